@@ -1,0 +1,70 @@
+// What the hub and the loops ask of the program that embeds them. The C API implements it over the callbacks of chat.h; the
+// defaults here are a server without callbacks. Runs on loop threads, with no lock held.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hub/client.h"
+#include "hub/message.h"
+
+namespace chat {
+
+enum class Verdict : std::uint8_t { pass, refuse, defer, consume };
+
+struct Decision {
+  Verdict verdict = Verdict::pass;
+  std::string reason;
+};
+
+struct ConnectRequest {
+  ClientId client = 0;
+  std::string path;  // decoded, without the query
+  Pairs query;
+  Pairs headers;  // names in lower case
+  Pairs cookies;
+  std::string origin;
+  std::string address;
+  bool secure = false;
+  std::string room;
+  std::string token;
+  std::string user_name;
+  std::string password;
+  Protocol protocol = Protocol::plain;
+  Transport transport = Transport::websocket;
+};
+
+enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6 };
+
+struct AuthorizeRequest {
+  ClientPtr client;
+  Action action;
+  std::string_view room;   // empty for rooms and rename
+  std::string_view value;  // rename: the wanted name; publish: the event name
+};
+
+struct MessageRequest {
+  ClientPtr client;
+  MessageDraft& draft;  // may be changed
+  std::uint64_t ack_id = 0;
+};
+
+class Application {
+ public:
+  virtual ~Application() = default;
+
+  virtual Decision on_connect(const ConnectRequest&) { return {}; }
+  virtual void on_open(const ClientPtr&, std::string_view room) { (void)room; }
+  virtual void on_disconnect(const ClientPtr&, int close_code, std::string_view reason) {
+    (void)close_code, (void)reason;
+  }
+  // nullopt: the default policy of Hub::authorize().
+  virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
+  virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
+  virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
+  virtual Decision on_message(MessageRequest&) { return {}; }
+  virtual void log(LogLevel level, std::string_view text) { (void)level, (void)text; }
+};
+
+}  // namespace chat

@@ -1,0 +1,36 @@
+// Marks that this thread is inside a callback that decides on something (on_authorize, on_message), so that what the
+// application does in it takes effect after the thing decided on (chat.h, convention 8).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace chat {
+
+class Hub;
+
+class CallbackScope {
+ public:
+  explicit CallbackScope(const Hub& hub);
+  ~CallbackScope();  // runs what was deferred
+  CallbackScope(const CallbackScope&) = delete;
+  CallbackScope& operator=(const CallbackScope&) = delete;
+
+  // The innermost scope of this hub on this thread, or nullptr.
+  static CallbackScope* current(const Hub& hub);
+
+  void defer(std::function<void()> action) { deferred_.push_back(std::move(action)); }
+
+  // The application has answered this acknowledgement itself.
+  void note_answer(std::uint64_t ack_id) { answered_ = ack_id; }
+  bool answered(std::uint64_t ack_id) const { return ack_id != 0 && answered_ == ack_id; }
+
+ private:
+  const Hub& hub_;
+  CallbackScope* const outer_;
+  std::vector<std::function<void()>> deferred_;
+  std::uint64_t answered_ = 0;
+};
+
+}  // namespace chat

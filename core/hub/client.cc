@@ -1,0 +1,38 @@
+// See client.h.
+#include "hub/client.h"
+
+namespace chat {
+
+IdentityPtr Client::identity() const {
+  std::lock_guard lock(mutex_);
+  return identity_;
+}
+
+ClientState Client::state() const {
+  std::lock_guard lock(mutex_);
+  return state_;
+}
+
+std::vector<std::string> Client::rooms() const {
+  std::lock_guard lock(mutex_);
+  return rooms_;
+}
+
+std::string Client::refusal_reason() const {
+  std::lock_guard lock(mutex_);
+  return refusal_reason_;
+}
+
+std::string Client::refusal_data() const {
+  std::lock_guard lock(mutex_);
+  return refusal_data_;
+}
+
+std::string Client::ban_key() const {
+  const IdentityPtr who = identity();
+  // The prefixes keep a user id that looks like an address from being one.
+  if (!who->user_id.empty()) return "user:" + who->user_id;
+  return "address:" + origin_.address;
+}
+
+}  // namespace chat

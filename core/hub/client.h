@@ -1,0 +1,72 @@
+// What all threads may know of a client: its identity, state and rooms. The loop that the client lives on keeps the rest
+// (net/peer.h). Shared by pointer; every member function may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "hub/types.h"
+
+namespace chat {
+
+struct Identity {
+  std::string user_id;  // empty: a guest
+  std::string name;     // never empty once the client is registered
+  Pairs attributes;
+};
+using IdentityPtr = std::shared_ptr<const Identity>;
+
+// connecting -> accepted -> open -> gone, or connecting -> refused -> gone
+enum class ClientState : std::uint8_t { connecting, accepted, refused, open, gone };
+
+// What is fixed when a client appears.
+struct ClientOrigin {
+  std::size_t loop = 0;  // the index of the loop that it lives on
+  std::string address;   // empty on a UNIX socket
+  Protocol protocol = Protocol::plain;
+  Transport transport = Transport::websocket;
+  std::int64_t connected_at_ms = 0;
+};
+
+class Client {
+ public:
+  Client(ClientId id, ClientOrigin origin, IdentityPtr identity)
+      : id_(id), origin_(std::move(origin)), identity_(std::move(identity)) {}
+
+  ClientId id() const { return id_; }
+  const ClientOrigin& origin() const { return origin_; }
+
+  IdentityPtr identity() const;
+  ClientState state() const;
+  std::vector<std::string> rooms() const;  // in the order of joining
+  // What chat_refuse() was given; empty before.
+  std::string refusal_reason() const;
+  std::string refusal_data() const;
+
+  void set_user(void* user) { user_.store(user, std::memory_order_release); }
+  void* user() const { return user_.load(std::memory_order_acquire); }
+
+  // The key under which a room bans this client: its user id, or its address when it is a guest.
+  std::string ban_key() const;
+
+ private:
+  friend class Hub;
+
+  const ClientId id_;
+  const ClientOrigin origin_;
+  std::atomic<void*> user_ = nullptr;
+
+  mutable std::mutex mutex_;  // a leaf but for a room's lock outside of it
+  IdentityPtr identity_;
+  ClientState state_ = ClientState::connecting;
+  std::vector<std::string> rooms_;
+  std::string refusal_reason_;
+  std::string refusal_data_;
+};
+using ClientPtr = std::shared_ptr<Client>;
+
+}  // namespace chat

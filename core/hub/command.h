@@ -1,0 +1,162 @@
+// What a client asks for (Command, made by a codec from bytes) and what it is told (Reply, made into bytes by a codec).
+// A ref is the client's own mark for a request, opaque here: chat.v1's raw JSON token, Socket.IO's acknowledgement id.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hub/message.h"
+
+namespace chat {
+
+struct SendCommand {
+  MessageDraft draft;  // room empty: the client's first room. The sender is filled in by the dispatcher
+  bool except_self = false;
+  std::string ref;     // empty: no acknowledgement is wanted
+};
+
+struct Position {
+  std::string epoch;
+  std::uint64_t seq = 0;
+};
+
+struct JoinCommand {
+  std::string room;
+  std::optional<Position> since;  // the last that the client has seen
+  std::string ref;
+};
+
+struct LeaveCommand {
+  std::string room;
+  std::string ref;
+};
+
+struct RenameCommand {
+  std::string name;
+  std::string ref;
+};
+
+struct HistoryCommand {
+  std::string room;  // empty: the client's first room
+  std::uint64_t after_seq = 0;
+  std::size_t limit = 0;  // 0: all
+  std::string ref;
+};
+
+struct MembersCommand {
+  std::string room;  // empty: the client's first room
+  std::string ref;
+};
+
+struct RoomsCommand {
+  std::string ref;
+};
+
+struct PingCommand {
+  std::string ref;
+};
+
+using Command = std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand,
+                             RoomsCommand, PingCommand>;
+
+struct Welcome {
+  ClientId id = 0;
+  std::string name;
+  std::string room;
+  std::string epoch;
+  std::uint64_t seq = 0;
+  bool resumed = false;
+  bool complete = true;
+};
+
+struct AckReply {
+  std::string ref;
+  std::uint64_t seq = 0;  // 0: ephemeral, or consumed by the application
+  std::string epoch;
+};
+
+struct AnswerReply {  // the application's own answer
+  std::string ref;
+  std::string args;  // a JSON array
+  std::vector<std::string> attachments;
+};
+
+struct JoinedReply {
+  std::string ref;
+  std::string room;
+  std::string epoch;
+  std::uint64_t seq = 0;
+  bool resumed = false;
+  bool complete = true;
+};
+
+struct LeftReply {
+  std::string ref;
+  std::string room;
+  std::string reason;
+};
+
+struct RenamedReply {
+  std::string ref;
+  std::string name;
+};
+
+struct HistoryReply {
+  std::string ref;
+  std::string room;
+  std::string epoch;
+  std::uint64_t seq = 0;
+  bool complete = true;  // nothing above after_seq is missing
+  std::vector<MessagePtr> messages;
+};
+
+struct MemberInfo {
+  ClientId id = 0;
+  std::string name;
+};
+
+struct MembersReply {
+  std::string ref;
+  std::string room;
+  std::vector<MemberInfo> members;
+};
+
+struct RoomInfo {
+  std::string name;
+  std::string epoch;
+  std::uint64_t seq = 0;
+  std::size_t member_count = 0;
+  std::size_t history_count = 0;
+};
+
+struct RoomsReply {
+  std::string ref;
+  std::vector<RoomInfo> rooms;
+};
+
+// Messages that were dropped because the client read too slowly.
+struct GapReply {
+  std::string room;  // empty: messages of no room
+  std::string epoch;
+  std::uint64_t first_seq = 0;  // 0: only ephemeral ones
+  std::uint64_t last_seq = 0;
+  std::uint64_t dropped = 0;
+};
+
+struct PongReply {
+  std::string ref;
+};
+
+struct ErrorReply {
+  std::string ref;
+  Error code = Error::internal;
+  std::string reason;
+  bool of_send = false;  // a message was refused, not another request
+};
+
+using Reply = std::variant<Welcome, AckReply, AnswerReply, JoinedReply, LeftReply, RenamedReply, HistoryReply, MembersReply,
+                           RoomsReply, GapReply, PongReply, ErrorReply>;
+
+}  // namespace chat

@@ -1,0 +1,147 @@
+// The hub: clients, rooms, who is in them, what was said. It gives every message its place in its room and tells the loops
+// (LoopInbox) what to deliver; it does no I/O, reads no clock (now_ms is the time of day, Unix milliseconds) and calls no
+// application. Every member function may be called from any thread.
+//
+// Locks, outermost first: rooms_mutex_ or clients_mutex_, one room's mutex, one client's mutex, an inbox's own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "hub/client.h"
+#include "hub/command.h"
+#include "hub/loop_inbox.h"
+#include "hub/room.h"
+
+namespace chat {
+
+struct HubOptions {
+  HistoryLimits history;
+  std::int64_t history_total_bytes = 256 << 20;
+  std::int64_t max_rooms = 100'000;
+  std::int64_t max_rooms_per_client = 100;
+  std::int64_t max_clients = kUnlimited;
+  std::int64_t max_clients_per_address = kUnlimited;
+  std::vector<std::string> ephemeral_events;
+  std::uint64_t epoch_seed = 0;  // random, so that epochs differ between runs
+};
+
+struct Published {
+  std::uint64_t seq = 0;  // 0 when ephemeral
+  std::string epoch;
+};
+
+struct HubStats {
+  std::uint64_t clients_now = 0;
+  std::uint64_t clients_total = 0;
+  std::uint64_t rooms_now = 0;
+  std::uint64_t published = 0;
+  std::uint64_t history_bytes_now = 0;
+};
+
+class Hub {
+ public:
+  // One inbox for each loop; they must outlive the hub.
+  Hub(HubOptions options, std::vector<LoopInbox*> inboxes);
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  // Clients ---------------------------------------------------------------------------------------------------------
+
+  // A new client in state connecting, with a guest's name. too_many above a limit.
+  Result<ClientPtr> add_client(const ClientOrigin& origin);
+  // connecting -> accepted or refused; wrong_state when a verdict was there already. The client's loop is told.
+  Status accept(const ClientPtr& client, std::optional<Identity> identity);
+  Status refuse(const ClientPtr& client, std::string reason, std::string data);
+  // accepted -> open: it may join and is counted among everyone.
+  void open(const ClientPtr& client);
+  // Takes the client out of its rooms, which are returned, and out of the tables.
+  std::vector<std::string> remove_client(const ClientPtr& client);
+
+  Status set_identity(const ClientPtr& client, Identity identity);
+  Status rename(const ClientPtr& client, std::string name);
+
+  ClientPtr find_client(ClientId id) const;
+  std::vector<ClientPtr> clients() const;  // the open ones, by id
+  std::vector<ClientPtr> clients_of_user(std::string_view user_id) const;
+
+  // Rooms -----------------------------------------------------------------------------------------------------------
+
+  // Joined goes to the client's loop. wrong_state unless open, invalid_room, banned, too_many.
+  Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
+              std::int64_t now_ms);
+  // Left goes to the client's loop. not_joined.
+  Status leave(const ClientPtr& client, std::string_view room, std::string reason, std::string ref = {});
+  // The ban holds for clients with this ban_key(); the members among them leave. duration_ms 0 lifts it.
+  Status ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
+             std::int64_t now_ms);
+  // Everybody leaves, history and bans go, the epoch changes. no_such_room.
+  Status close_room(std::string_view room, const std::string& reason);
+
+  Result<std::vector<ClientPtr>> members(std::string_view room) const;  // by id
+  std::vector<RoomInfo> rooms() const;                                  // by name
+  // Never fails for a valid name: an unknown room has an empty history.
+  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, std::int64_t now_ms) const;
+  bool has_room(std::string_view room) const;
+
+  // Messages --------------------------------------------------------------------------------------------------------
+
+  // To a room, which appears if need be, or with an empty room to everyone. invalid_room, invalid_event, too_many.
+  Result<Published> publish(MessageDraft draft, std::int64_t now_ms);
+  // To one client, after all that was published before.
+  Status send(const ClientPtr& client, MessageDraft draft, std::int64_t now_ms);
+  Status answer(const ClientPtr& client, Answer answer);
+  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason);
+
+  // Drops old history and rooms that are empty and out of history. To be called every few seconds.
+  void expire(std::int64_t now_ms);
+
+  HubStats stats() const;
+
+ private:
+  struct StringHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  template <class Value>
+  using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
+
+  RoomPtr find_room(std::string_view name) const;
+  Result<RoomPtr> find_or_add_room(std::string_view name);
+  // Calls action(room) with the room's lock held, adding the room if need be.
+  template <class Action>
+  Status with_room(std::string_view name, Action action);
+  void remove_if_idle(const RoomPtr& room);
+  bool remove_member(Room& room, Client& client);
+  void shrink_history();
+  std::string next_epoch();
+  void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
+  void unindex_user(const std::string& user_id, ClientId id);
+
+  const HubOptions options_;
+  const std::unordered_set<std::string> ephemeral_events_;
+  const std::vector<LoopInbox*> inboxes_;
+  std::atomic<std::uint64_t> next_epoch_ = 0;
+  std::atomic<std::int64_t> history_bytes_ = 0;
+  std::atomic<std::uint64_t> published_ = 0;
+  std::atomic<bool> shrinking_ = false;
+
+  mutable std::shared_mutex clients_mutex_;
+  ClientId last_client_id_ = 0;
+  std::unordered_map<ClientId, ClientPtr> clients_;
+  StringMap<std::unordered_set<ClientId>> clients_by_user_;
+  StringMap<std::int64_t> clients_by_address_;
+
+  mutable std::shared_mutex rooms_mutex_;
+  StringMap<RoomPtr> rooms_;
+};
+
+}  // namespace chat

@@ -1,0 +1,79 @@
+// What the hub tells a loop. A loop takes its events in the order in which they were posted; the hub posts everything that
+// concerns one room under that room's lock, so this order is the room's order: a member hears all that follows its
+// Joined, nothing from before it, nothing twice, and nothing after its Left.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hub/message.h"
+
+namespace chat {
+
+// To the members of message->room that live on the loop.
+struct RoomMessage {
+  MessagePtr message;
+};
+
+// To every open client of the loop.
+struct EveryoneMessage {
+  MessagePtr message;
+};
+
+// To one client.
+struct DirectMessage {
+  ClientId client = 0;
+  MessagePtr message;
+};
+
+// The client is now a member. `missed` is what it asked to have again.
+struct Joined {
+  ClientId client = 0;
+  std::string room;
+  std::string epoch;
+  std::uint64_t seq = 0;  // of the newest message at this point
+  bool resumed = false;   // it asked for what it missed
+  bool complete = true;   // `missed` is all of it
+  bool already = false;   // it was a member before
+  std::vector<MessagePtr> missed;
+  std::string ref;        // of the command that asked; empty otherwise
+};
+
+struct Left {
+  ClientId client = 0;
+  std::string room;
+  std::string reason;
+  std::string ref;  // of the command that asked; empty otherwise
+};
+
+// The application's answer to a message that waits for one.
+struct Answer {
+  ClientId client = 0;
+  std::uint64_t ack_id = 0;
+  std::string args;  // a JSON array
+  std::vector<std::string> attachments;
+};
+
+// chat_accept or chat_refuse has been called: Client::state() tells which.
+struct VerdictGiven {
+  ClientId client = 0;
+};
+
+// The client is to be closed once its outbox is empty.
+struct CloseClient {
+  ClientId client = 0;
+  std::uint16_t code = 1008;  // RFC 6455 section 7.4
+  std::string reason;
+};
+
+using LoopEvent = std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Answer, VerdictGiven, CloseClient>;
+
+class LoopInbox {
+ public:
+  virtual ~LoopInbox() = default;
+  // Any thread, with a room's lock held: takes no lock but its own and never waits.
+  virtual void post(LoopEvent event) = 0;
+};
+
+}  // namespace chat

@@ -1,0 +1,37 @@
+// See message.h.
+#include "hub/message.h"
+
+namespace chat {
+namespace {
+
+// What a string holds beside its own object: nothing while it is short enough to live inside of it.
+std::size_t heap_bytes(const std::string& text) {
+  static const std::size_t inline_capacity = std::string().capacity();
+  return text.capacity() > inline_capacity ? text.capacity() + 1 : 0;
+}
+
+}  // namespace
+
+std::size_t MessageDraft::size_bytes() const {
+  std::size_t bytes = payload.size();
+  for (const std::string& attachment : attachments) bytes += attachment.size();
+  for (const Pair& attribute : attributes) bytes += attribute.name.size() + attribute.value.size();
+  return bytes;
+}
+
+std::size_t Message::memory_bytes() const {
+  std::size_t bytes = sizeof(Message);
+  for (const std::string* text : {&room, &event, &payload, &sender.name, &sender.user_id, &epoch})
+    bytes += heap_bytes(*text);
+  bytes += attachments.capacity() * sizeof(std::string);
+  for (const std::string& attachment : attachments) bytes += heap_bytes(attachment);
+  bytes += attributes.capacity() * sizeof(Pair);
+  for (const Pair& attribute : attributes) bytes += heap_bytes(attribute.name) + heap_bytes(attribute.value);
+  return bytes;
+}
+
+bool is_single_binary(const MessageDraft& draft) {
+  return draft.kind == PayloadKind::args && draft.attachments.size() == 1 && draft.payload == kSingleBinaryArgs;
+}
+
+}  // namespace chat

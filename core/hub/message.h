@@ -1,0 +1,58 @@
+// A message: what a client or the application publishes (MessageDraft), and what the hub makes of it (Message, immutable
+// and shared by every loop that delivers it).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/names.h"
+#include "hub/types.h"
+
+namespace chat {
+
+inline constexpr std::size_t kMaxAttachments = 10;
+
+enum class PayloadKind : std::uint8_t {
+  text,  // UTF-8: the single argument of its event
+  args,  // a JSON array of arguments, checked (wire/json.h) before it comes here; {"_placeholder":true,"num":N} in it
+         // stands for attachment N
+};
+
+struct Sender {
+  ClientId id = 0;  // 0: the application
+  std::string name;
+  std::string user_id;
+};
+
+struct MessageDraft {
+  std::string room;  // empty: to everyone
+  std::string event{kDefaultEvent};
+  PayloadKind kind = PayloadKind::text;
+  std::string payload;
+  std::vector<std::string> attachments;
+  Pairs attributes;
+  bool ephemeral = false;  // neither numbered nor kept
+  ClientId except = 0;     // a member that does not receive it
+  Sender sender;
+
+  std::size_t size_bytes() const;  // payload, attachments and attributes
+};
+
+struct Message : MessageDraft {
+  std::uint64_t seq = 0;  // 1, 2, 3... in its room; 0 for ephemeral ones
+  std::string epoch;
+  std::int64_t time_ms = 0;
+
+  // What history accounts for: everything that it keeps alive.
+  std::size_t memory_bytes() const;
+};
+using MessagePtr = std::shared_ptr<const Message>;
+
+// The payload of a lone binary frame: one argument, which is attachment 0.
+inline constexpr std::string_view kSingleBinaryArgs = R"([{"_placeholder":true,"num":0}])";
+bool is_single_binary(const MessageDraft& draft);
+
+}  // namespace chat

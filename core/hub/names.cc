@@ -1,0 +1,88 @@
+// See names.h.
+#include "hub/names.h"
+
+#include <algorithm>
+#include <array>
+
+#include "hub/utf8.h"
+
+namespace chat {
+namespace {
+
+constexpr std::size_t kMaxAttributes = 32;
+constexpr std::size_t kMaxAttributesBytes = 8 * 1024;
+
+// The official Socket.IO clients throw, or close, when one of these is emitted or heard.
+constexpr std::array<std::string_view, 6> kReservedEvents = {"connect",       "connect_error", "disconnect",
+                                                             "disconnecting", "newListener",   "removeListener"};
+
+// Unicode's category Cc: U+0000 to U+001F and U+007F to U+009F. `text` is valid UTF-8.
+bool has_control_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) return true;
+  }
+  return false;
+}
+
+// What room, event and person names have in common but for the empty name. Empty: nothing is wrong.
+std::string_view fault_of(std::string_view name) {
+  if (name.size() > kMaxNameBytes) return "is longer than 128 bytes";
+  if (!is_utf8(name)) return "is not UTF-8";
+  if (has_control_character(name)) return "contains a control character";
+  return {};
+}
+
+Status fault(Error code, std::string_view what, std::string_view fault_text) {
+  std::string detail(what);
+  detail += ' ';
+  detail += fault_text;
+  return {code, std::move(detail)};
+}
+
+}  // namespace
+
+Status check_room_name(std::string_view room) {
+  constexpr std::string_view kWhat = "room name";
+  if (room.empty()) return fault(Error::invalid_room, kWhat, "is empty");
+  if (const std::string_view text = fault_of(room); !text.empty()) return fault(Error::invalid_room, kWhat, text);
+  if (room.find_first_of("/,?#") != std::string_view::npos)
+    return fault(Error::invalid_room, kWhat, "contains one of / , ? #");
+  if (room.front() == ' ' || room.back() == ' ')
+    return fault(Error::invalid_room, kWhat, "begins or ends with a space");
+  return {};
+}
+
+Status check_event_name(std::string_view event) {
+  constexpr std::string_view kWhat = "event name";
+  if (event == kDefaultEvent) return {};
+  if (event.empty()) return fault(Error::invalid_event, kWhat, "is empty");
+  if (const std::string_view text = fault_of(event); !text.empty()) return fault(Error::invalid_event, kWhat, text);
+  if (std::find(kReservedEvents.begin(), kReservedEvents.end(), event) != kReservedEvents.end())
+    return fault(Error::invalid_event, kWhat, "is reserved");
+  return {};
+}
+
+Status check_person_name(std::string_view name) {
+  const std::string_view text = fault_of(name);
+  if (text.empty()) return {};
+  return fault(is_utf8(name) ? Error::invalid_argument : Error::invalid_utf8, "name", text);
+}
+
+Status check_attributes(const Pairs& attributes) {
+  if (attributes.size() > kMaxAttributes) return {Error::too_many, "more than 32 attributes"};
+  std::size_t bytes = 0;
+  for (const Pair& attribute : attributes) {
+    bytes += attribute.name.size() + attribute.value.size();
+    if (bytes > kMaxAttributesBytes) return {Error::too_large, "attributes above 8 KiB"};
+    if (!is_utf8(attribute.name) || !is_utf8(attribute.value)) return {Error::invalid_utf8, "attribute is not UTF-8"};
+    if (attribute.name.empty()) return fault(Error::invalid_argument, "attribute name", "is empty");
+    // A control character would end the name early in C, and the header line in HTTP and STOMP 1.0.
+    if (const std::string_view text = fault_of(attribute.name); !text.empty())
+      return fault(Error::invalid_argument, "attribute name", text);
+  }
+  return {};
+}
+
+}  // namespace chat

@@ -1,0 +1,25 @@
+// What may name a room, an event and a client. The rules hold for every protocol and for the C API alike.
+#pragma once
+
+#include <string_view>
+
+#include "hub/types.h"
+
+namespace chat {
+
+inline constexpr std::size_t kMaxNameBytes = 128;
+inline constexpr std::string_view kDefaultEvent = "chat message";
+
+// UTF-8, 1 to 128 bytes, no control character, none of / , ? # and no space at either end.
+Status check_room_name(std::string_view room);
+
+// UTF-8, 1 to 128 bytes, no control character, and no name that an official client refuses to emit or to hear.
+Status check_event_name(std::string_view event);
+
+// A display name or user id: UTF-8, at most 128 bytes, no control character. Empty is fine.
+Status check_person_name(std::string_view name);
+
+// Attributes: at most 32, names 1 to 128 bytes, 8 KiB together, UTF-8.
+Status check_attributes(const Pairs& attributes);
+
+}  // namespace chat

@@ -1,0 +1,95 @@
+// The small types that every layer shares: ids, errors, results, what a client speaks and over what.
+// Knows nothing of sockets, wire formats or the C API (which checks that the numbers here are its own).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace chat {
+
+using ClientId = std::uint64_t;  // never reused; 0 is no client
+
+// Numbers are those of chat_error.
+enum class Error : int {
+  ok = 0,
+  invalid_argument = 1,
+  no_memory = 2,
+  internal = 3,
+  no_such_client = 4,
+  no_such_room = 5,
+  invalid_room = 6,
+  invalid_event = 7,
+  invalid_json = 8,
+  invalid_utf8 = 9,
+  too_large = 10,
+  too_many = 11,
+  forbidden = 12,
+  banned = 13,
+  not_joined = 14,
+  rate_limited = 15,
+  stopped = 16,
+  wrong_thread = 17,
+  wrong_state = 18,
+  address_in_use = 19,
+  address_invalid = 20,
+  permission = 21,
+  certificate = 22,
+  event_loop = 23,
+  system = 24,
+  unsupported = 25,
+  encoding = 26,
+};
+
+// Numbers are those of chat_protocol and of chat_transport's bits.
+enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2 };
+enum class Transport : std::uint8_t { websocket = 0 };
+inline constexpr std::size_t kProtocolCount = 3;
+inline constexpr std::size_t kTransportCount = 1;
+
+enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4 };
+
+// Success, or an error with a sentence for people that names the thing.
+struct [[nodiscard]] Status {
+  Error code = Error::ok;
+  std::string detail;
+
+  bool ok() const { return code == Error::ok; }
+};
+
+// A value, or the Status that says why there is none.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor): reads as a return of T
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error code, std::string detail) : status_{code, std::move(detail)} {}
+
+  bool ok() const { return value_.has_value(); }
+  const Status& status() const { return status_; }
+  T& operator*() { return *value_; }
+  const T& operator*() const { return *value_; }
+  T* operator->() { return &*value_; }
+  const T* operator->() const { return &*value_; }
+
+ private:
+  std::optional<T> value_;
+  Status status_;
+};
+
+// A header, a query argument, a cookie, an attribute.
+struct Pair {
+  std::string name;
+  std::string value;
+
+  bool operator==(const Pair&) const = default;
+};
+using Pairs = std::vector<Pair>;
+
+// A negative limit means: none.
+inline constexpr std::int64_t kUnlimited = -1;
+inline bool exceeds(std::int64_t amount, std::int64_t limit) { return limit >= 0 && amount > limit; }
+
+}  // namespace chat

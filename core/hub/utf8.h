@@ -1,0 +1,13 @@
+// Strict UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF.
+#pragma once
+
+#include <string_view>
+
+namespace chat {
+
+bool is_utf8(std::string_view bytes);
+
+// The longest prefix of at most max_bytes that does not cut a character in two. `text` must be valid UTF-8.
+std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes);
+
+}  // namespace chat

@@ -1,0 +1,93 @@
+// A running server: the hub, its loops and their threads, the listener. The only class of core/net that a layer above uses.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "hub/application.h"
+#include "hub/dispatcher.h"
+#include "hub/hub.h"
+#include "net/server_options.h"
+
+namespace chat::net {
+
+class Loop;
+class Listener;
+class HostPoll;
+
+// Counted since the start, but for the ..._now.
+struct ServerStats {
+  std::uint64_t connections_now = 0;
+  std::uint64_t connections_total = 0;
+  std::uint64_t messages_in = 0;
+  std::uint64_t messages_refused = 0;
+  std::uint64_t deliveries = 0;
+  std::uint64_t drops = 0;
+  std::uint64_t slow_disconnects = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t http_requests = 0;
+  std::array<std::uint64_t, kProtocolCount> clients_now_by_protocol{};
+  std::array<std::uint64_t, kTransportCount> clients_now_by_transport{};
+  std::array<std::uint64_t, kProtocolCount> messages_in_by_protocol{};
+  std::array<std::uint64_t, kProtocolCount> deliveries_by_protocol{};
+  std::array<std::uint64_t, kTransportCount> messages_in_by_transport{};
+  std::array<std::uint64_t, kTransportCount> deliveries_by_transport{};
+};
+
+class Server {
+ public:
+  // `application` must outlive the server. Callbacks may come before this returns.
+  static Result<std::unique_ptr<Server>> start(ServerOptions options, Application& application);
+  // Drains first, when that was not done. Not from one of the server's own callbacks.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Any thread -------------------------------------------------------------------------------------------------------
+
+  void stop();                  // begins the drain
+  bool stopping() const { return stopping_.load(); }
+  bool on_own_thread() const;   // the caller is inside a callback or a poll of this server
+  int port() const;             // 0 on a UNIX socket
+  Status reload_tls();
+  Hub& hub() { return *hub_; }
+  const ServerOptions& options() const { return options_; }
+  ServerStats stats() const;
+
+  // threads = 0 ------------------------------------------------------------------------------------------------------
+
+  Status poll(int timeout_ms);  // Error::stopped once the drain has ended
+  int fd() const;               // -1 with threads
+
+  // For the loops ----------------------------------------------------------------------------------------------------
+
+  Application& application() { return application_; }
+  Dispatcher& dispatcher() { return *dispatcher_; }
+  // A socket was accepted: it goes to the loops in turn. Takes the descriptor.
+  void deal(int socket_fd, std::string peer_address);
+  std::atomic<std::int64_t>& connections() { return connections_; }
+
+ private:
+  Server(ServerOptions options, Application& application);
+  Status start_loops();
+
+  const ServerOptions options_;
+  Application& application_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<std::int64_t> connections_ = 0;
+  std::size_t next_loop_ = 0;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<HostPoll> host_poll_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace chat::net

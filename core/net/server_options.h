@@ -1,0 +1,67 @@
+// Everything that a server is started with, defaults filled in. The comments of chat.h say what each means.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "hub/hub.h"
+#include "hub/types.h"
+
+namespace chat::net {
+
+struct Endpoint {
+  std::string path;  // without a trailing slash
+  Protocol protocol = Protocol::plain;
+  std::uint32_t transports = 1;          // bits: 1 << Transport
+  std::int64_t max_message_bytes = 0;    // 0: the server's
+};
+
+struct StaticMount {
+  std::string path;
+  std::string directory;
+};
+
+enum class OutboxPolicy : std::uint8_t { disconnect = 0, drop_oldest = 1, drop_newest = 2 };
+
+struct ServerOptions {
+  std::string address;  // empty: every address, IPv4 and IPv6
+  int port = 0;
+  std::string unix_path;
+  int listen_fd = 0;
+  int threads = 1;  // 0: driven by the host
+
+  std::vector<Endpoint> endpoints = {{"/chat", Protocol::plain}, {"/chat.v1", Protocol::chat_v1}};
+  std::vector<StaticMount> static_mounts;
+  std::string default_room = "lobby";
+
+  std::string tls_certificate_file;
+  std::string tls_private_key_file;
+
+  std::vector<std::string> allowed_origins;
+  std::vector<std::string> trusted_proxies;
+  std::int64_t max_connections = kUnlimited;
+
+  std::int64_t max_message_bytes = 65'536;
+  std::int64_t max_header_bytes = 8'192;
+  std::int64_t inbound_rate = 200;
+  std::int64_t inbound_burst = 400;
+
+  std::int64_t max_outbox_bytes = 1 << 20;
+  std::int64_t max_outbox_messages = 4'096;
+  OutboxPolicy outbox_policy = OutboxPolicy::disconnect;
+  std::int64_t flush_interval_ms = 0;
+
+  std::int64_t ping_interval_ms = 25'000;  // kUnlimited: no pings
+  std::int64_t ping_timeout_ms = 20'000;
+  std::int64_t handshake_timeout_ms = 10'000;
+  std::int64_t http_idle_timeout_ms = 5'000;
+  std::int64_t verdict_timeout_ms = 10'000;
+  std::int64_t drain_timeout_ms = 5'000;
+  std::int64_t drain_spread_ms = 0;
+  bool permessage_deflate = false;
+
+  HubOptions hub;
+};
+
+}  // namespace chat::net
