@@ -1,6 +1,8 @@
 // See client.h.
 #include "hub/client.h"
 
+#include <algorithm>
+
 namespace chat {
 
 IdentityPtr Client::identity() const {
@@ -16,6 +18,11 @@ ClientState Client::state() const {
 std::vector<std::string> Client::rooms() const {
   std::lock_guard lock(mutex_);
   return rooms_;
+}
+
+bool Client::has_joined(std::string_view room) const {
+  std::lock_guard lock(mutex_);
+  return std::find(rooms_.begin(), rooms_.end(), room) != rooms_.end();
 }
 
 std::string Client::refusal_reason() const {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hub/types.h"
@@ -43,6 +44,7 @@ class Client {
   IdentityPtr identity() const;
   ClientState state() const;
   std::vector<std::string> rooms() const;  // in the order of joining
+  bool has_joined(std::string_view room) const;
   // What chat_refuse() was given; empty before.
   std::string refusal_reason() const;
   std::string refusal_data() const;

@@ -50,6 +50,9 @@ Status Dispatcher::authorize(const ClientPtr& client, Action action, std::string
 std::optional<Reply> Dispatcher::run(const ClientPtr& client, SendCommand& command, AckTable& acks, std::int64_t now_ms) {
   MessageDraft& draft = command.draft;
   Status status = choose_room(*client, draft.room);
+  if (status.ok() && !client->has_joined(draft.room)) {
+    status = {Error::not_joined, "not a member of the room " + draft.room};
+  }
   if (status.ok()) status = check_event_name(draft.event);
   if (!status.ok()) return error_reply(std::move(command.ref), std::move(status), true);
 

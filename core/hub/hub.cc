@@ -258,7 +258,7 @@ Status Hub::join(const ClientPtr& client, std::string_view name, const std::opti
         ++room.members_by_loop[client->origin().loop];
       }
     }
-    if (since && !joined.already) {
+    if (since) {  // a member too may ask again for what it has not got
       history_bytes_ += room.history.expire(now_ms);
       const bool same_epoch = since->epoch == room.epoch && since->seq <= room.seq;
       const std::uint64_t after = same_epoch ? since->seq : 0;

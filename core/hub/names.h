@@ -8,6 +8,8 @@
 namespace chat {
 
 inline constexpr std::size_t kMaxNameBytes = 128;
+inline constexpr std::size_t kMaxAttributes = 32;
+inline constexpr std::size_t kMaxAttributesBytes = 8 * 1024;
 inline constexpr std::string_view kDefaultEvent = "chat message";
 
 // UTF-8, 1 to 128 bytes, no control character, none of / , ? # and no space at either end.
@@ -19,7 +21,7 @@ Status check_event_name(std::string_view event);
 // A display name or user id: UTF-8, at most 128 bytes, no control character. Empty is fine.
 Status check_person_name(std::string_view name);
 
-// Attributes: at most 32, names 1 to 128 bytes, 8 KiB together, UTF-8.
+// Attributes: at most 32, names 1 to 128 bytes without control character, 8 KiB together, UTF-8.
 Status check_attributes(const Pairs& attributes);
 
 }  // namespace chat

@@ -9,7 +9,8 @@ namespace {
 
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
-// The length of the character that begins at bytes[at]; 0 when it is ill-formed (Unicode, table 3-7).
+// The length of the character that begins at bytes[at]; 0 when it is ill-formed (Unicode, table
+// 3-7).
 std::size_t character_length(const unsigned char* bytes, std::size_t size, std::size_t at) {
   const unsigned char lead = bytes[at];
   const std::size_t left = size - at;

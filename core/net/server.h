@@ -12,13 +12,16 @@
 #include "hub/application.h"
 #include "hub/dispatcher.h"
 #include "hub/hub.h"
+#include "net/address.h"
 #include "net/server_options.h"
+#include "net/static_files.h"
 
 namespace chat::net {
 
-class Loop;
+class Expiry;
 class Listener;
-class HostPoll;
+class Loop;
+class WakeDescriptor;
 
 // Counted since the start, but for the ..._now.
 struct ServerStats {
@@ -72,13 +75,19 @@ class Server {
   // A socket was accepted: it goes to the loops in turn. Takes the descriptor.
   void deal(int socket_fd, std::string peer_address);
   std::atomic<std::int64_t>& connections() { return connections_; }
+  const StaticFiles& static_files() const { return static_files_; }
+  const std::vector<IpBlock>& trusted_proxies() const { return trusted_proxies_; }
 
  private:
   Server(ServerOptions options, Application& application);
-  Status start_loops();
+  Status start_parts();
+  Status start_host_driven();
+  Status start_threads();
 
   const ServerOptions options_;
   Application& application_;
+  StaticFiles static_files_;
+  std::vector<IpBlock> trusted_proxies_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::int64_t> connections_ = 0;
   std::size_t next_loop_ = 0;
@@ -86,7 +95,8 @@ class Server {
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Listener> listener_;
-  std::unique_ptr<HostPoll> host_poll_;
+  std::unique_ptr<Expiry> expiry_;
+  std::unique_ptr<WakeDescriptor> wake_;  // with threads = 0
   std::vector<std::thread> threads_;
 };
 

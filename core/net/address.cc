@@ -1,0 +1,110 @@
+// See address.h.
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace chat::net {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  const std::string copy(text);
+  IpAddress result;
+  in_addr v4;
+  if (inet_pton(AF_INET, copy.c_str(), &v4) == 1) {
+    std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), result.bytes_.begin());
+    std::memcpy(result.bytes_.data() + 12, &v4, 4);
+    return result;
+  }
+  if (inet_pton(AF_INET6, copy.c_str(), result.bytes_.data()) == 1) return result;
+  return std::nullopt;
+}
+
+std::optional<IpAddress> IpAddress::from(const sockaddr* address) {
+  IpAddress result;
+  if (address->sa_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(address);
+    std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), result.bytes_.begin());
+    std::memcpy(result.bytes_.data() + 12, &v4->sin_addr, 4);
+    return result;
+  }
+  if (address->sa_family == AF_INET6) {
+    std::memcpy(result.bytes_.data(), &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, 16);
+    return result;
+  }
+  return std::nullopt;
+}
+
+std::string IpAddress::text() const {
+  char buffer[INET6_ADDRSTRLEN] = "";
+  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes_.begin())) {
+    inet_ntop(AF_INET, bytes_.data() + 12, buffer, sizeof buffer);
+  } else {
+    inet_ntop(AF_INET6, bytes_.data(), buffer, sizeof buffer);
+  }
+  return buffer;
+}
+
+std::optional<IpBlock> IpBlock::parse(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  std::optional<IpAddress> address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return std::nullopt;
+  IpBlock block;
+  block.address_ = *address;
+  if (slash == std::string_view::npos) return block;
+  const std::string_view digits = text.substr(slash + 1);
+  const bool v4 = text.substr(0, slash).find(':') == std::string_view::npos;
+  int bits = -1;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  if (error != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > (v4 ? 32 : 128)) return std::nullopt;
+  block.prefix_bits_ = v4 ? bits + 96 : bits;
+  return block;
+}
+
+bool IpBlock::contains(const IpAddress& address) const {
+  const auto whole = static_cast<std::size_t>(prefix_bits_ / 8);
+  if (!std::equal(address_.bytes_.begin(), address_.bytes_.begin() + static_cast<std::ptrdiff_t>(whole),
+                  address.bytes_.begin())) {
+    return false;
+  }
+  const int rest = prefix_bits_ % 8;
+  if (rest == 0) return true;
+  const auto mask = static_cast<std::uint8_t>(0xff << (8 - rest));
+  return (address_.bytes_[whole] & mask) == (address.bytes_[whole] & mask);
+}
+
+std::string client_address(std::string_view peer, std::string_view forwarded_for, const std::vector<IpBlock>& trusted) {
+  std::string client(peer);
+  auto is_trusted = [&](std::string_view text) {
+    const std::optional<IpAddress> address = IpAddress::parse(text);
+    return address && std::any_of(trusted.begin(), trusted.end(), [&](const IpBlock& b) { return b.contains(*address); });
+  };
+  // From the nearest hop outwards: each trusted proxy vouches for the entry before it.
+  while (is_trusted(client) && !forwarded_for.empty()) {
+    const std::size_t comma = forwarded_for.rfind(',');
+    const std::string_view entry =
+        trim(comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1));
+    const std::optional<IpAddress> address = IpAddress::parse(entry);
+    if (!address) break;
+    client = address->text();
+    forwarded_for = comma == std::string_view::npos ? std::string_view() : forwarded_for.substr(0, comma);
+  }
+  return client;
+}
+
+}  // namespace chat::net

@@ -1,0 +1,42 @@
+// IP addresses as text and as blocks (CIDR), and who the client is behind proxies. Pure functions: no socket.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct sockaddr;
+
+namespace chat::net {
+
+// An IPv4 address or an IPv6 one; IPv4 inside IPv6 (::ffff:192.0.2.1) counts as IPv4.
+class IpAddress {
+ public:
+  static std::optional<IpAddress> parse(std::string_view text);
+  static std::optional<IpAddress> from(const sockaddr* address);
+
+  std::string text() const;
+
+ private:
+  friend class IpBlock;
+  std::array<std::uint8_t, 16> bytes_{};  // IPv4 as ::ffff:a.b.c.d
+};
+
+// "192.0.2.0/24", "2001:db8::/32", or a single address.
+class IpBlock {
+ public:
+  static std::optional<IpBlock> parse(std::string_view text);
+  bool contains(const IpAddress& address) const;
+
+ private:
+  IpAddress address_;
+  int prefix_bits_ = 128;
+};
+
+// The client's address: `peer`, or when that is a trusted proxy the last address of X-Forwarded-For that is none.
+std::string client_address(std::string_view peer, std::string_view forwarded_for, const std::vector<IpBlock>& trusted);
+
+}  // namespace chat::net

@@ -1,0 +1,65 @@
+// Which peers of one loop hear which room, and the delivery of one message to all of them: encoded and framed once for each
+// wire form among the receivers, whatever their number. Knows no socket.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "hub/message.h"
+#include "net/frame.h"
+
+namespace chat::net {
+
+class Peer;
+struct LocalRoom;
+
+// A peer's place in a room of its loop.
+struct Membership {
+  LocalRoom* room = nullptr;
+  std::size_t index = 0;  // in LocalRoom::members
+};
+using Memberships = std::vector<std::unique_ptr<Membership>>;
+
+struct LocalRoom {
+  struct Member {
+    Peer* peer;
+    Membership* membership;
+  };
+  std::string name;
+  std::vector<Member> members;
+};
+
+class Fanout {
+ public:
+  // False when it was in already.
+  bool add(Peer& peer, std::string_view room);
+  // False when it was not in.
+  bool remove(Peer& peer, std::string_view room);
+  // Of the peer's memberships any one, whose room's name is returned; empty when there is none left.
+  std::string remove_any(Peer& peer);
+
+  void add_to_everyone(Peer& peer);
+  void remove_from_everyone(Peer& peer);
+
+  void deliver(const MessagePtr& message);
+  void deliver_to_everyone(const MessagePtr& message);
+
+  const std::vector<Peer*>& everyone() const { return everyone_; }
+
+ private:
+  struct StringHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+
+  void unlink(Peer& peer, Memberships::iterator membership);
+
+  std::unordered_map<std::string, std::unique_ptr<LocalRoom>, StringHash, std::equal_to<>> rooms_;
+  std::vector<Peer*> everyone_;
+  std::unordered_map<const Peer*, std::size_t> everyone_index_;
+};
+
+}  // namespace chat::net

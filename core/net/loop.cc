@@ -1,0 +1,395 @@
+// See loop.h.
+#include "net/loop.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "net/connection.h"
+#include "net/peer.h"
+#include "net/server.h"
+#include "net/websocket_link.h"
+
+namespace chat::net {
+namespace {
+
+thread_local Loop* current_loop = nullptr;
+
+class CurrentLoop {
+ public:
+  explicit CurrentLoop(Loop* loop) : outer_(std::exchange(current_loop, loop)) {}
+  ~CurrentLoop() { current_loop = outer_; }
+  CurrentLoop(const CurrentLoop&) = delete;
+  CurrentLoop& operator=(const CurrentLoop&) = delete;
+
+ private:
+  Loop* outer_;
+};
+
+// So many times the inbox is taken in one round before sockets get their turn again.
+constexpr int kMaxInboxTurns = 16;
+
+template <class Handle>
+Loop* loop_of(Handle* handle) {
+  return static_cast<Loop*>(handle->data);
+}
+
+template <class Handle>
+uv_handle_t* as_handle(Handle* handle) {
+  return reinterpret_cast<uv_handle_t*>(handle);
+}
+
+}  // namespace
+
+std::int64_t wall_clock_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+Loop::Loop(Server& server, std::size_t index)
+    : server_(server),
+      index_(index),
+      outbox_limits_{static_cast<std::size_t>(server.options().max_outbox_bytes),
+                     static_cast<std::size_t>(server.options().max_outbox_messages), server.options().outbox_policy},
+      timers_(static_cast<std::int64_t>(uv_hrtime() / 1'000'000)) {}
+
+Loop::~Loop() { tear_down(); }
+
+Loop* Loop::current() { return current_loop; }
+
+const ServerOptions& Loop::options() const { return server_.options(); }
+
+Status Loop::start() {
+  if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not make an event loop"};
+  uv_open_ = true;
+  uv_update_time(&uv_);
+  uv_async_init(&uv_, &wake_, [](uv_async_t* handle) { ++loop_of(handle)->activity_; });
+  uv_prepare_init(&uv_, &prepare_);
+  uv_check_init(&uv_, &check_);
+  uv_timer_init(&uv_, &timer_);
+  uv_timer_init(&uv_, &flush_timer_);
+  wake_.data = prepare_.data = check_.data = timer_.data = flush_timer_.data = this;
+  // Both sides of the wait: what timers posted before it, and what sockets brought in it.
+  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { loop_of(handle)->round(); });
+  uv_check_start(&check_, [](uv_check_t* handle) { loop_of(handle)->round(); });
+  CurrentLoop current(this);
+  return context_.create(*this, options());
+}
+
+// Any thread ----------------------------------------------------------------------------------------------------------
+
+void Loop::post(LoopEvent event) {
+  // On the loop's own thread the round that follows takes it anyway.
+  inbox_.push(std::move(event), [this] {
+    if (current_loop != this) wake();
+  });
+}
+
+void Loop::post_task(Task task) {
+  inbox_.push(std::move(task), [this] {
+    if (current_loop != this) wake();
+  });
+}
+
+void Loop::wake() { uv_async_send(&wake_); }
+
+// Running -------------------------------------------------------------------------------------------------------------
+
+void Loop::run() {
+  CurrentLoop current(this);
+  while (!finished_) uv_run(&uv_, UV_RUN_DEFAULT);
+  tear_down();
+}
+
+bool Loop::run_ready() {
+  CurrentLoop current(this);
+  // libuv registers a new descriptor only at the beginning of its next turn: one turn without any activity must follow.
+  for (int turn = 0; turn < 1000 && !finished_; ++turn) {
+    const std::uint64_t before = activity_;
+    uv_run(&uv_, UV_RUN_NOWAIT);
+    if (activity_ == before && inbox_.empty()) return false;
+  }
+  return !finished_;
+}
+
+void Loop::drain_inbox() {
+  if (in_inbox_) return;
+  in_inbox_ = true;
+  for (int turn = 0; turn < kMaxInboxTurns; ++turn) {
+    inbox_.take(taken_);
+    if (taken_.empty()) break;
+    ++activity_;
+    for (InboxItem& item : taken_) dispatch(item);
+    taken_.clear();
+  }
+  in_inbox_ = false;
+}
+
+void Loop::round() {
+  for (int turn = 0; turn < kMaxInboxTurns; ++turn) {
+    drain_inbox();
+    if (!retire_peers()) break;
+  }
+  flush_links();
+  kill_doomed();
+  retire_peers();
+  for (const auto& connection : buried_) {
+    if (WebSocketLink* link = connection->websocket(); link && link->dirty_) std::erase(dirty_, link);
+  }
+  buried_.clear();
+  if (!inbox_.empty()) wake();
+  if (draining_) finish_if_drained();
+}
+
+void Loop::dispatch(InboxItem& item) {
+  if (auto* task = std::get_if<Task>(&item)) {
+    (*task)();
+    return;
+  }
+  std::visit([this](auto& event) { handle(event); }, std::get<LoopEvent>(item));
+}
+
+void Loop::handle(RoomMessage& event) { fanout_.deliver(event.message); }
+void Loop::handle(EveryoneMessage& event) { fanout_.deliver_to_everyone(event.message); }
+
+void Loop::handle(VerdictGiven& event) {
+  if (Peer* peer = find_peer(event.client)) static_cast<WebSocketLink&>(peer->link()).verdict();
+}
+
+void Loop::handle(CloseClient& event) {
+  if (Peer* peer = find_peer(event.client)) peer->link().close(event.code, event.reason);
+}
+
+template <class ToPeer>
+void Loop::handle(ToPeer& event) {
+  if (Peer* peer = find_peer(event.client)) peer->handle(event);
+}
+
+bool Loop::retire_peers() {
+  if (retired_.empty()) return false;
+  ++activity_;
+  // Callbacks in here may retire others, or ask for these again.
+  while (!retired_.empty()) {
+    std::vector<Retirement> retired;
+    retired.swap(retired_);
+    for (const Retirement& retirement : retired) {
+      auto found = peers_.find(retirement.id);
+      if (found == peers_.end()) continue;
+      const std::unique_ptr<Peer> peer = std::move(found->second);
+      peers_.erase(found);
+      peer->retire(retirement.close_code, retirement.reason);
+    }
+  }
+  return true;
+}
+
+void Loop::flush_links() {
+  if (dirty_.empty()) return;
+  if (options().flush_interval_ms > 0 && !draining_) {
+    const std::int64_t due_ms = last_flush_ms_ + options().flush_interval_ms;
+    if (now_ms() < due_ms) {
+      if (!uv_is_active(as_handle(&flush_timer_))) {
+        uv_timer_start(&flush_timer_, [](uv_timer_t* handle) { ++loop_of(handle)->activity_; },
+                       static_cast<std::uint64_t>(due_ms - now_ms()), 0);
+      }
+      return;
+    }
+    last_flush_ms_ = now_ms();
+  }
+  ++activity_;
+  // Writing marks nothing dirty but what must be written in the next round.
+  std::vector<Link*> links;
+  links.swap(dirty_);
+  for (Link* link : links) link->dirty_ = false;
+  for (Link* link : links) link->flush();
+  if (dirty_.empty()) {
+    links.clear();
+    dirty_.swap(links);  // keeps the capacity
+  }
+}
+
+void Loop::kill_doomed() {
+  while (!doomed_.empty()) {
+    ++activity_;
+    std::vector<Connection*> doomed;
+    doomed.swap(doomed_);
+    for (Connection* connection : doomed) connection->kill();
+    context_.cancel_service();
+  }
+}
+
+// Connections and peers -----------------------------------------------------------------------------------------------
+
+void Loop::adopt(int socket_fd, std::string peer_address) {
+  ++activity_;
+  stats_.connections_total.add();
+  stats_.connections_now.add();
+  auto owned = std::make_unique<Connection>(*this, std::move(peer_address));
+  Connection& connection = *owned;
+  connections_.emplace(&connection, std::move(owned));
+  if (draining_) {
+    ::close(socket_fd);
+    bury(connection);
+    return;
+  }
+  set_timer(connection, now_ms() + options().handshake_timeout_ms);
+  lws* wsi = context_.adopt(socket_fd, connection);
+  if (!wsi) {
+    log(LogLevel::warning, "libwebsockets did not take an accepted socket");
+    bury(connection);
+    return;
+  }
+  connection.set_wsi(wsi);
+}
+
+Peer* Loop::find_peer(ClientId id) {
+  auto found = peers_.find(id);
+  return found == peers_.end() ? nullptr : found->second.get();
+}
+
+void Loop::add_peer(std::unique_ptr<Peer> peer) {
+  const ClientId id = peer->id();
+  peers_.emplace(id, std::move(peer));
+}
+
+void Loop::retire(ClientId id, int close_code, std::string_view reason) {
+  ++activity_;
+  retired_.push_back({id, close_code, std::string(reason)});
+}
+
+void Loop::doom(Connection& connection) {
+  if (connection.doomed()) return;
+  ++activity_;
+  connection.set_doomed();
+  connection.on_closed();
+  doomed_.push_back(&connection);
+}
+
+void Loop::bury(Connection& connection) {
+  ++activity_;
+  auto found = connections_.find(&connection);
+  if (found == connections_.end()) return;
+  connection.on_closed();
+  std::erase(doomed_, &connection);
+  TimerWheel::cancel(connection);
+  buried_.push_back(std::move(found->second));
+  connections_.erase(found);
+  stats_.connections_now.subtract();
+  server_.connections().fetch_sub(1);
+}
+
+// Time ----------------------------------------------------------------------------------------------------------------
+
+void Loop::set_timer(TimerEntry& entry, std::int64_t deadline_ms) {
+  timers_.set(entry, deadline_ms);
+  if (armed_ms_ == -1 || deadline_ms < armed_ms_) {
+    armed_ms_ = deadline_ms;
+    arm_timer();
+  }
+}
+
+void Loop::arm_timer() {
+  const std::int64_t wait_ms = std::max<std::int64_t>(0, armed_ms_ - now_ms());
+  uv_timer_start(&timer_,
+                 [](uv_timer_t* handle) {
+                   Loop* loop = loop_of(handle);
+                   ++loop->activity_;
+                   loop->timers_.advance(loop->now_ms());
+                   loop->armed_ms_ = loop->timers_.next_ms();
+                   if (loop->armed_ms_ != -1) loop->arm_timer();
+                 },
+                 static_cast<std::uint64_t>(wait_ms), 0);
+}
+
+void Loop::log(LogLevel level, std::string_view text) {
+  std::uint64_t suppressed = 0;
+  if (!log_limiter_.allow(now_ms(), suppressed)) return;
+  if (suppressed != 0) {
+    server_.application().log(LogLevel::warning, std::to_string(suppressed) + " lines of log were left out");
+  }
+  server_.application().log(level, text);
+}
+
+// Drain ---------------------------------------------------------------------------------------------------------------
+
+void Loop::begin_drain() {
+  if (draining_) return;
+  draining_ = true;
+  drain_started_ms_ = now_ms();
+  std::vector<Connection*> idle;
+  for (const auto& [connection, owned] : connections_) {
+    if (connection->idle_http()) idle.push_back(connection);
+  }
+  for (Connection* connection : idle) doom(*connection);
+  for (const auto& [id, peer] : peers_) to_say_goodbye_.push_back(id);
+  goodbyes_total_ = to_say_goodbye_.size();
+  say_goodbye_in_turn();
+  finish_if_drained();
+}
+
+void Loop::say_goodbye_in_turn() {
+  const std::int64_t spread_ms = std::min(options().drain_spread_ms, options().drain_timeout_ms);
+  const std::int64_t passed_ms = now_ms() - drain_started_ms_;
+  std::size_t due = goodbyes_total_;
+  if (passed_ms < spread_ms) {
+    due = goodbyes_total_ * static_cast<std::size_t>(passed_ms) / static_cast<std::size_t>(spread_ms) + 1;
+  }
+  while (!to_say_goodbye_.empty() && goodbyes_total_ - to_say_goodbye_.size() < due) {
+    if (Peer* peer = find_peer(to_say_goodbye_.back())) peer->link().close(1001, "the server is stopping");
+    to_say_goodbye_.pop_back();
+  }
+  const std::int64_t end_ms = drain_started_ms_ + options().drain_timeout_ms;
+  set_timer(drain_timer_, to_say_goodbye_.empty() ? end_ms : now_ms() + TimerWheel::kTickMs);
+}
+
+void Loop::DrainTimer::on_deadline(std::int64_t now_ms) {
+  if (now_ms < loop.drain_started_ms_ + loop.options().drain_timeout_ms) {
+    loop.say_goodbye_in_turn();
+  } else {
+    loop.finished_ = true;  // whoever is left has had its time
+    uv_stop(&loop.uv_);
+  }
+}
+
+void Loop::finish_if_drained() {
+  if (!draining_ || finished_ || !connections_.empty() || !peers_.empty() || !inbox_.empty()) return;
+  finished_ = true;
+  uv_stop(&uv_);
+}
+
+void Loop::close_handles() {
+  auto close = [](auto* handle) {
+    if (handle->data && !uv_is_closing(as_handle(handle))) uv_close(as_handle(handle), nullptr);
+  };
+  close(&wake_);
+  close(&prepare_);
+  close(&check_);
+  close(&timer_);
+  close(&flush_timer_);
+}
+
+void Loop::tear_down() {
+  if (!uv_open_) return;
+  uv_open_ = false;
+  CurrentLoop current(this);
+  finished_ = true;
+  inbox_.close();
+  TimerWheel::cancel(drain_timer_);
+  // Sockets first: their callbacks still find everything in place.
+  context_.begin_destroy();
+  retire_peers();
+  close_handles();
+  uv_run(&uv_, UV_RUN_DEFAULT);
+  context_.finish_destroy();
+  uv_run(&uv_, UV_RUN_DEFAULT);
+  uv_loop_close(&uv_);
+  retire_peers();
+  peers_.clear();
+  dirty_.clear();
+  buried_.clear();
+  while (!connections_.empty()) bury(*connections_.begin()->first);
+  buried_.clear();
+}
+
+}  // namespace chat::net

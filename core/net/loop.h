@@ -1,0 +1,173 @@
+// One thread's worth of the server: a libuv loop, a libwebsockets context on it, and everything that lives there. Its inbox
+// may be posted to from any thread; all else belongs to the thread that runs it.
+//
+// A round: libuv calls what is readable, then the loop takes its inbox, retires the peers that have gone, writes every link
+// with pending frames once, kills the connections that are to die, and buries them. So nothing is destroyed in the middle
+// of a fan-out, and a burst costs one write for each receiver.
+#pragma once
+
+#include <uv.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "hub/loop_inbox.h"
+#include "net/fanout.h"
+#include "net/http.h"
+#include "net/inbox.h"
+#include "net/link.h"
+#include "net/log_limiter.h"
+#include "net/lws_context.h"
+#include "net/server_options.h"
+#include "net/stats.h"
+#include "net/timer_wheel.h"
+
+namespace chat::net {
+
+class Connection;
+class Peer;
+class Server;
+
+// Time of day, Unix milliseconds.
+std::int64_t wall_clock_ms();
+
+class Loop : public LoopInbox {
+ public:
+  Loop(Server& server, std::size_t index);
+  ~Loop() override;
+
+  // Makes the libuv loop and the context, on the thread that starts the server. event_loop, certificate, no_memory.
+  Status start();
+
+  // Any thread -------------------------------------------------------------------------------------------------------
+
+  void post(LoopEvent event) override;
+  void post_task(Task task);
+  const LoopStats& stats() const { return stats_; }
+  // The loop that runs on the calling thread, or nullptr.
+  static Loop* current();
+
+  // The thread that runs it ------------------------------------------------------------------------------------------
+
+  // Until the drain has ended.
+  void run();
+  // Takes everything down, whatever state it is in; for a loop that never ran, and harmless after run().
+  void shut_down() { tear_down(); }
+  // As run(), but returns when nothing is ready. True while there is more to come.
+  bool run_ready();
+  bool finished() const { return finished_; }
+  uv_loop_t* uv() { return &uv_; }
+
+  std::size_t index() const { return index_; }
+  Server& server() { return server_; }
+  const ServerOptions& options() const;
+  const OutboxLimits& outbox_limits() const { return outbox_limits_; }
+  LoopStats& stats() { return stats_; }
+  Fanout& fanout() { return fanout_; }
+  TimerWheel& timers() { return timers_; }
+  LwsContext& context() { return context_; }
+  std::string& scratch() { return scratch_; }
+  std::int64_t now_ms() const { return static_cast<std::int64_t>(uv_now(&uv_)); }
+  void log(LogLevel level, std::string_view text);
+
+  // Something ran: run_ready() goes round once more.
+  void note_activity() { ++activity_; }
+  void set_timer(TimerEntry& entry, std::int64_t deadline_ms);
+  void add_dirty(Link* link) { dirty_.push_back(link); }
+
+  // Takes the socket. Called by the loop that accepts, through a task.
+  void adopt(int socket_fd, std::string peer_address);
+
+  // The peer of a client, or nullptr.
+  Peer* find_peer(ClientId id);
+  void add_peer(std::unique_ptr<Peer> peer);
+  // Ends the peer at the end of the round, once; the first code counts.
+  void retire(ClientId id, int close_code, std::string_view reason);
+
+  // Kills the connection's socket at the end of the round.
+  void doom(Connection& connection);
+  // libwebsockets has forgotten the connection: it is destroyed at the end of the round.
+  void bury(Connection& connection);
+
+  // Takes the inbox now, for what must be done before more input comes. Not from inside itself.
+  void drain_inbox();
+
+  // Says goodbye to every link, spread over drain_spread_ms, and ends the loop when the last has gone or in the end anyway.
+  void begin_drain();
+  bool draining() const { return draining_; }
+  std::size_t connection_count() const { return connections_.size(); }
+
+ private:
+  struct Retirement {
+    ClientId id;
+    int close_code;
+    std::string reason;
+  };
+
+  void round();
+  bool retire_peers();
+  void flush_links();
+  void kill_doomed();
+  void dispatch(InboxItem& item);
+  void handle(RoomMessage& event);
+  void handle(EveryoneMessage& event);
+  void handle(VerdictGiven& event);
+  void handle(CloseClient& event);
+  template <class ToPeer>
+  void handle(ToPeer& event);
+  void arm_timer();
+  void wake();
+  void say_goodbye_in_turn();
+  void finish_if_drained();
+  void close_handles();
+  void tear_down();
+
+  Server& server_;
+  const std::size_t index_;
+  OutboxLimits outbox_limits_;
+  LoopStats stats_;
+  LogLimiter log_limiter_;
+  Inbox inbox_;
+  std::vector<InboxItem> taken_;  // reused, so that a round allocates nothing
+  bool in_inbox_ = false;
+
+  uv_loop_t uv_{};
+  bool uv_open_ = false;
+  uv_async_t wake_{};
+  uv_prepare_t prepare_{};
+  uv_check_t check_{};
+  uv_timer_t timer_{};
+  uv_timer_t flush_timer_{};
+  std::int64_t armed_ms_ = -1;
+  std::int64_t last_flush_ms_ = 0;
+  std::uint64_t activity_ = 0;  // rises whenever something ran, for run_ready()
+  TimerWheel timers_;
+  LwsContext context_;
+  Fanout fanout_;
+  std::string scratch_;
+
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
+  std::vector<Link*> dirty_;
+  std::vector<Retirement> retired_;
+  std::vector<Connection*> doomed_;
+  std::vector<std::unique_ptr<Connection>> buried_;
+
+  bool draining_ = false;
+  bool finished_ = false;
+  std::int64_t drain_started_ms_ = 0;
+  std::vector<ClientId> to_say_goodbye_;
+  std::size_t goodbyes_total_ = 0;
+  struct DrainTimer : TimerEntry {
+    explicit DrainTimer(Loop& l) : loop(l) {}
+    void on_deadline(std::int64_t now_ms) override;
+    Loop& loop;
+  } drain_timer_{*this};
+};
+
+}  // namespace chat::net

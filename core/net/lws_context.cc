@@ -1,0 +1,178 @@
+// See lws_context.h. Every difference between libwebsockets 4.1 and 5.0 that concerns us is handled here.
+#include "net/lws_context.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include "net/connection.h"
+#include "net/loop.h"
+#include "net/lws_callbacks.h"
+
+namespace chat::net {
+namespace {
+
+// A message longer than this arrives in pieces; each idle WebSocket pins one such buffer.
+constexpr std::size_t kReceiveBufferBytes = 2048;
+
+// libwebsockets loads its plugins and initialises TLS without a lock.
+std::mutex& creation_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+// Making a context ignores SIGPIPE for the whole process; the host's disposition comes back at once.
+class SigpipeKept {
+ public:
+  SigpipeKept() { sigaction(SIGPIPE, nullptr, &kept_); }
+  ~SigpipeKept() { sigaction(SIGPIPE, &kept_, nullptr); }
+  SigpipeKept(const SigpipeKept&) = delete;
+  SigpipeKept& operator=(const SigpipeKept&) = delete;
+
+ private:
+  struct sigaction kept_;
+};
+
+using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
+
+std::string openssl_reason() {
+  char text[256];
+  const unsigned long code = ERR_get_error();
+  if (code == 0) return "unusable";
+  ERR_error_string_n(code, text, sizeof text);
+  ERR_clear_error();
+  return text;
+}
+
+Status load_certificate(SSL_CTX* context, const std::string& certificate_file, const std::string& private_key_file) {
+  ERR_clear_error();
+  if (access(certificate_file.c_str(), R_OK) != 0) {
+    return {Error::certificate, "certificate file " + certificate_file + ": " + std::strerror(errno)};
+  }
+  if (access(private_key_file.c_str(), R_OK) != 0) {
+    return {Error::certificate, "private key file " + private_key_file + ": " + std::strerror(errno)};
+  }
+  if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1) {
+    return {Error::certificate, "certificate file " + certificate_file + ": " + openssl_reason()};
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, private_key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return {Error::certificate, "private key file " + private_key_file + ": " + openssl_reason()};
+  }
+  if (SSL_CTX_check_private_key(context) != 1) {
+    return {Error::certificate, "private key file " + private_key_file + " does not belong to " + certificate_file};
+  }
+  return {};
+}
+
+// permessage-deflate is libwebsockets' for what comes in; what goes out is compressed once for all receivers (frame.cc).
+const lws_extension kExtensions[] = {
+    {"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate; server_no_context_takeover"},
+    {nullptr, nullptr, nullptr},
+};
+
+}  // namespace
+
+Status check_certificate(const std::string& certificate_file, const std::string& private_key_file) {
+  const SslContext context(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
+  if (!context) return {Error::no_memory, "no memory for a TLS context"};
+  return load_certificate(context.get(), certificate_file, private_key_file);
+}
+
+LwsContext::LwsContext() = default;
+LwsContext::~LwsContext() = default;
+
+Status LwsContext::create(Loop& loop, const ServerOptions& options) {
+  // The first has a name that no client can offer; the second's is written anew for each handshake that needs one.
+  for (std::size_t i = 0; i < 2; ++i) {
+    protocols_[i].name = i == 0 ? "/http" : subprotocol_.data();
+    protocols_[i].callback = on_lws_callback;
+    protocols_[i].rx_buffer_size = kReceiveBufferBytes;
+    protocols_[i].tx_packet_size = kMaxWriteBytes;
+  }
+  mount_.mountpoint = "/";
+  mount_.mountpoint_len = 1;
+  mount_.origin_protocol = LWSMPRO_CALLBACK;
+  mount_.origin = "/http";
+
+  void* loops[1] = {loop.uv()};
+  lws_context_creation_info info;
+  std::memset(&info, 0, sizeof info);
+  info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+  info.protocols = protocols_.data();
+  info.mounts = &mount_;
+  info.user = &loop;
+  info.foreign_loops = loops;
+  info.pcontext = &context_;
+  info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+  info.alpn = "http/1.1";  // its HTTP/2 has known holes, see docs/security.md
+  info.max_http_header_data = static_cast<decltype(info.max_http_header_data)>(options.max_header_bytes);
+  info.pt_serv_buf_size = 16'384;
+  // Its own time-outs stand behind ours, for what our timers do not see.
+  info.timeout_secs = static_cast<unsigned>(options.handshake_timeout_ms / 1000 + 5);
+  info.timeout_secs_ah_idle = info.timeout_secs;
+  info.keepalive_timeout = static_cast<int>(options.http_idle_timeout_ms / 1000 + 5);
+  // All zero: no pings and no sorted list of deadlines inside libwebsockets.
+  info.retry_and_idle_policy = &no_keepalive_;
+  if (options.permessage_deflate) info.extensions = kExtensions;
+  const bool tls = !options.tls_certificate_file.empty();
+  if (tls) {
+    info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info.ssl_cert_filepath = options.tls_certificate_file.c_str();
+    info.ssl_private_key_filepath = options.tls_private_key_file.c_str();
+  }
+
+  std::lock_guard lock(creation_mutex());
+  const SigpipeKept kept;
+  lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
+  context_ = lws_create_context(&info);
+  if (!context_) {
+    return {Error::event_loop,
+            "libwebsockets could not make a context on libuv: is its libuv plugin (libwebsockets-evlib-uv) installed?"};
+  }
+  vhost_ = lws_create_vhost(context_, &info);
+  if (!vhost_) return {tls ? Error::certificate : Error::internal, "libwebsockets could not make a virtual host"};
+  return {};
+}
+
+lws* LwsContext::adopt(int socket_fd, Connection& connection) {
+  lws_adopt_desc_t description;
+  std::memset(&description, 0, sizeof description);
+  description.vh = vhost_;
+  description.type = static_cast<lws_adoption_type>(LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET | LWS_ADOPT_ALLOW_SSL);
+  description.fd.sockfd = socket_fd;
+  description.opaque = &connection;
+  return lws_adopt_descriptor_vhost_via_info(&description);
+}
+
+void LwsContext::cancel_service() {
+  if (context_) lws_cancel_service(context_);
+}
+
+void LwsContext::begin_destroy() {
+  if (context_) lws_context_destroy(context_);
+}
+
+void LwsContext::finish_destroy() {
+  std::lock_guard lock(creation_mutex());
+  // info.pcontext makes it null once it is freed; bounded, as a version may need fewer or more calls.
+  for (int stage = 0; context_ && stage < 4; ++stage) lws_context_destroy(context_);
+}
+
+Status LwsContext::reload_tls(const std::string& certificate_file, const std::string& private_key_file) {
+  if (!ssl_context_) return {Error::wrong_state, "the server runs without TLS"};
+  return load_certificate(ssl_context_, certificate_file, private_key_file);
+}
+
+void LwsContext::name_subprotocol(std::string_view name) {
+  const std::size_t size = std::min(name.size(), subprotocol_.size() - 1);
+  std::copy_n(name.begin(), size, subprotocol_.begin());
+  subprotocol_[size] = '\0';
+}
+
+}  // namespace chat::net

@@ -1,0 +1,65 @@
+// What waits to be written to one link: whole frames, bounded in bytes and in count. A frame that is partly written is
+// never dropped. Knows no socket; its loop's thread alone uses it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "hub/command.h"
+#include "net/frame.h"
+#include "net/server_options.h"
+
+namespace chat::net {
+
+struct OutboxLimits {
+  std::size_t bytes = 1 << 20;
+  std::size_t frames = 4'096;
+  OutboxPolicy policy = OutboxPolicy::disconnect;
+};
+
+class Outbox {
+ public:
+  enum class Pushed : std::uint8_t {
+    queued,
+    dropped,  // a message was dropped: this one, or with drop_oldest others before it
+    full,     // the link must be closed
+  };
+
+  // `dropped` is raised by the messages dropped.
+  Pushed push(FramePtr frame, const OutboxLimits& limits, std::uint64_t& dropped);
+  // At the end, whatever the limits: for the close frame.
+  void push_last(FramePtr frame);
+  // In front of everything but a partly written frame; not bounded, for the notice of a gap.
+  void push_front(FramePtr frame);
+
+  // The first frame is partly written: nothing else may come before its rest.
+  bool mid_frame() const { return head_written_ != 0; }
+  bool empty() const { return begin_ == frames_.size(); }
+  std::size_t bytes() const { return bytes_; }
+  std::size_t frames() const { return frames_.size() - begin_; }
+
+  // The next contiguous bytes to write, at most max_bytes. Small frames are gathered in `scratch`; the rest of a large
+  // frame is given in place. Valid until the next change.
+  std::string_view next(std::string& scratch, std::size_t max_bytes) const;
+  // So many bytes of next() were taken by the socket.
+  void consume(std::size_t bytes);
+
+  // What was dropped since the last call, one entry for each room.
+  std::vector<GapReply> take_gaps();
+  bool has_gaps() const { return !gaps_.empty(); }
+
+  // Empties it but for a frame that is partly written, whose rest must follow.
+  void drop_unwritten();
+
+ private:
+  void drop(const Message& message);
+  void release_front();
+
+  std::vector<FramePtr> frames_;  // [begin_, end) are queued
+  std::size_t begin_ = 0;
+  std::size_t head_written_ = 0;  // bytes of the first frame that are written already
+  std::size_t bytes_ = 0;         // still to be written
+  std::vector<GapReply> gaps_;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,43 @@
+// What one loop counts. Its thread alone writes; others read now and then, so a plain load and store suffice.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "hub/types.h"
+
+namespace chat::net {
+
+class Counter {
+ public:
+  void add(std::uint64_t amount = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  void subtract(std::uint64_t amount = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_relaxed);
+  }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_ = 0;
+};
+
+struct LoopStats {
+  Counter connections_total;
+  Counter connections_now;
+  Counter messages_refused;
+  Counter drops;
+  Counter slow_disconnects;
+  Counter bytes_in;
+  Counter bytes_out;
+  Counter http_requests;
+  std::array<Counter, kProtocolCount> clients_now_by_protocol;
+  std::array<Counter, kTransportCount> clients_now_by_transport;
+  std::array<Counter, kProtocolCount> messages_in_by_protocol;
+  std::array<Counter, kProtocolCount> deliveries_by_protocol;
+  std::array<Counter, kTransportCount> messages_in_by_transport;
+  std::array<Counter, kTransportCount> deliveries_by_transport;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,46 @@
+// A rate with bursts: `rate` tokens come each second, at most `burst` are kept. Knows no clock.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace chat::net {
+
+class TokenBucket {
+ public:
+  // rate_per_s negative: everything is allowed.
+  TokenBucket(std::int64_t rate_per_s, std::int64_t burst, std::int64_t now_ms)
+      : rate_per_s_(rate_per_s), burst_(burst), milli_tokens_(burst * 1000), last_ms_(now_ms) {}
+
+  bool take(std::int64_t now_ms) {
+    if (rate_per_s_ < 0) return true;
+    refill(now_ms);
+    if (milli_tokens_ < 1000) return false;
+    milli_tokens_ -= 1000;
+    return true;
+  }
+
+  // How long until `tokens` are there again; 0 when they are.
+  std::int64_t wait_ms(std::int64_t tokens, std::int64_t now_ms) {
+    if (rate_per_s_ < 0) return 0;
+    refill(now_ms);
+    const std::int64_t missing = std::min(tokens, burst_) * 1000 - milli_tokens_;
+    return missing <= 0 ? 0 : missing / std::max<std::int64_t>(1, rate_per_s_) + 1;
+  }
+
+ private:
+  void refill(std::int64_t now_ms) {
+    // Bounded before it is multiplied: a full bucket needs no more than burst / rate seconds.
+    const std::int64_t full_ms = burst_ * 1000 / std::max<std::int64_t>(1, rate_per_s_) + 1;
+    const std::int64_t elapsed_ms = std::clamp<std::int64_t>(now_ms - last_ms_, 0, full_ms);
+    milli_tokens_ = std::min(burst_ * 1000, milli_tokens_ + elapsed_ms * rate_per_s_);
+    last_ms_ = now_ms;
+  }
+
+  std::int64_t rate_per_s_;
+  std::int64_t burst_;
+  std::int64_t milli_tokens_;
+  std::int64_t last_ms_;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,312 @@
+// See websocket_link.h.
+#include "net/websocket_link.h"
+
+#include <libwebsockets.h>
+
+#include <algorithm>
+
+#include "hub/utf8.h"
+#include "net/connection.h"
+#include "net/loop.h"
+#include "net/peer.h"
+#include "net/server.h"
+
+namespace chat::net {
+namespace {
+
+// How long a peer has for its half of the closing handshake.
+constexpr std::int64_t kCloseTimeoutMs = 5'000;
+// Larger buffers than this are given back once their message is whole.
+constexpr std::size_t kKeptInboundBytes = 1'024;
+constexpr std::uint16_t kNoStatus = 1005;
+constexpr std::uint16_t kAbnormal = 1006;
+
+// RFC 6455 section 7.4: what may stand in a close frame.
+bool is_close_code(std::uint16_t code) {
+  if (code >= 3000) return code < 5000;
+  return code >= 1000 && code <= 1014 && code != 1004 && code != kNoStatus && code != kAbnormal;
+}
+
+}  // namespace
+
+WebSocketLink::WebSocketLink(Loop& loop, Connection& connection, std::int64_t max_message_bytes)
+    : Link(loop), connection_(connection), max_message_bytes_(max_message_bytes), heard_ms_(loop.now_ms()) {}
+
+lws* WebSocketLink::wsi() const { return connection_.wsi(); }
+Peer* WebSocketLink::peer() { return loop_.find_peer(client_); }
+
+// Opening -------------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::established(bool deflate) {
+  if (closing_) return;
+  if (deflate) framing_ = Framing::websocket_deflate;
+  heard_ms_ = loop_.now_ms();
+  Peer* peer = this->peer();
+  if (!peer) return terminate("the client has gone");
+  if (peer->client()->state() == ClientState::connecting) {
+    state_ = State::held;
+    verdict_deadline_ms_ = heard_ms_ + loop_.options().verdict_timeout_ms;
+    set_reading(false);
+  } else {
+    open(*peer);
+  }
+  schedule();
+}
+
+void WebSocketLink::open(Peer& peer) {
+  state_ = State::open;
+  peer.open();
+  // The welcome goes first, before anything that came along with the handshake is looked at.
+  loop_.drain_inbox();
+}
+
+void WebSocketLink::verdict() {
+  if (state_ != State::held || closing_) return;
+  Peer* peer = this->peer();
+  if (!peer) return;
+  if (peer->client()->state() != ClientState::accepted) {
+    close(1008, peer->client()->refusal_reason());
+    return;
+  }
+  const Status status = peer->authorize_first_room();
+  if (!status.ok()) {
+    close(1008, status.detail);
+    return;
+  }
+  set_reading(true);
+  open(*peer);
+  mark_dirty();
+  schedule();
+}
+
+// Reading -------------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::set_reading(bool on) {
+  if (reading_ == on) return;
+  reading_ = on;
+  lws_rx_flow_control(wsi(), on ? 1 : 0);
+}
+
+void WebSocketLink::pause_reading_until(std::int64_t until_ms) {
+  if (closing_ || until_ms <= loop_.now_ms()) return;
+  paused_until_ms_ = std::max(paused_until_ms_, until_ms);
+  set_reading(false);
+  schedule();
+}
+
+void WebSocketLink::heard() {
+  heard_ms_ = loop_.now_ms();
+  pinged_ms_ = -1;
+}
+
+void WebSocketLink::receive(std::string_view bytes) {
+  heard();
+  loop_.stats().bytes_in.add(bytes.size());
+  if (state_ != State::open) return;
+  lws* const socket = wsi();
+  if (lws_is_first_fragment(socket)) inbound_.clear();
+  // What this frame still announces counts at once, before memory is spent on it. Compressed bytes announce nothing.
+  const std::size_t announced = framing_ == Framing::websocket ? lws_remaining_packet_payload(socket) : 0;
+  const auto limit = static_cast<std::size_t>(max_message_bytes_);
+  const std::size_t whole = inbound_.size() + bytes.size();
+  if (whole > limit || announced > limit - whole) {
+    inbound_ = {};
+    loop_.stats().messages_refused.add();
+    close(1009, "a message may have " + std::to_string(limit) + " bytes");
+    return;
+  }
+  const bool binary = lws_frame_is_binary(socket) != 0;
+  if (!lws_is_final_fragment(socket)) {
+    inbound_ += bytes;
+    return;
+  }
+  if (inbound_.empty()) {
+    dispatch(binary, bytes);
+    return;
+  }
+  inbound_ += bytes;
+  dispatch(binary, inbound_);
+  inbound_.clear();
+  if (inbound_.capacity() > kKeptInboundBytes) inbound_ = {};
+}
+
+void WebSocketLink::dispatch(bool binary, std::string_view message) {
+  if (!binary && !is_utf8(message)) {
+    loop_.stats().messages_refused.add();
+    close(1007, "text must be UTF-8");
+    return;
+  }
+  if (Peer* peer = this->peer()) peer->receive(binary, message);
+}
+
+// Writing -------------------------------------------------------------------------------------------------------------
+
+FramePtr WebSocketLink::encode_gap(const GapReply& gap) {
+  Peer* peer = this->peer();
+  return peer ? make_frame(peer->codec().encode(Reply(gap)), framing_, nullptr) : FramePtr();
+}
+
+bool WebSocketLink::write_pending() {
+  lws* const socket = wsi();
+  while (!outbox_.empty()) {
+    if (lws_partial_buffered(socket)) {
+      lws_callback_on_writable(socket);
+      return true;
+    }
+    const std::string_view bytes = outbox_.next(loop_.scratch(), kMaxWriteBytes);
+    const int written = lws_write(socket, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())), bytes.size(),
+                                  LWS_WRITE_RAW);
+    if (written < 0) return false;
+    loop_.stats().bytes_out.add(bytes.size());
+    outbox_.consume(bytes.size());  // what the socket did not take, libwebsockets keeps
+  }
+  return true;
+}
+
+void WebSocketLink::flush() {
+  if (state_ == State::handshake || state_ == State::closed) return;
+  if (outbox_.has_gaps() && loop_.outbox_limits().policy == OutboxPolicy::drop_oldest && !closing_) {
+    // What was dropped came before what is the first now.
+    std::vector<GapReply> gaps = outbox_.take_gaps();
+    for (auto gap = gaps.rbegin(); gap != gaps.rend(); ++gap) {
+      if (FramePtr notice = encode_gap(*gap)) outbox_.push_front(std::move(notice));
+    }
+  }
+  if (!write_pending()) {
+    terminate("the connection was lost");
+    return;
+  }
+  if (outbox_.empty() && outbox_.has_gaps() && !closing_) {
+    for (const GapReply& gap : outbox_.take_gaps()) push(encode_gap(gap));
+  }
+}
+
+void WebSocketLink::writable() {
+  if (state_ == State::handshake || state_ == State::closed) return;
+  // The socket took something: the peer is alive, however slowly it reads.
+  heard();
+  flush();
+}
+
+// Keeping alive -------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::schedule() {
+  std::int64_t due_ms = INT64_MAX;
+  auto consider = [&](std::int64_t deadline_ms) {
+    if (deadline_ms >= 0) due_ms = std::min(due_ms, deadline_ms);
+  };
+  const ServerOptions& options = loop_.options();
+  if (state_ == State::closing) consider(close_deadline_ms_);
+  if (state_ == State::held) consider(verdict_deadline_ms_);
+  if (state_ == State::open) {
+    consider(paused_until_ms_);
+    if (options.ping_interval_ms >= 0) {
+      consider(pinged_ms_ < 0 ? heard_ms_ + options.ping_interval_ms : pinged_ms_ + options.ping_timeout_ms);
+    }
+  }
+  if (due_ms == INT64_MAX) {
+    TimerWheel::cancel(connection_);
+  } else if (!connection_.pending() || connection_.deadline_ms() != due_ms) {
+    loop_.set_timer(connection_, due_ms);
+  }
+}
+
+void WebSocketLink::keep_alive(std::int64_t now_ms) {
+  const ServerOptions& options = loop_.options();
+  if (options.ping_interval_ms < 0) return;
+  if (pinged_ms_ >= 0) {
+    if (now_ms >= pinged_ms_ + options.ping_timeout_ms) terminate("no answer to a ping");
+    return;
+  }
+  if (now_ms < heard_ms_ + options.ping_interval_ms) return;
+  pinged_ms_ = now_ms;
+  // Behind a backlog a ping says nothing: whether the backlog moves does.
+  if (outbox_.empty()) push(make_ping_frame("chat"));
+}
+
+void WebSocketLink::on_deadline(std::int64_t now_ms) {
+  if (state_ == State::closing && now_ms >= close_deadline_ms_) {
+    terminate("no answer to a close");
+    return;
+  }
+  if (state_ == State::held && now_ms >= verdict_deadline_ms_) {
+    // So that a verdict which comes later is told that it is too late.
+    if (Peer* peer = this->peer()) (void)loop_.server().hub().refuse(peer->client(), "no verdict in time", {});
+    close(1008, "no verdict in time");
+  }
+  if (state_ == State::open) {
+    if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) {
+      paused_until_ms_ = -1;
+      heard();
+      set_reading(true);
+    }
+    // Nothing can be heard while nothing is read.
+    if (reading_) keep_alive(now_ms);
+  }
+  schedule();
+}
+
+// Closing -------------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
+  if (closing_) return;
+  closing_ = true;
+  close_code_ = code;
+  close_reason_ = reason;
+  loop_.retire(client_, code, reason);
+  if (state_ == State::handshake) {
+    loop_.doom(connection_);
+    return;
+  }
+  state_ = State::closing;
+  inbound_ = {};
+  outbox_.push_last(make_close_frame(code, reason));
+  mark_dirty();
+  close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
+  set_reading(true);  // for the peer's answer
+  schedule();
+}
+
+void WebSocketLink::peer_closed(std::string_view body) {
+  const bool answered = closing_;  // this is the answer to our own
+  if (!answered) {
+    closing_ = true;
+    std::uint16_t answer = 0;
+    close_code_ = kNoStatus;
+    if (body.size() == 1) {
+      close_code_ = answer = 1002;
+    } else if (body.size() >= 2) {
+      const auto code = static_cast<std::uint16_t>((static_cast<unsigned char>(body[0]) << 8) |
+                                                   static_cast<unsigned char>(body[1]));
+      close_reason_ = is_utf8(body.substr(2)) ? std::string(body.substr(2)) : std::string();
+      close_code_ = code;
+      answer = !is_close_code(code) ? 1002 : is_utf8(body.substr(2)) ? code : 1007;
+    }
+    // The peer listens no more: what is queued is pointless, but a frame that is under way would garble the answer.
+    if (!outbox_.mid_frame() && !lws_partial_buffered(wsi())) {
+      const FramePtr frame = make_close_frame(answer, answer == close_code_ ? close_reason_ : std::string_view());
+      const std::string_view bytes = frame->bytes();
+      lws_write(wsi(), reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())), bytes.size(), LWS_WRITE_RAW);
+    }
+    loop_.retire(client_, close_code_, close_reason_);
+  }
+  state_ = State::closed;
+}
+
+void WebSocketLink::terminate(std::string_view reason) {
+  if (!closing_) {
+    close_code_ = kAbnormal;
+    close_reason_ = reason;
+  }
+  loop_.doom(connection_);
+}
+
+void WebSocketLink::lost() {
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  if (closing_) return;
+  closing_ = true;
+  loop_.retire(client_, close_code_, close_reason_.empty() ? "the connection was lost" : close_reason_);
+}
+
+}  // namespace chat::net

@@ -1,0 +1,80 @@
+// Reads one frame of a chat.v1 client: finds the known fields' raw bytes, then turns them into a
+// command, or into the error that names the field. Names of rooms, events and people are judged by
+// the hub, not here. Lives for one frame.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "wire/codec.h"
+
+namespace chat::wire {
+
+class ChatV1Reader {
+ public:
+  // Keeps no copy: `frame` must outlive the reader.
+  ChatV1Reader(bool binary, std::string_view frame);
+
+  // Not JSON, or not one object.
+  bool malformed() const { return malformed_; }
+
+  // When not malformed; once.
+  Decoded read();
+
+  ErrorReply error() const;
+
+ private:
+  enum class Field : std::uint8_t {
+    type,
+    room,
+    text,
+    args,
+    event,
+    attachments,
+    attributes,
+    ephemeral,
+    except_self,
+    ref,
+    epoch,
+    seq,
+    name,
+    after,
+    limit
+  };
+  static constexpr std::size_t kFieldCount = 15;
+  static const std::array<std::string_view, kFieldCount> kNames;
+
+  void find_fields(std::string_view frame);
+  void read_ref();
+  Decoded read_send();
+  Decoded read_join();
+  Decoded read_leave();
+  Decoded read_rename();
+  Decoded read_history();
+  Decoded read_members();
+
+  // Each leaves `out` as it is when the field is absent or something was wrong before.
+  void read_string(Field field, std::string& out);
+  void read_boolean(Field field, bool& out);
+  void read_unsigned(Field field, std::uint64_t& out);
+  void read_payload(MessageDraft& draft);
+  void read_attachments(std::vector<std::string>& out);
+  void read_attributes(Pairs& out);
+
+  std::string_view raw(Field field) const { return fields_[static_cast<std::size_t>(field)]; }
+  bool has(Field field) const { return !raw(field).empty(); }
+  void require(Field field);
+  void fail(Field field, std::string_view fault, Error code = Error::invalid_argument);
+  void fail(Status status);
+  Decoded finish(Command command);
+
+  std::array<std::string_view, kFieldCount> fields_;  // raw values; empty: absent or null
+  Status status_;                                     // the first thing that was wrong
+  std::string ref_;
+  bool malformed_ = false;
+  bool of_send_ = false;
+};
+
+}  // namespace chat::wire

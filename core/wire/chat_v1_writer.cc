@@ -1,0 +1,368 @@
+// See chat_v1_writer.h.
+#include "wire/chat_v1_writer.h"
+
+#include <cjson/cJSON.h>
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <string_view>
+
+#include "hub/utf8.h"
+#include "wire/base64.h"
+#include "wire/json.h"
+
+namespace chat::wire {
+namespace {
+
+constexpr std::size_t kEnvelopeBytes = 192;  // more than the fixed parts of a message take
+
+// The lower-case name of chat_error. Numbers that no client is ever told are "internal".
+const char* code_name(Error code) {
+  switch (code) {
+    case Error::invalid_argument:
+      return "invalid_argument";
+    case Error::no_memory:
+      return "no_memory";
+    case Error::no_such_client:
+      return "no_such_client";
+    case Error::no_such_room:
+      return "no_such_room";
+    case Error::invalid_room:
+      return "invalid_room";
+    case Error::invalid_event:
+      return "invalid_event";
+    case Error::invalid_json:
+      return "invalid_json";
+    case Error::invalid_utf8:
+      return "invalid_utf8";
+    case Error::too_large:
+      return "too_large";
+    case Error::too_many:
+      return "too_many";
+    case Error::forbidden:
+      return "forbidden";
+    case Error::banned:
+      return "banned";
+    case Error::not_joined:
+      return "not_joined";
+    case Error::rate_limited:
+      return "rate_limited";
+    case Error::stopped:
+      return "stopped";
+    case Error::wrong_state:
+      return "wrong_state";
+    case Error::unsupported:
+      return "unknown_type";  // the one thing that chat.v1 does not support is a type that it does not know
+    case Error::encoding:
+      return "encoding";
+    default:
+      return "internal";
+  }
+}
+
+void append_ref(std::string& out, const std::string& ref) {
+  if (ref.empty()) return;
+  out += ",\"ref\":";
+  out += ref;
+}
+
+void append_attachments(std::string& out, const std::vector<std::string>& attachments) {
+  if (attachments.empty()) return;
+  out += ",\"attachments\":";
+  char before = '[';
+  for (const std::string& attachment : attachments) {
+    out += before;
+    before = ',';
+    out += '"';
+    append_base64(out, attachment);
+    out += '"';
+  }
+  out += ']';
+}
+
+// Other protocols allow a name twice and mean the first; a JSON object does not.
+void append_attributes(std::string& out, const Pairs& attributes) {
+  if (attributes.empty()) return;
+  out += ",\"attributes\":";
+  char before = '{';
+  for (auto attribute = attributes.begin(); attribute != attributes.end(); ++attribute) {
+    const auto same = [&](const Pair& pair) { return pair.name == attribute->name; };
+    if (std::find_if(attributes.begin(), attribute, same) != attribute) continue;
+    out += before;
+    before = ',';
+    json::append_quoted(out, attribute->name);
+    out += ':';
+    json::append_quoted(out, attribute->value);
+  }
+  out += '}';
+}
+
+std::size_t size_estimate(const Message& message) {
+  std::size_t bytes = kEnvelopeBytes + message.room.size() + message.epoch.size() +
+                      message.event.size() + message.sender.name.size() + message.payload.size();
+  for (const std::string& attachment : message.attachments)
+    bytes += base64_size(attachment.size()) + 4;
+  for (const Pair& attribute : message.attributes)
+    bytes += attribute.name.size() + attribute.value.size() + 8;
+  return bytes;
+}
+
+// One of the rare replies. An allocation that fails is std::bad_alloc, as everywhere.
+class SmallReply {
+ public:
+  explicit SmallReply(const char* type, const std::string& ref = {}) {
+    check(root_ != nullptr);
+    text("type", type);
+    if (!ref.empty()) raw("ref", ref);
+  }
+
+  SmallReply& text(const char* name, const std::string& value) {
+    check(cJSON_AddStringToObject(root_.get(), name, value.c_str()) != nullptr);
+    return *this;
+  }
+  // Text for people that may come from the application, which may have cut it in the middle of a
+  // character.
+  SmallReply& reason(std::string value) {
+    if (!is_utf8(value)) {
+      std::replace_if(
+          value.begin(), value.end(), [](char c) { return (c & 0x80) != 0; }, '?');
+    }
+    return text("reason", value);
+  }
+  // As raw digits: cJSON's own numbers lose the sixteenth.
+  SmallReply& number(const char* name, std::uint64_t value) {
+    return raw(name, std::to_string(value));
+  }
+  SmallReply& raw(const char* name, const std::string& json) {
+    check(cJSON_AddRawToObject(root_.get(), name, json.c_str()) != nullptr);
+    return *this;
+  }
+  SmallReply& boolean(const char* name, bool value) {
+    check(cJSON_AddBoolToObject(root_.get(), name, value) != nullptr);
+    return *this;
+  }
+
+  void append_to(std::string& out) const {
+    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root_.get()),
+                                                            &cJSON_free);
+    check(text != nullptr);
+    out += text.get();
+  }
+
+ private:
+  static void check(bool done) {
+    if (!done) throw std::bad_alloc();
+  }
+
+  std::unique_ptr<cJSON, decltype(&cJSON_Delete)> root_{cJSON_CreateObject(), &cJSON_Delete};
+};
+
+}  // namespace
+
+void append_chat_v1(std::string& out, const Message& message) {
+  if (const std::size_t bytes = out.size() + size_estimate(message); bytes > out.capacity())
+    out.reserve(bytes);
+  out += R"({"type":"message")";
+  if (!message.room.empty()) {
+    out += ",\"room\":";
+    json::append_quoted(out, message.room);
+  }
+  if (message.seq != 0) {
+    out += ",\"seq\":";
+    json::append_number(out, message.seq);
+  }
+  if (!message.epoch.empty()) {
+    out += ",\"epoch\":";
+    json::append_quoted(out, message.epoch);
+  }
+  out += ",\"time\":";
+  json::append_number(out, message.time_ms);
+  out += ",\"from\":{";
+  if (message.sender.id != 0) {
+    out += "\"id\":\"";
+    json::append_number(out, message.sender.id);
+    out += "\",";
+  }
+  out += "\"name\":";
+  json::append_quoted(out, message.sender.name);
+  out += "},\"event\":";
+  json::append_quoted(out, message.event);
+  if (message.kind == PayloadKind::text) {
+    out += ",\"text\":";
+    json::append_quoted(out, message.payload);
+  } else {
+    out += ",\"args\":";
+    out += message.payload;
+  }
+  append_attachments(out, message.attachments);
+  append_attributes(out, message.attributes);
+  if (message.seq == 0) out += ",\"ephemeral\":true";
+  out += '}';
+}
+
+namespace {
+
+// One overload for each kind of reply.
+class ReplyWriter {
+ public:
+  explicit ReplyWriter(std::string& out) : out_(out) {}
+
+  bool operator()(const Welcome& reply) {
+    SmallReply small("welcome");
+    small.text("id", std::to_string(reply.id)).text("name", reply.name).text("room", reply.room);
+    small.text("epoch", reply.epoch).number("seq", reply.seq);
+    small.boolean("resumed", reply.resumed).boolean("complete", reply.complete).append_to(out_);
+    return true;
+  }
+
+  bool operator()(const AckReply& reply) {
+    if (reply.ref.empty()) return false;
+    open("ack", reply.ref);
+    if (reply.seq != 0) {
+      out_ += ",\"seq\":";
+      json::append_number(out_, reply.seq);
+      out_ += ",\"epoch\":";
+      json::append_quoted(out_, reply.epoch);
+    }
+    out_ += '}';
+    return true;
+  }
+
+  bool operator()(const AnswerReply& reply) {
+    if (reply.ref.empty()) return false;
+    open("ack", reply.ref);
+    out_ += ",\"args\":";
+    out_ += reply.args;
+    append_attachments(out_, reply.attachments);
+    out_ += '}';
+    return true;
+  }
+
+  bool operator()(const JoinedReply& reply) {
+    SmallReply small("joined", reply.ref);
+    small.text("room", reply.room).text("epoch", reply.epoch).number("seq", reply.seq);
+    small.boolean("resumed", reply.resumed).boolean("complete", reply.complete).append_to(out_);
+    return true;
+  }
+
+  bool operator()(const LeftReply& reply) {
+    SmallReply small("left", reply.ref);
+    small.text("room", reply.room);
+    if (!reply.reason.empty()) small.reason(reply.reason);
+    small.append_to(out_);
+    return true;
+  }
+
+  bool operator()(const RenamedReply& reply) {
+    SmallReply("named", reply.ref).text("name", reply.name).append_to(out_);
+    return true;
+  }
+
+  bool operator()(const HistoryReply& reply) {
+    std::size_t bytes = kEnvelopeBytes;
+    for (const MessagePtr& message : reply.messages) bytes += size_estimate(*message);
+    out_.reserve(out_.size() + bytes);
+    open("history", reply.ref);
+    out_ += ",\"room\":";
+    json::append_quoted(out_, reply.room);
+    out_ += ",\"epoch\":";
+    json::append_quoted(out_, reply.epoch);
+    out_ += ",\"seq\":";
+    json::append_number(out_, reply.seq);
+    out_ += reply.complete ? ",\"complete\":true" : ",\"complete\":false";
+    out_ += ",\"messages\":[";
+    bool first = true;
+    for (const MessagePtr& message : reply.messages) {
+      if (!first) out_ += ',';
+      first = false;
+      append_chat_v1(out_, *message);
+    }
+    out_ += "]}";
+    return true;
+  }
+
+  // By hand: there may be many.
+  bool operator()(const MembersReply& reply) {
+    open("members", reply.ref);
+    out_ += ",\"room\":";
+    json::append_quoted(out_, reply.room);
+    out_ += ",\"members\":[";
+    bool first = true;
+    for (const MemberInfo& member : reply.members) {
+      out_ += first ? "{\"id\":\"" : ",{\"id\":\"";
+      first = false;
+      json::append_number(out_, member.id);
+      out_ += "\",\"name\":";
+      json::append_quoted(out_, member.name);
+      out_ += '}';
+    }
+    out_ += "]}";
+    return true;
+  }
+
+  bool operator()(const RoomsReply& reply) {
+    open("rooms", reply.ref);
+    out_ += ",\"rooms\":[";
+    bool first = true;
+    for (const RoomInfo& room : reply.rooms) {
+      out_ += first ? "{\"name\":" : ",{\"name\":";
+      first = false;
+      json::append_quoted(out_, room.name);
+      out_ += ",\"epoch\":";
+      json::append_quoted(out_, room.epoch);
+      append_count(",\"seq\":", room.seq);
+      append_count(",\"members\":", room.member_count);
+      append_count(",\"history\":", room.history_count);
+      out_ += '}';
+    }
+    out_ += "]}";
+    return true;
+  }
+
+  bool operator()(const GapReply& reply) {
+    SmallReply small("gap");
+    if (!reply.room.empty()) small.text("room", reply.room);
+    if (!reply.epoch.empty()) small.text("epoch", reply.epoch);
+    if (reply.first_seq != 0) small.number("from", reply.first_seq).number("to", reply.last_seq);
+    small.number("dropped", reply.dropped).append_to(out_);
+    return true;
+  }
+
+  bool operator()(const PongReply& reply) {
+    open("pong", reply.ref);
+    out_ += '}';
+    return true;
+  }
+
+  bool operator()(const ErrorReply& reply) {
+    SmallReply("error", reply.ref)
+        .text("code", code_name(reply.code))
+        .reason(reply.reason)
+        .append_to(out_);
+    return true;
+  }
+
+ private:
+  void open(std::string_view type, const std::string& ref) {
+    out_ += "{\"type\":\"";
+    out_ += type;
+    out_ += '"';
+    append_ref(out_, ref);
+  }
+
+  void append_count(std::string_view name, std::uint64_t count) {
+    out_ += name;
+    json::append_number(out_, count);
+  }
+
+  std::string& out_;
+};
+
+}  // namespace
+
+bool append_chat_v1(std::string& out, const Reply& reply) {
+  return std::visit(ReplyWriter(out), reply);
+}
+
+}  // namespace chat::wire

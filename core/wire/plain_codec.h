@@ -1,0 +1,17 @@
+// Plain frames: no envelope in either direction (docs/protocol.md, "Plain"). What is sent is the
+// message, what arrives is the message, and nothing else is ever said.
+#pragma once
+
+#include "wire/codec.h"
+
+namespace chat::wire {
+
+class PlainCodec final : public Codec {
+ public:
+  Decoded decode(bool binary, std::string_view bytes) override;
+  Packets encode(const Message& message) const override;
+  Packets encode(const Reply& reply) const override;
+  WireForm form() const override;
+};
+
+}  // namespace chat::wire
