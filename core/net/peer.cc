@@ -123,12 +123,16 @@ void Peer::deliver(const FramePtr& frame) {
 
 void Peer::reply(const Reply& reply) { link_.push(make_frame(codec_->encode(reply), link_.framing(), nullptr)); }
 
-void Peer::refuse_for_rate(const ErrorReply& error, std::int64_t now_ms) {
-  loop_.stats().messages_refused.add();
-  reply(error);
+// False when the client's protocol has no word for it: then nothing is refused, and the pause alone must do.
+bool Peer::refuse_for_rate(const ErrorReply& error, std::int64_t now_ms) {
   // Long enough for a tenth of the burst, so that the next read is worth its while.
   const std::int64_t tokens = std::max<std::int64_t>(1, loop_.options().inbound_burst / 10);
   link_.pause_reading_until(now_ms + inbound_.wait_ms(tokens, now_ms));
+  FramePtr refusal = make_frame(codec_->encode(Reply(error)), link_.framing(), nullptr);
+  if (!refusal) return false;
+  loop_.stats().messages_refused.add();
+  link_.push(std::move(refusal));
+  return true;
 }
 
 void Peer::receive(bool binary, std::string_view bytes) {
@@ -142,10 +146,7 @@ void Peer::receive(bool binary, std::string_view bytes) {
   const bool allowed = inbound_.take(now_ms);
   wire::Decoded decoded = codec_->decode(binary, bytes);
   auto* error = std::get_if<wire::DecodeError>(&decoded);
-  if (!allowed) {
-    refuse_for_rate(error ? std::move(error->reply) : rate_error(std::get<Command>(decoded)), now_ms);
-    return;
-  }
+  if (!allowed && refuse_for_rate(error ? error->reply : rate_error(std::get<Command>(decoded)), now_ms)) return;
   if (error) {
     stats.messages_refused.add();
     reply(error->reply);

@@ -61,8 +61,8 @@ class Peer {
   void welcome(Joined& joined);
   void replay(const std::vector<MessagePtr>& messages);
   FramePtr encode(const MessagePtr& message) const;
-  // Answers what came too quickly, and stops reading for a while.
-  void refuse_for_rate(const ErrorReply& error, std::int64_t now_ms);
+  // Stops reading for a while, and answers what came too quickly.
+  bool refuse_for_rate(const ErrorReply& error, std::int64_t now_ms);
 
   Loop& loop_;
   Link& link_;
