@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Installs libchat to a temporary prefix and uses it as its users would: with find_package, with
+# pkg-config and a C compiler, and, without installing, with add_subdirectory. Each builds an example
+# and runs it.
+#
+#   check_install.sh SOURCE_DIR BUILD_DIR VERSION
+set -euo pipefail
+
+source_dir=$1
+build_dir=$2
+version=$3
+here=$source_dir/tests/install
+example=$source_dir/examples/c/broadcast.c
+cmake=${CMAKE:-cmake}
+cc=${CC:-cc}
+pkg_config=${PKG_CONFIG:-pkg-config}
+
+work=$(mktemp -d)
+server=
+cleanup() {
+  if [[ -n $server ]]; then kill "$server" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap cleanup EXIT
+prefix=$work/prefix
+
+say() { printf -- '-- %s\n' "$1"; }
+fail() {
+  printf 'FAILED: %s\n' "$1" >&2
+  exit 1
+}
+quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "$*"; }; }
+
+# Runs a built pair of programs: the version, and the example until it has started.
+try_programs() { # folder [library path]
+  local said
+  said=$(LD_LIBRARY_PATH=${2:-} "$1/version") || fail "$1/version failed: $said"
+  [[ $said == "$version" ]] || fail "$1/version said $said, not $version"
+
+  LD_LIBRARY_PATH=${2:-} "$1/broadcast" 0 >"$work/broadcast.log" 2>&1 &
+  server=$!
+  local attempt
+  for ((attempt = 0; attempt < 100; attempt++)); do
+    kill -0 "$server" 2>/dev/null || break
+    if listens "$server"; then
+      # It may hold its end back for a goodbye; what was to be seen is that it runs and listens.
+      kill "$server"
+      wait "$server" 2>/dev/null || true
+      server=
+      return
+    fi
+    sleep 0.1
+  done
+  cat "$work/broadcast.log"
+  fail "$1/broadcast 0 does not listen"
+}
+
+# Whether a process holds a listening TCP socket (state 0A in the kernel's table).
+listens() {
+  local link inode
+  for link in "/proc/$1/fd"/*; do
+    inode=$(readlink "$link" 2>/dev/null | sed -n 's/^socket:\[\([0-9]*\)\]$/\1/p')
+    if [[ -n $inode ]] &&
+      awk -v inode="$inode" '$4 == "0A" && $10 == inode { found = 1 } END { exit !found }' \
+        /proc/net/tcp /proc/net/tcp6 2>/dev/null; then
+      return 0
+    fi
+  done
+  return 1
+}
+
+say "install"
+quietly "$cmake" --install "$build_dir" --prefix "$prefix"
+library=$(find "$prefix" -name libchat.so)
+[[ -n $library ]] || fail "no libchat.so below the prefix"
+library_dir=$(dirname "$library")
+
+say "what is installed"
+for file in include/chat/chat.h bin/chatd; do
+  [[ -e $prefix/$file ]] || fail "$file is not installed"
+done
+[[ -e $library_dir/libchat.so.$version ]] || fail "libchat.so.$version is not installed"
+[[ -L $library_dir/libchat.so.0 ]] || fail "libchat.so.0 is not installed"
+readelf -d "$library" | grep -q 'SONAME.*\[libchat\.so\.0\]' || fail "the SONAME is not libchat.so.0"
+if readelf -d "$library" | grep -E 'R(UN)?PATH'; then
+  fail "libchat.so carries a run path"
+fi
+strangers=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | grep -v '^chat_' || true)
+[[ -z $strangers ]] || fail "libchat.so exports other symbols than chat_*: $strangers"
+if grep -rlE "$(printf '%s|%s' "$source_dir" "$build_dir")" "$library_dir"/cmake "$library_dir"/pkgconfig; then
+  fail "an installed file names the build machine's folders"
+fi
+
+say "chatd --version"
+said=$("$prefix/bin/chatd" --version) || fail "chatd --version failed"
+[[ $said == *"$version"* ]] || fail "chatd --version said: $said"
+
+say "find_package"
+quietly "$cmake" -S "$here/find_package" -B "$work/find_package" \
+  -DCMAKE_PREFIX_PATH="$prefix" -DEXAMPLE="$example"
+quietly "$cmake" --build "$work/find_package"
+try_programs "$work/find_package"
+
+say "pkg-config and a C compiler"
+mkdir "$work/pkg-config"
+flags=$(PKG_CONFIG_PATH="$library_dir/pkgconfig" "$pkg_config" --cflags --libs "libchat = $version") ||
+  fail "pkg-config does not find libchat"
+for program in "$here/version.c" "$example"; do
+  # shellcheck disable=SC2086 # the flags are words
+  quietly "$cc" -o "$work/pkg-config/$(basename "$program" .c)" "$program" $flags
+done
+try_programs "$work/pkg-config" "$library_dir"
+
+say "add_subdirectory"
+quietly "$cmake" -S "$here/add_subdirectory" -B "$work/add_subdirectory" \
+  -DLIBCHAT_SOURCE_DIR="$source_dir" -DEXAMPLE="$example"
+quietly "$cmake" --build "$work/add_subdirectory" --parallel 2
+try_programs "$work/add_subdirectory"
+
+say "all three ways work"
