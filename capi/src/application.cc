@@ -1,0 +1,252 @@
+// See application.h.
+#include "application.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "guard.h"
+#include "handle.h"
+#include "hub/utf8.h"
+#include "message.h"
+
+namespace chat::capi {
+namespace {
+
+using std::chrono::steady_clock;
+
+// At most one warning of a slow callback in so long: what is slow is called often.
+constexpr std::int64_t kSlowWarningEveryMs = 1'000;
+
+std::int64_t milliseconds(steady_clock::duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+// What a callback has written into its reason buffer. snprintf may have cut a character in two: what is left of it goes.
+std::string read_reason(const char* buffer) {
+  std::string_view reason(buffer, std::find(buffer, buffer + CHAT_REASON_BYTES - 1, '\0') - buffer);
+  for (int cut = 0; cut < 4; ++cut) {
+    if (is_utf8(reason)) return std::string(reason);
+    reason.remove_suffix(1);
+  }
+  return {};
+}
+
+// The on_message that runs on this thread; a callback may drive another server, hence the chain.
+struct RunningMessage : chat_message_event {
+  const chat_server* server = nullptr;
+  MessageDraft* draft = nullptr;
+  std::optional<MessageDraft> replacement;
+  std::int64_t max_message_bytes = 0;
+  RunningMessage* outer = nullptr;
+};
+thread_local RunningMessage* innermost_message = nullptr;
+
+class RunningMessageScope {
+ public:
+  explicit RunningMessageScope(RunningMessage& message) {
+    message.outer = innermost_message;
+    innermost_message = &message;
+  }
+  ~RunningMessageScope() { innermost_message = innermost_message->outer; }
+  RunningMessageScope(const RunningMessageScope&) = delete;
+  RunningMessageScope& operator=(const RunningMessageScope&) = delete;
+};
+
+}  // namespace
+
+std::uint64_t current_ack_id(const chat_server& handle, ClientId client) {
+  for (const RunningMessage* message = innermost_message; message != nullptr; message = message->outer) {
+    if (message->server == &handle) return message->client == client ? message->ack_id : 0;
+  }
+  return 0;
+}
+
+template <class Callback>
+bool CallbackApplication::run(const char* name, Callback callback) {
+  handle_.wait_until_started();
+  const auto begin = steady_clock::now();
+  bool returned = true;
+  try {
+    callback();
+  } catch (const std::exception& error) {
+    log(LogLevel::error, std::string(name) + " has thrown: " + error.what());
+    returned = false;
+  } catch (...) {
+    log(LogLevel::error, std::string(name) + " has thrown");
+    returned = false;
+  }
+  const auto took = steady_clock::now() - begin;
+  if (milliseconds(took) >= settings_.slow_callback_ms) warn_slow(name, took);
+  return returned;
+}
+
+void CallbackApplication::warn_slow(const char* name, steady_clock::duration took) {
+  const std::int64_t now_ms = milliseconds(steady_clock::now().time_since_epoch());
+  std::int64_t next_ms = next_slow_warning_ms_.load();
+  if (now_ms < next_ms || !next_slow_warning_ms_.compare_exchange_strong(next_ms, now_ms + kSlowWarningEveryMs)) {
+    slow_since_warning_.fetch_add(1);
+    return;
+  }
+  std::string text = std::string(name) + " took " + std::to_string(milliseconds(took)) + " ms, its loop stood still";
+  if (const std::uint64_t others = slow_since_warning_.exchange(0)) {
+    text += "; " + std::to_string(others) + " more slow callbacks since the last warning";
+  }
+  log(LogLevel::warning, text);
+}
+
+Decision CallbackApplication::decide(const char* name, bool returned, int verdict, Verdict also_allowed,
+                                     const char* reason) {
+  if (!returned) return {Verdict::refuse, "the application failed"};
+  switch (verdict) {
+    case CHAT_PASS:
+      return {Verdict::pass, {}};
+    case CHAT_REFUSE:
+      return {Verdict::refuse, read_reason(reason)};
+    default:
+      break;
+  }
+  if (verdict == static_cast<int>(also_allowed)) return {also_allowed, {}};
+  log(LogLevel::error, std::string(name) + " returned " + std::to_string(verdict) +
+                           ", which it may not: taken as CHAT_REFUSE");
+  return {Verdict::refuse, "the application failed"};
+}
+
+Decision CallbackApplication::on_connect(const ConnectRequest& request) {
+  if (settings_.callbacks.on_connect == nullptr) return {};
+  const std::vector<chat_pair> query = view_pairs(request.query);
+  const std::vector<chat_pair> headers = view_pairs(request.headers);
+  const std::vector<chat_pair> cookies = view_pairs(request.cookies);
+  chat_connect_event event = {};
+  event.struct_size = sizeof event;
+  event.client = request.client;
+  event.path = request.path.c_str();
+  event.query = query.data();
+  event.query_count = query.size();
+  event.headers = headers.data();
+  event.header_count = headers.size();
+  event.cookies = cookies.data();
+  event.cookie_count = cookies.size();
+  event.origin = request.origin.c_str();
+  event.address = request.address.c_str();
+  event.secure = request.secure ? 1 : 0;
+  event.room = request.room.c_str();
+  event.token = request.token.c_str();
+  event.user_name = request.user_name.c_str();
+  event.password = request.password.c_str();
+  event.protocol = static_cast<chat_protocol>(request.protocol);
+  event.transport = static_cast<chat_transport>(1U << static_cast<unsigned>(request.transport));
+
+  int verdict = CHAT_REFUSE;
+  const bool returned =
+      run("on_connect", [&] { verdict = settings_.callbacks.on_connect(&handle_, &event, settings_.user); });
+  return decide("on_connect", returned, verdict, Verdict::defer, event.reason);
+}
+
+void CallbackApplication::tell(const char* name, ClientCallback callback, const Client& client, std::string_view room,
+                               int close_code, std::string_view reason) {
+  if (callback == nullptr) return;
+  const IdentityPtr identity = client.identity();
+  const std::string room_text(room);
+  const std::string reason_text(reason);
+  chat_client_event event = {};
+  event.struct_size = sizeof event;
+  event.client = client.id();
+  event.user = client.user();
+  event.name = identity->name.c_str();
+  event.user_id = identity->user_id.c_str();
+  event.room = room_text.c_str();
+  event.close_code = close_code;
+  event.reason = reason_text.c_str();
+  run(name, [&] { callback(&handle_, &event, settings_.user); });
+}
+
+void CallbackApplication::on_open(const ClientPtr& client, std::string_view room) {
+  tell("on_open", settings_.callbacks.on_open, *client, room, 0, {});
+}
+
+void CallbackApplication::on_disconnect(const ClientPtr& client, int close_code, std::string_view reason) {
+  tell("on_disconnect", settings_.callbacks.on_disconnect, *client, {}, close_code, reason);
+}
+
+void CallbackApplication::on_join(const ClientPtr& client, std::string_view room) {
+  tell("on_join", settings_.callbacks.on_join, *client, room, 0, {});
+}
+
+void CallbackApplication::on_leave(const ClientPtr& client, std::string_view room, std::string_view reason) {
+  tell("on_leave", settings_.callbacks.on_leave, *client, room, 0, reason);
+}
+
+std::optional<Decision> CallbackApplication::on_authorize(const AuthorizeRequest& request) {
+  if (settings_.callbacks.on_authorize == nullptr) return std::nullopt;
+  const std::string room(request.room);
+  const std::string value(request.value);
+  chat_authorize_event event = {};
+  event.struct_size = sizeof event;
+  event.client = request.client->id();
+  event.user = request.client->user();
+  event.action = static_cast<chat_action>(request.action);
+  event.room = room.c_str();
+  event.value = value.c_str();
+
+  int verdict = CHAT_REFUSE;
+  const bool returned =
+      run("on_authorize", [&] { verdict = settings_.callbacks.on_authorize(&handle_, &event, settings_.user); });
+  return decide("on_authorize", returned, verdict, Verdict::pass, event.reason);
+}
+
+Decision CallbackApplication::on_message(MessageRequest& request) {
+  if (settings_.callbacks.on_message == nullptr) return {};
+  const MessageView view(request.draft);
+  RunningMessage event = {};
+  event.struct_size = sizeof(chat_message_event);
+  event.client = request.client->id();
+  event.user = request.client->user();
+  event.message = view.get();
+  event.ack_id = request.ack_id;
+  event.server = &handle_;
+  event.draft = &request.draft;
+  event.max_message_bytes = settings_.max_message_bytes;
+
+  int verdict = CHAT_REFUSE;
+  bool returned = false;
+  {
+    const RunningMessageScope scope(event);
+    returned =
+        run("on_message", [&] { verdict = settings_.callbacks.on_message(&handle_, &event, settings_.user); });
+  }
+  // Only now: what the event shows stays valid until its callback returns.
+  if (event.replacement) request.draft = std::move(*event.replacement);
+  return decide("on_message", returned, verdict, Verdict::consume, event.reason);
+}
+
+void CallbackApplication::log(LogLevel level, std::string_view text) {
+  if (settings_.callbacks.on_log == nullptr || level > settings_.log_level) return;
+  try {
+    const std::string line(text);
+    settings_.callbacks.on_log(&handle_, static_cast<chat_log_level>(level), line.c_str(), settings_.user);
+  } catch (...) {
+    // There is no one left to tell.
+  }
+}
+
+}  // namespace chat::capi
+
+using chat::Error;
+using chat::Result;
+using chat::Status;
+using chat::capi::innermost_message;
+
+chat_error chat_message_event_replace(chat_message_event* event, const chat_message* message) noexcept {
+  return chat::capi::guarded([&]() -> Status {
+    if (event == nullptr) return {Error::invalid_argument, "event is NULL"};
+    chat::capi::RunningMessage* running = innermost_message;
+    while (running != nullptr && static_cast<chat_message_event*>(running) != event) running = running->outer;
+    if (running == nullptr) return {Error::wrong_thread, "not the event of an on_message that runs on this thread"};
+    Result<chat::MessageDraft> draft = chat::capi::read_message(message, running->max_message_bytes);
+    if (!draft.ok()) return draft.status();
+    draft->room = running->draft->room;
+    draft->sender = running->draft->sender;
+    running->replacement = std::move(*draft);
+    return {};
+  });
+}

@@ -1,0 +1,139 @@
+// The entry points about one client: the verdict on it, who it is, its pointer, its end.
+#include "handle.h"
+#include "hub/names.h"
+#include "message.h"
+#include "sized.h"
+#include "wire/json.h"
+
+using chat::ClientPtr;
+using chat::Error;
+using chat::Identity;
+using chat::Result;
+using chat::Status;
+using chat::capi::act;
+using chat::capi::find_client;
+using chat::capi::find_live_server;
+using chat::capi::find_server;
+using chat::capi::guarded;
+using chat::net::Server;
+
+namespace {
+
+// RFC 6455 section 7.4.1: a policy violation, which is what being thrown out comes nearest to.
+constexpr std::uint16_t kPolicyViolation = 1008;
+
+// The rules of its parts are checked by the hub, for every protocol alike.
+Result<Identity> read_identity(const chat_identity *identity) {
+  chat_identity given;
+  Status status = chat::capi::read_sized(identity, offsetof(chat_identity, attributes), "identity", given);
+  if (!status.ok()) return status;
+  Identity result;
+  if (given.user_id != nullptr) result.user_id = given.user_id;
+  if (given.name != nullptr) result.name = given.name;
+  status = chat::check_person_name(result.user_id);
+  if (!status.ok()) return {status.code, "identity.user_id: " + status.detail};
+  status = chat::check_person_name(result.name);
+  if (!status.ok()) return {status.code, "identity.name: " + status.detail};
+  Result<chat::Pairs> attributes =
+      chat::capi::read_pairs(given.attributes, given.attribute_count, "identity.attributes");
+  if (!attributes.ok()) return attributes.status();
+  result.attributes = std::move(*attributes);
+  status = chat::check_attributes(result.attributes);
+  if (!status.ok()) return {status.code, "identity.attributes: " + status.detail};
+  return result;
+}
+
+Result<std::string> read_refusal_data(const char *data_json, std::int64_t max_bytes) {
+  const std::string data = data_json == nullptr ? "" : data_json;
+  if (data.empty()) {
+    if (data_json != nullptr) return {Error::invalid_json, "data_json is empty"};
+    return data;
+  }
+  if (chat::exceeds(static_cast<std::int64_t>(data.size()), max_bytes)) {
+    return {Error::too_large, "data_json is above max_message_bytes"};
+  }
+  Status status = chat::wire::json::check(data);
+  if (!status.ok()) return {status.code, "data_json: " + status.detail};
+  return data;
+}
+
+}  // namespace
+
+chat_error chat_accept(chat_server *server, chat_client_id client, const chat_identity *identity) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_live_server(server);
+    if (!running.ok()) return running.status();
+    std::optional<Identity> who;
+    if (identity != nullptr) {
+      Result<Identity> given = read_identity(identity);
+      if (!given.ok()) return given.status();
+      who = std::move(*given);
+    }
+    Result<ClientPtr> found = find_client(**running, client);
+    if (!found.ok()) return found.status();
+    return (*running)->hub().accept(*found, std::move(who));
+  });
+}
+
+chat_error chat_refuse(chat_server *server, chat_client_id client, const char *reason,
+                       const char *data_json) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_live_server(server);
+    if (!running.ok()) return running.status();
+    Result<std::string> why = chat::capi::read_reason_argument(reason);
+    if (!why.ok()) return why.status();
+    Result<std::string> data = read_refusal_data(data_json, (*running)->options().max_message_bytes);
+    if (!data.ok()) return data.status();
+    Result<ClientPtr> found = find_client(**running, client);
+    if (!found.ok()) return found.status();
+    return (*running)->hub().refuse(*found, std::move(*why), std::move(*data));
+  });
+}
+
+chat_error chat_set_identity(chat_server *server, chat_client_id client, const chat_identity *identity) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_live_server(server);
+    if (!running.ok()) return running.status();
+    Result<Identity> who = read_identity(identity);
+    if (!who.ok()) return who.status();
+    Result<ClientPtr> found = find_client(**running, client);
+    if (!found.ok()) return found.status();
+    return (*running)->hub().set_identity(*found, std::move(*who));
+  });
+}
+
+chat_error chat_client_set_user(chat_server *server, chat_client_id client, void *user) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    Result<ClientPtr> found = find_client(**running, client);
+    if (!found.ok()) return found.status();
+    (*found)->set_user(user);
+    return {};
+  });
+}
+
+void *chat_client_user(chat_server *server, chat_client_id client) noexcept {
+  return chat::capi::guarded_or<void *>(nullptr, [&]() -> Result<void *> {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    Result<ClientPtr> found = find_client(**running, client);
+    if (!found.ok()) return found.status();
+    return (*found)->user();
+  });
+}
+
+chat_error chat_kick(chat_server *server, chat_client_id client, const char *reason) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_live_server(server);
+    if (!running.ok()) return running.status();
+    Result<std::string> why = chat::capi::read_reason_argument(reason);
+    if (!why.ok()) return why.status();
+    Result<ClientPtr> found = find_client(**running, client);
+    if (!found.ok()) return found.status();
+    chat::Hub &hub = (*running)->hub();
+    return act(*server, **running, "chat_kick", [&hub, found = std::move(*found), why = std::move(*why)] {
+      return hub.close_client(found, kPolicyViolation, why);
+    });
+  });
+}

@@ -1,0 +1,68 @@
+// Versions, features, and errors: their names and texts, and the sentence about the last failure of each thread.
+#include <cstring>
+
+#include "guard.h"
+#include "hub/utf8.h"
+
+namespace chat::capi {
+namespace {
+
+// A buffer and not a string, so that being out of memory can be told too.
+constexpr std::size_t kMessageBytes = 1024;
+thread_local char last_message[kMessageBytes] = "";
+
+}  // namespace
+
+chat_error fail(Error code, std::string_view detail) noexcept {
+  const auto error = static_cast<chat_error>(code);
+  if (detail.empty()) detail = chat_strerror(error);
+  // A detail may quote what the caller gave, which need not be UTF-8: cutting it there is then as good as anywhere.
+  const std::string_view text = utf8_prefix(detail, kMessageBytes - 1);
+  std::memcpy(last_message, text.data(), text.size());
+  last_message[text.size()] = '\0';
+  return error;
+}
+
+}  // namespace chat::capi
+
+const char *chat_version(void) noexcept { return CHAT_VERSION_STRING; }
+
+int chat_version_number(void) noexcept {
+  return CHAT_VERSION_MAJOR * 1'000'000 + CHAT_VERSION_MINOR * 1'000 + CHAT_VERSION_PATCH;
+}
+
+int chat_has_feature(const char *name) noexcept {
+  static constexpr const char *kFeatures[] = {"tls",     "permessage-deflate", "unix-socket",
+                                              "chat.v1", "threads",            "host-driven"};
+  if (name == nullptr) return 0;
+  for (const char *feature : kFeatures) {
+    if (std::strcmp(name, feature) == 0) return 1;
+  }
+  return 0;
+}
+
+const char *chat_strerror(chat_error error) noexcept {
+  switch (static_cast<int>(error)) {
+#define CHAT_ERROR_TEXT(name, number, text) \
+  case number:                              \
+    return text;
+    CHAT_ERROR_MAP(CHAT_ERROR_TEXT)
+#undef CHAT_ERROR_TEXT
+    default:
+      return "unknown error";
+  }
+}
+
+const char *chat_error_name(chat_error error) noexcept {
+  switch (static_cast<int>(error)) {
+#define CHAT_ERROR_NAME(name, number, text) \
+  case number:                              \
+    return #name;
+    CHAT_ERROR_MAP(CHAT_ERROR_NAME)
+#undef CHAT_ERROR_NAME
+    default:
+      return nullptr;
+  }
+}
+
+const char *chat_error_message(void) noexcept { return chat::capi::last_message; }

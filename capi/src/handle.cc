@@ -1,0 +1,59 @@
+// See handle.h.
+#include "handle.h"
+
+#include "hub/names.h"
+#include "hub/utf8.h"
+
+namespace chat::capi {
+
+Result<net::Server*> find_server(const chat_server* handle) {
+  if (handle == nullptr) return {Error::invalid_argument, "server is NULL"};
+  net::Server* server = handle->running.load();
+  if (server == nullptr) return {Error::wrong_state, "chat_server_start() has not returned yet"};
+  return server;
+}
+
+Result<net::Server*> find_live_server(const chat_server* handle) {
+  Result<net::Server*> server = find_server(handle);
+  if (server.ok() && (*server)->stopping()) return {Error::stopped, "the server has stopped"};
+  return server;
+}
+
+Result<ClientPtr> find_client(net::Server& server, chat_client_id id) {
+  ClientPtr client = server.hub().find_client(id);
+  if (!client) return {Error::no_such_client, "no client " + std::to_string(id)};
+  return client;
+}
+
+Result<std::string> read_reason_argument(const char* reason) {
+  const std::string_view text = reason == nullptr ? std::string_view() : std::string_view(reason);
+  if (text.size() >= CHAT_REASON_BYTES) return {Error::too_large, "reason is longer than 123 bytes"};
+  if (!is_utf8(text)) return {Error::invalid_utf8, "reason is not UTF-8"};
+  return std::string(text);
+}
+
+Result<std::string> read_room(const char* room) {
+  if (room == nullptr) return {Error::invalid_argument, "room is NULL"};
+  Status status = check_room_name(room);
+  if (!status.ok()) return status;
+  return std::string(room);
+}
+
+Result<std::string> read_user_id(const char* user_id) {
+  if (user_id == nullptr || *user_id == '\0') return {Error::invalid_argument, "user_id is NULL or empty"};
+  Status status = check_person_name(user_id);
+  if (!status.ok()) return {status.code, "user_id: " + status.detail};
+  return std::string(user_id);
+}
+
+void log_deferred(chat_server& handle, const char* function, const Status& status) noexcept {
+  try {
+    std::string text = std::string(function) + " after its callback: ";
+    text += status.detail.empty() ? chat_strerror(static_cast<chat_error>(status.code)) : status.detail;
+    handle.application.log(LogLevel::warning, text);
+  } catch (...) {
+    // Out of memory: the line is lost.
+  }
+}
+
+}  // namespace chat::capi

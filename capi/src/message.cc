@@ -1,0 +1,188 @@
+// See message.h.
+#include "message.h"
+
+#include "hub/names.h"
+#include "hub/utf8.h"
+#include "sized.h"
+#include "wire/payload.h"
+
+namespace chat::capi {
+namespace {
+
+// Everything before the attachments was there from the beginning.
+constexpr std::size_t kRequiredBytes = offsetof(chat_message, attachments);
+
+std::string_view bytes_of(const void* data, std::size_t size) {
+  return size == 0 ? std::string_view() : std::string_view(static_cast<const char*>(data), size);
+}
+
+// Adds to `total` and says whether that is still within the limit; sizes that would overflow are not.
+bool add_within(std::size_t& total, std::size_t size, std::int64_t limit) {
+  if (size > static_cast<std::size_t>(limit) - total) return false;
+  total += size;
+  return true;
+}
+
+Status too_large(std::int64_t limit) {
+  return {Error::too_large, "the message is above max_message_bytes, " + std::to_string(limit)};
+}
+
+Status check_data(const void* data, std::size_t size, const char* what) {
+  if (data == nullptr && size != 0) return {Error::invalid_argument, std::string(what) + " is NULL, its size is not 0"};
+  return {};
+}
+
+Status read_payload(const chat_message& given, std::int64_t max_message_bytes, MessageDraft& draft) {
+  Status status = check_data(given.data, given.data_size, "message.data");
+  if (!status.ok()) return status;
+  const int payload = raw_number(given.payload);
+  if (payload != CHAT_PAYLOAD_ARGS && given.attachment_count != 0) {
+    return {Error::invalid_argument, "message.attachments go with CHAT_PAYLOAD_ARGS only"};
+  }
+  std::size_t total = 0;
+  if (!add_within(total, given.data_size, max_message_bytes)) return too_large(max_message_bytes);
+  const std::string_view data = bytes_of(given.data, given.data_size);
+  switch (payload) {
+    case CHAT_PAYLOAD_TEXT:
+      if (!is_utf8(data)) return {Error::invalid_utf8, "message.data is not UTF-8"};
+      draft.kind = PayloadKind::text;
+      draft.payload = data;
+      return {};
+    case CHAT_PAYLOAD_BINARY:
+      draft.attachments.emplace_back(data);
+      return wire::set_args(draft, kSingleBinaryArgs);
+    case CHAT_PAYLOAD_ARGS:
+      return read_args(data.data(), data.size(), given.attachments, given.attachment_count, max_message_bytes, draft);
+    default:
+      return {Error::invalid_argument, "message.payload is no chat_payload"};
+  }
+}
+
+}  // namespace
+
+Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_message_bytes) {
+  chat_message given;
+  Status status = read_sized(message, kRequiredBytes, "message", given);
+  if (!status.ok()) return status;
+
+  MessageDraft draft;
+  if (given.room != nullptr) {
+    draft.room = given.room;
+    status = check_room_name(draft.room);
+    if (!status.ok()) return status;
+  }
+  if (given.event != nullptr) {
+    draft.event = given.event;
+    status = check_event_name(draft.event);
+    if (!status.ok()) return status;
+  }
+  status = read_payload(given, max_message_bytes, draft);
+  if (!status.ok()) return status;
+
+  Result<Pairs> attributes = read_pairs(given.attributes, given.attribute_count, "message.attributes");
+  if (!attributes.ok()) return attributes.status();
+  draft.attributes = std::move(*attributes);
+  status = check_attributes(draft.attributes);
+  if (!status.ok()) return status;
+
+  draft.ephemeral = given.ephemeral != 0;
+  draft.except = given.except;
+  draft.sender.id = given.from;
+  if (given.from == 0 && given.from_name != nullptr) {
+    draft.sender.name = given.from_name;
+    status = check_person_name(draft.sender.name);
+    if (!status.ok()) return {status.code, "message.from_name: " + status.detail};
+  }
+  return draft;
+}
+
+Status find_sender(const Hub& hub, MessageDraft& draft) {
+  if (draft.sender.id == 0) return {};
+  const ClientPtr client = hub.find_client(draft.sender.id);
+  if (!client) return {Error::no_such_client, "message.from: no client " + std::to_string(draft.sender.id)};
+  const IdentityPtr identity = client->identity();
+  draft.sender.name = identity->name;
+  draft.sender.user_id = identity->user_id;
+  return {};
+}
+
+Status read_args(const char* args, std::size_t args_size, const chat_blob* attachments, std::size_t attachment_count,
+                 std::int64_t max_message_bytes, MessageDraft& draft) {
+  Status status = check_data(args, args_size, "the arguments");
+  if (!status.ok()) return status;
+  if (attachments == nullptr && attachment_count != 0) {
+    return {Error::invalid_argument, "attachments is NULL, attachment_count is not 0"};
+  }
+  if (attachment_count > kMaxAttachments) return {Error::too_many, "more than 10 attachments"};
+  std::size_t total = 0;
+  if (!add_within(total, args_size, max_message_bytes)) return too_large(max_message_bytes);
+  for (std::size_t i = 0; i < attachment_count; ++i) {
+    status = check_data(attachments[i].data, attachments[i].size_bytes, "an attachment's data");
+    if (!status.ok()) return status;
+    if (!add_within(total, attachments[i].size_bytes, max_message_bytes)) return too_large(max_message_bytes);
+    draft.attachments.emplace_back(bytes_of(attachments[i].data, attachments[i].size_bytes));
+  }
+  return wire::set_args(draft, bytes_of(args, args_size));
+}
+
+Result<Pairs> read_pairs(const chat_pair* pairs, std::size_t count, const char* what) {
+  if (pairs == nullptr && count != 0) {
+    return {Error::invalid_argument, std::string(what) + " is NULL, its count is not 0"};
+  }
+  // What exceeds these two is refused by check_attributes() too; here, before memory is spent.
+  if (count > kMaxAttributes) return {Error::too_many, std::string(what) + ": more than 32"};
+  Pairs result;
+  result.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const chat_pair& pair = pairs[i];
+    if (pair.name == nullptr) return {Error::invalid_argument, std::string(what) + ": a name is NULL"};
+    if (pair.value == nullptr && pair.value_size != 0) {
+      return {Error::invalid_argument, std::string(what) + ": a value is NULL, its size is not 0"};
+    }
+    if (pair.value_size > kMaxAttributesBytes) return {Error::too_large, std::string(what) + ": above 8 KiB"};
+    result.push_back({pair.name, std::string(bytes_of(pair.value, pair.value_size))});
+  }
+  return result;
+}
+
+std::vector<chat_pair> view_pairs(const Pairs& pairs) {
+  std::vector<chat_pair> views;
+  views.reserve(pairs.size());
+  for (const Pair& pair : pairs) views.push_back({pair.name.c_str(), pair.value.c_str(), pair.value.size()});
+  return views;
+}
+
+MessageView::MessageView(const MessageDraft& draft) : attributes_(view_pairs(draft.attributes)) {
+  message_.room = draft.room.empty() ? nullptr : draft.room.c_str();
+  message_.event = draft.event.c_str();
+  if (is_single_binary(draft)) {
+    message_.payload = CHAT_PAYLOAD_BINARY;
+    message_.data = draft.attachments.front().c_str();
+    message_.data_size = draft.attachments.front().size();
+  } else {
+    message_.payload = draft.kind == PayloadKind::text ? CHAT_PAYLOAD_TEXT : CHAT_PAYLOAD_ARGS;
+    message_.data = draft.payload.c_str();
+    message_.data_size = draft.payload.size();
+    attachments_.reserve(draft.attachments.size());
+    for (const std::string& attachment : draft.attachments) {
+      attachments_.push_back({attachment.c_str(), attachment.size()});
+    }
+  }
+  message_.attachments = attachments_.empty() ? nullptr : attachments_.data();
+  message_.attachment_count = attachments_.size();
+  message_.attributes = attributes_.empty() ? nullptr : attributes_.data();
+  message_.attribute_count = attributes_.size();
+  message_.ephemeral = draft.ephemeral ? 1 : 0;
+  message_.except = draft.except;
+  message_.from = draft.sender.id;
+  message_.from_name = draft.sender.name.c_str();
+  message_.epoch = "";
+}
+
+MessageView::MessageView(const Message& message) : MessageView(static_cast<const MessageDraft&>(message)) {
+  message_.seq = message.seq;
+  message_.epoch = message.epoch.c_str();
+  message_.time_ms = message.time_ms;
+}
+
+}  // namespace chat::capi

@@ -1,0 +1,44 @@
+// chat_message to MessageDraft, with everything checked that a draft promises, and back again for callbacks and visitors.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "chat/chat.h"
+#include "hub/hub.h"
+#include "hub/message.h"
+
+namespace chat::capi {
+
+// sender.id is what `from` says; see find_sender(). A NULL room becomes an empty one.
+Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_message_bytes);
+
+// Fills in the sender when the message goes out in a client's name. no_such_client.
+Status find_sender(const Hub& hub, MessageDraft& draft);
+
+// Sets event-independent payload parts of `draft`: arguments with their attachments. `what` names the list in errors.
+Status read_args(const char* args, std::size_t args_size, const chat_blob* attachments, std::size_t attachment_count,
+                 std::int64_t max_message_bytes, MessageDraft& draft);
+
+Result<Pairs> read_pairs(const chat_pair* pairs, std::size_t count, const char* what);
+
+// The pairs point into `pairs`, which must stay as it is for as long.
+std::vector<chat_pair> view_pairs(const Pairs& pairs);
+
+// A chat_message that points into a message, which must outlive it. Strings and data end with NUL.
+class MessageView {
+ public:
+  explicit MessageView(const MessageDraft& draft);  // not published yet
+  explicit MessageView(const Message& message);
+  MessageView(const MessageView&) = delete;
+  MessageView& operator=(const MessageView&) = delete;
+
+  const chat_message* get() const { return &message_; }
+
+ private:
+  std::vector<chat_blob> attachments_;
+  std::vector<chat_pair> attributes_;
+  chat_message message_ = CHAT_MESSAGE_INIT;
+};
+
+}  // namespace chat::capi

@@ -1,0 +1,79 @@
+// Proves that the numbers of chat.h and those of core are the same, so that a cast is a conversion. No code.
+#include "chat/chat.h"
+#include "hub/application.h"
+#include "hub/message.h"
+#include "hub/types.h"
+#include "net/server_options.h"
+
+namespace chat {
+namespace {
+
+template <class Ours, class Theirs>
+constexpr bool same(Ours ours, Theirs theirs) {
+  return static_cast<int>(ours) == static_cast<int>(theirs);
+}
+
+static_assert(same(Error::ok, CHAT_OK));
+static_assert(same(Error::invalid_argument, CHAT_ERROR_INVALID_ARGUMENT));
+static_assert(same(Error::no_memory, CHAT_ERROR_NO_MEMORY));
+static_assert(same(Error::internal, CHAT_ERROR_INTERNAL));
+static_assert(same(Error::no_such_client, CHAT_ERROR_NO_SUCH_CLIENT));
+static_assert(same(Error::no_such_room, CHAT_ERROR_NO_SUCH_ROOM));
+static_assert(same(Error::invalid_room, CHAT_ERROR_INVALID_ROOM));
+static_assert(same(Error::invalid_event, CHAT_ERROR_INVALID_EVENT));
+static_assert(same(Error::invalid_json, CHAT_ERROR_INVALID_JSON));
+static_assert(same(Error::invalid_utf8, CHAT_ERROR_INVALID_UTF8));
+static_assert(same(Error::too_large, CHAT_ERROR_TOO_LARGE));
+static_assert(same(Error::too_many, CHAT_ERROR_TOO_MANY));
+static_assert(same(Error::forbidden, CHAT_ERROR_FORBIDDEN));
+static_assert(same(Error::banned, CHAT_ERROR_BANNED));
+static_assert(same(Error::not_joined, CHAT_ERROR_NOT_JOINED));
+static_assert(same(Error::rate_limited, CHAT_ERROR_RATE_LIMITED));
+static_assert(same(Error::stopped, CHAT_ERROR_STOPPED));
+static_assert(same(Error::wrong_thread, CHAT_ERROR_WRONG_THREAD));
+static_assert(same(Error::wrong_state, CHAT_ERROR_WRONG_STATE));
+static_assert(same(Error::address_in_use, CHAT_ERROR_ADDRESS_IN_USE));
+static_assert(same(Error::address_invalid, CHAT_ERROR_ADDRESS_INVALID));
+static_assert(same(Error::permission, CHAT_ERROR_PERMISSION));
+static_assert(same(Error::certificate, CHAT_ERROR_CERTIFICATE));
+static_assert(same(Error::event_loop, CHAT_ERROR_EVENT_LOOP));
+static_assert(same(Error::system, CHAT_ERROR_SYSTEM));
+static_assert(same(Error::unsupported, CHAT_ERROR_UNSUPPORTED));
+static_assert(same(Error::encoding, CHAT_ERROR_ENCODING));
+
+#define CHAT_ERROR_COUNT(name, number, text) +1
+static_assert((CHAT_ERROR_MAP(CHAT_ERROR_COUNT)) == 27, "a new error stands in core/hub/types.h and above too");
+#undef CHAT_ERROR_COUNT
+
+static_assert(same(Protocol::plain, CHAT_PROTOCOL_PLAIN));
+static_assert(same(Protocol::chat_v1, CHAT_PROTOCOL_CHAT_V1));
+static_assert(same(kProtocolCount, CHAT_PROTOCOL_COUNT));
+
+static_assert(1 << static_cast<int>(Transport::websocket) == CHAT_TRANSPORT_WEBSOCKET);
+static_assert(same(kTransportCount, CHAT_TRANSPORT_COUNT));
+
+static_assert(same(Verdict::pass, CHAT_PASS));
+static_assert(same(Verdict::refuse, CHAT_REFUSE));
+static_assert(same(Verdict::defer, CHAT_DEFER));
+static_assert(same(Verdict::consume, CHAT_CONSUME));
+
+static_assert(same(Action::join, CHAT_ACTION_JOIN));
+static_assert(same(Action::publish, CHAT_ACTION_PUBLISH));
+static_assert(same(Action::history, CHAT_ACTION_HISTORY));
+static_assert(same(Action::members, CHAT_ACTION_MEMBERS));
+static_assert(same(Action::rooms, CHAT_ACTION_ROOMS));
+static_assert(same(Action::rename, CHAT_ACTION_RENAME));
+
+static_assert(same(LogLevel::error, CHAT_LOG_ERROR));
+static_assert(same(LogLevel::warning, CHAT_LOG_WARNING));
+static_assert(same(LogLevel::info, CHAT_LOG_INFO));
+static_assert(same(LogLevel::debug, CHAT_LOG_DEBUG));
+
+static_assert(same(net::OutboxPolicy::disconnect, CHAT_OUTBOX_DISCONNECT));
+static_assert(same(net::OutboxPolicy::drop_oldest, CHAT_OUTBOX_DROP_OLDEST));
+static_assert(same(net::OutboxPolicy::drop_newest, CHAT_OUTBOX_DROP_NEWEST));
+
+static_assert(kUnlimited == CHAT_UNLIMITED);
+
+}  // namespace
+}  // namespace chat

@@ -1,0 +1,334 @@
+// See options.h.
+#include "options.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "hub/names.h"
+#include "hub/utf8.h"
+#include "sized.h"
+
+namespace chat::capi {
+namespace {
+
+constexpr std::size_t kRequiredOptionsBytes = offsetof(chat_server_options, user);
+constexpr std::size_t kRequiredCallbacksBytes = offsetof(chat_callbacks, reserved);
+constexpr std::size_t kRequiredEndpointBytes = offsetof(chat_endpoint, transports);
+constexpr std::size_t kRequiredMountBytes = sizeof(chat_static_mount);
+
+constexpr std::size_t kMaxArrayItems = 1'000;
+constexpr std::size_t kMaxPathBytes = 1'024;
+
+// Far above any use, and far below where sums and conversions of units overflow.
+constexpr std::int64_t kMaxMs = 100LL * 366 * 24 * 3600 * 1000;
+constexpr std::int64_t kMaxBytes = 1LL << 50;
+constexpr std::int64_t kMaxCount = 1LL << 50;
+// One message is one buffer, and one frame.
+constexpr std::int64_t kMaxMessageBytes = 1LL << 30;
+constexpr std::int64_t kMaxHeaderBytes = 1LL << 20;
+
+constexpr std::int64_t kDefaultMaxOutboxBytes = 1 << 20;
+
+Status invalid(const std::string& field, const std::string& what) {
+  return {Error::invalid_argument, field + " " + what};
+}
+
+// Collects the first fault, so that reading the fields stays a list of fields.
+class Reader {
+ public:
+  const Status& status() const { return status_; }
+  bool ok() const { return status_.ok(); }
+  void fault(Status status) {
+    if (status_.ok()) status_ = std::move(status);
+  }
+
+  enum class Unlimited : std::uint8_t { no, yes };
+
+  // 0 leaves `target` as it is: the default.
+  void number(const char* field, std::int64_t value, std::int64_t highest, Unlimited unlimited, std::int64_t& target) {
+    if (value == 0) return;
+    if (value == CHAT_UNLIMITED && unlimited == Unlimited::yes) {
+      target = kUnlimited;
+    } else if (value == CHAT_UNLIMITED) {
+      fault(invalid(field, "cannot be CHAT_UNLIMITED"));
+    } else if (value < 0 || value > highest) {
+      fault(invalid(field, "is " + std::to_string(value) + ", not within 0 to " + std::to_string(highest)));
+    } else {
+      target = value;
+    }
+  }
+
+  void range(const char* field, std::int64_t value, std::int64_t lowest, std::int64_t highest) {
+    if (value >= lowest && value <= highest) return;
+    fault(invalid(field, "is " + std::to_string(value) + ", not within " + std::to_string(lowest) + " to " +
+                             std::to_string(highest)));
+  }
+
+  void text(const char* field, const char* value, std::string& target) {
+    if (value == nullptr) return;
+    target = value;
+    if (!is_utf8(target)) fault(invalid(field, "is not UTF-8"));
+  }
+
+  bool array(const char* field, const void* items, std::size_t count) {
+    if (items == nullptr && count != 0) {
+      fault(invalid(field, "is NULL, its count is not 0"));
+    } else if (count > kMaxArrayItems) {
+      fault(invalid(field, "has more than " + std::to_string(kMaxArrayItems) + " items"));
+    }
+    return ok() && count != 0;
+  }
+
+  // `check` gives what is wrong with an item, or nothing.
+  template <class Check>
+  void strings(const char* field, const char* const* items, std::size_t count, Check check,
+               std::vector<std::string>& target) {
+    if (!array(field, items, count)) return;
+    for (std::size_t i = 0; i < count && ok(); ++i) {
+      const std::string item_field = std::string(field) + "[" + std::to_string(i) + "]";
+      if (items[i] == nullptr) {
+        fault(invalid(item_field, "is NULL"));
+      } else if (const std::string what = check(std::string_view(items[i])); !what.empty()) {
+        fault(invalid(item_field, what));
+      } else {
+        target.emplace_back(items[i]);
+      }
+    }
+  }
+
+ private:
+  Status status_;
+};
+
+// What is wrong with the path of an endpoint or a mount; without its trailing slash it goes to `path`.
+std::string read_path(const char* given, std::string& path) {
+  if (given == nullptr) return "is NULL";
+  path = given;
+  if (path.empty() || path.front() != '/') return "does not begin with '/'";
+  if (path.size() > kMaxPathBytes) return "is longer than " + std::to_string(kMaxPathBytes) + " bytes";
+  if (!is_utf8(path)) return "is not UTF-8";
+  const auto forbidden = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '?' || c == '#'; };
+  if (std::any_of(path.begin(), path.end(), forbidden)) return "contains '?', '#' or a control character";
+  if (path.find("//") != std::string::npos) return "contains an empty segment";
+  if (path.size() > 1 && path.back() == '/') path.pop_back();
+  return {};
+}
+
+void read_callbacks(Reader& reader, const chat_server_options& given, ApplicationSettings& settings) {
+  const chat_callbacks& callbacks = given.callbacks;
+  if (callbacks.struct_size < kRequiredCallbacksBytes || callbacks.struct_size > sizeof(chat_callbacks)) {
+    reader.fault({Error::invalid_argument, "options.callbacks.struct_size is " + std::to_string(callbacks.struct_size) +
+                                               ": begin with CHAT_SERVER_OPTIONS_INIT"});
+    return;
+  }
+  for (const auto& reserved : callbacks.reserved) {
+    if (reserved != nullptr) {
+      reader.fault({Error::unsupported, "options.callbacks has a callback that this version does not know"});
+    }
+  }
+  settings.callbacks = callbacks;
+  settings.user = given.user;
+  reader.range("options.log_level", raw_number(given.log_level), 0, CHAT_LOG_DEBUG);
+  if (const int level = raw_number(given.log_level); level != 0) settings.log_level = static_cast<LogLevel>(level);
+  reader.number("options.slow_callback_ms", given.slow_callback_ms, kMaxMs, Reader::Unlimited::no,
+                settings.slow_callback_ms);
+}
+
+void read_listener(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  reader.text("options.address", given.address, options.address);
+  reader.range("options.port", given.port, 0, 65'535);
+  options.port = given.port;
+  reader.text("options.unix_path", given.unix_path, options.unix_path);
+  if (given.unix_path != nullptr && options.unix_path.empty()) {
+    reader.fault(invalid("options.unix_path", "is empty"));
+  }
+  reader.range("options.listen_fd", given.listen_fd, 0, std::numeric_limits<int>::max());
+  options.listen_fd = given.listen_fd;
+  reader.range("options.threads", given.threads, 0, 256);
+  options.threads = given.threads;
+
+  reader.text("options.tls_certificate_file", given.tls_certificate_file, options.tls_certificate_file);
+  reader.text("options.tls_private_key_file", given.tls_private_key_file, options.tls_private_key_file);
+  if (options.tls_certificate_file.empty() != options.tls_private_key_file.empty()) {
+    reader.fault(invalid("options.tls_certificate_file", "and options.tls_private_key_file go together"));
+  }
+}
+
+void read_endpoints(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  if (given.endpoints == nullptr && given.endpoint_count == 0) return;
+  if (given.endpoint_count == 0) reader.fault(invalid("options.endpoint_count", "is 0, options.endpoints is not NULL"));
+  if (!reader.array("options.endpoints", given.endpoints, given.endpoint_count)) return;
+  options.endpoints.clear();
+  constexpr std::uint32_t kAllTransports = (1U << kTransportCount) - 1;
+  // All items are of the size that the caller's compiler gave the first.
+  const std::size_t stride = given.endpoints[0].struct_size;
+  std::unordered_set<std::string> paths;
+  for (std::size_t i = 0; i < given.endpoint_count && reader.ok(); ++i) {
+    const std::string field = "options.endpoints[" + std::to_string(i) + "]";
+    const auto* item = reinterpret_cast<const chat_endpoint*>(reinterpret_cast<const char*>(given.endpoints) + i * stride);
+    chat_endpoint endpoint;
+    reader.fault(read_sized(item, stride, kRequiredEndpointBytes, field, endpoint));
+    if (!reader.ok()) return;
+    if (endpoint.struct_size != stride) {
+      reader.fault(invalid(field + ".struct_size", "is not that of the first endpoint"));
+    }
+    net::Endpoint result;
+    if (const std::string what = read_path(endpoint.path, result.path); !what.empty()) {
+      reader.fault(invalid(field + ".path", what));
+    } else if (!paths.insert(result.path).second) {
+      reader.fault(invalid(field + ".path", "occurs twice: " + result.path));
+    }
+    const int protocol = raw_number(endpoint.protocol);
+    reader.range((field + ".protocol").c_str(), protocol, 1, static_cast<std::int64_t>(kProtocolCount) - 1);
+    result.protocol = static_cast<Protocol>(protocol);
+    if ((endpoint.transports & ~kAllTransports) != 0) {
+      reader.fault(invalid(field + ".transports", "has a bit that is no chat_transport"));
+    }
+    result.transports = endpoint.transports == 0 ? kAllTransports : endpoint.transports;
+    reader.number((field + ".max_message_bytes").c_str(), endpoint.max_message_bytes, kMaxMessageBytes,
+                  Reader::Unlimited::no, result.max_message_bytes);
+    options.endpoints.push_back(std::move(result));
+  }
+}
+
+void read_mounts(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  if (!reader.array("options.static_mounts", given.static_mounts, given.static_mount_count)) return;
+  const std::size_t stride = given.static_mounts[0].struct_size;
+  std::unordered_set<std::string> paths;
+  for (std::size_t i = 0; i < given.static_mount_count && reader.ok(); ++i) {
+    const std::string field = "options.static_mounts[" + std::to_string(i) + "]";
+    const auto* item =
+        reinterpret_cast<const chat_static_mount*>(reinterpret_cast<const char*>(given.static_mounts) + i * stride);
+    chat_static_mount mount;
+    reader.fault(read_sized(item, stride, kRequiredMountBytes, field, mount));
+    if (!reader.ok()) return;
+    if (mount.struct_size != stride) reader.fault(invalid(field + ".struct_size", "is not that of the first mount"));
+    net::StaticMount result;
+    if (const std::string what = read_path(mount.path, result.path); !what.empty()) {
+      reader.fault(invalid(field + ".path", what));
+    } else if (!paths.insert(result.path).second) {
+      reader.fault(invalid(field + ".path", "occurs twice: " + result.path));
+    }
+    if (mount.directory == nullptr || *mount.directory == '\0') {
+      reader.fault(invalid(field + ".directory", "is NULL or empty"));
+    } else {
+      result.directory = mount.directory;
+    }
+    options.static_mounts.push_back(std::move(result));
+  }
+}
+
+// "https://example.org" or "https://example.org:8443", as browsers send it; "null" is what they send for a local file.
+std::string check_origin(std::string_view origin) {
+  if (origin == "*" || origin == "null") return {};
+  const std::size_t scheme_end = origin.find("://");
+  if (scheme_end == std::string_view::npos || scheme_end == 0) return "is neither \"*\" nor like \"https://example.org\"";
+  const std::string_view host = origin.substr(scheme_end + 3);
+  if (host.empty() || host.find_first_of("/?# ,*") != std::string_view::npos) {
+    return "is neither \"*\" nor like \"https://example.org\" (no path, no pattern)";
+  }
+  return {};
+}
+
+void read_admission(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  reader.strings("options.allowed_origins", given.allowed_origins, given.allowed_origin_count, check_origin,
+                 options.allowed_origins);
+  const auto check_proxy = [](std::string_view proxy) -> std::string { return proxy.empty() ? "is empty" : ""; };
+  reader.strings("options.trusted_proxies", given.trusted_proxies, given.trusted_proxy_count, check_proxy,
+                 options.trusted_proxies);
+
+  using enum Reader::Unlimited;
+  reader.number("options.max_clients", given.max_clients, kMaxCount, yes, options.hub.max_clients);
+  reader.number("options.max_clients_per_address", given.max_clients_per_address, kMaxCount, yes,
+                options.hub.max_clients_per_address);
+  if (options.hub.max_clients != kUnlimited) options.max_connections = options.hub.max_clients + 1'000;
+  reader.number("options.max_connections", given.max_connections, kMaxCount, yes, options.max_connections);
+}
+
+void read_rooms(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  reader.text("options.default_room", given.default_room, options.default_room);
+  if (Status status = check_room_name(options.default_room); !status.ok()) {
+    reader.fault({Error::invalid_argument, "options.default_room: " + status.detail});
+  }
+  const auto check_event = [](std::string_view event) { return check_event_name(event).detail; };
+  reader.strings("options.ephemeral_events", given.ephemeral_events, given.ephemeral_event_count, check_event,
+                 options.hub.ephemeral_events);
+
+  using enum Reader::Unlimited;
+  reader.number("options.max_rooms", given.max_rooms, kMaxCount, no, options.hub.max_rooms);
+  reader.number("options.max_rooms_per_client", given.max_rooms_per_client, kMaxCount, no,
+                options.hub.max_rooms_per_client);
+  HistoryLimits& history = options.hub.history;
+  reader.number("options.history_messages", given.history_messages, kMaxCount, yes, history.messages);
+  reader.number("options.history_bytes", given.history_bytes, kMaxBytes, no, history.bytes);
+  reader.number("options.history_age_ms", given.history_age_ms, kMaxMs, yes, history.age_ms);
+  reader.number("options.history_total_bytes", given.history_total_bytes, kMaxBytes, no,
+                options.hub.history_total_bytes);
+  reader.range("options.history_off", given.history_off, 0, 1);
+  if (given.history_off != 0) history.messages = 0;
+}
+
+void read_traffic(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  using enum Reader::Unlimited;
+  reader.number("options.max_message_bytes", given.max_message_bytes, kMaxMessageBytes, no, options.max_message_bytes);
+  reader.number("options.max_header_bytes", given.max_header_bytes, kMaxHeaderBytes, no, options.max_header_bytes);
+  reader.number("options.inbound_rate", given.inbound_rate, kMaxCount, yes, options.inbound_rate);
+  reader.number("options.inbound_burst", given.inbound_burst, kMaxCount, no, options.inbound_burst);
+
+  // An outbox that cannot hold one message would close whoever is sent it.
+  std::int64_t largest_message = options.max_message_bytes;
+  for (const net::Endpoint& endpoint : options.endpoints) {
+    largest_message = std::max(largest_message, endpoint.max_message_bytes);
+  }
+  options.max_outbox_bytes = std::max(kDefaultMaxOutboxBytes, 2 * largest_message);
+  reader.number("options.max_outbox_bytes", given.max_outbox_bytes, kMaxBytes, no, options.max_outbox_bytes);
+  if (options.max_outbox_bytes < largest_message) {
+    reader.fault(invalid("options.max_outbox_bytes", "is below max_message_bytes"));
+  }
+  reader.number("options.max_outbox_messages", given.max_outbox_messages, kMaxCount, no, options.max_outbox_messages);
+  const int policy = raw_number(given.outbox_policy);
+  reader.range("options.outbox_policy", policy, CHAT_OUTBOX_DISCONNECT, CHAT_OUTBOX_DROP_NEWEST);
+  options.outbox_policy = static_cast<net::OutboxPolicy>(policy);
+  reader.number("options.flush_interval_ms", given.flush_interval_ms, kMaxMs, no, options.flush_interval_ms);
+  reader.range("options.permessage_deflate", given.permessage_deflate, 0, 1);
+  options.permessage_deflate = given.permessage_deflate != 0;
+}
+
+void read_timers(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  using enum Reader::Unlimited;
+  reader.number("options.ping_interval_ms", given.ping_interval_ms, kMaxMs, yes, options.ping_interval_ms);
+  reader.number("options.ping_timeout_ms", given.ping_timeout_ms, kMaxMs, no, options.ping_timeout_ms);
+  reader.number("options.handshake_timeout_ms", given.handshake_timeout_ms, kMaxMs, no, options.handshake_timeout_ms);
+  reader.number("options.http_idle_timeout_ms", given.http_idle_timeout_ms, kMaxMs, no, options.http_idle_timeout_ms);
+  reader.number("options.verdict_timeout_ms", given.verdict_timeout_ms, kMaxMs, no, options.verdict_timeout_ms);
+  reader.number("options.drain_timeout_ms", given.drain_timeout_ms, kMaxMs, no, options.drain_timeout_ms);
+  reader.number("options.drain_spread_ms", given.drain_spread_ms, kMaxMs, no, options.drain_spread_ms);
+}
+
+}  // namespace
+
+Result<Settings> read_options(const chat_server_options* options) {
+  chat_server_options given;
+  Status status = read_sized(options, kRequiredOptionsBytes, "options", given);
+  if (!status.ok()) return status;
+
+  Settings settings;
+  Reader reader;
+  read_callbacks(reader, given, settings.application);
+  read_listener(reader, given, settings.server);
+  read_endpoints(reader, given, settings.server);
+  read_mounts(reader, given, settings.server);
+  read_admission(reader, given, settings.server);
+  read_rooms(reader, given, settings.server);
+  read_traffic(reader, given, settings.server);
+  read_timers(reader, given, settings.server);
+  if (!reader.ok()) return reader.status();
+
+  settings.application.max_message_bytes = settings.server.max_message_bytes;
+  return settings;
+}
+
+}  // namespace chat::capi

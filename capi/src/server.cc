@@ -1,0 +1,98 @@
+// The entry points that begin, drive and end a server.
+#include "handle.h"
+#include "options.h"
+
+using chat::Error;
+using chat::Result;
+using chat::Status;
+using chat::capi::find_live_server;
+using chat::capi::find_server;
+using chat::capi::guarded;
+using chat::capi::guarded_or;
+using chat::net::Server;
+
+chat_error chat_server_start(const chat_server_options *options, chat_server **server) noexcept {
+  if (server != nullptr) *server = nullptr;
+  return guarded([&]() -> Status {
+    if (server == nullptr) return {Error::invalid_argument, "server is NULL"};
+    Result<chat::capi::Settings> settings = chat::capi::read_options(options);
+    if (!settings.ok()) return settings.status();
+
+    auto handle = std::make_unique<chat_server>(settings->application);
+    Result<std::unique_ptr<Server>> started = Server::start(std::move(settings->server), handle->application);
+    if (!started.ok()) return started.status();
+    handle->owned = std::move(*started);
+    handle->running.store(handle->owned.get());
+    handle->running.notify_all();
+    // An on_log that came before may have asked for it.
+    if (handle->stop_requested.load()) handle->owned->stop();
+    *server = handle.release();
+    return {};
+  });
+}
+
+void chat_server_stop(chat_server *server) noexcept {
+  guarded([&]() -> Status {
+    if (server == nullptr) return {};
+    server->stop_requested.store(true);
+    if (Server *running = server->running.load()) running->stop();
+    return {};
+  });
+}
+
+chat_error chat_server_free(chat_server *server) noexcept {
+  return guarded([&]() -> Status {
+    if (server == nullptr) return {};
+    const Server *running = server->running.load();
+    if (running == nullptr || running->on_own_thread()) {
+      return {Error::wrong_thread, "chat_server_free() inside a callback of the same server"};
+    }
+    std::unique_ptr<chat_server>{server}.reset();
+    return {};
+  });
+}
+
+int chat_server_port(const chat_server *server) noexcept {
+  return guarded_or(0, [&]() -> Result<int> {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    return (*running)->port();
+  });
+}
+
+chat_error chat_server_poll(chat_server *server, int timeout_ms) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    if (timeout_ms < -1) return {Error::invalid_argument, "timeout_ms is below -1"};
+    if ((*running)->options().threads != 0) return {Error::wrong_state, "the server has threads of its own"};
+    if ((*running)->on_own_thread()) {
+      return {Error::wrong_thread, "chat_server_poll() inside a callback of the same server"};
+    }
+    if (server->polling.exchange(true)) return {Error::wrong_thread, "another thread is in chat_server_poll()"};
+    struct Release {
+      std::atomic<bool> &polling;
+      ~Release() { polling.store(false); }
+    } const release{server->polling};
+    return (*running)->poll(timeout_ms);
+  });
+}
+
+int chat_server_fd(const chat_server *server) noexcept {
+  return guarded_or(-1, [&]() -> Result<int> {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    return (*running)->fd();
+  });
+}
+
+chat_error chat_server_reload_tls(chat_server *server) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_live_server(server);
+    if (!running.ok()) return running.status();
+    if ((*running)->options().tls_certificate_file.empty()) {
+      return {Error::wrong_state, "the server was started without TLS"};
+    }
+    return (*running)->reload_tls();
+  });
+}

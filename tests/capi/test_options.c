@@ -1,0 +1,395 @@
+/*
+ * chat_server_options: every field out of its range is refused with a message that names it, every size of the structure
+ * that a program may have been compiled with is read right, and what is fine starts.
+ */
+#include "support/capi_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The start fails, leaves no handle, and says which field it was. */
+static void refused(const chat_server_options *options, chat_error error, const char *field) {
+  chat_server *server = (chat_server *)options; /* anything but NULL */
+  assert_string_equal(error_name(chat_server_start(options, &server)), error_name(error));
+  assert_null(server);
+  if (strstr(chat_error_message(), field) == NULL) fail_msg("\"%s\" is not in: %s", field, chat_error_message());
+}
+
+static void invalid(const chat_server_options *options, const char *field) {
+  refused(options, CHAT_ERROR_INVALID_ARGUMENT, field);
+}
+
+static void starts(const chat_server_options *options) {
+  chat_server *server = NULL;
+  if (chat_server_start(options, &server) != CHAT_OK) fail_msg("%s", chat_error_message());
+  assert_non_null(server);
+  assert_ok(chat_server_free(server));
+}
+
+/* Host-driven, so that no test here needs a thread. */
+static chat_server_options base(void) {
+  chat_server_options options = test_options();
+  options.threads = 0;
+  return options;
+}
+
+static void the_defaults_start(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  starts(&options);
+}
+
+static void null_is_refused(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  invalid(NULL, "options");
+  assert_error_about(chat_server_start(&options, NULL), ERROR_INVALID_ARGUMENT, "server");
+}
+
+static void the_size_must_be_set(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  options.struct_size = 0;
+  invalid(&options, "options.struct_size");
+  options.struct_size = offsetof(chat_server_options, callbacks);
+  invalid(&options, "options.struct_size");
+  options.struct_size = (size_t)-1;
+  invalid(&options, "options.struct_size");
+  memset(&options, 0, sizeof(options));
+  invalid(&options, "options.struct_size");
+}
+
+static void the_size_of_the_callbacks_must_be_set(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  options.callbacks.struct_size = 0;
+  invalid(&options, "callbacks");
+  options.callbacks.struct_size = sizeof(chat_callbacks) + 8;
+  invalid(&options, "callbacks");
+}
+
+static void later(void) {}
+
+static void a_callback_of_a_later_version_is_refused(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  options.callbacks.reserved[0] = later;
+  refused(&options, CHAT_ERROR_UNSUPPORTED, "callbacks");
+}
+
+/* On the heap and no larger than it says, so that reading further is seen. */
+static void an_older_program_is_read_as_far_as_it_reaches(void **state) {
+  const size_t sizes[] = {offsetof(chat_server_options, user), offsetof(chat_server_options, endpoints),
+                          offsetof(chat_server_options, max_rooms), offsetof(chat_server_options, permessage_deflate)};
+  size_t i;
+  (void)state;
+  for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    chat_server_options whole = base();
+    chat_server_options *options = malloc(sizes[i]);
+    assert_non_null(options);
+    whole.struct_size = sizes[i];
+    whole.permessage_deflate = 99; /* beyond the end: not seen */
+    memcpy(options, &whole, sizes[i]);
+    starts(options);
+    free(options);
+  }
+}
+
+static void a_newer_program_may_set_nothing_that_is_unknown(void **state) {
+  struct {
+    chat_server_options options;
+    int64_t later_field;
+  } newer;
+  (void)state;
+  memset(&newer, 0, sizeof(newer));
+  newer.options = base();
+  newer.options.struct_size = sizeof(newer);
+  starts(&newer.options);
+  newer.later_field = 1;
+  refused(&newer.options, CHAT_ERROR_UNSUPPORTED, "options");
+}
+
+static void whole_numbers_have_ranges(void **state) {
+  const struct {
+    size_t offset;
+    int too_low, too_high;
+    const char *field;
+  } cases[] = {
+      {offsetof(chat_server_options, port), -1, 65536, "options.port"},
+      {offsetof(chat_server_options, threads), -1, 257, "options.threads"},
+      {offsetof(chat_server_options, listen_fd), -1, -2147483647, "options.listen_fd"},
+      {offsetof(chat_server_options, log_level), -1, 5, "options.log_level"},
+      {offsetof(chat_server_options, outbox_policy), -1, 3, "options.outbox_policy"},
+      {offsetof(chat_server_options, history_off), -1, 2, "options.history_off"},
+      {offsetof(chat_server_options, permessage_deflate), -1, 2, "options.permessage_deflate"},
+  };
+  size_t i;
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    chat_server_options options = base();
+    memcpy((char *)&options + cases[i].offset, &cases[i].too_low, sizeof(int));
+    invalid(&options, cases[i].field);
+    memcpy((char *)&options + cases[i].offset, &cases[i].too_high, sizeof(int));
+    invalid(&options, cases[i].field);
+  }
+}
+
+/* Every 64-bit number: no negative one but CHAT_UNLIMITED, and that only where chat.h marks it with (*). */
+static void limits_and_timers_have_ranges(void **state) {
+#define FIELD(name, unlimited) \
+  { offsetof(chat_server_options, name), "options." #name, unlimited }
+  const struct {
+    size_t offset;
+    const char *field;
+    int unlimited;
+  } cases[] = {
+      FIELD(max_clients, 1),          FIELD(max_clients_per_address, 1), FIELD(max_connections, 1),
+      FIELD(max_message_bytes, 0),    FIELD(max_header_bytes, 0),        FIELD(inbound_rate, 1),
+      FIELD(inbound_burst, 0),        FIELD(max_outbox_bytes, 0),        FIELD(max_outbox_messages, 0),
+      FIELD(flush_interval_ms, 0),    FIELD(max_rooms, 0),               FIELD(max_rooms_per_client, 0),
+      FIELD(history_messages, 1),     FIELD(history_bytes, 0),           FIELD(history_age_ms, 1),
+      FIELD(history_total_bytes, 0),  FIELD(ping_interval_ms, 1),        FIELD(ping_timeout_ms, 0),
+      FIELD(handshake_timeout_ms, 0), FIELD(http_idle_timeout_ms, 0),    FIELD(verdict_timeout_ms, 0),
+      FIELD(drain_timeout_ms, 0),     FIELD(drain_spread_ms, 0),         FIELD(slow_callback_ms, 0),
+  };
+#undef FIELD
+  const int64_t negative = -2, unlimited = CHAT_UNLIMITED, huge = INT64_MAX;
+  size_t i;
+  (void)state;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    chat_server_options options = base();
+    char *field = (char *)&options + cases[i].offset;
+    memcpy(field, &negative, sizeof(negative));
+    invalid(&options, cases[i].field);
+    memcpy(field, &huge, sizeof(huge));
+    invalid(&options, cases[i].field);
+    memcpy(field, &unlimited, sizeof(unlimited));
+    if (cases[i].unlimited) {
+      starts(&options);
+    } else {
+      invalid(&options, cases[i].field);
+    }
+  }
+}
+
+static void an_outbox_holds_at_least_one_message(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  options.max_outbox_bytes = 1000;
+  invalid(&options, "options.max_outbox_bytes");
+  options.max_message_bytes = 1000;
+  starts(&options);
+}
+
+static void endpoints_are_checked(void **state) {
+  const char *const bad_paths[] = {NULL, "", "chat", "/a?b", "/a#b", "/a\nb", "/\xff", "/a//b"};
+  chat_endpoint endpoints[2] = {CHAT_ENDPOINT_INIT, CHAT_ENDPOINT_INIT};
+  chat_server_options options = base();
+  char long_path[2000];
+  size_t i;
+  (void)state;
+  endpoints[0].path = "/one";
+  endpoints[1].path = "/two";
+  options.endpoints = endpoints;
+  options.endpoint_count = 2;
+  starts(&options);
+
+  for (i = 0; i < sizeof(bad_paths) / sizeof(bad_paths[0]); i++) {
+    endpoints[1].path = bad_paths[i];
+    invalid(&options, "options.endpoints[1].path");
+  }
+  memset(long_path, 'x', sizeof(long_path));
+  long_path[0] = '/';
+  long_path[sizeof(long_path) - 1] = '\0';
+  endpoints[1].path = long_path;
+  invalid(&options, "options.endpoints[1].path");
+  endpoints[1].path = "/one/"; /* the same but for a trailing slash */
+  invalid(&options, "/one");
+  endpoints[1].path = "/two";
+
+  endpoints[1].protocol = (chat_protocol)0;
+  invalid(&options, "options.endpoints[1].protocol");
+  endpoints[1].protocol = (chat_protocol)CHAT_PROTOCOL_COUNT;
+  invalid(&options, "options.endpoints[1].protocol");
+  endpoints[1].protocol = CHAT_PROTOCOL_CHAT_V1;
+
+  endpoints[1].transports = 1u << 30;
+  invalid(&options, "options.endpoints[1].transports");
+  endpoints[1].transports = CHAT_TRANSPORT_WEBSOCKET;
+
+  endpoints[1].max_message_bytes = -1;
+  invalid(&options, "options.endpoints[1].max_message_bytes");
+  endpoints[1].max_message_bytes = 100;
+  starts(&options);
+
+  endpoints[0].struct_size = 0;
+  invalid(&options, "options.endpoints[0].struct_size");
+  endpoints[0].struct_size = sizeof(chat_endpoint);
+  endpoints[1].struct_size = sizeof(chat_endpoint) - 8;
+  invalid(&options, "options.endpoints[1].struct_size");
+
+  options.endpoints = NULL;
+  invalid(&options, "options.endpoints");
+  options.endpoints = endpoints;
+  options.endpoint_count = 0;
+  invalid(&options, "options.endpoint_count");
+  options.endpoint_count = 1000000;
+  invalid(&options, "options.endpoints");
+}
+
+/* An array goes in steps of the size that the program was compiled with. */
+static void endpoints_of_another_size_are_read(void **state) {
+  struct newer_endpoint {
+    chat_endpoint endpoint;
+    int64_t later_field;
+  } newer[2];
+  struct older_endpoint {
+    size_t struct_size;
+    const char *path;
+    chat_protocol protocol;
+  } older[2];
+  chat_server_options options = base();
+  (void)state;
+  memset(newer, 0, sizeof(newer));
+  newer[0].endpoint.struct_size = newer[1].endpoint.struct_size = sizeof(newer[0]);
+  newer[0].endpoint.path = "/one";
+  newer[1].endpoint.path = "/two";
+  newer[0].endpoint.protocol = newer[1].endpoint.protocol = CHAT_PROTOCOL_PLAIN;
+  options.endpoints = &newer[0].endpoint;
+  options.endpoint_count = 2;
+  starts(&options);
+  newer[1].later_field = 7;
+  refused(&options, CHAT_ERROR_UNSUPPORTED, "options.endpoints[1]");
+
+  memset(older, 0, sizeof(older));
+  older[0].struct_size = older[1].struct_size = sizeof(older[0]);
+  older[0].path = "/one";
+  older[1].path = "/two";
+  older[0].protocol = older[1].protocol = CHAT_PROTOCOL_CHAT_V1;
+  options.endpoints = (const chat_endpoint *)(const void *)older;
+  starts(&options);
+}
+
+static void static_mounts_are_checked(void **state) {
+  chat_static_mount mounts[2] = {CHAT_STATIC_MOUNT_INIT, CHAT_STATIC_MOUNT_INIT};
+  chat_server_options options = base();
+  (void)state;
+  mounts[0].path = "/";
+  mounts[0].directory = ".";
+  mounts[1].path = "/files";
+  mounts[1].directory = ".";
+  options.static_mounts = mounts;
+  options.static_mount_count = 2;
+  starts(&options);
+  mounts[1].path = "files";
+  invalid(&options, "options.static_mounts[1].path");
+  mounts[1].path = "/";
+  invalid(&options, "options.static_mounts[1].path");
+  mounts[1].path = "/files";
+  mounts[1].directory = NULL;
+  invalid(&options, "options.static_mounts[1].directory");
+  mounts[1].directory = "";
+  invalid(&options, "options.static_mounts[1].directory");
+  mounts[1].directory = "/nowhere/at/all";
+  invalid(&options, "/nowhere/at/all");
+  mounts[1].directory = ".";
+  mounts[0].struct_size = 1;
+  invalid(&options, "options.static_mounts[0].struct_size");
+  options.static_mounts = NULL;
+  invalid(&options, "options.static_mounts");
+}
+
+static void rooms_and_events_are_checked(void **state) {
+  const char *events[] = {"typing", "cursor", NULL};
+  chat_server_options options = base();
+  (void)state;
+  options.default_room = "";
+  invalid(&options, "options.default_room");
+  options.default_room = "a/b";
+  invalid(&options, "options.default_room");
+  options.default_room = "entrance hall";
+  starts(&options);
+
+  options.ephemeral_events = events;
+  options.ephemeral_event_count = 2;
+  starts(&options);
+  options.ephemeral_event_count = 3;
+  invalid(&options, "options.ephemeral_events[2]");
+  events[1] = "disconnect";
+  invalid(&options, "options.ephemeral_events[1]");
+  options.ephemeral_events = NULL;
+  invalid(&options, "options.ephemeral_events");
+}
+
+static void origins_and_proxies_are_checked(void **state) {
+  const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null"};
+  const char *bad[] = {"", "example.org", "https://", "https://example.org/", "https://*.example.org", "://x"};
+  const char *good_proxies[] = {"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"};
+  const char *bad_proxies[] = {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::/129"};
+  chat_server_options options = base();
+  size_t i;
+  (void)state;
+  options.allowed_origins = good;
+  options.allowed_origin_count = 4;
+  starts(&options);
+  for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    options.allowed_origins = &bad[i];
+    options.allowed_origin_count = 1;
+    invalid(&options, "options.allowed_origins[0]");
+  }
+  options.allowed_origins = NULL;
+  invalid(&options, "options.allowed_origins");
+  options.allowed_origin_count = 0;
+
+  options.trusted_proxies = good_proxies;
+  options.trusted_proxy_count = 4;
+  starts(&options);
+  for (i = 0; i < sizeof(bad_proxies) / sizeof(bad_proxies[0]); i++) {
+    options.trusted_proxies = &bad_proxies[i];
+    options.trusted_proxy_count = 1;
+    invalid(&options, "trusted_proxies");
+  }
+}
+
+static void tls_files_go_together(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  options.tls_certificate_file = "/nowhere/certificate.pem";
+  invalid(&options, "options.tls_private_key_file");
+  options.tls_certificate_file = NULL;
+  options.tls_private_key_file = "/nowhere/key.pem";
+  invalid(&options, "options.tls_certificate_file");
+}
+
+static void text_must_be_utf8(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  options.address = "\xff";
+  invalid(&options, "options.address");
+  options.address = NULL;
+  options.unix_path = "";
+  invalid(&options, "options.unix_path");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_defaults_start),
+      cmocka_unit_test(null_is_refused),
+      cmocka_unit_test(the_size_must_be_set),
+      cmocka_unit_test(the_size_of_the_callbacks_must_be_set),
+      cmocka_unit_test(a_callback_of_a_later_version_is_refused),
+      cmocka_unit_test(an_older_program_is_read_as_far_as_it_reaches),
+      cmocka_unit_test(a_newer_program_may_set_nothing_that_is_unknown),
+      cmocka_unit_test(whole_numbers_have_ranges),
+      cmocka_unit_test(limits_and_timers_have_ranges),
+      cmocka_unit_test(an_outbox_holds_at_least_one_message),
+      cmocka_unit_test(endpoints_are_checked),
+      cmocka_unit_test(endpoints_of_another_size_are_read),
+      cmocka_unit_test(static_mounts_are_checked),
+      cmocka_unit_test(rooms_and_events_are_checked),
+      cmocka_unit_test(origins_and_proxies_are_checked),
+      cmocka_unit_test(tls_files_go_together),
+      cmocka_unit_test(text_must_be_utf8),
+  };
+  return cmocka_run_group_tests_name("capi/options", tests, NULL, NULL);
+}

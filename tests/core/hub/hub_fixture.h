@@ -1,0 +1,109 @@
+// A hub over inboxes that only write down what they are told, and a clock that the test sets. No loop, no socket.
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hub/hub.h"
+
+namespace chat::test {
+
+class FakeInbox : public LoopInbox {
+ public:
+  void post(LoopEvent event) override {
+    std::lock_guard lock(mutex_);
+    events_.push_back(std::move(event));
+  }
+
+  std::vector<LoopEvent> take() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(events_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<LoopEvent> events_;
+};
+
+// The events of one kind, in order.
+template <class Event>
+std::vector<Event> only(const std::vector<LoopEvent>& events) {
+  std::vector<Event> result;
+  for (const LoopEvent& event : events) {
+    if (const Event* match = std::get_if<Event>(&event)) result.push_back(*match);
+  }
+  return result;
+}
+
+inline int number(Error error) { return static_cast<int>(error); }
+
+#define assert_status(status, expected) \
+  assert_int_equal(::chat::test::number((status).code), ::chat::test::number(expected))
+#define assert_ok(status) assert_status(status, ::chat::Error::ok)
+#define assert_text(actual, expected) assert_string_equal(std::string(actual).c_str(), std::string(expected).c_str())
+
+inline MessageDraft draft(std::string room, std::string text) {
+  MessageDraft result;
+  result.room = std::move(room);
+  result.payload = std::move(text);
+  return result;
+}
+
+struct HubFixture {
+  explicit HubFixture(HubOptions options = {}, std::size_t loops = 1) {
+    std::vector<LoopInbox*> pointers;
+    for (std::size_t i = 0; i < loops; ++i) {
+      inboxes.push_back(std::make_unique<FakeInbox>());
+      pointers.push_back(inboxes.back().get());
+    }
+    hub = std::make_unique<Hub>(std::move(options), std::move(pointers));
+  }
+
+  ClientPtr add(std::size_t loop = 0, std::string address = "192.0.2.1") {
+    ClientOrigin origin;
+    origin.loop = loop;
+    origin.address = std::move(address);
+    Result<ClientPtr> client = hub->add_client(origin);
+    assert_true(client.ok());
+    return *client;
+  }
+
+  // One that may join. The verdict's event is taken out of its inbox, with all else in there.
+  ClientPtr open(std::size_t loop = 0, std::string user_id = {}) {
+    ClientPtr client = add(loop);
+    Identity identity;
+    identity.user_id = std::move(user_id);
+    assert_ok(hub->accept(client, std::move(identity)));
+    hub->open(client);
+    inboxes[loop]->take();
+    return client;
+  }
+
+  Status join(const ClientPtr& client, std::string_view room) { return hub->join(client, room, std::nullopt, {}, now_ms); }
+
+  Published publish(std::string room, std::string text) {
+    Result<Published> published = hub->publish(draft(std::move(room), std::move(text)), now_ms);
+    assert_true(published.ok());
+    return *published;
+  }
+
+  std::vector<LoopEvent> take(std::size_t loop = 0) { return inboxes[loop]->take(); }
+
+  std::int64_t now_ms = 1'700'000'000'000;
+  std::vector<std::unique_ptr<FakeInbox>> inboxes;
+  std::unique_ptr<Hub> hub;
+};
+
+}  // namespace chat::test

@@ -1,0 +1,452 @@
+// What becomes of a client's commands: who is asked, what is answered, and in which order things happen when the application
+// acts inside a callback.
+#include "hub/dispatcher.h"
+
+#include <functional>
+
+#include "hub/callback_scope.h"
+#include "hub_fixture.h"
+
+using namespace chat;
+using namespace chat::test;
+
+namespace {
+
+struct FakeApplication : Application {
+  std::optional<Decision> on_authorize(const AuthorizeRequest& request) override {
+    asked.push_back({request.action, std::string(request.room), std::string(request.value)});
+    return authorize ? authorize(request) : std::nullopt;
+  }
+  Decision on_message(MessageRequest& request) override {
+    ++messages;
+    return message ? message(request) : Decision{};
+  }
+
+  struct Question {
+    Action action;
+    std::string room;
+    std::string value;
+  };
+  std::vector<Question> asked;
+  int messages = 0;
+  std::function<std::optional<Decision>(const AuthorizeRequest&)> authorize;
+  std::function<Decision(MessageRequest&)> message;
+};
+
+struct Fixture : HubFixture {
+  Fixture() : dispatcher(*hub, application), client(open()) {
+    assert_ok(join(client, "lobby"));
+    take();
+  }
+
+  std::optional<Reply> execute(Command command) { return dispatcher.execute(client, std::move(command), acks, now_ms); }
+
+  FakeApplication application;
+  Dispatcher dispatcher;
+  AckTable acks;
+  ClientPtr client;
+};
+
+SendCommand send(std::string room, std::string text, std::string ref = {}) {
+  SendCommand command;
+  command.draft = draft(std::move(room), std::move(text));
+  command.ref = std::move(ref);
+  return command;
+}
+
+ErrorReply error_of(const std::optional<Reply>& reply) {
+  assert_true(reply.has_value());
+  assert_true(std::holds_alternative<ErrorReply>(*reply));
+  return std::get<ErrorReply>(*reply);
+}
+
+#define assert_error(reply, expected) assert_int_equal(number(error_of(reply).code), number(expected))
+
+std::vector<std::string> payloads(Fixture& f) {
+  std::vector<std::string> result;
+  for (const RoomMessage& said : only<RoomMessage>(f.take())) result.push_back(said.message->payload);
+  return result;
+}
+
+using Texts = std::vector<std::string>;
+
+// send ----------------------------------------------------------------------------------------------------------------
+
+void send_publishes_in_the_clients_name(void**) {
+  Fixture f;
+  assert_ok(f.hub->set_identity(f.client, Identity{"u1", "Ann", {}}));
+  SendCommand command = send("lobby", "hi");
+  command.draft.sender = {999, "Somebody else", "u2"};
+  assert_false(f.execute(command).has_value());
+  const auto said = only<RoomMessage>(f.take());
+  assert_int_equal(said.size(), 1);
+  assert_text(said[0].message->payload, "hi");
+  assert_int_equal(said[0].message->sender.id, f.client->id());
+  assert_text(said[0].message->sender.name, "Ann");
+  assert_text(said[0].message->sender.user_id, "u1");
+  assert_int_equal(said[0].message->except, 0);
+  assert_int_equal(f.application.asked.size(), 1);
+  assert_true(f.application.asked[0].action == Action::publish);
+  assert_text(f.application.asked[0].room, "lobby");
+  assert_text(f.application.asked[0].value, "chat message");
+}
+
+void send_without_a_room_means_the_first(void**) {
+  Fixture f;
+  assert_ok(f.join(f.client, "second"));
+  f.take();
+  assert_false(f.execute(send("", "hi")).has_value());
+  assert_text(only<RoomMessage>(f.take()).at(0).message->room, "lobby");
+  assert_ok(f.hub->leave(f.client, "lobby", ""));
+  assert_ok(f.hub->leave(f.client, "second", ""));
+  const auto reply = f.execute(send("", "hi", "1"));
+  assert_error(reply, Error::not_joined);
+  assert_text(error_of(reply).ref, "1");
+  assert_true(error_of(reply).of_send);
+}
+
+void send_is_for_members(void**) {
+  Fixture f;
+  assert_error(f.execute(send("elsewhere", "hi", "1")), Error::not_joined);
+  assert_false(f.hub->has_room("elsewhere"));
+  assert_true(f.application.asked.empty());
+  assert_int_equal(f.application.messages, 0);
+}
+
+void send_refuses_bad_names(void**) {
+  Fixture f;
+  assert_error(f.execute(send("a/b", "hi", "1")), Error::invalid_room);
+  SendCommand command = send("lobby", "hi", "2");
+  command.draft.event = "disconnect";
+  assert_error(f.execute(command), Error::invalid_event);
+  assert_int_equal(f.application.messages, 0);
+}
+
+void send_with_a_ref_is_acknowledged(void**) {
+  Fixture f;
+  const auto reply = f.execute(send("lobby", "hi", "\"r\""));
+  const AckReply& ack = std::get<AckReply>(*reply);
+  assert_text(ack.ref, "\"r\"");
+  assert_int_equal(ack.seq, 1);
+  assert_false(ack.epoch.empty());
+  assert_false(f.acks.take(1).has_value());  // nothing waits any more
+
+  SendCommand ephemeral = send("lobby", "typing", "2");
+  ephemeral.draft.ephemeral = true;
+  assert_int_equal(std::get<AckReply>(*f.execute(ephemeral)).seq, 0);
+}
+
+void except_self(void**) {
+  Fixture f;
+  SendCommand command = send("lobby", "hi");
+  command.except_self = true;
+  f.execute(command);
+  assert_int_equal(only<RoomMessage>(f.take()).at(0).message->except, f.client->id());
+}
+
+void a_refusal_to_authorize_reaches_the_sender(void**) {
+  Fixture f;
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "muted"}; };
+  const ErrorReply error = error_of(f.execute(send("lobby", "hi", "1")));
+  assert_int_equal(number(error.code), number(Error::forbidden));
+  assert_text(error.reason, "muted");
+  assert_text(error.ref, "1");
+  assert_true(error.of_send);
+  assert_int_equal(f.application.messages, 0);
+  assert_true(f.take().empty());
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, ""}; };
+  assert_false(error_of(f.execute(send("lobby", "hi"))).reason.empty());
+}
+
+void on_message_may_refuse(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest&) { return Decision{Verdict::refuse, "language"}; };
+  const ErrorReply error = error_of(f.execute(send("lobby", "hi", "1")));
+  assert_int_equal(number(error.code), number(Error::forbidden));
+  assert_text(error.reason, "language");
+  assert_true(error.of_send);
+  assert_true(f.take().empty());
+  assert_false(f.acks.take(1).has_value());
+}
+
+void on_message_may_consume(void**) {
+  Fixture f;
+  std::uint64_t ack_id = 0;
+  f.application.message = [&](MessageRequest& request) {
+    ack_id = request.ack_id;
+    return Decision{Verdict::consume, {}};
+  };
+  assert_false(f.execute(send("lobby", "hi", "7")).has_value());
+  assert_true(f.take().empty());
+  assert_int_equal(f.hub->stats().published, 0);
+  assert_true(ack_id != 0);
+  assert_text(f.acks.take(ack_id).value(), "7");  // the application may still answer
+}
+
+void on_message_may_change(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest& request) {
+    assert_text(request.draft.payload, "hi");
+    request.draft.payload = "HI";
+    request.draft.event = "shout";
+    return Decision{};
+  };
+  f.execute(send("lobby", "hi"));
+  const auto said = only<RoomMessage>(f.take());
+  assert_text(said.at(0).message->payload, "HI");
+  assert_text(said.at(0).message->event, "shout");
+}
+
+void a_change_for_the_worse_is_an_error(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest& request) {
+    request.draft.event = "connect";
+    return Decision{};
+  };
+  assert_error(f.execute(send("lobby", "hi", "1")), Error::invalid_event);
+  assert_false(f.acks.take(1).has_value());
+}
+
+void no_ref_no_ack_id(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest& request) {
+    assert_int_equal(request.ack_id, 0);
+    return Decision{};
+  };
+  assert_false(f.execute(send("lobby", "hi")).has_value());
+}
+
+void ack_ids_are_not_reused(void**) {
+  Fixture f;
+  std::vector<std::uint64_t> ids;
+  f.application.message = [&](MessageRequest& request) {
+    ids.push_back(request.ack_id);
+    return Decision{};
+  };
+  for (int i = 0; i < 3; ++i) f.execute(send("lobby", "hi", "same"));
+  assert_true(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
+}
+
+// Deferral ------------------------------------------------------------------------------------------------------------
+
+void what_on_message_does_comes_after_the_message(void**) {
+  Fixture f;
+  f.application.message = [&](MessageRequest&) {
+    CallbackScope* scope = CallbackScope::current(*f.hub);
+    assert_non_null(scope);
+    scope->defer([&] { f.publish("lobby", "second"); });
+    scope->defer([&] { f.publish("lobby", "third"); });
+    return Decision{};
+  };
+  f.execute(send("lobby", "first"));
+  assert_true(payloads(f) == Texts({"first", "second", "third"}));
+  assert_int_equal(f.application.messages, 1);  // and is not shown to on_message
+  assert_null(CallbackScope::current(*f.hub));
+}
+
+void what_on_authorize_does_comes_after_the_command(void**) {
+  Fixture f;
+  f.application.authorize = [&](const AuthorizeRequest&) -> std::optional<Decision> {
+    CallbackScope::current(*f.hub)->defer([&] { f.publish("dev", "welcome"); });
+    return std::nullopt;
+  };
+  f.execute(JoinCommand{"dev", std::nullopt, "1"});
+  const std::vector<LoopEvent> events = f.take();
+  assert_int_equal(events.size(), 2);
+  assert_true(std::holds_alternative<Joined>(events[0]));
+  assert_true(std::holds_alternative<RoomMessage>(events[1]));
+}
+
+void what_was_deferred_happens_after_a_refusal_too(void**) {
+  Fixture f;
+  f.application.message = [&](MessageRequest&) {
+    CallbackScope::current(*f.hub)->defer([&] { f.publish("lobby", "somebody was rude"); });
+    return Decision{Verdict::refuse, "rude"};
+  };
+  error_of(f.execute(send("lobby", "x")));
+  assert_true(payloads(f) == Texts({"somebody was rude"}));
+}
+
+void an_answer_of_the_application_takes_the_place_of_the_ack(void**) {
+  Fixture f;
+  f.application.message = [&](MessageRequest& request) {
+    CallbackScope::current(*f.hub)->note_answer(request.ack_id);
+    return Decision{};
+  };
+  assert_false(f.execute(send("lobby", "hi", "5")).has_value());
+  assert_text(f.acks.take(1).value(), "5");  // left for the answer, which comes by the inbox
+  assert_int_equal(only<RoomMessage>(f.take()).size(), 1);
+}
+
+void scopes_nest_by_hub(void**) {
+  HubFixture one;
+  HubFixture two;
+  std::string order;
+  {
+    CallbackScope outer(*one.hub);
+    {
+      CallbackScope other(*two.hub);
+      assert_true(CallbackScope::current(*one.hub) == &outer);
+      assert_true(CallbackScope::current(*two.hub) == &other);
+      CallbackScope inner(*one.hub);
+      inner.defer([&] { order += 'a'; });
+      other.defer([&] { order += 'b'; });
+    }
+    assert_text(order, "b");  // the outer scope of the first hub still defers
+    outer.defer([&] { order += 'c'; });
+  }
+  assert_text(order, "bac");
+}
+
+// The other commands --------------------------------------------------------------------------------------------------
+
+void join_is_authorized(void**) {
+  Fixture f;
+  assert_false(f.execute(JoinCommand{"dev", std::nullopt, "1"}).has_value());
+  assert_text(only<Joined>(f.take()).at(0).ref, "1");
+  assert_true(f.application.asked.at(0).action == Action::join);
+  assert_text(f.application.asked.at(0).room, "dev");
+
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "private"}; };
+  const auto reply = f.execute(JoinCommand{"secret", std::nullopt, "2"});
+  assert_error(reply, Error::forbidden);
+  assert_text(error_of(reply).reason, "private");
+  assert_false(error_of(reply).of_send);
+  assert_false(f.hub->has_room("secret"));
+}
+
+void join_passes_the_hubs_errors_on(void**) {
+  Fixture f;
+  assert_error(f.execute(JoinCommand{"a/b", std::nullopt, ""}), Error::invalid_room);
+  assert_true(f.application.asked.empty());
+  assert_ok(f.hub->ban(f.client->ban_key(), "dev", 1'000, "", f.now_ms));
+  assert_error(f.execute(JoinCommand{"dev", std::nullopt, ""}), Error::banned);
+}
+
+void join_hands_the_position_on(void**) {
+  Fixture f;
+  const std::string epoch = f.publish("dev", "1").epoch;
+  f.publish("dev", "2");
+  f.execute(JoinCommand{"dev", Position{epoch, 1}, ""});
+  const auto joined = only<Joined>(f.take());
+  assert_true(joined.at(0).resumed && joined.at(0).complete);
+  assert_int_equal(joined.at(0).missed.size(), 1);
+}
+
+void leave(void**) {
+  Fixture f;
+  assert_false(f.execute(LeaveCommand{"lobby", "3"}).has_value());
+  assert_text(only<Left>(f.take()).at(0).ref, "3");
+  assert_error(f.execute(LeaveCommand{"lobby", "4"}), Error::not_joined);
+  assert_error(f.execute(LeaveCommand{"", "4"}), Error::invalid_room);
+}
+
+void guests_rename_themselves_and_users_do_not(void**) {
+  Fixture f;
+  const auto reply = f.execute(RenameCommand{"Ann", "1"});
+  assert_text(std::get<RenamedReply>(*reply).name, "Ann");
+  assert_text(f.client->identity()->name, "Ann");
+  assert_text(f.application.asked.at(0).value, "Ann");
+  assert_error(f.execute(RenameCommand{"", "1"}), Error::invalid_argument);
+  assert_error(f.execute(RenameCommand{"a\nb", "1"}), Error::invalid_argument);
+  assert_error(f.execute(RenameCommand{std::string(129, 'x'), "1"}), Error::invalid_argument);
+
+  assert_ok(f.hub->set_identity(f.client, Identity{"u1", "Ann", {}}));
+  assert_error(f.execute(RenameCommand{"Bob", "1"}), Error::forbidden);
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{}; };
+  assert_true(std::holds_alternative<RenamedReply>(*f.execute(RenameCommand{"Bob", "1"})));
+  assert_text(f.client->identity()->user_id, "u1");
+}
+
+void history(void**) {
+  Fixture f;
+  for (int i = 1; i <= 3; ++i) f.publish("lobby", std::to_string(i));
+  const auto reply = f.execute(HistoryCommand{"", 1, 0, "9"});
+  const HistoryReply& history = std::get<HistoryReply>(*reply);
+  assert_text(history.ref, "9");
+  assert_text(history.room, "lobby");
+  assert_int_equal(history.messages.size(), 2);
+  assert_true(history.complete);
+  assert_error(f.execute(HistoryCommand{"a,b", 0, 0, ""}), Error::invalid_room);
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, ""}; };
+  assert_error(f.execute(HistoryCommand{"lobby", 0, 0, ""}), Error::forbidden);
+}
+
+void lists_are_off_unless_the_application_allows_them(void**) {
+  Fixture f;
+  assert_error(f.execute(MembersCommand{"", "1"}), Error::forbidden);
+  assert_error(f.execute(RoomsCommand{"1"}), Error::forbidden);
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{}; };
+  const auto members = f.execute(MembersCommand{"", "1"});
+  assert_int_equal(std::get<MembersReply>(*members).members.size(), 1);
+  assert_int_equal(std::get<MembersReply>(*members).members[0].id, f.client->id());
+  assert_text(std::get<MembersReply>(*members).room, "lobby");
+  assert_error(f.execute(MembersCommand{"nowhere", "1"}), Error::no_such_room);
+  const auto rooms = f.execute(RoomsCommand{"2"});
+  assert_int_equal(std::get<RoomsReply>(*rooms).rooms.size(), 1);
+}
+
+void ping(void**) {
+  Fixture f;
+  assert_text(std::get<PongReply>(*f.execute(PingCommand{"1"})).ref, "1");
+  assert_true(f.application.asked.empty());
+}
+
+// AckTable ------------------------------------------------------------------------------------------------------------
+
+void an_ack_is_taken_once(void**) {
+  AckTable acks;
+  const std::uint64_t first = acks.add("a");
+  const std::uint64_t second = acks.add("b");
+  assert_text(acks.take(first).value(), "a");
+  assert_false(acks.take(first).has_value());
+  assert_text(acks.take(second).value(), "b");
+  assert_false(acks.take(0).has_value());
+  assert_false(acks.take(99).has_value());
+}
+
+void pending_acks_are_bounded(void**) {
+  AckTable acks;
+  const std::uint64_t oldest = acks.add("oldest");
+  std::uint64_t newest = 0;
+  for (std::size_t i = 0; i < AckTable::kMaxPending; ++i) newest = acks.add("x");
+  assert_false(acks.take(oldest).has_value());
+  assert_true(acks.take(oldest + 1).has_value());
+  assert_true(acks.take(newest).has_value());
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(send_publishes_in_the_clients_name),
+      cmocka_unit_test(send_without_a_room_means_the_first),
+      cmocka_unit_test(send_is_for_members),
+      cmocka_unit_test(send_refuses_bad_names),
+      cmocka_unit_test(send_with_a_ref_is_acknowledged),
+      cmocka_unit_test(except_self),
+      cmocka_unit_test(a_refusal_to_authorize_reaches_the_sender),
+      cmocka_unit_test(on_message_may_refuse),
+      cmocka_unit_test(on_message_may_consume),
+      cmocka_unit_test(on_message_may_change),
+      cmocka_unit_test(a_change_for_the_worse_is_an_error),
+      cmocka_unit_test(no_ref_no_ack_id),
+      cmocka_unit_test(ack_ids_are_not_reused),
+      cmocka_unit_test(what_on_message_does_comes_after_the_message),
+      cmocka_unit_test(what_on_authorize_does_comes_after_the_command),
+      cmocka_unit_test(what_was_deferred_happens_after_a_refusal_too),
+      cmocka_unit_test(an_answer_of_the_application_takes_the_place_of_the_ack),
+      cmocka_unit_test(scopes_nest_by_hub),
+      cmocka_unit_test(join_is_authorized),
+      cmocka_unit_test(join_passes_the_hubs_errors_on),
+      cmocka_unit_test(join_hands_the_position_on),
+      cmocka_unit_test(leave),
+      cmocka_unit_test(guests_rename_themselves_and_users_do_not),
+      cmocka_unit_test(history),
+      cmocka_unit_test(lists_are_off_unless_the_application_allows_them),
+      cmocka_unit_test(ping),
+      cmocka_unit_test(an_ack_is_taken_once),
+      cmocka_unit_test(pending_acks_are_bounded),
+  };
+  return cmocka_run_group_tests_name("hub/dispatcher", tests, nullptr, nullptr);
+}
