@@ -13,10 +13,14 @@ bool by_id(const ClientPtr& a, const ClientPtr& b) { return a->id() < b->id(); }
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
-Status check_identity(const Identity& identity) {
+// Checks it, and fills in the name that it does not give.
+Status complete_identity(const Client& client, Identity& identity) {
   Status status = check_person_name(identity.user_id);
   if (status.ok()) status = check_person_name(identity.name);
   if (status.ok()) status = check_attributes(identity.attributes);
+  if (status.ok() && identity.name.empty()) {
+    identity.name = identity.user_id.empty() ? guest_name(client.id()) : identity.user_id;
+  }
   return status;
 }
 
@@ -47,14 +51,16 @@ Result<ClientPtr> Hub::add_client(const ClientOrigin& origin) {
 }
 
 Status Hub::accept(const ClientPtr& client, std::optional<Identity> identity) {
-  if (client->state() != ClientState::connecting) return {Error::wrong_state, "the verdict was given already"};
   if (identity) {
-    Status status = set_identity(client, std::move(*identity));
+    Status status = complete_identity(*client, *identity);
     if (!status.ok()) return status;
   }
   {
+    // Verdict and identity at once: of two callers one has its will, whole.
+    std::unique_lock tables(clients_mutex_);
     std::lock_guard lock(client->mutex_);
     if (client->state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was given already"};
+    if (identity) replace_identity(*client, std::move(*identity));
     client->state_ = ClientState::accepted;
   }
   post(client->origin().loop, VerdictGiven{client->id()});
@@ -78,18 +84,24 @@ void Hub::open(const ClientPtr& client) {
   if (client->state_ == ClientState::accepted) client->state_ = ClientState::open;
 }
 
-std::vector<std::string> Hub::remove_client(const ClientPtr& client) {
+Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
+                 std::int64_t now_ms) {
+  return enter(client, room, since, {}, ClientState::accepted, now_ms);
+}
+
+ClientState Hub::remove_client(const ClientPtr& client) {
+  ClientState last = ClientState::gone;
   std::vector<std::string> rooms;
   std::string user_id;
   {
     std::unique_lock tables(clients_mutex_);
-    if (clients_.erase(client->id()) == 0) return rooms;
+    if (clients_.erase(client->id()) == 0) return last;
     if (auto count = clients_by_address_.find(client->origin().address);
         count != clients_by_address_.end() && --count->second == 0) {
       clients_by_address_.erase(count);
     }
     std::lock_guard lock(client->mutex_);
-    client->state_ = ClientState::gone;  // from here on it joins nothing
+    last = std::exchange(client->state_, ClientState::gone);  // from here on it joins nothing
     rooms.swap(client->rooms_);
     unindex_user(client->identity_->user_id, client->id());
   }
@@ -104,7 +116,7 @@ std::vector<std::string> Hub::remove_client(const ClientPtr& client) {
     }
     if (idle) remove_if_idle(room);
   }
-  return rooms;
+  return last;
 }
 
 void Hub::unindex_user(const std::string& user_id, ClientId id) {
@@ -115,20 +127,21 @@ void Hub::unindex_user(const std::string& user_id, ClientId id) {
 }
 
 Status Hub::set_identity(const ClientPtr& client, Identity identity) {
-  Status status = check_identity(identity);
+  Status status = complete_identity(*client, identity);
   if (!status.ok()) return status;
-  if (identity.name.empty()) identity.name = identity.user_id.empty() ? guest_name(client->id()) : identity.user_id;
-  auto shared = std::make_shared<const Identity>(std::move(identity));
-
   std::unique_lock tables(clients_mutex_);
   std::lock_guard lock(client->mutex_);
   if (client->state_ == ClientState::gone) return no_such_client();
-  if (shared->user_id != client->identity_->user_id) {
-    unindex_user(client->identity_->user_id, client->id());
-    if (!shared->user_id.empty()) clients_by_user_[shared->user_id].insert(client->id());
-  }
-  client->identity_ = std::move(shared);
+  replace_identity(*client, std::move(identity));
   return {};
+}
+
+void Hub::replace_identity(Client& client, Identity identity) {
+  if (identity.user_id != client.identity_->user_id) {
+    unindex_user(client.identity_->user_id, client.id());
+    if (!identity.user_id.empty()) clients_by_user_[identity.user_id].insert(client.id());
+  }
+  client.identity_ = std::make_shared<const Identity>(std::move(identity));
 }
 
 Status Hub::rename(const ClientPtr& client, std::string name) {
@@ -194,6 +207,7 @@ Result<RoomPtr> Hub::find_or_add_room(std::string_view name) {
   if (RoomPtr room = find_room(name)) return room;
   Status status = check_room_name(name);
   if (!status.ok()) return status;
+  if (full_of_rooms()) forget_silent_rooms();
   std::unique_lock lock(rooms_mutex_);
   if (auto found = rooms_.find(name); found != rooms_.end()) return found->second;
   if (exceeds(static_cast<std::int64_t>(rooms_.size()) + 1, options_.max_rooms)) {
@@ -238,6 +252,11 @@ bool Hub::remove_member(Room& room, Client& client) {
 
 Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
                  std::int64_t now_ms) {
+  return enter(client, name, since, std::move(ref), ClientState::open, now_ms);
+}
+
+Status Hub::enter(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
+                  ClientState expected, std::int64_t now_ms) {
   return with_room(name, [&](Room& room) -> Status {
     if (auto ban = room.banned_until_ms.find(client->ban_key()); ban != room.banned_until_ms.end()) {
       if (ban->second > now_ms) return {Error::banned, "banned from the room " + room.name};
@@ -247,7 +266,7 @@ Status Hub::join(const ClientPtr& client, std::string_view name, const std::opti
     {
       std::lock_guard lock(client->mutex_);
       if (client->state_ == ClientState::gone) return no_such_client();
-      if (client->state_ != ClientState::open) return {Error::wrong_state, "the client is not open yet"};
+      if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
       joined.already = room.members.contains(client->id());
       if (!joined.already) {
         if (exceeds(static_cast<std::int64_t>(client->rooms_.size()) + 1, options_.max_rooms_per_client)) {
@@ -257,6 +276,7 @@ Status Hub::join(const ClientPtr& client, std::string_view name, const std::opti
         room.members.emplace(client->id(), Room::Member{client, room.seq});
         ++room.members_by_loop[client->origin().loop];
       }
+      client->state_ = ClientState::open;
     }
     if (since) {  // a member too may ask again for what it has not got
       history_bytes_ += room.history.expire(now_ms);
@@ -408,8 +428,9 @@ Result<Published> Hub::publish(MessageDraft draft, std::int64_t now_ms) {
   status = with_room(message->room, [&](Room& room) -> Status {
     message->epoch = room.epoch;
     if (!message->ephemeral) {
-      message->seq = ++room.seq;
-      grown = room.history.append(message);
+      message->seq = room.seq + 1;
+      grown = room.history.append(message);  // may throw: no number is lost then
+      room.seq = message->seq;
       room.last_published_ms.store(now_ms, std::memory_order_relaxed);
     }
     published = {message->seq, room.epoch};
@@ -453,9 +474,7 @@ Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::strin
   return {};
 }
 
-// History of the rooms that were silent longest goes first, until a tenth is free: then this is rare.
-void Hub::shrink_history() {
-  if (shrinking_.exchange(true)) return;
+std::vector<std::pair<std::int64_t, RoomPtr>> Hub::rooms_by_silence() const {
   std::vector<std::pair<std::int64_t, RoomPtr>> rooms;
   {
     std::shared_lock lock(rooms_mutex_);
@@ -463,8 +482,36 @@ void Hub::shrink_history() {
     for (const auto& [name, room] : rooms_) rooms.emplace_back(room->last_published_ms.load(), room);
   }
   std::sort(rooms.begin(), rooms.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return rooms;
+}
+
+bool Hub::full_of_rooms() const {
+  std::shared_lock lock(rooms_mutex_);
+  return exceeds(static_cast<std::int64_t>(rooms_.size()) + 1, options_.max_rooms);
+}
+
+// Rooms that nobody is in live on for their history; they must not keep others from having a room. A hundredth goes at
+// once, those that were silent longest, so that this is rare.
+void Hub::forget_silent_rooms() {
+  std::int64_t wanted = options_.max_rooms / 100 + 1;
+  for (const auto& [time_ms, room] : rooms_by_silence()) {
+    if (wanted == 0) return;
+    {
+      std::lock_guard lock(room->mutex);
+      if (!room->members.empty() || !room->banned_until_ms.empty()) continue;
+      history_bytes_ += room->history.clear();
+    }
+    remove_if_idle(room);
+    --wanted;
+  }
+}
+
+// History of the rooms that were silent longest goes first, until a tenth is free: then this is rare.
+void Hub::shrink_history() {
+  if (shrinking_.exchange(true)) return;
+  const auto rooms = rooms_by_silence();
   const std::int64_t target = options_.history_total_bytes / 10 * 9;
-  for (auto& [time_ms, room] : rooms) {
+  for (const auto& [time_ms, room] : rooms) {
     if (history_bytes_.load() <= target) break;
     bool idle = false;
     {

@@ -64,8 +64,10 @@ class Hub {
   Status refuse(const ClientPtr& client, std::string reason, std::string data);
   // accepted -> open: it may join and is counted among everyone.
   void open(const ClientPtr& client);
-  // Takes the client out of its rooms, which are returned, and out of the tables.
-  std::vector<std::string> remove_client(const ClientPtr& client);
+  // accepted -> open, and into its first room, as join() does: before anything else can make it join another.
+  Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::int64_t now_ms);
+  // Takes the client out of its rooms and out of the tables. The state that it was in; gone the second time.
+  ClientState remove_client(const ClientPtr& client);
 
   Status set_identity(const ClientPtr& client, Identity identity);
   Status rename(const ClientPtr& client, std::string name);
@@ -114,7 +116,12 @@ class Hub {
   template <class Value>
   using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
+  Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
+               ClientState expected, std::int64_t now_ms);
   RoomPtr find_room(std::string_view name) const;
+  std::vector<std::pair<std::int64_t, RoomPtr>> rooms_by_silence() const;
+  bool full_of_rooms() const;
+  void forget_silent_rooms();
   Result<RoomPtr> find_or_add_room(std::string_view name);
   // Calls action(room) with the room's lock held, adding the room if need be.
   template <class Action>
@@ -124,6 +131,7 @@ class Hub {
   void shrink_history();
   std::string next_epoch();
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
+  void replace_identity(Client& client, Identity identity);
   void unindex_user(const std::string& user_id, ClientId id);
 
   const HubOptions options_;

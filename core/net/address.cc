@@ -23,6 +23,7 @@ std::string_view trim(std::string_view text) {
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton() would stop there
   const std::string copy(text);
   IpAddress result;
   in_addr v4;
@@ -69,10 +70,10 @@ std::optional<IpBlock> IpBlock::parse(std::string_view text) {
   if (slash == std::string_view::npos) return block;
   const std::string_view digits = text.substr(slash + 1);
   const bool v4 = text.substr(0, slash).find(':') == std::string_view::npos;
-  int bits = -1;
+  unsigned bits = 0;  // unsigned, for "-0" is no number here
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  if (error != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > (v4 ? 32 : 128)) return std::nullopt;
-  block.prefix_bits_ = v4 ? bits + 96 : bits;
+  if (error != std::errc() || end != digits.data() + digits.size() || bits > (v4 ? 32U : 128U)) return std::nullopt;
+  block.prefix_bits_ = static_cast<int>(v4 ? bits + 96 : bits);
   return block;
 }
 

@@ -1,6 +1,7 @@
 // See connection.h.
 #include "net/connection.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,8 @@ namespace {
 
 // How long a client may take to fetch the rest of a response that its socket did not take at once.
 constexpr std::int64_t kResponseTimeoutMs = 30'000;
+
+constexpr std::int64_t kStallCheckMs = 100;
 
 constexpr const char* kMethods[] = {"GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "CONNECT", "HEAD", "PATH"};
 
@@ -197,6 +200,7 @@ HttpResponse Connection::route(const HttpRequest& request) {
 
 int Connection::respond(const HttpRequest& request, HttpResponse response) {
   answering_ = true;
+  body_complete_ = false;
   // A body that nobody reads cannot be told from the next request.
   close_after_ = response.close || request.has_body || !request.keep_alive || loop_.draining();
   output_ = response_head(response, !close_after_);
@@ -228,6 +232,7 @@ int Connection::pump() {
     }
     if (lws_partial_buffered(wsi_)) {
       lws_callback_on_writable(wsi_);
+      watch_stall();
       return 0;
     }
     const std::size_t size = std::min(output_.size() - output_written_, kMaxWriteBytes);
@@ -244,12 +249,13 @@ int Connection::pump() {
 int Connection::finish_response() {
   if (lws_partial_buffered(wsi_)) {
     lws_callback_on_writable(wsi_);
+    watch_stall();
     return 0;
   }
   if (file_ >= 0) ::close(std::exchange(file_, -1));
   output_ = {};
   answering_ = false;
-  if (close_after_ || lws_http_transaction_completed(wsi_)) {
+  if (close_after_ || loop_.draining() || lws_http_transaction_completed(wsi_)) {
     loop_.doom(*this);
     return 0;
   }
@@ -258,7 +264,13 @@ int Connection::finish_response() {
   return 0;
 }
 
-int Connection::on_http_body() { return doomed_ ? -1 : 0; }  // nobody reads it, see respond()
+int Connection::on_http_body() {  // nobody reads it, see respond()
+  ++inputs_;
+  return doomed_ ? -1 : 0;
+}
+
+// libwebsockets asks again and again while the next request waits behind this one, without end.
+int Connection::on_http_body_complete() { return doomed_ || std::exchange(body_complete_, true) ? -1 : 0; }
 
 int Connection::on_http_writable() {
   if (doomed_) return -1;
@@ -359,6 +371,7 @@ int Connection::upgrade(const HttpRequest& request) {
       websocket_->close(1008, status.detail);
       return refuse_upgrade(HttpResponse::text(403, status.detail + "\n"));
     }
+    room_authorized_ = true;
   }
   loop_.add_peer(std::move(peer));
 
@@ -393,7 +406,7 @@ int Connection::on_add_headers() {
 int Connection::on_established() {
   if (doomed_ || !websocket_) return -1;
   TimerWheel::cancel(*this);
-  websocket_->established(deflate_);
+  websocket_->established(deflate_, room_authorized_);
   return 0;
 }
 
@@ -405,12 +418,14 @@ int Connection::on_websocket_writable() {
 
 int Connection::on_receive(std::string_view bytes) {
   if (doomed_) return -1;
+  ++inputs_;
   websocket_->receive(bytes);
   return 0;
 }
 
 int Connection::on_pong() {
   if (doomed_) return -1;
+  ++inputs_;
   websocket_->heard();
   return 0;
 }
@@ -434,6 +449,7 @@ void Connection::on_closed() {
   if (closed_) return;
   closed_ = true;
   TimerWheel::cancel(*this);
+  TimerWheel::cancel(stall_timer_);
   if (websocket_) websocket_->lost();
 }
 
@@ -442,8 +458,36 @@ void Connection::on_destroyed() {
   loop_.bury(*this);
 }
 
+void Connection::watch_stall() {
+  if (!stall_timer_.pending()) loop_.set_timer(stall_timer_, loop_.now_ms() + kStallCheckMs);
+}
+
+// When libwebsockets closes a connection whose output it still holds (the peer's FIN, a protocol error), it waits for up to 5
+// seconds without reading, says nothing, and is woken all the time by what is there to read. It shows in the socket:
+// an end, or the same input as before that nobody takes.
+void Connection::on_stall_check() {
+  if (!wsi_ || doomed_ || !lws_partial_buffered(wsi_)) {
+    unread_input_ = false;
+    return;
+  }
+  char byte;
+  const ssize_t size = recv(lws_get_socket_fd(wsi_), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const bool reading = !websocket_ || websocket_->reads();
+  const bool untaken = size > 0 && unread_input_ && inputs_ == inputs_checked_ && reading;
+  unread_input_ = size > 0;
+  inputs_checked_ = inputs_;
+  if (size == 0 || untaken) {
+    loop_.doom(*this);
+  } else {
+    watch_stall();
+  }
+}
+
 void Connection::kill() {
-  if (wsi_) lws_set_timeout(wsi_, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+  if (!wsi_) return;
+  // Nobody takes what is buffered: without this libwebsockets would wait for that, as above.
+  if (lws_partial_buffered(wsi_)) shutdown(lws_get_socket_fd(wsi_), SHUT_RDWR);
+  lws_set_timeout(wsi_, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
 }
 
 }  // namespace chat::net

@@ -38,6 +38,7 @@ class Connection : public TimerEntry {
   int on_add_headers();
   int on_http();
   int on_http_body();
+  int on_http_body_complete();
   int on_http_writable();
   int on_established();
   int on_websocket_writable();
@@ -54,6 +55,8 @@ class Connection : public TimerEntry {
   void set_doomed() { doomed_ = true; }
   // Asks libwebsockets to close; outside callbacks only.
   void kill();
+  // libwebsockets holds output that the socket does not take: see on_stall_check().
+  void watch_stall();
 
  protected:
   void on_deadline(std::int64_t now_ms) override;
@@ -80,8 +83,19 @@ class Connection : public TimerEntry {
   bool doomed_ = false;
   bool closed_ = false;
 
+  struct StallTimer : TimerEntry {
+    explicit StallTimer(Connection& c) : connection(c) {}
+    void on_deadline(std::int64_t) override { connection.on_stall_check(); }
+    Connection& connection;
+  } stall_timer_{*this};
+  void on_stall_check();
+  bool unread_input_ = false;      // as the last check saw it
+  std::uint32_t inputs_ = 0;       // callbacks that brought input
+  std::uint32_t inputs_checked_ = 0;
+
   // The HTTP response that is being written.
   bool answering_ = false;
+  bool body_complete_ = false;
   bool close_after_ = false;
   std::string output_;
   std::size_t output_written_ = 0;
@@ -91,6 +105,7 @@ class Connection : public TimerEntry {
   std::string subprotocol_;  // the answer of a WebSocket handshake
   bool deflate_allowed_ = false;
   bool deflate_ = false;
+  bool room_authorized_ = false;
   std::unique_ptr<WebSocketLink> websocket_;
 };
 

@@ -1,10 +1,10 @@
 // See http.h.
 #include "net/http.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include "wire/base64.h"
 
 namespace chat::net {
 namespace {
@@ -20,18 +20,6 @@ std::string_view trim(std::string_view text) {
 std::string_view find_value(const Pairs& pairs, std::string_view name) {
   auto found = std::find_if(pairs.begin(), pairs.end(), [&](const Pair& p) { return p.name == name; });
   return found == pairs.end() ? std::string_view() : found->value;
-}
-
-std::string base64_decode(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0 || text.size() > 4096) return {};
-  std::string out(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return {};
-  std::size_t padding = 0;
-  while (padding < 2 && text[text.size() - 1 - padding] == '=') ++padding;
-  out.resize(static_cast<std::size_t>(size) - padding);
-  return out;
 }
 
 // "host:port" without the port that its scheme has anyway.
@@ -114,8 +102,10 @@ bool origin_allowed(std::string_view origin, std::string_view host, bool secure,
   const std::size_t scheme_end = origin.find("://");
   if (scheme_end == std::string_view::npos || host.empty()) return false;
   const bool origin_secure = equals_ignoring_case(origin.substr(0, scheme_end), "https");
+  // A page that came without TLS is another origin, and may have been written by anybody on its way.
+  if (secure && !origin_secure) return false;
   return equals_ignoring_case(without_default_port(origin.substr(scheme_end + 3), origin_secure),
-                              without_default_port(host, secure || origin_secure));
+                              without_default_port(host, origin_secure));
 }
 
 Credentials credentials(const HttpRequest& request) {
@@ -128,7 +118,7 @@ Credentials credentials(const HttpRequest& request) {
     if (equals_ignoring_case(scheme, "bearer")) {
       result.token = value;
     } else if (equals_ignoring_case(scheme, "basic")) {
-      const std::string decoded = base64_decode(value);
+      const std::string decoded = wire::base64_decode(value).value_or(std::string());
       const std::size_t colon = decoded.find(':');
       if (colon != std::string::npos) {
         result.user_name = decoded.substr(0, colon);

@@ -41,7 +41,8 @@ std::string_view status_text(int status);
 // The status line and headers, ready to be followed by the body.
 std::string response_head(const HttpResponse& response, bool keep_alive);
 
-// Accepted without an Origin, when its host and port are those of Host, or when it is allowed: exactly, or by "*".
+// Accepted without an Origin, when its host and port are those of Host (and over TLS its scheme is https), or when it is
+// allowed: exactly, or by "*".
 bool origin_allowed(std::string_view origin, std::string_view host, bool secure, const std::vector<std::string>& allowed);
 
 // The parts of a request that can carry a log-in: "Authorization: Bearer ..." or "?token=", "Authorization: Basic ...".

@@ -5,10 +5,22 @@
 
 namespace chat::net {
 
+namespace {
+// So many outboxes full of history may wait for one client.
+constexpr std::size_t kReplayedOutboxes = 2;
+}  // namespace
+
 void Link::mark_dirty() {
   if (dirty_) return;
   dirty_ = true;
   loop_.add_dirty(this);
+}
+
+void Link::push_replay(FramePtr frame) {
+  if (outbox_.bytes() > kReplayedOutboxes * loop_.outbox_limits().bytes) return push(std::move(frame));
+  if (closing_ || !frame) return;
+  outbox_.push_replay(std::move(frame));
+  mark_dirty();
 }
 
 void Link::push(FramePtr frame) {
@@ -18,9 +30,8 @@ void Link::push(FramePtr frame) {
     // The notice belongs where the messages are missing: before the first that fits again.
     const bool fits = outbox_.bytes() + frame->bytes().size() <= limits.bytes && outbox_.frames() + 2 <= limits.frames;
     if (fits || outbox_.empty()) {
-      std::uint64_t none = 0;
       for (const GapReply& gap : outbox_.take_gaps()) {
-        if (FramePtr notice = encode_gap(gap)) outbox_.push(std::move(notice), limits, none);
+        if (FramePtr notice = encode_gap(gap)) outbox_.push_last(std::move(notice));  // one for each room at most
       }
     }
   }

@@ -22,6 +22,10 @@ class Link {
   // is closing.
   void push(FramePtr frame);
 
+  // The same for history that the client asked for, which does not count against the outbox's limits: a client with much to
+  // catch up is not slow. Once several such answers wait, it is as any other frame.
+  void push_replay(FramePtr frame);
+
   // Says goodbye after what is queued: RFC 6455 section 7.1.2. The peers of the link are retired with the same code.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
 
@@ -34,6 +38,7 @@ class Link {
   virtual Framing framing() const = 0;
   bool closing() const { return closing_; }
   std::size_t queued_bytes() const { return outbox_.bytes(); }
+  std::size_t queued_frames() const { return outbox_.frames(); }
 
  protected:
   friend class Loop;

@@ -235,12 +235,13 @@ void Loop::adopt(int socket_fd, std::string peer_address) {
   }
   set_timer(connection, now_ms() + options().handshake_timeout_ms);
   lws* wsi = context_.adopt(socket_fd, connection);
-  if (!wsi) {
-    log(LogLevel::warning, "libwebsockets did not take an accepted socket");
-    bury(connection);
+  if (wsi) {
+    connection.set_wsi(wsi);
     return;
   }
-  connection.set_wsi(wsi);
+  log(LogLevel::info, "an accepted socket ended before its first request");
+  // When libwebsockets has begun on it, its destruction comes later, by the callback that always comes.
+  if (!connection.wsi()) bury(connection);
 }
 
 Peer* Loop::find_peer(ClientId id) {

@@ -2,8 +2,6 @@
 // libwebsockets destroys its side: the one callback that always comes.
 #include "net/lws_callbacks.h"
 
-#include <openssl/ssl.h>
-
 #include <string_view>
 
 #include "net/connection.h"
@@ -28,8 +26,9 @@ int on_connection_callback(Connection& connection, lws_callback_reasons reason, 
     case LWS_CALLBACK_HTTP:
       return connection.on_http();
     case LWS_CALLBACK_HTTP_BODY:
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
       return connection.on_http_body();
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+      return connection.on_http_body_complete();
     case LWS_CALLBACK_HTTP_WRITEABLE:
       return connection.on_http_writable();
     case LWS_CALLBACK_ESTABLISHED:
@@ -55,10 +54,7 @@ int on_connection_callback(Connection& connection, lws_callback_reasons reason, 
 
 int on_lws_callback(lws* wsi, lws_callback_reasons reason, void* user, void* in, std::size_t size) {
   if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) {
-    auto* ssl_context = static_cast<SSL_CTX*>(user);
-    SSL_CTX_set_min_proto_version(ssl_context, TLS1_2_VERSION);
-    // Kept for reloading the certificate; the context lives as long as the loop's libwebsockets context.
-    if (Loop* loop = Loop::current()) loop->context().set_ssl_context(ssl_context);
+    if (Loop* loop = Loop::current()) loop->context().prepare_tls(static_cast<SSL_CTX*>(user));
     return 0;
   }
   auto* connection = wsi ? static_cast<Connection*>(lws_get_opaque_user_data(wsi)) : nullptr;

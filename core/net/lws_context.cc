@@ -39,8 +39,6 @@ class SigpipeKept {
   struct sigaction kept_;
 };
 
-using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
-
 std::string openssl_reason() {
   char text[256];
   const unsigned long code = ERR_get_error();
@@ -70,11 +68,31 @@ Status load_certificate(SSL_CTX* context, const std::string& certificate_file, c
   return {};
 }
 
-// permessage-deflate is libwebsockets' for what comes in; what goes out is compressed once for all receivers (frame.cc).
+// permessage-deflate is negotiated by libwebsockets but done by us: what goes out is compressed once for all receivers
+// (frame.cc), what comes in is bounded (inflater.h). The extension of 4.1 aborts on some messages, holds others back until
+// more input comes, and mistakes server_no_context_takeover for the client's.
+const lws_ext_options kDeflateOptions[] = {
+    {"server_no_context_takeover", EXTARG_NONE},
+    {"client_no_context_takeover", EXTARG_NONE},
+    {nullptr, EXTARG_NONE},
+};
+
+int on_extension_callback(lws_context*, const lws_extension*, lws*, lws_extension_callback_reasons reason, void*, void* in,
+                          std::size_t) {
+  if (reason == LWS_EXT_CB_CONSTRUCT) *static_cast<const lws_ext_options**>(in) = kDeflateOptions;
+  return 0;  // options are accepted, payload stays as it is
+}
+
 const lws_extension kExtensions[] = {
-    {"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate; server_no_context_takeover"},
+    {"permessage-deflate", on_extension_callback, "permessage-deflate"},
     {nullptr, nullptr, nullptr},
 };
+
+// A handshake takes the newest certificate, whatever the context it began with had.
+int choose_certificate(SSL* ssl, void* context) {
+  if (SSL_CTX* newest = static_cast<LwsContext*>(context)->reloaded_ssl_context()) SSL_set_SSL_CTX(ssl, newest);
+  return 1;
+}
 
 }  // namespace
 
@@ -125,6 +143,9 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
     info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     info.ssl_cert_filepath = options.tls_certificate_file.c_str();
     info.ssl_private_key_filepath = options.tls_private_key_file.c_str();
+    // It makes one for clients too, with every certificate of the system, and of several contexts frees only the last one's.
+    unused_client_.reset(SSL_CTX_new(TLS_client_method()));
+    info.provided_client_ssl_ctx = unused_client_.get();
   }
 
   std::lock_guard lock(creation_mutex());
@@ -164,9 +185,18 @@ void LwsContext::finish_destroy() {
   for (int stage = 0; context_ && stage < 4; ++stage) lws_context_destroy(context_);
 }
 
+void LwsContext::prepare_tls(SSL_CTX* ssl_context) {
+  SSL_CTX_set_min_proto_version(ssl_context, TLS1_2_VERSION);
+  SSL_CTX_set_cert_cb(ssl_context, choose_certificate, this);
+}
+
 Status LwsContext::reload_tls(const std::string& certificate_file, const std::string& private_key_file) {
-  if (!ssl_context_) return {Error::wrong_state, "the server runs without TLS"};
-  return load_certificate(ssl_context_, certificate_file, private_key_file);
+  // A context of its own: loading into the old one would leave it a pair of another key type.
+  SslContext fresh(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
+  if (!fresh) return {Error::no_memory, "no memory for a TLS context"};
+  Status status = load_certificate(fresh.get(), certificate_file, private_key_file);
+  if (status.ok()) reloaded_ = std::move(fresh);
+  return status;
 }
 
 void LwsContext::name_subprotocol(std::string_view name) {

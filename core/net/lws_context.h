@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include <array>
+#include <memory>
 #include <string>
 
 #include "hub/types.h"
@@ -16,6 +17,8 @@ namespace chat::net {
 
 class Connection;
 class Loop;
+
+using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 
 // The most that one write to a socket carries.
 inline constexpr std::size_t kMaxWriteBytes = 65'536;
@@ -41,7 +44,9 @@ class LwsContext {
   void finish_destroy();
 
   Status reload_tls(const std::string& certificate_file, const std::string& private_key_file);
-  void set_ssl_context(SSL_CTX* ssl_context) { ssl_context_ = ssl_context; }
+  SSL_CTX* reloaded_ssl_context() const { return reloaded_.get(); }
+  // libwebsockets has made its own: what we add to it.
+  void prepare_tls(SSL_CTX* ssl_context);
 
   // The subprotocol that libwebsockets binds to and then answers; see lws_callbacks.cc.
   void name_subprotocol(std::string_view name);
@@ -49,7 +54,8 @@ class LwsContext {
  private:
   lws_context* context_ = nullptr;
   lws_vhost* vhost_ = nullptr;
-  SSL_CTX* ssl_context_ = nullptr;
+  SslContext reloaded_{nullptr, &SSL_CTX_free};  // the certificate since the last reload; null before
+  SslContext unused_client_{nullptr, &SSL_CTX_free};
   std::array<char, 128> subprotocol_{};
   std::array<lws_protocols, 3> protocols_{};
   lws_http_mount mount_{};

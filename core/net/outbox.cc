@@ -7,17 +7,11 @@ namespace chat::net {
 
 Outbox::Pushed Outbox::push(FramePtr frame, const OutboxLimits& limits, std::uint64_t& dropped) {
   const std::size_t size = frame->bytes().size();
-  auto over = [&] { return bytes_ + size > limits.bytes || frames() + 1 > limits.frames; };
+  auto over = [&] {
+    return bytes_ + size > limits.bytes + replayed_bytes_ || frames() + 1 > limits.frames + replayed_frames_;
+  };
   Pushed result = Pushed::queued;
-  // A frame that alone is over the limit still goes when nothing else waits: it could never be delivered otherwise.
-  if (over() && !empty()) {
-    if (limits.policy == OutboxPolicy::disconnect || !frame->message()) return Pushed::full;
-    if (limits.policy == OutboxPolicy::drop_newest) {
-      drop(*frame->message());
-      ++dropped;
-      return Pushed::dropped;
-    }
-    result = Pushed::dropped;
+  if (limits.policy == OutboxPolicy::drop_oldest) {
     for (std::size_t at = begin_ + (head_written_ != 0 ? 1 : 0); over() && at < frames_.size();) {
       if (!frames_[at]->message()) {
         ++at;
@@ -27,11 +21,36 @@ Outbox::Pushed Outbox::push(FramePtr frame, const OutboxLimits& limits, std::uin
       ++dropped;
       bytes_ -= frames_[at]->bytes().size();
       frames_.erase(frames_.begin() + static_cast<std::ptrdiff_t>(at));
+      result = Pushed::dropped;
     }
-    if (over() && !empty()) return Pushed::full;  // replies alone fill it
+  }
+  // A reply is not dropped: the newest messages make room for it, as a new message would have gone in their place.
+  if (limits.policy == OutboxPolicy::drop_newest && !frame->message()) {
+    for (std::size_t at = frames_.size(); over() && at > begin_ + (head_written_ != 0 ? 1 : 0);) {
+      --at;
+      if (!frames_[at]->message()) continue;
+      drop(*frames_[at]->message());
+      ++dropped;
+      bytes_ -= frames_[at]->bytes().size();
+      frames_.erase(frames_.begin() + static_cast<std::ptrdiff_t>(at));
+      result = Pushed::dropped;
+    }
+  }
+  // A frame that alone is over the limit still goes when nothing else waits: it could never be delivered otherwise.
+  if (over() && !empty()) {
+    if (limits.policy == OutboxPolicy::disconnect || !frame->message()) return Pushed::full;
+    drop(*frame->message());
+    ++dropped;
+    return Pushed::dropped;
   }
   push_last(std::move(frame));
   return result;
+}
+
+void Outbox::push_replay(FramePtr frame) {
+  replayed_bytes_ += frame->bytes().size();
+  ++replayed_frames_;
+  push_last(std::move(frame));
 }
 
 void Outbox::push_last(FramePtr frame) {
@@ -69,6 +88,7 @@ void Outbox::release_front() {
       frames_.clear();
     }
     begin_ = 0;
+    replayed_bytes_ = replayed_frames_ = 0;
   } else if (begin_ >= 64 && begin_ * 2 >= frames_.size()) {
     frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(begin_));
     begin_ = 0;
@@ -95,8 +115,9 @@ void Outbox::drop(const Message& message) {
   if (gap == gaps_.end()) gap = gaps_.insert(gap, {message.room, message.epoch, 0, 0, 0});
   ++gap->dropped;
   if (message.seq == 0) return;
-  if (gap->first_seq == 0) gap->first_seq = message.seq;
-  gap->last_seq = message.seq;
+  // What is replayed to a member that asks again comes out of order.
+  gap->first_seq = gap->first_seq == 0 ? message.seq : std::min(gap->first_seq, message.seq);
+  gap->last_seq = std::max(gap->last_seq, message.seq);
 }
 
 std::vector<GapReply> Outbox::take_gaps() { return std::exchange(gaps_, {}); }
@@ -105,7 +126,7 @@ void Outbox::drop_unwritten() {
   FramePtr head;
   if (head_written_ != 0) head = frames_[begin_];
   frames_ = {};
-  begin_ = bytes_ = 0;
+  begin_ = bytes_ = replayed_bytes_ = replayed_frames_ = 0;
   gaps_.clear();
   if (!head) return;
   bytes_ = head->bytes().size() - head_written_;

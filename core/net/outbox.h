@@ -27,6 +27,9 @@ class Outbox {
 
   // `dropped` is raised by the messages dropped.
   Pushed push(FramePtr frame, const OutboxLimits& limits, std::uint64_t& dropped);
+  // At the end, and the limits are raised by it until the outbox is empty: for history that was asked for, which has bounds
+  // of its own and must not push out what is said meanwhile.
+  void push_replay(FramePtr frame);
   // At the end, whatever the limits: for the close frame.
   void push_last(FramePtr frame);
   // In front of everything but a partly written frame; not bounded, for the notice of a gap.
@@ -59,6 +62,8 @@ class Outbox {
   std::size_t begin_ = 0;
   std::size_t head_written_ = 0;  // bytes of the first frame that are written already
   std::size_t bytes_ = 0;         // still to be written
+  std::size_t replayed_bytes_ = 0;
+  std::size_t replayed_frames_ = 0;
   std::vector<GapReply> gaps_;
 };
 

@@ -48,9 +48,7 @@ Status Peer::authorize_first_room() {
 }
 
 void Peer::open() {
-  Hub& hub = loop_.server().hub();
-  hub.open(client_);
-  const Status status = hub.join(client_, first_room_, first_since_, {}, wall_clock_ms());
+  const Status status = loop_.server().hub().open(client_, first_room_, first_since_, wall_clock_ms());
   if (!status.ok()) {
     reply(ErrorReply{{}, status.code, status.detail, false});
     link_.close(1008, status.detail);
@@ -82,7 +80,9 @@ void Peer::handle(Joined& joined) {
 
 void Peer::replay(const std::vector<MessagePtr>& messages) {
   for (const MessagePtr& message : messages) {
-    if (message->except != id_) deliver(encode(message));
+    if (message->except == id_) continue;
+    count_delivery();
+    link_.push_replay(encode(message));
   }
 }
 
@@ -101,7 +101,11 @@ void Peer::handle(Answer& answer) {
 void Peer::handle(DirectMessage& direct) {
   if (welcomed_) {
     deliver(encode(direct.message));
-  } else if (waiting_.size() < loop_.outbox_limits().frames) {
+    return;
+  }
+  const OutboxLimits& limits = loop_.outbox_limits();
+  waiting_bytes_ += direct.message->size_bytes();
+  if (waiting_.size() < limits.frames && waiting_bytes_ <= limits.bytes) {
     waiting_.push_back(std::move(direct.message));
   } else {
     loop_.stats().drops.add();
@@ -112,16 +116,26 @@ FramePtr Peer::encode(const MessagePtr& message) const {
   return make_frame(codec_->encode(*message), link_.framing(), message);
 }
 
+void Peer::count_delivery() {
+  const ClientOrigin& origin = client_->origin();
+  loop_.stats().deliveries_by_protocol[static_cast<std::size_t>(origin.protocol)].add();
+  loop_.stats().deliveries_by_transport[static_cast<std::size_t>(origin.transport)].add();
+}
+
 void Peer::deliver(const FramePtr& frame) {
   if (!frame || link_.closing()) return;
-  LoopStats& stats = loop_.stats();
-  const ClientOrigin& origin = client_->origin();
-  stats.deliveries_by_protocol[static_cast<std::size_t>(origin.protocol)].add();
-  stats.deliveries_by_transport[static_cast<std::size_t>(origin.transport)].add();
+  count_delivery();
   link_.push(frame);
 }
 
-void Peer::reply(const Reply& reply) { link_.push(make_frame(codec_->encode(reply), link_.framing(), nullptr)); }
+void Peer::reply(const Reply& reply) {
+  FramePtr frame = make_frame(codec_->encode(reply), link_.framing(), nullptr);
+  if (std::holds_alternative<HistoryReply>(reply)) {
+    link_.push_replay(std::move(frame));
+  } else {
+    link_.push(std::move(frame));
+  }
+}
 
 // False when the client's protocol has no word for it: then nothing is refused, and the pause alone must do.
 bool Peer::refuse_for_rate(const ErrorReply& error, std::int64_t now_ms) {
@@ -159,18 +173,20 @@ void Peer::receive(bool binary, std::string_view bytes) {
   if (std::holds_alternative<ErrorReply>(*answer)) stats.messages_refused.add();
   reply(*answer);
   // A client that does not take its replies gets no further ones to queue.
-  if (link_.queued_bytes() > loop_.outbox_limits().bytes / 2) link_.pause_reading_until(now_ms + 100);
+  const OutboxLimits& limits = loop_.outbox_limits();
+  if (link_.queued_bytes() > limits.bytes / 2 || link_.queued_frames() > limits.frames / 2) {
+    link_.pause_reading_until(now_ms + 100);
+  }
 }
 
 void Peer::retire(int close_code, std::string_view reason) {
   Application& application = loop_.server().application();
   loop_.fanout().remove_from_everyone(*this);
-  const bool accepted = client_->state() == ClientState::open || client_->state() == ClientState::accepted;
-  loop_.server().hub().remove_client(client_);
+  const ClientState last = loop_.server().hub().remove_client(client_);
   for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
     application.on_leave(client_, room, reason);
   }
-  if (accepted) application.on_disconnect(client_, close_code, reason);
+  if (last == ClientState::open || last == ClientState::accepted) application.on_disconnect(client_, close_code, reason);
 }
 
 }  // namespace chat::net

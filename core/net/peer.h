@@ -58,6 +58,7 @@ class Peer {
  private:
   friend class Fanout;
 
+  void count_delivery();
   void welcome(Joined& joined);
   void replay(const std::vector<MessagePtr>& messages);
   FramePtr encode(const MessagePtr& message) const;
@@ -75,7 +76,8 @@ class Peer {
   AckTable acks_;
   std::string first_room_;
   std::optional<Position> first_since_;
-  std::vector<MessagePtr> waiting_;  // sent to it before the welcome
+  std::vector<MessagePtr> waiting_;  // sent to it before the welcome; bounded like an outbox
+  std::size_t waiting_bytes_ = 0;
   Memberships memberships_;
 };
 

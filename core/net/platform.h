@@ -10,7 +10,7 @@ namespace chat::net {
 // As accept4() with a socket that does not block and is closed on exec.
 int accept_socket(int listening_fd, sockaddr* address, unsigned* address_size);
 
-// Blocks every signal for the calling thread while it lives: threads that start meanwhile are born that way, and no
+// Blocks every signal but a thread's own faults for the calling thread while it lives: threads that start meanwhile are born that way, and no
 // handler of the host ever runs on them.
 class SignalsBlocked {
  public:

@@ -23,6 +23,8 @@ SignalsBlocked::SignalsBlocked() {
   static_assert(sizeof kept_ >= sizeof(sigset_t));
   sigset_t all;
   sigfillset(&all);
+  // What a thread does to itself: runtimes and crash reporters of the host rely on these in its callbacks.
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&all, fault);
   pthread_sigmask(SIG_BLOCK, &all, reinterpret_cast<sigset_t*>(kept_));
 }
 

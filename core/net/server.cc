@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 #include <random>
+#include <system_error>
 
 #include "net/listener.h"
 #include "net/loop.h"
@@ -113,17 +115,29 @@ Status Server::start_host_driven() {
 
 Status Server::start_threads() {
   const SignalsBlocked blocked;
-  for (const auto& loop : loops_) {
-    threads_.emplace_back([&loop = *loop] {
-      name_thread("chat-loop");
-      loop.run();
-    });
+  // No loop runs before all threads are there: a start that fails has called no callback.
+  std::promise<bool> all_there;
+  const std::shared_future<bool> go = all_there.get_future().share();
+  try {
+    for (const auto& loop : loops_) {
+      threads_.emplace_back([&loop = *loop, go] {
+        name_thread("chat-loop");
+        if (go.get()) loop.run();
+      });
+    }
+  } catch (const std::system_error& error) {
+    all_there.set_value(false);
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    return {Error::system, std::string("thread: ") + error.what()};
   }
+  all_there.set_value(true);
   return {};
 }
 
 Server::~Server() {
-  stop();
+  // After a start that failed there is nothing to stop, and loops that were never opened cannot be woken.
+  if (!threads_.empty() || wake_) stop();
   for (std::thread& thread : threads_) thread.join();
   if (threads_.empty() && !loops_.empty() && wake_) {
     const SigpipeBlocked blocked;

@@ -18,6 +18,7 @@ namespace {
 constexpr std::int64_t kCloseTimeoutMs = 5'000;
 // Larger buffers than this are given back once their message is whole.
 constexpr std::size_t kKeptInboundBytes = 1'024;
+constexpr int kCompressedBit = 0x40;  // RSV1, RFC 7692 section 6
 constexpr std::uint16_t kNoStatus = 1005;
 constexpr std::uint16_t kAbnormal = 1006;
 
@@ -37,18 +38,22 @@ Peer* WebSocketLink::peer() { return loop_.find_peer(client_); }
 
 // Opening -------------------------------------------------------------------------------------------------------------
 
-void WebSocketLink::established(bool deflate) {
+void WebSocketLink::established(bool deflate, bool room_authorized) {
   if (closing_) return;
-  if (deflate) framing_ = Framing::websocket_deflate;
+  if (deflate) {
+    framing_ = Framing::websocket_deflate;
+    inflater_ = std::make_unique<Inflater>();
+  }
   heard_ms_ = loop_.now_ms();
   Peer* peer = this->peer();
   if (!peer) return terminate("the client has gone");
-  if (peer->client()->state() == ClientState::connecting) {
+  if (room_authorized) {
+    open(*peer);
+  } else {
     state_ = State::held;
     verdict_deadline_ms_ = heard_ms_ + loop_.options().verdict_timeout_ms;
     set_reading(false);
-  } else {
-    open(*peer);
+    verdict();  // which may have come during the handshake
   }
   schedule();
 }
@@ -63,7 +68,7 @@ void WebSocketLink::open(Peer& peer) {
 void WebSocketLink::verdict() {
   if (state_ != State::held || closing_) return;
   Peer* peer = this->peer();
-  if (!peer) return;
+  if (!peer || peer->client()->state() == ClientState::connecting) return;
   if (peer->client()->state() != ClientState::accepted) {
     close(1008, peer->client()->refusal_reason());
     return;
@@ -82,9 +87,15 @@ void WebSocketLink::verdict() {
 // Reading -------------------------------------------------------------------------------------------------------------
 
 void WebSocketLink::set_reading(bool on) {
-  if (reading_ == on) return;
   reading_ = on;
-  lws_rx_flow_control(wsi(), on ? 1 : 0);
+  mark_dirty();
+}
+
+// Not inside a RECEIVE: libwebsockets would put back what it has of a TLS record and take it again, for ever.
+void WebSocketLink::apply_reading() {
+  if (reading_applied_ == reading_) return;
+  reading_applied_ = reading_;
+  lws_rx_flow_control(wsi(), reading_ ? 1 : 0);
 }
 
 void WebSocketLink::pause_reading_until(std::int64_t until_ms) {
@@ -104,30 +115,52 @@ void WebSocketLink::receive(std::string_view bytes) {
   loop_.stats().bytes_in.add(bytes.size());
   if (state_ != State::open) return;
   lws* const socket = wsi();
-  if (lws_is_first_fragment(socket)) inbound_.clear();
-  // What this frame still announces counts at once, before memory is spent on it. Compressed bytes announce nothing.
-  const std::size_t announced = framing_ == Framing::websocket ? lws_remaining_packet_payload(socket) : 0;
-  const auto limit = static_cast<std::size_t>(max_message_bytes_);
-  const std::size_t whole = inbound_.size() + bytes.size();
-  if (whole > limit || announced > limit - whole) {
-    inbound_ = {};
-    loop_.stats().messages_refused.add();
-    close(1009, "a message may have " + std::to_string(limit) + " bytes");
-    return;
+  if (lws_is_first_fragment(socket)) {
+    inbound_.clear();
+    compressed_ = (lws_get_reserved_bits(socket) & kCompressedBit) != 0;
   }
   const bool binary = lws_frame_is_binary(socket) != 0;
-  if (!lws_is_final_fragment(socket)) {
-    inbound_ += bytes;
+  const bool final = lws_is_final_fragment(socket) != 0;
+  if (final && inbound_.empty() && !compressed_ && bytes.size() <= static_cast<std::size_t>(max_message_bytes_)) {
+    dispatch(binary, bytes);  // as it lies: the usual case copies nothing
     return;
   }
-  if (inbound_.empty()) {
-    dispatch(binary, bytes);
-    return;
-  }
-  inbound_ += bytes;
+  if (!collect(bytes, final) || !final) return;
   dispatch(binary, inbound_);
   inbound_.clear();
   if (inbound_.capacity() > kKeptInboundBytes) inbound_ = {};
+}
+
+// Adds to the message that is coming in; false when that has ended the connection.
+bool WebSocketLink::collect(std::string_view bytes, bool final) {
+  const auto limit = static_cast<std::size_t>(max_message_bytes_);
+  if (compressed_) {
+    switch (inflater_->append(bytes, final, limit, inbound_)) {
+      case Inflater::Outcome::ok:
+        return true;
+      case Inflater::Outcome::too_large:
+        refuse_too_large();
+        return false;
+      case Inflater::Outcome::malformed:
+        loop_.stats().messages_refused.add();
+        close(1007, "malformed compressed message");
+        return false;
+    }
+  }
+  // What this frame still announces counts at once, before memory is spent on it.
+  const std::size_t announced = lws_remaining_packet_payload(wsi());
+  const std::size_t whole = inbound_.size() + bytes.size();
+  if (whole > limit || announced > limit - whole) {
+    refuse_too_large();
+    return false;
+  }
+  inbound_ += bytes;
+  return true;
+}
+
+void WebSocketLink::refuse_too_large() {
+  loop_.stats().messages_refused.add();
+  close(1009, "a message may have " + std::to_string(max_message_bytes_) + " bytes");
 }
 
 void WebSocketLink::dispatch(bool binary, std::string_view message) {
@@ -146,13 +179,27 @@ FramePtr WebSocketLink::encode_gap(const GapReply& gap) {
   return peer ? make_frame(peer->codec().encode(Reply(gap)), framing_, nullptr) : FramePtr();
 }
 
+// What was dropped came before what is the first now. Not before its notice can be written: a notice for each round in
+// which a reader takes nothing would push out what they tell of.
+void WebSocketLink::tell_gaps_first() {
+  if (!outbox_.has_gaps() || outbox_.mid_frame() || closing_) return;
+  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
+  const std::vector<GapReply> gaps = outbox_.take_gaps();
+  for (auto gap = gaps.rbegin(); gap != gaps.rend(); ++gap) {
+    if (FramePtr notice = encode_gap(*gap)) outbox_.push_front(std::move(notice));
+  }
+}
+
 bool WebSocketLink::write_pending() {
   lws* const socket = wsi();
   while (!outbox_.empty()) {
-    if (lws_partial_buffered(socket)) {
+    // A frame that has begun goes to libwebsockets whole: a pong of its own must not come in between.
+    if (lws_partial_buffered(socket) && !outbox_.mid_frame()) {
       lws_callback_on_writable(socket);
+      connection_.watch_stall();
       return true;
     }
+    tell_gaps_first();
     const std::string_view bytes = outbox_.next(loop_.scratch(), kMaxWriteBytes);
     const int written = lws_write(socket, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())), bytes.size(),
                                   LWS_WRITE_RAW);
@@ -165,13 +212,7 @@ bool WebSocketLink::write_pending() {
 
 void WebSocketLink::flush() {
   if (state_ == State::handshake || state_ == State::closed) return;
-  if (outbox_.has_gaps() && loop_.outbox_limits().policy == OutboxPolicy::drop_oldest && !closing_) {
-    // What was dropped came before what is the first now.
-    std::vector<GapReply> gaps = outbox_.take_gaps();
-    for (auto gap = gaps.rbegin(); gap != gaps.rend(); ++gap) {
-      if (FramePtr notice = encode_gap(*gap)) outbox_.push_front(std::move(notice));
-    }
-  }
+  apply_reading();
   if (!write_pending()) {
     terminate("the connection was lost");
     return;

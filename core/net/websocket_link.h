@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "hub/client.h"
+#include "net/inflater.h"
 #include "net/link.h"
 
 struct lws;
@@ -23,11 +25,13 @@ class WebSocketLink : public Link {
   void set_client(ClientId client) { client_ = client; }
   ClientId client() const { return client_; }
 
-  // The handshake is through. Unless the verdict is there already, nothing is read until verdict().
-  void established(bool deflate);
+  // The handshake is through. Without a verdict nothing is read until verdict(). `room_authorized`: the application has
+  // been asked already whether the client may join its first room.
+  void established(bool deflate, bool room_authorized);
   // chat_accept or chat_refuse has been called.
   void verdict();
 
+  bool reads() const { return reading_applied_; }
   bool is_established() const { return state_ != State::handshake; }
   void receive(std::string_view bytes);
   void heard();
@@ -54,6 +58,10 @@ class WebSocketLink : public Link {
   void schedule();
   void keep_alive(std::int64_t now_ms);
   void set_reading(bool on);
+  void apply_reading();
+  bool collect(std::string_view bytes, bool final);
+  void refuse_too_large();
+  void tell_gaps_first();
   bool write_pending();
   void dispatch(bool binary, std::string_view message);
   void terminate(std::string_view reason);
@@ -65,9 +73,12 @@ class WebSocketLink : public Link {
   const std::int64_t max_message_bytes_;
   State state_ = State::handshake;
   Framing framing_ = Framing::websocket;
-  bool reading_ = true;
+  bool reading_ = true;          // as wished; libwebsockets is told at the end of the round
+  bool reading_applied_ = true;
+  bool compressed_ = false;      // the message that is coming in
   std::uint16_t close_code_ = 1006;
   std::string close_reason_;
+  std::unique_ptr<Inflater> inflater_;  // with permessage-deflate
   std::string inbound_;      // fragments of a message that is not whole yet
   std::int64_t heard_ms_ = 0;
   std::int64_t pinged_ms_ = -1;   // when an unanswered ping was sent

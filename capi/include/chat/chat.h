@@ -403,7 +403,7 @@ typedef struct chat_server_options {
   size_t ephemeral_event_count;
 
   /* Each client's outbox. */
-  int64_t max_outbox_bytes;    /* 1 MiB */
+  int64_t max_outbox_bytes;    /* 1 MiB, or two of the largest messages if that is more; at least one of them */
   int64_t max_outbox_messages; /* 4,096 */
   chat_outbox_policy outbox_policy;
   int64_t flush_interval_ms;   /* 0: write at the end of every loop round; else gather up to this long when busy */
@@ -427,7 +427,7 @@ typedef struct chat_server_options {
   int64_t drain_spread_ms;      /* 0; closes are spread evenly over so long, so that not all clients return at once */
   int64_t slow_callback_ms;     /* 100: a callback that took longer is told to on_log */
 
-  int permessage_deflate; /* 0: off. 1: RFC 7692 when the client offers it; about 300 KB for each such connection */
+  int permessage_deflate; /* 0: off. 1: RFC 7692 when the client offers it; about 45 KB for each client that compresses */
 } chat_server_options;
 
 /* All zero but struct_size, threads = 1, and the size of the callbacks. */
@@ -444,14 +444,16 @@ typedef struct chat_server_options {
 /*
  * Starts a server and gives its handle, which the caller owns until chat_server_free(). When it returns CHAT_OK the
  * server listens. On failure *server is NULL, nothing runs or leaks, and chat_error_message() names the cause:
- * INVALID_ARGUMENT, ADDRESS_IN_USE, ADDRESS_INVALID, PERMISSION, CERTIFICATE, EVENT_LOOP, SYSTEM, NO_MEMORY.
+ * INVALID_ARGUMENT, ADDRESS_IN_USE, ADDRESS_INVALID, PERMISSION, CERTIFICATE, EVENT_LOOP, SYSTEM, NO_MEMORY, and
+ * UNSUPPORTED for a field that only a newer library knows.
  */
 CHAT_API chat_error chat_server_start(const chat_server_options *options, chat_server **server) CHAT_NOEXCEPT;
 
 /*
  * Begins the drain: no new connection, to each client its protocol's goodbye (close code 1001), outboxes flushed for at
  * most drain_timeout_ms. Returns at once. Any thread, any callback, any number of times; NULL is fine. With threads = 0
- * the drain happens in the following chat_server_poll() calls or in chat_server_free().
+ * the drain happens in the following chat_server_poll() calls or in chat_server_free(). From here on whatever would
+ * change something returns CHAT_ERROR_STOPPED; looking goes on.
  */
 CHAT_API void chat_server_stop(chat_server *server) CHAT_NOEXCEPT;
 
@@ -467,6 +469,7 @@ CHAT_API int chat_server_port(const chat_server *server) CHAT_NOEXCEPT;
 /*
  * threads = 0 only: runs until nothing is ready. Waits for the first event for at most timeout_ms (0: not at all, -1: as
  * long as it takes). CHAT_ERROR_STOPPED once a stopped server's drain has ended: nothing is left to do but free.
+ * WRONG_STATE when the server has threads, WRONG_THREAD in a callback or while another thread polls.
  */
 CHAT_API chat_error chat_server_poll(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
@@ -505,12 +508,16 @@ CHAT_API chat_error chat_send_user(chat_server *server, const char *user_id, con
 
 /*
  * Answers a message that came with an ack_id, once: args is a JSON array, with attachments as in chat_message. May be
- * called from on_message or later. In chat.v1 it is the ack's `args`. UNSUPPORTED where the protocol has no answers.
+ * called from on_message or later. In chat.v1 it is the ack's `args`. UNSUPPORTED where the protocol has no answers,
+ * WRONG_STATE for a second answer inside on_message; a later second one is ignored.
  */
 CHAT_API chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_id, const char *args,
                                size_t args_size, const chat_blob *attachments, size_t attachment_count) CHAT_NOEXCEPT;
 
-/* In on_message, before it returns CHAT_PASS: publish this instead. Room, sender and ack stay as they are. */
+/*
+ * In on_message, before it returns CHAT_PASS: publish this instead. Room, sender and ack stay as they are, and so does what
+ * the event shows. The last call counts. WRONG_THREAD for an event that is not of an on_message running on this thread.
+ */
 CHAT_API chat_error chat_message_event_replace(chat_message_event *event, const chat_message *message) CHAT_NOEXCEPT;
 
 /* ----------------------------------------------------------------------------------------------------------- clients */
@@ -546,7 +553,7 @@ CHAT_API chat_error chat_leave(chat_server *server, chat_client_id client, const
 
 /*
  * Takes a client out of a room and keeps its user id, or its address when it is a guest, from joining for so long;
- * duration_ms 0 lifts the ban.
+ * duration_ms 0 lifts the ban. UNSUPPORTED for a guest on a UNIX socket, who has neither.
  */
 CHAT_API chat_error chat_ban(chat_server *server, chat_client_id client, const char *room, int64_t duration_ms,
                              const char *reason) CHAT_NOEXCEPT;
