@@ -21,7 +21,8 @@ std::int64_t milliseconds(steady_clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-// What a callback has written into its reason buffer. snprintf may have cut a character in two: what is left of it goes.
+// What a callback has written into its reason buffer. snprintf may have cut a character in two: what is left of it
+// goes.
 std::string read_reason(const char* buffer) {
   std::string_view reason(buffer, std::find(buffer, buffer + CHAT_REASON_BYTES - 1, '\0') - buffer);
   for (int cut = 0; cut < 4; ++cut) {

@@ -1,5 +1,6 @@
-// What the hub and the loops ask (chat::Application), put to the callbacks of chat.h: C++ structures become C structures that
-// live as long as the callback runs. Knows that a callback may be slow (it warns), wrong (it refuses) or throw (it logs).
+// What the hub and the loops ask (chat::Application), put to the callbacks of chat.h: C++ structures become C
+// structures that live as long as the callback runs. Knows that a callback may be slow (it warns), wrong (it refuses)
+// or throw (it logs).
 #pragma once
 
 #include <atomic>

@@ -24,7 +24,7 @@ constexpr std::uint16_t kPolicyViolation = 1008;
 
 // The rules of its parts are checked by the hub, for every protocol alike.
 Result<Identity> read_identity(const chat_identity *identity) {
-  chat_identity given;
+  chat_identity given = {};
   Status status = chat::capi::read_sized(identity, offsetof(chat_identity, attributes), "identity", given);
   if (!status.ok()) return status;
   Identity result;

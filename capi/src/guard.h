@@ -1,5 +1,5 @@
-// The boundary that every entry point of chat.h goes through: no exception leaves it, and a failure leaves its sentence for
-// chat_error_message(). Also the only place that turns chat::Error into chat_error.
+// The boundary that every entry point of chat.h goes through: no exception leaves it, and a failure leaves its
+// sentence for chat_error_message(). Also the only place that turns chat::Error into chat_error.
 #pragma once
 
 #include <exception>

@@ -1,5 +1,5 @@
-// What a chat_server is, and the steps that the entry points share: find the server, find the client, check a reason, and do
-// something now or after the callback that this thread is in (chat.h, convention 8).
+// What a chat_server is, and the steps that the entry points share: find the server, find the client, check a reason,
+// and do something now or after the callback that this thread is in (chat.h, convention 8).
 #pragma once
 
 #include <atomic>

@@ -61,7 +61,7 @@ Status read_payload(const chat_message& given, std::int64_t max_message_bytes, M
 }  // namespace
 
 Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_message_bytes) {
-  chat_message given;
+  chat_message given = {};
   Status status = read_sized(message, kRequiredBytes, "message", given);
   if (!status.ok()) return status;
 

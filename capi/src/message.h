@@ -1,4 +1,5 @@
-// chat_message to MessageDraft, with everything checked that a draft promises, and back again for callbacks and visitors.
+// chat_message to MessageDraft, with everything checked that a draft promises, and back again for callbacks and
+// visitors.
 #pragma once
 
 #include <cstdint>

@@ -103,6 +103,12 @@ class Reader {
   Status status_;
 };
 
+// All items of an array are of the size that the caller's compiler gave the first.
+template <class Struct>
+const Struct* item_at(const Struct* items, std::size_t index, std::size_t stride) {
+  return reinterpret_cast<const Struct*>(reinterpret_cast<const char*>(items) + index * stride);
+}
+
 // What is wrong with the path of an endpoint or a mount; without its trailing slash it goes to `path`.
 std::string read_path(const char* given, std::string& path) {
   if (given == nullptr) return "is NULL";
@@ -110,7 +116,7 @@ std::string read_path(const char* given, std::string& path) {
   if (path.empty() || path.front() != '/') return "does not begin with '/'";
   if (path.size() > kMaxPathBytes) return "is longer than " + std::to_string(kMaxPathBytes) + " bytes";
   if (!is_utf8(path)) return "is not UTF-8";
-  const auto forbidden = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '?' || c == '#'; };
+  const auto forbidden = [](unsigned char c) { return c < 0x20 || c == 0x7F || c == '?' || c == '#'; };
   if (std::any_of(path.begin(), path.end(), forbidden)) return "contains '?', '#' or a control character";
   if (path.find("//") != std::string::npos) return "contains an empty segment";
   if (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -163,13 +169,12 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
   if (!reader.array("options.endpoints", given.endpoints, given.endpoint_count)) return;
   options.endpoints.clear();
   constexpr std::uint32_t kAllTransports = (1U << kTransportCount) - 1;
-  // All items are of the size that the caller's compiler gave the first.
   const std::size_t stride = given.endpoints[0].struct_size;
   std::unordered_set<std::string> paths;
   for (std::size_t i = 0; i < given.endpoint_count && reader.ok(); ++i) {
     const std::string field = "options.endpoints[" + std::to_string(i) + "]";
-    const auto* item = reinterpret_cast<const chat_endpoint*>(reinterpret_cast<const char*>(given.endpoints) + i * stride);
-    chat_endpoint endpoint;
+    const auto* item = item_at(given.endpoints, i, stride);
+    chat_endpoint endpoint = {};
     reader.fault(read_sized(item, stride, kRequiredEndpointBytes, field, endpoint));
     if (!reader.ok()) return;
     if (endpoint.struct_size != stride) {
@@ -200,9 +205,8 @@ void read_mounts(Reader& reader, const chat_server_options& given, net::ServerOp
   std::unordered_set<std::string> paths;
   for (std::size_t i = 0; i < given.static_mount_count && reader.ok(); ++i) {
     const std::string field = "options.static_mounts[" + std::to_string(i) + "]";
-    const auto* item =
-        reinterpret_cast<const chat_static_mount*>(reinterpret_cast<const char*>(given.static_mounts) + i * stride);
-    chat_static_mount mount;
+    const auto* item = item_at(given.static_mounts, i, stride);
+    chat_static_mount mount = {};
     reader.fault(read_sized(item, stride, kRequiredMountBytes, field, mount));
     if (!reader.ok()) return;
     if (mount.struct_size != stride) reader.fault(invalid(field + ".struct_size", "is not that of the first mount"));
@@ -225,7 +229,9 @@ void read_mounts(Reader& reader, const chat_server_options& given, net::ServerOp
 std::string check_origin(std::string_view origin) {
   if (origin == "*" || origin == "null") return {};
   const std::size_t scheme_end = origin.find("://");
-  if (scheme_end == std::string_view::npos || scheme_end == 0) return "is neither \"*\" nor like \"https://example.org\"";
+  if (scheme_end == std::string_view::npos || scheme_end == 0) {
+    return "is neither \"*\" nor like \"https://example.org\"";
+  }
   const std::string_view host = origin.substr(scheme_end + 3);
   if (host.empty() || host.find_first_of("/?# ,*") != std::string_view::npos) {
     return "is neither \"*\" nor like \"https://example.org\" (no path, no pattern)";
@@ -311,7 +317,7 @@ void read_timers(Reader& reader, const chat_server_options& given, net::ServerOp
 }  // namespace
 
 Result<Settings> read_options(const chat_server_options* options) {
-  chat_server_options given;
+  chat_server_options given = {};
   Status status = read_sized(options, kRequiredOptionsBytes, "options", given);
   if (!status.ok()) return status;
 

@@ -1,5 +1,5 @@
-// chat_server_options to what core/net starts a server with: every field checked, every default filled in. What only the
-// operating system can judge (is the address ours, is the certificate good) is left to core/net.
+// chat_server_options to what core/net starts a server with: every field checked, every default filled in. What only
+// the operating system can judge (is the address ours, is the certificate good) is left to core/net.
 #pragma once
 
 #include "application.h"

@@ -1,5 +1,6 @@
-// Structures that a caller hands in and that may grow: each begins with its size as the caller was compiled. Here such a
-// structure is copied as far as that size reaches, into one of our own size whose rest is zero, which means the default.
+// Structures that a caller hands in and that may grow: each begins with its size as the caller was compiled. Here
+// such a structure is copied as far as that size reaches, into one of our own size whose rest is zero, which means
+// the default.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@
 namespace chat::capi {
 
 // Above this a struct_size is not a size but memory that nobody has set.
-inline constexpr std::size_t kMaxStructBytes = 64 * 1024;
+inline constexpr std::size_t kMaxStructBytes = 65'536;
 
 // Of the element size of an array too: `struct_size` is what the caller wrote, `required` what the oldest version had.
 inline Status check_struct_size(std::size_t struct_size, std::size_t required, const std::string& what) {
@@ -42,8 +43,8 @@ Status read_sized(const Struct* given, std::size_t required, const std::string& 
   return read_sized(given, given->struct_size, required, what, copy);
 }
 
-// The number in a field of an enum type. A C program may have put any there, while C++ takes for granted that it is within
-// the enum's range.
+// The number in a field of an enum type. A C program may have put any there, while C++ takes for granted that it is
+// within the enum's range.
 template <class Enum>
 int raw_number(const Enum& field) {
   static_assert(sizeof(Enum) == sizeof(int));

@@ -45,7 +45,7 @@ static void a_lost_connection_is_1006(void **state) {
   assert_ok(chat_server_free(server));
 }
 
-/* What on_connect is shown --------------------------------------------------------------------------------------------*/
+/* What on_connect is shown ------------------------------------------------------------------------------------------*/
 
 static const char *value_of(const chat_pair *pairs, size_t count, const char *name) {
   size_t i;
@@ -125,7 +125,7 @@ static void everything_is_shown(void **state) {
   assert_ok(chat_server_free(server));
 }
 
-/* Verdicts at once ----------------------------------------------------------------------------------------------------*/
+/* Verdicts at once --------------------------------------------------------------------------------------------------*/
 
 static chat_verdict refuse(chat_server *server, chat_connect_event *event, application *self) {
   (void)server, (void)self;
@@ -239,7 +239,7 @@ static void without_callbacks_a_guest_comes_in(void **state) {
   assert_ok(chat_server_free(server));
 }
 
-/* Deferred verdicts ---------------------------------------------------------------------------------------------------*/
+/* Deferred verdicts -------------------------------------------------------------------------------------------------*/
 
 static chat_verdict defer(chat_server *server, chat_connect_event *event, application *self) {
   (void)server, (void)event, (void)self;
@@ -332,7 +332,7 @@ static void a_client_may_go_before_its_verdict(void **state) {
   expect_no_line_with("disconnect");
 }
 
-/* The pointer ---------------------------------------------------------------------------------------------------------*/
+/* The pointer -------------------------------------------------------------------------------------------------------*/
 
 static int pointee;
 
@@ -379,7 +379,7 @@ static void a_client_has_a_pointer(void **state) {
   assert_int_equal(journal_count(&app.lines, "not mine"), 0);
 }
 
-/* Other refusals ------------------------------------------------------------------------------------------------------*/
+/* Other refusals ----------------------------------------------------------------------------------------------------*/
 
 static chat_verdict no_joins(chat_server *server, chat_authorize_event *event, application *self) {
   (void)server, (void)self;

@@ -1,6 +1,6 @@
 /*
- * Every allocation of C++ in every function of the caller's thread fails once, the first, the second and so on: the call
- * then says NO_MEMORY, leaks nothing (under a sanitizer that would show), and what was there before still works.
+ * Every allocation of C++ in every function of the caller's thread fails once, the first, the second and so on: the
+ * call then says NO_MEMORY, leaks nothing (under a sanitizer that would show), and what was there before still works.
  *
  * This program's operator new takes the place of the standard library's.
  */
@@ -93,7 +93,9 @@ static chat_error rooms(void) { return chat_rooms(server, see_room, NULL); }
 static chat_error ban_user(void) {
   return chat_ban_user(server, "a user id that is too long to live inside of a string", "lobby", 60000, "a reason");
 }
-static chat_error close_room(void) { return chat_close_room(server, "lobby", "a reason that is long enough to allocate"); }
+static chat_error close_room(void) {
+  return chat_close_room(server, "lobby", "a reason that is long enough to allocate");
+}
 
 /* How many allocations the call makes; each of them has failed once. */
 static int fail_each(chat_error (*call)(void)) {

@@ -1,6 +1,6 @@
 /*
- * What clients say and what the application makes of it: on_message and on_authorize with their verdicts, answers, and the
- * order of what is done inside a callback.
+ * What clients say and what the application makes of it: on_message and on_authorize with their verdicts, answers,
+ * and the order of what is done inside a callback.
  */
 #include "support/callbacks.h"
 
@@ -15,7 +15,7 @@ static chat_server *start(void) {
 
 static void say(ws_client *client, const char *json) { assert_int_equal(ws_send_text(client, json), 0); }
 
-/* Verdicts ------------------------------------------------------------------------------------------------------------*/
+/* Verdicts ----------------------------------------------------------------------------------------------------------*/
 
 static chat_verdict by_first_word(chat_server *server, chat_message_event *event, application *self) {
   const char *text = event->message->data;
@@ -187,7 +187,7 @@ static void messages_are_shown_whole(void **state) {
   assert_ok(chat_server_free(server));
 }
 
-/* Order ---------------------------------------------------------------------------------------------------------------*/
+/* Order -------------------------------------------------------------------------------------------------------------*/
 
 static chat_verdict publish_inside(chat_server *server, chat_message_event *event, application *self) {
   uint64_t seq = 77;
@@ -259,7 +259,7 @@ static void what_is_done_inside_keeps_its_own_order(void **state) {
   assert_ok(chat_server_free(server));
 }
 
-/* Answers -------------------------------------------------------------------------------------------------------------*/
+/* Answers -----------------------------------------------------------------------------------------------------------*/
 
 static chat_verdict answer(chat_server *server, chat_message_event *event, application *self) {
   const char *text = event->message->data;
@@ -340,7 +340,7 @@ static void plain_has_no_answers(void **state) {
   assert_ok(chat_server_free(server));
 }
 
-/* Authorisation -------------------------------------------------------------------------------------------------------*/
+/* Authorisation -----------------------------------------------------------------------------------------------------*/
 
 static chat_verdict by_action(chat_server *server, chat_authorize_event *event, application *self) {
   (void)server;
@@ -407,7 +407,7 @@ static void lists_are_off_without_on_authorize(void **state) {
   assert_ok(chat_server_free(server));
 }
 
-/* Slow callbacks ------------------------------------------------------------------------------------------------------*/
+/* Slow callbacks ----------------------------------------------------------------------------------------------------*/
 
 static chat_verdict dawdle(chat_server *server, chat_message_event *event, application *self) {
   const struct timespec while_ = {0, 30 * 1000000};

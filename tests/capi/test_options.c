@@ -1,6 +1,6 @@
 /*
- * chat_server_options: every field out of its range is refused with a message that names it, every size of the structure
- * that a program may have been compiled with is read right, and what is fine starts.
+ * chat_server_options: every field out of its range is refused with a message that names it, every size of the
+ * structure that a program may have been compiled with is read right, and what is fine starts.
  */
 #include "support/capi_test.h"
 

@@ -1,6 +1,6 @@
 /*
- * Everything that chat.h allows inside a callback, inside every callback: the server is stopped there, and every function
- * is called there. Nothing hangs, nothing is freed under anyone's feet.
+ * Everything that chat.h allows inside a callback, inside every callback: the server is stopped there, and every
+ * function is called there. Nothing hangs, nothing is freed under anyone's feet.
  */
 #include "support/callbacks.h"
 

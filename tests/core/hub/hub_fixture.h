@@ -91,7 +91,9 @@ struct HubFixture {
     return client;
   }
 
-  Status join(const ClientPtr& client, std::string_view room) { return hub->join(client, room, std::nullopt, {}, now_ms); }
+  Status join(const ClientPtr& client, std::string_view room) {
+    return hub->join(client, room, std::nullopt, {}, now_ms);
+  }
 
   Published publish(std::string room, std::string text) {
     Result<Published> published = hub->publish(draft(std::move(room), std::move(text)), now_ms);

@@ -1,5 +1,5 @@
-// What becomes of a client's commands: who is asked, what is answered, and in which order things happen when the application
-// acts inside a callback.
+// What becomes of a client's commands: who is asked, what is answered, and in which order things happen when the
+// application acts inside a callback.
 #include "hub/dispatcher.h"
 
 #include <functional>

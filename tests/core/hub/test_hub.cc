@@ -1,5 +1,5 @@
-// The hub without loops or sockets: clients and who they are, rooms and who is in them, what everyone is told and in which
-// order, and every limit.
+// The hub without loops or sockets: clients and who they are, rooms and who is in them, what everyone is told and in
+// which order, and every limit.
 #include "hub/hub.h"
 
 #include <algorithm>

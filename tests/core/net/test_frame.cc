@@ -226,7 +226,7 @@ void what_would_grow_goes_as_it_is(void**) {
 }
 
 void each_message_stands_for_itself(void**) {
-  // One result serves receivers that have seen different messages before: nothing refers to an earlier one.
+  // One result serves receivers that have seen different messages: nothing refers to an earlier one.
   const std::string payload = chatter(2000);
   const wire::Packets packets = {
       {false, payload}, {false, payload}, {false, "short"}, {false, payload}};

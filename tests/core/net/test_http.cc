@@ -1,4 +1,5 @@
-// The rules of HTTP that need no socket: Origin, credentials, cookies, lists, lengths, and the head of a response.
+// The rules of HTTP that need no socket: Origin, credentials, cookies, lists, lengths, and the head
+// of a response.
 #include "net/http.h"
 
 #include <cstring>

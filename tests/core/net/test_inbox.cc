@@ -180,7 +180,7 @@ void many_threads_push_while_one_takes(void**) {
 }
 
 void a_close_among_many_threads_is_the_last_wake(void**) {
-  for (int run = 0; run < 50; ++run) {
+  for (int run = 0; run < 10; ++run) {
     Inbox inbox;
     std::atomic<bool> closed{false};
     std::atomic<bool> woken_after{false};

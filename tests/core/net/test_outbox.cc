@@ -1,4 +1,5 @@
-// What waits for a socket: the order in which it leaves, the bounds, what each policy drops, and what is told of it.
+// What waits for a socket: the order in which it leaves, the bounds, what each policy drops, and
+// what is told of it.
 #include "net/outbox.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Deadlines: never early, hardly late, whatever callbacks do to one another, however long the loop slept.
+// Deadlines: never early, hardly late, whatever callbacks do to one another, however long the loop
+// slept.
 #include "net/timer_wheel.h"
 
 #include <algorithm>
@@ -35,7 +36,8 @@ struct Entry : TimerEntry {
   }
 };
 
-// As the loop does it: sleeps until next_ms() and calls advance(), until nothing is in or the time has come.
+// As the loop does it: sleeps until next_ms() and calls advance(), until nothing is in or the time
+// has come.
 std::int64_t run(TimerWheel& wheel, std::int64_t now_ms, std::int64_t until_ms) {
   for (std::int64_t next = wheel.next_ms(); next != -1 && next <= until_ms;
        next = wheel.next_ms()) {

@@ -35,6 +35,10 @@ void fills_at_its_rate_and_never_above_its_burst(void**) {
   assert_int_equal(take_all(bucket, 1100), 10);
   assert_int_equal(take_all(bucket, 1'000'000), 25);
   assert_int_equal(take_all(bucket, std::int64_t{1} << 60), 25);
+  // Nor when most of it was never taken.
+  TokenBucket saved(10, 25, 0);
+  for (std::int64_t now = 1000; now <= 10'000; now += 1000) assert_true(saved.take(now));
+  assert_int_equal(take_all(saved, 3'600'000), 25);
 }
 
 void parts_of_a_token_are_kept(void**) {
@@ -98,7 +102,7 @@ void a_clock_that_goes_back_gives_nothing(void**) {
 }
 
 void the_largest_numbers_do_not_overflow(void**) {
-  constexpr std::int64_t kLarge = 2'147'483'647;
+  constexpr std::int64_t kLarge = std::int64_t{1} << 50;  // the most that the options take
   TokenBucket bucket(kLarge, kLarge, 0);
   assert_true(bucket.take(0));
   assert_true(bucket.take(std::int64_t{1} << 62));

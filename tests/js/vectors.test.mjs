@@ -1,0 +1,71 @@
+// tests/vectors/chat_v1.json against a running server: what the codec's own tests read, seen from a client.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { connectV1, sourceDir, startChatd, test } from './support.mjs';
+
+const vectors = JSON.parse(readFileSync(path.join(sourceDir, 'tests/vectors/chat_v1.json'), 'utf8'));
+const notOfTheCodec = new Set(['invalid_json', 'encoding', 'invalid_argument', 'unknown_type', 'invalid_utf8']);
+
+const frameOf = ({ frame, frame_hex: hex }) => (hex === undefined ? frame : Buffer.from(hex, 'hex'));
+const isUtf8 = (frame) => typeof frame === 'string' || Buffer.compare(Buffer.from(frame.toString()), frame) === 0;
+
+// Everything that answers a frame, up to the pong of the ping behind it.
+async function repliesTo(client, vector, mark) {
+  client.send(frameOf(vector), { binary: vector.binary === true });
+  client.sendJson({ type: 'ping', ref: `mark ${mark}` });
+  const replies = [];
+  for (;;) {
+    const raw = await client.take();
+    const reply = JSON.parse(raw);
+    if (reply.type === 'pong' && reply.ref === `mark ${mark}`) return replies;
+    replies.push({ raw, reply });
+  }
+}
+
+test('every frame of a client has the answer that its vector says', async (t) => {
+  const chatd = await startChatd(t, ['--inbound-rate', 'off']);
+  let client = await connectV1(t, chatd);
+  for (const [index, vector] of vectors.decode.entries()) {
+    const { name, error, command } = vector;
+    if (vector.binary !== true && !isUtf8(frameOf(vector))) {
+      // Found before chat.v1 sees it.
+      client.send(frameOf(vector), { binary: false });
+      assert.equal((await client.closed).code, 1007, name);
+      client = await connectV1(t, chatd);
+      continue;
+    }
+    const replies = await repliesTo(client, vector, index);
+    const errors = replies.filter(({ reply }) => reply.type === 'error');
+    if (error) {
+      assert.equal(errors.length, 1, name);
+      const [{ raw, reply }] = errors;
+      assert.equal(reply.code, error.code, name);
+      assert.ok(reply.reason.includes(error.reason_contains), `${name}: ${reply.reason}`);
+      if (error.ref_raw === '') assert.equal('ref' in reply, false, name);
+      else assert.ok(raw.includes(`"ref":${error.ref_raw},`), `${name}: ${raw}`);
+    } else {
+      for (const { reply } of errors) assert.equal(notOfTheCodec.has(reply.code), false, `${name}: ${reply.reason}`);
+      const refs = replies.filter(({ reply }) => 'ref' in reply);
+      if (command.ref_raw === '') assert.equal(refs.length, 0, name);
+      else assert.ok(refs.length === 1 && refs[0].raw.includes(`"ref":${command.ref_raw}`), name);
+    }
+  }
+});
+
+for (const { name, frames } of vectors.sequences) {
+  test(`sequence: ${name}`, async (t) => {
+    const chatd = await startChatd(t);
+    const client = await connectV1(t, chatd);
+    for (const step of frames) {
+      client.send(frameOf(step), { binary: step.binary === true });
+      if (step.code !== null) {
+        const reply = await client.takeType('error');
+        assert.equal(reply.code, step.code);
+      }
+      if (step.close !== 0) assert.equal((await client.closed).code, step.close);
+    }
+    const closed = frames.some(({ close }) => close !== 0);
+    if (!closed) await client.flushed();
+  });
+}

@@ -1,0 +1,272 @@
+/*
+ * A program that embeds one or more servers and does in their callbacks what a test asks for, to show what no daemon can.
+ * Everything that happens is told as one JSON object in a line of standard output; commands come as lines of standard
+ * input, their words separated by tabs, and each is answered by a line of type "result". End of input stops everything.
+ *
+ *   testd [NAME=VALUE ...]    servers=2, threads=0 and the numbers of chat_server_options; see set_option()
+ *
+ * What a client may ask for stands in testd_application.h.
+ */
+#include <chat/chat.h>
+#include <poll.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "support/json_line.h"
+#include "support/testd_application.h"
+
+enum { MAX_SERVERS = 4, MAX_WORDS = 8, LINE_BYTES = 1 << 20 };
+
+static instance instances[MAX_SERVERS];
+
+static int visit_client(const chat_client *client, void *user) {
+  json_line line = begin("client", user);
+  json_id(&line, "client", client->id);
+  json_string(&line, "name", client->identity.name);
+  json_string(&line, "user_id", client->identity.user_id);
+  json_string(&line, "address", client->address);
+  json_number(&line, "protocol", client->protocol);
+  json_number(&line, "transport", client->transport);
+  json_number(&line, "connected_at_ms", client->connected_at_ms);
+  json_open(&line, "rooms", "[");
+  for (size_t i = 0; i < client->room_count; i++) json_string(&line, NULL, client->rooms[i]);
+  json_close(&line, "]");
+  json_end(&line);
+  return 0;
+}
+
+static int visit_room(const chat_room *room, void *user) {
+  json_line line = begin("room", user);
+  json_string(&line, "name", room->name);
+  json_string(&line, "epoch", room->epoch);
+  json_number(&line, "seq", (int64_t)room->seq);
+  json_number(&line, "members", (int64_t)room->member_count);
+  json_number(&line, "history", (int64_t)room->history_count);
+  json_end(&line);
+  return 0;
+}
+
+static int visit_message(const chat_message *message, void *user) {
+  json_line line = begin("kept", user);
+  print_message(&line, message);
+  json_end(&line);
+  return 0;
+}
+
+static chat_error print_stats(instance *self) {
+  chat_stats stats;
+  chat_error error;
+  json_line line = begin("stats", self);
+  memset(&stats, 0, sizeof(stats));
+  stats.struct_size = CHAT_STATS_SIZE;
+  error = chat_server_stats(self->server, &stats);
+  json_number(&line, "connections_now", (int64_t)stats.connections_now);
+  json_number(&line, "clients_now", (int64_t)stats.clients_now);
+  json_number(&line, "clients_total", (int64_t)stats.clients_total);
+  json_number(&line, "rooms_now", (int64_t)stats.rooms_now);
+  json_number(&line, "messages_in", (int64_t)stats.messages_in);
+  json_number(&line, "messages_refused", (int64_t)stats.messages_refused);
+  json_number(&line, "messages_published", (int64_t)stats.messages_published);
+  json_number(&line, "deliveries", (int64_t)stats.deliveries);
+  json_number(&line, "drops", (int64_t)stats.drops);
+  json_number(&line, "slow_disconnects", (int64_t)stats.slow_disconnects);
+  json_number(&line, "bytes_in", (int64_t)stats.bytes_in);
+  json_number(&line, "bytes_out", (int64_t)stats.bytes_out);
+  json_number(&line, "http_requests", (int64_t)stats.http_requests);
+  json_number(&line, "plain_now", (int64_t)stats.clients_now_by_protocol[CHAT_PROTOCOL_PLAIN]);
+  json_number(&line, "chat_v1_now", (int64_t)stats.clients_now_by_protocol[CHAT_PROTOCOL_CHAT_V1]);
+  json_end(&line);
+  return error;
+}
+
+/* publish ROOM EVENT ARGS [FLAGS]: args as JSON; flags "ephemeral", "except:ID", "from:ID", "name:TEXT". */
+static chat_error publish(chat_server *server, char **words, int count) {
+  chat_message message = text_message(words[2], words[4]);
+  message.event = words[3];
+  message.payload = CHAT_PAYLOAD_ARGS;
+  for (int i = 5; i < count; i++) {
+    if (strcmp(words[i], "ephemeral") == 0) message.ephemeral = 1;
+    if (begins_with(words[i], "except:")) message.except = strtoull(words[i] + 7, NULL, 10);
+    if (begins_with(words[i], "from:")) message.from = strtoull(words[i] + 5, NULL, 10);
+    if (begins_with(words[i], "name:")) message.from_name = words[i] + 5;
+  }
+  return chat_publish(server, &message, NULL);
+}
+
+/* COMMAND SERVER ...: words that are missing are empty, "-" is NULL. */
+static chat_error run_command(instance *self, char **words, int count) {
+  chat_server *server = self->server;
+  const char *name = words[0];
+  chat_client_id client = words[2] == NULL ? 0 : strtoull(words[2], NULL, 10);
+  chat_identity identity = CHAT_IDENTITY_INIT;
+  chat_message text = text_message(NULL, words[3] == NULL ? "" : words[3]);
+  identity.user_id = words[3];
+  identity.name = words[4];
+  if (strcmp(name, "accept") == 0) return chat_accept(server, client, &identity);
+  if (strcmp(name, "refuse") == 0) return chat_refuse(server, client, words[3], NULL);
+  if (strcmp(name, "identity") == 0) return chat_set_identity(server, client, &identity);
+  if (strcmp(name, "broadcast") == 0)
+    return chat_broadcast(server, words[2], words[3], strlen(words[3]));
+  if (strcmp(name, "publish") == 0) return publish(server, words, count);
+  if (strcmp(name, "send") == 0) return chat_send(server, client, &text);
+  if (strcmp(name, "send-user") == 0) return chat_send_user(server, words[2], &text);
+  if (strcmp(name, "reply") == 0) {
+    return chat_reply(server, client, strtoull(words[3], NULL, 10), words[4], strlen(words[4]),
+                      NULL, 0);
+  }
+  if (strcmp(name, "kick") == 0) return chat_kick(server, client, words[3]);
+  if (strcmp(name, "join") == 0) return chat_join(server, client, words[3]);
+  if (strcmp(name, "leave") == 0) return chat_leave(server, client, words[3]);
+  if (strcmp(name, "ban") == 0) return chat_ban(server, client, words[3], atoi(words[4]), words[5]);
+  if (strcmp(name, "ban-user") == 0)
+    return chat_ban_user(server, words[2], words[3], atoi(words[4]), words[5]);
+  if (strcmp(name, "close-room") == 0) return chat_close_room(server, words[2], words[3]);
+  if (strcmp(name, "info") == 0) return chat_client_info(server, client, visit_client, self);
+  if (strcmp(name, "members") == 0) return chat_members(server, words[2], visit_client, self);
+  if (strcmp(name, "rooms") == 0) return chat_rooms(server, visit_room, self);
+  if (strcmp(name, "history") == 0) {
+    return chat_history(server, words[2], strtoull(words[3], NULL, 10), (size_t)atoi(words[4]),
+                        visit_message, self);
+  }
+  if (strcmp(name, "stats") == 0) return print_stats(self);
+  if (strcmp(name, "stop") == 0) return chat_server_stop(server), CHAT_OK;
+  if (strcmp(name, "free") == 0) {
+    self->server = NULL;
+    return chat_server_free(server);
+  }
+  return CHAT_ERROR_UNSUPPORTED;
+}
+
+static void take_line(char *text) {
+  char *words[MAX_WORDS];
+  char empty[] = "";
+  int count = 0;
+  for (char *rest = text; rest != NULL && count < MAX_WORDS; count++) {
+    char *tab = strchr(rest, '\t');
+    if (tab != NULL) *tab++ = '\0';
+    words[count] = strcmp(rest, "-") == 0 ? NULL : rest;
+    rest = tab;
+  }
+  for (int i = count; i < MAX_WORDS; i++) words[i] = empty;
+  instance *self = &instances[atoi(words[1]) % MAX_SERVERS];
+  print_result(self, words[0], run_command(self, words, count));
+}
+
+/* 0 at the end of input. */
+static int take_input(void) {
+  static char input[LINE_BYTES];
+  static size_t size;
+  const ssize_t got = read(STDIN_FILENO, input + size, sizeof(input) - size - 1);
+  if (got <= 0) return 0;
+  size += (size_t)got;
+  input[size] = '\0';
+  char *start = input;
+  for (char *end; (end = strchr(start, '\n')) != NULL; start = end + 1) {
+    *end = '\0';
+    take_line(start);
+  }
+  size = (size_t)(input + size - start);
+  memmove(input, start, size);
+  return 1;
+}
+
+static int set_option(chat_server_options *options, const char *name, const char *value,
+                      int *servers) {
+  static const struct {
+    const char *name;
+    size_t offset;
+  } numbers[] = {
+      {"max_clients", offsetof(chat_server_options, max_clients)},
+      {"max_clients_per_address", offsetof(chat_server_options, max_clients_per_address)},
+      {"inbound_rate", offsetof(chat_server_options, inbound_rate)},
+      {"max_outbox_bytes", offsetof(chat_server_options, max_outbox_bytes)},
+      {"max_outbox_messages", offsetof(chat_server_options, max_outbox_messages)},
+      {"history_messages", offsetof(chat_server_options, history_messages)},
+      {"ping_interval_ms", offsetof(chat_server_options, ping_interval_ms)},
+      {"ping_timeout_ms", offsetof(chat_server_options, ping_timeout_ms)},
+      {"verdict_timeout_ms", offsetof(chat_server_options, verdict_timeout_ms)},
+      {"drain_timeout_ms", offsetof(chat_server_options, drain_timeout_ms)},
+      {"slow_callback_ms", offsetof(chat_server_options, slow_callback_ms)},
+  };
+  static const char *proxy;
+  if (strcmp(name, "servers") == 0)
+    return *servers = atoi(value), *servers >= 1 && *servers <= MAX_SERVERS;
+  if (strcmp(name, "threads") == 0) return options->threads = atoi(value), 1;
+  if (strcmp(name, "stop_in") == 0) return stop_in = value, 1;
+  if (strcmp(name, "trusted_proxy") == 0) {
+    proxy = value;
+    options->trusted_proxies = &proxy;
+    options->trusted_proxy_count = 1;
+    return 1;
+  }
+  for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+    if (strcmp(name, numbers[i].name) != 0) continue;
+    *(int64_t *)((char *)options + numbers[i].offset) = atoll(value);
+    return 1;
+  }
+  return 0;
+}
+
+static int start(instance *self, int number, chat_server_options options) {
+  self->number = number;
+  options.user = self;
+  if (chat_server_start(&options, &self->server) != CHAT_OK) {
+    fprintf(stderr, "testd: %s\n", chat_error_message());
+    return 0;
+  }
+  json_line line = begin("listening", self);
+  json_number(&line, "port", chat_server_port(self->server));
+  json_end(&line);
+  return 1;
+}
+
+/* Input, and with threads = 0 the servers too, until the end of input. */
+static void run(int servers) {
+  for (;;) {
+    struct pollfd ready[1 + MAX_SERVERS] = {{STDIN_FILENO, POLLIN, 0}};
+    for (int i = 0; i < servers; i++) {
+      ready[1 + i].fd = instances[i].server == NULL ? -1 : chat_server_fd(instances[i].server);
+      ready[1 + i].events = POLLIN;
+    }
+    if (poll(ready, (nfds_t)(1 + servers), -1) < 0) return;
+    for (int i = 0; i < servers; i++) {
+      if (ready[1 + i].revents == 0 ||
+          chat_server_poll(instances[i].server, 0) != CHAT_ERROR_STOPPED)
+        continue;
+      print_result(&instances[i], "stopped", chat_server_free(instances[i].server));
+      instances[i].server = NULL;
+    }
+    if (ready[0].revents != 0 && !take_input()) return;
+  }
+}
+
+int main(int argc, char **argv) {
+  chat_server_options options = CHAT_SERVER_OPTIONS_INIT;
+  int servers = 1;
+  options.address = "127.0.0.1";
+  options.callbacks.on_connect = on_connect;
+  options.callbacks.on_open = on_open;
+  options.callbacks.on_disconnect = on_disconnect;
+  options.callbacks.on_authorize = on_authorize;
+  options.callbacks.on_join = on_join;
+  options.callbacks.on_leave = on_leave;
+  options.callbacks.on_message = on_message;
+  options.callbacks.on_log = on_log;
+  for (int i = 1; i < argc; i++) {
+    char *value = strchr(argv[i], '=');
+    if (value != NULL) *value++ = '\0';
+    if (value == NULL || !set_option(&options, argv[i], value, &servers)) {
+      fprintf(stderr, "testd: unknown option %s\n", argv[i]);
+      return 2;
+    }
+  }
+  for (int i = 0; i < servers; i++) {
+    if (!start(&instances[i], i, options)) return 1;
+  }
+  run(servers);
+  for (int i = 0; i < servers; i++) chat_server_stop(instances[i].server);
+  for (int i = 0; i < servers; i++) {
+    if (chat_server_free(instances[i].server) != CHAT_OK) return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,290 @@
+/*
+ * testd's callbacks: each tells what happened as a JSON line, and does what the client asks for in its address or its
+ * message. Apart from testd.c because that is long enough with its commands; only it includes this.
+ */
+#ifndef TESTS_SUPPORT_TESTD_APPLICATION_H
+#define TESTS_SUPPORT_TESTD_APPLICATION_H
+
+#include <chat/chat.h>
+#include <time.h>
+
+#include "support/json_line.h"
+
+typedef struct instance {
+  int number;
+  chat_server *server;
+} instance;
+
+static const char *stop_in = ""; /* the callback in which to stop the server */
+
+static json_line begin(const char *type, const instance *self) {
+  json_line line = json_begin(type);
+  json_number(&line, "server", self->number);
+  return line;
+}
+
+static void maybe_stop(const char *callback, chat_server *server) {
+  if (strcmp(stop_in, callback) == 0) chat_server_stop(server);
+}
+
+static void print_pairs(json_line *line, const char *name, const chat_pair *pairs, size_t count) {
+  json_open(line, name, "{");
+  for (size_t i = 0; i < count; i++)
+    json_bytes(line, pairs[i].name, pairs[i].value, pairs[i].value_size);
+  json_close(line, "}");
+}
+
+static void print_message(json_line *line, const chat_message *message) {
+  static const char *const payloads[] = {"text", "args", "binary"};
+  json_string(line, "room", message->room);
+  json_string(line, "event", message->event);
+  json_string(line, "payload", payloads[message->payload]);
+  if (message->payload == CHAT_PAYLOAD_BINARY) {
+    json_hex(line, "data", message->data, message->data_size);
+  } else {
+    json_bytes(line, "data", message->data, message->data_size);
+  }
+  json_open(line, "attachments", "[");
+  for (size_t i = 0; i < message->attachment_count; i++) {
+    json_hex(line, NULL, message->attachments[i].data, message->attachments[i].size_bytes);
+  }
+  json_close(line, "]");
+  print_pairs(line, "attributes", message->attributes, message->attribute_count);
+  json_number(line, "ephemeral", message->ephemeral);
+  json_id(line, "except", message->except);
+  json_id(line, "from", message->from);
+  json_string(line, "from_name", message->from_name);
+  json_number(line, "seq", (int64_t)message->seq);
+  json_string(line, "epoch", message->epoch);
+  json_number(line, "time_ms", message->time_ms);
+}
+
+static chat_message text_message(const char *room, const char *text) {
+  chat_message message = CHAT_MESSAGE_INIT;
+  message.room = room;
+  message.data = text;
+  message.data_size = strlen(text);
+  return message;
+}
+
+static const char *query_value(const chat_connect_event *event, const char *name) {
+  for (size_t i = 0; i < event->query_count; i++) {
+    if (strcmp(event->query[i].name, name) == 0) return event->query[i].value;
+  }
+  return "";
+}
+
+/*
+ * ?mode= refuse, defer (a command gives the verdict), accept-inside, refuse-inside; ?user_id= and ?name= the identity;
+ * ?reason= of a refusal; ?hello= a text that is sent to the client before it is open.
+ */
+static chat_verdict on_connect(chat_server *server, chat_connect_event *event, void *user) {
+  const char *mode = query_value(event, "mode");
+  const char *hello = query_value(event, "hello");
+  const char *reason = query_value(event, "reason");
+  chat_identity identity = CHAT_IDENTITY_INIT;
+  json_line line = begin("connect", user);
+  json_id(&line, "client", event->client);
+  json_string(&line, "path", event->path);
+  print_pairs(&line, "query", event->query, event->query_count);
+  print_pairs(&line, "headers", event->headers, event->header_count);
+  print_pairs(&line, "cookies", event->cookies, event->cookie_count);
+  json_string(&line, "origin", event->origin);
+  json_string(&line, "address", event->address);
+  json_number(&line, "secure", event->secure);
+  json_string(&line, "room", event->room);
+  json_string(&line, "token", event->token);
+  json_string(&line, "user_name", event->user_name);
+  json_string(&line, "password", event->password);
+  json_number(&line, "protocol", event->protocol);
+  json_number(&line, "transport", event->transport);
+  json_end(&line);
+  maybe_stop("on_connect", server);
+
+  identity.user_id = query_value(event, "user_id");
+  identity.name = query_value(event, "name");
+  if (*hello != '\0') {
+    chat_message message = text_message(NULL, hello);
+    chat_send(server, event->client, &message);
+  }
+  if (strcmp(mode, "refuse") == 0) {
+    snprintf(event->reason, sizeof(event->reason), "%s", reason);
+    return CHAT_REFUSE;
+  }
+  if (strcmp(mode, "defer") == 0) return CHAT_DEFER;
+  /* The call is the verdict, so the other one is returned. */
+  if (strcmp(mode, "accept-inside") == 0) {
+    chat_accept(server, event->client, &identity);
+    return CHAT_REFUSE;
+  }
+  if (strcmp(mode, "refuse-inside") == 0) {
+    chat_refuse(server, event->client, reason, NULL);
+    return CHAT_PASS;
+  }
+  if (*identity.user_id != '\0' || *identity.name != '\0')
+    chat_set_identity(server, event->client, &identity);
+  return CHAT_PASS;
+}
+
+static void print_client_event(const char *type, const chat_client_event *event, void *user) {
+  json_line line = begin(type, user);
+  json_id(&line, "client", event->client);
+  json_string(&line, "name", event->name);
+  json_string(&line, "user_id", event->user_id);
+  json_string(&line, "room", event->room);
+  json_number(&line, "close_code", event->close_code);
+  json_string(&line, "reason", event->reason);
+  json_end(&line);
+}
+
+static void on_open(chat_server *server, const chat_client_event *event, void *user) {
+  print_client_event("open", event, user);
+  maybe_stop("on_open", server);
+}
+
+static void on_disconnect(chat_server *server, const chat_client_event *event, void *user) {
+  print_client_event("disconnect", event, user);
+  maybe_stop("on_disconnect", server);
+}
+
+static void on_join(chat_server *server, const chat_client_event *event, void *user) {
+  print_client_event("join", event, user);
+  maybe_stop("on_join", server);
+}
+
+static void on_leave(chat_server *server, const chat_client_event *event, void *user) {
+  print_client_event("leave", event, user);
+  maybe_stop("on_leave", server);
+}
+
+static int begins_with(const char *text, const char *prefix) {
+  return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Rooms called closed... are not joined, quiet... not spoken in, secret... not listed or looked up; nobody is Admin. */
+static chat_verdict on_authorize(chat_server *server, chat_authorize_event *event, void *user) {
+  const char *reason = NULL;
+  json_line line = begin("authorize", user);
+  json_id(&line, "client", event->client);
+  json_number(&line, "action", event->action);
+  json_string(&line, "room", event->room);
+  json_string(&line, "value", event->value);
+  json_end(&line);
+  maybe_stop("on_authorize", server);
+
+  if (event->action == CHAT_ACTION_JOIN && begins_with(event->room, "closed"))
+    reason = "this room is closed";
+  if (event->action == CHAT_ACTION_PUBLISH && begins_with(event->room, "quiet"))
+    reason = "quiet, please";
+  if (begins_with(event->room, "secret") &&
+      (event->action == CHAT_ACTION_HISTORY || event->action == CHAT_ACTION_MEMBERS)) {
+    reason = "that is secret";
+  }
+  if (event->action == CHAT_ACTION_RENAME && strcmp(event->value, "Admin") == 0)
+    reason = "not that name";
+  if (reason == NULL) return CHAT_PASS;
+  snprintf(event->reason, sizeof(event->reason), "%s", reason);
+  return CHAT_REFUSE;
+}
+
+static void print_result(const instance *self, const char *command, chat_error error) {
+  json_line line = begin("result", self);
+  json_string(&line, "command", command);
+  json_string(&line, "error", chat_error_name(error));
+  json_string(&line, "message", error == CHAT_OK ? "" : chat_error_message());
+  json_end(&line);
+}
+
+static int publish_number(chat_server *server, const chat_message *like, int number) {
+  char text[32];
+  snprintf(text, sizeof(text), "published %d", number);
+  chat_message message = text_message(like->room, text);
+  return chat_publish(server, &message, NULL) == CHAT_OK;
+}
+
+/* What a text "!command argument" makes the application do; everything else passes. */
+static chat_verdict obey(chat_server *server, chat_message_event *event, instance *self,
+                         const char *command, const char *argument) {
+  const char *room = event->message->room;
+  chat_error error = CHAT_OK;
+  chat_verdict verdict = CHAT_PASS;
+  if (strcmp(command, "!refuse") == 0) {
+    snprintf(event->reason, sizeof(event->reason), "%s", argument);
+    return CHAT_REFUSE;
+  }
+  if (strcmp(command, "!consume") == 0) return CHAT_CONSUME;
+  if (strcmp(command, "!replace") == 0) {
+    chat_message message = text_message(NULL, argument);
+    error = chat_message_event_replace(event, &message);
+  } else if (strcmp(command, "!publish") == 0) {
+    for (int i = 1; i <= atoi(argument); i++) publish_number(server, event->message, i);
+  } else if (strcmp(command, "!self") == 0) {
+    chat_message message = text_message(NULL, argument);
+    error = chat_send(server, event->client, &message);
+    verdict = CHAT_CONSUME;
+  } else if (strcmp(command, "!announce") == 0) {
+    error = chat_broadcast(server, NULL, argument, strlen(argument));
+    verdict = CHAT_CONSUME;
+  } else if (strcmp(command, "!kick") == 0) {
+    error = chat_kick(server, event->client, argument);
+  } else if (strcmp(command, "!join") == 0) {
+    error = chat_join(server, event->client, argument);
+  } else if (strcmp(command, "!leave") == 0) {
+    error = chat_leave(server, event->client, room);
+  } else if (strcmp(command, "!ban") == 0) {
+    error = chat_ban(server, event->client, room, atoi(argument), "banned for a while");
+  } else if (strcmp(command, "!close-room") == 0) {
+    error = chat_close_room(server, room, argument);
+  } else if (strcmp(command, "!stall") == 0) {
+    const struct timespec pause = {0, atoi(argument) * 1000000L};
+    nanosleep(&pause, NULL);
+  } else if (strcmp(command, "!stop") == 0) {
+    chat_server_stop(server);
+  } else if (strcmp(command, "!free") == 0) {
+    error = chat_server_free(server); /* never allowed in here */
+  } else {
+    return CHAT_PASS;
+  }
+  print_result(self, command, error);
+  return verdict;
+}
+
+/* The event "question" is answered at once with what was asked, "question-later" by the command reply. */
+static chat_verdict on_message(chat_server *server, chat_message_event *event, void *user) {
+  const chat_message *message = event->message;
+  char text[1024] = "";
+  char *argument;
+  json_line line = begin("message", user);
+  json_id(&line, "client", event->client);
+  json_id(&line, "ack_id", event->ack_id);
+  print_message(&line, message);
+  json_end(&line);
+  maybe_stop("on_message", server);
+
+  if (strcmp(message->event, "question") == 0) {
+    print_result(user, "question",
+                 chat_reply(server, event->client, event->ack_id, message->data, message->data_size,
+                            message->attachments, message->attachment_count));
+    return CHAT_CONSUME;
+  }
+  if (strcmp(message->event, "question-later") == 0) return CHAT_CONSUME;
+  if (message->payload != CHAT_PAYLOAD_TEXT || message->data_size == 0 ||
+      message->data_size >= sizeof(text)) {
+    return CHAT_PASS;
+  }
+  memcpy(text, message->data, message->data_size);
+  if (text[0] != '!') return CHAT_PASS;
+  argument = strchr(text, ' ');
+  if (argument != NULL) *argument++ = '\0';
+  return obey(server, event, user, text, argument == NULL ? "" : argument);
+}
+
+static void on_log(chat_server *server, chat_log_level level, const char *text, void *user) {
+  json_line line = begin("log", user);
+  (void)server;
+  json_number(&line, "level", level);
+  json_string(&line, "text", text);
+  json_end(&line);
+}
+
+#endif
