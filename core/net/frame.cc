@@ -66,6 +66,8 @@ void append_packet(std::string& out, const wire::Packet& packet, Framing framing
 
 }  // namespace
 
+void FramePtr::destroy(Frame* frame) { delete frame; }
+
 FramePtr make_frame(const wire::Packets& packets, Framing framing, MessagePtr message) {
   if (packets.empty()) return {};
   std::size_t size = 0;

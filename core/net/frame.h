@@ -45,7 +45,7 @@ class FramePtr {
     return *this;
   }
   ~FramePtr() {
-    if (frame_ && --frame_->references_ == 0) delete frame_;
+    if (frame_ && --frame_->references_ == 0) destroy(frame_);
   }
 
   const Frame* operator->() const { return frame_; }
@@ -53,6 +53,8 @@ class FramePtr {
   explicit operator bool() const { return frame_ != nullptr; }
 
  private:
+  static void destroy(Frame* frame);  // apart, so that what happens for each receiver stays small
+
   Frame* frame_ = nullptr;
 };
 

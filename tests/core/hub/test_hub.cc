@@ -3,6 +3,7 @@
 #include "hub/hub.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <random>
 #include <set>
@@ -63,6 +64,64 @@ void accept_then_open(void**) {
   assert_text(client->identity()->name, "Ann");
   assert_text(client->identity()->attributes.at(0).value, "admin");
   assert_int_equal(f.hub->clients().size(), 1);
+}
+
+void opening_joins_the_first_room_before_any_other(void**) {
+  HubFixture f;
+  const std::string epoch = f.publish("lobby", "1").epoch;
+  f.publish("lobby", "2");
+  const ClientPtr client = f.add();
+  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now_ms), Error::wrong_state);  // no verdict yet
+  assert_ok(f.hub->accept(client, std::nullopt));
+  f.take();
+  assert_status(f.join(client, "other"), Error::wrong_state);
+  assert_status(f.hub->open(client, "a/b", std::nullopt, f.now_ms), Error::invalid_room);
+  assert_true(client->state() == ClientState::accepted);
+  assert_ok(f.hub->open(client, "lobby", Position{epoch, 1}, f.now_ms));
+  assert_true(client->state() == ClientState::open);
+  const auto joined = only<Joined>(f.take());
+  assert_int_equal(joined.size(), 1);
+  assert_text(joined[0].room, "lobby");
+  assert_true(joined[0].resumed && joined[0].complete);
+  assert_true(seqs(joined[0].missed) == Seqs({2}));
+  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now_ms), Error::wrong_state);  // once
+  assert_ok(f.join(client, "other"));
+  assert_true(client->rooms() == std::vector<std::string>({"lobby", "other"}));
+}
+
+void opening_into_a_room_that_bans_it_fails(void**) {
+  HubFixture f;
+  const ClientPtr client = f.add();
+  assert_ok(f.hub->accept(client, Identity{"ann", "", {}}));
+  assert_ok(f.hub->ban("user:ann", "lobby", 1'000, "", f.now_ms));
+  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now_ms), Error::banned);
+  assert_true(client->state() == ClientState::accepted);
+  assert_true(f.hub->remove_client(client) == ClientState::accepted);
+}
+
+// Of callers that give a verdict at the same time one has its will, whole.
+void one_of_several_verdicts_counts(void**) {
+  for (int round = 0; round < 200; ++round) {
+    HubFixture f;
+    const ClientPtr client = f.add();
+    std::atomic<int> accepted = 0;
+    std::atomic<int> winner = -1;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&, t] {
+        const std::string user = "user-" + std::to_string(t);
+        if (!f.hub->accept(client, Identity{user, "name of " + user, {}}).ok()) return;
+        ++accepted;
+        winner = t;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    assert_int_equal(accepted.load(), 1);
+    const std::string user = "user-" + std::to_string(winner.load());
+    assert_text(client->identity()->user_id, user);
+    assert_text(client->identity()->name, "name of " + user);
+    assert_int_equal(f.hub->clients_of_user(user).size(), 1);
+  }
 }
 
 void a_verdict_is_given_once(void**) {
@@ -336,13 +395,13 @@ void removing_a_client_takes_it_out_of_its_rooms(void**) {
   assert_ok(f.join(client, "b"));
   assert_ok(f.join(other, "b"));
   f.take();
-  const std::vector<std::string> rooms = f.hub->remove_client(client);
-  assert_true(rooms == std::vector<std::string>({"a", "b"}));
+  assert_true(f.hub->remove_client(client) == ClientState::open);
+  assert_true(client->rooms().empty());
   assert_true(f.take().empty());  // it has gone: there is no one to tell
   assert_false(f.hub->has_room("a"));
   assert_int_equal(f.hub->members("b")->size(), 1);
   assert_true(client->state() == ClientState::gone);
-  assert_true(f.hub->remove_client(client).empty());
+  assert_true(f.hub->remove_client(client) == ClientState::gone);
 }
 
 void rooms_of_a_client_are_limited(void**) {
@@ -364,14 +423,36 @@ void rooms_in_all_are_limited(void**) {
   options.max_rooms = 2;
   HubFixture f(options);
   const ClientPtr client = f.open();
-  f.publish("a", "x");
+  assert_ok(f.hub->ban("user:u", "a", 1'000, "", f.now_ms));
   assert_ok(f.join(client, "b"));
   assert_status(f.join(client, "c"), Error::too_many);
   assert_status(f.hub->publish(draft("c", "x"), f.now_ms).status(), Error::too_many);
   assert_status(f.hub->ban("user:u", "c", 1'000, "", f.now_ms), Error::too_many);
-  f.publish("a", "y");  // what is there goes on
+  f.publish("a", "x");  // what is there goes on
   assert_ok(f.hub->leave(client, "b", ""));
   assert_ok(f.join(client, "c"));
+}
+
+// Rooms with nothing but history make room, those that were silent longest first.
+void silent_rooms_give_way_to_new_ones(void**) {
+  HubOptions options;
+  options.max_rooms = 3;
+  HubFixture f(options);
+  const ClientPtr client = f.open();
+  f.publish("oldest", "x");
+  f.now_ms += 1'000;
+  f.publish("old", "x");
+  f.now_ms += 1'000;
+  f.publish("busy", "x");
+  f.publish("oldest", "y");  // not the oldest any more
+  assert_ok(f.join(client, "new"));
+  assert_false(f.hub->has_room("old"));
+  assert_true(f.hub->has_room("oldest") && f.hub->has_room("busy"));
+  assert_ok(f.join(client, "oldest"));
+  assert_ok(f.join(client, "busy"));
+  assert_status(f.hub->publish(draft("another", "x"), f.now_ms).status(), Error::too_many);  // members in all of them
+  assert_int_equal(f.hub->history("oldest", 0, 0, f.now_ms)->messages.size(), 2);
+  assert_int_equal(f.hub->stats().rooms_now, 3);
 }
 
 void a_room_without_members_and_history_goes(void**) {
@@ -947,6 +1028,9 @@ int main() {
       cmocka_unit_test(a_client_begins_as_a_connecting_guest),
       cmocka_unit_test(ids_are_never_used_again),
       cmocka_unit_test(accept_then_open),
+      cmocka_unit_test(opening_joins_the_first_room_before_any_other),
+      cmocka_unit_test(opening_into_a_room_that_bans_it_fails),
+      cmocka_unit_test(one_of_several_verdicts_counts),
       cmocka_unit_test(a_verdict_is_given_once),
       cmocka_unit_test(accept_keeps_an_identity_set_before),
       cmocka_unit_test(an_ill_formed_identity_is_refused_and_changes_nothing),
@@ -966,6 +1050,7 @@ int main() {
       cmocka_unit_test(removing_a_client_takes_it_out_of_its_rooms),
       cmocka_unit_test(rooms_of_a_client_are_limited),
       cmocka_unit_test(rooms_in_all_are_limited),
+      cmocka_unit_test(silent_rooms_give_way_to_new_ones),
       cmocka_unit_test(a_room_without_members_and_history_goes),
       cmocka_unit_test(a_room_that_only_heard_something_ephemeral_goes_at_once),
       cmocka_unit_test(rooms_are_listed_by_name),

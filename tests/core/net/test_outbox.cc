@@ -399,15 +399,43 @@ void where_replies_fill_it_the_message_goes(void**) {
   assert_drains(outbox, "rs");
 }
 
+void the_newest_messages_make_room_for_a_reply(void**) {
+  Outbox outbox;
+  const OutboxLimits limits = limits_of(kNoLimit, 3, OutboxPolicy::drop_newest);
+  std::uint64_t dropped = 0;
+  for (std::uint64_t seq = 1; seq <= 3; ++seq)
+    outbox.push(carrying(std::to_string(seq), seq), limits, dropped);
+  assert_true(outbox.push(reply("r"), limits, dropped) == Outbox::Pushed::dropped);
+  assert_int_equal(dropped, 1);
+  assert_gap(outbox.take_gaps().at(0), "lobby", 3, 3, 1);
+  assert_drains(outbox, "12r");
+}
+
 void a_reply_that_does_not_fit_ends_the_link(void**) {
-  for (const OutboxPolicy policy : {OutboxPolicy::disconnect, OutboxPolicy::drop_newest}) {
+  for (const OutboxPolicy policy :
+       {OutboxPolicy::disconnect, OutboxPolicy::drop_oldest, OutboxPolicy::drop_newest}) {
     Outbox outbox;
     const OutboxLimits limits = limits_of(kNoLimit, 1, policy);
     std::uint64_t dropped = 0;
-    outbox.push(carrying("1", 1), limits, dropped);
+    const bool drops = policy != OutboxPolicy::disconnect;
+    outbox.push(drops ? reply("q") : carrying("1", 1), limits, dropped);
     assert_true(outbox.push(reply("r"), limits, dropped) == Outbox::Pushed::full);
     assert_int_equal(dropped, 0);
   }
+}
+
+void a_replay_raises_the_limits_until_it_is_written(void**) {
+  Outbox outbox;
+  const OutboxLimits limits = limits_of(4, 2, OutboxPolicy::disconnect);
+  std::uint64_t dropped = 0;
+  for (std::uint64_t seq = 1; seq <= 5; ++seq) outbox.push_replay(carrying("old ", seq));
+  // What is said meanwhile has the whole outbox for itself, and no more than that.
+  assert_true(outbox.push(carrying("ab", 6), limits, dropped) == Outbox::Pushed::queued);
+  assert_true(outbox.push(carrying("cd", 7), limits, dropped) == Outbox::Pushed::queued);
+  assert_true(outbox.push(carrying("e", 8), limits, dropped) == Outbox::Pushed::full);
+  assert_drains(outbox, "old old old old old abcd");
+  assert_true(outbox.push(carrying("abcd", 9), limits, dropped) == Outbox::Pushed::queued);
+  assert_true(outbox.push(carrying("e", 10), limits, dropped) == Outbox::Pushed::full);
 }
 
 void a_partly_written_frame_is_never_dropped(void**) {
@@ -536,6 +564,13 @@ struct Model {
         }
       }
     }
+    if (limits.policy == OutboxPolicy::drop_newest && !entry.is_message) {
+      for (std::size_t at = entries.size(); over() && at > (head_written != 0 ? 1U : 0U);) {
+        if (!entries[--at].is_message) continue;
+        entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(at));
+        ++dropped;
+      }
+    }
     if (over() && !entries.empty()) {
       if (!entry.is_message || limits.policy == OutboxPolicy::disconnect)
         return Outbox::Pushed::full;
@@ -635,7 +670,9 @@ int main() {
       cmocka_unit_test(replies_are_never_dropped),
       cmocka_unit_test(the_oldest_messages_make_room_for_a_reply),
       cmocka_unit_test(where_replies_fill_it_the_message_goes),
+      cmocka_unit_test(the_newest_messages_make_room_for_a_reply),
       cmocka_unit_test(a_reply_that_does_not_fit_ends_the_link),
+      cmocka_unit_test(a_replay_raises_the_limits_until_it_is_written),
       cmocka_unit_test(a_partly_written_frame_is_never_dropped),
       cmocka_unit_test(gaps_are_told_by_room_and_epoch),
       cmocka_unit_test(ephemeral_messages_count_and_have_no_number),
