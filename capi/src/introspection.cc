@@ -28,8 +28,9 @@ class ClientView {
     for (const std::string &room : rooms_) room_names_.push_back(room.c_str());
     client_.struct_size = sizeof client_;
     client_.id = client.id();
-    client_.identity = {sizeof(chat_identity), identity_->user_id.c_str(), identity_->name.c_str(),
-                        attributes_.empty() ? nullptr : attributes_.data(), attributes_.size()};
+    shown_identity_ = {sizeof(chat_identity), identity_->user_id.c_str(), identity_->name.c_str(),
+                       attributes_.empty() ? nullptr : attributes_.data(), attributes_.size()};
+    client_.identity = &shown_identity_;
     client_.address = client.origin().address.c_str();
     client_.protocol = static_cast<chat_protocol>(client.origin().protocol);
     client_.transport = static_cast<chat_transport>(1U << static_cast<unsigned>(client.origin().transport));
@@ -45,6 +46,7 @@ class ClientView {
 
  private:
   const chat::IdentityPtr identity_;
+  chat_identity shown_identity_{};
   const std::vector<std::string> rooms_;
   const std::vector<chat_pair> attributes_;
   std::vector<const char *> room_names_;

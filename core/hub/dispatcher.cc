@@ -93,7 +93,7 @@ std::optional<Reply> Dispatcher::run(const ClientPtr& client, JoinCommand& comma
 
 std::optional<Reply> Dispatcher::run(const ClientPtr& client, LeaveCommand& command, AckTable&, std::int64_t) {
   Status status = check_room_name(command.room);
-  if (status.ok()) status = hub_.leave(client, command.room, "left", command.ref);
+  if (status.ok()) status = hub_.leave(client, command.room, {}, command.ref);
   if (status.ok()) return std::nullopt;
   return error_reply(std::move(command.ref), std::move(status));
 }

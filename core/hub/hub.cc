@@ -132,7 +132,9 @@ Status Hub::set_identity(const ClientPtr& client, Identity identity) {
   std::unique_lock tables(clients_mutex_);
   std::lock_guard lock(client->mutex_);
   if (client->state_ == ClientState::gone) return no_such_client();
+  const bool renamed = client->state_ == ClientState::open && identity.name != client->identity_->name;
   replace_identity(*client, std::move(identity));
+  if (renamed) post(client->origin().loop, Renamed{client->id(), client->identity_->name});
   return {};
 }
 

@@ -47,6 +47,12 @@ struct Left {
   std::string ref;  // of the command that asked; empty otherwise
 };
 
+// The application has given the client another display name.
+struct Renamed {
+  ClientId client = 0;
+  std::string name;
+};
+
 // The application's answer to a message that waits for one.
 struct Answer {
   ClientId client = 0;
@@ -67,7 +73,8 @@ struct CloseClient {
   std::string reason;
 };
 
-using LoopEvent = std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Answer, VerdictGiven, CloseClient>;
+using LoopEvent = std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Renamed, Answer, VerdictGiven,
+                               CloseClient>;
 
 class LoopInbox {
  public:

@@ -104,6 +104,10 @@ void Connection::note_activity() { loop_.note_activity(); }
 
 // HTTP ----------------------------------------------------------------------------------------------------------------
 
+// libwebsockets decodes %0A and %0D before it looks for the end of the line: what follows would be a header that a web page
+// put into its victim's request, Origin among them. The version is then no longer where it belongs.
+bool Connection::well_formed_request_line() const { return token_value(wsi_, WSI_TOKEN_HTTP).starts_with("HTTP/1."); }
+
 HttpRequest Connection::capture_request() {
   HttpRequest request;
   char* path = nullptr;
@@ -163,6 +167,7 @@ const Endpoint* Connection::find_endpoint(std::string_view path) const {
 // Before libwebsockets makes anything of the length: it takes "-1" for a number.
 int Connection::on_filter_http() {
   if (doomed_ || answering_) return -1;
+  if (!well_formed_request_line()) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
   const std::string length = token_value(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH);
   if (lws_hdr_total_length(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 || parse_content_length(length)) return 0;
   return refuse_upgrade(HttpResponse::text(400, "ill-formed Content-Length\n"));
@@ -301,6 +306,7 @@ int Connection::on_confirm_upgrade(char* upgrade_header) {
     }
     return refuse_upgrade(HttpResponse::text(400, "unknown upgrade\n"));
   }
+  if (!well_formed_request_line()) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
   return upgrade(capture_request());
 }
@@ -364,16 +370,17 @@ int Connection::upgrade(const HttpRequest& request) {
   websocket_ = std::make_unique<WebSocketLink>(loop_, *this, limit);
   websocket_->set_client(client->id());
   auto peer = std::make_unique<Peer>(loop_, *websocket_, client, wire::make_codec(choice.protocol));
-  peer->set_first_room(std::move(room), position(request));
+  peer->set_first_room(std::move(room), choice.protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
+  Peer& added_peer = *peer;
+  loop_.add_peer(std::move(peer));
   if (client->state() == ClientState::accepted) {
-    if (const Status status = peer->authorize_first_room(); !status.ok()) {
-      loop_.add_peer(std::move(peer));
+    // A member before the 101 goes out: whoever knows that it is connected can speak to it.
+    if (const Status status = added_peer.open(); !status.ok()) {
       websocket_->close(1008, status.detail);
       return refuse_upgrade(HttpResponse::text(403, status.detail + "\n"));
     }
-    room_authorized_ = true;
+    opened_ = true;
   }
-  loop_.add_peer(std::move(peer));
 
   subprotocol_ = choice.answer;
   // libwebsockets binds to a protocol whose name was offered: any will do until on_filter_websocket() names the answer.
@@ -406,7 +413,7 @@ int Connection::on_add_headers() {
 int Connection::on_established() {
   if (doomed_ || !websocket_) return -1;
   TimerWheel::cancel(*this);
-  websocket_->established(deflate_, room_authorized_);
+  websocket_->established(deflate_, opened_);
   return 0;
 }
 

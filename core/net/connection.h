@@ -64,6 +64,8 @@ class Connection : public TimerEntry {
  private:
   friend class WebSocketLink;
 
+  // False when the address broke the request line: see the comment at its definition.
+  bool well_formed_request_line() const;
   HttpRequest capture_request();
   HttpResponse route(const HttpRequest& request);
   int respond(const HttpRequest& request, HttpResponse response);
@@ -105,7 +107,7 @@ class Connection : public TimerEntry {
   std::string subprotocol_;  // the answer of a WebSocket handshake
   bool deflate_allowed_ = false;
   bool deflate_ = false;
-  bool room_authorized_ = false;
+  bool opened_ = false;  // the verdict was there at the handshake
   std::unique_ptr<WebSocketLink> websocket_;
 };
 

@@ -5,11 +5,6 @@
 
 namespace chat::net {
 
-namespace {
-// So many outboxes full of history may wait for one client.
-constexpr std::size_t kReplayedOutboxes = 2;
-}  // namespace
-
 void Link::mark_dirty() {
   if (dirty_) return;
   dirty_ = true;
@@ -17,7 +12,6 @@ void Link::mark_dirty() {
 }
 
 void Link::push_replay(FramePtr frame) {
-  if (outbox_.bytes() > kReplayedOutboxes * loop_.outbox_limits().bytes) return push(std::move(frame));
   if (closing_ || !frame) return;
   outbox_.push_replay(std::move(frame));
   mark_dirty();

@@ -23,7 +23,7 @@ class Link {
   void push(FramePtr frame);
 
   // The same for history that the client asked for, which does not count against the outbox's limits: a client with much to
-  // catch up is not slow. Once several such answers wait, it is as any other frame.
+  // catch up is not slow. How much of it there may be is for the peer to see to.
   void push_replay(FramePtr frame);
 
   // Says goodbye after what is queued: RFC 6455 section 7.1.2. The peers of the link are retired with the same code.

@@ -10,6 +10,9 @@
 namespace chat::net {
 namespace {
 
+// So many outboxes full of history may wait for one client.
+constexpr std::size_t kReplayedOutboxes = 2;
+
 ErrorReply rate_error(const Command& command) {
   std::string ref = std::visit([](const auto& specific) { return specific.ref; }, command);
   return {std::move(ref), Error::rate_limited, "too many messages in a short time",
@@ -42,17 +45,12 @@ void Peer::set_first_room(std::string room, std::optional<Position> since) {
   first_since_ = std::move(since);
 }
 
-Status Peer::authorize_first_room() {
-  const CallbackScope scope(loop_.server().hub());
-  return loop_.server().dispatcher().authorize(client_, Action::join, first_room_);
-}
-
-void Peer::open() {
-  const Status status = loop_.server().hub().open(client_, first_room_, first_since_, wall_clock_ms());
-  if (!status.ok()) {
-    reply(ErrorReply{{}, status.code, status.detail, false});
-    link_.close(1008, status.detail);
-  }
+Status Peer::open() {
+  Hub& hub = loop_.server().hub();
+  const CallbackScope scope(hub);
+  Status status = loop_.server().dispatcher().authorize(client_, Action::join, first_room_);
+  if (status.ok()) status = hub.open(client_, first_room_, first_since_, wall_clock_ms());
+  return status;
 }
 
 void Peer::welcome(Joined& joined) {
@@ -65,6 +63,7 @@ void Peer::welcome(Joined& joined) {
 void Peer::handle(Joined& joined) {
   if (link_.closing()) return;
   const bool first = !welcomed_;
+  if (!fit_replay(joined.missed)) joined.complete = false;
   const bool added = loop_.fanout().add(*this, joined.room);
   if (first) {
     welcome(joined);
@@ -76,6 +75,20 @@ void Peer::handle(Joined& joined) {
   if (first) {
     for (const MessagePtr& message : std::exchange(waiting_, {})) deliver(encode(message));
   }
+}
+
+// The bytes count as they are, before encoding: the bound is for memory, not exact.
+bool Peer::fit_replay(std::vector<MessagePtr>& messages) const {
+  const std::size_t limit = kReplayedOutboxes * loop_.outbox_limits().bytes;
+  std::size_t room = limit - std::min(limit, link_.queued_bytes());
+  auto first = messages.end();
+  while (first != messages.begin() && (*std::prev(first))->size_bytes() <= room) {
+    --first;
+    room -= (*first)->size_bytes();
+  }
+  const bool all = first == messages.begin();
+  messages.erase(messages.begin(), first);
+  return all;
 }
 
 void Peer::replay(const std::vector<MessagePtr>& messages) {
@@ -90,6 +103,10 @@ void Peer::handle(Left& left) {
   if (!loop_.fanout().remove(*this, left.room)) return;
   reply(LeftReply{left.ref, left.room, left.reason});
   loop_.server().application().on_leave(client_, left.room, left.reason);
+}
+
+void Peer::handle(Renamed& renamed) {
+  if (welcomed_) reply(RenamedReply{{}, std::move(renamed.name)});
 }
 
 void Peer::handle(Answer& answer) {
@@ -137,12 +154,13 @@ void Peer::reply(const Reply& reply) {
   }
 }
 
-// False when the client's protocol has no word for it: then nothing is refused, and the pause alone must do.
+// False when the client's protocol has no word for it: then the message passes on credit, and is paid for by the pause.
 bool Peer::refuse_for_rate(const ErrorReply& error, std::int64_t now_ms) {
+  FramePtr refusal = make_frame(codec_->encode(Reply(error)), link_.framing(), nullptr);
+  if (!refusal) inbound_.take_in_advance();
   // Long enough for a tenth of the burst, so that the next read is worth its while.
   const std::int64_t tokens = std::max<std::int64_t>(1, loop_.options().inbound_burst / 10);
   link_.pause_reading_until(now_ms + inbound_.wait_ms(tokens, now_ms));
-  FramePtr refusal = make_frame(codec_->encode(Reply(error)), link_.framing(), nullptr);
   if (!refusal) return false;
   loop_.stats().messages_refused.add();
   link_.push(std::move(refusal));
@@ -171,6 +189,9 @@ void Peer::receive(bool binary, std::string_view bytes) {
   std::optional<Reply> answer = loop_.server().dispatcher().execute(client_, std::move(command), acks_, wall_clock_ms());
   if (!answer) return;
   if (std::holds_alternative<ErrorReply>(*answer)) stats.messages_refused.add();
+  if (auto* history = std::get_if<HistoryReply>(&*answer); history && !fit_replay(history->messages)) {
+    history->complete = false;
+  }
   reply(*answer);
   // A client that does not take its replies gets no further ones to queue.
   const OutboxLimits& limits = loop_.outbox_limits();

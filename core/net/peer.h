@@ -35,17 +35,15 @@ class Peer {
   // The room that it asked for, and what it has of that already.
   void set_first_room(std::string room, std::optional<Position> since);
 
-  // Asks the application whether the client may join its first room.
-  Status authorize_first_room();
-
-  // The verdict is pass and the link is up: joins the first room. The welcome follows with the Joined event.
-  void open();
+  // The verdict is pass: joins the first room, if the application allows it. The welcome follows with the Joined event.
+  Status open();
 
   // One packet from the client.
   void receive(bool binary, std::string_view bytes);
 
   void handle(Joined& joined);
   void handle(Left& left);
+  void handle(Renamed& renamed);
   void handle(Answer& answer);
   void handle(DirectMessage& direct);
   // The link is gone or going: leaves everything and tells the application. Once, at the end of a loop round.
@@ -60,6 +58,8 @@ class Peer {
 
   void count_delivery();
   void welcome(Joined& joined);
+  // Takes the oldest away until a replay fits the link; false when it took any.
+  bool fit_replay(std::vector<MessagePtr>& messages) const;
   void replay(const std::vector<MessagePtr>& messages);
   FramePtr encode(const MessagePtr& message) const;
   // Stops reading for a while, and answers what came too quickly.

@@ -20,6 +20,9 @@ class TokenBucket {
     return true;
   }
 
+  // Takes one that is not there yet: the bucket owes it, and fills that first.
+  void take_in_advance() { milli_tokens_ -= 1000; }
+
   // How long until `tokens` are there again; 0 when they are.
   std::int64_t wait_ms(std::int64_t tokens, std::int64_t now_ms) {
     if (rate_per_s_ < 0) return 0;
@@ -30,8 +33,8 @@ class TokenBucket {
 
  private:
   void refill(std::int64_t now_ms) {
-    // Bounded before it is multiplied: a full bucket needs no more than burst / rate seconds.
-    const std::int64_t full_ms = burst_ * 1000 / std::max<std::int64_t>(1, rate_per_s_) + 1;
+    // Bounded before it is multiplied: more than it takes to fill the bucket is of no use.
+    const std::int64_t full_ms = (burst_ * 1000 - milli_tokens_) / std::max<std::int64_t>(1, rate_per_s_) + 1;
     const std::int64_t elapsed_ms = std::clamp<std::int64_t>(now_ms - last_ms_, 0, full_ms);
     milli_tokens_ = std::min(burst_ * 1000, milli_tokens_ + elapsed_ms * rate_per_s_);
     last_ms_ = now_ms;

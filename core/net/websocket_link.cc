@@ -38,17 +38,18 @@ Peer* WebSocketLink::peer() { return loop_.find_peer(client_); }
 
 // Opening -------------------------------------------------------------------------------------------------------------
 
-void WebSocketLink::established(bool deflate, bool room_authorized) {
+void WebSocketLink::established(bool deflate, bool opened) {
   if (closing_) return;
   if (deflate) {
     framing_ = Framing::websocket_deflate;
     inflater_ = std::make_unique<Inflater>();
   }
   heard_ms_ = loop_.now_ms();
-  Peer* peer = this->peer();
-  if (!peer) return terminate("the client has gone");
-  if (room_authorized) {
-    open(*peer);
+  if (opened) {
+    state_ = State::open;
+    // The welcome goes first, before anything that came along with the handshake is looked at.
+    loop_.drain_inbox();
+    mark_dirty();
   } else {
     state_ = State::held;
     verdict_deadline_ms_ = heard_ms_ + loop_.options().verdict_timeout_ms;
@@ -56,13 +57,6 @@ void WebSocketLink::established(bool deflate, bool room_authorized) {
     verdict();  // which may have come during the handshake
   }
   schedule();
-}
-
-void WebSocketLink::open(Peer& peer) {
-  state_ = State::open;
-  peer.open();
-  // The welcome goes first, before anything that came along with the handshake is looked at.
-  loop_.drain_inbox();
 }
 
 void WebSocketLink::verdict() {
@@ -73,14 +67,12 @@ void WebSocketLink::verdict() {
     close(1008, peer->client()->refusal_reason());
     return;
   }
-  const Status status = peer->authorize_first_room();
-  if (!status.ok()) {
+  if (const Status status = peer->open(); !status.ok()) {
     close(1008, status.detail);
     return;
   }
-  set_reading(true);
-  open(*peer);
-  mark_dirty();
+  state_ = State::open;
+  set_reading(true);  // at the end of the round, when the welcome is on its way
   schedule();
 }
 
@@ -107,7 +99,9 @@ void WebSocketLink::pause_reading_until(std::int64_t until_ms) {
 
 void WebSocketLink::heard() {
   heard_ms_ = loop_.now_ms();
+  if (pinged_ms_ < 0) return;
   pinged_ms_ = -1;
+  schedule();  // the next ping may be due before the time-out would have been
 }
 
 void WebSocketLink::receive(std::string_view bytes) {

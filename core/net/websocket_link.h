@@ -25,9 +25,8 @@ class WebSocketLink : public Link {
   void set_client(ClientId client) { client_ = client; }
   ClientId client() const { return client_; }
 
-  // The handshake is through. Without a verdict nothing is read until verdict(). `room_authorized`: the application has
-  // been asked already whether the client may join its first room.
-  void established(bool deflate, bool room_authorized);
+  // The handshake is through. Unless the peer was opened with it, nothing is read until verdict().
+  void established(bool deflate, bool opened);
   // chat_accept or chat_refuse has been called.
   void verdict();
 
@@ -54,7 +53,6 @@ class WebSocketLink : public Link {
  private:
   enum class State : std::uint8_t { handshake, held, open, closing, closed };
 
-  void open(Peer& peer);
   void schedule();
   void keep_alive(std::int64_t now_ms);
   void set_reading(bool on);

@@ -190,14 +190,14 @@ static chat_verdict identify_and_pass(chat_server *server, chat_connect_event *e
 
 static int see_client(const chat_client *client, void *user) {
   application *self = user;
-  journal_write(&self->lines, "client %u %s %s %s %d %d rooms %d %s", id_of(client->id), client->identity.user_id,
-                client->identity.name, client->address, (int)client->protocol, (int)client->transport,
+  journal_write(&self->lines, "client %u %s %s %s %d %d rooms %d %s", id_of(client->id), client->identity->user_id,
+                client->identity->name, client->address, (int)client->protocol, (int)client->transport,
                 (int)client->room_count, client->room_count == 0 ? "" : client->rooms[0]);
   journal_write(&self->lines, "sizes %d %d", client->struct_size == sizeof(*client),
-                client->identity.struct_size == sizeof(client->identity));
-  if (client->identity.attribute_count != 0) {
-    journal_write(&self->lines, "attribute %s %s", client->identity.attributes[0].name,
-                  client->identity.attributes[0].value);
+                client->identity->struct_size == sizeof(*client->identity));
+  if (client->identity->attribute_count != 0) {
+    journal_write(&self->lines, "attribute %s %s", client->identity->attributes[0].name,
+                  client->identity->attributes[0].value);
   }
   journal_write(&self->lines, "since %d", client->connected_at_ms > 1700000000000);
   return 0;

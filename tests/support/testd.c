@@ -22,8 +22,8 @@ static instance instances[MAX_SERVERS];
 static int visit_client(const chat_client *client, void *user) {
   json_line line = begin("client", user);
   json_id(&line, "client", client->id);
-  json_string(&line, "name", client->identity.name);
-  json_string(&line, "user_id", client->identity.user_id);
+  json_string(&line, "name", client->identity->name);
+  json_string(&line, "user_id", client->identity->user_id);
   json_string(&line, "address", client->address);
   json_number(&line, "protocol", client->protocol);
   json_number(&line, "transport", client->transport);

@@ -214,7 +214,7 @@ typedef struct chat_identity {
 typedef struct chat_client {
   size_t struct_size;
   chat_client_id id;
-  chat_identity identity;
+  const chat_identity *identity;
   const char *address; /* "192.0.2.1", "2001:db8::1"; "" on a UNIX socket. Behind a trusted proxy: the client's */
   chat_protocol protocol;
   chat_transport transport;
