@@ -107,8 +107,8 @@ Decision CallbackApplication::decide(const char* name, bool returned, int verdic
       break;
   }
   if (verdict == static_cast<int>(also_allowed)) return {also_allowed, {}};
-  log(LogLevel::error, std::string(name) + " returned " + std::to_string(verdict) +
-                           ", which it may not: taken as CHAT_REFUSE");
+  log(LogLevel::error,
+      std::string(name) + " returned " + std::to_string(verdict) + ", which it may not: taken as CHAT_REFUSE");
   return {Verdict::refuse, "the application failed"};
 }
 
@@ -212,8 +212,7 @@ Decision CallbackApplication::on_message(MessageRequest& request) {
   bool returned = false;
   {
     const RunningMessageScope scope(event);
-    returned =
-        run("on_message", [&] { verdict = settings_.callbacks.on_message(&handle_, &event, settings_.user); });
+    returned = run("on_message", [&] { verdict = settings_.callbacks.on_message(&handle_, &event, settings_.user); });
   }
   // Only now: what the event shows stays valid until its callback returns.
   if (event.replacement) request.draft = std::move(*event.replacement);

@@ -75,8 +75,7 @@ chat_error chat_accept(chat_server *server, chat_client_id client, const chat_id
   });
 }
 
-chat_error chat_refuse(chat_server *server, chat_client_id client, const char *reason,
-                       const char *data_json) noexcept {
+chat_error chat_refuse(chat_server *server, chat_client_id client, const char *reason, const char *data_json) noexcept {
   return guarded([&]() -> Status {
     Result<Server *> running = find_live_server(server);
     if (!running.ok()) return running.status();

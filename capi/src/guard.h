@@ -16,7 +16,6 @@ namespace chat::capi {
 // Remembers the sentence for this thread (empty: the text of the error) and gives the error back. Allocates nothing.
 chat_error fail(Error code, std::string_view detail) noexcept;
 
-
 // Runs a body that returns a Status.
 template <class Body>
 chat_error guarded(Body&& body) noexcept {

@@ -97,9 +97,8 @@ chat_error chat_close_room(chat_server *server, const char *room, const char *re
     Result<std::string> why = read_reason_argument(reason);
     if (!why.ok()) return why.status();
     chat::Hub &hub = (*running)->hub();
-    return act(*server, **running, "chat_close_room", [&hub, name = std::move(*name), why = std::move(*why)] {
-      return hub.close_room(name, why);
-    });
+    return act(*server, **running, "chat_close_room",
+               [&hub, name = std::move(*name), why = std::move(*why)] { return hub.close_room(name, why); });
   });
 }
 

@@ -14,7 +14,7 @@ namespace chat {
 struct SendCommand {
   MessageDraft draft;  // room empty: the client's first room. The sender is filled in by the dispatcher
   bool except_self = false;
-  std::string ref;     // empty: no acknowledgement is wanted
+  std::string ref;  // empty: no acknowledgement is wanted
 };
 
 struct Position {
@@ -156,7 +156,7 @@ struct ErrorReply {
   bool of_send = false;  // a message was refused, not another request
 };
 
-using Reply = std::variant<Welcome, AckReply, AnswerReply, JoinedReply, LeftReply, RenamedReply, HistoryReply, MembersReply,
-                           RoomsReply, GapReply, PongReply, ErrorReply>;
+using Reply = std::variant<Welcome, AckReply, AnswerReply, JoinedReply, LeftReply, RenamedReply, HistoryReply,
+                           MembersReply, RoomsReply, GapReply, PongReply, ErrorReply>;
 
 }  // namespace chat

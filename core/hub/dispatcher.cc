@@ -33,7 +33,8 @@ bool default_allows(const Client& client, Action action) {
 
 }  // namespace
 
-std::optional<Reply> Dispatcher::execute(const ClientPtr& client, Command command, AckTable& acks, std::int64_t now_ms) {
+std::optional<Reply> Dispatcher::execute(const ClientPtr& client, Command command, AckTable& acks,
+                                         std::int64_t now_ms) {
   return std::visit([&](auto& specific) { return run(client, specific, acks, now_ms); }, command);
 }
 
@@ -47,7 +48,8 @@ Status Dispatcher::authorize(const ClientPtr& client, Action action, std::string
   return {Error::forbidden, decision->reason.empty() ? "refused" : std::move(decision->reason)};
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr& client, SendCommand& command, AckTable& acks, std::int64_t now_ms) {
+std::optional<Reply> Dispatcher::run(const ClientPtr& client, SendCommand& command, AckTable& acks,
+                                     std::int64_t now_ms) {
   MessageDraft& draft = command.draft;
   Status status = choose_room(*client, draft.room);
   if (status.ok() && !client->has_joined(draft.room)) {
@@ -99,7 +101,8 @@ std::optional<Reply> Dispatcher::run(const ClientPtr& client, LeaveCommand& comm
 }
 
 std::optional<Reply> Dispatcher::run(const ClientPtr& client, RenameCommand& command, AckTable&, std::int64_t) {
-  Status status = command.name.empty() ? Status{Error::invalid_argument, "empty name"} : check_person_name(command.name);
+  Status status =
+      command.name.empty() ? Status{Error::invalid_argument, "empty name"} : check_person_name(command.name);
   CallbackScope scope(hub_);
   if (status.ok()) status = authorize(client, Action::rename, {}, command.name);
   if (status.ok()) status = hub_.rename(client, command.name);

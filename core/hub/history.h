@@ -10,7 +10,7 @@
 namespace chat {
 
 struct HistoryLimits {
-  std::int64_t messages = 100;     // kUnlimited: bounded by bytes only; 0: keep nothing
+  std::int64_t messages = 100;  // kUnlimited: bounded by bytes only; 0: keep nothing
   std::int64_t bytes = 1 << 20;
   std::int64_t age_ms = 24 * 3600 * 1000LL;  // kUnlimited: for ever
 };

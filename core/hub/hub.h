@@ -65,7 +65,8 @@ class Hub {
   // accepted -> open: it may join and is counted among everyone.
   void open(const ClientPtr& client);
   // accepted -> open, and into its first room, as join() does: before anything else can make it join another.
-  Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::int64_t now_ms);
+  Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
+              std::int64_t now_ms);
   // Takes the client out of its rooms and out of the tables. The state that it was in; gone the second time.
   ClientState remove_client(const ClientPtr& client);
 
@@ -92,7 +93,8 @@ class Hub {
   Result<std::vector<ClientPtr>> members(std::string_view room) const;  // by id
   std::vector<RoomInfo> rooms() const;                                  // by name
   // Never fails for a valid name: an unknown room has an empty history.
-  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, std::int64_t now_ms) const;
+  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit,
+                               std::int64_t now_ms) const;
   bool has_room(std::string_view room) const;
 
   // Messages --------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ struct Joined {
   bool complete = true;   // `missed` is all of it
   bool already = false;   // it was a member before
   std::vector<MessagePtr> missed;
-  std::string ref;        // of the command that asked; empty otherwise
+  std::string ref;  // of the command that asked; empty otherwise
 };
 
 struct Left {
@@ -73,8 +73,8 @@ struct CloseClient {
   std::string reason;
 };
 
-using LoopEvent = std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Renamed, Answer, VerdictGiven,
-                               CloseClient>;
+using LoopEvent =
+    std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Renamed, Answer, VerdictGiven, CloseClient>;
 
 class LoopInbox {
  public:

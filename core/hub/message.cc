@@ -26,14 +26,12 @@ std::size_t Message::memory_bytes() const {
   bytes += attachments.capacity() * sizeof(std::string);
   for (const std::string& attachment : attachments) bytes += heap_bytes(attachment);
   bytes += attributes.capacity() * sizeof(Pair);
-  for (const Pair& attribute : attributes)
-    bytes += heap_bytes(attribute.name) + heap_bytes(attribute.value);
+  for (const Pair& attribute : attributes) bytes += heap_bytes(attribute.name) + heap_bytes(attribute.value);
   return bytes;
 }
 
 bool is_single_binary(const MessageDraft& draft) {
-  return draft.kind == PayloadKind::args && draft.attachments.size() == 1 &&
-         draft.payload == kSingleBinaryArgs;
+  return draft.kind == PayloadKind::args && draft.attachments.size() == 1 && draft.payload == kSingleBinaryArgs;
 }
 
 }  // namespace chat

@@ -10,8 +10,8 @@ namespace chat {
 namespace {
 
 // The official Socket.IO clients throw, or close, when one of these is emitted or heard.
-constexpr std::array<std::string_view, 6> kReservedEvents = {
-    "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"};
+constexpr std::array<std::string_view, 6> kReservedEvents = {"connect",       "connect_error", "disconnect",
+                                                             "disconnecting", "newListener",   "removeListener"};
 
 // Unicode's category Cc: U+0000 to U+001F and U+007F to U+009F. `text` is valid UTF-8.
 bool has_control_character(std::string_view text) {
@@ -43,8 +43,7 @@ Status fault(Error code, std::string_view what, std::string_view fault_text) {
 Status check_room_name(std::string_view room) {
   constexpr std::string_view kWhat = "room name";
   if (room.empty()) return fault(Error::invalid_room, kWhat, "is empty");
-  if (const std::string_view text = fault_of(room); !text.empty())
-    return fault(Error::invalid_room, kWhat, text);
+  if (const std::string_view text = fault_of(room); !text.empty()) return fault(Error::invalid_room, kWhat, text);
   if (room.find_first_of("/,?#") != std::string_view::npos)
     return fault(Error::invalid_room, kWhat, "contains one of / , ? #");
   if (room.front() == ' ' || room.back() == ' ')
@@ -56,8 +55,7 @@ Status check_event_name(std::string_view event) {
   constexpr std::string_view kWhat = "event name";
   if (event == kDefaultEvent) return {};
   if (event.empty()) return fault(Error::invalid_event, kWhat, "is empty");
-  if (const std::string_view text = fault_of(event); !text.empty())
-    return fault(Error::invalid_event, kWhat, text);
+  if (const std::string_view text = fault_of(event); !text.empty()) return fault(Error::invalid_event, kWhat, text);
   if (std::find(kReservedEvents.begin(), kReservedEvents.end(), event) != kReservedEvents.end())
     return fault(Error::invalid_event, kWhat, "is reserved");
   return {};
@@ -75,8 +73,7 @@ Status check_attributes(const Pairs& attributes) {
   for (const Pair& attribute : attributes) {
     bytes += attribute.name.size() + attribute.value.size();
     if (bytes > kMaxAttributesBytes) return {Error::too_large, "attributes above 8 KiB"};
-    if (!is_utf8(attribute.name) || !is_utf8(attribute.value))
-      return {Error::invalid_utf8, "attribute is not UTF-8"};
+    if (!is_utf8(attribute.name) || !is_utf8(attribute.value)) return {Error::invalid_utf8, "attribute is not UTF-8"};
     if (attribute.name.empty()) return fault(Error::invalid_argument, "attribute name", "is empty");
     // A control character would end the name early in C, and the header line in HTTP and STOMP 1.0.
     if (const std::string_view text = fault_of(attribute.name); !text.empty())

@@ -63,7 +63,7 @@ struct [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor): reads as a return of T
+  Result(T value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor): reads as a return of T
   Result(Status status) : status_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
   Result(Error code, std::string detail) : status_{code, std::move(detail)} {}
 

@@ -93,7 +93,8 @@ std::string client_address(std::string_view peer, std::string_view forwarded_for
   std::string client(peer);
   auto is_trusted = [&](std::string_view text) {
     const std::optional<IpAddress> address = IpAddress::parse(text);
-    return address && std::any_of(trusted.begin(), trusted.end(), [&](const IpBlock& b) { return b.contains(*address); });
+    return address &&
+           std::any_of(trusted.begin(), trusted.end(), [&](const IpBlock& b) { return b.contains(*address); });
   };
   // From the nearest hop outwards: each trusted proxy vouches for the entry before it.
   while (is_trusted(client) && !forwarded_for.empty()) {

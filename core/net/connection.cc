@@ -24,8 +24,9 @@ constexpr std::int64_t kStallCheckMs = 100;
 constexpr const char* kMethods[] = {"GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "CONNECT", "HEAD", "PATH"};
 
 // libwebsockets cannot list the headers that it does not know; these can be asked for.
-constexpr const char* kOtherHeaders[] = {"x-forwarded-for:",  "x-forwarded-proto:", "x-forwarded-host:", "x-real-ip:",
-                                         "transfer-encoding:", "sec-fetch-site:",    "x-request-id:",     "x-auth-token:"};
+constexpr const char* kOtherHeaders[] = {
+    "x-forwarded-for:",   "x-forwarded-proto:", "x-forwarded-host:", "x-real-ip:",
+    "transfer-encoding:", "sec-fetch-site:",    "x-request-id:",     "x-auth-token:"};
 
 std::string token_value(lws* wsi, lws_token_indexes token) {
   const int size = lws_hdr_total_length(wsi, token);
@@ -75,7 +76,8 @@ std::optional<Position> position(const HttpRequest& request) {
   const std::string_view digits = request.argument("seq");
   Position since{std::string(epoch), 0};
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), since.seq);
-  if (epoch.empty() || digits.empty() || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  if (epoch.empty() || digits.empty() || error != std::errc() || end != digits.data() + digits.size())
+    return std::nullopt;
   return since;
 }
 
@@ -129,22 +131,25 @@ HttpRequest Connection::capture_request() {
     std::string value = custom_value(wsi_, name);
     std::string_view text(name);
     text.remove_suffix(1);
-    if (!value.empty() && request.header(text).empty()) request.headers.push_back({std::string(text), std::move(value)});
+    if (!value.empty() && request.header(text).empty())
+      request.headers.push_back({std::string(text), std::move(value)});
   }
   const std::string version = token_value(wsi_, WSI_TOKEN_HTTP);
   const std::string_view connection = request.header("connection");
   request.keep_alive = version.find("1.1") != std::string::npos ? !contains_token(connection, "close")
-                                                                  : contains_token(connection, "keep-alive");
+                                                                : contains_token(connection, "keep-alive");
   const std::string_view length = request.header("content-length");
-  request.has_body = !request.header("transfer-encoding").empty() || (!length.empty() && length != "0") ||
-                     (length.empty() && (request.method == "POST" || request.method == "PUT" || request.method == "PATCH"));
+  request.has_body =
+      !request.header("transfer-encoding").empty() || (!length.empty() && length != "0") ||
+      (length.empty() && (request.method == "POST" || request.method == "PUT" || request.method == "PATCH"));
   return request;
 }
 
 bool Connection::behind_trusted_proxy() const {
   const std::optional<IpAddress> peer = IpAddress::parse(peer_address_);
   const auto& trusted = loop_.server().trusted_proxies();
-  return peer && std::any_of(trusted.begin(), trusted.end(), [&](const IpBlock& block) { return block.contains(*peer); });
+  return peer &&
+         std::any_of(trusted.begin(), trusted.end(), [&](const IpBlock& block) { return block.contains(*peer); });
 }
 
 std::string_view Connection::effective_host(const HttpRequest& request) const {
@@ -342,8 +347,8 @@ int Connection::upgrade(const HttpRequest& request) {
 
   Server& server = loop_.server();
   Hub& hub = server.hub();
-  ClientOrigin client_origin{loop_.index(), client_address(peer_address_, request.header("x-forwarded-for"),
-                                                           server.trusted_proxies()),
+  ClientOrigin client_origin{loop_.index(),
+                             client_address(peer_address_, request.header("x-forwarded-for"), server.trusted_proxies()),
                              choice.protocol, Transport::websocket, wall_clock_ms()};
   const std::string address = client_origin.address;
   Result<ClientPtr> added = hub.add_client(client_origin);
@@ -351,12 +356,23 @@ int Connection::upgrade(const HttpRequest& request) {
   const ClientPtr client = *added;
 
   Credentials log_in = credentials(request);
-  const ConnectRequest connect{client->id(), request.path, request.query, request.headers, request.cookies(),
-                               std::string(origin), address, secure(request), room, std::move(log_in.token),
-                               std::move(log_in.user_name), std::move(log_in.password), choice.protocol,
+  const ConnectRequest connect{client->id(),
+                               request.path,
+                               request.query,
+                               request.headers,
+                               request.cookies(),
+                               std::string(origin),
+                               address,
+                               secure(request),
+                               room,
+                               std::move(log_in.token),
+                               std::move(log_in.user_name),
+                               std::move(log_in.password),
+                               choice.protocol,
                                Transport::websocket};
   Decision decision = server.application().on_connect(connect);
-  if (client->state() == ClientState::connecting && decision.verdict == Verdict::pass) (void)hub.accept(client, std::nullopt);
+  if (client->state() == ClientState::connecting && decision.verdict == Verdict::pass)
+    (void)hub.accept(client, std::nullopt);
   if (client->state() == ClientState::connecting && decision.verdict != Verdict::defer) {
     (void)hub.refuse(client, decision.reason, {});
   }

@@ -91,8 +91,8 @@ class Connection : public TimerEntry {
     Connection& connection;
   } stall_timer_{*this};
   void on_stall_check();
-  bool unread_input_ = false;      // as the last check saw it
-  std::uint32_t inputs_ = 0;       // callbacks that brought input
+  bool unread_input_ = false;  // as the last check saw it
+  std::uint32_t inputs_ = 0;   // callbacks that brought input
   std::uint32_t inputs_checked_ = 0;
 
   // The HTTP response that is being written.

@@ -29,9 +29,9 @@ struct HttpResponse {
   int status = 200;
   Pairs headers;
   std::string body;
-  int file = -1;                 // a descriptor that is sent instead of the body, owned by the response's writer
+  int file = -1;  // a descriptor that is sent instead of the body, owned by the response's writer
   std::uint64_t file_bytes = 0;
-  bool close = false;            // end the connection after it
+  bool close = false;  // end the connection after it
 
   static HttpResponse text(int status, std::string body);
 };
@@ -43,7 +43,8 @@ std::string response_head(const HttpResponse& response, bool keep_alive);
 
 // Accepted without an Origin, when its host and port are those of Host (and over TLS its scheme is https), or when it is
 // allowed: exactly, or by "*".
-bool origin_allowed(std::string_view origin, std::string_view host, bool secure, const std::vector<std::string>& allowed);
+bool origin_allowed(std::string_view origin, std::string_view host, bool secure,
+                    const std::vector<std::string>& allowed);
 
 // The parts of a request that can carry a log-in: "Authorization: Bearer ..." or "?token=", "Authorization: Basic ...".
 struct Credentials {

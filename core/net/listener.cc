@@ -94,8 +94,8 @@ Status Listener::open_tcp(const ServerOptions& options) {
   SocketAddress address;
   std::memset(&address, 0, sizeof address);
   const auto port = htons(static_cast<std::uint16_t>(options.port));
-  const std::string shown = "port " + std::to_string(options.port) + " on " +
-                            (options.address.empty() ? "every address" : options.address);
+  const std::string shown =
+      "port " + std::to_string(options.port) + " on " + (options.address.empty() ? "every address" : options.address);
   bool v6 = true;
   if (options.address.empty()) {
     address.v6.sin6_family = AF_INET6;
@@ -205,14 +205,14 @@ void Listener::accept_waiting() {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       server_.application().log(LogLevel::error, std::string("accept: ") + std::strerror(errno));
       uv_poll_stop(&poll_);
-      uv_timer_start(&retry_,
-                     [](uv_timer_t* handle) {
-                       auto* listener = static_cast<Listener*>(handle->data);
-                       uv_poll_start(&listener->poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
-                         static_cast<Listener*>(poll->data)->accept_waiting();
-                       });
-                     },
-                     kRetryMs, 0);
+      uv_timer_start(
+          &retry_,
+          [](uv_timer_t* handle) {
+            auto* listener = static_cast<Listener*>(handle->data);
+            uv_poll_start(&listener->poll_, UV_READABLE,
+                          [](uv_poll_t* poll, int, int) { static_cast<Listener*>(poll->data)->accept_waiting(); });
+          },
+          kRetryMs, 0);
       return;
     }
     std::string peer;

@@ -190,8 +190,9 @@ void Loop::flush_links() {
     const std::int64_t due_ms = last_flush_ms_ + options().flush_interval_ms;
     if (now_ms() < due_ms) {
       if (!uv_is_active(as_handle(&flush_timer_))) {
-        uv_timer_start(&flush_timer_, [](uv_timer_t* handle) { ++loop_of(handle)->activity_; },
-                       static_cast<std::uint64_t>(due_ms - now_ms()), 0);
+        uv_timer_start(
+            &flush_timer_, [](uv_timer_t* handle) { ++loop_of(handle)->activity_; },
+            static_cast<std::uint64_t>(due_ms - now_ms()), 0);
       }
       return;
     }
@@ -292,15 +293,16 @@ void Loop::set_timer(TimerEntry& entry, std::int64_t deadline_ms) {
 
 void Loop::arm_timer() {
   const std::int64_t wait_ms = std::max<std::int64_t>(0, armed_ms_ - now_ms());
-  uv_timer_start(&timer_,
-                 [](uv_timer_t* handle) {
-                   Loop* loop = loop_of(handle);
-                   ++loop->activity_;
-                   loop->timers_.advance(loop->now_ms());
-                   loop->armed_ms_ = loop->timers_.next_ms();
-                   if (loop->armed_ms_ != -1) loop->arm_timer();
-                 },
-                 static_cast<std::uint64_t>(wait_ms), 0);
+  uv_timer_start(
+      &timer_,
+      [](uv_timer_t* handle) {
+        Loop* loop = loop_of(handle);
+        ++loop->activity_;
+        loop->timers_.advance(loop->now_ms());
+        loop->armed_ms_ = loop->timers_.next_ms();
+        if (loop->armed_ms_ != -1) loop->arm_timer();
+      },
+      static_cast<std::uint64_t>(wait_ms), 0);
 }
 
 void Loop::log(LogLevel level, std::string_view text) {

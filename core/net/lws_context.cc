@@ -77,8 +77,8 @@ const lws_ext_options kDeflateOptions[] = {
     {nullptr, EXTARG_NONE},
 };
 
-int on_extension_callback(lws_context*, const lws_extension*, lws*, lws_extension_callback_reasons reason, void*, void* in,
-                          std::size_t) {
+int on_extension_callback(lws_context*, const lws_extension*, lws*, lws_extension_callback_reasons reason, void*,
+                          void* in, std::size_t) {
   if (reason == LWS_EXT_CB_CONSTRUCT) *static_cast<const lws_ext_options**>(in) = kDeflateOptions;
   return 0;  // options are accepted, payload stays as it is
 }

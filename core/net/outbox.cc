@@ -109,9 +109,8 @@ void Outbox::consume(std::size_t bytes) {
 }
 
 void Outbox::drop(const Message& message) {
-  auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const GapReply& g) {
-    return g.room == message.room && g.epoch == message.epoch;
-  });
+  auto gap = std::find_if(gaps_.begin(), gaps_.end(),
+                          [&](const GapReply& g) { return g.room == message.room && g.epoch == message.epoch; });
   if (gap == gaps_.end()) gap = gaps_.insert(gap, {message.room, message.epoch, 0, 0, 0});
   ++gap->dropped;
   if (message.seq == 0) return;

@@ -55,7 +55,8 @@ Status Peer::open() {
 
 void Peer::welcome(Joined& joined) {
   welcomed_ = true;
-  reply(Welcome{id_, client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
+  reply(
+      Welcome{id_, client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
   loop_.fanout().add_to_everyone(*this);
   loop_.server().application().on_open(client_, joined.room);
 }
@@ -186,7 +187,8 @@ void Peer::receive(bool binary, std::string_view bytes) {
     return;
   }
   Command& command = std::get<Command>(decoded);
-  std::optional<Reply> answer = loop_.server().dispatcher().execute(client_, std::move(command), acks_, wall_clock_ms());
+  std::optional<Reply> answer =
+      loop_.server().dispatcher().execute(client_, std::move(command), acks_, wall_clock_ms());
   if (!answer) return;
   if (std::holds_alternative<ErrorReply>(*answer)) stats.messages_refused.add();
   if (auto* history = std::get_if<HistoryReply>(&*answer); history && !fit_replay(history->messages)) {
@@ -207,7 +209,8 @@ void Peer::retire(int close_code, std::string_view reason) {
   for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
     application.on_leave(client_, room, reason);
   }
-  if (last == ClientState::open || last == ClientState::accepted) application.on_disconnect(client_, close_code, reason);
+  if (last == ClientState::open || last == ClientState::accepted)
+    application.on_disconnect(client_, close_code, reason);
 }
 
 }  // namespace chat::net

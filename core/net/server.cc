@@ -20,8 +20,7 @@ namespace {
 constexpr std::int64_t kExpireIntervalMs = 5'000;
 
 // For a socket above max_connections, when there is no TLS to speak it through.
-constexpr std::string_view kFull =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+constexpr std::string_view kFull = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -108,7 +107,8 @@ Status Server::start_parts() {
 
 Status Server::start_host_driven() {
   wake_ = std::make_unique<WakeDescriptor>();
-  if (!wake_->open(uv_backend_fd(loops_.front()->uv()))) return {Error::system, "no descriptor left for chat_server_fd"};
+  if (!wake_->open(uv_backend_fd(loops_.front()->uv())))
+    return {Error::system, "no descriptor left for chat_server_fd"};
   wake_->set_timeout(0);  // the first poll registers the sockets
   return {};
 }

@@ -54,10 +54,10 @@ class Server {
 
   // Any thread -------------------------------------------------------------------------------------------------------
 
-  void stop();                  // begins the drain
+  void stop();  // begins the drain
   bool stopping() const { return stopping_.load(); }
-  bool on_own_thread() const;   // the caller is inside a callback or a poll of this server
-  int port() const;             // 0 on a UNIX socket
+  bool on_own_thread() const;  // the caller is inside a callback or a poll of this server
+  int port() const;            // 0 on a UNIX socket
   Status reload_tls();
   Hub& hub() { return *hub_; }
   const ServerOptions& options() const { return options_; }

@@ -13,8 +13,8 @@ namespace chat::net {
 struct Endpoint {
   std::string path;  // without a trailing slash
   Protocol protocol = Protocol::plain;
-  std::uint32_t transports = 1;          // bits: 1 << Transport
-  std::int64_t max_message_bytes = 0;    // 0: the server's
+  std::uint32_t transports = 1;        // bits: 1 << Transport
+  std::int64_t max_message_bytes = 0;  // 0: the server's
 };
 
 struct StaticMount {

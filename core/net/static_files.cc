@@ -19,19 +19,32 @@ struct Type {
   std::string_view type;
 };
 constexpr std::array kTypes = {
-    Type{".html", "text/html; charset=utf-8"},       Type{".htm", "text/html; charset=utf-8"},
-    Type{".css", "text/css; charset=utf-8"},         Type{".js", "text/javascript; charset=utf-8"},
-    Type{".mjs", "text/javascript; charset=utf-8"},  Type{".json", "application/json"},
-    Type{".map", "application/json"},                Type{".txt", "text/plain; charset=utf-8"},
-    Type{".md", "text/markdown; charset=utf-8"},     Type{".xml", "application/xml"},
-    Type{".svg", "image/svg+xml"},                   Type{".png", "image/png"},
-    Type{".jpg", "image/jpeg"},                      Type{".jpeg", "image/jpeg"},
-    Type{".gif", "image/gif"},                       Type{".webp", "image/webp"},
-    Type{".avif", "image/avif"},                     Type{".ico", "image/x-icon"},
-    Type{".woff", "font/woff"},                      Type{".woff2", "font/woff2"},
-    Type{".ttf", "font/ttf"},                        Type{".wasm", "application/wasm"},
-    Type{".mp3", "audio/mpeg"},                      Type{".mp4", "video/mp4"},
-    Type{".webm", "video/webm"},                     Type{".pdf", "application/pdf"},
+    Type{".html", "text/html; charset=utf-8"},
+    Type{".htm", "text/html; charset=utf-8"},
+    Type{".css", "text/css; charset=utf-8"},
+    Type{".js", "text/javascript; charset=utf-8"},
+    Type{".mjs", "text/javascript; charset=utf-8"},
+    Type{".json", "application/json"},
+    Type{".map", "application/json"},
+    Type{".txt", "text/plain; charset=utf-8"},
+    Type{".md", "text/markdown; charset=utf-8"},
+    Type{".xml", "application/xml"},
+    Type{".svg", "image/svg+xml"},
+    Type{".png", "image/png"},
+    Type{".jpg", "image/jpeg"},
+    Type{".jpeg", "image/jpeg"},
+    Type{".gif", "image/gif"},
+    Type{".webp", "image/webp"},
+    Type{".avif", "image/avif"},
+    Type{".ico", "image/x-icon"},
+    Type{".woff", "font/woff"},
+    Type{".woff2", "font/woff2"},
+    Type{".ttf", "font/ttf"},
+    Type{".wasm", "application/wasm"},
+    Type{".mp3", "audio/mpeg"},
+    Type{".mp4", "video/mp4"},
+    Type{".webm", "video/webm"},
+    Type{".pdf", "application/pdf"},
     Type{".webmanifest", "application/manifest+json"},
 };
 
@@ -59,7 +72,8 @@ bool inside(const std::string& path, const std::string& directory) {
 std::string entity_tag(const struct stat& status) {
   char tag[64];
   std::snprintf(tag, sizeof tag, "\"%llx-%llx-%llx\"", static_cast<unsigned long long>(status.st_mtim.tv_sec),
-                static_cast<unsigned long long>(status.st_mtim.tv_nsec), static_cast<unsigned long long>(status.st_size));
+                static_cast<unsigned long long>(status.st_mtim.tv_nsec),
+                static_cast<unsigned long long>(status.st_size));
   return tag;
 }
 
@@ -113,7 +127,8 @@ std::optional<HttpResponse> StaticFiles::serve(const HttpRequest& request) const
       // One slash at the start: "//host" would be another site.
       const std::size_t start = request.path.find_first_not_of('/');
       std::string location = "/" + (start == std::string::npos ? std::string() : request.path.substr(start)) + "/";
-      if (std::any_of(location.begin(), location.end(), [](unsigned char c) { return c <= ' ' || c >= 0x7f || c == '\\'; })) {
+      if (std::any_of(location.begin(), location.end(),
+                      [](unsigned char c) { return c <= ' ' || c >= 0x7f || c == '\\'; })) {
         return not_found();
       }
       response.headers.push_back({"Location", std::move(location)});

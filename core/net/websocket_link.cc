@@ -195,8 +195,8 @@ bool WebSocketLink::write_pending() {
     }
     tell_gaps_first();
     const std::string_view bytes = outbox_.next(loop_.scratch(), kMaxWriteBytes);
-    const int written = lws_write(socket, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())), bytes.size(),
-                                  LWS_WRITE_RAW);
+    const int written = lws_write(socket, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())),
+                                  bytes.size(), LWS_WRITE_RAW);
     if (written < 0) return false;
     loop_.stats().bytes_out.add(bytes.size());
     outbox_.consume(bytes.size());  // what the socket did not take, libwebsockets keeps
@@ -311,8 +311,8 @@ void WebSocketLink::peer_closed(std::string_view body) {
     if (body.size() == 1) {
       close_code_ = answer = 1002;
     } else if (body.size() >= 2) {
-      const auto code = static_cast<std::uint16_t>((static_cast<unsigned char>(body[0]) << 8) |
-                                                   static_cast<unsigned char>(body[1]));
+      const auto code =
+          static_cast<std::uint16_t>((static_cast<unsigned char>(body[0]) << 8) | static_cast<unsigned char>(body[1]));
       close_reason_ = is_utf8(body.substr(2)) ? std::string(body.substr(2)) : std::string();
       close_code_ = code;
       answer = !is_close_code(code) ? 1002 : is_utf8(body.substr(2)) ? code : 1007;

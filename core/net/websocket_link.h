@@ -71,15 +71,15 @@ class WebSocketLink : public Link {
   const std::int64_t max_message_bytes_;
   State state_ = State::handshake;
   Framing framing_ = Framing::websocket;
-  bool reading_ = true;          // as wished; libwebsockets is told at the end of the round
+  bool reading_ = true;  // as wished; libwebsockets is told at the end of the round
   bool reading_applied_ = true;
-  bool compressed_ = false;      // the message that is coming in
+  bool compressed_ = false;  // the message that is coming in
   std::uint16_t close_code_ = 1006;
   std::string close_reason_;
   std::unique_ptr<Inflater> inflater_;  // with permessage-deflate
-  std::string inbound_;      // fragments of a message that is not whole yet
+  std::string inbound_;                 // fragments of a message that is not whole yet
   std::int64_t heard_ms_ = 0;
-  std::int64_t pinged_ms_ = -1;   // when an unanswered ping was sent
+  std::int64_t pinged_ms_ = -1;  // when an unanswered ping was sent
   std::int64_t paused_until_ms_ = -1;
   std::int64_t verdict_deadline_ms_ = -1;
   std::int64_t close_deadline_ms_ = -1;

@@ -19,8 +19,7 @@ Decoded ChatV1Codec::decode(bool binary, std::string_view bytes) {
     return reader.read();
   }
   ++malformed_count_;
-  return DecodeError{reader.error(),
-                     malformed_count_ < kMaxMalformedFrames ? std::uint16_t{0} : kPolicyViolation};
+  return DecodeError{reader.error(), malformed_count_ < kMaxMalformedFrames ? std::uint16_t{0} : kPolicyViolation};
 }
 
 Packets ChatV1Codec::encode(const Message& message) const {

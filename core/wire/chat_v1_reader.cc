@@ -88,8 +88,7 @@ void ChatV1Reader::read_ref() {
   if (!has(Field::ref)) return;
   const std::string_view token = raw(Field::ref);
   const json::Kind kind = json::kind_of(token);
-  const bool fits =
-      kind == json::Kind::string ? token.size() <= kMaxRefBytes + 2 : token.size() <= kMaxRefBytes;
+  const bool fits = kind == json::Kind::string ? token.size() <= kMaxRefBytes + 2 : token.size() <= kMaxRefBytes;
   if (fits && (kind == json::Kind::string || (kind == json::Kind::number && is_integer(token)))) {
     ref_ = token;
   } else {
@@ -168,8 +167,7 @@ void ChatV1Reader::read_string(Field field, std::string& out) {
 
 void ChatV1Reader::read_boolean(Field field, bool& out) {
   if (!has(field) || !status_.ok()) return;
-  if (json::kind_of(raw(field)) != json::Kind::boolean)
-    return fail(field, "is neither true nor false");
+  if (json::kind_of(raw(field)) != json::Kind::boolean) return fail(field, "is neither true nor false");
   out = raw(field) == "true";
 }
 
@@ -190,15 +188,13 @@ void ChatV1Reader::read_payload(MessageDraft& draft) {
     if (!draft.attachments.empty()) fail(Field::attachments, "need args that refer to them");
     return;
   }
-  if (json::kind_of(raw(Field::args)) != json::Kind::array)
-    return fail(Field::args, "is not an array");
+  if (json::kind_of(raw(Field::args)) != json::Kind::array) return fail(Field::args, "is not an array");
   fail(set_args(draft, raw(Field::args)));
 }
 
 void ChatV1Reader::read_attachments(std::vector<std::string>& out) {
   if (!has(Field::attachments) || !status_.ok()) return;
-  if (json::kind_of(raw(Field::attachments)) != json::Kind::array)
-    return fail(Field::attachments, "is not an array");
+  if (json::kind_of(raw(Field::attachments)) != json::Kind::array) return fail(Field::attachments, "is not an array");
   json::ElementReader elements(raw(Field::attachments));
   std::string_view element;
   while (elements.next(element)) {
@@ -214,8 +210,7 @@ void ChatV1Reader::read_attachments(std::vector<std::string>& out) {
 
 void ChatV1Reader::read_attributes(Pairs& out) {
   if (!has(Field::attributes) || !status_.ok()) return;
-  if (json::kind_of(raw(Field::attributes)) != json::Kind::object)
-    return fail(Field::attributes, "is not an object");
+  if (json::kind_of(raw(Field::attributes)) != json::Kind::object) return fail(Field::attributes, "is not an object");
   json::MemberReader members(raw(Field::attributes));
   json::Member member;
   while (members.next(member)) {
@@ -223,11 +218,9 @@ void ChatV1Reader::read_attributes(Pairs& out) {
       return fail(Field::attributes, "has a value that is not a string");
     std::optional<std::string> key = json::unescape(member.name);
     std::optional<std::string> value = json::unescape(member.value);
-    if (!key || !value)
-      return fail(Field::attributes, "contains an unpaired surrogate", Error::invalid_utf8);
+    if (!key || !value) return fail(Field::attributes, "contains an unpaired surrogate", Error::invalid_utf8);
     const auto same = [&](const Pair& pair) { return pair.name == *key; };
-    if (std::any_of(out.begin(), out.end(), same))
-      return fail(Field::attributes, "has the same name twice");
+    if (std::any_of(out.begin(), out.end(), same)) return fail(Field::attributes, "has the same name twice");
     out.push_back({*std::move(key), *std::move(value)});
     if (out.size() > kMaxAttributes) break;
   }

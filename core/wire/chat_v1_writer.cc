@@ -99,12 +99,10 @@ void append_attributes(std::string& out, const Pairs& attributes) {
 }
 
 std::size_t size_estimate(const Message& message) {
-  std::size_t bytes = kEnvelopeBytes + message.room.size() + message.epoch.size() +
-                      message.event.size() + message.sender.name.size() + message.payload.size();
-  for (const std::string& attachment : message.attachments)
-    bytes += base64_size(attachment.size()) + 4;
-  for (const Pair& attribute : message.attributes)
-    bytes += attribute.name.size() + attribute.value.size() + 8;
+  std::size_t bytes = kEnvelopeBytes + message.room.size() + message.epoch.size() + message.event.size() +
+                      message.sender.name.size() + message.payload.size();
+  for (const std::string& attachment : message.attachments) bytes += base64_size(attachment.size()) + 4;
+  for (const Pair& attribute : message.attributes) bytes += attribute.name.size() + attribute.value.size() + 8;
   return bytes;
 }
 
@@ -131,9 +129,7 @@ class SmallReply {
     return text("reason", value);
   }
   // As raw digits: cJSON's own numbers lose the sixteenth.
-  SmallReply& number(const char* name, std::uint64_t value) {
-    return raw(name, std::to_string(value));
-  }
+  SmallReply& number(const char* name, std::uint64_t value) { return raw(name, std::to_string(value)); }
   SmallReply& raw(const char* name, const std::string& json) {
     check(cJSON_AddRawToObject(root_.get(), name, json.c_str()) != nullptr);
     return *this;
@@ -144,8 +140,7 @@ class SmallReply {
   }
 
   void append_to(std::string& out) const {
-    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root_.get()),
-                                                            &cJSON_free);
+    const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root_.get()), &cJSON_free);
     check(text != nullptr);
     out += text.get();
   }
@@ -161,8 +156,7 @@ class SmallReply {
 }  // namespace
 
 void append_chat_v1(std::string& out, const Message& message) {
-  if (const std::size_t bytes = out.size() + size_estimate(message); bytes > out.capacity())
-    out.reserve(bytes);
+  if (const std::size_t bytes = out.size() + size_estimate(message); bytes > out.capacity()) out.reserve(bytes);
   out += R"({"type":"message")";
   if (!message.room.empty()) {
     out += ",\"room\":";
@@ -336,10 +330,7 @@ class ReplyWriter {
   }
 
   bool operator()(const ErrorReply& reply) {
-    SmallReply("error", reply.ref)
-        .text("code", code_name(reply.code))
-        .reason(reply.reason)
-        .append_to(out_);
+    SmallReply("error", reply.ref).text("code", code_name(reply.code)).reason(reply.reason).append_to(out_);
     return true;
   }
 
@@ -361,8 +352,6 @@ class ReplyWriter {
 
 }  // namespace
 
-bool append_chat_v1(std::string& out, const Reply& reply) {
-  return std::visit(ReplyWriter(out), reply);
-}
+bool append_chat_v1(std::string& out, const Reply& reply) { return std::visit(ReplyWriter(out), reply); }
 
 }  // namespace chat::wire

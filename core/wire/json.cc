@@ -35,9 +35,7 @@ unsigned code_unit(std::string_view body, std::size_t at) {
 }
 
 void append_utf8(std::string& out, unsigned code) {
-  const auto tail = [&](unsigned shift) {
-    out += static_cast<char>(0x80 | ((code >> shift) & 0x3F));
-  };
+  const auto tail = [&](unsigned shift) { out += static_cast<char>(0x80 | ((code >> shift) & 0x3F)); };
   if (code < 0x80) {
     out += static_cast<char>(code);
   } else if (code < 0x800) {
@@ -77,9 +75,7 @@ bool append_escape(std::string& out, std::string_view body, std::size_t& at) {
   return true;
 }
 
-std::string_view without_quotes(std::string_view string) {
-  return string.substr(1, string.size() - 2);
-}
+std::string_view without_quotes(std::string_view string) { return string.substr(1, string.size() - 2); }
 
 }  // namespace
 
@@ -115,8 +111,7 @@ MemberReader::MemberReader(std::string_view object, std::size_t max_depth)
     : object_(object), tokens_(object, max_depth) {
   const Token token = tokens_.next();
   if (token == Token::begin_object) return;
-  status_ =
-      token == Token::fault ? tokens_.fault() : Status{Error::invalid_json, "not a JSON object"};
+  status_ = token == Token::fault ? tokens_.fault() : Status{Error::invalid_json, "not a JSON object"};
 }
 
 bool MemberReader::next(Member& member) {
@@ -137,12 +132,10 @@ bool MemberReader::next(Member& member) {
   return false;
 }
 
-ElementReader::ElementReader(std::string_view array, std::size_t max_depth)
-    : array_(array), tokens_(array, max_depth) {
+ElementReader::ElementReader(std::string_view array, std::size_t max_depth) : array_(array), tokens_(array, max_depth) {
   const Token token = tokens_.next();
   if (token == Token::begin_array) return;
-  status_ =
-      token == Token::fault ? tokens_.fault() : Status{Error::invalid_json, "not a JSON array"};
+  status_ = token == Token::fault ? tokens_.fault() : Status{Error::invalid_json, "not a JSON array"};
 }
 
 bool ElementReader::next(std::string_view& element) {
@@ -227,14 +220,12 @@ void append_quoted(std::string& out, std::string_view text) {
 
 void append_number(std::string& out, std::uint64_t number) {
   std::array<char, 24> digits;
-  out.append(digits.data(),
-             std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
 }
 
 void append_number(std::string& out, std::int64_t number) {
   std::array<char, 24> digits;
-  out.append(digits.data(),
-             std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
 }
 
 std::optional<std::uint64_t> parse_unsigned(std::string_view number) {
@@ -320,8 +311,7 @@ Status check_args(std::string_view args, std::size_t attachment_count) {
     return {Error::invalid_json, "the arguments are not a JSON array"};
   for (; token != json::Token::end; token = tokens.next()) {
     if (token == json::Token::fault) return tokens.fault();
-    if (!placeholders.see(token, tokens))
-      return {Error::invalid_argument, "placeholder of no attachment"};
+    if (!placeholders.see(token, tokens)) return {Error::invalid_argument, "placeholder of no attachment"};
   }
   if (!placeholders.saw_all()) return {Error::invalid_argument, "attachment without a placeholder"};
   return {};

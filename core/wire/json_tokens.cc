@@ -8,9 +8,7 @@ namespace chat::wire::json {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex_digit(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool is_hex_digit(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 }  // namespace
 
@@ -47,8 +45,7 @@ Token TokenReader::next() {
 }
 
 Status TokenReader::fault() const {
-  if (too_deep_)
-    return {Error::invalid_json, "JSON nested deeper than " + std::to_string(max_depth_)};
+  if (too_deep_) return {Error::invalid_json, "JSON nested deeper than " + std::to_string(max_depth_)};
   if (at_ == text_.size()) return {Error::invalid_json, "invalid JSON: it ends too early"};
   return {Error::invalid_json, "invalid JSON at byte " + std::to_string(at_)};
 }

@@ -49,14 +49,7 @@ class TokenReader {
   static constexpr std::size_t kDepthCeiling = 128;
 
  private:
-  enum class Expect : std::uint8_t {
-    value,
-    value_or_end,
-    name_or_end,
-    colon,
-    comma_or_end,
-    nothing
-  };
+  enum class Expect : std::uint8_t { value, value_or_end, name_or_end, colon, comma_or_end, nothing };
 
   void skip_space();
   void step();

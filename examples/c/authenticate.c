@@ -71,8 +71,7 @@ static void *answer_all(void *user) {
   queue *waiting = user;
   pthread_mutex_lock(&waiting->mutex);
   for (;;) {
-    while (!waiting->ended && waiting->count == 0)
-      pthread_cond_wait(&waiting->changed, &waiting->mutex);
+    while (!waiting->ended && waiting->count == 0) pthread_cond_wait(&waiting->changed, &waiting->mutex);
     if (waiting->ended) break;
     question asked = waiting->questions[waiting->first++ % QUEUE_SIZE];
     waiting->count--;

@@ -70,8 +70,8 @@ static void publish_world(chat_server *server, const game *world) {
   int size = sprintf(json, "[{\"tick\":%lu,\"players\":[", world->tick);
   for (const player *p = world->players; p < world->players + MAX_PLAYERS; p++) {
     if (p->client == 0) continue;
-    size += sprintf(json + size, "%s{\"id\":\"%llu\",\"x\":%d,\"y\":%d}", comma,
-                    (unsigned long long)p->client, p->x, p->y);
+    size +=
+        sprintf(json + size, "%s{\"id\":\"%llu\",\"x\":%d,\"y\":%d}", comma, (unsigned long long)p->client, p->x, p->y);
     comma = ",";
   }
   size += sprintf(json + size, "]}]"); /* an entry takes less than 80 bytes: json cannot overflow */

@@ -42,8 +42,7 @@ void log_line(chat_log_level level, std::string_view text) {
   gmtime_r(&now.tv_sec, &utc);
   char time[32];
   const std::size_t length = strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(time + length, sizeof(time) - length, ".%03dZ",
-                static_cast<int>(now.tv_usec / 1000));
+  std::snprintf(time + length, sizeof(time) - length, ".%03dZ", static_cast<int>(now.tv_usec / 1000));
 
   std::string line = time;
   line += ' ';

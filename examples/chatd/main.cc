@@ -52,8 +52,7 @@ void reload_tls(chat_server* server) {
   if (chat_server_reload_tls(server) == CHAT_OK) {
     log_line(CHAT_LOG_INFO, "SIGHUP: certificate and key read again");
   } else {
-    log_line(CHAT_LOG_ERROR,
-             std::string("SIGHUP: the old certificate stays: ") + chat_error_message());
+    log_line(CHAT_LOG_ERROR, std::string("SIGHUP: the old certificate stays: ") + chat_error_message());
   }
 }
 

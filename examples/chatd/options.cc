@@ -45,18 +45,14 @@ std::string set_string(const char* text, std::string& out) {
   return {};
 }
 
-Option text_option(const char* name, const char* value, const char* help,
-                   std::string Options::*member) {
-  return {name, value, help, [member](Options& options, const char* text) {
-            return set_string(text, options.*member);
-          }};
+Option text_option(const char* name, const char* value, const char* help, std::string Options::*member) {
+  return {name, value, help,
+          [member](Options& options, const char* text) { return set_string(text, options.*member); }};
 }
 
-Option list_option(const char* name, const char* value, const char* help,
-                   std::vector<std::string> Options::*member) {
-  return {name, value, help, [member](Options& options, const char* text) {
-            return set_string(text, (options.*member).emplace_back());
-          }};
+Option list_option(const char* name, const char* value, const char* help, std::vector<std::string> Options::*member) {
+  return {name, value, help,
+          [member](Options& options, const char* text) { return set_string(text, (options.*member).emplace_back()); }};
 }
 
 Option flag_option(const char* name, const char* help, bool Options::*member) {
@@ -67,11 +63,10 @@ Option flag_option(const char* name, const char* help, bool Options::*member) {
 }
 
 // Zero is the library's default, so a number that is given must be `low` or more.
-Option number_option(const char* name, const char* value, const char* help,
-                     std::int64_t chat_server_options::*member, std::int64_t low = 1) {
+Option number_option(const char* name, const char* value, const char* help, std::int64_t chat_server_options::*member,
+                     std::int64_t low = 1) {
   return {name, value, help, [member, low](Options& options, const char* text) {
-            return set_integer(text, low, std::numeric_limits<std::int64_t>::max(),
-                               options.server.*member);
+            return set_integer(text, low, std::numeric_limits<std::int64_t>::max(), options.server.*member);
           }};
 }
 
@@ -82,14 +77,12 @@ Option limit_option(const char* name, const char* help, std::int64_t chat_server
               options.server.*member = CHAT_UNLIMITED;
               return std::string();
             }
-            return set_integer(text, 1, std::numeric_limits<std::int64_t>::max(),
-                               options.server.*member);
+            return set_integer(text, 1, std::numeric_limits<std::int64_t>::max(), options.server.*member);
           }};
 }
 
 template <typename Value, std::size_t Count>
-Option choice_option(const char* name, const char* value, const char* help,
-                     Value chat_server_options::*member,
+Option choice_option(const char* name, const char* value, const char* help, Value chat_server_options::*member,
                      const std::array<std::pair<const char*, Value>, Count>& choices) {
   return {name, value, help, [member, choices, value](Options& options, const char* text) {
             for (const auto& [word, meaning] : choices) {
@@ -124,34 +117,28 @@ std::string set_history(Options& options, const char* text) {
 const std::array kPolicies = {std::pair{"disconnect", CHAT_OUTBOX_DISCONNECT},
                               std::pair{"drop-oldest", CHAT_OUTBOX_DROP_OLDEST},
                               std::pair{"drop-newest", CHAT_OUTBOX_DROP_NEWEST}};
-const std::array kLevels = {std::pair{"error", CHAT_LOG_ERROR},
-                            std::pair{"warning", CHAT_LOG_WARNING},
+const std::array kLevels = {std::pair{"error", CHAT_LOG_ERROR}, std::pair{"warning", CHAT_LOG_WARNING},
                             std::pair{"info", CHAT_LOG_INFO}, std::pair{"debug", CHAT_LOG_DEBUG}};
 
 const std::vector<Option>& table() {
   using S = chat_server_options;
   static const std::vector<Option> options = {
-      text_option("address", "ADDRESS", "where to listen; every address without it",
-                  &Options::address),
+      text_option("address", "ADDRESS", "where to listen; every address without it", &Options::address),
       {"port", "N", "3000 without it; 0 takes any free port",
        [](Options& o, const char* text) { return set_int(text, 0, 65535, o.server.port); }},
       text_option("unix", "PATH", "listen on a UNIX socket instead", &Options::unix_path),
       {"listen-fd", "N", "take over a listening socket (or LISTEN_FDS, of systemd)",
        [](Options& o, const char* text) { return set_int(text, 3, 1 << 20, o.server.listen_fd); }},
-      {"threads", "N", "1",
-       [](Options& o, const char* text) { return set_int(text, 1, 1024, o.server.threads); }},
-      text_option("default-room", "ROOM", "lobby: the room of those who ask for none",
-                  &Options::default_room),
+      {"threads", "N", "1", [](Options& o, const char* text) { return set_int(text, 1, 1024, o.server.threads); }},
+      text_option("default-room", "ROOM", "lobby: the room of those who ask for none", &Options::default_room),
       text_option("www", "DIR", "serve these files at /", &Options::www),
       text_option("tls-cert", "FILE", "PEM; read again on SIGHUP", &Options::tls_certificate),
       text_option("tls-key", "FILE", "PEM; read again on SIGHUP", &Options::tls_private_key),
-      list_option("origin", "ORIGIN", "web pages from there may connect, or *; repeatable",
-                  &Options::origins),
-      list_option("trusted-proxy", "ADDRESS[/BITS]",
-                  "its X-Forwarded-* headers are believed; repeatable", &Options::trusted_proxies),
+      list_option("origin", "ORIGIN", "web pages from there may connect, or *; repeatable", &Options::origins),
+      list_option("trusted-proxy", "ADDRESS[/BITS]", "its X-Forwarded-* headers are believed; repeatable",
+                  &Options::trusted_proxies),
       flag_option("lists", "anyone may list rooms and members", &Options::lists),
-      list_option("ephemeral-event", "NAME", "never numbered or kept; repeatable",
-                  &Options::ephemeral_events),
+      list_option("ephemeral-event", "NAME", "never numbered or kept; repeatable", &Options::ephemeral_events),
       {"permessage-deflate", nullptr, "compress for clients that offer it",
        [](Options& o, const char*) {
          o.server.permessage_deflate = 1;
@@ -165,35 +152,27 @@ const std::vector<Option>& table() {
       number_option("max-header-bytes", "N", "8,192", &S::max_header_bytes),
       limit_option("inbound-rate", "200 messages a second from each client", &S::inbound_rate),
       number_option("inbound-burst", "N", "400 messages at once", &S::inbound_burst),
-      number_option("outbox-bytes", "N", "1,048,576 waiting for a slow client",
-                    &S::max_outbox_bytes),
-      number_option("outbox-messages", "N", "4,096 waiting for a slow client",
-                    &S::max_outbox_messages),
-      choice_option("outbox-policy", "disconnect|drop-oldest|drop-newest",
-                    "disconnect: when that is full", &S::outbox_policy, kPolicies),
+      number_option("outbox-bytes", "N", "1,048,576 waiting for a slow client", &S::max_outbox_bytes),
+      number_option("outbox-messages", "N", "4,096 waiting for a slow client", &S::max_outbox_messages),
+      choice_option("outbox-policy", "disconnect|drop-oldest|drop-newest", "disconnect: when that is full",
+                    &S::outbox_policy, kPolicies),
       number_option("max-rooms", "N", "100,000", &S::max_rooms),
       number_option("max-rooms-per-client", "N", "100", &S::max_rooms_per_client),
-      {"history-messages", "N|off", "100 kept in a room; 0 keeps nothing, off sets no number",
-       set_history},
+      {"history-messages", "N|off", "100 kept in a room; 0 keeps nothing, off sets no number", set_history},
       number_option("history-bytes", "N", "1,048,576 in a room", &S::history_bytes),
       limit_option("history-age-ms", "86,400,000", &S::history_age_ms),
-      number_option("history-total-bytes", "N", "268,435,456 in all rooms",
-                    &S::history_total_bytes),
+      number_option("history-total-bytes", "N", "268,435,456 in all rooms", &S::history_total_bytes),
 
       limit_option("ping-interval-ms", "25,000", &S::ping_interval_ms),
       number_option("ping-timeout-ms", "N", "20,000", &S::ping_timeout_ms),
       number_option("handshake-timeout-ms", "N", "10,000", &S::handshake_timeout_ms),
       number_option("http-idle-timeout-ms", "N", "5,000", &S::http_idle_timeout_ms),
-      number_option("drain-timeout-ms", "N", "5,000 at the end for those who read slowly",
-                    &S::drain_timeout_ms),
-      number_option("drain-spread-ms", "N", "0: time over which the goodbyes are spread",
-                    &S::drain_spread_ms, 0),
-      number_option("flush-interval-ms", "N", "0: gather writes for so long when busy",
-                    &S::flush_interval_ms, 0),
+      number_option("drain-timeout-ms", "N", "5,000 at the end for those who read slowly", &S::drain_timeout_ms),
+      number_option("drain-spread-ms", "N", "0: time over which the goodbyes are spread", &S::drain_spread_ms, 0),
+      number_option("flush-interval-ms", "N", "0: gather writes for so long when busy", &S::flush_interval_ms, 0),
 
       choice_option("log-level", "error|warning|info|debug", "info", &S::log_level, kLevels),
-      flag_option("print-port", "write the port to standard output when it listens",
-                  &Options::print_port),
+      flag_option("print-port", "write the port to standard output when it listens", &Options::print_port),
       flag_option("version", "", &Options::show_version),
       flag_option("help", "", &Options::show_help),
   };
@@ -205,8 +184,7 @@ std::string refusal(int answer, char** argv) {
   const char* word = argv[optind - 1];
   if (answer == ':') return std::string(word) + " needs a value";
   if (optopt >= kFirstOptionValue) {
-    return std::string("--") + table()[static_cast<std::size_t>(optopt - kFirstOptionValue)].name +
-           " takes no value";
+    return std::string("--") + table()[static_cast<std::size_t>(optopt - kFirstOptionValue)].name + " takes no value";
   }
   if (optopt != 0) return std::string("unknown option -") + static_cast<char>(optopt);
   return "unknown or ambiguous option " + std::string(word);
@@ -218,8 +196,7 @@ std::string take_systemd_socket(Options& options) {
   const char* process = std::getenv("LISTEN_PID");
   const char* count = std::getenv("LISTEN_FDS");
   if (process == nullptr || count == nullptr || std::to_string(getpid()) != process) return {};
-  if (std::string_view(count) != "1")
-    return "LISTEN_FDS: " + std::string(count) + " sockets given, one is wanted";
+  if (std::string_view(count) != "1") return "LISTEN_FDS: " + std::string(count) + " sockets given, one is wanted";
   options.server.listen_fd = kFirstDescriptor;
   unsetenv("LISTEN_PID");
   unsetenv("LISTEN_FDS");
@@ -231,14 +208,11 @@ std::string check_together(const Options& options) {
   if (options.tls_certificate.empty() != options.tls_private_key.empty()) {
     return "--tls-cert and --tls-key go together";
   }
-  if (!options.unix_path.empty() && options.server.listen_fd != 0)
-    return "--unix and --listen-fd exclude each other";
+  if (!options.unix_path.empty() && options.server.listen_fd != 0) return "--unix and --listen-fd exclude each other";
   return {};
 }
 
-const char* pointer_or_null(const std::string& text) {
-  return text.empty() ? nullptr : text.c_str();
-}
+const char* pointer_or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
 std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   std::vector<const char*> result;
@@ -279,8 +253,7 @@ std::string parse_options(int argc, char** argv, Options& options) {
   std::vector<option> long_options;
   for (const Option& known : table()) {
     const int value = kFirstOptionValue + static_cast<int>(long_options.size());
-    long_options.push_back(
-        {known.name, known.value != nullptr ? required_argument : no_argument, nullptr, value});
+    long_options.push_back({known.name, known.value != nullptr ? required_argument : no_argument, nullptr, value});
   }
   long_options.push_back({nullptr, 0, nullptr, 0});
 

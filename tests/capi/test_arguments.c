@@ -179,11 +179,11 @@ static void unknown_rooms(void **state) {
 
 static void reasons_fit_into_a_close_frame(void **state) {
   (void)state;
-#define BAD_REASON(reason, error)                                                \
-  assert_error(chat_refuse(server, guest, reason, NULL), error);                 \
-  assert_error(chat_kick(server, guest, reason), error);                         \
-  assert_error(chat_ban(server, guest, "lobby", 1000, reason), error);           \
-  assert_error(chat_ban_user(server, "u", "lobby", 1000, reason), error);        \
+#define BAD_REASON(reason, error)                                         \
+  assert_error(chat_refuse(server, guest, reason, NULL), error);          \
+  assert_error(chat_kick(server, guest, reason), error);                  \
+  assert_error(chat_ban(server, guest, "lobby", 1000, reason), error);    \
+  assert_error(chat_ban_user(server, "u", "lobby", 1000, reason), error); \
   assert_error(chat_close_room(server, "lobby", reason), error)
   BAD_REASON(long_string(124), ERROR_TOO_LARGE);
   BAD_REASON("\xc3(", ERROR_INVALID_UTF8);
@@ -267,8 +267,8 @@ static void messages_are_checked(void **state) {
 }
 
 static void arguments_are_checked(void **state) {
-  static const char *const bad[] = {"",         "x",     "{}",        "\"x\"",  "[",     "[1,]", "[01]",
-                                    "[nul]",    "[1] 2", "[\"\t\"]", "['x']",  "[NaN]", "[1 2]"};
+  static const char *const bad[] = {"",      "x",     "{}",       "\"x\"", "[",     "[1,]", "[01]",
+                                    "[nul]", "[1] 2", "[\"\t\"]", "['x']", "[NaN]", "[1 2]"};
   chat_message message;
   char deep[200];
   size_t i;
@@ -339,12 +339,12 @@ static void attributes_are_checked(void **state) {
     pairs[i].value = "value";
     pairs[i].value_size = 5;
   }
-#define BAD_ATTRIBUTES(number, error)                                    \
-  message.attributes = pairs;                                            \
-  message.attribute_count = number;                                      \
-  bad_message(&message, CHAT_##error);                                   \
-  identity.attributes = pairs;                                           \
-  identity.attribute_count = number;                                     \
+#define BAD_ATTRIBUTES(number, error)  \
+  message.attributes = pairs;          \
+  message.attribute_count = number;    \
+  bad_message(&message, CHAT_##error); \
+  identity.attributes = pairs;         \
+  identity.attribute_count = number;   \
   assert_error(chat_set_identity(server, guest, &identity), error)
   BAD_ATTRIBUTES(33, ERROR_TOO_MANY);
   BAD_ATTRIBUTES((size_t)-1, ERROR_TOO_MANY);

@@ -26,9 +26,9 @@ static void features_are_asked_by_name(void **state) {
 static void every_error_has_a_name_and_a_text(void **state) {
   int number = 0;
   (void)state;
-#define CHECK(name, value, text)                                       \
-  assert_int_equal(value, number++); /* without a hole */              \
-  assert_string_equal(chat_error_name((chat_error)(value)), #name);    \
+#define CHECK(name, value, text)                                    \
+  assert_int_equal(value, number++); /* without a hole */           \
+  assert_string_equal(chat_error_name((chat_error)(value)), #name); \
   assert_string_equal(chat_strerror((chat_error)(value)), text);
   CHAT_ERROR_MAP(CHECK)
 #undef CHECK
@@ -87,8 +87,8 @@ static void a_long_message_is_cut(void **state) {
 
 static void room_names_are_checked(void **state) {
   static const char *const good[] = {"lobby", "a", "two words", "caf\xc3\xa9", "100%", "a.b:c@d!", "\xf0\x9f\x98\x80"};
-  static const char *const bad[] = {"",        "a/b",   "a,b",  "a?",       "a#b",      " a",  "a ",
-                                    "tab\there", "\x7f", "\xc2\x80", "\xff",     "\xc3",     "\xed\xa0\x80"};
+  static const char *const bad[] = {"",          "a/b",  "a,b",      "a?",   "a#b",  " a",          "a ",
+                                    "tab\there", "\x7f", "\xc2\x80", "\xff", "\xc3", "\xed\xa0\x80"};
   char name[130];
   size_t i;
   (void)state;

@@ -154,8 +154,7 @@ static chat_verdict look(chat_server *server, chat_message_event *event, applica
     journal_write(&self->lines, "attribute %s=%s", message->attributes[0].name, message->attributes[0].value);
   }
   journal_write(&self->lines, "from %u %s, ephemeral %d, except %u, ack %d, seq %d", id_of(message->from),
-                message->from_name, message->ephemeral, id_of(message->except), event->ack_id != 0,
-                (int)message->seq);
+                message->from_name, message->ephemeral, id_of(message->except), event->ack_id != 0, (int)message->seq);
   return CHAT_PASS;
 }
 
@@ -166,9 +165,10 @@ static void messages_are_shown_whole(void **state) {
   app.message = look;
   server = start();
   open_v1(&client, server, "/chat.v1");
-  say(&client, "{\"type\":\"send\",\"event\":\"e\",\"args\":[ 1e400 ,{\"_placeholder\":true,\"num\":0}],"
-               "\"attachments\":[\"YWJj\"],\"attributes\":{\"k\":\"v\"},\"ephemeral\":true,\"except_self\":true,"
-               "\"ref\":1}");
+  say(&client,
+      "{\"type\":\"send\",\"event\":\"e\",\"args\":[ 1e400 ,{\"_placeholder\":true,\"num\":0}],"
+      "\"attachments\":[\"YWJj\"],\"attributes\":{\"k\":\"v\"},\"ephemeral\":true,\"except_self\":true,"
+      "\"ref\":1}");
   expect_line("message 1 lobby e: [ 1e400 ,{\"_placeholder\":true,\"num\":0}]");
   expect_line("payload 1 [ 1e400 ,{\"_placeholder\":true,\"num\":0}], 1 attachments");
   expect_line("attachment abc");
@@ -300,8 +300,9 @@ static void the_application_answers(void **state) {
 
   say(&client, "{\"type\":\"send\",\"text\":\"pass\",\"ref\":\"q\"}");
   expect_text(&client, "\"text\":\"pass\"");
-  expect_text(&client, "{\"type\":\"ack\",\"ref\":\"q\",\"args\":[{\"_placeholder\":true,\"num\":0}],"
-                       "\"attachments\":[\"YWJj\"]}");
+  expect_text(&client,
+              "{\"type\":\"ack\",\"ref\":\"q\",\"args\":[{\"_placeholder\":true,\"num\":0}],"
+              "\"attachments\":[\"YWJj\"]}");
   expect_line("reply OK");
   expect_line("again ERROR_WRONG_STATE");
 

@@ -143,14 +143,30 @@ static void limits_and_timers_have_ranges(void **state) {
     const char *field;
     int unlimited;
   } cases[] = {
-      FIELD(max_clients, 1),          FIELD(max_clients_per_address, 1), FIELD(max_connections, 1),
-      FIELD(max_message_bytes, 0),    FIELD(max_header_bytes, 0),        FIELD(inbound_rate, 1),
-      FIELD(inbound_burst, 0),        FIELD(max_outbox_bytes, 0),        FIELD(max_outbox_messages, 0),
-      FIELD(flush_interval_ms, 0),    FIELD(max_rooms, 0),               FIELD(max_rooms_per_client, 0),
-      FIELD(history_messages, 1),     FIELD(history_bytes, 0),           FIELD(history_age_ms, 1),
-      FIELD(history_total_bytes, 0),  FIELD(ping_interval_ms, 1),        FIELD(ping_timeout_ms, 0),
-      FIELD(handshake_timeout_ms, 0), FIELD(http_idle_timeout_ms, 0),    FIELD(verdict_timeout_ms, 0),
-      FIELD(drain_timeout_ms, 0),     FIELD(drain_spread_ms, 0),         FIELD(slow_callback_ms, 0),
+      FIELD(max_clients, 1),
+      FIELD(max_clients_per_address, 1),
+      FIELD(max_connections, 1),
+      FIELD(max_message_bytes, 0),
+      FIELD(max_header_bytes, 0),
+      FIELD(inbound_rate, 1),
+      FIELD(inbound_burst, 0),
+      FIELD(max_outbox_bytes, 0),
+      FIELD(max_outbox_messages, 0),
+      FIELD(flush_interval_ms, 0),
+      FIELD(max_rooms, 0),
+      FIELD(max_rooms_per_client, 0),
+      FIELD(history_messages, 1),
+      FIELD(history_bytes, 0),
+      FIELD(history_age_ms, 1),
+      FIELD(history_total_bytes, 0),
+      FIELD(ping_interval_ms, 1),
+      FIELD(ping_timeout_ms, 0),
+      FIELD(handshake_timeout_ms, 0),
+      FIELD(http_idle_timeout_ms, 0),
+      FIELD(verdict_timeout_ms, 0),
+      FIELD(drain_timeout_ms, 0),
+      FIELD(drain_spread_ms, 0),
+      FIELD(slow_callback_ms, 0),
   };
 #undef FIELD
   const int64_t negative = -2, unlimited = CHAT_UNLIMITED, huge = INT64_MAX;

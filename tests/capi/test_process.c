@@ -253,12 +253,9 @@ static void nothing_is_printed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_hundred_starts_leave_nothing),
-      cmocka_unit_test(failed_starts_leave_nothing),
-      cmocka_unit_test(signals_stay_as_they_are),
-      cmocka_unit_test(a_vanished_client_raises_no_sigpipe),
-      cmocka_unit_test(limits_and_locale_stay_as_they_are),
-      cmocka_unit_test(nothing_is_printed),
+      cmocka_unit_test(a_hundred_starts_leave_nothing),     cmocka_unit_test(failed_starts_leave_nothing),
+      cmocka_unit_test(signals_stay_as_they_are),           cmocka_unit_test(a_vanished_client_raises_no_sigpipe),
+      cmocka_unit_test(limits_and_locale_stay_as_they_are), cmocka_unit_test(nothing_is_printed),
   };
   return cmocka_run_group_tests_name("capi/process", tests, NULL, NULL);
 }

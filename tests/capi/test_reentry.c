@@ -6,8 +6,8 @@
 
 #include <time.h>
 
-static const char *const places[] = {"connect", "open",    "authorize", "join", "message",
-                                     "leave",   "disconnect", "log",    NULL};
+static const char *const places[] = {"connect", "open",       "authorize", "join", "message",
+                                     "leave",   "disconnect", "log",       NULL};
 static const char *place;
 static void (*action)(chat_server *server, chat_client_id client, application *self);
 static int done;

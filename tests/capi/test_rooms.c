@@ -257,9 +257,12 @@ static kept publish_args(const char *event, const char *json) {
 }
 
 static void arguments_come_back_as_they_were(void **state) {
-  static const char *const lists[] = {
-      "[]", "[null]", " [ 1 , 2 ]\n", "[123456789012345678901234567890, 1e400, -0.0]", "[\"\\u0000\",\"\\ud800\"]",
-      "[{\"b\":1,\"a\":2,\"b\":3}]"};
+  static const char *const lists[] = {"[]",
+                                      "[null]",
+                                      " [ 1 , 2 ]\n",
+                                      "[123456789012345678901234567890, 1e400, -0.0]",
+                                      "[\"\\u0000\",\"\\ud800\"]",
+                                      "[{\"b\":1,\"a\":2,\"b\":3}]"};
   size_t i;
   (void)state;
   for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {

@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int reasons; /* lines of log that name the plugin */
-static int descriptors =
-    -1; /* after the first start: libuv keeps two of its own for as long as the process lives */
+static int reasons;          /* lines of log that name the plugin */
+static int descriptors = -1; /* after the first start: libuv keeps two of its own for as long as the process lives */
 
 static void on_log(chat_server *server, chat_log_level level, const char *text, void *user) {
   (void)server, (void)level, (void)user;

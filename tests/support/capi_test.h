@@ -21,12 +21,12 @@ static inline const char *error_name(chat_error error) {
 #define assert_ok(call) assert_error(call, OK)
 
 /* The call fails so, and its message contains the text. */
-#define assert_error_about(call, expected, text)                     \
-  do {                                                               \
-    assert_error(call, expected);                                    \
-    if (strstr(chat_error_message(), (text)) == NULL) {              \
+#define assert_error_about(call, expected, text)                      \
+  do {                                                                \
+    assert_error(call, expected);                                     \
+    if (strstr(chat_error_message(), (text)) == NULL) {               \
       fail_msg("\"%s\" is not in: %s", (text), chat_error_message()); \
-    }                                                                \
+    }                                                                 \
   } while (0)
 
 /* Options for tests: any free port on the loopback address. */

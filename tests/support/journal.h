@@ -20,7 +20,12 @@ typedef struct journal {
   char lines[JOURNAL_LINES][JOURNAL_LINE_BYTES];
 } journal;
 
-#define JOURNAL_INIT {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, {{0}}}
+#define JOURNAL_INIT                                          \
+  {                                                           \
+    PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, { \
+      { 0 }                                                   \
+    }                                                         \
+  }
 
 static inline void journal_clear(journal *self) {
   pthread_mutex_lock(&self->mutex);
@@ -31,7 +36,8 @@ static inline void journal_clear(journal *self) {
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-static inline void journal_write(journal *self, const char *format, ...) {
+static inline void
+journal_write(journal *self, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   pthread_mutex_lock(&self->mutex);

@@ -26,9 +26,7 @@ static inline void json_append(json_line *line, const char *text, size_t size) {
   line->size += size;
 }
 
-static inline void json_put(json_line *line, const char *text) {
-  json_append(line, text, strlen(text));
-}
+static inline void json_put(json_line *line, const char *text) { json_append(line, text, strlen(text)); }
 
 static inline void json_quote(json_line *line, const char *text, size_t size) {
   json_put(line, "\"");

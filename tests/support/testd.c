@@ -105,28 +105,24 @@ static chat_error run_command(instance *self, char **words, int count) {
   if (strcmp(name, "accept") == 0) return chat_accept(server, client, &identity);
   if (strcmp(name, "refuse") == 0) return chat_refuse(server, client, words[3], NULL);
   if (strcmp(name, "identity") == 0) return chat_set_identity(server, client, &identity);
-  if (strcmp(name, "broadcast") == 0)
-    return chat_broadcast(server, words[2], words[3], strlen(words[3]));
+  if (strcmp(name, "broadcast") == 0) return chat_broadcast(server, words[2], words[3], strlen(words[3]));
   if (strcmp(name, "publish") == 0) return publish(server, words, count);
   if (strcmp(name, "send") == 0) return chat_send(server, client, &text);
   if (strcmp(name, "send-user") == 0) return chat_send_user(server, words[2], &text);
   if (strcmp(name, "reply") == 0) {
-    return chat_reply(server, client, strtoull(words[3], NULL, 10), words[4], strlen(words[4]),
-                      NULL, 0);
+    return chat_reply(server, client, strtoull(words[3], NULL, 10), words[4], strlen(words[4]), NULL, 0);
   }
   if (strcmp(name, "kick") == 0) return chat_kick(server, client, words[3]);
   if (strcmp(name, "join") == 0) return chat_join(server, client, words[3]);
   if (strcmp(name, "leave") == 0) return chat_leave(server, client, words[3]);
   if (strcmp(name, "ban") == 0) return chat_ban(server, client, words[3], atoi(words[4]), words[5]);
-  if (strcmp(name, "ban-user") == 0)
-    return chat_ban_user(server, words[2], words[3], atoi(words[4]), words[5]);
+  if (strcmp(name, "ban-user") == 0) return chat_ban_user(server, words[2], words[3], atoi(words[4]), words[5]);
   if (strcmp(name, "close-room") == 0) return chat_close_room(server, words[2], words[3]);
   if (strcmp(name, "info") == 0) return chat_client_info(server, client, visit_client, self);
   if (strcmp(name, "members") == 0) return chat_members(server, words[2], visit_client, self);
   if (strcmp(name, "rooms") == 0) return chat_rooms(server, visit_room, self);
   if (strcmp(name, "history") == 0) {
-    return chat_history(server, words[2], strtoull(words[3], NULL, 10), (size_t)atoi(words[4]),
-                        visit_message, self);
+    return chat_history(server, words[2], strtoull(words[3], NULL, 10), (size_t)atoi(words[4]), visit_message, self);
   }
   if (strcmp(name, "stats") == 0) return print_stats(self);
   if (strcmp(name, "stop") == 0) return chat_server_stop(server), CHAT_OK;
@@ -170,8 +166,7 @@ static int take_input(void) {
   return 1;
 }
 
-static int set_option(chat_server_options *options, const char *name, const char *value,
-                      int *servers) {
+static int set_option(chat_server_options *options, const char *name, const char *value, int *servers) {
   static const struct {
     const char *name;
     size_t offset;
@@ -189,8 +184,7 @@ static int set_option(chat_server_options *options, const char *name, const char
       {"slow_callback_ms", offsetof(chat_server_options, slow_callback_ms)},
   };
   static const char *proxy;
-  if (strcmp(name, "servers") == 0)
-    return *servers = atoi(value), *servers >= 1 && *servers <= MAX_SERVERS;
+  if (strcmp(name, "servers") == 0) return *servers = atoi(value), *servers >= 1 && *servers <= MAX_SERVERS;
   if (strcmp(name, "threads") == 0) return options->threads = atoi(value), 1;
   if (strcmp(name, "stop_in") == 0) return stop_in = value, 1;
   if (strcmp(name, "trusted_proxy") == 0) {
@@ -230,9 +224,7 @@ static void run(int servers) {
     }
     if (poll(ready, (nfds_t)(1 + servers), -1) < 0) return;
     for (int i = 0; i < servers; i++) {
-      if (ready[1 + i].revents == 0 ||
-          chat_server_poll(instances[i].server, 0) != CHAT_ERROR_STOPPED)
-        continue;
+      if (ready[1 + i].revents == 0 || chat_server_poll(instances[i].server, 0) != CHAT_ERROR_STOPPED) continue;
       print_result(&instances[i], "stopped", chat_server_free(instances[i].server));
       instances[i].server = NULL;
     }

@@ -29,8 +29,7 @@ static void maybe_stop(const char *callback, chat_server *server) {
 
 static void print_pairs(json_line *line, const char *name, const chat_pair *pairs, size_t count) {
   json_open(line, name, "{");
-  for (size_t i = 0; i < count; i++)
-    json_bytes(line, pairs[i].name, pairs[i].value, pairs[i].value_size);
+  for (size_t i = 0; i < count; i++) json_bytes(line, pairs[i].name, pairs[i].value, pairs[i].value_size);
   json_close(line, "}");
 }
 
@@ -121,8 +120,7 @@ static chat_verdict on_connect(chat_server *server, chat_connect_event *event, v
     chat_refuse(server, event->client, reason, NULL);
     return CHAT_PASS;
   }
-  if (*identity.user_id != '\0' || *identity.name != '\0')
-    chat_set_identity(server, event->client, &identity);
+  if (*identity.user_id != '\0' || *identity.name != '\0') chat_set_identity(server, event->client, &identity);
   return CHAT_PASS;
 }
 
@@ -157,9 +155,7 @@ static void on_leave(chat_server *server, const chat_client_event *event, void *
   maybe_stop("on_leave", server);
 }
 
-static int begins_with(const char *text, const char *prefix) {
-  return strncmp(text, prefix, strlen(prefix)) == 0;
-}
+static int begins_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
 /* Rooms called closed... are not joined, quiet... not spoken in, secret... not listed or looked up; nobody is Admin. */
 static chat_verdict on_authorize(chat_server *server, chat_authorize_event *event, void *user) {
@@ -172,16 +168,13 @@ static chat_verdict on_authorize(chat_server *server, chat_authorize_event *even
   json_end(&line);
   maybe_stop("on_authorize", server);
 
-  if (event->action == CHAT_ACTION_JOIN && begins_with(event->room, "closed"))
-    reason = "this room is closed";
-  if (event->action == CHAT_ACTION_PUBLISH && begins_with(event->room, "quiet"))
-    reason = "quiet, please";
+  if (event->action == CHAT_ACTION_JOIN && begins_with(event->room, "closed")) reason = "this room is closed";
+  if (event->action == CHAT_ACTION_PUBLISH && begins_with(event->room, "quiet")) reason = "quiet, please";
   if (begins_with(event->room, "secret") &&
       (event->action == CHAT_ACTION_HISTORY || event->action == CHAT_ACTION_MEMBERS)) {
     reason = "that is secret";
   }
-  if (event->action == CHAT_ACTION_RENAME && strcmp(event->value, "Admin") == 0)
-    reason = "not that name";
+  if (event->action == CHAT_ACTION_RENAME && strcmp(event->value, "Admin") == 0) reason = "not that name";
   if (reason == NULL) return CHAT_PASS;
   snprintf(event->reason, sizeof(event->reason), "%s", reason);
   return CHAT_REFUSE;
@@ -203,8 +196,8 @@ static int publish_number(chat_server *server, const chat_message *like, int num
 }
 
 /* What a text "!command argument" makes the application do; everything else passes. */
-static chat_verdict obey(chat_server *server, chat_message_event *event, instance *self,
-                         const char *command, const char *argument) {
+static chat_verdict obey(chat_server *server, chat_message_event *event, instance *self, const char *command,
+                         const char *argument) {
   const char *room = event->message->room;
   chat_error error = CHAT_OK;
   chat_verdict verdict = CHAT_PASS;
@@ -268,8 +261,7 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
     return CHAT_CONSUME;
   }
   if (strcmp(message->event, "question-later") == 0) return CHAT_CONSUME;
-  if (message->payload != CHAT_PAYLOAD_TEXT || message->data_size == 0 ||
-      message->data_size >= sizeof(text)) {
+  if (message->payload != CHAT_PAYLOAD_TEXT || message->data_size == 0 || message->data_size >= sizeof(text)) {
     return CHAT_PASS;
   }
   memcpy(text, message->data, message->data_size);

@@ -27,20 +27,20 @@ enum {
   WS_PING = 9,
   WS_PONG = 10,
   /* Of ws_receive(): */
-  WS_NOTHING = 0,  /* the time is over */
-  WS_ENDED = -1,   /* the connection has ended without a close frame */
-  WS_BROKEN = -2   /* the server has broken the protocol */
+  WS_NOTHING = 0, /* the time is over */
+  WS_ENDED = -1,  /* the connection has ended without a close frame */
+  WS_BROKEN = -2  /* the server has broken the protocol */
 };
 
 typedef struct ws_client {
-  int fd;                     /* -1: not connected */
-  int status;                 /* of the HTTP response */
-  char response[8192];        /* its head */
-  unsigned char *buffer;      /* bytes that have come and are not used yet */
+  int fd;                /* -1: not connected */
+  int status;            /* of the HTTP response */
+  char response[8192];   /* its head */
+  unsigned char *buffer; /* bytes that have come and are not used yet */
   size_t buffered;
-  char *data;                 /* of the last message, with a NUL behind it */
+  char *data; /* of the last message, with a NUL behind it */
   size_t size;
-  int close_code;             /* of the server's close frame; 1005 without a code, 1006 without a frame */
+  int close_code; /* of the server's close frame; 1005 without a code, 1006 without a frame */
   char close_reason[124];
 } ws_client;
 

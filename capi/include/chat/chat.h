@@ -76,33 +76,33 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
 
 /* ------------------------------------------------------------------------------------------------------------ errors */
 
-#define CHAT_ERROR_MAP(X)                                                              \
-  X(OK, 0, "success")                                                                  \
-  X(ERROR_INVALID_ARGUMENT, 1, "invalid argument")                                     \
-  X(ERROR_NO_MEMORY, 2, "out of memory")                                               \
-  X(ERROR_INTERNAL, 3, "internal error")                                               \
-  X(ERROR_NO_SUCH_CLIENT, 4, "no such client")                                         \
-  X(ERROR_NO_SUCH_ROOM, 5, "no such room")                                             \
-  X(ERROR_INVALID_ROOM, 6, "invalid room name")                                        \
-  X(ERROR_INVALID_EVENT, 7, "invalid or reserved event name")                          \
-  X(ERROR_INVALID_JSON, 8, "invalid JSON")                                             \
-  X(ERROR_INVALID_UTF8, 9, "invalid UTF-8")                                            \
-  X(ERROR_TOO_LARGE, 10, "too large")                                                  \
-  X(ERROR_TOO_MANY, 11, "a limit on the number of things is reached")                  \
-  X(ERROR_FORBIDDEN, 12, "forbidden")                                                  \
-  X(ERROR_BANNED, 13, "banned from the room")                                          \
-  X(ERROR_NOT_JOINED, 14, "not a member of the room")                                  \
-  X(ERROR_RATE_LIMITED, 15, "too many messages in a short time")                       \
-  X(ERROR_STOPPED, 16, "the server has stopped")                                       \
-  X(ERROR_WRONG_THREAD, 17, "not allowed from this thread or callback")                \
-  X(ERROR_WRONG_STATE, 18, "not allowed in this state")                                \
-  X(ERROR_ADDRESS_IN_USE, 19, "address in use")                                        \
-  X(ERROR_ADDRESS_INVALID, 20, "address invalid or not of this machine")               \
-  X(ERROR_PERMISSION, 21, "permission denied")                                         \
-  X(ERROR_CERTIFICATE, 22, "certificate or private key unusable")                      \
-  X(ERROR_EVENT_LOOP, 23, "the event loop or libwebsockets' libuv plugin is missing")  \
-  X(ERROR_SYSTEM, 24, "a system call failed")                                          \
-  X(ERROR_UNSUPPORTED, 25, "not supported by the client's protocol or this build")     \
+#define CHAT_ERROR_MAP(X)                                                             \
+  X(OK, 0, "success")                                                                 \
+  X(ERROR_INVALID_ARGUMENT, 1, "invalid argument")                                    \
+  X(ERROR_NO_MEMORY, 2, "out of memory")                                              \
+  X(ERROR_INTERNAL, 3, "internal error")                                              \
+  X(ERROR_NO_SUCH_CLIENT, 4, "no such client")                                        \
+  X(ERROR_NO_SUCH_ROOM, 5, "no such room")                                            \
+  X(ERROR_INVALID_ROOM, 6, "invalid room name")                                       \
+  X(ERROR_INVALID_EVENT, 7, "invalid or reserved event name")                         \
+  X(ERROR_INVALID_JSON, 8, "invalid JSON")                                            \
+  X(ERROR_INVALID_UTF8, 9, "invalid UTF-8")                                           \
+  X(ERROR_TOO_LARGE, 10, "too large")                                                 \
+  X(ERROR_TOO_MANY, 11, "a limit on the number of things is reached")                 \
+  X(ERROR_FORBIDDEN, 12, "forbidden")                                                 \
+  X(ERROR_BANNED, 13, "banned from the room")                                         \
+  X(ERROR_NOT_JOINED, 14, "not a member of the room")                                 \
+  X(ERROR_RATE_LIMITED, 15, "too many messages in a short time")                      \
+  X(ERROR_STOPPED, 16, "the server has stopped")                                      \
+  X(ERROR_WRONG_THREAD, 17, "not allowed from this thread or callback")               \
+  X(ERROR_WRONG_STATE, 18, "not allowed in this state")                               \
+  X(ERROR_ADDRESS_IN_USE, 19, "address in use")                                       \
+  X(ERROR_ADDRESS_INVALID, 20, "address invalid or not of this machine")              \
+  X(ERROR_PERMISSION, 21, "permission denied")                                        \
+  X(ERROR_CERTIFICATE, 22, "certificate or private key unusable")                     \
+  X(ERROR_EVENT_LOOP, 23, "the event loop or libwebsockets' libuv plugin is missing") \
+  X(ERROR_SYSTEM, 24, "a system call failed")                                         \
+  X(ERROR_UNSUPPORTED, 25, "not supported by the client's protocol or this build")    \
   X(ERROR_ENCODING, 26, "malformed message")
 
 typedef enum chat_error {
@@ -146,12 +146,13 @@ typedef enum chat_transport {
 /* One address path that clients connect to. The path is compared whole, without the query and a trailing slash. */
 typedef struct chat_endpoint {
   size_t struct_size;
-  const char *path;          /* begins with '/' */
+  const char *path; /* begins with '/' */
   chat_protocol protocol;
   uint32_t transports;       /* chat_transport bits; 0: all that the protocol has */
   int64_t max_message_bytes; /* 0: that of the server */
 } chat_endpoint;
-#define CHAT_ENDPOINT_INIT {sizeof(chat_endpoint), NULL, CHAT_PROTOCOL_PLAIN, 0, 0}
+#define CHAT_ENDPOINT_INIT \
+  { sizeof(chat_endpoint), NULL, CHAT_PROTOCOL_PLAIN, 0, 0 }
 
 /* Files below a directory, served under a path by GET and HEAD with their type, an ETag, and index.html for a folder. */
 typedef struct chat_static_mount {
@@ -159,7 +160,8 @@ typedef struct chat_static_mount {
   const char *path;      /* begins with '/'; "/" serves everything that is no endpoint */
   const char *directory; /* nothing outside of it is ever served, symbolic links included */
 } chat_static_mount;
-#define CHAT_STATIC_MOUNT_INIT {sizeof(chat_static_mount), NULL, NULL}
+#define CHAT_STATIC_MOUNT_INIT \
+  { sizeof(chat_static_mount), NULL, NULL }
 
 /* What happens to a client whose outbox is full, because it reads slower than its rooms speak. */
 typedef enum chat_outbox_policy {
@@ -176,10 +178,10 @@ typedef enum chat_log_level {
 } chat_log_level;
 
 typedef enum chat_verdict {
-  CHAT_PASS = 0,    /* on_connect: accept; on_authorize: allow; on_message: publish it */
-  CHAT_REFUSE = 1,  /* say no; the reason reaches the client in its protocol's own way */
-  CHAT_DEFER = 2,   /* on_connect only: chat_accept or chat_refuse will follow, from any thread */
-  CHAT_CONSUME = 3  /* on_message only: the application has handled it; it is not published */
+  CHAT_PASS = 0,   /* on_connect: accept; on_authorize: allow; on_message: publish it */
+  CHAT_REFUSE = 1, /* say no; the reason reaches the client in its protocol's own way */
+  CHAT_DEFER = 2,  /* on_connect only: chat_accept or chat_refuse will follow, from any thread */
+  CHAT_CONSUME = 3 /* on_message only: the application has handled it; it is not published */
 } chat_verdict;
 
 typedef enum chat_action {
@@ -208,7 +210,8 @@ typedef struct chat_identity {
   const chat_pair *attributes; /* the application's own; not sent to anyone. At most 32, 8 KiB in all */
   size_t attribute_count;
 } chat_identity;
-#define CHAT_IDENTITY_INIT {sizeof(chat_identity), NULL, NULL, NULL, 0}
+#define CHAT_IDENTITY_INIT \
+  { sizeof(chat_identity), NULL, NULL, NULL, 0 }
 
 /* What is known of a client. */
 typedef struct chat_client {
@@ -228,19 +231,19 @@ typedef struct chat_client {
 typedef struct chat_connect_event {
   size_t struct_size;
   chat_client_id client;
-  const char *path;             /* decoded, without the query */
-  const chat_pair *query;       /* decoded */
+  const char *path;       /* decoded, without the query */
+  const chat_pair *query; /* decoded */
   size_t query_count;
   const chat_pair *headers;
   size_t header_count;
   const chat_pair *cookies;
   size_t cookie_count;
-  const char *origin;           /* "" without one; it has passed the Origin check */
-  const char *address;          /* as in chat_client */
-  int secure;                   /* 1: TLS here or, behind a trusted proxy, there */
-  const char *room;             /* the room that the connection asks for */
-  const char *token;            /* "Authorization: Bearer ..." or "?token=..."; "" without */
-  const char *user_name;        /* "Authorization: Basic ..." or the protocol's own log-in; "" without */
+  const char *origin;    /* "" without one; it has passed the Origin check */
+  const char *address;   /* as in chat_client */
+  int secure;            /* 1: TLS here or, behind a trusted proxy, there */
+  const char *room;      /* the room that the connection asks for */
+  const char *token;     /* "Authorization: Bearer ..." or "?token=..."; "" without */
+  const char *user_name; /* "Authorization: Basic ..." or the protocol's own log-in; "" without */
   const char *password;
   chat_protocol protocol;
   chat_transport transport;
@@ -251,8 +254,8 @@ typedef struct chat_connect_event {
 typedef struct chat_client_event {
   size_t struct_size;
   chat_client_id client;
-  void *user;         /* the client's pointer, see chat_client_set_user() */
-  const char *name;   /* its display name now */
+  void *user;       /* the client's pointer, see chat_client_set_user() */
+  const char *name; /* its display name now */
   const char *user_id;
   const char *room;   /* on_join, on_leave: the room; on_open: the first room; on_disconnect: "" */
   int close_code;     /* on_disconnect: the WebSocket close code (RFC 6455 section 7.4), 1006 when there was none */
@@ -276,8 +279,8 @@ typedef struct chat_blob {
 } chat_blob;
 
 typedef enum chat_payload {
-  CHAT_PAYLOAD_TEXT = 0, /* data is text, the single argument of its event */
-  CHAT_PAYLOAD_ARGS = 1, /* data is a JSON array: the event's arguments. {"_placeholder":true,"num":N} in it stands for
+  CHAT_PAYLOAD_TEXT = 0,  /* data is text, the single argument of its event */
+  CHAT_PAYLOAD_ARGS = 1,  /* data is a JSON array: the event's arguments. {"_placeholder":true,"num":N} in it stands for
                             attachment N; every attachment must be referred to */
   CHAT_PAYLOAD_BINARY = 2 /* data is bytes: short for ARGS [{"_placeholder":true,"num":0}] with one attachment */
 } chat_payload;
@@ -290,25 +293,25 @@ typedef enum chat_payload {
  */
 typedef struct chat_message {
   size_t struct_size;
-  const char *room;              /* NULL in chat_publish: to everyone (ephemeral then) */
-  const char *event;             /* NULL: "chat message" */
+  const char *room;  /* NULL in chat_publish: to everyone (ephemeral then) */
+  const char *event; /* NULL: "chat message" */
   chat_payload payload;
   const void *data;
   size_t data_size;
   const chat_blob *attachments;
   size_t attachment_count;
-  const chat_pair *attributes;   /* travel with the message (STOMP's user headers) */
+  const chat_pair *attributes; /* travel with the message (STOMP's user headers) */
   size_t attribute_count;
-  int ephemeral;                 /* 1: neither numbered nor kept (typing, cursors) */
-  chat_client_id except;         /* 0, or a member that shall not receive it */
-  chat_client_id from;           /* in chat_publish: 0, or the client in whose name it goes out */
-  const char *from_name;         /* in chat_publish with from = 0: the sender's display name, or NULL */
-  uint64_t seq;                  /* from the library: its number in the room, 1, 2, 3...; 0 before, and for ephemeral */
-  const char *epoch;             /* from the library: changes when the room's numbering starts anew */
-  int64_t time_ms;               /* from the library */
+  int ephemeral;         /* 1: neither numbered nor kept (typing, cursors) */
+  chat_client_id except; /* 0, or a member that shall not receive it */
+  chat_client_id from;   /* in chat_publish: 0, or the client in whose name it goes out */
+  const char *from_name; /* in chat_publish with from = 0: the sender's display name, or NULL */
+  uint64_t seq;          /* from the library: its number in the room, 1, 2, 3...; 0 before, and for ephemeral */
+  const char *epoch;     /* from the library: changes when the room's numbering starts anew */
+  int64_t time_ms;       /* from the library */
 } chat_message;
 #define CHAT_MESSAGE_INIT \
-  {sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0}
+  { sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0 }
 
 /* A client has sent a message, and it has been authorised. */
 typedef struct chat_message_event {
@@ -364,15 +367,16 @@ typedef struct chat_server_options {
   size_t struct_size;
 
   /* Where to listen: listen_fd, else unix_path, else address and port. */
-  const char *address;   /* NULL: every address, IPv4 and IPv6. Else a literal: "127.0.0.1", "::1" */
-  int port;              /* 0: any free port, see chat_server_port() */
-  const char *unix_path; /* a UNIX socket; a stale one in the way is replaced, a live one is CHAT_ERROR_ADDRESS_IN_USE */
-  int listen_fd;         /* > 0: a socket that listens already. The library takes it over when the start succeeds */
+  const char *address; /* NULL: every address, IPv4 and IPv6. Else a literal: "127.0.0.1", "::1" */
+  int port;            /* 0: any free port, see chat_server_port() */
+  const char
+      *unix_path; /* a UNIX socket; a stale one in the way is replaced, a live one is CHAT_ERROR_ADDRESS_IN_USE */
+  int listen_fd;  /* > 0: a socket that listens already. The library takes it over when the start succeeds */
 
-  int threads;           /* 0: the host drives the server with chat_server_poll(). CHAT_SERVER_OPTIONS_INIT has 1 */
+  int threads; /* 0: the host drives the server with chat_server_poll(). CHAT_SERVER_OPTIONS_INIT has 1 */
 
   chat_callbacks callbacks;
-  void *user;              /* handed to every callback */
+  void *user;               /* handed to every callback */
   chat_log_level log_level; /* CHAT_LOG_INFO */
 
   const chat_endpoint *endpoints; /* NULL: /chat (plain) and /chat.v1 (chat.v1) */
@@ -395,10 +399,10 @@ typedef struct chat_server_options {
   int64_t max_connections;         /* (*) max_clients + 1,000: sockets of every kind, silent ones too */
 
   /* Messages. */
-  int64_t max_message_bytes;    /* 65,536, over all fragments; close code 1009 above */
-  int64_t max_header_bytes;     /* 8,192 for a request's headers; the connection is closed above */
-  int64_t inbound_rate;         /* (*) 200 messages a second for each client; refused above, and reading slows down */
-  int64_t inbound_burst;        /* 400 messages at once */
+  int64_t max_message_bytes; /* 65,536, over all fragments; close code 1009 above */
+  int64_t max_header_bytes;  /* 8,192 for a request's headers; the connection is closed above */
+  int64_t inbound_rate;      /* (*) 200 messages a second for each client; refused above, and reading slows down */
+  int64_t inbound_burst;     /* 400 messages at once */
   const char *const *ephemeral_events; /* event names that are never numbered or kept, whoever sends them */
   size_t ephemeral_event_count;
 
@@ -406,16 +410,16 @@ typedef struct chat_server_options {
   int64_t max_outbox_bytes;    /* 1 MiB, or two of the largest messages if that is more; at least one of them */
   int64_t max_outbox_messages; /* 4,096 */
   chat_outbox_policy outbox_policy;
-  int64_t flush_interval_ms;   /* 0: write at the end of every loop round; else gather up to this long when busy */
+  int64_t flush_interval_ms; /* 0: write at the end of every loop round; else gather up to this long when busy */
 
   /* Rooms. */
-  int64_t max_rooms;              /* 100,000 */
-  int64_t max_rooms_per_client;   /* 100 */
-  int64_t history_messages;       /* (*) 100 a room; CHAT_UNLIMITED still obeys the bytes */
-  int64_t history_bytes;          /* 1 MiB a room */
-  int64_t history_age_ms;         /* (*) 24 h */
-  int64_t history_total_bytes;    /* 256 MiB over all rooms */
-  int history_off;                /* 1: keep nothing */
+  int64_t max_rooms;            /* 100,000 */
+  int64_t max_rooms_per_client; /* 100 */
+  int64_t history_messages;     /* (*) 100 a room; CHAT_UNLIMITED still obeys the bytes */
+  int64_t history_bytes;        /* 1 MiB a room */
+  int64_t history_age_ms;       /* (*) 24 h */
+  int64_t history_total_bytes;  /* 256 MiB over all rooms */
+  int history_off;              /* 1: keep nothing */
 
   /* Time. */
   int64_t ping_interval_ms;     /* (*) 25,000 */
@@ -431,12 +435,21 @@ typedef struct chat_server_options {
 } chat_server_options;
 
 /* All zero but struct_size, threads = 1, and the size of the callbacks. */
-#define CHAT_SERVER_OPTIONS_INIT                                                                       \
-  {                                                                                                    \
-    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                  \
-        {sizeof(chat_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}}, NULL,                \
-        (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0,  \
-        NULL, 0, 0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0       \
+#define CHAT_SERVER_OPTIONS_INIT                                                                                     \
+  {                                                                                                                  \
+    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                \
+        {sizeof(chat_callbacks),                                                                                     \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},                                                          \
+        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
+        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                              \
   }
 
 /* ------------------------------------------------------------------------------------------------------------ server */
@@ -489,7 +502,8 @@ CHAT_API chat_error chat_server_reload_tls(chat_server *server) CHAT_NOEXCEPT;
  * Publishes text to a room as a "chat message" from nobody; room NULL: to everyone, not numbered or kept. The same as
  * chat_publish() with only these fields set.
  */
-CHAT_API chat_error chat_broadcast(chat_server *server, const char *room, const char *text, size_t text_size) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_broadcast(chat_server *server, const char *room, const char *text,
+                                   size_t text_size) CHAT_NOEXCEPT;
 
 /*
  * Publishes a message to all members of its room. *seq, when not NULL, becomes its number: 0 when ephemeral, and when
@@ -523,7 +537,8 @@ CHAT_API chat_error chat_message_event_replace(chat_message_event *event, const 
 /* ----------------------------------------------------------------------------------------------------------- clients */
 
 /* The verdict on a connection; identity NULL: a guest, or what chat_set_identity() gave. WRONG_STATE after the verdict. */
-CHAT_API chat_error chat_accept(chat_server *server, chat_client_id client, const chat_identity *identity) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_accept(chat_server *server, chat_client_id client,
+                                const chat_identity *identity) CHAT_NOEXCEPT;
 
 /* reason: for people, at most 123 bytes, may be NULL. data_json: any JSON value for protocols that carry one, or NULL. */
 CHAT_API chat_error chat_refuse(chat_server *server, chat_client_id client, const char *reason,
@@ -602,14 +617,14 @@ typedef struct chat_stats {
   uint64_t clients_now;
   uint64_t clients_total;
   uint64_t rooms_now;
-  uint64_t messages_in;       /* from clients, refused ones included */
-  uint64_t messages_refused;  /* by on_authorize, on_message, limits, or malformed */
+  uint64_t messages_in;        /* from clients, refused ones included */
+  uint64_t messages_refused;   /* by on_authorize, on_message, limits, or malformed */
   uint64_t messages_published; /* to rooms and to everyone, from whomever */
-  uint64_t deliveries;        /* messages put into outboxes, one for each receiver */
-  uint64_t drops;             /* messages taken out of, or not let into, full outboxes */
-  uint64_t slow_disconnects;  /* clients closed because their outbox was full */
-  uint64_t bytes_in;          /* payload of frames and bodies */
-  uint64_t bytes_out;         /* handed to sockets, framing included */
+  uint64_t deliveries;         /* messages put into outboxes, one for each receiver */
+  uint64_t drops;              /* messages taken out of, or not let into, full outboxes */
+  uint64_t slow_disconnects;   /* clients closed because their outbox was full */
+  uint64_t bytes_in;           /* payload of frames and bodies */
+  uint64_t bytes_out;          /* handed to sockets, framing included */
   uint64_t http_requests;
   uint64_t history_bytes_now;
   uint64_t clients_now_by_protocol[8];  /* index: chat_protocol */

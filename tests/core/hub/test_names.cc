@@ -19,17 +19,16 @@ using namespace chat;
 namespace {
 
 void room_names(void**) {
-  for (const char* name : {"a", "lobby", "dev ops", "M\xC3\xBCnchen", "\xE6\x97\xA5\xE6\x9C\xAC",
-                           "a.b:c_d-e~f!g*h'(i)", "\xC2\xA0x", "%2F", "a\\b"})
+  for (const char* name : {"a", "lobby", "dev ops", "M\xC3\xBCnchen", "\xE6\x97\xA5\xE6\x9C\xAC", "a.b:c_d-e~f!g*h'(i)",
+                           "\xC2\xA0x", "%2F", "a\\b"})
     assert_true(check_room_name(name).ok());
   assert_true(check_room_name(std::string(128, 'a')).ok());
 
   const std::string with_nul("a\0b", 3);
   for (const std::string& name :
-       {std::string(), std::string(129, 'a'), std::string("a/b"), std::string("a,b"),
-        std::string("a?"), std::string("#a"), std::string(" a"), std::string("a "),
-        std::string(" "), with_nul, std::string("a\nb"), std::string("\x7F"),
-        std::string("\xC2\x80"), std::string("a\xC2\x9F"), std::string("\xFF"),
+       {std::string(), std::string(129, 'a'), std::string("a/b"), std::string("a,b"), std::string("a?"),
+        std::string("#a"), std::string(" a"), std::string("a "), std::string(" "), with_nul, std::string("a\nb"),
+        std::string("\x7F"), std::string("\xC2\x80"), std::string("a\xC2\x9F"), std::string("\xFF"),
         std::string("a\xC3")}) {
     const Status status = check_room_name(name);
     assert_int_equal(status.code, Error::invalid_room);
@@ -40,19 +39,17 @@ void room_names(void**) {
 }
 
 void event_names(void**) {
-  for (const char* name :
-       {"chat message", "typing", "Connect", "connected", " x ", "a/b,c?d#e", "error", "\xC3\xA9"})
+  for (const char* name : {"chat message", "typing", "Connect", "connected", " x ", "a/b,c?d#e", "error", "\xC3\xA9"})
     assert_true(check_event_name(name).ok());
-  for (const char* name : {"", "connect", "connect_error", "disconnect", "disconnecting",
-                           "newListener", "removeListener", "a\tb", "\xED\xA0\x80"})
+  for (const char* name : {"", "connect", "connect_error", "disconnect", "disconnecting", "newListener",
+                           "removeListener", "a\tb", "\xED\xA0\x80"})
     assert_int_equal(check_event_name(name).code, Error::invalid_event);
   assert_true(check_event_name(std::string(128, 'e')).ok());
   assert_int_equal(check_event_name(std::string(129, 'e')).code, Error::invalid_event);
 }
 
 void person_names(void**) {
-  for (const char* name : {"", "Ann", "guest-1", "a/b", " x "})
-    assert_true(check_person_name(name).ok());
+  for (const char* name : {"", "Ann", "guest-1", "a/b", " x "}) assert_true(check_person_name(name).ok());
   assert_true(check_person_name(std::string(128, 'a')).ok());
   assert_int_equal(check_person_name(std::string(129, 'a')).code, Error::invalid_argument);
   assert_int_equal(check_person_name("a\r").code, Error::invalid_argument);
@@ -62,8 +59,7 @@ void person_names(void**) {
 
 void attributes(void**) {
   assert_true(check_attributes({}).ok());
-  assert_true(
-      check_attributes({{"content-type", "text/plain"}, {"n", std::string("a\0\n", 3)}}).ok());
+  assert_true(check_attributes({{"content-type", "text/plain"}, {"n", std::string("a\0\n", 3)}}).ok());
   assert_int_equal(check_attributes({{"", "x"}}).code, Error::invalid_argument);
   assert_int_equal(check_attributes({{"a\n", "x"}}).code, Error::invalid_argument);
   assert_int_equal(check_attributes({{std::string(129, 'a'), "x"}}).code, Error::invalid_argument);

@@ -99,18 +99,15 @@ void socket_addresses(void**) {
   v4.sin_family = AF_INET;
   v4.sin_port = htons(80);
   assert_int_equal(inet_pton(AF_INET, "192.0.2.7", &v4.sin_addr), 1);
-  assert_string_equal(IpAddress::from(reinterpret_cast<sockaddr*>(&v4))->text().c_str(),
-                      "192.0.2.7");
+  assert_string_equal(IpAddress::from(reinterpret_cast<sockaddr*>(&v4))->text().c_str(), "192.0.2.7");
 
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
   assert_int_equal(inet_pton(AF_INET6, "2001:db8::7", &v6.sin6_addr), 1);
-  assert_string_equal(IpAddress::from(reinterpret_cast<sockaddr*>(&v6))->text().c_str(),
-                      "2001:db8::7");
+  assert_string_equal(IpAddress::from(reinterpret_cast<sockaddr*>(&v6))->text().c_str(), "2001:db8::7");
   // What a socket of both families says of an IPv4 peer.
   assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.7", &v6.sin6_addr), 1);
-  assert_string_equal(IpAddress::from(reinterpret_cast<sockaddr*>(&v6))->text().c_str(),
-                      "192.0.2.7");
+  assert_string_equal(IpAddress::from(reinterpret_cast<sockaddr*>(&v6))->text().c_str(), "192.0.2.7");
 
   sockaddr_un local{};
   local.sun_family = AF_UNIX;
@@ -260,8 +257,7 @@ void the_client_behind_proxies(void**) {
   for (const ClientCase& c : cases) {
     const std::string client = client_address(c.peer, c.forwarded_for, trusted);
     if (client != c.expected)
-      fail_msg("%s, X-Forwarded-For \"%s\": %s, not %s", c.peer, c.forwarded_for, client.c_str(),
-               c.expected);
+      fail_msg("%s, X-Forwarded-For \"%s\": %s, not %s", c.peer, c.forwarded_for, client.c_str(), c.expected);
   }
 }
 
@@ -273,8 +269,7 @@ void without_trusted_proxies_the_peer_is_the_client(void**) {
 void a_long_chain_ends(void**) {
   std::string chain = "198.51.100.1";
   for (int i = 0; i < 10'000; ++i) chain += ", 10.0.0.2";
-  assert_string_equal(client_address("10.0.0.1", chain, blocks({"10.0.0.0/8"})).c_str(),
-                      "198.51.100.1");
+  assert_string_equal(client_address("10.0.0.1", chain, blocks({"10.0.0.0/8"})).c_str(), "198.51.100.1");
 }
 
 }  // namespace

@@ -132,8 +132,7 @@ void lengths(void**) {
 
 void bytes_on_the_wire(void**) {
   // The examples of RFC 6455 section 5.7 that a server sends.
-  assert_true(make_frame({{false, "Hello"}}, Framing::websocket, nullptr)->bytes() ==
-              "\x81\x05Hello");
+  assert_true(make_frame({{false, "Hello"}}, Framing::websocket, nullptr)->bytes() == "\x81\x05Hello");
   assert_true(make_ping_frame("Hello")->bytes() == "\x89\x05Hello");
   const std::string bytes(256, 'x');
   assert_true(make_frame({{true, bytes}}, Framing::websocket, nullptr)->bytes() ==
@@ -144,17 +143,14 @@ void bytes_on_the_wire(void**) {
 }
 
 void several_packets_are_one_frame_each(void**) {
-  const wire::Packets packets = {{false, "text"},
-                                 {true, std::string("\x00\xFF", 2)},
-                                 {false, ""},
-                                 {true, random_bytes(70'000)}};
+  const wire::Packets packets = {
+      {false, "text"}, {true, std::string("\x00\xFF", 2)}, {false, ""}, {true, random_bytes(70'000)}};
   for (const Framing framing : {Framing::websocket, Framing::websocket_deflate}) {
     const std::vector<Parsed> frames = parse(make_frame(packets, framing, nullptr)->bytes());
     assert_int_equal(frames.size(), packets.size());
     for (std::size_t i = 0; i < packets.size(); ++i) {
       assert_int_equal(frames[i].opcode, packets[i].binary ? 2 : 1);
-      assert_true(frames[i].payload ==
-                  packets[i].bytes);  // none of them gets smaller by compressing
+      assert_true(frames[i].payload == packets[i].bytes);  // none of them gets smaller by compressing
     }
   }
 }
@@ -179,8 +175,7 @@ void compressed_frames_inflate_again(void**) {
   for (const std::size_t size : {256U, 257U, 1000U, 65'535U, 65'536U, 300'000U, 1U << 20}) {
     for (const bool binary : {false, true}) {
       const std::string payload = chatter(size);
-      const Parsed frame =
-          only_frame(make_frame({{binary, payload}}, Framing::websocket_deflate, nullptr));
+      const Parsed frame = only_frame(make_frame({{binary, payload}}, Framing::websocket_deflate, nullptr));
       assert_true(frame.compressed);
       assert_int_equal(frame.opcode, binary ? 2 : 1);
       assert_true(frame.payload.size() < size);
@@ -192,24 +187,21 @@ void compressed_frames_inflate_again(void**) {
 void what_compresses_best_inflates_again(void**) {
   for (const std::size_t size : {256U, 70'000U, 1U << 22}) {
     const std::string payload(size, 'a');
-    const Parsed frame =
-        only_frame(make_frame({{false, payload}}, Framing::websocket_deflate, nullptr));
+    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing::websocket_deflate, nullptr));
     assert_true(frame.compressed);
     assert_true(inflate_message(frame.payload) == payload);
   }
 }
 
 void the_tail_is_left_out(void**) {
-  const Parsed frame =
-      only_frame(make_frame({{false, chatter(5000)}}, Framing::websocket_deflate, nullptr));
+  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing::websocket_deflate, nullptr));
   assert_false(std::string_view(frame.payload).ends_with(std::string_view("\x00\x00\xff\xff", 4)));
 }
 
 void small_ones_go_as_they_are(void**) {
   for (const std::size_t size : {0U, 1U, 100U, 255U}) {
     const std::string payload(size, 'a');
-    const Parsed frame =
-        only_frame(make_frame({{false, payload}}, Framing::websocket_deflate, nullptr));
+    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing::websocket_deflate, nullptr));
     assert_false(frame.compressed);
     assert_true(frame.payload == payload);
   }
@@ -218,8 +210,7 @@ void small_ones_go_as_they_are(void**) {
 void what_would_grow_goes_as_it_is(void**) {
   for (const std::size_t size : {256U, 4096U, 100'000U}) {
     const std::string payload = random_bytes(size);
-    const Parsed frame =
-        only_frame(make_frame({{true, payload}}, Framing::websocket_deflate, nullptr));
+    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing::websocket_deflate, nullptr));
     assert_false(frame.compressed);
     assert_true(frame.payload == payload);
   }
@@ -228,10 +219,8 @@ void what_would_grow_goes_as_it_is(void**) {
 void each_message_stands_for_itself(void**) {
   // One result serves receivers that have seen different messages: nothing refers to an earlier one.
   const std::string payload = chatter(2000);
-  const wire::Packets packets = {
-      {false, payload}, {false, payload}, {false, "short"}, {false, payload}};
-  const std::vector<Parsed> frames =
-      parse(make_frame(packets, Framing::websocket_deflate, nullptr)->bytes());
+  const wire::Packets packets = {{false, payload}, {false, payload}, {false, "short"}, {false, payload}};
+  const std::vector<Parsed> frames = parse(make_frame(packets, Framing::websocket_deflate, nullptr)->bytes());
   assert_int_equal(frames.size(), 4);
   for (const std::size_t i : {0U, 1U, 3U}) {
     assert_true(frames[i].compressed);
@@ -242,8 +231,7 @@ void each_message_stands_for_itself(void**) {
 }
 
 void without_deflate_nothing_is_compressed(void**) {
-  const Parsed frame =
-      only_frame(make_frame({{false, chatter(5000)}}, Framing::websocket, nullptr));
+  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing::websocket, nullptr));
   assert_false(frame.compressed);
   assert_int_equal(frame.payload.size(), 5000);
 }
@@ -255,8 +243,7 @@ void expect_close(std::uint16_t code, std::string_view reason, std::string_view 
   assert_int_equal(frame.opcode, 8);
   assert_true(frame.payload.size() <= 125);
   assert_true(frame.payload.size() >= 2);
-  assert_int_equal(static_cast<unsigned char>(frame.payload[0]) << 8 |
-                       static_cast<unsigned char>(frame.payload[1]),
+  assert_int_equal(static_cast<unsigned char>(frame.payload[0]) << 8 | static_cast<unsigned char>(frame.payload[1]),
                    code);
   assert_true(frame.payload.substr(2) == expected_reason);
   assert_true(is_utf8(std::string_view(frame.payload).substr(2)));

@@ -39,8 +39,8 @@ struct OriginCase {
 
 void expect_origin(const OriginCase& c, const std::vector<std::string>& allowed) {
   if (origin_allowed(c.origin, c.host, c.scheme == kTls, allowed) == c.allowed) return;
-  fail_msg("Origin \"%s\", Host \"%s\", %s: should be %s", c.origin, c.host,
-           c.scheme == kTls ? "TLS" : "no TLS", c.allowed ? "allowed" : "refused");
+  fail_msg("Origin \"%s\", Host \"%s\", %s: should be %s", c.origin, c.host, c.scheme == kTls ? "TLS" : "no TLS",
+           c.allowed ? "allowed" : "refused");
 }
 
 void an_origin_must_be_that_of_the_host(void**) {
@@ -146,8 +146,7 @@ void a_star_allows_all(void**) {
   for (const char* origin : {"https://evil.org", "null", "file://", "nonsense"})
     expect_origin({origin, "example.org", kPlain, true}, allowed);
   // It stands alone or for itself.
-  expect_origin({"https://a.example", "example.org", kPlain, false},
-                {"https://*.example", "*.example"});
+  expect_origin({"https://a.example", "example.org", kPlain, false}, {"https://*.example", "*.example"});
 }
 
 void null_is_allowed_where_it_is_listed(void**) {
@@ -155,9 +154,7 @@ void null_is_allowed_where_it_is_listed(void**) {
   expect_origin({"http://null", "example.org", kPlain, false}, {"null"});
 }
 
-void an_empty_entry_allows_nothing(void**) {
-  expect_origin({"http://evil.org", "example.org", kPlain, false}, {""});
-}
+void an_empty_entry_allows_nothing(void**) { expect_origin({"http://evil.org", "example.org", kPlain, false}, {""}); }
 
 // Credentials -----------------------------------------------------------------------------------
 
@@ -182,20 +179,17 @@ void basic_credentials(void**) {
 }
 
 void malformed_basic_credentials_are_none(void**) {
-  for (const char* value : {"Basic", "Basic ", "Basic YTpi=", "Basic YTp", "Basic Y",
-                            "Basic =", "Basic ==", "Basic ====", "Basic ===", "Basic !!!!",
-                            "Basic YW5uYQ==" /* no colon */, "Basica YTpi", "YTpi", "Digest YTpi",
-                            "BasicYTpi", " Basic YTpi"}) {
+  for (const char* value : {"Basic", "Basic ", "Basic YTpi=", "Basic YTp", "Basic Y", "Basic =", "Basic ==",
+                            "Basic ====", "Basic ===", "Basic !!!!", "Basic YW5uYQ==" /* no colon */, "Basica YTpi",
+                            "YTpi", "Digest YTpi", "BasicYTpi", " Basic YTpi"}) {
     expect_basic(value, "", "");
   }
   expect_basic(("Basic " + std::string(8192, 'Q')).c_str(), "", "");
 }
 
 void a_token_comes_in_a_header_or_in_the_query(void**) {
-  assert_string_equal(credentials(with_header("authorization", "Bearer abc.def")).token.c_str(),
-                      "abc.def");
-  assert_string_equal(credentials(with_header("authorization", "bEARER  abc ")).token.c_str(),
-                      "abc");
+  assert_string_equal(credentials(with_header("authorization", "Bearer abc.def")).token.c_str(), "abc.def");
+  assert_string_equal(credentials(with_header("authorization", "bEARER  abc ")).token.c_str(), "abc");
   assert_string_equal(credentials(with_header("authorization", "Bearer")).token.c_str(), "");
   assert_string_equal(credentials(with_header("authorization", "Bearerabc")).token.c_str(), "");
   assert_string_equal(credentials(with_header("authorization", "Token abc")).token.c_str(), "");
@@ -278,9 +272,8 @@ void content_lengths(void**) {
   assert_int_equal(parse_content_length("4294967296").value(), 4'294'967'296);
   assert_true(parse_content_length("18446744073709551615").value() == UINT64_MAX);
   for (const std::string_view value :
-       {""sv, " "sv, "-1"sv, "-0"sv, "+1"sv, " 1"sv, "1 "sv, "1, 1"sv, "1,1"sv, "1x"sv, "x"sv,
-        "0x10"sv, "1.0"sv, "1e3"sv, "18446744073709551616"sv, "99999999999999999999999"sv, "1\0"sv,
-        "\xD9\xA1"sv}) {
+       {""sv, " "sv, "-1"sv, "-0"sv, "+1"sv, " 1"sv, "1 "sv, "1, 1"sv, "1,1"sv, "1x"sv, "x"sv, "0x10"sv, "1.0"sv,
+        "1e3"sv, "18446744073709551616"sv, "99999999999999999999999"sv, "1\0"sv, "\xD9\xA1"sv}) {
     if (parse_content_length(value)) fail_msg("accepted: %s", std::string(value).c_str());
   }
 }
@@ -313,8 +306,7 @@ void a_file_gives_its_own_length(void**) {
   response.body = "ignored";
   response.file = 0;
   response.file_bytes = 5'000'000'000;
-  assert_non_null(
-      strstr(response_head(response, true).c_str(), "\r\nContent-Length: 5000000000\r\n"));
+  assert_non_null(strstr(response_head(response, true).c_str(), "\r\nContent-Length: 5000000000\r\n"));
 }
 
 void what_has_no_body_has_no_length(void**) {

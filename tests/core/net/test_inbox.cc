@@ -23,9 +23,7 @@ namespace {
 
 LoopEvent event(ClientId client) { return CloseClient{client, 1008, "x"}; }
 
-ClientId client_of(const InboxItem& item) {
-  return std::get<CloseClient>(std::get<LoopEvent>(item)).client;
-}
+ClientId client_of(const InboxItem& item) { return std::get<CloseClient>(std::get<LoopEvent>(item)).client; }
 
 void wakes_exactly_when_it_was_empty(void**) {
   Inbox inbox;
@@ -152,8 +150,7 @@ void many_threads_push_while_one_takes(void**) {
   std::vector<std::thread> threads;
   for (ClientId thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
-      for (ClientId i = 0; i < kEach; ++i)
-        inbox.push(event(thread * kEach + i), [&] { sleeper.wake(); });
+      for (ClientId i = 0; i < kEach; ++i) inbox.push(event(thread * kEach + i), [&] { sleeper.wake(); });
     });
   }
   std::vector<ClientId> next(kThreads, 0);

@@ -43,8 +43,7 @@ Outbox::Pushed push(Outbox& outbox, FramePtr frame, const OutboxLimits& limits) 
   return outbox.push(std::move(frame), limits, dropped);
 }
 
-OutboxLimits limits_of(std::size_t bytes, std::size_t frames,
-                       OutboxPolicy policy = OutboxPolicy::disconnect) {
+OutboxLimits limits_of(std::size_t bytes, std::size_t frames, OutboxPolicy policy = OutboxPolicy::disconnect) {
   return {bytes, frames, policy};
 }
 
@@ -76,8 +75,7 @@ void assert_drains(Outbox& outbox, const std::string& expected) {
   assert_string_equal(drain(outbox).c_str(), expected.c_str());
 }
 
-void assert_gap(const GapReply& gap, const char* room, std::uint64_t first, std::uint64_t last,
-                std::uint64_t dropped) {
+void assert_gap(const GapReply& gap, const char* room, std::uint64_t first, std::uint64_t last, std::uint64_t dropped) {
   assert_string_equal(gap.room.c_str(), room);
   assert_int_equal(gap.first_seq, first);
   assert_int_equal(gap.last_seq, last);
@@ -106,8 +104,7 @@ void frames_leave_in_the_order_in_which_they_came(void**) {
   for (int i = 0; i < 1000; ++i) {
     const std::string bytes = std::to_string(i) + ",";
     expected += bytes;
-    assert_true(push(outbox, i % 3 == 0 ? reply(bytes) : carrying(bytes, 1), {}) ==
-                Outbox::Pushed::queued);
+    assert_true(push(outbox, i % 3 == 0 ? reply(bytes) : carrying(bytes, 1), {}) == Outbox::Pushed::queued);
   }
   assert_int_equal(outbox.frames(), 1000);
   assert_int_equal(outbox.bytes(), expected.size());
@@ -162,8 +159,7 @@ void what_is_consumed_may_end_inside_of_any_frame(void**) {
   const std::string expected = "aaaabbbbccccddddeeee";
   for (std::size_t first = 1; first < expected.size(); ++first) {
     Outbox outbox;
-    for (std::size_t at = 0; at < expected.size(); at += 4)
-      outbox.push_last(reply(expected.substr(at, 4)));
+    for (std::size_t at = 0; at < expected.size(); at += 4) outbox.push_last(reply(expected.substr(at, 4)));
     std::string scratch;
     assert_true(outbox.next(scratch, 100) == expected);
     outbox.consume(first);
@@ -239,8 +235,7 @@ void bounded_in_bytes(void**) {
 void bounded_in_frames(void**) {
   Outbox outbox;
   const OutboxLimits limits = limits_of(kNoLimit, 3);
-  for (int i = 0; i < 3; ++i)
-    assert_true(push(outbox, carrying("aa", 1), limits) == Outbox::Pushed::queued);
+  for (int i = 0; i < 3; ++i) assert_true(push(outbox, carrying("aa", 1), limits) == Outbox::Pushed::queued);
   assert_true(push(outbox, carrying("bb", 2), limits) == Outbox::Pushed::full);
   // A frame that is half written still waits.
   write_some(outbox, 1);
@@ -250,8 +245,7 @@ void bounded_in_frames(void**) {
 }
 
 void a_frame_above_the_limit_goes_alone(void**) {
-  for (const OutboxPolicy policy :
-       {OutboxPolicy::disconnect, OutboxPolicy::drop_oldest, OutboxPolicy::drop_newest}) {
+  for (const OutboxPolicy policy : {OutboxPolicy::disconnect, OutboxPolicy::drop_oldest, OutboxPolicy::drop_newest}) {
     const OutboxLimits limits = limits_of(10, 5, policy);
     const std::string large(100, 'L');
     Outbox outbox;
@@ -334,8 +328,7 @@ void drop_oldest_makes_room(void**) {
   Outbox outbox;
   const OutboxLimits limits = limits_of(10, kNoLimit, OutboxPolicy::drop_oldest);
   std::uint64_t dropped = 0;
-  for (std::uint64_t seq = 1; seq <= 5; ++seq)
-    outbox.push(carrying("0" + std::to_string(seq), seq), limits, dropped);
+  for (std::uint64_t seq = 1; seq <= 5; ++seq) outbox.push(carrying("0" + std::to_string(seq), seq), limits, dropped);
   assert_int_equal(dropped, 0);
   // As many as it needs, and no more.
   assert_true(outbox.push(carrying("666", 6), limits, dropped) == Outbox::Pushed::dropped);
@@ -351,8 +344,7 @@ void drop_oldest_by_count(void**) {
   Outbox outbox;
   const OutboxLimits limits = limits_of(kNoLimit, 3, OutboxPolicy::drop_oldest);
   std::uint64_t dropped = 0;
-  for (std::uint64_t seq = 1; seq <= 9; ++seq)
-    outbox.push(carrying(std::to_string(seq), seq), limits, dropped);
+  for (std::uint64_t seq = 1; seq <= 9; ++seq) outbox.push(carrying(std::to_string(seq), seq), limits, dropped);
   assert_int_equal(dropped, 6);
   assert_gap(outbox.take_gaps().at(0), "lobby", 1, 6, 6);
   assert_drains(outbox, "789");
@@ -403,8 +395,7 @@ void the_newest_messages_make_room_for_a_reply(void**) {
   Outbox outbox;
   const OutboxLimits limits = limits_of(kNoLimit, 3, OutboxPolicy::drop_newest);
   std::uint64_t dropped = 0;
-  for (std::uint64_t seq = 1; seq <= 3; ++seq)
-    outbox.push(carrying(std::to_string(seq), seq), limits, dropped);
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) outbox.push(carrying(std::to_string(seq), seq), limits, dropped);
   assert_true(outbox.push(reply("r"), limits, dropped) == Outbox::Pushed::dropped);
   assert_int_equal(dropped, 1);
   assert_gap(outbox.take_gaps().at(0), "lobby", 3, 3, 1);
@@ -412,8 +403,7 @@ void the_newest_messages_make_room_for_a_reply(void**) {
 }
 
 void a_reply_that_does_not_fit_ends_the_link(void**) {
-  for (const OutboxPolicy policy :
-       {OutboxPolicy::disconnect, OutboxPolicy::drop_oldest, OutboxPolicy::drop_newest}) {
+  for (const OutboxPolicy policy : {OutboxPolicy::disconnect, OutboxPolicy::drop_oldest, OutboxPolicy::drop_newest}) {
     Outbox outbox;
     const OutboxLimits limits = limits_of(kNoLimit, 1, policy);
     std::uint64_t dropped = 0;
@@ -507,8 +497,7 @@ void a_gap_spans_what_was_replayed_out_of_order(void**) {
 void dropping_the_unwritten_keeps_a_written_half(void**) {
   Outbox outbox;
   const OutboxLimits limits = limits_of(kNoLimit, 3, OutboxPolicy::drop_oldest);
-  for (std::uint64_t seq = 1; seq <= 4; ++seq)
-    push(outbox, carrying("m" + std::to_string(seq) + ".", seq), limits);
+  for (std::uint64_t seq = 1; seq <= 4; ++seq) push(outbox, carrying("m" + std::to_string(seq) + ".", seq), limits);
   write_some(outbox, 1);
   assert_true(outbox.has_gaps());
   outbox.drop_unwritten();
@@ -550,9 +539,7 @@ struct Model {
   }
 
   Outbox::Pushed push(const Entry& entry, const OutboxLimits& limits, std::uint64_t& dropped) {
-    auto over = [&] {
-      return bytes() + entry.bytes.size() > limits.bytes || entries.size() + 1 > limits.frames;
-    };
+    auto over = [&] { return bytes() + entry.bytes.size() > limits.bytes || entries.size() + 1 > limits.frames; };
     const std::uint64_t before = dropped;
     if (limits.policy == OutboxPolicy::drop_oldest) {
       for (std::size_t at = head_written != 0 ? 1 : 0; over() && at < entries.size();) {
@@ -572,8 +559,7 @@ struct Model {
       }
     }
     if (over() && !entries.empty()) {
-      if (!entry.is_message || limits.policy == OutboxPolicy::disconnect)
-        return Outbox::Pushed::full;
+      if (!entry.is_message || limits.policy == OutboxPolicy::disconnect) return Outbox::Pushed::full;
       ++dropped;
       return Outbox::Pushed::dropped;
     }
@@ -613,9 +599,8 @@ void does_what_the_plainest_implementation_does(void**) {
     for (int step = 0; step < 400; ++step) {
       const std::size_t choice = below(10);
       if (choice < 6) {
-        Model::Entry entry{
-            std::string(1 + below(below(20) == 0 ? 400 : 12), static_cast<char>('!' + below(90))),
-            below(4) != 0};
+        Model::Entry entry{std::string(1 + below(below(20) == 0 ? 400 : 12), static_cast<char>('!' + below(90))),
+                           below(4) != 0};
         FramePtr frame(entry.bytes, entry.is_message ? message(1) : nullptr);
         const Outbox::Pushed pushed = outbox.push(std::move(frame), limits, dropped);
         assert_int_equal(pushed, model.push(entry, limits, model_dropped));

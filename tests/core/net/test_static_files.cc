@@ -104,8 +104,7 @@ StaticFiles open_mounts(const std::vector<StaticMount>& mounts) {
 
 StaticFiles www() { return open_mounts({{"/", (base / "www").string()}}); }
 
-Served get(const StaticFiles& files, std::string path, Pairs headers = {},
-           std::string method = "GET") {
+Served get(const StaticFiles& files, std::string path, Pairs headers = {}, std::string method = "GET") {
   HttpRequest request;
   request.method = std::move(method);
   request.path = std::move(path);
@@ -174,8 +173,7 @@ void types_by_extension(void**) {
     write(base / "www" / "t" / c.name, "x");
     const Served served = get(files, std::string("/types.html/t/") + c.name);
     assert_int_equal(served.status(), 200);
-    if (served.header("Content-Type") != c.type)
-      fail_msg("%s: %s", c.name, served.header("Content-Type").c_str());
+    if (served.header("Content-Type") != c.type) fail_msg("%s: %s", c.name, served.header("Content-Type").c_str());
   }
 }
 
@@ -189,8 +187,8 @@ void empty_and_binary_files(void**) {
 
 void names_with_odd_characters(void**) {
   const StaticFiles files = www();
-  for (const char* name : {"with space.txt", "%2e%2e", "...", "..hidden", "a?b", "a#b",
-                           "\xC3\xA4.txt", "-rf", "a\nb"}) {
+  for (const char* name :
+       {"with space.txt", "%2e%2e", "...", "..hidden", "a?b", "a#b", "\xC3\xA4.txt", "-rf", "a\nb"}) {
     write(base / "www/odd" / name, name);
     expect_content(files, std::string("/odd/") + name, name);
   }
@@ -220,8 +218,7 @@ void etags(void**) {
   assert_string_equal(get(files, "/tagged.txt").header("ETag").c_str(), tag.c_str());
 
   const int before = open_descriptors();
-  for (const std::string& value :
-       {tag, "W/" + tag, "\"other\", " + tag, tag + ",\"other\"", std::string("*")}) {
+  for (const std::string& value : {tag, "W/" + tag, "\"other\", " + tag, tag + ",\"other\"", std::string("*")}) {
     const Served served = get(files, "/tagged.txt", {{"if-none-match", value}});
     assert_int_equal(served.status(), 304);
     assert_false(served.has_file());
@@ -234,8 +231,7 @@ void etags(void**) {
 
   // Another content has another tag, even of the same size.
   write(base / "www/tagged.txt", "two");
-  fs::last_write_time(base / "www/tagged.txt",
-                      fs::file_time_type::clock::now() + std::chrono::seconds(3));
+  fs::last_write_time(base / "www/tagged.txt", fs::file_time_type::clock::now() + std::chrono::seconds(3));
   assert_int_equal(get(files, "/tagged.txt", {{"if-none-match", tag}}).status(), 200);
 }
 
@@ -271,14 +267,13 @@ void no_redirect_leads_to_another_site(void**) {
   fs::create_directories(base / "www/line\r\nSet-Cookie: a=b");
   fs::create_directories(base / "www/\\evil.example");
   const StaticFiles files = www();
-  for (const char* path : {"/evil.example", "//evil.example", "///evil.example", "//evil.example/.",
-                           "/\\evil.example", "//sub/..//evil.example", "/back\\slash",
-                           "/line\r\nSet-Cookie: a=b", "//evil.example/../evil.example"}) {
+  for (const char* path :
+       {"/evil.example", "//evil.example", "///evil.example", "//evil.example/.", "/\\evil.example",
+        "//sub/..//evil.example", "/back\\slash", "/line\r\nSet-Cookie: a=b", "//evil.example/../evil.example"}) {
     const Served served = get(files, path);
     const std::string location = served.status() == 301 ? served.header("Location") : "/";
     assert_true(location.front() == '/');
-    if (location.size() > 1 && (location[1] == '/' || location[1] == '\\'))
-      fail_msg("%s: %s", path, location.c_str());
+    if (location.size() > 1 && (location[1] == '/' || location[1] == '\\')) fail_msg("%s: %s", path, location.c_str());
     for (const char c : location) assert_true(c > ' ' && c != '\\');
   }
 }
@@ -287,11 +282,10 @@ void no_redirect_leads_to_another_site(void**) {
 
 void nothing_above_the_directory(void**) {
   const StaticFiles files = www();
-  for (const char* path :
-       {"/../secret.txt", "/sub/../../secret.txt", "/..", "/../", "/sub/../..", "/sub/../../",
-        "/./../secret.txt", "/empty/../../secret.txt", "/../www-evil/secret.txt",
-        "/../../../../../../../../etc/passwd", "/../../../../../../../../etc/",
-        "/sub/page.html/../../../secret.txt", "//../secret.txt", "/nowhere/../index.html"}) {
+  for (const char* path : {"/../secret.txt", "/sub/../../secret.txt", "/..", "/../", "/sub/../..", "/sub/../../",
+                           "/./../secret.txt", "/empty/../../secret.txt", "/../www-evil/secret.txt",
+                           "/../../../../../../../../etc/passwd", "/../../../../../../../../etc/",
+                           "/sub/page.html/../../../secret.txt", "//../secret.txt", "/nowhere/../index.html"}) {
     expect_not_found(files, path);
   }
   // Inside of it ".." is only a way to write a path.
@@ -299,8 +293,7 @@ void nothing_above_the_directory(void**) {
 }
 
 void nothing_above_a_mount(void**) {
-  const StaticFiles files =
-      open_mounts({{"/", (base / "www").string()}, {"/o", (base / "other").string()}});
+  const StaticFiles files = open_mounts({{"/", (base / "www").string()}, {"/o", (base / "other").string()}});
   expect_not_found(files, "/o/../index.html");
   expect_not_found(files, "/o/../secret.txt");
   expect_not_found(files, "/o/../www/index.html");
@@ -323,10 +316,9 @@ void links_that_lead_outside_are_refused(void**) {
   fs::create_symlink(base / "secret.txt", base / "www/linked-index/index.html");
   const StaticFiles files = www();
   for (const char* path :
-       {"/links/absolute", "/links/relative", "/links/directory", "/links/directory/",
-        "/links/directory/file.txt", "/links/above/secret.txt", "/links/above", "/links/above/",
-        "/links/same-beginning/secret.txt", "/links/twice", "/links/dangling", "/links/loop",
-        "/linked-index/", "/linked-index/index.html"}) {
+       {"/links/absolute", "/links/relative", "/links/directory", "/links/directory/", "/links/directory/file.txt",
+        "/links/above/secret.txt", "/links/above", "/links/above/", "/links/same-beginning/secret.txt", "/links/twice",
+        "/links/dangling", "/links/loop", "/linked-index/", "/linked-index/index.html"}) {
     expect_not_found(files, path);
   }
   // One that stays inside is an ordinary file.
@@ -405,10 +397,10 @@ void the_longest_mount_decides(void**) {
   write(base / "m1/file.txt", "m1");
   write(base / "m2/file.txt", "m2");
   // Whatever the order in which they are given.
-  for (const std::vector<StaticMount>& mounts : std::vector<std::vector<StaticMount>>{
-           {{"/", dir + "/www"}, {"/a", dir + "/m1"}, {"/a/b", dir + "/m2"}},
-           {{"/a/b", dir + "/m2"}, {"/a", dir + "/m1"}, {"/", dir + "/www"}},
-           {{"/a", dir + "/m1"}, {"/", dir + "/www"}, {"/a/b/", dir + "/m2"}}}) {
+  for (const std::vector<StaticMount>& mounts :
+       std::vector<std::vector<StaticMount>>{{{"/", dir + "/www"}, {"/a", dir + "/m1"}, {"/a/b", dir + "/m2"}},
+                                             {{"/a/b", dir + "/m2"}, {"/a", dir + "/m1"}, {"/", dir + "/www"}},
+                                             {{"/a", dir + "/m1"}, {"/", dir + "/www"}, {"/a/b/", dir + "/m2"}}}) {
     const StaticFiles files = open_mounts(mounts);
     expect_content(files, "/a/file.txt", "m1");
     expect_content(files, "/a/b/file.txt", "m2");
@@ -433,10 +425,9 @@ void what_no_mount_covers_is_somebody_elses(void**) {
 }
 
 void a_mount_needs_a_directory(void**) {
-  for (const std::string& directory : {(base / "nowhere").string(), (base / "secret.txt").string(),
-                                       std::string(), (base / "secret.txt/x").string()}) {
-    const Result<StaticFiles> files =
-        StaticFiles::open({{"/", (base / "www").string()}, {"/x", directory}});
+  for (const std::string& directory :
+       {(base / "nowhere").string(), (base / "secret.txt").string(), std::string(), (base / "secret.txt/x").string()}) {
+    const Result<StaticFiles> files = StaticFiles::open({{"/", (base / "www").string()}, {"/x", directory}});
     assert_false(files.ok());
     assert_int_equal(files.status().code, Error::invalid_argument);
     assert_non_null(strstr(files.status().detail.c_str(), "static_mounts"));

@@ -39,8 +39,7 @@ struct Entry : TimerEntry {
 // As the loop does it: sleeps until next_ms() and calls advance(), until nothing is in or the time
 // has come.
 std::int64_t run(TimerWheel& wheel, std::int64_t now_ms, std::int64_t until_ms) {
-  for (std::int64_t next = wheel.next_ms(); next != -1 && next <= until_ms;
-       next = wheel.next_ms()) {
+  for (std::int64_t next = wheel.next_ms(); next != -1 && next <= until_ms; next = wheel.next_ms()) {
     assert_true(next > now_ms || now_ms == 0);
     now_ms = std::max(now_ms, next);
     wheel.advance(now_ms);
@@ -180,8 +179,7 @@ void deadlines_of_many_laps(void**) {
 }
 
 void a_long_sleep_misses_nothing(void**) {
-  for (const std::int64_t sleep_ms :
-       {kLapMs - 1, kLapMs, kLapMs + 1, 3 * kLapMs + 777, std::int64_t{1} << 45}) {
+  for (const std::int64_t sleep_ms : {kLapMs - 1, kLapMs, kLapMs + 1, 3 * kLapMs + 777, std::int64_t{1} << 45}) {
     TimerWheel wheel(0);
     std::vector<std::unique_ptr<Entry>> entries;
     for (std::int64_t deadline = 0; deadline < 2 * kLapMs; deadline += 333) {

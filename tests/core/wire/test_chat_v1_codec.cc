@@ -51,9 +51,7 @@ const cJSON* field(const cJSON* object, const char* name) {
   if (item == nullptr) fail_msg("no field %s in a vector", name);
   return item;
 }
-bool has(const cJSON* object, const char* name) {
-  return cJSON_GetObjectItemCaseSensitive(object, name) != nullptr;
-}
+bool has(const cJSON* object, const char* name) { return cJSON_GetObjectItemCaseSensitive(object, name) != nullptr; }
 std::string text_of(const cJSON* item) {
   assert_true(cJSON_IsString(item));
   return item->valuestring;
@@ -98,8 +96,7 @@ void read_payload(const cJSON* object, MessageDraft& draft) {
   if (draft.kind == PayloadKind::args) {
     draft.payload = text(object, "args_raw");
   } else {
-    draft.payload =
-        has(object, "text_hex") ? from_hex(text(object, "text_hex")) : text(object, "text");
+    draft.payload = has(object, "text_hex") ? from_hex(text(object, "text_hex")) : text(object, "text");
   }
   draft.attachments = attachments_of(object);
   draft.attributes = attributes_of(object);
@@ -129,9 +126,7 @@ class Description {
     line_ += ' ';
     return *this;
   }
-  Description& add(const char* name, std::uint64_t value) {
-    return add(name, std::to_string(value));
-  }
+  Description& add(const char* name, std::uint64_t value) { return add(name, std::to_string(value)); }
   Description& add_draft(const MessageDraft& draft) {
     add("room", draft.room).add("event", draft.event);
     add(draft.kind == PayloadKind::text ? "text" : "args", draft.payload);
@@ -147,11 +142,7 @@ class Description {
 
 struct Describe {
   std::string operator()(const SendCommand& c) const {
-    return Description()
-        .add_draft(c.draft)
-        .add("except_self", c.except_self)
-        .add("ref", c.ref)
-        .line();
+    return Description().add_draft(c.draft).add("except_self", c.except_self).add("ref", c.ref).line();
   }
   std::string operator()(const JoinCommand& c) const {
     Description description;
@@ -176,12 +167,8 @@ struct Describe {
   std::string operator()(const MembersCommand& c) const {
     return Description().add("members", c.room).add("ref", c.ref).line();
   }
-  std::string operator()(const RoomsCommand& c) const {
-    return Description().add("rooms ref", c.ref).line();
-  }
-  std::string operator()(const PingCommand& c) const {
-    return Description().add("ping ref", c.ref).line();
-  }
+  std::string operator()(const RoomsCommand& c) const { return Description().add("rooms ref", c.ref).line(); }
+  std::string operator()(const PingCommand& c) const { return Description().add("ping ref", c.ref).line(); }
 };
 
 Command command_of(const cJSON* object) {
@@ -199,15 +186,13 @@ Command command_of(const cJSON* object) {
   }
   if (type == "join") {
     JoinCommand command{text(object, "room"), {}, ref};
-    if (has(object, "epoch"))
-      command.since = Position{text(object, "epoch"), number(object, "seq")};
+    if (has(object, "epoch")) command.since = Position{text(object, "epoch"), number(object, "seq")};
     return command;
   }
   if (type == "leave") return LeaveCommand{text(object, "room"), ref};
   if (type == "name") return RenameCommand{text(object, "name"), ref};
   if (type == "history")
-    return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"),
-                          ref};
+    return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"), ref};
   if (type == "members") return MembersCommand{text(object, "room"), ref};
   if (type == "rooms") return RoomsCommand{ref};
   assert_string_equal(type.c_str(), "ping");
@@ -226,12 +211,10 @@ void expect_error(const std::string& name, const cJSON* expected, const Decoded&
   if (std::holds_alternative<Command>(decoded)) fail_msg("%s: no error", name.c_str());
   const ErrorReply& error = std::get<DecodeError>(decoded).reply;
   const std::string code = code_of(error);
-  if (code != text(expected, "code"))
-    fail_msg("%s: code %s (%s)", name.c_str(), code.c_str(), error.reason.c_str());
+  if (code != text(expected, "code")) fail_msg("%s: code %s (%s)", name.c_str(), code.c_str(), error.reason.c_str());
   if (error.reason.find(text(expected, "reason_contains")) == std::string::npos)
     fail_msg("%s: reason %s", name.c_str(), error.reason.c_str());
-  if (error.ref != text(expected, "ref_raw"))
-    fail_msg("%s: ref %s", name.c_str(), error.ref.c_str());
+  if (error.ref != text(expected, "ref_raw")) fail_msg("%s: ref %s", name.c_str(), error.ref.c_str());
 }
 
 void expect_frame(const std::string& name, const cJSON* expected, const Packets& packets) {
@@ -242,8 +225,7 @@ void expect_frame(const std::string& name, const cJSON* expected, const Packets&
   assert_int_equal(packets.size(), 1);
   assert_false(packets[0].binary);
   if (packets[0].bytes != text_of(expected))
-    fail_msg("%s:\n%s, expected\n%s", name.c_str(), packets[0].bytes.c_str(),
-             expected->valuestring);
+    fail_msg("%s:\n%s, expected\n%s", name.c_str(), packets[0].bytes.c_str(), expected->valuestring);
   assert_true(json::check(packets[0].bytes).ok());
 }
 
@@ -253,8 +235,7 @@ void decodes_as_the_vectors_say(void**) {
   cJSON_ArrayForEach(vector, field(vectors.get(), "decode")) {
     const std::string name = text(vector, "name");
     const bool binary = has(vector, "binary") && boolean(vector, "binary");
-    const std::string frame =
-        has(vector, "frame_hex") ? from_hex(text(vector, "frame_hex")) : text(vector, "frame");
+    const std::string frame = has(vector, "frame_hex") ? from_hex(text(vector, "frame_hex")) : text(vector, "frame");
     const Decoded decoded = ChatV1Codec().decode(binary, frame);
     if (has(vector, "error")) {
       expect_error(name, field(vector, "error"), decoded);
@@ -287,8 +268,7 @@ void sequences_end_as_the_vectors_say(void**) {
       if ((error != nullptr) != !cJSON_IsNull(code)) fail_msg("%s: frame %d", name.c_str(), index);
       if (error == nullptr) continue;
       assert_string_equal(code_of(error->reply).c_str(), code->valuestring);
-      if (error->close_code != number(step, "close"))
-        fail_msg("%s: frame %d closes", name.c_str(), index);
+      if (error->close_code != number(step, "close")) fail_msg("%s: frame %d closes", name.c_str(), index);
     }
   }
 }
@@ -306,24 +286,18 @@ Reply reply_of(const cJSON* r) {
   const std::string kind = text(r, "kind");
   const std::string ref = has(r, "ref_raw") ? text(r, "ref_raw") : "";
   if (kind == "welcome")
-    return Welcome{std::stoull(text(r, "id")), text(r, "name"),  text(r, "room"),
-                   text(r, "epoch"),           number(r, "seq"), boolean(r, "resumed"),
-                   boolean(r, "complete")};
+    return Welcome{std::stoull(text(r, "id")), text(r, "name"),       text(r, "room"),       text(r, "epoch"),
+                   number(r, "seq"),           boolean(r, "resumed"), boolean(r, "complete")};
   if (kind == "ack") return AckReply{ref, number(r, "seq"), text(r, "epoch")};
   if (kind == "answer") return AnswerReply{ref, text(r, "args_raw"), attachments_of(r)};
   if (kind == "joined")
-    return JoinedReply{ref,
-                       text(r, "room"),
-                       text(r, "epoch"),
-                       number(r, "seq"),
-                       boolean(r, "resumed"),
-                       boolean(r, "complete")};
+    return JoinedReply{
+        ref, text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "resumed"), boolean(r, "complete")};
   if (kind == "left") return LeftReply{ref, text(r, "room"), text(r, "reason")};
   if (kind == "named") return RenamedReply{ref, text(r, "name")};
   const cJSON* item = nullptr;
   if (kind == "history") {
-    HistoryReply reply{
-        ref, text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "complete"), {}};
+    HistoryReply reply{ref, text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "complete"), {}};
     cJSON_ArrayForEach(item, field(r, "messages")) reply.messages.push_back(message_of(item));
     return reply;
   }
@@ -336,18 +310,16 @@ Reply reply_of(const cJSON* r) {
   if (kind == "rooms") {
     RoomsReply reply{ref, {}};
     cJSON_ArrayForEach(item, field(r, "rooms"))
-        reply.rooms.push_back({text(item, "name"), text(item, "epoch"), number(item, "seq"),
-                               number(item, "members"), number(item, "history")});
+        reply.rooms.push_back({text(item, "name"), text(item, "epoch"), number(item, "seq"), number(item, "members"),
+                               number(item, "history")});
     return reply;
   }
   if (kind == "gap")
-    return GapReply{text(r, "room"), text(r, "epoch"), number(r, "from"), number(r, "to"),
-                    number(r, "dropped")};
+    return GapReply{text(r, "room"), text(r, "epoch"), number(r, "from"), number(r, "to"), number(r, "dropped")};
   if (kind == "pong") return PongReply{ref};
   assert_string_equal(kind.c_str(), "error");
   return ErrorReply{ref, static_cast<Error>(number(r, "error")),
-                    has(r, "reason_hex") ? from_hex(text(r, "reason_hex")) : text(r, "reason"),
-                    false};
+                    has(r, "reason_hex") ? from_hex(text(r, "reason_hex")) : text(r, "reason"), false};
 }
 
 void encodes_replies_as_the_vectors_say(void**) {
@@ -374,8 +346,7 @@ void examples_of_the_document_are_among_the_vectors(void**) {
   for (std::size_t at = document.find("\n{\"type\""); at != std::string::npos;
        at = document.find("\n{\"type\"", at + 1)) {
     const std::string line = document.substr(at + 1, document.find('\n', at + 1) - at - 1);
-    if (!frames.contains(line))
-      fail_msg("in docs/protocol.md, but not in the vectors: %s", line.c_str());
+    if (!frames.contains(line)) fail_msg("in docs/protocol.md, but not in the vectors: %s", line.c_str());
     ++count;
   }
   assert_true(count >= 20);
@@ -383,8 +354,7 @@ void examples_of_the_document_are_among_the_vectors(void**) {
 
 void relays_what_it_decodes(void**) {
   const std::string args = R"([ 98765432109876543210, "\u0000", {"z":1,"a":[ ]} ])";
-  const Decoded decoded =
-      ChatV1Codec().decode(false, R"({"type":"send","event":"e","args":)" + args + "}");
+  const Decoded decoded = ChatV1Codec().decode(false, R"({"type":"send","event":"e","args":)" + args + "}");
   Message message;
   static_cast<MessageDraft&>(message) = std::get<SendCommand>(std::get<Command>(decoded)).draft;
   message.seq = 1;
@@ -400,9 +370,8 @@ void the_first_of_attributes_with_one_name_counts(void**) {
 }
 
 void a_refused_send_is_marked_as_one(void**) {
-  for (const char* frame :
-       {R"({"type":"send"})", R"({"type":"send","text":"x","ref":1.5})",
-        R"({"type":"s\u0065nd","room":1})", R"({"type":"send","text":"x","text":"x"})"}) {
+  for (const char* frame : {R"({"type":"send"})", R"({"type":"send","text":"x","ref":1.5})",
+                            R"({"type":"s\u0065nd","room":1})", R"({"type":"send","text":"x","text":"x"})"}) {
     const Decoded decoded = ChatV1Codec().decode(false, frame);
     assert_true(std::get<DecodeError>(decoded).reply.of_send);
   }

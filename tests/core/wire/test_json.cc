@@ -249,8 +249,7 @@ const char* const kRefused[] = {
 void accepts(void**) {
   for (const char* text : kAccepted) expect_accepted(text);
   expect_accepted(std::string(100000, ' ') + "1" + std::string(100000, '\n'));
-  expect_accepted(std::string(100000, '9') + "." + std::string(100000, '9') + "e" +
-                  std::string(100000, '9'));
+  expect_accepted(std::string(100000, '9') + "." + std::string(100000, '9') + "e" + std::string(100000, '9'));
   expect_accepted('"' + std::string(1000000, 'x') + '"');
   expect_accepted("[" + repeat("[],", 100000) + "[]]");
 }
@@ -264,8 +263,8 @@ void refuses(void**) {
 }
 
 void refuses_what_is_not_utf8(void**) {
-  for (const char* text : {"\"\xFF\"", "\"\x80\"", "\"\xC0\x80\"", "\"\xED\xA0\x80\"",
-                           "\"\xF4\x90\x80\x80\"", "\"\xC3\"", "\"\xE2\x82\"", "\xFF", "[1]\xFF"})
+  for (const char* text : {"\"\xFF\"", "\"\x80\"", "\"\xC0\x80\"", "\"\xED\xA0\x80\"", "\"\xF4\x90\x80\x80\"",
+                           "\"\xC3\"", "\"\xE2\x82\"", "\xFF", "[1]\xFF"})
     expect_refused(text, Error::invalid_utf8);
 }
 
@@ -283,8 +282,7 @@ void inside_of_everything(void**) {
 }
 
 void depth_is_bounded(void**) {
-  for (const std::size_t max :
-       {std::size_t{1}, std::size_t{64}, std::size_t{65}, json::TokenReader::kDepthCeiling}) {
+  for (const std::size_t max : {std::size_t{1}, std::size_t{64}, std::size_t{65}, json::TokenReader::kDepthCeiling}) {
     assert_true(check_exact(repeat("[", max) + repeat("]", max), max).ok());
     assert_true(check_exact(repeat("{\"a\":", max) + "1" + repeat("}", max), max).ok());
     assert_true(check_exact(repeat("[", max) + "1" + repeat("]", max), max).ok());
@@ -367,8 +365,7 @@ void members_are_raw(void**) {
       "\"c\":\"\\u0000\",\"\":null } ");
   assert_int_equal(members.size(), 5);
   assert_true(members[0] == std::make_pair(std::string("\"a\""), std::string("1.50")));
-  assert_true(members[1] ==
-              std::make_pair(std::string("\"\\u0061\""), std::string("[ 1, {\"x\":2} ]")));
+  assert_true(members[1] == std::make_pair(std::string("\"\\u0061\""), std::string("[ 1, {\"x\":2} ]")));
   assert_true(members[2] == std::make_pair(std::string("\"b\""), std::string("{ \"a\":{} }")));
   assert_true(members[3] == std::make_pair(std::string("\"c\""), std::string("\"\\u0000\"")));
   assert_true(members[4] == std::make_pair(std::string("\"\""), std::string("null")));
@@ -378,13 +375,12 @@ void elements_are_raw(void**) {
   assert_true(elements_of("[]").empty());
   assert_true(elements_of(" [\n] ").empty());
   const auto elements = elements_of(" [ 1.0 ,\"a]\", [ 1,[2] ] , {\"x\":[]},true ] ");
-  assert_true(
-      (elements == std::vector<std::string>{"1.0", "\"a]\"", "[ 1,[2] ]", "{\"x\":[]}", "true"}));
+  assert_true((elements == std::vector<std::string>{"1.0", "\"a]\"", "[ 1,[2] ]", "{\"x\":[]}", "true"}));
 }
 
 void readers_end_at_a_fault(void**) {
-  for (const char* text : {"", "1", "[]", "{", "{\"a\":1", "{\"a\":1,", "{\"a\":1}x", "{\"a\":[1}",
-                           "{}{}", "{\"a\":tru}", "{\"a\":[[}"}) {
+  for (const char* text :
+       {"", "1", "[]", "{", "{\"a\":1", "{\"a\":1,", "{\"a\":1}x", "{\"a\":[1}", "{}{}", "{\"a\":tru}", "{\"a\":[[}"}) {
     json::MemberReader reader(text);
     json::Member member;
     while (reader.next(member)) {
@@ -392,8 +388,7 @@ void readers_end_at_a_fault(void**) {
     assert_int_equal(reader.status().code, Error::invalid_json);
     assert_false(reader.next(member));
   }
-  for (const char* text :
-       {"", "1", "{}", "[", "[1", "[1,", "[1]x", "[{]", "[][]", "[tru]", "[[[}]"}) {
+  for (const char* text : {"", "1", "{}", "[", "[1", "[1,", "[1]x", "[{]", "[][]", "[tru]", "[[[}]"}) {
     json::ElementReader reader(text);
     std::string_view element;
     while (reader.next(element)) {
@@ -419,14 +414,12 @@ void unescapes(void**) {
   assert_true(json::unescape("\"plain\"") == "plain");
   assert_true(json::unescape(R"("\"\\\/\b\f\n\r\t")") == "\"\\/\b\f\n\r\t");
   assert_true(json::unescape(R"("a\u0000b")") == std::string("a\0b", 3));
-  assert_true(json::unescape(R"("\u0041\u00E9\u20aC\uD83D\uDE00")") ==
-              "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
+  assert_true(json::unescape(R"("\u0041\u00E9\u20aC\uD83D\uDE00")") == "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
   assert_true(json::unescape(R"("\uDBFF\uDFFF\u007f\u0080\u07ff\u0800\uffff")") ==
               "\xF4\x8F\xBF\xBF\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF");
   assert_true(json::unescape(R"("\\u0041")") == "\\u0041");
-  for (const char* text :
-       {R"("\ud800")", R"("\udfff")", R"("\ud800\ud800")", R"("\ud800x")", R"("\ud800\n")",
-        R"("\ud800\u0041")", R"("\udc00\ud800")", R"("x\ud83d\ude00\ud83d")", R"("\ud83d\\ude00")"})
+  for (const char* text : {R"("\ud800")", R"("\udfff")", R"("\ud800\ud800")", R"("\ud800x")", R"("\ud800\n")",
+                           R"("\ud800\u0041")", R"("\udc00\ud800")", R"("x\ud83d\ude00\ud83d")", R"("\ud83d\\ude00")"})
     assert_false(json::unescape(text).has_value());
 }
 
@@ -466,8 +459,8 @@ void quoting_and_unescaping_are_inverse(void**) {
 void numbers(void**) {
   assert_true(json::parse_unsigned("0") == 0U);
   assert_true(json::parse_unsigned("18446744073709551615") == UINT64_MAX);
-  for (const char* text : {"", "-1", "-0", "+1", "1.0", "1e3", "18446744073709551616",
-                           "99999999999999999999999", "\"1\"", "null", " 1", "1 "})
+  for (const char* text : {"", "-1", "-0", "+1", "1.0", "1e3", "18446744073709551616", "99999999999999999999999",
+                           "\"1\"", "null", " 1", "1 "})
     assert_false(json::parse_unsigned(text).has_value());
   std::string out;
   json::append_number(out, UINT64_MAX);
@@ -479,10 +472,9 @@ void numbers(void**) {
 }
 
 void argument_lists(void**) {
-  for (const char* args :
-       {"[]", " [1] ", R"(["a",{"b":[null]}])", R"([{"_placeholder":false,"num":0}])",
-        R"([{"num":0}])", R"(["_placeholder",true])", R"([{"_placeholder":"true"}])",
-        R"([{"_placeholder":[true]}])", R"([{"a":{"_placeholder":{}},"b":true}])"}) {
+  for (const char* args : {"[]", " [1] ", R"(["a",{"b":[null]}])", R"([{"_placeholder":false,"num":0}])",
+                           R"([{"num":0}])", R"(["_placeholder",true])", R"([{"_placeholder":"true"}])",
+                           R"([{"_placeholder":[true]}])", R"([{"a":{"_placeholder":{}},"b":true}])"}) {
     assert_true(check_args(args, 0).ok());
     assert_int_equal(check_args(args, 1).code, Error::invalid_argument);
   }
@@ -508,14 +500,12 @@ void placeholders(void**) {
   assert_int_equal(check_args("[" + zero + "]", 2).code, Error::invalid_argument);
   assert_int_equal(check_args("[" + one + "]", 1).code, Error::invalid_argument);
   for (const char* object :
-       {R"({"_placeholder":true})", R"({"_placeholder":true,"num":1})",
-        R"({"_placeholder":true,"num":-1})", R"({"_placeholder":true,"num":0.0})",
-        R"({"_placeholder":true,"num":0e0})", R"({"_placeholder":true,"num":"0"})",
-        R"({"_placeholder":true,"num":[0]})", R"({"_placeholder":true,"num":0,"x":1})",
-        R"({"_placeholder":true,"num":0,"num":0})",
+       {R"({"_placeholder":true})", R"({"_placeholder":true,"num":1})", R"({"_placeholder":true,"num":-1})",
+        R"({"_placeholder":true,"num":0.0})", R"({"_placeholder":true,"num":0e0})",
+        R"({"_placeholder":true,"num":"0"})", R"({"_placeholder":true,"num":[0]})",
+        R"({"_placeholder":true,"num":0,"x":1})", R"({"_placeholder":true,"num":0,"num":0})",
         R"({"_placeholder":true,"_placeholder":true,"num":0})", R"({"_placeholder":true,"nun":0})",
-        R"({"_placeholder":true,"_placeholder":false})",
-        R"({"_placeholder":true,"num":18446744073709551616})"})
+        R"({"_placeholder":true,"_placeholder":false})", R"({"_placeholder":true,"num":18446744073709551616})"})
     assert_int_equal(check_args("[" + zero + "," + object + "]", 1).code, Error::invalid_argument);
 }
 
@@ -533,8 +523,7 @@ void a_lone_string_is_text_and_a_lone_attachment_bytes(void**) {
   assert_true(draft.kind == PayloadKind::text);
   assert_true(draft.payload == std::string("a\0b", 3));
 
-  for (const char* args :
-       {"[]", "[1]", R"(["a","b"])", R"([["a"]])", R"(["\ud800"])", "[ null ]"}) {
+  for (const char* args : {"[]", "[1]", R"(["a","b"])", R"([["a"]])", R"(["\ud800"])", "[ null ]"}) {
     draft = draft_of(args);
     assert_true(draft.kind == PayloadKind::args);
     assert_true(draft.payload == args);

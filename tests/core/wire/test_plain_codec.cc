@@ -48,8 +48,7 @@ void a_binary_frame_is_one_attachment(void**) {
 }
 
 void frames_come_out_as_they_went_in(void**) {
-  const std::string frames[] = {
-      "", "hello", std::string("a\0b", 3), "[1]", R"({"type":"send"})", "\xC3\xA9"};
+  const std::string frames[] = {"", "hello", std::string("a\0b", 3), "[1]", R"({"type":"send"})", "\xC3\xA9"};
   for (const std::string& frame : frames) {
     for (const bool binary : {false, true}) {
       const Packets packets = relay(binary, frame);
@@ -78,10 +77,9 @@ void a_list_is_followed_by_its_attachments(void**) {
 
 void nothing_else_is_said(void**) {
   PlainCodec codec;
-  for (const Reply& reply :
-       {Reply(Welcome{1, "Ann", "lobby", "e", 0, false, true}), Reply(AckReply{"1", 2, "e"}),
-        Reply(LeftReply{"", "lobby", "gone"}), Reply(GapReply{"lobby", "e", 1, 2, 2}),
-        Reply(PongReply{"1"}), Reply(ErrorReply{"", Error::rate_limited, "slowly", true})})
+  for (const Reply& reply : {Reply(Welcome{1, "Ann", "lobby", "e", 0, false, true}), Reply(AckReply{"1", 2, "e"}),
+                             Reply(LeftReply{"", "lobby", "gone"}), Reply(GapReply{"lobby", "e", 1, 2, 2}),
+                             Reply(PongReply{"1"}), Reply(ErrorReply{"", Error::rate_limited, "slowly", true})})
     assert_true(codec.encode(reply).empty());
 }
 
