@@ -64,7 +64,7 @@ std::uint64_t current_ack_id(const chat_server& handle, ClientId client) {
 
 template <class Callback>
 bool CallbackApplication::run(const char* name, Callback callback) {
-  handle_.wait_until_started();
+  handle_.note_running();
   const auto begin = steady_clock::now();
   bool returned = true;
   try {

@@ -18,12 +18,14 @@
 struct chat_server {
   explicit chat_server(const chat::capi::ApplicationSettings& settings) : application(*this, settings) {}
 
-  // Callbacks on loop threads may come before the start has returned what they need.
-  void wait_until_started() const { running.wait(nullptr); }
+  // Callbacks may come before the start has returned the server. To be called in one.
+  void note_running() {
+    if (running.load() == nullptr) running.store(chat::net::Server::current());
+  }
 
   chat::capi::CallbackApplication application;
   std::unique_ptr<chat::net::Server> owned;  // ends before the application that it calls
-  // `owned` once it is complete, also while it ends: NULL only inside chat_server_start().
+  // `owned`, also while it ends, and already before chat_server_start() returns when a callback has come.
   std::atomic<chat::net::Server*> running = nullptr;
   std::atomic<bool> stop_requested = false;
   std::atomic<bool> polling = false;

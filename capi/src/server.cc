@@ -23,7 +23,6 @@ chat_error chat_server_start(const chat_server_options *options, chat_server **s
     if (!started.ok()) return started.status();
     handle->owned = std::move(*started);
     handle->running.store(handle->owned.get());
-    handle->running.notify_all();
     // An on_log that came before may have asked for it.
     if (handle->stop_requested.load()) handle->owned->stop();
     *server = handle.release();

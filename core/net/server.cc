@@ -149,6 +149,11 @@ Server::~Server() {
   for (const auto& loop : loops_) loop->shut_down();
 }
 
+Server* Server::current() {
+  Loop* loop = Loop::current();
+  return loop ? &loop->server() : nullptr;
+}
+
 bool Server::on_own_thread() const {
   const Loop* current = Loop::current();
   return current && std::any_of(loops_.begin(), loops_.end(), [&](const auto& loop) { return loop.get() == current; });

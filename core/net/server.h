@@ -52,6 +52,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // The server whose loop runs on the calling thread, in a callback that is: for what comes before start() has returned.
+  static Server* current();
+
   // Any thread -------------------------------------------------------------------------------------------------------
 
   void stop();  // begins the drain
