@@ -1,0 +1,36 @@
+// libchat as a program embeds it: one thread, the default endpoint and history, nothing but the limit on what a client may
+// send switched off, because the benchmark's publishers send all they can. Uses chat.h alone.
+#include <chat/chat.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+int main(int argc, char** argv) {
+  // Before the server's threads begin, so that the signals wait for sigwait() below.
+  sigset_t end;
+  sigemptyset(&end);
+  sigaddset(&end, SIGINT);
+  sigaddset(&end, SIGTERM);
+  sigprocmask(SIG_BLOCK, &end, nullptr);
+
+  chat_server_options options = CHAT_SERVER_OPTIONS_INIT;
+  options.address = "127.0.0.1";
+  options.port = argc > 1 ? std::atoi(argv[1]) : 0;
+  options.threads = 1;
+  options.inbound_rate = CHAT_UNLIMITED;
+  options.drain_timeout_ms = 1;
+
+  chat_server* server = nullptr;
+  if (chat_server_start(&options, &server) != CHAT_OK) {
+    std::fprintf(stderr, "chat_server: %s\n", chat_error_message());
+    return 1;
+  }
+  std::printf("listening on port %d\n", chat_server_port(server));
+  std::fflush(stdout);
+
+  int number = 0;
+  sigwait(&end, &number);
+  chat_server_free(server);
+  return 0;
+}
