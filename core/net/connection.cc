@@ -10,6 +10,7 @@
 #include "hub/callback_scope.h"
 #include "net/loop.h"
 #include "net/peer.h"
+#include "net/request_capture.h"
 #include "net/server.h"
 #include "net/websocket_link.h"
 
@@ -20,51 +21,6 @@ namespace {
 constexpr std::int64_t kResponseTimeoutMs = 30'000;
 
 constexpr std::int64_t kStallCheckMs = 100;
-
-constexpr const char* kMethods[] = {"GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "CONNECT", "HEAD", "PATH"};
-
-// libwebsockets cannot list the headers that it does not know; these can be asked for.
-constexpr const char* kOtherHeaders[] = {
-    "x-forwarded-for:",   "x-forwarded-proto:", "x-forwarded-host:", "x-real-ip:",
-    "transfer-encoding:", "sec-fetch-site:",    "x-request-id:",     "x-auth-token:"};
-
-std::string token_value(lws* wsi, lws_token_indexes token) {
-  const int size = lws_hdr_total_length(wsi, token);
-  if (size <= 0) return {};
-  std::string value(static_cast<std::size_t>(size) + 1, '\0');
-  const int copied = lws_hdr_copy(wsi, value.data(), size + 1, token);
-  value.resize(copied < 0 ? 0 : static_cast<std::size_t>(copied));
-  return value;
-}
-
-std::string custom_value(lws* wsi, const char* name_with_colon) {
-  const int name_size = static_cast<int>(std::char_traits<char>::length(name_with_colon));
-  const int size = lws_hdr_custom_length(wsi, name_with_colon, name_size);
-  if (size <= 0) return {};
-  std::string value(static_cast<std::size_t>(size) + 1, '\0');
-  const int copied = lws_hdr_custom_copy(wsi, value.data(), size + 1, name_with_colon, name_size);
-  value.resize(copied < 0 ? 0 : static_cast<std::size_t>(copied));
-  return value;
-}
-
-Pairs query_arguments(lws* wsi) {
-  Pairs query;
-  for (int i = 0;; ++i) {
-    const int size = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i);
-    if (size <= 0) return query;
-    std::string argument(static_cast<std::size_t>(size) + 1, '\0');
-    const int copied = lws_hdr_copy_fragment(wsi, argument.data(), size + 1, WSI_TOKEN_HTTP_URI_ARGS, i);
-    if (copied < 0) return query;
-    argument.resize(static_cast<std::size_t>(copied));
-    const std::size_t equals = argument.find('=');
-    query.push_back({argument.substr(0, equals), equals == std::string::npos ? "" : argument.substr(equals + 1)});
-  }
-}
-
-bool contains_token(std::string_view header, std::string_view token) {
-  const std::vector<std::string> elements = list_elements(header);
-  return std::any_of(elements.begin(), elements.end(), [&](const auto& e) { return equals_ignoring_case(e, token); });
-}
 
 std::string_view without_trailing_slash(std::string_view path) {
   return path.size() > 1 && path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
@@ -106,45 +62,6 @@ void Connection::note_activity() { loop_.note_activity(); }
 
 // HTTP ----------------------------------------------------------------------------------------------------------------
 
-// libwebsockets decodes %0A and %0D before it looks for the end of the line: what follows would be a header that a web page
-// put into its victim's request, Origin among them. The version is then no longer where it belongs.
-bool Connection::well_formed_request_line() const { return token_value(wsi_, WSI_TOKEN_HTTP).starts_with("HTTP/1."); }
-
-HttpRequest Connection::capture_request() {
-  HttpRequest request;
-  char* path = nullptr;
-  int path_size = 0;
-  const int method = lws_http_get_uri_and_method(wsi_, &path, &path_size);
-  if (method >= 0 && method < static_cast<int>(std::size(kMethods))) request.method = kMethods[method];
-  if (path) request.path.assign(path, static_cast<std::size_t>(path_size));
-  request.query = query_arguments(wsi_);
-  for (int index = 0; index < WSI_TOKEN_COUNT; ++index) {
-    const auto token = static_cast<lws_token_indexes>(index);
-    const auto* name = reinterpret_cast<const char*>(lws_token_to_string(token));
-    if (!name || name[0] == ':' || lws_hdr_total_length(wsi_, token) <= 0) continue;
-    std::string_view text(name);
-    if (!text.ends_with(':')) continue;  // methods and the version are tokens too
-    text.remove_suffix(1);
-    request.headers.push_back({std::string(text), token_value(wsi_, token)});
-  }
-  for (const char* name : kOtherHeaders) {
-    std::string value = custom_value(wsi_, name);
-    std::string_view text(name);
-    text.remove_suffix(1);
-    if (!value.empty() && request.header(text).empty())
-      request.headers.push_back({std::string(text), std::move(value)});
-  }
-  const std::string version = token_value(wsi_, WSI_TOKEN_HTTP);
-  const std::string_view connection = request.header("connection");
-  request.keep_alive = version.find("1.1") != std::string::npos ? !contains_token(connection, "close")
-                                                                : contains_token(connection, "keep-alive");
-  const std::string_view length = request.header("content-length");
-  request.has_body =
-      !request.header("transfer-encoding").empty() || (!length.empty() && length != "0") ||
-      (length.empty() && (request.method == "POST" || request.method == "PUT" || request.method == "PATCH"));
-  return request;
-}
-
 bool Connection::behind_trusted_proxy() const {
   const std::optional<IpAddress> peer = IpAddress::parse(peer_address_);
   const auto& trusted = loop_.server().trusted_proxies();
@@ -172,8 +89,8 @@ const Endpoint* Connection::find_endpoint(std::string_view path) const {
 // Before libwebsockets makes anything of the length: it takes "-1" for a number.
 int Connection::on_filter_http() {
   if (doomed_ || answering_) return -1;
-  if (!well_formed_request_line()) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
-  const std::string length = token_value(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+  if (!well_formed_request_line(wsi_)) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
+  const std::string length = header_value(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH);
   if (lws_hdr_total_length(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 || parse_content_length(length)) return 0;
   return refuse_upgrade(HttpResponse::text(400, "ill-formed Content-Length\n"));
 }
@@ -184,7 +101,7 @@ int Connection::on_http() {
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
   TimerWheel::cancel(*this);
   loop_.stats().http_requests.add();
-  const HttpRequest request = capture_request();
+  const HttpRequest request = capture_request(wsi_);
   return respond(request, route(request));
 }
 
@@ -302,7 +219,7 @@ int Connection::refuse_upgrade(HttpResponse response) {
 int Connection::on_confirm_upgrade(char* upgrade_header) {
   // The pointer is only good when there is such a header; otherwise this is CONNECT, or a request in mid-answer.
   if (doomed_ || answering_ || websocket_ || lws_hdr_total_length(wsi_, WSI_TOKEN_UPGRADE) <= 0) return -1;
-  const std::string upgrade_to = token_value(wsi_, WSI_TOKEN_UPGRADE);
+  const std::string upgrade_to = header_value(wsi_, WSI_TOKEN_UPGRADE);
   if (!equals_ignoring_case(upgrade_to, "websocket")) {
     // A server may ignore an upgrade (RFC 9110 section 7.8); spoiling the name makes libwebsockets do so for "h2c".
     if (upgrade_header && equals_ignoring_case(upgrade_to, "h2c")) {
@@ -311,9 +228,9 @@ int Connection::on_confirm_upgrade(char* upgrade_header) {
     }
     return refuse_upgrade(HttpResponse::text(400, "unknown upgrade\n"));
   }
-  if (!well_formed_request_line()) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
+  if (!well_formed_request_line(wsi_)) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
-  return upgrade(capture_request());
+  return upgrade(capture_request(wsi_));
 }
 
 int Connection::upgrade(const HttpRequest& request) {

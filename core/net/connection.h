@@ -1,5 +1,5 @@
 // One accepted socket: it begins as HTTP and may become a WebSocket. libwebsockets' callbacks come here; nothing but
-// this file pair, websocket_link, lws_context and lws_callbacks calls libwebsockets.
+// this file pair, request_capture, websocket_link, lws_context and lws_callbacks calls libwebsockets.
 #pragma once
 
 #include <libwebsockets.h>
@@ -64,9 +64,6 @@ class Connection : public TimerEntry {
  private:
   friend class WebSocketLink;
 
-  // False when the address broke the request line: see the comment at its definition.
-  bool well_formed_request_line() const;
-  HttpRequest capture_request();
   HttpResponse route(const HttpRequest& request);
   int respond(const HttpRequest& request, HttpResponse response);
   int pump();

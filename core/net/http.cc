@@ -157,6 +157,11 @@ std::vector<std::string> list_elements(std::string_view header) {
   return elements;
 }
 
+bool contains_token(std::string_view header, std::string_view token) {
+  const std::vector<std::string> elements = list_elements(header);
+  return std::any_of(elements.begin(), elements.end(), [&](const auto& e) { return equals_ignoring_case(e, token); });
+}
+
 std::optional<std::uint64_t> parse_content_length(std::string_view value) {
   std::uint64_t length = 0;
   auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), length);

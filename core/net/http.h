@@ -56,6 +56,7 @@ Credentials credentials(const HttpRequest& request);
 
 // The elements of a comma-separated header, trimmed, empty ones left out.
 std::vector<std::string> list_elements(std::string_view header);
+bool contains_token(std::string_view header, std::string_view token);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 // Content-Length (RFC 9110 section 8.6): digits only. nullopt when it is anything else.
