@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "hub/callback_scope.h"
 #include "net/loop.h"
 #include "net/peer.h"
 #include "net/request_capture.h"
@@ -210,9 +209,8 @@ int Connection::on_http_writable() {
 
 int Connection::refuse_upgrade(HttpResponse response) {
   loop_.stats().http_requests.add();
-  const std::string bytes = response_head(response, false) + response.body;
-  std::string copy = bytes;
-  lws_write(wsi_, reinterpret_cast<unsigned char*>(copy.data()), copy.size(), LWS_WRITE_RAW);
+  std::string bytes = response_head(response, false) + response.body;
+  lws_write(wsi_, reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), LWS_WRITE_RAW);
   return -1;
 }
 

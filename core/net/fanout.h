@@ -48,8 +48,6 @@ class Fanout {
   void deliver(const MessagePtr& message);
   void deliver_to_everyone(const MessagePtr& message);
 
-  const std::vector<Peer*>& everyone() const { return everyone_; }
-
  private:
   struct StringHash : std::hash<std::string_view> {
     using is_transparent = void;

@@ -69,7 +69,6 @@ class Loop : public LoopInbox {
   const OutboxLimits& outbox_limits() const { return outbox_limits_; }
   LoopStats& stats() { return stats_; }
   Fanout& fanout() { return fanout_; }
-  TimerWheel& timers() { return timers_; }
   LwsContext& context() { return context_; }
   std::string& scratch() { return scratch_; }
   std::int64_t now_ms() const { return static_cast<std::int64_t>(uv_now(&uv_)); }
@@ -100,7 +99,6 @@ class Loop : public LoopInbox {
   // Says goodbye to every link, spread over drain_spread_ms, and ends the loop when the last has gone or in the end anyway.
   void begin_drain();
   bool draining() const { return draining_; }
-  std::size_t connection_count() const { return connections_.size(); }
 
  private:
   struct Retirement {
