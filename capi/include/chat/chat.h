@@ -431,7 +431,7 @@ typedef struct chat_server_options {
   int64_t drain_spread_ms;      /* 0; closes are spread evenly over so long, so that not all clients return at once */
   int64_t slow_callback_ms;     /* 100: a callback that took longer is told to on_log */
 
-  int permessage_deflate; /* 0: off. 1: RFC 7692 when the client offers it; about 45 KB for each client that compresses */
+  int permessage_deflate; /* 0: off. 1: RFC 7692 when the client offers it; a window of 32 KiB for each client that compresses */
 } chat_server_options;
 
 /* All zero but struct_size, threads = 1, and the size of the callbacks. */
