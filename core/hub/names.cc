@@ -56,9 +56,12 @@ Status check_event_name(std::string_view event) {
   if (event == kDefaultEvent) return {};
   if (event.empty()) return fault(Error::invalid_event, kWhat, "is empty");
   if (const std::string_view text = fault_of(event); !text.empty()) return fault(Error::invalid_event, kWhat, text);
-  if (std::find(kReservedEvents.begin(), kReservedEvents.end(), event) != kReservedEvents.end())
-    return fault(Error::invalid_event, kWhat, "is reserved");
+  if (is_reserved_event(event)) return fault(Error::invalid_event, kWhat, "is reserved");
   return {};
+}
+
+bool is_reserved_event(std::string_view event) {
+  return std::find(kReservedEvents.begin(), kReservedEvents.end(), event) != kReservedEvents.end();
 }
 
 Status check_person_name(std::string_view name) {

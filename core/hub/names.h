@@ -18,6 +18,9 @@ Status check_room_name(std::string_view room);
 // UTF-8, 1 to 128 bytes, no control character, and no name that an official client refuses to emit or to hear.
 Status check_event_name(std::string_view event);
 
+// A name that an official Socket.IO client refuses to emit or to hear.
+bool is_reserved_event(std::string_view event);
+
 // A display name or user id: UTF-8, at most 128 bytes, no control character. Empty is fine.
 Status check_person_name(std::string_view name);
 

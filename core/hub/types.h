@@ -44,9 +44,9 @@ enum class Error : int {
 };
 
 // Numbers are those of chat_protocol and of chat_transport's bits.
-enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2 };
+enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2, socket_io = 3 };
 enum class Transport : std::uint8_t { websocket = 0 };
-inline constexpr std::size_t kProtocolCount = 3;
+inline constexpr std::size_t kProtocolCount = 4;
 inline constexpr std::size_t kTransportCount = 1;
 
 enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4 };

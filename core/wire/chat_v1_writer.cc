@@ -7,59 +7,16 @@
 #include <memory>
 #include <new>
 #include <string_view>
+#include <utility>
 
-#include "hub/utf8.h"
 #include "wire/base64.h"
+#include "wire/error_text.h"
 #include "wire/json.h"
 
 namespace chat::wire {
 namespace {
 
 constexpr std::size_t kEnvelopeBytes = 192;  // more than the fixed parts of a message take
-
-// The lower-case name of chat_error. Numbers that no client is ever told are "internal".
-const char* code_name(Error code) {
-  switch (code) {
-    case Error::invalid_argument:
-      return "invalid_argument";
-    case Error::no_memory:
-      return "no_memory";
-    case Error::no_such_client:
-      return "no_such_client";
-    case Error::no_such_room:
-      return "no_such_room";
-    case Error::invalid_room:
-      return "invalid_room";
-    case Error::invalid_event:
-      return "invalid_event";
-    case Error::invalid_json:
-      return "invalid_json";
-    case Error::invalid_utf8:
-      return "invalid_utf8";
-    case Error::too_large:
-      return "too_large";
-    case Error::too_many:
-      return "too_many";
-    case Error::forbidden:
-      return "forbidden";
-    case Error::banned:
-      return "banned";
-    case Error::not_joined:
-      return "not_joined";
-    case Error::rate_limited:
-      return "rate_limited";
-    case Error::stopped:
-      return "stopped";
-    case Error::wrong_state:
-      return "wrong_state";
-    case Error::unsupported:
-      return "unknown_type";  // the one thing that chat.v1 does not support is a type that it does not know
-    case Error::encoding:
-      return "encoding";
-    default:
-      return "internal";
-  }
-}
 
 void append_ref(std::string& out, const std::string& ref) {
   if (ref.empty()) return;
@@ -119,15 +76,7 @@ class SmallReply {
     check(cJSON_AddStringToObject(root_.get(), name, value.c_str()) != nullptr);
     return *this;
   }
-  // Text for people that may come from the application, which may have cut it in the middle of a
-  // character.
-  SmallReply& reason(std::string value) {
-    if (!is_utf8(value)) {
-      std::replace_if(
-          value.begin(), value.end(), [](char c) { return (c & 0x80) != 0; }, '?');
-    }
-    return text("reason", value);
-  }
+  SmallReply& reason(std::string value) { return text("reason", valid_reason(std::move(value))); }
   // As raw digits: cJSON's own numbers lose the sixteenth.
   SmallReply& number(const char* name, std::uint64_t value) { return raw(name, std::to_string(value)); }
   SmallReply& raw(const char* name, const std::string& json) {
@@ -330,7 +279,7 @@ class ReplyWriter {
   }
 
   bool operator()(const ErrorReply& reply) {
-    SmallReply("error", reply.ref).text("code", code_name(reply.code)).reason(reply.reason).append_to(out_);
+    SmallReply("error", reply.ref).text("code", error_name(reply.code)).reason(reply.reason).append_to(out_);
     return true;
   }
 

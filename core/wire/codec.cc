@@ -12,6 +12,8 @@ std::unique_ptr<Codec> make_codec(Protocol protocol) {
       return std::make_unique<PlainCodec>();
     case Protocol::chat_v1:
       return std::make_unique<ChatV1Codec>();
+    case Protocol::socket_io:
+      break;
   }
   return nullptr;
 }

@@ -49,6 +49,7 @@ class Codec {
   virtual WireForm form() const = 0;
 };
 
+// nullptr for socket_io, whose codec belongs to a namespace: make a SocketIoCodec.
 std::unique_ptr<Codec> make_codec(Protocol protocol);
 
 }  // namespace chat::wire

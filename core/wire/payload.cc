@@ -31,8 +31,11 @@ bool is_placeholder(std::string_view element) {
 
 Status set_args(MessageDraft& draft, std::string_view args) {
   Status status = check_args(args, draft.attachments.size());
-  if (!status.ok()) return status;
+  if (status.ok()) set_checked_args(draft, args);
+  return status;
+}
 
+void set_checked_args(MessageDraft& draft, std::string_view args) {
   if (draft.attachments.size() == 1 && is_placeholder(lone_element(args))) args = kSingleBinaryArgs;
   if (draft.attachments.empty() && draft.event == kDefaultEvent) {
     const std::string_view element = lone_element(args);
@@ -40,13 +43,12 @@ Status set_args(MessageDraft& draft, std::string_view args) {
       if (std::optional<std::string> text = json::unescape(element)) {
         draft.kind = PayloadKind::text;
         draft.payload = *std::move(text);
-        return {};
+        return;
       }
     }
   }
   draft.kind = PayloadKind::args;
   draft.payload = args;
-  return {};
 }
 
 }  // namespace chat::wire

@@ -14,4 +14,7 @@ namespace chat::wire {
 // check_args().
 Status set_args(MessageDraft& draft, std::string_view args);
 
+// The same for arguments that check_args() has passed already.
+void set_checked_args(MessageDraft& draft, std::string_view args);
+
 }  // namespace chat::wire

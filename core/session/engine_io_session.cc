@@ -1,0 +1,290 @@
+// See engine_io_session.h.
+#include "session/engine_io_session.h"
+
+#include <optional>
+#include <utility>
+
+namespace chat::session {
+
+using wire::EngineIoType;
+
+EngineIoSession::EngineIoSession(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid,
+                                 EngineIoTransport transport)
+    : options_(options),
+      queue_(queue),
+      sid_(std::move(sid)),
+      transport_(transport),
+      has_websocket_(transport == EngineIoTransport::websocket) {}
+
+void EngineIoSession::open(std::int64_t now_ms, EngineIoActions& out) {
+  const bool polling = transport_ == EngineIoTransport::polling;
+  std::string text = wire::encode_engine_io(
+      EngineIoType::open, wire::handshake_json({sid_, polling && options_.may_upgrade, options_.ping_interval_ms,
+                                                options_.ping_timeout_ms, options_.max_payload_bytes}));
+  heard_ms_ = now_ms;
+  ping_due_ms_ = now_ms + options_.ping_interval_ms;
+  if (polling) {
+    out.emplace_back(AnswerPoll{std::move(text)});
+  } else {
+    out.emplace_back(SendWebSocket{std::move(text)});
+  }
+}
+
+void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
+  if (closed() || transport_ != EngineIoTransport::polling) {
+    out.emplace_back(RefuseRequest{});
+    return;
+  }
+  if (poll_held_) {
+    refuse_overlap(out);
+    return;
+  }
+  poll_held_ = true;
+  if (state_ == State::closing) {
+    answer_poll(out, true);
+    finish(EngineIoClose::forced_close, out);
+  } else if (has_output()) {
+    answer_poll(out);
+  } else if (upgrade_ == Upgrade::probed) {
+    release_due_ms_ = now_ms + kReleaseMs;
+  }
+}
+
+void EngineIoSession::poll_lost(EngineIoActions& out) {
+  if (transport_ != EngineIoTransport::polling) return;
+  poll_held_ = false;
+  abort(EngineIoClose::transport_error, out);
+}
+
+bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions& out) {
+  if (closed() || transport_ != EngineIoTransport::polling) {
+    out.emplace_back(RefuseRequest{});
+    return false;
+  }
+  // Bytes are base64 in protocol 4.
+  if (post_held_ || content_type == "application/octet-stream") {
+    refuse_overlap(out);
+    return false;
+  }
+  post_held_ = true;
+  return true;
+}
+
+void EngineIoSession::end_post(std::string_view body, std::int64_t now_ms, EngineIoActions& out) {
+  if (!post_held_) return;  // it has its answer: the session was closed or upgraded meanwhile
+  if (body.size() > options_.max_payload_bytes) {
+    post_too_large(out);
+    return;
+  }
+  wire::EngineIoPayloadReader packets(body, options_.max_payload_packets);
+  for (wire::EngineIoPacket packet; !closed() && packets.next(packet);) receive(packet, now_ms, out);
+  if (closed()) return;
+  if (!packets.ok()) {
+    abort(EngineIoClose::parse_error, out);
+    return;
+  }
+  post_held_ = false;
+  out.emplace_back(AnswerPost{});
+}
+
+void EngineIoSession::post_too_large(EngineIoActions& out) {
+  if (!std::exchange(post_held_, false)) return;
+  out.emplace_back(AnswerPost{413});
+}
+
+void EngineIoSession::post_lost(EngineIoActions& out) {
+  if (!std::exchange(post_held_, false)) return;
+  abort(EngineIoClose::transport_error, out);
+}
+
+bool EngineIoSession::attach_websocket(std::int64_t now_ms) {
+  if (closed() || has_websocket_ || !options_.may_upgrade) return false;
+  has_websocket_ = true;
+  upgrade_ = Upgrade::attached;
+  upgrade_due_ms_ = now_ms + options_.upgrade_timeout_ms;
+  return true;
+}
+
+void EngineIoSession::websocket_received(bool binary, std::string_view bytes, std::int64_t now_ms,
+                                         EngineIoActions& out) {
+  if (closed() || !has_websocket_) return;
+  if (transport_ == EngineIoTransport::polling) {
+    receive_from_candidate(binary, bytes, now_ms, out);
+    return;
+  }
+  if (bytes.size() > options_.max_payload_bytes) {
+    abort(EngineIoClose::transport_error, out);
+    return;
+  }
+  std::string storage;
+  if (const auto packet = wire::decode_engine_io(binary, bytes, storage)) {
+    receive(*packet, now_ms, out);
+  } else {
+    abort(EngineIoClose::parse_error, out);
+  }
+}
+
+void EngineIoSession::websocket_lost(EngineIoActions& out) {
+  if (!std::exchange(has_websocket_, false)) return;
+  if (transport_ == EngineIoTransport::polling) {
+    drop_candidate(out);
+  } else {
+    abort(EngineIoClose::transport_close, out);
+  }
+}
+
+void EngineIoSession::flush(EngineIoActions& out) {
+  if (poll_held_ && has_output()) answer_poll(out);
+}
+
+void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
+  if (state_ != State::open) return;
+  state_ = State::closing;
+  if (transport_ == EngineIoTransport::websocket || poll_held_) {
+    if (poll_held_) answer_poll(out, true);
+    finish(EngineIoClose::forced_close, out);
+    return;
+  }
+  ping_due_ms_ = pong_due_ms_ = kNever;
+  close_due_ms_ = now_ms + options_.close_timeout_ms;
+}
+
+void EngineIoSession::abort(EngineIoClose reason, EngineIoActions& out) {
+  if (!closed()) finish(reason, out);
+}
+
+void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t now_ms, EngineIoActions& out) {
+  if (state_ != State::open) return;
+  heard_ms_ = now_ms;
+  switch (packet.type) {
+    case EngineIoType::message:
+      out.emplace_back(Deliver{packet.binary, std::string(packet.data)});
+      break;
+    case EngineIoType::ping:  // the server's to send, since protocol 4
+      abort(EngineIoClose::transport_error, out);
+      break;
+    case EngineIoType::pong:
+      pong_due_ms_ = kNever;
+      ping_due_ms_ = now_ms + options_.ping_interval_ms;
+      break;
+    case EngineIoType::close:
+      finish(EngineIoClose::transport_close, out);
+      break;
+    case EngineIoType::open:
+    case EngineIoType::upgrade:
+    case EngineIoType::noop:
+      break;
+  }
+}
+
+void EngineIoSession::receive_from_candidate(bool binary, std::string_view bytes, std::int64_t now_ms,
+                                             EngineIoActions& out) {
+  constexpr std::string_view kProbe = "probe";
+  std::string storage;
+  const auto packet = wire::decode_engine_io(binary, bytes, storage);
+  if (packet && packet->type == EngineIoType::ping && packet->data == kProbe) {
+    upgrade_ = Upgrade::probed;
+    out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::pong, kProbe)});
+    if (poll_held_) answer_poll(out);
+  } else if (packet && packet->type == EngineIoType::upgrade) {
+    complete_upgrade(now_ms, out);
+  } else {
+    drop_candidate(out);
+  }
+}
+
+void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out) {
+  upgrade_ = Upgrade::none;
+  upgrade_due_ms_ = release_due_ms_ = kNever;
+  transport_ = EngineIoTransport::websocket;
+  // The official client has neither at this time.
+  if (std::exchange(poll_held_, false)) out.emplace_back(AnswerPoll{wire::encode_engine_io(EngineIoType::noop)});
+  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});
+  out.emplace_back(Upgraded{});
+  if (state_ == State::closing) {
+    finish(EngineIoClose::forced_close, out);
+    return;
+  }
+  // Its pong may have been under way on a request that is no longer taken.
+  if (pong_due_ms_ != kNever) pong_due_ms_ = now_ms + options_.ping_timeout_ms;
+  if (std::exchange(ping_waiting_, false)) out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
+}
+
+void EngineIoSession::drop_candidate(EngineIoActions& out) {
+  upgrade_ = Upgrade::none;
+  upgrade_due_ms_ = release_due_ms_ = kNever;
+  if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
+}
+
+void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
+  ping_due_ms_ = kNever;
+  pong_due_ms_ = now_ms + options_.ping_timeout_ms;
+  if (transport_ == EngineIoTransport::websocket) {
+    out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
+    return;
+  }
+  ping_waiting_ = true;
+  flush(out);
+}
+
+void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
+  poll_held_ = false;
+  release_due_ms_ = kNever;
+  std::string body;
+  queue_.take(body);
+  if (std::exchange(ping_waiting_, false)) wire::append_engine_io(body, EngineIoType::ping);
+  if (and_close) {
+    wire::append_engine_io(body, EngineIoType::close);
+  } else if (body.empty()) {
+    wire::append_engine_io(body, EngineIoType::noop);
+  }
+  out.emplace_back(AnswerPoll{std::move(body)});
+}
+
+// Whatever is still held is let go.
+void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
+  const bool by_client = reason == EngineIoClose::transport_close;
+  state_ = State::closed;
+  upgrade_ = Upgrade::none;
+  if (std::exchange(poll_held_, false)) {
+    const EngineIoType last = by_client ? EngineIoType::noop : EngineIoType::close;
+    out.emplace_back(AnswerPoll{wire::encode_engine_io(last)});
+  }
+  // A client that closes does it in a POST, which is then fine.
+  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{by_client ? 200 : 400});
+  if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
+  out.emplace_back(Closed{reason});
+}
+
+// To ensure the order of packets a client has one GET and one POST at a time.
+void EngineIoSession::refuse_overlap(EngineIoActions& out) {
+  out.emplace_back(RefuseRequest{});
+  abort(EngineIoClose::transport_error, out);
+}
+
+std::int64_t EngineIoSession::deadline_ms() const {
+  if (closed()) return kNever;
+  std::int64_t first = kNever;
+  for (const std::int64_t due : {ping_due_ms_, pong_due_ms_, upgrade_due_ms_, release_due_ms_, close_due_ms_}) {
+    if (due != kNever && (first == kNever || due < first)) first = due;
+  }
+  return first;
+}
+
+void EngineIoSession::tick(std::int64_t now_ms, EngineIoActions& out) {
+  const auto has_come = [&](std::int64_t due) { return !closed() && due != kNever && due <= now_ms; };
+  if (has_come(close_due_ms_)) finish(EngineIoClose::forced_close, out);
+  if (has_come(upgrade_due_ms_)) drop_candidate(out);
+  if (has_come(release_due_ms_)) {
+    release_due_ms_ = kNever;
+    if (poll_held_) answer_poll(out);
+  }
+  if (has_come(pong_due_ms_)) {
+    // A client that is busy sending is alive, though its pong waits behind the rest.
+    pong_due_ms_ = heard_ms_ + options_.ping_timeout_ms;
+    if (pong_due_ms_ <= now_ms) abort(EngineIoClose::ping_timeout, out);
+  }
+  if (has_come(ping_due_ms_)) send_ping(now_ms, out);
+}
+
+}  // namespace chat::session

@@ -1,0 +1,61 @@
+// See error_text.h.
+#include "wire/error_text.h"
+
+#include <algorithm>
+
+#include "hub/utf8.h"
+
+namespace chat::wire {
+
+const char* error_name(Error code) {
+  switch (code) {
+    case Error::invalid_argument:
+      return "invalid_argument";
+    case Error::no_memory:
+      return "no_memory";
+    case Error::no_such_client:
+      return "no_such_client";
+    case Error::no_such_room:
+      return "no_such_room";
+    case Error::invalid_room:
+      return "invalid_room";
+    case Error::invalid_event:
+      return "invalid_event";
+    case Error::invalid_json:
+      return "invalid_json";
+    case Error::invalid_utf8:
+      return "invalid_utf8";
+    case Error::too_large:
+      return "too_large";
+    case Error::too_many:
+      return "too_many";
+    case Error::forbidden:
+      return "forbidden";
+    case Error::banned:
+      return "banned";
+    case Error::not_joined:
+      return "not_joined";
+    case Error::rate_limited:
+      return "rate_limited";
+    case Error::stopped:
+      return "stopped";
+    case Error::wrong_state:
+      return "wrong_state";
+    case Error::unsupported:
+      return "unknown_type";  // all that chat.v1 does not support is a type it does not know
+    case Error::encoding:
+      return "encoding";
+    default:
+      return "internal";
+  }
+}
+
+std::string valid_reason(std::string reason) {
+  if (!is_utf8(reason)) {
+    std::replace_if(
+        reason.begin(), reason.end(), [](char c) { return (c & 0x80) != 0; }, '?');
+  }
+  return reason;
+}
+
+}  // namespace chat::wire
