@@ -144,7 +144,7 @@ Decision CallbackApplication::on_connect(const ConnectRequest& request) {
 }
 
 void CallbackApplication::tell(const char* name, ClientCallback callback, const Client& client, std::string_view room,
-                               int close_code, std::string_view reason) {
+                               int close_code, std::string_view reason, ClientId recovered_from) {
   if (callback == nullptr) return;
   const IdentityPtr identity = client.identity();
   const std::string room_text(room);
@@ -158,11 +158,12 @@ void CallbackApplication::tell(const char* name, ClientCallback callback, const 
   event.room = room_text.c_str();
   event.close_code = close_code;
   event.reason = reason_text.c_str();
+  event.recovered_from = recovered_from;
   run(name, [&] { callback(&handle_, &event, settings_.user); });
 }
 
-void CallbackApplication::on_open(const ClientPtr& client, std::string_view room) {
-  tell("on_open", settings_.callbacks.on_open, *client, room, 0, {});
+void CallbackApplication::on_open(const ClientPtr& client, std::string_view room, ClientId recovered_from) {
+  tell("on_open", settings_.callbacks.on_open, *client, room, 0, {}, recovered_from);
 }
 
 void CallbackApplication::on_disconnect(const ClientPtr& client, int close_code, std::string_view reason) {

@@ -28,7 +28,7 @@ class CallbackApplication final : public Application {
       : handle_(handle), settings_(settings) {}
 
   Decision on_connect(const ConnectRequest& request) override;
-  void on_open(const ClientPtr& client, std::string_view room) override;
+  void on_open(const ClientPtr& client, std::string_view room, ClientId recovered_from) override;
   void on_disconnect(const ClientPtr& client, int close_code, std::string_view reason) override;
   std::optional<Decision> on_authorize(const AuthorizeRequest& request) override;
   void on_join(const ClientPtr& client, std::string_view room) override;
@@ -46,7 +46,7 @@ class CallbackApplication final : public Application {
   template <class Callback>
   bool run(const char* name, Callback callback);
   void tell(const char* name, ClientCallback callback, const Client& client, std::string_view room, int close_code,
-            std::string_view reason);
+            std::string_view reason, ClientId recovered_from = 0);
   Decision decide(const char* name, bool returned, int verdict, Verdict also_allowed, const char* reason);
   void warn_slow(const char* name, std::chrono::steady_clock::duration took);
 

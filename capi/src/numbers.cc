@@ -40,16 +40,19 @@ static_assert(same(Error::event_loop, CHAT_ERROR_EVENT_LOOP));
 static_assert(same(Error::system, CHAT_ERROR_SYSTEM));
 static_assert(same(Error::unsupported, CHAT_ERROR_UNSUPPORTED));
 static_assert(same(Error::encoding, CHAT_ERROR_ENCODING));
+static_assert(same(Error::timed_out, CHAT_ERROR_TIMED_OUT));
 
 #define CHAT_ERROR_COUNT(name, number, text) +1
-static_assert((CHAT_ERROR_MAP(CHAT_ERROR_COUNT)) == 27, "a new error stands in core/hub/types.h and above too");
+static_assert((CHAT_ERROR_MAP(CHAT_ERROR_COUNT)) == 28, "a new error stands in core/hub/types.h and above too");
 #undef CHAT_ERROR_COUNT
 
 static_assert(same(Protocol::plain, CHAT_PROTOCOL_PLAIN));
 static_assert(same(Protocol::chat_v1, CHAT_PROTOCOL_CHAT_V1));
+static_assert(same(Protocol::socket_io, CHAT_PROTOCOL_SOCKET_IO));
 static_assert(same(kProtocolCount, CHAT_PROTOCOL_COUNT));
 
 static_assert(1 << static_cast<int>(Transport::websocket) == CHAT_TRANSPORT_WEBSOCKET);
+static_assert(1 << static_cast<int>(Transport::polling) == CHAT_TRANSPORT_POLLING);
 static_assert(same(kTransportCount, CHAT_TRANSPORT_COUNT));
 
 static_assert(same(Verdict::pass, CHAT_PASS));

@@ -132,3 +132,9 @@ chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_i
                });
   });
 }
+
+chat_error chat_send_with_ack(chat_server *server, chat_client_id client, const chat_message *message,
+                              int64_t timeout_ms, uint64_t *ack_id) noexcept {
+  (void)server, (void)client, (void)message, (void)timeout_ms, (void)ack_id;
+  return CHAT_ERROR_UNSUPPORTED;
+}

@@ -33,6 +33,7 @@ struct ConnectRequest {
   std::string password;
   Protocol protocol = Protocol::plain;
   Transport transport = Transport::websocket;
+  std::string auth;  // Socket.IO: the JSON object of CONNECT; empty without
 };
 
 enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6 };
@@ -50,12 +51,23 @@ struct MessageRequest {
   std::uint64_t ack_id = 0;
 };
 
+// The end of a message that its receiver was asked to acknowledge.
+struct AckOutcome {
+  std::uint64_t ack_id = 0;
+  Error error = Error::ok;  // timed_out; no_such_client: it went before it answered; too_many: never sent
+  std::string args;         // a JSON array; empty unless ok
+  std::vector<std::string> attachments;
+};
+
 class Application {
  public:
   virtual ~Application() = default;
 
   virtual Decision on_connect(const ConnectRequest&) { return {}; }
-  virtual void on_open(const ClientPtr&, std::string_view room) { (void)room; }
+  // recovered_from: the client that this one continues after its connection was lost; 0: none.
+  virtual void on_open(const ClientPtr&, std::string_view room, ClientId recovered_from) {
+    (void)room, (void)recovered_from;
+  }
   virtual void on_disconnect(const ClientPtr&, int close_code, std::string_view reason) {
     (void)close_code, (void)reason;
   }
@@ -64,6 +76,7 @@ class Application {
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
   virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
   virtual Decision on_message(MessageRequest&) { return {}; }
+  virtual void on_ack(const ClientPtr&, const AckOutcome&) {}
   virtual void log(LogLevel level, std::string_view text) { (void)level, (void)text; }
 };
 

@@ -24,7 +24,7 @@ using IdentityPtr = std::shared_ptr<const Identity>;
 // connecting -> accepted -> open -> gone, or connecting -> refused -> gone
 enum class ClientState : std::uint8_t { connecting, accepted, refused, open, gone };
 
-// What is fixed when a client appears.
+// Where a client comes from. The loop and the transport are those of its beginning: see Client::loop().
 struct ClientOrigin {
   std::size_t loop = 0;  // the index of the loop that it lives on
   std::string address;   // empty on a UNIX socket
@@ -36,10 +36,19 @@ struct ClientOrigin {
 class Client {
  public:
   Client(ClientId id, ClientOrigin origin, IdentityPtr identity)
-      : id_(id), origin_(std::move(origin)), identity_(std::move(identity)) {}
+      : id_(id),
+        origin_(std::move(origin)),
+        loop_(origin_.loop),
+        transport_(origin_.transport),
+        identity_(std::move(identity)) {}
 
   ClientId id() const { return id_; }
   const ClientOrigin& origin() const { return origin_; }
+  // The loop that it lives on now: see Hub::move_client().
+  std::size_t loop() const { return loop_.load(std::memory_order_acquire); }
+  // What it speaks over now: an upgrade changes it.
+  Transport transport() const { return transport_.load(std::memory_order_relaxed); }
+  void set_transport(Transport transport) { transport_.store(transport, std::memory_order_relaxed); }
 
   IdentityPtr identity() const;
   ClientState state() const;
@@ -60,6 +69,8 @@ class Client {
 
   const ClientId id_;
   const ClientOrigin origin_;
+  std::atomic<std::size_t> loop_;
+  std::atomic<Transport> transport_;
   std::atomic<void*> user_ = nullptr;
 
   mutable std::mutex mutex_;  // a leaf but for a room's lock outside of it

@@ -22,6 +22,12 @@ struct Position {
   std::uint64_t seq = 0;
 };
 
+// A place in a room's numbering, where the room must be said too.
+struct RoomPosition {
+  std::string room;
+  Position position;
+};
+
 struct JoinCommand {
   std::string room;
   std::optional<Position> since;  // the last that the client has seen

@@ -357,6 +357,11 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
   return {};
 }
 
+Status Hub::restore(const ClientPtr&, const std::vector<RoomPosition>&, std::size_t, std::int64_t) {
+  return {Error::unsupported, {}};
+}
+void Hub::move_client(const ClientPtr&, std::size_t) {}
+
 Result<std::vector<ClientPtr>> Hub::members(std::string_view name) const {
   RoomPtr room = find_room(name);
   if (!room) return {Error::no_such_room, "no room " + std::string(name)};
@@ -447,7 +452,7 @@ Result<Published> Hub::publish(MessageDraft draft, std::int64_t now_ms) {
   return published;
 }
 
-Status Hub::send(const ClientPtr& client, MessageDraft draft, std::int64_t now_ms) {
+Status Hub::send(const ClientPtr& client, MessageDraft draft, std::int64_t now_ms, AckWish ack) {
   Status status = check_event_name(draft.event);
   if (!status.ok()) return status;
   auto message = std::make_shared<Message>();
@@ -459,7 +464,7 @@ Status Hub::send(const ClientPtr& client, MessageDraft draft, std::int64_t now_m
     if (!rooms.empty()) message->room = std::move(rooms.front());
   }
   if (client->state() == ClientState::gone) return no_such_client();
-  post(client->origin().loop, DirectMessage{client->id(), std::move(message)});
+  post(client->origin().loop, DirectMessage{client->id(), std::move(message), ack});
   return {};
 }
 

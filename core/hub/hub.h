@@ -90,6 +90,16 @@ class Hub {
   // Everybody leaves, history and bans go, the epoch changes. no_such_room.
   Status close_room(std::string_view room, const std::string& reason);
 
+  // Opens a client that continues an earlier one: a member of all these rooms, with everything after these positions. All or
+  // nothing: Error::wrong_state when something of it is missing or together it is above max_bytes (size_bytes()), and the
+  // errors of join(). After an error the client may have been a member of some; it must be removed.
+  Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
+                 std::int64_t now_ms);
+  // The client lives on another loop from now on. Called on the thread of the loop that it leaves. The old loop is told
+  // Departed, the new one Arrived, for each of its rooms in that room's order; whatever else concerns the client goes to the
+  // old loop before the call and to the new one after it, so what the old loop's inbox holds when this returns is the last.
+  void move_client(const ClientPtr& client, std::size_t loop);
+
   Result<std::vector<ClientPtr>> members(std::string_view room) const;  // by id
   std::vector<RoomInfo> rooms() const;                                  // by name
   // Never fails for a valid name: an unknown room has an empty history.
@@ -102,7 +112,10 @@ class Hub {
   // To a room, which appears if need be, or with an empty room to everyone. invalid_room, invalid_event, too_many.
   Result<Published> publish(MessageDraft draft, std::int64_t now_ms);
   // To one client, after all that was published before.
-  Status send(const ClientPtr& client, MessageDraft draft, std::int64_t now_ms);
+  // With an ack id the client is asked to acknowledge it, which its protocol must be able to (Socket.IO).
+  Status send(const ClientPtr& client, MessageDraft draft, std::int64_t now_ms, AckWish ack = {});
+  // A number that no other message of this hub has or had.
+  std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   Status answer(const ClientPtr& client, Answer answer);
   Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason);
 
@@ -140,6 +153,7 @@ class Hub {
   const std::unordered_set<std::string> ephemeral_events_;
   const std::vector<LoopInbox*> inboxes_;
   std::atomic<std::uint64_t> next_epoch_ = 0;
+  std::atomic<std::uint64_t> last_ack_id_ = 0;
   std::atomic<std::int64_t> history_bytes_ = 0;
   std::atomic<std::uint64_t> published_ = 0;
   std::atomic<bool> shrinking_ = false;

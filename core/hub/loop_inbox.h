@@ -21,10 +21,17 @@ struct EveryoneMessage {
   MessagePtr message;
 };
 
+// The receiver shall acknowledge a message, and Application::on_ack() hears once what came of it.
+struct AckWish {
+  std::uint64_t id = 0;  // 0: it need not
+  std::int64_t timeout_ms = 0;
+};
+
 // To one client.
 struct DirectMessage {
   ClientId client = 0;
   MessagePtr message;
+  AckWish ack;
 };
 
 // The client is now a member. `missed` is what it asked to have again.
@@ -45,6 +52,17 @@ struct Left {
   std::string room;
   std::string reason;
   std::string ref;  // of the command that asked; empty otherwise
+};
+
+// The client moves between loops (Hub::move_client): what is said in the room up to here reached it by the loop that is told
+// Departed, what is said from here on reaches it by the loop that is told Arrived.
+struct Departed {
+  ClientId client = 0;
+  std::string room;
+};
+struct Arrived {
+  ClientId client = 0;
+  std::string room;
 };
 
 // The application has given the client another display name.
@@ -73,8 +91,8 @@ struct CloseClient {
   std::string reason;
 };
 
-using LoopEvent =
-    std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Renamed, Answer, VerdictGiven, CloseClient>;
+using LoopEvent = std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Departed, Arrived, Renamed,
+                               Answer, VerdictGiven, CloseClient>;
 
 class LoopInbox {
  public:

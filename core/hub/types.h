@@ -41,13 +41,14 @@ enum class Error : int {
   system = 24,
   unsupported = 25,
   encoding = 26,
+  timed_out = 27,
 };
 
 // Numbers are those of chat_protocol and of chat_transport's bits.
 enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2, socket_io = 3 };
-enum class Transport : std::uint8_t { websocket = 0 };
+enum class Transport : std::uint8_t { websocket = 0, polling = 1 };
 inline constexpr std::size_t kProtocolCount = 4;
-inline constexpr std::size_t kTransportCount = 1;
+inline constexpr std::size_t kTransportCount = 2;
 
 enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4 };
 

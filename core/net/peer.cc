@@ -58,7 +58,7 @@ void Peer::welcome(Joined& joined) {
   reply(
       Welcome{id_, client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
   loop_.fanout().add_to_everyone(*this);
-  loop_.server().application().on_open(client_, joined.room);
+  loop_.server().application().on_open(client_, joined.room, 0);
 }
 
 void Peer::handle(Joined& joined) {
@@ -105,6 +105,9 @@ void Peer::handle(Left& left) {
   reply(LeftReply{left.ref, left.room, left.reason});
   loop_.server().application().on_leave(client_, left.room, left.reason);
 }
+
+void Peer::handle(Departed&) {}
+void Peer::handle(Arrived&) {}
 
 void Peer::handle(Renamed& renamed) {
   if (welcomed_) reply(RenamedReply{{}, std::move(renamed.name)});

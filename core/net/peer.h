@@ -43,6 +43,8 @@ class Peer {
 
   void handle(Joined& joined);
   void handle(Left& left);
+  void handle(Departed& departed);
+  void handle(Arrived& arrived);
   void handle(Renamed& renamed);
   void handle(Answer& answer);
   void handle(DirectMessage& direct);

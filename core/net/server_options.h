@@ -13,8 +13,9 @@ namespace chat::net {
 struct Endpoint {
   std::string path;  // without a trailing slash
   Protocol protocol = Protocol::plain;
-  std::uint32_t transports = 1;        // bits: 1 << Transport
-  std::int64_t max_message_bytes = 0;  // 0: the server's
+  std::uint32_t transports = 1;  // bits: 1 << Transport
+  // 0: the server's. Of Socket.IO always set: its clients expect more than others.
+  std::int64_t max_message_bytes = 0;
 };
 
 struct StaticMount {
@@ -31,7 +32,8 @@ struct ServerOptions {
   int listen_fd = 0;
   int threads = 1;  // 0: driven by the host
 
-  std::vector<Endpoint> endpoints = {{"/chat", Protocol::plain}, {"/chat.v1", Protocol::chat_v1}};
+  std::vector<Endpoint> endpoints = {
+      {"/chat", Protocol::plain}, {"/chat.v1", Protocol::chat_v1}, {"/socket.io", Protocol::socket_io, 3}};
   std::vector<StaticMount> static_mounts;
   std::string default_room = "lobby";
 
@@ -60,6 +62,13 @@ struct ServerOptions {
   std::int64_t drain_timeout_ms = 5'000;
   std::int64_t drain_spread_ms = 0;
   bool permessage_deflate = false;
+
+  std::int64_t max_http_body_bytes = 1'000'000;
+  std::int64_t upgrade_timeout_ms = 10'000;
+  std::int64_t connect_timeout_ms = 45'000;
+  std::int64_t recovery_window_ms = 120'000;  // kUnlimited: off
+  std::int64_t recovery_bytes = 16 << 20;
+  std::string socket_io_client_directory;  // empty: none
 
   HubOptions hub;
 };

@@ -103,7 +103,8 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
   X(ERROR_EVENT_LOOP, 23, "the event loop or libwebsockets' libuv plugin is missing") \
   X(ERROR_SYSTEM, 24, "a system call failed")                                         \
   X(ERROR_UNSUPPORTED, 25, "not supported by the client's protocol or this build")    \
-  X(ERROR_ENCODING, 26, "malformed message")
+  X(ERROR_ENCODING, 26, "malformed message")                                          \
+  X(ERROR_TIMED_OUT, 27, "no answer in time")
 
 typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
@@ -132,15 +133,17 @@ typedef uint64_t chat_client_id; /* 0 is no client */
 
 /* What an endpoint's clients speak. */
 typedef enum chat_protocol {
-  CHAT_PROTOCOL_PLAIN = 1,   /* every text or binary frame is a message; offers chat.v1 as a subprotocol too */
-  CHAT_PROTOCOL_CHAT_V1 = 2, /* docs/protocol.md, whatever subprotocol is offered */
-  CHAT_PROTOCOL_COUNT = 3    /* one above the highest; grows */
+  CHAT_PROTOCOL_PLAIN = 1,     /* every text or binary frame is a message; offers chat.v1 as a subprotocol too */
+  CHAT_PROTOCOL_CHAT_V1 = 2,   /* docs/protocol.md, whatever subprotocol is offered */
+  CHAT_PROTOCOL_SOCKET_IO = 3, /* Socket.IO 4, docs/socketio.md */
+  CHAT_PROTOCOL_COUNT = 4      /* one above the highest; grows */
 } chat_protocol;
 
 /* What a client's bytes travel over. Bits, so that an endpoint can allow several. */
 typedef enum chat_transport {
   CHAT_TRANSPORT_WEBSOCKET = 1,
-  CHAT_TRANSPORT_COUNT = 1 /* how many bits there are; grows */
+  CHAT_TRANSPORT_POLLING = 2, /* HTTP long polling, of Socket.IO */
+  CHAT_TRANSPORT_COUNT = 2    /* how many bits there are; grows */
 } chat_transport;
 
 /* One address path that clients connect to. The path is compared whole, without the query and a trailing slash. */
@@ -248,6 +251,7 @@ typedef struct chat_connect_event {
   chat_protocol protocol;
   chat_transport transport;
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
+  const char *auth; /* Socket.IO: the `auth` of the client as a JSON object; "" without. token is its "token", too */
 } chat_connect_event;
 
 /* A client is open, has gone, has joined or has left. */
@@ -260,6 +264,7 @@ typedef struct chat_client_event {
   const char *room;   /* on_join, on_leave: the room; on_open: the first room; on_disconnect: "" */
   int close_code;     /* on_disconnect: the WebSocket close code (RFC 6455 section 7.4), 1006 when there was none */
   const char *reason; /* on_disconnect, on_leave: for people */
+  chat_client_id recovered_from; /* on_open: the client that this one continues (recovery_window_ms), else 0 */
 } chat_client_event;
 
 /* May this client do this in this room? */
@@ -323,6 +328,20 @@ typedef struct chat_message_event {
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
 } chat_message_event;
 
+/* A client has answered a message of chat_send_with_ack(), or will not. */
+typedef struct chat_ack_event {
+  size_t struct_size;
+  chat_client_id client;
+  void *user;
+  uint64_t ack_id;  /* from chat_send_with_ack() */
+  chat_error error; /* CHAT_OK; ERROR_TIMED_OUT; ERROR_NO_SUCH_CLIENT: it went without an answer; ERROR_TOO_MANY: 1,024
+                       answers of this client were awaited already, and it was not sent */
+  const char *args; /* the answer, a JSON array; "" unless CHAT_OK */
+  size_t args_size;
+  const chat_blob *attachments; /* {"_placeholder":true,"num":N} in args stands for attachment N */
+  size_t attachment_count;
+} chat_ack_event;
+
 /*
  * The application's functions; each may be NULL. All run on a loop thread (convention 7) with the `user` of the options.
  */
@@ -355,8 +374,11 @@ typedef struct chat_callbacks {
   /* A line of log without its newline. May come from any thread, and from inside chat_server_start(). */
   void (*on_log)(chat_server *server, chat_log_level level, const char *text, void *user);
 
+  /* Once for each chat_send_with_ack() that succeeded; at the latest before the client's on_disconnect. */
+  void (*on_ack)(chat_server *server, const chat_ack_event *event, void *user);
+
   /* For callbacks of later versions, so that the size of the options stays. Leave them NULL. */
-  void (*reserved[8])(void);
+  void (*reserved[7])(void);
 } chat_callbacks;
 
 /*
@@ -379,7 +401,7 @@ typedef struct chat_server_options {
   void *user;               /* handed to every callback */
   chat_log_level log_level; /* CHAT_LOG_INFO */
 
-  const chat_endpoint *endpoints; /* NULL: /chat (plain) and /chat.v1 (chat.v1) */
+  const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1) and /socket.io (Socket.IO) */
   size_t endpoint_count;
   const chat_static_mount *static_mounts; /* NULL: none */
   size_t static_mount_count;
@@ -399,10 +421,11 @@ typedef struct chat_server_options {
   int64_t max_connections;         /* (*) max_clients + 1,000: sockets of every kind, silent ones too */
 
   /* Messages. */
-  int64_t max_message_bytes; /* 65,536, over all fragments; close code 1009 above */
-  int64_t max_header_bytes;  /* 8,192 for a request's headers; the connection is closed above */
-  int64_t inbound_rate;      /* (*) 200 messages a second for each client; refused above, and reading slows down */
-  int64_t inbound_burst;     /* 400 messages at once */
+  int64_t
+      max_message_bytes;    /* 65,536 over all fragments, 1,000,000 at Socket.IO endpoints; the connection ends above */
+  int64_t max_header_bytes; /* 8,192 for a request's headers; the connection is closed above */
+  int64_t inbound_rate;     /* (*) 200 messages a second for each client; refused above, and reading slows down */
+  int64_t inbound_burst;    /* 400 messages at once */
   const char *const *ephemeral_events; /* event names that are never numbered or kept, whoever sends them */
   size_t ephemeral_event_count;
 
@@ -432,6 +455,15 @@ typedef struct chat_server_options {
   int64_t slow_callback_ms;     /* 100: a callback that took longer is told to on_log */
 
   int permessage_deflate; /* 0: off. 1: RFC 7692 when the client offers it; a window of 32 KiB for each client that compresses */
+
+  /* Socket.IO. Its pings are ping_interval_ms and ping_timeout_ms (its clients need them: CHAT_UNLIMITED is a day). */
+  int64_t max_http_body_bytes; /* 1,000,000 for the body of a POST; 413 above */
+  int64_t upgrade_timeout_ms;  /* 10,000 from the WebSocket's opening to the end of the upgrade from polling */
+  int64_t connect_timeout_ms;  /* 45,000 from the handshake to the first CONNECT to a namespace; closed then */
+  int64_t recovery_window_ms;  /* (*) 120,000: who comes back so soon gets what it missed; CHAT_UNLIMITED: off */
+  int64_t recovery_bytes;      /* 16 MiB for what is remembered of clients that may come back; the oldest go first */
+  const char
+      *socket_io_client_directory; /* NULL, or the folder of socket.io.js and its kin, served below the endpoint */
 } chat_server_options;
 
 /* All zero but struct_size, threads = 1, and the size of the callbacks. */
@@ -447,9 +479,10 @@ typedef struct chat_server_options {
          NULL,                                                                                                       \
          NULL,                                                                                                       \
          NULL,                                                                                                       \
-         {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},                                                          \
+         NULL,                                                                                                       \
+         {NULL, NULL, NULL, NULL, NULL, NULL, NULL}},                                                                \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
-        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                              \
+        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL         \
   }
 
 /* ------------------------------------------------------------------------------------------------------------ server */
@@ -516,6 +549,14 @@ CHAT_API chat_error chat_publish(chat_server *server, const chat_message *messag
  * is not numbered or kept, and comes after what was published before the call.
  */
 CHAT_API chat_error chat_send(chat_server *server, chat_client_id client, const chat_message *message) CHAT_NOEXCEPT;
+
+/*
+ * The same, and the client is asked to acknowledge it within timeout_ms (0: 10,000): on_ack tells what came of it. *ack_id,
+ * when not NULL, becomes the number that on_ack will show. UNSUPPORTED where the client's protocol has no such answers (all
+ * but Socket.IO). Inside on_authorize and on_message it is sent when those are done with, like everything (convention 8).
+ */
+CHAT_API chat_error chat_send_with_ack(chat_server *server, chat_client_id client, const chat_message *message,
+                                       int64_t timeout_ms, uint64_t *ack_id) CHAT_NOEXCEPT;
 
 /* Sends a message to all clients of one user; NO_SUCH_CLIENT when there is none. */
 CHAT_API chat_error chat_send_user(chat_server *server, const char *user_id, const chat_message *message) CHAT_NOEXCEPT;
