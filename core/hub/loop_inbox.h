@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "hub/client.h"
 #include "hub/message.h"
 
 namespace chat {
@@ -25,6 +26,7 @@ struct EveryoneMessage {
 struct AckWish {
   std::uint64_t id = 0;  // 0: it need not
   std::int64_t timeout_ms = 0;
+  ClientPtr receiver = nullptr;  // filled in by the hub: on_ack() is told of it though it may have gone
 };
 
 // To one client.

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
+#include <utility>
 
 #include "net/loop.h"
-#include "net/peer.h"
 #include "net/request_capture.h"
+#include "net/routes.h"
 #include "net/server.h"
 #include "net/websocket_link.h"
 
@@ -18,40 +18,15 @@ namespace {
 
 // How long a client may take to fetch the rest of a response that its socket did not take at once.
 constexpr std::int64_t kResponseTimeoutMs = 30'000;
+// How long it may take to send a body.
+constexpr std::int64_t kBodyTimeoutMs = 30'000;
 
 constexpr std::int64_t kStallCheckMs = 100;
 
-std::string_view without_trailing_slash(std::string_view path) {
-  return path.size() > 1 && path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
-}
-
-// "?epoch=...&seq=...": what the client has of the room already. Ill-formed is as good as nothing.
-std::optional<Position> position(const HttpRequest& request) {
-  const std::string_view epoch = request.argument("epoch");
-  const std::string_view digits = request.argument("seq");
-  Position since{std::string(epoch), 0};
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), since.seq);
-  if (epoch.empty() || digits.empty() || error != std::errc() || end != digits.data() + digits.size())
-    return std::nullopt;
-  return since;
-}
-
-// What the handshake offers, and what the endpoint makes of it.
-struct Choice {
-  Protocol protocol;
-  std::string answer;  // the subprotocol; empty: none
-};
-
-Choice choose_subprotocol(const Endpoint& endpoint, const std::vector<std::string>& offered) {
-  const bool offers_chat_v1 = std::find(offered.begin(), offered.end(), "chat.v1") != offered.end();
-  if (offers_chat_v1) return {Protocol::chat_v1, "chat.v1"};
-  if (endpoint.protocol == Protocol::chat_v1) return {Protocol::chat_v1, offered.empty() ? "" : offered.front()};
-  return {endpoint.protocol, ""};
-}
-
 }  // namespace
 
-Connection::Connection(Loop& loop, std::string peer_address) : loop_(loop), peer_address_(std::move(peer_address)) {}
+Connection::Connection(Loop& loop, std::uint64_t id, std::string peer_address)
+    : loop_(loop), id_(id), peer_address_(std::move(peer_address)) {}
 
 Connection::~Connection() {
   if (file_ >= 0) ::close(file_);
@@ -61,33 +36,9 @@ void Connection::note_activity() { loop_.note_activity(); }
 
 // HTTP ----------------------------------------------------------------------------------------------------------------
 
-bool Connection::behind_trusted_proxy() const {
-  const std::optional<IpAddress> peer = IpAddress::parse(peer_address_);
-  const auto& trusted = loop_.server().trusted_proxies();
-  return peer &&
-         std::any_of(trusted.begin(), trusted.end(), [&](const IpBlock& block) { return block.contains(*peer); });
-}
-
-std::string_view Connection::effective_host(const HttpRequest& request) const {
-  const std::string_view forwarded = request.header("x-forwarded-host");
-  return !forwarded.empty() && behind_trusted_proxy() ? forwarded : request.header("host");
-}
-
-bool Connection::secure(const HttpRequest& request) const {
-  if (!loop_.options().tls_certificate_file.empty()) return true;
-  return behind_trusted_proxy() && equals_ignoring_case(request.header("x-forwarded-proto"), "https");
-}
-
-const Endpoint* Connection::find_endpoint(std::string_view path) const {
-  const auto& endpoints = loop_.options().endpoints;
-  auto found = std::find_if(endpoints.begin(), endpoints.end(),
-                            [&](const Endpoint& e) { return e.path == without_trailing_slash(path); });
-  return found == endpoints.end() ? nullptr : &*found;
-}
-
 // Before libwebsockets makes anything of the length: it takes "-1" for a number.
 int Connection::on_filter_http() {
-  if (doomed_ || answering_) return -1;
+  if (doomed_ || http_ != Http::idle) return -1;
   if (!well_formed_request_line(wsi_)) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
   const std::string length = header_value(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH);
   if (lws_hdr_total_length(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 || parse_content_length(length)) return 0;
@@ -95,48 +46,101 @@ int Connection::on_filter_http() {
 }
 
 int Connection::on_http() {
-  // Data on a connection whose request is still being answered brings its old headers again.
-  if (doomed_ || answering_) return -1;
+  // Data on a connection whose request is still being served brings its old headers again.
+  if (doomed_ || http_ != Http::idle) return -1;
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
   TimerWheel::cancel(*this);
   loop_.stats().http_requests.add();
   const HttpRequest request = capture_request(wsi_);
-  return respond(request, route(request));
-}
-
-HttpResponse Connection::route(const HttpRequest& request) {
-  if (request.path == "/healthz") {
-    if (request.method != "GET" && request.method != "HEAD") {
-      HttpResponse response = HttpResponse::text(405, "method not allowed\n");
-      response.headers.push_back({"Allow", "GET, HEAD"});
-      return response;
-    }
-    HttpResponse response = HttpResponse::text(loop_.draining() ? 503 : 200, loop_.draining() ? "stopping\n" : "ok\n");
-    response.headers.push_back({"Cache-Control", "no-store"});
-    return response;
-  }
-  if (find_endpoint(request.path)) {
-    HttpResponse response = HttpResponse::text(426, "this is a WebSocket endpoint\n");
-    response.headers.push_back({"Upgrade", "websocket"});
-    return response;
-  }
-  if (std::optional<HttpResponse> file = loop_.server().static_files().serve(request)) return std::move(*file);
-  return HttpResponse::text(404, "not found\n");
-}
-
-int Connection::respond(const HttpRequest& request, HttpResponse response) {
-  answering_ = true;
-  body_complete_ = false;
+  ++request_number_;
+  without_body_ = request.method == "HEAD";
+  input_complete_ = false;
   // A body that nobody reads cannot be told from the next request.
-  close_after_ = response.close || request.has_body || !request.keep_alive || loop_.draining();
+  keep_alive_ = request.keep_alive;
+  close_after_ = !keep_alive_ || request.has_body;
+  std::variant<HttpResponse, Hold> reaction = route(*this, request);
+  if (auto* response = std::get_if<HttpResponse>(&reaction)) return respond(std::move(*response));
+  hold(request, std::move(std::get<Hold>(reaction)));
+  return 0;
+}
+
+void Connection::hold(const HttpRequest& request, Hold hold) {
+  exchange_ = std::move(hold.exchange);
+  essential_ = false;
+  if (hold.body == BodyPlan::Kind::none) {
+    http_ = Http::waiting;
+  } else {
+    http_ = Http::receiving;
+    intake_ = std::make_unique<Intake>();
+    intake_->chunked = hold.body == BodyPlan::Kind::chunked;
+    intake_->max_bytes = hold.max_body_bytes;
+    loop_.set_timer(*this, loop_.now_ms() + kBodyTimeoutMs);
+  }
+  const std::shared_ptr<Exchange> exchange = exchange_;
+  exchange->on_held({loop_.index(), id_, request_number_});
+  if (http_ != Http::receiving || !equals_ignoring_case(request.header("expect"), "100-continue")) return;
+  std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+  if (lws_write(wsi_, reinterpret_cast<unsigned char*>(go_on.data()), go_on.size(), LWS_WRITE_RAW) < 0) {
+    loop_.doom(*this);
+  }
+}
+
+void Connection::receive_body(std::string_view bytes) {
+  loop_.stats().bytes_in.add(bytes.size());
+  ChunkedDecoder::Outcome outcome = ChunkedDecoder::Outcome::more;
+  if (intake_->chunked) {
+    outcome = intake_->decoder.feed(bytes, intake_->body, intake_->max_bytes);
+  } else if (bytes.size() > intake_->max_bytes - intake_->body.size()) {
+    outcome = ChunkedDecoder::Outcome::too_large;
+  } else {
+    intake_->body += bytes;
+  }
+  switch (outcome) {
+    case ChunkedDecoder::Outcome::more:
+      return;
+    case ChunkedDecoder::Outcome::done:
+      body_complete();
+      return;
+    case ChunkedDecoder::Outcome::malformed:
+      std::exchange(exchange_, nullptr)->on_lost(false);
+      respond(HttpResponse::text(400, "ill-formed chunk\n"));
+      return;
+    case ChunkedDecoder::Outcome::too_large:
+      http_ = Http::waiting;
+      intake_.reset();
+      std::shared_ptr<Exchange>(exchange_)->on_body_too_large();
+      return;
+  }
+}
+
+void Connection::body_complete() {
+  http_ = Http::waiting;
+  TimerWheel::cancel(*this);
+  // What follows a body of known length is the next request; behind chunks libwebsockets does not find it.
+  const std::unique_ptr<Intake> intake = std::move(intake_);
+  if (!intake->chunked) close_after_ = !keep_alive_;
+  std::shared_ptr<Exchange>(exchange_)->on_body(std::move(intake->body));
+}
+
+void Connection::answer(std::uint64_t request_number, HttpResponse response, bool essential) {
+  if (request_number != request_number_ || doomed_) return;
+  if (http_ != Http::receiving && http_ != Http::waiting) return;
+  essential_ = essential;
+  exchange_->complete(response);
+  respond(std::move(response));
+}
+
+int Connection::respond(HttpResponse response) {
+  http_ = Http::writing;
+  intake_.reset();
+  if (response.close || loop_.draining()) close_after_ = true;
   output_ = response_head(response, !close_after_);
   if (response.file >= 0) {
     file_ = response.file;
-    file_left_ = response.file_bytes;
-  } else if (request.method != "HEAD") {
+    file_left_ = without_body_ ? 0 : response.file_bytes;
+  } else if (!without_body_) {
     output_ += response.body;
   }
-  if (request.method == "HEAD") file_left_ = 0;
   loop_.set_timer(*this, loop_.now_ms() + kResponseTimeoutMs);
   return pump();
 }
@@ -180,7 +184,8 @@ int Connection::finish_response() {
   }
   if (file_ >= 0) ::close(std::exchange(file_, -1));
   output_ = {};
-  answering_ = false;
+  exchange_.reset();
+  http_ = Http::idle;
   if (close_after_ || loop_.draining() || lws_http_transaction_completed(wsi_)) {
     loop_.doom(*this);
     return 0;
@@ -190,17 +195,23 @@ int Connection::finish_response() {
   return 0;
 }
 
-int Connection::on_http_body() {  // nobody reads it, see respond()
+int Connection::on_http_body(std::string_view bytes) {
   ++inputs_;
-  return doomed_ ? -1 : 0;
+  if (doomed_) return -1;
+  if (http_ == Http::receiving) receive_body(bytes);
+  return 0;  // what nobody reads is followed by the end of the connection
 }
 
 // libwebsockets asks again and again while the next request waits behind this one, without end.
-int Connection::on_http_body_complete() { return doomed_ || std::exchange(body_complete_, true) ? -1 : 0; }
+int Connection::on_http_body_complete() {
+  if (doomed_ || std::exchange(input_complete_, true)) return -1;
+  if (http_ == Http::receiving) body_complete();
+  return 0;
+}
 
 int Connection::on_http_writable() {
   if (doomed_) return -1;
-  if (!answering_) return 0;
+  if (http_ != Http::writing) return 0;
   loop_.set_timer(*this, loop_.now_ms() + kResponseTimeoutMs);
   return pump();
 }
@@ -216,7 +227,7 @@ int Connection::refuse_upgrade(HttpResponse response) {
 
 int Connection::on_confirm_upgrade(char* upgrade_header) {
   // The pointer is only good when there is such a header; otherwise this is CONNECT, or a request in mid-answer.
-  if (doomed_ || answering_ || websocket_ || lws_hdr_total_length(wsi_, WSI_TOKEN_UPGRADE) <= 0) return -1;
+  if (doomed_ || http_ != Http::idle || websocket_ || lws_hdr_total_length(wsi_, WSI_TOKEN_UPGRADE) <= 0) return -1;
   const std::string upgrade_to = header_value(wsi_, WSI_TOKEN_UPGRADE);
   if (!equals_ignoring_case(upgrade_to, "websocket")) {
     // A server may ignore an upgrade (RFC 9110 section 7.8); spoiling the name makes libwebsockets do so for "h2c".
@@ -228,109 +239,29 @@ int Connection::on_confirm_upgrade(char* upgrade_header) {
   }
   if (!well_formed_request_line(wsi_)) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
-  return upgrade(capture_request(wsi_));
-}
-
-int Connection::upgrade(const HttpRequest& request) {
-  const ServerOptions& options = loop_.options();
-  if (loop_.draining()) return refuse_upgrade(HttpResponse::text(503, "the server is stopping\n"));
-  const Endpoint* endpoint = find_endpoint(request.path);
-  if (!endpoint) return refuse_upgrade(HttpResponse::text(404, "no such endpoint\n"));
-  if (request.method != "GET" || !contains_token(request.header("connection"), "upgrade") ||
-      request.header("host").empty() || request.header("sec-websocket-key").size() != 24) {
-    return refuse_upgrade(HttpResponse::text(400, "ill-formed WebSocket handshake\n"));
+  if (std::optional<HttpResponse> refusal = open_websocket(*this, capture_request(wsi_), opening_)) {
+    return refuse_upgrade(std::move(*refusal));
   }
-  if (request.header("sec-websocket-version") != "13") {
-    HttpResponse response = HttpResponse::text(426, "WebSocket version 13 is spoken here\n");
-    response.headers.push_back({"Sec-WebSocket-Version", "13"});
-    return refuse_upgrade(std::move(response));
-  }
-  const std::string_view origin = request.header("origin");
-  if (!origin_allowed(origin, effective_host(request), secure(request), options.allowed_origins)) {
-    return refuse_upgrade(HttpResponse::text(403, "origin not allowed\n"));
-  }
-  std::string room(request.argument("room"));
-  if (room.empty()) room = options.default_room;
-  if (const Status status = check_room_name(room); !status.ok()) {
-    return refuse_upgrade(HttpResponse::text(400, status.detail + "\n"));
-  }
-  const std::vector<std::string> offered = list_elements(request.header("sec-websocket-protocol"));
-  for (const std::string& name : offered) {
-    if (name.size() >= 64) return refuse_upgrade(HttpResponse::text(400, "subprotocol name too long\n"));
-  }
-  const Choice choice = choose_subprotocol(*endpoint, offered);
-
-  Server& server = loop_.server();
-  Hub& hub = server.hub();
-  ClientOrigin client_origin{loop_.index(),
-                             client_address(peer_address_, request.header("x-forwarded-for"), server.trusted_proxies()),
-                             choice.protocol, Transport::websocket, wall_clock_ms()};
-  const std::string address = client_origin.address;
-  Result<ClientPtr> added = hub.add_client(client_origin);
-  if (!added.ok()) return refuse_upgrade(HttpResponse::text(503, added.status().detail + "\n"));
-  const ClientPtr client = *added;
-
-  Credentials log_in = credentials(request);
-  const ConnectRequest connect{client->id(),
-                               request.path,
-                               request.query,
-                               request.headers,
-                               request.cookies(),
-                               std::string(origin),
-                               address,
-                               secure(request),
-                               room,
-                               std::move(log_in.token),
-                               std::move(log_in.user_name),
-                               std::move(log_in.password),
-                               choice.protocol,
-                               Transport::websocket};
-  Decision decision = server.application().on_connect(connect);
-  if (client->state() == ClientState::connecting && decision.verdict == Verdict::pass)
-    (void)hub.accept(client, std::nullopt);
-  if (client->state() == ClientState::connecting && decision.verdict != Verdict::defer) {
-    (void)hub.refuse(client, decision.reason, {});
-  }
-  if (client->state() == ClientState::refused) {
-    const std::string reason = client->refusal_reason();
-    hub.remove_client(client);
-    return refuse_upgrade(HttpResponse::text(403, (reason.empty() ? "refused" : reason) + "\n"));
-  }
-
-  const std::int64_t limit = endpoint->max_message_bytes > 0 ? endpoint->max_message_bytes : options.max_message_bytes;
-  websocket_ = std::make_unique<WebSocketLink>(loop_, *this, limit);
-  websocket_->set_client(client->id());
-  auto peer = std::make_unique<Peer>(loop_, *websocket_, client, wire::make_codec(choice.protocol));
-  peer->set_first_room(std::move(room), choice.protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
-  Peer& added_peer = *peer;
-  loop_.add_peer(std::move(peer));
-  if (client->state() == ClientState::accepted) {
-    // A member before the 101 goes out: whoever knows that it is connected can speak to it.
-    if (const Status status = added_peer.open(); !status.ok()) {
-      websocket_->close(1008, status.detail);
-      return refuse_upgrade(HttpResponse::text(403, status.detail + "\n"));
-    }
-    opened_ = true;
-  }
-
-  subprotocol_ = choice.answer;
   // libwebsockets binds to a protocol whose name was offered: any will do until on_filter_websocket() names the answer.
-  loop_.context().name_subprotocol(subprotocol_.empty() && !offered.empty() ? offered.front() : subprotocol_);
-  // Our frames are compressed with the full window; a client that cannot hold it gets them as they are.
-  const std::string_view extensions = request.header("sec-websocket-extensions");
-  deflate_allowed_ = options.permessage_deflate && extensions.find("server_max_window_bits=") == std::string_view::npos;
-  loop_.set_timer(*this, loop_.now_ms() + options.handshake_timeout_ms);
+  loop_.context().name_subprotocol(opening_.bound_subprotocol);
+  loop_.set_timer(*this, loop_.now_ms() + loop_.options().handshake_timeout_ms);
   return 0;
 }
 
+WebSocketLink& Connection::make_websocket(std::unique_ptr<LinkUser> user, const Framing& framing,
+                                          std::int64_t max_message_bytes) {
+  websocket_ = std::make_unique<WebSocketLink>(loop_, *this, std::move(user), framing, max_message_bytes);
+  return *websocket_;
+}
+
 int Connection::on_confirm_extension() {
-  if (!deflate_allowed_) return 1;
+  if (!opening_.may_deflate) return 1;
   deflate_ = true;
   return 0;
 }
 
 int Connection::on_filter_websocket() {
-  loop_.context().name_subprotocol(subprotocol_);
+  loop_.context().name_subprotocol(opening_.subprotocol);
   return websocket_ && !doomed_ ? 0 : -1;
 }
 
@@ -344,7 +275,7 @@ int Connection::on_add_headers() {
 int Connection::on_established() {
   if (doomed_ || !websocket_) return -1;
   TimerWheel::cancel(*this);
-  websocket_->established(deflate_, opened_);
+  websocket_->established(deflate_);
   return 0;
 }
 
@@ -389,6 +320,11 @@ void Connection::on_closed() {
   TimerWheel::cancel(*this);
   TimerWheel::cancel(stall_timer_);
   if (websocket_) websocket_->lost();
+  if (!exchange_) return;
+  const std::shared_ptr<Exchange> exchange = std::move(exchange_);
+  const bool answered = http_ == Http::writing;
+  http_ = Http::idle;
+  if (!answered || essential_) exchange->on_lost(answered);
 }
 
 void Connection::on_destroyed() {

@@ -8,26 +8,40 @@
 #include <memory>
 #include <string>
 
+#include "net/exchange.h"
+#include "net/frame.h"
 #include "net/http.h"
-#include "net/server_options.h"
+#include "net/http_body.h"
 #include "net/timer_wheel.h"
+#include "net/websocket_opening.h"
 
 namespace chat::net {
 
+struct Hold;
+class LinkUser;
 class Loop;
-class Peer;
 class WebSocketLink;
 
 class Connection : public TimerEntry {
  public:
-  Connection(Loop& loop, std::string peer_address);
+  Connection(Loop& loop, std::uint64_t id, std::string peer_address);
   ~Connection() override;
 
+  // Never used again on its loop.
+  std::uint64_t id() const { return id_; }
+  Loop& loop() { return loop_; }
+  const std::string& peer_address() const { return peer_address_; }
   void set_wsi(lws* wsi) { wsi_ = wsi; }
   lws* wsi() const { return wsi_; }
   WebSocketLink* websocket() { return websocket_.get(); }
+  // While its handshake is under way.
+  WebSocketLink& make_websocket(std::unique_ptr<LinkUser> user, const Framing& framing, std::int64_t max_message_bytes);
   // Idle HTTP, nothing half done: may be closed at once when the server drains.
-  bool idle_http() const { return !websocket_ && !answering_; }
+  bool idle_http() const { return !websocket_ && http_ == Http::idle; }
+
+  // Answers the held request of this number; nothing when it is no longer held. essential: its exchange is told when the
+  // connection ends before the answer is written whole.
+  void answer(std::uint64_t request_number, HttpResponse response, bool essential);
 
   // libwebsockets' callbacks; non-zero closes the connection --------------------------------------------------------
 
@@ -37,7 +51,7 @@ class Connection : public TimerEntry {
   int on_filter_websocket();
   int on_add_headers();
   int on_http();
-  int on_http_body();
+  int on_http_body(std::string_view bytes);
   int on_http_body_complete();
   int on_http_writable();
   int on_established();
@@ -62,21 +76,24 @@ class Connection : public TimerEntry {
   void on_deadline(std::int64_t now_ms) override;
 
  private:
-  friend class WebSocketLink;
+  enum class Http : std::uint8_t {
+    idle,
+    receiving,  // the body of a held request
+    waiting,    // for the answer to it
+    writing,    // the response
+  };
 
-  HttpResponse route(const HttpRequest& request);
-  int respond(const HttpRequest& request, HttpResponse response);
+  void hold(const HttpRequest& request, Hold hold);
+  void receive_body(std::string_view bytes);
+  void body_complete();
+  int respond(HttpResponse response);
   int pump();
   int finish_response();
   // Answers an upgrade with an error and hangs up.
   int refuse_upgrade(HttpResponse response);
-  int upgrade(const HttpRequest& request);
-  const Endpoint* find_endpoint(std::string_view path) const;
-  std::string_view effective_host(const HttpRequest& request) const;
-  bool behind_trusted_proxy() const;
-  bool secure(const HttpRequest& request) const;
 
   Loop& loop_;
+  const std::uint64_t id_;
   const std::string peer_address_;
   lws* wsi_ = nullptr;
   bool doomed_ = false;
@@ -92,19 +109,29 @@ class Connection : public TimerEntry {
   std::uint32_t inputs_ = 0;   // callbacks that brought input
   std::uint32_t inputs_checked_ = 0;
 
-  // The HTTP response that is being written.
-  bool answering_ = false;
-  bool body_complete_ = false;
-  bool close_after_ = false;
+  // The request that is being served.
+  Http http_ = Http::idle;
+  std::uint64_t request_number_ = 0;
+  bool keep_alive_ = true;              // as the client wishes
+  bool without_body_ = false;           // of the response: HEAD
+  bool close_after_ = false;            // the response
+  bool input_complete_ = false;         // libwebsockets has said so
+  std::shared_ptr<Exchange> exchange_;  // shared with its own running functions, in which it may be done with
+  bool essential_ = false;
+  struct Intake {
+    bool chunked = false;
+    std::uint64_t max_bytes = 0;
+    ChunkedDecoder decoder;
+    std::string body;
+  };
+  std::unique_ptr<Intake> intake_;
   std::string output_;
   std::size_t output_written_ = 0;
   int file_ = -1;
   std::uint64_t file_left_ = 0;
 
-  std::string subprotocol_;  // the answer of a WebSocket handshake
-  bool deflate_allowed_ = false;
+  WebSocketOpening opening_;
   bool deflate_ = false;
-  bool opened_ = false;  // the verdict was there at the handshake
   std::unique_ptr<WebSocketLink> websocket_;
 };
 

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "hub/utf8.h"
+#include "wire/engine_io.h"
 
 namespace chat::net {
 namespace {
@@ -52,23 +53,43 @@ std::string deflate_message(std::string_view payload) {
   return out.size() < payload.size() ? out : std::string();
 }
 
-void append_packet(std::string& out, const wire::Packet& packet, Framing framing) {
-  const unsigned char opcode = kFinal | (packet.binary ? kBinary : kText);
-  if (framing == Framing::websocket_deflate && packet.bytes.size() >= kWorthCompressing) {
-    std::string compressed = deflate_message(packet.bytes);
+void append_message(std::string& out, bool binary, std::string_view bytes, bool deflate) {
+  const unsigned char opcode = kFinal | (binary ? kBinary : kText);
+  if (deflate && bytes.size() >= kWorthCompressing) {
+    std::string compressed = deflate_message(bytes);
     if (!compressed.empty()) {
       append_frame(out, opcode | kCompressed, compressed);
       return;
     }
   }
-  append_frame(out, opcode, packet.bytes);
+  append_frame(out, opcode, bytes);
+}
+
+void append_engine_io_packet(std::string& payload, const wire::Packet& packet) {
+  if (packet.binary) {
+    wire::append_engine_io_binary(payload, packet.bytes);
+  } else {
+    wire::append_engine_io(payload, wire::EngineIoType::message, packet.bytes);
+  }
+}
+
+void append_packet(std::string& out, const wire::Packet& packet, const Framing& framing) {
+  if (framing.carrier == Framing::Carrier::polling) {
+    append_engine_io_packet(out, packet);
+  } else if (framing.engine_io && (framing.base64 || !packet.binary)) {
+    std::string text;
+    append_engine_io_packet(text, packet);
+    append_message(out, false, text, framing.deflate);
+  } else {
+    append_message(out, packet.binary, packet.bytes, framing.deflate);
+  }
 }
 
 }  // namespace
 
 void FramePtr::destroy(Frame* frame) { delete frame; }
 
-FramePtr make_frame(const wire::Packets& packets, Framing framing, MessagePtr message) {
+FramePtr make_frame(const wire::Packets& packets, const Framing& framing, MessagePtr message) {
   if (packets.empty()) return {};
   std::size_t size = 0;
   for (const wire::Packet& packet : packets) size += packet.bytes.size() + 10;
@@ -76,6 +97,22 @@ FramePtr make_frame(const wire::Packets& packets, Framing framing, MessagePtr me
   bytes.reserve(size);
   for (const wire::Packet& packet : packets) append_packet(bytes, packet, framing);
   return {std::move(bytes), std::move(message)};
+}
+
+FramePtr make_text_frame(std::string_view text, const Framing& framing) {
+  std::string bytes;
+  append_message(bytes, false, text, framing.deflate);
+  return {std::move(bytes), nullptr};
+}
+
+FramePtr make_upgraded_frame(std::string_view polling_payload) {
+  std::string bytes;
+  while (!polling_payload.empty()) {
+    const std::string_view packet = wire::cut_engine_io_packet(polling_payload);
+    append_message(bytes, false, packet, false);
+  }
+  if (bytes.empty()) return {};
+  return {std::move(bytes), nullptr};
 }
 
 FramePtr make_ping_frame(std::string_view payload) {

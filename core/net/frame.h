@@ -13,7 +13,19 @@
 namespace chat::net {
 
 // How packets are put into bytes on a link; links with equal framing share frames.
-enum class Framing : std::uint8_t { websocket, websocket_deflate };
+struct Framing {
+  enum class Carrier : std::uint8_t {
+    websocket,  // each packet is a frame
+    polling,    // packets of Engine.IO's HTTP long polling, as wire/engine_io.h appends them
+  };
+  Carrier carrier = Carrier::websocket;
+  bool engine_io = false;  // the packets are Engine.IO messages
+  bool base64 = false;     // of an Engine.IO client that cannot take bytes
+  bool deflate = false;    // RFC 7692, where it pays
+
+  bool operator==(const Framing&) const = default;
+};
+inline constexpr Framing kPollingFraming{Framing::Carrier::polling, true, true, false};
 
 class FramePtr;
 
@@ -59,7 +71,12 @@ class FramePtr {
 };
 
 // An empty pointer when there are no packets.
-FramePtr make_frame(const wire::Packets& packets, Framing framing, MessagePtr message);
+FramePtr make_frame(const wire::Packets& packets, const Framing& framing, MessagePtr message);
+
+// One text, as it is: a packet of Engine.IO's own.
+FramePtr make_text_frame(std::string_view text, const Framing& framing);
+// What was made for polling and goes over the WebSocket that took its place: each packet as a text, bytes still in base64.
+FramePtr make_upgraded_frame(std::string_view polling_payload);
 
 // RFC 6455 section 5.5: a control frame with at most 125 bytes.
 FramePtr make_ping_frame(std::string_view payload);

@@ -25,7 +25,8 @@ void Link::push(FramePtr frame) {
     const bool fits = outbox_.bytes() + frame->bytes().size() <= limits.bytes && outbox_.frames() + 2 <= limits.frames;
     if (fits || outbox_.empty()) {
       for (const GapReply& gap : outbox_.take_gaps()) {
-        if (FramePtr notice = encode_gap(gap)) outbox_.push_last(std::move(notice));  // one for each room at most
+        if (FramePtr notice = user_->encode_gap(gap))
+          outbox_.push_last(std::move(notice));  // one for each room at most
       }
     }
   }

@@ -1,22 +1,54 @@
-// A way to one or more clients: what a peer sees of a socket (later also of an Engine.IO or SockJS session). Frames pushed
-// during a loop round are written together at its end.
+// A way to one or more clients: what a peer sees of a socket or of an Engine.IO session. Frames pushed during a loop round
+// are written together at its end.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
+#include "hub/types.h"
 #include "net/outbox.h"
 
 namespace chat::net {
 
 class Loop;
 
+// What lives at this end of a link: one peer, or a session with several.
+class LinkUser {
+ public:
+  virtual ~LinkUser() = default;
+
+  // The link can be written to: a WebSocket's handshake is through.
+  virtual void on_established() {}
+  // One message: whole, within the size limit, valid UTF-8 when it is text.
+  virtual void on_message(bool binary, std::string_view bytes) = 0;
+  // There is something in the outbox that the link does not write by itself.
+  virtual void on_output() {}
+  // The client takes what is written to it, however slowly.
+  virtual void on_progress() {}
+  // Nobody has said what becomes of a held link.
+  virtual void on_hold_timeout() {}
+  // The link says goodbye, or is lost. Once; nothing else comes after it.
+  virtual void on_link_closed(std::uint16_t code, std::string_view reason) = 0;
+
+  // chat_accept or chat_refuse has been called for a client of this link.
+  virtual void on_verdict(ClientId client) = 0;
+  // One client is to be disconnected, after what is queued for it.
+  virtual void close_client(ClientId client, std::uint16_t code, std::string_view reason) = 0;
+  // Until the time has come nothing more shall be taken from the client. For links that cannot stop reading.
+  virtual void on_pause(std::int64_t until_ms) { (void)until_ms; }
+
+  // The notice of what was dropped, in the client's protocol; empty when that has no word for it.
+  virtual FramePtr encode_gap(const GapReply& gap) = 0;
+};
+
 class Link {
  public:
-  explicit Link(Loop& loop) : loop_(loop) {}
+  Link(Loop& loop, LinkUser& user) : loop_(loop), user_(&user) {}
   virtual ~Link() = default;
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
+
+  LinkUser& user() { return *user_; }
 
   // Queues the frame. A full outbox acts by its policy; the link closes with 1013 when that says so. Ignored once the link
   // is closing.
@@ -26,7 +58,7 @@ class Link {
   // catch up is not slow. How much of it there may be is for the peer to see to.
   void push_replay(FramePtr frame);
 
-  // Says goodbye after what is queued: RFC 6455 section 7.1.2. The peers of the link are retired with the same code.
+  // Says goodbye after what is queued: RFC 6455 section 7.1.2. Its user is told.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
 
   // Writes what is queued, as far as the socket takes it. Called by the loop at the end of a round.
@@ -35,19 +67,18 @@ class Link {
   // Stops reading until the time has come, so that a sender that is too quick is slowed down by TCP.
   virtual void pause_reading_until(std::int64_t now_ms) = 0;
 
-  virtual Framing framing() const = 0;
+  virtual const Framing& framing() const = 0;
   bool closing() const { return closing_; }
   std::size_t queued_bytes() const { return outbox_.bytes(); }
   std::size_t queued_frames() const { return outbox_.frames(); }
 
  protected:
   friend class Loop;
-  // The notice of what was dropped, in the client's protocol; empty when that has no word for it.
-  virtual FramePtr encode_gap(const GapReply& gap) = 0;
 
   void mark_dirty();
 
   Loop& loop_;
+  LinkUser* user_;
   Outbox outbox_;
   bool closing_ = false;
   bool dirty_ = false;

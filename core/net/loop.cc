@@ -30,6 +30,8 @@ class CurrentLoop {
 // So many times the inbox is taken in one round before sockets get their turn again.
 constexpr int kMaxInboxTurns = 16;
 
+constexpr std::string_view kStopping = "the server is stopping";
+
 template <class Handle>
 Loop* loop_of(Handle* handle) {
   return static_cast<Loop*>(handle->data);
@@ -52,7 +54,8 @@ Loop::Loop(Server& server, std::size_t index)
       index_(index),
       outbox_limits_{static_cast<std::size_t>(server.options().max_outbox_bytes),
                      static_cast<std::size_t>(server.options().max_outbox_messages), server.options().outbox_policy},
-      timers_(static_cast<std::int64_t>(uv_hrtime() / 1'000'000)) {}
+      timers_(static_cast<std::int64_t>(uv_hrtime() / 1'000'000)),
+      sessions_(*this) {}
 
 Loop::~Loop() { tear_down(); }
 
@@ -141,6 +144,7 @@ void Loop::round() {
     if (WebSocketLink* link = connection->websocket(); link && link->dirty_) std::erase(dirty_, link);
   }
   buried_.clear();
+  sessions_.bury_dead();
   if (!inbox_.empty()) wake();
   if (draining_) finish_if_drained();
 }
@@ -156,12 +160,12 @@ void Loop::dispatch(InboxItem& item) {
 void Loop::handle(RoomMessage& event) { fanout_.deliver(event.message); }
 void Loop::handle(EveryoneMessage& event) { fanout_.deliver_to_everyone(event.message); }
 
-void Loop::handle(VerdictGiven& event) {
-  if (Peer* peer = find_peer(event.client)) static_cast<WebSocketLink&>(peer->link()).verdict();
-}
-
-void Loop::handle(CloseClient& event) {
-  if (Peer* peer = find_peer(event.client)) peer->link().close(event.code, event.reason);
+void Loop::handle(DirectMessage& event) {
+  if (Peer* peer = find_peer(event.client)) {
+    peer->handle(event);
+  } else if (event.ack.id != 0) {
+    server_.application().on_ack(event.ack.receiver, {event.ack.id, Error::no_such_client, {}, {}});
+  }
 }
 
 template <class ToPeer>
@@ -179,6 +183,10 @@ bool Loop::retire_peers() {
     for (const Retirement& retirement : retired) {
       auto found = peers_.find(retirement.id);
       if (found == peers_.end()) continue;
+      if (found->second->departing() && !finished_) {
+        found->second->state().retirement = {retirement.close_code, retirement.reason};
+        continue;
+      }
       const std::unique_ptr<Peer> peer = std::move(found->second);
       peers_.erase(found);
       peer->retire(retirement.close_code, retirement.reason);
@@ -229,9 +237,9 @@ void Loop::adopt(int socket_fd, std::string peer_address) {
   ++activity_;
   stats_.connections_total.add();
   stats_.connections_now.add();
-  auto owned = std::make_unique<Connection>(*this, std::move(peer_address));
+  auto owned = std::make_unique<Connection>(*this, ++last_connection_id_, std::move(peer_address));
   Connection& connection = *owned;
-  connections_.emplace(&connection, std::move(owned));
+  connections_.emplace(connection.id(), std::move(owned));
   if (draining_) {
     ::close(socket_fd);
     bury(connection);
@@ -258,6 +266,34 @@ void Loop::add_peer(std::unique_ptr<Peer> peer) {
   peers_.emplace(id, std::move(peer));
 }
 
+void Loop::drop_peer(ClientId id) {
+  auto found = peers_.find(id);
+  if (found == peers_.end()) return;
+  const std::unique_ptr<Peer> peer = std::move(found->second);
+  peers_.erase(found);
+  fanout_.remove_from_everyone(*peer);
+  while (!fanout_.remove_any(*peer).empty()) continue;
+}
+
+void Loop::run_on(std::size_t loop, Task task) {
+  if (loop == index_) {
+    task();
+  } else {
+    server_.loop(loop).post_task(std::move(task));
+  }
+}
+
+void Loop::answer(const HeldRequest& request, HttpResponse response, bool essential) {
+  if (request.loop != index_) {
+    Loop& there = server_.loop(request.loop);
+    there.post_task(
+        [&there, request, response = std::move(response), essential] { there.answer(request, response, essential); });
+    return;
+  }
+  const auto found = connections_.find(request.connection);
+  if (found != connections_.end()) found->second->answer(request.number, std::move(response), essential);
+}
+
 void Loop::retire(ClientId id, int close_code, std::string_view reason) {
   ++activity_;
   retired_.push_back({id, close_code, std::string(reason)});
@@ -273,7 +309,7 @@ void Loop::doom(Connection& connection) {
 
 void Loop::bury(Connection& connection) {
   ++activity_;
-  auto found = connections_.find(&connection);
+  auto found = connections_.find(connection.id());
   if (found == connections_.end()) return;
   connection.on_closed();
   std::erase(doomed_, &connection);
@@ -324,11 +360,14 @@ void Loop::begin_drain() {
   draining_ = true;
   drain_started_ms_ = now_ms();
   std::vector<Connection*> idle;
-  for (const auto& [connection, owned] : connections_) {
-    if (connection->idle_http()) idle.push_back(connection);
+  for (const auto& [id, connection] : connections_) {
+    if (connection->idle_http()) idle.push_back(connection.get());
   }
   for (Connection* connection : idle) doom(*connection);
-  for (const auto& [id, peer] : peers_) to_say_goodbye_.push_back(id);
+  for (const auto& [id, peer] : peers_) {
+    if (peer->client()->origin().protocol != Protocol::socket_io) to_say_goodbye_.emplace_back(id);
+  }
+  for (std::string& sid : sessions_.sids()) to_say_goodbye_.emplace_back(std::move(sid));
   goodbyes_total_ = to_say_goodbye_.size();
   say_goodbye_in_turn();
   finish_if_drained();
@@ -342,8 +381,13 @@ void Loop::say_goodbye_in_turn() {
     due = goodbyes_total_ * static_cast<std::size_t>(passed_ms) / static_cast<std::size_t>(spread_ms) + 1;
   }
   while (!to_say_goodbye_.empty() && goodbyes_total_ - to_say_goodbye_.size() < due) {
-    if (Peer* peer = find_peer(to_say_goodbye_.back())) peer->link().close(1001, "the server is stopping");
+    const std::variant<ClientId, std::string> whom = std::move(to_say_goodbye_.back());
     to_say_goodbye_.pop_back();
+    if (const auto* sid = std::get_if<std::string>(&whom)) {
+      sessions_.say_goodbye(*sid);
+    } else if (Peer* peer = find_peer(std::get<ClientId>(whom))) {
+      peer->link().close(1001, kStopping);
+    }
   }
   const std::int64_t end_ms = drain_started_ms_ + options().drain_timeout_ms;
   set_timer(drain_timer_, to_say_goodbye_.empty() ? end_ms : now_ms() + TimerWheel::kTickMs);
@@ -359,7 +403,8 @@ void Loop::DrainTimer::on_deadline(std::int64_t now_ms) {
 }
 
 void Loop::finish_if_drained() {
-  if (!draining_ || finished_ || !connections_.empty() || !peers_.empty() || !inbox_.empty()) return;
+  if (!draining_ || finished_) return;
+  if (!connections_.empty() || !peers_.empty() || !sessions_.empty() || !inbox_.empty()) return;
   finished_ = true;
   uv_stop(&uv_);
 }
@@ -384,6 +429,8 @@ void Loop::tear_down() {
   TimerWheel::cancel(drain_timer_);
   // Sockets first: their callbacks still find everything in place.
   context_.begin_destroy();
+  sessions_.end_all();
+  for (const auto& [id, peer] : peers_) retire(id, 1001, kStopping);
   retire_peers();
   close_handles();
   uv_run(&uv_, UV_RUN_DEFAULT);
@@ -394,8 +441,9 @@ void Loop::tear_down() {
   peers_.clear();
   dirty_.clear();
   buried_.clear();
-  while (!connections_.empty()) bury(*connections_.begin()->first);
+  while (!connections_.empty()) bury(*connections_.begin()->second);
   buried_.clear();
+  sessions_.bury_dead();
 }
 
 }  // namespace chat::net

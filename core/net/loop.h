@@ -14,9 +14,12 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "hub/loop_inbox.h"
+#include "net/engine_io_sessions.h"
+#include "net/exchange.h"
 #include "net/fanout.h"
 #include "net/http.h"
 #include "net/inbox.h"
@@ -78,13 +81,23 @@ class Loop : public LoopInbox {
   void note_activity() { ++activity_; }
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms);
   void add_dirty(Link* link) { dirty_.push_back(link); }
+  void forget_dirty(Link* link) { std::erase(dirty_, link); }
 
   // Takes the socket. Called by the loop that accepts, through a task.
   void adopt(int socket_fd, std::string peer_address);
 
+  // Now, when it is this loop, or in that loop's turn.
+  void run_on(std::size_t loop, Task task);
+  // To whichever loop holds the request; see Connection::answer().
+  void answer(const HeldRequest& request, HttpResponse response, bool essential);
+
+  EngineIoSessions& sessions() { return sessions_; }
+
   // The peer of a client, or nullptr.
   Peer* find_peer(ClientId id);
   void add_peer(std::unique_ptr<Peer> peer);
+  // Without a word to anybody: the client lives on elsewhere, or never was.
+  void drop_peer(ClientId id);
   // Ends the peer at the end of the round, once; the first code counts.
   void retire(ClientId id, int close_code, std::string_view reason);
 
@@ -114,8 +127,7 @@ class Loop : public LoopInbox {
   void dispatch(InboxItem& item);
   void handle(RoomMessage& event);
   void handle(EveryoneMessage& event);
-  void handle(VerdictGiven& event);
-  void handle(CloseClient& event);
+  void handle(DirectMessage& event);
   template <class ToPeer>
   void handle(ToPeer& event);
   void arm_timer();
@@ -149,7 +161,9 @@ class Loop : public LoopInbox {
   Fanout fanout_;
   std::string scratch_;
 
-  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
+  std::uint64_t last_connection_id_ = 0;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  EngineIoSessions sessions_;
   std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
   std::vector<Link*> dirty_;
   std::vector<Retirement> retired_;
@@ -159,7 +173,8 @@ class Loop : public LoopInbox {
   bool draining_ = false;
   bool finished_ = false;
   std::int64_t drain_started_ms_ = 0;
-  std::vector<ClientId> to_say_goodbye_;
+  std::vector<std::variant<ClientId, std::string>>
+      to_say_goodbye_;  // clients of their own link, and Engine.IO sessions
   std::size_t goodbyes_total_ = 0;
   struct DrainTimer : TimerEntry {
     explicit DrainTimer(Loop& l) : loop(l) {}

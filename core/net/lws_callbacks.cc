@@ -26,7 +26,7 @@ int on_connection_callback(Connection& connection, lws_callback_reasons reason, 
     case LWS_CALLBACK_HTTP:
       return connection.on_http();
     case LWS_CALLBACK_HTTP_BODY:
-      return connection.on_http_body();
+      return connection.on_http_body(bytes);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
       return connection.on_http_body_complete();
     case LWS_CALLBACK_HTTP_WRITEABLE:

@@ -108,6 +108,14 @@ void Outbox::consume(std::size_t bytes) {
   }
 }
 
+std::vector<FramePtr> Outbox::take_all() {
+  frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(begin_));
+  std::vector<FramePtr> taken;
+  taken.swap(frames_);
+  begin_ = bytes_ = replayed_bytes_ = replayed_frames_ = 0;
+  return taken;
+}
+
 void Outbox::drop(const Message& message) {
   auto gap = std::find_if(gaps_.begin(), gaps_.end(),
                           [&](const GapReply& g) { return g.room == message.room && g.epoch == message.epoch; });

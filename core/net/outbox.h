@@ -47,6 +47,9 @@ class Outbox {
   // So many bytes of next() were taken by the socket.
   void consume(std::size_t bytes);
 
+  // Takes all frames out, for a carrier that is not a stream. Not in the middle of a frame.
+  std::vector<FramePtr> take_all();
+
   // What was dropped since the last call, one entry for each room.
   std::vector<GapReply> take_gaps();
   bool has_gaps() const { return !gaps_.empty(); }

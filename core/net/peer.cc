@@ -23,49 +23,67 @@ ErrorReply rate_error(const Command& command) {
 
 Peer::Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec)
     : loop_(loop),
-      link_(link),
+      link_(&link),
       client_(std::move(client)),
       id_(client_->id()),
       codec_(std::move(codec)),
       form_(codec_->form()),
-      inbound_(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms()) {
-  const ClientOrigin& origin = client_->origin();
-  loop_.stats().clients_now_by_protocol[static_cast<std::size_t>(origin.protocol)].add();
-  loop_.stats().clients_now_by_transport[static_cast<std::size_t>(origin.transport)].add();
+      transport_(client_->transport()),
+      state_{.inbound = TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms())} {
+  loop_.stats().clients_now_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
+  loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].add();
 }
 
 Peer::~Peer() {
-  const ClientOrigin& origin = client_->origin();
-  loop_.stats().clients_now_by_protocol[static_cast<std::size_t>(origin.protocol)].subtract();
-  loop_.stats().clients_now_by_transport[static_cast<std::size_t>(origin.transport)].subtract();
+  loop_.stats().clients_now_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].subtract();
+  loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].subtract();
+}
+
+void Peer::set_link(Link& link, Transport transport) {
+  link_ = &link;
+  loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].subtract();
+  transport_ = transport;
+  loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].add();
+  client_->set_transport(transport);
 }
 
 void Peer::set_first_room(std::string room, std::optional<Position> since) {
-  first_room_ = std::move(room);
-  first_since_ = std::move(since);
+  state_.first_room = std::move(room);
+  state_.first_since = std::move(since);
 }
+
+// Coming --------------------------------------------------------------------------------------------------------------
 
 Status Peer::open() {
   Hub& hub = loop_.server().hub();
   const CallbackScope scope(hub);
-  Status status = loop_.server().dispatcher().authorize(client_, Action::join, first_room_);
-  if (status.ok()) status = hub.open(client_, first_room_, first_since_, wall_clock_ms());
+  Status status = loop_.server().dispatcher().authorize(client_, Action::join, state_.first_room);
+  if (status.ok()) status = hub.open(client_, state_.first_room, state_.first_since, wall_clock_ms());
   return status;
 }
 
-void Peer::welcome(Joined& joined) {
-  welcomed_ = true;
-  reply(
-      Welcome{id_, client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
-  loop_.fanout().add_to_everyone(*this);
-  loop_.server().application().on_open(client_, joined.room, 0);
+Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier) {
+  state_.earlier = std::move(earlier);
+  const std::size_t max_bytes = kReplayedOutboxes * loop_.outbox_limits().bytes;
+  return loop_.server().hub().restore(client_, rooms, max_bytes, wall_clock_ms());
 }
 
 void Peer::handle(Joined& joined) {
-  if (link_.closing()) return;
-  const bool first = !welcomed_;
-  if (!fit_replay(joined.missed)) joined.complete = false;
+  if (silent_ || link_->closing()) return;
   const bool added = loop_.fanout().add(*this, joined.room);
+  // Its welcome, which may be this, goes before what is said from now on.
+  in_order_ = arriving_;
+  in_turn([this, joined = std::move(joined), added]() mutable { joined_room(joined, added); });
+}
+
+void Peer::joined_room(Joined& joined, bool added) {
+  const bool first = !state_.welcomed;
+  // What a client comes back for has been measured before: see restore().
+  if (state_.earlier.empty() && !fit_replay(joined.missed)) joined.complete = false;
+  if (state_.log && added) {
+    const std::uint64_t since = joined.missed.empty() ? joined.seq : joined.missed.front()->seq - 1;
+    state_.log->join(joined.room, {joined.epoch, since});
+  }
   if (first) {
     welcome(joined);
   } else if (!joined.ref.empty() || added) {
@@ -74,14 +92,23 @@ void Peer::handle(Joined& joined) {
   if (added) loop_.server().application().on_join(client_, joined.room);
   replay(joined.missed);
   if (first) {
-    for (const MessagePtr& message : std::exchange(waiting_, {})) deliver(encode(message));
+    for (const DirectMessage& direct : std::exchange(state_.waiting, {})) send(direct);
   }
+}
+
+void Peer::welcome(Joined& joined) {
+  state_.welcomed = true;
+  reply(
+      Welcome{id_, client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
+  loop_.fanout().add_to_everyone(*this);
+  const ClientId recovered_from = state_.earlier.empty() ? 0 : state_.earlier.front();
+  loop_.server().application().on_open(client_, joined.room, recovered_from);
 }
 
 // The bytes count as they are, before encoding: the bound is for memory, not exact.
 bool Peer::fit_replay(std::vector<MessagePtr>& messages) const {
   const std::size_t limit = kReplayedOutboxes * loop_.outbox_limits().bytes;
-  std::size_t room = limit - std::min(limit, link_.queued_bytes());
+  std::size_t room = limit - std::min(limit, link_->queued_bytes());
   auto first = messages.end();
   while (first != messages.begin() && (*std::prev(first))->size_bytes() <= room) {
     --first;
@@ -92,106 +119,179 @@ bool Peer::fit_replay(std::vector<MessagePtr>& messages) const {
   return all;
 }
 
+bool Peer::is_own(const Message& message) const {
+  if (message.except == 0) return false;
+  return message.except == id_ ||
+         std::find(state_.earlier.begin(), state_.earlier.end(), message.except) != state_.earlier.end();
+}
+
 void Peer::replay(const std::vector<MessagePtr>& messages) {
   for (const MessagePtr& message : messages) {
-    if (message->except == id_) continue;
+    if (is_own(*message)) continue;
     count_delivery();
-    link_.push_replay(encode(message));
+    note_delivery(message);
+    link_->push_replay(encode(codec_->encode(*message), message));
   }
 }
+
+// What the hub tells --------------------------------------------------------------------------------------------------
 
 void Peer::handle(Left& left) {
   if (!loop_.fanout().remove(*this, left.room)) return;
-  reply(LeftReply{left.ref, left.room, left.reason});
-  loop_.server().application().on_leave(client_, left.room, left.reason);
+  in_turn([this, left = std::move(left)] {
+    if (state_.log) state_.log->leave(left.room);
+    reply(LeftReply{left.ref, left.room, left.reason});
+    loop_.server().application().on_leave(client_, left.room, left.reason);
+  });
 }
 
-void Peer::handle(Departed&) {}
-void Peer::handle(Arrived&) {}
-
 void Peer::handle(Renamed& renamed) {
-  if (welcomed_) reply(RenamedReply{{}, std::move(renamed.name)});
+  in_turn([this, renamed = std::move(renamed)] {
+    if (state_.welcomed) reply(RenamedReply{{}, renamed.name});
+  });
 }
 
 void Peer::handle(Answer& answer) {
-  std::optional<std::string> ref = acks_.take(answer.ack_id);
-  if (!ref) return;
-  reply(AnswerReply{std::move(*ref), std::move(answer.args), std::move(answer.attachments)});
+  in_turn([this, answer = std::move(answer)] {
+    std::optional<std::string> ref = state_.acks.take(answer.ack_id);
+    if (ref) reply(AnswerReply{std::move(*ref), answer.args, answer.attachments});
+  });
 }
 
 void Peer::handle(DirectMessage& direct) {
-  if (welcomed_) {
-    deliver(encode(direct.message));
+  in_turn([this, direct = std::move(direct)] { send(direct); });
+}
+
+void Peer::handle(VerdictGiven& verdict) {
+  in_turn([this, verdict] { link_->user().on_verdict(verdict.client); });
+}
+
+void Peer::handle(CloseClient& close) {
+  in_turn([this, close = std::move(close)] { link_->user().close_client(close.client, close.code, close.reason); });
+}
+
+void Peer::send(const DirectMessage& direct) {
+  if (!state_.welcomed) {
+    const OutboxLimits& limits = loop_.outbox_limits();
+    if (state_.waiting.size() < limits.frames && state_.waiting_bytes + direct.message->size_bytes() <= limits.bytes) {
+      state_.waiting_bytes += direct.message->size_bytes();
+      state_.waiting.push_back(direct);
+    } else {
+      loop_.stats().drops.add();
+      if (direct.ack.id != 0) tell_ack(direct.ack.id, Error::too_many);
+    }
     return;
   }
-  const OutboxLimits& limits = loop_.outbox_limits();
-  waiting_bytes_ += direct.message->size_bytes();
-  if (waiting_.size() < limits.frames && waiting_bytes_ <= limits.bytes) {
-    waiting_.push_back(std::move(direct.message));
+  if (direct.ack.id == 0) {
+    deliver(encode(codec_->encode(*direct.message), direct.message));
+  } else if (state_.awaits.add(direct.ack.id, loop_.now_ms() + direct.ack.timeout_ms)) {
+    set_ack_timer();
+    deliver(encode(codec_->encode_with_ack(*direct.message, direct.ack.id), direct.message));
   } else {
-    loop_.stats().drops.add();
+    tell_ack(direct.ack.id, Error::too_many);
   }
 }
 
-FramePtr Peer::encode(const MessagePtr& message) const {
-  return make_frame(codec_->encode(*message), link_.framing(), message);
+FramePtr Peer::encode(const wire::Packets& packets, const MessagePtr& message) const {
+  return make_frame(packets, link_->framing(), message);
 }
 
 void Peer::count_delivery() {
-  const ClientOrigin& origin = client_->origin();
-  loop_.stats().deliveries_by_protocol[static_cast<std::size_t>(origin.protocol)].add();
-  loop_.stats().deliveries_by_transport[static_cast<std::size_t>(origin.transport)].add();
+  loop_.stats().deliveries_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
+  loop_.stats().deliveries_by_transport[static_cast<std::size_t>(transport_)].add();
 }
 
-void Peer::deliver(const FramePtr& frame) {
-  if (!frame || link_.closing()) return;
-  count_delivery();
-  link_.push(frame);
-}
-
-void Peer::reply(const Reply& reply) {
-  FramePtr frame = make_frame(codec_->encode(reply), link_.framing(), nullptr);
-  if (std::holds_alternative<HistoryReply>(reply)) {
-    link_.push_replay(std::move(frame));
-  } else {
-    link_.push(std::move(frame));
+void Peer::note_delivery(const MessagePtr& message) {
+  if (arriving_) {
+    postponed_.push_back([this, message] { note_delivery(message); });
+  } else if (state_.log) {
+    state_.log->note(*message);
   }
 }
 
+void Peer::deliver(const FramePtr& frame) {
+  if (!frame || silent_ || link_->closing()) return;
+  if (in_order_) {
+    postponed_.push_back([this, frame] { deliver(frame); });
+    return;
+  }
+  count_delivery();
+  note_delivery(frame->message());
+  link_->push(frame);
+}
+
+void Peer::reply(const Reply& reply) {
+  if (silent_) return;
+  FramePtr frame = make_frame(codec_->encode(reply), link_->framing(), nullptr);
+  if (std::holds_alternative<HistoryReply>(reply)) {
+    link_->push_replay(std::move(frame));
+  } else {
+    link_->push(std::move(frame));
+  }
+}
+
+// Acknowledgements that the application wants -------------------------------------------------------------------------
+
+void Peer::set_ack_timer() {
+  const std::int64_t deadline_ms = state_.awaits.deadline_ms();
+  if (deadline_ms == -1) {
+    TimerWheel::cancel(*this);
+  } else if (!pending() || TimerEntry::deadline_ms() != deadline_ms) {
+    loop_.set_timer(*this, deadline_ms);
+  }
+}
+
+void Peer::on_deadline(std::int64_t now_ms) {
+  for (const std::uint64_t ack_id : state_.awaits.take_expired(now_ms)) tell_ack(ack_id, Error::timed_out);
+  set_ack_timer();
+}
+
+void Peer::tell_ack(std::uint64_t ack_id, Error error) {
+  loop_.server().application().on_ack(client_, {ack_id, error, {}, {}});
+}
+
+void Peer::receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments) {
+  if (!state_.awaits.take(ack_id)) return;
+  set_ack_timer();
+  loop_.server().application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
+}
+
+// What the client asks for --------------------------------------------------------------------------------------------
+
 // False when the client's protocol has no word for it: then the message passes on credit, and is paid for by the pause.
 bool Peer::refuse_for_rate(const ErrorReply& error, std::int64_t now_ms) {
-  FramePtr refusal = make_frame(codec_->encode(Reply(error)), link_.framing(), nullptr);
-  if (!refusal) inbound_.take_in_advance();
+  FramePtr refusal = make_frame(codec_->encode(Reply(error)), link_->framing(), nullptr);
+  if (!refusal) state_.inbound.take_in_advance();
   // Long enough for a tenth of the burst, so that the next read is worth its while.
   const std::int64_t tokens = std::max<std::int64_t>(1, loop_.options().inbound_burst / 10);
-  link_.pause_reading_until(now_ms + inbound_.wait_ms(tokens, now_ms));
+  link_->pause_reading_until(now_ms + state_.inbound.wait_ms(tokens, now_ms));
   if (!refusal) return false;
   loop_.stats().messages_refused.add();
-  link_.push(std::move(refusal));
+  link_->push(std::move(refusal));
   return true;
 }
 
-void Peer::receive(bool binary, std::string_view bytes) {
-  if (link_.closing()) return;
+void Peer::receive(wire::Decoded decoded) {
+  if (silent_ || link_->closing()) return;
   LoopStats& stats = loop_.stats();
-  const ClientOrigin& origin = client_->origin();
-  stats.messages_in_by_protocol[static_cast<std::size_t>(origin.protocol)].add();
-  stats.messages_in_by_transport[static_cast<std::size_t>(origin.transport)].add();
+  stats.messages_in_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
+  stats.messages_in_by_transport[static_cast<std::size_t>(transport_)].add();
 
   const std::int64_t now_ms = loop_.now_ms();
-  const bool allowed = inbound_.take(now_ms);
-  wire::Decoded decoded = codec_->decode(binary, bytes);
   auto* error = std::get_if<wire::DecodeError>(&decoded);
-  if (!allowed && refuse_for_rate(error ? error->reply : rate_error(std::get<Command>(decoded)), now_ms)) return;
+  if (!state_.inbound.take(now_ms) &&
+      refuse_for_rate(error ? error->reply : rate_error(std::get<Command>(decoded)), now_ms)) {
+    return;
+  }
   if (error) {
     stats.messages_refused.add();
     reply(error->reply);
-    if (error->close_code != 0) link_.close(error->close_code, error->reply.reason);
+    if (error->close_code != 0) link_->close(error->close_code, error->reply.reason);
     return;
   }
   Command& command = std::get<Command>(decoded);
   std::optional<Reply> answer =
-      loop_.server().dispatcher().execute(client_, std::move(command), acks_, wall_clock_ms());
+      loop_.server().dispatcher().execute(client_, std::move(command), state_.acks, wall_clock_ms());
   if (!answer) return;
   if (std::holds_alternative<ErrorReply>(*answer)) stats.messages_refused.add();
   if (auto* history = std::get_if<HistoryReply>(&*answer); history && !fit_replay(history->messages)) {
@@ -200,13 +300,19 @@ void Peer::receive(bool binary, std::string_view bytes) {
   reply(*answer);
   // A client that does not take its replies gets no further ones to queue.
   const OutboxLimits& limits = loop_.outbox_limits();
-  if (link_.queued_bytes() > limits.bytes / 2 || link_.queued_frames() > limits.frames / 2) {
-    link_.pause_reading_until(now_ms + 100);
+  if (link_->queued_bytes() > limits.bytes / 2 || link_->queued_frames() > limits.frames / 2) {
+    link_->pause_reading_until(now_ms + 100);
   }
 }
 
+// Going ---------------------------------------------------------------------------------------------------------------
+
 void Peer::retire(int close_code, std::string_view reason) {
   Application& application = loop_.server().application();
+  for (const DirectMessage& direct : std::exchange(state_.waiting, {})) {
+    if (direct.ack.id != 0) tell_ack(direct.ack.id, Error::no_such_client);
+  }
+  for (const std::uint64_t ack_id : state_.awaits.take_expired(INT64_MAX)) tell_ack(ack_id, Error::no_such_client);
   loop_.fanout().remove_from_everyone(*this);
   const ClientState last = loop_.server().hub().remove_client(client_);
   for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
@@ -214,6 +320,41 @@ void Peer::retire(int close_code, std::string_view reason) {
   }
   if (last == ClientState::open || last == ClientState::accepted)
     application.on_disconnect(client_, close_code, reason);
+}
+
+// Moving --------------------------------------------------------------------------------------------------------------
+
+template <class Action>
+void Peer::in_turn(Action action) {
+  if (arriving_) {
+    postponed_.push_back(std::move(action));
+  } else {
+    action();
+  }
+}
+
+void Peer::handle(Departed& departed) {
+  if (departed.room.empty()) {
+    loop_.fanout().remove_from_everyone(*this);
+  } else {
+    loop_.fanout().remove(*this, departed.room);
+  }
+}
+
+void Peer::handle(Arrived& arrived) {
+  if (arrived.room.empty()) {
+    loop_.fanout().add_to_everyone(*this);
+  } else {
+    loop_.fanout().add(*this, arrived.room);
+  }
+}
+
+void Peer::arrive(State state) {
+  arriving_ = in_order_ = false;
+  state_ = std::move(state);
+  set_ack_timer();
+  if (state_.retirement) loop_.retire(id_, state_.retirement->first, state_.retirement->second);
+  for (const auto& action : std::exchange(postponed_, {})) action();
 }
 
 }  // namespace chat::net

@@ -1,7 +1,12 @@
 // A client as the loop that it lives on sees it: its codec, its link, the rooms that it hears, and how it comes and goes.
+//
+// When a session moves to another loop, a second peer of the same client is made there first. It hears what the hub sends
+// to the new loop, but does nothing else (arriving) until it is given what the first one knows (State); the first one goes
+// without a word (departing).
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,37 +14,68 @@
 #include <vector>
 
 #include "hub/ack_table.h"
+#include "hub/ack_waits.h"
 #include "hub/client.h"
 #include "hub/command.h"
 #include "hub/loop_inbox.h"
 #include "net/fanout.h"
 #include "net/link.h"
+#include "net/timer_wheel.h"
 #include "net/token_bucket.h"
+#include "session/delivery_log.h"
 #include "wire/codec.h"
 
 namespace chat::net {
 
-class Peer {
+class Peer : private TimerEntry {
  public:
+  // What goes along when the client moves to another loop.
+  struct State {
+    TokenBucket inbound;
+    bool welcomed = false;
+    AckTable acks;    // what the application shall answer
+    AckWaits awaits;  // what the client shall answer
+    std::string first_room;
+    std::optional<Position> first_since;  // what it has of that already
+    std::vector<DirectMessage> waiting;   // sent to it before the welcome; bounded like an outbox
+    std::size_t waiting_bytes = 0;
+    std::vector<ClientId> earlier;                          // the clients that it continues, the latest first
+    std::optional<session::DeliveryLog> log;                // only when it may be continued by another
+    std::optional<std::pair<int, std::string>> retirement;  // it was to go while it moved: close code, reason
+  };
+
   Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec);
-  ~Peer();
+  ~Peer() override;
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
   const ClientPtr& client() const { return client_; }
   ClientId id() const { return id_; }
-  Link& link() { return link_; }
+  Link& link() { return *link_; }
   const wire::Codec& codec() const { return *codec_; }
   wire::WireForm form() const { return form_; }
+  bool welcomed() const { return state_.welcomed; }
 
+  // From here on it is sent to by another link, whose framing may differ.
+  void set_link(Link& link, Transport transport);
   // The room that it asked for, and what it has of that already.
   void set_first_room(std::string room, std::optional<Position> since);
+  // It may come back, and will want to know what it had been sent of its rooms.
+  void keep_delivery_log() { state_.log.emplace(); }
+  const std::optional<session::DeliveryLog>& delivery_log() const { return state_.log; }
+  const std::vector<ClientId>& earlier() const { return state_.earlier; }
 
   // The verdict is pass: joins the first room, if the application allows it. The welcome follows with the Joined event.
   Status open();
+  // The same for a client that continues earlier ones, in all of their rooms. wrong_state when that would not be complete.
+  Status restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier);
 
   // One packet from the client.
-  void receive(bool binary, std::string_view bytes);
+  void receive(bool binary, std::string_view bytes) { receive(codec_->decode(binary, bytes)); }
+  // The same when it takes more than one packet to say something.
+  void receive(wire::Decoded decoded);
+  // Its answer to a message that it was asked to acknowledge. args: a JSON array, checked.
+  void receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments);
 
   void handle(Joined& joined);
   void handle(Left& left);
@@ -48,6 +84,8 @@ class Peer {
   void handle(Renamed& renamed);
   void handle(Answer& answer);
   void handle(DirectMessage& direct);
+  void handle(VerdictGiven& verdict);
+  void handle(CloseClient& close);
   // The link is gone or going: leaves everything and tells the application. Once, at the end of a loop round.
   void retire(int close_code, std::string_view reason);
 
@@ -55,32 +93,55 @@ class Peer {
   void deliver(const FramePtr& frame);
   void reply(const Reply& reply);
 
+  // The client has been told goodbye, though its link lives on: nothing more is sent to it. retire() follows.
+  void silence() { silent_ = true; }
+  bool silent() const { return silent_; }
+
+  // Moving: see above.
+  void set_departing() { departing_ = true; }
+  bool departing() const { return departing_; }
+  State& state() { return state_; }
+  void set_arriving() { arriving_ = true; }
+  bool arriving() const { return arriving_; }
+  // The end of arriving.
+  void arrive(State state);
+
  private:
   friend class Fanout;
 
+  // Now, or when it has arrived.
+  template <class Action>
+  void in_turn(Action action);
+  void on_deadline(std::int64_t now_ms) override;
+  void set_ack_timer();
+  void tell_ack(std::uint64_t ack_id, Error error);
   void count_delivery();
+  void note_delivery(const MessagePtr& message);
+  void joined_room(Joined& joined, bool added);
   void welcome(Joined& joined);
+  void send(const DirectMessage& direct);
+  bool is_own(const Message& message) const;
   // Takes the oldest away until a replay fits the link; false when it took any.
   bool fit_replay(std::vector<MessagePtr>& messages) const;
   void replay(const std::vector<MessagePtr>& messages);
-  FramePtr encode(const MessagePtr& message) const;
+  FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;
   // Stops reading for a while, and answers what came too quickly.
   bool refuse_for_rate(const ErrorReply& error, std::int64_t now_ms);
 
   Loop& loop_;
-  Link& link_;
+  Link* link_;
   const ClientPtr client_;
   const ClientId id_;
   const std::unique_ptr<wire::Codec> codec_;
   const wire::WireForm form_;
-  bool welcomed_ = false;
-  TokenBucket inbound_;
-  AckTable acks_;
-  std::string first_room_;
-  std::optional<Position> first_since_;
-  std::vector<MessagePtr> waiting_;  // sent to it before the welcome; bounded like an outbox
-  std::size_t waiting_bytes_ = 0;
+  Transport transport_;
+  bool silent_ = false;
+  bool departing_ = false;
+  bool arriving_ = false;
+  bool in_order_ = false;  // while it arrives: nothing that is delivered may overtake what is postponed
+  State state_;
   Memberships memberships_;
+  std::vector<std::function<void()>> postponed_;  // while it arrives
 };
 
 }  // namespace chat::net

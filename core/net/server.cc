@@ -43,21 +43,25 @@ struct OwnedSocket {
 // Lives on the first loop.
 class Expiry : public TimerEntry {
  public:
-  Expiry(Loop& loop, Hub& hub) : loop_(loop), hub_(hub) { set(); }
+  Expiry(Loop& loop, Hub& hub, session::RecoveryStore& recovery) : loop_(loop), hub_(hub), recovery_(recovery) {
+    set();
+  }
 
  private:
   void set() { loop_.set_timer(*this, loop_.now_ms() + kExpireIntervalMs); }
   void on_deadline(std::int64_t) override {
     hub_.expire(wall_clock_ms());
+    recovery_.expire(wall_clock_ms());
     set();
   }
 
   Loop& loop_;
   Hub& hub_;
+  session::RecoveryStore& recovery_;
 };
 
 Server::Server(ServerOptions options, Application& application)
-    : options_(std::move(options)), application_(application) {}
+    : options_(std::move(options)), application_(application), engine_io_(options_) {}
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application) {
   options.hub.epoch_seed = random_seed();
@@ -98,7 +102,7 @@ Status Server::start_parts() {
     Status status = loop->start();
     if (!status.ok()) return status;
   }
-  expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_);
+  expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
   Status status = listener_->start(loops_.front()->uv());
   if (!status.ok()) return status;
   if (options_.threads == 0) return start_host_driven();

@@ -13,6 +13,7 @@
 #include "hub/dispatcher.h"
 #include "hub/hub.h"
 #include "net/address.h"
+#include "net/engine_io_service.h"
 #include "net/server_options.h"
 #include "net/static_files.h"
 
@@ -79,6 +80,8 @@ class Server {
   void deal(int socket_fd, std::string peer_address);
   std::atomic<std::int64_t>& connections() { return connections_; }
   const StaticFiles& static_files() const { return static_files_; }
+  Loop& loop(std::size_t index) { return *loops_[index]; }
+  EngineIoService& engine_io() { return engine_io_; }
   const std::vector<IpBlock>& trusted_proxies() const { return trusted_proxies_; }
 
  private:
@@ -90,6 +93,7 @@ class Server {
   const ServerOptions options_;
   Application& application_;
   StaticFiles static_files_;
+  EngineIoService engine_io_;
   std::vector<IpBlock> trusted_proxies_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::int64_t> connections_ = 0;

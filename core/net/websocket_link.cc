@@ -8,7 +8,6 @@
 #include "hub/utf8.h"
 #include "net/connection.h"
 #include "net/loop.h"
-#include "net/peer.h"
 #include "net/server.h"
 
 namespace chat::net {
@@ -30,49 +29,54 @@ bool is_close_code(std::uint16_t code) {
 
 }  // namespace
 
-WebSocketLink::WebSocketLink(Loop& loop, Connection& connection, std::int64_t max_message_bytes)
-    : Link(loop), connection_(connection), max_message_bytes_(max_message_bytes), heard_ms_(loop.now_ms()) {}
+WebSocketLink::WebSocketLink(Loop& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Framing& framing,
+                             std::int64_t max_message_bytes)
+    : Link(loop, *user),
+      connection_(connection),
+      owned_user_(std::move(user)),
+      max_message_bytes_(max_message_bytes),
+      framing_(framing),
+      heard_ms_(loop.now_ms()) {}
 
 lws* WebSocketLink::wsi() const { return connection_.wsi(); }
-Peer* WebSocketLink::peer() { return loop_.find_peer(client_); }
 
-// Opening -------------------------------------------------------------------------------------------------------------
+void WebSocketLink::set_user(LinkUser& user) {
+  user_ = &user;
+  owned_user_.reset();
+}
 
-void WebSocketLink::established(bool deflate, bool opened) {
-  if (closing_) return;
-  if (deflate) {
-    framing_ = Framing::websocket_deflate;
-    inflater_ = std::make_unique<Inflater>();
-  }
-  heard_ms_ = loop_.now_ms();
-  if (opened) {
-    state_ = State::open;
-    // The welcome goes first, before anything that came along with the handshake is looked at.
-    loop_.drain_inbox();
-    mark_dirty();
-  } else {
-    state_ = State::held;
-    verdict_deadline_ms_ = heard_ms_ + loop_.options().verdict_timeout_ms;
-    set_reading(false);
-    verdict();  // which may have come during the handshake
-  }
+void WebSocketLink::set_keep_alive(bool on) {
+  keep_alive_ = on;
   schedule();
 }
 
-void WebSocketLink::verdict() {
-  if (state_ != State::held || closing_) return;
-  Peer* peer = this->peer();
-  if (!peer || peer->client()->state() == ClientState::connecting) return;
-  if (peer->client()->state() != ClientState::accepted) {
-    close(1008, peer->client()->refusal_reason());
-    return;
+// Opening -------------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::established(bool deflate) {
+  if (closing_) return;
+  if (deflate) {
+    framing_.deflate = true;
+    inflater_ = std::make_unique<Inflater>();
   }
-  if (const Status status = peer->open(); !status.ok()) {
-    close(1008, status.detail);
-    return;
-  }
+  heard_ms_ = loop_.now_ms();
   state_ = State::open;
-  set_reading(true);  // at the end of the round, when the welcome is on its way
+  mark_dirty();
+  user_->on_established();
+  schedule();
+}
+
+void WebSocketLink::hold_until(std::int64_t deadline_ms) {
+  if (state_ != State::open) return;
+  state_ = State::held;
+  hold_deadline_ms_ = deadline_ms;
+  set_reading(false);
+  schedule();
+}
+
+void WebSocketLink::release() {
+  if (state_ != State::held) return;
+  state_ = State::open;
+  set_reading(true);
   schedule();
 }
 
@@ -120,9 +124,10 @@ void WebSocketLink::receive(std::string_view bytes) {
     return;
   }
   if (!collect(bytes, final) || !final) return;
-  dispatch(binary, inbound_);
-  inbound_.clear();
-  if (inbound_.capacity() > kKeptInboundBytes) inbound_ = {};
+  std::string message = std::exchange(inbound_, {});  // its receiver may close the link
+  dispatch(binary, message);
+  message.clear();
+  if (message.capacity() <= kKeptInboundBytes) inbound_ = std::move(message);
 }
 
 // Adds to the message that is coming in; false when that has ended the connection.
@@ -163,15 +168,10 @@ void WebSocketLink::dispatch(bool binary, std::string_view message) {
     close(1007, "text must be UTF-8");
     return;
   }
-  if (Peer* peer = this->peer()) peer->receive(binary, message);
+  user_->on_message(binary, message);
 }
 
 // Writing -------------------------------------------------------------------------------------------------------------
-
-FramePtr WebSocketLink::encode_gap(const GapReply& gap) {
-  Peer* peer = this->peer();
-  return peer ? make_frame(peer->codec().encode(Reply(gap)), framing_, nullptr) : FramePtr();
-}
 
 // What was dropped came before what is the first now. Not before its notice can be written: a notice for each round in
 // which a reader takes nothing would push out what they tell of.
@@ -180,7 +180,7 @@ void WebSocketLink::tell_gaps_first() {
   if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
   const std::vector<GapReply> gaps = outbox_.take_gaps();
   for (auto gap = gaps.rbegin(); gap != gaps.rend(); ++gap) {
-    if (FramePtr notice = encode_gap(*gap)) outbox_.push_front(std::move(notice));
+    if (FramePtr notice = user_->encode_gap(*gap)) outbox_.push_front(std::move(notice));
   }
 }
 
@@ -212,7 +212,7 @@ void WebSocketLink::flush() {
     return;
   }
   if (outbox_.empty() && outbox_.has_gaps() && !closing_) {
-    for (const GapReply& gap : outbox_.take_gaps()) push(encode_gap(gap));
+    for (const GapReply& gap : outbox_.take_gaps()) push(user_->encode_gap(gap));
   }
 }
 
@@ -220,6 +220,7 @@ void WebSocketLink::writable() {
   if (state_ == State::handshake || state_ == State::closed) return;
   // The socket took something: the peer is alive, however slowly it reads.
   heard();
+  if (state_ == State::open) user_->on_progress();
   flush();
 }
 
@@ -232,10 +233,10 @@ void WebSocketLink::schedule() {
   };
   const ServerOptions& options = loop_.options();
   if (state_ == State::closing) consider(close_deadline_ms_);
-  if (state_ == State::held) consider(verdict_deadline_ms_);
+  if (state_ == State::held) consider(hold_deadline_ms_);
   if (state_ == State::open) {
     consider(paused_until_ms_);
-    if (options.ping_interval_ms >= 0) {
+    if (keep_alive_ && options.ping_interval_ms >= 0) {
       consider(pinged_ms_ < 0 ? heard_ms_ + options.ping_interval_ms : pinged_ms_ + options.ping_timeout_ms);
     }
   }
@@ -248,7 +249,7 @@ void WebSocketLink::schedule() {
 
 void WebSocketLink::keep_alive(std::int64_t now_ms) {
   const ServerOptions& options = loop_.options();
-  if (options.ping_interval_ms < 0) return;
+  if (!keep_alive_ || options.ping_interval_ms < 0) return;
   if (pinged_ms_ >= 0) {
     if (now_ms >= pinged_ms_ + options.ping_timeout_ms) terminate("no answer to a ping");
     return;
@@ -264,11 +265,7 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
     terminate("no answer to a close");
     return;
   }
-  if (state_ == State::held && now_ms >= verdict_deadline_ms_) {
-    // So that a verdict which comes later is told that it is too late.
-    if (Peer* peer = this->peer()) (void)loop_.server().hub().refuse(peer->client(), "no verdict in time", {});
-    close(1008, "no verdict in time");
-  }
+  if (state_ == State::held && now_ms >= hold_deadline_ms_) user_->on_hold_timeout();
   if (state_ == State::open) {
     if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) {
       paused_until_ms_ = -1;
@@ -288,18 +285,18 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   closing_ = true;
   close_code_ = code;
   close_reason_ = reason;
-  loop_.retire(client_, code, reason);
   if (state_ == State::handshake) {
     loop_.doom(connection_);
-    return;
+  } else {
+    state_ = State::closing;
+    inbound_ = {};
+    outbox_.push_last(make_close_frame(code, reason));
+    mark_dirty();
+    close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
+    set_reading(true);  // for the peer's answer
+    schedule();
   }
-  state_ = State::closing;
-  inbound_ = {};
-  outbox_.push_last(make_close_frame(code, reason));
-  mark_dirty();
-  close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
-  set_reading(true);  // for the peer's answer
-  schedule();
+  user_->on_link_closed(code, reason);
 }
 
 void WebSocketLink::peer_closed(std::string_view body) {
@@ -323,7 +320,7 @@ void WebSocketLink::peer_closed(std::string_view body) {
       const std::string_view bytes = frame->bytes();
       lws_write(wsi(), reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())), bytes.size(), LWS_WRITE_RAW);
     }
-    loop_.retire(client_, close_code_, close_reason_);
+    user_->on_link_closed(close_code_, close_reason_);
   }
   state_ = State::closed;
 }
@@ -341,7 +338,7 @@ void WebSocketLink::lost() {
   state_ = State::closed;
   if (closing_) return;
   closing_ = true;
-  loop_.retire(client_, close_code_, close_reason_.empty() ? "the connection was lost" : close_reason_);
+  user_->on_link_closed(close_code_, close_reason_.empty() ? "the connection was lost" : close_reason_);
 }
 
 }  // namespace chat::net

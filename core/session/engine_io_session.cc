@@ -11,7 +11,7 @@ using wire::EngineIoType;
 EngineIoSession::EngineIoSession(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid,
                                  EngineIoTransport transport)
     : options_(options),
-      queue_(queue),
+      queue_(&queue),
       sid_(std::move(sid)),
       transport_(transport),
       has_websocket_(transport == EngineIoTransport::websocket) {}
@@ -231,7 +231,7 @@ void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
   poll_held_ = false;
   release_due_ms_ = kNever;
   std::string body;
-  queue_.take(body);
+  queue_->take(body);
   if (std::exchange(ping_waiting_, false)) wire::append_engine_io(body, EngineIoType::ping);
   if (and_close) {
     wire::append_engine_io(body, EngineIoType::close);

@@ -30,7 +30,7 @@ struct EngineIoOptions {
 
 class EngineIoSession {
  public:
-  // Keeps references: both must outlive it.
+  // Keeps references: both must outlive it, the queue until another takes its place.
   EngineIoSession(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid, EngineIoTransport transport);
 
   const std::string& sid() const { return sid_; }
@@ -63,6 +63,11 @@ class EngineIoSession {
 
   // Something has been put into the queue.
   void flush(EngineIoActions& out);
+  // Another queue, with what is in this one or to be put before it.
+  void set_queue(EngineIoQueue& queue) { queue_ = &queue; }
+
+  // The client takes what is sent to it: a sign of life like a packet.
+  void heard(std::int64_t now_ms) { heard_ms_ = now_ms; }
 
   // Closes in an orderly way, as for a message that the layer above cannot make sense of: what is
   // queued goes first, and nothing more is delivered. On polling that takes a GET; without one the
@@ -88,14 +93,14 @@ class EngineIoSession {
   void complete_upgrade(std::int64_t now_ms, EngineIoActions& out);
   void drop_candidate(EngineIoActions& out);
   void send_ping(std::int64_t now_ms, EngineIoActions& out);
-  bool has_output() const { return ping_waiting_ || !queue_.empty(); }
+  bool has_output() const { return ping_waiting_ || !queue_->empty(); }
   // With everything that waits; with a noop when that is nothing.
   void answer_poll(EngineIoActions& out, bool and_close = false);
   void finish(EngineIoClose reason, EngineIoActions& out);
   void refuse_overlap(EngineIoActions& out);
 
   const EngineIoOptions& options_;
-  EngineIoQueue& queue_;
+  EngineIoQueue* queue_;
   const std::string sid_;
   EngineIoTransport transport_;
   State state_ = State::open;

@@ -43,6 +43,8 @@ class Codec {
 
   // Depends on nothing but the message and form().
   virtual Packets encode(const Message& message) const = 0;
+  // The same for one client, which shall acknowledge it by this number. No packets where the format has no acknowledgements.
+  virtual Packets encode_with_ack(const Message&, std::uint64_t) const { return {}; }
   // No packets where the format has no word for it.
   virtual Packets encode(const Reply& reply) const = 0;
 

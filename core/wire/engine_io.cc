@@ -76,6 +76,18 @@ void append_engine_io_binary(std::string& payload, std::string_view bytes) {
   append_base64(payload, bytes);
 }
 
+void append_engine_io_packets(std::string& payload, std::string_view packets) {
+  separate(payload);
+  payload += packets;
+}
+
+std::string_view cut_engine_io_packet(std::string_view& payload) {
+  const std::size_t end = payload.find(kSeparator);
+  const std::string_view packet = payload.substr(0, end);
+  payload = end == std::string_view::npos ? std::string_view() : payload.substr(end + 1);
+  return packet;
+}
+
 std::string handshake_json(const EngineIoHandshake& handshake) {
   std::string text = "{\"sid\":";
   json::append_quoted(text, handshake.sid);

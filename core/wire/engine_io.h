@@ -65,6 +65,12 @@ std::string encode_engine_io(EngineIoType type, std::string_view data = {});
 void append_engine_io(std::string& payload, EngineIoType type, std::string_view data = {});
 void append_engine_io_binary(std::string& payload, std::string_view bytes);
 
+// Appends packets that are joined already.
+void append_engine_io_packets(std::string& payload, std::string_view packets);
+
+// The first packet of a payload that was made here, cut off with its separator.
+std::string_view cut_engine_io_packet(std::string_view& payload);
+
 // What the open packet tells the client.
 struct EngineIoHandshake {
   std::string_view sid;  // no character that JSON escapes

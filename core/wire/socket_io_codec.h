@@ -36,9 +36,7 @@ class SocketIoCodec final : public Codec {
 
   Packets encode(const Message& message) const override;
   Packets encode(const Reply& reply) const override;
-
-  // An event from the application that the client shall acknowledge: for one client alone.
-  Packets encode_with_ack(const Message& message, std::uint64_t ack_id) const;
+  Packets encode_with_ack(const Message& message, std::uint64_t ack_id) const override;
 
   Packets disconnect() const;
 

@@ -122,7 +122,7 @@ void lengths(void**) {
                {256, 4}, {65'535, 4}, {65'536, 10}, {65'537, 10}, {1 << 20, 10}};
   for (const auto& c : cases) {
     const std::string payload = random_bytes(c.size);
-    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing::websocket, nullptr));
+    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing{}, nullptr));
     assert_int_equal(frame.header_bytes, c.header_bytes);
     assert_int_equal(frame.opcode, 2);
     assert_false(frame.compressed);
@@ -132,20 +132,19 @@ void lengths(void**) {
 
 void bytes_on_the_wire(void**) {
   // The examples of RFC 6455 section 5.7 that a server sends.
-  assert_true(make_frame({{false, "Hello"}}, Framing::websocket, nullptr)->bytes() == "\x81\x05Hello");
+  assert_true(make_frame({{false, "Hello"}}, Framing{}, nullptr)->bytes() == "\x81\x05Hello");
   assert_true(make_ping_frame("Hello")->bytes() == "\x89\x05Hello");
   const std::string bytes(256, 'x');
-  assert_true(make_frame({{true, bytes}}, Framing::websocket, nullptr)->bytes() ==
-              std::string("\x82\x7E\x01\x00", 4) + bytes);
+  assert_true(make_frame({{true, bytes}}, Framing{}, nullptr)->bytes() == std::string("\x82\x7E\x01\x00", 4) + bytes);
   const std::string more(65'536, 'x');
-  assert_true(make_frame({{true, more}}, Framing::websocket, nullptr)->bytes() ==
+  assert_true(make_frame({{true, more}}, Framing{}, nullptr)->bytes() ==
               std::string("\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00", 10) + more);
 }
 
 void several_packets_are_one_frame_each(void**) {
   const wire::Packets packets = {
       {false, "text"}, {true, std::string("\x00\xFF", 2)}, {false, ""}, {true, random_bytes(70'000)}};
-  for (const Framing framing : {Framing::websocket, Framing::websocket_deflate}) {
+  for (const Framing framing : {Framing{}, Framing{.deflate = true}}) {
     const std::vector<Parsed> frames = parse(make_frame(packets, framing, nullptr)->bytes());
     assert_int_equal(frames.size(), packets.size());
     for (std::size_t i = 0; i < packets.size(); ++i) {
@@ -156,15 +155,15 @@ void several_packets_are_one_frame_each(void**) {
 }
 
 void no_packets_are_no_frame(void**) {
-  assert_null(make_frame({}, Framing::websocket, nullptr).get());
-  assert_null(make_frame({}, Framing::websocket_deflate, std::make_shared<Message>()).get());
+  assert_null(make_frame({}, Framing{}, nullptr).get());
+  assert_null(make_frame({}, Framing{.deflate = true}, std::make_shared<Message>()).get());
 }
 
 void a_frame_knows_its_message(void**) {
   const MessagePtr message = std::make_shared<Message>();
-  const FramePtr frame = make_frame({{false, "x"}}, Framing::websocket, message);
+  const FramePtr frame = make_frame({{false, "x"}}, Framing{}, message);
   assert_ptr_equal(frame->message().get(), message.get());
-  assert_null(make_frame({{false, "x"}}, Framing::websocket, nullptr)->message().get());
+  assert_null(make_frame({{false, "x"}}, Framing{}, nullptr)->message().get());
   assert_null(make_ping_frame("")->message().get());
   assert_null(make_close_frame(1000, "")->message().get());
 }
@@ -175,7 +174,7 @@ void compressed_frames_inflate_again(void**) {
   for (const std::size_t size : {256U, 257U, 1000U, 65'535U, 65'536U, 300'000U, 1U << 20}) {
     for (const bool binary : {false, true}) {
       const std::string payload = chatter(size);
-      const Parsed frame = only_frame(make_frame({{binary, payload}}, Framing::websocket_deflate, nullptr));
+      const Parsed frame = only_frame(make_frame({{binary, payload}}, Framing{.deflate = true}, nullptr));
       assert_true(frame.compressed);
       assert_int_equal(frame.opcode, binary ? 2 : 1);
       assert_true(frame.payload.size() < size);
@@ -187,21 +186,21 @@ void compressed_frames_inflate_again(void**) {
 void what_compresses_best_inflates_again(void**) {
   for (const std::size_t size : {256U, 70'000U, 1U << 22}) {
     const std::string payload(size, 'a');
-    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing::websocket_deflate, nullptr));
+    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate = true}, nullptr));
     assert_true(frame.compressed);
     assert_true(inflate_message(frame.payload) == payload);
   }
 }
 
 void the_tail_is_left_out(void**) {
-  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing::websocket_deflate, nullptr));
+  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing{.deflate = true}, nullptr));
   assert_false(std::string_view(frame.payload).ends_with(std::string_view("\x00\x00\xff\xff", 4)));
 }
 
 void small_ones_go_as_they_are(void**) {
   for (const std::size_t size : {0U, 1U, 100U, 255U}) {
     const std::string payload(size, 'a');
-    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing::websocket_deflate, nullptr));
+    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate = true}, nullptr));
     assert_false(frame.compressed);
     assert_true(frame.payload == payload);
   }
@@ -210,7 +209,7 @@ void small_ones_go_as_they_are(void**) {
 void what_would_grow_goes_as_it_is(void**) {
   for (const std::size_t size : {256U, 4096U, 100'000U}) {
     const std::string payload = random_bytes(size);
-    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing::websocket_deflate, nullptr));
+    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing{.deflate = true}, nullptr));
     assert_false(frame.compressed);
     assert_true(frame.payload == payload);
   }
@@ -220,7 +219,7 @@ void each_message_stands_for_itself(void**) {
   // One result serves receivers that have seen different messages: nothing refers to an earlier one.
   const std::string payload = chatter(2000);
   const wire::Packets packets = {{false, payload}, {false, payload}, {false, "short"}, {false, payload}};
-  const std::vector<Parsed> frames = parse(make_frame(packets, Framing::websocket_deflate, nullptr)->bytes());
+  const std::vector<Parsed> frames = parse(make_frame(packets, Framing{.deflate = true}, nullptr)->bytes());
   assert_int_equal(frames.size(), 4);
   for (const std::size_t i : {0U, 1U, 3U}) {
     assert_true(frames[i].compressed);
@@ -231,7 +230,7 @@ void each_message_stands_for_itself(void**) {
 }
 
 void without_deflate_nothing_is_compressed(void**) {
-  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing::websocket, nullptr));
+  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing{}, nullptr));
   assert_false(frame.compressed);
   assert_int_equal(frame.payload.size(), 5000);
 }

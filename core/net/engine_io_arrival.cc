@@ -1,0 +1,35 @@
+// See engine_io_arrival.h.
+#include "net/engine_io_arrival.h"
+
+#include "net/loop.h"
+
+namespace chat::net {
+
+EngineIoArrival::EngineIoArrival(Loop& loop, const Framing& framing,
+                                 const std::vector<SocketIoClients::Member>& members)
+    : loop_(loop), link_(std::make_unique<QueueLink>(loop, *this, framing)) {
+  for (const SocketIoClients::Member& member : members) {
+    std::unique_ptr<Peer> peer = SocketIoClients::make_peer(loop, *link_, member);
+    peer->set_arriving();
+    clients_.push_back(peer->id());
+    loop_.add_peer(std::move(peer));
+  }
+}
+
+std::unique_ptr<QueueLink> EngineIoArrival::release_link(LinkUser& user) {
+  link_->set_user(user);
+  return std::move(link_);
+}
+
+void EngineIoArrival::give(States states) {
+  for (const ClientId id : clients_) {
+    const auto state = states.find(id);
+    if (state == states.end()) {
+      loop_.drop_peer(id);
+    } else if (Peer* peer = loop_.find_peer(id)) {
+      peer->arrive(std::move(state->second));
+    }
+  }
+}
+
+}  // namespace chat::net

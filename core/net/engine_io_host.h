@@ -1,0 +1,142 @@
+// An Engine.IO session on the loop that is its home: carries out what the state machine (core/session) asks of requests and
+// sockets, and hands what the client says to its Socket.IO clients. For the thread of its loop; requests and sockets may be
+// on other loops, and are then only named.
+//
+// A session that is upgraded to a WebSocket of another loop moves there. It tells that loop to expect it (EngineIoArrival,
+// with a second peer of each client), has the hub send the clients' events there from now on, waits until everything that
+// the hub sent here before has come, and goes, with what it has not sent in its outbox. Meanwhile it takes nothing in.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/engine_io_arrival.h"
+#include "net/engine_io_birth.h"
+#include "net/engine_io_socket.h"
+#include "net/exchange.h"
+#include "net/link.h"
+#include "net/queue_link.h"
+#include "net/socket_io_clients.h"
+#include "net/timer_wheel.h"
+#include "session/engine_io_session.h"
+#include "wire/socket_io_assembler.h"
+
+namespace chat::net {
+
+class EngineIoHost final : public LinkUser, private TimerEntry {
+ public:
+  EngineIoHost(Loop& loop, EngineIoBirth birth, std::string sid, session::EngineIoTransport transport);
+  ~EngineIoHost() override;
+
+  const std::string& sid() const { return session_.sid(); }
+
+  // How it begins -------------------------------------------------------------------------------------------------------
+
+  void open_polling(const HeldRequest& request);
+  void open_websocket(WebSocketLink& link);
+
+  // Requests of the session, from any loop ------------------------------------------------------------------------------
+
+  void poll(const HeldRequest& request);
+  // Its connection ended, before the answer or (answered) while that was written.
+  void poll_lost(const HeldRequest& request, bool answered);
+  void begin_post(const HeldRequest& request, std::string_view content_type);
+  void end_post(const HeldRequest& request, std::string_view body);
+  void post_too_large(const HeldRequest& request);
+  void post_lost(const HeldRequest& request);
+
+  // The WebSocket that wants to become its transport, from any loop -----------------------------------------------------
+
+  void attach(const SocketHandle& socket);
+  void candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes);
+  void candidate_lost(const SocketHandle& socket);
+
+  // From its links --------------------------------------------------------------------------------------------------------
+
+  void on_message(bool binary, std::string_view bytes) override;
+  void on_output() override;
+  void on_progress() override;
+  void on_link_closed(std::uint16_t code, std::string_view reason) override;
+  void on_verdict(ClientId client) override;
+  void close_client(ClientId client, std::uint16_t code, std::string_view reason) override;
+  void on_pause(std::int64_t until_ms) override;
+  FramePtr encode_gap(const GapReply&) override { return {}; }
+
+  // From its Socket.IO clients --------------------------------------------------------------------------------------------
+
+  Loop& loop() { return *loop_; }
+  const EngineIoBirth& birth() const { return birth_; }
+  // By which the clients are sent to.
+  Link& link();
+  Transport transport() const;
+  // In an orderly way: after what is queued.
+  void close();
+  // A deadline of theirs has changed.
+  void schedule();
+
+  // The end ---------------------------------------------------------------------------------------------------------------
+
+  // The server stops.
+  void say_goodbye();
+  // At once, because the loop ends.
+  void end();
+
+  // Moving ----------------------------------------------------------------------------------------------------------------
+
+  // On the new loop, where its second peers are.
+  void arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states);
+
+ private:
+  void perform(session::EngineIoActions& actions);
+  void act(session::AnswerPoll& action);
+  void act(session::AnswerPost& action);
+  void act(session::RefuseRequest& action);
+  void act(session::SendWebSocket& action);
+  void act(session::CloseWebSocket& action);
+  void act(session::Deliver& action);
+  void act(session::Upgraded& action);
+  void act(session::Closed& action);
+
+  void on_deadline(std::int64_t now_ms) override;
+  void answer_post();
+  void finish(session::EngineIoClose reason);
+  // Runs on the candidate's loop, unless it has gone meanwhile.
+  template <class Action>
+  void at_candidate(Action action);
+  void let_candidate_go_on();
+  void use_socket(WebSocketLink& link, std::string_view leftover);
+  void begin_move(std::size_t new_loop);
+  void depart();
+
+  Loop* loop_;
+  const EngineIoBirth birth_;
+  std::unique_ptr<QueueLink> queue_;
+  session::EngineIoSession session_;
+  wire::SocketIoAssembler assembler_;
+  SocketIoClients clients_;
+
+  std::optional<HeldRequest> poll_;
+  std::optional<HeldRequest> post_;
+  HeldRequest incoming_;  // the one that is being told of
+  std::optional<SocketHandle> candidate_;
+  WebSocketLink* socket_ = nullptr;  // once it is the transport, while it is open
+
+  std::int64_t connect_deadline_ms_;  // -1 once a client has connected to a namespace
+  std::int64_t paused_until_ms_ = -1;
+  bool post_answer_paused_ = false;
+  std::uint16_t close_code_ = 1006;  // for on_disconnect
+  std::string close_reason_;         // empty: the session's own
+  std::uint16_t goodbye_code_ = 0;   // of the close frame
+  bool finished_ = false;
+
+  // While it moves.
+  bool moving_ = false;
+  std::optional<session::EngineIoClose> closed_meanwhile_;
+  bool goodbye_meanwhile_ = false;
+  std::string leftover_;  // what was queued, as a polling payload
+};
+
+}  // namespace chat::net

@@ -1,0 +1,50 @@
+// See engine_io_registry.h.
+#include "net/engine_io_registry.h"
+
+namespace chat::net {
+
+Status EngineIoRegistry::add(const std::string& sid, const Entry& entry, const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  if (exceeds(static_cast<std::int64_t>(sessions_.size()) + 1, max_sessions_)) {
+    return {Error::too_many, "the server is full"};
+  }
+  if (!address.empty() && max_sessions_per_address_ >= 0) {
+    std::int64_t& count = by_address_[address];
+    if (count + 1 > max_sessions_per_address_) {
+      if (count == 0) by_address_.erase(address);
+      return {Error::too_many, "too many clients from this address"};
+    }
+    ++count;
+  }
+  sessions_.emplace(sid, Session{entry, address});
+  return {};
+}
+
+std::optional<EngineIoRegistry::Entry> EngineIoRegistry::find(std::string_view sid) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(sid);
+  if (found == sessions_.end()) return std::nullopt;
+  return found->second.entry;
+}
+
+void EngineIoRegistry::set(std::string_view sid, const Entry& entry) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = sessions_.find(sid); found != sessions_.end()) found->second.entry = entry;
+}
+
+void EngineIoRegistry::remove(std::string_view sid) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(sid);
+  if (found == sessions_.end()) return;
+  if (const auto count = by_address_.find(found->second.address); count != by_address_.end() && --count->second == 0) {
+    by_address_.erase(count);
+  }
+  sessions_.erase(found);
+}
+
+std::size_t EngineIoRegistry::size() const {
+  const std::lock_guard lock(mutex_);
+  return sessions_.size();
+}
+
+}  // namespace chat::net

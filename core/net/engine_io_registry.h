@@ -1,0 +1,54 @@
+// Which Engine.IO sessions there are, and on which loop each has its home: requests and sockets of a session may come to
+// any loop. One for a server; any thread.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "hub/types.h"
+#include "session/engine_io_request.h"
+
+namespace chat::net {
+
+class EngineIoRegistry {
+ public:
+  struct Entry {
+    std::size_t home = 0;  // the index of its loop
+    session::EngineIoTransport transport = session::EngineIoTransport::polling;
+  };
+
+  // Limits may be kUnlimited. A session without a socket costs memory too, so it counts as one.
+  EngineIoRegistry(std::int64_t max_sessions, std::int64_t max_sessions_per_address)
+      : max_sessions_(max_sessions), max_sessions_per_address_(max_sessions_per_address) {}
+
+  // too_many above a limit. An empty address (a UNIX socket) has no limit of its own.
+  Status add(const std::string& sid, const Entry& entry, const std::string& address);
+  std::optional<Entry> find(std::string_view sid) const;
+  // The session has been upgraded, or has moved. Nothing when it is gone.
+  void set(std::string_view sid, const Entry& entry);
+  void remove(std::string_view sid);
+  std::size_t size() const;
+
+ private:
+  struct StringHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  template <class Value>
+  using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
+  struct Session {
+    Entry entry;
+    std::string address;
+  };
+
+  const std::int64_t max_sessions_;
+  const std::int64_t max_sessions_per_address_;
+  mutable std::mutex mutex_;
+  StringMap<Session> sessions_;
+  StringMap<std::int64_t> by_address_;
+};
+
+}  // namespace chat::net

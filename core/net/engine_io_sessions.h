@@ -1,0 +1,71 @@
+// The Engine.IO sessions of one loop: those at home here, those on their way to here, and the sockets here that want to
+// become a session's. For the loop's thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "hub/types.h"
+#include "net/engine_io_arrival.h"
+#include "net/engine_io_birth.h"
+#include "net/exchange.h"
+
+namespace chat::net {
+
+class EngineIoHost;
+class EngineIoSocket;
+class Loop;
+class WebSocketLink;
+
+class EngineIoSessions {
+ public:
+  explicit EngineIoSessions(Loop& loop);
+  ~EngineIoSessions();
+
+  // A new session; its sid. The request is answered with the handshake. too_many above a limit.
+  Result<std::string> open_polling(EngineIoBirth birth, const HeldRequest& request);
+  // A new session whose transport the link is. Its user is replaced, unless this fails.
+  Status open_websocket(EngineIoBirth birth, WebSocketLink& link);
+
+  // The session whose home is here, or nullptr.
+  EngineIoHost* find(std::string_view sid);
+  // It has ended: destroyed at the end of the round.
+  void bury(EngineIoHost& host);
+  void bury_dead();
+
+  EngineIoSocket* find_candidate(std::uint64_t connection);
+  void add_candidate(std::uint64_t connection, EngineIoSocket& socket) { candidates_.emplace(connection, &socket); }
+  void remove_candidate(std::uint64_t connection) { candidates_.erase(connection); }
+
+  // A session moves between loops.
+  std::shared_ptr<EngineIoHost> release(EngineIoHost& host);
+  void expect(std::string sid, std::unique_ptr<EngineIoArrival> arrival);
+  void arrive(const std::shared_ptr<EngineIoHost>& host, EngineIoArrival::States states);
+
+  void say_goodbye(std::string_view sid);
+  // Of all sessions at home here.
+  std::vector<std::string> sids() const;
+  bool empty() const { return hosts_.empty() && arrivals_.empty(); }
+  // Every session ends, now.
+  void end_all();
+
+ private:
+  struct StringHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  template <class Value>
+  using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
+
+  Result<EngineIoHost*> add(EngineIoBirth birth, bool websocket);
+
+  Loop& loop_;
+  StringMap<std::shared_ptr<EngineIoHost>> hosts_;
+  StringMap<std::unique_ptr<EngineIoArrival>> arrivals_;
+  std::unordered_map<std::uint64_t, EngineIoSocket*> candidates_;
+  std::vector<std::shared_ptr<EngineIoHost>> dead_;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,98 @@
+// See engine_io_socket.h.
+#include "net/engine_io_socket.h"
+
+#include "net/connection.h"
+#include "net/engine_io_host.h"
+#include "net/engine_io_service.h"
+#include "net/loop.h"
+#include "net/server.h"
+#include "net/websocket_link.h"
+
+namespace chat::net {
+namespace {
+
+// Nothing is read while it is busy; what had been read already must have room.
+constexpr std::size_t kMaxBacklogMessages = 4'096;
+
+// Runs on the session's home, later: the session may take the socket over in there, which ends its present user.
+template <class Action>
+void at_home(Loop& here, const std::string& sid, Action action) {
+  Server& server = here.server();
+  const auto entry = server.engine_io().registry.find(sid);
+  if (!entry) return;
+  server.loop(entry->home).post_task([&server, home = entry->home, sid, action] {
+    if (EngineIoHost* host = server.loop(home).sessions().find(sid)) action(*host);
+  });
+}
+
+}  // namespace
+
+EngineIoSocket::EngineIoSocket(Loop& loop, EngineIoBirth birth, std::string sid)
+    : loop_(loop), birth_(std::move(birth)), sid_(std::move(sid)) {}
+
+EngineIoSocket::~EngineIoSocket() {
+  if (link_ != nullptr) loop_.sessions().remove_candidate(handle().connection);
+}
+
+SocketHandle EngineIoSocket::handle() const { return {loop_.index(), link_->connection().id()}; }
+
+void EngineIoSocket::on_established() {
+  link_->set_keep_alive(false);
+  if (sid_.empty()) {
+    // The session takes the link over: this is the end of its present user.
+    const Status status = loop_.sessions().open_websocket(std::move(birth_), *link_);
+    if (!status.ok()) link_->close(1013, status.detail);
+    return;
+  }
+  birth_ = {};  // the session has its own
+  loop_.sessions().add_candidate(handle().connection, *this);
+  busy_ = true;
+  link_->set_reading(false);
+  if (!loop_.server().engine_io().registry.find(sid_)) {
+    link_->close(0, {});
+    return;
+  }
+  at_home(loop_, sid_, [handle = handle()](EngineIoHost& host) { host.attach(handle); });
+}
+
+void EngineIoSocket::on_message(bool binary, std::string_view bytes) {
+  backlog_bytes_ += bytes.size();
+  if (backlog_.size() == kMaxBacklogMessages ||
+      backlog_bytes_ > 2 * static_cast<std::size_t>(loop_.options().max_http_body_bytes)) {
+    link_->close(1008, "too much at once");
+    return;
+  }
+  backlog_.emplace_back(binary, bytes);
+  if (!busy_) forward();
+}
+
+void EngineIoSocket::forward() {
+  busy_ = true;
+  link_->set_reading(false);
+  auto [binary, bytes] = std::move(backlog_.front());
+  backlog_.erase(backlog_.begin());
+  backlog_bytes_ -= bytes.size();
+  at_home(loop_, sid_, [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoHost& host) {
+    host.candidate_received(handle, binary, bytes);
+  });
+}
+
+void EngineIoSocket::on_link_closed(std::uint16_t, std::string_view) {
+  if (sid_.empty()) return;
+  at_home(loop_, sid_, [handle = handle()](EngineIoHost& host) { host.candidate_lost(handle); });
+}
+
+void EngineIoSocket::send(std::string_view text) { link_->push(make_text_frame(text, link_->framing())); }
+
+void EngineIoSocket::close() { link_->close(0, {}); }
+
+void EngineIoSocket::go_on() {
+  busy_ = false;
+  if (!backlog_.empty()) {
+    forward();
+  } else {
+    link_->set_reading(true);
+  }
+}
+
+}  // namespace chat::net

@@ -1,0 +1,28 @@
+// What an HTTP request without upgrade asks for.
+#pragma once
+
+#include <memory>
+#include <variant>
+
+#include "net/exchange.h"
+#include "net/http.h"
+#include "net/http_body.h"
+#include "net/server_options.h"
+
+namespace chat::net {
+
+class Connection;
+
+// The request is held until its exchange has it answered.
+struct Hold {
+  std::unique_ptr<Exchange> exchange;
+  BodyPlan::Kind body = BodyPlan::Kind::none;  // wanted: told by on_body()
+  std::uint64_t max_body_bytes = 0;
+};
+
+std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest& request);
+
+// The endpoint whose path this is, with or without a slash at its end; or nullptr.
+const Endpoint* find_endpoint(const ServerOptions& options, std::string_view path);
+
+}  // namespace chat::net

@@ -1,0 +1,57 @@
+// See single_peer.h.
+#include "net/single_peer.h"
+
+#include "net/loop.h"
+#include "net/peer.h"
+#include "net/server.h"
+#include "net/websocket_link.h"
+
+namespace chat::net {
+
+Peer* SinglePeer::peer() { return loop_.find_peer(client_); }
+
+void SinglePeer::on_established() {
+  if (opened_) {
+    // The welcome goes first, before anything that came along with the handshake is looked at.
+    loop_.drain_inbox();
+    return;
+  }
+  link_->hold_until(loop_.now_ms() + loop_.options().verdict_timeout_ms);
+  on_verdict(client_);  // which may have come during the handshake
+}
+
+void SinglePeer::on_verdict(ClientId) {
+  if (!link_->held() || link_->closing()) return;
+  Peer* peer = this->peer();
+  if (!peer || peer->client()->state() == ClientState::connecting) return;
+  if (peer->client()->state() != ClientState::accepted) {
+    link_->close(1008, peer->client()->refusal_reason());
+    return;
+  }
+  if (const Status status = peer->open(); !status.ok()) {
+    link_->close(1008, status.detail);
+    return;
+  }
+  link_->release();  // at the end of the round, when the welcome is on its way
+}
+
+void SinglePeer::on_message(bool binary, std::string_view bytes) {
+  if (Peer* peer = this->peer()) peer->receive(binary, bytes);
+}
+
+void SinglePeer::on_hold_timeout() {
+  // So that a verdict which comes later is told that it is too late.
+  if (Peer* peer = this->peer()) (void)loop_.server().hub().refuse(peer->client(), "no verdict in time", {});
+  link_->close(1008, "no verdict in time");
+}
+
+void SinglePeer::on_link_closed(std::uint16_t code, std::string_view reason) { loop_.retire(client_, code, reason); }
+
+void SinglePeer::close_client(ClientId, std::uint16_t code, std::string_view reason) { link_->close(code, reason); }
+
+FramePtr SinglePeer::encode_gap(const GapReply& gap) {
+  Peer* peer = this->peer();
+  return peer ? make_frame(peer->codec().encode(Reply(gap)), link_->framing(), nullptr) : FramePtr();
+}
+
+}  // namespace chat::net

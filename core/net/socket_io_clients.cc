@@ -1,0 +1,285 @@
+// See socket_io_clients.h.
+#include "net/socket_io_clients.h"
+
+#include <algorithm>
+
+#include "net/admission.h"
+#include "net/engine_io_host.h"
+#include "net/engine_io_service.h"
+#include "net/loop.h"
+#include "net/random_id.h"
+#include "net/server.h"
+#include "wire/json.h"
+#include "wire/socket_io_offset.h"
+
+namespace chat::net {
+namespace {
+
+constexpr std::string_view kInvalidNamespace = "Invalid namespace";
+constexpr std::uint16_t kNormalClosure = 1000;
+constexpr std::uint16_t kPolicyViolation = 1008;
+// Of a client that comes back again and again, so many of those that it was are remembered.
+constexpr std::size_t kMaxEarlier = 8;
+
+// The string of this name in the object that CONNECT carries; empty without.
+std::string string_member(std::string_view object, std::string_view name) {
+  if (object.empty()) return {};
+  wire::json::MemberReader members(object);
+  for (wire::json::Member member; members.next(member);) {
+    if (!wire::json::equals(member.name, name)) continue;
+    if (wire::json::kind_of(member.value) != wire::json::Kind::string) return {};
+    return wire::json::unescape(member.value).value_or(std::string());
+  }
+  return {};
+}
+
+ConnectRequest connect_request(const EngineIoBirth& birth, std::string_view auth, const std::string& room) {
+  Credentials log_in = credentials(birth.request);
+  ConnectRequest request;
+  request.path = birth.request.path;
+  request.query = birth.request.query;
+  request.headers = birth.request.headers;
+  request.cookies = birth.request.cookies();
+  request.origin = birth.request.header("origin");
+  request.secure = birth.secure;
+  request.room = room;
+  request.token = std::move(log_in.token);
+  request.user_name = std::move(log_in.user_name);
+  request.password = std::move(log_in.password);
+  request.auth = auth;
+  if (request.token.empty()) request.token = string_member(auth, "token");
+  return request;
+}
+
+}  // namespace
+
+SocketIoClients::Member* SocketIoClients::find(std::string_view nsp) {
+  auto found = std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.nsp->name == nsp; });
+  return found == members_.end() ? nullptr : &*found;
+}
+
+Peer* SocketIoClients::peer_of(const Member& member) { return host_.loop().find_peer(member.client->id()); }
+
+std::unique_ptr<Peer> SocketIoClients::make_peer(Loop& loop, Link& link, const Member& member) {
+  return std::make_unique<Peer>(loop, link, member.client,
+                                std::make_unique<wire::SocketIoCodec>(member.nsp, member.sid, member.pid));
+}
+
+void SocketIoClients::send(std::string packet) {
+  host_.link().push(make_frame({{false, std::move(packet)}}, host_.link().framing(), nullptr));
+}
+
+// In -----------------------------------------------------------------------------------------------------------------
+
+bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<std::string>& attachments) {
+  Member* const member = find(packet.nsp);
+  if (packet.type == wire::SocketIoType::connect) return member == nullptr && connect(packet);
+  if (packet.type == wire::SocketIoType::connect_error) return false;
+  // It may not have heard yet that it was disconnected.
+  if (member == nullptr) return left_.contains(std::string(packet.nsp));
+  Peer* const peer = peer_of(*member);
+  if (peer == nullptr || !peer->welcomed()) return false;
+  switch (packet.type) {
+    case wire::SocketIoType::event:
+      peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(packet, std::move(attachments)));
+      return true;
+    case wire::SocketIoType::ack:
+      if (packet.ack_id) {
+        peer->receive_ack(*packet.ack_id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
+      }
+      return true;
+    default:
+      remove(member->client->id(), kNormalClosure, "client namespace disconnect");
+      return true;
+  }
+}
+
+bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
+  Loop& loop = host_.loop();
+  const Result<wire::SocketIoNamespacePtr> nsp = loop.server().engine_io().namespaces.find(packet.nsp);
+  if (!nsp.ok()) {
+    refuse(packet.nsp, kInvalidNamespace);
+    return true;
+  }
+  // Each namespace is a room.
+  if (exceeds(static_cast<std::int64_t>(members_.size()) + 1, loop.options().hub.max_rooms_per_client)) {
+    refuse(packet.nsp, "too many namespaces");
+    return true;
+  }
+  left_.erase(std::string(packet.nsp));
+  if (!recover(packet, *nsp)) admit_new(packet, *nsp);
+  return true;
+}
+
+Peer& SocketIoClients::add(Member member) {
+  Loop& loop = host_.loop();
+  std::unique_ptr<Peer> owned = make_peer(loop, host_.link(), member);
+  Peer& peer = *owned;
+  peer.set_first_room(member.nsp->room, std::nullopt);
+  if (!member.pid.empty()) peer.keep_delivery_log();
+  members_.push_back(std::move(member));
+  loop.add_peer(std::move(owned));
+  return peer;
+}
+
+// Continues the client whose secret id this one knows. False: it is as if it had not asked.
+bool SocketIoClients::recover(const wire::SocketIoPacket& packet, const wire::SocketIoNamespacePtr& nsp) {
+  Loop& loop = host_.loop();
+  session::RecoveryStore& store = loop.server().engine_io().recovery;
+  if (!store.enabled()) return false;
+  const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(packet);
+  if (!wanted) return false;
+  const std::optional<wire::SocketIoOffset> offset = wire::parse_offset(wanted->offset);
+  if (!offset) return false;
+  std::optional<session::RecoveryRecord> record = store.take(wanted->pid, nsp->name, wall_clock_ms());
+  if (!record) return false;
+  const std::optional<std::vector<RoomPosition>> rooms =
+      record->log.positions_at(offset->room.empty() ? nsp->room : offset->room, offset->position);
+  if (!rooms) return false;
+  // The welcome comes with the first.
+  std::vector<RoomPosition> ordered = *rooms;
+  const auto own = std::find_if(ordered.begin(), ordered.end(), [&](const auto& r) { return r.room == nsp->room; });
+  if (own != ordered.end()) std::rotate(ordered.begin(), own, std::next(own));
+
+  Hub& hub = loop.server().hub();
+  Result<ClientPtr> added =
+      hub.add_client({loop.index(), host_.birth().address, Protocol::socket_io, host_.transport(), wall_clock_ms()});
+  if (!added.ok()) return false;
+  const ClientPtr client = *added;
+  std::vector<ClientId> earlier = std::move(record->earlier);
+  earlier.insert(earlier.begin(), record->client);
+  if (earlier.size() > kMaxEarlier) earlier.pop_back();
+  Peer& peer = add({client, nsp, record->sid, wanted->pid, -1});
+  Status status = hub.accept(client, std::move(record->identity));
+  if (status.ok()) status = peer.restore(ordered, std::move(earlier));
+  if (status.ok()) return true;
+  members_.pop_back();
+  loop.drop_peer(client->id());
+  hub.remove_client(client);
+  return false;
+}
+
+void SocketIoClients::admit_new(const wire::SocketIoPacket& packet, const wire::SocketIoNamespacePtr& nsp) {
+  Loop& loop = host_.loop();
+  const Result<ClientPtr> admitted = admit(
+      loop.server(), {loop.index(), host_.birth().address, Protocol::socket_io, host_.transport(), wall_clock_ms()},
+      connect_request(host_.birth(), packet.payload, nsp->room));
+  if (!admitted.ok()) {
+    refuse(packet.nsp, admitted.status().detail);
+    return;
+  }
+  const ClientPtr& client = *admitted;
+  const bool recoverable = loop.server().engine_io().recovery.enabled();
+  Member member{client, nsp, random_id(), recoverable ? random_id() : std::string(), -1};
+  if (client->state() == ClientState::connecting) {
+    member.verdict_deadline_ms = loop.now_ms() + loop.options().verdict_timeout_ms;
+  }
+  add(std::move(member));
+  verdict(client->id());
+  host_.schedule();
+}
+
+void SocketIoClients::verdict(ClientId id) {
+  const auto found =
+      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  if (found == members_.end()) return;
+  const ClientPtr client = found->client;
+  if (client->state() == ClientState::connecting) return;
+  found->verdict_deadline_ms = -1;
+  if (client->state() == ClientState::accepted) {
+    open(*found);
+  } else if (client->state() == ClientState::refused) {
+    const std::string reason = client->refusal_reason();
+    refuse(found->nsp->name, reason.empty() ? "refused" : reason, client->refusal_data());
+    remove(id, kPolicyViolation, reason);
+  }
+}
+
+void SocketIoClients::open(const Member& member) {
+  Peer* const peer = peer_of(member);
+  if (peer == nullptr) return;
+  const Status status = peer->open();
+  if (status.ok()) return;
+  // What the application does not allow to join is no namespace; anything else may be told.
+  const ClientId id = member.client->id();
+  refuse(member.nsp->name, status.code == Error::forbidden ? kInvalidNamespace : std::string_view(status.detail));
+  remove(id, kPolicyViolation, status.detail);
+}
+
+void SocketIoClients::refuse(std::string_view nsp, std::string_view message, std::string_view data) {
+  send(wire::encode_connect_error(nsp, message, data));
+}
+
+// Out ----------------------------------------------------------------------------------------------------------------
+
+void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view reason) {
+  const auto found =
+      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  if (found == members_.end()) return;
+  if (Peer* peer = peer_of(*found)) peer->silence();
+  // Bounded like the namespaces themselves; who has left so many does not get the benefit of the doubt.
+  if (!exceeds(static_cast<std::int64_t>(left_.size()) + 1, host_.loop().options().hub.max_rooms_per_client)) {
+    left_.insert(found->nsp->name);
+  }
+  members_.erase(found);
+  host_.loop().retire(id, code, reason);
+}
+
+void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_view reason) {
+  const auto found =
+      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  if (found == members_.end()) return;
+  const Peer* const peer = peer_of(*found);
+  if (peer != nullptr && peer->welcomed()) {
+    send(wire::encode_disconnect(found->nsp->name));
+  } else {
+    refuse(found->nsp->name, reason.empty() ? "refused" : reason);
+  }
+  remove(id, code, reason);
+}
+
+void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool recoverable) {
+  Loop& loop = host_.loop();
+  for (const Member& member : members_) {
+    Peer* const peer = peer_of(member);
+    if (peer == nullptr) continue;
+    if (recoverable && !member.pid.empty() && peer->welcomed() && peer->delivery_log()) {
+      loop.server().engine_io().recovery.put(member.pid,
+                                             {member.sid, member.nsp->name, member.client->id(), peer->earlier(),
+                                              *member.client->identity(), *peer->delivery_log()},
+                                             wall_clock_ms());
+    }
+    peer->silence();
+    loop.retire(member.client->id(), code, reason);
+  }
+  members_.clear();
+}
+
+std::int64_t SocketIoClients::deadline_ms() const {
+  std::int64_t first = -1;
+  for (const Member& member : members_) {
+    if (member.verdict_deadline_ms != -1 && (first == -1 || member.verdict_deadline_ms < first)) {
+      first = member.verdict_deadline_ms;
+    }
+  }
+  return first;
+}
+
+void SocketIoClients::tick(std::int64_t now_ms) {
+  std::vector<ClientPtr> late;
+  for (Member& member : members_) {
+    if (member.verdict_deadline_ms == -1 || member.verdict_deadline_ms > now_ms) continue;
+    member.verdict_deadline_ms = -1;
+    late.push_back(member.client);
+  }
+  // So that a verdict which comes later is told that it is too late. This one comes by the inbox like any other.
+  for (const ClientPtr& client : late) (void)host_.loop().server().hub().refuse(client, "no verdict in time", {});
+}
+
+void SocketIoClients::set_link(Link& link, Transport transport) {
+  for (const Member& member : members_) {
+    if (Peer* peer = peer_of(member)) peer->set_link(link, transport);
+  }
+}
+
+}  // namespace chat::net

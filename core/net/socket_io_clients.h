@@ -1,0 +1,73 @@
+// The Socket.IO clients of one Engine.IO session, one for each namespace: demultiplexes packets, lets clients in and out.
+// https://socket.io/docs/v4/socket-io-protocol/ For the thread of the session's loop.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "hub/client.h"
+#include "net/peer.h"
+#include "wire/socket_io_codec.h"
+#include "wire/socket_io_packet.h"
+
+namespace chat::net {
+
+class EngineIoHost;
+
+class SocketIoClients {
+ public:
+  explicit SocketIoClients(EngineIoHost& host) : host_(host) {}
+
+  // One packet, whole. False: the client breaks the protocol's rules, and the connection is to be closed.
+  [[nodiscard]] bool receive(const wire::SocketIoPacket& packet, std::vector<std::string>& attachments);
+
+  // chat_accept or chat_refuse has been called.
+  void verdict(ClientId client);
+  // A DISCONNECT from this side.
+  void disconnect(ClientId client, std::uint16_t code, std::string_view reason);
+  // The session has ended. recoverable: who comes back continues.
+  void end_all(std::uint16_t code, std::string_view reason, bool recoverable);
+
+  bool empty() const { return members_.empty(); }
+  // -1: never.
+  std::int64_t deadline_ms() const;
+  void tick(std::int64_t now_ms);
+
+  // All peers are sent to by this link from now on.
+  void set_link(Link& link, Transport transport);
+
+  // Moving: what the new loop needs for a second peer of each client.
+  struct Member {
+    ClientPtr client;
+    wire::SocketIoNamespacePtr nsp;
+    std::string sid;
+    std::string pid;
+    std::int64_t verdict_deadline_ms = -1;  // while a verdict is awaited
+  };
+  const std::vector<Member>& members() const { return members_; }
+  static std::unique_ptr<Peer> make_peer(Loop& loop, Link& link, const Member& member);
+
+ private:
+  Member* find(std::string_view nsp);
+  Peer* peer_of(const Member& member);
+  bool connect(const wire::SocketIoPacket& packet);
+  bool recover(const wire::SocketIoPacket& packet, const wire::SocketIoNamespacePtr& nsp);
+  void admit_new(const wire::SocketIoPacket& packet, const wire::SocketIoNamespacePtr& nsp);
+  Peer& add(Member member);
+  void open(const Member& member);
+  void refuse(std::string_view nsp, std::string_view message, std::string_view data = {});
+  // Forgets it; retire() follows at the end of the round.
+  void remove(ClientId client, std::uint16_t code, std::string_view reason);
+  void send(std::string packet);
+
+  EngineIoHost& host_;
+  std::vector<Member> members_;  // few: a look-up is a walk
+  // Namespaces that were disconnected while packets for them may have been under way.
+  std::unordered_set<std::string> left_;
+};
+
+}  // namespace chat::net

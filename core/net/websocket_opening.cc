@@ -1,0 +1,138 @@
+// See websocket_opening.h.
+#include "net/websocket_opening.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "net/admission.h"
+#include "net/connection.h"
+#include "net/engine_io_requests.h"
+#include "net/loop.h"
+#include "net/peer.h"
+#include "net/request_context.h"
+#include "net/server.h"
+#include "net/single_peer.h"
+#include "net/websocket_link.h"
+
+namespace chat::net {
+namespace {
+
+// "?epoch=...&seq=...": what the client has of the room already. Ill-formed is as good as nothing.
+std::optional<Position> position(const HttpRequest& request) {
+  const std::string_view epoch = request.argument("epoch");
+  const std::string_view digits = request.argument("seq");
+  Position since{std::string(epoch), 0};
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), since.seq);
+  if (epoch.empty() || digits.empty() || error != std::errc() || end != digits.data() + digits.size())
+    return std::nullopt;
+  return since;
+}
+
+// What the handshake offers, and what the endpoint makes of it.
+struct Choice {
+  Protocol protocol;
+  std::string answer;  // the subprotocol; empty: none
+};
+
+Choice choose_subprotocol(const Endpoint& endpoint, const std::vector<std::string>& offered) {
+  const bool offers_chat_v1 = std::find(offered.begin(), offered.end(), "chat.v1") != offered.end();
+  if (offers_chat_v1) return {Protocol::chat_v1, "chat.v1"};
+  if (endpoint.protocol == Protocol::chat_v1) return {Protocol::chat_v1, offered.empty() ? "" : offered.front()};
+  return {endpoint.protocol, ""};
+}
+
+std::optional<HttpResponse> check_handshake(const HttpRequest& request) {
+  if (request.method != "GET" || !contains_token(request.header("connection"), "upgrade") ||
+      request.header("host").empty() || request.header("sec-websocket-key").size() != 24) {
+    return HttpResponse::text(400, "ill-formed WebSocket handshake\n");
+  }
+  if (request.header("sec-websocket-version") != "13") {
+    HttpResponse response = HttpResponse::text(426, "WebSocket version 13 is spoken here\n");
+    response.headers.push_back({"Sec-WebSocket-Version", "13"});
+    return response;
+  }
+  return std::nullopt;
+}
+
+// A socket that is one client: plain or chat.v1.
+std::optional<HttpResponse> open_single(Connection& connection, const HttpRequest& request,
+                                        const RequestContext& context, const Endpoint& endpoint, const Choice& choice) {
+  Loop& loop = connection.loop();
+  const ServerOptions& options = loop.options();
+  std::string room(request.argument("room"));
+  if (room.empty()) room = options.default_room;
+  if (const Status status = check_room_name(room); !status.ok()) return HttpResponse::text(400, status.detail + "\n");
+
+  Credentials log_in = credentials(request);
+  ConnectRequest connect;
+  connect.path = request.path;
+  connect.query = request.query;
+  connect.headers = request.headers;
+  connect.cookies = request.cookies();
+  connect.origin = request.header("origin");
+  connect.secure = context.secure;
+  connect.room = room;
+  connect.token = std::move(log_in.token);
+  connect.user_name = std::move(log_in.user_name);
+  connect.password = std::move(log_in.password);
+  Result<ClientPtr> admitted =
+      admit(loop.server(), {loop.index(), context.address, choice.protocol, Transport::websocket, wall_clock_ms()},
+            std::move(connect));
+  if (!admitted.ok()) return HttpResponse::text(503, admitted.status().detail + "\n");
+  const ClientPtr client = *admitted;
+  if (client->state() == ClientState::refused) {
+    const std::string reason = client->refusal_reason();
+    loop.server().hub().remove_client(client);
+    return HttpResponse::text(403, (reason.empty() ? "refused" : reason) + "\n");
+  }
+
+  const std::int64_t limit = endpoint.max_message_bytes > 0 ? endpoint.max_message_bytes : options.max_message_bytes;
+  auto owned = std::make_unique<SinglePeer>(loop, client->id());
+  SinglePeer& user = *owned;
+  WebSocketLink& link = connection.make_websocket(std::move(owned), Framing{}, limit);
+  user.set_link(link);
+  auto added = std::make_unique<Peer>(loop, link, client, wire::make_codec(choice.protocol));
+  Peer& peer = *added;
+  peer.set_first_room(std::move(room), choice.protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
+  loop.add_peer(std::move(added));
+  if (client->state() == ClientState::accepted) {
+    // A member before the 101 goes out: whoever knows that it is connected can speak to it.
+    if (const Status status = peer.open(); !status.ok()) {
+      link.close(1008, status.detail);
+      return HttpResponse::text(403, status.detail + "\n");
+    }
+    user.set_opened();
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<HttpResponse> open_websocket(Connection& connection, const HttpRequest& request,
+                                           WebSocketOpening& opening) {
+  Loop& loop = connection.loop();
+  const ServerOptions& options = loop.options();
+  if (loop.draining()) return HttpResponse::text(503, "the server is stopping\n");
+  const Endpoint* endpoint = find_endpoint(options, request.path);
+  if (!endpoint) return HttpResponse::text(404, "no such endpoint\n");
+  if (std::optional<HttpResponse> refusal = check_handshake(request)) return refusal;
+  const RequestContext context = describe(request, connection.peer_address(), loop.server());
+  // Our frames are compressed with the full window; a client that cannot hold it gets them as they are.
+  const std::string_view extensions = request.header("sec-websocket-extensions");
+  opening.may_deflate =
+      options.permessage_deflate && extensions.find("server_max_window_bits=") == std::string_view::npos;
+  const std::vector<std::string> offered = list_elements(request.header("sec-websocket-protocol"));
+  for (const std::string& name : offered) {
+    if (name.size() >= 64) return HttpResponse::text(400, "subprotocol name too long\n");
+  }
+  if (!offered.empty()) opening.bound_subprotocol = offered.front();
+
+  if (endpoint->protocol == Protocol::socket_io) return open_engine_io_socket(connection, request, context, *endpoint);
+  if (!context.origin_allowed) return HttpResponse::text(403, "origin not allowed\n");
+  const Choice choice = choose_subprotocol(*endpoint, offered);
+  opening.subprotocol = choice.answer;
+  if (!choice.answer.empty()) opening.bound_subprotocol = choice.answer;
+  return open_single(connection, request, context, *endpoint, choice);
+}
+
+}  // namespace chat::net
