@@ -14,6 +14,7 @@
 #include "hub/hub.h"
 #include "net/address.h"
 #include "net/server_options.h"
+#include "net/socket_io_client_files.h"
 #include "net/static_files.h"
 
 namespace chat::net {
@@ -79,6 +80,7 @@ class Server {
   void deal(int socket_fd, std::string peer_address);
   std::atomic<std::int64_t>& connections() { return connections_; }
   const StaticFiles& static_files() const { return static_files_; }
+  const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
   const std::vector<IpBlock>& trusted_proxies() const { return trusted_proxies_; }
 
  private:
@@ -90,6 +92,7 @@ class Server {
   const ServerOptions options_;
   Application& application_;
   StaticFiles static_files_;
+  SocketIoClientFiles socket_io_client_files_;
   std::vector<IpBlock> trusted_proxies_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::int64_t> connections_ = 0;
