@@ -7,9 +7,16 @@ namespace {
 constexpr const char* kMethods[] = {"GET", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "CONNECT", "HEAD", "PATH"};
 
 // libwebsockets cannot list the headers that it does not know; these can be asked for.
-constexpr const char* kOtherHeaders[] = {
-    "x-forwarded-for:",   "x-forwarded-proto:", "x-forwarded-host:", "x-real-ip:",
-    "transfer-encoding:", "sec-fetch-site:",    "x-request-id:",     "x-auth-token:"};
+constexpr const char* kOtherHeaders[] = {"x-forwarded-for:",
+                                         "x-forwarded-proto:",
+                                         "x-forwarded-host:",
+                                         "x-real-ip:",
+                                         "transfer-encoding:",
+                                         "access-control-request-method:",
+                                         "access-control-request-headers:",
+                                         "sec-fetch-site:",
+                                         "x-request-id:",
+                                         "x-auth-token:"};
 
 std::string custom_value(lws* wsi, const char* name_with_colon) {
   const int name_size = static_cast<int>(std::char_traits<char>::length(name_with_colon));

@@ -44,6 +44,7 @@ std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest
     response.headers.push_back({"Upgrade", "websocket"});
     return response;
   }
+  if (std::optional<HttpResponse> file = loop.server().socket_io_client_files().serve(request)) return std::move(*file);
   if (std::optional<HttpResponse> file = loop.server().static_files().serve(request)) return std::move(*file);
   return HttpResponse::text(404, "not found\n");
 }

@@ -78,6 +78,9 @@ Status Server::start_parts() {
   Result<StaticFiles> files = StaticFiles::open(options_.static_mounts);
   if (!files.ok()) return files.status();
   static_files_ = std::move(*files);
+  Result<SocketIoClientFiles> client_files = SocketIoClientFiles::open(options_);
+  if (!client_files.ok()) return client_files.status();
+  socket_io_client_files_ = std::move(*client_files);
   for (const std::string& text : options_.trusted_proxies) {
     const std::optional<IpBlock> block = IpBlock::parse(text);
     if (!block) return {Error::invalid_argument, "trusted_proxies: " + text + " is no address or block"};

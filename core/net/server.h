@@ -15,6 +15,7 @@
 #include "net/address.h"
 #include "net/engine_io_service.h"
 #include "net/server_options.h"
+#include "net/socket_io_client_files.h"
 #include "net/static_files.h"
 
 namespace chat::net {
@@ -82,6 +83,7 @@ class Server {
   const StaticFiles& static_files() const { return static_files_; }
   Loop& loop(std::size_t index) { return *loops_[index]; }
   EngineIoService& engine_io() { return engine_io_; }
+  const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
   const std::vector<IpBlock>& trusted_proxies() const { return trusted_proxies_; }
 
  private:
@@ -94,6 +96,7 @@ class Server {
   Application& application_;
   StaticFiles static_files_;
   EngineIoService engine_io_;
+  SocketIoClientFiles socket_io_client_files_;
   std::vector<IpBlock> trusted_proxies_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::int64_t> connections_ = 0;

@@ -1,5 +1,4 @@
-// Files below the directories that the options name, as HTTP responses. Nothing outside a directory is ever opened,
-// whatever the path or a symbolic link says.
+// Files below the directories that the options name, as HTTP responses; see file_response.h for what is never opened.
 #pragma once
 
 #include <optional>
