@@ -136,6 +136,7 @@ Decision CallbackApplication::on_connect(const ConnectRequest& request) {
   event.password = request.password.c_str();
   event.protocol = static_cast<chat_protocol>(request.protocol);
   event.transport = static_cast<chat_transport>(1U << static_cast<unsigned>(request.transport));
+  event.auth = request.auth.c_str();
 
   int verdict = CHAT_REFUSE;
   const bool returned =
@@ -218,6 +219,22 @@ Decision CallbackApplication::on_message(MessageRequest& request) {
   // Only now: what the event shows stays valid until its callback returns.
   if (event.replacement) request.draft = std::move(*event.replacement);
   return decide("on_message", returned, verdict, Verdict::consume, event.reason);
+}
+
+void CallbackApplication::on_ack(const ClientPtr& client, const AckOutcome& outcome) {
+  if (settings_.callbacks.on_ack == nullptr) return;
+  const std::vector<chat_blob> attachments = view_blobs(outcome.attachments);
+  chat_ack_event event = {};
+  event.struct_size = sizeof event;
+  event.client = client->id();
+  event.user = client->user();
+  event.ack_id = outcome.ack_id;
+  event.error = static_cast<chat_error>(outcome.error);
+  event.args = outcome.args.c_str();
+  event.args_size = outcome.args.size();
+  event.attachments = attachments.empty() ? nullptr : attachments.data();
+  event.attachment_count = attachments.size();
+  run("on_ack", [&] { settings_.callbacks.on_ack(&handle_, &event, settings_.user); });
 }
 
 void CallbackApplication::log(LogLevel level, std::string_view text) {

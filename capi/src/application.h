@@ -18,7 +18,7 @@ struct ApplicationSettings {
   void* user = nullptr;
   LogLevel log_level = LogLevel::info;
   std::int64_t slow_callback_ms = 100;
-  std::int64_t max_message_bytes = 65'536;
+  std::int64_t max_message_bytes = 65'536;  // of what the application says
 };
 
 class CallbackApplication final : public Application {
@@ -34,6 +34,7 @@ class CallbackApplication final : public Application {
   void on_join(const ClientPtr& client, std::string_view room) override;
   void on_leave(const ClientPtr& client, std::string_view room, std::string_view reason) override;
   Decision on_message(MessageRequest& request) override;
+  void on_ack(const ClientPtr& client, const AckOutcome& outcome) override;
   void log(LogLevel level, std::string_view text) override;
 
   const ApplicationSettings& settings() const { return settings_; }

@@ -81,7 +81,7 @@ chat_error chat_refuse(chat_server *server, chat_client_id client, const char *r
     if (!running.ok()) return running.status();
     Result<std::string> why = chat::capi::read_reason_argument(reason);
     if (!why.ok()) return why.status();
-    Result<std::string> data = read_refusal_data(data_json, (*running)->options().max_message_bytes);
+    Result<std::string> data = read_refusal_data(data_json, server->application.settings().max_message_bytes);
     if (!data.ok()) return data.status();
     Result<ClientPtr> found = find_client(**running, client);
     if (!found.ok()) return found.status();

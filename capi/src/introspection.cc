@@ -33,7 +33,7 @@ class ClientView {
     client_.identity = &shown_identity_;
     client_.address = client.origin().address.c_str();
     client_.protocol = static_cast<chat_protocol>(client.origin().protocol);
-    client_.transport = static_cast<chat_transport>(1U << static_cast<unsigned>(client.origin().transport));
+    client_.transport = static_cast<chat_transport>(1U << static_cast<unsigned>(client.transport()));
     client_.connected_at_ms = client.origin().connected_at_ms;
     client_.rooms = room_names_.empty() ? nullptr : room_names_.data();
     client_.room_count = room_names_.size();

@@ -152,6 +152,13 @@ std::vector<chat_pair> view_pairs(const Pairs& pairs) {
   return views;
 }
 
+std::vector<chat_blob> view_blobs(const std::vector<std::string>& attachments) {
+  std::vector<chat_blob> views;
+  views.reserve(attachments.size());
+  for (const std::string& attachment : attachments) views.push_back({attachment.c_str(), attachment.size()});
+  return views;
+}
+
 MessageView::MessageView(const MessageDraft& draft) : attributes_(view_pairs(draft.attributes)) {
   message_.room = draft.room.empty() ? nullptr : draft.room.c_str();
   message_.event = draft.event.c_str();
@@ -163,10 +170,7 @@ MessageView::MessageView(const MessageDraft& draft) : attributes_(view_pairs(dra
     message_.payload = draft.kind == PayloadKind::text ? CHAT_PAYLOAD_TEXT : CHAT_PAYLOAD_ARGS;
     message_.data = draft.payload.c_str();
     message_.data_size = draft.payload.size();
-    attachments_.reserve(draft.attachments.size());
-    for (const std::string& attachment : draft.attachments) {
-      attachments_.push_back({attachment.c_str(), attachment.size()});
-    }
+    attachments_ = view_blobs(draft.attachments);
   }
   message_.attachments = attachments_.empty() ? nullptr : attachments_.data();
   message_.attachment_count = attachments_.size();

@@ -26,6 +26,9 @@ Result<Pairs> read_pairs(const chat_pair* pairs, std::size_t count, const char* 
 // The pairs point into `pairs`, which must stay as it is for as long.
 std::vector<chat_pair> view_pairs(const Pairs& pairs);
 
+// The same for attachments.
+std::vector<chat_blob> view_blobs(const std::vector<std::string>& attachments);
+
 // A chat_message that points into a message, which must outlive it. Strings and data end with NUL.
 class MessageView {
  public:

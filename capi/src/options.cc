@@ -22,8 +22,7 @@ constexpr std::size_t kRequiredMountBytes = sizeof(chat_static_mount);
 constexpr std::size_t kMaxArrayItems = 1'000;
 constexpr std::size_t kMaxPathBytes = 1'024;
 
-// Far above any use, and far below where sums and conversions of units overflow.
-constexpr std::int64_t kMaxMs = 100LL * 366 * 24 * 3600 * 1000;
+// As kMaxMs.
 constexpr std::int64_t kMaxBytes = 1LL << 50;
 constexpr std::int64_t kMaxCount = 1LL << 50;
 // One message is one buffer, and one frame.
@@ -31,6 +30,14 @@ constexpr std::int64_t kMaxMessageBytes = 1LL << 30;
 constexpr std::int64_t kMaxHeaderBytes = 1LL << 20;
 
 constexpr std::int64_t kDefaultMaxOutboxBytes = 1 << 20;
+
+constexpr std::uint32_t bit(Transport transport) { return 1U << static_cast<unsigned>(transport); }
+constexpr std::uint32_t kAllTransports = (1U << kTransportCount) - 1;
+
+std::uint32_t transports_of(Protocol protocol) {
+  return protocol == Protocol::socket_io ? bit(Transport::polling) | bit(Transport::websocket)
+                                         : bit(Transport::websocket);
+}
 
 Status invalid(const std::string& field, const std::string& what) {
   return {Error::invalid_argument, field + " " + what};
@@ -123,6 +130,27 @@ std::string read_path(const char* given, std::string& path) {
   return {};
 }
 
+// What is wrong with an endpoint's transports. 0 stands for all that its protocol has.
+std::string read_transports(std::uint32_t given, Protocol protocol, std::uint32_t& transports) {
+  const std::uint32_t possible = transports_of(protocol);
+  if ((given & ~kAllTransports) != 0) return "has a bit that is no chat_transport";
+  if ((given & ~possible) != 0) return "has CHAT_TRANSPORT_POLLING, which only CHAT_PROTOCOL_SOCKET_IO has";
+  transports = given == 0 ? possible : given;
+  return {};
+}
+
+// A Socket.IO endpoint owns everything below its path.
+void check_subtrees(Reader& reader, const std::vector<net::Endpoint>& endpoints) {
+  for (const net::Endpoint& owner : endpoints) {
+    if (owner.protocol != Protocol::socket_io) continue;
+    for (std::size_t i = 0; i < endpoints.size(); ++i) {
+      if (!endpoints[i].path.starts_with(owner.path + "/")) continue;
+      reader.fault(invalid("options.endpoints[" + std::to_string(i) + "].path",
+                           "lies below that of a Socket.IO endpoint: " + endpoints[i].path));
+    }
+  }
+}
+
 void read_callbacks(Reader& reader, const chat_server_options& given, ApplicationSettings& settings) {
   const chat_callbacks& callbacks = given.callbacks;
   if (callbacks.struct_size < kRequiredCallbacksBytes || callbacks.struct_size > sizeof(chat_callbacks)) {
@@ -168,7 +196,6 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
   if (given.endpoint_count == 0) reader.fault(invalid("options.endpoint_count", "is 0, options.endpoints is not NULL"));
   if (!reader.array("options.endpoints", given.endpoints, given.endpoint_count)) return;
   options.endpoints.clear();
-  constexpr std::uint32_t kAllTransports = (1U << kTransportCount) - 1;
   const std::size_t stride = given.endpoints[0].struct_size;
   std::unordered_set<std::string> paths;
   for (std::size_t i = 0; i < given.endpoint_count && reader.ok(); ++i) {
@@ -189,14 +216,18 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
     const int protocol = raw_number(endpoint.protocol);
     reader.range((field + ".protocol").c_str(), protocol, 1, static_cast<std::int64_t>(kProtocolCount) - 1);
     result.protocol = static_cast<Protocol>(protocol);
-    if ((endpoint.transports & ~kAllTransports) != 0) {
-      reader.fault(invalid(field + ".transports", "has a bit that is no chat_transport"));
+    if (const std::string what = read_transports(endpoint.transports, result.protocol, result.transports);
+        !what.empty()) {
+      reader.fault(invalid(field + ".transports", what));
     }
-    result.transports = endpoint.transports == 0 ? kAllTransports : endpoint.transports;
+    if (result.protocol == Protocol::socket_io && result.path == "/") {
+      reader.fault(invalid(field + ".path", "is \"/\": a Socket.IO endpoint owns everything below its path"));
+    }
     reader.number((field + ".max_message_bytes").c_str(), endpoint.max_message_bytes, kMaxMessageBytes,
                   Reader::Unlimited::no, result.max_message_bytes);
     options.endpoints.push_back(std::move(result));
   }
+  check_subtrees(reader, options.endpoints);
 }
 
 void read_mounts(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
@@ -277,18 +308,37 @@ void read_rooms(Reader& reader, const chat_server_options& given, net::ServerOpt
   if (given.history_off != 0) history.messages = 0;
 }
 
+// Official Socket.IO clients and servers know one limit, that of a POST's body. It holds for their messages as long as
+// nothing else is said of them, and their outboxes can hold one.
+void set_socket_io_limits(const chat_server_options& given, net::ServerOptions& options) {
+  std::int64_t limit = options.max_message_bytes;
+  if (given.max_message_bytes == 0) {
+    limit = options.max_http_body_bytes;
+    if (given.max_outbox_bytes > 0) limit = std::min(limit, given.max_outbox_bytes);
+  }
+  for (net::Endpoint& endpoint : options.endpoints) {
+    if (endpoint.protocol == Protocol::socket_io && endpoint.max_message_bytes == 0) endpoint.max_message_bytes = limit;
+  }
+}
+
+std::int64_t largest_message_bytes(const net::ServerOptions& options) {
+  std::int64_t largest = options.max_message_bytes;
+  for (const net::Endpoint& endpoint : options.endpoints) largest = std::max(largest, endpoint.max_message_bytes);
+  return largest;
+}
+
 void read_traffic(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   using enum Reader::Unlimited;
   reader.number("options.max_message_bytes", given.max_message_bytes, kMaxMessageBytes, no, options.max_message_bytes);
+  reader.number("options.max_http_body_bytes", given.max_http_body_bytes, kMaxMessageBytes, no,
+                options.max_http_body_bytes);
+  set_socket_io_limits(given, options);
   reader.number("options.max_header_bytes", given.max_header_bytes, kMaxHeaderBytes, no, options.max_header_bytes);
   reader.number("options.inbound_rate", given.inbound_rate, kMaxCount, yes, options.inbound_rate);
   reader.number("options.inbound_burst", given.inbound_burst, kMaxCount, no, options.inbound_burst);
 
   // An outbox that cannot hold one message would close whoever is sent it.
-  std::int64_t largest_message = options.max_message_bytes;
-  for (const net::Endpoint& endpoint : options.endpoints) {
-    largest_message = std::max(largest_message, endpoint.max_message_bytes);
-  }
+  const std::int64_t largest_message = largest_message_bytes(options);
   options.max_outbox_bytes = std::max(kDefaultMaxOutboxBytes, 2 * largest_message);
   reader.number("options.max_outbox_bytes", given.max_outbox_bytes, kMaxBytes, no, options.max_outbox_bytes);
   if (options.max_outbox_bytes < largest_message) {
@@ -314,6 +364,19 @@ void read_timers(Reader& reader, const chat_server_options& given, net::ServerOp
   reader.number("options.drain_spread_ms", given.drain_spread_ms, kMaxMs, no, options.drain_spread_ms);
 }
 
+void read_socket_io(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  using enum Reader::Unlimited;
+  reader.number("options.upgrade_timeout_ms", given.upgrade_timeout_ms, kMaxMs, no, options.upgrade_timeout_ms);
+  reader.number("options.connect_timeout_ms", given.connect_timeout_ms, kMaxMs, no, options.connect_timeout_ms);
+  reader.number("options.recovery_window_ms", given.recovery_window_ms, kMaxMs, yes, options.recovery_window_ms);
+  reader.number("options.recovery_bytes", given.recovery_bytes, kMaxBytes, no, options.recovery_bytes);
+  if (given.socket_io_client_directory == nullptr) return;
+  options.socket_io_client_directory = given.socket_io_client_directory;
+  if (options.socket_io_client_directory.empty()) {
+    reader.fault(invalid("options.socket_io_client_directory", "is empty"));
+  }
+}
+
 }  // namespace
 
 Result<Settings> read_options(const chat_server_options* options) {
@@ -331,9 +394,11 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_rooms(reader, given, settings.server);
   read_traffic(reader, given, settings.server);
   read_timers(reader, given, settings.server);
+  read_socket_io(reader, given, settings.server);
   if (!reader.ok()) return reader.status();
 
-  settings.application.max_message_bytes = settings.server.max_message_bytes;
+  // What any client may say, the application may say too.
+  settings.application.max_message_bytes = largest_message_bytes(settings.server);
   return settings;
 }
 

@@ -8,6 +8,9 @@
 
 namespace chat::capi {
 
+// The longest time that chat.h takes: far above any use, and far below where sums and conversions of units overflow.
+inline constexpr std::int64_t kMaxMs = 100LL * 366 * 24 * 3600 * 1000;
+
 struct Settings {
   net::ServerOptions server;
   ApplicationSettings application;

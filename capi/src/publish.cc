@@ -1,7 +1,9 @@
 // The entry points that say something: to a room, to everyone, to a client, to a user, or in answer.
 #include "handle.h"
 #include "message.h"
+#include "options.h"
 
+using chat::AckWish;
 using chat::ClientPtr;
 using chat::Error;
 using chat::MessageDraft;
@@ -12,14 +14,18 @@ using chat::capi::act;
 using chat::capi::find_client;
 using chat::capi::find_live_server;
 using chat::capi::guarded;
+using chat::capi::kMaxMs;
 using chat::capi::now_ms;
 using chat::net::Server;
 
 namespace {
 
+// What an answer is waited for without a time of its own.
+constexpr std::int64_t kDefaultAckTimeoutMs = 10'000;
+
 // What all of them need: a server that runs, and a draft with its sender.
-Result<MessageDraft> read_draft(Server &server, const chat_message *message) {
-  Result<MessageDraft> draft = chat::capi::read_message(message, server.options().max_message_bytes);
+Result<MessageDraft> read_draft(const chat_server &handle, Server &server, const chat_message *message) {
+  Result<MessageDraft> draft = chat::capi::read_message(message, handle.application.settings().max_message_bytes);
   if (!draft.ok()) return draft;
   Status status = chat::capi::find_sender(server.hub(), *draft);
   if (!status.ok()) return status;
@@ -30,7 +36,7 @@ Status publish(chat_server *handle, const char *function, const chat_message *me
   if (seq != nullptr) *seq = 0;
   Result<Server *> server = find_live_server(handle);
   if (!server.ok()) return server.status();
-  Result<MessageDraft> draft = read_draft(**server, message);
+  Result<MessageDraft> draft = read_draft(*handle, **server, message);
   if (!draft.ok()) return draft.status();
 
   chat::Hub &hub = (*server)->hub();
@@ -41,6 +47,32 @@ Status publish(chat_server *handle, const char *function, const chat_message *me
     if (published.ok() && seq_now != nullptr) *seq_now = published->seq;
     return published.status();
   });
+}
+
+// With a timeout the client shall acknowledge it within that.
+Status send(chat_server *handle, const char *function, chat_client_id client, const chat_message *message,
+            std::optional<std::int64_t> ack_timeout_ms = std::nullopt, std::uint64_t *ack_id = nullptr) {
+  Result<Server *> server = find_live_server(handle);
+  if (!server.ok()) return server.status();
+  Result<MessageDraft> draft = read_draft(*handle, **server, message);
+  if (!draft.ok()) return draft.status();
+  Result<ClientPtr> receiver = find_client(**server, client);
+  if (!receiver.ok()) return receiver.status();
+
+  chat::Hub &hub = (*server)->hub();
+  AckWish wish;
+  if (ack_timeout_ms) {
+    if ((*receiver)->origin().protocol != chat::Protocol::socket_io) {
+      return {Error::unsupported, "only Socket.IO clients acknowledge messages"};
+    }
+    wish = {hub.next_ack_id(), *ack_timeout_ms};
+    // Before on_ack can show it.
+    if (ack_id != nullptr) *ack_id = wish.id;
+  }
+  return act(*handle, **server, function,
+             [&hub, receiver = std::move(*receiver), draft = std::move(*draft), wish]() mutable {
+               return hub.send(receiver, std::move(draft), now_ms(), wish);
+             });
 }
 
 }  // namespace
@@ -60,20 +92,21 @@ chat_error chat_publish(chat_server *server, const chat_message *message, uint64
 }
 
 chat_error chat_send(chat_server *server, chat_client_id client, const chat_message *message) noexcept {
-  return guarded([&]() -> Status {
-    Result<Server *> running = find_live_server(server);
-    if (!running.ok()) return running.status();
-    Result<MessageDraft> draft = read_draft(**running, message);
-    if (!draft.ok()) return draft.status();
-    Result<ClientPtr> receiver = find_client(**running, client);
-    if (!receiver.ok()) return receiver.status();
+  return guarded([&] { return send(server, "chat_send", client, message); });
+}
 
-    chat::Hub &hub = (*running)->hub();
-    return act(*server, **running, "chat_send",
-               [&hub, receiver = std::move(*receiver), draft = std::move(*draft)]() mutable {
-                 return hub.send(receiver, std::move(draft), now_ms());
-               });
+chat_error chat_send_with_ack(chat_server *server, chat_client_id client, const chat_message *message,
+                              int64_t timeout_ms, uint64_t *ack_id) noexcept {
+  const chat_error error = guarded([&]() -> Status {
+    if (timeout_ms < 0 || timeout_ms > kMaxMs) {
+      return {Error::invalid_argument,
+              "timeout_ms is " + std::to_string(timeout_ms) + ", not within 0 to " + std::to_string(kMaxMs)};
+    }
+    return send(server, "chat_send_with_ack", client, message, timeout_ms == 0 ? kDefaultAckTimeoutMs : timeout_ms,
+                ack_id);
   });
+  if (error != CHAT_OK && ack_id != nullptr) *ack_id = 0;
+  return error;
 }
 
 chat_error chat_send_user(chat_server *server, const char *user_id, const chat_message *message) noexcept {
@@ -82,7 +115,7 @@ chat_error chat_send_user(chat_server *server, const char *user_id, const chat_m
     if (!running.ok()) return running.status();
     Result<std::string> user = chat::capi::read_user_id(user_id);
     if (!user.ok()) return user.status();
-    Result<MessageDraft> draft = read_draft(**running, message);
+    Result<MessageDraft> draft = read_draft(*server, **running, message);
     if (!draft.ok()) return draft.status();
     chat::Hub &hub = (*running)->hub();
     if (hub.clients_of_user(*user).empty()) return {Error::no_such_client, "no client of the user " + *user};
@@ -110,7 +143,7 @@ chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_i
     if (ack_id == 0) return {Error::invalid_argument, "ack_id is 0: the sender waits for no answer"};
     MessageDraft draft;
     Status status = chat::capi::read_args(args, args_size, attachments, attachment_count,
-                                          (*running)->options().max_message_bytes, draft);
+                                          server->application.settings().max_message_bytes, draft);
     if (!status.ok()) return status;
     Result<ClientPtr> receiver = find_client(**running, client);
     if (!receiver.ok()) return receiver.status();
@@ -131,10 +164,4 @@ chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_i
                  return hub.answer(receiver, std::move(answer));
                });
   });
-}
-
-chat_error chat_send_with_ack(chat_server *server, chat_client_id client, const chat_message *message,
-                              int64_t timeout_ms, uint64_t *ack_id) noexcept {
-  (void)server, (void)client, (void)message, (void)timeout_ms, (void)ack_id;
-  return CHAT_ERROR_UNSUPPORTED;
 }

@@ -132,6 +132,8 @@ const std::vector<Option>& table() {
       {"threads", "N", "1", [](Options& o, const char* text) { return set_int(text, 1, 1024, o.server.threads); }},
       text_option("default-room", "ROOM", "lobby: the room of those who ask for none", &Options::default_room),
       text_option("www", "DIR", "serve these files at /", &Options::www),
+      text_option("socket-io-client", "DIR", "serve these as /socket.io/socket.io.js and its kin",
+                  &Options::socket_io_client),
       text_option("tls-cert", "FILE", "PEM; read again on SIGHUP", &Options::tls_certificate),
       text_option("tls-key", "FILE", "PEM; read again on SIGHUP", &Options::tls_private_key),
       list_option("origin", "ORIGIN", "web pages from there may connect, or *; repeatable", &Options::origins),
@@ -148,11 +150,12 @@ const std::vector<Option>& table() {
       limit_option("max-clients", "off", &S::max_clients),
       limit_option("max-clients-per-address", "off", &S::max_clients_per_address),
       limit_option("max-connections", "max-clients + 1,000", &S::max_connections),
-      number_option("max-message-bytes", "N", "65,536", &S::max_message_bytes),
+      number_option("max-message-bytes", "N", "65,536, of Socket.IO 1,000,000", &S::max_message_bytes),
+      number_option("max-http-body-bytes", "N", "1,000,000 in a POST of Socket.IO", &S::max_http_body_bytes),
       number_option("max-header-bytes", "N", "8,192", &S::max_header_bytes),
       limit_option("inbound-rate", "200 messages a second from each client", &S::inbound_rate),
       number_option("inbound-burst", "N", "400 messages at once", &S::inbound_burst),
-      number_option("outbox-bytes", "N", "1,048,576 waiting for a slow client", &S::max_outbox_bytes),
+      number_option("outbox-bytes", "N", "2,000,000, two messages: waiting for a slow client", &S::max_outbox_bytes),
       number_option("outbox-messages", "N", "4,096 waiting for a slow client", &S::max_outbox_messages),
       choice_option("outbox-policy", "disconnect|drop-oldest|drop-newest", "disconnect: when that is full",
                     &S::outbox_policy, kPolicies),
@@ -167,6 +170,13 @@ const std::vector<Option>& table() {
       number_option("ping-timeout-ms", "N", "20,000", &S::ping_timeout_ms),
       number_option("handshake-timeout-ms", "N", "10,000", &S::handshake_timeout_ms),
       number_option("http-idle-timeout-ms", "N", "5,000", &S::http_idle_timeout_ms),
+      number_option("upgrade-timeout-ms", "N", "10,000 for Socket.IO's way from polling to WebSocket",
+                    &S::upgrade_timeout_ms),
+      number_option("connect-timeout-ms", "N", "45,000 until a Socket.IO client enters a namespace",
+                    &S::connect_timeout_ms),
+      limit_option("recovery-window-ms", "120,000 in which a lost Socket.IO client gets what it missed",
+                   &S::recovery_window_ms),
+      number_option("recovery-bytes", "N", "16,777,216 remembered of clients that were lost", &S::recovery_bytes),
       number_option("drain-timeout-ms", "N", "5,000 at the end for those who read slowly", &S::drain_timeout_ms),
       number_option("drain-spread-ms", "N", "0: time over which the goodbyes are spread", &S::drain_spread_ms, 0),
       number_option("flush-interval-ms", "N", "0: gather writes for so long when busy", &S::flush_interval_ms, 0),
@@ -228,6 +238,7 @@ void point_to_strings(Options& options) {
   server.default_room = pointer_or_null(options.default_room);
   server.tls_certificate_file = pointer_or_null(options.tls_certificate);
   server.tls_private_key_file = pointer_or_null(options.tls_private_key);
+  server.socket_io_client_directory = pointer_or_null(options.socket_io_client);
   if (!options.www.empty()) {
     options.www_mount.path = "/";
     options.www_mount.directory = options.www.c_str();
@@ -284,7 +295,8 @@ std::string help_text() {
   constexpr std::size_t kColumn = 36;
   std::string text =
       "Usage: chatd [OPTION]...\n"
-      "A chat server: WebSockets at /chat (plain) and /chat.v1 (JSON), state at /healthz.\n\n";
+      "A chat server: WebSockets at /chat (plain) and /chat.v1 (JSON), Socket.IO at /socket.io/,\n"
+      "state at /healthz.\n\n";
   for (const Option& known : table()) {
     std::string line = "  --" + std::string(known.name);
     if (known.value != nullptr) line += " " + std::string(known.value);

@@ -24,6 +24,7 @@ struct Options {
   std::string unix_path;
   std::string default_room;
   std::string www;
+  std::string socket_io_client;
   std::string tls_certificate;
   std::string tls_private_key;
   std::vector<std::string> origins;

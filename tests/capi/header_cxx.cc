@@ -15,5 +15,6 @@ chat_error header_cxx_start(chat_server **server);
 chat_error header_cxx_start(chat_server **server) {
   chat_server_options options = CHAT_SERVER_OPTIONS_INIT;
   options.callbacks.on_message = [](chat_server *, chat_message_event *, void *) { return CHAT_PASS; };
+  options.callbacks.on_ack = [](chat_server *, const chat_ack_event *, void *) {};
   return chat_server_start(&options, server);
 }

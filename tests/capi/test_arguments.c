@@ -86,6 +86,7 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_broadcast(NULL, "lobby", "x", 1));
   NO_SERVER(chat_publish(NULL, &message, NULL));
   NO_SERVER(chat_send(NULL, guest, &message));
+  NO_SERVER(chat_send_with_ack(NULL, guest, &message, 0, NULL));
   NO_SERVER(chat_send_user(NULL, "u", &message));
   NO_SERVER(chat_reply(NULL, guest, 1, "[]", 2, NULL, 0));
   NO_SERVER(chat_accept(NULL, guest, NULL));
@@ -122,6 +123,7 @@ static void a_client_is_needed(void **state) {
   for (i = 0; i < 2; i++) {
 #define NO_CLIENT(call) assert_error(call, ERROR_NO_SUCH_CLIENT)
     NO_CLIENT(chat_send(server, nobody[i], &message));
+    NO_CLIENT(chat_send_with_ack(server, nobody[i], &message, 0, NULL));
     NO_CLIENT(chat_reply(server, nobody[i], 1, "[]", 2, NULL, 0));
     NO_CLIENT(chat_accept(server, nobody[i], NULL));
     NO_CLIENT(chat_refuse(server, nobody[i], NULL, NULL));
@@ -150,6 +152,7 @@ static void a_room_name_is_needed(void **state) {
     BAD_ROOM(chat_broadcast(server, bad[i], "x", 1));
     BAD_ROOM(chat_publish(server, &message, NULL));
     BAD_ROOM(chat_send(server, guest, &message));
+    BAD_ROOM(chat_send_with_ack(server, guest, &message, 0, NULL));
     BAD_ROOM(chat_join(server, guest, bad[i]));
     BAD_ROOM(chat_leave(server, guest, bad[i]));
     BAD_ROOM(chat_ban(server, guest, bad[i], 1, NULL));
@@ -208,13 +211,37 @@ static void refusal_data_is_json(void **state) {
   assert_error(chat_refuse(server, guest, NULL, "null"), ERROR_WRONG_STATE); /* well-formed, but too late */
 }
 
-/* Each bad message, given to the three functions that take one. */
+/* Each bad message, given to the four functions that take one. */
 static void bad_message(const chat_message *message, chat_error error) {
-  uint64_t seq = 77;
+  uint64_t seq = 77, ack_id = 77;
   assert_string_equal(error_name(chat_publish(server, message, &seq)), error_name(error));
   assert_int_equal(seq, 0);
   assert_string_equal(error_name(chat_send(server, guest, message)), error_name(error));
+  assert_string_equal(error_name(chat_send_with_ack(server, guest, message, 0, &ack_id)), error_name(error));
+  assert_int_equal(ack_id, 0);
   assert_string_equal(error_name(chat_send_user(server, "u", message)), error_name(error));
+}
+
+static void only_socket_io_clients_acknowledge(void **state) {
+  chat_message message = text("lobby", "x");
+  uint64_t ack_id = 77;
+  (void)state;
+  assert_error_about(chat_send_with_ack(server, guest, &message, 0, &ack_id), ERROR_UNSUPPORTED, "Socket.IO");
+  assert_int_equal(ack_id, 0);
+  assert_error(chat_send_with_ack(server, guest, &message, 1000, NULL), ERROR_UNSUPPORTED);
+}
+
+static void answers_are_waited_for_so_long(void **state) {
+  static const int64_t bad[] = {-1, CHAT_UNLIMITED, INT64_MIN, INT64_MAX, (int64_t)1 << 42};
+  chat_message message = text("lobby", "x");
+  size_t i;
+  (void)state;
+  for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    uint64_t ack_id = 77;
+    assert_error_about(chat_send_with_ack(server, guest, &message, bad[i], &ack_id), ERROR_INVALID_ARGUMENT,
+                       "timeout_ms");
+    assert_int_equal(ack_id, 0);
+  }
 }
 
 static void messages_are_checked(void **state) {
@@ -509,6 +536,8 @@ int main(void) {
       cmocka_unit_test(the_verdict_is_given_once),
       cmocka_unit_test(refusal_data_is_json),
       cmocka_unit_test(messages_are_checked),
+      cmocka_unit_test(only_socket_io_clients_acknowledge),
+      cmocka_unit_test(answers_are_waited_for_so_long),
       cmocka_unit_test(arguments_are_checked),
       cmocka_unit_test(attachments_are_checked),
       cmocka_unit_test(attributes_are_checked),

@@ -80,7 +80,8 @@ static void a_callback_of_a_later_version_is_refused(void **state) {
 /* On the heap and no larger than it says, so that reading further is seen. */
 static void an_older_program_is_read_as_far_as_it_reaches(void **state) {
   const size_t sizes[] = {offsetof(chat_server_options, user), offsetof(chat_server_options, endpoints),
-                          offsetof(chat_server_options, max_rooms), offsetof(chat_server_options, permessage_deflate)};
+                          offsetof(chat_server_options, max_rooms), offsetof(chat_server_options, permessage_deflate),
+                          offsetof(chat_server_options, max_http_body_bytes)};
   size_t i;
   (void)state;
   for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -88,7 +89,7 @@ static void an_older_program_is_read_as_far_as_it_reaches(void **state) {
     chat_server_options *options = malloc(sizes[i]);
     assert_non_null(options);
     whole.struct_size = sizes[i];
-    whole.permessage_deflate = 99; /* beyond the end: not seen */
+    whole.socket_io_client_directory = ""; /* beyond the end: not seen */
     memcpy(options, &whole, sizes[i]);
     starts(options);
     free(options);
@@ -167,6 +168,11 @@ static void limits_and_timers_have_ranges(void **state) {
       FIELD(drain_timeout_ms, 0),
       FIELD(drain_spread_ms, 0),
       FIELD(slow_callback_ms, 0),
+      FIELD(max_http_body_bytes, 0),
+      FIELD(upgrade_timeout_ms, 0),
+      FIELD(connect_timeout_ms, 0),
+      FIELD(recovery_window_ms, 1),
+      FIELD(recovery_bytes, 0),
   };
 #undef FIELD
   const int64_t negative = -2, unlimited = CHAT_UNLIMITED, huge = INT64_MAX;
@@ -194,6 +200,121 @@ static void an_outbox_holds_at_least_one_message(void **state) {
   options.max_outbox_bytes = 1000;
   invalid(&options, "options.max_outbox_bytes");
   options.max_message_bytes = 1000;
+  starts(&options);
+}
+
+/* The largest text that the application may say, which is the largest that any endpoint's clients may say. */
+static void may_say(const chat_server_options *options, size_t size) {
+  chat_server *server = NULL;
+  char *text = malloc(size + 1);
+  assert_non_null(text);
+  memset(text, 'x', size + 1);
+  if (chat_server_start(options, &server) != CHAT_OK) fail_msg("%s", chat_error_message());
+  assert_ok(chat_broadcast(server, "lobby", text, size));
+  assert_error(chat_broadcast(server, "lobby", text, size + 1), ERROR_TOO_LARGE);
+  assert_ok(chat_server_free(server));
+  free(text);
+}
+
+static void socket_io_has_a_larger_default_for_messages(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  may_say(&options, 1000000);
+  options.max_http_body_bytes = 200000;
+  may_say(&options, 200000);
+  options.max_http_body_bytes = 1000; /* less than other endpoints take */
+  may_say(&options, 65536);
+  options.max_http_body_bytes = 0;
+
+  options.max_outbox_bytes = 300000; /* as programs without Socket.IO set it */
+  may_say(&options, 300000);
+  options.max_outbox_bytes = 0;
+
+  options.max_message_bytes = 5000; /* said by the caller: for every protocol */
+  may_say(&options, 5000);
+}
+
+static void each_endpoint_may_have_a_limit_of_its_own(void **state) {
+  chat_endpoint endpoints[2] = {CHAT_ENDPOINT_INIT, CHAT_ENDPOINT_INIT};
+  chat_server_options options = base();
+  (void)state;
+  options.endpoints = endpoints;
+  options.endpoint_count = 1;
+  endpoints[0].path = "/chat";
+  may_say(&options, 65536);
+
+  options.endpoint_count = 2;
+  endpoints[1].path = "/live";
+  endpoints[1].protocol = CHAT_PROTOCOL_SOCKET_IO;
+  may_say(&options, 1000000);
+  endpoints[1].max_message_bytes = 70000;
+  may_say(&options, 70000);
+  options.max_message_bytes = 5000;
+  may_say(&options, 70000);
+  options.max_outbox_bytes = 69999;
+  invalid(&options, "options.max_outbox_bytes");
+}
+
+static void transports_are_those_of_the_protocol(void **state) {
+  static const struct {
+    chat_protocol protocol;
+    uint32_t transports;
+    int fine;
+  } cases[] = {
+      {CHAT_PROTOCOL_PLAIN, 0, 1},
+      {CHAT_PROTOCOL_PLAIN, CHAT_TRANSPORT_WEBSOCKET, 1},
+      {CHAT_PROTOCOL_PLAIN, CHAT_TRANSPORT_POLLING, 0},
+      {CHAT_PROTOCOL_PLAIN, CHAT_TRANSPORT_POLLING | CHAT_TRANSPORT_WEBSOCKET, 0},
+      {CHAT_PROTOCOL_CHAT_V1, CHAT_TRANSPORT_WEBSOCKET, 1},
+      {CHAT_PROTOCOL_CHAT_V1, CHAT_TRANSPORT_POLLING, 0},
+      {CHAT_PROTOCOL_SOCKET_IO, 0, 1},
+      {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_WEBSOCKET, 1},
+      {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_POLLING, 1},
+      {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_POLLING | CHAT_TRANSPORT_WEBSOCKET, 1},
+      {CHAT_PROTOCOL_SOCKET_IO, 1u << CHAT_TRANSPORT_COUNT, 0},
+  };
+  chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
+  chat_server_options options = base();
+  size_t i;
+  (void)state;
+  endpoint.path = "/here";
+  options.endpoints = &endpoint;
+  options.endpoint_count = 1;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    endpoint.protocol = cases[i].protocol;
+    endpoint.transports = cases[i].transports;
+    if (cases[i].fine) {
+      starts(&options);
+    } else {
+      invalid(&options, "options.endpoints[0].transports");
+    }
+  }
+}
+
+static void socket_io_owns_what_is_below_its_path(void **state) {
+  chat_endpoint endpoints[2] = {CHAT_ENDPOINT_INIT, CHAT_ENDPOINT_INIT};
+  chat_server_options options = base();
+  (void)state;
+  endpoints[0].path = "/live/inner";
+  endpoints[1].path = "/live/";
+  endpoints[1].protocol = CHAT_PROTOCOL_SOCKET_IO;
+  options.endpoints = endpoints;
+  options.endpoint_count = 2;
+  invalid(&options, "options.endpoints[0].path");
+  endpoints[0].path = "/lively";
+  starts(&options);
+  endpoints[1].path = "/";
+  invalid(&options, "options.endpoints[1].path");
+  endpoints[1].protocol = CHAT_PROTOCOL_PLAIN; /* which owns this one path */
+  starts(&options);
+}
+
+static void the_client_directory_is_a_name(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  options.socket_io_client_directory = "";
+  invalid(&options, "options.socket_io_client_directory");
+  options.socket_io_client_directory = ".";
   starts(&options);
 }
 
@@ -399,6 +520,11 @@ int main(void) {
       cmocka_unit_test(whole_numbers_have_ranges),
       cmocka_unit_test(limits_and_timers_have_ranges),
       cmocka_unit_test(an_outbox_holds_at_least_one_message),
+      cmocka_unit_test(socket_io_has_a_larger_default_for_messages),
+      cmocka_unit_test(each_endpoint_may_have_a_limit_of_its_own),
+      cmocka_unit_test(transports_are_those_of_the_protocol),
+      cmocka_unit_test(socket_io_owns_what_is_below_its_path),
+      cmocka_unit_test(the_client_directory_is_a_name),
       cmocka_unit_test(endpoints_are_checked),
       cmocka_unit_test(endpoints_of_another_size_are_read),
       cmocka_unit_test(static_mounts_are_checked),

@@ -17,9 +17,10 @@ def run(start_program, *args, code=0):
 def test_help_names_every_option(start_program):
     text = "\n".join(run(start_program, "--help").lines)
     for name in (
-        "address port unix listen-fd threads www tls-cert tls-key origin trusted-proxy lists max-clients "
-        "max-clients-per-address max-message-bytes outbox-bytes outbox-messages outbox-policy inbound-rate inbound-burst "
+        "address port unix listen-fd threads www socket-io-client tls-cert tls-key origin trusted-proxy lists max-clients "
+        "max-clients-per-address max-message-bytes max-http-body-bytes outbox-bytes outbox-messages outbox-policy inbound-rate inbound-burst "
         "history-messages ping-interval-ms ping-timeout-ms handshake-timeout-ms drain-timeout-ms drain-spread-ms "
+        "upgrade-timeout-ms connect-timeout-ms recovery-window-ms recovery-bytes "
         "flush-interval-ms permessage-deflate log-level print-port version help"
     ).split():
         assert re.search(rf"--{name}\b", text), name
@@ -57,6 +58,12 @@ def test_version_is_that_of_the_header(start_program):
         (["--unix", "/tmp/x", "--listen-fd", "5"], "--unix"),
         (["--ping"], "--ping"),
         (["--www", ""], "--www"),
+        (["--socket-io-client", ""], "--socket-io-client"),
+        (["--max-http-body-bytes", "0"], "--max-http-body-bytes"),
+        (["--upgrade-timeout-ms", "off"], "--upgrade-timeout-ms"),
+        (["--connect-timeout-ms", "soon"], "--connect-timeout-ms"),
+        (["--recovery-window-ms", "0"], "--recovery-window-ms"),
+        (["--recovery-bytes", "off"], "--recovery-bytes"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -65,6 +72,14 @@ def test_a_wrong_option_is_named(start_program, args, named):
     first = program.errors.split("\n")[0]
     assert first.startswith("chatd: ") and named in first, first
     assert program.lines == []
+
+
+def test_what_socket_io_adds_can_be_set(start_chatd, still_chats, tmp_path):
+    chatd = start_chatd(
+        *("--socket-io-client", tmp_path, "--max-http-body-bytes", 5000, "--upgrade-timeout-ms", 1000),
+        *("--connect-timeout-ms", 1000, "--recovery-window-ms", "off", "--recovery-bytes", 1000),
+    )
+    still_chats(chatd)
 
 
 def test_the_log_has_time_and_level(start_chatd):

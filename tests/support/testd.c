@@ -3,19 +3,19 @@
  * Everything that happens is told as one JSON object in a line of standard output; commands come as lines of standard
  * input, their words separated by tabs, and each is answered by a line of type "result". End of input stops everything.
  *
- *   testd [NAME=VALUE ...]    servers=2, threads=0 and the numbers of chat_server_options; see set_option()
+ *   testd [NAME=VALUE ...]    servers=2, stop_in=on_open, and what stands in testd_options.h
  *
- * What a client may ask for stands in testd_application.h.
+ * What a client may ask for stands in testd_application.h, how events are written in testd_speech.h.
  */
 #include <chat/chat.h>
 #include <poll.h>
-#include <stddef.h>
 #include <unistd.h>
 
 #include "support/json_line.h"
 #include "support/testd_application.h"
+#include "support/testd_options.h"
 
-enum { MAX_SERVERS = 4, MAX_WORDS = 8, LINE_BYTES = 1 << 20 };
+enum { MAX_SERVERS = 4, MAX_WORDS = 24, LINE_BYTES = 1 << 22 };
 
 static instance instances[MAX_SERVERS];
 
@@ -75,43 +75,70 @@ static chat_error print_stats(instance *self) {
   json_number(&line, "http_requests", (int64_t)stats.http_requests);
   json_number(&line, "plain_now", (int64_t)stats.clients_now_by_protocol[CHAT_PROTOCOL_PLAIN]);
   json_number(&line, "chat_v1_now", (int64_t)stats.clients_now_by_protocol[CHAT_PROTOCOL_CHAT_V1]);
+  json_number(&line, "socket_io_now", (int64_t)stats.clients_now_by_protocol[CHAT_PROTOCOL_SOCKET_IO]);
+  json_number(&line, "socket_io_in", (int64_t)stats.messages_in_by_protocol[CHAT_PROTOCOL_SOCKET_IO]);
+  json_number(&line, "socket_io_deliveries", (int64_t)stats.deliveries_by_protocol[CHAT_PROTOCOL_SOCKET_IO]);
+  json_number(&line, "websocket_now", (int64_t)stats.clients_now_by_transport[0]);
+  json_number(&line, "polling_now", (int64_t)stats.clients_now_by_transport[1]);
   json_end(&line);
   return error;
 }
 
-/* publish ROOM EVENT ARGS [FLAGS]: args as JSON; flags "ephemeral", "except:ID", "from:ID", "name:TEXT". */
-static chat_error publish(chat_server *server, char **words, int count) {
-  chat_message message = text_message(words[2], words[4]);
-  message.event = words[3];
-  message.payload = CHAT_PAYLOAD_ARGS;
-  for (int i = 5; i < count; i++) {
-    if (strcmp(words[i], "ephemeral") == 0) message.ephemeral = 1;
-    if (begins_with(words[i], "except:")) message.except = strtoull(words[i] + 7, NULL, 10);
-    if (begins_with(words[i], "from:")) message.from = strtoull(words[i] + 5, NULL, 10);
-    if (begins_with(words[i], "name:")) message.from_name = words[i] + 5;
+/* [EVENT ARGS FLAGS ...] from a place in the words on; flags as in take_flags(). */
+static void take_speech(speech *said, const char *room, char **words, int count, int from) {
+  memset(said, 0, sizeof(*said));
+  said->message = args_message(room, words[from], words[from + 1]);
+  if (count > from + 2) take_flags(said, words + from + 2, count - from - 2);
+}
+
+/*
+ * What says something, with the words behind the server:
+ *
+ *   broadcast ROOM TEXT                            publish ROOM EVENT ARGS [FLAG ...]
+ *   send CLIENT TEXT, or EVENT ARGS [FLAG ...]     send-user USER_ID, the same
+ *   send-ack CLIENT EVENT ARGS TIMEOUT_MS [FLAG ...]; the result has the ack_id, the event "ack" comes later
+ *   reply CLIENT ACK_ID ARGS [bin:HEX ...]
+ */
+static int run_speech(const instance *self, char **words, int count, chat_error *error, uint64_t *ack_id) {
+  chat_server *server = self->server;
+  const char *name = words[0], *room = words[2];
+  const chat_client_id client = room == NULL ? 0 : strtoull(room, NULL, 10);
+  speech said;
+  if (strcmp(name, "broadcast") == 0) {
+    *error = chat_broadcast(server, room, words[3], strlen(words[3]));
+  } else if (strcmp(name, "publish") == 0) {
+    take_speech(&said, room, words, count, 3);
+    *error = chat_publish(server, &said.message, NULL);
+  } else if (strcmp(name, "send") == 0 || strcmp(name, "send-user") == 0) {
+    take_speech(&said, NULL, words, count, 3);
+    if (count <= 4) said.message = text_message(NULL, words[3] == NULL ? "" : words[3]);
+    *error = strcmp(name, "send") == 0 ? chat_send(server, client, &said.message)
+                                       : chat_send_user(server, room, &said.message);
+  } else if (strcmp(name, "send-ack") == 0) {
+    take_speech(&said, NULL, words, count, 3);
+    *error = chat_send_with_ack(server, client, &said.message, atoll(words[5]), ack_id);
+  } else if (strcmp(name, "reply") == 0) {
+    take_speech(&said, NULL, words, count, 3);
+    *error = reply(server, client, strtoull(words[3], NULL, 10), &said.message);
+  } else {
+    return 0;
   }
-  return chat_publish(server, &message, NULL);
+  return 1;
 }
 
 /* COMMAND SERVER ...: words that are missing are empty, "-" is NULL. */
-static chat_error run_command(instance *self, char **words, int count) {
+static chat_error run_command(instance *self, char **words) {
   chat_server *server = self->server;
   const char *name = words[0];
   chat_client_id client = words[2] == NULL ? 0 : strtoull(words[2], NULL, 10);
   chat_identity identity = CHAT_IDENTITY_INIT;
-  chat_message text = text_message(NULL, words[3] == NULL ? "" : words[3]);
   identity.user_id = words[3];
   identity.name = words[4];
   if (strcmp(name, "accept") == 0) return chat_accept(server, client, &identity);
-  if (strcmp(name, "refuse") == 0) return chat_refuse(server, client, words[3], NULL);
-  if (strcmp(name, "identity") == 0) return chat_set_identity(server, client, &identity);
-  if (strcmp(name, "broadcast") == 0) return chat_broadcast(server, words[2], words[3], strlen(words[3]));
-  if (strcmp(name, "publish") == 0) return publish(server, words, count);
-  if (strcmp(name, "send") == 0) return chat_send(server, client, &text);
-  if (strcmp(name, "send-user") == 0) return chat_send_user(server, words[2], &text);
-  if (strcmp(name, "reply") == 0) {
-    return chat_reply(server, client, strtoull(words[3], NULL, 10), words[4], strlen(words[4]), NULL, 0);
+  if (strcmp(name, "refuse") == 0) {
+    return chat_refuse(server, client, words[3], words[4] == NULL || *words[4] == '\0' ? NULL : words[4]);
   }
+  if (strcmp(name, "identity") == 0) return chat_set_identity(server, client, &identity);
   if (strcmp(name, "kick") == 0) return chat_kick(server, client, words[3]);
   if (strcmp(name, "join") == 0) return chat_join(server, client, words[3]);
   if (strcmp(name, "leave") == 0) return chat_leave(server, client, words[3]);
@@ -145,7 +172,10 @@ static void take_line(char *text) {
   }
   for (int i = count; i < MAX_WORDS; i++) words[i] = empty;
   instance *self = &instances[atoi(words[1]) % MAX_SERVERS];
-  print_result(self, words[0], run_command(self, words, count));
+  chat_error error = CHAT_OK;
+  uint64_t ack_id = 0;
+  if (!run_speech(self, words, count, &error, &ack_id)) error = run_command(self, words);
+  print_ack_result(self, words[0], error, ack_id);
 }
 
 /* 0 at the end of input. */
@@ -166,39 +196,10 @@ static int take_input(void) {
   return 1;
 }
 
-static int set_option(chat_server_options *options, const char *name, const char *value, int *servers) {
-  static const struct {
-    const char *name;
-    size_t offset;
-  } numbers[] = {
-      {"max_clients", offsetof(chat_server_options, max_clients)},
-      {"max_clients_per_address", offsetof(chat_server_options, max_clients_per_address)},
-      {"inbound_rate", offsetof(chat_server_options, inbound_rate)},
-      {"max_outbox_bytes", offsetof(chat_server_options, max_outbox_bytes)},
-      {"max_outbox_messages", offsetof(chat_server_options, max_outbox_messages)},
-      {"history_messages", offsetof(chat_server_options, history_messages)},
-      {"ping_interval_ms", offsetof(chat_server_options, ping_interval_ms)},
-      {"ping_timeout_ms", offsetof(chat_server_options, ping_timeout_ms)},
-      {"verdict_timeout_ms", offsetof(chat_server_options, verdict_timeout_ms)},
-      {"drain_timeout_ms", offsetof(chat_server_options, drain_timeout_ms)},
-      {"slow_callback_ms", offsetof(chat_server_options, slow_callback_ms)},
-  };
-  static const char *proxy;
+static int set_option(chat_server_options *options, const char *name, char *value, int *servers) {
   if (strcmp(name, "servers") == 0) return *servers = atoi(value), *servers >= 1 && *servers <= MAX_SERVERS;
-  if (strcmp(name, "threads") == 0) return options->threads = atoi(value), 1;
   if (strcmp(name, "stop_in") == 0) return stop_in = value, 1;
-  if (strcmp(name, "trusted_proxy") == 0) {
-    proxy = value;
-    options->trusted_proxies = &proxy;
-    options->trusted_proxy_count = 1;
-    return 1;
-  }
-  for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-    if (strcmp(name, numbers[i].name) != 0) continue;
-    *(int64_t *)((char *)options + numbers[i].offset) = atoll(value);
-    return 1;
-  }
-  return 0;
+  return set_server_option(options, name, value);
 }
 
 static int start(instance *self, int number, chat_server_options options) {
@@ -244,6 +245,7 @@ int main(int argc, char **argv) {
   options.callbacks.on_leave = on_leave;
   options.callbacks.on_message = on_message;
   options.callbacks.on_log = on_log;
+  options.callbacks.on_ack = on_ack;
   for (int i = 1; i < argc; i++) {
     char *value = strchr(argv[i], '=');
     if (value != NULL) *value++ = '\0';

@@ -1,6 +1,6 @@
 /*
- * testd's callbacks: each tells what happened as a JSON line, and does what the client asks for in its address or its
- * message. Apart from testd.c because that is long enough with its commands; only it includes this.
+ * testd's callbacks: each tells what happened as a JSON line, and does what the client asks for in its address, its `auth`
+ * or its message. Apart from testd.c because that is long enough with its commands; only it includes this.
  */
 #ifndef TESTS_SUPPORT_TESTD_APPLICATION_H
 #define TESTS_SUPPORT_TESTD_APPLICATION_H
@@ -8,20 +8,9 @@
 #include <chat/chat.h>
 #include <time.h>
 
-#include "support/json_line.h"
-
-typedef struct instance {
-  int number;
-  chat_server *server;
-} instance;
+#include "support/testd_script.h"
 
 static const char *stop_in = ""; /* the callback in which to stop the server */
-
-static json_line begin(const char *type, const instance *self) {
-  json_line line = json_begin(type);
-  json_number(&line, "server", self->number);
-  return line;
-}
 
 static void maybe_stop(const char *callback, chat_server *server) {
   if (strcmp(stop_in, callback) == 0) chat_server_stop(server);
@@ -31,6 +20,12 @@ static void print_pairs(json_line *line, const char *name, const chat_pair *pair
   json_open(line, name, "{");
   for (size_t i = 0; i < count; i++) json_bytes(line, pairs[i].name, pairs[i].value, pairs[i].value_size);
   json_close(line, "}");
+}
+
+static void print_attachments(json_line *line, const chat_blob *attachments, size_t count) {
+  json_open(line, "attachments", "[");
+  for (size_t i = 0; i < count; i++) json_hex(line, NULL, attachments[i].data, attachments[i].size_bytes);
+  json_close(line, "]");
 }
 
 static void print_message(json_line *line, const chat_message *message) {
@@ -43,11 +38,7 @@ static void print_message(json_line *line, const chat_message *message) {
   } else {
     json_bytes(line, "data", message->data, message->data_size);
   }
-  json_open(line, "attachments", "[");
-  for (size_t i = 0; i < message->attachment_count; i++) {
-    json_hex(line, NULL, message->attachments[i].data, message->attachments[i].size_bytes);
-  }
-  json_close(line, "]");
+  print_attachments(line, message->attachments, message->attachment_count);
   print_pairs(line, "attributes", message->attributes, message->attribute_count);
   json_number(line, "ephemeral", message->ephemeral);
   json_id(line, "except", message->except);
@@ -58,14 +49,6 @@ static void print_message(json_line *line, const chat_message *message) {
   json_number(line, "time_ms", message->time_ms);
 }
 
-static chat_message text_message(const char *room, const char *text) {
-  chat_message message = CHAT_MESSAGE_INIT;
-  message.room = room;
-  message.data = text;
-  message.data_size = strlen(text);
-  return message;
-}
-
 static const char *query_value(const chat_connect_event *event, const char *name) {
   for (size_t i = 0; i < event->query_count; i++) {
     if (strcmp(event->query[i].name, name) == 0) return event->query[i].value;
@@ -73,15 +56,50 @@ static const char *query_value(const chat_connect_event *event, const char *name
   return "";
 }
 
+/* What the client asks for, in its auth or else in its query; "" when it does not. */
+static const char *wish(const chat_connect_event *event, const cJSON *auth, const char *name) {
+  const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(auth, name));
+  return text == NULL ? query_value(event, name) : text;
+}
+
 /*
- * ?mode= refuse, defer (a command gives the verdict), accept-inside, refuse-inside; ?user_id= and ?name= the identity;
- * ?reason= of a refusal; ?hello= a text that is sent to the client before it is open.
+ * Wishes: mode= refuse, defer (a command gives the verdict), accept-inside, refuse-inside; user_id= and name= the identity;
+ * reason= of a refusal, and in auth alone data, any JSON, which goes with it; hello= a text that is sent to the client
+ * before it is open.
  */
-static chat_verdict on_connect(chat_server *server, chat_connect_event *event, void *user) {
-  const char *mode = query_value(event, "mode");
-  const char *hello = query_value(event, "hello");
-  const char *reason = query_value(event, "reason");
+static chat_verdict decide(chat_server *server, chat_connect_event *event, const cJSON *auth) {
+  const char *mode = wish(event, auth, "mode");
+  const char *hello = wish(event, auth, "hello");
+  const char *reason = wish(event, auth, "reason");
+  const cJSON *data = cJSON_GetObjectItemCaseSensitive(auth, "data");
   chat_identity identity = CHAT_IDENTITY_INIT;
+  identity.user_id = wish(event, auth, "user_id");
+  identity.name = wish(event, auth, "name");
+  if (*hello != '\0') {
+    chat_message message = text_message(NULL, hello);
+    chat_send(server, event->client, &message);
+  }
+  if (strcmp(mode, "refuse") == 0 && data == NULL) {
+    snprintf(event->reason, sizeof(event->reason), "%s", reason);
+    return CHAT_REFUSE;
+  }
+  if (strcmp(mode, "defer") == 0) return CHAT_DEFER;
+  /* The call is the verdict, so the other one is returned. */
+  if (strcmp(mode, "accept-inside") == 0) {
+    chat_accept(server, event->client, &identity);
+    return CHAT_REFUSE;
+  }
+  if (begins_with(mode, "refuse")) {
+    char *json = data == NULL ? NULL : cJSON_PrintUnformatted(data);
+    chat_refuse(server, event->client, reason, json);
+    free(json);
+    return CHAT_PASS;
+  }
+  if (*identity.user_id != '\0' || *identity.name != '\0') chat_set_identity(server, event->client, &identity);
+  return CHAT_PASS;
+}
+
+static chat_verdict on_connect(chat_server *server, chat_connect_event *event, void *user) {
   json_line line = begin("connect", user);
   json_id(&line, "client", event->client);
   json_string(&line, "path", event->path);
@@ -97,31 +115,14 @@ static chat_verdict on_connect(chat_server *server, chat_connect_event *event, v
   json_string(&line, "password", event->password);
   json_number(&line, "protocol", event->protocol);
   json_number(&line, "transport", event->transport);
+  json_string(&line, "auth", event->auth);
   json_end(&line);
   maybe_stop("on_connect", server);
 
-  identity.user_id = query_value(event, "user_id");
-  identity.name = query_value(event, "name");
-  if (*hello != '\0') {
-    chat_message message = text_message(NULL, hello);
-    chat_send(server, event->client, &message);
-  }
-  if (strcmp(mode, "refuse") == 0) {
-    snprintf(event->reason, sizeof(event->reason), "%s", reason);
-    return CHAT_REFUSE;
-  }
-  if (strcmp(mode, "defer") == 0) return CHAT_DEFER;
-  /* The call is the verdict, so the other one is returned. */
-  if (strcmp(mode, "accept-inside") == 0) {
-    chat_accept(server, event->client, &identity);
-    return CHAT_REFUSE;
-  }
-  if (strcmp(mode, "refuse-inside") == 0) {
-    chat_refuse(server, event->client, reason, NULL);
-    return CHAT_PASS;
-  }
-  if (*identity.user_id != '\0' || *identity.name != '\0') chat_set_identity(server, event->client, &identity);
-  return CHAT_PASS;
+  cJSON *auth = cJSON_Parse(event->auth);
+  const chat_verdict verdict = decide(server, event, auth);
+  cJSON_Delete(auth);
+  return verdict;
 }
 
 static void print_client_event(const char *type, const chat_client_event *event, void *user) {
@@ -132,6 +133,7 @@ static void print_client_event(const char *type, const chat_client_event *event,
   json_string(&line, "room", event->room);
   json_number(&line, "close_code", event->close_code);
   json_string(&line, "reason", event->reason);
+  json_id(&line, "recovered_from", event->recovered_from);
   json_end(&line);
 }
 
@@ -155,9 +157,10 @@ static void on_leave(chat_server *server, const chat_client_event *event, void *
   maybe_stop("on_leave", server);
 }
 
-static int begins_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
-
-/* Rooms called closed... are not joined, quiet... not spoken in, secret... not listed or looked up; nobody is Admin. */
+/*
+ * Rooms called closed... and forbidden... are not joined, quiet... not spoken in, secret... not listed or looked up; nobody
+ * is Admin.
+ */
 static chat_verdict on_authorize(chat_server *server, chat_authorize_event *event, void *user) {
   const char *reason = NULL;
   json_line line = begin("authorize", user);
@@ -168,7 +171,9 @@ static chat_verdict on_authorize(chat_server *server, chat_authorize_event *even
   json_end(&line);
   maybe_stop("on_authorize", server);
 
-  if (event->action == CHAT_ACTION_JOIN && begins_with(event->room, "closed")) reason = "this room is closed";
+  if (event->action == CHAT_ACTION_JOIN &&
+      (begins_with(event->room, "closed") || begins_with(event->room, "forbidden")))
+    reason = "this room is closed";
   if (event->action == CHAT_ACTION_PUBLISH && begins_with(event->room, "quiet")) reason = "quiet, please";
   if (begins_with(event->room, "secret") &&
       (event->action == CHAT_ACTION_HISTORY || event->action == CHAT_ACTION_MEMBERS)) {
@@ -178,14 +183,6 @@ static chat_verdict on_authorize(chat_server *server, chat_authorize_event *even
   if (reason == NULL) return CHAT_PASS;
   snprintf(event->reason, sizeof(event->reason), "%s", reason);
   return CHAT_REFUSE;
-}
-
-static void print_result(const instance *self, const char *command, chat_error error) {
-  json_line line = begin("result", self);
-  json_string(&line, "command", command);
-  json_string(&line, "error", chat_error_name(error));
-  json_string(&line, "message", error == CHAT_OK ? "" : chat_error_message());
-  json_end(&line);
 }
 
 static int publish_number(chat_server *server, const chat_message *like, int number) {
@@ -242,7 +239,10 @@ static chat_verdict obey(chat_server *server, chat_message_event *event, instanc
   return verdict;
 }
 
-/* The event "question" is answered at once with what was asked, "question-later" by the command reply. */
+/*
+ * By the event: "question" is answered at once with what was asked, "question-later" by the command reply; "echo" comes back
+ * to its sender alone; "script" says itself what to do. Then the text commands above; everything else passes.
+ */
 static chat_verdict on_message(chat_server *server, chat_message_event *event, void *user) {
   const chat_message *message = event->message;
   char text[1024] = "";
@@ -255,11 +255,16 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
   maybe_stop("on_message", server);
 
   if (strcmp(message->event, "question") == 0) {
-    print_result(user, "question",
-                 chat_reply(server, event->client, event->ack_id, message->data, message->data_size,
-                            message->attachments, message->attachment_count));
+    print_result(user, "question", reply(server, event->client, event->ack_id, message));
     return CHAT_CONSUME;
   }
+  if (strcmp(message->event, "echo") == 0) {
+    chat_message echo = *message;
+    echo.except = echo.from = 0;
+    print_result(user, "echo", chat_send(server, event->client, &echo));
+    return CHAT_CONSUME;
+  }
+  if (strcmp(message->event, "script") == 0) return play_script(server, event, user);
   if (strcmp(message->event, "question-later") == 0) return CHAT_CONSUME;
   if (message->payload != CHAT_PAYLOAD_TEXT || message->data_size == 0 || message->data_size >= sizeof(text)) {
     return CHAT_PASS;
@@ -269,6 +274,17 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
   argument = strchr(text, ' ');
   if (argument != NULL) *argument++ = '\0';
   return obey(server, event, user, text, argument == NULL ? "" : argument);
+}
+
+static void on_ack(chat_server *server, const chat_ack_event *event, void *user) {
+  json_line line = begin("ack", user);
+  json_id(&line, "client", event->client);
+  json_id(&line, "ack_id", event->ack_id);
+  json_string(&line, "error", chat_error_name(event->error));
+  json_bytes(&line, "args", event->args, event->args_size);
+  print_attachments(&line, event->attachments, event->attachment_count);
+  json_end(&line);
+  maybe_stop("on_ack", server);
 }
 
 static void on_log(chat_server *server, chat_log_level level, const char *text, void *user) {

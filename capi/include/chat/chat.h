@@ -15,7 +15,7 @@
  *     switches a limit or a timer off where its comment says so.
  *  6. Units stand in the names: _ms are milliseconds, _bytes are bytes. Times of day are milliseconds since 1970, UTC.
  *  7. Callbacks run on the server's loop threads, or inside chat_server_poll() with threads = 0. One client's callbacks
- *     never overlap and come in the order of its life: on_connect, on_open, on_join, on_message ..., on_leave,
+ *     never overlap and come in the order of its life: on_connect, on_open, on_join, on_message and on_ack ..., on_leave,
  *     on_disconnect. Those of different clients run side by side when there are several threads. No lock is held.
  *     A callback that waits makes every client of its thread wait: hand slow work to a thread of your own.
  *  8. What is published, sent, joined, left or closed inside on_authorize or on_message takes effect after the message
@@ -70,7 +70,7 @@ CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
 
 /*
  * 1 when this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
- * "threads", "host-driven". An unknown name or NULL is 0.
+ * "socket.io", "threads", "host-driven". An unknown name or NULL is 0.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
 
@@ -135,7 +135,7 @@ typedef uint64_t chat_client_id; /* 0 is no client */
 typedef enum chat_protocol {
   CHAT_PROTOCOL_PLAIN = 1,     /* every text or binary frame is a message; offers chat.v1 as a subprotocol too */
   CHAT_PROTOCOL_CHAT_V1 = 2,   /* docs/protocol.md, whatever subprotocol is offered */
-  CHAT_PROTOCOL_SOCKET_IO = 3, /* Socket.IO 4, docs/socketio.md */
+  CHAT_PROTOCOL_SOCKET_IO = 3, /* Socket.IO 4, docs/socketio.md: each namespace of a connection is a client */
   CHAT_PROTOCOL_COUNT = 4      /* one above the highest; grows */
 } chat_protocol;
 
@@ -146,13 +146,16 @@ typedef enum chat_transport {
   CHAT_TRANSPORT_COUNT = 2    /* how many bits there are; grows */
 } chat_transport;
 
-/* One address path that clients connect to. The path is compared whole, without the query and a trailing slash. */
+/*
+ * One address path that clients connect to. The path is compared whole, without the query and a trailing slash; one of
+ * Socket.IO owns everything below it too, so it is not "/", and no other endpoint lies there.
+ */
 typedef struct chat_endpoint {
   size_t struct_size;
   const char *path; /* begins with '/' */
   chat_protocol protocol;
   uint32_t transports;       /* chat_transport bits; 0: all that the protocol has */
-  int64_t max_message_bytes; /* 0: that of the server */
+  int64_t max_message_bytes; /* 0: that of the options */
 } chat_endpoint;
 #define CHAT_ENDPOINT_INIT \
   { sizeof(chat_endpoint), NULL, CHAT_PROTOCOL_PLAIN, 0, 0 }
@@ -168,7 +171,7 @@ typedef struct chat_static_mount {
 
 /* What happens to a client whose outbox is full, because it reads slower than its rooms speak. */
 typedef enum chat_outbox_policy {
-  CHAT_OUTBOX_DISCONNECT = 0,  /* close 1013; it may come back and ask for what it missed */
+  CHAT_OUTBOX_DISCONNECT = 0,  /* the connection ends, close code 1013; it may come back for what it missed */
   CHAT_OUTBOX_DROP_OLDEST = 1, /* whole messages go, counted, and the client is told of the gap */
   CHAT_OUTBOX_DROP_NEWEST = 2
 } chat_outbox_policy;
@@ -182,7 +185,7 @@ typedef enum chat_log_level {
 
 typedef enum chat_verdict {
   CHAT_PASS = 0,   /* on_connect: accept; on_authorize: allow; on_message: publish it */
-  CHAT_REFUSE = 1, /* say no; the reason reaches the client in its protocol's own way */
+  CHAT_REFUSE = 1, /* say no; the reason reaches the client in its protocol's own way, if that has one */
   CHAT_DEFER = 2,  /* on_connect only: chat_accept or chat_refuse will follow, from any thread */
   CHAT_CONSUME = 3 /* on_message only: the application has handled it; it is not published */
 } chat_verdict;
@@ -234,7 +237,7 @@ typedef struct chat_client {
 typedef struct chat_connect_event {
   size_t struct_size;
   chat_client_id client;
-  const char *path;       /* decoded, without the query */
+  const char *path;       /* decoded, without the query. Of Socket.IO this and what follows is the handshake's */
   const chat_pair *query; /* decoded */
   size_t query_count;
   const chat_pair *headers;
@@ -244,26 +247,29 @@ typedef struct chat_connect_event {
   const char *origin;    /* "" without one; it has passed the Origin check */
   const char *address;   /* as in chat_client */
   int secure;            /* 1: TLS here or, behind a trusted proxy, there */
-  const char *room;      /* the room that the connection asks for */
-  const char *token;     /* "Authorization: Bearer ..." or "?token=..."; "" without */
+  const char *room;      /* the room that the connection asks for, of Socket.IO by its namespace */
+  const char *token;     /* "Authorization: Bearer ...", "?token=..." or the "token" of auth; "" without */
   const char *user_name; /* "Authorization: Basic ..." or the protocol's own log-in; "" without */
   const char *password;
   chat_protocol protocol;
   chat_transport transport;
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
-  const char *auth; /* Socket.IO: the `auth` of the client as a JSON object; "" without. token is its "token", too */
+  const char *auth;               /* Socket.IO: the `auth` of the client, a JSON object; "" without */
 } chat_connect_event;
 
-/* A client is open, has gone, has joined or has left. */
+/*
+ * A client is open, has gone, has joined or has left. Socket.IO has no close codes for a namespace: 1000 stands for a client
+ * that has left it ("client namespace disconnect"), 1008 for one that was kicked, 1006 for a connection that was lost.
+ */
 typedef struct chat_client_event {
   size_t struct_size;
   chat_client_id client;
   void *user;       /* the client's pointer, see chat_client_set_user() */
   const char *name; /* its display name now */
   const char *user_id;
-  const char *room;   /* on_join, on_leave: the room; on_open: the first room; on_disconnect: "" */
-  int close_code;     /* on_disconnect: the WebSocket close code (RFC 6455 section 7.4), 1006 when there was none */
-  const char *reason; /* on_disconnect, on_leave: for people */
+  const char *room;              /* on_join, on_leave: the room; on_open: the first room; on_disconnect: "" */
+  int close_code;                /* on_disconnect: the WebSocket close code (RFC 6455 section 7.4), 1006 without one */
+  const char *reason;            /* on_disconnect, on_leave: for people */
   chat_client_id recovered_from; /* on_open: the client that this one continues (recovery_window_ms), else 0 */
 } chat_client_event;
 
@@ -293,8 +299,8 @@ typedef enum chat_payload {
 /*
  * A message, as the application publishes it and as it is shown to the application.
  * Limits: event 1 to 128 bytes, not one of connect, connect_error, disconnect, disconnecting, newListener and
- * removeListener; at most 10 attachments; data and attachments together within max_message_bytes; attributes at most
- * 32 and 8 KiB together.
+ * removeListener; at most 10 attachments; data and attachments together within the largest max_message_bytes of the
+ * options and the endpoints; attributes at most 32 and 8 KiB together.
  */
 typedef struct chat_message {
   size_t struct_size;
@@ -328,14 +334,16 @@ typedef struct chat_message_event {
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
 } chat_message_event;
 
-/* A client has answered a message of chat_send_with_ack(), or will not. */
+/*
+ * A client has answered a message of chat_send_with_ack() (CHAT_OK), or will not: TIMED_OUT; NO_SUCH_CLIENT, it went without
+ * an answer; TOO_MANY, 1,024 answers of this client were awaited already, and it was not sent.
+ */
 typedef struct chat_ack_event {
   size_t struct_size;
   chat_client_id client;
   void *user;
-  uint64_t ack_id;  /* from chat_send_with_ack() */
-  chat_error error; /* CHAT_OK; ERROR_TIMED_OUT; ERROR_NO_SUCH_CLIENT: it went without an answer; ERROR_TOO_MANY: 1,024
-                       answers of this client were awaited already, and it was not sent */
+  uint64_t ack_id; /* from chat_send_with_ack() */
+  chat_error error;
   const char *args; /* the answer, a JSON array; "" unless CHAT_OK */
   size_t args_size;
   const chat_blob *attachments; /* {"_placeholder":true,"num":N} in args stands for attachment N */
@@ -351,7 +359,8 @@ typedef struct chat_callbacks {
   /*
    * Accept, refuse or defer a connection. The identity is given by chat_set_identity(), or with the verdict by
    * chat_accept(), from inside or later. A call of chat_accept or chat_refuse in here is the verdict, whatever is returned.
-   * A refusal at once is answered with HTTP 403; a deferred one closes the accepted WebSocket with 1008.
+   * A refusal at once is answered with HTTP 403; a deferred one closes the accepted WebSocket with 1008. In Socket.IO, where
+   * every namespace of a connection is asked about, both are a CONNECT_ERROR, whose message is the reason.
    */
   chat_verdict (*on_connect)(chat_server *server, chat_connect_event *event, void *user);
 
@@ -361,7 +370,10 @@ typedef struct chat_callbacks {
   /* The client has gone, and left all its rooms. Comes once for each client that on_connect was asked about and accepted. */
   void (*on_disconnect)(chat_server *server, const chat_client_event *event, void *user);
 
-  /* CHAT_PASS or CHAT_REFUSE. Without it the defaults that stand beside chat_action hold. */
+  /*
+   * CHAT_PASS or CHAT_REFUSE. Without it the defaults that stand beside chat_action hold. To a Socket.IO client whose join
+   * is refused its namespace does not exist: a CONNECT_ERROR, "Invalid namespace", without the reason.
+   */
   chat_verdict (*on_authorize)(chat_server *server, chat_authorize_event *event, void *user);
 
   /* After the fact. */
@@ -374,7 +386,10 @@ typedef struct chat_callbacks {
   /* A line of log without its newline. May come from any thread, and from inside chat_server_start(). */
   void (*on_log)(chat_server *server, chat_log_level level, const char *text, void *user);
 
-  /* Once for each chat_send_with_ack() that succeeded; at the latest before the client's on_disconnect. */
+  /*
+   * Once for each message of chat_send_with_ack(), and never after the client's on_disconnect: what was sent while the
+   * client was going ends with that.
+   */
   void (*on_ack)(chat_server *server, const chat_ack_event *event, void *user);
 
   /* For callbacks of later versions, so that the size of the options stays. Leave them NULL. */
@@ -421,16 +436,16 @@ typedef struct chat_server_options {
   int64_t max_connections;         /* (*) max_clients + 1,000: sockets of every kind, silent ones too */
 
   /* Messages. */
-  int64_t
-      max_message_bytes;    /* 65,536 over all fragments, 1,000,000 at Socket.IO endpoints; the connection ends above */
-  int64_t max_header_bytes; /* 8,192 for a request's headers; the connection is closed above */
-  int64_t inbound_rate;     /* (*) 200 messages a second for each client; refused above, and reading slows down */
-  int64_t inbound_burst;    /* 400 messages at once */
+  int64_t max_message_bytes; /* 65,536 over all fragments, attachments included; close code 1009 above. At Socket.IO
+                                endpoints max_http_body_bytes, or max_outbox_bytes if that is set and less */
+  int64_t max_header_bytes;  /* 8,192 for a request's headers; the connection is closed above */
+  int64_t inbound_rate;      /* (*) 200 messages a second for each client; refused above, and reading slows down */
+  int64_t inbound_burst;     /* 400 messages at once */
   const char *const *ephemeral_events; /* event names that are never numbered or kept, whoever sends them */
   size_t ephemeral_event_count;
 
   /* Each client's outbox. */
-  int64_t max_outbox_bytes;    /* 1 MiB, or two of the largest messages if that is more; at least one of them */
+  int64_t max_outbox_bytes;    /* two of the largest messages, 1 MiB at least; not below one of them */
   int64_t max_outbox_messages; /* 4,096 */
   chat_outbox_policy outbox_policy;
   int64_t flush_interval_ms; /* 0: write at the end of every loop round; else gather up to this long when busy */
@@ -456,14 +471,13 @@ typedef struct chat_server_options {
 
   int permessage_deflate; /* 0: off. 1: RFC 7692 when the client offers it; a window of 32 KiB for each client that compresses */
 
-  /* Socket.IO. Its pings are ping_interval_ms and ping_timeout_ms (its clients need them: CHAT_UNLIMITED is a day). */
+  /* Socket.IO. ping_interval_ms and ping_timeout_ms are its too; its clients need pings, so CHAT_UNLIMITED is a day. */
   int64_t max_http_body_bytes; /* 1,000,000 for the body of a POST; 413 above */
   int64_t upgrade_timeout_ms;  /* 10,000 from the WebSocket's opening to the end of the upgrade from polling */
   int64_t connect_timeout_ms;  /* 45,000 from the handshake to the first CONNECT to a namespace; closed then */
   int64_t recovery_window_ms;  /* (*) 120,000: who comes back so soon gets what it missed; CHAT_UNLIMITED: off */
   int64_t recovery_bytes;      /* 16 MiB for what is remembered of clients that may come back; the oldest go first */
-  const char
-      *socket_io_client_directory; /* NULL, or the folder of socket.io.js and its kin, served below the endpoint */
+  const char *socket_io_client_directory; /* NULL, or the folder of socket.io.js, to be served below its endpoint */
 } chat_server_options;
 
 /* All zero but struct_size, threads = 1, and the size of the callbacks. */
@@ -552,8 +566,9 @@ CHAT_API chat_error chat_send(chat_server *server, chat_client_id client, const 
 
 /*
  * The same, and the client is asked to acknowledge it within timeout_ms (0: 10,000): on_ack tells what came of it. *ack_id,
- * when not NULL, becomes the number that on_ack will show. UNSUPPORTED where the client's protocol has no such answers (all
- * but Socket.IO). Inside on_authorize and on_message it is sent when those are done with, like everything (convention 8).
+ * when not NULL, becomes the number that on_ack will show, which may be before this returns. UNSUPPORTED where the client's
+ * protocol has no such answers (all but Socket.IO). Inside on_authorize and on_message it is sent when those are done with
+ * (convention 8); when that fails, on_log alone tells.
  */
 CHAT_API chat_error chat_send_with_ack(chat_server *server, chat_client_id client, const chat_message *message,
                                        int64_t timeout_ms, uint64_t *ack_id) CHAT_NOEXCEPT;
@@ -563,8 +578,9 @@ CHAT_API chat_error chat_send_user(chat_server *server, const char *user_id, con
 
 /*
  * Answers a message that came with an ack_id, once: args is a JSON array, with attachments as in chat_message. May be
- * called from on_message or later. In chat.v1 it is the ack's `args`. UNSUPPORTED where the protocol has no answers,
- * WRONG_STATE for a second answer inside on_message; a later second one is ignored.
+ * called from on_message or later. In chat.v1 it is the ack's `args`, in Socket.IO what the client's callback is called
+ * with. The library itself answers a message that on_message neither consumes nor has answered. UNSUPPORTED where the
+ * protocol has no answers, WRONG_STATE for a second answer inside on_message; a later second one is ignored.
  */
 CHAT_API chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_id, const char *args,
                                size_t args_size, const chat_blob *attachments, size_t attachment_count) CHAT_NOEXCEPT;
@@ -581,7 +597,10 @@ CHAT_API chat_error chat_message_event_replace(chat_message_event *event, const 
 CHAT_API chat_error chat_accept(chat_server *server, chat_client_id client,
                                 const chat_identity *identity) CHAT_NOEXCEPT;
 
-/* reason: for people, at most 123 bytes, may be NULL. data_json: any JSON value for protocols that carry one, or NULL. */
+/*
+ * reason: for people, at most 123 bytes, may be NULL. data_json: NULL, or any JSON value for protocols that carry one: in
+ * Socket.IO the error's `data`.
+ */
 CHAT_API chat_error chat_refuse(chat_server *server, chat_client_id client, const char *reason,
                                 const char *data_json) CHAT_NOEXCEPT;
 
@@ -593,7 +612,10 @@ CHAT_API chat_error chat_set_identity(chat_server *server, chat_client_id client
 CHAT_API chat_error chat_client_set_user(chat_server *server, chat_client_id client, void *user) CHAT_NOEXCEPT;
 CHAT_API void *chat_client_user(chat_server *server, chat_client_id client) CHAT_NOEXCEPT;
 
-/* Disconnects a client after what is in its outbox: close code 1008 and the reason (at most 123 bytes, may be NULL). */
+/*
+ * Disconnects a client after what is in its outbox: close code 1008 and the reason (at most 123 bytes, may be NULL). In
+ * Socket.IO it is a DISCONNECT of this namespace; the connection and its other namespaces stay.
+ */
 CHAT_API chat_error chat_kick(chat_server *server, chat_client_id client, const char *reason) CHAT_NOEXCEPT;
 
 /* ------------------------------------------------------------------------------------------------------------- rooms */
