@@ -55,6 +55,7 @@ Status Hub::accept(const ClientPtr& client, std::optional<Identity> identity) {
     Status status = complete_identity(*client, *identity);
     if (!status.ok()) return status;
   }
+  std::shared_lock routing(routing_mutex_);
   {
     // Verdict and identity at once: of two callers one has its will, whole.
     std::unique_lock tables(clients_mutex_);
@@ -63,11 +64,12 @@ Status Hub::accept(const ClientPtr& client, std::optional<Identity> identity) {
     if (identity) replace_identity(*client, std::move(*identity));
     client->state_ = ClientState::accepted;
   }
-  post(client->origin().loop, VerdictGiven{client->id()});
+  post(*client, VerdictGiven{client->id()});
   return {};
 }
 
 Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data) {
+  std::shared_lock routing(routing_mutex_);
   {
     std::lock_guard lock(client->mutex_);
     if (client->state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was given already"};
@@ -75,7 +77,7 @@ Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data
     client->refusal_reason_ = std::move(reason);
     client->refusal_data_ = std::move(data);
   }
-  post(client->origin().loop, VerdictGiven{client->id()});
+  post(*client, VerdictGiven{client->id()});
   return {};
 }
 
@@ -86,6 +88,7 @@ void Hub::open(const ClientPtr& client) {
 
 Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                  std::int64_t now_ms) {
+  std::shared_lock routing(routing_mutex_);
   return enter(client, room, since, {}, ClientState::accepted, now_ms);
 }
 
@@ -111,7 +114,7 @@ ClientState Hub::remove_client(const ClientPtr& client) {
     bool idle = false;
     {
       std::lock_guard lock(room->mutex);
-      remove_member(*room, *client);
+      remove_member(*room, client->id());
       idle = room->idle();
     }
     if (idle) remove_if_idle(room);
@@ -129,12 +132,13 @@ void Hub::unindex_user(const std::string& user_id, ClientId id) {
 Status Hub::set_identity(const ClientPtr& client, Identity identity) {
   Status status = complete_identity(*client, identity);
   if (!status.ok()) return status;
+  std::shared_lock routing(routing_mutex_);
   std::unique_lock tables(clients_mutex_);
   std::lock_guard lock(client->mutex_);
   if (client->state_ == ClientState::gone) return no_such_client();
   const bool renamed = client->state_ == ClientState::open && identity.name != client->identity_->name;
   replace_identity(*client, std::move(identity));
-  if (renamed) post(client->origin().loop, Renamed{client->id(), client->identity_->name});
+  if (renamed) post(*client, Renamed{client->id(), client->identity_->name});
   return {};
 }
 
@@ -246,40 +250,29 @@ void Hub::remove_if_idle(const RoomPtr& room) {
   rooms_.erase(room->name);
 }
 
-bool Hub::remove_member(Room& room, Client& client) {
-  if (room.members.erase(client.id()) == 0) return false;
-  --room.members_by_loop[client.origin().loop];
-  return true;
+std::optional<std::size_t> Hub::remove_member(Room& room, ClientId client) {
+  auto member = room.members.find(client);
+  if (member == room.members.end()) return std::nullopt;
+  const std::size_t loop = member->second.loop;
+  room.members.erase(member);
+  --room.members_by_loop[loop];
+  return loop;
 }
 
 Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
                  std::int64_t now_ms) {
+  std::shared_lock routing(routing_mutex_);
   return enter(client, name, since, std::move(ref), ClientState::open, now_ms);
 }
 
 Status Hub::enter(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
-                  ClientState expected, std::int64_t now_ms) {
+                  ClientState expected, std::int64_t now_ms, std::size_t* replay_bytes) {
   return with_room(name, [&](Room& room) -> Status {
     if (auto ban = room.banned_until_ms.find(client->ban_key()); ban != room.banned_until_ms.end()) {
       if (ban->second > now_ms) return {Error::banned, "banned from the room " + room.name};
       room.banned_until_ms.erase(ban);
     }
     Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, std::move(ref)};
-    {
-      std::lock_guard lock(client->mutex_);
-      if (client->state_ == ClientState::gone) return no_such_client();
-      if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
-      joined.already = room.members.contains(client->id());
-      if (!joined.already) {
-        if (exceeds(static_cast<std::int64_t>(client->rooms_.size()) + 1, options_.max_rooms_per_client)) {
-          return {Error::too_many, "the client is in as many rooms as it may"};
-        }
-        client->rooms_.push_back(room.name);
-        room.members.emplace(client->id(), Room::Member{client, room.seq});
-        ++room.members_by_loop[client->origin().loop];
-      }
-      client->state_ = ClientState::open;
-    }
     if (since) {  // a member too may ask again for what it has not got
       history_bytes_ += room.history.expire(now_ms);
       const bool same_epoch = since->epoch == room.epoch && since->seq <= room.seq;
@@ -288,7 +281,32 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       joined.missed = room.history.after(after, 0);
       joined.complete = same_epoch && joined.missed.size() == room.seq - after;
     }
-    post(client->origin().loop, std::move(joined));
+    if (replay_bytes) {
+      if (!joined.complete) return {Error::wrong_state, "not all after this position is kept in the room " + room.name};
+      for (const MessagePtr& message : joined.missed) {
+        const std::size_t bytes = message->size_bytes();
+        if (bytes > *replay_bytes) return {Error::wrong_state, "too much was said since in the room " + room.name};
+        *replay_bytes -= bytes;
+      }
+    }
+    {
+      std::lock_guard lock(client->mutex_);
+      if (client->state_ == ClientState::gone) return no_such_client();
+      if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
+      joined.already = room.members.contains(client->id());
+      // Else what it heard since it became one would be among what it missed.
+      if (joined.already && replay_bytes) return {Error::wrong_state, "a member already of the room " + room.name};
+      if (!joined.already) {
+        if (exceeds(static_cast<std::int64_t>(client->rooms_.size()) + 1, options_.max_rooms_per_client)) {
+          return {Error::too_many, "the client is in as many rooms as it may"};
+        }
+        client->rooms_.push_back(room.name);
+        room.members.emplace(client->id(), Room::Member{client, room.seq, client->loop()});
+        ++room.members_by_loop[client->loop()];
+      }
+      client->state_ = ClientState::open;
+    }
+    post(*client, std::move(joined));
     return {};
   });
 }
@@ -297,13 +315,15 @@ Status Hub::leave(const ClientPtr& client, std::string_view name, std::string re
   const Status not_joined{Error::not_joined, "not a member of the room " + std::string(name)};
   RoomPtr room = find_room(name);
   if (!room) return not_joined;
+  std::shared_lock routing(routing_mutex_);
   bool idle = false;
   {
     std::lock_guard lock(room->mutex);
-    if (!remove_member(*room, *client)) return not_joined;
+    const std::optional<std::size_t> loop = remove_member(*room, client->id());
+    if (!loop) return not_joined;
     std::lock_guard client_lock(client->mutex_);
     std::erase(client->rooms_, room->name);
-    post(client->origin().loop, Left{client->id(), room->name, std::move(reason), std::move(ref)});
+    post(*loop, Left{client->id(), room->name, std::move(reason), std::move(ref)});
     idle = room->idle();
   }
   if (idle) remove_if_idle(room);
@@ -327,10 +347,10 @@ Status Hub::ban(std::string_view ban_key, std::string_view name, std::int64_t du
       if (member.client->ban_key() == key) banned.push_back(member.client);
     }
     for (const ClientPtr& client : banned) {
-      remove_member(room, *client);
+      const std::optional<std::size_t> loop = remove_member(room, client->id());
       std::lock_guard lock(client->mutex_);
       std::erase(client->rooms_, room.name);
-      post(client->origin().loop, Left{client->id(), room.name, reason.empty() ? "banned" : reason, {}});
+      post(*loop, Left{client->id(), room.name, reason.empty() ? "banned" : reason, {}});
     }
     return {};
   });
@@ -344,7 +364,7 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
     for (const auto& [id, member] : room->members) {
       std::lock_guard client_lock(member.client->mutex_);
       std::erase(member.client->rooms_, room->name);
-      post(member.client->origin().loop, Left{id, room->name, reason.empty() ? "the room was closed" : reason, {}});
+      post(member.loop, Left{id, room->name, reason.empty() ? "the room was closed" : reason, {}});
     }
     room->members.clear();
     std::fill(room->members_by_loop.begin(), room->members_by_loop.end(), 0);
@@ -357,10 +377,37 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
   return {};
 }
 
-Status Hub::restore(const ClientPtr&, const std::vector<RoomPosition>&, std::size_t, std::int64_t) {
-  return {Error::unsupported, {}};
+Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
+                    std::int64_t now_ms) {
+  if (rooms.empty()) return {Error::invalid_argument, "no room to restore"};
+  std::shared_lock routing(routing_mutex_);
+  ClientState expected = ClientState::accepted;
+  for (const RoomPosition& one : rooms) {
+    Status status = enter(client, one.room, one.position, {}, expected, now_ms, &max_bytes);
+    if (!status.ok()) return status;
+    expected = ClientState::open;
+  }
+  return {};
 }
-void Hub::move_client(const ClientPtr&, std::size_t) {}
+
+void Hub::move_client(const ClientPtr& client, std::size_t loop) {
+  std::unique_lock routing(routing_mutex_);  // it joins nothing meanwhile, but may be taken out of rooms
+  if (client->loop() == loop) return;
+  for (const std::string& name : client->rooms()) {
+    RoomPtr room = find_room(name);
+    if (!room) continue;
+    std::lock_guard lock(room->mutex);
+    auto found = room->members.find(client->id());
+    if (found == room->members.end()) continue;
+    Room::Member& member = found->second;
+    --room->members_by_loop[member.loop];
+    ++room->members_by_loop[loop];
+    post(member.loop, Departed{client->id(), room->name});
+    post(loop, Arrived{client->id(), room->name});
+    member.loop = loop;
+  }
+  client->loop_.store(loop, std::memory_order_release);
+}
 
 Result<std::vector<ClientPtr>> Hub::members(std::string_view name) const {
   RoomPtr room = find_room(name);
@@ -463,21 +510,24 @@ Status Hub::send(const ClientPtr& client, MessageDraft draft, std::int64_t now_m
     std::vector<std::string> rooms = client->rooms();
     if (!rooms.empty()) message->room = std::move(rooms.front());
   }
+  std::shared_lock routing(routing_mutex_);
   if (client->state() == ClientState::gone) return no_such_client();
-  post(client->origin().loop, DirectMessage{client->id(), std::move(message), ack});
+  post(*client, DirectMessage{client->id(), std::move(message), ack});
   return {};
 }
 
 Status Hub::answer(const ClientPtr& client, Answer answer) {
   if (client->state() == ClientState::gone) return no_such_client();
   answer.client = client->id();
-  post(client->origin().loop, std::move(answer));
+  std::shared_lock routing(routing_mutex_);
+  post(*client, std::move(answer));
   return {};
 }
 
 Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason) {
   if (client->state() == ClientState::gone) return no_such_client();
-  post(client->origin().loop, CloseClient{client->id(), code, std::move(reason)});
+  std::shared_lock routing(routing_mutex_);
+  post(*client, CloseClient{client->id(), code, std::move(reason)});
   return {};
 }
 

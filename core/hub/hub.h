@@ -2,7 +2,10 @@
 // (LoopInbox) what to deliver; it does no I/O, reads no clock (now_ms is the time of day, Unix milliseconds) and calls no
 // application. Every member function may be called from any thread.
 //
-// Locks, outermost first: rooms_mutex_ or clients_mutex_, one room's mutex, one client's mutex, an inbox's own.
+// Locks, outermost first: routing_mutex_, rooms_mutex_ or clients_mutex_, one room's mutex, one client's mutex, an inbox's
+// own. routing_mutex_ is held by whatever posts something for one client by its loop, or makes it a member: shared, but by
+// move_client() alone. While it is held, the loop of each membership is the client's. What goes to the members of a room is
+// ordered by the room's lock and each membership's own loop instead, so publish() need not know of it.
 #pragma once
 
 #include <atomic>
@@ -90,9 +93,10 @@ class Hub {
   // Everybody leaves, history and bans go, the epoch changes. no_such_room.
   Status close_room(std::string_view room, const std::string& reason);
 
-  // Opens a client that continues an earlier one: a member of all these rooms, with everything after these positions. All or
-  // nothing: Error::wrong_state when something of it is missing or together it is above max_bytes (size_bytes()), and the
-  // errors of join(). After an error the client may have been a member of some; it must be removed.
+  // Opens a client that continues an earlier one: a member of all these rooms, with everything after these positions; the
+  // first of them is told first. All or nothing: Error::wrong_state when something of it is missing or together it is above
+  // max_bytes (size_bytes()), invalid_argument without a room, and the errors of join(). After an error the client may have
+  // been a member of some; it must be removed.
   Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
                  std::int64_t now_ms);
   // The client lives on another loop from now on. Called on the thread of the loop that it leaves. The old loop is told
@@ -131,8 +135,10 @@ class Hub {
   template <class Value>
   using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
+  // With routing_mutex_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which
+  // become fewer by it, and the client no member yet; else wrong_state.
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
-               ClientState expected, std::int64_t now_ms);
+               ClientState expected, std::int64_t now_ms, std::size_t* replay_bytes = nullptr);
   RoomPtr find_room(std::string_view name) const;
   std::vector<std::pair<std::int64_t, RoomPtr>> rooms_by_silence() const;
   bool full_of_rooms() const;
@@ -142,10 +148,13 @@ class Hub {
   template <class Action>
   Status with_room(std::string_view name, Action action);
   void remove_if_idle(const RoomPtr& room);
-  bool remove_member(Room& room, Client& client);
+  // With the room's lock held. The loop on which it was a member; nullopt when it was none.
+  std::optional<std::size_t> remove_member(Room& room, ClientId client);
   void shrink_history();
   std::string next_epoch();
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
+  // With routing_mutex_ held.
+  void post(const Client& client, LoopEvent event) { post(client.loop(), std::move(event)); }
   void replace_identity(Client& client, Identity identity);
   void unindex_user(const std::string& user_id, ClientId id);
 
@@ -157,6 +166,8 @@ class Hub {
   std::atomic<std::int64_t> history_bytes_ = 0;
   std::atomic<std::uint64_t> published_ = 0;
   std::atomic<bool> shrinking_ = false;
+
+  std::shared_mutex routing_mutex_;
 
   mutable std::shared_mutex clients_mutex_;
   ClientId last_client_id_ = 0;

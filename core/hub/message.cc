@@ -1,16 +1,9 @@
 // See message.h.
 #include "hub/message.h"
 
+#include "hub/heap_bytes.h"
+
 namespace chat {
-namespace {
-
-// What a string holds beside its own object: nothing while it is short enough to live inside of it.
-std::size_t heap_bytes(const std::string& text) {
-  static const std::size_t inline_capacity = std::string().capacity();
-  return text.capacity() > inline_capacity ? text.capacity() + 1 : 0;
-}
-
-}  // namespace
 
 std::size_t MessageDraft::size_bytes() const {
   std::size_t bytes = payload.size();

@@ -23,6 +23,7 @@ struct Room {
   struct Member {
     ClientPtr client;
     std::uint64_t since_seq = 0;  // it heard everything above this
+    std::size_t loop = 0;         // on which it is counted in members_by_loop, and hears the room
   };
 
   const std::string name;
