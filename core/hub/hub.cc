@@ -406,6 +406,10 @@ void Hub::move_client(const ClientPtr& client, std::size_t loop) {
     post(loop, Arrived{client->id(), room->name});
     member.loop = loop;
   }
+  if (client->state() == ClientState::open) {  // one that is not hears nothing that is said to everyone
+    post(*client, Departed{client->id(), {}});
+    post(loop, Arrived{client->id(), {}});
+  }
   client->loop_.store(loop, std::memory_order_release);
 }
 
@@ -472,6 +476,7 @@ Result<Published> Hub::publish(MessageDraft draft, std::int64_t now_ms) {
   if (message->room.empty() || ephemeral_events_.contains(message->event)) message->ephemeral = true;
 
   if (message->room.empty()) {
+    std::shared_lock routing(routing_mutex_);
     for (LoopInbox* inbox : inboxes_) inbox->post(EveryoneMessage{message});
     published_.fetch_add(1, std::memory_order_relaxed);
     return Published{};

@@ -7,7 +7,6 @@
 #include <variant>
 #include <vector>
 
-#include "hub/client.h"
 #include "hub/message.h"
 
 namespace chat {
@@ -26,7 +25,6 @@ struct EveryoneMessage {
 struct AckWish {
   std::uint64_t id = 0;  // 0: it need not
   std::int64_t timeout_ms = 0;
-  ClientPtr receiver = nullptr;  // filled in by the hub: on_ack() is told of it though it may have gone
 };
 
 // To one client.
@@ -57,7 +55,7 @@ struct Left {
 };
 
 // The client moves between loops (Hub::move_client): what is said in the room up to here reached it by the loop that is told
-// Departed, what is said from here on reaches it by the loop that is told Arrived.
+// Departed, what is said from here on reaches it by the loop that is told Arrived. An empty room: what is said to everyone.
 struct Departed {
   ClientId client = 0;
   std::string room;

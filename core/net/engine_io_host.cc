@@ -125,7 +125,7 @@ void EngineIoHost::at_candidate(Action action) {
 }
 
 void EngineIoHost::let_candidate_go_on() {
-  if (candidate_ && !moving_) at_candidate([](EngineIoSocket& socket) { socket.go_on(); });
+  if (candidate_ && !moving_) at_candidate([](EngineIoSocket& candidate) { candidate.go_on(); });
 }
 
 void EngineIoHost::attach(const SocketHandle& socket) {
@@ -267,7 +267,7 @@ void EngineIoHost::act(session::SendWebSocket& action) {
   } else if (moving_) {
     queue_->push(FramePtr(std::move(action.text), nullptr));
   } else if (candidate_) {
-    at_candidate([text = std::move(action.text)](EngineIoSocket& socket) { socket.send(text); });
+    at_candidate([text = std::move(action.text)](EngineIoSocket& candidate) { candidate.send(text); });
   }
 }
 
@@ -275,7 +275,7 @@ void EngineIoHost::act(session::CloseWebSocket&) {
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) {
     socket->close(goodbye_code_, close_reason_);
   } else if (candidate_ && !moving_) {
-    at_candidate([](EngineIoSocket& socket) { socket.close(); });
+    at_candidate([](EngineIoSocket& candidate) { candidate.close(); });
     candidate_.reset();
   }
 }

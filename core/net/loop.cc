@@ -160,14 +160,6 @@ void Loop::dispatch(InboxItem& item) {
 void Loop::handle(RoomMessage& event) { fanout_.deliver(event.message); }
 void Loop::handle(EveryoneMessage& event) { fanout_.deliver_to_everyone(event.message); }
 
-void Loop::handle(DirectMessage& event) {
-  if (Peer* peer = find_peer(event.client)) {
-    peer->handle(event);
-  } else if (event.ack.id != 0) {
-    server_.application().on_ack(event.ack.receiver, {event.ack.id, Error::no_such_client, {}, {}});
-  }
-}
-
 template <class ToPeer>
 void Loop::handle(ToPeer& event) {
   if (Peer* peer = find_peer(event.client)) peer->handle(event);

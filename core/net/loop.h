@@ -127,7 +127,6 @@ class Loop : public LoopInbox {
   void dispatch(InboxItem& item);
   void handle(RoomMessage& event);
   void handle(EveryoneMessage& event);
-  void handle(DirectMessage& event);
   template <class ToPeer>
   void handle(ToPeer& event);
   void arm_timer();
