@@ -1,25 +1,59 @@
 // Any bytes as frames of a chat.v1 client. What it may send must come out as JSON, in chat.v1 and
-// in Socket.IO.
+// in Socket.IO, and as the same when it is sent again as it came out.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "fuzz.h"
 #include "hub/utf8.h"
 #include "wire/chat_v1_codec.h"
 #include "wire/json.h"
 #include "wire/socket_io_codec.h"
 
 using namespace chat;
+using namespace chat::fuzz;
 using namespace chat::wire;
 
 namespace {
 
 constexpr std::size_t kEnvelopeDepth = 4;
 
-void require(bool condition) {
-  if (!condition) std::abort();
+// What the rest of the program takes for granted.
+void check_text(const std::string& text) { require(is_utf8(text)); }
+
+void check_ref(const std::string& ref) { require(ref.empty() || json::check(ref).ok()); }
+
+void check_draft(const MessageDraft& draft) {
+  check_text(draft.room);
+  check_text(draft.event);
+  check_text(draft.payload);
+  require(draft.attachments.size() <= kMaxAttachments && check_attributes(draft.attributes).ok());
+  if (draft.kind == PayloadKind::args) require(check_args(draft.payload, draft.attachments.size()).ok());
+}
+
+void check_command(const Command& command) {
+  std::visit([](const auto& c) { check_ref(c.ref); }, command);
+  if (const auto* send = std::get_if<SendCommand>(&command)) check_draft(send->draft);
+  if (const auto* join = std::get_if<JoinCommand>(&command)) {
+    check_text(join->room);
+    if (join->since) check_text(join->since->epoch);
+  }
+  if (const auto* leave = std::get_if<LeaveCommand>(&command)) check_text(leave->room);
+  if (const auto* rename = std::get_if<RenameCommand>(&command)) check_text(rename->name);
+  if (const auto* history = std::get_if<HistoryCommand>(&command)) check_text(history->room);
+  if (const auto* members = std::get_if<MembersCommand>(&command)) check_text(members->room);
+}
+
+void send_again(std::string frame, const MessageDraft& draft) {
+  constexpr std::string_view kType = R"({"type":"message")";
+  require(frame.starts_with(kType));
+  frame.replace(0, kType.size(), R"({"type":"send")");
+  const Decoded decoded = ChatV1Codec().decode(false, frame);
+  require(std::holds_alternative<Command>(decoded));
+  const auto& same = std::get<SendCommand>(std::get<Command>(decoded)).draft;
+  require(same.event == draft.event && same.kind == draft.kind && same.payload == draft.payload);
+  require(same.attachments == draft.attachments && same.attributes == draft.attributes);
 }
 
 void relay(const MessageDraft& draft) {
@@ -29,15 +63,16 @@ void relay(const MessageDraft& draft) {
   message.room = "lobby";
   message.seq = 1;
   message.epoch = "e";
-  for (const Packet& packet : ChatV1Codec().encode(message))
-    require(json::check(packet.bytes, json::kMaxDepth + kEnvelopeDepth).ok());
+  const Packets frames = ChatV1Codec().encode(message);
+  require(frames.size() == 1 && json::check(frames[0].bytes, json::kMaxDepth + kEnvelopeDepth).ok());
+  send_again(frames[0].bytes, draft);
 
   static SocketIoNamespaces namespaces("lobby");
   const SocketIoCodec codec(*namespaces.find("/"), "sid", "");
   const Packets packets = codec.encode(message);
   require(packets.size() == 1 + message.attachments.size());
   const Result<SocketIoPacket> packet = decode_socket_io(packets[0].bytes);
-  require(packet.ok());
+  require(packet.ok() && packet->attachment_count == message.attachments.size());
 }
 
 }  // namespace
@@ -53,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       require(json::check(packet.bytes, json::kMaxDepth + kEnvelopeDepth).ok());
     return 0;
   }
+  check_command(std::get<Command>(decoded));
   if (const auto* send = std::get_if<SendCommand>(&std::get<Command>(decoded))) relay(send->draft);
   return 0;
 }

@@ -1,91 +1,236 @@
-// Any bytes as an Engine.IO payload, and as the frames of a session that is being upgraded. What is
-// read must be written again as it was.
+// Any bytes as an Engine.IO payload, and as what happens to a session, request by request. What is read must be written
+// again as it was; a session must answer each request once, and say nothing to those that are not there.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
+#include "fuzz.h"
+#include "hub/utf8.h"
 #include "session/engine_io_session.h"
 #include "wire/engine_io.h"
 
 using namespace chat;
+using namespace chat::fuzz;
 
 namespace {
 
-void require(bool condition) {
-  if (!condition) std::abort();
+constexpr char kSeparator = '\x1e';
+
+std::string write(const wire::EngineIoPacket& packet) {
+  if (!packet.binary) return wire::encode_engine_io(packet.type, packet.data);
+  std::string text;
+  wire::append_engine_io_binary(text, packet.data);
+  return text;
 }
 
 void read_and_write(std::string_view payload) {
+  constexpr std::size_t kMaxPackets = 1000;
   std::string again;
-  wire::EngineIoPayloadReader reader(payload, 1000);
-  for (wire::EngineIoPacket packet; reader.next(packet);) {
-    if (packet.binary) {
-      wire::append_engine_io_binary(again, packet.data);
-    } else {
-      wire::append_engine_io(again, packet.type, packet.data);
-    }
+  wire::EngineIoPayloadReader reader(payload, kMaxPackets);
+  Input pieces(reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size());
+  std::size_t count = 0;
+  for (wire::EngineIoPacket packet; reader.next(packet); ++count) {
+    std::string_view piece;
+    require(pieces.piece(kSeparator, piece));
+    if (count != 0) again += kSeparator;
+    again += write(packet);
+    // The same packet when it comes alone, and read without a look at its neighbours.
+    const Exact alone(piece);
+    std::string storage;
+    const auto decoded = wire::decode_engine_io(false, alone.view(), storage);
+    require(decoded && decoded->type == packet.type && decoded->binary == packet.binary);
+    require(decoded->data == packet.data && (packet.binary || is_utf8(packet.data)));
   }
+  require(count <= kMaxPackets);
   if (reader.ok()) require(again == payload);
 }
 
-// Each piece between two bytes 0xFF is one event; its first byte says which.
-void drive_session(std::string_view events) {
-  const session::EngineIoOptions options;
-  session::EngineIoBuffer queue(1000, 10);
-  session::EngineIoActions out;
-  std::int64_t now_ms = 0;
-  session::EngineIoSession engine(options, queue, "sid", session::EngineIoTransport::polling);
-  engine.open(now_ms, out);
-  bool done = false;
-  while (!done) {
-    const std::size_t end = events.find('\xFF');
-    const std::string_view event = events.substr(0, end);
-    done = end == std::string_view::npos;
-    if (!done) events.remove_prefix(end + 1);
-    if (event.empty()) continue;
-    const std::string_view body = event.substr(1);
-    switch (event.front()) {
+// The net layer's part: what it holds, and what may therefore be done to it.
+class Driver {
+ public:
+  Driver(const session::EngineIoOptions& options, session::EngineIoTransport transport)
+      : websocket_(transport == session::EngineIoTransport::websocket),
+        polls_(websocket_ ? 0 : 1),
+        engine_(options, queue_, "sid", transport) {
+    engine_.open(now_ms_, out_);
+    carry_out();
+  }
+
+  void handle(char event, std::string_view body) {
+    switch (event) {
       case 'g':
-        engine.poll(now_ms, out);
+        ++polls_;
+        request_ = &polls_;
+        engine_.poll(now_ms_, out_);
+        break;
+      case 'G':
+        if (engine_.transport() == session::EngineIoTransport::polling) polls_ = 0;
+        engine_.poll_lost(out_);
         break;
       case 'p':
-        if (engine.begin_post("", out)) engine.end_post(body, now_ms, out);
-        break;
+        if (begin_post("")) end_post(body);
+        return;
       case 'b':
-        engine.begin_post(body, out);
-        break;
+        begin_post(body);
+        return;
       case 'e':
-        engine.end_post(body, now_ms, out);
+        end_post(body);
+        return;
+      case 't':
+        engine_.post_too_large(out_);
+        break;
+      case 'P':
+        posts_ = 0;
+        engine_.post_lost(out_);
         break;
       case 'a':
-        engine.attach_websocket(now_ms);
+        if (engine_.attach_websocket(now_ms_)) {
+          require(!websocket_);
+          websocket_ = true;
+        }
         break;
       case 'w':
-        engine.websocket_received(false, body, now_ms, out);
+        if (is_utf8(body)) engine_.websocket_received(false, body, now_ms_, out_);
+        break;
+      case 'W':
+        engine_.websocket_received(true, body, now_ms_, out_);
         break;
       case 'l':
-        engine.websocket_lost(out);
+        websocket_ = false;
+        engine_.websocket_lost(out_);
         break;
       case 'q':
-        if (queue.push({{false, std::string(body)}})) engine.flush(out);
-        break;
+        if (is_utf8(body) && body.find(kSeparator) == std::string_view::npos) push(false, body);
+        return;
+      case 'Q':
+        push(true, body);
+        return;
       case 'c':
-        engine.close(now_ms, out);
+        engine_.close(now_ms_, out_);
+        break;
+      case 'A':
+        engine_.abort(session::EngineIoClose::forced_close, out_);
         break;
       default:
-        if (engine.deadline_ms() >= 0) now_ms = engine.deadline_ms();
-        engine.tick(now_ms, out);
+        if (engine_.deadline_ms() >= 0) {
+          require(engine_.deadline_ms() >= now_ms_);
+          now_ms_ = engine_.deadline_ms();
+        }
+        engine_.tick(now_ms_, out_);
     }
+    carry_out();
   }
-  // At most one answer for each request, one end, and nothing behind it but refusals.
-  bool ended = false;
-  for (const session::EngineIoAction& action : out) {
-    if (ended) require(std::holds_alternative<session::RefuseRequest>(action));
-    if (std::holds_alternative<session::Closed>(action)) ended = true;
+
+  void finish() {
+    engine_.abort(session::EngineIoClose::forced_close, out_);
+    carry_out();
+    require(ended_);
   }
-  require(ended == engine.closed());
+
+  void operator()(const session::AnswerPoll& answer) {
+    require(polls_ > 0);
+    --polls_;
+    wire::EngineIoPayloadReader reader(answer.body);
+    for (wire::EngineIoPacket packet; reader.next(packet);) require(packet.binary || is_utf8(packet.data));
+    require(reader.ok());
+  }
+  void operator()(const session::AnswerPost& answer) {
+    require(posts_ > 0 && (answer.status == 200 || answer.status == 400 || answer.status == 413));
+    --posts_;
+  }
+  void operator()(const session::RefuseRequest&) {
+    require(request_ && *request_ > 0);
+    --*request_;
+    request_ = nullptr;
+  }
+  void operator()(const session::SendWebSocket& frame) {
+    require(websocket_ && is_utf8(frame.text));
+    std::string storage;
+    require(wire::decode_engine_io(false, frame.text, storage).has_value());
+  }
+  void operator()(const session::CloseWebSocket&) {
+    require(websocket_);
+    websocket_ = false;
+  }
+  void operator()(const session::Deliver& message) { require(message.binary || is_utf8(message.bytes)); }
+  void operator()(const session::Upgraded&) {
+    require(websocket_ && polls_ == 0);
+    take_frames();
+  }
+  void operator()(const session::Closed&) {
+    require(!websocket_ && polls_ == 0 && posts_ == 0);
+    ended_ = true;
+  }
+
+ private:
+  bool begin_post(std::string_view content_type) {
+    ++posts_;
+    request_ = &posts_;
+    const bool begun = engine_.begin_post(content_type, out_);
+    carry_out();
+    return begun;
+  }
+
+  void end_post(std::string_view body) {
+    const Exact bytes(body);
+    engine_.end_post(bytes.view(), now_ms_, out_);
+    carry_out();
+  }
+
+  void push(bool binary, std::string_view bytes) {
+    if (!queue_.push({{binary, std::string(bytes)}})) return;
+    engine_.flush(out_);
+    carry_out();
+    if (engine_.transport() == session::EngineIoTransport::websocket) take_frames();
+  }
+
+  void take_frames() {
+    for (const wire::Packet& frame : queue_.take_frames()) {
+      require(frame.binary || (frame.bytes.starts_with('4') && is_utf8(frame.bytes)));
+    }
+    require(queue_.empty() && queue_.bytes() == 0);
+  }
+
+  void carry_out() {
+    for (const session::EngineIoAction& action : out_) {
+      // After the end there are but refusals.
+      require(!ended_ || std::holds_alternative<session::RefuseRequest>(action));
+      std::visit(*this, action);
+    }
+    out_.clear();
+    request_ = nullptr;
+    require(polls_ <= 1 && posts_ <= 1 && ended_ == engine_.closed());
+    if (ended_) require(engine_.deadline_ms() < 0);
+  }
+
+  bool websocket_;
+  int polls_;  // held
+  int posts_ = 0;
+  int* request_ = nullptr;  // the one that has just come
+  bool ended_ = false;
+  std::int64_t now_ms_ = 0;
+  session::EngineIoActions out_;
+  session::EngineIoBuffer queue_{1000, 10};
+  session::EngineIoSession engine_;
+};
+
+// Each piece between two bytes 0xFF is one event; its first byte says which. A first piece that begins with ! makes the
+// session one that begins as a WebSocket.
+void drive_session(std::string_view events) {
+  session::EngineIoOptions options;
+  options.max_payload_bytes = 200;
+  options.max_payload_packets = 10;
+  Driver driver(options,
+                events.starts_with('!') ? session::EngineIoTransport::websocket : session::EngineIoTransport::polling);
+  Input input(reinterpret_cast<const std::uint8_t*>(events.data()), events.size());
+  for (std::string_view event; input.piece('\xFF', event);) {
+    if (!event.empty()) driver.handle(event.front(), event.substr(1));
+  }
+  driver.finish();
 }
 
 }  // namespace

@@ -1,28 +1,30 @@
 // Any bytes as Socket.IO packets: the text up to the first byte 0xFF, its attachments behind. What
-// is read as an event must come out again as one that is read the same.
+// is read must be read the same when it is written again, and an event must come out as JSON for
+// the clients of chat.v1.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "fuzz.h"
 #include "hub/utf8.h"
+#include "wire/chat_v1_codec.h"
 #include "wire/json.h"
 #include "wire/socket_io_assembler.h"
 #include "wire/socket_io_codec.h"
 #include "wire/socket_io_offset.h"
 
 using namespace chat;
+using namespace chat::fuzz;
 using namespace chat::wire;
 
 namespace {
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+constexpr std::size_t kEnvelopeDepth = 1;
 
 using Added = SocketIoAssembler::Added;
 
@@ -33,6 +35,24 @@ Decoded decode(const SocketIoCodec& codec, const Packets& packets) {
     require(added == (i + 1 == packets.size() ? Added::packet : Added::more));
   }
   return codec.decode(assembler.packet(), assembler.attachments());
+}
+
+void write_and_read(const SocketIoPacket& packet) {
+  std::string text;
+  append_socket_io(text, packet.type, packet.nsp, packet.attachment_count, packet.ack_id);
+  text += packet.payload;
+  const Exact again(text);
+  const Result<SocketIoPacket> same = decode_socket_io(again.view());
+  require(same.ok() && same->type == packet.type && same->attachment_count == packet.attachment_count);
+  require(same->nsp == packet.nsp && same->ack_id == packet.ack_id && same->payload == packet.payload);
+  require(same->fault.ok() == packet.fault.ok());
+}
+
+void check_recovery(const SocketIoPacket& packet) {
+  const std::optional<SocketIoRecovery> recovery = read_recovery(packet);
+  if (!recovery) return;
+  require(is_utf8(recovery->pid) && is_utf8(recovery->offset));
+  (void)parse_offset(recovery->offset);
 }
 
 void relay(const SocketIoPacket& packet, std::vector<std::string> attachments) {
@@ -59,6 +79,9 @@ void relay(const SocketIoPacket& packet, std::vector<std::string> attachments) {
   require(same.draft.attachments == message.attachments);
   require(codec.encode(message)[0].bytes == packets[0].bytes);
 
+  const Packets frames = ChatV1Codec().encode(message);
+  require(frames.size() == 1 && json::check(frames[0].bytes, json::kMaxDepth + kEnvelopeDepth).ok());
+
   message.seq = 1;
   message.epoch = "e";
   message.room = command.draft.room;
@@ -74,17 +97,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t end = bytes.find('\xFF');
   const std::string_view text = bytes.substr(0, end);
   if (!is_utf8(text)) return 0;
+  const Exact exact(text);
   SocketIoAssembler assembler(1 << 20);
-  Added added = assembler.add(false, text);
+  Added added = assembler.add(false, exact.view());
   while (added == Added::more) {
     bytes.remove_prefix(std::min(bytes.size(), bytes.find('\xFF') + 1));
-    added = assembler.add(true, bytes.substr(0, bytes.find('\xFF')));
+    const Exact attachment(bytes.substr(0, bytes.find('\xFF')));
+    added = assembler.add(true, attachment.view());
     if (bytes.find('\xFF') == std::string_view::npos) bytes = {};
   }
   if (added != Added::packet) return 0;
   const SocketIoPacket& packet = assembler.packet();
   require(assembler.attachments().size() == packet.attachment_count);
-  if (packet.type == SocketIoType::connect) (void)read_recovery(packet);
+  write_and_read(packet);
+  if (packet.type == SocketIoType::connect) check_recovery(packet);
   if (packet.type == SocketIoType::event) relay(packet, std::move(assembler.attachments()));
   return 0;
 }
