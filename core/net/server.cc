@@ -51,7 +51,7 @@ class Expiry : public TimerEntry {
   void set() { loop_.set_timer(*this, loop_.now_ms() + kExpireIntervalMs); }
   void on_deadline(std::int64_t) override {
     hub_.expire(wall_clock_ms());
-    recovery_.expire(wall_clock_ms());
+    recovery_.expire(loop_.now_ms());
     set();
   }
 

@@ -131,7 +131,7 @@ bool SocketIoClients::recover(const wire::SocketIoPacket& packet, const wire::So
   if (!wanted) return false;
   const std::optional<wire::SocketIoOffset> offset = wire::parse_offset(wanted->offset);
   if (!offset) return false;
-  std::optional<session::RecoveryRecord> record = store.take(wanted->pid, nsp->name, wall_clock_ms());
+  std::optional<session::RecoveryRecord> record = store.take(wanted->pid, nsp->name, loop.now_ms());
   if (!record) return false;
   const std::optional<std::vector<RoomPosition>> rooms =
       record->log.positions_at(offset->room.empty() ? nsp->room : offset->room, offset->position);
@@ -245,9 +245,9 @@ void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool 
     if (peer == nullptr) continue;
     if (recoverable && !member.pid.empty() && peer->welcomed() && peer->delivery_log()) {
       loop.server().engine_io().recovery.put(member.pid,
-                                             {member.sid, member.nsp->name, member.client->id(), peer->earlier(),
-                                              *member.client->identity(), *peer->delivery_log()},
-                                             wall_clock_ms());
+                                             {member.sid, member.nsp->name, member.client->id(),
+                                              *member.client->identity(), *peer->delivery_log(), peer->earlier()},
+                                             loop.now_ms());
     }
     peer->silence();
     loop.retire(member.client->id(), code, reason);

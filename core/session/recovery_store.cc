@@ -1,0 +1,82 @@
+// See recovery_store.h.
+#include "session/recovery_store.h"
+
+#include <iterator>
+#include <utility>
+
+#include "hub/heap_bytes.h"
+
+namespace chat::session {
+namespace {
+// The links and the hash of a node of the list and of one of the table, the table's share of buckets, and malloc's headers.
+constexpr std::size_t kNodeBytes = 16 * sizeof(void*);
+}  // namespace
+
+std::size_t RecoveryStore::memory_bytes(const Entry& entry) {
+  const RecoveryRecord& record = entry.record;
+  std::size_t bytes = sizeof(Entry) + kNodeBytes + record.log.memory_bytes() +
+                      record.earlier.capacity() * sizeof(ClientId);
+  for (const std::string* text :
+       {&entry.pid, &record.sid, &record.nsp, &record.identity.user_id, &record.identity.name})
+    bytes += heap_bytes(*text);
+  bytes += record.identity.attributes.capacity() * sizeof(Pair);
+  for (const Pair& attribute : record.identity.attributes)
+    bytes += heap_bytes(attribute.name) + heap_bytes(attribute.value);
+  return bytes;
+}
+
+// What is dropped is freed by the caller, after the lock.
+void RecoveryStore::drop(Entries::iterator entry, Entries& dropped) {
+  bytes_ -= entry->bytes;
+  by_pid_.erase(entry->pid);
+  dropped.splice(dropped.end(), entries_, entry);
+}
+
+void RecoveryStore::drop_old(std::int64_t now_ms, Entries& dropped) {
+  while (!entries_.empty() && now_ms - entries_.front().put_at_ms > window_ms_) drop(entries_.begin(), dropped);
+}
+
+void RecoveryStore::put(std::string pid, RecoveryRecord record, std::int64_t now_ms) {
+  if (!enabled()) return;
+  Entries added;
+  added.push_back({std::move(pid), std::move(record), now_ms, 0});
+  added.front().bytes = memory_bytes(added.front());
+  Entries dropped;
+  std::lock_guard lock(mutex_);
+  drop_old(now_ms, dropped);
+  if (auto before = by_pid_.find(added.front().pid); before != by_pid_.end()) drop(before->second, dropped);
+  const std::size_t bytes = added.front().bytes;
+  if (exceeds(static_cast<std::int64_t>(bytes), max_bytes_)) return;
+  while (exceeds(static_cast<std::int64_t>(bytes_ + bytes), max_bytes_)) drop(entries_.begin(), dropped);
+  by_pid_.emplace(added.front().pid, added.begin());  // the view and the iterator stay good in the other list
+  entries_.splice(entries_.end(), added);
+  bytes_ += bytes;
+}
+
+std::optional<RecoveryRecord> RecoveryStore::take(std::string_view pid, std::string_view nsp, std::int64_t now_ms) {
+  Entries dropped;
+  std::lock_guard lock(mutex_);
+  drop_old(now_ms, dropped);
+  auto found = by_pid_.find(pid);
+  if (found == by_pid_.end() || found->second->record.nsp != nsp) return std::nullopt;
+  drop(found->second, dropped);
+  return std::move(dropped.back().record);
+}
+
+void RecoveryStore::expire(std::int64_t now_ms) {
+  Entries dropped;
+  std::lock_guard lock(mutex_);
+  drop_old(now_ms, dropped);
+}
+
+std::size_t RecoveryStore::size() const {
+  std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+std::size_t RecoveryStore::bytes() const {
+  std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+}  // namespace chat::session
