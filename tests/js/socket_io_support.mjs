@@ -121,6 +121,8 @@ async function startReference(t, { origins, recovery, application, settings }) {
   await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
   atEnd(t, async () => {
     const closed = new Promise((resolve) => listener.once('close', resolve));
+    // A polling session that is closing waits half a minute for a poll that can take its goodbye.
+    for (const { transport } of Object.values(io.engine.clients)) transport.shouldClose?.();
     io.close();
     listener.closeAllConnections();
     await closed;
