@@ -118,11 +118,13 @@ async function startReference(t, { origins, recovery, application, settings }) {
   const listener = http.createServer((request, response) => response.writeHead(404).end());
   const io = new Server(listener, options);
   behave(io, application);
+  // A polling session that is closing waits half a minute for a poll that can take its goodbye, and so would the test.
+  const transports = new Set();
+  io.engine.on('connection', ({ transport }) => transports.add(transport));
   await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
   atEnd(t, async () => {
     const closed = new Promise((resolve) => listener.once('close', resolve));
-    // A polling session that is closing waits half a minute for a poll that can take its goodbye.
-    for (const { transport } of Object.values(io.engine.clients)) transport.shouldClose?.();
+    for (const transport of transports) transport.shouldClose?.();
     io.close();
     listener.closeAllConnections();
     await closed;
@@ -376,7 +378,7 @@ export async function connectWebSocket(t, server, { namespace = '/', ...options 
 // Runs the probe against the reference and against libchat, and compares. `expected` says what the reference answers, so that
 // the page shows it; `libchat` says where we do otherwise on purpose.
 export function testSame(name, options, probe, expected, libchat = expected) {
-  test(`the same: ${name}`, async (t) => {
+  test(`the same: ${name}`, { timeout: 20_000 }, async (t) => {
     const seen = await probe(t, await startServer(t, 'reference', options));
     if (expected !== undefined) assert.deepEqual(seen, expected, 'the reference');
     if (!kinds.includes('libchat')) return;
