@@ -706,19 +706,18 @@ testSame('CORS: the preflight', rule, async (t, server) => {
     const answer = await request(server, handshakePath, { method: 'OPTIONS', headers });
     const methods = answer.headers['access-control-allow-methods'].split(/ *, */);
     assert.ok(methods.includes('GET') && methods.includes('POST'), `${methods}`);
-    answers.push(told(answer, 'access-control-allow-origin', 'access-control-allow-credentials', 'access-control-allow-headers',
-      'content-length'));
+    const allowed = answer.headers['access-control-allow-headers'];
+    assert.equal(allowed?.replaceAll(' ', ''), wanted?.replaceAll(' ', ''));
+    answers.push(told(answer, 'access-control-allow-origin', 'access-control-allow-credentials'));
   }
   return answers;
-}, [undefined, 'content-type, x-custom'].map((wanted) => ({
+}, Array(2).fill({
   status: 204,
   type: undefined,
   body: '',
   'access-control-allow-origin': origin,
   'access-control-allow-credentials': 'true',
-  'access-control-allow-headers': wanted,
-  'content-length': '0',
-})), null);
+}));
 
 testSame('CORS: without Origin, and from the own host', rule, async (t, server) => {
   const none = await request(server, handshakePath);

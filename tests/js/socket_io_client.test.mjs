@@ -222,15 +222,15 @@ testClients('several namespaces on one link', async (t, kind, choice) => {
 
 testClients('CONNECT_ERROR: a message, and data', async (t, kind, choice) => {
   const server = await startApplication(t, kind);
-  const query = { mode: 'refuse', reason: '들어올 수 없어요' };
-  const refused = new SocketIoClient(t, server, { ...choice, query });
-  assert.deepEqual(await refused.state('connect_error'), { state: 'connect_error', message: query.reason });
+  const auth = { mode: 'refuse', reason: '들어올 수 없어요' };
+  const refused = new SocketIoClient(t, server, { ...choice, auth });
+  assert.deepEqual(await refused.state('connect_error'), { state: 'connect_error', message: auth.reason });
   assert.equal(refused.socket.connected, false);
 
-  query.data = '{"code":7,"retry":[true]}';
-  const explained = new SocketIoClient(t, server, { ...choice, query });
+  auth.data = { code: 7, retry: [true] };
+  const explained = new SocketIoClient(t, server, { ...choice, auth });
   assert.deepEqual(await explained.state('connect_error'),
-    { state: 'connect_error', message: query.reason, data: { code: 7, retry: [true] } });
+    { state: 'connect_error', message: auth.reason, data: auth.data });
 });
 
 testClients('a namespace that is refused leaves the others of its link alone', async (t, kind, choice) => {

@@ -47,14 +47,14 @@ function isNamespace(name) {
   return roomName.test(name) && name === `/${name.slice(1).replace(/^ +| +$/g, '')}`;
 }
 
-// What testd does for whoever asks for it in the query, the room's name or a text; see tests/support/testd_application.h.
+// What testd does for whoever asks for it in the auth, the room's name or a text; see tests/support/testd_application.h.
 function refuse(socket, next) {
-  const { mode, reason, data } = socket.handshake.query;
+  const { mode, reason, data } = socket.handshake.auth;
   let message;
   if (mode === 'refuse') message = reason;
   if (socket.nsp.name.startsWith('/closed')) message = 'this room is closed';
   if (message === undefined) return next();
-  return next(Object.assign(new Error(message), data === undefined ? {} : { data: JSON.parse(data) }));
+  return next(Object.assign(new Error(message), data === undefined ? {} : { data }));
 }
 
 function obey(socket, event, args, answer) {
