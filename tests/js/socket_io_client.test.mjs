@@ -153,6 +153,7 @@ testClients('disconnected by the server', async (t, kind, choice) => {
   const server = await startApplication(t, kind);
   const ann = await connectSocketIo(t, server, choice);
   ann.emit('chat message', '!kick');
+  assert.deepEqual(await ann.take(), ['chat message', '!kick']);
   assert.equal((await ann.state('disconnect')).reason, 'io server disconnect');
   ann.socket.connect();
   await ann.opened();

@@ -65,8 +65,10 @@ function obey(socket, event, args, answer) {
   if (event !== 'chat message' || args.length !== 1 || typeof args[0] !== 'string' || !args[0].startsWith('!')) return false;
   const [command, ...words] = args[0].split(' ');
   if (command === '!refuse') answer?.({ error: 'forbidden', reason: words.join(' ') });
-  else if (command === '!kick') socket.disconnect();
-  else if (command !== '!consume') return false;
+  else if (command === '!kick') {
+    socket.nsp.emit(event, ...args);
+    socket.disconnect();
+  } else if (command !== '!consume') return false;
   return true;
 }
 
@@ -175,7 +177,8 @@ export class SocketIoClient {
     });
     this.events = new Queue();
     this.states = new Queue();
-    this.socket.onAny((...event) => this.events.push(event));
+    this.marks = new Queue();
+    this.socket.onAny((...event) => (event[0] === 'mark' ? this.marks.push(event[1]) : this.events.push(event)));
     this.socket.on('connect', () => this.states.push({ state: 'connect', id: this.socket.id }));
     this.socket.on('connect_error', (error) => {
       const { message, data } = error;
@@ -235,11 +238,11 @@ export class SocketIoClient {
     return event;
   }
 
-  // What was said to its room before this has arrived when this resolves.
+  // What was said to its room before this has arrived when this resolves. Others do not see the mark.
   async flushed() {
     const mark = `mark-${Math.random()}`;
     this.emit('mark', mark);
-    await this.next(([event, text]) => event === 'mark' && text === mark);
+    await this.marks.take((text) => text === mark);
   }
 
   // Like a network that breaks: the transport goes and the server has to find out.
