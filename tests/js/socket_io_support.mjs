@@ -100,7 +100,7 @@ const referenceNames = {
   max_http_body_bytes: 'maxHttpBufferSize',
 };
 
-async function startReference(t, { origins, recovery, application, settings }) {
+async function startReference(t, { origins, recovery, application, settings, page }) {
   const options = { httpCompression: false };
   for (const [name, value] of Object.entries(settings)) {
     if (referenceNames[name]) options[referenceNames[name]] = value;
@@ -117,7 +117,10 @@ async function startReference(t, { origins, recovery, application, settings }) {
       callback(allowed ? null : 'Forbidden', allowed);
     };
   }
-  const listener = http.createServer((request, response) => response.writeHead(404).end());
+  const listener = http.createServer((request, response) => {
+    const found = page !== undefined && request.url === '/';
+    response.writeHead(found ? 200 : 404, { 'content-type': 'text/html; charset=utf-8' }).end(found ? page : '');
+  });
   const io = new Server(listener, options);
   behave(io, application);
   // A polling session that is closing waits half a minute for a poll that can take its goodbye, and so would the test.
@@ -149,10 +152,11 @@ async function startLibchat(t, { origins, recovery, application, settings }) {
   return { kind: 'libchat', recovery, program, port: program.port };
 }
 
-// recovery: connection state recovery, on by default as in libchat. application: what testd can do, too.
-export async function startServer(t, kind, { origins, recovery = true, application = false, ...settings } = {}) {
+// recovery: connection state recovery, on by default as in libchat. application: what testd can do, too. page: the
+// reference's at "/"; chatd has --www.
+export async function startServer(t, kind, { origins, page, recovery = true, application = false, ...settings } = {}) {
   const start = kind === 'reference' ? startReference : startLibchat;
-  const server = await start(t, { origins, recovery, application, settings });
+  const server = await start(t, { origins, recovery, application, settings, page });
   server.http = (address = '') => `http://127.0.0.1:${server.port}${address}`;
   server.url = (address = '/chat') => `ws://127.0.0.1:${server.port}${address}`;
   return server;
