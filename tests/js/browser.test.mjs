@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { atEnd, startChatd, temporaryFolder } from './support.mjs';
-import { clientDirectory, connectSocketIo, startServer, testEach } from './socket_io_support.mjs';
+import { clientDirectory, connectSocketIo, countClients, startServer, testEach, untilClients } from './socket_io_support.mjs';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const options = { timeout: 120_000, skip: existsSync(executablePath) ? false : 'chromium is not installed: scripts/setup' };
@@ -43,9 +43,10 @@ async function startPage(t, kind) {
     const www = path.join(temporaryFolder(t), 'www');
     mkdirSync(www);
     writeFileSync(path.join(www, 'index.html'), page);
-    const program = await startChatd(t, ['--www', www, '--socket-io-client', clientDirectory,
+    const program = await startChatd(t, ['--www', www, '--lists', '--socket-io-client', clientDirectory,
       '--ping-interval-ms', '500', '--ping-timeout-ms', '500']);
-    return { kind, recovery: true, program, port: program.port, http: program.http, url: program.url };
+    const clients = () => countClients(program.url('/chat.v1?room=counting'));
+    return { kind, recovery: true, program, clients, port: program.port, http: program.http, url: program.url };
   }
   return startServer(t, kind, { page, ping_interval_ms: 500, ping_timeout_ms: 500 });
 }
@@ -147,6 +148,7 @@ testEach('a browser that loses the network comes back, and has missed nothing', 
     // An open WebSocket outlives the browser's offline mode; the page closes what is open, as a network that is gone does.
     await ann.evaluate('socket.io.engine.close()');
     await ann.waitForFunction('!socket.connected');
+    await untilClients(server, 1);
     node.emit('chat message', 'meanwhile');
     await node.take(([, text]) => text === 'meanwhile');
     await ann.waitForFunction('socket.io._reconnecting');

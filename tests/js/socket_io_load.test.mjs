@@ -3,15 +3,14 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { atEnd } from './support.mjs';
-import { PollingSession, SocketIoClient, connectSocketIo, connectWebSocket, startServer, testLibchat } from './socket_io_support.mjs';
+import {
+  PollingSession, SocketIoClient, connectSocketIo, connectWebSocket, startServer, testLibchat, untilClients,
+} from './socket_io_support.mjs';
 
-const limits = { max_outbox_bytes: 100_000_000, max_outbox_messages: 1_000_000 };
 const threads = [1, 4];
 
-function startLoaded(t, count, options = {}) {
-  return startServer(t, 'libchat', {
-    threads: count, outbox_bytes: limits.max_outbox_bytes, outbox_messages: limits.max_outbox_messages, ...options,
-  });
+function startLoaded(t, count) {
+  return startServer(t, 'libchat', { threads: count, outbox_bytes: 100_000_000, outbox_messages: 1_000_000 });
 }
 
 // Says [name, 0], [name, 1] and so on, a few at a time, until it is told to stop.
@@ -189,8 +188,7 @@ for (const count of threads) {
       assert.equal((await held.catch(() => ({ status: 400 }))).status < 500, true);
       await session.forgotten();
     }));
-    const health = await fetch(server.http('/healthz')).then((answer) => answer.json());
-    assert.equal(health.clients, 0);
+    await untilClients(server, 0);
   });
 
   testLibchat(`clients that come, speak and go, ${count} threads`, { timeout: 120_000 }, async (t) => {

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Server } from 'socket.io';
 import { io as newest } from 'socket.io-client';
+import WebSocket from 'ws';
 import { Client, Queue, atEnd, startChatd, startTestd, test } from './support.mjs';
 
 const require = createRequire(import.meta.url);
@@ -134,7 +135,26 @@ async function startReference(t, { origins, recovery, application, settings, pag
     listener.closeAllConnections();
     await closed;
   });
-  return { kind: 'reference', recovery, io, port: listener.address().port };
+  const clients = () => [...io._nsps.values()].reduce((sum, { sockets }) => sum + sockets.size, 0);
+  return { kind: 'reference', recovery, io, clients, port: listener.address().port };
+}
+
+// Of a chatd with --lists: the members of all rooms, apart from the one that counts.
+export async function countClients(url) {
+  const socket = new WebSocket(url);
+  try {
+    const reply = await new Promise((resolve, reject) => {
+      socket.on('error', reject);
+      socket.on('open', () => socket.send('{"type":"rooms"}'));
+      socket.on('message', (data) => {
+        const message = JSON.parse(data);
+        if (message.type === 'rooms') resolve(message);
+      });
+    });
+    return reply.rooms.filter(({ name }) => name !== 'counting').reduce((sum, { members }) => sum + members, 0);
+  } finally {
+    socket.close();
+  }
 }
 
 async function startLibchat(t, { origins, recovery, application, settings }) {
@@ -146,10 +166,11 @@ async function startLibchat(t, { origins, recovery, application, settings }) {
     program.port = program.servers[0].port;
   } else {
     const args = Object.entries(wanted).flatMap(([name, value]) => [`--${name.replaceAll('_', '-')}`, `${value}`]);
-    args.push('--socket-io-client', clientDirectory, ...(origins ?? []).flatMap((origin) => ['--origin', origin]));
+    args.push('--lists', '--socket-io-client', clientDirectory, ...(origins ?? []).flatMap((origin) => ['--origin', origin]));
     program = await startChatd(t, args);
   }
-  return { kind: 'libchat', recovery, program, port: program.port };
+  const clients = () => countClients(`ws://127.0.0.1:${program.port}/chat.v1?room=counting`);
+  return { kind: 'libchat', recovery, program, clients, port: program.port };
 }
 
 // recovery: connection state recovery, on by default as in libchat. application: what testd can do, too. page: the
@@ -160,6 +181,11 @@ export async function startServer(t, kind, { origins, page, recovery = true, app
   server.http = (address = '') => `http://127.0.0.1:${server.port}${address}`;
   server.url = (address = '/chat') => `ws://127.0.0.1:${server.port}${address}`;
   return server;
+}
+
+// Resolves when the server knows of so many clients, namespace by namespace.
+export async function untilClients(server, count) {
+  while (await server.clients() !== count) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export function startApplication(t, kind, options = {}) {
