@@ -258,6 +258,26 @@ testSame('a body in chunks, and one that comes in pieces', plain, async (t, serv
   return [answer, await session.take()];
 }, [200, '42["조각","나누어"]']);
 
+testSame('requests one after another on one connection', plain, async (t, server) => {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  atEnd(t, () => agent.destroy());
+  const ports = new Set();
+  agent.on('free', (socket) => ports.add(socket.localPort));
+  const session = await PollingSession.open(server);
+  const statuses = [];
+  const take = async (answer) => statuses.push((await answer).status);
+  await take(session.post('40', { agent }));
+  await take(session.get({ agent }));
+  for (let count = 0; count < 5; count += 1) {
+    await take(session.post(`42["n",${count}]`, { agent }));
+    await take(session.get({ agent }));
+    await take(request(server, `${handshakePath}&sid=nobody`, { agent }));
+    await take(request(server, handshakePath, { agent, method: 'POST', body: 'x'.repeat(count * 1_000) }));
+  }
+  await take(session.post('1', { agent }));
+  return [statuses, ports.size];
+}, [[200, 200, ...Array(5).fill([200, 200, 400, 400]).flat(), 200], 1]);
+
 // What the session says at last, and that it is gone.
 async function ending(session, held) {
   const outcome = await held.then(({ status, body }) => ({ status, body }), () => 'broken off');

@@ -2,7 +2,7 @@
 // other: against the reference server and against libchat.
 import assert from 'node:assert/strict';
 import {
-  SocketIoClient, connectSocketIo, startApplication, startServer, testClients, testEach,
+  SocketIoClient, connectSocketIo, startApplication, startServer, testClients, testEach, testLibchat, versions,
 } from './socket_io_support.mjs';
 
 const sidForm = /^[\w-]{20,}$/;
@@ -332,4 +332,14 @@ testClients('the end of the server is a disconnect', async (t, kind, choice) => 
   else server.program.endGently();
   const { reason } = await ann.state('disconnect');
   assert.match(reason, /^(io server disconnect|transport close|transport error)$/);
+});
+
+testLibchat('compressed WebSockets', async (t) => {
+  const server = await startApplication(t, 'libchat', { permessage_deflate: 1 });
+  for (const version of Object.keys(versions)) {
+    const ann = await connectSocketIo(t, server, { version, mode: 'websocket', perMessageDeflate: { threshold: 0 } });
+    assert.match(ann.socket.io.engine.transport.ws.extensions, /permessage-deflate/);
+    const list = ['x'.repeat(100_000), '압축'.repeat(1_000), Buffer.alloc(50_000, 7)];
+    assert.deepEqual(await ann.ask('question', ...list), list);
+  }
 });
