@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
+import { connectSocketIo, modes, testLibchat, versions } from './socket_io_support.mjs';
 import { atEnd, connect, Program, startChatd, temporaryFolder, test } from './support.mjs';
 
 function makeCertificate(folder, name) {
@@ -135,5 +136,26 @@ test('a start that cannot use its files names them', async (t) => {
     chatd.expectedCode = 1;
     assert.equal((await chatd.exited).code, 1);
     assert.ok(chatd.stderr.includes(named), chatd.stderr);
+  }
+});
+
+testLibchat('Socket.IO over TLS, verified, in every mode', async (t) => {
+  const chatd = await startSecure(t, ['--threads', '2']);
+  const ca = readFileSync(chatd.files.cert);
+  const server = { recovery: true, http: (address = '') => `https://127.0.0.1:${chatd.port}${address}` };
+  const plain = await connect(t, chatd.url(), [], { ca });
+  for (const version of Object.keys(versions)) {
+    for (const mode of Object.keys(modes)) {
+      const ann = await connectSocketIo(t, server, { version, mode, ca });
+      await ann.settled();
+      ann.emit('chat message', `${version}, ${mode}`);
+      assert.deepEqual(await ann.take(), ['chat message', `${version}, ${mode}`]);
+      assert.equal(await plain.take(), `${version}, ${mode}`);
+      const large = 'x'.repeat(500_000);
+      ann.emit('large', large);
+      assert.deepEqual(await ann.take(), ['large', large]);
+      await plain.take();
+      ann.end();
+    }
   }
 });

@@ -1,0 +1,294 @@
+// Connection state recovery: a client that comes back in time is the one that went, and gets what it missed. Against the
+// reference server with connectionStateRecovery and against libchat.
+import assert from 'node:assert/strict';
+import {
+  connectSocketIo, connectWebSocket, modes, startApplication, startServer, testEach, testLibchat,
+} from './socket_io_support.mjs';
+
+const back = { reconnection: true, reconnectionDelay: 1, reconnectionDelayMax: 5 };
+
+async function lose(client) {
+  client.cut();
+  await client.state('disconnect');
+}
+
+// Holds back a client that wants to come back at once.
+function holdBack(client) {
+  client.socket.io.reconnection(false);
+}
+
+for (const mode of Object.keys(modes)) {
+  testEach(`what was missed comes, and the id stays: ${mode}`, async (t, kind) => {
+    const server = await startServer(t, kind);
+    const bob = await connectSocketIo(t, server, { mode: 'websocket' });
+    const ann = await connectSocketIo(t, server, { mode, ...back });
+    const { id } = ann.socket;
+    bob.emit('chat message', 'before');
+    assert.deepEqual(await ann.take(), ['chat message', 'before']);
+    holdBack(ann);
+    await lose(ann);
+    for (let number = 0; number < 20; number += 1) bob.emit('missed', number, number % 5 ? null : Buffer.from([number]));
+    await bob.flushed();
+    ann.socket.connect();
+    await ann.opened();
+    assert.deepEqual([ann.socket.recovered, ann.socket.id], [true, id]);
+    for (let number = 0; number < 20; number += 1) {
+      assert.deepEqual(await ann.take(), ['missed', number, number % 5 ? null : Buffer.from([number])]);
+    }
+    bob.emit('chat message', 'after');
+    assert.deepEqual(await ann.take(), ['chat message', 'after']);
+
+    // And once more, with nothing missed.
+    await lose(ann);
+    ann.socket.connect();
+    await ann.opened();
+    assert.deepEqual([ann.socket.recovered, ann.socket.id], [true, id]);
+    bob.emit('chat message', 'again');
+    assert.deepEqual(await ann.take(), ['chat message', 'again']);
+  });
+}
+
+testEach('a client that comes back by itself', async (t, kind) => {
+  const server = await startServer(t, kind);
+  const bob = await connectSocketIo(t, server);
+  const ann = await connectSocketIo(t, server, { ...back });
+  bob.emit('chat message', 'before');
+  await ann.take();
+  for (let round = 0; round < 5; round += 1) {
+    await lose(ann);
+    bob.emit('n', round);
+    await ann.opened();
+    assert.equal(ann.socket.recovered, true);
+    assert.deepEqual(await ann.take(), ['n', round]);
+  }
+});
+
+testEach('each namespace of a link is recovered for itself', async (t, kind) => {
+  const server = await startServer(t, kind);
+  const bob = await connectSocketIo(t, server, { mode: 'websocket' });
+  const bobDev = await bob.namespace('/dev').opened();
+  const ann = await connectSocketIo(t, server, { mode: 'websocket' });
+  const dev = await ann.namespace('/dev').opened();
+  const fresh = await ann.namespace('/fresh').opened(); // has heard nothing: no offset to come back with
+  const ids = [ann, dev, fresh].map(({ socket }) => socket.id);
+  bob.emit('chat message', 'lobby');
+  bobDev.emit('chat message', 'dev');
+  await ann.take();
+  await dev.take();
+  ann.cut();
+  for (const client of [ann, dev, fresh]) await client.state('disconnect');
+  bobDev.emit('chat message', 'missed in dev');
+  await bobDev.flushed();
+  for (const client of [ann, dev, fresh]) client.socket.connect();
+  for (const client of [ann, dev, fresh]) await client.opened();
+  assert.deepEqual([ann, dev, fresh].map(({ socket }) => socket.recovered === true), [true, true, false]);
+  assert.deepEqual([ann, dev].map(({ socket }) => socket.id), ids.slice(0, 2));
+  assert.notEqual(fresh.socket.id, ids[2]);
+  assert.deepEqual(await dev.take(), ['chat message', 'missed in dev']);
+});
+
+testEach('the window has passed', async (t, kind) => {
+  const server = await startServer(t, kind, { recovery_window_ms: 100 });
+  const bob = await connectSocketIo(t, server, { mode: 'websocket' });
+  const ann = await connectSocketIo(t, server);
+  const { id } = ann.socket;
+  bob.emit('chat message', 'before');
+  await ann.take();
+  const lost = Date.now();
+  await lose(ann);
+  // There is nothing to wait for but time.
+  while (Date.now() < lost + 400) await bob.flushed();
+  ann.socket.connect();
+  await ann.opened();
+  assert.ok(!ann.socket.recovered);
+  assert.notEqual(ann.socket.id, id);
+});
+
+testEach('a pid or an offset that there is not', async (t, kind) => {
+  const server = await startServer(t, kind);
+  const first = await connectWebSocket(t, server);
+  const { sid, pid } = JSON.parse(first.connected.slice(2));
+  first.send('42["a"]');
+  const offset = JSON.parse((await first.take()).slice(2)).pop();
+  await first.close();
+  for (const auth of [
+    { pid: 'nobody', offset },
+    { pid, offset: 'nothing' },
+    { pid, offset: '' },
+    { pid },
+    { offset },
+    { pid: sid, offset },
+    { pid: 1, offset },
+    { pid: [pid], offset: [offset] },
+  ]) {
+    const other = await connectWebSocket(t, server, { namespace: '/dev' });
+    other.send(`40${JSON.stringify(auth)}`);
+    const answer = JSON.parse((await other.take()).slice(2));
+    assert.notEqual(answer.sid, sid, JSON.stringify(auth));
+    assert.notEqual(answer.pid, pid, JSON.stringify(auth));
+    other.send('42["alive"]');
+    assert.match(await other.take(), /^42\["alive","/);
+    await other.close();
+  }
+});
+
+testEach('by hand: the same ids, then what was missed, with its offsets', async (t, kind) => {
+  const server = await startServer(t, kind);
+  const bob = await connectWebSocket(t, server);
+  const first = await connectWebSocket(t, server);
+  const { sid, pid } = JSON.parse(first.connected.slice(2));
+  bob.send('42["a",1]');
+  const offset = JSON.parse((await first.take()).slice(2)).pop();
+  await first.close();
+  const other = await connectWebSocket(t, server, { namespace: '/dev' });
+  bob.send('42["b",2]');
+  bob.send('42["c",{"deep":[true]}]');
+  for (const name of ['a', 'b', 'c']) await bob.take((packet) => packet.startsWith(`42["${name}"`));
+  other.send(`40${JSON.stringify({ pid, offset, token: 'x' })}`);
+  const packets = [await other.take(), await other.take(), await other.take()];
+  const connected = packets.findIndex((packet) => packet.startsWith('40'));
+  assert.deepEqual(JSON.parse(packets[connected].slice(2)), { sid, pid });
+  const events = packets.filter((packet) => packet.startsWith('42')).map((packet) => JSON.parse(packet.slice(2)));
+  assert.deepEqual(events.map((event) => event.slice(0, -1)), [['b', 2], ['c', { deep: [true] }]]);
+  assert.deepEqual(events.map((event) => typeof event.at(-1)), ['string', 'string']);
+});
+
+testEach('who says goodbye is not recovered', async (t, kind) => {
+  const server = await startServer(t, kind);
+  const ann = await connectSocketIo(t, server);
+  const { id } = ann.socket;
+  ann.emit('chat message', 'hello');
+  await ann.take();
+  const { engine } = ann.socket.io;
+  ann.socket.disconnect();
+  await ann.state('disconnect');
+  while (engine.readyState !== 'closed') await new Promise((resolve) => setImmediate(resolve));
+  ann.socket.connect();
+  await ann.opened();
+  assert.ok(!ann.socket.recovered);
+  assert.notEqual(ann.socket.id, id);
+});
+
+testEach('without recovery nobody is', async (t, kind) => {
+  const server = await startServer(t, kind, { recovery: false });
+  const ann = await connectSocketIo(t, server);
+  ann.emit('chat message', 'hello');
+  assert.deepEqual(await ann.take(), ['chat message', 'hello']);
+  await lose(ann);
+  ann.socket.connect();
+  await ann.opened();
+  assert.ok(!ann.socket.recovered);
+});
+
+testEach('4.1.3 knows nothing of it, and comes back as somebody new', async (t, kind) => {
+  const server = await startServer(t, kind);
+  const ann = await connectSocketIo(t, server, { version: '4.1.3', ...back });
+  const { id } = ann.socket;
+  ann.emit('chat message', 'hello');
+  await ann.take();
+  await lose(ann);
+  await ann.opened();
+  assert.notEqual(ann.socket.id, id);
+  ann.emit('chat message', 'anew');
+  assert.deepEqual(await ann.take(), ['chat message', 'anew']);
+});
+
+testLibchat('more was missed than is kept: not recovered', async (t) => {
+  const server = await startServer(t, 'libchat', { history_messages: 5 });
+  const bob = await connectSocketIo(t, server, { mode: 'websocket' });
+  const ann = await connectSocketIo(t, server);
+  const { id } = ann.socket;
+  bob.emit('chat message', 'before');
+  await ann.take();
+  await lose(ann);
+  for (let number = 0; number < 6; number += 1) bob.emit('missed', number);
+  await bob.flushed();
+  ann.socket.connect();
+  await ann.opened();
+  assert.ok(!ann.socket.recovered);
+  assert.notEqual(ann.socket.id, id);
+  bob.emit('chat message', 'after');
+  assert.deepEqual(await ann.take(), ['chat message', 'after']);
+});
+
+testLibchat('the room was closed meanwhile, or the client banned: not recovered', async (t) => {
+  const server = await startApplication(t, 'libchat');
+  const { program } = server;
+  const ann = await connectSocketIo(t, server, { namespace: '/dev', auth: { user_id: 'u-1', name: 'Ann' } });
+  ann.emit('chat message', 'hello');
+  await ann.take();
+  await lose(ann);
+  assert.match((await program.command('close-room', 0, 'dev', 'over')).error, /^(OK|ERROR_NO_SUCH_ROOM)$/);
+  ann.socket.connect();
+  await ann.opened();
+  assert.ok(!ann.socket.recovered);
+  ann.emit('chat message', 'anew');
+  await ann.take();
+  await lose(ann);
+  assert.equal((await program.command('ban-user', 0, 'u-1', 'dev', 3_600_000, 'enough')).error, 'OK');
+  ann.socket.connect();
+  assert.equal((await ann.state('connect_error')).message, 'enough');
+});
+
+testLibchat('the application is told who comes back, and its identity stays', async (t) => {
+  const server = await startApplication(t, 'libchat');
+  const { program } = server;
+  const ann = await connectSocketIo(t, server, { mode: 'websocket', auth: { user_id: 'u-1', name: 'Ann' } });
+  const opened = await program.event('open');
+  ann.emit('chat message', 'hello');
+  await ann.take();
+  await lose(ann);
+  assert.equal((await program.event('disconnect')).client, opened.client);
+  ann.socket.connect();
+  await ann.opened();
+  assert.equal(ann.socket.recovered, true);
+  const again = await program.event('open');
+  assert.deepEqual([again.name, again.user_id, again.recovered_from], ['Ann', 'u-1', opened.client]);
+});
+
+testLibchat('one pid is recovered once, and not while its client is there', async (t) => {
+  const server = await startServer(t, 'libchat');
+  const first = await connectWebSocket(t, server);
+  const { sid, pid } = JSON.parse(first.connected.slice(2));
+  first.send('42["a"]');
+  const offset = JSON.parse((await first.take()).slice(2)).pop();
+  const thief = await connectWebSocket(t, server, { namespace: '/dev' });
+  thief.send(`40${JSON.stringify({ pid, offset })}`);
+  assert.notEqual(JSON.parse((await thief.take()).slice(2)).sid, sid);
+  first.send('42["still here"]');
+  assert.match(await first.take(), /^42\["still here"/);
+});
+
+for (const threads of [1, 4]) {
+  testLibchat(`recovered on another loop under load, ${threads} threads`, async (t) => {
+    const server = await startServer(t, 'libchat', { threads, history_messages: 'off', history_bytes: 100_000_000 });
+    const bob = await connectSocketIo(t, server, { mode: 'websocket' });
+    const ann = await connectSocketIo(t, server, { ...back });
+    let said = 0;
+    let speaking = true;
+    const spoken = (async () => {
+      while (speaking) {
+        for (let burst = 0; burst < 10; burst += 1) bob.emit('n', said++);
+        await bob.flushed();
+      }
+    })();
+    let expected = (await ann.take())[1] + 1;
+    const hear = async (count) => {
+      for (let heard = 0; heard < count; heard += 1) {
+        const [, number] = await ann.take();
+        assert.equal(number, expected);
+        expected += 1;
+      }
+    };
+    for (let round = 0; round < 10; round += 1) {
+      await hear(50);
+      ann.cut();
+      await ann.state('disconnect');
+      await ann.opened();
+      assert.equal(ann.socket.recovered, true);
+    }
+    await hear(50);
+    speaking = false;
+    await spoken;
+  });
+}
