@@ -1,5 +1,6 @@
 // Any bytes as JSON: all readers must agree on what it is, and a string that is read and written again must stay the same.
 // UTF-8 is checked against a reading that goes by code points.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -116,6 +117,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(utf8 == is_utf8_plainly(text));
   const bool valid = json::check(text).ok();
   require(utf8 || !valid);
+  const bool printable = std::all_of(text.begin(), text.end(),
+                                     [](unsigned char c) { return c >= 0x20 || c == '\t' || c == '\r' || c == '\n'; });
+  require(printable || !valid);
   require(!json::check(text, 3).ok() || valid);
   if (utf8) check_tokens(text, valid);
 
