@@ -23,6 +23,8 @@ constexpr std::int64_t kBodyTimeoutMs = 30'000;
 
 constexpr std::int64_t kStallCheckMs = 100;
 
+constexpr std::uint64_t kMaxDiscardedBytes = 65'536;
+
 }  // namespace
 
 Connection::Connection(Loop& loop, std::uint64_t id, std::string peer_address)
@@ -59,7 +61,13 @@ int Connection::on_http() {
   keep_alive_ = request.keep_alive;
   close_after_ = !keep_alive_ || request.has_body;
   std::variant<HttpResponse, Hold> reaction = route(*this, request);
-  if (auto* response = std::get_if<HttpResponse>(&reaction)) return respond(std::move(*response));
+  if (auto* response = std::get_if<HttpResponse>(&reaction)) {
+    const BodyPlan plan = plan_body(request);
+    if (plan.kind != BodyPlan::Kind::length) return respond(std::move(*response));
+    begin_body(plan.kind, plan.length_bytes);
+    respond_after_body(std::move(*response));
+    return 0;
+  }
   hold(request, std::move(std::get<Hold>(reaction)));
   return 0;
 }
@@ -70,11 +78,7 @@ void Connection::hold(const HttpRequest& request, Hold hold) {
   if (hold.body == BodyPlan::Kind::none) {
     http_ = Http::waiting;
   } else {
-    http_ = Http::receiving;
-    intake_ = std::make_unique<Intake>();
-    intake_->chunked = hold.body == BodyPlan::Kind::chunked;
-    intake_->max_bytes = hold.max_body_bytes;
-    loop_.set_timer(*this, loop_.now_ms() + kBodyTimeoutMs);
+    begin_body(hold.body, hold.max_body_bytes);
   }
   const std::shared_ptr<Exchange> exchange = exchange_;
   exchange->on_held({loop_.index(), id_, request_number_});
@@ -85,8 +89,27 @@ void Connection::hold(const HttpRequest& request, Hold hold) {
   }
 }
 
+void Connection::begin_body(BodyPlan::Kind kind, std::uint64_t max_bytes) {
+  http_ = Http::receiving;
+  intake_ = std::make_unique<Intake>();
+  intake_->chunked = kind == BodyPlan::Kind::chunked;
+  intake_->max_bytes = max_bytes;
+  loop_.set_timer(*this, loop_.now_ms() + kBodyTimeoutMs);
+}
+
+// A short body is read to its end, though nobody wants it, so that the connection can be used again.
+void Connection::respond_after_body(HttpResponse response) {
+  if (intake_->chunked || intake_->max_bytes > kMaxDiscardedBytes || response.close) {
+    respond(std::move(response));
+  } else {
+    exchange_.reset();
+    intake_->response = std::move(response);
+  }
+}
+
 void Connection::receive_body(std::string_view bytes) {
   loop_.stats().bytes_in.add(bytes.size());
+  if (intake_->response) return;
   ChunkedDecoder::Outcome outcome = ChunkedDecoder::Outcome::more;
   if (intake_->chunked) {
     outcome = intake_->decoder.feed(bytes, intake_->body, intake_->max_bytes);
@@ -119,15 +142,23 @@ void Connection::body_complete() {
   // What follows a body of known length is the next request; behind chunks libwebsockets does not find it.
   const std::unique_ptr<Intake> intake = std::move(intake_);
   if (!intake->chunked) close_after_ = !keep_alive_;
+  if (intake->response) {
+    respond(std::move(*intake->response));
+    return;
+  }
   std::shared_ptr<Exchange>(exchange_)->on_body(std::move(intake->body));
 }
 
 void Connection::answer(std::uint64_t request_number, HttpResponse response, bool essential) {
-  if (request_number != request_number_ || doomed_) return;
+  if (request_number != request_number_ || doomed_ || !exchange_) return;
   if (http_ != Http::receiving && http_ != Http::waiting) return;
   essential_ = essential;
   exchange_->complete(response);
-  respond(std::move(response));
+  if (http_ == Http::receiving) {
+    respond_after_body(std::move(response));
+  } else {
+    respond(std::move(response));
+  }
 }
 
 int Connection::respond(HttpResponse response) {

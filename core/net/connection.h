@@ -84,6 +84,8 @@ class Connection : public TimerEntry {
   };
 
   void hold(const HttpRequest& request, Hold hold);
+  void begin_body(BodyPlan::Kind kind, std::uint64_t max_bytes);
+  void respond_after_body(HttpResponse response);
   void receive_body(std::string_view bytes);
   void body_complete();
   int respond(HttpResponse response);
@@ -123,6 +125,7 @@ class Connection : public TimerEntry {
     std::uint64_t max_bytes = 0;
     ChunkedDecoder decoder;
     std::string body;
+    std::optional<HttpResponse> response;  // decided before the body is there, of which nothing is kept
   };
   std::unique_ptr<Intake> intake_;
   std::string output_;

@@ -178,6 +178,7 @@ void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
     return;
   }
   if (session_.closed()) return;  // it is the session that closes it
+  deaf_ = true;
   EngineIoActions actions;
   if (socket_ != nullptr) {
     socket_ = nullptr;
@@ -204,6 +205,7 @@ void EngineIoHost::on_pause(std::int64_t until_ms) {
 }
 
 void EngineIoHost::close() {
+  deaf_ = true;
   EngineIoActions actions;
   session_.close(loop_->now_ms(), actions);
   perform(actions);
@@ -258,7 +260,9 @@ void EngineIoHost::answer_post() {
 void EngineIoHost::act(session::RefuseRequest&) {
   if (poll_ == incoming_) poll_.reset();
   if (post_ == incoming_) post_.reset();
-  loop_->answer(incoming_, engine_io_error(wire::EngineIoError::bad_request), false);
+  HttpResponse response;
+  response.status = 400;
+  loop_->answer(incoming_, std::move(response), false);
 }
 
 void EngineIoHost::act(session::SendWebSocket& action) {
@@ -281,12 +285,11 @@ void EngineIoHost::act(session::CloseWebSocket&) {
 }
 
 void EngineIoHost::act(session::Deliver& action) {
-  if (!session_.is_open()) return;
+  if (deaf_) return;
   switch (assembler_.add(action.binary, action.bytes)) {
     case wire::SocketIoAssembler::Added::more:
       return;
     case wire::SocketIoAssembler::Added::packet:
-      if (assembler_.packet().type == wire::SocketIoType::connect) connect_deadline_ms_ = -1;
       if (clients_.receive(assembler_.packet(), assembler_.attachments())) return;
       break;
     case wire::SocketIoAssembler::Added::fault:
@@ -362,7 +365,7 @@ void EngineIoHost::on_deadline(std::int64_t now_ms) {
   session_.tick(now_ms, actions);
   if (connect_deadline_ms_ != -1 && now_ms >= connect_deadline_ms_) {
     connect_deadline_ms_ = -1;
-    session_.close(now_ms, actions);
+    if (!clients_.had_any()) session_.close(now_ms, actions);
   }
   perform(actions);
 }
@@ -385,6 +388,7 @@ void EngineIoHost::say_goodbye() {
     goodbye_meanwhile_ = true;
     return;
   }
+  deaf_ = true;
   close_code_ = goodbye_code_ = 1001;
   close_reason_ = "the server is stopping";
   EngineIoActions actions;
@@ -395,6 +399,7 @@ void EngineIoHost::say_goodbye() {
 }
 
 void EngineIoHost::end() {
+  deaf_ = true;
   moving_ = false;
   EngineIoActions actions;
   session_.abort(EngineIoClose::forced_close, actions);

@@ -124,13 +124,14 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   std::optional<SocketHandle> candidate_;
   WebSocketLink* socket_ = nullptr;  // once it is the transport, while it is open
 
-  std::int64_t connect_deadline_ms_;  // -1 once a client has connected to a namespace
+  std::int64_t connect_deadline_ms_;  // by which a client must be in a namespace; -1 after that
   std::int64_t paused_until_ms_ = -1;
   bool post_answer_paused_ = false;
   std::uint16_t close_code_ = 1006;  // for on_disconnect
   std::string close_reason_;         // empty: the session's own
   std::uint16_t goodbye_code_ = 0;   // of the close frame
   bool finished_ = false;
+  bool deaf_ = false;  // closed from here: what the client said behind the reason for that is not heard
 
   // While it moves.
   bool moving_ = false;

@@ -152,7 +152,7 @@ std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const H
                                                  const Endpoint& endpoint) {
   Loop& loop = connection.loop();
   const RequestContext context = describe(request, connection.peer_address(), loop.server());
-  if (request.method == "OPTIONS" && context.origin_allowed) {
+  if (request.method == "OPTIONS" && !request.header("origin").empty() && context.origin_allowed) {
     return preflight_response(request, loop.options().allowed_origins);
   }
   const std::string_view sid = last_argument(request, "sid");

@@ -297,7 +297,14 @@ void Peer::receive(wire::Decoded decoded) {
   if (auto* history = std::get_if<HistoryReply>(&*answer); history && !fit_replay(history->messages)) {
     history->complete = false;
   }
-  reply(*answer);
+  if (std::holds_alternative<AckReply>(*answer)) {
+    // Behind the message itself, which goes by the inbox.
+    loop_.post_task([&loop = loop_, id = id_, ack = std::move(*answer)] {
+      if (Peer* peer = loop.find_peer(id)) peer->reply(ack);
+    });
+  } else {
+    reply(*answer);
+  }
   // A client that does not take its replies gets no further ones to queue.
   const OutboxLimits& limits = loop_.outbox_limits();
   if (link_->queued_bytes() > limits.bytes / 2 || link_->queued_frames() > limits.frames / 2) {

@@ -42,8 +42,9 @@ std::optional<HttpResponse> SocketIoClientFiles::serve(const HttpRequest& reques
   const std::string file = resolve_inside(directory_, name);
   if (file.empty()) return not_found_response();
   const bool map = name.ends_with(".map");
-  return file_response(request, file,
-                       {map ? "application/json" : "application/javascript; charset=utf-8", "public, max-age=0"});
+  return file_response(
+      request, file,
+      {map ? "application/json; charset=utf-8" : "application/javascript; charset=utf-8", "public, max-age=0"});
 }
 
 }  // namespace chat::net

@@ -89,7 +89,7 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
       }
       return true;
     default:
-      remove(member->client->id(), kNormalClosure, "client namespace disconnect");
+      remove(member->client->id(), kNormalClosure, "client namespace disconnect", false);
       return true;
   }
 }
@@ -191,7 +191,7 @@ void SocketIoClients::verdict(ClientId id) {
   } else if (client->state() == ClientState::refused) {
     const std::string reason = client->refusal_reason();
     refuse(found->nsp->name, reason.empty() ? "refused" : reason, client->refusal_data());
-    remove(id, kPolicyViolation, reason);
+    remove(id, kPolicyViolation, reason, false);
   }
 }
 
@@ -203,7 +203,7 @@ void SocketIoClients::open(const Member& member) {
   // What the application does not allow to join is no namespace; anything else may be told.
   const ClientId id = member.client->id();
   refuse(member.nsp->name, status.code == Error::forbidden ? kInvalidNamespace : std::string_view(status.detail));
-  remove(id, kPolicyViolation, status.detail);
+  remove(id, kPolicyViolation, status.detail, false);
 }
 
 void SocketIoClients::refuse(std::string_view nsp, std::string_view message, std::string_view data) {
@@ -212,13 +212,17 @@ void SocketIoClients::refuse(std::string_view nsp, std::string_view message, std
 
 // Out ----------------------------------------------------------------------------------------------------------------
 
-void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view reason) {
+void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view reason, bool forgive) {
   const auto found =
       std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
   if (found == members_.end()) return;
-  if (Peer* peer = peer_of(*found)) peer->silence();
-  // Bounded like the namespaces themselves; who has left so many does not get the benefit of the doubt.
-  if (!exceeds(static_cast<std::int64_t>(left_.size()) + 1, host_.loop().options().hub.max_rooms_per_client)) {
+  if (Peer* peer = peer_of(*found)) {
+    had_any_ = had_any_ || peer->welcomed();
+    peer->silence();
+  }
+  // Bounded like the namespaces themselves; who was thrown out of so many does not get the benefit of the doubt.
+  if (forgive &&
+      !exceeds(static_cast<std::int64_t>(left_.size()) + 1, host_.loop().options().hub.max_rooms_per_client)) {
     left_.insert(found->nsp->name);
   }
   members_.erase(found);
@@ -235,7 +239,7 @@ void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_vi
   } else {
     refuse(found->nsp->name, reason.empty() ? "refused" : reason);
   }
-  remove(id, code, reason);
+  remove(id, code, reason, true);
 }
 
 void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool recoverable) {
@@ -253,6 +257,14 @@ void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool 
     loop.retire(member.client->id(), code, reason);
   }
   members_.clear();
+}
+
+bool SocketIoClients::had_any() {
+  for (const Member& member : members_) {
+    const Peer* const peer = peer_of(member);
+    had_any_ = had_any_ || (peer != nullptr && peer->welcomed());
+  }
+  return had_any_;
 }
 
 std::int64_t SocketIoClients::deadline_ms() const {

@@ -32,7 +32,8 @@ class SocketIoClients {
   // The session has ended. recoverable: who comes back continues.
   void end_all(std::uint16_t code, std::string_view reason, bool recoverable);
 
-  bool empty() const { return members_.empty(); }
+  // One has been connected to its namespace, now or before.
+  bool had_any();
   // -1: never.
   std::int64_t deadline_ms() const;
   void tick(std::int64_t now_ms);
@@ -61,13 +62,15 @@ class SocketIoClients {
   void open(const Member& member);
   void refuse(std::string_view nsp, std::string_view message, std::string_view data = {});
   // Forgets it; retire() follows at the end of the round.
-  void remove(ClientId client, std::uint16_t code, std::string_view reason);
+  // Packets for it that are under way already are forgiven when the end was not the client's wish.
+  void remove(ClientId client, std::uint16_t code, std::string_view reason, bool forgive);
   void send(std::string packet);
 
   EngineIoHost& host_;
   std::vector<Member> members_;  // few: a look-up is a walk
   // Namespaces that were disconnected while packets for them may have been under way.
   std::unordered_set<std::string> left_;
+  bool had_any_ = false;
 };
 
 }  // namespace chat::net

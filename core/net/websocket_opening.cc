@@ -127,7 +127,10 @@ std::optional<HttpResponse> open_websocket(Connection& connection, const HttpReq
   }
   if (!offered.empty()) opening.bound_subprotocol = offered.front();
 
-  if (endpoint->protocol == Protocol::socket_io) return open_engine_io_socket(connection, request, context, *endpoint);
+  if (endpoint->protocol == Protocol::socket_io) {
+    if (!offered.empty()) opening.subprotocol = offered.front();  // whatever it is, as the reference server does
+    return open_engine_io_socket(connection, request, context, *endpoint);
+  }
   if (!context.origin_allowed) return HttpResponse::text(403, "origin not allowed\n");
   const Choice choice = choose_subprotocol(*endpoint, offered);
   opening.subprotocol = choice.answer;

@@ -35,7 +35,7 @@ struct AnswerPost {
   int status = 200;
 };
 
-// The GET or POST that has just been told of: 400 with the JSON of EngineIoError::bad_request.
+// The GET or POST that has just been told of: 400, empty.
 struct RefuseRequest {};
 
 // One text frame.
@@ -47,8 +47,7 @@ struct SendWebSocket {
 // session's.
 struct CloseWebSocket {};
 
-// A message for the layer above. To be dropped unless the session is still is_open(): the layer
-// above may have closed it over a message before it in the same list.
+// A message for the layer above. To be dropped when the layer above has closed the session over a message before it.
 struct Deliver {
   bool binary = false;
   std::string bytes;
@@ -57,7 +56,8 @@ struct Deliver {
 // From here on the WebSocket is the transport: the queue goes there, before anything else.
 struct Upgraded {};
 
-// The sid is forgotten, and the layer above told. The last action of a session.
+// The sid is forgotten, and the layer above told. The last action of a session, but for the answer to the POST that it was
+// in.
 struct Closed {
   EngineIoClose reason = EngineIoClose::transport_close;
 };

@@ -32,6 +32,7 @@ std::optional<EngineIoError> check_request(const EngineIoRequest& request, std::
     if (!request.websocket_upgrade && *session != *transport) return EngineIoError::bad_request;
     // Other methods get a bare 500 there.
     if (request.method != "GET" && request.method != "POST") return EngineIoError::bad_request;
+    if (request.version != wire::kEngineIoVersion) return EngineIoError::bad_request;
     return std::nullopt;
   }
   if (request.method != "GET") return EngineIoError::bad_handshake_method;

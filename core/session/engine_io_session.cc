@@ -42,7 +42,7 @@ void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
   poll_held_ = true;
   if (state_ == State::closing) {
     answer_poll(out, true);
-    finish(EngineIoClose::forced_close, out);
+    finish(close_reason_, out);
   } else if (has_output()) {
     answer_poll(out);
   } else if (upgrade_ == Upgrade::probed) {
@@ -76,14 +76,11 @@ void EngineIoSession::end_post(std::string_view body, std::int64_t now_ms, Engin
     post_too_large(out);
     return;
   }
-  wire::EngineIoPayloadReader packets(body, options_.max_payload_packets);
-  for (wire::EngineIoPacket packet; !closed() && packets.next(packet);) receive(packet, now_ms, out);
-  if (closed()) return;
-  if (!packets.ok()) {
-    abort(EngineIoClose::parse_error, out);
-    return;
-  }
+  // What is in it does not change the answer: the client hears of an end by its next poll.
   post_held_ = false;
+  wire::EngineIoPayloadReader packets(body, options_.max_payload_packets);
+  for (wire::EngineIoPacket packet; state_ == State::open && packets.next(packet);) receive(packet, now_ms, out);
+  if (!packets.ok()) end(EngineIoClose::parse_error, now_ms, out);
   out.emplace_back(AnswerPost{});
 }
 
@@ -138,11 +135,16 @@ void EngineIoSession::flush(EngineIoActions& out) {
 }
 
 void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
+  end(EngineIoClose::forced_close, now_ms, out);
+}
+
+void EngineIoSession::end(EngineIoClose reason, std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   state_ = State::closing;
+  close_reason_ = reason;
   if (transport_ == EngineIoTransport::websocket || poll_held_) {
     if (poll_held_) answer_poll(out, true);
-    finish(EngineIoClose::forced_close, out);
+    finish(reason, out);
     return;
   }
   ping_due_ms_ = pong_due_ms_ = kNever;
@@ -161,14 +163,14 @@ void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t n
       out.emplace_back(Deliver{packet.binary, std::string(packet.data)});
       break;
     case EngineIoType::ping:  // the server's to send, since protocol 4
-      abort(EngineIoClose::transport_error, out);
+      end(EngineIoClose::transport_error, now_ms, out);
       break;
     case EngineIoType::pong:
       pong_due_ms_ = kNever;
       ping_due_ms_ = now_ms + options_.ping_interval_ms;
       break;
-    case EngineIoType::close:
-      finish(EngineIoClose::transport_close, out);
+    case EngineIoType::close:  // a WebSocket has a closing of its own
+      if (transport_ == EngineIoTransport::polling) finish(EngineIoClose::transport_close, out);
       break;
     case EngineIoType::open:
     case EngineIoType::upgrade:
@@ -202,7 +204,7 @@ void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out
   if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});
   out.emplace_back(Upgraded{});
   if (state_ == State::closing) {
-    finish(EngineIoClose::forced_close, out);
+    finish(close_reason_, out);
     return;
   }
   // Its pong may have been under way on a request that is no longer taken.
@@ -273,7 +275,7 @@ std::int64_t EngineIoSession::deadline_ms() const {
 
 void EngineIoSession::tick(std::int64_t now_ms, EngineIoActions& out) {
   const auto has_come = [&](std::int64_t due) { return !closed() && due != kNever && due <= now_ms; };
-  if (has_come(close_due_ms_)) finish(EngineIoClose::forced_close, out);
+  if (has_come(close_due_ms_)) finish(close_reason_, out);
   if (has_come(upgrade_due_ms_)) drop_candidate(out);
   if (has_come(release_due_ms_)) {
     release_due_ms_ = kNever;

@@ -92,6 +92,7 @@ class EngineIoSession {
   void receive_from_candidate(bool binary, std::string_view bytes, std::int64_t now_ms, EngineIoActions& out);
   void complete_upgrade(std::int64_t now_ms, EngineIoActions& out);
   void drop_candidate(EngineIoActions& out);
+  void end(EngineIoClose reason, std::int64_t now_ms, EngineIoActions& out);
   void send_ping(std::int64_t now_ms, EngineIoActions& out);
   bool has_output() const { return ping_waiting_ || !queue_->empty(); }
   // With everything that waits; with a noop when that is nothing.
@@ -104,6 +105,7 @@ class EngineIoSession {
   const std::string sid_;
   EngineIoTransport transport_;
   State state_ = State::open;
+  EngineIoClose close_reason_ = EngineIoClose::forced_close;
   Upgrade upgrade_ = Upgrade::none;
   bool has_websocket_;
   bool poll_held_ = false;

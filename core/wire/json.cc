@@ -301,7 +301,7 @@ class PlaceholderCheck {
 
 }  // namespace
 
-Status check_args(std::string_view args, std::size_t attachment_count) {
+Status check_args(std::string_view args, std::size_t attachment_count, Unplaced unplaced) {
   if (attachment_count > kMaxAttachments) return {Error::too_many, "more than 10 attachments"};
   if (!is_utf8(args)) return {Error::invalid_utf8, "arguments that are not UTF-8"};
   json::TokenReader tokens(args);
@@ -313,7 +313,8 @@ Status check_args(std::string_view args, std::size_t attachment_count) {
     if (token == json::Token::fault) return tokens.fault();
     if (!placeholders.see(token, tokens)) return {Error::invalid_argument, "placeholder of no attachment"};
   }
-  if (!placeholders.saw_all()) return {Error::invalid_argument, "attachment without a placeholder"};
+  if (unplaced == Unplaced::refused && !placeholders.saw_all())
+    return {Error::invalid_argument, "attachment without a placeholder"};
   return {};
 }
 

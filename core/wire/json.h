@@ -81,6 +81,7 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view number);
 // must be Socket.IO's {"_placeholder":true,"num":N} (in either order, nothing else in it) with N
 // below attachment_count, and every attachment must be referred to. invalid_json, invalid_utf8,
 // too_many (attachments), invalid_argument (placeholders).
-Status check_args(std::string_view args, std::size_t attachment_count);
+enum class Unplaced : std::uint8_t { refused, allowed };
+Status check_args(std::string_view args, std::size_t attachment_count, Unplaced unplaced = Unplaced::refused);
 
 }  // namespace chat::wire

@@ -77,7 +77,13 @@ class HeadReader {
 // The arguments of an event or an ack, placeholders included.
 Status check_arguments(SocketIoPacket& packet) {
   Status status = check_args(packet.payload, packet.attachment_count);
-  if (status.ok() || packet.attachment_count != 0) return status;
+  if (status.ok()) return status;
+  if (packet.attachment_count != 0) {
+    // The reference parser closes for a place without an attachment, not for an attachment without a place.
+    Status strict = check_args(packet.payload, packet.attachment_count, Unplaced::allowed);
+    if (strict.ok()) packet.fault = std::move(status);
+    return strict;
+  }
   // Malformed behind the first thing that was wrong, or only nested deeply and with placeholders?
   if (Status json = json::check(packet.payload, json::TokenReader::kDepthCeiling); !json.ok()) return json;
   packet.fault = std::move(status);

@@ -28,8 +28,8 @@ struct SocketIoPacket {
   // string (connect_error), an array that begins with a permitted event name (event), an array
   // (ack).
   std::string_view payload;
-  // Not ok: arguments that are nested too deeply, or that hold a placeholder without being binary.
-  // Never with attachments.
+  // Not ok: arguments that are nested too deeply, that hold a placeholder without being binary, or that have no place for
+  // one of their attachments.
   Status fault;
 };
 

@@ -110,8 +110,9 @@ void the_bundles_are_served(void**) {
     const Served served = get(files, "/socket.io/" + name);
     assert_int_equal(served.status(), 200);
     assert_string_equal(served.content().c_str(), name.c_str());
-    assert_string_equal(served.header("Content-Type").c_str(),
-                        name.ends_with(".map") ? "application/json" : "application/javascript; charset=utf-8");
+    assert_string_equal(served.header("Content-Type").c_str(), name.ends_with(".map")
+                                                                   ? "application/json; charset=utf-8"
+                                                                   : "application/javascript; charset=utf-8");
     assert_string_equal(served.header("Cache-Control").c_str(), "public, max-age=0");
     assert_string_equal(served.header("X-Content-Type-Options").c_str(), "nosniff");
   }
