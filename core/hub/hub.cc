@@ -55,7 +55,7 @@ Status Hub::accept(const ClientPtr& client, std::optional<Identity> identity) {
     Status status = complete_identity(*client, *identity);
     if (!status.ok()) return status;
   }
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   {
     // Verdict and identity at once: of two callers one has its will, whole.
     std::unique_lock tables(clients_mutex_);
@@ -69,7 +69,7 @@ Status Hub::accept(const ClientPtr& client, std::optional<Identity> identity) {
 }
 
 Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data) {
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   {
     std::lock_guard lock(client->mutex_);
     if (client->state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was given already"};
@@ -88,7 +88,7 @@ void Hub::open(const ClientPtr& client) {
 
 Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                  std::int64_t now_ms) {
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   return enter(client, room, since, {}, ClientState::accepted, now_ms);
 }
 
@@ -132,7 +132,7 @@ void Hub::unindex_user(const std::string& user_id, ClientId id) {
 Status Hub::set_identity(const ClientPtr& client, Identity identity) {
   Status status = complete_identity(*client, identity);
   if (!status.ok()) return status;
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   std::unique_lock tables(clients_mutex_);
   std::lock_guard lock(client->mutex_);
   if (client->state_ == ClientState::gone) return no_such_client();
@@ -261,7 +261,7 @@ std::optional<std::size_t> Hub::remove_member(Room& room, ClientId client) {
 
 Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
                  std::int64_t now_ms) {
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   return enter(client, name, since, std::move(ref), ClientState::open, now_ms);
 }
 
@@ -315,7 +315,7 @@ Status Hub::leave(const ClientPtr& client, std::string_view name, std::string re
   const Status not_joined{Error::not_joined, "not a member of the room " + std::string(name)};
   RoomPtr room = find_room(name);
   if (!room) return not_joined;
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   bool idle = false;
   {
     std::lock_guard lock(room->mutex);
@@ -380,7 +380,7 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
 Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
                     std::int64_t now_ms) {
   if (rooms.empty()) return {Error::invalid_argument, "no room to restore"};
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   ClientState expected = ClientState::accepted;
   for (const RoomPosition& one : rooms) {
     Status status = enter(client, one.room, one.position, {}, expected, now_ms, &max_bytes);
@@ -390,8 +390,17 @@ Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& ro
   return {};
 }
 
+// A shared mutex lets who shares it go before who waits to have it alone, and busy senders would hold up a move for long.
+std::shared_lock<std::shared_mutex> Hub::hold_routing() {
+  if (move_waits_.load(std::memory_order_relaxed)) const std::lock_guard after_the_move(move_mutex_);
+  return std::shared_lock(routing_mutex_);
+}
+
 void Hub::move_client(const ClientPtr& client, std::size_t loop) {
-  std::unique_lock routing(routing_mutex_);  // it joins nothing meanwhile, but may be taken out of rooms
+  const std::lock_guard turn(move_mutex_);
+  move_waits_.store(true, std::memory_order_relaxed);
+  const std::unique_lock routing(routing_mutex_);  // it joins nothing meanwhile, but may be taken out of rooms
+  move_waits_.store(false, std::memory_order_relaxed);
   if (client->loop() == loop) return;
   for (const std::string& name : client->rooms()) {
     RoomPtr room = find_room(name);
@@ -515,7 +524,7 @@ Status Hub::send(const ClientPtr& client, MessageDraft draft, std::int64_t now_m
     std::vector<std::string> rooms = client->rooms();
     if (!rooms.empty()) message->room = std::move(rooms.front());
   }
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   if (client->state() == ClientState::gone) return no_such_client();
   post(*client, DirectMessage{client->id(), std::move(message), ack});
   return {};
@@ -524,14 +533,14 @@ Status Hub::send(const ClientPtr& client, MessageDraft draft, std::int64_t now_m
 Status Hub::answer(const ClientPtr& client, Answer answer) {
   if (client->state() == ClientState::gone) return no_such_client();
   answer.client = client->id();
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   post(*client, std::move(answer));
   return {};
 }
 
 Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason) {
   if (client->state() == ClientState::gone) return no_such_client();
-  std::shared_lock routing(routing_mutex_);
+  const auto routing = hold_routing();
   post(*client, CloseClient{client->id(), code, std::move(reason)});
   return {};
 }

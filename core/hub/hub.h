@@ -2,9 +2,9 @@
 // (LoopInbox) what to deliver; it does no I/O, reads no clock (now_ms is the time of day, Unix milliseconds) and calls no
 // application. Every member function may be called from any thread.
 //
-// Locks, outermost first: routing_mutex_, rooms_mutex_ or clients_mutex_, one room's mutex, one client's mutex, an inbox's
-// own. routing_mutex_ is held by whatever posts something for one client by its loop, or makes it a member: shared, but by
-// move_client() alone. While it is held, the loop of each membership is the client's. What goes to the members of a room is
+// Locks, outermost first: move_mutex_, routing_mutex_, rooms_mutex_ or clients_mutex_, one room's mutex, one client's mutex, an
+// inbox's own. routing_mutex_ is held by whatever posts something for one client by its loop, or makes it a member: shared, but
+// by move_client() alone. While it is held, the loop of each membership is the client's. What goes to the members of a room is
 // ordered by the room's lock and each membership's own loop instead, so publish() need not know of it.
 #pragma once
 
@@ -135,6 +135,8 @@ class Hub {
   template <class Value>
   using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
+  // Shared, and after a move that waits for it.
+  std::shared_lock<std::shared_mutex> hold_routing();
   // With routing_mutex_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which
   // become fewer by it, and the client no member yet; else wrong_state.
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
@@ -168,6 +170,8 @@ class Hub {
   std::atomic<bool> shrinking_ = false;
 
   std::shared_mutex routing_mutex_;
+  std::mutex move_mutex_;  // of move_client(), and for a moment of those that let it go first
+  std::atomic<bool> move_waits_ = false;
 
   mutable std::shared_mutex clients_mutex_;
   ClientId last_client_id_ = 0;
