@@ -485,7 +485,7 @@ Result<Published> Hub::publish(MessageDraft draft, std::int64_t now_ms) {
   if (message->room.empty() || ephemeral_events_.contains(message->event)) message->ephemeral = true;
 
   if (message->room.empty()) {
-    std::shared_lock routing(routing_mutex_);
+    const auto routing = hold_routing();
     for (LoopInbox* inbox : inboxes_) inbox->post(EveryoneMessage{message});
     published_.fetch_add(1, std::memory_order_relaxed);
     return Published{};
