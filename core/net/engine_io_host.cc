@@ -195,6 +195,10 @@ void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
 
 void EngineIoHost::on_verdict(ClientId client) { clients_.verdict(client); }
 
+void EngineIoHost::on_left(ClientId client, std::string_view room, std::string_view reason) {
+  clients_.left(client, room, reason);
+}
+
 void EngineIoHost::close_client(ClientId client, std::uint16_t code, std::string_view reason) {
   clients_.disconnect(client, code, reason);
 }

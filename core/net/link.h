@@ -32,6 +32,10 @@ class LinkUser {
 
   // chat_accept or chat_refuse has been called for a client of this link.
   virtual void on_verdict(ClientId client) = 0;
+  // A client of this link is no member of the room any more.
+  virtual void on_left(ClientId client, std::string_view room, std::string_view reason) {
+    (void)client, (void)room, (void)reason;
+  }
   // One client is to be disconnected, after what is queued for it.
   virtual void close_client(ClientId client, std::uint16_t code, std::string_view reason) = 0;
   // Until the time has come nothing more shall be taken from the client. For links that cannot stop reading.

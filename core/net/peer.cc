@@ -142,6 +142,7 @@ void Peer::handle(Left& left) {
     if (state_.log) state_.log->leave(left.room);
     reply(LeftReply{left.ref, left.room, left.reason});
     loop_.server().application().on_leave(client_, left.room, left.reason);
+    link_->user().on_left(id_, left.room, left.reason);
   });
 }
 

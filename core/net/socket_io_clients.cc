@@ -229,6 +229,12 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
   host_.loop().retire(id, code, reason);
 }
 
+void SocketIoClients::left(ClientId id, std::string_view room, std::string_view reason) {
+  const auto found =
+      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  if (found != members_.end() && found->nsp->room == room) disconnect(id, kPolicyViolation, reason);
+}
+
 void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_view reason) {
   const auto found =
       std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });

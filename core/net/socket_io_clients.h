@@ -27,6 +27,8 @@ class SocketIoClients {
 
   // chat_accept or chat_refuse has been called.
   void verdict(ClientId client);
+  // Who is out of the room that its namespace is, is out of the namespace.
+  void left(ClientId client, std::string_view room, std::string_view reason);
   // A DISCONNECT from this side.
   void disconnect(ClientId client, std::uint16_t code, std::string_view reason);
   // The session has ended. recoverable: who comes back continues.

@@ -227,7 +227,7 @@ testLibchat('the room was closed meanwhile, or the client banned: not recovered'
   await lose(ann);
   assert.equal((await program.command('ban-user', 0, 'u-1', 'dev', 3_600_000, 'enough')).error, 'OK');
   ann.socket.connect();
-  assert.equal((await ann.state('connect_error')).message, 'enough');
+  assert.equal((await ann.state('connect_error')).message, 'banned from the room dev');
 });
 
 testLibchat('the application is told who comes back, and its identity stays', async (t) => {
