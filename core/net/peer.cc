@@ -298,8 +298,8 @@ void Peer::receive(wire::Decoded decoded) {
   if (auto* history = std::get_if<HistoryReply>(&*answer); history && !fit_replay(history->messages)) {
     history->complete = false;
   }
-  if (std::holds_alternative<AckReply>(*answer)) {
-    // Behind the message itself, which goes by the inbox.
+  if (codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
+    // The message itself goes by the inbox, too.
     loop_.post_task([&loop = loop_, id = id_, ack = std::move(*answer)] {
       if (Peer* peer = loop.find_peer(id)) peer->reply(ack);
     });

@@ -49,6 +49,9 @@ class Codec {
   virtual Packets encode(const Reply& reply) const = 0;
 
   virtual WireForm form() const = 0;
+
+  // Whether a sender that hears its own message hears it before the acknowledgement.
+  virtual bool acknowledges_last() const { return false; }
 };
 
 // nullptr for socket_io, whose codec belongs to a namespace: make a SocketIoCodec.

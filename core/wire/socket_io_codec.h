@@ -41,6 +41,7 @@ class SocketIoCodec final : public Codec {
   Packets disconnect() const;
 
   WireForm form() const override;
+  bool acknowledges_last() const override { return true; }
 
  private:
   Packets encode_event(const Message& message, std::optional<std::uint64_t> ack_id) const;
