@@ -103,6 +103,11 @@ class Peer : private TimerEntry {
   State& state() { return state_; }
   void set_arriving() { arriving_ = true; }
   bool arriving() const { return arriving_; }
+  // It does not go after all.
+  void take_back(State state) {
+    departing_ = false;
+    state_ = std::move(state);
+  }
   // The end of arriving.
   void arrive(State state);
 

@@ -53,6 +53,10 @@ ConnectRequest connect_request(const EngineIoBirth& birth, std::string_view auth
 
 }  // namespace
 
+SocketIoClients::SocketIoClients(EngineIoHost& host)
+    : host_(host),
+      connects_(host.loop().options().inbound_rate, host.loop().options().inbound_burst, host.loop().now_ms()) {}
+
 SocketIoClients::Member* SocketIoClients::find(std::string_view nsp) {
   auto found = std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.nsp->name == nsp; });
   return found == members_.end() ? nullptr : &*found;
@@ -96,6 +100,7 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
 
 bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
   Loop& loop = host_.loop();
+  if (!connects_.take(loop.now_ms())) return false;
   const Result<wire::SocketIoNamespacePtr> nsp = loop.server().engine_io().namespaces.find(packet.nsp);
   if (!nsp.ok()) {
     refuse(packet.nsp, kInvalidNamespace);

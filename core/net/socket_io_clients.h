@@ -20,7 +20,7 @@ class EngineIoHost;
 
 class SocketIoClients {
  public:
-  explicit SocketIoClients(EngineIoHost& host) : host_(host) {}
+  explicit SocketIoClients(EngineIoHost& host);
 
   // One packet, whole. False: the client breaks the protocol's rules, and the connection is to be closed.
   [[nodiscard]] bool receive(const wire::SocketIoPacket& packet, std::vector<std::string>& attachments);
@@ -69,6 +69,7 @@ class SocketIoClients {
   void send(std::string packet);
 
   EngineIoHost& host_;
+  TokenBucket connects_;  // each asks the application
   std::vector<Member> members_;  // few: a look-up is a walk
   // Namespaces that were disconnected while packets for them may have been under way.
   std::unordered_set<std::string> left_;
