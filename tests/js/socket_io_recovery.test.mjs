@@ -284,6 +284,9 @@ for (const threads of [1, 4]) {
       await hear(50);
       ann.cut();
       await ann.state('disconnect');
+      // The client keeps events that it had read but not handed out when it was cut, and hands them out after the next
+      // connect beside those that it is sent again: with the reference server, too.
+      ann.socket.receiveBuffer = [];
       await ann.opened();
       assert.equal(ann.socket.recovered, true);
     }
