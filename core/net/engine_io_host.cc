@@ -203,6 +203,8 @@ void EngineIoHost::close_client(ClientId client, std::uint16_t code, std::string
   clients_.disconnect(client, code, reason);
 }
 
+void EngineIoHost::on_continued(ClientId client) { clients_.continued(client); }
+
 void EngineIoHost::on_pause(std::int64_t until_ms) {
   paused_until_ms_ = std::max(paused_until_ms_, until_ms);
   schedule();

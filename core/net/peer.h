@@ -86,6 +86,7 @@ class Peer : private TimerEntry {
   void handle(DirectMessage& direct);
   void handle(VerdictGiven& verdict);
   void handle(CloseClient& close);
+  void handle(Continued& continued);
   // The link is gone or going: leaves everything and tells the application. Once, at the end of a loop round.
   void retire(int close_code, std::string_view reason);
 

@@ -195,7 +195,7 @@ void reads_what_recovery_needs(void**) {
   const auto read_one = [](const std::string& text) -> std::string {
     Result<SocketIoPacket> packet = decode_socket_io(text);
     assert_true(packet.ok());
-    const std::optional<SocketIoRecovery> recovery = read_recovery(*packet);
+    const std::optional<SocketIoRecovery> recovery = read_recovery(packet->payload);
     return recovery ? recovery->pid + " " + recovery->offset : "none";
   };
   expect(read_one(R"(0{"pid":"p","offset":"o","token":1})"), "p o");
