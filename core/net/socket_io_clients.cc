@@ -94,7 +94,8 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
       peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(packet, std::move(attachments)));
       return true;
     case wire::SocketIoType::ack:
-      if (packet.ack_id) {
+      // One that could not be told to the application is none.
+      if (packet.ack_id && packet.fault.ok()) {
         peer->receive_ack(*packet.ack_id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
       }
       return true;
@@ -113,7 +114,8 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
     return true;
   }
   // Each namespace is a room.
-  if (exceeds(static_cast<std::int64_t>(members_.size() + waiting_.size()) + 1, loop.options().hub.max_rooms_per_client)) {
+  if (exceeds(static_cast<std::int64_t>(members_.size() + waiting_.size()) + 1,
+              loop.options().hub.max_rooms_per_client)) {
     refuse(packet.nsp, "too many namespaces");
     return true;
   }
@@ -302,8 +304,8 @@ void SocketIoClients::keep_for_recovery(const Member& member) {
   if (member.pid.empty() || peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
   Loop& loop = host_.loop();
   loop.server().engine_io().recovery.put(member.pid,
-                                         {member.sid, member.nsp->name, member.client->id(),
-                                          *member.client->identity(), *peer->delivery_log(), peer->earlier()},
+                                         {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),
+                                          *peer->delivery_log(), peer->earlier()},
                                          loop.now_ms());
 }
 
