@@ -5,7 +5,8 @@ namespace chat::net {
 
 Status EngineIoRegistry::add(const std::string& sid, const Entry& entry, const std::string& address) {
   const std::lock_guard lock(mutex_);
-  if (exceeds(static_cast<std::int64_t>(sessions_.size()) + 1, max_sessions_)) {
+  if (exceeds(static_cast<std::int64_t>(sessions_.size()) + 1, max_sessions_) ||
+      (is_polling(entry) && polling_ == kMaxPollingSessions)) {
     return {Error::too_many, "the server is full"};
   }
   if (!address.empty() && max_sessions_per_address_ >= 0) {
@@ -17,6 +18,7 @@ Status EngineIoRegistry::add(const std::string& sid, const Entry& entry, const s
     ++count;
   }
   sessions_.emplace(sid, Session{entry, address});
+  if (is_polling(entry)) ++polling_;
   return {};
 }
 
@@ -29,7 +31,11 @@ std::optional<EngineIoRegistry::Entry> EngineIoRegistry::find(std::string_view s
 
 void EngineIoRegistry::set(std::string_view sid, const Entry& entry) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = sessions_.find(sid); found != sessions_.end()) found->second.entry = entry;
+  const auto found = sessions_.find(sid);
+  if (found == sessions_.end()) return;
+  if (is_polling(found->second.entry)) --polling_;
+  if (is_polling(entry)) ++polling_;
+  found->second.entry = entry;
 }
 
 void EngineIoRegistry::remove(std::string_view sid) {
@@ -39,6 +45,7 @@ void EngineIoRegistry::remove(std::string_view sid) {
   if (const auto count = by_address_.find(found->second.address); count != by_address_.end() && --count->second == 0) {
     by_address_.erase(count);
   }
+  if (is_polling(found->second.entry)) --polling_;
   sessions_.erase(found);
 }
 

@@ -21,11 +21,15 @@ class EngineIoRegistry {
     session::EngineIoTransport transport = session::EngineIoTransport::polling;
   };
 
+  // Nothing but memory limits sessions that have no socket: whoever asks for handshakes and does nothing with them could
+  // take all of it.
+  static constexpr std::size_t kMaxPollingSessions = 65'536;
+
   // Limits may be kUnlimited. A session without a socket costs memory too, so it counts as one.
   EngineIoRegistry(std::int64_t max_sessions, std::int64_t max_sessions_per_address)
       : max_sessions_(max_sessions), max_sessions_per_address_(max_sessions_per_address) {}
 
-  // too_many above a limit. An empty address (a UNIX socket) has no limit of its own.
+  // too_many above a limit, those on polling above their own too. An empty address (a UNIX socket) has no limit of its own.
   Status add(const std::string& sid, const Entry& entry, const std::string& address);
   std::optional<Entry> find(std::string_view sid) const;
   // The session has been upgraded, or has moved. Nothing when it is gone.
@@ -44,11 +48,14 @@ class EngineIoRegistry {
     std::string address;
   };
 
+  static bool is_polling(const Entry& entry) { return entry.transport == session::EngineIoTransport::polling; }
+
   const std::int64_t max_sessions_;
   const std::int64_t max_sessions_per_address_;
   mutable std::mutex mutex_;
   StringMap<Session> sessions_;
   StringMap<std::int64_t> by_address_;
+  std::size_t polling_ = 0;
 };
 
 }  // namespace chat::net

@@ -14,8 +14,8 @@ constexpr std::size_t kNodeBytes = 16 * sizeof(void*);
 
 std::size_t RecoveryStore::memory_bytes(const Entry& entry) {
   const RecoveryRecord& record = entry.record;
-  std::size_t bytes = sizeof(Entry) + kNodeBytes + record.log.memory_bytes() +
-                      record.earlier.capacity() * sizeof(ClientId);
+  std::size_t bytes =
+      sizeof(Entry) + kNodeBytes + record.log.memory_bytes() + record.earlier.capacity() * sizeof(ClientId);
   for (const std::string* text :
        {&entry.pid, &record.sid, &record.nsp, &record.identity.user_id, &record.identity.name})
     bytes += heap_bytes(*text);

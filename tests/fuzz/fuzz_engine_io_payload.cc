@@ -11,6 +11,7 @@
 #include "fuzz.h"
 #include "hub/utf8.h"
 #include "session/engine_io_session.h"
+#include "support/engine_io_buffer.h"
 #include "wire/engine_io.h"
 
 using namespace chat;
@@ -187,7 +188,7 @@ class Driver {
   }
 
   void push(bool binary, std::string_view bytes) {
-    if (!queue_.push({{binary, std::string(bytes)}})) return;
+    queue_.push({{binary, std::string(bytes)}});
     engine_.flush(out_);
     carry_out();
     if (engine_.transport() == session::EngineIoTransport::websocket) take_frames();
@@ -221,7 +222,7 @@ class Driver {
   bool ended_ = false;
   std::int64_t now_ms_ = 0;
   session::EngineIoActions out_;
-  session::EngineIoBuffer queue_{1000, 10};
+  session::EngineIoBuffer queue_;
   session::EngineIoSession engine_;
 };
 

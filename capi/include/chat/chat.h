@@ -433,7 +433,8 @@ typedef struct chat_server_options {
   size_t trusted_proxy_count;
   int64_t max_clients;             /* (*) unlimited; one more is answered 503 */
   int64_t max_clients_per_address; /* (*) unlimited; one more is answered 503 */
-  int64_t max_connections;         /* (*) max_clients + 1,000: sockets of every kind, silent ones too */
+  int64_t max_connections;         /* (*) max_clients + 1,000: sockets of every kind, silent ones too, and as many
+                                      sessions of Socket.IO; of those on polling never more than 65,536 */
 
   /* Messages. */
   int64_t max_message_bytes; /* 65,536 over all fragments, attachments included; close code 1009 above. At Socket.IO

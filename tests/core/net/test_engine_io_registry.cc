@@ -147,6 +147,24 @@ void threads_share_it(void**) {
   assert_false(add(registry, "one more"));
 }
 
+void sessions_on_polling_are_bounded_whatever_the_options(void**) {
+  EngineIoRegistry registry(kUnlimited, kUnlimited);
+  const auto add_as = [&](std::size_t number, session::EngineIoTransport transport) {
+    return registry.add(std::to_string(number), {0, transport}, {}).ok();
+  };
+  constexpr std::size_t kMax = EngineIoRegistry::kMaxPollingSessions;
+  for (std::size_t i = 0; i < kMax; ++i) assert_true(add_as(i, session::EngineIoTransport::polling));
+  assert_false(add_as(kMax, session::EngineIoTransport::polling));
+  assert_true(add_as(kMax, kWebSocket));
+  registry.set("0", {0, kWebSocket});  // upgraded
+  assert_true(add_as(kMax + 1, session::EngineIoTransport::polling));
+  assert_false(add_as(kMax + 2, session::EngineIoTransport::polling));
+  registry.remove("1");
+  registry.remove("0");
+  assert_true(add_as(kMax + 2, session::EngineIoTransport::polling));
+  assert_false(add_as(kMax + 3, session::EngineIoTransport::polling));
+}
+
 }  // namespace
 
 int main() {
@@ -156,6 +174,7 @@ int main() {
       cmocka_unit_test(sessions_are_limited),
       cmocka_unit_test(sessions_of_an_address_are_limited),
       cmocka_unit_test(who_is_refused_by_one_limit_does_not_count_for_the_other),
+      cmocka_unit_test(sessions_on_polling_are_bounded_whatever_the_options),
       cmocka_unit_test(threads_share_it),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

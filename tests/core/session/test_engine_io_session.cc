@@ -1,6 +1,7 @@
 // A session as its net layer would drive it: every request, message and deadline in an order of the
 // test's choosing, and the actions written down as one line each.
 #include "session/engine_io_session.h"
+#include "support/engine_io_buffer.h"
 
 #include <algorithm>
 #include <optional>
@@ -39,7 +40,7 @@ struct Describe {
 
 struct Harness {
   EngineIoOptions options;
-  EngineIoBuffer queue{1000, 10};
+  EngineIoBuffer queue;
   std::optional<EngineIoSession> session;
   std::int64_t now = 1000;
   EngineIoActions out;
@@ -67,7 +68,7 @@ struct Harness {
   }
   std::string hear(std::string_view text) { return session->websocket_received(false, text, now, out), take(); }
   std::string say(const std::string& text) {
-    assert_true(queue.push({{false, text}}));
+    queue.push({{false, text}});
     return session->flush(out), take();
   }
   // To the session's next deadline, however far.
@@ -91,7 +92,7 @@ void expect_closing(Harness& h, const std::string& end) {
 
 void opens(void**) {
   EngineIoOptions options;
-  EngineIoBuffer queue(1, 1);
+  EngineIoBuffer queue;
   EngineIoActions out;
   EngineIoSession polling(options, queue, "SID", EngineIoTransport::polling);
   polling.open(0, out);
@@ -115,7 +116,7 @@ void a_poll_is_held_until_there_is_something(void**) {
   expect(h.poll(), "");
   expect(h.say("one"), "poll 4one");
   expect(h.say("two"), "");
-  assert_true(h.queue.push({{false, "three"}, {true, std::string("\x01\x02\x03\x04")}}));
+  h.queue.push({{false, "three"}, {true, std::string("\x01\x02\x03\x04")}});
   expect(h.poll(), "poll 4two|4three|bAQIDBA==");
   expect(h.poll(), "");
 }
@@ -474,7 +475,7 @@ void a_ping_that_waits_goes_over_the_websocket(void**) {
 void closes_after_what_is_queued(void**) {
   Harness held;
   held.poll();
-  assert_true(held.queue.push({{false, "last"}}));
+  held.queue.push({{false, "last"}});
   held.session->close(held.now, held.out);
   expect(held.take(), "poll 4last|1; closed forced close");
 
@@ -507,7 +508,7 @@ void a_close_goes_through_an_upgrade(void**) {
   h.say("last");
   h.session->close(h.now, h.out);
   expect(h.hear("5"), "upgraded; drop; closed forced close");
-  assert_int_equal(h.queue.packets(), 1);  // for the net layer, before the drop
+  assert_int_equal(h.queue.take_frames().size(), 1);  // for the net layer, before the drop
 }
 
 void an_abort_lets_everything_go(void**) {
@@ -515,31 +516,11 @@ void an_abort_lets_everything_go(void**) {
   h.poll();
   h.session->begin_post("", h.out);
   h.session->attach_websocket(h.now);
-  assert_true(h.queue.push({{false, "lost"}}));
+  h.queue.push({{false, "lost"}});
   h.session->abort(EngineIoClose::parse_error, h.out);
   expect(h.take(), "poll 1; post 400; drop; closed parse error");
   h.session->abort(EngineIoClose::parse_error, h.out);
   expect(h.take(), "");
-}
-
-void the_buffer_is_bounded(void**) {
-  EngineIoBuffer buffer(10, 3);
-  assert_true(buffer.push({{false, "longer than ten bytes"}}));  // alone it goes
-  assert_false(buffer.push({{false, "x"}}));
-  std::string payload;
-  buffer.take(payload);
-  assert_true(buffer.empty());
-  assert_int_equal(buffer.bytes(), 0);
-  assert_true(buffer.push({{false, "12345"}}));
-  assert_false(buffer.push({{false, "123456"}}));
-  assert_true(buffer.push({{false, "1234"}, {true, "5"}}));
-  assert_false(buffer.push({{false, ""}}));
-  assert_int_equal(buffer.packets(), 3);
-  assert_int_equal(buffer.bytes(), 10);
-  const wire::Packets frames = buffer.take_frames();
-  assert_int_equal(frames.size(), 3);
-  assert_true(frames[2].binary && frames[2].bytes == "5");
-  assert_true(buffer.empty());
 }
 
 using wire::EngineIoError;
@@ -621,7 +602,6 @@ int main() {
       cmocka_unit_test(a_close_does_not_wait_for_ever),
       cmocka_unit_test(a_close_goes_through_an_upgrade),
       cmocka_unit_test(an_abort_lets_everything_go),
-      cmocka_unit_test(the_buffer_is_bounded),
       cmocka_unit_test(requests_are_checked_in_the_reference_order),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
