@@ -545,6 +545,13 @@ Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::strin
   return {};
 }
 
+Status Hub::continue_elsewhere(const ClientPtr& client) {
+  if (client->state() == ClientState::gone) return no_such_client();
+  const auto routing = hold_routing();
+  post(*client, Continued{client->id()});
+  return {};
+}
+
 std::vector<std::pair<std::int64_t, RoomPtr>> Hub::rooms_by_silence() const {
   std::vector<std::pair<std::int64_t, RoomPtr>> rooms;
   {

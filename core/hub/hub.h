@@ -123,6 +123,9 @@ class Hub {
   Status answer(const ClientPtr& client, Answer answer);
   Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason);
 
+  // Its connection is lost, as whoever has its secret is here again.
+  Status continue_elsewhere(const ClientPtr& client);
+
   // Drops old history and rooms that are empty and out of history. To be called every few seconds.
   void expire(std::int64_t now_ms);
 

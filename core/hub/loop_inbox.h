@@ -91,8 +91,13 @@ struct CloseClient {
   std::string reason;
 };
 
+// Another connection continues the client: what that needs to know of it is kept, and it ends.
+struct Continued {
+  ClientId client = 0;
+};
+
 using LoopEvent = std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Departed, Arrived, Renamed,
-                               Answer, VerdictGiven, CloseClient>;
+                               Answer, VerdictGiven, CloseClient, Continued>;
 
 class LoopInbox {
  public:

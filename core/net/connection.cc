@@ -42,6 +42,9 @@ void Connection::note_activity() { loop_.note_activity(); }
 int Connection::on_filter_http() {
   if (doomed_ || http_ != Http::idle) return -1;
   if (!well_formed_request_line(wsi_)) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
+  if (hides_headers(wsi_, static_cast<std::size_t>(loop_.options().max_header_bytes))) {
+    return refuse_upgrade(HttpResponse::text(400, "ill-formed header\n"));
+  }
   const std::string length = header_value(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH);
   if (lws_hdr_total_length(wsi_, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 || parse_content_length(length)) return 0;
   return refuse_upgrade(HttpResponse::text(400, "ill-formed Content-Length\n"));
@@ -63,7 +66,9 @@ int Connection::on_http() {
   std::variant<HttpResponse, Hold> reaction = route(*this, request);
   if (auto* response = std::get_if<HttpResponse>(&reaction)) {
     const BodyPlan plan = plan_body(request);
-    if (plan.kind != BodyPlan::Kind::length) return respond(std::move(*response));
+    // Who asks whether to send the body is told not to.
+    const bool asks = equals_ignoring_case(request.header("expect"), "100-continue");
+    if (plan.kind != BodyPlan::Kind::length || asks) return respond(std::move(*response));
     begin_body(plan.kind, plan.length_bytes);
     respond_after_body(std::move(*response));
     return 0;
@@ -269,6 +274,9 @@ int Connection::on_confirm_upgrade(char* upgrade_header) {
     return refuse_upgrade(HttpResponse::text(400, "unknown upgrade\n"));
   }
   if (!well_formed_request_line(wsi_)) return refuse_upgrade(HttpResponse::text(400, "ill-formed request line\n"));
+  if (hides_headers(wsi_, static_cast<std::size_t>(loop_.options().max_header_bytes))) {
+    return refuse_upgrade(HttpResponse::text(400, "ill-formed header\n"));
+  }
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
   if (std::optional<HttpResponse> refusal = open_websocket(*this, capture_request(wsi_), opening_)) {
     return refuse_upgrade(std::move(*refusal));

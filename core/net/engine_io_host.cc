@@ -203,6 +203,8 @@ void EngineIoHost::close_client(ClientId client, std::uint16_t code, std::string
   clients_.disconnect(client, code, reason);
 }
 
+void EngineIoHost::on_continued(ClientId client) { clients_.continued(client); }
+
 void EngineIoHost::on_pause(std::int64_t until_ms) {
   paused_until_ms_ = std::max(paused_until_ms_, until_ms);
   schedule();
@@ -379,6 +381,7 @@ void EngineIoHost::on_deadline(std::int64_t now_ms) {
 void EngineIoHost::finish(EngineIoClose reason) {
   if (std::exchange(finished_, true)) return;
   if (post_answer_paused_) answer_post();
+  if (WebSocketLink* socket = std::exchange(socket_, nullptr)) socket->close(goodbye_code_, close_reason_);
   if (reason == EngineIoClose::transport_close && close_code_ == kAbnormal) close_code_ = kNoStatus;
   clients_.end_all(close_code_, close_reason_.empty() ? session::text_of(reason) : std::string_view(close_reason_),
                    is_recoverable(reason));
@@ -418,13 +421,20 @@ void EngineIoHost::begin_move(std::size_t new_loop) {
   Server& server = loop_->server();
   Loop& there = server.loop(new_loop);
   const SocketHandle socket = *candidate_;
-  there.post_task([&there, sid = sid(), socket, members = clients_.members()] {
+  const bool expected = there.post_task([&there, sid = sid(), socket, members = clients_.members()] {
     Framing framing;
     framing.engine_io = true;
     // As the socket's own, so that what waits can go to it as it is.
     if (EngineIoSocket* found = there.sessions().find_candidate(socket.connection)) framing = found->link().framing();
     there.sessions().expect(sid, std::make_unique<EngineIoArrival>(there, framing, members));
   });
+  if (!expected) {  // that loop has ended, and the socket with it
+    moving_ = false;
+    EngineIoActions actions;
+    session_.websocket_lost(actions);
+    perform(actions);
+    return;
+  }
   for (const SocketIoClients::Member& member : clients_.members()) {
     if (Peer* peer = loop_->find_peer(member.client->id())) peer->set_departing();
     server.hub().move_client(member.client, new_loop);
@@ -437,22 +447,27 @@ void EngineIoHost::begin_move(std::size_t new_loop) {
 
 void EngineIoHost::depart() {
   if (!moving_) return;
-  Server& server = loop_->server();
-  Loop& there = server.loop(candidate_->loop);
-  auto states = std::make_shared<EngineIoArrival::States>();
+  Loop& here = *loop_;
+  Loop& there = here.server().loop(candidate_->loop);
+  const auto states = std::make_shared<EngineIoArrival::States>();
   for (const SocketIoClients::Member& member : clients_.members()) {
-    const ClientId id = member.client->id();
-    Peer* const peer = loop_->find_peer(id);
-    if (peer == nullptr) continue;
-    states->emplace(id, std::move(peer->state()));
-    loop_->drop_peer(id);
+    if (Peer* peer = here.find_peer(member.client->id())) states->emplace(peer->id(), std::move(peer->state()));
   }
   queue_->take(leftover_);
-  queue_.reset();
-  server.engine_io().registry.set(sid(), {there.index(), EngineIoTransport::websocket});
-  // The task must be copyable: whoever runs it takes the session out.
-  auto host = std::make_shared<std::shared_ptr<EngineIoHost>>(loop_->sessions().release(*this));
-  there.post_task([&there, host, states] { there.sessions().arrive(std::move(*host), std::move(*states)); });
+  here.server().engine_io().registry.set(sid(), {there.index(), EngineIoTransport::websocket});
+  std::vector<ClientId> gone;
+  for (const auto& [id, state] : *states) gone.push_back(id);
+  const std::unique_ptr<QueueLink> queue = std::move(queue_);
+  // Taken out by whoever has it next, so that nothing of it is left on this thread.
+  const auto self = std::make_shared<std::shared_ptr<EngineIoHost>>(here.sessions().release(*this));
+  if (there.post_task([&there, self, states] { there.sessions().arrive(std::move(*self), std::move(*states)); })) {
+    for (const ClientId id : gone) here.drop_peer(id);
+    return;
+  }
+  // That loop has ended.
+  for (auto& [id, state] : *states) here.find_peer(id)->take_back(std::move(state));
+  here.sessions().take_back(std::move(*self));
+  end();
 }
 
 void EngineIoHost::arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states) {

@@ -67,16 +67,22 @@ std::shared_ptr<EngineIoHost> EngineIoSessions::release(EngineIoHost& host) {
   return released;
 }
 
+void EngineIoSessions::take_back(std::shared_ptr<EngineIoHost> host) {
+  std::string sid = host->sid();
+  hosts_.emplace(std::move(sid), std::move(host));
+}
+
 void EngineIoSessions::expect(std::string sid, std::unique_ptr<EngineIoArrival> arrival) {
   arrivals_.emplace(std::move(sid), std::move(arrival));
 }
 
-void EngineIoSessions::arrive(const std::shared_ptr<EngineIoHost>& host, EngineIoArrival::States states) {
+void EngineIoSessions::arrive(std::shared_ptr<EngineIoHost> host, EngineIoArrival::States states) {
   const auto found = arrivals_.find(host->sid());
   const std::unique_ptr<EngineIoArrival> arrival = std::move(found->second);
   arrivals_.erase(found);
-  hosts_.emplace(host->sid(), host);
-  host->arrive(loop_, *arrival, std::move(states));
+  EngineIoHost& arrived = *host;
+  take_back(std::move(host));
+  arrived.arrive(loop_, *arrival, std::move(states));
 }
 
 void EngineIoSessions::say_goodbye(std::string_view sid) {

@@ -38,6 +38,10 @@ SocketHandle EngineIoSocket::handle() const { return {loop_.index(), link_->conn
 
 void EngineIoSocket::on_established() {
   link_->set_keep_alive(false);
+  if (loop_.draining()) {
+    link_->close(1001, {});
+    return;
+  }
   if (sid_.empty()) {
     // The session takes the link over: this is the end of its present user.
     const Status status = loop_.sessions().open_websocket(std::move(birth_), *link_);

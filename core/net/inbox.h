@@ -16,14 +16,15 @@ using InboxItem = std::variant<LoopEvent, Task>;
 
 class Inbox {
  public:
-  // Calls wake() when it was empty, with the lock held, so that a loop which has closed its inbox is never woken. What
-  // comes after the close is dropped.
+  // Calls wake() when it was empty, with the lock held, so that a loop which has closed its inbox is never woken. False:
+  // it is closed, and the item is dropped.
   template <class Wake>
-  void push(InboxItem item, Wake wake) {
+  bool push(InboxItem item, Wake wake) {
     std::lock_guard lock(mutex_);
-    if (closed_) return;
+    if (closed_) return false;
     items_.push_back(std::move(item));
     if (items_.size() == 1) wake();
+    return true;
   }
 
   // Takes everything; `out` must be empty and gives its capacity in exchange.

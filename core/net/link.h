@@ -38,6 +38,8 @@ class LinkUser {
   }
   // One client is to be disconnected, after what is queued for it.
   virtual void close_client(ClientId client, std::uint16_t code, std::string_view reason) = 0;
+  // Another connection continues the client.
+  virtual void on_continued(ClientId client) { (void)client; }
   // Until the time has come nothing more shall be taken from the client. For links that cannot stop reading.
   virtual void on_pause(std::int64_t until_ms) { (void)until_ms; }
 

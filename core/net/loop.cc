@@ -92,8 +92,8 @@ void Loop::post(LoopEvent event) {
   });
 }
 
-void Loop::post_task(Task task) {
-  inbox_.push(std::move(task), [this] {
+bool Loop::post_task(Task task) {
+  return inbox_.push(std::move(task), [this] {
     if (current_loop != this) wake();
   });
 }

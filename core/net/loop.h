@@ -50,7 +50,8 @@ class Loop : public LoopInbox {
   // Any thread -------------------------------------------------------------------------------------------------------
 
   void post(LoopEvent event) override;
-  void post_task(Task task);
+  // False when the loop has ended: the task is dropped.
+  bool post_task(Task task);
   const LoopStats& stats() const { return stats_; }
   // The loop that runs on the calling thread, or nullptr.
   static Loop* current();

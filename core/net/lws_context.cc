@@ -111,6 +111,50 @@ Status check_certificate(const std::string& certificate_file, const std::string&
   return load_certificate(context.get(), certificate_file, private_key_file);
 }
 
+#if LWS_LIBRARY_VERSION_NUMBER >= 4003000
+
+bool hides_headers(lws* wsi, std::size_t) {
+  bool found = false;
+  lws_hdr_custom_name_foreach(
+      wsi,
+      [](const char* text, int size, void* result) {
+        std::string_view name(text, static_cast<std::size_t>(size));
+        if (name.ends_with(':')) name.remove_suffix(1);
+        if (name.find_first_of(" \t\r\n") != std::string_view::npos) *static_cast<bool*>(result) = true;
+      },
+      &found);
+  return found;
+}
+
+#else
+
+// This version does not list the names that it does not know. They are in the memory that the path points into, and each
+// can be asked for: what is found by asking is there, whatever else that memory holds.
+bool hides_headers(lws* wsi, std::size_t max_header_bytes) {
+  for (const std::string_view name :
+       {"content-length :", "transfer-encoding :", "content-length\t:", "transfer-encoding\t:"}) {
+    if (lws_hdr_custom_length(wsi, name.data(), static_cast<int>(name.size())) >= 0) return true;
+  }
+  char* path = nullptr;
+  int path_size = 0;
+  if (lws_http_get_uri_and_method(wsi, &path, &path_size) < 0 || path == nullptr) return true;
+  constexpr std::size_t kBeforePath = 9;
+  constexpr std::size_t kLongestName = 64;
+  const std::string_view memory(path, max_header_bytes - kBeforePath);
+  for (std::size_t line = memory.find('\n'); line != std::string_view::npos; line = memory.find('\n', line + 1)) {
+    const std::size_t first = memory.rfind(':', line);
+    const std::size_t last = memory.find(':', line);
+    if (first == std::string_view::npos || last == std::string_view::npos) continue;
+    // The first colon is of the name; where the name begins only libwebsockets knows.
+    for (std::size_t begin = first; begin-- > 0 && first - begin < kLongestName;) {
+      if (lws_hdr_custom_length(wsi, memory.data() + begin, static_cast<int>(last + 1 - begin)) >= 0) return true;
+    }
+  }
+  return false;
+}
+
+#endif
+
 LwsContext::LwsContext() = default;
 LwsContext::~LwsContext() { close_spares(); }
 

@@ -72,6 +72,11 @@ class LwsContext {
   lws_retry_bo_t no_keepalive_{};
 };
 
+// Whether a header of the request hides another. A name that is the beginning of one which libwebsockets knows ("X:") takes
+// the lines behind it, up to the next colon, into itself, even the end of the head; a blank before the colon makes a header
+// unknown. Either hides a length, or an address, that a proxy in front has seen.
+bool hides_headers(lws* wsi, std::size_t max_header_bytes);
+
 // A certificate and key that can be used together; the error names the file.
 Status check_certificate(const std::string& certificate_file, const std::string& private_key_file);
 

@@ -171,6 +171,10 @@ void Peer::handle(CloseClient& close) {
   in_turn([this, close = std::move(close)] { link_->user().close_client(close.client, close.code, close.reason); });
 }
 
+void Peer::handle(Continued& continued) {
+  in_turn([this, continued] { link_->user().on_continued(continued.client); });
+}
+
 void Peer::send(const DirectMessage& direct) {
   if (!state_.welcomed) {
     const OutboxLimits& limits = loop_.outbox_limits();

@@ -86,6 +86,7 @@ class Peer : private TimerEntry {
   void handle(DirectMessage& direct);
   void handle(VerdictGiven& verdict);
   void handle(CloseClient& close);
+  void handle(Continued& continued);
   // The link is gone or going: leaves everything and tells the application. Once, at the end of a loop round.
   void retire(int close_code, std::string_view reason);
 
@@ -103,6 +104,11 @@ class Peer : private TimerEntry {
   State& state() { return state_; }
   void set_arriving() { arriving_ = true; }
   bool arriving() const { return arriving_; }
+  // It does not go after all.
+  void take_back(State state) {
+    departing_ = false;
+    state_ = std::move(state);
+  }
   // The end of arriving.
   void arrive(State state);
 

@@ -18,8 +18,12 @@ namespace {
 constexpr std::string_view kInvalidNamespace = "Invalid namespace";
 constexpr std::uint16_t kNormalClosure = 1000;
 constexpr std::uint16_t kPolicyViolation = 1008;
+constexpr std::uint16_t kAbnormalClosure = 1006;
 // Of a client that comes back again and again, so many of those that it was are remembered.
 constexpr std::size_t kMaxEarlier = 8;
+// How often it is looked whether a client has ended that another connection continues, and for how long.
+constexpr std::int64_t kRetryMs = 20;
+constexpr std::int64_t kWaitMs = 2'000;
 
 // The string of this name in the object that CONNECT carries; empty without.
 std::string string_member(std::string_view object, std::string_view name) {
@@ -53,6 +57,10 @@ ConnectRequest connect_request(const EngineIoBirth& birth, std::string_view auth
 
 }  // namespace
 
+SocketIoClients::SocketIoClients(EngineIoHost& host)
+    : host_(host),
+      connects_(host.loop().options().inbound_rate, host.loop().options().inbound_burst, host.loop().now_ms()) {}
+
 SocketIoClients::Member* SocketIoClients::find(std::string_view nsp) {
   auto found = std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.nsp->name == nsp; });
   return found == members_.end() ? nullptr : &*found;
@@ -73,7 +81,9 @@ void SocketIoClients::send(std::string packet) {
 
 bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<std::string>& attachments) {
   Member* const member = find(packet.nsp);
-  if (packet.type == wire::SocketIoType::connect) return member == nullptr && connect(packet);
+  if (packet.type == wire::SocketIoType::connect) {
+    return member == nullptr && !waits(packet.nsp) && connect(packet);
+  }
   if (packet.type == wire::SocketIoType::connect_error) return false;
   // It may not have heard yet that it was disconnected.
   if (member == nullptr) return left_.contains(std::string(packet.nsp));
@@ -84,7 +94,8 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
       peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(packet, std::move(attachments)));
       return true;
     case wire::SocketIoType::ack:
-      if (packet.ack_id) {
+      // One that could not be told to the application is none.
+      if (packet.ack_id && packet.fault.ok()) {
         peer->receive_ack(*packet.ack_id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
       }
       return true;
@@ -96,18 +107,20 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
 
 bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
   Loop& loop = host_.loop();
+  if (!connects_.take(loop.now_ms())) return false;
   const Result<wire::SocketIoNamespacePtr> nsp = loop.server().engine_io().namespaces.find(packet.nsp);
   if (!nsp.ok()) {
     refuse(packet.nsp, kInvalidNamespace);
     return true;
   }
   // Each namespace is a room.
-  if (exceeds(static_cast<std::int64_t>(members_.size()) + 1, loop.options().hub.max_rooms_per_client)) {
+  if (exceeds(static_cast<std::int64_t>(members_.size() + waiting_.size()) + 1,
+              loop.options().hub.max_rooms_per_client)) {
     refuse(packet.nsp, "too many namespaces");
     return true;
   }
   left_.erase(std::string(packet.nsp));
-  if (!recover(packet, *nsp)) admit_new(packet, *nsp);
+  if (!recover(packet.payload, *nsp) && !wait_for_holder(packet.payload, *nsp)) admit_new(packet.payload, *nsp);
   return true;
 }
 
@@ -116,18 +129,21 @@ Peer& SocketIoClients::add(Member member) {
   std::unique_ptr<Peer> owned = make_peer(loop, host_.link(), member);
   Peer& peer = *owned;
   peer.set_first_room(member.nsp->room, std::nullopt);
-  if (!member.pid.empty()) peer.keep_delivery_log();
+  if (!member.pid.empty()) {
+    peer.keep_delivery_log();
+    loop.server().engine_io().recovery.begin(member.pid, member.nsp->name, member.client);
+  }
   members_.push_back(std::move(member));
   loop.add_peer(std::move(owned));
   return peer;
 }
 
 // Continues the client whose secret id this one knows. False: it is as if it had not asked.
-bool SocketIoClients::recover(const wire::SocketIoPacket& packet, const wire::SocketIoNamespacePtr& nsp) {
+bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
   Loop& loop = host_.loop();
   session::RecoveryStore& store = loop.server().engine_io().recovery;
   if (!store.enabled()) return false;
-  const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(packet);
+  const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
   const std::optional<wire::SocketIoOffset> offset = wire::parse_offset(wanted->offset);
   if (!offset) return false;
@@ -154,18 +170,52 @@ bool SocketIoClients::recover(const wire::SocketIoPacket& packet, const wire::So
   if (status.ok()) status = peer.restore(ordered, std::move(earlier));
   if (status.ok()) return true;
   members_.pop_back();
+  store.end(wanted->pid);
   loop.drop_peer(client->id());
   hub.remove_client(client);
   return false;
 }
 
-void SocketIoClients::admit_new(const wire::SocketIoPacket& packet, const wire::SocketIoNamespacePtr& nsp) {
+// A client may be back on another network before the server knows that the old connection is dead.
+bool SocketIoClients::wait_for_holder(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
+  Loop& loop = host_.loop();
+  const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
+  if (!wanted) return false;
+  const ClientPtr holder = loop.server().engine_io().recovery.holder(wanted->pid, nsp->name);
+  if (!holder || !loop.server().hub().continue_elsewhere(holder).ok()) return false;
+  waiting_.push_back({nsp, std::string(payload), loop.now_ms() + kRetryMs, loop.now_ms() + kWaitMs});
+  host_.schedule();
+  return true;
+}
+
+bool SocketIoClients::waits(std::string_view nsp) const {
+  return std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.nsp->name == nsp; });
+}
+
+void SocketIoClients::try_again(std::int64_t now_ms) {
+  std::vector<Waiting> still;
+  for (Waiting& waiting : std::exchange(waiting_, {})) {
+    if (now_ms < waiting.next_try_ms) {
+      still.push_back(std::move(waiting));
+    } else if (recover(waiting.payload, waiting.nsp)) {
+      continue;
+    } else if (now_ms < waiting.deadline_ms) {
+      waiting.next_try_ms = now_ms + kRetryMs;
+      still.push_back(std::move(waiting));
+    } else {
+      admit_new(waiting.payload, waiting.nsp);
+    }
+  }
+  waiting_ = std::move(still);
+}
+
+void SocketIoClients::admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
   Loop& loop = host_.loop();
   const Result<ClientPtr> admitted = admit(
       loop.server(), {loop.index(), host_.birth().address, Protocol::socket_io, host_.transport(), wall_clock_ms()},
-      connect_request(host_.birth(), packet.payload, nsp->room));
+      connect_request(host_.birth(), payload, nsp->room));
   if (!admitted.ok()) {
-    refuse(packet.nsp, admitted.status().detail);
+    refuse(nsp->name, admitted.status().detail);
     return;
   }
   const ClientPtr& client = *admitted;
@@ -225,6 +275,7 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
       !exceeds(static_cast<std::int64_t>(left_.size()) + 1, host_.loop().options().hub.max_rooms_per_client)) {
     left_.insert(found->nsp->name);
   }
+  if (!found->pid.empty()) host_.loop().server().engine_io().recovery.end(found->pid);
   members_.erase(found);
   host_.loop().retire(id, code, reason);
 }
@@ -248,21 +299,34 @@ void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_vi
   remove(id, code, reason, true);
 }
 
+void SocketIoClients::keep_for_recovery(const Member& member) {
+  Peer* const peer = peer_of(member);
+  if (member.pid.empty() || peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
+  Loop& loop = host_.loop();
+  loop.server().engine_io().recovery.put(member.pid,
+                                         {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),
+                                          *peer->delivery_log(), peer->earlier()},
+                                         loop.now_ms());
+}
+
+void SocketIoClients::continued(ClientId id) {
+  const auto found =
+      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  if (found == members_.end()) return;
+  keep_for_recovery(*found);
+  disconnect(id, kAbnormalClosure, "continued by another connection");
+}
+
 void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool recoverable) {
   Loop& loop = host_.loop();
   for (const Member& member : members_) {
-    Peer* const peer = peer_of(member);
-    if (peer == nullptr) continue;
-    if (recoverable && !member.pid.empty() && peer->welcomed() && peer->delivery_log()) {
-      loop.server().engine_io().recovery.put(member.pid,
-                                             {member.sid, member.nsp->name, member.client->id(),
-                                              *member.client->identity(), *peer->delivery_log(), peer->earlier()},
-                                             loop.now_ms());
-    }
-    peer->silence();
+    if (recoverable) keep_for_recovery(member);
+    if (!member.pid.empty()) loop.server().engine_io().recovery.end(member.pid);
+    if (Peer* peer = peer_of(member)) peer->silence();
     loop.retire(member.client->id(), code, reason);
   }
   members_.clear();
+  waiting_.clear();
 }
 
 bool SocketIoClients::had_any() {
@@ -280,10 +344,14 @@ std::int64_t SocketIoClients::deadline_ms() const {
       first = member.verdict_deadline_ms;
     }
   }
+  for (const Waiting& waiting : waiting_) {
+    if (first == -1 || waiting.next_try_ms < first) first = waiting.next_try_ms;
+  }
   return first;
 }
 
 void SocketIoClients::tick(std::int64_t now_ms) {
+  if (!waiting_.empty()) try_again(now_ms);
   std::vector<ClientPtr> late;
   for (Member& member : members_) {
     if (member.verdict_deadline_ms == -1 || member.verdict_deadline_ms > now_ms) continue;

@@ -20,7 +20,7 @@ class EngineIoHost;
 
 class SocketIoClients {
  public:
-  explicit SocketIoClients(EngineIoHost& host) : host_(host) {}
+  explicit SocketIoClients(EngineIoHost& host);
 
   // One packet, whole. False: the client breaks the protocol's rules, and the connection is to be closed.
   [[nodiscard]] bool receive(const wire::SocketIoPacket& packet, std::vector<std::string>& attachments);
@@ -31,6 +31,8 @@ class SocketIoClients {
   void left(ClientId client, std::string_view room, std::string_view reason);
   // A DISCONNECT from this side.
   void disconnect(ClientId client, std::uint16_t code, std::string_view reason);
+  // Another connection continues it.
+  void continued(ClientId client);
   // The session has ended. recoverable: who comes back continues.
   void end_all(std::uint16_t code, std::string_view reason, bool recoverable);
 
@@ -55,11 +57,23 @@ class SocketIoClients {
   static std::unique_ptr<Peer> make_peer(Loop& loop, Link& link, const Member& member);
 
  private:
+  // A CONNECT that continues a client whose loss is not noticed yet: it waits until that has ended.
+  struct Waiting {
+    wire::SocketIoNamespacePtr nsp;
+    std::string payload;
+    std::int64_t next_try_ms = 0;
+    std::int64_t deadline_ms = 0;
+  };
+
   Member* find(std::string_view nsp);
+  bool waits(std::string_view nsp) const;
   Peer* peer_of(const Member& member);
   bool connect(const wire::SocketIoPacket& packet);
-  bool recover(const wire::SocketIoPacket& packet, const wire::SocketIoNamespacePtr& nsp);
-  void admit_new(const wire::SocketIoPacket& packet, const wire::SocketIoNamespacePtr& nsp);
+  bool recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
+  bool wait_for_holder(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
+  void try_again(std::int64_t now_ms);
+  void admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
+  void keep_for_recovery(const Member& member);
   Peer& add(Member member);
   void open(const Member& member);
   void refuse(std::string_view nsp, std::string_view message, std::string_view data = {});
@@ -69,7 +83,9 @@ class SocketIoClients {
   void send(std::string packet);
 
   EngineIoHost& host_;
+  TokenBucket connects_;  // each asks the application
   std::vector<Member> members_;  // few: a look-up is a walk
+  std::vector<Waiting> waiting_;
   // Namespaces that were disconnected while packets for them may have been under way.
   std::unordered_set<std::string> left_;
   bool had_any_ = false;

@@ -245,15 +245,14 @@ void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
 
 // Whatever is still held is let go.
 void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
-  const bool by_client = reason == EngineIoClose::transport_close;
   state_ = State::closed;
   upgrade_ = Upgrade::none;
   if (std::exchange(poll_held_, false)) {
+    const bool by_client = reason == EngineIoClose::transport_close;
     const EngineIoType last = by_client ? EngineIoType::noop : EngineIoType::close;
     out.emplace_back(AnswerPoll{wire::encode_engine_io(last)});
   }
-  // A client that closes does it in a POST, which is then fine.
-  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{by_client ? 200 : 400});
+  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});  // its body is not there yet
   if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
   out.emplace_back(Closed{reason});
 }

@@ -36,8 +36,26 @@ void RecoveryStore::drop_old(std::int64_t now_ms, Entries& dropped) {
   while (!entries_.empty() && now_ms - entries_.front().put_at_ms > window_ms_) drop(entries_.begin(), dropped);
 }
 
+void RecoveryStore::begin(const std::string& pid, const std::string& nsp, ClientPtr client) {
+  if (!enabled()) return;
+  std::lock_guard lock(mutex_);
+  holders_.insert_or_assign(pid, Holder{nsp, std::move(client)});
+}
+
+void RecoveryStore::end(std::string_view pid) {
+  std::lock_guard lock(mutex_);
+  if (const auto found = holders_.find(pid); found != holders_.end()) holders_.erase(found);
+}
+
+ClientPtr RecoveryStore::holder(std::string_view pid, std::string_view nsp) const {
+  std::lock_guard lock(mutex_);
+  const auto found = holders_.find(pid);
+  return found == holders_.end() || found->second.nsp != nsp ? nullptr : found->second.client;
+}
+
 void RecoveryStore::put(std::string pid, RecoveryRecord record, std::int64_t now_ms) {
   if (!enabled()) return;
+  end(pid);
   Entries added;
   added.push_back({std::move(pid), std::move(record), now_ms, 0});
   added.front().bytes = memory_bytes(added.front());

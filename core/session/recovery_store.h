@@ -1,5 +1,6 @@
 // Socket.IO's connection state recovery: what the server remembers of clients that lost their connection, by the secret that
-// they were given (pid), until they come back or it has been too long. One for each server. Every member function may be
+// they were given (pid), until they come back or it has been too long; and who has which secret now, as a client may be back
+// before its loss is noticed. One for each server. Every member function may be
 // called from any thread; now_ms is any clock that does not go backwards, in milliseconds.
 #pragma once
 
@@ -33,6 +34,12 @@ class RecoveryStore {
 
   bool enabled() const { return window_ms_ >= 0; }
 
+  // A client has the pid now. It ends with put(), or with end() when nobody may continue it.
+  void begin(const std::string& pid, const std::string& nsp, ClientPtr client);
+  void end(std::string_view pid);
+  // Who has it; nullptr: nobody, or in another namespace.
+  ClientPtr holder(std::string_view pid, std::string_view nsp) const;
+
   // In the place of what the pid had before. A record that is too large alone is not kept.
   void put(std::string pid, RecoveryRecord record, std::int64_t now_ms);
 
@@ -65,6 +72,15 @@ class RecoveryStore {
   Entries entries_;  // the oldest first
   std::unordered_map<std::string_view, Entries::iterator> by_pid_;
   std::size_t bytes_ = 0;
+
+  struct StringHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  struct Holder {
+    std::string nsp;
+    ClientPtr client;
+  };
+  std::unordered_map<std::string, Holder, StringHash, std::equal_to<>> holders_;
 };
 
 }  // namespace chat::session

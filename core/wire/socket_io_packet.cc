@@ -153,14 +153,14 @@ SocketIoEvent split_event(const SocketIoPacket& packet) {
   return event;
 }
 
-std::optional<SocketIoRecovery> read_recovery(const SocketIoPacket& connect) {
-  if (connect.payload.empty()) return std::nullopt;
+std::optional<SocketIoRecovery> read_recovery(std::string_view connect_payload) {
+  if (connect_payload.empty()) return std::nullopt;
   std::optional<std::string> pid;
   std::optional<std::string> offset;
   const auto text_of = [](std::string_view value) {
     return json::kind_of(value) == json::Kind::string ? json::unescape(value) : std::nullopt;
   };
-  json::MemberReader members(connect.payload);
+  json::MemberReader members(connect_payload);
   for (json::Member member; members.next(member);) {
     if (json::equals(member.name, "pid")) pid = text_of(member.value);
     if (json::equals(member.name, "offset")) offset = text_of(member.value);

@@ -51,7 +51,7 @@ struct SocketIoRecovery {
   std::string offset;
 };
 // nullopt unless both are there and are strings.
-std::optional<SocketIoRecovery> read_recovery(const SocketIoPacket& connect);
+std::optional<SocketIoRecovery> read_recovery(std::string_view connect_payload);
 
 // Everything of a packet but its payload, which the caller appends.
 void append_socket_io(std::string& out, SocketIoType type, std::string_view nsp, std::size_t attachment_count = 0,

@@ -140,6 +140,8 @@ class Driver {
   }
   void operator()(const session::AnswerPost& answer) {
     require(posts_ > 0 && (answer.status == 200 || answer.status == 400 || answer.status == 413));
+    // What is in it may have ended the session, but that is not what it is told.
+    if (ended_ || reading_post_) require(answer.status != 400);
     --posts_;
   }
   void operator()(const session::RefuseRequest&) {
@@ -162,7 +164,7 @@ class Driver {
     take_frames();
   }
   void operator()(const session::Closed&) {
-    require(!websocket_ && polls_ == 0 && posts_ == 0);
+    require(!websocket_ && polls_ == 0 && posts_ == (reading_post_ ? 1 : 0));
     ended_ = true;
   }
 
@@ -177,8 +179,11 @@ class Driver {
 
   void end_post(std::string_view body) {
     const Exact bytes(body);
+    reading_post_ = posts_ != 0;
     engine_.end_post(bytes.view(), now_ms_, out_);
     carry_out();
+    require(!reading_post_ || posts_ == 0);
+    reading_post_ = false;
   }
 
   void push(bool binary, std::string_view bytes) {
@@ -197,8 +202,9 @@ class Driver {
 
   void carry_out() {
     for (const session::EngineIoAction& action : out_) {
-      // After the end there are but refusals.
-      require(!ended_ || std::holds_alternative<session::RefuseRequest>(action));
+      // After the end there are but refusals, and the answer to the POST that it was in.
+      require(!ended_ || std::holds_alternative<session::RefuseRequest>(action) ||
+              (reading_post_ && std::holds_alternative<session::AnswerPost>(action)));
       std::visit(*this, action);
     }
     out_.clear();
@@ -210,6 +216,7 @@ class Driver {
   bool websocket_;
   int polls_;  // held
   int posts_ = 0;
+  bool reading_post_ = false;
   int* request_ = nullptr;  // the one that has just come
   bool ended_ = false;
   std::int64_t now_ms_ = 0;

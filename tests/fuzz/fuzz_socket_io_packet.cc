@@ -49,7 +49,7 @@ void write_and_read(const SocketIoPacket& packet) {
 }
 
 void check_recovery(const SocketIoPacket& packet) {
-  const std::optional<SocketIoRecovery> recovery = read_recovery(packet);
+  const std::optional<SocketIoRecovery> recovery = read_recovery(packet.payload);
   if (!recovery) return;
   require(is_utf8(recovery->pid) && is_utf8(recovery->offset));
   (void)parse_offset(recovery->offset);

@@ -2,7 +2,7 @@
 // reference server with connectionStateRecovery and against libchat.
 import assert from 'node:assert/strict';
 import {
-  connectSocketIo, connectWebSocket, modes, startApplication, startServer, testEach, testLibchat,
+  connectSocketIo, connectWebSocket, modes, openWebSocket, startApplication, startServer, testEach, testLibchat,
 } from './socket_io_support.mjs';
 
 const back = { reconnection: true, reconnectionDelay: 1, reconnectionDelayMax: 5 };
@@ -246,17 +246,26 @@ testLibchat('the application is told who comes back, and its identity stays', as
   assert.deepEqual([again.name, again.user_id, again.recovered_from], ['Ann', 'u-1', opened.client]);
 });
 
-testLibchat('one pid is recovered once, and not while its client is there', async (t) => {
+testLibchat('one pid continues one client: in its own namespace, and the older connection loses it', async (t) => {
   const server = await startServer(t, 'libchat');
   const first = await connectWebSocket(t, server);
   const { sid, pid } = JSON.parse(first.connected.slice(2));
   first.send('42["a"]');
   const offset = JSON.parse((await first.take()).slice(2)).pop();
-  const thief = await connectWebSocket(t, server, { namespace: '/dev' });
-  thief.send(`40${JSON.stringify({ pid, offset })}`);
-  assert.notEqual(JSON.parse((await thief.take()).slice(2)).sid, sid);
+  const other = await openWebSocket(t, server);
+  other.send(`40/dev,${JSON.stringify({ pid, offset })}`);
+  assert.notEqual(JSON.parse((await other.take()).slice('40/dev,'.length)).sid, sid);
   first.send('42["still here"]');
   assert.match(await first.take(), /^42\["still here"/);
+
+  for (let old = first, round = 0; round < 3; round += 1) {
+    const fresh = await openWebSocket(t, server);
+    fresh.send(`40${JSON.stringify({ pid, offset })}`);
+    assert.equal(JSON.parse((await fresh.take()).slice(2)).sid, sid);
+    assert.match(await fresh.take(), /^42\["still here"/);
+    assert.equal(await old.take(), '41');
+    old = fresh;
+  }
 });
 
 for (const threads of [1, 4]) {
@@ -284,11 +293,39 @@ for (const threads of [1, 4]) {
       await hear(50);
       ann.cut();
       await ann.state('disconnect');
+      // The client keeps events that it had read but not handed out when it was cut, and hands them out after the next
+      // connect beside those that it is sent again: with the reference server, too.
+      ann.socket.receiveBuffer = [];
       await ann.opened();
       assert.equal(ann.socket.recovered, true);
     }
     await hear(50);
     speaking = false;
     await spoken;
+  });
+}
+
+for (const threads of [1, 4]) {
+  testLibchat(`who is back before the loss is noticed is recovered too, ${threads} threads`, async (t) => {
+    const server = await startServer(t, 'libchat', { threads });
+    const old = await connectWebSocket(t, server);
+    const told = JSON.parse(old.connected.slice(2));
+    old.send('42["n",1]');
+    const [, , offset] = JSON.parse((await old.take()).slice(2));
+    old.socket.pause(); // the network is gone: nobody reads, and nobody closes
+    const bob = await connectSocketIo(t, server, { mode: 'websocket' });
+    bob.emit('n', 2);
+    await bob.take();
+
+    const fresh = await openWebSocket(t, server);
+    fresh.send(`40${JSON.stringify({ pid: told.pid, offset })}`);
+    assert.deepEqual(JSON.parse((await fresh.take()).slice(2)), told);
+    assert.equal(JSON.parse((await fresh.take()).slice(2))[1], 2);
+    bob.emit('n', 3);
+    assert.equal(JSON.parse((await fresh.take()).slice(2))[1], 3);
+
+    old.socket.resume();
+    assert.equal(JSON.parse((await old.take()).slice(2))[1], 2);
+    assert.equal(await old.take(), '41');
   });
 }

@@ -158,7 +158,8 @@ export async function countClients(url) {
 }
 
 async function startLibchat(t, { origins, recovery, application, settings }) {
-  const wanted = { inbound_rate: application ? 1_000_000 : 'off', ...settings };
+  const threads = process.env.CHAT_TEST_THREADS; // of libchat, in the tests that do not say
+  const wanted = { inbound_rate: application ? 1_000_000 : 'off', ...(threads && { threads }), ...settings };
   if (!recovery) wanted.recovery_window_ms = application ? -1 : 'off';
   let program;
   if (application) {

@@ -42,16 +42,63 @@ void a_move_is_told_to_both_loops_in_each_rooms_order(void**) {
   f.publish("a", "2");
   f.publish("b", "1");
 
+  // The last of each, without a room, is for what is said to everyone.
+  const std::vector<LoopEvent> old_loop = f.take(0);
+  assert_int_equal(old_loop.size(), 4);
+  assert_int_equal(std::get<RoomMessage>(old_loop[0]).message->seq, 1);
+  assert_true(rooms_of<Departed>(old_loop) == Names({"a", "b", ""}));
+  for (const Departed& departed : only<Departed>(old_loop)) assert_int_equal(departed.client, client->id());
+  const std::vector<LoopEvent> new_loop = f.take(1);
+  assert_int_equal(new_loop.size(), 5);
+  assert_true(rooms_of<Arrived>(new_loop) == Names({"a", "b", ""}));
+  for (const Arrived& arrived : only<Arrived>(new_loop)) assert_int_equal(arrived.client, client->id());
+  assert_int_equal(std::get<RoomMessage>(new_loop[3]).message->seq, 2);
+  assert_int_equal(std::get<RoomMessage>(new_loop[4]).message->seq, 1);
+}
+
+// Every loop is told of such a message, and must know whether it is still, or already, the one that the client hears it by.
+void what_is_said_to_everyone_has_its_place_in_a_move(void**) {
+  HubFixture f({}, 3);
+  const ClientPtr client = f.open(0);
+  f.publish("", "before");
+  f.hub->move_client(client, 1);
+  f.publish("", "after");
+  const auto said = [](const LoopEvent& event) { return std::get<EveryoneMessage>(event).message->payload; };
+
   const std::vector<LoopEvent> old_loop = f.take(0);
   assert_int_equal(old_loop.size(), 3);
-  assert_int_equal(std::get<RoomMessage>(old_loop[0]).message->seq, 1);
-  assert_true(rooms_of<Departed>(old_loop) == Names({"a", "b"}));
-  assert_int_equal(std::get<Departed>(old_loop[1]).client, client->id());
+  assert_text(said(old_loop[0]), "before");
+  assert_text(std::get<Departed>(old_loop[1]).room, "");
+  assert_text(said(old_loop[2]), "after");
   const std::vector<LoopEvent> new_loop = f.take(1);
-  assert_int_equal(new_loop.size(), 4);
-  assert_true(rooms_of<Arrived>(new_loop) == Names({"a", "b"}));
-  assert_int_equal(std::get<Arrived>(new_loop[0]).client, client->id());
-  assert_int_equal(std::get<RoomMessage>(new_loop[2]).message->seq, 2);
+  assert_int_equal(new_loop.size(), 3);
+  assert_text(said(new_loop[0]), "before");
+  assert_text(std::get<Arrived>(new_loop[1]).room, "");
+  assert_text(said(new_loop[2]), "after");
+  assert_int_equal(only<EveryoneMessage>(f.take(2)).size(), 2);
+}
+
+// Nothing that is said to everyone is for it, so there is nothing to tell where that ends.
+void a_client_that_is_not_open_moves_silently(void**) {
+  HubFixture f({}, 2);
+  const ClientPtr connecting = f.add(0);
+  const ClientPtr accepted = f.add(0);
+  const ClientPtr refused = f.add(0);
+  const ClientPtr gone = f.open(0);
+  assert_ok(f.hub->accept(accepted, std::nullopt));
+  assert_ok(f.hub->refuse(refused, "no", ""));
+  f.hub->remove_client(gone);
+  f.take(0);
+  for (const ClientPtr& client : {connecting, accepted, refused, gone}) {
+    f.hub->move_client(client, 1);
+    assert_int_equal(client->loop(), 1);
+    assert_true(f.take(0).empty() && f.take(1).empty());
+  }
+  // Opened where it is now, it is told of its way back.
+  f.hub->open(accepted);
+  f.hub->move_client(accepted, 0);
+  assert_true(rooms_of<Departed>(f.take(1)) == Names({""}));
+  assert_true(rooms_of<Arrived>(f.take(0)) == Names({""}));
 }
 
 void a_loop_that_others_live_on_is_still_told(void**) {
@@ -88,7 +135,8 @@ void a_client_in_no_room_moves_too(void**) {
   const ClientPtr client = f.open(0);
   f.hub->move_client(client, 1);
   assert_int_equal(client->loop(), 1);
-  assert_true(f.take(0).empty() && f.take(1).empty());
+  assert_true(rooms_of<Departed>(f.take(0)) == Names({""}));
+  assert_true(rooms_of<Arrived>(f.take(1)) == Names({""}));
   assert_ok(f.join(client, "a"));
   assert_true(f.take(0).empty());
   assert_true(rooms_of<Joined>(f.take(1)) == Names({"a"}));
@@ -105,8 +153,9 @@ void everything_directed_follows_the_client(void**) {
   assert_ok(f.hub->send(client, draft("", "before"), f.now_ms));
   f.hub->move_client(client, 1);
   const std::vector<LoopEvent> old_loop = f.take(0);
-  assert_int_equal(old_loop.size(), 2);
+  assert_int_equal(old_loop.size(), 3);
   assert_text(std::get<DirectMessage>(old_loop[0]).message->payload, "before");
+  assert_true(rooms_of<Departed>(old_loop) == Names({"a", ""}));
   f.take(1);
 
   const std::uint64_t ack_id = f.hub->next_ack_id();
@@ -171,23 +220,33 @@ void leaving_after_a_move(void**) {
   }
 }
 
-// What a loop does with its inbox for one client: which rooms the client hears on it, and what.
+// What a loop does with its inbox for one client: which rooms the client hears on it, and what. The room without a name is
+// everyone.
 class Listener {
  public:
   struct Heard {
     std::map<std::string, std::vector<std::uint64_t>> seqs;
     std::vector<std::uint64_t> directs;
+    std::vector<std::string> everyone;
     int faults = 0;
   };
+
+  explicit Listener(bool hears_everyone) { rooms_[""] = hears_everyone; }
 
   void listen(const std::vector<LoopEvent>& events, Heard& heard) {
     for (const LoopEvent& event : events) {
       if (auto* joined = std::get_if<Joined>(&event)) begin(joined->room, heard);
       if (auto* arrived = std::get_if<Arrived>(&event)) begin(arrived->room, heard);
-      if (auto* departed = std::get_if<Departed>(&event)) end(departed->room, heard);
+      if (auto* departed = std::get_if<Departed>(&event)) {
+        end(departed->room, heard);
+        if (departed->room.empty() && hears_any()) ++heard.faults;  // it comes last
+      }
       if (auto* left = std::get_if<Left>(&event)) end(left->room, heard);
       if (auto* said = std::get_if<RoomMessage>(&event)) {
         if (rooms_[said->message->room]) heard.seqs[said->message->room].push_back(said->message->seq);
+      }
+      if (auto* said = std::get_if<EveryoneMessage>(&event)) {
+        if (rooms_[""]) heard.everyone.push_back(said->message->payload);
       }
       if (auto* direct = std::get_if<DirectMessage>(&event)) {
         // Between all of its arrivals and the first of its departures, or it is not the loop of the client.
@@ -208,11 +267,13 @@ class Listener {
   std::map<std::string, bool> rooms_;
 };
 
-// Three threads publish in four rooms and one sends to the client, which moves to and fro all the while. In two of the rooms
-// somebody on each loop keeps both loops told; of the others only the client's loop is. Nothing is lost, twice or in disorder.
+// Three threads publish in four rooms and to everyone, and one sends to the client, which moves to and fro all the while. In
+// two of the rooms somebody on each loop keeps both loops told; of the others only the client's loop is. Nothing is lost,
+// twice or in disorder.
 void moving_while_others_publish(void**) {
   constexpr int kPublishers = 3;
   constexpr int kMessages = 8'000;
+  constexpr int kToEveryone = 4'000;
   constexpr std::uint64_t kDirects = 8'000;
   HubOptions options;
   options.history.messages = 0;
@@ -246,7 +307,12 @@ void moving_while_others_publish(void**) {
   for (int t = 0; t < kPublishers; ++t) {
     threads.emplace_back([&, t] {
       std::mt19937 random(static_cast<unsigned>(t));
-      for (int i = 0; i < kMessages; ++i) (void)f.hub->publish(draft(rooms[random() % rooms.size()], "x"), f.now_ms);
+      for (int i = 0; i < kMessages; ++i) {
+        (void)f.hub->publish(draft(rooms[random() % rooms.size()], "x"), f.now_ms);
+        if (i % (kMessages / kToEveryone) == 0) {
+          (void)f.hub->publish(draft("", std::to_string(t) + std::to_string(kToEveryone + i)), f.now_ms);
+        }
+      }
       --running;
     });
   }
@@ -256,7 +322,7 @@ void moving_while_others_publish(void**) {
   });
 
   // Of every move only what the client heard up to it can be on the old loop, so that all can be put in one order.
-  Listener listeners[2];
+  Listener listeners[2] = {Listener(true), Listener(false)};
   Listener::Heard heard;
   std::size_t home = 0;
   int moves = 0;
@@ -283,7 +349,57 @@ void moving_while_others_publish(void**) {
   assert_int_equal(total, kPublishers * kMessages);
   assert_int_equal(heard.directs.size(), kDirects);
   for (std::size_t i = 0; i < heard.directs.size(); ++i) assert_int_equal(heard.directs[i], i + 1);
+  // What one thread has said to everyone is heard in its order; threads among each other have none.
+  assert_int_equal(heard.everyone.size(), kPublishers * kToEveryone);
+  std::stable_sort(heard.everyone.begin(), heard.everyone.end(),
+                   [](const std::string& a, const std::string& b) { return a.front() < b.front(); });
+  for (std::size_t i = 0; i < heard.everyone.size(); ++i) {
+    const std::size_t nth = i % kToEveryone;
+    const std::size_t number = kToEveryone + nth * (kMessages / kToEveryone);
+    assert_text(heard.everyone[i], std::to_string(i / kToEveryone) + std::to_string(number));
+  }
   assert_true(moves >= 10);
+}
+
+// Only what is said to everyone, by many, and three loops to hear it on.
+void moving_while_others_speak_to_everyone(void**) {
+  constexpr int kSpeakers = 4;
+  constexpr int kMessages = 4'000;
+  HubFixture f({}, 3);
+  const ClientPtr client = f.open(0);
+  std::atomic<int> running = kSpeakers;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kSpeakers; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kMessages; ++i) (void)f.hub->publish(draft("", std::to_string(t * kMessages + i)), f.now_ms);
+      --running;
+    });
+  }
+  std::mt19937 random(1);
+  std::vector<std::size_t> homes = {0};
+  while (running.load() != 0 || homes.size() < 10) {
+    f.hub->move_client(client, random() % 3);
+    if (client->loop() != homes.back()) homes.push_back(client->loop());
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  std::map<std::string, int> heard;
+  std::size_t departures = 0;
+  for (std::size_t loop = 0; loop < 3; ++loop) {
+    bool hears = loop == 0;
+    for (const LoopEvent& event : f.take(loop)) {
+      if (std::holds_alternative<Arrived>(event)) assert_false(std::exchange(hears, true));
+      if (std::holds_alternative<Departed>(event)) {
+        assert_true(std::exchange(hears, false));
+        ++departures;
+      }
+      if (auto* said = std::get_if<EveryoneMessage>(&event); said != nullptr && hears) ++heard[said->message->payload];
+    }
+    assert_int_equal(hears, loop == client->loop());
+  }
+  assert_int_equal(departures, homes.size() - 1);
+  assert_int_equal(heard.size(), kSpeakers * kMessages);
+  for (const auto& [text, times] : heard) assert_int_equal(times, 1);
 }
 
 // It moves while it is banned, leaves, joins and rooms are closed: each loop's inbox makes sense, and at the end no loop is
@@ -334,7 +450,7 @@ void moving_while_rooms_come_and_go(void**) {
     const std::size_t home = client->loop();
     const Names joined = client->rooms();
     for (std::size_t loop = 0; loop < 3; ++loop) {
-      std::map<std::string, int> hears;
+      std::map<std::string, int> hears = {{"", loop == 0 ? 1 : 0}};  // everyone, where it was opened
       for (const LoopEvent& event : f.take(loop)) {
         if (auto* one = std::get_if<Joined>(&event)) hears[one->room] += one->already ? 0 : 1;
         if (auto* one = std::get_if<Arrived>(&event)) ++hears[one->room];
@@ -343,6 +459,7 @@ void moving_while_rooms_come_and_go(void**) {
         for (const auto& [room, count] : hears) assert_in_range(count, 0, 1);
       }
       if (client->state() == ClientState::gone) continue;  // it left without a word
+      assert_int_equal(hears[""], loop == home ? 1 : 0);
       for (const std::string& room : rooms) {
         const bool member = loop == home && std::find(joined.begin(), joined.end(), room) != joined.end();
         assert_int_equal(hears[room], member ? 1 : 0);
@@ -384,6 +501,8 @@ void senders_do_not_hold_up_a_move(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_move_is_told_to_both_loops_in_each_rooms_order),
+      cmocka_unit_test(what_is_said_to_everyone_has_its_place_in_a_move),
+      cmocka_unit_test(a_client_that_is_not_open_moves_silently),
       cmocka_unit_test(a_loop_that_others_live_on_is_still_told),
       cmocka_unit_test(moving_to_where_it_lives_changes_nothing),
       cmocka_unit_test(a_client_in_no_room_moves_too),
@@ -391,6 +510,7 @@ int main() {
       cmocka_unit_test(a_verdict_follows_the_client),
       cmocka_unit_test(leaving_after_a_move),
       cmocka_unit_test(moving_while_others_publish),
+      cmocka_unit_test(moving_while_others_speak_to_everyone),
       cmocka_unit_test(moving_while_rooms_come_and_go),
       cmocka_unit_test(senders_do_not_hold_up_a_move),
   };

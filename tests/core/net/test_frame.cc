@@ -235,6 +235,106 @@ void without_deflate_nothing_is_compressed(void**) {
   assert_int_equal(frame.payload.size(), 5000);
 }
 
+// Engine.IO -------------------------------------------------------------------------------------
+
+constexpr Framing kEngineIo{Framing::Carrier::websocket, true, false, false};
+constexpr Framing kEngineIoBase64{Framing::Carrier::websocket, true, true, false};
+
+void texts_are_messages_of_engine_io(void**) {
+  for (const Framing& framing : {kEngineIo, kEngineIoBase64}) {
+    const Parsed frame = only_frame(make_frame({{false, "2[\"e\"]"}}, framing, nullptr));
+    assert_int_equal(frame.opcode, 1);
+    assert_string_equal(frame.payload.c_str(), "42[\"e\"]");
+    assert_string_equal(only_frame(make_frame({{false, ""}}, framing, nullptr)).payload.c_str(), "4");
+  }
+}
+
+void bytes_go_as_they_are_or_in_base64(void**) {
+  const wire::Packets packets = {{false, "51-[0]"}, {true, std::string("4\x00\xFF", 3)}, {true, ""}};
+  const std::vector<Parsed> frames = parse(make_frame(packets, kEngineIo, nullptr)->bytes());
+  assert_int_equal(frames.size(), 3);
+  assert_string_equal(frames[0].payload.c_str(), "451-[0]");
+  assert_int_equal(frames[1].opcode, 2);
+  assert_true(frames[1].payload == packets[1].bytes);
+  assert_int_equal(frames[2].opcode, 2);
+  assert_true(frames[2].payload.empty());
+
+  const std::vector<Parsed> texts = parse(make_frame(packets, kEngineIoBase64, nullptr)->bytes());
+  assert_int_equal(texts.size(), 3);
+  for (const Parsed& text : texts) assert_int_equal(text.opcode, 1);
+  assert_string_equal(texts[1].payload.c_str(), "bNAD/");
+  assert_string_equal(texts[2].payload.c_str(), "b");
+}
+
+void engine_io_messages_are_compressed_with_their_mark(void**) {
+  const std::string payload = chatter(5000);
+  Framing framing = kEngineIoBase64;
+  framing.deflate = true;
+  const std::vector<Parsed> frames =
+      parse(make_frame({{false, payload}, {true, std::string(3000, 'a')}}, framing, nullptr)->bytes());
+  assert_int_equal(frames.size(), 2);
+  assert_true(frames[0].compressed && frames[1].compressed);
+  assert_true(inflate_message(frames[0].payload) == "4" + payload);
+  std::string base64 = "b";
+  for (int i = 0; i < 1000; ++i) base64 += "YWFh";
+  assert_true(inflate_message(frames[1].payload) == base64);
+}
+
+void polling_joins_packets(void**) {
+  const auto bytes = [](const wire::Packets& packets) {
+    return std::string(make_frame(packets, kPollingFraming, nullptr)->bytes());
+  };
+  assert_string_equal(bytes({{false, "2[\"e\"]"}}).c_str(), "42[\"e\"]");
+  assert_string_equal(bytes({{false, "51-[0]"}, {true, "\x01\x02"}, {false, ""}, {true, ""}}).c_str(),
+                      "451-[0]\x1e"
+                      "bAQI=\x1e"
+                      "4\x1e"
+                      "b");
+  // Nothing of it is compressed: that is for HTTP.
+  Framing framing = kPollingFraming;
+  framing.deflate = true;
+  const std::string payload = chatter(5000);
+  assert_true(make_frame({{false, payload}}, framing, nullptr)->bytes() == "4" + payload);
+  const MessagePtr message = std::make_shared<Message>();
+  assert_ptr_equal(make_frame({{false, "x"}}, kPollingFraming, message)->message().get(), message.get());
+  assert_null(make_frame({}, kPollingFraming, message).get());
+}
+
+void a_text_of_engine_io_s_own_gets_no_mark(void**) {
+  for (const Framing& framing : {Framing{}, kEngineIo, kEngineIoBase64}) {
+    const FramePtr frame = make_text_frame("3probe", framing);
+    const Parsed parsed = only_frame(frame);
+    assert_int_equal(parsed.opcode, 1);
+    assert_string_equal(parsed.payload.c_str(), "3probe");
+    assert_null(frame->message().get());
+  }
+  Framing deflate = kEngineIo;
+  deflate.deflate = true;
+  const std::string handshake = "0" + chatter(1000);
+  const Parsed parsed = only_frame(make_text_frame(handshake, deflate));
+  assert_true(parsed.compressed);
+  assert_true(inflate_message(parsed.payload) == handshake);
+}
+
+void what_waited_for_a_poll_goes_over_the_websocket(void**) {
+  const wire::Packets packets = {{false, "2[\"a\"]"}, {false, "51-[0]"}, {true, "\x01\x02"}, {false, ""}, {true, ""}};
+  std::string payload(make_frame(packets, kPollingFraming, nullptr)->bytes());
+  payload += "\x1e" + chatter(1000) +
+             "\x1e"
+             "2";
+  const FramePtr frame = make_upgraded_frame(payload);
+  assert_null(frame->message().get());
+  const std::vector<Parsed> frames = parse(frame->bytes());
+  const std::string expected[] = {"42[\"a\"]", "451-[0]", "bAQI=", "4", "b", chatter(1000), "2"};
+  assert_int_equal(frames.size(), std::size(expected));
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    assert_int_equal(frames[i].opcode, 1);
+    assert_false(frames[i].compressed);
+    assert_string_equal(frames[i].payload.c_str(), expected[i].c_str());
+  }
+  assert_null(make_upgraded_frame("").get());
+}
+
 // Control frames --------------------------------------------------------------------------------
 
 void expect_close(std::uint16_t code, std::string_view reason, std::string_view expected_reason) {
@@ -328,6 +428,12 @@ int main() {
       cmocka_unit_test(what_would_grow_goes_as_it_is),
       cmocka_unit_test(each_message_stands_for_itself),
       cmocka_unit_test(without_deflate_nothing_is_compressed),
+      cmocka_unit_test(texts_are_messages_of_engine_io),
+      cmocka_unit_test(bytes_go_as_they_are_or_in_base64),
+      cmocka_unit_test(engine_io_messages_are_compressed_with_their_mark),
+      cmocka_unit_test(polling_joins_packets),
+      cmocka_unit_test(a_text_of_engine_io_s_own_gets_no_mark),
+      cmocka_unit_test(what_waited_for_a_poll_goes_over_the_websocket),
       cmocka_unit_test(close_frames),
       cmocka_unit_test(without_a_code_a_close_frame_is_empty),
       cmocka_unit_test(a_reason_is_cut_at_the_end_of_a_character),

@@ -584,6 +584,62 @@ struct Model {
   void drop_unwritten() { entries.resize(head_written != 0 ? 1 : 0); }
 };
 
+void all_may_be_taken_out(void**) {
+  Outbox outbox;
+  assert_true(outbox.take_all().empty());
+  const FramePtr first = reply("one");
+  push(outbox, first, {});
+  push(outbox, carrying("two", 2), {});
+  outbox.push_replay(carrying("three", 1));
+  outbox.push_front(reply("zero"));
+  const std::vector<FramePtr> frames = outbox.take_all();
+  assert_int_equal(frames.size(), 4);
+  const char* expected[] = {"zero", "one", "two", "three"};
+  for (std::size_t i = 0; i < frames.size(); ++i) assert_true(frames[i]->bytes() == expected[i]);
+  assert_ptr_equal(frames[1].get(), first.get());
+  assert_true(outbox.empty());
+  assert_int_equal(outbox.bytes(), 0);
+  assert_int_equal(outbox.frames(), 0);
+  assert_true(outbox.take_all().empty());
+  push(outbox, reply("again"), {});
+  assert_drains(outbox, "again");
+}
+
+// Behind what is written already, which takes its place in front until a backlog is moved.
+void what_was_written_is_not_taken_out(void**) {
+  for (const int written : {1, 10, 63, 64, 100, 199}) {
+    Outbox outbox;
+    for (int i = 0; i < 200; ++i) push(outbox, reply(std::to_string(1000 + i)), {});
+    write_some(outbox, static_cast<std::size_t>(4 * written));
+    const std::vector<FramePtr> frames = outbox.take_all();
+    assert_int_equal(frames.size(), 200 - written);
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      assert_true(frames[i]->bytes() == std::to_string(1000 + written + static_cast<int>(i)));
+    }
+    assert_true(outbox.empty());
+    push(outbox, reply("again"), {});
+    assert_drains(outbox, "again");
+  }
+}
+
+// The limits are what they were: nothing is left of a replay. What was dropped is still told of.
+void taking_all_out_forgets_the_replay_and_keeps_the_gaps(void**) {
+  Outbox outbox;
+  const OutboxLimits limits = limits_of(kNoLimit, 2, OutboxPolicy::drop_newest);
+  outbox.push_replay(carrying("a", 1));
+  outbox.push_replay(carrying("b", 2));
+  push(outbox, carrying("c", 3), limits);
+  push(outbox, carrying("d", 4), limits);
+  assert_true(push(outbox, carrying("e", 5), limits) == Outbox::Pushed::dropped);
+  assert_int_equal(outbox.take_all().size(), 4);
+  assert_true(push(outbox, carrying("f", 6), limits) == Outbox::Pushed::queued);
+  assert_true(push(outbox, carrying("g", 7), limits) == Outbox::Pushed::queued);
+  assert_true(push(outbox, carrying("h", 8), limits) == Outbox::Pushed::dropped);
+  const std::vector<GapReply> gaps = outbox.take_gaps();
+  assert_int_equal(gaps.size(), 1);
+  assert_gap(gaps[0], "lobby", 5, 8, 2);
+}
+
 void does_what_the_plainest_implementation_does(void**) {
   std::mt19937 random(20'240'501);
   auto below = [&](std::size_t bound) { return static_cast<std::size_t>(random() % bound); };
@@ -664,6 +720,9 @@ int main() {
       cmocka_unit_test(a_gap_spans_what_was_replayed_out_of_order),
       cmocka_unit_test(dropping_the_unwritten_keeps_a_written_half),
       cmocka_unit_test(dropping_the_unwritten_empties_it),
+      cmocka_unit_test(all_may_be_taken_out),
+      cmocka_unit_test(what_was_written_is_not_taken_out),
+      cmocka_unit_test(taking_all_out_forgets_the_replay_and_keeps_the_gaps),
       cmocka_unit_test(does_what_the_plainest_implementation_does),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -80,6 +80,15 @@ struct Harness {
 
 void expect(const std::string& got, const char* wanted) { assert_string_equal(got.c_str(), wanted); }
 
+// It has ended in an orderly way, and waits for the GET that can say so.
+void expect_closing(Harness& h, const std::string& end) {
+  assert_false(h.session->is_open());
+  assert_false(h.session->closed());
+  expect(h.post("4ignored"), "post 200");
+  expect(h.poll(), ("poll 1; " + end).c_str());
+  assert_true(h.session->closed());
+}
+
 void opens(void**) {
   EngineIoOptions options;
   EngineIoBuffer queue(1, 1);
@@ -150,18 +159,20 @@ void a_post_of_bytes_closes(void**) {
   expect(h.take(), "refuse; closed transport error");
 }
 
+// The POST itself is answered as any other; its client hears of the end by its next GET.
 void malformed_packets_close(void**) {
   for (const char* body : {"abc", "", "4a\x1e", "7", "bAQI", "\x1e", "4\xFF"}) {
     Harness h;
     h.poll();
-    const std::string got = h.post(body);
-    const std::string end = "poll 1; post 400; closed parse error";
-    assert_true(got.ends_with(end));
+    const std::string before = body == std::string_view("4a\x1e") ? "message a; " : "";
+    expect(h.post(body), (before + "poll 1; closed parse error; post 200").c_str());
+    expect(h.poll(), "refuse");
   }
   Harness h;
   expect(h.post("4before\x1exx\x1e"
                 "4after"),
-         "message before; post 400; closed parse error");
+         "message before; post 200");
+  expect_closing(h, "closed parse error");
 }
 
 void packets_in_a_payload_are_counted(void**) {
@@ -173,7 +184,68 @@ void packets_in_a_payload_are_counted(void**) {
   expect(h.post("4a\x1e"
                 "4b\x1e"
                 "4c"),
-         "message a; message b; post 400; closed parse error");
+         "message a; message b; post 200");
+  expect_closing(h, "closed parse error");
+}
+
+// The way to the end is that of close(), but for the reason.
+void an_end_over_what_was_posted_is_orderly(void**) {
+  const struct {
+    const char* body;
+    const char* end;
+  } cases[] = {{"xx", "closed parse error"}, {"2", "closed transport error"}};
+  for (const auto& c : cases) {
+    Harness queued;
+    queued.say("last");
+    expect(queued.post(c.body), "post 200");
+    expect(queued.poll(), (std::string("poll 4last|1; ") + c.end).c_str());
+
+    Harness pinged;  // the ping that no GET has fetched goes too
+    pinged.wait();
+    expect(pinged.post(c.body), "post 200");
+    expect(pinged.poll(), (std::string("poll 2|1; ") + c.end).c_str());
+
+    Harness silent;
+    silent.post(c.body);
+    expect(silent.wait(), c.end);
+    assert_int_equal(silent.now, 31'000);
+
+    Harness twice;  // the first reason is the one
+    twice.post(c.body);
+    twice.session->close(twice.now, twice.out);
+    twice.post("xx");
+    twice.post("2");
+    twice.post("1");
+    assert_true(twice.take().empty());
+    expect_closing(twice, c.end);
+
+    Harness upgraded;
+    upgraded.session->attach_websocket(upgraded.now);
+    upgraded.hear("2probe");
+    upgraded.post(c.body);
+    expect(upgraded.hear("5"), (std::string("upgraded; drop; ") + c.end).c_str());
+
+    Harness held;  // with a candidate, which goes too
+    held.poll();
+    held.session->attach_websocket(held.now);
+    expect(held.post(c.body), (std::string("poll 1; drop; ") + c.end + "; post 200").c_str());
+
+    Harness gone;  // a request that breaks off meanwhile has a reason of its own
+    gone.post(c.body);
+    gone.session->begin_post("", gone.out);
+    gone.session->post_lost(gone.out);
+    expect(gone.take(), "closed transport error");
+  }
+}
+
+// The client has asked for the end: nothing is waited for.
+void what_is_posted_behind_an_end_is_not_heard(void**) {
+  for (const char* first : {"xx", "2"}) {
+    Harness h;
+    expect(h.post(std::string("4before\x1e") + first + "\x1e" + "4after\x1e" + "1"), "message before; post 200");
+    expect(h.post("4later"), "post 200");
+    assert_false(h.session->closed());
+  }
 }
 
 void too_large_a_post_is_refused_alone(void**) {
@@ -212,16 +284,26 @@ void the_client_closes_by_post(void**) {
   expect(h.post("4bye\x1e"
                 "1\x1e"
                 "4late"),
-         "message bye; poll 6; post 200; closed transport close");
+         "message bye; poll 6; closed transport close; post 200");
   expect(h.poll(), "refuse");
+  Harness alone;
+  expect(alone.post("1"), "closed transport close; post 200");
 }
 
 void the_client_closes_its_websocket(void**) {
   Harness lost(EngineIoTransport::websocket);
   lost.session->websocket_lost(lost.out);
   expect(lost.take(), "closed transport close");
-  Harness told(EngineIoTransport::websocket);
-  expect(told.hear("1"), "drop; closed transport close");
+}
+
+// It has a closing of its own, and the reference server does not know another.
+void a_close_packet_over_a_websocket_is_nothing(void**) {
+  Harness h(EngineIoTransport::websocket);
+  expect(h.hear("1"), "");
+  assert_true(h.session->is_open());
+  expect(h.hear("4on"), "message on");
+  h.session->websocket_lost(h.out);
+  expect(h.take(), "closed transport close");
 }
 
 void pings_over_polling(void**) {
@@ -260,7 +342,14 @@ void who_is_heard_is_alive(void**) {
 
 void a_ping_from_the_client_closes(void**) {
   Harness polling;
-  expect(polling.post("2"), "post 400; closed transport error");
+  expect(polling.post("2"), "post 200");
+  expect_closing(polling, "closed transport error");
+  Harness held;
+  held.poll();
+  expect(held.post("4a\x1e"
+                   "2\x1e"
+                   "4b"),
+         "message a; poll 1; closed transport error; post 200");
   Harness websocket(EngineIoTransport::websocket);
   expect(websocket.hear("2probe"), "drop; closed transport error");
 }
@@ -471,15 +560,24 @@ void requests_are_checked_in_the_reference_order(void**) {
   assert_int_equal(refused({"GET", false, "polling", "", "4"}, {}, {false, true}), 0);
   assert_int_equal(refused({"GET", true, "websocket", "", "4"}, {}, {true, false}), 0);
   assert_int_equal(refused({"PUT", false, "polling", "x", ""}), 1);
-  assert_int_equal(refused({"GET", false, "polling", "x", ""}, kPolling), -1);
-  assert_int_equal(refused({"POST", false, "polling", "x", ""}, kPolling), -1);
-  assert_int_equal(refused({"PUT", false, "polling", "x", ""}, kPolling), 3);
-  assert_int_equal(refused({"GET", false, "polling", "x", ""}, kWebSocket), 3);
-  assert_int_equal(refused({"GET", false, "websocket", "x", ""}, kPolling), 3);
-  assert_int_equal(refused({"GET", false, "websocket", "x", ""}, kWebSocket), 3);
-  assert_int_equal(refused({"GET", true, "websocket", "x", ""}, kPolling), -1);
-  assert_int_equal(refused({"GET", true, "websocket", "x", ""}, kWebSocket), -1);  // attach refuses
-  assert_int_equal(refused({"GET", true, "polling", "x", ""}, kPolling), 3);
+  assert_int_equal(refused({"GET", false, "polling", "x", "4"}, kPolling), -1);
+  assert_int_equal(refused({"POST", false, "polling", "x", "4"}, kPolling), -1);
+  assert_int_equal(refused({"PUT", false, "polling", "x", "4"}, kPolling), 3);
+  assert_int_equal(refused({"GET", false, "polling", "x", "4"}, kWebSocket), 3);
+  assert_int_equal(refused({"GET", false, "websocket", "x", "4"}, kPolling), 3);
+  assert_int_equal(refused({"GET", false, "websocket", "x", "4"}, kWebSocket), 3);
+  assert_int_equal(refused({"GET", true, "websocket", "x", "4"}, kPolling), -1);
+  assert_int_equal(refused({"GET", true, "websocket", "x", "4"}, kWebSocket), -1);  // attach refuses
+  assert_int_equal(refused({"GET", true, "polling", "x", "4"}, kPolling), 3);
+  // The protocol of a session that is known must be said again, and is a bad request when it is not; of one that is not
+  // known, and with a transport that is not known, that counts first.
+  for (const char* version : {"", "3", "5", "abc", "04"}) {
+    assert_int_equal(refused({"GET", false, "polling", "x", version}, kPolling), 3);
+    assert_int_equal(refused({"POST", false, "polling", "x", version}, kPolling), 3);
+    assert_int_equal(refused({"GET", true, "websocket", "x", version}, kPolling), 3);
+    assert_int_equal(refused({"GET", false, "polling", "x", version}), 1);
+    assert_int_equal(refused({"GET", false, "abc", "x", version}, kPolling), 0);
+  }
   assert_int_equal(refused({"POST", false, "polling", "", "3"}), 2);
   assert_int_equal(refused({"GET", false, "websocket", "", "3"}), 3);
   assert_int_equal(refused({"GET", true, "polling", "", "4"}), 3);
@@ -499,10 +597,13 @@ int main() {
       cmocka_unit_test(a_post_of_bytes_closes),
       cmocka_unit_test(malformed_packets_close),
       cmocka_unit_test(packets_in_a_payload_are_counted),
+      cmocka_unit_test(an_end_over_what_was_posted_is_orderly),
+      cmocka_unit_test(what_is_posted_behind_an_end_is_not_heard),
       cmocka_unit_test(too_large_a_post_is_refused_alone),
       cmocka_unit_test(lost_requests_close),
       cmocka_unit_test(the_client_closes_by_post),
       cmocka_unit_test(the_client_closes_its_websocket),
+      cmocka_unit_test(a_close_packet_over_a_websocket_is_nothing),
       cmocka_unit_test(pings_over_polling),
       cmocka_unit_test(pings_over_websocket),
       cmocka_unit_test(who_is_heard_is_alive),

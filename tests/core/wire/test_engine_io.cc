@@ -136,6 +136,44 @@ void writes_packets(void**) {
   expect(read(payload), "4a|4b\x01\x02\x03\x04|2");
 }
 
+void joins_packets_that_are_joined_already(void**) {
+  std::string payload;
+  append_engine_io_packets(payload,
+                           "4a\x1e"
+                           "bAQI=");
+  append_engine_io_packets(payload, "2");
+  append_engine_io(payload, EngineIoType::message, "b");
+  expect(payload,
+         "4a\x1e"
+         "bAQI=\x1e"
+         "2\x1e"
+         "4b");
+  expect(read(payload), "4a|4b\x01\x02|2|4b");
+}
+
+void cuts_packets_off(void**) {
+  const std::string payload =
+      "4a\x1e"
+      "bAQI=\x1e"
+      "4\x1e"
+      "6";
+  std::string_view rest = payload;
+  std::string again;
+  std::size_t count = 0;
+  for (; !rest.empty(); ++count) {
+    const std::string_view packet = cut_engine_io_packet(rest);
+    assert_true(packet.data() >= payload.data() && packet.data() + packet.size() <= payload.data() + payload.size());
+    append_engine_io_packets(again, packet);
+  }
+  assert_int_equal(count, 4);
+  expect(again, payload);
+
+  rest = "4only";
+  assert_true(cut_engine_io_packet(rest) == "4only");
+  assert_true(rest.empty());
+  assert_true(cut_engine_io_packet(rest).empty());
+}
+
 void writes_the_handshake(void**) {
   expect(handshake_json({"lv_VI97HAXpY6yYWAAAC", true, 25'000, 20'000, 1'000'000}),
          R"({"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":25000,)"
@@ -163,7 +201,8 @@ int main() {
       cmocka_unit_test(reads_payloads),      cmocka_unit_test(refuses_payloads),
       cmocka_unit_test(base64_is_strict),    cmocka_unit_test(what_is_not_utf8_is_refused),
       cmocka_unit_test(packets_are_counted), cmocka_unit_test(reads_frames),
-      cmocka_unit_test(writes_packets),      cmocka_unit_test(writes_the_handshake),
+      cmocka_unit_test(writes_packets),      cmocka_unit_test(joins_packets_that_are_joined_already),
+      cmocka_unit_test(cuts_packets_off),    cmocka_unit_test(writes_the_handshake),
       cmocka_unit_test(writes_errors),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -509,6 +509,24 @@ void placeholders(void**) {
     assert_int_equal(check_args("[" + zero + "," + object + "]", 1).code, Error::invalid_argument);
 }
 
+void attachments_without_a_place_may_be_allowed(void**) {
+  const auto check = [](const std::string& args, std::size_t attachment_count) {
+    return check_args(args, attachment_count, Unplaced::allowed).code;
+  };
+  const std::string zero = R"({"_placeholder":true,"num":0})";
+  for (const std::size_t count : {0U, 1U, 10U}) assert_int_equal(check("[1]", count), Error::ok);
+  assert_int_equal(check("[" + zero + "]", 1), Error::ok);
+  assert_int_equal(check("[" + zero + "]", 3), Error::ok);
+  // A place without an attachment never is.
+  assert_int_equal(check("[" + zero + "]", 0), Error::invalid_argument);
+  assert_int_equal(check(R"([{"_placeholder":true,"num":2}])", 2), Error::invalid_argument);
+  assert_int_equal(check(R"([{"_placeholder":true,"num":0,"x":1}])", 2), Error::invalid_argument);
+  assert_int_equal(check("[1]", 11), Error::too_many);
+  assert_int_equal(check("[1", 1), Error::invalid_json);
+  assert_int_equal(check("{}", 1), Error::invalid_json);
+  assert_int_equal(check("[\"\xFF\"]", 1), Error::invalid_utf8);
+}
+
 MessageDraft draft_of(std::string_view args, std::vector<std::string> attachments = {},
                       std::string event = std::string(kDefaultEvent)) {
   MessageDraft draft;
@@ -565,6 +583,7 @@ int main() {
       cmocka_unit_test(numbers),
       cmocka_unit_test(argument_lists),
       cmocka_unit_test(placeholders),
+      cmocka_unit_test(attachments_without_a_place_may_be_allowed),
       cmocka_unit_test(a_lone_string_is_text_and_a_lone_attachment_bytes),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

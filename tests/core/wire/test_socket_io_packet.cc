@@ -143,7 +143,7 @@ void refuses_what_the_reference_refuses(void**) {
 }
 
 void refuses_what_no_client_sends(void**) {
-  for (const char* text : {"2", "212", "2 [\"a\"]", "2\t[\"a\"]", "51-[\"a\"]", "29007199254740993[\"a\"]",
+  for (const char* text : {"2", "212", "2 [\"a\"]", "2\t[\"a\"]", "29007199254740993[\"a\"]",
                            "299999999999999999999[\"a\"]", "2/\xFF,[\"a\"]", "2[\"a\",\"\xFF\"]", "0 "})
     expect(read(text), "refused");
   expect(read("0/" + std::string(512, 'x')), "refused");
@@ -180,6 +180,25 @@ std::string split(const std::string& text) {
   return (event.name ? *event.name : "(none)") + " " + event.args;
 }
 
+// The reference server closes for a place without an attachment, but takes an attachment without a place.
+void marks_attachments_without_a_place(void**) {
+  const std::string zero = R"({"_placeholder":true,"num":0})";
+  const std::string one = R"({"_placeholder":true,"num":1})";
+  expect(read("51-[\"a\"]"), "event+1 / [\"a\"] fault");
+  expect(read("52-/admin,7[\"a\"," + zero + "]"), "event+2 /admin #7 [\"a\"," + zero + "] fault");
+  expect(read("52-[\"a\"," + one + "," + one + "]"), "event+2 / [\"a\"," + one + "," + one + "] fault");
+  expect(read("61-12[]"), "ack+1 / #12 [] fault");
+  expect(read("62-12[" + one + "]"), "ack+2 / #12 [" + one + "] fault");
+  // Everything else about it is as strict as ever.
+  for (const std::string& text :
+       {"51-[\"a\"," + one + "]", "52-[\"a\"," + zero + R"(,{"_placeholder":true,"num":2}])",
+        "52-[\"a\"," + zero + R"(,{"_placeholder":true}])", std::string("51-[\"a\""), std::string("51-[\"a\",]"),
+        std::string("51-[\"connect\"]"), std::string("51-[true]"), std::string("51-[]"), std::string("51-[\"\xFF\"]"),
+        "51-[\"a\"," + nested(64) + "]", std::string("511-[\"a\"]"), std::string("61-12")}) {
+    expect(read(text), "refused");
+  }
+}
+
 void splits_events(void**) {
   expect(split(R"(2["a"])"), "a []");
   expect(split(R"(2[ "a" ])"), "a []");
@@ -195,7 +214,7 @@ void reads_what_recovery_needs(void**) {
   const auto read_one = [](const std::string& text) -> std::string {
     Result<SocketIoPacket> packet = decode_socket_io(text);
     assert_true(packet.ok());
-    const std::optional<SocketIoRecovery> recovery = read_recovery(*packet);
+    const std::optional<SocketIoRecovery> recovery = read_recovery(packet->payload);
     return recovery ? recovery->pid + " " + recovery->offset : "none";
   };
   expect(read_one(R"(0{"pid":"p","offset":"o","token":1})"), "p o");
@@ -265,6 +284,19 @@ void attachments_keep_their_turn(void**) {
   assert_true(extra.add(true, "y") == Added::fault);
 }
 
+// They come all the same, and belong to this packet and to no other.
+void attachments_without_a_place_are_awaited(void**) {
+  SocketIoAssembler assembler(1000);
+  assert_true(assembler.add(false, "52-7[\"a\"]") == Added::more);
+  assert_true(assembler.add(true, "x") == Added::more);
+  assert_true(assembler.add(true, "y") == Added::packet);
+  expect(describe(assembler.packet()), "event+2 / #7 [\"a\"] fault");
+  assert_int_equal(assembler.attachments().size(), 2);
+  assert_true(assembler.add(false, "2[\"b\"]") == Added::packet);
+  expect(describe(assembler.packet()), "event / [\"b\"]");
+  assert_true(assembler.attachments().empty());
+}
+
 void packets_are_bounded_with_their_attachments(void**) {
   const std::string head = R"(51-["a",{"_placeholder":true,"num":0}])";
   SocketIoAssembler assembler(head.size() + 3);
@@ -287,11 +319,13 @@ int main() {
       cmocka_unit_test(refuses_what_no_client_sends),
       cmocka_unit_test(refuses_reserved_names),
       cmocka_unit_test(marks_what_is_not_relayed),
+      cmocka_unit_test(marks_attachments_without_a_place),
       cmocka_unit_test(splits_events),
       cmocka_unit_test(reads_what_recovery_needs),
       cmocka_unit_test(writes),
       cmocka_unit_test(assembles),
       cmocka_unit_test(attachments_keep_their_turn),
+      cmocka_unit_test(attachments_without_a_place_are_awaited),
       cmocka_unit_test(packets_are_bounded_with_their_attachments),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
