@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
-import { atEnd, startChatd, temporaryFolder } from './support.mjs';
-import { clientDirectory, connectSocketIo, countClients, startServer, testEach, untilClients } from './socket_io_support.mjs';
+import { atEnd, connect, sourceDir, startChatd, temporaryFolder } from './support.mjs';
+import {
+  clientDirectory, connectSocketIo, countClients, startServer, testEach, testLibchat, untilClients,
+} from './socket_io_support.mjs';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const options = { timeout: 120_000, skip: existsSync(executablePath) ? false : 'chromium is not installed: scripts/setup' };
@@ -160,6 +162,20 @@ testEach('a browser that loses the network comes back, and has missed nothing', 
     await hears(ann, ['before', 'meanwhile', 'after']);
     node.end();
     await ann.close();
+  }
+});
+
+testLibchat('the page of the documents, and a terminal beside it', options, async (t) => {
+  const program = await startChatd(t, ['--www', path.join(sourceDir, 'examples/socket-io-page'), '--socket-io-client', clientDirectory]);
+  const context = await startBrowser(t);
+  const [ann, bob] = [await openTab(context, program), await openTab(context, program)];
+  const terminal = await connect(t, program.url('/chat'));
+  await say(ann, 'from the page');
+  assert.equal(await terminal.take(), 'from the page');
+  terminal.send('from the terminal');
+  for (const tab of [ann, bob]) {
+    await hears(tab, ['from the page', 'from the terminal']);
+    assert.deepEqual(tab.problems, []);
   }
 });
 

@@ -1,5 +1,6 @@
 // Each example is run as a reader would run it, and talked to.
 import assert from 'node:assert/strict';
+import { SocketIoClient, connectSocketIo } from './socket_io_support.mjs';
 import { connect, connectOnly, connectV1, Program, startExample, test } from './support.mjs';
 
 test('broadcast: says who came, what was said, who left', async (t) => {
@@ -82,4 +83,39 @@ test('authenticate: a known token is welcomed by name, another refused', async (
   const waiting = await connectOnly(t, example.url('/chat?token=ann-secret'));
   example.kill('SIGTERM');
   assert.equal((await waiting.closed).code, 1001);
+});
+
+test('socket_io_app: what a Socket.IO server program does, in C', async (t) => {
+  const example = await startExample(t, 'socket_io_app');
+  const server = { http: (address) => `http://127.0.0.1:${example.port}${address}` };
+  const stranger = new SocketIoClient(t, server, { auth: { token: 'guess' } });
+  assert.deepEqual(await stranger.state('connect_error'),
+    { state: 'connect_error', message: 'unknown token', data: { code: 401 } });
+
+  const enter = async (token, name) => {
+    const client = await connectSocketIo(t, server, { auth: { token } });
+    const [event, greeted, answer] = await client.next();
+    assert.deepEqual([event, greeted], ['welcome', name]);
+    return { client, answer };
+  };
+  const { client: ann, answer } = await enter('ann-secret', 'Ann');
+  answer('hello', Buffer.from([1, 2]));
+  assert.equal(await example.stdout.take(),
+    'the answer: ["hello",{"_placeholder":true,"num":0}], attachments: 1');
+  const { client: bob } = await enter('bob-secret', 'Bob');
+
+  assert.deepEqual(await ann.ask('upload', 'a.bin', Buffer.from([1, 2, 3, 4, 5])), [{ size: 5 }, Buffer.from([1, 2, 3, 4])]);
+  assert.deepEqual(await ann.ask('upload', 'a.bin'), [{ error: 'forbidden', reason: 'a name and a file are wanted' }]);
+  assert.deepEqual(await ann.ask('typing', { draft: 12 }), [{}]);
+  assert.deepEqual(await bob.next(), ['typing', { draft: 12 }]);
+  assert.equal((await bob.ask('chat message', 'hello'))[0].seq, 1);
+  assert.deepEqual(await ann.next(), ['chat message', 'hello']);
+  assert.deepEqual(await bob.next(), ['chat message', 'hello']);
+
+  bob.emit('bye');
+  assert.equal((await bob.state('disconnect')).reason, 'io server disconnect');
+  assert.equal(await example.stdout.take(), 'no answer: no such client');
+  assert.equal(await example.stdout.take(), 'Bob has gone: it said bye');
+  ann.end();
+  assert.match(await example.stdout.take(), /^Ann has gone: (client namespace disconnect|transport close)$/);
 });
