@@ -275,7 +275,9 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, std::move(ref)};
     if (since) {  // a member too may ask again for what it has not got
       history_bytes_ += room.history.expire(now_ms);
-      const bool same_epoch = since->epoch == room.epoch && since->seq <= room.seq;
+      // Where nothing was said before and nothing since, it does not matter that the room was forgotten meanwhile.
+      const bool same_epoch =
+          (since->epoch == room.epoch && since->seq <= room.seq) || (since->seq == 0 && room.seq == 0);
       const std::uint64_t after = same_epoch ? since->seq : 0;
       joined.resumed = true;
       joined.missed = room.history.after(after, 0);

@@ -382,7 +382,8 @@ void EngineIoHost::finish(EngineIoClose reason) {
   if (std::exchange(finished_, true)) return;
   if (post_answer_paused_) answer_post();
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) socket->close(goodbye_code_, close_reason_);
-  if (reason == EngineIoClose::transport_close && close_code_ == kAbnormal) close_code_ = kNoStatus;
+  // On polling the client has said so itself.
+  if (reason == EngineIoClose::transport_close && transport() == Transport::polling) close_code_ = kNoStatus;
   clients_.end_all(close_code_, close_reason_.empty() ? session::text_of(reason) : std::string_view(close_reason_),
                    is_recoverable(reason));
   loop_->server().engine_io().registry.remove(sid());

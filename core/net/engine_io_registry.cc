@@ -3,20 +3,28 @@
 
 namespace chat::net {
 
-Status EngineIoRegistry::add(const std::string& sid, const Entry& entry, const std::string& address) {
-  const std::lock_guard lock(mutex_);
+Status EngineIoRegistry::check_locked(const Entry& entry, const std::string& address) const {
   if (exceeds(static_cast<std::int64_t>(sessions_.size()) + 1, max_sessions_) ||
       (is_polling(entry) && polling_ == kMaxPollingSessions)) {
     return {Error::too_many, "the server is full"};
   }
-  if (!address.empty() && max_sessions_per_address_ >= 0) {
-    std::int64_t& count = by_address_[address];
-    if (count + 1 > max_sessions_per_address_) {
-      if (count == 0) by_address_.erase(address);
-      return {Error::too_many, "too many clients from this address"};
-    }
-    ++count;
+  const auto count = by_address_.find(address);
+  if (!address.empty() && exceeds((count == by_address_.end() ? 0 : count->second) + 1, max_sessions_per_address_)) {
+    return {Error::too_many, "too many clients from this address"};
   }
+  return {};
+}
+
+Status EngineIoRegistry::check(const Entry& entry, const std::string& address) const {
+  const std::lock_guard lock(mutex_);
+  return check_locked(entry, address);
+}
+
+Status EngineIoRegistry::add(const std::string& sid, const Entry& entry, const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  Status status = check_locked(entry, address);
+  if (!status.ok()) return status;
+  if (!address.empty() && max_sessions_per_address_ >= 0) ++by_address_[address];
   sessions_.emplace(sid, Session{entry, address});
   if (is_polling(entry)) ++polling_;
   return {};

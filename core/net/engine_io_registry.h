@@ -30,6 +30,8 @@ class EngineIoRegistry {
       : max_sessions_(max_sessions), max_sessions_per_address_(max_sessions_per_address) {}
 
   // too_many above a limit, those on polling above their own too. An empty address (a UNIX socket) has no limit of its own.
+  // What add() would say now.
+  Status check(const Entry& entry, const std::string& address) const;
   Status add(const std::string& sid, const Entry& entry, const std::string& address);
   std::optional<Entry> find(std::string_view sid) const;
   // The session has been upgraded, or has moved. Nothing when it is gone.
@@ -48,6 +50,7 @@ class EngineIoRegistry {
     std::string address;
   };
 
+  Status check_locked(const Entry& entry, const std::string& address) const;
   static bool is_polling(const Entry& entry) { return entry.transport == session::EngineIoTransport::polling; }
 
   const std::int64_t max_sessions_;

@@ -199,6 +199,12 @@ std::optional<HttpResponse> open_engine_io_socket(Connection& connection, const 
     response.body = wire::message_of(*error);
     return response;
   }
+  if (sid.empty()) {
+    // The session is made when the handshake is through; whoever is too much is told now, while HTTP has a word for it.
+    const EngineIoRegistry::Entry entry{loop.index(), EngineIoTransport::websocket};
+    const Status room = loop.server().engine_io().registry.check(entry, context.address);
+    if (!room.ok()) return HttpResponse::text(503, room.detail + "\n");
+  }
   Framing framing;
   framing.engine_io = true;
   framing.base64 = !last_argument(request, "b64").empty();

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "net/connection.h"
+#include "net/cors.h"
 #include "net/engine_io_requests.h"
 #include "net/loop.h"
 #include "net/server.h"
@@ -44,7 +45,10 @@ std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest
     response.headers.push_back({"Upgrade", "websocket"});
     return response;
   }
-  if (std::optional<HttpResponse> file = loop.server().socket_io_client_files().serve(request)) return std::move(*file);
+  if (std::optional<HttpResponse> bundle = loop.server().socket_io_client_files().serve(request)) {
+    add_cors_headers(*bundle, request, loop.options().allowed_origins);
+    return std::move(*bundle);
+  }
   if (std::optional<HttpResponse> file = loop.server().static_files().serve(request)) return std::move(*file);
   return HttpResponse::text(404, "not found\n");
 }

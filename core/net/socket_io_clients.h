@@ -83,7 +83,7 @@ class SocketIoClients {
   void send(std::string packet);
 
   EngineIoHost& host_;
-  TokenBucket connects_;  // each asks the application
+  TokenBucket connects_;         // each asks the application
   std::vector<Member> members_;  // few: a look-up is a walk
   std::vector<Waiting> waiting_;
   // Namespaces that were disconnected while packets for them may have been under way.

@@ -431,8 +431,8 @@ typedef struct chat_server_options {
   size_t allowed_origin_count;
   const char *const *trusted_proxies; /* addresses or CIDR blocks whose X-Forwarded-* headers are believed */
   size_t trusted_proxy_count;
-  int64_t max_clients;             /* (*) unlimited; one more is answered 503 */
-  int64_t max_clients_per_address; /* (*) unlimited; one more is answered 503 */
+  int64_t max_clients;             /* (*) unlimited; one more is answered 503, or CONNECT_ERROR in Socket.IO */
+  int64_t max_clients_per_address; /* (*) unlimited; the same; of Socket.IO the sessions and their namespaces apart */
   int64_t max_connections;         /* (*) max_clients + 1,000: sockets of every kind, silent ones too, and as many
                                       sessions of Socket.IO; of those on polling never more than 65,536 */
 
@@ -440,7 +440,8 @@ typedef struct chat_server_options {
   int64_t max_message_bytes; /* 65,536 over all fragments, attachments included; close code 1009 above. At Socket.IO
                                 endpoints max_http_body_bytes, or max_outbox_bytes if that is set and less */
   int64_t max_header_bytes;  /* 8,192 for a request's headers; the connection is closed above */
-  int64_t inbound_rate;      /* (*) 200 messages a second for each client; refused above, and reading slows down */
+  int64_t inbound_rate;      /* (*) 200 messages a second for each client; refused above where its protocol has a word
+                                for it, and read more slowly. So many CONNECTs of Socket.IO, whose connection ends above */
   int64_t inbound_burst;     /* 400 messages at once */
   const char *const *ephemeral_events; /* event names that are never numbered or kept, whoever sends them */
   size_t ephemeral_event_count;
