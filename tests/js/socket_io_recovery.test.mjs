@@ -237,6 +237,9 @@ testLibchat('the application is told who comes back, and its identity stays', as
   const opened = await program.event('open');
   ann.emit('chat message', 'hello');
   await ann.take();
+  // A room of its own, in which nobody has said anything yet, is gone when it goes.
+  assert.equal((await program.command('join', 0, opened.client, 'user:u-1')).error, 'OK');
+  await program.event('join', ({ room }) => room === 'user:u-1');
   await lose(ann);
   assert.equal((await program.event('disconnect')).client, opened.client);
   ann.socket.connect();
@@ -244,6 +247,9 @@ testLibchat('the application is told who comes back, and its identity stays', as
   assert.equal(ann.socket.recovered, true);
   const again = await program.event('open');
   assert.deepEqual([again.name, again.user_id, again.recovered_from], ['Ann', 'u-1', opened.client]);
+  await program.event('join', ({ room, client }) => room === 'user:u-1' && client === again.client);
+  assert.equal((await program.command('publish', 0, 'user:u-1', 'personal', '[1]')).error, 'OK');
+  assert.deepEqual((await ann.take()).slice(0, 2), ['personal', 1]);
 });
 
 testLibchat('one pid continues one client: in its own namespace, and the older connection loses it', async (t) => {
