@@ -427,6 +427,7 @@ void EngineIoHost::begin_move(std::size_t new_loop) {
   });
   for (const SocketIoClients::Member& member : clients_.members()) {
     if (Peer* peer = loop_->find_peer(member.client->id())) peer->set_departing();
+    departing_.push_back(member.client->id());
     server.hub().move_client(member.client, new_loop);
   }
   // Behind everything that the hub has sent to this loop.
@@ -440,8 +441,7 @@ void EngineIoHost::depart() {
   Server& server = loop_->server();
   Loop& there = server.loop(candidate_->loop);
   auto states = std::make_shared<EngineIoArrival::States>();
-  for (const SocketIoClients::Member& member : clients_.members()) {
-    const ClientId id = member.client->id();
+  for (const ClientId id : std::exchange(departing_, {})) {
     Peer* const peer = loop_->find_peer(id);
     if (peer == nullptr) continue;
     states->emplace(id, std::move(peer->state()));

@@ -175,10 +175,6 @@ bool Loop::retire_peers() {
     for (const Retirement& retirement : retired) {
       auto found = peers_.find(retirement.id);
       if (found == peers_.end()) continue;
-      if (found->second->departing() && !finished_) {
-        found->second->state().retirement = {retirement.close_code, retirement.reason};
-        continue;
-      }
       const std::unique_ptr<Peer> peer = std::move(found->second);
       peers_.erase(found);
       peer->retire(retirement.close_code, retirement.reason);
@@ -288,6 +284,11 @@ void Loop::answer(const HeldRequest& request, HttpResponse response, bool essent
 
 void Loop::retire(ClientId id, int close_code, std::string_view reason) {
   ++activity_;
+  // At once, since it may depart in this round. Where it arrives it retires.
+  if (Peer* peer = find_peer(id); peer != nullptr && peer->departing() && !finished_) {
+    if (!peer->state().retirement) peer->state().retirement.emplace(close_code, reason);
+    return;
+  }
   retired_.push_back({id, close_code, std::string(reason)});
 }
 
