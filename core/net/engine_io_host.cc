@@ -450,9 +450,12 @@ void EngineIoHost::depart() {
   queue_->take(leftover_);
   queue_.reset();
   server.engine_io().registry.set(sid(), {there.index(), EngineIoTransport::websocket});
-  // The task must be copyable: whoever runs it takes the session out.
+  // The task must be copyable: whoever runs it takes the session out. Nothing of it stays here, or this thread could be the
+  // last to let go of it.
   auto host = std::make_shared<std::shared_ptr<EngineIoHost>>(loop_->sessions().release(*this));
-  there.post_task([&there, host, states] { there.sessions().arrive(std::move(*host), std::move(*states)); });
+  there.post_task([&there, host = std::move(host), states = std::move(states)] {
+    there.sessions().arrive(std::move(*host), std::move(*states));
+  });
 }
 
 void EngineIoHost::arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states) {

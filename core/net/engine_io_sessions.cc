@@ -71,12 +71,13 @@ void EngineIoSessions::expect(std::string sid, std::unique_ptr<EngineIoArrival> 
   arrivals_.emplace(std::move(sid), std::move(arrival));
 }
 
-void EngineIoSessions::arrive(const std::shared_ptr<EngineIoHost>& host, EngineIoArrival::States states) {
+void EngineIoSessions::arrive(std::shared_ptr<EngineIoHost> host, EngineIoArrival::States states) {
   const auto found = arrivals_.find(host->sid());
   const std::unique_ptr<EngineIoArrival> arrival = std::move(found->second);
   arrivals_.erase(found);
-  hosts_.emplace(host->sid(), host);
-  host->arrive(loop_, *arrival, std::move(states));
+  EngineIoHost& arrived = *host;
+  hosts_.emplace(arrived.sid(), std::move(host));
+  arrived.arrive(loop_, *arrival, std::move(states));
 }
 
 void EngineIoSessions::say_goodbye(std::string_view sid) {

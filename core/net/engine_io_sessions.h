@@ -43,7 +43,7 @@ class EngineIoSessions {
   // A session moves between loops.
   std::shared_ptr<EngineIoHost> release(EngineIoHost& host);
   void expect(std::string sid, std::unique_ptr<EngineIoArrival> arrival);
-  void arrive(const std::shared_ptr<EngineIoHost>& host, EngineIoArrival::States states);
+  void arrive(std::shared_ptr<EngineIoHost> host, EngineIoArrival::States states);
 
   void say_goodbye(std::string_view sid);
   // Of all sessions at home here.
