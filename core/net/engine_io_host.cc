@@ -478,7 +478,12 @@ void EngineIoHost::arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival:
     if (closed_meanwhile_) session_.abort(*closed_meanwhile_, actions);
   }
   perform(actions);
-  if (closed_meanwhile_) finish(*closed_meanwhile_);
+  if (closed_meanwhile_) {
+    // One that was closed when it left could not close the WebSocket yet.
+    session::CloseWebSocket close;
+    act(close);
+    finish(*closed_meanwhile_);
+  }
   if (goodbye_meanwhile_ || loop.draining()) say_goodbye();
   for (const auto& [binary, bytes] : backlog) on_message(binary, bytes);
 }
