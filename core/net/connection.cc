@@ -221,14 +221,27 @@ int Connection::finish_response() {
   if (file_ >= 0) ::close(std::exchange(file_, -1));
   output_ = {};
   exchange_.reset();
-  http_ = Http::idle;
-  if (close_after_ || loop_.draining() || lws_http_transaction_completed(wsi_)) {
+  http_ = Http::answered;
+  if (close_after_ || loop_.draining()) {
     loop_.doom(*this);
-    return 0;
+  } else {
+    loop_.add_answered(*this);
+  }
+  return 0;
+}
+
+// Not before the loop waits again. What came together with the request that was answered is then tried by libwebsockets too
+// early, and ends the connection: the body of a request that libwebsockets has had in a buffer it looks for at the beginning
+// of that buffer, takes the head for it, and may never come back.
+void Connection::next_request() {
+  if (doomed_ || closed_ || http_ != Http::answered) return;
+  http_ = Http::idle;
+  if (loop_.draining() || lws_http_transaction_completed(wsi_)) {
+    loop_.doom(*this);
+    return;
   }
   lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
   loop_.set_timer(*this, loop_.now_ms() + loop_.options().http_idle_timeout_ms);
-  return 0;
 }
 
 int Connection::on_http_body(std::string_view bytes) {

@@ -42,6 +42,8 @@ class Connection : public TimerEntry {
   // Answers the held request of this number; nothing when it is no longer held. essential: its exchange is told when the
   // connection ends before the answer is written whole.
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
+  // The response is written, and libwebsockets has tried what it had read behind the request.
+  void next_request();
 
   // libwebsockets' callbacks; non-zero closes the connection --------------------------------------------------------
 
@@ -81,6 +83,7 @@ class Connection : public TimerEntry {
     receiving,  // the body of a held request
     waiting,    // for the answer to it
     writing,    // the response
+    answered,   // it is written, see next_request()
   };
 
   void hold(const HttpRequest& request, Hold hold);

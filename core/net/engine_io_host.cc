@@ -438,6 +438,7 @@ void EngineIoHost::begin_move(std::size_t new_loop) {
   }
   for (const SocketIoClients::Member& member : clients_.members()) {
     if (Peer* peer = loop_->find_peer(member.client->id())) peer->set_departing();
+    departing_.push_back(member.client->id());
     server.hub().move_client(member.client, new_loop);
   }
   // Behind everything that the hub has sent to this loop.
@@ -451,18 +452,17 @@ void EngineIoHost::depart() {
   Loop& here = *loop_;
   Loop& there = here.server().loop(candidate_->loop);
   const auto states = std::make_shared<EngineIoArrival::States>();
-  for (const SocketIoClients::Member& member : clients_.members()) {
-    if (Peer* peer = here.find_peer(member.client->id())) states->emplace(peer->id(), std::move(peer->state()));
+  const std::vector<ClientId> departing = std::exchange(departing_, {});
+  for (const ClientId id : departing) {
+    if (Peer* peer = here.find_peer(id)) states->emplace(id, std::move(peer->state()));
   }
   queue_->take(leftover_);
   here.server().engine_io().registry.set(sid(), {there.index(), EngineIoTransport::websocket});
-  std::vector<ClientId> gone;
-  for (const auto& [id, state] : *states) gone.push_back(id);
   const std::unique_ptr<QueueLink> queue = std::move(queue_);
   // Taken out by whoever has it next, so that nothing of it is left on this thread.
   const auto self = std::make_shared<std::shared_ptr<EngineIoHost>>(here.sessions().release(*this));
   if (there.post_task([&there, self, states] { there.sessions().arrive(std::move(*self), std::move(*states)); })) {
-    for (const ClientId id : gone) here.drop_peer(id);
+    for (const ClientId id : departing) here.drop_peer(id);
     return;
   }
   // That loop has ended.
@@ -491,7 +491,12 @@ void EngineIoHost::arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival:
     if (closed_meanwhile_) session_.abort(*closed_meanwhile_, actions);
   }
   perform(actions);
-  if (closed_meanwhile_) finish(*closed_meanwhile_);
+  if (closed_meanwhile_) {
+    // One that was closed when it left could not close the WebSocket yet.
+    session::CloseWebSocket close;
+    act(close);
+    finish(*closed_meanwhile_);
+  }
   if (goodbye_meanwhile_ || loop.draining()) say_goodbye();
   for (const auto& [binary, bytes] : backlog) on_message(binary, bytes);
 }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/engine_io_arrival.h"
 #include "net/engine_io_birth.h"
@@ -137,6 +138,7 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
 
   // While it moves.
   bool moving_ = false;
+  std::vector<ClientId> departing_;  // who was there when it began, some may have been disconnected since
   std::optional<session::EngineIoClose> closed_meanwhile_;
   bool goodbye_meanwhile_ = false;
   std::string leftover_;  // what was queued, as a polling payload

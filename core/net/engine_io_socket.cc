@@ -14,14 +14,29 @@ namespace {
 // Nothing is read while it is busy; what had been read already must have room.
 constexpr std::size_t kMaxBacklogMessages = 4'096;
 
+// The session has ended, or gone to another loop with another socket: nobody else would ever tell this one.
+void close_left_over(Loop& here, const SocketHandle& socket) {
+  here.run_on(socket.loop, [&server = here.server(), socket] {
+    if (EngineIoSocket* found = server.loop(socket.loop).sessions().find_candidate(socket.connection)) found->close();
+  });
+}
+
 // Runs on the session's home, later: the session may take the socket over in there, which ends its present user.
 template <class Action>
-void at_home(Loop& here, const std::string& sid, Action action) {
+void at_home(Loop& here, const std::string& sid, const SocketHandle& socket, Action action) {
   Server& server = here.server();
   const auto entry = server.engine_io().registry.find(sid);
-  if (!entry) return;
-  server.loop(entry->home).post_task([&server, home = entry->home, sid, action] {
-    if (EngineIoHost* host = server.loop(home).sessions().find(sid)) action(*host);
+  if (!entry) {
+    close_left_over(here, socket);
+    return;
+  }
+  server.loop(entry->home).post_task([&server, home = entry->home, sid, socket, action] {
+    Loop& loop = server.loop(home);
+    if (EngineIoHost* host = loop.sessions().find(sid)) {
+      action(*host);
+    } else {
+      close_left_over(loop, socket);
+    }
   });
 }
 
@@ -52,11 +67,7 @@ void EngineIoSocket::on_established() {
   loop_.sessions().add_candidate(handle().connection, *this);
   busy_ = true;
   link_->set_reading(false);
-  if (!loop_.server().engine_io().registry.find(sid_)) {
-    link_->close(0, {});
-    return;
-  }
-  at_home(loop_, sid_, [handle = handle()](EngineIoHost& host) { host.attach(handle); });
+  at_home(loop_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.attach(handle); });
 }
 
 void EngineIoSocket::on_message(bool binary, std::string_view bytes) {
@@ -76,14 +87,14 @@ void EngineIoSocket::forward() {
   auto [binary, bytes] = std::move(backlog_.front());
   backlog_.erase(backlog_.begin());
   backlog_bytes_ -= bytes.size();
-  at_home(loop_, sid_, [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoHost& host) {
+  at_home(loop_, sid_, handle(), [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoHost& host) {
     host.candidate_received(handle, binary, bytes);
   });
 }
 
 void EngineIoSocket::on_link_closed(std::uint16_t, std::string_view) {
   if (sid_.empty()) return;
-  at_home(loop_, sid_, [handle = handle()](EngineIoHost& host) { host.candidate_lost(handle); });
+  at_home(loop_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.candidate_lost(handle); });
 }
 
 void EngineIoSocket::send(std::string_view text) { link_->push(make_text_frame(text, link_->framing())); }

@@ -77,7 +77,7 @@ Status Loop::start() {
   uv_timer_init(&uv_, &flush_timer_);
   wake_.data = prepare_.data = check_.data = timer_.data = flush_timer_.data = this;
   // Both sides of the wait: what timers posted before it, and what sockets brought in it.
-  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { loop_of(handle)->round(); });
+  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { loop_of(handle)->prepare_to_wait(); });
   uv_check_start(&check_, [](uv_check_t* handle) { loop_of(handle)->round(); });
   CurrentLoop current(this);
   return context_.create(*this, options());
@@ -149,6 +149,18 @@ void Loop::round() {
   if (draining_) finish_if_drained();
 }
 
+// libwebsockets has read buffers in an idle handle, which libuv calls before this.
+void Loop::prepare_to_wait() {
+  round();
+  while (!answered_.empty()) {
+    ++activity_;
+    for (const std::uint64_t id : std::exchange(answered_, {})) {
+      if (const auto found = connections_.find(id); found != connections_.end()) found->second->next_request();
+    }
+    round();
+  }
+}
+
 void Loop::dispatch(InboxItem& item) {
   if (auto* task = std::get_if<Task>(&item)) {
     (*task)();
@@ -175,10 +187,6 @@ bool Loop::retire_peers() {
     for (const Retirement& retirement : retired) {
       auto found = peers_.find(retirement.id);
       if (found == peers_.end()) continue;
-      if (found->second->departing() && !finished_) {
-        found->second->state().retirement = {retirement.close_code, retirement.reason};
-        continue;
-      }
       const std::unique_ptr<Peer> peer = std::move(found->second);
       peers_.erase(found);
       peer->retire(retirement.close_code, retirement.reason);
@@ -288,7 +296,17 @@ void Loop::answer(const HeldRequest& request, HttpResponse response, bool essent
 
 void Loop::retire(ClientId id, int close_code, std::string_view reason) {
   ++activity_;
+  // At once, since it may depart in this round. Where it arrives it retires.
+  if (Peer* peer = find_peer(id); peer != nullptr && peer->departing() && !finished_) {
+    if (!peer->state().retirement) peer->state().retirement.emplace(close_code, reason);
+    return;
+  }
   retired_.push_back({id, close_code, std::string(reason)});
+}
+
+void Loop::add_answered(const Connection& connection) {
+  ++activity_;
+  answered_.push_back(connection.id());
 }
 
 void Loop::doom(Connection& connection) {

@@ -83,6 +83,8 @@ class Loop : public LoopInbox {
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms);
   void add_dirty(Link* link) { dirty_.push_back(link); }
   void forget_dirty(Link* link) { std::erase(dirty_, link); }
+  // Its next request may come when the loop has gone round: see Connection::next_request().
+  void add_answered(const Connection& connection);
 
   // Takes the socket. Called by the loop that accepts, through a task.
   void adopt(int socket_fd, std::string peer_address);
@@ -122,6 +124,7 @@ class Loop : public LoopInbox {
   };
 
   void round();
+  void prepare_to_wait();
   bool retire_peers();
   void flush_links();
   void kill_doomed();
@@ -166,6 +169,7 @@ class Loop : public LoopInbox {
   EngineIoSessions sessions_;
   std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
   std::vector<Link*> dirty_;
+  std::vector<std::uint64_t> answered_;  // connections
   std::vector<Retirement> retired_;
   std::vector<Connection*> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;

@@ -365,7 +365,10 @@ void Peer::arrive(State state) {
   arriving_ = in_order_ = false;
   state_ = std::move(state);
   set_ack_timer();
-  if (state_.retirement) loop_.retire(id_, state_.retirement->first, state_.retirement->second);
+  if (state_.retirement) {
+    silence();
+    loop_.retire(id_, state_.retirement->first, state_.retirement->second);
+  }
   for (const auto& action : std::exchange(postponed_, {})) action();
 }
 
