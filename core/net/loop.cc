@@ -436,6 +436,7 @@ void Loop::tear_down() {
   CurrentLoop current(this);
   finished_ = true;
   inbox_.close();
+  drain_inbox();  // a session that was on its way to here is here now, to end with the others
   TimerWheel::cancel(drain_timer_);
   // Sockets first: their callbacks still find everything in place.
   context_.begin_destroy();
