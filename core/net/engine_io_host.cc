@@ -438,6 +438,8 @@ void EngineIoHost::begin_move(std::size_t new_loop) {
 
 void EngineIoHost::depart() {
   if (!moving_) return;
+  // Who was disconnected before the move began is not to depart, and has the queue for its link.
+  loop_->retire_peers();
   Server& server = loop_->server();
   Loop& there = server.loop(candidate_->loop);
   auto states = std::make_shared<EngineIoArrival::States>();
