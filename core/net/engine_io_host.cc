@@ -221,6 +221,8 @@ void EngineIoHost::perform(EngineIoActions& actions) {
   for (session::EngineIoAction& action : actions) {
     std::visit([this](auto& specific) { act(specific); }, action);
   }
+  // It may wait long for a poll by which it can say so; for its clients that is the end.
+  if (!session_.is_open() && !session_.closed()) end_clients(session_.close_reason());
   schedule();
 }
 
@@ -380,11 +382,15 @@ void EngineIoHost::finish(EngineIoClose reason) {
   if (std::exchange(finished_, true)) return;
   if (post_answer_paused_) answer_post();
   if (reason == EngineIoClose::transport_close && close_code_ == kAbnormal) close_code_ = kNoStatus;
-  clients_.end_all(close_code_, close_reason_.empty() ? session::text_of(reason) : std::string_view(close_reason_),
-                   is_recoverable(reason));
+  end_clients(reason);
   loop_->server().engine_io().registry.remove(sid());
   loop_->sessions().bury(*this);
   schedule();
+}
+
+void EngineIoHost::end_clients(EngineIoClose reason) {
+  clients_.end_all(close_code_, close_reason_.empty() ? session::text_of(reason) : std::string_view(close_reason_),
+                   is_recoverable(reason));
 }
 
 void EngineIoHost::say_goodbye() {
