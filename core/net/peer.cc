@@ -69,7 +69,8 @@ Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientI
 }
 
 void Peer::handle(Joined& joined) {
-  if (silent_ || link_->closing()) return;
+  // One that departs will be in the room where it arrives, and is told to leave it there.
+  if (!departing_ && (silent_ || link_->closing())) return;
   const bool added = loop_.fanout().add(*this, joined.room);
   // Its welcome, which may be this, goes before what is said from now on.
   in_order_ = arriving_;
