@@ -327,8 +327,11 @@ void Peer::retire(int close_code, std::string_view reason) {
   for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
     application.on_leave(client_, room, reason);
   }
-  if (last == ClientState::open || last == ClientState::accepted)
+  // Of one that continues another the application hears first when it is open.
+  const bool known = state_.welcomed || state_.earlier.empty();
+  if (known && (last == ClientState::open || last == ClientState::accepted)) {
     application.on_disconnect(client_, close_code, reason);
+  }
 }
 
 // Moving --------------------------------------------------------------------------------------------------------------
