@@ -82,7 +82,15 @@ void EngineIoHost::poll_lost(const HeldRequest& request, bool answered) {
 
 void EngineIoHost::begin_post(const HeldRequest& request, std::string_view content_type) {
   incoming_ = request;
-  if (post_answer_paused_) answer_post();  // a client that does not wait for it
+  if (post_answer_paused_) {
+    // One that does not wait for its answer cannot be slowed down; two POSTs at once end a session anyway.
+    session::RefuseRequest refusal;
+    act(refusal);
+    EngineIoActions actions;
+    session_.abort(EngineIoClose::transport_error, actions);
+    perform(actions);
+    return;
+  }
   const bool first = !post_;
   if (first) post_ = request;
   EngineIoActions actions;
@@ -107,8 +115,8 @@ void EngineIoHost::post_too_large(const HeldRequest& request) {
 void EngineIoHost::post_lost(const HeldRequest& request) {
   if (post_ != request) return;
   post_.reset();
-  post_answer_paused_ = false;
   EngineIoActions actions;
+  if (std::exchange(post_answer_paused_, false)) session_.abort(EngineIoClose::transport_error, actions);
   session_.post_lost(actions);
   perform(actions);
 }
