@@ -72,8 +72,6 @@ void Peer::handle(Joined& joined) {
   // One that departs will be in the room where it arrives, and is told to leave it there.
   if (!departing_ && (silent_ || link_->closing())) return;
   const bool added = loop_.fanout().add(*this, joined.room);
-  // Its welcome, which may be this, goes before what is said from now on.
-  in_order_ = arriving_;
   in_turn([this, joined = std::move(joined), added]() mutable { joined_room(joined, added); });
 }
 
@@ -339,6 +337,7 @@ void Peer::retire(int close_code, std::string_view reason) {
 template <class Action>
 void Peer::in_turn(Action action) {
   if (arriving_) {
+    in_order_ = true;  // what is said from now on comes behind it
     postponed_.push_back(std::move(action));
   } else {
     action();
