@@ -57,15 +57,36 @@ static void act(chat_server *self, uint64_t id, unsigned *seed) {
   message.data = data;
   message.data_size = chance(seed) % sizeof(data);
   switch (chance(seed) % 16) {
-    case 0: chat_kick(self, id, "kicked"); break;
-    case 1: chat_ban(self, id, room, 1, "banned"); break;
-    case 2: chat_close_room(self, room, "closed"); break;
-    case 3: case 4: chat_join(self, id, room); break;
-    case 5: chat_leave(self, id, room); break;
-    case 6: case 7: chat_send(self, id, &message); break;
-    case 8: case 9: chat_send_with_ack(self, id, &message, 50, NULL); break;
-    case 10: message.room = NULL; chat_publish(self, &message, NULL); break;
-    default: chat_publish(self, &message, NULL);
+    case 0:
+      chat_kick(self, id, "kicked");
+      break;
+    case 1:
+      chat_ban(self, id, room, 1, "banned");
+      break;
+    case 2:
+      chat_close_room(self, room, "closed");
+      break;
+    case 3:
+    case 4:
+      chat_join(self, id, room);
+      break;
+    case 5:
+      chat_leave(self, id, room);
+      break;
+    case 6:
+    case 7:
+      chat_send(self, id, &message);
+      break;
+    case 8:
+    case 9:
+      chat_send_with_ack(self, id, &message, 50, NULL);
+      break;
+    case 10:
+      message.room = NULL;
+      chat_publish(self, &message, NULL);
+      break;
+    default:
+      chat_publish(self, &message, NULL);
   }
 }
 
@@ -231,8 +252,16 @@ static int wait_for(hand *self, int fd, int timeout_ms) {
 }
 
 static const char *packet(hand *self, char *text, size_t size) {
-  static const char *const packets[] = {"40", "40/a,", "40/b,", "42[\"chat message\",\"hi\"]", "42/a,7[\"chat message\",\"hi\"]",
-                                        "42/b,[\"x\",1]", "41/a,", "41", "3", "43/a,1[]"};
+  static const char *const packets[] = {"40",
+                                        "40/a,",
+                                        "40/b,",
+                                        "42[\"chat message\",\"hi\"]",
+                                        "42/a,7[\"chat message\",\"hi\"]",
+                                        "42/b,[\"x\",1]",
+                                        "41/a,",
+                                        "41",
+                                        "3",
+                                        "43/a,1[]"};
   const unsigned which = chance(&self->seed) % 40;
   if (which == 0) return "4x";
   if (which == 1) return "1";
@@ -396,8 +425,8 @@ static void run_round(unsigned seed, long ms) {
   for (id = 1; id <= newest && id < CLIENTS; id++) {
     life *of = life_of(id);
     if (of->accepted != of->disconnects || of->joins != of->leaves) {
-      fprintf(stderr, "accepted %d, opens %d, joins %d, leaves %d, disconnects %d: ", of->accepted, of->opens, of->joins,
-              of->leaves, of->disconnects);
+      fprintf(stderr, "accepted %d, opens %d, joins %d, leaves %d, disconnects %d: ", of->accepted, of->opens,
+              of->joins, of->leaves, of->disconnects);
       fault("its life does not end as it began", id);
     }
   }
