@@ -82,7 +82,15 @@ void EngineIoHost::poll_lost(const HeldRequest& request, bool answered) {
 
 void EngineIoHost::begin_post(const HeldRequest& request, std::string_view content_type) {
   incoming_ = request;
-  if (post_answer_paused_) answer_post();  // a client that does not wait for it
+  if (post_answer_paused_) {
+    // One that does not wait for its answer cannot be slowed down; two POSTs at once end a session anyway.
+    session::RefuseRequest refusal;
+    act(refusal);
+    EngineIoActions actions;
+    session_.abort(EngineIoClose::transport_error, actions);
+    perform(actions);
+    return;
+  }
   const bool first = !post_;
   if (first) post_ = request;
   EngineIoActions actions;
@@ -107,8 +115,8 @@ void EngineIoHost::post_too_large(const HeldRequest& request) {
 void EngineIoHost::post_lost(const HeldRequest& request) {
   if (post_ != request) return;
   post_.reset();
-  post_answer_paused_ = false;
   EngineIoActions actions;
+  if (std::exchange(post_answer_paused_, false)) session_.abort(EngineIoClose::transport_error, actions);
   session_.post_lost(actions);
   perform(actions);
 }
@@ -223,6 +231,8 @@ void EngineIoHost::perform(EngineIoActions& actions) {
   for (session::EngineIoAction& action : actions) {
     std::visit([this](auto& specific) { act(specific); }, action);
   }
+  // It may wait long for a poll by which it can say so; for its clients that is the end.
+  if (!session_.is_open() && !session_.closed()) end_clients(session_.close_reason());
   schedule();
 }
 
@@ -382,13 +392,18 @@ void EngineIoHost::finish(EngineIoClose reason) {
   if (std::exchange(finished_, true)) return;
   if (post_answer_paused_) answer_post();
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) socket->close(goodbye_code_, close_reason_);
-  // On polling the client has said so itself.
-  if (reason == EngineIoClose::transport_close && transport() == Transport::polling) close_code_ = kNoStatus;
-  clients_.end_all(close_code_, close_reason_.empty() ? session::text_of(reason) : std::string_view(close_reason_),
-                   is_recoverable(reason));
+  end_clients(reason);
   loop_->server().engine_io().registry.remove(sid());
   loop_->sessions().bury(*this);
   schedule();
+}
+
+void EngineIoHost::end_clients(EngineIoClose reason) {
+  // On polling the client has said so itself.
+  const bool said_so = reason == EngineIoClose::transport_close && transport() == Transport::polling;
+  clients_.end_all(said_so ? kNoStatus : close_code_,
+                   close_reason_.empty() ? session::text_of(reason) : std::string_view(close_reason_),
+                   is_recoverable(reason));
 }
 
 void EngineIoHost::say_goodbye() {
@@ -451,6 +466,8 @@ void EngineIoHost::depart() {
   if (!moving_) return;
   Loop& here = *loop_;
   Loop& there = here.server().loop(candidate_->loop);
+  // Who was disconnected before the move began is not to depart, and has the queue for its link.
+  here.retire_peers();
   const auto states = std::make_shared<EngineIoArrival::States>();
   const std::vector<ClientId> departing = std::exchange(departing_, {});
   for (const ClientId id : departing) {

@@ -106,6 +106,7 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void on_deadline(std::int64_t now_ms) override;
   void answer_post();
   void finish(session::EngineIoClose reason);
+  void end_clients(session::EngineIoClose reason);
   // Runs on the candidate's loop, unless it has gone meanwhile.
   template <class Action>
   void at_candidate(Action action);

@@ -103,6 +103,8 @@ class Loop : public LoopInbox {
   void drop_peer(ClientId id);
   // Ends the peer at the end of the round, once; the first code counts.
   void retire(ClientId id, int close_code, std::string_view reason);
+  // Now, before their link goes. False: there was none. Not in the middle of a fan-out.
+  bool retire_peers();
 
   // Kills the connection's socket at the end of the round.
   void doom(Connection& connection);
@@ -125,7 +127,6 @@ class Loop : public LoopInbox {
 
   void round();
   void prepare_to_wait();
-  bool retire_peers();
   void flush_links();
   void kill_doomed();
   void dispatch(InboxItem& item);

@@ -69,10 +69,9 @@ Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientI
 }
 
 void Peer::handle(Joined& joined) {
-  if (silent_ || link_->closing()) return;
+  // One that departs will be in the room where it arrives, and is told to leave it there.
+  if (!departing_ && (silent_ || link_->closing())) return;
   const bool added = loop_.fanout().add(*this, joined.room);
-  // Its welcome, which may be this, goes before what is said from now on.
-  in_order_ = arriving_;
   in_turn([this, joined = std::move(joined), added]() mutable { joined_room(joined, added); });
 }
 
@@ -330,8 +329,11 @@ void Peer::retire(int close_code, std::string_view reason) {
   for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
     application.on_leave(client_, room, reason);
   }
-  if (last == ClientState::open || last == ClientState::accepted)
+  // Of one that continues another the application hears first when it is open.
+  const bool known = state_.welcomed || state_.earlier.empty();
+  if (known && (last == ClientState::open || last == ClientState::accepted)) {
     application.on_disconnect(client_, close_code, reason);
+  }
 }
 
 // Moving --------------------------------------------------------------------------------------------------------------
@@ -339,6 +341,7 @@ void Peer::retire(int close_code, std::string_view reason) {
 template <class Action>
 void Peer::in_turn(Action action) {
   if (arriving_) {
+    in_order_ = true;  // what is said from now on comes behind it
     postponed_.push_back(std::move(action));
   } else {
     action();

@@ -37,6 +37,8 @@ class EngineIoSession {
   EngineIoTransport transport() const { return transport_; }
   bool is_open() const { return state_ == State::open; }
   bool closed() const { return state_ == State::closed; }
+  // Why it is closed, or waits for a poll that can take its goodbye.
+  EngineIoClose close_reason() const { return close_reason_; }
 
   // Once, for the request that made the session: that GET is answered, or the WebSocket greeted.
   void open(std::int64_t now_ms, EngineIoActions& out);

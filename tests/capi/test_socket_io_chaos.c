@@ -116,6 +116,7 @@ static void on_open(chat_server *self, const chat_client_event *event, void *use
   life *of = enter(event->client, "on_open after on_disconnect");
   (void)user;
   if (count(&of->opens) != 1) fault("opened twice", event->client);
+  if (event->recovered_from != 0) count(&of->accepted); /* on_connect was asked about the one before */
   maybe_act(self, event->client);
   leave(of);
 }
@@ -250,7 +251,7 @@ static int wait_for(hand *self, int fd, int timeout_ms) {
   return 1;
 }
 
-static const char *packet(hand *self, char *text, size_t size, int websocket) {
+static const char *packet(hand *self, char *text, size_t size) {
   static const char *const packets[] = {"40",
                                         "40/a,",
                                         "40/b,",
@@ -262,7 +263,6 @@ static const char *packet(hand *self, char *text, size_t size, int websocket) {
                                         "3",
                                         "43/a,1[]"};
   const unsigned which = chance(&self->seed) % 40;
-  (void)websocket;
   if (which == 0) return "4x";
   if (which == 1) return "1";
   if (which == 2) return "451-[\"x\",{\"_placeholder\":true,\"num\":0}]";
@@ -284,15 +284,14 @@ static void use_websocket(hand *self) {
   if (ws_open(&socket, self->port, target, NULL) == 101) {
     if (upgrades && chance(&self->seed) % 8 != 0) ws_send_text(&socket, "2probe");
     if (upgrades && chance(&self->seed) % 4 != 0) ws_receive(&socket, 50);
-    if (chance(&self->seed) % 4 == 0) ask(self, "POST", packet(self, text, sizeof(text), 0));
+    if (chance(&self->seed) % 4 == 0) ask(self, "POST", packet(self, text, sizeof(text)));
     if (upgrades && chance(&self->seed) % 8 != 0) ws_send_text(&socket, "5");
     for (i = (int)(chance(&self->seed) % 30); i > 0; i--) {
-      if (ws_send_text(&socket, packet(self, text, sizeof(text), 1)) != 0) break;
+      if (ws_send_text(&socket, packet(self, text, sizeof(text))) != 0) break;
       if (chance(&self->seed) % 2 == 0 && ws_receive(&socket, 5) == WS_TEXT) {
         snprintf(self->answer, sizeof(self->answer), "%s", socket.data);
         remember(self);
       }
-      if (chance(&self->seed) % 64 == 0) wait_for(self, -1, 0);
     }
     if (chance(&self->seed) % 3 == 0) ws_send_close(&socket, 1000);
   }
@@ -313,7 +312,7 @@ static void live(hand *self) {
     for (i = (int)(chance(&self->seed) % 8); i > 0; i--) {
       const unsigned what = chance(&self->seed) % 8;
       if (what < 4) {
-        snprintf(body, sizeof(body), "%s\x1e%s", i == 1 ? "40" : packet(self, text, sizeof(text), 0),
+        snprintf(body, sizeof(body), "%s\x1e%s", i == 1 ? "40" : packet(self, text, sizeof(text)),
                  what == 0 ? "40/a," : "40/b,");
         wait_for(self, ask(self, "POST", body), (int)(chance(&self->seed) % 60));
       } else if (what < 7) {
@@ -425,8 +424,11 @@ static void run_round(unsigned seed, long ms) {
   if (ws_clock_ms() - begin_ms > 2500) fault("the drain ended by its time-out", 0);
   for (id = 1; id <= newest && id < CLIENTS; id++) {
     life *of = life_of(id);
-    if (of->accepted != of->disconnects) fault("accepted and disconnected differ", id);
-    if (of->joins != of->leaves) fault("joined and left differ", id);
+    if (of->accepted != of->disconnects || of->joins != of->leaves) {
+      fprintf(stderr, "accepted %d, opens %d, joins %d, leaves %d, disconnects %d: ", of->accepted, of->opens,
+              of->joins, of->leaves, of->disconnects);
+      fault("its life does not end as it began", id);
+    }
   }
   fprintf(stderr, "seed %u: %u clients\n", seed, (unsigned)newest);
 }

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { Client, connect, connectV1 } from './support.mjs';
 import {
-  PollingSession, SocketIoClient, connectSocketIo, modes, openWebSocket, startApplication, startServer, testLibchat,
+  PollingSession, SocketIoClient, connectSocketIo, modes, openWebSocket, separator, startApplication, startServer,
+  testLibchat,
 } from './socket_io_support.mjs';
 
 const bytes = (...values) => Buffer.from(values);
@@ -155,6 +156,23 @@ testLibchat('too many, too quickly: refused with a word', async (t) => {
   for (const ack of acks.slice(0, 6)) answers.push((await ack)[0]);
   assert.deepEqual(answers.slice(0, 5).map(({ seq }) => seq), [1, 2, 3, 4, 5]);
   assert.equal(answers[5].error ?? 'taken later', answers[5].error ? 'rate_limited' : 'taken later');
+});
+
+testLibchat('too quickly by POST: no answer until it is paid for, and no second POST before that', async (t) => {
+  const server = await startServer(t, 'libchat', { inbound_rate: 1, inbound_burst: 5 });
+  const events = Array(10).fill('42["chat message","hi"]').join(separator);
+  const patient = await PollingSession.open(server);
+  await patient.connect();
+  const waiting = patient.post(events);
+  const answers = await Promise.all([waiting, patient.post(events)]);
+  assert.deepEqual(answers.map(({ status }) => status), [200, 400]);
+  await patient.forgotten();
+
+  const leaving = await PollingSession.open(server);
+  await leaving.connect();
+  await leaving.post(events, { onRequest: (request) => request.on('finish', () => setTimeout(() => request.destroy(), 100)) })
+    .catch(() => {});
+  await leaving.forgotten();
 });
 
 // ------------------------------------------------------------------------------------------------- what an application does

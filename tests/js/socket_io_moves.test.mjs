@@ -40,6 +40,25 @@ onEveryLoop('a session that is closing, and is upgraded', {}, async (t, server, 
   await session.forgotten();
 });
 
+// The loop of the socket has read it when this resolves.
+async function sendInOnePiece(socket, packet) {
+  socket.socket._socket.cork();
+  socket.send(packet);
+  const read = socket.flushed();
+  socket.socket._socket.uncork();
+  await read;
+}
+
+// A connection that has been used, so that it is on its loop.
+async function connected(t, server) {
+  const socket = net.connect(server.port, '127.0.0.1');
+  await once(socket, 'connect');
+  atEnd(t, () => socket.destroy());
+  socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(socket, 'data');
+  return socket;
+}
+
 // A client in a session that is probed, whose loop stalls: what is done meanwhile waits behind the upgrade packet.
 async function stalledInUpgrade(t, server, skip) {
   const session = await PollingSession.open(server);
@@ -49,11 +68,7 @@ async function stalledInUpgrade(t, server, skip) {
   const socket = await probed(t, session);
   const said = session.post('42["chat message","!stall 300"]');
   await server.program.event('message', (event) => event.data === '!stall 300');
-  socket.socket._socket.cork();
-  socket.send('5');
-  const read = socket.flushed();
-  socket.socket._socket.uncork();
-  await read;
+  await sendInOnePiece(socket, '5');
   return { session, socket, client, said };
 }
 
@@ -88,6 +103,40 @@ for (const [name, act] of Object.entries({
   });
 }
 
+onEveryLoop('what is sent and then published comes in this order while the session moves', {}, async (t, server, skip) => {
+  // Every other one is at home on the same loop; each opens with an even number of connections.
+  const sessions = [];
+  for (let i = 0; i < 5; i += 1) {
+    sessions.push(await PollingSession.open(server));
+    if (i % 2 === 0) await sessions[i].connect('/elsewhere');
+  }
+  const [session, , second, , third] = sessions;
+  await session.connect();
+  const { client } = await server.program.event('open', (event) => event.room === 'lobby');
+  const others = await Promise.all([0, 1].map(() => connected(t, server)));
+  await skip();
+  const socket = await probed(t, session);
+  const first = session.post('42["chat message","!stall 300"]');
+  await server.program.event('message', (event) => event.room === 'lobby');
+  await sendInOnePiece(socket, '5');
+  // One of these two comes over the other loop, and stalls the first between the upgrade and the departure.
+  for (const [index, one] of [second, third].entries()) {
+    const body = '42/elsewhere,["chat message","!stall 300"]';
+    others[index].write(`POST /socket.io/?EIO=4&transport=polling&sid=${one.sid} HTTP/1.1\r\nHost: localhost\r\n`
+      + `Content-Length: ${body.length}\r\n\r\n${body}`);
+  }
+  await server.program.event('message', (event) => event.room === 'elsewhere');
+  await server.program.command('send', 0, client, 'first');
+  await server.program.command('broadcast', 0, 'lobby', 'second');
+  const texts = [];
+  while (texts.length < 2) {
+    const [, text] = (await socket.take()).match(/"(first|second)"/) ?? [];
+    if (text !== undefined) texts.push(text);
+  }
+  assert.deepEqual(texts, ['first', 'second']);
+  await first;
+});
+
 function ended(socket) {
   return new Promise((resolve) => {
     socket.on('close', resolve);
@@ -101,14 +150,7 @@ onEveryLoop('a WebSocket for a session that ends before it has heard of it', {},
   await session.connect();
   await skip();
   // On each loop two connections, so that one loop is not held up by what the session does on the other.
-  const sockets = await Promise.all([0, 1, 2, 3].map(async () => {
-    const socket = net.connect(server.port, '127.0.0.1');
-    await once(socket, 'connect');
-    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await once(socket, 'data');
-    atEnd(t, () => socket.destroy());
-    return socket;
-  }));
+  const sockets = await Promise.all([0, 1, 2, 3].map(() => connected(t, server)));
   const said = session.post('42["chat message","!stall 300"]');
   await server.program.event('message');
   const address = `/socket.io/?EIO=4&sid=${session.sid}`;
