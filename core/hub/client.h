@@ -50,6 +50,9 @@ class Client {
   Transport transport() const { return transport_.load(std::memory_order_relaxed); }
   void set_transport(Transport transport) { transport_.store(transport, std::memory_order_relaxed); }
 
+  // The application has thrown it out: nobody may continue it, however its connection ends.
+  bool dismissed() const { return dismissed_.load(std::memory_order_relaxed); }
+
   IdentityPtr identity() const;
   ClientState state() const;
   std::vector<std::string> rooms() const;  // in the order of joining
@@ -72,6 +75,7 @@ class Client {
   std::atomic<std::size_t> loop_;
   std::atomic<Transport> transport_;
   std::atomic<void*> user_ = nullptr;
+  std::atomic<bool> dismissed_ = false;
 
   mutable std::mutex mutex_;  // a leaf but for a room's lock outside of it
   IdentityPtr identity_;

@@ -542,6 +542,7 @@ Status Hub::answer(const ClientPtr& client, Answer answer) {
 
 Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason) {
   if (client->state() == ClientState::gone) return no_such_client();
+  client->dismissed_.store(true, std::memory_order_relaxed);
   const auto routing = hold_routing();
   post(*client, CloseClient{client->id(), code, std::move(reason)});
   return {};

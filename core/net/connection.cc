@@ -69,7 +69,7 @@ int Connection::on_http() {
     // Who asks whether to send the body is told not to.
     const bool asks = equals_ignoring_case(request.header("expect"), "100-continue");
     if (plan.kind != BodyPlan::Kind::length || asks) return respond(std::move(*response));
-    begin_body(plan.kind, plan.length_bytes);
+    begin_body(plan.kind, plan.length_bytes, plan.length_bytes);
     respond_after_body(std::move(*response));
     return 0;
   }
@@ -83,7 +83,7 @@ void Connection::hold(const HttpRequest& request, Hold hold) {
   if (hold.body == BodyPlan::Kind::none) {
     http_ = Http::waiting;
   } else {
-    begin_body(hold.body, hold.max_body_bytes);
+    begin_body(hold.body, hold.body_bytes, hold.max_body_bytes);
   }
   const std::shared_ptr<Exchange> exchange = exchange_;
   exchange->on_held({loop_.index(), id_, request_number_});
@@ -94,17 +94,18 @@ void Connection::hold(const HttpRequest& request, Hold hold) {
   }
 }
 
-void Connection::begin_body(BodyPlan::Kind kind, std::uint64_t max_bytes) {
+void Connection::begin_body(BodyPlan::Kind kind, std::uint64_t announced_bytes, std::uint64_t max_bytes) {
   http_ = Http::receiving;
   intake_ = std::make_unique<Intake>();
   intake_->chunked = kind == BodyPlan::Kind::chunked;
+  intake_->announced_bytes = announced_bytes;
   intake_->max_bytes = max_bytes;
   loop_.set_timer(*this, loop_.now_ms() + kBodyTimeoutMs);
 }
 
 // A short body is read to its end, though nobody wants it, so that the connection can be used again.
 void Connection::respond_after_body(HttpResponse response) {
-  if (intake_->chunked || intake_->max_bytes > kMaxDiscardedBytes || response.close) {
+  if (intake_->chunked || intake_->announced_bytes > kMaxDiscardedBytes || response.close) {
     respond(std::move(response));
   } else {
     exchange_.reset();

@@ -87,7 +87,8 @@ class Connection : public TimerEntry {
   };
 
   void hold(const HttpRequest& request, Hold hold);
-  void begin_body(BodyPlan::Kind kind, std::uint64_t max_bytes);
+  // announced_bytes: 0 when that was not done.
+  void begin_body(BodyPlan::Kind kind, std::uint64_t announced_bytes, std::uint64_t max_bytes);
   void respond_after_body(HttpResponse response);
   void receive_body(std::string_view bytes);
   void body_complete();
@@ -125,6 +126,7 @@ class Connection : public TimerEntry {
   bool essential_ = false;
   struct Intake {
     bool chunked = false;
+    std::uint64_t announced_bytes = 0;
     std::uint64_t max_bytes = 0;
     ChunkedDecoder decoder;
     std::string body;

@@ -23,7 +23,7 @@ class EngineIoRegistry {
 
   // Nothing but memory limits sessions that have no socket: whoever asks for handshakes and does nothing with them could
   // take all of it.
-  static constexpr std::size_t kMaxPollingSessions = 65'536;
+  static constexpr std::size_t kMaxPollingSessions = 16'384;
 
   // Limits may be kUnlimited. A session without a socket costs memory too, so it counts as one.
   EngineIoRegistry(std::int64_t max_sessions, std::int64_t max_sessions_per_address)

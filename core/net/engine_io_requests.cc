@@ -179,6 +179,7 @@ std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const H
   if (kind == Kind::post) {
     exchange->set_post(std::string(request.header("content-type")), plan.kind != BodyPlan::Kind::none);
     hold.body = plan.kind;
+    hold.body_bytes = plan.length_bytes;
     hold.max_body_bytes = max_bytes;
   }
   hold.exchange = std::move(exchange);

@@ -17,6 +17,7 @@ class Connection;
 struct Hold {
   std::unique_ptr<Exchange> exchange;
   BodyPlan::Kind body = BodyPlan::Kind::none;  // wanted: told by on_body()
+  std::uint64_t body_bytes = 0;                // as announced; 0 when that was not done
   std::uint64_t max_body_bytes = 0;
 };
 

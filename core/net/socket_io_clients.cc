@@ -301,7 +301,8 @@ void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_vi
 
 void SocketIoClients::keep_for_recovery(const Member& member) {
   Peer* const peer = peer_of(member);
-  if (member.pid.empty() || peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
+  if (member.pid.empty() || member.client->dismissed()) return;
+  if (peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
   Loop& loop = host_.loop();
   loop.server().engine_io().recovery.put(member.pid,
                                          {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),

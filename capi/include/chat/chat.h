@@ -434,7 +434,7 @@ typedef struct chat_server_options {
   int64_t max_clients;             /* (*) unlimited; one more is answered 503, or CONNECT_ERROR in Socket.IO */
   int64_t max_clients_per_address; /* (*) unlimited; the same; of Socket.IO the sessions and their namespaces apart */
   int64_t max_connections;         /* (*) max_clients + 1,000: sockets of every kind, silent ones too, and as many
-                                      sessions of Socket.IO; of those on polling never more than 65,536 */
+                                      sessions of Socket.IO; of those on polling never more than 16,384 */
 
   /* Messages. */
   int64_t max_message_bytes; /* 65,536 over all fragments, attachments included; close code 1009 above. At Socket.IO
