@@ -475,7 +475,7 @@ void EngineIoHost::depart() {
   }
   queue_->take(leftover_);
   here.server().engine_io().registry.set(sid(), {there.index(), EngineIoTransport::websocket});
-  const std::unique_ptr<QueueLink> queue = std::move(queue_);
+  std::unique_ptr<QueueLink> queue = std::move(queue_);
   // Taken out by whoever has it next, so that nothing of it is left on this thread.
   const auto self = std::make_shared<std::shared_ptr<EngineIoHost>>(here.sessions().release(*this));
   if (there.post_task([&there, self, states] { there.sessions().arrive(std::move(*self), std::move(*states)); })) {
@@ -483,6 +483,7 @@ void EngineIoHost::depart() {
     return;
   }
   // That loop has ended.
+  queue_ = std::move(queue);
   for (auto& [id, state] : *states) here.find_peer(id)->take_back(std::move(state));
   here.sessions().take_back(std::move(*self));
   end();
