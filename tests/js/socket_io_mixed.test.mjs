@@ -170,8 +170,12 @@ testLibchat('too quickly by POST: no answer until it is paid for, and no second 
 
   const leaving = await PollingSession.open(server);
   await leaving.connect();
-  await leaving.post(events, { onRequest: (request) => request.on('finish', () => setTimeout(() => request.destroy(), 100)) })
-    .catch(() => {});
+  const witness = await connectSocketIo(t, server, { mode: 'websocket' });
+  let request;
+  const unanswered = leaving.post(events, { onRequest: (sent) => { request = sent; } }).catch(() => {});
+  await witness.take(); // what was posted has been taken, and its answer is held back
+  request.destroy();
+  await unanswered;
   await leaving.forgotten();
 });
 
