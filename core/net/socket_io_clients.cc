@@ -55,6 +55,11 @@ ConnectRequest connect_request(const EngineIoBirth& birth, std::string_view auth
   return request;
 }
 
+template <class Members>
+auto find_client(Members& members, ClientId id) {
+  return std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.client->id() == id; });
+}
+
 }  // namespace
 
 SocketIoClients::SocketIoClients(EngineIoHost& host)
@@ -230,8 +235,7 @@ void SocketIoClients::admit_new(std::string_view payload, const wire::SocketIoNa
 }
 
 void SocketIoClients::verdict(ClientId id) {
-  const auto found =
-      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  const auto found = find_client(members_, id);
   if (found == members_.end()) return;
   const ClientPtr client = found->client;
   if (client->state() == ClientState::connecting) return;
@@ -263,8 +267,7 @@ void SocketIoClients::refuse(std::string_view nsp, std::string_view message, std
 // Out ----------------------------------------------------------------------------------------------------------------
 
 void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view reason, bool forgive) {
-  const auto found =
-      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  const auto found = find_client(members_, id);
   if (found == members_.end()) return;
   if (Peer* peer = peer_of(*found)) {
     had_any_ = had_any_ || peer->welcomed();
@@ -281,14 +284,12 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
 }
 
 void SocketIoClients::left(ClientId id, std::string_view room, std::string_view reason) {
-  const auto found =
-      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  const auto found = find_client(members_, id);
   if (found != members_.end() && found->nsp->room == room) disconnect(id, kPolicyViolation, reason);
 }
 
 void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_view reason) {
-  const auto found =
-      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  const auto found = find_client(members_, id);
   if (found == members_.end()) return;
   const Peer* const peer = peer_of(*found);
   if (peer != nullptr && peer->welcomed()) {
@@ -311,8 +312,7 @@ void SocketIoClients::keep_for_recovery(const Member& member) {
 }
 
 void SocketIoClients::continued(ClientId id) {
-  const auto found =
-      std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.client->id() == id; });
+  const auto found = find_client(members_, id);
   if (found == members_.end()) return;
   keep_for_recovery(*found);
   disconnect(id, kAbnormalClosure, "continued by another connection");
