@@ -136,3 +136,12 @@ chat_error chat_kick(chat_server *server, chat_client_id client, const char *rea
     });
   });
 }
+
+chat_error chat_decide(chat_server *server, chat_client_id, uint64_t, chat_verdict, const char *,
+                       const chat_message *) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_live_server(server);
+    if (!running.ok()) return running.status();
+    return {Error::unsupported, "decisions cannot be deferred yet"};
+  });
+}

@@ -186,7 +186,8 @@ typedef enum chat_log_level {
 typedef enum chat_verdict {
   CHAT_PASS = 0,   /* on_connect: accept; on_authorize: allow; on_message: publish it */
   CHAT_REFUSE = 1, /* say no; the reason reaches the client in its protocol's own way, if that has one */
-  CHAT_DEFER = 2,  /* on_connect only: chat_accept or chat_refuse will follow, from any thread */
+  CHAT_DEFER = 2,  /* the verdict will follow, from any thread: on_connect: by chat_accept or chat_refuse; on_authorize
+                      and on_message: by chat_decide */
   CHAT_CONSUME = 3 /* on_message only: the application has handled it; it is not published */
 } chat_verdict;
 
@@ -282,6 +283,7 @@ typedef struct chat_authorize_event {
   const char *room;               /* "" for CHAT_ACTION_ROOMS and CHAT_ACTION_RENAME */
   const char *value;              /* CHAT_ACTION_RENAME: the wanted name; CHAT_ACTION_PUBLISH: the event name */
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
+  uint64_t decision_id;           /* what chat_decide() takes after CHAT_DEFER; never used again */
 } chat_authorize_event;
 
 typedef struct chat_blob {
@@ -332,6 +334,7 @@ typedef struct chat_message_event {
   const chat_message *message;
   uint64_t ack_id;                /* 0, or what chat_reply() takes: the sender waits for an answer */
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
+  uint64_t decision_id;           /* what chat_decide() takes after CHAT_DEFER; never used again */
 } chat_message_event;
 
 /*
@@ -371,7 +374,7 @@ typedef struct chat_callbacks {
   void (*on_disconnect)(chat_server *server, const chat_client_event *event, void *user);
 
   /*
-   * CHAT_PASS or CHAT_REFUSE. Without it the defaults that stand beside chat_action hold. To a Socket.IO client whose join
+   * CHAT_PASS, CHAT_REFUSE or CHAT_DEFER. Without it the defaults that stand beside chat_action hold. To a Socket.IO client whose join
    * is refused its namespace does not exist: a CONNECT_ERROR, "Invalid namespace", without the reason.
    */
   chat_verdict (*on_authorize)(chat_server *server, chat_authorize_event *event, void *user);
@@ -380,7 +383,7 @@ typedef struct chat_callbacks {
   void (*on_join)(chat_server *server, const chat_client_event *event, void *user);
   void (*on_leave)(chat_server *server, const chat_client_event *event, void *user);
 
-  /* CHAT_PASS, CHAT_REFUSE or CHAT_CONSUME; chat_message_event_replace() changes what is published. */
+  /* CHAT_PASS, CHAT_REFUSE, CHAT_CONSUME or CHAT_DEFER; chat_message_event_replace() changes what is published. */
   chat_verdict (*on_message)(chat_server *server, chat_message_event *event, void *user);
 
   /* A line of log without its newline. May come from any thread, and from inside chat_server_start(). */
@@ -466,7 +469,7 @@ typedef struct chat_server_options {
   int64_t ping_timeout_ms;      /* 20,000 after a ping without any answer: closed */
   int64_t handshake_timeout_ms; /* 10,000 for the request's headers, TLS included */
   int64_t http_idle_timeout_ms; /* 5,000 between two requests on one connection */
-  int64_t verdict_timeout_ms;   /* 10,000 for a deferred verdict; refused then */
+  int64_t verdict_timeout_ms;   /* 10,000 for a deferred verdict of any kind; refused then */
   int64_t drain_timeout_ms;     /* 5,000 for outboxes and closes after chat_server_stop() */
   int64_t drain_spread_ms;      /* 0; closes are spread evenly over so long, so that not all clients return at once */
   int64_t slow_callback_ms;     /* 100: a callback that took longer is told to on_log */
@@ -480,6 +483,12 @@ typedef struct chat_server_options {
   int64_t recovery_window_ms;  /* (*) 120,000: who comes back so soon gets what it missed; CHAT_UNLIMITED: off */
   int64_t recovery_bytes;      /* 16 MiB for what is remembered of clients that may come back; the oldest go first */
   const char *socket_io_client_directory; /* NULL, or the folder of socket.io.js, to be served below its endpoint */
+
+  /* What is compiled in. Each path begins with '/'; it is no endpoint, and goes before static_mounts. NULL: not served. */
+  const char
+      *chat_page_path; /* the chat page, "/" for example; what it loads lies below it. Needs a chat.v1 endpoint */
+  const char *chat_script_path; /* the script for pages of your own, "/chat.js" for example: docs/chat-js.md */
+  const char *metrics_path;     /* chat_stats for Prometheus, "/metrics" for example; open to whoever can connect */
 } chat_server_options;
 
 /* All zero but struct_size, threads = 1, and the size of the callbacks. */
@@ -498,7 +507,8 @@ typedef struct chat_server_options {
          NULL,                                                                                                       \
          {NULL, NULL, NULL, NULL, NULL, NULL, NULL}},                                                                \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
-        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL         \
+        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
+        NULL, NULL                                                                                                   \
   }
 
 /* ------------------------------------------------------------------------------------------------------------ server */
@@ -598,6 +608,15 @@ CHAT_API chat_error chat_message_event_replace(chat_message_event *event, const 
 /* The verdict on a connection; identity NULL: a guest, or what chat_set_identity() gave. WRONG_STATE after the verdict. */
 CHAT_API chat_error chat_accept(chat_server *server, chat_client_id client,
                                 const chat_identity *identity) CHAT_NOEXCEPT;
+
+/*
+ * The verdict on what on_authorize or on_message answered with CHAT_DEFER: PASS, REFUSE, or of a message CONSUME. reason:
+ * of a refusal, for people, at most 123 bytes, may be NULL. replacement: NULL, or what is published instead of a message that
+ * passes. Until then, at most verdict_timeout_ms (refused then), what the client says further waits in order. WRONG_STATE
+ * when nothing waits for this decision any more: the time is over, the verdict was given. NO_SUCH_CLIENT when it has gone.
+ */
+CHAT_API chat_error chat_decide(chat_server *server, chat_client_id client, uint64_t decision_id, chat_verdict verdict,
+                                const char *reason, const chat_message *replacement) CHAT_NOEXCEPT;
 
 /*
  * reason: for people, at most 123 bytes, may be NULL. data_json: NULL, or any JSON value for protocols that carry one: in
