@@ -336,14 +336,32 @@ test('closing', async (t) => {
   assert.throws(() => chat.connect({ url: '/chat.v1' }), TypeError);
 });
 
-test('a server that says nothing, or something else', async (t) => {
+// A server that does what no good one does.
+async function startBadServer(t) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');
   atEnd(t, () => {
     for (const socket of server.clients) socket.terminate();
     server.close();
   });
-  const url = () => `ws://127.0.0.1:${server.address().port}`;
+  return { server, url: () => `ws://127.0.0.1:${server.address().port}` };
+}
+
+test('a server that repeats itself, and one that is newer', async (t) => {
+  const { server, url } = await startBadServer(t);
+  const message = (seq, epoch = 'e') => ({ type: 'message', room: 'lobby', epoch, seq, time: 1, from: { id: '2' }, event: 'chat message', text: `${epoch}${seq}` });
+  server.on('connection', (socket) => {
+    const welcome = { type: 'welcome', id: '1', name: 'a', room: 'lobby', epoch: 'e', seq: 0, resumed: false, complete: true };
+    for (const frame of [welcome, message(1), { type: 'invented' }, message(2), message(1), message(2), 17, null, message(3),
+      message(1, 'f'), message(1, 'f'), message(2, 'f')]) socket.send(JSON.stringify(frame));
+  });
+  const ann = connectChat(t, { url });
+  await ann.next('message', ({ text }) => text === 'f2');
+  assert.deepEqual(ann.untaken('message').map(({ text }) => text), ['e1', 'e2', 'e3', 'f1']);
+});
+
+test('a server that says nothing, or something else', async (t) => {
+  const { server, url } = await startBadServer(t);
   const ann = connectChat(t, { url }, { connectTimeoutMs: 200 });
   assert.equal((await ann.next('status', ({ state }) => state === 'waiting')).reason, 'no welcome in time');
   server.on('connection', (socket) => socket.send('hello'));
