@@ -56,34 +56,31 @@ function attachment(bytes, name) {
   // Never a type that a browser would run.
   const url = URL.createObjectURL(new Blob([bytes], { type: type ?? 'application/octet-stream' }));
   const size = sizeText(bytes.length);
-  const link = element('a', { className: 'file', href: url, download: name, 'aria-label': t('download', name, size) },
-    element('span', {}, name), element('small', {}, size));
+  const link = element('a', { className: 'file', href: url, download: name },
+    element('span', { className: 'hidden' }, t('download')), ' ', element('span', {}, name), ' ', element('small', {}, size));
   if (!type) return [link];
-  return [element('img', { src: url, alt: t('image'), className: 'picture' }), link];
+  return [element('img', { src: url, alt: `${t('image')}: ${name}`, className: 'picture' }), link];
 }
 
-// Names of files are anyone's text: only the last part, and no more than a line.
-function fileName(message, number) {
-  const named = message.args.find((value) => typeof value === 'string' && /^[^/\\\p{Cc}]{1,100}\.\w{1,8}$/u.test(value));
-  return named ?? `file-${number}.bin`;
-}
+// Anyone's text: no path, no more than a line.
+const isFileName = (value) => typeof value === 'string' && /^[^/\\\p{Cc}]{1,100}\.\w{1,8}$/u.test(value);
 
 function jsonText(args) {
-  const shown = args.length === 1 ? args[0] : args;
-  if (typeof shown === 'string') return shown;
-  return JSON.stringify(shown, (key, value) => (value instanceof Uint8Array ? t('binary', sizeText(value.length)) : value));
+  return JSON.stringify(args.length === 1 ? args[0] : args, (key, value) => (value instanceof Uint8Array ? t('binary', sizeText(value.length)) : value));
 }
 
-// The elements of a message, and the blob addresses to revoke when it goes.
+// The elements of a message. What they hold of the browser's is given back by release().
 export function content(message) {
   const { text, args = [], attachments = [], event } = message;
   const parts = [];
   if (event !== 'chat message') parts.push(element('span', { className: 'event' }, event));
-  const onlyBytes = args.length > 0 && args.every((value) => value instanceof Uint8Array);
-  if (text !== undefined) parts.push(element('span', { className: 'said' }, ...textNodes(text)));
-  else if (typeof args[0] === 'string' && args.length === 1) parts.push(element('span', { className: 'said' }, ...textNodes(args[0])));
-  else if (!onlyBytes) parts.push(element('code', { className: 'said' }, jsonText(args)));
-  for (const [index, bytes] of attachments.entries()) parts.push(...attachment(bytes, fileName(message, index + 1)));
+  // A name and its bytes are a file, and so are bytes alone.
+  const named = attachments.length === 1 ? args.find(isFileName) : undefined;
+  const isFile = attachments.length > 0 && args.every((value) => value instanceof Uint8Array || value === named);
+  const said = text ?? (args.length === 1 && typeof args[0] === 'string' ? args[0] : null);
+  if (said !== null) parts.push(element('span', { className: 'said' }, ...textNodes(said)));
+  else if (!isFile) parts.push(element('code', { className: 'said' }, jsonText(args)));
+  for (const [index, bytes] of attachments.entries()) parts.push(...attachment(bytes, named ?? `file-${index + 1}.bin`));
   return parts;
 }
 

@@ -26,6 +26,8 @@ const tints = 12;
 export function tint(name) {
   let hash = 2166136261;
   for (const unit of name) hash = Math.imul(hash ^ unit.codePointAt(0), 16777619);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  hash ^= hash >>> 13;
   return `tint-${(hash >>> 0) % tints}`;
 }
 
