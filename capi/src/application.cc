@@ -95,21 +95,23 @@ void CallbackApplication::warn_slow(const char* name, steady_clock::duration too
   log(LogLevel::warning, text);
 }
 
-Decision CallbackApplication::decide(const char* name, bool returned, int verdict, Verdict also_allowed,
-                                     const char* reason) {
-  if (!returned) return {Verdict::refuse, "the application failed"};
+Decision CallbackApplication::decide(const char* name, bool returned, int verdict,
+                                     std::initializer_list<Verdict> allowed, const char* reason) {
+  if (!returned) return {Verdict::refuse, "the application failed", {}};
   switch (verdict) {
     case CHAT_PASS:
-      return {Verdict::pass, {}};
+      return {};
     case CHAT_REFUSE:
-      return {Verdict::refuse, read_reason(reason)};
+      return {Verdict::refuse, read_reason(reason), {}};
     default:
       break;
   }
-  if (verdict == static_cast<int>(also_allowed)) return {also_allowed, {}};
+  for (const Verdict other : allowed) {
+    if (verdict == static_cast<int>(other)) return {other, {}, {}};
+  }
   log(LogLevel::error,
       std::string(name) + " returned " + std::to_string(verdict) + ", which it may not: taken as CHAT_REFUSE");
-  return {Verdict::refuse, "the application failed"};
+  return {Verdict::refuse, "the application failed", {}};
 }
 
 Decision CallbackApplication::on_connect(const ConnectRequest& request) {
@@ -141,7 +143,7 @@ Decision CallbackApplication::on_connect(const ConnectRequest& request) {
   int verdict = CHAT_REFUSE;
   const bool returned =
       run("on_connect", [&] { verdict = settings_.callbacks.on_connect(&handle_, &event, settings_.user); });
-  return decide("on_connect", returned, verdict, Verdict::defer, event.reason);
+  return decide("on_connect", returned, verdict, {Verdict::defer}, event.reason);
 }
 
 void CallbackApplication::tell(const char* name, ClientCallback callback, const Client& client, std::string_view room,
@@ -190,11 +192,12 @@ std::optional<Decision> CallbackApplication::on_authorize(const AuthorizeRequest
   event.action = static_cast<chat_action>(request.action);
   event.room = room.c_str();
   event.value = value.c_str();
+  event.decision_id = request.decision;
 
   int verdict = CHAT_REFUSE;
   const bool returned =
       run("on_authorize", [&] { verdict = settings_.callbacks.on_authorize(&handle_, &event, settings_.user); });
-  return decide("on_authorize", returned, verdict, Verdict::pass, event.reason);
+  return decide("on_authorize", returned, verdict, {Verdict::defer}, event.reason);
 }
 
 Decision CallbackApplication::on_message(MessageRequest& request) {
@@ -206,6 +209,7 @@ Decision CallbackApplication::on_message(MessageRequest& request) {
   event.user = request.client->user();
   event.message = view.get();
   event.ack_id = request.ack_id;
+  event.decision_id = request.decision;
   event.server = &handle_;
   event.draft = &request.draft;
   event.max_message_bytes = settings_.max_message_bytes;
@@ -218,7 +222,7 @@ Decision CallbackApplication::on_message(MessageRequest& request) {
   }
   // Only now: what the event shows stays valid until its callback returns.
   if (event.replacement) request.draft = std::move(*event.replacement);
-  return decide("on_message", returned, verdict, Verdict::consume, event.reason);
+  return decide("on_message", returned, verdict, {Verdict::consume, Verdict::defer}, event.reason);
 }
 
 void CallbackApplication::on_ack(const ClientPtr& client, const AckOutcome& outcome) {

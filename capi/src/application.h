@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 
 #include "chat/chat.h"
@@ -48,7 +49,9 @@ class CallbackApplication final : public Application {
   bool run(const char* name, Callback callback);
   void tell(const char* name, ClientCallback callback, const Client& client, std::string_view room, int close_code,
             std::string_view reason, ClientId recovered_from = 0);
-  Decision decide(const char* name, bool returned, int verdict, Verdict also_allowed, const char* reason);
+  // `allowed`: besides pass and refuse.
+  Decision decide(const char* name, bool returned, int verdict, std::initializer_list<Verdict> allowed,
+                  const char* reason);
   void warn_slow(const char* name, std::chrono::steady_clock::duration took);
 
   chat_server& handle_;

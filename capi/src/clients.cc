@@ -57,6 +57,27 @@ Result<std::string> read_refusal_data(const char *data_json, std::int64_t max_by
   return data;
 }
 
+Result<chat::Decision> read_decision(std::uint64_t id, int verdict, const char *reason, const chat_message *replacement,
+                                     std::int64_t max_message_bytes) {
+  const bool about_message = chat::is_about_message(id);
+  if (verdict != CHAT_PASS && verdict != CHAT_REFUSE && !(verdict == CHAT_CONSUME && about_message)) {
+    return {Error::invalid_argument,
+            "verdict is " + std::to_string(verdict) +
+                (about_message ? ", not CHAT_PASS, CHAT_REFUSE or CHAT_CONSUME" : ", not CHAT_PASS or CHAT_REFUSE")};
+  }
+  Result<std::string> why = chat::capi::read_reason_argument(reason);
+  if (!why.ok()) return why.status();
+  chat::Decision decision{static_cast<chat::Verdict>(verdict), std::move(*why), std::nullopt};
+  if (replacement == nullptr) return decision;
+  if (!about_message || verdict != CHAT_PASS) {
+    return {Error::invalid_argument, "replacement is for a message that passes"};
+  }
+  Result<chat::MessageDraft> draft = chat::capi::read_message(replacement, max_message_bytes);
+  if (!draft.ok()) return draft.status();
+  decision.replacement = std::move(*draft);
+  return decision;
+}
+
 }  // namespace
 
 chat_error chat_accept(chat_server *server, chat_client_id client, const chat_identity *identity) noexcept {
@@ -137,11 +158,16 @@ chat_error chat_kick(chat_server *server, chat_client_id client, const char *rea
   });
 }
 
-chat_error chat_decide(chat_server *server, chat_client_id, uint64_t, chat_verdict, const char *,
-                       const chat_message *) noexcept {
+chat_error chat_decide(chat_server *server, chat_client_id client, uint64_t decision_id, chat_verdict verdict,
+                       const char *reason, const chat_message *replacement) noexcept {
   return guarded([&]() -> Status {
     Result<Server *> running = find_live_server(server);
     if (!running.ok()) return running.status();
-    return {Error::unsupported, "decisions cannot be deferred yet"};
+    Result<chat::Decision> decision = read_decision(decision_id, chat::capi::raw_number(verdict), reason, replacement,
+                                                    server->application.settings().max_message_bytes);
+    if (!decision.ok()) return decision.status();
+    Result<ClientPtr> found = find_client(**running, client);
+    if (!found.ok()) return found.status();
+    return (*running)->hub().decide(*found, decision_id, std::move(*decision));
   });
 }

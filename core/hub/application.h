@@ -7,16 +7,10 @@
 #include <string_view>
 
 #include "hub/client.h"
+#include "hub/decision.h"
 #include "hub/message.h"
 
 namespace chat {
-
-enum class Verdict : std::uint8_t { pass, refuse, defer, consume };
-
-struct Decision {
-  Verdict verdict = Verdict::pass;
-  std::string reason;
-};
 
 struct ConnectRequest {
   ClientId client = 0;
@@ -41,14 +35,16 @@ enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members =
 struct AuthorizeRequest {
   ClientPtr client;
   Action action;
-  std::string_view room;   // empty for rooms and rename
-  std::string_view value;  // rename: the wanted name; publish: the event name
+  std::string_view room;    // empty for rooms and rename
+  std::string_view value;   // rename: the wanted name; publish: the event name
+  DecisionId decision = 0;  // by which a deferred verdict comes: Hub::decide()
 };
 
 struct MessageRequest {
   ClientPtr client;
   MessageDraft& draft;  // may be changed
   std::uint64_t ack_id = 0;
+  DecisionId decision = 0;
 };
 
 // The end of a message that its receiver was asked to acknowledge.

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hub/decision.h"
 #include "hub/types.h"
 
 namespace chat {
@@ -61,6 +62,17 @@ class Client {
   std::string refusal_reason() const;
   std::string refusal_data() const;
 
+  // The application is about to be asked. On the client's loop, and one question at a time.
+  DecisionId begin_decision(bool about_message) {
+    const DecisionId decision = ++last_decision_ << 1 | (about_message ? 1 : 0);
+    awaited_decision_.store(decision, std::memory_order_release);
+    return decision;
+  }
+  // True for the one who is the first to answer: the callback itself, whoever was deferred to, or the time-out.
+  bool end_decision(DecisionId decision) {
+    return awaited_decision_.compare_exchange_strong(decision, 0, std::memory_order_acq_rel);
+  }
+
   void set_user(void* user) { user_.store(user, std::memory_order_release); }
   void* user() const { return user_.load(std::memory_order_acquire); }
 
@@ -76,6 +88,8 @@ class Client {
   std::atomic<Transport> transport_;
   std::atomic<void*> user_ = nullptr;
   std::atomic<bool> dismissed_ = false;
+  std::uint64_t last_decision_ = 0;  // its loop's
+  std::atomic<DecisionId> awaited_decision_ = 0;
 
   mutable std::mutex mutex_;  // a leaf but for a room's lock outside of it
   IdentityPtr identity_;

@@ -1,14 +1,20 @@
 // See dispatcher.h.
 #include "hub/dispatcher.h"
 
-#include "hub/callback_scope.h"
-
 namespace chat {
 namespace {
 
-Reply error_reply(std::string ref, Status status, bool of_send = false) {
+Outcome error_reply(std::string ref, Status status, bool of_send = false) {
   return ErrorReply{std::move(ref), status.code, std::move(status.detail), of_send};
 }
+
+// To whatever command it was.
+Outcome error_reply(Command& command, Status status) {
+  std::string ref = std::visit([](auto& specific) { return std::move(specific.ref); }, command);
+  return error_reply(std::move(ref), std::move(status), std::holds_alternative<SendCommand>(command));
+}
+
+Status refusal(std::string reason) { return {Error::forbidden, reason.empty() ? "refused" : std::move(reason)}; }
 
 // The room that a request means when it names none.
 Status choose_room(const Client& client, std::string& room) {
@@ -17,6 +23,11 @@ Status choose_room(const Client& client, std::string& room) {
   if (rooms.empty()) return {Error::not_joined, "no room given and none joined"};
   room = std::move(rooms.front());
   return {};
+}
+
+Status check_joined(const Client& client, const std::string& room) {
+  if (client.has_joined(room)) return {};
+  return {Error::not_joined, "not a member of the room " + room};
 }
 
 bool default_allows(const Client& client, Action action) {
@@ -31,101 +42,171 @@ bool default_allows(const Client& client, Action action) {
   }
 }
 
+// What the application is asked before a command is performed.
+struct Question {
+  Action action;
+  std::string_view room;
+  std::string_view value;
+};
+
+std::optional<Question> question(const Command& command) {
+  struct {
+    using Asked = std::optional<Question>;
+    Asked operator()(const SendCommand& c) const { return Question{Action::publish, c.draft.room, c.draft.event}; }
+    Asked operator()(const JoinCommand& c) const { return Question{Action::join, c.room, {}}; }
+    Asked operator()(const LeaveCommand&) const { return std::nullopt; }
+    Asked operator()(const RenameCommand& c) const { return Question{Action::rename, {}, c.name}; }
+    Asked operator()(const HistoryCommand& c) const { return Question{Action::history, c.room, {}}; }
+    Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}}; }
+    Asked operator()(const RoomsCommand&) const { return Question{Action::rooms, {}, {}}; }
+    Asked operator()(const PingCommand&) const { return std::nullopt; }
+  } asked;
+  return std::visit(asked, command);
+}
+
 }  // namespace
 
-std::optional<Reply> Dispatcher::execute(const ClientPtr& client, Command command, AckTable& acks,
-                                         std::int64_t now_ms) {
-  return std::visit([&](auto& specific) { return run(client, specific, acks, now_ms); }, command);
+Outcome Dispatcher::execute(const ClientPtr& client, Command command, AckTable& acks, std::int64_t now_ms) {
+  Status status = std::visit([&](auto& specific) { return prepare(client, specific); }, command);
+  if (!status.ok()) return error_reply(command, std::move(status));
+
+  const CallbackScope scope(hub_);
+  if (const std::optional<Question> asked = question(command)) {
+    Authorization authorization = authorize(client, asked->action, asked->room, asked->value);
+    if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
+    if (!authorization.status.ok()) return error_reply(command, std::move(authorization.status));
+  }
+  return perform(client, command, acks, now_ms);
 }
 
-Status Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value) {
-  std::optional<Decision> decision = application_.on_authorize({client, action, room, value});
+Outcome Dispatcher::resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks,
+                           std::int64_t now_ms) {
+  Command& command = suspended.command;
+  if (!is_about_message(suspended.decision)) {
+    if (decision.verdict != Verdict::pass) return error_reply(command, refusal(std::move(decision.reason)));
+    const CallbackScope scope(hub_);
+    return perform(client, command, acks, now_ms);
+  }
+  SendCommand& send = std::get<SendCommand>(command);
+  if (decision.verdict == Verdict::pass) {
+    // It may have been taken out of the room meanwhile.
+    if (const Status status = check_joined(*client, send.draft.room); !status.ok()) {
+      decision = {Verdict::refuse, status.detail, std::nullopt};
+    }
+  }
+  if (decision.replacement) {
+    decision.replacement->room = std::move(send.draft.room);
+    decision.replacement->sender = std::move(send.draft.sender);
+    send.draft = std::move(*decision.replacement);
+  }
+  return finish(send, suspended.ack_id, std::move(decision), acks, now_ms);
+}
+
+Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room,
+                                    std::string_view value) {
+  const DecisionId id = client->begin_decision(false);
+  std::optional<Decision> decision = application_.on_authorize({client, action, room, value, id});
+  if (decision && decision->verdict == Verdict::defer) return {{}, id};
+  client->end_decision(id);
   if (!decision) {
     if (default_allows(*client, action)) return {};
-    return {Error::forbidden, "not allowed on this server"};
+    return {{Error::forbidden, "not allowed on this server"}, {}};
   }
   if (decision->verdict == Verdict::pass) return {};
-  return {Error::forbidden, decision->reason.empty() ? "refused" : std::move(decision->reason)};
+  return {refusal(std::move(decision->reason)), {}};
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr& client, SendCommand& command, AckTable& acks,
-                                     std::int64_t now_ms) {
+Outcome Dispatcher::perform(const ClientPtr& client, Command& command, AckTable& acks, std::int64_t now_ms) {
+  return std::visit([&](auto& specific) { return perform(client, specific, acks, now_ms); }, command);
+}
+
+// Messages ------------------------------------------------------------------------------------------------------------
+
+Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command) {
   MessageDraft& draft = command.draft;
   Status status = choose_room(*client, draft.room);
-  if (status.ok() && !client->has_joined(draft.room)) {
-    status = {Error::not_joined, "not a member of the room " + draft.room};
-  }
+  if (status.ok()) status = check_joined(*client, draft.room);
   if (status.ok()) status = check_event_name(draft.event);
-  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status), true);
-
+  if (!status.ok()) return status;
   const IdentityPtr identity = client->identity();
   draft.sender = {client->id(), identity->name, identity->user_id};
   if (command.except_self) draft.except = client->id();
+  return {};
+}
 
-  CallbackScope scope(hub_);
-  status = authorize(client, Action::publish, draft.room, draft.event);
-  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status), true);
-
+Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTable& acks, std::int64_t now_ms) {
   const std::uint64_t ack_id = command.ref.empty() ? 0 : acks.add(command.ref);
-  MessageRequest request{client, draft, ack_id};
+  const DecisionId id = client->begin_decision(true);
+  MessageRequest request{client, command.draft, ack_id, id};
   Decision decision = application_.on_message(request);
-  if (decision.verdict == Verdict::consume) return std::nullopt;
-  if (decision.verdict != Verdict::pass) {
-    if (ack_id != 0) acks.take(ack_id);
-    std::string reason = decision.reason.empty() ? "refused" : std::move(decision.reason);
-    return error_reply(std::move(command.ref), {Error::forbidden, std::move(reason)}, true);
-  }
+  if (decision.verdict == Verdict::defer) return Suspended{std::move(command), id, ack_id};
+  client->end_decision(id);
+  return finish(command, ack_id, std::move(decision), acks, now_ms);
+}
 
-  Result<Published> published = hub_.publish(std::move(draft), now_ms);
-  if (ack_id == 0 && published.ok()) return std::nullopt;
-  if (scope.answered(ack_id)) return std::nullopt;
-  if (ack_id != 0) acks.take(ack_id);
+Outcome Dispatcher::finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks,
+                           std::int64_t now_ms) {
+  if (decision.verdict == Verdict::consume) return {};
+  const CallbackScope* const scope = CallbackScope::current(hub_);
+  if (decision.verdict != Verdict::pass) {
+    if (ack_id != 0 && !acks.take(ack_id)) return {};  // the application has answered, and then refused
+    return error_reply(std::move(command.ref), refusal(std::move(decision.reason)), true);
+  }
+  Result<Published> published = hub_.publish(std::move(command.draft), now_ms);
+  if (ack_id == 0) {
+    return published.ok() ? Outcome{} : error_reply(std::move(command.ref), published.status(), true);
+  }
+  // Answered by the application: in its callback, and then it is sent behind this, or while the verdict was awaited.
+  if ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id)) return {};
   if (!published.ok()) return error_reply(std::move(command.ref), published.status(), true);
   return AckReply{std::move(command.ref), published->seq, std::move(published->epoch)};
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr& client, JoinCommand& command, AckTable&, std::int64_t now_ms) {
-  Status status = check_room_name(command.room);
-  CallbackScope scope(hub_);
-  if (status.ok()) status = authorize(client, Action::join, command.room);
-  if (status.ok()) status = hub_.join(client, command.room, command.since, command.ref, now_ms);
-  if (status.ok()) return std::nullopt;
+// The rest ------------------------------------------------------------------------------------------------------------
+
+Status Dispatcher::prepare(const ClientPtr&, JoinCommand& command) { return check_room_name(command.room); }
+
+Outcome Dispatcher::perform(const ClientPtr& client, JoinCommand& command, AckTable&, std::int64_t now_ms) {
+  Status status = hub_.join(client, command.room, command.since, command.ref, now_ms);
+  if (status.ok()) return {};
   return error_reply(std::move(command.ref), std::move(status));
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr& client, LeaveCommand& command, AckTable&, std::int64_t) {
-  Status status = check_room_name(command.room);
-  if (status.ok()) status = hub_.leave(client, command.room, {}, command.ref);
-  if (status.ok()) return std::nullopt;
+Status Dispatcher::prepare(const ClientPtr&, LeaveCommand& command) { return check_room_name(command.room); }
+
+Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckTable&, std::int64_t) {
+  Status status = hub_.leave(client, command.room, {}, command.ref);
+  if (status.ok()) return {};
   return error_reply(std::move(command.ref), std::move(status));
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr& client, RenameCommand& command, AckTable&, std::int64_t) {
-  Status status =
-      command.name.empty() ? Status{Error::invalid_argument, "empty name"} : check_person_name(command.name);
-  CallbackScope scope(hub_);
-  if (status.ok()) status = authorize(client, Action::rename, {}, command.name);
-  if (status.ok()) status = hub_.rename(client, command.name);
+Status Dispatcher::prepare(const ClientPtr&, RenameCommand& command) {
+  if (command.name.empty()) return {Error::invalid_argument, "empty name"};
+  return check_person_name(command.name);
+}
+
+Outcome Dispatcher::perform(const ClientPtr& client, RenameCommand& command, AckTable&, std::int64_t) {
+  Status status = hub_.rename(client, command.name);
   if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
   return RenamedReply{std::move(command.ref), std::move(command.name)};
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr& client, HistoryCommand& command, AckTable&, std::int64_t now_ms) {
-  Status status = choose_room(*client, command.room);
-  CallbackScope scope(hub_);
-  if (status.ok()) status = authorize(client, Action::history, command.room);
-  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
+Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command) {
+  return choose_room(*client, command.room);
+}
+
+Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&, std::int64_t now_ms) {
   Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now_ms);
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
   reply->ref = std::move(command.ref);
   return std::move(*reply);
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr& client, MembersCommand& command, AckTable&, std::int64_t) {
-  Status status = choose_room(*client, command.room);
-  CallbackScope scope(hub_);
-  if (status.ok()) status = authorize(client, Action::members, command.room);
-  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
+Status Dispatcher::prepare(const ClientPtr& client, MembersCommand& command) {
+  return choose_room(*client, command.room);
+}
+
+Outcome Dispatcher::perform(const ClientPtr&, MembersCommand& command, AckTable&, std::int64_t) {
   Result<std::vector<ClientPtr>> members = hub_.members(command.room);
   if (!members.ok()) return error_reply(std::move(command.ref), members.status());
   MembersReply reply{std::move(command.ref), std::move(command.room), {}};
@@ -134,14 +215,11 @@ std::optional<Reply> Dispatcher::run(const ClientPtr& client, MembersCommand& co
   return reply;
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr& client, RoomsCommand& command, AckTable&, std::int64_t) {
-  CallbackScope scope(hub_);
-  Status status = authorize(client, Action::rooms, {});
-  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
+Outcome Dispatcher::perform(const ClientPtr&, RoomsCommand& command, AckTable&, std::int64_t) {
   return RoomsReply{std::move(command.ref), hub_.rooms()};
 }
 
-std::optional<Reply> Dispatcher::run(const ClientPtr&, PingCommand& command, AckTable&, std::int64_t) {
+Outcome Dispatcher::perform(const ClientPtr&, PingCommand& command, AckTable&, std::int64_t) {
   return PongReply{std::move(command.ref)};
 }
 

@@ -1,37 +1,74 @@
 // Carries out what a client asks for: authorises it, shows it to the application, and lets the hub do it. Every protocol
 // comes through here, so that all obey the same rules.
+//
+// The application may put a verdict off. Then what was asked for is handed back (Suspended), for the caller to keep and to
+// resume when the verdict is there. Until then the caller executes nothing else of the client, so that its order stays.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <variant>
 
 #include "hub/ack_table.h"
 #include "hub/application.h"
+#include "hub/callback_scope.h"
 #include "hub/command.h"
 #include "hub/hub.h"
 
 namespace chat {
 
+// The answer of on_authorize: a status, forbidden with the application's reason, or that it comes later.
+struct Authorization {
+  Status status;
+  std::optional<DecisionId> deferred;
+};
+
+// A command that waits for a verdict: of on_authorize, or, when the id is about a message, of on_message.
+struct Suspended {
+  Command command;
+  DecisionId decision = 0;
+  std::uint64_t ack_id = 0;  // of a message; 0: no acknowledgement is wanted
+};
+
+// Nothing to say now (a join's and a leave's reply comes by the inbox), a reply, or a command that waits.
+using Outcome = std::variant<std::monostate, Reply, Suspended>;
+
 class Dispatcher {
  public:
   Dispatcher(Hub& hub, Application& application) : hub_(hub), application_(application) {}
 
-  // On the client's loop. The reply is nullopt when there is nothing to say now: a join's and a leave's comes by the inbox.
-  std::optional<Reply> execute(const ClientPtr& client, Command command, AckTable& acks, std::int64_t now_ms);
+  // On the client's loop.
+  Outcome execute(const ClientPtr& client, Command command, AckTable& acks, std::int64_t now_ms);
+  // The same, from where it was suspended. May suspend again: on_message after on_authorize.
+  Outcome resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks, std::int64_t now_ms);
 
-  // forbidden, with the application's reason. Without an application's opinion: lists are off, guests may rename
-  // themselves, everything else is allowed.
-  Status authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {});
+  // Without an application's opinion: lists are off, guests may rename themselves, everything else is allowed.
+  Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {});
 
  private:
-  std::optional<Reply> run(const ClientPtr& client, SendCommand& command, AckTable& acks, std::int64_t now_ms);
-  std::optional<Reply> run(const ClientPtr& client, JoinCommand& command, AckTable& acks, std::int64_t now_ms);
-  std::optional<Reply> run(const ClientPtr& client, LeaveCommand& command, AckTable& acks, std::int64_t now_ms);
-  std::optional<Reply> run(const ClientPtr& client, RenameCommand& command, AckTable& acks, std::int64_t now_ms);
-  std::optional<Reply> run(const ClientPtr& client, HistoryCommand& command, AckTable& acks, std::int64_t now_ms);
-  std::optional<Reply> run(const ClientPtr& client, MembersCommand& command, AckTable& acks, std::int64_t now_ms);
-  std::optional<Reply> run(const ClientPtr& client, RoomsCommand& command, AckTable& acks, std::int64_t now_ms);
-  std::optional<Reply> run(const ClientPtr& client, PingCommand& command, AckTable& acks, std::int64_t now_ms);
+  // What is wrong with a command whoever sends it; fills in what it leaves out.
+  Status prepare(const ClientPtr& client, SendCommand& command);
+  Status prepare(const ClientPtr& client, JoinCommand& command);
+  Status prepare(const ClientPtr& client, LeaveCommand& command);
+  Status prepare(const ClientPtr& client, RenameCommand& command);
+  Status prepare(const ClientPtr& client, HistoryCommand& command);
+  Status prepare(const ClientPtr& client, MembersCommand& command);
+  Status prepare(const ClientPtr&, RoomsCommand&) { return {}; }
+  Status prepare(const ClientPtr&, PingCommand&) { return {}; }
+
+  // An authorised command.
+  Outcome perform(const ClientPtr& client, SendCommand& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, JoinCommand& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, LeaveCommand& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, RenameCommand& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, HistoryCommand& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, MembersCommand& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, RoomsCommand& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, PingCommand& command, AckTable& acks, std::int64_t now_ms);
+
+  Outcome perform(const ClientPtr& client, Command& command, AckTable& acks, std::int64_t now_ms);
+  // A message on which on_message has had its say.
+  Outcome finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks, std::int64_t now_ms);
 
   Hub& hub_;
   Application& application_;

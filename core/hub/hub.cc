@@ -81,6 +81,14 @@ Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data
   return {};
 }
 
+Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
+  if (client->state() == ClientState::gone) return no_such_client();
+  const auto routing = hold_routing();
+  if (!client->end_decision(id)) return {Error::wrong_state, "nothing waits for this decision"};
+  post(*client, DecisionGiven{client->id(), id, std::move(decision)});
+  return {};
+}
+
 void Hub::open(const ClientPtr& client) {
   std::lock_guard lock(client->mutex_);
   if (client->state_ == ClientState::accepted) client->state_ = ClientState::open;

@@ -65,6 +65,8 @@ class Hub {
   // connecting -> accepted or refused; wrong_state when a verdict was there already. The client's loop is told.
   Status accept(const ClientPtr& client, std::optional<Identity> identity);
   Status refuse(const ClientPtr& client, std::string reason, std::string data);
+  // What on_authorize or on_message has deferred. The client's loop is told. wrong_state when nothing waits for it.
+  Status decide(const ClientPtr& client, DecisionId id, Decision decision);
   // accepted -> open: it may join and is counted among everyone.
   void open(const ClientPtr& client);
   // accepted -> open, and into its first room, as join() does: before anything else can make it join another.

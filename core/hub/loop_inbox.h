@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "hub/decision.h"
 #include "hub/message.h"
 
 namespace chat {
@@ -84,6 +85,13 @@ struct VerdictGiven {
   ClientId client = 0;
 };
 
+// The verdict on what a callback has deferred; only the first for each id is posted.
+struct DecisionGiven {
+  ClientId client = 0;
+  DecisionId id = 0;
+  Decision decision;
+};
+
 // The client is to be closed once its outbox is empty.
 struct CloseClient {
   ClientId client = 0;
@@ -97,7 +105,7 @@ struct Continued {
 };
 
 using LoopEvent = std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Departed, Arrived, Renamed,
-                               Answer, VerdictGiven, CloseClient, Continued>;
+                               Answer, VerdictGiven, DecisionGiven, CloseClient, Continued>;
 
 class LoopInbox {
  public:

@@ -203,6 +203,8 @@ void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
 
 void EngineIoHost::on_verdict(ClientId client) { clients_.verdict(client); }
 
+void EngineIoHost::on_first_room(ClientId client, const Status& status) { clients_.entered(client, status); }
+
 void EngineIoHost::on_left(ClientId client, std::string_view room, std::string_view reason) {
   clients_.left(client, room, reason);
 }
@@ -215,6 +217,12 @@ void EngineIoHost::on_continued(ClientId client) { clients_.continued(client); }
 
 void EngineIoHost::on_pause(std::int64_t until_ms) {
   paused_until_ms_ = std::max(paused_until_ms_, until_ms);
+  schedule();
+}
+
+void EngineIoHost::on_resume() {
+  paused_until_ms_ = -1;
+  if (post_answer_paused_) answer_post();
   schedule();
 }
 

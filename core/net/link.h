@@ -32,6 +32,8 @@ class LinkUser {
 
   // chat_accept or chat_refuse has been called for a client of this link.
   virtual void on_verdict(ClientId client) = 0;
+  // The verdict on a client's first room, which had been deferred.
+  virtual void on_first_room(ClientId client, const Status& status) { (void)client, (void)status; }
   // A client of this link is no member of the room any more.
   virtual void on_left(ClientId client, std::string_view room, std::string_view reason) {
     (void)client, (void)room, (void)reason;
@@ -42,6 +44,7 @@ class LinkUser {
   virtual void on_continued(ClientId client) { (void)client; }
   // Until the time has come nothing more shall be taken from the client. For links that cannot stop reading.
   virtual void on_pause(std::int64_t until_ms) { (void)until_ms; }
+  virtual void on_resume() {}
 
   // The notice of what was dropped, in the client's protocol; empty when that has no word for it.
   virtual FramePtr encode_gap(const GapReply& gap) = 0;
@@ -72,6 +75,8 @@ class Link {
 
   // Stops reading until the time has come, so that a sender that is too quick is slowed down by TCP.
   virtual void pause_reading_until(std::int64_t now_ms) = 0;
+  // Ends that early.
+  virtual void resume_reading() = 0;
 
   virtual const Framing& framing() const = 0;
   bool closing() const { return closing_; }

@@ -187,6 +187,7 @@ bool Loop::retire_peers() {
     for (const Retirement& retirement : retired) {
       auto found = peers_.find(retirement.id);
       if (found == peers_.end()) continue;
+      if (!finished_ && found->second->outlive_link(retirement.close_code, retirement.reason)) continue;
       const std::unique_ptr<Peer> peer = std::move(found->second);
       peers_.erase(found);
       peer->retire(retirement.close_code, retirement.reason);

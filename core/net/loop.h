@@ -26,6 +26,7 @@
 #include "net/link.h"
 #include "net/log_limiter.h"
 #include "net/lws_context.h"
+#include "net/no_link.h"
 #include "net/server_options.h"
 #include "net/stats.h"
 #include "net/timer_wheel.h"
@@ -95,6 +96,7 @@ class Loop : public LoopInbox {
   void answer(const HeldRequest& request, HttpResponse response, bool essential);
 
   EngineIoSessions& sessions() { return sessions_; }
+  Link& no_link() { return no_link_; }
 
   // The peer of a client, or nullptr.
   Peer* find_peer(ClientId id);
@@ -168,6 +170,7 @@ class Loop : public LoopInbox {
   std::uint64_t last_connection_id_ = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   EngineIoSessions sessions_;
+  NoLink no_link_{*this};
   std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
   std::vector<Link*> dirty_;
   std::vector<std::uint64_t> answered_;  // connections

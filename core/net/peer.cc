@@ -19,6 +19,12 @@ ErrorReply rate_error(const Command& command) {
           std::holds_alternative<SendCommand>(command)};
 }
 
+// It asks whether anybody is there, not for its turn.
+bool is_ping(const wire::Decoded& decoded) {
+  const auto* const command = std::get_if<Command>(&decoded);
+  return command != nullptr && std::holds_alternative<PingCommand>(*command);
+}
+
 }  // namespace
 
 Peer::Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec)
@@ -57,9 +63,17 @@ void Peer::set_first_room(std::string room, std::optional<Position> since) {
 Status Peer::open() {
   Hub& hub = loop_.server().hub();
   const CallbackScope scope(hub);
-  Status status = loop_.server().dispatcher().authorize(client_, Action::join, state_.first_room);
-  if (status.ok()) status = hub.open(client_, state_.first_room, state_.first_since, wall_clock_ms());
-  return status;
+  const Authorization allowed = loop_.server().dispatcher().authorize(client_, Action::join, state_.first_room);
+  if (allowed.deferred) {
+    state_.undecided.wait_for_room(*allowed.deferred, loop_.now_ms() + loop_.options().verdict_timeout_ms);
+    set_timer();
+    return {};
+  }
+  return allowed.status.ok() ? enter_first_room() : allowed.status;
+}
+
+Status Peer::enter_first_room() {
+  return loop_.server().hub().open(client_, state_.first_room, state_.first_since, wall_clock_ms());
 }
 
 Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier) {
@@ -166,6 +180,16 @@ void Peer::handle(VerdictGiven& verdict) {
   in_turn([this, verdict] { link_->user().on_verdict(verdict.client); });
 }
 
+void Peer::handle(DecisionGiven& given) {
+  if (departing_) {
+    state_.verdict = std::move(given);
+    return;
+  }
+  in_turn([this, given = std::move(given)] {
+    if (state_.undecided.waiting_for(given.id)) resume(given.decision);
+  });
+}
+
 void Peer::handle(CloseClient& close) {
   in_turn([this, close = std::move(close)] { link_->user().close_client(close.client, close.code, close.reason); });
 }
@@ -189,7 +213,7 @@ void Peer::send(const DirectMessage& direct) {
   if (direct.ack.id == 0) {
     deliver(encode(codec_->encode(*direct.message), direct.message));
   } else if (state_.awaits.add(direct.ack.id, loop_.now_ms() + direct.ack.timeout_ms)) {
-    set_ack_timer();
+    set_timer();
     deliver(encode(codec_->encode_with_ack(*direct.message, direct.ack.id), direct.message));
   } else {
     tell_ack(direct.ack.id, Error::too_many);
@@ -236,18 +260,32 @@ void Peer::reply(const Reply& reply) {
 
 // Acknowledgements that the application wants -------------------------------------------------------------------------
 
-void Peer::set_ack_timer() {
-  const std::int64_t deadline_ms = state_.awaits.deadline_ms();
-  if (deadline_ms == -1) {
+void Peer::set_timer() {
+  std::int64_t due_ms = -1;
+  for (const std::int64_t deadline_ms :
+       {state_.awaits.deadline_ms(), state_.undecided.deadline_ms(), outliving_ ? outliving_->deadline_ms : -1}) {
+    if (deadline_ms != -1 && (due_ms == -1 || deadline_ms < due_ms)) due_ms = deadline_ms;
+  }
+  if (due_ms == -1) {
     TimerWheel::cancel(*this);
-  } else if (!pending() || TimerEntry::deadline_ms() != deadline_ms) {
-    loop_.set_timer(*this, deadline_ms);
+  } else if (!pending() || TimerEntry::deadline_ms() != due_ms) {
+    loop_.set_timer(*this, due_ms);
   }
 }
 
 void Peer::on_deadline(std::int64_t now_ms) {
   for (const std::uint64_t ack_id : state_.awaits.take_expired(now_ms)) tell_ack(ack_id, Error::timed_out);
-  set_ack_timer();
+  if (outliving_ && now_ms >= outliving_->deadline_ms) {
+    loop_.retire(id_, outliving_->close_code, outliving_->reason);
+    outliving_->deadline_ms = -1;
+  } else if (const std::int64_t deadline_ms = state_.undecided.deadline_ms();
+             deadline_ms != -1 && now_ms >= deadline_ms) {
+    state_.undecided.stop_clock();
+    const DecisionId decision = state_.undecided.decision();
+    DecisionGiven late{id_, decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
+    if (client_->end_decision(decision)) handle(late);  // else the verdict is in the inbox
+  }
+  set_timer();
 }
 
 void Peer::tell_ack(std::uint64_t ack_id, Error error) {
@@ -256,7 +294,7 @@ void Peer::tell_ack(std::uint64_t ack_id, Error error) {
 
 void Peer::receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments) {
   if (!state_.awaits.take(ack_id)) return;
-  set_ack_timer();
+  set_timer();
   loop_.server().application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
 }
 
@@ -282,23 +320,39 @@ void Peer::receive(wire::Decoded decoded) {
   stats.messages_in_by_transport[static_cast<std::size_t>(transport_)].add();
 
   const std::int64_t now_ms = loop_.now_ms();
-  auto* error = std::get_if<wire::DecodeError>(&decoded);
+  const auto* error = std::get_if<wire::DecodeError>(&decoded);
   if (!state_.inbound.take(now_ms) &&
       refuse_for_rate(error ? error->reply : rate_error(std::get<Command>(decoded)), now_ms)) {
     return;
   }
-  if (error) {
-    stats.messages_refused.add();
+  if (!undecided() || is_ping(decoded)) {
+    execute(std::move(decoded));
+  } else {
+    queue(decoded);
+  }
+}
+
+void Peer::execute(wire::Decoded decoded) {
+  if (auto* error = std::get_if<wire::DecodeError>(&decoded)) {
+    loop_.stats().messages_refused.add();
     reply(error->reply);
     if (error->close_code != 0) link_->close(error->close_code, error->reply.reason);
     return;
   }
   Command& command = std::get<Command>(decoded);
-  std::optional<Reply> answer =
-      loop_.server().dispatcher().execute(client_, std::move(command), state_.acks, wall_clock_ms());
-  if (!answer) return;
-  if (std::holds_alternative<ErrorReply>(*answer)) stats.messages_refused.add();
-  if (auto* history = std::get_if<HistoryReply>(&*answer); history && !fit_replay(history->messages)) {
+  take_outcome(loop_.server().dispatcher().execute(client_, std::move(command), state_.acks, wall_clock_ms()));
+}
+
+void Peer::take_outcome(Outcome outcome) {
+  if (auto* suspended = std::get_if<Suspended>(&outcome)) {
+    state_.undecided.wait_for_command(std::move(*suspended), loop_.now_ms() + loop_.options().verdict_timeout_ms);
+    set_timer();
+    return;
+  }
+  Reply* const answer = std::get_if<Reply>(&outcome);
+  if (answer == nullptr) return;
+  if (std::holds_alternative<ErrorReply>(*answer)) loop_.stats().messages_refused.add();
+  if (auto* history = std::get_if<HistoryReply>(answer); history && !fit_replay(history->messages)) {
     history->complete = false;
   }
   if (codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
@@ -312,8 +366,56 @@ void Peer::receive(wire::Decoded decoded) {
   // A client that does not take its replies gets no further ones to queue.
   const OutboxLimits& limits = loop_.outbox_limits();
   if (link_->queued_bytes() > limits.bytes / 2 || link_->queued_frames() > limits.frames / 2) {
-    link_->pause_reading_until(now_ms + 100);
+    link_->pause_reading_until(loop_.now_ms() + 100);
   }
+}
+
+// Verdicts that come later --------------------------------------------------------------------------------------------
+
+void Peer::queue(wire::Decoded& decoded) {
+  const std::size_t max_bytes = loop_.outbox_limits().bytes;
+  if (!state_.undecided.push(decoded, max_bytes)) {
+    loop_.stats().messages_refused.add();
+    loop_.log(LogLevel::warning, "a client says more than can wait for a verdict, some of it is refused");
+    if (const auto* command = std::get_if<Command>(&decoded)) reply(rate_error(*command));
+  }
+  if (state_.undecided.full(max_bytes)) {
+    // The end may be put off again meanwhile: then this comes anew.
+    link_->pause_reading_until(std::max(state_.undecided.deadline_ms(), loop_.now_ms() + TimerWheel::kTickMs));
+  }
+}
+
+void Peer::resume(Decision decision) {
+  const bool was_full = state_.undecided.full(loop_.outbox_limits().bytes);
+  if (std::optional<Suspended> suspended = state_.undecided.take()) {
+    take_outcome(loop_.server().dispatcher().resume(client_, std::move(*suspended), std::move(decision), state_.acks,
+                                                    wall_clock_ms()));
+  } else {
+    Status status;
+    if (decision.verdict == Verdict::pass) {
+      status = enter_first_room();
+    } else {
+      status = {Error::forbidden, decision.reason.empty() ? "refused" : std::move(decision.reason)};
+    }
+    link_->user().on_first_room(id_, status);
+  }
+  // Also when its link has closed meanwhile: it had said that before.
+  while (!undecided() && state_.undecided.has_more() && !client_->dismissed()) {
+    execute(state_.undecided.pop());
+  }
+  if (was_full && !state_.undecided.full(loop_.outbox_limits().bytes)) link_->resume_reading();
+  if (outliving_ && !undecided()) loop_.retire(id_, outliving_->close_code, outliving_->reason);
+  set_timer();
+}
+
+bool Peer::outlive_link(int close_code, std::string_view reason) {
+  if (!undecided() || !state_.welcomed || client_->dismissed()) return false;
+  if (outliving_) return outliving_->deadline_ms != -1;
+  silence();
+  link_ = &loop_.no_link();
+  outliving_.emplace(Retirement{close_code, std::string(reason), loop_.now_ms() + loop_.options().verdict_timeout_ms});
+  set_timer();
+  return true;
 }
 
 // Going ---------------------------------------------------------------------------------------------------------------
@@ -367,11 +469,12 @@ void Peer::handle(Arrived& arrived) {
 void Peer::arrive(State state) {
   arriving_ = in_order_ = false;
   state_ = std::move(state);
-  set_ack_timer();
+  set_timer();
   if (state_.retirement) {
     silence();
     loop_.retire(id_, state_.retirement->first, state_.retirement->second);
   }
+  if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
   for (const auto& action : std::exchange(postponed_, {})) action();
 }
 

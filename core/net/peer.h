@@ -22,6 +22,7 @@
 #include "net/link.h"
 #include "net/timer_wheel.h"
 #include "net/token_bucket.h"
+#include "net/undecided.h"
 #include "session/delivery_log.h"
 #include "wire/codec.h"
 
@@ -42,6 +43,8 @@ class Peer : private TimerEntry {
     std::vector<ClientId> earlier;                          // the clients that it continues, the latest first
     std::optional<session::DeliveryLog> log;                // only when it may be continued by another
     std::optional<std::pair<int, std::string>> retirement;  // it was to go while it moved: close code, reason
+    Undecided undecided;
+    std::optional<DecisionGiven> verdict;  // came while it moved
   };
 
   Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec);
@@ -65,8 +68,11 @@ class Peer : private TimerEntry {
   const std::optional<session::DeliveryLog>& delivery_log() const { return state_.log; }
   const std::vector<ClientId>& earlier() const { return state_.earlier; }
 
-  // The verdict is pass: joins the first room, if the application allows it. The welcome follows with the Joined event.
+  // The verdict is pass: joins the first room, if the application allows it. The welcome follows with the Joined event. When the
+  // application puts that off it is undecided(), and the link's user is told later.
   Status open();
+  // Something that it wants waits for a verdict.
+  bool undecided() const { return state_.undecided.waiting(); }
   // The same for a client that continues earlier ones, in all of their rooms. wrong_state when that would not be complete.
   Status restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier);
 
@@ -85,10 +91,14 @@ class Peer : private TimerEntry {
   void handle(Answer& answer);
   void handle(DirectMessage& direct);
   void handle(VerdictGiven& verdict);
+  void handle(DecisionGiven& given);
   void handle(CloseClient& close);
   void handle(Continued& continued);
   // The link is gone or going: leaves everything and tells the application. Once, at the end of a loop round.
   void retire(int close_code, std::string_view reason);
+  // What it has said is still to be decided on: it stays for so long, without a link, and then asks for its retirement again.
+  // False when there is nothing to stay for.
+  bool outlive_link(int close_code, std::string_view reason);
 
   // A frame with a message of a room or to everyone; counted.
   void deliver(const FramePtr& frame);
@@ -119,7 +129,7 @@ class Peer : private TimerEntry {
   template <class Action>
   void in_turn(Action action);
   void on_deadline(std::int64_t now_ms) override;
-  void set_ack_timer();
+  void set_timer();
   void tell_ack(std::uint64_t ack_id, Error error);
   void count_delivery();
   void note_delivery(const MessagePtr& message);
@@ -131,6 +141,11 @@ class Peer : private TimerEntry {
   bool fit_replay(std::vector<MessagePtr>& messages) const;
   void replay(const std::vector<MessagePtr>& messages);
   FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;
+  Status enter_first_room();
+  void execute(wire::Decoded decoded);
+  void take_outcome(Outcome outcome);
+  void queue(wire::Decoded& decoded);
+  void resume(Decision decision);
   // Stops reading for a while, and answers what came too quickly.
   bool refuse_for_rate(const ErrorReply& error, std::int64_t now_ms);
 
@@ -148,6 +163,12 @@ class Peer : private TimerEntry {
   State state_;
   Memberships memberships_;
   std::vector<std::function<void()>> postponed_;  // while it arrives
+  struct Retirement {
+    int close_code;
+    std::string reason;
+    std::int64_t deadline_ms;  // -1: it is over
+  };
+  std::optional<Retirement> outliving_;
 };
 
 }  // namespace chat::net

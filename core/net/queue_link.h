@@ -19,6 +19,7 @@ class QueueLink final : public Link, public session::EngineIoQueue {
   void close(std::uint16_t code, std::string_view reason) override;
   void flush() override { user_->on_output(); }
   void pause_reading_until(std::int64_t until_ms) override { user_->on_pause(until_ms); }
+  void resume_reading() override { user_->on_resume(); }
   const Framing& framing() const override { return framing_; }
 
   bool empty() const override { return outbox_.empty(); }

@@ -23,15 +23,25 @@ void SinglePeer::on_established() {
 void SinglePeer::on_verdict(ClientId) {
   if (!link_->held() || link_->closing()) return;
   Peer* peer = this->peer();
-  if (!peer || peer->client()->state() == ClientState::connecting) return;
+  if (!peer || peer->client()->state() == ClientState::connecting || peer->undecided()) return;
   if (peer->client()->state() != ClientState::accepted) {
     link_->close(1008, peer->client()->refusal_reason());
     return;
   }
-  if (const Status status = peer->open(); !status.ok()) {
+  const Status status = peer->open();
+  if (status.ok() && peer->undecided()) {
+    link_->hold_until(loop_.now_ms() + loop_.options().verdict_timeout_ms);
+  } else {
+    on_first_room(client_, status);
+  }
+}
+
+void SinglePeer::on_first_room(ClientId, const Status& status) {
+  if (!status.ok()) {
     link_->close(1008, status.detail);
     return;
   }
+  opened_ = true;
   link_->release();  // at the end of the round, when the welcome is on its way
 }
 

@@ -17,7 +17,7 @@ class SinglePeer final : public LinkUser {
 
   // Before the handshake is through.
   void set_link(WebSocketLink& link) { link_ = &link; }
-  // The client was accepted and opened during the handshake.
+  // The client was accepted and is in its first room already: nothing is waited for.
   void set_opened() { opened_ = true; }
 
   void on_established() override;
@@ -25,6 +25,7 @@ class SinglePeer final : public LinkUser {
   void on_hold_timeout() override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
   void on_verdict(ClientId client) override;
+  void on_first_room(ClientId client, const Status& status) override;
   void close_client(ClientId client, std::uint16_t code, std::string_view reason) override;
   FramePtr encode_gap(const GapReply& gap) override;
 

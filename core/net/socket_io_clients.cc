@@ -251,10 +251,17 @@ void SocketIoClients::verdict(ClientId id) {
 
 void SocketIoClients::open(const Member& member) {
   Peer* const peer = peer_of(member);
-  if (peer == nullptr) return;
-  const Status status = peer->open();
-  if (status.ok()) return;
-  // What the application does not allow to join is no namespace; anything else may be told.
+  if (peer == nullptr || peer->undecided()) return;
+  if (const Status status = peer->open(); !status.ok()) refuse_room(member, status);
+}
+
+void SocketIoClients::entered(ClientId id, const Status& status) {
+  const auto found = find_client(members_, id);
+  if (found != members_.end() && !status.ok()) refuse_room(*found, status);
+}
+
+// What the application does not allow to join is no namespace; anything else may be told.
+void SocketIoClients::refuse_room(const Member& member, const Status& status) {
   const ClientId id = member.client->id();
   refuse(member.nsp->name, status.code == Error::forbidden ? kInvalidNamespace : std::string_view(status.detail));
   remove(id, kPolicyViolation, status.detail, false);

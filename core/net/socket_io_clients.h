@@ -27,6 +27,8 @@ class SocketIoClients {
 
   // chat_accept or chat_refuse has been called.
   void verdict(ClientId client);
+  // The same of its first room.
+  void entered(ClientId client, const Status& status);
   // Who is out of the room that its namespace is, is out of the namespace.
   void left(ClientId client, std::string_view room, std::string_view reason);
   // A DISCONNECT from this side.
@@ -76,6 +78,7 @@ class SocketIoClients {
   void keep_for_recovery(const Member& member);
   Peer& add(Member member);
   void open(const Member& member);
+  void refuse_room(const Member& member, const Status& status);
   void refuse(std::string_view nsp, std::string_view message, std::string_view data = {});
   // Forgets it; retire() follows at the end of the round.
   // Packets for it that are under way already are forgiven when the end was not the client's wish.

@@ -66,7 +66,7 @@ void WebSocketLink::established(bool deflate) {
 }
 
 void WebSocketLink::hold_until(std::int64_t deadline_ms) {
-  if (state_ != State::open) return;
+  if (state_ != State::open && state_ != State::held) return;
   state_ = State::held;
   hold_deadline_ms_ = deadline_ms;
   set_reading(false);
@@ -98,6 +98,14 @@ void WebSocketLink::pause_reading_until(std::int64_t until_ms) {
   if (closing_ || until_ms <= loop_.now_ms()) return;
   paused_until_ms_ = std::max(paused_until_ms_, until_ms);
   set_reading(false);
+  schedule();
+}
+
+void WebSocketLink::resume_reading() {
+  if (closing_ || state_ != State::open || paused_until_ms_ < 0) return;
+  paused_until_ms_ = -1;
+  heard();  // of what could not be
+  set_reading(true);
   schedule();
 }
 
@@ -267,11 +275,7 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
   }
   if (state_ == State::held && now_ms >= hold_deadline_ms_) user_->on_hold_timeout();
   if (state_ == State::open) {
-    if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) {
-      paused_until_ms_ = -1;
-      heard();
-      set_reading(true);
-    }
+    if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) resume_reading();
     // Nothing can be heard while nothing is read.
     if (reading_) keep_alive(now_ms);
   }

@@ -50,6 +50,7 @@ class WebSocketLink final : public Link {
   void close(std::uint16_t code, std::string_view reason) override;
   void flush() override;
   void pause_reading_until(std::int64_t now_ms) override;
+  void resume_reading() override;
   const Framing& framing() const override { return framing_; }
 
   void on_deadline(std::int64_t now_ms);

@@ -101,7 +101,7 @@ std::optional<HttpResponse> open_single(Connection& connection, const HttpReques
       link.close(1008, status.detail);
       return HttpResponse::text(403, status.detail + "\n");
     }
-    user.set_opened();
+    if (!peer.undecided()) user.set_opened();
   }
   return std::nullopt;
 }

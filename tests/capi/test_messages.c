@@ -36,7 +36,7 @@ static chat_verdict by_first_word(chat_server *server, chat_message_event *event
     return CHAT_REFUSE;
   }
   if (strcmp(text, "consume") == 0) return CHAT_CONSUME;
-  if (strcmp(text, "defer") == 0) return CHAT_DEFER; /* on_connect only */
+  if (strcmp(text, "nonsense") == 0) return (chat_verdict)9;
   if (strcmp(text, "change") == 0) {
     other.room = "somewhere else"; /* stays as it is */
     other.from = 99;               /* so does the sender */
@@ -74,7 +74,7 @@ static void verdicts_on_messages(void **state) {
   say(&one, "{\"type\":\"send\",\"text\":\"refuse\",\"ref\":2}");
   say(&one, "{\"type\":\"send\",\"text\":\"refuse without a reason\",\"ref\":3}");
   say(&one, "{\"type\":\"send\",\"text\":\"refuse at length\",\"ref\":4}");
-  say(&one, "{\"type\":\"send\",\"text\":\"defer\",\"ref\":5}");
+  say(&one, "{\"type\":\"send\",\"text\":\"nonsense\",\"ref\":5}");
   say(&one, "{\"type\":\"send\",\"text\":\"consume\",\"ref\":6}");
   say(&one, "{\"type\":\"send\",\"text\":\"change\",\"ref\":7}");
   say(&one, "{\"type\":\"send\",\"text\":\"change badly\",\"ref\":8}");
@@ -90,7 +90,7 @@ static void verdicts_on_messages(void **state) {
   expect_line("still change");
   expect_line("replace ERROR_INVALID_EVENT");
   expect_line("replace ERROR_INVALID_ARGUMENT");
-  assert_true(journal_contains(&app.lines, "log 1 on_message returned 2"));
+  assert_true(journal_contains(&app.lines, "log 1 on_message returned 9"));
 
   stats.struct_size = sizeof(stats);
   assert_ok(chat_server_stats(server, &stats));

@@ -1,6 +1,6 @@
 /*
  * Many Socket.IO clients that do what they should not, on a server whose application kicks, bans, closes rooms, joins and
- * refuses at any time and is stopped in the middle of it. Nothing is expected of what they hear; but whatever happens, the
+ * refuses at any time, puts verdicts off and is stopped in the middle of it. Nothing is expected of what they hear; but whatever happens, the
  * application is told of each client's life in order, once, and nothing is left at the end.
  *
  * By default short. CHAT_CHAOS_SEED, CHAT_CHAOS_ROUNDS and CHAT_CHAOS_MS (of each round) make it another.
@@ -21,6 +21,13 @@ static life lives[CLIENTS];
 static unsigned char acks[1 << 20]; /* by ack_id */
 static uint64_t newest, deferred[64];
 static int ending, faults;
+
+/* Verdicts that on_authorize and on_message have put off. Those that fall out of it are not given. */
+typedef struct debt {
+  uint64_t client, decision;
+} debt;
+static debt debts[16];
+static pthread_mutex_t debts_mutex = PTHREAD_MUTEX_INITIALIZER;
 static chat_server *server;
 
 static void fault(const char *what, uint64_t id) {
@@ -96,6 +103,25 @@ static void maybe_act(chat_server *self, uint64_t id) {
   if (chance(&seed) % 5 == 0) act(self, id, &seed);
 }
 
+static chat_verdict put_off(uint64_t client, uint64_t decision) {
+  pthread_mutex_lock(&debts_mutex);
+  debts[decision % 16].client = client;
+  debts[decision % 16].decision = decision;
+  pthread_mutex_unlock(&debts_mutex);
+  return CHAT_DEFER;
+}
+
+static void decide_on_one(chat_server *self, unsigned *seed) {
+  static const chat_verdict verdicts[] = {CHAT_PASS, CHAT_PASS, CHAT_REFUSE, CHAT_CONSUME};
+  const unsigned place = chance(seed) % 16;
+  debt owed;
+  pthread_mutex_lock(&debts_mutex);
+  owed = debts[place];
+  debts[place].client = 0;
+  pthread_mutex_unlock(&debts_mutex);
+  if (owed.client != 0) chat_decide(self, owed.client, owed.decision, verdicts[chance(seed) % 4], NULL, NULL);
+}
+
 static chat_verdict on_connect(chat_server *self, chat_connect_event *event, void *user) {
   life *of = enter(event->client, "on_connect after on_disconnect");
   const unsigned kind = (unsigned)(event->client % 11);
@@ -151,7 +177,16 @@ static chat_verdict on_message(chat_server *self, chat_message_event *event, voi
   (void)user;
   maybe_act(self, event->client);
   leave(of);
+  if (event->client % 3 == 0) return put_off(event->client, event->decision_id);
   return event->client % 7 == 0 ? CHAT_REFUSE : CHAT_PASS;
+}
+
+static chat_verdict on_authorize(chat_server *self, chat_authorize_event *event, void *user) {
+  life *of = enter(event->client, "on_authorize after on_disconnect");
+  (void)user;
+  maybe_act(self, event->client);
+  leave(of);
+  return event->client % 5 == 0 ? put_off(event->client, event->decision_id) : CHAT_PASS;
 }
 
 static void on_ack(chat_server *self, const chat_ack_event *event, void *user) {
@@ -176,6 +211,7 @@ static void *run_application(void *argument) {
     } else if (waiting != 0) {
       chat_refuse(server, waiting, "no", NULL);
     }
+    decide_on_one(server, &seed);
     if (last != 0) act(server, last - chance(&seed) % (last < 20 ? last : 20), &seed);
     nanosleep(&pause, NULL);
   }
@@ -388,6 +424,7 @@ static void run_round(unsigned seed, long ms) {
   options.callbacks.on_disconnect = on_disconnect;
   options.callbacks.on_join = on_join;
   options.callbacks.on_leave = on_leave;
+  options.callbacks.on_authorize = on_authorize;
   options.callbacks.on_message = on_message;
   options.callbacks.on_ack = on_ack;
   options.max_outbox_messages = 48;
@@ -404,6 +441,7 @@ static void run_round(unsigned seed, long ms) {
   memset(lives, 0, sizeof(lives));
   memset(acks, 0, sizeof(acks));
   memset(deferred, 0, sizeof(deferred));
+  memset(debts, 0, sizeof(debts));
   newest = 0;
   ending = 0;
   assert_ok(chat_server_start(&options, &server));

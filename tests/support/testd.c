@@ -126,6 +126,16 @@ static int run_speech(const instance *self, char **words, int count, chat_error 
   return 1;
 }
 
+/* decide SERVER CLIENT DECISION pass|refuse|consume [REASON] [TEXT], which is published instead. */
+static chat_error decide_later(chat_server *server, chat_client_id client, char **words) {
+  const chat_verdict verdict = strcmp(words[1], "pass") == 0     ? CHAT_PASS
+                               : strcmp(words[1], "refuse") == 0 ? CHAT_REFUSE
+                                                                 : CHAT_CONSUME;
+  const int replaces = words[3] != NULL && *words[3] != '\0';
+  const chat_message message = text_message(NULL, replaces ? words[3] : "");
+  return chat_decide(server, client, strtoull(words[0], NULL, 10), verdict, words[2], replaces ? &message : NULL);
+}
+
 /* COMMAND SERVER ...: words that are missing are empty, "-" is NULL. */
 static chat_error run_command(instance *self, char **words) {
   chat_server *server = self->server;
@@ -138,6 +148,7 @@ static chat_error run_command(instance *self, char **words) {
   if (strcmp(name, "refuse") == 0) {
     return chat_refuse(server, client, words[3], words[4] == NULL || *words[4] == '\0' ? NULL : words[4]);
   }
+  if (strcmp(name, "decide") == 0) return decide_later(server, client, words + 3);
   if (strcmp(name, "identity") == 0) return chat_set_identity(server, client, &identity);
   if (strcmp(name, "kick") == 0) return chat_kick(server, client, words[3]);
   if (strcmp(name, "join") == 0) return chat_join(server, client, words[3]);

@@ -159,7 +159,7 @@ static void on_leave(chat_server *server, const chat_client_event *event, void *
 
 /*
  * Rooms called closed... and forbidden... are not joined, quiet... not spoken in, secret... not listed or looked up; nobody
- * is Admin.
+ * is Admin. To be joined in rooms called deferred..., and to be spoken in judged..., takes the command decide.
  */
 static chat_verdict on_authorize(chat_server *server, chat_authorize_event *event, void *user) {
   const char *reason = NULL;
@@ -168,8 +168,11 @@ static chat_verdict on_authorize(chat_server *server, chat_authorize_event *even
   json_number(&line, "action", event->action);
   json_string(&line, "room", event->room);
   json_string(&line, "value", event->value);
+  json_id(&line, "decision_id", event->decision_id);
   json_end(&line);
   maybe_stop("on_authorize", server);
+  if (event->action == CHAT_ACTION_JOIN && begins_with(event->room, "deferred")) return CHAT_DEFER;
+  if (event->action == CHAT_ACTION_PUBLISH && begins_with(event->room, "judged")) return CHAT_DEFER;
 
   if (event->action == CHAT_ACTION_JOIN &&
       (begins_with(event->room, "closed") || begins_with(event->room, "forbidden")))
@@ -203,6 +206,7 @@ static chat_verdict obey(chat_server *server, chat_message_event *event, instanc
     return CHAT_REFUSE;
   }
   if (strcmp(command, "!consume") == 0) return CHAT_CONSUME;
+  if (strcmp(command, "!defer") == 0) return CHAT_DEFER;
   if (strcmp(command, "!replace") == 0) {
     chat_message message = text_message(NULL, argument);
     error = chat_message_event_replace(event, &message);
@@ -250,6 +254,7 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
   json_line line = begin("message", user);
   json_id(&line, "client", event->client);
   json_id(&line, "ack_id", event->ack_id);
+  json_id(&line, "decision_id", event->decision_id);
   print_message(&line, message);
   json_end(&line);
   maybe_stop("on_message", server);

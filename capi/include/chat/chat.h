@@ -21,6 +21,7 @@
  *  8. What is published, sent, joined, left or closed inside on_authorize or on_message takes effect after the message
  *     or command that the callback was called for, and does not call on_message again. Such a call reports what is wrong
  *     with its arguments at once; a failure that only shows later (the client has gone, the room is full) goes to on_log.
+ *     After CHAT_DEFER it takes effect when the callback has returned.
  *  9. The library installs no signal handler, changes no limit or locale, never exits and never prints. One thing is
  *     process-wide: libwebsockets has one log function for all its users, which the first server redirects to on_log.
  *
@@ -383,7 +384,10 @@ typedef struct chat_callbacks {
   void (*on_join)(chat_server *server, const chat_client_event *event, void *user);
   void (*on_leave)(chat_server *server, const chat_client_event *event, void *user);
 
-  /* CHAT_PASS, CHAT_REFUSE, CHAT_CONSUME or CHAT_DEFER; chat_message_event_replace() changes what is published. */
+  /*
+   * CHAT_PASS, CHAT_REFUSE, CHAT_CONSUME or CHAT_DEFER; chat_message_event_replace() changes what is published. What is
+   * deferred is decided on also when the client closes its connection meanwhile: on_disconnect comes after that.
+   */
   chat_verdict (*on_message)(chat_server *server, chat_message_event *event, void *user);
 
   /* A line of log without its newline. May come from any thread, and from inside chat_server_start(). */
@@ -610,10 +614,14 @@ CHAT_API chat_error chat_accept(chat_server *server, chat_client_id client,
                                 const chat_identity *identity) CHAT_NOEXCEPT;
 
 /*
- * The verdict on what on_authorize or on_message answered with CHAT_DEFER: PASS, REFUSE, or of a message CONSUME. reason:
- * of a refusal, for people, at most 123 bytes, may be NULL. replacement: NULL, or what is published instead of a message that
- * passes. Until then, at most verdict_timeout_ms (refused then), what the client says further waits in order. WRONG_STATE
- * when nothing waits for this decision any more: the time is over, the verdict was given. NO_SUCH_CLIENT when it has gone.
+ * The verdict on what on_authorize or on_message has answered with CHAT_DEFER: CHAT_PASS, CHAT_REFUSE, or of a message
+ * CHAT_CONSUME. reason: of a refusal, for people, at most 123 bytes, may be NULL. replacement: NULL, or what is published
+ * instead of a message that passes; its room, sender and ack stay. The first verdict counts; it may come before the callback
+ * has returned. Without one it is a refusal after verdict_timeout_ms.
+ *
+ * Until then whatever else the client says waits in order behind it, and when that is much the client is read no further.
+ * Other clients do not wait. WRONG_STATE when nothing waits for this decision any more, NO_SUCH_CLIENT when the client was
+ * thrown out, or has gone and its time was over.
  */
 CHAT_API chat_error chat_decide(chat_server *server, chat_client_id client, uint64_t decision_id, chat_verdict verdict,
                                 const char *reason, const chat_message *replacement) CHAT_NOEXCEPT;

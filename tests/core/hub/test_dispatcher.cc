@@ -39,7 +39,26 @@ struct Fixture : HubFixture {
     take();
   }
 
-  std::optional<Reply> execute(Command command) { return dispatcher.execute(client, std::move(command), acks, now_ms); }
+  std::optional<Reply> execute(Command command) {
+    return reply_in(dispatcher.execute(client, std::move(command), acks, now_ms));
+  }
+  // What is put off and must not be answered yet.
+  Suspended suspend(Command command) {
+    return suspended_in(dispatcher.execute(client, std::move(command), acks, now_ms));
+  }
+  Outcome resume(Suspended suspended, Decision decision) {
+    return dispatcher.resume(client, std::move(suspended), std::move(decision), acks, now_ms);
+  }
+
+  static std::optional<Reply> reply_in(Outcome outcome) {
+    assert_false(std::holds_alternative<Suspended>(outcome));
+    if (auto* reply = std::get_if<Reply>(&outcome)) return std::move(*reply);
+    return std::nullopt;
+  }
+  static Suspended suspended_in(Outcome outcome) {
+    assert_true(std::holds_alternative<Suspended>(outcome));
+    return std::get<Suspended>(std::move(outcome));
+  }
 
   FakeApplication application;
   Dispatcher dispatcher;
@@ -146,7 +165,7 @@ void except_self(void**) {
 
 void a_refusal_to_authorize_reaches_the_sender(void**) {
   Fixture f;
-  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "muted"}; };
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "muted", {}}; };
   const ErrorReply error = error_of(f.execute(send("lobby", "hi", "1")));
   assert_int_equal(number(error.code), number(Error::forbidden));
   assert_text(error.reason, "muted");
@@ -154,13 +173,13 @@ void a_refusal_to_authorize_reaches_the_sender(void**) {
   assert_true(error.of_send);
   assert_int_equal(f.application.messages, 0);
   assert_true(f.take().empty());
-  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, ""}; };
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "", {}}; };
   assert_false(error_of(f.execute(send("lobby", "hi"))).reason.empty());
 }
 
 void on_message_may_refuse(void**) {
   Fixture f;
-  f.application.message = [](MessageRequest&) { return Decision{Verdict::refuse, "language"}; };
+  f.application.message = [](MessageRequest&) { return Decision{Verdict::refuse, "language", {}}; };
   const ErrorReply error = error_of(f.execute(send("lobby", "hi", "1")));
   assert_int_equal(number(error.code), number(Error::forbidden));
   assert_text(error.reason, "language");
@@ -174,7 +193,7 @@ void on_message_may_consume(void**) {
   std::uint64_t ack_id = 0;
   f.application.message = [&](MessageRequest& request) {
     ack_id = request.ack_id;
-    return Decision{Verdict::consume, {}};
+    return Decision{Verdict::consume, {}, {}};
   };
   assert_false(f.execute(send("lobby", "hi", "7")).has_value());
   assert_true(f.take().empty());
@@ -261,7 +280,7 @@ void what_was_deferred_happens_after_a_refusal_too(void**) {
   Fixture f;
   f.application.message = [&](MessageRequest&) {
     CallbackScope::current(*f.hub)->defer([&] { f.publish("lobby", "somebody was rude"); });
-    return Decision{Verdict::refuse, "rude"};
+    return Decision{Verdict::refuse, "rude", {}};
   };
   error_of(f.execute(send("lobby", "x")));
   assert_true(payloads(f) == Texts({"somebody was rude"}));
@@ -307,7 +326,7 @@ void join_is_authorized(void**) {
   assert_true(f.application.asked.at(0).action == Action::join);
   assert_text(f.application.asked.at(0).room, "dev");
 
-  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "private"}; };
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "private", {}}; };
   const auto reply = f.execute(JoinCommand{"secret", std::nullopt, "2"});
   assert_error(reply, Error::forbidden);
   assert_text(error_of(reply).reason, "private");
@@ -368,7 +387,7 @@ void history(void**) {
   assert_int_equal(history.messages.size(), 2);
   assert_true(history.complete);
   assert_error(f.execute(HistoryCommand{"a,b", 0, 0, ""}), Error::invalid_room);
-  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, ""}; };
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "", {}}; };
   assert_error(f.execute(HistoryCommand{"lobby", 0, 0, ""}), Error::forbidden);
 }
 
@@ -390,6 +409,127 @@ void ping(void**) {
   Fixture f;
   assert_text(std::get<PongReply>(*f.execute(PingCommand{"1"})).ref, "1");
   assert_true(f.application.asked.empty());
+}
+
+// Verdicts that come later --------------------------------------------------------------------------------------------
+
+Decision deferred() { return {Verdict::defer, {}, {}}; }
+Decision refused(std::string reason) { return {Verdict::refuse, std::move(reason), {}}; }
+
+void a_deferred_message_is_published_when_it_passes(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest&) { return deferred(); };
+  Suspended waiting = f.suspend(send("lobby", "hi", "1"));
+  assert_true(is_about_message(waiting.decision));
+  assert_true(payloads(f).empty());
+  const auto reply = Fixture::reply_in(f.resume(std::move(waiting), {}));
+  assert_int_equal(std::get<AckReply>(*reply).seq, 1);
+  assert_true(payloads(f) == Texts{"hi"});
+  assert_int_equal(f.application.messages, 1);
+}
+
+void a_deferred_message_may_be_refused_replaced_or_consumed(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest&) { return deferred(); };
+  const auto refusal = Fixture::reply_in(f.resume(f.suspend(send("lobby", "hi", "1")), refused("no")));
+  assert_error(refusal, Error::forbidden);
+  assert_text(error_of(refusal).reason, "no");
+  assert_text(error_of(refusal).ref, "1");
+  assert_true(error_of(refusal).of_send);
+  assert_true(payloads(f).empty());
+
+  Decision other;
+  other.replacement = draft("elsewhere", "other");
+  assert_false(Fixture::reply_in(f.resume(f.suspend(send("lobby", "hi")), std::move(other))).has_value());
+  const auto said = only<RoomMessage>(f.take());
+  assert_int_equal(said.size(), 1);
+  assert_text(said[0].message->payload, "other");
+  assert_text(said[0].message->room, "lobby");
+  assert_int_equal(said[0].message->sender.id, f.client->id());
+
+  Suspended consumed = f.suspend(send("lobby", "hi", "2"));
+  const std::uint64_t ack_id = consumed.ack_id;
+  assert_false(Fixture::reply_in(f.resume(std::move(consumed), {Verdict::consume, {}, {}})).has_value());
+  assert_true(payloads(f).empty());
+  assert_text(f.acks.take(ack_id).value(), "2");
+}
+
+void what_was_answered_meanwhile_is_not_acknowledged_again(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest&) { return deferred(); };
+  Suspended waiting = f.suspend(send("lobby", "hi", "1"));
+  assert_true(f.acks.take(waiting.ack_id).has_value());
+  assert_false(Fixture::reply_in(f.resume(std::move(waiting), {})).has_value());
+  assert_true(payloads(f) == Texts{"hi"});
+}
+
+void who_has_left_meanwhile_says_nothing_there(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest&) { return deferred(); };
+  Suspended waiting = f.suspend(send("lobby", "hi", "1"));
+  assert_ok(f.hub->leave(f.client, "lobby", "thrown out"));
+  assert_true(Fixture::reply_in(f.resume(std::move(waiting), {})).has_value());
+  assert_true(payloads(f).empty());
+}
+
+void a_deferred_authorization_goes_on_to_the_message(void**) {
+  Fixture f;
+  f.application.authorize = [](const AuthorizeRequest&) { return deferred(); };
+  f.application.message = [](MessageRequest&) { return deferred(); };
+  Suspended waiting = f.suspend(send("lobby", "hi", "1"));
+  assert_false(is_about_message(waiting.decision));
+  assert_int_equal(f.application.messages, 0);
+  Suspended still = Fixture::suspended_in(f.resume(std::move(waiting), {}));
+  assert_true(is_about_message(still.decision));
+  assert_int_equal(f.application.messages, 1);
+  assert_true(Fixture::reply_in(f.resume(std::move(still), {})).has_value());
+  assert_true(payloads(f) == Texts{"hi"});
+  assert_int_equal(f.application.asked.size(), 1);
+}
+
+void a_deferred_authorization_of_each_command(void**) {
+  Fixture f;
+  f.application.authorize = [](const AuthorizeRequest&) { return deferred(); };
+  const std::vector<Command> commands = {JoinCommand{"second", {}, "r"}, RenameCommand{"Ann", "r"},
+                                         HistoryCommand{"lobby", 0, 0, "r"}, MembersCommand{"lobby", "r"},
+                                         RoomsCommand{"r"}};
+  for (const Command& command : commands) {
+    assert_error(Fixture::reply_in(f.resume(f.suspend(command), refused("no"))), Error::forbidden);
+  }
+  assert_false(f.client->has_joined("second"));
+  for (const Command& command : commands) {
+    const auto reply = Fixture::reply_in(f.resume(f.suspend(command), {}));
+    assert_true(!reply || !std::holds_alternative<ErrorReply>(*reply));
+  }
+  assert_true(f.client->has_joined("second"));
+  assert_text(f.client->identity()->name, "Ann");
+}
+
+void only_the_first_verdict_counts(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest&) { return deferred(); };
+  const Suspended waiting = f.suspend(send("lobby", "hi"));
+  assert_status(f.hub->decide(f.client, waiting.decision + 2, {}), Error::wrong_state);
+  assert_ok(f.hub->decide(f.client, waiting.decision, refused("no")));
+  assert_status(f.hub->decide(f.client, waiting.decision, {}), Error::wrong_state);
+  const auto given = only<DecisionGiven>(f.take());
+  assert_int_equal(given.size(), 1);
+  assert_int_equal(given[0].id, waiting.decision);
+  assert_text(given[0].decision.reason, "no");
+  f.hub->remove_client(f.client);
+  assert_status(f.hub->decide(f.client, waiting.decision, {}), Error::no_such_client);
+}
+
+void a_verdict_given_at_once_leaves_nothing_to_decide(void**) {
+  Fixture f;
+  DecisionId decision = 0;
+  f.application.message = [&](MessageRequest& request) {
+    decision = request.decision;
+    return Decision{};
+  };
+  f.execute(send("lobby", "hi"));
+  assert_true(decision != 0);
+  assert_status(f.hub->decide(f.client, decision, {}), Error::wrong_state);
 }
 
 // AckTable ------------------------------------------------------------------------------------------------------------
@@ -445,6 +585,14 @@ int main() {
       cmocka_unit_test(history),
       cmocka_unit_test(lists_are_off_unless_the_application_allows_them),
       cmocka_unit_test(ping),
+      cmocka_unit_test(a_deferred_message_is_published_when_it_passes),
+      cmocka_unit_test(a_deferred_message_may_be_refused_replaced_or_consumed),
+      cmocka_unit_test(what_was_answered_meanwhile_is_not_acknowledged_again),
+      cmocka_unit_test(who_has_left_meanwhile_says_nothing_there),
+      cmocka_unit_test(a_deferred_authorization_goes_on_to_the_message),
+      cmocka_unit_test(a_deferred_authorization_of_each_command),
+      cmocka_unit_test(only_the_first_verdict_counts),
+      cmocka_unit_test(a_verdict_given_at_once_leaves_nothing_to_decide),
       cmocka_unit_test(an_ack_is_taken_once),
       cmocka_unit_test(pending_acks_are_bounded),
   };

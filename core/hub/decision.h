@@ -1,0 +1,25 @@
+// What the application says when it is asked, at once or later.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "hub/message.h"
+
+namespace chat {
+
+enum class Verdict : std::uint8_t { pass, refuse, defer, consume };
+
+struct Decision {
+  Verdict verdict = Verdict::pass;
+  std::string reason;
+  std::optional<MessageDraft> replacement;  // of a message that passes, when the verdict comes later
+};
+
+// Names one question to the application about one client, so that a late answer is not taken for that to the next. Of each
+// client, and never used again for it. The lowest bit says whether it is about a message.
+using DecisionId = std::uint64_t;
+inline bool is_about_message(DecisionId decision) { return (decision & 1) != 0; }
+
+}  // namespace chat
