@@ -1,0 +1,291 @@
+// The messages of one room on the screen: in order, each once, in days and groups, with what is missing and what is not
+// sent yet. It knows no connection: older messages and other tries are asked of whoever made it.
+import { avatar, element, tint } from './dom.js';
+import { content, release } from './content.js';
+import { dayText, fullTimeText, t, timeText } from './strings.js';
+
+const maxRows = 2000;
+const pruneRows = 300;
+const groupMs = 5 * 60_000;
+const firstOlder = 100;
+
+const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
+
+export class Log {
+  // In the order of the screen: { kind: 'message' | 'gap' | 'pending', epoch, seq, time, from, row }.
+  #entries = [];
+  #keys = new Set();
+  #rows = element('div', { className: 'rows' });
+  #top = element('p', { className: 'top' });
+  #empty = element('div', { className: 'empty' }, element('b', {}, t('emptyTitle')), element('span', {}, t('emptyText')));
+  #stick = true;
+  #lastTop = 0;
+  #older = firstOlder;
+  #loading = false;
+  #reachedTop = false;
+  #newLine = null;
+  // Since the newest was last in sight.
+  unread = 0;
+
+  // loadOlder(after) gives a history; retry(text) sends it again; changed() is told when what is unread changes, scrolled()
+  // when the place does; isLooking(room) says whether somebody looks at it.
+  constructor(room, { loadOlder, retry, changed, scrolled, isLooking }) {
+    this.room = room;
+    this.loadOlder = loadOlder;
+    this.retry = retry;
+    this.changed = changed;
+    this.scrolled = scrolled;
+    this.isLooking = isLooking;
+    this.element = element('div', { className: 'log', role: 'log', tabIndex: 0, hidden: true, 'aria-label': t('log', room), 'aria-live': 'polite' },
+      this.#top, this.#empty, this.#rows);
+    this.element.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    const observer = new ResizeObserver(() => this.#settle());
+    observer.observe(this.#rows);
+    observer.observe(this.element);
+    this.#showTop();
+  }
+
+  get length() { return this.#entries.length; }
+  get atBottom() { return this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 60; }
+
+  // Live ones count as unread until somebody looks.
+  add(message, { live = true } = {}) {
+    const { epoch, seq, time, from, own } = message;
+    const key = seq === undefined ? null : `${epoch}/${seq}`;
+    if (key && this.#keys.has(key)) return;
+    if (key) this.#keys.add(key);
+    const pending = own ? this.#pendingOf(key, message.text) : null;
+    if (pending) this.#remove(pending);
+    const entry = { kind: 'message', epoch, seq, time, from: `${from?.id ?? ''}/${from?.name ?? ''}` };
+    entry.row = this.#messageRow(message, message.own);
+    const unseen = live && !own && !(this.isLooking(this.room) && this.#stick);
+    if (unseen && this.unread === 0) this.#markNew(entry.row);
+    this.#insert(entry);
+    if (own && live) this.toBottom();
+    if (!unseen) return;
+    this.unread += 1;
+    this.changed();
+  }
+
+  // Many at once, which nobody wants to have read out.
+  addAll(messages) {
+    this.element.setAttribute('aria-busy', 'true');
+    const { scrollHeight, scrollTop } = this.element;
+    for (const message of messages) this.add(message, { live: false });
+    if (!this.#stick) this.element.scrollTop = scrollTop + this.element.scrollHeight - scrollHeight;
+    this.#settle();
+    requestAnimationFrame(() => this.element.setAttribute('aria-busy', 'false'));
+  }
+
+  // Something is missing before this number.
+  addGap(text, epoch, seq) {
+    const row = element('div', { className: 'row gap' }, element('span', {}, text));
+    this.#insert({ kind: 'gap', epoch, seq: seq - 0.5, row });
+  }
+
+  addNotice(text) {
+    this.#insert({ kind: 'gap', time: Date.now(), row: element('div', { className: 'row gap' }, element('span', {}, text)) });
+  }
+
+  // One's own message until it comes back with its number.
+  addPending(text, name) {
+    const message = { text, event: 'chat message', time: Date.now(), from: { name } };
+    const row = this.#messageRow(message, true);
+    row.classList.add('pending');
+    const entry = { kind: 'pending', text, row, time: message.time, from: 'pending' };
+    entry.note = element('p', { className: 'note' }, t('sending'));
+    row.lastChild.append(entry.note);
+    this.#insert(entry);
+    this.toBottom();
+    return {
+      sent: ({ epoch, seq }) => {
+        const key = `${epoch}/${seq}`;
+        if (seq === undefined) this.#delivered(entry);
+        else if (this.#keys.has(key)) this.#remove(entry);
+        else entry.key = key;
+      },
+      failed: (reason) => this.#failed(entry, reason),
+    };
+  }
+
+  // When it comes into sight: where it was.
+  show() {
+    this.element.hidden = false;
+    if (this.#stick) this.toBottom();
+    else this.element.scrollTop = this.#lastTop;
+    this.looked();
+    this.#fill();
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+
+  looked() {
+    if (this.unread === 0 || !this.#stick || !this.isLooking(this.room)) return;
+    this.unread = 0;
+    this.changed();
+  }
+
+  toBottom() {
+    this.#stick = true;
+    this.#settle();
+    this.looked();
+  }
+
+  // The room is left: what it holds of the browser's goes.
+  dispose() {
+    release(this.element);
+    this.element.remove();
+  }
+
+  // The first history has come.
+  loaded({ complete, messages }) {
+    this.addAll(messages);
+    if (complete || messages.length === 0) this.#reachedTop = true;
+    this.#showTop();
+    this.#fill();
+  }
+
+  #messageRow(message, own) {
+    const { from, time } = message;
+    const announced = message.room === undefined && !own;
+    const name = announced ? from?.name || t('announcement') : from?.name || t(from?.id ? 'someone' : 'server');
+    const meta = element('p', { className: 'meta' },
+      element('b', { className: own ? 'hidden' : tint(name) }, own ? t('you') : name), ' ',
+      element('time', { dateTime: new Date(time).toISOString(), title: fullTimeText(time) }, timeText(time)));
+    const bubble = element('div', { className: 'bubble' }, ...content(message));
+    const body = element('div', { className: 'body' }, meta, bubble);
+    return element('div', { className: own ? 'row own' : 'row' }, ...(own ? [] : [avatar(name)]), body);
+  }
+
+  #pendingOf(key, text) {
+    const pending = this.#entries.filter(({ kind }) => kind === 'pending');
+    return pending.find((entry) => key && entry.key === key) ?? pending.find((entry) => !entry.key && entry.text === text);
+  }
+
+  #delivered(entry) {
+    entry.kind = 'message';
+    entry.note.remove();
+    entry.row.classList.remove('pending');
+  }
+
+  #failed(entry, reason) {
+    const again = element('button', { type: 'button', onclick: () => { this.#remove(entry); this.retry(entry.text); } }, t('retry'));
+    const discard = element('button', { type: 'button', onclick: () => this.#remove(entry) }, t('discard'));
+    entry.row.classList.add('failed');
+    entry.note.replaceChildren(element('span', { title: reason }, t('failed')), ' · ', again, ' · ', discard);
+  }
+
+  #isAfter(one, other) {
+    if (one.kind === 'pending') return other.kind !== 'pending';
+    if (one.seq !== undefined && other.seq !== undefined) return one.epoch === other.epoch && one.seq > other.seq;
+    return one.time > other.time;
+  }
+
+  #insert(entry) {
+    let at = this.#entries.length;
+    while (at > 0 && this.#isAfter(this.#entries[at - 1], entry)) at -= 1;
+    const next = this.#entries[at];
+    this.#entries.splice(at, 0, entry);
+    this.#rows.insertBefore(entry.row, next?.day ?? next?.row ?? null);
+    this.#decorate(at);
+    this.#decorate(at + 1);
+    this.#empty.hidden = true;
+    if (this.#stick && this.#entries.length > maxRows) this.#prune();
+  }
+
+  #remove(entry) {
+    const at = this.#entries.indexOf(entry);
+    if (at < 0) return;
+    this.#entries.splice(at, 1);
+    this.#take(entry);
+    this.#decorate(at);
+  }
+
+  // From the screen, with what it holds of the browser's.
+  #take({ row, day }) {
+    release(row);
+    row.remove();
+    day?.remove();
+  }
+
+  // What the newest push out can be had again by scrolling up.
+  #prune() {
+    for (const entry of this.#entries.splice(0, pruneRows)) {
+      this.#keys.delete(`${entry.epoch}/${entry.seq}`);
+      this.#take(entry);
+    }
+    this.#reachedTop = false;
+    this.#decorate(0);
+    this.#showTop();
+  }
+
+  // A new day begins with its name, and who goes on speaking is not named again.
+  #decorate(at) {
+    const entry = this.#entries[at];
+    if (!entry || entry.time === undefined) return;
+    const previous = this.#entries[at - 1];
+    let dated = at - 1;
+    while (dated >= 0 && this.#entries[dated].time === undefined) dated -= 1;
+    const newDay = dated < 0 || !sameDay(this.#entries[dated].time, entry.time);
+    const grouped = !newDay && previous.from === entry.from && entry.time - previous.time < groupMs;
+    entry.row.classList.toggle('grouped', grouped);
+    if (newDay && !entry.day) entry.row.before(entry.day = element('p', { className: 'day' }, element('span', {}, dayText(entry.time))));
+    if (!newDay) {
+      entry.day?.remove();
+      entry.day = null;
+    }
+  }
+
+  #markNew(row) {
+    this.#newLine?.remove();
+    this.#newLine = element('p', { className: 'new' }, element('span', {}, t('newMessages')));
+    row.prepend(this.#newLine);
+  }
+
+  #scrolled() {
+    const { scrollTop } = this.element;
+    if (this.element.hidden) return;
+    if (this.atBottom) this.#stick = true;
+    else if (scrollTop < this.#lastTop - 1) this.#stick = false;
+    this.#lastTop = scrollTop;
+    if (this.#stick) this.looked();
+    this.scrolled();
+    if (scrollTop < 300) this.#fill();
+  }
+
+  // Rows grow when they come into sight, images when they are there.
+  #settle() {
+    if (this.#stick && !this.element.hidden) this.element.scrollTop = this.element.scrollHeight;
+  }
+
+  async #fill() {
+    const { scrollTop, scrollHeight, clientHeight } = this.element;
+    const oldest = this.#entries.find(({ kind, seq }) => kind === 'message' && seq !== undefined);
+    if (this.#reachedTop || this.#loading || !oldest || this.element.hidden) return;
+    if (scrollTop >= 300 && scrollHeight > clientHeight) return;
+    this.#loading = true;
+    this.#showTop();
+    const after = Math.max(0, oldest.seq - 1 - this.#older);
+    try {
+      const { epoch, messages } = await this.loadOlder(after);
+      this.#older *= 2;
+      const older = messages.filter((message) => message.epoch === oldest.epoch && message.seq < oldest.seq);
+      this.#reachedTop = epoch !== oldest.epoch || after === 0 || older[0]?.seq !== after + 1;
+      this.addAll(older);
+    } catch {
+      // Another scroll is another try.
+    }
+    this.#loading = false;
+    this.#showTop();
+  }
+
+  #showTop() {
+    const first = this.#entries.find(({ kind }) => kind === 'message');
+    let text = '';
+    if (this.#loading) text = t('loading');
+    else if (this.#reachedTop && first) text = t(first.seq === 1 ? 'beginning' : 'notKept');
+    this.#top.textContent = text;
+  }
+}

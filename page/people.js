@@ -1,0 +1,139 @@
+// Who is in the rooms, and who is typing. Pages tell each other by two ephemeral events that are never shown: `presence`
+// when they come or are renamed, `typing` while somebody writes. Who leaves is noticed by asking now and then.
+import { avatar, byId, element } from './dom.js';
+import { byName, t } from './strings.js';
+
+const pollMs = 30_000;
+const minRefreshMs = 2000;
+const typingShownMs = 5000;
+const typingSentMs = 2500;
+const maxShown = 300;
+
+const soon = (fromMs, toMs) => fromMs + Math.random() * (toMs - fromMs);
+
+export class People {
+  #members = new Map(); // room -> [{ id, name }]
+  #typing = new Map(); // room -> Map of id -> { name, until }
+  #forbidden = false;
+  #refreshTimer = null;
+  #refreshedAt = 0;
+  #presenceTimer = null;
+  #typedAt = 0;
+
+  // currentRoom() gives the room in sight.
+  constructor(client, currentRoom) {
+    this.client = client;
+    this.currentRoom = currentRoom;
+    client.on('status', ({ state }) => { if (state === 'open') this.#forbidden = false; });
+    client.on('joined', ({ room }) => {
+      this.announce();
+      if (room === currentRoom()) this.refresh();
+    });
+    client.on('named', () => {
+      this.announce();
+      this.#refreshSoon();
+    });
+    setInterval(() => { if (document.visibilityState === 'visible') this.refresh(); }, pollMs);
+  }
+
+  // True when the message was for this and is not to be shown.
+  take(message) {
+    const { event, room, from, own } = message;
+    if (event === 'typing' && message.ephemeral) {
+      if (!own && from?.id) this.#types(room, from);
+      return true;
+    }
+    if (event === 'presence' && message.ephemeral) {
+      if (room === this.currentRoom()) this.#refreshSoon();
+      return true;
+    }
+    this.#typing.get(room)?.delete(from?.id);
+    if (room === this.currentRoom()) {
+      this.showTyping();
+      const members = this.#members.get(room);
+      if (from?.id && members && !members.some(({ id }) => id === from.id)) this.#refreshSoon();
+    }
+    return false;
+  }
+
+  // To all rooms, once for several reasons, and not in the same moment as everybody else after a restart.
+  announce() {
+    this.#presenceTimer ??= setTimeout(() => {
+      this.#presenceTimer = null;
+      for (const { room } of this.client.positions) this.#whisper('presence', room);
+    }, soon(100, 1000));
+  }
+
+  typed() {
+    if (Date.now() - this.#typedAt < typingSentMs) return;
+    this.#typedAt = Date.now();
+    this.#whisper('typing', this.currentRoom());
+  }
+
+  // What was typed has been sent.
+  said() {
+    this.#typedAt = 0;
+  }
+
+  forget(room) {
+    this.#members.delete(room);
+    this.#typing.delete(room);
+  }
+
+  async refresh() {
+    clearTimeout(this.#refreshTimer);
+    this.#refreshTimer = null;
+    const room = this.currentRoom();
+    if (this.#forbidden || this.client.state !== 'open') return;
+    this.#refreshedAt = Date.now();
+    try {
+      this.#members.set(room, await this.client.members(room));
+    } catch (error) {
+      if (error.code === 'forbidden') {
+        this.#forbidden = true;
+        this.#members.clear();
+      }
+    }
+    this.show();
+  }
+
+  show() {
+    const members = this.#members.get(this.currentRoom());
+    byId('people-hint').hidden = !this.#forbidden;
+    byId('people-count').textContent = members?.length ?? '';
+    byId('open-people').setAttribute('aria-label', members ? `${t('people')}: ${members.length}` : t('people'));
+    const isMe = ({ id }) => id === this.client.id;
+    const sorted = [...members ?? []].sort((a, b) => isMe(b) - isMe(a) || byName(a.name, b.name));
+    const items = sorted.slice(0, maxShown).map((member) => element('li', {}, avatar(member.name),
+      element('span', { className: 'name' }, member.name), ...(isMe(member) ? [element('small', {}, t('you'))] : [])));
+    if (sorted.length > maxShown) items.push(element('li', {}, t('peopleMore', sorted.length - maxShown)));
+    byId('people-list').replaceChildren(...items);
+  }
+
+  showTyping() {
+    const typing = this.#typing.get(this.currentRoom());
+    const names = [...typing?.values() ?? []].filter(({ until }) => until > Date.now()).map(({ name }) => name);
+    byId('typing').textContent = names.length ? t('typing', names) : '';
+  }
+
+  #types(room, { id, name }) {
+    if (!this.#typing.has(room)) this.#typing.set(room, new Map());
+    const typing = this.#typing.get(room);
+    for (const [other, { until }] of typing) if (until <= Date.now()) typing.delete(other);
+    typing.set(id, { name: name || t('someone'), until: Date.now() + typingShownMs });
+    setTimeout(() => this.showTyping(), typingShownMs + 50);
+    this.showTyping();
+  }
+
+  // The larger a room, the less often each page asks for all of it.
+  #refreshSoon() {
+    const size = this.#members.get(this.currentRoom())?.length ?? 0;
+    const rest = this.#refreshedAt + minRefreshMs + size * 20 - Date.now();
+    this.#refreshTimer ??= setTimeout(() => this.refresh(), Math.max(0, rest) + soon(100, 600));
+  }
+
+  // Nobody misses one that is lost. Empty text: plain clients see every event as what it carries.
+  #whisper(event, room) {
+    if (this.client.state === 'open') this.client.send({ event, text: '' }, { room, ephemeral: true, exceptSelf: true }).catch(() => {});
+  }
+}

@@ -1,0 +1,180 @@
+// Every word that the page says, in English and Korean. A value is a text, or a function of what it is about.
+const tables = {
+  en: {
+    app: 'Chat',
+    rooms: 'Rooms',
+    joinLabel: 'Room to join',
+    joinPlaceholder: 'Another room',
+    join: 'Join',
+    leave: (room) => `Leave ${room}`,
+    unread: (count) => `${count} unread`,
+    you: 'You',
+    changeName: 'Change name',
+    people: 'People here',
+    peopleMore: (count) => `and ${count} more`,
+    peopleForbidden: 'This server keeps the list of people to itself.',
+    retryNow: 'Try now',
+    messageLabel: 'Message',
+    messagePlaceholder: 'Write a message',
+    send: 'Send',
+    log: (room) => `Messages in ${room}`,
+    nameTitle: 'What should we call you?',
+    nameHelp: 'Everyone in your rooms sees this name. You can change it at any time.',
+    nickname: 'Nickname',
+    later: 'Later',
+    save: 'Save',
+    named: (name) => `You are now ${name}.`,
+    connecting: 'Connecting…',
+    open: 'Connected',
+    waiting: 'Reconnecting…',
+    offline: 'Offline',
+    closed: 'Not connected',
+    lostFor: (seconds) => (seconds > 0 ? `Connection lost. Trying again in ${seconds} s.` : 'Connection lost. Trying again…'),
+    offlineLong: 'You seem to be offline. Your messages wait until you are back.',
+    refused: (reason) => `The server has ended the connection${reason ? `: ${reason}` : '.'}`,
+    emptyTitle: 'It is quiet here',
+    emptyText: 'Say hello. Whoever has the address of this page can join in.',
+    loading: 'Loading…',
+    beginning: 'This is where the conversation begins.',
+    notKept: 'Earlier messages are not kept any more.',
+    gap: 'Some messages could not be loaded.',
+    epoch: 'The server has started anew. Some messages may be missing.',
+    newMessages: 'New messages',
+    toNewest: 'To the newest message',
+    newBelow: (count) => (count === 1 ? '1 new message' : `${count} new messages`),
+    sending: 'Sending…',
+    failed: 'Not sent',
+    retry: 'Retry',
+    discard: 'Discard',
+    binary: (size) => `[${size} of data]`,
+    download: 'Download',
+    image: 'Image',
+    server: 'Server',
+    someone: 'Someone',
+    announcement: 'Announcement',
+    typing: (names) => (names.length > 2 ? 'Several people are typing…'
+      : `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} typing…`),
+    left: (room, reason) => `You are no longer in ${room}${reason ? `: ${reason}` : '.'}`,
+    tooLong: 'That is too long for one message.',
+    errors: {
+      invalid_room: 'A room’s name has 1 to 128 bytes and none of / , ? #.',
+      invalid_argument: 'The server does not take that.',
+      forbidden: 'The server does not allow that.',
+      banned: 'You may not enter this room for a while.',
+      rate_limited: 'That was too quick. Wait a moment.',
+      too_many: 'You are in too many rooms.',
+      too_large: 'That is too long for one message.',
+      not_joined: 'You are not in this room.',
+      timed_out: 'The server has not answered.',
+      queue_full: 'Too much waits for the connection.',
+    },
+  },
+  ko: {
+    app: '채팅',
+    rooms: '대화방',
+    joinLabel: '들어갈 대화방',
+    joinPlaceholder: '다른 대화방',
+    join: '입장',
+    leave: (room) => `${room} 나가기`,
+    unread: (count) => `안 읽은 메시지 ${count}개`,
+    you: '나',
+    changeName: '이름 바꾸기',
+    people: '참여자',
+    peopleMore: (count) => `외 ${count}명`,
+    peopleForbidden: '이 서버는 참여자 목록을 공개하지 않습니다.',
+    retryNow: '지금 다시 시도',
+    messageLabel: '메시지',
+    messagePlaceholder: '메시지를 입력하세요',
+    send: '보내기',
+    log: (room) => `${room} 대화`,
+    nameTitle: '어떤 이름으로 부를까요?',
+    nameHelp: '같은 대화방에 있는 모두에게 보이는 이름입니다. 언제든지 바꿀 수 있습니다.',
+    nickname: '별명',
+    later: '나중에',
+    save: '저장',
+    named: (name) => `이제 ‘${name}’ 이름으로 대화합니다.`,
+    connecting: '연결하는 중…',
+    open: '연결됨',
+    waiting: '다시 연결하는 중…',
+    offline: '오프라인',
+    closed: '연결되지 않음',
+    lostFor: (seconds) => (seconds > 0 ? `연결이 끊겼습니다. ${seconds}초 후에 다시 시도합니다.` : '연결이 끊겼습니다. 다시 시도하는 중…'),
+    offlineLong: '인터넷에 연결되어 있지 않은 것 같습니다. 메시지는 다시 연결되면 전송됩니다.',
+    refused: (reason) => `서버가 연결을 끊었습니다${reason ? `: ${reason}` : '.'}`,
+    emptyTitle: '아직 대화가 없습니다',
+    emptyText: '먼저 인사를 건네 보세요. 이 페이지의 주소를 아는 사람은 누구나 참여할 수 있습니다.',
+    loading: '불러오는 중…',
+    beginning: '여기서 대화가 시작되었습니다.',
+    notKept: '이전 메시지는 더 이상 보관되어 있지 않습니다.',
+    gap: '일부 메시지를 불러오지 못했습니다.',
+    epoch: '서버가 새로 시작되어 일부 메시지가 없을 수 있습니다.',
+    newMessages: '새 메시지',
+    toNewest: '최신 메시지로 이동',
+    newBelow: (count) => `새 메시지 ${count}개`,
+    sending: '보내는 중…',
+    failed: '전송하지 못함',
+    retry: '다시 보내기',
+    discard: '삭제',
+    binary: (size) => `[데이터 ${size}]`,
+    download: '내려받기',
+    image: '이미지',
+    server: '서버',
+    someone: '누군가',
+    announcement: '공지',
+    typing: (names) => (names.length > 2 ? '여러 명이 입력하고 있습니다…' : `${names.map((name) => `${name} 님`).join(', ')}이 입력하고 있습니다…`),
+    left: (room, reason) => `더 이상 ‘${room}’ 대화방에 참여하고 있지 않습니다${reason ? `: ${reason}` : '.'}`,
+    tooLong: '메시지가 너무 깁니다. 나누어 보내 주세요.',
+    errors: {
+      invalid_room: '대화방 이름은 1~128바이트이며 / , ? # 문자를 쓸 수 없습니다.',
+      invalid_argument: '사용할 수 없는 값입니다.',
+      forbidden: '서버에서 허용하지 않는 동작입니다.',
+      banned: '당분간 이 대화방에 들어갈 수 없습니다.',
+      rate_limited: '너무 빠릅니다. 잠시 후 다시 시도해 주세요.',
+      too_many: '참여할 수 있는 대화방 수를 넘었습니다.',
+      too_large: '메시지가 너무 깁니다. 나누어 보내 주세요.',
+      not_joined: '이 대화방에 참여하고 있지 않습니다.',
+      timed_out: '서버가 응답하지 않습니다.',
+      queue_full: '전송을 기다리는 메시지가 너무 많습니다.',
+    },
+  },
+};
+
+export const language = (navigator.languages ?? []).map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tables[tag]) ?? 'en';
+const table = tables[language];
+
+export function t(key, ...about) {
+  const value = table[key];
+  return typeof value === 'function' ? value(...about) : value;
+}
+
+// What an application says for itself is the better reason.
+export function errorText({ code, message }) {
+  if (code === 'forbidden' && message && message !== 'forbidden') return `${table.errors.forbidden} (${message})`;
+  return table.errors[code] ?? message;
+}
+
+// Fills the words into the elements that ask for them.
+export function fillIn(root) {
+  document.documentElement.lang = language;
+  for (const element of root.querySelectorAll('[data-text]')) element.textContent = t(element.dataset.text);
+  for (const element of root.querySelectorAll('[data-label]')) element.setAttribute('aria-label', t(element.dataset.label));
+  for (const element of root.querySelectorAll('[data-title]')) element.title = t(element.dataset.title);
+  for (const element of root.querySelectorAll('[data-placeholder]')) element.placeholder = t(element.dataset.placeholder);
+}
+
+const format = (options) => new Intl.DateTimeFormat(language, options);
+const dayFormat = format({ dateStyle: 'full' });
+const timeFormat = format({ timeStyle: 'short' });
+const fullFormat = format({ dateStyle: 'full', timeStyle: 'medium' });
+export const dayText = (time) => dayFormat.format(time);
+export const timeText = (time) => timeFormat.format(time);
+export const fullTimeText = (time) => fullFormat.format(time);
+
+const units = ['byte', 'kilobyte', 'megabyte'];
+export function sizeText(bytes) {
+  const power = Math.min(2, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return new Intl.NumberFormat(language, { style: 'unit', unit: units[power], unitDisplay: power ? 'short' : 'long', maximumFractionDigits: 1 })
+    .format(bytes / 1000 ** power);
+}
+
+export const byName = new Intl.Collator(language, { numeric: true }).compare;
