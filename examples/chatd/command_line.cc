@@ -205,8 +205,8 @@ void CommandLine::add_listening() {
 
 void CommandLine::add_served() {
   group_ = "What is served";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; instead of those above",
-       options_.endpoint_texts, endpoint_text());
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; instead of those above", options_.endpoint_texts,
+       endpoint_text());
   value("page", "PATH|off", "/ unless there is --www: the chat page", options_.page, path_or_off());
   value("script", "PATH|off", "/chat.js: the client script for pages of your own", options_.script, path_or_off());
   value("metrics", "PATH|off", "off: counters for Prometheus, for whoever can connect", options_.metrics,

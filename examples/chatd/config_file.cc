@@ -13,11 +13,15 @@ bool is_list(const CLI::Option& option) { return option.get_expected_max() > 1; 
 
 bool begins_quoted(const std::string& text) { return !text.empty() && (text.front() == '"' || text.front() == '\''); }
 
-// `key = ""`: as if the line were not there.
-bool says_nothing(const std::string& line) {
+// As it is written, without a comment.
+std::string value_of(const std::string& line) {
   const std::size_t equals = line.find('=');
-  return equals != std::string::npos && CLI::detail::trim_copy(line.substr(equals + 1)) == "\"\"";
+  if (equals == std::string::npos) return {};
+  return CLI::detail::trim_copy(line.substr(equals + 1, line.find('#') - equals - 1));
 }
+
+// As if the line were not there.
+bool says_nothing(const std::string& line) { return value_of(line) == "\"\""; }
 
 }  // namespace
 
@@ -36,8 +40,13 @@ CLI::ConfigItem ConfigFile::read_line(int number, const std::string& line) const
   if (line.front() == '[') refuse(number, "there are no sections");
   std::istringstream input(line);
   const std::vector<CLI::ConfigItem> found = CLI::ConfigTOML::from_config(input);
-  if (found.size() != 1 || !found[0].parents.empty()) {
+  if (found.size() != 1 || found[0].name.empty() || !found[0].parents.empty()) {
     refuse(number, "'" + line + "' is no line like: name = value");
+  }
+  const std::string value = value_of(line);
+  // CLI11 would look for the end of a list in the next lines, and lose the last one's last character.
+  if (value.starts_with('[') && !value.ends_with(']')) {
+    refuse(number, found[0].name + ": the list does not end in its line");
   }
   return found[0];
 }
@@ -46,7 +55,6 @@ void ConfigFile::check(int line, CLI::Option& option, const CLI::ConfigItem& ite
   for (const std::string& input : item.inputs) {
     // CLI11 takes a number sign for the beginning of a comment even there.
     if (begins_quoted(input)) refuse(line, item.name + ": the quotes do not end before the line or a '#' does");
-    if (input.starts_with('[')) refuse(line, item.name + ": the list does not end in its line");
   }
   if (is_flag(option)) {
     if (item.inputs.size() != 1 || (item.inputs[0] != "true" && item.inputs[0] != "false")) {
