@@ -5,6 +5,7 @@ import { byId } from './dom.js';
 export class Drawer {
   constructor(name, narrow) {
     this.panel = byId(name);
+    this.panel.tabIndex = -1;
     this.button = byId(`open-${name}`);
     this.narrow = matchMedia(narrow);
     this.button.addEventListener('click', () => this.set(!this.isOpen, true));
@@ -23,7 +24,7 @@ export class Drawer {
     const over = this.isOver;
     document.querySelector('main').inert = over;
     byId('scrim').hidden = !over;
-    if (over && byHand) this.panel.querySelector('button, [tabindex]')?.focus();
+    if (over && byHand) (this.panel.querySelector('button') ?? this.panel).focus();
     else if (!open && hadFocus) this.button.focus();
   }
 }

@@ -20,6 +20,8 @@ export class Log {
   #empty = element('div', { className: 'empty' }, element('b', {}, t('emptyTitle')), element('span', {}, t('emptyText')));
   #stick = true;
   #lastTop = 0;
+  #lastHeight = 0;
+  #touchedAt = 0;
   #older = firstOlder;
   #loading = false;
   #reachedTop = false;
@@ -39,6 +41,9 @@ export class Log {
     this.element = element('div', { className: 'log', role: 'log', tabIndex: 0, hidden: true, 'aria-label': t('log', room), 'aria-live': 'polite' },
       this.#top, this.#empty, this.#rows);
     this.element.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    for (const type of ['wheel', 'touchmove', 'pointerdown', 'keydown']) {
+      this.element.addEventListener(type, () => { this.#touchedAt = Date.now(); }, { passive: true });
+    }
     const observer = new ResizeObserver(() => this.#settle());
     observer.observe(this.#rows);
     observer.observe(this.element);
@@ -245,11 +250,14 @@ export class Log {
   }
 
   #scrolled() {
-    const { scrollTop } = this.element;
+    const { scrollTop, scrollHeight } = this.element;
     if (this.element.hidden) return;
+    // Rows that turn out smaller than was guessed move the place, too: a hand on it, or nothing else that moved, tells.
+    const byHand = Date.now() - this.#touchedAt < 500 || scrollHeight === this.#lastHeight;
     if (this.atBottom) this.#stick = true;
-    else if (scrollTop < this.#lastTop - 1) this.#stick = false;
+    else if (scrollTop < this.#lastTop - 1 && byHand) this.#stick = false;
     this.#lastTop = scrollTop;
+    this.#lastHeight = scrollHeight;
     if (this.#stick) this.looked();
     this.scrolled();
     if (scrollTop < 300) this.#fill();

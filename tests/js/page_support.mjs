@@ -145,3 +145,6 @@ export function hasText(tab, selector, text) {
 }
 
 export const hasTitle = (tab, title) => tab.waitForFunction((wanted) => document.title === wanted, title);
+
+// At once. It may have come back by itself just now, and the button with its banner be gone.
+export const comeBack = (tab) => tab.$eval('#retry', (button) => button.click());
