@@ -65,7 +65,7 @@ struct Options {
   std::function<void(chat_log_level, std::string_view)> on_log = {};
   // The answer to a message of ServerRef::send_with_ack(), or why there is none.
   std::function<void(const AckEvent&)> on_ack = {};
-  chat_log_level log_level = CHAT_LOG_INFO;
+  chat_log_level log_level = {};
 
   std::vector<Endpoint> endpoints = {};
   std::vector<StaticMount> static_mounts = {};
