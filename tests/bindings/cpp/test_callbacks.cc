@@ -173,6 +173,41 @@ void verdicts_on_connections(void**) {
   assert_non_null(std::strstr(error.c_str(), R"("data":{"code":401})"));
 }
 
+void verdicts_that_come_later(void**) {
+  chat::Options options = free_port();
+  std::promise<chat::Decision> decisions[5];
+  std::atomic<int> deferred = 0;
+  options.on_authorize = [&](const chat::AuthorizeEvent& event) {
+    if (event.action() != CHAT_ACTION_MEMBERS) return chat::pass();
+    decisions[deferred++].set_value(event.decision());
+    return chat::defer();
+  };
+  options.on_message = [&](const chat::MessageEvent& event) {
+    decisions[deferred++].set_value(event.decision());
+    return chat::defer();
+  };
+  const chat::Server server = start(options);
+  Client client(server, "/chat.v1");
+  client.expect("welcome");
+  client.say(R"({"type":"members","room":"lobby","ref":1})");
+  for (const char* text : {"one", "two", "three", "four"}) {
+    client.say(std::string(R"({"type":"send","text":")") + text + "\"}");
+  }
+  auto next = [&, at = 0]() mutable { return decisions[at++].get_future().get(); };
+  SUCCEEDED(server.decide(next(), chat::refuse("not for you")));
+  client.expect("not for you");
+  SUCCEEDED(server.decide(next(), chat::pass()));
+  client.expect("\"text\":\"one\"");
+  SUCCEEDED(server.decide(next(), chat::refuse("not two")));
+  client.expect("not two");
+  SUCCEEDED(server.decide(next(), chat::consume()));
+  const chat::Decision last = next();
+  FAILED_WITH(server.decide(last, chat::replace(chat::Message::args("no JSON"))), ERROR_INVALID_JSON);
+  SUCCEEDED(server.decide(last, chat::replace(chat::Message::text("five"))));
+  client.expect("\"text\":\"five\"");
+  FAILED_WITH(server.decide(last, chat::pass()), ERROR_WRONG_STATE);
+}
+
 // Each message of a flood finds its callback, wherever the Server object is meanwhile.
 void a_server_may_move_while_callbacks_run(void**) {
   constexpr int kMessages = 2'000;
@@ -257,6 +292,7 @@ int main() {
       cmocka_unit_test_setup(verdicts_on_messages, forget_lines),
       cmocka_unit_test_setup(other_callbacks_may_throw_too, forget_lines),
       cmocka_unit_test_setup(verdicts_on_connections, forget_lines),
+      cmocka_unit_test_setup(verdicts_that_come_later, forget_lines),
       cmocka_unit_test_setup(a_server_may_move_while_callbacks_run, forget_lines),
       cmocka_unit_test_setup(a_server_cannot_end_in_its_own_callback, forget_lines),
   };
