@@ -76,9 +76,11 @@ class Error {
   // Of a call of chat.h that has just failed on this thread.
   static Error last(chat_error code) { return {code, chat_error_message()}; }
 
+  // What chat.h calls it.
   chat_error code() const noexcept { return code_; }
   // chat_error_message(): for people.
   const std::string& message() const noexcept { return message_; }
+  // The same for programs that handle errors of several libraries.
   std::error_code error_code() const noexcept { return {static_cast<int>(code_), error_category()}; }
 
  private:
@@ -89,9 +91,12 @@ class Error {
 // What Result::value() throws. what() is the message of the error.
 class Exception : public std::system_error {
  public:
+  // Of a call that gave this error.
   explicit Exception(Error error) : std::system_error(error.error_code()), error_(std::move(error)) {}
 
+  // The error's message.
   const char* what() const noexcept override { return error_.message().c_str(); }
+  // What the call gave.
   const Error& error() const noexcept { return error_; }
 
  private:
@@ -118,6 +123,7 @@ class Result {
   Result(Value value) : value_(std::move(value)) {}
   Result(Error error) : error_(std::move(error)) {}
 
+  // Whether there is a value.
   bool ok() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return ok(); }
   // CHAT_OK and an empty message when there is a value.
@@ -134,10 +140,12 @@ class Result {
     require();
     return *value_;
   }
+  // The same.
   const Value& value() const& {
     require();
     return *value_;
   }
+  // The same, to be moved from.
   Value&& value() && {
     require();
     return *std::move(value_);
@@ -160,8 +168,10 @@ class Result<void> {
   Result() = default;
   Result(Error error) : error_(std::move(error)) {}
 
+  // Whether the call succeeded.
   bool ok() const noexcept { return error_.code() == CHAT_OK; }
   explicit operator bool() const noexcept { return ok(); }
+  // CHAT_OK and an empty message when it has.
   const Error& error() const noexcept { return error_; }
 
   // Throws chat::Exception unless the call succeeded (std::abort() without exceptions).

@@ -24,6 +24,7 @@ class Event {
 
   // The server that the callback is of; also before Server::start() has returned it.
   ServerRef server() const noexcept { return ServerRef(server_); }
+  // The client that it is about.
   chat_client_id client() const noexcept { return raw_->client; }
   const Raw& raw() const noexcept { return *raw_; }
 

@@ -17,7 +17,7 @@
 namespace chat {
 inline namespace v0 {
 
-// chat_message, as a callback or a visitor sees it.
+// chat_message: as a callback or a visitor sees it.
 class MessageView {
  public:
   explicit MessageView(const chat_message& raw) noexcept : raw_(&raw) {}

@@ -66,7 +66,9 @@ class Range {
   Iterator begin() const noexcept { return Iterator(items_); }
   // Behind the last item.
   Iterator end() const noexcept { return Iterator(items_ + size_); }
+  // How many items.
   std::size_t size() const noexcept { return size_; }
+  // Whether there is none.
   bool empty() const noexcept { return size_ == 0; }
   // index: below size().
   value_type operator[](std::size_t index) const noexcept { return detail::view(items_[index]); }

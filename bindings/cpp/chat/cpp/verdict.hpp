@@ -26,6 +26,7 @@ class Verdict {
  public:
   Verdict(chat_verdict kind) : kind_(kind) {}
 
+  // What it comes to for chat.h.
   chat_verdict kind() const noexcept { return kind_; }
   // Of a refusal, for people.
   const std::string& reason() const noexcept { return reason_; }
