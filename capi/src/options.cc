@@ -377,6 +377,16 @@ void read_socket_io(Reader& reader, const chat_server_options& given, net::Serve
   }
 }
 
+void read_own_paths(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  const auto read = [&](const char* field, const char* path, std::string& target) {
+    if (path == nullptr) return;
+    if (const std::string what = read_path(path, target); !what.empty()) reader.fault(invalid(field, what));
+  };
+  read("options.chat_page_path", given.chat_page_path, options.page_path);
+  read("options.chat_script_path", given.chat_script_path, options.script_path);
+  read("options.metrics_path", given.metrics_path, options.metrics_path);
+}
+
 }  // namespace
 
 Result<Settings> read_options(const chat_server_options* options) {
@@ -395,6 +405,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_traffic(reader, given, settings.server);
   read_timers(reader, given, settings.server);
   read_socket_io(reader, given, settings.server);
+  read_own_paths(reader, given, settings.server);
   if (!reader.ok()) return reader.status();
 
   // What any client may say, the application may say too.

@@ -492,7 +492,7 @@ Result<Published> Hub::publish(MessageDraft draft, std::int64_t now_ms) {
   auto message = std::make_shared<Message>();
   static_cast<MessageDraft&>(*message) = std::move(draft);
   message->time_ms = now_ms;
-  if (message->room.empty() || ephemeral_events_.contains(message->event)) message->ephemeral = true;
+  if (ephemeral_events_.contains(message->event)) message->ephemeral = true;
 
   if (message->room.empty()) {
     const auto routing = hold_routing();
@@ -529,7 +529,6 @@ Status Hub::send(const ClientPtr& client, MessageDraft draft, std::int64_t now_m
   auto message = std::make_shared<Message>();
   static_cast<MessageDraft&>(*message) = std::move(draft);
   message->time_ms = now_ms;
-  message->ephemeral = true;
   if (message->room.empty()) {
     std::vector<std::string> rooms = client->rooms();
     if (!rooms.empty()) message->room = std::move(rooms.front());

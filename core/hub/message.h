@@ -34,7 +34,7 @@ struct MessageDraft {
   std::string payload;
   std::vector<std::string> attachments;
   Pairs attributes;
-  bool ephemeral = false;  // neither numbered nor kept
+  bool ephemeral = false;  // neither numbered nor kept, as what is for everyone or for one client is not anyway
   ClientId except = 0;     // a member that does not receive it
   Sender sender;
 

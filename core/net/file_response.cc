@@ -26,15 +26,15 @@ std::string entity_tag(const struct stat& status) {
   return tag;
 }
 
-bool matches(std::string_view if_none_match, const std::string& tag) {
-  for (std::string_view candidate : list_elements(if_none_match)) {
+}  // namespace
+
+bool has_entity_tag(const HttpRequest& request, std::string_view tag) {
+  for (std::string_view candidate : list_elements(request.header("if-none-match"))) {
     if (candidate.starts_with("W/")) candidate.remove_prefix(2);
     if (candidate == "*" || candidate == tag) return true;
   }
   return false;
 }
-
-}  // namespace
 
 std::string resolve_directory(const std::string& path) {
   std::string directory = resolve(path);
@@ -68,7 +68,7 @@ HttpResponse file_response(const HttpRequest& request, const std::string& resolv
                       {"ETag", tag},
                       {"Cache-Control", std::string(headers.cache_control)},
                       {"X-Content-Type-Options", "nosniff"}};
-  if (matches(request.header("if-none-match"), tag)) {
+  if (has_entity_tag(request, tag)) {
     ::close(file);
     response.status = 304;
     return response;

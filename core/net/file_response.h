@@ -1,5 +1,6 @@
 // One file of a directory as an HTTP response. Nothing outside the directory is ever opened, whatever the path or a symbolic
-// link says. What a path of a URL means is for the callers: StaticFiles, SocketIoClientFiles.
+// link says. What a path of a URL means is for the callers: StaticFiles, SocketIoClientFiles. And what CompiledIn answers
+// likewise.
 #pragma once
 
 #include <string>
@@ -27,6 +28,9 @@ struct FileHeaders {
 // For GET and HEAD: 200 with a descriptor that is the caller's, 304 when If-None-Match has the file's ETag, 404 unless
 // `resolved_path` is a regular file that may be read. Never a part of a file: Range is ignored.
 HttpResponse file_response(const HttpRequest& request, const std::string& resolved_path, const FileHeaders& headers);
+
+// Whether If-None-Match says that the client has what bears this tag (RFC 9110 section 13.1.2, compared weakly).
+bool has_entity_tag(const HttpRequest& request, std::string_view tag);
 
 HttpResponse not_found_response();
 HttpResponse only_get_response();  // 405

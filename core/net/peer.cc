@@ -141,9 +141,11 @@ bool Peer::is_own(const Message& message) const {
 void Peer::replay(const std::vector<MessagePtr>& messages) {
   for (const MessagePtr& message : messages) {
     if (is_own(*message)) continue;
+    FramePtr frame = encode(codec_->encode(*message), message);
+    if (!frame) continue;
     count_delivery();
     note_delivery(message);
-    link_->push_replay(encode(codec_->encode(*message), message));
+    link_->push_replay(std::move(frame));
   }
 }
 

@@ -6,7 +6,9 @@
 #include "net/connection.h"
 #include "net/cors.h"
 #include "net/engine_io_requests.h"
+#include "net/file_response.h"
 #include "net/loop.h"
+#include "net/metrics.h"
 #include "net/server.h"
 
 namespace chat::net {
@@ -17,11 +19,7 @@ std::string_view without_trailing_slash(std::string_view path) {
 }
 
 HttpResponse health(const HttpRequest& request, bool draining) {
-  if (request.method != "GET" && request.method != "HEAD") {
-    HttpResponse response = HttpResponse::text(405, "method not allowed\n");
-    response.headers.push_back({"Allow", "GET, HEAD"});
-    return response;
-  }
+  if (request.method != "GET" && request.method != "HEAD") return only_get_response();
   HttpResponse response = HttpResponse::text(draining ? 503 : 200, draining ? "stopping\n" : "ok\n");
   response.headers.push_back({"Cache-Control", "no-store"});
   return response;
@@ -45,6 +43,13 @@ std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest
     response.headers.push_back({"Upgrade", "websocket"});
     return response;
   }
+  if (std::optional<HttpResponse> own = loop.server().compiled_in().serve(request)) {
+    if (loop.server().compiled_in().is_script(request.path)) {
+      add_cors_headers(*own, request, loop.options().allowed_origins);
+    }
+    return std::move(*own);
+  }
+  if (request.path == loop.options().metrics_path) return metrics_response(request, loop.server().metrics());
   if (std::optional<HttpResponse> bundle = loop.server().socket_io_client_files().serve(request)) {
     add_cors_headers(*bundle, request, loop.options().allowed_origins);
     return std::move(*bundle);

@@ -61,7 +61,7 @@ class Expiry : public TimerEntry {
 };
 
 Server::Server(ServerOptions options, Application& application)
-    : options_(std::move(options)), application_(application), engine_io_(options_) {}
+    : options_(std::move(options)), application_(application), engine_io_(options_), started_at_ms_(wall_clock_ms()) {}
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application) {
   options.hub.epoch_seed = random_seed();
@@ -81,6 +81,9 @@ Status Server::start_parts() {
   Result<SocketIoClientFiles> client_files = SocketIoClientFiles::open(options_);
   if (!client_files.ok()) return client_files.status();
   socket_io_client_files_ = std::move(*client_files);
+  Result<CompiledIn> compiled_in = CompiledIn::open(options_);
+  if (!compiled_in.ok()) return compiled_in.status();
+  compiled_in_ = std::move(*compiled_in);
   for (const std::string& text : options_.trusted_proxies) {
     const std::optional<IpBlock> block = IpBlock::parse(text);
     if (!block) return {Error::invalid_argument, "trusted_proxies: " + text + " is no address or block"};
@@ -249,6 +252,16 @@ ServerStats Server::stats() const {
     }
   }
   return sum;
+}
+
+MetricsSnapshot Server::metrics() const {
+  MetricsSnapshot snapshot;
+  snapshot.net = stats();
+  snapshot.hub = hub_->stats();
+  for (const auto& loop : loops_) snapshot.connections_now_by_loop.push_back(loop->stats().connections_now.get());
+  snapshot.started_at_ms = started_at_ms_;
+  snapshot.draining = stopping();
+  return snapshot;
 }
 
 }  // namespace chat::net

@@ -13,10 +13,13 @@
 #include "hub/dispatcher.h"
 #include "hub/hub.h"
 #include "net/address.h"
+#include "net/compiled_in.h"
 #include "net/engine_io_service.h"
+#include "net/metrics.h"
 #include "net/server_options.h"
 #include "net/socket_io_client_files.h"
 #include "net/static_files.h"
+#include "net/stats.h"
 
 namespace chat::net {
 
@@ -24,26 +27,6 @@ class Expiry;
 class Listener;
 class Loop;
 class WakeDescriptor;
-
-// Counted since the start, but for the ..._now.
-struct ServerStats {
-  std::uint64_t connections_now = 0;
-  std::uint64_t connections_total = 0;
-  std::uint64_t messages_in = 0;
-  std::uint64_t messages_refused = 0;
-  std::uint64_t deliveries = 0;
-  std::uint64_t drops = 0;
-  std::uint64_t slow_disconnects = 0;
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
-  std::uint64_t http_requests = 0;
-  std::array<std::uint64_t, kProtocolCount> clients_now_by_protocol{};
-  std::array<std::uint64_t, kTransportCount> clients_now_by_transport{};
-  std::array<std::uint64_t, kProtocolCount> messages_in_by_protocol{};
-  std::array<std::uint64_t, kProtocolCount> deliveries_by_protocol{};
-  std::array<std::uint64_t, kTransportCount> messages_in_by_transport{};
-  std::array<std::uint64_t, kTransportCount> deliveries_by_transport{};
-};
 
 class Server {
  public:
@@ -67,6 +50,7 @@ class Server {
   Hub& hub() { return *hub_; }
   const ServerOptions& options() const { return options_; }
   ServerStats stats() const;
+  MetricsSnapshot metrics() const;
 
   // threads = 0 ------------------------------------------------------------------------------------------------------
 
@@ -83,6 +67,7 @@ class Server {
   const StaticFiles& static_files() const { return static_files_; }
   Loop& loop(std::size_t index) { return *loops_[index]; }
   EngineIoService& engine_io() { return engine_io_; }
+  const CompiledIn& compiled_in() const { return compiled_in_; }
   const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
   const std::vector<IpBlock>& trusted_proxies() const { return trusted_proxies_; }
 
@@ -97,9 +82,11 @@ class Server {
   StaticFiles static_files_;
   EngineIoService engine_io_;
   SocketIoClientFiles socket_io_client_files_;
+  CompiledIn compiled_in_;
   std::vector<IpBlock> trusted_proxies_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::int64_t> connections_ = 0;
+  const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::unique_ptr<Hub> hub_;

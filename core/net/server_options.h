@@ -70,6 +70,11 @@ struct ServerOptions {
   std::int64_t recovery_bytes = 16 << 20;
   std::string socket_io_client_directory;  // empty: none
 
+  // Each "/" or without a slash at its end; empty: not served. See compiled_in.h and metrics.h.
+  std::string page_path;
+  std::string script_path;
+  std::string metrics_path;
+
   HubOptions hub;
 };
 

@@ -1,4 +1,5 @@
-// What one loop counts. Its thread alone writes; others read now and then, so a plain load and store suffice.
+// What one loop counts, and the sum over all loops. A loop's thread alone writes; others read now and then, so a plain load
+// and store suffice.
 #pragma once
 
 #include <array>
@@ -38,6 +39,26 @@ struct LoopStats {
   std::array<Counter, kProtocolCount> deliveries_by_protocol;
   std::array<Counter, kTransportCount> messages_in_by_transport;
   std::array<Counter, kTransportCount> deliveries_by_transport;
+};
+
+// Counted since the start, but for the ..._now.
+struct ServerStats {
+  std::uint64_t connections_now = 0;
+  std::uint64_t connections_total = 0;
+  std::uint64_t messages_in = 0;
+  std::uint64_t messages_refused = 0;
+  std::uint64_t deliveries = 0;
+  std::uint64_t drops = 0;
+  std::uint64_t slow_disconnects = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t http_requests = 0;
+  std::array<std::uint64_t, kProtocolCount> clients_now_by_protocol{};
+  std::array<std::uint64_t, kTransportCount> clients_now_by_transport{};
+  std::array<std::uint64_t, kProtocolCount> messages_in_by_protocol{};
+  std::array<std::uint64_t, kProtocolCount> deliveries_by_protocol{};
+  std::array<std::uint64_t, kTransportCount> messages_in_by_transport{};
+  std::array<std::uint64_t, kTransportCount> deliveries_by_transport{};
 };
 
 }  // namespace chat::net

@@ -16,6 +16,8 @@ Decoded PlainCodec::decode(bool binary, std::string_view bytes) {
 }
 
 Packets PlainCodec::encode(const Message& message) const {
+  // Somebody is typing, a cursor moves: without its event name it would look like something that was said.
+  if (message.ephemeral && message.event != kDefaultEvent) return {};
   Packets packets;
   if (!is_single_binary(message)) packets.push_back({false, message.payload});
   for (const std::string& attachment : message.attachments) packets.push_back({true, attachment});

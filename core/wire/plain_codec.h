@@ -1,5 +1,6 @@
 // Plain frames: no envelope in either direction (docs/protocol.md, "Plain"). What is sent is the
-// message, what arrives is the message, and nothing else is ever said.
+// message, what arrives is the message, and nothing else is ever said. An ephemeral message of another event than
+// "chat message" is not: here nobody could tell it from what is said.
 #pragma once
 
 #include "wire/codec.h"

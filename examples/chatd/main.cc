@@ -1,4 +1,5 @@
-// chatd, the daemon: libchat's options on a command line, its log on standard error, and the signals of a service.
+// chatd, the daemon: libchat's options on a command line or in a file, its log on standard error, and the signals of a
+// service.
 // Everything else is the library's; this program uses chat.h alone.
 #include <chat/chat.h>
 #include <signal.h>
@@ -7,7 +8,9 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "check.h"
 #include "log.h"
 #include "options.h"
 
@@ -20,8 +23,29 @@ constexpr int kExitUsage = 2;
 
 void on_log(chat_server*, chat_log_level level, const char* text, void*) { log_line(level, text); }
 
-// With --lists everything is allowed; the library's own default keeps the lists of rooms and members to itself.
-chat_verdict allow(chat_server*, chat_authorize_event*, void*) { return CHAT_PASS; }
+bool has_joined(chat_server* server, chat_client_id client, const char* room) {
+  struct Search {
+    std::string_view room;
+    bool found = false;
+  } search{room};
+  const auto look = [](const chat_client* seen, void* user) {
+    auto* wanted = static_cast<Search*>(user);
+    for (std::size_t i = 0; i < seen->room_count; ++i) wanted->found |= wanted->room == seen->rooms[i];
+    return 0;
+  };
+  return chat_client_info(server, client, look, &search) == CHAT_OK && search.found;
+}
+
+// The library's own default keeps the lists of rooms and members to itself. --lists opens both; the page shows who is in a
+// room to those who are.
+chat_verdict on_authorize(chat_server* server, chat_authorize_event* event, void* user) {
+  const auto& options = *static_cast<const chatd::Options*>(user);
+  if (options.lists) return CHAT_PASS;
+  const bool refused = event->action == CHAT_ACTION_ROOMS ||
+                       (event->action == CHAT_ACTION_MEMBERS && !has_joined(server, event->client, event->room));
+  if (refused) std::snprintf(event->reason, sizeof event->reason, "not allowed on this server");
+  return refused ? CHAT_REFUSE : CHAT_PASS;
+}
 
 struct ServerDeleter {
   void operator()(chat_server* server) const { chat_server_free(server); }
@@ -76,7 +100,8 @@ int run(chatd::Options& options) {
   signal(SIGPIPE, SIG_IGN);
 
   options.server.callbacks.on_log = on_log;
-  if (options.lists) options.server.callbacks.on_authorize = allow;
+  options.server.user = &options;
+  if (options.lists || options.server.chat_page_path != nullptr) options.server.callbacks.on_authorize = on_authorize;
   chat_server* started = nullptr;
   if (chat_server_start(&options.server, &started) != CHAT_OK) {
     std::fprintf(stderr, "chatd: %s\n", chat_error_message());
@@ -99,22 +124,30 @@ int run(chatd::Options& options) {
   }
 }
 
+int check(chatd::Options& options) {
+  const std::string wrong = chatd::find_fault(options);
+  if (wrong.empty()) {
+    std::puts("ok");
+    return 0;
+  }
+  std::fprintf(stderr, "chatd: %s\n", wrong.c_str());
+  return kExitStartFailed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   chatd::Options options;
-  const std::string wrong = chatd::parse_options(argc, argv, options);
-  if (!wrong.empty()) {
-    std::fprintf(stderr, "chatd: %s\nTry chatd --help.\n", wrong.c_str());
-    return kExitUsage;
+  const chatd::Parsed parsed = chatd::parse_options(argc, argv, options);
+  switch (parsed.next) {
+    case chatd::Parsed::Next::print:
+      std::fputs(parsed.text.c_str(), stdout);
+      return 0;
+    case chatd::Parsed::Next::refuse:
+      std::fprintf(stderr, "chatd: %s\nTry chatd --help.\n", parsed.text.c_str());
+      return kExitUsage;
+    case chatd::Parsed::Next::start:
+      break;
   }
-  if (options.show_help) {
-    std::fputs(chatd::help_text().c_str(), stdout);
-    return 0;
-  }
-  if (options.show_version) {
-    std::printf("chatd %s\n", chat_version());
-    return 0;
-  }
-  return run(options);
+  return options.check_only ? check(options) : run(options);
 }

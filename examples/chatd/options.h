@@ -1,8 +1,9 @@
-// chatd's command line, turned into the options of chat.h. Knows nothing of a running server.
+// chatd's command line and the file of --config, turned into the options of chat.h. Knows nothing of a running server.
 #pragma once
 
 #include <chat/chat.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,14 @@ struct Options {
   Options(const Options&) = delete;
   Options& operator=(const Options&) = delete;
 
+  // Where an option was given, to begin a sentence about it: "chatd.conf:12: www: " or "--www: ".
+  std::string place_of(const std::string& option) const;
+
   chat_server_options server = CHAT_SERVER_OPTIONS_INIT;
   bool lists = false;
   bool print_port = false;
-  bool show_help = false;
-  bool show_version = false;
+  bool permessage_deflate = false;
+  bool check_only = false;
 
   std::string address;
   std::string unix_path;
@@ -27,19 +31,31 @@ struct Options {
   std::string socket_io_client;
   std::string tls_certificate;
   std::string tls_private_key;
+  // "off", or empty until the defaults are known.
+  std::string page;
+  std::string script;
+  std::string metrics;
+  std::string history_messages;
+  std::vector<std::string> endpoint_texts;  // "/chat=plain"
   std::vector<std::string> origins;
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> ephemeral_events;
 
+  std::map<std::string, std::string> places;  // of options that come from a file: "chatd.conf:12: "
+  std::vector<std::string> endpoint_paths;
+  std::vector<chat_endpoint> endpoints;
   std::vector<const char*> origin_pointers;
   std::vector<const char*> trusted_proxy_pointers;
   std::vector<const char*> ephemeral_event_pointers;
   chat_static_mount www_mount = CHAT_STATIC_MOUNT_INIT;
 };
 
-// Empty when all is well, otherwise a sentence that names the option. With --help or --version nothing else is checked.
-std::string parse_options(int argc, char** argv, Options& options);
+// What main() does next: start (nothing in `text`), print the text, which was asked for, or say it and fail.
+struct Parsed {
+  enum class Next { start, print, refuse } next = Next::start;
+  std::string text;
+};
 
-std::string help_text();
+Parsed parse_options(int argc, char** argv, Options& options);
 
 }  // namespace chatd

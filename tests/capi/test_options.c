@@ -436,6 +436,31 @@ static void static_mounts_are_checked(void **state) {
   invalid(&options, "options.static_mounts");
 }
 
+static void own_paths_are_checked(void **state) {
+  static const char *const bad[] = {"", "talk", "/a//b", "/a?b", "/a#b", "/a\nb", "/\xff"};
+  chat_server_options options = base();
+  (void)state;
+  for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+    options.chat_page_path = bad[i];
+    invalid(&options, "options.chat_page_path");
+    options.chat_page_path = NULL;
+    options.chat_script_path = bad[i];
+    invalid(&options, "options.chat_script_path");
+    options.chat_script_path = NULL;
+    options.metrics_path = bad[i];
+    invalid(&options, "options.metrics_path");
+    options.metrics_path = NULL;
+  }
+  options.chat_page_path = "/talk/";
+  options.chat_script_path = "/chat.js";
+  options.metrics_path = "/metrics";
+  starts(&options);
+  options.metrics_path = "/talk";
+  invalid(&options, "metrics_path: /talk is that of the chat page");
+  options.metrics_path = "/healthz";
+  invalid(&options, "metrics_path: /healthz is that of the health check");
+}
+
 static void rooms_and_events_are_checked(void **state) {
   const char *events[] = {"typing", "cursor", NULL};
   chat_server_options options = base();
@@ -528,6 +553,7 @@ int main(void) {
       cmocka_unit_test(endpoints_are_checked),
       cmocka_unit_test(endpoints_of_another_size_are_read),
       cmocka_unit_test(static_mounts_are_checked),
+      cmocka_unit_test(own_paths_are_checked),
       cmocka_unit_test(rooms_and_events_are_checked),
       cmocka_unit_test(origins_and_proxies_are_checked),
       cmocka_unit_test(tls_files_go_together),

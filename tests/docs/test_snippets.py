@@ -26,6 +26,7 @@ DOCUMENTS = ("README.md", "README.ko.md", "docs/getting-started.md", "docs/cpp.m
 EXPECTED = {
     "README.md": {"c": 1, "cpp": 1, "python": 1},
     "README.ko.md": {"c": 1, "cpp": 1, "python": 1},
+    "docs/cpp.md": {"cpp": 1},
     "docs/getting-started.md": {"c": 1, "cpp": 1, "python": 2},
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs libchat to a temporary prefix and uses it as its users would: with find_package, with
-# pkg-config and a C compiler, and, without installing, with add_subdirectory. Each builds an example
-# and runs it.
+# Installs libchat to a temporary prefix and uses it as its users would, in C and in C++: with
+# find_package, with pkg-config and a compiler, and, without installing, with add_subdirectory. Each
+# builds an example of each language and runs it.
 #
 #   check_install.sh SOURCE_DIR BUILD_DIR VERSION
 set -euo pipefail
@@ -11,8 +11,10 @@ build_dir=$2
 version=$3
 here=$source_dir/tests/install
 example=$source_dir/examples/c/broadcast.c
+cxx_example=$source_dir/examples/cpp/bot.cpp
 cmake=${CMAKE:-cmake}
 cc=${CC:-cc}
+cxx=${CXX:-c++}
 pkg_config=${PKG_CONFIG:-pkg-config}
 
 work=$(mktemp -d)
@@ -31,13 +33,17 @@ fail() {
 }
 quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "$*"; }; }
 
-# Runs a built pair of programs: the version, and the example until it has started.
+# Runs built programs: the version, and each example until it has started.
 try_programs() { # folder [library path]
   local said
   said=$(LD_LIBRARY_PATH=${2:-} "$1/version") || fail "$1/version failed: $said"
   [[ $said == "$version" ]] || fail "$1/version said $said, not $version"
+  try_example "$1/broadcast" "${2:-}"
+  try_example "$1/bot" "${2:-}"
+}
 
-  LD_LIBRARY_PATH=${2:-} "$1/broadcast" 0 >"$work/broadcast.log" 2>&1 &
+try_example() { # program library path
+  LD_LIBRARY_PATH=$2 "$1" 0 >"$work/example.log" 2>&1 &
   server=$!
   local attempt
   for ((attempt = 0; attempt < 100; attempt++)); do
@@ -51,8 +57,8 @@ try_programs() { # folder [library path]
     fi
     sleep 0.1
   done
-  cat "$work/broadcast.log"
-  fail "$1/broadcast 0 does not listen"
+  cat "$work/example.log"
+  fail "$1 0 does not listen"
 }
 
 # Whether a process holds a listening TCP socket (state 0A in the kernel's table).
@@ -76,7 +82,7 @@ library=$(find "$prefix" -name libchat.so)
 library_dir=$(dirname "$library")
 
 say "what is installed"
-for file in include/chat/chat.h bin/chatd; do
+for file in include/chat/chat.h include/chat/chat.hpp bin/chatd; do
   [[ -e $prefix/$file ]] || fail "$file is not installed"
 done
 [[ -e $library_dir/libchat.so.$version ]] || fail "libchat.so.$version is not installed"
@@ -99,9 +105,13 @@ say "find_package"
 quietly "$cmake" -S "$here/find_package" -B "$work/find_package" \
   -DCMAKE_PREFIX_PATH="$prefix" -DEXAMPLE="$example"
 quietly "$cmake" --build "$work/find_package"
+quietly "$cmake" -S "$here/find_package_cpp" -B "$work/find_package_cpp" \
+  -DCMAKE_PREFIX_PATH="$prefix" -DEXAMPLE="$cxx_example"
+quietly "$cmake" --build "$work/find_package_cpp"
+mv "$work/find_package_cpp/bot" "$work/find_package"
 try_programs "$work/find_package"
 
-say "pkg-config and a C compiler"
+say "pkg-config and a compiler"
 mkdir "$work/pkg-config"
 flags=$(PKG_CONFIG_PATH="$library_dir/pkgconfig" "$pkg_config" --cflags --libs "libchat = $version") ||
   fail "pkg-config does not find libchat"
@@ -109,11 +119,20 @@ for program in "$here/version.c" "$example"; do
   # shellcheck disable=SC2086 # the flags are words
   quietly "$cc" -o "$work/pkg-config/$(basename "$program" .c)" "$program" $flags
 done
+# What a program may compile with is not for a library's headers to say.
+for compiler in "$cxx" clang++; do
+  command -v "$compiler" >/dev/null || continue
+  for standard in c++17 c++20; do
+    # shellcheck disable=SC2086
+    quietly "$compiler" -std="$standard" -pedantic-errors -Wall -Wextra -Wconversion -Wshadow -Werror \
+      -o "$work/pkg-config/bot" "$cxx_example" $flags
+  done
+done
 try_programs "$work/pkg-config" "$library_dir"
 
 say "add_subdirectory"
 quietly "$cmake" -S "$here/add_subdirectory" -B "$work/add_subdirectory" \
-  -DLIBCHAT_SOURCE_DIR="$source_dir" -DEXAMPLE="$example"
+  -DLIBCHAT_SOURCE_DIR="$source_dir" -DEXAMPLE="$example" -DCXX_EXAMPLE="$cxx_example"
 quietly "$cmake" --build "$work/add_subdirectory" --parallel 2
 try_programs "$work/add_subdirectory"
 

@@ -119,3 +119,38 @@ test('socket_io_app: what a Socket.IO server program does, in C', async (t) => {
   ann.end();
   assert.match(await example.stdout.take(), /^Ann has gone: (client namespace disconnect|transport close)$/);
 });
+
+test('bot: greets, answers commands, and lets the rest be chat', async (t) => {
+  const example = await startExample(t, 'bot');
+  const ann = await connectV1(t, example);
+  assert.equal((await ann.takeType('message')).text, `Welcome, ${ann.welcome.name}. Try /help`);
+  const bob = await connect(t, example.url());
+  assert.match(await bob.take(), /^Welcome, \S+\. Try \/help$/);
+  const came = await ann.takeType('message');
+  assert.match(came.text, /^\S+ has come$/);
+  assert.equal(came.from.name, 'bot');
+
+  bob.send('/help');
+  assert.match(await bob.take(), /\/roll/);
+  bob.send('/time');
+  assert.match(await bob.take(), /^\d\d:\d\d:\d\d UTC$/);
+  bob.send('/nick Bob');
+  assert.match(await bob.take(), / is now Bob$/);
+  assert.match((await ann.takeType('message')).text, / is now Bob$/);
+  ann.sendJson({ type: 'send', text: '/who' });
+  assert.deepEqual(new Set((await ann.takeType('message')).text.split(' ').slice(2)), new Set([ann.welcome.name, 'Bob']));
+  bob.send('/roll 3');
+  assert.equal(await bob.take(), '/roll 3');
+  assert.match(await bob.take(), /^Bob throws [123]$/);
+  assert.equal((await ann.takeType('message')).text, '/roll 3');
+  assert.match((await ann.takeType('message')).text, /^Bob throws [123]$/);
+
+  const unknown = await ann.request({ type: 'send', text: '/dance', ref: 1 }, 'error');
+  assert.deepEqual([unknown.code, unknown.reason], ['forbidden', 'no such command']);
+  const nameless = await ann.request({ type: 'send', text: '/nick', ref: 2 }, 'error');
+  assert.equal(nameless.code, 'forbidden');
+  ann.sendJson({ type: 'send', text: 'hello' });
+  assert.equal(await bob.take(), 'hello');
+  example.kill('SIGINT');
+  assert.equal((await ann.closed).code, 1001);
+});

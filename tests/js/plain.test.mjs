@@ -145,6 +145,31 @@ test('a list of arguments arrives as JSON with its attachments behind it', async
   assert.equal(await plain.take(), '[]');
 });
 
+test('what is ephemeral arrives only as a chat message, and is no delivery else', async (t) => {
+  const testd = await startTestd(t);
+  const plain = await connect(t, testd.url());
+  const id = (await testd.event('open')).client;
+  const deliveries = async () => {
+    await testd.command('stats', 0);
+    return (await testd.event('stats')).deliveries;
+  };
+  const before = await deliveries();
+  await testd.command('publish', 0, 'lobby', 'typing', '["Ann"]', 'ephemeral');
+  await testd.command('publish', 0, 'lobby', 'chat message', '["heard"]', 'ephemeral');
+  await testd.command('publish', 0, null, 'presence', '["Ann"]', 'ephemeral');
+  await testd.command('publish', 0, null, 'news', '["to everyone"]');
+  await testd.command('publish', 0, 'lobby', 'file', '["kept"]');
+  assert.equal(await plain.take(), 'heard');
+  assert.equal(await plain.take(), '["to everyone"]');
+  assert.equal(await plain.take(), '["kept"]');
+  await plain.flushed();
+  assert.deepEqual(plain.messages.waiting, []);
+  assert.equal((await deliveries()) - before, 3);
+  // What is for this client alone is meant for it.
+  await testd.command('send', 0, id, 'score', '[3, 2]');
+  assert.equal(await plain.take(), '[3, 2]');
+});
+
 test('a trailing slash is the same endpoint, everything else is 404', async (t) => {
   const chatd = await startChatd(t);
   const slash = await connect(t, chatd.url('/chat/?room=dev'));

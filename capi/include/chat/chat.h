@@ -127,10 +127,10 @@ CHAT_API const char *chat_error_message(void) CHAT_NOEXCEPT;
 
 /* ----------------------------------------------------------------------------------------------------------- options */
 
-typedef struct chat_server chat_server;
-typedef uint64_t chat_client_id; /* 0 is no client */
+typedef struct chat_server chat_server; /* a server, from chat_server_start() to chat_server_free() */
+typedef uint64_t chat_client_id;        /* 0 is no client */
 
-#define CHAT_UNLIMITED (-1)
+#define CHAT_UNLIMITED (-1) /* of options whose comment allows it: no limit, or never */
 
 /* What an endpoint's clients speak. */
 typedef enum chat_protocol {
@@ -142,9 +142,9 @@ typedef enum chat_protocol {
 
 /* What a client's bytes travel over. Bits, so that an endpoint can allow several. */
 typedef enum chat_transport {
-  CHAT_TRANSPORT_WEBSOCKET = 1,
-  CHAT_TRANSPORT_POLLING = 2, /* HTTP long polling, of Socket.IO */
-  CHAT_TRANSPORT_COUNT = 2    /* how many bits there are; grows */
+  CHAT_TRANSPORT_WEBSOCKET = 1, /* RFC 6455 */
+  CHAT_TRANSPORT_POLLING = 2,   /* HTTP long polling, of Socket.IO */
+  CHAT_TRANSPORT_COUNT = 2      /* how many bits there are; grows */
 } chat_transport;
 
 /*
@@ -174,16 +174,18 @@ typedef struct chat_static_mount {
 typedef enum chat_outbox_policy {
   CHAT_OUTBOX_DISCONNECT = 0,  /* the connection ends, close code 1013; it may come back for what it missed */
   CHAT_OUTBOX_DROP_OLDEST = 1, /* whole messages go, counted, and the client is told of the gap */
-  CHAT_OUTBOX_DROP_NEWEST = 2
+  CHAT_OUTBOX_DROP_NEWEST = 2  /* the same, and what was there stays */
 } chat_outbox_policy;
 
+/* How much a line of log matters; log_level lets those pass that are not above it. */
 typedef enum chat_log_level {
-  CHAT_LOG_ERROR = 1,
-  CHAT_LOG_WARNING = 2,
-  CHAT_LOG_INFO = 3,
-  CHAT_LOG_DEBUG = 4
+  CHAT_LOG_ERROR = 1,   /* something did not work, or a callback did what it may not */
+  CHAT_LOG_WARNING = 2, /* it works, but somebody should look: a slow callback, a flood */
+  CHAT_LOG_INFO = 3,    /* what an operator likes to know: where it listens, when it stops */
+  CHAT_LOG_DEBUG = 4    /* what only its developers do */
 } chat_log_level;
 
+/* What a callback that decides answers. */
 typedef enum chat_verdict {
   CHAT_PASS = 0,   /* on_connect: accept; on_authorize: allow; on_message: publish it */
   CHAT_REFUSE = 1, /* say no; the reason reaches the client in its protocol's own way, if that has one */
@@ -192,10 +194,11 @@ typedef enum chat_verdict {
   CHAT_CONSUME = 3 /* on_message only: the application has handled it; it is not published */
 } chat_verdict;
 
+/* What on_authorize is asked about. */
 typedef enum chat_action {
-  CHAT_ACTION_JOIN = 1,
-  CHAT_ACTION_PUBLISH = 2,
-  CHAT_ACTION_HISTORY = 3,
+  CHAT_ACTION_JOIN = 1,    /* to become a member of a room */
+  CHAT_ACTION_PUBLISH = 2, /* to say something in a room */
+  CHAT_ACTION_HISTORY = 3, /* to read what a room has kept */
   CHAT_ACTION_MEMBERS = 4, /* default without on_authorize: refused */
   CHAT_ACTION_ROOMS = 5,   /* default without on_authorize: refused */
   CHAT_ACTION_RENAME = 6   /* default without on_authorize: allowed to guests (no user id) only */
@@ -287,11 +290,13 @@ typedef struct chat_authorize_event {
   uint64_t decision_id;           /* what chat_decide() takes after CHAT_DEFER; never used again */
 } chat_authorize_event;
 
+/* Bytes: an attachment of a message. */
 typedef struct chat_blob {
   const void *data;
   size_t size_bytes;
 } chat_blob;
 
+/* What a message's data is. */
 typedef enum chat_payload {
   CHAT_PAYLOAD_TEXT = 0,  /* data is text, the single argument of its event */
   CHAT_PAYLOAD_ARGS = 1,  /* data is a JSON array: the event's arguments. {"_placeholder":true,"num":N} in it stands for
@@ -675,8 +680,8 @@ CHAT_API chat_error chat_close_room(chat_server *server, const char *room, const
 /* ------------------------------------------------------------------------------------------------------ introspection */
 
 /*
- * Visitors run on the calling thread over a snapshot, with no lock held, and may call anything. A visitor returns 0 to go
- * on and non-zero to end the visit (which is no error).
+ * What is known of a room. Visitors run on the calling thread over a snapshot, with no lock held, and may call anything. A
+ * visitor returns 0 to go on and non-zero to end the visit (which is no error).
  */
 typedef struct chat_room {
   size_t struct_size;
@@ -687,17 +692,20 @@ typedef struct chat_room {
   size_t history_count;
 } chat_room;
 
+/* Shown a client, a room or a message; user is what was handed to the function that visits. */
 typedef int (*chat_client_visitor)(const chat_client *client, void *user);
 typedef int (*chat_room_visitor)(const chat_room *room, void *user);
 typedef int (*chat_message_visitor)(const chat_message *message, void *user);
 
+/* Visits one client. NO_SUCH_CLIENT. */
 CHAT_API chat_error chat_client_info(chat_server *server, chat_client_id client, chat_client_visitor visitor,
                                      void *user) CHAT_NOEXCEPT;
-/* room NULL: every client of the server. NO_SUCH_ROOM. */
+/* Visits the members of a room; room NULL: every client of the server. NO_SUCH_ROOM. */
 CHAT_API chat_error chat_members(chat_server *server, const char *room, chat_client_visitor visitor,
                                  void *user) CHAT_NOEXCEPT;
+/* Visits every room. */
 CHAT_API chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, void *user) CHAT_NOEXCEPT;
-/* Oldest first: those with a seq above after_seq, and of these the newest `limit` (0: all that are kept). NO_SUCH_ROOM. */
+/* Visits the messages that a room has kept, oldest first: those with a seq above after_seq, and of these the newest `limit` (0: all that are kept). NO_SUCH_ROOM. */
 CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t after_seq, size_t limit,
                                  chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
 
@@ -726,9 +734,9 @@ typedef struct chat_stats {
   uint64_t messages_in_by_transport[8];
   uint64_t deliveries_by_transport[8];
 } chat_stats;
-#define CHAT_STATS_SIZE sizeof(chat_stats)
+#define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
 
-/* Set stats->struct_size first. */
+/* What the server has counted. Set stats->struct_size first, to CHAT_STATS_SIZE. */
 CHAT_API chat_error chat_server_stats(chat_server *server, chat_stats *stats) CHAT_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------------------- miscellany */

@@ -687,7 +687,7 @@ void to_everyone(void**) {
   for (std::size_t loop = 0; loop < 2; ++loop) {
     const auto told = only<EveryoneMessage>(f.take(loop));
     assert_int_equal(told.size(), 1);
-    assert_true(told[0].message->ephemeral);
+    assert_int_equal(told[0].message->seq, 0);
     assert_text(told[0].message->payload, "hear ye");
   }
   assert_int_equal(f.hub->stats().rooms_now, 0);

@@ -75,6 +75,22 @@ void a_list_is_followed_by_its_attachments(void**) {
   assert_string_equal(packets[2].bytes.c_str(), "");
 }
 
+void what_is_ephemeral_is_said_only_as_a_chat_message(void**) {
+  Message message;
+  message.payload = "Ann";
+  message.ephemeral = true;
+  message.event = "typing";
+  assert_true(PlainCodec().encode(message).empty());
+  message.attachments = {"picture"};
+  assert_true(PlainCodec().encode(message).empty());
+  message.attachments.clear();
+  message.event = kDefaultEvent;
+  assert_int_equal(PlainCodec().encode(message).size(), 1);
+  message.ephemeral = false;
+  message.event = "typing";
+  assert_int_equal(PlainCodec().encode(message).size(), 1);
+}
+
 void nothing_else_is_said(void**) {
   PlainCodec codec;
   for (const Reply& reply : {Reply(Welcome{1, "Ann", "lobby", "e", 0, false, true}), Reply(AckReply{"1", 2, "e"}),
@@ -91,6 +107,7 @@ int main() {
       cmocka_unit_test(a_binary_frame_is_one_attachment),
       cmocka_unit_test(frames_come_out_as_they_went_in),
       cmocka_unit_test(a_list_is_followed_by_its_attachments),
+      cmocka_unit_test(what_is_ephemeral_is_said_only_as_a_chat_message),
       cmocka_unit_test(nothing_else_is_said),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

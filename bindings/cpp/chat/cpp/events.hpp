@@ -1,0 +1,141 @@
+// What callbacks are told: light views of the event structures of chat.h, valid until the callback returns. Texts are
+// string_views into the library; they end with NUL.
+#ifndef CHAT_CPP_EVENTS_HPP
+#define CHAT_CPP_EVENTS_HPP
+
+#include <chat/chat.h>
+
+#include <chat/cpp/message.hpp>
+#include <chat/cpp/range.hpp>
+#include <chat/cpp/server_ref.hpp>
+#include <chat/cpp/verdict.hpp>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace chat {
+inline namespace v0 {
+
+// What all events have.
+template <class Raw>
+class Event {
+ public:
+  Event(chat_server* server, const Raw& raw) noexcept : server_(server), raw_(&raw) {}
+
+  // The server that the callback is of; also before Server::start() has returned it.
+  ServerRef server() const noexcept { return ServerRef(server_); }
+  // The client that it is about.
+  chat_client_id client() const noexcept { return raw_->client; }
+  const Raw& raw() const noexcept { return *raw_; }
+
+ private:
+  chat_server* server_;
+  const Raw* raw_;
+};
+
+// chat_connect_event: somebody wants to connect.
+class ConnectEvent : public Event<chat_connect_event> {
+ public:
+  using Event::Event;
+
+  std::string_view path() const noexcept { return detail::view(raw().path); }
+  Pairs query() const noexcept { return {raw().query, raw().query_count}; }
+  // Names are lower-case: find(event.headers(), "user-agent").
+  Pairs headers() const noexcept { return {raw().headers, raw().header_count}; }
+  Pairs cookies() const noexcept { return {raw().cookies, raw().cookie_count}; }
+  std::string_view origin() const noexcept { return detail::view(raw().origin); }
+  std::string_view address() const noexcept { return detail::view(raw().address); }
+  // Whether TLS protects it.
+  bool secure() const noexcept { return raw().secure != 0; }
+  // The room that it asks for.
+  std::string_view room() const noexcept { return detail::view(raw().room); }
+  std::string_view token() const noexcept { return detail::view(raw().token); }
+  std::string_view user_name() const noexcept { return detail::view(raw().user_name); }
+  std::string_view password() const noexcept { return detail::view(raw().password); }
+  // Socket.IO: a JSON object; empty without.
+  std::string_view auth() const noexcept { return detail::view(raw().auth); }
+  chat_protocol protocol() const noexcept { return raw().protocol; }
+  chat_transport transport() const noexcept { return raw().transport; }
+};
+
+// chat_client_event: a client is open, has gone, has joined or has left.
+class ClientEvent : public Event<chat_client_event> {
+ public:
+  using Event::Event;
+
+  // See ServerRef::set_user().
+  void* user() const noexcept { return raw().user; }
+  // Its display name now.
+  std::string_view name() const noexcept { return detail::view(raw().name); }
+  // Empty: a guest.
+  std::string_view user_id() const noexcept { return detail::view(raw().user_id); }
+  // on_join, on_leave: the room; on_open: the first room.
+  std::string_view room() const noexcept { return detail::view(raw().room); }
+  // on_disconnect: as WebSocket has them.
+  int close_code() const noexcept { return raw().close_code; }
+  // on_disconnect, on_leave: for people.
+  std::string_view reason() const noexcept { return detail::view(raw().reason); }
+  // on_open: the client that this one continues, or 0.
+  chat_client_id recovered_from() const noexcept { return raw().recovered_from; }
+};
+
+// chat_authorize_event: may this client do this?
+class AuthorizeEvent : public Event<chat_authorize_event> {
+ public:
+  using Event::Event;
+
+  // See ServerRef::set_user().
+  void* user() const noexcept { return raw().user; }
+  chat_action action() const noexcept { return raw().action; }
+  // Empty for CHAT_ACTION_ROOMS and CHAT_ACTION_RENAME.
+  std::string_view room() const noexcept { return detail::view(raw().room); }
+  // CHAT_ACTION_RENAME: the wanted name; CHAT_ACTION_PUBLISH: the event name.
+  std::string_view value() const noexcept { return detail::view(raw().value); }
+  // What ServerRef::decide() takes after defer().
+  Decision decision() const noexcept { return {raw().client, raw().decision_id}; }
+};
+
+// chat_message_event: a client has sent a message.
+class MessageEvent : public Event<chat_message_event> {
+ public:
+  using Event::Event;
+
+  // See ServerRef::set_user().
+  void* user() const noexcept { return raw().user; }
+  MessageView message() const noexcept { return MessageView(*raw().message); }
+  // Short for those of message().
+  std::string_view room() const noexcept { return message().room(); }
+  // The sender's display name.
+  std::string_view from_name() const noexcept { return message().from_name(); }
+  // Empty when the message is no text.
+  std::string_view text() const noexcept { return message().text(); }
+  // 0, or what ServerRef::reply() takes: the sender waits for an answer.
+  std::uint64_t ack_id() const noexcept { return raw().ack_id; }
+  // ServerRef::reply() to this message; fails with CHAT_ERROR_INVALID_ARGUMENT when no answer is awaited.
+  Result<void> reply(std::string_view args, const std::vector<std::string_view>& attachments = {}) const {
+    return server().reply(client(), ack_id(), args, attachments);
+  }
+  // What ServerRef::decide() takes after defer().
+  Decision decision() const noexcept { return {raw().client, raw().decision_id}; }
+};
+
+// chat_ack_event: a client has answered a message of ServerRef::send_with_ack(), or will not.
+class AckEvent : public Event<chat_ack_event> {
+ public:
+  using Event::Event;
+
+  // See ServerRef::set_user().
+  void* user() const noexcept { return raw().user; }
+  // From ServerRef::send_with_ack().
+  std::uint64_t ack_id() const noexcept { return raw().ack_id; }
+  // CHAT_OK when there is an answer.
+  chat_error error() const noexcept { return raw().error; }
+  // The answer, a JSON array.
+  std::string_view args() const noexcept { return detail::view(raw().args, raw().args_size); }
+  Blobs attachments() const noexcept { return {raw().attachments, raw().attachment_count}; }
+};
+
+}  // namespace v0
+}  // namespace chat
+
+#endif  // CHAT_CPP_EVENTS_HPP

@@ -1,0 +1,188 @@
+// Messages: MessageView shows one that the library hands out, Message is built and owned by the application.
+#ifndef CHAT_CPP_MESSAGE_HPP
+#define CHAT_CPP_MESSAGE_HPP
+
+#include <chat/chat.h>
+
+#include <chat/cpp/client.hpp>
+#include <chat/cpp/error.hpp>
+#include <chat/cpp/range.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace chat {
+inline namespace v0 {
+
+// chat_message: as a callback or a visitor sees it.
+class MessageView {
+ public:
+  explicit MessageView(const chat_message& raw) noexcept : raw_(&raw) {}
+
+  // Empty: to everyone.
+  std::string_view room() const noexcept { return detail::view(raw_->room); }
+  std::string_view event() const noexcept { return detail::view(raw_->event); }
+  chat_payload payload() const noexcept { return raw_->payload; }
+  // The payload's bytes: text, a JSON array, or binary, as payload() says.
+  std::string_view data() const noexcept { return detail::view(raw_->data, raw_->data_size); }
+  // The data of CHAT_PAYLOAD_TEXT; empty for the other payloads.
+  std::string_view text() const noexcept { return payload() == CHAT_PAYLOAD_TEXT ? data() : std::string_view(); }
+  Blobs attachments() const noexcept { return {raw_->attachments, raw_->attachment_count}; }
+  Pairs attributes() const noexcept { return {raw_->attributes, raw_->attribute_count}; }
+  bool ephemeral() const noexcept { return raw_->ephemeral != 0; }
+  // 0: nobody.
+  chat_client_id except() const noexcept { return raw_->except; }
+  // 0: the application.
+  chat_client_id from() const noexcept { return raw_->from; }
+  std::string_view from_name() const noexcept { return detail::view(raw_->from_name); }
+  // 0 before it is published, and for ephemeral ones.
+  std::uint64_t seq() const noexcept { return raw_->seq; }
+  std::string_view epoch() const noexcept { return detail::view(raw_->epoch); }
+  std::int64_t time_ms() const noexcept { return raw_->time_ms; }
+  const chat_message& raw() const noexcept { return *raw_; }
+
+ private:
+  const chat_message* raw_;
+};
+
+namespace detail {
+class RawMessage;
+}
+
+// A message to publish or send. Begins with what it says, the rest is added in any order:
+//   chat::Message::text("hello").room("lobby").from_name("bot")
+class Message {
+ public:
+  // An empty text.
+  Message() = default;
+  // Text: the single argument of its event.
+  static Message text(std::string text) { return Message(CHAT_PAYLOAD_TEXT, std::move(text)); }
+  // The arguments of its event, a JSON array; {"_placeholder":true,"num":N} stands for attachment N.
+  static Message args(std::string json) { return Message(CHAT_PAYLOAD_ARGS, std::move(json)); }
+  // Bytes.
+  static Message binary(std::string bytes) { return Message(CHAT_PAYLOAD_BINARY, std::move(bytes)); }
+  // A copy of one that the library shows, but for seq, epoch and time, which the library gives.
+  explicit Message(const MessageView& view) : Message(view.payload(), std::string(view.data())) {
+    if (view.raw().room != nullptr) room_ = view.room();
+    event_ = view.event();
+    for (const std::string_view bytes : view.attachments()) attachments_.emplace_back(bytes);
+    for (const auto [name, value] : view.attributes()) attributes_.emplace_back(name, value);
+    ephemeral_ = view.ephemeral();
+    except_ = view.except();
+    from_ = view.from();
+    from_name_ = view.from_name();
+  }
+
+  // Without one it goes to everyone, not numbered or kept.
+  Message& room(std::string_view name) {
+    room_ = name;
+    return *this;
+  }
+  // Without one it is a "chat message".
+  Message& event(std::string_view name) {
+    event_ = name;
+    return *this;
+  }
+  // One more attachment, to be referred to in args().
+  Message& attach(std::string bytes) {
+    attachments_.push_back(std::move(bytes));
+    return *this;
+  }
+  // One more attribute.
+  Message& attribute(std::string_view name, std::string_view value) {
+    attributes_.emplace_back(name, value);
+    return *this;
+  }
+  // Neither numbered nor kept.
+  Message& ephemeral(bool on = true) {
+    ephemeral_ = on;
+    return *this;
+  }
+  // A member that shall not receive it.
+  Message& except(chat_client_id client) {
+    except_ = client;
+    return *this;
+  }
+  // The client in whose name it goes out.
+  Message& from(chat_client_id client) {
+    from_ = client;
+    return *this;
+  }
+  // The sender's display name, when it is no client.
+  Message& from_name(std::string_view name) {
+    from_name_ = name;
+    return *this;
+  }
+
+ private:
+  friend class detail::RawMessage;
+
+  Message(chat_payload payload, std::string data) : payload_(payload), data_(std::move(data)) {}
+
+  std::optional<std::string> room_;
+  std::string event_;
+  chat_payload payload_ = CHAT_PAYLOAD_TEXT;
+  std::string data_;
+  std::vector<std::string> attachments_;
+  Attributes attributes_;
+  bool ephemeral_ = false;
+  chat_client_id except_ = 0;
+  chat_client_id from_ = 0;
+  std::string from_name_;
+};
+
+namespace detail {
+
+template <class Strings>
+std::vector<chat_blob> raw_blobs(const Strings& strings) {
+  std::vector<chat_blob> blobs;
+  blobs.reserve(strings.size());
+  for (const auto& bytes : strings) blobs.push_back({bytes.data(), bytes.size()});
+  return blobs;
+}
+
+// A Message as chat.h wants it; valid as long as the Message is.
+class RawMessage {
+ public:
+  explicit RawMessage(const Message& message)
+      : nul_(has_nul(message.room_.value_or("")) || has_nul(message.event_) || has_nul(message.from_name_)),
+        blobs_(raw_blobs(message.attachments_)),
+        pairs_(raw_pairs(message.attributes_, nul_)) {
+    if (message.room_) raw_.room = message.room_->c_str();
+    if (!message.event_.empty()) raw_.event = message.event_.c_str();
+    raw_.payload = message.payload_;
+    raw_.data = message.data_.data();
+    raw_.data_size = message.data_.size();
+    raw_.attachments = blobs_.data();
+    raw_.attachment_count = blobs_.size();
+    raw_.attributes = pairs_.data();
+    raw_.attribute_count = pairs_.size();
+    raw_.ephemeral = message.ephemeral_ ? 1 : 0;
+    raw_.except = message.except_;
+    raw_.from = message.from_;
+    if (!message.from_name_.empty()) raw_.from_name = message.from_name_.c_str();
+  }
+  RawMessage(const RawMessage&) = delete;
+  RawMessage& operator=(const RawMessage&) = delete;
+
+  // Calls a function of chat.h with it.
+  template <class Function>
+  Result<void> call(Function&& function) const {
+    return nul_ ? Result<void>(nul_error()) : result_of(std::forward<Function>(function)(&raw_));
+  }
+
+ private:
+  bool nul_;
+  std::vector<chat_blob> blobs_;
+  std::vector<chat_pair> pairs_;
+  chat_message raw_ = CHAT_MESSAGE_INIT;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace chat
+
+#endif  // CHAT_CPP_MESSAGE_HPP

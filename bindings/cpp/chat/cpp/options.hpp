@@ -1,0 +1,259 @@
+// The options of a server and its callbacks: chat_server_options under the same names, with lists for pointers and counts.
+#ifndef CHAT_CPP_OPTIONS_HPP
+#define CHAT_CPP_OPTIONS_HPP
+
+#include <chat/chat.h>
+
+#include <chat/cpp/error.hpp>
+#include <chat/cpp/events.hpp>
+#include <chat/cpp/verdict.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chat {
+inline namespace v0 {
+
+// chat_endpoint: one address path that clients connect to.
+struct Endpoint {
+  std::string path;
+  chat_protocol protocol = CHAT_PROTOCOL_PLAIN;
+  // chat_transport bits; 0: all that the protocol has.
+  std::uint32_t transports = 0;
+  // 0: that of the options.
+  std::int64_t max_message_bytes = 0;
+};
+
+// chat_static_mount: files below a directory, served under a path.
+struct StaticMount {
+  std::string path;
+  std::string directory;
+};
+
+// chat_server_options. What is left as it is, 0 or empty takes the default that stands beside the field of the same name in
+// chat.h. An aggregate: C++20 can write Server::start({.port = 3000, .on_message = ...}).
+//
+// Callbacks run as chat.h says (convention 7), side by side for different clients when there are several threads. What one
+// throws is told to on_log, and refuses what it was asked about.
+struct Options {
+  // Where to listen: listen_fd, else unix_path, else address and port.
+  std::string address = {};
+  int port = 0;
+  std::string unix_path = {};
+  int listen_fd = 0;
+
+  // 0: the host drives the server with ServerRef::poll().
+  int threads = 1;
+
+  // Accept, refuse or defer a connection: pass(), accept(identity), refuse(), defer().
+  std::function<Verdict(const ConnectEvent&)> on_connect = {};
+  // The client can be sent to.
+  std::function<void(const ClientEvent&)> on_open = {};
+  // The client has gone.
+  std::function<void(const ClientEvent&)> on_disconnect = {};
+  // May it do this? pass(), refuse() or defer().
+  std::function<Verdict(const AuthorizeEvent&)> on_authorize = {};
+  // After the fact.
+  std::function<void(const ClientEvent&)> on_join = {};
+  // After the fact.
+  std::function<void(const ClientEvent&)> on_leave = {};
+  // pass(), refuse(), consume(), replace(message) or defer().
+  std::function<Verdict(const MessageEvent&)> on_message = {};
+  // A line of log. May come from any thread, and from inside Server::start().
+  std::function<void(chat_log_level, std::string_view)> on_log = {};
+  // The answer to a message of ServerRef::send_with_ack(), or why there is none.
+  std::function<void(const AckEvent&)> on_ack = {};
+  chat_log_level log_level = {};
+
+  std::vector<Endpoint> endpoints = {};
+  std::vector<StaticMount> static_mounts = {};
+  std::string default_room = {};
+
+  // TLS: both or neither.
+  std::string tls_certificate_file = {};
+  std::string tls_private_key_file = {};
+
+  // Who may connect.
+  std::vector<std::string> allowed_origins = {};
+  std::vector<std::string> trusted_proxies = {};
+  std::int64_t max_clients = 0;
+  std::int64_t max_clients_per_address = 0;
+  std::int64_t max_connections = 0;
+
+  // Messages.
+  std::int64_t max_message_bytes = 0;
+  std::int64_t max_header_bytes = 0;
+  std::int64_t inbound_rate = 0;
+  std::int64_t inbound_burst = 0;
+  std::vector<std::string> ephemeral_events = {};
+
+  // Each client's outbox.
+  std::int64_t max_outbox_bytes = 0;
+  std::int64_t max_outbox_messages = 0;
+  chat_outbox_policy outbox_policy = CHAT_OUTBOX_DISCONNECT;
+  std::int64_t flush_interval_ms = 0;
+
+  // Rooms.
+  std::int64_t max_rooms = 0;
+  std::int64_t max_rooms_per_client = 0;
+  std::int64_t history_messages = 0;
+  std::int64_t history_bytes = 0;
+  std::int64_t history_age_ms = 0;
+  std::int64_t history_total_bytes = 0;
+  bool history_off = false;
+
+  // Time.
+  std::int64_t ping_interval_ms = 0;
+  std::int64_t ping_timeout_ms = 0;
+  std::int64_t handshake_timeout_ms = 0;
+  std::int64_t http_idle_timeout_ms = 0;
+  std::int64_t verdict_timeout_ms = 0;
+  std::int64_t drain_timeout_ms = 0;
+  std::int64_t drain_spread_ms = 0;
+  std::int64_t slow_callback_ms = 0;
+
+  bool permessage_deflate = false;
+
+  // Socket.IO.
+  std::int64_t max_http_body_bytes = 0;
+  std::int64_t upgrade_timeout_ms = 0;
+  std::int64_t connect_timeout_ms = 0;
+  std::int64_t recovery_window_ms = 0;
+  std::int64_t recovery_bytes = 0;
+  std::string socket_io_client_directory = {};
+
+  // What is compiled in.
+  std::string chat_page_path = {};
+  std::string chat_script_path = {};
+  std::string metrics_path = {};
+};
+
+namespace detail {
+
+// Options as chat.h wants them, without the callbacks; valid as long as the Options are.
+class RawOptions {
+ public:
+  explicit RawOptions(const Options& options) {
+    raw_.struct_size = sizeof raw_;
+    raw_.callbacks.struct_size = sizeof raw_.callbacks;
+
+    raw_.address = text(options.address);
+    raw_.port = options.port;
+    raw_.unix_path = text(options.unix_path);
+    raw_.listen_fd = options.listen_fd;
+    raw_.threads = options.threads;
+    raw_.log_level = options.log_level;
+
+    endpoints_.reserve(options.endpoints.size());
+    for (const Endpoint& endpoint : options.endpoints) {
+      endpoints_.push_back({sizeof(chat_endpoint), text(endpoint.path), endpoint.protocol, endpoint.transports,
+                            endpoint.max_message_bytes});
+    }
+    raw_.endpoints = array(endpoints_);
+    raw_.endpoint_count = endpoints_.size();
+    static_mounts_.reserve(options.static_mounts.size());
+    for (const StaticMount& mount : options.static_mounts) {
+      static_mounts_.push_back({sizeof(chat_static_mount), text(mount.path), text(mount.directory)});
+    }
+    raw_.static_mounts = array(static_mounts_);
+    raw_.static_mount_count = static_mounts_.size();
+    raw_.default_room = text(options.default_room);
+
+    raw_.tls_certificate_file = text(options.tls_certificate_file);
+    raw_.tls_private_key_file = text(options.tls_private_key_file);
+
+    raw_.allowed_origins = texts(options.allowed_origins, allowed_origins_);
+    raw_.allowed_origin_count = allowed_origins_.size();
+    raw_.trusted_proxies = texts(options.trusted_proxies, trusted_proxies_);
+    raw_.trusted_proxy_count = trusted_proxies_.size();
+    raw_.max_clients = options.max_clients;
+    raw_.max_clients_per_address = options.max_clients_per_address;
+    raw_.max_connections = options.max_connections;
+
+    raw_.max_message_bytes = options.max_message_bytes;
+    raw_.max_header_bytes = options.max_header_bytes;
+    raw_.inbound_rate = options.inbound_rate;
+    raw_.inbound_burst = options.inbound_burst;
+    raw_.ephemeral_events = texts(options.ephemeral_events, ephemeral_events_);
+    raw_.ephemeral_event_count = ephemeral_events_.size();
+
+    raw_.max_outbox_bytes = options.max_outbox_bytes;
+    raw_.max_outbox_messages = options.max_outbox_messages;
+    raw_.outbox_policy = options.outbox_policy;
+    raw_.flush_interval_ms = options.flush_interval_ms;
+
+    raw_.max_rooms = options.max_rooms;
+    raw_.max_rooms_per_client = options.max_rooms_per_client;
+    raw_.history_messages = options.history_messages;
+    raw_.history_bytes = options.history_bytes;
+    raw_.history_age_ms = options.history_age_ms;
+    raw_.history_total_bytes = options.history_total_bytes;
+    raw_.history_off = options.history_off ? 1 : 0;
+
+    raw_.ping_interval_ms = options.ping_interval_ms;
+    raw_.ping_timeout_ms = options.ping_timeout_ms;
+    raw_.handshake_timeout_ms = options.handshake_timeout_ms;
+    raw_.http_idle_timeout_ms = options.http_idle_timeout_ms;
+    raw_.verdict_timeout_ms = options.verdict_timeout_ms;
+    raw_.drain_timeout_ms = options.drain_timeout_ms;
+    raw_.drain_spread_ms = options.drain_spread_ms;
+    raw_.slow_callback_ms = options.slow_callback_ms;
+
+    raw_.permessage_deflate = options.permessage_deflate ? 1 : 0;
+
+    raw_.max_http_body_bytes = options.max_http_body_bytes;
+    raw_.upgrade_timeout_ms = options.upgrade_timeout_ms;
+    raw_.connect_timeout_ms = options.connect_timeout_ms;
+    raw_.recovery_window_ms = options.recovery_window_ms;
+    raw_.recovery_bytes = options.recovery_bytes;
+    raw_.socket_io_client_directory = text(options.socket_io_client_directory);
+
+    raw_.chat_page_path = text(options.chat_page_path);
+    raw_.chat_script_path = text(options.chat_script_path);
+    raw_.metrics_path = text(options.metrics_path);
+  }
+  RawOptions(const RawOptions&) = delete;
+  RawOptions& operator=(const RawOptions&) = delete;
+
+  // To be given its callbacks.
+  chat_server_options& raw() noexcept { return raw_; }
+  // Some text has a NUL in it.
+  bool nul() const noexcept { return nul_; }
+
+ private:
+  // Empty is NULL, the default.
+  const char* text(const std::string& text) {
+    nul_ = nul_ || has_nul(text);
+    return text.empty() ? nullptr : text.c_str();
+  }
+
+  const char* const* texts(const std::vector<std::string>& texts, std::vector<const char*>& pointers) {
+    pointers.reserve(texts.size());
+    for (const std::string& text : texts) {
+      nul_ = nul_ || has_nul(text);
+      pointers.push_back(text.c_str());
+    }
+    return array(pointers);
+  }
+
+  template <class Item>
+  static const Item* array(const std::vector<Item>& items) noexcept {
+    return items.empty() ? nullptr : items.data();
+  }
+
+  bool nul_ = false;
+  std::vector<chat_endpoint> endpoints_;
+  std::vector<chat_static_mount> static_mounts_;
+  std::vector<const char*> allowed_origins_;
+  std::vector<const char*> trusted_proxies_;
+  std::vector<const char*> ephemeral_events_;
+  chat_server_options raw_ = {};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace chat
+
+#endif  // CHAT_CPP_OPTIONS_HPP

@@ -1,0 +1,99 @@
+// The arrays of chat.h as ranges, whose items are views. Nothing is copied: they live as long as what they were taken from,
+// which is until the callback or visitor returns.
+#ifndef CHAT_CPP_RANGE_HPP
+#define CHAT_CPP_RANGE_HPP
+
+#include <chat/chat.h>
+
+#include <cstddef>
+#include <iterator>
+#include <string_view>
+
+namespace chat {
+inline namespace v0 {
+
+// A header, a query argument, an attribute.
+struct Pair {
+  std::string_view name;
+  std::string_view value;
+};
+
+namespace detail {
+
+// NULL is an empty text.
+inline std::string_view view(const char* text) noexcept { return text == nullptr ? std::string_view() : text; }
+inline std::string_view view(const void* data, std::size_t size) noexcept {
+  return {static_cast<const char*>(data), size};
+}
+inline std::string_view view(const chat_blob& blob) noexcept { return view(blob.data, blob.size_bytes); }
+inline Pair view(const chat_pair& pair) noexcept { return {view(pair.name), view(pair.value, pair.value_size)}; }
+
+}  // namespace detail
+
+// A range of views over an array of chat.h.
+template <class Raw>
+class Range {
+ public:
+  // What an item is seen as: std::string_view or Pair.
+  using value_type = decltype(detail::view(*static_cast<const Raw*>(nullptr)));
+
+  // Goes over the items in order; each is made when it is looked at.
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = typename Range::value_type;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const value_type*;
+    using reference = value_type;
+
+    Iterator() = default;
+    explicit Iterator(const Raw* at) noexcept : at_(at) {}
+    value_type operator*() const noexcept { return detail::view(*at_); }
+    Iterator& operator++() noexcept {
+      ++at_;
+      return *this;
+    }
+    Iterator operator++(int) noexcept { return Iterator(at_++); }
+    friend bool operator==(Iterator one, Iterator other) noexcept { return one.at_ == other.at_; }
+    friend bool operator!=(Iterator one, Iterator other) noexcept { return one.at_ != other.at_; }
+
+   private:
+    const Raw* at_ = nullptr;
+  };
+
+  Range(const Raw* items, std::size_t size) noexcept : items_(items), size_(size) {}
+
+  Iterator begin() const noexcept { return Iterator(items_); }
+  // Behind the last item.
+  Iterator end() const noexcept { return Iterator(items_ + size_); }
+  // How many items.
+  std::size_t size() const noexcept { return size_; }
+  // Whether there is none.
+  bool empty() const noexcept { return size_ == 0; }
+  // index: below size().
+  value_type operator[](std::size_t index) const noexcept { return detail::view(items_[index]); }
+
+ private:
+  const Raw* items_;
+  std::size_t size_;
+};
+
+// Headers, arguments of a query, attributes.
+using Pairs = Range<chat_pair>;
+// Attachments: their bytes.
+using Blobs = Range<chat_blob>;
+// Texts that end with NUL.
+using Texts = Range<const char*>;
+
+// The value of the first pair of that name; empty without one.
+inline std::string_view find(const Pairs& pairs, std::string_view name) noexcept {
+  for (const Pair pair : pairs) {
+    if (pair.name == name) return pair.value;
+  }
+  return {};
+}
+
+}  // namespace v0
+}  // namespace chat
+
+#endif  // CHAT_CPP_RANGE_HPP

@@ -1,0 +1,284 @@
+// The functions of chat.h that take a server, as members.
+#ifndef CHAT_CPP_SERVER_REF_HPP
+#define CHAT_CPP_SERVER_REF_HPP
+
+#include <chat/chat.h>
+
+#include <algorithm>
+#include <chat/cpp/client.hpp>
+#include <chat/cpp/error.hpp>
+#include <chat/cpp/message.hpp>
+#include <chat/cpp/verdict.hpp>
+#include <chrono>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace chat {
+inline namespace v0 {
+
+namespace detail {
+
+// Hands what a visit of chat.h shows to the caller's function, and keeps what that throws until the visit is over.
+template <class View, class Visitor>
+class Visit {
+ public:
+  explicit Visit(Visitor& visitor) : visitor_(visitor) {}
+
+  template <class Raw>
+  static int step(const Raw* raw, void* visit) noexcept {
+    return static_cast<Visit*>(visit)->show(View(*raw)) ? 0 : 1;
+  }
+
+  // What the visit came to; throws on what the visitor has thrown.
+  Result<void> finish(chat_error error) const {
+#if CHAT_CPP_EXCEPTIONS
+    if (thrown_) std::rethrow_exception(thrown_);
+#endif
+    return result_of(error);
+  }
+
+ private:
+  bool show(const View& view) noexcept {
+#if CHAT_CPP_EXCEPTIONS
+    try {
+      return ask(view);
+    } catch (...) {
+      thrown_ = std::current_exception();
+      return false;
+    }
+#else
+    return ask(view);
+#endif
+  }
+
+  bool ask(const View& view) {
+    if constexpr (std::is_void_v<decltype(visitor_(view))>) {
+      visitor_(view);
+      return true;
+    } else {
+      return static_cast<bool>(visitor_(view));
+    }
+  }
+
+  Visitor& visitor_;
+#if CHAT_CPP_EXCEPTIONS
+  std::exception_ptr thrown_;
+#endif
+};
+
+}  // namespace detail
+
+// A server, not owned: for callbacks, and to hand around. Copies are one pointer; they dangle when the Server that owns it
+// has ended, as any pointer would. What each function does, its limits and errors: see the function of chat.h with the
+// same name. Visitors are called with a view, on this thread, before the call returns; one that returns a bool ends the
+// visit with false.
+class ServerRef {
+ public:
+  // No server: calls fail with CHAT_ERROR_INVALID_ARGUMENT.
+  ServerRef() = default;
+  explicit ServerRef(chat_server* handle) noexcept : handle_(handle) {}
+
+  // For functions of chat.h; NULL without a server.
+  chat_server* handle() const noexcept { return handle_; }
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+  // chat_server_port(): 0 on a UNIX socket.
+  int port() const noexcept { return chat_server_port(handle_); }
+  // chat_server_stop(): begins the drain and returns at once.
+  void stop() const noexcept { chat_server_stop(handle_); }
+  // chat_server_fd(), of a server without threads: for the host's own loop. Never read or close it.
+  int fd() const noexcept { return chat_server_fd(handle_); }
+  // chat_server_poll(), of a server without threads: waits at most so long for something to do, and does it.
+  Result<void> poll(std::chrono::milliseconds timeout) const {
+    return detail::result_of(
+        chat_server_poll(handle_, static_cast<int>(std::min<std::int64_t>(timeout.count(), INT_MAX))));
+  }
+  // The same, and waits as long as it takes. Fails with CHAT_ERROR_STOPPED when the drain has ended:
+  // while (server.poll()) {}
+  Result<void> poll() const { return detail::result_of(chat_server_poll(handle_, -1)); }
+  // chat_server_reload_tls()
+  Result<void> reload_tls() const { return detail::result_of(chat_server_reload_tls(handle_)); }
+
+  // chat_broadcast(): text to all members of a room.
+  Result<void> broadcast(std::string_view room, std::string_view text) const {
+    return detail::call([&](const char* name) { return chat_broadcast(handle_, name, text.data(), text.size()); },
+                        room);
+  }
+  // chat_broadcast() to everyone, whatever room they are in; not numbered or kept.
+  Result<void> broadcast_to_everyone(std::string_view text) const {
+    return detail::result_of(chat_broadcast(handle_, nullptr, text.data(), text.size()));
+  }
+  // chat_publish(). Gives the message's number: 0 when it is ephemeral, and in on_authorize and on_message.
+  Result<std::uint64_t> publish(const Message& message) const {
+    std::uint64_t seq = 0;
+    return with(seq, detail::RawMessage(message).call(
+                         [&](const chat_message* raw) { return chat_publish(handle_, raw, &seq); }));
+  }
+  // chat_send(): to one client.
+  Result<void> send(chat_client_id client, const Message& message) const {
+    return detail::RawMessage(message).call([&](const chat_message* raw) { return chat_send(handle_, client, raw); });
+  }
+  // chat_send_with_ack(): to one client, which shall answer in time (0: 10 s). Gives the number that on_ack will show,
+  // which may be before this returns.
+  Result<std::uint64_t> send_with_ack(chat_client_id client, const Message& message,
+                                      std::chrono::milliseconds timeout = {}) const {
+    std::uint64_t ack_id = 0;
+    return with(ack_id, detail::RawMessage(message).call([&](const chat_message* raw) {
+      return chat_send_with_ack(handle_, client, raw, timeout.count(), &ack_id);
+    }));
+  }
+  // chat_send_user(): to all clients of one user.
+  Result<void> send_user(std::string_view user_id, const Message& message) const {
+    if (detail::has_nul(user_id)) return detail::nul_error();
+    return detail::RawMessage(message).call(
+        [&](const chat_message* raw) { return chat_send_user(handle_, std::string(user_id).c_str(), raw); });
+  }
+  // chat_reply(): answers a message that came with an ack_id. args: a JSON array.
+  Result<void> reply(chat_client_id client, std::uint64_t ack_id, std::string_view args,
+                     const std::vector<std::string_view>& attachments = {}) const {
+    const std::vector<chat_blob> blobs = detail::raw_blobs(attachments);
+    return detail::result_of(chat_reply(handle_, client, ack_id, args.data(), args.size(), blobs.data(), blobs.size()));
+  }
+
+  // chat_decide(): the verdict on what on_authorize or on_message has deferred.
+  Result<void> decide(Decision decision, const Verdict& verdict) const;
+  // chat_accept() as a guest, or as whom set_identity() has named.
+  Result<void> accept(chat_client_id client) const { return detail::result_of(chat_accept(handle_, client, nullptr)); }
+  // chat_accept(): the verdict on a connection that on_connect has deferred.
+  Result<void> accept(chat_client_id client, const Identity& identity) const {
+    return detail::RawIdentity(identity).call(
+        [&](const chat_identity* raw) { return chat_accept(handle_, client, raw); });
+  }
+  // chat_refuse(): the verdict on a connection that on_connect has deferred. data_json: empty, or any JSON value.
+  Result<void> refuse(chat_client_id client, std::string_view reason = "", std::string_view data_json = "") const {
+    return detail::call(
+        [&](const char* text, const char* data) {
+          return chat_refuse(handle_, client, text, data_json.empty() ? nullptr : data);
+        },
+        reason, data_json);
+  }
+  // chat_set_identity()
+  Result<void> set_identity(chat_client_id client, const Identity& identity) const {
+    return detail::RawIdentity(identity).call(
+        [&](const chat_identity* raw) { return chat_set_identity(handle_, client, raw); });
+  }
+  // chat_client_set_user(): a pointer of the application's own, which events show.
+  Result<void> set_user(chat_client_id client, void* user) const {
+    return detail::result_of(chat_client_set_user(handle_, client, user));
+  }
+  // chat_client_user(): NULL at first, and without such a client.
+  void* user(chat_client_id client) const noexcept { return chat_client_user(handle_, client); }
+  // chat_kick()
+  Result<void> kick(chat_client_id client, std::string_view reason = "") const {
+    return detail::call([&](const char* text) { return chat_kick(handle_, client, text); }, reason);
+  }
+
+  // chat_join()
+  Result<void> join(chat_client_id client, std::string_view room) const {
+    return detail::call([&](const char* name) { return chat_join(handle_, client, name); }, room);
+  }
+  // chat_leave()
+  Result<void> leave(chat_client_id client, std::string_view room) const {
+    return detail::call([&](const char* name) { return chat_leave(handle_, client, name); }, room);
+  }
+  // chat_ban(): 0 lifts the ban.
+  Result<void> ban(chat_client_id client, std::string_view room, std::chrono::milliseconds duration,
+                   std::string_view reason = "") const {
+    return detail::call(
+        [&](const char* name, const char* text) { return chat_ban(handle_, client, name, duration.count(), text); },
+        room, reason);
+  }
+  // chat_ban_user(): the same by user id.
+  Result<void> ban_user(std::string_view user_id, std::string_view room, std::chrono::milliseconds duration,
+                        std::string_view reason = "") const {
+    return detail::call([&](const char* id, const char* name,
+                            const char* text) { return chat_ban_user(handle_, id, name, duration.count(), text); },
+                        user_id, room, reason);
+  }
+  // chat_close_room()
+  Result<void> close_room(std::string_view room, std::string_view reason = "") const {
+    return detail::call([&](const char* name, const char* text) { return chat_close_room(handle_, name, text); }, room,
+                        reason);
+  }
+
+  // chat_client_info(): the visitor is called once, with a ClientView.
+  template <class Visitor>
+  Result<void> client_info(chat_client_id client, Visitor&& visitor) const {
+    return visit<ClientView>(
+        visitor, [&](chat_client_visitor step, void* visit) { return chat_client_info(handle_, client, step, visit); });
+  }
+  // chat_members(): each member of a room, as a ClientView.
+  template <class Visitor>
+  Result<void> members(std::string_view room, Visitor&& visitor) const {
+    if (detail::has_nul(room)) return detail::nul_error();
+    return visit<ClientView>(visitor, [&](chat_client_visitor step, void* visit) {
+      return chat_members(handle_, std::string(room).c_str(), step, visit);
+    });
+  }
+  // chat_members() of no room: every client of the server, as a ClientView.
+  template <class Visitor>
+  Result<void> clients(Visitor&& visitor) const {
+    return visit<ClientView>(
+        visitor, [&](chat_client_visitor step, void* visit) { return chat_members(handle_, nullptr, step, visit); });
+  }
+  // chat_rooms(): each room, as a RoomView.
+  template <class Visitor>
+  Result<void> rooms(Visitor&& visitor) const {
+    return visit<RoomView>(visitor,
+                           [&](chat_room_visitor step, void* visit) { return chat_rooms(handle_, step, visit); });
+  }
+  // chat_history(): oldest first, each as a MessageView. limit 0: all that are kept.
+  template <class Visitor>
+  Result<void> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Visitor&& visitor) const {
+    if (detail::has_nul(room)) return detail::nul_error();
+    return visit<MessageView>(visitor, [&](chat_message_visitor step, void* visit) {
+      return chat_history(handle_, std::string(room).c_str(), after_seq, limit, step, visit);
+    });
+  }
+  // chat_server_stats()
+  Result<chat_stats> stats() const {
+    chat_stats stats = {};
+    stats.struct_size = CHAT_STATS_SIZE;
+    if (const chat_error error = chat_server_stats(handle_, &stats)) return Error::last(error);
+    return stats;
+  }
+
+ private:
+  template <class Value>
+  static Result<Value> with(const Value& value, const Result<void>& result) {
+    if (!result) return result.error();
+    return value;
+  }
+
+  template <class View, class Visitor, class Function>
+  static Result<void> visit(Visitor& visitor, Function&& function) {
+    using Visit = detail::Visit<View, Visitor>;
+    Visit visit(visitor);
+    return visit.finish(function(&Visit::step, &visit));
+  }
+
+  chat_server* handle_ = nullptr;
+};
+
+inline Result<void> ServerRef::decide(Decision decision, const Verdict& verdict) const {
+  const std::string reason(detail::cut_reason(verdict.reason()));
+  if (detail::has_nul(reason)) return detail::nul_error();
+  const auto decide = [&](const chat_message* replacement) {
+    return chat_decide(handle_, decision.client, decision.id, verdict.kind(), reason.empty() ? nullptr : reason.c_str(),
+                       replacement);
+  };
+  const Message* replacement = detail::VerdictAccess::replacement(verdict);
+  if (replacement == nullptr) return detail::result_of(decide(nullptr));
+  return detail::RawMessage(*replacement).call(decide);
+}
+
+}  // namespace v0
+}  // namespace chat
+
+#endif  // CHAT_CPP_SERVER_REF_HPP

@@ -1,0 +1,106 @@
+// See config_file.h.
+#include "config_file.h"
+
+#include <algorithm>
+#include <istream>
+#include <sstream>
+
+namespace chatd {
+namespace {
+
+bool is_flag(const CLI::Option& option) { return option.get_expected_min() == 0; }
+bool is_list(const CLI::Option& option) { return option.get_expected_max() > 1; }
+
+bool begins_quoted(const std::string& text) { return !text.empty() && (text.front() == '"' || text.front() == '\''); }
+
+// As it is written, without a comment.
+std::string value_of(const std::string& line) {
+  const std::size_t equals = line.find('=');
+  if (equals == std::string::npos) return {};
+  return CLI::detail::trim_copy(line.substr(equals + 1, line.find('#') - equals - 1));
+}
+
+// As if the line were not there.
+bool says_nothing(const std::string& line) { return value_of(line) == "\"\""; }
+
+}  // namespace
+
+std::string ConfigFile::file_name() const { return app_.get_config_ptr()->as<std::string>(); }
+
+void ConfigFile::refuse(int line, const std::string& what) const {
+  throw CLI::ConfigError(file_name() + ":" + std::to_string(line) + ": " + what);
+}
+
+std::string ConfigFile::place_of(const std::string& option) const {
+  const auto found = lines_.find(option);
+  return found == lines_.end() ? "" : file_name() + ":" + std::to_string(found->second) + ": ";
+}
+
+CLI::ConfigItem ConfigFile::read_line(int number, const std::string& line) const {
+  if (line.front() == '[') refuse(number, "there are no sections");
+  std::istringstream input(line);
+  const std::vector<CLI::ConfigItem> found = CLI::ConfigTOML::from_config(input);
+  if (found.size() != 1 || found[0].name.empty() || !found[0].parents.empty()) {
+    refuse(number, "'" + line + "' is no line like: name = value");
+  }
+  const std::string value = value_of(line);
+  // CLI11 would look for the end of a list in the next lines, and lose the last one's last character.
+  if (value.starts_with('[') && !value.ends_with(']')) {
+    refuse(number, found[0].name + ": the list does not end in its line");
+  }
+  return found[0];
+}
+
+void ConfigFile::check(int line, CLI::Option& option, const CLI::ConfigItem& item) const {
+  for (const std::string& input : item.inputs) {
+    // CLI11 takes a number sign for the beginning of a comment even there.
+    if (begins_quoted(input)) refuse(line, item.name + ": the quotes do not end before the line or a '#' does");
+  }
+  if (is_flag(option)) {
+    if (item.inputs.size() != 1 || (item.inputs[0] != "true" && item.inputs[0] != "false")) {
+      refuse(line, item.name + ": is either true or false");
+    }
+    return;
+  }
+  if (item.inputs.size() != 1 && !is_list(option)) {
+    refuse(line, item.name + ": takes one value; quotes keep spaces and commas in it");
+  }
+  for (std::string input : item.inputs) {
+    const std::string wrong = (*option.get_validator(0))(input);
+    if (!wrong.empty()) refuse(line, item.name + ": " + wrong);
+  }
+}
+
+std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const {
+  std::vector<CLI::ConfigItem> found;
+  std::map<std::string, int> seen;
+  int number = 0;
+  for (std::string line; std::getline(input, line);) {
+    ++number;
+    CLI::detail::trim(line);
+    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
+    CLI::ConfigItem item = read_line(number, line);
+    CLI::Option* option = app_.get_option_no_throw("--" + item.name);
+    if (option == nullptr || !option->get_configurable()) refuse(number, "unknown option " + item.name);
+    if (!is_flag(*option) && line.find('=') == std::string::npos) refuse(number, item.name + ": needs a value");
+    const bool first = seen.emplace(item.name, number).second;
+    if (!first && !is_list(*option)) {
+      refuse(number, item.name + ": stands in line " + std::to_string(seen[item.name]) + " too");
+    }
+    if (says_nothing(line)) continue;
+    check(number, *option, item);
+    // A flag is off without being told, and CLI11 would not be told.
+    if (is_flag(*option) && item.inputs[0] == "false") continue;
+    if (option->count() == 0) lines_[item.name] = number;
+    const auto earlier =
+        std::find_if(found.begin(), found.end(), [&](const CLI::ConfigItem& one) { return one.name == item.name; });
+    if (earlier == found.end()) {
+      found.push_back(std::move(item));
+    } else {
+      earlier->inputs.insert(earlier->inputs.end(), item.inputs.begin(), item.inputs.end());
+    }
+  }
+  return found;
+}
+
+}  // namespace chatd

@@ -1,0 +1,248 @@
+// What an application does to a server through the C++ headers, seen by clients and through the headers again.
+#include <poll.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+#include "cpp_test.h"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// Keeps the id of each client by the order in which they open.
+struct Opened {
+  chat::Options options = free_port();
+
+  Opened() {
+    options.on_open = [](const chat::ClientEvent& event) { note("open " + std::to_string(event.client())); };
+    options.on_disconnect = [](const chat::ClientEvent& event) {
+      note("disconnect " + std::to_string(event.client()) + " " + std::to_string(event.close_code()));
+    };
+  }
+};
+
+void messages_of_every_kind(void**) {
+  const chat::Server server = start(free_port());
+  Client client(server, "/chat.v1");
+  client.expect("welcome");
+  const auto publish = [&](const chat::Message& message) { return *SUCCEEDED(server.publish(message)); };
+
+  assert_int_equal(publish(chat::Message::text("plain").room("lobby")), 1);
+  client.expect("\"text\":\"plain\"");
+  assert_int_equal(publish(chat::Message::args(R"([1,{"_placeholder":true,"num":0}])")
+                               .room("lobby")
+                               .event("upload")
+                               .attach("bytes")
+                               .attribute("priority", "9")
+                               .from_name("robot")),
+                   2);
+  const std::string upload = client.expect("\"event\":\"upload\"");
+  assert_non_null(std::strstr(upload.c_str(), "Ynl0ZXM="));
+  assert_non_null(std::strstr(upload.c_str(), "robot"));
+  assert_int_equal(publish(chat::Message::binary(std::string("\0\1", 2)).room("lobby")), 3);
+  client.expect("AAE=");
+  assert_int_equal(publish(chat::Message::text("...").room("lobby").event("typing").ephemeral()), 0);
+  client.expect("\"event\":\"typing\"");
+  assert_int_equal(publish(chat::Message::text("not for 1").room("lobby").except(1)), 4);
+  assert_int_equal(publish(chat::Message::text("by 1").room("lobby").from(1)), 5);
+  client.expect("by 1");
+  SUCCEEDED(server.broadcast("lobby", "short"));
+  client.expect("short");
+  SUCCEEDED(server.broadcast_to_everyone("all"));
+  client.expect("all");
+
+  std::vector<chat::Message> copies;
+  std::string seen;
+  SUCCEEDED(server.history("lobby", 1, 0, [&](const chat::MessageView& message) {
+    seen += std::to_string(message.seq()) + " " + std::string(message.event()) + " " + std::string(message.from_name());
+    for (const std::string_view bytes : message.attachments()) seen += " +" + std::to_string(bytes.size());
+    for (const auto [name, value] : message.attributes()) seen.append(" ").append(name).append("=").append(value);
+    assert_true(message.room() == "lobby");
+    assert_false(message.epoch().empty());
+    assert_false(message.ephemeral());
+    assert_true(message.time_ms() > 0);
+    if (message.payload() == CHAT_PAYLOAD_BINARY) assert_int_equal(message.data().size(), 2);
+    if (message.payload() != CHAT_PAYLOAD_TEXT) assert_true(message.text().empty());
+    seen += "\n";
+    copies.emplace_back(message);
+  }));
+  const std::string name =
+      seen.substr(seen.find("5 chat message ") + 15, seen.find("\n6") - seen.find("5 chat message ") - 15);
+  assert_string_equal(seen.c_str(), ("2 upload robot +5 priority=9\n3 chat message \n4 chat message \n5 chat message " +
+                                     name + "\n6 chat message \n")
+                                        .c_str());
+  // A message that was shown can be said again.
+  assert_int_equal(publish(copies[0].room("lobby")), 7);
+  client.expect("Ynl0ZXM=");
+}
+
+void visits_end_when_the_visitor_says_so(void**) {
+  const chat::Server server = start(free_port());
+  for (const char* room : {"a", "b", "c"}) SUCCEEDED(server.broadcast(room, "text"));
+  int visited = 0;
+  std::map<std::string, std::uint64_t> rooms;
+  SUCCEEDED(server.rooms([&](const chat::RoomView& room) {
+    rooms[std::string(room.name())] = room.seq();
+    assert_int_equal(room.member_count(), 0);
+    assert_int_equal(room.history_count(), 1);
+    assert_false(room.epoch().empty());
+  }));
+  assert_int_equal(rooms.size(), 3);
+  assert_int_equal(rooms["b"], 1);
+  SUCCEEDED(server.rooms([&](const chat::RoomView&) { return ++visited < 2; }));
+  assert_int_equal(visited, 2);
+  // What a visitor throws comes out of the call, not through the library.
+  visited = 0;
+  try {
+    SUCCEEDED(server.rooms([&](const chat::RoomView&) {
+      ++visited;
+      throw std::runtime_error("enough");
+    }));
+    fail_msg("the exception is lost");
+  } catch (const std::runtime_error& error) {
+    assert_string_equal(error.what(), "enough");
+  }
+  assert_int_equal(visited, 1);
+  FAILED_WITH(server.history("nowhere", 0, 0, [](const chat::MessageView&) {}), ERROR_NO_SUCH_ROOM);
+  FAILED_WITH(server.members("nowhere", [](const chat::ClientView&) {}), ERROR_NO_SUCH_ROOM);
+}
+
+void clients_and_what_is_done_to_them(void**) {
+  const chat::Server server = start(Opened().options);
+  Client one(server, "/chat.v1");
+  one.expect("welcome");
+  expect_line("open 1");
+  Client two(server, "/chat.v1?room=dev");
+  two.expect("welcome");
+  expect_line("open 2");
+
+  SUCCEEDED(server.set_identity(1, {"u-1", "Ann", {{"role", "admin"}}}));
+  one.expect("\"type\":\"named\"");
+  int mark = 0;
+  SUCCEEDED(server.set_user(1, &mark));
+  assert_ptr_equal(server.user(1), &mark);
+  SUCCEEDED(server.join(1, "dev"));
+  one.expect("\"type\":\"joined\"");
+  SUCCEEDED(server.client_info(1, [&](const chat::ClientView& client) {
+    assert_int_equal(client.id(), 1);
+    assert_true(client.user_id() == "u-1");
+    assert_true(client.name() == "Ann");
+    assert_true(chat::find(client.attributes(), "role") == "admin");
+    assert_true(chat::find(client.attributes(), "rank").empty());
+    assert_true(client.address() == "127.0.0.1");
+    assert_int_equal(client.protocol(), CHAT_PROTOCOL_CHAT_V1);
+    assert_int_equal(client.transport(), CHAT_TRANSPORT_WEBSOCKET);
+    assert_true(client.connected_at_ms() > 0);
+    assert_int_equal(client.rooms().size(), 2);
+    assert_ptr_equal(client.user(), &mark);
+  }));
+  int members = 0, clients = 0, lobby = 0;
+  SUCCEEDED(server.members("dev", [&](const chat::ClientView&) { ++members; }));
+  SUCCEEDED(server.members("lobby", [&](const chat::ClientView&) { ++lobby; }));
+  SUCCEEDED(server.clients([&](const chat::ClientView&) { ++clients; }));
+  assert_int_equal(members * 100 + lobby * 10 + clients, 212);
+
+  SUCCEEDED(server.send(1, chat::Message::text("for one")));
+  one.expect("for one");
+  SUCCEEDED(server.send_user("u-1", chat::Message::text("for Ann")));
+  one.expect("for Ann");
+  FAILED_WITH(server.send_user("u-2", chat::Message::text("for nobody")), ERROR_NO_SUCH_CLIENT);
+  FAILED_WITH(server.send_with_ack(1, chat::Message::text("answer"), 1s), ERROR_UNSUPPORTED);
+
+  SUCCEEDED(server.leave(1, "dev"));
+  one.expect("\"type\":\"left\"");
+  FAILED_WITH(server.leave(1, "dev"), ERROR_NOT_JOINED);
+  SUCCEEDED(server.ban(2, "dev", 1min, "too loud"));
+  two.expect("too loud");
+  FAILED_WITH(server.join(2, "dev"), ERROR_BANNED);
+  SUCCEEDED(server.ban(2, "dev", 0ms));
+  SUCCEEDED(server.join(2, "dev"));
+  two.expect("\"type\":\"joined\"");
+  SUCCEEDED(server.ban_user("u-1", "dev", 1min));
+  FAILED_WITH(server.join(1, "dev"), ERROR_BANNED);
+  SUCCEEDED(server.close_room("dev", "it is late"));
+  two.expect("it is late");
+
+  const chat_stats stats = *SUCCEEDED(server.stats());
+  assert_int_equal(stats.clients_now, 2);
+  SUCCEEDED(server.kick(1, "goodbye"));
+  assert_string_equal(one.expect_close(1008).c_str(), "goodbye");
+  expect_line("disconnect 1 1008");
+  FAILED_WITH(server.kick(1), ERROR_NO_SUCH_CLIENT);
+  FAILED_WITH(server.reload_tls(), ERROR_WRONG_STATE);
+}
+
+// A Socket.IO client by hand, as its packets are written (docs/socketio.md).
+void answers_both_ways(void**) {
+  chat::Options options = free_port();
+  options.on_open = [](const chat::ClientEvent& event) {
+    const auto sent = event.server().send_with_ack(event.client(), chat::Message::args(R"([1,2])").event("add"), 5s);
+    note("asked " + std::to_string(sent.ok()));
+  };
+  options.on_ack = [](const chat::AckEvent& event) {
+    std::string line = "ack " + std::to_string(event.client()) + " " + std::to_string(event.error()) + " ";
+    line += event.args();
+    for (const std::string_view bytes : event.attachments()) line.append(" +").append(bytes);
+    note(line + (event.ack_id() != 0 && event.user() == nullptr ? "" : " wrongly"));
+  };
+  options.on_message = [](const chat::MessageEvent& event) {
+    if (event.ack_id() == 0) return chat::pass();
+    assert_int_equal(event.reply("nonsense").error().code(), CHAT_ERROR_INVALID_JSON);
+    SUCCEEDED(event.reply(R"(["yes",{"_placeholder":true,"num":0}])", {"bytes"}));
+    FAILED_WITH(event.reply("[]"), ERROR_WRONG_STATE);
+    return chat::consume();
+  };
+  const chat::Server server = start(options);
+  Client client(server, "/socket.io/?EIO=4&transport=websocket");
+  client.expect("0{");
+  client.say("40");
+  client.expect("40{");
+  const std::string question = client.expect("[\"add\",1,2]");
+  const std::string number = question.substr(2, question.find('[') - 2);
+  client.say("461-" + number + R"([3,{"_placeholder":true,"num":0}])");
+  // The answer has an attachment, which is the next frame.
+  client.say_bytes("xyz");
+  expect_line("asked 1");
+  expect_line(R"(ack 1 0 [3,{"_placeholder":true,"num":0}] +xyz)");
+  client.say(R"(427["ask"])");
+  client.expect(R"(461-7["yes",{"_placeholder":true,"num":0}])");
+  assert_string_equal(client.hear_bytes().c_str(), "bytes");
+}
+
+void a_host_polls(void**) {
+  chat::Options options = free_port();
+  options.threads = 0;
+  options.on_log = [](chat_log_level, std::string_view text) { note("log " + std::string(text)); };
+  chat::Server server = start(options);
+  FAILED_WITH(start(free_port()).poll(0ms), ERROR_WRONG_STATE);
+  assert_true(server.fd() >= 0);
+  SUCCEEDED(server.poll(0ms));
+  SUCCEEDED(server.poll(std::chrono::milliseconds(1)));
+  pollfd waits = {server.fd(), POLLIN, 0};
+  SUCCEEDED(server.broadcast("lobby", "text"));
+  server.stop();
+  // The end of the drain is something to do.
+  while (poll(&waits, 1, WS_TIMEOUT_MS) == 1 && server.poll(0ms)) {
+  }
+  FAILED_WITH(server.poll(), ERROR_STOPPED);
+  FAILED_WITH(server.broadcast("lobby", "text"), ERROR_STOPPED);
+  SUCCEEDED(server.close());
+  assert_null(server.handle());
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test_setup(messages_of_every_kind, forget_lines),
+      cmocka_unit_test_setup(visits_end_when_the_visitor_says_so, forget_lines),
+      cmocka_unit_test_setup(clients_and_what_is_done_to_them, forget_lines),
+      cmocka_unit_test_setup(answers_both_ways, forget_lines),
+      cmocka_unit_test_setup(a_host_polls, forget_lines),
+  };
+  return cmocka_run_group_tests_name("cpp/server", tests, nullptr, nullptr);
+}
