@@ -158,12 +158,12 @@ def names(files):
 def test_the_sdist_holds_what_is_needed_and_nothing_more(sdist):
     with tarfile.open(sdist) as archive:
         files = {name.partition("/")[2] for name in archive.getnames()}
-    tracked = run("git", "-C", SOURCE_DIR, "ls-files").split()
+    present = run("git", "-C", SOURCE_DIR, "ls-files", "--cached", "--others", "--exclude-standard").split()
     wanted = re.compile(
         r"(core|capi|cmake|pkgconfig|page|bindings/(js|python/(src|pychat)))/|bindings/(python/)?CMakeLists.txt$|CMakeLists.txt$"
         r"|LICENSE$|pyproject.toml$|docs/pychat.md$"
     )
-    assert files == {file for file in tracked if wanted.match(file)} | {"PKG-INFO"}
+    assert files == {file for file in present if wanted.match(file)} | {"PKG-INFO"}
 
 
 def test_the_wheel_names_what_it_carries(wheel):
