@@ -162,7 +162,7 @@ def test_the_sdist_holds_what_is_needed_and_nothing_more(sdist):
         files = {name.partition("/")[2] for name in archive.getnames()}
     present = run("git", "-C", SOURCE_DIR, "ls-files", "--cached", "--others", "--exclude-standard").split()
     wanted = re.compile(
-        r"(core|capi|cmake|pkgconfig|page|bindings/(js|python/(src|pychat)))/|bindings/(python/)?CMakeLists.txt$|CMakeLists.txt$"
+        r"(core|capi|cmake|pkgconfig|page|bindings/python/(src|pychat))/|bindings/js/chat.js$|bindings/(python/)?CMakeLists.txt$|CMakeLists.txt$"
         r"|LICENSE$|pyproject.toml$|docs/pychat.md$"
     )
     assert files == {file for file in present if wanted.match(file)} | {"PKG-INFO"}
