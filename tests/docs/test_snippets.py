@@ -2,9 +2,10 @@
 """Holds the documents to their word: every program that they show, in C, C++ and Python, is taken out as it stands there, built,
 started, talked to by a WebSocket client, and ended as its reader would end it. Only the port in it becomes any free one.
 
-    test_snippets.py --cc CC --cxx CXX --library LIBCHAT_SO [--sanitize SANITIZERS] [--pychat FOLDER] SOURCE_DIR
+    test_snippets.py --cc CC --cxx CXX --library LIBCHAT_SO [--sanitize SANITIZERS] SOURCE_DIR
+    test_snippets.py --pychat FOLDER SOURCE_DIR       those in Python; FOLDER is where to import pychat from
 
-Without --pychat (the folder to import it from) programs in Python are only compiled. Pages are tests/js/snippets.test.mjs's.
+Pages are tests/js/snippets.test.mjs's.
 """
 
 import argparse
@@ -162,10 +163,8 @@ def run(command, environment, ends_by_signal, may_be_interrupted):
 def check(options, language, program):
     program = with_any_port(program)
     if language == "python":
-        compile(program, "chat.py", "exec")
-        if options.pychat:
-            # asyncio.run() passes Ctrl-C on as Python does.
-            run([options.python, "-c", program], {"PYTHONPATH": options.pychat}, True, "asyncio.run" in program)
+        # asyncio.run() passes Ctrl-C on as Python does.
+        run([sys.executable, "-c", program], {"PYTHONPATH": options.pychat}, True, "asyncio.run" in program)
         return
     with tempfile.TemporaryDirectory() as folder:
         run([str(build(options, language, program, pathlib.Path(folder)))], {}, False, False)
@@ -173,21 +172,24 @@ def check(options, language, program):
 
 def main():
     parser = argparse.ArgumentParser(description="Builds, runs and talks to the programs that the documents show.")
-    parser.add_argument("--cc", required=True)
-    parser.add_argument("--cxx", required=True)
-    parser.add_argument("--library", required=True, type=lambda path: pathlib.Path(path).resolve())
+    parser.add_argument("--cc", default="cc")
+    parser.add_argument("--cxx", default="c++")
+    parser.add_argument("--library", type=lambda path: pathlib.Path(path).resolve())
     parser.add_argument("--sanitize", default="")
     parser.add_argument("--pychat", default="")
-    parser.add_argument("--python", default=sys.executable)
     parser.add_argument("source_dir", type=lambda path: pathlib.Path(path).resolve())
     options = parser.parse_args()
+    if bool(options.library) == bool(options.pychat):
+        parser.error("either --library or --pychat")
+    languages = ("python",) if options.pychat else ("c", "cpp")
     faults = 0
     for name in DOCUMENTS:
         counts = {}
         for language, program in programs((options.source_dir / name).read_text()):
             counts[language] = counts.get(language, 0) + 1
             try:
-                check(options, language, program)
+                if language in languages:
+                    check(options, language, program)
             except (Fault, OSError, SyntaxError, subprocess.TimeoutExpired) as fault:
                 faults += 1
                 print(f"FAILED: {name}, {language} program {counts[language]}: {fault}", file=sys.stderr)
