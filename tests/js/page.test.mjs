@@ -21,7 +21,7 @@ test('two pages, a Socket.IO client and a terminal in one room', async (t) => {
   await say(ann, 'from Ann');
   await hears(bob, 'from Ann');
   assert.deepEqual((await socket.take(([event]) => event === 'chat message')).slice(0, 2), ['chat message', 'from Ann']);
-  assert.equal(await terminal.take((text) => text === 'from Ann'), 'from Ann');
+  assert.equal(await terminal.take(), 'from Ann');
   socket.emit('chat message', 'from Socket.IO');
   await hears(ann, 'from Socket.IO');
   terminal.send('from a terminal');
@@ -66,7 +66,7 @@ test('who is here, and who is typing', async (t) => {
 });
 
 test('a list of people that is kept secret', async (t) => {
-  const server = await startPageServer(t, { args: [] });
+  const server = await startPageServer(t, { program: await startChatd(t, ['--page', 'off']) });
   const ann = await openPage(t, server, { name: 'Ann' });
   await ann.waitForSelector('#people-hint:not([hidden])');
   assert.equal(await ann.textContent('#people-hint'), 'This server keeps the list of people to itself.');
@@ -84,7 +84,7 @@ test('the server is restarted: what waited is sent, and what is missing is told'
   assert.match(await ann.textContent('#banner-text'), /^Connection lost\. Trying again/);
   await say(ann, 'meanwhile');
   assert.equal(await ann.textContent('.pending .note'), 'Sending…');
-  server.program = await startChatd(t, ['--lists']);
+  server.program = await startChatd(t);
   const bob = connectChat(t, server, { name: 'Bob' });
   await bob.next('named');
   await bob.send('anew');
@@ -98,7 +98,7 @@ test('the server is restarted: what waited is sent, and what is missing is told'
 });
 
 test('cut off for too long: a gap; not for long: none', async (t) => {
-  const server = await startPageServer(t, { args: ['--lists', '--history-messages', '5'] });
+  const server = await startPageServer(t, { args: ['--history-messages', '5'] });
   const ann = await openPage(t, server, { name: 'Ann' });
   const bob = connectChat(t, server);
   await bob.send('0');
@@ -248,7 +248,7 @@ test('an input method: Enter ends a syllable, and only then a message', async (t
   await ann.press('#text', 'Shift+Enter');
   await ann.type('#text', '반갑습니다');
   await ann.press('#text', 'Enter');
-  assert.equal(await terminal.take((text) => text !== ''), '안녕하세요\n반갑습니다');
+  assert.equal(await terminal.take(), '안녕하세요\n반갑습니다');
   assert.equal(await ann.inputValue('#text'), '');
 });
 
@@ -329,7 +329,7 @@ test('with the keyboard alone', async (t) => {
 });
 
 test('a long conversation: older messages by scrolling, and the newest stay fluent', async (t) => {
-  const server = await startPageServer(t, { args: ['--lists', '--history-messages', 'off', '--inbound-rate', 'off', '--history-bytes', '8000000'] });
+  const server = await startPageServer(t, { args: ['--history-messages', 'off', '--inbound-rate', 'off', '--history-bytes', '8000000'] });
   const bob = connectChat(t, server);
   await bob.opened();
   const sendAll = (from, to) => Promise.all(Array.from({ length: to - from }, (_, index) => bob.send(`message ${from + index}`)));

@@ -17,14 +17,22 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 const types = { html: 'text/html; charset=utf-8', css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml', webmanifest: 'application/manifest+json' };
 
-// The page as files under its policy, and behind the same port a server, which can be cut off, replaced and kept away.
+// In front of a server, which can be cut off, replaced and kept away. The page is the one that is compiled into it; where it
+// serves none, the files under the same policy.
 class Front {
   away = false;
   #sockets = new Set();
 
-  constructor(t, program) {
+  constructor(t, program, compiledIn) {
     this.program = program;
     this.server = http.createServer((request, response) => {
+      if (compiledIn) {
+        http.get({ port: new URL(this.program.url()).port, path: request.url, headers: request.headers }, (answer) => {
+          response.writeHead(answer.statusCode, answer.headers);
+          answer.pipe(response);
+        });
+        return undefined;
+      }
       const name = new URL(request.url, 'http://front').pathname.slice(1) || 'index.html';
       const file = path.join(sourceDir, name === 'chat.js' ? 'bindings/js' : 'page', path.basename(name));
       if (!existsSync(file)) return response.writeHead(404).end();
@@ -73,8 +81,8 @@ class Front {
   }
 }
 
-export async function startPageServer(t, { args = ['--lists'], program } = {}) {
-  return new Front(t, program ?? await startChatd(t, args)).listen();
+export async function startPageServer(t, { args = [], program } = {}) {
+  return new Front(t, program ?? await startChatd(t, args), !program).listen();
 }
 
 let browser;
