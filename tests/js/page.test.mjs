@@ -66,7 +66,7 @@ test('who is here, and who is typing', async (t) => {
 });
 
 test('a list of people that is kept secret', async (t) => {
-  const server = await startPageServer(t, { args: [] });
+  const server = await startPageServer(t, { args: ['--page', 'off'] }); // or chatd lets them see it
   const ann = await openPage(t, server, { name: 'Ann' });
   await ann.waitForSelector('#people-hint:not([hidden])');
   assert.equal(await ann.textContent('#people-hint'), 'This server keeps the list of people to itself.');
