@@ -235,7 +235,7 @@ test('history', async (t) => {
 });
 
 test('members and rooms: only when the application allows it', async (t) => {
-  const closed = await startChatd(t);
+  const closed = await startChatd(t, ['--page', 'off']); // whose reader may see who is in the room
   const stranger = await connectV1(t, closed);
   assert.equal((await stranger.request({ type: 'members', ref: 1 }, 'error')).code, 'forbidden');
   assert.equal((await stranger.request({ type: 'rooms', ref: 2 }, 'error')).code, 'forbidden');
