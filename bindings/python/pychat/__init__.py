@@ -1,5 +1,139 @@
-"""Real-time broadcast chat to embed."""
+"""Real-time broadcast chat to embed: WebSocket and Socket.IO clients talk in rooms, in this process.
 
-from ._pychat import __version__
+    from pychat import Server
 
-__all__ = ["__version__"]
+    server = Server(port=3000)
+
+    @server.on_message
+    def on_message(message):
+        print(f"{message.from_name} in {message.room}: {message.text}")
+
+    server.serve_forever()
+
+docs/pychat.md is the guide, and chat.h says what each option does.
+"""
+
+from ._client import Client, ClientInfo
+from ._enums import UNLIMITED, Action, LogLevel, OutboxPolicy, Overflow, Payload, Protocol, Transport, Verdict
+from ._events import (
+    Ack,
+    AuthorizeRequest,
+    ConnectRequest,
+    Disconnected,
+    Event,
+    EventsLost,
+    Joined,
+    Left,
+    LogLine,
+    Opened,
+    Room,
+    Stats,
+)
+from ._options import Endpoint, ServerOptions, StaticMount
+from ._pychat import (
+    AddressInUseError,
+    AddressInvalidError,
+    BannedError,
+    CertificateError,
+    ChatError,
+    ChatPermissionError,
+    ChatSystemError,
+    EncodingError,
+    EventLoopError,
+    ForbiddenError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidEventError,
+    InvalidJsonError,
+    InvalidRoomError,
+    InvalidUtf8Error,
+    Message,
+    NoMemoryError,
+    NoSuchClientError,
+    NoSuchRoomError,
+    NotJoinedError,
+    RateLimitedError,
+    StoppedError,
+    TimedOutError,
+    TooLargeError,
+    TooManyError,
+    UnsupportedError,
+    WrongStateError,
+    WrongThreadError,
+    check_room_name,
+    has_feature,
+)
+from ._pychat import version as __version__
+from ._server import Server
+from ._stream import EventStream
+from ._verdicts import CONSUME, DEFER, PASS, REFUSE, Identity, Refuse, Replace
+
+__all__ = [
+    "CONSUME",
+    "DEFER",
+    "PASS",
+    "REFUSE",
+    "UNLIMITED",
+    "Ack",
+    "Action",
+    "AddressInUseError",
+    "AddressInvalidError",
+    "AuthorizeRequest",
+    "BannedError",
+    "CertificateError",
+    "ChatError",
+    "ChatPermissionError",
+    "ChatSystemError",
+    "Client",
+    "ClientInfo",
+    "ConnectRequest",
+    "Disconnected",
+    "EncodingError",
+    "Endpoint",
+    "Event",
+    "EventLoopError",
+    "EventStream",
+    "EventsLost",
+    "ForbiddenError",
+    "Identity",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidEventError",
+    "InvalidJsonError",
+    "InvalidRoomError",
+    "InvalidUtf8Error",
+    "Joined",
+    "Left",
+    "LogLevel",
+    "LogLine",
+    "Message",
+    "NoMemoryError",
+    "NoSuchClientError",
+    "NoSuchRoomError",
+    "NotJoinedError",
+    "Opened",
+    "OutboxPolicy",
+    "Overflow",
+    "Payload",
+    "Protocol",
+    "RateLimitedError",
+    "Refuse",
+    "Replace",
+    "Room",
+    "Server",
+    "ServerOptions",
+    "StaticMount",
+    "Stats",
+    "StoppedError",
+    "TimedOutError",
+    "TooLargeError",
+    "TooManyError",
+    "Transport",
+    "UnsupportedError",
+    "Verdict",
+    "WrongStateError",
+    "WrongThreadError",
+    "__version__",
+    "check_room_name",
+    "has_feature",
+]

@@ -1,6 +1,58 @@
-// The extension pychat._pychat.
+// The extension pychat._pychat. What it has in Python's manner is in the package around it.
 #include <pybind11/pybind11.h>
 
-#include "chat/chat.h"
+#include "bind.h"
+#include "errors.h"
+#include "message.h"
 
-PYBIND11_MODULE(_pychat, module) { module.attr("__version__") = chat_version(); }
+namespace {
+
+namespace py = pybind11;
+
+// Callbacks come on threads that belong to the process, and Python's interface for such threads knows one interpreter.
+void refuse_other_interpreters() {
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    throw py::import_error("pychat works in the main interpreter only");
+  }
+}
+
+void define(py::module_& module) {
+  refuse_other_interpreters();
+  module.attr("version") = chat_version();
+  module.def(
+      "has_feature", [](const std::string& name) { return chat_has_feature(name.c_str()) != 0; }, py::arg("name"),
+      "Whether this build has the named feature; see chat_has_feature in chat.h.");
+  module.def(
+      "check_room_name",
+      [](const std::string& room) {
+        // A lone string of chat.h ends at the first NUL, which no name may hold.
+        if (room.find('\0') != std::string::npos) {
+          pychat::raise_error(CHAT_ERROR_INVALID_ROOM, "a room's name holds no control character");
+        }
+        pychat::raise_unless_ok(pychat::Outcome::of(chat_check_room_name(room.c_str())));
+      },
+      py::arg("room"), "Raises InvalidRoomError unless this is a room's name.");
+  pychat::define_errors(module);
+  pychat::define_message(module);
+  pychat::define_core(module);
+
+  py::dict kinds;
+  kinds["on_connect"] = static_cast<int>(pychat::kConnect);
+  kinds["on_open"] = static_cast<int>(pychat::kOpen);
+  kinds["on_join"] = static_cast<int>(pychat::kJoin);
+  kinds["on_leave"] = static_cast<int>(pychat::kLeave);
+  kinds["on_disconnect"] = static_cast<int>(pychat::kDisconnect);
+  kinds["on_authorize"] = static_cast<int>(pychat::kAuthorize);
+  kinds["on_message"] = static_cast<int>(pychat::kMessage);
+  kinds["on_log"] = static_cast<int>(pychat::kLog);
+  kinds["on_ack"] = static_cast<int>(pychat::kAck);
+  module.attr("kinds") = kinds;
+}
+
+}  // namespace
+
+#if PYBIND11_VERSION_HEX >= 0x020D0000
+PYBIND11_MODULE(_pychat, module, py::mod_gil_not_used()) { define(module); }
+#else
+PYBIND11_MODULE(_pychat, module) { define(module); }
+#endif

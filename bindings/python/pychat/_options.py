@@ -1,0 +1,101 @@
+"""The keywords of Server: the fields of chat_server_options, under the same names.
+
+chat.h says what each does and what its default is. What is left out, or None, takes the default.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Optional, Sequence, TypedDict, Union
+
+from ._enums import LogLevel, OutboxPolicy, Protocol, Transport
+
+if TYPE_CHECKING:
+    Path = Union[str, os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One address path that clients connect to."""
+
+    path: str
+    protocol: Protocol = Protocol.PLAIN
+    transports: Transport = Transport(0)
+    """All that the protocol has, when 0."""
+    max_message_bytes: int = 0
+    """That of the server, when 0."""
+
+
+@dataclass(frozen=True)
+class StaticMount:
+    """Files below a directory, served under a path."""
+
+    path: str
+    directory: Path
+
+
+class ServerOptions(TypedDict, total=False):
+    """What Server takes, by keyword. See chat_server_options in chat.h."""
+
+    address: Optional[str]
+    port: int
+    unix_path: Optional[Path]
+    listen_fd: int
+    threads: int
+    log_level: LogLevel
+    """That of the logger "pychat", unless given."""
+
+    endpoints: Sequence[Endpoint]
+    static_mounts: Sequence[StaticMount]
+    default_room: str
+
+    tls_certificate_file: Optional[Path]
+    tls_private_key_file: Optional[Path]
+
+    allowed_origins: Sequence[str]
+    trusted_proxies: Sequence[str]
+    max_clients: int
+    max_clients_per_address: int
+    max_connections: int
+
+    max_message_bytes: int
+    max_header_bytes: int
+    inbound_rate: int
+    inbound_burst: int
+    ephemeral_events: Sequence[str]
+
+    max_outbox_bytes: int
+    max_outbox_messages: int
+    outbox_policy: OutboxPolicy
+    flush_interval_ms: int
+
+    max_rooms: int
+    max_rooms_per_client: int
+    history_messages: int
+    history_bytes: int
+    history_age_ms: int
+    history_total_bytes: int
+    history_off: bool
+
+    ping_interval_ms: int
+    ping_timeout_ms: int
+    handshake_timeout_ms: int
+    http_idle_timeout_ms: int
+    verdict_timeout_ms: int
+    drain_timeout_ms: int
+    drain_spread_ms: int
+    slow_callback_ms: int
+
+    permessage_deflate: bool
+
+    max_http_body_bytes: int
+    upgrade_timeout_ms: int
+    connect_timeout_ms: int
+    recovery_window_ms: int
+    recovery_bytes: int
+    socket_io_client_directory: Optional[Path]
+
+    chat_page_path: Optional[str]
+    chat_script_path: Optional[str]
+    metrics_path: Optional[str]

@@ -1,0 +1,97 @@
+"""Server.events(): what happens, in order, for asyncio. The library's threads fill a queue without the GIL; one descriptor
+wakes the loop, and a whole batch is taken at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from types import TracebackType
+from typing import TYPE_CHECKING, AsyncIterator, Deque, List, Optional, Type
+
+from . import _pychat
+from ._enums import Overflow
+from ._events import Event
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+BATCH = 512
+"""At most so many events are taken at once, so that the loop gets its turn between them."""
+
+
+class EventStream(AsyncIterator[Event]):
+    """An asynchronous iterator of events; ends with the server. One reader at a time.
+
+    What is in the queue when the server is closed is still given. Closing the stream, leaving its `async with` block, or
+    letting it go ends the queue.
+    """
+
+    def __init__(
+        self, core: _pychat.Core, kinds: int, max_events: int, max_bytes: int, overflow: Overflow
+    ) -> None:
+        self._core = core
+        self._queue = _pychat.EventQueue(kinds, max_events, max_bytes)
+        self._batch: Deque[Event] = deque()
+        core.add_events(self._queue, overflow is Overflow.REFUSE)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._batch:
+            self._batch.extend(await self.take())
+        return self._batch.popleft()
+
+    async def take(self) -> List[Event]:
+        """Waits until there is something, and gives all of it, at most BATCH events. StopAsyncIteration at the end."""
+        if self._batch:
+            events = list(self._batch)
+            self._batch.clear()
+            return events
+        while True:
+            taken = self._core.take(self._queue, BATCH)
+            if taken:
+                return taken
+            if self._queue.closed:
+                raise StopAsyncIteration
+            await self._readable()
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready = loop.create_future()
+        fd = self._queue.fileno()
+        loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
+        try:
+            await ready
+        finally:
+            loop.remove_reader(fd)
+
+    @property
+    def lost(self) -> int:
+        """How many events were dropped so far because the queue was full."""
+        return self._queue.lost
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait."""
+        return len(self._queue) + len(self._batch)
+
+    def close(self) -> None:
+        """Ends the queue: nothing is taken in any more."""
+        self._queue.close()
+        self._core.remove_events(self._queue)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_queue"):
+            self.close()

@@ -1,0 +1,37 @@
+"""Arguments of events as JSON: bytes in them become attachments, and `{"_placeholder":true,"num":N}` stands in their place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, List, Sequence, Tuple, Union
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+
+def encode(args: Sequence[Any]) -> Tuple[str, List[Buffer]]:
+    """The JSON array of some arguments and its attachments. ValueError for NaN and for a cycle, TypeError for what is no JSON."""
+    attachments: List[Buffer] = []
+
+    def attach(value: object) -> object:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            attachments.append(value)
+            return {"_placeholder": True, "num": len(attachments) - 1}
+        raise TypeError(f"{type(value).__name__} is neither JSON nor bytes")
+
+    text = json.dumps(list(args), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=attach)
+    return text, attachments
+
+
+def decode(data: bytes, attachments: Sequence[bytes]) -> List[Any]:
+    """The arguments that a JSON array stands for, with the attachments in their places."""
+    if not attachments:
+        return json.loads(data)  # type: ignore[no-any-return]
+
+    def fill(value: "dict[str, Any]") -> Any:
+        if value.get("_placeholder") is True:
+            number = value.get("num")
+            if isinstance(number, int) and 0 <= number < len(attachments):
+                return attachments[number]
+        return value
+
+    return json.loads(data, object_hook=fill)  # type: ignore[no-any-return]

@@ -1,0 +1,127 @@
+"""What a callback may return, and how that is read. The extension calls the read_ functions for all but None and booleans."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional, Tuple
+
+from ._enums import Verdict
+
+PASS = Verdict.PASS
+REFUSE = Verdict.REFUSE
+DEFER = Verdict.DEFER
+CONSUME = Verdict.CONSUME
+
+REASON_BYTES = 123
+"""The longest reason that reaches a client: what a WebSocket close frame can carry."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a client is. An empty user id is a guest, an empty name a generated one."""
+
+    user_id: str = ""
+    name: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """The application's own; not sent to anyone."""
+
+
+class Refuse(Exception):
+    """Says no, with a reason that reaches the client. To be returned from a callback or raised anywhere in it.
+
+    `data` is for on_connect: any JSON value, which Socket.IO clients get as the error's `data`.
+    """
+
+    def __init__(self, reason: str = "", data: Any = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.data = data
+
+
+class Replace:
+    """Lets another message pass instead of the one that came: `args` as in Server.publish().
+
+    What is None stays as it was. Room, sender and acknowledgement always do.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        event: Optional[str] = None,
+        ephemeral: Optional[bool] = None,
+        attributes: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        self.args = args
+        self.event = event
+        self.ephemeral = ephemeral
+        self.attributes = attributes
+
+    def __repr__(self) -> str:
+        event = "" if self.event is None else f", event={self.event!r}"
+        return f"Replace({', '.join(map(repr, self.args))}{event})"
+
+
+ConnectVerdict = Tuple[int, Optional[str], Optional[str], Optional[Identity]]
+AuthorizeVerdict = Tuple[int, Optional[str]]
+MessageVerdict = Tuple[int, Optional[str], Optional[Replace]]
+
+
+def cut_reason(reason: str) -> str:
+    """A reason without what no client could be told of it."""
+    return reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore").replace("\0", " ")
+
+
+def _unexpected(result: object, allowed: str) -> TypeError:
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        return TypeError("returned an awaitable, but is no `async def` function: it cannot be awaited")
+    return TypeError(f"returned {result!r}, not {allowed}")
+
+
+def read_connect(result: object) -> ConnectVerdict:
+    """(verdict, reason, data as JSON, identity)."""
+    if result is None or result is True:
+        return int(PASS), None, None, None
+    if isinstance(result, Identity):
+        return int(PASS), None, None, result
+    if isinstance(result, Refuse):
+        data = None if result.data is None else json.dumps(result.data, allow_nan=False)
+        return int(REFUSE), cut_reason(result.reason), data, None
+    if result is False or result is REFUSE:
+        return int(REFUSE), None, None, None
+    if result is PASS or result is DEFER:
+        return int(result), None, None, None  # type: ignore[call-overload]
+    raise _unexpected(result, "None, a bool, an Identity, a Refuse or DEFER")
+
+
+def read_authorize(result: object) -> AuthorizeVerdict:
+    """(verdict, reason)."""
+    if result is None or result is True:
+        return int(PASS), None
+    if isinstance(result, Refuse):
+        return int(REFUSE), cut_reason(result.reason)
+    if result is False or result is REFUSE:
+        return int(REFUSE), None
+    if result is PASS or result is DEFER:
+        return int(result), None  # type: ignore[call-overload]
+    raise _unexpected(result, "None, a bool, a Refuse or DEFER")
+
+
+def read_message(result: object) -> MessageVerdict:
+    """(verdict, reason, replacement)."""
+    if result is None or result is True:
+        return int(PASS), None, None
+    if isinstance(result, (str, bytes)):
+        return int(PASS), None, Replace(result)
+    if isinstance(result, Replace):
+        return int(PASS), None, result
+    if isinstance(result, Refuse):
+        return int(REFUSE), cut_reason(result.reason), None
+    if result is False:
+        return int(REFUSE), None, None
+    if isinstance(result, Verdict):
+        return int(result), None, None
+    raise _unexpected(result, "None, a bool, a str, bytes, a Replace, a Refuse, CONSUME or DEFER")

@@ -1,0 +1,241 @@
+// The methods of Core as the Python half calls them: arguments in, chat.h, results out.
+#include "bind.h"
+
+#include <pybind11/stl.h>
+
+#include "introspection.h"
+#include "message.h"
+#include "outgoing.h"
+
+namespace pychat {
+namespace {
+
+using OptionalText = std::optional<std::string>;
+
+const char* pointer(const OptionalText& text) { return text ? text->c_str() : nullptr; }
+
+std::uint64_t publish(Core& core, const OptionalText& room, const py::tuple& args, const OptionalText& event,
+                      bool ephemeral, chat_client_id except, chat_client_id from, const OptionalText& from_name,
+                      const py::object& attributes) {
+  Outgoing outgoing(args, false);
+  outgoing.set_room(room);
+  outgoing.set_event(event);
+  outgoing.set_from_name(from_name);
+  outgoing.set_attributes(attributes);
+  outgoing.message.ephemeral = ephemeral ? 1 : 0;
+  outgoing.message.except = except;
+  outgoing.message.from = from;
+  std::uint64_t seq = 0;
+  core.call([&](chat_server* server) { return chat_publish(server, &outgoing.message, &seq); });
+  return seq;
+}
+
+// What the three that send to clients have in common.
+void set_direct(Outgoing& outgoing, const OptionalText& event, const OptionalText& room, const py::object& attributes) {
+  outgoing.set_event(event);
+  outgoing.set_room(room);
+  outgoing.set_attributes(attributes);
+}
+
+void send(Core& core, chat_client_id client, const py::tuple& args, const OptionalText& event, const OptionalText& room,
+          const py::object& attributes) {
+  Outgoing outgoing(args, false);
+  set_direct(outgoing, event, room, attributes);
+  core.call([&](chat_server* server) { return chat_send(server, client, &outgoing.message); });
+}
+
+void send_user(Core& core, const std::string& user_id, const py::tuple& args, const OptionalText& event,
+               const OptionalText& room, const py::object& attributes) {
+  Outgoing outgoing(args, false);
+  set_direct(outgoing, event, room, attributes);
+  core.call([&](chat_server* server) { return chat_send_user(server, user_id.c_str(), &outgoing.message); });
+}
+
+std::uint64_t send_with_ack(Core& core, chat_client_id client, const py::tuple& args, const OptionalText& event,
+                            const OptionalText& room, std::int64_t timeout_ms, bool to_loop) {
+  Outgoing outgoing(args, false);
+  set_direct(outgoing, event, room, py::none());
+  if (to_loop) return core.send_call(client, outgoing.message, timeout_ms);
+  std::uint64_t ack_id = 0;
+  core.call(
+      [&](chat_server* server) { return chat_send_with_ack(server, client, &outgoing.message, timeout_ms, &ack_id); });
+  return ack_id;
+}
+
+void reply(Core& core, chat_client_id client, std::uint64_t ack_id, const py::tuple& args) {
+  const Outgoing outgoing(args, true);
+  const chat_message& message = outgoing.message;
+  core.call([&](chat_server* server) {
+    return chat_reply(server, client, ack_id, static_cast<const char*>(message.data), message.data_size,
+                      message.attachments, message.attachment_count);
+  });
+}
+
+void accept(Core& core, chat_client_id client, const py::object& identity) {
+  const OutgoingIdentity outgoing(identity);
+  core.call([&](chat_server* server) { return chat_accept(server, client, outgoing.get()); });
+}
+
+void set_identity(Core& core, chat_client_id client, const py::object& identity) {
+  const OutgoingIdentity outgoing(identity);
+  core.call([&](chat_server* server) { return chat_set_identity(server, client, outgoing.get()); });
+}
+
+void refuse(Core& core, chat_client_id client, const OptionalText& reason, const OptionalText& data_json) {
+  core.call([&](chat_server* server) { return chat_refuse(server, client, pointer(reason), pointer(data_json)); });
+  core.clients().remove(client);
+}
+
+void decide(Core& core, chat_client_id client, std::uint64_t decision_id, int verdict, const OptionalText& reason) {
+  core.call([&](chat_server* server) {
+    return chat_decide(server, client, decision_id, static_cast<chat_verdict>(verdict), pointer(reason), nullptr);
+  });
+}
+
+void decide_message(Core& core, const Message& message, int verdict, const OptionalText& reason,
+                    const py::object& replacement) {
+  std::optional<OutgoingReplacement> outgoing;
+  if (!replacement.is_none()) outgoing.emplace(replacement, message.view());
+  core.call([&](chat_server* server) {
+    return chat_decide(server, message.view().from, message.decision_id, static_cast<chat_verdict>(verdict),
+                       pointer(reason), outgoing ? &outgoing->message() : nullptr);
+  });
+  if (verdict != CHAT_PASS) return;
+  core.publish_event(core.clients().get(message.view().from),
+                     outgoing ? with_replacement(message.view(), outgoing->message()) : message.owned(),
+                     message.ack_id);
+}
+
+template <class Function>
+auto on_client(Function function) {
+  return [function](Core& core, chat_client_id client, const std::string& room) {
+    core.call([&](chat_server* server) { return function(server, client, room.c_str()); });
+  };
+}
+
+py::list take(Core& core, EventQueue& queue, std::size_t limit) {
+  EventQueue::Batch batch = queue.take(limit);
+  py::list events;
+  if (batch.lost > 0) events.append(events_lost(batch.lost));
+  for (const Record& record : batch.records) events.append(core.to_python(record));
+  return events;
+}
+
+void bind_living(py::class_<Core>& core) {
+  core.def(py::init<py::object>(), py::arg("server"))
+      .def("start", &Core::start, py::arg("options"))
+      .def("stop", &Core::stop)
+      .def("close", &Core::close)
+      .def("abandon", &Core::abandon)
+      .def_property_readonly("running", &Core::running)
+      .def_property_readonly("calls_lost", &Core::calls_lost)
+      .def_property_readonly("clients_known", [](Core& self) { return self.clients().size(); })
+      .def("poll", &Core::poll, py::arg("timeout_ms"))
+      .def("port",
+           [](Core& self) {
+             int port = 0;
+             self.call([&](chat_server* server) { return port = chat_server_port(server), CHAT_OK; });
+             return port;
+           })
+      .def("fileno",
+           [](Core& self) {
+             int fd = -1;
+             self.call([&](chat_server* server) { return fd = chat_server_fd(server), CHAT_OK; });
+             return fd;
+           })
+      .def("reload_tls", [](Core& self) { self.call(chat_server_reload_tls); });
+}
+
+void bind_listening(py::class_<Core>& core) {
+  core.def("set_callback", &Core::set_callback, py::arg("kind"), py::arg("function"))
+      .def("set_async_kinds", &Core::set_async_kinds, py::arg("kinds"))
+      .def("set_calls", &Core::set_calls, py::arg("queue"))
+      .def("add_events", &Core::add_events, py::arg("queue"), py::arg("refuse_when_full"))
+      .def("remove_events", &Core::remove_events, py::arg("queue"))
+      .def("take", &take, py::arg("queue"), py::arg("limit"));
+}
+
+void bind_messages(py::class_<Core>& core) {
+  core.def("publish", &publish, py::arg("room"), py::arg("args"), py::arg("event"), py::arg("ephemeral"),
+           py::arg("except_id"), py::arg("from_id"), py::arg("from_name"), py::arg("attributes"))
+      .def("send", &send, py::arg("client"), py::arg("args"), py::arg("event"), py::arg("room"), py::arg("attributes"))
+      .def("send_user", &send_user, py::arg("user_id"), py::arg("args"), py::arg("event"), py::arg("room"),
+           py::arg("attributes"))
+      .def("send_with_ack", &send_with_ack, py::arg("client"), py::arg("args"), py::arg("event"), py::arg("room"),
+           py::arg("timeout_ms"), py::arg("to_loop"))
+      .def("reply", &reply, py::arg("client"), py::arg("ack_id"), py::arg("args"))
+      .def("decide", &decide, py::arg("client"), py::arg("decision_id"), py::arg("verdict"), py::arg("reason"))
+      .def("decide_message", &decide_message, py::arg("message"), py::arg("verdict"), py::arg("reason"),
+           py::arg("replacement"));
+}
+
+void bind_clients(py::class_<Core>& core) {
+  core.def("accept", &accept, py::arg("client"), py::arg("identity"))
+      .def("refuse", &refuse, py::arg("client"), py::arg("reason"), py::arg("data_json"))
+      .def("set_identity", &set_identity, py::arg("client"), py::arg("identity"))
+      .def(
+          "kick",
+          [](Core& self, chat_client_id client, const OptionalText& reason) {
+            self.call([&](chat_server* server) { return chat_kick(server, client, pointer(reason)); });
+          },
+          py::arg("client"), py::arg("reason"))
+      .def("join", on_client(chat_join), py::arg("client"), py::arg("room"))
+      .def("leave", on_client(chat_leave), py::arg("client"), py::arg("room"))
+      .def(
+          "ban",
+          [](Core& self, chat_client_id client, const std::string& room, std::int64_t duration_ms,
+             const OptionalText& reason) {
+            self.call([&](chat_server* server) {
+              return chat_ban(server, client, room.c_str(), duration_ms, pointer(reason));
+            });
+          },
+          py::arg("client"), py::arg("room"), py::arg("duration_ms"), py::arg("reason"))
+      .def(
+          "ban_user",
+          [](Core& self, const std::string& user_id, const std::string& room, std::int64_t duration_ms,
+             const OptionalText& reason) {
+            self.call([&](chat_server* server) {
+              return chat_ban_user(server, user_id.c_str(), room.c_str(), duration_ms, pointer(reason));
+            });
+          },
+          py::arg("user_id"), py::arg("room"), py::arg("duration_ms"), py::arg("reason"))
+      .def(
+          "close_room",
+          [](Core& self, const std::string& room, const OptionalText& reason) {
+            self.call([&](chat_server* server) { return chat_close_room(server, room.c_str(), pointer(reason)); });
+          },
+          py::arg("room"), py::arg("reason"));
+}
+
+void bind_looking(py::class_<Core>& core) {
+  core.def("client_info", &client_info, py::arg("client"))
+      .def("members", &members, py::arg("room"))
+      .def("rooms", &rooms)
+      .def("history", &history, py::arg("room"), py::arg("after_seq"), py::arg("limit"))
+      .def("stats", &stats);
+}
+
+}  // namespace
+
+void define_core(py::module_& module) {
+  py::class_<EventQueue, EventQueuePtr>(
+      module, "EventQueue", "A bounded queue of what happens, filled without the GIL. The package wraps it.")
+      .def(py::init([](unsigned kinds, std::size_t records, std::size_t bytes) {
+             return std::make_shared<EventQueue>(kinds, EventQueue::Limits{records, bytes});
+           }),
+           py::arg("kinds"), py::arg("records"), py::arg("bytes"))
+      .def("fileno", &EventQueue::fd)
+      .def("close", &EventQueue::close)
+      .def_property_readonly("closed", &EventQueue::closed)
+      .def_property_readonly("lost", &EventQueue::lost_total)
+      .def("__len__", &EventQueue::size);
+
+  py::class_<Core> core(module, "Core", collected<Core>(), "One server, close to chat.h. The class Server wraps it.");
+  bind_living(core);
+  bind_listening(core);
+  bind_messages(core);
+  bind_clients(core);
+  bind_looking(core);
+}
+
+}  // namespace pychat

@@ -1,0 +1,13 @@
+// Defines what the extension has of servers: the classes Core and EventQueue.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "collected.h"
+#include "core.h"
+
+namespace pychat {
+
+void define_core(py::module_& module);
+
+}  // namespace pychat

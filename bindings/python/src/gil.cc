@@ -1,0 +1,39 @@
+// See gil.h.
+#include "gil.h"
+
+namespace pychat {
+namespace {
+
+// One reference to this thread's Python state. The library joins its threads inside chat_server_free(), which is called
+// without the GIL and before the interpreter ends, so that the end of a thread can take it once more.
+class KeptThreadState {
+ public:
+  ~KeptThreadState() {
+    if (saved_ == nullptr) return;
+    PyEval_RestoreThread(saved_);
+    PyGILState_Release(state_);
+  }
+
+  void keep() {
+    if (saved_ != nullptr || PyGILState_GetThisThreadState() != nullptr) return;
+    state_ = PyGILState_Ensure();
+    saved_ = PyEval_SaveThread();
+  }
+
+ private:
+  PyGILState_STATE state_ = PyGILState_UNLOCKED;
+  PyThreadState* saved_ = nullptr;
+};
+
+thread_local KeptThreadState kept;
+
+}  // namespace
+
+TakeGil::TakeGil() {
+  kept.keep();
+  state_ = PyGILState_Ensure();
+}
+
+TakeGil::~TakeGil() { PyGILState_Release(state_); }
+
+}  // namespace pychat

@@ -1,0 +1,31 @@
+// Taking and releasing the GIL. The library's threads come and go without Python knowing them; its calls may wait for a
+// lock or for the end of a drain. So: released around every call of chat.h, taken in every callback that needs Python.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace pychat {
+
+namespace py = pybind11;
+
+// Runs a call of chat.h without the GIL and gives what it returns. Nothing in `call` may touch a Python object.
+template <class Call>
+auto without_gil(Call call) {
+  const py::gil_scoped_release released;
+  return call();
+}
+
+// The GIL for as long as this lives, on any thread. A thread of the library keeps its Python thread state from its first
+// callback to its end: making one for every callback would cost more than most callbacks do.
+class TakeGil {
+ public:
+  TakeGil();
+  ~TakeGil();
+  TakeGil(const TakeGil&) = delete;
+  TakeGil& operator=(const TakeGil&) = delete;
+
+ private:
+  PyGILState_STATE state_;
+};
+
+}  // namespace pychat

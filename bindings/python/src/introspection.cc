@@ -1,0 +1,159 @@
+// See introspection.h.
+#include "introspection.h"
+
+#include "message.h"
+#include "python_names.h"
+#include "text.h"
+
+namespace pychat {
+namespace {
+
+struct ClientCopy {
+  chat_client_id id;
+  ClientSlotPtr slot;  // from the table, behind the visit
+  std::string name, user_id, address;
+  std::vector<std::pair<std::string, std::string>> attributes;
+  std::vector<std::string> rooms;
+  int protocol, transport;
+  std::int64_t connected_at_ms;
+};
+
+struct RoomCopy {
+  std::string name, epoch;
+  std::uint64_t seq;
+  std::size_t member_count, history_count;
+};
+
+// A visitor is C: what allocation throws ends the visit and is thrown again behind it.
+template <class Seen, class Copy>
+struct Visit {
+  Copy copy;
+  std::vector<std::decay_t<std::invoke_result_t<Copy, const Seen&>>> copies;
+  std::exception_ptr thrown;
+
+  static int see(const Seen* seen, void* user) {
+    auto& visit = *static_cast<Visit*>(user);
+    try {
+      visit.copies.push_back(visit.copy(*seen));
+      return 0;
+    } catch (...) {
+      visit.thrown = std::current_exception();
+      return 1;
+    }
+  }
+};
+
+template <class Seen, class Copy, class Function>
+auto visit(Core& core, Copy copy, Function function) {
+  Visit<Seen, Copy> visiting{std::move(copy), {}, {}};
+  core.call([&](chat_server* server) { return function(server, Visit<Seen, Copy>::see, &visiting); });
+  if (visiting.thrown) std::rethrow_exception(visiting.thrown);
+  return std::move(visiting.copies);
+}
+
+ClientCopy copy_client(const chat_client& client) {
+  ClientCopy copy{client.id,
+                  nullptr,
+                  client.identity->name,
+                  client.identity->user_id,
+                  client.address,
+                  {},
+                  {},
+                  static_cast<int>(client.protocol),
+                  static_cast<int>(client.transport),
+                  client.connected_at_ms};
+  for (std::size_t index = 0; index < client.identity->attribute_count; ++index) {
+    const chat_pair& pair = client.identity->attributes[index];
+    copy.attributes.emplace_back(pair.name, std::string(pair.value, pair.value_size));
+  }
+  for (std::size_t index = 0; index < client.room_count; ++index) copy.rooms.emplace_back(client.rooms[index]);
+  return copy;
+}
+
+py::object to_python(Core& core, const ClientCopy& copy) {
+  const PythonNames& names = python_names();
+  py::dict attributes;
+  for (const auto& [name, value] : copy.attributes) attributes[to_str(name)] = to_str(value);
+  py::tuple rooms(copy.rooms.size());
+  for (std::size_t index = 0; index < copy.rooms.size(); ++index) rooms[index] = to_str(copy.rooms[index]);
+  return names.client_info(copy.slot->object(core.server_object()), to_str(copy.name), to_str(copy.user_id), attributes,
+                           to_str(copy.address), names.protocol(copy.protocol), names.transport(copy.transport),
+                           copy.connected_at_ms, rooms);
+}
+
+// Takes the slots of those that are still there, so that their objects are the ones that callbacks see.
+void find_slots(Core& core, std::vector<ClientCopy>& copies) {
+  core.call([&](chat_server* server) {
+    for (ClientCopy& copy : copies) copy.slot = core.clients().get_if_there(server, copy.id);
+    return CHAT_OK;
+  });
+}
+
+template <std::size_t count>
+py::tuple to_tuple(const std::uint64_t (&numbers)[count]) {
+  py::tuple result(count);
+  for (std::size_t index = 0; index < count; ++index) result[index] = py::int_(numbers[index]);
+  return result;
+}
+
+}  // namespace
+
+py::object client_info(Core& core, chat_client_id client) {
+  std::vector<ClientCopy> copies = visit<chat_client>(core, copy_client, [&](auto* server, auto see, void* user) {
+    return chat_client_info(server, client, see, user);
+  });
+  find_slots(core, copies);
+  return to_python(core, copies.at(0));
+}
+
+py::list members(Core& core, const std::optional<std::string>& room) {
+  std::vector<ClientCopy> copies = visit<chat_client>(core, copy_client, [&](auto* server, auto see, void* user) {
+    return chat_members(server, room ? room->c_str() : nullptr, see, user);
+  });
+  find_slots(core, copies);
+  py::list result;
+  for (const ClientCopy& copy : copies) result.append(to_python(core, copy));
+  return result;
+}
+
+py::list rooms(Core& core) {
+  const auto copy = [](const chat_room& room) {
+    return RoomCopy{room.name, room.epoch, room.seq, room.member_count, room.history_count};
+  };
+  py::list result;
+  for (const RoomCopy& room : visit<chat_room>(core, copy, chat_rooms)) {
+    result.append(
+        python_names().room(to_str(room.name), to_str(room.epoch), room.seq, room.member_count, room.history_count));
+  }
+  return result;
+}
+
+py::list history(Core& core, const std::string& room, std::uint64_t after_seq, std::size_t limit) {
+  const auto copy = [](const chat_message& message) -> OwnedMessagePtr {
+    return std::make_shared<OwnedMessage>(message);
+  };
+  py::list result;
+  for (const OwnedMessagePtr& message : visit<chat_message>(core, copy, [&](auto*server, auto see, void*user) {
+         return chat_history(server, room.c_str(), after_seq, limit, see, user);
+       })) {
+    result.append(py::cast(std::make_unique<Message>(message, py::none(), 0, 0)));
+  }
+  return result;
+}
+
+py::object stats(Core& core) {
+  chat_stats stats = {};
+  stats.struct_size = CHAT_STATS_SIZE;
+  core.call([&](chat_server* server) { return chat_server_stats(server, &stats); });
+  return python_names().stats(stats.connections_now, stats.connections_total, stats.clients_now, stats.clients_total,
+                              stats.rooms_now, stats.messages_in, stats.messages_refused, stats.messages_published,
+                              stats.deliveries, stats.drops, stats.slow_disconnects, stats.bytes_in, stats.bytes_out,
+                              stats.http_requests, stats.history_bytes_now, to_tuple(stats.clients_now_by_protocol),
+                              to_tuple(stats.clients_now_by_transport), to_tuple(stats.messages_in_by_protocol),
+                              to_tuple(stats.deliveries_by_protocol), to_tuple(stats.messages_in_by_transport),
+                              to_tuple(stats.deliveries_by_transport));
+}
+
+py::object events_lost(std::uint64_t count) { return python_names().events_lost(count); }
+
+}  // namespace pychat

@@ -1,0 +1,16 @@
+// Who and what is on a server, as Python objects. The library's visitors run without the GIL and copy; Python sees the
+// copies afterwards.
+#pragma once
+
+#include "core.h"
+
+namespace pychat {
+
+py::object client_info(Core& core, chat_client_id client);
+py::list members(Core& core, const std::optional<std::string>& room);  // nullopt: every client
+py::list rooms(Core& core);
+py::list history(Core& core, const std::string& room, std::uint64_t after_seq, std::size_t limit);
+py::object stats(Core& core);
+py::object events_lost(std::uint64_t count);
+
+}  // namespace pychat

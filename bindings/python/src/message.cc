@@ -1,0 +1,136 @@
+// See message.h.
+#include "message.h"
+
+#include <algorithm>
+
+#include "collected.h"
+#include "python_names.h"
+#include "text.h"
+
+namespace pychat {
+
+Message::Message(OwnedMessagePtr owned, py::object client_object, std::uint64_t ack, std::uint64_t decision)
+    : client(std::move(client_object)), ack_id(ack), decision_id(decision), owned_(std::move(owned)) {}
+
+py::str Message::text() const {
+  if (view().payload == CHAT_PAYLOAD_BINARY) return py::str();
+  return to_str(static_cast<const char*>(view().data), view().data_size);
+}
+
+py::tuple Message::attachments() const { return to_blobs(view().attachments, view().attachment_count); }
+
+py::object Message::decode_args() const {
+  py::object only;
+  switch (view().payload) {
+    case CHAT_PAYLOAD_ARGS:
+      return python_names().decode(to_bytes(view().data, view().data_size), attachments());
+    case CHAT_PAYLOAD_BINARY:
+      only = to_bytes(view().data, view().data_size);
+      break;
+    case CHAT_PAYLOAD_TEXT:
+      only = text();
+      break;
+  }
+  py::list list;
+  list.append(only);
+  return list;
+}
+
+py::object Message::args() {
+  PyObject* present = args_.load();
+  if (present == nullptr) {
+    py::object made = decode_args();
+    // Without a GIL two threads may come here at once: the first one's list is taken.
+    if (args_.compare_exchange_strong(present, made.ptr())) present = made.inc_ref().ptr();
+  }
+  return py::reinterpret_borrow<py::object>(present);
+}
+
+py::str Message::repr() const {
+  constexpr std::size_t kShownBytes = 60;
+  const chat_message& message = view();
+  py::str shown = py::repr(
+      message.payload == CHAT_PAYLOAD_BINARY
+          ? py::object(to_bytes(message.data, std::min(message.data_size, kShownBytes)))
+          : py::object(to_str(static_cast<const char*>(message.data), std::min(message.data_size, kShownBytes))));
+  const char* more = message.data_size > kShownBytes ? "..." : "";
+  return py::str("<Message {!r} from {!r} in {!r} #{}: {}{}>")
+      .format(message.event ? message.event : "", message.from_name ? message.from_name : "",
+              message.room ? message.room : "", message.seq, shown, more);
+}
+
+int Message::traverse(visitproc visit, void* arg) const {
+  Py_VISIT(client.ptr());
+  Py_VISIT(args_.load());
+  return 0;
+}
+
+void Message::clear() {
+  client = py::none();
+  clear_args();
+}
+
+void define_message(py::module_& module) {
+  const auto text_or_empty = [](const char* text) { return py::str(text == nullptr ? "" : text); };
+
+  py::class_<Message>(module, "Message", collected<Message>(),
+                      "A message: what a client has sent, or what a room's history keeps.")
+      .def_property_readonly(
+          "client", [](const Message& self) { return self.client; },
+          "The client that sent it; None in a history, and when the application sent it.")
+      .def_property_readonly(
+          "room", [=](const Message& self) { return text_or_empty(self.view().room); }, "The room's name.")
+      .def_property_readonly(
+          "event", [=](const Message& self) { return text_or_empty(self.view().event); },
+          "The event's name, \"chat message\" unless the sender chose one.")
+      .def_property_readonly(
+          "payload", [](const Message& self) { return python_names().payload(static_cast<int>(self.view().payload)); },
+          "What `data` is: a Payload.")
+      .def_property_readonly("text", &Message::text,
+                             "The text. Of arguments the JSON array that they are, of bytes \"\".")
+      .def_property_readonly(
+          "data", [](const Message& self) { return to_bytes(self.view().data, self.view().data_size); },
+          "The payload as it is, in bytes.")
+      .def_property_readonly("args", &Message::args,
+                             "The event's arguments, decoded at the first use; attachments are bytes in their places.")
+      .def_property_readonly("attachments", &Message::attachments, "The binary attachments, a tuple of bytes.")
+      .def_property_readonly(
+          "attributes",
+          [](const Message& self) { return to_dict(self.view().attributes, self.view().attribute_count); },
+          "Names and values that travel with the message.")
+      .def_property_readonly(
+          "ephemeral", [](const Message& self) { return self.view().ephemeral != 0; },
+          "Whether it is neither numbered nor kept.")
+      .def_property_readonly(
+          "from_id", [](const Message& self) { return self.view().from; }, "The id of the sender, 0 for none.")
+      .def_property_readonly(
+          "from_name", [=](const Message& self) { return text_or_empty(self.view().from_name); },
+          "The display name of the sender.")
+      .def_property_readonly(
+          "seq", [](const Message& self) { return self.view().seq; },
+          "Its number in the room; 0 before it is published, and when it is ephemeral.")
+      .def_property_readonly(
+          "epoch", [=](const Message& self) { return text_or_empty(self.view().epoch); },
+          "Changes when the numbering of the room starts anew.")
+      .def_property_readonly(
+          "time_ms", [](const Message& self) { return self.view().time_ms; },
+          "When it was published: milliseconds since 1970, UTC; 0 before.")
+      .def_property_readonly(
+          "ack_id", [](const Message& self) { return self.ack_id; },
+          "0, or the number that an answer bears: the sender waits for one.")
+      .def_property_readonly(
+          "wants_reply", [](const Message& self) { return self.ack_id != 0; },
+          "Whether the sender waits for an answer.")
+      .def_property_readonly(
+          "decision_id", [](const Message& self) { return self.decision_id; },
+          "What a deferred verdict is known by; see Server.decide().")
+      .def(
+          "reply",
+          [](const Message& self, const py::args& args) {
+            self.client.attr("server").attr("reply")(*py::make_tuple(py::cast(self)), *args);
+          },
+          "Answers the sender, who waits when `wants_reply`: see Server.reply().")
+      .def("__repr__", &Message::repr);
+}
+
+}  // namespace pychat

@@ -1,0 +1,47 @@
+// pychat.Message: a message as Python sees it. It makes a Python object of each part only when that is asked for.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <atomic>
+
+#include "owned_message.h"
+
+namespace pychat {
+
+namespace py = pybind11;
+
+class Message {
+ public:
+  Message(OwnedMessagePtr owned, py::object client, std::uint64_t ack_id, std::uint64_t decision_id);
+  ~Message() { clear_args(); }
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+  const chat_message& view() const { return owned_->view(); }
+  const OwnedMessagePtr& owned() const { return owned_; }
+
+  py::str text() const;
+  py::object args();
+  py::tuple attachments() const;
+  py::str repr() const;
+
+  py::object client;  // None when the library alone is the sender, or in a history
+  std::uint64_t ack_id;
+  std::uint64_t decision_id;
+
+  // For the garbage collector.
+  int traverse(visitproc visit, void* arg) const;
+  void clear();
+
+ private:
+  py::object decode_args() const;
+  void clear_args() { Py_XDECREF(args_.exchange(nullptr)); }
+
+  const OwnedMessagePtr owned_;
+  std::atomic<PyObject*> args_ = nullptr;  // owned; decoded at the first use
+};
+
+void define_message(py::module_& module);
+
+}  // namespace pychat

@@ -1,0 +1,168 @@
+// See options.h.
+#include "options.h"
+
+#include <unordered_map>
+#include <variant>
+
+namespace pychat {
+namespace {
+
+using O = chat_server_options;
+using Field = std::variant<const char * O::*, int O::*, std::int64_t O::*>;
+
+// Every field that is a string or a number. Lists, enumerations and structures are named in Options::set.
+const std::unordered_map<std::string, Field>& fields() {
+  static const std::unordered_map<std::string, Field> table = {
+#define PYCHAT_FIELD(name) {#name, &O::name}
+      PYCHAT_FIELD(address),
+      PYCHAT_FIELD(port),
+      PYCHAT_FIELD(unix_path),
+      PYCHAT_FIELD(listen_fd),
+      PYCHAT_FIELD(threads),
+      PYCHAT_FIELD(default_room),
+      PYCHAT_FIELD(tls_certificate_file),
+      PYCHAT_FIELD(tls_private_key_file),
+      PYCHAT_FIELD(max_clients),
+      PYCHAT_FIELD(max_clients_per_address),
+      PYCHAT_FIELD(max_connections),
+      PYCHAT_FIELD(max_message_bytes),
+      PYCHAT_FIELD(max_header_bytes),
+      PYCHAT_FIELD(inbound_rate),
+      PYCHAT_FIELD(inbound_burst),
+      PYCHAT_FIELD(max_outbox_bytes),
+      PYCHAT_FIELD(max_outbox_messages),
+      PYCHAT_FIELD(flush_interval_ms),
+      PYCHAT_FIELD(max_rooms),
+      PYCHAT_FIELD(max_rooms_per_client),
+      PYCHAT_FIELD(history_messages),
+      PYCHAT_FIELD(history_bytes),
+      PYCHAT_FIELD(history_age_ms),
+      PYCHAT_FIELD(history_total_bytes),
+      PYCHAT_FIELD(history_off),
+      PYCHAT_FIELD(ping_interval_ms),
+      PYCHAT_FIELD(ping_timeout_ms),
+      PYCHAT_FIELD(handshake_timeout_ms),
+      PYCHAT_FIELD(http_idle_timeout_ms),
+      PYCHAT_FIELD(verdict_timeout_ms),
+      PYCHAT_FIELD(drain_timeout_ms),
+      PYCHAT_FIELD(drain_spread_ms),
+      PYCHAT_FIELD(slow_callback_ms),
+      PYCHAT_FIELD(permessage_deflate),
+      PYCHAT_FIELD(max_http_body_bytes),
+      PYCHAT_FIELD(upgrade_timeout_ms),
+      PYCHAT_FIELD(connect_timeout_ms),
+      PYCHAT_FIELD(recovery_window_ms),
+      PYCHAT_FIELD(recovery_bytes),
+      PYCHAT_FIELD(socket_io_client_directory),
+      PYCHAT_FIELD(chat_page_path),
+      PYCHAT_FIELD(chat_script_path),
+      PYCHAT_FIELD(metrics_path),
+#undef PYCHAT_FIELD
+  };
+  return table;
+}
+
+template <class Number>
+Number number(py::handle value) {
+  // pybind11 would also take what merely looks like a number; an option that is a float or a string is a mistake.
+  if (!PyIndex_Check(value.ptr())) throw py::type_error("not an integer: " + py::repr(value).cast<std::string>());
+  try {
+    return value.cast<Number>();
+  } catch (const py::cast_error&) {
+    throw py::value_error("out of range: " + py::repr(value).cast<std::string>());
+  }
+}
+
+}  // namespace
+
+Options::Options(const py::dict& keywords) {
+  for (const auto& [name, value] : keywords) {
+    if (value.is_none()) continue;
+    const std::string text = name.cast<std::string>();
+    try {
+      set(text, value);
+    } catch (const py::type_error& error) {
+      throw py::type_error(text + ": " + error.what());
+    } catch (const py::value_error& error) {
+      throw py::value_error(text + ": " + error.what());
+    }
+  }
+}
+
+void Options::set(const std::string& name, py::handle value) {
+  if (const auto found = fields().find(name); found != fields().end()) {
+    std::visit(
+        [&](auto member) {
+          using Value = std::decay_t<decltype(options_.*member)>;
+          if constexpr (std::is_same_v<Value, const char*>) {
+            options_.*member = keep(value);
+          } else {
+            options_.*member = number<Value>(value);
+          }
+        },
+        found->second);
+  } else if (name == "log_level") {
+    options_.log_level = static_cast<chat_log_level>(number<int>(value));
+  } else if (name == "outbox_policy") {
+    options_.outbox_policy = static_cast<chat_outbox_policy>(number<int>(value));
+  } else if (name == "allowed_origins") {
+    set_strings(value, options_.allowed_origins, options_.allowed_origin_count);
+  } else if (name == "trusted_proxies") {
+    set_strings(value, options_.trusted_proxies, options_.trusted_proxy_count);
+  } else if (name == "ephemeral_events") {
+    set_strings(value, options_.ephemeral_events, options_.ephemeral_event_count);
+  } else if (name == "endpoints") {
+    set_endpoints(value);
+  } else if (name == "static_mounts") {
+    set_mounts(value);
+  } else {
+    throw py::type_error("no such option");
+  }
+}
+
+const char* Options::keep(py::handle text) {
+  // Paths may be os.PathLike.
+  PyObject* path = PyOS_FSPath(text.ptr());
+  if (path == nullptr) {
+    PyErr_Clear();
+    throw py::type_error("not a str: " + py::repr(text).cast<std::string>());
+  }
+  const py::object owned = py::reinterpret_steal<py::object>(path);
+  std::string copy = owned.cast<std::string>();
+  if (copy.find('\0') != std::string::npos) throw py::value_error("holds a NUL");
+  return texts_.emplace_back(std::move(copy)).c_str();
+}
+
+void Options::set_strings(py::handle values, const char* const*& strings, std::size_t& count) {
+  if (py::isinstance<py::str>(values)) throw py::type_error("a list of str, not a str");
+  std::vector<const char*>& list = lists_.emplace_back();
+  for (const py::handle value : values) list.push_back(keep(value));
+  strings = list.data();
+  count = list.size();
+}
+
+void Options::set_endpoints(py::handle values) {
+  for (const py::handle value : values) {
+    chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
+    endpoint.path = keep(value.attr("path"));
+    endpoint.protocol = static_cast<chat_protocol>(number<int>(value.attr("protocol")));
+    endpoint.transports = number<std::uint32_t>(value.attr("transports"));
+    endpoint.max_message_bytes = number<std::int64_t>(value.attr("max_message_bytes"));
+    endpoints_.push_back(endpoint);
+  }
+  options_.endpoints = endpoints_.data();
+  options_.endpoint_count = endpoints_.size();
+}
+
+void Options::set_mounts(py::handle values) {
+  for (const py::handle value : values) {
+    chat_static_mount mount = CHAT_STATIC_MOUNT_INIT;
+    mount.path = keep(value.attr("path"));
+    mount.directory = keep(value.attr("directory"));
+    mounts_.push_back(mount);
+  }
+  options_.static_mounts = mounts_.data();
+  options_.static_mount_count = mounts_.size();
+}
+
+}  // namespace pychat

@@ -1,0 +1,104 @@
+// See outgoing.h.
+#include "outgoing.h"
+
+#include "errors.h"
+#include "python_names.h"
+
+namespace pychat {
+namespace {
+
+// A lone string of chat.h ends with NUL, so one in the middle would cut it.
+const char* keep_text(std::deque<std::string>& texts, std::string text) {
+  if (text.find('\0') != std::string::npos) raise_error(CHAT_ERROR_INVALID_ARGUMENT, "a name holds a NUL");
+  return texts.emplace_back(std::move(text)).c_str();
+}
+
+void read_pairs(const py::object& mapping, std::deque<std::string>& texts, std::vector<chat_pair>& pairs) {
+  if (mapping.is_none()) return;
+  for (const auto& [name, value] : py::dict(mapping)) {
+    const char* kept_name = keep_text(texts, name.cast<std::string>());
+    const std::string& kept_value = texts.emplace_back(value.cast<std::string>());
+    pairs.push_back({kept_name, kept_value.data(), kept_value.size()});
+  }
+}
+
+}  // namespace
+
+HeldBytes::HeldBytes(py::handle object) {
+  if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+}
+
+Outgoing::Outgoing(const py::tuple& args, bool always_args) : args_(args) {
+  if (!always_args && args.size() == 1) {
+    const py::handle only = args[0];
+    if (PyUnicode_Check(only.ptr())) {
+      Py_ssize_t size = 0;
+      message.data = PyUnicode_AsUTF8AndSize(only.ptr(), &size);  // the str keeps it
+      if (message.data == nullptr) throw py::error_already_set();
+      message.data_size = static_cast<std::size_t>(size);
+      return;
+    }
+    if (PyObject_CheckBuffer(only.ptr())) {
+      const chat_blob blob = held_.emplace_back(only).blob();
+      message.payload = CHAT_PAYLOAD_BINARY;
+      message.data = blob.data;
+      message.data_size = blob.size_bytes;
+      return;
+    }
+  }
+  const py::tuple encoded = python_names().encode(args);
+  args_ = encoded;
+  Py_ssize_t size = 0;
+  message.payload = CHAT_PAYLOAD_ARGS;
+  message.data = PyUnicode_AsUTF8AndSize(py::handle(encoded[0]).ptr(), &size);
+  if (message.data == nullptr) throw py::error_already_set();
+  message.data_size = static_cast<std::size_t>(size);
+  for (const py::handle attachment : encoded[1]) blobs_.push_back(held_.emplace_back(attachment).blob());
+  message.attachments = blobs_.data();
+  message.attachment_count = blobs_.size();
+}
+
+const char* Outgoing::keep(const std::string& text) { return keep_text(texts_, text); }
+
+void Outgoing::set_event(const std::optional<std::string>& event) {
+  if (event) message.event = keep(*event);
+}
+
+void Outgoing::set_room(const std::optional<std::string>& room) {
+  if (room) message.room = keep(*room);
+}
+
+void Outgoing::set_from_name(const std::optional<std::string>& name) {
+  if (name) message.from_name = keep(*name);
+}
+
+void Outgoing::set_attributes(const py::object& attributes) {
+  read_pairs(attributes, texts_, pairs_);
+  message.attributes = pairs_.data();
+  message.attribute_count = pairs_.size();
+}
+
+OutgoingReplacement::OutgoingReplacement(py::handle replacement, const chat_message& original)
+    : outgoing_(py::tuple(replacement.attr("args")), false) {
+  const py::object event = replacement.attr("event");
+  const py::object ephemeral = replacement.attr("ephemeral");
+  const py::object attributes = replacement.attr("attributes");
+  chat_message& message = outgoing_.message;
+  message.event = original.event;
+  if (!event.is_none()) outgoing_.set_event(event.cast<std::string>());
+  message.ephemeral = ephemeral.is_none() ? original.ephemeral : static_cast<int>(ephemeral.cast<bool>());
+  message.attributes = original.attributes;
+  message.attribute_count = original.attribute_count;
+  if (!attributes.is_none()) outgoing_.set_attributes(attributes);
+}
+
+OutgoingIdentity::OutgoingIdentity(const py::object& identity) : none_(identity.is_none()) {
+  if (none_) return;
+  identity_.user_id = keep_text(texts_, identity.attr("user_id").cast<std::string>());
+  identity_.name = keep_text(texts_, identity.attr("name").cast<std::string>());
+  read_pairs(identity.attr("attributes"), texts_, pairs_);
+  identity_.attributes = pairs_.data();
+  identity_.attribute_count = pairs_.size();
+}
+
+}  // namespace pychat

@@ -1,0 +1,87 @@
+// What Python publishes, sends or answers, as chat.h takes it. Text and bytes are not copied: the Python objects that hold
+// them are kept here, so that the library can read them while the GIL is released.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chat/chat.h"
+
+namespace pychat {
+
+namespace py = pybind11;
+
+// bytes or anything else with a buffer; held, so that a bytearray cannot be resized meanwhile.
+class HeldBytes {
+ public:
+  explicit HeldBytes(py::handle object);
+  ~HeldBytes() { PyBuffer_Release(&view_); }
+  HeldBytes(const HeldBytes&) = delete;
+  HeldBytes& operator=(const HeldBytes&) = delete;
+
+  chat_blob blob() const { return {view_.buf, static_cast<std::size_t>(view_.len)}; }
+
+ private:
+  Py_buffer view_ = {};
+};
+
+// Made and destroyed with the GIL.
+class Outgoing {
+ public:
+  // One str is text and one bytes-like object binary, unless `always_args` (answers are lists); all else is a list of
+  // arguments.
+  Outgoing(const py::tuple& args, bool always_args);
+  Outgoing(const Outgoing&) = delete;
+  Outgoing& operator=(const Outgoing&) = delete;
+
+  void set_event(const std::optional<std::string>& event);
+  void set_room(const std::optional<std::string>& room);
+  void set_from_name(const std::optional<std::string>& name);
+  void set_attributes(const py::object& attributes);  // None or a mapping of str to str
+
+  chat_message message = CHAT_MESSAGE_INIT;
+
+ private:
+  const char* keep(const std::string& text);
+
+  py::object args_;
+  std::deque<HeldBytes> held_;
+  std::vector<chat_blob> blobs_;
+  std::deque<std::string> texts_;
+  std::vector<chat_pair> pairs_;
+};
+
+// What a message is replaced with: an object with args, event, ephemeral and attributes, where None keeps what the original
+// has. Not to outlive the original.
+class OutgoingReplacement {
+ public:
+  OutgoingReplacement(py::handle replacement, const chat_message& original);
+
+  const chat_message& message() const { return outgoing_.message; }
+
+ private:
+  Outgoing outgoing_;
+};
+
+// An identity and what it points to.
+class OutgoingIdentity {
+ public:
+  // An object with user_id, name and attributes, or None.
+  explicit OutgoingIdentity(const py::object& identity);
+  OutgoingIdentity(const OutgoingIdentity&) = delete;
+  OutgoingIdentity& operator=(const OutgoingIdentity&) = delete;
+
+  const chat_identity* get() const { return none_ ? nullptr : &identity_; }
+
+ private:
+  bool none_;
+  chat_identity identity_ = CHAT_IDENTITY_INIT;
+  std::deque<std::string> texts_;
+  std::vector<chat_pair> pairs_;
+};
+
+}  // namespace pychat

@@ -1,0 +1,55 @@
+// See python_names.h.
+#include "python_names.h"
+
+#include <atomic>
+
+namespace pychat {
+namespace {
+
+PythonNames* load() {
+  const py::module_ client = py::module_::import("pychat._client");
+  const py::module_ events = py::module_::import("pychat._events");
+  const py::module_ enums = py::module_::import("pychat._enums");
+  const py::module_ values = py::module_::import("pychat._values");
+  const py::module_ verdicts = py::module_::import("pychat._verdicts");
+  const py::module_ report = py::module_::import("pychat._log");
+  return new PythonNames{
+      client.attr("Client"),
+      events.attr("ConnectRequest"),
+      events.attr("AuthorizeRequest"),
+      events.attr("Opened"),
+      events.attr("Joined"),
+      events.attr("Left"),
+      events.attr("Disconnected"),
+      events.attr("Ack"),
+      events.attr("EventsLost"),
+      events.attr("LogLine"),
+      client.attr("ClientInfo"),
+      events.attr("Room"),
+      events.attr("Stats"),
+      enums.attr("Protocol"),
+      enums.attr("Transport"),
+      enums.attr("Action"),
+      enums.attr("Payload"),
+      enums.attr("LogLevel"),
+      values.attr("encode"),
+      values.attr("decode"),
+      verdicts.attr("read_connect"),
+      verdicts.attr("read_authorize"),
+      verdicts.attr("read_message"),
+      report.attr("report"),
+      verdicts.attr("Refuse"),
+  };
+}
+
+}  // namespace
+
+const PythonNames& python_names() {
+  // Never freed: Python may be gone when statics are destroyed. A twin made at the same moment by another thread is lost,
+  // once.
+  static std::atomic<PythonNames*> names = nullptr;
+  if (names.load() == nullptr) names.store(load());
+  return *names.load();
+}
+
+}  // namespace pychat

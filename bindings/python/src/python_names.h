@@ -1,0 +1,25 @@
+// The classes and functions of the package's Python half that the extension calls: looked up once, kept for the life of
+// the process.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace pychat {
+
+namespace py = pybind11;
+
+struct PythonNames {
+  py::object client;
+  py::object connect_request, authorize_request, opened, joined, left, disconnected, ack, events_lost, log_line;
+  py::object client_info, room, stats;
+  py::object protocol, transport, action, payload, log_level;
+  py::object encode, decode;                              // arguments to JSON with attachments, and back
+  py::object read_connect, read_authorize, read_message;  // what a callback returned
+  py::object report;                                      // an exception of a callback, for the log
+  py::object refuse;                                      // the class Refuse
+};
+
+// With the GIL.
+const PythonNames& python_names();
+
+}  // namespace pychat

@@ -1,0 +1,147 @@
+// See record.h.
+#include "record.h"
+
+#include "errors.h"
+#include "message.h"
+#include "python_names.h"
+#include "text.h"
+
+namespace pychat {
+namespace {
+
+Pairs copy_pairs(const chat_pair* pairs, std::size_t count) {
+  Pairs copies;
+  copies.reserve(count);
+  for (std::size_t index = 0; index < count; ++index) {
+    copies.emplace_back(pairs[index].name, std::string(pairs[index].value, pairs[index].value_size));
+  }
+  return copies;
+}
+
+py::dict to_dict(const Pairs& pairs) {
+  py::dict result;
+  for (const auto& [name, value] : pairs) {
+    // The first of several with one name counts, as in a C program that looks from the front.
+    const py::str key = to_str(name);
+    if (!result.contains(key)) result[key] = to_str(value);
+  }
+  return result;
+}
+
+py::object to_python(const ConnectRecord& record, py::object client) {
+  const PythonNames& names = python_names();
+  return names.connect_request(client, to_str(record.path), to_dict(record.query), to_dict(record.headers),
+                               to_dict(record.cookies), to_str(record.origin), to_str(record.address), record.secure,
+                               to_str(record.room), to_str(record.token), to_str(record.user_name),
+                               to_str(record.password), names.protocol(record.protocol),
+                               names.transport(record.transport), to_str(record.auth));
+}
+
+py::object to_python(const AuthorizeRecord& record, py::object client) {
+  const PythonNames& names = python_names();
+  return names.authorize_request(client, names.action(record.action), to_str(record.room), to_str(record.value),
+                                 record.decision_id);
+}
+
+py::object to_python(Kind kind, const ClientRecord& record, py::object client) {
+  const PythonNames& names = python_names();
+  const py::str name = to_str(record.name);
+  const py::str user_id = to_str(record.user_id);
+  switch (kind) {
+    case kOpen:
+      return names.opened(client, name, user_id, to_str(record.room), record.recovered_from);
+    case kJoin:
+      return names.joined(client, name, user_id, to_str(record.room));
+    case kLeave:
+      return names.left(client, name, user_id, to_str(record.room), to_str(record.reason));
+    default:
+      return names.disconnected(client, name, user_id, record.close_code, to_str(record.reason));
+  }
+}
+
+py::object to_python(const MessageRecord& record, py::object client) {
+  return py::cast(std::make_unique<Message>(record.message, std::move(client), record.ack_id, record.decision_id));
+}
+
+py::object to_python(const AckRecord& record, py::object client) {
+  py::tuple attachments(record.attachments.size());
+  for (std::size_t index = 0; index < record.attachments.size(); ++index) {
+    attachments[index] = py::bytes(record.attachments[index]);
+  }
+  py::object args = py::none();
+  py::object error = py::none();
+  if (record.error == CHAT_OK) {
+    args = python_names().decode(py::bytes(record.args), attachments);
+  } else {
+    error = error_class(record.error)(chat_strerror(static_cast<chat_error>(record.error)));
+  }
+  return python_names().ack(client, record.ack_id, args, error);
+}
+
+}  // namespace
+
+py::object Record::to_python(py::handle server) const {
+  py::object object = client->object(server);
+  return std::visit(
+      [&](const auto& record) -> py::object {
+        if constexpr (std::is_same_v<std::decay_t<decltype(record)>, ClientRecord>) {
+          return pychat::to_python(kind, record, std::move(object));
+        } else {
+          return pychat::to_python(record, std::move(object));
+        }
+      },
+      what);
+}
+
+std::size_t Record::bytes() const {
+  std::size_t size = sizeof(Record);
+  if (const auto* message = std::get_if<MessageRecord>(&what)) size += sizeof(OwnedMessage) + message->message->bytes();
+  if (const auto* event = std::get_if<ClientRecord>(&what)) {
+    size += event->name.size() + event->user_id.size() + event->room.size() + event->reason.size();
+  }
+  if (const auto* ack = std::get_if<AckRecord>(&what)) {
+    size += ack->args.size();
+    for (const std::string& attachment : ack->attachments) size += attachment.size();
+  }
+  if (const auto* request = std::get_if<ConnectRecord>(&what)) {
+    for (const Pairs* pairs : {&request->query, &request->headers, &request->cookies}) {
+      for (const auto& [name, value] : *pairs) size += name.size() + value.size();
+    }
+    size += request->auth.size();
+  }
+  return size;
+}
+
+Record copy_connect(ClientSlotPtr client, const chat_connect_event& event) {
+  return {kConnect, std::move(client),
+          ConnectRecord{event.path, event.origin, event.address, event.room, event.token, event.user_name,
+                        event.password, event.auth, copy_pairs(event.query, event.query_count),
+                        copy_pairs(event.headers, event.header_count), copy_pairs(event.cookies, event.cookie_count),
+                        event.secure != 0, static_cast<int>(event.protocol), static_cast<int>(event.transport)}};
+}
+
+Record copy_authorize(ClientSlotPtr client, const chat_authorize_event& event) {
+  return {kAuthorize, std::move(client),
+          AuthorizeRecord{static_cast<int>(event.action), event.room, event.value, event.decision_id}};
+}
+
+Record copy_client_event(Kind kind, ClientSlotPtr client, const chat_client_event& event) {
+  return {kind, std::move(client),
+          ClientRecord{event.name, event.user_id, event.room, event.reason, event.close_code, event.recovered_from}};
+}
+
+Record copy_message(ClientSlotPtr client, const chat_message_event& event) {
+  return {kMessage, std::move(client),
+          MessageRecord{std::make_shared<OwnedMessage>(*event.message), event.ack_id, event.decision_id}};
+}
+
+Record copy_ack(ClientSlotPtr client, const chat_ack_event& event) {
+  AckRecord ack{event.ack_id, static_cast<int>(event.error), std::string(event.args, event.args_size), {}};
+  for (std::size_t index = 0; index < event.attachment_count; ++index) {
+    const chat_blob& blob = event.attachments[index];
+    ack.attachments.emplace_back(static_cast<const char*>(blob.data), blob.size_bytes);
+  }
+  return {kAck, std::move(client), std::move(ack)};
+}
+
+}  // namespace pychat

@@ -1,0 +1,83 @@
+// What happened, copied out of a callback without the GIL. Becomes a Python object there and then, for a callback that
+// is called at once, or later, when a queue is read.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "clients.h"
+#include "owned_message.h"
+
+namespace pychat {
+
+// The kinds of callbacks, as bits.
+enum Kind : unsigned {
+  kConnect = 1U << 0,
+  kOpen = 1U << 1,
+  kJoin = 1U << 2,
+  kLeave = 1U << 3,
+  kDisconnect = 1U << 4,
+  kAuthorize = 1U << 5,
+  kMessage = 1U << 6,
+  kLog = 1U << 7,
+  kAck = 1U << 8,
+};
+constexpr unsigned kKindCount = 9;
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+struct ConnectRecord {
+  std::string path, origin, address, room, token, user_name, password, auth;
+  Pairs query, headers, cookies;
+  bool secure;
+  int protocol, transport;
+};
+
+struct AuthorizeRecord {
+  int action;
+  std::string room, value;
+  std::uint64_t decision_id;
+};
+
+// on_open, on_join, on_leave, on_disconnect.
+struct ClientRecord {
+  std::string name, user_id, room, reason;
+  int close_code;
+  chat_client_id recovered_from;
+};
+
+struct MessageRecord {
+  OwnedMessagePtr message;
+  std::uint64_t ack_id, decision_id;
+};
+
+struct AckRecord {
+  std::uint64_t ack_id;
+  int error;
+  std::string args;
+  std::vector<std::string> attachments;
+};
+
+struct Record {
+  Kind kind;
+  ClientSlotPtr client;
+  std::variant<ConnectRecord, AuthorizeRecord, ClientRecord, MessageRecord, AckRecord> what;
+
+  // What it weighs in a queue, about.
+  std::size_t bytes() const;
+  // With the GIL. `server` is the Python Server.
+  py::object to_python(py::handle server) const;
+};
+
+Record copy_connect(ClientSlotPtr client, const chat_connect_event& event);
+Record copy_authorize(ClientSlotPtr client, const chat_authorize_event& event);
+Record copy_client_event(Kind kind, ClientSlotPtr client, const chat_client_event& event);
+Record copy_message(ClientSlotPtr client, const chat_message_event& event);
+Record copy_ack(ClientSlotPtr client, const chat_ack_event& event);
+
+}  // namespace pychat
