@@ -251,7 +251,7 @@ class Server(ServerCalls):
         """serve_forever() for asyncio. Ctrl-C and SIGTERM end it without an exception."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        taken: List[int] = []
+        taken: List[signal.Signals] = []
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, ended.set)

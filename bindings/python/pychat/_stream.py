@@ -19,6 +19,11 @@ BATCH = 512
 """At most so many events are taken at once, so that the loop gets its turn between them."""
 
 
+def _set(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
 class EventStream(AsyncIterator[Event]):
     """An asynchronous iterator of events; ends with the server. One reader at a time.
 
@@ -60,7 +65,7 @@ class EventStream(AsyncIterator[Event]):
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
         fd = self._queue.fileno()
-        loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
+        loop.add_reader(fd, _set, ready)
         try:
             await ready
         finally:

@@ -93,7 +93,7 @@ def read_connect(result: object) -> ConnectVerdict:
     if result is False or result is REFUSE:
         return int(REFUSE), None, None, None
     if result is PASS or result is DEFER:
-        return int(result), None, None, None  # type: ignore[call-overload]
+        return int(result), None, None, None
     raise _unexpected(result, "None, a bool, an Identity, a Refuse or DEFER")
 
 
@@ -106,7 +106,7 @@ def read_authorize(result: object) -> AuthorizeVerdict:
     if result is False or result is REFUSE:
         return int(REFUSE), None
     if result is PASS or result is DEFER:
-        return int(result), None  # type: ignore[call-overload]
+        return int(result), None
     raise _unexpected(result, "None, a bool, a Refuse or DEFER")
 
 

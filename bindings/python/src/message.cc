@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "collected.h"
+#include "errors.h"
 #include "python_names.h"
 #include "text.h"
 
@@ -76,8 +77,12 @@ void define_message(py::module_& module) {
   py::class_<Message>(module, "Message", collected<Message>(),
                       "A message: what a client has sent, or what a room's history keeps.")
       .def_property_readonly(
-          "client", [](const Message& self) { return self.client; },
-          "The client that sent it; None in a history, and when the application sent it.")
+          "client",
+          [](const Message& self) {
+            if (self.client.is_none()) raise_error(CHAT_ERROR_NO_SUCH_CLIENT, "what a history keeps has no client");
+            return self.client;
+          },
+          "The client that sent it. NoSuchClientError in a history, which knows from_id and from_name.")
       .def_property_readonly(
           "room", [=](const Message& self) { return text_or_empty(self.view().room); }, "The room's name.")
       .def_property_readonly(

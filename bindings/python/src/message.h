@@ -26,7 +26,7 @@ class Message {
   py::tuple attachments() const;
   py::str repr() const;
 
-  py::object client;  // None when the library alone is the sender, or in a history
+  py::object client;  // None in a history
   std::uint64_t ack_id;
   std::uint64_t decision_id;
 

@@ -1,0 +1,74 @@
+"""What the tests of pychat share. Everything that waits has a limit; none waits for time to pass."""
+
+import asyncio
+import os
+import pathlib
+import queue
+import subprocess
+import sys
+import textwrap
+
+import pychat
+from websockets.asyncio.client import connect as connect_async
+from websockets.sync.client import connect
+
+SOURCE_DIR = pathlib.Path(__file__).resolve().parents[3]
+LIMIT_S = 30
+
+
+def make_server(**options):
+    return pychat.Server(**{"address": "127.0.0.1", "port": 0, "drain_timeout_ms": 1000, **options})
+
+
+def url(server, target="/chat"):
+    return f"ws://127.0.0.1:{server.port}{target}"
+
+
+def connected(server, target="/chat", **options):
+    """A plain client that hears its room: it has heard itself."""
+    client = connect(url(server, target), **options)
+    wait_until(lambda: server.stats().clients_now > 0)
+    return client
+
+
+async def connected_async(server, target="/chat", **options):
+    return await connect_async(url(server, target), **options)
+
+
+def wait_until(condition):
+    """Polls for what nothing announces."""
+    import time
+
+    end = time.monotonic() + LIMIT_S
+    while not (result := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+    return result
+
+
+async def wait_until_async(condition):
+    async def poll():
+        while not condition():
+            await asyncio.sleep(0.005)
+
+    await asyncio.wait_for(poll(), LIMIT_S)
+
+
+class Inbox(queue.Queue):
+    """What callbacks have seen."""
+
+    def next(self):
+        return self.get(timeout=LIMIT_S)
+
+
+def run_python(program, *args, code=0, env=None):
+    """Runs a program of its own in a fresh interpreter and gives what it printed."""
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S * 2,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(env or {})},
+    )
+    assert result.returncode == code, (result.returncode, result.stdout, result.stderr)
+    return result

@@ -1,0 +1,456 @@
+"""Callbacks that are called at once, and everything that can be done with a server; without asyncio."""
+
+import gc
+import json
+import logging
+import os
+import signal
+import threading
+import weakref
+
+import pychat
+import pytest
+from pychat import CONSUME, DEFER, Identity, Refuse, Replace
+from pychat_support import Inbox, connect, connected, make_server, url, wait_until
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+
+def test_a_message_goes_round_and_is_seen(server):
+    seen = Inbox()
+    server.on_open(seen.put)
+    server.on_join(seen.put)
+    server.on_leave(seen.put)
+    server.on_disconnect(seen.put)
+
+    @server.on_message
+    def on_message(message):
+        seen.put(message)
+
+    with server:
+        with connect(url(server, "/chat?room=dev")) as client:
+            opened, joined = seen.next(), seen.next()
+            assert (type(opened), opened.room, type(joined), joined.room) == (pychat.Opened, "dev", pychat.Joined, "dev")
+            assert opened.client is joined.client and opened.name == joined.client.name
+            client.send("hällo\0!")
+            message = seen.next()
+            assert client.recv(timeout=10) == "hällo\0!"
+            assert message.client is opened.client
+            assert (message.text, message.args, message.room, message.event) == ("hällo\0!", ["hällo\0!"], "dev", "chat message")
+            assert message.payload is pychat.Payload.TEXT and message.from_name == opened.name
+            assert "hällo" in repr(message) and "dev" in repr(message)
+            client.send(b"\x00\xff")
+            binary = seen.next()
+            assert (binary.data, binary.args, binary.text) == (b"\x00\xff", [b"\x00\xff"], "")
+            assert client.recv(timeout=10) == b"\x00\xff"
+        left, gone = seen.next(), seen.next()
+        assert (type(left), type(gone)) == (pychat.Left, pychat.Disconnected)
+        assert gone.client is opened.client and gone.close_code == 1000
+
+
+def test_verdicts_on_messages(server, caplog):
+    answers = {
+        "pass": None, "true": True, "false": False, "refuse": Refuse("mind your tongue"), "consume": CONSUME,
+        "other": "another", "bytes": b"\x01", "event": Replace({"a": [b"\x02"]}, event="move"), "wrong": 42,
+    }  # fmt: skip
+
+    @server.on_message
+    def on_message(message):
+        if message.text == "raise":
+            raise Refuse("raised")
+        if message.text == "fail":
+            raise KeyError("that was wrong")
+        return answers[message.text]
+
+    with server, connect(url(server, "/chat.v1?room=dev")) as client:
+        json.loads(client.recv(timeout=10))
+
+        def say(text):
+            client.send(json.dumps({"type": "message", "room": "dev", "text": text, "id": text}))
+            got = []
+            while True:
+                got.append(json.loads(client.recv(timeout=10)))
+                if got[-1].get("id") == text or got[-1].get("type") in ("error", "ack"):
+                    return got
+
+        def last(text):
+            return next(item for item in say(text) if item["type"] in ("error", "ack"))
+
+        assert last("pass")["type"] == "ack"
+        assert last("true")["type"] == "ack"
+        assert last("false")["type"] == "error"
+        assert "mind your tongue" in json.dumps(last("refuse"))
+        assert "raised" in json.dumps(last("raise"))
+        last("consume"), last("other"), last("bytes"), last("event")
+        kept = server.history("dev")
+        assert [message.args for message in kept] == [["pass"], ["true"], ["another"], [b"\x01"], [{"a": [b"\x02"]}]]
+        assert kept[-1].event == "move" and kept[-1].from_id
+        with pytest.raises(pychat.NoSuchClientError):
+            kept[0].client
+
+        with caplog.at_level(logging.ERROR, logger="pychat"):
+            assert "the application failed" in json.dumps(last("fail"))
+            assert "the application failed" in json.dumps(last("wrong"))
+        assert "that was wrong" in caplog.text and "Traceback" in caplog.text and "returned 42" in caplog.text
+
+
+def test_connect_verdicts(server):
+    seen = Inbox()
+    later = []
+
+    @server.on_connect
+    def on_connect(request):
+        seen.put(request)
+        how = request.query["how"]
+        if how == "identity":
+            return Identity("u1", "Ann", {"role": "admin"})
+        if how == "refuse":
+            return Refuse("no " * 100)
+        if how == "defer":
+            later.append(request)
+            return DEFER
+        return how == "true"
+
+    with server:
+        with connected(server, "/chat?how=identity&token=secret"):
+            request = seen.next()
+            assert request.token == "secret" and "secret" not in repr(request)
+            assert request.headers["host"].startswith("127.0.0.1") and request.protocol is pychat.Protocol.PLAIN
+            info = server.client_info(request.client)
+            assert (info.user_id, info.name, info.attributes) == ("u1", "Ann", {"role": "admin"})
+            assert info.rooms == ("lobby",) and info.client is request.client
+            assert request.client.name == "Ann" and request.client.user_id == "u1"
+        with connect(url(server, "/chat?how=true")):
+            seen.next()
+        for how in ["refuse", "false"]:
+            with pytest.raises(InvalidStatus) as refused:
+                connect(url(server, f"/chat?how={how}"))
+            assert refused.value.response.status_code == 403
+        with connect(url(server, "/chat?how=defer")) as client:
+            wait_until(lambda: later)
+            server.decide(later[0], Identity(name="Late"))
+            wait_until(lambda: server.client_info(later[0].client).name == "Late")
+            server.send(later[0].client, "welcome")
+            assert client.recv(timeout=10) == "welcome"
+        with connect(url(server, "/chat?how=defer")) as client:
+            wait_until(lambda: len(later) == 2)
+            server.refuse(later[1].client, "not today")
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv(timeout=10)
+            assert closed.value.rcvd.code == 1008 and closed.value.rcvd.reason == "not today"
+        with pytest.raises(pychat.ChatError):
+            server.decide(later[1], True)
+        wait_until(lambda: server._core.clients_known == 0)
+
+
+def test_authorize(server):
+    @server.on_authorize
+    def on_authorize(request):
+        if request.action is pychat.Action.JOIN and request.room == "closed":
+            return Refuse("closed today")
+        return None
+
+    with server:
+        with connected(server):
+            pass
+        with pytest.raises((ConnectionClosed, InvalidStatus)):
+            with connect(url(server, "/chat?room=closed")) as client:
+                client.recv(timeout=10)
+        with pytest.raises(pychat.WrongStateError):
+            server.on_authorize(on_authorize)
+
+
+def test_deferred_message_verdict_from_another_thread(server):
+    held = Inbox()
+
+    @server.on_message
+    def on_message(message):
+        held.put(message)
+        return DEFER
+
+    with server, connected(server) as client:
+        for text, verdict, heard in [("one", None, "one"), ("two", "changed", "changed"), ("three", CONSUME, None)]:
+            client.send(text)
+            message = held.next()
+            threading.Thread(target=server.decide, args=(message, verdict)).start()
+            if heard:
+                assert client.recv(timeout=10) == heard
+        wait_until(lambda: server.history("lobby")[-1].text == "changed")
+        with pytest.raises(pychat.WrongStateError):
+            server.decide(message, True)
+            server.decide(message, True)
+        with pytest.raises(TypeError):
+            server.decide(message, DEFER)
+
+
+def test_publish_send_and_look(server):
+    seen = Inbox()
+    server.on_open(seen.put)
+    with server, connect(url(server)) as ann, connect(url(server)) as bob:
+        first, second = seen.next().client, seen.next().client
+        wait_until(lambda: len(server.members("lobby")) == 2)
+        assert server.broadcast("lobby", "one") == 1
+        assert server.publish("lobby", b"two", from_name="Bot") == 2
+        assert server.publish("lobby", {"x": 1}, b"y", bytearray(b"z"), event="three", attributes={"k": "v"}) == 3
+        assert server.publish("lobby", "typing", ephemeral=True) == 0
+        assert server.publish(None, "to all") == 0
+        server.publish("lobby", "not for you", except_client=first, from_client=second)
+        history = server.history("lobby")
+        assert [message.args for message in history] == [["one"], [b"two"], [{"x": 1}, b"y", b"z"], ["not for you"]]
+        assert history[2].attachments == (b"y", b"z") and history[2].attributes == {"k": "v"}
+        assert history[1].from_name == "Bot" and history[3].from_id == second.id and history[0].epoch
+        assert [message.seq for message in server.history("lobby", after_seq=1, limit=2)] == [3, 4]
+        first.send("only you")
+        for wanted, client in [("only you", ann), ("not for you", bob)]:
+            heard = [client.recv(timeout=10)]
+            while heard[-1] != wanted:
+                heard.append(client.recv(timeout=10))
+            assert "to all" in heard
+        server.set_identity(first, Identity("u7", "Ann"))
+        server.send_user("u7", "to the user")
+        assert ann.recv(timeout=10) == "to the user"
+        first.join("side")
+        assert set(first.rooms) == {"lobby", "side"}
+        assert {room.name: room.member_count for room in server.rooms()} == {"lobby": 2, "side": 1}
+        first.leave("side")
+        assert {info.id for info in server.clients()} == {first.id, second.id}
+        assert server.stats().clients_now == 2
+        with pytest.raises(pychat.NotJoinedError):
+            first.leave("side")
+        with pytest.raises(pychat.NoSuchRoomError):
+            server.history("nowhere")
+        with pytest.raises(pychat.NoSuchClientError):
+            server.send(10**9, "x")
+        with pytest.raises(pychat.UnsupportedError):
+            server.send_with_ack(first, "x", timeout=1)
+        for wrong in [{"x": float("nan")}, {"x": object()}]:
+            with pytest.raises((ValueError, TypeError)):
+                server.publish("lobby", wrong)
+        with pytest.raises(pychat.InvalidEventError):
+            server.publish("lobby", "x", event="connect")
+        with pytest.raises(ValueError):
+            server.publish("lobby", "\ud800")
+        server.ban(second, "lobby", seconds=60, reason="rude")
+        wait_until(lambda: len(server.members("lobby")) == 1)
+        with pytest.raises(pychat.BannedError):
+            server.join(second, "lobby")
+        server.ban(second, "lobby", seconds=0)
+        server.ban_user("u9", "lobby", seconds=60)
+        server.close_room("lobby", "night")
+        wait_until(lambda: not any(room.name == "lobby" for room in server.rooms()))
+        first.kick("bye")
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                ann.recv(timeout=10)
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "bye")
+
+
+def test_what_a_callback_sends_comes_behind_its_message(server):
+    @server.on_message
+    def on_message(message):
+        message.client.send("after " + message.text)
+        server.publish(message.room, "and to all")
+
+    with server, connected(server) as client:
+        client.send("this")
+        assert [client.recv(timeout=10) for _ in range(3)] == ["this", "after this", "and to all"]
+
+
+def test_errors_name_what_is_wrong(server):
+    with server:
+        with pytest.raises(pychat.AddressInUseError, match=str(server.port)) as error:
+            make_server(port=server.port).start()
+        assert isinstance(error.value, OSError) and error.value.errno == 98
+        with pytest.raises(pychat.WrongStateError):
+            server.start()
+    with pytest.raises(pychat.StoppedError):
+        server.broadcast("lobby", "x")
+    server.close()
+    server.stop()
+    fresh = make_server()
+    with pytest.raises(pychat.WrongStateError):
+        fresh.rooms()
+    with pytest.raises(pychat.CertificateError):
+        make_server(tls_certificate_file="/nowhere", tls_private_key_file="/nowhere").start()
+
+
+def test_close_in_a_callback_is_refused(server):
+    seen = Inbox()
+
+    @server.on_message
+    def on_message(message):
+        try:
+            server.close()
+        except pychat.WrongThreadError as error:
+            seen.put(error)
+        server.stop()
+
+    with server, connected(server) as client:
+        client.send("x")
+        assert isinstance(seen.next(), pychat.WrongThreadError)
+
+
+def test_close_waits_for_calls_of_other_threads(server):
+    server.start()
+    failed = []
+
+    def publish():
+        try:
+            while True:
+                server.publish("lobby", "x", ephemeral=True)
+        except pychat.StoppedError:
+            pass
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=publish) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: server.stats().messages_published > 100)
+    closers = [threading.Thread(target=server.close) for _ in range(2)]
+    for thread in [*closers, *threads]:
+        if not thread.is_alive() and thread.ident is None:
+            thread.start()
+    for thread in [*closers, *threads]:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert not failed and not server.running
+
+
+def test_the_user_object_is_freed_with_its_client(server):
+    class Thing:
+        pass
+
+    things = weakref.WeakSet()
+    seen = Inbox()
+
+    @server.on_connect
+    def on_connect(request):
+        request.client.user = thing = Thing()
+        things.add(thing)
+        return "refuse" not in request.query
+
+    @server.on_disconnect
+    def on_disconnect(event):
+        seen.put(isinstance(event.client.user, Thing))
+
+    with server:
+        for _ in range(20):
+            with connect(url(server)):
+                pass
+            assert seen.next()
+            with pytest.raises(InvalidStatus):
+                connect(url(server, "/chat?refuse=1"))
+        wait_until(lambda: server._core.clients_known == 0)
+        gc.collect()
+        wait_until(lambda: len(things) == 0)
+
+
+def test_clients_that_nobody_decides_on_are_forgotten():
+    server = make_server(verdict_timeout_ms=50)
+    server.on_connect(lambda request: DEFER)
+    with server:
+        for _ in range(3):
+            with connect(url(server)) as client, pytest.raises(ConnectionClosed):
+                client.recv(timeout=10)
+        assert server._core.clients_known > 0
+    assert server._core.clients_known == 0
+
+
+def test_cycles_are_collected(server):
+    with server, connected(server):
+        pass
+
+    def make(start):
+        server = make_server()
+
+        @server.on_message
+        def on_message(message, server=server):
+            return server
+
+        server.on_open(lambda event: None)
+        if start:
+            with server, connected(server):
+                pass
+        return weakref.ref(server)
+
+    fresh, closed = make(False), make(True)
+    gc.collect()
+    assert fresh() is None and closed() is None
+
+
+def test_host_driven():
+    server = make_server(threads=0)
+    seen = []
+
+    @server.on_message
+    def on_message(message):
+        seen.append((message.text, threading.get_ident()))
+        if message.text == "break":
+            raise KeyboardInterrupt
+
+    with server:
+        assert server.fileno() > 0
+
+        def talk(text):
+            with connect(url(server)) as client:
+                client.send(text)
+                client.recv(timeout=10)
+
+        talker = threading.Thread(target=talk, args=("hello",))
+        talker.start()
+        while not seen:
+            assert server.poll(10)
+        while talker.is_alive():
+            server.poll(0.01)
+        assert seen == [("hello", threading.get_ident())]
+
+        def talk_on():
+            with pytest.raises(Exception):
+                talk("break")
+
+        talker = threading.Thread(target=talk_on)
+        talker.start()
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                server.poll(10)
+        server.stop()
+        while server.poll(10):
+            pass
+        talker.join(30)
+    with make_server() as threaded:
+        assert threaded.fileno() == -1
+        with pytest.raises(pychat.WrongStateError):
+            threaded.poll()
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_serve_forever_ends_with_stop(threads):
+    server = make_server(threads=threads).start()
+    timer = threading.Thread(target=lambda: (wait_until(lambda: server.running), server.stop()))
+    timer.start()
+    server.serve_forever()
+    timer.join()
+    assert not server.running and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_logging(server, caplog):
+    lines = Inbox()
+    with caplog.at_level(logging.DEBUG, logger="pychat"), make_server() as other, connected(other):
+        pass
+    assert any(record.name == "pychat" for record in caplog.records)
+
+    server = make_server(log_level=pychat.LogLevel.DEBUG)
+
+    @server.on_log
+    def on_log(line):
+        lines.put(line)
+
+    with server, connected(server):
+        line = lines.next()
+        assert isinstance(line.level, pychat.LogLevel) and line.text
+
+
+def test_unix_socket(tmp_path):
+    path = tmp_path / "chat.socket"
+    with make_server(address=None, unix_path=path) as server:
+        assert server.port == 0 and os.path.exists(path)

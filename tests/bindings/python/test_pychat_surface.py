@@ -1,0 +1,173 @@
+"""The binding covers chat.h: every option, enumeration, error, counter; all is typed and documented."""
+
+import dataclasses
+import enum
+import inspect
+import re
+import subprocess
+import sys
+
+import pychat
+import pytest
+from pychat import _pychat
+from pychat_support import SOURCE_DIR, make_server
+
+ABI = (SOURCE_DIR / "capi" / "libchat.abi").read_text()
+
+
+def fields_of(structure):
+    block = re.search(rf"^struct {structure}: .*\n((?:  .*\n)+)", ABI, re.MULTILINE).group(1)
+    return re.findall(r"(\w+)(?:\[\d+\])?$", block, re.MULTILINE)
+
+
+def constants_of(enumeration):
+    block = re.search(rf"^enum {enumeration}: .*\n((?:  .*\n)+)", ABI, re.MULTILINE).group(1)
+    return {name: int(number) for name, number in re.findall(r"(\w+) = (\d+)", block)}
+
+
+def test_every_option_is_a_keyword():
+    # Lists come as one keyword; what is pychat's own business is none.
+    counts = {"endpoint_count", "static_mount_count", "allowed_origin_count", "trusted_proxy_count", "ephemeral_event_count"}
+    expected = set(fields_of("chat_server_options")) - counts - {"struct_size", "callbacks", "user"}
+    assert set(pychat.ServerOptions.__annotations__) == expected
+
+
+def value_for(name):
+    special = {
+        "endpoints": [pychat.Endpoint("/x")],
+        "static_mounts": [pychat.StaticMount("/files", "/nowhere")],
+        "allowed_origins": ["*"],
+        "trusted_proxies": ["10.0.0.0/8"],
+        "ephemeral_events": ["typing"],
+        "log_level": pychat.LogLevel.ERROR,
+        "outbox_policy": pychat.OutboxPolicy.DROP_OLDEST,
+    }
+    if name in special:
+        return special[name]
+    hint = pychat.ServerOptions.__annotations__[name]
+    return 1 if "int" in str(hint) or "bool" in str(hint) else "/x"
+
+
+@pytest.mark.parametrize("name", pychat.ServerOptions.__annotations__)
+def test_the_extension_knows_every_keyword(name):
+    core = _pychat.Core(None)
+    # The port is no port, so that nothing starts: what is refused is that and not the name.
+    with pytest.raises(pychat.ChatError):
+        core.start({"port": -5, "address": "127.0.0.1", "threads": 0, name: value_for(name), "max_rooms": -7})
+
+
+def test_unknown_options_and_wrong_types_are_told_by_name():
+    with pytest.raises(TypeError, match="no such option: colour"):
+        pychat.Server(colour="red")
+    for options, error, text in [
+        ({"port": "3000"}, TypeError, "port: not an integer"),
+        ({"threads": 1.5}, TypeError, "threads"),
+        ({"port": 2**40}, ValueError, "port: out of range"),
+        ({"allowed_origins": "*"}, TypeError, "allowed_origins"),
+        ({"default_room": 5}, TypeError, "default_room"),
+        ({"default_room": "a\0b"}, ValueError, "default_room"),
+    ]:
+        with pytest.raises(error, match=text):
+            make_server(**options).start()
+
+
+def test_options_arrive():
+    with make_server(default_room="hall", endpoints=[pychat.Endpoint("/only", pychat.Protocol.CHAT_V1)]) as server:
+        from pychat_support import connected
+
+        with connected(server, "/only") as client:
+            assert '"hall"' in client.recv(timeout=10)
+
+
+ENUMERATIONS = {
+    "chat_protocol": (pychat.Protocol, "CHAT_PROTOCOL_"),
+    "chat_transport": (pychat.Transport, "CHAT_TRANSPORT_"),
+    "chat_outbox_policy": (pychat.OutboxPolicy, "CHAT_OUTBOX_"),
+    "chat_log_level": (pychat.LogLevel, "CHAT_LOG_"),
+    "chat_verdict": (pychat.Verdict, "CHAT_"),
+    "chat_action": (pychat.Action, "CHAT_ACTION_"),
+    "chat_payload": (pychat.Payload, "CHAT_PAYLOAD_"),
+}
+
+
+@pytest.mark.parametrize("name", ENUMERATIONS)
+def test_enumerations_are_those_of_the_header(name):
+    ours, prefix = ENUMERATIONS[name]
+    theirs = {key[len(prefix) :]: number for key, number in constants_of(name).items() if not key.endswith("_COUNT")}
+    assert {member.name: member.value for member in ours} == theirs
+
+
+def test_every_error_has_a_class():
+    expected = {number for name, number in constants_of("chat_error").items() if name != "CHAT_OK"}
+    classes = {
+        value.code: value
+        for value in vars(pychat).values()
+        if inspect.isclass(value) and issubclass(value, pychat.ChatError) and value is not pychat.ChatError
+    }
+    assert set(classes) == expected
+    assert issubclass(pychat.AddressInUseError, OSError)
+    assert issubclass(pychat.NoSuchClientError, LookupError)
+    assert issubclass(pychat.InvalidRoomError, ValueError)
+    assert issubclass(pychat.TimedOutError, TimeoutError)
+    assert issubclass(pychat.ChatPermissionError, PermissionError)
+
+
+def test_every_counter_and_event_field_is_there():
+    assert [field.name for field in dataclasses.fields(pychat.Stats)] == fields_of("chat_stats")[1:]
+    connect = {field.name for field in dataclasses.fields(pychat.ConnectRequest)}
+    assert connect == set(fields_of("chat_connect_event")) - {
+        "struct_size", "query_count", "header_count", "cookie_count", "reason",
+    }
+    message = {name for name in dir(pychat.Message) if not name.startswith("_")}
+    theirs = {"from_id" if name == "from" else name for name in fields_of("chat_message")}
+    assert message >= theirs - {"struct_size", "data_size", "attachment_count", "attribute_count", "except"}
+
+
+def test_every_function_is_bound():
+    functions = set(re.findall(r"^(?:\S+ )+\*?(chat_\w+)\(", ABI, re.MULTILINE))
+    bound = set(re.findall(r"\bchat_\w+\b", "".join(path.read_text() for path in (SOURCE_DIR / "bindings/python/src").glob("*.cc"))))
+    # Errors come as exceptions, and `client.user` is kept by pychat.
+    without = {"chat_error_name", "chat_client_user", "chat_client_set_user", "chat_broadcast", "chat_version_number"}
+    assert functions - without <= bound
+
+
+def test_everything_public_has_a_docstring():
+    missing = []
+    for name in pychat.__all__:
+        value = getattr(pychat, name)
+        if isinstance(value, (int, str)) or name in {"Event"}:
+            continue
+        if not inspect.getdoc(value):
+            missing.append(name)
+        if inspect.isclass(value) and not issubclass(value, (enum.Enum, Exception, dict)):
+            for member, function in vars(value).items():
+                if member.startswith("_") or isinstance(function, type(vars(pychat.Client)["id"])):
+                    continue
+                if (callable(function) or isinstance(function, property)) and not inspect.getdoc(function):
+                    missing.append(f"{name}.{member}")
+    assert not missing
+    assert sorted(pychat.__all__, key=str) == sorted(
+        name for name in vars(pychat) if name in pychat.__all__ or not name.startswith("_")
+    )
+
+
+def mypy(*args):
+    result = subprocess.run([sys.executable, "-m", *args], capture_output=True, text=True, cwd=SOURCE_DIR)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_types_are_strict(tmp_path):
+    mypy("mypy", "--cache-dir", str(tmp_path), "--config-file", "pyproject.toml", "bindings/python/pychat", "examples/python")
+
+
+def test_stubs_are_complete():
+    mypy("mypy.stubtest", "pychat", "--mypy-config-file", "pyproject.toml", "--concise")
+
+
+def test_room_names_and_features():
+    pychat.check_room_name("lobby")
+    for name in ["", "a/b", " a", "a\0b", "x" * 129]:
+        with pytest.raises(pychat.InvalidRoomError):
+            pychat.check_room_name(name)
+    assert pychat.has_feature("host-driven") and not pychat.has_feature("telepathy")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", pychat.__version__)
