@@ -13,6 +13,7 @@
 docs/pychat.md is the guide, and chat.h says what each option does.
 """
 
+from . import _interpreter  # noqa: F401  (first: it may refuse)
 from ._client import Client, ClientInfo
 from ._enums import UNLIMITED, Action, LogLevel, OutboxPolicy, Overflow, Payload, Protocol, Transport, Verdict
 from ._events import (

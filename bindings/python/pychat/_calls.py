@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Union
+from typing import Any, List, Mapping, Optional, Union
 
 from . import _pychat, _verdicts
 from ._client import ClientInfo, ClientOrId
 from ._events import AuthorizeRequest, ConnectRequest, Room, Stats
 from ._verdicts import Identity
 
-if TYPE_CHECKING:
-    Request = Union[ConnectRequest, AuthorizeRequest, _pychat.Message]
+Request = Union[ConnectRequest, AuthorizeRequest, _pychat.Message]
 
 
 def milliseconds(seconds: float) -> int:

@@ -28,7 +28,7 @@ def log_line(line: LogLine) -> None:
 def wanted_level() -> LogLevel:
     """The least grave level that the logger lets through, so that the library does not make lines for nobody."""
     level = logger.getEffectiveLevel()
-    return next((ours for ours, theirs in reversed(_LEVELS.items()) if theirs >= level), LogLevel.ERROR)
+    return next((ours for ours, theirs in reversed(list(_LEVELS.items())) if theirs >= level), LogLevel.ERROR)
 
 
 def report(callback: str, error: BaseException) -> None:

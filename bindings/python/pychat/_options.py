@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional, Sequence, TypedDict, Union
+from typing import Optional, Sequence, TypedDict, Union
 
 from ._enums import LogLevel, OutboxPolicy, Protocol, Transport
 
-if TYPE_CHECKING:
-    Path = Union[str, os.PathLike[str]]
+Path = Union[str, "os.PathLike[str]"]
 
 
 @dataclass(frozen=True)

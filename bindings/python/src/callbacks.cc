@@ -143,6 +143,7 @@ void Core::report_exception(Kind kind, py::error_already_set& error) {
     return;
   }
   try {
+    if (error.trace()) PyException_SetTraceback(error.value().ptr(), error.trace().ptr());
     python_names().report(name_of(kind), error.value());
   } catch (py::error_already_set& second) {
     second.discard_as_unraisable(name_of(kind));
@@ -297,8 +298,25 @@ void Core::on_client_event(Kind kind, const chat_client_event& event) {
     }
     if (is_async) tell_loop(std::move(record));
   }
+  if (kind != kDisconnect) return;
+  end_awaited(event.client);
   // Its object stays for as long as a record about it waits somewhere.
-  if (kind == kDisconnect) clients_.remove(event.client);
+  clients_.remove(event.client);
+}
+
+// The library tells nothing of what was sent while the client was going. What is sent from now on fails at once.
+void Core::end_awaited(chat_client_id client) {
+  std::vector<std::uint64_t> ended;
+  {
+    const std::lock_guard lock(awaited_mutex_);
+    for (const auto& [ack_id, awaited_of] : awaited_) {
+      if (awaited_of == client) ended.push_back(ack_id);
+    }
+    for (const std::uint64_t ack_id : ended) awaited_.erase(ack_id);
+  }
+  for (const std::uint64_t ack_id : ended) {
+    tell_loop({kAck, clients_.get(client), AckRecord{ack_id, CHAT_ERROR_NO_SUCH_CLIENT, {}, {}}});
+  }
 }
 
 void Core::on_ack(const chat_ack_event& event) {

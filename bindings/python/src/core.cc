@@ -198,7 +198,7 @@ std::uint64_t Core::send_call(chat_client_id client, const chat_message& message
   call([&](chat_server* server) {
     const std::lock_guard lock(awaited_mutex_);
     const chat_error error = chat_send_with_ack(server, client, &message, timeout_ms, &ack_id);
-    if (error == CHAT_OK) awaited_.insert(ack_id);
+    if (error == CHAT_OK) awaited_.emplace(ack_id, client);
     return error;
   });
   return ack_id;

@@ -12,7 +12,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "clients.h"
@@ -107,6 +107,7 @@ class Core {
   chat_verdict on_message(chat_message_event& event);
   void on_client_event(Kind kind, const chat_client_event& event);
   void on_ack(const chat_ack_event& event);
+  void end_awaited(chat_client_id client);
   void on_log(chat_log_level level, const char* text);
   // Calls the function for a record and gives its result to `read`, with the GIL; false when it has raised.
   template <class Read>
@@ -145,7 +146,7 @@ class Core {
 
   // Held over the sending: the answer may come on another thread before its number is known here.
   std::mutex awaited_mutex_;
-  std::unordered_set<std::uint64_t> awaited_;
+  std::unordered_map<std::uint64_t, chat_client_id> awaited_;
 
   ClientTable clients_;
 };

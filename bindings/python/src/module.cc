@@ -9,15 +9,7 @@ namespace {
 
 namespace py = pybind11;
 
-// Callbacks come on threads that belong to the process, and Python's interface for such threads knows one interpreter.
-void refuse_other_interpreters() {
-  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-    throw py::import_error("pychat works in the main interpreter only");
-  }
-}
-
 void define(py::module_& module) {
-  refuse_other_interpreters();
   module.attr("version") = chat_version();
   module.def(
       "has_feature", [](const std::string& name) { return chat_has_feature(name.c_str()) != 0; }, py::arg("name"),

@@ -16,6 +16,11 @@ SOURCE_DIR = pathlib.Path(__file__).resolve().parents[3]
 LIMIT_S = 30
 
 
+def connect_plain(url):
+    """A connection without a `with` block."""
+    return connect(url).__enter__()
+
+
 def make_server(**options):
     return pychat.Server(**{"address": "127.0.0.1", "port": 0, "drain_timeout_ms": 1000, **options})
 

@@ -8,7 +8,7 @@ import pychat
 import pytest
 import socketio
 from pychat import CONSUME, Disconnected, EventsLost, Identity, Joined, Left, Message, Opened, Overflow, Refuse
-from pychat_support import connect, connected_async, make_server, url, wait_until_async
+from pychat_support import connect, connect_plain, connected_async, make_server, url, wait_until_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 
@@ -128,7 +128,9 @@ def test_async_callbacks_decide(run, caplog):
                 with pytest.raises((ConnectionClosed, InvalidStatus)) as refused:
                     async with await connected_async(server, "/chat?who=nobody") as nobody:
                         await nobody.recv()
-                assert refused.value.rcvd.reason == "who are you?"
+                # A verdict that is there before the WebSocket is open is a 403.
+                closed = refused.value
+                assert isinstance(closed, InvalidStatus) or closed.rcvd.reason == "who are you?"
                 with pytest.raises((ConnectionClosed, InvalidStatus)):
                     async with await connected_async(server, "/chat?who=Bob&room=closed") as bob:
                         await bob.recv()
@@ -172,7 +174,7 @@ def test_without_its_loop_everything_is_refused(run):
 
         kept["asked"] = asyncio.Event()
         server.start()
-        kept["client"] = asyncio.get_running_loop().run_in_executor(None, connect, url(server, "/chat?hang=1"))
+        kept["client"] = asyncio.get_running_loop().run_in_executor(None, connect_plain, url(server, "/chat?hang=1"))
         await kept["asked"].wait()
         kept["socket"] = await kept["client"]
         # The loop ends here, with a client undecided and the server running.
@@ -229,7 +231,7 @@ def test_call_is_answered_by_socket_io(run):
             await client.connect(f"http://127.0.0.1:{server.port}", transports=["websocket"])
             opened = await events.__anext__()
             answer = await server.call(opened.client, "question", 42, {"x": b"y"})
-            assert answer == ["answer", b"\x01", 42, {"x": b"y"}] or answer == [["answer", b"\x01", 42, {"x": b"y"}]]
+            assert answer == [["answer", b"\x01", 42, {"x": b"y"}]]
             with pytest.raises(TimeoutError):
                 await server.call(opened.client, "silence", timeout=0.05)
             waiting = asyncio.create_task(server.call(opened.client, "silence"))
@@ -268,9 +270,10 @@ def test_socket_io_events_and_replies(run):
             client.on("news", lambda *args: heard.put_nowait(args))
             client.on("ping me", lambda: "pong")
             await client.connect(f"http://127.0.0.1:{server.port}")
-            assert await client.call("ask", (1, b"\x00", {"n": [b"\x01"]})) == ["got", 1, b"\x00", {"n": [b"\x01"]}] or True
+            assert await client.call("ask", (1, b"\x00", {"n": [b"\x01"]})) == ("got", 1, b"\x00", {"n": [b"\x01"]})
             server.publish("lobby", {"a": b"\x05"}, 7, event="news")
-            assert await heard.get() == ({"a": b"\x05"}, 7)
+            # Behind the arguments comes the offset that Socket.IO recovers by.
+            assert (await heard.get())[:2] == ({"a": b"\x05"}, 7)
             opened = await events.__anext__()
             number = server.send_with_ack(opened.client, "ping me")
             ack = await acks.get()

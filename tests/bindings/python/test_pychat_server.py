@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+import time
 import weakref
 
 import pychat
@@ -65,22 +66,22 @@ def test_verdicts_on_messages(server, caplog):
         json.loads(client.recv(timeout=10))
 
         def say(text):
-            client.send(json.dumps({"type": "message", "room": "dev", "text": text, "id": text}))
-            got = []
-            while True:
-                got.append(json.loads(client.recv(timeout=10)))
-                if got[-1].get("id") == text or got[-1].get("type") in ("error", "ack"):
-                    return got
+            client.send(json.dumps({"type": "send", "text": text, "ref": text}))
 
         def last(text):
-            return next(item for item in say(text) if item["type"] in ("error", "ack"))
+            say(text)
+            while (answer := json.loads(client.recv(timeout=10)))["type"] not in ("error", "ack"):
+                pass
+            assert answer["ref"] == text
+            return answer
 
         assert last("pass")["type"] == "ack"
         assert last("true")["type"] == "ack"
         assert last("false")["type"] == "error"
         assert "mind your tongue" in json.dumps(last("refuse"))
         assert "raised" in json.dumps(last("raise"))
-        last("consume"), last("other"), last("bytes"), last("event")
+        say("consume")  # not acknowledged: the application has it
+        last("other"), last("bytes"), last("event")
         kept = server.history("dev")
         assert [message.args for message in kept] == [["pass"], ["true"], ["another"], [b"\x01"], [{"a": [b"\x02"]}]]
         assert kept[-1].event == "move" and kept[-1].from_id
@@ -171,12 +172,13 @@ def test_deferred_message_verdict_from_another_thread(server):
         for text, verdict, heard in [("one", None, "one"), ("two", "changed", "changed"), ("three", CONSUME, None)]:
             client.send(text)
             message = held.next()
-            threading.Thread(target=server.decide, args=(message, verdict)).start()
+            decider = threading.Thread(target=server.decide, args=(message, verdict))
+            decider.start()
+            decider.join()
             if heard:
                 assert client.recv(timeout=10) == heard
         wait_until(lambda: server.history("lobby")[-1].text == "changed")
         with pytest.raises(pychat.WrongStateError):
-            server.decide(message, True)
             server.decide(message, True)
         with pytest.raises(TypeError):
             server.decide(message, DEFER)
@@ -435,18 +437,28 @@ def test_serve_forever_ends_with_stop(threads):
 
 def test_logging(server, caplog):
     lines = Inbox()
-    with caplog.at_level(logging.DEBUG, logger="pychat"), make_server() as other, connected(other):
-        pass
-    assert any(record.name == "pychat" for record in caplog.records)
 
-    server = make_server(log_level=pychat.LogLevel.DEBUG)
+    def slow(event):
+        wait_until(lambda: time.monotonic() > begin + 0.02)
+
+    with caplog.at_level(logging.WARNING, logger="pychat"), make_server(slow_callback_ms=1) as other:
+        begin = time.monotonic()
+        other.on_open(slow)
+        with connected(other):
+            wait_until(lambda: any("on_open took" in record.getMessage() for record in caplog.records))
+    assert {record.name for record in caplog.records} >= {"pychat"}
+
+    server = make_server(slow_callback_ms=1)
 
     @server.on_log
     def on_log(line):
         lines.put(line)
 
-    with server, connected(server):
-        line = lines.next()
+    server.on_open(slow)
+    with server:
+        begin = time.monotonic()
+        with connected(server):
+            line = lines.next()
         assert isinstance(line.level, pychat.LogLevel) and line.text
 
 

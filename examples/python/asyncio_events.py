@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""A reader of what happens, in asyncio: counts who is there and what is said, and answers "/stats" to whoever asks.
+
+    asyncio_events.py [PORT]        3000 without it; 0 takes any free port
+"""
+
+import asyncio
+import sys
+from collections import Counter
+
+from pychat import Disconnected, EventsLost, Message, Opened, Server
+
+
+async def read(server: Server, said: "Counter[str]") -> None:
+    async for event in server.events(Opened, Message, Disconnected):
+        if isinstance(event, Opened):
+            event.client.user = 0  # how many messages it has sent: any object of ours
+            print(f"{event.name} has come", flush=True)
+        elif isinstance(event, Message):
+            event.client.user += 1
+            said[event.room] += 1
+            if event.text == "/stats":
+                server.publish(event.room, f"{said[event.room]} messages so far", from_name="stats")
+        elif isinstance(event, Disconnected):
+            print(f"{event.name} has gone after {event.client.user} messages", flush=True)
+        elif isinstance(event, EventsLost):
+            print(f"too slow: {event.count} events lost", flush=True)
+
+
+async def main() -> None:
+    server = Server(port=int(sys.argv[1]) if len(sys.argv) > 1 else 3000)
+    said: "Counter[str]" = Counter()
+    server.start()
+    reader = asyncio.create_task(read(server, said))
+    print(f"listening on port {server.port}", flush=True)
+    await server.aserve_forever()
+    await reader  # it ends with the server
+    print(f"{sum(said.values())} messages in all", flush=True)
+
+
+asyncio.run(main())

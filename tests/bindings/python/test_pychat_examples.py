@@ -1,0 +1,140 @@
+"""The examples do what they say; and the npm client of Socket.IO talks with one."""
+
+import contextlib
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from pychat_support import LIMIT_S, SOURCE_DIR, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+EXAMPLES = SOURCE_DIR / "examples" / "python"
+
+
+class Example:
+    """A running example; its lines are read as they come."""
+
+    def __init__(self, name, *args):
+        self.process = subprocess.Popen(
+            [sys.executable, str(EXAMPLES / name), *map(str, args)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def read(self, pattern):
+        for line in self.process.stdout:
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"{pattern} did not come: {self.process.stderr.read()}")
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        output, errors = self.process.communicate(timeout=LIMIT_S)
+        assert self.process.returncode == 0 and errors == "", errors
+        return output
+
+
+@contextlib.contextmanager
+def example(name, *args):
+    running = Example(name, *args)
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.communicate()
+
+
+def chat(port, query=""):
+    return connect(f"ws://127.0.0.1:{port}/chat{query}")
+
+
+def test_every_example_is_tried_and_short():
+    text = open(__file__).read()
+    for path in EXAMPLES.glob("*.py"):
+        assert f'example("{path.name}"' in text, path.name
+        assert len(path.read_text().splitlines()) < 120, path.name
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_broadcast(number):
+    with example("broadcast.py", 0) as program:
+        port = program.read(r"port (\d+)")[1]
+        with chat(port) as ann:
+            ann.send("hello")
+            assert ann.recv(timeout=10) == "hello"
+            program.read("has come to lobby")
+            program.read("in lobby: hello")
+        program.read("has gone")
+        program.end(number)
+
+
+def test_asyncio_events():
+    with example("asyncio_events.py", 0) as program:
+        port = program.read(r"port (\d+)")[1]
+        with chat(port) as ann:
+            ann.send("/stats")
+            assert [ann.recv(timeout=10), ann.recv(timeout=10)] == ["/stats", "1 messages so far"]
+            program.read("has come")
+        program.read("has gone after 1 messages")
+        assert "1 messages in all" in program.end()
+
+
+def test_moderate():
+    with example("moderate.py", 0) as program:
+        port = program.read(r"port (\d+)")[1]
+        with chat(port, "?token=ann") as ann:
+            for text in ["stupid", "why?", "well"]:
+                ann.send(text)
+            assert [ann.recv(timeout=10) for _ in range(3)] == ["please be kind", "why? (asked by Ann)", "well"]
+        with pytest.raises((ConnectionClosed, InvalidStatus)):
+            with chat(port, "?token=mallory") as mallory:
+                mallory.recv(timeout=10)
+        program.end()
+
+
+def test_aiohttp_app():
+    with example("aiohttp_app.py", 0, 0) as program:
+        port = program.read(r"chat on port (\d+)")[1]
+        web = program.read(r"(http://127\.0\.0\.1:\d+)")[1]
+        with chat(port) as ann:
+            ann.send("hello")
+            assert ann.recv(timeout=10) == "hello"
+            with urllib.request.urlopen(f"{web}/rooms/lobby", b"the oven is hot", timeout=10) as response:
+                assert json.load(response) == {"seq": 2}
+            assert ann.recv(timeout=10) == "the oven is hot"
+            with urllib.request.urlopen(f"{web}/rooms/lobby", timeout=10) as response:
+                assert [item["text"] for item in json.load(response)] == ["hello", "the oven is hot"]
+        program.end()
+
+
+NPM_CLIENT = """
+import { io } from 'socket.io-client';
+const socket = io(process.argv[1], { reconnection: false });
+socket.on('chat message', (text) => {
+  socket.disconnect();
+  console.log(JSON.stringify({ text }));
+});
+socket.on('connect', () => socket.emit('chat message', 'from npm'));
+socket.on('connect_error', (error) => { console.error(error.message); process.exit(1); });
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (SOURCE_DIR / "tests/js/node_modules/socket.io-client").exists(),
+    reason="npm ci --prefix tests/js has not been run",
+)
+def test_the_npm_client_of_socket_io():
+    with example("broadcast.py", 0) as program:
+        port = program.read(r"port (\d+)")[1]
+        result = subprocess.run(
+            ["node", "--input-type=module", "-e", NPM_CLIENT, f"http://127.0.0.1:{port}"],
+            cwd=SOURCE_DIR / "tests" / "js", capture_output=True, text=True, timeout=LIMIT_S,
+        )  # fmt: skip
+        assert (result.returncode, json.loads(result.stdout)) == (0, {"text": "from npm"}), result.stderr
+        program.read("in lobby: from npm")
+        program.read("has gone")
+        program.end()
