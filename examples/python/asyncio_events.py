@@ -8,11 +8,11 @@ import asyncio
 import sys
 from collections import Counter
 
-from pychat import Disconnected, EventsLost, Message, Opened, Server
+from pychat import Disconnected, EventsLost, EventStream, Message, Opened, Server
 
 
-async def read(server: Server, said: "Counter[str]") -> None:
-    async for event in server.events(Opened, Message, Disconnected):
+async def read(server: Server, events: EventStream, said: "Counter[str]") -> None:
+    async for event in events:
         if isinstance(event, Opened):
             event.client.user = 0  # how many messages it has sent: any object of ours
             print(f"{event.name} has come", flush=True)
@@ -30,8 +30,9 @@ async def read(server: Server, said: "Counter[str]") -> None:
 async def main() -> None:
     server = Server(port=int(sys.argv[1]) if len(sys.argv) > 1 else 3000)
     said: "Counter[str]" = Counter()
+    events = server.events(Opened, Message, Disconnected)  # before the start: nobody is missed
     server.start()
-    reader = asyncio.create_task(read(server, said))
+    reader = asyncio.create_task(read(server, events, said))
     print(f"listening on port {server.port}", flush=True)
     await server.aserve_forever()
     await reader  # it ends with the server

@@ -188,9 +188,9 @@ class Server(ServerCalls):
         """
         in_main = threading.current_thread() is threading.main_thread()
         takes_sigterm = in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        if takes_sigterm:
-            signal.signal(signal.SIGTERM, _raise_terminated)
         try:
+            if takes_sigterm:
+                signal.signal(signal.SIGTERM, _raise_terminated)
             with self:
                 if self._options.get("threads") == 0:
                     self._drive()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pathlib
 import queue
+import re
 import subprocess
 import sys
 import textwrap
@@ -57,6 +58,16 @@ async def wait_until_async(condition):
             await asyncio.sleep(0.005)
 
     await asyncio.wait_for(poll(), LIMIT_S)
+
+
+def wait_until_it_handles(pid, number):
+    """A program says its port before it has come to where it takes signals."""
+
+    def handles():
+        caught = re.search(r"^SigCgt:\t(\w+)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1]
+        return int(caught, 16) >> (number - 1) & 1
+
+    wait_until(handles)
 
 
 class Inbox(queue.Queue):

@@ -10,7 +10,7 @@ import sys
 import urllib.request
 
 import pytest
-from pychat_support import LIMIT_S, SOURCE_DIR, connect
+from pychat_support import LIMIT_S, SOURCE_DIR, connect, wait_until_it_handles
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 EXAMPLES = SOURCE_DIR / "examples" / "python"
@@ -32,6 +32,7 @@ class Example:
         raise AssertionError(f"{pattern} did not come: {self.process.stderr.read()}")
 
     def end(self, number=signal.SIGTERM):
+        wait_until_it_handles(self.process.pid, signal.SIGTERM)
         self.process.send_signal(number)
         output, errors = self.process.communicate(timeout=LIMIT_S)
         assert self.process.returncode == 0 and errors == "", errors

@@ -6,7 +6,7 @@ import sys
 
 import pychat
 import pytest
-from pychat_support import run_python, wait_until
+from pychat_support import run_python, wait_until, wait_until_it_handles
 
 FORGOTTEN = """
     import pychat
@@ -95,6 +95,7 @@ print("ended", flush=True)
         with connect(f"ws://127.0.0.1:{port}/chat") as client:
             client.send("x")
             assert client.recv(timeout=10) == "x"
+            wait_until_it_handles(process.pid, signal.SIGTERM)
             process.send_signal(number)
             output, _ = process.communicate(timeout=30)
         assert output.split("\n")[:2] == ["gone 1001", "ended"] and process.returncode == 0
