@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -151,17 +152,20 @@ def test_everything_public_has_a_docstring():
     )
 
 
-def mypy(*args):
-    result = subprocess.run([sys.executable, "-m", *args], capture_output=True, text=True, cwd=SOURCE_DIR)
+def mypy(cache, *args):
+    # Its cache stays out of the project.
+    environment = {**os.environ, "MYPY_CACHE_DIR": str(cache)}
+    command = [sys.executable, "-m", *args]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=SOURCE_DIR, env=environment)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_types_are_strict(tmp_path):
-    mypy("mypy", "--cache-dir", str(tmp_path), "--config-file", "pyproject.toml", "bindings/python/pychat", "examples/python")
+    mypy(tmp_path, "mypy", "--config-file", "pyproject.toml", "bindings/python/pychat", "examples/python")
 
 
-def test_stubs_are_complete():
-    mypy("mypy.stubtest", "pychat", "--mypy-config-file", "pyproject.toml", "--concise",
+def test_stubs_are_complete(tmp_path):
+    mypy(tmp_path, "mypy.stubtest", "pychat", "--mypy-config-file", "pyproject.toml", "--concise",
          "--allowlist", "tests/bindings/python/stubtest.allowlist")
 
 
