@@ -1,15 +1,14 @@
 // A browser, and a page as anyone would write it, served and spoken to by the server under test.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
-import { atEnd, connect, sourceDir, startChatd, temporaryFolder } from './support.mjs';
+import { skip, startBrowser } from './browser_support.mjs';
+import { connect, sourceDir, startChatd, temporaryFolder } from './support.mjs';
 import {
   clientDirectory, connectSocketIo, countClients, startServer, testEach, testLibchat, untilClients,
 } from './socket_io_support.mjs';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const options = { timeout: 120_000, skip: existsSync(executablePath) ? false : 'chromium is not installed: scripts/setup' };
+const options = { timeout: 120_000, skip };
 
 const page = `<!doctype html>
 <meta charset="utf-8">
@@ -51,17 +50,6 @@ async function startPage(t, kind) {
     return { kind, recovery: true, program, clients, port: program.port, http: program.http, url: program.url };
   }
   return startServer(t, kind, { page, ping_interval_ms: 500, ping_timeout_ms: 500 });
-}
-
-async function startBrowser(t) {
-  const context = await chromium.launchPersistentContext(temporaryFolder(t), {
-    executablePath,
-    headless: true,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
-  atEnd(t, () => context.close());
-  return context;
 }
 
 // A tab that is connected, with what it complained about.

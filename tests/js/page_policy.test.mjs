@@ -2,25 +2,12 @@
 // another path and behind a proxy that puts something before all paths. What the page does is tested elsewhere.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import { chromium } from 'playwright-core';
-import { atEnd, startChatd, temporaryFolder, test } from './support.mjs';
+import { skip, startBrowser } from './browser_support.mjs';
+import { atEnd, startChatd, test } from './support.mjs';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const options = { timeout: 120_000, skip: existsSync(executablePath) ? false : 'chromium is not installed: scripts/setup' };
-
-async function startBrowser(t) {
-  const context = await chromium.launchPersistentContext(temporaryFolder(t), {
-    executablePath,
-    headless: true,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
-  atEnd(t, () => context.close());
-  return context;
-}
+const options = { timeout: 120_000, skip };
 
 // Takes `prefix` from the path of every request and hands the connection on, upgrades too.
 async function startProxy(t, prefix, port) {

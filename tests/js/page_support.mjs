@@ -7,10 +7,11 @@ import net from 'node:net';
 import path from 'node:path';
 import { after } from 'node:test';
 import { chromium } from 'playwright-core';
+import { browserArguments, executablePath } from './browser_support.mjs';
 import { atEnd, sourceDir, startChatd } from './support.mjs';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-export const skip = existsSync(executablePath) ? false : 'chromium is not installed: scripts/setup';
+export { skip } from './browser_support.mjs';
+
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
   + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; manifest-src 'self'; require-trusted-types-for 'script'";
@@ -90,11 +91,7 @@ after(() => browser?.close());
 
 // A browser of one's own, as far as pages can tell.
 export async function newContext(t, options = {}) {
-  browser ??= await chromium.launch({
-    executablePath,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
+  browser ??= await chromium.launch({ executablePath, args: browserArguments });
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1200, height: 800 }, ...options });
   atEnd(t, () => context.close());
   return context;
