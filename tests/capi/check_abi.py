@@ -36,7 +36,7 @@ def exported_symbols(nm, library):
     names = set()
     for line in run(nm, "-D", "--defined-only", "--format=posix", str(library)).splitlines():
         name, kind = line.split()[:2]
-        if kind == "A":  # the version node itself, LIBCHAT_0
+        if kind == "A":  # the version node itself, LIBCHAT_1
             continue
         names.add(name.split("@")[0])
     return sorted(names)

@@ -85,9 +85,9 @@ say "what is installed"
 for file in include/chat/chat.h include/chat/chat.hpp bin/chatd; do
   [[ -e $prefix/$file ]] || fail "$file is not installed"
 done
-[[ -e $library_dir/libchat.so.$version ]] || fail "libchat.so.$version is not installed"
-[[ -L $library_dir/libchat.so.0 ]] || fail "libchat.so.0 is not installed"
-readelf -d "$library" | grep -q 'SONAME.*\[libchat\.so\.0\]' || fail "the SONAME is not libchat.so.0"
+[[ -e $library_dir/libchat.so.1.$version ]] || fail "libchat.so.1.$version is not installed"
+[[ -L $library_dir/libchat.so.1 ]] || fail "libchat.so.1 is not installed"
+readelf -d "$library" | grep -q 'SONAME.*\[libchat\.so\.1\]' || fail "the SONAME is not libchat.so.1"
 if readelf -d "$library" | grep -E 'R(UN)?PATH'; then
   fail "libchat.so carries a run path"
 fi

@@ -1,0 +1,250 @@
+// The configurations in docs/proxies as they are documented, but for addresses, files and times: nginx and Caddy end TLS, and
+// every protocol goes through them. A proxy that is not installed is not tested.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
+import net from 'node:net';
+import path from 'node:path';
+import { io } from 'socket.io-client';
+import { atEnd, connect, connectOnly, Queue, refusalStatus, sourceDir, startChatd, startTestd, temporaryFolder,
+  test } from './support.mjs';
+
+// Another address than the proxy's, so that it shows whose is believed.
+const clientAddress = '127.0.0.2';
+
+function makeCertificate(folder) {
+  const [key, chain] = ['key.pem', 'chain.pem'].map((name) => path.join(folder, name));
+  execFileSync('openssl', [
+    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+    '-keyout', key, '-out', chain, '-subj', '/CN=chat.example.org', '-addext', 'subjectAltName=IP:127.0.0.1',
+  ], { stdio: 'ignore' });
+  return readFileSync(chain);
+}
+
+// Each of these must be in the documented file: what is not there any more is not tested by accident.
+function substitute(text, replacements) {
+  for (const [from, to] of replacements) {
+    assert.ok(text.includes(from), `the documented configuration has no "${from}"`);
+    text = text.replaceAll(from, to);
+  }
+  return text;
+}
+
+const documented = (name) => readFileSync(path.join(sourceDir, 'docs/proxies', name), 'utf8');
+
+const proxies = {
+  nginx: {
+    installed: () => spawnSync('nginx', ['-v']).status === 0,
+    limitsBodies: true,
+    command(folder, port, backend, { readTimeout = '60s' }) {
+      writeFileSync(path.join(folder, 'chat.conf'), substitute(documented('nginx.conf'), [
+        ['127.0.0.1:3000', `127.0.0.1:${backend}`],
+        ['  listen 443 ssl;\n', `  listen 127.0.0.1:${port} ssl;\n`],
+        ['  listen [::]:443 ssl;\n', ''],
+        ['/etc/ssl/chat', folder],
+        ['proxy_read_timeout 60s', `proxy_read_timeout ${readTimeout}`],
+      ]));
+      const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+      const temporary = kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n');
+      writeFileSync(path.join(folder, 'nginx.conf'), `
+        daemon off; master_process off; pid ${folder}/pid; error_log stderr warn;
+        events {}
+        http { access_log off; ${temporary} include ${folder}/chat.conf; }`);
+      return ['nginx', ['-p', folder, '-c', path.join(folder, 'nginx.conf'), '-e', 'stderr']];
+    },
+  },
+  caddy: {
+    installed: () => spawnSync('caddy', ['version']).status === 0,
+    // What is too large is the server's to refuse, while Caddy is still sending: what the client sees of that varies.
+    limitsBodies: false,
+    command(folder, port, backend) {
+      const file = path.join(folder, 'Caddyfile');
+      const globals = '{\nadmin off\nauto_https disable_redirects\nskip_install_trust\n}\n';
+      writeFileSync(file, globals + substitute(documented('Caddyfile'), [
+        ['chat.example.org {', `https://127.0.0.1:${port} {`],
+        ['/etc/ssl/chat', folder],
+        ['127.0.0.1:3000', `127.0.0.1:${backend}`],
+      ]));
+      return ['caddy', ['run', '--config', file, '--adapter', 'caddyfile']];
+    },
+  },
+};
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+function listens(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.on('connect', () => { socket.destroy(); resolve(true); });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+// Neither proxy takes port 0. Somebody may have taken the free one meanwhile: then another.
+async function startProxy(t, name, backend, options = {}) {
+  const folder = temporaryFolder(t);
+  const ca = makeCertificate(folder);
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const port = await freePort();
+    const [command, args] = proxies[name].command(folder, port, backend, options);
+    mkdirSync(path.join(folder, 'home'), { recursive: true });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, HOME: path.join(folder, 'home'), XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
+    });
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => { errors += text; });
+    const ended = once(child, 'close');
+    while (child.exitCode === null && !await listens(port)) await new Promise((resolve) => { setTimeout(resolve, 20); });
+    if (child.exitCode === null) {
+      atEnd(t, async () => {
+        // Asked to end, Caddy would wait for polls that are held.
+        child.kill('SIGKILL');
+        await ended;
+      });
+      const local = { ca, localAddress: clientAddress };
+      return { port, ca, local, url: (address) => `wss://127.0.0.1:${port}${address}`, origin: `https://127.0.0.1:${port}` };
+    }
+    await ended;
+    if (!/address already in use/i.test(errors)) throw new Error(`${name} has ended:\n${errors}`);
+  }
+  throw new Error('no free port');
+}
+
+function get(proxy, address) {
+  return new Promise((resolve, reject) => {
+    https.get(proxy.origin + address, { ca: proxy.ca, agent: false }, (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode));
+    }).on('error', reject);
+  });
+}
+
+function post(proxy, address, body) {
+  return new Promise((resolve, reject) => {
+    const request = https.request(proxy.origin + address, { method: 'POST', ca: proxy.ca, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    // A refusal may come, and the connection go, before everything was sent.
+    request.on('error', (error) => (['EPIPE', 'ECONNRESET'].includes(error.code) ? undefined : reject(error)));
+    request.end(body);
+  });
+}
+
+async function socketIo(t, proxy, { prefix = '', transports }) {
+  const socket = io(proxy.origin, {
+    path: `${prefix}/socket.io`, transports, ca: proxy.ca, forceNew: true, reconnection: false,
+  });
+  atEnd(t, () => socket.disconnect());
+  const heard = new Queue();
+  socket.on('chat message', (...args) => heard.push(args));
+  await new Promise((resolve, reject) => {
+    socket.on('connect', resolve);
+    socket.on('connect_error', reject);
+  });
+  return { socket, heard };
+}
+
+for (const name of Object.keys(proxies)) {
+  const skip = proxies[name].installed() ? false : `${name} is not installed (scripts/setup --ci)`;
+  const testProxy = (what, body) => test(`${name}: ${what}`, { skip }, body);
+
+  testProxy('plain WebSocket and chat.v1 talk through it', async (t) => {
+    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
+    const proxy = await startProxy(t, name, chatd.port);
+    const plain = await connect(t, proxy.url('/chat'), [], proxy.local);
+    const json = await connectOnly(t, proxy.url('/chat.v1'), ['chat.v1'], proxy.local);
+    assert.equal(json.socket.protocol, 'chat.v1');
+    await json.takeType('welcome');
+    for (const size of [5, 60_000]) {
+      plain.send('x'.repeat(size));
+      assert.equal((await plain.take()).length, size);
+      assert.equal((await json.takeType('message')).text.length, size);
+    }
+  });
+
+  testProxy('the server sees whose address it is, and TLS; what a client claims is not believed', async (t) => {
+    const testd = await startTestd(t, ['trusted_proxy=127.0.0.1']);
+    const proxy = await startProxy(t, name, testd.servers[0].port);
+    const headers = { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'http', 'X-Forwarded-Host': 'evil.example' };
+    await connect(t, proxy.url('/chat'), [], { ...proxy.local, headers, origin: proxy.origin });
+    const event = await testd.event('connect');
+    assert.equal(event.address, clientAddress);
+    assert.equal(event.secure, 1);
+    assert.equal(event.origin, proxy.origin);
+    for (const origin of ['https://evil.example', proxy.origin.replace('https', 'http')]) {
+      assert.equal(await refusalStatus(t, proxy.url('/chat'), [], { ...proxy.local, headers, origin }), 403, origin);
+    }
+  });
+
+  for (const [mode, transports] of Object.entries({
+    polling: ['polling'], websocket: ['websocket'], upgrade: ['polling', 'websocket'],
+  })) {
+    for (const prefix of ['', '/talk']) {
+      testProxy(`Socket.IO, ${mode}${prefix && `, below ${prefix}`}`, async (t) => {
+        const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
+        const proxy = await startProxy(t, name, chatd.port);
+        const ann = await socketIo(t, proxy, { prefix, transports });
+        const bob = await socketIo(t, proxy, { prefix, transports: ['websocket'] });
+        if (mode === 'upgrade') {
+          const { engine } = ann.socket.io;
+          if (engine.transport.name !== 'websocket') await new Promise((resolve) => { engine.once('upgrade', resolve); });
+        }
+        for (const size of [5, 900_000]) {
+          ann.socket.emit('chat message', 'a'.repeat(size));
+          for (const { heard } of [ann, bob]) assert.equal((await heard.take())[0].length, size);
+          bob.socket.emit('chat message', 'b'.repeat(size));
+          for (const { heard } of [ann, bob]) assert.equal((await heard.take())[0].length, size);
+        }
+      });
+    }
+  }
+
+  testProxy('a WebSocket below a prefix', async (t) => {
+    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
+    const proxy = await startProxy(t, name, chatd.port);
+    const ann = await connect(t, proxy.url('/talk/chat'), [], { ...proxy.local, origin: proxy.origin });
+    ann.send('hello');
+    assert.equal(await ann.take(), 'hello');
+  });
+
+  testProxy('the state is shown, the counters are not', async (t) => {
+    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--metrics', '/metrics']);
+    const proxy = await startProxy(t, name, chatd.port);
+    assert.equal((await fetch(chatd.http('/metrics'))).status, 200);
+    assert.equal(await get(proxy, '/healthz'), 200);
+    for (const address of ['/metrics', '/talk/metrics', '/%6detrics', '//metrics', '/talk/%6detrics', '/metrics/']) {
+      assert.equal(await get(proxy, address), 404, address);
+    }
+    if (proxies[name].limitsBodies) {
+      assert.equal(await post(proxy, '/socket.io/?EIO=4&transport=polling', 'x'.repeat(1_200_000)), 413);
+    }
+  });
+
+  testProxy('pings keep a silent client connected', async (t) => {
+    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--ping-interval-ms', '200']);
+    const proxy = await startProxy(t, name, chatd.port, { readTimeout: '1s' });
+    const silent = await connect(t, proxy.url('/chat'), [], proxy.local);
+    for (let pings = 0; pings < 8; pings += 1) await silent.pings.take();
+    silent.send('still here');
+    assert.equal(await silent.take(), 'still here');
+  });
+}
+
+// What the time-out is there for, and that the test above would notice.
+test('nginx: without pings a silent client is lost', { skip: !proxies.nginx.installed() }, async (t) => {
+  const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--ping-interval-ms', 'off']);
+  const proxy = await startProxy(t, 'nginx', chatd.port, { readTimeout: '1s' });
+  const silent = await connect(t, proxy.url('/chat'), [], proxy.local);
+  assert.equal((await silent.closed).code, 1006);
+});
