@@ -63,8 +63,8 @@ Real-time broadcast chat for a program to embed: one port, one hub, and
 rooms in which plain WebSocket, chat.v1 and Socket.IO clients hear each
 other.
 .
-This package contains the header, the files for pkg-config and CMake, and the
-manual page.")
+This package contains the headers for C and C++, the files for pkg-config and
+CMake, and the manual page.")
 
 set(CPACK_DEBIAN_CHATD_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_CHATD_PACKAGE_DEPENDS
