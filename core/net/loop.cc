@@ -64,10 +64,7 @@ Loop* Loop::current() { return current_loop; }
 const ServerOptions& Loop::options() const { return server_.options(); }
 
 Status Loop::start() {
-  {
-    std::lock_guard lock(creation_mutex());
-    if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not make an event loop"};
-  }
+  if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not make an event loop"};
   uv_open_ = true;
   uv_update_time(&uv_);
   uv_async_init(&uv_, &wake_, [](uv_async_t* handle) { ++loop_of(handle)->activity_; });

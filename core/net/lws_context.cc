@@ -1,18 +1,18 @@
 // See lws_context.h. Every difference between libwebsockets 4.1 and 5.0 that concerns us is handled here.
 #include "net/lws_context.h"
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "net/connection.h"
@@ -25,10 +25,21 @@ namespace {
 // A message longer than this arrives in pieces; each idle WebSocket pins one such buffer.
 constexpr std::size_t kReceiveBufferBytes = 2048;
 
-// 0 when it is not open.
-ino_t inode_of(int fd) {
-  struct stat status {};
-  return fstat(fd, &status) == 0 ? status.st_ino : 0;
+// Held while contexts are made and taken down: libwebsockets shares some things among them.
+std::mutex& contexts_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+// Makes libwebsockets forget the descriptor of `wsi`, for which it has no call. Where it is kept tells lws_get_socket_fd(),
+// which only reads it: from memory in which every place holds its own number.
+void forget_descriptor(lws* wsi) {
+  alignas(std::max_align_t) std::array<lws_sockfd_type, 1024> places;  // more than a wsi has
+  std::iota(places.begin(), places.end(), 0);
+  const auto place = static_cast<std::size_t>(lws_get_socket_fd(reinterpret_cast<lws*>(places.data())));
+  if (place >= places.size()) return;
+  constexpr lws_sockfd_type kNone = LWS_SOCK_INVALID;
+  std::memcpy(reinterpret_cast<char*>(wsi) + place * sizeof kNone, &kNone, sizeof kNone);
 }
 
 // Making a context ignores SIGPIPE for the whole process; the host's disposition comes back at once.
@@ -100,11 +111,6 @@ int choose_certificate(SSL* ssl, void* context) {
 
 }  // namespace
 
-std::mutex& creation_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
-
 Status check_certificate(const std::string& certificate_file, const std::string& private_key_file) {
   const SslContext context(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
   if (!context) return {Error::no_memory, "no memory for a TLS context"};
@@ -155,15 +161,6 @@ bool hides_headers(lws* wsi, std::size_t max_header_bytes) {
 
 #endif
 
-LwsContext::LwsContext() = default;
-LwsContext::~LwsContext() { close_spares(); }
-
-void LwsContext::close_spares() {
-  for (int& fd : spare_fds_) {
-    if (fd >= 0) close(std::exchange(fd, -1));
-  }
-}
-
 Status LwsContext::create(Loop& loop, const ServerOptions& options) {
   // The first has a name that no client can offer; the second's is written anew for each handshake that needs one.
   for (std::size_t i = 0; i < 2; ++i) {
@@ -207,10 +204,9 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
     info.provided_client_ssl_ctx = unused_client_.get();
   }
 
-  std::lock_guard lock(creation_mutex());
+  std::lock_guard lock(contexts_mutex());
   const SigpipeKept kept;
   lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
-  for (int& fd : spare_fds_) fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   context_ = lws_create_context(&info);
   if (!context_) {
     return {Error::event_loop,
@@ -220,10 +216,9 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
   uv_walk(
       loop.uv(),
       [](uv_handle_t* handle, void* found) {
-        uv_os_fd_t fd = -1;
-        if (uv_handle_get_type(handle) == UV_POLL && uv_fileno(handle, &fd) == 0) *static_cast<int*>(found) = fd;
+        if (uv_handle_get_type(handle) == UV_POLL) *static_cast<lws**>(found) = static_cast<lws*>(handle->data);
       },
-      &cancel_fd_);
+      &event_pipe_);
   vhost_ = lws_create_vhost(context_, &info);
   if (!vhost_) return {tls ? Error::certificate : Error::internal, "libwebsockets could not make a virtual host"};
   return {};
@@ -243,31 +238,19 @@ void LwsContext::cancel_service() {
   if (context_) lws_cancel_service(context_);
 }
 
-// libwebsockets 4.1.6 closes the descriptor of lws_cancel_service() twice: here, and when libuv has closed its handle. In
-// between another thread of the process may open a file, be given the same number, and lose it. So the number is taken
-// again at once, by a descriptor that may be closed. In the moment before that, the system gives the lowest free number to
-// whoever opens something: the spare ones, which lie below and have just been freed.
+// libwebsockets closes the descriptor of lws_cancel_service() twice: here, and when libuv has closed its handle. In between
+// another thread of the process may open a file, be given the same number, and lose it. So it has to forget the number.
 void LwsContext::begin_destroy() {
   if (!context_) return;
-  std::lock_guard lock(creation_mutex());  // a loop that begins opens several at once
-  const int held = cancel_fd_ < 0 || spare_fds_[0] < 0 ? -1 : fcntl(spare_fds_[0], F_DUPFD_CLOEXEC, cancel_fd_ + 1);
-  close_spares();
+  std::lock_guard lock(contexts_mutex());
   lws_context_destroy(context_);
-  if (held < 0) return;
-  placeholder_inode_ = inode_of(held);
-  const int taken = fcntl(held, F_DUPFD_CLOEXEC, cancel_fd_);
-  if (taken != cancel_fd_ && taken >= 0) close(taken);
-  close(held);
+  if (event_pipe_) forget_descriptor(std::exchange(event_pipe_, nullptr));
 }
 
 void LwsContext::finish_destroy() {
-  std::lock_guard lock(creation_mutex());
+  std::lock_guard lock(contexts_mutex());
   // info.pcontext makes it null once it is freed; bounded, as a version may need fewer or more calls.
   for (int stage = 0; context_ && stage < 4; ++stage) lws_context_destroy(context_);
-  // A version that closes once has left the placeholder to us.
-  if (placeholder_inode_ != 0 && inode_of(cancel_fd_) == placeholder_inode_) close(cancel_fd_);
-  placeholder_inode_ = 0;
-  cancel_fd_ = -1;
 }
 
 void LwsContext::prepare_tls(SSL_CTX* ssl_context) {

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "hub/types.h"
@@ -24,14 +23,9 @@ using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 // The most that one write to a socket carries.
 inline constexpr std::size_t kMaxWriteBytes = 65'536;
 
-// Held while contexts, and the libuv loops below them, are made and taken down: libwebsockets shares some things among its
-// contexts, and see LwsContext::begin_destroy().
-std::mutex& creation_mutex();
-
 class LwsContext {
  public:
-  LwsContext();
-  ~LwsContext();
+  LwsContext() = default;
   LwsContext(const LwsContext&) = delete;
   LwsContext& operator=(const LwsContext&) = delete;
 
@@ -57,15 +51,11 @@ class LwsContext {
   void name_subprotocol(std::string_view name);
 
  private:
-  void close_spares();
-
   lws_context* context_ = nullptr;
   lws_vhost* vhost_ = nullptr;
   SslContext reloaded_{nullptr, &SSL_CTX_free};  // the certificate since the last reload; null before
   SslContext unused_client_{nullptr, &SSL_CTX_free};
-  int cancel_fd_ = -1;                            // libwebsockets' own, by which lws_cancel_service() wakes the loop
-  std::array<int, 4> spare_fds_{-1, -1, -1, -1};  // see begin_destroy()
-  ino_t placeholder_inode_ = 0;
+  lws* event_pipe_ = nullptr;  // libwebsockets' own, by which lws_cancel_service() wakes the loop
   std::array<char, 128> subprotocol_{};
   std::array<lws_protocols, 3> protocols_{};
   lws_http_mount mount_{};
