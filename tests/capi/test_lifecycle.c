@@ -2,6 +2,7 @@
  * A server's life: what it listens on, what its start refuses and why, how it stops and ends, alone and beside
  * others, with threads of its own and without.
  */
+#define _DEFAULT_SOURCE /* syscall() */
 #include "support/capi_test.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -219,19 +221,33 @@ static void every_address(void **state) {
   assert_ok(chat_server_free(server));
 }
 
-static void a_privileged_port_needs_permission(void **state) {
-  chat_server_options options = test_options();
-  chat_server *server = NULL;
+typedef struct {
+  chat_server *server;
   chat_error error;
-  (void)state;
+} privileged_start;
+
+/* The system call changes this thread alone, and with it what the thread may do. */
+static void *start_as_an_ordinary_user(void *result) {
+  privileged_start *of = result;
+  chat_server_options options = test_options();
   options.port = 1;
-  error = chat_server_start(&options, &server);
-  if (error == CHAT_OK) { /* this machine lets us */
-    assert_ok(chat_server_free(server));
-    return;
+  if (geteuid() == 0 && syscall(SYS_setresuid, -1, 65534, -1) != 0) return NULL;
+  of->error = chat_server_start(&options, &of->server);
+  return NULL;
+}
+
+static void a_privileged_port_needs_permission(void **state) {
+  privileged_start start = {NULL, CHAT_OK};
+  pthread_t thread;
+  (void)state;
+  assert_int_equal(pthread_create(&thread, NULL, start_as_an_ordinary_user, &start), 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  if (start.error == CHAT_OK) { /* in some containers no port is privileged */
+    assert_ok(chat_server_free(start.server));
+    skip();
   }
-  assert_string_equal(error_name(error), "ERROR_PERMISSION");
-  assert_null(server);
+  assert_string_equal(error_name(start.error), "ERROR_PERMISSION");
+  assert_null(start.server);
 }
 
 static void a_unix_socket(void **state) {
