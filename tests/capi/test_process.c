@@ -2,16 +2,21 @@
  * What a server does to the process that it lives in: nothing. No descriptor, thread or byte is left, no signal's
  * disposition, mask, limit or locale is changed, and nothing is printed.
  */
+#define _DEFAULT_SOURCE /* syscall() */
 #include "support/capi_test.h"
 
 #include <dirent.h>
 #include <locale.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -85,6 +90,39 @@ static void failed_starts_leave_nothing(void **state) {
   assert_int_equal(count_entries("/proc/self/fd"), descriptors);
   wait_for_threads(threads);
   assert_ok(chat_server_free(taken));
+}
+
+static atomic_int lost_descriptors;
+static atomic_bool hosts_thread_ends;
+
+/* Opens whatever number is free, and finds it still open. By system calls, as libuv closes its own: ThreadSanitizer, which
+   sees neither, would take the other thread's next use of a number for a race. */
+static void *open_and_close(void *unused) {
+  int opened[8];
+  size_t i;
+  while (!hosts_thread_ends) {
+    for (i = 0; i < 8; i++) opened[i] = (int)syscall(SYS_dup, STDIN_FILENO);
+    sched_yield();
+    for (i = 0; i < 8; i++) lost_descriptors += syscall(SYS_close, opened[i]) != 0;
+  }
+  return unused;
+}
+
+static void descriptors_of_the_host_stay_open(void **state) {
+  pthread_t thread;
+  int i;
+  (void)state;
+  assert_int_equal(pthread_create(&thread, NULL, open_and_close, NULL), 0);
+  for (i = 0; i < 200; i++) {
+    chat_server_options options = test_options();
+    chat_server *server = NULL;
+    options.threads = 0;
+    assert_ok(chat_server_start(&options, &server));
+    assert_ok(chat_server_free(server));
+  }
+  hosts_thread_ends = true;
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(lost_descriptors, 0);
 }
 
 static void on_signal(int number) { (void)number; }
@@ -253,9 +291,13 @@ static void nothing_is_printed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_hundred_starts_leave_nothing),     cmocka_unit_test(failed_starts_leave_nothing),
-      cmocka_unit_test(signals_stay_as_they_are),           cmocka_unit_test(a_vanished_client_raises_no_sigpipe),
-      cmocka_unit_test(limits_and_locale_stay_as_they_are), cmocka_unit_test(nothing_is_printed),
+      cmocka_unit_test(a_hundred_starts_leave_nothing),
+      cmocka_unit_test(failed_starts_leave_nothing),
+      cmocka_unit_test(descriptors_of_the_host_stay_open),
+      cmocka_unit_test(signals_stay_as_they_are),
+      cmocka_unit_test(a_vanished_client_raises_no_sigpipe),
+      cmocka_unit_test(limits_and_locale_stay_as_they_are),
+      cmocka_unit_test(nothing_is_printed),
   };
   return cmocka_run_group_tests_name("capi/process", tests, NULL, NULL);
 }
