@@ -71,7 +71,8 @@ CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
 
 /*
  * 1 when this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
- * "socket.io", "threads", "host-driven". An unknown name or NULL is 0.
+ * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics". An
+ * unknown name or NULL is 0.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
 
