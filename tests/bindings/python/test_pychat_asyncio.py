@@ -29,7 +29,7 @@ def test_events_come_in_order(run):
             assert [type(event) for event in seen] == [Opened, Joined, Message, Left, Disconnected]
             # The client had gone before the first of them was seen.
             assert len({id(event.client) for event in seen}) == 1 and seen[-1].client.user == "somebody"
-            assert server._core.clients_known == 0
+            await wait_until_async(lambda: server._core.clients_known == 0)
 
     run(main())
 
