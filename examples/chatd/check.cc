@@ -89,7 +89,7 @@ std::string check_start(Options& options) {
   options.server.unix_path = nullptr;
   options.server.listen_fd = socket.get();
   chat_server* server = nullptr;
-  if (chat_server_start(&options.server, &server) != CHAT_OK) return chat_error_message();
+  if (chat_server_start(&options.server, &server) != CHAT_OK) return options.explain(chat_error_message());
   socket.release();
   chat_server_free(server);
   return {};

@@ -93,18 +93,19 @@ class CommandLine {
         "state at /healthz, a chat page at /.");
     app_.footer(
         "A number or word that begins a description is the default. SIGINT and SIGTERM tell every\n"
-        "client goodbye and end, a second one ends at once. SIGHUP reads the TLS files again, or\n"
-        "ends when there are none; it reads no option again.\n"
+        "client goodbye and end, a second one ends at once. SIGHUP reads the TLS files again, but\n"
+        "no option; that its terminal has gone ends chatd.\n"
         "\n"
         "The file of --config has a line \"name = value\" for each option, without dashes. What the\n"
         "command line has goes before it. Exit codes: 0 ended as asked, 1 the start or --check\n"
         "failed, 2 an option or a line of the file is wrong.");
     app_.get_formatter()->column_width(36);
     app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    app_.set_help_flag("-h,--help", "")->configurable(false);
-    app_.set_version_flag("--version", std::string("chatd ") + chat_version(), "")->configurable(false);
+    app_.set_help_flag("-h,--help", "this")->configurable(false);
+    app_.set_version_flag("--version", std::string("chatd ") + chat_version(), "the version")->configurable(false);
     app_.set_config("--config", "", "options of a file; chatd.conf shows them all")
         ->type_name("FILE")
+        ->transform(not_empty())
         ->configurable(false);
     app_.add_flag("--check", options_.check_only, "try the options, do not listen, say ok or what is wrong")
         ->configurable(false)
@@ -198,7 +199,7 @@ void CommandLine::add_listening() {
   text("unix", "PATH", "listen on a UNIX socket instead", options_.unix_path);
   value("listen-fd", "N", "take over a listening socket (or LISTEN_FDS, of systemd)", options_.server.listen_fd,
         number_from(3, 1 << 20));
-  value("threads", "N", "1", options_.server.threads, number_from(1, 1024));
+  value("threads", "N", "1", options_.server.threads, number_from(1, 256));
   text("tls-cert", "FILE", "PEM; read again on SIGHUP", options_.tls_certificate);
   text("tls-key", "FILE", "PEM; read again on SIGHUP", options_.tls_private_key);
 }

@@ -8,6 +8,8 @@
 namespace chatd {
 namespace {
 
+constexpr int kSeveralLines = 0;
+
 bool is_flag(const CLI::Option& option) { return option.get_expected_min() == 0; }
 bool is_list(const CLI::Option& option) { return option.get_expected_max() > 1; }
 
@@ -33,7 +35,9 @@ void ConfigFile::refuse(int line, const std::string& what) const {
 
 std::string ConfigFile::place_of(const std::string& option) const {
   const auto found = lines_.find(option);
-  return found == lines_.end() ? "" : file_name() + ":" + std::to_string(found->second) + ": ";
+  if (found == lines_.end()) return {};
+  const std::string line = found->second == kSeveralLines ? "" : ":" + std::to_string(found->second);
+  return file_name() + line + ": ";
 }
 
 CLI::ConfigItem ConfigFile::read_line(int number, const std::string& line) const {
@@ -91,7 +95,7 @@ std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const 
     check(number, *option, item);
     // A flag is off without being told, and CLI11 would not be told.
     if (is_flag(*option) && item.inputs[0] == "false") continue;
-    if (option->count() == 0) lines_[item.name] = number;
+    if (option->count() == 0) lines_[item.name] = first ? number : kSeveralLines;
     const auto earlier =
         std::find_if(found.begin(), found.end(), [&](const CLI::ConfigItem& one) { return one.name == item.name; });
     if (earlier == found.end()) {

@@ -17,7 +17,8 @@ class ConfigFile : public CLI::ConfigTOML {
   // Throws CLI::ConfigError, which names the file and the line.
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override;
 
-  // "chatd.conf:12: ", when the option's value was taken from there: what the command line has goes before. Else empty.
+  // "chatd.conf:12: ", when the option's value was taken from there: what the command line has goes before. Else empty. The
+  // line is left out when the values of a list stand in several.
   std::string place_of(const std::string& option) const;
 
  private:

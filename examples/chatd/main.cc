@@ -2,6 +2,7 @@
 // service.
 // Everything else is the library's; this program uses chat.h alone.
 #include <chat/chat.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -16,12 +17,16 @@
 
 namespace {
 
-using chatd::log_line;
-
 constexpr int kExitStartFailed = 1;
 constexpr int kExitUsage = 2;
 
-void on_log(chat_server*, chat_log_level level, const char* text, void*) { log_line(level, text); }
+void on_log(chat_server*, chat_log_level level, const char* text, void*) { chatd::log_line(level, text); }
+
+// What chatd itself has to say, as quiet as it was told to be.
+void log(const chatd::Options& options, chat_log_level level, const std::string& text) {
+  const chat_log_level highest = options.server.log_level;
+  if (level <= (highest == 0 ? CHAT_LOG_INFO : highest)) chatd::log_line(level, text);
+}
 
 bool has_joined(chat_server* server, chat_client_id client, const char* room) {
   struct Search {
@@ -72,20 +77,35 @@ void let_second_signal_exit() {
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
-void reload_tls(chat_server* server) {
-  if (chat_server_reload_tls(server) == CHAT_OK) {
-    log_line(CHAT_LOG_INFO, "SIGHUP: certificate and key read again");
+// Whether the terminal is still there that it was started from.
+bool has_terminal() {
+  const int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+// Without a terminal it is a daemon, and with nohup(1), which has SIGHUP ignored, it is to outlive its own.
+bool ends_with_terminal() {
+  struct sigaction action {};
+  return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler != SIG_IGN && has_terminal();
+}
+
+void reload_tls(chat_server* server, const chatd::Options& options) {
+  if (options.tls_certificate.empty()) {
+    log(options, CHAT_LOG_INFO, "SIGHUP: without TLS there is nothing to read again");
+  } else if (chat_server_reload_tls(server) == CHAT_OK) {
+    log(options, CHAT_LOG_INFO, "SIGHUP: certificate and key read again");
   } else {
-    log_line(CHAT_LOG_ERROR, std::string("SIGHUP: the old certificate stays: ") + chat_error_message());
+    log(options, CHAT_LOG_ERROR, std::string("SIGHUP: the old certificate stays: ") + chat_error_message());
   }
 }
 
 void announce(const chat_server* server, const chatd::Options& options) {
   const int port = chat_server_port(server);
   if (options.unix_path.empty()) {
-    log_line(CHAT_LOG_INFO, "listening on port " + std::to_string(port));
+    log(options, CHAT_LOG_INFO, "listening on port " + std::to_string(port));
   } else {
-    log_line(CHAT_LOG_INFO, "listening on " + options.unix_path);
+    log(options, CHAT_LOG_INFO, "listening on " + options.unix_path);
   }
   if (options.print_port) {
     std::printf("%d\n", port);
@@ -98,13 +118,14 @@ int run(chatd::Options& options) {
   const sigset_t signals = service_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  const bool ends_with_its_terminal = ends_with_terminal();
 
   options.server.callbacks.on_log = on_log;
   options.server.user = &options;
   if (options.lists || options.server.chat_page_path != nullptr) options.server.callbacks.on_authorize = on_authorize;
   chat_server* started = nullptr;
   if (chat_server_start(&options.server, &started) != CHAT_OK) {
-    std::fprintf(stderr, "chatd: %s\n", chat_error_message());
+    std::fprintf(stderr, "chatd: %s\n", options.explain(chat_error_message()).c_str());
     return kExitStartFailed;
   }
   const Server server(started);  // freed, and drained, when this function is left
@@ -113,12 +134,11 @@ int run(chatd::Options& options) {
   for (;;) {
     int number = 0;
     sigwait(&signals, &number);
-    // Without TLS there is nothing to reload, and SIGHUP says what it always did: the terminal has gone.
-    if (number == SIGHUP && !options.tls_certificate.empty()) {
-      reload_tls(server.get());
+    if (number == SIGHUP && !(ends_with_its_terminal && !has_terminal())) {
+      reload_tls(server.get(), options);
       continue;
     }
-    log_line(CHAT_LOG_INFO, "stopping");
+    log(options, CHAT_LOG_INFO, "stopping");
     let_second_signal_exit();
     return 0;
   }

@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <string_view>
 
 #include "command_line.h"
 
@@ -12,6 +12,26 @@ namespace chatd {
 namespace {
 
 constexpr int kDefaultPort = 3000;
+
+// How the library begins a sentence about what has another name here.
+struct OtherName {
+  std::string_view of_library;
+  const char* option;
+};
+constexpr OtherName kOtherNames[] = {
+    {"allowed_origins", "origin"},
+    {"certificate file", "tls-cert"},
+    {"chat_page_path", "page"},
+    {"chat_script_path", "script"},
+    {"endpoints", "endpoint"},
+    {"ephemeral_events", "ephemeral-event"},
+    {"max_outbox_bytes", "outbox-bytes"},
+    {"max_outbox_messages", "outbox-messages"},
+    {"metrics_path", "metrics"},
+    {"private key file", "tls-key"},
+    {"static_mounts", "www"},
+    {"trusted_proxies", "trusted-proxy"},
+};
 
 // The protocol of sd_listen_fds(3): the first descriptor is 3, and it is ours only if the process id says so.
 std::string take_systemd_socket(Options& options) {
@@ -28,10 +48,15 @@ std::string take_systemd_socket(Options& options) {
 }
 
 std::string check_together(const Options& options) {
-  if (options.tls_certificate.empty() != options.tls_private_key.empty()) {
-    return "--tls-cert and --tls-key go together";
+  if (options.tls_private_key.empty() && !options.tls_certificate.empty()) {
+    return options.place_of("tls-cert") + "needs --tls-key";
   }
-  if (!options.unix_path.empty() && options.server.listen_fd != 0) return "--unix and --listen-fd exclude each other";
+  if (options.tls_certificate.empty() && !options.tls_private_key.empty()) {
+    return options.place_of("tls-key") + "needs --tls-cert";
+  }
+  if (!options.unix_path.empty() && options.server.listen_fd != 0) {
+    return options.place_of("unix") + "excludes --listen-fd";
+  }
   return {};
 }
 
@@ -114,6 +139,22 @@ void point_to_strings(Options& options) {
 std::string Options::place_of(const std::string& option) const {
   const auto found = places.find(option);
   return found == places.end() ? "--" + option + ": " : found->second + option + ": ";
+}
+
+std::string Options::explain(std::string_view message) const {
+  constexpr std::string_view kOptions = "options.";
+  const bool of_an_option = message.starts_with(kOptions);
+  if (of_an_option) message.remove_prefix(kOptions.size());
+  const auto* other = std::find_if(std::begin(kOtherNames), std::end(kOtherNames),
+                                   [&](const OtherName& name) { return message.starts_with(name.of_library); });
+  const bool is_other = other != std::end(kOtherNames);
+  if (!of_an_option && !is_other) return std::string(message);
+  const std::string_view field =
+      is_other ? other->of_library : message.substr(0, message.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
+  std::string option(is_other ? other->option : field);
+  std::replace(option.begin(), option.end(), '_', '-');
+  if (message.substr(field.size()).starts_with(": ")) message.remove_prefix(field.size() + 2);
+  return place_of(option) + std::string(message);
 }
 
 Parsed parse_options(int argc, char** argv, Options& options) {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace chatd {
@@ -17,6 +18,8 @@ struct Options {
 
   // Where an option was given, to begin a sentence about it: "chatd.conf:12: www: " or "--www: ".
   std::string place_of(const std::string& option) const;
+  // What the library says of its own options, as who wrote those of chatd understands it.
+  std::string explain(std::string_view message) const;
 
   chat_server_options server = CHAT_SERVER_OPTIONS_INIT;
   bool lists = false;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { atEnd, connect, connectOnly, connectV1, startChatd, test } from './support.mjs';
 
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal}: 1001 for every client, then the exit code is 0`, async (t) => {
     const chatd = await startChatd(t, ['--threads', '2']);
     const clients = [];

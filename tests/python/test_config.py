@@ -160,13 +160,43 @@ def test_a_file_that_cannot_be_read_is_named(start_program, tmp_path):
     for path in (tmp_path / "missing.conf", tmp_path):
         assert str(path) in run(start_program, "--config", path, code=2).errors
     assert "--config" in run(start_program, "--config", code=2).errors
+    assert "--config: the value is empty" in run(start_program, "--config", "", code=2).errors
 
 
 def test_what_does_not_go_together(start_program, conf):
-    path = conf("tls-cert = a.pem\n")
-    assert "--tls-key" in run(start_program, "--config", path, code=2).errors
-    path = conf("unix = /tmp/x\nlisten-fd = 5\n")
-    assert "--unix" in run(start_program, "--config", path, code=2).errors
+    for text, line, named in (
+        ("port = 0\ntls-cert = a.pem\n", 2, "tls-cert: needs --tls-key"),
+        ("tls-key = a.key\n", 1, "tls-key: needs --tls-cert"),
+        ("unix = /tmp/x\nlisten-fd = 5\n", 1, "unix: excludes --listen-fd"),
+    ):
+        path = conf(text)
+        errors = run(start_program, "--config", path, code=2).errors
+        assert errors.startswith(f"chatd: {path}:{line}: {named}"), errors
+    assert "--tls-cert: needs --tls-key" in run(start_program, "--tls-cert", "a.pem", code=2).errors
+
+
+def test_what_the_library_refuses_is_named_as_it_was_given(start_program, conf, pair):
+    for text, line, named in (
+        ("port = 0\ndefault-room = a/b", 2, "default-room: room name"),
+        ("trusted-proxy = [127.0.0.1, 10.0.0.0/99]", 1, "trusted-proxy: 10.0.0.0/99"),
+        ("port = 0\norigin = [https://a.example, b]", 2, "origin: allowed_origins[1] "),
+        ("endpoint = [/a=plain, /a=chat.v1]", 1, "endpoint: endpoints[1].path occurs twice: /a"),
+        ("max-message-bytes = 100\noutbox-bytes = 5", 2, "outbox-bytes: max_outbox_bytes is below"),
+        ("max-header-bytes = 9999999999", 1, "max-header-bytes: max_header_bytes is 9999999999"),
+        ("ephemeral-event = connect", 1, "ephemeral-event: "),
+        ("page = /chat", 1, "page: /chat is that of"),
+        ("script = /chat", 1, "script: /chat is that of"),
+        ("metrics = /chat", 1, "metrics: /chat is that of"),
+        (f"tls-cert = {pair}/a.key\ntls-key = {pair}/a.key", 1, f"tls-cert: certificate file {pair}/a.key"),
+        (f"tls-cert = {pair}/a.pem\ntls-key = {pair}/a.pem", 2, f"tls-key: private key file {pair}/a.pem"),
+    ):
+        path = conf(text)
+        for more in ((), ("--check",)):
+            errors = run(start_program, "--config", path, *more, code=1).errors
+            assert errors.startswith(f"chatd: {path}:{line}: {named}"), errors
+    path = conf("origin = https://a.example\norigin = b")  # which of the lines the library cannot know
+    assert f"{path}: origin: allowed_origins[1] " in run(start_program, "--config", path, "--check", code=1).errors
+    assert "--page: /chat is that of" in run(start_program, "--page", "/chat", code=1).errors
 
 
 def test_check_says_ok_beside_a_daemon(start_program, start_chatd, conf, pair):
@@ -201,8 +231,8 @@ def test_check_finds_what_a_start_would(start_program, conf, pair):
         (("--tls-cert", pair / "not.pem", "--tls-key", pair / "a.key"), "not.pem"),
         (("--trusted-proxy", "here"), "here"),
         (("--origin", "example.org"), "allowed_origins"),
-        (("--default-room", "a/b"), "default_room"),
-        (("--page", "/chat"), "chat_page_path"),
+        (("--default-room", "a/b"), "--default-room: room name"),
+        (("--page", "/chat"), "--page: /chat is that of"),
         (("--outbox-bytes", "10"), "max_outbox_bytes"),
     ):
         program = run(start_program, "--check", *args, code=1)

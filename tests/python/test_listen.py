@@ -205,7 +205,7 @@ def test_impossible_options(start_program):
     for args, named in [
         (("--trusted-proxy", "not an address"), "not an address"),
         (("--trusted-proxy", "10.0.0.0/33"), "10.0.0.0/33"),
-        (("--default-room", "a/b"), "default_room"),
+        (("--default-room", "a/b"), "--default-room: room name"),
     ]:
         assert named in fails(start_program, "--port", 0, "--address", "127.0.0.1", *args)
 

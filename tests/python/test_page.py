@@ -165,8 +165,8 @@ def test_a_path_that_is_taken_stops_the_start(start_program, args, named):
     program = start_program("chatd", "--port", 0, *args)
     program.expected_code = 1
     assert program.wait() == 1
-    assert program.errors.startswith("chatd: ") and named in program.errors, program.errors
-    assert re.search(r"chat_page_path|chat_script_path|metrics_path", program.errors), program.errors
+    assert named in program.errors, program.errors
+    assert program.errors.startswith(("chatd: --page: ", "chatd: --script: ", "chatd: --metrics: ")), program.errors
 
 
 HOSTILE = [
