@@ -68,7 +68,7 @@ class Server : public ServerRef {
   void forget() noexcept { static_cast<ServerRef&>(*this) = ServerRef(); }
 
   void end() noexcept {
-    if (chat_server_free(handle()) == CHAT_OK) return;
+    if (!options_ || chat_server_free(handle()) == CHAT_OK) return;
     stop();
     detail::Callbacks::log(*options_, {"a chat::Server was destroyed in one of its own callbacks: it leaks"});
     // The callbacks may run until the process ends.

@@ -94,10 +94,11 @@ class ServerRef {
   void stop() const noexcept { chat_server_stop(handle_); }
   // chat_server_fd(), of a server without threads: for the host's own loop. Never read or close it.
   int fd() const noexcept { return chat_server_fd(handle_); }
-  // chat_server_poll(), of a server without threads: waits at most so long for something to do, and does it.
+  // chat_server_poll(), of a server without threads: waits at most so long for something to do, and does it. A timeout
+  // that is over already waits for nothing.
   Result<void> poll(std::chrono::milliseconds timeout) const {
-    return detail::result_of(
-        chat_server_poll(handle_, static_cast<int>(std::min<std::int64_t>(timeout.count(), INT_MAX))));
+    const auto timeout_ms = std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX);
+    return detail::result_of(chat_server_poll(handle_, static_cast<int>(timeout_ms)));
   }
   // The same, and waits as long as it takes. Fails with CHAT_ERROR_STOPPED when the drain has ended:
   // while (server.poll()) {}
