@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the documents to their word: every link to a file or a heading of this project leads somewhere.
+"""Holds the documents to their word: every link to a file or a heading of this project leads somewhere, and the README in
+Korean has what the English one has: the same commands, links, rows of tables, and figures in them.
 
     test_links.py SOURCE_DIR
 """
@@ -52,10 +53,28 @@ def check_links(source_dir):
     return faults
 
 
+def gist(path):
+    """What a README has in any language, by kind."""
+    text = path.read_text()
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return {
+        "headings": [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)],
+        "links": sorted(re.findall(r"\]\(([^)\s]+)\)", re.sub(r"!\[.*?\]\(.*?\)|\[[^\]]*\]\(README\S*\)", "", text))),
+        "commands": re.findall(r"^[^\s#]+[^#\n]*?(?= *#|$)", "\n".join(re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)), re.M),
+        "rows and their figures": [sorted(re.findall(r"(?<![\w.])\d+(?:,\d+)*", row)) for row in rows],
+    }
+
+
+def check_translation(source_dir):
+    english, korean = gist(source_dir / "README.md"), gist(source_dir / "README.ko.md")
+    return [f"README.ko.md: other {kind}: {korean[kind]}\nthan README.md: {english[kind]}" for kind in english if english[kind] != korean[kind]]
+
+
 def main():
     parser = argparse.ArgumentParser(description="Checks the links of all documents.")
     parser.add_argument("source_dir", type=lambda path: pathlib.Path(path).resolve())
-    faults = check_links(parser.parse_args().source_dir)
+    source_dir = parser.parse_args().source_dir
+    faults = check_links(source_dir) + check_translation(source_dir)
     for fault in faults:
         print(f"FAILED: {fault}", file=sys.stderr)
     return 1 if faults else 0
