@@ -450,8 +450,8 @@ typedef struct chat_server_options {
                                       sessions of Socket.IO; of those on polling never more than 16,384 */
 
   /* Messages. */
-  int64_t max_message_bytes; /* 65,536 over all fragments, attachments included; close code 1009 above. At Socket.IO
-                                endpoints max_http_body_bytes, or max_outbox_bytes if that is set and less */
+  int64_t max_message_bytes; /* 65,536 over all fragments, attachments included; close code 1009 above. Left 0, it is
+                                max_http_body_bytes at Socket.IO endpoints, or max_outbox_bytes if that is set and less */
   int64_t max_header_bytes;  /* 8,192 for a request's headers; the connection is closed above */
   int64_t inbound_rate;      /* (*) 200 messages a second for each client; refused above where its protocol has a word
                                 for it, and read more slowly. So many CONNECTs of Socket.IO, whose connection ends above */
