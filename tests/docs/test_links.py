@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the documents to their word: every link to a file or a heading of this project leads somewhere, and the README in
-Korean has what the English one has: the same commands, links, rows of tables, and figures in them.
+"""Holds the documents to their word: every link to a file or a heading of this project leads somewhere, every file that
+they name is there, and the README in Korean has what the English one has: the same commands, links, rows of tables, and figures in them.
 
     test_links.py SOURCE_DIR
 """
@@ -53,6 +53,19 @@ def check_links(source_dir):
     return faults
 
 
+def check_file_names(source_dir):
+    """Files of this project that are named without a link; with a * or a name in capitals in them they stand for many."""
+    folders = "bench|bindings|capi|cmake|core|docs|examples|packaging|page|pkgconfig|scripts|tests"
+    documents = [*source_dir.glob("*.md"), *(source_dir / "docs").glob("**/*.md"), *(source_dir / "docs" / "proxies").iterdir()]
+    faults = []
+    for document in sorted(documents):
+        for name in re.findall(rf"(?<![\w./*-])(?:{folders})/[\w./*-]*\w", document.read_text()):
+            if re.search(r"\*|[A-Z]{3,}", name) or (source_dir / name).exists() or list(source_dir.glob(f"{name}.*")):
+                continue
+            faults.append(f"{document.relative_to(source_dir)}: there is no {name}")
+    return faults
+
+
 def gist(path):
     """What a README has in any language, by kind."""
     text = path.read_text()
@@ -74,7 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description="Checks the links of all documents.")
     parser.add_argument("source_dir", type=lambda path: pathlib.Path(path).resolve())
     source_dir = parser.parse_args().source_dir
-    faults = check_links(source_dir) + check_translation(source_dir)
+    faults = check_links(source_dir) + check_file_names(source_dir) + check_translation(source_dir)
     for fault in faults:
         print(f"FAILED: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -9,8 +9,9 @@ export const browserArguments = ['--headless', '--no-sandbox', '--disable-gpu', 
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 // A browser of the test's own, with a fresh profile.
-export async function startBrowser(t) {
-  const context = await chromium.launchPersistentContext(temporaryFolder(t), { executablePath, headless: true, args: browserArguments });
+export async function startBrowser(t, options = {}) {
+  const all = { executablePath, headless: true, args: browserArguments, ...options };
+  const context = await chromium.launchPersistentContext(temporaryFolder(t), all);
   atEnd(t, () => context.close());
   return context;
 }

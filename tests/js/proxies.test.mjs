@@ -8,6 +8,8 @@ import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import { io } from 'socket.io-client';
+import { skip as noBrowser, startBrowser } from './browser_support.mjs';
+import { hears, say } from './page_support.mjs';
 import { atEnd, connect, connectOnly, Queue, refusalStatus, sourceDir, startChatd, startTestd, temporaryFolder,
   test } from './support.mjs';
 
@@ -157,7 +159,7 @@ async function socketIo(t, proxy, { prefix = '', transports }) {
 
 for (const name of Object.keys(proxies)) {
   const skip = proxies[name].installed() ? false : `${name} is not installed (scripts/setup --ci)`;
-  const testProxy = (what, body) => test(`${name}: ${what}`, { skip }, body);
+  const testProxy = (what, body, more = {}) => test(`${name}: ${what}`, { skip, ...more }, body);
 
   testProxy('plain WebSocket and chat.v1 talk through it', async (t) => {
     const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
@@ -217,6 +219,22 @@ for (const name of Object.keys(proxies)) {
     ann.send('hello');
     assert.equal(await ann.take(), 'hello');
   });
+
+  for (const address of ['/', '/talk/']) {
+    testProxy(`the chat page at ${address}`, async (t) => {
+      const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
+      const proxy = await startProxy(t, name, chatd.port);
+      const terminal = await connect(t, proxy.url(`${address}chat`), [], proxy.local);
+      const tab = await (await startBrowser(t, { ignoreHTTPSErrors: true })).newPage();
+      await tab.goto(proxy.origin + address);
+      await tab.waitForSelector('body[data-state="open"]');
+      await tab.keyboard.press('Escape'); // it asks for a name
+      await say(tab, 'from the page');
+      assert.equal(await terminal.take(), 'from the page');
+      terminal.send('from a terminal');
+      await hears(tab, 'from a terminal');
+    }, { skip: skip || noBrowser });
+  }
 
   testProxy('the state is shown, the counters are not', async (t) => {
     const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--metrics', '/metrics']);
