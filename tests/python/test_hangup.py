@@ -59,6 +59,7 @@ def test_it_ends_with_its_terminal(in_terminal, websocket):
     ann = websocket(chatd)
     hang_up()
     assert ann.read_close() == 1001
+    ann.close()
     chatd.told_to_end = True
     assert chatd.wait() == 0
 
