@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the documents to their word: every link to a file or a heading of this project leads somewhere, every file that
-they name is there, and the README in Korean has what the English one has: the same commands, links, rows of tables, and figures in them.
+"""Holds the documents to their word: every link to a file or a heading of this project leads somewhere, every file that they
+name is there, and the README in Korean has what the English one has: its commands, its links, its tables with their figures.
 
     test_links.py SOURCE_DIR
 """
@@ -56,7 +56,8 @@ def check_links(source_dir):
 def check_file_names(source_dir):
     """Files of this project that are named without a link; with a * or a name in capitals in them they stand for many."""
     folders = "bench|bindings|capi|cmake|core|docs|examples|packaging|page|pkgconfig|scripts|tests"
-    documents = [*source_dir.glob("*.md"), *(source_dir / "docs").glob("**/*.md"), *(source_dir / "docs" / "proxies").iterdir()]
+    docs = source_dir / "docs"
+    documents = [*source_dir.glob("*.md"), *docs.glob("**/*.md"), *(docs / "proxies").iterdir()]
     faults = []
     for document in sorted(documents):
         for name in re.findall(rf"(?<![\w./*-])(?:{folders})/[\w./*-]*\w", document.read_text()):
@@ -69,18 +70,23 @@ def check_file_names(source_dir):
 def gist(path):
     """What a README has in any language, by kind."""
     text = path.read_text()
-    rows = [line for line in text.splitlines() if line.startswith("|")]
+    shells = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\|.*$", text, re.MULTILINE)
+    links = re.findall(r"(?<!!)\[[^\]]*\]\((?!README)(\S+?)\)", text)
     return {
-        "headings": [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)],
-        "links": sorted(re.findall(r"\]\(([^)\s]+)\)", re.sub(r"!\[.*?\]\(.*?\)|\[[^\]]*\]\(README\S*\)", "", text))),
-        "commands": re.findall(r"^[^\s#]+[^#\n]*?(?= *#|$)", "\n".join(re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)), re.M),
+        "commands": [line.split(" #")[0].strip() for shell in shells for line in shell.splitlines()],
+        "links": sorted(links),
         "rows and their figures": [sorted(re.findall(r"(?<![\w.])\d+(?:,\d+)*", row)) for row in rows],
     }
 
 
 def check_translation(source_dir):
     english, korean = gist(source_dir / "README.md"), gist(source_dir / "README.ko.md")
-    return [f"README.ko.md: other {kind}: {korean[kind]}\nthan README.md: {english[kind]}" for kind in english if english[kind] != korean[kind]]
+    return [
+        f"README.ko.md has other {kind}, {korean[kind]}, than README.md, {english[kind]}"
+        for kind in english
+        if english[kind] != korean[kind]
+    ]
 
 
 def main():
