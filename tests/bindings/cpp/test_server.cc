@@ -213,6 +213,17 @@ void answers_both_ways(void**) {
   assert_string_equal(client.hear_bytes().c_str(), "bytes");
 }
 
+void its_owner_ends_it_whatever_a_reference_is_made_to(void**) {
+  chat::Options options = free_port();
+  options.drain_timeout_ms = 100;  // the client below does not say goodbye
+  auto server = std::make_unique<chat::Server>(start(options));
+  Client client(*server, "/chat");
+  static_cast<chat::ServerRef&>(*server) = chat::ServerRef();
+  FAILED_WITH(server->broadcast("lobby", "text"), ERROR_INVALID_ARGUMENT);
+  server.reset();
+  assert_string_equal(client.expect_close(1001).c_str(), "the server is stopping");
+}
+
 void a_host_polls(void**) {
   chat::Options options = free_port();
   options.threads = 0;
@@ -245,6 +256,7 @@ int main() {
       cmocka_unit_test_setup(visits_end_when_the_visitor_says_so, forget_lines),
       cmocka_unit_test_setup(clients_and_what_is_done_to_them, forget_lines),
       cmocka_unit_test_setup(answers_both_ways, forget_lines),
+      cmocka_unit_test_setup(its_owner_ends_it_whatever_a_reference_is_made_to, forget_lines),
       cmocka_unit_test_setup(a_host_polls, forget_lines),
   };
   return cmocka_run_group_tests_name("cpp/server", tests, nullptr, nullptr);

@@ -25,23 +25,21 @@ class Server : public ServerRef {
 
   // chat_server_start(): when it gives a server, that listens.
   [[nodiscard]] static Result<Server> start(Options options) {
-    // The callbacks keep this address; only the pointer moves with the Server.
-    auto kept = std::make_unique<const Options>(std::move(options));
-    detail::RawOptions raw(*kept);
+    auto running = std::make_unique<Running>(Running{std::move(options), nullptr});
+    detail::RawOptions raw(running->options);
     if (raw.nul()) return detail::nul_error();
-    detail::Callbacks::set(raw.raw(), *kept);
-    chat_server* handle = nullptr;
-    if (const chat_error error = chat_server_start(&raw.raw(), &handle)) return Error::last(error);
-    return Server(handle, std::move(kept));
+    detail::Callbacks::set(raw.raw(), running->options);
+    if (const chat_error error = chat_server_start(&raw.raw(), &running->handle)) return Error::last(error);
+    return Server(std::move(running));
   }
 
-  Server(Server&& other) noexcept : ServerRef(other), options_(std::move(other.options_)) { other.forget(); }
+  Server(Server&& other) noexcept : ServerRef(other), running_(std::move(other.running_)) { other.forget(); }
   // Ends the server that was here first, as the destructor does.
   Server& operator=(Server&& other) noexcept {
     if (this != &other) {
       end();
       static_cast<ServerRef&>(*this) = other;
-      options_ = std::move(other.options_);
+      running_ = std::move(other.running_);
       other.forget();
     }
     return *this;
@@ -55,27 +53,35 @@ class Server : public ServerRef {
 
   // The same at a time of one's choosing. CHAT_ERROR_WRONG_THREAD in a callback of this server: it goes on then.
   Result<void> close() {
-    if (const chat_error error = chat_server_free(handle())) return Error::last(error);
-    options_.reset();
+    if (!running_) return {};
+    if (const chat_error error = chat_server_free(running_->handle)) return Error::last(error);
+    running_.reset();
     forget();
     return {};
   }
 
  private:
-  Server(chat_server* handle, std::unique_ptr<const Options> options) noexcept
-      : ServerRef(handle), options_(std::move(options)) {}
+  // What is owned, whatever becomes of the ServerRef that everybody sees. The callbacks keep the address of the options: only
+  // the pointer moves with the Server.
+  struct Running {
+    const Options options;
+    chat_server* handle;
+  };
+
+  explicit Server(std::unique_ptr<Running> running) noexcept
+      : ServerRef(running->handle), running_(std::move(running)) {}
 
   void forget() noexcept { static_cast<ServerRef&>(*this) = ServerRef(); }
 
   void end() noexcept {
-    if (!options_ || chat_server_free(handle()) == CHAT_OK) return;
-    stop();
-    detail::Callbacks::log(*options_, {"a chat::Server was destroyed in one of its own callbacks: it leaks"});
+    if (!running_ || chat_server_free(running_->handle) == CHAT_OK) return;
+    chat_server_stop(running_->handle);
+    detail::Callbacks::log(running_->options, {"a chat::Server was destroyed in one of its own callbacks: it leaks"});
     // The callbacks may run until the process ends.
-    static_cast<void>(options_.release());
+    static_cast<void>(running_.release());
   }
 
-  std::unique_ptr<const Options> options_;
+  std::unique_ptr<Running> running_;
 };
 
 }  // namespace v0
