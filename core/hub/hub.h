@@ -24,6 +24,7 @@
 #include "hub/command.h"
 #include "hub/loop_inbox.h"
 #include "hub/room.h"
+#include "hub/string_map.h"
 
 namespace chat {
 
@@ -134,12 +135,6 @@ class Hub {
   HubStats stats() const;
 
  private:
-  struct StringHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  template <class Value>
-  using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
-
   // Shared, and after a move that waits for it.
   std::shared_lock<std::shared_mutex> hold_routing();
   // With routing_mutex_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which
