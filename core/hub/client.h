@@ -80,6 +80,7 @@ class Client {
   std::string ban_key() const;
 
  private:
+  friend class ClientTable;
   friend class Hub;
 
   const ClientId id_;
