@@ -42,7 +42,12 @@ Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
   if (client->state() == ClientState::gone) return no_such_client();
   const auto routing = routing_.share();
   if (!client->end_decision(id)) return {Error::wrong_state, "nothing waits for this decision"};
-  post(*client, DecisionGiven{client->id(), id, std::move(decision)});
+  try {
+    post(*client, DecisionGiven{client->id(), id, std::move(decision)});
+  } catch (...) {
+    client->reopen_decision(id);
+    throw;
+  }
   return {};
 }
 
