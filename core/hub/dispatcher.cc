@@ -82,24 +82,24 @@ Outcome Dispatcher::execute(const ClientPtr& client, Command command, AckTable& 
 Outcome Dispatcher::resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks,
                            std::int64_t now_ms) {
   Command& command = suspended.command;
-  if (!is_about_message(suspended.decision)) {
-    if (decision.verdict != Verdict::pass) return error_reply(command, refusal(std::move(decision.reason)));
-    const CallbackScope scope(hub_);
-    return perform(client, command, acks, now_ms);
+  Status status;
+  if (auto* const send = std::get_if<SendCommand>(&command); send != nullptr && decision.verdict == Verdict::pass) {
+    status = check_joined(*client, send->draft.room);  // it may have been taken out of the room meanwhile
   }
-  SendCommand& send = std::get<SendCommand>(command);
-  if (decision.verdict == Verdict::pass) {
-    // It may have been taken out of the room meanwhile.
-    if (const Status status = check_joined(*client, send.draft.room); !status.ok()) {
-      decision = {Verdict::refuse, status.detail, std::nullopt};
+  if (is_about_message(suspended.decision)) {
+    SendCommand& send = std::get<SendCommand>(command);
+    if (!status.ok()) return refuse(send, suspended.ack_id, std::move(status), acks);
+    if (decision.replacement) {
+      decision.replacement->room = std::move(send.draft.room);
+      decision.replacement->sender = std::move(send.draft.sender);
+      send.draft = std::move(*decision.replacement);
     }
+    return finish(send, suspended.ack_id, std::move(decision), acks, now_ms);
   }
-  if (decision.replacement) {
-    decision.replacement->room = std::move(send.draft.room);
-    decision.replacement->sender = std::move(send.draft.sender);
-    send.draft = std::move(*decision.replacement);
-  }
-  return finish(send, suspended.ack_id, std::move(decision), acks, now_ms);
+  if (decision.verdict != Verdict::pass) status = refusal(std::move(decision.reason));
+  if (!status.ok()) return error_reply(command, std::move(status));
+  const CallbackScope scope(hub_);
+  return perform(client, command, acks, now_ms);
 }
 
 Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room,
@@ -147,11 +147,8 @@ Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTa
 Outcome Dispatcher::finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks,
                            std::int64_t now_ms) {
   if (decision.verdict == Verdict::consume) return {};
+  if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), acks);
   const CallbackScope* const scope = CallbackScope::current(hub_);
-  if (decision.verdict != Verdict::pass) {
-    if (ack_id != 0 && !acks.take(ack_id)) return {};  // the application has answered, and then refused
-    return error_reply(std::move(command.ref), refusal(std::move(decision.reason)), true);
-  }
   Result<Published> published = hub_.publish(std::move(command.draft), now_ms);
   if (ack_id == 0) {
     return published.ok() ? Outcome{} : error_reply(std::move(command.ref), published.status(), true);
@@ -160,6 +157,11 @@ Outcome Dispatcher::finish(SendCommand& command, std::uint64_t ack_id, Decision 
   if ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id)) return {};
   if (!published.ok()) return error_reply(std::move(command.ref), published.status(), true);
   return AckReply{std::move(command.ref), published->seq, std::move(published->epoch)};
+}
+
+Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks) {
+  if (ack_id != 0 && !acks.take(ack_id)) return {};  // the application has answered, and then refused
+  return error_reply(std::move(command.ref), std::move(status), true);
 }
 
 // The rest ------------------------------------------------------------------------------------------------------------

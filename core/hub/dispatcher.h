@@ -69,6 +69,7 @@ class Dispatcher {
   Outcome perform(const ClientPtr& client, Command& command, AckTable& acks, std::int64_t now_ms);
   // A message on which on_message has had its say.
   Outcome finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks, std::int64_t now_ms);
+  Outcome refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks);
 
   Hub& hub_;
   Application& application_;

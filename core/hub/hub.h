@@ -2,41 +2,29 @@
 // (LoopInbox) what to deliver; it does no I/O, reads no clock (now_ms is the time of day, Unix milliseconds) and calls no
 // application. Every member function may be called from any thread.
 //
-// Locks, outermost first: move_mutex_, routing_mutex_, rooms_mutex_ or clients_mutex_, one room's mutex, one client's mutex, an
-// inbox's own. routing_mutex_ is held by whatever posts something for one client by its loop, or makes it a member: shared, but
-// by move_client() alone. While it is held, the loop of each membership is the client's. What goes to the members of a room is
-// ordered by the room's lock and each membership's own loop instead, so publish() need not know of it.
+// Locks, outermost first: routing_, the table of rooms' or that of clients, one room's mutex, one client's mutex, an inbox's own.
+// routing_ is held by whatever posts something for one client by its loop, or makes it a member: shared, but by move_client()
+// alone. While it is held, the loop of each membership is the client's. What goes to the members of a room is ordered by the
+// room's lock and each membership's own loop instead, so publish() need not know of it.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "hub/client.h"
+#include "hub/client_table.h"
 #include "hub/command.h"
+#include "hub/hub_options.h"
 #include "hub/loop_inbox.h"
-#include "hub/room.h"
+#include "hub/room_table.h"
+#include "hub/routing_lock.h"
 
 namespace chat {
-
-struct HubOptions {
-  HistoryLimits history;
-  std::int64_t history_total_bytes = 256 << 20;
-  std::int64_t max_rooms = 100'000;
-  std::int64_t max_rooms_per_client = 100;
-  std::int64_t max_clients = kUnlimited;
-  std::int64_t max_clients_per_address = kUnlimited;
-  std::vector<std::string> ephemeral_events;
-  std::uint64_t epoch_seed = 0;  // random, so that epochs differ between runs
-};
 
 struct Published {
   std::uint64_t seq = 0;  // 0 when ephemeral
@@ -61,7 +49,7 @@ class Hub {
   // Clients ---------------------------------------------------------------------------------------------------------
 
   // A new client in state connecting, with a guest's name. too_many above a limit.
-  Result<ClientPtr> add_client(const ClientOrigin& origin);
+  Result<ClientPtr> add_client(const ClientOrigin& origin) { return clients_.add(origin); }
   // connecting -> accepted or refused; wrong_state when a verdict was there already. The client's loop is told.
   Status accept(const ClientPtr& client, std::optional<Identity> identity);
   Status refuse(const ClientPtr& client, std::string reason, std::string data);
@@ -78,9 +66,9 @@ class Hub {
   Status set_identity(const ClientPtr& client, Identity identity);
   Status rename(const ClientPtr& client, std::string name);
 
-  ClientPtr find_client(ClientId id) const;
-  std::vector<ClientPtr> clients() const;  // the open ones, by id
-  std::vector<ClientPtr> clients_of_user(std::string_view user_id) const;
+  ClientPtr find_client(ClientId id) const { return clients_.find(id); }
+  std::vector<ClientPtr> clients() const { return clients_.open(); }  // by id
+  std::vector<ClientPtr> clients_of_user(std::string_view user_id) const { return clients_.of_user(user_id); }
 
   // Rooms -----------------------------------------------------------------------------------------------------------
 
@@ -111,7 +99,7 @@ class Hub {
   // Never fails for a valid name: an unknown room has an empty history.
   Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit,
                                std::int64_t now_ms) const;
-  bool has_room(std::string_view room) const;
+  bool has_room(std::string_view room) const { return rooms_.find(room) != nullptr; }
 
   // Messages --------------------------------------------------------------------------------------------------------
 
@@ -129,63 +117,30 @@ class Hub {
   Status continue_elsewhere(const ClientPtr& client);
 
   // Drops old history and rooms that are empty and out of history. To be called every few seconds.
-  void expire(std::int64_t now_ms);
+  void expire(std::int64_t now_ms) { rooms_.expire(now_ms); }
 
   HubStats stats() const;
 
  private:
-  struct StringHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  template <class Value>
-  using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
-
-  // Shared, and after a move that waits for it.
-  std::shared_lock<std::shared_mutex> hold_routing();
-  // With routing_mutex_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which
-  // become fewer by it, and the client no member yet; else wrong_state.
+  // With routing_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which become fewer
+  // by it, and the client no member yet; else wrong_state.
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
                ClientState expected, std::int64_t now_ms, std::size_t* replay_bytes = nullptr);
-  RoomPtr find_room(std::string_view name) const;
-  std::vector<std::pair<std::int64_t, RoomPtr>> rooms_by_silence() const;
-  bool full_of_rooms() const;
-  void forget_silent_rooms();
-  Result<RoomPtr> find_or_add_room(std::string_view name);
-  // Calls action(room) with the room's lock held, adding the room if need be.
-  template <class Action>
-  Status with_room(std::string_view name, Action action);
-  void remove_if_idle(const RoomPtr& room);
-  // With the room's lock held. The loop on which it was a member; nullopt when it was none.
-  std::optional<std::size_t> remove_member(Room& room, ClientId client);
-  void shrink_history();
-  std::string next_epoch();
+  // With the room's lock held: its loop is told, and it is a member no more. The member behind it.
+  Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
-  // With routing_mutex_ held.
+  // With routing_ held.
   void post(const Client& client, LoopEvent event) { post(client.loop(), std::move(event)); }
-  void replace_identity(Client& client, Identity identity);
-  void unindex_user(const std::string& user_id, ClientId id);
 
   const HubOptions options_;
   const std::unordered_set<std::string> ephemeral_events_;
   const std::vector<LoopInbox*> inboxes_;
-  std::atomic<std::uint64_t> next_epoch_ = 0;
   std::atomic<std::uint64_t> last_ack_id_ = 0;
-  std::atomic<std::int64_t> history_bytes_ = 0;
   std::atomic<std::uint64_t> published_ = 0;
-  std::atomic<bool> shrinking_ = false;
 
-  std::shared_mutex routing_mutex_;
-  std::mutex move_mutex_;  // of move_client(), and for a moment of those that let it go first
-  std::atomic<bool> move_waits_ = false;
-
-  mutable std::shared_mutex clients_mutex_;
-  ClientId last_client_id_ = 0;
-  std::unordered_map<ClientId, ClientPtr> clients_;
-  StringMap<std::unordered_set<ClientId>> clients_by_user_;
-  StringMap<std::int64_t> clients_by_address_;
-
-  mutable std::shared_mutex rooms_mutex_;
-  StringMap<RoomPtr> rooms_;
+  RoutingLock routing_;
+  ClientTable clients_;
+  RoomTable rooms_;
 };
 
 }  // namespace chat

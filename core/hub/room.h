@@ -1,4 +1,5 @@
-// A room's state. The hub alone touches it, with the room's lock held; never two rooms' locks at once.
+// A room: who is in it, who may not be, what was said. The hub alone touches it, with the room's lock held; never two rooms'
+// locks at once. Tells nobody of anything: that is the hub's.
 #pragma once
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "hub/client.h"
+#include "hub/command.h"
 #include "hub/history.h"
 
 namespace chat {
@@ -22,9 +24,32 @@ struct Room {
 
   struct Member {
     ClientPtr client;
-    std::uint64_t since_seq = 0;  // it heard everything above this
-    std::size_t loop = 0;         // on which it is counted in members_by_loop, and hears the room
+    std::size_t loop = 0;  // on which it is counted in members_by_loop, and hears the room
   };
+  using Members = std::unordered_map<ClientId, Member>;
+
+  // It hears everything from here on. Of one that is no member yet.
+  Members::iterator add_member(const ClientPtr& client, std::size_t loop);
+  // The member behind it.
+  Members::iterator remove_member(Members::iterator member);
+  // It hears the room on another loop.
+  void move_member(Member& member, std::size_t loop);
+
+  // Forgets a ban that is over.
+  bool is_banned(const std::string& ban_key, std::int64_t now_ms);
+  // too_many. A duration of 0 lifts it.
+  Status ban(const std::string& ban_key, std::int64_t duration_ms, std::int64_t now_ms);
+
+  // What was said after a position, as far as it is kept; of a position that is not of this room's numbering all that is kept.
+  struct Missed {
+    std::vector<MessagePtr> messages;
+    bool complete = true;
+  };
+  Missed missed_since(const Position& position) const;
+
+  // Nobody would miss it but for its history.
+  bool unused() const { return members.empty() && banned_until_ms.empty(); }
+  bool idle() const { return unused() && history.empty(); }
 
   const std::string name;
   // When something was last published, for choosing whose history goes when all of it is too much.
@@ -35,11 +60,9 @@ struct Room {
   std::string epoch;
   std::uint64_t seq = 0;
   History history;
-  std::unordered_map<ClientId, Member> members;
+  Members members;
   std::vector<std::uint32_t> members_by_loop;
   std::unordered_map<std::string, std::int64_t> banned_until_ms;  // by Client::ban_key()
-
-  bool idle() const { return members.empty() && history.empty() && banned_until_ms.empty(); }
 };
 using RoomPtr = std::shared_ptr<Room>;
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
+#include "hub/string_map.h"
 #include "hub/types.h"
 #include "session/engine_io_request.h"
 
@@ -40,11 +40,6 @@ class EngineIoRegistry {
   std::size_t size() const;
 
  private:
-  struct StringHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  template <class Value>
-  using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
   struct Session {
     Entry entry;
     std::string address;

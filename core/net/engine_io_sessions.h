@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hub/string_map.h"
 #include "hub/types.h"
 #include "net/engine_io_arrival.h"
 #include "net/engine_io_birth.h"
@@ -54,12 +55,6 @@ class EngineIoSessions {
   void end_all();
 
  private:
-  struct StringHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  template <class Value>
-  using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
-
   Result<EngineIoHost*> add(EngineIoBirth birth, bool websocket);
 
   Loop& loop_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hub/message.h"
+#include "hub/string_map.h"
 #include "net/frame.h"
 
 namespace chat::net {
@@ -49,13 +50,9 @@ class Fanout {
   void deliver_to_everyone(const MessagePtr& message);
 
  private:
-  struct StringHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-
   void unlink(Peer& peer, Memberships::iterator membership);
 
-  std::unordered_map<std::string, std::unique_ptr<LocalRoom>, StringHash, std::equal_to<>> rooms_;
+  StringMap<std::unique_ptr<LocalRoom>> rooms_;
   std::vector<Peer*> everyone_;
   std::unordered_map<const Peer*, std::size_t> everyone_index_;
 };

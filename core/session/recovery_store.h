@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "hub/client.h"
+#include "hub/string_map.h"
 #include "session/delivery_log.h"
 
 namespace chat::session {
@@ -73,14 +74,11 @@ class RecoveryStore {
   std::unordered_map<std::string_view, Entries::iterator> by_pid_;
   std::size_t bytes_ = 0;
 
-  struct StringHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
   struct Holder {
     std::string nsp;
     ClientPtr client;
   };
-  std::unordered_map<std::string, Holder, StringHash, std::equal_to<>> holders_;
+  StringMap<Holder> holders_;
 };
 
 }  // namespace chat::session

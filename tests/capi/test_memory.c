@@ -45,6 +45,8 @@ void _ZdaPvm(void *memory, size_t size) {
 
 static chat_server *server;
 
+static int64_t history_total_bytes = 0;
+
 static chat_error start(void) {
   const char *events[] = {"an event that is too long to live inside of a string"};
   chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
@@ -55,6 +57,7 @@ static chat_error start(void) {
   options.endpoint_count = 1;
   options.ephemeral_events = events;
   options.ephemeral_event_count = 1;
+  options.history_total_bytes = history_total_bytes;
   return chat_server_start(&options, &server);
 }
 
@@ -157,11 +160,28 @@ static void a_failed_publish_takes_no_number(void **state) {
   assert_ok(chat_server_free(server));
 }
 
+/* Nor does it fail when the message is out and only old history could not be dropped. */
+static void a_publish_that_failed_has_published_nothing(void **state) {
+  chat_stats before = {0};
+  chat_stats after = {0};
+  (void)state;
+  before.struct_size = after.struct_size = sizeof(before);
+  history_total_bytes = 1;
+  assert_ok(start());
+  history_total_bytes = 0;
+  assert_ok(chat_server_stats(server, &before));
+  fail_each(publish);
+  assert_ok(chat_server_stats(server, &after));
+  assert_int_equal(after.messages_published - before.messages_published, 1);
+  assert_ok(chat_server_free(server));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(starting),
       cmocka_unit_test(publishing),
       cmocka_unit_test(a_failed_publish_takes_no_number),
+      cmocka_unit_test(a_publish_that_failed_has_published_nothing),
   };
   return cmocka_run_group_tests_name("capi/memory", tests, set_up, NULL);
 }

@@ -12,6 +12,7 @@ extern "C" {
 
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +25,14 @@ class FakeInbox : public LoopInbox {
  public:
   void post(LoopEvent event) override {
     std::lock_guard lock(mutex_);
+    if (until_failure_ > 0 && --until_failure_ == 0) throw std::bad_alloc();
     events_.push_back(std::move(event));
+  }
+
+  // There is no memory for one of the next posts: 1 is the next.
+  void fail_at(int post) {
+    std::lock_guard lock(mutex_);
+    until_failure_ = post;
   }
 
   std::vector<LoopEvent> take() {
@@ -35,6 +43,7 @@ class FakeInbox : public LoopInbox {
  private:
   std::mutex mutex_;
   std::vector<LoopEvent> events_;
+  int until_failure_ = 0;  // posts; 0: none fails
 };
 
 // The events of one kind, in order.
@@ -52,6 +61,16 @@ inline int number(Error error) { return static_cast<int>(error); }
 #define assert_status(status, expected) \
   assert_int_equal(::chat::test::number((status).code), ::chat::test::number(expected))
 #define assert_ok(status) assert_status(status, ::chat::Error::ok)
+#define assert_no_memory(call)        \
+  do {                                \
+    bool failed = false;              \
+    try {                             \
+      (void)(call);                   \
+    } catch (const std::bad_alloc&) { \
+      failed = true;                  \
+    }                                 \
+    assert_true(failed);              \
+  } while (false)
 #define assert_text(actual, expected) assert_string_equal(std::string(actual).c_str(), std::string(expected).c_str())
 
 inline MessageDraft draft(std::string room, std::string text) {

@@ -468,7 +468,22 @@ void who_has_left_meanwhile_says_nothing_there(void**) {
   f.application.message = [](MessageRequest&) { return deferred(); };
   Suspended waiting = f.suspend(send("lobby", "hi", "1"));
   assert_ok(f.hub->leave(f.client, "lobby", "thrown out"));
-  assert_true(Fixture::reply_in(f.resume(std::move(waiting), {})).has_value());
+  const auto reply = Fixture::reply_in(f.resume(std::move(waiting), {}));
+  assert_error(reply, Error::not_joined);
+  assert_text(error_of(reply).ref, "1");
+  assert_true(error_of(reply).of_send);
+  assert_true(payloads(f).empty());
+  assert_false(f.acks.take(1).has_value());
+}
+
+void who_is_banned_before_it_is_authorized_says_nothing_there(void**) {
+  Fixture f;
+  f.application.authorize = [](const AuthorizeRequest&) { return deferred(); };
+  Suspended waiting = f.suspend(send("lobby", "hi", "1"));
+  assert_false(is_about_message(waiting.decision));
+  assert_ok(f.hub->ban(f.client->ban_key(), "lobby", 60'000, "", f.now_ms));
+  assert_error(Fixture::reply_in(f.resume(std::move(waiting), {})), Error::not_joined);
+  assert_int_equal(f.application.messages, 0);
   assert_true(payloads(f).empty());
 }
 
@@ -518,6 +533,16 @@ void only_the_first_verdict_counts(void**) {
   assert_text(given[0].decision.reason, "no");
   f.hub->remove_client(f.client);
   assert_status(f.hub->decide(f.client, waiting.decision, {}), Error::no_such_client);
+}
+
+void a_verdict_that_could_not_be_handed_on_may_be_given_again(void**) {
+  Fixture f;
+  f.application.message = [](MessageRequest&) { return deferred(); };
+  const Suspended waiting = f.suspend(send("lobby", "hi"));
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.hub->decide(f.client, waiting.decision, {}));
+  assert_ok(f.hub->decide(f.client, waiting.decision, {}));
+  assert_int_equal(only<DecisionGiven>(f.take()).size(), 1);
 }
 
 void a_verdict_given_at_once_leaves_nothing_to_decide(void**) {
@@ -589,9 +614,11 @@ int main() {
       cmocka_unit_test(a_deferred_message_may_be_refused_replaced_or_consumed),
       cmocka_unit_test(what_was_answered_meanwhile_is_not_acknowledged_again),
       cmocka_unit_test(who_has_left_meanwhile_says_nothing_there),
+      cmocka_unit_test(who_is_banned_before_it_is_authorized_says_nothing_there),
       cmocka_unit_test(a_deferred_authorization_goes_on_to_the_message),
       cmocka_unit_test(a_deferred_authorization_of_each_command),
       cmocka_unit_test(only_the_first_verdict_counts),
+      cmocka_unit_test(a_verdict_that_could_not_be_handed_on_may_be_given_again),
       cmocka_unit_test(a_verdict_given_at_once_leaves_nothing_to_decide),
       cmocka_unit_test(an_ack_is_taken_once),
       cmocka_unit_test(pending_acks_are_bounded),

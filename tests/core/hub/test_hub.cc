@@ -455,6 +455,39 @@ void silent_rooms_give_way_to_new_ones(void**) {
   assert_int_equal(f.hub->stats().rooms_now, 3);
 }
 
+// Looking for such rooms takes long when there are many, so it is not done again in vain. But none is missed.
+void a_room_that_falls_silent_gives_way_at_once(void**) {
+  HubOptions options;
+  options.max_rooms = 2;
+  HubFixture f(options);
+  const ClientPtr client = f.open();
+  for (const char* room : {"a", "b"}) {
+    assert_ok(f.join(client, room));
+    f.publish(room, "x");
+  }
+  for (int i = 0; i < 3; ++i) assert_status(f.join(client, "c"), Error::too_many);
+  assert_ok(f.hub->leave(client, "a", ""));
+  assert_ok(f.join(client, "c"));
+  assert_false(f.hub->has_room("a"));
+
+  assert_status(f.join(client, "d"), Error::too_many);
+  assert_ok(f.hub->ban("user:u", "c", 1'000, "", f.now_ms));
+  f.publish("c", "x");
+  assert_ok(f.hub->leave(client, "c", ""));
+  assert_status(f.join(client, "d"), Error::too_many);
+  f.hub->expire(f.now_ms + 1'000);  // the ban is over
+  assert_ok(f.join(client, "d"));
+  assert_false(f.hub->has_room("c"));
+
+  assert_status(f.join(client, "e"), Error::too_many);
+  f.publish("d", "x");
+  f.publish("b", "x");
+  f.hub->remove_client(client);
+  const ClientPtr other = f.open();
+  assert_ok(f.join(other, "e"));
+  assert_ok(f.join(other, "f"));
+}
+
 void a_room_without_members_and_history_goes(void**) {
   HubOptions options;
   options.history.age_ms = 1'000;
@@ -822,6 +855,66 @@ void epochs_differ_between_rooms_and_runs(void**) {
   }
 }
 
+// Memory --------------------------------------------------------------------------------------------------------------
+
+void a_join_that_the_loop_does_not_hear_of_is_none(void**) {
+  HubFixture f;
+  const ClientPtr client = f.open();
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.join(client, "lobby"));
+  assert_false(client->has_joined("lobby"));
+  f.hub->expire(f.now_ms);
+  assert_false(f.hub->has_room("lobby"));  // no member was left in it
+  assert_ok(f.join(client, "lobby"));
+  assert_false(only<Joined>(f.take()).at(0).already);
+}
+
+void whose_leave_the_loop_does_not_hear_of_is_still_in(void**) {
+  HubFixture f;
+  const ClientPtr client = f.open();
+  assert_ok(f.join(client, "lobby"));
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.hub->leave(client, "lobby", ""));
+  assert_true(client->has_joined("lobby"));
+  f.take();
+  f.publish("lobby", "hi");
+  assert_int_equal(only<RoomMessage>(f.take()).size(), 1);
+  assert_ok(f.hub->leave(client, "lobby", ""));
+  assert_int_equal(only<Left>(f.take()).size(), 1);
+}
+
+void a_room_that_is_closed_by_half_may_be_closed_again(void**) {
+  HubFixture f;
+  const std::vector<ClientPtr> clients = {f.open(), f.open(), f.open()};
+  for (const ClientPtr& client : clients) assert_ok(f.join(client, "lobby"));
+  f.take();
+  f.inboxes[0]->fail_at(2);
+  assert_no_memory(f.hub->close_room("lobby", ""));
+  // Client and room agree on who is still in.
+  std::size_t joined = 0;
+  for (const ClientPtr& client : clients) joined += client->has_joined("lobby") ? 1 : 0;
+  assert_int_equal(joined, 2);
+  assert_int_equal(f.hub->members("lobby")->size(), 2);
+  assert_ok(f.hub->close_room("lobby", ""));
+  assert_int_equal(only<Left>(f.take()).size(), 3);
+  assert_false(f.hub->has_room("lobby"));
+}
+
+void a_verdict_that_the_loop_does_not_hear_of_is_none(void**) {
+  HubFixture f;
+  const ClientPtr accepted = f.add();
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.hub->accept(accepted, Identity{"ann", "", {}}));
+  assert_true(accepted->state() == ClientState::connecting);
+  assert_ok(f.hub->accept(accepted, Identity{"ann", "", {}}));
+  const ClientPtr refused = f.add();
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.hub->refuse(refused, "no", ""));
+  assert_true(refused->state() == ClientState::connecting);
+  assert_ok(f.hub->refuse(refused, "no", ""));
+  assert_int_equal(only<VerdictGiven>(f.take()).size(), 2);
+}
+
 // Order ---------------------------------------------------------------------------------------------------------------
 
 // What the loops do with their inboxes: every member hears what follows its Joined, up to its Left.
@@ -1025,6 +1118,10 @@ void nothing_is_left_behind(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
+      cmocka_unit_test(a_join_that_the_loop_does_not_hear_of_is_none),
+      cmocka_unit_test(whose_leave_the_loop_does_not_hear_of_is_still_in),
+      cmocka_unit_test(a_room_that_is_closed_by_half_may_be_closed_again),
+      cmocka_unit_test(a_verdict_that_the_loop_does_not_hear_of_is_none),
       cmocka_unit_test(a_client_begins_as_a_connecting_guest),
       cmocka_unit_test(ids_are_never_used_again),
       cmocka_unit_test(accept_then_open),
@@ -1051,6 +1148,7 @@ int main() {
       cmocka_unit_test(rooms_of_a_client_are_limited),
       cmocka_unit_test(rooms_in_all_are_limited),
       cmocka_unit_test(silent_rooms_give_way_to_new_ones),
+      cmocka_unit_test(a_room_that_falls_silent_gives_way_at_once),
       cmocka_unit_test(a_room_without_members_and_history_goes),
       cmocka_unit_test(a_room_that_only_heard_something_ephemeral_goes_at_once),
       cmocka_unit_test(rooms_are_listed_by_name),

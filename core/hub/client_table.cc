@@ -1,0 +1,150 @@
+// See client_table.h.
+#include "hub/client_table.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "hub/names.h"
+
+namespace chat {
+namespace {
+
+std::string guest_name(ClientId id) { return "guest-" + std::to_string(id); }
+
+// Checks it, and fills in the name that it does not give.
+Status complete_identity(const Client& client, Identity& identity) {
+  Status status = check_person_name(identity.user_id);
+  if (status.ok()) status = check_person_name(identity.name);
+  if (status.ok()) status = check_attributes(identity.attributes);
+  if (status.ok() && identity.name.empty()) {
+    identity.name = identity.user_id.empty() ? guest_name(client.id()) : identity.user_id;
+  }
+  return status;
+}
+
+void sort_by_id(std::vector<ClientPtr>& clients) {
+  std::sort(clients.begin(), clients.end(), [](const ClientPtr& a, const ClientPtr& b) { return a->id() < b->id(); });
+}
+
+}  // namespace
+
+Result<ClientPtr> ClientTable::add(const ClientOrigin& origin) {
+  std::unique_lock lock(mutex_);
+  if (exceeds(static_cast<std::int64_t>(by_id_.size()) + 1, max_clients_)) {
+    return {Error::too_many, "the server is full"};
+  }
+  std::int64_t* count = nullptr;
+  if (!origin.address.empty() && max_clients_per_address_ >= 0) {
+    count = &count_by_address_[origin.address];
+    if (*count + 1 > max_clients_per_address_) return {Error::too_many, "too many clients from this address"};
+  }
+  const ClientId id = last_id_ + 1;
+  auto identity = std::make_shared<const Identity>(Identity{{}, guest_name(id), {}});
+  auto client = std::make_shared<Client>(id, origin, std::move(identity));
+  by_id_.emplace(id, client);
+  last_id_ = id;
+  if (count != nullptr) ++*count;
+  return client;
+}
+
+ClientTable::Removed ClientTable::remove(const ClientPtr& client) {
+  Removed removed;
+  std::unique_lock tables(mutex_);
+  if (by_id_.erase(client->id()) == 0) return removed;
+  if (auto count = count_by_address_.find(client->origin().address);
+      count != count_by_address_.end() && --count->second == 0) {
+    count_by_address_.erase(count);
+  }
+  std::lock_guard lock(client->mutex_);
+  removed.last = std::exchange(client->state_, ClientState::gone);
+  removed.rooms.swap(client->rooms_);
+  unindex_user(client->identity_->user_id, client->id());
+  return removed;
+}
+
+Status ClientTable::accept(Client& client, std::optional<Identity> identity, const Tell& tell) {
+  if (identity) {
+    Status status = complete_identity(client, *identity);
+    if (!status.ok()) return status;
+  }
+  std::unique_lock tables(mutex_);
+  std::lock_guard lock(client.mutex_);
+  if (client.state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was given already"};
+  if (identity) replace_identity(client, *std::move(identity));
+  tell();
+  client.state_ = ClientState::accepted;
+  return {};
+}
+
+Status ClientTable::set_identity(Client& client, Identity identity,
+                                 const std::function<void(const std::string& name)>& tell) {
+  Status status = complete_identity(client, identity);
+  if (!status.ok()) return status;
+  std::unique_lock tables(mutex_);
+  std::lock_guard lock(client.mutex_);
+  if (client.state_ == ClientState::gone) return {Error::no_such_client, "no such client"};
+  const bool renamed = client.state_ == ClientState::open && identity.name != client.identity_->name;
+  replace_identity(client, std::move(identity));
+  if (renamed) tell(client.identity_->name);
+  return {};
+}
+
+void ClientTable::replace_identity(Client& client, Identity identity) {
+  const auto next = std::make_shared<const Identity>(std::move(identity));
+  if (next->user_id != client.identity_->user_id) {
+    if (!next->user_id.empty()) by_user_[next->user_id].insert(client.id());
+    unindex_user(client.identity_->user_id, client.id());
+  }
+  client.identity_ = next;
+}
+
+void ClientTable::unindex_user(const std::string& user_id, ClientId id) {
+  auto entry = by_user_.find(user_id);
+  if (entry == by_user_.end()) return;
+  entry->second.erase(id);
+  if (entry->second.empty()) by_user_.erase(entry);
+}
+
+ClientPtr ClientTable::find(ClientId id) const {
+  std::shared_lock lock(mutex_);
+  auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+std::vector<ClientPtr> ClientTable::open() const {
+  std::vector<ClientPtr> result;
+  {
+    std::shared_lock lock(mutex_);
+    result.reserve(by_id_.size());
+    for (const auto& [id, client] : by_id_) {
+      if (client->state() == ClientState::open) result.push_back(client);
+    }
+  }
+  sort_by_id(result);
+  return result;
+}
+
+std::vector<ClientPtr> ClientTable::of_user(std::string_view user_id) const {
+  std::vector<ClientPtr> result;
+  {
+    std::shared_lock lock(mutex_);
+    auto found = by_user_.find(user_id);
+    if (found == by_user_.end()) return result;
+    for (ClientId id : found->second) result.push_back(by_id_.at(id));
+  }
+  sort_by_id(result);
+  return result;
+}
+
+std::uint64_t ClientTable::size() const {
+  std::shared_lock lock(mutex_);
+  return by_id_.size();
+}
+
+std::uint64_t ClientTable::total() const {
+  std::shared_lock lock(mutex_);
+  return last_id_;
+}
+
+}  // namespace chat

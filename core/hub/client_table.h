@@ -1,0 +1,65 @@
+// All clients, by id, by user and by address, and how many there may be. What a client is called and how far it has come
+// change here, as the tables must agree with it. Any thread; the table's lock is held outside of a client's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "hub/client.h"
+#include "hub/string_map.h"
+
+namespace chat {
+
+class ClientTable {
+ public:
+  // Limits may be kUnlimited.
+  ClientTable(std::int64_t max_clients, std::int64_t max_clients_per_address)
+      : max_clients_(max_clients), max_clients_per_address_(max_clients_per_address) {}
+
+  // A new client in state connecting, with a guest's name. too_many above a limit.
+  Result<ClientPtr> add(const ClientOrigin& origin);
+
+  // What a client was that is gone now. It joins nothing from then on.
+  struct Removed {
+    ClientState last = ClientState::gone;  // gone the second time
+    std::vector<std::string> rooms;
+  };
+  Removed remove(const ClientPtr& client);
+
+  // These two call tell() with the locks held, so that what is told comes in the order of the changes.
+  using Tell = std::function<void()>;
+  // connecting -> accepted, and who it is, at once: of two callers one has its will, whole. No verdict when tell() throws.
+  Status accept(Client& client, std::optional<Identity> identity, const Tell& tell);
+  // tell() when an open client has another name by it.
+  Status set_identity(Client& client, Identity identity, const std::function<void(const std::string& name)>& tell);
+
+  ClientPtr find(ClientId id) const;
+  std::vector<ClientPtr> open() const;                             // by id
+  std::vector<ClientPtr> of_user(std::string_view user_id) const;  // by id
+
+  std::uint64_t size() const;
+  std::uint64_t total() const;  // that there ever were
+
+ private:
+  // With both locks held.
+  void replace_identity(Client& client, Identity identity);
+  void unindex_user(const std::string& user_id, ClientId id);
+
+  const std::int64_t max_clients_;
+  const std::int64_t max_clients_per_address_;
+
+  mutable std::shared_mutex mutex_;
+  ClientId last_id_ = 0;
+  std::unordered_map<ClientId, ClientPtr> by_id_;
+  StringMap<std::unordered_set<ClientId>> by_user_;
+  StringMap<std::int64_t> count_by_address_;  // of those that are limited
+};
+
+}  // namespace chat

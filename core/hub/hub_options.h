@@ -1,0 +1,24 @@
+// What a hub is made with. A negative limit is none where kUnlimited is its default.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "hub/history.h"
+#include "hub/types.h"
+
+namespace chat {
+
+struct HubOptions {
+  HistoryLimits history;
+  std::int64_t history_total_bytes = 256 << 20;
+  std::int64_t max_rooms = 100'000;
+  std::int64_t max_rooms_per_client = 100;
+  std::int64_t max_clients = kUnlimited;
+  std::int64_t max_clients_per_address = kUnlimited;
+  std::vector<std::string> ephemeral_events;
+  std::uint64_t epoch_seed = 0;  // random, so that epochs differ between runs
+};
+
+}  // namespace chat

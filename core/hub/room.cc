@@ -1,0 +1,52 @@
+// See room.h.
+#include "hub/room.h"
+
+namespace chat {
+
+Room::Members::iterator Room::add_member(const ClientPtr& client, std::size_t loop) {
+  const auto [member, added] = members.emplace(client->id(), Member{client, loop});
+  if (added) ++members_by_loop[loop];
+  return member;
+}
+
+Room::Members::iterator Room::remove_member(Members::iterator member) {
+  --members_by_loop[member->second.loop];
+  return members.erase(member);
+}
+
+void Room::move_member(Member& member, std::size_t loop) {
+  --members_by_loop[member.loop];
+  ++members_by_loop[loop];
+  member.loop = loop;
+}
+
+bool Room::is_banned(const std::string& ban_key, std::int64_t now_ms) {
+  auto ban = banned_until_ms.find(ban_key);
+  if (ban == banned_until_ms.end()) return false;
+  if (ban->second > now_ms) return true;
+  banned_until_ms.erase(ban);
+  return false;
+}
+
+Status Room::ban(const std::string& ban_key, std::int64_t duration_ms, std::int64_t now_ms) {
+  if (duration_ms <= 0) {
+    banned_until_ms.erase(ban_key);
+    return {};
+  }
+  if (banned_until_ms.size() >= kMaxBansPerRoom && !banned_until_ms.contains(ban_key)) {
+    return {Error::too_many, "the room has as many bans as it may"};
+  }
+  banned_until_ms[ban_key] = duration_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + duration_ms;
+  return {};
+}
+
+Room::Missed Room::missed_since(const Position& position) const {
+  // Where nothing was said before and nothing since, it does not matter that the room was forgotten meanwhile.
+  const bool ours = (position.epoch == epoch && position.seq <= seq) || (position.seq == 0 && seq == 0);
+  const std::uint64_t after = ours ? position.seq : 0;
+  Missed missed{history.after(after, 0), false};
+  missed.complete = ours && missed.messages.size() == seq - after;
+  return missed;
+}
+
+}  // namespace chat
