@@ -373,6 +373,7 @@ void Loop::begin_drain() {
   }
   for (Connection* connection : idle) doom(*connection);
   for (const auto& [id, peer] : peers_) {
+    peer->give_up_waiting();
     if (peer->client()->origin().protocol != Protocol::socket_io) to_say_goodbye_.emplace_back(id);
   }
   for (std::string& sid : sessions_.sids()) to_say_goodbye_.emplace_back(std::move(sid));

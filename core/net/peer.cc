@@ -193,7 +193,10 @@ void Peer::handle(DecisionGiven& given) {
 }
 
 void Peer::handle(CloseClient& close) {
-  in_turn([this, close = std::move(close)] { link_->user().close_client(close.client, close.code, close.reason); });
+  in_turn([this, close = std::move(close)] {
+    link_->user().close_client(close.client, close.code, close.reason);
+    give_up_waiting();
+  });
 }
 
 void Peer::handle(Continued& continued) {
@@ -338,7 +341,9 @@ void Peer::execute(wire::Decoded decoded) {
   if (auto* error = std::get_if<wire::DecodeError>(&decoded)) {
     loop_.stats().messages_refused.add();
     reply(error->reply);
-    if (error->close_code != 0) link_->close(error->close_code, error->reply.reason);
+    if (error->close_code == 0) return;
+    state_.undecided.forget_more();
+    link_->close(error->close_code, error->reply.reason);
     return;
   }
   Command& command = std::get<Command>(decoded);
@@ -389,7 +394,9 @@ void Peer::queue(wire::Decoded& decoded) {
 
 void Peer::resume(Decision decision) {
   const bool was_full = state_.undecided.full(loop_.outbox_limits().bytes);
-  if (std::optional<Suspended> suspended = state_.undecided.take()) {
+  std::optional<Suspended> suspended = state_.undecided.take();
+  if (client_->dismissed()) return;  // its end is on its way
+  if (suspended) {
     take_outcome(loop_.server().dispatcher().resume(client_, std::move(*suspended), std::move(decision), state_.acks,
                                                     wall_clock_ms()));
   } else {
@@ -406,18 +413,23 @@ void Peer::resume(Decision decision) {
     execute(state_.undecided.pop());
   }
   if (was_full && !state_.undecided.full(loop_.outbox_limits().bytes)) link_->resume_reading();
-  if (outliving_ && !undecided()) loop_.retire(id_, outliving_->close_code, outliving_->reason);
+  if (!undecided()) give_up_waiting();
   set_timer();
 }
 
+// Who was thrown out says no more; and who decides is told that the server has stopped.
 bool Peer::outlive_link(int close_code, std::string_view reason) {
-  if (!undecided() || !state_.welcomed || client_->dismissed()) return false;
+  if (!undecided() || !state_.welcomed || client_->dismissed() || loop_.draining()) return false;
   if (outliving_) return outliving_->deadline_ms != -1;
   silence();
   link_ = &loop_.no_link();
   outliving_.emplace(Retirement{close_code, std::string(reason), loop_.now_ms() + loop_.options().verdict_timeout_ms});
   set_timer();
   return true;
+}
+
+void Peer::give_up_waiting() {
+  if (outliving_) loop_.retire(id_, outliving_->close_code, outliving_->reason);
 }
 
 // Going ---------------------------------------------------------------------------------------------------------------

@@ -99,6 +99,8 @@ class Peer : private TimerEntry {
   // What it has said is still to be decided on: it stays for so long, without a link, and then asks for its retirement again.
   // False when there is nothing to stay for.
   bool outlive_link(int close_code, std::string_view reason);
+  // It asks for its retirement now, if it stays for that alone.
+  void give_up_waiting();
 
   // A frame with a message of a room or to everyone; counted.
   void deliver(const FramePtr& frame);
