@@ -179,15 +179,13 @@ bool Loop::retire_peers() {
   ++activity_;
   // Callbacks in here may retire others, or ask for these again.
   while (!retired_.empty()) {
-    std::vector<Retirement> retired;
-    retired.swap(retired_);
-    for (const Retirement& retirement : retired) {
-      auto found = peers_.find(retirement.id);
+    for (const auto& [id, retirement] : std::exchange(retired_, {})) {
+      auto found = peers_.find(id);
       if (found == peers_.end()) continue;
-      if (!finished_ && found->second->outlive_link(retirement.close_code, retirement.reason)) continue;
+      if (!finished_ && found->second->outlive_link(retirement)) continue;
       const std::unique_ptr<Peer> peer = std::move(found->second);
       peers_.erase(found);
-      peer->retire(retirement.close_code, retirement.reason);
+      peer->retire(retirement);
     }
   }
   return true;
@@ -292,14 +290,14 @@ void Loop::answer(const HeldRequest& request, HttpResponse response, bool essent
   if (found != connections_.end()) found->second->answer(request.number, std::move(response), essential);
 }
 
-void Loop::retire(ClientId id, int close_code, std::string_view reason) {
+void Loop::retire(ClientId id, Retirement retirement) {
   ++activity_;
   // At once, since it may depart in this round. Where it arrives it retires.
   if (Peer* peer = find_peer(id); peer != nullptr && peer->departing() && !finished_) {
-    if (!peer->state().retirement) peer->state().retirement.emplace(close_code, reason);
+    if (!peer->state().retirement) peer->state().retirement = std::move(retirement);
     return;
   }
-  retired_.push_back({id, close_code, std::string(reason)});
+  retired_.emplace_back(id, std::move(retirement));
 }
 
 void Loop::add_answered(const Connection& connection) {
@@ -440,7 +438,7 @@ void Loop::tear_down() {
   // Sockets first: their callbacks still find everything in place.
   context_.begin_destroy();
   sessions_.end_all();
-  for (const auto& [id, peer] : peers_) retire(id, 1001, kStopping);
+  for (const auto& [id, peer] : peers_) retire(id, {1001, std::string(kStopping)});
   retire_peers();
   close_handles();
   uv_run(&uv_, UV_RUN_DEFAULT);

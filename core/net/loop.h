@@ -27,6 +27,7 @@
 #include "net/log_limiter.h"
 #include "net/lws_context.h"
 #include "net/no_link.h"
+#include "net/retirement.h"
 #include "net/server_options.h"
 #include "net/stats.h"
 #include "net/timer_wheel.h"
@@ -104,7 +105,7 @@ class Loop : public LoopInbox {
   // Without a word to anybody: the client lives on elsewhere, or never was.
   void drop_peer(ClientId id);
   // Ends the peer at the end of the round, once; the first code counts.
-  void retire(ClientId id, int close_code, std::string_view reason);
+  void retire(ClientId id, Retirement retirement);
   // Now, before their link goes. False: there was none. Not in the middle of a fan-out.
   bool retire_peers();
 
@@ -121,12 +122,6 @@ class Loop : public LoopInbox {
   bool draining() const { return draining_; }
 
  private:
-  struct Retirement {
-    ClientId id;
-    int close_code;
-    std::string reason;
-  };
-
   void round();
   void prepare_to_wait();
   void flush_links();
@@ -174,7 +169,7 @@ class Loop : public LoopInbox {
   std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
   std::vector<Link*> dirty_;
   std::vector<std::uint64_t> answered_;  // connections
-  std::vector<Retirement> retired_;
+  std::vector<std::pair<ClientId, Retirement>> retired_;
   std::vector<Connection*> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;
 

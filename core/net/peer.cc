@@ -268,7 +268,7 @@ void Peer::reply(const Reply& reply) {
 void Peer::set_timer() {
   std::int64_t due_ms = -1;
   for (const std::int64_t deadline_ms :
-       {state_.awaits.deadline_ms(), state_.undecided.deadline_ms(), outliving_ ? outliving_->deadline_ms : -1}) {
+       {state_.awaits.deadline_ms(), state_.undecided.deadline_ms(), outliving_until_ms_}) {
     if (deadline_ms != -1 && (due_ms == -1 || deadline_ms < due_ms)) due_ms = deadline_ms;
   }
   if (due_ms == -1) {
@@ -280,9 +280,9 @@ void Peer::set_timer() {
 
 void Peer::on_deadline(std::int64_t now_ms) {
   for (const std::uint64_t ack_id : state_.awaits.take_expired(now_ms)) tell_ack(ack_id, Error::timed_out);
-  if (outliving_ && now_ms >= outliving_->deadline_ms) {
-    loop_.retire(id_, outliving_->close_code, outliving_->reason);
-    outliving_->deadline_ms = -1;
+  if (outliving_until_ms_ != -1 && now_ms >= outliving_until_ms_) {
+    outliving_until_ms_ = -1;
+    give_up_waiting();
   } else if (const std::int64_t deadline_ms = state_.undecided.deadline_ms();
              deadline_ms != -1 && now_ms >= deadline_ms) {
     state_.undecided.stop_clock();
@@ -400,13 +400,8 @@ void Peer::resume(Decision decision) {
     take_outcome(loop_.server().dispatcher().resume(client_, std::move(*suspended), std::move(decision), state_.acks,
                                                     wall_clock_ms()));
   } else {
-    Status status;
-    if (decision.verdict == Verdict::pass) {
-      status = enter_first_room();
-    } else {
-      status = {Error::forbidden, decision.reason.empty() ? "refused" : std::move(decision.reason)};
-    }
-    link_->user().on_first_room(id_, status);
+    const bool allowed = decision.verdict == Verdict::pass;
+    link_->user().on_first_room(id_, allowed ? enter_first_room() : refusal(std::move(decision.reason)));
   }
   // Also when its link has closed meanwhile: it had said that before.
   while (!undecided() && state_.undecided.has_more() && !client_->dismissed()) {
@@ -418,23 +413,24 @@ void Peer::resume(Decision decision) {
 }
 
 // Who was thrown out says no more; and who decides is told that the server has stopped.
-bool Peer::outlive_link(int close_code, std::string_view reason) {
+bool Peer::outlive_link(const Retirement& retirement) {
   if (!undecided() || !state_.welcomed || client_->dismissed() || loop_.draining()) return false;
-  if (outliving_) return outliving_->deadline_ms != -1;
+  if (outliving_) return outliving_until_ms_ != -1;
   silence();
   link_ = &loop_.no_link();
-  outliving_.emplace(Retirement{close_code, std::string(reason), loop_.now_ms() + loop_.options().verdict_timeout_ms});
+  outliving_ = retirement;
+  outliving_until_ms_ = loop_.now_ms() + loop_.options().verdict_timeout_ms;
   set_timer();
   return true;
 }
 
 void Peer::give_up_waiting() {
-  if (outliving_) loop_.retire(id_, outliving_->close_code, outliving_->reason);
+  if (outliving_) loop_.retire(id_, *outliving_);
 }
 
 // Going ---------------------------------------------------------------------------------------------------------------
 
-void Peer::retire(int close_code, std::string_view reason) {
+void Peer::retire(const Retirement& retirement) {
   Application& application = loop_.server().application();
   for (const DirectMessage& direct : std::exchange(state_.waiting, {})) {
     if (direct.ack.id != 0) tell_ack(direct.ack.id, Error::no_such_client);
@@ -443,12 +439,12 @@ void Peer::retire(int close_code, std::string_view reason) {
   loop_.fanout().remove_from_everyone(*this);
   const ClientState last = loop_.server().hub().remove_client(client_);
   for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
-    application.on_leave(client_, room, reason);
+    application.on_leave(client_, room, retirement.reason);
   }
   // Of one that continues another the application hears first when it is open.
   const bool known = state_.welcomed || state_.earlier.empty();
   if (known && (last == ClientState::open || last == ClientState::accepted)) {
-    application.on_disconnect(client_, close_code, reason);
+    application.on_disconnect(client_, retirement.close_code, retirement.reason);
   }
 }
 
@@ -486,7 +482,7 @@ void Peer::arrive(State state) {
   set_timer();
   if (state_.retirement) {
     silence();
-    loop_.retire(id_, state_.retirement->first, state_.retirement->second);
+    loop_.retire(id_, *state_.retirement);
   }
   if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
   for (const auto& action : std::exchange(postponed_, {})) action();

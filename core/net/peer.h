@@ -20,6 +20,7 @@
 #include "hub/loop_inbox.h"
 #include "net/fanout.h"
 #include "net/link.h"
+#include "net/retirement.h"
 #include "net/timer_wheel.h"
 #include "net/token_bucket.h"
 #include "net/undecided.h"
@@ -40,9 +41,9 @@ class Peer : private TimerEntry {
     std::optional<Position> first_since;  // what it has of that already
     std::vector<DirectMessage> waiting;   // sent to it before the welcome; bounded like an outbox
     std::size_t waiting_bytes = 0;
-    std::vector<ClientId> earlier;                          // the clients that it continues, the latest first
-    std::optional<session::DeliveryLog> log;                // only when it may be continued by another
-    std::optional<std::pair<int, std::string>> retirement;  // it was to go while it moved: close code, reason
+    std::vector<ClientId> earlier;            // the clients that it continues, the latest first
+    std::optional<session::DeliveryLog> log;  // only when it may be continued by another
+    std::optional<Retirement> retirement;     // it was to go while it moved
     Undecided undecided;
     std::optional<DecisionGiven> verdict;  // came while it moved
   };
@@ -95,10 +96,10 @@ class Peer : private TimerEntry {
   void handle(CloseClient& close);
   void handle(Continued& continued);
   // The link is gone or going: leaves everything and tells the application. Once, at the end of a loop round.
-  void retire(int close_code, std::string_view reason);
+  void retire(const Retirement& retirement);
   // What it has said is still to be decided on: it stays for so long, without a link, and then asks for its retirement again.
   // False when there is nothing to stay for.
-  bool outlive_link(int close_code, std::string_view reason);
+  bool outlive_link(const Retirement& retirement);
   // It asks for its retirement now, if it stays for that alone.
   void give_up_waiting();
 
@@ -165,12 +166,8 @@ class Peer : private TimerEntry {
   State state_;
   Memberships memberships_;
   std::vector<std::function<void()>> postponed_;  // while it arrives
-  struct Retirement {
-    int close_code;
-    std::string reason;
-    std::int64_t deadline_ms;  // -1: it is over
-  };
-  std::optional<Retirement> outliving_;
+  std::optional<Retirement> outliving_;           // how its link went
+  std::int64_t outliving_until_ms_ = -1;          // -1: no longer, or it does not
 };
 
 }  // namespace chat::net
