@@ -421,7 +421,7 @@ void EngineIoHost::say_goodbye() {
   }
   deaf_ = true;
   close_code_ = goodbye_code_ = 1001;
-  close_reason_ = "the server is stopping";
+  close_reason_ = kStopping;
   EngineIoActions actions;
   session_.close(loop_->now_ms(), actions);
   // Without a poll at hand there will be none: nobody is let in any more.

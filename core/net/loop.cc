@@ -30,8 +30,6 @@ class CurrentLoop {
 // So many times the inbox is taken in one round before sockets get their turn again.
 constexpr int kMaxInboxTurns = 16;
 
-constexpr std::string_view kStopping = "the server is stopping";
-
 template <class Handle>
 Loop* loop_of(Handle* handle) {
   return static_cast<Loop*>(handle->data);
@@ -143,7 +141,7 @@ void Loop::round() {
   buried_.clear();
   sessions_.bury_dead();
   if (!inbox_.empty()) wake();
-  if (draining_) finish_if_drained();
+  if (draining()) finish_if_drained();
 }
 
 // libwebsockets has read buffers in an idle handle, which libuv calls before this.
@@ -193,7 +191,7 @@ bool Loop::retire_peers() {
 
 void Loop::flush_links() {
   if (dirty_.empty()) return;
-  if (options().flush_interval_ms > 0 && !draining_) {
+  if (options().flush_interval_ms > 0 && !draining()) {
     const std::int64_t due_ms = last_flush_ms_ + options().flush_interval_ms;
     if (now_ms() < due_ms) {
       if (!uv_is_active(as_handle(&flush_timer_))) {
@@ -236,7 +234,7 @@ void Loop::adopt(int socket_fd, std::string peer_address) {
   auto owned = std::make_unique<Connection>(*this, ++last_connection_id_, std::move(peer_address));
   Connection& connection = *owned;
   connections_.emplace(connection.id(), std::move(owned));
-  if (draining_) {
+  if (draining()) {
     ::close(socket_fd);
     bury(connection);
     return;
@@ -362,56 +360,28 @@ void Loop::log(LogLevel level, std::string_view text) {
 // Drain ---------------------------------------------------------------------------------------------------------------
 
 void Loop::begin_drain() {
-  if (draining_) return;
-  draining_ = true;
-  drain_started_ms_ = now_ms();
+  if (draining()) return;
+  std::vector<Drain::Whom> everyone;
+  for (const auto& [id, peer] : peers_) {
+    if (peer->client()->origin().protocol != Protocol::socket_io) everyone.emplace_back(id);
+  }
+  for (std::string& sid : sessions_.sids()) everyone.emplace_back(std::move(sid));
+  drain_.begin(std::move(everyone));
+  for (const auto& [id, peer] : peers_) peer->give_up_waiting();
   std::vector<Connection*> idle;
   for (const auto& [id, connection] : connections_) {
     if (connection->idle_http()) idle.push_back(connection.get());
   }
   for (Connection* connection : idle) doom(*connection);
-  for (const auto& [id, peer] : peers_) {
-    peer->give_up_waiting();
-    if (peer->client()->origin().protocol != Protocol::socket_io) to_say_goodbye_.emplace_back(id);
-  }
-  for (std::string& sid : sessions_.sids()) to_say_goodbye_.emplace_back(std::move(sid));
-  goodbyes_total_ = to_say_goodbye_.size();
-  say_goodbye_in_turn();
   finish_if_drained();
 }
 
-void Loop::say_goodbye_in_turn() {
-  const std::int64_t spread_ms = std::min(options().drain_spread_ms, options().drain_timeout_ms);
-  const std::int64_t passed_ms = now_ms() - drain_started_ms_;
-  std::size_t due = goodbyes_total_;
-  if (passed_ms < spread_ms) {
-    due = goodbyes_total_ * static_cast<std::size_t>(passed_ms) / static_cast<std::size_t>(spread_ms) + 1;
-  }
-  while (!to_say_goodbye_.empty() && goodbyes_total_ - to_say_goodbye_.size() < due) {
-    const std::variant<ClientId, std::string> whom = std::move(to_say_goodbye_.back());
-    to_say_goodbye_.pop_back();
-    if (const auto* sid = std::get_if<std::string>(&whom)) {
-      sessions_.say_goodbye(*sid);
-    } else if (Peer* peer = find_peer(std::get<ClientId>(whom))) {
-      peer->link().close(1001, kStopping);
-    }
-  }
-  const std::int64_t end_ms = drain_started_ms_ + options().drain_timeout_ms;
-  set_timer(drain_timer_, to_say_goodbye_.empty() ? end_ms : now_ms() + TimerWheel::kTickMs);
-}
-
-void Loop::DrainTimer::on_deadline(std::int64_t now_ms) {
-  if (now_ms < loop.drain_started_ms_ + loop.options().drain_timeout_ms) {
-    loop.say_goodbye_in_turn();
-  } else {
-    loop.finished_ = true;  // whoever is left has had its time
-    uv_stop(&loop.uv_);
-  }
-}
-
 void Loop::finish_if_drained() {
-  if (!draining_ || finished_) return;
-  if (!connections_.empty() || !peers_.empty() || !sessions_.empty() || !inbox_.empty()) return;
+  if (!draining() || finished_) return;
+  if (connections_.empty() && peers_.empty() && sessions_.empty() && inbox_.empty()) finish();
+}
+
+void Loop::finish() {
   finished_ = true;
   uv_stop(&uv_);
 }
@@ -434,7 +404,7 @@ void Loop::tear_down() {
   finished_ = true;
   inbox_.close();
   drain_inbox();  // a session that was on its way to here is here now, to end with the others
-  TimerWheel::cancel(drain_timer_);
+  TimerWheel::cancel(drain_);
   // Sockets first: their callbacks still find everything in place.
   context_.begin_destroy();
   sessions_.end_all();

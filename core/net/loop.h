@@ -12,12 +12,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
+#include <string_view>
 #include <unordered_map>
-#include <variant>
+#include <utility>
 #include <vector>
 
 #include "hub/loop_inbox.h"
+#include "net/drain.h"
 #include "net/engine_io_sessions.h"
 #include "net/exchange.h"
 #include "net/fanout.h"
@@ -119,7 +120,9 @@ class Loop : public LoopInbox {
 
   // Says goodbye to every link, spread over drain_spread_ms, and ends the loop when the last has gone or in the end anyway.
   void begin_drain();
-  bool draining() const { return draining_; }
+  bool draining() const { return drain_.begun(); }
+  // Whoever is left is ended without a word.
+  void finish();
 
  private:
   void round();
@@ -133,7 +136,6 @@ class Loop : public LoopInbox {
   void handle(ToPeer& event);
   void arm_timer();
   void wake();
-  void say_goodbye_in_turn();
   void finish_if_drained();
   void close_handles();
   void tear_down();
@@ -173,17 +175,8 @@ class Loop : public LoopInbox {
   std::vector<Connection*> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;
 
-  bool draining_ = false;
   bool finished_ = false;
-  std::int64_t drain_started_ms_ = 0;
-  std::vector<std::variant<ClientId, std::string>>
-      to_say_goodbye_;  // clients of their own link, and Engine.IO sessions
-  std::size_t goodbyes_total_ = 0;
-  struct DrainTimer : TimerEntry {
-    explicit DrainTimer(Loop& l) : loop(l) {}
-    void on_deadline(std::int64_t now_ms) override;
-    Loop& loop;
-  } drain_timer_{*this};
+  Drain drain_{*this};
 };
 
 }  // namespace chat::net
