@@ -266,14 +266,16 @@ void Peer::set_timer() {
 
 void Peer::on_deadline(std::int64_t now_ms) {
   for (const std::uint64_t ack_id : state_.awaits.take_expired(now_ms)) tell_ack(ack_id, Error::timed_out);
-  if (outliving_until_ms_ != -1 && now_ms >= outliving_until_ms_) {
-    outliving_until_ms_ = -1;
-    give_up_waiting();
-  } else if (const std::int64_t deadline_ms = state_.input.deadline_ms(); deadline_ms != -1 && now_ms >= deadline_ms) {
+  // First, so that what was said behind has its turn before the end.
+  if (const std::int64_t deadline_ms = state_.input.deadline_ms(); deadline_ms != -1 && now_ms >= deadline_ms) {
     if (const std::optional<DecisionId> decision = state_.input.give_up(*this)) {
       DecisionGiven late{id_, *decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
       handle(late);
     }
+  }
+  if (outliving_until_ms_ != -1 && now_ms >= outliving_until_ms_) {
+    outliving_until_ms_ = -1;
+    give_up_waiting();
   }
   set_timer();
 }

@@ -139,6 +139,26 @@ static void a_verdict_before_the_end_counts(void **state) {
   assert_ok(chat_server_free(server));
 }
 
+/* The end of its time and that of the verdict's are one. */
+static void what_was_said_behind_has_its_turn_when_no_verdict_comes(void **state) {
+  chat_server_options options;
+  chat_server *server;
+  ws_client ann;
+  (void)state;
+  app.message = defer_one;
+  options = application_options();
+  options.verdict_timeout_ms = 100;
+  server = start_application(&options);
+  open_v1(&ann, server, "/chat.v1");
+  assert_int_equal(ws_send_text(&ann, "{\"type\":\"send\",\"text\":\"!defer\"}"), 0);
+  assert_int_equal(ws_send_text(&ann, "{\"type\":\"send\",\"text\":\"behind\"}"), 0);
+  ws_end(&ann);
+  expect_line("message 1 lobby chat message: behind");
+  expect_line("disconnect 1 1006");
+  assert_int_equal(messages_kept(server), 1);
+  assert_ok(chat_server_free(server));
+}
+
 static void who_is_closed_for_malformed_frames_says_no_more(void **state) {
   static const char *const behind[] = {"{\"type\":\"send\",\"text\":\"before\"}", "{", "{", "{", "{", "{",
                                        "{\"type\":\"send\",\"text\":\"after\"}",  NULL};
@@ -164,6 +184,7 @@ int main(void) {
       TEST(who_has_gone_and_is_thrown_out_is_let_go_at_once),
       TEST(the_end_does_not_wait_for_verdicts),
       TEST(a_verdict_before_the_end_counts),
+      TEST(what_was_said_behind_has_its_turn_when_no_verdict_comes),
       TEST(who_is_closed_for_malformed_frames_says_no_more),
   };
   return cmocka_run_group_tests_name("capi/decide", tests, NULL, NULL);
