@@ -69,8 +69,8 @@ Status Loop::start() {
   uv_prepare_init(&uv_, &prepare_);
   uv_check_init(&uv_, &check_);
   uv_timer_init(&uv_, &timer_);
-  uv_timer_init(&uv_, &flush_timer_);
-  wake_.data = prepare_.data = check_.data = timer_.data = flush_timer_.data = this;
+  dirty_.open(&uv_);
+  wake_.data = prepare_.data = check_.data = timer_.data = this;
   // Both sides of the wait: what timers posted before it, and what sockets brought in it.
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { loop_of(handle)->prepare_to_wait(); });
   uv_check_start(&check_, [](uv_check_t* handle) { loop_of(handle)->round(); });
@@ -132,11 +132,11 @@ void Loop::round() {
     drain_inbox();
     if (!retire_peers()) break;
   }
-  flush_links();
+  dirty_.flush(draining());
   kill_doomed();
   retire_peers();
   for (const auto& connection : buried_) {
-    if (WebSocketLink* link = connection->websocket(); link && link->dirty_) std::erase(dirty_, link);
+    if (WebSocketLink* link = connection->websocket(); link && link->dirty_) dirty_.forget(link);
   }
   buried_.clear();
   sessions_.bury_dead();
@@ -187,32 +187,6 @@ bool Loop::retire_peers() {
     }
   }
   return true;
-}
-
-void Loop::flush_links() {
-  if (dirty_.empty()) return;
-  if (options().flush_interval_ms > 0 && !draining()) {
-    const std::int64_t due_ms = last_flush_ms_ + options().flush_interval_ms;
-    if (now_ms() < due_ms) {
-      if (!uv_is_active(as_handle(&flush_timer_))) {
-        uv_timer_start(
-            &flush_timer_, [](uv_timer_t* handle) { ++loop_of(handle)->activity_; },
-            static_cast<std::uint64_t>(due_ms - now_ms()), 0);
-      }
-      return;
-    }
-    last_flush_ms_ = now_ms();
-  }
-  ++activity_;
-  // Writing marks nothing dirty but what must be written in the next round.
-  std::vector<Link*> links;
-  links.swap(dirty_);
-  for (Link* link : links) link->dirty_ = false;
-  for (Link* link : links) link->flush();
-  if (dirty_.empty()) {
-    links.clear();
-    dirty_.swap(links);  // keeps the capacity
-  }
 }
 
 void Loop::kill_doomed() {
@@ -394,7 +368,7 @@ void Loop::close_handles() {
   close(&prepare_);
   close(&check_);
   close(&timer_);
-  close(&flush_timer_);
+  dirty_.close();
 }
 
 void Loop::tear_down() {

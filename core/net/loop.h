@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "hub/loop_inbox.h"
+#include "net/dirty_links.h"
 #include "net/drain.h"
 #include "net/engine_io_sessions.h"
 #include "net/exchange.h"
@@ -84,8 +85,8 @@ class Loop : public LoopInbox {
   // Something ran: run_ready() goes round once more.
   void note_activity() { ++activity_; }
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms);
-  void add_dirty(Link* link) { dirty_.push_back(link); }
-  void forget_dirty(Link* link) { std::erase(dirty_, link); }
+  void add_dirty(Link* link) { dirty_.add(link); }
+  void forget_dirty(Link* link) { dirty_.forget(link); }
   // Its next request may come when the loop has gone round: see Connection::next_request().
   void add_answered(const Connection& connection);
 
@@ -127,7 +128,6 @@ class Loop : public LoopInbox {
  private:
   void round();
   void prepare_to_wait();
-  void flush_links();
   void kill_doomed();
   void dispatch(InboxItem& item);
   void handle(RoomMessage& event);
@@ -155,9 +155,7 @@ class Loop : public LoopInbox {
   uv_prepare_t prepare_{};
   uv_check_t check_{};
   uv_timer_t timer_{};
-  uv_timer_t flush_timer_{};
   std::int64_t armed_ms_ = -1;
-  std::int64_t last_flush_ms_ = 0;
   std::uint64_t activity_ = 0;  // rises whenever something ran, for run_ready()
   TimerWheel timers_;
   LwsContext context_;
@@ -169,7 +167,7 @@ class Loop : public LoopInbox {
   EngineIoSessions sessions_;
   NoLink no_link_{*this};
   std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
-  std::vector<Link*> dirty_;
+  DirtyLinks dirty_{*this};
   std::vector<std::uint64_t> answered_;  // connections
   std::vector<std::pair<ClientId, Retirement>> retired_;
   std::vector<Connection*> doomed_;
