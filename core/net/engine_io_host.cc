@@ -286,15 +286,15 @@ void EngineIoHost::act(session::Upgraded&) {
   queue_->take(leftover);
   candidate_.reset();
   EngineIoSocket* const found = loop_->sessions().find_candidate(socket.connection);
-  if (found == nullptr || found->link().closing()) {
-    EngineIoActions actions;
-    session_.websocket_lost(actions);
-    perform(actions);
-    return;
-  }
-  const EngineIoSocket::Backlog backlog = found->take_backlog();
-  use_socket(found->link(), leftover);
+  const EngineIoSocket::Backlog backlog = found == nullptr ? EngineIoSocket::Backlog() : found->take_backlog();
+  const bool lost = found == nullptr || found->link().closing();
+  if (!lost) use_socket(found->link(), leftover);
+  // Also when the client has hung up since: it had said that before.
   for (const auto& [binary, bytes] : backlog) on_message(binary, bytes);
+  if (!lost) return;
+  EngineIoActions actions;
+  session_.websocket_lost(actions);
+  perform(actions);
 }
 
 void EngineIoHost::act(session::Closed& action) {

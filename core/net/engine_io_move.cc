@@ -84,10 +84,11 @@ void EngineIoMove::arrive(EngineIoHost& host, Loop& loop, EngineIoArrival& arriv
   EngineIoSocket* const found = loop.sessions().find_candidate(socket.connection);
   EngineIoSocket::Backlog backlog;
   EngineIoActions actions;
+  if (found != nullptr) backlog = found->take_backlog();
   if (found == nullptr || found->link().closing()) {
+    for (const auto& [binary, bytes] : std::exchange(backlog, {})) host.on_message(binary, bytes);
     host.session_.websocket_lost(actions);
   } else {
-    backlog = found->take_backlog();
     host.use_socket(found->link(), std::exchange(leftover_, {}));
     for (FramePtr& frame : host.queue_->take_frames()) host.socket_->push_replay(std::move(frame));
     if (closed_meanwhile_) host.session_.abort(*closed_meanwhile_, actions);
