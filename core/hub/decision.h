@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "hub/message.h"
 
@@ -16,6 +17,10 @@ struct Decision {
   std::string reason;
   std::optional<MessageDraft> replacement;  // of a message that passes, when the verdict comes later
 };
+
+// What is said of a refusal, also when the application gives no reason.
+inline std::string refusal_text(std::string reason) { return reason.empty() ? "refused" : std::move(reason); }
+inline Status refusal(std::string reason) { return {Error::forbidden, refusal_text(std::move(reason))}; }
 
 // Names one question to the application about one client, so that a late answer is not taken for that to the next. Of each
 // client, and never used again for it. The lowest bit says whether it is about a message.

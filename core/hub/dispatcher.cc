@@ -14,8 +14,6 @@ Outcome error_reply(Command& command, Status status) {
   return error_reply(std::move(ref), std::move(status), std::holds_alternative<SendCommand>(command));
 }
 
-Status refusal(std::string reason) { return {Error::forbidden, reason.empty() ? "refused" : std::move(reason)}; }
-
 // The room that a request means when it names none.
 Status choose_room(const Client& client, std::string& room) {
   if (!room.empty()) return check_room_name(room);

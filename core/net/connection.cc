@@ -2,7 +2,6 @@
 #include "net/connection.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -30,9 +29,7 @@ constexpr std::uint64_t kMaxDiscardedBytes = 65'536;
 Connection::Connection(Loop& loop, std::uint64_t id, std::string peer_address)
     : loop_(loop), id_(id), peer_address_(std::move(peer_address)) {}
 
-Connection::~Connection() {
-  if (file_ >= 0) ::close(file_);
-}
+Connection::~Connection() = default;
 
 void Connection::note_activity() { loop_.note_activity(); }
 
@@ -171,45 +168,27 @@ int Connection::respond(HttpResponse response) {
   http_ = Http::writing;
   intake_.reset();
   if (response.close || loop_.draining()) close_after_ = true;
-  output_ = response_head(response, !close_after_);
-  if (response.file >= 0) {
-    file_ = response.file;
-    file_left_ = without_body_ ? 0 : response.file_bytes;
-  } else if (!without_body_) {
-    output_ += response.body;
-  }
+  output_.begin(response, !close_after_, without_body_);
   loop_.set_timer(*this, loop_.now_ms() + kResponseTimeoutMs);
   return pump();
 }
 
 int Connection::pump() {
   for (;;) {
-    if (output_written_ == output_.size()) {
-      output_.clear();
-      output_written_ = 0;
-      if (file_left_ == 0) return finish_response();
-      output_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(file_left_, kMaxWriteBytes)));
-      const ssize_t count = ::read(file_, output_.data(), output_.size());
-      if (count <= 0) {  // it shrank: the length that was promised cannot be kept
-        loop_.doom(*this);
-        return 0;
-      }
-      output_.resize(static_cast<std::size_t>(count));
-      file_left_ -= static_cast<std::uint64_t>(count);
-    }
-    if (lws_partial_buffered(wsi_)) {
+    const std::optional<std::string_view> bytes = output_.next(kMaxWriteBytes);
+    if (bytes && bytes->empty()) return finish_response();
+    if (bytes && lws_partial_buffered(wsi_)) {
       lws_callback_on_writable(wsi_);
       watch_stall();
       return 0;
     }
-    const std::size_t size = std::min(output_.size() - output_written_, kMaxWriteBytes);
-    auto* bytes = reinterpret_cast<unsigned char*>(output_.data() + output_written_);
-    if (lws_write(wsi_, bytes, size, LWS_WRITE_RAW) < 0) {
+    if (!bytes || lws_write(wsi_, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes->data())), bytes->size(),
+                            LWS_WRITE_RAW) < 0) {
       loop_.doom(*this);
       return 0;
     }
-    output_written_ += size;
-    loop_.stats().bytes_out.add(size);
+    loop_.stats().bytes_out.add(bytes->size());
+    output_.consume(bytes->size());
   }
 }
 
@@ -219,8 +198,7 @@ int Connection::finish_response() {
     watch_stall();
     return 0;
   }
-  if (file_ >= 0) ::close(std::exchange(file_, -1));
-  output_ = {};
+  output_.end();
   exchange_.reset();
   http_ = Http::answered;
   if (close_after_ || loop_.draining()) {

@@ -12,6 +12,7 @@
 #include "net/frame.h"
 #include "net/http.h"
 #include "net/http_body.h"
+#include "net/response_output.h"
 #include "net/timer_wheel.h"
 #include "net/websocket_opening.h"
 
@@ -133,10 +134,7 @@ class Connection : public TimerEntry {
     std::optional<HttpResponse> response;  // decided before the body is there, of which nothing is kept
   };
   std::unique_ptr<Intake> intake_;
-  std::string output_;
-  std::size_t output_written_ = 0;
-  int file_ = -1;
-  std::uint64_t file_left_ = 0;
+  ResponseOutput output_;
 
   WebSocketOpening opening_;
   bool deflate_ = false;

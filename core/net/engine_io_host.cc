@@ -48,7 +48,7 @@ Transport EngineIoHost::transport() const {
 // Beginning ----------------------------------------------------------------------------------------------------------
 
 void EngineIoHost::open_polling(const HeldRequest& request) {
-  poll_ = request;
+  polling_.take_poll(request);
   EngineIoActions actions;
   session_.open(loop_->now_ms(), actions);
   perform(actions);
@@ -65,58 +65,50 @@ void EngineIoHost::open_websocket(WebSocketLink& link) {
 // Requests -----------------------------------------------------------------------------------------------------------
 
 void EngineIoHost::poll(const HeldRequest& request) {
-  incoming_ = request;
-  if (!poll_) poll_ = request;
+  polling_.take_poll(request);
   EngineIoActions actions;
   session_.poll(loop_->now_ms(), actions);
   perform(actions);
 }
 
 void EngineIoHost::poll_lost(const HeldRequest& request, bool answered) {
-  if (!answered && poll_ != request) return;  // it was refused
-  if (!answered) poll_.reset();
+  if (!answered && !polling_.lose_poll(request)) return;  // it was refused
   EngineIoActions actions;
   session_.poll_lost(actions);
   perform(actions);
 }
 
 void EngineIoHost::begin_post(const HeldRequest& request, std::string_view content_type) {
-  incoming_ = request;
-  if (post_answer_paused_) {
-    // One that does not wait for its answer cannot be slowed down; two POSTs at once end a session anyway.
-    session::RefuseRequest refusal;
-    act(refusal);
-    EngineIoActions actions;
-    session_.abort(EngineIoClose::transport_error, actions);
-    perform(actions);
-    return;
-  }
-  const bool first = !post_;
-  if (first) post_ = request;
   EngineIoActions actions;
-  if (!session_.begin_post(content_type, actions) && first) post_.reset();
+  const bool first = polling_.take_post(request);
+  if (polling_.post_is_paused()) {
+    // One that does not wait for its answer cannot be slowed down; two POSTs at once end a session anyway.
+    polling_.refuse(*loop_);
+    session_.abort(EngineIoClose::transport_error, actions);
+  } else if (!session_.begin_post(content_type, actions) && first) {
+    polling_.drop_post();
+  }
   perform(actions);
 }
 
 void EngineIoHost::end_post(const HeldRequest& request, std::string_view body) {
-  if (post_ != request) return;
+  if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
   session_.end_post(body, loop_->now_ms(), actions);
   perform(actions);
 }
 
 void EngineIoHost::post_too_large(const HeldRequest& request) {
-  if (post_ != request) return;
+  if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
   session_.post_too_large(actions);
   perform(actions);
 }
 
 void EngineIoHost::post_lost(const HeldRequest& request) {
-  if (post_ != request) return;
-  post_.reset();
+  if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
-  if (std::exchange(post_answer_paused_, false)) session_.abort(EngineIoClose::transport_error, actions);
+  if (polling_.drop_post()) session_.abort(EngineIoClose::transport_error, actions);
   session_.post_lost(actions);
   perform(actions);
 }
@@ -133,7 +125,7 @@ void EngineIoHost::at_candidate(Action action) {
 }
 
 void EngineIoHost::let_candidate_go_on() {
-  if (candidate_ && !moving_) at_candidate([](EngineIoSocket& candidate) { candidate.go_on(); });
+  if (candidate_ && !move_.under_way()) at_candidate([](EngineIoSocket& candidate) { candidate.go_on(); });
 }
 
 void EngineIoHost::attach(const SocketHandle& socket) {
@@ -149,7 +141,7 @@ void EngineIoHost::attach(const SocketHandle& socket) {
 }
 
 void EngineIoHost::candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes) {
-  if (candidate_ != socket || moving_) return;
+  if (candidate_ != socket || move_.under_way()) return;
   EngineIoActions actions;
   session_.websocket_received(binary, bytes, loop_->now_ms(), actions);
   perform(actions);
@@ -157,7 +149,7 @@ void EngineIoHost::candidate_received(const SocketHandle& socket, bool binary, s
 }
 
 void EngineIoHost::candidate_lost(const SocketHandle& socket) {
-  if (candidate_ != socket || moving_) return;
+  if (candidate_ != socket || move_.under_way()) return;
   candidate_.reset();
   EngineIoActions actions;
   session_.websocket_lost(actions);
@@ -181,8 +173,8 @@ void EngineIoHost::on_output() {
 void EngineIoHost::on_progress() { session_.heard(loop_->now_ms()); }
 
 void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
-  if (moving_) {
-    closed_meanwhile_ = EngineIoClose::forced_close;
+  if (move_.under_way()) {
+    move_.close_then(EngineIoClose::forced_close);
     return;
   }
   if (session_.closed()) return;  // it is the session that closes it
@@ -216,13 +208,12 @@ void EngineIoHost::close_client(ClientId client, std::uint16_t code, std::string
 void EngineIoHost::on_continued(ClientId client) { clients_.continued(client); }
 
 void EngineIoHost::on_pause(std::int64_t until_ms) {
-  paused_until_ms_ = std::max(paused_until_ms_, until_ms);
+  polling_.pause_until(until_ms);
   schedule();
 }
 
 void EngineIoHost::on_resume() {
-  paused_until_ms_ = -1;
-  if (post_answer_paused_) answer_post();
+  polling_.resume(*loop_);
   schedule();
 }
 
@@ -244,55 +235,16 @@ void EngineIoHost::perform(EngineIoActions& actions) {
   schedule();
 }
 
-void EngineIoHost::act(session::AnswerPoll& action) {
-  if (!poll_) return;
-  HttpResponse response;
-  response.headers.push_back({"Content-Type", "text/plain; charset=UTF-8"});
-  response.headers.push_back({"Cache-Control", "no-store"});
-  response.body = std::move(action.body);
-  loop_->answer(*std::exchange(poll_, std::nullopt), std::move(response), true);
-}
+void EngineIoHost::act(session::AnswerPoll& action) { polling_.answer_poll(*loop_, std::move(action.body)); }
 
-void EngineIoHost::act(session::AnswerPost& action) {
-  if (!post_) return;
-  if (action.status == 200) {
-    // A client that sends too quickly waits for this before it sends on.
-    post_answer_paused_ = !finished_ && paused_until_ms_ > loop_->now_ms();
-    if (!post_answer_paused_) answer_post();
-    return;
-  }
-  HttpResponse response;
-  if (action.status == 400) {
-    response = engine_io_error(wire::EngineIoError::bad_request);
-  } else {
-    response.status = action.status;
-  }
-  response.close = true;
-  loop_->answer(*std::exchange(post_, std::nullopt), std::move(response), false);
-}
+void EngineIoHost::act(session::AnswerPost& action) { polling_.answer_post(*loop_, action.status, finished_); }
 
-void EngineIoHost::answer_post() {
-  post_answer_paused_ = false;
-  if (!post_) return;
-  HttpResponse response;
-  response.headers.push_back({"Content-Type", "text/html"});
-  response.headers.push_back({"Cache-Control", "no-store"});
-  response.body = "ok";
-  loop_->answer(*std::exchange(post_, std::nullopt), std::move(response), false);
-}
-
-void EngineIoHost::act(session::RefuseRequest&) {
-  if (poll_ == incoming_) poll_.reset();
-  if (post_ == incoming_) post_.reset();
-  HttpResponse response;
-  response.status = 400;
-  loop_->answer(incoming_, std::move(response), false);
-}
+void EngineIoHost::act(session::RefuseRequest&) { polling_.refuse(*loop_); }
 
 void EngineIoHost::act(session::SendWebSocket& action) {
   if (socket_ != nullptr) {
     socket_->push(make_text_frame(action.text, socket_->framing()));
-  } else if (moving_) {
+  } else if (move_.under_way()) {
     queue_->push(FramePtr(std::move(action.text), nullptr));
   } else if (candidate_) {
     at_candidate([text = std::move(action.text)](EngineIoSocket& candidate) { candidate.send(text); });
@@ -302,7 +254,7 @@ void EngineIoHost::act(session::SendWebSocket& action) {
 void EngineIoHost::act(session::CloseWebSocket&) {
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) {
     socket->close(goodbye_code_, close_reason_);
-  } else if (candidate_ && !moving_) {
+  } else if (candidate_ && !move_.under_way()) {
     at_candidate([](EngineIoSocket& candidate) { candidate.close(); });
     candidate_.reset();
   }
@@ -327,27 +279,27 @@ void EngineIoHost::act(session::Upgraded&) {
   const SocketHandle socket = *candidate_;
   loop_->server().engine_io().registry.set(sid(), {loop_->index(), EngineIoTransport::websocket});
   if (socket.loop != loop_->index()) {
-    begin_move(socket.loop);
+    move_.begin(*this, socket.loop);
     return;
   }
   std::string leftover;
   queue_->take(leftover);
   candidate_.reset();
   EngineIoSocket* const found = loop_->sessions().find_candidate(socket.connection);
-  if (found == nullptr || found->link().closing()) {
-    EngineIoActions actions;
-    session_.websocket_lost(actions);
-    perform(actions);
-    return;
-  }
-  const EngineIoSocket::Backlog backlog = found->take_backlog();
-  use_socket(found->link(), leftover);
+  const EngineIoSocket::Backlog backlog = found == nullptr ? EngineIoSocket::Backlog() : found->take_backlog();
+  const bool lost = found == nullptr || found->link().closing();
+  if (!lost) use_socket(found->link(), leftover);
+  // Also when the client has hung up since: it had said that before.
   for (const auto& [binary, bytes] : backlog) on_message(binary, bytes);
+  if (!lost) return;
+  EngineIoActions actions;
+  session_.websocket_lost(actions);
+  perform(actions);
 }
 
 void EngineIoHost::act(session::Closed& action) {
-  if (moving_) {
-    closed_meanwhile_ = action.reason;
+  if (move_.under_way()) {
+    move_.close_then(action.reason);
   } else {
     finish(action.reason);
   }
@@ -364,7 +316,7 @@ void EngineIoHost::use_socket(WebSocketLink& link, std::string_view leftover) {
 // Time ---------------------------------------------------------------------------------------------------------------
 
 void EngineIoHost::schedule() {
-  if (finished_ || moving_) {
+  if (finished_ || move_.under_way()) {
     TimerWheel::cancel(*this);
     return;
   }
@@ -374,7 +326,7 @@ void EngineIoHost::schedule() {
   };
   consider(connect_deadline_ms_);
   consider(clients_.deadline_ms());
-  if (post_answer_paused_) consider(paused_until_ms_);
+  consider(polling_.deadline_ms());
   if (due_ms == -1) {
     TimerWheel::cancel(*this);
   } else if (!pending() || deadline_ms() != due_ms) {
@@ -383,7 +335,7 @@ void EngineIoHost::schedule() {
 }
 
 void EngineIoHost::on_deadline(std::int64_t now_ms) {
-  if (post_answer_paused_ && now_ms >= paused_until_ms_) answer_post();
+  polling_.tick(*loop_, now_ms);
   clients_.tick(now_ms);
   EngineIoActions actions;
   session_.tick(now_ms, actions);
@@ -398,7 +350,7 @@ void EngineIoHost::on_deadline(std::int64_t now_ms) {
 
 void EngineIoHost::finish(EngineIoClose reason) {
   if (std::exchange(finished_, true)) return;
-  if (post_answer_paused_) answer_post();
+  polling_.release(*loop_);
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) socket->close(goodbye_code_, close_reason_);
   end_clients(reason);
   loop_->server().engine_io().registry.remove(sid());
@@ -415,13 +367,13 @@ void EngineIoHost::end_clients(EngineIoClose reason) {
 }
 
 void EngineIoHost::say_goodbye() {
-  if (moving_) {
-    goodbye_meanwhile_ = true;
+  if (move_.under_way()) {
+    move_.say_goodbye_then();
     return;
   }
   deaf_ = true;
   close_code_ = goodbye_code_ = 1001;
-  close_reason_ = "the server is stopping";
+  close_reason_ = kStopping;
   EngineIoActions actions;
   session_.close(loop_->now_ms(), actions);
   // Without a poll at hand there will be none: nobody is let in any more.
@@ -431,100 +383,11 @@ void EngineIoHost::say_goodbye() {
 
 void EngineIoHost::end() {
   deaf_ = true;
-  moving_ = false;
+  move_.call_off();
   EngineIoActions actions;
   session_.abort(EngineIoClose::forced_close, actions);
   perform(actions);
   finish(EngineIoClose::forced_close);
-}
-
-// Moving -------------------------------------------------------------------------------------------------------------
-
-void EngineIoHost::begin_move(std::size_t new_loop) {
-  moving_ = true;
-  Server& server = loop_->server();
-  Loop& there = server.loop(new_loop);
-  const SocketHandle socket = *candidate_;
-  const bool expected = there.post_task([&there, sid = sid(), socket, members = clients_.members()] {
-    Framing framing;
-    framing.engine_io = true;
-    // As the socket's own, so that what waits can go to it as it is.
-    if (EngineIoSocket* found = there.sessions().find_candidate(socket.connection)) framing = found->link().framing();
-    there.sessions().expect(sid, std::make_unique<EngineIoArrival>(there, framing, members));
-  });
-  if (!expected) {  // that loop has ended, and the socket with it
-    moving_ = false;
-    EngineIoActions actions;
-    session_.websocket_lost(actions);
-    perform(actions);
-    return;
-  }
-  for (const SocketIoClients::Member& member : clients_.members()) {
-    if (Peer* peer = loop_->find_peer(member.client->id())) peer->set_departing();
-    departing_.push_back(member.client->id());
-    server.hub().move_client(member.client, new_loop);
-  }
-  // Behind everything that the hub has sent to this loop.
-  loop_->post_task([loop = loop_, sid = sid()] {
-    if (EngineIoHost* host = loop->sessions().find(sid)) host->depart();
-  });
-}
-
-void EngineIoHost::depart() {
-  if (!moving_) return;
-  Loop& here = *loop_;
-  Loop& there = here.server().loop(candidate_->loop);
-  // Who was disconnected before the move began is not to depart, and has the queue for its link.
-  here.retire_peers();
-  const auto states = std::make_shared<EngineIoArrival::States>();
-  const std::vector<ClientId> departing = std::exchange(departing_, {});
-  for (const ClientId id : departing) {
-    if (Peer* peer = here.find_peer(id)) states->emplace(id, std::move(peer->state()));
-  }
-  queue_->take(leftover_);
-  here.server().engine_io().registry.set(sid(), {there.index(), EngineIoTransport::websocket});
-  std::unique_ptr<QueueLink> queue = std::move(queue_);
-  // Taken out by whoever has it next, so that nothing of it is left on this thread.
-  const auto self = std::make_shared<std::shared_ptr<EngineIoHost>>(here.sessions().release(*this));
-  if (there.post_task([&there, self, states] { there.sessions().arrive(std::move(*self), std::move(*states)); })) {
-    for (const ClientId id : departing) here.drop_peer(id);
-    return;
-  }
-  // That loop has ended.
-  queue_ = std::move(queue);
-  for (auto& [id, state] : *states) here.find_peer(id)->take_back(std::move(state));
-  here.sessions().take_back(std::move(*self));
-  end();
-}
-
-void EngineIoHost::arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states) {
-  loop_ = &loop;
-  queue_ = arrival.release_link(*this);
-  session_.set_queue(*queue_);
-  moving_ = false;
-  arrival.give(std::move(states));
-  if (queue_->closing()) closed_meanwhile_ = EngineIoClose::forced_close;  // it filled up
-  const SocketHandle socket = *std::exchange(candidate_, std::nullopt);
-  EngineIoSocket* const found = loop.sessions().find_candidate(socket.connection);
-  EngineIoSocket::Backlog backlog;
-  EngineIoActions actions;
-  if (found == nullptr || found->link().closing()) {
-    session_.websocket_lost(actions);
-  } else {
-    backlog = found->take_backlog();
-    use_socket(found->link(), std::exchange(leftover_, {}));
-    for (FramePtr& frame : queue_->take_frames()) socket_->push_replay(std::move(frame));
-    if (closed_meanwhile_) session_.abort(*closed_meanwhile_, actions);
-  }
-  perform(actions);
-  if (closed_meanwhile_) {
-    // One that was closed when it left could not close the WebSocket yet.
-    session::CloseWebSocket close;
-    act(close);
-    finish(*closed_meanwhile_);
-  }
-  if (goodbye_meanwhile_ || loop.draining()) say_goodbye();
-  for (const auto& [binary, bytes] : backlog) on_message(binary, bytes);
 }
 
 }  // namespace chat::net

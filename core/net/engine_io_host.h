@@ -1,10 +1,6 @@
 // An Engine.IO session on the loop that is its home: carries out what the state machine (core/session) asks of requests and
 // sockets, and hands what the client says to its Socket.IO clients. For the thread of its loop; requests and sockets may be
 // on other loops, and are then only named.
-//
-// A session that is upgraded to a WebSocket of another loop moves there. It tells that loop to expect it (EngineIoArrival,
-// with a second peer of each client), has the hub send the clients' events there from now on, waits until everything that
-// the hub sent here before has come, and goes, with what it has not sent in its outbox. Meanwhile it takes nothing in.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +12,8 @@
 
 #include "net/engine_io_arrival.h"
 #include "net/engine_io_birth.h"
+#include "net/engine_io_move.h"
+#include "net/engine_io_polling.h"
 #include "net/engine_io_socket.h"
 #include "net/exchange.h"
 #include "net/link.h"
@@ -92,9 +90,13 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   // Moving ----------------------------------------------------------------------------------------------------------------
 
   // On the new loop, where its second peers are.
-  void arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states);
+  void arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states) {
+    move_.arrive(*this, loop, arrival, std::move(states));
+  }
 
  private:
+  friend class EngineIoMove;
+
   void perform(session::EngineIoActions& actions);
   void act(session::AnswerPoll& action);
   void act(session::AnswerPost& action);
@@ -106,7 +108,6 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void act(session::Closed& action);
 
   void on_deadline(std::int64_t now_ms) override;
-  void answer_post();
   void finish(session::EngineIoClose reason);
   void end_clients(session::EngineIoClose reason);
   // Runs on the candidate's loop, unless it has gone meanwhile.
@@ -114,8 +115,6 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void at_candidate(Action action);
   void let_candidate_go_on();
   void use_socket(WebSocketLink& link, std::string_view leftover);
-  void begin_move(std::size_t new_loop);
-  void depart();
 
   Loop* loop_;
   const EngineIoBirth birth_;
@@ -124,27 +123,17 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   wire::SocketIoAssembler assembler_;
   SocketIoClients clients_;
 
-  std::optional<HeldRequest> poll_;
-  std::optional<HeldRequest> post_;
-  HeldRequest incoming_;  // the one that is being told of
+  EngineIoPolling polling_;
   std::optional<SocketHandle> candidate_;
   WebSocketLink* socket_ = nullptr;  // once it is the transport, while it is open
 
   std::int64_t connect_deadline_ms_;  // by which a client must be in a namespace; -1 after that
-  std::int64_t paused_until_ms_ = -1;
-  bool post_answer_paused_ = false;
-  std::uint16_t close_code_ = 1006;  // for on_disconnect
-  std::string close_reason_;         // empty: the session's own
-  std::uint16_t goodbye_code_ = 0;   // of the close frame
+  std::uint16_t close_code_ = 1006;   // for on_disconnect
+  std::string close_reason_;          // empty: the session's own
+  std::uint16_t goodbye_code_ = 0;    // of the close frame
   bool finished_ = false;
   bool deaf_ = false;  // closed from here: what the client said behind the reason for that is not heard
-
-  // While it moves.
-  bool moving_ = false;
-  std::vector<ClientId> departing_;  // who was there when it began, some may have been disconnected since
-  std::optional<session::EngineIoClose> closed_meanwhile_;
-  bool goodbye_meanwhile_ = false;
-  std::string leftover_;  // what was queued, as a polling payload
+  EngineIoMove move_;
 };
 
 }  // namespace chat::net

@@ -160,7 +160,7 @@ std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const H
     return with_cors(engine_io_error(*error), connection, request);
   }
   if (!context.origin_allowed) return engine_io_error(EngineIoError::forbidden);
-  if (loop.draining()) return with_cors(HttpResponse::text(503, "the server is stopping\n"), connection, request);
+  if (loop.draining()) return with_cors(HttpResponse::text(503, std::string(kStopping) + "\n"), connection, request);
 
   using Kind = EngineIoExchange::Kind;
   const Kind kind = sid.empty() ? Kind::handshake : request.method == "POST" ? Kind::post : Kind::poll;

@@ -84,6 +84,7 @@ class Link {
   std::size_t queued_frames() const { return outbox_.frames(); }
 
  protected:
+  friend class DirtyLinks;
   friend class Loop;
 
   void mark_dirty();

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "net/address.h"
 #include "net/platform.h"
@@ -182,9 +183,22 @@ Status Listener::start(uv_loop_t* loop) {
   uv_timer_init(loop, &retry_);
   poll_.data = retry_.data = this;
   running_ = true;
+  watch();
+  return {};
+}
+
+void Listener::watch() {
   uv_poll_start(&poll_, UV_READABLE,
                 [](uv_poll_t* handle, int, int) { static_cast<Listener*>(handle->data)->accept_waiting(); });
-  return {};
+}
+
+// One line of log for however long it lasts.
+void Listener::pause(int error) {
+  if (!std::exchange(short_, true)) {
+    server_.application().log(LogLevel::error, std::string("accept: ") + std::strerror(error));
+  }
+  uv_poll_stop(&poll_);
+  uv_timer_start(&retry_, [](uv_timer_t* handle) { static_cast<Listener*>(handle->data)->watch(); }, kRetryMs, 0);
 }
 
 void Listener::stop() {
@@ -203,18 +217,10 @@ void Listener::accept_waiting() {
     if (fd < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      server_.application().log(LogLevel::error, std::string("accept: ") + std::strerror(errno));
-      uv_poll_stop(&poll_);
-      uv_timer_start(
-          &retry_,
-          [](uv_timer_t* handle) {
-            auto* listener = static_cast<Listener*>(handle->data);
-            uv_poll_start(&listener->poll_, UV_READABLE,
-                          [](uv_poll_t* poll, int, int) { static_cast<Listener*>(poll->data)->accept_waiting(); });
-          },
-          kRetryMs, 0);
+      pause(errno);
       return;
     }
+    if (std::exchange(short_, false)) server_.application().log(LogLevel::info, "connections are accepted again");
     std::string peer;
     if (const std::optional<IpAddress> ip = IpAddress::from(&address.any)) {
       peer = ip->text();

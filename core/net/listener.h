@@ -37,7 +37,9 @@ class Listener {
   Status open_tcp(const ServerOptions& options);
   Status open_unix(const std::string& path);
   Status take(int fd);
+  void watch();
   void accept_waiting();
+  void pause(int error);
   void close_socket();
 
   Server& server_;
@@ -48,6 +50,7 @@ class Listener {
   std::string unix_path_;
   std::uint64_t unix_inode_ = 0;
   bool running_ = false;
+  bool short_ = false;  // of descriptors or memory: the last accept has failed
   uv_poll_t poll_{};
   uv_timer_t retry_{};
 };

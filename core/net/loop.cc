@@ -30,8 +30,6 @@ class CurrentLoop {
 // So many times the inbox is taken in one round before sockets get their turn again.
 constexpr int kMaxInboxTurns = 16;
 
-constexpr std::string_view kStopping = "the server is stopping";
-
 template <class Handle>
 Loop* loop_of(Handle* handle) {
   return static_cast<Loop*>(handle->data);
@@ -71,8 +69,8 @@ Status Loop::start() {
   uv_prepare_init(&uv_, &prepare_);
   uv_check_init(&uv_, &check_);
   uv_timer_init(&uv_, &timer_);
-  uv_timer_init(&uv_, &flush_timer_);
-  wake_.data = prepare_.data = check_.data = timer_.data = flush_timer_.data = this;
+  dirty_.open(&uv_);
+  wake_.data = prepare_.data = check_.data = timer_.data = this;
   // Both sides of the wait: what timers posted before it, and what sockets brought in it.
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { loop_of(handle)->prepare_to_wait(); });
   uv_check_start(&check_, [](uv_check_t* handle) { loop_of(handle)->round(); });
@@ -134,16 +132,16 @@ void Loop::round() {
     drain_inbox();
     if (!retire_peers()) break;
   }
-  flush_links();
+  dirty_.flush(draining());
   kill_doomed();
   retire_peers();
   for (const auto& connection : buried_) {
-    if (WebSocketLink* link = connection->websocket(); link && link->dirty_) std::erase(dirty_, link);
+    if (WebSocketLink* link = connection->websocket(); link && link->dirty_) dirty_.forget(link);
   }
   buried_.clear();
   sessions_.bury_dead();
   if (!inbox_.empty()) wake();
-  if (draining_) finish_if_drained();
+  if (draining()) finish_if_drained();
 }
 
 // libwebsockets has read buffers in an idle handle, which libuv calls before this.
@@ -179,44 +177,16 @@ bool Loop::retire_peers() {
   ++activity_;
   // Callbacks in here may retire others, or ask for these again.
   while (!retired_.empty()) {
-    std::vector<Retirement> retired;
-    retired.swap(retired_);
-    for (const Retirement& retirement : retired) {
-      auto found = peers_.find(retirement.id);
+    for (const auto& [id, retirement] : std::exchange(retired_, {})) {
+      auto found = peers_.find(id);
       if (found == peers_.end()) continue;
-      if (!finished_ && found->second->outlive_link(retirement.close_code, retirement.reason)) continue;
+      if (!finished_ && found->second->outlive_link(retirement)) continue;
       const std::unique_ptr<Peer> peer = std::move(found->second);
       peers_.erase(found);
-      peer->retire(retirement.close_code, retirement.reason);
+      peer->retire(retirement);
     }
   }
   return true;
-}
-
-void Loop::flush_links() {
-  if (dirty_.empty()) return;
-  if (options().flush_interval_ms > 0 && !draining_) {
-    const std::int64_t due_ms = last_flush_ms_ + options().flush_interval_ms;
-    if (now_ms() < due_ms) {
-      if (!uv_is_active(as_handle(&flush_timer_))) {
-        uv_timer_start(
-            &flush_timer_, [](uv_timer_t* handle) { ++loop_of(handle)->activity_; },
-            static_cast<std::uint64_t>(due_ms - now_ms()), 0);
-      }
-      return;
-    }
-    last_flush_ms_ = now_ms();
-  }
-  ++activity_;
-  // Writing marks nothing dirty but what must be written in the next round.
-  std::vector<Link*> links;
-  links.swap(dirty_);
-  for (Link* link : links) link->dirty_ = false;
-  for (Link* link : links) link->flush();
-  if (dirty_.empty()) {
-    links.clear();
-    dirty_.swap(links);  // keeps the capacity
-  }
 }
 
 void Loop::kill_doomed() {
@@ -238,7 +208,7 @@ void Loop::adopt(int socket_fd, std::string peer_address) {
   auto owned = std::make_unique<Connection>(*this, ++last_connection_id_, std::move(peer_address));
   Connection& connection = *owned;
   connections_.emplace(connection.id(), std::move(owned));
-  if (draining_) {
+  if (draining()) {
     ::close(socket_fd);
     bury(connection);
     return;
@@ -292,14 +262,14 @@ void Loop::answer(const HeldRequest& request, HttpResponse response, bool essent
   if (found != connections_.end()) found->second->answer(request.number, std::move(response), essential);
 }
 
-void Loop::retire(ClientId id, int close_code, std::string_view reason) {
+void Loop::retire(ClientId id, Retirement retirement) {
   ++activity_;
   // At once, since it may depart in this round. Where it arrives it retires.
   if (Peer* peer = find_peer(id); peer != nullptr && peer->departing() && !finished_) {
-    if (!peer->state().retirement) peer->state().retirement.emplace(close_code, reason);
+    if (!peer->state().retirement) peer->state().retirement = std::move(retirement);
     return;
   }
-  retired_.push_back({id, close_code, std::string(reason)});
+  retired_.emplace_back(id, std::move(retirement));
 }
 
 void Loop::add_answered(const Connection& connection) {
@@ -364,55 +334,28 @@ void Loop::log(LogLevel level, std::string_view text) {
 // Drain ---------------------------------------------------------------------------------------------------------------
 
 void Loop::begin_drain() {
-  if (draining_) return;
-  draining_ = true;
-  drain_started_ms_ = now_ms();
+  if (draining()) return;
+  std::vector<Drain::Whom> everyone;
+  for (const auto& [id, peer] : peers_) {
+    if (peer->client()->origin().protocol != Protocol::socket_io) everyone.emplace_back(id);
+  }
+  for (std::string& sid : sessions_.sids()) everyone.emplace_back(std::move(sid));
+  drain_.begin(std::move(everyone));
+  for (const auto& [id, peer] : peers_) peer->give_up_waiting();
   std::vector<Connection*> idle;
   for (const auto& [id, connection] : connections_) {
     if (connection->idle_http()) idle.push_back(connection.get());
   }
   for (Connection* connection : idle) doom(*connection);
-  for (const auto& [id, peer] : peers_) {
-    if (peer->client()->origin().protocol != Protocol::socket_io) to_say_goodbye_.emplace_back(id);
-  }
-  for (std::string& sid : sessions_.sids()) to_say_goodbye_.emplace_back(std::move(sid));
-  goodbyes_total_ = to_say_goodbye_.size();
-  say_goodbye_in_turn();
   finish_if_drained();
 }
 
-void Loop::say_goodbye_in_turn() {
-  const std::int64_t spread_ms = std::min(options().drain_spread_ms, options().drain_timeout_ms);
-  const std::int64_t passed_ms = now_ms() - drain_started_ms_;
-  std::size_t due = goodbyes_total_;
-  if (passed_ms < spread_ms) {
-    due = goodbyes_total_ * static_cast<std::size_t>(passed_ms) / static_cast<std::size_t>(spread_ms) + 1;
-  }
-  while (!to_say_goodbye_.empty() && goodbyes_total_ - to_say_goodbye_.size() < due) {
-    const std::variant<ClientId, std::string> whom = std::move(to_say_goodbye_.back());
-    to_say_goodbye_.pop_back();
-    if (const auto* sid = std::get_if<std::string>(&whom)) {
-      sessions_.say_goodbye(*sid);
-    } else if (Peer* peer = find_peer(std::get<ClientId>(whom))) {
-      peer->link().close(1001, kStopping);
-    }
-  }
-  const std::int64_t end_ms = drain_started_ms_ + options().drain_timeout_ms;
-  set_timer(drain_timer_, to_say_goodbye_.empty() ? end_ms : now_ms() + TimerWheel::kTickMs);
-}
-
-void Loop::DrainTimer::on_deadline(std::int64_t now_ms) {
-  if (now_ms < loop.drain_started_ms_ + loop.options().drain_timeout_ms) {
-    loop.say_goodbye_in_turn();
-  } else {
-    loop.finished_ = true;  // whoever is left has had its time
-    uv_stop(&loop.uv_);
-  }
-}
-
 void Loop::finish_if_drained() {
-  if (!draining_ || finished_) return;
-  if (!connections_.empty() || !peers_.empty() || !sessions_.empty() || !inbox_.empty()) return;
+  if (!draining() || finished_) return;
+  if (connections_.empty() && peers_.empty() && sessions_.empty() && inbox_.empty()) finish();
+}
+
+void Loop::finish() {
   finished_ = true;
   uv_stop(&uv_);
 }
@@ -425,7 +368,7 @@ void Loop::close_handles() {
   close(&prepare_);
   close(&check_);
   close(&timer_);
-  close(&flush_timer_);
+  dirty_.close();
 }
 
 void Loop::tear_down() {
@@ -435,11 +378,11 @@ void Loop::tear_down() {
   finished_ = true;
   inbox_.close();
   drain_inbox();  // a session that was on its way to here is here now, to end with the others
-  TimerWheel::cancel(drain_timer_);
+  TimerWheel::cancel(drain_);
   // Sockets first: their callbacks still find everything in place.
   context_.begin_destroy();
   sessions_.end_all();
-  for (const auto& [id, peer] : peers_) retire(id, 1001, kStopping);
+  for (const auto& [id, peer] : peers_) retire(id, {1001, std::string(kStopping)});
   retire_peers();
   close_handles();
   uv_run(&uv_, UV_RUN_DEFAULT);

@@ -12,12 +12,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
+#include <string_view>
 #include <unordered_map>
-#include <variant>
+#include <utility>
 #include <vector>
 
 #include "hub/loop_inbox.h"
+#include "net/dirty_links.h"
+#include "net/drain.h"
 #include "net/engine_io_sessions.h"
 #include "net/exchange.h"
 #include "net/fanout.h"
@@ -27,6 +29,7 @@
 #include "net/log_limiter.h"
 #include "net/lws_context.h"
 #include "net/no_link.h"
+#include "net/retirement.h"
 #include "net/server_options.h"
 #include "net/stats.h"
 #include "net/timer_wheel.h"
@@ -82,8 +85,8 @@ class Loop : public LoopInbox {
   // Something ran: run_ready() goes round once more.
   void note_activity() { ++activity_; }
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms);
-  void add_dirty(Link* link) { dirty_.push_back(link); }
-  void forget_dirty(Link* link) { std::erase(dirty_, link); }
+  void add_dirty(Link* link) { dirty_.add(link); }
+  void forget_dirty(Link* link) { dirty_.forget(link); }
   // Its next request may come when the loop has gone round: see Connection::next_request().
   void add_answered(const Connection& connection);
 
@@ -104,7 +107,7 @@ class Loop : public LoopInbox {
   // Without a word to anybody: the client lives on elsewhere, or never was.
   void drop_peer(ClientId id);
   // Ends the peer at the end of the round, once; the first code counts.
-  void retire(ClientId id, int close_code, std::string_view reason);
+  void retire(ClientId id, Retirement retirement);
   // Now, before their link goes. False: there was none. Not in the middle of a fan-out.
   bool retire_peers();
 
@@ -118,18 +121,13 @@ class Loop : public LoopInbox {
 
   // Says goodbye to every link, spread over drain_spread_ms, and ends the loop when the last has gone or in the end anyway.
   void begin_drain();
-  bool draining() const { return draining_; }
+  bool draining() const { return drain_.begun(); }
+  // Whoever is left is ended without a word.
+  void finish();
 
  private:
-  struct Retirement {
-    ClientId id;
-    int close_code;
-    std::string reason;
-  };
-
   void round();
   void prepare_to_wait();
-  void flush_links();
   void kill_doomed();
   void dispatch(InboxItem& item);
   void handle(RoomMessage& event);
@@ -138,7 +136,6 @@ class Loop : public LoopInbox {
   void handle(ToPeer& event);
   void arm_timer();
   void wake();
-  void say_goodbye_in_turn();
   void finish_if_drained();
   void close_handles();
   void tear_down();
@@ -158,9 +155,7 @@ class Loop : public LoopInbox {
   uv_prepare_t prepare_{};
   uv_check_t check_{};
   uv_timer_t timer_{};
-  uv_timer_t flush_timer_{};
   std::int64_t armed_ms_ = -1;
-  std::int64_t last_flush_ms_ = 0;
   std::uint64_t activity_ = 0;  // rises whenever something ran, for run_ready()
   TimerWheel timers_;
   LwsContext context_;
@@ -172,23 +167,14 @@ class Loop : public LoopInbox {
   EngineIoSessions sessions_;
   NoLink no_link_{*this};
   std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
-  std::vector<Link*> dirty_;
+  DirtyLinks dirty_{*this};
   std::vector<std::uint64_t> answered_;  // connections
-  std::vector<Retirement> retired_;
+  std::vector<std::pair<ClientId, Retirement>> retired_;
   std::vector<Connection*> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;
 
-  bool draining_ = false;
   bool finished_ = false;
-  std::int64_t drain_started_ms_ = 0;
-  std::vector<std::variant<ClientId, std::string>>
-      to_say_goodbye_;  // clients of their own link, and Engine.IO sessions
-  std::size_t goodbyes_total_ = 0;
-  struct DrainTimer : TimerEntry {
-    explicit DrainTimer(Loop& l) : loop(l) {}
-    void on_deadline(std::int64_t now_ms) override;
-    Loop& loop;
-  } drain_timer_{*this};
+  Drain drain_{*this};
 };
 
 }  // namespace chat::net

@@ -13,18 +13,6 @@ namespace {
 // So many outboxes full of history may wait for one client.
 constexpr std::size_t kReplayedOutboxes = 2;
 
-ErrorReply rate_error(const Command& command) {
-  std::string ref = std::visit([](const auto& specific) { return specific.ref; }, command);
-  return {std::move(ref), Error::rate_limited, "too many messages in a short time",
-          std::holds_alternative<SendCommand>(command)};
-}
-
-// It asks whether anybody is there, not for its turn.
-bool is_ping(const wire::Decoded& decoded) {
-  const auto* const command = std::get_if<Command>(&decoded);
-  return command != nullptr && std::holds_alternative<PingCommand>(*command);
-}
-
 }  // namespace
 
 Peer::Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec)
@@ -35,7 +23,8 @@ Peer::Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec
       codec_(std::move(codec)),
       form_(codec_->form()),
       transport_(client_->transport()),
-      state_{.inbound = TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms())} {
+      state_{.input =
+                 PeerInput(TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms()))} {
   loop_.stats().clients_now_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
   loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].add();
 }
@@ -65,8 +54,7 @@ Status Peer::open() {
   const CallbackScope scope(hub);
   const Authorization allowed = loop_.server().dispatcher().authorize(client_, Action::join, state_.first_room);
   if (allowed.deferred) {
-    state_.undecided.wait_for_room(*allowed.deferred, loop_.now_ms() + loop_.options().verdict_timeout_ms);
-    set_timer();
+    state_.input.wait_for_room(*this, *allowed.deferred);
     return {};
   }
   return allowed.status.ok() ? enter_first_room() : allowed.status;
@@ -169,7 +157,7 @@ void Peer::handle(Renamed& renamed) {
 
 void Peer::handle(Answer& answer) {
   in_turn([this, answer = std::move(answer)] {
-    std::optional<std::string> ref = state_.acks.take(answer.ack_id);
+    std::optional<std::string> ref = state_.input.take_ack(answer.ack_id);
     if (ref) reply(AnswerReply{std::move(*ref), answer.args, answer.attachments});
   });
 }
@@ -187,13 +175,14 @@ void Peer::handle(DecisionGiven& given) {
     state_.verdict = std::move(given);
     return;
   }
-  in_turn([this, given = std::move(given)] {
-    if (state_.undecided.waiting_for(given.id)) resume(given.decision);
-  });
+  in_turn([this, given = std::move(given)] { state_.input.decide(*this, given.id, given.decision); });
 }
 
 void Peer::handle(CloseClient& close) {
-  in_turn([this, close = std::move(close)] { link_->user().close_client(close.client, close.code, close.reason); });
+  in_turn([this, close = std::move(close)] {
+    link_->user().close_client(close.client, close.code, close.reason);
+    give_up_waiting();
+  });
 }
 
 void Peer::handle(Continued& continued) {
@@ -265,7 +254,7 @@ void Peer::reply(const Reply& reply) {
 void Peer::set_timer() {
   std::int64_t due_ms = -1;
   for (const std::int64_t deadline_ms :
-       {state_.awaits.deadline_ms(), state_.undecided.deadline_ms(), outliving_ ? outliving_->deadline_ms : -1}) {
+       {state_.awaits.deadline_ms(), state_.input.deadline_ms(), outliving_until_ms_}) {
     if (deadline_ms != -1 && (due_ms == -1 || deadline_ms < due_ms)) due_ms = deadline_ms;
   }
   if (due_ms == -1) {
@@ -277,15 +266,16 @@ void Peer::set_timer() {
 
 void Peer::on_deadline(std::int64_t now_ms) {
   for (const std::uint64_t ack_id : state_.awaits.take_expired(now_ms)) tell_ack(ack_id, Error::timed_out);
-  if (outliving_ && now_ms >= outliving_->deadline_ms) {
-    loop_.retire(id_, outliving_->close_code, outliving_->reason);
-    outliving_->deadline_ms = -1;
-  } else if (const std::int64_t deadline_ms = state_.undecided.deadline_ms();
-             deadline_ms != -1 && now_ms >= deadline_ms) {
-    state_.undecided.stop_clock();
-    const DecisionId decision = state_.undecided.decision();
-    DecisionGiven late{id_, decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
-    if (client_->end_decision(decision)) handle(late);  // else the verdict is in the inbox
+  // First, so that what was said behind has its turn before the end.
+  if (const std::int64_t deadline_ms = state_.input.deadline_ms(); deadline_ms != -1 && now_ms >= deadline_ms) {
+    if (const std::optional<DecisionId> decision = state_.input.give_up(*this)) {
+      DecisionGiven late{id_, *decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
+      handle(late);
+    }
+  }
+  if (outliving_until_ms_ != -1 && now_ms >= outliving_until_ms_) {
+    outliving_until_ms_ = -1;
+    give_up_waiting();
   }
   set_timer();
 }
@@ -300,129 +290,25 @@ void Peer::receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<
   loop_.server().application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
 }
 
-// What the client asks for --------------------------------------------------------------------------------------------
-
-// False when the client's protocol has no word for it: then the message passes on credit, and is paid for by the pause.
-bool Peer::refuse_for_rate(const ErrorReply& error, std::int64_t now_ms) {
-  FramePtr refusal = make_frame(codec_->encode(Reply(error)), link_->framing(), nullptr);
-  if (!refusal) state_.inbound.take_in_advance();
-  // Long enough for a tenth of the burst, so that the next read is worth its while.
-  const std::int64_t tokens = std::max<std::int64_t>(1, loop_.options().inbound_burst / 10);
-  link_->pause_reading_until(now_ms + state_.inbound.wait_ms(tokens, now_ms));
-  if (!refusal) return false;
-  loop_.stats().messages_refused.add();
-  link_->push(std::move(refusal));
-  return true;
-}
-
-void Peer::receive(wire::Decoded decoded) {
-  if (silent_ || link_->closing()) return;
-  LoopStats& stats = loop_.stats();
-  stats.messages_in_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
-  stats.messages_in_by_transport[static_cast<std::size_t>(transport_)].add();
-
-  const std::int64_t now_ms = loop_.now_ms();
-  const auto* error = std::get_if<wire::DecodeError>(&decoded);
-  if (!state_.inbound.take(now_ms) &&
-      refuse_for_rate(error ? error->reply : rate_error(std::get<Command>(decoded)), now_ms)) {
-    return;
-  }
-  if (!undecided() || is_ping(decoded)) {
-    execute(std::move(decoded));
-  } else {
-    queue(decoded);
-  }
-}
-
-void Peer::execute(wire::Decoded decoded) {
-  if (auto* error = std::get_if<wire::DecodeError>(&decoded)) {
-    loop_.stats().messages_refused.add();
-    reply(error->reply);
-    if (error->close_code != 0) link_->close(error->close_code, error->reply.reason);
-    return;
-  }
-  Command& command = std::get<Command>(decoded);
-  take_outcome(loop_.server().dispatcher().execute(client_, std::move(command), state_.acks, wall_clock_ms()));
-}
-
-void Peer::take_outcome(Outcome outcome) {
-  if (auto* suspended = std::get_if<Suspended>(&outcome)) {
-    state_.undecided.wait_for_command(std::move(*suspended), loop_.now_ms() + loop_.options().verdict_timeout_ms);
-    set_timer();
-    return;
-  }
-  Reply* const answer = std::get_if<Reply>(&outcome);
-  if (answer == nullptr) return;
-  if (std::holds_alternative<ErrorReply>(*answer)) loop_.stats().messages_refused.add();
-  if (auto* history = std::get_if<HistoryReply>(answer); history && !fit_replay(history->messages)) {
-    history->complete = false;
-  }
-  if (codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
-    // The message itself goes by the inbox, too.
-    loop_.post_task([&loop = loop_, id = id_, ack = std::move(*answer)] {
-      if (Peer* peer = loop.find_peer(id)) peer->reply(ack);
-    });
-  } else {
-    reply(*answer);
-  }
-  // A client that does not take its replies gets no further ones to queue.
-  const OutboxLimits& limits = loop_.outbox_limits();
-  if (link_->queued_bytes() > limits.bytes / 2 || link_->queued_frames() > limits.frames / 2) {
-    link_->pause_reading_until(loop_.now_ms() + 100);
-  }
-}
-
-// Verdicts that come later --------------------------------------------------------------------------------------------
-
-void Peer::queue(wire::Decoded& decoded) {
-  const std::size_t max_bytes = loop_.outbox_limits().bytes;
-  if (!state_.undecided.push(decoded, max_bytes)) {
-    loop_.stats().messages_refused.add();
-    loop_.log(LogLevel::warning, "a client says more than can wait for a verdict, some of it is refused");
-    if (const auto* command = std::get_if<Command>(&decoded)) reply(rate_error(*command));
-  }
-  if (state_.undecided.full(max_bytes)) {
-    // The end may be put off again meanwhile: then this comes anew.
-    link_->pause_reading_until(std::max(state_.undecided.deadline_ms(), loop_.now_ms() + TimerWheel::kTickMs));
-  }
-}
-
-void Peer::resume(Decision decision) {
-  const bool was_full = state_.undecided.full(loop_.outbox_limits().bytes);
-  if (std::optional<Suspended> suspended = state_.undecided.take()) {
-    take_outcome(loop_.server().dispatcher().resume(client_, std::move(*suspended), std::move(decision), state_.acks,
-                                                    wall_clock_ms()));
-  } else {
-    Status status;
-    if (decision.verdict == Verdict::pass) {
-      status = enter_first_room();
-    } else {
-      status = {Error::forbidden, decision.reason.empty() ? "refused" : std::move(decision.reason)};
-    }
-    link_->user().on_first_room(id_, status);
-  }
-  // Also when its link has closed meanwhile: it had said that before.
-  while (!undecided() && state_.undecided.has_more() && !client_->dismissed()) {
-    execute(state_.undecided.pop());
-  }
-  if (was_full && !state_.undecided.full(loop_.outbox_limits().bytes)) link_->resume_reading();
-  if (outliving_ && !undecided()) loop_.retire(id_, outliving_->close_code, outliving_->reason);
-  set_timer();
-}
-
-bool Peer::outlive_link(int close_code, std::string_view reason) {
-  if (!undecided() || !state_.welcomed || client_->dismissed()) return false;
-  if (outliving_) return outliving_->deadline_ms != -1;
-  silence();
-  link_ = &loop_.no_link();
-  outliving_.emplace(Retirement{close_code, std::string(reason), loop_.now_ms() + loop_.options().verdict_timeout_ms});
-  set_timer();
-  return true;
-}
-
 // Going ---------------------------------------------------------------------------------------------------------------
 
-void Peer::retire(int close_code, std::string_view reason) {
+// Who was thrown out says no more; and who decides is told that the server has stopped.
+bool Peer::outlive_link(const Retirement& retirement) {
+  if (!undecided() || !state_.welcomed || client_->dismissed() || loop_.draining()) return false;
+  if (outliving_) return outliving_until_ms_ != -1;
+  silence();
+  link_ = &loop_.no_link();
+  outliving_ = retirement;
+  outliving_until_ms_ = loop_.now_ms() + loop_.options().verdict_timeout_ms;
+  set_timer();
+  return true;
+}
+
+void Peer::give_up_waiting() {
+  if (outliving_) loop_.retire(id_, *outliving_);
+}
+
+void Peer::retire(const Retirement& retirement) {
   Application& application = loop_.server().application();
   for (const DirectMessage& direct : std::exchange(state_.waiting, {})) {
     if (direct.ack.id != 0) tell_ack(direct.ack.id, Error::no_such_client);
@@ -431,12 +317,12 @@ void Peer::retire(int close_code, std::string_view reason) {
   loop_.fanout().remove_from_everyone(*this);
   const ClientState last = loop_.server().hub().remove_client(client_);
   for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
-    application.on_leave(client_, room, reason);
+    application.on_leave(client_, room, retirement.reason);
   }
   // Of one that continues another the application hears first when it is open.
   const bool known = state_.welcomed || state_.earlier.empty();
   if (known && (last == ClientState::open || last == ClientState::accepted)) {
-    application.on_disconnect(client_, close_code, reason);
+    application.on_disconnect(client_, retirement.close_code, retirement.reason);
   }
 }
 
@@ -474,7 +360,7 @@ void Peer::arrive(State state) {
   set_timer();
   if (state_.retirement) {
     silence();
-    loop_.retire(id_, state_.retirement->first, state_.retirement->second);
+    loop_.retire(id_, *state_.retirement);
   }
   if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
   for (const auto& action : std::exchange(postponed_, {})) action();

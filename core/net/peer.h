@@ -13,16 +13,15 @@
 #include <string_view>
 #include <vector>
 
-#include "hub/ack_table.h"
 #include "hub/ack_waits.h"
 #include "hub/client.h"
 #include "hub/command.h"
 #include "hub/loop_inbox.h"
 #include "net/fanout.h"
 #include "net/link.h"
+#include "net/peer_input.h"
+#include "net/retirement.h"
 #include "net/timer_wheel.h"
-#include "net/token_bucket.h"
-#include "net/undecided.h"
 #include "session/delivery_log.h"
 #include "wire/codec.h"
 
@@ -32,19 +31,17 @@ class Peer : private TimerEntry {
  public:
   // What goes along when the client moves to another loop.
   struct State {
-    TokenBucket inbound;
+    PeerInput input;
     bool welcomed = false;
-    AckTable acks;    // what the application shall answer
     AckWaits awaits;  // what the client shall answer
     std::string first_room;
     std::optional<Position> first_since;  // what it has of that already
     std::vector<DirectMessage> waiting;   // sent to it before the welcome; bounded like an outbox
     std::size_t waiting_bytes = 0;
-    std::vector<ClientId> earlier;                          // the clients that it continues, the latest first
-    std::optional<session::DeliveryLog> log;                // only when it may be continued by another
-    std::optional<std::pair<int, std::string>> retirement;  // it was to go while it moved: close code, reason
-    Undecided undecided;
-    std::optional<DecisionGiven> verdict;  // came while it moved
+    std::vector<ClientId> earlier;            // the clients that it continues, the latest first
+    std::optional<session::DeliveryLog> log;  // only when it may be continued by another
+    std::optional<Retirement> retirement;     // it was to go while it moved
+    std::optional<DecisionGiven> verdict;     // came while it moved
   };
 
   Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec);
@@ -72,14 +69,14 @@ class Peer : private TimerEntry {
   // application puts that off it is undecided(), and the link's user is told later.
   Status open();
   // Something that it wants waits for a verdict.
-  bool undecided() const { return state_.undecided.waiting(); }
+  bool undecided() const { return state_.input.undecided(); }
   // The same for a client that continues earlier ones, in all of their rooms. wrong_state when that would not be complete.
   Status restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier);
 
   // One packet from the client.
   void receive(bool binary, std::string_view bytes) { receive(codec_->decode(binary, bytes)); }
   // The same when it takes more than one packet to say something.
-  void receive(wire::Decoded decoded);
+  void receive(wire::Decoded decoded) { state_.input.receive(*this, std::move(decoded)); }
   // Its answer to a message that it was asked to acknowledge. args: a JSON array, checked.
   void receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments);
 
@@ -95,10 +92,12 @@ class Peer : private TimerEntry {
   void handle(CloseClient& close);
   void handle(Continued& continued);
   // The link is gone or going: leaves everything and tells the application. Once, at the end of a loop round.
-  void retire(int close_code, std::string_view reason);
+  void retire(const Retirement& retirement);
   // What it has said is still to be decided on: it stays for so long, without a link, and then asks for its retirement again.
   // False when there is nothing to stay for.
-  bool outlive_link(int close_code, std::string_view reason);
+  bool outlive_link(const Retirement& retirement);
+  // It asks for its retirement now, if it stays for that alone.
+  void give_up_waiting();
 
   // A frame with a message of a room or to everyone; counted.
   void deliver(const FramePtr& frame);
@@ -124,6 +123,7 @@ class Peer : private TimerEntry {
 
  private:
   friend class Fanout;
+  friend class PeerInput;
 
   // Now, or when it has arrived.
   template <class Action>
@@ -142,12 +142,6 @@ class Peer : private TimerEntry {
   void replay(const std::vector<MessagePtr>& messages);
   FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;
   Status enter_first_room();
-  void execute(wire::Decoded decoded);
-  void take_outcome(Outcome outcome);
-  void queue(wire::Decoded& decoded);
-  void resume(Decision decision);
-  // Stops reading for a while, and answers what came too quickly.
-  bool refuse_for_rate(const ErrorReply& error, std::int64_t now_ms);
 
   Loop& loop_;
   Link* link_;
@@ -163,12 +157,8 @@ class Peer : private TimerEntry {
   State state_;
   Memberships memberships_;
   std::vector<std::function<void()>> postponed_;  // while it arrives
-  struct Retirement {
-    int close_code;
-    std::string reason;
-    std::int64_t deadline_ms;  // -1: it is over
-  };
-  std::optional<Retirement> outliving_;
+  std::optional<Retirement> outliving_;           // how its link went
+  std::int64_t outliving_until_ms_ = -1;          // -1: no longer, or it does not
 };
 
 }  // namespace chat::net

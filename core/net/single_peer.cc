@@ -55,7 +55,9 @@ void SinglePeer::on_hold_timeout() {
   link_->close(1008, "no verdict in time");
 }
 
-void SinglePeer::on_link_closed(std::uint16_t code, std::string_view reason) { loop_.retire(client_, code, reason); }
+void SinglePeer::on_link_closed(std::uint16_t code, std::string_view reason) {
+  loop_.retire(client_, {code, std::string(reason)});
+}
 
 void SinglePeer::close_client(ClientId, std::uint16_t code, std::string_view reason) { link_->close(code, reason); }
 

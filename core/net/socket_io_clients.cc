@@ -244,7 +244,7 @@ void SocketIoClients::verdict(ClientId id) {
     open(*found);
   } else if (client->state() == ClientState::refused) {
     const std::string reason = client->refusal_reason();
-    refuse(found->nsp->name, reason.empty() ? "refused" : reason, client->refusal_data());
+    refuse(found->nsp->name, refusal_text(reason), client->refusal_data());
     remove(id, kPolicyViolation, reason, false);
   }
 }
@@ -287,7 +287,7 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
   }
   if (!found->pid.empty()) host_.loop().server().engine_io().recovery.end(found->pid);
   members_.erase(found);
-  host_.loop().retire(id, code, reason);
+  host_.loop().retire(id, {code, std::string(reason)});
 }
 
 void SocketIoClients::left(ClientId id, std::string_view room, std::string_view reason) {
@@ -302,7 +302,7 @@ void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_vi
   if (peer != nullptr && peer->welcomed()) {
     send(wire::encode_disconnect(found->nsp->name));
   } else {
-    refuse(found->nsp->name, reason.empty() ? "refused" : reason);
+    refuse(found->nsp->name, refusal_text(std::string(reason)));
   }
   remove(id, code, reason, true);
 }
@@ -331,7 +331,7 @@ void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool 
     if (recoverable) keep_for_recovery(member);
     if (!member.pid.empty()) loop.server().engine_io().recovery.end(member.pid);
     if (Peer* peer = peer_of(member)) peer->silence();
-    loop.retire(member.client->id(), code, reason);
+    loop.retire(member.client->id(), {code, std::string(reason)});
   }
   members_.clear();
   waiting_.clear();

@@ -50,6 +50,11 @@ class Undecided {
     behind_.push_back(std::move(decoded));
     return true;
   }
+  // The client is closed for what it has said last.
+  void forget_more() {
+    behind_.clear();
+    bytes_ = 0;
+  }
   wire::Decoded pop() {
     wire::Decoded first = std::move(behind_.front());
     behind_.pop_front();

@@ -81,9 +81,8 @@ std::optional<HttpResponse> open_single(Connection& connection, const HttpReques
   if (!admitted.ok()) return HttpResponse::text(503, admitted.status().detail + "\n");
   const ClientPtr client = *admitted;
   if (client->state() == ClientState::refused) {
-    const std::string reason = client->refusal_reason();
     loop.server().hub().remove_client(client);
-    return HttpResponse::text(403, (reason.empty() ? "refused" : reason) + "\n");
+    return HttpResponse::text(403, refusal_text(client->refusal_reason()) + "\n");
   }
 
   const std::int64_t limit = endpoint.max_message_bytes > 0 ? endpoint.max_message_bytes : options.max_message_bytes;
@@ -112,7 +111,7 @@ std::optional<HttpResponse> open_websocket(Connection& connection, const HttpReq
                                            WebSocketOpening& opening) {
   Loop& loop = connection.loop();
   const ServerOptions& options = loop.options();
-  if (loop.draining()) return HttpResponse::text(503, "the server is stopping\n");
+  if (loop.draining()) return HttpResponse::text(503, std::string(kStopping) + "\n");
   const Endpoint* endpoint = find_endpoint(options, request.path);
   if (!endpoint) return HttpResponse::text(404, "no such endpoint\n");
   if (std::optional<HttpResponse> refusal = check_handshake(request)) return refusal;

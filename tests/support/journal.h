@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { JOURNAL_LINES = 4096, JOURNAL_LINE_BYTES = 512, JOURNAL_TIMEOUT_S = 20 };
+enum { JOURNAL_LINES = 4096, JOURNAL_LINE_BYTES = 512, JOURNAL_TIMEOUT_S = 60 };
 
 typedef struct journal {
   pthread_mutex_t mutex;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-  WS_TIMEOUT_MS = 10000, /* for what must come; a test that waits for it has failed anyway */
+  WS_TIMEOUT_MS = 60000, /* for what must come; a test that waits for it has failed anyway */
   WS_BUFFER_BYTES = 1 << 18,
   WS_TEXT = 1,
   WS_BINARY = 2,

@@ -1,0 +1,153 @@
+// See peer_input.h.
+#include "net/peer_input.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "net/loop.h"
+#include "net/peer.h"
+#include "net/server.h"
+
+namespace chat::net {
+namespace {
+
+ErrorReply rate_error(const Command& command) {
+  std::string ref = std::visit([](const auto& specific) { return specific.ref; }, command);
+  return {std::move(ref), Error::rate_limited, "too many messages in a short time",
+          std::holds_alternative<SendCommand>(command)};
+}
+
+// It asks whether anybody is there, not for its turn.
+bool is_ping(const wire::Decoded& decoded) {
+  const auto* const command = std::get_if<Command>(&decoded);
+  return command != nullptr && std::holds_alternative<PingCommand>(*command);
+}
+
+std::int64_t verdict_deadline_ms(const Loop& loop) { return loop.now_ms() + loop.options().verdict_timeout_ms; }
+
+}  // namespace
+
+bool PeerInput::refuse_for_rate(Peer& peer, const ErrorReply& error, std::int64_t now_ms) {
+  FramePtr refusal = make_frame(peer.codec_->encode(Reply(error)), peer.link_->framing(), nullptr);
+  if (!refusal) rate_.take_in_advance();
+  // Long enough for a tenth of the burst, so that the next read is worth its while.
+  const std::int64_t tokens = std::max<std::int64_t>(1, peer.loop_.options().inbound_burst / 10);
+  peer.link_->pause_reading_until(now_ms + rate_.wait_ms(tokens, now_ms));
+  if (!refusal) return false;
+  peer.loop_.stats().messages_refused.add();
+  peer.link_->push(std::move(refusal));
+  return true;
+}
+
+void PeerInput::receive(Peer& peer, wire::Decoded decoded) {
+  if (peer.silent_ || peer.link_->closing()) return;
+  LoopStats& stats = peer.loop_.stats();
+  stats.messages_in_by_protocol[static_cast<std::size_t>(peer.client_->origin().protocol)].add();
+  stats.messages_in_by_transport[static_cast<std::size_t>(peer.transport_)].add();
+
+  const std::int64_t now_ms = peer.loop_.now_ms();
+  const auto* error = std::get_if<wire::DecodeError>(&decoded);
+  if (!rate_.take(now_ms) &&
+      refuse_for_rate(peer, error ? error->reply : rate_error(std::get<Command>(decoded)), now_ms)) {
+    return;
+  }
+  if (!undecided() || is_ping(decoded)) {
+    execute(peer, std::move(decoded));
+  } else {
+    queue(peer, decoded);
+  }
+}
+
+void PeerInput::execute(Peer& peer, wire::Decoded decoded) {
+  if (auto* error = std::get_if<wire::DecodeError>(&decoded)) {
+    peer.loop_.stats().messages_refused.add();
+    peer.reply(error->reply);
+    if (error->close_code == 0) return;
+    undecided_.forget_more();
+    peer.link_->close(error->close_code, error->reply.reason);
+    return;
+  }
+  Command& command = std::get<Command>(decoded);
+  take_outcome(peer,
+               peer.loop_.server().dispatcher().execute(peer.client_, std::move(command), acks_, wall_clock_ms()));
+}
+
+void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
+  if (auto* suspended = std::get_if<Suspended>(&outcome)) {
+    undecided_.wait_for_command(std::move(*suspended), verdict_deadline_ms(peer.loop_));
+    peer.set_timer();
+    return;
+  }
+  Reply* const answer = std::get_if<Reply>(&outcome);
+  if (answer == nullptr) return;
+  if (std::holds_alternative<ErrorReply>(*answer)) peer.loop_.stats().messages_refused.add();
+  if (auto* history = std::get_if<HistoryReply>(answer); history && !peer.fit_replay(history->messages)) {
+    history->complete = false;
+  }
+  if (peer.codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
+    // The message itself goes by the inbox, too.
+    peer.loop_.post_task([&loop = peer.loop_, id = peer.id_, ack = std::move(*answer)] {
+      if (Peer* there = loop.find_peer(id)) there->reply(ack);
+    });
+  } else {
+    peer.reply(*answer);
+  }
+  // A client that does not take its replies gets no further ones to queue.
+  const OutboxLimits& limits = peer.loop_.outbox_limits();
+  if (peer.link_->queued_bytes() > limits.bytes / 2 || peer.link_->queued_frames() > limits.frames / 2) {
+    peer.link_->pause_reading_until(peer.loop_.now_ms() + 100);
+  }
+}
+
+// Verdicts that come later --------------------------------------------------------------------------------------------
+
+void PeerInput::queue(Peer& peer, wire::Decoded& decoded) {
+  const std::size_t max_bytes = peer.loop_.outbox_limits().bytes;
+  if (!undecided_.push(decoded, max_bytes)) {
+    peer.loop_.stats().messages_refused.add();
+    peer.loop_.log(LogLevel::warning, "a client says more than can wait for a verdict, some of it is refused");
+    if (const auto* command = std::get_if<Command>(&decoded)) peer.reply(rate_error(*command));
+  }
+  if (undecided_.full(max_bytes)) {
+    // The end may be put off again meanwhile: then this comes anew.
+    peer.link_->pause_reading_until(std::max(undecided_.deadline_ms(), peer.loop_.now_ms() + TimerWheel::kTickMs));
+  }
+}
+
+void PeerInput::wait_for_room(Peer& peer, DecisionId decision) {
+  undecided_.wait_for_room(decision, verdict_deadline_ms(peer.loop_));
+  peer.set_timer();
+}
+
+void PeerInput::decide(Peer& peer, DecisionId id, const Decision& decision) {
+  if (undecided_.waiting_for(id)) resume(peer, decision);
+}
+
+std::optional<DecisionId> PeerInput::give_up(Peer& peer) {
+  undecided_.stop_clock();
+  const DecisionId decision = undecided_.decision();
+  if (!peer.client_->end_decision(decision)) return std::nullopt;  // the verdict is in the inbox
+  return decision;
+}
+
+void PeerInput::resume(Peer& peer, Decision decision) {
+  const bool was_full = undecided_.full(peer.loop_.outbox_limits().bytes);
+  std::optional<Suspended> suspended = undecided_.take();
+  if (peer.client_->dismissed()) return;  // its end is on its way
+  if (suspended) {
+    take_outcome(peer, peer.loop_.server().dispatcher().resume(peer.client_, std::move(*suspended), std::move(decision),
+                                                               acks_, wall_clock_ms()));
+  } else {
+    const bool allowed = decision.verdict == Verdict::pass;
+    peer.link_->user().on_first_room(peer.id_, allowed ? peer.enter_first_room() : refusal(std::move(decision.reason)));
+  }
+  // Also when its link has closed meanwhile: it had said that before.
+  while (!undecided() && undecided_.has_more() && !peer.client_->dismissed()) {
+    execute(peer, undecided_.pop());
+  }
+  if (was_full && !undecided_.full(peer.loop_.outbox_limits().bytes)) peer.link_->resume_reading();
+  if (!undecided()) peer.give_up_waiting();
+  peer.set_timer();
+}
+
+}  // namespace chat::net

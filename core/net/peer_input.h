@@ -1,0 +1,54 @@
+// What a client says, on its way to the dispatcher: not too quickly, and in order also while a verdict is awaited. Belongs to
+// its peer, which is handed in, and moves with the client.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "hub/ack_table.h"
+#include "hub/command.h"
+#include "hub/dispatcher.h"
+#include "net/token_bucket.h"
+#include "net/undecided.h"
+#include "wire/codec.h"
+
+namespace chat::net {
+
+class Peer;
+
+class PeerInput {
+ public:
+  explicit PeerInput(const TokenBucket& rate) : rate_(rate) {}
+
+  // One thing that the client has said.
+  void receive(Peer& peer, wire::Decoded decoded);
+  // The `ref` under which the client waits for this answer of the application, once.
+  std::optional<std::string> take_ack(std::uint64_t ack_id) { return acks_.take(ack_id); }
+
+  // A verdict is awaited; what the client says meanwhile waits behind it.
+  bool undecided() const { return undecided_.waiting(); }
+  // It is the one on the entry into its first room.
+  void wait_for_room(Peer& peer, DecisionId decision);
+  // The verdict, unless it is on something else.
+  void decide(Peer& peer, DecisionId id, const Decision& decision);
+  // Until when it may come; -1: none is awaited, or it is on its way.
+  std::int64_t deadline_ms() const { return undecided_.deadline_ms(); }
+  // The time is over, and the client may be told so: the decision that this is the answer to. nullopt: a verdict has come.
+  std::optional<DecisionId> give_up(Peer& peer);
+
+ private:
+  // Stops reading for a while, and answers what came too quickly. False when the client's protocol has no word for it: then the
+  // message passes on credit, and is paid for by the pause.
+  bool refuse_for_rate(Peer& peer, const ErrorReply& error, std::int64_t now_ms);
+  void execute(Peer& peer, wire::Decoded decoded);
+  void take_outcome(Peer& peer, Outcome outcome);
+  void queue(Peer& peer, wire::Decoded& decoded);
+  void resume(Peer& peer, Decision decision);
+
+  TokenBucket rate_;
+  AckTable acks_;
+  Undecided undecided_;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,36 @@
+// The bytes of one response after the other: the head, and behind it the body or a file. Gives them in pieces; knows no socket.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/http.h"
+
+namespace chat::net {
+
+class ResponseOutput {
+ public:
+  ResponseOutput() = default;
+  ~ResponseOutput() { end(); }
+  ResponseOutput(const ResponseOutput&) = delete;
+  ResponseOutput& operator=(const ResponseOutput&) = delete;
+
+  // Takes the response's file. without_body: of HEAD.
+  void begin(const HttpResponse& response, bool keep_alive, bool without_body);
+  // What comes next, as often as it is asked for; empty when all was taken. nullopt: the file has shrunk, and the length that was
+  // promised cannot be kept.
+  std::optional<std::string_view> next(std::size_t max_bytes);
+  void consume(std::size_t size);
+  // Gives back what it holds.
+  void end();
+
+ private:
+  std::string bytes_;
+  std::size_t taken_ = 0;  // of them
+  int file_ = -1;
+  std::uint64_t file_left_ = 0;
+};
+
+}  // namespace chat::net
