@@ -1,14 +1,14 @@
 // The chat page: brings the client (the global `chat` of chat.js) together with what is seen. Rooms, messages, people and
 // the connection have a file each; here is what people do: write, rename themselves, press keys.
-import { avatar, byId, recall, remember } from './dom.js';
+import { avatar, byId, recall, remember, shown } from './dom.js';
 import { errorText, fillIn, t } from './strings.js';
 import { showConnection } from './connection.js';
+import { Directory } from './directory.js';
 import { layOut, nextPart } from './layout.js';
-import { Log } from './log.js';
+import { Log, idAttribute } from './log.js';
 import { People } from './people.js';
-import { RoomList, roomOfHash } from './room_list.js';
+import { RoomList, isRoomName, roomOfHash } from './room_list.js';
 
-const firstHistory = 50;
 // Below the server's 65,536 for a frame, with the rest of it.
 const maxTextBytes = 60_000;
 
@@ -17,12 +17,16 @@ const setting = (name) => document.querySelector(`meta[name="${name}"]`).content
 fillIn(document);
 const { drawers, closeDrawers } = layOut();
 
-const first = roomOfHash() || setting('chat-room');
+// A server refuses a connection whose first room has no good name, as if it were away.
+const wantedRoom = roomOfHash();
+const first = isRoomName(wantedRoom) ? wantedRoom : setting('chat-room');
+if (wantedRoom && wantedRoom !== first) byId('join-error').textContent = errorText({ code: 'invalid_room' });
 const client = globalThis.chat.connect({
   url: new URL(setting('chat-endpoint'), location.href),
   room: first,
   rooms: RoomList.remembered().filter((room) => room !== first),
   name: recall('localStorage', 'name') ?? undefined,
+  own: recall('sessionStorage', 'own') ?? undefined,
   resend: true,
 });
 
@@ -31,12 +35,9 @@ const isLooking = (room) => room === rooms.current && document.visibilityState =
 const rooms = new RoomList(client, {
   makeLog: (room) => new Log(room, {
     isLooking,
-    loadOlder: (after) => client.history({ room, after }),
-    retry: (text) => say(text, room),
-    changed: () => {
-      rooms.draw();
-      showJump();
-    },
+    load: (which) => client.history({ room, ...which }),
+    retry: (id, what) => say(what, room, id),
+    changed: () => drawSoon(),
     scrolled: () => showJump(),
   }),
   left: (room) => people.forget(room),
@@ -49,7 +50,25 @@ const rooms = new RoomList(client, {
     byId('notice').textContent = '';
   },
 });
+
+// Not for each of a thousand messages.
+let drawTimer = null;
+function drawSoon() {
+  drawTimer ??= setTimeout(() => {
+    drawTimer = null;
+    rooms.draw();
+    showJump();
+  }, 50);
+}
+
 const people = new People(client, () => rooms.current);
+const directory = new Directory(client, {
+  isIn: (room) => rooms.get(room) !== undefined,
+  enter: (room) => {
+    rooms.enter(room);
+    text.focus();
+  },
+});
 showConnection(client);
 
 // ---- what comes
@@ -62,9 +81,11 @@ client.on('message', (message) => {
 
 client.on('joined', async ({ room, resumed }) => {
   const log = rooms.add(room);
+  directory.draw();
+  remember('sessionStorage', 'own', client.own);
   if (resumed || log.length > 0) return;
   try {
-    log.loaded(await client.history({ room, limit: firstHistory }));
+    await log.loadNewest();
   } catch (error) {
     if (error.code !== 'connection_lost') log.addNotice(t('gap'));
   }
@@ -72,6 +93,7 @@ client.on('joined', async ({ room, resumed }) => {
 
 client.on('left', ({ room, reason, asked }) => {
   rooms.remove(room);
+  directory.draw();
   if (!asked) byId('notice').textContent = t('left', room, reason);
 });
 
@@ -84,7 +106,7 @@ client.on('gap', async ({ room, epoch, cause, from, to }) => {
   else {
     const reply = await client.history({ room, after: from - 1 }).catch(() => null);
     if (!reply || reply.epoch !== epoch || !reply.complete) log.addGap(t('gap'), epoch, from);
-    log.addAll((reply?.messages ?? []).filter(({ seq }) => seq <= to));
+    log.addMissed((reply?.messages ?? []).filter(({ seq }) => seq <= to));
   }
 });
 
@@ -101,10 +123,13 @@ client.on('status', ({ state, name }) => {
 
 const text = byId('text');
 
-async function say(what, room = rooms.current) {
-  const pending = rooms.get(room).addPending(what, client.name);
+const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
+// What is said once more keeps its id, and so has no twin if it had arrived.
+async function say(what, room = rooms.current, id = newId()) {
+  const pending = rooms.get(room).addPending(id, what, client.name);
   try {
-    pending.sent(await client.send(what, { room }));
+    pending.sent(await client.send(what, { room, attributes: { [idAttribute]: id } }));
   } catch (error) {
     pending.failed(errorText(error));
     if (isLooking(room) && client.state === 'open') byId('notice').textContent = errorText(error);
@@ -149,8 +174,8 @@ const nameDialog = byId('name-dialog');
 
 function showName(name) {
   const me = byId('me');
-  me.querySelector('b').textContent = name;
-  me.querySelector('.avatar').replaceWith(avatar(name));
+  me.querySelector('b').textContent = shown(name) || t('someone');
+  me.querySelector('.avatar').replaceWith(avatar(shown(name)));
 }
 
 function askName() {
@@ -176,6 +201,7 @@ nameDialog.querySelector('form').addEventListener('submit', async (event) => {
     nameDialog.close();
     return;
   }
+  byId('name-error').textContent = client.state === 'open' ? '' : t('waiting');
   try {
     const name = await client.rename(wanted);
     remember('localStorage', 'name', name);

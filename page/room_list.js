@@ -2,6 +2,9 @@
 import { byId, element, recall, remember } from './dom.js';
 import { errorText, t } from './strings.js';
 
+// The rule of docs/protocol.md: 1 to 128 bytes, none of / , ? #, no space at an end.
+export const isRoomName = (name) => /^(?! )[^/,?#\p{Cc}]+(?<! )$/u.test(name) && new TextEncoder().encode(name).length <= 128;
+
 const hashOf = (room) => `#${encodeURIComponent(room)}`;
 
 export function roomOfHash() {
@@ -25,9 +28,9 @@ export class RoomList {
     this.shown = shown;
     byId('join').addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#enter(byId('join-room').value.trim());
+      this.enter(byId('join-room').value.trim());
     });
-    addEventListener('hashchange', () => { if (roomOfHash()) this.#enter(roomOfHash()); });
+    addEventListener('hashchange', () => { if (roomOfHash()) this.enter(roomOfHash()); });
   }
 
   static remembered() {
@@ -114,7 +117,7 @@ export class RoomList {
     leave.hidden = this.#logs.size < 2;
   }
 
-  async #enter(room) {
+  async enter(room) {
     const error = byId('join-error');
     error.textContent = '';
     if (!room) return;

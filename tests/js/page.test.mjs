@@ -52,7 +52,7 @@ test('who is here, and who is typing', async (t) => {
   await people(ann, 'Ann,Bob');
   await people(bob, 'Bob,Ann');
   await bob.type('#text', 'well');
-  await hasText(ann, '#typing', 'Bob is typing…');
+  await hasText(ann, '#typing', '\u2068Bob\u2069 is typing…');
   await bob.press('#text', 'Enter');
   await hears(ann, 'well');
   await hasText(ann, '#typing', '');
