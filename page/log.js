@@ -111,6 +111,8 @@ export class Log {
     const message = { text, event: 'chat message', time: Date.now(), from: { name } };
     const row = this.#messageRow(message, true);
     row.classList.add('pending');
+    // Read out once: when it comes back.
+    row.setAttribute('aria-live', 'off');
     const entry = { kind: 'pending', id, text, row, time: message.time, from: 'pending' };
     entry.note = element('p', { className: 'note' }, t('sending'));
     row.lastChild.append(entry.note);
@@ -205,6 +207,7 @@ export class Log {
     const again = element('button', { type: 'button', onclick: () => { this.#remove(entry); this.retry(entry.id, entry.text); } }, t('retry'));
     const discard = element('button', { type: 'button', onclick: () => this.#remove(entry) }, t('discard'));
     entry.row.classList.add('failed');
+    entry.row.removeAttribute('aria-live');
     entry.note.replaceChildren(element('span', { title: reason }, t('failed')), ' · ', again, ' · ', discard);
   }
 

@@ -17,10 +17,9 @@ const setting = (name) => document.querySelector(`meta[name="${name}"]`).content
 fillIn(document);
 const { drawers, closeDrawers } = layOut();
 
-// A server refuses a connection whose first room has no good name, as if it were away.
+const defaultRoom = setting('chat-room');
 const wantedRoom = roomOfHash();
-const first = isRoomName(wantedRoom) ? wantedRoom : setting('chat-room');
-if (wantedRoom && wantedRoom !== first) byId('join-error').textContent = errorText({ code: 'invalid_room' });
+const first = isRoomName(wantedRoom) ? wantedRoom : defaultRoom;
 const client = globalThis.chat.connect({
   url: new URL(setting('chat-endpoint'), location.href),
   room: first,
@@ -29,6 +28,9 @@ const client = globalThis.chat.connect({
   own: recall('sessionStorage', 'own') ?? undefined,
   resend: true,
 });
+
+const text = byId('text');
+const notify = (what) => { byId('notice').textContent = what; };
 
 const isLooking = (room) => room === rooms.current && document.visibilityState === 'visible';
 
@@ -42,13 +44,15 @@ const rooms = new RoomList(client, {
   }),
   left: (room) => people.forget(room),
   shown: () => {
+    text.disabled = false;
     showJump();
     closeDrawers();
     people.show();
     people.showTyping();
     people.refresh();
-    byId('notice').textContent = '';
+    notify('');
   },
+  refused: notify,
 });
 
 // Not for each of a thousand messages.
@@ -64,9 +68,9 @@ function drawSoon() {
 const people = new People(client, () => rooms.current);
 const directory = new Directory(client, {
   isIn: (room) => rooms.get(room) !== undefined,
-  enter: (room) => {
-    rooms.enter(room);
+  enter: async (room) => {
     text.focus();
+    notify(await rooms.enter(room));
   },
 });
 showConnection(client);
@@ -94,7 +98,10 @@ client.on('joined', async ({ room, resumed }) => {
 client.on('left', ({ room, reason, asked }) => {
   rooms.remove(room);
   directory.draw();
-  if (!asked) byId('notice').textContent = t('left', room, reason);
+  text.disabled = rooms.current === null;
+  if (asked) return;
+  if (rooms.current === null && room !== defaultRoom) rooms.enter(defaultRoom).then(() => notify(t('left', room, reason)));
+  else notify(t('left', room, reason));
 });
 
 // What was dropped on the way may still be kept.
@@ -111,17 +118,27 @@ client.on('gap', async ({ room, epoch, cause, from, to }) => {
 });
 
 client.on('named', ({ name }) => showName(name));
-client.on('error', (error) => { byId('notice').textContent = errorText(error); });
+client.on('error', (error) => notify(errorText(error)));
+
+// A server that does not let one into the first room cannot be told from one that is away: then the page begins in the default
+// room, and asks for the other from there, which tells.
+client.on('status', ({ state, attempt }) => {
+  if (client.id !== null || state !== 'waiting' || attempt !== 2 || first === defaultRoom) return;
+  client.join(defaultRoom).catch(() => {});
+  client.leave(first);
+});
+client.once('joined', async () => {
+  if (wantedRoom && !rooms.get(wantedRoom)) notify(await rooms.enter(wantedRoom));
+});
+
 client.on('status', ({ state, name }) => {
   if (state !== 'open') return;
   showName(name);
-  byId('notice').textContent = '';
+  notify('');
   if (!recall('localStorage', 'asked')) askName();
 });
 
 // ---- what is said
-
-const text = byId('text');
 
 const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
@@ -132,7 +149,7 @@ async function say(what, room = rooms.current, id = newId()) {
     pending.sent(await client.send(what, { room, attributes: { [idAttribute]: id } }));
   } catch (error) {
     pending.failed(errorText(error));
-    if (isLooking(room) && client.state === 'open') byId('notice').textContent = errorText(error);
+    if (isLooking(room) && client.state === 'open') notify(errorText(error));
   }
 }
 
@@ -146,10 +163,10 @@ byId('composer').addEventListener('submit', (event) => {
   const what = text.value.trim();
   if (!what || rooms.current === null) return;
   if (new TextEncoder().encode(JSON.stringify(what)).length > maxTextBytes) {
-    byId('notice').textContent = t('tooLong');
+    notify(t('tooLong'));
     return;
   }
-  byId('notice').textContent = '';
+  notify('');
   text.value = '';
   fitText();
   people.said();

@@ -109,7 +109,7 @@ test('an address with a room that cannot be', async (t) => {
   for (const room of ['a/b', ' a', 'x'.repeat(129), '한'.repeat(43)]) {
     const ann = await openPage(t, server, { name: 'Ann', room });
     await hasText(ann, '#title', 'lobby');
-    assert.equal(await ann.textContent('#join-error'), 'A room’s name has 1 to 128 bytes and none of / , ? #.');
+    await hasText(ann, '#notice', 'A room’s name has 1 to 128 bytes and none of / , ? #.');
     assert.equal(new URL(ann.url()).hash, '#lobby');
   }
 });
@@ -200,4 +200,51 @@ test('one\'s own message from further up, when the newest are not on the screen'
   await hears(ann, '5/499');
   assert.deepEqual((await texts(ann)).slice(-2), ['5/499', 'of my own']);
   assert.equal(await ann.$('.pending'), null);
+});
+
+test('banned from the only room: on to the server\'s own, and why; by its address the same', async (t) => {
+  const testd = await startTestd(t);
+  const server = await startPageServer(t, { program: testd });
+  const ann = await openPage(t, server, { name: 'Ann', room: 'dev' });
+  const { client } = await testd.event('open');
+  assert.equal((await testd.command('ban', 0, client, 'dev', 60_000, 'enough')).error, 'OK');
+  await hasText(ann, '#title', 'lobby');
+  await hasText(ann, '#notice', 'You are no longer in dev: enough');
+  await say(ann, 'in the lobby');
+  await hears(ann, 'in the lobby');
+  await ann.goto(server.http('/?again#dev'));
+  await hasText(ann, '#title', 'lobby');
+  await hasText(ann, '#notice', 'You may not enter this room for a while.');
+  await ann.reload();
+  await hears(ann, 'in the lobby');
+  assert.equal(await ann.textContent('#notice'), '');
+});
+
+test('put out of every room: nothing to say, until one is entered', async (t) => {
+  const testd = await startTestd(t);
+  const server = await startPageServer(t, { program: testd });
+  const ann = await openPage(t, server, { name: 'Ann' });
+  await testd.command('close-room', 0, 'lobby', 'tidying up');
+  await hasText(ann, '#notice', 'You are no longer in lobby: tidying up');
+  await hasText(ann, '#title', '');
+  assert.equal(await ann.isDisabled('#text'), true);
+  await joinByHand(ann, 'dev');
+  await hasText(ann, '#title', 'dev');
+  await say(ann, 'here');
+  await hears(ann, 'here');
+});
+
+test('what one says oneself is read out once, and a failure too', async (t) => {
+  const server = await startPageServer(t);
+  const ann = await openPage(t, server, { name: 'Ann' });
+  server.away = true;
+  server.cut();
+  await ann.waitForSelector('#banner:not([hidden])');
+  await say(ann, 'waiting');
+  assert.equal(await ann.getAttribute('.row.pending', 'aria-live'), 'off');
+  server.away = false;
+  await ann.evaluate(() => document.querySelector('#retry').click());
+  await hears(ann, 'waiting');
+  assert.equal(await ann.getAttribute('.row.own', 'aria-live'), null);
+  assert.equal(await ann.getAttribute(log, 'aria-live'), 'polite');
 });
