@@ -12,12 +12,17 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// What is not seen, or turns around what stands beside it: two names that differ by it alone look the same. Joiners stay where
-// scripts and emoji need them.
-const unseen = /(?<![\p{Script=Arabic}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])[\u200c\u200d]|[\u200c\u200d](?!\S)|(?![\u200c\u200d\ufe0f])[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
+// What is not seen, or turns around what stands beside it: two names that differ by it alone look the same.
+const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
+// Joiners and the mark of an emoji stay behind what they change.
+const changing = /[\u200c\u200d\ufe0f]/u;
+const changed = /[\p{Script=Arabic}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]$/u;
 
 // The name of a person as it is shown. Empty when there is nothing to see.
-export const shown = (name) => (name ?? '').replace(unseen, '').replace(/[\s\u2800]+/gu, ' ').trim();
+export function shown(name = '') {
+  const seen = name.replace(unseen, (mark, at) => (changing.test(mark) && changed.test(name.slice(0, at)) ? mark : ''));
+  return seen.replace(/[\s\u2800]+/gu, ' ').replace(/\u200c$|\u200d$/u, '').trim();
+}
 
 // Within a sentence: it keeps its direction to itself (Unicode's FSI and PDI).
 export const isolated = (text) => `\u2068${text}\u2069`;

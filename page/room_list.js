@@ -3,7 +3,7 @@ import { byId, element, recall, remember } from './dom.js';
 import { errorText, t } from './strings.js';
 
 // The rule of docs/protocol.md: 1 to 128 bytes, none of / , ? #, no space at an end.
-export const isRoomName = (name) => /^(?! )[^/,?#\p{Cc}]+(?<! )$/u.test(name) && new TextEncoder().encode(name).length <= 128;
+export const isRoomName = (name) => /^[^/,?#\p{Cc}]+$/u.test(name) && !/^ | $/.test(name) && new TextEncoder().encode(name).length <= 128;
 
 const hashOf = (room) => `#${encodeURIComponent(room)}`;
 

@@ -91,7 +91,12 @@
     if (set.size > max) set.delete(set.values().next().value);
   }
 
-  const sendIdOf = ({ room, attributes }) => attributes?.[sendIdAttribute] && `${room}/${attributes[sendIdAttribute]}`;
+  // Undefined without one.
+  function sendIdOf({ room, attributes }) {
+    const id = attributes?.[sendIdAttribute];
+    return id === undefined ? undefined : `${room}/${id}`;
+  }
+
   // Ids begin anew with the server, epochs never come again.
   const ownKey = (epoch, id) => `${epoch}/${id}`;
 
@@ -344,8 +349,11 @@
     async history({ room, after, limit } = {}) {
       const { messages, ...reply } = await this.#request({ type: 'history', room: room ?? this.room, after, limit });
       const seen = new Set();
-      const isTwin = (id) => id !== undefined && (seen.has(id) || !seen.add(id));
-      return { ...reply, messages: messages.filter((message) => !isTwin(sendIdOf(message))).map((message) => this.#asMessage(message)) };
+      const single = messages.filter((message) => {
+        const id = sendIdOf(message) ?? message.seq;
+        return !seen.has(id) && seen.add(id);
+      });
+      return { ...reply, messages: single.map((message) => this.#asMessage(message)) };
     }
 
     async members(room) {
@@ -620,7 +628,7 @@
         if (frame.seq <= room.seq) return;
         room.seq = frame.seq;
         this.#skip(room);
-        if (this.#isTwin(frame)) return;
+        if (this.#recognise(frame)) return;
       }
       this._emit('message', this.#asMessage(frame));
     }
@@ -630,18 +638,19 @@
       while (room.skipped.delete(room.seq + 1)) room.seq += 1;
     }
 
-    // A message that was sent again although it had arrived. What its sender asks itself is answered by either.
-    #isTwin(frame) {
+    // One's own message of an earlier connection answers whoever waits for its acknowledgement. True for one that was sent again
+    // although it had arrived, and has been heard.
+    #recognise(frame) {
       const id = sendIdOf(frame);
-      if (!id) return false;
+      if (id === undefined) return false;
       const isIt = (item) => item?.uncertain && item.room === frame.room && item.sendId === frame.attributes[sendIdAttribute];
       const ack = { room: frame.room, seq: frame.seq, epoch: frame.epoch };
       for (const item of this.#queue.filter(isIt)) item.resolve(ack);
       this.#queue = this.#queue.filter((item) => !isIt(item));
       for (const [ref, { item }] of this.#requests) if (isIt(item)) this.#settle(ref, 'resolve', ack);
-      const isTwin = this.#sendIds.has(id);
+      const heard = this.#sendIds.has(id);
       addBounded(this.#sendIds, id, maxSendIds);
-      return isTwin;
+      return heard;
     }
 
     #acknowledge(frame) {
