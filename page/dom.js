@@ -16,11 +16,12 @@ export function element(tag, properties = {}, ...children) {
 const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
 // Joiners and the mark of an emoji stay behind what they change.
 const changing = /[\u200c\u200d\ufe0f]/u;
-const changed = /[\p{Script=Arabic}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]$/u;
+const changed = /[\p{Script=Arabic}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]/u;
 
 // The name of a person as it is shown. Empty when there is nothing to see.
 export function shown(name = '') {
-  const seen = name.replace(unseen, (mark, at) => (changing.test(mark) && changed.test(name.slice(0, at)) ? mark : ''));
+  const stays = (mark, before) => changing.test(mark) && changed.test([...before].at(-1) ?? '');
+  const seen = name.replace(unseen, (mark, at) => (stays(mark, name.slice(0, at)) ? mark : ''));
   return seen.replace(/[\s\u2800]+/gu, ' ').replace(/\u200c$|\u200d$/u, '').trim();
 }
 
