@@ -139,7 +139,8 @@ export class RoomList {
     }
   }
 
+  // Those that are still being joined too: a reload may come first.
   #remember() {
-    remember('sessionStorage', 'rooms', [...this.#logs.keys()]);
+    remember('sessionStorage', 'rooms', this.client.positions.map(({ room }) => room));
   }
 }

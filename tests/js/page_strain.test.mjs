@@ -248,3 +248,39 @@ test('what one says oneself is read out once, and a failure too', async (t) => {
   assert.equal(await ann.getAttribute('.row.own', 'aria-live'), null);
   assert.equal(await ann.getAttribute(log, 'aria-live'), 'polite');
 });
+
+test('a reload in the middle of a reload forgets no room', async (t) => {
+  const server = await startPageServer(t);
+  const ann = await openPage(t, server, { name: 'Ann' });
+  for (const room of ['dev', 'games']) {
+    await joinByHand(ann, room);
+    await hasText(ann, '#title', room);
+  }
+  await ann.addInitScript(() => {
+    window.kept = [];
+    const { setItem } = Storage.prototype;
+    Storage.prototype.setItem = function keep(key, value) {
+      if (key.endsWith(':rooms')) window.kept.push(JSON.parse(value).length);
+      setItem.call(this, key, value);
+    };
+  });
+  await ann.reload();
+  await ann.waitForFunction(() => document.querySelectorAll('#room-list li').length === 3);
+  assert.deepEqual(await ann.evaluate('window.kept'), [3, 3, 3]);
+});
+
+test('a name that is asked for without a connection: said, and had afterwards', async (t) => {
+  const server = await startPageServer(t);
+  const ann = await openPage(t, server, { name: 'Ann' });
+  server.away = true;
+  server.cut();
+  await ann.waitForSelector('#banner:not([hidden])');
+  await ann.click('#me');
+  await ann.fill('#name', 'Anna');
+  await ann.press('#name', 'Enter');
+  await hasText(ann, '#name-error', 'Reconnecting…');
+  server.away = false;
+  await ann.evaluate(() => document.querySelector('#retry').click());
+  await hasText(ann, '#me b', 'Anna');
+  await ann.waitForSelector('#name-dialog:not([open])', { state: 'hidden' });
+});
