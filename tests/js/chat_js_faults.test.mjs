@@ -234,3 +234,32 @@ test('a decision about coming back that throws: the default decides', async (t) 
   const { stdout } = await run(process.execPath, ['-e', script], { timeout: 20_000 });
   assert.deepEqual(stdout.trim().split('\n').sort(), ['back', 'thrown']);
 });
+
+test('2,000 messages said through many cuts: each is heard once', async (t) => {
+  const chatd = await startChatd(t, ['--history-messages', 'off', '--history-bytes', '16000000', '--inbound-rate', 'off', '--threads', '4']);
+  const proxy = await Proxy.start(t, chatd);
+  const bob = connectChat(t, chatd);
+  await bob.opened();
+  const ann = connectChat(t, proxy, { resend: true, queueMessages: 1000, reconnectMinMs: 1, reconnectMaxMs: 5 });
+  const total = 2000;
+  const acks = [];
+  const say = () => acks.push(ann.send(`${acks.length}`));
+  while (acks.length < total) {
+    for (let count = 0; count < 49; count += 1) say();
+    // Some are on their way, some are answered, and some answers are lost.
+    await acks[acks.length - 25];
+    if (acks.length % 100 === 49) proxy.mute();
+    say();
+    await new Promise((resolve) => { setImmediate(resolve); });
+    proxy.cut();
+  }
+  await Promise.all(acks);
+  for (const client of [ann, bob]) {
+    const heard = Array.from({ length: total }, () => client.next('message'));
+    const numbers = (await Promise.all(heard)).map(({ text }) => Number(text)).sort((a, b) => a - b);
+    assert.deepEqual(numbers, Array.from({ length: total }, (_, index) => index));
+    await ann.ping();
+    assert.deepEqual(client.untaken('message'), []);
+  }
+  assert.ok(proxy.accepted > 10, `${proxy.accepted} connections`);
+});
