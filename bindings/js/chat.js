@@ -249,7 +249,7 @@
 
     constructor(options = {}) {
       super();
-      if (typeof options === 'string') options = { url: options };
+      if (typeof options === 'string' || options instanceof URL) options = { url: options };
       this.#options = { ...defaults, WebSocket: globalThis.WebSocket, random: Math.random };
       for (const [name, value] of Object.entries(options)) if (value !== undefined) this.#options[name] = value;
       if (!this.#options.WebSocket) throw new TypeError('there is no WebSocket here: pass one, { WebSocket }');
@@ -265,8 +265,8 @@
         else this.#addRoom(room.room, room);
       }
       this.#listen();
-      // Whoever has called connect() adds listeners first.
-      queueMicrotask(() => this.#open());
+      // Whoever has called connect() adds listeners first, and may even have closed it.
+      queueMicrotask(() => { if (this.#generation === 0) this.#open(); });
     }
 
     get state() { return this.#state; }

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { WebSocketServer } from 'ws';
+import WebSocket, { WebSocketServer } from 'ws';
 import { Proxy, chat, clientFolder, connectChat } from './chat_js_support.mjs';
 import { atEnd, sourceDir, startChatd, startTestd, test } from './support.mjs';
 
@@ -185,6 +185,25 @@ test('more than a network takes: refused at once, not kept without bound', async
   assert.deepEqual(outcomes, ['queue_full']);
 });
 
+function watch(client, act) {
+  const states = [];
+  client.on('status', ({ state }) => states.push(state));
+  act(client);
+  return { client, states };
+}
+
+test('an address as a URL', async (t) => {
+  const chatd = await startChatd(t, ['--default-room', 'kitchen']);
+  const { WebSocket: before } = globalThis;
+  globalThis.WebSocket = WebSocket;
+  t.after(() => { globalThis.WebSocket = before; });
+  for (const address of [chatd.url('/chat.v1'), new URL(chatd.url('/chat.v1'))]) {
+    const client = chat.connect(address);
+    assert.equal((await client.send('hello')).room, 'kitchen');
+    await client.close();
+  }
+});
+
 test('closing at every moment', async (t) => {
   const chatd = await startChatd(t);
   const ann = connectChat(t, chatd);
@@ -198,6 +217,13 @@ test('closing at every moment', async (t) => {
   ann.reconnect();
   await closed;
   await ann.opened();
+
+  // Before anything has begun: nothing begins. And once only, where it is asked for twice.
+  const { states: early } = watch(connectChat(t, chatd), (client) => client.close());
+  const { client: twice, states: both } = watch(connectChat(t, chatd), (client) => client.reconnect());
+  await twice.opened();
+  await twice.ping();
+  assert.deepEqual([early, both], [['closed'], ['connecting', 'open']]);
 
   for (const moment of ['connecting', 'open', 'waiting', 'joined']) {
     const proxy = await Proxy.start(t, chatd);
