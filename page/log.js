@@ -33,14 +33,17 @@ export class Log {
   #reachedTop = false;
   #tailMissing = false;
   #newLine = null;
+  // Whether the newest have been had.
+  hasNewest = false;
   // Since the newest was last in sight.
   unread = 0;
 
-  // load({ after, limit }) gives a history; retry(id, text) sends it again; changed() is told when what is unread changes, scrolled()
-  // when the place does; isLooking(room) says whether somebody looks at it.
-  constructor(room, { load, retry, changed, scrolled, isLooking }) {
+  // load({ after, limit }) gives a history; wantNewest() calls loadNewest() when that is possible; retry(id, text) sends it again;
+  // changed() is told when what is unread changes, scrolled() when the place does; isLooking(room) says whether somebody looks at it.
+  constructor(room, { load, wantNewest, retry, changed, scrolled, isLooking }) {
     this.room = room;
     this.load = load;
+    this.wantNewest = wantNewest;
     this.retry = retry;
     this.changed = changed;
     this.scrolled = scrolled;
@@ -57,7 +60,6 @@ export class Log {
     this.#showTop();
   }
 
-  get length() { return this.#entries.length; }
   get atBottom() { return this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 60; }
 
   // Live ones count as unread until somebody looks.
@@ -160,6 +162,7 @@ export class Log {
   // The newest, to begin with.
   async loadNewest() {
     const { complete, messages } = await this.load({ limit: firstNewest });
+    this.hasNewest = true;
     this.addAll(messages);
     if (complete || messages.length === 0) this.#reachedTop = true;
     this.#showTop();
@@ -174,7 +177,8 @@ export class Log {
     this.#entries = this.#entries.filter(({ kind }) => kind === 'pending');
     for (const entry of gone) this.#take(entry);
     this.#keys.clear();
-    this.loadNewest().catch(() => this.addNotice(t('gap')));
+    this.hasNewest = false;
+    this.wantNewest();
   }
 
   #messageRow(message, own) {

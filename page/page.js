@@ -38,6 +38,7 @@ const rooms = new RoomList(client, {
   makeLog: (room) => new Log(room, {
     isLooking,
     load: (which) => client.history({ room, ...which }),
+    wantNewest: () => loadNewest(rooms.get(room)),
     retry: (id, what) => say(what, room, id),
     changed: () => drawSoon(),
     scrolled: () => showJump(),
@@ -83,17 +84,23 @@ client.on('message', (message) => {
   rooms.get(message.room ?? rooms.current)?.add(message);
 });
 
-client.on('joined', async ({ room, resumed }) => {
+client.on('joined', ({ room }) => {
   const log = rooms.add(room);
   directory.draw();
   remember('sessionStorage', 'own', client.own);
-  if (resumed || log.length > 0) return;
+  loadNewest(log);
+});
+
+async function loadNewest(log) {
+  if (log.hasNewest || rooms.get(log.room) !== log) return;
   try {
     await log.loadNewest();
   } catch (error) {
-    if (error.code !== 'connection_lost') log.addNotice(t('gap'));
+    // Not at once, since everything else was asked for in the same moment; without a connection: with the next.
+    if (error.code === 'rate_limited') setTimeout(loadNewest, 1000 + 2000 * Math.random(), log);
+    else if (!['connection_lost', 'not_connected'].includes(error.code)) log.addNotice(t('gap'));
   }
-});
+}
 
 client.on('left', ({ room, reason, asked }) => {
   rooms.remove(room);

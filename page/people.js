@@ -93,6 +93,7 @@ export class People {
         this.#forbidden = true;
         this.#members.clear();
       }
+      if (error.code === 'rate_limited') this.#refreshSoon();
     }
     this.show();
   }

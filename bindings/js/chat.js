@@ -40,6 +40,9 @@
     }
   }
 
+  // It may go well the next time.
+  const isPassing = ({ code }) => code === 'rate_limited' || code === 'timed_out';
+
   // Exponential with full jitter: anything from 0 to a ceiling that doubles.
   function backoffMs(attempt, { reconnectMinMs, reconnectMaxMs } = defaults, random = Math.random) {
     return random() * Math.min(reconnectMaxMs, reconnectMinMs * 2 ** Math.min(attempt, 30));
@@ -713,8 +716,8 @@
           for (const { reject } of room.waiting.splice(0)) reject(error);
           return;
         }
-        if (!asked && ['rate_limited', 'timed_out'].includes(error.code)) {
-          this.#joinLater(name, room);
+        if (!asked && isPassing(error)) {
+          this.#later(() => { if (this.#rooms.get(name) === room && !room.joined) this.#sendJoin(name, room); });
           return;
         }
         this.#forget(name, error);
@@ -722,12 +725,10 @@
       });
     }
 
-    // On a connection that has many rooms to come back to, the server may want it slower.
-    #joinLater(name, room) {
+    // Who has much to come back to may be told to do it more slowly. On another connection it is done anyway.
+    #later(action) {
       const connection = this.#connection;
-      setTimeout(() => {
-        if (this.#connection === connection && this.#rooms.get(name) === room && !room.joined) this.#sendJoin(name, room);
-      }, backoffMs(0, this.#options, this.#options.random));
+      setTimeout(() => { if (this.#connection === connection) action(); }, backoffMs(0, this.#options, this.#options.random));
     }
 
     // One answer for all who have wanted a name while there was no connection.
@@ -737,6 +738,10 @@
         this.#settleRenames(renames, 'resolve', reply.name);
       }, (error) => {
         if (error.code === 'connection_lost') return;
+        if (renames.length === 0 && isPassing(error)) {
+          this.#later(() => { if (this.#wantedName === name) this.#sendName(name, []); });
+          return;
+        }
         if (this.#wantedName === name) this.#wantedName = undefined;
         if (renames.length) this.#settleRenames(renames, 'reject', error);
         else this._emit('error', error);

@@ -2,7 +2,7 @@
 // reads, reloads. In chromium, from the real server, under its policy.
 import assert from 'node:assert/strict';
 import { connectChat } from './chat_js_support.mjs';
-import { hasText, hasTitle, hears, openPage, say, skip, startPageServer, texts } from './page_support.mjs';
+import { hasText, hasTitle, hears, newContext, openPage, say, skip, startPageServer, texts } from './page_support.mjs';
 import { startTestd, test as plainTest } from './support.mjs';
 
 const test = (name, body) => plainTest(name, { skip, timeout: 60_000 }, body);
@@ -283,4 +283,50 @@ test('a name that is asked for without a connection: said, and had afterwards', 
   await ann.evaluate(() => document.querySelector('#retry').click());
   await hasText(ann, '#me b', 'Anna');
   await ann.waitForSelector('#name-dialog:not([open])', { state: 'hidden' });
+});
+
+test('a server that wants everything slowly: the name, the rooms and what was said there all the same', async (t) => {
+  const server = await startPageServer(t, { args: ['--inbound-rate', '3', '--inbound-burst', '3', '--lists'] });
+  const bob = connectChat(t, server, { rooms: ['dev', 'games'] });
+  for (const room of ['lobby', 'dev', 'games']) {
+    await bob.next('joined', (joined) => joined.room === room);
+    for (let sent = false; !sent;) sent = await bob.send(`said in ${room}`, { room }).then(() => true, () => false);
+  }
+  const ann = await openPage(t, server, { room: 'lobby' });
+  await ann.evaluate(() => {
+    localStorage.setItem('chat:/:name', '"Ann"');
+    localStorage.setItem('chat:/:asked', 'true');
+    sessionStorage.setItem('chat:/:rooms', '["lobby","dev","games"]');
+  });
+  await ann.reload();
+  await hasText(ann, '#me b', 'Ann');
+  await ann.waitForFunction(() => document.querySelectorAll('#room-list li').length === 3);
+  for (const room of ['games', 'dev', 'lobby']) {
+    await ann.click(`#room-list .room >> text=${room}`);
+    await hears(ann, `said in ${room}`);
+    assert.equal(await ann.$(`${log} .gap`), null);
+  }
+  await hasText(ann, '#people-count', '2');
+});
+
+test('a connection that is lost before the first messages are there: they come with the next', async (t) => {
+  const server = await startPageServer(t);
+  const bob = connectChat(t, server);
+  await bob.send('said before');
+  const context = await newContext(t);
+  const tab = await context.newPage();
+  // The answer to the first question for history is lost, and the connection with it.
+  let questions = 0;
+  await tab.routeWebSocket(/chat\.v1/, (socket) => {
+    const far = socket.connectToServer();
+    socket.onMessage((data) => {
+      const asks = JSON.parse(data).type === 'history';
+      questions += asks;
+      if (asks && questions === 1) socket.close({ code: 1011 });
+      else far.send(data);
+    });
+  });
+  await tab.goto(server.http('/'));
+  await hears(tab, 'said before');
+  assert.equal(questions, 2);
 });
