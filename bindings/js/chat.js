@@ -88,6 +88,9 @@
     return { ...rest, attachments, args: unpack(rest.args, attachments) };
   }
 
+  // An option that is undefined is one that was not given.
+  const given = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
   // The oldest make room for the newest.
   function addBounded(set, value, max) {
     set.add(value);
@@ -253,8 +256,7 @@
     constructor(options = {}) {
       super();
       if (typeof options === 'string' || options instanceof URL) options = { url: options };
-      this.#options = { ...defaults, WebSocket: globalThis.WebSocket, random: Math.random };
-      for (const [name, value] of Object.entries(options)) if (value !== undefined) this.#options[name] = value;
+      this.#options = { ...defaults, WebSocket: globalThis.WebSocket, random: Math.random, ...given(options) };
       if (!this.#options.WebSocket) throw new TypeError('there is no WebSocket here: pass one, { WebSocket }');
       addressOf(this.#options.url, {}); // throws when it is none
       this.id = null;
@@ -285,43 +287,42 @@
     send(message, options = {}) {
       return new Promise((resolve, reject) => {
         this.#throwIfClosed();
-        const what = typeof message === 'string' ? { text: message } : message;
-        const { text, event, args } = what;
-        const { room, ephemeral, exceptSelf, timeoutMs } = { ...what, ...options };
-        const mayResend = (options.resend ?? this.#options.resend) && !ephemeral && !exceptSelf;
-        const ref = this.#nextRef++;
-        let attributes = options.attributes ?? what.attributes;
-        let sendId;
-        if (mayResend) {
-          sendId = attributes?.[sendIdAttribute] ?? globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Date.now()}${ref}`;
-          attributes = { ...attributes, [sendIdAttribute]: sendId };
-        }
-        const attachments = [];
-        const item = { ref, room: room ?? this.room, exceptSelf, mayResend, sendId, resolve, reject, timeoutMs };
-        item.text = JSON.stringify({
-          type: 'send',
-          ref,
-          room: item.room ?? undefined,
-          event,
-          text,
-          args: args && pack(args, attachments),
-          attachments: attachments.length ? attachments : undefined,
-          attributes,
-          ephemeral: ephemeral || undefined,
-          except_self: exceptSelf || undefined,
-        });
+        const item = this.#itemOf({ ...(typeof message === 'string' ? { text: message } : message), ...given(options) });
+        Object.assign(item, { resolve, reject });
         const { queueMessages, queueBytes, bufferBytes } = this.#options;
         const full = () => new ChatError('queue_full', 'too much waits for the connection');
-        if (this.#isReady(item.room) && !this.#queue.some((other) => other.room === item.room)) {
+        if (this.#isReady(item.room) && !this.#queue.some(({ room }) => room === item.room)) {
           if (this.#connection.bufferedBytes > bufferBytes) throw full();
           this.#transmit(item);
-        } else {
-          if (ephemeral || !queueMessages) throw new ChatError('not_connected', 'there is no connection');
-          const queuedBytes = this.#queue.reduce((sum, { text: waiting }) => sum + waiting.length, item.text.length);
-          if (this.#queue.length >= queueMessages || queuedBytes > queueBytes) throw full();
-          this.#queue.push(item);
+          return;
         }
+        if (item.ephemeral || !queueMessages) throw new ChatError('not_connected', 'there is no connection');
+        const queuedBytes = this.#queue.reduce((sum, { text }) => sum + text.length, item.text.length);
+        if (this.#queue.length >= queueMessages || queuedBytes > queueBytes) throw full();
+        this.#queue.push(item);
       });
+    }
+
+    // A message as it travels and waits: `text` is its frame.
+    #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, resend = this.#options.resend, timeoutMs }) {
+      room ??= this.room;
+      const ref = this.#nextRef++;
+      const mayResend = resend && !ephemeral && !exceptSelf;
+      if (mayResend) attributes = { [sendIdAttribute]: globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Date.now()}${ref}`, ...attributes };
+      const attachments = [];
+      const frame = JSON.stringify({
+        type: 'send',
+        ref,
+        room: room ?? undefined,
+        event,
+        text,
+        args: args && pack(args, attachments),
+        attachments: attachments.length ? attachments : undefined,
+        attributes,
+        ephemeral: ephemeral || undefined,
+        except_self: exceptSelf || undefined,
+      });
+      return { ref, room, text: frame, ephemeral, exceptSelf, mayResend, sendId: attributes?.[sendIdAttribute], timeoutMs };
     }
 
     join(room, position = {}) {
