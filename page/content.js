@@ -2,7 +2,7 @@
 import { element } from './dom.js';
 import { sizeText, t } from './strings.js';
 
-const links = /\bhttps?:\/\/[^\s<>"'`]+/gi;
+const links = /\bhttps?:\/\/[^\s<>"'`\p{Cf}]+/giu;
 // What ends a sentence rather than an address.
 const trailing = /[.,;:!?…。、』」’”]+$/u;
 

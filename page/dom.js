@@ -12,6 +12,22 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+// What is not seen, or turns around what stands beside it: two names that differ by it alone look the same.
+const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
+// Joiners and the mark of an emoji stay behind what they change.
+const changing = /[\u200c\u200d\ufe0f]/u;
+const changed = /[\p{Script=Arabic}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]/u;
+
+// The name of a person as it is shown. Empty when there is nothing to see.
+export function shown(name = '') {
+  const stays = (mark, before) => changing.test(mark) && changed.test([...before].at(-1) ?? '');
+  const seen = name.replace(unseen, (mark, at) => (stays(mark, name.slice(0, at)) ? mark : ''));
+  return seen.replace(/[\s\u2800]+/gu, ' ').replace(/\u200c$|\u200d$/u, '').trim();
+}
+
+// Within a sentence: it keeps its direction to itself (Unicode's FSI and PDI).
+export const isolated = (text) => `\u2068${text}\u2069`;
+
 const segmenter = globalThis.Intl?.Segmenter ? new Intl.Segmenter() : null;
 
 // The first letter as a reader sees it, be it an emoji of several code points.
@@ -31,7 +47,9 @@ export function tint(name) {
   return `tint-${(hash >>> 0) % tints}`;
 }
 
+// Without a name it is the server's, which nobody can give himself.
 export function avatar(name) {
+  if (name === null) return element('img', { className: 'avatar', src: 'icon.svg', alt: '' });
   return element('span', { className: `avatar ${tint(name)}`, 'aria-hidden': 'true' }, initial(name));
 }
 

@@ -1,13 +1,19 @@
 // The messages of one room on the screen: in order, each once, in days and groups, with what is missing and what is not
 // sent yet. It knows no connection: older messages and other tries are asked of whoever made it.
-import { avatar, element, tint } from './dom.js';
+import { avatar, element, shown, tint } from './dom.js';
 import { content, release } from './content.js';
 import { dayText, fullTimeText, t, timeText } from './strings.js';
 
+// Of what comes by itself; who scrolls up may have loaded more. Those above it make room, or, while somebody reads further up,
+// the newest wait on the server.
 const maxRows = 2000;
 const pruneRows = 300;
 const groupMs = 5 * 60_000;
 const firstOlder = 100;
+const firstNewest = 50;
+
+// The attribute by which a message is known again when it comes back: that of chat.js.
+export const idAttribute = 'chat-send-id';
 
 const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
 
@@ -25,15 +31,19 @@ export class Log {
   #older = firstOlder;
   #loading = false;
   #reachedTop = false;
+  #tailMissing = false;
   #newLine = null;
+  // Whether the newest have been had.
+  hasNewest = false;
   // Since the newest was last in sight.
   unread = 0;
 
-  // loadOlder(after) gives a history; retry(text) sends it again; changed() is told when what is unread changes, scrolled()
-  // when the place does; isLooking(room) says whether somebody looks at it.
-  constructor(room, { loadOlder, retry, changed, scrolled, isLooking }) {
+  // load({ after, limit }) gives a history; wantNewest() calls loadNewest() when that is possible; retry(id, text) sends it again;
+  // changed() is told when what is unread changes, scrolled() when the place does; isLooking(room) says whether somebody looks at it.
+  constructor(room, { load, wantNewest, retry, changed, scrolled, isLooking }) {
     this.room = room;
-    this.loadOlder = loadOlder;
+    this.load = load;
+    this.wantNewest = wantNewest;
     this.retry = retry;
     this.changed = changed;
     this.scrolled = scrolled;
@@ -50,7 +60,6 @@ export class Log {
     this.#showTop();
   }
 
-  get length() { return this.#entries.length; }
   get atBottom() { return this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 60; }
 
   // Live ones count as unread until somebody looks.
@@ -58,14 +67,16 @@ export class Log {
     const { epoch, seq, time, from, own } = message;
     const key = seq === undefined ? null : `${epoch}/${seq}`;
     if (key && this.#keys.has(key)) return;
-    if (key) this.#keys.add(key);
-    const pending = own ? this.#pendingOf(key, message.text) : null;
-    if (pending) this.#remove(pending);
-    const entry = { kind: 'message', epoch, seq, time, from: `${from?.id ?? ''}/${from?.name ?? ''}` };
-    entry.row = this.#messageRow(message, message.own);
     const unseen = live && !own && !(this.isLooking(this.room) && this.#stick);
-    if (unseen && this.unread === 0) this.#markNew(entry.row);
-    this.#insert(entry);
+    this.#tailMissing ||= live && !this.#stick && this.#entries.length >= maxRows;
+    if (!this.#tailMissing || !live) {
+      if (key) this.#keys.add(key);
+      if (own) this.#removePending(message.attributes?.[idAttribute]);
+      const entry = { kind: 'message', epoch, seq, time, from: `${from?.id ?? ''}/${from?.name ?? ''}` };
+      entry.row = this.#messageRow(message, message.own);
+      if (unseen && this.unread === 0) this.#markNew(entry.row);
+      this.#insert(entry);
+    }
     if (own && live) this.toBottom();
     if (!unseen) return;
     this.unread += 1;
@@ -82,6 +93,11 @@ export class Log {
     requestAnimationFrame(() => this.element.setAttribute('aria-busy', 'false'));
   }
 
+  // Unless they will be there with all that is newer.
+  addMissed(messages) {
+    if (!this.#tailMissing) this.addAll(messages);
+  }
+
   // Something is missing before this number.
   addGap(text, epoch, seq) {
     const row = element('div', { className: 'row gap' }, element('span', {}, text));
@@ -92,23 +108,21 @@ export class Log {
     this.#insert({ kind: 'gap', time: Date.now(), row: element('div', { className: 'row gap' }, element('span', {}, text)) });
   }
 
-  // One's own message until it comes back with its number.
-  addPending(text, name) {
+  // One's own message until it comes back, with its id.
+  addPending(id, text, name) {
     const message = { text, event: 'chat message', time: Date.now(), from: { name } };
     const row = this.#messageRow(message, true);
     row.classList.add('pending');
-    const entry = { kind: 'pending', text, row, time: message.time, from: 'pending' };
+    // Read out once: when it comes back.
+    row.setAttribute('aria-live', 'off');
+    const entry = { kind: 'pending', id, text, row, time: message.time, from: 'pending' };
     entry.note = element('p', { className: 'note' }, t('sending'));
     row.lastChild.append(entry.note);
     this.#insert(entry);
     this.toBottom();
     return {
-      sent: ({ epoch, seq }) => {
-        const key = `${epoch}/${seq}`;
-        if (seq === undefined) this.#delivered(entry);
-        else if (this.#keys.has(key)) this.#remove(entry);
-        else entry.key = key;
-      },
+      // What the application keeps to itself has no number, and does not come back.
+      sent: ({ seq }) => { if (seq === undefined) this.#delivered(entry); },
       failed: (reason) => this.#failed(entry, reason),
     };
   }
@@ -134,6 +148,7 @@ export class Log {
 
   toBottom() {
     this.#stick = true;
+    if (this.#tailMissing) this.#startOver();
     this.#settle();
     this.looked();
   }
@@ -144,29 +159,46 @@ export class Log {
     this.element.remove();
   }
 
-  // The first history has come.
-  loaded({ complete, messages }) {
+  // The newest, to begin with.
+  async loadNewest() {
+    const { complete, messages } = await this.load({ limit: firstNewest });
+    this.hasNewest = true;
     this.addAll(messages);
     if (complete || messages.length === 0) this.#reachedTop = true;
     this.#showTop();
     this.#fill();
   }
 
+  #startOver() {
+    this.#tailMissing = false;
+    this.#reachedTop = false;
+    this.#older = firstOlder;
+    const gone = this.#entries.filter(({ kind }) => kind !== 'pending');
+    this.#entries = this.#entries.filter(({ kind }) => kind === 'pending');
+    for (const entry of gone) this.#take(entry);
+    this.#keys.clear();
+    this.hasNewest = false;
+    this.wantNewest();
+  }
+
   #messageRow(message, own) {
     const { from, time } = message;
-    const announced = message.room === undefined && !own;
-    const name = announced ? from?.name || t('announcement') : from?.name || t(from?.id ? 'someone' : 'server');
+    const isPerson = from?.id !== undefined || own;
+    const unnamed = isPerson ? 'someone' : message.room === undefined ? 'announcement' : 'server';
+    const name = shown(from?.name) || t(unnamed);
+    // People may have the same name; what else there is of them to see is the number of their connection.
     const meta = element('p', { className: 'meta' },
-      element('b', { className: own ? 'hidden' : tint(name) }, own ? t('you') : name), ' ',
+      element('b', own ? { className: 'hidden' } : { className: isPerson ? tint(name) : '', title: isPerson ? `#${from.id}` : t('server') }, own ? t('you') : name), ' ',
       element('time', { dateTime: new Date(time).toISOString(), title: fullTimeText(time) }, timeText(time)));
     const bubble = element('div', { className: 'bubble' }, ...content(message));
     const body = element('div', { className: 'body' }, meta, bubble);
-    return element('div', { className: own ? 'row own' : 'row' }, ...(own ? [] : [avatar(name)]), body);
+    if (own) return element('div', { className: 'row own' }, body);
+    return element('div', { className: isPerson ? 'row' : 'row server' }, avatar(isPerson ? name : null), body);
   }
 
-  #pendingOf(key, text) {
-    const pending = this.#entries.filter(({ kind }) => kind === 'pending');
-    return pending.find((entry) => key && entry.key === key) ?? pending.find((entry) => !entry.key && entry.text === text);
+  #removePending(id) {
+    const pending = id && this.#entries.find((entry) => entry.kind === 'pending' && entry.id === id);
+    if (pending) this.#remove(pending);
   }
 
   #delivered(entry) {
@@ -176,9 +208,10 @@ export class Log {
   }
 
   #failed(entry, reason) {
-    const again = element('button', { type: 'button', onclick: () => { this.#remove(entry); this.retry(entry.text); } }, t('retry'));
+    const again = element('button', { type: 'button', onclick: () => { this.#remove(entry); this.retry(entry.id, entry.text); } }, t('retry'));
     const discard = element('button', { type: 'button', onclick: () => this.#remove(entry) }, t('discard'));
     entry.row.classList.add('failed');
+    entry.row.removeAttribute('aria-live');
     entry.note.replaceChildren(element('span', { title: reason }, t('failed')), ' · ', again, ' · ', discard);
   }
 
@@ -254,8 +287,10 @@ export class Log {
     if (this.element.hidden) return;
     // Rows that turn out smaller than was guessed move the place, too: a hand on it, or nothing else that moved, tells.
     const byHand = Date.now() - this.#touchedAt < 500 || scrollHeight === this.#lastHeight;
-    if (this.atBottom) this.#stick = true;
-    else if (scrollTop < this.#lastTop - 1 && byHand) this.#stick = false;
+    if (this.atBottom) {
+      if (this.#tailMissing) this.toBottom();
+      this.#stick = true;
+    } else if (scrollTop < this.#lastTop - 1 && byHand) this.#stick = false;
     this.#lastTop = scrollTop;
     this.#lastHeight = scrollHeight;
     if (this.#stick) this.looked();
@@ -277,7 +312,7 @@ export class Log {
     this.#showTop();
     const after = Math.max(0, oldest.seq - 1 - this.#older);
     try {
-      const { epoch, messages } = await this.loadOlder(after);
+      const { epoch, messages } = await this.load({ after });
       this.#older *= 2;
       const older = messages.filter((message) => message.epoch === oldest.epoch && message.seq < oldest.seq);
       this.#reachedTop = epoch !== oldest.epoch || after === 0 || older[0]?.seq !== after + 1;

@@ -1,14 +1,14 @@
 // The chat page: brings the client (the global `chat` of chat.js) together with what is seen. Rooms, messages, people and
 // the connection have a file each; here is what people do: write, rename themselves, press keys.
-import { avatar, byId, recall, remember } from './dom.js';
+import { avatar, byId, recall, remember, shown } from './dom.js';
 import { errorText, fillIn, t } from './strings.js';
 import { showConnection } from './connection.js';
+import { Directory } from './directory.js';
 import { layOut, nextPart } from './layout.js';
-import { Log } from './log.js';
+import { Log, idAttribute } from './log.js';
 import { People } from './people.js';
-import { RoomList, roomOfHash } from './room_list.js';
+import { RoomList, isRoomName, roomOfHash } from './room_list.js';
 
-const firstHistory = 50;
 // Below the server's 65,536 for a frame, with the rest of it.
 const maxTextBytes = 60_000;
 
@@ -17,39 +17,63 @@ const setting = (name) => document.querySelector(`meta[name="${name}"]`).content
 fillIn(document);
 const { drawers, closeDrawers } = layOut();
 
-const first = roomOfHash() || setting('chat-room');
+const defaultRoom = setting('chat-room');
+const wantedRoom = roomOfHash();
+const first = isRoomName(wantedRoom) ? wantedRoom : defaultRoom;
 const client = globalThis.chat.connect({
   url: new URL(setting('chat-endpoint'), location.href),
   room: first,
   rooms: RoomList.remembered().filter((room) => room !== first),
   name: recall('localStorage', 'name') ?? undefined,
+  own: recall('sessionStorage', 'own') ?? undefined,
   resend: true,
 });
+
+const text = byId('text');
+const notify = (what) => { byId('notice').textContent = what; };
 
 const isLooking = (room) => room === rooms.current && document.visibilityState === 'visible';
 
 const rooms = new RoomList(client, {
   makeLog: (room) => new Log(room, {
     isLooking,
-    loadOlder: (after) => client.history({ room, after }),
-    retry: (text) => say(text, room),
-    changed: () => {
-      rooms.draw();
-      showJump();
-    },
+    load: (which) => client.history({ room, ...which }),
+    wantNewest: () => loadNewest(rooms.get(room)),
+    retry: (id, what) => say(what, room, id),
+    changed: () => drawSoon(),
     scrolled: () => showJump(),
   }),
   left: (room) => people.forget(room),
   shown: () => {
+    text.disabled = false;
     showJump();
     closeDrawers();
     people.show();
     people.showTyping();
     people.refresh();
-    byId('notice').textContent = '';
+    notify('');
+  },
+  refused: notify,
+});
+
+// Not for each of a thousand messages.
+let drawTimer = null;
+function drawSoon() {
+  drawTimer ??= setTimeout(() => {
+    drawTimer = null;
+    rooms.draw();
+    showJump();
+  }, 50);
+}
+
+const people = new People(client, () => rooms.current);
+const directory = new Directory(client, {
+  isIn: (room) => rooms.get(room) !== undefined,
+  enter: async (room) => {
+    text.focus();
+    notify(await rooms.enter(room));
   },
 });
-const people = new People(client, () => rooms.current);
 showConnection(client);
 
 // ---- what comes
@@ -60,19 +84,31 @@ client.on('message', (message) => {
   rooms.get(message.room ?? rooms.current)?.add(message);
 });
 
-client.on('joined', async ({ room, resumed }) => {
+client.on('joined', ({ room }) => {
   const log = rooms.add(room);
-  if (resumed || log.length > 0) return;
-  try {
-    log.loaded(await client.history({ room, limit: firstHistory }));
-  } catch (error) {
-    if (error.code !== 'connection_lost') log.addNotice(t('gap'));
-  }
+  directory.draw();
+  remember('sessionStorage', 'own', client.own);
+  loadNewest(log);
 });
+
+async function loadNewest(log) {
+  if (log.hasNewest || rooms.get(log.room) !== log) return;
+  try {
+    await log.loadNewest();
+  } catch (error) {
+    // Not at once, since everything else was asked for in the same moment; without a connection: with the next.
+    if (error.code === 'rate_limited') setTimeout(loadNewest, 1000 + 2000 * Math.random(), log);
+    else if (!['connection_lost', 'not_connected'].includes(error.code)) log.addNotice(t('gap'));
+  }
+}
 
 client.on('left', ({ room, reason, asked }) => {
   rooms.remove(room);
-  if (!asked) byId('notice').textContent = t('left', room, reason);
+  directory.draw();
+  text.disabled = rooms.current === null;
+  if (asked) return;
+  if (rooms.current === null && room !== defaultRoom) rooms.enter(defaultRoom).then(() => notify(t('left', room, reason)));
+  else notify(t('left', room, reason));
 });
 
 // What was dropped on the way may still be kept.
@@ -84,30 +120,43 @@ client.on('gap', async ({ room, epoch, cause, from, to }) => {
   else {
     const reply = await client.history({ room, after: from - 1 }).catch(() => null);
     if (!reply || reply.epoch !== epoch || !reply.complete) log.addGap(t('gap'), epoch, from);
-    log.addAll((reply?.messages ?? []).filter(({ seq }) => seq <= to));
+    log.addMissed((reply?.messages ?? []).filter(({ seq }) => seq <= to));
   }
 });
 
 client.on('named', ({ name }) => showName(name));
-client.on('error', (error) => { byId('notice').textContent = errorText(error); });
+client.on('error', (error) => notify(errorText(error)));
+
+// A server that does not let one into the first room cannot be told from one that is away: then the page begins in the default
+// room, and asks for the other from there, which tells.
+client.on('status', ({ state, attempt }) => {
+  if (client.id !== null || state !== 'waiting' || attempt !== 2 || first === defaultRoom) return;
+  client.join(defaultRoom).catch(() => {});
+  client.leave(first);
+});
+client.once('joined', async () => {
+  if (wantedRoom && !rooms.get(wantedRoom)) notify(await rooms.enter(wantedRoom));
+});
+
 client.on('status', ({ state, name }) => {
   if (state !== 'open') return;
   showName(name);
-  byId('notice').textContent = '';
+  notify('');
   if (!recall('localStorage', 'asked')) askName();
 });
 
 // ---- what is said
 
-const text = byId('text');
+const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
-async function say(what, room = rooms.current) {
-  const pending = rooms.get(room).addPending(what, client.name);
+// What is said once more keeps its id, and so has no twin if it had arrived.
+async function say(what, room = rooms.current, id = newId()) {
+  const pending = rooms.get(room).addPending(id, what, client.name);
   try {
-    pending.sent(await client.send(what, { room }));
+    pending.sent(await client.send(what, { room, attributes: { [idAttribute]: id } }));
   } catch (error) {
     pending.failed(errorText(error));
-    if (isLooking(room) && client.state === 'open') byId('notice').textContent = errorText(error);
+    if (isLooking(room) && client.state === 'open') notify(errorText(error));
   }
 }
 
@@ -121,10 +170,10 @@ byId('composer').addEventListener('submit', (event) => {
   const what = text.value.trim();
   if (!what || rooms.current === null) return;
   if (new TextEncoder().encode(JSON.stringify(what)).length > maxTextBytes) {
-    byId('notice').textContent = t('tooLong');
+    notify(t('tooLong'));
     return;
   }
-  byId('notice').textContent = '';
+  notify('');
   text.value = '';
   fitText();
   people.said();
@@ -149,8 +198,8 @@ const nameDialog = byId('name-dialog');
 
 function showName(name) {
   const me = byId('me');
-  me.querySelector('b').textContent = name;
-  me.querySelector('.avatar').replaceWith(avatar(name));
+  me.querySelector('b').textContent = shown(name) || t('someone');
+  me.querySelector('.avatar').replaceWith(avatar(shown(name)));
 }
 
 function askName() {
@@ -176,6 +225,7 @@ nameDialog.querySelector('form').addEventListener('submit', async (event) => {
     nameDialog.close();
     return;
   }
+  byId('name-error').textContent = client.state === 'open' ? '' : t('waiting');
   try {
     const name = await client.rename(wanted);
     remember('localStorage', 'name', name);

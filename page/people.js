@@ -1,6 +1,6 @@
 // Who is in the rooms, and who is typing. Pages tell each other by two ephemeral events that are never shown: `presence`
 // when they come or are renamed, `typing` while somebody writes. Who leaves is noticed by asking now and then.
-import { avatar, byId, element } from './dom.js';
+import { avatar, byId, element, isolated, shown } from './dom.js';
 import { byName, t } from './strings.js';
 
 const pollMs = 30_000;
@@ -93,6 +93,7 @@ export class People {
         this.#forbidden = true;
         this.#members.clear();
       }
+      if (error.code === 'rate_limited') this.#refreshSoon();
     }
     this.show();
   }
@@ -103,15 +104,21 @@ export class People {
     byId('people-count').textContent = members?.length ?? '';
     byId('open-people').setAttribute('aria-label', members ? `${t('people')}: ${members.length}` : t('people'));
     const isMe = ({ id }) => id === this.client.id;
-    const sorted = [...members ?? []].sort((a, b) => isMe(b) - isMe(a) || byName(a.name, b.name));
+    const named = (members ?? []).map(({ id, name }) => ({ id, name: shown(name) || t('someone') }));
+    const sorted = named.sort((a, b) => isMe(b) - isMe(a) || byName(a.name, b.name));
+    const count = new Map();
+    for (const { name } of named) count.set(name, (count.get(name) ?? 0) + 1);
+    // Who has the name of somebody else is told from them by the number of the connection.
+    const mark = (member) => (isMe(member) ? t('you') : count.get(member.name) > 1 ? `#${member.id}` : '');
     const items = sorted.slice(0, maxShown).map((member) => element('li', {}, avatar(member.name),
-      element('span', { className: 'name' }, member.name), ...(isMe(member) ? [element('small', {}, t('you'))] : [])));
+      element('span', { className: 'name' }, member.name), element('small', {}, mark(member))));
     if (sorted.length > maxShown) items.push(element('li', {}, t('peopleMore', sorted.length - maxShown)));
     byId('people-list').replaceChildren(...items);
   }
 
   showTyping() {
     const typing = this.#typing.get(this.currentRoom());
+    if (!typing?.size && !byId('typing').textContent) return;
     const names = [...typing?.values() ?? []].filter(({ until }) => until > Date.now()).map(({ name }) => name);
     byId('typing').textContent = names.length ? t('typing', names) : '';
   }
@@ -120,7 +127,7 @@ export class People {
     if (!this.#typing.has(room)) this.#typing.set(room, new Map());
     const typing = this.#typing.get(room);
     for (const [other, { until }] of typing) if (until <= Date.now()) typing.delete(other);
-    typing.set(id, { name: name || t('someone'), until: Date.now() + typingShownMs });
+    typing.set(id, { name: isolated(shown(name) || t('someone')), until: Date.now() + typingShownMs });
     setTimeout(() => this.showTyping(), typingShownMs + 50);
     this.showTyping();
   }

@@ -2,6 +2,9 @@
 import { byId, element, recall, remember } from './dom.js';
 import { errorText, t } from './strings.js';
 
+// The rule of docs/protocol.md: 1 to 128 bytes, none of / , ? #, no space at an end.
+export const isRoomName = (name) => /^[^/,?#\p{Cc}]+$/u.test(name) && !/^ | $/.test(name) && new TextEncoder().encode(name).length <= 128;
+
 const hashOf = (room) => `#${encodeURIComponent(room)}`;
 
 export function roomOfHash() {
@@ -17,17 +20,24 @@ export class RoomList {
   #items = new Map(); // room -> its elements in the list
   current = null;
 
-  // makeLog(room); left(room) is told when one goes; shown(room) when another one is in sight.
-  constructor(client, { makeLog, left, shown }) {
+  // makeLog(room); left(room) is told when one goes; shown(room) when another one is in sight; refused(reason) when the room of
+  // an address cannot be entered.
+  constructor(client, { makeLog, left, shown, refused }) {
     this.client = client;
     this.makeLog = makeLog;
     this.left = left;
     this.shown = shown;
-    byId('join').addEventListener('submit', (event) => {
+    byId('join').addEventListener('submit', async (event) => {
       event.preventDefault();
-      this.#enter(byId('join-room').value.trim());
+      byId('join-error').textContent = '';
+      const reason = await this.enter(byId('join-room').value.trim());
+      byId('join-error').textContent = reason;
+      if (!reason) byId('join-room').value = '';
     });
-    addEventListener('hashchange', () => { if (roomOfHash()) this.#enter(roomOfHash()); });
+    addEventListener('hashchange', async () => {
+      const reason = await this.enter(roomOfHash());
+      if (reason) refused(reason);
+    });
   }
 
   static remembered() {
@@ -59,7 +69,8 @@ export class RoomList {
     if (this.current === room) {
       this.current = null;
       const next = this.#logs.keys().next().value;
-      if (next !== undefined) this.show(next);
+      if (next === undefined) byId('title').textContent = '';
+      else this.show(next);
     }
     this.#remember();
     this.draw();
@@ -114,22 +125,22 @@ export class RoomList {
     leave.hidden = this.#logs.size < 2;
   }
 
-  async #enter(room) {
-    const error = byId('join-error');
-    error.textContent = '';
-    if (!room) return;
+  // Why not, or nothing.
+  async enter(room) {
+    if (!room) return '';
     try {
       if (!this.#logs.has(room)) await this.client.join(room);
       this.add(room);
       this.show(room);
-      byId('join-room').value = '';
+      return '';
     } catch (problem) {
-      error.textContent = errorText(problem);
       if (this.current !== null) history.replaceState(null, '', hashOf(this.current));
+      return errorText(problem);
     }
   }
 
+  // Those that are still being joined too: a reload may come first.
   #remember() {
-    remember('sessionStorage', 'rooms', [...this.#logs.keys()]);
+    remember('sessionStorage', 'rooms', this.client.positions.map(({ room }) => room));
   }
 }

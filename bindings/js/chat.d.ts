@@ -28,6 +28,8 @@ export interface ConnectOptions {
   rooms?: Array<string | RoomPosition>;
   /** The display name to ask for. */
   name?: string;
+  /** `client.own` of an earlier client, whose messages are one's own too: before a reload, for example. */
+  own?: readonly string[];
   /** Handed to the application, in the address; a function is asked before each attempt. */
   token?: string | (() => string | Promise<string>);
   /** An implementation, where there is no global one: `ws`, for example. */
@@ -49,6 +51,8 @@ export interface ConnectOptions {
   /** Messages that may wait for a connection: 100, with 1,048,576 bytes together. 0: none, they fail at once. */
   queueMessages?: number;
   queueBytes?: number;
+  /** Bytes that were sent and have not left yet, above which nothing more is taken: 16,777,216. */
+  bufferBytes?: number;
   /** Messages whose acknowledgement was lost are looked for, and sent again unless they are there. False: they fail. */
   resend?: boolean;
   /** From 0 to 1, for the delays: Math.random. */
@@ -200,6 +204,8 @@ export class Client {
   readonly room: string | null;
   readonly state: Status['state'];
   readonly positions: RoomPosition[];
+  /** What tells one's own messages, for the option of that name. At most 1,000 short strings. */
+  readonly own: string[];
   /** Gives a function that removes the listener. */
   on<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): () => void;
   once<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): () => void;
@@ -213,7 +219,7 @@ export class Client {
   rooms(): Promise<RoomInfo[]>;
   /** How long the answer took, in milliseconds. */
   ping(): Promise<number>;
-  /** At once, after a loss or a close. */
+  /** At once, after a loss or a close; while it closes: as soon as it is closed. */
   reconnect(options?: { token?: ConnectOptions['token']; url?: string | URL }): void;
   close(code?: number, reason?: string): Promise<void>;
 }

@@ -20,13 +20,15 @@
     requestTimeoutMs: 30_000,
     queueMessages: 100,
     queueBytes: 1_048_576,
+    bufferBytes: 16_777_216,
     resend: false,
   };
 
-  // The attribute by which a client with `resend` knows its own message again.
+  // The attribute by which a client with `resend` knows its own message again, and everybody the twin of one.
   const sendIdAttribute = 'chat-send-id';
-  // Each connection has an id; so many of them count as our own.
-  const maxOwnIds = 100;
+  const maxSendIds = 1000;
+  // Each connection has an id in each room; so many of them count as our own.
+  const maxOwn = 1000;
   // Not to be mended by coming back: docs/protocol.md. What applications invent is meant, so it is final too.
   const isFinal = (code) => [1000, 1002, 1003, 1007, 1008, 1010].includes(code) || code >= 3000;
 
@@ -37,6 +39,9 @@
       this.code = code;
     }
   }
+
+  // It may go well the next time.
+  const isPassing = ({ code }) => code === 'rate_limited' || code === 'timed_out';
 
   // Exponential with full jitter: anything from 0 to a ceiling that doubles.
   function backoffMs(attempt, { reconnectMinMs, reconnectMaxMs } = defaults, random = Math.random) {
@@ -82,6 +87,24 @@
     const attachments = rest.attachments.map(fromBase64);
     return { ...rest, attachments, args: unpack(rest.args, attachments) };
   }
+
+  // An option that is undefined is one that was not given.
+  const given = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
+  // The oldest make room for the newest.
+  function addBounded(set, value, max) {
+    set.add(value);
+    if (set.size > max) set.delete(set.values().next().value);
+  }
+
+  // Undefined without one.
+  function sendIdOf({ room, attributes }) {
+    const id = attributes?.[sendIdAttribute];
+    return id === undefined ? undefined : `${room}/${id}`;
+  }
+
+  // Ids begin anew with the server, epochs never come again.
+  const ownKey = (epoch, id) => `${epoch}/${id}`;
 
   function addressOf(url, query) {
     const base = globalThis.document?.baseURI ?? globalThis.location?.href;
@@ -139,8 +162,8 @@
     constructor(address, options, onFrame, onLost) {
       this.#options = options;
       this.#onLost = onLost;
+      this.socket = new options.WebSocket(address, 'chat.v1'); // throws when it may not go there
       this.#timer = setTimeout(() => this.abandon('no welcome in time'), options.connectTimeoutMs);
-      this.socket = new options.WebSocket(address, 'chat.v1');
       this.socket.onmessage = ({ data }) => {
         this.#frames += 1;
         this.#heardAt = Date.now();
@@ -156,6 +179,9 @@
       this.socket.onerror = () => {};
       this.socket.onclose = ({ code, reason }) => this.#end(code, reason);
     }
+
+    // What was sent and has not left yet.
+    get bufferedBytes() { return this.socket.bufferedAmount ?? 0; }
 
     send(text) {
       this.socket.send(text);
@@ -190,9 +216,9 @@
     }
 
     close(code, reason) {
+      this.socket.close(code, reason); // throws when the code is not for us to use
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.abandon(reason, code), this.#options.pingTimeoutMs);
-      this.socket.close(code, reason);
     }
 
     #end(code, reason) {
@@ -218,34 +244,34 @@
     // name -> { epoch, seq: the newest that was delivered, joined: on this connection, skipped: own numbers that the
     // server keeps from us, waiting: calls of join() }
     #rooms = new Map();
-    #ownIds = new Set();
+    #own;
+    #sendIds = new Set();
     #requests = new Map();
     #nextRef = 1;
     #queue = [];
-    #queuedBytes = 0;
     #wantedName;
     #renames = [];
     #forgetListeners = () => {};
 
     constructor(options = {}) {
       super();
-      if (typeof options === 'string') options = { url: options };
-      this.#options = { ...defaults, WebSocket: globalThis.WebSocket, random: Math.random };
-      for (const [name, value] of Object.entries(options)) if (value !== undefined) this.#options[name] = value;
+      if (typeof options === 'string' || options instanceof URL) options = { url: options };
+      this.#options = { ...defaults, WebSocket: globalThis.WebSocket, random: Math.random, ...given(options) };
       if (!this.#options.WebSocket) throw new TypeError('there is no WebSocket here: pass one, { WebSocket }');
       addressOf(this.#options.url, {}); // throws when it is none
       this.id = null;
       this.name = null;
       this.room = this.#options.room ?? null;
       this.#wantedName = this.#options.name;
+      this.#own = new Set(this.#options.own);
       if (this.room !== null) this.#addRoom(this.room, this.#options);
       for (const room of this.#options.rooms ?? []) {
         if (typeof room === 'string') this.#addRoom(room);
         else this.#addRoom(room.room, room);
       }
       this.#listen();
-      // Whoever has called connect() adds listeners first.
-      queueMicrotask(() => this.#open());
+      // Whoever has called connect() adds listeners first, and may even have closed it.
+      queueMicrotask(() => { if (this.#generation === 0) this.#open(); });
     }
 
     get state() { return this.#state; }
@@ -255,46 +281,53 @@
       return [...this.#rooms].map(([room, { epoch, seq }]) => ({ room, ...(epoch === null ? {} : { epoch, seq }) }));
     }
 
+    // What tells one's own messages, to hand to the next connect(): after a reload, for example.
+    get own() { return [...this.#own]; }
+
     send(message, options = {}) {
       return new Promise((resolve, reject) => {
-        if (this.#state === 'closed') throw new ChatError('closed', 'the client is closed');
-        const what = typeof message === 'string' ? { text: message } : message;
-        const { text, event, args } = what;
-        const { room, ephemeral, exceptSelf, timeoutMs } = { ...what, ...options };
-        const mayResend = (options.resend ?? this.#options.resend) && !ephemeral && !exceptSelf;
-        const ref = this.#nextRef++;
-        let attributes = options.attributes ?? what.attributes;
-        let sendId;
-        if (mayResend) {
-          sendId = globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Date.now()}${ref}`;
-          attributes = { ...attributes, [sendIdAttribute]: sendId };
+        this.#throwIfClosed();
+        const item = this.#itemOf({ ...(typeof message === 'string' ? { text: message } : message), ...given(options) });
+        Object.assign(item, { resolve, reject });
+        const { queueMessages, queueBytes, bufferBytes } = this.#options;
+        const full = () => new ChatError('queue_full', 'too much waits for the connection');
+        if (this.#isReady(item.room) && !this.#queue.some(({ room }) => room === item.room)) {
+          if (this.#connection.bufferedBytes > bufferBytes) throw full();
+          this.#transmit(item);
+          return;
         }
-        const attachments = [];
-        const item = { ref, room: room ?? this.room, exceptSelf, mayResend, sendId, resolve, reject, timeoutMs };
-        item.text = JSON.stringify({
-          type: 'send',
-          ref,
-          room: item.room ?? undefined,
-          event,
-          text,
-          args: args && pack(args, attachments),
-          attachments: attachments.length ? attachments : undefined,
-          attributes,
-          ephemeral: ephemeral || undefined,
-          except_self: exceptSelf || undefined,
-        });
-        const { queueMessages, queueBytes } = this.#options;
-        if (this.#isReady(item.room) && !this.#queue.some((other) => other.room === item.room)) this.#transmit(item);
-        else if (ephemeral || !queueMessages) throw new ChatError('not_connected', 'there is no connection');
-        else if (this.#queue.length >= queueMessages || this.#queuedBytes + item.text.length > queueBytes) {
-          throw new ChatError('queue_full', 'too much waits for the connection');
-        } else this.#enqueue(item);
+        if (item.ephemeral || !queueMessages) throw new ChatError('not_connected', 'there is no connection');
+        const queuedBytes = this.#queue.reduce((sum, { text }) => sum + text.length, item.text.length);
+        if (this.#queue.length >= queueMessages || queuedBytes > queueBytes) throw full();
+        this.#queue.push(item);
       });
     }
 
+    // A message as it travels and waits: `text` is its frame.
+    #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, resend = this.#options.resend, timeoutMs }) {
+      room ??= this.room;
+      const ref = this.#nextRef++;
+      const mayResend = resend && !ephemeral && !exceptSelf;
+      if (mayResend) attributes = { [sendIdAttribute]: globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Date.now()}${ref}`, ...attributes };
+      const attachments = [];
+      const frame = JSON.stringify({
+        type: 'send',
+        ref,
+        room: room ?? undefined,
+        event,
+        text,
+        args: args && pack(args, attachments),
+        attachments: attachments.length ? attachments : undefined,
+        attributes,
+        ephemeral: ephemeral || undefined,
+        except_self: exceptSelf || undefined,
+      });
+      return { ref, room, text: frame, ephemeral, exceptSelf, mayResend, sendId: attributes?.[sendIdAttribute], timeoutMs };
+    }
+
     join(room, position = {}) {
-      if (this.#state === 'closed') return Promise.reject(new ChatError('closed', 'the client is closed'));
       return new Promise((resolve, reject) => {
+        this.#throwIfClosed();
         const known = this.#rooms.get(room) ?? this.#addRoom(room, position);
         known.waiting.push({ resolve, reject });
         if (this.#state === 'open') this.#sendJoin(room, known);
@@ -309,16 +342,22 @@
 
     // Without a connection it is asked for when there is one.
     rename(name) {
-      if (this.#state === 'closed') return Promise.reject(new ChatError('closed', 'the client is closed'));
       return new Promise((resolve, reject) => {
-        this.#renames.push({ name, resolve, reject });
-        if (this.#state === 'open') this.#sendName(name);
+        this.#throwIfClosed();
+        const rename = { name, resolve, reject };
+        this.#renames.push(rename);
+        if (this.#state === 'open') this.#sendName(name, [rename]);
       });
     }
 
     async history({ room, after, limit } = {}) {
       const { messages, ...reply } = await this.#request({ type: 'history', room: room ?? this.room, after, limit });
-      return { ...reply, messages: messages.map((message) => this.#asMessage(message)) };
+      const seen = new Set();
+      const single = messages.filter((message) => {
+        const id = sendIdOf(message) ?? message.seq;
+        return !seen.has(id) && seen.add(id);
+      });
+      return { ...reply, messages: single.map((message) => this.#asMessage(message)) };
     }
 
     async members(room) {
@@ -338,6 +377,7 @@
 
     // At once, whatever was waited for; also what was closed or refused begins anew.
     reconnect(options = {}) {
+      if (this.#connection && this.#closing) this.close().then(() => this.reconnect(options));
       if (this.#connection) return;
       for (const name of ['token', 'url']) if (options[name] !== undefined) this.#options[name] = options[name];
       this.#closing = null;
@@ -346,14 +386,18 @@
       this.#open();
     }
 
-    close(code = 1000, reason = '') {
-      if (this.#state === 'closed') return Promise.resolve();
+    async close(code = 1000, reason = '') {
+      if (this.#state === 'closed') return;
+      this.#connection?.close(code, reason);
       this.#closing ??= {};
       this.#closing.promise ??= new Promise((resolve) => { this.#closing.resolve = resolve; });
       const { promise } = this.#closing;
-      if (this.#connection) this.#connection.close(code, reason);
-      else this.#end(code, reason);
-      return promise;
+      if (!this.#connection) this.#end(code, reason);
+      await promise;
+    }
+
+    #throwIfClosed() {
+      if (this.#state === 'closed' || this.#closing) throw new ChatError('closed', 'the client is closed');
     }
 
     // ---- connections
@@ -401,26 +445,9 @@
       const wasOpen = this.#state === 'open';
       this.#connection = null;
       for (const room of this.#rooms.values()) room.joined = false;
-      const requests = [...this.#requests.values()];
-      this.#requests.clear();
-      const unanswered = [];
-      for (const request of requests) {
-        clearTimeout(request.timer);
-        if (request.type === 'leave') request.resolve({});
-        else if (request.type !== 'send') request.reject(new ChatError('connection_lost', 'the connection has ended'));
-        else if (code === 1009) request.reject(new ChatError('too_large', 'perhaps it was this message that was too large'));
-        else if (request.item.mayResend) unanswered.push(request.item);
-        else request.reject(new ChatError('unknown_outcome', 'the connection ended before the message was acknowledged'));
-      }
-      // Before what was said later.
-      for (const item of unanswered) item.uncertain = true;
-      this.#queue.unshift(...unanswered);
-      this.#countQueue();
-
+      this.#giveUpRequests(code);
       if (wasOpen && Date.now() - this.#openAt >= this.#options.stableMs) this.#attempt = 0;
-      const { reconnect } = this.#options;
-      const comesBack = typeof reconnect === 'function' ? reconnect({ code, reason }) : reconnect && !isFinal(code);
-      if (this.#closing || !comesBack) {
+      if (this.#closing || !this.#comesBack(code, reason)) {
         this.#end(code, reason);
         return;
       }
@@ -430,13 +457,47 @@
       this.#setState('waiting', { code, reason, attempt: this.#attempt, delayMs });
     }
 
+    // What was asked and not answered, when the connection is lost.
+    #giveUpRequests(code) {
+      const requests = [...this.#requests.values()];
+      this.#requests.clear();
+      // If one was too large, the largest was.
+      const sizes = code === 1009 ? requests.map(({ text }) => new TextEncoder().encode(text).length) : [];
+      const tooLarge = requests[sizes.indexOf(Math.max(...sizes))];
+      const unanswered = [];
+      for (const request of requests) {
+        const { type, item, room, resolve, reject } = request;
+        clearTimeout(request.timer);
+        if (request === tooLarge) reject(new ChatError('too_large', 'too large for this server'));
+        else if (type === 'leave') {
+          resolve({});
+          this._emit('left', { room, reason: '', asked: true });
+        } else if (type !== 'send') reject(new ChatError('connection_lost', 'the connection has ended'));
+        else if (item.mayResend) unanswered.push(item);
+        else reject(new ChatError('unknown_outcome', 'the connection ended before the message was acknowledged'));
+      }
+      // Before what was said later.
+      for (const item of unanswered) item.uncertain = true;
+      this.#queue.unshift(...unanswered);
+    }
+
+    #comesBack(code, reason) {
+      const { reconnect } = this.#options;
+      if (typeof reconnect !== 'function') return reconnect && !isFinal(code);
+      try {
+        return reconnect({ code, reason });
+      } catch (error) {
+        queueMicrotask(() => { throw error; });
+        return !isFinal(code);
+      }
+    }
+
     #end(code, reason) {
       clearTimeout(this.#timer);
       this.#generation += 1;
       this.#forgetListeners();
       const error = new ChatError('closed', reason || `the connection has ended: ${code}`);
       for (const item of this.#queue.splice(0)) item.reject(item.uncertain ? new ChatError('unknown_outcome', error.message) : error);
-      this.#countQueue();
       for (const room of this.#rooms.values()) for (const { reject } of room.waiting.splice(0)) reject(error);
       for (const { reject } of this.#renames.splice(0)) reject(error);
       const { asked = this.#closing !== null, resolve = () => {} } = this.#closing ?? {};
@@ -504,8 +565,6 @@
     #welcome(frame) {
       this.id = frame.id;
       this.name = frame.name;
-      this.#ownIds.add(frame.id);
-      if (this.#ownIds.size > maxOwnIds) this.#ownIds.delete(this.#ownIds.values().next().value);
       if (this.room === null) {
         this.room = frame.room;
         for (const item of this.#queue) item.room ??= frame.room;
@@ -515,9 +574,10 @@
       this.#connection.watch();
       this.#setState('open', { id: frame.id, name: frame.name, room: frame.room });
       if (this.#state !== 'open') return; // a listener has closed it
-      const wanted = this.#renames.at(-1)?.name ?? this.#wantedName;
-      if (wanted && wanted !== frame.name) this.#sendName(wanted);
-      else if (wanted) this.#settleRenames('resolve', wanted);
+      const renames = [...this.#renames];
+      const wanted = renames.at(-1)?.name ?? this.#wantedName;
+      if (wanted && wanted !== frame.name) this.#sendName(wanted, renames);
+      else this.#settleRenames(renames, 'resolve', wanted);
       // Everything was left while there was no connection.
       if (!this.#rooms.has(frame.room)) this.#request({ type: 'leave', room: frame.room }).catch(() => {});
       this.#entered(frame);
@@ -526,16 +586,22 @@
       for (const name of new Set(this.#queue.map((item) => item.room))) if (!this.#rooms.has(name)) this.#flush(name);
     }
 
+    // Its numbering starts anew.
+    #begin(room, epoch, seq) {
+      room.epoch = epoch;
+      room.seq = seq;
+      room.skipped.clear();
+      addBounded(this.#own, ownKey(epoch, this.id), maxOwn);
+    }
+
     #entered(frame) {
       const room = this.#rooms.get(frame.room);
       if (!room) return;
       const { epoch, seq, resumed, complete } = frame;
       const before = { epoch: room.epoch, seq: room.seq };
-      if (epoch !== room.epoch) {
-        room.epoch = epoch;
-        room.seq = resumed ? 0 : seq;
-        room.skipped.clear();
-      } else if (seq < room.seq) room.seq = seq;
+      if (epoch !== room.epoch) this.#begin(room, epoch, resumed ? 0 : seq);
+      else if (seq < room.seq) room.seq = seq;
+      addBounded(this.#own, ownKey(epoch, this.id), maxOwn);
       const again = room.joined;
       room.joined = true;
       const joined = { room: frame.room, epoch, seq, resumed, complete };
@@ -553,22 +619,20 @@
     }
 
     #asMessage(frame) {
-      return { ...unpacked(frame), ephemeral: frame.ephemeral === true, own: this.#ownIds.has(frame.from?.id) };
+      const { id } = frame.from ?? {};
+      const own = id !== undefined && this.#own.has(ownKey(frame.epoch, id));
+      return { ...unpacked(frame), ephemeral: frame.ephemeral === true, own };
     }
 
     #deliver(frame) {
       const room = this.#rooms.get(frame.room);
       if (frame.seq !== undefined) {
         if (!room) return; // left meanwhile
-        if (frame.epoch !== room.epoch) {
-          room.epoch = frame.epoch;
-          room.seq = 0;
-          room.skipped.clear();
-        }
+        if (frame.epoch !== room.epoch) this.#begin(room, frame.epoch, 0);
         if (frame.seq <= room.seq) return;
         room.seq = frame.seq;
         this.#skip(room);
-        this.#recognise(frame);
+        if (this.#recognise(frame)) return;
       }
       this._emit('message', this.#asMessage(frame));
     }
@@ -578,15 +642,19 @@
       while (room.skipped.delete(room.seq + 1)) room.seq += 1;
     }
 
-    // A message that was sent on an earlier connection, and whose acknowledgement was lost with that.
+    // One's own message of an earlier connection answers whoever waits for its acknowledgement. True for one that was sent again
+    // although it had arrived, and has been heard.
     #recognise(frame) {
-      const id = frame.attributes?.[sendIdAttribute];
-      if (!id) return;
-      const index = this.#queue.findIndex((item) => item.uncertain && item.sendId === id);
-      if (index < 0) return;
-      const [item] = this.#queue.splice(index, 1);
-      this.#countQueue();
-      item.resolve({ room: item.room, seq: frame.seq, epoch: frame.epoch });
+      const id = sendIdOf(frame);
+      if (id === undefined) return false;
+      const isIt = (item) => item?.uncertain && item.room === frame.room && item.sendId === frame.attributes[sendIdAttribute];
+      const ack = { room: frame.room, seq: frame.seq, epoch: frame.epoch };
+      for (const item of this.#queue.filter(isIt)) item.resolve(ack);
+      this.#queue = this.#queue.filter((item) => !isIt(item));
+      for (const [ref, { item }] of this.#requests) if (isIt(item)) this.#settle(ref, 'resolve', ack);
+      const heard = this.#sendIds.has(id);
+      addBounded(this.#sendIds, id, maxSendIds);
+      return heard;
     }
 
     #acknowledge(frame) {
@@ -605,9 +673,10 @@
       return this.#state === 'open' && (this.#rooms.get(room)?.joined ?? true);
     }
 
-    #await(ref, request, timeoutMs = this.#options.requestTimeoutMs) {
+    #ask(ref, request, timeoutMs = this.#options.requestTimeoutMs) {
       request.timer = setTimeout(() => this.#settle(ref, 'reject', new ChatError('timed_out', 'no answer in time')), timeoutMs);
       this.#requests.set(ref, request);
+      this.#connection.send(request.text);
     }
 
     #settle(ref, how, value) {
@@ -623,30 +692,19 @@
       return new Promise((resolve, reject) => {
         if (this.#state !== 'open') throw new ChatError('not_connected', 'there is no connection');
         const ref = this.#nextRef++;
-        this.#await(ref, { type: fields.type, resolve, reject });
-        this.#connection.send(JSON.stringify({ ...fields, ref }));
+        this.#ask(ref, { type: fields.type, room: fields.room, text: JSON.stringify({ ...fields, ref }), resolve, reject });
       });
     }
 
     #transmit(item) {
-      this.#await(item.ref, { type: 'send', item, resolve: item.resolve, reject: item.reject }, item.timeoutMs);
-      this.#connection.send(item.text);
-    }
-
-    #enqueue(item) {
-      this.#queue.push(item);
-      this.#countQueue();
-    }
-
-    #countQueue() {
-      this.#queuedBytes = this.#queue.reduce((sum, { text }) => sum + text.length, 0);
+      const { ref, text, resolve, reject, timeoutMs } = item;
+      this.#ask(ref, { type: 'send', item, text, resolve, reject }, timeoutMs);
     }
 
     #flush(room) {
       if (!this.#isReady(room)) return;
       const due = this.#queue.filter((item) => item.room === room);
       this.#queue = this.#queue.filter((item) => item.room !== room);
-      this.#countQueue();
       for (const item of due) this.#transmit(item);
     }
 
@@ -655,26 +713,45 @@
       this.#request({ type: 'join', room: name, ...position }).catch((error) => {
         if (error.code === 'connection_lost' || this.#rooms.get(name) !== room) return;
         const asked = room.waiting.length > 0;
+        if (room.joined) { // it was joined again, in vain
+          for (const { reject } of room.waiting.splice(0)) reject(error);
+          return;
+        }
+        if (!asked && isPassing(error)) {
+          this.#later(() => { if (this.#rooms.get(name) === room && !room.joined) this.#sendJoin(name, room); });
+          return;
+        }
         this.#forget(name, error);
         if (!asked) this._emit('left', { room: name, reason: error.message, code: error.code, asked: false });
       });
     }
 
-    #sendName(name) {
+    // Who has much to come back to may be told to do it more slowly. On another connection it is done anyway.
+    #later(action) {
+      const connection = this.#connection;
+      setTimeout(() => { if (this.#connection === connection) action(); }, backoffMs(0, this.#options, this.#options.random));
+    }
+
+    // One answer for all who have wanted a name while there was no connection.
+    #sendName(name, renames) {
       this.#request({ type: 'name', name }).then((reply) => {
         this.#wantedName = name;
-        this.#settleRenames('resolve', reply.name);
+        this.#settleRenames(renames, 'resolve', reply.name);
       }, (error) => {
         if (error.code === 'connection_lost') return;
+        if (renames.length === 0 && isPassing(error)) {
+          this.#later(() => { if (this.#wantedName === name) this.#sendName(name, []); });
+          return;
+        }
         if (this.#wantedName === name) this.#wantedName = undefined;
-        if (!this.#settleRenames('reject', error)) this._emit('error', error);
+        if (renames.length) this.#settleRenames(renames, 'reject', error);
+        else this._emit('error', error);
       });
     }
 
-    #settleRenames(how, value) {
-      const waiting = this.#renames.splice(0);
-      for (const rename of waiting) rename[how](value);
-      return waiting.length > 0;
+    #settleRenames(renames, how, value) {
+      this.#renames = this.#renames.filter((rename) => !renames.includes(rename));
+      for (const rename of renames) rename[how](value);
     }
 
     #forget(name, error) {
@@ -683,7 +760,6 @@
       for (const { reject } of room?.waiting ?? []) reject(error);
       for (const item of this.#queue.filter((other) => other.room === name)) item.reject(error);
       this.#queue = this.#queue.filter((item) => item.room !== name);
-      this.#countQueue();
     }
   }
 

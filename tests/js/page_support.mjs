@@ -12,7 +12,6 @@ import { atEnd, sourceDir, startChatd } from './support.mjs';
 
 export { skip } from './browser_support.mjs';
 
-
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
   + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; manifest-src 'self'; require-trusted-types-for 'script'";
 
@@ -109,8 +108,8 @@ export async function openPage(t, server, { name, room = '', visible = true, ...
   });
   await tab.addInitScript(([wanted, seen]) => {
     if (typeof wanted === 'string' && !localStorage.length) {
-      localStorage.setItem('chat:/:name', JSON.stringify(wanted));
-      localStorage.setItem('chat:/:asked', 'true');
+      localStorage.setItem(`chat:${location.pathname}:name`, JSON.stringify(wanted));
+      localStorage.setItem(`chat:${location.pathname}:asked`, 'true');
     }
     window.seen = seen;
     Object.defineProperty(document, 'visibilityState', { get: () => (window.seen ? 'visible' : 'hidden') });

@@ -8,8 +8,7 @@ import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import { io } from 'socket.io-client';
-import { skip as noBrowser, startBrowser } from './browser_support.mjs';
-import { hears, say } from './page_support.mjs';
+import { hears, openPage, say, skip as skipBrowser } from './page_support.mjs';
 import { atEnd, connect, connectOnly, Queue, refusalStatus, sourceDir, startChatd, startTestd, temporaryFolder,
   test } from './support.mjs';
 
@@ -40,13 +39,14 @@ const proxies = {
   nginx: {
     installed: () => spawnSync('nginx', ['-v']).status === 0,
     limitsBodies: true,
-    command(folder, port, backend, { readTimeout = '60s' }) {
+    command(folder, port, backend, { readTimeout = '60s', onlyBelow = false }) {
       writeFileSync(path.join(folder, 'chat.conf'), substitute(documented('nginx.conf'), [
         ['127.0.0.1:3000', `127.0.0.1:${backend}`],
         ['  listen 443 ssl;\n', `  listen 127.0.0.1:${port} ssl;\n`],
         ['  listen [::]:443 ssl;\n', ''],
         ['/etc/ssl/chat', folder],
         ['proxy_read_timeout 60s', `proxy_read_timeout ${readTimeout}`],
+        ...(onlyBelow ? [['    proxy_pass http://chatd;\n', '    return 404;\n']] : []),
       ]));
       const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
       const temporary = kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n');
@@ -61,13 +61,14 @@ const proxies = {
     installed: () => spawnSync('caddy', ['version']).status === 0,
     // What is too large is the server's to refuse, while Caddy is still sending: what the client sees of that varies.
     limitsBodies: false,
-    command(folder, port, backend) {
+    command(folder, port, backend, { onlyBelow = false }) {
       const file = path.join(folder, 'Caddyfile');
       const globals = '{\nadmin off\nauto_https disable_redirects\nskip_install_trust\n}\n';
       writeFileSync(file, globals + substitute(documented('Caddyfile'), [
         ['chat.example.org {', `https://127.0.0.1:${port} {`],
         ['/etc/ssl/chat', folder],
         ['127.0.0.1:3000', `127.0.0.1:${backend}`],
+        ...(onlyBelow ? [['\thandle {\n\t\timport chatd\n', '\thandle {\n\t\trespond 404\n']] : []),
       ]));
       return ['caddy', ['run', '--config', file, '--adapter', 'caddyfile']];
     },
@@ -220,21 +221,38 @@ for (const name of Object.keys(proxies)) {
     assert.equal(await ann.take(), 'hello');
   });
 
-  for (const address of ['/', '/talk/']) {
-    testProxy(`the chat page at ${address}`, async (t) => {
-      const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
-      const proxy = await startProxy(t, name, chatd.port);
-      const terminal = await connect(t, proxy.url(`${address}chat`), [], proxy.local);
-      const tab = await (await startBrowser(t, { ignoreHTTPSErrors: true })).newPage();
-      await tab.goto(proxy.origin + address);
-      await tab.waitForSelector('body[data-state="open"]');
-      await tab.keyboard.press('Escape'); // it asks for a name
-      await say(tab, 'from the page');
-      assert.equal(await terminal.take(), 'from the page');
-      terminal.send('from a terminal');
-      await hears(tab, 'from a terminal');
-    }, { skip: skip || noBrowser });
-  }
+  test(`${name}: the chat page`, { skip: skip || skipBrowser, timeout: 60_000 }, async (t) => {
+    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
+    const proxy = await startProxy(t, name, chatd.port);
+    const terminal = await connect(t, proxy.url('/chat'), [], proxy.local);
+    const page = { http: (rest) => proxy.origin + rest };
+    const tab = await openPage(t, page, { name: 'Ann', room: 'lobby', ignoreHTTPSErrors: true });
+    await say(tab, 'from the page');
+    assert.equal(await terminal.take(), 'from the page');
+    terminal.send('from a terminal');
+    await hears(tab, 'from a terminal');
+  });
+
+  // Nothing but the prefix leads to chatd here: whatever the page asked for elsewhere would be missing.
+  test(`${name}: the chat page below a prefix, and chat.js by itself`, { skip: skip || skipBrowser, timeout: 60_000 }, async (t) => {
+    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
+    const proxy = await startProxy(t, name, chatd.port, { onlyBelow: true });
+    const terminal = await connect(t, chatd.url());
+    for (const address of ['/talk/', '/talk']) {
+      const page = { http: (rest) => `${proxy.origin}${address}${rest.slice(1)}` };
+      const tab = await openPage(t, page, { name: 'Ann', room: 'lobby', ignoreHTTPSErrors: true });
+      assert.equal(new URL(tab.url()).pathname, '/talk/');
+      await say(tab, `from the page at ${address}`);
+      assert.equal(await terminal.take(), `from the page at ${address}`);
+      terminal.send('to the page');
+      await hears(tab, 'to the page');
+      assert.equal(await terminal.take(), 'to the page');
+      assert.equal(await tab.$eval('h2 img', ({ naturalWidth }) => naturalWidth > 0), true);
+      const said = tab.evaluate(() => window.chat.connect({ url: 'chat.v1' }).send('from the script alone'));
+      assert.equal(await terminal.take(), 'from the script alone');
+      assert.ok((await said).seq > 0);
+    }
+  });
 
   testProxy('the state is shown, the counters are not', async (t) => {
     const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--metrics', '/metrics']);

@@ -1,0 +1,60 @@
+// The rooms of the server that one is not in, where it tells them. They are asked for once there is a connection and when somebody
+// turns to the rooms, not all the time: a server may have very many.
+import { byId, element } from './dom.js';
+import { byName, t } from './strings.js';
+
+const minRefreshMs = 5000;
+const maxShown = 50;
+
+export class Directory {
+  #rooms = [];
+  #refreshedAt = 0;
+  // For this connection, or, when asking has cost the connection, for good.
+  #forbidden = false;
+  #costly = false;
+
+  // enter(room) goes there; isIn(room) says whether one is there already.
+  constructor(client, { enter, isIn }) {
+    this.client = client;
+    this.enter = enter;
+    this.isIn = isIn;
+    client.on('status', ({ state }) => {
+      if (state !== 'open') return;
+      this.#forbidden = false;
+      this.refresh();
+    });
+    for (const type of ['pointerenter', 'focusin']) {
+      byId('rooms').addEventListener(type, () => { if (Date.now() - this.#refreshedAt > minRefreshMs) this.refresh(); });
+    }
+  }
+
+  async refresh() {
+    if (this.#forbidden || this.#costly || this.client.state !== 'open') return;
+    this.#refreshedAt = Date.now();
+    try {
+      this.#rooms = await this.client.rooms();
+    } catch (error) {
+      this.#forbidden = error.code === 'forbidden';
+      this.#costly = error.code === 'connection_lost';
+      if (this.#forbidden) this.#rooms = [];
+    }
+    this.draw();
+  }
+
+  draw() {
+    const others = this.#rooms.filter(({ name }) => !this.isIn(name)).sort((a, b) => b.members - a.members || byName(a.name, b.name)).slice(0, maxShown);
+    byId('others').hidden = others.length === 0;
+    const list = byId('other-list');
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.room : null;
+    list.replaceChildren(...others.map((room) => element('li', {}, this.#button(room))));
+    [...list.querySelectorAll('button')].find(({ dataset }) => dataset.room === focused)?.focus();
+  }
+
+  #button({ name, members }) {
+    const button = element('button', { type: 'button', className: 'room' },
+      element('span', { className: 'name' }, name), element('small', {}, t('peopleCount', members)));
+    button.dataset.room = name;
+    button.addEventListener('click', () => this.enter(name));
+    return button;
+  }
+}
