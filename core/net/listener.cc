@@ -198,7 +198,8 @@ void Listener::pause(int error) {
     server_.application().log(LogLevel::error, std::string("accept: ") + std::strerror(error));
   }
   uv_poll_stop(&poll_);
-  uv_timer_start(&retry_, [](uv_timer_t* handle) { static_cast<Listener*>(handle->data)->watch(); }, kRetryMs, 0);
+  uv_timer_start(
+      &retry_, [](uv_timer_t* handle) { static_cast<Listener*>(handle->data)->watch(); }, kRetryMs, 0);
 }
 
 void Listener::stop() {
