@@ -45,12 +45,9 @@ async def main() -> None:
         if way == "events":
             async for message in stream:
                 count += len(message.data) > 0
-        while way == "batches":
-            try:
-                for message in await stream.take():
-                    count += len(message.data) > 0
-            except StopAsyncIteration:
-                return
+        while way == "batches" and (batch := await stream.take()):
+            for message in batch:
+                count += len(message.data) > 0
 
     reader = asyncio.create_task(read())
     await ended

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, List, Mapping, Optional, Union
 
 from . import _pychat, _verdicts
-from ._client import ClientInfo, ClientOrId
+from ._client import Client, ClientInfo, ClientOrId
 from ._events import AuthorizeRequest, ConnectRequest, Room, Stats
 from ._verdicts import Identity
 
 Request = Union[ConnectRequest, AuthorizeRequest, _pychat.Message]
 
 
+MAX_SECONDS = 2**53 / 1000
+
+
 def milliseconds(seconds: float) -> int:
     """Seconds, as Python's timeouts are given in, as the library wants them. What is above zero stays above it."""
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise ValueError(f"not a time in seconds: {seconds!r}")
     return max(round(seconds * 1000), 1) if seconds > 0 else 0
+
+
+def ack_milliseconds(timeout: float) -> int:
+    """The time that an acknowledgement may take. The library would take 0 for its default."""
+    if timeout == 0:
+        raise ValueError("an answer takes longer than 0 seconds")
+    return milliseconds(timeout)
 
 
 class ServerCalls:
     """The part of Server that is chat.h's functions. Clients are given as Client or by their id."""
 
     _core: _pychat.Core
+
+    def _id(self, client: ClientOrId) -> int:
+        # Each server counts its clients from 1: an id of another would be somebody else here.
+        if isinstance(client, Client) and client.server is not self:
+            raise _pychat.NoSuchClientError("a client of another server")
+        number = operator.index(client)
+        if not 0 <= number < 2**64:
+            raise _pychat.NoSuchClientError(f"no client has the id {number}")
+        return number
 
     # Messages
 
@@ -46,7 +68,7 @@ class ServerCalls:
         where it is published afterwards.
         """
         return self._core.publish(
-            room, args, event, ephemeral, int(except_client or 0), int(from_client or 0), from_name, attributes
+            room, args, event, ephemeral, self._id(except_client or 0), self._id(from_client or 0), from_name, attributes
         )
 
     def send(
@@ -58,7 +80,7 @@ class ServerCalls:
         attributes: Optional[Mapping[str, str]] = None,
     ) -> None:
         """Sends a message to one client, whatever rooms it is in; `room` only labels it. Neither numbered nor kept."""
-        self._core.send(int(client), args, event, room, attributes)
+        self._core.send(self._id(client), args, event, room, attributes)
 
     def send_user(
         self,
@@ -79,11 +101,11 @@ class ServerCalls:
         on_ack may come before this returns. In asyncio, call() is simpler. UnsupportedError unless the client speaks
         Socket.IO.
         """
-        return self._core.send_with_ack(int(client), args, event, room, milliseconds(timeout), False)
+        return self._core.send_with_ack(self._id(client), args, event, room, ack_milliseconds(timeout), False)
 
     def reply(self, message: _pychat.Message, *args: Any) -> None:
         """Answers a message whose sender waits for it, once: in on_message or later. Any JSON, with bytes anywhere in it."""
-        self._core.reply(message.from_id, message.ack_id, args)
+        self._core.reply(self._id(message.client), message.ack_id, args)
 
     # Verdicts
 
@@ -95,9 +117,9 @@ class ServerCalls:
         if isinstance(request, ConnectRequest):
             outcome, reason, data, identity = _verdicts.read_connect(verdict)
             if outcome == _verdicts.PASS:
-                self._core.accept(int(request.client), identity)
+                self._core.accept(self._id(request.client), identity)
             elif outcome == _verdicts.REFUSE:
-                self._core.refuse(int(request.client), reason, data)
+                self._core.refuse(self._id(request.client), reason, data)
             else:
                 raise TypeError("a deferred verdict cannot be deferred again")
             return
@@ -108,32 +130,33 @@ class ServerCalls:
         if outcome == _verdicts.DEFER:
             raise TypeError("a deferred verdict cannot be deferred again")
         if isinstance(request, AuthorizeRequest):
-            self._core.decide(int(request.client), request.decision_id, outcome, reason)
+            self._core.decide(self._id(request.client), request.decision_id, outcome, reason)
         else:
+            self._id(request.client)
             self._core.decide_message(request, outcome, reason, replacement)
 
     def accept(self, client: ClientOrId, identity: Optional[Identity] = None) -> None:
         """Accepts a client whose on_connect answered DEFER. Without an identity it is a guest."""
-        self._core.accept(int(client), identity)
+        self._core.accept(self._id(client), identity)
 
     def refuse(self, client: ClientOrId, reason: str = "", data: Any = None) -> None:
         """Refuses a client whose on_connect answered DEFER; `data` is any JSON for protocols that carry it."""
         _, text, data_json, _ = _verdicts.read_connect(_verdicts.Refuse(reason, data))
-        self._core.refuse(int(client), text, data_json)
+        self._core.refuse(self._id(client), text, data_json)
 
     # Clients
 
     def set_identity(self, client: ClientOrId, identity: Optional[Identity]) -> None:
         """Replaces the whole identity. What the client says from now on bears the new name."""
-        self._core.set_identity(int(client), identity)
+        self._core.set_identity(self._id(client), identity)
 
     def kick(self, client: ClientOrId, reason: Optional[str] = None) -> None:
         """Disconnects a client after what is in its outbox, with close code 1008."""
-        self._core.kick(int(client), reason)
+        self._core.kick(self._id(client), reason)
 
     def client_info(self, client: ClientOrId) -> ClientInfo:
         """What is known of a client now. NoSuchClientError when it has gone."""
-        return self._core.client_info(int(client))
+        return self._core.client_info(self._id(client))
 
     def clients(self) -> List[ClientInfo]:
         """Every client of the server."""
@@ -143,15 +166,15 @@ class ServerCalls:
 
     def join(self, client: ClientOrId, room: str) -> None:
         """Makes a client a member of a room. It hears what is published from now on; on_authorize is not asked."""
-        self._core.join(int(client), room)
+        self._core.join(self._id(client), room)
 
     def leave(self, client: ClientOrId, room: str) -> None:
         """Takes a client out of a room. NotJoinedError when it is no member."""
-        self._core.leave(int(client), room)
+        self._core.leave(self._id(client), room)
 
     def ban(self, client: ClientOrId, room: str, seconds: float, reason: Optional[str] = None) -> None:
         """Takes a client out of a room and keeps its user id, or the address of a guest, out for so long; 0 lifts the ban."""
-        self._core.ban(int(client), room, milliseconds(seconds), reason)
+        self._core.ban(self._id(client), room, milliseconds(seconds), reason)
 
     def ban_user(self, user_id: str, room: str, seconds: float, reason: Optional[str] = None) -> None:
         """The same by user id, for every client that the user has or will have."""
@@ -171,6 +194,8 @@ class ServerCalls:
 
     def history(self, room: str, after_seq: int = 0, limit: int = 0) -> List[_pychat.Message]:
         """What a room keeps, oldest first: above `after_seq`, and of that the newest `limit` (0: all)."""
+        if after_seq < 0 or limit < 0:
+            raise ValueError("after_seq and limit are not negative")
         return self._core.history(room, after_seq, limit)
 
     # The server

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Mapping, NoReturn, Optional, Tuple, Union
 
 from ._enums import Protocol, Transport
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ._server import Server
     from ._verdicts import Identity
 
@@ -34,6 +36,15 @@ class Client:
 
     def __index__(self) -> int:
         return self.id
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Client cannot be pickled: it is there in its server's process alone")
 
     def info(self) -> ClientInfo:
         """What is known of it now. NoSuchClientError when it has gone."""

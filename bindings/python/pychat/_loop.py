@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Set
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Set
 
 from . import _log, _pychat
 from ._events import Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened
@@ -48,7 +48,7 @@ class Attachment:
         self._queue = _pychat.EventQueue(0, MAX_CALLS, MAX_CALL_BYTES)
         self._undecided: Dict[int, Request] = {}  # by id(): requests with dicts in them have no hash
         self._tasks: Set[asyncio.Task[None]] = set()
-        self._answers: Dict[int, asyncio.Future[List[Any]]] = {}
+        self._answers: Dict[int, asyncio.Future[List[Any]]] = {}  # until the library tells, whoever waits
         self._poll_fd = -1
         self._drained = asyncio.Event()
         self._attached = True
@@ -56,7 +56,7 @@ class Attachment:
         core.set_calls(self._queue)
         self.loop.add_reader(self._queue.fileno(), self._take)
         # Its end is the loop's: cancelled with all tasks, or collected with a loop that was just closed.
-        self._keeper = self.loop.create_task(self._keep())
+        self._keeper = self.loop.create_task(self._keep(), name="pychat")
 
     def watch(self, fd: int) -> None:
         """threads=0: drives the server whenever it has something to do."""
@@ -64,12 +64,14 @@ class Attachment:
         self.loop.add_reader(fd, self._poll)
 
     def _poll(self) -> None:
-        going_on = False
         try:
             going_on = self._core.poll(0)
-        finally:
-            if not going_on:
-                self._unwatch()
+        except Exception:
+            self._unwatch()
+            raise
+        # What else a callback has raised, such as KeyboardInterrupt, is for the loop's owner; the server goes on.
+        if not going_on:
+            self._unwatch()
 
     def _unwatch(self) -> None:
         if self._poll_fd >= 0:
@@ -82,12 +84,15 @@ class Attachment:
         if self._poll_fd >= 0:
             await self._drained.wait()
 
-    async def finish(self) -> None:
-        """Lets the async callbacks that came with the end of the server come to their own."""
+    async def finish(self, limit_s: float) -> None:
+        """Lets the async callbacks that came with the end of the server come to their own, for so long."""
         while self._take():
             pass
-        while self._tasks:
-            await asyncio.wait(list(self._tasks))
+        # One of them may be what waits here.
+        if others := self._tasks - {asyncio.current_task()}:
+            _, late = await asyncio.wait(others, timeout=limit_s)
+            if late:
+                _log.logger.warning("%d async callbacks have not ended, and are cancelled", len(late))
 
     async def _keep(self) -> None:
         try:
@@ -101,33 +106,40 @@ class Attachment:
             if isinstance(asked, Ack) and (answer := self._answers.pop(asked.ack_id, None)) is not None:
                 self._answer(answer, asked)
                 continue
-            callback = self._callbacks.get(_NAMES[type(asked)])
-            if callback is None:
-                continue
+            name = _NAMES[type(asked)]
+            callback = self._callbacks.get(name)
             if isinstance(asked, _DECIDING):
                 self._undecided[id(asked)] = asked
-                self._begin(self._decide(callback, asked))
-            else:
-                self._begin(self._tell(callback, asked))
+                if callback is None:  # A plain function has taken its place meanwhile.
+                    self._give(asked, Refuse("the application is busy"))
+                else:
+                    self._begin(name, self._decide(callback, asked))
+            elif callback is not None:
+                self._begin(name, self._tell(callback, asked))
         return bool(taken)
 
-    def _begin(self, work: Any) -> None:
-        task = self.loop.create_task(work)
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work, name=f"pychat {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _decide(self, callback: AsyncCallback, request: Request) -> None:
+        verdict: object
         try:
+            try:
+                verdict = await callback(request)
+            except Refuse as refusal:
+                verdict = refusal
             # What is no verdict is reported like any other failure.
-            self._give(request, await callback(request))
-        except Refuse as refusal:
-            self._give(request, refusal)
+            self._give(request, verdict)
         except asyncio.CancelledError:
             self._give(request, Refuse("the application is not running"))
             raise
-        except Exception as error:
-            _log.report(_NAMES[type(request)], error)
+        except BaseException as error:
             self._give(request, Refuse("the application failed"))
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise  # these end the loop
+            _log.report(_NAMES[type(request)], error)
 
     def _give(self, request: Request, verdict: object) -> None:
         if id(request) not in self._undecided:
@@ -141,11 +153,15 @@ class Attachment:
     async def _tell(self, callback: AsyncCallback, event: object) -> None:
         try:
             await callback(event)
-        except Exception as error:
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
             _log.report(_NAMES[type(event)], error)
 
     async def call(self, send: Callable[[], int], timeout: float) -> List[Any]:
         """Sends something that is to be acknowledged, and waits for the answer's arguments."""
+        if not self._attached:
+            raise _pychat.WrongStateError("the server's part in this loop has been cancelled")
         answer: asyncio.Future[List[Any]] = self.loop.create_future()
         # No answer can be taken between these two: that happens in this thread.
         ack_id = send()
@@ -155,11 +171,9 @@ class Attachment:
             return await asyncio.wait_for(answer, timeout + 1.0)
         except asyncio.TimeoutError:
             raise _pychat.TimedOutError("no answer in time") from None
-        finally:
-            self._answers.pop(ack_id, None)
 
     def _answer(self, answer: asyncio.Future[List[Any]], ack: Ack) -> None:
-        if answer.done():
+        if answer.done():  # Whoever waited was cancelled, or has waited long enough.
             return
         if ack.error is None:
             answer.set_result(ack.args or [])
@@ -179,11 +193,19 @@ class Attachment:
             self._unwatch()
             self.loop.remove_reader(self._queue.fileno())
             self._keeper.cancel()
-            for task in self._tasks:
+            for task in self._tasks - {_current_task()}:
                 task.cancel()
             for answer in self._answers.values():
-                answer.cancel()
+                if not answer.done():
+                    answer.set_exception(_pychat.StoppedError("the server is closed"))
         while taken := self._core.take(self._queue, BATCH):
             self._undecided.update((id(asked), asked) for asked in taken if isinstance(asked, _DECIDING))
         for request in list(self._undecided.values()):
             self._give(request, Refuse("the application is not running"))
+
+
+def _current_task() -> Optional[asyncio.Task[Any]]:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # No loop runs in this thread.
+        return None

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 _running: Set[Server] = set()
 _ever_started = False
 _forked_from_a_server = False
+_ending = False
 
 
 def check_start() -> None:
-    """WrongStateError in a process that was forked from one with servers: chat.h allows it to exec or _exit only."""
+    """WrongStateError in a process that ends, or was forked from one with servers: chat.h allows it to exec or _exit only."""
+    if _ending:
+        raise _pychat.WrongStateError("the interpreter is ending")
     if _forked_from_a_server:
         raise _pychat.WrongStateError(
             "this process was forked from one that had started a server; use multiprocessing's spawn"
@@ -39,8 +42,11 @@ def let_go(server: Server) -> None:
 @atexit.register
 def _close_all() -> None:
     # The library's threads must be gone before the interpreter is: they could never take its GIL again.
+    global _ending
+    _ending = True
     for server in list(_running):
-        server.close()
+        with server._starting:  # a daemon thread may be at it
+            server.close()
 
 
 def _after_fork_in_child() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import select
 import signal
 import threading
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Type, TypeVar, cast
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NoReturn, Optional, Type, TypeVar, cast
 
 from . import _log, _process, _pychat
-from ._calls import ServerCalls, milliseconds
+from ._calls import ServerCalls, ack_milliseconds, milliseconds
 from ._client import ClientOrId
 from ._enums import Overflow
 from ._events import Disconnected, Event, Joined, Left, Opened
@@ -21,6 +22,9 @@ from ._stream import EventStream
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
+
+DRAIN_TIMEOUT_MS = 5_000
+"""The default of the option."""
 
 Callback = TypeVar("Callback", bound=Callable[[Any], Any])
 
@@ -33,8 +37,8 @@ _EVENT_KINDS: Dict[type, str] = {
 }
 
 
-class _Terminated(BaseException):
-    """SIGTERM has come. No Exception, so that no callback can swallow it."""
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM has come. Like Ctrl-C it leaves poll(), and no `except Exception` of a callback swallows it."""
 
 
 class Server(ServerCalls):
@@ -51,9 +55,19 @@ class Server(ServerCalls):
         self._options = options
         self._async_callbacks: Dict[str, AsyncCallback] = {}
         self._attachment: Optional[Attachment] = None
+        self._starting = threading.Lock()
         self._stopped = threading.Event()
-        self._core = _pychat.Core(self)
+        self._at_stop: Callable[[], object] = lambda: None
+        self._core = _pychat.Core(self, dict(options))
         self._core.set_callback(_pychat.kinds["on_log"], _log.log_line)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in _pychat.kinds.keys() & vars(cls).keys():
+            raise TypeError(f"{cls.__name__}.{name} would hide the decorator: call self.{name}(function) in __init__ instead")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Server can be neither pickled nor copied")
 
     def __repr__(self) -> str:
         return f"<pychat.Server on port {self.port}>" if self._core.running else "<pychat.Server, not running>"
@@ -106,12 +120,14 @@ class Server(ServerCalls):
         if _is_async(callback):
             if self._core.running and self._attachment is None:
                 raise _pychat.WrongStateError("an async function needs a server that was started in an asyncio loop")
-            self._core.set_callback(_pychat.kinds[name], None)
             self._async_callbacks[name] = cast(AsyncCallback, callback)
         else:
-            self._async_callbacks.pop(name, None)
             self._core.set_callback(_pychat.kinds[name], callback)
+            self._async_callbacks.pop(name, None)
+        # A plain function goes before the other kind: at no moment is nobody asked.
         self._core.set_async_kinds(sum(_pychat.kinds[name] for name in self._async_callbacks))
+        if name in self._async_callbacks:
+            self._core.set_callback(_pychat.kinds[name], None)
         return callback
 
     # Life
@@ -120,21 +136,23 @@ class Server(ServerCalls):
         """Starts the server; when this returns, it listens. In a running asyncio loop it is attached to that loop.
 
         What can go wrong is AddressInUseError, AddressInvalidError, PermissionError, CertificateError, EventLoopError, and
-        TypeError and ValueError for options.
+        InvalidArgumentError for options.
         """
         _process.check_start()
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            if self._async_callbacks:
-                raise RuntimeError("async callbacks need a running asyncio loop: use `async with server`") from None
-        else:
+        with self._starting:
+            self._start()
+        return self
+
+    def _start(self) -> None:
+        if self._core.running:
+            raise _pychat.WrongStateError("the server runs already")
+        if _in_asyncio():
             self._attachment = Attachment(self, self._core, self._async_callbacks)
-        options = dict(self._options)
-        options.setdefault("log_level", _log.wanted_level())
+        elif self._async_callbacks:
+            raise RuntimeError("async callbacks need a running asyncio loop: use `async with server`")
         _process.keep(self)
         try:
-            self._core.start(options)
+            self._core.start(_log.wanted_level())
             if self._attachment is not None and self._options.get("threads") == 0:
                 self._attachment.watch(self._core.fileno())
         except BaseException:
@@ -143,12 +161,15 @@ class Server(ServerCalls):
                 self._attachment.detach()
                 self._attachment = None
             raise
-        return self
 
     def stop(self) -> None:
         """Begins the drain and returns: no new connection, goodbye to each client. Any thread, any number of times."""
         self._core.stop()
+        self._end_serving()
+
+    def _end_serving(self) -> None:
         self._stopped.set()
+        self._at_stop()
 
     def close(self) -> None:
         """Stops, waits for the end of the drain, and frees. Any number of times; not inside of a callback."""
@@ -156,7 +177,7 @@ class Server(ServerCalls):
         if attachment is not None:
             attachment.detach()
         self._core.close()
-        self._stopped.set()
+        self._end_serving()
         _process.let_go(self)
 
     def _abandon(self) -> None:
@@ -173,34 +194,25 @@ class Server(ServerCalls):
             self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def serve_forever(self) -> None:
         """Starts if need be, and serves until Ctrl-C, SIGTERM, or stop() on another thread; drains, and closes.
 
-        SIGTERM only in the main thread, and only when nobody else handles it.
+        SIGTERM only in the main thread, and only when nobody else handles it. Not in asyncio: see aserve_forever().
         """
-        in_main = threading.current_thread() is threading.main_thread()
-        takes_sigterm = in_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        try:
-            if takes_sigterm:
-                signal.signal(signal.SIGTERM, _raise_terminated)
-            with self:
-                if self._options.get("threads") == 0:
-                    self._drive()
-                else:
-                    self._stopped.wait()
-        except (KeyboardInterrupt, _Terminated):
-            pass
-        finally:
-            if takes_sigterm:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if _in_asyncio():
+            raise _pychat.WrongStateError("serve_forever() would block the asyncio loop: use `await server.aserve_forever()`")
+        with _handled(_raise_terminated, signal.SIGTERM):
+            try:
+                with self:
+                    if self._options.get("threads") == 0:
+                        self._drive()
+                    else:
+                        self._stopped.wait()
+            except KeyboardInterrupt:
+                self.close()  # does nothing, unless a second signal broke into the end of `with`
 
     def _drive(self) -> None:
         # Not poll(-1): Python runs signal handlers between its own instructions only, and select() wakes for them.
@@ -213,7 +225,10 @@ class Server(ServerCalls):
 
         False once a stopped server's drain has ended: nothing is left to do but close().
         """
-        return self._core.poll(-1 if timeout is None else milliseconds(timeout))
+        if timeout is None:
+            return self._core.poll(-1)
+        # What is over already does not wait; longer than a C int can say is long enough.
+        return self._core.poll(min(milliseconds(max(timeout, 0.0)), 2**31 - 1))
 
     def fileno(self) -> int:
         """threads=0: a descriptor that is readable when poll() has something to do; -1 when the server has threads."""
@@ -226,42 +241,49 @@ class Server(ServerCalls):
             self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """close() for asyncio: the loop goes on while the clients are said goodbye to, and async callbacks come to the end."""
+        """close() for asyncio: the loop goes on while the clients are said goodbye to, and async callbacks come to the end.
+
+        What of these has not ended after drain_timeout_ms more is cancelled.
+        """
+        loop = asyncio.get_running_loop()
+        attachment = self._attachment
+        if attachment is not None and attachment.loop is not loop:
+            await loop.run_in_executor(None, self.close)  # a stranger to the tasks of that loop
+            return
         try:
             if self._core.running:
                 self.stop()
-                if self._attachment is not None:
-                    await self._attachment.drained()
-                await asyncio.get_running_loop().run_in_executor(None, self._core.close)
-            if self._attachment is not None:
-                await self._attachment.finish()
+                if attachment is not None:
+                    await attachment.drained()
+                await loop.run_in_executor(None, self._core.close)
+            if attachment is not None:
+                await attachment.finish((self._options.get("drain_timeout_ms") or DRAIN_TIMEOUT_MS) / 1000)
         finally:
             self.close()
 
     async def aserve_forever(self) -> None:
-        """serve_forever() for asyncio. Ctrl-C and SIGTERM end it without an exception."""
+        """serve_forever() for asyncio. Ctrl-C, SIGTERM and stop() end it without an exception.
+
+        The signals only in the main thread, and only when nobody but Python itself handles them.
+        """
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        taken: List[signal.Signals] = []
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, ended.set)
-                taken.append(number)
+
+        def end(*signal: object) -> None:
+            loop.call_soon_threadsafe(ended.set)
+
+        self._at_stop = end
         try:
-            async with self:
-                await ended.wait()
+            with _handled(end, signal.SIGINT, signal.SIGTERM):
+                async with self:
+                    if not self._stopped.is_set():
+                        await ended.wait()
         finally:
-            for number in taken:
-                loop.remove_signal_handler(number)
+            self._at_stop = lambda: None
 
     def events(
         self,
@@ -293,7 +315,7 @@ class Server(ServerCalls):
         if attachment is None or attachment.loop is not asyncio.get_running_loop():
             raise _pychat.WrongStateError("call() works in the asyncio loop that the server was started in")
         return await attachment.call(
-            lambda: self._core.send_with_ack(int(client), args, event, room, milliseconds(timeout), True), timeout
+            lambda: self._core.send_with_ack(self._id(client), args, event, room, ack_milliseconds(timeout), True), timeout
         )
 
     @property
@@ -304,6 +326,32 @@ class Server(ServerCalls):
 
 def _raise_terminated(number: int, frame: Optional[FrameType]) -> None:
     raise _Terminated
+
+
+@contextlib.contextmanager
+def _handled(handler: Callable[[int, Optional[FrameType]], object], *numbers: signal.Signals) -> Iterator[None]:
+    """Handles these signals, as far as only Python's own handlers are there; in the main thread, where signals come."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in numbers:
+            present = signal.getsignal(number)
+            # asyncio.run() has one of its own for Ctrl-C.
+            is_asyncios = getattr(getattr(present, "func", None), "__module__", "") == "asyncio.runners"
+            if present in (signal.SIG_DFL, signal.default_int_handler) or is_asyncios:
+                before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, present in before.items():
+            signal.signal(number, present)
+
+
+def _in_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _is_async(callback: object) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from types import TracebackType
-from typing import TYPE_CHECKING, AsyncIterator, Deque, List, Optional, Type
+from typing import TYPE_CHECKING, AsyncIterator, Deque, List
 
 from . import _pychat
 from ._enums import Overflow
@@ -34,41 +33,50 @@ class EventStream(AsyncIterator[Event]):
     def __init__(
         self, core: _pychat.Core, kinds: int, max_events: int, max_bytes: int, overflow: Overflow
     ) -> None:
+        for name, limit in (("max_events", max_events), ("max_bytes", max_bytes)):
+            if not 0 < limit < 2**63:
+                raise ValueError(f"{name}: out of range: {limit!r}")
         self._core = core
         self._queue = _pychat.EventQueue(kinds, max_events, max_bytes)
         self._batch: Deque[Event] = deque()
-        core.add_events(self._queue, overflow is Overflow.REFUSE)
+        self._has_reader = False
+        core.add_events(self._queue, Overflow(overflow) is Overflow.REFUSE)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        while not self._batch:
+        if not self._batch:
             self._batch.extend(await self.take())
+        if not self._batch:
+            raise StopAsyncIteration
         return self._batch.popleft()
 
     async def take(self) -> List[Event]:
-        """Waits until there is something, and gives all of it, at most BATCH events. StopAsyncIteration at the end."""
+        """Waits until there is something, and gives all of it, at most BATCH events; an empty list at the end."""
         if self._batch:
             events = list(self._batch)
             self._batch.clear()
             return events
         while True:
+            ended = self._queue.closed  # asked first: what came before the end is still taken
             taken = self._core.take(self._queue, BATCH)
-            if taken:
+            if taken or ended:
                 return taken
-            if self._queue.closed:
-                raise StopAsyncIteration
             await self._readable()
 
     async def _readable(self) -> None:
+        if self._has_reader:
+            raise RuntimeError("these events have a reader already: each reader takes a Server.events() of its own")
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
         fd = self._queue.fileno()
         loop.add_reader(fd, _set, ready)
+        self._has_reader = True
         try:
             await ready
         finally:
+            self._has_reader = False
             loop.remove_reader(fd)
 
     @property
@@ -89,12 +97,7 @@ class EventStream(AsyncIterator[Event]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self.close()
 
     def __del__(self) -> None:

@@ -18,7 +18,18 @@ def encode(args: Sequence[Any]) -> Tuple[str, List[Buffer]]:
             return {"_placeholder": True, "num": len(attachments) - 1}
         raise TypeError(f"{type(value).__name__} is neither JSON nor bytes")
 
-    text = json.dumps(list(args), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=attach)
+    def dump(ensure_ascii: bool) -> str:
+        attachments.clear()
+        return json.dumps(
+            list(args), ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"), default=attach
+        )
+
+    text = dump(ensure_ascii=False)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # JSON can say a lone surrogate, in ASCII, and so what clients send may have some.
+            text = dump(ensure_ascii=True)
     return text, attachments
 
 

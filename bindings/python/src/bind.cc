@@ -1,16 +1,13 @@
 // The methods of Core as the Python half calls them: arguments in, chat.h, results out.
 #include "bind.h"
 
-#include <pybind11/stl.h>
-
+#include "argument.h"
 #include "introspection.h"
 #include "message.h"
 #include "outgoing.h"
 
 namespace pychat {
 namespace {
-
-using OptionalText = std::optional<std::string>;
 
 const char* pointer(const OptionalText& text) { return text ? text->c_str() : nullptr; }
 
@@ -44,7 +41,7 @@ void send(Core& core, chat_client_id client, const py::tuple& args, const Option
   core.call([&](chat_server* server) { return chat_send(server, client, &outgoing.message); });
 }
 
-void send_user(Core& core, const std::string& user_id, const py::tuple& args, const OptionalText& event,
+void send_user(Core& core, const Text& user_id, const py::tuple& args, const OptionalText& event,
                const OptionalText& room, const py::object& attributes) {
   Outgoing outgoing(args, false);
   set_direct(outgoing, event, room, attributes);
@@ -108,7 +105,7 @@ void decide_message(Core& core, const Message& message, int verdict, const Optio
 
 template <class Function>
 auto on_client(Function function) {
-  return [function](Core& core, chat_client_id client, const std::string& room) {
+  return [function](Core& core, chat_client_id client, const Text& room) {
     core.call([&](chat_server* server) { return function(server, client, room.c_str()); });
   };
 }
@@ -122,8 +119,8 @@ py::list take(Core& core, EventQueue& queue, std::size_t limit) {
 }
 
 void bind_living(py::class_<Core>& core) {
-  core.def(py::init<py::object>(), py::arg("server"))
-      .def("start", &Core::start, py::arg("options"))
+  core.def(py::init<py::object, const py::dict&>(), py::arg("server"), py::arg("options"))
+      .def("start", &Core::start, py::arg("log_level"))
       .def("stop", &Core::stop)
       .def("close", &Core::close)
       .def("abandon", &Core::abandon)
@@ -183,7 +180,7 @@ void bind_clients(py::class_<Core>& core) {
       .def("leave", on_client(chat_leave), py::arg("client"), py::arg("room"))
       .def(
           "ban",
-          [](Core& self, chat_client_id client, const std::string& room, std::int64_t duration_ms,
+          [](Core& self, chat_client_id client, const Text& room, std::int64_t duration_ms,
              const OptionalText& reason) {
             self.call([&](chat_server* server) {
               return chat_ban(server, client, room.c_str(), duration_ms, pointer(reason));
@@ -192,8 +189,7 @@ void bind_clients(py::class_<Core>& core) {
           py::arg("client"), py::arg("room"), py::arg("duration_ms"), py::arg("reason"))
       .def(
           "ban_user",
-          [](Core& self, const std::string& user_id, const std::string& room, std::int64_t duration_ms,
-             const OptionalText& reason) {
+          [](Core& self, const Text& user_id, const Text& room, std::int64_t duration_ms, const OptionalText& reason) {
             self.call([&](chat_server* server) {
               return chat_ban_user(server, user_id.c_str(), room.c_str(), duration_ms, pointer(reason));
             });
@@ -201,7 +197,7 @@ void bind_clients(py::class_<Core>& core) {
           py::arg("user_id"), py::arg("room"), py::arg("duration_ms"), py::arg("reason"))
       .def(
           "close_room",
-          [](Core& self, const std::string& room, const OptionalText& reason) {
+          [](Core& self, const Text& room, const OptionalText& reason) {
             self.call([&](chat_server* server) { return chat_close_room(server, room.c_str(), pointer(reason)); });
           },
           py::arg("room"), py::arg("reason"));

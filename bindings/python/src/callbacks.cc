@@ -138,7 +138,7 @@ void fill_callbacks(chat_callbacks& callbacks, bool with_authorize) { Callbacks:
 void Core::report_exception(Kind kind, py::error_already_set& error) {
   // Ctrl-C inside of poll() is for who called it; on a thread of the library nobody could take it.
   PollScope* poll = PollScope::current();
-  if (poll != nullptr && !error.matches(PyExc_Exception)) {
+  if (poll != nullptr && (error.matches(PyExc_KeyboardInterrupt) || error.matches(PyExc_SystemExit))) {
     if (!poll->raised) poll->raised = std::current_exception();
     return;
   }

@@ -3,11 +3,10 @@
 
 #include "callback_scope.h"
 #include "callbacks.h"
-#include "options.h"
 
 namespace pychat {
 
-Core::Core(py::object server) : server_object_(std::move(server)) {}
+Core::Core(py::object server, const py::dict& options) : options_(options), server_object_(std::move(server)) {}
 
 Core::~Core() {
   // A running server is kept alive by the package, so this is one that was abandoned by it: at the very end.
@@ -51,14 +50,14 @@ Core::Use::~Use() {
   }
 }
 
-void Core::start(const py::dict& keywords) {
-  Options options(keywords);
+void Core::start(int log_level) {
   State expected = State::idle;
   if (!state_.compare_exchange_strong(expected, State::starting)) {
     raise_error(CHAT_ERROR_WRONG_STATE, "the server was started before");
   }
-  chat_server_options& native = options.get();
+  chat_server_options native = options_.get();
   native.user = this;
+  if (native.log_level == 0) native.log_level = static_cast<chat_log_level>(log_level);
   const bool asks = ((inline_kinds_.load() | async_kinds_.load()) & kAuthorize) != 0;
   fill_callbacks(native.callbacks, asks);
   verdict_timeout_ms_ = native.verdict_timeout_ms > 0 ? native.verdict_timeout_ms : 10'000;
@@ -178,7 +177,13 @@ void Core::set_calls(EventQueuePtr queue) {
 }
 
 void Core::add_events(EventQueuePtr queue, bool refuse_when_full) {
-  change_listeners([&](Listeners& listeners) { listeners.events.push_back({std::move(queue), refuse_when_full}); });
+  change_listeners([&](Listeners& listeners) {
+    if (listeners.ended) {
+      queue->close();
+    } else {
+      listeners.events.push_back({std::move(queue), refuse_when_full});
+    }
+  });
 }
 
 void Core::remove_events(const EventQueuePtr& queue) {
@@ -188,9 +193,11 @@ void Core::remove_events(const EventQueuePtr& queue) {
 }
 
 void Core::end_queues() {
-  const ListenersPtr last = listeners();
-  for (const EventsListener& listener : last->events) listener.queue->close();
-  change_listeners([](Listeners& listeners) { listeners = {}; });
+  change_listeners([](Listeners& listeners) {
+    for (const EventsListener& listener : listeners.events) listener.queue->close();
+    listeners = {};
+    listeners.ended = true;
+  });
 }
 
 std::uint64_t Core::send_call(chat_client_id client, const chat_message& message, std::int64_t timeout_ms) {
@@ -217,6 +224,8 @@ void Core::publish_event(ClientSlotPtr client, OwnedMessagePtr message, std::uin
 int Core::traverse(visitproc visit, void* arg) {
   Py_VISIT(server_object_.ptr());
   for (const py::object& function : functions_) Py_VISIT(function.ptr());
+  // In a forked child, whose lock may be held for ever by a thread that is not there, they are left alone.
+  if (state_.load() == State::abandoned) return 0;
   for (PyObject* client : clients_.objects()) Py_VISIT(client);
   return 0;
 }

@@ -19,18 +19,20 @@
 #include "errors.h"
 #include "event_queue.h"
 #include "gil.h"
+#include "options.h"
 #include "record.h"
 
 namespace pychat {
 
 class Core {
  public:
-  explicit Core(py::object server);
+  Core(py::object server, const py::dict& options);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  void start(const py::dict& options);
+  // The level is for options without one.
+  void start(int log_level);
   void stop();
   // Waits for the end of the drain without the GIL. WRONG_THREAD inside one of its callbacks.
   void close();
@@ -98,6 +100,7 @@ class Core {
   struct Listeners {
     EventQueuePtr calls;
     std::vector<EventsListener> events;
+    bool ended = false;  // the server is closed: nothing comes any more
   };
   using ListenersPtr = std::shared_ptr<const Listeners>;
 
@@ -127,6 +130,7 @@ class Core {
   void notice(chat_server* server);
   void end_queues();
 
+  Options options_;
   py::object server_object_;  // the Python Server, which owns this: a cycle that the collector knows
 
   std::atomic<State> state_ = State::idle;

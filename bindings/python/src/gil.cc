@@ -1,6 +1,9 @@
 // See gil.h.
 #include "gil.h"
 
+#include <cxxabi.h>
+#include <unistd.h>
+
 namespace pychat {
 namespace {
 
@@ -28,6 +31,20 @@ class KeptThreadState {
 thread_local KeptThreadState kept;
 
 }  // namespace
+
+// Python before 3.14 ends such a thread with pthread_exit(), whose unwinding no destructor lets through: the process would
+// abort. It waits for the end of the process instead, as it does in 3.14.
+ReleaseGil::~ReleaseGil() {
+#ifdef __GLIBCXX__
+  try {
+    PyEval_RestoreThread(saved_);
+  } catch (abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#else
+  PyEval_RestoreThread(saved_);
+#endif
+}
 
 TakeGil::TakeGil() {
   kept.keep();

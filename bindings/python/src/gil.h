@@ -8,10 +8,23 @@ namespace pychat {
 
 namespace py = pybind11;
 
+// No GIL for as long as this lives.
+class ReleaseGil {
+ public:
+  ReleaseGil() : saved_(PyEval_SaveThread()) {}
+  // On a daemon thread that comes back when the interpreter has ended this does not return: see gil.cc.
+  ~ReleaseGil();
+  ReleaseGil(const ReleaseGil&) = delete;
+  ReleaseGil& operator=(const ReleaseGil&) = delete;
+
+ private:
+  PyThreadState* saved_;
+};
+
 // Runs a call of chat.h without the GIL and gives what it returns. Nothing in `call` may touch a Python object.
 template <class Call>
 auto without_gil(Call call) {
-  const py::gil_scoped_release released;
+  const ReleaseGil released;
   return call();
 }
 

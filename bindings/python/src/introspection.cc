@@ -106,7 +106,7 @@ py::object client_info(Core& core, chat_client_id client) {
   return to_python(core, copies.at(0));
 }
 
-py::list members(Core& core, const std::optional<std::string>& room) {
+py::list members(Core& core, const OptionalText& room) {
   std::vector<ClientCopy> copies = visit<chat_client>(core, copy_client, [&](auto* server, auto see, void* user) {
     return chat_members(server, room ? room->c_str() : nullptr, see, user);
   });
@@ -128,7 +128,7 @@ py::list rooms(Core& core) {
   return result;
 }
 
-py::list history(Core& core, const std::string& room, std::uint64_t after_seq, std::size_t limit) {
+py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit) {
   const auto copy = [](const chat_message& message) -> OwnedMessagePtr {
     return std::make_shared<OwnedMessage>(message);
   };

@@ -2,14 +2,15 @@
 // copies afterwards.
 #pragma once
 
+#include "argument.h"
 #include "core.h"
 
 namespace pychat {
 
 py::object client_info(Core& core, chat_client_id client);
-py::list members(Core& core, const std::optional<std::string>& room);  // nullopt: every client
+py::list members(Core& core, const OptionalText& room);  // nullopt: every client
 py::list rooms(Core& core);
-py::list history(Core& core, const std::string& room, std::uint64_t after_seq, std::size_t limit);
+py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit);
 py::object stats(Core& core);
 py::object events_lost(std::uint64_t count);
 

@@ -71,17 +71,30 @@ void Message::clear() {
   clear_args();
 }
 
+namespace {
+
+py::object sender(const Message& message) {
+  if (message.client.is_none()) raise_error(CHAT_ERROR_NO_SUCH_CLIENT, "what a history keeps has no client");
+  return message.client;
+}
+
+}  // namespace
+
 void define_message(py::module_& module) {
   const auto text_or_empty = [](const char* text) { return py::str(text == nullptr ? "" : text); };
 
-  py::class_<Message>(module, "Message", collected<Message>(),
-                      "A message: what a client has sent, or what a room's history keeps.")
+  const auto as_it_is = [](const py::object& self) { return self; };
+  py::class_<Message> message(module, "Message", collected<Message>(),
+                              "A message: what a client has sent, or what a room's history keeps. Nothing changes it.");
+  message.attr("__module__") = "pychat";
+  // Without what only the library can put into it there is none: no copy module, no __new__.
+  reinterpret_cast<PyTypeObject*>(message.ptr())->tp_new = [](PyTypeObject*, PyObject*, PyObject*) -> PyObject* {
+    PyErr_SetString(PyExc_TypeError, "a Message is made by the server");
+    return nullptr;
+  };
+  message
       .def_property_readonly(
-          "client",
-          [](const Message& self) {
-            if (self.client.is_none()) raise_error(CHAT_ERROR_NO_SUCH_CLIENT, "what a history keeps has no client");
-            return self.client;
-          },
+          "client", &sender,
           "The client that sent it. NoSuchClientError in a history, which knows from_id and from_name.")
       .def_property_readonly(
           "room", [=](const Message& self) { return text_or_empty(self.view().room); }, "The room's name.")
@@ -132,9 +145,12 @@ void define_message(py::module_& module) {
       .def(
           "reply",
           [](const Message& self, const py::args& args) {
-            self.client.attr("server").attr("reply")(*py::make_tuple(py::cast(self)), *args);
+            sender(self).attr("server").attr("reply")(*py::make_tuple(py::cast(self)), *args);
           },
           "Answers the sender, who waits when `wants_reply`: see Server.reply().")
+      .def("__copy__", as_it_is)
+      .def(
+          "__deepcopy__", [=](const py::object& self, const py::object&) { return as_it_is(self); }, py::arg("memo"))
       .def("__repr__", &Message::repr);
 }
 

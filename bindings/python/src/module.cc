@@ -1,6 +1,7 @@
 // The extension pychat._pychat. What it has in Python's manner is in the package around it.
 #include <pybind11/pybind11.h>
 
+#include "argument.h"
 #include "bind.h"
 #include "errors.h"
 #include "message.h"
@@ -12,16 +13,17 @@ namespace py = pybind11;
 void define(py::module_& module) {
   module.attr("version") = chat_version();
   module.def(
-      "has_feature", [](const std::string& name) { return chat_has_feature(name.c_str()) != 0; }, py::arg("name"),
+      "has_feature", [](const pychat::Text& name) { return chat_has_feature(name.c_str()) != 0; }, py::arg("name"),
       "Whether this build has the named feature; see chat_has_feature in chat.h.");
   module.def(
       "check_room_name",
-      [](const std::string& room) {
+      [](const py::str& room) {
+        const std::string name = pychat::to_utf8(room);
         // A lone string of chat.h ends at the first NUL, which no name may hold.
-        if (room.find('\0') != std::string::npos) {
+        if (name.find('\0') != std::string::npos) {
           pychat::raise_error(CHAT_ERROR_INVALID_ROOM, "a room's name holds no control character");
         }
-        pychat::raise_unless_ok(pychat::Outcome::of(chat_check_room_name(room.c_str())));
+        pychat::raise_unless_ok(pychat::Outcome::of(chat_check_room_name(name.c_str())));
       },
       py::arg("room"), "Raises InvalidRoomError unless this is a room's name.");
   pychat::define_errors(module);

@@ -85,6 +85,12 @@ Options::Options(const py::dict& keywords) {
       throw py::type_error(text + ": " + error.what());
     } catch (const py::value_error& error) {
       throw py::value_error(text + ": " + error.what());
+    } catch (py::error_already_set& error) {
+      const std::string what = text + ": " + py::str(error.value()).cast<std::string>();
+      if (error.matches(PyExc_ValueError)) throw py::value_error(what);
+      // What is no list, and what is no Endpoint or StaticMount in one.
+      if (error.matches(PyExc_TypeError) || error.matches(PyExc_AttributeError)) throw py::type_error(what);
+      throw;
     }
   }
 }
@@ -121,13 +127,17 @@ void Options::set(const std::string& name, py::handle value) {
 }
 
 const char* Options::keep(py::handle text) {
-  // Paths may be os.PathLike.
+  // Paths may be os.PathLike, and have bytes in them that are no UTF-8, for which Python's str has surrogates.
   PyObject* path = PyOS_FSPath(text.ptr());
   if (path == nullptr) {
     PyErr_Clear();
     throw py::type_error("not a str: " + py::repr(text).cast<std::string>());
   }
-  const py::object owned = py::reinterpret_steal<py::object>(path);
+  py::object owned = py::reinterpret_steal<py::object>(path);
+  if (PyUnicode_Check(path)) {
+    owned = py::reinterpret_steal<py::object>(PyUnicode_AsEncodedString(path, "utf-8", "surrogateescape"));
+    if (!owned) throw py::error_already_set();
+  }
   std::string copy = owned.cast<std::string>();
   if (copy.find('\0') != std::string::npos) throw py::value_error("holds a NUL");
   return texts_.emplace_back(std::move(copy)).c_str();

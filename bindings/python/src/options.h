@@ -20,7 +20,7 @@ class Options {
   Options(const Options&) = delete;
   Options& operator=(const Options&) = delete;
 
-  chat_server_options& get() { return options_; }
+  const chat_server_options& get() const { return options_; }
 
  private:
   void set(const std::string& name, py::handle value);

@@ -1,23 +1,18 @@
 // See outgoing.h.
 #include "outgoing.h"
 
-#include "errors.h"
 #include "python_names.h"
 
 namespace pychat {
 namespace {
 
-// A lone string of chat.h ends with NUL, so one in the middle would cut it.
-const char* keep_text(std::deque<std::string>& texts, std::string text) {
-  if (text.find('\0') != std::string::npos) raise_error(CHAT_ERROR_INVALID_ARGUMENT, "a name holds a NUL");
-  return texts.emplace_back(std::move(text)).c_str();
-}
+const char* keep(std::deque<std::string>& texts, const Text& text) { return texts.emplace_back(text.value).c_str(); }
 
 void read_pairs(const py::object& mapping, std::deque<std::string>& texts, std::vector<chat_pair>& pairs) {
   if (mapping.is_none()) return;
   for (const auto& [name, value] : py::dict(mapping)) {
-    const char* kept_name = keep_text(texts, name.cast<std::string>());
-    const std::string& kept_value = texts.emplace_back(value.cast<std::string>());
+    const char* kept_name = keep(texts, name.cast<Text>());
+    const std::string& kept_value = texts.emplace_back(to_utf8(value));
     pairs.push_back({kept_name, kept_value.data(), kept_value.size()});
   }
 }
@@ -58,18 +53,16 @@ Outgoing::Outgoing(const py::tuple& args, bool always_args) : args_(args) {
   message.attachment_count = blobs_.size();
 }
 
-const char* Outgoing::keep(const std::string& text) { return keep_text(texts_, text); }
-
-void Outgoing::set_event(const std::optional<std::string>& event) {
-  if (event) message.event = keep(*event);
+void Outgoing::set_event(const OptionalText& event) {
+  if (event) message.event = keep(texts_, *event);
 }
 
-void Outgoing::set_room(const std::optional<std::string>& room) {
-  if (room) message.room = keep(*room);
+void Outgoing::set_room(const OptionalText& room) {
+  if (room) message.room = keep(texts_, *room);
 }
 
-void Outgoing::set_from_name(const std::optional<std::string>& name) {
-  if (name) message.from_name = keep(*name);
+void Outgoing::set_from_name(const OptionalText& name) {
+  if (name) message.from_name = keep(texts_, *name);
 }
 
 void Outgoing::set_attributes(const py::object& attributes) {
@@ -85,7 +78,7 @@ OutgoingReplacement::OutgoingReplacement(py::handle replacement, const chat_mess
   const py::object attributes = replacement.attr("attributes");
   chat_message& message = outgoing_.message;
   message.event = original.event;
-  if (!event.is_none()) outgoing_.set_event(event.cast<std::string>());
+  if (!event.is_none()) outgoing_.set_event(event.cast<Text>());
   message.ephemeral = ephemeral.is_none() ? original.ephemeral : static_cast<int>(ephemeral.cast<bool>());
   message.attributes = original.attributes;
   message.attribute_count = original.attribute_count;
@@ -94,8 +87,8 @@ OutgoingReplacement::OutgoingReplacement(py::handle replacement, const chat_mess
 
 OutgoingIdentity::OutgoingIdentity(const py::object& identity) : none_(identity.is_none()) {
   if (none_) return;
-  identity_.user_id = keep_text(texts_, identity.attr("user_id").cast<std::string>());
-  identity_.name = keep_text(texts_, identity.attr("name").cast<std::string>());
+  identity_.user_id = keep(texts_, identity.attr("user_id").cast<Text>());
+  identity_.name = keep(texts_, identity.attr("name").cast<Text>());
   read_pairs(identity.attr("attributes"), texts_, pairs_);
   identity_.attributes = pairs_.data();
   identity_.attribute_count = pairs_.size();

@@ -5,10 +5,10 @@
 #include <pybind11/pybind11.h>
 
 #include <deque>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "argument.h"
 #include "chat/chat.h"
 
 namespace pychat {
@@ -38,16 +38,14 @@ class Outgoing {
   Outgoing(const Outgoing&) = delete;
   Outgoing& operator=(const Outgoing&) = delete;
 
-  void set_event(const std::optional<std::string>& event);
-  void set_room(const std::optional<std::string>& room);
-  void set_from_name(const std::optional<std::string>& name);
+  void set_event(const OptionalText& event);
+  void set_room(const OptionalText& room);
+  void set_from_name(const OptionalText& name);
   void set_attributes(const py::object& attributes);  // None or a mapping of str to str
 
   chat_message message = CHAT_MESSAGE_INIT;
 
  private:
-  const char* keep(const std::string& text);
-
   py::object args_;
   std::deque<HeldBytes> held_;
   std::vector<chat_blob> blobs_;

@@ -51,10 +51,10 @@ def value_for(name):
 
 @pytest.mark.parametrize("name", pychat.ServerOptions.__annotations__)
 def test_the_extension_knows_every_keyword(name):
-    core = _pychat.Core(None)
     # The port is no port, so that nothing starts: what is refused is that and not the name.
     with pytest.raises(pychat.ChatError):
-        core.start({"port": -5, "address": "127.0.0.1", "threads": 0, name: value_for(name), "max_rooms": -7})
+        options = {"port": -5, "address": "127.0.0.1", "threads": 0, name: value_for(name), "max_rooms": -7}
+        _pychat.Core(None, options).start(pychat.LogLevel.ERROR)
 
 
 def test_unknown_options_and_wrong_types_are_told_by_name():
@@ -67,9 +67,15 @@ def test_unknown_options_and_wrong_types_are_told_by_name():
         ({"allowed_origins": "*"}, TypeError, "allowed_origins"),
         ({"default_room": 5}, TypeError, "default_room"),
         ({"default_room": "a\0b"}, ValueError, "default_room"),
+        ({"address": "\ud800"}, ValueError, "address"),
+        ({"endpoints": 5}, TypeError, "endpoints"),
+        ({"endpoints": ["/chat"]}, TypeError, "endpoints"),
+        ({"static_mounts": [("/x", "y")]}, TypeError, "static_mounts"),
+        ({"trusted_proxies": 5}, TypeError, "trusted_proxies"),
     ]:
+        # Where the mistake is made, not at the start.
         with pytest.raises(error, match=text):
-            make_server(**options).start()
+            make_server(**options)
 
 
 def test_options_arrive():
