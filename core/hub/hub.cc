@@ -39,7 +39,7 @@ Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data
 }
 
 Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
-  if (client->state() == ClientState::gone) return no_such_client();
+  if (client->state() == ClientState::gone || client->dismissed()) return no_such_client();
   const auto routing = routing_.share();
   if (!client->end_decision(id)) return {Error::wrong_state, "nothing waits for this decision"};
   try {
