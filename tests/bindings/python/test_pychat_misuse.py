@@ -270,6 +270,7 @@ def test_what_leaves_a_driven_server_going(run):
 
         async with server, await connected_async(server) as client:
             await client.send("cancel")
+            await wait_until_async(lambda: server.stats().messages_refused == 1)
             await client.send("on")
             assert await client.recv() == "on"
 
