@@ -102,7 +102,8 @@ class CommandLine {
     app_.get_formatter()->column_width(36);
     app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app_.set_help_flag("-h,--help", "print this")->configurable(false);
-    app_.set_version_flag("--version", std::string("chatd ") + chat_version(), "print the version")->configurable(false);
+    app_.set_version_flag("--version", std::string("chatd ") + chat_version(), "print the version")
+        ->configurable(false);
     app_.set_config("--config", "", "options of a file; chatd.conf shows them all")
         ->type_name("FILE")
         ->transform(not_empty())
