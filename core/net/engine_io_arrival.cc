@@ -5,9 +5,9 @@
 
 namespace chat::net {
 
-EngineIoArrival::EngineIoArrival(Loop& loop, const Framing& framing,
+EngineIoArrival::EngineIoArrival(Loop& loop, const SocketHandle& socket, const Framing& framing,
                                  const std::vector<SocketIoClients::Member>& members)
-    : loop_(loop), link_(std::make_unique<QueueLink>(loop, *this, framing)) {
+    : loop_(loop), socket_(socket), link_(std::make_unique<QueueLink>(loop, *this, framing)) {
   for (const SocketIoClients::Member& member : members) {
     std::unique_ptr<Peer> peer = SocketIoClients::make_peer(loop, *link_, member);
     peer->set_arriving();

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "net/engine_io_socket.h"
 #include "net/queue_link.h"
 #include "net/socket_io_clients.h"
 
@@ -15,7 +16,11 @@ class EngineIoArrival final : public LinkUser {
  public:
   using States = std::unordered_map<ClientId, Peer::State>;
 
-  EngineIoArrival(Loop& loop, const Framing& framing, const std::vector<SocketIoClients::Member>& members);
+  EngineIoArrival(Loop& loop, const SocketHandle& socket, const Framing& framing,
+                  const std::vector<SocketIoClients::Member>& members);
+
+  // What the session comes for.
+  const SocketHandle& socket() const { return socket_; }
 
   // The session is here: the link is its own now.
   std::unique_ptr<QueueLink> release_link(LinkUser& user);
@@ -30,6 +35,7 @@ class EngineIoArrival final : public LinkUser {
 
  private:
   Loop& loop_;
+  const SocketHandle socket_;
   std::unique_ptr<QueueLink> link_;
   std::vector<ClientId> clients_;
 };

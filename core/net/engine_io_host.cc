@@ -149,7 +149,11 @@ void EngineIoHost::candidate_received(const SocketHandle& socket, bool binary, s
 }
 
 void EngineIoHost::candidate_lost(const SocketHandle& socket) {
-  if (candidate_ != socket || move_.under_way()) return;
+  if (candidate_ == socket && move_.under_way()) return;  // its last words are heard there
+  Server& server = loop_->server();
+  loop_->run_on(socket.loop,
+                [&server, socket] { server.loop(socket.loop).sessions().take_backlog(socket.connection); });
+  if (candidate_ != socket) return;
   candidate_.reset();
   EngineIoActions actions;
   session_.websocket_lost(actions);
@@ -286,7 +290,7 @@ void EngineIoHost::act(session::Upgraded&) {
   queue_->take(leftover);
   candidate_.reset();
   EngineIoSocket* const found = loop_->sessions().find_candidate(socket.connection);
-  const EngineIoSocket::Backlog backlog = found == nullptr ? EngineIoSocket::Backlog() : found->take_backlog();
+  const EngineIoSocket::Backlog backlog = loop_->sessions().take_backlog(socket.connection);
   const bool lost = found == nullptr || found->link().closing();
   if (!lost) use_socket(found->link(), leftover);
   // Also when the client has hung up since: it had said that before.

@@ -26,7 +26,7 @@ void EngineIoMove::begin(EngineIoHost& host, std::size_t new_loop) {
     framing.engine_io = true;
     // As the socket's own, so that what waits can go to it as it is.
     if (EngineIoSocket* found = there.sessions().find_candidate(socket.connection)) framing = found->link().framing();
-    there.sessions().expect(sid, std::make_unique<EngineIoArrival>(there, framing, members));
+    there.sessions().expect(sid, std::make_unique<EngineIoArrival>(there, socket, framing, members));
   });
   if (!expected) {  // that loop has ended, and the socket with it
     under_way_ = false;
@@ -82,9 +82,8 @@ void EngineIoMove::arrive(EngineIoHost& host, Loop& loop, EngineIoArrival& arriv
   if (host.queue_->closing()) closed_meanwhile_ = EngineIoClose::forced_close;  // it filled up
   const SocketHandle socket = *std::exchange(host.candidate_, std::nullopt);
   EngineIoSocket* const found = loop.sessions().find_candidate(socket.connection);
-  EngineIoSocket::Backlog backlog;
+  EngineIoSocket::Backlog backlog = loop.sessions().take_backlog(socket.connection);
   EngineIoActions actions;
-  if (found != nullptr) backlog = found->take_backlog();
   if (found == nullptr || found->link().closing()) {
     for (const auto& [binary, bytes] : std::exchange(backlog, {})) host.on_message(binary, bytes);
     host.session_.websocket_lost(actions);

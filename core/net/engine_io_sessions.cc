@@ -60,6 +60,16 @@ EngineIoSocket* EngineIoSessions::find_candidate(std::uint64_t connection) {
   return found == candidates_.end() ? nullptr : found->second;
 }
 
+EngineIoSocket::Backlog EngineIoSessions::take_backlog(std::uint64_t connection) {
+  if (auto last = last_words_.extract(connection)) return std::move(last.mapped());
+  EngineIoSocket* const found = find_candidate(connection);
+  return found == nullptr ? EngineIoSocket::Backlog() : found->take_backlog();
+}
+
+void EngineIoSessions::keep_last_words(std::uint64_t connection, EngineIoSocket::Backlog words) {
+  if (!words.empty()) last_words_.insert_or_assign(connection, std::move(words));
+}
+
 std::shared_ptr<EngineIoHost> EngineIoSessions::release(EngineIoHost& host) {
   const auto found = hosts_.find(host.sid());
   std::shared_ptr<EngineIoHost> released = std::move(found->second);
@@ -74,6 +84,11 @@ void EngineIoSessions::take_back(std::shared_ptr<EngineIoHost> host) {
 
 void EngineIoSessions::expect(std::string sid, std::unique_ptr<EngineIoArrival> arrival) {
   arrivals_.emplace(std::move(sid), std::move(arrival));
+}
+
+bool EngineIoSessions::expects(std::string_view sid, const SocketHandle& socket) const {
+  const auto found = arrivals_.find(sid);
+  return found != arrivals_.end() && found->second->socket() == socket;
 }
 
 void EngineIoSessions::arrive(std::shared_ptr<EngineIoHost> host, EngineIoArrival::States states) {

@@ -12,12 +12,12 @@
 #include "hub/types.h"
 #include "net/engine_io_arrival.h"
 #include "net/engine_io_birth.h"
+#include "net/engine_io_socket.h"
 #include "net/exchange.h"
 
 namespace chat::net {
 
 class EngineIoHost;
-class EngineIoSocket;
 class Loop;
 class WebSocketLink;
 
@@ -40,11 +40,16 @@ class EngineIoSessions {
   EngineIoSocket* find_candidate(std::uint64_t connection);
   void add_candidate(std::uint64_t connection, EngineIoSocket& socket) { candidates_.emplace(connection, &socket); }
   void remove_candidate(std::uint64_t connection) { candidates_.erase(connection); }
+  // What a candidate has said and its session has not heard yet, also when its link has ended since.
+  EngineIoSocket::Backlog take_backlog(std::uint64_t connection);
+  // Its link has ended. Its session takes this, or drops it when it has heard of the end.
+  void keep_last_words(std::uint64_t connection, EngineIoSocket::Backlog words);
 
   // A session moves between loops.
   std::shared_ptr<EngineIoHost> release(EngineIoHost& host);
   void take_back(std::shared_ptr<EngineIoHost> host);
   void expect(std::string sid, std::unique_ptr<EngineIoArrival> arrival);
+  bool expects(std::string_view sid, const SocketHandle& socket) const;
   void arrive(std::shared_ptr<EngineIoHost> host, EngineIoArrival::States states);
 
   void say_goodbye(std::string_view sid);
@@ -61,6 +66,7 @@ class EngineIoSessions {
   StringMap<std::shared_ptr<EngineIoHost>> hosts_;
   StringMap<std::unique_ptr<EngineIoArrival>> arrivals_;
   std::unordered_map<std::uint64_t, EngineIoSocket*> candidates_;
+  std::unordered_map<std::uint64_t, EngineIoSocket::Backlog> last_words_;
   std::vector<std::shared_ptr<EngineIoHost>> dead_;
 };
 

@@ -17,7 +17,9 @@ constexpr std::size_t kMaxBacklogMessages = 4'096;
 // The session has ended, or gone to another loop with another socket: nobody else would ever tell this one.
 void close_left_over(Loop& here, const SocketHandle& socket) {
   here.run_on(socket.loop, [&server = here.server(), socket] {
-    if (EngineIoSocket* found = server.loop(socket.loop).sessions().find_candidate(socket.connection)) found->close();
+    EngineIoSessions& sessions = server.loop(socket.loop).sessions();
+    sessions.take_backlog(socket.connection);
+    if (EngineIoSocket* found = sessions.find_candidate(socket.connection)) found->close();
   });
 }
 
@@ -34,7 +36,7 @@ void at_home(Loop& here, const std::string& sid, const SocketHandle& socket, Act
     Loop& loop = server.loop(home);
     if (EngineIoHost* host = loop.sessions().find(sid)) {
       action(*host);
-    } else {
+    } else if (!loop.sessions().expects(sid, socket)) {  // else the session is on its way to it
       close_left_over(loop, socket);
     }
   });
@@ -94,6 +96,7 @@ void EngineIoSocket::forward() {
 
 void EngineIoSocket::on_link_closed(std::uint16_t, std::string_view) {
   if (sid_.empty()) return;
+  loop_.sessions().keep_last_words(handle().connection, take_backlog());
   at_home(loop_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.candidate_lost(handle); });
 }
 

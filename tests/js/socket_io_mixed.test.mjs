@@ -429,22 +429,27 @@ testLibchat('the transport of a client is shown, and changes with the upgrade', 
   assert.deepEqual([stats.socket_io_now, stats.polling_now, stats.websocket_now], [3, 1, 2]);
 });
 
-testLibchat('what comes in one piece with the upgrade and the end is heard', async (t) => {
-  const server = await startApplication(t, 'libchat', { threads: 1 });
-  const session = await PollingSession.open(server);
-  await session.connect();
-  const held = session.get();
-  const { socket, ...client } = await session.websocket(t).opened();
-  socket.send('2probe');
-  assert.equal(await client.messages.take(), '3probe');
-  await held;
-  socket._socket.cork();
-  for (const packet of ['5', '42["chat message","last words"]', '41']) socket.send(packet);
-  socket.close(1000);
-  socket._socket.uncork();
-  assert.equal((await server.program.event('message')).data, 'last words');
-  assert.equal((await server.program.event('disconnect')).reason, 'client namespace disconnect');
-});
+for (const threads of [1, 2]) {
+  testLibchat(`what comes in one piece with the upgrade and the end is heard, threads = ${threads}`, async (t) => {
+    const server = await startApplication(t, 'libchat', { threads });
+    // With two loops some of these sessions live on another one than their WebSocket.
+    for (let round = 0; round < 10; round += 1) {
+      const session = await PollingSession.open(server);
+      await session.connect();
+      const held = session.get();
+      const { socket, ...client } = await session.websocket(t).opened();
+      socket.send('2probe');
+      assert.equal(await client.messages.take(), '3probe');
+      await held;
+      socket._socket.cork();
+      for (const packet of ['5', `42["chat message","last words ${round}"]`, '41']) socket.send(packet);
+      socket.close(1000);
+      socket._socket.uncork();
+      assert.equal((await server.program.event('message')).data, `last words ${round}`);
+      assert.equal((await server.program.event('disconnect')).reason, 'client namespace disconnect');
+    }
+  });
+}
 
 testLibchat('how a client goes is told', async (t) => {
   const server = await startApplication(t, 'libchat', { ping_interval_ms: 100, ping_timeout_ms: 2_000 });

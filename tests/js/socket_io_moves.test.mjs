@@ -59,8 +59,8 @@ async function connected(t, server) {
   return socket;
 }
 
-// A client in a session that is probed, whose loop stalls: what is done meanwhile waits behind the upgrade packet.
-async function stalledInUpgrade(t, server, skip) {
+// A client in a session that is probed, and whose loop stalls.
+async function stalled(t, server, skip) {
   const session = await PollingSession.open(server);
   await session.connect();
   const { client } = await server.program.event('connect');
@@ -68,9 +68,27 @@ async function stalledInUpgrade(t, server, skip) {
   const socket = await probed(t, session);
   const said = session.post('42["chat message","!stall 300"]');
   await server.program.event('message', (event) => event.data === '!stall 300');
-  await sendInOnePiece(socket, '5');
   return { session, socket, client, said };
 }
+
+// What is done meanwhile waits behind the upgrade packet.
+async function stalledInUpgrade(t, server, skip) {
+  const result = await stalled(t, server, skip);
+  await sendInOnePiece(result.socket, '5');
+  return result;
+}
+
+onEveryLoop('what came behind the upgrade is heard when the WebSocket ends before the session is there', {}, async (t, server, skip) => {
+  const { socket, client } = await stalled(t, server, skip);
+  socket.socket._socket.cork();
+  for (const packet of ['5', '42["chat message","last words"]', '41']) socket.send(packet);
+  socket.socket.close(1000);
+  socket.socket._socket.uncork();
+  await server.program.event('message', (event) => event.data === 'last words');
+  const gone = await server.program.event('disconnect', (event) => event.client === client);
+  assert.equal(gone.reason, 'client namespace disconnect');
+  await allGone(server);
+});
 
 async function allGone(server) {
   for (;;) {
