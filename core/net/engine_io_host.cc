@@ -152,7 +152,7 @@ void EngineIoHost::candidate_lost(const SocketHandle& socket) {
   if (candidate_ == socket && move_.under_way()) return;  // its last words are heard there
   Server& server = loop_->server();
   loop_->run_on(socket.loop,
-                [&server, socket] { server.loop(socket.loop).sessions().take_backlog(socket.connection); });
+                [&server, socket] { server.loop(socket.loop).sessions().drop_last_words(socket.connection); });
   if (candidate_ != socket) return;
   candidate_.reset();
   EngineIoActions actions;

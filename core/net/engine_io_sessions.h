@@ -44,6 +44,7 @@ class EngineIoSessions {
   EngineIoSocket::Backlog take_backlog(std::uint64_t connection);
   // Its link has ended. Its session takes this, or drops it when it has heard of the end.
   void keep_last_words(std::uint64_t connection, EngineIoSocket::Backlog words);
+  void drop_last_words(std::uint64_t connection) { last_words_.erase(connection); }
 
   // A session moves between loops.
   std::shared_ptr<EngineIoHost> release(EngineIoHost& host);

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxBacklogMessages = 4'096;
 void close_left_over(Loop& here, const SocketHandle& socket) {
   here.run_on(socket.loop, [&server = here.server(), socket] {
     EngineIoSessions& sessions = server.loop(socket.loop).sessions();
-    sessions.take_backlog(socket.connection);
+    sessions.drop_last_words(socket.connection);
     if (EngineIoSocket* found = sessions.find_candidate(socket.connection)) found->close();
   });
 }
