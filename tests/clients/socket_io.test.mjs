@@ -16,8 +16,8 @@ const clients = {
   'python-socketio': { language: 'python', program: 'socket_io_sync' },
   'python-socketio, asyncio': { language: 'python', program: 'socket_io_asyncio' },
   'socket.io-client of Java': { language: 'java', program: 'SocketIo' },
-  // On polling it loses a packet now and then, in one run of three with the reference server.
-  'zishang520/socket.io of Go': { language: 'go', program: 'socket_io', attempts: 4 },
+  // On polling it sometimes does not answer the ping that comes with a large message, and is disconnected.
+  'zishang520/socket.io of Go': { language: 'go', program: 'socket_io', lacksOnPolling: ['large'] },
   // Its events have either one attachment or none, its questions none, and it cannot answer a question.
   rust_socketio: { language: 'rust', program: 'socket_io', lacks: ['mixed', 'answer bytes'], answers: false },
   // The same; it does not say that a connection was lost, only that it is back; and polling takes each piece of an answer for a
@@ -125,7 +125,10 @@ async function play(t, client, kind, mode, options) {
   const relay = await startRelay(t, server.port);
   const seen = { polling: false, websocket: false };
   const result = await run(t, client, [`http://127.0.0.1:${relay.port}`, mode], {
-    cut: () => relay.cut(),
+    async cut() {
+      while (client.answers !== false && answers.length === 0) await pause(10);
+      relay.cut();
+    },
     async restart() {
       const next = await start[kind](t, options);
       relay.target = next.port;
@@ -156,10 +159,7 @@ describe('Socket.IO', { concurrency: 3 }, () => {
       for (const kind of kinds) {
         const skip = missing(client.language);
         test(`${name}, ${mode}: ${kind}`, { skip, timeout: 90_000 }, async (t) => {
-          for (let attempt = 1;; attempt += 1) {
-            const result = await play(t, client, kind, mode);
-            if (result.status === 0 || attempt >= (client.attempts ?? 1)) return judge(client, mode, result);
-          }
+          judge(client, mode, await play(t, client, kind, mode));
         });
       }
     }
