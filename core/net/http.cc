@@ -1,26 +1,12 @@
 // See http.h.
 #include "net/http.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "wire/base64.h"
 
 namespace chat::net {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-std::string_view find_value(const Pairs& pairs, std::string_view name) {
-  auto found = std::find_if(pairs.begin(), pairs.end(), [&](const Pair& p) { return p.name == name; });
-  return found == pairs.end() ? std::string_view() : found->value;
-}
 
 // "host:port" without the port that its scheme has anyway.
 std::string_view without_default_port(std::string_view authority, bool secure) {
@@ -30,23 +16,6 @@ std::string_view without_default_port(std::string_view authority, bool secure) {
 }
 
 }  // namespace
-
-std::string_view HttpRequest::header(std::string_view name) const { return find_value(headers, name); }
-std::string_view HttpRequest::argument(std::string_view name) const { return find_value(query, name); }
-
-Pairs HttpRequest::cookies() const {
-  Pairs cookies;
-  std::string_view rest = header("cookie");
-  while (!rest.empty()) {
-    const std::size_t end = rest.find(';');
-    const std::string_view cookie = trim(rest.substr(0, end));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-    const std::size_t equals = cookie.find('=');
-    if (equals == std::string_view::npos || equals == 0) continue;
-    cookies.push_back({std::string(trim(cookie.substr(0, equals))), std::string(trim(cookie.substr(equals + 1)))});
-  }
-  return cookies;
-}
 
 HttpResponse HttpResponse::text(int status, std::string body) {
   HttpResponse response;
@@ -74,18 +43,26 @@ std::string_view status_text(int status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
     case 411:
       return "Length Required";
     case 413:
       return "Content Too Large";
+    case 414:
+      return "URI Too Long";
     case 426:
       return "Upgrade Required";
+    case 431:
+      return "Request Header Fields Too Large";
     case 500:
       return "Internal Server Error";
     case 501:
       return "Not Implemented";
     case 503:
       return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
     default:
       return "";
   }
@@ -103,10 +80,6 @@ std::string response_head(const HttpResponse& response, bool keep_alive) {
   }
   head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
   return head;
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool origin_allowed(std::string_view origin, std::string_view host, bool secure,
@@ -130,7 +103,7 @@ Credentials credentials(const HttpRequest& request) {
   const std::size_t space = authorization.find(' ');
   if (space != std::string_view::npos) {
     const std::string_view scheme = authorization.substr(0, space);
-    const std::string_view value = trim(authorization.substr(space + 1));
+    const std::string_view value = wire::trim_blanks(authorization.substr(space + 1));
     if (equals_ignoring_case(scheme, "bearer")) {
       result.token = value;
     } else if (equals_ignoring_case(scheme, "basic")) {
@@ -144,22 +117,6 @@ Credentials credentials(const HttpRequest& request) {
   }
   if (result.token.empty()) result.token = request.argument("token");
   return result;
-}
-
-std::vector<std::string> list_elements(std::string_view header) {
-  std::vector<std::string> elements;
-  while (!header.empty()) {
-    const std::size_t comma = header.find(',');
-    const std::string_view element = trim(header.substr(0, comma));
-    if (!element.empty()) elements.emplace_back(element);
-    header = comma == std::string_view::npos ? std::string_view() : header.substr(comma + 1);
-  }
-  return elements;
-}
-
-bool contains_token(std::string_view header, std::string_view token) {
-  const std::vector<std::string> elements = list_elements(header);
-  return std::any_of(elements.begin(), elements.end(), [&](const auto& e) { return equals_ignoring_case(e, token); });
 }
 
 std::optional<std::uint64_t> parse_content_length(std::string_view value) {

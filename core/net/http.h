@@ -8,22 +8,15 @@
 #include <vector>
 
 #include "hub/types.h"
+#include "wire/http/request.h"
+#include "wire/http/syntax.h"
 
 namespace chat::net {
 
-struct HttpRequest {
-  std::string method;
-  std::string path;  // decoded, without the query
-  Pairs query;       // decoded
-  Pairs headers;     // names in lower case, without the colon; those that libwebsockets can be asked for
-  bool keep_alive = true;
-  bool has_body = false;
-
-  // The first with this name; empty without.
-  std::string_view header(std::string_view name) const;
-  std::string_view argument(std::string_view name) const;
-  Pairs cookies() const;
-};
+using wire::contains_token;
+using wire::equals_ignoring_case;
+using wire::HttpRequest;
+using wire::list_elements;
 
 struct HttpResponse {
   int status = 200;
@@ -53,11 +46,6 @@ struct Credentials {
   std::string password;
 };
 Credentials credentials(const HttpRequest& request);
-
-// The elements of a comma-separated header, trimmed, empty ones left out.
-std::vector<std::string> list_elements(std::string_view header);
-bool contains_token(std::string_view header, std::string_view token);
-bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 // Content-Length (RFC 9110 section 8.6): digits only. nullopt when it is anything else.
 std::optional<std::uint64_t> parse_content_length(std::string_view value);
