@@ -55,7 +55,7 @@ void WebSocketLink::set_keep_alive(bool on) {
 void WebSocketLink::established(bool deflate) {
   if (closing_) return;
   if (deflate) {
-    framing_.deflate = true;
+    framing_.deflate_window_bits = 15;
     inflater_ = std::make_unique<wire::Inflater>();
   }
   heard_ms_ = loop_.now_ms();
