@@ -21,11 +21,12 @@ struct Framing {
   Carrier carrier = Carrier::websocket;
   bool engine_io = false;  // the packets are Engine.IO messages
   bool base64 = false;     // of an Engine.IO client that cannot take bytes
-  bool deflate = false;    // RFC 7692, where it pays
+  // permessage-deflate (RFC 7692), where it pays: the window of the compression in bits, 9 to 15. 0: not agreed on.
+  std::uint8_t deflate_window_bits = 0;
 
   bool operator==(const Framing&) const = default;
 };
-inline constexpr Framing kPollingFraming{Framing::Carrier::polling, true, true, false};
+inline constexpr Framing kPollingFraming{Framing::Carrier::polling, true, true, 0};
 
 class FramePtr;
 

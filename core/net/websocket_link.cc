@@ -55,8 +55,8 @@ void WebSocketLink::set_keep_alive(bool on) {
 void WebSocketLink::established(bool deflate) {
   if (closing_) return;
   if (deflate) {
-    framing_.deflate = true;
-    inflater_ = std::make_unique<Inflater>();
+    framing_.deflate_window_bits = 15;
+    inflater_ = std::make_unique<wire::Inflater>();
   }
   heard_ms_ = loop_.now_ms();
   state_ = State::open;
@@ -143,12 +143,12 @@ bool WebSocketLink::collect(std::string_view bytes, bool final) {
   const auto limit = static_cast<std::size_t>(max_message_bytes_);
   if (compressed_) {
     switch (inflater_->append(bytes, final, limit, inbound_)) {
-      case Inflater::Outcome::ok:
+      case wire::Inflater::Outcome::ok:
         return true;
-      case Inflater::Outcome::too_large:
+      case wire::Inflater::Outcome::too_large:
         refuse_too_large();
         return false;
-      case Inflater::Outcome::malformed:
+      case wire::Inflater::Outcome::malformed:
         loop_.stats().messages_refused.add();
         close(1007, "malformed compressed message");
         return false;

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "net/inflater.h"
 #include "net/link.h"
+#include "wire/websocket/inflater.h"
 
 struct lws;
 
@@ -83,8 +83,8 @@ class WebSocketLink final : public Link {
   bool compressed_ = false;  // the message that is coming in
   std::uint16_t close_code_ = 1006;
   std::string close_reason_;
-  std::unique_ptr<Inflater> inflater_;  // with permessage-deflate
-  std::string inbound_;                 // fragments of a message that is not whole yet
+  std::unique_ptr<wire::Inflater> inflater_;  // with permessage-deflate
+  std::string inbound_;                       // fragments of a message that is not whole yet
   std::int64_t heard_ms_ = 0;
   std::int64_t pinged_ms_ = -1;  // when an unanswered ping was sent
   std::int64_t paused_until_ms_ = -1;
