@@ -1,6 +1,7 @@
 // See http.h.
 #include "net/http.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "wire/base64.h"
@@ -68,7 +69,7 @@ std::string_view status_text(int status) {
   }
 }
 
-std::string response_head(const HttpResponse& response, bool keep_alive) {
+std::string response_head(const HttpResponse& response, KeepAlive keep_alive) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
   head += status_text(response.status);
   head += "\r\n";
@@ -78,8 +79,14 @@ std::string response_head(const HttpResponse& response, bool keep_alive) {
     const std::uint64_t size = response.file >= 0 ? response.file_bytes : response.body.size();
     head += "Content-Length: " + std::to_string(size) + "\r\n";
   }
-  head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  return head;
+  const bool upgrade = std::any_of(response.headers.begin(), response.headers.end(),
+                                   [](const Pair& header) { return header.name == "Upgrade"; });
+  head += upgrade ? "Connection: upgrade, " : "Connection: ";
+  head += keep_alive.on ? "keep-alive\r\n" : "close\r\n";
+  if (keep_alive.on && keep_alive.timeout_s > 0) {
+    head += "Keep-Alive: timeout=" + std::to_string(keep_alive.timeout_s) + "\r\n";
+  }
+  return head += "\r\n";
 }
 
 bool origin_allowed(std::string_view origin, std::string_view host, bool secure,

@@ -31,8 +31,15 @@ struct HttpResponse {
 
 std::string_view status_text(int status);
 
-// The status line and headers, ready to be followed by the body.
-std::string response_head(const HttpResponse& response, bool keep_alive);
+// Whether the connection stays open after a response, and for how long the client may count on that (0: not said).
+struct KeepAlive {
+  bool on = false;
+  std::int64_t timeout_s = 0;
+};
+
+// The status line and headers, ready to be followed by the body. A response that names a protocol to upgrade to says so in
+// Connection too (RFC 9110 section 7.8).
+std::string response_head(const HttpResponse& response, KeepAlive keep_alive);
 
 // Accepted without an Origin, when its host and port are those of Host (and over TLS its scheme is https), or when it is
 // allowed: exactly, or by "*".

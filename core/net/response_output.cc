@@ -8,7 +8,7 @@
 
 namespace chat::net {
 
-void ResponseOutput::begin(const HttpResponse& response, bool keep_alive, bool without_body) {
+void ResponseOutput::begin(const HttpResponse& response, KeepAlive keep_alive, bool without_body) {
   end();
   bytes_ = response_head(response, keep_alive);
   if (response.file >= 0) {

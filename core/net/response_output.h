@@ -18,7 +18,7 @@ class ResponseOutput {
   ResponseOutput& operator=(const ResponseOutput&) = delete;
 
   // Takes the response's file. without_body: of HEAD.
-  void begin(const HttpResponse& response, bool keep_alive, bool without_body);
+  void begin(const HttpResponse& response, KeepAlive keep_alive, bool without_body);
   // What comes next, as often as it is asked for; empty when all was taken. nullopt: the file has shrunk, and the length that was
   // promised cannot be kept.
   std::optional<std::string_view> next(std::size_t max_bytes);
