@@ -16,7 +16,7 @@ bool is_origin(std::string_view text) {
 bool is_listed(std::string_view origin, const std::vector<std::string>& allowed_origins) {
   return origin != "*" && is_origin(origin) &&
          std::any_of(allowed_origins.begin(), allowed_origins.end(),
-                     [&](const std::string& entry) { return equals_ignoring_case(entry, origin); });
+                     [&](const std::string& entry) { return same_origin(entry, origin); });
 }
 
 void add_vary(HttpResponse& response, std::string_view name) {

@@ -16,6 +16,20 @@ std::string_view without_default_port(std::string_view authority, bool secure) {
   return authority;
 }
 
+struct OriginParts {
+  std::string_view scheme;  // HTTP's, where the origin has WebSocket's
+  std::string_view host;    // with its port; all of an origin that is no URL ("null")
+};
+
+OriginParts split_origin(std::string_view origin) {
+  const std::size_t scheme_end = origin.find("://");
+  if (scheme_end == std::string_view::npos || scheme_end == 0) return {{}, origin};
+  std::string_view scheme = origin.substr(0, scheme_end);
+  if (equals_ignoring_case(scheme, "ws")) scheme = "http";
+  if (equals_ignoring_case(scheme, "wss")) scheme = "https";
+  return {scheme, origin.substr(scheme_end + 3)};
+}
+
 }  // namespace
 
 HttpResponse HttpResponse::text(int status, std::string body) {
@@ -89,18 +103,28 @@ std::string response_head(const HttpResponse& response, KeepAlive keep_alive) {
   return head += "\r\n";
 }
 
+bool is_secure_scheme(std::string_view scheme) {
+  return equals_ignoring_case(scheme, "https") || equals_ignoring_case(scheme, "wss");
+}
+
+bool same_origin(std::string_view entry, std::string_view origin) {
+  const auto [entry_scheme, entry_host] = split_origin(entry);
+  const auto [scheme, host] = split_origin(origin);
+  return equals_ignoring_case(entry_scheme, scheme) && equals_ignoring_case(entry_host, host);
+}
+
 bool origin_allowed(std::string_view origin, std::string_view host, bool secure,
                     const std::vector<std::string>& allowed) {
   if (origin.empty()) return true;
   for (const std::string& entry : allowed) {
-    if (entry == "*" || equals_ignoring_case(entry, origin)) return true;
+    if (entry == "*" || same_origin(entry, origin)) return true;
   }
-  const std::size_t scheme_end = origin.find("://");
-  if (scheme_end == std::string_view::npos || host.empty()) return false;
-  const bool origin_secure = equals_ignoring_case(origin.substr(0, scheme_end), "https");
+  const auto [scheme, origin_host] = split_origin(origin);
+  if (scheme.empty() || host.empty()) return false;
+  const bool origin_secure = is_secure_scheme(scheme);
   // A page that came without TLS is another origin, and may have been written by anybody on its way.
   if (secure && !origin_secure) return false;
-  return equals_ignoring_case(without_default_port(origin.substr(scheme_end + 3), origin_secure),
+  return equals_ignoring_case(without_default_port(origin_host, origin_secure),
                               without_default_port(host, origin_secure));
 }
 

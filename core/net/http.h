@@ -41,6 +41,13 @@ struct KeepAlive {
 // Connection too (RFC 9110 section 7.8).
 std::string response_head(const HttpResponse& response, KeepAlive keep_alive);
 
+// "https" and "wss" in any case. Some programs and proxies name the WebSocket scheme where a page's origin has HTTP's.
+bool is_secure_scheme(std::string_view scheme);
+
+// Whether an Origin is the one that an entry of allowed_origins names. "wss://host" is "https://host", and "ws://host" is
+// "http://host", in both.
+bool same_origin(std::string_view entry, std::string_view origin);
+
 // Accepted without an Origin, when its host and port are those of Host (and over TLS its scheme is https), or when it is
 // allowed: exactly, or by "*".
 bool origin_allowed(std::string_view origin, std::string_view host, bool secure,

@@ -84,10 +84,10 @@ Status Server::start_parts() {
   Result<CompiledIn> compiled_in = CompiledIn::open(options_);
   if (!compiled_in.ok()) return compiled_in.status();
   compiled_in_ = std::move(*compiled_in);
-  for (const std::string& text : options_.trusted_proxies) {
-    const std::optional<IpBlock> block = IpBlock::parse(text);
-    if (!block) return {Error::invalid_argument, "trusted_proxies: " + text + " is no address or block"};
-    trusted_proxies_.push_back(*block);
+  for (const std::string& entry : options_.trusted_proxies) {
+    if (!trusted_proxies_.add(entry)) {
+      return {Error::invalid_argument, "trusted_proxies: " + entry + " is not an address, a block or \"unix\""};
+    }
   }
   if (!options_.tls_certificate_file.empty()) {
     Status status = check_certificate(options_.tls_certificate_file, options_.tls_private_key_file);

@@ -220,7 +220,7 @@ void CommandLine::add_served() {
 void CommandLine::add_admission() {
   group_ = "Who may what";
   list("origin", "ORIGIN", "web pages from there may connect, or *; repeatable", options_.origins);
-  list("trusted-proxy", "ADDRESS[/BITS]", "its X-Forwarded-* headers are believed; repeatable",
+  list("trusted-proxy", "ADDRESS[/BITS]", "believe its X-Forwarded-* and Forwarded; or unix; repeatable",
        options_.trusted_proxies);
   flag("lists", "anyone may list rooms and their members", options_.lists);
   limit("max-clients", "off", &Server::max_clients);

@@ -484,15 +484,15 @@ static void rooms_and_events_are_checked(void **state) {
 }
 
 static void origins_and_proxies_are_checked(void **state) {
-  const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null"};
+  const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null", "wss://example.org"};
   const char *bad[] = {"", "example.org", "https://", "https://example.org/", "https://*.example.org", "://x"};
-  const char *good_proxies[] = {"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"};
-  const char *bad_proxies[] = {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::/129"};
+  const char *good_proxies[] = {"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "unix"};
+  const char *bad_proxies[] = {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::/129", "unix:", "/run/x"};
   chat_server_options options = base();
   size_t i;
   (void)state;
   options.allowed_origins = good;
-  options.allowed_origin_count = 4;
+  options.allowed_origin_count = 5;
   starts(&options);
   for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
     options.allowed_origins = &bad[i];
@@ -504,7 +504,7 @@ static void origins_and_proxies_are_checked(void **state) {
   options.allowed_origin_count = 0;
 
   options.trusted_proxies = good_proxies;
-  options.trusted_proxy_count = 4;
+  options.trusted_proxy_count = 5;
   starts(&options);
   for (i = 0; i < sizeof(bad_proxies) / sizeof(bad_proxies[0]); i++) {
     options.trusted_proxies = &bad_proxies[i];

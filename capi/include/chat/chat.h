@@ -440,9 +440,11 @@ typedef struct chat_server_options {
   const char *tls_private_key_file;
 
   /* Who may connect. */
-  const char *const *allowed_origins; /* besides the server's own Host: "https://example.org", or "*" */
+  const char *const *allowed_origins; /* besides the server's own Host: "https://example.org" ("wss://" is the
+                                         same), or "*" */
   size_t allowed_origin_count;
-  const char *const *trusted_proxies; /* addresses or CIDR blocks whose X-Forwarded-* headers are believed */
+  const char *const *trusted_proxies; /* their X-Forwarded-For, -Proto, -Host and Forwarded headers are believed:
+                                         addresses, CIDR blocks, or "unix" for every peer on a UNIX socket */
   size_t trusted_proxy_count;
   int64_t max_clients;             /* (*) unlimited; one more is answered 503, or CONNECT_ERROR in Socket.IO */
   int64_t max_clients_per_address; /* (*) unlimited; the same; of Socket.IO the sessions and their namespaces apart */

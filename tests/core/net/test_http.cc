@@ -67,6 +67,19 @@ void an_origin_must_be_that_of_the_host(void**) {
       // Behind a proxy that ends TLS.
       {"https://example.org", "example.org", kPlain, true},
       {"https://example.org", "example.org:443", kPlain, true},
+      // Some programs (socket.io-client-swift) send the WebSocket's URL as their origin.
+      {"ws://example.org", "example.org", kPlain, true},
+      {"ws://example.org:3000", "example.org:3000", kPlain, true},
+      {"ws://example.org:80", "example.org", kPlain, true},
+      {"wss://example.org", "example.org", kTls, true},
+      {"WSS://example.org:443", "example.org", kTls, true},
+      {"wss://example.org", "example.org:443", kPlain, true},
+      {"wss://example.org:8443", "example.org:8443", kTls, true},
+      {"ws://example.org", "example.org", kTls, false},
+      {"ws://example.org:443", "example.org", kPlain, false},
+      {"wss://example.org:80", "example.org", kTls, false},
+      {"wss://evil.org", "example.org", kTls, false},
+      {"wsss://example.org", "example.org", kTls, false},
       // Another scheme's is another port.
       {"http://example.org:443", "example.org", kPlain, false},
       {"http://example.org", "example.org:443", kPlain, false},
@@ -129,6 +142,10 @@ void a_listed_origin_is_allowed_as_it_is_written(void**) {
       {"HTTPS://APP.example", "chat.example", kPlain, true},
       {"http://localhost:5173", "chat.example", kTls, true},
       {"https://chat.example", "chat.example", kTls, true},
+      {"wss://app.example", "chat.example", kPlain, true},
+      {"ws://localhost:5173", "chat.example", kTls, true},
+      {"ws://app.example", "chat.example", kPlain, false},
+      {"wss://localhost:5173", "chat.example", kPlain, false},
       {"http://app.example", "chat.example", kPlain, false},
       {"https://app.example:8443", "chat.example", kPlain, false},
       {"https://app.example.evil", "chat.example", kPlain, false},
@@ -137,6 +154,16 @@ void a_listed_origin_is_allowed_as_it_is_written(void**) {
       {"app.example", "chat.example", kPlain, false},
       {"http://localhost", "chat.example", kPlain, false},
       {"null", "chat.example", kPlain, false},
+  };
+  for (const OriginCase& c : cases) expect_origin(c, allowed);
+}
+
+void an_entry_may_name_the_scheme_of_websocket(void**) {
+  const std::vector<std::string> allowed = {"wss://app.example", "ws://localhost:5173"};
+  const OriginCase cases[] = {
+      {"https://app.example", "chat.example", kPlain, true}, {"wss://app.example", "chat.example", kTls, true},
+      {"http://localhost:5173", "chat.example", kTls, true}, {"http://app.example", "chat.example", kPlain, false},
+      {"ws://app.example", "chat.example", kPlain, false},   {"https://localhost:5173", "chat.example", kPlain, false},
   };
   for (const OriginCase& c : cases) expect_origin(c, allowed);
 }
@@ -152,6 +179,7 @@ void a_star_allows_all(void**) {
 void null_is_allowed_where_it_is_listed(void**) {
   expect_origin({"null", "example.org", kPlain, true}, {"null"});
   expect_origin({"http://null", "example.org", kPlain, false}, {"null"});
+  expect_origin({"://null", "example.org", kPlain, false}, {"null"});
 }
 
 void an_empty_entry_allows_nothing(void**) { expect_origin({"http://evil.org", "example.org", kPlain, false}, {""}); }
@@ -348,6 +376,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(an_origin_must_be_that_of_the_host),
       cmocka_unit_test(a_listed_origin_is_allowed_as_it_is_written),
+      cmocka_unit_test(an_entry_may_name_the_scheme_of_websocket),
       cmocka_unit_test(a_star_allows_all),
       cmocka_unit_test(null_is_allowed_where_it_is_listed),
       cmocka_unit_test(an_empty_entry_allows_nothing),

@@ -77,7 +77,7 @@ struct Options {
 
   // Who may connect.
   std::vector<std::string> allowed_origins = {};
-  std::vector<std::string> trusted_proxies = {};
+  std::vector<std::string> trusted_proxies = {};  // addresses, CIDR blocks, or "unix"
   std::int64_t max_clients = 0;
   std::int64_t max_clients_per_address = 0;
   std::int64_t max_connections = 0;
