@@ -50,6 +50,7 @@ const char* find_fault(unsigned char first, unsigned char second) {
 }  // namespace
 
 FrameReader::Outcome FrameReader::read_head(std::span<char>& input, const char*& reason) {
+  if (input.empty()) return Outcome::more;
   // In one piece, the usual case, it is read where it lies.
   const char* head = input.data();
   std::size_t have = input.size();
@@ -66,7 +67,7 @@ FrameReader::Outcome FrameReader::read_head(std::span<char>& input, const char*&
     whole = head_size(byte_at(head, 1));
   }
   if (have < whole) {
-    if (head_bytes_ == 0 && have != 0) std::memcpy(head_.data(), head, have);
+    if (head_bytes_ == 0) std::memcpy(head_.data(), head, have);
     head_bytes_ = static_cast<std::uint8_t>(have);
     input = {};
     return Outcome::more;

@@ -323,6 +323,20 @@ void a_whole_message_is_not_copied(void**) {
   }
 }
 
+void empty_input_changes_nothing(void**) {
+  const std::string bytes = client_frame(kText, "Hel") + client_frame(kFin | kPing, "p") + client_frame(kFin, "lo");
+  MessageReader reader(kLimit);
+  Lines lines;
+  for (const char byte : bytes) {
+    std::span<char> nothing;
+    assert_true(reader.next(nothing).kind == Kind::more);
+    feed(reader, {&byte, 1}, lines);
+  }
+  assert_int_equal(lines.size(), 2);
+  assert_string_equal(lines[0].c_str(), "ping:p");
+  assert_string_equal(lines[1].c_str(), "text:Hello");
+}
+
 void it_is_small(void**) { assert_true(sizeof(MessageReader) <= 96); }
 
 }  // namespace
@@ -345,6 +359,7 @@ int main() {
       cmocka_unit_test(compressed_faults),
       cmocka_unit_test(every_window_is_taken),
       cmocka_unit_test(a_whole_message_is_not_copied),
+      cmocka_unit_test(empty_input_changes_nothing),
       cmocka_unit_test(it_is_small),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
