@@ -1,6 +1,7 @@
 // See engine_io_session.h.
 #include "session/engine_io_session.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -76,11 +77,11 @@ void EngineIoSession::end_post(std::string_view body, std::int64_t now_ms, Engin
     post_too_large(out);
     return;
   }
-  // What is in it does not change the answer: the client hears of an end by its next poll.
+  // What is in it does not change the answer to the POST.
   post_held_ = false;
   wire::EngineIoPayloadReader packets(body, options_.max_payload_packets);
   for (wire::EngineIoPacket packet; state_ == State::open && packets.next(packet);) receive(packet, now_ms, out);
-  if (!packets.ok()) end(EngineIoClose::parse_error, now_ms, out);
+  if (!packets.ok()) fail(EngineIoClose::parse_error, out);
   out.emplace_back(AnswerPost{});
 }
 
@@ -135,20 +136,21 @@ void EngineIoSession::flush(EngineIoActions& out) {
 }
 
 void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
-  end(EngineIoClose::forced_close, now_ms, out);
-}
-
-void EngineIoSession::end(EngineIoClose reason, std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   state_ = State::closing;
-  close_reason_ = reason;
+  close_reason_ = EngineIoClose::forced_close;
   if (transport_ == EngineIoTransport::websocket || poll_held_) {
-    if (poll_held_) answer_poll(out, true);
-    finish(reason, out);
+    fail(close_reason_, out);
     return;
   }
   ping_due_ms_ = pong_due_ms_ = kNever;
   close_due_ms_ = now_ms + options_.close_timeout_ms;
+}
+
+void EngineIoSession::fail(EngineIoClose reason, EngineIoActions& out) {
+  if (closed()) return;
+  if (poll_held_) answer_poll(out, true);
+  finish(reason, out);
 }
 
 void EngineIoSession::abort(EngineIoClose reason, EngineIoActions& out) {
@@ -163,7 +165,7 @@ void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t n
       out.emplace_back(Deliver{packet.binary, std::string(packet.data)});
       break;
     case EngineIoType::ping:  // the server's to send, since protocol 4
-      end(EngineIoClose::transport_error, now_ms, out);
+      fail(EngineIoClose::transport_error, out);
       break;
     case EngineIoType::pong:
       pong_due_ms_ = kNever;
@@ -219,8 +221,9 @@ void EngineIoSession::drop_candidate(EngineIoActions& out) {
 }
 
 void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
+  // Counted from when the ping was due, so that the coarseness of the timers is not added twice.
+  pong_due_ms_ = now_ms - std::min(now_ms - ping_due_ms_, kTimerCoarsenessMs) + options_.ping_timeout_ms;
   ping_due_ms_ = kNever;
-  pong_due_ms_ = now_ms + options_.ping_timeout_ms;
   if (transport_ == EngineIoTransport::websocket) {
     out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
     return;
