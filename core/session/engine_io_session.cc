@@ -32,10 +32,7 @@ void EngineIoSession::open(std::int64_t now_ms, EngineIoActions& out) {
 }
 
 void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
-  if (closed() || transport_ != EngineIoTransport::polling) {
-    out.emplace_back(RefuseRequest{});
-    return;
-  }
+  if (refuse_late(out)) return;
   if (poll_held_) {
     refuse_overlap(out);
     return;
@@ -58,10 +55,7 @@ void EngineIoSession::poll_lost(EngineIoActions& out) {
 }
 
 bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions& out) {
-  if (closed() || transport_ != EngineIoTransport::polling) {
-    out.emplace_back(RefuseRequest{});
-    return false;
-  }
+  if (refuse_late(out)) return false;
   // Bytes are base64 in protocol 4.
   if (post_held_ || content_type == "application/octet-stream") {
     refuse_overlap(out);
@@ -258,6 +252,13 @@ void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
   if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});  // its body is not there yet
   if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
   out.emplace_back(Closed{reason});
+}
+
+// A request that was on its way when the session ended or was upgraded.
+bool EngineIoSession::refuse_late(EngineIoActions& out) {
+  if (!closed() && transport_ == EngineIoTransport::polling) return false;
+  out.emplace_back(RefuseRequest{closed() ? wire::EngineIoError::unknown_sid : wire::EngineIoError::bad_request});
+  return true;
 }
 
 // To ensure the order of packets a client has one GET and one POST at a time.

@@ -103,6 +103,7 @@ class EngineIoSession {
   // With everything that waits; with a noop when that is nothing.
   void answer_poll(EngineIoActions& out, bool and_close = false);
   void finish(EngineIoClose reason, EngineIoActions& out);
+  bool refuse_late(EngineIoActions& out);
   void refuse_overlap(EngineIoActions& out);
 
   const EngineIoOptions& options_;

@@ -30,7 +30,9 @@ std::string show(std::string text) {
 struct Describe {
   std::string operator()(const AnswerPoll& a) const { return "poll " + show(a.body); }
   std::string operator()(const AnswerPost& a) const { return "post " + std::to_string(a.status); }
-  std::string operator()(const RefuseRequest&) const { return "refuse"; }
+  std::string operator()(const RefuseRequest& action) const {
+    return action.error ? "refuse " + std::string(chat::wire::message_of(*action.error)) : "refuse";
+  }
   std::string operator()(const SendWebSocket& a) const { return "send " + a.text; }
   std::string operator()(const CloseWebSocket&) const { return "drop"; }
   std::string operator()(const Deliver& a) const { return (a.binary ? "bytes " : "message ") + a.bytes; }
@@ -139,8 +141,8 @@ void a_second_poll_closes(void**) {
   Harness h;
   h.poll();
   expect(h.poll(), "refuse; poll 1; closed transport error");
-  expect(h.poll(), "refuse");
-  expect(h.post("4a"), "refuse");
+  expect(h.poll(), "refuse Session ID unknown");
+  expect(h.post("4a"), "refuse Session ID unknown");
   assert_int_equal(h.session->deadline_ms(), -1);
 }
 
@@ -168,13 +170,13 @@ void malformed_packets_close(void**) {
     h.poll();
     const std::string before = body == std::string_view("4a\x1e") ? "message a; " : "";
     expect(h.post(body), (before + "poll 1; closed parse error; post 200").c_str());
-    expect(h.poll(), "refuse");
+    expect(h.poll(), "refuse Session ID unknown");
   }
   Harness h;
   expect(h.post("4before\x1exx\x1e"
                 "4after"),
          "message before; closed parse error; post 200");
-  expect(h.poll(), "refuse");
+  expect(h.poll(), "refuse Session ID unknown");
 }
 
 void packets_in_a_payload_are_counted(void**) {
@@ -199,8 +201,8 @@ void an_end_over_what_was_posted_is_immediate(void**) {
     Harness queued;
     queued.say("last");
     expect(queued.post(c.body), (end + "; post 200").c_str());
-    expect(queued.poll(), "refuse");
-    expect(queued.post("4late"), "refuse");
+    expect(queued.poll(), "refuse Session ID unknown");
+    expect(queued.post("4late"), "refuse Session ID unknown");
     assert_int_equal(queued.session->deadline_ms(), -1);
 
     Harness closing;  // the layer above has ended it already: nothing more is read
@@ -225,7 +227,7 @@ void what_is_posted_behind_an_end_is_not_heard(void**) {
     Harness h;
     expect(h.post(std::string("4before\x1e") + first + "\x1e" + "4after\x1e" + "1"),
            (std::string("message before; ") + end + "; post 200").c_str());
-    expect(h.post("4later"), "refuse");
+    expect(h.post("4later"), "refuse Session ID unknown");
   }
 }
 
@@ -266,7 +268,7 @@ void the_client_closes_by_post(void**) {
                 "1\x1e"
                 "4late"),
          "message bye; poll 6; closed transport close; post 200");
-  expect(h.poll(), "refuse");
+  expect(h.poll(), "refuse Session ID unknown");
   Harness alone;
   expect(alone.post("1"), "closed transport close; post 200");
 }
@@ -358,8 +360,8 @@ void websocket_messages(void**) {
   expect(h.take(), "bytes \x01\x02");
   expect(h.hear("bAQI="), "bytes \x01\x02");
   expect(h.say("written by the net layer"), "");
-  expect(h.poll(), "refuse");
-  expect(h.post("4a"), "refuse");
+  expect(h.poll(), "refuse Bad request");
+  expect(h.post("4a"), "refuse Bad request");
   assert_false(h.session->attach_websocket(h.now));
   expect(h.hear("abc"), "drop; closed parse error");
   expect(h.hear("4late"), "");
@@ -386,8 +388,8 @@ void upgrades(void**) {
   assert_true(h.session->transport() == EngineIoTransport::websocket);
   assert_string_equal(h.queue.take_frames().at(0).bytes.c_str(), "4queued");
   expect(h.hear("4over"), "message over");
-  expect(h.poll(), "refuse");
-  expect(h.post("4a"), "refuse");
+  expect(h.poll(), "refuse Bad request");
+  expect(h.post("4a"), "refuse Bad request");
   assert_false(h.session->attach_websocket(h.now));
   assert_true(h.session->is_open());
   expect(h.wait(), "send 2");
