@@ -59,7 +59,7 @@ void Hub::open(const ClientPtr& client) {
 Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                  std::int64_t now_ms) {
   const auto routing = routing_.share();
-  return enter(client, room, since, {}, ClientState::accepted, now_ms);
+  return enter(client, room, since, std::nullopt, ClientState::accepted, now_ms);
 }
 
 ClientState Hub::remove_client(const ClientPtr& client) {
@@ -91,17 +91,19 @@ Status Hub::rename(const ClientPtr& client, std::string name) {
 
 // Rooms ---------------------------------------------------------------------------------------------------------------
 
-Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
-                 std::int64_t now_ms) {
+Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
+                 std::optional<std::string> ref, std::int64_t now_ms) {
   const auto routing = routing_.share();
   return enter(client, name, since, std::move(ref), ClientState::open, now_ms);
 }
 
-Status Hub::enter(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
-                  ClientState expected, std::int64_t now_ms, std::size_t* replay_bytes) {
+Status Hub::enter(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
+                  std::optional<std::string> ref, ClientState expected, std::int64_t now_ms,
+                  std::size_t* replay_bytes) {
   return rooms_.with(name, [&](Room& room) -> Status {
     if (room.is_banned(client->ban_key(), now_ms)) return {Error::banned, "banned from the room " + room.name};
-    Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, std::move(ref)};
+    Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, {}, ref.has_value()};
+    if (ref) joined.ref = *std::move(ref);
     if (since) {  // a member too may ask again for what it has not got
       rooms_.count_history(room.history.expire(now_ms));
       Room::Missed missed = room.missed_since(*since);
@@ -203,7 +205,7 @@ Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& ro
   const auto routing = routing_.share();
   ClientState expected = ClientState::accepted;
   for (const RoomPosition& one : rooms) {
-    Status status = enter(client, one.room, one.position, {}, expected, now_ms, &max_bytes);
+    Status status = enter(client, one.room, one.position, std::nullopt, expected, now_ms, &max_bytes);
     if (!status.ok()) return status;
     expected = ClientState::open;
   }

@@ -72,9 +72,10 @@ class Hub {
 
   // Rooms -----------------------------------------------------------------------------------------------------------
 
-  // Joined goes to the client's loop. wrong_state unless open, invalid_room, banned, too_many.
-  Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
-              std::int64_t now_ms);
+  // Joined goes to the client's loop. `ref` is that of the client's command, which may be empty; nullopt when no command of the
+  // client asked. wrong_state unless open, invalid_room, banned, too_many.
+  Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
+              std::optional<std::string> ref, std::int64_t now_ms);
   // Left goes to the client's loop. not_joined.
   Status leave(const ClientPtr& client, std::string_view room, std::string reason, std::string ref = {});
   // The ban holds for clients with this ban_key(); the members among them leave. duration_ms 0 lifts it.
@@ -124,8 +125,9 @@ class Hub {
  private:
   // With routing_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which become fewer
   // by it, and the client no member yet; else wrong_state.
-  Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
-               ClientState expected, std::int64_t now_ms, std::size_t* replay_bytes = nullptr);
+  Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
+               std::optional<std::string> ref, ClientState expected, std::int64_t now_ms,
+               std::size_t* replay_bytes = nullptr);
   // With the room's lock held: its loop is told, and it is a member no more. The member behind it.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }

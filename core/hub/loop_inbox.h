@@ -45,7 +45,8 @@ struct Joined {
   bool complete = true;   // `missed` is all of it
   bool already = false;   // it was a member before
   std::vector<MessagePtr> missed;
-  std::string ref;  // of the command that asked; empty otherwise
+  std::string ref;     // of the command that asked; empty otherwise
+  bool asked = false;  // the client did, and is to be answered
 };
 
 struct Left {

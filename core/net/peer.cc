@@ -87,7 +87,7 @@ void Peer::joined_room(Joined& joined, bool added) {
   }
   if (first) {
     welcome(joined);
-  } else if (!joined.ref.empty() || added) {
+  } else if (joined.asked || added) {
     reply(JoinedReply{joined.ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
   }
   if (added) loop_.server().application().on_join(client_, joined.room);

@@ -34,6 +34,19 @@ const Endpoint* find_endpoint(const ServerOptions& options, std::string_view pat
   return found == endpoints.end() ? nullptr : &*found;
 }
 
+const Endpoint* find_endpoint_above(const ServerOptions& options, std::string_view path) {
+  const Endpoint* innermost = nullptr;
+  for (const Endpoint& endpoint : options.endpoints) {
+    const std::string_view above = without_trailing_slash(endpoint.path);
+    const bool below = above == "/"
+                           ? path.starts_with('/')
+                           : path.size() > above.size() && path.starts_with(above) && path[above.size()] == '/';
+    if (endpoint.protocol != Protocol::socket_io || !below) continue;
+    if (innermost == nullptr || endpoint.path.size() > innermost->path.size()) innermost = &endpoint;
+  }
+  return innermost;
+}
+
 std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest& request) {
   Loop& loop = connection.loop();
   if (request.path == "/healthz") return health(request, loop.draining());
@@ -53,6 +66,9 @@ std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest
   if (std::optional<HttpResponse> bundle = loop.server().socket_io_client_files().serve(request)) {
     add_cors_headers(*bundle, request, loop.options().allowed_origins);
     return std::move(*bundle);
+  }
+  if (const Endpoint* endpoint = find_endpoint_above(loop.options(), request.path)) {
+    return route_engine_io(connection, request, *endpoint);
   }
   if (std::optional<HttpResponse> file = loop.server().static_files().serve(request)) return std::move(*file);
   return HttpResponse::text(404, "not found\n");

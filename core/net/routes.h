@@ -26,4 +26,8 @@ std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest
 // The endpoint whose path this is, with or without a slash at its end; or nullptr.
 const Endpoint* find_endpoint(const ServerOptions& options, std::string_view path);
 
+// The innermost Socket.IO endpoint that the path is below, or nullptr: as at the reference server everything below such an
+// endpoint belongs to it, unless it is something else.
+const Endpoint* find_endpoint_above(const ServerOptions& options, std::string_view path);
+
 }  // namespace chat::net

@@ -99,9 +99,9 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
       peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(packet, std::move(attachments)));
       return true;
     case wire::SocketIoType::ack:
-      // One that could not be told to the application is none.
-      if (packet.ack_id && packet.fault.ok()) {
-        peer->receive_ack(*packet.ack_id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
+      // One that could not be told to the application is none, and ours are small numbers.
+      if (const auto id = wire::json::parse_unsigned(packet.ack_id); id && packet.fault.ok()) {
+        peer->receive_ack(*id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
       }
       return true;
     default:

@@ -135,6 +135,7 @@ std::optional<HttpResponse> open_websocket(Connection& connection, const HttpReq
   const ServerOptions& options = loop.options();
   if (loop.draining()) return HttpResponse::text(503, std::string(kStopping) + "\n");
   const Endpoint* endpoint = find_endpoint(options, request.path);
+  if (endpoint == nullptr) endpoint = find_endpoint_above(options, request.path);
   if (!endpoint) return HttpResponse::text(404, "no such endpoint\n");
   if (std::optional<HttpResponse> refusal = check_handshake(request)) return refusal;
   std::optional<wire::DeflateAgreement> deflate;

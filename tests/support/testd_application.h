@@ -22,6 +22,18 @@ static void print_pairs(json_line *line, const char *name, const chat_pair *pair
   json_close(line, "}");
 }
 
+/* As they came: an object would lose their order, and all but one of a name. */
+static void print_header_lines(json_line *line, const chat_pair *headers, size_t count) {
+  json_open(line, "header_lines", "[");
+  for (size_t i = 0; i < count; i++) {
+    json_open(line, NULL, "[");
+    json_string(line, NULL, headers[i].name);
+    json_bytes(line, NULL, headers[i].value, headers[i].value_size);
+    json_close(line, "]");
+  }
+  json_close(line, "]");
+}
+
 static void print_attachments(json_line *line, const chat_blob *attachments, size_t count) {
   json_open(line, "attachments", "[");
   for (size_t i = 0; i < count; i++) json_hex(line, NULL, attachments[i].data, attachments[i].size_bytes);
@@ -105,6 +117,7 @@ static chat_verdict on_connect(chat_server *server, chat_connect_event *event, v
   json_string(&line, "path", event->path);
   print_pairs(&line, "query", event->query, event->query_count);
   print_pairs(&line, "headers", event->headers, event->header_count);
+  print_header_lines(&line, event->headers, event->header_count);
   print_pairs(&line, "cookies", event->cookies, event->cookie_count);
   json_string(&line, "origin", event->origin);
   json_string(&line, "address", event->address);

@@ -255,6 +255,7 @@ void join_tells_the_loop(void**) {
   assert_int_equal(joined[0].seq, 1);
   assert_false(joined[0].epoch.empty());
   assert_text(joined[0].ref, "7");
+  assert_true(joined[0].asked);
   assert_false(joined[0].resumed);
   assert_true(joined[0].complete);
   assert_false(joined[0].already);
@@ -278,11 +279,15 @@ void joining_again_is_fine(void**) {
   const ClientPtr client = f.open();
   assert_ok(f.join(client, "lobby"));
   f.publish("lobby", "one");
-  assert_ok(f.join(client, "lobby"));
+  assert_ok(f.hub->join(client, "lobby", std::nullopt, "", f.now_ms));
+  assert_ok(f.hub->join(client, "lobby", std::nullopt, std::nullopt, f.now_ms));
   const auto joined = only<Joined>(f.take());
-  assert_int_equal(joined.size(), 2);
+  assert_int_equal(joined.size(), 3);
   assert_true(joined[1].already);
   assert_true(joined[1].missed.empty());
+  assert_true(joined[1].asked);  // by the client, without a ref
+  assert_true(joined[2].already);
+  assert_false(joined[2].asked);  // by the application
   assert_int_equal(client->rooms().size(), 1);
   assert_int_equal(f.hub->members("lobby")->size(), 1);
 }

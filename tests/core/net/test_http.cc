@@ -199,6 +199,7 @@ void basic_credentials(void**) {
   expect_basic("BASIC   QWxhZGRpbjpvcGVuIHNlc2FtZQ==  ", "Aladdin", "open sesame");
   expect_basic("Basic YTpi", "a", "b");        // without padding
   expect_basic("Basic YTpiYw==", "a", "bc");   // two
+  expect_basic("Basic YTpiYw", "a", "bc");     // left away
   expect_basic("Basic YTpiY2Q=", "a", "bcd");  // one
   expect_basic("Basic YTpiOmM=", "a", "b:c");  // the first colon ends the name
   expect_basic("Basic YTo=", "a", "");
