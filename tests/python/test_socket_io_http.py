@@ -17,9 +17,7 @@ MAX_BODY = 1000
 @pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
 def chatd(request, start_chatd):
     """With several threads a session's requests come to other loops than its own."""
-    return start_chatd(
-        "--threads", request.param, "--max-http-body-bytes", MAX_BODY, "--recovery-window-ms", "off"
-    )
+    return start_chatd("--threads", request.param, "--max-http-body-bytes", MAX_BODY)
 
 
 class Session:

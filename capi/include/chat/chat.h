@@ -492,8 +492,9 @@ typedef struct chat_server_options {
   int64_t max_http_body_bytes; /* 1,000,000 for the body of a POST; 413 above */
   int64_t upgrade_timeout_ms;  /* 10,000 from the WebSocket's opening to the end of the upgrade from polling */
   int64_t connect_timeout_ms;  /* 45,000 from the handshake to the first CONNECT to a namespace; closed then */
-  int64_t recovery_window_ms;  /* (*) 120,000: who comes back so soon gets what it missed; CHAT_UNLIMITED: off */
-  int64_t recovery_bytes;      /* 16 MiB for what is remembered of clients that may come back; the oldest go first */
+  int64_t recovery_window_ms;  /* (*) off, as in the reference server, and CHAT_UNLIMITED too. When it is set, clients
+                                  that reconnect so soon get what they missed; events then have one more argument */
+  int64_t recovery_bytes;      /* 16 MiB for what is remembered of clients that may be recovered; the oldest go first */
   const char *socket_io_client_directory; /* NULL, or the folder of socket.io.js, to be served below its endpoint */
 
   /* What is compiled in. Each path begins with '/'; it is no endpoint, and goes before static_mounts. NULL: not served. */
