@@ -41,8 +41,7 @@ void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
   }
   poll_held_ = true;
   if (state_ == State::closing) {
-    answer_poll(out, true);
-    finish(close_reason_, out);
+    answer_last_poll(out);
   } else if (has_output()) {
     answer_poll(out);
   } else if (upgrade_ == Upgrade::probed) {
@@ -142,13 +141,13 @@ void EngineIoSession::end(EngineIoClose reason, std::int64_t now_ms, EngineIoAct
   if (state_ != State::open) return;
   state_ = State::closing;
   close_reason_ = reason;
-  if (transport_ == EngineIoTransport::websocket || poll_held_) {
-    if (poll_held_) answer_poll(out, true);
+  if (transport_ == EngineIoTransport::websocket) {
     finish(reason, out);
     return;
   }
   ping_due_ms_ = pong_due_ms_ = kNever;
   close_due_ms_ = now_ms + options_.close_timeout_ms;
+  if (poll_held_) answer_last_poll(out);
 }
 
 void EngineIoSession::abort(EngineIoClose reason, EngineIoActions& out) {
@@ -227,6 +226,17 @@ void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   }
   ping_waiting_ = true;
   flush(out);
+}
+
+// The official client acts on a close packet before it hands out the messages of the same payload. So what the layer above
+// has said last goes in an answer of its own, as the reference server's.
+void EngineIoSession::answer_last_poll(EngineIoActions& out) {
+  if (close_reason_ == EngineIoClose::forced_close && has_output()) {
+    answer_poll(out);
+    return;
+  }
+  answer_poll(out, true);
+  finish(close_reason_, out);
 }
 
 void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
