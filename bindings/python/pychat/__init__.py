@@ -75,6 +75,7 @@ __all__ = [
     "PASS",
     "REFUSE",
     "UNLIMITED",
+    "Abandoned",
     "Ack",
     "Action",
     "AddressInUseError",
