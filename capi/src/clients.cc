@@ -87,10 +87,9 @@ Status close_client(chat_server *server, const char *function, chat_client_id cl
   Result<ClientPtr> found = find_client(**running, client);
   if (!found.ok()) return found.status();
   chat::Hub &hub = (*running)->hub();
-  return act(*server, **running, function,
-             [&hub, found = std::move(*found), why = std::move(*why), whole_connection] {
-               return hub.close_client(found, kPolicyViolation, why, whole_connection);
-             });
+  return act(*server, **running, function, [&hub, found = std::move(*found), why = std::move(*why), whole_connection] {
+    return hub.close_client(found, kPolicyViolation, why, whole_connection);
+  });
 }
 
 }  // namespace

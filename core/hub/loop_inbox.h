@@ -24,7 +24,7 @@ struct EveryoneMessage {
 
 // The receiver shall acknowledge a message, and Application::on_ack() hears once what came of it.
 struct AckWish {
-  std::uint64_t id = 0;  // 0: it need not
+  std::uint64_t id = 0;         // 0: it need not
   std::int64_t timeout_ms = 0;  // kUnlimited: as long as the client is there
 };
 

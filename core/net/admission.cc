@@ -5,8 +5,7 @@
 
 namespace chat::net {
 
-Result<ClientPtr> admit(Server& server, ClientOrigin origin, ConnectRequest request,
-                        std::optional<Identity> identity) {
+Result<ClientPtr> admit(Server& server, ClientOrigin origin, ConnectRequest request, std::optional<Identity> identity) {
   Hub& hub = server.hub();
   Result<ClientPtr> added = hub.add_client(origin);
   if (!added.ok()) return added;

@@ -64,7 +64,7 @@ class SocketIoClients {
     wire::SocketIoNamespacePtr nsp;
     std::string sid;
     std::string pid;
-    std::int64_t verdict_deadline_ms = -1;            // while a verdict is awaited
+    std::int64_t verdict_deadline_ms = -1;              // while a verdict is awaited
     std::shared_ptr<const Recovering> recovering = {};  // while it is asked about, or null
   };
   const std::vector<Member>& members() const { return members_; }

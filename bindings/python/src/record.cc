@@ -30,12 +30,11 @@ py::dict to_dict(const Pairs& pairs) {
 
 py::object to_python(const ConnectRecord& record, py::object client) {
   const PythonNames& names = python_names();
-  return names.connect_request(client, to_str(record.path), to_dict(record.query), to_dict(record.headers),
-                               to_dict(record.cookies), to_str(record.origin), to_str(record.address), record.secure,
-                               to_str(record.room), to_str(record.token), to_str(record.user_name),
-                               to_str(record.password), names.protocol(record.protocol),
-                               names.transport(record.transport), to_str(record.auth), to_str(record.socket_id),
-                               record.recovered_from);
+  return names.connect_request(
+      client, to_str(record.path), to_dict(record.query), to_dict(record.headers), to_dict(record.cookies),
+      to_str(record.origin), to_str(record.address), record.secure, to_str(record.room), to_str(record.token),
+      to_str(record.user_name), to_str(record.password), names.protocol(record.protocol),
+      names.transport(record.transport), to_str(record.auth), to_str(record.socket_id), record.recovered_from);
 }
 
 py::object to_python(const AuthorizeRecord& record, py::object client) {

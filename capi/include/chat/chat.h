@@ -263,8 +263,8 @@ typedef struct chat_connect_event {
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
   const char *auth;               /* Socket.IO: the `auth` of the client, a JSON object; "" without */
   const char *socket_id;          /* what chat_find_client() takes */
-  chat_client_id recovered_from;  /* with recovery_asks_on_connect: the client that this one continues, else 0. It has that
-                                     client's identity unless the verdict brings another */
+  /* With recovery_asks_on_connect: the client that this one continues, whose identity it has; else 0. */
+  chat_client_id recovered_from;
 } chat_connect_event;
 
 /*
@@ -682,8 +682,7 @@ CHAT_API chat_error chat_kick(chat_server *server, chat_client_id client, const 
  * Socket.IO each namespace gets its DISCONNECT first. Other protocols have one client for each connection: the same as
  * chat_kick().
  */
-CHAT_API chat_error chat_close_connection(chat_server *server, chat_client_id client,
-                                          const char *reason) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_close_connection(chat_server *server, chat_client_id client, const char *reason) CHAT_NOEXCEPT;
 
 /* ------------------------------------------------------------------------------------------------------------- rooms */
 

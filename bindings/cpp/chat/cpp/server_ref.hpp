@@ -178,8 +178,8 @@ class ServerRef {
   // chat_find_client(): by the client's own socket id.
   Result<chat_client_id> find_client(std::string_view socket_id) const {
     chat_client_id client = 0;
-    return with(client, detail::call([&](const char* text) { return chat_find_client(handle_, text, &client); },
-                                     socket_id));
+    return with(client,
+                detail::call([&](const char* text) { return chat_find_client(handle_, text, &client); }, socket_id));
   }
   // chat_kick()
   Result<void> kick(chat_client_id client, std::string_view reason = "") const {
