@@ -90,7 +90,9 @@ std::string response_head(const HttpResponse& response, KeepAlive keep_alive) {
   for (const Pair& header : response.headers) head += header.name + ": " + header.value + "\r\n";
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) {
-    const std::uint64_t size = response.file >= 0 ? response.file_bytes : response.body.size();
+    const std::size_t body_bytes =
+        response.constant_body.empty() ? response.body.size() : response.constant_body.size();
+    const std::uint64_t size = response.file >= 0 ? response.file_bytes : body_bytes;
     head += "Content-Length: " + std::to_string(size) + "\r\n";
   }
   const bool upgrade = std::any_of(response.headers.begin(), response.headers.end(),

@@ -22,7 +22,8 @@ struct HttpResponse {
   int status = 200;
   Pairs headers;
   std::string body;
-  int file = -1;  // a descriptor that is sent instead of the body, owned by the response's writer
+  std::string_view constant_body;  // sent instead of the body, without a copy; outlives every response
+  int file = -1;                   // a descriptor that is sent instead of the body, owned by the response's writer
   std::uint64_t file_bytes = 0;
   bool close = false;  // end the connection after it
 

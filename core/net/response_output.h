@@ -1,4 +1,5 @@
 // The bytes of one response after the other: the head, and behind it the body or a file. Gives them in pieces; knows no socket.
+// Files and constant bodies are not copied as a whole: a client that does not read holds one piece in memory.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,7 @@ class ResponseOutput {
   std::size_t taken_ = 0;  // of them
   int file_ = -1;
   std::uint64_t file_left_ = 0;
+  std::string_view constant_left_;
 };
 
 }  // namespace chat::net

@@ -213,8 +213,8 @@ void CommandLine::add_served() {
   value("script", "PATH|off", "/chat.js: the client script for pages of your own", options_.script, path_or_off());
   value("metrics", "PATH|off", "off: counters for Prometheus, for whoever can connect", options_.metrics,
         path_or_off());
-  text("www", "DIR", "serve these files at /", options_.www);
-  text("socket-io-client", "DIR", "serve these as /socket.io/socket.io.js and its kin", options_.socket_io_client);
+  text("www", "DIR", "serve these files at /; they win over what chatd serves itself", options_.www);
+  text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from there and not as compiled in", options_.socket_io_client);
 }
 
 void CommandLine::add_admission() {

@@ -154,7 +154,7 @@ testEach('a browser that loses the network comes back, and has missed nothing', 
 });
 
 testLibchat('the page of the documents, and a terminal beside it', options, async (t) => {
-  const program = await startChatd(t, ['--www', path.join(sourceDir, 'examples/socket-io-page'), '--socket-io-client', clientDirectory]);
+  const program = await startChatd(t, ['--www', path.join(sourceDir, 'examples/socket-io-page'), '--ephemeral-event', 'typing']);
   const context = await startBrowser(t);
   const [ann, bob] = [await openTab(context, program), await openTab(context, program)];
   const terminal = await connect(t, program.url('/chat'));

@@ -443,7 +443,7 @@ typedef struct chat_server_options {
 
   const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1) and /socket.io (Socket.IO) */
   size_t endpoint_count;
-  const chat_static_mount *static_mounts; /* NULL: none */
+  const chat_static_mount *static_mounts; /* NULL: none. Their files win over all that the server has but /healthz */
   size_t static_mount_count;
   const char *default_room; /* "lobby" */
 
@@ -507,9 +507,9 @@ typedef struct chat_server_options {
   int64_t recovery_window_ms;  /* (*) off, as in the reference server, and CHAT_UNLIMITED too. When it is set, clients
                                   that reconnect so soon get what they missed; events then have one more argument */
   int64_t recovery_bytes;      /* 16 MiB for what is remembered of clients that may be recovered; the oldest go first */
-  const char *socket_io_client_directory; /* NULL, or the folder of socket.io.js, to be served below its endpoint */
+  const char *socket_io_client_directory; /* NULL: socket.io.js as compiled in. Else the folder to serve it from */
 
-  /* What is compiled in. Each path begins with '/'; it is no endpoint, and goes before static_mounts. NULL: not served. */
+  /* What is compiled in. Each path begins with '/' and is no endpoint's. Files of static_mounts win. NULL: not served. */
   const char
       *chat_page_path; /* the chat page, "/" for example; what it loads lies below it. Needs a chat.v1 endpoint */
   const char *chat_script_path; /* the script for pages of your own, "/chat.js" for example: docs/chat-js.md */

@@ -101,6 +101,27 @@ void a_file_follows_the_head(void**) {
   assert_false(is_open(response.file));
 }
 
+void a_constant_body_is_sent_from_where_it_stands(void**) {
+  const std::string constant(10'000, 'c');
+  HttpResponse response;
+  response.constant_body = constant;
+  for (const std::size_t size : {1, 7, 4'096, 20'000}) {
+    ResponseOutput output;
+    output.begin(response, true, false);
+    const std::string bytes = all(output, size);
+    assert_true(bytes.find("Content-Length: 10000\r\n") != std::string::npos);
+    assert_true(bytes.ends_with("\r\n\r\n" + constant));
+    output.end();
+    assert_true(output.next(size)->empty());
+  }
+  ResponseOutput output;
+  output.begin(response, true, false);
+  output.consume(output.next(4'096)->size());
+  assert_ptr_equal(output.next(100)->data(), constant.data());
+  output.begin(response, true, true);
+  assert_true(all(output, 100).ends_with("\r\n\r\n"));
+}
+
 void no_more_of_a_file_than_was_promised(void**) {
   ResponseOutput output;
   output.begin(with_file(100, 60), {true, 0}, false);
@@ -131,10 +152,14 @@ void the_file_is_closed_with_it(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(a_body_in_pieces_of_any_size),        cmocka_unit_test(one_after_the_other),
-      cmocka_unit_test(head_has_the_length_and_no_body),     cmocka_unit_test(a_file_follows_the_head),
-      cmocka_unit_test(no_more_of_a_file_than_was_promised), cmocka_unit_test(a_file_that_has_shrunk_is_told),
+      cmocka_unit_test(a_body_in_pieces_of_any_size),
+      cmocka_unit_test(one_after_the_other),
+      cmocka_unit_test(head_has_the_length_and_no_body),
+      cmocka_unit_test(a_file_follows_the_head),
+      cmocka_unit_test(no_more_of_a_file_than_was_promised),
+      cmocka_unit_test(a_file_that_has_shrunk_is_told),
       cmocka_unit_test(the_file_is_closed_with_it),
+      cmocka_unit_test(a_constant_body_is_sent_from_where_it_stands),
   };
   return cmocka_run_group_tests_name("core/net/response_output", tests, nullptr, nullptr);
 }
