@@ -61,6 +61,8 @@ def build(options, language, program, folder):
     command = [compiler, f"-std={standard}", "-pedantic", "-Wall", "-Wextra", "-Werror"]
     if options.sanitize:
         command.append(f"-fsanitize={options.sanitize}")
+        if "clang" in pathlib.Path(compiler).name:
+            command.append("-fsanitize-link-c++-runtime")  # libchat.so looks for it in the executable
     command += [f"-I{options.source_dir / 'capi' / 'include'}", f"-I{options.source_dir / 'bindings' / 'cpp'}"]
     command += [str(source), "-o", str(executable), str(options.library), f"-Wl,-rpath,{options.library.parent}"]
     compiled = subprocess.run(command, capture_output=True, text=True)

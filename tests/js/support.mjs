@@ -155,7 +155,7 @@ export class Program {
 
 // Sanitizers keep freed memory: how much a program takes says nothing then.
 export function isSanitized(program) {
-  return /lib[at]san/.test(readFileSync(`/proc/${program.child.pid}/maps`, 'utf8'));
+  return /__[at]san_init/.test(readFileSync(`/proc/${program.child.pid}/exe`, 'latin1'));
 }
 
 // chatd on a free port of 127.0.0.1.

@@ -154,7 +154,7 @@ class Program:
         assert code == self.expected_code, f"{self.name} ended with {code}:\n{self.errors}"
 
     def is_sanitized(self):
-        return re.search(r"lib[at]san", pathlib.Path(f"/proc/{self.pid}/maps").read_text()) is not None
+        return re.search(rb"__[at]san_init", pathlib.Path(f"/proc/{self.pid}/exe").read_bytes()) is not None
 
     def resident_bytes(self):
         return self._status("VmRSS") * 1024
