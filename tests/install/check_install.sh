@@ -4,6 +4,8 @@
 # builds an example of each language and runs it.
 #
 #   check_install.sh SOURCE_DIR BUILD_DIR VERSION
+#
+# The project that embeds libchat is built in BUILD_DIR/embedded and stays there: only what has changed is compiled again.
 set -euo pipefail
 
 source_dir=$1
@@ -55,7 +57,7 @@ try_example() { # program library path
       server=
       return
     fi
-    sleep 0.1
+    sleep 0.1 # On purpose: between two looks.
   done
   cat "$work/example.log"
   fail "$1 0 does not listen"
@@ -160,10 +162,11 @@ else
 fi
 
 say "add_subdirectory"
-quietly "$cmake" -S "$here/add_subdirectory" -B "$work/add_subdirectory" \
+embedded=$build_dir/embedded
+quietly "$cmake" -S "$here/add_subdirectory" -B "$embedded" \
   -DLIBCHAT_SOURCE_DIR="$source_dir" -DEXAMPLE="$example" -DCXX_EXAMPLE="$cxx_example" -DCHAT_SOCKET_IO_CLIENT=OFF
-quietly "$cmake" --build "$work/add_subdirectory" --parallel 2
-try_programs "$work/add_subdirectory"
-try_client_script "$work/add_subdirectory" 404
+quietly "$cmake" --build "$embedded" --parallel 2
+try_programs "$embedded"
+try_client_script "$embedded" 404
 
 say "all three ways work"

@@ -8,7 +8,7 @@ import {
   clientDirectory, connectSocketIo, countClients, startServer, testEach, testLibchat, untilClients,
 } from './socket_io_support.mjs';
 
-const options = { timeout: 120_000, skip };
+const options = { skip };
 
 const page = `<!doctype html>
 <meta charset="utf-8">
@@ -17,7 +17,7 @@ const page = `<!doctype html>
 <form id="form"><input id="input" autocomplete="off"><button>Send</button></form>
 <script src="/socket.io/socket.io.js"></script>
 <script>
-  const socket = io({ reconnectionDelay: 50, reconnectionDelayMax: 100, timeout: 2000 });
+  const socket = io({ reconnectionDelay: 50, reconnectionDelayMax: 100 });
   const messages = document.getElementById('messages');
   const input = document.getElementById('input');
   document.getElementById('form').addEventListener('submit', (event) => {

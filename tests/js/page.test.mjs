@@ -7,7 +7,7 @@ import { comeBack, hasText, hasTitle, hears, openPage, say, skip, startPageServe
 import { connectSocketIo } from './socket_io_support.mjs';
 import { connect, connectV1, sourceDir, startChatd, startTestd, test as plainTest } from './support.mjs';
 
-const test = (name, body) => plainTest(name, { skip, timeout: 60_000 }, body);
+const test = (name, body) => plainTest(name, { skip }, body);
 
 const png = Uint8Array.from(Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64'));
 

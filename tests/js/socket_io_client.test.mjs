@@ -1,6 +1,7 @@
 // The official JavaScript client, unmodified, the newest and 4.1.3, on polling, on WebSocket, and going from one to the
 // other: against the reference server and against libchat.
 import assert from 'node:assert/strict';
+import { scaledMs } from './support.mjs';
 import {
   SocketIoClient, connectSocketIo, startApplication, startServer, testClients, testEach, testLibchat, versions,
 } from './socket_io_support.mjs';
@@ -334,7 +335,7 @@ testEach('clients of every kind in one namespace hear the same', async (t, kind)
 });
 
 testEach('pings keep an idle client, in every mode', async (t, kind) => {
-  const server = await startServer(t, kind, { ping_interval_ms: 100, ping_timeout_ms: 2_000 });
+  const server = await startServer(t, kind, { ping_interval_ms: 100, ping_timeout_ms: scaledMs(2_000) });
   for (const mode of ['polling', 'websocket', 'upgrade']) {
     const ann = await connectSocketIo(t, server, { mode });
     for (let count = 0; count < 3; count += 1) {

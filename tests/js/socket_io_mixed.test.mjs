@@ -1,7 +1,7 @@
 // One room, whatever its members speak: plain frames, chat.v1, Socket.IO on polling and on WebSocket. And an application that
 // does for Socket.IO clients what a Node program would: tests/support/testd.
 import assert from 'node:assert/strict';
-import { Client, connect, connectV1 } from './support.mjs';
+import { Client, connect, connectV1, scaledMs } from './support.mjs';
 import {
   PollingSession, SocketIoClient, connectSocketIo, modes, openWebSocket, separator, startApplication, startServer,
   testLibchat,
@@ -207,7 +207,7 @@ testLibchat('on_connect sees what the client brings', async (t) => {
 });
 
 testLibchat('a verdict that is deferred: accepted with an identity, refused with data, or never given', async (t) => {
-  const server = await startApplication(t, 'libchat', { verdict_timeout_ms: 3_000 });
+  const server = await startApplication(t, 'libchat', { verdict_timeout_ms: scaledMs(3_000) });
   const { program } = server;
   for (const mode of Object.keys(modes)) {
     const ann = new SocketIoClient(t, server, { mode, auth: { mode: 'defer' } });
@@ -452,7 +452,7 @@ for (const threads of [1, 2]) {
 }
 
 testLibchat('how a client goes is told', async (t) => {
-  const server = await startApplication(t, 'libchat', { ping_interval_ms: 100, ping_timeout_ms: 2_000 });
+  const server = await startApplication(t, 'libchat', { ping_interval_ms: 100, ping_timeout_ms: scaledMs(2_000) });
   const { program } = server;
   const leave = async (how) => {
     await how();

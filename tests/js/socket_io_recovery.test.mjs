@@ -104,7 +104,7 @@ testEach('the window has passed', async (t, kind) => {
   await ann.take();
   const lost = Date.now();
   await lose(ann);
-  // There is nothing to wait for but time.
+  // On purpose: what must pass is time, at least this much.
   while (Date.now() < lost + 400) await bob.flushed();
   ann.socket.connect();
   await ann.opened();

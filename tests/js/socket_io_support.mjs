@@ -412,7 +412,7 @@ export async function connectWebSocket(t, server, { namespace = '/', ...options 
 // Runs the probe against the reference and against libchat, and compares. `expected` says what the reference answers, so that
 // the page shows it; `libchat` says where we do otherwise on purpose.
 export function testSame(name, options, probe, expected, libchat = expected) {
-  test(`the same: ${name}`, { timeout: 20_000 }, async (t) => {
+  test(`the same: ${name}`, async (t) => {
     const seen = await probe(t, await startServer(t, 'reference', options));
     if (expected !== undefined) assert.deepEqual(seen, expected, 'the reference');
     if (!kinds.includes('libchat')) return;

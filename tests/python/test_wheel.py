@@ -13,8 +13,7 @@ import urllib.request
 import zipfile
 
 import pytest
-from support import LIMIT_S, SOURCE_DIR
-from websockets.sync.client import connect
+from support import LIMIT_S, SOURCE_DIR, connect
 
 # What is not in manylinux and so has to come along; libwebsockets is inside of libchat.
 CARRIED = {"libuv", "libcjson", "libssl", "libcrypto"}
@@ -27,7 +26,8 @@ SYSTEM_LIBRARY = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp
 HAS_SOCKET_IO_CLIENT = (SOURCE_DIR / "packaging/socket.io-client/node_modules/socket.io-client/dist").is_dir()
 
 pytestmark = [
-    pytest.mark.timeout(900),  # of which the first to ask builds the wheel, if need be
+    # Not for the fixtures: the first to ask builds the wheel if scripts/test has not, and a build takes as long as it takes.
+    pytest.mark.timeout(LIMIT_S * 5, func_only=True),
     pytest.mark.skipif(not pathlib.Path("/proc/self/maps").exists(), reason="wheels are made on Linux"),
 ]
 

@@ -252,7 +252,7 @@ static chat_verdict obey(chat_server *server, chat_message_event *event, instanc
     error = chat_close_room(server, room, argument);
   } else if (strcmp(command, "!stall") == 0) {
     const struct timespec pause = {0, atoi(argument) * 1000000L};
-    nanosleep(&pause, NULL);
+    nanosleep(&pause, NULL); /* On purpose: what the test has asked for. */
   } else if (strcmp(command, "!stop") == 0) {
     chat_server_stop(server);
   } else if (strcmp(command, "!free") == 0) {

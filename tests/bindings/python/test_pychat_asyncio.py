@@ -8,7 +8,7 @@ import pychat
 import pytest
 import socketio
 from pychat import CONSUME, Disconnected, EventsLost, Identity, Joined, Left, Message, Opened, Overflow, Refuse
-from pychat_support import connect, connect_plain, connected_async, make_server, url, wait_until_async
+from pychat_support import LIMIT_S, connect, connect_plain, connected_async, make_server, url, wait_until_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 
@@ -183,7 +183,7 @@ def test_without_its_loop_everything_is_refused(run):
     server = kept["server"]
     try:
         with pytest.raises(ConnectionClosed) as closed:
-            kept["socket"].recv(timeout=5)
+            kept["socket"].recv(timeout=LIMIT_S)
         assert closed.value.rcvd.code == 1008
         with pytest.raises(InvalidStatus):
             connect(url(server))
@@ -207,7 +207,7 @@ def test_a_loop_that_was_closed_under_it_costs_the_verdict_timeout_at_most():
     loop.close()
     try:
         with connect(url(server)) as client, pytest.raises(ConnectionClosed):
-            client.recv(timeout=10)
+            client.recv(timeout=LIMIT_S)
     finally:
         server.close()
         keeper._log_destroy_pending = False  # the test's own doing
@@ -226,7 +226,7 @@ def test_call_is_answered_by_socket_io(run):
 
             @client.on("silence")
             async def silence():
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
 
             await client.connect(f"http://127.0.0.1:{server.port}", transports=["websocket"])
             opened = await events.__anext__()

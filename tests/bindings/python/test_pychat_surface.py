@@ -11,7 +11,7 @@ import sys
 import pychat
 import pytest
 from pychat import _pychat
-from pychat_support import SOURCE_DIR, make_server
+from pychat_support import LIMIT_S, SOURCE_DIR, make_server
 
 ABI = (SOURCE_DIR / "capi" / "libchat.abi").read_text()
 
@@ -83,7 +83,7 @@ def test_options_arrive():
         from pychat_support import connected
 
         with connected(server, "/only") as client:
-            assert '"hall"' in client.recv(timeout=10)
+            assert '"hall"' in client.recv(timeout=LIMIT_S)
 
 
 ENUMERATIONS = {
