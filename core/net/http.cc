@@ -1,6 +1,7 @@
 // See http.h.
 #include "net/http.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "wire/base64.h"
@@ -82,18 +83,26 @@ std::string_view status_text(int status) {
   }
 }
 
-std::string response_head(const HttpResponse& response, bool keep_alive) {
+std::string response_head(const HttpResponse& response, KeepAlive keep_alive) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
   head += status_text(response.status);
   head += "\r\n";
   for (const Pair& header : response.headers) head += header.name + ": " + header.value + "\r\n";
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) {
-    const std::uint64_t size = response.file >= 0 ? response.file_bytes : response.body.size();
+    const std::size_t body_bytes =
+        response.constant_body.empty() ? response.body.size() : response.constant_body.size();
+    const std::uint64_t size = response.file >= 0 ? response.file_bytes : body_bytes;
     head += "Content-Length: " + std::to_string(size) + "\r\n";
   }
-  head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  return head;
+  const bool upgrade = std::any_of(response.headers.begin(), response.headers.end(),
+                                   [](const Pair& header) { return header.name == "Upgrade"; });
+  head += upgrade ? "Connection: upgrade, " : "Connection: ";
+  head += keep_alive.on ? "keep-alive\r\n" : "close\r\n";
+  if (keep_alive.on && keep_alive.timeout_s > 0) {
+    head += "Keep-Alive: timeout=" + std::to_string(keep_alive.timeout_s) + "\r\n";
+  }
+  return head += "\r\n";
 }
 
 bool is_secure_scheme(std::string_view scheme) {

@@ -22,7 +22,8 @@ struct HttpResponse {
   int status = 200;
   Pairs headers;
   std::string body;
-  int file = -1;  // a descriptor that is sent instead of the body, owned by the response's writer
+  std::string_view constant_body;  // sent instead of the body, without a copy; outlives every response
+  int file = -1;                   // a descriptor that is sent instead of the body, owned by the response's writer
   std::uint64_t file_bytes = 0;
   bool close = false;  // end the connection after it
 
@@ -31,8 +32,15 @@ struct HttpResponse {
 
 std::string_view status_text(int status);
 
-// The status line and headers, ready to be followed by the body.
-std::string response_head(const HttpResponse& response, bool keep_alive);
+// Whether the connection stays open after a response, and for how long the client may count on that (0: not said).
+struct KeepAlive {
+  bool on = false;
+  std::int64_t timeout_s = 0;
+};
+
+// The status line and headers, ready to be followed by the body. A response that names a protocol to upgrade to says so in
+// Connection too (RFC 9110 section 7.8).
+std::string response_head(const HttpResponse& response, KeepAlive keep_alive);
 
 // "https" and "wss" in any case. Some programs and proxies name the WebSocket scheme where a page's origin has HTTP's.
 bool is_secure_scheme(std::string_view scheme);

@@ -74,6 +74,7 @@ class Server {
  private:
   Server(ServerOptions options, Application& application);
   Status start_parts();
+  void log_hidden_paths();
   Status start_host_driven();
   Status start_threads();
 

@@ -123,6 +123,7 @@ static void whole_numbers_have_ranges(void **state) {
       {offsetof(chat_server_options, outbox_policy), -1, 3, "options.outbox_policy"},
       {offsetof(chat_server_options, history_off), -1, 2, "options.history_off"},
       {offsetof(chat_server_options, permessage_deflate), -1, 2, "options.permessage_deflate"},
+      {offsetof(chat_server_options, recovery_asks_on_connect), -1, 2, "options.recovery_asks_on_connect"},
   };
   size_t i;
   (void)state;

@@ -100,3 +100,5 @@ class ServerOptions(TypedDict, total=False):
     chat_page_path: Optional[str]
     chat_script_path: Optional[str]
     metrics_path: Optional[str]
+
+    recovery_asks_on_connect: bool

@@ -199,6 +199,7 @@ void basic_credentials(void**) {
   expect_basic("BASIC   QWxhZGRpbjpvcGVuIHNlc2FtZQ==  ", "Aladdin", "open sesame");
   expect_basic("Basic YTpi", "a", "b");        // without padding
   expect_basic("Basic YTpiYw==", "a", "bc");   // two
+  expect_basic("Basic YTpiYw", "a", "bc");     // left away
   expect_basic("Basic YTpiY2Q=", "a", "bcd");  // one
   expect_basic("Basic YTpiOmM=", "a", "b:c");  // the first colon ends the name
   expect_basic("Basic YTo=", "a", "");
@@ -308,15 +309,32 @@ void content_lengths(void**) {
 
 // Responses -------------------------------------------------------------------------------------
 
+constexpr KeepAlive kKept{true, 0};
+
+void a_head_says_how_long_the_connection_stays_open(void**) {
+  const HttpResponse response;
+  assert_non_null(
+      strstr(response_head(response, {true, 5}).c_str(), "\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n"));
+  assert_null(strstr(response_head(response, {true, 0}).c_str(), "Keep-Alive:"));
+  assert_null(strstr(response_head(response, {false, 5}).c_str(), "Keep-Alive:"));
+}
+
+void an_upgrade_is_an_option_of_the_connection(void**) {
+  HttpResponse response = HttpResponse::text(426, "");
+  response.headers.push_back({"Upgrade", "websocket"});
+  assert_non_null(strstr(response_head(response, kKept).c_str(), "\r\nConnection: upgrade, keep-alive\r\n"));
+  assert_non_null(strstr(response_head(response, KeepAlive()).c_str(), "\r\nConnection: upgrade, close\r\n"));
+}
+
 void a_head_ends_where_the_body_begins(void**) {
   HttpResponse response = HttpResponse::text(404, "not found\n");
-  assert_string_equal(response_head(response, true).c_str(),
+  assert_string_equal(response_head(response, kKept).c_str(),
                       "HTTP/1.1 404 Not Found\r\n"
                       "Content-Type: text/plain; charset=utf-8\r\n"
                       "Content-Length: 10\r\n"
                       "Connection: keep-alive\r\n\r\n");
   response.headers.push_back({"Allow", "GET, HEAD"});
-  assert_string_equal(response_head(response, false).c_str(),
+  assert_string_equal(response_head(response, KeepAlive()).c_str(),
                       "HTTP/1.1 404 Not Found\r\n"
                       "Content-Type: text/plain; charset=utf-8\r\n"
                       "Allow: GET, HEAD\r\n"
@@ -325,7 +343,7 @@ void a_head_ends_where_the_body_begins(void**) {
 }
 
 void an_empty_body_has_a_length(void**) {
-  assert_string_equal(response_head(HttpResponse(), true).c_str(),
+  assert_string_equal(response_head(HttpResponse(), kKept).c_str(),
                       "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
 }
 
@@ -334,23 +352,23 @@ void a_file_gives_its_own_length(void**) {
   response.body = "ignored";
   response.file = 0;
   response.file_bytes = 5'000'000'000;
-  assert_non_null(strstr(response_head(response, true).c_str(), "\r\nContent-Length: 5000000000\r\n"));
+  assert_non_null(strstr(response_head(response, kKept).c_str(), "\r\nContent-Length: 5000000000\r\n"));
 }
 
 void what_has_no_body_has_no_length(void**) {
   for (const int status : {204, 304}) {
     HttpResponse response;
     response.status = status;
-    assert_null(strstr(response_head(response, true).c_str(), "Content-Length"));
+    assert_null(strstr(response_head(response, kKept).c_str(), "Content-Length"));
   }
 }
 
 void every_status_that_is_sent_has_a_text(void**) {
-  for (const int status : {200, 204, 301, 304, 400, 403, 404, 405, 411, 413, 426, 500, 501, 503})
+  for (const int status : {200, 204, 301, 304, 400, 403, 404, 405, 408, 411, 413, 414, 426, 431, 500, 501, 503, 505})
     assert_false(status_text(status).empty());
   HttpResponse response;
   response.status = 299;
-  assert_int_equal(response_head(response, true).rfind("HTTP/1.1 299 \r\n", 0), 0);
+  assert_int_equal(response_head(response, kKept).rfind("HTTP/1.1 299 \r\n", 0), 0);
 }
 
 }  // namespace
@@ -372,6 +390,8 @@ int main() {
       cmocka_unit_test(comparison_without_case),
       cmocka_unit_test(content_lengths),
       cmocka_unit_test(a_head_ends_where_the_body_begins),
+      cmocka_unit_test(a_head_says_how_long_the_connection_stays_open),
+      cmocka_unit_test(an_upgrade_is_an_option_of_the_connection),
       cmocka_unit_test(an_empty_body_has_a_length),
       cmocka_unit_test(a_file_gives_its_own_length),
       cmocka_unit_test(what_has_no_body_has_no_length),
