@@ -15,6 +15,7 @@ constexpr unsigned char kText = 0x1;
 constexpr unsigned char kBinary = 0x2;
 constexpr unsigned char kClose = 0x8;
 constexpr unsigned char kPing = 0x9;
+constexpr unsigned char kPong = 0xA;
 
 constexpr std::size_t kWorthCompressing = 256;
 
@@ -118,6 +119,12 @@ FramePtr make_upgraded_frame(std::string_view polling_payload) {
 FramePtr make_ping_frame(std::string_view payload) {
   std::string bytes;
   append_frame(bytes, kFinal | kPing, payload);
+  return {std::move(bytes), nullptr};
+}
+
+FramePtr make_pong_frame(std::string_view payload) {
+  std::string bytes;
+  append_frame(bytes, kFinal | kPong, payload);
   return {std::move(bytes), nullptr};
 }
 

@@ -81,6 +81,7 @@ FramePtr make_upgraded_frame(std::string_view polling_payload);
 
 // RFC 6455 section 5.5: a control frame with at most 125 bytes.
 FramePtr make_ping_frame(std::string_view payload);
+FramePtr make_pong_frame(std::string_view payload);
 // Code 0: a close frame without a body. The reason is cut at a character's end to what fits.
 FramePtr make_close_frame(std::uint16_t code, std::string_view reason);
 
