@@ -38,6 +38,12 @@ Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data
   return {};
 }
 
+Status Hub::time_out(const ClientPtr& client) {
+  const Status status = refuse(client, "no verdict in time", {});
+  if (status.ok()) client->timed_out_.store(true, std::memory_order_relaxed);
+  return status;
+}
+
 Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
   if (client->state() == ClientState::gone || client->dismissed()) return no_such_client();
   const auto routing = routing_.share();
@@ -338,11 +344,11 @@ Status Hub::answer(const ClientPtr& client, Answer answer) {
   return {};
 }
 
-Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason) {
+Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection) {
   if (client->state() == ClientState::gone) return no_such_client();
-  client->dismissed_.store(true, std::memory_order_relaxed);
+  client->dismiss();
   const auto routing = routing_.share();
-  post(*client, CloseClient{client->id(), code, std::move(reason)});
+  post(*client, CloseClient{client->id(), code, std::move(reason), whole_connection});
   return {};
 }
 

@@ -53,6 +53,8 @@ class Hub {
   // connecting -> accepted or refused; wrong_state when a verdict was there already. The client's loop is told.
   Status accept(const ClientPtr& client, std::optional<Identity> identity);
   Status refuse(const ClientPtr& client, std::string reason, std::string data);
+  // The same for a client whose verdict did not come in time: Client::timed_out().
+  Status time_out(const ClientPtr& client);
   // What on_authorize or on_message has deferred. The client's loop is told. wrong_state when nothing waits for it.
   Status decide(const ClientPtr& client, DecisionId id, Decision decision);
   // accepted -> open: it may join and is counted among everyone.
@@ -67,6 +69,7 @@ class Hub {
   Status rename(const ClientPtr& client, std::string name);
 
   ClientPtr find_client(ClientId id) const { return clients_.find(id); }
+  ClientPtr find_client(std::string_view socket_id) const { return clients_.find(socket_id); }
   std::vector<ClientPtr> clients() const { return clients_.open(); }  // by id
   std::vector<ClientPtr> clients_of_user(std::string_view user_id) const { return clients_.of_user(user_id); }
 
@@ -112,7 +115,7 @@ class Hub {
   // A number that no other message of this hub has or had.
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   Status answer(const ClientPtr& client, Answer answer);
-  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason);
+  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection = false);
 
   // Its connection is lost, as whoever has its secret is here again.
   Status continue_elsewhere(const ClientPtr& client);

@@ -213,6 +213,15 @@ void EngineIoHost::close_client(ClientId client, std::uint16_t code, std::string
   clients_.disconnect(client, code, reason);
 }
 
+void EngineIoHost::close_connection(ClientId, std::uint16_t code, std::string_view reason) {
+  clients_.disconnect_all(code, reason);
+  if (move_.under_way()) {
+    move_.close_orderly_then();
+  } else {
+    close();
+  }
+}
+
 void EngineIoHost::on_continued(ClientId client) { clients_.continued(client); }
 
 void EngineIoHost::on_pause(std::int64_t until_ms) {

@@ -39,8 +39,7 @@ void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
   }
   poll_held_ = true;
   if (state_ == State::closing) {
-    answer_poll(out, true);
-    finish(close_reason_, out);
+    answer_last_poll(out);
   } else if (has_output()) {
     answer_poll(out);
   } else if (upgrade_ == Upgrade::probed) {
@@ -133,12 +132,13 @@ void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   state_ = State::closing;
   close_reason_ = EngineIoClose::forced_close;
-  if (transport_ == EngineIoTransport::websocket || poll_held_) {
-    fail(close_reason_, out);
+  if (transport_ == EngineIoTransport::websocket) {
+    finish(close_reason_, out);
     return;
   }
   ping_due_ms_ = pong_due_ms_ = kNever;
   close_due_ms_ = now_ms + options_.close_timeout_ms;
+  if (poll_held_) answer_last_poll(out);
 }
 
 void EngineIoSession::fail(EngineIoClose reason, EngineIoActions& out) {
@@ -224,6 +224,17 @@ void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   }
   ping_waiting_ = true;
   flush(out);
+}
+
+// The official client acts on a close packet before it delivers the messages of the same payload. So the last messages go
+// in an answer of their own, as in the reference server.
+void EngineIoSession::answer_last_poll(EngineIoActions& out) {
+  if (has_output()) {
+    answer_poll(out);
+    return;
+  }
+  answer_poll(out, true);
+  finish(close_reason_, out);
 }
 
 void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {

@@ -102,6 +102,8 @@ class EngineIoSession {
   bool has_output() const { return ping_waiting_ || !queue_->empty(); }
   // With everything that waits; with a noop when that is nothing.
   void answer_poll(EngineIoActions& out, bool and_close = false);
+  // While it is closing: with what waits, then or together with that the close packet, which is the end.
+  void answer_last_poll(EngineIoActions& out);
   void finish(EngineIoClose reason, EngineIoActions& out);
   bool refuse_late(EngineIoActions& out);
   void refuse_overlap(EngineIoActions& out);

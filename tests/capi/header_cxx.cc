@@ -5,11 +5,11 @@ static_assert(noexcept(chat_server_stop(nullptr)), "every function is noexcept")
 static_assert(noexcept(chat_error_message()), "every function is noexcept");
 static_assert(static_cast<int>(CHAT_OK) == 0, "0 is success");
 
-const chat_server_options header_cxx_options = CHAT_SERVER_OPTIONS_INIT;
-const chat_endpoint header_cxx_endpoint = CHAT_ENDPOINT_INIT;
-const chat_static_mount header_cxx_mount = CHAT_STATIC_MOUNT_INIT;
-const chat_identity header_cxx_identity = CHAT_IDENTITY_INIT;
-const chat_message header_cxx_message = CHAT_MESSAGE_INIT;
+chat_server_options header_cxx_options = CHAT_SERVER_OPTIONS_INIT;
+chat_endpoint header_cxx_endpoint = CHAT_ENDPOINT_INIT;
+chat_static_mount header_cxx_mount = CHAT_STATIC_MOUNT_INIT;
+chat_identity header_cxx_identity = CHAT_IDENTITY_INIT;
+chat_message header_cxx_message = CHAT_MESSAGE_INIT;
 
 chat_error header_cxx_start(chat_server **server);
 chat_error header_cxx_start(chat_server **server) {

@@ -42,7 +42,7 @@ static void wait_until_nobody_is_connected(chat_server *server) {
   chat_stats stats;
   do {
     if (ws_clock_ms() > deadline_ms) fail_msg("a connection is left");
-    nanosleep(&pause, NULL);
+    nanosleep(&pause, NULL); /* On purpose: between two looks. */
     memset(&stats, 0, sizeof(stats));
     stats.struct_size = CHAT_STATS_SIZE;
     assert_ok(chat_server_stats(server, &stats));

@@ -413,7 +413,7 @@ static void lists_are_off_without_on_authorize(void **state) {
 static chat_verdict dawdle(chat_server *server, chat_message_event *event, application *self) {
   const struct timespec while_ = {0, 30 * 1000000};
   (void)server, (void)event, (void)self;
-  nanosleep(&while_, NULL);
+  nanosleep(&while_, NULL); /* On purpose: longer than slow_callback_ms at least. */
   return CHAT_PASS;
 }
 
@@ -421,6 +421,7 @@ static void a_slow_callback_is_told_now_and_then(void **state) {
   chat_server_options options;
   chat_server *server;
   ws_client client;
+  int64_t begin_ms;
   int i, lines = 0;
   (void)state;
   app.message = dawdle;
@@ -428,6 +429,7 @@ static void a_slow_callback_is_told_now_and_then(void **state) {
   options.slow_callback_ms = 20;
   server = start_application(&options);
   open_v1(&client, server, "/chat.v1");
+  begin_ms = ws_clock_ms();
   for (i = 0; i < 5; i++) {
     say(&client, "{\"type\":\"send\",\"text\":\"x\"}");
     expect_text(&client, "\"type\":\"message\"");
@@ -435,7 +437,8 @@ static void a_slow_callback_is_told_now_and_then(void **state) {
   ws_end(&client);
   assert_ok(chat_server_free(server));
   for (i = 0; i < app.lines.count; i++) lines += strncmp(app.lines.lines[i], "log 2 on_message took ", 22) == 0;
-  assert_int_equal(lines, 1); /* not one for each */
+  /* One a second at most, and not one for each: on a busy machine the five take longer. */
+  assert_in_range(lines, 1, 1 + (ws_clock_ms() - begin_ms) / 1000);
 }
 
 int main(void) {

@@ -53,6 +53,7 @@ static void serve_once(int threads) {
 static void wait_for_threads(int count) {
   const int64_t deadline_ms = ws_clock_ms() + WS_TIMEOUT_MS;
   const struct timespec moment = {0, 1000000};
+  /* On purpose: between two looks. */
   while (count_entries("/proc/self/task") != count && ws_clock_ms() < deadline_ms) nanosleep(&moment, NULL);
   assert_int_equal(count_entries("/proc/self/task"), count);
 }

@@ -24,7 +24,7 @@ static chat_verdict at_connect(chat_server *server, chat_connect_event *event, a
 }
 static void at_open(chat_server *server, const chat_client_event *event, application *self) {
   const struct timespec while_ = {0, 5 * 1000000};
-  if (strcmp(place, "log") == 0) nanosleep(&while_, NULL); /* slow enough for a line of log */
+  if (strcmp(place, "log") == 0) nanosleep(&while_, NULL); /* On purpose: slow enough for a line of log. */
   at("open", server, event->client, self);
 }
 static chat_verdict at_authorize(chat_server *server, chat_authorize_event *event, application *self) {

@@ -213,7 +213,7 @@ static void *run_application(void *argument) {
     }
     decide_on_one(server, &seed);
     if (last != 0) act(server, last - chance(&seed) % (last < 20 ? last : 20), &seed);
-    nanosleep(&pause, NULL);
+    nanosleep(&pause, NULL); /* On purpose: its pace. */
   }
   return NULL;
 }
@@ -341,7 +341,7 @@ static void live(hand *self) {
   if (chance(&self->seed) % 8 != 0) {
     const int fd = ask(self, "GET", "");
     const char *sid;
-    if (!wait_for(self, fd, 500)) return;
+    if (!wait_for(self, fd, WS_TIMEOUT_MS / 100)) return;
     sid = strstr(self->answer, "\"sid\":\"");
     if (sid == NULL) return;
     sscanf(sid + 7, "%63[^\"]", self->sid);
@@ -404,7 +404,7 @@ static void check_nothing_left(void) {
       count(&faults);
       return;
     }
-    nanosleep(&pause, NULL);
+    nanosleep(&pause, NULL); /* On purpose: between two looks. */
   }
   assert_int_equal(stats.clients_now_by_transport[0], 0);
   assert_int_equal(stats.clients_now_by_transport[1], 0);
@@ -433,6 +433,7 @@ static void run_round(unsigned seed, long ms) {
   options.ping_timeout_ms = 300;
   options.upgrade_timeout_ms = 100;
   options.connect_timeout_ms = 200;
+  options.recovery_window_ms = 120000;
   options.verdict_timeout_ms = 80;
   options.http_idle_timeout_ms = 200;
   options.drain_timeout_ms = 600000; /* a drain that does not end by itself is a test that does not */
@@ -452,7 +453,7 @@ static void run_round(unsigned seed, long ms) {
     assert_int_equal(pthread_create(&threads[i], NULL, run_hand, &hands[i]), 0);
   }
   assert_int_equal(pthread_create(&threads[HANDS], NULL, run_application, (void *)&application_seed), 0);
-  nanosleep(&while_, NULL);
+  nanosleep(&while_, NULL);                    /* On purpose: how long the round lasts. */
   if (seed % 2 == 0) chat_server_stop(server); /* in the middle of it */
   __atomic_store_n(&ending, 1, __ATOMIC_RELEASE);
   for (i = 0; i <= HANDS; i++) pthread_join(threads[i], NULL);

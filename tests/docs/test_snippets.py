@@ -21,7 +21,8 @@ import sys
 import tempfile
 import time
 
-LIMIT_S = 60
+# How long to wait for what must come. A passing test never uses it up; scripts/test sets it higher on a busy machine.
+LIMIT_S = int(os.environ.get("CHAT_TEST_LIMIT_S", 60))
 DOCUMENTS = ("README.md", "README.ko.md", "docs/getting-started.md", "docs/cpp.md", "docs/pychat.md")
 # What must be there: a document that loses its program has lost what this is for.
 EXPECTED = {
@@ -41,7 +42,7 @@ def programs(text):
     for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         if language in ("c", "cpp") and "main(" in block and "3000" in block:
             yield language, block
-        if language == "python" and re.search(r"^(import|from) ", block, re.MULTILINE) and "port=3000" in block:
+        if language == "python" and re.search(r"^(import|from) ", block, re.MULTILINE) and "port=3000" in block:  # On purpose: what the documents say.
             yield language, block
 
 
@@ -60,9 +61,11 @@ def build(options, language, program, folder):
     command = [compiler, f"-std={standard}", "-pedantic", "-Wall", "-Wextra", "-Werror"]
     if options.sanitize:
         command.append(f"-fsanitize={options.sanitize}")
+        if "clang" in pathlib.Path(compiler).name:
+            command.append("-fsanitize-link-c++-runtime")  # libchat.so looks for it in the executable
     command += [f"-I{options.source_dir / 'capi' / 'include'}", f"-I{options.source_dir / 'bindings' / 'cpp'}"]
     command += [str(source), "-o", str(executable), str(options.library), f"-Wl,-rpath,{options.library.parent}"]
-    compiled = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+    compiled = subprocess.run(command, capture_output=True, text=True)
     if compiled.returncode != 0 or compiled.stderr:
         raise Fault(f"it does not compile without complaint:\n{compiled.stderr}")
     return executable
@@ -95,7 +98,7 @@ def wait_until_listening(process):
             return port
         if process.poll() is not None:
             raise Fault(f"it ends with {process.returncode} before it listens")
-        time.sleep(0.02)
+        time.sleep(0.02)  # On purpose: between two looks.
     raise Fault("it does not listen")
 
 

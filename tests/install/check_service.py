@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
 from support import Closed, Raw, wait_until  # noqa: E402
 
 CONFIG = pathlib.Path("/etc/chatd/chatd.conf")
+# On purpose: in a network of its own.
 SERVER = types.SimpleNamespace(host="127.0.0.1", port=3000)
 
 

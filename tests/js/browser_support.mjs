@@ -1,7 +1,7 @@
 // Debian's chromium, started the same way by all tests that need one.
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
-import { atEnd, temporaryFolder } from './support.mjs';
+import { atEnd, limitMs, temporaryFolder } from './support.mjs';
 
 export const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const skip = existsSync(executablePath) ? false : 'chromium is not installed: scripts/setup';
@@ -10,8 +10,9 @@ export const browserArguments = ['--headless', '--no-sandbox', '--disable-gpu', 
 
 // A browser of the test's own, with a fresh profile.
 export async function startBrowser(t, options = {}) {
-  const all = { executablePath, headless: true, args: browserArguments, ...options };
+  const all = { executablePath, headless: true, args: browserArguments, timeout: limitMs, ...options };
   const context = await chromium.launchPersistentContext(temporaryFolder(t), all);
+  context.setDefaultTimeout(limitMs);
   atEnd(t, () => context.close());
   return context;
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import WebSocket, { WebSocketServer } from 'ws';
 import { Proxy, chat, clientFolder, connectChat } from './chat_js_support.mjs';
-import { atEnd, sourceDir, startChatd, startTestd, test } from './support.mjs';
+import { atEnd, limitMs, sourceDir, startChatd, startTestd, test } from './support.mjs';
 
 const run = promisify(execFile);
 const failure = (code) => (error) => error instanceof chat.ChatError && error.code === code;
@@ -257,7 +257,7 @@ test('a decision about coming back that throws: the default decides', async (t) 
   const bob = connectChat(t, chatd);
   bob.once('message', () => proxy.cut());
   await bob.opened();
-  const { stdout } = await run(process.execPath, ['-e', script], { timeout: 20_000 });
+  const { stdout } = await run(process.execPath, ['-e', script], { timeout: limitMs });
   assert.deepEqual(stdout.trim().split('\n').sort(), ['back', 'thrown']);
 });
 

@@ -6,14 +6,13 @@ import http from 'node:http';
 import { constants, deflateRawSync } from 'node:zlib';
 import { atEnd, connect, connectV1, isSanitized, startChatd, test } from './support.mjs';
 
-const limit = { timeout: 20_000 };
 const deflate = { perMessageDeflate: true };
 // Without the server's pings nothing but the data itself can keep a stalled decoder going.
 const on = ['--permessage-deflate', '--ping-interval-ms', 'off'];
 const residentBytes = (pid) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 const peakBytes = (pid) => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
-test('off by default: offered and not taken', limit, async (t) => {
+test('off by default: offered and not taken', async (t) => {
   const chatd = await startChatd(t);
   const ann = await connect(t, chatd.url(), [], deflate);
   assert.equal(ann.socket.extensions, '');
@@ -21,7 +20,7 @@ test('off by default: offered and not taken', limit, async (t) => {
   assert.equal(await ann.take(), 'plain');
 });
 
-test('a compressed frame where nothing was negotiated is a protocol error', limit, async (t) => {
+test('a compressed frame where nothing was negotiated is a protocol error', async (t) => {
   const chatd = await startChatd(t);
   const { socket } = await upgraded(t, chatd);
   socket.write(maskedFrame(0xc1, deflateRawSync('hello')));
@@ -29,7 +28,7 @@ test('a compressed frame where nothing was negotiated is a protocol error', limi
   assert.ok(code === 1002 || code === 1006, `${code}`);
 });
 
-test('on: everyone talks with everyone, compressed or not', limit, async (t) => {
+test('on: everyone talks with everyone, compressed or not', async (t) => {
   const chatd = await startChatd(t, on);
   const ann = await connect(t, chatd.url(), [], deflate);
   const bob = await connect(t, chatd.url());
@@ -55,7 +54,7 @@ test('on: everyone talks with everyone, compressed or not', limit, async (t) => 
   }
 });
 
-test('the limit is on the message, not on what travels', limit, async (t) => {
+test('the limit is on the message, not on what travels', async (t) => {
   const chatd = await startChatd(t, on);
   const bob = await connect(t, chatd.url());
   const ann = await connect(t, chatd.url(), [], deflate);
@@ -65,7 +64,7 @@ test('the limit is on the message, not on what travels', limit, async (t) => {
   assert.deepEqual(bob.messages.waiting, []);
 });
 
-test('a deflate bomb is 1009, with bounded memory', limit, async (t) => {
+test('a deflate bomb is 1009, with bounded memory', async (t) => {
   const chatd = await startChatd(t, on);
   const bob = await connect(t, chatd.url());
   const bomb = deflateRawSync(Buffer.alloc(200 * 1024 * 1024, 'x'), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
@@ -89,7 +88,7 @@ test('a deflate bomb is 1009, with bounded memory', limit, async (t) => {
   assert.equal(await bob.take((text) => text === 'unaffected'), 'unaffected');
 });
 
-test('bytes that do not inflate end that connection only', limit, async (t) => {
+test('bytes that do not inflate end that connection only', async (t) => {
   const chatd = await startChatd(t, on);
   const bob = await connect(t, chatd.url());
   const { socket } = await upgraded(t, chatd, 'permessage-deflate');
@@ -100,7 +99,7 @@ test('bytes that do not inflate end that connection only', limit, async (t) => {
   assert.equal(await bob.take(), 'unaffected');
 });
 
-test('invalid UTF-8 is found in what was compressed', limit, async (t) => {
+test('invalid UTF-8 is found in what was compressed', async (t) => {
   const chatd = await startChatd(t, on);
   const { socket } = await upgraded(t, chatd, 'permessage-deflate');
   const bad = deflateRawSync(Buffer.from([0x61, 0xc3, 0x28]), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { atEnd, connect, connectOnly, connectV1, startChatd, test } from './support.mjs';
+import { atEnd, connect, connectOnly, connectV1, scaledMs, startChatd, test } from './support.mjs';
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal}: 1001 for every client, then the exit code is 0`, async (t) => {
@@ -77,7 +77,8 @@ test('no new connection while it drains', async (t) => {
 });
 
 test('drain_spread_ms spreads the goodbyes', async (t) => {
-  const chatd = await startChatd(t, ['--drain-spread-ms', '600', '--threads', '2']);
+  const spreadMs = scaledMs(1_000);
+  const chatd = await startChatd(t, ['--drain-spread-ms', String(spreadMs), '--threads', '2']);
   const clients = [];
   for (let i = 0; i < 20; i += 1) clients.push(await connect(t, chatd.url()));
   const times = [];
@@ -85,7 +86,7 @@ test('drain_spread_ms spreads the goodbyes', async (t) => {
   chatd.kill('SIGTERM');
   for (const client of clients) assert.equal((await client.closed).code, 1001);
   const spread = times.at(-1) - times[0];
-  assert.ok(spread >= 300, `all within ${spread} ms`);
+  assert.ok(spread >= spreadMs / 2, `all within ${spread} ms`);
   const early = times.filter((time) => time - times[0] < spread / 2).length;
   assert.ok(early >= 3 && early <= 17, `${early} of 20 in the first half`);
 });

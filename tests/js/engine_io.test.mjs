@@ -6,7 +6,7 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { Socket as EngineSocket } from 'engine.io-client';
-import { Client, Queue, atEnd } from './support.mjs';
+import { atEnd, Client, Queue, scaledMs } from './support.mjs';
 import {
   PollingSession, clientDirectory, connectSocketIo, connectWebSocket, handshakePath, modes, openWebSocket, request,
   separator, startServer, testEach, testLibchat, testSame, told, untilClients,
@@ -615,7 +615,7 @@ testSame('a second WebSocket for one session is closed', plain, async (t, server
   return { during, heard, after: await third.closed };
 }, { during: { code: 1005, reason: '' }, heard: '42["first"]', after: { code: 1005, reason: '' } });
 
-testSame('an upgrade that is not finished ends, the session does not', { ...plain, upgrade_timeout_ms: 200 }, async (t, server) => {
+testSame('an upgrade that is not finished ends, the session does not', { ...plain, upgrade_timeout_ms: scaledMs(200) }, async (t, server) => {
   const outcomes = [];
   for (const packets of [[], ['2probe']]) {
     const session = await PollingSession.open(server);
@@ -651,7 +651,7 @@ testSame('after the upgrade the end of the WebSocket is the end of the session',
 // ------------------------------------------------------------------------------------------------------ pings and timers
 
 // Time enough for an answer on a busy machine.
-const quick = { ...plain, ping_interval_ms: 100, ping_timeout_ms: 2_000 };
+const quick = { ...plain, ping_interval_ms: 100, ping_timeout_ms: scaledMs(2_000) };
 
 testSame('pings on a WebSocket: answered it lives, unanswered it is closed', quick, async (t, server) => {
   const client = await connectWebSocket(t, server);
@@ -683,7 +683,7 @@ testSame('a client that does not poll is given up', quick, async (t, server) => 
   return answer.status;
 }, 400, null);
 
-testSame('who connects to no namespace is closed', { ...plain, connect_timeout_ms: 2_000 }, async (t, server) => {
+testSame('who connects to no namespace is closed', { ...plain, connect_timeout_ms: scaledMs(2_000) }, async (t, server) => {
   const client = await openWebSocket(t, server);
   const session = await PollingSession.open(server);
   const held = session.get();
@@ -693,7 +693,7 @@ testSame('who connects to no namespace is closed', { ...plain, connect_timeout_m
   return [await client.closed, await ending(session, held), refusalText, await refusedOne.closed];
 }, [{ code: 1005, reason: '' }, { status: 200, body: '1' }, '44/a/b,{"message":"Invalid namespace"}', { code: 1005, reason: '' }]);
 
-testSame('who has connected once may stay without any namespace', { ...plain, connect_timeout_ms: 2_000 }, async (t, server) => {
+testSame('who has connected once may stay without any namespace', { ...plain, connect_timeout_ms: scaledMs(2_000) }, async (t, server) => {
   const client = await connectWebSocket(t, server);
   client.send('41');
   const late = await openWebSocket(t, server);

@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { skip, startBrowser } from './browser_support.mjs';
-import { atEnd, startChatd, test } from './support.mjs';
+import { atEnd, limitMs, startChatd, test } from './support.mjs';
 
-const options = { timeout: 120_000, skip };
+const options = { skip };
 
 // Takes `prefix` from the path of every request and hands the connection on, upgrades too.
 async function startProxy(t, prefix, port) {
@@ -58,7 +58,8 @@ async function openPage(context, url) {
   await page.goto(url);
   const welcome = await Promise.race([
     welcomed,
-    new Promise((resolve) => { setTimeout(() => resolve(`not welcomed: ${complaints.join('\n')}`), 30_000).unref(); }),
+    // On purpose: the shared limit, with what the page complained of.
+    new Promise((resolve) => { setTimeout(() => resolve(`not welcomed: ${complaints.join('\n')}`), limitMs).unref(); }),
   ]);
   return { page, complaints, welcome };
 }

@@ -5,7 +5,7 @@ import { connectChat } from './chat_js_support.mjs';
 import { hasText, hasTitle, hears, newContext, openPage, say, skip, startPageServer, texts } from './page_support.mjs';
 import { startTestd, test as plainTest } from './support.mjs';
 
-const test = (name, body) => plainTest(name, { skip, timeout: 60_000 }, body);
+const test = (name, body) => plainTest(name, { skip }, body);
 
 const log = '.log:not([hidden])';
 const joinByHand = async (tab, room) => {

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 import { browserArguments, executablePath } from './browser_support.mjs';
-import { atEnd, sourceDir, startChatd } from './support.mjs';
+import { atEnd, limitMs, sourceDir, startChatd } from './support.mjs';
 
 export { skip } from './browser_support.mjs';
 
@@ -90,8 +90,9 @@ after(() => browser?.close());
 
 // A browser of one's own, as far as pages can tell.
 export async function newContext(t, options = {}) {
-  browser ??= await chromium.launch({ executablePath, args: browserArguments });
+  browser ??= await chromium.launch({ executablePath, args: browserArguments, timeout: limitMs });
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1200, height: 800 }, ...options });
+  context.setDefaultTimeout(limitMs);
   atEnd(t, () => context.close());
   return context;
 }

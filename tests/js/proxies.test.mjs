@@ -9,8 +9,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { io } from 'socket.io-client';
 import { hears, openPage, say, skip as skipBrowser } from './page_support.mjs';
-import { atEnd, connect, connectOnly, Queue, refusalStatus, sourceDir, startChatd, startTestd, temporaryFolder,
-  test } from './support.mjs';
+import { atEnd, connect, connectOnly, Queue, refusalStatus, scaledMs, sourceDir, startChatd, startTestd, temporaryFolder, test } from './support.mjs';
 
 // Another address than the proxy's, so that it shows whose is believed.
 const clientAddress = '127.0.0.2';
@@ -107,6 +106,7 @@ async function startProxy(t, name, backend, options = {}) {
     let errors = '';
     child.stderr.setEncoding('utf8').on('data', (text) => { errors += text; });
     const ended = once(child, 'close');
+    // On purpose: between two looks.
     while (child.exitCode === null && !await listens(port)) await new Promise((resolve) => { setTimeout(resolve, 20); });
     if (child.exitCode === null) {
       atEnd(t, async () => {
@@ -179,7 +179,10 @@ for (const name of Object.keys(proxies)) {
   testProxy('the server sees whose address it is, and TLS; what a client claims is not believed', async (t) => {
     const testd = await startTestd(t, ['trusted_proxy=127.0.0.1']);
     const proxy = await startProxy(t, name, testd.servers[0].port);
-    const headers = { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'http', 'X-Forwarded-Host': 'evil.example' };
+    const headers = {
+      'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'http', 'X-Forwarded-Host': 'evil.example',
+      Forwarded: 'for=203.0.113.9;proto=http;host=evil.example',
+    };
     await connect(t, proxy.url('/chat'), [], { ...proxy.local, headers, origin: proxy.origin });
     const event = await testd.event('connect');
     assert.equal(event.address, clientAddress);
@@ -221,7 +224,7 @@ for (const name of Object.keys(proxies)) {
     assert.equal(await ann.take(), 'hello');
   });
 
-  test(`${name}: the chat page`, { skip: skip || skipBrowser, timeout: 60_000 }, async (t) => {
+  test(`${name}: the chat page`, { skip: skip || skipBrowser }, async (t) => {
     const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
     const proxy = await startProxy(t, name, chatd.port);
     const terminal = await connect(t, proxy.url('/chat'), [], proxy.local);
@@ -234,7 +237,7 @@ for (const name of Object.keys(proxies)) {
   });
 
   // Nothing but the prefix leads to chatd here: whatever the page asked for elsewhere would be missing.
-  test(`${name}: the chat page below a prefix, and chat.js by itself`, { skip: skip || skipBrowser, timeout: 60_000 }, async (t) => {
+  test(`${name}: the chat page below a prefix, and chat.js by itself`, { skip: skip || skipBrowser }, async (t) => {
     const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1']);
     const proxy = await startProxy(t, name, chatd.port, { onlyBelow: true });
     const terminal = await connect(t, chatd.url());
@@ -268,8 +271,8 @@ for (const name of Object.keys(proxies)) {
   });
 
   testProxy('pings keep a silent client connected', async (t) => {
-    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--ping-interval-ms', '200']);
-    const proxy = await startProxy(t, name, chatd.port, { readTimeout: '1s' });
+    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--ping-interval-ms', String(scaledMs(200))]);
+    const proxy = await startProxy(t, name, chatd.port, { readTimeout: `${scaledMs(1000)}ms` });
     const silent = await connect(t, proxy.url('/chat'), [], proxy.local);
     for (let pings = 0; pings < 8; pings += 1) await silent.pings.take();
     silent.send('still here');
@@ -278,7 +281,7 @@ for (const name of Object.keys(proxies)) {
 }
 
 // What the time-out is there for, and that the test above would notice.
-test('nginx: without pings a silent client is lost', { skip: !proxies.nginx.installed() }, async (t) => {
+test('nginx: without pings a silent client is lost', { skip: !proxies.nginx.installed() && 'nginx is not installed (scripts/setup --ci)' }, async (t) => {
   const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--ping-interval-ms', 'off']);
   const proxy = await startProxy(t, 'nginx', chatd.port, { readTimeout: '1s' });
   const silent = await connect(t, proxy.url('/chat'), [], proxy.local);

@@ -6,7 +6,7 @@ import { skip, startBrowser } from './browser_support.mjs';
 import { clientDirectory } from './socket_io_support.mjs';
 import { connect, sourceDir, startChatd, temporaryFolder, test } from './support.mjs';
 
-const options = { timeout: 120_000, skip };
+const options = { skip };
 
 function pagesIn(document) {
   const text = readFileSync(path.join(sourceDir, document), 'utf8');

@@ -41,7 +41,7 @@ class Record {
 }
 
 for (const count of threads) {
-  testLibchat(`ten thousand messages through upgrades: every one once and in order, ${count} threads`, { timeout: 120_000 },
+  testLibchat(`ten thousand messages through upgrades: every one once and in order, ${count} threads`,
     async (t) => {
       const server = await startLoaded(t, count);
       const total = 5_000;
@@ -174,7 +174,7 @@ for (const count of threads) {
     }
   });
 
-  testLibchat(`many sessions at once, ${count} threads`, { timeout: 120_000 }, async (t) => {
+  testLibchat(`many sessions at once, ${count} threads`, async (t) => {
     const server = await startLoaded(t, count);
     const sessions = await Promise.all(Array.from({ length: 200 }, () => PollingSession.open(server)));
     assert.equal(new Set(sessions.map(({ sid }) => sid)).size, sessions.length);
@@ -191,7 +191,7 @@ for (const count of threads) {
     await untilClients(server, 0);
   });
 
-  testLibchat(`clients that come, speak and go, ${count} threads`, { timeout: 120_000 }, async (t) => {
+  testLibchat(`clients that come, speak and go, ${count} threads`, async (t) => {
     const server = await startLoaded(t, count);
     const life = async (number) => {
       const mode = ['polling', 'websocket', 'upgrade'][number % 3];

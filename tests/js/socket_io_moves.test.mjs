@@ -175,7 +175,7 @@ onEveryLoop('a WebSocket for a session that ends before it has heard of it', {},
   for (const socket of sockets.slice(0, 2)) {
     socket.write(`POST ${address}&transport=polling HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n1`);
   }
-  // Nobody can see that the loops have these while one of them is stalled. If they have not, the test asks for less.
+  // On purpose: nobody can see that the loops have these while one of them is stalled. If they have not, the test asks for less.
   await new Promise((resolve) => setTimeout(resolve, 50));
   for (const socket of sockets.slice(2)) {
     socket.write(`GET ${address}&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n`

@@ -2,8 +2,16 @@
 // reference server with connectionStateRecovery and against libchat.
 import assert from 'node:assert/strict';
 import {
-  connectSocketIo, connectWebSocket, modes, openWebSocket, startApplication, startServer, testEach, testLibchat,
+  connectSocketIo, connectWebSocket, modes, openWebSocket, startServer as startAny, testEach, testLibchat,
 } from './socket_io_support.mjs';
+
+function startServer(t, kind, options = {}) {
+  return startAny(t, kind, { recovery: true, ...options });
+}
+
+function startApplication(t, kind, options = {}) {
+  return startServer(t, kind, { application: true, ...options });
+}
 
 const back = { reconnection: true, reconnectionDelay: 1, reconnectionDelayMax: 5 };
 
@@ -96,7 +104,7 @@ testEach('the window has passed', async (t, kind) => {
   await ann.take();
   const lost = Date.now();
   await lose(ann);
-  // There is nothing to wait for but time.
+  // On purpose: what must pass is time, at least this much.
   while (Date.now() < lost + 400) await bob.flushed();
   ann.socket.connect();
   await ann.opened();

@@ -60,21 +60,21 @@ def test_the_default_is_generous(start_chatd, websocket):
 def test_others_are_served_while_one_floods(start_chatd, websocket, threads):
     chatd = start_chatd("--threads", threads)
     flooder = websocket(chatd, "/chat?room=flood")
-    flooder.socket.settimeout(0.05)
+    flooder.socket.settimeout(0.05)  # On purpose: for sending only.
     ann = websocket(chatd)
     bob = websocket(chatd)
     pile = b"".join(frame(TEXT, b"x" * 200) for _ in range(2000))
+    held_back = 0
     for round in range(20):
         try:
             flooder.send(pile)
         except (TimeoutError, ConnectionError):
-            pass
-        started = time.monotonic()
+            held_back += 1
         ann.send_text(f"round {round}")
         assert bob.read_frame() == (TEXT, b"round %d" % round)
         assert ann.read_frame() == (TEXT, b"round %d" % round)
-        # Far above what it takes on a busy machine, far below what a stalled loop would need.
-        assert time.monotonic() - started < 10
+    # So the flood never ended, and the others were served in spite of it.
+    assert held_back > 0
 
 
 def test_memory_is_bounded_under_a_flood(start_chatd, websocket, still_chats):
@@ -83,7 +83,7 @@ def test_memory_is_bounded_under_a_flood(start_chatd, websocket, still_chats):
     flooders = [websocket(chatd) for _ in range(5)]
     pile = b"".join(frame(TEXT, b"x" * 60_000) for _ in range(20))
     for flooder in flooders:
-        flooder.socket.settimeout(0.2)
+        flooder.socket.settimeout(0.2)  # On purpose: for sending only.
         try:
             for _ in range(50):
                 flooder.send(pile)

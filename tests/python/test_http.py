@@ -275,7 +275,7 @@ def test_trickling_headers_win_no_time(start_chatd, raw, still_chats):
     chatd = start_chatd("--handshake-timeout-ms", 800)
     connection = raw(chatd)
     connection.send("GET /chat HTTP/1.1\r\n")
-    connection.socket.settimeout(0.02)
+    connection.socket.settimeout(0.02)  # On purpose: its pace.
     # The pace comes from the short time-out of the reads in between.
     for number in range(1500):
         if not connection.try_send(f"X-{number}: y\r\n"):

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 import websockets
-from support import SOURCE_DIR, TEXT, frame
-from websockets.sync.client import connect, unix_connect
+from support import LIMIT_S, SOURCE_DIR, TEXT, connect, frame
+from websockets.sync.client import unix_connect
 
 NODE = shutil.which("node")
 HAS_WS = (SOURCE_DIR / "tests/js/node_modules/ws").is_dir()
@@ -41,7 +41,7 @@ class NodeClient:
 
     def end(self):
         self.process.stdin.close()
-        code = self.process.wait(30)
+        code = self.process.wait(LIMIT_S)
         self.process.stdout.close()
         return code
 
@@ -128,7 +128,6 @@ def test_over_a_unix_socket(start_chatd, tmp_path):
         assert bob.recv() == "hello"
 
 
-@pytest.mark.timeout(20)
 def test_compression_as_the_library_offers_it(start_chatd):
     # Without pings from either side nothing but the data itself can keep a stalled decoder going.
     chatd = start_chatd("--permessage-deflate", "--ping-interval-ms", "off")
@@ -170,7 +169,7 @@ def test_three_hundred_clients_at_once(start_chatd):
 
     async def chat():
         clients = await asyncio.gather(
-            *(websockets.connect(chatd.url(), compression=None, open_timeout=60) for _ in range(300))
+            *(websockets.connect(chatd.url(), compression=None, open_timeout=LIMIT_S) for _ in range(300))
         )
         # Open is not yet in the room; an answered ping is.
         for client in clients:

@@ -8,12 +8,13 @@ import random
 
 import pytest
 import websockets
+from support import LIMIT_S
 
 OPTIONS = ("--inbound-rate", "off", "--history-messages", "off", "--history-bytes", 50_000_000)
 
 
 def connect(url):
-    return websockets.connect(url, compression=None, open_timeout=60, ping_interval=None, max_queue=None)
+    return websockets.connect(url, compression=None, open_timeout=LIMIT_S, ping_interval=None, max_queue=None)
 
 
 async def connect_plain(url):
@@ -90,7 +91,7 @@ class Member:
                 raise AssertionError(f"{self.name} has lost its connection")
             self.changed.clear()
             waiter = asyncio.create_task(self.changed.wait())
-            await asyncio.wait([waiter, self.reader], return_when=asyncio.FIRST_COMPLETED, timeout=60)
+            await asyncio.wait([waiter, self.reader], return_when=asyncio.FIRST_COMPLETED, timeout=LIMIT_S)
             waiter.cancel()
 
     async def ask(self, **request):

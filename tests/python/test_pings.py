@@ -1,6 +1,6 @@
 """The server's own pings, and the end of those who do not answer them."""
 
-from support import PING, PONG, TEXT, Closed
+from support import PING, PONG, TEXT, Closed, scaled_ms
 
 
 def test_pings_come_and_answers_keep_the_connection(start_chatd, websocket):
@@ -21,7 +21,7 @@ def test_pings_come_and_answers_keep_the_connection(start_chatd, websocket):
 
 
 def test_who_does_not_answer_is_let_go(start_chatd, websocket):
-    chatd = start_chatd("--ping-interval-ms", 100, "--ping-timeout-ms", 200)
+    chatd = start_chatd("--ping-interval-ms", 100, "--ping-timeout-ms", scaled_ms(200))
     silent = websocket(chatd)
     frames = []
     try:
@@ -33,7 +33,7 @@ def test_who_does_not_answer_is_let_go(start_chatd, websocket):
 
 
 def test_anything_that_is_said_counts_as_an_answer(start_chatd, websocket):
-    chatd = start_chatd("--ping-interval-ms", 100, "--ping-timeout-ms", 5000)
+    chatd = start_chatd("--ping-interval-ms", 100, "--ping-timeout-ms", scaled_ms(5000))
     client = websocket(chatd)
     pings = 0
     while pings < 5:
@@ -51,7 +51,7 @@ def test_no_pings_when_off(start_chatd, websocket):
 
 
 def test_a_hundred_clients_are_pinged(start_chatd, websocket):
-    chatd = start_chatd("--ping-interval-ms", 200, "--ping-timeout-ms", 20_000, "--threads", 2)
+    chatd = start_chatd("--ping-interval-ms", 200, "--ping-timeout-ms", scaled_ms(20_000), "--threads", 2)
     clients = [websocket(chatd) for _ in range(100)]
     for client in clients:
         assert client.read_frame()[0] == PING

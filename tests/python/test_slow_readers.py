@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from support import BINARY, PING, PONG, TEXT, Closed, frame, wait_until
+from support import LIMIT_S, BINARY, PING, PONG, TEXT, Closed, frame, wait_until
 
 MESSAGES = 1500
 SIZE = 30_000
@@ -151,7 +151,7 @@ def test_drop_tells_of_the_gap(start_chatd, websocket, policy, threads):
         assert publisher.read_frame()[1][:8] == b"%08d" % number
         assert reader.read_frame()[1][:8] == b"%08d" % number
         number += 1
-        thread.join(0.02)
+        thread.join(0.02)  # On purpose: between two looks.
     assert came == sorted(set(came))
     assert missing == sorted(set(missing))
     assert sorted(came + missing) == list(range(1, came[-1] + 1))
@@ -200,7 +200,7 @@ def test_gaps_are_counted_by_room(start_chatd, websocket, policy):
         for publisher in rooms.values():
             publisher.send_frame(TEXT, b"again")
             publisher.read_frame()
-        thread.join(0.02)
+        thread.join(0.02)  # On purpose: between two looks.
     assert done.is_set()
     for numbers in seen.values():
         assert sorted(numbers) == list(range(1, max(numbers) + 1))
@@ -238,7 +238,7 @@ def test_a_client_that_takes_no_replies_is_not_read(start_chatd, websocket, stil
         publisher.send_frame(TEXT, b"x" * 40_000)
         publisher.read_frame()
     greedy = websocket(chatd, "/chat.v1", receive_buffer=4096)
-    greedy.socket.settimeout(0.3)
+    greedy.socket.settimeout(0.3)  # On purpose: for sending only.
     before = chatd.peak_bytes()
     sent = 0
     try:
@@ -257,7 +257,7 @@ def test_a_client_that_takes_no_replies_is_not_read(start_chatd, websocket, stil
 def test_pongs_do_not_pile_up(start_chatd, websocket, still_chats):
     chatd = start_chatd("--ping-interval-ms", "off")
     client = websocket(chatd, receive_buffer=4096)
-    client.socket.settimeout(0.3)
+    client.socket.settimeout(0.3)  # On purpose: for sending only.
     before = chatd.peak_bytes()
     pings = frame(PING, b"x" * 125) * 500
     try:
@@ -268,7 +268,7 @@ def test_pongs_do_not_pile_up(start_chatd, websocket, still_chats):
     if not chatd.is_sanitized():
         assert chatd.peak_bytes() - before < 16 * 1024 * 1024
     still_chats(chatd)
-    client.socket.settimeout(30)
+    client.socket.settimeout(LIMIT_S)
     # It may have been let go; if not, what comes are whole pongs.
     try:
         assert client.read_frame() == (PONG, b"x" * 125)

@@ -7,7 +7,7 @@ import pathlib
 import re
 
 import pytest
-from support import Closed, wait_until
+from support import Closed, scaled_ms, wait_until
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 UNKNOWN_SID = (400, {"code": 1, "message": "Session ID unknown"})
@@ -17,9 +17,7 @@ MAX_BODY = 1000
 @pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
 def chatd(request, start_chatd):
     """With several threads a session's requests come to other loops than its own."""
-    return start_chatd(
-        "--threads", request.param, "--max-http-body-bytes", MAX_BODY, "--recovery-window-ms", "off"
-    )
+    return start_chatd("--threads", request.param, "--max-http-body-bytes", MAX_BODY)
 
 
 class Session:
@@ -158,7 +156,7 @@ def test_chunked_has_many_spellings(session, line):
         (["Content-Length: 2", "Transfer-Encoding: identity"], 400),
         (["Transfer-Encoding: gzip, chunked"], 501),
         (["Transfer-Encoding: chunked, chunked"], 501),
-        (["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], 501),
+        (["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], 400),
         (["Content-Length: -1"], 400),
         (["Content-Length: -9223372036854775808"], 400),
         (["Content-Length: +2"], 400),
@@ -237,9 +235,9 @@ def test_what_is_behind_a_body_is_not_of_it(session):
     connection.read_to_end()
     assert session.hears() == ["one"]
     connection = session.send_head("Transfer-Encoding: chunked")
-    connection.send(chunks(message("three")) + b"GET /healthz HTTP/1.1\r\nHost: smuggled\r\n\r\n")
-    answer = connection.read_to_end()
-    assert answer.count(b"HTTP/1.1 ") == 1, answer
+    connection.send(chunks(message("three")) + b"GET /healthz HTTP/1.1\r\nHost: next\r\n\r\n")
+    assert connection.response().status == 200
+    assert connection.response().body == b"ok\n"
     assert session.hears() == ["three"]
 
 
@@ -274,7 +272,7 @@ def test_too_large_is_413_and_leaves_the_session(session):
 @pytest.mark.parametrize("framing", [f"Content-Length: {MAX_BODY}", "Transfer-Encoding: chunked"])
 def test_a_body_that_never_ends_ends_with_its_session(start_chatd, raw, framing):
     """The client is gone for its pings, and does not keep a request open beyond that."""
-    chatd = start_chatd("--ping-interval-ms", 300, "--ping-timeout-ms", 300, "--max-http-body-bytes", MAX_BODY)
+    chatd = start_chatd("--ping-interval-ms", scaled_ms(300), "--ping-timeout-ms", scaled_ms(300), "--max-http-body-bytes", MAX_BODY)
     session = Session(chatd, raw)
     connection = session.send_head(framing)
     connection.send(b"3e8\r\n4" if "chunked" in framing else b"4")
@@ -317,7 +315,6 @@ def test_who_asks_and_is_refused_hears_of_it(chatd, raw):
     """RFC 9110 section 10.1.1: a final answer at once, where no body is wanted; else both sides wait for each other."""
     for target, status in ((f"{POLLING}&sid=nobody", 400), (POLLING, 400), ("/nothing", 404), ("/healthz", 405)):
         connection = raw(chatd)
-        connection.socket.settimeout(5)
         answer = connection.request("POST", target, [("Content-Length", "5"), ("Expect", "100-continue")])
         assert answer.status == status, target
 
@@ -407,7 +404,7 @@ def shake_hands(connection, count):
 
 
 def test_thousands_of_sessions_that_nobody_polls(start_chatd, raw, still_chats):
-    chatd = start_chatd("--threads", 2, "--ping-interval-ms", 2000, "--ping-timeout-ms", 2000)
+    chatd = start_chatd("--threads", 2, "--ping-interval-ms", scaled_ms(2000), "--ping-timeout-ms", scaled_ms(2000))
     before = chatd.resident_bytes()
     connections = [raw(chatd) for _ in range(4)]
     for connection in connections:
@@ -420,7 +417,7 @@ def test_thousands_of_sessions_that_nobody_polls(start_chatd, raw, still_chats):
 
 
 def test_sessions_are_bounded_as_connections_are(start_chatd, raw):
-    chatd = start_chatd("--max-connections", 20, "--ping-interval-ms", 1000, "--ping-timeout-ms", 1000)
+    chatd = start_chatd("--max-connections", 20, "--ping-interval-ms", scaled_ms(1000), "--ping-timeout-ms", scaled_ms(1000))
     connection = raw(chatd)
     assert shake_hands(connection, 25) == [200] * 20 + [503] * 5
     assert connection.request("GET", "/healthz").status == 200

@@ -11,7 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { JOURNAL_LINES = 4096, JOURNAL_LINE_BYTES = 512, JOURNAL_TIMEOUT_S = 60 };
+#include "support/limit.h"
+
+enum { JOURNAL_LINES = 4096, JOURNAL_LINE_BYTES = 512 };
 
 typedef struct journal {
   pthread_mutex_t mutex;
@@ -63,7 +65,7 @@ static inline int journal_wait(journal *self, const char *line) {
   struct timespec deadline;
   int place;
   clock_gettime(CLOCK_REALTIME, &deadline);
-  deadline.tv_sec += JOURNAL_TIMEOUT_S;
+  deadline.tv_sec += test_limit_s();
   pthread_mutex_lock(&self->mutex);
   while ((place = journal_find_locked(self, line, 0)) < 0) {
     if (pthread_cond_timedwait(&self->changed, &self->mutex, &deadline) != 0) break;

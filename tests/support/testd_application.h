@@ -129,6 +129,8 @@ static chat_verdict on_connect(chat_server *server, chat_connect_event *event, v
   json_number(&line, "protocol", event->protocol);
   json_number(&line, "transport", event->transport);
   json_string(&line, "auth", event->auth);
+  json_string(&line, "socket_id", event->socket_id);
+  json_id(&line, "recovered_from", event->recovered_from);
   json_end(&line);
   maybe_stop("on_connect", server);
 
@@ -147,6 +149,7 @@ static void print_client_event(const char *type, const chat_client_event *event,
   json_number(&line, "close_code", event->close_code);
   json_string(&line, "reason", event->reason);
   json_id(&line, "recovered_from", event->recovered_from);
+  json_string(&line, "socket_id", event->socket_id);
   json_end(&line);
 }
 
@@ -158,6 +161,11 @@ static void on_open(chat_server *server, const chat_client_event *event, void *u
 static void on_disconnect(chat_server *server, const chat_client_event *event, void *user) {
   print_client_event("disconnect", event, user);
   maybe_stop("on_disconnect", server);
+}
+
+static void on_abandon(chat_server *server, const chat_client_event *event, void *user) {
+  print_client_event("abandon", event, user);
+  maybe_stop("on_abandon", server);
 }
 
 static void on_join(chat_server *server, const chat_client_event *event, void *user) {
@@ -244,7 +252,7 @@ static chat_verdict obey(chat_server *server, chat_message_event *event, instanc
     error = chat_close_room(server, room, argument);
   } else if (strcmp(command, "!stall") == 0) {
     const struct timespec pause = {0, atoi(argument) * 1000000L};
-    nanosleep(&pause, NULL);
+    nanosleep(&pause, NULL); /* On purpose: what the test has asked for. */
   } else if (strcmp(command, "!stop") == 0) {
     chat_server_stop(server);
   } else if (strcmp(command, "!free") == 0) {
@@ -268,6 +276,7 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
   json_id(&line, "client", event->client);
   json_id(&line, "ack_id", event->ack_id);
   json_id(&line, "decision_id", event->decision_id);
+  json_string(&line, "socket_id", event->socket_id);
   print_message(&line, message);
   json_end(&line);
   maybe_stop("on_message", server);

@@ -18,8 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/limit.h"
+
+/* For what must come; a test that waits for it has failed anyway. */
+#define WS_TIMEOUT_MS test_limit_ms()
+
 enum {
-  WS_TIMEOUT_MS = 60000, /* for what must come; a test that waits for it has failed anyway */
   WS_BUFFER_BYTES = 1 << 18,
   WS_TEXT = 1,
   WS_BINARY = 2,

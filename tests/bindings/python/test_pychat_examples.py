@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -66,7 +67,7 @@ def test_broadcast(number):
         port = program.read(r"port (\d+)")[1]
         with chat(port) as ann:
             ann.send("hello")
-            assert ann.recv(timeout=10) == "hello"
+            assert ann.recv(timeout=LIMIT_S) == "hello"
             program.read("has come to lobby")
             program.read("in lobby: hello")
         program.read("has gone")
@@ -78,7 +79,7 @@ def test_asyncio_events():
         port = program.read(r"port (\d+)")[1]
         with chat(port) as ann:
             ann.send("/stats")
-            assert [ann.recv(timeout=10), ann.recv(timeout=10)] == ["/stats", "1 messages so far"]
+            assert [ann.recv(timeout=LIMIT_S), ann.recv(timeout=LIMIT_S)] == ["/stats", "1 messages so far"]
             program.read("has come")
         program.read("has gone after 1 messages")
         assert "1 messages in all" in program.end()
@@ -90,10 +91,10 @@ def test_moderate():
         with chat(port, "?token=ann") as ann:
             for text in ["stupid", "why?", "well"]:
                 ann.send(text)
-            assert [ann.recv(timeout=10) for _ in range(3)] == ["please be kind", "why? (asked by Ann)", "well"]
+            assert [ann.recv(timeout=LIMIT_S) for _ in range(3)] == ["please be kind", "why? (asked by Ann)", "well"]
         with pytest.raises((ConnectionClosed, InvalidStatus)):
             with chat(port, "?token=mallory") as mallory:
-                mallory.recv(timeout=10)
+                mallory.recv(timeout=LIMIT_S)
         program.end()
 
 
@@ -103,11 +104,11 @@ def test_aiohttp_app():
         web = program.read(r"(http://127\.0\.0\.1:\d+)")[1]
         with chat(port) as ann:
             ann.send("hello")
-            assert ann.recv(timeout=10) == "hello"
-            with urllib.request.urlopen(f"{web}/rooms/lobby", b"the oven is hot", timeout=10) as response:
+            assert ann.recv(timeout=LIMIT_S) == "hello"
+            with urllib.request.urlopen(f"{web}/rooms/lobby", b"the oven is hot", timeout=LIMIT_S) as response:
                 assert json.load(response) == {"seq": 2}
-            assert ann.recv(timeout=10) == "the oven is hot"
-            with urllib.request.urlopen(f"{web}/rooms/lobby", timeout=10) as response:
+            assert ann.recv(timeout=LIMIT_S) == "the oven is hot"
+            with urllib.request.urlopen(f"{web}/rooms/lobby", timeout=LIMIT_S) as response:
                 assert [item["text"] for item in json.load(response)] == ["hello", "the oven is hot"]
         program.end()
 
@@ -139,3 +140,18 @@ def test_the_npm_client_of_socket_io():
         program.read("in lobby: from npm")
         program.read("has gone")
         program.end()
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (SOURCE_DIR / "tests/js/node_modules/playwright-core").exists(),
+    reason="npm ci --prefix tests/js has not been run",
+)
+def test_the_socket_io_page():
+    """examples/socket-io-page/server.py, with the page in a browser: the test that its C and C++ twins have."""
+    result = subprocess.run(
+        ["node", "--test", "--test-reporter=tap", "tests/js/socket_io_page.test.mjs"],
+        cwd=SOURCE_DIR, env=os.environ | {"CHAT_PYTHON": sys.executable, "CHAT_SOURCE_DIR": str(SOURCE_DIR)},
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "server.py: the page in two tabs" in result.stdout

@@ -11,7 +11,7 @@ import pychat
 import pytest
 import socketio
 from pychat import CONSUME, Message, Opened, Refuse
-from pychat_support import Inbox, connect, connected, connected_async, make_server, run_python, url, wait_until_async
+from pychat_support import LIMIT_S, Inbox, connect, connected, connected_async, make_server, run_python, url, wait_until_async
 from websockets.exceptions import ConnectionClosed
 
 
@@ -33,7 +33,7 @@ def test_what_only_the_library_makes(server):
                 pickle.dumps(thing)
         with pytest.raises(TypeError, match="copied"):
             copy.copy(server)
-        client.recv(timeout=10)
+        client.recv(timeout=LIMIT_S)
         with pytest.raises(pychat.NoSuchClientError):
             server.history("lobby")[0].reply("x")
 
@@ -53,7 +53,7 @@ def test_clients_are_ids_of_this_server(server):
             with pytest.raises(pychat.NoSuchClientError):
                 server.send(nobody, "x")
         server.send(mine.id, "x")
-        assert client.recv(timeout=10) == "x"
+        assert client.recv(timeout=LIMIT_S) == "x"
 
 
 def test_names_are_not_cut_at_a_nul(server):
@@ -139,7 +139,7 @@ def test_serving_ends_with_stop_and_gives_signals_back(run):
         serving = asyncio.create_task(server.aserve_forever())
         await wait_until_async(lambda: server.running)
         server.stop()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, LIMIT_S)
         assert signal.getsignal(signal.SIGINT) is before
         with pytest.raises(pychat.WrongStateError, match="aserve_forever"):
             make_server().serve_forever()
@@ -251,7 +251,7 @@ def test_what_an_async_callback_may_raise(run, caplog, wrong):
         async with server:
             with pytest.raises(Exception) as refused:
                 async with await connected_async(server) as client:
-                    await asyncio.wait_for(client.recv(), 10)
+                    await asyncio.wait_for(client.recv(), LIMIT_S)
             if isinstance(refused.value, ConnectionClosed):
                 assert refused.value.rcvd.reason == "the application failed"
 

@@ -6,7 +6,7 @@ import sys
 
 import pychat
 import pytest
-from pychat_support import run_python, wait_until, wait_until_it_handles
+from pychat_support import LIMIT_S, connect, run_python, wait_until, wait_until_it_handles
 
 FORGOTTEN = """
     import pychat
@@ -19,7 +19,7 @@ FORGOTTEN = """
     client = connect(f"ws://127.0.0.1:{{server.port}}/chat").__enter__() if {threads} else None
     if client:
         client.send("x")
-        client.recv(timeout=10)
+        client.recv()
     {ending}
 """
 
@@ -90,14 +90,12 @@ print("ended", flush=True)
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         port = int(process.stdout.readline())
-        from websockets.sync.client import connect
-
         with connect(f"ws://127.0.0.1:{port}/chat") as client:
             client.send("x")
-            assert client.recv(timeout=10) == "x"
+            assert client.recv(timeout=LIMIT_S) == "x"
             wait_until_it_handles(process.pid, signal.SIGTERM)
             process.send_signal(number)
-            output, _ = process.communicate(timeout=30)
+            output, _ = process.communicate(timeout=LIMIT_S)
         assert output.split("\n")[:2] == ["gone 1001", "ended"] and process.returncode == 0
     finally:
         process.kill()
@@ -156,7 +154,7 @@ if __name__ == "__main__":
     )
     run_python(f"""
         import subprocess, sys
-        sys.exit(subprocess.run([sys.executable, {str(program)!r}], timeout=50).returncode)
+        sys.exit(subprocess.run([sys.executable, {str(program)!r}], timeout={LIMIT_S}).returncode)
     """)
 
 

@@ -12,7 +12,7 @@ import weakref
 import pychat
 import pytest
 from pychat import CONSUME, DEFER, Identity, Refuse, Replace
-from pychat_support import Inbox, connect, connected, make_server, url, wait_until
+from pychat_support import LIMIT_S, Inbox, connect, connected, make_server, url, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 
@@ -34,7 +34,7 @@ def test_a_message_goes_round_and_is_seen(server):
             assert opened.client is joined.client and opened.name == joined.client.name
             client.send("hällo\0!")
             message = seen.next()
-            assert client.recv(timeout=10) == "hällo\0!"
+            assert client.recv(timeout=LIMIT_S) == "hällo\0!"
             assert message.client is opened.client
             assert (message.text, message.args, message.room, message.event) == ("hällo\0!", ["hällo\0!"], "dev", "chat message")
             assert message.payload is pychat.Payload.TEXT and message.from_name == opened.name
@@ -42,7 +42,7 @@ def test_a_message_goes_round_and_is_seen(server):
             client.send(b"\x00\xff")
             binary = seen.next()
             assert (binary.data, binary.args, binary.text) == (b"\x00\xff", [b"\x00\xff"], "")
-            assert client.recv(timeout=10) == b"\x00\xff"
+            assert client.recv(timeout=LIMIT_S) == b"\x00\xff"
         left, gone = seen.next(), seen.next()
         assert (type(left), type(gone)) == (pychat.Left, pychat.Disconnected)
         assert gone.client is opened.client and gone.close_code == 1000
@@ -63,14 +63,14 @@ def test_verdicts_on_messages(server, caplog):
         return answers[message.text]
 
     with server, connect(url(server, "/chat.v1?room=dev")) as client:
-        json.loads(client.recv(timeout=10))
+        json.loads(client.recv(timeout=LIMIT_S))
 
         def say(text):
             client.send(json.dumps({"type": "send", "text": text, "ref": text}))
 
         def last(text):
             say(text)
-            while (answer := json.loads(client.recv(timeout=10)))["type"] not in ("error", "ack"):
+            while (answer := json.loads(client.recv(timeout=LIMIT_S)))["type"] not in ("error", "ack"):
                 pass
             assert answer["ref"] == text
             return answer
@@ -131,16 +131,35 @@ def test_connect_verdicts(server):
             server.decide(later[0], Identity(name="Late"))
             wait_until(lambda: server.client_info(later[0].client).name == "Late")
             server.send(later[0].client, "welcome")
-            assert client.recv(timeout=10) == "welcome"
+            assert client.recv(timeout=LIMIT_S) == "welcome"
         with connect(url(server, "/chat?how=defer")) as client:
             wait_until(lambda: len(later) == 2)
             server.refuse(later[1].client, "not today")
             with pytest.raises(ConnectionClosed) as closed:
-                client.recv(timeout=10)
+                client.recv(timeout=LIMIT_S)
             assert closed.value.rcvd.code == 1008 and closed.value.rcvd.reason == "not today"
         with pytest.raises(pychat.ChatError):
             server.decide(later[1], True)
         wait_until(lambda: server._core.clients_known == 0)
+
+
+def test_abandoned_before_the_verdict(server):
+    asked, abandoned = Inbox(), Inbox()
+    server.on_abandon(abandoned.put)
+
+    @server.on_connect
+    def on_connect(request):
+        asked.put(request)
+        return pychat.DEFER
+
+    with server:
+        client = connect_plain(url(server))
+        request = asked.next()
+        client.close()
+        event = abandoned.next()
+        assert event.client is request.client and event.close_code == 1000
+        with pytest.raises(pychat.NoSuchClientError):
+            server.accept(request.client)
 
 
 def test_authorize(server):
@@ -155,7 +174,7 @@ def test_authorize(server):
             pass
         with pytest.raises((ConnectionClosed, InvalidStatus)):
             with connect(url(server, "/chat?room=closed")) as client:
-                client.recv(timeout=10)
+                client.recv(timeout=LIMIT_S)
         with pytest.raises(pychat.WrongStateError):
             server.on_authorize(on_authorize)
 
@@ -176,7 +195,7 @@ def test_deferred_message_verdict_from_another_thread(server):
             decider.start()
             decider.join()
             if heard:
-                assert client.recv(timeout=10) == heard
+                assert client.recv(timeout=LIMIT_S) == heard
         wait_until(lambda: server.history("lobby")[-1].text == "changed")
         with pytest.raises(pychat.WrongStateError):
             server.decide(message, True)
@@ -203,13 +222,13 @@ def test_publish_send_and_look(server):
         assert [message.seq for message in server.history("lobby", after_seq=1, limit=2)] == [3, 4]
         first.send("only you")
         for wanted, client in [("only you", ann), ("not for you", bob)]:
-            heard = [client.recv(timeout=10)]
+            heard = [client.recv(timeout=LIMIT_S)]
             while heard[-1] != wanted:
-                heard.append(client.recv(timeout=10))
+                heard.append(client.recv(timeout=LIMIT_S))
             assert "to all" in heard
         server.set_identity(first, Identity("u7", "Ann"))
         server.send_user("u7", "to the user")
-        assert ann.recv(timeout=10) == "to the user"
+        assert ann.recv(timeout=LIMIT_S) == "to the user"
         first.join("side")
         assert set(first.rooms) == {"lobby", "side"}
         assert {room.name: room.member_count for room in server.rooms()} == {"lobby": 2, "side": 1}
@@ -242,7 +261,7 @@ def test_publish_send_and_look(server):
         first.kick("bye")
         with pytest.raises(ConnectionClosed) as closed:
             while True:
-                ann.recv(timeout=10)
+                ann.recv(timeout=LIMIT_S)
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "bye")
 
 
@@ -254,7 +273,7 @@ def test_what_a_callback_sends_comes_behind_its_message(server):
 
     with server, connected(server) as client:
         client.send("this")
-        assert [client.recv(timeout=10) for _ in range(3)] == ["this", "after this", "and to all"]
+        assert [client.recv(timeout=LIMIT_S) for _ in range(3)] == ["this", "after this", "and to all"]
 
 
 def test_errors_name_what_is_wrong(server):
@@ -313,7 +332,7 @@ def test_close_waits_for_calls_of_other_threads(server):
         if not thread.is_alive() and thread.ident is None:
             thread.start()
     for thread in [*closers, *threads]:
-        thread.join(30)
+        thread.join(LIMIT_S)
         assert not thread.is_alive()
     assert not failed and not server.running
 
@@ -353,7 +372,7 @@ def test_clients_that_nobody_decides_on_are_forgotten():
     with server:
         for _ in range(3):
             with connect(url(server)) as client, pytest.raises(ConnectionClosed):
-                client.recv(timeout=10)
+                client.recv(timeout=LIMIT_S)
         assert server._core.clients_known > 0
     assert server._core.clients_known == 0
 
@@ -396,7 +415,7 @@ def test_host_driven():
         def talk(text):
             with connect(url(server)) as client:
                 client.send(text)
-                client.recv(timeout=10)
+                client.recv(timeout=LIMIT_S)
 
         talker = threading.Thread(target=talk, args=("hello",))
         talker.start()
@@ -418,7 +437,7 @@ def test_host_driven():
         server.stop()
         while server.poll(10):
             pass
-        talker.join(30)
+        talker.join(LIMIT_S)
     with make_server() as threaded:
         assert threaded.fileno() == -1
         with pytest.raises(pychat.WrongStateError):
@@ -439,10 +458,10 @@ def test_logging(server, caplog):
     lines = Inbox()
 
     def slow(event):
+        begin = time.monotonic()
         wait_until(lambda: time.monotonic() > begin + 0.02)
 
     with caplog.at_level(logging.WARNING, logger="pychat"), make_server(slow_callback_ms=1) as other:
-        begin = time.monotonic()
         other.on_open(slow)
         with connected(other):
             wait_until(lambda: any("on_open took" in record.getMessage() for record in caplog.records))
@@ -456,7 +475,6 @@ def test_logging(server, caplog):
 
     server.on_open(slow)
     with server:
-        begin = time.monotonic()
         with connected(server):
             line = lines.next()
         assert isinstance(line.level, pychat.LogLevel) and line.text
