@@ -1,10 +1,15 @@
 # Writes the C++ source that holds files as strings (core/net/embedded_files.h declares what is in it):
 #
-#   cmake -DOUTPUT=embedded_files.cc -P embed_files.cmake -- FILE...
+#   cmake -DOUTPUT=embedded_files.cc [-DFUNCTION=embedded_files] -P embed_files.cmake -- [FILE...]
 #
+# FUNCTION is the name of the function that gives them.
 # The same files give the same source, whatever folder they lie in and in whatever order they are named. Every byte is written
 # as an escape: nothing in a file can end its string, and a compiler reads it many times faster than a list of numbers.
 cmake_minimum_required(VERSION 3.22)
+
+if(NOT DEFINED FUNCTION)
+  set(FUNCTION embedded_files)
+endif()
 
 set(files "")
 set(behind_separator FALSE)
@@ -53,7 +58,7 @@ string(APPEND source "}};
 
 }  // namespace
 
-std::span<const EmbeddedFile> embedded_files() { return kFiles; }
+std::span<const EmbeddedFile> ${FUNCTION}() { return kFiles; }
 
 }  // namespace chat::net
 ")

@@ -2,7 +2,7 @@
 // sent yet. It knows no connection: older messages and other tries are asked of whoever made it.
 import { avatar, element, shown, tint } from './dom.js';
 import { content, release } from './content.js';
-import { dayText, fullTimeText, t, timeText } from './strings.js';
+import { dayText, fullTimeText, localName, t, timeText } from './strings.js';
 
 // Of what comes by itself; who scrolls up may have loaded more. Those above it make room, or, while somebody reads further up,
 // the newest wait on the server.
@@ -185,7 +185,7 @@ export class Log {
     const { from, time } = message;
     const isPerson = from?.id !== undefined || own;
     const unnamed = isPerson ? 'someone' : message.room === undefined ? 'announcement' : 'server';
-    const name = shown(from?.name) || t(unnamed);
+    const name = shown(localName(from?.id, from?.name)) || t(unnamed);
     // People may have the same name; what else there is of them to see is the number of their connection.
     const meta = element('p', { className: 'meta' },
       element('b', own ? { className: 'hidden' } : { className: isPerson ? tint(name) : '', title: isPerson ? `#${from.id}` : t('server') }, own ? t('you') : name), ' ',

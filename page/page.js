@@ -1,7 +1,7 @@
 // The chat page: brings the client (the global `chat` of chat.js) together with what is seen. Rooms, messages, people and
 // the connection have a file each; here is what people do: write, rename themselves, press keys.
 import { avatar, byId, recall, remember, shown } from './dom.js';
-import { errorText, fillIn, t } from './strings.js';
+import { errorText, fillIn, localName, t } from './strings.js';
 import { showConnection } from './connection.js';
 import { Directory } from './directory.js';
 import { layOut, nextPart } from './layout.js';
@@ -198,13 +198,14 @@ const nameDialog = byId('name-dialog');
 
 function showName(name) {
   const me = byId('me');
-  me.querySelector('b').textContent = shown(name) || t('someone');
-  me.querySelector('.avatar').replaceWith(avatar(shown(name)));
+  const local = shown(localName(client.id, name));
+  me.querySelector('b').textContent = local || t('someone');
+  me.querySelector('.avatar').replaceWith(avatar(local));
 }
 
 function askName() {
   byId('name').value = recall('localStorage', 'name') ?? '';
-  byId('name').placeholder = client.name ?? '';
+  byId('name').placeholder = localName(client.id, client.name) ?? '';
   byId('name-error').textContent = '';
   if (!nameDialog.open) nameDialog.showModal();
 }

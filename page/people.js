@@ -1,7 +1,7 @@
 // Who is in the rooms, and who is typing. Pages tell each other by two ephemeral events that are never shown: `presence`
 // when they come or are renamed, `typing` while somebody writes. Who leaves is noticed by asking now and then.
 import { avatar, byId, element, isolated, shown } from './dom.js';
-import { byName, t } from './strings.js';
+import { byName, localName, t } from './strings.js';
 
 const pollMs = 30_000;
 const minRefreshMs = 2000;
@@ -104,7 +104,7 @@ export class People {
     byId('people-count').textContent = members?.length ?? '';
     byId('open-people').setAttribute('aria-label', members ? `${t('people')}: ${members.length}` : t('people'));
     const isMe = ({ id }) => id === this.client.id;
-    const named = (members ?? []).map(({ id, name }) => ({ id, name: shown(name) || t('someone') }));
+    const named = (members ?? []).map(({ id, name }) => ({ id, name: shown(localName(id, name)) || t('someone') }));
     const sorted = named.sort((a, b) => isMe(b) - isMe(a) || byName(a.name, b.name));
     const count = new Map();
     for (const { name } of named) count.set(name, (count.get(name) ?? 0) + 1);
@@ -127,7 +127,7 @@ export class People {
     if (!this.#typing.has(room)) this.#typing.set(room, new Map());
     const typing = this.#typing.get(room);
     for (const [other, { until }] of typing) if (until <= Date.now()) typing.delete(other);
-    typing.set(id, { name: isolated(shown(name) || t('someone')), until: Date.now() + typingShownMs });
+    typing.set(id, { name: isolated(shown(localName(id, name)) || t('someone')), until: Date.now() + typingShownMs });
     setTimeout(() => this.showTyping(), typingShownMs + 50);
     this.showTyping();
   }

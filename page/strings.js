@@ -23,6 +23,7 @@ const tables = {
     nameTitle: 'What should we call you?',
     nameHelp: 'Everyone in your rooms sees this name. You can change it at any time.',
     nickname: 'Nickname',
+    guest: (number) => `guest-${number}`,
     later: 'Later',
     save: 'Save',
     named: (name) => `You are now ${name}.`,
@@ -40,7 +41,7 @@ const tables = {
     beginning: 'This is where the conversation begins.',
     notKept: 'Earlier messages are not kept any more.',
     gap: 'Some messages could not be loaded.',
-    epoch: 'The server has started anew. Some messages may be missing.',
+    epoch: 'The server restarted. Some messages may be missing.',
     newMessages: 'New messages',
     toNewest: 'To the newest message',
     newBelow: (count) => (count === 1 ? '1 new message' : `${count} new messages`),
@@ -84,7 +85,7 @@ const tables = {
     leave: (room) => `${room} 나가기`,
     unread: (count) => `안 읽은 메시지 ${count}개`,
     you: '나',
-    changeName: '이름 바꾸기',
+    changeName: '닉네임 바꾸기',
     otherRooms: '이 서버의 다른 대화방',
     people: '참여자',
     peopleCount: (count) => `${count}명`,
@@ -95,12 +96,13 @@ const tables = {
     messagePlaceholder: '메시지를 입력하세요',
     send: '보내기',
     log: (room) => `${room} 대화`,
-    nameTitle: '어떤 이름으로 부를까요?',
-    nameHelp: '같은 대화방에 있는 모두에게 보이는 이름입니다. 언제든지 바꿀 수 있습니다.',
-    nickname: '별명',
+    nameTitle: '어떻게 불러 드릴까요?',
+    nameHelp: '대화방의 모든 참여자에게 보이는 닉네임입니다. 언제든지 바꿀 수 있습니다.',
+    nickname: '닉네임',
+    guest: (number) => `손님 ${number}`,
     later: '나중에',
     save: '저장',
-    named: (name) => `이제 ‘${name}’ 이름으로 대화합니다.`,
+    named: (name) => `닉네임을 ‘${name}’(으)로 바꾸었습니다.`,
     connecting: '연결하는 중…',
     open: '연결됨',
     waiting: '다시 연결하는 중…',
@@ -115,14 +117,14 @@ const tables = {
     beginning: '여기서 대화가 시작되었습니다.',
     notKept: '이전 메시지는 더 이상 보관되어 있지 않습니다.',
     gap: '일부 메시지를 불러오지 못했습니다.',
-    epoch: '서버가 새로 시작되어 일부 메시지가 없을 수 있습니다.',
+    epoch: '서버가 다시 시작되어 일부 메시지가 없을 수 있습니다.',
     newMessages: '새 메시지',
     toNewest: '최신 메시지로 이동',
     newBelow: (count) => `새 메시지 ${count}개`,
     sending: '보내는 중…',
-    failed: '전송하지 못함',
+    failed: '전송 실패',
     retry: '다시 보내기',
-    discard: '삭제',
+    discard: '보내지 않기',
     binary: (size) => `[데이터 ${size}]`,
     download: '내려받기',
     image: '이미지',
@@ -164,6 +166,9 @@ export function errorText({ code, message }) {
   if (code === 'forbidden' && message && message !== 'forbidden') return `${table.errors.forbidden} (${message})`;
   return table.errors[code] ?? message;
 }
+
+// The server gives guests an English name, guest-12 for the client 12. Everybody reads it in the language of their own page.
+export const localName = (id, name) => (name === `guest-${id}` ? t('guest', id) : name);
 
 // Fills the words into the elements that ask for them.
 export function fillIn(root) {

@@ -139,6 +139,8 @@ Decision CallbackApplication::on_connect(const ConnectRequest& request) {
   event.protocol = static_cast<chat_protocol>(request.protocol);
   event.transport = static_cast<chat_transport>(1U << static_cast<unsigned>(request.transport));
   event.auth = request.auth.c_str();
+  event.socket_id = request.socket_id.c_str();
+  event.recovered_from = request.recovered_from;
 
   int verdict = CHAT_REFUSE;
   const bool returned =
@@ -162,6 +164,7 @@ void CallbackApplication::tell(const char* name, ClientCallback callback, const 
   event.close_code = close_code;
   event.reason = reason_text.c_str();
   event.recovered_from = recovered_from;
+  event.socket_id = client.socket_id().c_str();
   run(name, [&] { callback(&handle_, &event, settings_.user); });
 }
 
@@ -171,6 +174,10 @@ void CallbackApplication::on_open(const ClientPtr& client, std::string_view room
 
 void CallbackApplication::on_disconnect(const ClientPtr& client, int close_code, std::string_view reason) {
   tell("on_disconnect", settings_.callbacks.on_disconnect, *client, {}, close_code, reason);
+}
+
+void CallbackApplication::on_abandon(const ClientPtr& client, int close_code, std::string_view reason) {
+  tell("on_abandon", settings_.callbacks.on_abandon, *client, {}, close_code, reason);
 }
 
 void CallbackApplication::on_join(const ClientPtr& client, std::string_view room) {
@@ -210,6 +217,7 @@ Decision CallbackApplication::on_message(MessageRequest& request) {
   event.message = view.get();
   event.ack_id = request.ack_id;
   event.decision_id = request.decision;
+  event.socket_id = request.client->socket_id().c_str();
   event.server = &handle_;
   event.draft = &request.draft;
   event.max_message_bytes = settings_.max_message_bytes;

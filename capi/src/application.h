@@ -31,6 +31,7 @@ class CallbackApplication final : public Application {
   Decision on_connect(const ConnectRequest& request) override;
   void on_open(const ClientPtr& client, std::string_view room, ClientId recovered_from) override;
   void on_disconnect(const ClientPtr& client, int close_code, std::string_view reason) override;
+  void on_abandon(const ClientPtr& client, int close_code, std::string_view reason) override;
   std::optional<Decision> on_authorize(const AuthorizeRequest& request) override;
   void on_join(const ClientPtr& client, std::string_view room) override;
   void on_leave(const ClientPtr& client, std::string_view room, std::string_view reason) override;

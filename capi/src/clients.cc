@@ -78,6 +78,20 @@ Result<chat::Decision> read_decision(std::uint64_t id, int verdict, const char *
   return decision;
 }
 
+Status close_client(chat_server *server, const char *function, chat_client_id client, const char *reason,
+                    bool whole_connection) {
+  Result<Server *> running = find_live_server(server);
+  if (!running.ok()) return running.status();
+  Result<std::string> why = chat::capi::read_reason_argument(reason);
+  if (!why.ok()) return why.status();
+  Result<ClientPtr> found = find_client(**running, client);
+  if (!found.ok()) return found.status();
+  chat::Hub &hub = (*running)->hub();
+  return act(*server, **running, function, [&hub, found = std::move(*found), why = std::move(*why), whole_connection] {
+    return hub.close_client(found, kPolicyViolation, why, whole_connection);
+  });
+}
+
 }  // namespace
 
 chat_error chat_accept(chat_server *server, chat_client_id client, const chat_identity *identity) noexcept {
@@ -143,19 +157,26 @@ void *chat_client_user(chat_server *server, chat_client_id client) noexcept {
   });
 }
 
-chat_error chat_kick(chat_server *server, chat_client_id client, const char *reason) noexcept {
+chat_error chat_find_client(chat_server *server, const char *socket_id, chat_client_id *client) noexcept {
+  if (client != nullptr) *client = 0;
   return guarded([&]() -> Status {
-    Result<Server *> running = find_live_server(server);
+    Result<Server *> running = find_server(server);
     if (!running.ok()) return running.status();
-    Result<std::string> why = chat::capi::read_reason_argument(reason);
-    if (!why.ok()) return why.status();
-    Result<ClientPtr> found = find_client(**running, client);
-    if (!found.ok()) return found.status();
-    chat::Hub &hub = (*running)->hub();
-    return act(*server, **running, "chat_kick", [&hub, found = std::move(*found), why = std::move(*why)] {
-      return hub.close_client(found, kPolicyViolation, why);
-    });
+    if (socket_id == nullptr) return {Error::invalid_argument, "socket_id is NULL"};
+    if (client == nullptr) return {Error::invalid_argument, "client is NULL"};
+    const ClientPtr found = (*running)->hub().find_client(std::string_view(socket_id));
+    if (!found) return {Error::no_such_client, "no client with this socket id"};
+    *client = found->id();
+    return {};
   });
+}
+
+chat_error chat_kick(chat_server *server, chat_client_id client, const char *reason) noexcept {
+  return guarded([&] { return close_client(server, "chat_kick", client, reason, false); });
+}
+
+chat_error chat_close_connection(chat_server *server, chat_client_id client, const char *reason) noexcept {
+  return guarded([&] { return close_client(server, "chat_close_connection", client, reason, true); });
 }
 
 chat_error chat_decide(chat_server *server, chat_client_id client, uint64_t decision_id, chat_verdict verdict,

@@ -22,6 +22,7 @@ class ClientView {
  public:
   explicit ClientView(const Client &client)
       : identity_(client.identity()),
+        socket_id_(client.socket_id()),
         rooms_(client.rooms()),
         attributes_(chat::capi::view_pairs(identity_->attributes)) {
     room_names_.reserve(rooms_.size());
@@ -38,6 +39,7 @@ class ClientView {
     client_.rooms = room_names_.empty() ? nullptr : room_names_.data();
     client_.room_count = room_names_.size();
     client_.user = client.user();
+    client_.socket_id = socket_id_.c_str();
   }
   ClientView(const ClientView &) = delete;
   ClientView &operator=(const ClientView &) = delete;
@@ -46,6 +48,7 @@ class ClientView {
 
  private:
   const chat::IdentityPtr identity_;
+  const std::string socket_id_;
   chat_identity shown_identity_{};
   const std::vector<std::string> rooms_;
   const std::vector<chat_pair> attributes_;

@@ -15,7 +15,7 @@ namespace chat::capi {
 namespace {
 
 constexpr std::size_t kRequiredOptionsBytes = offsetof(chat_server_options, user);
-constexpr std::size_t kRequiredCallbacksBytes = offsetof(chat_callbacks, reserved);
+constexpr std::size_t kRequiredCallbacksBytes = offsetof(chat_callbacks, on_abandon);
 constexpr std::size_t kRequiredEndpointBytes = offsetof(chat_endpoint, transports);
 constexpr std::size_t kRequiredMountBytes = sizeof(chat_static_mount);
 
@@ -370,6 +370,8 @@ void read_socket_io(Reader& reader, const chat_server_options& given, net::Serve
   reader.number("options.connect_timeout_ms", given.connect_timeout_ms, kMaxMs, no, options.connect_timeout_ms);
   reader.number("options.recovery_window_ms", given.recovery_window_ms, kMaxMs, yes, options.recovery_window_ms);
   reader.number("options.recovery_bytes", given.recovery_bytes, kMaxBytes, no, options.recovery_bytes);
+  reader.range("options.recovery_asks_on_connect", given.recovery_asks_on_connect, 0, 1);
+  options.recovery_asks_on_connect = given.recovery_asks_on_connect != 0;
   if (given.socket_io_client_directory == nullptr) return;
   options.socket_io_client_directory = given.socket_io_client_directory;
   if (options.socket_io_client_directory.empty()) {

@@ -20,6 +20,8 @@ using chat::net::Server;
 
 namespace {
 
+static_assert(CHAT_UNLIMITED == chat::kUnlimited);
+
 // What an answer is waited for without a time of its own.
 constexpr std::int64_t kDefaultAckTimeoutMs = 10'000;
 
@@ -98,9 +100,9 @@ chat_error chat_send(chat_server *server, chat_client_id client, const chat_mess
 chat_error chat_send_with_ack(chat_server *server, chat_client_id client, const chat_message *message,
                               int64_t timeout_ms, uint64_t *ack_id) noexcept {
   const chat_error error = guarded([&]() -> Status {
-    if (timeout_ms < 0 || timeout_ms > kMaxMs) {
-      return {Error::invalid_argument,
-              "timeout_ms is " + std::to_string(timeout_ms) + ", not within 0 to " + std::to_string(kMaxMs)};
+    if (timeout_ms != CHAT_UNLIMITED && (timeout_ms < 0 || timeout_ms > kMaxMs)) {
+      return {Error::invalid_argument, "timeout_ms is " + std::to_string(timeout_ms) + ", not within 0 to " +
+                                           std::to_string(kMaxMs) + " or CHAT_UNLIMITED"};
     }
     return send(server, "chat_send_with_ack", client, message, timeout_ms == 0 ? kDefaultAckTimeoutMs : timeout_ms,
                 ack_id);

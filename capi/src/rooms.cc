@@ -43,7 +43,7 @@ chat_error chat_join(chat_server *server, chat_client_id client, const char *roo
     if (!found.ok()) return found.status();
     chat::Hub &hub = (*running)->hub();
     return act(*server, **running, "chat_join", [&hub, found = std::move(*found), name = std::move(*name)] {
-      return hub.join(found, name, std::nullopt, {}, now_ms());
+      return hub.join(found, name, std::nullopt, std::nullopt, now_ms());
     });
   });
 }

@@ -11,6 +11,7 @@ namespace chat {
 class AckWaits {
  public:
   static constexpr std::size_t kMaxPending = 1024;
+  static constexpr std::int64_t kNever = INT64_MAX;  // a deadline for which only the client's end is one
 
   // False when there are too many.
   bool add(std::uint64_t ack_id, std::int64_t deadline_ms) {
@@ -39,10 +40,11 @@ class AckWaits {
     return expired;
   }
 
-  // Of the first that expires; -1 when nothing is awaited.
+  // Of the first that expires; -1 when none does.
   std::int64_t deadline_ms() const {
     std::int64_t first = -1;
     for (const Wait& wait : pending_) {
+      if (wait.deadline_ms == kNever) continue;
       if (first == -1 || wait.deadline_ms < first) first = wait.deadline_ms;
     }
     return first;

@@ -28,6 +28,8 @@ struct ConnectRequest {
   Protocol protocol = Protocol::plain;
   Transport transport = Transport::websocket;
   std::string auth;  // Socket.IO: the JSON object of CONNECT; empty without
+  std::string socket_id;
+  ClientId recovered_from = 0;  // the client that this one continues, if it is accepted; 0: none
 };
 
 enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6 };
@@ -67,6 +69,8 @@ class Application {
   virtual void on_disconnect(const ClientPtr&, int close_code, std::string_view reason) {
     (void)close_code, (void)reason;
   }
+  // It went, or its time was over, before the verdict that on_connect had deferred: in place of on_disconnect.
+  virtual void on_abandon(const ClientPtr&, int close_code, std::string_view reason) { (void)close_code, (void)reason; }
   // nullopt: the default policy of Hub::authorize().
   virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }

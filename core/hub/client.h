@@ -32,19 +32,23 @@ struct ClientOrigin {
   Protocol protocol = Protocol::plain;
   Transport transport = Transport::websocket;
   std::int64_t connected_at_ms = 0;
+  std::string socket_id = {};  // the id that the client itself sees; empty: its number
 };
 
 class Client {
  public:
   Client(ClientId id, ClientOrigin origin, IdentityPtr identity)
       : id_(id),
-        origin_(std::move(origin)),
+        origin_(named(std::move(origin), id)),
         loop_(origin_.loop),
         transport_(origin_.transport),
         identity_(std::move(identity)) {}
 
   ClientId id() const { return id_; }
   const ClientOrigin& origin() const { return origin_; }
+  // What the client calls itself: Socket.IO's `socket.id`, the `id` of chat.v1's welcome. A recovered client has that of the
+  // client that it continues.
+  const std::string& socket_id() const { return origin_.socket_id; }
   // The loop that it lives on now: see Hub::move_client().
   std::size_t loop() const { return loop_.load(std::memory_order_acquire); }
   // What it speaks over now: an upgrade changes it.
@@ -53,6 +57,7 @@ class Client {
 
   // The application has thrown it out: nobody may continue it, however its connection ends.
   bool dismissed() const { return dismissed_.load(std::memory_order_relaxed); }
+  void dismiss() { dismissed_.store(true, std::memory_order_relaxed); }
 
   IdentityPtr identity() const;
   ClientState state() const;
@@ -61,6 +66,9 @@ class Client {
   // What chat_refuse() was given; empty before.
   std::string refusal_reason() const;
   std::string refusal_data() const;
+
+  // No verdict on its connection came in time.
+  bool timed_out() const { return timed_out_.load(std::memory_order_relaxed); }
 
   // The application is about to be asked. On the client's loop, and one question at a time.
   DecisionId begin_decision(bool about_message) {
@@ -85,12 +93,18 @@ class Client {
   friend class ClientTable;
   friend class Hub;
 
+  static ClientOrigin named(ClientOrigin origin, ClientId id) {
+    if (origin.socket_id.empty()) origin.socket_id = std::to_string(id);
+    return origin;
+  }
+
   const ClientId id_;
   const ClientOrigin origin_;
   std::atomic<std::size_t> loop_;
   std::atomic<Transport> transport_;
   std::atomic<void*> user_ = nullptr;
   std::atomic<bool> dismissed_ = false;
+  std::atomic<bool> timed_out_ = false;
   std::uint64_t last_decision_ = 0;  // its loop's
   std::atomic<DecisionId> awaited_decision_ = 0;
 

@@ -2,6 +2,7 @@
 #include "hub/client_table.h"
 
 #include <algorithm>
+#include <charconv>
 #include <mutex>
 #include <utility>
 
@@ -43,6 +44,12 @@ Result<ClientPtr> ClientTable::add(const ClientOrigin& origin) {
   auto identity = std::make_shared<const Identity>(Identity{{}, guest_name(id), {}});
   auto client = std::make_shared<Client>(id, origin, std::move(identity));
   by_id_.emplace(id, client);
+  try {
+    if (!origin.socket_id.empty()) by_socket_id_[origin.socket_id] = id;
+  } catch (...) {
+    by_id_.erase(id);
+    throw;
+  }
   last_id_ = id;
   if (count != nullptr) ++*count;
   return client;
@@ -52,6 +59,10 @@ ClientTable::Removed ClientTable::remove(const ClientPtr& client) {
   Removed removed;
   std::unique_lock tables(mutex_);
   if (by_id_.erase(client->id()) == 0) return removed;
+  if (auto found = by_socket_id_.find(client->socket_id());
+      found != by_socket_id_.end() && found->second == client->id()) {
+    by_socket_id_.erase(found);
+  }
   if (auto count = count_by_address_.find(client->origin().address);
       count != count_by_address_.end() && --count->second == 0) {
     count_by_address_.erase(count);
@@ -108,6 +119,20 @@ void ClientTable::unindex_user(const std::string& user_id, ClientId id) {
 
 ClientPtr ClientTable::find(ClientId id) const {
   std::shared_lock lock(mutex_);
+  auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+ClientPtr ClientTable::find(std::string_view socket_id) const {
+  std::shared_lock lock(mutex_);
+  ClientId id = 0;
+  if (auto found = by_socket_id_.find(socket_id); found != by_socket_id_.end()) {
+    id = found->second;
+  } else {
+    // As it is written elsewhere, and no other way: no sign, no leading zero.
+    const auto [end, error] = std::from_chars(socket_id.data(), socket_id.data() + socket_id.size(), id);
+    if (error != std::errc() || end != socket_id.data() + socket_id.size() || socket_id.front() == '0') return nullptr;
+  }
   auto found = by_id_.find(id);
   return found == by_id_.end() ? nullptr : found->second;
 }

@@ -41,6 +41,9 @@ class ClientTable {
   Status set_identity(Client& client, Identity identity, const std::function<void(const std::string& name)>& tell);
 
   ClientPtr find(ClientId id) const;
+  // By its socket id, or by its number in decimal digits. Of two with one socket id, as while one continues the other, the
+  // newer.
+  ClientPtr find(std::string_view socket_id) const;
   std::vector<ClientPtr> open() const;                             // by id
   std::vector<ClientPtr> of_user(std::string_view user_id) const;  // by id
 
@@ -58,6 +61,7 @@ class ClientTable {
   mutable std::shared_mutex mutex_;
   ClientId last_id_ = 0;
   std::unordered_map<ClientId, ClientPtr> by_id_;
+  StringMap<ClientId> by_socket_id_;  // of those whose socket id is not their number
   StringMap<std::unordered_set<ClientId>> by_user_;
   StringMap<std::int64_t> count_by_address_;  // of those that are limited
 };

@@ -38,6 +38,12 @@ Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data
   return {};
 }
 
+Status Hub::time_out(const ClientPtr& client) {
+  const Status status = refuse(client, "no verdict in time", {});
+  if (status.ok()) client->timed_out_.store(true, std::memory_order_relaxed);
+  return status;
+}
+
 Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
   if (client->state() == ClientState::gone || client->dismissed()) return no_such_client();
   const auto routing = routing_.share();
@@ -59,7 +65,7 @@ void Hub::open(const ClientPtr& client) {
 Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                  std::int64_t now_ms) {
   const auto routing = routing_.share();
-  return enter(client, room, since, {}, ClientState::accepted, now_ms);
+  return enter(client, room, since, std::nullopt, ClientState::accepted, now_ms);
 }
 
 ClientState Hub::remove_client(const ClientPtr& client) {
@@ -91,17 +97,19 @@ Status Hub::rename(const ClientPtr& client, std::string name) {
 
 // Rooms ---------------------------------------------------------------------------------------------------------------
 
-Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
-                 std::int64_t now_ms) {
+Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
+                 std::optional<std::string> ref, std::int64_t now_ms) {
   const auto routing = routing_.share();
   return enter(client, name, since, std::move(ref), ClientState::open, now_ms);
 }
 
-Status Hub::enter(const ClientPtr& client, std::string_view name, const std::optional<Position>& since, std::string ref,
-                  ClientState expected, std::int64_t now_ms, std::size_t* replay_bytes) {
+Status Hub::enter(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
+                  std::optional<std::string> ref, ClientState expected, std::int64_t now_ms,
+                  std::size_t* replay_bytes) {
   return rooms_.with(name, [&](Room& room) -> Status {
     if (room.is_banned(client->ban_key(), now_ms)) return {Error::banned, "banned from the room " + room.name};
-    Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, std::move(ref)};
+    Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, {}, ref.has_value()};
+    if (ref) joined.ref = *std::move(ref);
     if (since) {  // a member too may ask again for what it has not got
       rooms_.count_history(room.history.expire(now_ms));
       Room::Missed missed = room.missed_since(*since);
@@ -203,7 +211,7 @@ Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& ro
   const auto routing = routing_.share();
   ClientState expected = ClientState::accepted;
   for (const RoomPosition& one : rooms) {
-    Status status = enter(client, one.room, one.position, {}, expected, now_ms, &max_bytes);
+    Status status = enter(client, one.room, one.position, std::nullopt, expected, now_ms, &max_bytes);
     if (!status.ok()) return status;
     expected = ClientState::open;
   }
@@ -336,11 +344,11 @@ Status Hub::answer(const ClientPtr& client, Answer answer) {
   return {};
 }
 
-Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason) {
+Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection) {
   if (client->state() == ClientState::gone) return no_such_client();
-  client->dismissed_.store(true, std::memory_order_relaxed);
+  client->dismiss();
   const auto routing = routing_.share();
-  post(*client, CloseClient{client->id(), code, std::move(reason)});
+  post(*client, CloseClient{client->id(), code, std::move(reason), whole_connection});
   return {};
 }
 

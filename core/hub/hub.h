@@ -53,6 +53,8 @@ class Hub {
   // connecting -> accepted or refused; wrong_state when a verdict was there already. The client's loop is told.
   Status accept(const ClientPtr& client, std::optional<Identity> identity);
   Status refuse(const ClientPtr& client, std::string reason, std::string data);
+  // The same for a client whose verdict did not come in time: Client::timed_out().
+  Status time_out(const ClientPtr& client);
   // What on_authorize or on_message has deferred. The client's loop is told. wrong_state when nothing waits for it.
   Status decide(const ClientPtr& client, DecisionId id, Decision decision);
   // accepted -> open: it may join and is counted among everyone.
@@ -67,14 +69,16 @@ class Hub {
   Status rename(const ClientPtr& client, std::string name);
 
   ClientPtr find_client(ClientId id) const { return clients_.find(id); }
+  ClientPtr find_client(std::string_view socket_id) const { return clients_.find(socket_id); }
   std::vector<ClientPtr> clients() const { return clients_.open(); }  // by id
   std::vector<ClientPtr> clients_of_user(std::string_view user_id) const { return clients_.of_user(user_id); }
 
   // Rooms -----------------------------------------------------------------------------------------------------------
 
-  // Joined goes to the client's loop. wrong_state unless open, invalid_room, banned, too_many.
-  Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
-              std::int64_t now_ms);
+  // Joined goes to the client's loop. `ref` is that of the client's command, which may be empty; nullopt when no command of the
+  // client asked. wrong_state unless open, invalid_room, banned, too_many.
+  Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
+              std::optional<std::string> ref, std::int64_t now_ms);
   // Left goes to the client's loop. not_joined.
   Status leave(const ClientPtr& client, std::string_view room, std::string reason, std::string ref = {});
   // The ban holds for clients with this ban_key(); the members among them leave. duration_ms 0 lifts it.
@@ -111,7 +115,7 @@ class Hub {
   // A number that no other message of this hub has or had.
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   Status answer(const ClientPtr& client, Answer answer);
-  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason);
+  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection = false);
 
   // Its connection is lost, as whoever has its secret is here again.
   Status continue_elsewhere(const ClientPtr& client);
@@ -124,8 +128,9 @@ class Hub {
  private:
   // With routing_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which become fewer
   // by it, and the client no member yet; else wrong_state.
-  Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, std::string ref,
-               ClientState expected, std::int64_t now_ms, std::size_t* replay_bytes = nullptr);
+  Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
+               std::optional<std::string> ref, ClientState expected, std::int64_t now_ms,
+               std::size_t* replay_bytes = nullptr);
   // With the room's lock held: its loop is told, and it is a member no more. The member behind it.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }

@@ -24,8 +24,8 @@ struct EveryoneMessage {
 
 // The receiver shall acknowledge a message, and Application::on_ack() hears once what came of it.
 struct AckWish {
-  std::uint64_t id = 0;  // 0: it need not
-  std::int64_t timeout_ms = 0;
+  std::uint64_t id = 0;         // 0: it need not
+  std::int64_t timeout_ms = 0;  // kUnlimited: as long as the client is there
 };
 
 // To one client.
@@ -45,7 +45,8 @@ struct Joined {
   bool complete = true;   // `missed` is all of it
   bool already = false;   // it was a member before
   std::vector<MessagePtr> missed;
-  std::string ref;  // of the command that asked; empty otherwise
+  std::string ref;     // of the command that asked; empty otherwise
+  bool asked = false;  // the client did, and is to be answered
 };
 
 struct Left {
@@ -97,6 +98,7 @@ struct CloseClient {
   ClientId client = 0;
   std::uint16_t code = 1008;  // RFC 6455 section 7.4
   std::string reason;
+  bool whole_connection = false;  // with every other client of its connection
 };
 
 // Another connection continues the client: what that needs to know of it is kept, and it ends.

@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
@@ -87,26 +81,6 @@ bool IpBlock::contains(const IpAddress& address) const {
   if (rest == 0) return true;
   const auto mask = static_cast<std::uint8_t>(0xff << (8 - rest));
   return (address_.bytes_[whole] & mask) == (address.bytes_[whole] & mask);
-}
-
-std::string client_address(std::string_view peer, std::string_view forwarded_for, const std::vector<IpBlock>& trusted) {
-  std::string client(peer);
-  auto is_trusted = [&](std::string_view text) {
-    const std::optional<IpAddress> address = IpAddress::parse(text);
-    return address &&
-           std::any_of(trusted.begin(), trusted.end(), [&](const IpBlock& b) { return b.contains(*address); });
-  };
-  // From the nearest hop outwards: each trusted proxy vouches for the entry before it.
-  while (is_trusted(client) && !forwarded_for.empty()) {
-    const std::size_t comma = forwarded_for.rfind(',');
-    const std::string_view entry =
-        trim(comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1));
-    const std::optional<IpAddress> address = IpAddress::parse(entry);
-    if (!address) break;
-    client = address->text();
-    forwarded_for = comma == std::string_view::npos ? std::string_view() : forwarded_for.substr(0, comma);
-  }
-  return client;
 }
 
 }  // namespace chat::net

@@ -1,4 +1,4 @@
-// IP addresses as text and as blocks (CIDR), and who the client is behind proxies. Pure functions: no socket.
+// IP addresses as text and as blocks (CIDR). Pure functions: no socket.
 #pragma once
 
 #include <array>
@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 struct sockaddr;
 
@@ -35,8 +34,5 @@ class IpBlock {
   IpAddress address_;
   int prefix_bits_ = 128;
 };
-
-// The client's address: `peer`, or when that is a trusted proxy the last address of X-Forwarded-For that is none.
-std::string client_address(std::string_view peer, std::string_view forwarded_for, const std::vector<IpBlock>& trusted);
 
 }  // namespace chat::net

@@ -5,7 +5,7 @@
 
 namespace chat::net {
 
-Result<ClientPtr> admit(Server& server, ClientOrigin origin, ConnectRequest request) {
+Result<ClientPtr> admit(Server& server, ClientOrigin origin, ConnectRequest request, std::optional<Identity> identity) {
   Hub& hub = server.hub();
   Result<ClientPtr> added = hub.add_client(origin);
   if (!added.ok()) return added;
@@ -14,6 +14,8 @@ Result<ClientPtr> admit(Server& server, ClientOrigin origin, ConnectRequest requ
   request.address = std::move(origin.address);
   request.protocol = origin.protocol;
   request.transport = origin.transport;
+  request.socket_id = client->socket_id();
+  if (identity) (void)hub.set_identity(client, *std::move(identity));
 
   const Decision decision = server.application().on_connect(request);
   // What the application has called in there counts before what it returned.

@@ -1,10 +1,7 @@
 // See compiled_in.h.
 #include "net/compiled_in.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "net/content_type.h"
@@ -26,19 +23,6 @@ constexpr std::string_view kPagePolicy =
     "require-trusted-types-for 'script'";
 
 Status invalid(std::string detail) { return {Error::invalid_argument, std::move(detail)}; }
-
-std::string strong_tag(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string tag = "\"";
-  for (std::size_t i = 0; i < 16; ++i) {
-    tag += kDigits[digest[i] >> 4];
-    tag += kDigits[digest[i] & 15];
-  }
-  return tag += '"';
-}
 
 std::string html_escaped(std::string_view text) {
   std::string escaped;
@@ -197,7 +181,7 @@ Status CompiledIn::add_page(const ServerOptions& options) {
       if (!html.ok()) return html.status();
       File page;
       page.content_type = content_type_of(kPageName);
-      page.tag = strong_tag(*html);
+      page.tag = content_tag(*html);
       page.own_bytes = std::move(*html);
       page.is_page = true;
       files_.emplace(folder, std::move(page));
@@ -216,9 +200,16 @@ Status CompiledIn::add_page(const ServerOptions& options) {
 void CompiledIn::add(std::string path, std::string_view name, std::string_view bytes) {
   File file;
   file.content_type = content_type_of(name);
-  file.tag = strong_tag(bytes);
+  file.tag = content_tag(bytes);
   file.bytes = bytes;
   files_.emplace(std::move(path), std::move(file));
+}
+
+std::vector<std::string> CompiledIn::paths() const {
+  std::vector<std::string> paths;
+  for (const auto& [path, file] : files_) paths.push_back(path);
+  if (!redirect_from_.empty()) paths.push_back(redirect_from_);
+  return paths;
 }
 
 std::optional<HttpResponse> CompiledIn::serve(const HttpRequest& request) const {
@@ -246,7 +237,7 @@ std::optional<HttpResponse> CompiledIn::serve(const HttpRequest& request) const 
     response.status = 304;
     return response;
   }
-  response.body = file.own_bytes.empty() ? file.bytes : file.own_bytes;
+  response.constant_body = file.own_bytes.empty() ? file.bytes : std::string_view(file.own_bytes);
   return response;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/http.h"
 #include "net/server_options.h"
@@ -22,6 +23,7 @@ class CompiledIn {
   // script alone is meant for it, see is_script().
   std::optional<HttpResponse> serve(const HttpRequest& request) const;
   bool is_script(std::string_view path) const { return !script_path_.empty() && path == script_path_; }
+  std::vector<std::string> paths() const;
 
  private:
   struct File {

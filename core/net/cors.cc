@@ -8,16 +8,6 @@ namespace {
 
 constexpr std::size_t kMaxAllowedHeadersBytes = 1'024;
 
-bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-// RFC 9110 section 5.6.2.
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return is_letter_or_digit(c) || kMarks.find(c) != std::string_view::npos;
-  });
-}
-
 // What a browser sends: a scheme and an authority, or "null". Nothing else is ever written into a header.
 bool is_origin(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 0x7F; });
@@ -26,7 +16,7 @@ bool is_origin(std::string_view text) {
 bool is_listed(std::string_view origin, const std::vector<std::string>& allowed_origins) {
   return origin != "*" && is_origin(origin) &&
          std::any_of(allowed_origins.begin(), allowed_origins.end(),
-                     [&](const std::string& entry) { return equals_ignoring_case(entry, origin); });
+                     [&](const std::string& entry) { return same_origin(entry, origin); });
 }
 
 void add_vary(HttpResponse& response, std::string_view name) {
@@ -42,7 +32,7 @@ void add_vary(HttpResponse& response, std::string_view name) {
 std::string requested_headers(const HttpRequest& request) {
   std::string headers;
   for (const std::string& name : list_elements(request.header("access-control-request-headers"))) {
-    if (!is_token(name)) continue;
+    if (!wire::is_token(name)) continue;
     if (headers.size() + 1 + name.size() > kMaxAllowedHeadersBytes) break;
     if (!headers.empty()) headers += ',';
     headers += name;

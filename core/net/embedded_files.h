@@ -1,5 +1,5 @@
-// The files that are compiled in: everything that makes up the chat page (the folder page/) and the client script for
-// browsers (bindings/js/chat.js). The source of these is made by cmake/embed_files.cmake while building.
+// The files that are compiled in: everything that makes up the chat page (the folder page/), the client script for browsers
+// (bindings/js/chat.js), and the Socket.IO client's bundles. Their sources are made by cmake/embed_files.cmake while building.
 #pragma once
 
 #include <span>
@@ -14,5 +14,9 @@ struct EmbeddedFile {
 
 // With index.html and chat.js among them.
 std::span<const EmbeddedFile> embedded_files();
+
+// "socket.io.js" and the other bundles of npm's package socket.io-client. Empty if the build had none
+// (CHAT_SOCKET_IO_CLIENT).
+std::span<const EmbeddedFile> socket_io_client_bundles();
 
 }  // namespace chat::net

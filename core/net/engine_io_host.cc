@@ -83,7 +83,7 @@ void EngineIoHost::begin_post(const HeldRequest& request, std::string_view conte
   const bool first = polling_.take_post(request);
   if (polling_.post_is_paused()) {
     // One that does not wait for its answer cannot be slowed down; two POSTs at once end a session anyway.
-    polling_.refuse(*loop_);
+    polling_.refuse(*loop_, std::nullopt);
     session_.abort(EngineIoClose::transport_error, actions);
   } else if (!session_.begin_post(content_type, actions) && first) {
     polling_.drop_post();
@@ -141,7 +141,11 @@ void EngineIoHost::attach(const SocketHandle& socket) {
 }
 
 void EngineIoHost::candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes) {
-  if (candidate_ != socket || move_.under_way()) return;
+  if (candidate_ != socket || move_.under_way()) {
+    // Its upgrade packet may have been announced, and comes to nothing.
+    if (!move_.under_way()) loop_->server().engine_io().registry.set_transport(sid(), session_.transport());
+    return;
+  }
   EngineIoActions actions;
   session_.websocket_received(binary, bytes, loop_->now_ms(), actions);
   perform(actions);
@@ -209,6 +213,15 @@ void EngineIoHost::close_client(ClientId client, std::uint16_t code, std::string
   clients_.disconnect(client, code, reason);
 }
 
+void EngineIoHost::close_connection(ClientId, std::uint16_t code, std::string_view reason) {
+  clients_.disconnect_all(code, reason);
+  if (move_.under_way()) {
+    move_.close_orderly_then();
+  } else {
+    close();
+  }
+}
+
 void EngineIoHost::on_continued(ClientId client) { clients_.continued(client); }
 
 void EngineIoHost::on_pause(std::int64_t until_ms) {
@@ -243,7 +256,7 @@ void EngineIoHost::act(session::AnswerPoll& action) { polling_.answer_poll(*loop
 
 void EngineIoHost::act(session::AnswerPost& action) { polling_.answer_post(*loop_, action.status, finished_); }
 
-void EngineIoHost::act(session::RefuseRequest&) { polling_.refuse(*loop_); }
+void EngineIoHost::act(session::RefuseRequest& action) { polling_.refuse(*loop_, action.error); }
 
 void EngineIoHost::act(session::SendWebSocket& action) {
   if (socket_ != nullptr) {

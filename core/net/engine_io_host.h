@@ -63,6 +63,7 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void on_first_room(ClientId client, const Status& status) override;
   void on_left(ClientId client, std::string_view room, std::string_view reason) override;
   void close_client(ClientId client, std::uint16_t code, std::string_view reason) override;
+  void close_connection(ClientId client, std::uint16_t code, std::string_view reason) override;
   void on_continued(ClientId client) override;
   void on_pause(std::int64_t until_ms) override;
   void on_resume() override;

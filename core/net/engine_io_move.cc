@@ -99,6 +99,7 @@ void EngineIoMove::arrive(EngineIoHost& host, Loop& loop, EngineIoArrival& arriv
     host.act(close);
     host.finish(*closed_meanwhile_);
   }
+  if (orderly_close_meanwhile_) host.close();
   if (goodbye_meanwhile_ || loop.draining()) host.say_goodbye();
   for (const auto& [binary, bytes] : backlog) host.on_message(binary, bytes);
 }

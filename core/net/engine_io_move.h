@@ -28,6 +28,7 @@ class EngineIoMove {
 
   // When it has arrived.
   void close_then(session::EngineIoClose reason) { closed_meanwhile_ = reason; }
+  void close_orderly_then() { orderly_close_meanwhile_ = true; }
   void say_goodbye_then() { goodbye_meanwhile_ = true; }
 
  private:
@@ -36,6 +37,7 @@ class EngineIoMove {
   bool under_way_ = false;
   std::vector<ClientId> departing_;  // who was there when it began, some may have been disconnected since
   std::optional<session::EngineIoClose> closed_meanwhile_;
+  bool orderly_close_meanwhile_ = false;
   bool goodbye_meanwhile_ = false;
   std::string leftover_;  // what was queued, as a polling payload
 };

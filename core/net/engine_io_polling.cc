@@ -65,11 +65,12 @@ void EngineIoPolling::answer_post(Loop& loop, int status, bool ended) {
   loop.answer(*std::exchange(post_, std::nullopt), std::move(response), false);
 }
 
-void EngineIoPolling::refuse(Loop& loop) {
+void EngineIoPolling::refuse(Loop& loop, std::optional<wire::EngineIoError> error) {
   if (poll_ == latest_) poll_.reset();
   if (post_ == latest_) post_.reset();
   HttpResponse response;
   response.status = 400;
+  if (error) response = engine_io_error(*error);
   loop.answer(latest_, std::move(response), false);
 }
 

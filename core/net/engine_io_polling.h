@@ -7,6 +7,7 @@
 #include <string>
 
 #include "net/exchange.h"
+#include "wire/engine_io.h"
 
 namespace chat::net {
 
@@ -29,8 +30,8 @@ class EngineIoPolling {
   void answer_post(Loop& loop, int status, bool ended);
   bool post_is_paused() const { return paused_; }
 
-  // The request that was taken last.
-  void refuse(Loop& loop);
+  // The request that was taken last: 400, without a body unless there is an error to name.
+  void refuse(Loop& loop, std::optional<wire::EngineIoError> error);
 
   void pause_until(std::int64_t until_ms);
   // Ends that early.

@@ -40,10 +40,19 @@ std::optional<EngineIoRegistry::Entry> EngineIoRegistry::find(std::string_view s
 void EngineIoRegistry::set(std::string_view sid, const Entry& entry) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(sid);
-  if (found == sessions_.end()) return;
-  if (is_polling(found->second.entry)) --polling_;
+  if (found != sessions_.end()) set_locked(found->second, entry);
+}
+
+void EngineIoRegistry::set_transport(std::string_view sid, session::EngineIoTransport transport) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(sid);
+  if (found != sessions_.end()) set_locked(found->second, {found->second.entry.home, transport});
+}
+
+void EngineIoRegistry::set_locked(Session& session, const Entry& entry) {
+  if (is_polling(session.entry)) --polling_;
   if (is_polling(entry)) ++polling_;
-  found->second.entry = entry;
+  session.entry = entry;
 }
 
 void EngineIoRegistry::remove(std::string_view sid) {

@@ -36,6 +36,8 @@ class EngineIoRegistry {
   std::optional<Entry> find(std::string_view sid) const;
   // The session has been upgraded, or has moved. Nothing when it is gone.
   void set(std::string_view sid, const Entry& entry);
+  // Where it lives stays as it is.
+  void set_transport(std::string_view sid, session::EngineIoTransport transport);
   void remove(std::string_view sid);
   std::size_t size() const;
 
@@ -45,6 +47,7 @@ class EngineIoRegistry {
     std::string address;
   };
 
+  void set_locked(Session& session, const Entry& entry);
   Status check_locked(const Entry& entry, const std::string& address) const;
   static bool is_polling(const Entry& entry) { return entry.transport == session::EngineIoTransport::polling; }
 

@@ -118,7 +118,9 @@ class EngineIoExchange final : public Exchange {
       if (EngineIoHost* host = loop.sessions().find(sid)) {
         action(*host);
       } else {
-        loop.answer(request, engine_io_error(EngineIoError::unknown_sid), false);
+        // On its way to the loop of its WebSocket, or gone.
+        const bool moving = server.engine_io().registry.find(sid).has_value();
+        loop.answer(request, engine_io_error(moving ? EngineIoError::bad_request : EngineIoError::unknown_sid), false);
       }
     });
   }

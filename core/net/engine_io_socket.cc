@@ -13,6 +13,7 @@ namespace {
 
 // Nothing is read while it is busy; what had been read already must have room.
 constexpr std::size_t kMaxBacklogMessages = 4'096;
+constexpr char kUpgradePacket = '5';
 
 // The session has ended, or gone to another loop with another socket: nobody else would ever tell this one.
 void close_left_over(Loop& here, const SocketHandle& socket) {
@@ -89,6 +90,10 @@ void EngineIoSocket::forward() {
   auto [binary, bytes] = std::move(backlog_.front());
   backlog_.erase(backlog_.begin());
   backlog_bytes_ -= bytes.size();
+  // Polling is over from here on, on whichever loop a request arrives, and not only when the session's loop has heard of it.
+  if (!binary && bytes.starts_with(kUpgradePacket)) {
+    loop_.server().engine_io().registry.set_transport(sid_, session::EngineIoTransport::websocket);
+  }
   at_home(loop_, sid_, handle(), [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoHost& host) {
     host.candidate_received(handle, binary, bytes);
   });

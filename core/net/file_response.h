@@ -1,6 +1,6 @@
 // One file of a directory as an HTTP response. Nothing outside the directory is ever opened, whatever the path or a symbolic
-// link says. What a path of a URL means is for the callers: StaticFiles, SocketIoClientFiles. And what CompiledIn answers
-// likewise.
+// link says. What a path of a URL means is for the callers: StaticFiles, SocketIoClientFiles. The parts that
+// CompiledIn shares are here too.
 #pragma once
 
 #include <string>
@@ -31,6 +31,9 @@ HttpResponse file_response(const HttpRequest& request, const std::string& resolv
 
 // Whether If-None-Match says that the client has what bears this tag (RFC 9110 section 13.1.2, compared weakly).
 bool has_entity_tag(const HttpRequest& request, std::string_view tag);
+
+// A strong ETag of these bytes: a part of their SHA-256.
+std::string content_tag(std::string_view bytes);
 
 HttpResponse not_found_response();
 HttpResponse only_get_response();  // 405

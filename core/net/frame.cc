@@ -15,6 +15,7 @@ constexpr unsigned char kText = 0x1;
 constexpr unsigned char kBinary = 0x2;
 constexpr unsigned char kClose = 0x8;
 constexpr unsigned char kPing = 0x9;
+constexpr unsigned char kPong = 0xA;
 
 constexpr std::size_t kWorthCompressing = 256;
 
@@ -37,9 +38,9 @@ void append_frame(std::string& out, unsigned char first_byte, std::string_view p
 
 // Raw deflate without context from earlier messages, so that one result serves every receiver whatever it has seen. Empty
 // when it does not pay.
-std::string deflate_message(std::string_view payload) {
+std::string deflate_message(std::string_view payload, int window_bits) {
   z_stream stream{};
-  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
+  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, -window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
   std::string out(deflateBound(&stream, payload.size()) + 16, '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(payload.data()));
   stream.avail_in = static_cast<uInt>(payload.size());
@@ -53,10 +54,10 @@ std::string deflate_message(std::string_view payload) {
   return out.size() < payload.size() ? out : std::string();
 }
 
-void append_message(std::string& out, bool binary, std::string_view bytes, bool deflate) {
+void append_message(std::string& out, bool binary, std::string_view bytes, int deflate_window_bits) {
   const unsigned char opcode = kFinal | (binary ? kBinary : kText);
-  if (deflate && bytes.size() >= kWorthCompressing) {
-    std::string compressed = deflate_message(bytes);
+  if (deflate_window_bits != 0 && bytes.size() >= kWorthCompressing) {
+    std::string compressed = deflate_message(bytes, deflate_window_bits);
     if (!compressed.empty()) {
       append_frame(out, opcode | kCompressed, compressed);
       return;
@@ -79,9 +80,9 @@ void append_packet(std::string& out, const wire::Packet& packet, const Framing& 
   } else if (framing.engine_io && (framing.base64 || !packet.binary)) {
     std::string text;
     append_engine_io_packet(text, packet);
-    append_message(out, false, text, framing.deflate);
+    append_message(out, false, text, framing.deflate_window_bits);
   } else {
-    append_message(out, packet.binary, packet.bytes, framing.deflate);
+    append_message(out, packet.binary, packet.bytes, framing.deflate_window_bits);
   }
 }
 
@@ -101,7 +102,7 @@ FramePtr make_frame(const wire::Packets& packets, const Framing& framing, Messag
 
 FramePtr make_text_frame(std::string_view text, const Framing& framing) {
   std::string bytes;
-  append_message(bytes, false, text, framing.deflate);
+  append_message(bytes, false, text, framing.deflate_window_bits);
   return {std::move(bytes), nullptr};
 }
 
@@ -109,7 +110,7 @@ FramePtr make_upgraded_frame(std::string_view polling_payload) {
   std::string bytes;
   while (!polling_payload.empty()) {
     const std::string_view packet = wire::cut_engine_io_packet(polling_payload);
-    append_message(bytes, false, packet, false);
+    append_message(bytes, false, packet, 0);
   }
   if (bytes.empty()) return {};
   return {std::move(bytes), nullptr};
@@ -118,6 +119,12 @@ FramePtr make_upgraded_frame(std::string_view polling_payload) {
 FramePtr make_ping_frame(std::string_view payload) {
   std::string bytes;
   append_frame(bytes, kFinal | kPing, payload);
+  return {std::move(bytes), nullptr};
+}
+
+FramePtr make_pong_frame(std::string_view payload) {
+  std::string bytes;
+  append_frame(bytes, kFinal | kPong, payload);
   return {std::move(bytes), nullptr};
 }
 

@@ -21,11 +21,12 @@ struct Framing {
   Carrier carrier = Carrier::websocket;
   bool engine_io = false;  // the packets are Engine.IO messages
   bool base64 = false;     // of an Engine.IO client that cannot take bytes
-  bool deflate = false;    // RFC 7692, where it pays
+  // permessage-deflate (RFC 7692), where it pays: the window of the compression in bits, 9 to 15. 0: not agreed on.
+  std::uint8_t deflate_window_bits = 0;
 
   bool operator==(const Framing&) const = default;
 };
-inline constexpr Framing kPollingFraming{Framing::Carrier::polling, true, true, false};
+inline constexpr Framing kPollingFraming{Framing::Carrier::polling, true, true, 0};
 
 class FramePtr;
 
@@ -80,6 +81,7 @@ FramePtr make_upgraded_frame(std::string_view polling_payload);
 
 // RFC 6455 section 5.5: a control frame with at most 125 bytes.
 FramePtr make_ping_frame(std::string_view payload);
+FramePtr make_pong_frame(std::string_view payload);
 // Code 0: a close frame without a body. The reason is cut at a character's end to what fits.
 FramePtr make_close_frame(std::uint16_t code, std::string_view reason);
 

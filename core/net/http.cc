@@ -9,19 +9,6 @@
 namespace chat::net {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-std::string_view find_value(const Pairs& pairs, std::string_view name) {
-  auto found = std::find_if(pairs.begin(), pairs.end(), [&](const Pair& p) { return p.name == name; });
-  return found == pairs.end() ? std::string_view() : found->value;
-}
-
 // "host:port" without the port that its scheme has anyway.
 std::string_view without_default_port(std::string_view authority, bool secure) {
   const std::string_view port = secure ? ":443" : ":80";
@@ -29,24 +16,21 @@ std::string_view without_default_port(std::string_view authority, bool secure) {
   return authority;
 }
 
-}  // namespace
+struct OriginParts {
+  std::string_view scheme;  // HTTP's, where the origin has WebSocket's
+  std::string_view host;    // with its port; all of an origin that is no URL ("null")
+};
 
-std::string_view HttpRequest::header(std::string_view name) const { return find_value(headers, name); }
-std::string_view HttpRequest::argument(std::string_view name) const { return find_value(query, name); }
-
-Pairs HttpRequest::cookies() const {
-  Pairs cookies;
-  std::string_view rest = header("cookie");
-  while (!rest.empty()) {
-    const std::size_t end = rest.find(';');
-    const std::string_view cookie = trim(rest.substr(0, end));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-    const std::size_t equals = cookie.find('=');
-    if (equals == std::string_view::npos || equals == 0) continue;
-    cookies.push_back({std::string(trim(cookie.substr(0, equals))), std::string(trim(cookie.substr(equals + 1)))});
-  }
-  return cookies;
+OriginParts split_origin(std::string_view origin) {
+  const std::size_t scheme_end = origin.find("://");
+  if (scheme_end == std::string_view::npos || scheme_end == 0) return {{}, origin};
+  std::string_view scheme = origin.substr(0, scheme_end);
+  if (equals_ignoring_case(scheme, "ws")) scheme = "http";
+  if (equals_ignoring_case(scheme, "wss")) scheme = "https";
+  return {scheme, origin.substr(scheme_end + 3)};
 }
+
+}  // namespace
 
 HttpResponse HttpResponse::text(int status, std::string body) {
   HttpResponse response;
@@ -74,53 +58,75 @@ std::string_view status_text(int status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
     case 411:
       return "Length Required";
     case 413:
       return "Content Too Large";
+    case 414:
+      return "URI Too Long";
     case 426:
       return "Upgrade Required";
+    case 431:
+      return "Request Header Fields Too Large";
     case 500:
       return "Internal Server Error";
     case 501:
       return "Not Implemented";
     case 503:
       return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
     default:
       return "";
   }
 }
 
-std::string response_head(const HttpResponse& response, bool keep_alive) {
+std::string response_head(const HttpResponse& response, KeepAlive keep_alive) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
   head += status_text(response.status);
   head += "\r\n";
   for (const Pair& header : response.headers) head += header.name + ": " + header.value + "\r\n";
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) {
-    const std::uint64_t size = response.file >= 0 ? response.file_bytes : response.body.size();
+    const std::size_t body_bytes =
+        response.constant_body.empty() ? response.body.size() : response.constant_body.size();
+    const std::uint64_t size = response.file >= 0 ? response.file_bytes : body_bytes;
     head += "Content-Length: " + std::to_string(size) + "\r\n";
   }
-  head += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  return head;
+  const bool upgrade = std::any_of(response.headers.begin(), response.headers.end(),
+                                   [](const Pair& header) { return header.name == "Upgrade"; });
+  head += upgrade ? "Connection: upgrade, " : "Connection: ";
+  head += keep_alive.on ? "keep-alive\r\n" : "close\r\n";
+  if (keep_alive.on && keep_alive.timeout_s > 0) {
+    head += "Keep-Alive: timeout=" + std::to_string(keep_alive.timeout_s) + "\r\n";
+  }
+  return head += "\r\n";
 }
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+bool is_secure_scheme(std::string_view scheme) {
+  return equals_ignoring_case(scheme, "https") || equals_ignoring_case(scheme, "wss");
+}
+
+bool same_origin(std::string_view entry, std::string_view origin) {
+  const auto [entry_scheme, entry_host] = split_origin(entry);
+  const auto [scheme, host] = split_origin(origin);
+  return equals_ignoring_case(entry_scheme, scheme) && equals_ignoring_case(entry_host, host);
 }
 
 bool origin_allowed(std::string_view origin, std::string_view host, bool secure,
                     const std::vector<std::string>& allowed) {
   if (origin.empty()) return true;
   for (const std::string& entry : allowed) {
-    if (entry == "*" || equals_ignoring_case(entry, origin)) return true;
+    if (entry == "*" || same_origin(entry, origin)) return true;
   }
-  const std::size_t scheme_end = origin.find("://");
-  if (scheme_end == std::string_view::npos || host.empty()) return false;
-  const bool origin_secure = equals_ignoring_case(origin.substr(0, scheme_end), "https");
+  const auto [scheme, origin_host] = split_origin(origin);
+  if (scheme.empty() || host.empty()) return false;
+  const bool origin_secure = is_secure_scheme(scheme);
   // A page that came without TLS is another origin, and may have been written by anybody on its way.
   if (secure && !origin_secure) return false;
-  return equals_ignoring_case(without_default_port(origin.substr(scheme_end + 3), origin_secure),
+  return equals_ignoring_case(without_default_port(origin_host, origin_secure),
                               without_default_port(host, origin_secure));
 }
 
@@ -130,7 +136,7 @@ Credentials credentials(const HttpRequest& request) {
   const std::size_t space = authorization.find(' ');
   if (space != std::string_view::npos) {
     const std::string_view scheme = authorization.substr(0, space);
-    const std::string_view value = trim(authorization.substr(space + 1));
+    const std::string_view value = wire::trim_blanks(authorization.substr(space + 1));
     if (equals_ignoring_case(scheme, "bearer")) {
       result.token = value;
     } else if (equals_ignoring_case(scheme, "basic")) {
@@ -144,22 +150,6 @@ Credentials credentials(const HttpRequest& request) {
   }
   if (result.token.empty()) result.token = request.argument("token");
   return result;
-}
-
-std::vector<std::string> list_elements(std::string_view header) {
-  std::vector<std::string> elements;
-  while (!header.empty()) {
-    const std::size_t comma = header.find(',');
-    const std::string_view element = trim(header.substr(0, comma));
-    if (!element.empty()) elements.emplace_back(element);
-    header = comma == std::string_view::npos ? std::string_view() : header.substr(comma + 1);
-  }
-  return elements;
-}
-
-bool contains_token(std::string_view header, std::string_view token) {
-  const std::vector<std::string> elements = list_elements(header);
-  return std::any_of(elements.begin(), elements.end(), [&](const auto& e) { return equals_ignoring_case(e, token); });
 }
 
 std::optional<std::uint64_t> parse_content_length(std::string_view value) {

@@ -8,28 +8,22 @@
 #include <vector>
 
 #include "hub/types.h"
+#include "wire/http/request.h"
+#include "wire/http/syntax.h"
 
 namespace chat::net {
 
-struct HttpRequest {
-  std::string method;
-  std::string path;  // decoded, without the query
-  Pairs query;       // decoded
-  Pairs headers;     // names in lower case, without the colon; those that libwebsockets can be asked for
-  bool keep_alive = true;
-  bool has_body = false;
-
-  // The first with this name; empty without.
-  std::string_view header(std::string_view name) const;
-  std::string_view argument(std::string_view name) const;
-  Pairs cookies() const;
-};
+using wire::contains_token;
+using wire::equals_ignoring_case;
+using wire::HttpRequest;
+using wire::list_elements;
 
 struct HttpResponse {
   int status = 200;
   Pairs headers;
   std::string body;
-  int file = -1;  // a descriptor that is sent instead of the body, owned by the response's writer
+  std::string_view constant_body;  // sent instead of the body, without a copy; outlives every response
+  int file = -1;                   // a descriptor that is sent instead of the body, owned by the response's writer
   std::uint64_t file_bytes = 0;
   bool close = false;  // end the connection after it
 
@@ -38,8 +32,22 @@ struct HttpResponse {
 
 std::string_view status_text(int status);
 
-// The status line and headers, ready to be followed by the body.
-std::string response_head(const HttpResponse& response, bool keep_alive);
+// Whether the connection stays open after a response, and for how long the client may count on that (0: not said).
+struct KeepAlive {
+  bool on = false;
+  std::int64_t timeout_s = 0;
+};
+
+// The status line and headers, ready to be followed by the body. A response that names a protocol to upgrade to says so in
+// Connection too (RFC 9110 section 7.8).
+std::string response_head(const HttpResponse& response, KeepAlive keep_alive);
+
+// "https" and "wss" in any case. Some programs and proxies name the WebSocket scheme where a page's origin has HTTP's.
+bool is_secure_scheme(std::string_view scheme);
+
+// Whether an Origin is the one that an entry of allowed_origins names. "wss://host" is "https://host", and "ws://host" is
+// "http://host", in both.
+bool same_origin(std::string_view entry, std::string_view origin);
 
 // Accepted without an Origin, when its host and port are those of Host (and over TLS its scheme is https), or when it is
 // allowed: exactly, or by "*".
@@ -53,11 +61,6 @@ struct Credentials {
   std::string password;
 };
 Credentials credentials(const HttpRequest& request);
-
-// The elements of a comma-separated header, trimmed, empty ones left out.
-std::vector<std::string> list_elements(std::string_view header);
-bool contains_token(std::string_view header, std::string_view token);
-bool equals_ignoring_case(std::string_view a, std::string_view b);
 
 // Content-Length (RFC 9110 section 8.6): digits only. nullopt when it is anything else.
 std::optional<std::uint64_t> parse_content_length(std::string_view value);

@@ -71,6 +71,7 @@ ChunkedDecoder::Outcome ChunkedDecoder::feed(std::string_view bytes, std::string
     outcome_ = step(bytes.front(), max_bytes - std::min(max_bytes, body.size()));
     bytes.remove_prefix(1);
   }
+  unused_bytes_ = bytes.size();
   return outcome_;
 }
 

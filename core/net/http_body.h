@@ -1,5 +1,5 @@
 // How a request's body comes (RFC 9112 section 6.3), and the decoding of one that comes in chunks (section 7.1). Does no
-// I/O and does not know libwebsockets, which hands a chunked body over as it was sent.
+// I/O.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ struct BodyPlan {
   enum class Kind : std::uint8_t {
     none,     // nothing follows the head: no length, or a length of 0
     length,   // length_bytes, at least 1
-    chunked,  // a ChunkedDecoder finds its end; the connection cannot be used again
+    chunked,  // a ChunkedDecoder finds its end
     refused,  // it cannot be told where the body ends: answer `refusal`, which closes, and read no more
   };
 
@@ -47,6 +47,8 @@ class ChunkedDecoder {
   // Appends to `body` what `bytes` hold of it. The same `body` and `max_bytes` for every call. How the input is cut makes
   // no difference; an outcome other than `more` is the last.
   Outcome feed(std::string_view bytes, std::string& body, std::size_t max_bytes);
+  // How many bytes of the last call lie behind the end of the body.
+  std::size_t unused_bytes() const { return unused_bytes_; }
 
  private:
   enum class State : std::uint8_t {
@@ -68,6 +70,7 @@ class ChunkedDecoder {
 
   State state_ = State::size;
   Outcome outcome_ = Outcome::more;
+  std::size_t unused_bytes_ = 0;
   std::uint64_t chunk_left_ = 0;  // the size while it is read
   std::size_t digits_ = 0;
   std::size_t extension_bytes_ = 0;

@@ -32,6 +32,8 @@ class LinkUser {
 
   // chat_accept or chat_refuse has been called for a client of this link.
   virtual void on_verdict(ClientId client) = 0;
+  // No verdict on the client has come in time.
+  virtual void on_verdict_timeout(ClientId client) { (void)client; }
   // The verdict on a client's first room, which had been deferred.
   virtual void on_first_room(ClientId client, const Status& status) { (void)client, (void)status; }
   // A client of this link is no member of the room any more.
@@ -40,6 +42,10 @@ class LinkUser {
   }
   // One client is to be disconnected, after what is queued for it.
   virtual void close_client(ClientId client, std::uint16_t code, std::string_view reason) = 0;
+  // The same for the client and all others of this link, and the link itself.
+  virtual void close_connection(ClientId client, std::uint16_t code, std::string_view reason) {
+    close_client(client, code, reason);
+  }
   // Another connection continues the client.
   virtual void on_continued(ClientId client) { (void)client; }
   // Until the time has come nothing more shall be taken from the client. For links that cannot stop reading.

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "net/connection.h"
+#include "net/lws_socket.h"
 #include "net/peer.h"
 #include "net/server.h"
 #include "net/websocket_link.h"
@@ -144,16 +145,16 @@ void Loop::round() {
   if (draining()) finish_if_drained();
 }
 
-// libwebsockets has read buffers in an idle handle, which libuv calls before this.
 void Loop::prepare_to_wait() {
   round();
-  while (!answered_.empty()) {
-    ++activity_;
-    for (const std::uint64_t id : std::exchange(answered_, {})) {
-      if (const auto found = connections_.find(id); found != connections_.end()) found->second->next_request();
-    }
-    round();
+  if (waiting_input_.empty()) return;
+  ++activity_;
+  // One turn for each: what is left, or comes back in here, waits until the sockets have had theirs.
+  for (const std::uint64_t id : std::exchange(waiting_input_, {})) {
+    if (const auto found = connections_.find(id); found != connections_.end()) found->second->take_input();
   }
+  round();
+  if (!waiting_input_.empty()) wake();
 }
 
 void Loop::dispatch(InboxItem& item) {
@@ -214,14 +215,13 @@ void Loop::adopt(int socket_fd, std::string peer_address) {
     return;
   }
   set_timer(connection, now_ms() + options().handshake_timeout_ms);
-  lws* wsi = context_.adopt(socket_fd, connection);
-  if (wsi) {
-    connection.set_wsi(wsi);
-    return;
-  }
+  auto owned_socket = std::make_unique<LwsSocket>(connection);
+  LwsSocket& socket = *owned_socket;
+  connection.set_stream(std::move(owned_socket));
+  if (context_.adopt(socket_fd, socket)) return;
   log(LogLevel::info, "an accepted socket ended before its first request");
   // When libwebsockets has begun on it, its destruction comes later, by the callback that always comes.
-  if (!connection.wsi()) bury(connection);
+  if (!socket.attached()) bury(connection);
 }
 
 Peer* Loop::find_peer(ClientId id) {
@@ -272,16 +272,16 @@ void Loop::retire(ClientId id, Retirement retirement) {
   retired_.emplace_back(id, std::move(retirement));
 }
 
-void Loop::add_answered(const Connection& connection) {
+void Loop::add_waiting_input(const Connection& connection) {
   ++activity_;
-  answered_.push_back(connection.id());
+  waiting_input_.push_back(connection.id());
 }
 
 void Loop::doom(Connection& connection) {
   if (connection.doomed()) return;
   ++activity_;
   connection.set_doomed();
-  connection.on_closed();
+  connection.on_stream_closed();
   doomed_.push_back(&connection);
 }
 
@@ -289,7 +289,7 @@ void Loop::bury(Connection& connection) {
   ++activity_;
   auto found = connections_.find(connection.id());
   if (found == connections_.end()) return;
-  connection.on_closed();
+  connection.on_stream_closed();
   std::erase(doomed_, &connection);
   TimerWheel::cancel(connection);
   buried_.push_back(std::move(found->second));

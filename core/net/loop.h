@@ -87,8 +87,8 @@ class Loop : public LoopInbox {
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms);
   void add_dirty(Link* link) { dirty_.add(link); }
   void forget_dirty(Link* link) { dirty_.forget(link); }
-  // Its next request may come when the loop has gone round: see Connection::next_request().
-  void add_answered(const Connection& connection);
+  // Input that the connection has kept can be used now: it has a turn before the loop waits. See Connection::take_input().
+  void add_waiting_input(const Connection& connection);
 
   // Takes the socket. Called by the loop that accepts, through a task.
   void adopt(int socket_fd, std::string peer_address);
@@ -111,9 +111,9 @@ class Loop : public LoopInbox {
   // Now, before their link goes. False: there was none. Not in the middle of a fan-out.
   bool retire_peers();
 
-  // Kills the connection's socket at the end of the round.
+  // Closes the connection's stream at the end of the round.
   void doom(Connection& connection);
-  // libwebsockets has forgotten the connection: it is destroyed at the end of the round.
+  // The connection's stream is released: the connection is destroyed at the end of the round.
   void bury(Connection& connection);
 
   // Takes the inbox now, for what must be done before more input comes. Not from inside itself.
@@ -168,7 +168,7 @@ class Loop : public LoopInbox {
   NoLink no_link_{*this};
   std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
   DirtyLinks dirty_{*this};
-  std::vector<std::uint64_t> answered_;  // connections
+  std::vector<std::uint64_t> waiting_input_;  // connections
   std::vector<std::pair<ClientId, Retirement>> retired_;
   std::vector<Connection*> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;

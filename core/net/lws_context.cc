@@ -15,15 +15,16 @@
 #include <numeric>
 #include <utility>
 
-#include "net/connection.h"
 #include "net/loop.h"
 #include "net/lws_callbacks.h"
+#include "net/lws_socket.h"
 
 namespace chat::net {
 namespace {
 
-// A message longer than this arrives in pieces; each idle WebSocket pins one such buffer.
-constexpr std::size_t kReceiveBufferBytes = 2048;
+// One read takes up to this much. One buffer serves all sockets of a loop. Larger than a TLS record (16 KiB), so that no
+// decrypted bytes are left inside OpenSSL after a read.
+constexpr unsigned kReadBufferBytes = 65'536;
 
 // Held while contexts are made and taken down: libwebsockets shares some things among them.
 std::mutex& contexts_mutex() {
@@ -83,26 +84,6 @@ Status load_certificate(SSL_CTX* context, const std::string& certificate_file, c
   return {};
 }
 
-// permessage-deflate is negotiated by libwebsockets but done by us: what goes out is compressed once for all receivers
-// (frame.cc), what comes in is bounded (inflater.h). The extension of 4.1 aborts on some messages, holds others back until
-// more input comes, and mistakes server_no_context_takeover for the client's.
-const lws_ext_options kDeflateOptions[] = {
-    {"server_no_context_takeover", EXTARG_NONE},
-    {"client_no_context_takeover", EXTARG_NONE},
-    {nullptr, EXTARG_NONE},
-};
-
-int on_extension_callback(lws_context*, const lws_extension*, lws*, lws_extension_callback_reasons reason, void*,
-                          void* in, std::size_t) {
-  if (reason == LWS_EXT_CB_CONSTRUCT) *static_cast<const lws_ext_options**>(in) = kDeflateOptions;
-  return 0;  // options are accepted, payload stays as it is
-}
-
-const lws_extension kExtensions[] = {
-    {"permessage-deflate", on_extension_callback, "permessage-deflate"},
-    {nullptr, nullptr, nullptr},
-};
-
 // A handshake takes the newest certificate, whatever the context it began with had.
 int choose_certificate(SSL* ssl, void* context) {
   if (SSL_CTX* newest = static_cast<LwsContext*>(context)->reloaded_ssl_context()) SSL_set_SSL_CTX(ssl, newest);
@@ -117,85 +98,27 @@ Status check_certificate(const std::string& certificate_file, const std::string&
   return load_certificate(context.get(), certificate_file, private_key_file);
 }
 
-#if LWS_LIBRARY_VERSION_NUMBER >= 4003000
-
-bool hides_headers(lws* wsi, std::size_t) {
-  bool found = false;
-  lws_hdr_custom_name_foreach(
-      wsi,
-      [](const char* text, int size, void* result) {
-        std::string_view name(text, static_cast<std::size_t>(size));
-        if (name.ends_with(':')) name.remove_suffix(1);
-        if (name.find_first_of(" \t\r\n") != std::string_view::npos) *static_cast<bool*>(result) = true;
-      },
-      &found);
-  return found;
-}
-
-#else
-
-// This version does not list the names that it does not know. They are in the memory that the path points into, and each
-// can be asked for: what is found by asking is there, whatever else that memory holds.
-bool hides_headers(lws* wsi, std::size_t max_header_bytes) {
-  for (const std::string_view name :
-       {"content-length :", "transfer-encoding :", "content-length\t:", "transfer-encoding\t:"}) {
-    if (lws_hdr_custom_length(wsi, name.data(), static_cast<int>(name.size())) >= 0) return true;
-  }
-  char* path = nullptr;
-  int path_size = 0;
-  if (lws_http_get_uri_and_method(wsi, &path, &path_size) < 0 || path == nullptr) return true;
-  constexpr std::size_t kBeforePath = 9;
-  constexpr std::size_t kLongestName = 64;
-  const std::string_view memory(path, max_header_bytes - kBeforePath);
-  for (std::size_t line = memory.find('\n'); line != std::string_view::npos; line = memory.find('\n', line + 1)) {
-    const std::size_t first = memory.rfind(':', line);
-    const std::size_t last = memory.find(':', line);
-    if (first == std::string_view::npos || last == std::string_view::npos) continue;
-    // The first colon is of the name; where the name begins only libwebsockets knows.
-    for (std::size_t begin = first; begin-- > 0 && first - begin < kLongestName;) {
-      if (lws_hdr_custom_length(wsi, memory.data() + begin, static_cast<int>(last + 1 - begin)) >= 0) return true;
-    }
-  }
-  return false;
-}
-
-#endif
-
 Status LwsContext::create(Loop& loop, const ServerOptions& options) {
-  // The first has a name that no client can offer; the second's is written anew for each handshake that needs one.
-  for (std::size_t i = 0; i < 2; ++i) {
-    protocols_[i].name = i == 0 ? "/http" : subprotocol_.data();
-    protocols_[i].callback = on_lws_callback;
-    protocols_[i].rx_buffer_size = kReceiveBufferBytes;
-    protocols_[i].tx_packet_size = kMaxWriteBytes;
-  }
-  mount_.mountpoint = "/";
-  mount_.mountpoint_len = 1;
-  mount_.origin_protocol = LWSMPRO_CALLBACK;
-  mount_.origin = "/http";
+  protocols_[0].name = "raw";
+  protocols_[0].callback = on_lws_callback;
 
   void* loops[1] = {loop.uv()};
   lws_context_creation_info info;
   std::memset(&info, 0, sizeof info);
   info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
   info.protocols = protocols_.data();
-  info.mounts = &mount_;
   info.user = &loop;
   info.foreign_loops = loops;
   info.pcontext = &context_;
   info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
-  info.alpn = "http/1.1";  // its HTTP/2 has known holes, see docs/security.md
-  info.max_http_header_data = static_cast<decltype(info.max_http_header_data)>(options.max_header_bytes);
-  info.pt_serv_buf_size = 16'384;
-  // Its own time-outs stand behind ours, for what our timers do not see.
+  info.alpn = "http/1.1";
+  info.pt_serv_buf_size = kReadBufferBytes;
+  // Its own time-out for the TLS handshake stands behind ours.
   info.timeout_secs = static_cast<unsigned>(options.handshake_timeout_ms / 1000 + 5);
-  info.timeout_secs_ah_idle = info.timeout_secs;
-  info.keepalive_timeout = static_cast<int>(options.http_idle_timeout_ms / 1000 + 5);
   // All zero: no pings and no sorted list of deadlines inside libwebsockets.
   info.retry_and_idle_policy = &no_keepalive_;
-  if (options.permessage_deflate) info.extensions = kExtensions;
-  const bool tls = !options.tls_certificate_file.empty();
-  if (tls) {
+  tls_ = !options.tls_certificate_file.empty();
+  if (tls_) {
     info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     info.ssl_cert_filepath = options.tls_certificate_file.c_str();
     info.ssl_private_key_filepath = options.tls_private_key_file.c_str();
@@ -220,18 +143,20 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
       },
       &event_pipe_);
   vhost_ = lws_create_vhost(context_, &info);
-  if (!vhost_) return {tls ? Error::certificate : Error::internal, "libwebsockets could not make a virtual host"};
+  if (!vhost_) return {tls_ ? Error::certificate : Error::internal, "libwebsockets could not make a virtual host"};
   return {};
 }
 
-lws* LwsContext::adopt(int socket_fd, Connection& connection) {
+bool LwsContext::adopt(int socket_fd, LwsSocket& socket) {
   lws_adopt_desc_t description;
   std::memset(&description, 0, sizeof description);
   description.vh = vhost_;
-  description.type = static_cast<lws_adoption_type>(LWS_ADOPT_HTTP | LWS_ADOPT_SOCKET | LWS_ADOPT_ALLOW_SSL);
+  description.type = static_cast<lws_adoption_type>(LWS_ADOPT_SOCKET | (tls_ ? LWS_ADOPT_ALLOW_SSL : 0));
   description.fd.sockfd = socket_fd;
-  description.opaque = &connection;
-  return lws_adopt_descriptor_vhost_via_info(&description);
+  description.opaque = &socket;
+  lws* const wsi = lws_adopt_descriptor_vhost_via_info(&description);
+  if (wsi) socket.attach(wsi);
+  return wsi != nullptr;
 }
 
 void LwsContext::cancel_service() {
@@ -255,6 +180,7 @@ void LwsContext::finish_destroy() {
 
 void LwsContext::prepare_tls(SSL_CTX* ssl_context) {
   SSL_CTX_set_min_proto_version(ssl_context, TLS1_2_VERSION);
+  SSL_CTX_set_mode(ssl_context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_cert_cb(ssl_context, choose_certificate, this);
 }
 
@@ -265,12 +191,6 @@ Status LwsContext::reload_tls(const std::string& certificate_file, const std::st
   Status status = load_certificate(fresh.get(), certificate_file, private_key_file);
   if (status.ok()) reloaded_ = std::move(fresh);
   return status;
-}
-
-void LwsContext::name_subprotocol(std::string_view name) {
-  const std::size_t size = std::min(name.size(), subprotocol_.size() - 1);
-  std::copy_n(name.begin(), size, subprotocol_.begin());
-  subprotocol_[size] = '\0';
 }
 
 }  // namespace chat::net

@@ -49,6 +49,11 @@ void Peer::set_first_room(std::string room, std::optional<Position> since) {
 
 // Coming --------------------------------------------------------------------------------------------------------------
 
+void Peer::await_verdict(std::int64_t deadline_ms) {
+  verdict_deadline_ms_ = deadline_ms;
+  set_timer();
+}
+
 Status Peer::open() {
   Hub& hub = loop_.server().hub();
   const CallbackScope scope(hub);
@@ -67,7 +72,9 @@ Status Peer::enter_first_room() {
 Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier) {
   state_.earlier = std::move(earlier);
   const std::size_t max_bytes = kReplayedOutboxes * loop_.outbox_limits().bytes;
-  return loop_.server().hub().restore(client_, rooms, max_bytes, wall_clock_ms());
+  Status status = loop_.server().hub().restore(client_, rooms, max_bytes, wall_clock_ms());
+  if (!status.ok()) state_.earlier.clear();
+  return status;
 }
 
 void Peer::handle(Joined& joined) {
@@ -87,13 +94,14 @@ void Peer::joined_room(Joined& joined, bool added) {
   }
   if (first) {
     welcome(joined);
-  } else if (!joined.ref.empty() || added) {
+  } else if (joined.asked || added) {
     reply(JoinedReply{joined.ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
   }
   if (added) loop_.server().application().on_join(client_, joined.room);
   replay(joined.missed);
   if (first) {
     for (const DirectMessage& direct : std::exchange(state_.waiting, {})) send(direct);
+    state_.input.welcomed(*this);
   }
 }
 
@@ -180,7 +188,12 @@ void Peer::handle(DecisionGiven& given) {
 
 void Peer::handle(CloseClient& close) {
   in_turn([this, close = std::move(close)] {
-    link_->user().close_client(close.client, close.code, close.reason);
+    LinkUser& user = link_->user();
+    if (close.whole_connection) {
+      user.close_connection(close.client, close.code, close.reason);
+    } else {
+      user.close_client(close.client, close.code, close.reason);
+    }
     give_up_waiting();
   });
 }
@@ -203,7 +216,9 @@ void Peer::send(const DirectMessage& direct) {
   }
   if (direct.ack.id == 0) {
     deliver(encode(codec_->encode(*direct.message), direct.message));
-  } else if (state_.awaits.add(direct.ack.id, loop_.now_ms() + direct.ack.timeout_ms)) {
+  } else if (state_.awaits.add(direct.ack.id, direct.ack.timeout_ms == kUnlimited
+                                                  ? AckWaits::kNever
+                                                  : loop_.now_ms() + direct.ack.timeout_ms)) {
     set_timer();
     deliver(encode(codec_->encode_with_ack(*direct.message, direct.ack.id), direct.message));
   } else {
@@ -254,7 +269,7 @@ void Peer::reply(const Reply& reply) {
 void Peer::set_timer() {
   std::int64_t due_ms = -1;
   for (const std::int64_t deadline_ms :
-       {state_.awaits.deadline_ms(), state_.input.deadline_ms(), outliving_until_ms_}) {
+       {state_.awaits.deadline_ms(), state_.input.deadline_ms(), outliving_until_ms_, verdict_deadline_ms_}) {
     if (deadline_ms != -1 && (due_ms == -1 || deadline_ms < due_ms)) due_ms = deadline_ms;
   }
   if (due_ms == -1) {
@@ -266,6 +281,10 @@ void Peer::set_timer() {
 
 void Peer::on_deadline(std::int64_t now_ms) {
   for (const std::uint64_t ack_id : state_.awaits.take_expired(now_ms)) tell_ack(ack_id, Error::timed_out);
+  if (verdict_deadline_ms_ != -1 && now_ms >= verdict_deadline_ms_) {
+    verdict_deadline_ms_ = -1;
+    link_->user().on_verdict_timeout(id_);
+  }
   // First, so that what was said behind has its turn before the end.
   if (const std::int64_t deadline_ms = state_.input.deadline_ms(); deadline_ms != -1 && now_ms >= deadline_ms) {
     if (const std::optional<DecisionId> decision = state_.input.give_up(*this)) {
@@ -323,6 +342,8 @@ void Peer::retire(const Retirement& retirement) {
   const bool known = state_.welcomed || state_.earlier.empty();
   if (known && (last == ClientState::open || last == ClientState::accepted)) {
     application.on_disconnect(client_, retirement.close_code, retirement.reason);
+  } else if (last == ClientState::connecting || (last == ClientState::refused && client_->timed_out())) {
+    application.on_abandon(client_, retirement.close_code, retirement.reason);
   }
 }
 

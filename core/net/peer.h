@@ -68,6 +68,9 @@ class Peer : private TimerEntry {
   // The verdict is pass: joins the first room, if the application allows it. The welcome follows with the Joined event. When the
   // application puts that off it is undecided(), and the link's user is told later.
   Status open();
+  // The verdict on its connection has been put off, at most until then. Its link's user is told when it does not come.
+  void await_verdict(std::int64_t deadline_ms);
+  void stop_awaiting_verdict() { await_verdict(-1); }
   // Something that it wants waits for a verdict.
   bool undecided() const { return state_.input.undecided(); }
   // The same for a client that continues earlier ones, in all of their rooms. wrong_state when that would not be complete.
@@ -158,6 +161,7 @@ class Peer : private TimerEntry {
   Memberships memberships_;
   std::vector<std::function<void()>> postponed_;  // while it arrives
   std::optional<Retirement> outliving_;           // how its link went
+  std::int64_t verdict_deadline_ms_ = -1;         // -1: not awaited, or by somebody else
   std::int64_t outliving_until_ms_ = -1;          // -1: no longer, or it does not
 };
 

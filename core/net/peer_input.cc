@@ -17,11 +17,16 @@ ErrorReply rate_error(const Command& command) {
           std::holds_alternative<SendCommand>(command)};
 }
 
+constexpr std::uint16_t kPolicyViolation = 1008;
+
 // It asks whether anybody is there, not for its turn.
 bool is_ping(const wire::Decoded& decoded) {
   const auto* const command = std::get_if<Command>(&decoded);
   return command != nullptr && std::holds_alternative<PingCommand>(*command);
 }
+
+// What a client may have said before its welcome, about.
+constexpr std::size_t kMaxEarlyBytes = 65'536;
 
 std::int64_t verdict_deadline_ms(const Loop& loop) { return loop.now_ms() + loop.options().verdict_timeout_ms; }
 
@@ -47,10 +52,13 @@ void PeerInput::receive(Peer& peer, wire::Decoded decoded) {
 
   const std::int64_t now_ms = peer.loop_.now_ms();
   const auto* error = std::get_if<wire::DecodeError>(&decoded);
-  if (!rate_.take(now_ms) &&
-      refuse_for_rate(peer, error ? error->reply : rate_error(std::get<Command>(decoded)), now_ms)) {
+  const bool in_time = rate_.take(now_ms);
+  if (!peer.welcomed()) {  // nothing is answered before that, refusals included
+    if (!in_time) rate_.take_in_advance();
+    queue(peer, decoded);
     return;
   }
+  if (!in_time && refuse_for_rate(peer, error ? error->reply : rate_error(std::get<Command>(decoded)), now_ms)) return;
   if (!undecided() || is_ping(decoded)) {
     execute(peer, std::move(decoded));
   } else {
@@ -102,16 +110,31 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
 // Verdicts that come later --------------------------------------------------------------------------------------------
 
 void PeerInput::queue(Peer& peer, wire::Decoded& decoded) {
-  const std::size_t max_bytes = peer.loop_.outbox_limits().bytes;
-  if (!undecided_.push(decoded, max_bytes)) {
+  const std::size_t outbox_bytes = peer.loop_.outbox_limits().bytes;
+  const bool pushed = undecided_.push(decoded, peer.welcomed() ? outbox_bytes : kMaxEarlyBytes + outbox_bytes);
+  if (!pushed && !peer.welcomed()) {
+    peer.link_->close(kPolicyViolation, "too much was said before the welcome");
+    return;
+  }
+  if (!pushed) {
     peer.loop_.stats().messages_refused.add();
     peer.loop_.log(LogLevel::warning, "a client says more than can wait for a verdict, some of it is refused");
     if (const auto* command = std::get_if<Command>(&decoded)) peer.reply(rate_error(*command));
   }
-  if (undecided_.full(max_bytes)) {
+  if (undecided_.full(wanted_bytes(peer))) {
     // The end may be put off again meanwhile: then this comes anew.
-    peer.link_->pause_reading_until(std::max(undecided_.deadline_ms(), peer.loop_.now_ms() + TimerWheel::kTickMs));
+    const std::int64_t until_ms = peer.welcomed() ? undecided_.deadline_ms() : verdict_deadline_ms(peer.loop_);
+    peer.link_->pause_reading_until(std::max(until_ms, peer.loop_.now_ms() + TimerWheel::kTickMs));
   }
+}
+
+std::size_t PeerInput::wanted_bytes(const Peer& peer) {
+  const std::size_t outbox_bytes = peer.loop_.outbox_limits().bytes;
+  return peer.state_.welcomed ? outbox_bytes : std::min(kMaxEarlyBytes, outbox_bytes);
+}
+
+void PeerInput::welcomed(Peer& peer) {
+  go_on(peer, undecided_.full(std::min(kMaxEarlyBytes, peer.loop_.outbox_limits().bytes)));
 }
 
 void PeerInput::wait_for_room(Peer& peer, DecisionId decision) {
@@ -131,7 +154,7 @@ std::optional<DecisionId> PeerInput::give_up(Peer& peer) {
 }
 
 void PeerInput::resume(Peer& peer, Decision decision) {
-  const bool was_full = undecided_.full(peer.loop_.outbox_limits().bytes);
+  const bool was_full = undecided_.full(wanted_bytes(peer));
   std::optional<Suspended> suspended = undecided_.take();
   if (peer.client_->dismissed()) return;  // its end is on its way
   if (suspended) {
@@ -141,13 +164,17 @@ void PeerInput::resume(Peer& peer, Decision decision) {
     const bool allowed = decision.verdict == Verdict::pass;
     peer.link_->user().on_first_room(peer.id_, allowed ? peer.enter_first_room() : refusal(std::move(decision.reason)));
   }
+  if (peer.welcomed()) go_on(peer, was_full);  // else that follows the welcome
+  if (!undecided()) peer.give_up_waiting();
+  peer.set_timer();
+}
+
+void PeerInput::go_on(Peer& peer, bool was_full) {
   // Also when its link has closed meanwhile: it had said that before.
   while (!undecided() && undecided_.has_more() && !peer.client_->dismissed()) {
     execute(peer, undecided_.pop());
   }
-  if (was_full && !undecided_.full(peer.loop_.outbox_limits().bytes)) peer.link_->resume_reading();
-  if (!undecided()) peer.give_up_waiting();
-  peer.set_timer();
+  if (was_full && !undecided_.full(wanted_bytes(peer))) peer.link_->resume_reading();
 }
 
 }  // namespace chat::net

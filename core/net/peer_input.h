@@ -28,6 +28,8 @@ class PeerInput {
 
   // A verdict is awaited; what the client says meanwhile waits behind it.
   bool undecided() const { return undecided_.waiting(); }
+  // The client has been told its welcome: what it had said before has its turn.
+  void welcomed(Peer& peer);
   // It is the one on the entry into its first room.
   void wait_for_room(Peer& peer, DecisionId decision);
   // The verdict, unless it is on something else.
@@ -45,6 +47,10 @@ class PeerInput {
   void take_outcome(Peer& peer, Outcome outcome);
   void queue(Peer& peer, wire::Decoded& decoded);
   void resume(Peer& peer, Decision decision);
+  // What waits, until there is something to wait for again.
+  void go_on(Peer& peer, bool was_full);
+  // What of it may wait before reading stops: less, as long as it is not known who says it.
+  static std::size_t wanted_bytes(const Peer& peer);
 
   TokenBucket rate_;
   AckTable acks_;

@@ -1,25 +1,21 @@
 // See request_context.h.
 #include "net/request_context.h"
 
-#include <algorithm>
+#include <utility>
 
+#include "net/forwarded.h"
 #include "net/server.h"
 
 namespace chat::net {
 
 RequestContext describe(const HttpRequest& request, const std::string& peer_address, const Server& server) {
   const ServerOptions& options = server.options();
-  const std::optional<IpAddress> peer = IpAddress::parse(peer_address);
-  const auto& trusted = server.trusted_proxies();
-  const bool proxied =
-      peer && std::any_of(trusted.begin(), trusted.end(), [&](const IpBlock& block) { return block.contains(*peer); });
+  ForwardedClient client = forwarded_client(request, peer_address, server.trusted_proxies());
 
   RequestContext context;
-  context.address = client_address(peer_address, request.header("x-forwarded-for"), trusted);
-  const std::string_view forwarded_host = request.header("x-forwarded-host");
-  context.host = proxied && !forwarded_host.empty() ? forwarded_host : request.header("host");
-  context.secure = !options.tls_certificate_file.empty() ||
-                   (proxied && equals_ignoring_case(request.header("x-forwarded-proto"), "https"));
+  context.address = std::move(client.address);
+  context.host = client.host.empty() ? std::string(request.header("host")) : std::move(client.host);
+  context.secure = !options.tls_certificate_file.empty() || is_secure_scheme(client.proto);
   context.origin_allowed =
       origin_allowed(request.header("origin"), context.host, context.secure, options.allowed_origins);
   return context;

@@ -10,7 +10,7 @@ namespace chat::net {
 class Server;
 
 struct RequestContext {
-  std::string address;  // of the client; empty on a UNIX socket
+  std::string address;  // of the client; empty on a UNIX socket, unless a trusted proxy says more
   std::string host;     // as the client has written it
   bool secure = false;
   bool origin_allowed = false;

@@ -25,6 +25,15 @@ HttpResponse health(const HttpRequest& request, bool draining) {
   return response;
 }
 
+bool is_read(const HttpRequest& request) { return request.method == "GET" || request.method == "HEAD"; }
+
+// What a page asks for has neither; every request of an Engine.IO client has both.
+bool speaks_engine_io(const HttpRequest& request) {
+  return !is_read(request) || std::any_of(request.query.begin(), request.query.end(), [](const Pair& argument) {
+    return argument.name == "EIO" || argument.name == "transport";
+  });
+}
+
 }  // namespace
 
 const Endpoint* find_endpoint(const ServerOptions& options, std::string_view path) {
@@ -34,11 +43,30 @@ const Endpoint* find_endpoint(const ServerOptions& options, std::string_view pat
   return found == endpoints.end() ? nullptr : &*found;
 }
 
+const Endpoint* find_endpoint_above(const ServerOptions& options, std::string_view path) {
+  const Endpoint* innermost = nullptr;
+  for (const Endpoint& endpoint : options.endpoints) {
+    const std::string_view above = without_trailing_slash(endpoint.path);
+    const bool below = above == "/"
+                           ? path.starts_with('/')
+                           : path.size() > above.size() && path.starts_with(above) && path[above.size()] == '/';
+    if (endpoint.protocol != Protocol::socket_io || !below) continue;
+    if (innermost == nullptr || endpoint.path.size() > innermost->path.size()) innermost = &endpoint;
+  }
+  return innermost;
+}
+
 std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest& request) {
   Loop& loop = connection.loop();
+  const StaticFiles& files = loop.server().static_files();
   if (request.path == "/healthz") return health(request, loop.draining());
-  if (const Endpoint* endpoint = find_endpoint(loop.options(), request.path)) {
-    if (endpoint->protocol == Protocol::socket_io) return route_engine_io(connection, request, *endpoint);
+  const Endpoint* endpoint = find_endpoint(loop.options(), request.path);
+  const bool of_socket_io = endpoint != nullptr && endpoint->protocol == Protocol::socket_io;
+  if (of_socket_io && speaks_engine_io(request)) return route_engine_io(connection, request, *endpoint);
+  // Before everything that the library serves by itself: a file of the application's is never hidden.
+  if (std::optional<HttpResponse> file = files.serve(request)) return std::move(*file);
+  if (of_socket_io) return route_engine_io(connection, request, *endpoint);
+  if (endpoint != nullptr) {
     HttpResponse response = HttpResponse::text(426, "this is a WebSocket endpoint\n");
     response.headers.push_back({"Upgrade", "websocket"});
     return response;
@@ -54,7 +82,10 @@ std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest
     add_cors_headers(*bundle, request, loop.options().allowed_origins);
     return std::move(*bundle);
   }
-  if (std::optional<HttpResponse> file = loop.server().static_files().serve(request)) return std::move(*file);
+  if (const Endpoint* above = find_endpoint_above(loop.options(), request.path)) {
+    return route_engine_io(connection, request, *above);
+  }
+  if (!is_read(request) && files.covers(request.path)) return only_get_response();
   return HttpResponse::text(404, "not found\n");
 }
 

@@ -1,4 +1,5 @@
-// What an HTTP request without upgrade asks for.
+// What an HTTP request without upgrade asks for. The first that has the path answers: /healthz; Engine.IO's requests at a
+// Socket.IO endpoint; files of static_mounts; endpoints; what is compiled in; the metrics; the Socket.IO client's script.
 #pragma once
 
 #include <memory>
@@ -25,5 +26,9 @@ std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest
 
 // The endpoint whose path this is, with or without a slash at its end; or nullptr.
 const Endpoint* find_endpoint(const ServerOptions& options, std::string_view path);
+
+// The innermost Socket.IO endpoint that the path is below, or nullptr: as at the reference server everything below such an
+// endpoint belongs to it, unless it is something else.
+const Endpoint* find_endpoint_above(const ServerOptions& options, std::string_view path);
 
 }  // namespace chat::net

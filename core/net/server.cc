@@ -84,10 +84,10 @@ Status Server::start_parts() {
   Result<CompiledIn> compiled_in = CompiledIn::open(options_);
   if (!compiled_in.ok()) return compiled_in.status();
   compiled_in_ = std::move(*compiled_in);
-  for (const std::string& text : options_.trusted_proxies) {
-    const std::optional<IpBlock> block = IpBlock::parse(text);
-    if (!block) return {Error::invalid_argument, "trusted_proxies: " + text + " is no address or block"};
-    trusted_proxies_.push_back(*block);
+  for (const std::string& entry : options_.trusted_proxies) {
+    if (!trusted_proxies_.add(entry)) {
+      return {Error::invalid_argument, "trusted_proxies: " + entry + " is not an address, a block or \"unix\""};
+    }
   }
   if (!options_.tls_certificate_file.empty()) {
     Status status = check_certificate(options_.tls_certificate_file, options_.tls_private_key_file);
@@ -111,8 +111,27 @@ Status Server::start_parts() {
   expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
   Status status = listener_->start(loops_.front()->uv());
   if (!status.ok()) return status;
+  log_hidden_paths();
   if (options_.threads == 0) return start_host_driven();
   return start_threads();
+}
+
+// What an application may not expect: files of its own at paths that the library would answer by itself, and a Socket.IO
+// endpoint without the script that its pages load.
+void Server::log_hidden_paths() {
+  std::vector<std::string> paths = compiled_in_.paths();
+  if (!options_.metrics_path.empty()) paths.push_back(options_.metrics_path);
+  for (const std::string& path : socket_io_client_files_.script_paths()) {
+    if (socket_io_client_files_.available()) {
+      paths.push_back(path);
+    } else if (!static_files_.has(path)) {
+      application_.log(LogLevel::warning, path + " is 404: this build has no Socket.IO client, and neither " +
+                                              "socket_io_client_directory nor static_mounts has one");
+    }
+  }
+  for (const std::string& path : paths) {
+    if (static_files_.has(path)) application_.log(LogLevel::info, path + " is served from static_mounts");
+  }
 }
 
 Status Server::start_host_driven() {

@@ -12,7 +12,6 @@
 #include "hub/application.h"
 #include "hub/dispatcher.h"
 #include "hub/hub.h"
-#include "net/address.h"
 #include "net/compiled_in.h"
 #include "net/engine_io_service.h"
 #include "net/metrics.h"
@@ -20,6 +19,7 @@
 #include "net/socket_io_client_files.h"
 #include "net/static_files.h"
 #include "net/stats.h"
+#include "net/trusted_proxies.h"
 
 namespace chat::net {
 
@@ -69,11 +69,12 @@ class Server {
   EngineIoService& engine_io() { return engine_io_; }
   const CompiledIn& compiled_in() const { return compiled_in_; }
   const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
-  const std::vector<IpBlock>& trusted_proxies() const { return trusted_proxies_; }
+  const TrustedProxies& trusted_proxies() const { return trusted_proxies_; }
 
  private:
   Server(ServerOptions options, Application& application);
   Status start_parts();
+  void log_hidden_paths();
   Status start_host_driven();
   Status start_threads();
 
@@ -83,7 +84,7 @@ class Server {
   EngineIoService engine_io_;
   SocketIoClientFiles socket_io_client_files_;
   CompiledIn compiled_in_;
-  std::vector<IpBlock> trusted_proxies_;
+  TrustedProxies trusted_proxies_;
   std::atomic<bool> stopping_ = false;
   std::atomic<std::int64_t> connections_ = 0;
   const std::int64_t started_at_ms_;  // time of day

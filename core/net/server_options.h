@@ -66,8 +66,9 @@ struct ServerOptions {
   std::int64_t max_http_body_bytes = 1'000'000;
   std::int64_t upgrade_timeout_ms = 10'000;
   std::int64_t connect_timeout_ms = 45'000;
-  std::int64_t recovery_window_ms = 120'000;  // kUnlimited: off
+  std::int64_t recovery_window_ms = kUnlimited;  // kUnlimited: off
   std::int64_t recovery_bytes = 16 << 20;
+  bool recovery_asks_on_connect = false;
   std::string socket_io_client_directory;  // empty: none
 
   // Each "/" or without a slash at its end; empty: not served. See compiled_in.h and metrics.h.

@@ -16,24 +16,23 @@ void SinglePeer::on_established() {
     loop_.drain_inbox();
     return;
   }
-  link_->hold_until(loop_.now_ms() + loop_.options().verdict_timeout_ms);
+  established_ = true;
+  // The link is read meanwhile, so that the client's end is noticed; what it says waits in its peer.
+  if (Peer* peer = this->peer()) peer->await_verdict(loop_.now_ms() + loop_.options().verdict_timeout_ms);
   on_verdict(client_);  // which may have come during the handshake
 }
 
 void SinglePeer::on_verdict(ClientId) {
-  if (!link_->held() || link_->closing()) return;
+  if (!established_ || opened_ || link_->closing()) return;
   Peer* peer = this->peer();
   if (!peer || peer->client()->state() == ClientState::connecting || peer->undecided()) return;
+  peer->stop_awaiting_verdict();
   if (peer->client()->state() != ClientState::accepted) {
     link_->close(1008, peer->client()->refusal_reason());
     return;
   }
   const Status status = peer->open();
-  if (status.ok() && peer->undecided()) {
-    link_->hold_until(loop_.now_ms() + loop_.options().verdict_timeout_ms);
-  } else {
-    on_first_room(client_, status);
-  }
+  if (!status.ok() || !peer->undecided()) on_first_room(client_, status);
 }
 
 void SinglePeer::on_first_room(ClientId, const Status& status) {
@@ -42,17 +41,15 @@ void SinglePeer::on_first_room(ClientId, const Status& status) {
     return;
   }
   opened_ = true;
-  link_->release();  // at the end of the round, when the welcome is on its way
 }
 
 void SinglePeer::on_message(bool binary, std::string_view bytes) {
   if (Peer* peer = this->peer()) peer->receive(binary, bytes);
 }
 
-void SinglePeer::on_hold_timeout() {
-  // So that a verdict which comes later is told that it is too late.
-  if (Peer* peer = this->peer()) (void)loop_.server().hub().refuse(peer->client(), "no verdict in time", {});
-  link_->close(1008, "no verdict in time");
+void SinglePeer::on_verdict_timeout(ClientId) {
+  // So that a verdict which comes later is told that it is too late. One that came just before is in the inbox.
+  if (Peer* peer = this->peer()) (void)loop_.server().hub().time_out(peer->client());
 }
 
 void SinglePeer::on_link_closed(std::uint16_t code, std::string_view reason) {

@@ -22,9 +22,9 @@ class SinglePeer final : public LinkUser {
 
   void on_established() override;
   void on_message(bool binary, std::string_view bytes) override;
-  void on_hold_timeout() override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
   void on_verdict(ClientId client) override;
+  void on_verdict_timeout(ClientId client) override;
   void on_first_room(ClientId client, const Status& status) override;
   void close_client(ClientId client, std::uint16_t code, std::string_view reason) override;
   FramePtr encode_gap(const GapReply& gap) override;
@@ -35,6 +35,7 @@ class SinglePeer final : public LinkUser {
   Loop& loop_;
   const ClientId client_;
   WebSocketLink* link_ = nullptr;
+  bool established_ = false;  // the handshake is through
   bool opened_ = false;
 };
 

@@ -55,6 +55,14 @@ ConnectRequest connect_request(const EngineIoBirth& birth, std::string_view auth
   return request;
 }
 
+// The clients that one which continues this record's continues.
+std::vector<ClientId> earlier_of(const session::RecoveryRecord& record) {
+  std::vector<ClientId> earlier = record.earlier;
+  earlier.insert(earlier.begin(), record.client);
+  if (earlier.size() > kMaxEarlier) earlier.pop_back();
+  return earlier;
+}
+
 template <class Members>
 auto find_client(Members& members, ClientId id) {
   return std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.client->id() == id; });
@@ -99,9 +107,9 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
       peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(packet, std::move(attachments)));
       return true;
     case wire::SocketIoType::ack:
-      // One that could not be told to the application is none.
-      if (packet.ack_id && packet.fault.ok()) {
-        peer->receive_ack(*packet.ack_id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
+      // One that could not be told to the application is none, and ours are small numbers.
+      if (const auto id = wire::json::parse_unsigned(packet.ack_id); id && packet.fault.ok()) {
+        peer->receive_ack(*id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
       }
       return true;
     default:
@@ -127,6 +135,11 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
   left_.erase(std::string(packet.nsp));
   if (!recover(packet.payload, *nsp) && !wait_for_holder(packet.payload, *nsp)) admit_new(packet.payload, *nsp);
   return true;
+}
+
+ClientOrigin SocketIoClients::origin(std::string sid) const {
+  const std::int64_t now_ms = wall_clock_ms();
+  return {host_.loop().index(), host_.birth().address, Protocol::socket_io, host_.transport(), now_ms, std::move(sid)};
 }
 
 Peer& SocketIoClients::add(Member member) {
@@ -162,14 +175,14 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
   const auto own = std::find_if(ordered.begin(), ordered.end(), [&](const auto& r) { return r.room == nsp->room; });
   if (own != ordered.end()) std::rotate(ordered.begin(), own, std::next(own));
 
+  if (loop.options().recovery_asks_on_connect) {
+    return ask_again({std::move(*record), std::move(ordered), std::string(payload)}, wanted->pid, nsp);
+  }
   Hub& hub = loop.server().hub();
-  Result<ClientPtr> added =
-      hub.add_client({loop.index(), host_.birth().address, Protocol::socket_io, host_.transport(), wall_clock_ms()});
+  Result<ClientPtr> added = hub.add_client(origin(record->sid));
   if (!added.ok()) return false;
   const ClientPtr client = *added;
-  std::vector<ClientId> earlier = std::move(record->earlier);
-  earlier.insert(earlier.begin(), record->client);
-  if (earlier.size() > kMaxEarlier) earlier.pop_back();
+  std::vector<ClientId> earlier = earlier_of(*record);
   Peer& peer = add({client, nsp, record->sid, wanted->pid, -1});
   Status status = hub.accept(client, std::move(record->identity));
   if (status.ok()) status = peer.restore(ordered, std::move(earlier));
@@ -179,6 +192,31 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
   loop.drop_peer(client->id());
   hub.remove_client(client);
   return false;
+}
+
+// It is asked about like a new one, and restored with the verdict. False: the server is full.
+bool SocketIoClients::ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp) {
+  Loop& loop = host_.loop();
+  ConnectRequest request = connect_request(host_.birth(), recovering.payload, nsp->room);
+  request.recovered_from = recovering.record.client;
+  const Result<ClientPtr> admitted =
+      admit(loop.server(), origin(recovering.record.sid), std::move(request), recovering.record.identity);
+  if (!admitted.ok()) return false;
+  Member member{*admitted, nsp, recovering.record.sid, pid, -1};
+  member.recovering = std::make_shared<const Recovering>(std::move(recovering));
+  add_asked(std::move(member));
+  return true;
+}
+
+void SocketIoClients::restore(const Member& member) {
+  const std::shared_ptr<const Recovering> recovering = member.recovering;
+  const ClientId id = member.client->id();
+  const wire::SocketIoNamespacePtr nsp = member.nsp;
+  find_client(members_, id)->recovering.reset();
+  if (peer_of(member)->restore(recovering->rooms, earlier_of(recovering->record)).ok()) return;
+  // Something that it missed has gone while it was asked about. So it is new, and asked about as such.
+  remove(id, kAbnormalClosure, "could not be recovered", false);
+  admit_new(recovering->payload, nsp);
 }
 
 // A client may be back on another network before the server knows that the old connection is dead.
@@ -216,18 +254,21 @@ void SocketIoClients::try_again(std::int64_t now_ms) {
 
 void SocketIoClients::admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
   Loop& loop = host_.loop();
-  const Result<ClientPtr> admitted = admit(
-      loop.server(), {loop.index(), host_.birth().address, Protocol::socket_io, host_.transport(), wall_clock_ms()},
-      connect_request(host_.birth(), payload, nsp->room));
+  const std::string sid = random_id();
+  const Result<ClientPtr> admitted =
+      admit(loop.server(), origin(sid), connect_request(host_.birth(), payload, nsp->room));
   if (!admitted.ok()) {
     refuse(nsp->name, admitted.status().detail);
     return;
   }
-  const ClientPtr& client = *admitted;
   const bool recoverable = loop.server().engine_io().recovery.enabled();
-  Member member{client, nsp, random_id(), recoverable ? random_id() : std::string(), -1};
+  add_asked({*admitted, nsp, sid, recoverable ? random_id() : std::string(), -1});
+}
+
+void SocketIoClients::add_asked(Member member) {
+  const ClientPtr client = member.client;
   if (client->state() == ClientState::connecting) {
-    member.verdict_deadline_ms = loop.now_ms() + loop.options().verdict_timeout_ms;
+    member.verdict_deadline_ms = host_.loop().now_ms() + host_.loop().options().verdict_timeout_ms;
   }
   add(std::move(member));
   verdict(client->id());
@@ -252,6 +293,10 @@ void SocketIoClients::verdict(ClientId id) {
 void SocketIoClients::open(const Member& member) {
   Peer* const peer = peer_of(member);
   if (peer == nullptr || peer->undecided()) return;
+  if (member.recovering) {
+    restore(member);
+    return;
+  }
   if (const Status status = peer->open(); !status.ok()) refuse_room(member, status);
 }
 
@@ -307,9 +352,23 @@ void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_vi
   remove(id, code, reason, true);
 }
 
+void SocketIoClients::disconnect_all(std::uint16_t code, std::string_view reason) {
+  waiting_.clear();
+  std::vector<ClientPtr> clients;
+  for (const Member& member : members_) clients.push_back(member.client);
+  for (const ClientPtr& client : clients) {
+    client->dismiss();
+    disconnect(client->id(), code, reason);
+  }
+}
+
 void SocketIoClients::keep_for_recovery(const Member& member) {
   Peer* const peer = peer_of(member);
   if (member.pid.empty() || member.client->dismissed()) return;
+  if (member.recovering) {  // it has got nothing yet, and may ask again
+    host_.loop().server().engine_io().recovery.put(member.pid, member.recovering->record, host_.loop().now_ms());
+    return;
+  }
   if (peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
   Loop& loop = host_.loop();
   loop.server().engine_io().recovery.put(member.pid,
@@ -367,7 +426,7 @@ void SocketIoClients::tick(std::int64_t now_ms) {
     late.push_back(member.client);
   }
   // So that a verdict which comes later is told that it is too late. This one comes by the inbox like any other.
-  for (const ClientPtr& client : late) (void)host_.loop().server().hub().refuse(client, "no verdict in time", {});
+  for (const ClientPtr& client : late) (void)host_.loop().server().hub().time_out(client);
 }
 
 void SocketIoClients::set_link(Link& link, Transport transport) {

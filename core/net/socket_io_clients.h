@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "hub/client.h"
 #include "net/peer.h"
+#include "session/recovery_store.h"
 #include "wire/socket_io_codec.h"
 #include "wire/socket_io_packet.h"
 
@@ -33,6 +35,8 @@ class SocketIoClients {
   void left(ClientId client, std::string_view room, std::string_view reason);
   // A DISCONNECT from this side.
   void disconnect(ClientId client, std::uint16_t code, std::string_view reason);
+  // The same for all of them.
+  void disconnect_all(std::uint16_t code, std::string_view reason);
   // Another connection continues it.
   void continued(ClientId client);
   // The session has ended. recoverable: who comes back continues.
@@ -47,13 +51,21 @@ class SocketIoClients {
   // All peers are sent to by this link from now on.
   void set_link(Link& link, Transport transport);
 
+  // What a client that continues another gets, once the application has accepted it again.
+  struct Recovering {
+    session::RecoveryRecord record;
+    std::vector<RoomPosition> rooms;
+    std::string payload;  // of its CONNECT
+  };
+
   // Moving: what the new loop needs for a second peer of each client.
   struct Member {
     ClientPtr client;
     wire::SocketIoNamespacePtr nsp;
     std::string sid;
     std::string pid;
-    std::int64_t verdict_deadline_ms = -1;  // while a verdict is awaited
+    std::int64_t verdict_deadline_ms = -1;              // while a verdict is awaited
+    std::shared_ptr<const Recovering> recovering = {};  // while it is asked about, or null
   };
   const std::vector<Member>& members() const { return members_; }
   static std::unique_ptr<Peer> make_peer(Loop& loop, Link& link, const Member& member);
@@ -72,11 +84,16 @@ class SocketIoClients {
   Peer* peer_of(const Member& member);
   bool connect(const wire::SocketIoPacket& packet);
   bool recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
+  bool ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp);
+  void restore(const Member& member);
   bool wait_for_holder(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
   void try_again(std::int64_t now_ms);
   void admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
   void keep_for_recovery(const Member& member);
+  ClientOrigin origin(std::string sid) const;
   Peer& add(Member member);
+  // One that on_connect was asked about.
+  void add_asked(Member member);
   void open(const Member& member);
   void refuse_room(const Member& member, const Status& status);
   void refuse(std::string_view nsp, std::string_view message, std::string_view data = {});

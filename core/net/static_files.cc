@@ -24,34 +24,47 @@ Result<StaticFiles> StaticFiles::open(const std::vector<StaticMount>& mounts) {
   return files;
 }
 
-std::optional<HttpResponse> StaticFiles::serve(const HttpRequest& request) const {
-  auto root =
-      std::find_if(roots_.begin(), roots_.end(), [&](const Root& r) { return is_inside(request.path, r.prefix); });
-  if (root == roots_.end()) return std::nullopt;
-  if (request.method != "GET" && request.method != "HEAD") return only_get_response();
-  const std::string below = request.path.substr(root->prefix == "/" ? 0 : root->prefix.size());
+const StaticFiles::Root* StaticFiles::root_of(std::string_view url_path) const {
+  const auto root =
+      std::find_if(roots_.begin(), roots_.end(), [&](const Root& r) { return is_inside(url_path, r.prefix); });
+  return root == roots_.end() ? nullptr : &*root;
+}
+
+std::optional<StaticFiles::Located> StaticFiles::locate(std::string_view url_path) const {
+  const Root* root = root_of(url_path);
+  if (root == nullptr) return std::nullopt;
+  const std::string below(url_path.substr(root->prefix == "/" ? 0 : root->prefix.size()));
+  const bool has_slash = url_path.ends_with('/');
   std::string path = resolve_inside(root->directory, below);
   struct stat status;
-  if (path.empty() || stat(path.c_str(), &status) != 0) return not_found_response();
-  if (S_ISDIR(status.st_mode)) {
-    if (!request.path.ends_with('/')) {  // or relative links in the page would point beside it
-      HttpResponse response = HttpResponse::text(301, "moved\n");
-      // One slash at the start: "//host" would be another site.
-      const std::size_t start = request.path.find_first_not_of('/');
-      std::string location = "/" + (start == std::string::npos ? std::string() : request.path.substr(start)) + "/";
-      if (std::any_of(location.begin(), location.end(),
-                      [](unsigned char c) { return c <= ' ' || c >= 0x7f || c == '\\'; })) {
-        return not_found_response();
-      }
-      response.headers.push_back({"Location", std::move(location)});
-      return response;
-    }
-    path = resolve_inside(root->directory, below + "/index.html");
-    if (path.empty()) return not_found_response();
-  } else if (request.path.ends_with('/')) {
-    return not_found_response();
+  if (path.empty() || stat(path.c_str(), &status) != 0) return std::nullopt;
+  if (S_ISREG(status.st_mode)) {
+    if (has_slash) return std::nullopt;
+    return Located{std::move(path), false};
   }
-  return file_response(request, path, {content_type_of(path), "no-cache"});
+  if (!S_ISDIR(status.st_mode)) return std::nullopt;
+  path = resolve_inside(root->directory, below + "/index.html");
+  if (path.empty() || stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return Located{std::move(path), !has_slash};
+}
+
+std::optional<HttpResponse> StaticFiles::serve(const HttpRequest& request) const {
+  const std::optional<Located> located = locate(request.path);
+  if (!located) return std::nullopt;
+  if (request.method != "GET" && request.method != "HEAD") return only_get_response();
+  if (located->as_folder_without_slash) {
+    HttpResponse response = HttpResponse::text(301, "moved\n");
+    // One slash at the start: "//host" would be another site.
+    const std::size_t start = request.path.find_first_not_of('/');
+    std::string location = "/" + (start == std::string::npos ? std::string() : request.path.substr(start)) + "/";
+    if (std::any_of(location.begin(), location.end(),
+                    [](unsigned char c) { return c <= ' ' || c >= 0x7f || c == '\\'; })) {
+      return not_found_response();
+    }
+    response.headers.push_back({"Location", std::move(location)});
+    return response;
+  }
+  return file_response(request, located->file, {content_type_of(located->file), "no-cache"});
 }
 
 }  // namespace chat::net

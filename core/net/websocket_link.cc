@@ -1,11 +1,8 @@
 // See websocket_link.h.
 #include "net/websocket_link.h"
 
-#include <libwebsockets.h>
-
 #include <algorithm>
 
-#include "hub/utf8.h"
 #include "net/connection.h"
 #include "net/loop.h"
 #include "net/server.h"
@@ -15,17 +12,10 @@ namespace {
 
 // How long a peer has for its half of the closing handshake.
 constexpr std::int64_t kCloseTimeoutMs = 5'000;
-// Larger buffers than this are given back once their message is whole.
-constexpr std::size_t kKeptInboundBytes = 1'024;
-constexpr int kCompressedBit = 0x40;  // RSV1, RFC 7692 section 6
-constexpr std::uint16_t kNoStatus = 1005;
+// RFC 6455 section 5.5.2 allows to answer only the latest of several pings.
+constexpr std::uint8_t kMaxQueuedPongs = 16;
 constexpr std::uint16_t kAbnormal = 1006;
-
-// RFC 6455 section 7.4: what may stand in a close frame.
-bool is_close_code(std::uint16_t code) {
-  if (code >= 3000) return code < 5000;
-  return code >= 1000 && code <= 1014 && code != 1004 && code != kNoStatus && code != kAbnormal;
-}
+constexpr std::uint16_t kTooLarge = 1009;
 
 }  // namespace
 
@@ -36,9 +26,8 @@ WebSocketLink::WebSocketLink(Loop& loop, Connection& connection, std::unique_ptr
       owned_user_(std::move(user)),
       max_message_bytes_(max_message_bytes),
       framing_(framing),
+      reader_(static_cast<std::size_t>(max_message_bytes)),
       heard_ms_(loop.now_ms()) {}
-
-lws* WebSocketLink::wsi() const { return connection_.wsi(); }
 
 void WebSocketLink::set_user(LinkUser& user) {
   user_ = &user;
@@ -52,12 +41,15 @@ void WebSocketLink::set_keep_alive(bool on) {
 
 // Opening -------------------------------------------------------------------------------------------------------------
 
-void WebSocketLink::established(bool deflate) {
+void WebSocketLink::accept_handshake(std::string response, const std::optional<wire::DeflateAgreement>& deflate) {
+  outbox_.push_front(FramePtr(std::move(response), nullptr));
+  if (!deflate) return;
+  framing_.deflate_window_bits = static_cast<std::uint8_t>(deflate->server_window_bits);
+  reader_.allow_deflate(deflate->client_no_context_takeover);
+}
+
+void WebSocketLink::established() {
   if (closing_) return;
-  if (deflate) {
-    framing_.deflate = true;
-    inflater_ = std::make_unique<Inflater>();
-  }
   heard_ms_ = loop_.now_ms();
   state_ = State::open;
   mark_dirty();
@@ -83,15 +75,8 @@ void WebSocketLink::release() {
 // Reading -------------------------------------------------------------------------------------------------------------
 
 void WebSocketLink::set_reading(bool on) {
-  reading_ = on;
-  mark_dirty();
-}
-
-// Not inside a RECEIVE: libwebsockets would put back what it has of a TLS record and take it again, for ever.
-void WebSocketLink::apply_reading() {
-  if (reading_applied_ == reading_) return;
-  reading_applied_ = reading_;
-  lws_rx_flow_control(wsi(), reading_ ? 1 : 0);
+  if (std::exchange(reading_, on) == on) return;
+  connection_.set_reading(on);
 }
 
 void WebSocketLink::pause_reading_until(std::int64_t until_ms) {
@@ -116,67 +101,48 @@ void WebSocketLink::heard() {
   schedule();  // the next ping may be due before the time-out would have been
 }
 
-void WebSocketLink::receive(std::string_view bytes) {
-  heard();
-  loop_.stats().bytes_in.add(bytes.size());
-  if (state_ != State::open) return;
-  lws* const socket = wsi();
-  if (lws_is_first_fragment(socket)) {
-    inbound_.clear();
-    compressed_ = (lws_get_reserved_bits(socket) & kCompressedBit) != 0;
-  }
-  const bool binary = lws_frame_is_binary(socket) != 0;
-  const bool final = lws_is_final_fragment(socket) != 0;
-  if (final && inbound_.empty() && !compressed_ && bytes.size() <= static_cast<std::size_t>(max_message_bytes_)) {
-    dispatch(binary, bytes);  // as it lies: the usual case copies nothing
-    return;
-  }
-  if (!collect(bytes, final) || !final) return;
-  std::string message = std::exchange(inbound_, {});  // its receiver may close the link
-  dispatch(binary, message);
-  message.clear();
-  if (message.capacity() <= kKeptInboundBytes) inbound_ = std::move(message);
-}
-
-// Adds to the message that is coming in; false when that has ended the connection.
-bool WebSocketLink::collect(std::string_view bytes, bool final) {
-  const auto limit = static_cast<std::size_t>(max_message_bytes_);
-  if (compressed_) {
-    switch (inflater_->append(bytes, final, limit, inbound_)) {
-      case Inflater::Outcome::ok:
-        return true;
-      case Inflater::Outcome::too_large:
-        refuse_too_large();
-        return false;
-      case Inflater::Outcome::malformed:
+void WebSocketLink::receive(std::span<char>& input) {
+  using Kind = wire::MessageReader::Event::Kind;
+  while (!input.empty() && reading_) {
+    if (finish_when_sent_ || state_ == State::closed) {
+      input = {};
+      return;
+    }
+    const wire::MessageReader::Event event = reader_.next(input);
+    switch (event.kind) {
+      case Kind::more:
+        return;
+      case Kind::message:
+        loop_.stats().bytes_in.add(event.bytes.size());
+        if (state_ == State::open) user_->on_message(event.binary, event.bytes);
+        break;
+      case Kind::ping:
+        loop_.drain_inbox();  // what the messages before it have caused goes first
+        pong(event.bytes);
+        break;
+      case Kind::pong:
+        break;
+      case Kind::close:
+        peer_closed(event);
+        break;
+      case Kind::failure:
         loop_.stats().messages_refused.add();
-        close(1007, "malformed compressed message");
-        return false;
+        fail(event.code, event.code == kTooLarge ? "a message may have " + std::to_string(max_message_bytes_) + " bytes"
+                                                 : std::string(event.reason));
+        break;
     }
   }
-  // What this frame still announces counts at once, before memory is spent on it.
-  const std::size_t announced = lws_remaining_packet_payload(wsi());
-  const std::size_t whole = inbound_.size() + bytes.size();
-  if (whole > limit || announced > limit - whole) {
-    refuse_too_large();
-    return false;
-  }
-  inbound_ += bytes;
-  return true;
 }
 
-void WebSocketLink::refuse_too_large() {
-  loop_.stats().messages_refused.add();
-  close(1009, "a message may have " + std::to_string(max_message_bytes_) + " bytes");
-}
-
-void WebSocketLink::dispatch(bool binary, std::string_view message) {
-  if (!binary && !is_utf8(message)) {
-    loop_.stats().messages_refused.add();
-    close(1007, "text must be UTF-8");
+void WebSocketLink::pong(std::string_view payload) {
+  if (closing_) return;
+  if (queued_pongs_ == kMaxQueuedPongs) {
+    late_pong_ = std::make_unique<std::string>(payload);
     return;
   }
-  user_->on_message(binary, message);
+  ++queued_pongs_;
+  outbox_.push_replay(make_pong_frame(payload));
+  mark_dirty();
 }
 
 // Writing -------------------------------------------------------------------------------------------------------------
@@ -192,41 +158,50 @@ void WebSocketLink::tell_gaps_first() {
   }
 }
 
+// False: the stream is broken.
 bool WebSocketLink::write_pending() {
-  lws* const socket = wsi();
-  while (!outbox_.empty()) {
-    // A frame that has begun goes to libwebsockets whole: a pong of its own must not come in between.
-    if (lws_partial_buffered(socket) && !outbox_.mid_frame()) {
-      lws_callback_on_writable(socket);
-      connection_.watch_stall();
-      return true;
-    }
+  if (blocked_) return true;
+  ByteStream& stream = connection_.stream();
+  while (!outbox_.empty() || !stream.flushed()) {
     tell_gaps_first();
     const std::string_view bytes = outbox_.next(loop_.scratch(), kMaxWriteBytes);
-    const int written = lws_write(socket, reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())),
-                                  bytes.size(), LWS_WRITE_RAW);
-    if (written < 0) return false;
-    loop_.stats().bytes_out.add(bytes.size());
-    outbox_.consume(bytes.size());  // what the socket did not take, libwebsockets keeps
+    const std::optional<std::size_t> written = stream.write(bytes);
+    if (!written) return false;
+    loop_.stats().bytes_out.add(*written);
+    outbox_.consume(*written);
+    if (*written < bytes.size() || !stream.flushed()) {
+      blocked_ = true;
+      stream.want_writable();
+      return true;
+    }
   }
   return true;
 }
 
 void WebSocketLink::flush() {
   if (state_ == State::handshake || state_ == State::closed) return;
-  apply_reading();
   if (!write_pending()) {
     terminate("the connection was lost");
     return;
   }
-  if (outbox_.empty() && outbox_.has_gaps() && !closing_) {
+  if (!outbox_.empty() || blocked_) return;
+  queued_pongs_ = 0;
+  if (finish_when_sent_) {
+    state_ = State::closed;
+    connection_.finish();
+    return;
+  }
+  if (closing_) return;
+  if (late_pong_) pong(*std::exchange(late_pong_, nullptr));
+  if (outbox_.has_gaps()) {
     for (const GapReply& gap : outbox_.take_gaps()) push(user_->encode_gap(gap));
   }
 }
 
 void WebSocketLink::writable() {
   if (state_ == State::handshake || state_ == State::closed) return;
-  // The socket took something: the peer is alive, however slowly it reads.
+  blocked_ = false;
+  // The stream took something: the peer is alive, however slowly it reads.
   heard();
   if (state_ == State::open) user_->on_progress();
   flush();
@@ -289,11 +264,8 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   closing_ = true;
   close_code_ = code;
   close_reason_ = reason;
-  if (state_ == State::handshake) {
-    loop_.doom(connection_);
-  } else {
+  if (state_ != State::handshake) {  // which is refused by a response
     state_ = State::closing;
-    inbound_ = {};
     outbox_.push_last(make_close_frame(code, reason));
     mark_dirty();
     close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
@@ -303,30 +275,43 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   user_->on_link_closed(code, reason);
 }
 
-void WebSocketLink::peer_closed(std::string_view body) {
-  const bool answered = closing_;  // this is the answer to our own
-  if (!answered) {
-    closing_ = true;
-    std::uint16_t answer = 0;
-    close_code_ = kNoStatus;
-    if (body.size() == 1) {
-      close_code_ = answer = 1002;
-    } else if (body.size() >= 2) {
-      const auto code =
-          static_cast<std::uint16_t>((static_cast<unsigned char>(body[0]) << 8) | static_cast<unsigned char>(body[1]));
-      close_reason_ = is_utf8(body.substr(2)) ? std::string(body.substr(2)) : std::string();
-      close_code_ = code;
-      answer = !is_close_code(code) ? 1002 : is_utf8(body.substr(2)) ? code : 1007;
-    }
-    // The peer listens no more: what is queued is pointless, but a frame that is under way would garble the answer.
-    if (!outbox_.mid_frame() && !lws_partial_buffered(wsi())) {
-      const FramePtr frame = make_close_frame(answer, answer == close_code_ ? close_reason_ : std::string_view());
-      const std::string_view bytes = frame->bytes();
-      lws_write(wsi(), reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())), bytes.size(), LWS_WRITE_RAW);
-    }
-    user_->on_link_closed(close_code_, close_reason_);
+// The answer is our close frame, behind what the peer's last messages have caused. An answer to our own close ends it all.
+void WebSocketLink::peer_closed(const wire::MessageReader::Event& event) {
+  const std::string reason(event.bytes);
+  if (!closing_) loop_.drain_inbox();
+  if (closing_) {
+    finish_when_sent();
+  } else {
+    end(event.code, reason, make_close_frame(event.answer, event.answer == event.code ? reason : std::string()));
   }
-  state_ = State::closed;
+}
+
+void WebSocketLink::fail(std::uint16_t code, std::string_view reason) {
+  if (!closing_) loop_.drain_inbox();  // what was sent before is answered
+  if (closing_) {
+    finish_when_sent();
+  } else {
+    end(code, reason, make_close_frame(code, reason));
+  }
+}
+
+void WebSocketLink::finish_when_sent() {
+  finish_when_sent_ = true;
+  mark_dirty();
+}
+
+// `frame` is the last thing that is written, and nothing more is read.
+void WebSocketLink::end(std::uint16_t code, std::string_view reason, FramePtr frame) {
+  closing_ = true;
+  state_ = State::closing;
+  close_code_ = code;
+  close_reason_ = reason;
+  if (blocked_) outbox_.drop_unwritten();  // a peer that reads slowly does not wait for what it has missed
+  outbox_.push_last(std::move(frame));
+  finish_when_sent();
+  close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
+  schedule();
+  user_->on_link_closed(code, reason);
 }
 
 void WebSocketLink::terminate(std::string_view reason) {

@@ -1,16 +1,18 @@
-// A WebSocket (RFC 6455) with one peer: assembles messages within their limit, checks UTF-8, keeps the connection alive,
-// writes frames that were made elsewhere, and closes in an orderly way.
+// A WebSocket (RFC 6455) with one peer: hands on the messages that its reader finds, answers pings, keeps the connection
+// alive, writes frames that were made elsewhere, and closes in an orderly way. Knows no socket: its bytes come and go by its
+// connection.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
-#include "net/inflater.h"
 #include "net/link.h"
-
-struct lws;
+#include "wire/websocket/deflate_offer.h"
+#include "wire/websocket/message_reader.h"
 
 namespace chat::net {
 
@@ -27,24 +29,23 @@ class WebSocketLink final : public Link {
   // RFC 6455 pings and their time-out. Off for a user that has pings of its own.
   void set_keep_alive(bool on);
 
-  // The handshake is through.
-  void established(bool deflate);
-  // Nothing is taken from the client, and what it sends nevertheless is dropped, until release(). Past the time the user is
-  // told once.
+  // The handshake is accepted: `response` goes first, in one write with what its user sends at once.
+  void accept_handshake(std::string response, const std::optional<wire::DeflateAgreement>& deflate);
+  // The connection has become a WebSocket.
+  void established();
+  // Nothing is taken from the client until release(). Past the time the user is told once.
   void hold_until(std::int64_t deadline_ms);
   void release();
   bool held() const { return state_ == State::held; }
 
-  // At the end of the round; what has been read until then still comes.
+  // Takes effect at once: the rest of what has been received waits at the connection.
   void set_reading(bool on);
-  bool reads() const { return reading_applied_; }
-  bool is_established() const { return state_ != State::handshake; }
-  void receive(std::string_view bytes);
+  // Takes what it wants from the front.
+  void receive(std::span<char>& input);
+  // Something has come from the peer, whether it is taken or not.
   void heard();
   void writable();
-  // The peer's close frame; the answer is on its way when this returns.
-  void peer_closed(std::string_view body);
-  // No more callbacks will come.
+  // The connection is gone.
   void lost();
 
   void close(std::uint16_t code, std::string_view reason) override;
@@ -59,18 +60,25 @@ class WebSocketLink final : public Link {
   Connection& connection() { return connection_; }
 
  private:
-  enum class State : std::uint8_t { handshake, held, open, closing, closed };
+  enum class State : std::uint8_t {
+    handshake,
+    held,
+    open,
+    closing,  // our close frame is queued or sent
+    closed,   // nothing is read or written any more
+  };
 
   void schedule();
   void keep_alive(std::int64_t now_ms);
-  void apply_reading();
-  bool collect(std::string_view bytes, bool final);
-  void refuse_too_large();
+  void pong(std::string_view payload);
+  void peer_closed(const wire::MessageReader::Event& event);
+  // RFC 6455 section 7.1.7: says why, and does not wait for an answer.
+  void fail(std::uint16_t code, std::string_view reason);
+  void finish_when_sent();
+  void end(std::uint16_t code, std::string_view reason, FramePtr frame);
   void tell_gaps_first();
   bool write_pending();
-  void dispatch(bool binary, std::string_view message);
   void terminate(std::string_view reason);
-  lws* wsi() const;
 
   Connection& connection_;
   std::unique_ptr<LinkUser> owned_user_;
@@ -78,13 +86,14 @@ class WebSocketLink final : public Link {
   State state_ = State::handshake;
   Framing framing_;
   bool keep_alive_ = true;
-  bool reading_ = true;  // as wished; libwebsockets is told at the end of the round
-  bool reading_applied_ = true;
-  bool compressed_ = false;  // the message that is coming in
+  bool reading_ = true;
+  bool blocked_ = false;           // the stream takes no output until writable()
+  bool finish_when_sent_ = false;  // the close frame is the last thing that is written or heard
+  std::uint8_t queued_pongs_ = 0;  // since the outbox was empty
   std::uint16_t close_code_ = 1006;
   std::string close_reason_;
-  std::unique_ptr<Inflater> inflater_;  // with permessage-deflate
-  std::string inbound_;                 // fragments of a message that is not whole yet
+  wire::MessageReader reader_;
+  std::unique_ptr<std::string> late_pong_;  // the payload of the latest ping that found too many pongs queued
   std::int64_t heard_ms_ = 0;
   std::int64_t pinged_ms_ = -1;  // when an unanswered ping was sent
   std::int64_t paused_until_ms_ = -1;

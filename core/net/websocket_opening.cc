@@ -13,6 +13,8 @@
 #include "net/server.h"
 #include "net/single_peer.h"
 #include "net/websocket_link.h"
+#include "wire/http/syntax.h"
+#include "wire/websocket/handshake.h"
 
 namespace chat::net {
 namespace {
@@ -42,16 +44,37 @@ Choice choose_subprotocol(const Endpoint& endpoint, const std::vector<std::strin
 }
 
 std::optional<HttpResponse> check_handshake(const HttpRequest& request) {
-  if (request.method != "GET" || !contains_token(request.header("connection"), "upgrade") ||
-      request.header("host").empty() || request.header("sec-websocket-key").size() != 24) {
-    return HttpResponse::text(400, "ill-formed WebSocket handshake\n");
+  if (request.method != "GET" || request.minor_version < 1 ||
+      !contains_token(request.joined_header("connection"), "upgrade") ||
+      !wire::is_websocket_key(request.header("sec-websocket-key"))) {
+    return HttpResponse::text(400, "malformed WebSocket handshake\n");
   }
   if (request.header("sec-websocket-version") != "13") {
-    HttpResponse response = HttpResponse::text(426, "WebSocket version 13 is spoken here\n");
+    HttpResponse response = HttpResponse::text(426, "this server speaks WebSocket version 13\n");
+    response.headers.push_back({"Upgrade", "websocket"});
     response.headers.push_back({"Sec-WebSocket-Version", "13"});
     return response;
   }
   return std::nullopt;
+}
+
+std::vector<std::string_view> extension_offers(const HttpRequest& request) {
+  std::vector<std::string_view> values;
+  for (const Pair& header : request.headers) {
+    if (header.name == "sec-websocket-extensions") values.push_back(header.value);
+  }
+  return values;
+}
+
+std::string handshake_response(const HttpRequest& request, std::string_view subprotocol,
+                               const std::optional<wire::DeflateAgreement>& deflate) {
+  std::string response =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+  response += wire::websocket_accept(request.header("sec-websocket-key"));
+  if (!subprotocol.empty()) response.append("\r\nSec-WebSocket-Protocol: ").append(subprotocol);
+  if (deflate) response.append("\r\nSec-WebSocket-Extensions: ").append(deflate->answer);
+  response += "\r\n\r\n";
+  return response;
 }
 
 // A socket that is one client: plain or chat.v1.
@@ -107,34 +130,43 @@ std::optional<HttpResponse> open_single(Connection& connection, const HttpReques
 
 }  // namespace
 
-std::optional<HttpResponse> open_websocket(Connection& connection, const HttpRequest& request,
-                                           WebSocketOpening& opening) {
+std::optional<HttpResponse> open_websocket(Connection& connection, const HttpRequest& request) {
   Loop& loop = connection.loop();
   const ServerOptions& options = loop.options();
   if (loop.draining()) return HttpResponse::text(503, std::string(kStopping) + "\n");
   const Endpoint* endpoint = find_endpoint(options, request.path);
+  if (endpoint == nullptr) endpoint = find_endpoint_above(options, request.path);
   if (!endpoint) return HttpResponse::text(404, "no such endpoint\n");
   if (std::optional<HttpResponse> refusal = check_handshake(request)) return refusal;
+  std::optional<wire::DeflateAgreement> deflate;
+  if (options.permessage_deflate) {
+    const std::vector<std::string_view> offers = extension_offers(request);
+    if (!std::all_of(offers.begin(), offers.end(), wire::is_extension_list)) {
+      return HttpResponse::text(400, "malformed Sec-WebSocket-Extensions\n");
+    }
+    deflate = wire::agree_on_deflate(offers);
+  }
   const RequestContext context = describe(request, connection.peer_address(), loop.server());
-  // Our frames are compressed with the full window; a client that cannot hold it gets them as they are.
-  const std::string_view extensions = request.header("sec-websocket-extensions");
-  opening.may_deflate =
-      options.permessage_deflate && extensions.find("server_max_window_bits=") == std::string_view::npos;
-  const std::vector<std::string> offered = list_elements(request.header("sec-websocket-protocol"));
-  for (const std::string& name : offered) {
-    if (name.size() >= 64) return HttpResponse::text(400, "subprotocol name too long\n");
-  }
-  if (!offered.empty()) opening.bound_subprotocol = offered.front();
 
+  // An element that is no token cannot be repeated in the answer.
+  std::vector<std::string> offered = list_elements(request.joined_header("sec-websocket-protocol"));
+  std::erase_if(offered, [](const std::string& name) { return !wire::is_token(name); });
+
+  std::string subprotocol;
+  std::optional<HttpResponse> refusal;
   if (endpoint->protocol == Protocol::socket_io) {
-    if (!offered.empty()) opening.subprotocol = offered.front();  // whatever it is, as the reference server does
-    return open_engine_io_socket(connection, request, context, *endpoint);
+    if (!offered.empty()) subprotocol = offered.front();  // whatever it is, as the reference server does
+    refusal = open_engine_io_socket(connection, request, context, *endpoint);
+  } else if (!context.origin_allowed) {
+    refusal = HttpResponse::text(403, "origin not allowed\n");
+  } else {
+    Choice choice = choose_subprotocol(*endpoint, offered);
+    refusal = open_single(connection, request, context, *endpoint, choice);
+    subprotocol = std::move(choice.answer);
   }
-  if (!context.origin_allowed) return HttpResponse::text(403, "origin not allowed\n");
-  const Choice choice = choose_subprotocol(*endpoint, offered);
-  opening.subprotocol = choice.answer;
-  if (!choice.answer.empty()) opening.bound_subprotocol = choice.answer;
-  return open_single(connection, request, context, *endpoint, choice);
+  if (refusal) return refusal;
+  connection.websocket()->accept_handshake(handshake_response(request, subprotocol, deflate), deflate);
+  return std::nullopt;
 }
 
 }  // namespace chat::net

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "net/http.h"
 
@@ -10,14 +9,7 @@ namespace chat::net {
 
 class Connection;
 
-struct WebSocketOpening {
-  std::string subprotocol;        // of the answer; empty: none
-  std::string bound_subprotocol;  // one that was offered, for libwebsockets to bind to; empty when none was
-  bool may_deflate = false;
-};
-
-// Gives the connection its link, and says what to answer; or the refusal.
-std::optional<HttpResponse> open_websocket(Connection& connection, const HttpRequest& request,
-                                           WebSocketOpening& opening);
+// Gives the connection a link that has accepted the handshake; or returns the refusal.
+std::optional<HttpResponse> open_websocket(Connection& connection, const HttpRequest& request);
 
 }  // namespace chat::net

@@ -3,7 +3,10 @@
 // Why the ring is enough. What a client saw is the beginning of what it was sent, so "it last saw message seq of R" is a moment
 // in the order of sending, and of another room it has what had been sent by then. While it is in one room nothing is written:
 // for a moment of that time every other room that it is in now was joined later, and is to be replayed from where it was
-// joined. When a second room comes, one entry for the first says how far it was.
+// joined. When a second room comes, or the only one goes, an entry says how far it was.
+//
+// The client's own messages skip it when they were published so. It has them: a position moves on over own messages that follow
+// directly, so that history need not have kept them.
 #include "session/delivery_log.h"
 
 #include <algorithm>
@@ -24,53 +27,70 @@ DeliveryLog::Room* DeliveryLog::find_member(std::string_view name) {
 }
 
 // With the same epoch it is the room that it left, and what the ring tells of it counts again.
-DeliveryLog::RoomIndex DeliveryLog::find_or_add(std::string_view name, const std::string& epoch) {
+DeliveryLog::RoomIndex DeliveryLog::find_or_add(std::string_view name, std::string epoch, std::uint64_t since) {
   auto found = std::find_if(rooms_.begin(), rooms_.end(),
-                            [&](const Room& room) { return room.name == name && room.since.epoch == epoch; });
+                            [&](const Room& room) { return room.name == name && room.epoch == epoch; });
   if (found == rooms_.end()) {
     found = std::find_if(rooms_.begin(), rooms_.end(), [](const Room& room) { return room.name.empty(); });
     if (found == rooms_.end()) found = rooms_.emplace(rooms_.end());
     *found = Room{};
     found->name = name;
+    found->epoch = std::move(epoch);
+    // It may be one that was forgotten, and have been told of up to here.
+    (forgot_room_ ? found->forgotten_seq : found->first_since) = since;
+    found->since = found->sent_seq = found->marked_seq = found->proven_seq = since;
+  } else if (found->sent_seq != since) {
+    found->since = found->sent_seq = found->marked_seq = found->proven_seq = since;
   }
   return static_cast<RoomIndex>(found - rooms_.begin());
 }
 
 void DeliveryLog::join(std::string_view name, Position since) {
   if (find_member(name)) return;
-  if (members_.size() == 1) {
-    Room& only = rooms_[members_.front()];
-    only.sent_seq = alone_seq_;
-    if (only.sent_seq > std::max(only.since.seq, only.written_seq)) push(members_.front(), only.sent_seq);
-  }
-  const RoomIndex index = find_or_add(name, since.epoch);
-  Room& room = rooms_[index];
-  // It may be one that was forgotten, and have been told of up to here.
-  if (forgot_room_ && room.entries == 0) room.forgotten_seq = since.seq;
-  room.sent_seq = since.seq;
-  room.since = std::move(since);
-  room.member = true;
+  if (members_.size() == 1) write_down_only_member();
+  const RoomIndex index = find_or_add(name, std::move(since.epoch), since.seq);
+  rooms_[index].member = true;
   members_.push_back(index);
-  if (members_.size() == 1) alone_seq_ = room.sent_seq;
 }
 
 void DeliveryLog::leave(std::string_view name) {
-  Room* room = find_member(name);
-  if (room == nullptr) return;
+  if (find_member(name) == nullptr) return;
+  if (members_.size() == 1) write_down_only_member();
+  Room* const room = find_member(name);
   std::erase(members_, static_cast<RoomIndex>(room - rooms_.data()));
   room->member = false;
   free_if_unused(*room);
-  if (members_.size() == 1) alone_seq_ = rooms_[members_.front()].sent_seq;
 }
 
-void DeliveryLog::write(const Message& message) {
+void DeliveryLog::write(const Message& message, bool own) {
   Room* room = find_member(message.room);
   if (room == nullptr || message.seq <= room->sent_seq) return;
+  if (own) {
+    if (room->proven_seq == room->sent_seq) room->proven_seq = message.seq;
+    if (room->marked_seq == room->sent_seq) room->marked_seq = message.seq;
+  } else {
+    room->heard_seq = message.seq;
+  }
   room->sent_seq = message.seq;
-  push(static_cast<RoomIndex>(room - rooms_.data()), message.seq);
+  if (members_.size() > 1) push(static_cast<RoomIndex>(room - rooms_.data()), message.seq, own);
 }
 
-void DeliveryLog::push(RoomIndex index, std::uint64_t seq) {
+void DeliveryLog::write_down_only_member() {
+  const RoomIndex index = members_.front();
+  const Room& room = rooms_[index];
+  if (room.heard_seq > room.written_seq) push(index, room.heard_seq, false);
+  if (room.sent_seq > std::max(room.written_seq, room.since)) push(index, room.sent_seq, true);
+}
+
+void DeliveryLog::push(RoomIndex index, std::uint64_t seq, bool own) {
+  rooms_[index].written_seq = seq;
+  if (own && size_ != 0) {
+    Entry& newest = ring_[(begin_ + size_ - 1) & (ring_.size() - 1)];
+    if (newest.own && newest.room == index) {
+      newest.seq = seq;
+      return;
+    }
+  }
   if (size_ == kMaxEntries) forget_oldest();
   if (size_ == ring_.size()) {
     std::vector<Entry> larger(std::max(kFirstEntries, 2 * size_));
@@ -78,9 +98,8 @@ void DeliveryLog::push(RoomIndex index, std::uint64_t seq) {
     ring_ = std::move(larger);
     begin_ = 0;
   }
-  ring_[(begin_ + size_) & (ring_.size() - 1)] = {index, seq};
+  ring_[(begin_ + size_) & (ring_.size() - 1)] = {seq, index, own};
   ++size_;
-  rooms_[index].written_seq = seq;
   ++rooms_[index].entries;
 }
 
@@ -100,47 +119,83 @@ void DeliveryLog::free_if_unused(Room& room) {
   room.name.clear();
 }
 
-std::optional<std::vector<RoomPosition>> DeliveryLog::positions_at(std::string_view name, const Position& last) const {
-  const auto named =
-      std::find_if(members_.begin(), members_.end(), [&](const RoomIndex index) { return rooms_[index].name == name; });
-  if (named == members_.end()) return std::nullopt;
-  const RoomIndex seen = *named;
-  const Room& room = rooms_[seen];
-  if (last.epoch != room.since.epoch || last.seq < room.since.seq) return std::nullopt;
-  std::vector<RoomPosition> positions = {{room.name, last}};
-  if (members_.size() == 1) return positions;
-  if (last.seq > room.sent_seq) return std::nullopt;
-  if (room.forgotten_seq != 0 && last.seq <= room.forgotten_seq) return std::nullopt;
+void DeliveryLog::ping_sent() {
+  for (Room& room : rooms_) room.marked_seq = room.sent_seq;  // also of one that it may join again
+  ping_is_out_ = true;
+}
 
-  // What the ring tells up to that message. One that was sent while the client was alone in the room has no entry, but the
-  // next of the room stands where that time ended.
-  std::vector<std::uint64_t> told(rooms_.size());
-  for (std::size_t i = 0; i < rooms_.size(); ++i) told[i] = rooms_[i].forgotten_seq;
-  bool found = false;
-  for (std::size_t i = 0; i < size_ && !found; ++i) {
-    const Entry& one = entry(i);
-    if (one.room == seen && one.seq >= last.seq) {
-      if (one.seq != last.seq && last.seq == room.since.seq) break;
-      found = true;
-    }
-    told[one.room] = one.seq;
-  }
-  // Where it joined and never told: it saw that message before it was in any other room, or in an earlier life.
-  if (!found) std::fill(told.begin(), told.end(), 0);
+void DeliveryLog::ping_answered() {
+  if (!std::exchange(ping_is_out_, false)) return;
+  for (Room& room : rooms_) room.proven_seq = room.marked_seq;
+}
 
+std::vector<RoomPosition> DeliveryLog::positions_proven() const {
+  std::vector<RoomPosition> positions;
   positions.reserve(members_.size());
   for (const RoomIndex index : members_) {
-    if (index == seen) continue;
-    const Room& other = rooms_[index];
-    positions.push_back({other.name, {other.since.epoch, std::max(other.since.seq, told[index])}});
+    const Room& room = rooms_[index];
+    positions.push_back({room.name, {room.epoch, room.proven_seq}});
   }
   return positions;
+}
+
+std::optional<std::vector<RoomPosition>> DeliveryLog::positions_at(std::string_view name, const Position& last) const {
+  if (members_.empty()) return std::nullopt;
+  const auto named = std::find_if(rooms_.begin(), rooms_.end(),
+                                  [&](const Room& room) { return room.name == name && room.epoch == last.epoch; });
+  if (name.empty() || named == rooms_.end()) {
+    if (forgot_room_) return std::nullopt;
+    return positions_proven();
+  }
+  if (last.seq > named->sent_seq) return std::nullopt;
+  if (last.seq <= named->first_since) return positions_proven();
+  if (last.seq <= named->forgotten_seq) return std::nullopt;
+
+  const auto seen = static_cast<RoomIndex>(named - rooms_.begin());
+  const std::vector<std::uint64_t> told = told_at(seen, last.seq);
+  std::vector<RoomPosition> positions;
+  positions.reserve(members_.size());
+  for (const RoomIndex index : members_) {
+    const Room& room = rooms_[index];
+    positions.push_back({room.name, {room.epoch, std::max(room.since, told[index])}});
+    if (index == seen) std::rotate(positions.begin(), std::prev(positions.end()), positions.end());
+  }
+  return positions;
+}
+
+// How far it was in each room when it saw this message, which it was sent: what the ring tells up to there, and its own
+// messages that follow directly. One that was sent while it was alone in the room has no entry, but the next entry of the room
+// stands where that time ended.
+std::vector<std::uint64_t> DeliveryLog::told_at(RoomIndex seen, std::uint64_t seq) const {
+  std::vector<std::uint64_t> told(rooms_.size());
+  for (std::size_t i = 0; i < rooms_.size(); ++i) told[i] = rooms_[i].forgotten_seq;
+  std::size_t next = 0;
+  while (next < size_) {
+    const Entry& one = entry(next++);
+    told[one.room] = one.seq;
+    if (one.room == seen && one.seq >= seq) break;
+  }
+  std::vector<bool> missed(rooms_.size());  // it has not seen something of the room that it was sent after this message
+  missed[seen] = told[seen] > seq;
+  told[seen] = seq;
+  for (; next < size_; ++next) {
+    const Entry& one = entry(next);
+    if (!one.own && one.seq > rooms_[one.room].since) missed[one.room] = true;
+    if (!missed[one.room]) told[one.room] = one.seq;
+  }
+  if (members_.size() == 1) {  // what is not written down is of this one
+    const RoomIndex only = members_.front();
+    const Room& room = rooms_[only];
+    const bool heard_more = room.heard_seq > std::max(told[only], room.since);
+    if (!missed[only] && !heard_more) told[only] = room.sent_seq;
+  }
+  return told;
 }
 
 std::size_t DeliveryLog::memory_bytes() const {
   std::size_t bytes =
       rooms_.capacity() * sizeof(Room) + members_.capacity() * sizeof(RoomIndex) + ring_.capacity() * sizeof(Entry);
-  for (const Room& room : rooms_) bytes += heap_bytes(room.name) + heap_bytes(room.since.epoch);
+  for (const Room& room : rooms_) bytes += heap_bytes(room.name) + heap_bytes(room.epoch);
   return bytes;
 }
 

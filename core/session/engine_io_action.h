@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "wire/engine_io.h"
 
 namespace chat::session {
 
@@ -35,8 +38,10 @@ struct AnswerPost {
   int status = 200;
 };
 
-// The GET or POST that has just been told of: 400, empty.
-struct RefuseRequest {};
+// The GET or POST that has just been told of: 400, with the JSON of the error; empty when it overlaps another.
+struct RefuseRequest {
+  std::optional<wire::EngineIoError> error = std::nullopt;
+};
 
 // One text frame.
 struct SendWebSocket {

@@ -1,6 +1,7 @@
 // See engine_io_session.h.
 #include "session/engine_io_session.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -31,18 +32,14 @@ void EngineIoSession::open(std::int64_t now_ms, EngineIoActions& out) {
 }
 
 void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
-  if (closed() || transport_ != EngineIoTransport::polling) {
-    out.emplace_back(RefuseRequest{});
-    return;
-  }
+  if (refuse_late(out)) return;
   if (poll_held_) {
     refuse_overlap(out);
     return;
   }
   poll_held_ = true;
   if (state_ == State::closing) {
-    answer_poll(out, true);
-    finish(close_reason_, out);
+    answer_last_poll(out);
   } else if (has_output()) {
     answer_poll(out);
   } else if (upgrade_ == Upgrade::probed) {
@@ -57,10 +54,7 @@ void EngineIoSession::poll_lost(EngineIoActions& out) {
 }
 
 bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions& out) {
-  if (closed() || transport_ != EngineIoTransport::polling) {
-    out.emplace_back(RefuseRequest{});
-    return false;
-  }
+  if (refuse_late(out)) return false;
   // Bytes are base64 in protocol 4.
   if (post_held_ || content_type == "application/octet-stream") {
     refuse_overlap(out);
@@ -76,11 +70,11 @@ void EngineIoSession::end_post(std::string_view body, std::int64_t now_ms, Engin
     post_too_large(out);
     return;
   }
-  // What is in it does not change the answer: the client hears of an end by its next poll.
+  // What is in it does not change the answer to the POST.
   post_held_ = false;
   wire::EngineIoPayloadReader packets(body, options_.max_payload_packets);
   for (wire::EngineIoPacket packet; state_ == State::open && packets.next(packet);) receive(packet, now_ms, out);
-  if (!packets.ok()) end(EngineIoClose::parse_error, now_ms, out);
+  if (!packets.ok()) fail(EngineIoClose::parse_error, out);
   out.emplace_back(AnswerPost{});
 }
 
@@ -135,20 +129,22 @@ void EngineIoSession::flush(EngineIoActions& out) {
 }
 
 void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
-  end(EngineIoClose::forced_close, now_ms, out);
-}
-
-void EngineIoSession::end(EngineIoClose reason, std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   state_ = State::closing;
-  close_reason_ = reason;
-  if (transport_ == EngineIoTransport::websocket || poll_held_) {
-    if (poll_held_) answer_poll(out, true);
-    finish(reason, out);
+  close_reason_ = EngineIoClose::forced_close;
+  if (transport_ == EngineIoTransport::websocket) {
+    finish(close_reason_, out);
     return;
   }
   ping_due_ms_ = pong_due_ms_ = kNever;
   close_due_ms_ = now_ms + options_.close_timeout_ms;
+  if (poll_held_) answer_last_poll(out);
+}
+
+void EngineIoSession::fail(EngineIoClose reason, EngineIoActions& out) {
+  if (closed()) return;
+  if (poll_held_) answer_poll(out, true);
+  finish(reason, out);
 }
 
 void EngineIoSession::abort(EngineIoClose reason, EngineIoActions& out) {
@@ -163,7 +159,7 @@ void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t n
       out.emplace_back(Deliver{packet.binary, std::string(packet.data)});
       break;
     case EngineIoType::ping:  // the server's to send, since protocol 4
-      end(EngineIoClose::transport_error, now_ms, out);
+      fail(EngineIoClose::transport_error, out);
       break;
     case EngineIoType::pong:
       pong_due_ms_ = kNever;
@@ -219,14 +215,26 @@ void EngineIoSession::drop_candidate(EngineIoActions& out) {
 }
 
 void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
+  // Counted from when the ping was due, so that the coarseness of the timers is not added twice.
+  pong_due_ms_ = now_ms - std::min(now_ms - ping_due_ms_, kTimerCoarsenessMs) + options_.ping_timeout_ms;
   ping_due_ms_ = kNever;
-  pong_due_ms_ = now_ms + options_.ping_timeout_ms;
   if (transport_ == EngineIoTransport::websocket) {
     out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
     return;
   }
   ping_waiting_ = true;
   flush(out);
+}
+
+// The official client acts on a close packet before it delivers the messages of the same payload. So the last messages go
+// in an answer of their own, as in the reference server.
+void EngineIoSession::answer_last_poll(EngineIoActions& out) {
+  if (has_output()) {
+    answer_poll(out);
+    return;
+  }
+  answer_poll(out, true);
+  finish(close_reason_, out);
 }
 
 void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
@@ -255,6 +263,13 @@ void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
   if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});  // its body is not there yet
   if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
   out.emplace_back(Closed{reason});
+}
+
+// A request that was on its way when the session ended or was upgraded.
+bool EngineIoSession::refuse_late(EngineIoActions& out) {
+  if (!closed() && transport_ == EngineIoTransport::polling) return false;
+  out.emplace_back(RefuseRequest{closed() ? wire::EngineIoError::unknown_sid : wire::EngineIoError::bad_request});
+  return true;
 }
 
 // To ensure the order of packets a client has one GET and one POST at a time.

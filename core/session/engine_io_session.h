@@ -73,7 +73,7 @@ class EngineIoSession {
 
   // Closes in an orderly way, as for a message that the layer above cannot make sense of: what is
   // queued goes first, and nothing more is delivered. On polling that takes a GET; without one the
-  // session waits for it.
+  // session waits for it. (A packet that this layer cannot read ends the session at once.)
   void close(std::int64_t now_ms, EngineIoActions& out);
 
   // Closes at once; what is queued is lost.
@@ -88,18 +88,24 @@ class EngineIoSession {
   enum class Upgrade : std::uint8_t { none, attached, probed };
 
   static constexpr std::int64_t kNever = -1;
-  static constexpr std::int64_t kReleaseMs = 100;  // how long a poll is held during an upgrade
+  static constexpr std::int64_t kTimerCoarsenessMs = 20;  // tick() may come so much later than deadline_ms()
+  static constexpr std::int64_t kReleaseMs = 100;         // how long a poll is held during an upgrade
 
   void receive(const wire::EngineIoPacket& packet, std::int64_t now_ms, EngineIoActions& out);
   void receive_from_candidate(bool binary, std::string_view bytes, std::int64_t now_ms, EngineIoActions& out);
   void complete_upgrade(std::int64_t now_ms, EngineIoActions& out);
   void drop_candidate(EngineIoActions& out);
-  void end(EngineIoClose reason, std::int64_t now_ms, EngineIoActions& out);
+  // Over what the client sent. A held GET takes what is queued and the goodbye; without one the session is gone at once, and
+  // the next GET is told that it is unknown.
+  void fail(EngineIoClose reason, EngineIoActions& out);
   void send_ping(std::int64_t now_ms, EngineIoActions& out);
   bool has_output() const { return ping_waiting_ || !queue_->empty(); }
   // With everything that waits; with a noop when that is nothing.
   void answer_poll(EngineIoActions& out, bool and_close = false);
+  // While it is closing: with what waits, then or together with that the close packet, which is the end.
+  void answer_last_poll(EngineIoActions& out);
   void finish(EngineIoClose reason, EngineIoActions& out);
+  bool refuse_late(EngineIoActions& out);
   void refuse_overlap(EngineIoActions& out);
 
   const EngineIoOptions& options_;

@@ -31,9 +31,7 @@ std::optional<EngineIoPacket> decode_engine_io(bool binary, std::string_view byt
   const char first = bytes.front();
   bytes.remove_prefix(1);
   if (first == kBase64Mark) {
-    std::optional<std::string> decoded = base64_decode(bytes);
-    if (!decoded) return std::nullopt;
-    storage = *std::move(decoded);
+    storage = base64_decode_lenient(bytes);
     return EngineIoPacket{EngineIoType::message, true, storage};
   }
   if (first < '0' || first > digit_of(EngineIoType::noop)) return std::nullopt;

@@ -31,8 +31,9 @@ struct EngineIoPacket {
 };
 
 // One WebSocket message; text must be valid UTF-8. A text that begins with b is a message in
-// base64, from clients that cannot send bytes. The packet's data is in `bytes` or in `storage`.
-// nullopt: malformed.
+// base64, from clients that cannot send bytes; it is decoded as leniently as the reference server
+// does, since clients send it wrapped, without padding and in either alphabet. The packet's data
+// is in `bytes` or in `storage`. nullopt: malformed.
 std::optional<EngineIoPacket> decode_engine_io(bool binary, std::string_view bytes, std::string& storage);
 
 // The packets of one polling payload in their order. Stops at the first that is malformed; what

@@ -42,6 +42,7 @@ SocketIoAssembler::Added SocketIoAssembler::begin(std::string_view text) {
     move_view(packet_.nsp);
   }
   move_view(packet_.payload);
+  if (!packet_.ack_id.empty()) move_view(packet_.ack_id);
   assembling_ = true;
   return Added::more;
 }

@@ -18,10 +18,6 @@ DecodeError malformed(Status status) {
   return {ErrorReply{{}, status.code, std::move(status.detail), true}, kPolicyViolation};
 }
 
-std::string ref_of(const SocketIoPacket& packet) {
-  return packet.ack_id ? std::to_string(*packet.ack_id) : std::string();
-}
-
 // What is between the brackets of a checked array, without white space at its ends.
 std::string_view inside_of(std::string_view array) {
   constexpr std::string_view kSpace = " \t\r\n";
@@ -43,7 +39,7 @@ SocketIoCodec::SocketIoCodec(SocketIoNamespacePtr nsp, std::string sid, std::str
 
 Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::string> attachments) const {
   const auto refuse = [&](Error code, std::string reason) {
-    return DecodeError{ErrorReply{ref_of(packet), code, std::move(reason), true}};
+    return DecodeError{ErrorReply{std::string(packet.ack_id), code, std::move(reason), true}};
   };
   if (!packet.fault.ok()) return refuse(packet.fault.code, packet.fault.detail);
   SocketIoEvent event = split_event(packet);
@@ -54,7 +50,7 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
   command.draft.event = *std::move(event.name);
   command.draft.attachments = std::move(attachments);
   set_checked_args(command.draft, event.args);
-  command.ref = ref_of(packet);
+  command.ref = packet.ack_id;
   return Command(std::move(command));
 }
 
@@ -67,13 +63,13 @@ Decoded SocketIoCodec::decode(bool binary, std::string_view bytes) {
   return decode(*packet, {});
 }
 
-Packets SocketIoCodec::encode(const Message& message) const { return encode_event(message, std::nullopt); }
+Packets SocketIoCodec::encode(const Message& message) const { return encode_event(message, {}); }
 
 Packets SocketIoCodec::encode_with_ack(const Message& message, std::uint64_t ack_id) const {
-  return encode_event(message, ack_id);
+  return encode_event(message, std::to_string(ack_id));
 }
 
-Packets SocketIoCodec::encode_event(const Message& message, std::optional<std::uint64_t> ack_id) const {
+Packets SocketIoCodec::encode_event(const Message& message, std::string_view ack_id) const {
   Packets packets(1);
   std::string& text = packets[0].bytes;
   text.reserve(64 + nsp_->name.size() + message.event.size() + message.payload.size());
@@ -87,7 +83,7 @@ Packets SocketIoCodec::encode_event(const Message& message, std::optional<std::u
     text += ',';
     text += args;
   }
-  if (!pid_.empty() && !ack_id) {
+  if (!pid_.empty() && ack_id.empty()) {
     if (message.seq != 0) {
       std::string offset;
       append_offset(offset, message, nsp_->room);
@@ -104,10 +100,9 @@ Packets SocketIoCodec::encode_event(const Message& message, std::optional<std::u
 
 Packets SocketIoCodec::encode_ack(const std::string& ref, std::string_view args,
                                   const std::vector<std::string>& attachments) const {
-  const std::optional<std::uint64_t> ack_id = json::parse_unsigned(ref);
-  if (!ack_id) return {};
+  if (ref.empty()) return {};
   Packets packets(1);
-  append_socket_io(packets[0].bytes, SocketIoType::ack, nsp_->name, attachments.size(), ack_id);
+  append_socket_io(packets[0].bytes, SocketIoType::ack, nsp_->name, attachments.size(), ref);
   packets[0].bytes += args;
   append_attachments(packets, attachments);
   return packets;

@@ -44,7 +44,7 @@ class SocketIoCodec final : public Codec {
   bool acknowledges_last() const override { return true; }
 
  private:
-  Packets encode_event(const Message& message, std::optional<std::uint64_t> ack_id) const;
+  Packets encode_event(const Message& message, std::string_view ack_id) const;
   Packets encode_ack(const std::string& ref, std::string_view args,
                      const std::vector<std::string>& attachments = {}) const;
 

@@ -1,6 +1,8 @@
 // See socket_io_packet.h.
 #include "wire/socket_io_packet.h"
 
+#include <algorithm>
+
 #include "hub/message.h"
 #include "hub/names.h"
 #include "hub/utf8.h"
@@ -22,6 +24,11 @@ void trim_end(std::string_view& text) {
   text = text.substr(0, last + 1);
 }
 
+std::string_view without_leading_zeros(std::string_view digits) {
+  const std::size_t zeros = std::min(digits.find_first_not_of('0'), digits.size());
+  return digits.empty() ? digits : digits.substr(std::min(zeros, digits.size() - 1));
+}
+
 // Cuts the parts in front of the payload off a packet.
 class HeadReader {
  public:
@@ -38,11 +45,8 @@ class HeadReader {
       packet.type = static_cast<SocketIoType>(type - '0');
     }
     if (rest_.starts_with('/') && !read_namespace(packet.nsp)) return refuse("namespace too long");
-    const std::string_view id = take(rest_.find_first_not_of(kDigits));
-    if (!id.empty()) {
-      packet.ack_id = json::parse_unsigned(id);
-      if (!packet.ack_id || *packet.ack_id > kMaxAckId) return refuse("acknowledgement id above 2^53");
-    }
+    packet.ack_id = without_leading_zeros(take(rest_.find_first_not_of(kDigits)));
+    if (packet.ack_id.size() > kMaxAckIdDigits) packet.ack_id = {};
     packet.payload = rest_;
     trim_end(packet.payload);
     return packet.payload.empty() && !rest_.empty() ? refuse("invalid payload") : Status{};
@@ -116,7 +120,10 @@ Status check_payload(SocketIoPacket& packet) {
     case SocketIoType::connect_error:
       return none ? Status{} : check_value(packet.payload, "{\"");
     case SocketIoType::ack:
-      if (none) return packet.attachment_count == 0 ? Status{} : refuse("illegal attachments");
+      if (none) {
+        if (packet.attachment_count != 0) packet.fault = refuse("attachment without a placeholder");
+        return {};
+      }
       return packet.payload.front() == '[' ? check_arguments(packet) : refuse("invalid payload");
     case SocketIoType::event: {
       if (none || packet.payload.front() != '[') return refuse("invalid payload");
@@ -170,7 +177,7 @@ std::optional<SocketIoRecovery> read_recovery(std::string_view connect_payload) 
 }
 
 void append_socket_io(std::string& out, SocketIoType type, std::string_view nsp, std::size_t attachment_count,
-                      std::optional<std::uint64_t> ack_id) {
+                      std::string_view ack_id) {
   if (attachment_count == 0) {
     out += static_cast<char>('0' + static_cast<int>(type));
   } else {
@@ -182,7 +189,7 @@ void append_socket_io(std::string& out, SocketIoType type, std::string_view nsp,
     out += nsp;
     out += ',';
   }
-  if (ack_id) json::append_number(out, *ack_id);
+  out += ack_id;
 }
 
 std::string encode_connect(std::string_view nsp, std::string_view sid, std::string_view pid) {

@@ -13,7 +13,7 @@
 
 namespace chat::wire {
 
-inline constexpr std::uint64_t kMaxAckId = std::uint64_t{1} << 53;  // what JavaScript counts up to
+inline constexpr std::size_t kMaxAckIdDigits = 64;
 inline constexpr std::size_t kMaxNamespaceBytes = 512;
 
 // A BINARY_EVENT is an event with attachments, a BINARY_ACK an ack with attachments.
@@ -23,7 +23,9 @@ struct SocketIoPacket {
   SocketIoType type = SocketIoType::event;
   std::size_t attachment_count = 0;  // binary packets that follow
   std::string_view nsp = "/";        // as it was written
-  std::optional<std::uint64_t> ack_id;
+  // Decimal digits without zeros in front: a client's number of any size comes back as it was. Empty: no acknowledgement is
+  // wanted, or none can be told apart (more than kMaxAckIdDigits).
+  std::string_view ack_id;
   // Empty: none. Otherwise JSON without white space around it: an object (connect), an object or
   // string (connect_error), an array that begins with a permitted event name (event), an array
   // (ack).
@@ -55,7 +57,7 @@ std::optional<SocketIoRecovery> read_recovery(std::string_view connect_payload);
 
 // Everything of a packet but its payload, which the caller appends.
 void append_socket_io(std::string& out, SocketIoType type, std::string_view nsp, std::size_t attachment_count = 0,
-                      std::optional<std::uint64_t> ack_id = std::nullopt);
+                      std::string_view ack_id = {});
 
 // Whole packets. `data` is JSON, or empty for none.
 std::string encode_connect(std::string_view nsp, std::string_view sid, std::string_view pid);

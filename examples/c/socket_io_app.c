@@ -98,7 +98,6 @@ int main(int argc, char **argv) {
 
   setvbuf(stdout, NULL, _IOLBF, 0);
   options.port = argc > 1 ? atoi(argv[1]) : 3000;
-  options.recovery_window_ms = CHAT_UNLIMITED; /* off, as in a Socket.IO server that does not ask for it */
   options.callbacks.on_connect = on_connect;
   options.callbacks.on_open = on_open;
   options.callbacks.on_ack = on_ack;

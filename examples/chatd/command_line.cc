@@ -213,14 +213,15 @@ void CommandLine::add_served() {
   value("script", "PATH|off", "/chat.js: the client script for pages of your own", options_.script, path_or_off());
   value("metrics", "PATH|off", "off: counters for Prometheus, for whoever can connect", options_.metrics,
         path_or_off());
-  text("www", "DIR", "serve these files at /", options_.www);
-  text("socket-io-client", "DIR", "serve these as /socket.io/socket.io.js and its kin", options_.socket_io_client);
+  text("www", "DIR", "serve these files at /; they win over what chatd serves itself", options_.www);
+  text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from there and not as compiled in",
+       options_.socket_io_client);
 }
 
 void CommandLine::add_admission() {
   group_ = "Who may what";
   list("origin", "ORIGIN", "web pages from there may connect, or *; repeatable", options_.origins);
-  list("trusted-proxy", "ADDRESS[/BITS]", "its X-Forwarded-* headers are believed; repeatable",
+  list("trusted-proxy", "ADDRESS[/BITS]", "believe its X-Forwarded-* and Forwarded; or unix; repeatable",
        options_.trusted_proxies);
   flag("lists", "anyone may list rooms and their members", options_.lists);
   limit("max-clients", "off", &Server::max_clients);
@@ -262,9 +263,8 @@ void CommandLine::add_times() {
   number("http-idle-timeout-ms", "5,000", &Server::http_idle_timeout_ms);
   number("upgrade-timeout-ms", "10,000 for Socket.IO's way from polling to WebSocket", &Server::upgrade_timeout_ms);
   number("connect-timeout-ms", "45,000 until a Socket.IO client enters a namespace", &Server::connect_timeout_ms);
-  limit("recovery-window-ms", "120,000 in which a lost Socket.IO client gets what it missed",
-        &Server::recovery_window_ms);
-  number("recovery-bytes", "16,777,216 remembered of clients that were lost", &Server::recovery_bytes);
+  limit("recovery-window-ms", "off: a Socket.IO client back within it is recovered", &Server::recovery_window_ms);
+  number("recovery-bytes", "16,777,216 remembered of clients that may be recovered", &Server::recovery_bytes);
   number("drain-timeout-ms", "5,000 at the end for those who read slowly", &Server::drain_timeout_ms);
   number("drain-spread-ms", "0: time over which the goodbyes are spread", &Server::drain_spread_ms, 0);
   number("flush-interval-ms", "0: gather writes for so long when busy", &Server::flush_interval_ms, 0);

@@ -79,6 +79,7 @@ static int no_message(const chat_message *message, void *user) {
 static void a_server_is_needed(void **state) {
   chat_message message = text("lobby", "x");
   chat_identity identity = CHAT_IDENTITY_INIT;
+  chat_client_id found;
   chat_stats stats;
   (void)state;
   stats.struct_size = sizeof(stats);
@@ -93,7 +94,9 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_refuse(NULL, guest, NULL, NULL));
   NO_SERVER(chat_set_identity(NULL, guest, &identity));
   NO_SERVER(chat_client_set_user(NULL, guest, NULL));
+  NO_SERVER(chat_find_client(NULL, "1", &found));
   NO_SERVER(chat_kick(NULL, guest, NULL));
+  NO_SERVER(chat_close_connection(NULL, guest, NULL));
   NO_SERVER(chat_join(NULL, guest, "lobby"));
   NO_SERVER(chat_leave(NULL, guest, "lobby"));
   NO_SERVER(chat_ban(NULL, guest, "lobby", 1, NULL));
@@ -232,7 +235,7 @@ static void only_socket_io_clients_acknowledge(void **state) {
 }
 
 static void answers_are_waited_for_so_long(void **state) {
-  static const int64_t bad[] = {-1, CHAT_UNLIMITED, INT64_MIN, INT64_MAX, (int64_t)1 << 42};
+  static const int64_t bad[] = {-2, INT64_MIN, INT64_MAX, (int64_t)1 << 42};
   chat_message message = text("lobby", "x");
   size_t i;
   (void)state;
@@ -242,6 +245,7 @@ static void answers_are_waited_for_so_long(void **state) {
                        "timeout_ms");
     assert_int_equal(ack_id, 0);
   }
+  assert_error(chat_send_with_ack(server, guest, &message, CHAT_UNLIMITED, NULL), ERROR_UNSUPPORTED);
 }
 
 static void messages_are_checked(void **state) {

@@ -167,6 +167,50 @@ static void a_kicked_client_takes_what_is_waiting_with_it(void **state) {
   assert_ok(chat_server_free(server));
 }
 
+static int show_socket_id(const chat_client *client, void *text) {
+  snprintf(text, 32, "%s", client->socket_id);
+  return 0;
+}
+
+static void a_client_is_found_by_its_socket_id(void **state) {
+  chat_server *server = start(1);
+  chat_client_id found = 77;
+  char text[32];
+  ws_client client;
+  (void)state;
+  open_v1(&client, server, "/chat.v1");
+  assert_ok(chat_find_client(server, "1", &found)); /* what the welcome says */
+  assert_int_equal(found, 1);
+  assert_ok(chat_client_info(server, 1, show_socket_id, text));
+  assert_string_equal(text, "1");
+  assert_error(chat_find_client(server, "2", &found), ERROR_NO_SUCH_CLIENT);
+  assert_int_equal(found, 0);
+  assert_error(chat_find_client(server, "", &found), ERROR_NO_SUCH_CLIENT);
+  assert_error(chat_find_client(server, NULL, &found), ERROR_INVALID_ARGUMENT);
+  assert_error(chat_find_client(server, "1", NULL), ERROR_INVALID_ARGUMENT);
+  ws_end(&client);
+  expect_line("disconnect 1 1006");
+  assert_error(chat_find_client(server, "1", &found), ERROR_NO_SUCH_CLIENT);
+  assert_ok(chat_server_free(server));
+}
+
+static void a_closed_connection_of_one_client_is_a_kick(void **state) {
+  chat_server *server = start(2);
+  ws_client client;
+  (void)state;
+  open_v1(&client, server, "/chat.v1");
+  assert_ok(chat_broadcast(server, "lobby", "you may hear this", 17));
+  assert_ok(chat_close_connection(server, 1, "and go"));
+  expect_text(&client, "you may hear this");
+  expect_close(&client, 1008);
+  assert_string_equal(client.close_reason, "and go");
+  expect_line("disconnect 1 1008");
+  assert_error(chat_close_connection(server, 1, NULL), ERROR_NO_SUCH_CLIENT);
+  assert_error(chat_close_connection(server, 1, "\xff"), ERROR_INVALID_UTF8);
+  ws_end(&client);
+  assert_ok(chat_server_free(server));
+}
+
 static void a_banned_guest_stays_out_by_address(void **state) {
   chat_server *server = start(1);
   ws_client one, two;
@@ -370,6 +414,8 @@ int main(void) {
       TEST(join_and_leave_from_outside),
       TEST(rooms_of_a_client_are_limited),
       TEST(a_kicked_client_takes_what_is_waiting_with_it),
+      TEST(a_client_is_found_by_its_socket_id),
+      TEST(a_closed_connection_of_one_client_is_a_kick),
       TEST(a_banned_guest_stays_out_by_address),
       TEST(a_banned_user_leaves_with_every_client),
       TEST(a_guest_on_a_unix_socket_has_nothing_to_be_banned_by),

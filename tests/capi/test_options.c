@@ -123,6 +123,7 @@ static void whole_numbers_have_ranges(void **state) {
       {offsetof(chat_server_options, outbox_policy), -1, 3, "options.outbox_policy"},
       {offsetof(chat_server_options, history_off), -1, 2, "options.history_off"},
       {offsetof(chat_server_options, permessage_deflate), -1, 2, "options.permessage_deflate"},
+      {offsetof(chat_server_options, recovery_asks_on_connect), -1, 2, "options.recovery_asks_on_connect"},
   };
   size_t i;
   (void)state;
@@ -484,15 +485,15 @@ static void rooms_and_events_are_checked(void **state) {
 }
 
 static void origins_and_proxies_are_checked(void **state) {
-  const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null"};
+  const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null", "wss://example.org"};
   const char *bad[] = {"", "example.org", "https://", "https://example.org/", "https://*.example.org", "://x"};
-  const char *good_proxies[] = {"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"};
-  const char *bad_proxies[] = {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::/129"};
+  const char *good_proxies[] = {"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "unix"};
+  const char *bad_proxies[] = {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::/129", "unix:", "/run/x"};
   chat_server_options options = base();
   size_t i;
   (void)state;
   options.allowed_origins = good;
-  options.allowed_origin_count = 4;
+  options.allowed_origin_count = 5;
   starts(&options);
   for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
     options.allowed_origins = &bad[i];
@@ -504,7 +505,7 @@ static void origins_and_proxies_are_checked(void **state) {
   options.allowed_origin_count = 0;
 
   options.trusted_proxies = good_proxies;
-  options.trusted_proxy_count = 4;
+  options.trusted_proxy_count = 5;
   starts(&options);
   for (i = 0; i < sizeof(bad_proxies) / sizeof(bad_proxies[0]); i++) {
     options.trusted_proxies = &bad_proxies[i];

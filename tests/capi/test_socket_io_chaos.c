@@ -433,6 +433,7 @@ static void run_round(unsigned seed, long ms) {
   options.ping_timeout_ms = 300;
   options.upgrade_timeout_ms = 100;
   options.connect_timeout_ms = 200;
+  options.recovery_window_ms = 120000;
   options.verdict_timeout_ms = 80;
   options.http_idle_timeout_ms = 200;
   options.drain_timeout_ms = 600000; /* a drain that does not end by itself is a test that does not */

@@ -9,11 +9,11 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "net/inflater.h"
+#include "wire/websocket/inflater.h"
 
 using namespace chat;
 using namespace chat::fuzz;
-using chat::net::Inflater;
+using chat::wire::Inflater;
 using Outcome = Inflater::Outcome;
 
 namespace {

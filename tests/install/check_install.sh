@@ -77,6 +77,29 @@ listens() {
   return 1
 }
 
+# Whether tests/install/serve.c answers /socket.io/socket.io.js with 200, or with 404 after one warning.
+try_client_script() { # folder 200|404 [library path]
+  local line port= warnings=0 answer=
+  coproc SERVE { LD_LIBRARY_PATH=${3:-} "$1/serve"; }
+  local pid=$SERVE_PID
+  while read -r line <&"${SERVE[0]}"; do
+    case "$line" in
+      warning:*socket_io_client_directory*) warnings=$((warnings + 1)) ;;
+      warning:*) fail "serve: $line" ;;
+      port*) port=${line#port } && break ;;
+    esac
+  done
+  [[ -n $port ]] || fail "$1/serve does not start"
+  exec 3<>"/dev/tcp/127.0.0.1/$port"
+  printf 'GET /socket.io/socket.io.js HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+  answer=$(head -n 1 <&3)
+  exec 3>&-
+  exec {SERVE[1]}>&-
+  wait "$pid" || fail "$1/serve"
+  [[ $answer == "HTTP/1.1 $2 "* ]] || fail "socket.io.js: $answer"
+  [[ $warnings == $(($2 == 404)) ]] || fail "socket.io.js is $2 and there are $warnings warnings"
+}
+
 say "install"
 quietly "$cmake" --install "$build_dir" --prefix "$prefix"
 library=$(find "$prefix" -name libchat.so)
@@ -117,7 +140,7 @@ say "pkg-config and a compiler"
 mkdir "$work/pkg-config"
 flags=$(PKG_CONFIG_PATH="$library_dir/pkgconfig" "$pkg_config" --cflags --libs "libchat = $version") ||
   fail "pkg-config does not find libchat"
-for program in "$here/version.c" "$example"; do
+for program in "$here/version.c" "$here/serve.c" "$example"; do
   # shellcheck disable=SC2086 # the flags are words
   quietly "$cc" -o "$work/pkg-config/$(basename "$program" .c)" "$program" $flags
 done
@@ -131,12 +154,19 @@ for compiler in "$cxx" clang++; do
   done
 done
 try_programs "$work/pkg-config" "$library_dir"
+if grep -q '^CHAT_SOCKET_IO_CLIENT:.*=/' "$build_dir/CMakeCache.txt"; then
+  try_client_script "$work/pkg-config" 200 "$library_dir"
+  grep -q 'MIT License' "$prefix/share/doc/libchat/socket.io-client.LICENSE" || fail "the client's licence is not installed"
+else
+  try_client_script "$work/pkg-config" 404 "$library_dir"
+fi
 
 say "add_subdirectory"
 embedded=$build_dir/embedded
 quietly "$cmake" -S "$here/add_subdirectory" -B "$embedded" \
-  -DLIBCHAT_SOURCE_DIR="$source_dir" -DEXAMPLE="$example" -DCXX_EXAMPLE="$cxx_example"
+  -DLIBCHAT_SOURCE_DIR="$source_dir" -DEXAMPLE="$example" -DCXX_EXAMPLE="$cxx_example" -DCHAT_SOCKET_IO_CLIENT=OFF
 quietly "$cmake" --build "$embedded" --parallel 2
 try_programs "$embedded"
+try_client_script "$embedded" 404
 
 say "all three ways work"

@@ -127,8 +127,8 @@ test('a client that leaves while it waits', async (t) => {
   const ann = await connectOnly(t, testd.url('/chat?mode=defer'));
   const { client } = await testd.event('connect');
   ann.socket.terminate();
-  // It need not be noticed before the verdict, but then it is.
-  assert.match((await testd.command('accept', 0, client, 'u', 'n')).error, /^(OK|ERROR_NO_SUCH_CLIENT)$/);
+  await testd.event('abandon', (event) => event.client === client);
+  assert.equal((await testd.command('accept', 0, client, 'u', 'n')).error, 'ERROR_NO_SUCH_CLIENT');
   let stats;
   do {
     await testd.command('stats', 0);

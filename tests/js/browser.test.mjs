@@ -39,17 +39,17 @@ const page = `<!doctype html>
 `;
 
 // The server with the page at /.
-async function startPage(t, kind) {
+async function startPage(t, kind, { recovery = false } = {}) {
   if (kind === 'libchat') {
     const www = path.join(temporaryFolder(t), 'www');
     mkdirSync(www);
     writeFileSync(path.join(www, 'index.html'), page);
     const program = await startChatd(t, ['--www', www, '--lists', '--socket-io-client', clientDirectory,
-      '--ping-interval-ms', '500', '--ping-timeout-ms', '500']);
+      '--ping-interval-ms', '500', '--ping-timeout-ms', '500', '--recovery-window-ms', recovery ? '120000' : 'off']);
     const clients = () => countClients(program.url('/chat.v1?room=counting'));
-    return { kind, recovery: true, program, clients, port: program.port, http: program.http, url: program.url };
+    return { kind, recovery, program, clients, port: program.port, http: program.http, url: program.url };
   }
-  return startServer(t, kind, { page, ping_interval_ms: 500, ping_timeout_ms: 500 });
+  return startServer(t, kind, { page, recovery, ping_interval_ms: 500, ping_timeout_ms: 500 });
 }
 
 // A tab that is connected, with what it complained about.
@@ -123,7 +123,7 @@ testEach('a browser whose WebSockets do not get through stays on polling', optio
 });
 
 testEach('a browser that loses the network comes back, and has missed nothing', options, async (t, kind) => {
-  const server = await startPage(t, kind);
+  const server = await startPage(t, kind, { recovery: true });
   const context = await startBrowser(t);
   for (const websocket of [true, false]) {
     const ann = await openTab(context, server, {
@@ -154,7 +154,7 @@ testEach('a browser that loses the network comes back, and has missed nothing', 
 });
 
 testLibchat('the page of the documents, and a terminal beside it', options, async (t) => {
-  const program = await startChatd(t, ['--www', path.join(sourceDir, 'examples/socket-io-page'), '--socket-io-client', clientDirectory]);
+  const program = await startChatd(t, ['--www', path.join(sourceDir, 'examples/socket-io-page'), '--ephemeral-event', 'typing']);
   const context = await startBrowser(t);
   const [ann, bob] = [await openTab(context, program), await openTab(context, program)];
   const terminal = await connect(t, program.url('/chat'));

@@ -184,6 +184,26 @@ test('join, leave: from then until then', async (t) => {
   assert.deepEqual(bob.messages.waiting, []);
 });
 
+test('join without a ref is answered, of a room that the client is in as well', async (t) => {
+  const server = await startChatd(t);
+  const ann = await connectV1(t, server, '?room=dev');
+  for (const [request, resumed, complete] of [
+    [{ room: 'dev' }, false, true],
+    [{ room: 'new' }, false, true],
+    [{ room: 'new' }, false, true],
+    [{ room: 'dev', epoch: ann.welcome.epoch, seq: 0 }, true, true],
+    [{ room: 'dev', epoch: 'another', seq: 7 }, true, false],
+  ]) {
+    ann.sendJson({ type: 'join', ...request });
+    const { type, room, ref, epoch, seq, ...rest } = await ann.takeJson();
+    assert.deepEqual([type, room, ref, typeof epoch, seq], ['joined', request.room, undefined, 'string', 0]);
+    assert.deepEqual(rest, { resumed, complete });
+  }
+  // Each was answered once.
+  assert.equal((await ann.request({ type: 'ping', ref: 1 }, 'pong')).ref, 1);
+  assert.deepEqual(ann.messages.waiting, []);
+});
+
 test('the first room may be left, and is still the default of send', async (t) => {
   const chatd = await startChatd(t);
   const ann = await connectV1(t, chatd);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { connectChat } from './chat_js_support.mjs';
 import { comeBack, hasText, hasTitle, hears, openPage, say, skip, startPageServer, texts } from './page_support.mjs';
 import { connectSocketIo } from './socket_io_support.mjs';
-import { connect, sourceDir, startChatd, startTestd, test as plainTest } from './support.mjs';
+import { connect, connectV1, sourceDir, startChatd, startTestd, test as plainTest } from './support.mjs';
 
 const test = (name, body) => plainTest(name, { skip }, body);
 
@@ -92,7 +92,7 @@ test('the server is restarted: what waited is sent, and what is missing is told'
   await comeBack(ann);
   await hears(ann, 'meanwhile');
   assert.deepEqual(await texts(ann), ['before', 'anew', 'meanwhile']);
-  assert.equal(await ann.textContent('.row.gap'), 'The server has started anew. Some messages may be missing.');
+  assert.equal(await ann.textContent('.row.gap'), 'The server restarted. Some messages may be missing.');
   assert.equal(await ann.isHidden('#banner'), true);
   assert.equal((await bob.next('message', ({ text }) => text === 'meanwhile')).from.name, 'Ann');
 });
@@ -269,6 +269,35 @@ test('in Korean and in English, by what the browser asks for', async (t) => {
   const [, en, ko] = source.match(/\n {2}en: \{([^]*?)\n {2}\},\n {2}ko: \{([^]*?)\n {2}\},/);
   const keys = (table) => [...table.matchAll(/^\s+(\w+):/gm)].map(([, key]) => key);
   assert.deepEqual(keys(ko), keys(en));
+});
+
+test('a guest has a Korean name in the Korean page, and the English one elsewhere', async (t) => {
+  const server = await startPageServer(t);
+  const guest = await openPage(t, server, { locale: 'ko-KR' });
+  await guest.waitForSelector('#name-dialog[open]');
+  assert.equal(await guest.textContent('#name-dialog h2'), '어떻게 불러 드릴까요?');
+  assert.match(await guest.getAttribute('#name', 'placeholder'), /^손님 \d+$/);
+  await guest.click('#name-later');
+  const name = await guest.textContent('#me b');
+  assert.match(name, /^손님 \d+$/);
+  const english = name.replace('손님 ', 'guest-');
+  const ann = await openPage(t, server, { name: 'Ann', locale: 'en-US' });
+  const korean = await openPage(t, server, { name: '은하', locale: 'ko-KR' });
+  await guest.type('#text', '안');
+  await hasText(korean, '#typing', `\u2068${name}\u2069 님이 입력하고 있습니다…`);
+  await say(guest, '안녕하세요');
+  for (const [tab, shown] of [[korean, name], [ann, english]]) {
+    await hears(tab, '안녕하세요');
+    assert.equal(await tab.textContent('.row:not(.own) .meta b'), shown);
+    await tab.waitForFunction((wanted) => [...document.querySelectorAll('#people-list .name')]
+      .some(({ textContent }) => textContent === wanted), shown);
+  }
+  // A name that somebody chose stays as it is, even when it looks like a guest's.
+  const client = await connectV1(t, server);
+  client.sendJson({ type: 'name', name: 'guest-999999', ref: 1 });
+  client.sendJson({ type: 'send', text: 'chosen' });
+  await hears(korean, 'chosen');
+  assert.equal(await korean.$eval('.row:last-child .meta b', (element) => element.textContent), 'guest-999999');
 });
 
 test('the name: asked for once, refused, remembered', async (t) => {

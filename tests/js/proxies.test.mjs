@@ -179,7 +179,10 @@ for (const name of Object.keys(proxies)) {
   testProxy('the server sees whose address it is, and TLS; what a client claims is not believed', async (t) => {
     const testd = await startTestd(t, ['trusted_proxy=127.0.0.1']);
     const proxy = await startProxy(t, name, testd.servers[0].port);
-    const headers = { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'http', 'X-Forwarded-Host': 'evil.example' };
+    const headers = {
+      'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'http', 'X-Forwarded-Host': 'evil.example',
+      Forwarded: 'for=203.0.113.9;proto=http;host=evil.example',
+    };
     await connect(t, proxy.url('/chat'), [], { ...proxy.local, headers, origin: proxy.origin });
     const event = await testd.event('connect');
     assert.equal(event.address, clientAddress);

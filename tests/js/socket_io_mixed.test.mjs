@@ -49,7 +49,7 @@ testLibchat('a list of arguments is relayed byte for byte', async (t) => {
   await raw.take();
   const args = '{"x":1.50, "big":12345678901234567890,"b":{},"a":"\\ud800\\u0000"},[ ],1e2';
   raw.send(`42["cursor",${args}]`);
-  assert.match(await raw.take(), /^42\["cursor",/);
+  assert.equal(await raw.take(), `42["cursor",${args}]`);
   assert.equal(await plain.take(), `[${args}]`);
   const frame = await v1.take();
   assert.ok(frame.includes(`"args":[${args}]`), frame);
@@ -57,9 +57,9 @@ testLibchat('a list of arguments is relayed byte for byte', async (t) => {
   for (const client of socketIo) {
     assert.deepEqual(await client.take(), ['cursor', ...JSON.parse(`[${args}]`)]);
   }
-  const echoed = `42["move",${args},`;
+  const echoed = `42["move",${args}]`;
   v1.send(`{"type":"send","event":"move","args":[${args}]}`);
-  assert.ok((await raw.take((packet) => packet.startsWith('42["move"'))).startsWith(echoed));
+  assert.equal(await raw.take((packet) => packet.startsWith('42["move"')), echoed);
 });
 
 testLibchat('bytes', async (t) => {
@@ -90,8 +90,8 @@ testLibchat('bytes', async (t) => {
   assert.deepEqual(await plain.take((data) => Buffer.isBuffer(data) && data.length === 1), bytes(7));
 });
 
-testLibchat('what has no number has no offset, and its last string is not taken for one', async (t) => {
-  const server = await startServer(t, 'libchat');
+testLibchat('with recovery, what has no number has no offset, and its last string is not taken for one', async (t) => {
+  const server = await startServer(t, 'libchat', { recovery: true });
   const { v1, socketIo } = await everybody(t, server);
   v1.sendJson({ type: 'send', event: 'typing', args: ['Ann'], ephemeral: true });
   v1.sendJson({ type: 'send', event: 'typing', args: [1], ephemeral: true });

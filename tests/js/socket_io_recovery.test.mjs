@@ -2,8 +2,16 @@
 // reference server with connectionStateRecovery and against libchat.
 import assert from 'node:assert/strict';
 import {
-  connectSocketIo, connectWebSocket, modes, openWebSocket, startApplication, startServer, testEach, testLibchat,
+  connectSocketIo, connectWebSocket, modes, openWebSocket, startServer as startAny, testEach, testLibchat,
 } from './socket_io_support.mjs';
+
+function startServer(t, kind, options = {}) {
+  return startAny(t, kind, { recovery: true, ...options });
+}
+
+function startApplication(t, kind, options = {}) {
+  return startServer(t, kind, { application: true, ...options });
+}
 
 const back = { reconnection: true, reconnectionDelay: 1, reconnectionDelayMax: 5 };
 

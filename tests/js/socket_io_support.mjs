@@ -160,7 +160,7 @@ export async function countClients(url) {
 async function startLibchat(t, { origins, recovery, application, settings }) {
   const threads = process.env.CHAT_TEST_THREADS; // of libchat, in the tests that do not say
   const wanted = { inbound_rate: application ? 1_000_000 : 'off', ...(threads && { threads }), ...settings };
-  if (!recovery) wanted.recovery_window_ms = application ? -1 : 'off';
+  if (recovery) wanted.recovery_window_ms ??= 120_000;
   let program;
   if (application) {
     program = await startTestd(t, Object.entries(wanted).map(([name, value]) => `${name}=${value}`));
@@ -174,9 +174,9 @@ async function startLibchat(t, { origins, recovery, application, settings }) {
   return { kind: 'libchat', recovery, program, clients, port: program.port };
 }
 
-// recovery: connection state recovery, on by default as in libchat. application: what testd can do, too. page: the
-// reference's at "/"; chatd has --www.
-export async function startServer(t, kind, { origins, page, recovery = true, application = false, ...settings } = {}) {
+// recovery: connection state recovery, which both servers have off by default. application: what testd can do, too. page:
+// the reference's at "/"; chatd has --www.
+export async function startServer(t, kind, { origins, page, recovery = false, application = false, ...settings } = {}) {
   const start = kind === 'reference' ? startReference : startLibchat;
   const server = await start(t, { origins, recovery, application, settings, page });
   server.http = (address = '') => `http://127.0.0.1:${server.port}${address}`;

@@ -142,7 +142,7 @@ test('a start that cannot use its files names them', async (t) => {
 testLibchat('Socket.IO over TLS, verified, in every mode', async (t) => {
   const chatd = await startSecure(t, ['--threads', '2']);
   const ca = readFileSync(chatd.files.cert);
-  const server = { recovery: true, http: (address = '') => `https://127.0.0.1:${chatd.port}${address}` };
+  const server = { http: (address = '') => `https://127.0.0.1:${chatd.port}${address}` };
   const plain = await connect(t, chatd.url(), [], { ca });
   for (const version of Object.keys(versions)) {
     for (const mode of Object.keys(modes)) {

@@ -77,6 +77,28 @@ def test_unix_socket(start_chatd, raw, socket_path):
     assert unix(raw, chatd, socket_path).request("GET", "/healthz").status == 200
 
 
+def test_a_proxy_on_a_unix_socket_is_believed_when_unix_is_trusted(start_chatd, raw, socket_path):
+    chatd = start_chatd(
+        "--trusted-proxy", "unix", "--max-clients-per-address", 1, listen=("--unix", socket_path)
+    )
+    outer = [("Origin", "https://chat.example"), ("X-Forwarded-Host", "chat.example"), ("X-Forwarded-Proto", "https")]
+    ann = unix(raw, chatd, socket_path)
+    assert ann.upgrade("/chat", [*outer, ("X-Forwarded-For", "192.0.2.1:4711")]).status == 101
+    ann.settle()
+    assert unix(raw, chatd, socket_path).upgrade("/chat", [*outer, ("X-Forwarded-For", "192.0.2.1")]).status == 503
+    assert unix(raw, chatd, socket_path).upgrade("/chat", [*outer, ("X-Forwarded-For", "[2001:db8::1]:1")]).status == 101
+    forwarded = [("Origin", "https://chat.example"), ("Forwarded", 'for="192.0.2.1:1";host=chat.example;proto=https')]
+    assert unix(raw, chatd, socket_path).upgrade("/chat", forwarded).status == 503
+    # Over TLS in front, a page that came without it is another origin.
+    assert unix(raw, chatd, socket_path).upgrade("/chat", [("Origin", "http://chat.example"), *outer[1:]]).status == 403
+
+
+def test_nobody_on_a_unix_socket_is_believed_otherwise(start_chatd, raw, socket_path):
+    chatd = start_chatd("--trusted-proxy", "127.0.0.1", listen=("--unix", socket_path))
+    headers = [("Origin", "https://chat.example"), ("X-Forwarded-Host", "chat.example"), ("X-Forwarded-Proto", "https")]
+    assert unix(raw, chatd, socket_path).upgrade("/chat", headers).status == 403
+
+
 def test_unix_socket_is_gone_afterwards(start_chatd, raw, socket_path):
     chatd = start_chatd(listen=("--unix", socket_path))
     assert stat.S_ISSOCK(os.stat(socket_path).st_mode)

@@ -77,7 +77,7 @@ def test_a_wrong_option_is_named(start_program, args, named):
 def test_what_socket_io_adds_can_be_set(start_chatd, still_chats, tmp_path):
     chatd = start_chatd(
         *("--socket-io-client", tmp_path, "--max-http-body-bytes", 5000, "--upgrade-timeout-ms", 1000),
-        *("--connect-timeout-ms", 1000, "--recovery-window-ms", "off", "--recovery-bytes", 1000),
+        *("--connect-timeout-ms", 1000, "--recovery-window-ms", 60_000, "--recovery-bytes", 1000),
     )
     still_chats(chatd)
 

@@ -104,21 +104,21 @@ def test_the_room_is_escaped(start_chatd, raw):
     assert b"<script>alert" not in page.body
 
 
-def test_exact_names_alone_go_before_files(start_chatd, raw, tmp_path):
+def test_beside_a_folder(start_chatd, raw, tmp_path):
     (tmp_path / "sub").mkdir()
-    for name in ("index.html", "other.html", "page.js", "chat.js", "sub/chat.js"):
+    for name in ("other.html", "sub/chat.js"):
         (tmp_path / name).write_text("of the folder")
     connection = raw(start_chatd("--www", tmp_path))
-    assert connection.request("GET", "/").body == b"of the folder"
-    assert connection.request("GET", "/page.js").body == b"of the folder"
+    assert connection.request("GET", "/").status == 404
     assert connection.request("GET", "/chat.js").body == SCRIPT.read_bytes()
-    connection = raw(start_chatd("--www", tmp_path, "--page", "/", "--script", "off"))
+    # Asked for, the page is served as long as the folder has no index.html.
+    connection = raw(start_chatd("--www", tmp_path, "--page", "/"))
     assert b"chat-endpoint" in connection.request("GET", "/").body
-    assert connection.request("GET", "/page.js").body != b"of the folder"
-    for target in ("/index.html", "/other.html", "/sub/chat.js"):
+    assert connection.request("GET", "/page.js").status == 200
+    for target in ("/other.html", "/sub/chat.js"):
         assert connection.request("GET", target).body == b"of the folder", target
-    connection = raw(start_chatd("--www", tmp_path, "--script", "off"))
-    assert connection.request("GET", "/chat.js").body == b"of the folder"
+    (tmp_path / "index.html").write_text("of the folder")
+    assert connection.request("GET", "/").body == b"of the folder"
 
 
 def test_off(start_chatd, raw):

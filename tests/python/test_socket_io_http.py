@@ -17,9 +17,7 @@ MAX_BODY = 1000
 @pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
 def chatd(request, start_chatd):
     """With several threads a session's requests come to other loops than its own."""
-    return start_chatd(
-        "--threads", request.param, "--max-http-body-bytes", MAX_BODY, "--recovery-window-ms", "off"
-    )
+    return start_chatd("--threads", request.param, "--max-http-body-bytes", MAX_BODY)
 
 
 class Session:
@@ -158,7 +156,7 @@ def test_chunked_has_many_spellings(session, line):
         (["Content-Length: 2", "Transfer-Encoding: identity"], 400),
         (["Transfer-Encoding: gzip, chunked"], 501),
         (["Transfer-Encoding: chunked, chunked"], 501),
-        (["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], 501),
+        (["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], 400),
         (["Content-Length: -1"], 400),
         (["Content-Length: -9223372036854775808"], 400),
         (["Content-Length: +2"], 400),
@@ -237,9 +235,9 @@ def test_what_is_behind_a_body_is_not_of_it(session):
     connection.read_to_end()
     assert session.hears() == ["one"]
     connection = session.send_head("Transfer-Encoding: chunked")
-    connection.send(chunks(message("three")) + b"GET /healthz HTTP/1.1\r\nHost: smuggled\r\n\r\n")
-    answer = connection.read_to_end()
-    assert answer.count(b"HTTP/1.1 ") == 1, answer
+    connection.send(chunks(message("three")) + b"GET /healthz HTTP/1.1\r\nHost: next\r\n\r\n")
+    assert connection.response().status == 200
+    assert connection.response().body == b"ok\n"
     assert session.hears() == ["three"]
 
 

@@ -19,7 +19,7 @@ def www(tmp_path):
     (folder / "naïve.txt").write_text("a letter")
     (folder / "empty.txt").write_text("")
     (folder / "big.bin").write_bytes(bytes(range(256)) * 20_000)
-    (folder / "chat").write_text("hidden by the endpoint")
+    (folder / "chat").write_text("at the endpoint's path")
     (folder / "inside.txt").symlink_to("style.css")
     (tmp_path / "secret.txt").write_text("secret")
     (folder / "out.txt").symlink_to("../secret.txt")
@@ -179,18 +179,93 @@ def test_dots_within_the_folder_are_fine_or_refused(chatd, raw):
 
 
 def test_only_get_and_head(chatd, raw):
-    for method in ("POST", "PUT", "DELETE"):
-        answer = raw(chatd).request(method, "/style.css", [("Content-Length", "0")])
+    for method, target in [(m, t) for m in ("POST", "PUT", "DELETE") for t in ("/style.css", "/sub", "/nothing")]:
+        answer = raw(chatd).request(method, target, [("Content-Length", "0")])
         assert answer.status == 405, method
         assert "GET" in answer.headers["allow"]
 
 
-def test_the_chat_comes_first(chatd, raw, websocket):
+def test_a_file_at_an_endpoints_path(chatd, raw, websocket):
     client = websocket(chatd, "/chat")
     client.send_text("hello")
     assert client.read_frame() == (TEXT, b"hello")
-    assert b"hidden" not in raw(chatd).request("GET", "/chat").body
-    assert raw(chatd).request("GET", "/healthz").status == 200
+    assert raw(chatd).request("GET", "/chat").body == b"at the endpoint's path"
+    assert raw(chatd).request("GET", "/chat.v1").status == 426
+
+
+# Paths that the server answers by itself when the folder has no file there.
+OWN = ["/", "/page.css", "/manifest.webmanifest", "/chat.js", "/metrics", "/chat", "/chat.v1", "/socket.io/", "/socket.io/socket.io.js"]
+
+
+def own_paths(start_chatd, www):
+    return start_chatd("--www", www, "--page", "/", "--metrics", "/metrics")
+
+
+@pytest.mark.parametrize("path", OWN)
+def test_a_file_of_the_folder_wins(start_chatd, raw, tmp_path, path):
+    chatd = own_paths(start_chatd, tmp_path)
+    connection = raw(chatd)
+    before = connection.request("GET", path)
+    file = tmp_path / path.removeprefix("/") / ("index.html" if path.endswith("/") else "")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("of the folder")
+    answer = connection.request("GET", path)
+    assert (answer.status, answer.body) == (200, b"of the folder"), before.status
+    assert "content-security-policy" not in answer.headers
+    assert connection.request("GET", f"{path}?v=2").body == b"of the folder"
+    assert connection.request("HEAD", path).headers["etag"] == answer.headers["etag"]
+    file.unlink()
+    after = connection.request("GET", path)
+    assert (after.status, after.body.split(b" ")[0]) == (before.status, before.body.split(b" ")[0])
+
+
+def test_a_folder_of_the_folder_wins(start_chatd, raw, tmp_path):
+    connection = raw(start_chatd("--www", tmp_path, "--page", "/talk"))
+    for name in ("talk", "chat", "socket.io"):
+        before = connection.request("GET", f"/{name}").status
+        (tmp_path / name).mkdir()
+        assert connection.request("GET", f"/{name}").status == before, "a folder without an index.html answers nothing"
+        (tmp_path / name / "index.html").write_text(name)
+        assert connection.request("GET", f"/{name}").headers["location"] == f"/{name}/"
+        assert connection.request("GET", f"/{name}/").body == name.encode()
+
+
+def test_a_file_hides_neither_health_nor_protocols(start_chatd, raw, websocket, tmp_path):
+    for name in ("healthz", "chat", "socket.io/index.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("of the folder")
+    chatd = own_paths(start_chatd, tmp_path)
+    connection = raw(chatd)
+    assert connection.request("GET", "/healthz").body == b"ok\n"
+    assert connection.request("GET", "/socket.io/").body == b"of the folder"
+    for query in ("EIO=4&transport=polling", "transport=polling&EIO=4&t=x"):
+        assert connection.request("GET", f"/socket.io/?{query}").body.startswith(b'0{"sid":')
+    for query in ("EIO=4", "transport=polling", "transport=other"):
+        assert connection.request("GET", f"/socket.io/?{query}").body.startswith(b'{"code":')
+    post = connection.request("POST", "/socket.io/", [("Content-Length", "0")])
+    assert post.body.startswith(b'{"code":')
+    client = websocket(chatd, "/chat")
+    client.send_text("hello")
+    assert client.read_frame() == (TEXT, b"hello")
+
+
+def test_an_endpoint_at_the_root_beside_files(start_chatd, raw, websocket, www):
+    chatd = start_chatd("--www", www, "--endpoint", "/=plain")
+    assert raw(chatd).request("GET", "/").body == b"<!doctype html>start"
+    client = websocket(chatd, "/")
+    client.send_text("hello")
+    assert client.read_frame() == (TEXT, b"hello")
+
+
+def test_what_files_hide_is_logged(start_chatd, tmp_path):
+    (tmp_path / "chat.js").write_text("mine")
+    (tmp_path / "metrics").write_text("mine")
+    (tmp_path / "socket.io").mkdir()
+    (tmp_path / "socket.io" / "socket.io.js").write_text("mine")
+    chatd = own_paths(start_chatd, tmp_path)
+    for path in ("/chat.js", "/metrics", "/socket.io/socket.io.js"):
+        chatd.wait_error(f" {path} is served from static_mounts")
+    assert "/page.css" not in chatd.errors
 
 
 def test_a_file_that_goes_away_is_404(chatd, raw, www):

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import tarfile
+import urllib.request
 import zipfile
 
 import pytest
@@ -20,6 +21,9 @@ CARRIED = {"libuv", "libcjson", "libssl", "libcrypto"}
 OF_PYTHON = {"libssl", "libcrypto"}
 # The names under which a system would have them, or what they would load.
 SYSTEM_LIBRARY = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp|chat)\b.*\.so")
+
+# scripts/setup installs it, where npm is.
+HAS_SOCKET_IO_CLIENT = (SOURCE_DIR / "packaging/socket.io-client/node_modules/socket.io-client/dist").is_dir()
 
 pytestmark = [
     # Not for the fixtures: the first to ask builds the wheel if scripts/test has not, and a build takes as long as it takes.
@@ -165,7 +169,11 @@ def test_the_sdist_holds_what_is_needed_and_nothing_more(sdist):
         r"(core|capi|cmake|pkgconfig|page|bindings/python/(src|pychat))/|bindings/js/chat.js$|bindings/(python/)?CMakeLists.txt$|CMakeLists.txt$"
         r"|LICENSE$|pyproject.toml$|docs/pychat.md$"
     )
-    assert files == {file for file in present if wanted.match(file)} | {"PKG-INFO"}
+    client = SOURCE_DIR / "packaging/socket.io-client/node_modules/socket.io-client"
+    client_files = [client / "LICENSE", *(client / "dist").iterdir()] if HAS_SOCKET_IO_CLIENT else []
+    assert files == {file for file in present if wanted.match(file)} | {"PKG-INFO"} | {
+        str(file.relative_to(SOURCE_DIR)) for file in client_files
+    }
 
 
 def test_the_wheel_names_what_it_carries(wheel):
@@ -179,7 +187,8 @@ def test_the_wheel_names_what_it_carries(wheel):
     assert libraries >= CARRIED
     assert not any("libwebsockets" in file for file in files)
     # libcrypto is of OpenSSL's package, which is named after libssl.
-    for work in ["libwebsockets", "pybind11", "Apache License 2.0", *libraries - {"libcrypto"}]:
+    client = ["socket.io-client"] if HAS_SOCKET_IO_CLIENT else []
+    for work in ["libwebsockets", "pybind11", *client, "Apache License 2.0", *libraries - {"libcrypto"}]:
         assert re.search(rf"^=+\n{re.escape(work)}[0-9a-z.-]* ?.*\n=+$", notices, re.MULTILINE), work
 
 
@@ -187,6 +196,9 @@ def test_it_uses_its_own_where_the_system_has_them_too(start, environment):
     server = start()
     assert pathlib.Path(server.started["package"]).is_relative_to(environment)
     chat(server)
+    if HAS_SOCKET_IO_CLIENT:
+        script = urllib.request.urlopen(f"http://localhost:{server.started['port']}/socket.io/socket.io.js", timeout=LIMIT_S)
+        assert b"Socket.IO v4" in script.read(100)
     inside, outside = carried_and_strange(server.end()["mapped"], environment)
     assert names(inside) >= CARRIED | {"libchat"}
     assert names(outside) <= OF_PYTHON  # asyncio loads its ssl

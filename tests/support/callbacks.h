@@ -1,7 +1,7 @@
 /*
  * A server whose callbacks write everything into a journal, and do in them what the test asks for. The lines:
  *
- *   connect ID | open ID ROOM | join ID ROOM | leave ID ROOM: REASON | disconnect ID CODE |
+ *   connect ID | open ID ROOM | join ID ROOM | leave ID ROOM: REASON | disconnect ID CODE | abandon ID CODE |
  *   authorize ID ACTION ROOM VALUE | message ID ROOM EVENT: DATA | log LEVEL TEXT
  *
  * Included by one file of each test program.
@@ -52,6 +52,12 @@ static inline void app_on_disconnect(chat_server *server, const chat_client_even
   journal_write(&self->lines, "disconnect %u %d", id_of(event->client), event->close_code);
 }
 
+static inline void app_on_abandon(chat_server *server, const chat_client_event *event, void *user) {
+  application *self = (application *)user;
+  (void)server;
+  journal_write(&self->lines, "abandon %u %d", id_of(event->client), event->close_code);
+}
+
 static inline chat_verdict app_on_authorize(chat_server *server, chat_authorize_event *event, void *user) {
   application *self = (application *)user;
   journal_write(&self->lines, "authorize %u %d %s %s", id_of(event->client), (int)event->action, event->room,
@@ -91,6 +97,7 @@ static inline chat_server_options application_options(void) {
   options.callbacks.on_connect = app_on_connect;
   options.callbacks.on_open = app_on_open;
   options.callbacks.on_disconnect = app_on_disconnect;
+  options.callbacks.on_abandon = app_on_abandon;
   options.callbacks.on_authorize = app.authorize == NULL ? NULL : app_on_authorize;
   options.callbacks.on_join = app_on_join;
   options.callbacks.on_leave = app_on_leave;

@@ -25,6 +25,7 @@ static int visit_client(const chat_client *client, void *user) {
   json_string(&line, "name", client->identity->name);
   json_string(&line, "user_id", client->identity->user_id);
   json_string(&line, "address", client->address);
+  json_string(&line, "socket_id", client->socket_id);
   json_number(&line, "protocol", client->protocol);
   json_number(&line, "transport", client->transport);
   json_number(&line, "connected_at_ms", client->connected_at_ms);
@@ -80,6 +81,16 @@ static chat_error print_stats(instance *self) {
   json_number(&line, "socket_io_deliveries", (int64_t)stats.deliveries_by_protocol[CHAT_PROTOCOL_SOCKET_IO]);
   json_number(&line, "websocket_now", (int64_t)stats.clients_now_by_transport[0]);
   json_number(&line, "polling_now", (int64_t)stats.clients_now_by_transport[1]);
+  json_end(&line);
+  return error;
+}
+
+/* Tells "found" with the client, 0 without one. */
+static chat_error find_client(instance *self, const char *socket_id) {
+  chat_client_id client = 1;
+  const chat_error error = chat_find_client(self->server, socket_id, &client);
+  json_line line = begin("found", self);
+  json_id(&line, "client", client);
   json_end(&line);
   return error;
 }
@@ -151,6 +162,8 @@ static chat_error run_command(instance *self, char **words) {
   if (strcmp(name, "decide") == 0) return decide_later(server, client, words + 3);
   if (strcmp(name, "identity") == 0) return chat_set_identity(server, client, &identity);
   if (strcmp(name, "kick") == 0) return chat_kick(server, client, words[3]);
+  if (strcmp(name, "close-connection") == 0) return chat_close_connection(server, client, words[3]);
+  if (strcmp(name, "find") == 0) return find_client(self, words[2]);
   if (strcmp(name, "join") == 0) return chat_join(server, client, words[3]);
   if (strcmp(name, "leave") == 0) return chat_leave(server, client, words[3]);
   if (strcmp(name, "ban") == 0) return chat_ban(server, client, words[3], atoi(words[4]), words[5]);
@@ -251,6 +264,7 @@ int main(int argc, char **argv) {
   options.callbacks.on_connect = on_connect;
   options.callbacks.on_open = on_open;
   options.callbacks.on_disconnect = on_disconnect;
+  options.callbacks.on_abandon = on_abandon;
   options.callbacks.on_authorize = on_authorize;
   options.callbacks.on_join = on_join;
   options.callbacks.on_leave = on_leave;

@@ -22,6 +22,18 @@ static void print_pairs(json_line *line, const char *name, const chat_pair *pair
   json_close(line, "}");
 }
 
+/* As they came: an object would lose their order, and all but one of a name. */
+static void print_header_lines(json_line *line, const chat_pair *headers, size_t count) {
+  json_open(line, "header_lines", "[");
+  for (size_t i = 0; i < count; i++) {
+    json_open(line, NULL, "[");
+    json_string(line, NULL, headers[i].name);
+    json_bytes(line, NULL, headers[i].value, headers[i].value_size);
+    json_close(line, "]");
+  }
+  json_close(line, "]");
+}
+
 static void print_attachments(json_line *line, const chat_blob *attachments, size_t count) {
   json_open(line, "attachments", "[");
   for (size_t i = 0; i < count; i++) json_hex(line, NULL, attachments[i].data, attachments[i].size_bytes);
@@ -105,6 +117,7 @@ static chat_verdict on_connect(chat_server *server, chat_connect_event *event, v
   json_string(&line, "path", event->path);
   print_pairs(&line, "query", event->query, event->query_count);
   print_pairs(&line, "headers", event->headers, event->header_count);
+  print_header_lines(&line, event->headers, event->header_count);
   print_pairs(&line, "cookies", event->cookies, event->cookie_count);
   json_string(&line, "origin", event->origin);
   json_string(&line, "address", event->address);
@@ -116,6 +129,8 @@ static chat_verdict on_connect(chat_server *server, chat_connect_event *event, v
   json_number(&line, "protocol", event->protocol);
   json_number(&line, "transport", event->transport);
   json_string(&line, "auth", event->auth);
+  json_string(&line, "socket_id", event->socket_id);
+  json_id(&line, "recovered_from", event->recovered_from);
   json_end(&line);
   maybe_stop("on_connect", server);
 
@@ -134,6 +149,7 @@ static void print_client_event(const char *type, const chat_client_event *event,
   json_number(&line, "close_code", event->close_code);
   json_string(&line, "reason", event->reason);
   json_id(&line, "recovered_from", event->recovered_from);
+  json_string(&line, "socket_id", event->socket_id);
   json_end(&line);
 }
 
@@ -145,6 +161,11 @@ static void on_open(chat_server *server, const chat_client_event *event, void *u
 static void on_disconnect(chat_server *server, const chat_client_event *event, void *user) {
   print_client_event("disconnect", event, user);
   maybe_stop("on_disconnect", server);
+}
+
+static void on_abandon(chat_server *server, const chat_client_event *event, void *user) {
+  print_client_event("abandon", event, user);
+  maybe_stop("on_abandon", server);
 }
 
 static void on_join(chat_server *server, const chat_client_event *event, void *user) {
@@ -255,6 +276,7 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
   json_id(&line, "client", event->client);
   json_id(&line, "ack_id", event->ack_id);
   json_id(&line, "decision_id", event->decision_id);
+  json_string(&line, "socket_id", event->socket_id);
   print_message(&line, message);
   json_end(&line);
   maybe_stop("on_message", server);

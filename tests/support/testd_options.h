@@ -57,8 +57,8 @@ static const option_field numbers[] = {
 };
 
 /* Enumerations too: outbox_policy 0, 1, 2; log_level 1 to 4. */
-static const option_field small_numbers[] = {FIELD(threads), FIELD(history_off), FIELD(permessage_deflate),
-                                             FIELD(outbox_policy), FIELD(log_level)};
+static const option_field small_numbers[] = {FIELD(threads),       FIELD(history_off), FIELD(permessage_deflate),
+                                             FIELD(outbox_policy), FIELD(log_level),   FIELD(recovery_asks_on_connect)};
 
 static const option_field texts[] = {FIELD(default_room), FIELD(socket_io_client_directory),
                                      FIELD(tls_certificate_file), FIELD(tls_private_key_file)};

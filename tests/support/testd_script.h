@@ -58,7 +58,7 @@ static void take_word(cJSON *step, char *word, size_t size) {
  *   room EVENT ARG...             to the script's room in the sender's name; broadcast: but not to the sender
  *   to ROOM EVENT ARG...          to another room; everyone EVENT ARG...: to all rooms
  *   replace EVENT ARG...          published in place of the script; pass: the script itself is
- *   refuse REASON, kick REASON, join ROOM, leave ROOM
+ *   refuse REASON, kick REASON, close-connection REASON, join ROOM, leave ROOM
  */
 static void take_step(chat_server *server, chat_message_event *event, const instance *self, cJSON *step,
                       chat_verdict *verdict) {
@@ -68,7 +68,7 @@ static void take_step(chat_server *server, chat_message_event *event, const inst
   uint64_t ack_id = 0;
   speech said;
   take_word(step, verb, sizeof(verb));
-  if (strstr(" refuse kick join leave to ask ", verb) != NULL) take_word(step, word, sizeof(word));
+  if (strstr(" refuse kick close-connection join leave to ask ", verb) != NULL) take_word(step, word, sizeof(word));
   if (strstr(" emit ask room broadcast to everyone replace ", verb) != NULL) take_word(step, name, sizeof(name));
   speech_from_json(&said, NULL, name, step);
 
@@ -100,6 +100,7 @@ static void take_step(chat_server *server, chat_message_event *event, const inst
     error = CHAT_OK;
   }
   if (strcmp(verb, "kick") == 0) error = chat_kick(server, client, word);
+  if (strcmp(verb, "close-connection") == 0) error = chat_close_connection(server, client, word);
   if (strcmp(verb, "join") == 0) error = chat_join(server, client, word);
   if (strcmp(verb, "leave") == 0) error = chat_leave(server, client, word);
   snprintf(command, sizeof(command), "script %s", verb);

@@ -17,6 +17,7 @@ from . import _interpreter  # noqa: F401  (first: it may refuse)
 from ._client import Client, ClientInfo
 from ._enums import UNLIMITED, Action, LogLevel, OutboxPolicy, Overflow, Payload, Protocol, Transport, Verdict
 from ._events import (
+    Abandoned,
     Ack,
     AuthorizeRequest,
     ConnectRequest,
@@ -75,6 +76,7 @@ __all__ = [
     "PASS",
     "REFUSE",
     "UNLIMITED",
+    "Abandoned",
     "Ack",
     "Action",
     "AddressInUseError",

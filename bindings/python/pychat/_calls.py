@@ -23,8 +23,10 @@ def milliseconds(seconds: float) -> int:
     return max(round(seconds * 1000), 1) if seconds > 0 else 0
 
 
-def ack_milliseconds(timeout: float) -> int:
-    """The time that an acknowledgement may take. The library would take 0 for its default."""
+def ack_milliseconds(timeout: Optional[float]) -> int:
+    """The time that an acknowledgement may take, None: any. The library would take 0 for its default."""
+    if timeout is None:
+        return UNLIMITED
     if timeout == 0:
         raise ValueError("an answer takes longer than 0 seconds")
     return milliseconds(timeout)
@@ -94,9 +96,11 @@ class ServerCalls:
         self._core.send_user(user_id, args, event, room, attributes)
 
     def send_with_ack(
-        self, client: ClientOrId, event: str, *args: Any, timeout: float = 10.0, room: Optional[str] = None
+        self, client: ClientOrId, event: str, *args: Any, timeout: Optional[float] = 10.0, room: Optional[str] = None
     ) -> int:
-        """Sends an event that the client shall acknowledge within `timeout` seconds. Gives the number that on_ack will show.
+        """Sends an event that the client shall acknowledge within `timeout` seconds (None: as long as it is there).
+
+        Gives the number that on_ack will show.
 
         on_ack may come before this returns. In asyncio, call() is simpler. UnsupportedError unless the client speaks
         Socket.IO.
@@ -153,6 +157,20 @@ class ServerCalls:
     def kick(self, client: ClientOrId, reason: Optional[str] = None) -> None:
         """Disconnects a client after what is in its outbox, with close code 1008."""
         self._core.kick(self._id(client), reason)
+
+    def close_connection(self, client: ClientOrId, reason: Optional[str] = None) -> None:
+        """Disconnects a client and all others of its connection, after what is in the outbox, and closes that.
+
+        In Socket.IO these are its namespaces. Elsewhere a connection is one client, and this is kick().
+        """
+        self._core.close_connection(self._id(client), reason)
+
+    def find_client(self, socket_id: str) -> Client:
+        """The client that knows itself by this id: Socket.IO's `socket.id`, the `id` of chat.v1. NoSuchClientError.
+
+        A client's number, as a str, finds it too, whatever it speaks.
+        """
+        return self._core.find_client(socket_id)
 
     def client_info(self, client: ClientOrId) -> ClientInfo:
         """What is known of a client now. NoSuchClientError when it has gone."""

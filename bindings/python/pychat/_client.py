@@ -65,6 +65,11 @@ class Client:
         """The rooms that it is in now. NoSuchClientError when it has gone."""
         return self.info().rooms
 
+    @property
+    def socket_id(self) -> str:
+        """The id by which the client knows itself: Socket.IO's `socket.id`. See Server.find_client()."""
+        return self.info().socket_id
+
     def send(self, *args: Any, event: Optional[str] = None, room: Optional[str] = None) -> None:
         """See Server.send()."""
         self.server.send(self, *args, event=event, room=room)
@@ -80,6 +85,10 @@ class Client:
     def kick(self, reason: Optional[str] = None) -> None:
         """See Server.kick()."""
         self.server.kick(self, reason)
+
+    def close_connection(self, reason: Optional[str] = None) -> None:
+        """See Server.close_connection()."""
+        self.server.close_connection(self, reason)
 
     def set_identity(self, identity: Optional[Identity]) -> None:
         """See Server.set_identity()."""
@@ -99,6 +108,7 @@ class ClientInfo:
     transport: Transport
     connected_at_ms: int
     rooms: Tuple[str, ...]
+    socket_id: str = ""
 
     @property
     def id(self) -> int:

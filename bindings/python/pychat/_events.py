@@ -31,6 +31,10 @@ class ConnectRequest:
     transport: Transport
     auth: str = field(repr=False)
     """Socket.IO: the client's `auth` as JSON; "" without."""
+    socket_id: str = ""
+    """What Server.find_client() takes."""
+    recovered_from: int = 0
+    """With recovery_asks_on_connect: the id of the client that this one continues, else 0."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Opened:
     room: str
     recovered_from: int
     """The id of the client that this one continues, else 0."""
+    socket_id: str = ""
+    """What Server.find_client() takes."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,15 @@ class Disconnected:
     client: Client
     name: str
     user_id: str
+    close_code: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """A client that on_connect has deferred went, or its time was over, before the verdict."""
+
+    client: Client
     close_code: int
     reason: str
 
@@ -154,5 +169,5 @@ class Stats:
     deliveries_by_transport: Tuple[int, ...]
 
 
-Event = Union[Opened, Joined, Left, Disconnected, _pychat.Message, EventsLost]
+Event = Union[Opened, Joined, Left, Disconnected, Abandoned, _pychat.Message, EventsLost]
 """What a queue of events holds."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Set
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Set, Tuple
 
 from . import _log, _pychat
-from ._events import Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened
+from ._events import Abandoned, Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened
 from ._verdicts import Refuse
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _NAMES = {
     Joined: "on_join",
     Left: "on_leave",
     Disconnected: "on_disconnect",
+    Abandoned: "on_abandon",
     Ack: "on_ack",
 }
 _DECIDING = (ConnectRequest, AuthorizeRequest, _pychat.Message)
@@ -48,6 +49,7 @@ class Attachment:
         self._queue = _pychat.EventQueue(0, MAX_CALLS, MAX_CALL_BYTES)
         self._undecided: Dict[int, Request] = {}  # by id(): requests with dicts in them have no hash
         self._tasks: Set[asyncio.Task[None]] = set()
+        self._connecting: Dict[int, Tuple[Request, asyncio.Task[None]]] = {}  # by the client's id
         self._answers: Dict[int, asyncio.Future[List[Any]]] = {}  # until the library tells, whoever waits
         self._poll_fd = -1
         self._drained = asyncio.Event()
@@ -106,6 +108,8 @@ class Attachment:
             if isinstance(asked, Ack) and (answer := self._answers.pop(asked.ack_id, None)) is not None:
                 self._answer(answer, asked)
                 continue
+            if isinstance(asked, Abandoned):
+                self._abandon(asked.client.id)
             name = _NAMES[type(asked)]
             callback = self._callbacks.get(name)
             if isinstance(asked, _DECIDING):
@@ -113,15 +117,24 @@ class Attachment:
                 if callback is None:  # A plain function has taken its place meanwhile.
                     self._give(asked, Refuse("the application is busy"))
                 else:
-                    self._begin(name, self._decide(callback, asked))
+                    task = self._begin(name, self._decide(callback, asked))
+                    if isinstance(asked, ConnectRequest):
+                        self._connecting[asked.client.id] = (asked, task)
             elif callback is not None:
                 self._begin(name, self._tell(callback, asked))
         return bool(taken)
 
-    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self.loop.create_task(work, name=f"pychat {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _abandon(self, client: int) -> None:
+        request, task = self._connecting.pop(client, (None, None))
+        if task is not None:
+            self._undecided.pop(id(request), None)  # a task that has not begun would not do so
+            task.cancel()
 
     async def _decide(self, callback: AsyncCallback, request: Request) -> None:
         verdict: object
@@ -149,6 +162,8 @@ class Attachment:
         except (_pychat.NoSuchClientError, _pychat.WrongStateError, _pychat.StoppedError):
             pass  # It has gone, or has waited too long.
         self._undecided.pop(id(request), None)
+        if isinstance(request, ConnectRequest):
+            self._connecting.pop(request.client.id, None)
 
     async def _tell(self, callback: AsyncCallback, event: object) -> None:
         try:
@@ -158,7 +173,7 @@ class Attachment:
         except BaseException as error:
             _log.report(_NAMES[type(event)], error)
 
-    async def call(self, send: Callable[[], int], timeout: float) -> List[Any]:
+    async def call(self, send: Callable[[], int], timeout: Optional[float]) -> List[Any]:
         """Sends something that is to be acknowledged, and waits for the answer's arguments."""
         if not self._attached:
             raise _pychat.WrongStateError("the server's part in this loop has been cancelled")
@@ -168,7 +183,7 @@ class Attachment:
         self._answers[ack_id] = answer
         try:
             # The library keeps the time. Of what could not be sent after all it has nothing to say; hence this limit.
-            return await asyncio.wait_for(answer, timeout + 1.0)
+            return await asyncio.wait_for(answer, None if timeout is None else timeout + 1.0)
         except asyncio.TimeoutError:
             raise _pychat.TimedOutError("no answer in time") from None
 

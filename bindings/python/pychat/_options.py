@@ -54,6 +54,8 @@ class ServerOptions(TypedDict, total=False):
 
     allowed_origins: Sequence[str]
     trusted_proxies: Sequence[str]
+    """Addresses or CIDR blocks of proxies, or "unix" for every peer on a UNIX socket."""
+
     max_clients: int
     max_clients_per_address: int
     max_connections: int
@@ -98,3 +100,5 @@ class ServerOptions(TypedDict, total=False):
     chat_page_path: Optional[str]
     chat_script_path: Optional[str]
     metrics_path: Optional[str]
+
+    recovery_asks_on_connect: bool

@@ -15,7 +15,7 @@ from . import _log, _process, _pychat
 from ._calls import ServerCalls, ack_milliseconds, milliseconds
 from ._client import ClientOrId
 from ._enums import Overflow
-from ._events import Disconnected, Event, Joined, Left, Opened
+from ._events import Abandoned, Disconnected, Event, Joined, Left, Opened
 from ._loop import AsyncCallback, Attachment
 from ._options import ServerOptions
 from ._stream import EventStream
@@ -33,6 +33,7 @@ _EVENT_KINDS: Dict[type, str] = {
     Joined: "on_join",
     Left: "on_leave",
     Disconnected: "on_disconnect",
+    Abandoned: "on_abandon",
     _pychat.Message: "on_message",
 }
 
@@ -93,6 +94,13 @@ class Server(ServerCalls):
     def on_disconnect(self, callback: Callback) -> Callback:
         """A client has gone: called with Disconnected."""
         return self._set_callback("on_disconnect", callback)
+
+    def on_abandon(self, callback: Callback) -> Callback:
+        """A client went before the verdict that on_connect had deferred: called with Abandoned, not with Disconnected.
+
+        An `async def` on_connect that still runs for it is cancelled.
+        """
+        return self._set_callback("on_abandon", callback)
 
     def on_authorize(self, callback: Callback) -> Callback:
         """May it? Called with an AuthorizeRequest; before the start only. None, a bool, Refuse or DEFER."""
@@ -304,11 +312,11 @@ class Server(ServerCalls):
         return EventStream(self._core, wanted, max_events, max_bytes, overflow)
 
     async def call(
-        self, client: ClientOrId, event: str, *args: Any, timeout: float = 10.0, room: Optional[str] = None
+        self, client: ClientOrId, event: str, *args: Any, timeout: Optional[float] = 10.0, room: Optional[str] = None
     ) -> List[Any]:
         """Sends an event to a client and waits for its answer: `answer, = await server.call(client, "question", 42)`.
 
-        TimedOutError after so many seconds, NoSuchClientError when the client goes, UnsupportedError unless it speaks
+        TimedOutError after so many seconds (None: never), NoSuchClientError when the client goes, UnsupportedError unless it speaks
         Socket.IO.
         """
         attachment = self._attachment

@@ -176,6 +176,12 @@ void bind_clients(py::class_<Core>& core) {
             self.call([&](chat_server* server) { return chat_kick(server, client, pointer(reason)); });
           },
           py::arg("client"), py::arg("reason"))
+      .def(
+          "close_connection",
+          [](Core& self, chat_client_id client, const OptionalText& reason) {
+            self.call([&](chat_server* server) { return chat_close_connection(server, client, pointer(reason)); });
+          },
+          py::arg("client"), py::arg("reason"))
       .def("join", on_client(chat_join), py::arg("client"), py::arg("room"))
       .def("leave", on_client(chat_leave), py::arg("client"), py::arg("room"))
       .def(
@@ -205,6 +211,7 @@ void bind_clients(py::class_<Core>& core) {
 
 void bind_looking(py::class_<Core>& core) {
   core.def("client_info", &client_info, py::arg("client"))
+      .def("find_client", &find_client, py::arg("socket_id"))
       .def("members", &members, py::arg("room"))
       .def("rooms", &rooms)
       .def("history", &history, py::arg("room"), py::arg("after_seq"), py::arg("limit"))

@@ -42,6 +42,8 @@ const char* name_of(Kind kind) {
       return "on_log";
     case kAck:
       return "on_ack";
+    case kAbandon:
+      return "on_abandon";
   }
   return "a callback";
 }
@@ -85,6 +87,7 @@ struct Callbacks {
     callbacks.on_message = decide<chat_message_event, &Core::on_message>;
     callbacks.on_log = log;
     callbacks.on_ack = ack;
+    callbacks.on_abandon = tell<kAbandon>;
   }
 
   template <class Event, chat_verdict (Core::*method)(Event&)>
@@ -287,7 +290,9 @@ chat_verdict Core::on_message(chat_message_event& event) {
 
 void Core::on_client_event(Kind kind, const chat_client_event& event) {
   const bool is_inline = calls_inline(kind);
-  const bool is_async = !is_inline && calls_async(kind);
+  // What the loop does about a client that has gone before its verdict is cancelled.
+  const bool cancels = kind == kAbandon && calls_async(kConnect);
+  const bool is_async = cancels || (!is_inline && calls_async(kind));
   if (is_inline || is_async || queues(kind)) {
     Record record = copy_client_event(kind, clients_.get(event.client), event);
     if (is_inline) call_inline(record, [](py::handle) {});
@@ -298,7 +303,7 @@ void Core::on_client_event(Kind kind, const chat_client_event& event) {
     }
     if (is_async) tell_loop(std::move(record));
   }
-  if (kind != kDisconnect) return;
+  if (kind != kDisconnect && kind != kAbandon) return;
   end_awaited(event.client);
   // Its object stays for as long as a record about it waits somewhere.
   clients_.remove(event.client);

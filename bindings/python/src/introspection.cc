@@ -11,7 +11,7 @@ namespace {
 struct ClientCopy {
   chat_client_id id;
   ClientSlotPtr slot;  // from the table, behind the visit
-  std::string name, user_id, address;
+  std::string name, user_id, address, socket_id;
   std::vector<std::pair<std::string, std::string>> attributes;
   std::vector<std::string> rooms;
   int protocol, transport;
@@ -57,6 +57,7 @@ ClientCopy copy_client(const chat_client& client) {
                   client.identity->name,
                   client.identity->user_id,
                   client.address,
+                  client.socket_id,
                   {},
                   {},
                   static_cast<int>(client.protocol),
@@ -78,7 +79,7 @@ py::object to_python(Core& core, const ClientCopy& copy) {
   for (std::size_t index = 0; index < copy.rooms.size(); ++index) rooms[index] = to_str(copy.rooms[index]);
   return names.client_info(copy.slot->object(core.server_object()), to_str(copy.name), to_str(copy.user_id), attributes,
                            to_str(copy.address), names.protocol(copy.protocol), names.transport(copy.transport),
-                           copy.connected_at_ms, rooms);
+                           copy.connected_at_ms, rooms, to_str(copy.socket_id));
 }
 
 // Takes the slots of those that are still there, so that their objects are the ones that callbacks see.
@@ -104,6 +105,17 @@ py::object client_info(Core& core, chat_client_id client) {
   });
   find_slots(core, copies);
   return to_python(core, copies.at(0));
+}
+
+py::object find_client(Core& core, const Text& socket_id) {
+  ClientSlotPtr slot;
+  core.call([&](chat_server* server) {
+    chat_client_id client = 0;
+    const chat_error error = chat_find_client(server, socket_id.c_str(), &client);
+    if (error == CHAT_OK) slot = core.clients().get_if_there(server, client);
+    return error;
+  });
+  return slot->object(core.server_object());
 }
 
 py::list members(Core& core, const OptionalText& room) {

@@ -8,6 +8,7 @@
 namespace pychat {
 
 py::object client_info(Core& core, chat_client_id client);
+py::object find_client(Core& core, const Text& socket_id);
 py::list members(Core& core, const OptionalText& room);  // nullopt: every client
 py::list rooms(Core& core);
 py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit);

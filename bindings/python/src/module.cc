@@ -40,6 +40,7 @@ void define(py::module_& module) {
   kinds["on_message"] = static_cast<int>(pychat::kMessage);
   kinds["on_log"] = static_cast<int>(pychat::kLog);
   kinds["on_ack"] = static_cast<int>(pychat::kAck);
+  kinds["on_abandon"] = static_cast<int>(pychat::kAbandon);
   module.attr("kinds") = kinds;
 }
 

@@ -53,6 +53,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(connect_timeout_ms),
       PYCHAT_FIELD(recovery_window_ms),
       PYCHAT_FIELD(recovery_bytes),
+      PYCHAT_FIELD(recovery_asks_on_connect),
       PYCHAT_FIELD(socket_io_client_directory),
       PYCHAT_FIELD(chat_page_path),
       PYCHAT_FIELD(chat_script_path),

@@ -21,6 +21,7 @@ PythonNames* load() {
       events.attr("Joined"),
       events.attr("Left"),
       events.attr("Disconnected"),
+      events.attr("Abandoned"),
       events.attr("Ack"),
       events.attr("EventsLost"),
       events.attr("LogLine"),

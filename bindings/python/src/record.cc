@@ -30,11 +30,11 @@ py::dict to_dict(const Pairs& pairs) {
 
 py::object to_python(const ConnectRecord& record, py::object client) {
   const PythonNames& names = python_names();
-  return names.connect_request(client, to_str(record.path), to_dict(record.query), to_dict(record.headers),
-                               to_dict(record.cookies), to_str(record.origin), to_str(record.address), record.secure,
-                               to_str(record.room), to_str(record.token), to_str(record.user_name),
-                               to_str(record.password), names.protocol(record.protocol),
-                               names.transport(record.transport), to_str(record.auth));
+  return names.connect_request(
+      client, to_str(record.path), to_dict(record.query), to_dict(record.headers), to_dict(record.cookies),
+      to_str(record.origin), to_str(record.address), record.secure, to_str(record.room), to_str(record.token),
+      to_str(record.user_name), to_str(record.password), names.protocol(record.protocol),
+      names.transport(record.transport), to_str(record.auth), to_str(record.socket_id), record.recovered_from);
 }
 
 py::object to_python(const AuthorizeRecord& record, py::object client) {
@@ -49,11 +49,13 @@ py::object to_python(Kind kind, const ClientRecord& record, py::object client) {
   const py::str user_id = to_str(record.user_id);
   switch (kind) {
     case kOpen:
-      return names.opened(client, name, user_id, to_str(record.room), record.recovered_from);
+      return names.opened(client, name, user_id, to_str(record.room), record.recovered_from, to_str(record.socket_id));
     case kJoin:
       return names.joined(client, name, user_id, to_str(record.room));
     case kLeave:
       return names.left(client, name, user_id, to_str(record.room), to_str(record.reason));
+    case kAbandon:
+      return names.abandoned(client, record.close_code, to_str(record.reason));
     default:
       return names.disconnected(client, name, user_id, record.close_code, to_str(record.reason));
   }
@@ -97,7 +99,8 @@ std::size_t Record::bytes() const {
   std::size_t size = sizeof(Record);
   if (const auto* message = std::get_if<MessageRecord>(&what)) size += sizeof(OwnedMessage) + message->message->bytes();
   if (const auto* event = std::get_if<ClientRecord>(&what)) {
-    size += event->name.size() + event->user_id.size() + event->room.size() + event->reason.size();
+    size += event->name.size() + event->user_id.size() + event->room.size() + event->reason.size() +
+            event->socket_id.size();
   }
   if (const auto* ack = std::get_if<AckRecord>(&what)) {
     size += ack->args.size();
@@ -115,9 +118,10 @@ std::size_t Record::bytes() const {
 Record copy_connect(ClientSlotPtr client, const chat_connect_event& event) {
   return {kConnect, std::move(client),
           ConnectRecord{event.path, event.origin, event.address, event.room, event.token, event.user_name,
-                        event.password, event.auth, copy_pairs(event.query, event.query_count),
+                        event.password, event.auth, event.socket_id, copy_pairs(event.query, event.query_count),
                         copy_pairs(event.headers, event.header_count), copy_pairs(event.cookies, event.cookie_count),
-                        event.secure != 0, static_cast<int>(event.protocol), static_cast<int>(event.transport)}};
+                        event.secure != 0, static_cast<int>(event.protocol), static_cast<int>(event.transport),
+                        event.recovered_from}};
 }
 
 Record copy_authorize(ClientSlotPtr client, const chat_authorize_event& event) {
@@ -127,7 +131,8 @@ Record copy_authorize(ClientSlotPtr client, const chat_authorize_event& event) {
 
 Record copy_client_event(Kind kind, ClientSlotPtr client, const chat_client_event& event) {
   return {kind, std::move(client),
-          ClientRecord{event.name, event.user_id, event.room, event.reason, event.close_code, event.recovered_from}};
+          ClientRecord{event.name, event.user_id, event.room, event.reason, event.socket_id, event.close_code,
+                       event.recovered_from}};
 }
 
 Record copy_message(ClientSlotPtr client, const chat_message_event& event) {

@@ -26,16 +26,18 @@ enum Kind : unsigned {
   kMessage = 1U << 6,
   kLog = 1U << 7,
   kAck = 1U << 8,
+  kAbandon = 1U << 9,
 };
-constexpr unsigned kKindCount = 9;
+constexpr unsigned kKindCount = 10;
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 struct ConnectRecord {
-  std::string path, origin, address, room, token, user_name, password, auth;
+  std::string path, origin, address, room, token, user_name, password, auth, socket_id;
   Pairs query, headers, cookies;
   bool secure;
   int protocol, transport;
+  chat_client_id recovered_from;
 };
 
 struct AuthorizeRecord {
@@ -44,9 +46,9 @@ struct AuthorizeRecord {
   std::uint64_t decision_id;
 };
 
-// on_open, on_join, on_leave, on_disconnect.
+// on_open, on_join, on_leave, on_disconnect, on_abandon.
 struct ClientRecord {
-  std::string name, user_id, room, reason;
+  std::string name, user_id, room, reason, socket_id;
   int close_code;
   chat_client_id recovered_from;
 };

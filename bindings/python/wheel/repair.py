@@ -78,9 +78,21 @@ def notice_of_pybind11():
     return "pybind11", distribution.version, licence.read_text()
 
 
+def notice_of_socket_io_client(tree):
+    """Of the bundles that are compiled into libchat, when they are."""
+    licence = tree / "pychat/socket.io-client.LICENSE"
+    if not licence.is_file():
+        return []
+    (library,) = tree.glob("pychat/libchat*.so*")
+    version = re.search(rb"Socket\.IO v([0-9.]+)", library.read_bytes())
+    if not version:
+        fail("the Socket.IO client's licence is there and its bundles are not")
+    return [("socket.io-client", version[1].decode(), licence.read_text())]
+
+
 def third_party(tree, libwebsockets):
     """The text of the notices of everything in an unpacked wheel that is not ours."""
-    notices = [notice_of_libwebsockets(libwebsockets), notice_of_pybind11()]
+    notices = [notice_of_libwebsockets(libwebsockets), notice_of_pybind11(), *notice_of_socket_io_client(tree)]
     for library in sorted(tree.glob("*.libs/*")):
         named = GRAFTED.match(library.name)
         if not named:

@@ -236,7 +236,8 @@ typedef struct chat_client {
   int64_t connected_at_ms; /* time of day */
   const char *const *rooms;
   size_t room_count;
-  void *user; /* see chat_client_set_user() */
+  void *user;            /* see chat_client_set_user() */
+  const char *socket_id; /* what chat_find_client() takes */
 } chat_client;
 
 /* Somebody wants to connect. Everything here is a copy; header names are lower-case without the colon. */
@@ -261,6 +262,9 @@ typedef struct chat_connect_event {
   chat_transport transport;
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
   const char *auth;               /* Socket.IO: the `auth` of the client, a JSON object; "" without */
+  const char *socket_id;          /* what chat_find_client() takes */
+  /* With recovery_asks_on_connect: the client that this one continues, whose identity it has; else 0. */
+  chat_client_id recovered_from;
 } chat_connect_event;
 
 /*
@@ -277,6 +281,7 @@ typedef struct chat_client_event {
   int close_code;                /* on_disconnect: the WebSocket close code (RFC 6455 section 7.4), 1006 without one */
   const char *reason;            /* on_disconnect, on_leave: for people */
   chat_client_id recovered_from; /* on_open: the client that this one continues (recovery_window_ms), else 0 */
+  const char *socket_id;         /* what chat_find_client() takes */
 } chat_client_event;
 
 /* May this client do this in this room? */
@@ -342,6 +347,7 @@ typedef struct chat_message_event {
   uint64_t ack_id;                /* 0, or what chat_reply() takes: the sender waits for an answer */
   char reason[CHAT_REASON_BYTES]; /* out: why CHAT_REFUSE; may stay empty */
   uint64_t decision_id;           /* what chat_decide() takes after CHAT_DEFER; never used again */
+  const char *socket_id;          /* the sender's, what chat_find_client() takes */
 } chat_message_event;
 
 /*
@@ -405,8 +411,14 @@ typedef struct chat_callbacks {
    */
   void (*on_ack)(chat_server *server, const chat_ack_event *event, void *user);
 
+  /*
+   * A client whose verdict on_connect has deferred needs it no more: it has gone, or verdict_timeout_ms are over. Comes in
+   * place of on_disconnect, with the same fields; chat_accept() and chat_refuse() return NO_SUCH_CLIENT from here on.
+   */
+  void (*on_abandon)(chat_server *server, const chat_client_event *event, void *user);
+
   /* For callbacks of later versions, so that the size of the options stays. Leave them NULL. */
-  void (*reserved[7])(void);
+  void (*reserved[6])(void);
 } chat_callbacks;
 
 /*
@@ -431,7 +443,7 @@ typedef struct chat_server_options {
 
   const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1) and /socket.io (Socket.IO) */
   size_t endpoint_count;
-  const chat_static_mount *static_mounts; /* NULL: none */
+  const chat_static_mount *static_mounts; /* NULL: none. Their files win over all that the server has but /healthz */
   size_t static_mount_count;
   const char *default_room; /* "lobby" */
 
@@ -440,9 +452,11 @@ typedef struct chat_server_options {
   const char *tls_private_key_file;
 
   /* Who may connect. */
-  const char *const *allowed_origins; /* besides the server's own Host: "https://example.org", or "*" */
+  const char *const *allowed_origins; /* besides the server's own Host: "https://example.org" ("wss://" is the
+                                         same), or "*" */
   size_t allowed_origin_count;
-  const char *const *trusted_proxies; /* addresses or CIDR blocks whose X-Forwarded-* headers are believed */
+  const char *const *trusted_proxies; /* their X-Forwarded-For, -Proto, -Host and Forwarded headers are believed:
+                                         addresses, CIDR blocks, or "unix" for every peer on a UNIX socket */
   size_t trusted_proxy_count;
   int64_t max_clients;             /* (*) unlimited; one more is answered 503, or CONNECT_ERROR in Socket.IO */
   int64_t max_clients_per_address; /* (*) unlimited; the same; of Socket.IO the sessions and their namespaces apart */
@@ -490,15 +504,19 @@ typedef struct chat_server_options {
   int64_t max_http_body_bytes; /* 1,000,000 for the body of a POST; 413 above */
   int64_t upgrade_timeout_ms;  /* 10,000 from the WebSocket's opening to the end of the upgrade from polling */
   int64_t connect_timeout_ms;  /* 45,000 from the handshake to the first CONNECT to a namespace; closed then */
-  int64_t recovery_window_ms;  /* (*) 120,000: who comes back so soon gets what it missed; CHAT_UNLIMITED: off */
-  int64_t recovery_bytes;      /* 16 MiB for what is remembered of clients that may come back; the oldest go first */
-  const char *socket_io_client_directory; /* NULL, or the folder of socket.io.js, to be served below its endpoint */
+  int64_t recovery_window_ms;  /* (*) off, as in the reference server, and CHAT_UNLIMITED too. When it is set, clients
+                                  that reconnect so soon get what they missed; events then have one more argument */
+  int64_t recovery_bytes;      /* 16 MiB for what is remembered of clients that may be recovered; the oldest go first */
+  const char *socket_io_client_directory; /* NULL: socket.io.js as compiled in. Else the folder to serve it from */
 
-  /* What is compiled in. Each path begins with '/'; it is no endpoint, and goes before static_mounts. NULL: not served. */
+  /* What is compiled in. Each path begins with '/' and is no endpoint's. Files of static_mounts win. NULL: not served. */
   const char
       *chat_page_path; /* the chat page, "/" for example; what it loads lies below it. Needs a chat.v1 endpoint */
   const char *chat_script_path; /* the script for pages of your own, "/chat.js" for example: docs/chat-js.md */
   const char *metrics_path;     /* chat_stats for Prometheus, "/metrics" for example; open to whoever can connect */
+
+  int recovery_asks_on_connect; /* Socket.IO. 0: a recovered client is not asked about again. 1: on_connect is, with
+                                   recovered_from; a verdict other than accepting ends the recovery */
 } chat_server_options;
 
 /* All zero but struct_size, threads = 1, and the size of the callbacks. */
@@ -515,10 +533,11 @@ typedef struct chat_server_options {
          NULL,                                                                                                       \
          NULL,                                                                                                       \
          NULL,                                                                                                       \
-         {NULL, NULL, NULL, NULL, NULL, NULL, NULL}},                                                                \
+         NULL,                                                                                                       \
+         {NULL, NULL, NULL, NULL, NULL, NULL}},                                                                      \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL                                                                                                   \
+        NULL, NULL, 0                                                                                                \
   }
 
 /* ------------------------------------------------------------------------------------------------------------ server */
@@ -587,8 +606,8 @@ CHAT_API chat_error chat_publish(chat_server *server, const chat_message *messag
 CHAT_API chat_error chat_send(chat_server *server, chat_client_id client, const chat_message *message) CHAT_NOEXCEPT;
 
 /*
- * The same, and the client is asked to acknowledge it within timeout_ms (0: 10,000): on_ack tells what came of it. *ack_id,
- * when not NULL, becomes the number that on_ack will show, which may be before this returns. UNSUPPORTED where the client's
+ * The same, and the client is asked to acknowledge it within timeout_ms (0: 10,000; CHAT_UNLIMITED: as long as the client is
+ * there): on_ack tells what came of it, at most 1,024 answers of a client are awaited at once. *ack_id, when not NULL, becomes the number that on_ack will show, which may be before this returns. UNSUPPORTED where the client's
  * protocol has no such answers (all but Socket.IO). Inside on_authorize and on_message it is sent when those are done with
  * (convention 8); when that fails, on_log alone tells.
  */
@@ -643,6 +662,14 @@ CHAT_API chat_error chat_refuse(chat_server *server, chat_client_id client, cons
 CHAT_API chat_error chat_set_identity(chat_server *server, chat_client_id client,
                                       const chat_identity *identity) CHAT_NOEXCEPT;
 
+/*
+ * Finds a client by its socket id, the string by which the client knows itself: `socket.id` in Socket.IO, the `id` of
+ * chat.v1's welcome, which is the client's number in decimal digits. That number finds a client of any protocol. *client is
+ * 0 and NO_SUCH_CLIENT returned for a stale id or any other string. A recovered client keeps its socket id, though not its
+ * number. Numbers can be guessed and Socket.IO's ids cannot: check who may address whom before sending to an id from a client.
+ */
+CHAT_API chat_error chat_find_client(chat_server *server, const char *socket_id, chat_client_id *client) CHAT_NOEXCEPT;
+
 /* A pointer of the application's own, NULL at first. The library only hands it back. */
 CHAT_API chat_error chat_client_set_user(chat_server *server, chat_client_id client, void *user) CHAT_NOEXCEPT;
 CHAT_API void *chat_client_user(chat_server *server, chat_client_id client) CHAT_NOEXCEPT;
@@ -652,6 +679,13 @@ CHAT_API void *chat_client_user(chat_server *server, chat_client_id client) CHAT
  * Socket.IO it is a DISCONNECT of this namespace; the connection and its other namespaces stay.
  */
 CHAT_API chat_error chat_kick(chat_server *server, chat_client_id client, const char *reason) CHAT_NOEXCEPT;
+
+/*
+ * Kicks the client and every other client of its connection, and closes the connection after what is in its outbox. In
+ * Socket.IO each namespace gets its DISCONNECT first. Other protocols have one client for each connection: the same as
+ * chat_kick().
+ */
+CHAT_API chat_error chat_close_connection(chat_server *server, chat_client_id client, const char *reason) CHAT_NOEXCEPT;
 
 /* ------------------------------------------------------------------------------------------------------------- rooms */
 

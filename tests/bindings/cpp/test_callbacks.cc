@@ -70,6 +70,31 @@ void a_life_as_callbacks_see_it(void**) {
   assert_true(journal_contains(&lines, "disconnect Ann"));
 }
 
+void a_client_that_goes_before_its_verdict(void**) {
+  chat::Options options = free_port();
+  options.verdict_timeout_ms = 3'600'000;
+  options.on_connect = [](const chat::ConnectEvent& event) -> chat::Verdict {
+    assert_string_equal(event.socket_id().data(), std::to_string(event.client()).c_str());
+    assert_int_equal(event.recovered_from(), 0);
+    note("connect");
+    return chat::defer();
+  };
+  options.on_abandon = [](const chat::ClientEvent& event) {
+    note(words({"abandon", event.socket_id(), std::to_string(event.close_code())}));
+    throw std::runtime_error("it does not matter");
+  };
+  options.on_disconnect = [](const chat::ClientEvent&) { note("disconnect"); };
+  chat::Server server = start(options);
+  {
+    Client client(server, "/chat");
+    expect_line("connect");
+  }
+  expect_line("abandon 1 1006");
+  FAILED_WITH(server.accept(1), ERROR_NO_SUCH_CLIENT);
+  SUCCEEDED(server.close());
+  assert_false(journal_contains(&lines, "disconnect"));
+}
+
 void verdicts_on_messages(void**) {
   chat::Options options = free_port();
   options.on_message = [](const chat::MessageEvent& event) -> chat::Verdict {
@@ -290,6 +315,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test_setup(a_life_as_callbacks_see_it, forget_lines),
       cmocka_unit_test_setup(verdicts_on_messages, forget_lines),
+      cmocka_unit_test_setup(a_client_that_goes_before_its_verdict, forget_lines),
       cmocka_unit_test_setup(other_callbacks_may_throw_too, forget_lines),
       cmocka_unit_test_setup(verdicts_on_connections, forget_lines),
       cmocka_unit_test_setup(verdicts_that_come_later, forget_lines),

@@ -173,6 +173,11 @@ void clients_and_what_is_done_to_them(void**) {
   assert_string_equal(one.expect_close(1008).c_str(), "goodbye");
   expect_line("disconnect 1 1008");
   FAILED_WITH(server.kick(1), ERROR_NO_SUCH_CLIENT);
+  assert_int_equal(*SUCCEEDED(server.find_client("2")), 2);
+  FAILED_WITH(server.find_client("1"), ERROR_NO_SUCH_CLIENT);
+  FAILED_WITH(server.find_client(std::string_view("2\0", 2)), ERROR_INVALID_ARGUMENT);
+  SUCCEEDED(server.close_connection(2, "all of you"));
+  assert_string_equal(two.expect_close(1008).c_str(), "all of you");
   FAILED_WITH(server.reload_tls(), ERROR_WRONG_STATE);
 }
 

@@ -245,6 +245,79 @@ def test_call_is_answered_by_socket_io(run):
     run(main())
 
 
+def test_clients_are_found_by_their_socket_id_and_closed_whole(run):
+    async def main():
+        async with make_server(recovery_window_ms=pychat.UNLIMITED) as server:
+            opened = server.events(Opened, Disconnected)
+            client = socketio.AsyncClient(reconnection=False)
+            ended = asyncio.Queue()
+            for namespace in ("/", "/dev"):
+                client.on("disconnect", lambda *reason, nsp=namespace: ended.put_nowait(nsp), namespace=namespace)
+            client.on("question", lambda number: number + 1)
+            await client.connect(f"http://127.0.0.1:{server.port}", namespaces=["/", "/dev"], wait_timeout=10)
+            socket_ids = {}
+            for _ in range(2):
+                event = await opened.__anext__()
+                socket_ids[event.room] = event.socket_id
+                assert server.find_client(event.socket_id) is event.client
+                assert event.client.socket_id == event.client.info().socket_id == event.socket_id
+                assert server.find_client(str(event.client.id)) is event.client
+            assert socket_ids == {"lobby": client.get_sid("/"), "dev": client.get_sid("/dev")}
+            found = server.find_client(socket_ids["lobby"])
+            assert await server.call(found, "question", 41, timeout=None) == [42]
+            for text in ("", "nobody", "0", "x\0y"):
+                with pytest.raises((pychat.NoSuchClientError, ValueError)):
+                    server.find_client(text)
+
+            found.close_connection("enough")
+            assert {await ended.get(), await ended.get()} == {"/", "/dev"}
+            for _ in range(2):
+                event = await opened.__anext__()
+                assert (event.close_code, event.reason) == (1008, "enough")
+            with pytest.raises(pychat.NoSuchClientError):
+                server.find_client(socket_ids["lobby"])
+            with pytest.raises(pychat.NoSuchClientError):
+                server.close_connection(found)
+
+    run(main())
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_client_that_goes_cancels_its_on_connect(run, threads):
+    async def main():
+        server = make_server(threads=threads, verdict_timeout_ms=600_000)
+        cancelled, asked, abandoned = asyncio.Queue(), asyncio.Queue(), asyncio.Queue()
+
+        @server.on_connect
+        async def on_connect(request):
+            asked.put_nowait(request)
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                cancelled.put_nowait(request.client)
+                raise
+
+        @server.on_abandon
+        async def on_abandon(event):
+            abandoned.put_nowait(event)
+
+        async with server:
+            events = server.events(pychat.Abandoned, Disconnected)
+            client = await connected_async(server)
+            request = await asked.get()
+            assert request.recovered_from == 0 and request.socket_id == str(request.client.id)
+            await client.close(4001, "never mind")
+            assert await cancelled.get() is request.client
+            for event in (await abandoned.get(), await events.__anext__()):
+                assert event == pychat.Abandoned(request.client, 4001, "never mind")
+            with pytest.raises(pychat.NoSuchClientError):
+                server.decide(request)
+            await wait_until_async(lambda: server._core.clients_known == 0)
+            assert not server._attachment._undecided and not server._attachment._connecting
+
+    run(main())
+
+
 def test_socket_io_events_and_replies(run):
     async def main():
         server = make_server()
@@ -272,8 +345,7 @@ def test_socket_io_events_and_replies(run):
             await client.connect(f"http://127.0.0.1:{server.port}")
             assert await client.call("ask", (1, b"\x00", {"n": [b"\x01"]})) == ("got", 1, b"\x00", {"n": [b"\x01"]})
             server.publish("lobby", {"a": b"\x05"}, 7, event="news")
-            # Behind the arguments comes the offset that Socket.IO recovers by.
-            assert (await heard.get())[:2] == ({"a": b"\x05"}, 7)
+            assert await heard.get() == ({"a": b"\x05"}, 7)
             opened = await events.__anext__()
             number = server.send_with_ack(opened.client, "ping me")
             ack = await acks.get()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -139,3 +140,18 @@ def test_the_npm_client_of_socket_io():
         program.read("in lobby: from npm")
         program.read("has gone")
         program.end()
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (SOURCE_DIR / "tests/js/node_modules/playwright-core").exists(),
+    reason="npm ci --prefix tests/js has not been run",
+)
+def test_the_socket_io_page():
+    """examples/socket-io-page/server.py, with the page in a browser: the test that its C and C++ twins have."""
+    result = subprocess.run(
+        ["node", "--test", "--test-reporter=tap", "tests/js/socket_io_page.test.mjs"],
+        cwd=SOURCE_DIR, env=os.environ | {"CHAT_PYTHON": sys.executable, "CHAT_SOURCE_DIR": str(SOURCE_DIR)},
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "server.py: the page in two tabs" in result.stdout

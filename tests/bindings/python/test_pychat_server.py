@@ -143,6 +143,25 @@ def test_connect_verdicts(server):
         wait_until(lambda: server._core.clients_known == 0)
 
 
+def test_abandoned_before_the_verdict(server):
+    asked, abandoned = Inbox(), Inbox()
+    server.on_abandon(abandoned.put)
+
+    @server.on_connect
+    def on_connect(request):
+        asked.put(request)
+        return pychat.DEFER
+
+    with server:
+        client = connect_plain(url(server))
+        request = asked.next()
+        client.close()
+        event = abandoned.next()
+        assert event.client is request.client and event.close_code == 1000
+        with pytest.raises(pychat.NoSuchClientError):
+            server.accept(request.client)
+
+
 def test_authorize(server):
     @server.on_authorize
     def on_authorize(request):

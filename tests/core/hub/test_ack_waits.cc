@@ -40,6 +40,17 @@ void each_is_taken_once(void**) {
   assert_true(waits.take(8));
 }
 
+void some_never_expire(void**) {
+  AckWaits waits;
+  waits.add(1, AckWaits::kNever);
+  assert_int_equal(waits.deadline_ms(), -1);
+  waits.add(2, 100);
+  assert_int_equal(waits.deadline_ms(), 100);
+  assert_true(waits.take_expired(INT64_MAX - 1) == Ids({2}));
+  assert_int_equal(waits.deadline_ms(), -1);
+  assert_true(waits.take_expired(INT64_MAX) == Ids({1}));  // the client's end
+}
+
 void those_expire_whose_time_has_come(void**) {
   AckWaits waits;
   waits.add(1, 300);
@@ -89,6 +100,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(nothing_is_awaited_at_first),
       cmocka_unit_test(each_is_taken_once),
+      cmocka_unit_test(some_never_expire),
       cmocka_unit_test(those_expire_whose_time_has_come),
       cmocka_unit_test(several_expire_in_the_order_in_which_they_were_asked_for),
       cmocka_unit_test(a_time_at_the_beginning_of_all_counts),

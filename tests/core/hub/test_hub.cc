@@ -49,6 +49,40 @@ void ids_are_never_used_again(void**) {
   }
 }
 
+void a_client_is_found_by_its_socket_id(void**) {
+  HubFixture f;
+  const ClientPtr plain = f.add();
+  assert_text(plain->socket_id(), std::to_string(plain->id()));
+  assert_true(f.hub->find_client(plain->socket_id()) == plain);
+
+  ClientOrigin origin;
+  origin.socket_id = "Fgh_1-";
+  const ClientPtr older = *f.hub->add_client(origin);
+  assert_true(f.hub->find_client("Fgh_1-") == older);
+  assert_true(f.hub->find_client(std::to_string(older->id())) == older);
+  const ClientPtr newer = *f.hub->add_client(origin);  // continues it
+  assert_true(f.hub->find_client("Fgh_1-") == newer);
+  f.hub->remove_client(older);
+  assert_true(f.hub->find_client("Fgh_1-") == newer);
+  f.hub->remove_client(newer);
+  for (const char* nobody : {"Fgh_1-", "", "0", "01", "+1", "-1", "1x", " 1", "18446744073709551616"}) {
+    assert_null(f.hub->find_client(std::string_view(nobody)).get());
+  }
+}
+
+void a_verdict_that_does_not_come(void**) {
+  HubFixture f;
+  const ClientPtr client = f.add();
+  assert_false(client->timed_out());
+  assert_ok(f.hub->time_out(client));
+  assert_true(client->timed_out());
+  assert_true(client->state() == ClientState::refused);
+  const ClientPtr decided = f.add();
+  assert_ok(f.hub->refuse(decided, "no", {}));
+  assert_true(f.hub->time_out(decided).code == Error::wrong_state);
+  assert_false(decided->timed_out());
+}
+
 void accept_then_open(void**) {
   HubFixture f;
   const ClientPtr client = f.add();
@@ -255,6 +289,7 @@ void join_tells_the_loop(void**) {
   assert_int_equal(joined[0].seq, 1);
   assert_false(joined[0].epoch.empty());
   assert_text(joined[0].ref, "7");
+  assert_true(joined[0].asked);
   assert_false(joined[0].resumed);
   assert_true(joined[0].complete);
   assert_false(joined[0].already);
@@ -278,11 +313,15 @@ void joining_again_is_fine(void**) {
   const ClientPtr client = f.open();
   assert_ok(f.join(client, "lobby"));
   f.publish("lobby", "one");
-  assert_ok(f.join(client, "lobby"));
+  assert_ok(f.hub->join(client, "lobby", std::nullopt, "", f.now_ms));
+  assert_ok(f.hub->join(client, "lobby", std::nullopt, std::nullopt, f.now_ms));
   const auto joined = only<Joined>(f.take());
-  assert_int_equal(joined.size(), 2);
+  assert_int_equal(joined.size(), 3);
   assert_true(joined[1].already);
   assert_true(joined[1].missed.empty());
+  assert_true(joined[1].asked);  // by the client, without a ref
+  assert_true(joined[2].already);
+  assert_false(joined[2].asked);  // by the application
   assert_int_equal(client->rooms().size(), 1);
   assert_int_equal(f.hub->members("lobby")->size(), 1);
 }
@@ -1124,6 +1163,8 @@ int main() {
       cmocka_unit_test(a_verdict_that_the_loop_does_not_hear_of_is_none),
       cmocka_unit_test(a_client_begins_as_a_connecting_guest),
       cmocka_unit_test(ids_are_never_used_again),
+      cmocka_unit_test(a_client_is_found_by_its_socket_id),
+      cmocka_unit_test(a_verdict_that_does_not_come),
       cmocka_unit_test(accept_then_open),
       cmocka_unit_test(opening_joins_the_first_room_before_any_other),
       cmocka_unit_test(opening_into_a_room_that_bans_it_fails),

@@ -79,11 +79,11 @@ void the_page_is_served_with_its_files(void**) {
   assert_int_equal(page.status, 200);
   assert_string_equal(header(page, "Content-Type").c_str(), "text/html; charset=utf-8");
   assert_true(header(page, "Content-Security-Policy").starts_with("default-src 'none'; "));
-  assert_true(page.body.find("content=\"./chat.v1\"") != std::string::npos);
+  assert_true(page.constant_body.find("content=\"./chat.v1\"") != std::string::npos);
   for (const EmbeddedFile& file : embedded_files()) {
     if (file.name == "index.html") continue;
     const HttpResponse served = *get(files, "/" + std::string(file.name));
-    assert_true(served.body == file.bytes);
+    assert_true(served.constant_body == file.bytes);
     assert_string_equal(header(served, "Content-Security-Policy").c_str(), "");
     assert_string_equal(header(served, "Cache-Control").c_str(), "no-cache");
     assert_string_equal(header(served, "Referrer-Policy").c_str(), "no-referrer");
@@ -109,7 +109,7 @@ void a_tag_stands_for_the_bytes(void**) {
   assert_int_equal(tag.size(), 34);
   const HttpResponse same = *get(files, "/", {{"if-none-match", tag}});
   assert_int_equal(same.status, 304);
-  assert_string_equal(same.body.c_str(), "");
+  assert_string_equal(std::string(same.constant_body).c_str(), "");
   ServerOptions other = at("/");
   other.default_room = "other";
   assert_string_not_equal(header(*get(open(other), "/"), "ETag").c_str(), tag.c_str());
@@ -122,7 +122,7 @@ void the_script_may_be_the_page_s(void**) {
     const CompiledIn files = open(at("/", path));
     assert_true(files.is_script(path));
     assert_false(files.is_script("/page.js"));
-    assert_true(get(files, path)->body == embedded("chat.js"));
+    assert_true(get(files, path)->constant_body == embedded("chat.js"));
   }
   assert_int_equal(get(open(at("", "/s.js")), "/s.js", {}, "DELETE")->status, 405);
 }
@@ -149,9 +149,9 @@ void what_is_taken_is_refused(void**) {
 void a_plain_endpoint_is_the_second_choice(void**) {
   ServerOptions options = at("/talk");
   options.endpoints = {{"/c", Protocol::plain}};
-  assert_true(get(open(options), "/talk/")->body.find("content=\"../c\"") != std::string::npos);
+  assert_true(get(open(options), "/talk/")->constant_body.find("content=\"../c\"") != std::string::npos);
   options.endpoints.push_back({"/talk/v1", Protocol::chat_v1});
-  assert_true(get(open(options), "/talk/")->body.find("content=\"./v1\"") != std::string::npos);
+  assert_true(get(open(options), "/talk/")->constant_body.find("content=\"./v1\"") != std::string::npos);
 }
 
 void references_are_relative(void**) {

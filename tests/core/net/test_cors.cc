@@ -68,6 +68,8 @@ void a_listed_origin_may_read_with_credentials(void**) {
                                                        {"Vary", "Origin"}}));
   }
   assert_int_equal(headers_for("null", {"null"}).size(), 3);
+  assert_int_equal(headers_for("https://a.example", {"wss://a.example"}).size(), 3);
+  assert_int_equal(headers_for("http://a.example", {"wss://a.example"}).size(), 1);
   // As the browser has written it, which is what it compares with.
   assert_string_equal(headers_for("https://a.example", {"https://A.Example"})[0].value.c_str(), "https://a.example");
 }

@@ -69,11 +69,11 @@ std::vector<Parsed> parse(std::string_view bytes) {
 }
 
 // RFC 7692 section 7.2.2, by a receiver that keeps no context.
-std::string inflate_message(std::string_view compressed) {
+std::string inflate_message(std::string_view compressed, int window_bits = 15) {
   std::string in(compressed);
   in.append("\x00\x00\xff\xff", 4);
   z_stream stream{};
-  assert_int_equal(inflateInit2(&stream, -15), Z_OK);
+  assert_int_equal(inflateInit2(&stream, -window_bits), Z_OK);
   stream.next_in = reinterpret_cast<Bytef*>(in.data());
   stream.avail_in = static_cast<uInt>(in.size());
   std::string out;
@@ -144,7 +144,7 @@ void bytes_on_the_wire(void**) {
 void several_packets_are_one_frame_each(void**) {
   const wire::Packets packets = {
       {false, "text"}, {true, std::string("\x00\xFF", 2)}, {false, ""}, {true, random_bytes(70'000)}};
-  for (const Framing framing : {Framing{}, Framing{.deflate = true}}) {
+  for (const Framing framing : {Framing{}, Framing{.deflate_window_bits = 15}}) {
     const std::vector<Parsed> frames = parse(make_frame(packets, framing, nullptr)->bytes());
     assert_int_equal(frames.size(), packets.size());
     for (std::size_t i = 0; i < packets.size(); ++i) {
@@ -156,7 +156,7 @@ void several_packets_are_one_frame_each(void**) {
 
 void no_packets_are_no_frame(void**) {
   assert_null(make_frame({}, Framing{}, nullptr).get());
-  assert_null(make_frame({}, Framing{.deflate = true}, std::make_shared<Message>()).get());
+  assert_null(make_frame({}, Framing{.deflate_window_bits = 15}, std::make_shared<Message>()).get());
 }
 
 void a_frame_knows_its_message(void**) {
@@ -174,7 +174,7 @@ void compressed_frames_inflate_again(void**) {
   for (const std::size_t size : {256U, 257U, 1000U, 65'535U, 65'536U, 300'000U, 1U << 20}) {
     for (const bool binary : {false, true}) {
       const std::string payload = chatter(size);
-      const Parsed frame = only_frame(make_frame({{binary, payload}}, Framing{.deflate = true}, nullptr));
+      const Parsed frame = only_frame(make_frame({{binary, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
       assert_true(frame.compressed);
       assert_int_equal(frame.opcode, binary ? 2 : 1);
       assert_true(frame.payload.size() < size);
@@ -183,24 +183,39 @@ void compressed_frames_inflate_again(void**) {
   }
 }
 
+// A receiver that asked for a smaller window has no more memory than that.
+void every_window_is_kept_to(void**) {
+  for (int window_bits = 9; window_bits <= 15; ++window_bits) {
+    const Framing framing{.deflate_window_bits = static_cast<std::uint8_t>(window_bits)};
+    for (const std::size_t size : {256U, 5000U, 300'000U}) {
+      // Repeats at a distance that only the larger windows reach.
+      std::string payload = chatter(size / 2);
+      payload += payload;
+      const Parsed frame = only_frame(make_frame({{false, payload}}, framing, nullptr));
+      assert_true(frame.compressed);
+      assert_true(inflate_message(frame.payload, window_bits) == payload);
+    }
+  }
+}
+
 void what_compresses_best_inflates_again(void**) {
   for (const std::size_t size : {256U, 70'000U, 1U << 22}) {
     const std::string payload(size, 'a');
-    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate = true}, nullptr));
+    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
     assert_true(frame.compressed);
     assert_true(inflate_message(frame.payload) == payload);
   }
 }
 
 void the_tail_is_left_out(void**) {
-  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing{.deflate = true}, nullptr));
+  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing{.deflate_window_bits = 15}, nullptr));
   assert_false(std::string_view(frame.payload).ends_with(std::string_view("\x00\x00\xff\xff", 4)));
 }
 
 void small_ones_go_as_they_are(void**) {
   for (const std::size_t size : {0U, 1U, 100U, 255U}) {
     const std::string payload(size, 'a');
-    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate = true}, nullptr));
+    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
     assert_false(frame.compressed);
     assert_true(frame.payload == payload);
   }
@@ -209,7 +224,7 @@ void small_ones_go_as_they_are(void**) {
 void what_would_grow_goes_as_it_is(void**) {
   for (const std::size_t size : {256U, 4096U, 100'000U}) {
     const std::string payload = random_bytes(size);
-    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing{.deflate = true}, nullptr));
+    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
     assert_false(frame.compressed);
     assert_true(frame.payload == payload);
   }
@@ -219,7 +234,7 @@ void each_message_stands_for_itself(void**) {
   // One result serves receivers that have seen different messages: nothing refers to an earlier one.
   const std::string payload = chatter(2000);
   const wire::Packets packets = {{false, payload}, {false, payload}, {false, "short"}, {false, payload}};
-  const std::vector<Parsed> frames = parse(make_frame(packets, Framing{.deflate = true}, nullptr)->bytes());
+  const std::vector<Parsed> frames = parse(make_frame(packets, Framing{.deflate_window_bits = 15}, nullptr)->bytes());
   assert_int_equal(frames.size(), 4);
   for (const std::size_t i : {0U, 1U, 3U}) {
     assert_true(frames[i].compressed);
@@ -237,8 +252,8 @@ void without_deflate_nothing_is_compressed(void**) {
 
 // Engine.IO -------------------------------------------------------------------------------------
 
-constexpr Framing kEngineIo{Framing::Carrier::websocket, true, false, false};
-constexpr Framing kEngineIoBase64{Framing::Carrier::websocket, true, true, false};
+constexpr Framing kEngineIo{Framing::Carrier::websocket, true, false, 0};
+constexpr Framing kEngineIoBase64{Framing::Carrier::websocket, true, true, 0};
 
 void texts_are_messages_of_engine_io(void**) {
   for (const Framing& framing : {kEngineIo, kEngineIoBase64}) {
@@ -269,7 +284,7 @@ void bytes_go_as_they_are_or_in_base64(void**) {
 void engine_io_messages_are_compressed_with_their_mark(void**) {
   const std::string payload = chatter(5000);
   Framing framing = kEngineIoBase64;
-  framing.deflate = true;
+  framing.deflate_window_bits = 15;
   const std::vector<Parsed> frames =
       parse(make_frame({{false, payload}, {true, std::string(3000, 'a')}}, framing, nullptr)->bytes());
   assert_int_equal(frames.size(), 2);
@@ -292,7 +307,7 @@ void polling_joins_packets(void**) {
                       "b");
   // Nothing of it is compressed: that is for HTTP.
   Framing framing = kPollingFraming;
-  framing.deflate = true;
+  framing.deflate_window_bits = 15;
   const std::string payload = chatter(5000);
   assert_true(make_frame({{false, payload}}, framing, nullptr)->bytes() == "4" + payload);
   const MessagePtr message = std::make_shared<Message>();
@@ -309,7 +324,7 @@ void a_text_of_engine_io_s_own_gets_no_mark(void**) {
     assert_null(frame->message().get());
   }
   Framing deflate = kEngineIo;
-  deflate.deflate = true;
+  deflate.deflate_window_bits = 15;
   const std::string handshake = "0" + chatter(1000);
   const Parsed parsed = only_frame(make_text_frame(handshake, deflate));
   assert_true(parsed.compressed);
@@ -422,6 +437,7 @@ int main() {
       cmocka_unit_test(no_packets_are_no_frame),
       cmocka_unit_test(a_frame_knows_its_message),
       cmocka_unit_test(compressed_frames_inflate_again),
+      cmocka_unit_test(every_window_is_kept_to),
       cmocka_unit_test(what_compresses_best_inflates_again),
       cmocka_unit_test(the_tail_is_left_out),
       cmocka_unit_test(small_ones_go_as_they_are),

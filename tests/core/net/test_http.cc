@@ -67,6 +67,19 @@ void an_origin_must_be_that_of_the_host(void**) {
       // Behind a proxy that ends TLS.
       {"https://example.org", "example.org", kPlain, true},
       {"https://example.org", "example.org:443", kPlain, true},
+      // Some programs (socket.io-client-swift) send the WebSocket's URL as their origin.
+      {"ws://example.org", "example.org", kPlain, true},
+      {"ws://example.org:3000", "example.org:3000", kPlain, true},
+      {"ws://example.org:80", "example.org", kPlain, true},
+      {"wss://example.org", "example.org", kTls, true},
+      {"WSS://example.org:443", "example.org", kTls, true},
+      {"wss://example.org", "example.org:443", kPlain, true},
+      {"wss://example.org:8443", "example.org:8443", kTls, true},
+      {"ws://example.org", "example.org", kTls, false},
+      {"ws://example.org:443", "example.org", kPlain, false},
+      {"wss://example.org:80", "example.org", kTls, false},
+      {"wss://evil.org", "example.org", kTls, false},
+      {"wsss://example.org", "example.org", kTls, false},
       // Another scheme's is another port.
       {"http://example.org:443", "example.org", kPlain, false},
       {"http://example.org", "example.org:443", kPlain, false},
@@ -129,6 +142,10 @@ void a_listed_origin_is_allowed_as_it_is_written(void**) {
       {"HTTPS://APP.example", "chat.example", kPlain, true},
       {"http://localhost:5173", "chat.example", kTls, true},
       {"https://chat.example", "chat.example", kTls, true},
+      {"wss://app.example", "chat.example", kPlain, true},
+      {"ws://localhost:5173", "chat.example", kTls, true},
+      {"ws://app.example", "chat.example", kPlain, false},
+      {"wss://localhost:5173", "chat.example", kPlain, false},
       {"http://app.example", "chat.example", kPlain, false},
       {"https://app.example:8443", "chat.example", kPlain, false},
       {"https://app.example.evil", "chat.example", kPlain, false},
@@ -137,6 +154,16 @@ void a_listed_origin_is_allowed_as_it_is_written(void**) {
       {"app.example", "chat.example", kPlain, false},
       {"http://localhost", "chat.example", kPlain, false},
       {"null", "chat.example", kPlain, false},
+  };
+  for (const OriginCase& c : cases) expect_origin(c, allowed);
+}
+
+void an_entry_may_name_the_scheme_of_websocket(void**) {
+  const std::vector<std::string> allowed = {"wss://app.example", "ws://localhost:5173"};
+  const OriginCase cases[] = {
+      {"https://app.example", "chat.example", kPlain, true}, {"wss://app.example", "chat.example", kTls, true},
+      {"http://localhost:5173", "chat.example", kTls, true}, {"http://app.example", "chat.example", kPlain, false},
+      {"ws://app.example", "chat.example", kPlain, false},   {"https://localhost:5173", "chat.example", kPlain, false},
   };
   for (const OriginCase& c : cases) expect_origin(c, allowed);
 }
@@ -152,6 +179,7 @@ void a_star_allows_all(void**) {
 void null_is_allowed_where_it_is_listed(void**) {
   expect_origin({"null", "example.org", kPlain, true}, {"null"});
   expect_origin({"http://null", "example.org", kPlain, false}, {"null"});
+  expect_origin({"://null", "example.org", kPlain, false}, {"null"});
 }
 
 void an_empty_entry_allows_nothing(void**) { expect_origin({"http://evil.org", "example.org", kPlain, false}, {""}); }
@@ -171,6 +199,7 @@ void basic_credentials(void**) {
   expect_basic("BASIC   QWxhZGRpbjpvcGVuIHNlc2FtZQ==  ", "Aladdin", "open sesame");
   expect_basic("Basic YTpi", "a", "b");        // without padding
   expect_basic("Basic YTpiYw==", "a", "bc");   // two
+  expect_basic("Basic YTpiYw", "a", "bc");     // left away
   expect_basic("Basic YTpiY2Q=", "a", "bcd");  // one
   expect_basic("Basic YTpiOmM=", "a", "b:c");  // the first colon ends the name
   expect_basic("Basic YTo=", "a", "");
@@ -280,15 +309,32 @@ void content_lengths(void**) {
 
 // Responses -------------------------------------------------------------------------------------
 
+constexpr KeepAlive kKept{true, 0};
+
+void a_head_says_how_long_the_connection_stays_open(void**) {
+  const HttpResponse response;
+  assert_non_null(
+      strstr(response_head(response, {true, 5}).c_str(), "\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n"));
+  assert_null(strstr(response_head(response, {true, 0}).c_str(), "Keep-Alive:"));
+  assert_null(strstr(response_head(response, {false, 5}).c_str(), "Keep-Alive:"));
+}
+
+void an_upgrade_is_an_option_of_the_connection(void**) {
+  HttpResponse response = HttpResponse::text(426, "");
+  response.headers.push_back({"Upgrade", "websocket"});
+  assert_non_null(strstr(response_head(response, kKept).c_str(), "\r\nConnection: upgrade, keep-alive\r\n"));
+  assert_non_null(strstr(response_head(response, KeepAlive()).c_str(), "\r\nConnection: upgrade, close\r\n"));
+}
+
 void a_head_ends_where_the_body_begins(void**) {
   HttpResponse response = HttpResponse::text(404, "not found\n");
-  assert_string_equal(response_head(response, true).c_str(),
+  assert_string_equal(response_head(response, kKept).c_str(),
                       "HTTP/1.1 404 Not Found\r\n"
                       "Content-Type: text/plain; charset=utf-8\r\n"
                       "Content-Length: 10\r\n"
                       "Connection: keep-alive\r\n\r\n");
   response.headers.push_back({"Allow", "GET, HEAD"});
-  assert_string_equal(response_head(response, false).c_str(),
+  assert_string_equal(response_head(response, KeepAlive()).c_str(),
                       "HTTP/1.1 404 Not Found\r\n"
                       "Content-Type: text/plain; charset=utf-8\r\n"
                       "Allow: GET, HEAD\r\n"
@@ -297,7 +343,7 @@ void a_head_ends_where_the_body_begins(void**) {
 }
 
 void an_empty_body_has_a_length(void**) {
-  assert_string_equal(response_head(HttpResponse(), true).c_str(),
+  assert_string_equal(response_head(HttpResponse(), kKept).c_str(),
                       "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
 }
 
@@ -306,23 +352,23 @@ void a_file_gives_its_own_length(void**) {
   response.body = "ignored";
   response.file = 0;
   response.file_bytes = 5'000'000'000;
-  assert_non_null(strstr(response_head(response, true).c_str(), "\r\nContent-Length: 5000000000\r\n"));
+  assert_non_null(strstr(response_head(response, kKept).c_str(), "\r\nContent-Length: 5000000000\r\n"));
 }
 
 void what_has_no_body_has_no_length(void**) {
   for (const int status : {204, 304}) {
     HttpResponse response;
     response.status = status;
-    assert_null(strstr(response_head(response, true).c_str(), "Content-Length"));
+    assert_null(strstr(response_head(response, kKept).c_str(), "Content-Length"));
   }
 }
 
 void every_status_that_is_sent_has_a_text(void**) {
-  for (const int status : {200, 204, 301, 304, 400, 403, 404, 405, 411, 413, 426, 500, 501, 503})
+  for (const int status : {200, 204, 301, 304, 400, 403, 404, 405, 408, 411, 413, 414, 426, 431, 500, 501, 503, 505})
     assert_false(status_text(status).empty());
   HttpResponse response;
   response.status = 299;
-  assert_int_equal(response_head(response, true).rfind("HTTP/1.1 299 \r\n", 0), 0);
+  assert_int_equal(response_head(response, kKept).rfind("HTTP/1.1 299 \r\n", 0), 0);
 }
 
 }  // namespace
@@ -331,6 +377,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(an_origin_must_be_that_of_the_host),
       cmocka_unit_test(a_listed_origin_is_allowed_as_it_is_written),
+      cmocka_unit_test(an_entry_may_name_the_scheme_of_websocket),
       cmocka_unit_test(a_star_allows_all),
       cmocka_unit_test(null_is_allowed_where_it_is_listed),
       cmocka_unit_test(an_empty_entry_allows_nothing),
@@ -343,6 +390,8 @@ int main() {
       cmocka_unit_test(comparison_without_case),
       cmocka_unit_test(content_lengths),
       cmocka_unit_test(a_head_ends_where_the_body_begins),
+      cmocka_unit_test(a_head_says_how_long_the_connection_stays_open),
+      cmocka_unit_test(an_upgrade_is_an_option_of_the_connection),
       cmocka_unit_test(an_empty_body_has_a_length),
       cmocka_unit_test(a_file_gives_its_own_length),
       cmocka_unit_test(what_has_no_body_has_no_length),

@@ -242,10 +242,20 @@ void an_end_is_final(void**) {
   assert_true(body.empty());
 }
 
+void what_is_behind_the_end_is_counted(void**) {
+  ChunkedDecoder decoder;
+  std::string body;
+  assert_int_equal(decoder.feed("3\r\nabc\r\n", body, 100), Outcome::more);
+  assert_int_equal(decoder.unused_bytes(), 0);
+  assert_int_equal(decoder.feed("0\r\n\r\nGET /", body, 100), Outcome::done);
+  assert_int_equal(decoder.unused_bytes(), 5);
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
+      cmocka_unit_test(what_is_behind_the_end_is_counted),
       cmocka_unit_test(a_length_says_where_the_body_ends),
       cmocka_unit_test(most_methods_need_no_body),
       cmocka_unit_test(ill_formed_lengths_are_refused),

@@ -86,6 +86,45 @@ void proxies_behind_each_other(void**) {
   expect(describe(request_with(kForwarded), "192.0.2.1", *server), "198.51.100.7", "chat.example", true, true);
 }
 
+void a_unix_socket_is_believed_when_it_is_listed(void**) {
+  const auto server = start({"unix"});
+  expect(describe(request_with(kForwarded), "", *server), "203.0.113.9", "chat.example", true, true);
+  expect(describe(request_with({{"host", "here"}}), "", *server), "", "here", false, true);
+  expect(describe(request_with(kForwarded), "127.0.0.1", *server), "127.0.0.1", "inside:3000", false, false);
+  const auto with_address = start({"unix", "203.0.113.0/24"});
+  expect(describe(request_with(kForwarded), "", *with_address), "198.51.100.7", "chat.example", true, true);
+}
+
+// With TLS in front, a page that came without it is another origin.
+void schemes_of_websocket_count_as_those_of_http(void**) {
+  const auto server = start({"192.0.2.1"});
+  const auto described = [&](const char* proto, const char* origin) {
+    return describe(request_with({{"host", "here"}, {"origin", origin}, {"x-forwarded-proto", proto}}), "192.0.2.1",
+                    *server);
+  };
+  for (const char* proto : {"https", "wss", "WSS", "https, http", "wss,ws"}) {
+    assert_true(described(proto, "https://here").secure);
+    assert_true(described(proto, "https://here").origin_allowed);
+    assert_true(described(proto, "wss://here").origin_allowed);
+    assert_false(described(proto, "http://here").origin_allowed);
+    assert_false(described(proto, "ws://here").origin_allowed);
+  }
+  for (const char* proto : {"http", "ws", "", "httpss", "on", "http, https"}) {
+    assert_false(described(proto, "http://here").secure);
+    assert_true(described(proto, "http://here").origin_allowed);
+    assert_true(described(proto, "https://here").origin_allowed);
+  }
+}
+
+void forwarded_says_the_same(void**) {
+  const auto server = start({"192.0.2.1"});
+  expect(describe(request_with({{"host", "inside:3000"},
+                                {"origin", "https://chat.example"},
+                                {"forwarded", "for=203.0.113.9;proto=https;host=chat.example"}}),
+                  "192.0.2.1", *server),
+         "203.0.113.9", "chat.example", true, true);
+}
+
 void origins(void**) {
   const auto server = start({}, {"https://page.example"});
   const auto allowed = [&](const char* origin) {
@@ -105,6 +144,9 @@ int main() {
       cmocka_unit_test(a_trusted_proxy_is_believed),
       cmocka_unit_test(what_a_proxy_does_not_say_is_as_it_came),
       cmocka_unit_test(proxies_behind_each_other),
+      cmocka_unit_test(a_unix_socket_is_believed_when_it_is_listed),
+      cmocka_unit_test(schemes_of_websocket_count_as_those_of_http),
+      cmocka_unit_test(forwarded_says_the_same),
       cmocka_unit_test(origins),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -55,6 +55,25 @@ void the_root_may_be_one(void**) {
   expect(options, "", nullptr);
 }
 
+void what_is_below_socket_io_belongs_to_it(void**) {
+  ServerOptions options;
+  options.endpoints = {
+      {"/socket.io", Protocol::socket_io}, {"/chat", Protocol::plain}, {"/socket.io/a/", Protocol::socket_io}};
+  const auto above = [&](std::string_view path) {
+    const Endpoint* found = find_endpoint_above(options, path);
+    return found == nullptr ? std::string("none") : found->path;
+  };
+  for (const char* path : {"/socket.io/", "/socket.io//", "/socket.io/default/", "/socket.io/b", "/socket.io/ab"})
+    assert_string_equal(above(path).c_str(), "/socket.io");
+  for (const char* path : {"/socket.io/a/", "/socket.io/a/b"})
+    assert_string_equal(above(path).c_str(), "/socket.io/a/");
+  for (const char* path :
+       {"", "/", "/socket.iox", "/socket.iox/", "/socket", "/chat/x", "/Socket.io/x", "//socket.io/"})
+    assert_string_equal(above(path).c_str(), "none");
+  options.endpoints = {{"/", Protocol::socket_io}};
+  assert_string_equal(above("/anything").c_str(), "/");
+}
+
 void of_two_the_first(void**) {
   ServerOptions options;
   options.endpoints = {{"/a", Protocol::plain}, {"/a", Protocol::chat_v1}};
@@ -68,6 +87,7 @@ int main() {
       cmocka_unit_test(a_path_is_found_with_and_without_a_slash),
       cmocka_unit_test(nothing_else_is_found),
       cmocka_unit_test(the_root_may_be_one),
+      cmocka_unit_test(what_is_below_socket_io_belongs_to_it),
       cmocka_unit_test(of_two_the_first),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

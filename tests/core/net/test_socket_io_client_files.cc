@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -57,12 +58,13 @@ int open_descriptors() {
   return count;
 }
 
-SocketIoClientFiles open_files(const fs::path& directory, const std::vector<std::string>& paths = {"/socket.io"}) {
+SocketIoClientFiles open_files(const fs::path& directory, const std::vector<std::string>& paths = {"/socket.io"},
+                               std::span<const EmbeddedFile> compiled_in = {}) {
   ServerOptions options;
   options.socket_io_client_directory = directory.string();
   options.endpoints = {{"/chat", Protocol::plain}, {"/chat.v1", Protocol::chat_v1}};
   for (const std::string& path : paths) options.endpoints.push_back({path, Protocol::socket_io, 3});
-  Result<SocketIoClientFiles> files = SocketIoClientFiles::open(options);
+  Result<SocketIoClientFiles> files = SocketIoClientFiles::open(options, compiled_in);
   if (!files.ok()) fail_msg("%s", files.status().detail.c_str());
   return std::move(*files);
 }
@@ -86,6 +88,8 @@ class Served {
     }
     return "";
   }
+  std::string text() const { return response_->body; }
+  std::string_view constant() const { return response_->constant_body; }
   std::string content() const {
     std::string bytes(response_->file_bytes, '\0');
     assert_int_equal(pread(response_->file, bytes.data(), bytes.size(), 0), bytes.size());
@@ -214,8 +218,55 @@ void links_stay_inside(void**) {
   assert_int_equal(get(open_files(base / "current"), "/socket.io/socket.io.js").status(), 200);
 }
 
-void without_a_folder_nothing_is_covered(void**) {
-  assert_false(get(open_files(""), "/socket.io/socket.io.js").covered());
+void what_is_compiled_in_is_served_without_a_folder(void**) {
+  const EmbeddedFile bundles[] = {{"socket.io.js", "script"}, {"socket.io.js.map", "map"}};
+  const SocketIoClientFiles files = open_files("", {"/socket.io", "/a/b"}, bundles);
+  assert_true(files.available());
+  for (const std::string prefix : {"/socket.io/", "/a/b/"}) {
+    const Served script = get(files, prefix + "socket.io.js");
+    assert_int_equal(script.status(), 200);
+    assert_true(script.constant() == "script");
+    assert_ptr_equal(script.constant().data(), bundles[0].bytes.data());
+    assert_string_equal(script.header("Content-Type").c_str(), "application/javascript; charset=utf-8");
+    assert_string_equal(script.header("Cache-Control").c_str(), "public, max-age=0");
+    assert_string_equal(script.header("X-Content-Type-Options").c_str(), "nosniff");
+    const Served map = get(files, prefix + "socket.io.js.map");
+    assert_true(map.constant() == "map");
+    assert_string_equal(map.header("Content-Type").c_str(), "application/json; charset=utf-8");
+    assert_string_not_equal(map.header("ETag").c_str(), script.header("ETag").c_str());
+    const Served same = get(files, prefix + "socket.io.js", {{"if-none-match", "W/" + script.header("ETag")}});
+    assert_int_equal(same.status(), 304);
+    assert_true(same.constant().empty());
+    assert_int_equal(get(files, prefix + "socket.io.min.js").status(), 404);
+    assert_int_equal(get(files, prefix + "socket.io.js", {}, "POST").status(), 405);
+    assert_false(get(files, prefix + "other.js").covered());
+  }
+  // A folder replaces all of it.
+  const SocketIoClientFiles of_folder = open_files(base / "dist", {"/socket.io"}, bundles);
+  assert_string_equal(get(of_folder, "/socket.io/socket.io.js").content().c_str(), "socket.io.js");
+  fs::create_directories(base / "empty");
+  assert_int_equal(get(open_files(base / "empty", {"/socket.io"}, bundles), "/socket.io/socket.io.js").status(), 404);
+}
+
+void all_names_or_none_are_compiled_in(void**) {
+  const std::span<const EmbeddedFile> bundles = socket_io_client_bundles();
+  if (bundles.empty()) skip();  // a build without npm
+  assert_int_equal(bundles.size(), std::size(kNames));
+  for (const char* name : kNames) {
+    const Served served = get(open_files("", {"/socket.io"}, bundles), std::string("/socket.io/") + name);
+    assert_int_equal(served.status(), 200);
+    assert_true(served.constant().size() > 10'000);
+  }
+}
+
+void without_anything_the_answer_says_what_to_do(void**) {
+  const SocketIoClientFiles files = open_files("");
+  assert_false(files.available());
+  assert_true(files.script_paths() == std::vector<std::string>{"/socket.io/socket.io.js"});
+  const Served served = get(files, "/socket.io/socket.io.js");
+  assert_int_equal(served.status(), 404);
+  assert_non_null(strstr(served.text().c_str(), "socket_io_client_directory"));
+  assert_false(get(files, "/socket.io/other.js").covered());
   assert_false(get(SocketIoClientFiles(), "/socket.io/socket.io.js").covered());
 }
 
@@ -240,7 +291,9 @@ int main() {
       cmocka_unit_test(nothing_else_is_served),
       cmocka_unit_test(other_methods_are_refused),
       cmocka_unit_test(links_stay_inside),
-      cmocka_unit_test(without_a_folder_nothing_is_covered),
+      cmocka_unit_test(what_is_compiled_in_is_served_without_a_folder),
+      cmocka_unit_test(all_names_or_none_are_compiled_in),
+      cmocka_unit_test(without_anything_the_answer_says_what_to_do),
       cmocka_unit_test(a_folder_must_exist),
   };
   return cmocka_run_group_tests(tests, make_directory, remove_directory);

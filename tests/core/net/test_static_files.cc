@@ -113,6 +113,7 @@ Served get(const StaticFiles& files, std::string path, Pairs headers = {}, std::
 }
 
 void expect_content(const StaticFiles& files, const std::string& path, const std::string& content) {
+  assert_true(files.has(path));
   const Served served = get(files, path);
   if (served.status() != 200) fail_msg("%s: %d", path.c_str(), served.status());
   assert_string_equal(served.content().c_str(), content.c_str());
@@ -121,8 +122,8 @@ void expect_content(const StaticFiles& files, const std::string& path, const std
 void expect_not_found(const StaticFiles& files, const std::string& path) {
   const int before = open_descriptors();
   const Served served = get(files, path);
-  if (served.status() != 404) fail_msg("%s: %d", path.c_str(), served.status());
-  assert_false(served.has_file());
+  if (served.covered()) fail_msg("%s: %d", path.c_str(), served.status());
+  assert_false(files.has(path));
   assert_int_equal(open_descriptors(), before);
 }
 
@@ -201,6 +202,7 @@ void an_index_stands_for_its_directory(void**) {
   expect_content(files, "/sub/index.html", "<h1>sub</h1>");
   assert_string_equal(get(files, "/").header("Content-Type").c_str(), "text/html; charset=utf-8");
   expect_not_found(files, "/empty/");
+  expect_not_found(files, "/empty");
   // A file is no directory.
   expect_not_found(files, "/sub/page.html/");
 }
@@ -262,10 +264,9 @@ void a_directory_is_redirected_to_its_slash(void**) {
 }
 
 void no_redirect_leads_to_another_site(void**) {
-  fs::create_directories(base / "www/evil.example");
-  fs::create_directories(base / "www/back\\slash");
-  fs::create_directories(base / "www/line\r\nSet-Cookie: a=b");
-  fs::create_directories(base / "www/\\evil.example");
+  for (const char* folder : {"evil.example", "back\\slash", "line\r\nSet-Cookie: a=b", "\\evil.example"}) {
+    write(base / "www" / folder / "index.html", "x");
+  }
   const StaticFiles files = www();
   for (const char* path :
        {"/evil.example", "//evil.example", "///evil.example", "//evil.example/.", "/\\evil.example",
@@ -380,7 +381,19 @@ void what_cannot_be_read_is_not_found(void**) {
   }
   write(base / "www/closed.txt", "closed");
   fs::permissions(base / "www/closed.txt", fs::perms::none);
-  expect_not_found(www(), "/closed.txt");
+  // The file exists, so nothing else takes its place.
+  const StaticFiles files = www();
+  assert_true(files.has("/closed.txt"));
+  assert_int_equal(get(files, "/closed.txt").status(), 404);
+}
+
+void what_is_covered_without_a_file(void**) {
+  const StaticFiles files = open_mounts({{"/static", (base / "www").string()}});
+  for (const char* path : {"/static", "/static/", "/static/nothing", "/static/sub/page.html"}) {
+    assert_true(files.covers(path));
+  }
+  for (const char* path : {"/", "/statics", "/nothing", ""}) assert_false(files.covers(path));
+  for (const char* method : {"GET", "POST"}) assert_false(get(files, "/static/nothing", {}, method).covered());
 }
 
 void paths_that_are_too_long_are_not_found(void**) {
@@ -460,6 +473,7 @@ int main() {
       cmocka_unit_test(a_nul_ends_no_path),
       cmocka_unit_test(what_is_no_file_is_not_found),
       cmocka_unit_test(what_cannot_be_read_is_not_found),
+      cmocka_unit_test(what_is_covered_without_a_file),
       cmocka_unit_test(paths_that_are_too_long_are_not_found),
       cmocka_unit_test(the_longest_mount_decides),
       cmocka_unit_test(what_no_mount_covers_is_somebody_elses),

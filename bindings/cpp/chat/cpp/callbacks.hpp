@@ -53,6 +53,7 @@ class Callbacks {
     if (options.on_connect) callbacks.on_connect = on_connect;
     if (options.on_open) callbacks.on_open = tell<ClientEvent, &Options::on_open, kOpen>;
     if (options.on_disconnect) callbacks.on_disconnect = tell<ClientEvent, &Options::on_disconnect, kDisconnect>;
+    if (options.on_abandon) callbacks.on_abandon = tell<ClientEvent, &Options::on_abandon, kAbandon>;
     if (options.on_authorize) callbacks.on_authorize = on_authorize;
     if (options.on_join) callbacks.on_join = tell<ClientEvent, &Options::on_join, kJoin>;
     if (options.on_leave) callbacks.on_leave = tell<ClientEvent, &Options::on_leave, kLeave>;
@@ -76,6 +77,7 @@ class Callbacks {
  private:
   static constexpr char kOpen[] = "on_open";
   static constexpr char kDisconnect[] = "on_disconnect";
+  static constexpr char kAbandon[] = "on_abandon";
   static constexpr char kJoin[] = "on_join";
   static constexpr char kLeave[] = "on_leave";
   static constexpr char kAck[] = "on_ack";

@@ -84,6 +84,8 @@ class ClientView {
   Texts rooms() const noexcept { return {raw_->rooms, raw_->room_count}; }
   // See ServerRef::set_user().
   void* user() const noexcept { return raw_->user; }
+  // What ServerRef::find_client() takes.
+  std::string_view socket_id() const noexcept { return detail::view(raw_->socket_id); }
   const chat_client& raw() const noexcept { return *raw_; }
 
  private:

@@ -54,6 +54,10 @@ class ConnectEvent : public Event<chat_connect_event> {
   std::string_view password() const noexcept { return detail::view(raw().password); }
   // Socket.IO: a JSON object; empty without.
   std::string_view auth() const noexcept { return detail::view(raw().auth); }
+  // What ServerRef::find_client() takes.
+  std::string_view socket_id() const noexcept { return detail::view(raw().socket_id); }
+  // With recovery_asks_on_connect: the client that this one continues, or 0.
+  chat_client_id recovered_from() const noexcept { return raw().recovered_from; }
   chat_protocol protocol() const noexcept { return raw().protocol; }
   chat_transport transport() const noexcept { return raw().transport; }
 };
@@ -77,6 +81,8 @@ class ClientEvent : public Event<chat_client_event> {
   std::string_view reason() const noexcept { return detail::view(raw().reason); }
   // on_open: the client that this one continues, or 0.
   chat_client_id recovered_from() const noexcept { return raw().recovered_from; }
+  // What ServerRef::find_client() takes.
+  std::string_view socket_id() const noexcept { return detail::view(raw().socket_id); }
 };
 
 // chat_authorize_event: may this client do this?
@@ -105,6 +111,8 @@ class MessageEvent : public Event<chat_message_event> {
   MessageView message() const noexcept { return MessageView(*raw().message); }
   // Short for those of message().
   std::string_view room() const noexcept { return message().room(); }
+  // The sender's, what ServerRef::find_client() takes.
+  std::string_view socket_id() const noexcept { return detail::view(raw().socket_id); }
   // The sender's display name.
   std::string_view from_name() const noexcept { return message().from_name(); }
   // Empty when the message is no text.

@@ -53,6 +53,8 @@ struct Options {
   std::function<void(const ClientEvent&)> on_open = {};
   // The client has gone.
   std::function<void(const ClientEvent&)> on_disconnect = {};
+  // The client went, or its time was over, before the verdict that on_connect had deferred.
+  std::function<void(const ClientEvent&)> on_abandon = {};
   // May it do this? pass(), refuse() or defer().
   std::function<Verdict(const AuthorizeEvent&)> on_authorize = {};
   // After the fact.
@@ -77,7 +79,7 @@ struct Options {
 
   // Who may connect.
   std::vector<std::string> allowed_origins = {};
-  std::vector<std::string> trusted_proxies = {};
+  std::vector<std::string> trusted_proxies = {};  // addresses, CIDR blocks, or "unix"
   std::int64_t max_clients = 0;
   std::int64_t max_clients_per_address = 0;
   std::int64_t max_connections = 0;
@@ -128,6 +130,9 @@ struct Options {
   std::string chat_page_path = {};
   std::string chat_script_path = {};
   std::string metrics_path = {};
+
+  // Socket.IO: on_connect is asked about recovered clients, too.
+  bool recovery_asks_on_connect = false;
 };
 
 namespace detail {
@@ -213,6 +218,8 @@ class RawOptions {
     raw_.chat_page_path = text(options.chat_page_path);
     raw_.chat_script_path = text(options.chat_script_path);
     raw_.metrics_path = text(options.metrics_path);
+
+    raw_.recovery_asks_on_connect = options.recovery_asks_on_connect ? 1 : 0;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;

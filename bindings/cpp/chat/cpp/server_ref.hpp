@@ -125,8 +125,8 @@ class ServerRef {
   Result<void> send(chat_client_id client, const Message& message) const {
     return detail::RawMessage(message).call([&](const chat_message* raw) { return chat_send(handle_, client, raw); });
   }
-  // chat_send_with_ack(): to one client, which shall answer in time (0: 10 s). Gives the number that on_ack will show,
-  // which may be before this returns.
+  // chat_send_with_ack(): to one client, which shall answer in time (0: 10 s; milliseconds(CHAT_UNLIMITED): as long as it is
+  // there). Gives the number that on_ack will show, which may be before this returns.
   Result<std::uint64_t> send_with_ack(chat_client_id client, const Message& message,
                                       std::chrono::milliseconds timeout = {}) const {
     std::uint64_t ack_id = 0;
@@ -175,9 +175,19 @@ class ServerRef {
   }
   // chat_client_user(): NULL at first, and without such a client.
   void* user(chat_client_id client) const noexcept { return chat_client_user(handle_, client); }
+  // chat_find_client(): by the client's own socket id.
+  Result<chat_client_id> find_client(std::string_view socket_id) const {
+    chat_client_id client = 0;
+    return with(client,
+                detail::call([&](const char* text) { return chat_find_client(handle_, text, &client); }, socket_id));
+  }
   // chat_kick()
   Result<void> kick(chat_client_id client, std::string_view reason = "") const {
     return detail::call([&](const char* text) { return chat_kick(handle_, client, text); }, reason);
+  }
+  // chat_close_connection(): with every other client of its connection.
+  Result<void> close_connection(chat_client_id client, std::string_view reason = "") const {
+    return detail::call([&](const char* text) { return chat_close_connection(handle_, client, text); }, reason);
   }
 
   // chat_join()

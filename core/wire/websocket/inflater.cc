@@ -1,10 +1,10 @@
 // See inflater.h.
-#include "net/inflater.h"
+#include "wire/websocket/inflater.h"
 
 #include <algorithm>
 #include <array>
 
-namespace chat::net {
+namespace chat::wire {
 
 Inflater::~Inflater() {
   if (ready_) inflateEnd(&stream_);
@@ -44,4 +44,4 @@ Inflater::Outcome Inflater::feed(std::string_view bytes, std::size_t limit, std:
   }
 }
 
-}  // namespace chat::net
+}  // namespace chat::wire

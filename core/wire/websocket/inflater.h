@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace chat::net {
+namespace chat::wire {
 
 class Inflater {
  public:
@@ -29,4 +29,4 @@ class Inflater {
   bool ready_ = false;  // zlib's memory is taken with the first compressed message
 };
 
-}  // namespace chat::net
+}  // namespace chat::wire

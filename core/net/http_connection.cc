@@ -1,0 +1,324 @@
+// See http_connection.h.
+#include "net/http_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "net/connection.h"
+#include "net/loop.h"
+#include "net/routes.h"
+#include "net/websocket_opening.h"
+#include "wire/http/request_head.h"
+
+namespace chat::net {
+namespace {
+
+// How long a client may take to fetch the rest of a response that its socket did not take at once.
+constexpr std::int64_t kResponseTimeoutMs = 30'000;
+// How long it may take to send a body.
+constexpr std::int64_t kBodyTimeoutMs = 30'000;
+// An idle connection stays open for so much longer than its Keep-Alive header promises, so that a request which the client
+// sends in the last moment does not meet a closed socket.
+constexpr std::int64_t kKeepAliveMarginMs = 1'000;
+
+// A body that nobody wants is read up to this size, so that the connection can be used again.
+constexpr std::uint64_t kMaxDiscardedBytes = 65'536;
+
+// So many pipelined requests are served in one turn of the loop.
+constexpr int kMaxRequestsPerTurn = 16;
+
+bool asks_to_continue(const HttpRequest& request) {
+  return request.minor_version >= 1 && equals_ignoring_case(request.header("expect"), "100-continue");
+}
+
+}  // namespace
+
+// Input ---------------------------------------------------------------------------------------------------------------
+
+void HttpConnection::take(std::span<char>& input) {
+  for (int served = 0; !input.empty() && !connection_.ending();) {
+    if (state_ == State::receiving) {
+      take_body(input);
+    } else if (state_ != State::head) {
+      return;
+    } else if (served == kMaxRequestsPerTurn) {
+      loop_.add_waiting_input(connection_);
+      return;
+    } else if (take_head(input)) {
+      ++served;
+    } else {
+      return;
+    }
+  }
+}
+
+// False while the head is not whole.
+bool HttpConnection::take_head(std::span<char>& input) {
+  const wire::HeadLimits limits{.max_bytes = static_cast<std::size_t>(loop_.options().max_header_bytes)};
+  wire::RequestHead head = wire::parse_request_head({input.data(), input.size()}, limits, scanned_bytes_);
+  switch (head.outcome) {
+    case wire::RequestHead::Outcome::incomplete:
+      // The first head's time began when the connection was accepted.
+      if (!std::exchange(begun_, true) && request_number_ != 0) {
+        loop_.set_timer(connection_, loop_.now_ms() + loop_.options().handshake_timeout_ms);
+      }
+      return false;
+    case wire::RequestHead::Outcome::malformed: {
+      input = {};
+      loop_.stats().http_requests.add();
+      HttpResponse response = HttpResponse::text(head.status, head.reason + "\n");
+      response.close = true;
+      respond(std::move(response));
+      return true;
+    }
+    case wire::RequestHead::Outcome::complete:
+      break;
+  }
+  input = input.subspan(head.consumed_bytes);
+  scanned_bytes_ = 0;
+  begun_ = false;
+  serve(head.request);
+  return true;
+}
+
+void HttpConnection::serve(const HttpRequest& request) {
+  TimerWheel::cancel(connection_);
+  loop_.stats().http_requests.add();
+  ++request_number_;
+  without_body_ = request.method == "HEAD";
+  close_after_ = !request.keep_alive;
+  BodyPlan plan = plan_body(request);
+  // What nobody announced does not follow.
+  if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 411) plan.kind = BodyPlan::Kind::none;
+  if (contains_token(request.joined_header("upgrade"), "websocket")) {
+    serve_upgrade(request, plan);
+    return;
+  }
+  std::variant<HttpResponse, Hold> reaction = route(connection_, request);
+  if (auto* response = std::get_if<HttpResponse>(&reaction)) {
+    serve_response(std::move(*response), std::move(plan), asks_to_continue(request));
+  } else {
+    hold(request, plan, std::move(std::get<Hold>(reaction)));
+  }
+}
+
+void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& plan) {
+  std::optional<HttpResponse> refusal;
+  if (plan.kind != BodyPlan::Kind::none) {
+    refusal = HttpResponse::text(400, "a WebSocket handshake has no body\n");
+  } else {
+    refusal = open_websocket(connection_, request);
+  }
+  if (refusal) {
+    refusal->close = true;
+    respond(std::move(*refusal));
+  } else {
+    state_ = State::upgraded;
+  }
+}
+
+// A request whose answer does not depend on its body.
+void HttpConnection::serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue) {
+  if (plan.kind == BodyPlan::Kind::refused && response.status < 400) response = std::move(plan.refusal);
+  // A client that asks whether to send the body is told not to, and may send it all the same: nothing tells which.
+  if (plan.kind == BodyPlan::Kind::refused || (plan.kind != BodyPlan::Kind::none && asks_to_continue)) {
+    response.close = true;
+  }
+  if (plan.kind == BodyPlan::Kind::none || response.close) {
+    respond(std::move(response));
+    return;
+  }
+  begin_body(plan.kind, plan.length_bytes, kMaxDiscardedBytes);
+  respond_after_body(std::move(response));
+}
+
+void HttpConnection::hold(const HttpRequest& request, const BodyPlan& plan, Hold hold) {
+  exchange_ = std::move(hold.exchange);
+  essential_ = false;
+  if (hold.body == BodyPlan::Kind::none) {
+    state_ = State::waiting;
+    // A body that nobody reads cannot be told from the next request.
+    if (plan.kind != BodyPlan::Kind::none) close_after_ = true;
+  } else {
+    begin_body(hold.body, hold.body_bytes, hold.max_body_bytes);
+  }
+  const std::shared_ptr<Exchange> exchange = exchange_;
+  exchange->on_held({loop_.index(), connection_.id(), request_number_});
+  if (state_ != State::receiving || !asks_to_continue(request)) return;
+  constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
+  if (connection_.stream().write(kGoOn) != kGoOn.size()) loop_.doom(connection_);
+}
+
+// Bodies --------------------------------------------------------------------------------------------------------------
+
+void HttpConnection::begin_body(BodyPlan::Kind kind, std::uint64_t announced_bytes, std::uint64_t max_bytes) {
+  state_ = State::receiving;
+  intake_ = std::make_unique<Intake>();
+  intake_->chunked = kind == BodyPlan::Kind::chunked;
+  intake_->announced_bytes = announced_bytes;
+  intake_->max_bytes = max_bytes;
+  loop_.set_timer(connection_, loop_.now_ms() + kBodyTimeoutMs);
+}
+
+// A short body is read to its end, though nobody wants it, so that the connection can be used again.
+void HttpConnection::respond_after_body(HttpResponse response) {
+  if (intake_->announced_bytes > kMaxDiscardedBytes || response.close) {
+    respond(std::move(response));
+  } else {
+    exchange_.reset();
+    intake_->max_bytes = kMaxDiscardedBytes;
+    intake_->response = std::move(response);
+  }
+}
+
+void HttpConnection::take_body(std::span<char>& input) {
+  if (intake_->chunked) {
+    take_chunks(input);
+    return;
+  }
+  const auto size = static_cast<std::size_t>(
+      std::min<std::uint64_t>(input.size(), intake_->announced_bytes - intake_->received_bytes));
+  if (!intake_->response) intake_->body.append(input.data(), size);
+  intake_->received_bytes += size;
+  loop_.stats().bytes_in.add(size);
+  input = input.subspan(size);
+  if (intake_->received_bytes == intake_->announced_bytes) body_complete();
+}
+
+void HttpConnection::take_chunks(std::span<char>& input) {
+  const std::size_t max_bytes =
+      static_cast<std::size_t>(std::max<std::uint64_t>(intake_->max_bytes, intake_->body.size()));
+  const ChunkedDecoder::Outcome outcome = intake_->decoder.feed({input.data(), input.size()}, intake_->body, max_bytes);
+  const std::size_t used = input.size() - intake_->decoder.unused_bytes();
+  loop_.stats().bytes_in.add(used);
+  input = input.subspan(used);
+  switch (outcome) {
+    case ChunkedDecoder::Outcome::more:
+      return;
+    case ChunkedDecoder::Outcome::done:
+      body_complete();
+      return;
+    case ChunkedDecoder::Outcome::malformed:
+      fail_body(HttpResponse::text(400, "malformed chunk\n"));
+      return;
+    case ChunkedDecoder::Outcome::too_large:
+      close_after_ = true;
+      if (intake_->response) {
+        respond(std::move(*intake_->response));
+        return;
+      }
+      state_ = State::waiting;
+      intake_.reset();
+      std::shared_ptr<Exchange>(exchange_)->on_body_too_large();
+      return;
+  }
+}
+
+void HttpConnection::body_complete() {
+  state_ = State::waiting;
+  TimerWheel::cancel(connection_);
+  const std::unique_ptr<Intake> intake = std::move(intake_);
+  if (intake->response) {
+    respond(std::move(*intake->response));
+  } else {
+    std::shared_ptr<Exchange>(exchange_)->on_body(std::move(intake->body));
+  }
+}
+
+// The end of the body cannot be found any more.
+void HttpConnection::fail_body(HttpResponse response) {
+  if (exchange_) std::exchange(exchange_, nullptr)->on_lost(false);
+  response.close = true;
+  respond(std::move(response));
+}
+
+// Answers -------------------------------------------------------------------------------------------------------------
+
+void HttpConnection::answer(std::uint64_t request_number, HttpResponse response, bool essential) {
+  if (request_number != request_number_ || !exchange_) return;
+  if (state_ != State::receiving && state_ != State::waiting) return;
+  essential_ = essential;
+  exchange_->complete(response);
+  if (state_ == State::receiving) {
+    respond_after_body(std::move(response));
+  } else {
+    respond(std::move(response));
+  }
+}
+
+void HttpConnection::respond(HttpResponse response) {
+  // What is left of a body would be taken for the next request.
+  if (state_ == State::receiving || response.close || loop_.draining()) close_after_ = true;
+  state_ = State::writing;
+  output_.begin(response, close_after_ ? KeepAlive() : KeepAlive{true, loop_.options().http_idle_timeout_ms / 1000},
+                without_body_);
+  intake_.reset();
+  loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
+  pump();
+}
+
+void HttpConnection::pump() {
+  ByteStream& stream = connection_.stream();
+  for (;;) {
+    const std::optional<std::string_view> bytes = output_.next(kMaxWriteBytes);
+    if (!bytes) {
+      loop_.doom(connection_);
+      return;
+    }
+    const std::optional<std::size_t> written = stream.write(*bytes);
+    if (!written) {
+      loop_.doom(connection_);
+      return;
+    }
+    loop_.stats().bytes_out.add(*written);
+    output_.consume(*written);
+    if (*written < bytes->size() || (bytes->empty() && !stream.flushed())) {
+      stream.want_writable();
+      return;
+    }
+    if (bytes->empty()) {
+      finish_response();
+      return;
+    }
+  }
+}
+
+void HttpConnection::finish_response() {
+  output_.end();
+  exchange_.reset();
+  if (close_after_ || loop_.draining()) {
+    connection_.finish();
+    return;
+  }
+  state_ = State::head;
+  loop_.set_timer(connection_, loop_.now_ms() + loop_.options().http_idle_timeout_ms + kKeepAliveMarginMs);
+  if (connection_.has_input()) loop_.add_waiting_input(connection_);
+}
+
+void HttpConnection::writable() {
+  if (state_ != State::writing) return;
+  loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
+  pump();
+}
+
+void HttpConnection::on_deadline() {
+  HttpResponse response = HttpResponse::text(408, "the request took too long\n");
+  response.close = true;
+  if (state_ == State::receiving) {
+    fail_body(std::move(response));
+  } else if (state_ == State::head && begun_) {
+    respond(std::move(response));
+  } else {
+    loop_.doom(connection_);
+  }
+}
+
+void HttpConnection::lost() {
+  if (!exchange_) return;
+  const std::shared_ptr<Exchange> exchange = std::move(exchange_);
+  const bool answered = state_ == State::writing;
+  state_ = State::head;
+  if (!answered || essential_) exchange->on_lost(answered);
+}
+
+}  // namespace chat::net
