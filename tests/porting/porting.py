@@ -7,6 +7,7 @@ from pychat import CONSUME, UNLIMITED, NoSuchClientError, NoSuchRoomError, Refus
 
 server = Server(address="127.0.0.1", port=int(sys.argv[1]), recovery_window_ms=UNLIMITED)
 gone = []
+socket_ids = {}  # by client, for on_disconnect
 
 
 @server.on_connect
@@ -18,15 +19,13 @@ def on_connect(request):
 
 @server.on_open
 def on_open(opened):
+    socket_ids[opened.client.id] = opened.socket_id
     opened.client.send(opened.socket_id, event="welcome")
 
 
 @server.on_disconnect
 def on_disconnect(event):
     gone.append(socket_ids.pop(event.client.id))
-
-
-socket_ids = {}
 
 
 def members(*rooms):
@@ -113,7 +112,6 @@ async def run(client, name, text=None):
 
 @server.on_message
 async def on_message(message):
-    socket_ids.setdefault(message.client.id, message.client.socket_id)
     result = await run(message.client, message.event, *message.args)
     try:
         message.reply(result)
