@@ -7,7 +7,6 @@ from pychat import CONSUME, UNLIMITED, NoSuchClientError, NoSuchRoomError, Refus
 
 server = Server(address="127.0.0.1", port=int(sys.argv[1]), recovery_window_ms=UNLIMITED)
 gone = []
-socket_ids = {}  # by client, for on_disconnect
 
 
 @server.on_connect
@@ -19,13 +18,12 @@ def on_connect(request):
 
 @server.on_open
 def on_open(opened):
-    socket_ids[opened.client.id] = opened.socket_id
     opened.client.send(opened.socket_id, event="welcome")
 
 
 @server.on_disconnect
 def on_disconnect(event):
-    gone.append(socket_ids.pop(event.client.id))
+    gone.append(event.socket_id)
 
 
 def members(*rooms):
