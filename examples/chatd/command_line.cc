@@ -214,7 +214,8 @@ void CommandLine::add_served() {
   value("metrics", "PATH|off", "off: counters for Prometheus, for whoever can connect", options_.metrics,
         path_or_off());
   text("www", "DIR", "serve these files at /; they win over what chatd serves itself", options_.www);
-  text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from there and not as compiled in", options_.socket_io_client);
+  text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from there and not as compiled in",
+       options_.socket_io_client);
 }
 
 void CommandLine::add_admission() {
