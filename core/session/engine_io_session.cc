@@ -168,6 +168,7 @@ void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t n
     case EngineIoType::pong:
       pong_due_ms_ = kNever;
       ping_due_ms_ = now_ms + options_.ping_interval_ms;
+      if (std::exchange(ping_is_out_, false)) out.emplace_back(PingAnswered{});
       break;
     case EngineIoType::close:  // a WebSocket has a closing of its own
       if (transport_ == EngineIoTransport::polling) finish(EngineIoClose::transport_close, out);
@@ -209,7 +210,9 @@ void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out
   }
   // Its pong may have been under way on a request that is no longer taken.
   if (pong_due_ms_ != kNever) pong_due_ms_ = now_ms + options_.ping_timeout_ms;
-  if (std::exchange(ping_waiting_, false)) out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
+  if (!std::exchange(ping_waiting_, false)) return;
+  ping_leaves(out);
+  out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
 }
 
 void EngineIoSession::drop_candidate(EngineIoActions& out) {
@@ -222,6 +225,7 @@ void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   ping_due_ms_ = kNever;
   pong_due_ms_ = now_ms + options_.ping_timeout_ms;
   if (transport_ == EngineIoTransport::websocket) {
+    ping_leaves(out);
     out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
     return;
   }
@@ -229,12 +233,20 @@ void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   flush(out);
 }
 
+void EngineIoSession::ping_leaves(EngineIoActions& out) {
+  ping_is_out_ = true;
+  out.emplace_back(PingSent{});
+}
+
 void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
   poll_held_ = false;
   release_due_ms_ = kNever;
   std::string body;
   queue_->take(body);
-  if (std::exchange(ping_waiting_, false)) wire::append_engine_io(body, EngineIoType::ping);
+  if (std::exchange(ping_waiting_, false)) {
+    wire::append_engine_io(body, EngineIoType::ping);
+    ping_leaves(out);
+  }
   if (and_close) {
     wire::append_engine_io(body, EngineIoType::close);
   } else if (body.empty()) {
