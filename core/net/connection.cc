@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "hub/give_back.h"
 #include "net/http_connection.h"
 #include "net/loop.h"
 #include "net/websocket_link.h"
@@ -69,7 +70,7 @@ void Connection::take_input() {
   process(rest);
   processing_ = false;
   input_.erase(0, input_.size() - rest.size());
-  if (finishing_ || (input_.empty() && input_.capacity() > kKeptCapacityBytes)) input_ = {};
+  if (finishing_ || (input_.empty() && input_.capacity() > kKeptCapacityBytes)) give_back(input_);
   if (full_ && input_.size() < kMaxKeptBytes) {
     full_ = false;
     apply_reading();
@@ -119,7 +120,7 @@ void Connection::finish() {
   stream_->finish_writing();
   apply_reading();
   loop_.set_timer(*this, loop_.now_ms() + kFinishTimeoutMs);
-  if (!processing_) input_ = {};
+  if (!processing_) give_back(input_);
 }
 
 void Connection::discard(std::size_t bytes) {
