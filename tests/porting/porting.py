@@ -47,7 +47,7 @@ def has(socket_id):
         return False
 
 
-async def run(client, name, text):
+async def run(client, name, text=None):
     if name == "emit":
         client.send(1, "two", event="said")
     if name == "emit-bytes":
@@ -114,7 +114,7 @@ async def run(client, name, text):
 @server.on_message
 async def on_message(message):
     socket_ids.setdefault(message.client.id, message.client.socket_id)
-    result = await run(message.client, message.event, message.text)
+    result = await run(message.client, message.event, *message.args)
     try:
         message.reply(result)
     except NoSuchClientError:
