@@ -1,15 +1,17 @@
-// The configurations in docs/proxies as they are documented, but for addresses, files and times: nginx and Caddy end TLS, and
-// every protocol goes through them. A proxy that is not installed is not tested.
+// The configurations in docs/proxies as they are documented, but for addresses, files and times: each proxy ends TLS, and every
+// protocol goes through it. A proxy that is not installed is not tested.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import { io } from 'socket.io-client';
 import { hears, openPage, say, skip as skipBrowser } from './page_support.mjs';
 import { atEnd, connect, connectOnly, Queue, refusalStatus, scaledMs, sourceDir, startChatd, startTestd, temporaryFolder, test } from './support.mjs';
+
+const apacheModules = '/usr/lib/apache2/modules';
 
 // Another address than the proxy's, so that it shows whose is believed.
 const clientAddress = '127.0.0.2';
@@ -20,6 +22,8 @@ function makeCertificate(folder) {
     'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
     '-keyout', key, '-out', chain, '-subj', '/CN=chat.example.org', '-addext', 'subjectAltName=IP:127.0.0.1',
   ], { stdio: 'ignore' });
+  const both = path.join(folder, 'both.pem'); // as HAProxy and hitch want them
+  for (const part of [chain, key]) appendFileSync(both, readFileSync(part));
   return readFileSync(chain);
 }
 
@@ -38,13 +42,13 @@ const proxies = {
   nginx: {
     installed: () => spawnSync('nginx', ['-v']).status === 0,
     limitsBodies: true,
-    command(folder, port, backend, { readTimeout = '60s', onlyBelow = false }) {
+    command(folder, port, backend, { readTimeoutMs = 60_000, onlyBelow = false }) {
       writeFileSync(path.join(folder, 'chat.conf'), substitute(documented('nginx.conf'), [
         ['127.0.0.1:3000', `127.0.0.1:${backend}`],
         ['  listen 443 ssl;\n', `  listen 127.0.0.1:${port} ssl;\n`],
         ['  listen [::]:443 ssl;\n', ''],
         ['/etc/ssl/chat', folder],
-        ['proxy_read_timeout 60s', `proxy_read_timeout ${readTimeout}`],
+        ['proxy_read_timeout 60s', `proxy_read_timeout ${readTimeoutMs}ms`],
         ...(onlyBelow ? [['    proxy_pass http://chatd;\n', '    return 404;\n']] : []),
       ]));
       const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
@@ -72,6 +76,108 @@ const proxies = {
       return ['caddy', ['run', '--config', file, '--adapter', 'caddyfile']];
     },
   },
+  haproxy: {
+    installed: () => spawnSync('haproxy', ['-v']).status === 0,
+    // HAProxy has no limit for bodies.
+    limitsBodies: false,
+    command(folder, port, backend, { readTimeoutMs = 60_000, onlyBelow = false }) {
+      const file = path.join(folder, 'haproxy.cfg');
+      writeFileSync(file, substitute(documented('haproxy.cfg'), [
+        ['127.0.0.1:3000', `127.0.0.1:${backend}`],
+        ['bind :443 ', `bind 127.0.0.1:${port} `],
+        ['/etc/ssl/chat', folder],
+        ...['client', 'server', 'tunnel'].map((name) => [`timeout ${name} 60s`, `timeout ${name} ${readTimeoutMs}ms`]),
+        ...(onlyBelow ? [['  http-request replace-path', '  http-request deny deny_status 404 unless { path_beg /talk/ }\n  http-request replace-path']] : []),
+      ]));
+      return ['haproxy', ['-db', '-f', file]];
+    },
+  },
+  apache: {
+    installed: () => existsSync(`${apacheModules}/mod_proxy_http.so`),
+    limitsBodies: true,
+    command(folder, port, backend, { readTimeoutMs = 60_000, onlyBelow = false }) {
+      writeFileSync(path.join(folder, 'chat.conf'), substitute(documented('apache.conf'), [
+        ['127.0.0.1:3000', `127.0.0.1:${backend}`],
+        ['*:443', `127.0.0.1:${port}`],
+        ['/etc/ssl/chat', folder],
+        ['timeout=60', `timeout=${readTimeoutMs}ms`],
+        ...(onlyBelow ? [['  ProxyPass "/" ', '  #']] : []),
+      ]));
+      const modules = ['mpm_event', 'authz_core', 'alias', 'headers', 'proxy', 'proxy_http', 'ssl'];
+      const file = path.join(folder, 'apache.conf');
+      writeFileSync(file, `
+        ServerRoot ${folder}\nDefaultRuntimeDir ${folder}\nPidFile ${folder}/pid\nErrorLog ${folder}/error.log\n
+        ServerName chat.example.org\nUser www-data\nGroup www-data\nListen 127.0.0.1:${port}\nDocumentRoot ${folder}\n
+        ${modules.map((name) => `LoadModule ${name}_module ${apacheModules}/mod_${name}.so`).join('\n')}
+        Include ${folder}/chat.conf\n`);
+      return ['apache2', ['-D', 'FOREGROUND', '-f', file]];
+    },
+  },
+  lighttpd: {
+    installed: () => existsSync('/usr/lib/lighttpd/mod_openssl.so'),
+    limitsBodies: true,
+    command(folder, port, backend, { onlyBelow = false }) {
+      writeFileSync(path.join(folder, 'chat.conf'), substitute(documented('lighttpd.conf'), [
+        ['"port" => 3000', `"port" => ${backend}`],
+        ['$SERVER["socket"] == ":443"', `$SERVER["socket"] == "127.0.0.1:${port}"`],
+        ['/etc/ssl/chat', folder],
+        ...(onlyBelow ? [['$HTTP["url"] !~ "^/+(talk/+)?metrics/*$"', '$HTTP["url"] =~ "^/talk"']] : []),
+      ]));
+      const file = path.join(folder, 'lighttpd.conf');
+      writeFileSync(file, `
+        server.document-root = "${folder}/home"
+        server.bind = "127.0.0.1"
+        server.port = ${port}
+        include "${folder}/chat.conf"`);
+      return ['lighttpd', ['-D', '-f', file]];
+    },
+  },
+  varnish: {
+    installed: () => ['varnishd', 'hitch'].every((name) => spawnSync(name, ['-V']).error === undefined),
+    // What is too large is the server's to refuse.
+    limitsBodies: false,
+    async command(folder, port, backend, { readTimeoutMs = 60_000, onlyBelow = false }) {
+      const vcl = path.join(folder, 'varnish.vcl');
+      const inner = await freePort();
+      writeFileSync(vcl, substitute(documented('varnish.vcl'), [
+        ['"3000"', `"${backend}"`],
+        [' = 60s;', ` = ${readTimeoutMs}ms;`],
+        ...(onlyBelow ? [['  set req.url = regsub', '  if (req.url !~ "^/talk/") { return (synth(404)); }\n  set req.url = regsub']] : []),
+      ]));
+      const hitch = path.join(folder, 'hitch.conf');
+      writeFileSync(hitch, substitute(documented('hitch.conf'), [
+        ['"[*]:443"', `"[127.0.0.1]:${port}"`],
+        ['6086', `${inner}`],
+        ['/etc/ssl/chat', folder],
+      ]));
+      // hitch alone says when both are there, and both end together.
+      const varnish = `varnishd -F -j none -n ${folder}/varnish -f ${vcl} -a 127.0.0.1:${inner},PROXY -s malloc,8m \
+        -p pipe_timeout=${readTimeoutMs / 1000} -p vsl_space=1M -p thread_pool_min=10`;
+      return ['bash', ['-c', `
+        ${varnish} & varnish=$!
+        until (: </dev/tcp/127.0.0.1/${inner}) 2>&-; do kill -0 $varnish || exit 1; sleep 0.05; done
+        hitch --config=${hitch} & hitch=$!
+        trap 'kill $varnish $hitch; wait' TERM
+        wait -n`]];
+    },
+    ends: 'SIGTERM',
+  },
+  h2o: {
+    installed: () => spawnSync('h2o', ['--version']).status === 0,
+    limitsBodies: true,
+    command(folder, port, backend, { readTimeoutMs = 60_000, onlyBelow = false }) {
+      const file = path.join(folder, 'h2o.conf');
+      writeFileSync(file, substitute(documented('h2o.conf'), [
+        ['"chat.example.org":', '"default":'],
+        ['      port: 443\n', `      host: 127.0.0.1\n      port: ${port}\n`],
+        ['/etc/ssl/chat', folder],
+        ['60000', `${readTimeoutMs}`],
+        ...(onlyBelow ? [['      "/":\n        proxy.reverse.url: "http://127.0.0.1:3000/', '      "/":\n        file.dir: "/nowhere']] : []),
+        ['127.0.0.1:3000', `127.0.0.1:${backend}`],
+      ]));
+      return ['h2o', ['-c', file]];
+    },
+  },
 };
 
 async function freePort() {
@@ -91,13 +197,13 @@ function listens(port) {
   });
 }
 
-// Neither proxy takes port 0. Somebody may have taken the free one meanwhile: then another.
+// The proxies do not take port 0. Somebody may have taken the free one meanwhile: then another.
 async function startProxy(t, name, backend, options = {}) {
   const folder = temporaryFolder(t);
   const ca = makeCertificate(folder);
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const port = await freePort();
-    const [command, args] = proxies[name].command(folder, port, backend, options);
+    const [command, args] = await proxies[name].command(folder, port, backend, options);
     mkdirSync(path.join(folder, 'home'), { recursive: true });
     const child = spawn(command, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -111,7 +217,7 @@ async function startProxy(t, name, backend, options = {}) {
     if (child.exitCode === null) {
       atEnd(t, async () => {
         // Asked to end, Caddy would wait for polls that are held.
-        child.kill('SIGKILL');
+        child.kill(proxies[name].ends ?? 'SIGKILL');
         await ended;
       });
       const local = { ca, localAddress: clientAddress };
@@ -272,7 +378,7 @@ for (const name of Object.keys(proxies)) {
 
   testProxy('pings keep a silent client connected', async (t) => {
     const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--ping-interval-ms', String(scaledMs(200))]);
-    const proxy = await startProxy(t, name, chatd.port, { readTimeout: `${scaledMs(1000)}ms` });
+    const proxy = await startProxy(t, name, chatd.port, { readTimeoutMs: scaledMs(1000) });
     const silent = await connect(t, proxy.url('/chat'), [], proxy.local);
     for (let pings = 0; pings < 8; pings += 1) await silent.pings.take();
     silent.send('still here');
@@ -280,10 +386,13 @@ for (const name of Object.keys(proxies)) {
   });
 }
 
-// What the time-out is there for, and that the test above would notice.
-test('nginx: without pings a silent client is lost', { skip: !proxies.nginx.installed() && 'nginx is not installed (scripts/setup --ci)' }, async (t) => {
-  const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--ping-interval-ms', 'off']);
-  const proxy = await startProxy(t, 'nginx', chatd.port, { readTimeout: '1s' });
-  const silent = await connect(t, proxy.url('/chat'), [], proxy.local);
-  assert.equal((await silent.closed).code, 1006);
-});
+// What the time-out is there for, and that the test above would notice. lighttpd looks at it every few seconds, Caddy has none.
+for (const name of ['nginx', 'haproxy', 'apache', 'varnish', 'h2o']) {
+  const skip = !proxies[name].installed() && `${name} is not installed (scripts/setup --ci)`;
+  test(`${name}: without pings a silent client is lost`, { skip }, async (t) => {
+    const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--ping-interval-ms', 'off']);
+    const proxy = await startProxy(t, name, chatd.port, { readTimeoutMs: 1000 });
+    const silent = await connect(t, proxy.url('/chat'), [], proxy.local);
+    assert.equal((await silent.closed).code, 1006);
+  });
+}

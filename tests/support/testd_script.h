@@ -34,7 +34,13 @@ static void print_result(const instance *self, const char *command, chat_error e
   print_ack_result(self, command, error, 0);
 }
 
+/* Answers with the message's arguments; a message of bytes has one, its attachment. */
 static chat_error reply(chat_server *server, chat_client_id client, uint64_t ack_id, const chat_message *message) {
+  if (message->payload == CHAT_PAYLOAD_BINARY) {
+    static const char args[] = "[{\"_placeholder\":true,\"num\":0}]";
+    const chat_blob bytes = {.data = message->data, .size_bytes = message->data_size};
+    return chat_reply(server, client, ack_id, args, sizeof(args) - 1, &bytes, 1);
+  }
   return chat_reply(server, client, ack_id, message->data, message->data_size, message->attachments,
                     message->attachment_count);
 }

@@ -149,8 +149,7 @@ void refuses_what_the_reference_refuses(void**) {
 }
 
 void refuses_what_no_client_sends(void**) {
-  for (const char* text : {"2", "212", "2 [\"a\"]", "2\t[\"a\"]", "299999999999999999999[\"a\"]", "2/\xFF,[\"a\"]",
-                           "2[\"a\",\"\xFF\"]", "0 "})
+  for (const char* text : {"2", "212", "2 [\"a\"]", "2\t[\"a\"]", "2/\xFF,[\"a\"]", "2[\"a\",\"\xFF\"]", "0 "})
     expect(read(text), "refused");
   expect(read("0/" + std::string(512, 'x')), "refused");
   expect(read("0/" + std::string(511, 'x')), "connect /" + std::string(511, 'x'));

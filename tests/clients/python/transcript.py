@@ -1,0 +1,19 @@
+"""The transcript that each client of tests/clients writes: one JSON array in a line of standard output.
+
+Bytes are written as {"bytes": HEX}. The runner compares the transcript with the expected one.
+"""
+import json
+
+
+def shown(value):
+    if isinstance(value, (bytes, bytearray)):
+        return {"bytes": bytes(value).hex()}
+    if isinstance(value, (list, tuple)):
+        return [shown(item) for item in value]
+    if isinstance(value, dict):
+        return {name: shown(item) for name, item in value.items()}
+    return value
+
+
+def write(*words):
+    print(json.dumps(shown(words)), flush=True)
