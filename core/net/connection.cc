@@ -1,8 +1,10 @@
 // See connection.h.
 #include "net/connection.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "hub/give_back.h"
 #include "net/http_connection.h"
 #include "net/loop.h"
 #include "net/websocket_link.h"
@@ -13,7 +15,7 @@ namespace {
 // How long the peer has to close its direction, and how much it may still send until then.
 constexpr std::int64_t kFinishTimeoutMs = 2'000;
 constexpr std::uint32_t kMaxDiscardedBytes = 1'048'576;
-// Input that waits behind a request or a pause. One read may go above it.
+// Input that waits behind a request or a pause (and a head may be larger). One read may go above it.
 constexpr std::size_t kMaxKeptBytes = 65'536;
 // A larger buffer is given back when it is empty.
 constexpr std::size_t kKeptCapacityBytes = 1'024;
@@ -69,8 +71,8 @@ void Connection::take_input() {
   process(rest);
   processing_ = false;
   input_.erase(0, input_.size() - rest.size());
-  if (finishing_ || (input_.empty() && input_.capacity() > kKeptCapacityBytes)) input_ = {};
-  if (full_ && input_.size() < kMaxKeptBytes) {
+  if (finishing_ || (input_.empty() && input_.capacity() > kKeptCapacityBytes)) give_back(input_);
+  if (full_ && input_.size() < max_kept_bytes()) {
     full_ = false;
     apply_reading();
   }
@@ -89,10 +91,16 @@ void Connection::process(std::span<char>& bytes) {
 void Connection::keep(std::span<char> bytes) {
   if (ending()) return;
   input_.append(bytes.data(), bytes.size());
-  if (!full_ && input_.size() >= kMaxKeptBytes) {
+  if (!full_ && input_.size() >= max_kept_bytes()) {
     full_ = true;
     apply_reading();
   }
+}
+
+// A head waits until it is whole: reading must not stop before it is, or is too large.
+std::size_t Connection::max_kept_bytes() const {
+  const bool head = http_ && http_->idle();
+  return std::max(kMaxKeptBytes, head ? static_cast<std::size_t>(loop_.options().max_header_bytes) : 0);
 }
 
 void Connection::set_reading(bool on) {
@@ -119,7 +127,7 @@ void Connection::finish() {
   stream_->finish_writing();
   apply_reading();
   loop_.set_timer(*this, loop_.now_ms() + kFinishTimeoutMs);
-  if (!processing_) input_ = {};
+  if (!processing_) give_back(input_);
 }
 
 void Connection::discard(std::size_t bytes) {

@@ -74,6 +74,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Takes what it can use from the front.
   void process(std::span<char>& bytes);
   void keep(std::span<char> bytes);
+  std::size_t max_kept_bytes() const;
   void apply_reading();
   void discard(std::size_t bytes);
 

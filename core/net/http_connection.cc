@@ -58,6 +58,8 @@ bool HttpConnection::take_head(std::span<char>& input) {
   wire::RequestHead head = wire::parse_request_head({input.data(), input.size()}, limits, scanned_bytes_);
   switch (head.outcome) {
     case wire::RequestHead::Outcome::incomplete:
+      // Empty lines, which some clients send behind a body, begin no head. The parser takes a few of them only.
+      if (std::all_of(input.begin(), input.end(), [](char c) { return c == '\r' || c == '\n'; })) return false;
       // The first head's time began when the connection was accepted.
       if (!std::exchange(begun_, true) && request_number_ != 0) {
         loop_.set_timer(connection_, loop_.now_ms() + loop_.options().handshake_timeout_ms);
@@ -67,7 +69,9 @@ bool HttpConnection::take_head(std::span<char>& input) {
       input = {};
       loop_.stats().http_requests.add();
       HttpResponse response = HttpResponse::text(head.status, head.reason + "\n");
+      if (head.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST, OPTIONS"});
       response.close = true;
+      without_body_ = false;
       respond(std::move(response));
       return true;
     }

@@ -62,7 +62,8 @@ def build(options, language, program, folder):
     if options.sanitize:
         command.append(f"-fsanitize={options.sanitize}")
         if "clang" in pathlib.Path(compiler).name:
-            command.append("-fsanitize-link-c++-runtime")  # libchat.so looks for it in the executable
+            # libchat.so looks for it in the executable.
+            command += ["-fsanitize-link-c++-runtime", "-Wl,--no-as-needed", "-lstdc++"]
     command += [f"-I{options.source_dir / 'capi' / 'include'}", f"-I{options.source_dir / 'bindings' / 'cpp'}"]
     command += [str(source), "-o", str(executable), str(options.library), f"-Wl,-rpath,{options.library.parent}"]
     compiled = subprocess.run(command, capture_output=True, text=True)

@@ -75,7 +75,7 @@ with pychat.Server(port=0, address="127.0.0.1") as server:
     assert server.port > 0
     script = pathlib.Path("/run/check/source/packaging/socket.io-client/node_modules/socket.io-client/dist/socket.io.js")
     if script.exists():  # where npm is
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/socket.io/socket.io.js", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/socket.io/socket.io.js") as answer:
             assert answer.read() == script.read_bytes()
 mapped = {line.split()[-1] for line in pathlib.Path("/proc/self/maps").read_text().splitlines() if "libchat.so" in line}
 assert [pathlib.Path(path).parent.parent for path in mapped] == [pathlib.Path("/usr/lib")], mapped

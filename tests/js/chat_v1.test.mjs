@@ -307,7 +307,7 @@ test('every request that is wrong has its error, and the connection goes on', as
     [{ type: 'send', text, attachments: ['AAEC'] }, 'invalid_argument'],
     [{ type: 'send', args: [], attachments: ['AAEC'] }, 'invalid_argument'],
     [{ type: 'send', args: placeholders(1), attachments: ['not base64!'] }, 'invalid_argument'],
-    [{ type: 'send', args: placeholders(1), attachments: ['AAE'] }, 'invalid_argument'],
+    [{ type: 'send', args: placeholders(1), attachments: ['AAF'] }, 'invalid_argument'],
     [{ type: 'send', args: placeholders(2), attachments: ['AAEC'] }, 'invalid_argument'],
     [{ type: 'send', args: [{ _placeholder: true, num: 0, more: 1 }], attachments: ['AAEC'] }, 'invalid_argument'],
     [{ type: 'send', args: placeholders(11), attachments: Array(11).fill('AAEC') }, 'too_many'],

@@ -78,7 +78,7 @@ test('no new connection while it drains', async (t) => {
 
 test('drain_spread_ms spreads the goodbyes', async (t) => {
   const spreadMs = scaledMs(1_000);
-  const chatd = await startChatd(t, ['--drain-spread-ms', String(spreadMs), '--threads', '2']);
+  const chatd = await startChatd(t, ['--drain-spread-ms', String(spreadMs), '--drain-timeout-ms', String(2 * spreadMs), '--threads', '2']);
   const clients = [];
   for (let i = 0; i < 20; i += 1) clients.push(await connect(t, chatd.url()));
   const times = [];

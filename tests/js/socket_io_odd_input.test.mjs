@@ -15,7 +15,7 @@ const closes = 'closes';
 
 // Case by case: the reference's answer, and libchat's where the table has another one.
 function testTable(name, table, run) {
-  test(`the same: ${name}`, { timeout: 120_000 }, async (t) => {
+  test(`the same: ${name}`, async (t) => {
     const servers = [await startServer(t, 'reference', plain)];
     if (kinds.includes('libchat')) servers.push(await startServer(t, 'libchat', plain));
     const problems = [];

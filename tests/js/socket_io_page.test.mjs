@@ -50,7 +50,7 @@ for (const [kind, start] of Object.entries(servers)) {
   // chatd relays events and has none of its own.
   const notice = (text) => (kind === 'chatd' ? [] : [text]);
 
-  test(`${kind}: the page in two tabs`, { timeout: 120_000, skip }, async (t) => {
+  test(`${kind}: the page in two tabs`, { skip }, async (t) => {
     const server = await start(t);
     const context = await startBrowser(t);
     const ann = await openTab(context, server);

@@ -23,10 +23,7 @@ def on_open(opened):
 
 @server.on_disconnect
 def on_disconnect(event):
-    gone.append(socket_ids.pop(event.client.id))
-
-
-socket_ids = {}
+    gone.append(event.socket_id)
 
 
 def members(*rooms):
@@ -47,7 +44,7 @@ def has(socket_id):
         return False
 
 
-async def run(client, name, text):
+async def run(client, name, text=None):
     if name == "emit":
         client.send(1, "two", event="said")
     if name == "emit-bytes":
@@ -113,8 +110,7 @@ async def run(client, name, text):
 
 @server.on_message
 async def on_message(message):
-    socket_ids.setdefault(message.client.id, message.client.socket_id)
-    result = await run(message.client, message.event, message.text)
+    result = await run(message.client, message.event, *message.args)
     try:
         message.reply(result)
     except NoSuchClientError:

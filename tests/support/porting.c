@@ -203,9 +203,7 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
   const chat_message *message = event->message;
   char text[TEXT_BYTES] = "", args[TEXT_BYTES + 2], result[TEXT_BYTES] = "null";
   (void)user;
-  if (message->payload == CHAT_PAYLOAD_TEXT) {
-    snprintf(text, sizeof(text), "%.*s", (int)message->data_size, (const char *)message->data);
-  }
+  sscanf(message->data, "[\"%1000[^\"]", text); /* its only argument, if it has one */
   run(server, event, message->event, text, result);
   if (*result == '\0') {
     question_ack = event->ack_id;

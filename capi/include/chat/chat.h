@@ -466,7 +466,7 @@ typedef struct chat_server_options {
   /* Messages. */
   int64_t max_message_bytes; /* 65,536 over all fragments, attachments included; close code 1009 above. Left 0, it is
                                 max_http_body_bytes at Socket.IO endpoints, or max_outbox_bytes if that is set and less */
-  int64_t max_header_bytes;  /* 8,192 for a request's headers; the connection is closed above */
+  int64_t max_header_bytes;  /* 8,192 for a request's head; above, or above 100 lines, it is answered 431 */
   int64_t inbound_rate;      /* (*) 200 messages a second for each client; refused above where its protocol has a word
                                 for it, and read more slowly. So many CONNECTs of Socket.IO, whose connection ends above */
   int64_t inbound_burst;     /* 400 messages at once */

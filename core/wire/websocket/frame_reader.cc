@@ -102,7 +102,10 @@ std::span<char> FrameReader::take_payload(std::span<char>& input) {
   input = input.subspan(size);
   unmask(payload, mask_);
   payload_left_ -= size;
-  if (payload_left_ != 0) std::rotate(mask_.begin(), mask_.begin() + size % kMaskBytes, mask_.end());
+  if (payload_left_ != 0) {
+    const std::array<char, kMaskBytes> mask = mask_;
+    for (std::size_t i = 0; i < kMaskBytes; ++i) mask_[i] = mask[(size + i) % kMaskBytes];
+  }
   return payload;
 }
 

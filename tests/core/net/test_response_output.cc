@@ -107,7 +107,7 @@ void a_constant_body_is_sent_from_where_it_stands(void**) {
   response.constant_body = constant;
   for (const std::size_t size : {1, 7, 4'096, 20'000}) {
     ResponseOutput output;
-    output.begin(response, true, false);
+    output.begin(response, {true, 0}, false);
     const std::string bytes = all(output, size);
     assert_true(bytes.find("Content-Length: 10000\r\n") != std::string::npos);
     assert_true(bytes.ends_with("\r\n\r\n" + constant));
@@ -115,10 +115,10 @@ void a_constant_body_is_sent_from_where_it_stands(void**) {
     assert_true(output.next(size)->empty());
   }
   ResponseOutput output;
-  output.begin(response, true, false);
+  output.begin(response, {true, 0}, false);
   output.consume(output.next(4'096)->size());
   assert_ptr_equal(output.next(100)->data(), constant.data());
-  output.begin(response, true, true);
+  output.begin(response, {true, 0}, true);
   assert_true(all(output, 100).ends_with("\r\n\r\n"));
 }
 
