@@ -16,8 +16,9 @@ const clients = {
   'python-socketio': { language: 'python', program: 'socket_io_sync' },
   'python-socketio, asyncio': { language: 'python', program: 'socket_io_asyncio' },
   'socket.io-client of Java': { language: 'java', program: 'SocketIo' },
-  // On polling it sometimes does not answer the ping that comes with a large message, and is disconnected.
-  'zishang520/socket.io of Go': { language: 'go', program: 'socket_io', lacksOnPolling: ['large'] },
+  // On polling its write buffer sometimes stalls: it sends neither the rest of an event nor its pong, and the server closes the
+  // session. Seen with either server, mostly behind large messages. It gets three tries there.
+  'zishang520/socket.io of Go': { language: 'go', program: 'socket_io', lacksOnPolling: ['large'], triesOnPolling: 3 },
   // Its events have either one attachment or none, its questions none, and it cannot answer a question.
   rust_socketio: { language: 'rust', program: 'socket_io', lacks: ['mixed', 'answer bytes'], answers: false },
   // The same; it does not say that a connection was lost, only that it is back; and polling takes each piece of an answer for a
@@ -161,7 +162,13 @@ describe('Socket.IO', { concurrency: 3 }, () => {
       for (const kind of kinds) {
         const skip = missing(client.language);
         test(`${name}, ${mode}: ${kind}`, { skip }, async (t) => {
-          judge(client, mode, await play(t, client, kind, mode));
+          let tries = mode === 'polling' ? client.triesOnPolling ?? 1 : 1;
+          let result;
+          do {
+            result = await play(t, client, kind, mode);
+            tries -= 1;
+          } while (tries > 0 && result.status !== 0);
+          judge(client, mode, result);
         });
       }
     }
