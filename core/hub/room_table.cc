@@ -21,9 +21,9 @@ std::string RoomTable::next_epoch() {
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
   x ^= x >> 31;
-  static constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+  static constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
   std::string epoch;
-  for (; epoch.size() < 12; x /= digits.size()) epoch += digits[x % digits.size()];
+  for (; epoch.size() < 12; x /= kDigits.size()) epoch += kDigits[x % kDigits.size()];
   return epoch;
 }
 
@@ -94,6 +94,7 @@ void RoomTable::forget_silent_rooms() {
     with(room, [&](Room& silent) {
       if (!silent.unused()) return;
       count_history(silent.history.clear());
+      silent.held.reset();
       --wanted;
     });
   }

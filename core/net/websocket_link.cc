@@ -103,7 +103,8 @@ void WebSocketLink::heard() {
 
 void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
-  while (!input.empty() && reading_) {
+  // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.
+  while (reading_) {
     if (finish_when_sent_ || state_ == State::closed) {
       input = {};
       return;

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { describe } from 'node:test';
-import { atEnd, startTestd, test } from '../js/support.mjs';
+import { atEnd, scaledMs, startTestd, test } from '../js/support.mjs';
 import { missing, require, run, startRelay } from './support.mjs';
 
 const { Server } = require('socket.io');
@@ -33,7 +33,7 @@ const chosen = process.env.CHAT_TEST_CLIENTS?.split(',');
 
 // Quick pings: the Go client holds a POST back while its GET waits, and the Java client finds out by them alone that the server
 // has closed a WebSocket.
-const pings = { interval: 300, timeout: 4000 };
+const pings = { interval: 300, timeout: scaledMs(4000) };
 
 const expected = [
   ['connect'],
@@ -93,7 +93,7 @@ async function startReference(t, options = {}) {
     const closed = new Promise((resolve) => { listener.once('close', resolve); });
     if (crash) listener.closeAllConnections();
     io.close();
-    // Time for its goodbye to those that poll; it would wait half a minute for the others.
+    // On purpose: time for its goodbye to those that poll; it would wait half a minute for the others.
     const timer = setTimeout(() => listener.closeAllConnections(), 200);
     await closed;
     clearTimeout(timer);
@@ -117,6 +117,7 @@ async function startLibchat(t) {
 
 const start = { reference: startReference, libchat: startLibchat };
 
+// On purpose: between two looks, and once for what is still under way.
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 async function play(t, client, kind, mode, options) {
@@ -158,7 +159,7 @@ describe('Socket.IO', { concurrency: 3 }, () => {
     for (const mode of client.modes ?? ['polling', 'websocket', 'upgrade']) {
       for (const kind of kinds) {
         const skip = missing(client.language);
-        test(`${name}, ${mode}: ${kind}`, { skip, timeout: 90_000 }, async (t) => {
+        test(`${name}, ${mode}: ${kind}`, { skip }, async (t) => {
           judge(client, mode, await play(t, client, kind, mode));
         });
       }
@@ -167,7 +168,7 @@ describe('Socket.IO', { concurrency: 3 }, () => {
 
   // A server that adds an argument to each event, as one with recovery does, must not pass.
   const proof = { language: 'python', program: 'socket_io_sync' };
-  test('the check fails when a server adds an argument', { skip: missing('python'), timeout: 90_000 }, async (t) => {
+  test('the check fails when a server adds an argument', { skip: missing('python') }, async (t) => {
     const options = { connectionStateRecovery: { maxDisconnectionDuration: 1000 } };
     const result = await play(t, proof, 'reference', 'websocket', options);
     assert.throws(() => judge(proof, 'websocket', result), { code: 'ERR_ASSERTION' });

@@ -73,7 +73,7 @@ describe('WebSocket', { concurrency: 3 }, () => {
     for (const mode of client.modes) {
       for (const kind of mode === 'chat.v1' ? kinds.filter((one) => one === 'libchat') : kinds) {
         const skip = missing(client.language);
-        test(`${name}, ${mode}: ${kind}`, { skip, timeout: 60_000 }, async (t) => {
+        test(`${name}, ${mode}: ${kind}`, { skip }, async (t) => {
           const server = await (kind === 'libchat' ? startLibchat : startReference)(t, mode === 'deflate');
           judge(client, mode, await play(t, client, mode, server));
         });
@@ -81,7 +81,7 @@ describe('WebSocket', { concurrency: 3 }, () => {
     }
   }
 
-  test('the check fails when a server changes a message', { skip: missing('python'), timeout: 60_000 }, async (t) => {
+  test('the check fails when a server changes a message', { skip: missing('python') }, async (t) => {
     const client = clients.aiohttp;
     const server = await startReference(t, false, (data) => (data.length === 4 ? Buffer.from([0, 1, 2, 0xfe]) : data));
     const result = await play(t, client, 'plain', server);

@@ -12,6 +12,9 @@
 
 using chat::fuzz::require;
 
+// For the text of --version: all that these sources want of the library, which is not linked.
+const char* chat_version(void) CHAT_NOEXCEPT { return CHATD_VERSION; }
+
 namespace {
 
 // What becomes of the file, for comparison.

@@ -127,16 +127,15 @@ class ServerPeer {
   }
 
   bool take_response() {
-    // "HTTP/1.1 ", but libwebsockets answers some requests by itself, and as 1.0.
-    static constexpr std::string_view kVersion = "HTTP/1.";
+    static constexpr std::string_view kVersion = "HTTP/1.1 ";
     require(received_.substr(0, kVersion.size()) == kVersion.substr(0, received_.size()));
     const std::size_t end = received_.find("\r\n\r\n");
     if (end == std::string::npos) return false;
     std::string head = received_.substr(0, end + 2);
     std::transform(head.begin(), head.end(), head.begin(), [](unsigned char c) { return std::tolower(c); });
     int status = 0;
-    std::from_chars(head.data() + kVersion.size() + 2, head.data() + head.size(), status);
-    require(status >= 100 && status < 600 && head[kVersion.size() + 1] == ' ');
+    std::from_chars(head.data() + kVersion.size(), head.data() + head.size(), status);
+    require(status >= 100 && status < 600);
     std::size_t body_bytes = 0;
     if (status == 101) {
       upgraded_ = true;

@@ -23,10 +23,7 @@ def on_open(opened):
 
 @server.on_disconnect
 def on_disconnect(event):
-    gone.append(socket_ids.pop(event.client.id))
-
-
-socket_ids = {}
+    gone.append(event.socket_id)
 
 
 def members(*rooms):
@@ -113,7 +110,6 @@ async def run(client, name, text=None):
 
 @server.on_message
 async def on_message(message):
-    socket_ids.setdefault(message.client.id, message.client.socket_id)
     result = await run(message.client, message.event, *message.args)
     try:
         message.reply(result)

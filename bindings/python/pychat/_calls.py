@@ -7,6 +7,7 @@ from typing import Any, List, Mapping, Optional, Union
 
 from . import _pychat, _verdicts
 from ._client import Client, ClientInfo, ClientOrId
+from ._enums import UNLIMITED
 from ._events import AuthorizeRequest, ConnectRequest, Room, Stats
 from ._verdicts import Identity
 

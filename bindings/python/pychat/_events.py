@@ -94,6 +94,8 @@ class Disconnected:
     user_id: str
     close_code: int
     reason: str
+    socket_id: str = ""
+    """What Server.find_client() took."""
 
 
 @dataclass(frozen=True)

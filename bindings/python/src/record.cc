@@ -57,7 +57,8 @@ py::object to_python(Kind kind, const ClientRecord& record, py::object client) {
     case kAbandon:
       return names.abandoned(client, record.close_code, to_str(record.reason));
     default:
-      return names.disconnected(client, name, user_id, record.close_code, to_str(record.reason));
+      return names.disconnected(client, name, user_id, record.close_code, to_str(record.reason),
+                                to_str(record.socket_id));
   }
 }
 

@@ -274,6 +274,7 @@ def test_clients_are_found_by_their_socket_id_and_closed_whole(run):
             for _ in range(2):
                 event = await opened.__anext__()
                 assert (event.close_code, event.reason) == (1008, "enough")
+                assert event.socket_id in socket_ids.values()
             with pytest.raises(pychat.NoSuchClientError):
                 server.find_client(socket_ids["lobby"])
             with pytest.raises(pychat.NoSuchClientError):

@@ -4,13 +4,13 @@ import struct
 import sys
 
 import websocket
-from transcript import write
+from transcript import LIMIT_S, write
 
 url, mode = sys.argv[1:]
 
 
 def plain():
-    socket = websocket.create_connection(url, timeout=10)
+    socket = websocket.create_connection(url, timeout=LIMIT_S)
     write("open", socket.getsubprotocol() or "")
     for said in ["héllo 안녕 😀", b"\x00\x01\x02\xff", ""]:
         (socket.send_binary if isinstance(said, bytes) else socket.send)(said)
@@ -28,7 +28,7 @@ def plain():
 
 
 def chat():
-    socket = websocket.create_connection(url, subprotocols=["chat.v1"], timeout=10)
+    socket = websocket.create_connection(url, subprotocols=["chat.v1"], timeout=LIMIT_S)
     write("open", socket.getsubprotocol() or "")
     write("welcome", json.loads(socket.recv())["room"])
     socket.send(json.dumps({"type": "send", "text": "hi", "ref": 1}))

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import socketio
-from transcript import write
+from transcript import LIMIT_S, write
 
 url, mode = sys.argv[1:]
 transports = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": None}[mode]
@@ -22,7 +22,7 @@ def note(*words):
 
 
 async def wait(name):
-    found = await asyncio.wait_for(happened.get(), 10)
+    found = await asyncio.wait_for(happened.get(), LIMIT_S)
     assert found == name, f"{found} instead of {name}"
 
 

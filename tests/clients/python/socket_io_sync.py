@@ -7,7 +7,7 @@ import queue
 import sys
 
 import socketio
-from transcript import write
+from transcript import LIMIT_S, write
 
 url, mode = sys.argv[1:]
 transports = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": None}[mode]
@@ -22,7 +22,7 @@ def note(*words):
 
 
 def wait(name):
-    found = happened.get(timeout=10)
+    found = happened.get(timeout=LIMIT_S)
     assert found == name, f"{found} instead of {name}"
 
 

@@ -3,6 +3,10 @@
 Bytes are written as {"bytes": HEX}. The runner compares the transcript with the expected one.
 """
 import json
+import os
+
+# How long to wait for what must come, as in all tests.
+LIMIT_S = int(os.environ.get("CHAT_TEST_LIMIT_S", 60))
 
 
 def shown(value):
