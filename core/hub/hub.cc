@@ -118,7 +118,9 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       joined.complete = missed.complete;
     }
     if (replay_bytes) {
-      if (!joined.complete) return {Error::wrong_state, "not all after this position is kept in the room " + room.name};
+      // One that was closed before anything was said in it is closed all the same.
+      if (!joined.complete || since->epoch != room.epoch)
+        return {Error::wrong_state, "not all after this position is kept in the room " + room.name};
       for (const MessagePtr& message : joined.missed) {
         const std::size_t bytes = message->size_bytes();
         if (bytes > *replay_bytes) return {Error::wrong_state, "too much was said since in the room " + room.name};
@@ -216,6 +218,20 @@ Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& ro
     expected = ClientState::open;
   }
   return {};
+}
+
+std::vector<RoomHold> Hub::hold_rooms(const Client& client) const {
+  std::vector<RoomHold> holds;
+  for (const std::string& name : client.rooms()) {
+    const RoomPtr room = rooms_.find(name);
+    if (!room) continue;
+    std::lock_guard lock(room->mutex);
+    if (!room->members.contains(client.id())) continue;
+    RoomHold hold = room->held.lock();
+    if (!hold) room->held = hold = std::make_shared<const char>();
+    holds.push_back(std::move(hold));
+  }
+  return holds;
 }
 
 void Hub::move_client(const ClientPtr& client, std::size_t loop) {

@@ -90,9 +90,11 @@ class Hub {
   // Opens a client that continues an earlier one: a member of all these rooms, with everything after these positions; the
   // first of them is told first. All or nothing: Error::wrong_state when something of it is missing or together it is above
   // max_bytes (size_bytes()), invalid_argument without a room, and the errors of join(). After an error the client may have
-  // been a member of some; it must be removed.
+  // been a member of some; it must be removed. A room that was closed since, or forgotten, has another epoch.
   Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
                  std::int64_t now_ms);
+  // Of the rooms that it is in now. Without a hold an empty room goes, and one of its name that appears later numbers anew.
+  std::vector<RoomHold> hold_rooms(const Client& client) const;
   // The client lives on another loop from now on. Called on the thread of the loop that it leaves. The old loop is told
   // Departed, the new one Arrived, for each of its rooms in that room's order; whatever else concerns the client goes to the
   // old loop before the call and to the new one after it, so what the old loop's inbox holds when this returns is the last.

@@ -18,6 +18,10 @@ namespace chat {
 
 inline constexpr std::size_t kMaxBansPerRoom = 10'000;
 
+// While there is one of a room, its numbering goes on though nobody is in it: for a client that may come back and will say how
+// far it was. It does not keep other rooms from appearing when there are as many as there may be.
+using RoomHold = std::shared_ptr<const void>;
+
 struct Room {
   Room(std::string room_name, std::string room_epoch, const HistoryLimits& limits, std::size_t loops)
       : name(std::move(room_name)), epoch(std::move(room_epoch)), history(limits), members_by_loop(loops) {}
@@ -49,7 +53,7 @@ struct Room {
 
   // Nobody would miss it but for its history.
   bool unused() const { return members.empty() && banned_until_ms.empty(); }
-  bool idle() const { return unused() && history.empty(); }
+  bool idle() const { return unused() && history.empty() && held.expired(); }
 
   const std::string name;
   // When something was last published, for choosing whose history goes when all of it is too much.
@@ -63,6 +67,7 @@ struct Room {
   Members members;
   std::vector<std::uint32_t> members_by_loop;
   std::unordered_map<std::string, std::int64_t> banned_until_ms;  // by Client::ban_key()
+  std::weak_ptr<const void> held;                                 // see RoomHold
 };
 using RoomPtr = std::shared_ptr<Room>;
 

@@ -94,6 +94,7 @@ void RoomTable::forget_silent_rooms() {
     with(room, [&](Room& silent) {
       if (!silent.unused()) return;
       count_history(silent.history.clear());
+      silent.held.reset();
       --wanted;
     });
   }

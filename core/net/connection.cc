@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "hub/give_back.h"
 #include "net/http_connection.h"
 #include "net/loop.h"
 #include "net/websocket_link.h"
@@ -70,7 +71,7 @@ void Connection::take_input() {
   process(rest);
   processing_ = false;
   input_.erase(0, input_.size() - rest.size());
-  if (finishing_ || (input_.empty() && input_.capacity() > kKeptCapacityBytes)) input_ = {};
+  if (finishing_ || (input_.empty() && input_.capacity() > kKeptCapacityBytes)) give_back(input_);
   if (full_ && input_.size() < max_kept_bytes()) {
     full_ = false;
     apply_reading();
@@ -126,7 +127,7 @@ void Connection::finish() {
   stream_->finish_writing();
   apply_reading();
   loop_.set_timer(*this, loop_.now_ms() + kFinishTimeoutMs);
-  if (!processing_) input_ = {};
+  if (!processing_) give_back(input_);
 }
 
 void Connection::discard(std::size_t bytes) {

@@ -105,6 +105,8 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void act(session::SendWebSocket& action);
   void act(session::CloseWebSocket& action);
   void act(session::Deliver& action);
+  void act(session::PingSent&) { clients_.ping_sent(); }
+  void act(session::PingAnswered&) { clients_.ping_answered(); }
   void act(session::Upgraded& action);
   void act(session::Closed& action);
 

@@ -99,8 +99,11 @@ void Fanout::deliver(const MessagePtr& message) {
   if (found == rooms_.end()) return;
   EncodedMessage encoded(message);
   for (const LocalRoom::Member& member : found->second->members) {
-    if (member.peer->id() == message->except) continue;
-    member.peer->deliver(encoded.frame_for(*member.peer));
+    if (member.peer->id() == message->except) {
+      member.peer->skip(message);
+    } else {
+      member.peer->deliver(encoded.frame_for(*member.peer));
+    }
   }
 }
 

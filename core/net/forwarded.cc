@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -128,9 +130,13 @@ Element read_element(Cursor& cursor) {
     if (cursor.failed()) return {};
     std::string value = cursor.value();
     cursor.skip_blanks();
-    if (equals_ignoring_case(name, "for")) set_once(element.node, std::move(value), cursor);
-    if (equals_ignoring_case(name, "proto")) set_once(element.proto, std::move(value), cursor);
-    if (equals_ignoring_case(name, "host")) set_once(element.host, std::move(value), cursor);
+    if (equals_ignoring_case(name, "for")) {
+      set_once(element.node, std::move(value), cursor);
+    } else if (equals_ignoring_case(name, "proto")) {
+      set_once(element.proto, std::move(value), cursor);
+    } else if (equals_ignoring_case(name, "host")) {
+      set_once(element.host, std::move(value), cursor);
+    }
   } while (cursor.take(';') && !cursor.failed());
   return element;
 }
@@ -151,9 +157,9 @@ std::optional<Elements> read_forwarded(std::string_view line) {
 // From the nearest proxy outwards.
 Elements all_elements(const HttpRequest& request) {
   Elements result;
-  for (auto header = request.headers.rbegin(); header != request.headers.rend(); ++header) {
-    if (header->name != "forwarded") continue;
-    std::optional<Elements> elements = read_forwarded(header->value);
+  for (const Pair& header : request.headers | std::views::reverse) {
+    if (header.name != "forwarded") continue;
+    std::optional<Elements> elements = read_forwarded(header.value);
     if (!elements) break;  // lines behind it are from proxies nearer by, those before it from further away
     std::move(elements->rbegin(), elements->rend(), std::back_inserter(result));
   }

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "hub/give_back.h"
+
 namespace chat::net {
 namespace {
 
@@ -75,7 +77,7 @@ bool LwsSocket::send_unsent_record(SSL* ssl) {
     }
     unsent_record_.erase(0, static_cast<std::size_t>(count));
   }
-  unsent_record_ = {};
+  give_back(unsent_record_);
   return true;
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "hub/give_back.h"
+
 namespace chat::net {
 
 Outbox::Pushed Outbox::push(FramePtr frame, const OutboxLimits& limits, std::uint64_t& dropped) {
@@ -83,7 +85,7 @@ void Outbox::release_front() {
   if (empty()) {
     // Room for a few frames stays, so that the usual round allocates nothing; a backlog's does not.
     if (frames_.capacity() > 64) {
-      frames_ = {};
+      give_back(frames_);
     } else {
       frames_.clear();
     }
@@ -132,7 +134,7 @@ std::vector<GapReply> Outbox::take_gaps() { return std::exchange(gaps_, {}); }
 void Outbox::drop_unwritten() {
   FramePtr head;
   if (head_written_ != 0) head = frames_[begin_];
-  frames_ = {};
+  give_back(frames_);
   begin_ = bytes_ = replayed_bytes_ = replayed_frames_ = 0;
   gaps_.clear();
   if (!head) return;

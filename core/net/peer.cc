@@ -136,11 +136,14 @@ bool Peer::is_own(const Message& message) const {
 
 void Peer::replay(const std::vector<MessagePtr>& messages) {
   for (const MessagePtr& message : messages) {
-    if (is_own(*message)) continue;
+    if (is_own(*message)) {
+      note_delivery(message, true);
+      continue;
+    }
     FramePtr frame = encode(codec_->encode(*message), message);
     if (!frame) continue;
     count_delivery();
-    note_delivery(message);
+    note_delivery(message, false);
     link_->push_replay(std::move(frame));
   }
 }
@@ -235,12 +238,21 @@ void Peer::count_delivery() {
   loop_.stats().deliveries_by_transport[static_cast<std::size_t>(transport_)].add();
 }
 
-void Peer::note_delivery(const MessagePtr& message) {
+void Peer::note_delivery(const MessagePtr& message, bool own) {
   if (arriving_) {
-    postponed_.push_back([this, message] { note_delivery(message); });
+    postponed_.push_back([this, message, own] { note_delivery(message, own); });
   } else if (state_.log) {
-    state_.log->note(*message);
+    state_.log->note(*message, own);
   }
+}
+
+void Peer::skip(const MessagePtr& message) {
+  if (silent_ || link_->closing()) return;
+  if (in_order_) {
+    postponed_.push_back([this, message] { skip(message); });
+    return;
+  }
+  note_delivery(message, true);
 }
 
 void Peer::deliver(const FramePtr& frame) {
@@ -250,7 +262,7 @@ void Peer::deliver(const FramePtr& frame) {
     return;
   }
   count_delivery();
-  note_delivery(frame->message());
+  note_delivery(frame->message(), false);
   link_->push(frame);
 }
 

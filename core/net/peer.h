@@ -63,6 +63,13 @@ class Peer : private TimerEntry {
   // It may come back, and will want to know what it had been sent of its rooms.
   void keep_delivery_log() { state_.log.emplace(); }
   const std::optional<session::DeliveryLog>& delivery_log() const { return state_.log; }
+  // A ping leaves behind all that it was sent, and has been answered.
+  void ping_sent() {
+    if (state_.log) state_.log->ping_sent();
+  }
+  void ping_answered() {
+    if (state_.log) state_.log->ping_answered();
+  }
   const std::vector<ClientId>& earlier() const { return state_.earlier; }
 
   // The verdict is pass: joins the first room, if the application allows it. The welcome follows with the Joined event. When the
@@ -104,6 +111,8 @@ class Peer : private TimerEntry {
 
   // A frame with a message of a room or to everyone; counted.
   void deliver(const FramePtr& frame);
+  // A message of a room that is its own, and skips it.
+  void skip(const MessagePtr& message);
   void reply(const Reply& reply);
 
   // The client has been told goodbye, though its link lives on: nothing more is sent to it. retire() follows.
@@ -135,7 +144,7 @@ class Peer : private TimerEntry {
   void set_timer();
   void tell_ack(std::uint64_t ack_id, Error error);
   void count_delivery();
-  void note_delivery(const MessagePtr& message);
+  void note_delivery(const MessagePtr& message, bool own);
   void joined_room(Joined& joined, bool added);
   void welcome(Joined& joined);
   void send(const DirectMessage& direct);

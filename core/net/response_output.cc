@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "hub/give_back.h"
+
 namespace chat::net {
 
 void ResponseOutput::begin(const HttpResponse& response, KeepAlive keep_alive, bool without_body) {
@@ -49,7 +51,7 @@ void ResponseOutput::end() {
   file_left_ = 0;
   constant_left_ = {};
   taken_ = 0;
-  bytes_ = {};
+  give_back(bytes_);
 }
 
 }  // namespace chat::net

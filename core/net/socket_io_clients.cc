@@ -63,6 +63,19 @@ std::vector<ClientId> earlier_of(const session::RecoveryRecord& record) {
   return earlier;
 }
 
+// Where a client goes on in each of its rooms; the welcome comes with the first.
+std::optional<std::vector<RoomPosition>> positions(const session::DeliveryLog& log,
+                                                   const std::optional<wire::SocketIoOffset>& offset,
+                                                   const wire::SocketIoNamespace& nsp) {
+  std::optional<std::vector<RoomPosition>> rooms =
+      offset ? log.positions_at(offset->room.empty() ? nsp.room : offset->room, offset->position)
+             : log.positions_proven();
+  if (!rooms) return std::nullopt;
+  const auto own = std::find_if(rooms->begin(), rooms->end(), [&](const auto& one) { return one.room == nsp.room; });
+  if (own != rooms->end()) std::rotate(rooms->begin(), own, std::next(own));
+  return rooms;
+}
+
 template <class Members>
 auto find_client(Members& members, ClientId id) {
   return std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.client->id() == id; });
@@ -156,36 +169,41 @@ Peer& SocketIoClients::add(Member member) {
   return peer;
 }
 
-// Continues the client whose secret id this one knows. False: it is as if it had not asked.
+// Continues the client whose secret id this one knows. False: it is as if it had not asked. When there is no place for one more
+// client, what is remembered stays for the next try.
 bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
   Loop& loop = host_.loop();
   session::RecoveryStore& store = loop.server().engine_io().recovery;
   if (!store.enabled()) return false;
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
-  const std::optional<wire::SocketIoOffset> offset = wire::parse_offset(wanted->offset);
-  if (!offset) return false;
-  std::optional<session::RecoveryRecord> record = store.take(wanted->pid, nsp->name, loop.now_ms());
-  if (!record) return false;
-  const std::optional<std::vector<RoomPosition>> rooms =
-      record->log.positions_at(offset->room.empty() ? nsp->room : offset->room, offset->position);
-  if (!rooms) return false;
-  // The welcome comes with the first.
-  std::vector<RoomPosition> ordered = *rooms;
-  const auto own = std::find_if(ordered.begin(), ordered.end(), [&](const auto& r) { return r.room == nsp->room; });
-  if (own != ordered.end()) std::rotate(ordered.begin(), own, std::next(own));
+  std::optional<wire::SocketIoOffset> offset;
+  if (wanted->offset && !(offset = wire::parse_offset(*wanted->offset))) return false;
+  const std::optional<std::string> sid = store.find_sid(wanted->pid, nsp->name, loop.now_ms());
+  if (!sid) return false;
 
   if (loop.options().recovery_asks_on_connect) {
-    return ask_again({std::move(*record), std::move(ordered), std::string(payload)}, wanted->pid, nsp);
+    std::optional<session::RecoveryRecord> asked = store.take(wanted->pid, nsp->name, loop.now_ms());
+    if (!asked) return false;
+    std::optional<std::vector<RoomPosition>> rooms = positions(asked->log, offset, *nsp);
+    if (!rooms) return false;
+    return ask_again({std::move(*asked), std::move(*rooms), std::string(payload)}, wanted->pid, nsp);
   }
   Hub& hub = loop.server().hub();
-  Result<ClientPtr> added = hub.add_client(origin(record->sid));
+  Result<ClientPtr> added = hub.add_client(origin(*sid));
   if (!added.ok()) return false;
   const ClientPtr client = *added;
+  std::optional<session::RecoveryRecord> record = store.take(wanted->pid, nsp->name, loop.now_ms());
+  std::optional<std::vector<RoomPosition>> rooms;
+  if (record) rooms = positions(record->log, offset, *nsp);
+  if (!rooms) {
+    hub.remove_client(client);
+    return false;
+  }
   std::vector<ClientId> earlier = earlier_of(*record);
   Peer& peer = add({client, nsp, record->sid, wanted->pid, -1});
   Status status = hub.accept(client, std::move(record->identity));
-  if (status.ok()) status = peer.restore(ordered, std::move(earlier));
+  if (status.ok()) status = peer.restore(*rooms, std::move(earlier));
   if (status.ok()) return true;
   members_.pop_back();
   store.end(wanted->pid);
@@ -371,10 +389,11 @@ void SocketIoClients::keep_for_recovery(const Member& member) {
   }
   if (peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
   Loop& loop = host_.loop();
-  loop.server().engine_io().recovery.put(member.pid,
-                                         {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),
-                                          *peer->delivery_log(), peer->earlier()},
-                                         loop.now_ms());
+  loop.server().engine_io().recovery.put(
+      member.pid,
+      {member.sid, member.nsp->name, member.client->id(), *member.client->identity(), *peer->delivery_log(),
+       peer->earlier(), loop.server().hub().hold_rooms(*member.client)},
+      loop.now_ms());
 }
 
 void SocketIoClients::continued(ClientId id) {
@@ -382,6 +401,18 @@ void SocketIoClients::continued(ClientId id) {
   if (found == members_.end()) return;
   keep_for_recovery(*found);
   disconnect(id, kAbnormalClosure, "continued by another connection");
+}
+
+void SocketIoClients::ping_sent() {
+  for (const Member& member : members_) {
+    if (Peer* peer = peer_of(member)) peer->ping_sent();
+  }
+}
+
+void SocketIoClients::ping_answered() {
+  for (const Member& member : members_) {
+    if (Peer* peer = peer_of(member)) peer->ping_answered();
+  }
 }
 
 void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool recoverable) {

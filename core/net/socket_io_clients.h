@@ -39,7 +39,10 @@ class SocketIoClients {
   void disconnect_all(std::uint16_t code, std::string_view reason);
   // Another connection continues it.
   void continued(ClientId client);
-  // The session has ended. recoverable: who comes back continues.
+  // A ping leaves behind all that was sent to the clients, and has been answered.
+  void ping_sent();
+  void ping_answered();
+  // The session has ended. recoverable: its clients may be continued.
   void end_all(std::uint16_t code, std::string_view reason, bool recoverable);
 
   // One has been connected to its namespace, now or before.

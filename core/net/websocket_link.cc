@@ -58,21 +58,6 @@ void WebSocketLink::established() {
   schedule();
 }
 
-void WebSocketLink::hold_until(std::int64_t deadline_ms) {
-  if (state_ != State::open && state_ != State::held) return;
-  state_ = State::held;
-  hold_deadline_ms_ = deadline_ms;
-  set_reading(false);
-  schedule();
-}
-
-void WebSocketLink::release() {
-  if (state_ != State::held) return;
-  state_ = State::open;
-  set_reading(true);
-  schedule();
-}
-
 // Reading -------------------------------------------------------------------------------------------------------------
 
 void WebSocketLink::set_reading(bool on) {
@@ -104,7 +89,8 @@ void WebSocketLink::heard() {
 
 void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
-  while (!input.empty() && reading_) {
+  // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.
+  while (reading_) {
     if (finish_when_sent_ || state_ == State::closed) {
       input = {};
       return;
@@ -217,7 +203,6 @@ void WebSocketLink::schedule() {
   };
   const ServerOptions& options = loop_.options();
   if (state_ == State::closing) consider(close_deadline_ms_);
-  if (state_ == State::held) consider(hold_deadline_ms_);
   if (state_ == State::open) {
     consider(paused_until_ms_);
     if (keep_alive_ && options.ping_interval_ms >= 0) {
@@ -249,7 +234,6 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
     terminate("no answer to a close");
     return;
   }
-  if (state_ == State::held && now_ms >= hold_deadline_ms_) user_->on_hold_timeout();
   if (state_ == State::open) {
     if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) resume_reading();
     // Nothing can be heard while nothing is read.

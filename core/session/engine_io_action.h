@@ -58,6 +58,11 @@ struct Deliver {
   std::string bytes;
 };
 
+// A ping leaves with the next action, behind all that the layer above has queued so far. Its answer says that the client has all
+// of that.
+struct PingSent {};
+struct PingAnswered {};
+
 // From here on the WebSocket is the transport: the queue goes there, before anything else.
 struct Upgraded {};
 
@@ -67,8 +72,8 @@ struct Closed {
   EngineIoClose reason = EngineIoClose::transport_close;
 };
 
-using EngineIoAction =
-    std::variant<AnswerPoll, AnswerPost, RefuseRequest, SendWebSocket, CloseWebSocket, Deliver, Upgraded, Closed>;
+using EngineIoAction = std::variant<AnswerPoll, AnswerPost, RefuseRequest, SendWebSocket, CloseWebSocket, Deliver,
+                                    PingSent, PingAnswered, Upgraded, Closed>;
 using EngineIoActions = std::vector<EngineIoAction>;
 
 }  // namespace chat::session

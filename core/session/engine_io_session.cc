@@ -164,6 +164,7 @@ void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t n
     case EngineIoType::pong:
       pong_due_ms_ = kNever;
       ping_due_ms_ = now_ms + options_.ping_interval_ms;
+      if (std::exchange(ping_is_out_, false)) out.emplace_back(PingAnswered{});
       break;
     case EngineIoType::close:  // a WebSocket has a closing of its own
       if (transport_ == EngineIoTransport::polling) finish(EngineIoClose::transport_close, out);
@@ -205,7 +206,9 @@ void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out
   }
   // Its pong may have been under way on a request that is no longer taken.
   if (pong_due_ms_ != kNever) pong_due_ms_ = now_ms + options_.ping_timeout_ms;
-  if (std::exchange(ping_waiting_, false)) out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
+  if (!std::exchange(ping_waiting_, false)) return;
+  ping_leaves(out);
+  out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
 }
 
 void EngineIoSession::drop_candidate(EngineIoActions& out) {
@@ -219,6 +222,7 @@ void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   pong_due_ms_ = now_ms - std::min(now_ms - ping_due_ms_, kTimerCoarsenessMs) + options_.ping_timeout_ms;
   ping_due_ms_ = kNever;
   if (transport_ == EngineIoTransport::websocket) {
+    ping_leaves(out);
     out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
     return;
   }
@@ -237,12 +241,20 @@ void EngineIoSession::answer_last_poll(EngineIoActions& out) {
   finish(close_reason_, out);
 }
 
+void EngineIoSession::ping_leaves(EngineIoActions& out) {
+  ping_is_out_ = true;
+  out.emplace_back(PingSent{});
+}
+
 void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
   poll_held_ = false;
   release_due_ms_ = kNever;
   std::string body;
   queue_->take(body);
-  if (std::exchange(ping_waiting_, false)) wire::append_engine_io(body, EngineIoType::ping);
+  if (std::exchange(ping_waiting_, false)) {
+    wire::append_engine_io(body, EngineIoType::ping);
+    ping_leaves(out);
+  }
   if (and_close) {
     wire::append_engine_io(body, EngineIoType::close);
   } else if (body.empty()) {

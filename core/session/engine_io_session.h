@@ -99,6 +99,7 @@ class EngineIoSession {
   // the next GET is told that it is unknown.
   void fail(EngineIoClose reason, EngineIoActions& out);
   void send_ping(std::int64_t now_ms, EngineIoActions& out);
+  void ping_leaves(EngineIoActions& out);
   bool has_output() const { return ping_waiting_ || !queue_->empty(); }
   // With everything that waits; with a noop when that is nothing.
   void answer_poll(EngineIoActions& out, bool and_close = false);
@@ -119,6 +120,7 @@ class EngineIoSession {
   bool poll_held_ = false;
   bool post_held_ = false;
   bool ping_waiting_ = false;  // a ping that goes with the next answer
+  bool ping_is_out_ = false;   // one that has left is not answered yet
 
   std::int64_t heard_ms_ = 0;  // when any packet last came
   std::int64_t ping_due_ms_ = kNever;

@@ -14,8 +14,8 @@ constexpr std::size_t kNodeBytes = 16 * sizeof(void*);
 
 std::size_t RecoveryStore::memory_bytes(const Entry& entry) {
   const RecoveryRecord& record = entry.record;
-  std::size_t bytes =
-      sizeof(Entry) + kNodeBytes + record.log.memory_bytes() + record.earlier.capacity() * sizeof(ClientId);
+  std::size_t bytes = sizeof(Entry) + kNodeBytes + record.log.memory_bytes() +
+                      record.earlier.capacity() * sizeof(ClientId) + record.rooms.capacity() * sizeof(RoomHold);
   for (const std::string* text :
        {&entry.pid, &record.sid, &record.nsp, &record.identity.user_id, &record.identity.name})
     bytes += heap_bytes(*text);
@@ -69,6 +69,15 @@ void RecoveryStore::put(std::string pid, RecoveryRecord record, std::int64_t now
   by_pid_.emplace(added.front().pid, added.begin());  // the view and the iterator stay good in the other list
   entries_.splice(entries_.end(), added);
   bytes_ += bytes;
+}
+
+std::optional<std::string> RecoveryStore::find_sid(std::string_view pid, std::string_view nsp,
+                                                   std::int64_t now_ms) const {
+  std::lock_guard lock(mutex_);
+  const auto found = by_pid_.find(pid);
+  if (found == by_pid_.end() || found->second->record.nsp != nsp) return std::nullopt;
+  if (now_ms - found->second->put_at_ms > window_ms_) return std::nullopt;
+  return found->second->record.sid;
 }
 
 std::optional<RecoveryRecord> RecoveryStore::take(std::string_view pid, std::string_view nsp, std::int64_t now_ms) {

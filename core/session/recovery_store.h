@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "hub/client.h"
+#include "hub/room.h"
 #include "hub/string_map.h"
 #include "session/delivery_log.h"
 
@@ -26,14 +27,15 @@ struct RecoveryRecord {
   Identity identity;
   DeliveryLog log;
   std::vector<ClientId> earlier = {};  // the clients that it continued itself, the latest first
+  std::vector<RoomHold> rooms = {};    // so that its rooms number on while it is away
 };
 
 class RecoveryStore {
  public:
-  // A window of kUnlimited: nothing is remembered. Within max_bytes for all of it (kUnlimited: none); the oldest go first.
+  // A window of kUnlimited, or 0: nothing is remembered. Within max_bytes for all of it (kUnlimited: none); the oldest go first.
   RecoveryStore(std::int64_t window_ms, std::int64_t max_bytes) : window_ms_(window_ms), max_bytes_(max_bytes) {}
 
-  bool enabled() const { return window_ms_ >= 0; }
+  bool enabled() const { return window_ms_ > 0; }
 
   // A client has the pid now. It ends with put(), or with end() when nobody may continue it.
   void begin(const std::string& pid, const std::string& nsp, ClientPtr client);
@@ -44,6 +46,8 @@ class RecoveryStore {
   // In the place of what the pid had before. A record that is too large alone is not kept.
   void put(std::string pid, RecoveryRecord record, std::int64_t now_ms);
 
+  // The sid of the record that take() would return; nullopt when it would return none.
+  std::optional<std::string> find_sid(std::string_view pid, std::string_view nsp, std::int64_t now_ms) const;
   // Once. nullopt: unknown, put more than window_ms ago, or of another namespace (that one stays).
   std::optional<RecoveryRecord> take(std::string_view pid, std::string_view nsp, std::int64_t now_ms);
 

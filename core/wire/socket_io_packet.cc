@@ -164,16 +164,19 @@ std::optional<SocketIoRecovery> read_recovery(std::string_view connect_payload) 
   if (connect_payload.empty()) return std::nullopt;
   std::optional<std::string> pid;
   std::optional<std::string> offset;
+  bool legible = true;
   const auto text_of = [](std::string_view value) {
     return json::kind_of(value) == json::Kind::string ? json::unescape(value) : std::nullopt;
   };
   json::MemberReader members(connect_payload);
   for (json::Member member; members.next(member);) {
     if (json::equals(member.name, "pid")) pid = text_of(member.value);
-    if (json::equals(member.name, "offset")) offset = text_of(member.value);
+    if (!json::equals(member.name, "offset")) continue;
+    offset = text_of(member.value);
+    legible = offset || json::kind_of(member.value) == json::Kind::null;
   }
-  if (!pid || !offset) return std::nullopt;
-  return SocketIoRecovery{*std::move(pid), *std::move(offset)};
+  if (!pid || !legible) return std::nullopt;
+  return SocketIoRecovery{*std::move(pid), std::move(offset)};
 }
 
 void append_socket_io(std::string& out, SocketIoType type, std::string_view nsp, std::size_t attachment_count,

@@ -50,9 +50,9 @@ SocketIoEvent split_event(const SocketIoPacket& packet);
 // What CONNECT carries for connection state recovery, beside what it has for the application.
 struct SocketIoRecovery {
   std::string pid;
-  std::string offset;
+  std::optional<std::string> offset;  // without: it has not seen a numbered event yet
 };
-// nullopt unless both are there and are strings.
+// nullopt unless the pid is a string, and the offset too if there is one.
 std::optional<SocketIoRecovery> read_recovery(std::string_view connect_payload);
 
 // Everything of a packet but its payload, which the caller appends.

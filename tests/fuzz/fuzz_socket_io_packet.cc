@@ -51,8 +51,10 @@ void write_and_read(const SocketIoPacket& packet) {
 void check_recovery(const SocketIoPacket& packet) {
   const std::optional<SocketIoRecovery> recovery = read_recovery(packet.payload);
   if (!recovery) return;
-  require(is_utf8(recovery->pid) && is_utf8(recovery->offset));
-  (void)parse_offset(recovery->offset);
+  require(is_utf8(recovery->pid));
+  if (!recovery->offset) return;
+  require(is_utf8(*recovery->offset));
+  (void)parse_offset(*recovery->offset);
 }
 
 void relay(const SocketIoPacket& packet, std::vector<std::string> attachments) {

@@ -2,7 +2,7 @@
 // reference server with connectionStateRecovery and against libchat.
 import assert from 'node:assert/strict';
 import {
-  connectSocketIo, connectWebSocket, modes, openWebSocket, startServer as startAny, testEach, testLibchat,
+  PollingSession, connectSocketIo, connectWebSocket, modes, openWebSocket, startServer as startAny, testEach, testLibchat,
 } from './socket_io_support.mjs';
 
 function startServer(t, kind, options = {}) {
@@ -77,7 +77,7 @@ testEach('each namespace of a link is recovered for itself', async (t, kind) => 
   const bobDev = await bob.namespace('/dev').opened();
   const ann = await connectSocketIo(t, server, { mode: 'websocket' });
   const dev = await ann.namespace('/dev').opened();
-  const fresh = await ann.namespace('/fresh').opened(); // has heard nothing: no offset to come back with
+  const fresh = await ann.namespace('/fresh').opened(); // has heard nothing, and so has no offset
   const ids = [ann, dev, fresh].map(({ socket }) => socket.id);
   bob.emit('chat message', 'lobby');
   bobDev.emit('chat message', 'dev');
@@ -89,9 +89,10 @@ testEach('each namespace of a link is recovered for itself', async (t, kind) => 
   await bobDev.flushed();
   for (const client of [ann, dev, fresh]) client.socket.connect();
   for (const client of [ann, dev, fresh]) await client.opened();
-  assert.deepEqual([ann, dev, fresh].map(({ socket }) => socket.recovered === true), [true, true, false]);
+  const all = kind === 'libchat'; // the reference needs an offset
+  assert.deepEqual([ann, dev, fresh].map(({ socket }) => socket.recovered === true), [true, true, all]);
   assert.deepEqual([ann, dev].map(({ socket }) => socket.id), ids.slice(0, 2));
-  assert.notEqual(fresh.socket.id, ids[2]);
+  assert.equal(fresh.socket.id === ids[2], all);
   assert.deepEqual(await dev.take(), ['chat message', 'missed in dev']);
 });
 
@@ -123,7 +124,8 @@ testEach('a pid or an offset that there is not', async (t, kind) => {
     { pid: 'nobody', offset },
     { pid, offset: 'nothing' },
     { pid, offset: '' },
-    { pid },
+    { pid, offset: 1 },
+    ...(kind === 'reference' ? [{ pid }] : []), // to libchat: it has heard nothing
     { offset },
     { pid: sid, offset },
     { pid: 1, offset },
@@ -199,6 +201,135 @@ testEach('4.1.3 knows nothing of it, and comes back as somebody new', async (t, 
   assert.notEqual(ann.socket.id, id);
   ann.emit('chat message', 'anew');
   assert.deepEqual(await ann.take(), ['chat message', 'anew']);
+});
+
+for (const mode of Object.keys(modes)) {
+  testLibchat(`a client that has heard nothing is recovered by its pid alone: ${mode}`, async (t) => {
+    const server = await startServer(t, 'libchat');
+    const ann = await connectSocketIo(t, server, { mode, ...back });
+    await ann.settled();
+    const bob = await connectSocketIo(t, server, { mode: 'websocket' });
+    const { id } = ann.socket;
+    for (const texts of [['one', 'two', 'three'], ['four']]) {
+      holdBack(ann);
+      await lose(ann);
+      for (const text of texts) bob.emit('chat message', text);
+      await bob.flushed();
+      ann.socket.connect();
+      await ann.opened();
+      assert.deepEqual([ann.socket.recovered, ann.socket.id], [true, id]);
+      for (const text of texts) assert.deepEqual(await ann.take(), ['chat message', text]);
+      await ann.flushed();
+      assert.deepEqual(ann.events.waiting, []);
+    }
+  });
+}
+
+// By hand, as the official client has an offset as soon as it has handed out an event.
+async function connectAgain(t, server, auth) {
+  const fresh = await openWebSocket(t, server);
+  fresh.send(`40${JSON.stringify(auth)}`);
+  const { sid } = JSON.parse((await fresh.take()).slice(2));
+  fresh.send('42["end"]');
+  const events = [];
+  for (;;) {
+    const packet = await fresh.take();
+    if (packet === '2') continue;
+    const [name] = JSON.parse(packet.slice(2));
+    if (name === 'end') break;
+    events.push(name);
+  }
+  await fresh.close();
+  return { sid, events };
+}
+
+testLibchat('what an answered ping proves is not sent again to a client without an offset', async (t) => {
+  const server = await startServer(t, 'libchat', { ping_interval_ms: 50 });
+  const bob = await connectSocketIo(t, server, { mode: 'websocket' });
+  const websocket = await connectWebSocket(t, server);
+  const polling = await PollingSession.open(server);
+  const told = [JSON.parse(websocket.connected.slice(2)), JSON.parse((await polling.connect()).slice(2))];
+  for (const [index, client] of [websocket, polling].entries()) {
+    const until = async (start, answersPings) => {
+      for (;;) {
+        const packet = await client.take();
+        if (packet.startsWith(start)) return;
+        if (packet === '2' && answersPings) await client.send('3');
+      }
+    };
+    bob.emit(`proven ${index}`);
+    await until(`42["proven ${index}"`, true);
+    await until('2');
+    await client.send('3');
+    await until('2'); // the pong has been heard, and this ping is not answered
+    bob.emit(`not proven ${index}`);
+    await until(`42["not proven ${index}"`);
+  }
+  await websocket.close();
+  await polling.post('1');
+  bob.emit('missed');
+  await bob.flushed();
+  assert.deepEqual((await connectAgain(t, server, { pid: told[0].pid })),
+    { sid: told[0].sid, events: ['not proven 0', 'proven 1', 'not proven 1', 'missed', 'mark'] });
+  const { sid, events } = await connectAgain(t, server, { pid: told[1].pid });
+  assert.deepEqual([sid, events.slice(0, 3)], [told[1].sid, ['not proven 1', 'missed', 'mark']]);
+});
+
+// The official client keeps its last offset when it has to begin anew, and gives it until it hears another one.
+testLibchat('an offset of an earlier connection, or of another server, is none', async (t) => {
+  const server = await startServer(t, 'libchat');
+  const first = await connectWebSocket(t, server);
+  first.send('42["before"]');
+  const offset = JSON.parse((await first.take()).slice(2)).pop();
+  await first.close();
+  for (const stale of [offset, 'aaaaaaaaaaaa:77', 'aaaaaaaaaaaa:77:other', `${offset}:other`]) {
+    const second = await connectWebSocket(t, server);
+    const { sid, pid } = JSON.parse(second.connected.slice(2));
+    await second.close();
+    const bob = await connectWebSocket(t, server);
+    bob.send('42["missed"]');
+    await bob.take();
+    await bob.close();
+    assert.deepEqual(await connectAgain(t, server, { pid, offset: stale }), { sid, events: ['missed'] });
+  }
+});
+
+testLibchat('a further room that had nothing said in it: what was said first while the client was away', async (t) => {
+  const server = await startApplication(t, 'libchat');
+  const { program } = server;
+  const ann = await connectSocketIo(t, server, { mode: 'websocket', auth: { user_id: 'u-1', name: 'Ann' } });
+  const { client } = await program.event('open');
+  for (const room of ['user:u-1', 'side']) {
+    assert.equal((await program.command('join', 0, client, room)).error, 'OK');
+    await program.event('join', (event) => event.room === room);
+  }
+  // The last that it hears is of a room that it is not in any more when it goes.
+  assert.equal((await program.command('publish', 0, 'side', 'aside', '[1]')).error, 'OK');
+  assert.deepEqual((await ann.take()).slice(0, 2), ['aside', 1]);
+  assert.equal((await program.command('leave', 0, client, 'side')).error, 'OK');
+  await program.event('leave', (event) => event.room === 'side');
+  await lose(ann);
+  await program.event('disconnect');
+  for (const [room, number] of [['user:u-1', 1], ['side', 2], ['lobby', 3], ['user:u-1', 4]]) {
+    assert.equal((await program.command('publish', 0, room, 'away', `[${number}]`)).error, 'OK');
+  }
+  ann.socket.connect();
+  await ann.opened();
+  assert.equal(ann.socket.recovered, true);
+  const heard = [await ann.take(), await ann.take(), await ann.take()];
+  assert.deepEqual(heard.map((event) => event.slice(0, 2)), [['away', 3], ['away', 1], ['away', 4]]);
+});
+
+testLibchat('a room that was closed before anything was said in it: not recovered', async (t) => {
+  const server = await startApplication(t, 'libchat');
+  const { program } = server;
+  const ann = await connectSocketIo(t, server, { namespace: '/dev', auth: { user_id: 'u-1', name: 'Ann' } });
+  await lose(ann);
+  await program.event('disconnect');
+  assert.equal((await program.command('close-room', 0, 'dev', 'over')).error, 'OK');
+  ann.socket.connect();
+  await ann.opened();
+  assert.ok(!ann.socket.recovered);
 });
 
 testLibchat('more was missed than is kept: not recovered', async (t) => {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "hub/give_back.h"
 #include "hub/utf8.h"
 
 namespace chat::wire {
@@ -66,7 +67,7 @@ MessageReader::Event MessageReader::next(std::span<char>& input) {
 // What the last event pointed to.
 void MessageReader::release_delivered() {
   if (!in_message_ && message_.capacity() > kKeptBytes) {
-    message_ = {};
+    give_back(message_);
   } else if (!in_message_) {
     message_.clear();
   }
@@ -171,7 +172,7 @@ MessageReader::Event MessageReader::fail(std::uint16_t code, const char* reason)
 void MessageReader::end() {
   ended_ = true;
   in_message_ = false;
-  message_ = {};
+  give_back(message_);
   inflater_.reset();
 }
 

@@ -140,6 +140,75 @@ void the_rules_of_joining_hold(void**) {
   assert_status(f.hub->restore(gone, positions, kPlenty, f.now_ms), Error::no_such_client);
 }
 
+// A client that is away for a moment, and the room that only it was in.
+struct Away {
+  explicit Away(HubFixture& f, int said = 0) {
+    const ClientPtr client = f.open();
+    assert_ok(f.hub->join(client, "a", std::nullopt, {}, f.now_ms));
+    for (int i = 0; i < said; ++i) f.publish("a", "x");
+    positions = {{"a", {only<Joined>(f.take()).front().epoch, static_cast<std::uint64_t>(said)}}};
+    holds = f.hub->hold_rooms(*client);
+    assert_int_equal(holds.size(), 1);
+    f.hub->remove_client(client);
+  }
+  std::vector<RoomPosition> positions;
+  std::vector<RoomHold> holds;
+};
+
+void what_is_said_first_in_a_room_that_is_held_is_missed(void**) {
+  HubFixture f;
+  Away away(f);
+  f.hub->expire(f.now_ms);
+  assert_true(f.hub->has_room("a"));
+  f.publish("a", "the first");
+  const ClientPtr client = accepted(f);
+  assert_ok(f.hub->restore(client, away.positions, kPlenty, f.now_ms));
+  assert_true(seqs(only<Joined>(f.take())[0].missed) == Seqs({1}));
+
+  HubFixture without;
+  Away gone(without);
+  gone.holds.clear();
+  without.hub->expire(without.now_ms);
+  assert_false(without.hub->has_room("a"));
+  without.publish("a", "the first");
+  assert_impossible(without, gone.positions);
+}
+
+void a_held_room_numbers_on_when_its_history_is_over(void**) {
+  HubOptions options;
+  options.history.age_ms = 1'000;
+  HubFixture f(options);
+  Away away(f, 3);
+  f.now_ms += 1'001;
+  f.hub->expire(f.now_ms);
+  f.publish("a", "4");
+  const ClientPtr client = accepted(f);
+  assert_ok(f.hub->restore(client, away.positions, kPlenty, f.now_ms));
+  assert_true(seqs(only<Joined>(f.take())[0].missed) == Seqs({4}));
+  f.hub->remove_client(client);
+  // The last hold gone, it goes when its history does.
+  away.holds.clear();
+  f.now_ms += 1'001;
+  f.hub->expire(f.now_ms);
+  assert_false(f.hub->has_room("a"));
+}
+
+void a_held_room_can_be_closed(void**) {
+  HubFixture f;
+  Away away(f);
+  assert_ok(f.hub->close_room("a", ""));
+  assert_impossible(f, away.positions);
+}
+
+void held_rooms_do_not_keep_others_from_appearing(void**) {
+  HubOptions options;
+  options.max_rooms = 1;
+  HubFixture f(options);
+  Away away(f);
+  f.publish("b", "x");
+  assert_false(f.hub->has_room("a"));
+}
+
 void the_same_room_twice_is_an_error(void**) {
   HubFixture f;
   const std::string epoch = f.publish("a", "1").epoch;
@@ -196,6 +265,10 @@ int main() {
       cmocka_unit_test(another_epoch_or_a_position_from_the_future_makes_it_impossible),
       cmocka_unit_test(all_rooms_together_are_within_the_limit),
       cmocka_unit_test(the_rules_of_joining_hold),
+      cmocka_unit_test(what_is_said_first_in_a_room_that_is_held_is_missed),
+      cmocka_unit_test(a_held_room_numbers_on_when_its_history_is_over),
+      cmocka_unit_test(a_held_room_can_be_closed),
+      cmocka_unit_test(held_rooms_do_not_keep_others_from_appearing),
       cmocka_unit_test(the_same_room_twice_is_an_error),
       cmocka_unit_test(restoring_while_others_publish_leaves_no_gap_and_no_twin),
   };

@@ -64,6 +64,21 @@ void a_session_moves_and_is_upgraded(void**) {
   assert_int_equal(registry.size(), 0);
 }
 
+// An upgrade is announced by the loop that reads its packet, and called off when it comes to nothing.
+void an_upgrade_is_announced_without_a_move(void**) {
+  EngineIoRegistry registry(1, 1);
+  assert_true(registry.add("a", {2, kPolling}, "192.0.2.1").ok());
+  registry.set_transport("a", kWebSocket);
+  assert_int_equal(registry.find("a")->home, 2);
+  assert_true(registry.find("a")->transport == kWebSocket);
+  registry.set_transport("a", kPolling);
+  assert_int_equal(registry.find("a")->home, 2);
+  assert_true(registry.find("a")->transport == kPolling);
+  registry.remove("a");
+  registry.set_transport("a", kWebSocket);
+  assert_false(registry.find("a").has_value());
+}
+
 void sessions_are_limited(void**) {
   EngineIoRegistry registry(2, kUnlimited);
   assert_true(add(registry, "a", "192.0.2.1"));
@@ -171,6 +186,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(what_was_added_is_found_until_it_is_removed),
       cmocka_unit_test(a_session_moves_and_is_upgraded),
+      cmocka_unit_test(an_upgrade_is_announced_without_a_move),
       cmocka_unit_test(sessions_are_limited),
       cmocka_unit_test(sessions_of_an_address_are_limited),
       cmocka_unit_test(who_is_refused_by_one_limit_does_not_count_for_the_other),

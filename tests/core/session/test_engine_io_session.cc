@@ -36,6 +36,8 @@ struct Describe {
   std::string operator()(const SendWebSocket& a) const { return "send " + a.text; }
   std::string operator()(const CloseWebSocket&) const { return "drop"; }
   std::string operator()(const Deliver& a) const { return (a.binary ? "bytes " : "message ") + a.bytes; }
+  std::string operator()(const PingSent&) const { return "ping"; }
+  std::string operator()(const PingAnswered&) const { return "pong"; }
   std::string operator()(const Upgraded&) const { return "upgraded"; }
   std::string operator()(const Closed& a) const { return "closed " + std::string(text_of(a.reason)); }
 };
@@ -292,13 +294,13 @@ void a_close_packet_over_a_websocket_is_nothing(void**) {
 void pings_over_polling(void**) {
   Harness h;
   h.poll();
-  expect(h.wait(), "poll 2");
+  expect(h.wait(), "ping; poll 2");
   assert_int_equal(h.now, 26'000);
   h.now += 5'000;
-  expect(h.post("3"), "post 200");
+  expect(h.post("3"), "pong; post 200");
   expect(h.wait(), "");  // no poll is held: it waits for one
   assert_int_equal(h.now, 56'000);
-  expect(h.poll(), "poll 2");
+  expect(h.poll(), "ping; poll 2");
   expect(h.poll(), "");
   expect(h.wait(), "poll 1; closed ping timeout");
   assert_int_equal(h.now, 76'000);
@@ -323,9 +325,9 @@ void a_late_ping_does_not_make_its_time_out_late(void**) {
 
 void pings_over_websocket(void**) {
   Harness h(EngineIoTransport::websocket);
-  expect(h.wait(), "send 2");
-  expect(h.hear("3"), "");
-  expect(h.wait(), "send 2");
+  expect(h.wait(), "ping; send 2");
+  expect(h.hear("3"), "pong");
+  expect(h.wait(), "ping; send 2");
   assert_int_equal(h.now, 51'000);
   expect(h.wait(), "drop; closed ping timeout");
 }
@@ -392,7 +394,7 @@ void upgrades(void**) {
   expect(h.post("4a"), "refuse Bad request");
   assert_false(h.session->attach_websocket(h.now));
   assert_true(h.session->is_open());
-  expect(h.wait(), "send 2");
+  expect(h.wait(), "ping; send 2");
 }
 
 void messages_go_by_polling_until_the_upgrade(void**) {
@@ -465,9 +467,9 @@ void a_ping_that_waits_goes_over_the_websocket(void**) {
   h.hear("2probe");
   expect(h.wait(), "");  // the ping, with no poll to carry it
   h.now += 1'000;
-  expect(h.hear("5"), "upgraded; send 2");
+  expect(h.hear("5"), "upgraded; ping; send 2");
   assert_int_equal(h.session->deadline_ms(), h.now + 20'000);
-  expect(h.hear("3"), "");
+  expect(h.hear("3"), "pong");
 }
 
 void closes_after_what_is_queued(void**) {

@@ -42,7 +42,7 @@ void a_record_is_given_back_once_and_whole(void**) {
   assert_string_equal(taken->sid.c_str(), "s");
   assert_int_equal(taken->client, 7);
   assert_string_equal(taken->identity.attributes.at(0).value.c_str(), "admin");
-  assert_int_equal(taken->log.positions_at("lobby", {"e", 4})->front().position.seq, 4);
+  assert_int_equal(taken->log.positions_at("lobby", {"e", 3})->front().position.seq, 3);
   assert_false(store.take("p", "/", 1'100).has_value());
   assert_int_equal(store.size(), 0);
   assert_int_equal(store.bytes(), 0);
@@ -68,19 +68,27 @@ void what_is_too_old_is_forgotten(void**) {
   assert_int_equal(store.bytes(), 0);
 }
 
-void a_window_of_zero_is_over_at_once(void**) {
-  RecoveryStore store(0, kUnlimited);
-  assert_true(store.enabled());
-  store.put("p", record("s"), 5);
-  assert_false(store.take("p", "/", 6).has_value());
+void off_nothing_is_remembered(void**) {
+  for (const std::int64_t window_ms : {kUnlimited, std::int64_t{0}}) {
+    RecoveryStore store(window_ms, kUnlimited);
+    assert_false(store.enabled());
+    store.put("p", record("s"), 0);
+    assert_int_equal(store.size(), 0);
+    assert_false(store.find_sid("p", "/", 0).has_value());
+    assert_false(store.take("p", "/", 0).has_value());
+  }
 }
 
-void off_nothing_is_remembered(void**) {
-  RecoveryStore store(kUnlimited, kUnlimited);
-  assert_false(store.enabled());
+void asking_for_one_leaves_it_there(void**) {
+  RecoveryStore store(1'000, kUnlimited);
   store.put("p", record("s"), 0);
-  assert_int_equal(store.size(), 0);
-  assert_false(store.take("p", "/", 0).has_value());
+  assert_true(store.find_sid("p", "/", 0).has_value());
+  assert_true(store.find_sid("p", "/", 1'000).has_value());
+  assert_false(store.find_sid("p", "/", 1'001).has_value());
+  assert_false(store.find_sid("p", "/dev", 0).has_value());
+  assert_false(store.find_sid("q", "/", 0).has_value());
+  assert_true(store.take("p", "/", 1'000).has_value());
+  assert_false(store.find_sid("p", "/", 0).has_value());
 }
 
 void the_same_pid_again_replaces(void**) {
@@ -172,7 +180,7 @@ int main() {
       cmocka_unit_test(a_record_is_given_back_once_and_whole),
       cmocka_unit_test(of_another_namespace_it_stays),
       cmocka_unit_test(what_is_too_old_is_forgotten),
-      cmocka_unit_test(a_window_of_zero_is_over_at_once),
+      cmocka_unit_test(asking_for_one_leaves_it_there),
       cmocka_unit_test(off_nothing_is_remembered),
       cmocka_unit_test(the_same_pid_again_replaces),
       cmocka_unit_test(the_oldest_go_when_memory_is_short),

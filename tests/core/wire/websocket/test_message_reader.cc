@@ -2,7 +2,9 @@
 // other sizes, and must come out the same.
 #include "wire/websocket/message_reader.h"
 
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,26 @@ extern "C" {
 using namespace chat::testing;
 using chat::wire::MessageReader;
 using Kind = MessageReader::Event::Kind;
+
+namespace {
+
+std::size_t live_allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  void* memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  ++live_allocations;
+  return memory;
+}
+
+void operator delete(void* memory) noexcept {
+  if (memory != nullptr) --live_allocations;
+  std::free(memory);
+}
+
+void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
 
 namespace {
 
@@ -323,6 +345,42 @@ void a_whole_message_is_not_copied(void**) {
   }
 }
 
+void buffers_go_with_their_message(void**) {
+  const std::string text(20'000, 'x');
+  for (const bool deflate : {false, true}) {
+    MessageReader reader(100'000);
+    if (deflate) reader.allow_deflate(true);
+    const std::string first = deflate ? client_frame(kRsv1 | kText, ClientDeflater().message(text))
+                                      : client_frame(kText, std::string_view(text).substr(0, 15'000));
+    const std::string second =
+        deflate ? client_frame(kFin, std::string("\0", 1)) : client_frame(kFin, std::string_view(text).substr(15'000));
+    Lines lines;
+    const std::size_t before = live_allocations;
+    feed(reader, first, lines);
+    assert_true(live_allocations > before);
+    feed(reader, client_frame(kFin | kPing, "p").substr(0, 7), lines);
+    feed(reader, second, lines);
+    assert_int_equal(lines.size(), 2);
+    lines = Lines();
+    assert_int_equal(live_allocations, before);
+  }
+}
+
+void the_end_gives_everything_back(void**) {
+  for (const char* end : {"\x88\x80mask", "\x83\x80mask"}) {
+    MessageReader reader(100'000);
+    reader.allow_deflate(false);
+    Lines lines;
+    const std::size_t before = live_allocations;
+    feed(reader, client_frame(kFin | kRsv1 | kText, ClientDeflater().message(std::string(20'000, 'x'))), lines);
+    feed(reader, client_frame(kText, std::string(15'000, 'x')), lines);
+    feed(reader, std::string_view(end, 6), lines);
+    assert_int_equal(lines.size(), 2);
+    lines = Lines();
+    assert_int_equal(live_allocations, before);
+  }
+}
+
 void empty_input_changes_nothing(void**) {
   const std::string bytes = client_frame(kText, "Hel") + client_frame(kFin | kPing, "p") + client_frame(kFin, "lo");
   MessageReader reader(kLimit);
@@ -359,6 +417,8 @@ int main() {
       cmocka_unit_test(compressed_faults),
       cmocka_unit_test(every_window_is_taken),
       cmocka_unit_test(a_whole_message_is_not_copied),
+      cmocka_unit_test(buffers_go_with_their_message),
+      cmocka_unit_test(the_end_gives_everything_back),
       cmocka_unit_test(empty_input_changes_nothing),
       cmocka_unit_test(it_is_small),
   };

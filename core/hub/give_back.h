@@ -1,0 +1,11 @@
+// Empties a string or a container and frees its memory. `value = {}` empties it only: it keeps the capacity.
+#pragma once
+
+namespace chat {
+
+template <typename Container>
+void give_back(Container& value) {
+  Container().swap(value);
+}
+
+}  // namespace chat
