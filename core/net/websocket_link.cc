@@ -2,6 +2,7 @@
 #include "net/websocket_link.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "net/connection.h"
 #include "net/loop.h"
@@ -139,8 +140,8 @@ void WebSocketLink::tell_gaps_first() {
   if (!outbox_.has_gaps() || outbox_.mid_frame() || closing_) return;
   if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
   const std::vector<GapReply> gaps = outbox_.take_gaps();
-  for (auto gap = gaps.rbegin(); gap != gaps.rend(); ++gap) {
-    if (FramePtr notice = user_->encode_gap(*gap)) outbox_.push_front(std::move(notice));
+  for (const GapReply& gap : gaps | std::views::reverse) {
+    if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
   }
 }
 
