@@ -42,7 +42,7 @@ void HttpConnection::take(std::span<char>& input) {
     } else if (state_ != State::head) {
       return;
     } else if (served == kMaxRequestsPerTurn) {
-      loop_.add_waiting_input(connection_);
+      connection_.queue_input();
       return;
     } else if (take_head(input)) {
       ++served;
@@ -296,7 +296,7 @@ void HttpConnection::finish_response() {
   }
   state_ = State::head;
   loop_.set_timer(connection_, loop_.now_ms() + loop_.options().http_idle_timeout_ms + kKeepAliveMarginMs);
-  if (connection_.has_input()) loop_.add_waiting_input(connection_);
+  connection_.queue_input();
 }
 
 void HttpConnection::writable() {

@@ -151,7 +151,7 @@ void Loop::prepare_to_wait() {
   ++activity_;
   // One turn for each: what is left, or comes back in here, waits until the sockets have had theirs.
   for (const std::uint64_t id : std::exchange(waiting_input_, {})) {
-    if (const auto found = connections_.find(id); found != connections_.end()) found->second->take_input();
+    if (const auto found = connections_.find(id); found != connections_.end()) found->second->take_turn();
   }
   round();
   if (!waiting_input_.empty()) wake();

@@ -15,6 +15,8 @@ namespace {
 constexpr std::int64_t kCloseTimeoutMs = 5'000;
 // RFC 6455 section 5.5.2 allows to answer only the latest of several pings.
 constexpr std::uint8_t kMaxQueuedPongs = 16;
+// So many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay the others.
+constexpr int kMaxEventsPerTurn = 128;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kTooLarge = 1009;
 
@@ -90,7 +92,11 @@ void WebSocketLink::heard() {
 void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
   // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.
-  while (reading_) {
+  for (int taken = 0; reading_; ++taken) {
+    if (taken == kMaxEventsPerTurn && !input.empty()) {
+      connection_.queue_input();
+      return;
+    }
     if (finish_when_sent_ || state_ == State::closed) {
       input = {};
       return;
