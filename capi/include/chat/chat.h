@@ -90,7 +90,7 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
   X(ERROR_INVALID_JSON, 8, "invalid JSON")                                            \
   X(ERROR_INVALID_UTF8, 9, "invalid UTF-8")                                           \
   X(ERROR_TOO_LARGE, 10, "too large")                                                 \
-  X(ERROR_TOO_MANY, 11, "a limit on the number of things is reached")                 \
+  X(ERROR_TOO_MANY, 11, "a limit is reached")                                         \
   X(ERROR_FORBIDDEN, 12, "forbidden")                                                 \
   X(ERROR_BANNED, 13, "banned from the room")                                         \
   X(ERROR_NOT_JOINED, 14, "not a member of the room")                                 \
@@ -99,7 +99,7 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
   X(ERROR_WRONG_THREAD, 17, "not allowed from this thread or callback")               \
   X(ERROR_WRONG_STATE, 18, "not allowed in this state")                               \
   X(ERROR_ADDRESS_IN_USE, 19, "address in use")                                       \
-  X(ERROR_ADDRESS_INVALID, 20, "address invalid or not of this machine")              \
+  X(ERROR_ADDRESS_INVALID, 20, "address invalid or not local")                        \
   X(ERROR_PERMISSION, 21, "permission denied")                                        \
   X(ERROR_CERTIFICATE, 22, "certificate or private key unusable")                     \
   X(ERROR_EVENT_LOOP, 23, "the event loop or libwebsockets' libuv plugin is missing") \
