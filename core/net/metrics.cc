@@ -90,7 +90,7 @@ void add_server(Families& families, const MetricsSnapshot& snapshot) {
     connections.metric.push_back(std::move(one));
   }
   families.counter("libchat_connections_opened_total", "Sockets accepted.", snapshot.net.connections_total);
-  families.counter("libchat_http_requests_total", "HTTP requests, and handshakes of WebSockets that were refused.",
+  families.counter("libchat_http_requests_total", "HTTP requests, WebSocket handshakes included.",
                    snapshot.net.http_requests);
   families.counter("libchat_received_bytes_total", "Payload of frames and bodies from clients.", snapshot.net.bytes_in);
   families.counter("libchat_sent_bytes_total", "Handed to sockets, framing included.", snapshot.net.bytes_out);
