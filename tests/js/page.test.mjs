@@ -318,6 +318,7 @@ test('the name: asked for once, refused, remembered', async (t) => {
   const later = await openPage(t, server);
   await later.waitForSelector('#name-dialog[open]');
   await later.keyboard.press('Escape');
+  await later.waitForFunction(() => Object.keys(localStorage).some((key) => key.endsWith(':asked')));
   await later.reload();
   await later.waitForSelector('body[data-state="open"]');
   assert.equal(await later.isVisible('#name-dialog'), false);
