@@ -4,7 +4,7 @@ import re
 import struct
 
 import pytest
-from support import BINARY, CLOSE, PING, PONG, TEXT, Closed, frame
+from support import BINARY, CLOSE, PING, PONG, TEXT, frame
 
 
 @pytest.fixture
