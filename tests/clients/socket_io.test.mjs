@@ -118,6 +118,7 @@ async function startLibchat(t) {
 const start = { reference: startReference, libchat: startLibchat };
 
 // On purpose: between two looks, and once for what is still under way.
+// On purpose: no event tells that what a server sent before its end has passed the relay.
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 async function play(t, client, kind, mode, options) {

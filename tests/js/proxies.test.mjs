@@ -94,7 +94,8 @@ const proxies = {
   },
   apache: {
     installed: () => existsSync(`${apacheModules}/mod_proxy_http.so`),
-    limitsBodies: 400, // its answer when a proxied body is too large
+    // chatd may refuse what is too large first, while Apache is still sending: what the client sees of that varies.
+    limitsBodies: false,
     command(folder, port, backend, { readTimeoutMs = 60_000, onlyBelow = false }) {
       writeFileSync(path.join(folder, 'chat.conf'), substitute(documented('apache.conf'), [
         ['127.0.0.1:3000', `127.0.0.1:${backend}`],

@@ -67,7 +67,7 @@ public final class PlainJavaWebSocket extends WebSocketClient {
   }
 
   private Object take() throws InterruptedException {
-    Object value = heard.poll(10, TimeUnit.SECONDS);
+    Object value = heard.poll(30, TimeUnit.SECONDS);
     if (value == null) throw new IllegalStateException("nothing was heard");
     return value;
   }

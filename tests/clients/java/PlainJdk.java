@@ -56,7 +56,7 @@ public final class PlainJdk implements WebSocket.Listener {
   }
 
   private Object take() throws InterruptedException {
-    Object value = heard.poll(10, TimeUnit.SECONDS);
+    Object value = heard.poll(30, TimeUnit.SECONDS);
     if (value == null) throw new IllegalStateException("nothing was heard");
     return value;
   }

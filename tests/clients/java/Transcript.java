@@ -55,7 +55,7 @@ final class Transcript {
   }
 
   void wait(String name) throws InterruptedException {
-    String found = happened.poll(10, TimeUnit.SECONDS);
+    String found = happened.poll(30, TimeUnit.SECONDS);
     if (!name.equals(found)) {
       System.err.println(found + " instead of " + name);
       System.exit(1);

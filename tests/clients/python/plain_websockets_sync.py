@@ -2,7 +2,7 @@
 import json
 import sys
 
-from transcript import write
+from transcript import LIMIT_S, write
 from websockets.sync.client import connect
 
 url, mode = sys.argv[1:]
@@ -20,7 +20,7 @@ def plain():
         for said in ["x" * 60_000, bytes(60_000)]:
             socket.send(said)
             write("large", len(socket.recv()))
-        if socket.ping(b"ping").wait(10):
+        if socket.ping(b"ping").wait(LIMIT_S):
             write("pong")
         socket.close(1000, "bye")
         write("closed", socket.close_code)

@@ -12,7 +12,6 @@ url, mode = sys.argv[1:]
 transports = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": None}[mode]
 happened = asyncio.Queue()
 client = socketio.AsyncClient(reconnection_delay=0.05, randomization_factor=0)
-
 client.kicked = False
 
 

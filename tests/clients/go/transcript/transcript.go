@@ -62,7 +62,7 @@ func Wait(name string) {
 		if found != name {
 			Fail(fmt.Errorf("%s instead of %s", found, name))
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		Fail(fmt.Errorf("no %s", name))
 	}
 }

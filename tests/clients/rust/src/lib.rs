@@ -43,7 +43,7 @@ impl Transcript {
     }
 
     pub fn wait(&self, name: &str) {
-        let found = self.happened.recv_timeout(Duration::from_secs(10));
+        let found = self.happened.recv_timeout(Duration::from_secs(30));
         assert_eq!(found.as_deref(), Ok(name));
     }
 }

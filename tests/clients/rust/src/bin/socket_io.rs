@@ -69,7 +69,7 @@ fn main() {
     said.wait("json");
     socket.emit("bytes", vec![0u8, 1, 2, 255]).unwrap();
     said.wait("bytes");
-    let wait = Duration::from_secs(10);
+    let wait = Duration::from_secs(30);
     // An answer is handed out as the list of its arguments.
     let answer = move |payload: Payload, _: RawClient| match &values(payload)[..] {
         [Value::Array(list)] => answered.note("answer", list.clone()),

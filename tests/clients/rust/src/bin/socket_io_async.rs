@@ -86,7 +86,7 @@ async fn main() {
     said.wait("json");
     socket.emit("bytes", vec![0u8, 1, 2, 255]).await.unwrap();
     said.wait("bytes");
-    let wait = Duration::from_secs(10);
+    let wait = Duration::from_secs(30);
     // An answer is handed out as the list of its arguments.
     let answered = pen.clone();
     let answer = handler(move |payload| match &values(payload)[..] {
