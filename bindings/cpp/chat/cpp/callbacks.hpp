@@ -32,7 +32,7 @@ bool returns(Function&& function, Failed&& failed) noexcept {
     failed(error.what());
     return false;
   } catch (...) {
-    failed("something that is no std::exception");
+    failed("not a std::exception");
     return false;
   }
 #else
@@ -85,7 +85,7 @@ class Callbacks {
   template <class Function>
   static bool guarded(const Options& options, const char* name, Function&& function) noexcept {
     return returns(std::forward<Function>(function), [&](const char* what) {
-      log(options, {name, " has thrown: ", what});
+      log(options, {name, " threw an exception: ", what});
     });
   }
 
@@ -108,7 +108,7 @@ class Callbacks {
       if (applied) {
         kind = verdict.kind();
       } else {
-        log(options, {name, ": its verdict cannot be carried out: ", applied.error().message().c_str()});
+        log(options, {name, ": the verdict cannot be applied: ", applied.error().message().c_str()});
         put_reason(raw.reason, kFailed);
       }
     });
