@@ -111,7 +111,7 @@ void define_errors(py::module_& module) {
   py::dict members;
   members["code"] = py::int_(static_cast<int>(CHAT_ERROR_INTERNAL));
   base_class =
-      PyErr_NewExceptionWithDoc("pychat.ChatError", "The base of all errors of the library; `code` is the chat_error.",
+      PyErr_NewExceptionWithDoc("pychat.ChatError", "The base class of all errors of the library; `code` is the chat_error.",
                                 PyExc_Exception, members.ptr());
   if (base_class == nullptr) throw py::error_already_set();
   module.add_object("ChatError", py::reinterpret_borrow<py::object>(base_class));
