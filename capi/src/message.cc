@@ -28,7 +28,8 @@ Status too_large(std::int64_t limit) {
 }
 
 Status check_data(const void* data, std::size_t size, const char* what) {
-  if (data == nullptr && size != 0) return {Error::invalid_argument, std::string(what) + " is NULL, but its size is not 0"};
+  if (data == nullptr && size != 0)
+    return {Error::invalid_argument, std::string(what) + " is NULL, but its size is not 0"};
   return {};
 }
 

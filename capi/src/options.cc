@@ -193,7 +193,8 @@ void read_listener(Reader& reader, const chat_server_options& given, net::Server
 
 void read_endpoints(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   if (given.endpoints == nullptr && given.endpoint_count == 0) return;
-  if (given.endpoint_count == 0) reader.fault(invalid("options.endpoint_count", "is 0, but options.endpoints is not NULL"));
+  if (given.endpoint_count == 0)
+    reader.fault(invalid("options.endpoint_count", "is 0, but options.endpoints is not NULL"));
   if (!reader.array("options.endpoints", given.endpoints, given.endpoint_count)) return;
   options.endpoints.clear();
   const std::size_t stride = given.endpoints[0].struct_size;
@@ -240,7 +241,8 @@ void read_mounts(Reader& reader, const chat_server_options& given, net::ServerOp
     chat_static_mount mount = {};
     reader.fault(read_sized(item, stride, kRequiredMountBytes, field, mount));
     if (!reader.ok()) return;
-    if (mount.struct_size != stride) reader.fault(invalid(field + ".struct_size", "differs from that of the first mount"));
+    if (mount.struct_size != stride)
+      reader.fault(invalid(field + ".struct_size", "differs from that of the first mount"));
     net::StaticMount result;
     if (const std::string what = read_path(mount.path, result.path); !what.empty()) {
       reader.fault(invalid(field + ".path", what));

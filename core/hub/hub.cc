@@ -123,7 +123,8 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         return {Error::wrong_state, "messages after this position are no longer kept in the room " + room.name};
       for (const MessagePtr& message : joined.missed) {
         const std::size_t bytes = message->size_bytes();
-        if (bytes > *replay_bytes) return {Error::wrong_state, "too many bytes of messages after this position in the room " + room.name};
+        if (bytes > *replay_bytes)
+          return {Error::wrong_state, "too many bytes of messages after this position in the room " + room.name};
         *replay_bytes -= bytes;
       }
     }

@@ -132,8 +132,9 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
   lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
   context_ = lws_create_context(&info);
   if (!context_) {
-    return {Error::event_loop,
-            "libwebsockets could not create a context on libuv: is its libuv plugin (libwebsockets-evlib-uv) installed?"};
+    return {
+        Error::event_loop,
+        "libwebsockets could not create a context on libuv: is its libuv plugin (libwebsockets-evlib-uv) installed?"};
   }
   // The only descriptor that libuv watches so far.
   uv_walk(

@@ -92,38 +92,44 @@ void add_server(Families& families, const MetricsSnapshot& snapshot) {
   families.counter("libchat_connections_opened_total", "Sockets accepted.", snapshot.net.connections_total);
   families.counter("libchat_http_requests_total", "HTTP requests, including refused WebSocket handshakes.",
                    snapshot.net.http_requests);
-  families.counter("libchat_received_bytes_total", "Payload bytes of frames and bodies received from clients.", snapshot.net.bytes_in);
+  families.counter("libchat_received_bytes_total", "Payload bytes of frames and bodies received from clients.",
+                   snapshot.net.bytes_in);
   families.counter("libchat_sent_bytes_total", "Bytes written to sockets, including framing.", snapshot.net.bytes_out);
 }
 
 void add_clients_and_rooms(Families& families, const MetricsSnapshot& snapshot) {
   families.gauges("libchat_clients", "Clients now, by protocol.", "protocol", kProtocolNames,
                   snapshot.net.clients_now_by_protocol);
-  families.gauges("libchat_clients_by_transport", "Clients now, by transport.", "transport",
-                  kTransportNames, snapshot.net.clients_now_by_transport);
+  families.gauges("libchat_clients_by_transport", "Clients now, by transport.", "transport", kTransportNames,
+                  snapshot.net.clients_now_by_transport);
   families.counter("libchat_clients_opened_total", "Clients that tried to connect, including refused ones.",
                    snapshot.hub.clients_total);
-  families.gauge("libchat_rooms", "Rooms that have a member or a history now.", static_cast<double>(snapshot.hub.rooms_now));
+  families.gauge("libchat_rooms", "Rooms that have a member or a history now.",
+                 static_cast<double>(snapshot.hub.rooms_now));
   families.gauge("libchat_history_bytes", "Bytes of memory used by the histories of all rooms.",
                  static_cast<double>(snapshot.hub.history_bytes_now));
 }
 
 void add_messages(Families& families, const MetricsSnapshot& snapshot) {
   const ServerStats& net = snapshot.net;
-  families.counters("libchat_messages_received_total", "Messages and commands from clients, including refused ones, by protocol.",
-                    "protocol", kProtocolNames, net.messages_in_by_protocol);
-  families.counters("libchat_messages_received_by_transport_total", "Messages and commands from clients, including refused ones, by transport.", "transport",
+  families.counters("libchat_messages_received_total",
+                    "Messages and commands from clients, including refused ones, by protocol.", "protocol",
+                    kProtocolNames, net.messages_in_by_protocol);
+  families.counters("libchat_messages_received_by_transport_total",
+                    "Messages and commands from clients, including refused ones, by transport.", "transport",
                     kTransportNames, net.messages_in_by_transport);
   families.counter("libchat_messages_refused_total",
-                   "Messages and commands refused by the application, by limits, or as malformed.", net.messages_refused);
-  families.counter("libchat_messages_published_total", "Messages published to rooms or to everyone, by clients and by the application.",
+                   "Messages and commands refused by the application, by limits, or as malformed.",
+                   net.messages_refused);
+  families.counter("libchat_messages_published_total",
+                   "Messages published to rooms or to everyone, by clients and by the application.",
                    snapshot.hub.published);
-  families.counters("libchat_deliveries_total", "Messages put into outboxes, counted once per receiver, by protocol.", "protocol",
-                    kProtocolNames, net.deliveries_by_protocol);
-  families.counters("libchat_deliveries_by_transport_total", "Messages put into outboxes, counted once per receiver, by transport.", "transport",
+  families.counters("libchat_deliveries_total", "Messages put into outboxes, counted once per receiver, by protocol.",
+                    "protocol", kProtocolNames, net.deliveries_by_protocol);
+  families.counters("libchat_deliveries_by_transport_total",
+                    "Messages put into outboxes, counted once per receiver, by transport.", "transport",
                     kTransportNames, net.deliveries_by_transport);
-  families.counter("libchat_messages_dropped_total", "Messages dropped because an outbox was full.",
-                   net.drops);
+  families.counter("libchat_messages_dropped_total", "Messages dropped because an outbox was full.", net.drops);
   families.counter("libchat_slow_disconnects_total", "Clients disconnected because their outbox was full.",
                    net.slow_disconnects);
 }

@@ -1,5 +1,5 @@
-// See check.h. Faults in a file are reported here with their line. Then the library checks the rest: it is started on a socket
-// that has no name in the network or the file system.
+// See check.h. Faults in a file are reported here with their line. Then the library checks the rest: it is started on a
+// socket that has no name in the network or the file system.
 #include "check.h"
 
 #include <netdb.h>

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
 
-// Each option that takes a value has a validator. The lines of a file are checked with the same validators. A validator returns
-// what is wrong with a value, or an empty string.
+// Each option that takes a value has a validator. The lines of a file are checked with the same validators. A validator
+// returns what is wrong with a value, or an empty string.
 
 CLI::Validator not_empty() {
   return {[](std::string& text) { return text.empty() ? std::string("the value is empty") : std::string(); }, ""};
@@ -80,7 +80,9 @@ CLI::Validator endpoint_text() {
             const std::size_t equals = text.rfind('=');
             const bool good = text.starts_with('/') && equals != std::string::npos &&
                               protocol_of(std::string_view(text).substr(equals + 1)) != 0;
-            return good ? std::string() : "'" + text + "' is not PATH=PROTOCOL, such as /chat=plain, /chat.v1=chat.v1 or /socket.io=socket.io";
+            return good ? std::string()
+                        : "'" + text +
+                              "' is not PATH=PROTOCOL, such as /chat=plain, /chat.v1=chat.v1 or /socket.io=socket.io";
           },
           ""};
 }
@@ -92,9 +94,9 @@ class CommandLine {
         "A chat server. It serves WebSockets at /chat (plain) and /chat.v1 (JSON), Socket.IO at\n"
         "/socket.io/, a health check at /healthz, and a chat page at /.");
     app_.footer(
-        "A number or word at the start of a description is the default. On SIGINT and SIGTERM, chatd\n"
-        "closes every connection cleanly and exits; a second signal exits at once. SIGHUP reloads the\n"
-        "TLS files, but no options. chatd also exits when its terminal closes.\n"
+        "A description starts with the default of the option, if there is one. On SIGINT and SIGTERM,\n"
+        "chatd closes every connection cleanly and exits; a second signal exits at once. SIGHUP reloads\n"
+        "the TLS files, but no options. chatd also exits when its terminal closes.\n"
         "\n"
         "The file of --config has one line \"name = value\" per option, without dashes. Command-line\n"
         "options take precedence. Exit codes: 0 stopped by a signal, 1 the start or --check failed,\n"
@@ -198,8 +200,8 @@ void CommandLine::add_listening() {
   text("address", "ADDRESS", "address to listen on; by default every address", options_.address);
   value("port", "N", "3000; 0 takes any free port", options_.server.port, number_from(0, 65'535));
   text("unix", "PATH", "listen on a UNIX socket instead", options_.unix_path);
-  value("listen-fd", "N", "use this listening socket (systemd's LISTEN_FDS works without it)", options_.server.listen_fd,
-        number_from(3, 1 << 20));
+  value("listen-fd", "N", "use this listening socket (systemd's LISTEN_FDS works without it)",
+        options_.server.listen_fd, number_from(3, 1 << 20));
   value("threads", "N", "1 thread that serves clients", options_.server.threads, number_from(1, 256));
   text("tls-cert", "FILE", "certificate chain, PEM; reloaded on SIGHUP", options_.tls_certificate);
   text("tls-key", "FILE", "private key, PEM; reloaded on SIGHUP", options_.tls_private_key);
@@ -207,12 +209,11 @@ void CommandLine::add_listening() {
 
 void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; replaces those above; repeatable", options_.endpoint_texts,
-       endpoint_text());
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; replaces those above; repeatable",
+       options_.endpoint_texts, endpoint_text());
   value("page", "PATH|off", "/ without --www, otherwise off: the chat page", options_.page, path_or_off());
   value("script", "PATH|off", "/chat.js: the client script for your own pages", options_.script, path_or_off());
-  value("metrics", "PATH|off", "off: counters for Prometheus, readable by anyone", options_.metrics,
-        path_or_off());
+  value("metrics", "PATH|off", "off: counters for Prometheus, readable by anyone", options_.metrics, path_or_off());
   text("www", "DIR", "serve these files at /; they take precedence over built-in ones", options_.www);
   text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from here, not the built-in one",
        options_.socket_io_client);
@@ -263,7 +264,8 @@ void CommandLine::add_times() {
   number("http-idle-timeout-ms", "5,000 between two requests of a connection", &Server::http_idle_timeout_ms);
   number("upgrade-timeout-ms", "10,000 for Socket.IO's upgrade from polling to WebSocket", &Server::upgrade_timeout_ms);
   number("connect-timeout-ms", "45,000 until a Socket.IO client joins a namespace", &Server::connect_timeout_ms);
-  limit("recovery-window-ms", "off: recover Socket.IO clients that reconnect within this time", &Server::recovery_window_ms);
+  limit("recovery-window-ms", "off: recover Socket.IO clients that reconnect within this time",
+        &Server::recovery_window_ms);
   number("recovery-bytes", "16,777,216 of state for clients that may be recovered", &Server::recovery_bytes);
   number("drain-timeout-ms", "5,000 for slow readers when the server stops", &Server::drain_timeout_ms);
   number("drain-spread-ms", "0: time over which connections are closed when it stops", &Server::drain_spread_ms, 0);

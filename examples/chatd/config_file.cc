@@ -58,7 +58,8 @@ CLI::ConfigItem ConfigFile::read_line(int number, const std::string& line) const
 void ConfigFile::check(int line, CLI::Option& option, const CLI::ConfigItem& item) const {
   for (const std::string& input : item.inputs) {
     // CLI11 starts a comment at a number sign even inside quotes.
-    if (begins_quoted(input)) refuse(line, item.name + ": the quotes are not closed before the end of the line or a '#'");
+    if (begins_quoted(input))
+      refuse(line, item.name + ": the quotes are not closed before the end of the line or a '#'");
   }
   if (is_flag(option)) {
     if (item.inputs.size() != 1 || (item.inputs[0] != "true" && item.inputs[0] != "false")) {

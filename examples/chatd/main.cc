@@ -41,8 +41,8 @@ bool has_joined(chat_server* server, chat_client_id client, const char* room) {
   return chat_client_info(server, client, look, &search) == CHAT_OK && search.found;
 }
 
-// By default the library does not let clients list rooms and members. --lists allows both. With the chat page, clients may
-// list the members of rooms that they are in.
+// By default the library does not let clients list rooms and members. --lists allows both. With the chat page, clients
+// may list the members of rooms that they are in.
 chat_verdict on_authorize(chat_server* server, chat_authorize_event* event, void* user) {
   const auto& options = *static_cast<const chatd::Options*>(user);
   if (options.lists) return CHAT_PASS;
@@ -96,7 +96,8 @@ void reload_tls(chat_server* server, const chatd::Options& options) {
   } else if (chat_server_reload_tls(server) == CHAT_OK) {
     log(options, CHAT_LOG_INFO, "SIGHUP: certificate and key reloaded");
   } else {
-    log(options, CHAT_LOG_ERROR, std::string("SIGHUP: reloading failed, the old certificate stays in use: ") + chat_error_message());
+    log(options, CHAT_LOG_ERROR,
+        std::string("SIGHUP: reloading failed, the old certificate stays in use: ") + chat_error_message());
   }
 }
 
@@ -114,7 +115,8 @@ void announce(const chat_server* server, const chatd::Options& options) {
 }
 
 int run(chatd::Options& options) {
-  // This runs before the first thread exists. The library's threads inherit the mask, so only sigwait() below receives the signals.
+  // This runs before the first thread exists. The library's threads inherit the mask, so only sigwait() below receives
+  // the signals.
   const sigset_t signals = service_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);

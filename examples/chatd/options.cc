@@ -39,7 +39,8 @@ std::string take_systemd_socket(Options& options) {
   const char* process = std::getenv("LISTEN_PID");
   const char* count = std::getenv("LISTEN_FDS");
   if (process == nullptr || count == nullptr || std::to_string(getpid()) != process) return {};
-  if (std::string_view(count) != "1") return "LISTEN_FDS: " + std::string(count) + " sockets were passed, but chatd takes one";
+  if (std::string_view(count) != "1")
+    return "LISTEN_FDS: " + std::string(count) + " sockets were passed, but chatd takes one";
   options.server.listen_fd = kFirstDescriptor;
   unsetenv("LISTEN_PID");
   unsetenv("LISTEN_FDS");

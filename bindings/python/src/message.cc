@@ -104,8 +104,7 @@ void define_message(py::module_& module) {
       .def_property_readonly(
           "payload", [](const Message& self) { return python_names().payload(static_cast<int>(self.view().payload)); },
           "The type of `data`: a Payload.")
-      .def_property_readonly("text", &Message::text,
-                             "The text. For arguments their JSON array, for bytes \"\".")
+      .def_property_readonly("text", &Message::text, "The text. For arguments their JSON array, for bytes \"\".")
       .def_property_readonly(
           "data", [](const Message& self) { return to_bytes(self.view().data, self.view().data_size); },
           "The raw payload, as bytes.")
@@ -120,7 +119,8 @@ void define_message(py::module_& module) {
           "ephemeral", [](const Message& self) { return self.view().ephemeral != 0; },
           "Whether the message is ephemeral: neither numbered nor kept.")
       .def_property_readonly(
-          "from_id", [](const Message& self) { return self.view().from; }, "The id of the sender, or 0 if there is none.")
+          "from_id", [](const Message& self) { return self.view().from; },
+          "The id of the sender, or 0 if there is none.")
       .def_property_readonly(
           "from_name", [=](const Message& self) { return text_or_empty(self.view().from_name); },
           "The display name of the sender.")
