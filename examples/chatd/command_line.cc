@@ -200,8 +200,8 @@ void CommandLine::add_listening() {
   text("address", "ADDRESS", "address to listen on; by default every address", options_.address);
   value("port", "N", "3000; 0 takes any free port", options_.server.port, number_from(0, 65'535));
   text("unix", "PATH", "listen on a UNIX socket instead", options_.unix_path);
-  value("listen-fd", "N", "use this listening socket (systemd's LISTEN_FDS works without it)",
-        options_.server.listen_fd, number_from(3, 1 << 20));
+  value("listen-fd", "N", "use this listening socket; not needed for systemd's LISTEN_FDS", options_.server.listen_fd,
+        number_from(3, 1 << 20));
   value("threads", "N", "1 thread that serves clients", options_.server.threads, number_from(1, 256));
   text("tls-cert", "FILE", "certificate chain, PEM; reloaded on SIGHUP", options_.tls_certificate);
   text("tls-key", "FILE", "private key, PEM; reloaded on SIGHUP", options_.tls_private_key);
@@ -213,7 +213,8 @@ void CommandLine::add_served() {
        options_.endpoint_texts, endpoint_text());
   value("page", "PATH|off", "/ without --www, otherwise off: the chat page", options_.page, path_or_off());
   value("script", "PATH|off", "/chat.js: the client script for your own pages", options_.script, path_or_off());
-  value("metrics", "PATH|off", "off: counters for Prometheus, readable by anyone", options_.metrics, path_or_off());
+  value("metrics", "PATH|off", "off: counters for Prometheus, for anyone who can connect", options_.metrics,
+        path_or_off());
   text("www", "DIR", "serve these files at /; they take precedence over built-in ones", options_.www);
   text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from here, not the built-in one",
        options_.socket_io_client);
@@ -222,7 +223,7 @@ void CommandLine::add_served() {
 void CommandLine::add_admission() {
   group_ = "Admission and permissions";
   list("origin", "ORIGIN", "allow web pages of this origin, or * for all; repeatable", options_.origins);
-  list("trusted-proxy", "ADDRESS[/BITS]", "trust its X-Forwarded-* and Forwarded headers; or unix; repeatable",
+  list("trusted-proxy", "ADDRESS[/BITS]", "trust its X-Forwarded-* and Forwarded; or unix; repeatable",
        options_.trusted_proxies);
   flag("lists", "allow everyone to list rooms and their members", options_.lists);
   limit("max-clients", "off: clients at one time", &Server::max_clients);
@@ -240,7 +241,7 @@ void CommandLine::add_limits() {
   number("max-header-bytes", "8,192 in a request", &Server::max_header_bytes);
   limit("inbound-rate", "200 messages per second from each client", &Server::inbound_rate);
   number("inbound-burst", "400 messages at once", &Server::inbound_burst);
-  number("outbox-bytes", "2,000,000 waiting for a slow client, or two messages", &Server::max_outbox_bytes);
+  number("outbox-bytes", "2,000,000 (at least two messages) waiting for a slow client", &Server::max_outbox_bytes);
   number("outbox-messages", "4,096 waiting for a slow client", &Server::max_outbox_messages);
   value("outbox-policy", "disconnect|drop-oldest|drop-newest", "disconnect: the action when the outbox is full",
         options_.server.outbox_policy,
