@@ -120,8 +120,9 @@ void WebSocketLink::receive(std::span<char>& input) {
         break;
       case Kind::failure:
         loop_.stats().messages_refused.add();
-        fail(event.code, event.code == kTooLarge ? "a message may have " + std::to_string(max_message_bytes_) + " bytes"
-                                                 : std::string(event.reason));
+        fail(event.code, event.code == kTooLarge
+                             ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
+                             : std::string(event.reason));
         break;
     }
   }

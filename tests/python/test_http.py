@@ -103,7 +103,7 @@ def test_a_body_behind_another_request_is_not_sought_in_its_head(chatd, raw, sti
     connection.send(get * before + post + get)
     answer = connection.read_to_end()
     assert 1 <= answer.count(b"HTTP/1.1 200 OK") <= before + 1
-    assert b"ill-formed" not in answer
+    assert b"malformed" not in answer
     still_chats(chatd)
 
 
