@@ -233,7 +233,7 @@ void Load::read_from(Connection& connection) {
   do {
     count = recv(connection.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (count <= 0) fail("the server has hung up");
+    if (count <= 0) fail("the server closed the connection");
     std::string_view bytes(buffer_.data(), static_cast<std::size_t>(count));
     const bool carried = !connection.carry.empty();
     if (carried) bytes = connection.carry.append(bytes);
@@ -250,7 +250,7 @@ std::size_t Load::take_frames(Connection& connection, std::string_view bytes) {
   while (const auto frame = bench::first_frame(bytes.substr(used))) {
     used += frame->frame_bytes;
     if (frame->opcode == bench::kPing) pong(connection, frame->payload);
-    if (frame->opcode == bench::kClose) fail("the server has closed a connection");
+    if (frame->opcode == bench::kClose) fail("the server sent a close frame");
     if (frame->opcode >= bench::kClose) continue;
     ++messages;
     if (connection.publisher) hear(*connection.publisher, frame->payload);

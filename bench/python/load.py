@@ -48,7 +48,7 @@ while left:
         client = key.fileobj
         got = len(client.recv(1 << 16))
         if got == 0:
-            sys.exit("the server has closed a connection")
+            sys.exit("the server closed a connection")
         to_send, to_read = left[client]
         to_read -= got
         credit[client] += got

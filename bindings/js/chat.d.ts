@@ -3,10 +3,10 @@ export as namespace chat;
 
 export const version: string;
 
-/** Connects, and stays connected until close(), or until the server says that coming back is of no use. */
+/** Connects, and reconnects until close(), or until a close code of the server says that reconnecting is useless. */
 export function connect(options?: ConnectOptions | string | URL): Client;
 
-/** The ceiling doubles with each attempt (from 0) between the bounds; the delay is anything below it. */
+/** A random delay below a ceiling, which doubles with each attempt (counted from 0) within the bounds. */
 export function backoffMs(
   attempt: number,
   bounds?: { reconnectMinMs: number; reconnectMaxMs: number },
@@ -17,45 +17,45 @@ export function toBase64(bytes: Uint8Array): string;
 export function fromBase64(text: string): Uint8Array;
 
 export interface ConnectOptions {
-  /** ws:, wss:, http: or https:; in a browser relative to the page. "/chat.v1" without it. */
+  /** ws:, wss:, http: or https:; in a browser it may be relative to the page. Default: "/chat.v1". */
   url?: string | URL;
-  /** The room to begin in; the server's default room without it. */
+  /** The first room. Default: the server's default room. */
   room?: string;
-  /** Where one stands in that room, from an earlier `positions`: what was said since then follows. */
+  /** The last known position in that room, from an earlier `positions`. The server sends the messages after it. */
   epoch?: string;
   seq?: number;
   /** More rooms to join. */
   rooms?: Array<string | RoomPosition>;
-  /** The display name to ask for. */
+  /** The requested display name. */
   name?: string;
-  /** `client.own` of an earlier client, whose messages are one's own too: before a reload, for example. */
+  /** `client.own` of an earlier client, for example before a reload. Its messages count as own messages. */
   own?: readonly string[];
-  /** Handed to the application, in the address; a function is asked before each attempt. */
+  /** A token for the application, sent in the URL. If it is a function, it is called before each attempt. */
   token?: string | (() => string | Promise<string>);
-  /** An implementation, where there is no global one: `ws`, for example. */
+  /** An implementation, for example `ws`, if there is no global WebSocket. */
   WebSocket?: WebSocketConstructor;
-  /** Whether to come back after a loss: true, false, or a decision by the close code. True: see docs/chat-js.md. */
+  /** Whether to reconnect after a lost connection: true (default, see docs/chat-js.md), false, or a function. */
   reconnect?: boolean | ((loss: { code: number; reason: string }) => boolean);
-  /** Bounds of the delay's ceiling: 1,000 and 30,000. */
+  /** The bounds of the delay's ceiling. Defaults: 1,000 and 30,000. */
   reconnectMinMs?: number;
   reconnectMaxMs?: number;
-  /** A connection that lasted so long starts the delays over: 10,000. */
+  /** A connection that lasted this long resets the delays. Default: 10,000. */
   stableMs?: number;
-  /** Until the server has said welcome: 20,000. */
+  /** The time limit until the server's welcome. Default: 20,000. */
   connectTimeoutMs?: number;
-  /** Silence before a ping: 25,000. And after it, before the connection counts as lost: 10,000. */
+  /** The silence before a ping (25,000), and the further silence until the connection counts as lost (10,000). */
   pingIntervalMs?: number;
   pingTimeoutMs?: number;
-  /** For every request, messages too: 30,000. */
+  /** The time limit for every request, including messages. Default: 30,000. */
   requestTimeoutMs?: number;
-  /** Messages that may wait for a connection: 100, with 1,048,576 bytes together. 0: none, they fail at once. */
+  /** Limits for messages that wait for a connection: 100 messages and 1,048,576 bytes. 0: they fail at once. */
   queueMessages?: number;
   queueBytes?: number;
-  /** Bytes that were sent and have not left yet, above which nothing more is taken: 16,777,216. */
+  /** The limit for bytes that the WebSocket has not sent yet. Above it, requests fail. Default: 16,777,216. */
   bufferBytes?: number;
-  /** Messages whose acknowledgement was lost are looked for, and sent again unless they are there. False: they fail. */
+  /** Whether to look for messages whose acknowledgement was lost, and to send them again if they are missing. */
   resend?: boolean;
-  /** From 0 to 1, for the delays: Math.random. */
+  /** A random number from 0 to 1, for the delays. Default: Math.random. */
   random?: () => number;
 }
 
@@ -69,18 +69,18 @@ export interface RoomPosition {
   seq?: number;
 }
 
-/** What may be in a message: JSON, and bytes anywhere in it. */
+/** A value in an outgoing message: JSON, with bytes anywhere in it. */
 export type Value = string | number | boolean | null | ArrayBuffer | ArrayBufferView | Value[] | { [key: string]: Value };
 
-/** What was in one: bytes are Uint8Array. */
+/** A value in a received message: bytes are Uint8Array. */
 export type Received = string | number | boolean | null | Uint8Array | Received[] | { [key: string]: Received };
 
 export interface SendOptions {
-  /** `client.room` without it. */
+  /** Default: `client.room`. */
   room?: string;
-  /** Travel with the message. */
+  /** Sent with the message. */
   attributes?: Record<string, string>;
-  /** Neither numbered nor kept, and never waits for a connection. */
+  /** The message is neither numbered nor kept, and never waits for a connection. */
   ephemeral?: boolean;
   /** The sender does not receive it. */
   exceptSelf?: boolean;
@@ -95,36 +95,36 @@ export interface Ack {
   /** Absent when the message has no number. */
   seq?: number;
   epoch?: string;
-  /** What the application has answered. */
+  /** The answer of the application. */
   args?: Received[];
   attachments?: Uint8Array[];
 }
 
 export interface Message {
-  /** Absent: an announcement to everyone. */
+  /** Absent for an announcement to everyone. */
   room?: string;
   seq?: number;
   epoch?: string;
   /** Milliseconds since 1970, UTC. */
   time: number;
-  /** Without an id: the application. */
+  /** Without an id, the sender is the application. */
   from: { id?: string; name?: string };
   event: string;
-  /** Either this or args. */
+  /** A message has either text or args. */
   text?: string;
   args?: Received[];
   /** The bytes in args, in order. */
   attachments?: Uint8Array[];
   attributes?: Record<string, string>;
   ephemeral: boolean;
-  /** This client has sent it, on this connection or an earlier one. */
+  /** Whether this client sent it, on this connection or an earlier one. */
   own: boolean;
 }
 
 export interface Joined {
   room: string;
   epoch: string;
-  /** The newest message when one came. */
+  /** The number of the newest message at the time of joining. */
   seq: number;
   resumed: boolean;
   complete: boolean;
@@ -133,17 +133,17 @@ export interface Joined {
 export interface Left {
   room: string;
   reason: string;
-  /** False: one was made to leave, or not let in again after a loss. */
+  /** False: the server removed the client, or rejected the rejoin after a reconnect. */
   asked: boolean;
-  /** Why one was not let in again. */
+  /** The error code of a rejected rejoin. */
   code?: string;
 }
 
-/** Messages that will not come by themselves. history() may have them. */
+/** Messages that will not arrive without a request. history() may still have them. */
 export interface Gap {
-  /** slow: read too slowly; old: away for too long; epoch: the numbering has started anew. */
+  /** slow: the client read too slowly; old: it was away too long; epoch: the numbering restarted. */
   cause: 'slow' | 'old' | 'epoch';
-  /** Absent: announcements to everyone. */
+  /** Absent for announcements to everyone. */
   room?: string;
   epoch?: string;
   from?: number;
@@ -161,7 +161,7 @@ export interface History {
   room: string;
   epoch: string;
   seq: number;
-  /** Nothing above `after` is missing. */
+  /** True if no message above `after` is missing. */
   complete: boolean;
   messages: Message[];
 }
@@ -191,22 +191,22 @@ export interface ClientEvents {
 
 export class ChatError extends Error {
   constructor(code: string, reason?: string);
-  /** Of docs/protocol.md, or: not_connected, queue_full, unknown_outcome, connection_lost, timed_out, closed. */
+  /** A code of docs/protocol.md, or not_connected, queue_full, unknown_outcome, connection_lost, timed_out or closed. */
   readonly code: string;
 }
 
 export class Client {
   constructor(options?: ConnectOptions | string | URL);
-  /** Of the present connection; null before the first. */
+  /** The id on the present connection; null before the first. */
   readonly id: string | null;
   readonly name: string | null;
-  /** The room of messages that name none. */
+  /** The room of messages that do not name one. */
   readonly room: string | null;
   readonly state: Status['state'];
   readonly positions: RoomPosition[];
-  /** What tells one's own messages, for the option of that name. At most 1,000 short strings. */
+  /** Identifies own messages; a value for the option `own`. At most 1,000 short strings. */
   readonly own: string[];
-  /** Gives a function that removes the listener. */
+  /** Returns a function that removes the listener. */
   on<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): () => void;
   once<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): () => void;
   off<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): void;
@@ -217,9 +217,9 @@ export class Client {
   history(options?: { room?: string; after?: number; limit?: number }): Promise<History>;
   members(room?: string): Promise<Member[]>;
   rooms(): Promise<RoomInfo[]>;
-  /** How long the answer took, in milliseconds. */
+  /** Resolves with the round trip in milliseconds. */
   ping(): Promise<number>;
-  /** At once, after a loss or a close; while it closes: as soon as it is closed. */
+  /** Connects at once after a loss or a close. While the client is closing, connects as soon as it is closed. */
   reconnect(options?: { token?: ConnectOptions['token']; url?: string | URL }): void;
   close(code?: number, reason?: string): Promise<void>;
 }

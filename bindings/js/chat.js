@@ -1,9 +1,9 @@
 /*
- * chat.js: a client of libchat, which speaks chat.v1 (docs/protocol.md) and comes back after every loss.
+ * chat.js: a client of libchat. It speaks chat.v1 (docs/protocol.md) and reconnects after a lost connection.
  *
- * One file for every way to load it: a classic script (global `chat`), a CommonJS module, and chat.mjs, which re-exports
- * it. It needs a WebSocket and nothing else. Helpers come first, then Connection, which is one WebSocket, then Client,
- * which outlives any number of them. What a user may call stands in chat.d.ts.
+ * The same file works as a classic script (global `chat`) and as a CommonJS module; chat.mjs re-exports it. It needs only a
+ * WebSocket. Helpers come first, then Connection, which is one WebSocket, then Client, which outlives its connections. The
+ * public interface is declared in chat.d.ts.
  */
 (() => {
   'use strict';
@@ -29,7 +29,7 @@
   const maxSendIds = 1000;
   // Each connection has an id in each room; so many of them count as our own.
   const maxOwn = 1000;
-  // Not to be mended by coming back: docs/protocol.md. What applications invent is meant, so it is final too.
+  // Codes after which reconnecting is useless: docs/protocol.md. Codes of applications are deliberate, so they are final too.
   const isFinal = (code) => [1000, 1002, 1003, 1007, 1008, 1010].includes(code) || code >= 3000;
 
   class ChatError extends Error {
@@ -257,7 +257,7 @@
       super();
       if (typeof options === 'string' || options instanceof URL) options = { url: options };
       this.#options = { ...defaults, WebSocket: globalThis.WebSocket, random: Math.random, ...given(options) };
-      if (!this.#options.WebSocket) throw new TypeError('there is no WebSocket here: pass one, { WebSocket }');
+      if (!this.#options.WebSocket) throw new TypeError('there is no global WebSocket: pass an implementation, { WebSocket }');
       addressOf(this.#options.url, {}); // throws when it is none
       this.id = null;
       this.name = null;
@@ -290,7 +290,7 @@
         const item = this.#itemOf({ ...(typeof message === 'string' ? { text: message } : message), ...given(options) });
         Object.assign(item, { resolve, reject });
         const { queueMessages, queueBytes, bufferBytes } = this.#options;
-        const full = () => new ChatError('queue_full', 'too much waits for the connection');
+        const full = () => new ChatError('queue_full', 'too many messages are waiting for the connection');
         if (this.#isReady(item.room) && !this.#queue.some(({ room }) => room === item.room)) {
           if (this.#connection.bufferedBytes > bufferBytes) throw full();
           this.#transmit(item);
@@ -468,11 +468,11 @@
       for (const request of requests) {
         const { type, item, room, resolve, reject } = request;
         clearTimeout(request.timer);
-        if (request === tooLarge) reject(new ChatError('too_large', 'too large for this server'));
+        if (request === tooLarge) reject(new ChatError('too_large', 'the message is too large for this server'));
         else if (type === 'leave') {
           resolve({});
           this._emit('left', { room, reason: '', asked: true });
-        } else if (type !== 'send') reject(new ChatError('connection_lost', 'the connection has ended'));
+        } else if (type !== 'send') reject(new ChatError('connection_lost', 'the connection ended before the answer'));
         else if (item.mayResend) unanswered.push(item);
         else reject(new ChatError('unknown_outcome', 'the connection ended before the message was acknowledged'));
       }

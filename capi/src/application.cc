@@ -70,10 +70,10 @@ bool CallbackApplication::run(const char* name, Callback callback) {
   try {
     callback();
   } catch (const std::exception& error) {
-    log(LogLevel::error, std::string(name) + " has thrown: " + error.what());
+    log(LogLevel::error, std::string(name) + " threw an exception: " + error.what());
     returned = false;
   } catch (...) {
-    log(LogLevel::error, std::string(name) + " has thrown");
+    log(LogLevel::error, std::string(name) + " threw an exception");
     returned = false;
   }
   const auto took = steady_clock::now() - begin;
@@ -88,7 +88,8 @@ void CallbackApplication::warn_slow(const char* name, steady_clock::duration too
     slow_since_warning_.fetch_add(1);
     return;
   }
-  std::string text = std::string(name) + " took " + std::to_string(milliseconds(took)) + " ms, its loop stood still";
+  std::string text =
+      std::string(name) + " took " + std::to_string(milliseconds(took)) + " ms and blocked its event loop";
   if (const std::uint64_t others = slow_since_warning_.exchange(0)) {
     text += "; " + std::to_string(others) + " more slow callbacks since the last warning";
   }
@@ -109,8 +110,8 @@ Decision CallbackApplication::decide(const char* name, bool returned, int verdic
   for (const Verdict other : allowed) {
     if (verdict == static_cast<int>(other)) return {other, {}, {}};
   }
-  log(LogLevel::error,
-      std::string(name) + " returned " + std::to_string(verdict) + ", which it may not: taken as CHAT_REFUSE");
+  log(LogLevel::error, std::string(name) + " returned " + std::to_string(verdict) +
+                           ", which is not allowed here: treated as CHAT_REFUSE");
   return {Verdict::refuse, "the application failed", {}};
 }
 
@@ -271,7 +272,8 @@ chat_error chat_message_event_replace(chat_message_event* event, const chat_mess
     if (event == nullptr) return {Error::invalid_argument, "event is NULL"};
     chat::capi::RunningMessage* running = innermost_message;
     while (running != nullptr && static_cast<chat_message_event*>(running) != event) running = running->outer;
-    if (running == nullptr) return {Error::wrong_thread, "not the event of an on_message that runs on this thread"};
+    if (running == nullptr)
+      return {Error::wrong_thread, "event does not belong to an on_message that runs on this thread"};
     Result<chat::MessageDraft> draft = chat::capi::read_message(message, running->max_message_bytes);
     if (!draft.ok()) return draft.status();
     draft->room = running->draft->room;

@@ -50,7 +50,7 @@ Result<std::string> read_refusal_data(const char *data_json, std::int64_t max_by
     return data;
   }
   if (chat::exceeds(static_cast<std::int64_t>(data.size()), max_bytes)) {
-    return {Error::too_large, "data_json is above max_message_bytes"};
+    return {Error::too_large, "data_json is larger than max_message_bytes"};
   }
   Status status = chat::wire::json::check(data);
   if (!status.ok()) return {status.code, "data_json: " + status.detail};
@@ -70,7 +70,7 @@ Result<chat::Decision> read_decision(std::uint64_t id, int verdict, const char *
   chat::Decision decision{static_cast<chat::Verdict>(verdict), std::move(*why), std::nullopt};
   if (replacement == nullptr) return decision;
   if (!about_message || verdict != CHAT_PASS) {
-    return {Error::invalid_argument, "replacement is for a message that passes"};
+    return {Error::invalid_argument, "replacement requires a message and CHAT_PASS"};
   }
   Result<chat::MessageDraft> draft = chat::capi::read_message(replacement, max_message_bytes);
   if (!draft.ok()) return draft.status();

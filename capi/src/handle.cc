@@ -48,7 +48,7 @@ Result<std::string> read_user_id(const char* user_id) {
 
 void log_deferred(chat_server& handle, const char* function, const Status& status) noexcept {
   try {
-    std::string text = std::string(function) + " after its callback: ";
+    std::string text = std::string(function) + " failed after its callback: ";
     text += status.detail.empty() ? chat_strerror(static_cast<chat_error>(status.code)) : status.detail;
     handle.application.log(LogLevel::warning, text);
   } catch (...) {

@@ -24,11 +24,12 @@ bool add_within(std::size_t& total, std::size_t size, std::int64_t limit) {
 }
 
 Status too_large(std::int64_t limit) {
-  return {Error::too_large, "the message is above max_message_bytes, " + std::to_string(limit)};
+  return {Error::too_large, "the message is larger than max_message_bytes, " + std::to_string(limit)};
 }
 
 Status check_data(const void* data, std::size_t size, const char* what) {
-  if (data == nullptr && size != 0) return {Error::invalid_argument, std::string(what) + " is NULL, its size is not 0"};
+  if (data == nullptr && size != 0)
+    return {Error::invalid_argument, std::string(what) + " is NULL, but its size is not 0"};
   return {};
 }
 
@@ -37,7 +38,7 @@ Status read_payload(const chat_message& given, std::int64_t max_message_bytes, M
   if (!status.ok()) return status;
   const int payload = raw_number(given.payload);
   if (payload != CHAT_PAYLOAD_ARGS && given.attachment_count != 0) {
-    return {Error::invalid_argument, "message.attachments go with CHAT_PAYLOAD_ARGS only"};
+    return {Error::invalid_argument, "message.attachments requires CHAT_PAYLOAD_ARGS"};
   }
   std::size_t total = 0;
   if (!add_within(total, given.data_size, max_message_bytes)) return too_large(max_message_bytes);
@@ -54,7 +55,7 @@ Status read_payload(const chat_message& given, std::int64_t max_message_bytes, M
     case CHAT_PAYLOAD_ARGS:
       return read_args(data.data(), data.size(), given.attachments, given.attachment_count, max_message_bytes, draft);
     default:
-      return {Error::invalid_argument, "message.payload is no chat_payload"};
+      return {Error::invalid_argument, "message.payload is not a chat_payload"};
   }
 }
 
@@ -111,7 +112,7 @@ Status read_args(const char* args, std::size_t args_size, const chat_blob* attac
   Status status = check_data(args, args_size, "the arguments");
   if (!status.ok()) return status;
   if (attachments == nullptr && attachment_count != 0) {
-    return {Error::invalid_argument, "attachments is NULL, attachment_count is not 0"};
+    return {Error::invalid_argument, "attachments is NULL, but attachment_count is not 0"};
   }
   if (attachment_count > kMaxAttachments) return {Error::too_many, "more than 10 attachments"};
   std::size_t total = 0;
@@ -127,7 +128,7 @@ Status read_args(const char* args, std::size_t args_size, const chat_blob* attac
 
 Result<Pairs> read_pairs(const chat_pair* pairs, std::size_t count, const char* what) {
   if (pairs == nullptr && count != 0) {
-    return {Error::invalid_argument, std::string(what) + " is NULL, its count is not 0"};
+    return {Error::invalid_argument, std::string(what) + " is NULL, but its count is not 0"};
   }
   // What exceeds these two is refused by check_attributes() too; here, before memory is spent.
   if (count > kMaxAttributes) return {Error::too_many, std::string(what) + ": more than 32"};
@@ -137,9 +138,9 @@ Result<Pairs> read_pairs(const chat_pair* pairs, std::size_t count, const char* 
     const chat_pair& pair = pairs[i];
     if (pair.name == nullptr) return {Error::invalid_argument, std::string(what) + ": a name is NULL"};
     if (pair.value == nullptr && pair.value_size != 0) {
-      return {Error::invalid_argument, std::string(what) + ": a value is NULL, its size is not 0"};
+      return {Error::invalid_argument, std::string(what) + ": a value is NULL, but its size is not 0"};
     }
-    if (pair.value_size > kMaxAttributesBytes) return {Error::too_large, std::string(what) + ": above 8 KiB"};
+    if (pair.value_size > kMaxAttributesBytes) return {Error::too_large, std::string(what) + ": larger than 8 KiB"};
     result.push_back({pair.name, std::string(bytes_of(pair.value, pair.value_size))});
   }
   return result;

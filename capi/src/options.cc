@@ -82,7 +82,7 @@ class Reader {
 
   bool array(const char* field, const void* items, std::size_t count) {
     if (items == nullptr && count != 0) {
-      fault(invalid(field, "is NULL, its count is not 0"));
+      fault(invalid(field, "is NULL, but its count is not 0"));
     } else if (count > kMaxArrayItems) {
       fault(invalid(field, "has more than " + std::to_string(kMaxArrayItems) + " items"));
     }
@@ -133,8 +133,8 @@ std::string read_path(const char* given, std::string& path) {
 // What is wrong with an endpoint's transports. 0 stands for all that its protocol has.
 std::string read_transports(std::uint32_t given, Protocol protocol, std::uint32_t& transports) {
   const std::uint32_t possible = transports_of(protocol);
-  if ((given & ~kAllTransports) != 0) return "has a bit that is no chat_transport";
-  if ((given & ~possible) != 0) return "has CHAT_TRANSPORT_POLLING, which only CHAT_PROTOCOL_SOCKET_IO has";
+  if ((given & ~kAllTransports) != 0) return "has a bit that is not a chat_transport";
+  if ((given & ~possible) != 0) return "has CHAT_TRANSPORT_POLLING, which only CHAT_PROTOCOL_SOCKET_IO supports";
   transports = given == 0 ? possible : given;
   return {};
 }
@@ -146,7 +146,7 @@ void check_subtrees(Reader& reader, const std::vector<net::Endpoint>& endpoints)
     for (std::size_t i = 0; i < endpoints.size(); ++i) {
       if (!endpoints[i].path.starts_with(owner.path + "/")) continue;
       reader.fault(invalid("options.endpoints[" + std::to_string(i) + "].path",
-                           "lies below that of a Socket.IO endpoint: " + endpoints[i].path));
+                           "is below the path of a Socket.IO endpoint: " + endpoints[i].path));
     }
   }
 }
@@ -155,7 +155,7 @@ void read_callbacks(Reader& reader, const chat_server_options& given, Applicatio
   const chat_callbacks& callbacks = given.callbacks;
   if (callbacks.struct_size < kRequiredCallbacksBytes || callbacks.struct_size > sizeof(chat_callbacks)) {
     reader.fault({Error::invalid_argument, "options.callbacks.struct_size is " + std::to_string(callbacks.struct_size) +
-                                               ": begin with CHAT_SERVER_OPTIONS_INIT"});
+                                               ": initialize the options with CHAT_SERVER_OPTIONS_INIT"});
     return;
   }
   for (const auto& reserved : callbacks.reserved) {
@@ -187,13 +187,14 @@ void read_listener(Reader& reader, const chat_server_options& given, net::Server
   reader.text("options.tls_certificate_file", given.tls_certificate_file, options.tls_certificate_file);
   reader.text("options.tls_private_key_file", given.tls_private_key_file, options.tls_private_key_file);
   if (options.tls_certificate_file.empty() != options.tls_private_key_file.empty()) {
-    reader.fault(invalid("options.tls_certificate_file", "and options.tls_private_key_file go together"));
+    reader.fault(invalid("options.tls_certificate_file", "and options.tls_private_key_file must be set together"));
   }
 }
 
 void read_endpoints(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   if (given.endpoints == nullptr && given.endpoint_count == 0) return;
-  if (given.endpoint_count == 0) reader.fault(invalid("options.endpoint_count", "is 0, options.endpoints is not NULL"));
+  if (given.endpoint_count == 0)
+    reader.fault(invalid("options.endpoint_count", "is 0, but options.endpoints is not NULL"));
   if (!reader.array("options.endpoints", given.endpoints, given.endpoint_count)) return;
   options.endpoints.clear();
   const std::size_t stride = given.endpoints[0].struct_size;
@@ -205,7 +206,7 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
     reader.fault(read_sized(item, stride, kRequiredEndpointBytes, field, endpoint));
     if (!reader.ok()) return;
     if (endpoint.struct_size != stride) {
-      reader.fault(invalid(field + ".struct_size", "is not that of the first endpoint"));
+      reader.fault(invalid(field + ".struct_size", "differs from that of the first endpoint"));
     }
     net::Endpoint result;
     if (const std::string what = read_path(endpoint.path, result.path); !what.empty()) {
@@ -240,7 +241,8 @@ void read_mounts(Reader& reader, const chat_server_options& given, net::ServerOp
     chat_static_mount mount = {};
     reader.fault(read_sized(item, stride, kRequiredMountBytes, field, mount));
     if (!reader.ok()) return;
-    if (mount.struct_size != stride) reader.fault(invalid(field + ".struct_size", "is not that of the first mount"));
+    if (mount.struct_size != stride)
+      reader.fault(invalid(field + ".struct_size", "differs from that of the first mount"));
     net::StaticMount result;
     if (const std::string what = read_path(mount.path, result.path); !what.empty()) {
       reader.fault(invalid(field + ".path", what));
@@ -342,7 +344,7 @@ void read_traffic(Reader& reader, const chat_server_options& given, net::ServerO
   options.max_outbox_bytes = std::max(kDefaultMaxOutboxBytes, 2 * largest_message);
   reader.number("options.max_outbox_bytes", given.max_outbox_bytes, kMaxBytes, no, options.max_outbox_bytes);
   if (options.max_outbox_bytes < largest_message) {
-    reader.fault(invalid("options.max_outbox_bytes", "is below max_message_bytes"));
+    reader.fault(invalid("options.max_outbox_bytes", "is smaller than max_message_bytes"));
   }
   reader.number("options.max_outbox_messages", given.max_outbox_messages, kMaxCount, no, options.max_outbox_messages);
   const int policy = raw_number(given.outbox_policy);

@@ -150,13 +150,13 @@ chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_i
     Result<ClientPtr> receiver = find_client(**running, client);
     if (!receiver.ok()) return receiver.status();
     if ((*receiver)->origin().protocol == chat::Protocol::plain) {
-      return {Error::unsupported, "the plain protocol has no answers"};
+      return {Error::unsupported, "the plain protocol has no acknowledgements"};
     }
 
     chat::Hub &hub = (*running)->hub();
     if (chat::CallbackScope *scope = chat::CallbackScope::current(hub)) {
       if (chat::capi::current_ack_id(*server, client) == ack_id) {
-        if (scope->answered(ack_id)) return {Error::wrong_state, "the message has been answered already"};
+        if (scope->answered(ack_id)) return {Error::wrong_state, "the message has already been answered"};
         scope->note_answer(ack_id);
       }
     }

@@ -44,7 +44,7 @@ chat_error chat_server_free(chat_server *server) noexcept {
     if (server == nullptr) return {};
     const Server *running = server->running.load();
     if (running == nullptr || running->on_own_thread()) {
-      return {Error::wrong_thread, "chat_server_free() inside a callback of the same server"};
+      return {Error::wrong_thread, "chat_server_free() was called in a callback of the same server"};
     }
     std::unique_ptr<chat_server>{server}.reset();
     return {};
@@ -64,9 +64,9 @@ chat_error chat_server_poll(chat_server *server, int timeout_ms) noexcept {
     Result<Server *> running = find_server(server);
     if (!running.ok()) return running.status();
     if (timeout_ms < -1) return {Error::invalid_argument, "timeout_ms is below -1"};
-    if ((*running)->options().threads != 0) return {Error::wrong_state, "the server has threads of its own"};
+    if ((*running)->options().threads != 0) return {Error::wrong_state, "the server has its own threads"};
     if ((*running)->on_own_thread()) {
-      return {Error::wrong_thread, "chat_server_poll() inside a callback of the same server"};
+      return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};
     }
     if (server->polling.exchange(true)) return {Error::wrong_thread, "another thread is in chat_server_poll()"};
     struct Release {

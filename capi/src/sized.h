@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxStructBytes = 65'536;
 inline Status check_struct_size(std::size_t struct_size, std::size_t required, const std::string& what) {
   if (struct_size >= required && struct_size <= kMaxStructBytes) return {};
   return {Error::invalid_argument,
-          what + ".struct_size is " + std::to_string(struct_size) + ": begin with the _INIT macro"};
+          what + ".struct_size is " + std::to_string(struct_size) + ": initialize it with the _INIT macro"};
 }
 
 // A newer program may ask for what this library does not have: that is refused, not ignored.

@@ -81,7 +81,7 @@ Status ClientTable::accept(Client& client, std::optional<Identity> identity, con
   }
   std::unique_lock tables(mutex_);
   std::lock_guard lock(client.mutex_);
-  if (client.state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was given already"};
+  if (client.state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was already given"};
   if (identity) replace_identity(client, *std::move(identity));
   tell();
   client.state_ = ClientState::accepted;

@@ -18,7 +18,7 @@ Outcome error_reply(Command& command, Status status) {
 Status choose_room(const Client& client, std::string& room) {
   if (!room.empty()) return check_room_name(room);
   std::vector<std::string> rooms = client.rooms();
-  if (rooms.empty()) return {Error::not_joined, "no room given and none joined"};
+  if (rooms.empty()) return {Error::not_joined, "no room is named, and the client has joined none"};
   room = std::move(rooms.front());
   return {};
 }
@@ -181,7 +181,7 @@ Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckT
 }
 
 Status Dispatcher::prepare(const ClientPtr&, RenameCommand& command) {
-  if (command.name.empty()) return {Error::invalid_argument, "empty name"};
+  if (command.name.empty()) return {Error::invalid_argument, "name is empty"};
   return check_person_name(command.name);
 }
 

@@ -30,7 +30,7 @@ Status Hub::accept(const ClientPtr& client, std::optional<Identity> identity) {
 Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data) {
   const auto routing = routing_.share();
   std::lock_guard lock(client->mutex_);
-  if (client->state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was given already"};
+  if (client->state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was already given"};
   post(*client, VerdictGiven{client->id()});
   client->state_ = ClientState::refused;
   client->refusal_reason_ = std::move(reason);
@@ -47,7 +47,7 @@ Status Hub::time_out(const ClientPtr& client) {
 Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
   if (client->state() == ClientState::gone || client->dismissed()) return no_such_client();
   const auto routing = routing_.share();
-  if (!client->end_decision(id)) return {Error::wrong_state, "nothing waits for this decision"};
+  if (!client->end_decision(id)) return {Error::wrong_state, "no such decision is pending"};
   try {
     post(*client, DecisionGiven{client->id(), id, std::move(decision)});
   } catch (...) {
@@ -120,10 +120,11 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     if (replay_bytes) {
       // One that was closed before anything was said in it is closed all the same.
       if (!joined.complete || since->epoch != room.epoch)
-        return {Error::wrong_state, "not all after this position is kept in the room " + room.name};
+        return {Error::wrong_state, "messages after this position are no longer kept in the room " + room.name};
       for (const MessagePtr& message : joined.missed) {
         const std::size_t bytes = message->size_bytes();
-        if (bytes > *replay_bytes) return {Error::wrong_state, "too much was said since in the room " + room.name};
+        if (bytes > *replay_bytes)
+          return {Error::wrong_state, "too many bytes of messages after this position in the room " + room.name};
         *replay_bytes -= bytes;
       }
     }
@@ -133,10 +134,10 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     auto member = room.members.find(client->id());
     joined.already = member != room.members.end();
     // Else what it heard since it became one would be among what it missed.
-    if (joined.already && replay_bytes) return {Error::wrong_state, "a member already of the room " + room.name};
+    if (joined.already && replay_bytes) return {Error::wrong_state, "already a member of the room " + room.name};
     if (!joined.already) {
       if (exceeds(static_cast<std::int64_t>(client->rooms_.size()) + 1, options_.max_rooms_per_client)) {
-        return {Error::too_many, "the client is in as many rooms as it may"};
+        return {Error::too_many, "the client is in the maximum number of rooms"};
       }
       member = room.add_member(client, client->loop());
     }
@@ -209,7 +210,7 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
 
 Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
                     std::int64_t now_ms) {
-  if (rooms.empty()) return {Error::invalid_argument, "no room to restore"};
+  if (rooms.empty()) return {Error::invalid_argument, "there is no room to restore"};
   const auto routing = routing_.share();
   ClientState expected = ClientState::accepted;
   for (const RoomPosition& one : rooms) {

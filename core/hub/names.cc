@@ -75,7 +75,7 @@ Status check_attributes(const Pairs& attributes) {
   std::size_t bytes = 0;
   for (const Pair& attribute : attributes) {
     bytes += attribute.name.size() + attribute.value.size();
-    if (bytes > kMaxAttributesBytes) return {Error::too_large, "attributes above 8 KiB"};
+    if (bytes > kMaxAttributesBytes) return {Error::too_large, "attributes are larger than 8 KiB"};
     if (!is_utf8(attribute.name) || !is_utf8(attribute.value)) return {Error::invalid_utf8, "attribute is not UTF-8"};
     if (attribute.name.empty()) return fault(Error::invalid_argument, "attribute name", "is empty");
     // A control character would end the name early in C, and the header line in HTTP and STOMP 1.0.

@@ -34,7 +34,7 @@ Status Room::ban(const std::string& ban_key, std::int64_t duration_ms, std::int6
     return {};
   }
   if (banned_until_ms.size() >= kMaxBansPerRoom && !banned_until_ms.contains(ban_key)) {
-    return {Error::too_many, "the room has as many bans as it may"};
+    return {Error::too_many, "the room has the maximum number of bans"};
   }
   banned_until_ms[ban_key] = duration_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + duration_ms;
   return {};

@@ -56,7 +56,7 @@ Result<RoomPtr> RoomTable::find_or_add(std::string_view name) {
   std::unique_lock lock(mutex_);
   if (auto found = by_name_.find(name); found != by_name_.end()) return found->second;
   if (exceeds(static_cast<std::int64_t>(by_name_.size()) + 1, max_rooms_)) {
-    return {Error::too_many, "the server has as many rooms as it may"};
+    return {Error::too_many, "the server has the maximum number of rooms"};
   }
   auto room = std::make_shared<Room>(std::string(name), next_epoch(), history_limits_, loops_);
   by_name_.emplace(room->name, room);

@@ -80,7 +80,7 @@ Status fill_in(std::string& html, std::string_view name, std::string_view value)
   const std::size_t found = html.find(before);
   const std::size_t begin = found + before.size();
   const std::size_t end = found == std::string::npos ? found : html.find('"', begin);
-  if (end == std::string::npos) return {Error::internal, "index.html has no place for " + std::string(name)};
+  if (end == std::string::npos) return {Error::internal, "index.html has no <meta> element for " + std::string(name)};
   html.replace(begin, end - begin, html_escaped(value));
   return {};
 }
@@ -102,7 +102,7 @@ std::string other_use(const ServerOptions& options, std::string_view path) {
   if (const Endpoint* endpoint = find_endpoint(options, path)) return "the endpoint " + endpoint->path;
   for (const Endpoint& endpoint : options.endpoints) {
     if (endpoint.protocol == Protocol::socket_io && is_inside(path, endpoint.path)) {
-      return "the endpoint " + endpoint.path + ", to which everything below it belongs";
+      return "the endpoint " + endpoint.path + ", which owns all paths below its own";
     }
   }
   return {};
@@ -144,7 +144,7 @@ Result<CompiledIn> CompiledIn::open(const ServerOptions& options) {
     std::string use = other_use(options, path);
     if (use.empty() && path == compiled_in.script_path_) use = "the script";
     if (use.empty() && (compiled_in.files_.contains(path) || path == compiled_in.redirect_from_)) use = "the chat page";
-    return use.empty() ? Status() : invalid(std::string(option) + ": " + path + " is that of " + use);
+    return use.empty() ? Status() : invalid(std::string(option) + ": " + path + " is already used by " + use);
   };
   if (!options.script_path.empty()) {
     const std::string& path = options.script_path;
@@ -170,7 +170,7 @@ Status CompiledIn::add_page(const ServerOptions& options) {
   if (endpoint == nullptr) return invalid("chat_page_path: the page needs an endpoint that speaks chat.v1");
   const std::string& path = options.page_path;
   if (std::string use = other_use(options, path); !use.empty()) {
-    return invalid("chat_page_path: " + path + " is that of " + use);
+    return invalid("chat_page_path: " + path + " is already used by " + use);
   }
   const std::string folder = path == "/" ? path : path + "/";
   if (path != "/") redirect_from_ = path;
@@ -192,7 +192,7 @@ Status CompiledIn::add_page(const ServerOptions& options) {
   for (const auto& [taken, file] : files_) {
     const std::string use = other_use(options, taken);
     if (!use.empty())
-      return invalid("chat_page_path: " + path + " puts a file at " + taken + ", which is that of " + use);
+      return invalid("chat_page_path: " + path + " puts a file at " + taken + ", which is already used by " + use);
   }
   return {};
 }

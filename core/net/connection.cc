@@ -55,13 +55,22 @@ void Connection::on_input(std::span<char> bytes) {
   if (!http_) websocket_->heard();
   if (!input_.empty()) {
     keep(bytes);
-    take_input();
+    if (!queued_) take_input();
     return;
   }
   processing_ = true;
   process(bytes);
   processing_ = false;
   if (!bytes.empty()) keep(bytes);
+}
+
+void Connection::queue_input() {
+  if (!std::exchange(queued_, true)) loop_.add_waiting_input(*this);
+}
+
+void Connection::take_turn() {
+  queued_ = false;
+  take_input();
 }
 
 void Connection::take_input() {
@@ -105,7 +114,7 @@ std::size_t Connection::max_kept_bytes() const {
 
 void Connection::set_reading(bool on) {
   reading_ = on;
-  if (on && !input_.empty()) loop_.add_waiting_input(*this);
+  if (on && !input_.empty()) queue_input();
   apply_reading();
 }
 

@@ -42,10 +42,10 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // connection ends before the answer is written whole.
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
 
-  // Input is kept here that somebody may want now.
-  bool has_input() const { return !input_.empty(); }
-  // Goes on with it. From the loop, in a turn of its own.
-  void take_input();
+  // Gives the input that is kept here a turn before the loop waits again.
+  void queue_input();
+  // That turn.
+  void take_turn();
 
   void on_input(std::span<char> bytes) override;
   void on_writable() override;
@@ -73,6 +73,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
  private:
   // Takes what it can use from the front.
   void process(std::span<char>& bytes);
+  void take_input();
   void keep(std::span<char> bytes);
   std::size_t max_kept_bytes() const;
   void apply_reading();
@@ -86,6 +87,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   bool reading_ = true;  // as the link wishes
   bool full_ = false;    // too much of input_ waits
   bool processing_ = false;
+  bool queued_ = false;  // for a turn
   bool doomed_ = false;
   bool closed_ = false;
   bool finishing_ = false;

@@ -77,7 +77,7 @@ void EngineIoSocket::on_message(bool binary, std::string_view bytes) {
   backlog_bytes_ += bytes.size();
   if (backlog_.size() == kMaxBacklogMessages ||
       backlog_bytes_ > 2 * static_cast<std::size_t>(loop_.options().max_http_body_bytes)) {
-    link_->close(1008, "too much at once");
+    link_->close(1008, "too much data at once");
     return;
   }
   backlog_.emplace_back(binary, bytes);

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -157,9 +156,10 @@ std::optional<Elements> read_forwarded(std::string_view line) {
 // From the nearest proxy outwards.
 Elements all_elements(const HttpRequest& request) {
   Elements result;
-  for (const Pair& header : request.headers | std::views::reverse) {
-    if (header.name != "forwarded") continue;
-    std::optional<Elements> elements = read_forwarded(header.value);
+  // Clang 14 cannot compile std::views::reverse of libstdc++ 12. NOLINTNEXTLINE(modernize-loop-convert)
+  for (auto header = request.headers.rbegin(); header != request.headers.rend(); ++header) {
+    if (header->name != "forwarded") continue;
+    std::optional<Elements> elements = read_forwarded(header->value);
     if (!elements) break;  // lines behind it are from proxies nearer by, those before it from further away
     std::move(elements->rbegin(), elements->rend(), std::back_inserter(result));
   }

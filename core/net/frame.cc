@@ -88,7 +88,7 @@ void append_packet(std::string& out, const wire::Packet& packet, const Framing& 
 
 }  // namespace
 
-void FramePtr::destroy(Frame* frame) { delete frame; }
+void FramePtr::destroy(Frame* frame) { const std::unique_ptr<Frame> last(frame); }
 
 FramePtr make_frame(const wire::Packets& packets, const Framing& framing, MessagePtr message) {
   if (packets.empty()) return {};

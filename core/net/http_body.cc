@@ -36,23 +36,23 @@ BodyPlan plan_body(const HttpRequest& request) {
   const std::string* encoding = nullptr;
   for (const Pair& header : request.headers) {
     if (header.name == "content-length" && std::exchange(length, &header.value)) {
-      return refuse(400, "two Content-Lengths\n");
+      return refuse(400, "more than one Content-Length\n");
     }
     if (header.name == "transfer-encoding" && std::exchange(encoding, &header.value)) {
-      return refuse(400, "two Transfer-Encodings\n");
+      return refuse(400, "more than one Transfer-Encoding\n");
     }
   }
   BodyPlan plan;
   if (encoding) {
-    if (length) return refuse(400, "Content-Length beside Transfer-Encoding\n");
-    if (!brings_a_body(request.method)) return refuse(400, "Transfer-Encoding without a use for a body\n");
+    if (length) return refuse(400, "both Content-Length and Transfer-Encoding\n");
+    if (!brings_a_body(request.method)) return refuse(400, "this method does not take a body with Transfer-Encoding\n");
     if (!equals_ignoring_case(*encoding, "chunked")) return refuse(501, "unknown Transfer-Encoding\n");
     plan.kind = BodyPlan::Kind::chunked;
     return plan;
   }
   if (!length) return brings_a_body(request.method) ? refuse(411, "Content-Length is missing\n") : plan;
   const std::optional<std::uint64_t> parsed = parse_content_length(*length);
-  if (!parsed) return refuse(400, "ill-formed Content-Length\n");
+  if (!parsed) return refuse(400, "malformed Content-Length\n");
   plan.kind = *parsed == 0 ? BodyPlan::Kind::none : BodyPlan::Kind::length;
   plan.length_bytes = *parsed;
   return plan;

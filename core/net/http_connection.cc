@@ -42,7 +42,7 @@ void HttpConnection::take(std::span<char>& input) {
     } else if (state_ != State::head) {
       return;
     } else if (served == kMaxRequestsPerTurn) {
-      loop_.add_waiting_input(connection_);
+      connection_.queue_input();
       return;
     } else if (take_head(input)) {
       ++served;
@@ -72,7 +72,7 @@ bool HttpConnection::take_head(std::span<char>& input) {
       if (head.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST, OPTIONS"});
       response.close = true;
       without_body_ = false;
-      respond(std::move(response));
+      respond(response);
       return true;
     }
     case wire::RequestHead::Outcome::complete:
@@ -115,7 +115,7 @@ void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& p
   }
   if (refusal) {
     refusal->close = true;
-    respond(std::move(*refusal));
+    respond(*refusal);
   } else {
     state_ = State::upgraded;
   }
@@ -129,7 +129,7 @@ void HttpConnection::serve_response(HttpResponse response, BodyPlan plan, bool a
     response.close = true;
   }
   if (plan.kind == BodyPlan::Kind::none || response.close) {
-    respond(std::move(response));
+    respond(response);
     return;
   }
   begin_body(plan.kind, plan.length_bytes, kMaxDiscardedBytes);
@@ -167,7 +167,7 @@ void HttpConnection::begin_body(BodyPlan::Kind kind, std::uint64_t announced_byt
 // A short body is read to its end, though nobody wants it, so that the connection can be used again.
 void HttpConnection::respond_after_body(HttpResponse response) {
   if (intake_->announced_bytes > kMaxDiscardedBytes || response.close) {
-    respond(std::move(response));
+    respond(response);
   } else {
     exchange_.reset();
     intake_->max_bytes = kMaxDiscardedBytes;
@@ -208,7 +208,7 @@ void HttpConnection::take_chunks(std::span<char>& input) {
     case ChunkedDecoder::Outcome::too_large:
       close_after_ = true;
       if (intake_->response) {
-        respond(std::move(*intake_->response));
+        respond(*intake_->response);
         return;
       }
       state_ = State::waiting;
@@ -223,7 +223,7 @@ void HttpConnection::body_complete() {
   TimerWheel::cancel(connection_);
   const std::unique_ptr<Intake> intake = std::move(intake_);
   if (intake->response) {
-    respond(std::move(*intake->response));
+    respond(*intake->response);
   } else {
     std::shared_ptr<Exchange>(exchange_)->on_body(std::move(intake->body));
   }
@@ -233,7 +233,7 @@ void HttpConnection::body_complete() {
 void HttpConnection::fail_body(HttpResponse response) {
   if (exchange_) std::exchange(exchange_, nullptr)->on_lost(false);
   response.close = true;
-  respond(std::move(response));
+  respond(response);
 }
 
 // Answers -------------------------------------------------------------------------------------------------------------
@@ -246,17 +246,17 @@ void HttpConnection::answer(std::uint64_t request_number, HttpResponse response,
   if (state_ == State::receiving) {
     respond_after_body(std::move(response));
   } else {
-    respond(std::move(response));
+    respond(response);
   }
 }
 
-void HttpConnection::respond(HttpResponse response) {
+void HttpConnection::respond(const HttpResponse& response) {
   // What is left of a body would be taken for the next request.
   if (state_ == State::receiving || response.close || loop_.draining()) close_after_ = true;
   state_ = State::writing;
   output_.begin(response, close_after_ ? KeepAlive() : KeepAlive{true, loop_.options().http_idle_timeout_ms / 1000},
                 without_body_);
-  intake_.reset();
+  intake_.reset();  // which `response` may have been of
   loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
   pump();
 }
@@ -296,7 +296,7 @@ void HttpConnection::finish_response() {
   }
   state_ = State::head;
   loop_.set_timer(connection_, loop_.now_ms() + loop_.options().http_idle_timeout_ms + kKeepAliveMarginMs);
-  if (connection_.has_input()) loop_.add_waiting_input(connection_);
+  connection_.queue_input();
 }
 
 void HttpConnection::writable() {
@@ -311,7 +311,7 @@ void HttpConnection::on_deadline() {
   if (state_ == State::receiving) {
     fail_body(std::move(response));
   } else if (state_ == State::head && begun_) {
-    respond(std::move(response));
+    respond(response);
   } else {
     loop_.doom(connection_);
   }

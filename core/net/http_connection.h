@@ -58,7 +58,7 @@ class HttpConnection {
   void body_complete();
   void fail_body(HttpResponse response);
   void respond_after_body(HttpResponse response);
-  void respond(HttpResponse response);
+  void respond(const HttpResponse& response);
   void pump();
   void finish_response();
 

@@ -25,8 +25,6 @@ class LinkUser {
   virtual void on_output() {}
   // The client takes what is written to it, however slowly.
   virtual void on_progress() {}
-  // Nobody has said what becomes of a held link.
-  virtual void on_hold_timeout() {}
   // The link says goodbye, or is lost. Once; nothing else comes after it.
   virtual void on_link_closed(std::uint16_t code, std::string_view reason) = 0;
 

@@ -63,7 +63,7 @@ Loop* Loop::current() { return current_loop; }
 const ServerOptions& Loop::options() const { return server_.options(); }
 
 Status Loop::start() {
-  if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not make an event loop"};
+  if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not create an event loop"};
   uv_open_ = true;
   uv_update_time(&uv_);
   uv_async_init(&uv_, &wake_, [](uv_async_t* handle) { ++loop_of(handle)->activity_; });
@@ -151,7 +151,7 @@ void Loop::prepare_to_wait() {
   ++activity_;
   // One turn for each: what is left, or comes back in here, waits until the sockets have had theirs.
   for (const std::uint64_t id : std::exchange(waiting_input_, {})) {
-    if (const auto found = connections_.find(id); found != connections_.end()) found->second->take_input();
+    if (const auto found = connections_.find(id); found != connections_.end()) found->second->take_turn();
   }
   round();
   if (!waiting_input_.empty()) wake();
@@ -219,7 +219,7 @@ void Loop::adopt(int socket_fd, std::string peer_address) {
   LwsSocket& socket = *owned_socket;
   connection.set_stream(std::move(owned_socket));
   if (context_.adopt(socket_fd, socket)) return;
-  log(LogLevel::info, "an accepted socket ended before its first request");
+  log(LogLevel::info, "an accepted connection closed before its first request");
   // When libwebsockets has begun on it, its destruction comes later, by the callback that always comes.
   if (!socket.attached()) bury(connection);
 }
@@ -326,7 +326,7 @@ void Loop::log(LogLevel level, std::string_view text) {
   std::uint64_t suppressed = 0;
   if (!log_limiter_.allow(now_ms(), suppressed)) return;
   if (suppressed != 0) {
-    server_.application().log(LogLevel::warning, std::to_string(suppressed) + " lines of log were left out");
+    server_.application().log(LogLevel::warning, std::to_string(suppressed) + " log lines were dropped");
   }
   server_.application().log(level, text);
 }

@@ -87,7 +87,7 @@ class Loop : public LoopInbox {
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms);
   void add_dirty(Link* link) { dirty_.add(link); }
   void forget_dirty(Link* link) { dirty_.forget(link); }
-  // Input that the connection has kept can be used now: it has a turn before the loop waits. See Connection::take_input().
+  // Input that the connection has kept can be used now: it has a turn before the loop waits. See Connection::take_turn().
   void add_waiting_input(const Connection& connection);
 
   // Takes the socket. Called by the loop that accepts, through a task.

@@ -94,7 +94,7 @@ int choose_certificate(SSL* ssl, void* context) {
 
 Status check_certificate(const std::string& certificate_file, const std::string& private_key_file) {
   const SslContext context(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
-  if (!context) return {Error::no_memory, "no memory for a TLS context"};
+  if (!context) return {Error::no_memory, "not enough memory for a TLS context"};
   return load_certificate(context.get(), certificate_file, private_key_file);
 }
 
@@ -132,8 +132,9 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
   lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
   context_ = lws_create_context(&info);
   if (!context_) {
-    return {Error::event_loop,
-            "libwebsockets could not make a context on libuv: is its libuv plugin (libwebsockets-evlib-uv) installed?"};
+    return {
+        Error::event_loop,
+        "libwebsockets could not create a context on libuv: is its libuv plugin (libwebsockets-evlib-uv) installed?"};
   }
   // The only descriptor that libuv watches so far.
   uv_walk(
@@ -143,7 +144,7 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
       },
       &event_pipe_);
   vhost_ = lws_create_vhost(context_, &info);
-  if (!vhost_) return {tls_ ? Error::certificate : Error::internal, "libwebsockets could not make a virtual host"};
+  if (!vhost_) return {tls_ ? Error::certificate : Error::internal, "libwebsockets could not create a virtual host"};
   return {};
 }
 
@@ -187,7 +188,7 @@ void LwsContext::prepare_tls(SSL_CTX* ssl_context) {
 Status LwsContext::reload_tls(const std::string& certificate_file, const std::string& private_key_file) {
   // A context of its own: loading into the old one would leave it a pair of another key type.
   SslContext fresh(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
-  if (!fresh) return {Error::no_memory, "no memory for a TLS context"};
+  if (!fresh) return {Error::no_memory, "not enough memory for a TLS context"};
   Status status = load_certificate(fresh.get(), certificate_file, private_key_file);
   if (status.ok()) reloaded_ = std::move(fresh);
   return status;

@@ -75,56 +75,62 @@ class Families {
 void add_server(Families& families, const MetricsSnapshot& snapshot) {
   ClientMetric build = Families::metric(MetricType::Gauge, 1);
   build.label = {{"version", CHAT_VERSION}};
-  families.add("libchat_build_info", "The version of the library that runs; always 1.", MetricType::Gauge)
+  families.add("libchat_build_info", "Version of the library, as a label; the value is always 1.", MetricType::Gauge)
       .metric.push_back(std::move(build));
   families.gauge("libchat_start_time_seconds", "When the server started, in seconds since 1970.",
                  static_cast<double>(snapshot.started_at_ms) / 1'000);
-  families.gauge("libchat_draining", "1 while the server says goodbye to its clients, else 0.",
+  families.gauge("libchat_draining", "1 while the server drains its connections, otherwise 0.",
                  snapshot.draining ? 1 : 0);
 
   MetricFamily& connections =
-      families.add("libchat_connections", "Open sockets of every kind, by the loop they live on.", MetricType::Gauge);
+      families.add("libchat_connections", "Open sockets of every kind, by event loop.", MetricType::Gauge);
   for (std::size_t i = 0; i < snapshot.connections_now_by_loop.size(); ++i) {
     ClientMetric one = Families::metric(MetricType::Gauge, static_cast<double>(snapshot.connections_now_by_loop[i]));
     one.label = {{"loop", std::to_string(i)}};
     connections.metric.push_back(std::move(one));
   }
   families.counter("libchat_connections_opened_total", "Sockets accepted.", snapshot.net.connections_total);
-  families.counter("libchat_http_requests_total", "HTTP requests, and handshakes of WebSockets that were refused.",
+  families.counter("libchat_http_requests_total", "HTTP requests, including WebSocket handshakes.",
                    snapshot.net.http_requests);
-  families.counter("libchat_received_bytes_total", "Payload of frames and bodies from clients.", snapshot.net.bytes_in);
-  families.counter("libchat_sent_bytes_total", "Handed to sockets, framing included.", snapshot.net.bytes_out);
+  families.counter("libchat_received_bytes_total", "Payload bytes of frames and bodies received from clients.",
+                   snapshot.net.bytes_in);
+  families.counter("libchat_sent_bytes_total", "Bytes written to sockets, including framing.", snapshot.net.bytes_out);
 }
 
 void add_clients_and_rooms(Families& families, const MetricsSnapshot& snapshot) {
-  families.gauges("libchat_clients", "Clients now, by what they speak.", "protocol", kProtocolNames,
+  families.gauges("libchat_clients", "Clients now, by protocol.", "protocol", kProtocolNames,
                   snapshot.net.clients_now_by_protocol);
-  families.gauges("libchat_clients_by_transport", "The same clients, by what their bytes travel over.", "transport",
-                  kTransportNames, snapshot.net.clients_now_by_transport);
-  families.counter("libchat_clients_opened_total", "Clients that asked to come, refused ones included.",
+  families.gauges("libchat_clients_by_transport", "Clients now, by transport.", "transport", kTransportNames,
+                  snapshot.net.clients_now_by_transport);
+  families.counter("libchat_clients_opened_total", "Clients that tried to connect, including refused ones.",
                    snapshot.hub.clients_total);
-  families.gauge("libchat_rooms", "Rooms with a member or a history now.", static_cast<double>(snapshot.hub.rooms_now));
-  families.gauge("libchat_history_bytes", "Memory held by the histories of all rooms.",
+  families.gauge("libchat_rooms", "Rooms that have a member or a history now.",
+                 static_cast<double>(snapshot.hub.rooms_now));
+  families.gauge("libchat_history_bytes", "Bytes of memory used by the histories of all rooms.",
                  static_cast<double>(snapshot.hub.history_bytes_now));
 }
 
 void add_messages(Families& families, const MetricsSnapshot& snapshot) {
   const ServerStats& net = snapshot.net;
-  families.counters("libchat_messages_received_total", "Messages and commands from clients, refused ones included.",
-                    "protocol", kProtocolNames, net.messages_in_by_protocol);
-  families.counters("libchat_messages_received_by_transport_total", "The same messages, by transport.", "transport",
+  families.counters("libchat_messages_received_total",
+                    "Messages and commands from clients, including refused ones, by protocol.", "protocol",
+                    kProtocolNames, net.messages_in_by_protocol);
+  families.counters("libchat_messages_received_by_transport_total",
+                    "Messages and commands from clients, including refused ones, by transport.", "transport",
                     kTransportNames, net.messages_in_by_transport);
   families.counter("libchat_messages_refused_total",
-                   "Of these refused by the application, by limits, or for their form.", net.messages_refused);
-  families.counter("libchat_messages_published_total", "Messages published to rooms or everyone, from whomever.",
+                   "Messages and commands refused by the application, by limits, or as malformed.",
+                   net.messages_refused);
+  families.counter("libchat_messages_published_total",
+                   "Messages published to rooms or to everyone, by clients and by the application.",
                    snapshot.hub.published);
-  families.counters("libchat_deliveries_total", "Messages put into outboxes, one for each receiver.", "protocol",
-                    kProtocolNames, net.deliveries_by_protocol);
-  families.counters("libchat_deliveries_by_transport_total", "The same deliveries, by transport.", "transport",
+  families.counters("libchat_deliveries_total", "Messages put into outboxes, counted once per receiver, by protocol.",
+                    "protocol", kProtocolNames, net.deliveries_by_protocol);
+  families.counters("libchat_deliveries_by_transport_total",
+                    "Messages put into outboxes, counted once per receiver, by transport.", "transport",
                     kTransportNames, net.deliveries_by_transport);
-  families.counter("libchat_messages_dropped_total", "Messages taken out of, or not let into, full outboxes.",
-                   net.drops);
-  families.counter("libchat_slow_disconnects_total", "Clients closed because their outbox was full.",
+  families.counter("libchat_messages_dropped_total", "Messages dropped because an outbox was full.", net.drops);
+  families.counter("libchat_slow_disconnects_total", "Clients disconnected because their outbox was full.",
                    net.slow_disconnects);
 }
 

@@ -113,12 +113,12 @@ void PeerInput::queue(Peer& peer, wire::Decoded& decoded) {
   const std::size_t outbox_bytes = peer.loop_.outbox_limits().bytes;
   const bool pushed = undecided_.push(decoded, peer.welcomed() ? outbox_bytes : kMaxEarlyBytes + outbox_bytes);
   if (!pushed && !peer.welcomed()) {
-    peer.link_->close(kPolicyViolation, "too much was said before the welcome");
+    peer.link_->close(kPolicyViolation, "too much data before the welcome");
     return;
   }
   if (!pushed) {
     peer.loop_.stats().messages_refused.add();
-    peer.loop_.log(LogLevel::warning, "a client says more than can wait for a verdict, some of it is refused");
+    peer.loop_.log(LogLevel::warning, "a client sends more messages than can wait for verdicts; some are refused");
     if (const auto* command = std::get_if<Command>(&decoded)) peer.reply(rate_error(*command));
   }
   if (undecided_.full(wanted_bytes(peer))) {

@@ -13,7 +13,7 @@ namespace chat::net {
 
 std::string random_id() {
   unsigned char bytes[15];
-  if (RAND_bytes(bytes, sizeof bytes) != 1) throw std::runtime_error("no random numbers");
+  if (RAND_bytes(bytes, sizeof bytes) != 1) throw std::runtime_error("the random number generator failed");
   std::string id;
   wire::append_base64(id, std::string_view(reinterpret_cast<const char*>(bytes), sizeof bytes));
   std::replace(id.begin(), id.end(), '+', '-');

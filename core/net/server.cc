@@ -125,8 +125,8 @@ void Server::log_hidden_paths() {
     if (socket_io_client_files_.available()) {
       paths.push_back(path);
     } else if (!static_files_.has(path)) {
-      application_.log(LogLevel::warning, path + " is 404: this build has no Socket.IO client, and neither " +
-                                              "socket_io_client_directory nor static_mounts has one");
+      application_.log(LogLevel::warning, path + " answers 404: this build has no Socket.IO client, and neither " +
+                                              "socket_io_client_directory nor static_mounts provides one");
     }
   }
   for (const std::string& path : paths) {
@@ -137,7 +137,7 @@ void Server::log_hidden_paths() {
 Status Server::start_host_driven() {
   wake_ = std::make_unique<WakeDescriptor>();
   if (!wake_->open(uv_backend_fd(loops_.front()->uv())))
-    return {Error::system, "no descriptor left for chat_server_fd"};
+    return {Error::system, "no file descriptor left for chat_server_fd"};
   wake_->set_timeout(0);  // the first poll registers the sockets
   return {};
 }
@@ -224,15 +224,15 @@ Status Server::reload_tls() {
   for (const auto& loop : loops_) {
     loop->post_task([this, loop = loop.get()] {
       const Status loaded = loop->context().reload_tls(options_.tls_certificate_file, options_.tls_private_key_file);
-      if (!loaded.ok()) application_.log(LogLevel::error, "reload of TLS: " + loaded.detail);
+      if (!loaded.ok()) application_.log(LogLevel::error, "reloading TLS failed: " + loaded.detail);
     });
   }
   return {};
 }
 
 Status Server::poll(int timeout_ms) {
-  if (!wake_) return {Error::wrong_state, "the server has threads of its own"};
-  if (on_own_thread()) return {Error::wrong_thread, "chat_server_poll called from a callback"};
+  if (!wake_) return {Error::wrong_state, "the server has its own threads"};
+  if (on_own_thread()) return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};
   Loop& loop = *loops_.front();
   if (loop.finished()) return {Error::stopped, "the server has stopped"};
   const SigpipeBlocked blocked;

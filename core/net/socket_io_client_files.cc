@@ -70,8 +70,8 @@ std::optional<HttpResponse> SocketIoClientFiles::serve(const HttpRequest& reques
   if (!available()) {
     return HttpResponse::text(
         404,
-        "This build of libchat has no Socket.IO client. The option socket_io_client_directory "
-        "(chatd: --socket-io-client) names a folder that has it: dist of npm's socket.io-client.\n");
+        "This build of libchat has no Socket.IO client. Set the option socket_io_client_directory "
+        "(chatd: --socket-io-client) to a folder that contains it: dist of npm's socket.io-client.\n");
   }
   if (directory_.empty()) {
     const auto bundle = compiled_in_.find(name);

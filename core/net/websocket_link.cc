@@ -2,6 +2,7 @@
 #include "net/websocket_link.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "net/connection.h"
 #include "net/loop.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr std::int64_t kCloseTimeoutMs = 5'000;
 // RFC 6455 section 5.5.2 allows to answer only the latest of several pings.
 constexpr std::uint8_t kMaxQueuedPongs = 16;
+// So many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay the others.
+constexpr int kMaxEventsPerTurn = 128;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kTooLarge = 1009;
 
@@ -57,21 +60,6 @@ void WebSocketLink::established() {
   schedule();
 }
 
-void WebSocketLink::hold_until(std::int64_t deadline_ms) {
-  if (state_ != State::open && state_ != State::held) return;
-  state_ = State::held;
-  hold_deadline_ms_ = deadline_ms;
-  set_reading(false);
-  schedule();
-}
-
-void WebSocketLink::release() {
-  if (state_ != State::held) return;
-  state_ = State::open;
-  set_reading(true);
-  schedule();
-}
-
 // Reading -------------------------------------------------------------------------------------------------------------
 
 void WebSocketLink::set_reading(bool on) {
@@ -104,7 +92,11 @@ void WebSocketLink::heard() {
 void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
   // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.
-  while (reading_) {
+  for (int taken = 0; reading_; ++taken) {
+    if (taken == kMaxEventsPerTurn && !input.empty()) {
+      connection_.queue_input();
+      return;
+    }
     if (finish_when_sent_ || state_ == State::closed) {
       input = {};
       return;
@@ -128,8 +120,9 @@ void WebSocketLink::receive(std::span<char>& input) {
         break;
       case Kind::failure:
         loop_.stats().messages_refused.add();
-        fail(event.code, event.code == kTooLarge ? "a message may have " + std::to_string(max_message_bytes_) + " bytes"
-                                                 : std::string(event.reason));
+        fail(event.code, event.code == kTooLarge
+                             ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
+                             : std::string(event.reason));
         break;
     }
   }
@@ -154,8 +147,8 @@ void WebSocketLink::tell_gaps_first() {
   if (!outbox_.has_gaps() || outbox_.mid_frame() || closing_) return;
   if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
   const std::vector<GapReply> gaps = outbox_.take_gaps();
-  for (auto gap = gaps.rbegin(); gap != gaps.rend(); ++gap) {
-    if (FramePtr notice = user_->encode_gap(*gap)) outbox_.push_front(std::move(notice));
+  for (const GapReply& gap : gaps | std::views::reverse) {
+    if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
   }
 }
 
@@ -217,7 +210,6 @@ void WebSocketLink::schedule() {
   };
   const ServerOptions& options = loop_.options();
   if (state_ == State::closing) consider(close_deadline_ms_);
-  if (state_ == State::held) consider(hold_deadline_ms_);
   if (state_ == State::open) {
     consider(paused_until_ms_);
     if (keep_alive_ && options.ping_interval_ms >= 0) {
@@ -249,7 +241,6 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
     terminate("no answer to a close");
     return;
   }
-  if (state_ == State::held && now_ms >= hold_deadline_ms_) user_->on_hold_timeout();
   if (state_ == State::open) {
     if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) resume_reading();
     // Nothing can be heard while nothing is read.

@@ -33,11 +33,6 @@ class WebSocketLink final : public Link {
   void accept_handshake(std::string response, const std::optional<wire::DeflateAgreement>& deflate);
   // The connection has become a WebSocket.
   void established();
-  // Nothing is taken from the client until release(). Past the time the user is told once.
-  void hold_until(std::int64_t deadline_ms);
-  void release();
-  bool held() const { return state_ == State::held; }
-
   // Takes effect at once: the rest of what has been received waits at the connection.
   void set_reading(bool on);
   // Takes what it wants from the front.
@@ -62,7 +57,6 @@ class WebSocketLink final : public Link {
  private:
   enum class State : std::uint8_t {
     handshake,
-    held,
     open,
     closing,  // our close frame is queued or sent
     closed,   // nothing is read or written any more
@@ -97,7 +91,6 @@ class WebSocketLink final : public Link {
   std::int64_t heard_ms_ = 0;
   std::int64_t pinged_ms_ = -1;  // when an unanswered ping was sent
   std::int64_t paused_until_ms_ = -1;
-  std::int64_t hold_deadline_ms_ = -1;
   std::int64_t close_deadline_ms_ = -1;
 };
 

@@ -30,9 +30,9 @@ constexpr std::array<std::string_view, ChatV1Reader::kFieldCount> ChatV1Reader::
 ChatV1Reader::ChatV1Reader(bool binary, std::string_view frame) {
   malformed_ = true;
   if (binary) {
-    fail({Error::encoding, "a binary frame: chat.v1 is JSON text"});
+    fail({Error::encoding, "a binary frame: chat.v1 frames are JSON text"});
   } else if (!is_utf8(frame)) {
-    fail({Error::invalid_json, "a frame that is not UTF-8"});
+    fail({Error::invalid_json, "the frame is not UTF-8"});
   } else {
     find_fields(frame);
   }
@@ -174,7 +174,7 @@ void ChatV1Reader::read_boolean(Field field, bool& out) {
 void ChatV1Reader::read_unsigned(Field field, std::uint64_t& out) {
   if (!has(field) || !status_.ok()) return;
   const std::optional<std::uint64_t> number = json::parse_unsigned(raw(field));
-  if (!number) return fail(field, "is not an integer from 0 on");
+  if (!number) return fail(field, "is not a non-negative integer");
   out = *number;
 }
 
@@ -185,7 +185,7 @@ void ChatV1Reader::read_payload(MessageDraft& draft) {
   if (!status_.ok()) return;
   if (has(Field::text)) {
     read_string(Field::text, draft.payload);
-    if (!draft.attachments.empty()) fail(Field::attachments, "need args that refer to them");
+    if (!draft.attachments.empty()) fail(Field::attachments, "require args that refer to them");
     return;
   }
   if (json::kind_of(raw(Field::args)) != json::Kind::array) return fail(Field::args, "is not an array");

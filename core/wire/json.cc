@@ -80,7 +80,7 @@ std::string_view without_quotes(std::string_view string) { return string.substr(
 }  // namespace
 
 Status check(std::string_view text, std::size_t max_depth) {
-  if (!is_utf8(text)) return {Error::invalid_utf8, "JSON that is not UTF-8"};
+  if (!is_utf8(text)) return {Error::invalid_utf8, "the JSON is not UTF-8"};
   TokenReader tokens(text, max_depth);
   for (;;) {
     const Token token = tokens.next();
@@ -303,7 +303,7 @@ class PlaceholderCheck {
 
 Status check_args(std::string_view args, std::size_t attachment_count, Unplaced unplaced) {
   if (attachment_count > kMaxAttachments) return {Error::too_many, "more than 10 attachments"};
-  if (!is_utf8(args)) return {Error::invalid_utf8, "arguments that are not UTF-8"};
+  if (!is_utf8(args)) return {Error::invalid_utf8, "the arguments are not UTF-8"};
   json::TokenReader tokens(args);
   PlaceholderCheck placeholders(attachment_count);
   json::Token token = tokens.next();
@@ -311,10 +311,10 @@ Status check_args(std::string_view args, std::size_t attachment_count, Unplaced 
     return {Error::invalid_json, "the arguments are not a JSON array"};
   for (; token != json::Token::end; token = tokens.next()) {
     if (token == json::Token::fault) return tokens.fault();
-    if (!placeholders.see(token, tokens)) return {Error::invalid_argument, "placeholder of no attachment"};
+    if (!placeholders.see(token, tokens)) return {Error::invalid_argument, "a placeholder refers to no attachment"};
   }
   if (unplaced == Unplaced::refused && !placeholders.saw_all())
-    return {Error::invalid_argument, "attachment without a placeholder"};
+    return {Error::invalid_argument, "an attachment has no placeholder"};
   return {};
 }
 

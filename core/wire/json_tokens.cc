@@ -45,7 +45,7 @@ Token TokenReader::next() {
 }
 
 Status TokenReader::fault() const {
-  if (too_deep_) return {Error::invalid_json, "JSON nested deeper than " + std::to_string(max_depth_)};
+  if (too_deep_) return {Error::invalid_json, "JSON is nested deeper than " + std::to_string(max_depth_)};
   if (at_ == text_.size()) return {Error::invalid_json, "invalid JSON: it ends too early"};
   return {Error::invalid_json, "invalid JSON at byte " + std::to_string(at_)};
 }

@@ -7,12 +7,12 @@ namespace chat::wire {
 
 SocketIoAssembler::Added SocketIoAssembler::add(bool binary, std::string_view bytes) {
   if (!binary) {
-    if (assembling_) return fail({Error::invalid_argument, "text in place of an attachment"});
+    if (assembling_) return fail({Error::invalid_argument, "text instead of an attachment"});
     return begin(bytes);
   }
-  if (!assembling_) return fail({Error::invalid_argument, "an attachment that none announced"});
+  if (!assembling_) return fail({Error::invalid_argument, "an attachment that no packet announced"});
   bytes_ += bytes.size();
-  if (bytes_ > max_bytes_) return fail({Error::too_large, "a packet that is too large"});
+  if (bytes_ > max_bytes_) return fail({Error::too_large, "the packet is too large"});
   attachments_.emplace_back(bytes);
   if (attachments_.size() < packet_.attachment_count) return Added::more;
   assembling_ = false;
@@ -22,7 +22,7 @@ SocketIoAssembler::Added SocketIoAssembler::add(bool binary, std::string_view by
 SocketIoAssembler::Added SocketIoAssembler::begin(std::string_view text) {
   attachments_.clear();
   bytes_ = text.size();
-  if (bytes_ > max_bytes_) return fail({Error::too_large, "a packet that is too large"});
+  if (bytes_ > max_bytes_) return fail({Error::too_large, "the packet is too large"});
   Result<SocketIoPacket> packet = decode_socket_io(text);
   if (!packet.ok()) return fail(packet.status());
   if (packet->attachment_count == 0) {

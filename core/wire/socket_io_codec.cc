@@ -55,11 +55,11 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
 }
 
 Decoded SocketIoCodec::decode(bool binary, std::string_view bytes) {
-  if (binary) return malformed({Error::invalid_argument, "an attachment that none announced"});
+  if (binary) return malformed({Error::invalid_argument, "an attachment that no packet announced"});
   Result<SocketIoPacket> packet = decode_socket_io(bytes);
   if (!packet.ok()) return malformed(packet.status());
   if (packet->type != SocketIoType::event || packet->attachment_count != 0 || packet->nsp != nsp_->name)
-    return malformed({Error::wrong_state, "not a lone event of this namespace"});
+    return malformed({Error::wrong_state, "not a single event of this namespace"});
   return decode(*packet, {});
 }
 

@@ -10,7 +10,7 @@ namespace chat::wire {
 SocketIoNamespaces::SocketIoNamespaces(std::string default_room) : default_room_(std::move(default_room)) {}
 
 Result<SocketIoNamespacePtr> SocketIoNamespaces::find(std::string_view name) {
-  if (!name.starts_with('/')) return {Error::invalid_room, "namespace without a leading slash"};
+  if (!name.starts_with('/')) return {Error::invalid_room, "the namespace has no leading slash"};
   std::string room(name == "/" ? std::string_view(default_room_) : name.substr(1));
   Status status = check_room_name(room);
   if (!status.ok()) return status;

@@ -44,7 +44,7 @@ class HeadReader {
     } else {
       packet.type = static_cast<SocketIoType>(type - '0');
     }
-    if (rest_.starts_with('/') && !read_namespace(packet.nsp)) return refuse("namespace too long");
+    if (rest_.starts_with('/') && !read_namespace(packet.nsp)) return refuse("the namespace is too long");
     packet.ack_id = without_leading_zeros(take(rest_.find_first_not_of(kDigits)));
     if (packet.ack_id.size() > kMaxAckIdDigits) packet.ack_id = {};
     packet.payload = rest_;
@@ -97,10 +97,10 @@ Status check_arguments(SocketIoPacket& packet) {
 Status check_name(std::string_view payload) {
   json::ElementReader elements(payload, json::TokenReader::kDepthCeiling);
   std::string_view name;
-  if (!elements.next(name)) return refuse("event without a name");
+  if (!elements.next(name)) return refuse("the event has no name");
   const json::Kind kind = json::kind_of(name);
   if (kind == json::Kind::number) return {};
-  if (kind != json::Kind::string) return refuse("event name that is neither string nor number");
+  if (kind != json::Kind::string) return refuse("the event name is neither a string nor a number");
   const std::optional<std::string> text = json::unescape(name);
   return text && is_reserved_event(*text) ? refuse("reserved event name") : Status{};
 }
@@ -121,7 +121,7 @@ Status check_payload(SocketIoPacket& packet) {
       return none ? Status{} : check_value(packet.payload, "{\"");
     case SocketIoType::ack:
       if (none) {
-        if (packet.attachment_count != 0) packet.fault = refuse("attachment without a placeholder");
+        if (packet.attachment_count != 0) packet.fault = refuse("an attachment has no placeholder");
         return {};
       }
       return packet.payload.front() == '[' ? check_arguments(packet) : refuse("invalid payload");
@@ -139,7 +139,7 @@ Status check_payload(SocketIoPacket& packet) {
 Result<SocketIoPacket> decode_socket_io(std::string_view text) {
   SocketIoPacket packet;
   Status status = HeadReader(text).read(packet);
-  if (status.ok() && !is_utf8(packet.nsp)) status = refuse("namespace that is not UTF-8");
+  if (status.ok() && !is_utf8(packet.nsp)) status = refuse("the namespace is not UTF-8");
   if (status.ok()) status = check_payload(packet);
   if (!status.ok()) return status;
   return packet;

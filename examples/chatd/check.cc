@@ -1,5 +1,5 @@
-// See check.h. What stands in a file is named with its line here; then the library starts, which has the last word, on a socket
-// that has no name in the network or the file system.
+// See check.h. Faults in a file are reported here with their line. Then the library checks the rest: it is started on a
+// socket that has no name in the network or the file system.
 #include "check.h"
 
 #include <netdb.h>
@@ -14,7 +14,7 @@
 namespace chatd {
 namespace {
 
-// Closed when it is left, unless the library took it over.
+// Closed at the end of its scope, unless the library took it over.
 class Socket {
  public:
   explicit Socket(int family) : fd_(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
@@ -34,7 +34,7 @@ std::string check_directory(const Options& options, const char* option, const st
   struct stat status;
   if (path.empty()) return {};
   if (stat(path.c_str(), &status) != 0) return options.place_of(option) + path + ": " + std::strerror(errno);
-  if (!S_ISDIR(status.st_mode)) return options.place_of(option) + path + " is no directory";
+  if (!S_ISDIR(status.st_mode)) return options.place_of(option) + path + " is not a directory";
   return {};
 }
 
@@ -43,7 +43,7 @@ std::string check_readable(const Options& options, const char* option, const std
   return options.place_of(option) + path + ": " + std::strerror(errno);
 }
 
-// Whether it is a literal, and one of this machine: binding says so, and needs no listening.
+// Whether the address is a literal and belongs to this machine. Binding a socket shows this without listening.
 std::string check_address(const Options& options) {
   if (options.address.empty()) return {};
   addrinfo hints{};
@@ -51,7 +51,7 @@ std::string check_address(const Options& options) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const std::string place = options.place_of("address") + options.address;
-  if (getaddrinfo(options.address.c_str(), "0", &hints, &found) != 0) return place + " is no address";
+  if (getaddrinfo(options.address.c_str(), "0", &hints, &found) != 0) return place + " is not an address";
   const Socket socket(found->ai_family);
   const bool bound = socket.get() >= 0 && bind(socket.get(), found->ai_addr, found->ai_addrlen) == 0;
   const std::string reason = bound ? "" : std::strerror(errno);
@@ -62,7 +62,7 @@ std::string check_address(const Options& options) {
 std::string check_unix_path(const Options& options) {
   if (options.unix_path.empty()) return {};
   const std::string place = options.place_of("unix") + options.unix_path;
-  if (options.unix_path.size() >= sizeof(sockaddr_un::sun_path)) return place + " is too long for a socket";
+  if (options.unix_path.size() >= sizeof(sockaddr_un::sun_path)) return place + " is too long for a UNIX socket";
   const std::size_t slash = options.unix_path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : options.unix_path.substr(0, slash + 1);
   return access(folder.c_str(), W_OK | X_OK) == 0 ? "" : place + ": " + std::strerror(errno);
@@ -73,17 +73,17 @@ std::string check_listen_fd(const Options& options) {
   int listens = 0;
   socklen_t size = sizeof listens;
   if (fd == 0 || (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0)) return {};
-  return options.place_of("listen-fd") + std::to_string(fd) + " is no listening socket";
+  return options.place_of("listen-fd") + std::to_string(fd) + " is not a listening socket";
 }
 
 std::string check_start(Options& options) {
-  // Linux gives a UNIX socket that is bound without a path a name of its own (unix(7), autobind).
+  // If a UNIX socket is bound without a path, Linux gives it a unique name (unix(7), autobind).
   Socket socket(AF_UNIX);
   sockaddr_un nowhere{};
   nowhere.sun_family = AF_UNIX;
   if (socket.get() < 0 || bind(socket.get(), reinterpret_cast<sockaddr*>(&nowhere), sizeof nowhere.sun_family) != 0 ||
       listen(socket.get(), 1) != 0) {
-    return std::string("no socket to try the start with: ") + std::strerror(errno);
+    return std::string("cannot create a socket for the check: ") + std::strerror(errno);
   }
   options.server.address = nullptr;
   options.server.unix_path = nullptr;

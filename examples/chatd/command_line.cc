@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
 
-// Each option that takes a value has one of these, which the lines of a file are checked with too. They say what is wrong with
-// a value, or nothing.
+// Each option that takes a value has a validator. The lines of a file are checked with the same validators. A validator
+// returns what is wrong with a value, or an empty string.
 
 CLI::Validator not_empty() {
   return {[](std::string& text) { return text.empty() ? std::string("the value is empty") : std::string(); }, ""};
@@ -27,7 +27,7 @@ std::string read_number(const std::string& text, std::int64_t low, std::int64_t 
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && stop == text.data() + text.size() && number >= low && number <= high) return {};
   std::string range = "from " + std::to_string(low);
-  range += high == kHighest ? " up" : " to " + std::to_string(high);
+  range += high == kHighest ? " upwards" : " to " + std::to_string(high);
   return "'" + text + "' is not a number " + range;
 }
 
@@ -36,7 +36,7 @@ CLI::Validator number_from(std::int64_t low, std::int64_t high = kHighest) {
   return {[low, high](std::string& text) {
             std::int64_t number = 0;
             std::string wrong = read_number(text, low, high, number);
-            if (wrong.empty()) text = std::to_string(number);  // CLI11 would take a zero in front for octal
+            if (wrong.empty()) text = std::to_string(number);  // CLI11 would read a leading zero as octal
             return wrong;
           },
           ""};
@@ -62,7 +62,7 @@ CLI::Validator one_of(std::vector<std::pair<std::string, Value>> choices) {
               }
               names += (names.empty() ? "" : ", ") + name;
             }
-            return "'" + text + "' is none of " + names;
+            return "'" + text + "' is not one of " + names;
           },
           ""};
 }
@@ -70,7 +70,7 @@ CLI::Validator one_of(std::vector<std::pair<std::string, Value>> choices) {
 CLI::Validator path_or_off() {
   return {[](std::string& text) {
             return text == "off" || text.starts_with('/') ? std::string()
-                                                          : "'" + text + "' is no path like /chat, nor off";
+                                                          : "'" + text + "' is neither a path like /chat nor off";
           },
           ""};
 }
@@ -80,7 +80,9 @@ CLI::Validator endpoint_text() {
             const std::size_t equals = text.rfind('=');
             const bool good = text.starts_with('/') && equals != std::string::npos &&
                               protocol_of(std::string_view(text).substr(equals + 1)) != 0;
-            return good ? std::string() : "'" + text + "' is not like /chat=plain, =chat.v1 or =socket.io";
+            return good ? std::string()
+                        : "'" + text +
+                              "' is not PATH=PROTOCOL, such as /chat=plain, /chat.v1=chat.v1 or /socket.io=socket.io";
           },
           ""};
 }
@@ -89,26 +91,26 @@ class CommandLine {
  public:
   explicit CommandLine(Options& options) : options_(options), app_("", "chatd") {
     app_.description(
-        "A chat server: WebSockets at /chat (plain) and /chat.v1 (JSON), Socket.IO at /socket.io/,\n"
-        "state at /healthz, a chat page at /.");
+        "A chat server. It serves WebSockets at /chat (plain) and /chat.v1 (JSON), Socket.IO at\n"
+        "/socket.io/, a health check at /healthz, and a chat page at /.");
     app_.footer(
-        "A number or word that begins a description is the default. SIGINT and SIGTERM tell every\n"
-        "client goodbye and end, a second one ends at once. SIGHUP reads the TLS files again, but\n"
-        "no option; that its terminal has gone ends chatd.\n"
+        "A description starts with the default of the option, if there is one. On SIGINT and SIGTERM,\n"
+        "chatd closes every connection cleanly and exits; a second signal exits at once. SIGHUP reloads\n"
+        "the TLS files, but no options. chatd also exits when its terminal closes.\n"
         "\n"
-        "The file of --config has a line \"name = value\" for each option, without dashes. What the\n"
-        "command line has goes before it. Exit codes: 0 ended as asked, 1 the start or --check\n"
-        "failed, 2 an option or a line of the file is wrong.");
+        "The file of --config has one line \"name = value\" per option, without dashes. Command-line\n"
+        "options take precedence. Exit codes: 0 stopped by a signal, 1 the start or --check failed,\n"
+        "2 an option or a line of the file is wrong.");
     app_.get_formatter()->column_width(36);
     app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    app_.set_help_flag("-h,--help", "print this")->configurable(false);
-    app_.set_version_flag("--version", std::string("chatd ") + chat_version(), "print the version")
+    app_.set_help_flag("-h,--help", "print this help and exit")->configurable(false);
+    app_.set_version_flag("--version", std::string("chatd ") + chat_version(), "print the version and exit")
         ->configurable(false);
-    app_.set_config("--config", "", "options of a file; chatd.conf shows them all")
+    app_.set_config("--config", "", "read options from a file; chatd.conf lists them all")
         ->type_name("FILE")
         ->transform(not_empty())
         ->configurable(false);
-    app_.add_flag("--check", options_.check_only, "try the options, do not listen, say ok or what is wrong")
+    app_.add_flag("--check", options_.check_only, "check the options without listening; print ok or the error")
         ->configurable(false)
         ->disable_flag_override();
     file_ = std::make_shared<ConfigFile>(app_);
@@ -123,7 +125,7 @@ class CommandLine {
   }
 
   Parsed parse(int argc, char** argv) {
-    // CLI11 refuses it too, but says that it was a disallowed flag override.
+    // CLI11 rejects it too, but reports a disallowed flag override.
     for (const std::string_view word : std::vector<std::string_view>(argv, argv + argc)) {
       const std::string name(word.substr(0, word.find('=')));
       const CLI::Option* option = name.size() == word.size() ? nullptr : app_.get_option_no_throw(name);
@@ -195,79 +197,80 @@ class CommandLine {
 
 void CommandLine::add_listening() {
   group_ = "Listening";
-  text("address", "ADDRESS", "where to listen; every address without it", options_.address);
-  value("port", "N", "3000 without it; 0 takes any free port", options_.server.port, number_from(0, 65'535));
+  text("address", "ADDRESS", "address to listen on; by default every address", options_.address);
+  value("port", "N", "3000; 0 takes any free port", options_.server.port, number_from(0, 65'535));
   text("unix", "PATH", "listen on a UNIX socket instead", options_.unix_path);
-  value("listen-fd", "N", "take over a listening socket (or LISTEN_FDS, of systemd)", options_.server.listen_fd,
+  value("listen-fd", "N", "use this listening socket; not needed for systemd's LISTEN_FDS", options_.server.listen_fd,
         number_from(3, 1 << 20));
-  value("threads", "N", "1", options_.server.threads, number_from(1, 256));
-  text("tls-cert", "FILE", "PEM; read again on SIGHUP", options_.tls_certificate);
-  text("tls-key", "FILE", "PEM; read again on SIGHUP", options_.tls_private_key);
+  value("threads", "N", "1 thread that serves clients", options_.server.threads, number_from(1, 256));
+  text("tls-cert", "FILE", "certificate chain, PEM; reloaded on SIGHUP", options_.tls_certificate);
+  text("tls-key", "FILE", "private key, PEM; reloaded on SIGHUP", options_.tls_private_key);
 }
 
 void CommandLine::add_served() {
-  group_ = "What is served";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; instead of those above", options_.endpoint_texts,
-       endpoint_text());
-  value("page", "PATH|off", "/ unless there is --www: the chat page", options_.page, path_or_off());
-  value("script", "PATH|off", "/chat.js: the client script for pages of your own", options_.script, path_or_off());
-  value("metrics", "PATH|off", "off: counters for Prometheus, for whoever can connect", options_.metrics,
+  group_ = "Endpoints, pages and files";
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; replaces those above; repeatable",
+       options_.endpoint_texts, endpoint_text());
+  value("page", "PATH|off", "/ without --www, otherwise off: the chat page", options_.page, path_or_off());
+  value("script", "PATH|off", "/chat.js: the client script for your own pages", options_.script, path_or_off());
+  value("metrics", "PATH|off", "off: counters for Prometheus, for anyone who can connect", options_.metrics,
         path_or_off());
-  text("www", "DIR", "serve these files at /; they win over what chatd serves itself", options_.www);
-  text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from there and not as compiled in",
+  text("www", "DIR", "serve these files at /; they take precedence over built-in ones", options_.www);
+  text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from here, not the built-in one",
        options_.socket_io_client);
 }
 
 void CommandLine::add_admission() {
-  group_ = "Who may what";
-  list("origin", "ORIGIN", "web pages from there may connect, or *; repeatable", options_.origins);
-  list("trusted-proxy", "ADDRESS[/BITS]", "believe its X-Forwarded-* and Forwarded; or unix; repeatable",
+  group_ = "Admission and permissions";
+  list("origin", "ORIGIN", "allow web pages of this origin, or * for all; repeatable", options_.origins);
+  list("trusted-proxy", "ADDRESS[/BITS]", "trust its X-Forwarded-* and Forwarded; or unix; repeatable",
        options_.trusted_proxies);
-  flag("lists", "anyone may list rooms and their members", options_.lists);
-  limit("max-clients", "off", &Server::max_clients);
-  limit("max-clients-per-address", "off", &Server::max_clients_per_address);
-  limit("max-connections", "max-clients + 1,000", &Server::max_connections);
+  flag("lists", "allow everyone to list rooms and their members", options_.lists);
+  limit("max-clients", "off: clients at one time", &Server::max_clients);
+  limit("max-clients-per-address", "off: clients at one time from one address", &Server::max_clients_per_address);
+  limit("max-connections", "max-clients + 1,000: open sockets of every kind", &Server::max_connections);
 }
 
 void CommandLine::add_limits() {
   group_ = "Messages and rooms";
-  text("default-room", "ROOM", "lobby: the room of those who ask for none", options_.default_room);
-  list("ephemeral-event", "NAME", "never numbered or kept; repeatable", options_.ephemeral_events);
-  flag("permessage-deflate", "compress for clients that offer it", options_.permessage_deflate);
-  number("max-message-bytes", "65,536, of Socket.IO 1,000,000", &Server::max_message_bytes);
-  number("max-http-body-bytes", "1,000,000 in a POST of Socket.IO", &Server::max_http_body_bytes);
-  number("max-header-bytes", "8,192", &Server::max_header_bytes);
-  limit("inbound-rate", "200 messages a second from each client", &Server::inbound_rate);
+  text("default-room", "ROOM", "lobby: the room of clients that request none", options_.default_room);
+  list("ephemeral-event", "NAME", "an event that is never numbered or kept; repeatable", options_.ephemeral_events);
+  flag("permessage-deflate", "compress messages for clients that offer it", options_.permessage_deflate);
+  number("max-message-bytes", "65,536; for Socket.IO 1,000,000", &Server::max_message_bytes);
+  number("max-http-body-bytes", "1,000,000 in a Socket.IO POST", &Server::max_http_body_bytes);
+  number("max-header-bytes", "8,192 in a request", &Server::max_header_bytes);
+  limit("inbound-rate", "200 messages per second from each client", &Server::inbound_rate);
   number("inbound-burst", "400 messages at once", &Server::inbound_burst);
-  number("outbox-bytes", "2,000,000, two messages: waiting for a slow client", &Server::max_outbox_bytes);
+  number("outbox-bytes", "2,000,000 (at least two messages) waiting for a slow client", &Server::max_outbox_bytes);
   number("outbox-messages", "4,096 waiting for a slow client", &Server::max_outbox_messages);
-  value("outbox-policy", "disconnect|drop-oldest|drop-newest", "disconnect: when that is full",
+  value("outbox-policy", "disconnect|drop-oldest|drop-newest", "disconnect: the action when the outbox is full",
         options_.server.outbox_policy,
         one_of<chat_outbox_policy>({{"disconnect", CHAT_OUTBOX_DISCONNECT},
                                     {"drop-oldest", CHAT_OUTBOX_DROP_OLDEST},
                                     {"drop-newest", CHAT_OUTBOX_DROP_NEWEST}}));
-  number("max-rooms", "100,000", &Server::max_rooms);
-  number("max-rooms-per-client", "100", &Server::max_rooms_per_client);
-  value("history-messages", "N|off", "100 kept in a room; 0 keeps nothing, off sets no number",
+  number("max-rooms", "100,000 at one time", &Server::max_rooms);
+  number("max-rooms-per-client", "100 at one time", &Server::max_rooms_per_client);
+  value("history-messages", "N|off", "100 kept in each room; 0 keeps none, off sets no limit",
         options_.history_messages, number_or_off(0));
-  number("history-bytes", "1,048,576 in a room", &Server::history_bytes);
-  limit("history-age-ms", "86,400,000", &Server::history_age_ms);
+  number("history-bytes", "1,048,576 in each room", &Server::history_bytes);
+  limit("history-age-ms", "86,400,000: the age limit of kept messages", &Server::history_age_ms);
   number("history-total-bytes", "268,435,456 in all rooms", &Server::history_total_bytes);
 }
 
 void CommandLine::add_times() {
   group_ = "Times";
-  limit("ping-interval-ms", "25,000", &Server::ping_interval_ms);
-  number("ping-timeout-ms", "20,000", &Server::ping_timeout_ms);
-  number("handshake-timeout-ms", "10,000", &Server::handshake_timeout_ms);
-  number("http-idle-timeout-ms", "5,000", &Server::http_idle_timeout_ms);
-  number("upgrade-timeout-ms", "10,000 for Socket.IO's way from polling to WebSocket", &Server::upgrade_timeout_ms);
-  number("connect-timeout-ms", "45,000 until a Socket.IO client enters a namespace", &Server::connect_timeout_ms);
-  limit("recovery-window-ms", "off: a Socket.IO client back within it is recovered", &Server::recovery_window_ms);
-  number("recovery-bytes", "16,777,216 remembered of clients that may be recovered", &Server::recovery_bytes);
-  number("drain-timeout-ms", "5,000 at the end for those who read slowly", &Server::drain_timeout_ms);
-  number("drain-spread-ms", "0: time over which the goodbyes are spread", &Server::drain_spread_ms, 0);
-  number("flush-interval-ms", "0: gather writes for so long when busy", &Server::flush_interval_ms, 0);
+  limit("ping-interval-ms", "25,000 between two pings", &Server::ping_interval_ms);
+  number("ping-timeout-ms", "20,000 for the answer to a ping", &Server::ping_timeout_ms);
+  number("handshake-timeout-ms", "10,000 for TLS and the request headers", &Server::handshake_timeout_ms);
+  number("http-idle-timeout-ms", "5,000 between two requests of a connection", &Server::http_idle_timeout_ms);
+  number("upgrade-timeout-ms", "10,000 for Socket.IO's upgrade from polling to WebSocket", &Server::upgrade_timeout_ms);
+  number("connect-timeout-ms", "45,000 until a Socket.IO client joins a namespace", &Server::connect_timeout_ms);
+  limit("recovery-window-ms", "off: recover Socket.IO clients that reconnect within this time",
+        &Server::recovery_window_ms);
+  number("recovery-bytes", "16,777,216 of state for clients that may be recovered", &Server::recovery_bytes);
+  number("drain-timeout-ms", "5,000 for slow readers when the server stops", &Server::drain_timeout_ms);
+  number("drain-spread-ms", "0: time over which connections are closed when it stops", &Server::drain_spread_ms, 0);
+  number("flush-interval-ms", "0: collect writes for this long when busy", &Server::flush_interval_ms, 0);
 }
 
 void CommandLine::add_rest() {
@@ -277,7 +280,7 @@ void CommandLine::add_rest() {
                                 {"warning", CHAT_LOG_WARNING},
                                 {"info", CHAT_LOG_INFO},
                                 {"debug", CHAT_LOG_DEBUG}}));
-  flag("print-port", "write the port to standard output when it listens", options_.print_port);
+  flag("print-port", "print the port to standard output when listening", options_.print_port);
 }
 
 }  // namespace

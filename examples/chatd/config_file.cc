@@ -15,14 +15,14 @@ bool is_list(const CLI::Option& option) { return option.get_expected_max() > 1; 
 
 bool begins_quoted(const std::string& text) { return !text.empty() && (text.front() == '"' || text.front() == '\''); }
 
-// As it is written, without a comment.
+// The value as written, without a comment.
 std::string value_of(const std::string& line) {
   const std::size_t equals = line.find('=');
   if (equals == std::string::npos) return {};
   return CLI::detail::trim_copy(line.substr(equals + 1, line.find('#') - equals - 1));
 }
 
-// As if the line were not there.
+// Such a line has no effect.
 bool says_nothing(const std::string& line) { return value_of(line) == "\"\""; }
 
 }  // namespace
@@ -41,33 +41,34 @@ std::string ConfigFile::place_of(const std::string& option) const {
 }
 
 CLI::ConfigItem ConfigFile::read_line(int number, const std::string& line) const {
-  if (line.front() == '[') refuse(number, "there are no sections");
+  if (line.front() == '[') refuse(number, "sections are not supported");
   std::istringstream input(line);
   const std::vector<CLI::ConfigItem> found = CLI::ConfigTOML::from_config(input);
   if (found.size() != 1 || found[0].name.empty() || !found[0].parents.empty()) {
-    refuse(number, "'" + line + "' is no line like: name = value");
+    refuse(number, "'" + line + "' is not of the form: name = value");
   }
   const std::string value = value_of(line);
-  // CLI11 would look for the end of a list in the next lines, and lose the last one's last character.
+  // CLI11 would look for the end of a list in the following lines, and lose the last character of the last one.
   if (value.starts_with('[') && !value.ends_with(']')) {
-    refuse(number, found[0].name + ": the list does not end in its line");
+    refuse(number, found[0].name + ": the list does not end on its line");
   }
   return found[0];
 }
 
 void ConfigFile::check(int line, CLI::Option& option, const CLI::ConfigItem& item) const {
   for (const std::string& input : item.inputs) {
-    // CLI11 takes a number sign for the beginning of a comment even there.
-    if (begins_quoted(input)) refuse(line, item.name + ": the quotes do not end before the line or a '#' does");
+    // CLI11 starts a comment at a number sign even inside quotes.
+    if (begins_quoted(input))
+      refuse(line, item.name + ": the quotes are not closed before the end of the line or a '#'");
   }
   if (is_flag(option)) {
     if (item.inputs.size() != 1 || (item.inputs[0] != "true" && item.inputs[0] != "false")) {
-      refuse(line, item.name + ": is either true or false");
+      refuse(line, item.name + ": must be true or false");
     }
     return;
   }
   if (item.inputs.size() != 1 && !is_list(option)) {
-    refuse(line, item.name + ": takes one value; quotes keep spaces and commas in it");
+    refuse(line, item.name + ": takes one value; put a value with spaces or commas in quotes");
   }
   for (std::string input : item.inputs) {
     const std::string wrong = (*option.get_validator(0))(input);
@@ -89,11 +90,11 @@ std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const 
     if (!is_flag(*option) && line.find('=') == std::string::npos) refuse(number, item.name + ": needs a value");
     const bool first = seen.emplace(item.name, number).second;
     if (!first && !is_list(*option)) {
-      refuse(number, item.name + ": stands in line " + std::to_string(seen[item.name]) + " too");
+      refuse(number, item.name + ": is already set in line " + std::to_string(seen[item.name]));
     }
     if (says_nothing(line)) continue;
     check(number, *option, item);
-    // A flag is off without being told, and CLI11 would not be told.
+    // A flag is off by default, and CLI11 cannot be given false.
     if (is_flag(*option) && item.inputs[0] == "false") continue;
     if (option->count() == 0) lines_[item.name] = first ? number : kSeveralLines;
     const auto earlier =

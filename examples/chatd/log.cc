@@ -1,4 +1,4 @@
-// Lines are written whole, so that those of several threads do not mix.
+// Each line is written with one call, so that lines of several threads do not mix.
 #include "log.h"
 
 #include <sys/time.h>
@@ -25,7 +25,7 @@ const char* name_of(chat_log_level level) {
   return "?";
 }
 
-// A line may quote what a client sent: nothing in it may look like another line or speak to the terminal.
+// A line may quote client data, which must not forge another line or control the terminal.
 void append_printable(std::string& line, std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -50,7 +50,7 @@ void log_line(chat_log_level level, std::string_view text) {
   line += " chatd: ";
   append_printable(line, text);
   line += '\n';
-  // A log that cannot be written is no reason to stop.
+  // A failed write of a log line must not stop the server.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 

@@ -22,7 +22,7 @@ constexpr int kExitUsage = 2;
 
 void on_log(chat_server*, chat_log_level level, const char* text, void*) { chatd::log_line(level, text); }
 
-// What chatd itself has to say, as quiet as it was told to be.
+// Log lines of chatd itself, filtered by the log level.
 void log(const chatd::Options& options, chat_log_level level, const std::string& text) {
   const chat_log_level highest = options.server.log_level;
   if (level <= (highest == 0 ? CHAT_LOG_INFO : highest)) chatd::log_line(level, text);
@@ -41,8 +41,8 @@ bool has_joined(chat_server* server, chat_client_id client, const char* room) {
   return chat_client_info(server, client, look, &search) == CHAT_OK && search.found;
 }
 
-// The library's own default keeps the lists of rooms and members to itself. --lists opens both; the page shows who is in a
-// room to those who are.
+// By default the library does not let clients list rooms and members. --lists allows both. With the chat page, clients
+// may list the members of rooms that they are in.
 chat_verdict on_authorize(chat_server* server, chat_authorize_event* event, void* user) {
   const auto& options = *static_cast<const chatd::Options*>(user);
   if (options.lists) return CHAT_PASS;
@@ -66,7 +66,7 @@ sigset_t service_signals() {
 
 void exit_at_once(int number) { _exit(128 + number); }
 
-// From here on the drain runs, and whoever is impatient need not wait for it.
+// The drain runs from here on. A second signal ends the process without waiting for it.
 void let_second_signal_exit() {
   sigset_t set;
   sigemptyset(&set);
@@ -77,14 +77,14 @@ void let_second_signal_exit() {
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
-// Whether the terminal is still there that it was started from.
+// Whether the terminal from which chatd was started still exists.
 bool has_terminal() {
   const int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (fd >= 0) close(fd);
   return fd >= 0;
 }
 
-// Without a terminal it is a daemon, and with nohup(1), which has SIGHUP ignored, it is to outlive its own.
+// Without a terminal chatd is a daemon. With nohup(1), which ignores SIGHUP, it must outlive its terminal.
 bool ends_with_terminal() {
   struct sigaction action {};
   return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler != SIG_IGN && has_terminal();
@@ -92,11 +92,12 @@ bool ends_with_terminal() {
 
 void reload_tls(chat_server* server, const chatd::Options& options) {
   if (options.tls_certificate.empty()) {
-    log(options, CHAT_LOG_INFO, "SIGHUP: without TLS there is nothing to read again");
+    log(options, CHAT_LOG_INFO, "SIGHUP: without TLS there is nothing to reload");
   } else if (chat_server_reload_tls(server) == CHAT_OK) {
-    log(options, CHAT_LOG_INFO, "SIGHUP: certificate and key read again");
+    log(options, CHAT_LOG_INFO, "SIGHUP: certificate and key reloaded");
   } else {
-    log(options, CHAT_LOG_ERROR, std::string("SIGHUP: the old certificate stays: ") + chat_error_message());
+    log(options, CHAT_LOG_ERROR,
+        std::string("SIGHUP: reloading failed, the old certificate stays in use: ") + chat_error_message());
   }
 }
 
@@ -114,7 +115,8 @@ void announce(const chat_server* server, const chatd::Options& options) {
 }
 
 int run(chatd::Options& options) {
-  // Before the first thread exists: the library's threads inherit this, and sigwait() below is the one who gets them.
+  // This runs before the first thread exists. The library's threads inherit the mask, so only sigwait() below receives
+  // the signals.
   const sigset_t signals = service_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
@@ -128,7 +130,7 @@ int run(chatd::Options& options) {
     std::fprintf(stderr, "chatd: %s\n", options.explain(chat_error_message()).c_str());
     return kExitStartFailed;
   }
-  const Server server(started);  // freed, and drained, when this function is left
+  const Server server(started);  // drained and freed when this function returns
   announce(server.get(), options);
 
   for (;;) {

@@ -1,4 +1,4 @@
-// What the options mean together, and the defaults that depend on others. See options.h.
+// Checks that combine options, and defaults that depend on other options. See options.h.
 #include "options.h"
 
 #include <unistd.h>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kDefaultPort = 3000;
 
-// How the library begins a sentence about what has another name here.
+// How the library's messages begin when they concern an option that has another name in chatd.
 struct OtherName {
   std::string_view of_library;
   const char* option;
@@ -39,7 +39,8 @@ std::string take_systemd_socket(Options& options) {
   const char* process = std::getenv("LISTEN_PID");
   const char* count = std::getenv("LISTEN_FDS");
   if (process == nullptr || count == nullptr || std::to_string(getpid()) != process) return {};
-  if (std::string_view(count) != "1") return "LISTEN_FDS: " + std::string(count) + " sockets given, one is wanted";
+  if (std::string_view(count) != "1")
+    return "LISTEN_FDS: " + std::string(count) + " sockets were passed, but chatd takes one";
   options.server.listen_fd = kFirstDescriptor;
   unsetenv("LISTEN_PID");
   unsetenv("LISTEN_FDS");
@@ -55,7 +56,7 @@ std::string check_together(const Options& options) {
     return options.place_of("tls-key") + "needs --tls-cert";
   }
   if (!options.unix_path.empty() && options.server.listen_fd != 0) {
-    return options.place_of("unix") + "excludes --listen-fd";
+    return options.place_of("unix") + "cannot be combined with --listen-fd";
   }
   return {};
 }
@@ -82,7 +83,7 @@ void set_endpoints(Options& options) {
   options.server.endpoint_count = options.endpoints.size();
 }
 
-// The page is there unasked where it has something to speak to, and nothing else is at "/".
+// By default the page is served if an endpoint supports it and nothing else is at "/".
 void set_default_paths(Options& options) {
   bool speaks = options.endpoints.empty();
   bool taken = !options.www.empty();
@@ -104,7 +105,7 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
-// Last, when no string moves any more.
+// Called last, when the strings no longer move.
 void point_to_strings(Options& options) {
   chat_server_options& server = options.server;
   server.permessage_deflate = options.permessage_deflate ? 1 : 0;
@@ -162,7 +163,7 @@ Parsed parse_options(int argc, char** argv, Options& options) {
   Parsed parsed = parse_command_line(argc, argv, options);
   if (parsed.next != Parsed::Next::start) return parsed;
   std::string wrong = check_together(options);
-  // A check must not take what belongs to the daemon.
+  // --check must not take the socket that belongs to the daemon.
   if (wrong.empty() && options.server.listen_fd == 0 && !options.check_only) wrong = take_systemd_socket(options);
   if (!wrong.empty()) return {Parsed::Next::refuse, wrong};
   set_history(options);

@@ -1,5 +1,5 @@
 /*
- * Every function, called wrongly: with NULL, with what is too long, too many or ill-formed, with a client or a room
+ * Every function, called wrongly: with NULL, with what is too long, too many or malformed, with a client or a room
  * that is not there. Each mistake has an error of its own and changes nothing.
  */
 #include "support/capi_test.h"

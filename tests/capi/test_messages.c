@@ -225,7 +225,7 @@ static void what_is_published_inside_comes_after(void **state) {
   expect_line("bad room ERROR_INVALID_ROOM");
   expect_line("bad client ERROR_NO_SUCH_CLIENT");
   expect_line("leave OK");
-  expect_line("log 2 chat_leave after its callback: not a member of the room nowhere");
+  expect_line("log 2 chat_leave failed after its callback: not a member of the room nowhere");
   assert_int_equal(journal_count(&app.lines, "message 1 lobby chat message: first"), 1);
   expect_no_line_with("message 1 lobby chat message: second"); /* it is not asked about what it says itself */
   ws_end(&one);

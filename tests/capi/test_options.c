@@ -457,9 +457,9 @@ static void own_paths_are_checked(void **state) {
   options.metrics_path = "/metrics";
   starts(&options);
   options.metrics_path = "/talk";
-  invalid(&options, "metrics_path: /talk is that of the chat page");
+  invalid(&options, "metrics_path: /talk is already used by the chat page");
   options.metrics_path = "/healthz";
-  invalid(&options, "metrics_path: /healthz is that of the health check");
+  invalid(&options, "metrics_path: /healthz is already used by the health check");
 }
 
 static void rooms_and_events_are_checked(void **state) {

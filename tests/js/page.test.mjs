@@ -69,7 +69,7 @@ test('a list of people that is kept secret', async (t) => {
   const server = await startPageServer(t, { program: await startChatd(t, ['--page', 'off']) });
   const ann = await openPage(t, server, { name: 'Ann' });
   await ann.waitForSelector('#people-hint:not([hidden])');
-  assert.equal(await ann.textContent('#people-hint'), 'This server keeps the list of people to itself.');
+  assert.equal(await ann.textContent('#people-hint'), 'This server does not show who is here.');
   assert.equal(await ann.textContent('#people-count'), '');
 });
 
@@ -123,7 +123,7 @@ test('refused and kicked: the reason, and a way back; out of a room', async (t) 
   const ann = await openPage(t, server, { name: 'Ann', room: 'dev' });
   const { client } = await testd.event('open');
   assert.equal((await testd.command('kick', 0, client, '<b>enough</b>')).error, 'OK');
-  await hasText(ann, '#banner-text', 'The server has ended the connection: <b>enough</b>');
+  await hasText(ann, '#banner-text', 'The server closed the connection: <b>enough</b>');
   await say(ann, 'not sent');
   await ann.waitForSelector('.failed');
   await comeBack(ann);
@@ -179,7 +179,7 @@ test('rooms: joined, shared by the address, left, and what is unread', async (t)
   await hasText(ann, '#title', '개발 방');
   await ann.fill('#join-room', 'a/b');
   await ann.press('#join-room', 'Enter');
-  await hasText(ann, '#join-error', 'A room’s name has 1 to 128 bytes and none of / , ? #.');
+  await hasText(ann, '#join-error', 'A room name must have 1 to 128 bytes, without / , ? or #.');
 });
 
 test('markup in names, rooms and messages stays text, and only web addresses become links', async (t) => {
@@ -284,7 +284,7 @@ test('a guest has a Korean name in the Korean page, and the English one elsewher
   const ann = await openPage(t, server, { name: 'Ann', locale: 'en-US' });
   const korean = await openPage(t, server, { name: '은하', locale: 'ko-KR' });
   await guest.type('#text', '안');
-  await hasText(korean, '#typing', `\u2068${name}\u2069 님이 입력하고 있습니다…`);
+  await hasText(korean, '#typing', `\u2068${name}\u2069 님이 입력 중입니다…`);
   await say(guest, '안녕하세요');
   for (const [tab, shown] of [[korean, name], [ann, english]]) {
     await hears(tab, '안녕하세요');
@@ -318,6 +318,7 @@ test('the name: asked for once, refused, remembered', async (t) => {
   const later = await openPage(t, server);
   await later.waitForSelector('#name-dialog[open]');
   await later.keyboard.press('Escape');
+  await later.waitForFunction(() => Object.keys(localStorage).some((key) => key.endsWith(':asked')));
   await later.reload();
   await later.waitForSelector('body[data-state="open"]');
   assert.equal(await later.isVisible('#name-dialog'), false);

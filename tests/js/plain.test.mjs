@@ -36,7 +36,7 @@ test('?room= chooses the room, lobby is the default', async (t) => {
   }
 });
 
-test('an ill-formed room is refused with 400', async (t) => {
+test('a malformed room is refused with 400', async (t) => {
   const chatd = await startChatd(t);
   for (const room of ['a%2Fb', 'a,b', 'a%3Fb', 'a%23b', '%20a', 'a%20', 'a%01b', 'a%C2%80b', '%FF', 'x'.repeat(129)]) {
     assert.equal(await refusalStatus(t, chatd.url(`/chat?room=${room}`)), 400, `room ${room}`);

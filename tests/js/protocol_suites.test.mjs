@@ -9,7 +9,7 @@ import {
 
 const start = (t, kind, options = {}) => startServer(t, kind, { recovery: false, ...options });
 const fields = ['sid', 'upgrades', 'pingInterval', 'pingTimeout', 'maxPayload'];
-// On purpose: when the server holds a GET, or a session without one has timed out, shows nowhere outside it.
+// On purpose: nothing outside the server shows that it holds a GET, or that a session without one has timed out.
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 const status = async (server, address, options) => (await request(server, address, options)).status;

@@ -1,4 +1,4 @@
-// Odd and ill-formed packets, payloads and requests, many of them to one server of each kind: libchat has to answer each as the
+// Odd and malformed packets, payloads and requests, many of them to one server of each kind: libchat has to answer each as the
 // reference server does, or as the table says. What is different on purpose is named in docs/socketio.md, too.
 //
 // socket_io_packets.test.mjs holds the packets that have a test of their own.

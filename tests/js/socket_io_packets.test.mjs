@@ -77,7 +77,7 @@ const connected = [
   ['a placeholder with a word', ['451-["file",{"_placeholder":true,"num":"0"}]', bytes], closes],
   ['an attachment that nobody places', ['451-["file",1]', bytes], ['42["file",1]'], ignored],
   ['an attachment that nobody places, with an ack', ['451-7["file",1]', bytes], ['42["file",1]', '437[{"seq":1,"epoch":""}]'],
-    ['437[{"error":"invalid_argument","reason":"attachment without a placeholder"}]']],
+    ['437[{"error":"invalid_argument","reason":"an attachment has no placeholder"}]']],
   ['one attachment in two places', [twice, bytes], [twice.replace(/^451(.*)0}]$/, '452$11}]'), bytes, bytes], [twice, bytes]],
   ['a placeholder that is false', ['42["a",{"_placeholder":false,"num":0}]'], ['42["a",{"_placeholder":false,"num":0}]']],
   ['a placeholder without binary', ['42["a",{"_placeholder":true,"num":0}]'], ['42["a",{"_placeholder":true,"num":0}]'], ignored],

@@ -98,7 +98,7 @@ test('SIGHUP: new connections see the new certificate, open ones go on', async (
   writeFileSync(chatd.files.key, readFileSync(second.key));
   writeFileSync(chatd.files.cert, readFileSync(second.cert));
   chatd.kill('SIGHUP');
-  await chatd.stderrMatching(/read again/);
+  await chatd.stderrMatching(/certificate and key reloaded/);
   // Connections are dealt to the loops in turn: all of them have it.
   for (let i = 0; i < 4; i += 1) assert.equal(await certificateName(t, chatd.port), 'second');
   const late = await connect(t, chatd.url(), [], { ca: readFileSync(second.cert) });

@@ -124,7 +124,7 @@ def test_a_socket_of_systemd_beats_port_and_address(start_chatd, raw, conf):
         ("help = true", 1, "unknown option help"),
         ("version = true", 1, "unknown option version"),
         ("check = true", 1, "unknown option check"),
-        ("port = 1\nport = 2", 2, "port: stands in line 1 too"),
+        ("port = 1\nport = 2", 2, "port: is already set in line 1"),
         ("[chatd]\nport = 1", 1, "sections"),
         ("www", 1, "www: needs a value"),
         ("x", 1, "'x'"),
@@ -132,8 +132,8 @@ def test_a_socket_of_systemd_beats_port_and_address(start_chatd, raw, conf):
         ("www = a b", 1, "www: takes one value"),
         ('www = "a#b"', 1, "www: the quotes"),
         ("origin = [https://a.example,", 1, "origin: the list"),
-        ("lists = maybe", 1, "lists: is either"),
-        ("lists = [true, false]", 1, "lists: is either"),
+        ("lists = maybe", 1, "lists: must be true or false"),
+        ("lists = [true, false]", 1, "lists: must be true or false"),
         ("max-clients = many", 1, "max-clients: 'many'"),
         ("outbox-policy = drop", 1, "outbox-policy: 'drop'"),
         ("endpoint = /chat", 1, "endpoint: '/chat'"),
@@ -167,7 +167,7 @@ def test_what_does_not_go_together(start_program, conf):
     for text, line, named in (
         ("port = 0\ntls-cert = a.pem\n", 2, "tls-cert: needs --tls-key"),
         ("tls-key = a.key\n", 1, "tls-key: needs --tls-cert"),
-        ("unix = /tmp/x\nlisten-fd = 5\n", 1, "unix: excludes --listen-fd"),
+        ("unix = /tmp/x\nlisten-fd = 5\n", 1, "unix: cannot be combined with --listen-fd"),
     ):
         path = conf(text)
         errors = run(start_program, "--config", path, code=2).errors
@@ -181,12 +181,12 @@ def test_what_the_library_refuses_is_named_as_it_was_given(start_program, conf, 
         ("trusted-proxy = [127.0.0.1, 10.0.0.0/99]", 1, "trusted-proxy: 10.0.0.0/99"),
         ("port = 0\norigin = [https://a.example, b]", 2, "origin: allowed_origins[1] "),
         ("endpoint = [/a=plain, /a=chat.v1]", 1, "endpoint: endpoints[1].path occurs twice: /a"),
-        ("max-message-bytes = 100\noutbox-bytes = 5", 2, "outbox-bytes: max_outbox_bytes is below"),
+        ("max-message-bytes = 100\noutbox-bytes = 5", 2, "outbox-bytes: max_outbox_bytes is smaller"),
         ("max-header-bytes = 9999999999", 1, "max-header-bytes: max_header_bytes is 9999999999"),
         ("ephemeral-event = connect", 1, "ephemeral-event: "),
-        ("page = /chat", 1, "page: /chat is that of"),
-        ("script = /chat", 1, "script: /chat is that of"),
-        ("metrics = /chat", 1, "metrics: /chat is that of"),
+        ("page = /chat", 1, "page: /chat is already used by"),
+        ("script = /chat", 1, "script: /chat is already used by"),
+        ("metrics = /chat", 1, "metrics: /chat is already used by"),
         (f"tls-cert = {pair}/a.key\ntls-key = {pair}/a.key", 1, f"tls-cert: certificate file {pair}/a.key"),
         (f"tls-cert = {pair}/a.pem\ntls-key = {pair}/a.pem", 2, f"tls-key: private key file {pair}/a.pem"),
     ):
@@ -196,7 +196,7 @@ def test_what_the_library_refuses_is_named_as_it_was_given(start_program, conf, 
             assert errors.startswith(f"chatd: {path}:{line}: {named}"), errors
     path = conf("origin = https://a.example\norigin = b")  # which of the lines the library cannot know
     assert f"{path}: origin: allowed_origins[1] " in run(start_program, "--config", path, "--check", code=1).errors
-    assert "--page: /chat is that of" in run(start_program, "--page", "/chat", code=1).errors
+    assert "--page: /chat is already used by" in run(start_program, "--page", "/chat", code=1).errors
 
 
 def test_check_says_ok_beside_a_daemon(start_program, start_chatd, conf, pair):
@@ -232,7 +232,7 @@ def test_check_finds_what_a_start_would(start_program, conf, pair):
         (("--trusted-proxy", "here"), "here"),
         (("--origin", "example.org"), "allowed_origins"),
         (("--default-room", "a/b"), "--default-room: room name"),
-        (("--page", "/chat"), "--page: /chat is that of"),
+        (("--page", "/chat"), "--page: /chat is already used by"),
         (("--outbox-bytes", "10"), "max_outbox_bytes"),
     ):
         program = run(start_program, "--check", *args, code=1)

@@ -43,14 +43,14 @@ def in_terminal(masters, start_chatd):
 def test_without_tls_it_goes_on(start_chatd, still_chats):
     chatd = start_chatd()
     chatd.signal(signal.SIGHUP)
-    chatd.wait_error("SIGHUP: without TLS there is nothing to read again")
+    chatd.wait_error("SIGHUP: without TLS there is nothing to reload")
     still_chats(chatd)
 
 
 def test_in_a_terminal_a_signal_alone_does_not_end_it(in_terminal, still_chats):
     chatd, _ = in_terminal()
     chatd.signal(signal.SIGHUP)
-    chatd.wait_error("nothing to read again")
+    chatd.wait_error("nothing to reload")
     still_chats(chatd)
 
 
@@ -67,5 +67,5 @@ def test_it_ends_with_its_terminal(in_terminal, websocket):
 def test_with_nohup_it_outlives_its_terminal(in_terminal, still_chats):
     chatd, hang_up = in_terminal("nohup")
     hang_up()
-    chatd.wait_error("nothing to read again")
+    chatd.wait_error("nothing to reload")
     still_chats(chatd)

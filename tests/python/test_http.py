@@ -34,12 +34,11 @@ def test_healthz_is_only_read(chatd, raw, method):
 
 
 def test_unknown_methods_are_refused(chatd, raw, still_chats):
-    for method in ("BREW", "TRACE", "CONNECT"):
+    for method, status in (("BREW", 405), ("TRACE", 405), ("CONNECT", 400)):
         connection = raw(chatd)
         connection.send(f"{method} /healthz HTTP/1.1\r\nHost: {connection.host}\r\nContent-Length: 0\r\n\r\n")
         answer = connection.read_to_end()
-        # libwebsockets itself answers methods that it does not know.
-        assert answer == b"" or re.match(rb"HTTP/1.[01] (400|403|405|501) ", answer), answer
+        assert answer.startswith(b"HTTP/1.1 %d " % status), answer
     still_chats(chatd)
 
 
@@ -76,7 +75,7 @@ def test_http_1_0(chatd, raw, still_chats):
     connection = raw(chatd)
     connection.send("GET /healthz HTTP/1.0\r\n\r\n")
     answer = connection.read_to_end()
-    assert answer == b"" or re.match(rb"HTTP/1\.[01] (200|400|505) ", answer), answer
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
     still_chats(chatd)
 
 
@@ -87,15 +86,10 @@ def test_an_idle_connection_is_closed(start_chatd, raw):
     assert connection.read_to_end() == b""
 
 
-def test_pipelined_requests_are_answered_in_order_or_the_connection_closes(chatd, raw, still_chats):
+def test_pipelined_requests_are_answered(chatd, raw, still_chats):
     connection = raw(chatd)
     connection.send(f"GET /healthz HTTP/1.1\r\nHost: {connection.host}\r\n\r\n" * 3)
-    assert connection.response().status == 200
-    try:
-        assert connection.response().status == 200
-        assert connection.response().status == 200
-    except Closed:
-        pass
+    assert [connection.response().status for _ in range(3)] == [200] * 3
     still_chats(chatd)
 
 
@@ -109,7 +103,7 @@ def test_a_body_behind_another_request_is_not_sought_in_its_head(chatd, raw, sti
     connection.send(get * before + post + get)
     answer = connection.read_to_end()
     assert 1 <= answer.count(b"HTTP/1.1 200 OK") <= before + 1
-    assert b"ill-formed" not in answer
+    assert b"malformed" not in answer
     still_chats(chatd)
 
 
@@ -124,8 +118,8 @@ def test_an_impossible_length_is_refused(chatd, raw, still_chats, length):
     connection.send(f"POST /healthz HTTP/1.1\r\nHost: {connection.host}\r\nContent-Length: {length}\r\n\r\n")
     connection.try_send("GET /healthz HTTP/1.1\r\nHost: smuggled\r\n\r\n")
     answer = connection.read_to_end()
-    assert answer == b"" or re.match(rb"HTTP/1.1 (4\d\d|501) ", answer), answer
-    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert re.match(rb"HTTP/1.1 (400|405) ", answer), answer
+    assert answer.count(b"HTTP/1.1 ") == 1
     still_chats(chatd)
 
 
@@ -134,7 +128,7 @@ def test_a_huge_length_is_not_waited_for(chatd, raw, still_chats):
     connection.send(f"POST /healthz HTTP/1.1\r\nHost: {connection.host}\r\nContent-Length: 9223372036854775807\r\n\r\n")
     connection.try_send(b"x" * 1_000_000)
     answer = connection.read_to_end()
-    assert answer == b"" or re.match(rb"HTTP/1.1 4\d\d ", answer), answer
+    assert re.match(rb"HTTP/1.1 4\d\d ", answer), answer
     still_chats(chatd)
 
 
@@ -177,7 +171,7 @@ def test_a_body_that_never_comes_is_not_waited_for_long(chatd, raw, still_chats)
     connection = raw(chatd)
     connection.send(f"POST /healthz HTTP/1.1\r\nHost: {connection.host}\r\nContent-Length: 100\r\n\r\nabc")
     answer = connection.read_to_end()
-    assert answer == b"" or re.match(rb"HTTP/1.1 4\d\d ", answer), answer
+    assert re.match(rb"HTTP/1.1 4\d\d ", answer), answer
     still_chats(chatd)
 
 

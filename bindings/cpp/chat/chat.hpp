@@ -1,16 +1,17 @@
-// libchat for C++17: RAII, std::function and string_view over chat.h, and nothing besides it. Header-only.
+// libchat for C++17: a header-only layer of RAII, std::function and string_view over chat.h.
 //
-//   chat::Options      every option of chat_server_options under its own name, and the callbacks
-//   chat::Server       a running server that its owner ends; chat::ServerRef is the same without owning it
-//   chat::Message      what is published; chat::MessageView and the other views show what the library hands out
-//   chat::Verdict      what a callback answers: pass(), refuse("why"), defer(), consume(), replace(message)
-//   chat::Result       what a call gives: a value or an Error; value() throws for who wants that
+//   chat::Options      every option of chat_server_options under the same name, and the callbacks
+//   chat::Server       owns a running server and ends it; chat::ServerRef has the same functions without owning it
+//   chat::Message      a message to publish; chat::MessageView and the other views show data of the library
+//   chat::Verdict      the result of a callback: pass(), refuse("why"), defer(), consume(), replace(message)
+//   chat::Result       the result of a call: a value or an Error; value() throws if there is an error
 //
-// chat.h has the rules: what each function does, its limits and errors, on which thread callbacks run. Here stands only
-// what is different. Works with -fno-exceptions and -fno-rtti; nothing here throws unless value() is asked to, but for
-// std::bad_alloc.
+// chat.h documents the rules: what each function does, its limits and errors, and on which thread callbacks run. The
+// comments here describe only the differences. The headers work with -fno-exceptions and -fno-rtti. Only value()
+// throws, apart from std::bad_alloc.
 //
-// A chat_server * or chat_... struct of chat.h is in reach everywhere (handle(), raw()), so both can be mixed.
+// handle() and raw() give access to the chat_server * and the chat_... structs of chat.h, so you can mix both
+// interfaces.
 #ifndef CHAT_CHAT_HPP
 #define CHAT_CHAT_HPP
 

@@ -1,4 +1,4 @@
-"""Real-time broadcast chat to embed: WebSocket and Socket.IO clients talk in rooms, in this process.
+"""An embeddable real-time chat server: WebSocket and Socket.IO clients talk in rooms, inside this process.
 
     from pychat import Server
 
@@ -10,10 +10,10 @@
 
     server.serve_forever()
 
-docs/pychat.md is the guide, and chat.h says what each option does.
+docs/pychat.md is the guide. chat.h documents every option.
 """
 
-from . import _interpreter  # noqa: F401  (first: it may refuse)
+from . import _interpreter  # noqa: F401  (first: it may raise ImportError)
 from ._client import Client, ClientInfo
 from ._enums import UNLIMITED, Action, LogLevel, OutboxPolicy, Overflow, Payload, Protocol, Transport, Verdict
 from ._events import (

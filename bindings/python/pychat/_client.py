@@ -1,4 +1,4 @@
-"""Clients: the object that stands for one, and what can be known of it."""
+"""Client, which represents one client, and ClientInfo, a snapshot of its state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """One client of a server. There is one object for each, from its on_connect to the last event about it.
+    """One client of a server. All events of a client, from on_connect to the last, have the same object.
 
-    `user` is the application's own: any object, None at first, let go with the client.
+    `user` belongs to the application: it holds any object, is None at first, and is released with the client.
     """
 
     __slots__ = ("__weakref__", "id", "server", "user")
@@ -44,30 +44,30 @@ class Client:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Client cannot be pickled: it is there in its server's process alone")
+        raise TypeError("a Client cannot be pickled: it exists only in the process of its server")
 
     def info(self) -> ClientInfo:
-        """What is known of it now. NoSuchClientError when it has gone."""
+        """Its present state. Raises NoSuchClientError if it has disconnected."""
         return self.server.client_info(self)
 
     @property
     def name(self) -> str:
-        """Its display name now. NoSuchClientError when it has gone."""
+        """Its present display name. Raises NoSuchClientError if it has disconnected."""
         return self.info().name
 
     @property
     def user_id(self) -> str:
-        """Its user id now, "" of a guest. NoSuchClientError when it has gone."""
+        """Its present user id, "" for a guest. Raises NoSuchClientError if it has disconnected."""
         return self.info().user_id
 
     @property
     def rooms(self) -> Tuple[str, ...]:
-        """The rooms that it is in now. NoSuchClientError when it has gone."""
+        """The rooms that it is in now. Raises NoSuchClientError if it has disconnected."""
         return self.info().rooms
 
     @property
     def socket_id(self) -> str:
-        """The id by which the client knows itself: Socket.IO's `socket.id`. See Server.find_client()."""
+        """The id that the client itself knows: the `socket.id` of Socket.IO. See Server.find_client()."""
         return self.info().socket_id
 
     def send(self, *args: Any, event: Optional[str] = None, room: Optional[str] = None) -> None:
@@ -97,7 +97,7 @@ class Client:
 
 @dataclass(frozen=True)
 class ClientInfo:
-    """What is known of a client, at one moment."""
+    """A snapshot of a client's state."""
 
     client: Client
     name: str

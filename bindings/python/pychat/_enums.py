@@ -1,4 +1,4 @@
-"""The enumerations of chat.h, under the same names without their prefix."""
+"""The enumerations of chat.h, with the same names without the prefix."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Protocol(enum.IntEnum):
-    """What an endpoint's clients speak."""
+    """The protocol of an endpoint's clients."""
 
     PLAIN = 1
     CHAT_V1 = 2
@@ -14,14 +14,14 @@ class Protocol(enum.IntEnum):
 
 
 class Transport(enum.IntFlag):
-    """What a client's bytes travel over; bits, so that an endpoint can allow several."""
+    """The transport of a client. The values are bits, so that an endpoint can allow several."""
 
     WEBSOCKET = 1
     POLLING = 2
 
 
 class OutboxPolicy(enum.IntEnum):
-    """What happens to a client whose outbox is full, because it reads slower than its rooms speak."""
+    """What happens when a client's outbox is full because the client reads too slowly."""
 
     DISCONNECT = 0
     DROP_OLDEST = 1
@@ -29,7 +29,7 @@ class OutboxPolicy(enum.IntEnum):
 
 
 class LogLevel(enum.IntEnum):
-    """How grave a line of log is."""
+    """The severity of a log line."""
 
     ERROR = 1
     WARNING = 2
@@ -38,7 +38,7 @@ class LogLevel(enum.IntEnum):
 
 
 class Verdict(enum.IntEnum):
-    """The bare answers of a callback. True, None and False do in most places."""
+    """The verdicts that a callback can return. True, None and False usually suffice."""
 
     PASS = 0
     REFUSE = 1
@@ -47,7 +47,7 @@ class Verdict(enum.IntEnum):
 
 
 class Action(enum.IntEnum):
-    """What a client wants to do, in on_authorize."""
+    """The action that on_authorize decides about."""
 
     JOIN = 1
     PUBLISH = 2
@@ -58,7 +58,7 @@ class Action(enum.IntEnum):
 
 
 class Payload(enum.IntEnum):
-    """What the data of a message is."""
+    """The type of a message's payload."""
 
     TEXT = 0
     ARGS = 1
@@ -66,14 +66,14 @@ class Payload(enum.IntEnum):
 
 
 class Overflow(enum.IntEnum):
-    """What happens when a queue of events is full, because its reader is slower than the rooms."""
+    """What happens when an event queue is full because its reader is too slow."""
 
     DROP_OLDEST = 0
-    """The oldest events go; the reader finds an EventsLost in their place."""
+    """The oldest events are dropped; the reader receives an EventsLost in their place."""
 
     REFUSE = 1
-    """Messages are refused, and their senders told; of other events the oldest go."""
+    """New messages are refused, and their senders are told. For other events, the oldest are dropped."""
 
 
 UNLIMITED = -1
-"""Switches a limit or a timer off, where chat.h marks it with (*)."""
+"""Disables a limit or a timer, if chat.h marks it with (*)."""

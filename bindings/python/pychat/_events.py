@@ -1,4 +1,4 @@
-"""What callbacks are called with and queues of events hold. A Message is made by the extension, all else is here."""
+"""The objects that callbacks receive and event queues hold. The extension defines Message; all others are here."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ._enums import Action, LogLevel, Protocol, Transport
 
 @dataclass(frozen=True)
 class ConnectRequest:
-    """Somebody wants to connect. See chat_connect_event in chat.h; credentials are left out of its repr."""
+    """A client asks to connect. See chat_connect_event in chat.h. Its repr omits credentials."""
 
     client: Client
     path: str
     query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    """By lower-case name."""
+    """The keys are lower-case names."""
     cookies: Mapping[str, str] = field(repr=False)
     origin: str
     address: str
@@ -30,43 +30,43 @@ class ConnectRequest:
     protocol: Protocol
     transport: Transport
     auth: str = field(repr=False)
-    """Socket.IO: the client's `auth` as JSON; "" without."""
+    """Socket.IO: the client's `auth` as JSON, or ""."""
     socket_id: str = ""
-    """What Server.find_client() takes."""
+    """The id for Server.find_client()."""
     recovered_from: int = 0
-    """With recovery_asks_on_connect: the id of the client that this one continues, else 0."""
+    """With recovery_asks_on_connect: the id of the client that this one continues, otherwise 0."""
 
 
 @dataclass(frozen=True)
 class AuthorizeRequest:
-    """May this client do this in this room?"""
+    """A client asks to perform an action in a room."""
 
     client: Client
     action: Action
     room: str
     """ "" for Action.ROOMS and Action.RENAME."""
     value: str
-    """Action.RENAME: the wanted name; Action.PUBLISH: the event's name."""
+    """Action.RENAME: the requested name. Action.PUBLISH: the event's name."""
     decision_id: int = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A client is accepted and can be sent to."""
+    """A client was accepted and can receive messages."""
 
     client: Client
     name: str
     user_id: str
     room: str
     recovered_from: int
-    """The id of the client that this one continues, else 0."""
+    """The id of the client that this one continues, otherwise 0."""
     socket_id: str = ""
-    """What Server.find_client() takes."""
+    """The id for Server.find_client()."""
 
 
 @dataclass(frozen=True)
 class Joined:
-    """A client has joined a room."""
+    """A client joined a room."""
 
     client: Client
     name: str
@@ -76,7 +76,7 @@ class Joined:
 
 @dataclass(frozen=True)
 class Left:
-    """A client has left a room."""
+    """A client left a room."""
 
     client: Client
     name: str
@@ -87,7 +87,7 @@ class Left:
 
 @dataclass(frozen=True)
 class Disconnected:
-    """A client has gone. Its `client.user` is there for the last time."""
+    """A client disconnected. This is the last event with its `client.user`."""
 
     client: Client
     name: str
@@ -95,12 +95,12 @@ class Disconnected:
     close_code: int
     reason: str
     socket_id: str = ""
-    """What Server.find_client() took."""
+    """The id that Server.find_client() accepted."""
 
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A client that on_connect has deferred went, or its time was over, before the verdict."""
+    """A client that on_connect had deferred disconnected, or the time limit passed, before the verdict."""
 
     client: Client
     close_code: int
@@ -109,7 +109,7 @@ class Abandoned:
 
 @dataclass(frozen=True)
 class Ack:
-    """A client has answered what was sent with send_with_ack(), or will not: then `error` says why and `args` is None."""
+    """A client answered a message of send_with_ack(), or will not answer: then `error` says why and `args` is None."""
 
     client: Client
     ack_id: int
@@ -119,7 +119,7 @@ class Ack:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of log."""
+    """A log line."""
 
     level: LogLevel
     text: str
@@ -127,14 +127,14 @@ class LogLine:
 
 @dataclass(frozen=True)
 class EventsLost:
-    """In a queue of events: so many were dropped here, because it was full."""
+    """In an event queue: `count` events were dropped at this point because the queue was full."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Room:
-    """What is known of a room, at one moment."""
+    """A snapshot of a room's state."""
 
     name: str
     epoch: str
@@ -146,7 +146,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Stats:
-    """Counted since the start, but for the ..._now. See chat_stats in chat.h; the tuples are indexed as there."""
+    """Counters since the start; fields ending in _now are present values. See chat_stats in chat.h for the tuples' indexes."""
 
     connections_now: int
     connections_total: int
@@ -172,4 +172,4 @@ class Stats:
 
 
 Event = Union[Opened, Joined, Left, Disconnected, Abandoned, _pychat.Message, EventsLost]
-"""What a queue of events holds."""
+"""Anything that an event queue can hold."""

@@ -1,4 +1,4 @@
-"""What the library and failed callbacks have to say goes to the logger "pychat"."""
+"""Log lines of the library and exceptions in callbacks go to the logger "pychat"."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _LEVELS = {
 
 
 def log_line(line: LogLine) -> None:
-    """The on_log of a server that has none of its own."""
+    """The default on_log of a server."""
     logger.log(_LEVELS[line.level], "%s", line.text)
 
 
 def wanted_level() -> LogLevel:
-    """The least grave level that the logger lets through, so that the library does not make lines for nobody."""
+    """The lowest level that the logger lets through, so that the library does not produce lines that are discarded."""
     level = logger.getEffectiveLevel()
     return next((ours for ours, theirs in reversed(list(_LEVELS.items())) if theirs >= level), LogLevel.ERROR)
 
 
 def report(callback: str, error: BaseException) -> None:
-    """An exception that a callback has raised: logged with its traceback, and what was asked is refused."""
+    """Logs an exception of a callback with its traceback. The caller refuses the request."""
     logger.error("%s failed", callback, exc_info=error)

@@ -1,7 +1,7 @@
 """A server in an asyncio loop: `async def` callbacks, awaited answers, and the server's own descriptor with threads=0.
 
-The library's threads put questions into a queue and go on; what they asked about waits for its verdict. Here, in the loop,
-each question becomes a task. When the loop ends, by whatever way, all that is undecided is refused.
+The library's threads put requests into a queue and do not block; each request waits for its verdict. In the loop, each
+request becomes a task. When the loop ends for any reason, all undecided requests are refused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DECIDING = (ConnectRequest, AuthorizeRequest, _pychat.Message)
 
 
 class Attachment:
-    """What a server has in a loop, from its start there to detach(). All in the loop's thread."""
+    """The connection between a server and a loop, from the start there to detach(). Used only in the loop's thread."""
 
     def __init__(self, server: Server, core: _pychat.Core, callbacks: Dict[str, AsyncCallback]) -> None:
         self.loop = asyncio.get_running_loop()
@@ -50,18 +50,19 @@ class Attachment:
         self._undecided: Dict[int, Request] = {}  # by id(): requests with dicts in them have no hash
         self._tasks: Set[asyncio.Task[None]] = set()
         self._connecting: Dict[int, Tuple[Request, asyncio.Task[None]]] = {}  # by the client's id
-        self._answers: Dict[int, asyncio.Future[List[Any]]] = {}  # until the library tells, whoever waits
+        # Each stays until the library reports its answer, even if the waiting task was cancelled.
+        self._answers: Dict[int, asyncio.Future[List[Any]]] = {}
         self._poll_fd = -1
         self._drained = asyncio.Event()
         self._attached = True
         self._thread = threading.get_ident()
         core.set_calls(self._queue)
         self.loop.add_reader(self._queue.fileno(), self._take)
-        # Its end is the loop's: cancelled with all tasks, or collected with a loop that was just closed.
+        # It ends with the loop: cancelled with all tasks, or collected with a loop that was only closed.
         self._keeper = self.loop.create_task(self._keep(), name="pychat")
 
     def watch(self, fd: int) -> None:
-        """threads=0: drives the server whenever it has something to do."""
+        """threads=0: drives the server whenever it has work."""
         self._poll_fd = fd
         self.loop.add_reader(fd, self._poll)
 
@@ -71,7 +72,7 @@ class Attachment:
         except Exception:
             self._unwatch()
             raise
-        # What else a callback has raised, such as KeyboardInterrupt, is for the loop's owner; the server goes on.
+        # Other exceptions of a callback, such as KeyboardInterrupt, propagate to the loop's owner; the server keeps running.
         if not going_on:
             self._unwatch()
 
@@ -87,14 +88,14 @@ class Attachment:
             await self._drained.wait()
 
     async def finish(self, limit_s: float) -> None:
-        """Lets the async callbacks that came with the end of the server come to their own, for so long."""
+        """Waits at most `limit_s` for the async callbacks that the end of the server started."""
         while self._take():
             pass
-        # One of them may be what waits here.
+        # The waiting task may be one of them.
         if others := self._tasks - {asyncio.current_task()}:
             _, late = await asyncio.wait(others, timeout=limit_s)
             if late:
-                _log.logger.warning("%d async callbacks have not ended, and are cancelled", len(late))
+                _log.logger.warning("%d async callbacks did not finish in time and are cancelled", len(late))
 
     async def _keep(self) -> None:
         try:
@@ -114,7 +115,7 @@ class Attachment:
             callback = self._callbacks.get(name)
             if isinstance(asked, _DECIDING):
                 self._undecided[id(asked)] = asked
-                if callback is None:  # A plain function has taken its place meanwhile.
+                if callback is None:  # A plain function replaced it in the meantime.
                     self._give(asked, Refuse("the application is busy"))
                 else:
                     task = self._begin(name, self._decide(callback, asked))
@@ -133,7 +134,7 @@ class Attachment:
     def _abandon(self, client: int) -> None:
         request, task = self._connecting.pop(client, (None, None))
         if task is not None:
-            self._undecided.pop(id(request), None)  # a task that has not begun would not do so
+            self._undecided.pop(id(request), None)  # a task that has not started would not do this
             task.cancel()
 
     async def _decide(self, callback: AsyncCallback, request: Request) -> None:
@@ -143,7 +144,7 @@ class Attachment:
                 verdict = await callback(request)
             except Refuse as refusal:
                 verdict = refusal
-            # What is no verdict is reported like any other failure.
+            # A value that is not a verdict is reported like any other failure.
             self._give(request, verdict)
         except asyncio.CancelledError:
             self._give(request, Refuse("the application is not running"))
@@ -160,7 +161,7 @@ class Attachment:
         try:
             self._server.decide(request, verdict)
         except (_pychat.NoSuchClientError, _pychat.WrongStateError, _pychat.StoppedError):
-            pass  # It has gone, or has waited too long.
+            pass  # The client disconnected, or the time limit passed.
         self._undecided.pop(id(request), None)
         if isinstance(request, ConnectRequest):
             self._connecting.pop(request.client.id, None)
@@ -174,21 +175,21 @@ class Attachment:
             _log.report(_NAMES[type(event)], error)
 
     async def call(self, send: Callable[[], int], timeout: Optional[float]) -> List[Any]:
-        """Sends something that is to be acknowledged, and waits for the answer's arguments."""
+        """Sends a message that asks for an acknowledgement, and waits for the answer's arguments."""
         if not self._attached:
-            raise _pychat.WrongStateError("the server's part in this loop has been cancelled")
+            raise _pychat.WrongStateError("the server's task in this loop was cancelled")
         answer: asyncio.Future[List[Any]] = self.loop.create_future()
-        # No answer can be taken between these two: that happens in this thread.
+        # No answer can be taken between these two lines, because answers are taken in this thread.
         ack_id = send()
         self._answers[ack_id] = answer
         try:
-            # The library keeps the time. Of what could not be sent after all it has nothing to say; hence this limit.
+            # The library keeps the time, but reports nothing if the message could not be sent after all; hence this limit.
             return await asyncio.wait_for(answer, None if timeout is None else timeout + 1.0)
         except asyncio.TimeoutError:
             raise _pychat.TimedOutError("no answer in time") from None
 
     def _answer(self, answer: asyncio.Future[List[Any]], ack: Ack) -> None:
-        if answer.done():  # Whoever waited was cancelled, or has waited long enough.
+        if answer.done():  # The waiting task was cancelled, or its time limit passed.
             return
         if ack.error is None:
             answer.set_result(ack.args or [])
@@ -196,7 +197,7 @@ class Attachment:
             answer.set_exception(ack.error)
 
     def detach(self) -> None:
-        """Refuses what is undecided, now and from now on. Any number of times, on any thread."""
+        """Refuses all present and later requests. May be called any number of times, on any thread."""
         if threading.get_ident() != self._thread and self.loop.is_running():
             self.loop.call_soon_threadsafe(self.detach)
             return

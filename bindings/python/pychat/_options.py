@@ -1,6 +1,6 @@
 """The keywords of Server: the fields of chat_server_options, under the same names.
 
-chat.h says what each does and what its default is. What is left out, or None, takes the default.
+chat.h documents each option and its default. An option that is omitted or None takes its default.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Endpoint:
     path: str
     protocol: Protocol = Protocol.PLAIN
     transports: Transport = Transport(0)
-    """All that the protocol has, when 0."""
+    """0: all transports of the protocol."""
     max_message_bytes: int = 0
-    """That of the server, when 0."""
+    """0: the server's limit."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StaticMount:
 
 
 class ServerOptions(TypedDict, total=False):
-    """What Server takes, by keyword. See chat_server_options in chat.h."""
+    """The keyword arguments of Server. See chat_server_options in chat.h."""
 
     address: Optional[str]
     port: int
@@ -43,7 +43,7 @@ class ServerOptions(TypedDict, total=False):
     listen_fd: int
     threads: int
     log_level: LogLevel
-    """That of the logger "pychat", unless given."""
+    """The default is the level of the logger "pychat"."""
 
     endpoints: Sequence[Endpoint]
     static_mounts: Sequence[StaticMount]

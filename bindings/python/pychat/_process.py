@@ -1,4 +1,4 @@
-"""Servers and the process: one that runs is kept alive, is closed before the interpreter goes, and stays behind at a fork."""
+"""Servers and the process: a running server is kept alive, closed before the interpreter exits, and abandoned after a fork."""
 
 from __future__ import annotations
 
@@ -18,34 +18,37 @@ _ending = False
 
 
 def check_start() -> None:
-    """WrongStateError in a process that ends, or was forked from one with servers: chat.h allows it to exec or _exit only."""
+    """Raises WrongStateError in a process that is exiting, and in one forked after a server had started.
+
+    chat.h allows the forked process only exec and _exit.
+    """
     if _ending:
-        raise _pychat.WrongStateError("the interpreter is ending")
+        raise _pychat.WrongStateError("the interpreter is exiting")
     if _forked_from_a_server:
         raise _pychat.WrongStateError(
-            "this process was forked from one that had started a server; use multiprocessing's spawn"
+            "this process was forked after a server had started; use multiprocessing's spawn"
         )
 
 
 def keep(server: Server) -> None:
-    """A server that runs lives, like a thread that runs, until it is closed."""
+    """Keeps a running server alive until it is closed, like a running thread."""
     global _ever_started
     _ever_started = True
     _running.add(server)
 
 
 def let_go(server: Server) -> None:
-    """It is closed."""
+    """Releases a server that is closed."""
     _running.discard(server)
 
 
 @atexit.register
 def _close_all() -> None:
-    # The library's threads must be gone before the interpreter is: they could never take its GIL again.
+    # The library's threads must end before the interpreter does, because afterwards they cannot acquire the GIL.
     global _ending
     _ending = True
     for server in list(_running):
-        with server._starting:  # a daemon thread may be at it
+        with server._starting:  # a daemon thread may be starting it
             server.close()
 
 

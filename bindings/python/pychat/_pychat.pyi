@@ -1,4 +1,4 @@
-"""The extension. Errors and Message are for users; Core and EventQueue are what the package is built on."""
+"""The extension. Errors and Message are public; Core and EventQueue are internal to the package."""
 
 from typing import Any, ClassVar, Dict, List, Optional, Sequence, Tuple
 

@@ -1,4 +1,4 @@
-"""Server: its life, its callbacks, and what of it is for asyncio. What it can do while it runs is in _calls."""
+"""Server: its lifetime, its callbacks, and its asyncio support. The functions of a running server are in _calls."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _EVENT_KINDS: Dict[type, str] = {
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM has come. Like Ctrl-C it leaves poll(), and no `except Exception` of a callback swallows it."""
+    """SIGTERM arrived. Like Ctrl-C it propagates out of poll(), and `except Exception` in a callback does not catch it."""
 
 
 class Server(ServerCalls):
     """A chat server in this process.
 
-    Takes the fields of chat_server_options by keyword (see ServerOptions), and begins with start(), `with`, `async with` or
-    serve_forever(). A server that runs is kept alive until it is closed, and closed before the interpreter ends.
+    It takes the fields of chat_server_options as keywords (see ServerOptions), and starts with start(), `with`, `async with`
+    or serve_forever(). A running server is kept alive until it is closed. It is closed before the interpreter exits.
     """
 
     def __init__(self, **options: Unpack[ServerOptions]) -> None:
@@ -73,53 +73,59 @@ class Server(ServerCalls):
     def __repr__(self) -> str:
         return f"<pychat.Server on port {self.port}>" if self._core.running else "<pychat.Server, not running>"
 
-    # Callbacks: decorators, before or after the start. One function for each; `async def` ones run in the asyncio loop.
+    # Callbacks: decorators, before or after the start. Each has one function; an `async def` runs in the asyncio loop.
 
     def on_connect(self, callback: Callback) -> Callback:
-        """Somebody wants to connect: called with a ConnectRequest. None, a bool, Identity, Refuse or DEFER."""
+        """A client asks to connect: called with a ConnectRequest. Returns None, a bool, Identity, Refuse or DEFER."""
         return self._set_callback("on_connect", callback)
 
     def on_open(self, callback: Callback) -> Callback:
-        """A client is accepted and can be sent to: called with Opened."""
+        """A client was accepted and can receive messages: called with Opened."""
         return self._set_callback("on_open", callback)
 
     def on_join(self, callback: Callback) -> Callback:
-        """A client has joined a room: called with Joined."""
+        """A client joined a room: called with Joined."""
         return self._set_callback("on_join", callback)
 
     def on_leave(self, callback: Callback) -> Callback:
-        """A client has left a room: called with Left."""
+        """A client left a room: called with Left."""
         return self._set_callback("on_leave", callback)
 
     def on_disconnect(self, callback: Callback) -> Callback:
-        """A client has gone: called with Disconnected."""
+        """A client disconnected: called with Disconnected."""
         return self._set_callback("on_disconnect", callback)
 
     def on_abandon(self, callback: Callback) -> Callback:
-        """A client went before the verdict that on_connect had deferred: called with Abandoned, not with Disconnected.
+        """A client disconnected before the verdict that on_connect had deferred: called with Abandoned.
 
-        An `async def` on_connect that still runs for it is cancelled.
+        on_disconnect is not called for this client. An `async def` on_connect that still runs for it is cancelled.
         """
         return self._set_callback("on_abandon", callback)
 
     def on_authorize(self, callback: Callback) -> Callback:
-        """May it? Called with an AuthorizeRequest; before the start only. None, a bool, Refuse or DEFER."""
+        """A client asks to perform an action: called with an AuthorizeRequest. Returns None, a bool, Refuse or DEFER.
+
+        Set it before the start.
+        """
         if self._core.running:
-            raise _pychat.WrongStateError("on_authorize changes what is allowed, so it is set before the start")
+            raise _pychat.WrongStateError("on_authorize changes what is allowed, so it must be set before the start")
         return self._set_callback("on_authorize", callback)
 
     def on_message(self, callback: Callback) -> Callback:
-        """What of this Message? None, a bool, a str or bytes or Replace, Refuse, CONSUME or DEFER."""
+        """A client sent a message: called with a Message.
+
+        Returns None, a bool, a str, bytes, Replace, Refuse, CONSUME or DEFER.
+        """
         return self._set_callback("on_message", callback)
 
     def on_ack(self, callback: Callback) -> Callback:
-        """A client has answered what was sent by send_with_ack(), or will not: called with Ack."""
+        """A client answered a message of send_with_ack(), or will not answer: called with Ack."""
         return self._set_callback("on_ack", callback)
 
     def on_log(self, callback: Callback) -> Callback:
-        """A line of log: called with LogLine. Without it lines go to the logger "pychat". No `async def`."""
+        """A log line: called with LogLine. By default lines go to the logger "pychat". It cannot be an `async def`."""
         if _is_async(callback):
-            raise TypeError("on_log cannot be an async function: lines come when no loop runs, too")
+            raise TypeError("on_log cannot be an async function, because log lines also occur while no loop runs")
         return self._set_callback("on_log", callback)
 
     def _set_callback(self, name: str, callback: Callback) -> Callback:
@@ -132,7 +138,7 @@ class Server(ServerCalls):
         else:
             self._core.set_callback(_pychat.kinds[name], callback)
             self._async_callbacks.pop(name, None)
-        # A plain function goes before the other kind: at no moment is nobody asked.
+        # A plain function is set before the async one is removed, so that a callback is set at every moment.
         self._core.set_async_kinds(sum(_pychat.kinds[name] for name in self._async_callbacks))
         if name in self._async_callbacks:
             self._core.set_callback(_pychat.kinds[name], None)
@@ -141,10 +147,10 @@ class Server(ServerCalls):
     # Life
 
     def start(self) -> Self:
-        """Starts the server; when this returns, it listens. In a running asyncio loop it is attached to that loop.
+        """Starts the server. When this returns, it is listening. In a running asyncio loop it is attached to that loop.
 
-        What can go wrong is AddressInUseError, AddressInvalidError, PermissionError, CertificateError, EventLoopError, and
-        InvalidArgumentError for options.
+        Raises AddressInUseError, AddressInvalidError, PermissionError, CertificateError or EventLoopError, and
+        InvalidArgumentError for invalid options.
         """
         _process.check_start()
         with self._starting:
@@ -153,7 +159,7 @@ class Server(ServerCalls):
 
     def _start(self) -> None:
         if self._core.running:
-            raise _pychat.WrongStateError("the server runs already")
+            raise _pychat.WrongStateError("the server is already running")
         if _in_asyncio():
             self._attachment = Attachment(self, self._core, self._async_callbacks)
         elif self._async_callbacks:
@@ -171,7 +177,7 @@ class Server(ServerCalls):
             raise
 
     def stop(self) -> None:
-        """Begins the drain and returns: no new connection, goodbye to each client. Any thread, any number of times."""
+        """Begins the drain and returns: no new connections, a close to each client. Any thread, any number of times."""
         self._core.stop()
         self._end_serving()
 
@@ -180,7 +186,7 @@ class Server(ServerCalls):
         self._at_stop()
 
     def close(self) -> None:
-        """Stops, waits for the end of the drain, and frees. Any number of times; not inside of a callback."""
+        """Stops the server, waits until the drain ends, and frees it. Any number of times, but not in a callback."""
         attachment, self._attachment = self._attachment, None
         if attachment is not None:
             attachment.detach()
@@ -206,9 +212,10 @@ class Server(ServerCalls):
         self.close()
 
     def serve_forever(self) -> None:
-        """Starts if need be, and serves until Ctrl-C, SIGTERM, or stop() on another thread; drains, and closes.
+        """Starts the server unless it runs, serves until Ctrl-C, SIGTERM, or stop() on another thread, drains, and closes it.
 
-        SIGTERM only in the main thread, and only when nobody else handles it. Not in asyncio: see aserve_forever().
+        It handles SIGTERM only in the main thread, and only if SIGTERM has no other handler. In asyncio, use
+        aserve_forever().
         """
         if _in_asyncio():
             raise _pychat.WrongStateError("serve_forever() would block the asyncio loop: use `await server.aserve_forever()`")
@@ -220,26 +227,26 @@ class Server(ServerCalls):
                     else:
                         self._stopped.wait()
             except KeyboardInterrupt:
-                self.close()  # does nothing, unless a second signal broke into the end of `with`
+                self.close()  # does nothing, unless a second signal interrupted the end of `with`
 
     def _drive(self) -> None:
-        # Not poll(-1): Python runs signal handlers between its own instructions only, and select() wakes for them.
+        # Not poll(-1): Python runs signal handlers only between its own instructions, and select() returns for them.
         fd = self.fileno()
         while self.poll(0):
             select.select([fd], [], [])
 
     def poll(self, timeout: Optional[float] = 0.0) -> bool:
-        """threads=0: runs until nothing is ready; waits for the first event for so many seconds, None: as long as it takes.
+        """threads=0: runs until nothing is ready. It waits at most `timeout` seconds (None: no limit) for the first event.
 
-        False once a stopped server's drain has ended: nothing is left to do but close().
+        Returns False when the drain of a stopped server has ended; then call close().
         """
         if timeout is None:
             return self._core.poll(-1)
-        # What is over already does not wait; longer than a C int can say is long enough.
+        # A negative timeout does not wait; one above the range of a C int is cut to it.
         return self._core.poll(min(milliseconds(max(timeout, 0.0)), 2**31 - 1))
 
     def fileno(self) -> int:
-        """threads=0: a descriptor that is readable when poll() has something to do; -1 when the server has threads."""
+        """threads=0: a descriptor that is readable when poll() has work; -1 when the server has its own threads."""
         return self._core.fileno()
 
     # asyncio
@@ -253,14 +260,14 @@ class Server(ServerCalls):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """close() for asyncio: the loop goes on while the clients are said goodbye to, and async callbacks come to the end.
+        """close() for asyncio: the loop keeps running while the server drains and async callbacks finish.
 
-        What of these has not ended after drain_timeout_ms more is cancelled.
+        Callbacks that have not finished after another drain_timeout_ms are cancelled.
         """
         loop = asyncio.get_running_loop()
         attachment = self._attachment
         if attachment is not None and attachment.loop is not loop:
-            await loop.run_in_executor(None, self.close)  # a stranger to the tasks of that loop
+            await loop.run_in_executor(None, self.close)  # this loop cannot await the tasks of the other one
             return
         try:
             if self._core.running:
@@ -276,7 +283,7 @@ class Server(ServerCalls):
     async def aserve_forever(self) -> None:
         """serve_forever() for asyncio. Ctrl-C, SIGTERM and stop() end it without an exception.
 
-        The signals only in the main thread, and only when nobody but Python itself handles them.
+        It handles the signals only in the main thread, and only if they have no handler except Python's own.
         """
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
@@ -300,14 +307,14 @@ class Server(ServerCalls):
         max_bytes: int = 64 * 1024 * 1024,
         overflow: Overflow = Overflow.DROP_OLDEST,
     ) -> EventStream:
-        """What happens, from now on: `async for event in server.events(Message, Disconnected)`; all kinds without any.
+        """A stream of events from now on: `async for event in server.events(Message, Disconnected)`. Default: all types.
 
-        Messages are those that on_message has let pass. The queue is bounded; see Overflow for what happens when it is full.
+        Messages are those that on_message passed. The queue is bounded; Overflow says what happens when it is full.
         """
         wanted = 0
         for kind in kinds or tuple(_EVENT_KINDS):
             if kind not in _EVENT_KINDS:
-                raise TypeError(f"{kind!r} is no kind of event that can be asked for")
+                raise TypeError(f"{kind!r} is not an event type for events()")
             wanted |= _pychat.kinds[_EVENT_KINDS[kind]]
         return EventStream(self._core, wanted, max_events, max_bytes, overflow)
 
@@ -316,19 +323,19 @@ class Server(ServerCalls):
     ) -> List[Any]:
         """Sends an event to a client and waits for its answer: `answer, = await server.call(client, "question", 42)`.
 
-        TimedOutError after so many seconds (None: never), NoSuchClientError when the client goes, UnsupportedError unless it speaks
-        Socket.IO.
+        Raises TimedOutError after `timeout` seconds (None: never), NoSuchClientError if the client disconnects, and
+        UnsupportedError unless it speaks Socket.IO.
         """
         attachment = self._attachment
         if attachment is None or attachment.loop is not asyncio.get_running_loop():
-            raise _pychat.WrongStateError("call() works in the asyncio loop that the server was started in")
+            raise _pychat.WrongStateError("call() works only in the asyncio loop in which the server was started")
         return await attachment.call(
             lambda: self._core.send_with_ack(self._id(client), args, event, room, ack_milliseconds(timeout), True), timeout
         )
 
     @property
     def callbacks_lost(self) -> int:
-        """How many events did not reach async callbacks, because too many were waiting or no loop was there."""
+        """The number of events that did not reach async callbacks, because too many were waiting or no loop ran."""
         return self._core.calls_lost
 
 
@@ -338,12 +345,12 @@ def _raise_terminated(number: int, frame: Optional[FrameType]) -> None:
 
 @contextlib.contextmanager
 def _handled(handler: Callable[[int, Optional[FrameType]], object], *numbers: signal.Signals) -> Iterator[None]:
-    """Handles these signals, as far as only Python's own handlers are there; in the main thread, where signals come."""
+    """Handles these signals if they have only Python's own handlers, and only in the main thread, which receives signals."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         for number in numbers:
             present = signal.getsignal(number)
-            # asyncio.run() has one of its own for Ctrl-C.
+            # asyncio.run() sets its own handler for Ctrl-C.
             is_asyncios = getattr(getattr(present, "func", None), "__module__", "") == "asyncio.runners"
             if present in (signal.SIG_DFL, signal.default_int_handler) or is_asyncios:
                 before[number] = signal.signal(number, handler)

@@ -1,5 +1,5 @@
-"""Server.events(): what happens, in order, for asyncio. The library's threads fill a queue without the GIL; one descriptor
-wakes the loop, and a whole batch is taken at once."""
+"""Server.events(): a stream of events, in order, for asyncio. The library's threads fill a queue without the GIL. One
+descriptor wakes the loop, which takes a whole batch at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 BATCH = 512
-"""At most so many events are taken at once, so that the loop gets its turn between them."""
+"""The most events that are taken at once, so that other tasks of the loop run in between."""
 
 
 def _set(ready: asyncio.Future[None]) -> None:
@@ -24,10 +24,10 @@ def _set(ready: asyncio.Future[None]) -> None:
 
 
 class EventStream(AsyncIterator[Event]):
-    """An asynchronous iterator of events; ends with the server. One reader at a time.
+    """An asynchronous iterator of events. It ends with the server, and allows one reader at a time.
 
-    What is in the queue when the server is closed is still given. Closing the stream, leaving its `async with` block, or
-    letting it go ends the queue.
+    Events that are in the queue when the server is closed are still returned. Closing the stream, leaving its `async with`
+    block, or releasing the last reference ends the queue.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class EventStream(AsyncIterator[Event]):
         return self._batch.popleft()
 
     async def take(self) -> List[Event]:
-        """Waits until there is something, and gives all of it, at most BATCH events; an empty list at the end."""
+        """Waits for events and returns all that are there, at most BATCH; an empty list at the end."""
         if self._batch:
             events = list(self._batch)
             self._batch.clear()
             return events
         while True:
-            ended = self._queue.closed  # asked first: what came before the end is still taken
+            ended = self._queue.closed  # read first, so that events from before the end are still taken
             taken = self._core.take(self._queue, BATCH)
             if taken or ended:
                 return taken
@@ -67,7 +67,7 @@ class EventStream(AsyncIterator[Event]):
 
     async def _readable(self) -> None:
         if self._has_reader:
-            raise RuntimeError("these events have a reader already: each reader takes a Server.events() of its own")
+            raise RuntimeError("this stream has a reader already: call Server.events() once for each reader")
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
         fd = self._queue.fileno()
@@ -81,16 +81,16 @@ class EventStream(AsyncIterator[Event]):
 
     @property
     def lost(self) -> int:
-        """How many events were dropped so far because the queue was full."""
+        """The number of events dropped so far because the queue was full."""
         return self._queue.lost
 
     @property
     def waiting(self) -> int:
-        """How many events wait."""
+        """The number of events waiting in the queue."""
         return len(self._queue) + len(self._batch)
 
     def close(self) -> None:
-        """Ends the queue: nothing is taken in any more."""
+        """Ends the queue. It accepts no further events."""
         self._queue.close()
         self._core.remove_events(self._queue)
 

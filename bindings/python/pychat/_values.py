@@ -1,4 +1,4 @@
-"""Arguments of events as JSON: bytes in them become attachments, and `{"_placeholder":true,"num":N}` stands in their place."""
+"""Arguments of events as JSON: bytes become attachments, replaced by `{"_placeholder":true,"num":N}`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Buffer = Union[bytes, bytearray, memoryview]
 
 
 def encode(args: Sequence[Any]) -> Tuple[str, List[Buffer]]:
-    """The JSON array of some arguments and its attachments. ValueError for NaN and for a cycle, TypeError for what is no JSON."""
+    """The JSON array of arguments, and its attachments. Raises ValueError for NaN and cycles, TypeError for other types."""
     attachments: List[Buffer] = []
 
     def attach(value: object) -> object:
@@ -28,13 +28,13 @@ def encode(args: Sequence[Any]) -> Tuple[str, List[Buffer]]:
     if not text.isascii():
         try:
             text.encode()
-        except UnicodeEncodeError:  # JSON can say a lone surrogate, in ASCII, and so what clients send may have some.
+        except UnicodeEncodeError:  # JSON can escape a lone surrogate in ASCII, so clients may send one.
             text = dump(ensure_ascii=True)
     return text, attachments
 
 
 def decode(data: bytes, attachments: Sequence[bytes]) -> List[Any]:
-    """The arguments that a JSON array stands for, with the attachments in their places."""
+    """The arguments in a JSON array, with the attachments in their places."""
     if not attachments:
         return json.loads(data)  # type: ignore[no-any-return]
 

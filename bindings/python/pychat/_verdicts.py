@@ -1,4 +1,7 @@
-"""What a callback may return, and how that is read. The extension calls the read_ functions for all but None and booleans."""
+"""The values that a callback may return, and how they are read.
+
+The extension calls the read_ functions for all values except None and booleans.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,23 @@ DEFER = Verdict.DEFER
 CONSUME = Verdict.CONSUME
 
 REASON_BYTES = 123
-"""The longest reason that reaches a client: what a WebSocket close frame can carry."""
+"""The size limit of reasons, which is that of a WebSocket close frame."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a client is. An empty user id is a guest, an empty name a generated one."""
+    """A client's identity. With an empty user id it is a guest; an empty name is replaced by a generated one."""
 
     user_id: str = ""
     name: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
-    """The application's own; not sent to anyone."""
+    """For the application only; never sent to clients."""
 
 
 class Refuse(Exception):
-    """Says no, with a reason that reaches the client. To be returned from a callback or raised anywhere in it.
+    """A refusal with a reason that is sent to the client. Return it from a callback, or raise it anywhere in one.
 
-    `data` is for on_connect: any JSON value, which Socket.IO clients get as the error's `data`.
+    `data` is for on_connect: any JSON value, which Socket.IO clients receive as the error's `data`.
     """
 
     def __init__(self, reason: str = "", data: Any = None) -> None:
@@ -41,9 +44,9 @@ class Refuse(Exception):
 
 
 class Replace:
-    """Lets another message pass instead of the one that came: `args` as in Server.publish().
+    """Publishes another message instead of the received one, with `args` as in Server.publish().
 
-    What is None stays as it was. Room, sender and acknowledgement always do.
+    A field that is None keeps its value. Room, sender and acknowledgement always stay the same.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ MessageVerdict = Tuple[int, Optional[str], Optional[Replace]]
 
 
 def cut_reason(reason: str) -> str:
-    """A reason without what no client could be told of it."""
+    """A reason, cut and cleaned so that it can be sent to a client."""
     return reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore").replace("\0", " ")
 
 
@@ -77,7 +80,7 @@ def _unexpected(result: object, allowed: str) -> TypeError:
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()
-        return TypeError("returned an awaitable, but is no `async def` function: it cannot be awaited")
+        return TypeError("returned an awaitable, but is not an `async def` function, so it cannot be awaited")
     return TypeError(f"returned {result!r}, not {allowed}")
 
 

@@ -42,7 +42,7 @@ struct type_caster<pychat::Text> {
   bool load(handle source, bool) {
     value.value = pychat::to_utf8(source);
     if (value.value.find('\0') != std::string::npos) {
-      pychat::raise_error(CHAT_ERROR_INVALID_ARGUMENT, "holds a NUL: " + repr(source).cast<std::string>());
+      pychat::raise_error(CHAT_ERROR_INVALID_ARGUMENT, "contains a NUL: " + repr(source).cast<std::string>());
     }
     return true;
   }

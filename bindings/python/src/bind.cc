@@ -221,8 +221,8 @@ void bind_looking(py::class_<Core>& core) {
 }  // namespace
 
 void define_core(py::module_& module) {
-  py::class_<EventQueue, EventQueuePtr>(
-      module, "EventQueue", "A bounded queue of what happens, filled without the GIL. The package wraps it.")
+  py::class_<EventQueue, EventQueuePtr>(module, "EventQueue",
+                                        "A bounded queue of events, filled without the GIL. The package wraps it.")
       .def(py::init([](unsigned kinds, std::size_t records, std::size_t bytes) {
              return std::make_shared<EventQueue>(kinds, EventQueue::Limits{records, bytes});
            }),
@@ -233,7 +233,8 @@ void define_core(py::module_& module) {
       .def_property_readonly("lost", &EventQueue::lost_total)
       .def("__len__", &EventQueue::size);
 
-  py::class_<Core> core(module, "Core", collected<Core>(), "One server, close to chat.h. The class Server wraps it.");
+  py::class_<Core> core(module, "Core", collected<Core>(),
+                        "One server, a thin layer over chat.h. The class Server wraps it.");
   bind_living(core);
   bind_listening(core);
   bind_messages(core);

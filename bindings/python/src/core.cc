@@ -37,7 +37,7 @@ Core::Use::Use(Core& core) : core_(core) {
     raise_error(CHAT_ERROR_WRONG_STATE, "the server has not been started");
   }
   if (state == State::abandoned) {
-    raise_error(CHAT_ERROR_WRONG_STATE, "the server runs in the process that this one was forked from");
+    raise_error(CHAT_ERROR_WRONG_STATE, "the server belongs to the process from which this one was forked");
   }
   raise_error(CHAT_ERROR_STOPPED, "the server is closed");
 }
@@ -53,7 +53,7 @@ Core::Use::~Use() {
 void Core::start(int log_level) {
   State expected = State::idle;
   if (!state_.compare_exchange_strong(expected, State::starting)) {
-    raise_error(CHAT_ERROR_WRONG_STATE, "the server was started before");
+    raise_error(CHAT_ERROR_WRONG_STATE, "a server can be started only once");
   }
   chat_server_options native = options_.get();
   native.user = this;
@@ -79,7 +79,7 @@ void Core::stop() {
 
 void Core::close() {
   if (CallbackScope::inside(*this))
-    raise_error(CHAT_ERROR_WRONG_THREAD, "close() inside a callback of the same server");
+    raise_error(CHAT_ERROR_WRONG_THREAD, "close() was called in a callback of the same server");
   State expected = State::running;
   if (!state_.compare_exchange_strong(expected, State::closing)) {
     if (expected != State::closing) return;
@@ -131,7 +131,7 @@ void Core::notice(chat_server* server) {
 void Core::set_callback(unsigned kind, py::object function) {
   std::size_t index = 0;
   while (index < kKindCount && (1U << index) != kind) ++index;
-  if (index == kKindCount) throw py::value_error("not one kind");
+  if (index == kKindCount) throw py::value_error("kind must be exactly one kind");
   if (function.is_none()) function = py::object();
   if (function) {
     inline_kinds_.fetch_or(kind);

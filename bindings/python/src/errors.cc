@@ -110,9 +110,9 @@ void define(py::module_& module, chat_error error, std::string_view name, const 
 void define_errors(py::module_& module) {
   py::dict members;
   members["code"] = py::int_(static_cast<int>(CHAT_ERROR_INTERNAL));
-  base_class =
-      PyErr_NewExceptionWithDoc("pychat.ChatError", "The base of all errors of the library; `code` is the chat_error.",
-                                PyExc_Exception, members.ptr());
+  base_class = PyErr_NewExceptionWithDoc("pychat.ChatError",
+                                         "The base class of all errors of the library; `code` is the chat_error.",
+                                         PyExc_Exception, members.ptr());
   if (base_class == nullptr) throw py::error_already_set();
   module.add_object("ChatError", py::reinterpret_borrow<py::object>(base_class));
 #define CHAT_DEFINE(name, number, text) define(module, CHAT_##name, #name, text);

@@ -74,7 +74,7 @@ void Message::clear() {
 namespace {
 
 py::object sender(const Message& message) {
-  if (message.client.is_none()) raise_error(CHAT_ERROR_NO_SUCH_CLIENT, "what a history keeps has no client");
+  if (message.client.is_none()) raise_error(CHAT_ERROR_NO_SUCH_CLIENT, "messages from a history have no client");
   return message.client;
 }
 
@@ -85,17 +85,17 @@ void define_message(py::module_& module) {
 
   const auto as_it_is = [](const py::object& self) { return self; };
   py::class_<Message> message(module, "Message", collected<Message>(),
-                              "A message: what a client has sent, or what a room's history keeps. Nothing changes it.");
+                              "A message that a client sent or that a room's history keeps. It is immutable.");
   message.attr("__module__") = "pychat";
   // Without what only the library can put into it there is none: no copy module, no __new__.
   reinterpret_cast<PyTypeObject*>(message.ptr())->tp_new = [](PyTypeObject*, PyObject*, PyObject*) -> PyObject* {
-    PyErr_SetString(PyExc_TypeError, "a Message is made by the server");
+    PyErr_SetString(PyExc_TypeError, "only the server creates Message objects");
     return nullptr;
   };
   message
       .def_property_readonly(
           "client", &sender,
-          "The client that sent it. NoSuchClientError in a history, which knows from_id and from_name.")
+          "The client that sent it. Messages from a history raise NoSuchClientError; use from_id and from_name.")
       .def_property_readonly(
           "room", [=](const Message& self) { return text_or_empty(self.view().room); }, "The room's name.")
       .def_property_readonly(
@@ -103,14 +103,13 @@ void define_message(py::module_& module) {
           "The event's name, \"chat message\" unless the sender chose one.")
       .def_property_readonly(
           "payload", [](const Message& self) { return python_names().payload(static_cast<int>(self.view().payload)); },
-          "What `data` is: a Payload.")
-      .def_property_readonly("text", &Message::text,
-                             "The text. Of arguments the JSON array that they are, of bytes \"\".")
+          "The type of `data`: a Payload.")
+      .def_property_readonly("text", &Message::text, "The text. For arguments their JSON array, for bytes \"\".")
       .def_property_readonly(
           "data", [](const Message& self) { return to_bytes(self.view().data, self.view().data_size); },
-          "The payload as it is, in bytes.")
+          "The raw payload, as bytes.")
       .def_property_readonly("args", &Message::args,
-                             "The event's arguments, decoded at the first use; attachments are bytes in their places.")
+                             "The event's arguments, decoded on first use, with attachments as bytes in their places.")
       .def_property_readonly("attachments", &Message::attachments, "The binary attachments, a tuple of bytes.")
       .def_property_readonly(
           "attributes",
@@ -118,36 +117,37 @@ void define_message(py::module_& module) {
           "Names and values that travel with the message.")
       .def_property_readonly(
           "ephemeral", [](const Message& self) { return self.view().ephemeral != 0; },
-          "Whether it is neither numbered nor kept.")
+          "Whether the message is ephemeral: neither numbered nor kept.")
       .def_property_readonly(
-          "from_id", [](const Message& self) { return self.view().from; }, "The id of the sender, 0 for none.")
+          "from_id", [](const Message& self) { return self.view().from; },
+          "The id of the sender, or 0 if there is none.")
       .def_property_readonly(
           "from_name", [=](const Message& self) { return text_or_empty(self.view().from_name); },
           "The display name of the sender.")
       .def_property_readonly(
           "seq", [](const Message& self) { return self.view().seq; },
-          "Its number in the room; 0 before it is published, and when it is ephemeral.")
+          "Its number in the room; 0 before it is published, and if it is ephemeral.")
       .def_property_readonly(
           "epoch", [=](const Message& self) { return text_or_empty(self.view().epoch); },
-          "Changes when the numbering of the room starts anew.")
+          "Changes when the numbering of the room restarts.")
       .def_property_readonly(
           "time_ms", [](const Message& self) { return self.view().time_ms; },
-          "When it was published: milliseconds since 1970, UTC; 0 before.")
+          "The time of publication, in milliseconds since 1970 (UTC); 0 before.")
       .def_property_readonly(
           "ack_id", [](const Message& self) { return self.ack_id; },
-          "0, or the number that an answer bears: the sender waits for one.")
+          "The number of the answer that the sender waits for, or 0.")
       .def_property_readonly(
           "wants_reply", [](const Message& self) { return self.ack_id != 0; },
           "Whether the sender waits for an answer.")
       .def_property_readonly(
           "decision_id", [](const Message& self) { return self.decision_id; },
-          "What a deferred verdict is known by; see Server.decide().")
+          "The id of a deferred verdict; see Server.decide().")
       .def(
           "reply",
           [](const Message& self, const py::args& args) {
             sender(self).attr("server").attr("reply")(*py::make_tuple(py::cast(self)), *args);
           },
-          "Answers the sender, who waits when `wants_reply`: see Server.reply().")
+          "Answers the sender, if `wants_reply` is true; see Server.reply().")
       .def("__copy__", as_it_is)
       .def(
           "__deepcopy__", [=](const py::object& self, const py::object&) { return as_it_is(self); }, py::arg("memo"))

@@ -21,11 +21,11 @@ void define(py::module_& module) {
         const std::string name = pychat::to_utf8(room);
         // A lone string of chat.h ends at the first NUL, which no name may hold.
         if (name.find('\0') != std::string::npos) {
-          pychat::raise_error(CHAT_ERROR_INVALID_ROOM, "a room's name holds no control character");
+          pychat::raise_error(CHAT_ERROR_INVALID_ROOM, "a room's name must not contain a control character");
         }
         pychat::raise_unless_ok(pychat::Outcome::of(chat_check_room_name(name.c_str())));
       },
-      py::arg("room"), "Raises InvalidRoomError unless this is a room's name.");
+      py::arg("room"), "Raises InvalidRoomError unless this is a valid room name.");
   pychat::define_errors(module);
   pychat::define_message(module);
   pychat::define_core(module);

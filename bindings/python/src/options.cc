@@ -140,12 +140,12 @@ const char* Options::keep(py::handle text) {
     if (!owned) throw py::error_already_set();
   }
   std::string copy = owned.cast<std::string>();
-  if (copy.find('\0') != std::string::npos) throw py::value_error("holds a NUL");
+  if (copy.find('\0') != std::string::npos) throw py::value_error("contains a NUL");
   return texts_.emplace_back(std::move(copy)).c_str();
 }
 
 void Options::set_strings(py::handle values, const char* const*& strings, std::size_t& count) {
-  if (py::isinstance<py::str>(values)) throw py::type_error("a list of str, not a str");
+  if (py::isinstance<py::str>(values)) throw py::type_error("expected a list of str, not a str");
   std::vector<const char*>& list = lists_.emplace_back();
   for (const py::handle value : values) list.push_back(keep(value));
   strings = list.data();

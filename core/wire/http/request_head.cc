@@ -71,7 +71,7 @@ Check split_request_line(std::string_view line, RequestLine& parts, HttpRequest&
   if (parts.target.empty()) return Problem{400, "The request target is missing."};
   const bool plain = std::all_of(parts.target.begin(), parts.target.end(),
                                  [](unsigned char c) { return c > ' ' && c < 0x7F && c != '#'; });
-  if (!plain) return Problem{400, "The request target holds a character that must be escaped."};
+  if (!plain) return Problem{400, "The request target contains a character that must be escaped."};
   request.method = parts.method;
   return std::nullopt;
 }
@@ -89,7 +89,7 @@ Check read_query(std::string_view text, HttpRequest& request) {
     // The C API hands names and values out as C strings: what follows a NUL would be there for some and not for others.
     const Pair& pair = request.query.back();
     if (pair.name.find('\0') != std::string::npos || pair.value.find('\0') != std::string::npos) {
-      return Problem{400, "The query holds a NUL."};
+      return Problem{400, "The query contains a NUL."};
     }
   }
   return std::nullopt;
@@ -98,8 +98,8 @@ Check read_query(std::string_view text, HttpRequest& request) {
 Check read_path_and_query(std::string_view target, HttpRequest& request) {
   const std::size_t question_mark = target.find('?');
   std::optional<std::string> path = percent_decoded(target.substr(0, question_mark));
-  if (!path) return Problem{400, "The path holds a % that is not an escape."};
-  if (path->find('\0') != std::string::npos) return Problem{400, "The path holds a NUL."};
+  if (!path) return Problem{400, "The path contains a % that is not an escape."};
+  if (path->find('\0') != std::string::npos) return Problem{400, "The path contains a NUL."};
   request.path = path->empty() ? "/" : std::move(*path);
   if (question_mark == std::string_view::npos) return std::nullopt;
   return read_query(target.substr(question_mark + 1), request);
@@ -186,10 +186,10 @@ Check check_host(std::string_view authority, HttpRequest& request) {
   Pair* host = nullptr;
   for (Pair& header : request.headers) {
     if (header.name != "host") continue;
-    if (std::exchange(host, &header)) return Problem{400, "The request has more than one Host."};
+    if (std::exchange(host, &header)) return Problem{400, "The request has more than one Host header."};
   }
-  if (!host && request.minor_version >= 1) return Problem{400, "The request has no Host."};
-  if (host && !host->value.empty() && !is_authority(host->value)) return Problem{400, "Host is malformed."};
+  if (!host && request.minor_version >= 1) return Problem{400, "The request has no Host header."};
+  if (host && !host->value.empty() && !is_authority(host->value)) return Problem{400, "The Host header is malformed."};
   if (authority.empty()) return std::nullopt;
   if (host) {
     host->value = authority;
@@ -232,9 +232,9 @@ Check check_byte(std::string_view bytes, std::size_t at) {
   const auto c = static_cast<unsigned char>(bytes[at]);
   const bool behind_cr = at > 0 && bytes[at - 1] == '\r';
   if (c == '\n' && !behind_cr) return Problem{400, "A line ends with a bare LF."};
-  if (c != '\n' && behind_cr) return Problem{400, "A CR is not followed by a LF."};
+  if (c != '\n' && behind_cr) return Problem{400, "A CR is not followed by an LF."};
   if ((c < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7F) {
-    return Problem{400, "The request's head holds a control character."};
+    return Problem{400, "The request's head contains a control character."};
   }
   return std::nullopt;
 }

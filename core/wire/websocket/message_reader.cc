@@ -81,7 +81,7 @@ MessageReader::Event MessageReader::begin_frame() {
   if (opcode == Opcode::continuation) {
     if (!in_message_) return fail(kProtocolError, "there is no message to continue");
   } else {
-    if (in_message_) return fail(kProtocolError, "the message before is not complete");
+    if (in_message_) return fail(kProtocolError, "the previous message is not complete");
     if (frames_.compressed() && !deflate_allowed_) return fail(kProtocolError, "RSV1 must be clear");
     in_message_ = true;
     binary_ = opcode == Opcode::binary;

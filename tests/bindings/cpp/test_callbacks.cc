@@ -128,9 +128,9 @@ void verdicts_on_messages(void**) {
     say(text);
     client.expect("\"reason\":\"the application failed\"");
   }
-  expect_line("log 1 on_message has thrown: out of order");
-  expect_line("log 1 on_message has thrown: something that is no std::exception");
-  assert_true(journal_contains(&lines, "log 1 on_message: its verdict cannot be carried out: "));
+  expect_line("log 1 on_message threw an exception: out of order");
+  expect_line("log 1 on_message threw an exception: not a std::exception");
+  assert_true(journal_contains(&lines, "log 1 on_message: the verdict cannot be applied: "));
   client.say(R"({"type":"send","text":"hello"})");
   client.expect("hello");
 }
@@ -147,9 +147,9 @@ void other_callbacks_may_throw_too(void**) {
   ws_client refused;
   assert_int_equal(ws_open(&refused, server.port(), "/chat", nullptr), 403);
   ws_end(&refused);
-  expect_line("on_connect has thrown: connecting");
+  expect_line("on_connect threw an exception: connecting");
   Client client(server, "/chat?token=t");
-  expect_line("on_open has thrown: opening");
+  expect_line("on_open threw an exception: opening");
   SUCCEEDED(server.broadcast_to_everyone("hello"));
   assert_string_equal(client.hear().c_str(), "hello");
 }
@@ -176,7 +176,7 @@ void verdicts_on_connections(void**) {
   assert_int_equal(status("/chat?token=guest"), 101);
   expect_line("open");
   assert_int_equal(status("/chat?token=bad%20name"), 403);
-  assert_true(journal_contains(&lines, "on_connect: its verdict cannot be carried out: "));
+  assert_true(journal_contains(&lines, "on_connect: the verdict cannot be applied: "));
   assert_int_equal(status("/chat?token=now"), 403);
   // Open, since the verdict was deferred, and not read: it comes now.
   Client late(server, "/chat.v1?token=late");

@@ -326,7 +326,7 @@ void joining_again_is_fine(void**) {
   assert_int_equal(f.hub->members("lobby")->size(), 1);
 }
 
-// docs/protocol.md, join: "Joining a room again is fine, and with epoch and seq fetches what was missed."
+// docs/protocol.md, join: "A client may join a room that it is in; with `epoch` and `seq` that fetches what it missed."
 void joining_again_with_a_position_fetches_what_was_missed(void**) {
   HubFixture f;
   const ClientPtr client = f.open();

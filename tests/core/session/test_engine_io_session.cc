@@ -318,7 +318,7 @@ void a_late_ping_does_not_make_its_time_out_late(void**) {
     h.poll();
     h.now = h.session->deadline_ms() + c.late_ms;
     h.session->tick(h.now, h.out);
-    expect(h.take(), "poll 2");
+    expect(h.take(), "ping; poll 2");
     assert_int_equal(h.session->deadline_ms(), c.timeout_ms);
   }
 }

@@ -336,7 +336,7 @@ void every_byte_changed_to_every_other(void**) {
 void faults_say_where(void**) {
   assert_string_equal(json::check("[1,]").detail.c_str(), "invalid JSON at byte 3");
   assert_string_equal(json::check("[1").detail.c_str(), "invalid JSON: it ends too early");
-  assert_string_equal(json::check("[[]]", 1).detail.c_str(), "JSON nested deeper than 1");
+  assert_string_equal(json::check("[[]]", 1).detail.c_str(), "JSON is nested deeper than 1");
 }
 
 std::vector<std::pair<std::string, std::string>> members_of(std::string_view object) {

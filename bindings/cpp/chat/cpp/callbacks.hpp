@@ -1,5 +1,5 @@
-// From the C callbacks to the functions in Options. What those throw ends here: it is told to on_log, and what was asked
-// about is refused. Only server.hpp needs this.
+// Calls the functions in Options from the C callbacks. Their exceptions are caught here and reported to on_log, and the
+// request is refused. Only server.hpp includes this.
 #ifndef CHAT_CPP_CALLBACKS_HPP
 #define CHAT_CPP_CALLBACKS_HPP
 
@@ -19,10 +19,10 @@ namespace chat {
 inline namespace v0 {
 namespace detail {
 
-// The reason of a refusal that the application did not mean.
+// The reason of a refusal that is caused by a failed callback.
 inline constexpr char kFailed[] = "the application failed";
 
-// Runs a function. When it throws: hands the text of that to `failed`, and gives false.
+// Runs a function. If it throws, passes the text of the exception to `failed` and returns false.
 template <class Function, class Failed>
 bool returns(Function&& function, Failed&& failed) noexcept {
 #if CHAT_CPP_EXCEPTIONS
@@ -32,7 +32,7 @@ bool returns(Function&& function, Failed&& failed) noexcept {
     failed(error.what());
     return false;
   } catch (...) {
-    failed("something that is no std::exception");
+    failed("not a std::exception");
     return false;
   }
 #else
@@ -42,13 +42,13 @@ bool returns(Function&& function, Failed&& failed) noexcept {
   return true;
 }
 
-// The callbacks of one server. `user` is its Options, which stay where they are until the server has ended.
+// The callbacks of one server. `user` is its Options, whose address stays the same until the server has ended.
 class Callbacks {
  public:
-  // Only those that the application has: the library has its defaults for the others.
+  // Sets only the callbacks of the application. The library has defaults for the others.
   static void set(chat_server_options& raw, const Options& options) noexcept {
     chat_callbacks& callbacks = raw.callbacks;
-    // The library only hands it back, and nothing here changes it.
+    // The library only passes it back, and this class does not change it.
     raw.user = const_cast<Options*>(&options);
     if (options.on_connect) callbacks.on_connect = on_connect;
     if (options.on_open) callbacks.on_open = tell<ClientEvent, &Options::on_open, kOpen>;
@@ -62,7 +62,7 @@ class Callbacks {
     if (options.on_ack) callbacks.on_ack = tell<AckEvent, &Options::on_ack, kAck>;
   }
 
-  // For what the binding itself has to say: the parts, joined. There is nobody to tell when this fails.
+  // Logs a line of the binding, joined from the parts. A failure of on_log cannot be reported.
   static void log(const Options& options, std::initializer_list<const char*> parts) noexcept {
     if (!options.on_log) return;
     returns(
@@ -85,18 +85,18 @@ class Callbacks {
   template <class Function>
   static bool guarded(const Options& options, const char* name, Function&& function) noexcept {
     return returns(std::forward<Function>(function), [&](const char* what) {
-      log(options, {name, " has thrown: ", what});
+      log(options, {name, " threw an exception: ", what});
     });
   }
 
-  // A callback that decides nothing.
+  // A callback without a verdict.
   template <class View, auto Member, const char* Name, class Raw>
   static void tell(chat_server* server, const Raw* raw, void* user) noexcept {
     const Options& options = *static_cast<const Options*>(user);
     guarded(options, Name, [&] { (options.*Member)(View(server, *raw)); });
   }
 
-  // A callback that decides. `apply` does what its verdict says besides, and gives what came of that.
+  // A callback with a verdict. `apply` carries out the rest of the verdict and returns its result.
   template <class View, class Raw, class Callback, class Apply>
   static chat_verdict ask(const char* name, chat_server* server, Raw& raw, const Options& options,
                           const Callback& callback, Apply&& apply) noexcept {
@@ -108,7 +108,7 @@ class Callbacks {
       if (applied) {
         kind = verdict.kind();
       } else {
-        log(options, {name, ": its verdict cannot be carried out: ", applied.error().message().c_str()});
+        log(options, {name, ": the verdict cannot be applied: ", applied.error().message().c_str()});
         put_reason(raw.reason, kFailed);
       }
     });
@@ -149,7 +149,7 @@ class Callbacks {
     returns([&] { options.on_log(level, text); }, [](const char*) {});
   }
 
-  // buffer: CHAT_REASON_BYTES of it.
+  // buffer has CHAT_REASON_BYTES bytes.
   static void put_reason(char* buffer, std::string_view reason) noexcept {
     reason = cut_reason(reason);
     std::copy(reason.begin(), reason.end(), buffer);

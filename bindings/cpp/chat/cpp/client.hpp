@@ -1,4 +1,4 @@
-// Who a client is (Identity, which the application gives) and what the library tells of clients and rooms.
+// Identity, which the application gives to a client, and views of clients and rooms.
 #ifndef CHAT_CPP_CLIENT_HPP
 #define CHAT_CPP_CLIENT_HPP
 
@@ -19,11 +19,11 @@ inline namespace v0 {
 // Names and values that the application owns.
 using Attributes = std::vector<std::pair<std::string, std::string>>;
 
-// chat_identity: what is empty takes the default.
+// chat_identity. Empty fields take their defaults.
 struct Identity {
   std::string user_id;
   std::string name;
-  // The application's own; not sent to anyone.
+  // For the application only; never sent to clients.
   Attributes attributes;
 };
 
@@ -39,7 +39,7 @@ inline std::vector<chat_pair> raw_pairs(const Attributes& attributes, bool& nul)
   return pairs;
 }
 
-// An Identity as chat.h wants it; valid as long as the Identity is.
+// An Identity in the form of chat.h; valid as long as the Identity.
 class RawIdentity {
  public:
   explicit RawIdentity(const Identity& identity)
@@ -66,7 +66,7 @@ class RawIdentity {
 
 }  // namespace detail
 
-// chat_client: what is known of a client, while a visitor runs.
+// chat_client: a client's state, valid while a visitor runs.
 class ClientView {
  public:
   explicit ClientView(const chat_client& raw) noexcept : raw_(&raw) {}
@@ -84,7 +84,7 @@ class ClientView {
   Texts rooms() const noexcept { return {raw_->rooms, raw_->room_count}; }
   // See ServerRef::set_user().
   void* user() const noexcept { return raw_->user; }
-  // What ServerRef::find_client() takes.
+  // The id for ServerRef::find_client().
   std::string_view socket_id() const noexcept { return detail::view(raw_->socket_id); }
   const chat_client& raw() const noexcept { return *raw_; }
 
@@ -92,14 +92,14 @@ class ClientView {
   const chat_client* raw_;
 };
 
-// chat_room: what is known of a room, while a visitor runs.
+// chat_room: a room's state, valid while a visitor runs.
 class RoomView {
  public:
   explicit RoomView(const chat_room& raw) noexcept : raw_(&raw) {}
 
   std::string_view name() const noexcept { return detail::view(raw_->name); }
   std::string_view epoch() const noexcept { return detail::view(raw_->epoch); }
-  // Of the newest message.
+  // The number of the newest message.
   std::uint64_t seq() const noexcept { return raw_->seq; }
   std::size_t member_count() const noexcept { return raw_->member_count; }
   std::size_t history_count() const noexcept { return raw_->history_count; }

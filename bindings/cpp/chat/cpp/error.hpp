@@ -1,5 +1,5 @@
-// What a call of the binding gives: chat::Result, a value or an Error. chat_error is also an enumeration of
-// std::error_code, so that it travels with other libraries' errors.
+// The result of a call: chat::Result holds a value or an Error. chat_error is also an error code enumeration, so that
+// it converts to std::error_code and mixes with other libraries' errors.
 #ifndef CHAT_CPP_ERROR_HPP
 #define CHAT_CPP_ERROR_HPP
 
@@ -13,7 +13,8 @@
 #include <type_traits>
 #include <utility>
 
-// 1 where exceptions are on: Result::value() throws, and what a callback throws is caught. Else value() aborts.
+// 1 if exceptions are enabled: Result::value() throws, and exceptions of callbacks are caught. Otherwise value()
+// aborts.
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
 #define CHAT_CPP_EXCEPTIONS 1
 #else
@@ -24,8 +25,8 @@ template <>
 struct std::is_error_code_enum<chat_error> : std::true_type {};
 
 namespace chat {
-// Keeps the names apart from those that libchat itself uses inside, also in a program that contains both, and from those
-// of a later, incompatible version of these headers.
+// Keeps the names apart from libchat's internal ones, even in a program that contains both, and from those of a later,
+// incompatible version of these headers.
 inline namespace v0 {
 
 namespace detail {
@@ -66,19 +67,19 @@ inline const std::error_category& error_category() noexcept {
   return category;
 }
 
-// Why a call failed: the number, and the sentence that names the thing that was wrong.
+// Why a call failed: the error code, and a sentence that names the cause.
 class Error {
  public:
   // No error.
   Error() = default;
-  // The text of the number when there is no better one.
+  // An error with the standard text of its code.
   Error(chat_error code, std::string message) : code_(code), message_(std::move(message)) {}
-  // Of a call of chat.h that has just failed on this thread.
+  // The error of the last call of chat.h, which failed on this thread.
   static Error last(chat_error code) { return {code, chat_error_message()}; }
 
-  // What chat.h calls it.
+  // The error code of chat.h.
   chat_error code() const noexcept { return code_; }
-  // chat_error_message(): for people.
+  // chat_error_message(): a text for humans.
   const std::string& message() const noexcept { return message_; }
   // The same for programs that handle errors of several libraries.
   std::error_code error_code() const noexcept { return {static_cast<int>(code_), error_category()}; }
@@ -91,12 +92,12 @@ class Error {
 // What Result::value() throws. what() is the message of the error.
 class Exception : public std::system_error {
  public:
-  // Of a call that gave this error.
+  // Takes the error of a failed call.
   explicit Exception(Error error) : std::system_error(error.error_code()), error_(std::move(error)) {}
 
   // The error's message.
   const char* what() const noexcept override { return error_.message().c_str(); }
-  // What the call gave.
+  // The error of the call.
   const Error& error() const noexcept { return error_; }
 
  private:
@@ -116,7 +117,7 @@ namespace detail {
 
 }  // namespace detail
 
-// A value, or why there is none. Ask ok() (or test it as a bool) before * and ->; value() checks by itself.
+// A value or an error. Check ok() (or test it as a bool) before * and ->. value() checks by itself.
 template <class Value>
 class Result {
  public:
@@ -126,7 +127,7 @@ class Result {
   // Whether there is a value.
   bool ok() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return ok(); }
-  // CHAT_OK and an empty message when there is a value.
+  // CHAT_OK and an empty message if there is a value.
   const Error& error() const noexcept { return error_; }
 
   Value& operator*() & { return *value_; }
@@ -135,7 +136,7 @@ class Result {
   Value* operator->() { return &*value_; }
   const Value* operator->() const { return &*value_; }
 
-  // The value; throws chat::Exception when there is none (std::abort() without exceptions).
+  // The value. Throws chat::Exception if there is none (std::abort() without exceptions).
   Value& value() & {
     require();
     return *value_;
@@ -145,7 +146,7 @@ class Result {
     require();
     return *value_;
   }
-  // The same, to be moved from.
+  // The same, for moving the value out.
   Value&& value() && {
     require();
     return *std::move(value_);
@@ -160,7 +161,7 @@ class Result {
   Error error_;
 };
 
-// Of a call that gives nothing but its success.
+// The result of a call without a value.
 template <>
 class Result<void> {
  public:
@@ -171,7 +172,7 @@ class Result<void> {
   // Whether the call succeeded.
   bool ok() const noexcept { return error_.code() == CHAT_OK; }
   explicit operator bool() const noexcept { return ok(); }
-  // CHAT_OK and an empty message when it has.
+  // CHAT_OK and an empty message if it has.
   const Error& error() const noexcept { return error_; }
 
   // Throws chat::Exception unless the call succeeded (std::abort() without exceptions).
@@ -185,17 +186,17 @@ class Result<void> {
 
 namespace detail {
 
-// Success, or the error with its sentence. To be called on the thread of the call.
+// Success, or the error with its message. Must be called on the thread of the call.
 inline Result<void> result_of(chat_error code) {
   if (code == CHAT_OK) return {};
   return Error::last(code);
 }
 
-// chat.h would take a text only as far as its first NUL.
+// chat.h would read a text only up to its first NUL.
 inline bool has_nul(std::string_view text) noexcept { return text.find('\0') != std::string_view::npos; }
 inline Error nul_error() { return {CHAT_ERROR_INVALID_ARGUMENT, "a NUL character in a name or reason"}; }
 
-// Calls a function of chat.h that takes texts ending with NUL.
+// Calls a function of chat.h that takes NUL-terminated strings.
 template <class Function, class... Texts>
 Result<void> call(Function&& function, const Texts&... texts) {
   if ((has_nul(texts) || ...)) return nul_error();

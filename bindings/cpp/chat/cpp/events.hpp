@@ -16,15 +16,15 @@
 namespace chat {
 inline namespace v0 {
 
-// What all events have.
+// The part that all events share.
 template <class Raw>
 class Event {
  public:
   Event(chat_server* server, const Raw& raw) noexcept : server_(server), raw_(&raw) {}
 
-  // The server that the callback is of; also before Server::start() has returned it.
+  // The server of the callback, even before Server::start() has returned.
   ServerRef server() const noexcept { return ServerRef(server_); }
-  // The client that it is about.
+  // The client concerned.
   chat_client_id client() const noexcept { return raw_->client; }
   const Raw& raw() const noexcept { return *raw_; }
 
@@ -33,28 +33,28 @@ class Event {
   const Raw* raw_;
 };
 
-// chat_connect_event: somebody wants to connect.
+// chat_connect_event: a client asks to connect.
 class ConnectEvent : public Event<chat_connect_event> {
  public:
   using Event::Event;
 
   std::string_view path() const noexcept { return detail::view(raw().path); }
   Pairs query() const noexcept { return {raw().query, raw().query_count}; }
-  // Names are lower-case: find(event.headers(), "user-agent").
+  // Names are in lower case: find(event.headers(), "user-agent").
   Pairs headers() const noexcept { return {raw().headers, raw().header_count}; }
   Pairs cookies() const noexcept { return {raw().cookies, raw().cookie_count}; }
   std::string_view origin() const noexcept { return detail::view(raw().origin); }
   std::string_view address() const noexcept { return detail::view(raw().address); }
-  // Whether TLS protects it.
+  // Whether the connection uses TLS.
   bool secure() const noexcept { return raw().secure != 0; }
-  // The room that it asks for.
+  // The requested room.
   std::string_view room() const noexcept { return detail::view(raw().room); }
   std::string_view token() const noexcept { return detail::view(raw().token); }
   std::string_view user_name() const noexcept { return detail::view(raw().user_name); }
   std::string_view password() const noexcept { return detail::view(raw().password); }
-  // Socket.IO: a JSON object; empty without.
+  // Socket.IO: a JSON object, or empty.
   std::string_view auth() const noexcept { return detail::view(raw().auth); }
-  // What ServerRef::find_client() takes.
+  // The id for ServerRef::find_client().
   std::string_view socket_id() const noexcept { return detail::view(raw().socket_id); }
   // With recovery_asks_on_connect: the client that this one continues, or 0.
   chat_client_id recovered_from() const noexcept { return raw().recovered_from; }
@@ -62,7 +62,7 @@ class ConnectEvent : public Event<chat_connect_event> {
   chat_transport transport() const noexcept { return raw().transport; }
 };
 
-// chat_client_event: a client is open, has gone, has joined or has left.
+// chat_client_event: a client opened, disconnected, joined or left.
 class ClientEvent : public Event<chat_client_event> {
  public:
   using Event::Event;
@@ -75,17 +75,17 @@ class ClientEvent : public Event<chat_client_event> {
   std::string_view user_id() const noexcept { return detail::view(raw().user_id); }
   // on_join, on_leave: the room; on_open: the first room.
   std::string_view room() const noexcept { return detail::view(raw().room); }
-  // on_disconnect: as WebSocket has them.
+  // on_disconnect: the WebSocket close code.
   int close_code() const noexcept { return raw().close_code; }
-  // on_disconnect, on_leave: for people.
+  // on_disconnect, on_leave: a text for humans.
   std::string_view reason() const noexcept { return detail::view(raw().reason); }
   // on_open: the client that this one continues, or 0.
   chat_client_id recovered_from() const noexcept { return raw().recovered_from; }
-  // What ServerRef::find_client() takes.
+  // The id for ServerRef::find_client().
   std::string_view socket_id() const noexcept { return detail::view(raw().socket_id); }
 };
 
-// chat_authorize_event: may this client do this?
+// chat_authorize_event: a client asks to perform an action.
 class AuthorizeEvent : public Event<chat_authorize_event> {
  public:
   using Event::Event;
@@ -95,13 +95,13 @@ class AuthorizeEvent : public Event<chat_authorize_event> {
   chat_action action() const noexcept { return raw().action; }
   // Empty for CHAT_ACTION_ROOMS and CHAT_ACTION_RENAME.
   std::string_view room() const noexcept { return detail::view(raw().room); }
-  // CHAT_ACTION_RENAME: the wanted name; CHAT_ACTION_PUBLISH: the event name.
+  // CHAT_ACTION_RENAME: the requested name. CHAT_ACTION_PUBLISH: the event name.
   std::string_view value() const noexcept { return detail::view(raw().value); }
-  // What ServerRef::decide() takes after defer().
+  // Identifies the event for ServerRef::decide(), after defer().
   Decision decision() const noexcept { return {raw().client, raw().decision_id}; }
 };
 
-// chat_message_event: a client has sent a message.
+// chat_message_event: a client sent a message.
 class MessageEvent : public Event<chat_message_event> {
  public:
   using Event::Event;
@@ -109,25 +109,26 @@ class MessageEvent : public Event<chat_message_event> {
   // See ServerRef::set_user().
   void* user() const noexcept { return raw().user; }
   MessageView message() const noexcept { return MessageView(*raw().message); }
-  // Short for those of message().
+  // Shortcuts for fields of message().
   std::string_view room() const noexcept { return message().room(); }
-  // The sender's, what ServerRef::find_client() takes.
+  // The sender's id for ServerRef::find_client().
   std::string_view socket_id() const noexcept { return detail::view(raw().socket_id); }
   // The sender's display name.
   std::string_view from_name() const noexcept { return message().from_name(); }
-  // Empty when the message is no text.
+  // Empty if the message is not text.
   std::string_view text() const noexcept { return message().text(); }
-  // 0, or what ServerRef::reply() takes: the sender waits for an answer.
+  // 0, or the id for ServerRef::reply() if the sender waits for an answer.
   std::uint64_t ack_id() const noexcept { return raw().ack_id; }
-  // ServerRef::reply() to this message; fails with CHAT_ERROR_INVALID_ARGUMENT when no answer is awaited.
+  // ServerRef::reply() to this message. Fails with CHAT_ERROR_INVALID_ARGUMENT if the sender does not wait for an
+  // answer.
   Result<void> reply(std::string_view args, const std::vector<std::string_view>& attachments = {}) const {
     return server().reply(client(), ack_id(), args, attachments);
   }
-  // What ServerRef::decide() takes after defer().
+  // Identifies the event for ServerRef::decide(), after defer().
   Decision decision() const noexcept { return {raw().client, raw().decision_id}; }
 };
 
-// chat_ack_event: a client has answered a message of ServerRef::send_with_ack(), or will not.
+// chat_ack_event: a client answered a message of ServerRef::send_with_ack(), or will not answer.
 class AckEvent : public Event<chat_ack_event> {
  public:
   using Event::Event;
@@ -136,7 +137,7 @@ class AckEvent : public Event<chat_ack_event> {
   void* user() const noexcept { return raw().user; }
   // From ServerRef::send_with_ack().
   std::uint64_t ack_id() const noexcept { return raw().ack_id; }
-  // CHAT_OK when there is an answer.
+  // CHAT_OK if there is an answer.
   chat_error error() const noexcept { return raw().error; }
   // The answer, a JSON array.
   std::string_view args() const noexcept { return detail::view(raw().args, raw().args_size); }

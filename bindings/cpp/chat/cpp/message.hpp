@@ -1,4 +1,4 @@
-// Messages: MessageView shows one that the library hands out, Message is built and owned by the application.
+// Messages: MessageView shows a message of the library. Message is built and owned by the application.
 #ifndef CHAT_CPP_MESSAGE_HPP
 #define CHAT_CPP_MESSAGE_HPP
 
@@ -17,7 +17,7 @@
 namespace chat {
 inline namespace v0 {
 
-// chat_message: as a callback or a visitor sees it.
+// chat_message, as callbacks and visitors receive it.
 class MessageView {
  public:
   explicit MessageView(const chat_message& raw) noexcept : raw_(&raw) {}
@@ -33,12 +33,12 @@ class MessageView {
   Blobs attachments() const noexcept { return {raw_->attachments, raw_->attachment_count}; }
   Pairs attributes() const noexcept { return {raw_->attributes, raw_->attribute_count}; }
   bool ephemeral() const noexcept { return raw_->ephemeral != 0; }
-  // 0: nobody.
+  // 0: no one.
   chat_client_id except() const noexcept { return raw_->except; }
   // 0: the application.
   chat_client_id from() const noexcept { return raw_->from; }
   std::string_view from_name() const noexcept { return detail::view(raw_->from_name); }
-  // 0 before it is published, and for ephemeral ones.
+  // 0 before it is published, and for ephemeral messages.
   std::uint64_t seq() const noexcept { return raw_->seq; }
   std::string_view epoch() const noexcept { return detail::view(raw_->epoch); }
   std::int64_t time_ms() const noexcept { return raw_->time_ms; }
@@ -52,7 +52,7 @@ namespace detail {
 class RawMessage;
 }
 
-// A message to publish or send. Begins with what it says, the rest is added in any order:
+// A message to publish or send. Create it with its payload, then add the rest in any order:
 //   chat::Message::text("hello").room("lobby").from_name("bot")
 class Message {
  public:
@@ -64,7 +64,7 @@ class Message {
   static Message args(std::string json) { return Message(CHAT_PAYLOAD_ARGS, std::move(json)); }
   // Bytes.
   static Message binary(std::string bytes) { return Message(CHAT_PAYLOAD_BINARY, std::move(bytes)); }
-  // A copy of one that the library shows, but for seq, epoch and time, which the library gives.
+  // A copy of a message of the library, except for seq, epoch and time, which the library sets.
   explicit Message(const MessageView& view) : Message(view.payload(), std::string(view.data())) {
     if (view.raw().room != nullptr) room_ = view.room();
     event_ = view.event();
@@ -76,22 +76,22 @@ class Message {
     from_name_ = view.from_name();
   }
 
-  // Without one it goes to everyone, not numbered or kept.
+  // A message without a room goes to everyone, and is neither numbered nor kept.
   Message& room(std::string_view name) {
     room_ = name;
     return *this;
   }
-  // Without one it is a "chat message".
+  // The default is "chat message".
   Message& event(std::string_view name) {
     event_ = name;
     return *this;
   }
-  // One more attachment, to be referred to in args().
+  // Adds an attachment, to which args() must refer.
   Message& attach(std::string bytes) {
     attachments_.push_back(std::move(bytes));
     return *this;
   }
-  // One more attribute.
+  // Adds an attribute.
   Message& attribute(std::string_view name, std::string_view value) {
     attributes_.emplace_back(name, value);
     return *this;
@@ -101,17 +101,17 @@ class Message {
     ephemeral_ = on;
     return *this;
   }
-  // A member that shall not receive it.
+  // A member that does not receive it.
   Message& except(chat_client_id client) {
     except_ = client;
     return *this;
   }
-  // The client in whose name it goes out.
+  // The client that is named as the sender.
   Message& from(chat_client_id client) {
     from_ = client;
     return *this;
   }
-  // The sender's display name, when it is no client.
+  // The sender's display name, if the sender is not a client.
   Message& from_name(std::string_view name) {
     from_name_ = name;
     return *this;
@@ -144,7 +144,7 @@ std::vector<chat_blob> raw_blobs(const Strings& strings) {
   return blobs;
 }
 
-// A Message as chat.h wants it; valid as long as the Message is.
+// A Message in the form of chat.h; valid as long as the Message.
 class RawMessage {
  public:
   explicit RawMessage(const Message& message)

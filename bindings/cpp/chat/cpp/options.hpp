@@ -1,4 +1,4 @@
-// The options of a server and its callbacks: chat_server_options under the same names, with lists for pointers and counts.
+// The options and callbacks of a server: chat_server_options with the same names, and vectors for pointers and counts.
 #ifndef CHAT_CPP_OPTIONS_HPP
 #define CHAT_CPP_OPTIONS_HPP
 
@@ -20,9 +20,9 @@ inline namespace v0 {
 struct Endpoint {
   std::string path;
   chat_protocol protocol = CHAT_PROTOCOL_PLAIN;
-  // chat_transport bits; 0: all that the protocol has.
+  // chat_transport bits; 0: all transports of the protocol.
   std::uint32_t transports = 0;
-  // 0: that of the options.
+  // 0: the value in Options.
   std::int64_t max_message_bytes = 0;
 };
 
@@ -32,13 +32,13 @@ struct StaticMount {
   std::string directory;
 };
 
-// chat_server_options. What is left as it is, 0 or empty takes the default that stands beside the field of the same name in
-// chat.h. An aggregate: C++20 can write Server::start({.port = 3000, .on_message = ...}).
+// chat_server_options. A field that is 0, empty or not set takes the default documented at the same field in chat.h. It
+// is an aggregate: in C++20 you can write Server::start({.port = 3000, .on_message = ...}).
 //
-// Callbacks run as chat.h says (convention 7), side by side for different clients when there are several threads. What one
-// throws is told to on_log, and refuses what it was asked about.
+// Callbacks run as chat.h says (convention 7): with several threads, they run concurrently for different clients. An
+// exception is reported to on_log, and the request is refused.
 struct Options {
-  // Where to listen: listen_fd, else unix_path, else address and port.
+  // Where to listen: listen_fd if set, otherwise unix_path if set, otherwise address and port.
   std::string address = {};
   int port = 0;
   std::string unix_path = {};
@@ -49,13 +49,13 @@ struct Options {
 
   // Accept, refuse or defer a connection: pass(), accept(identity), refuse(), defer().
   std::function<Verdict(const ConnectEvent&)> on_connect = {};
-  // The client can be sent to.
+  // The client can receive messages.
   std::function<void(const ClientEvent&)> on_open = {};
-  // The client has gone.
+  // The client disconnected.
   std::function<void(const ClientEvent&)> on_disconnect = {};
-  // The client went, or its time was over, before the verdict that on_connect had deferred.
+  // The client disconnected, or its time limit passed, before the verdict that on_connect had deferred.
   std::function<void(const ClientEvent&)> on_abandon = {};
-  // May it do this? pass(), refuse() or defer().
+  // Allow or refuse an action: pass(), refuse() or defer().
   std::function<Verdict(const AuthorizeEvent&)> on_authorize = {};
   // After the fact.
   std::function<void(const ClientEvent&)> on_join = {};
@@ -63,9 +63,9 @@ struct Options {
   std::function<void(const ClientEvent&)> on_leave = {};
   // pass(), refuse(), consume(), replace(message) or defer().
   std::function<Verdict(const MessageEvent&)> on_message = {};
-  // A line of log. May come from any thread, and from inside Server::start().
+  // A log line. Called on any thread, and inside Server::start().
   std::function<void(chat_log_level, std::string_view)> on_log = {};
-  // The answer to a message of ServerRef::send_with_ack(), or why there is none.
+  // The answer to a message of ServerRef::send_with_ack(), or the reason why there is none.
   std::function<void(const AckEvent&)> on_ack = {};
   chat_log_level log_level = {};
 
@@ -131,13 +131,13 @@ struct Options {
   std::string chat_script_path = {};
   std::string metrics_path = {};
 
-  // Socket.IO: on_connect is asked about recovered clients, too.
+  // Socket.IO: call on_connect for recovered clients too.
   bool recovery_asks_on_connect = false;
 };
 
 namespace detail {
 
-// Options as chat.h wants them, without the callbacks; valid as long as the Options are.
+// Options in the form of chat.h, without the callbacks; valid as long as the Options.
 class RawOptions {
  public:
   explicit RawOptions(const Options& options) {
@@ -224,13 +224,13 @@ class RawOptions {
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
 
-  // To be given its callbacks.
+  // The caller adds the callbacks.
   chat_server_options& raw() noexcept { return raw_; }
-  // Some text has a NUL in it.
+  // Whether a string contains a NUL.
   bool nul() const noexcept { return nul_; }
 
  private:
-  // Empty is NULL, the default.
+  // An empty string becomes NULL, the default.
   const char* text(const std::string& text) {
     nul_ = nul_ || has_nul(text);
     return text.empty() ? nullptr : text.c_str();

@@ -1,5 +1,5 @@
-// The arrays of chat.h as ranges, whose items are views. Nothing is copied: they live as long as what they were taken from,
-// which is until the callback or visitor returns.
+// The arrays of chat.h as ranges whose items are views. Nothing is copied: a range is valid until the callback or
+// visitor that received it returns.
 #ifndef CHAT_CPP_RANGE_HPP
 #define CHAT_CPP_RANGE_HPP
 
@@ -20,7 +20,7 @@ struct Pair {
 
 namespace detail {
 
-// NULL is an empty text.
+// NULL becomes an empty string.
 inline std::string_view view(const char* text) noexcept { return text == nullptr ? std::string_view() : text; }
 inline std::string_view view(const void* data, std::size_t size) noexcept {
   return {static_cast<const char*>(data), size};
@@ -34,10 +34,10 @@ inline Pair view(const chat_pair& pair) noexcept { return {view(pair.name), view
 template <class Raw>
 class Range {
  public:
-  // What an item is seen as: std::string_view or Pair.
+  // The type of an item: std::string_view or Pair.
   using value_type = decltype(detail::view(*static_cast<const Raw*>(nullptr)));
 
-  // Goes over the items in order; each is made when it is looked at.
+  // Iterates over the items in order. Each is created on access.
   class Iterator {
    public:
     using iterator_category = std::input_iterator_tag;
@@ -64,13 +64,13 @@ class Range {
   Range(const Raw* items, std::size_t size) noexcept : items_(items), size_(size) {}
 
   Iterator begin() const noexcept { return Iterator(items_); }
-  // Behind the last item.
+  // Past the last item.
   Iterator end() const noexcept { return Iterator(items_ + size_); }
-  // How many items.
+  // The number of items.
   std::size_t size() const noexcept { return size_; }
-  // Whether there is none.
+  // Whether there are no items.
   bool empty() const noexcept { return size_ == 0; }
-  // index: below size().
+  // index must be below size().
   value_type operator[](std::size_t index) const noexcept { return detail::view(items_[index]); }
 
  private:
@@ -78,14 +78,14 @@ class Range {
   std::size_t size_;
 };
 
-// Headers, arguments of a query, attributes.
+// Headers, query arguments, attributes.
 using Pairs = Range<chat_pair>;
-// Attachments: their bytes.
+// The bytes of attachments.
 using Blobs = Range<chat_blob>;
-// Texts that end with NUL.
+// NUL-terminated strings.
 using Texts = Range<const char*>;
 
-// The value of the first pair of that name; empty without one.
+// The value of the first pair with this name, or an empty string.
 inline std::string_view find(const Pairs& pairs, std::string_view name) noexcept {
   for (const Pair pair : pairs) {
     if (pair.name == name) return pair.value;

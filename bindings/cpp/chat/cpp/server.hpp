@@ -1,4 +1,4 @@
-// A server that runs, and ends with its owner.
+// A running server that ends with its owner.
 #ifndef CHAT_CPP_SERVER_HPP
 #define CHAT_CPP_SERVER_HPP
 
@@ -15,15 +15,14 @@
 namespace chat {
 inline namespace v0 {
 
-// A running server and its owner. Its functions are those of ServerRef; callbacks, which may come before start() has
-// returned, take theirs from their event: event.server(). May be moved while callbacks run, but not beside other calls on
-// the same object.
+// Owns a running server. It has the functions of ServerRef. Callbacks may run before start() has returned, so they must
+// use event.server(). A Server may be moved while callbacks run, but not during other calls on the same object.
 class Server : public ServerRef {
  public:
-  // None; to be assigned to.
+  // Owns no server; assign one later.
   Server() = default;
 
-  // chat_server_start(): when it gives a server, that listens.
+  // chat_server_start(): the returned server is listening.
   [[nodiscard]] static Result<Server> start(Options options) {
     auto running = std::make_unique<Running>(Running{std::move(options), nullptr});
     detail::RawOptions raw(running->options);
@@ -34,7 +33,7 @@ class Server : public ServerRef {
   }
 
   Server(Server&& other) noexcept : ServerRef(other), running_(std::move(other.running_)) { other.forget(); }
-  // Ends the server that was here first, as the destructor does.
+  // First ends the server that this object owned, as the destructor does.
   Server& operator=(Server&& other) noexcept {
     if (this != &other) {
       end();
@@ -47,11 +46,11 @@ class Server : public ServerRef {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Says goodbye to every client, waits for the end of the drain and of all callbacks, and frees. Not in a callback of this
-  // server: there it can only stop, says so to on_log, and the memory stays.
+  // Closes every connection cleanly, waits for the end of the drain and of all callbacks, and frees the server. In a
+  // callback of this server it can only stop the server; it reports this to on_log and leaks the memory.
   ~Server() { end(); }
 
-  // The same at a time of one's choosing. CHAT_ERROR_WRONG_THREAD in a callback of this server: it goes on then.
+  // The same before destruction. In a callback of this server, fails with CHAT_ERROR_WRONG_THREAD and changes nothing.
   Result<void> close() {
     if (!running_) return {};
     if (const chat_error error = chat_server_free(running_->handle)) return Error::last(error);
@@ -61,7 +60,7 @@ class Server : public ServerRef {
   }
 
  private:
-  // What is owned, whatever becomes of the ServerRef that everybody sees. The callbacks keep the address of the options: only
+  // What the Server owns, independent of the public ServerRef. The callbacks keep the address of the options, so only
   // the pointer moves with the Server.
   struct Running {
     const Options options;

@@ -24,7 +24,7 @@ inline namespace v0 {
 
 namespace detail {
 
-// Hands what a visit of chat.h shows to the caller's function, and keeps what that throws until the visit is over.
+// Passes each item of a visit of chat.h to the caller's function, and keeps its exception until the visit has ended.
 template <class View, class Visitor>
 class Visit {
  public:
@@ -35,7 +35,7 @@ class Visit {
     return static_cast<Visit*>(visit)->show(View(*raw)) ? 0 : 1;
   }
 
-  // What the visit came to; throws on what the visitor has thrown.
+  // The result of the visit. Rethrows the exception that the visitor threw.
   Result<void> finish(chat_error error) const {
 #if CHAT_CPP_EXCEPTIONS
     if (thrown_) std::rethrow_exception(thrown_);
@@ -74,17 +74,17 @@ class Visit {
 
 }  // namespace detail
 
-// A server, not owned: for callbacks, and to hand around. Copies are one pointer; they dangle when the Server that owns it
-// has ended, as any pointer would. What each function does, its limits and errors: see the function of chat.h with the
-// same name. Visitors are called with a view, on this thread, before the call returns; one that returns a bool ends the
-// visit with false.
+// A reference to a server, for callbacks and for passing around. A copy is one pointer, and dangles when the Server
+// that owns it has ended. The function of chat.h with the same name documents each function, its limits and its errors.
+// Visitors are called with a view, on this thread, before the call returns. A visitor that returns false ends the
+// visit.
 class ServerRef {
  public:
-  // No server: calls fail with CHAT_ERROR_INVALID_ARGUMENT.
+  // Refers to no server: calls fail with CHAT_ERROR_INVALID_ARGUMENT.
   ServerRef() = default;
   explicit ServerRef(chat_server* handle) noexcept : handle_(handle) {}
 
-  // For functions of chat.h; NULL without a server.
+  // For functions of chat.h; NULL if there is no server.
   chat_server* handle() const noexcept { return handle_; }
   explicit operator bool() const noexcept { return handle_ != nullptr; }
 
@@ -92,15 +92,15 @@ class ServerRef {
   int port() const noexcept { return chat_server_port(handle_); }
   // chat_server_stop(): begins the drain and returns at once.
   void stop() const noexcept { chat_server_stop(handle_); }
-  // chat_server_fd(), of a server without threads: for the host's own loop. Never read or close it.
+  // chat_server_fd() of a server without threads, for the host's own loop. Do not read or close it.
   int fd() const noexcept { return chat_server_fd(handle_); }
-  // chat_server_poll(), of a server without threads: waits at most so long for something to do, and does it. A timeout
-  // that is over already waits for nothing.
+  // chat_server_poll() of a server without threads: waits for events for at most `timeout`, and handles them. A
+  // negative timeout does not wait.
   Result<void> poll(std::chrono::milliseconds timeout) const {
     const auto timeout_ms = std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX);
     return detail::result_of(chat_server_poll(handle_, static_cast<int>(timeout_ms)));
   }
-  // The same, and waits as long as it takes. Fails with CHAT_ERROR_STOPPED when the drain has ended:
+  // The same without a time limit. Fails with CHAT_ERROR_STOPPED when the drain has ended:
   // while (server.poll()) {}
   Result<void> poll() const { return detail::result_of(chat_server_poll(handle_, -1)); }
   // chat_server_reload_tls()
@@ -111,11 +111,11 @@ class ServerRef {
     return detail::call([&](const char* name) { return chat_broadcast(handle_, name, text.data(), text.size()); },
                         room);
   }
-  // chat_broadcast() to everyone, whatever room they are in; not numbered or kept.
+  // chat_broadcast() to all clients, independent of rooms. The message is neither numbered nor kept.
   Result<void> broadcast_to_everyone(std::string_view text) const {
     return detail::result_of(chat_broadcast(handle_, nullptr, text.data(), text.size()));
   }
-  // chat_publish(). Gives the message's number: 0 when it is ephemeral, and in on_authorize and on_message.
+  // chat_publish(). Returns the message's number: 0 if it is ephemeral, and in on_authorize and on_message.
   Result<std::uint64_t> publish(const Message& message) const {
     std::uint64_t seq = 0;
     return with(seq, detail::RawMessage(message).call(
@@ -125,8 +125,8 @@ class ServerRef {
   Result<void> send(chat_client_id client, const Message& message) const {
     return detail::RawMessage(message).call([&](const chat_message* raw) { return chat_send(handle_, client, raw); });
   }
-  // chat_send_with_ack(): to one client, which shall answer in time (0: 10 s; milliseconds(CHAT_UNLIMITED): as long as it is
-  // there). Gives the number that on_ack will show, which may be before this returns.
+  // chat_send_with_ack(): to one client, which has `timeout` to answer (0: 10 s; milliseconds(CHAT_UNLIMITED): until it
+  // disconnects). Returns the ack_id of the later on_ack, which may run before this returns.
   Result<std::uint64_t> send_with_ack(chat_client_id client, const Message& message,
                                       std::chrono::milliseconds timeout = {}) const {
     std::uint64_t ack_id = 0;
@@ -147,16 +147,16 @@ class ServerRef {
     return detail::result_of(chat_reply(handle_, client, ack_id, args.data(), args.size(), blobs.data(), blobs.size()));
   }
 
-  // chat_decide(): the verdict on what on_authorize or on_message has deferred.
+  // chat_decide(): the verdict on a request that on_authorize or on_message deferred.
   Result<void> decide(Decision decision, const Verdict& verdict) const;
-  // chat_accept() as a guest, or as whom set_identity() has named.
+  // chat_accept() as a guest, or with the identity that set_identity() has set.
   Result<void> accept(chat_client_id client) const { return detail::result_of(chat_accept(handle_, client, nullptr)); }
-  // chat_accept(): the verdict on a connection that on_connect has deferred.
+  // chat_accept(): the verdict on a connection that on_connect deferred.
   Result<void> accept(chat_client_id client, const Identity& identity) const {
     return detail::RawIdentity(identity).call(
         [&](const chat_identity* raw) { return chat_accept(handle_, client, raw); });
   }
-  // chat_refuse(): the verdict on a connection that on_connect has deferred. data_json: empty, or any JSON value.
+  // chat_refuse(): the verdict on a connection that on_connect deferred. data_json: empty, or any JSON value.
   Result<void> refuse(chat_client_id client, std::string_view reason = "", std::string_view data_json = "") const {
     return detail::call(
         [&](const char* text, const char* data) {
@@ -169,13 +169,13 @@ class ServerRef {
     return detail::RawIdentity(identity).call(
         [&](const chat_identity* raw) { return chat_set_identity(handle_, client, raw); });
   }
-  // chat_client_set_user(): a pointer of the application's own, which events show.
+  // chat_client_set_user(): a pointer of the application, which events carry.
   Result<void> set_user(chat_client_id client, void* user) const {
     return detail::result_of(chat_client_set_user(handle_, client, user));
   }
-  // chat_client_user(): NULL at first, and without such a client.
+  // chat_client_user(): NULL at first, and if there is no such client.
   void* user(chat_client_id client) const noexcept { return chat_client_user(handle_, client); }
-  // chat_find_client(): by the client's own socket id.
+  // chat_find_client(): by the socket id that the client knows.
   Result<chat_client_id> find_client(std::string_view socket_id) const {
     chat_client_id client = 0;
     return with(client,
@@ -185,7 +185,7 @@ class ServerRef {
   Result<void> kick(chat_client_id client, std::string_view reason = "") const {
     return detail::call([&](const char* text) { return chat_kick(handle_, client, text); }, reason);
   }
-  // chat_close_connection(): with every other client of its connection.
+  // chat_close_connection(): disconnects all clients of its connection.
   Result<void> close_connection(chat_client_id client, std::string_view reason = "") const {
     return detail::call([&](const char* text) { return chat_close_connection(handle_, client, text); }, reason);
   }
@@ -205,7 +205,7 @@ class ServerRef {
         [&](const char* name, const char* text) { return chat_ban(handle_, client, name, duration.count(), text); },
         room, reason);
   }
-  // chat_ban_user(): the same by user id.
+  // chat_ban_user(): like ban(), by user id.
   Result<void> ban_user(std::string_view user_id, std::string_view room, std::chrono::milliseconds duration,
                         std::string_view reason = "") const {
     return detail::call([&](const char* id, const char* name,
@@ -232,7 +232,7 @@ class ServerRef {
       return chat_members(handle_, std::string(room).c_str(), step, visit);
     });
   }
-  // chat_members() of no room: every client of the server, as a ClientView.
+  // chat_members() without a room: every client of the server, as a ClientView.
   template <class Visitor>
   Result<void> clients(Visitor&& visitor) const {
     return visit<ClientView>(
@@ -244,7 +244,7 @@ class ServerRef {
     return visit<RoomView>(visitor,
                            [&](chat_room_visitor step, void* visit) { return chat_rooms(handle_, step, visit); });
   }
-  // chat_history(): oldest first, each as a MessageView. limit 0: all that are kept.
+  // chat_history(): oldest first, each as a MessageView. limit 0: all kept messages.
   template <class Visitor>
   Result<void> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Visitor&& visitor) const {
     if (detail::has_nul(room)) return detail::nul_error();

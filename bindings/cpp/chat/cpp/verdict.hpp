@@ -1,4 +1,4 @@
-// What a callback that decides answers with.
+// The result of a callback that decides.
 #ifndef CHAT_CPP_VERDICT_HPP
 #define CHAT_CPP_VERDICT_HPP
 
@@ -20,15 +20,15 @@ namespace detail {
 struct VerdictAccess;
 }
 
-// chat_verdict with what belongs to it. Made by pass(), accept(), refuse(), defer(), consume() and replace(), or from a
+// A chat_verdict with its data. Create it with pass(), accept(), refuse(), defer(), consume() or replace(), or from a
 // plain chat_verdict.
 class Verdict {
  public:
   Verdict(chat_verdict kind) : kind_(kind) {}
 
-  // What it comes to for chat.h.
+  // The corresponding value of chat.h.
   chat_verdict kind() const noexcept { return kind_; }
-  // Of a refusal, for people.
+  // The reason of a refusal, a text for humans.
   const std::string& reason() const noexcept { return reason_; }
 
  private:
@@ -47,15 +47,15 @@ class Verdict {
 // Accept, allow, publish.
 inline Verdict pass() { return CHAT_PASS; }
 
-// on_connect: accept, and this is who it is.
+// on_connect: accept the client with this identity.
 inline Verdict accept(Identity identity) {
   Verdict verdict(CHAT_PASS);
   verdict.identity_ = std::make_unique<Identity>(std::move(identity));
   return verdict;
 }
 
-// Say no. reason: for people, cut to 123 bytes; may be empty. data_json: of on_connect alone, any JSON value for
-// protocols that carry one (the `data` of Socket.IO's connect_error).
+// Refuse. reason: a text for humans, cut to 123 bytes; may be empty. data_json: for on_connect only, any JSON value for
+// protocols that can carry one (the `data` of Socket.IO's connect_error).
 inline Verdict refuse(std::string reason = {}, std::string data_json = {}) {
   Verdict verdict(CHAT_REFUSE);
   verdict.reason_ = std::move(reason);
@@ -63,20 +63,20 @@ inline Verdict refuse(std::string reason = {}, std::string data_json = {}) {
   return verdict;
 }
 
-// The verdict follows: by ServerRef::accept() or ServerRef::refuse() after on_connect, else by ServerRef::decide().
+// Decide later: with ServerRef::accept() or ServerRef::refuse() after on_connect, otherwise with ServerRef::decide().
 inline Verdict defer() { return CHAT_DEFER; }
 
 // on_message: handled, not published.
 inline Verdict consume() { return CHAT_CONSUME; }
 
-// on_message: publish this instead. Room and sender stay as they are.
+// on_message: publish this instead. Room and sender stay the same.
 inline Verdict replace(Message message) {
   Verdict verdict(CHAT_PASS);
   verdict.replacement_ = std::make_unique<Message>(std::move(message));
   return verdict;
 }
 
-// What ServerRef::decide() needs to know of an event whose verdict was deferred.
+// Identifies a deferred event for ServerRef::decide().
 struct Decision {
   chat_client_id client = 0;
   std::uint64_t id = 0;
@@ -84,14 +84,14 @@ struct Decision {
 
 namespace detail {
 
-// The parts of a verdict that only the binding looks at; NULL where there is none.
+// The parts of a verdict that only the binding reads; NULL if absent.
 struct VerdictAccess {
   static const std::string& data_json(const Verdict& verdict) noexcept { return verdict.data_json_; }
   static const Identity* identity(const Verdict& verdict) noexcept { return verdict.identity_.get(); }
   static const Message* replacement(const Verdict& verdict) noexcept { return verdict.replacement_.get(); }
 };
 
-// As much of a reason as chat.h takes, whole characters only.
+// A reason cut at the limit of chat.h, between characters.
 inline std::string_view cut_reason(std::string_view reason) noexcept {
   std::size_t size = CHAT_REASON_BYTES - 1;
   if (reason.size() <= size) return reason;
