@@ -19,7 +19,7 @@ inline namespace v0 {
 // Names and values that the application owns.
 using Attributes = std::vector<std::pair<std::string, std::string>>;
 
-// chat_identity. Empty fields take their defaults.
+// chat_identity: empty fields take their defaults.
 struct Identity {
   std::string user_id;
   std::string name;

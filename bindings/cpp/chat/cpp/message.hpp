@@ -17,7 +17,7 @@
 namespace chat {
 inline namespace v0 {
 
-// chat_message, as callbacks and visitors receive it.
+// chat_message: as callbacks and visitors receive it.
 class MessageView {
  public:
   explicit MessageView(const chat_message& raw) noexcept : raw_(&raw) {}
