@@ -1,4 +1,4 @@
-// What --check does: tries everything that a start would come upon, but listens nowhere that a client could connect to.
+// Implements --check: tests everything that a start would, but does not listen where a client could connect.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace chatd {
 
-// Empty, or a sentence that names the option, and its line when it stands in a file. Changes the options' listener. Whether a
-// port is free is not tried: a daemon that runs already may have it.
+// Returns an empty string, or a sentence that names the option and, if it comes from a file, its line. Changes the
+// options' listener. Does not test whether the port is free, because a running daemon may use it.
 std::string find_fault(Options& options);
 
 }  // namespace chatd

@@ -1,5 +1,5 @@
-// The names of chatd's options, their help and what a value of each may be, as CLI11 is told of them. What the values mean
-// together is not known here.
+// Describes chatd's options to CLI11: their names, help texts and valid values. Rules that combine options are in
+// options.cc.
 #pragma once
 
 #include <string_view>
@@ -8,10 +8,10 @@
 
 namespace chatd {
 
-// Sets what was given, on the command line or in the file of --config, and nothing else.
+// Sets only the options that were given on the command line or in the file of --config.
 Parsed parse_command_line(int argc, char** argv, Options& options);
 
-// The number of a chat_protocol; 0 for a name that is none.
+// The chat_protocol with this name, or 0.
 int protocol_of(std::string_view name);
 
 }  // namespace chatd

@@ -1,5 +1,5 @@
-// The file of --config: chatd's options under the names that they have on the command line, one a line. CLI11 reads a line;
-// this says what is wrong with it, and where.
+// The file of --config: chatd's options with the names of the command line, one per line. CLI11 parses each line; this
+// class reports errors with their place.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -17,8 +17,8 @@ class ConfigFile : public CLI::ConfigTOML {
   // Throws CLI::ConfigError, which names the file and the line.
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override;
 
-  // "chatd.conf:12: ", when the option's value was taken from there: what the command line has goes before. Else empty. The
-  // line is left out when the values of a list stand in several.
+  // "chatd.conf:12: " if the option's value was taken from there, otherwise empty: command-line options take
+  // precedence. The line is omitted if the values of a list are on several lines.
   std::string place_of(const std::string& option) const;
 
  private:
@@ -28,7 +28,7 @@ class ConfigFile : public CLI::ConfigTOML {
   std::string file_name() const;
 
   CLI::App& app_;
-  mutable std::map<std::string, int> lines_;  // by option: where its value stands
+  mutable std::map<std::string, int> lines_;  // the line of each option's value
 };
 
 }  // namespace chatd

@@ -1,4 +1,4 @@
-// chatd's command line and the file of --config, turned into the options of chat.h. Knows nothing of a running server.
+// Turns chatd's command line and the file of --config into the options of chat.h. Does not know the running server.
 #pragma once
 
 #include <chat/chat.h>
@@ -16,9 +16,9 @@ struct Options {
   Options(const Options&) = delete;
   Options& operator=(const Options&) = delete;
 
-  // Where an option was given, to begin a sentence about it: "chatd.conf:12: www: " or "--www: ".
+  // The place and name of an option, as the prefix of a message: "chatd.conf:12: www: " or "--www: ".
   std::string place_of(const std::string& option) const;
-  // What the library says of its own options, as who wrote those of chatd understands it.
+  // Rewrites a message of the library about its options so that it names the options of chatd.
   std::string explain(std::string_view message) const;
 
   chat_server_options server = CHAT_SERVER_OPTIONS_INIT;
@@ -53,7 +53,7 @@ struct Options {
   chat_static_mount www_mount = CHAT_STATIC_MOUNT_INIT;
 };
 
-// What main() does next: start (nothing in `text`), print the text, which was asked for, or say it and fail.
+// What main() does next: start (`text` is empty), print the requested text, or report the error in `text` and fail.
 struct Parsed {
   enum class Next { start, print, refuse } next = Next::start;
   std::string text;
