@@ -13,10 +13,10 @@ import sys
 # For fields of chat.h without a comment: what their names mean everywhere.
 FIELDS = {
     "struct_size": "The size of this structure (convention 5).",
-    "client": "The client that it is about.",
+    "client": "The client concerned.",
     "user": "The client's pointer, see chat_client_set_user().",
-    "protocol": "What the client speaks.",
-    "transport": "What the client's bytes travel over.",
+    "protocol": "The protocol that the client speaks.",
+    "transport": "The transport that carries the client's bytes.",
 }
 
 # Structures of chat.h whose comments in a line of their own head a group of fields.

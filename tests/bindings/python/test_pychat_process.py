@@ -11,7 +11,7 @@ from pychat_support import LIMIT_S, connect, run_python, wait_until, wait_until_
 FORGOTTEN = """
     import pychat
     from websockets.sync.client import connect
-    server = pychat.Server(address="127.0.0.1", threads={threads}, drain_timeout_ms=500)
+    server = pychat.Server(address="127.0.0.1", threads={threads}, drain_timeout_ms=500, slow_callback_ms=60_000)
     seen = []
     server.on_message(lambda message: seen.append(message))
     server.on_disconnect(lambda event: print("gone", event.close_code))
