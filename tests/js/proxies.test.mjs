@@ -94,6 +94,8 @@ const proxies = {
   },
   apache: {
     installed: () => existsSync(`${apacheModules}/mod_proxy_http.so`),
+    // Its workers would outlive a parent that is killed.
+    ends: 'SIGTERM',
     // chatd may refuse what is too large first, while Apache is still sending: what the client sees of that varies.
     limitsBodies: false,
     command(folder, port, backend, { readTimeoutMs = 60_000, onlyBelow = false }) {

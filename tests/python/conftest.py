@@ -1,7 +1,13 @@
 """Fixtures: what a test starts here is ended, checked and cleaned up behind it."""
 
+import signal
+
 import pytest
 from support import TEXT, Chatd, Program, Raw
+
+# Under nohup or in the background these are ignored, and every program that a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -1,10 +1,15 @@
 """Fixtures: servers that are closed behind their test, on every kind of asyncio loop that there is."""
 
 import asyncio
+import signal
 
 import pytest
 import uvloop
 from pychat_support import LIMIT_S, make_server
+
+# Under nohup or in the background these are ignored, and every program that a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
