@@ -95,7 +95,8 @@ done
 
 echo "-- lintian"
 if command -v lintian >/dev/null; then
-  lintian --fail-on error,warning --tag-display-limit 0 --allow-root "${packages[@]}" || fail "lintian objects"
+  # lintian leaves temporary files behind.
+  TMPDIR=$work/result lintian --fail-on error,warning --tag-display-limit 0 --allow-root "${packages[@]}" || fail "lintian objects"
 else
   echo "   lintian is not here: not asked"
 fi
