@@ -30,6 +30,9 @@ void EngineIoArrival::give(States states) {
       peer->arrive(std::move(state->second));
     }
   }
+  for (const ClientId id : clients_) {
+    if (Peer* peer = loop_.find_peer(id)) peer->end_arriving();
+  }
 }
 
 }  // namespace chat::net

@@ -77,8 +77,9 @@ void EngineIoMove::arrive(EngineIoHost& host, Loop& loop, EngineIoArrival& arriv
   host.loop_ = &loop;
   host.queue_ = arrival.release_link(host);
   host.session_.set_queue(*host.queue_);
-  under_way_ = false;
+  // What the clients have kept may end the connection, which must not close the WebSocket before it is this session's.
   arrival.give(std::move(states));
+  under_way_ = false;
   if (host.queue_->closing()) closed_meanwhile_ = EngineIoClose::forced_close;  // it filled up
   const SocketHandle socket = *std::exchange(host.candidate_, std::nullopt);
   EngineIoSocket* const found = loop.sessions().find_candidate(socket.connection);

@@ -387,9 +387,8 @@ void Peer::handle(Arrived& arrived) {
   }
 }
 
-void Peer::arrive(State state) {
+void Peer::end_arriving() {
   arriving_ = in_order_ = false;
-  state_ = std::move(state);
   set_timer();
   if (state_.retirement) {
     silence();

@@ -130,8 +130,11 @@ class Peer : private TimerEntry {
     departing_ = false;
     state_ = std::move(state);
   }
-  // The end of arriving.
-  void arrive(State state);
+  // What the first peer knew. It is still arriving.
+  void arrive(State state) { state_ = std::move(state); }
+  // Goes on with what has been postponed. By then the other clients of its connection have their states too, because what
+  // happens to one may concern all.
+  void end_arriving();
 
  private:
   friend class Fanout;

@@ -144,7 +144,7 @@ testLibchat('close_connection with a namespace that waits for its verdict, and f
 testLibchat('close_connection while the session moves to its WebSocket', async (t) => {
   const server = await startApplication(t, 'libchat', { ...plain, threads: 2 });
   const { program } = server;
-  for (let round = 0; round < 20; round += 1) {
+  for (let round = 0; round < 200; round += 1) {
     const session = await PollingSession.open(server);
     const sid = JSON.parse((await session.connect()).slice(2)).sid;
     await session.connect('/dev');
