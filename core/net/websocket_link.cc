@@ -2,7 +2,6 @@
 #include "net/websocket_link.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "net/connection.h"
 #include "net/loop.h"
@@ -146,8 +145,9 @@ void WebSocketLink::pong(std::string_view payload) {
 void WebSocketLink::tell_gaps_first() {
   if (!outbox_.has_gaps() || outbox_.mid_frame() || closing_) return;
   if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
-  const std::vector<GapReply> gaps = outbox_.take_gaps();
-  for (const GapReply& gap : gaps | std::views::reverse) {
+  std::vector<GapReply> gaps = outbox_.take_gaps();
+  std::reverse(gaps.begin(), gaps.end());  // each goes in front of the one before
+  for (const GapReply& gap : gaps) {
     if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
   }
 }
