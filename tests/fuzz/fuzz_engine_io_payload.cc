@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -164,6 +165,8 @@ class Driver {
     websocket_ = false;
   }
   void operator()(const session::Deliver& message) { require(message.binary || is_utf8(message.bytes)); }
+  void operator()(const session::PingSent&) { ping_is_out_ = true; }
+  void operator()(const session::PingAnswered&) { require(std::exchange(ping_is_out_, false)); }
   void operator()(const session::Upgraded&) {
     require(websocket_ && polls_ == 0);
     take_frames();
@@ -223,6 +226,7 @@ class Driver {
   int posts_ = 0;
   bool reading_post_ = false;
   int* request_ = nullptr;  // the one that has just come
+  bool ping_is_out_ = false;
   bool ended_ = false;
   std::int64_t now_ms_ = 0;
   session::EngineIoActions out_;
