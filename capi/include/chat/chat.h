@@ -770,7 +770,7 @@ typedef struct chat_stats {
   uint64_t slow_disconnects;   /* clients closed because their outbox was full */
   uint64_t bytes_in;           /* payload of WebSocket messages, decompressed; HTTP bodies as received */
   uint64_t bytes_out;          /* written to sockets before TLS, including HTTP heads and WebSocket framing */
-  uint64_t http_requests; /* WebSocket handshakes included */
+  uint64_t http_requests;      /* WebSocket handshakes included */
   uint64_t history_bytes_now;
   uint64_t clients_now_by_protocol[8];  /* index: chat_protocol */
   uint64_t clients_now_by_transport[8]; /* index: number of the chat_transport bit, 0 for 1, 1 for 2 ... */
