@@ -49,11 +49,16 @@
 #define CHAT_API
 #endif
 
-#ifdef __cplusplus
-extern "C" {
+#if defined(__cplusplus) && __cplusplus >= 201103L
 #define CHAT_NOEXCEPT noexcept
+#elif defined(__cplusplus)
+#define CHAT_NOEXCEPT throw()
 #else
 #define CHAT_NOEXCEPT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
 #endif
 
 /* ---------------------------------------------------------------------------------------------- version and features */
@@ -112,6 +117,7 @@ typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
   CHAT_ERROR_MAP(CHAT_ERROR_ENUM)
 #undef CHAT_ERROR_ENUM
+  CHAT_ERROR_COUNT /* one above the highest value; later versions add more */
 } chat_error;
 
 /* The text of an error, static; "unknown error" for an invalid number. */
