@@ -47,6 +47,11 @@ say "libchat-dev: a C program"
 quietly cc -Wall -Werror -o version "$here/source/tests/install/version.c" $(pkg-config --cflags --libs libchat)
 [[ $(./version) == "$(pkg-config --modversion libchat)" ]] || fail "version said $(./version)"
 
+say "libchat-dev: a static C program"
+# shellcheck disable=SC2046 # the flags are words
+quietly cc -Wall -Werror -o static "$here/source/tests/install/version.c" $(pkg-config --cflags --libs libchat-static)
+[[ $(./static) == "$(./version)" && $(ldd ./static) != *libchat* ]] || fail "static said $(./static)"
+
 say "libchat-dev: a C++ program"
 printf '#include <chat/chat.hpp>\nint main() { return chat::version() == CHAT_VERSION_STRING ? 0 : 1; }\n' >cpp.cc
 quietly c++ -std=c++17 -Wall -Werror -o cpp cpp.cc $(pkg-config --cflags --libs libchat)
