@@ -616,9 +616,9 @@ CHAT_API int chat_server_port(const chat_server *server) CHAT_NOEXCEPT;
 CHAT_API chat_error chat_server_poll(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
 /*
- * threads = 0 only: a descriptor for the host's own select, poll, epoll, GLib or asyncio loop. It is readable when
+ * threads = 0 only: a descriptor for the host's own poll, epoll, GLib or asyncio loop. It is readable when
  * chat_server_poll(server, 0) has work, including timers. The library owns it; never read or close it. -1 if the server
- * has threads.
+ * has threads. In a program with many open files it is above what select() can watch (FD_SETSIZE).
  */
 CHAT_API int chat_server_fd(const chat_server *server) CHAT_NOEXCEPT;
 
