@@ -84,14 +84,15 @@ def build_go(folder):
     (folder / "libchat.pc").write_text(
         f"Name: libchat\nDescription: libchat\nVersion: 0\nLibs: -L{LIBRARY_DIR} -lchat\nCflags: -I{HEADER_DIR}\n"
     )
-    run([go, "vet", "."], folder, {"PKG_CONFIG_PATH": folder, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"})
-    run([go, "build", "-o", "server", "."], folder, {"PKG_CONFIG_PATH": folder, "GOTOOLCHAIN": "local"})
+    environment = {"PKG_CONFIG_PATH": str(folder), "GOTOOLCHAIN": "local"}
+    run([go, "vet", "."], folder, environment)
+    run([go, "build", "-o", "server", "."], folder, environment)
     return [folder / "server"]
 
 
 def build_rust(folder):
     rustc = need("rustc")
-    run([rustc, "-D", "warnings", "--edition", "2021", "-L", LIBRARY_DIR, "server.rs"], folder)
+    run([rustc, "-D", "warnings", "-L", LIBRARY_DIR, "server.rs"], folder)
     return [folder / "server"]
 
 

@@ -3,7 +3,8 @@
 //   rustc server.rs && ./server [PORT]    3000 without it; 0 takes any free port
 //
 // Structures are declared as far as the program needs them. "rude" is refused, and "/stop" ends the server.
-use std::ffi::{c_char, c_int, c_void, CStr};
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int, c_void};
 use std::sync::mpsc::{channel, Sender};
 
 // Not enums: another version of the library may have more values than Rust knows.
