@@ -74,6 +74,8 @@ class Server {
  private:
   Server(ServerOptions options, Application& application);
   Status start_parts();
+  Result<int> check_descriptors() const;
+  void refuse(int socket_fd, const std::string& peer_address, std::string_view why);
   void log_hidden_paths();
   Status start_host_driven();
   Status start_threads();
@@ -89,6 +91,9 @@ class Server {
   std::atomic<std::int64_t> connections_ = 0;
   const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;
+  // Of the accepting loop's thread.
+  std::uint64_t refused_ = 0;
+  std::int64_t next_refusal_log_ms_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Dispatcher> dispatcher_;
