@@ -27,8 +27,6 @@ constexpr std::size_t kDescriptorsToReloadTls = 4;
 // A refused client's request is read up to so much, since closing a socket with unread input would reset it, and the
 // client might not see the answer.
 constexpr std::size_t kRefusedInputBytes = 16'384;
-// A line of log at most so often for sockets that are refused.
-constexpr std::int64_t kRefusalLogMs = 60'000;
 
 // How often old history is looked for.
 constexpr std::int64_t kExpireIntervalMs = 5'000;
@@ -75,7 +73,11 @@ class Expiry : public TimerEntry {
 };
 
 Server::Server(ServerOptions options, Application& application)
-    : options_(std::move(options)), application_(application), engine_io_(options_), started_at_ms_(wall_clock_ms()) {}
+    : options_(std::move(options)),
+      application_(application),
+      refusals_(application),
+      engine_io_(options_),
+      started_at_ms_(wall_clock_ms()) {}
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application) {
   options.hub.epoch_seed = random_seed();
@@ -88,8 +90,9 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application
   return server;
 }
 
-void Server::refuse(int socket_fd, const std::string& peer_address, std::string_view why) {
+void Server::refuse(int socket_fd, const std::string& peer_address, Refusal reason) {
   connections_.fetch_sub(1);
+  refusals_.note(reason, peer_address);
   if (options_.tls_certificate_file.empty()) {
     (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(socket_fd, SHUT_WR);
@@ -97,13 +100,6 @@ void Server::refuse(int socket_fd, const std::string& peer_address, std::string_
     (void)!recv(socket_fd, ignored.data(), ignored.size(), MSG_DONTWAIT);
   }
   close(socket_fd);
-  const std::int64_t now_ms = loops_.front()->now_ms();
-  ++refused_;
-  if (now_ms < next_refusal_log_ms_) return;
-  next_refusal_log_ms_ = now_ms + kRefusalLogMs;
-  application_.log(LogLevel::warning, "a connection from " + (peer_address.empty() ? "a UNIX socket" : peer_address) +
-                                          " was refused: " + std::string(why) + " (" + std::to_string(refused_) +
-                                          " since the start)");
 }
 
 // libuv and libwebsockets abort, hang or leak when a descriptor is missing in the middle. So enough of them are asked for
@@ -250,13 +246,13 @@ void Server::stop() {
 
 void Server::deal(int socket_fd, std::string peer_address) {
   if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) {
-    refuse(socket_fd, peer_address, "max_connections is reached");
+    refuse(socket_fd, peer_address, Refusal::connections);
     return;
   }
   Loop& loop = *loops_[next_loop_++ % loops_.size()];
   // The host may have raised the limit of open files since the start.
   if (!loop.context().has_place(socket_fd)) {
-    refuse(socket_fd, peer_address, "too many open files for libwebsockets' table");
+    refuse(socket_fd, peer_address, Refusal::descriptors);
     return;
   }
   auto socket = std::make_shared<OwnedSocket>(socket_fd);
@@ -324,6 +320,7 @@ ServerStats Server::stats() const {
       sum.deliveries_by_transport[i] += stats.deliveries_by_transport[i].get();
     }
   }
+  sum.refusals = refusals_.counts();
   return sum;
 }
 

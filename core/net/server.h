@@ -15,6 +15,7 @@
 #include "net/compiled_in.h"
 #include "net/engine_io_service.h"
 #include "net/metrics.h"
+#include "net/refusal_log.h"
 #include "net/server_options.h"
 #include "net/socket_io_client_files.h"
 #include "net/static_files.h"
@@ -63,6 +64,7 @@ class Server {
   Dispatcher& dispatcher() { return *dispatcher_; }
   // A socket was accepted: it goes to the loops in turn. Takes the descriptor.
   void deal(int socket_fd, std::string peer_address);
+  RefusalLog& refusals() { return refusals_; }
   std::atomic<std::int64_t>& connections() { return connections_; }
   const StaticFiles& static_files() const { return static_files_; }
   Loop& loop(std::size_t index) { return *loops_[index]; }
@@ -75,13 +77,14 @@ class Server {
   Server(ServerOptions options, Application& application);
   Status start_parts();
   Result<int> check_descriptors() const;
-  void refuse(int socket_fd, const std::string& peer_address, std::string_view why);
+  void refuse(int socket_fd, const std::string& peer_address, Refusal reason);
   void log_hidden_paths();
   Status start_host_driven();
   Status start_threads();
 
   const ServerOptions options_;
   Application& application_;
+  RefusalLog refusals_;
   StaticFiles static_files_;
   EngineIoService engine_io_;
   SocketIoClientFiles socket_io_client_files_;
@@ -91,9 +94,6 @@ class Server {
   std::atomic<std::int64_t> connections_ = 0;
   const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;
-  // Of the accepting loop's thread.
-  std::uint64_t refused_ = 0;
-  std::int64_t next_refusal_log_ms_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Dispatcher> dispatcher_;
