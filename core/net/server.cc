@@ -280,6 +280,29 @@ Status Server::reload_tls() {
   return {};
 }
 
+Status Server::check_loops(int timeout_ms) {
+  if (on_own_thread()) {
+    return {Error::wrong_thread, "chat_server_check_loops() was called in a callback of the same server"};
+  }
+  struct Turns {
+    std::atomic<std::size_t> missing;
+    std::promise<void> all_taken;
+  };
+  // Shared, because a loop may take its turn after this has given up.
+  const auto turns = std::make_shared<Turns>();
+  turns->missing = loops_.size();
+  for (const auto& loop : loops_) {
+    const bool runs = loop->post_task([turns] {
+      if (--turns->missing == 0) turns->all_taken.set_value();
+    });
+    if (!runs) return {Error::stopped, "the server has stopped"};
+  }
+  const auto waited = turns->all_taken.get_future().wait_for(std::chrono::milliseconds(timeout_ms));
+  if (waited == std::future_status::ready) return {};
+  return {Error::timed_out, std::to_string(turns->missing) + " of " + std::to_string(loops_.size()) +
+                                " loops had no turn within " + std::to_string(timeout_ms) + " ms"};
+}
+
 Status Server::poll(int timeout_ms) {
   if (!wake_) return {Error::wrong_state, "the server has its own threads"};
   if (on_own_thread()) return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};

@@ -48,6 +48,8 @@ class Server {
   bool on_own_thread() const;  // the caller is inside a callback or a poll of this server
   int port() const;            // 0 on a UNIX socket
   Status reload_tls();
+  // Waits until every loop has had a turn. timed_out: one has not. stopped, wrong_thread.
+  Status check_loops(int timeout_ms);
   Hub& hub() { return *hub_; }
   const ServerOptions& options() const { return options_; }
   ServerStats stats() const;

@@ -30,6 +30,7 @@
  *     chat_server_start                                        yes             yes
  *     chat_server_free                                         yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_server_poll (threads = 0)                           one at a time   no: CHAT_ERROR_WRONG_THREAD
+ *     chat_server_check_loops                                  yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_message_event_replace                               no              on_message, its own event
  *     chat_connect_event_refuse, chat_authorize_event_refuse,
  *     chat_message_event_refuse                                no              its own event
@@ -81,6 +82,12 @@ CHAT_API const char *chat_version(void) CHAT_NOEXCEPT;
 
 /* The same as a number: major * 1000000 + minor * 1000 + patch. */
 CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
+
+/*
+ * The loaded versions of the libraries that libchat uses, for a log or a bug report: "libwebsockets 4.1.6, libuv 1.44.2,
+ * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13". The text is static.
+ */
+CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
@@ -471,7 +478,7 @@ typedef struct chat_server_options {
 
   const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1) and /socket.io (Socket.IO) */
   size_t endpoint_count;
-  const chat_static_mount *static_mounts; /* NULL: none. Files take precedence over all but /healthz */
+  const chat_static_mount *static_mounts; /* NULL: none. Files precede all but /healthz, /readyz */
   size_t static_mount_count;
   const char *default_room; /* "lobby" */
 
@@ -621,6 +628,13 @@ CHAT_API chat_error chat_server_poll(chat_server *server, int timeout_ms) CHAT_N
  * has threads.
  */
 CHAT_API int chat_server_fd(const chat_server *server) CHAT_NOEXCEPT;
+
+/*
+ * For a watchdog: waits until every loop has had a turn, for at most timeout_ms. CHAT_OK: all loops run. TIMED_OUT: one
+ * does not, for example because a callback blocks; chat_error_message() tells how many. STOPPED after the drain,
+ * WRONG_THREAD in a callback. With threads = 0 it waits for the thread that polls.
+ */
+CHAT_API chat_error chat_server_check_loops(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
 /* Reloads the certificate and key for new connections. Open ones stay. On failure the old pair stays in use. */
 CHAT_API chat_error chat_server_reload_tls(chat_server *server) CHAT_NOEXCEPT;
