@@ -191,8 +191,10 @@ Status CompiledIn::add_page(const ServerOptions& options) {
   }
   for (const auto& [taken, file] : files_) {
     const std::string use = other_use(options, taken);
-    if (!use.empty())
-      return invalid("chat_page_path: " + path + " puts a file at " + taken + ", which is already used by " + use);
+    if (use.empty()) continue;
+    std::string detail = "chat_page_path: " + path;
+    detail.append(" puts a file at ").append(taken).append(", which is already used by ").append(use);
+    return invalid(std::move(detail));
   }
   return {};
 }

@@ -61,7 +61,11 @@ class Expiry : public TimerEntry {
 };
 
 Server::Server(ServerOptions options, Application& application)
-    : options_(std::move(options)), application_(application), engine_io_(options_), started_at_ms_(wall_clock_ms()) {}
+    : options_(std::move(options)),
+      application_(application),
+      refusals_(application),
+      engine_io_(options_),
+      started_at_ms_(wall_clock_ms()) {}
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application) {
   options.hub.epoch_seed = random_seed();
@@ -203,6 +207,7 @@ void Server::stop() {
 void Server::deal(int socket_fd, std::string peer_address) {
   if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) {
     connections_.fetch_sub(1);
+    refusals_.note(Refusal::connections, peer_address);
     if (options_.tls_certificate_file.empty()) (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL);
     close(socket_fd);
     return;
@@ -270,6 +275,7 @@ ServerStats Server::stats() const {
       sum.deliveries_by_transport[i] += stats.deliveries_by_transport[i].get();
     }
   }
+  sum.refusals = refusals_.counts();
   return sum;
 }
 

@@ -15,6 +15,7 @@
 #include "net/compiled_in.h"
 #include "net/engine_io_service.h"
 #include "net/metrics.h"
+#include "net/refusal_log.h"
 #include "net/server_options.h"
 #include "net/socket_io_client_files.h"
 #include "net/static_files.h"
@@ -63,6 +64,7 @@ class Server {
   Dispatcher& dispatcher() { return *dispatcher_; }
   // A socket was accepted: it goes to the loops in turn. Takes the descriptor.
   void deal(int socket_fd, std::string peer_address);
+  RefusalLog& refusals() { return refusals_; }
   std::atomic<std::int64_t>& connections() { return connections_; }
   const StaticFiles& static_files() const { return static_files_; }
   Loop& loop(std::size_t index) { return *loops_[index]; }
@@ -80,6 +82,7 @@ class Server {
 
   const ServerOptions options_;
   Application& application_;
+  RefusalLog refusals_;
   StaticFiles static_files_;
   EngineIoService engine_io_;
   SocketIoClientFiles socket_io_client_files_;

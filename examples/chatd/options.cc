@@ -101,6 +101,7 @@ const char* path_or_null(const std::string& text) { return text == "off" ? nullp
 
 std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   std::vector<const char*> result;
+  result.reserve(texts.size());
   for (const std::string& text : texts) result.push_back(text.c_str());
   return result;
 }

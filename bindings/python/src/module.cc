@@ -31,16 +31,16 @@ void define(py::module_& module) {
   pychat::define_core(module);
 
   py::dict kinds;
-  kinds["on_connect"] = static_cast<int>(pychat::kConnect);
-  kinds["on_open"] = static_cast<int>(pychat::kOpen);
-  kinds["on_join"] = static_cast<int>(pychat::kJoin);
-  kinds["on_leave"] = static_cast<int>(pychat::kLeave);
-  kinds["on_disconnect"] = static_cast<int>(pychat::kDisconnect);
-  kinds["on_authorize"] = static_cast<int>(pychat::kAuthorize);
-  kinds["on_message"] = static_cast<int>(pychat::kMessage);
-  kinds["on_log"] = static_cast<int>(pychat::kLog);
-  kinds["on_ack"] = static_cast<int>(pychat::kAck);
-  kinds["on_abandon"] = static_cast<int>(pychat::kAbandon);
+  kinds["on_connect"] = static_cast<int>(pychat::Kind::on_connect);
+  kinds["on_open"] = static_cast<int>(pychat::Kind::on_open);
+  kinds["on_join"] = static_cast<int>(pychat::Kind::on_join);
+  kinds["on_leave"] = static_cast<int>(pychat::Kind::on_leave);
+  kinds["on_disconnect"] = static_cast<int>(pychat::Kind::on_disconnect);
+  kinds["on_authorize"] = static_cast<int>(pychat::Kind::on_authorize);
+  kinds["on_message"] = static_cast<int>(pychat::Kind::on_message);
+  kinds["on_log"] = static_cast<int>(pychat::Kind::on_log);
+  kinds["on_ack"] = static_cast<int>(pychat::Kind::on_ack);
+  kinds["on_abandon"] = static_cast<int>(pychat::Kind::on_abandon);
   module.attr("kinds") = kinds;
 }
 

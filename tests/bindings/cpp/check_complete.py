@@ -14,7 +14,7 @@ import tempfile
 
 
 # Functions for which C++ has a word of its own.
-NOT_NEEDED = {"chat_error_name", "chat_version_number"}
+NOT_NEEDED = {"chat_error_name", "chat_refusal_name", "chat_version_number"}
 
 # What a view of the C++ headers shows, and the fields that it shows under another name or not at all.
 VIEWS = {
