@@ -9,6 +9,7 @@
 
 #include "hub/names.h"
 #include "hub/utf8.h"
+#include "net/descriptors.h"
 #include "sized.h"
 
 namespace chat::capi {
@@ -278,8 +279,13 @@ void read_admission(Reader& reader, const chat_server_options& given, net::Serve
   reader.number("options.max_clients", given.max_clients, kMaxCount, yes, options.hub.max_clients);
   reader.number("options.max_clients_per_address", given.max_clients_per_address, kMaxCount, yes,
                 options.hub.max_clients_per_address);
-  if (options.hub.max_clients != kUnlimited) options.max_connections = options.hub.max_clients + 1'000;
-  reader.number("options.max_connections", given.max_connections, kMaxCount, yes, options.max_connections);
+  if (options.hub.max_clients != kUnlimited) options.max_sessions = options.hub.max_clients + 1'000;
+  reader.number("options.max_connections", given.max_connections, kMaxCount, yes, options.max_sessions);
+  options.max_connections = options.max_sessions;
+  if (given.max_connections == 0) {
+    const std::int64_t possible = net::default_max_connections(net::open_file_limit());
+    if (options.max_sessions == kUnlimited || options.max_sessions > possible) options.max_connections = possible;
+  }
 }
 
 void read_rooms(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {

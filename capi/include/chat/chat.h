@@ -30,6 +30,7 @@
  *     chat_server_start                                        yes             yes
  *     chat_server_free                                         yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_server_poll (threads = 0)                           one at a time   no: CHAT_ERROR_WRONG_THREAD
+ *     chat_server_check_loops                                  yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_message_event_replace                               no              on_message, its own event
  *     chat_connect_event_refuse, chat_authorize_event_refuse,
  *     chat_message_event_refuse                                no              its own event
@@ -81,6 +82,12 @@ CHAT_API const char *chat_version(void) CHAT_NOEXCEPT;
 
 /* The same as a number: major * 1000000 + minor * 1000 + patch. */
 CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
+
+/*
+ * The loaded versions of the libraries that libchat uses, for a log or a bug report: "libwebsockets 4.1.6, libuv 1.44.2,
+ * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13". The text is static.
+ */
+CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
@@ -471,7 +478,7 @@ typedef struct chat_server_options {
 
   const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1) and /socket.io (Socket.IO) */
   size_t endpoint_count;
-  const chat_static_mount *static_mounts; /* NULL: none. Files take precedence over all but /healthz */
+  const chat_static_mount *static_mounts; /* NULL: none. Files precede all but /healthz, /readyz */
   size_t static_mount_count;
   const char *default_room; /* "lobby" */
 
@@ -621,6 +628,13 @@ CHAT_API chat_error chat_server_poll(chat_server *server, int timeout_ms) CHAT_N
  * has threads. In a program with many open files it is above what select() can watch (FD_SETSIZE).
  */
 CHAT_API int chat_server_fd(const chat_server *server) CHAT_NOEXCEPT;
+
+/*
+ * For a watchdog: waits until every loop has had a turn, for at most timeout_ms. CHAT_OK: all loops run. TIMED_OUT: one
+ * does not, for example because a callback blocks; chat_error_message() tells how many. STOPPED after the drain,
+ * WRONG_THREAD in a callback. With threads = 0 it waits for the thread that polls.
+ */
+CHAT_API chat_error chat_server_check_loops(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
 /* Reloads the certificate and key for new connections. Open ones stay. On failure the old pair stays in use. */
 CHAT_API chat_error chat_server_reload_tls(chat_server *server) CHAT_NOEXCEPT;
@@ -797,6 +811,46 @@ CHAT_API chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, v
 CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t after_seq, size_t limit,
                                  chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
 
+/*
+ * Why something from the network was refused or closed. The numbers are indexes of chat_stats.refusals.
+ * on_log (info) receives one line for the first refusal of each reason and then at most one in 10 s, with the address.
+ */
+typedef enum chat_refusal {
+  CHAT_REFUSAL_CONNECTIONS = 0,               /* max_connections */
+  CHAT_REFUSAL_CONNECTIONS_PER_ADDRESS = 1,   /* one address has too many connections */
+  CHAT_REFUSAL_DESCRIPTORS = 2,               /* no file descriptor is left for a connection */
+  CHAT_REFUSAL_SESSIONS = 3,                  /* too many Socket.IO sessions in all */
+  CHAT_REFUSAL_SESSIONS_PER_ADDRESS = 4,      /* one address has too many Socket.IO sessions */
+  CHAT_REFUSAL_CLIENTS = 5,                   /* max_clients */
+  CHAT_REFUSAL_CLIENTS_PER_ADDRESS = 6,       /* max_clients_per_address */
+  CHAT_REFUSAL_NAMESPACES = 7,                /* too many namespaces in one connection */
+  CHAT_REFUSAL_ROOMS = 8,                     /* max_rooms */
+  CHAT_REFUSAL_ROOMS_PER_ADDRESS = 9,         /* one address has created too many rooms */
+  CHAT_REFUSAL_ROOMS_PER_CLIENT = 10,         /* max_rooms_per_client */
+  CHAT_REFUSAL_MEMBERSHIPS = 11,              /* too many memberships of rooms in all */
+  CHAT_REFUSAL_MEMBERSHIPS_PER_ADDRESS = 12,  /* one address has too many memberships */
+  CHAT_REFUSAL_SLOW_READER = 13,              /* a client's outbox was full */
+  CHAT_REFUSAL_QUEUED_BYTES = 14,             /* too many bytes wait for slow clients in all */
+  CHAT_REFUSAL_QUEUED_BYTES_PER_ADDRESS = 15, /* too many bytes wait for the slow clients of one address */
+  CHAT_REFUSAL_MESSAGE_RATE = 16,             /* inbound_rate */
+  CHAT_REFUSAL_CONNECT_RATE = 17,             /* too many Socket.IO CONNECT packets in a short time */
+  CHAT_REFUSAL_REPLY_RATE = 18,               /* too many bytes of replies in a short time */
+  CHAT_REFUSAL_MESSAGE_BYTES = 19,            /* max_message_bytes */
+  CHAT_REFUSAL_HEADER_BYTES = 20,             /* max_header_bytes */
+  CHAT_REFUSAL_BODY_BYTES = 21,               /* max_http_body_bytes */
+  CHAT_REFUSAL_REQUEST_TIMEOUT = 22,          /* a request or its answer took too long */
+  CHAT_REFUSAL_PING_TIMEOUT = 23,             /* ping_timeout_ms */
+  CHAT_REFUSAL_UNDECIDED = 24,                /* too many messages wait for a deferred verdict */
+  CHAT_REFUSAL_ORIGIN = 25,                   /* the Origin is not allowed */
+  CHAT_REFUSAL_HOST = 26,                     /* the Host is not allowed */
+  CHAT_REFUSAL_MALFORMED = 27,                /* the input breaks its protocol's rules */
+  CHAT_REFUSAL_APPLICATION = 28,              /* on_connect refused */
+  CHAT_REFUSAL_COUNT = 29                     /* one above the highest value; later versions add more */
+} chat_refusal;
+
+/* The name of a reason in metrics, for example "message_rate"; static, NULL for an invalid number. */
+CHAT_API const char *chat_refusal_name(chat_refusal reason) CHAT_NOEXCEPT;
+
 /* Counters since the start; fields that end with _now are current values. */
 typedef struct chat_stats {
   size_t struct_size;
@@ -821,6 +875,7 @@ typedef struct chat_stats {
   uint64_t deliveries_by_protocol[8];
   uint64_t messages_in_by_transport[8];
   uint64_t deliveries_by_transport[8];
+  uint64_t refusals[48]; /* index: chat_refusal */
 } chat_stats;
 #define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
 
