@@ -106,6 +106,12 @@ static void a_server_starts_with_less_and_more_than_its_options(void **state) {
   }
 }
 
+/* The options contain it, and every declaration of them in another language. */
+static void the_callbacks_keep_their_size(void **state) {
+  (void)state;
+  assert_int_equal(sizeof(chat_callbacks), sizeof(size_t) + 16 * sizeof(void (*)(void)));
+}
+
 /* Endpoints are an array, so all of them have the size that the caller's language gives one. */
 static void endpoints_of_the_first_version_s_size(void **state) {
   enum { SIZE = offsetof(chat_endpoint, transports) + sizeof(uint32_t) };
@@ -166,6 +172,7 @@ int main(void) {
       cmocka_unit_test(exactly_the_caller_s_size_is_written),
       cmocka_unit_test(a_size_that_is_none_is_refused_and_nothing_is_written),
       cmocka_unit_test(a_server_starts_with_less_and_more_than_its_options),
+      cmocka_unit_test(the_callbacks_keep_their_size),
       cmocka_unit_test(endpoints_of_the_first_version_s_size),
       cmocka_unit_test(a_refusal_writes_the_reason),
       cmocka_unit_test(a_long_reason_is_cut_between_characters),
