@@ -62,7 +62,7 @@ Loop* Loop::current() { return current_loop; }
 
 const ServerOptions& Loop::options() const { return server_.options(); }
 
-Status Loop::start() {
+Status Loop::start(int table_places) {
   if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not create an event loop"};
   uv_open_ = true;
   uv_update_time(&uv_);
@@ -76,7 +76,7 @@ Status Loop::start() {
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { loop_of(handle)->prepare_to_wait(); });
   uv_check_start(&check_, [](uv_check_t* handle) { loop_of(handle)->round(); });
   CurrentLoop current(this);
-  return context_.create(*this, options());
+  return context_.create(*this, options(), table_places);
 }
 
 // Any thread ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ struct Text {
 constexpr std::array<Text, kRefusalCount> kTexts = {{
     {"connections", "too many connections (max_connections)"},
     {"connections_per_address", "too many connections from this address (max_connections_per_address)"},
-    {"descriptors", "no file descriptor is left for the connection"},
+    {"descriptors", "too many open files (RLIMIT_NOFILE at the start)"},
     {"sessions", "too many Socket.IO sessions"},
     {"sessions_per_address", "too many Socket.IO sessions from this address"},
     {"clients", "too many clients (max_clients)"},

@@ -78,6 +78,8 @@ class Server {
  private:
   Server(ServerOptions options, Application& application);
   Status start_parts();
+  Result<int> check_descriptors() const;
+  void refuse(int socket_fd, const std::string& peer_address, Refusal reason);
   void log_hidden_paths();
   Status start_host_driven();
   Status start_threads();
