@@ -281,6 +281,7 @@ Status Server::reload_tls() {
 }
 
 Status Server::check_loops(int timeout_ms) {
+  if (ended_.load()) return {Error::stopped, "the server has stopped"};
   if (on_own_thread()) {
     return {Error::wrong_thread, "chat_server_check_loops() was called in a callback of the same server"};
   }
@@ -312,8 +313,9 @@ Status Server::poll(int timeout_ms) {
   if (timeout_ms != 0) wake_->wait(timeout_ms);
   const bool more = loop.run_ready();
   wake_->set_timeout(more ? 0 : uv_backend_timeout(loop.uv()));
-  if (loop.finished()) return {Error::stopped, "the server has stopped"};
-  return {};
+  if (!loop.finished()) return {};
+  ended_ = true;
+  return {Error::stopped, "the server has stopped"};
 }
 
 int Server::fd() const { return wake_ ? wake_->fd() : -1; }

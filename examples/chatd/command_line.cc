@@ -37,7 +37,7 @@ class CommandLine {
     app_.get_formatter()->column_width(36);
     app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app_.set_help_flag("-h,--help", "print this help and exit")->configurable(false);
-    app_.set_version_flag("--version", std::string("chatd ") + chat_version() + " (" + chat_library_versions() + ")",
+    app_.set_version_flag("--version", std::string("chatd ") + chat_version() + "\n" + chat_library_versions(),
                           "print the versions of chatd and its libraries, and exit")
         ->configurable(false);
     app_.set_config("--config", "", "read options from a file; chatd.conf lists them all")

@@ -539,7 +539,6 @@ static void loops_that_run_are_told_from_one_that_does_not(void **state) {
   assert_int_equal(ws_send_text(&client, "hold"), 0);
   assert_int_equal(sem_wait(&gate.entered), 0);
   assert_error_about(chat_server_check_loops(server, 50), ERROR_TIMED_OUT, "1 of 3 loops");
-  assert_error_about(chat_server_check_loops(server, 0), ERROR_TIMED_OUT, "1 of 3 loops");
   sem_post(&gate.left);
   assert_ok(chat_server_check_loops(server, WS_TIMEOUT_MS));
   ws_end(&client);

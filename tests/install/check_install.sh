@@ -126,6 +126,11 @@ say "chatd --version"
 said=$("$prefix/bin/chatd" --version) || fail "chatd --version failed"
 [[ $said == *"$version"* ]] || fail "chatd --version said: $said"
 
+say "completions"
+for entry in bash:bash-completion/completions/chatd zsh:zsh/site-functions/_chatd fish:fish/vendor_completions.d/chatd.fish; do
+  diff <("$prefix/bin/chatd" --completion "${entry%%:*}") "$prefix/share/${entry#*:}" || fail "the completion for ${entry%%:*}"
+done
+
 say "find_package"
 quietly "$cmake" -S "$here/find_package" -B "$work/find_package" \
   -DCMAKE_PREFIX_PATH="$prefix" -DEXAMPLE="$example"

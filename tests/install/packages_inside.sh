@@ -58,7 +58,12 @@ quietly c++ -std=c++17 -Wall -Werror -o cpp cpp.cc $(pkg-config --cflags --libs 
 quietly ./cpp
 
 say "chatd --version"
-[[ $(chatd --version) == "chatd $(./version)" ]] || fail "chatd --version said $(chatd --version)"
+[[ $(chatd --version | head -n 1) == "chatd $(./version)" ]] || fail "chatd --version said $(chatd --version)"
+
+say "completions"
+for entry in bash:bash-completion/completions/chatd zsh:zsh/vendor-completions/_chatd fish:fish/vendor_completions.d/chatd.fish; do
+  diff <(chatd --completion "${entry%%:*}") "/usr/share/${entry#*:}" || fail "the completion for ${entry%%:*}"
+done
 
 say "manuals"
 if command -v man >/dev/null; then

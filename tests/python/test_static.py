@@ -231,12 +231,13 @@ def test_a_folder_of_the_folder_wins(start_chatd, raw, tmp_path):
 
 
 def test_a_file_hides_neither_health_nor_protocols(start_chatd, raw, websocket, tmp_path):
-    for name in ("healthz", "chat", "socket.io/index.html"):
+    for name in ("healthz", "readyz", "chat", "socket.io/index.html"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("of the folder")
     chatd = own_paths(start_chatd, tmp_path)
     connection = raw(chatd)
     assert connection.request("GET", "/healthz").body == b"ok\n"
+    assert connection.request("GET", "/readyz").body == b"ready\n"
     assert connection.request("GET", "/socket.io/").body == b"of the folder"
     for query in ("EIO=4&transport=polling", "transport=polling&EIO=4&t=x"):
         assert connection.request("GET", f"/socket.io/?{query}").body.startswith(b'0{"sid":')
