@@ -6,7 +6,9 @@
 
 #include "net/connection.h"
 #include "net/loop.h"
+#include "net/request_context.h"
 #include "net/routes.h"
+#include "net/server.h"
 #include "net/websocket_opening.h"
 #include "wire/http/request_head.h"
 
@@ -92,6 +94,7 @@ void HttpConnection::serve(const HttpRequest& request) {
   without_body_ = request.method == "HEAD";
   close_after_ = !request.keep_alive;
   BodyPlan plan = plan_body(request);
+  if (refuse_host(request)) return;
   // What nobody announced does not follow.
   if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 411) plan.kind = BodyPlan::Kind::none;
   if (contains_token(request.joined_header("upgrade"), "websocket")) {
@@ -104,6 +107,19 @@ void HttpConnection::serve(const HttpRequest& request) {
   } else {
     hold(request, plan, std::move(std::get<Hold>(reaction)));
   }
+}
+
+// Before everything else: a page at a foreign name learns nothing of the server, not even what it serves.
+bool HttpConnection::refuse_host(const HttpRequest& request) {
+  Server& server = loop_.server();
+  if (server.allowed_hosts().any_host()) return false;
+  const RequestContext context = describe(request, connection_.peer_address(), server);
+  if (server.allowed_hosts().allows(context.host, context.secure)) return false;
+  server.refusals().note(Refusal::host, context.address);
+  HttpResponse response = HttpResponse::text(421, "this server does not have that name\n");
+  response.close = true;
+  respond(response);
+  return true;
 }
 
 void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& plan) {
