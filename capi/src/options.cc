@@ -9,6 +9,7 @@
 
 #include "hub/names.h"
 #include "hub/utf8.h"
+#include "net/allowed_hosts.h"
 #include "net/descriptors.h"
 #include "sized.h"
 
@@ -274,6 +275,8 @@ void read_admission(Reader& reader, const chat_server_options& given, net::Serve
   const auto check_proxy = [](std::string_view proxy) -> std::string { return proxy.empty() ? "is empty" : ""; };
   reader.strings("options.trusted_proxies", given.trusted_proxies, given.trusted_proxy_count, check_proxy,
                  options.trusted_proxies);
+  reader.strings("options.allowed_hosts", given.allowed_hosts, given.allowed_host_count, net::AllowedHosts::check,
+                 options.allowed_hosts);
 
   using enum Reader::Unlimited;
   reader.number("options.max_clients", given.max_clients, kMaxCount, yes, options.hub.max_clients);

@@ -6,6 +6,7 @@
 
 #include "net/connection.h"
 #include "net/loop.h"
+#include "net/request_context.h"
 #include "net/routes.h"
 #include "net/server.h"
 #include "net/websocket_opening.h"
@@ -99,6 +100,7 @@ void HttpConnection::serve(const HttpRequest& request) {
   without_body_ = request.method == "HEAD";
   close_after_ = !request.keep_alive;
   BodyPlan plan = plan_body(request);
+  if (refuse_host(request)) return;
   if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 400) {
     const std::string_view reason = plan.refusal.body;
     loop_.server().refusals().note(Refusal::malformed, connection_.peer_address(), reason.substr(0, reason.find('\n')));
@@ -115,6 +117,19 @@ void HttpConnection::serve(const HttpRequest& request) {
   } else {
     hold(request, plan, std::move(std::get<Hold>(reaction)));
   }
+}
+
+// Before everything else: a page at a foreign name learns nothing of the server, not even what it serves.
+bool HttpConnection::refuse_host(const HttpRequest& request) {
+  Server& server = loop_.server();
+  if (server.allowed_hosts().any_host()) return false;
+  const RequestContext context = describe(request, connection_.peer_address(), server);
+  if (server.allowed_hosts().allows(context.host, context.secure)) return false;
+  server.refusals().note(Refusal::host, context.address);
+  HttpResponse response = HttpResponse::text(421, "this server does not have that name\n");
+  response.close = true;
+  respond(response);
+  return true;
 }
 
 void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& plan) {

@@ -49,6 +49,7 @@ class HttpConnection {
 
   bool take_head(std::span<char>& input);
   void serve(const HttpRequest& request);
+  bool refuse_host(const HttpRequest& request);  // true: answered
   void serve_upgrade(const HttpRequest& request, const BodyPlan& plan);
   void serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue);
   void hold(const HttpRequest& request, const BodyPlan& plan, Hold hold);

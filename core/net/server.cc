@@ -76,6 +76,7 @@ Server::Server(ServerOptions options, Application& application)
     : options_(std::move(options)),
       application_(application),
       refusals_(application),
+      allowed_hosts_(options_.allowed_hosts),
       engine_io_(options_),
       started_at_ms_(wall_clock_ms()) {}
 

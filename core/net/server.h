@@ -12,6 +12,7 @@
 #include "hub/application.h"
 #include "hub/dispatcher.h"
 #include "hub/hub.h"
+#include "net/allowed_hosts.h"
 #include "net/compiled_in.h"
 #include "net/engine_io_service.h"
 #include "net/metrics.h"
@@ -74,6 +75,7 @@ class Server {
   const CompiledIn& compiled_in() const { return compiled_in_; }
   const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
   const TrustedProxies& trusted_proxies() const { return trusted_proxies_; }
+  const AllowedHosts& allowed_hosts() const { return allowed_hosts_; }
 
  private:
   Server(ServerOptions options, Application& application);
@@ -87,6 +89,7 @@ class Server {
   const ServerOptions options_;
   Application& application_;
   RefusalLog refusals_;
+  const AllowedHosts allowed_hosts_;
   StaticFiles static_files_;
   EngineIoService engine_io_;
   SocketIoClientFiles socket_io_client_files_;

@@ -192,6 +192,7 @@ void CommandLine::add_admission() {
   list("origin", "ORIGIN", "allow web pages of this origin, or * for all; repeatable", options_.origins);
   list("trusted-proxy", "ADDRESS[/BITS]", "trust its X-Forwarded-* and Forwarded; or unix; repeatable",
        options_.trusted_proxies);
+  list("allowed-hosts", "HOST", "its name, or *.example.org; other hosts get 421; repeatable", options_.allowed_hosts);
   flag("lists", "allow everyone to list rooms and their members", options_.lists);
   limit("max-clients", "off: clients at one time", &Server::max_clients);
   limit("max-clients-per-address", "off: clients at one time from one address", &Server::max_clients_per_address);

@@ -163,6 +163,9 @@ void point_to_strings(Options& options) {
   options.trusted_proxy_pointers = pointers(options.trusted_addresses);
   server.trusted_proxies = options.trusted_proxy_pointers.data();
   server.trusted_proxy_count = options.trusted_proxy_pointers.size();
+  options.allowed_host_pointers = pointers(options.allowed_hosts);
+  server.allowed_hosts = options.allowed_host_pointers.data();
+  server.allowed_host_count = options.allowed_host_pointers.size();
   options.ephemeral_event_pointers = pointers(options.ephemeral_events);
   server.ephemeral_events = options.ephemeral_event_pointers.data();
   server.ephemeral_event_count = options.ephemeral_event_pointers.size();

@@ -64,6 +64,7 @@ struct Options {
   std::vector<std::string> endpoint_texts;  // "/chat=plain"
   std::vector<std::string> origins;
   std::vector<std::string> trusted_proxies;
+  std::vector<std::string> allowed_hosts;
   std::vector<std::string> ephemeral_events;
 
   std::map<std::string, std::string> places;  // of options that come from a file: "chatd.conf:12: "
@@ -72,6 +73,7 @@ struct Options {
   std::vector<const char*> origin_pointers;
   std::vector<std::string> trusted_addresses;
   std::vector<const char*> trusted_proxy_pointers;
+  std::vector<const char*> allowed_host_pointers;
   std::vector<const char*> ephemeral_event_pointers;
   chat_static_mount www_mount = CHAT_STATIC_MOUNT_INIT;
 };

@@ -1,9 +1,12 @@
-// What the page makes of text, names and pictures from others, without a browser: the result, and that the work grows in proportion to
-// the size.
+// What the page and chat.js make of text, names, pictures and frames from others, without a browser: the result, and that the work
+// grows in proportion to the size.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { deflateSync } from 'node:zlib';
 import { importPage } from './page_modules.mjs';
-import { test } from './support.mjs';
+import { sourceDir, test } from './support.mjs';
+
+const chat = createRequire(import.meta.url)(`${sourceDir}/bindings/js/chat.js`);
 
 const { cutAt, pieces } = await importPage('text.js');
 const { initial, lookOf, revealed, shown, tint } = await importPage('names.js');
@@ -51,7 +54,7 @@ const functions = { pieces, cutAt, shown, revealed, initial, tint, lookOf, isCla
 // Least of several: what else the machine does only adds to it. The processor's time, because a busy machine is slow.
 function leastCpuMs(action) {
   let least = Infinity;
-  for (let turn = 0; turn < 4; turn += 1) {
+  for (let turn = 0; turn < 4 && (turn === 0 || least < 1000); turn += 1) {
     const before = process.cpuUsage();
     action();
     least = Math.min(least, process.cpuUsage(before).user / 1000);
@@ -60,11 +63,13 @@ function leastCpuMs(action) {
 }
 
 // Four times as much takes four times as long, or 16 times when the time grows with the square. What takes less than the second
-// bound at 256 KiB keeps nobody waiting, and is too short to be measured.
+// bound keeps nobody waiting, and is too short to be measured. Small sizes first: they fail sooner.
 function growsInProportion(action, make, what) {
-  const [small, large] = [65_536, 262_144].map(make);
-  const [smallMs, largeMs] = [small, large].map((input) => leastCpuMs(() => action(input)));
-  assert.ok(largeMs < 9 * smallMs || largeMs < 60, `${what}: ${smallMs} ms, and ${largeMs} ms for four times as much`);
+  for (const sizes of [[4096, 16_384], [65_536, 262_144]]) {
+    const [small, large] = sizes.map(make);
+    const [smallMs, largeMs] = [small, large].map((input) => leastCpuMs(() => action(input)));
+    assert.ok(largeMs < 9 * smallMs || largeMs < 60, `${what}: ${smallMs} ms, and ${largeMs} ms for four times as much`);
+  }
 }
 
 for (const [what, make] of Object.entries(hostile)) {
@@ -227,4 +232,76 @@ test('pictures cut off anywhere, and bytes that only begin like one: no exceptio
       }, 'pictureOf');
     }
   }
+});
+
+// chat.js -----------------------------------------------------------------------------------------------------------
+
+// A connection that is welcomed at once, and delivers what it is given.
+async function startClient(t) {
+  let socket;
+  class FakeSocket {
+    constructor() { socket = this; }
+    send() {}
+    close(code, reason) { queueMicrotask(() => this.onclose?.({ code, reason })); }
+  }
+  const client = chat.connect({ url: 'ws://fake/', room: 'lobby', WebSocket: FakeSocket, reconnect: false });
+  t.after(() => client.close());
+  await new Promise((resolve) => { setImmediate(resolve); });
+  const deliver = (frame) => socket.onmessage({ data: typeof frame === 'string' ? frame : JSON.stringify(frame) });
+  deliver({ type: 'welcome', id: '1', name: 'guest-1', room: 'lobby', epoch: 'e', seq: 0 });
+  assert.equal(client.state, 'open');
+  return { client, deliver };
+}
+
+const message = (fields) => ({ type: 'message', room: 'lobby', epoch: 'e', time: 0, from: { id: '2', name: 'Eve' }, event: 'x', ...fields });
+const nested = (depth, size) => `${'['.repeat(depth)}${'1,'.repeat(size / 2)}1${']'.repeat(depth)}`;
+const frames = {
+  'a long text': (size) => message({ text: 'x'.repeat(size) }),
+  'many arguments': (size) => message({ args: Array.from({ length: size / 2 }, () => 1) }),
+  'many placeholders of one attachment': (size) => message({ args: Array.from({ length: size / 30 }, () => ({ _placeholder: true, num: 0 })), attachments: ['AAAA'] }),
+  'placeholders of no attachment': (size) => message({ args: Array.from({ length: size / 30 }, (_, index) => ({ _placeholder: true, num: -index })), attachments: [] }),
+  'arguments as deep as the server lets through': (size) => `{"type":"message","room":"lobby","epoch":"e","time":0,"from":{"id":"2","name":"Eve"},"event":"x","args":[${nested(60, size)}],"attachments":["AAAA"]}`,
+  'many keys': (size) => message({ args: [Object.fromEntries(Array.from({ length: size / 10 }, (_, index) => [`k${index}`, index]))], attachments: ['AAAA'] }),
+  'one large attachment': (size) => message({ args: [{ _placeholder: true, num: 0 }], attachments: ['A'.repeat(size - size % 4)] }),
+  'a long id of a message that was sent again': (size) => message({ text: 'x', attributes: { 'chat-send-id': 'x'.repeat(size) } }),
+};
+
+for (const [what, make] of Object.entries(frames)) {
+  test(`chat.js, work in proportion to the size: ${what}`, async (t) => {
+    const { client, deliver } = await startClient(t);
+    let [count, seq] = [0, 0];
+    client.on('message', () => { count += 1; });
+    growsInProportion((frame) => {
+      seq += 1;
+      deliver(frame.replace(/,"time":0/, `,"time":0,"seq":${seq}`));
+    }, (size) => (typeof make(size) === 'string' ? make(size) : JSON.stringify(make(size))), what);
+    assert.ok(seq >= 4);
+    // Who has sent the same id before has sent a twin.
+    assert.ok(count >= 2);
+  });
+}
+
+test('chat.js, work in proportion to the number of messages: a history', async (t) => {
+  const { client, deliver } = await startClient(t);
+  let ref = 0;
+  const sent = [];
+  for (const attributes of [undefined, { 'chat-send-id': 'same' }]) {
+    const cost = [];
+    for (const count of [4000, 16_000]) {
+      let least = Infinity;
+      for (let turn = 0; turn < 4; turn += 1) {
+        const reply = client.history({ room: 'lobby' });
+        ref += 1;
+        const messages = Array.from({ length: count }, (_, index) => message({ seq: index + 1, text: 'x', attributes }));
+        const frame = JSON.stringify({ type: 'history', ref, room: 'lobby', epoch: 'e', seq: 1, complete: true, messages });
+        const before = process.cpuUsage();
+        deliver(frame);
+        sent.push((await reply).messages.length);
+        least = Math.min(least, process.cpuUsage(before).user / 1000);
+      }
+      cost.push(least);
+    }
+    assert.ok(cost[1] < 9 * cost[0] || cost[1] < 60, cost.join(' ms, '));
+  }
+  assert.deepEqual(sent, [4000, 4000, 4000, 4000, 16_000, 16_000, 16_000, 16_000, 1, 1, 1, 1, 1, 1, 1, 1]);
 });

@@ -18,7 +18,7 @@ def run(start_program, *args, code=0):
 def test_help_names_every_option(start_program):
     text = "\n".join(run(start_program, "--help").lines)
     for name in (
-        "address port unix listen-fd threads www socket-io-client tls-cert tls-key origin trusted-proxy lists max-clients "
+        "address port unix listen-fd threads www socket-io-client tls-cert tls-key origin trusted-proxy allowed-hosts lists max-clients "
         "max-clients-per-address max-message-bytes max-http-body-bytes outbox-bytes outbox-messages outbox-policy inbound-rate inbound-burst "
         "history-messages ping-interval-ms ping-timeout-ms handshake-timeout-ms drain-timeout-ms drain-spread-ms "
         "upgrade-timeout-ms connect-timeout-ms recovery-window-ms recovery-bytes "

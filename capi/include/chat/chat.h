@@ -555,6 +555,15 @@ typedef struct chat_server_options {
 
   int recovery_asks_on_connect; /* Socket.IO. 0: on_connect does not run for a recovered client. 1: it runs, with
                                    recovered_from; any verdict except acceptance ends the recovery */
+
+  /*
+   * The names of the server. NULL: any. Otherwise a request with another Host (or X-Forwarded-Host of a trusted proxy) is
+   * answered 421, whatever it asks for. "example.org" allows every port, "example.org:8443" this one, "*.example.org"
+   * every name below it. IP addresses ("192.0.2.1", "[::1]") and "localhost" must be listed too. This prevents DNS
+   * rebinding: docs/security.md
+   */
+  const char *const *allowed_hosts;
+  size_t allowed_host_count;
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -575,7 +584,7 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL, NULL, NULL, NULL}},                                                                      \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0                                                                                                \
+        NULL, NULL, 0, NULL, 0                                                                                       \
   }
 
 /*
