@@ -39,6 +39,15 @@ void chat_server_stop(chat_server *server) noexcept {
   });
 }
 
+chat_error chat_server_wait(chat_server *server, int timeout_ms) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    if (timeout_ms < -1) return {Error::invalid_argument, "timeout_ms is below -1"};
+    return (*running)->wait(timeout_ms);
+  });
+}
+
 chat_error chat_server_free(chat_server *server) noexcept {
   return guarded([&]() -> Status {
     if (server == nullptr) return {};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <random>
 #include <system_error>
@@ -194,9 +195,12 @@ Status Server::start_threads() {
   const std::shared_future<bool> go = all_there.get_future().share();
   try {
     for (const auto& loop : loops_) {
-      threads_.emplace_back([&loop = *loop, go] {
+      threads_.emplace_back([this, &loop = *loop, go] {
         name_thread("chat-loop");
-        if (go.get()) loop.run();
+        if (!go.get()) return;
+        loop.run();
+        const std::lock_guard lock(ended_mutex_);
+        if (--running_loops_ == 0) ended_.notify_all();
       });
     }
   } catch (const std::system_error& error) {
@@ -205,6 +209,7 @@ Status Server::start_threads() {
     threads_.clear();
     return {Error::system, std::string("thread: ") + error.what()};
   }
+  running_loops_ = loops_.size();
   all_there.set_value(true);
   return {};
 }
@@ -260,6 +265,19 @@ void Server::deal(int socket_fd, std::string peer_address) {
   loop.post_task([&loop, socket = std::move(socket), peer = std::move(peer_address)] {
     loop.adopt(std::exchange(socket->fd, -1), peer);
   });
+}
+
+Status Server::wait(int timeout_ms) {
+  if (wake_) return {Error::wrong_state, "a server without threads is driven by chat_server_poll()"};
+  if (on_own_thread()) return {Error::wrong_thread, "chat_server_wait() was called in a callback of the same server"};
+  const auto ended = [this] { return running_loops_ == 0; };
+  std::unique_lock lock(ended_mutex_);
+  if (timeout_ms < 0) {
+    ended_.wait(lock, ended);
+  } else if (!ended_.wait_for(lock, std::chrono::milliseconds(timeout_ms), ended)) {
+    return {Error::timed_out, {}};
+  }
+  return {};
 }
 
 Status Server::reload_tls() {

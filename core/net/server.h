@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,8 @@ class Server {
   // Any thread -------------------------------------------------------------------------------------------------------
 
   void stop();  // begins the drain
+  // With threads: waits for the end of the drain, whoever begins it. timed_out after timeout_ms; -1: no limit.
+  Status wait(int timeout_ms);
   bool stopping() const { return stopping_.load(); }
   bool on_own_thread() const;  // the caller is inside a callback or a poll of this server
   int port() const;            // 0 on a UNIX socket
@@ -107,6 +110,9 @@ class Server {
   std::unique_ptr<Expiry> expiry_;
   std::unique_ptr<WakeDescriptor> wake_;  // with threads = 0
   std::vector<std::thread> threads_;
+  std::mutex ended_mutex_;
+  std::condition_variable ended_;  // no loop runs any more
+  std::size_t running_loops_ = 0;
 };
 
 }  // namespace chat::net

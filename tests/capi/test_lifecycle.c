@@ -168,6 +168,40 @@ static void clients_are_told_when_it_stops(void **state) {
   ws_end(&client);
 }
 
+static void *stop_it(void *server) {
+  chat_server_stop(server);
+  return NULL;
+}
+
+static void the_end_of_the_drain_is_waited_for(void **state) {
+  chat_server_options options = test_options();
+  chat_server *server;
+  chat_stats stats;
+  pthread_t thread;
+  ws_client client;
+  (void)state;
+  options.threads = 2;
+  server = start(&options);
+  assert_int_equal(ws_open(&client, chat_server_port(server), "/chat", NULL), 101);
+  assert_error(chat_server_wait(server, 0), ERROR_TIMED_OUT);
+  assert_error(chat_server_wait(server, -2), ERROR_INVALID_ARGUMENT);
+  assert_int_equal(pthread_create(&thread, NULL, stop_it, server), 0);
+  assert_ok(chat_server_wait(server, -1));
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_ok(chat_server_wait(server, 0));
+  stats.struct_size = sizeof(stats);
+  assert_ok(chat_server_stats(server, &stats));
+  assert_int_equal(stats.clients_now, 0);
+  assert_int_equal(stats.clients_total, 1);
+  assert_ok(chat_server_free(server));
+  ws_end(&client);
+
+  options.threads = 0;
+  server = start(&options);
+  assert_error(chat_server_wait(server, -1), ERROR_WRONG_STATE);
+  assert_ok(chat_server_free(server));
+}
+
 static int64_t end_with_a_client_that_hangs(void) {
   chat_server_options options = test_options();
   chat_server *server;
@@ -578,6 +612,7 @@ int main(void) {
       cmocka_unit_test(any_thread_may_free),
       cmocka_unit_test(a_stopped_server_says_so),
       cmocka_unit_test(clients_are_told_when_it_stops),
+      cmocka_unit_test(the_end_of_the_drain_is_waited_for),
       cmocka_unit_test(a_client_that_hangs_does_not_hang_the_end),
       cmocka_unit_test(a_taken_port_is_told),
       cmocka_unit_test(a_bad_address_is_told),

@@ -40,7 +40,7 @@ class ServerCalls:
 
     def _id(self, client: ClientOrId) -> int:
         # Each server counts its clients from 1, so the id of another server's client would name a different client here.
-        if isinstance(client, Client) and client.server is not self:
+        if isinstance(client, Client) and client._server is not self:
             raise _pychat.NoSuchClientError("the client belongs to another server")
         number = operator.index(client)
         if not 0 <= number < 2**64:

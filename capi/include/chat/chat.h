@@ -31,6 +31,7 @@
  *     chat_server_free                                         yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_server_poll (threads = 0)                           one at a time   no: CHAT_ERROR_WRONG_THREAD
  *     chat_server_check_loops                                  yes             no: CHAT_ERROR_WRONG_THREAD
+ *     chat_server_wait (with threads)                          yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_message_event_replace                               no              on_message, its own event
  *     chat_connect_event_refuse, chat_authorize_event_refuse,
  *     chat_message_event_refuse                                no              its own event
@@ -614,6 +615,14 @@ CHAT_API chat_error chat_server_start(const chat_server_options *options, chat_s
  * still work.
  */
 CHAT_API void chat_server_stop(chat_server *server) CHAT_NOEXCEPT;
+
+/*
+ * Servers with threads: waits until the drain has ended, for at most timeout_ms (0: not at all, -1: without limit). No
+ * callback runs after that. Does not start the drain: chat_server_stop() does, on any thread, also while this waits.
+ * Free the server afterwards. TIMED_OUT while the server runs or drains, WRONG_STATE with threads = 0 (poll instead),
+ * WRONG_THREAD in a callback.
+ */
+CHAT_API chat_error chat_server_wait(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
 /*
  * Stops the server if necessary, waits for the end of the drain, and frees. Call it once; NULL is allowed. The only

@@ -92,6 +92,13 @@ class ServerRef {
   int port() const noexcept { return chat_server_port(handle_); }
   // chat_server_stop(): begins the drain and returns at once.
   void stop() const noexcept { chat_server_stop(handle_); }
+  // chat_server_wait() of a server with threads: waits until the drain of a stopped server has ended. Without a limit, or
+  // CHAT_ERROR_TIMED_OUT after `timeout`; a negative one does not wait.
+  Result<void> wait() const { return detail::result_of(chat_server_wait(handle_, -1)); }
+  Result<void> wait(std::chrono::milliseconds timeout) const {
+    const auto timeout_ms = std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX);
+    return detail::result_of(chat_server_wait(handle_, static_cast<int>(timeout_ms)));
+  }
   // chat_server_fd() of a server without threads, for the host's own loop. Do not read or close it.
   int fd() const noexcept { return chat_server_fd(handle_); }
   // chat_server_poll() of a server without threads: waits for events for at most `timeout`, and handles them. A
