@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "net/elf_import.h"
+#include "net/fork_guard.h"
 #include "net/loop.h"
 #include "net/lws_callbacks.h"
 #include "net/lws_socket.h"
@@ -30,10 +31,21 @@ namespace {
 // decrypted bytes are left inside OpenSSL after a read.
 constexpr unsigned kReadBufferBytes = 65'536;
 
-// Held while contexts are made and taken down: libwebsockets shares some things among them.
+// Held while contexts are made and taken down: libwebsockets shares some things among them. A child of fork() has one of its
+// own, since a thread of the parent may have held the other.
 std::mutex& contexts_mutex() {
-  static std::mutex mutex;
-  return mutex;
+  struct OfProcess {
+    explicit OfProcess(unsigned number) : generation(number) {}
+    const unsigned generation;
+    std::mutex mutex;
+  };
+  static std::atomic<OfProcess*> newest = nullptr;
+  OfProcess* of_process = newest.load();
+  if (of_process == nullptr || of_process->generation != ForkGuard::generation()) {
+    auto fresh = std::make_unique<OfProcess>(ForkGuard::generation());
+    if (newest.compare_exchange_strong(of_process, fresh.get())) of_process = fresh.release();
+  }
+  return of_process->mutex;
 }
 
 // Makes libwebsockets forget the descriptor of `wsi`, for which it has no call. Where it is kept tells lws_get_socket_fd(),

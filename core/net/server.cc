@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "net/descriptors.h"
+#include "net/fork_guard.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/platform.h"
@@ -117,6 +118,7 @@ Result<int> Server::check_descriptors() const {
 }
 
 Status Server::start_parts() {
+  ForkGuard::install();
   const Result<int> table_places = check_descriptors();
   if (!table_places.ok()) return table_places.status();
   Result<StaticFiles> files = StaticFiles::open(options_.static_mounts);
@@ -193,9 +195,10 @@ Status Server::start_threads() {
   const std::shared_future<bool> go = all_there.get_future().share();
   try {
     for (const auto& loop : loops_) {
-      threads_.emplace_back([&loop = *loop, go] {
+      threads_.emplace_back([&loop = *loop, go, mask = blocked.before()] {
         name_thread("chat-loop");
-        if (go.get()) loop.run();
+        prepare_thread(mask);
+        if (go.get()) loop.run_as_thread();
       });
     }
   } catch (const std::system_error& error) {

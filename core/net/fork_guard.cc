@@ -1,0 +1,73 @@
+// See fork_guard.h. Between fork() and the end of the child's handler only functions that are safe in a signal handler may be
+// called, and nothing may be locked or allocated.
+#include "net/fork_guard.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <vector>
+
+#include "net/platform.h"
+
+namespace chat::net {
+namespace {
+
+// By descriptor: the socket's number in the kernel; 0: none. Never destroyed, as a child may be forked at the very end.
+std::vector<ino_t>& sockets() {
+  static auto* const sockets = new std::vector<ino_t>;
+  return *sockets;
+}
+
+std::mutex& sockets_mutex() {
+  static auto* const mutex = new std::mutex;
+  return *mutex;
+}
+
+std::atomic<unsigned> forks = 0;
+
+void before_fork() { sockets_mutex().lock(); }
+
+void after_fork_in_parent() { sockets_mutex().unlock(); }
+
+void after_fork_in_child() {
+  forks.fetch_add(1, std::memory_order_relaxed);
+  std::vector<ino_t>& all = sockets();
+  for (std::size_t fd = 0; fd < all.size(); ++fd) {
+    struct stat status;
+    if (all[fd] == 0) continue;
+    const int number = static_cast<int>(fd);
+    if (fstat(number, &status) == 0 && S_ISSOCK(status.st_mode) && status.st_ino == all[fd]) close(number);
+    all[fd] = 0;
+  }
+  sockets_mutex().unlock();
+  restore_signals_in_child();
+}
+
+}  // namespace
+
+void ForkGuard::install() {
+  static const int result = [] {
+    sockets_mutex();
+    sockets();
+    return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  }();
+  (void)result;  // out of memory: children keep the sockets until they call exec
+}
+
+unsigned ForkGuard::generation() { return forks.load(std::memory_order_relaxed); }
+
+ForkGuard::Making::Making() { sockets_mutex().lock(); }
+ForkGuard::Making::~Making() { sockets_mutex().unlock(); }
+
+void ForkGuard::Making::add(int socket_fd) {
+  struct stat status;
+  if (fstat(socket_fd, &status) != 0) return;
+  std::vector<ino_t>& all = sockets();
+  const auto place = static_cast<std::size_t>(socket_fd);
+  if (place >= all.size()) all.resize(place + 1);
+  all[place] = status.st_ino;
+}
+
+}  // namespace chat::net
