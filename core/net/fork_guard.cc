@@ -7,6 +7,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "net/platform.h"
@@ -27,9 +31,36 @@ std::mutex& sockets_mutex() {
 
 std::atomic<unsigned> forks = 0;
 
-void before_fork() { sockets_mutex().lock(); }
+constexpr std::chrono::seconds kLongestWait{1};
 
-void after_fork_in_parent() { sockets_mutex().unlock(); }
+// A child has one of its own, since a thread of the parent may hold the other after all.
+std::timed_mutex& loading_mutex() {
+  struct OfProcess {
+    explicit OfProcess(unsigned number) : generation(number) {}
+    const unsigned generation;
+    std::timed_mutex mutex;
+  };
+  static std::atomic<OfProcess*> newest = nullptr;
+  OfProcess* of_process = newest.load();
+  if (of_process == nullptr || of_process->generation != ForkGuard::generation()) {
+    auto fresh = std::make_unique<OfProcess>(ForkGuard::generation());
+    if (newest.compare_exchange_strong(of_process, fresh.get())) of_process = fresh.release();
+  }
+  return of_process->mutex;
+}
+
+thread_local bool this_thread_loads = false;
+thread_local std::timed_mutex* held_for_fork = nullptr;
+
+void before_fork() {
+  if (!this_thread_loads && loading_mutex().try_lock_for(kLongestWait)) held_for_fork = &loading_mutex();
+  sockets_mutex().lock();
+}
+
+void after_fork_in_parent() {
+  sockets_mutex().unlock();
+  if (std::timed_mutex* held = std::exchange(held_for_fork, nullptr)) held->unlock();
+}
 
 void after_fork_in_child() {
   forks.fetch_add(1, std::memory_order_relaxed);
@@ -42,6 +73,7 @@ void after_fork_in_child() {
     all[fd] = 0;
   }
   sockets_mutex().unlock();
+  held_for_fork = nullptr;
   restore_signals_in_child();
 }
 
@@ -49,6 +81,7 @@ void after_fork_in_child() {
 
 void ForkGuard::install() {
   static const int result = [] {
+    loading_mutex();
     sockets_mutex();
     sockets();
     return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
@@ -60,6 +93,16 @@ unsigned ForkGuard::generation() { return forks.load(std::memory_order_relaxed);
 
 ForkGuard::Making::Making() { sockets_mutex().lock(); }
 ForkGuard::Making::~Making() { sockets_mutex().unlock(); }
+
+ForkGuard::Loading::Loading() {
+  loading_mutex().lock();
+  this_thread_loads = true;
+}
+
+ForkGuard::Loading::~Loading() {
+  this_thread_loads = false;
+  loading_mutex().unlock();
+}
 
 void ForkGuard::Making::add(int socket_fd) {
   struct stat status;

@@ -3,8 +3,6 @@
 // child closes the sockets at once, and no function works on the servers of its parent. Concerns the whole process.
 #pragma once
 
-#include <mutex>
-
 namespace chat::net {
 
 class ForkGuard {
@@ -25,6 +23,16 @@ class ForkGuard {
 
     // Children close this socket. It need not be taken back: they look whether the number still means the same socket.
     void add(int socket_fd);
+  };
+
+  // One thread at a time makes or takes down a libwebsockets context, which loads and unloads a library. The C library's lock
+  // for that is lost in a child that is forked meanwhile. So fork() waits, but not for ever: on_log may run in here.
+  class Loading {
+   public:
+    Loading();
+    ~Loading();
+    Loading(const Loading&) = delete;
+    Loading& operator=(const Loading&) = delete;
   };
 };
 
