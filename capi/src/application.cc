@@ -72,9 +72,9 @@ bool CallbackApplication::run(const char* name, Callback callback) {
   try {
     callback();
   } catch (const abi::__forced_unwind&) {
-    // It cannot be stopped here: the C library ends the thread, or the process when it meets a noexcept function.
-    log(LogLevel::error, std::string(name) + " ended its thread: a callback must return");
-    throw;
+    // It cannot be stopped. Its way out leads through libwebsockets and libuv, which are in the middle of something.
+    log(LogLevel::error, std::string(name) + " ended its thread (pthread_exit): a callback must return");
+    std::terminate();
   } catch (const std::exception& error) {
     log(LogLevel::error, std::string(name) + " threw an exception: " + error.what());
     returned = false;
