@@ -1,6 +1,8 @@
 // See application.h.
 #include "application.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -70,6 +72,10 @@ bool CallbackApplication::run(const char* name, Callback callback) {
   bool returned = true;
   try {
     callback();
+  } catch (const abi::__forced_unwind&) {
+    // It cannot be stopped. Its way out leads through libwebsockets and libuv, which are in the middle of something.
+    log(LogLevel::error, std::string(name) + " ended its thread (pthread_exit): a callback must return");
+    std::terminate();
   } catch (const std::exception& error) {
     log(LogLevel::error, std::string(name) + " threw an exception: " + error.what());
     returned = false;
@@ -249,6 +255,16 @@ void CallbackApplication::on_ack(const ClientPtr& client, const AckOutcome& outc
   event.attachments = attachments.empty() ? nullptr : attachments.data();
   event.attachment_count = attachments.size();
   run("on_ack", [&] { settings_.callbacks.on_ack(&handle_, &event, settings_.user); });
+}
+
+void CallbackApplication::on_thread_start() {
+  if (settings_.callbacks.on_thread_start == nullptr) return;
+  run("on_thread_start", [&] { settings_.callbacks.on_thread_start(&handle_, settings_.user); });
+}
+
+void CallbackApplication::on_thread_stop() {
+  if (settings_.callbacks.on_thread_stop == nullptr) return;
+  run("on_thread_stop", [&] { settings_.callbacks.on_thread_stop(&handle_, settings_.user); });
 }
 
 void CallbackApplication::log(LogLevel level, std::string_view text) {

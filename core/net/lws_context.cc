@@ -13,12 +13,12 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <optional>
 #include <utility>
 
 #include "net/elf_import.h"
+#include "net/fork_guard.h"
 #include "net/loop.h"
 #include "net/lws_callbacks.h"
 #include "net/lws_socket.h"
@@ -29,12 +29,6 @@ namespace {
 // One read takes up to this much. One buffer serves all sockets of a loop. Larger than a TLS record (16 KiB), so that no
 // decrypted bytes are left inside OpenSSL after a read.
 constexpr unsigned kReadBufferBytes = 65'536;
-
-// Held while contexts are made and taken down: libwebsockets shares some things among them.
-std::mutex& contexts_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
 
 // Makes libwebsockets forget the descriptor of `wsi`, for which it has no call. Where it is kept tells lws_get_socket_fd(),
 // which only reads it: from memory in which every place holds its own number.
@@ -54,7 +48,7 @@ void forget_descriptor(lws* wsi) {
 // for this are replaced, in libwebsockets alone, and answer for the thread that makes a context.
 class ContextMaking {
  public:
-  // The lock of contexts_mutex() is held.
+  // By one thread at a time: see ForkGuard::Loading.
   explicit ContextMaking(int wanted_places) : wanted_places_(wanted_places), limit_(::sysconf(_SC_OPEN_MAX)) {
     static const Replaced<SignalFunction> replaced_signal("signal", signal_instead, real_signal);
     static const Replaced<SysconfFunction> replaced_sysconf("sysconf", sysconf_instead, real_sysconf);
@@ -191,7 +185,7 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options, int wanted_p
     info.provided_client_ssl_ctx = unused_client_.get();
   }
 
-  std::lock_guard lock(contexts_mutex());
+  const ForkGuard::Loading loading;
   lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
   {
     const ContextMaking making(wanted_places);
@@ -235,13 +229,13 @@ void LwsContext::cancel_service() {
 // another thread of the process may open a file, be given the same number, and lose it. So it has to forget the number.
 void LwsContext::begin_destroy() {
   if (!context_) return;
-  std::lock_guard lock(contexts_mutex());
+  const ForkGuard::Loading loading;
   lws_context_destroy(context_);
   if (event_pipe_) forget_descriptor(std::exchange(event_pipe_, nullptr));
 }
 
 void LwsContext::finish_destroy() {
-  std::lock_guard lock(contexts_mutex());
+  const ForkGuard::Loading loading;
   // info.pcontext makes it null once it is freed; bounded, as a version may need fewer or more calls.
   for (int stage = 0; context_ && stage < 4; ++stage) lws_context_destroy(context_);
 }

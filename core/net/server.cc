@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "net/descriptors.h"
+#include "net/fork_guard.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/platform.h"
@@ -119,6 +120,7 @@ Result<int> Server::check_descriptors() const {
 }
 
 Status Server::start_parts() {
+  ForkGuard::install();
   const Result<int> table_places = check_descriptors();
   if (!table_places.ok()) return table_places.status();
   Result<StaticFiles> files = StaticFiles::open(options_.static_mounts);
@@ -195,10 +197,11 @@ Status Server::start_threads() {
   const std::shared_future<bool> go = all_there.get_future().share();
   try {
     for (const auto& loop : loops_) {
-      threads_.emplace_back([this, &loop = *loop, go] {
+      threads_.emplace_back([this, &loop = *loop, go, mask = blocked.before()] {
         name_thread("chat-loop");
+        prepare_thread(mask);
         if (!go.get()) return;
-        loop.run();
+        loop.run_as_thread();
         const std::lock_guard lock(ended_mutex_);
         if (--running_loops_ == 0) ended_.notify_all();
       });

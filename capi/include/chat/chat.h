@@ -454,8 +454,16 @@ typedef struct chat_callbacks {
    */
   void (*on_abandon)(chat_server *server, const chat_client_event *event, void *user);
 
+  /*
+   * Run on each loop thread that the library starts (threads >= 1), before and after all other callbacks on that thread. For
+   * runtimes that must know their threads (JVM, garbage collectors) and for the thread's signal mask, name, priority or CPU.
+   * on_thread_start may run before chat_server_start() has returned.
+   */
+  void (*on_thread_start)(chat_server *server, void *user);
+  void (*on_thread_stop)(chat_server *server, void *user);
+
   /* For callbacks of later versions, so that the size of the options does not change. Leave them NULL. */
-  void (*reserved[6])(void);
+  void (*reserved[4])(void);
 } chat_callbacks;
 
 /*
@@ -571,18 +579,8 @@ typedef struct chat_server_options {
 #define CHAT_SERVER_OPTIONS_INIT                                                                                     \
   {                                                                                                                  \
     sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                \
-        {sizeof(chat_callbacks),                                                                                     \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         {NULL, NULL, NULL, NULL, NULL, NULL}},                                                                      \
+        {sizeof(chat_callbacks),  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,            \
+         {NULL, NULL, NULL, NULL}},                                                                                  \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0                                                                                       \

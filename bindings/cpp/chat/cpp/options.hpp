@@ -67,6 +67,9 @@ struct Options {
   std::function<void(chat_log_level, std::string_view)> on_log = {};
   // The answer to a message of ServerRef::send_with_ack(), or the reason why there is none.
   std::function<void(const AckEvent&)> on_ack = {};
+  // On each thread that the library starts, before and after everything else on it.
+  std::function<void()> on_thread_start = {};
+  std::function<void()> on_thread_stop = {};
   chat_log_level log_level = {};
 
   std::vector<Endpoint> endpoints = {};
