@@ -29,6 +29,7 @@ export class Log {
   #keys = new Set();
   #speakers = new Speakers();
   #size = 0;
+  #lastPlace = 0;
   #rows = element('div', { className: 'rows' });
   #top = element('p', { className: 'top' });
   #empty = element('div', { className: 'empty' }, element('b', {}, t('emptyTitle')), element('span', {}, t('emptyText')));
@@ -235,9 +236,21 @@ export class Log {
     return one.time > other.time;
   }
 
-  #insert(entry) {
+  // Of a history that is loaded, each message belongs behind the one before: that need not be looked for among all others.
+  #placeOf(entry) {
+    const before = this.#entries[this.#lastPlace];
+    const after = this.#entries[this.#lastPlace + 1];
+    if (before?.kind === 'message' && before.seq + 1 === entry.seq && before.epoch === entry.epoch && after && this.#isAfter(after, entry)) {
+      return this.#lastPlace + 1;
+    }
     let at = this.#entries.length;
     while (at > 0 && this.#isAfter(this.#entries[at - 1], entry)) at -= 1;
+    return at;
+  }
+
+  #insert(entry) {
+    const at = this.#placeOf(entry);
+    this.#lastPlace = at;
     const next = this.#entries[at];
     this.#entries.splice(at, 0, entry);
     this.#rows.insertBefore(entry.row, next?.day ?? next?.row ?? null);
