@@ -203,7 +203,7 @@ Status Server::start_threads() {
         if (!go.get()) return;
         loop.run_as_thread();
         const std::lock_guard lock(ended_mutex_);
-        if (--running_loops_ == 0) ended_.notify_all();
+        if (--running_loops_ == 0) all_ended_.notify_all();
       });
     }
   } catch (const std::system_error& error) {
@@ -276,8 +276,8 @@ Status Server::wait(int timeout_ms) {
   const auto ended = [this] { return running_loops_ == 0; };
   std::unique_lock lock(ended_mutex_);
   if (timeout_ms < 0) {
-    ended_.wait(lock, ended);
-  } else if (!ended_.wait_for(lock, std::chrono::milliseconds(timeout_ms), ended)) {
+    all_ended_.wait(lock, ended);
+  } else if (!all_ended_.wait_for(lock, std::chrono::milliseconds(timeout_ms), ended)) {
     return {Error::timed_out, {}};
   }
   return {};

@@ -111,7 +111,7 @@ class Server {
   std::unique_ptr<WakeDescriptor> wake_;  // with threads = 0
   std::vector<std::thread> threads_;
   std::mutex ended_mutex_;
-  std::condition_variable ended_;  // no loop runs any more
+  std::condition_variable all_ended_;  // no loop runs any more
   std::size_t running_loops_ = 0;
 };
 

@@ -55,7 +55,7 @@ class Piped:
         os.set_blocking(self.reader, False)
         end = time.monotonic() + LIMIT_S
         while not re.search(pattern, text):
-            assert time.monotonic() < end, text
+            assert time.monotonic() < end, text  # On purpose: the shared limit.
             try:
                 text += os.read(self.reader, 65536).decode()
             except BlockingIOError:

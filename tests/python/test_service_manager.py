@@ -28,7 +28,7 @@ class Manager:
         return message
 
     def is_silent(self, seconds):
-        self.socket.settimeout(0)
+        self.socket.settimeout(0)  # On purpose: only what is there already.
         try:
             while True:  # what was sent before
                 self.socket.recv(4096)
