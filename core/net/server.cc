@@ -303,7 +303,7 @@ Status Server::reload_tls() {
 }
 
 Status Server::check_loops(int timeout_ms) {
-  if (ended_.load()) return {Error::stopped, "the server has stopped"};
+  if (poll_ended_.load()) return {Error::stopped, "the server has stopped"};
   if (on_own_thread()) {
     return {Error::wrong_thread, "chat_server_check_loops() was called in a callback of the same server"};
   }
@@ -336,7 +336,7 @@ Status Server::poll(int timeout_ms) {
   const bool more = loop.run_ready();
   wake_->set_timeout(more ? 0 : uv_backend_timeout(loop.uv()));
   if (!loop.finished()) return {};
-  ended_ = true;
+  poll_ended_ = true;
   return {Error::stopped, "the server has stopped"};
 }
 

@@ -99,7 +99,7 @@ class Server {
   CompiledIn compiled_in_;
   TrustedProxies trusted_proxies_;
   std::atomic<bool> stopping_ = false;
-  std::atomic<bool> ended_ = false;  // with threads = 0: the drain is over
+  std::atomic<bool> poll_ended_ = false;  // with threads = 0: the drain is over
   std::atomic<std::int64_t> connections_ = 0;
   const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;
