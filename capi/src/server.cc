@@ -42,6 +42,15 @@ void chat_server_stop(chat_server *server) noexcept {
   });
 }
 
+chat_error chat_server_wait(chat_server *server, int timeout_ms) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    if (timeout_ms < -1) return {Error::invalid_argument, "timeout_ms is below -1"};
+    return (*running)->wait(timeout_ms);
+  });
+}
+
 chat_error chat_server_free(chat_server *server) noexcept {
   return guarded([&]() -> Status {
     if (server == nullptr) return {};
@@ -92,6 +101,15 @@ int chat_server_fd(const chat_server *server) noexcept {
     Result<Server *> running = find_server(server);
     if (!running.ok()) return running.status();
     return (*running)->fd();
+  });
+}
+
+chat_error chat_server_check_loops(chat_server *server, int timeout_ms) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    if (timeout_ms < 0) return {Error::invalid_argument, "timeout_ms is negative"};
+    return (*running)->check_loops(timeout_ms);
   });
 }
 

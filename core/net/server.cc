@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <random>
 #include <system_error>
@@ -77,6 +78,7 @@ Server::Server(ServerOptions options, Application& application)
     : options_(std::move(options)),
       application_(application),
       refusals_(application),
+      allowed_hosts_(options_.allowed_hosts),
       engine_io_(options_),
       started_at_ms_(wall_clock_ms()) {}
 
@@ -195,10 +197,13 @@ Status Server::start_threads() {
   const std::shared_future<bool> go = all_there.get_future().share();
   try {
     for (const auto& loop : loops_) {
-      threads_.emplace_back([&loop = *loop, go, mask = blocked.before()] {
+      threads_.emplace_back([this, &loop = *loop, go, mask = blocked.before()] {
         name_thread("chat-loop");
         prepare_thread(mask);
-        if (go.get()) loop.run_as_thread();
+        if (!go.get()) return;
+        loop.run_as_thread();
+        const std::lock_guard lock(ended_mutex_);
+        if (--running_loops_ == 0) all_ended_.notify_all();
       });
     }
   } catch (const std::system_error& error) {
@@ -207,6 +212,7 @@ Status Server::start_threads() {
     threads_.clear();
     return {Error::system, std::string("thread: ") + error.what()};
   }
+  running_loops_ = loops_.size();
   all_there.set_value(true);
   return {};
 }
@@ -264,6 +270,19 @@ void Server::deal(int socket_fd, std::string peer_address) {
   });
 }
 
+Status Server::wait(int timeout_ms) {
+  if (wake_) return {Error::wrong_state, "a server without threads is driven by chat_server_poll()"};
+  if (on_own_thread()) return {Error::wrong_thread, "chat_server_wait() was called in a callback of the same server"};
+  const auto ended = [this] { return running_loops_ == 0; };
+  std::unique_lock lock(ended_mutex_);
+  if (timeout_ms < 0) {
+    all_ended_.wait(lock, ended);
+  } else if (!all_ended_.wait_for(lock, std::chrono::milliseconds(timeout_ms), ended)) {
+    return {Error::timed_out, {}};
+  }
+  return {};
+}
+
 Status Server::reload_tls() {
   const std::string& certificate = options_.tls_certificate_file;
   const std::string& key = options_.tls_private_key_file;
@@ -283,6 +302,30 @@ Status Server::reload_tls() {
   return {};
 }
 
+Status Server::check_loops(int timeout_ms) {
+  if (ended_.load()) return {Error::stopped, "the server has stopped"};
+  if (on_own_thread()) {
+    return {Error::wrong_thread, "chat_server_check_loops() was called in a callback of the same server"};
+  }
+  struct Turns {
+    std::atomic<std::size_t> missing;
+    std::promise<void> all_taken;
+  };
+  // Shared, because a loop may take its turn after this has given up.
+  const auto turns = std::make_shared<Turns>();
+  turns->missing = loops_.size();
+  for (const auto& loop : loops_) {
+    const bool runs = loop->post_task([turns] {
+      if (--turns->missing == 0) turns->all_taken.set_value();
+    });
+    if (!runs) return {Error::stopped, "the server has stopped"};
+  }
+  const auto waited = turns->all_taken.get_future().wait_for(std::chrono::milliseconds(timeout_ms));
+  if (waited == std::future_status::ready) return {};
+  return {Error::timed_out, std::to_string(turns->missing) + " of " + std::to_string(loops_.size()) +
+                                " loops had no turn within " + std::to_string(timeout_ms) + " ms"};
+}
+
 Status Server::poll(int timeout_ms) {
   if (!wake_) return {Error::wrong_state, "the server has its own threads"};
   if (on_own_thread()) return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};
@@ -292,8 +335,9 @@ Status Server::poll(int timeout_ms) {
   if (timeout_ms != 0) wake_->wait(timeout_ms);
   const bool more = loop.run_ready();
   wake_->set_timeout(more ? 0 : uv_backend_timeout(loop.uv()));
-  if (loop.finished()) return {Error::stopped, "the server has stopped"};
-  return {};
+  if (!loop.finished()) return {};
+  ended_ = true;
+  return {Error::stopped, "the server has stopped"};
 }
 
 int Server::fd() const { return wake_ ? wake_->fd() : -1; }

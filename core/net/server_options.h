@@ -42,6 +42,7 @@ struct ServerOptions {
 
   std::vector<std::string> allowed_origins;
   std::vector<std::string> trusted_proxies;
+  std::vector<std::string> allowed_hosts;  // see allowed_hosts.h
   std::int64_t max_connections = kUnlimited;
   std::int64_t max_sessions = kUnlimited;  // of Engine.IO
 

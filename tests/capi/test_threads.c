@@ -2,7 +2,7 @@
  * The threads that a server starts, and those of the host that drive one: hooks, signal masks, collectors that stop threads
  * by signals, children, cancellation, and a host that comes late.
  */
-#define _DEFAULT_SOURCE /* usleep() */
+#define _DEFAULT_SOURCE /* a sleep of microseconds */
 #include "support/capi_test.h"
 
 #include <pthread.h>
@@ -317,7 +317,7 @@ static void a_handler_of_sigpipe_stays(void **state) {
     assert_int_equal(sigaction(SIGPIPE, &action, NULL), 0);
     for (j = 0; j < 20; j++) {
       /* On purpose: the other thread starts servers meanwhile. */
-      usleep(100);
+      usleep(100); /* On purpose: see above. */
       assert_int_equal(sigaction(SIGPIPE, NULL, &seen), 0);
       assert_true(seen.sa_handler == action.sa_handler);
     }

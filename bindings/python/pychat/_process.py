@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from typing import TYPE_CHECKING, Set
+import sys
+import traceback
+from typing import TYPE_CHECKING, NoReturn, Optional, Set
 
 from . import _pychat
 
@@ -58,6 +60,24 @@ def _after_fork_in_child() -> None:
     for server in list(_running):
         server._abandon()
     _running.clear()
+
+
+def end_child(error: Optional[BaseException]) -> NoReturn:
+    """Ends a child that was forked in a callback, when the callback returns or raises: its thread has nowhere to return to."""
+    code = 0
+    if isinstance(error, SystemExit):
+        if error.code is not None and not isinstance(error.code, int):
+            print(error.code, file=sys.stderr)
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+    elif error is not None:
+        traceback.print_exception(type(error), error, error.__traceback__)
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # It is closed, or not there.
+            pass
+    os._exit(code & 0xFF)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
