@@ -646,7 +646,7 @@ CHAT_API int chat_server_port(const chat_server *server) CHAT_NOEXCEPT;
  * -1: without limit). Returns CHAT_ERROR_STOPPED once the drain of a stopped server has ended; then free the server.
  * WRONG_STATE if the server has threads, WRONG_THREAD in a callback or while another thread polls. The wait is a
  * cancellation point: after pthread_cancel() any thread may go on polling, or free the server. A C++ caller cannot be
- * cancelled there, because the function is noexcept. Callbacks are never cancelled.
+ * cancelled there, because the function is noexcept. Callbacks and all other functions are never cancelled.
  */
 CHAT_API chat_error chat_server_poll(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
