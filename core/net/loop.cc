@@ -404,6 +404,7 @@ void Loop::tear_down() {
   for (const auto& [id, peer] : peers_) retire(id, {1001, std::string(kStopping)});
   retire_peers();
   close_handles();
+  context_.close_strays(&uv_);
   uv_run(&uv_, UV_RUN_DEFAULT);
   context_.finish_destroy();
   uv_run(&uv_, UV_RUN_DEFAULT);

@@ -204,6 +204,8 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options, int wanted_p
         if (uv_handle_get_type(handle) == UV_POLL) *static_cast<lws**>(found) = static_cast<lws*>(handle->data);
       },
       &event_pipe_);
+  // It does not notice that there was no descriptor for it, and gives out a context that it has begun to take down.
+  if (!event_pipe_) return {Error::system, "no file descriptor was left for libwebsockets"};
   vhost_ = lws_create_vhost(context_, &info);
   if (!vhost_) return {tls_ ? Error::certificate : Error::internal, "libwebsockets could not create a virtual host"};
   return {};
@@ -231,10 +233,23 @@ void LwsContext::begin_destroy() {
   if (!context_) return;
   const ForkGuard::Loading loading;
   lws_context_destroy(context_);
+  event_pipe_was_made_ = event_pipe_ != nullptr;
   if (event_pipe_) forget_descriptor(std::exchange(event_pipe_, nullptr));
 }
 
+void LwsContext::close_strays(uv_loop_t* loop) {
+  if (!context_ || event_pipe_was_made_) return;
+  uv_walk(
+      loop,
+      [](uv_handle_t* handle, void*) {
+        if (!uv_is_closing(handle)) uv_close(handle, nullptr);
+      },
+      nullptr);
+}
+
 void LwsContext::finish_destroy() {
+  // It would close its handles a second time: the memory is lost. See close_strays().
+  if (!event_pipe_was_made_) context_ = nullptr;
   const ForkGuard::Loading loading;
   // info.pcontext makes it null once it is freed; bounded, as a version may need fewer or more calls.
   for (int stage = 0; context_ && stage < 4; ++stage) lws_context_destroy(context_);

@@ -41,6 +41,9 @@ class LwsContext {
 
   // Stage one, outside callbacks; the libuv loop must run on until nothing of it is left.
   void begin_destroy();
+  // After that, when everything else on the loop is closed: what libwebsockets does not close of a context that was not made
+  // completely.
+  void close_strays(uv_loop_t* loop);
   // Stage two, after that.
   void finish_destroy();
 
@@ -56,7 +59,8 @@ class LwsContext {
   int places_ = 0;
   SslContext reloaded_{nullptr, &SSL_CTX_free};  // the certificate since the last reload; null before
   SslContext unused_client_{nullptr, &SSL_CTX_free};
-  lws* event_pipe_ = nullptr;                 // libwebsockets' own, by which lws_cancel_service() wakes the loop
+  lws* event_pipe_ = nullptr;  // libwebsockets' own, by which lws_cancel_service() wakes the loop
+  bool event_pipe_was_made_ = true;
   std::array<lws_protocols, 2> protocols_{};  // one, and the end of the list
   lws_retry_bo_t no_keepalive_{};
 };

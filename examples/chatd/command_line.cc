@@ -196,7 +196,8 @@ void CommandLine::add_admission() {
   flag("lists", "allow everyone to list rooms and their members", options_.lists);
   limit("max-clients", "off: clients at one time", &Server::max_clients);
   limit("max-clients-per-address", "off: clients at one time from one address", &Server::max_clients_per_address);
-  limit("max-connections", "max-clients + 1,000: open sockets of every kind", &Server::max_connections);
+  limit("max-connections", "from RLIMIT_NOFILE, at most max-clients + 1,000: open sockets of every kind",
+        &Server::max_connections);
 }
 
 void CommandLine::add_limits() {

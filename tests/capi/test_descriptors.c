@@ -38,6 +38,30 @@ long sysconf(int name) {
   return real(name);
 }
 
+/* The call of this number that asks for a descriptor fails, as if another thread had taken the last one; 0: none. */
+static int failing_call;
+
+static bool fails_now(void) {
+  if (failing_call == 0 || --failing_call != 0) return false;
+  errno = EMFILE;
+  return true;
+}
+
+int eventfd(unsigned value, int flags) { return fails_now() ? -1 : (int)syscall(SYS_eventfd2, value, flags); }
+int epoll_create1(int flags) { return fails_now() ? -1 : (int)syscall(SYS_epoll_create1, flags); }
+int pipe2(int ends[2], int flags) { return fails_now() ? -1 : (int)syscall(SYS_pipe2, ends, flags); }
+int timerfd_create(int clock, int flags) { return fails_now() ? -1 : (int)syscall(SYS_timerfd_create, clock, flags); }
+int open(const char *path, int flags, ...) {
+  mode_t mode = 0;
+  if ((flags & O_CREAT) != 0) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode = (mode_t)va_arg(arguments, unsigned);
+    va_end(arguments);
+  }
+  return fails_now() ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
 enum { MAX_FILES = 6000 };
 static int files[MAX_FILES];
 static int file_count;
@@ -179,6 +203,45 @@ static void a_start_with_everything_on_fails_cleanly(void **state) {
   options.chat_script_path = "/chat.js";
   options.metrics_path = "/metrics";
   starts_with_any_number(options);
+}
+
+static int start_without_call(int number, int threads) {
+  chat_server_options options = test_options();
+  chat_server *server = NULL;
+  chat_error error;
+  alarm((unsigned)test_limit_s());
+  options.threads = threads;
+  failing_call = number;
+  error = chat_server_start(&options, &server);
+  if (error != CHAT_OK) return failing_call == 0 ? CHILD_REFUSED : CHILD_WRONG_ERROR;
+  if (chat_server_free(server) != CHAT_OK) return CHILD_WRONG_ERROR;
+  return failing_call == 0 ? CHILD_REFUSED : CHILD_STARTED;
+}
+
+/* The check before a start has counted descriptors that are gone when they are needed. */
+static void a_start_survives_the_loss_of_any_descriptor(void **state) {
+  int threads;
+  (void)state;
+  for (threads = 0; threads <= 2; threads++) {
+    chat_server_options options = test_options();
+    chat_server *server = NULL;
+    int number, result;
+    assert_ok(chat_server_start(&options, &server)); /* libuv ends the process when its pipe for signals fails, once */
+    assert_ok(chat_server_free(server));
+    for (number = 1, result = CHILD_REFUSED; result != CHILD_STARTED && number < 200; number++) {
+      int status = 0;
+      const pid_t child = fork();
+      if (child == 0) _exit(start_without_call(number, threads));
+      assert_true(child > 0);
+      assert_int_equal(waitpid(child, &status, 0), child);
+      if (!WIFEXITED(status) || WEXITSTATUS(status) > CHILD_REFUSED) {
+        fail_msg("without call %d, threads = %d: %s %d", number, threads, WIFEXITED(status) ? "result" : "signal",
+                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+      }
+      result = WEXITSTATUS(status);
+    }
+    assert_int_equal(result, CHILD_STARTED);
+  }
 }
 
 static void tls_is_reloaded_or_the_call_says_why_not(void **state) {
@@ -393,6 +456,7 @@ int main(void) {
       /* The first two before any server has started in this process. */
       cmocka_unit_test(a_start_with_few_descriptors_fails_cleanly),
       cmocka_unit_test(a_start_with_everything_on_fails_cleanly),
+      cmocka_unit_test(a_start_survives_the_loss_of_any_descriptor),
       cmocka_unit_test(tls_is_reloaded_or_the_call_says_why_not),
       cmocka_unit_test(a_socket_above_the_table_is_answered_503),
       cmocka_unit_test(an_enormous_limit_serves_as_any_other),

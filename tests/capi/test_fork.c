@@ -115,6 +115,8 @@ static int calls_that_work(chat_server *server) {
 #define CALL(call) count += (call) != CHAT_ERROR_WRONG_STATE
   CALL(chat_server_poll(server, 0));
   CALL(chat_server_poll(server, -1));
+  CALL(chat_server_wait(server, 0));
+  CALL(chat_server_check_loops(server, 0));
   CALL(chat_server_reload_tls(server));
   CALL(chat_broadcast(server, "lobby", "x", 1));
   CALL(chat_publish(server, &message, &number));

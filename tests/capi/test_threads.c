@@ -402,6 +402,35 @@ static void a_callback_is_not_cancelled(void **state) {
   assert_ok(chat_server_free(driven));
 }
 
+static chat_server *called;
+
+static void *call_while_cancelled(void *calls) {
+  chat_stats stats;
+  stats.struct_size = CHAT_STATS_SIZE;
+  pthread_cancel(pthread_self());
+  *(int *)calls += chat_broadcast(called, "lobby", "x", 1) == CHAT_OK; /* wakes a loop by write() */
+  *(int *)calls += chat_server_stats(called, &stats) == CHAT_OK;
+  *(int *)calls += chat_server_wait(called, 1) == CHAT_ERROR_TIMED_OUT;
+  *(int *)calls += chat_server_check_loops(called, test_limit_ms()) == CHAT_OK;
+  chat_server_stop(called);
+  *(int *)calls += chat_server_free(called) == CHAT_OK;
+  pthread_testcancel();
+  return NULL;
+}
+
+static void no_other_call_is_cancelled(void **state) {
+  chat_server_options options = test_options();
+  pthread_t thread;
+  void *result = NULL;
+  int calls = 0;
+  (void)state;
+  called = start(&options);
+  assert_int_equal(pthread_create(&thread, NULL, call_while_cancelled, &calls), 0);
+  assert_int_equal(pthread_join(thread, &result), 0);
+  assert_int_equal(calls, 5);
+  assert_ptr_equal(result, PTHREAD_CANCELED);
+}
+
 static int disconnected;
 
 static void on_disconnect(chat_server *server, const chat_client_event *event, void *user) {
@@ -466,6 +495,7 @@ int main(void) {
       cmocka_unit_test(a_handler_of_sigpipe_stays),
       cmocka_unit_test(a_thread_that_polls_can_be_cancelled),
       cmocka_unit_test(a_callback_is_not_cancelled),
+      cmocka_unit_test(no_other_call_is_cancelled),
       cmocka_unit_test(a_late_poll_hears_the_pongs_first),
   };
   return cmocka_run_group_tests_name("capi/threads", tests, NULL, NULL);

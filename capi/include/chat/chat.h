@@ -18,7 +18,10 @@
  *  7. Callbacks run on the server's loop threads; with threads = 0 they run inside chat_server_poll(). The callbacks of
  *     one client never overlap. Their order is on_connect, on_open, on_join, on_message and on_ack ..., on_leave,
  *     on_disconnect. With several threads, callbacks of different clients run in parallel. No lock is held.
- *     A callback that blocks delays every client of its thread: move slow work to a thread of your own.
+ *     A callback that blocks delays every client of its thread: move slow work to a thread of your own. A callback must
+ *     return: pthread_exit() in one ends the process, and longjmp() out of one is undefined. Loop threads cannot be
+ *     cancelled. They block all signals except a thread's own faults, SIGPWR, SIGXCPU, SIGPROF, SIGURG and the real-time
+ *     signals, by which language runtimes control threads.
  *  8. Inside on_authorize and on_message, publishing, sending, joining, leaving and closing take effect after the message
  *     or command for which the callback runs. They do not call on_message again. Such a call reports invalid arguments
  *     at once. A failure that occurs later (the client has disconnected, the room is full) is reported to on_log.
@@ -37,7 +40,11 @@
  *     chat_message_event_refuse                                no              its own event
  *     everything else                                          yes             yes
  *     None of these functions waits for the network. chat_server_free must not run in parallel with any other call on the
- *     same server. After fork() the child may only call exec or _exit.
+ *     same server.
+ *
+ *     After fork() a server belongs to the parent. The child's copies of its sockets are closed, and in the child every
+ *     function that takes the server returns CHAT_ERROR_WRONG_STATE, chat_server_free too: its memory stays allocated. The
+ *     child can start servers of its own. It must not return from a callback in which it was forked.
  *
  * Not included: rendering, media, end-to-end encryption, user databases, content moderation. Applications add them in
  * the callbacks.
@@ -504,8 +511,10 @@ typedef struct chat_server_options {
   size_t trusted_proxy_count;
   int64_t max_clients;             /* (*) unlimited; above: 503, or CONNECT_ERROR in Socket.IO */
   int64_t max_clients_per_address; /* (*) unlimited; above: the same. Counts Socket.IO sessions apart from namespaces */
-  int64_t max_connections;         /* (*) max_clients + 1,000 sockets of every kind, including idle ones; the same limit
-                                      applies to Socket.IO sessions, at most 16,384 of them on polling */
+  int64_t max_connections;         /* (*) sockets of every kind, including idle ones; above: 503, closed with TLS. By
+                                      default the soft RLIMIT_NOFILE at the start, at most 65,536, less a sixteenth (at
+                                      least 64) for the host's files; with max_clients at most max_clients + 1,000. If set,
+                                      it also limits Socket.IO sessions, of which at most 16,384 can be on polling */
 
   /* Messages. */
   int64_t max_message_bytes; /* 65,536 over all fragments and attachments; above: close code 1009. If 0, Socket.IO
@@ -623,8 +632,9 @@ CHAT_API void chat_server_stop(chat_server *server) CHAT_NOEXCEPT;
 CHAT_API chat_error chat_server_wait(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
 /*
- * Stops the server if necessary, waits for the end of the drain, and frees. Call it once; NULL is allowed. The only
- * failure is CHAT_ERROR_WRONG_THREAD, inside one of the server's own callbacks. Then nothing is freed.
+ * Stops the server if necessary, waits for the end of the drain, and frees. Call it once; NULL is allowed. Fails with
+ * CHAT_ERROR_WRONG_THREAD inside one of the server's own callbacks, and with CHAT_ERROR_WRONG_STATE in a child of fork().
+ * Then nothing is freed.
  */
 CHAT_API chat_error chat_server_free(chat_server *server) CHAT_NOEXCEPT;
 
@@ -634,7 +644,9 @@ CHAT_API int chat_server_port(const chat_server *server) CHAT_NOEXCEPT;
 /*
  * threads = 0 only: handles events until none is ready. Waits for the first event for at most timeout_ms (0: not at all,
  * -1: without limit). Returns CHAT_ERROR_STOPPED once the drain of a stopped server has ended; then free the server.
- * WRONG_STATE if the server has threads, WRONG_THREAD in a callback or while another thread polls.
+ * WRONG_STATE if the server has threads, WRONG_THREAD in a callback or while another thread polls. The wait is a
+ * cancellation point: after pthread_cancel() any thread may go on polling, or free the server. A C++ caller cannot be
+ * cancelled there, because the function is noexcept. Callbacks and all other functions are never cancelled.
  */
 CHAT_API chat_error chat_server_poll(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
@@ -652,7 +664,10 @@ CHAT_API int chat_server_fd(const chat_server *server) CHAT_NOEXCEPT;
  */
 CHAT_API chat_error chat_server_check_loops(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
-/* Reloads the certificate and key for new connections. Open ones stay. On failure the old pair stays in use. */
+/*
+ * Reloads the certificate and key for new connections. Open ones stay. On failure the old pair stays in use. CERTIFICATE,
+ * SYSTEM if too few file descriptors are free, WRONG_STATE without TLS.
+ */
 CHAT_API chat_error chat_server_reload_tls(chat_server *server) CHAT_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------------------- messages */
@@ -834,7 +849,7 @@ CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t
 typedef enum chat_refusal {
   CHAT_REFUSAL_CONNECTIONS = 0,               /* max_connections */
   CHAT_REFUSAL_CONNECTIONS_PER_ADDRESS = 1,   /* one address has too many connections */
-  CHAT_REFUSAL_DESCRIPTORS = 2,               /* no file descriptor is left for a connection */
+  CHAT_REFUSAL_DESCRIPTORS = 2,               /* the socket is numbered above RLIMIT_NOFILE at the start */
   CHAT_REFUSAL_SESSIONS = 3,                  /* too many Socket.IO sessions in all */
   CHAT_REFUSAL_SESSIONS_PER_ADDRESS = 4,      /* one address has too many Socket.IO sessions */
   CHAT_REFUSAL_CLIENTS = 5,                   /* max_clients */
