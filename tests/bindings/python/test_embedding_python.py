@@ -159,6 +159,7 @@ def test_uvicorn(tmp_path):
 def test_a_second_worker_has_no_port(tmp_path):
     """What the document says of `--workers 2`, without uvicorn's endless restarts."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
+        # On purpose: what the document says.
         program = PROGRAMS["fastapi_app.py"].replace("port=3000", f'address="127.0.0.1", port={taken.getsockname()[1]}')
         (tmp_path / "fastapi_app.py").write_text(program)
         ran = subprocess.run(

@@ -97,7 +97,6 @@ def test_a_pool_begun_while_the_server_runs():
                 except ConnectionClosed as closed:
                     assert closed.rcvd.code == 1001
                 # The end of a connection, not of a WebSocket only.
-                idle.settimeout(30)
                 try:
                     assert idle.recv(1) == b""
                 except ConnectionResetError:
@@ -321,9 +320,9 @@ def test_a_child_that_ends_does_not_disturb_the_parents_loop(threads):
                     async with connect(f"ws://127.0.0.1:{{server.port}}/chat") as client:
                         for number in range(3):
                             await client.send(str(number))
-                            assert await asyncio.wait_for(client.recv(), 30) == f"{{number}}!"
+                            assert await client.recv() == f"{{number}}!"
                 server.stop()
-                await asyncio.wait_for(reader, 30)
+                await reader
                 assert len(seen) == 9, seen
                 print("parent is right")
 
@@ -371,7 +370,7 @@ def test_a_child_forked_in_a_callback_ends_there(threads, ending, code):
         talking = threading.Thread(target=talk)
         talking.start()
         while talking.is_alive():
-            server.poll(0.01) if {threads} == 0 else talking.join(0.01)
+            server.poll(0.01) if {threads} == 0 else talking.join(0.01)  # On purpose: between two looks.
         assert os.waitstatus_to_exitcode(os.waitpid(children.get(), 0)[1]) == {code}
         server.close()
         """
