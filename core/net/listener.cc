@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "net/address.h"
+#include "net/loop.h"
 #include "net/platform.h"
 #include "net/server.h"
 
@@ -228,6 +229,7 @@ void Listener::accept_waiting() {
       set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     }
     server_.deal(fd, std::move(peer));
+    if (Loop* loop = Loop::current(); loop && loop->budget().over()) return;
   }
 }
 

@@ -26,7 +26,6 @@ namespace chat::net {
 class Expiry;
 class Listener;
 class Loop;
-class WakeDescriptor;
 
 class Server {
  public:
@@ -75,7 +74,6 @@ class Server {
   Server(ServerOptions options, Application& application);
   Status start_parts();
   void log_hidden_paths();
-  Status start_host_driven();
   Status start_threads();
 
   const ServerOptions options_;
@@ -94,7 +92,7 @@ class Server {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Expiry> expiry_;
-  std::unique_ptr<WakeDescriptor> wake_;  // with threads = 0
+  bool host_driven_ = false;  // started with threads = 0
   std::vector<std::thread> threads_;
 };
 

@@ -133,6 +133,9 @@ struct Options {
 
   // Socket.IO: call on_connect for recovered clients too.
   bool recovery_asks_on_connect = false;
+
+  // With threads = 0: how long one poll() may work.
+  std::int64_t poll_budget_ms = 0;
 };
 
 namespace detail {
@@ -220,6 +223,7 @@ class RawOptions {
     raw_.metrics_path = text(options.metrics_path);
 
     raw_.recovery_asks_on_connect = options.recovery_asks_on_connect ? 1 : 0;
+    raw_.poll_budget_ms = options.poll_budget_ms;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
