@@ -459,10 +459,7 @@ void Loop::finish_if_drained() {
   if (connections_.empty() && peers_.empty() && sessions_.empty() && taken_.empty() && inbox_.empty()) finish();
 }
 
-void Loop::finish() {
-  finished_ = true;
-  uv_stop(&uv_);
-}
+void Loop::finish() { finished_ = true; }
 
 void Loop::close_handles() {
   auto close = [](auto* handle) {
