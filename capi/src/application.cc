@@ -2,6 +2,7 @@
 #include "application.h"
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 
 #include "guard.h"
@@ -267,6 +268,24 @@ using chat::Result;
 using chat::Status;
 using chat::capi::innermost_message;
 
+namespace {
+
+// What does not fit is cut between characters.
+template <class Event>
+chat_verdict refuse_event(Event* event, const char* reason) {
+  chat::capi::guarded([&]() -> Status {
+    if (event == nullptr) return {Error::invalid_argument, "event is NULL"};
+    const std::string_view text =
+        chat::utf8_prefix(reason == nullptr ? std::string_view() : reason, sizeof event->reason - 1);
+    std::memcpy(event->reason, text.data(), text.size());
+    event->reason[text.size()] = '\0';
+    return {};
+  });
+  return CHAT_REFUSE;
+}
+
+}  // namespace
+
 chat_error chat_message_event_replace(chat_message_event* event, const chat_message* message) noexcept {
   return chat::capi::guarded([&]() -> Status {
     if (event == nullptr) return {Error::invalid_argument, "event is NULL"};
@@ -281,4 +300,16 @@ chat_error chat_message_event_replace(chat_message_event* event, const chat_mess
     running->replacement = std::move(*draft);
     return {};
   });
+}
+
+chat_verdict chat_connect_event_refuse(chat_connect_event* event, const char* reason) noexcept {
+  return refuse_event(event, reason);
+}
+
+chat_verdict chat_authorize_event_refuse(chat_authorize_event* event, const char* reason) noexcept {
+  return refuse_event(event, reason);
+}
+
+chat_verdict chat_message_event_refuse(chat_message_event* event, const char* reason) noexcept {
+  return refuse_event(event, reason);
 }

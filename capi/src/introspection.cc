@@ -62,7 +62,7 @@ Status no_such_room(const std::string &room) { return {Error::no_such_room, "no 
 
 template <std::size_t ours, std::size_t theirs>
 void copy_counters(const std::array<std::uint64_t, theirs> &from, std::uint64_t (&to)[ours]) {
-  static_assert(theirs <= ours, "chat_stats has room for 8 protocols and transports");
+  static_assert(theirs <= ours, "chat_stats has too few slots");
   std::copy(from.begin(), from.end(), to);
 }
 
@@ -135,13 +135,18 @@ chat_error chat_history(chat_server *server, const char *room, uint64_t after_se
   });
 }
 
+const char *chat_refusal_name(chat_refusal reason) noexcept {
+  const auto number = static_cast<std::size_t>(reason);
+  return number < chat::kRefusalCount ? chat::net::refusal_name(static_cast<chat::Refusal>(number)) : nullptr;
+}
+
 chat_error chat_server_stats(chat_server *server, chat_stats *stats) noexcept {
   return guarded([&]() -> Status {
     Result<Server *> running = find_server(server);
     if (!running.ok()) return running.status();
     if (stats == nullptr) return {Error::invalid_argument, "stats is NULL"};
     const std::size_t their_size = stats->struct_size;
-    Status status = chat::capi::check_struct_size(their_size, offsetof(chat_stats, connections_total), "stats");
+    Status status = chat::capi::check_struct_size(their_size, chat::capi::kRequiredBytes<chat_stats>, "stats");
     if (!status.ok()) return {status.code, "stats.struct_size is not set"};
 
     const chat::net::ServerStats net = (*running)->stats();
@@ -169,6 +174,7 @@ chat_error chat_server_stats(chat_server *server, chat_stats *stats) noexcept {
     copy_counters(net.deliveries_by_protocol, ours.deliveries_by_protocol);
     copy_counters(net.messages_in_by_transport, ours.messages_in_by_transport);
     copy_counters(net.deliveries_by_transport, ours.deliveries_by_transport);
+    copy_counters(net.refusals, ours.refusals);
 
     // A newer program's counters that this library does not have stay 0.
     std::memset(stats, 0, their_size);

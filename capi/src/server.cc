@@ -85,6 +85,15 @@ int chat_server_fd(const chat_server *server) noexcept {
   });
 }
 
+chat_error chat_server_check_loops(chat_server *server, int timeout_ms) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    if (timeout_ms < 0) return {Error::invalid_argument, "timeout_ms is negative"};
+    return (*running)->check_loops(timeout_ms);
+  });
+}
+
 chat_error chat_server_reload_tls(chat_server *server) noexcept {
   return guarded([&]() -> Status {
     Result<Server *> running = find_live_server(server);

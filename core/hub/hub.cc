@@ -39,7 +39,7 @@ Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data
 }
 
 Status Hub::time_out(const ClientPtr& client) {
-  const Status status = refuse(client, "no verdict in time", {});
+  Status status = refuse(client, "no verdict in time", {});
   if (status.ok()) client->timed_out_.store(true, std::memory_order_relaxed);
   return status;
 }

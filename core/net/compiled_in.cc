@@ -99,6 +99,7 @@ const Endpoint* find_chat_v1(const ServerOptions& options) {
 // What else the server answers at this path, for people; empty: nothing.
 std::string other_use(const ServerOptions& options, std::string_view path) {
   if (path == "/healthz") return "the health check";
+  if (path == "/readyz") return "the check of readiness";
   if (const Endpoint* endpoint = find_endpoint(options, path)) return "the endpoint " + endpoint->path;
   for (const Endpoint& endpoint : options.endpoints) {
     if (endpoint.protocol == Protocol::socket_io && is_inside(path, endpoint.path)) {
@@ -191,8 +192,10 @@ Status CompiledIn::add_page(const ServerOptions& options) {
   }
   for (const auto& [taken, file] : files_) {
     const std::string use = other_use(options, taken);
-    if (!use.empty())
-      return invalid("chat_page_path: " + path + " puts a file at " + taken + ", which is already used by " + use);
+    if (use.empty()) continue;
+    std::string detail = "chat_page_path: " + path;
+    detail.append(" puts a file at ").append(taken).append(", which is already used by ").append(use);
+    return invalid(std::move(detail));
   }
   return {};
 }

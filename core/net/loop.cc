@@ -64,7 +64,7 @@ Loop* Loop::current() { return current_loop; }
 
 const ServerOptions& Loop::options() const { return server_.options(); }
 
-Status Loop::start() {
+Status Loop::start(int table_places) {
   if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not create an event loop"};
   uv_open_ = true;
   uv_update_time(&uv_);
@@ -74,7 +74,7 @@ Status Loop::start() {
   wake_.data = timer_.data = this;
   if (!sockets_.open(uv_backend_fd(&uv_), options().threads == 0)) return {Error::system, "no file descriptor left"};
   CurrentLoop current(this);
-  return context_.create(*this, options());
+  return context_.create(*this, options(), table_places);
 }
 
 // Any thread ----------------------------------------------------------------------------------------------------------

@@ -57,7 +57,8 @@ class Loop : public LoopInbox {
   ~Loop() override;
 
   // Makes the libuv loop and the context, on the thread that starts the server. event_loop, certificate, no_memory.
-  Status start();
+  // table_places: see descriptors.h.
+  Status start(int table_places);
 
   // Any thread -------------------------------------------------------------------------------------------------------
 

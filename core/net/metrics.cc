@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "net/file_response.h"
+#include "net/refusal_log.h"
 
 namespace chat::net {
 namespace {
@@ -132,6 +133,11 @@ void add_messages(Families& families, const MetricsSnapshot& snapshot) {
   families.counter("libchat_messages_dropped_total", "Messages dropped because an outbox was full.", net.drops);
   families.counter("libchat_slow_disconnects_total", "Clients disconnected because their outbox was full.",
                    net.slow_disconnects);
+  std::array<const char*, kRefusalCount> reasons;
+  for (std::size_t i = 0; i < kRefusalCount; ++i) reasons[i] = refusal_name(static_cast<Refusal>(i));
+  families.counters("libchat_refusals_total",
+                    "Connections, requests, messages and memberships that were refused or closed, by reason.", "reason",
+                    reasons, net.refusals);
 }
 
 }  // namespace

@@ -9,12 +9,24 @@
 #include <random>
 #include <system_error>
 
+#include "net/descriptors.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/platform.h"
 
 namespace chat::net {
 namespace {
+
+// What libuv and libwebsockets open for each loop: an epoll instance, two event descriptors, a pipe, /dev/urandom.
+constexpr std::size_t kDescriptorsPerLoop = 6;
+// Once: the listening socket, libuv's pipe for signals, chat_server_fd()'s two, and a few that are closed again (the
+// certificate, libwebsockets' plugin).
+constexpr std::size_t kDescriptorsPerServer = 8;
+// Two files, and what OpenSSL may open.
+constexpr std::size_t kDescriptorsToReloadTls = 4;
+// A refused client's request is read up to so much, since closing a socket with unread input would reset it, and the
+// client might not see the answer.
+constexpr std::size_t kRefusedInputBytes = 16'384;
 
 // How often old history is looked for.
 constexpr std::int64_t kExpireIntervalMs = 5'000;
@@ -61,7 +73,11 @@ class Expiry : public TimerEntry {
 };
 
 Server::Server(ServerOptions options, Application& application)
-    : options_(std::move(options)), application_(application), engine_io_(options_), started_at_ms_(wall_clock_ms()) {}
+    : options_(std::move(options)),
+      application_(application),
+      refusals_(application),
+      engine_io_(options_),
+      started_at_ms_(wall_clock_ms()) {}
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application) {
   options.hub.epoch_seed = random_seed();
@@ -74,7 +90,35 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application
   return server;
 }
 
+void Server::refuse(int socket_fd, const std::string& peer_address, Refusal reason) {
+  connections_.fetch_sub(1);
+  refusals_.note(reason, peer_address);
+  if (options_.tls_certificate_file.empty()) {
+    (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::shutdown(socket_fd, SHUT_WR);
+    std::array<char, kRefusedInputBytes> ignored;
+    (void)!recv(socket_fd, ignored.data(), ignored.size(), MSG_DONTWAIT);
+  }
+  close(socket_fd);
+}
+
+// libuv and libwebsockets abort, hang or leak when a descriptor is missing in the middle. So enough of them are asked for
+// before, and given back: only a thread that takes them at that very moment is not noticed.
+Result<int> Server::check_descriptors() const {
+  const std::size_t loops = static_cast<std::size_t>(std::max(1, options_.threads));
+  const HeldDescriptors held(kDescriptorsPerServer + loops * kDescriptorsPerLoop);
+  if (Status status = held.status(); !status.ok()) return status;
+  const int places = descriptor_table_size(open_file_limit(), options_.max_connections, held.lowest());
+  if (held.highest() >= places) {
+    return {Error::system,
+            "the process has too many open files: libwebsockets' table ends at descriptor " + std::to_string(places)};
+  }
+  return places;
+}
+
 Status Server::start_parts() {
+  const Result<int> table_places = check_descriptors();
+  if (!table_places.ok()) return table_places.status();
   Result<StaticFiles> files = StaticFiles::open(options_.static_mounts);
   if (!files.ok()) return files.status();
   static_files_ = std::move(*files);
@@ -105,7 +149,7 @@ Status Server::start_parts() {
   hub_ = std::make_unique<Hub>(options_.hub, std::move(inboxes));
   dispatcher_ = std::make_unique<Dispatcher>(*hub_, application_);
   for (const auto& loop : loops_) {
-    Status status = loop->start();
+    Status status = loop->start(*table_places);
     if (!status.ok()) return status;
   }
   expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
@@ -196,12 +240,15 @@ void Server::stop() {
 
 void Server::deal(int socket_fd, std::string peer_address) {
   if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) {
-    connections_.fetch_sub(1);
-    if (options_.tls_certificate_file.empty()) (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL);
-    close(socket_fd);
+    refuse(socket_fd, peer_address, Refusal::connections);
     return;
   }
   Loop& loop = *loops_[next_loop_++ % loops_.size()];
+  // The host may have raised the limit of open files since the start.
+  if (!loop.context().has_place(socket_fd)) {
+    refuse(socket_fd, peer_address, Refusal::descriptors);
+    return;
+  }
   auto socket = std::make_shared<OwnedSocket>(socket_fd);
   loop.post_task([&loop, socket = std::move(socket), peer = std::move(peer_address)] {
     loop.adopt(std::exchange(socket->fd, -1), peer);
@@ -212,8 +259,11 @@ Status Server::reload_tls() {
   const std::string& certificate = options_.tls_certificate_file;
   const std::string& key = options_.tls_private_key_file;
   if (certificate.empty()) return {Error::wrong_state, "the server runs without TLS"};
+  Status status;
+  status = HeldDescriptors(kDescriptorsToReloadTls).status();
+  if (!status.ok()) return status;
   // Tried first, so that a pair that does not work replaces nothing.
-  Status status = check_certificate(certificate, key);
+  status = check_certificate(certificate, key);
   if (!status.ok()) return status;
   for (const auto& loop : loops_) {
     loop->post_task([this, loop = loop.get()] {
@@ -222,6 +272,29 @@ Status Server::reload_tls() {
     });
   }
   return {};
+}
+
+Status Server::check_loops(int timeout_ms) {
+  if (on_own_thread()) {
+    return {Error::wrong_thread, "chat_server_check_loops() was called in a callback of the same server"};
+  }
+  struct Turns {
+    std::atomic<std::size_t> missing;
+    std::promise<void> all_taken;
+  };
+  // Shared, because a loop may take its turn after this has given up.
+  const auto turns = std::make_shared<Turns>();
+  turns->missing = loops_.size();
+  for (const auto& loop : loops_) {
+    const bool runs = loop->post_task([turns] {
+      if (--turns->missing == 0) turns->all_taken.set_value();
+    });
+    if (!runs) return {Error::stopped, "the server has stopped"};
+  }
+  const auto waited = turns->all_taken.get_future().wait_for(std::chrono::milliseconds(timeout_ms));
+  if (waited == std::future_status::ready) return {};
+  return {Error::timed_out, std::to_string(turns->missing) + " of " + std::to_string(loops_.size()) +
+                                " loops had no turn within " + std::to_string(timeout_ms) + " ms"};
 }
 
 Status Server::poll(int timeout_ms) {
@@ -263,6 +336,7 @@ ServerStats Server::stats() const {
       sum.deliveries_by_transport[i] += stats.deliveries_by_transport[i].get();
     }
   }
+  sum.refusals = refusals_.counts();
   return sum;
 }
 

@@ -15,6 +15,7 @@
 #include "net/compiled_in.h"
 #include "net/engine_io_service.h"
 #include "net/metrics.h"
+#include "net/refusal_log.h"
 #include "net/server_options.h"
 #include "net/socket_io_client_files.h"
 #include "net/static_files.h"
@@ -46,6 +47,8 @@ class Server {
   bool on_own_thread() const;  // the caller is inside a callback or a poll of this server
   int port() const;            // 0 on a UNIX socket
   Status reload_tls();
+  // Waits until every loop has had a turn. timed_out: one has not. stopped, wrong_thread.
+  Status check_loops(int timeout_ms);
   Hub& hub() { return *hub_; }
   const ServerOptions& options() const { return options_; }
   ServerStats stats() const;
@@ -62,6 +65,7 @@ class Server {
   Dispatcher& dispatcher() { return *dispatcher_; }
   // A socket was accepted: it goes to the loops in turn. Takes the descriptor.
   void deal(int socket_fd, std::string peer_address);
+  RefusalLog& refusals() { return refusals_; }
   std::atomic<std::int64_t>& connections() { return connections_; }
   const StaticFiles& static_files() const { return static_files_; }
   Loop& loop(std::size_t index) { return *loops_[index]; }
@@ -73,11 +77,14 @@ class Server {
  private:
   Server(ServerOptions options, Application& application);
   Status start_parts();
+  Result<int> check_descriptors() const;
+  void refuse(int socket_fd, const std::string& peer_address, Refusal reason);
   void log_hidden_paths();
   Status start_threads();
 
   const ServerOptions options_;
   Application& application_;
+  RefusalLog refusals_;
   StaticFiles static_files_;
   EngineIoService engine_io_;
   SocketIoClientFiles socket_io_client_files_;

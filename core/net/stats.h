@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "hub/refusal.h"
 #include "hub/types.h"
 
 namespace chat::net {
@@ -59,6 +60,7 @@ struct ServerStats {
   std::array<std::uint64_t, kProtocolCount> deliveries_by_protocol{};
   std::array<std::uint64_t, kTransportCount> messages_in_by_transport{};
   std::array<std::uint64_t, kTransportCount> deliveries_by_transport{};
+  std::array<std::uint64_t, kRefusalCount> refusals{};
 };
 
 }  // namespace chat::net

@@ -42,7 +42,7 @@ std::string who(const chat::MessageEvent& event) {
 }
 
 // The identity is replaced as a whole; a guest, which all are here, has nothing but its name.
-chat::Verdict rename(const chat::MessageEvent& event, std::string name) {
+chat::Verdict rename(const chat::MessageEvent& event, const std::string& name) {
   const std::string old_name(event.from_name());
   chat::Identity identity;
   identity.name = name;

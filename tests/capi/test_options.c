@@ -461,6 +461,8 @@ static void own_paths_are_checked(void **state) {
   invalid(&options, "metrics_path: /talk is already used by the chat page");
   options.metrics_path = "/healthz";
   invalid(&options, "metrics_path: /healthz is already used by the health check");
+  options.metrics_path = "/readyz";
+  invalid(&options, "metrics_path: /readyz is already used by the check of readiness");
 }
 
 static void rooms_and_events_are_checked(void **state) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import _pychat
 from ._client import Client
@@ -169,6 +169,8 @@ class Stats:
     deliveries_by_protocol: Tuple[int, ...]
     messages_in_by_transport: Tuple[int, ...]
     deliveries_by_transport: Tuple[int, ...]
+    refusals: Dict[str, int]
+    """By reason, as in the metric libchat_refusals_total."""
 
 
 Event = Union[Opened, Joined, Left, Disconnected, Abandoned, _pychat.Message, EventsLost]

@@ -24,25 +24,25 @@ constexpr std::int64_t kForgetAfterMs = 5'000;
 
 const char* name_of(Kind kind) {
   switch (kind) {
-    case kConnect:
+    case Kind::on_connect:
       return "on_connect";
-    case kOpen:
+    case Kind::on_open:
       return "on_open";
-    case kJoin:
+    case Kind::on_join:
       return "on_join";
-    case kLeave:
+    case Kind::on_leave:
       return "on_leave";
-    case kDisconnect:
+    case Kind::on_disconnect:
       return "on_disconnect";
-    case kAuthorize:
+    case Kind::on_authorize:
       return "on_authorize";
-    case kMessage:
+    case Kind::on_message:
       return "on_message";
-    case kLog:
+    case Kind::on_log:
       return "on_log";
-    case kAck:
+    case Kind::on_ack:
       return "on_ack";
-    case kAbandon:
+    case Kind::on_abandon:
       return "on_abandon";
   }
   return "a callback";
@@ -79,15 +79,15 @@ std::string text_or_empty(py::handle text) { return text.is_none() ? std::string
 struct Callbacks {
   static void fill(chat_callbacks& callbacks, bool with_authorize) {
     callbacks.on_connect = decide<chat_connect_event, &Core::on_connect>;
-    callbacks.on_open = tell<kOpen>;
-    callbacks.on_disconnect = tell<kDisconnect>;
+    callbacks.on_open = tell<Kind::on_open>;
+    callbacks.on_disconnect = tell<Kind::on_disconnect>;
     callbacks.on_authorize = with_authorize ? decide<chat_authorize_event, &Core::on_authorize> : nullptr;
-    callbacks.on_join = tell<kJoin>;
-    callbacks.on_leave = tell<kLeave>;
+    callbacks.on_join = tell<Kind::on_join>;
+    callbacks.on_leave = tell<Kind::on_leave>;
     callbacks.on_message = decide<chat_message_event, &Core::on_message>;
     callbacks.on_log = log;
     callbacks.on_ack = ack;
-    callbacks.on_abandon = tell<kAbandon>;
+    callbacks.on_abandon = tell<Kind::on_abandon>;
   }
 
   template <class Event, chat_verdict (Core::*method)(Event&)>
@@ -191,14 +191,14 @@ void Core::tell_loop(Record record) {
 }
 
 chat_verdict Core::on_connect(chat_connect_event& event) {
-  if (!calls_inline(kConnect) && !calls_async(kConnect)) return CHAT_PASS;
+  if (!calls_inline(Kind::on_connect) && !calls_async(Kind::on_connect)) return CHAT_PASS;
   const std::int64_t now_ms = monotonic_ms();
   clients_.remove_forgotten(server_.load(), now_ms - verdict_timeout_ms_ - kForgetAfterMs);
   clients_.note_undecided(event.client, now_ms);
   Record record = copy_connect(clients_.get(event.client), event);
 
   chat_verdict verdict = CHAT_PASS;
-  if (calls_inline(kConnect)) {
+  if (calls_inline(Kind::on_connect)) {
     const bool returned = call_inline(record, [&](py::handle result) {
       const int plain = plain_verdict(result);
       if (plain >= 0) {
@@ -227,7 +227,7 @@ chat_verdict Core::on_connect(chat_connect_event& event) {
 
 chat_verdict Core::on_authorize(chat_authorize_event& event) {
   Record record = copy_authorize(clients_.get(event.client), event);
-  if (!calls_inline(kAuthorize)) return ask_loop(std::move(record), event.reason);
+  if (!calls_inline(Kind::on_authorize)) return ask_loop(std::move(record), event.reason);
   chat_verdict verdict = CHAT_PASS;
   const bool returned = call_inline(record, [&](py::handle result) {
     const int plain = plain_verdict(result);
@@ -243,9 +243,9 @@ chat_verdict Core::on_authorize(chat_authorize_event& event) {
 }
 
 chat_verdict Core::on_message(chat_message_event& event) {
-  const bool is_inline = calls_inline(kMessage);
-  const bool is_async = !is_inline && calls_async(kMessage);
-  const bool queued = queues(kMessage);
+  const bool is_inline = calls_inline(Kind::on_message);
+  const bool is_async = !is_inline && calls_async(Kind::on_message);
+  const bool queued = queues(Kind::on_message);
   if (!is_inline && !is_async && !queued) return CHAT_PASS;
 
   Record record = copy_message(clients_.get(event.client), event);
@@ -253,7 +253,8 @@ chat_verdict Core::on_message(chat_message_event& event) {
   if (queued) {
     all = listeners();
     for (const EventsListener& listener : all->events) {
-      if (listener.refuse_when_full && listener.queue->wants(kMessage) && listener.queue->full(record.bytes())) {
+      if (listener.refuse_when_full && listener.queue->wants(Kind::on_message) &&
+          listener.queue->full(record.bytes())) {
         return refuse(event.reason, kBusy);
       }
     }
@@ -282,7 +283,7 @@ chat_verdict Core::on_message(chat_message_event& event) {
   }
   if (verdict == CHAT_PASS && queued) {
     for (const EventsListener& listener : all->events) {
-      if (listener.queue->wants(kMessage)) listener.queue->push_dropping_oldest(record);
+      if (listener.queue->wants(Kind::on_message)) listener.queue->push_dropping_oldest(record);
     }
   }
   return verdict;
@@ -291,7 +292,7 @@ chat_verdict Core::on_message(chat_message_event& event) {
 void Core::on_client_event(Kind kind, const chat_client_event& event) {
   const bool is_inline = calls_inline(kind);
   // What the loop does about a client that has gone before its verdict is cancelled.
-  const bool cancels = kind == kAbandon && calls_async(kConnect);
+  const bool cancels = kind == Kind::on_abandon && calls_async(Kind::on_connect);
   const bool is_async = cancels || (!is_inline && calls_async(kind));
   if (is_inline || is_async || queues(kind)) {
     Record record = copy_client_event(kind, clients_.get(event.client), event);
@@ -303,7 +304,7 @@ void Core::on_client_event(Kind kind, const chat_client_event& event) {
     }
     if (is_async) tell_loop(std::move(record));
   }
-  if (kind != kDisconnect && kind != kAbandon) return;
+  if (kind != Kind::on_disconnect && kind != Kind::on_abandon) return;
   end_awaited(event.client);
   // Its object stays for as long as a record about it waits somewhere.
   clients_.remove(event.client);
@@ -320,7 +321,7 @@ void Core::end_awaited(chat_client_id client) {
     for (const std::uint64_t ack_id : ended) awaited_.erase(ack_id);
   }
   for (const std::uint64_t ack_id : ended) {
-    tell_loop({kAck, clients_.get(client), AckRecord{ack_id, CHAT_ERROR_NO_SUCH_CLIENT, {}, {}}});
+    tell_loop({Kind::on_ack, clients_.get(client), AckRecord{ack_id, CHAT_ERROR_NO_SUCH_CLIENT, {}, {}}});
   }
 }
 
@@ -330,9 +331,9 @@ void Core::on_ack(const chat_ack_event& event) {
     const std::lock_guard lock(awaited_mutex_);
     awaited = awaited_.erase(event.ack_id) > 0;
   }
-  if (!awaited && !calls_inline(kAck) && !calls_async(kAck)) return;
+  if (!awaited && !calls_inline(Kind::on_ack) && !calls_async(Kind::on_ack)) return;
   Record record = copy_ack(clients_.get(event.client), event);
-  if (awaited || !calls_inline(kAck)) {
+  if (awaited || !calls_inline(Kind::on_ack)) {
     tell_loop(std::move(record));
   } else {
     call_inline(record, [](py::handle) {});
@@ -340,15 +341,15 @@ void Core::on_ack(const chat_ack_event& event) {
 }
 
 void Core::on_log(chat_log_level level, const char* text) {
-  if (!calls_inline(kLog)) return;
+  if (!calls_inline(Kind::on_log)) return;
   const TakeGil gil;
   try {
-    const py::object called = function(kLog);
+    const py::object called = function(Kind::on_log);
     if (!called) return;
     const PythonNames& names = python_names();
     called(names.log_line(names.log_level(static_cast<int>(level)), py::str(text)));
   } catch (py::error_already_set& error) {
-    report_exception(kLog, error);
+    report_exception(Kind::on_log, error);
   }
 }
 

@@ -58,7 +58,7 @@ void Core::start(int log_level) {
   chat_server_options native = options_.get();
   native.user = this;
   if (native.log_level == 0) native.log_level = static_cast<chat_log_level>(log_level);
-  const bool asks = ((inline_kinds_.load() | async_kinds_.load()) & kAuthorize) != 0;
+  const bool asks = ((inline_kinds_.load() | async_kinds_.load()) & Kind::on_authorize) != 0;
   fill_callbacks(native.callbacks, asks);
   verdict_timeout_ms_ = native.verdict_timeout_ms > 0 ? native.verdict_timeout_ms : 10'000;
 
@@ -212,10 +212,10 @@ std::uint64_t Core::send_call(chat_client_id client, const chat_message& message
 }
 
 void Core::publish_event(ClientSlotPtr client, OwnedMessagePtr message, std::uint64_t ack_id) {
-  if (!queues(kMessage)) return;
-  const Record record{kMessage, std::move(client), MessageRecord{std::move(message), ack_id, 0}};
+  if (!queues(Kind::on_message)) return;
+  const Record record{Kind::on_message, std::move(client), MessageRecord{std::move(message), ack_id, 0}};
   for (const EventsListener& listener : listeners()->events) {
-    if (listener.queue->wants(kMessage)) listener.queue->push_dropping_oldest(record);
+    if (listener.queue->wants(Kind::on_message)) listener.queue->push_dropping_oldest(record);
   }
 }
 

@@ -157,13 +157,18 @@ py::object stats(Core& core) {
   chat_stats stats = {};
   stats.struct_size = CHAT_STATS_SIZE;
   core.call([&](chat_server* server) { return chat_server_stats(server, &stats); });
+  // By name: the numbers are of use to C only.
+  py::dict refusals;
+  for (int reason = 0; reason < CHAT_REFUSAL_COUNT; ++reason) {
+    refusals[chat_refusal_name(static_cast<chat_refusal>(reason))] = stats.refusals[reason];
+  }
   return python_names().stats(stats.connections_now, stats.connections_total, stats.clients_now, stats.clients_total,
                               stats.rooms_now, stats.messages_in, stats.messages_refused, stats.messages_published,
                               stats.deliveries, stats.drops, stats.slow_disconnects, stats.bytes_in, stats.bytes_out,
                               stats.http_requests, stats.history_bytes_now, to_tuple(stats.clients_now_by_protocol),
                               to_tuple(stats.clients_now_by_transport), to_tuple(stats.messages_in_by_protocol),
                               to_tuple(stats.deliveries_by_protocol), to_tuple(stats.messages_in_by_transport),
-                              to_tuple(stats.deliveries_by_transport));
+                              to_tuple(stats.deliveries_by_transport), refusals);
 }
 
 py::object events_lost(std::uint64_t count) { return python_names().events_lost(count); }

@@ -12,6 +12,7 @@ namespace py = pybind11;
 
 void define(py::module_& module) {
   module.attr("version") = chat_version();
+  module.attr("library_versions") = chat_library_versions();
   module.def(
       "has_feature", [](const pychat::Text& name) { return chat_has_feature(name.c_str()) != 0; }, py::arg("name"),
       "Whether this build has the named feature; see chat_has_feature in chat.h.");
@@ -31,16 +32,16 @@ void define(py::module_& module) {
   pychat::define_core(module);
 
   py::dict kinds;
-  kinds["on_connect"] = static_cast<int>(pychat::kConnect);
-  kinds["on_open"] = static_cast<int>(pychat::kOpen);
-  kinds["on_join"] = static_cast<int>(pychat::kJoin);
-  kinds["on_leave"] = static_cast<int>(pychat::kLeave);
-  kinds["on_disconnect"] = static_cast<int>(pychat::kDisconnect);
-  kinds["on_authorize"] = static_cast<int>(pychat::kAuthorize);
-  kinds["on_message"] = static_cast<int>(pychat::kMessage);
-  kinds["on_log"] = static_cast<int>(pychat::kLog);
-  kinds["on_ack"] = static_cast<int>(pychat::kAck);
-  kinds["on_abandon"] = static_cast<int>(pychat::kAbandon);
+  kinds["on_connect"] = static_cast<int>(pychat::Kind::on_connect);
+  kinds["on_open"] = static_cast<int>(pychat::Kind::on_open);
+  kinds["on_join"] = static_cast<int>(pychat::Kind::on_join);
+  kinds["on_leave"] = static_cast<int>(pychat::Kind::on_leave);
+  kinds["on_disconnect"] = static_cast<int>(pychat::Kind::on_disconnect);
+  kinds["on_authorize"] = static_cast<int>(pychat::Kind::on_authorize);
+  kinds["on_message"] = static_cast<int>(pychat::Kind::on_message);
+  kinds["on_log"] = static_cast<int>(pychat::Kind::on_log);
+  kinds["on_ack"] = static_cast<int>(pychat::Kind::on_ack);
+  kinds["on_abandon"] = static_cast<int>(pychat::Kind::on_abandon);
   module.attr("kinds") = kinds;
 }
 

@@ -49,7 +49,7 @@ OwnedMessage::OwnedMessage(const chat_message& message) : view_(message) {
     size_ += size_of(message.attributes[index].name) + message.attributes[index].value_size + 1;
   }
 
-  block_.reset(new char[size_]);
+  block_ = std::make_unique<char[]>(size_);
   Block block(block_.get(), block_.get() + arrays);
   auto* blobs = block.array<chat_blob>(message.attachment_count);
   auto* pairs = block.array<chat_pair>(message.attribute_count);

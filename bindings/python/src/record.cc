@@ -28,7 +28,7 @@ py::dict to_dict(const Pairs& pairs) {
   return result;
 }
 
-py::object to_python(const ConnectRecord& record, py::object client) {
+py::object to_python(const ConnectRecord& record, const py::object& client) {
   const PythonNames& names = python_names();
   return names.connect_request(
       client, to_str(record.path), to_dict(record.query), to_dict(record.headers), to_dict(record.cookies),
@@ -37,24 +37,24 @@ py::object to_python(const ConnectRecord& record, py::object client) {
       names.transport(record.transport), to_str(record.auth), to_str(record.socket_id), record.recovered_from);
 }
 
-py::object to_python(const AuthorizeRecord& record, py::object client) {
+py::object to_python(const AuthorizeRecord& record, const py::object& client) {
   const PythonNames& names = python_names();
   return names.authorize_request(client, names.action(record.action), to_str(record.room), to_str(record.value),
                                  record.decision_id);
 }
 
-py::object to_python(Kind kind, const ClientRecord& record, py::object client) {
+py::object to_python(Kind kind, const ClientRecord& record, const py::object& client) {
   const PythonNames& names = python_names();
   const py::str name = to_str(record.name);
   const py::str user_id = to_str(record.user_id);
   switch (kind) {
-    case kOpen:
+    case Kind::on_open:
       return names.opened(client, name, user_id, to_str(record.room), record.recovered_from, to_str(record.socket_id));
-    case kJoin:
+    case Kind::on_join:
       return names.joined(client, name, user_id, to_str(record.room));
-    case kLeave:
+    case Kind::on_leave:
       return names.left(client, name, user_id, to_str(record.room), to_str(record.reason));
-    case kAbandon:
+    case Kind::on_abandon:
       return names.abandoned(client, record.close_code, to_str(record.reason));
     default:
       return names.disconnected(client, name, user_id, record.close_code, to_str(record.reason),
@@ -66,7 +66,7 @@ py::object to_python(const MessageRecord& record, py::object client) {
   return py::cast(std::make_unique<Message>(record.message, std::move(client), record.ack_id, record.decision_id));
 }
 
-py::object to_python(const AckRecord& record, py::object client) {
+py::object to_python(const AckRecord& record, const py::object& client) {
   py::tuple attachments(record.attachments.size());
   for (std::size_t index = 0; index < record.attachments.size(); ++index) {
     attachments[index] = py::bytes(record.attachments[index]);
@@ -117,7 +117,7 @@ std::size_t Record::bytes() const {
 }
 
 Record copy_connect(ClientSlotPtr client, const chat_connect_event& event) {
-  return {kConnect, std::move(client),
+  return {Kind::on_connect, std::move(client),
           ConnectRecord{event.path, event.origin, event.address, event.room, event.token, event.user_name,
                         event.password, event.auth, event.socket_id, copy_pairs(event.query, event.query_count),
                         copy_pairs(event.headers, event.header_count), copy_pairs(event.cookies, event.cookie_count),
@@ -126,7 +126,7 @@ Record copy_connect(ClientSlotPtr client, const chat_connect_event& event) {
 }
 
 Record copy_authorize(ClientSlotPtr client, const chat_authorize_event& event) {
-  return {kAuthorize, std::move(client),
+  return {Kind::on_authorize, std::move(client),
           AuthorizeRecord{static_cast<int>(event.action), event.room, event.value, event.decision_id}};
 }
 
@@ -137,7 +137,7 @@ Record copy_client_event(Kind kind, ClientSlotPtr client, const chat_client_even
 }
 
 Record copy_message(ClientSlotPtr client, const chat_message_event& event) {
-  return {kMessage, std::move(client),
+  return {Kind::on_message, std::move(client),
           MessageRecord{std::make_shared<OwnedMessage>(*event.message), event.ack_id, event.decision_id}};
 }
 
@@ -147,7 +147,7 @@ Record copy_ack(ClientSlotPtr client, const chat_ack_event& event) {
     const chat_blob& blob = event.attachments[index];
     ack.attachments.emplace_back(static_cast<const char*>(blob.data), blob.size_bytes);
   }
-  return {kAck, std::move(client), std::move(ack)};
+  return {Kind::on_ack, std::move(client), std::move(ack)};
 }
 
 }  // namespace pychat

@@ -17,16 +17,16 @@ namespace pychat {
 
 // The kinds of callbacks, as bits.
 enum Kind : unsigned {
-  kConnect = 1U << 0,
-  kOpen = 1U << 1,
-  kJoin = 1U << 2,
-  kLeave = 1U << 3,
-  kDisconnect = 1U << 4,
-  kAuthorize = 1U << 5,
-  kMessage = 1U << 6,
-  kLog = 1U << 7,
-  kAck = 1U << 8,
-  kAbandon = 1U << 9,
+  on_connect = 1U << 0,
+  on_open = 1U << 1,
+  on_join = 1U << 2,
+  on_leave = 1U << 3,
+  on_disconnect = 1U << 4,
+  on_authorize = 1U << 5,
+  on_message = 1U << 6,
+  on_log = 1U << 7,
+  on_ack = 1U << 8,
+  on_abandon = 1U << 9,
 };
 constexpr unsigned kKindCount = 10;
 

@@ -10,9 +10,10 @@
  *  3. Strings are UTF-8. A parameter named ..._size beside a pointer is a length in bytes, and the bytes may contain NUL.
  *     A const char * without a size ends with NUL. The library copies its arguments before it returns.
  *  4. Data passed to a callback or a visitor is valid until that callback returns.
- *  5. Structures that may grow begin with struct_size and have an _INIT macro. A newer library reads only the fields
- *     within the caller's size and uses the default for the others. Zero always means the default. CHAT_UNLIMITED (-1)
- *     disables a limit or a timer where its comment allows it.
+ *  5. Structures that may grow begin with struct_size and have an _INIT macro. For languages without macros a function
+ *     chat_..._init() does the same. A newer library reads and writes only the fields within the caller's size and uses
+ *     the default for the others. Zero always means the default. CHAT_UNLIMITED (-1) disables a limit or a timer where
+ *     its comment allows it.
  *  6. Units are part of names: _ms are milliseconds, _bytes are bytes. Times of day are milliseconds since 1970, UTC.
  *  7. Callbacks run on the server's loop threads; with threads = 0 they run inside chat_server_poll(). The callbacks of
  *     one client never overlap. Their order is on_connect, on_open, on_join, on_message and on_ack ..., on_leave,
@@ -29,7 +30,10 @@
  *     chat_server_start                                        yes             yes
  *     chat_server_free                                         yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_server_poll (threads = 0)                           one at a time   no: CHAT_ERROR_WRONG_THREAD
+ *     chat_server_check_loops                                  yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_message_event_replace                               no              on_message, its own event
+ *     chat_connect_event_refuse, chat_authorize_event_refuse,
+ *     chat_message_event_refuse                                no              its own event
  *     everything else                                          yes             yes
  *     None of these functions waits for the network. chat_server_free must not run in parallel with any other call on the
  *     same server. After fork() the child may only call exec or _exit.
@@ -40,20 +44,30 @@
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
 
+/* Defined by tools that read the declarations only and know these types: docs/ffi.md. */
+#ifndef CHAT_NO_INCLUDES
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
-#if defined(__GNUC__) || defined(__clang__)
+#if defined(CHAT_API)
+/* Defined by the includer. */
+#elif defined(__GNUC__) || defined(__clang__)
 #define CHAT_API __attribute__((visibility("default")))
 #else
 #define CHAT_API
 #endif
 
-#ifdef __cplusplus
-extern "C" {
+#if defined(__cplusplus) && __cplusplus >= 201103L
 #define CHAT_NOEXCEPT noexcept
+#elif defined(__cplusplus)
+#define CHAT_NOEXCEPT throw()
 #else
 #define CHAT_NOEXCEPT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
 #endif
 
 /* ---------------------------------------------------------------------------------------------- version and features */
@@ -68,6 +82,12 @@ CHAT_API const char *chat_version(void) CHAT_NOEXCEPT;
 
 /* The same as a number: major * 1000000 + minor * 1000 + patch. */
 CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
+
+/*
+ * The loaded versions of the libraries that libchat uses, for a log or a bug report: "libwebsockets 4.1.6, libuv 1.44.2,
+ * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13". The text is static.
+ */
+CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
@@ -110,7 +130,7 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
 
 typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
-  CHAT_ERROR_MAP(CHAT_ERROR_ENUM)
+  CHAT_ERROR_MAP(CHAT_ERROR_ENUM) CHAT_ERROR_COUNT /* one above the highest value; later versions add more */
 #undef CHAT_ERROR_ENUM
 } chat_error;
 
@@ -162,6 +182,9 @@ typedef struct chat_endpoint {
 #define CHAT_ENDPOINT_INIT \
   { sizeof(chat_endpoint), NULL, CHAT_PROTOCOL_PLAIN, 0, 0 }
 
+/* Does what CHAT_ENDPOINT_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_endpoint_init(chat_endpoint *endpoint, size_t struct_size) CHAT_NOEXCEPT;
+
 /* A directory whose files are served below a path, by GET and HEAD, with type and ETag; index.html for a folder. */
 typedef struct chat_static_mount {
   size_t struct_size;
@@ -170,6 +193,9 @@ typedef struct chat_static_mount {
 } chat_static_mount;
 #define CHAT_STATIC_MOUNT_INIT \
   { sizeof(chat_static_mount), NULL, NULL }
+
+/* Does what CHAT_STATIC_MOUNT_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_static_mount_init(chat_static_mount *mount, size_t struct_size) CHAT_NOEXCEPT;
 
 /* The action when a client's outbox is full, because the client reads too slowly. */
 typedef enum chat_outbox_policy {
@@ -224,6 +250,9 @@ typedef struct chat_identity {
 } chat_identity;
 #define CHAT_IDENTITY_INIT \
   { sizeof(chat_identity), NULL, NULL, NULL, 0 }
+
+/* Does what CHAT_IDENTITY_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_identity_init(chat_identity *identity, size_t struct_size) CHAT_NOEXCEPT;
 
 /* Information about a client. */
 typedef struct chat_client {
@@ -341,6 +370,9 @@ typedef struct chat_message {
 #define CHAT_MESSAGE_INIT \
   { sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0 }
 
+/* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size) CHAT_NOEXCEPT;
+
 /* A client has sent a message, which was authorised. */
 typedef struct chat_message_event {
   size_t struct_size;
@@ -446,7 +478,7 @@ typedef struct chat_server_options {
 
   const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1) and /socket.io (Socket.IO) */
   size_t endpoint_count;
-  const chat_static_mount *static_mounts; /* NULL: none. Files take precedence over all but /healthz */
+  const chat_static_mount *static_mounts; /* NULL: none. Files precede all but /healthz, /readyz */
   size_t static_mount_count;
   const char *default_room; /* "lobby" */
 
@@ -549,6 +581,15 @@ typedef struct chat_server_options {
         NULL, NULL, 0, 0                                                                                             \
   }
 
+/*
+ * Does what CHAT_SERVER_OPTIONS_INIT does, for languages that cannot use macros. struct_size is the size in bytes of the
+ * structure as the caller declares it. The declaration may lack fields at the end, which then have their defaults; it needs
+ * those up to callbacks. Exactly struct_size bytes are written, whether the caller or the library is newer: the defaults of
+ * the fields that both know, then 0. INVALID_ARGUMENT if options is NULL, or if struct_size is too small for any version or
+ * above 65,536; then nothing is written. The same holds for the init functions of the other structures.
+ */
+CHAT_API chat_error chat_server_options_init(chat_server_options *options, size_t struct_size) CHAT_NOEXCEPT;
+
 /* ------------------------------------------------------------------------------------------------------------ server */
 
 /*
@@ -592,6 +633,13 @@ CHAT_API chat_error chat_server_poll(chat_server *server, int timeout_ms) CHAT_N
  * has threads.
  */
 CHAT_API int chat_server_fd(const chat_server *server) CHAT_NOEXCEPT;
+
+/*
+ * For a watchdog: waits until every loop has had a turn, for at most timeout_ms. CHAT_OK: all loops run. TIMED_OUT: one
+ * does not, for example because a callback blocks; chat_error_message() tells how many. STOPPED after the drain,
+ * WRONG_THREAD in a callback. With threads = 0 it waits for the thread that polls.
+ */
+CHAT_API chat_error chat_server_check_loops(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
 /* Reloads the certificate and key for new connections. Open ones stay. On failure the old pair stays in use. */
 CHAT_API chat_error chat_server_reload_tls(chat_server *server) CHAT_NOEXCEPT;
@@ -644,6 +692,15 @@ CHAT_API chat_error chat_reply(chat_server *server, chat_client_id client, uint6
  * event does not change. The last call counts. WRONG_THREAD unless the event's on_message is running on this thread.
  */
 CHAT_API chat_error chat_message_event_replace(chat_message_event *event, const chat_message *message) CHAT_NOEXCEPT;
+
+/*
+ * Writes event->reason and returns CHAT_REFUSE: `return chat_message_event_refuse(event, "too long");`. For languages in which
+ * a callback cannot easily write into the event. reason may be NULL; it is cut after 123 bytes, between characters. event
+ * must be the one that the callback received, before the callback returns.
+ */
+CHAT_API chat_verdict chat_connect_event_refuse(chat_connect_event *event, const char *reason) CHAT_NOEXCEPT;
+CHAT_API chat_verdict chat_authorize_event_refuse(chat_authorize_event *event, const char *reason) CHAT_NOEXCEPT;
+CHAT_API chat_verdict chat_message_event_refuse(chat_message_event *event, const char *reason) CHAT_NOEXCEPT;
 
 /* ----------------------------------------------------------------------------------------------------------- clients */
 
@@ -759,6 +816,46 @@ CHAT_API chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, v
 CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t after_seq, size_t limit,
                                  chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
 
+/*
+ * Why something from the network was refused or closed. The numbers are indexes of chat_stats.refusals.
+ * on_log (info) receives one line for the first refusal of each reason and then at most one in 10 s, with the address.
+ */
+typedef enum chat_refusal {
+  CHAT_REFUSAL_CONNECTIONS = 0,               /* max_connections */
+  CHAT_REFUSAL_CONNECTIONS_PER_ADDRESS = 1,   /* one address has too many connections */
+  CHAT_REFUSAL_DESCRIPTORS = 2,               /* no file descriptor is left for a connection */
+  CHAT_REFUSAL_SESSIONS = 3,                  /* too many Socket.IO sessions in all */
+  CHAT_REFUSAL_SESSIONS_PER_ADDRESS = 4,      /* one address has too many Socket.IO sessions */
+  CHAT_REFUSAL_CLIENTS = 5,                   /* max_clients */
+  CHAT_REFUSAL_CLIENTS_PER_ADDRESS = 6,       /* max_clients_per_address */
+  CHAT_REFUSAL_NAMESPACES = 7,                /* too many namespaces in one connection */
+  CHAT_REFUSAL_ROOMS = 8,                     /* max_rooms */
+  CHAT_REFUSAL_ROOMS_PER_ADDRESS = 9,         /* one address has created too many rooms */
+  CHAT_REFUSAL_ROOMS_PER_CLIENT = 10,         /* max_rooms_per_client */
+  CHAT_REFUSAL_MEMBERSHIPS = 11,              /* too many memberships of rooms in all */
+  CHAT_REFUSAL_MEMBERSHIPS_PER_ADDRESS = 12,  /* one address has too many memberships */
+  CHAT_REFUSAL_SLOW_READER = 13,              /* a client's outbox was full */
+  CHAT_REFUSAL_QUEUED_BYTES = 14,             /* too many bytes wait for slow clients in all */
+  CHAT_REFUSAL_QUEUED_BYTES_PER_ADDRESS = 15, /* too many bytes wait for the slow clients of one address */
+  CHAT_REFUSAL_MESSAGE_RATE = 16,             /* inbound_rate */
+  CHAT_REFUSAL_CONNECT_RATE = 17,             /* too many Socket.IO CONNECT packets in a short time */
+  CHAT_REFUSAL_REPLY_RATE = 18,               /* too many bytes of replies in a short time */
+  CHAT_REFUSAL_MESSAGE_BYTES = 19,            /* max_message_bytes */
+  CHAT_REFUSAL_HEADER_BYTES = 20,             /* max_header_bytes */
+  CHAT_REFUSAL_BODY_BYTES = 21,               /* max_http_body_bytes */
+  CHAT_REFUSAL_REQUEST_TIMEOUT = 22,          /* a request or its answer took too long */
+  CHAT_REFUSAL_PING_TIMEOUT = 23,             /* ping_timeout_ms */
+  CHAT_REFUSAL_UNDECIDED = 24,                /* too many messages wait for a deferred verdict */
+  CHAT_REFUSAL_ORIGIN = 25,                   /* the Origin is not allowed */
+  CHAT_REFUSAL_HOST = 26,                     /* the Host is not allowed */
+  CHAT_REFUSAL_MALFORMED = 27,                /* the input breaks its protocol's rules */
+  CHAT_REFUSAL_APPLICATION = 28,              /* on_connect refused */
+  CHAT_REFUSAL_COUNT = 29                     /* one above the highest value; later versions add more */
+} chat_refusal;
+
+/* The name of a reason in metrics, for example "message_rate"; static, NULL for an invalid number. */
+CHAT_API const char *chat_refusal_name(chat_refusal reason) CHAT_NOEXCEPT;
+
 /* Counters since the start; fields that end with _now are current values. */
 typedef struct chat_stats {
   size_t struct_size;
@@ -783,8 +880,12 @@ typedef struct chat_stats {
   uint64_t deliveries_by_protocol[8];
   uint64_t messages_in_by_transport[8];
   uint64_t deliveries_by_transport[8];
+  uint64_t refusals[48]; /* index: chat_refusal */
 } chat_stats;
 #define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
+
+/* Sets struct_size, and all counters to 0; see chat_server_options_init(). */
+CHAT_API chat_error chat_stats_init(chat_stats *stats, size_t struct_size) CHAT_NOEXCEPT;
 
 /* Reads the counters. Set stats->struct_size to CHAT_STATS_SIZE first. */
 CHAT_API chat_error chat_server_stats(chat_server *server, chat_stats *stats) CHAT_NOEXCEPT;

@@ -161,7 +161,8 @@ Check read_header_line(std::string_view line, HttpRequest& request) {
     auto earlier = std::find_if(request.headers.begin(), request.headers.end(),
                                 [](const Pair& other) { return other.name == "cookie"; });
     if (earlier != request.headers.end()) {
-      earlier->value.append("; ").append(header.value);
+      if (!earlier->value.empty() && !header.value.empty()) earlier->value.append("; ");
+      earlier->value.append(header.value);
       return std::nullopt;
     }
   }

@@ -40,6 +40,8 @@ void each_counter_has_its_line(void**) {
   snapshot.net.messages_in_by_transport = {34, 35};
   snapshot.net.deliveries_by_protocol = {777, 41, 42, 43};
   snapshot.net.deliveries_by_transport = {44, 45};
+  snapshot.net.refusals.front() = 46;
+  snapshot.net.refusals.back() = 47;
   snapshot.hub.clients_total = 51;
   snapshot.hub.rooms_now = 52;
   snapshot.hub.published = 53;
@@ -52,6 +54,8 @@ void each_counter_has_its_line(void**) {
                            "libchat_connections_opened_total 11",
                            "libchat_messages_refused_total 12",
                            "libchat_messages_dropped_total 13",
+                           "libchat_refusals_total{reason=\"connections\"} 46",
+                           "libchat_refusals_total{reason=\"application\"} 47",
                            "libchat_slow_disconnects_total 14",
                            "libchat_received_bytes_total 15",
                            "libchat_sent_bytes_total 9007199254740991",

@@ -121,8 +121,8 @@ namespace detail {
 template <class Value>
 class Result {
  public:
-  Result(Value value) : value_(std::move(value)) {}
-  Result(Error error) : error_(std::move(error)) {}
+  Result(Value value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor): reads as a return of Value
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   // Whether there is a value.
   bool ok() const noexcept { return value_.has_value(); }
@@ -167,7 +167,7 @@ class Result<void> {
  public:
   // Success.
   Result() = default;
-  Result(Error error) : error_(std::move(error)) {}
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT(google-explicit-constructor): as above
 
   // Whether the call succeeded.
   bool ok() const noexcept { return error_.code() == CHAT_OK; }

@@ -103,6 +103,11 @@ class ServerRef {
   // The same without a time limit. Fails with CHAT_ERROR_STOPPED when the drain has ended:
   // while (server.poll()) {}
   Result<void> poll() const { return detail::result_of(chat_server_poll(handle_, -1)); }
+  // chat_server_check_loops(): whether every loop had a turn within `timeout`. Fails with CHAT_ERROR_TIMED_OUT if not.
+  Result<void> check_loops(std::chrono::milliseconds timeout) const {
+    const auto timeout_ms = std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX);
+    return detail::result_of(chat_server_check_loops(handle_, static_cast<int>(timeout_ms)));
+  }
   // chat_server_reload_tls()
   Result<void> reload_tls() const { return detail::result_of(chat_server_reload_tls(handle_)); }
 

@@ -24,7 +24,7 @@ struct VerdictAccess;
 // plain chat_verdict.
 class Verdict {
  public:
-  Verdict(chat_verdict kind) : kind_(kind) {}
+  Verdict(chat_verdict kind) : kind_(kind) {}  // NOLINT(google-explicit-constructor): so that a callback can return it
 
   // The corresponding value of chat.h.
   chat_verdict kind() const noexcept { return kind_; }

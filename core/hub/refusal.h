@@ -1,0 +1,53 @@
+// Why something that came from the network was refused. Whoever refuses names the reason and the address; the receiver counts it
+// and writes a log line now and then (net/refusal_log.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace chat {
+
+// The values are those of chat_refusal in chat.h.
+enum class Refusal : std::uint8_t {
+  connections,
+  connections_per_address,
+  descriptors,
+  sessions,
+  sessions_per_address,
+  clients,
+  clients_per_address,
+  namespaces,
+  rooms,
+  rooms_per_address,
+  rooms_per_client,
+  memberships,
+  memberships_per_address,
+  slow_reader,
+  queued_bytes,
+  queued_bytes_per_address,
+  message_rate,
+  connect_rate,
+  reply_rate,
+  message_bytes,
+  header_bytes,
+  body_bytes,
+  request_timeout,
+  ping_timeout,
+  undecided,
+  origin,
+  host,
+  malformed,
+  application,
+};
+inline constexpr std::size_t kRefusalCount = 29;
+
+class RefusalReport {
+ public:
+  virtual ~RefusalReport() = default;
+  // Any thread; no lock of the hub need be free. address: as in ClientOrigin, "" on a UNIX socket. detail: text of our own, or
+  // empty.
+  virtual void note(Refusal reason, std::string_view address, std::string_view detail = {}) = 0;
+};
+
+}  // namespace chat

@@ -1,0 +1,39 @@
+// Counts refusals by reason, and logs them: the first of each reason at once, and then at most one line in ten seconds, which
+// tells how many came since. So a flood of one kind neither fills the log nor hides the other kinds.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "hub/application.h"
+#include "hub/refusal.h"
+
+namespace chat::net {
+
+// "connections_per_address", for metrics.
+const char* refusal_name(Refusal reason);
+
+class RefusalLog : public RefusalReport {
+ public:
+  explicit RefusalLog(Application& application) : application_(application) {}
+
+  void note(Refusal reason, std::string_view address, std::string_view detail = {}) override;
+  // The same at a given time of a monotonic clock.
+  void note_at(std::int64_t now_ms, Refusal reason, std::string_view address, std::string_view detail = {});
+
+  std::array<std::uint64_t, kRefusalCount> counts() const;
+
+ private:
+  struct Kind {
+    std::atomic<std::uint64_t> count = 0;
+    std::atomic<std::uint64_t> logged = 0;  // the count when the last line was written
+    std::atomic<std::int64_t> next_line_ms = INT64_MIN;
+  };
+
+  Application& application_;
+  std::array<Kind, kRefusalCount> kinds_;
+};
+
+}  // namespace chat::net
