@@ -17,9 +17,10 @@
 namespace chat::net {
 namespace {
 
-// What libuv and libwebsockets open for each loop: an epoll instance, two event descriptors, a pipe, /dev/urandom.
-constexpr std::size_t kDescriptorsPerLoop = 6;
-// Once: the listening socket, libuv's pipe for signals, chat_server_fd()'s two, and a few that are closed again (the
+// What is opened for each loop, by libuv and libwebsockets but for one epoll instance: two epoll instances, two event
+// descriptors, a pipe, /dev/urandom.
+constexpr std::size_t kDescriptorsPerLoop = 7;
+// Once: the listening socket, libuv's pipe for signals, the timer of chat_server_fd(), and a few that are closed again (the
 // certificate, libwebsockets' plugin).
 constexpr std::size_t kDescriptorsPerServer = 8;
 // Two files, and what OpenSSL may open.
