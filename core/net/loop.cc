@@ -100,7 +100,7 @@ void Loop::run() {
   CurrentLoop current(this);
   if (options().threads == 0) sockets_.set_timeout(-1);
   while (!finished_) {
-    uv_run(&uv_, UV_RUN_NOWAIT);
+    turn_libuv();
     if (!finished_) round();
     if (finished_) break;
     uv_update_time(&uv_);
@@ -118,7 +118,7 @@ void Loop::run_ready() {
     const std::uint64_t before = activity_;
     if (stage_ == Stage::none) {
       sockets_.wait(0);
-      uv_run(&uv_, UV_RUN_NOWAIT);
+      turn_libuv();
     }
     round();
     // libuv registers a new descriptor only at the beginning of its next turn: one turn without any activity must follow.
@@ -130,9 +130,15 @@ void Loop::run_ready() {
   sockets_.set_timeout(more ? 0 : uv_backend_timeout(&uv_));
 }
 
+void Loop::turn_libuv() {
+  uv_run(&uv_, UV_RUN_NOWAIT);
+  sockets_.closed();
+}
+
 // There is more to do, whatever becomes ready.
 bool Loop::busy() const {
-  return stage_ != Stage::none || !waiting_input_.empty() || !inbox_.empty() || drain_.interrupted();
+  return stage_ != Stage::none || !waiting_input_.empty() || sockets_.pending() || !inbox_.empty() ||
+         !doomed_.empty() || drain_.interrupted();
 }
 
 // Rounds --------------------------------------------------------------------------------------------------------------
@@ -275,7 +281,7 @@ bool Loop::retire_peers() {
 bool Loop::kill_doomed() {
   bool over = false;
   bool any = false;
-  while (!doomed_.empty() && !over) {
+  while (!doomed_.empty() && !over && !sockets_.closing_enough(budget_)) {
     ++activity_;
     any = true;
     const auto found = connections_.find(doomed_.front());

@@ -147,6 +147,7 @@ class Loop : public LoopInbox {
   // Where a round is.
   enum class Stage : std::uint8_t { none, kept_input, sockets, inbox, flush, kill, bury };
 
+  void turn_libuv();
   void round();
   bool busy() const;
   // The stages: false when the time was over before the stage was done.

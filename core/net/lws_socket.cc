@@ -48,6 +48,7 @@ void LwsSocket::unwatch() {
   if (!handle_) return;
   sockets_->watch(key_, fd_, watched_, 0);
   sockets_->forget(key_);
+  sockets_->note_closing();
   watched_ = 0;
   handle_ = nullptr;
 }

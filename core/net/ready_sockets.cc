@@ -36,12 +36,13 @@ ReadySocket* ReadySockets::find(std::uint64_t key) const {
 }
 
 void ReadySockets::wait(int timeout_ms) {
+  if (pending()) return;
   next_ = 0;
   end_ = poller_.wait(ready_, timeout_ms);
 }
 
 bool ReadySockets::serve(TimeBudget& budget) {
-  while (next_ < end_) {
+  while (next_ < end_ && !closing_enough(budget)) {
     const Poller::Ready& ready = ready_[next_++];
     ReadySocket* const socket = find(ready.key);
     if (!socket) continue;

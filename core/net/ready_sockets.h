@@ -35,16 +35,28 @@ class ReadySockets {
   }
   void forget(std::uint64_t key);
 
-  // Finds out which are ready. Only when those of the last time have been served.
+  // Finds out which are ready, unless there are some left of the last time.
   void wait(int timeout_ms);
   // False when the time was over before all of them had been served.
   bool serve(TimeBudget& budget);
+  // Some are left, which were not served because enough is to be closed.
+  bool pending() const { return next_ < end_; }
+
+  // A socket is being closed: libuv does the rest in its next turn, where nothing can be put off.
+  void note_closing() { ++closing_; }
+  // Without a limit of time any number can be closed in one turn.
+  bool closing_enough(const TimeBudget& budget) const { return budget.limited() && closing_ >= kMaxClosing; }
+  // That turn is over.
+  void closed() { closing_ = 0; }
 
   int fd() const { return poller_.fd(); }
   void set_timeout(int timeout_ms) { poller_.set_timeout(timeout_ms); }
   void wait_readable(int timeout_ms) const { poller_.wait_readable(timeout_ms); }
 
  private:
+  // So many are closed in one turn: each may take 50 microseconds, because libwebsockets looks through its table of sockets.
+  static constexpr std::size_t kMaxClosing = 16;
+
   struct Place {
     ReadySocket* socket;  // nullptr: free
     std::uint32_t uses;   // what was ready for an earlier socket here is not for this one
@@ -58,6 +70,7 @@ class ReadySockets {
   std::array<Poller::Ready, 1024> ready_;
   std::size_t next_ = 0;
   std::size_t end_ = 0;
+  std::size_t closing_ = 0;
 };
 
 }  // namespace chat::net

@@ -28,6 +28,7 @@ class TimeBudget {
   // There is no limit until begin().
   void lift() { limited_ = over_ = false; }
 
+  bool limited() const { return limited_; }
   // Stays true until begin() or lift().
   bool over() {
     if (limited_ && !over_) over_ = clock_() >= deadline_ns_;
