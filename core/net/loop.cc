@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 #include "net/connection.h"
 #include "net/lws_socket.h"
@@ -32,6 +33,13 @@ class CurrentLoop {
 constexpr int kMaxInboxTurns = 16;
 // A poll without a time budget returns after so many rounds all the same.
 constexpr int kMaxTurns = 1000;
+
+// glibc puts off merging the small blocks that are freed, until it merges all in one call: 6 milliseconds after 5,000 clients
+// have left. Asking for a larger block makes it merge those that were freed so far.
+void merge_freed_blocks() {
+  void* volatile block = std::malloc(2'048);
+  std::free(block);
+}
 
 template <class Handle>
 Loop* loop_of(Handle* handle) {
@@ -113,6 +121,8 @@ void Loop::run_ready() {
   CurrentLoop current(this);
   if (options().poll_budget_ms != kUnlimited) budget_.begin(options().poll_budget_ms);
   uv_update_time(&uv_);
+  const auto living = [this] { return connections_.size() + buried_.size() + peers_.size(); };
+  const std::size_t before_poll = living();
   bool more = true;
   for (int turn = 0; turn < kMaxTurns && more && !budget_.over() && !finished_; ++turn) {
     const std::uint64_t before = activity_;
@@ -124,6 +134,7 @@ void Loop::run_ready() {
     // libuv registers a new descriptor only at the beginning of its next turn: one turn without any activity must follow.
     more = busy() || activity_ != before;
   }
+  if (budget_.limited() && living() < before_poll) merge_freed_blocks();
   budget_.lift();
   if (finished_) return;
   uv_update_time(&uv_);

@@ -81,8 +81,7 @@ struct Fixture {
   static MessagePtr message() {
     auto message = std::make_shared<Message>();
     message->room = "room";
-    message->event = "chat message";
-    message->payload.text = "hello";
+    message->payload = "hello";
     return message;
   }
   // Over at the first look.

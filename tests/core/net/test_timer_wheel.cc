@@ -322,6 +322,43 @@ void a_callback_sets_others_while_a_long_sleep_is_caught_up(void**) {
 
 // Everything together, against the plainest implementation --------------------------------------
 
+// A clock that costs a second with each look: the time is over at the first.
+std::int64_t slow_clock_ns() {
+  static std::int64_t now_ns = 0;
+  return now_ns += 1'000'000'000;
+}
+
+void what_is_due_is_called_in_portions(void**) {
+  TimerWheel wheel(0);
+  TimeBudget budget(slow_clock_ns);
+  std::vector<std::unique_ptr<Entry>> entries;
+  for (int i = 0; i < 10; ++i) {
+    entries.push_back(std::make_unique<Entry>());
+    wheel.set(*entries.back(), i < 6 ? 100 : 200);
+  }
+  // While some wait they may still be cancelled, put off, or destroyed.
+  entries[0]->then = [&](std::int64_t) {
+    TimerWheel::cancel(*entries[1]);
+    wheel.set(*entries[2], 200);
+    entries[3].reset();
+  };
+  const auto called = [&] {
+    std::size_t sum = 0;
+    for (const auto& entry : entries) sum += entry ? entry->calls.size() : 0;
+    return sum;
+  };
+  std::size_t calls = 0;
+  for (bool done = false; !done;) {
+    assert_true(calls == 0 || wheel.next_ms() <= 1000);
+    budget.begin(0);
+    done = wheel.advance(1000, budget);
+    assert_int_equal(called(), ++calls);
+  }
+  assert_int_equal(calls, 8);
+  assert_int_equal(wheel.next_ms(), -1);
+  assert_true(entries[1]->calls.empty());
+}
+
 void does_what_a_sorted_map_does(void**) {
   std::mt19937_64 random(20'240'502);
   auto below = [&](std::int64_t bound) {
@@ -412,6 +449,7 @@ int main() {
       cmocka_unit_test(a_callback_puts_its_neighbours_off),
       cmocka_unit_test(a_callback_destroys_entries),
       cmocka_unit_test(a_callback_sets_others_while_a_long_sleep_is_caught_up),
+      cmocka_unit_test(what_is_due_is_called_in_portions),
       cmocka_unit_test(does_what_a_sorted_map_does),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
