@@ -1,7 +1,9 @@
 // The messages of one room on the screen: in order, each once, in days and groups, with what is missing and what is not
 // sent yet. It knows no connection: older messages and other tries are asked of whoever made it.
-import { avatar, element, shown, tint } from './dom.js';
+import { avatar, element } from './dom.js';
 import { content, release } from './content.js';
+import { shown, tint } from './names.js';
+import { Speakers } from './speakers.js';
 import { dayText, fullTimeText, localName, t, timeText } from './strings.js';
 
 // Of what comes by itself; who scrolls up may have loaded more. Those above it make room, or, while somebody reads further up,
@@ -21,6 +23,7 @@ export class Log {
   // In the order of the screen: { kind: 'message' | 'gap' | 'pending', epoch, seq, time, from, row }.
   #entries = [];
   #keys = new Set();
+  #speakers = new Speakers();
   #rows = element('div', { className: 'rows' });
   #top = element('p', { className: 'top' });
   #empty = element('div', { className: 'empty' }, element('b', {}, t('emptyTitle')), element('span', {}, t('emptyText')));
@@ -73,7 +76,7 @@ export class Log {
       if (key) this.#keys.add(key);
       if (own) this.#removePending(message.attributes?.[idAttribute]);
       const entry = { kind: 'message', epoch, seq, time, from: `${from?.id ?? ''}/${from?.name ?? ''}` };
-      entry.row = this.#messageRow(message, message.own);
+      this.#addRow(entry, message, own);
       if (unseen && this.unread === 0) this.#markNew(entry.row);
       this.#insert(entry);
     }
@@ -111,11 +114,12 @@ export class Log {
   // One's own message until it comes back, with its id.
   addPending(id, text, name) {
     const message = { text, event: 'chat message', time: Date.now(), from: { name } };
-    const row = this.#messageRow(message, true);
+    const entry = { kind: 'pending', id, text, time: message.time, from: 'pending' };
+    this.#addRow(entry, message, true);
+    const { row } = entry;
     row.classList.add('pending');
     // Read out once: when it comes back.
     row.setAttribute('aria-live', 'off');
-    const entry = { kind: 'pending', id, text, row, time: message.time, from: 'pending' };
     entry.note = element('p', { className: 'note' }, t('sending'));
     row.lastChild.append(entry.note);
     this.#insert(entry);
@@ -181,19 +185,21 @@ export class Log {
     this.wantNewest();
   }
 
-  #messageRow(message, own) {
+  // Gives the entry its row. One's own is not named, but others with the same name are told from it.
+  #addRow(entry, message, own) {
     const { from, time } = message;
     const isPerson = from?.id !== undefined || own;
     const unnamed = isPerson ? 'someone' : message.room === undefined ? 'announcement' : 'server';
     const name = shown(localName(from?.id, from?.name)) || t(unnamed);
-    // People may have the same name; what else there is of them to see is the number of their connection.
+    if (from?.id !== undefined) entry.speaker = this.#speakers.mark(name, from.id);
     const meta = element('p', { className: 'meta' },
       element('b', own ? { className: 'hidden' } : { className: isPerson ? tint(name) : '', title: isPerson ? `#${from.id}` : t('server') }, own ? t('you') : name), ' ',
+      ...(entry.speaker && !own ? [entry.speaker.mark, ' '] : []),
       element('time', { dateTime: new Date(time).toISOString(), title: fullTimeText(time) }, timeText(time)));
     const bubble = element('div', { className: 'bubble' }, ...content(message));
     const body = element('div', { className: 'body' }, meta, bubble);
-    if (own) return element('div', { className: 'row own' }, body);
-    return element('div', { className: isPerson ? 'row' : 'row server' }, avatar(isPerson ? name : null), body);
+    if (own) entry.row = element('div', { className: 'row own' }, body);
+    else entry.row = element('div', { className: isPerson ? 'row' : 'row server' }, avatar(isPerson ? name : null), body);
   }
 
   #removePending(id) {
@@ -242,7 +248,8 @@ export class Log {
   }
 
   // From the screen, with what it holds of the browser's.
-  #take({ row, day }) {
+  #take({ row, day, speaker }) {
+    if (speaker) this.#speakers.forget(speaker);
     release(row);
     row.remove();
     day?.remove();

@@ -13,6 +13,7 @@
 #include "chat/chat.h"
 #include "guard.h"
 #include "hub/callback_scope.h"
+#include "net/fork_guard.h"
 #include "net/server.h"
 
 struct chat_server {
@@ -29,6 +30,8 @@ struct chat_server {
   std::atomic<chat::net::Server*> running = nullptr;
   std::atomic<bool> stop_requested = false;
   std::atomic<bool> polling = false;
+  // See net/fork_guard.h.
+  const unsigned generation = chat::net::ForkGuard::generation();
 };
 
 namespace chat::capi {
@@ -38,7 +41,9 @@ inline std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-// invalid_argument for NULL; wrong_state in an on_log that comes from inside chat_server_start().
+// wrong_state in a child of fork() for the servers of its parent.
+Status check_process(const chat_server& handle);
+// invalid_argument for NULL; wrong_state in an on_log that comes from inside chat_server_start(), and by check_process().
 Result<net::Server*> find_server(const chat_server* handle);
 // Of a server that has not been stopped: stopped otherwise.
 Result<net::Server*> find_live_server(const chat_server* handle);

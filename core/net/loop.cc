@@ -31,6 +31,11 @@ class CurrentLoop {
 // So many times the inbox is taken in one round before sockets get their turn again.
 constexpr int kMaxInboxTurns = 16;
 
+// A timer that is so late was kept waiting by something: a host that did not poll, a callback, a process that was stopped. The
+// answers to pings may wait in the sockets, which libuv reads after its timers. So the sockets get so many turns before.
+constexpr std::int64_t kLateMs = 100;
+constexpr int kMaxLateTurns = 3;
+
 template <class Handle>
 Loop* loop_of(Handle* handle) {
   return static_cast<Loop*>(handle->data);
@@ -62,7 +67,7 @@ Loop* Loop::current() { return current_loop; }
 
 const ServerOptions& Loop::options() const { return server_.options(); }
 
-Status Loop::start() {
+Status Loop::start(int table_places) {
   if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not create an event loop"};
   uv_open_ = true;
   uv_update_time(&uv_);
@@ -76,7 +81,7 @@ Status Loop::start() {
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { loop_of(handle)->prepare_to_wait(); });
   uv_check_start(&check_, [](uv_check_t* handle) { loop_of(handle)->round(); });
   CurrentLoop current(this);
-  return context_.create(*this, options());
+  return context_.create(*this, options(), table_places);
 }
 
 // Any thread ----------------------------------------------------------------------------------------------------------
@@ -102,6 +107,13 @@ void Loop::run() {
   CurrentLoop current(this);
   while (!finished_) uv_run(&uv_, UV_RUN_DEFAULT);
   tear_down();
+}
+
+void Loop::run_as_thread() {
+  CurrentLoop current(this);
+  server_.application().on_thread_start();
+  run();
+  server_.application().on_thread_stop();
 }
 
 bool Loop::run_ready() {
@@ -315,6 +327,13 @@ void Loop::arm_timer() {
       [](uv_timer_t* handle) {
         Loop* loop = loop_of(handle);
         ++loop->activity_;
+        if (loop->now_ms() - loop->armed_ms_ > kLateMs && loop->late_turns_ < kMaxLateTurns) {
+          ++loop->late_turns_;
+          // libuv would call it at once with 0.
+          uv_timer_start(handle, handle->timer_cb, 1, 0);
+          return;
+        }
+        loop->late_turns_ = 0;
         loop->timers_.advance(loop->now_ms());
         loop->armed_ms_ = loop->timers_.next_ms();
         if (loop->armed_ms_ != -1) loop->arm_timer();

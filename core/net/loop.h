@@ -49,7 +49,8 @@ class Loop : public LoopInbox {
   ~Loop() override;
 
   // Makes the libuv loop and the context, on the thread that starts the server. event_loop, certificate, no_memory.
-  Status start();
+  // table_places: see descriptors.h.
+  Status start(int table_places);
 
   // Any thread -------------------------------------------------------------------------------------------------------
 
@@ -64,6 +65,8 @@ class Loop : public LoopInbox {
 
   // Until the drain has ended.
   void run();
+  // The same, on a thread that does nothing else.
+  void run_as_thread();
   // Takes everything down, whatever state it is in; for a loop that never ran, and harmless after run().
   void shut_down() { tear_down(); }
   // As run(), but returns when nothing is ready. True while there is more to come.
@@ -156,6 +159,7 @@ class Loop : public LoopInbox {
   uv_check_t check_{};
   uv_timer_t timer_{};
   std::int64_t armed_ms_ = -1;
+  int late_turns_ = 0;
   std::uint64_t activity_ = 0;  // rises whenever something ran, for run_ready()
   TimerWheel timers_;
   LwsContext context_;

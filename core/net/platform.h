@@ -7,11 +7,15 @@ struct sockaddr;
 
 namespace chat::net {
 
-// As accept4() with a socket that does not block and is closed on exec.
+// As accept4() with a socket that does not block and is closed on exec. Children of fork() close it: see fork_guard.h.
 int accept_socket(int listening_fd, sockaddr* address, unsigned* address_size);
+// As socket() with the same.
+int open_socket(int family, int type);
 
-// Blocks every signal but a thread's own faults for the calling thread while it lives: threads that start meanwhile are born that way, and no
-// handler of the host ever runs on them.
+// Blocks signals for the calling thread while it lives: threads that start meanwhile are born that way. Not blocked are a
+// thread's own faults, and the signals by which language runtimes stop, sample or preempt threads: SIGPWR and SIGXCPU (Boehm
+// GC, Mono), SIGPROF and SIGURG (Go, profilers), and the real-time ones (.NET, OpenJ9). Any other signal is for the host's
+// own threads.
 class SignalsBlocked {
  public:
   SignalsBlocked();
@@ -19,8 +23,32 @@ class SignalsBlocked {
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
 
+  // What the calling thread had blocked before.
+  struct Mask {
+    alignas(16) unsigned char bytes[128];
+  };
+  const Mask& before() const { return before_; }
+
  private:
-  alignas(16) unsigned char kept_[128];
+  Mask before_;
+};
+
+// The calling thread is one of ours: it cannot be cancelled, and a child that it forks has the mask of the thread that
+// started the server.
+void prepare_thread(const SignalsBlocked::Mask& mask_of_starter);
+// In a child, on the thread that has forked: see prepare_thread(). Nothing on other threads.
+void restore_signals_in_child();
+
+// The calling thread cannot be cancelled while this lives.
+class CancellationDisabled {
+ public:
+  CancellationDisabled();
+  ~CancellationDisabled();
+  CancellationDisabled(const CancellationDisabled&) = delete;
+  CancellationDisabled& operator=(const CancellationDisabled&) = delete;
+
+ private:
+  int before_ = 0;
 };
 
 // Keeps SIGPIPE from the calling thread while it lives, and takes away one that came in that time: OpenSSL writes to

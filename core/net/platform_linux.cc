@@ -11,24 +11,80 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "net/fork_guard.h"
 #include "net/platform.h"
 
 namespace chat::net {
 
+namespace {
+
+static_assert(sizeof(SignalsBlocked::Mask) >= sizeof(sigset_t));
+
+sigset_t* as_set(SignalsBlocked::Mask& mask) { return reinterpret_cast<sigset_t*>(mask.bytes); }
+
+sigset_t blocked_signals() {
+  sigset_t set;
+  sigfillset(&set);
+  for (const int open : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPWR, SIGXCPU, SIGPROF, SIGURG}) {
+    sigdelset(&set, open);
+  }
+  for (int open = SIGRTMIN; open <= SIGRTMAX; ++open) sigdelset(&set, open);
+  return set;
+}
+
+bool same(const sigset_t& a, const sigset_t& b) {
+  for (int number = 1; number <= SIGRTMAX; ++number) {
+    if (number == SIGKILL || number == SIGSTOP) continue;  // never blocked, whatever is asked for
+    if (sigismember(&a, number) != sigismember(&b, number)) return false;
+  }
+  return true;
+}
+
+thread_local bool is_loop_thread = false;
+thread_local SignalsBlocked::Mask starters_mask;
+
+}  // namespace
+
 int accept_socket(int listening_fd, sockaddr* address, unsigned* address_size) {
-  return accept4(listening_fd, address, address_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  ForkGuard::Making making;
+  const int fd = accept4(listening_fd, address, address_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd >= 0) making.add(fd);
+  return fd;
+}
+
+int open_socket(int family, int type) {
+  ForkGuard::Making making;
+  const int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd >= 0) making.add(fd);
+  return fd;
 }
 
 SignalsBlocked::SignalsBlocked() {
-  static_assert(sizeof kept_ >= sizeof(sigset_t));
-  sigset_t all;
-  sigfillset(&all);
-  // What a thread does to itself: runtimes and crash reporters of the host rely on these in its callbacks.
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&all, fault);
-  pthread_sigmask(SIG_BLOCK, &all, reinterpret_cast<sigset_t*>(kept_));
+  const sigset_t blocked = blocked_signals();
+  pthread_sigmask(SIG_BLOCK, &blocked, as_set(before_));
 }
 
-SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, reinterpret_cast<sigset_t*>(kept_), nullptr); }
+SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, as_set(before_), nullptr); }
+
+void prepare_thread(const SignalsBlocked::Mask& mask_of_starter) {
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+  // Also those that the starting thread had blocked.
+  const sigset_t blocked = blocked_signals();
+  pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+  starters_mask = mask_of_starter;
+  is_loop_thread = true;
+}
+
+void restore_signals_in_child() {
+  if (!is_loop_thread) return;
+  sigset_t now;
+  pthread_sigmask(SIG_SETMASK, nullptr, &now);
+  // The application may have set another one, in on_thread_start.
+  if (same(now, blocked_signals())) pthread_sigmask(SIG_SETMASK, as_set(starters_mask), nullptr);
+}
+
+CancellationDisabled::CancellationDisabled() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+CancellationDisabled::~CancellationDisabled() { pthread_setcancelstate(before_, nullptr); }
 
 SigpipeBlocked::SigpipeBlocked() {
   sigset_t pending;

@@ -42,7 +42,9 @@ struct ServerOptions {
 
   std::vector<std::string> allowed_origins;
   std::vector<std::string> trusted_proxies;
+  std::vector<std::string> allowed_hosts;  // see allowed_hosts.h
   std::int64_t max_connections = kUnlimited;
+  std::int64_t max_sessions = kUnlimited;  // of Engine.IO
 
   std::int64_t max_message_bytes = 65'536;
   std::int64_t max_header_bytes = 8'192;

@@ -119,6 +119,8 @@ void WebSocketLink::receive(std::span<char>& input) {
         break;
       case Kind::failure:
         loop_.stats().messages_refused.add();
+        loop_.server().refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed,
+                                       connection_.peer_address(), event.reason);
         fail(event.code, event.code == kTooLarge
                              ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
                              : std::string(event.reason));

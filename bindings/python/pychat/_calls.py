@@ -228,6 +228,10 @@ class ServerCalls:
         """Counters since the start."""
         return self._core.stats()
 
+    def check_loops(self, timeout_ms: int) -> None:
+        """For a watchdog: waits until every loop has had a turn. Raises TimedOutError if one has not within `timeout_ms`."""
+        self._core.check_loops(timeout_ms)
+
     def reload_tls(self) -> None:
         """Reloads the certificate and key files, for new connections. If this fails, the old pair stays in use."""
         self._core.reload_tls()

@@ -102,3 +102,6 @@ class ServerOptions(TypedDict, total=False):
     metrics_path: Optional[str]
 
     recovery_asks_on_connect: bool
+
+    allowed_hosts: Sequence[str]
+    """The names of the server. Requests with another Host are answered 421. "*.example.org": every name below it."""

@@ -145,6 +145,12 @@ void bind_living(py::class_<Core>& core) {
              self.call([&](chat_server* server) { return fd = chat_server_fd(server), CHAT_OK; });
              return fd;
            })
+      .def(
+          "check_loops",
+          [](Core& self, int timeout_ms) {
+            self.call([&](chat_server* server) { return chat_server_check_loops(server, timeout_ms); });
+          },
+          py::arg("timeout_ms"))
       .def("reload_tls", [](Core& self) { self.call(chat_server_reload_tls); });
 }
 

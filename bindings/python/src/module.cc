@@ -13,6 +13,7 @@ namespace py = pybind11;
 
 void define(py::module_& module) {
   module.attr("version") = chat_version();
+  module.attr("library_versions") = chat_library_versions();
   module.def(
       "has_feature", [](const pychat::Text& name) { return chat_has_feature(name.c_str()) != 0; }, py::arg("name"),
       "Whether this build has the named feature; see chat_has_feature in chat.h.");

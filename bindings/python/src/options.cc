@@ -116,6 +116,8 @@ void Options::set(const std::string& name, py::handle value) {
     set_strings(value, options_.allowed_origins, options_.allowed_origin_count);
   } else if (name == "trusted_proxies") {
     set_strings(value, options_.trusted_proxies, options_.trusted_proxy_count);
+  } else if (name == "allowed_hosts") {
+    set_strings(value, options_.allowed_hosts, options_.allowed_host_count);
   } else if (name == "ephemeral_events") {
     set_strings(value, options_.ephemeral_events, options_.ephemeral_event_count);
   } else if (name == "endpoints") {

@@ -179,6 +179,8 @@ void clients_and_what_is_done_to_them(void**) {
   SUCCEEDED(server.close_connection(2, "all of you"));
   assert_string_equal(two.expect_close(1008).c_str(), "all of you");
   FAILED_WITH(server.reload_tls(), ERROR_WRONG_STATE);
+  SUCCEEDED(server.check_loops(10s));
+  assert_true(chat::library_versions().starts_with("libwebsockets "));
 }
 
 // A Socket.IO client by hand, as its packets are written (docs/socketio.md).

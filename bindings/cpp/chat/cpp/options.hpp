@@ -67,6 +67,9 @@ struct Options {
   std::function<void(chat_log_level, std::string_view)> on_log = {};
   // The answer to a message of ServerRef::send_with_ack(), or the reason why there is none.
   std::function<void(const AckEvent&)> on_ack = {};
+  // On each thread that the library starts, before and after everything else on it.
+  std::function<void()> on_thread_start = {};
+  std::function<void()> on_thread_stop = {};
   chat_log_level log_level = {};
 
   std::vector<Endpoint> endpoints = {};
@@ -133,6 +136,9 @@ struct Options {
 
   // Socket.IO: call on_connect for recovered clients too.
   bool recovery_asks_on_connect = false;
+
+  // The names of the server; empty: any. Other hosts are answered 421. "*.example.org": every name below it.
+  std::vector<std::string> allowed_hosts = {};
 };
 
 namespace detail {
@@ -220,6 +226,9 @@ class RawOptions {
     raw_.metrics_path = text(options.metrics_path);
 
     raw_.recovery_asks_on_connect = options.recovery_asks_on_connect ? 1 : 0;
+
+    raw_.allowed_hosts = texts(options.allowed_hosts, allowed_hosts_);
+    raw_.allowed_host_count = allowed_hosts_.size();
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
@@ -256,6 +265,7 @@ class RawOptions {
   std::vector<const char*> allowed_origins_;
   std::vector<const char*> trusted_proxies_;
   std::vector<const char*> ephemeral_events_;
+  std::vector<const char*> allowed_hosts_;
   chat_server_options raw_ = {};
 };
 

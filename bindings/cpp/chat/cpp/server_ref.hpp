@@ -92,9 +92,9 @@ class ServerRef {
   int port() const noexcept { return chat_server_port(handle_); }
   // chat_server_stop(): begins the drain and returns at once.
   void stop() const noexcept { chat_server_stop(handle_); }
-  // chat_server_wait() of a server with threads: waits until the drain of a stopped server has ended. Without a limit, or
-  // CHAT_ERROR_TIMED_OUT after `timeout`; a negative one does not wait.
+  // chat_server_wait(): waits without a limit until the drain of a stopped server with threads has ended.
   Result<void> wait() const { return detail::result_of(chat_server_wait(handle_, -1)); }
+  // The same for at most `timeout`, then CHAT_ERROR_TIMED_OUT. A negative time does not wait.
   Result<void> wait(std::chrono::milliseconds timeout) const {
     const auto timeout_ms = std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX);
     return detail::result_of(chat_server_wait(handle_, static_cast<int>(timeout_ms)));
@@ -110,6 +110,11 @@ class ServerRef {
   // The same without a time limit. Fails with CHAT_ERROR_STOPPED when the drain has ended:
   // while (server.poll()) {}
   Result<void> poll() const { return detail::result_of(chat_server_poll(handle_, -1)); }
+  // chat_server_check_loops(): whether every loop had a turn within `timeout`. Fails with CHAT_ERROR_TIMED_OUT if not.
+  Result<void> check_loops(std::chrono::milliseconds timeout) const {
+    const auto timeout_ms = std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX);
+    return detail::result_of(chat_server_check_loops(handle_, static_cast<int>(timeout_ms)));
+  }
   // chat_server_reload_tls()
   Result<void> reload_tls() const { return detail::result_of(chat_server_reload_tls(handle_)); }
 
