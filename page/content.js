@@ -62,7 +62,7 @@ function jsonText(args) {
   return JSON.stringify(args.length === 1 ? args[0] : args, (key, value) => (value instanceof Uint8Array ? t('binary', sizeText(value.length)) : value));
 }
 
-// The elements of a message. What they hold of the browser's is given back by release().
+// The elements of a message, and about how much memory it takes. What they hold of the browser's is given back by release().
 export function content(message) {
   const { text, args = [], attachments = [], event } = message;
   const parts = [];
@@ -71,15 +71,21 @@ export function content(message) {
   const named = attachments.length === 1 ? args.find(isFileName) : undefined;
   const isFile = attachments.length > 0 && args.every((value) => value instanceof Uint8Array || value === named);
   const words = text ?? (args.length === 1 && typeof args[0] === 'string' ? args[0] : null);
+  let size = words?.length ?? 0;
   if (words !== null) parts.push(...said('span', words));
-  else if (!isFile) parts.push(...said('code', jsonText(args)));
+  else if (!isFile) {
+    const json = jsonText(args);
+    size = json.length;
+    parts.push(...said('code', json));
+  }
   let pixels = 0;
   for (const [index, bytes] of attachments.entries()) {
     const made = attachment(bytes, named ?? `file-${index + 1}.bin`, pixels);
     parts.push(...made.parts);
     pixels = made.pixels;
+    size += bytes.length;
   }
-  return parts;
+  return { parts, size };
 }
 
 export function release(root) {

@@ -10,6 +10,10 @@ import { dayText, fullTimeText, localName, t, timeText } from './strings.js';
 // the newest wait on the server.
 const maxRows = 2000;
 const pruneRows = 300;
+// The same by size, as content() gives it: so much may be on the screen, so much of it makes room, and so many rows stay.
+const maxSize = 16_000_000;
+const pruneSize = 4_000_000;
+const minRows = 50;
 const groupMs = 5 * 60_000;
 const firstOlder = 100;
 const firstNewest = 50;
@@ -24,6 +28,8 @@ export class Log {
   #entries = [];
   #keys = new Set();
   #speakers = new Speakers();
+  #size = 0;
+  #lastPlace = 0;
   #rows = element('div', { className: 'rows' });
   #top = element('p', { className: 'top' });
   #empty = element('div', { className: 'empty' }, element('b', {}, t('emptyTitle')), element('span', {}, t('emptyText')));
@@ -71,7 +77,7 @@ export class Log {
     const key = seq === undefined ? null : `${epoch}/${seq}`;
     if (key && this.#keys.has(key)) return;
     const unseen = live && !own && !(this.isLooking(this.room) && this.#stick);
-    this.#tailMissing ||= live && !this.#stick && this.#entries.length >= maxRows;
+    this.#tailMissing ||= live && !this.#stick && this.#isFull(0);
     if (!this.#tailMissing || !live) {
       if (key) this.#keys.add(key);
       if (own) this.#removePending(message.attributes?.[idAttribute]);
@@ -196,7 +202,10 @@ export class Log {
       element('b', own ? { className: 'hidden' } : { className: isPerson ? tint(name) : '', title: isPerson ? `#${from.id}` : t('server') }, own ? t('you') : name), ' ',
       ...(entry.speaker && !own ? [entry.speaker.mark, ' '] : []),
       element('time', { dateTime: new Date(time).toISOString(), title: fullTimeText(time) }, timeText(time)));
-    const bubble = element('div', { className: 'bubble' }, ...content(message));
+    const { parts, size } = content(message);
+    entry.size = size;
+    this.#size += size;
+    const bubble = element('div', { className: 'bubble' }, ...parts);
     const body = element('div', { className: 'body' }, meta, bubble);
     if (own) entry.row = element('div', { className: 'row own' }, body);
     else entry.row = element('div', { className: isPerson ? 'row' : 'row server' }, avatar(isPerson ? name : null), body);
@@ -227,16 +236,33 @@ export class Log {
     return one.time > other.time;
   }
 
-  #insert(entry) {
+  // Of a history that is loaded, each message belongs behind the one before: that need not be looked for among all others.
+  #placeOf(entry) {
+    const before = this.#entries[this.#lastPlace];
+    const after = this.#entries[this.#lastPlace + 1];
+    if (before?.kind === 'message' && before.seq + 1 === entry.seq && before.epoch === entry.epoch && after && this.#isAfter(after, entry)) {
+      return this.#lastPlace + 1;
+    }
     let at = this.#entries.length;
     while (at > 0 && this.#isAfter(this.#entries[at - 1], entry)) at -= 1;
+    return at;
+  }
+
+  #insert(entry) {
+    const at = this.#placeOf(entry);
+    this.#lastPlace = at;
     const next = this.#entries[at];
     this.#entries.splice(at, 0, entry);
     this.#rows.insertBefore(entry.row, next?.day ?? next?.row ?? null);
     this.#decorate(at);
     this.#decorate(at + 1);
     this.#empty.hidden = true;
-    if (this.#stick && this.#entries.length > maxRows) this.#prune();
+    if (this.#stick && this.#isFull(1)) this.#prune();
+  }
+
+  // With so many rows more than there may be.
+  #isFull(more) {
+    return this.#entries.length >= maxRows + more || (this.#size > maxSize && this.#entries.length > minRows);
   }
 
   #remove(entry) {
@@ -248,7 +274,8 @@ export class Log {
   }
 
   // From the screen, with what it holds of the browser's.
-  #take({ row, day, speaker }) {
+  #take({ row, day, speaker, size = 0 }) {
+    this.#size -= size;
     if (speaker) this.#speakers.forget(speaker);
     release(row);
     row.remove();
@@ -257,10 +284,15 @@ export class Log {
 
   // What the newest push out can be had again by scrolling up.
   #prune() {
-    for (const entry of this.#entries.splice(0, pruneRows)) {
+    const rows = this.#entries.length > maxRows ? pruneRows : 0;
+    let gone = 0;
+    while (gone < this.#entries.length - minRows && (gone < rows || this.#size > maxSize - pruneSize)) {
+      const entry = this.#entries[gone];
       this.#keys.delete(`${entry.epoch}/${entry.seq}`);
       this.#take(entry);
+      gone += 1;
     }
+    this.#entries.splice(0, gone);
     this.#reachedTop = false;
     this.#decorate(0);
     this.#showTop();

@@ -368,6 +368,7 @@ void read_timers(Reader& reader, const chat_server_options& given, net::ServerOp
   reader.number("options.verdict_timeout_ms", given.verdict_timeout_ms, kMaxMs, no, options.verdict_timeout_ms);
   reader.number("options.drain_timeout_ms", given.drain_timeout_ms, kMaxMs, no, options.drain_timeout_ms);
   reader.number("options.drain_spread_ms", given.drain_spread_ms, kMaxMs, no, options.drain_spread_ms);
+  reader.number("options.poll_budget_ms", given.poll_budget_ms, kMaxMs, yes, options.poll_budget_ms);
 }
 
 void read_socket_io(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {

@@ -48,7 +48,7 @@ void HttpConnection::take(std::span<char>& input) {
       take_body(input);
     } else if (state_ != State::head) {
       return;
-    } else if (served == kMaxRequestsPerTurn) {
+    } else if (served == kMaxRequestsPerTurn || (served != 0 && loop_.budget().over())) {
       connection_.queue_input();
       return;
     } else if (take_head(input)) {
@@ -309,6 +309,10 @@ void HttpConnection::pump() {
     }
     if (bytes->empty()) {
       finish_response();
+      return;
+    }
+    if (loop_.budget().over()) {
+      stream.want_writable();
       return;
     }
   }

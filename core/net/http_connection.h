@@ -29,8 +29,10 @@ class HttpConnection {
   // A request has been accepted as a WebSocket handshake, and its answer is queued at the link. The rest of the input is
   // the link's.
   bool upgraded() const { return state_ == State::upgraded; }
+  // Takes a head next, of which a part may have come.
+  bool at_head() const { return state_ == State::head; }
   // Between two requests. One that has begun to arrive is answered, in a drain too.
-  bool idle() const { return state_ == State::head && !begun_; }
+  bool idle() const { return at_head() && !begun_; }
 
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
   void writable();

@@ -98,6 +98,7 @@ class Link {
   Outbox outbox_;
   bool closing_ = false;
   bool dirty_ = false;
+  std::size_t dirty_index_ = 0;  // in DirtyLinks
 };
 
 }  // namespace chat::net

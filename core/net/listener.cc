@@ -16,6 +16,7 @@
 
 #include "net/address.h"
 #include "net/fork_guard.h"
+#include "net/loop.h"
 #include "net/platform.h"
 #include "net/server.h"
 
@@ -230,6 +231,7 @@ void Listener::accept_waiting() {
       set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     }
     server_.deal(fd, std::move(peer));
+    if (Loop* loop = Loop::current(); loop && loop->budget().over()) return;
   }
 }
 

@@ -1,7 +1,9 @@
 // What only Linux has, and what concerns the whole process: everything to port stands here and in platform_linux.cc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 struct sockaddr;
 
@@ -67,21 +69,42 @@ class SigpipeBlocked {
 
 void name_thread(const char* name);
 
-// One descriptor that is readable when another is, or when a time has come: for loops that the host drives.
-class WakeDescriptor {
+// The descriptors that a loop waits for. Is itself one, readable when one of them is ready or a time has come: for loops that
+// the host drives.
+class Poller {
  public:
-  WakeDescriptor() = default;
-  ~WakeDescriptor();
-  WakeDescriptor(const WakeDescriptor&) = delete;
-  WakeDescriptor& operator=(const WakeDescriptor&) = delete;
+  static constexpr unsigned kRead = 1;
+  static constexpr unsigned kWrite = 2;
 
-  // False when the system has no descriptors left.
-  bool open(int watched_fd);
-  // 0: readable at once; -1: no time.
+  struct Ready {
+    std::uint64_t key;
+    unsigned events;  // kRead, kWrite
+    bool ended;       // nothing more can be read, or written, without an error
+  };
+
+  Poller() = default;
+  ~Poller();
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  // False when the system has no descriptors left. timer: set_timeout() will be called.
+  bool open(bool timer);
+
+  // What is watched of the descriptor changes from `before` to `now`; 0: nothing, not even its end. False when the system
+  // cannot do it.
+  bool watch(int fd, std::uint64_t key, unsigned before, unsigned now);
+  // Waits until something is ready, at most timeout_ms (-1: as long as it takes). Returns how many of `ready` are filled. What
+  // is not taken care of is reported again, in turn with the others.
+  std::size_t wait(std::span<Ready> ready, int timeout_ms);
+
+  // When fd() becomes readable in any case. 0: at once; -1: no time.
   void set_timeout(int timeout_ms);
-  // Waits until it is readable, at most timeout_ms (-1: as long as it takes).
-  void wait(int timeout_ms) const;
+  // Waits until fd() is readable.
+  void wait_readable(int timeout_ms) const;
   int fd() const { return epoll_fd_; }
+
+  // The key of set_timeout()'s own descriptor.
+  static constexpr std::uint64_t kTimerKey = UINT64_MAX;
 
  private:
   int epoll_fd_ = -1;

@@ -7,6 +7,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <initializer_list>
@@ -112,24 +114,40 @@ SigpipeBlocked::~SigpipeBlocked() {
 
 void name_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
 
-WakeDescriptor::~WakeDescriptor() {
+Poller::~Poller() {
   if (timer_fd_ >= 0) close(timer_fd_);
   if (epoll_fd_ >= 0) close(epoll_fd_);
 }
 
-bool WakeDescriptor::open(int watched_fd) {
+bool Poller::open(bool timer) {
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd_ < 0 || !timer) return epoll_fd_ >= 0;
   timer_fd_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (epoll_fd_ < 0 || timer_fd_ < 0) return false;
-  for (const int fd : {watched_fd, timer_fd_}) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) return false;
-  }
-  return true;
+  return timer_fd_ >= 0 && watch(timer_fd_, kTimerKey, 0, kRead);
 }
 
-void WakeDescriptor::set_timeout(int timeout_ms) {
+bool Poller::watch(int fd, std::uint64_t key, unsigned before, unsigned now) {
+  epoll_event event{};
+  event.events = ((now & kRead) != 0 ? EPOLLIN : 0U) | ((now & kWrite) != 0 ? EPOLLOUT : 0U);
+  event.data.u64 = key;
+  const int operation = before == 0 ? EPOLL_CTL_ADD : now == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+  return before == now || epoll_ctl(epoll_fd_, operation, fd, &event) == 0;
+}
+
+std::size_t Poller::wait(std::span<Ready> ready, int timeout_ms) {
+  std::array<epoll_event, 1024> events;
+  const int wanted = static_cast<int>(std::min(ready.size(), events.size()));
+  const int count = epoll_wait(epoll_fd_, events.data(), wanted, timeout_ms);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    ready[static_cast<std::size_t>(i)] = {
+        event.data.u64, ((event.events & EPOLLIN) != 0 ? kRead : 0U) | ((event.events & EPOLLOUT) != 0 ? kWrite : 0U),
+        (event.events & (EPOLLHUP | EPOLLERR)) != 0};
+  }
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+void Poller::set_timeout(int timeout_ms) {
   itimerspec spec{};
   if (timeout_ms == 0) {
     spec.it_value.tv_nsec = 1;  // all zero would disarm it
@@ -140,7 +158,7 @@ void WakeDescriptor::set_timeout(int timeout_ms) {
   timerfd_settime(timer_fd_, 0, &spec, nullptr);
 }
 
-void WakeDescriptor::wait(int timeout_ms) const {
+void Poller::wait_readable(int timeout_ms) const {
   pollfd descriptor{epoll_fd_, POLLIN, 0};
   poll(&descriptor, 1, timeout_ms);
 }

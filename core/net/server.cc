@@ -19,9 +19,10 @@
 namespace chat::net {
 namespace {
 
-// What libuv and libwebsockets open for each loop: an epoll instance, two event descriptors, a pipe, /dev/urandom.
-constexpr std::size_t kDescriptorsPerLoop = 6;
-// Once: the listening socket, libuv's pipe for signals, chat_server_fd()'s two, and a few that are closed again (the
+// What is opened for each loop, by libuv and libwebsockets but for one epoll instance: two epoll instances, two event
+// descriptors, a pipe, /dev/urandom.
+constexpr std::size_t kDescriptorsPerLoop = 7;
+// Once: the listening socket, libuv's pipe for signals, the timer of chat_server_fd(), and a few that are closed again (the
 // certificate, libwebsockets' plugin).
 constexpr std::size_t kDescriptorsPerServer = 8;
 // Two files, and what OpenSSL may open.
@@ -160,8 +161,10 @@ Status Server::start_parts() {
   Status status = listener_->start(loops_.front()->uv());
   if (!status.ok()) return status;
   log_hidden_paths();
-  if (options_.threads == 0) return start_host_driven();
-  return start_threads();
+  if (options_.threads != 0) return start_threads();
+  loops_.front()->set_readable();  // the first poll registers the sockets
+  host_driven_ = true;
+  return {};
 }
 
 // What an application may not expect: files of its own at paths that the library would answer by itself, and a Socket.IO
@@ -180,14 +183,6 @@ void Server::log_hidden_paths() {
   for (const std::string& path : paths) {
     if (static_files_.has(path)) application_.log(LogLevel::info, path + " is served from static_mounts");
   }
-}
-
-Status Server::start_host_driven() {
-  wake_ = std::make_unique<WakeDescriptor>();
-  if (!wake_->open(uv_backend_fd(loops_.front()->uv())))
-    return {Error::system, "no file descriptor left for chat_server_fd"};
-  wake_->set_timeout(0);  // the first poll registers the sockets
-  return {};
 }
 
 Status Server::start_threads() {
@@ -219,9 +214,9 @@ Status Server::start_threads() {
 
 Server::~Server() {
   // After a start that failed there is nothing to stop, and loops that were never opened cannot be woken.
-  if (!threads_.empty() || wake_) stop();
+  if (!threads_.empty() || host_driven_) stop();
   for (std::thread& thread : threads_) thread.join();
-  if (threads_.empty() && !loops_.empty() && wake_) {
+  if (host_driven_) {
     const SigpipeBlocked blocked;
     loops_.front()->run();  // the host polls no more: the drain is ended here
   }
@@ -271,7 +266,7 @@ void Server::deal(int socket_fd, std::string peer_address) {
 }
 
 Status Server::wait(int timeout_ms) {
-  if (wake_) return {Error::wrong_state, "a server without threads is driven by chat_server_poll()"};
+  if (host_driven_) return {Error::wrong_state, "a server without threads is driven by chat_server_poll()"};
   if (on_own_thread()) return {Error::wrong_thread, "chat_server_wait() was called in a callback of the same server"};
   const auto ended = [this] { return running_loops_ == 0; };
   std::unique_lock lock(ended_mutex_);
@@ -303,7 +298,7 @@ Status Server::reload_tls() {
 }
 
 Status Server::check_loops(int timeout_ms) {
-  if (ended_.load()) return {Error::stopped, "the server has stopped"};
+  if (poll_ended_.load()) return {Error::stopped, "the server has stopped"};
   if (on_own_thread()) {
     return {Error::wrong_thread, "chat_server_check_loops() was called in a callback of the same server"};
   }
@@ -327,20 +322,19 @@ Status Server::check_loops(int timeout_ms) {
 }
 
 Status Server::poll(int timeout_ms) {
-  if (!wake_) return {Error::wrong_state, "the server has its own threads"};
+  if (!host_driven_) return {Error::wrong_state, "the server has its own threads"};
   if (on_own_thread()) return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};
   Loop& loop = *loops_.front();
   if (loop.finished()) return {Error::stopped, "the server has stopped"};
   const SigpipeBlocked blocked;
-  if (timeout_ms != 0) wake_->wait(timeout_ms);
-  const bool more = loop.run_ready();
-  wake_->set_timeout(more ? 0 : uv_backend_timeout(loop.uv()));
+  if (timeout_ms != 0) loop.wait_readable(timeout_ms);
+  loop.run_ready();
   if (!loop.finished()) return {};
-  ended_ = true;
+  poll_ended_ = true;
   return {Error::stopped, "the server has stopped"};
 }
 
-int Server::fd() const { return wake_ ? wake_->fd() : -1; }
+int Server::fd() const { return host_driven_ ? loops_.front()->fd() : -1; }
 
 ServerStats Server::stats() const {
   ServerStats sum;

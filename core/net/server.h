@@ -29,7 +29,6 @@ namespace chat::net {
 class Expiry;
 class Listener;
 class Loop;
-class WakeDescriptor;
 
 class Server {
  public:
@@ -86,7 +85,6 @@ class Server {
   Result<int> check_descriptors() const;
   void refuse(int socket_fd, const std::string& peer_address, Refusal reason);
   void log_hidden_paths();
-  Status start_host_driven();
   Status start_threads();
 
   const ServerOptions options_;
@@ -99,7 +97,7 @@ class Server {
   CompiledIn compiled_in_;
   TrustedProxies trusted_proxies_;
   std::atomic<bool> stopping_ = false;
-  std::atomic<bool> ended_ = false;  // with threads = 0: the drain is over
+  std::atomic<bool> poll_ended_ = false;  // with threads = 0: the drain is over
   std::atomic<std::int64_t> connections_ = 0;
   const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;
@@ -108,7 +106,7 @@ class Server {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Expiry> expiry_;
-  std::unique_ptr<WakeDescriptor> wake_;  // with threads = 0
+  bool host_driven_ = false;  // started with threads = 0
   std::vector<std::thread> threads_;
   std::mutex ended_mutex_;
   std::condition_variable all_ended_;  // no loop runs any more

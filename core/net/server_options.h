@@ -63,6 +63,7 @@ struct ServerOptions {
   std::int64_t verdict_timeout_ms = 10'000;
   std::int64_t drain_timeout_ms = 5'000;
   std::int64_t drain_spread_ms = 0;
+  std::int64_t poll_budget_ms = 4;  // of one poll, with threads = 0; kUnlimited: until nothing is ready
   bool permessage_deflate = false;
 
   std::int64_t max_http_body_bytes = 1'000'000;

@@ -174,6 +174,7 @@ static void limits_and_timers_have_ranges(void **state) {
       FIELD(connect_timeout_ms, 0),
       FIELD(recovery_window_ms, 1),
       FIELD(recovery_bytes, 0),
+      FIELD(poll_budget_ms, 1),
   };
 #undef FIELD
   const int64_t negative = -2, unlimited = CHAT_UNLIMITED, huge = INT64_MAX;

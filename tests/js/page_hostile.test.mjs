@@ -78,6 +78,24 @@ test('one message of 64 KiB costs every page that is open, and every page that i
   assert.equal(await ann.$(`${log} .more`), null);
 });
 
+test('long messages without end: the page keeps the newest 16 MB of them', async (t) => {
+  const server = await startPageServer(t, { args: ['--inbound-rate', 'off', '--outbox-bytes', '100000000'] });
+  const ann = await openPage(t, server, { name: 'Ann' });
+  const terminal = await connect(t, server.url());
+  const bob = connectChat(t, server);
+  await bob.opened();
+  const file = new Uint8Array(45_000);
+  for (let turn = 0; turn < 5; turn += 1) {
+    for (let count = 0; count < 60; count += 1) terminal.send('x'.repeat(maxMessage - 100));
+    await Promise.all(Array.from({ length: 20 }, () => bob.send({ args: [file] })));
+    await bob.send(`turn ${turn}`);
+    await hears(ann, `turn ${turn}`);
+  }
+  const kept = await ann.$$eval(`${log} .row`, (rows) => rows.map((row) => [row.querySelector('.said')?.textContent.length ?? 0, row.querySelectorAll('a.file').length]));
+  const size = kept.reduce((sum, [length, files]) => sum + (length > 1000 ? 65_436 : length) + files * 45_000, 0);
+  assert.ok(size > 8_000_000 && size <= 16_000_000, `${size} in ${kept.length} rows`);
+});
+
 test('a long message is cut, with a button for the rest; a link that is cut is no link', async (t) => {
   const server = await startPageServer(t);
   const ann = await openPage(t, server, { name: 'Ann' });

@@ -54,6 +54,7 @@ static const option_field numbers[] = {
     FIELD(connect_timeout_ms),
     FIELD(recovery_window_ms),
     FIELD(recovery_bytes),
+    FIELD(poll_budget_ms),
 };
 
 /* Enumerations too: outbox_policy 0, 1, 2; log_level 1 to 4. */

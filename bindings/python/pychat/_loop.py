@@ -69,6 +69,8 @@ class Attachment:
         self.loop.add_reader(fd, self._poll)
 
     def _poll(self) -> None:
+        if self._queue.forked:
+            return  # in a child that goes on with its parent's loop; see detach()
         try:
             going_on = self._core.poll(0)
         except Exception:

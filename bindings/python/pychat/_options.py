@@ -105,3 +105,5 @@ class ServerOptions(TypedDict, total=False):
 
     allowed_hosts: Sequence[str]
     """The names of the server. Requests with another Host are answered 421. "*.example.org": every name below it."""
+
+    poll_budget_ms: int

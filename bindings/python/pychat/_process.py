@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ._server import Server
 
 _running: Set[Server] = set()
-_ever_started = False
-_forked_from_a_server = False
+_started_at: Optional[int] = None
+"""What _pychat.forks() was when a server last started."""
 _ending = False
 
 
@@ -26,7 +26,7 @@ def check_start() -> None:
     """
     if _ending:
         raise _pychat.WrongStateError("the interpreter is exiting")
-    if _forked_from_a_server:
+    if _started_at is not None and _started_at != _pychat.forks():
         raise _pychat.WrongStateError(
             "this process was forked after a server had started; use multiprocessing's spawn"
         )
@@ -34,8 +34,8 @@ def check_start() -> None:
 
 def keep(server: Server) -> None:
     """Keeps a running server alive until it is closed, like a running thread."""
-    global _ever_started
-    _ever_started = True
+    global _started_at
+    _started_at = _pychat.forks()
     _running.add(server)
 
 
@@ -55,8 +55,6 @@ def _close_all() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _forked_from_a_server
-    _forked_from_a_server = _ever_started
     for server in list(_running):
         server._abandon()
     _running.clear()

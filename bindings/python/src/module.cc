@@ -4,6 +4,7 @@
 #include "argument.h"
 #include "bind.h"
 #include "errors.h"
+#include "forks.h"
 #include "message.h"
 
 namespace {
@@ -27,6 +28,7 @@ void define(py::module_& module) {
         pychat::raise_unless_ok(pychat::Outcome::of(chat_check_room_name(name.c_str())));
       },
       py::arg("room"), "Raises InvalidRoomError unless this is a valid room name.");
+  module.def("forks", &pychat::forks, "How many forks lie between the process that imported pychat and this one.");
   pychat::define_errors(module);
   pychat::define_message(module);
   pychat::define_core(module);

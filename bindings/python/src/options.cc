@@ -58,6 +58,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(chat_page_path),
       PYCHAT_FIELD(chat_script_path),
       PYCHAT_FIELD(metrics_path),
+      PYCHAT_FIELD(poll_budget_ms),
 #undef PYCHAT_FIELD
   };
   return table;

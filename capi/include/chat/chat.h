@@ -582,6 +582,10 @@ typedef struct chat_server_options {
    */
   const char *const *allowed_hosts;
   size_t allowed_host_count;
+
+  int64_t
+      poll_budget_ms; /* (*) 4; threads = 0: chat_server_poll() returns after this time, and the rest of the work waits
+                             for the next call. With CHAT_UNLIMITED it works until nothing is ready */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -592,7 +596,7 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL, NULL}},                                                                                  \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, NULL, 0                                                                                       \
+        NULL, NULL, 0, NULL, 0, 0                                                                                    \
   }
 
 /*
@@ -642,7 +646,9 @@ CHAT_API chat_error chat_server_free(chat_server *server) CHAT_NOEXCEPT;
 CHAT_API int chat_server_port(const chat_server *server) CHAT_NOEXCEPT;
 
 /*
- * threads = 0 only: handles events until none is ready. Waits for the first event for at most timeout_ms (0: not at all,
+ * threads = 0 only: handles events until none is ready, or until poll_budget_ms is over. What is left then comes first in
+ * the next call, and chat_server_fd() stays readable. A call exceeds the budget by at most one step that cannot be divided:
+ * a callback, a message, a request, a TLS handshake. Waits for the first event for at most timeout_ms (0: not at all,
  * -1: without limit). Returns CHAT_ERROR_STOPPED once the drain of a stopped server has ended; then free the server.
  * WRONG_STATE if the server has threads, WRONG_THREAD in a callback or while another thread polls. The wait is a
  * cancellation point: after pthread_cancel() any thread may go on polling, or free the server. A C++ caller cannot be

@@ -167,12 +167,10 @@ def test_stop_when_the_loop_is_gone(monkeypatch):
     complaints = []
     monkeypatch.setattr(sys, "unraisablehook", lambda complaint: complaints.append(complaint.exc_value))
     server.stop()
-    tasks.clear()
-    core = server._core
-    del main, task, server
+    for task in [server._attachment._keeper, *tasks]:
+        task.get_coro().close()  # as the collector does
     gc.collect()
-    core.close()
-    assert not complaints
+    assert not complaints and not server.running and not server._at_stop
 
 
 def test_stop_and_close_at_once_on_many_threads():

@@ -139,6 +139,9 @@ struct Options {
 
   // The names of the server; empty: any. Other hosts are answered 421. "*.example.org": every name below it.
   std::vector<std::string> allowed_hosts = {};
+
+  // With threads = 0: how long one poll() may work.
+  std::int64_t poll_budget_ms = 0;
 };
 
 namespace detail {
@@ -229,6 +232,8 @@ class RawOptions {
 
     raw_.allowed_hosts = texts(options.allowed_hosts, allowed_hosts_);
     raw_.allowed_host_count = allowed_hosts_.size();
+
+    raw_.poll_budget_ms = options.poll_budget_ms;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
