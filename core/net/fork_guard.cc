@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
+#include <ctime>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -31,14 +31,15 @@ std::mutex& sockets_mutex() {
 
 std::atomic<unsigned> forks = 0;
 
-constexpr std::chrono::seconds kLongestWait{1};
+constexpr int kMaxTries = 1'000;
+constexpr timespec kBetweenTries{0, 1'000'000};
 
 // A child has one of its own, since a thread of the parent may hold the other after all.
-std::timed_mutex& loading_mutex() {
+std::mutex& loading_mutex() {
   struct OfProcess {
     explicit OfProcess(unsigned number) : generation(number) {}
     const unsigned generation;
-    std::timed_mutex mutex;
+    std::mutex mutex;
   };
   static std::atomic<OfProcess*> newest = nullptr;
   OfProcess* of_process = newest.load();
@@ -50,16 +51,23 @@ std::timed_mutex& loading_mutex() {
 }
 
 thread_local bool this_thread_loads = false;
-thread_local std::timed_mutex* held_for_fork = nullptr;
+thread_local std::mutex* held_for_fork = nullptr;
 
 void before_fork() {
-  if (!this_thread_loads && loading_mutex().try_lock_for(kLongestWait)) held_for_fork = &loading_mutex();
+  std::mutex& loading = loading_mutex();
+  for (int i = 0; i < kMaxTries && !this_thread_loads && held_for_fork == nullptr; ++i) {
+    if (loading.try_lock()) {
+      held_for_fork = &loading;
+    } else {
+      nanosleep(&kBetweenTries, nullptr);
+    }
+  }
   sockets_mutex().lock();
 }
 
 void after_fork_in_parent() {
   sockets_mutex().unlock();
-  if (std::timed_mutex* held = std::exchange(held_for_fork, nullptr)) held->unlock();
+  if (std::mutex* held = std::exchange(held_for_fork, nullptr)) held->unlock();
 }
 
 void after_fork_in_child() {

@@ -104,15 +104,19 @@ static void the_hosts_own_thread_has_no_hooks(void **state) {
 
 static sigset_t seen_mask;
 static pthread_t loop_thread;
+static atomic_bool looked;
 static sem_t message_came;
 
 static chat_verdict look_at_mask(chat_server *server, chat_message_event *event, void *user) {
   (void)server;
   (void)event;
   (void)user;
-  pthread_sigmask(SIG_SETMASK, NULL, &seen_mask);
-  loop_thread = pthread_self();
-  sem_post(&message_came);
+  if (!looked) {
+    pthread_sigmask(SIG_SETMASK, NULL, &seen_mask);
+    loop_thread = pthread_self();
+    looked = true;
+    sem_post(&message_came);
+  }
   return CHAT_PASS;
 }
 
@@ -134,6 +138,7 @@ static void only_signals_of_runtimes_are_open(void **state) {
   int number;
   (void)state;
   sem_init(&message_came, 0, 0);
+  looked = false;
   sigemptyset(&mask);
   sigaddset(&mask, SIGPWR);
   sigaddset(&mask, SIGRTMIN);
@@ -151,15 +156,28 @@ static void only_signals_of_runtimes_are_open(void **state) {
   assert_ok(chat_server_free(server));
 }
 
+#if defined(__SANITIZE_THREAD__)
+#define SIGNALS_COME_AT_ONCE 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SIGNALS_COME_AT_ONCE 0
+#endif
+#endif
+#ifndef SIGNALS_COME_AT_ONCE
+#define SIGNALS_COME_AT_ONCE 1
+#endif
+
 static sem_t thread_stopped;
 
 static void stop_thread(int number) {
+  const int saved = errno;
   sigset_t all_but_one;
   (void)number;
   sigfillset(&all_but_one);
   sigdelset(&all_but_one, SIGXCPU);
   sem_post(&thread_stopped);
   sigsuspend(&all_but_one);
+  errno = saved;
 }
 
 static void let_thread_go(int number) { (void)number; }
@@ -172,7 +190,9 @@ static void a_collector_can_stop_the_threads(void **state) {
   struct sigaction action, old_stop, old_go;
   int i;
   (void)state;
+  if (!SIGNALS_COME_AT_ONCE) skip(); /* ThreadSanitizer holds them back */
   sem_init(&message_came, 0, 0);
+  looked = false;
   sem_init(&thread_stopped, 0, 0);
   memset(&action, 0, sizeof(action));
   sigfillset(&action.sa_mask);
@@ -405,7 +425,7 @@ static void a_callback_is_not_cancelled(void **state) {
 static chat_server *called;
 
 static void *call_while_cancelled(void *calls) {
-  chat_stats stats;
+  static chat_stats stats; /* AddressSanitizer keeps guards around it on the stack of a thread that is cancelled */
   stats.struct_size = CHAT_STATS_SIZE;
   pthread_cancel(pthread_self());
   *(int *)calls += chat_broadcast(called, "lobby", "x", 1) == CHAT_OK; /* wakes a loop by write() */
