@@ -129,17 +129,23 @@ bool Fanout::go_on(TimeBudget& budget) {
 }
 
 bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
-  const MessagePtr& message = delivery.encoded.message();
-  const std::size_t count = delivery.room ? delivery.room->members.size() : everyone_.size();
+  EncodedMessage& encoded = delivery.encoded;
+  const MessagePtr& message = encoded.message();
+  const ClientId except = message->except;
+  LocalRoom* const room = delivery.room;
+  const std::size_t count = room ? room->members.size() : everyone_.size();
   while (delivery.next < count) {
-    Peer& peer = delivery.room ? *delivery.room->members[delivery.next].peer : *everyone_[delivery.next];
-    ++delivery.next;
-    if (peer.id() != message->except) {
-      peer.deliver(delivery.encoded.frame_for(peer));
-    } else if (delivery.room) {
-      peer.skip(message);
+    const std::size_t end = std::min(count, delivery.next + kReceiversPerLook);
+    for (std::size_t i = delivery.next; i < end; ++i) {
+      Peer& peer = room ? *room->members[i].peer : *everyone_[i];
+      if (peer.id() != except) {
+        peer.deliver(encoded.frame_for(peer));
+      } else if (room) {
+        peer.skip(message);
+      }
     }
-    if (delivery.next % kReceiversPerLook == 0 && delivery.next < count && budget.over()) return false;
+    delivery.next = end;
+    if (end < count && budget.over()) return false;
   }
   return true;
 }

@@ -21,8 +21,8 @@ typedef struct host {
 } host;
 
 static void take_time(const host *self) {
-  /* On purpose: twice the budget. */
   const int64_t end_ms = ws_clock_ms() + 2;
+  /* On purpose: twice the budget. */
   while (self->slow && ws_clock_ms() <= end_ms) continue;
 }
 
