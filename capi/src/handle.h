@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include "chat/chat.h"
 #include "guard.h"
 #include "hub/callback_scope.h"
+#include "net/clock.h"
 #include "net/server.h"
 
 struct chat_server {
@@ -32,11 +32,6 @@ struct chat_server {
 };
 
 namespace chat::capi {
-
-inline std::int64_t now_ms() {
-  using std::chrono::system_clock;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 // invalid_argument for NULL; wrong_state in an on_log that comes from inside chat_server_start().
 Result<net::Server*> find_server(const chat_server* handle);

@@ -38,6 +38,8 @@ void DirtyLinks::flush(bool at_once) {
   links.swap(links_);
   for (Link* link : links) link->dirty_ = false;
   for (Link* link : links) link->flush();
+  // Now what is shared is held by those alone who could not write it.
+  for (Link* link : links) link->charge_queue();
   if (links_.empty()) {
     links.clear();
     links_.swap(links);  // keeps the capacity

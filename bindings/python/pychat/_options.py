@@ -102,3 +102,10 @@ class ServerOptions(TypedDict, total=False):
     metrics_path: Optional[str]
 
     recovery_asks_on_connect: bool
+
+    max_connections_per_address: int
+    max_rooms_per_address: int
+    max_memberships: int
+    max_memberships_per_address: int
+    max_queued_bytes: int
+    max_queued_bytes_per_address: int

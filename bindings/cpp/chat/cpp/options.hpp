@@ -133,6 +133,14 @@ struct Options {
 
   // Socket.IO: call on_connect for recovered clients too.
   bool recovery_asks_on_connect = false;
+
+  // Shares: what one address can hold, and the totals.
+  std::int64_t max_connections_per_address = 0;
+  std::int64_t max_rooms_per_address = 0;
+  std::int64_t max_memberships = 0;
+  std::int64_t max_memberships_per_address = 0;
+  std::int64_t max_queued_bytes = 0;
+  std::int64_t max_queued_bytes_per_address = 0;
 };
 
 namespace detail {
@@ -220,6 +228,13 @@ class RawOptions {
     raw_.metrics_path = text(options.metrics_path);
 
     raw_.recovery_asks_on_connect = options.recovery_asks_on_connect ? 1 : 0;
+
+    raw_.max_connections_per_address = options.max_connections_per_address;
+    raw_.max_rooms_per_address = options.max_rooms_per_address;
+    raw_.max_memberships = options.max_memberships;
+    raw_.max_memberships_per_address = options.max_memberships_per_address;
+    raw_.max_queued_bytes = options.max_queued_bytes;
+    raw_.max_queued_bytes_per_address = options.max_queued_bytes_per_address;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
