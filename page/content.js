@@ -1,65 +1,58 @@
 // What a message says, as elements: text with links, arguments of other protocols as JSON, bytes as images and downloads.
 import { element } from './dom.js';
+import { revealed } from './names.js';
+import { fits, pictureOf } from './picture.js';
 import { sizeText, t } from './strings.js';
+import { cutAt, pieces } from './text.js';
 
-const links = /\bhttps?:\/\/[^\s<>"'`\p{Cf}]+/giu;
-// What ends a sentence rather than an address.
-const trailing = /[.,;:!?…。、』」’”]+$/u;
-
-function withoutTail(address) {
-  let kept = address.replace(trailing, '');
-  // A closing bracket belongs to the address when it was opened there.
-  for (const [open, close] of ['()', '[]', '{}']) {
-    while (kept.endsWith(close) && kept.split(open).length < kept.split(close).length) kept = kept.slice(0, -1).replace(trailing, '');
-  }
-  return kept;
-}
-
-function safeUrl(text) {
-  try {
-    const url = new URL(text);
-    return /^https?:$/.test(url.protocol) ? url.href : null;
-  } catch {
-    return null;
-  }
-}
-
-export function textNodes(text) {
-  const nodes = [];
+// Up to the character `end`; a link that does not end before it is no link.
+function addText(parent, text, end = text.length) {
   let at = 0;
-  for (const match of text.matchAll(links)) {
-    const shown = withoutTail(match[0]);
-    const href = safeUrl(shown);
-    if (!href) continue;
-    nodes.push(text.slice(at, match.index));
-    nodes.push(element('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, shown));
-    at = match.index + shown.length;
+  for (const piece of pieces(text)) {
+    if (at >= end) break;
+    const part = piece.text.slice(0, end - at);
+    at += piece.text.length;
+    if (!piece.href || at > end) parent.append(part);
+    else parent.append(element('a', { href: piece.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, part));
   }
-  nodes.push(text.slice(at));
-  return nodes.filter((node) => node !== '');
 }
 
-const signatures = [
-  ['image/png', [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]],
-  ['image/jpeg', [0xff, 0xd8, 0xff]],
-  ['image/gif', [0x47, 0x49, 0x46, 0x38]],
-  ['image/webp', [0x52, 0x49, 0x46, 0x46, null, null, null, null, 0x57, 0x45, 0x42, 0x50]],
-];
-
-// By the bytes themselves: what a sender claims is not asked.
-export function imageType(bytes) {
-  return signatures.find(([, bytesOfIt]) => bytesOfIt.every((byte, at) => byte === null || byte === bytes[at]))?.[0] ?? null;
+// What is said, and a way to the rest of it when it is long.
+function said(tag, text) {
+  const end = cutAt(text);
+  const part = element(tag, { className: 'said' });
+  const add = tag === 'code' ? (until) => part.append(text.slice(0, until)) : (until) => addText(part, text, until);
+  add(end);
+  if (end === text.length) return [part];
+  part.append('…');
+  const more = element('button', { type: 'button', className: 'more' }, t('showAll', text.length));
+  more.addEventListener('click', () => {
+    more.remove();
+    part.replaceChildren();
+    add(text.length);
+    part.tabIndex = -1;
+    part.focus();
+  });
+  return [part, more];
 }
 
-function attachment(bytes, name) {
-  const type = imageType(bytes);
+// `pixels` is what the message shows already. A picture that is too large for the page is shown when somebody asks for it.
+function attachment(bytes, name, pixels) {
+  const picture = pictureOf(bytes);
   // Never a type that a browser would run.
-  const url = URL.createObjectURL(new Blob([bytes], { type: type ?? 'application/octet-stream' }));
-  const size = sizeText(bytes.length);
-  const link = element('a', { className: 'file', href: url, download: name },
-    element('span', { className: 'hidden' }, t('download')), ' ', element('span', {}, name), ' ', element('small', {}, size));
-  if (!type) return [link];
-  return [element('img', { src: url, alt: `${t('image')}: ${name}`, className: 'picture' }), link];
+  const url = URL.createObjectURL(new Blob([bytes], { type: picture?.type ?? 'application/octet-stream' }));
+  const label = revealed(name);
+  const link = element('a', { className: 'file', href: url, download: label },
+    element('span', { className: 'hidden' }, t('download')), ' ', element('span', {}, label), ' ', element('small', {}, sizeText(bytes.length)));
+  if (!picture) return { parts: [link], pixels };
+  const image = () => element('img', { src: url, alt: `${t('image')}: ${label}`, className: 'picture', decoding: 'async' });
+  if (fits(picture, pixels)) return { parts: [image(), link], pixels: pixels + picture.pixels };
+  const show = element('button', { type: 'button', className: 'more' }, t('showImage', picture.size));
+  show.addEventListener('click', () => {
+    show.replaceWith(image());
+    link.focus();
+  });
+  return { parts: [show, link], pixels };
 }
 
 // Anyone's text: no path, no more than a line.
@@ -69,19 +62,30 @@ function jsonText(args) {
   return JSON.stringify(args.length === 1 ? args[0] : args, (key, value) => (value instanceof Uint8Array ? t('binary', sizeText(value.length)) : value));
 }
 
-// The elements of a message. What they hold of the browser's is given back by release().
+// The elements of a message, and about how much memory it takes. What they hold of the browser's is given back by release().
 export function content(message) {
   const { text, args = [], attachments = [], event } = message;
   const parts = [];
-  if (event !== 'chat message') parts.push(element('span', { className: 'event' }, event));
+  if (event !== 'chat message') parts.push(element('span', { className: 'event' }, revealed(event)));
   // A name and its bytes are a file, and so are bytes alone.
   const named = attachments.length === 1 ? args.find(isFileName) : undefined;
   const isFile = attachments.length > 0 && args.every((value) => value instanceof Uint8Array || value === named);
-  const said = text ?? (args.length === 1 && typeof args[0] === 'string' ? args[0] : null);
-  if (said !== null) parts.push(element('span', { className: 'said' }, ...textNodes(said)));
-  else if (!isFile) parts.push(element('code', { className: 'said' }, jsonText(args)));
-  for (const [index, bytes] of attachments.entries()) parts.push(...attachment(bytes, named ?? `file-${index + 1}.bin`));
-  return parts;
+  const words = text ?? (args.length === 1 && typeof args[0] === 'string' ? args[0] : null);
+  let size = words?.length ?? 0;
+  if (words !== null) parts.push(...said('span', words));
+  else if (!isFile) {
+    const json = jsonText(args);
+    size = json.length;
+    parts.push(...said('code', json));
+  }
+  let pixels = 0;
+  for (const [index, bytes] of attachments.entries()) {
+    const made = attachment(bytes, named ?? `file-${index + 1}.bin`, pixels);
+    parts.push(...made.parts);
+    pixels = made.pixels;
+    size += bytes.length;
+  }
+  return { parts, size };
 }
 
 export function release(root) {

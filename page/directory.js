@@ -1,10 +1,24 @@
 // The rooms of the server that one is not in, where it tells them. They are asked for once there is a connection and when somebody
 // turns to the rooms, not all the time: a server may have very many.
 import { byId, element } from './dom.js';
+import { revealed } from './names.js';
 import { byName, t } from './strings.js';
 
 const minRefreshMs = 5000;
 const maxShown = 50;
+
+// The rooms with the most members, in the order of the list. A server may have a hundred thousand: all of them are not sorted.
+export function largest(rooms) {
+  const isBefore = (a, b) => a.members > b.members || (a.members === b.members && a.name < b.name);
+  const chosen = [];
+  for (const room of rooms) {
+    if (chosen.length === maxShown && !isBefore(room, chosen.at(-1))) continue;
+    const at = chosen.findIndex((other) => isBefore(room, other));
+    chosen.splice(at < 0 ? chosen.length : at, 0, room);
+    chosen.length = Math.min(chosen.length, maxShown);
+  }
+  return chosen.sort((a, b) => b.members - a.members || byName(a.name, b.name));
+}
 
 export class Directory {
   #rooms = [];
@@ -42,7 +56,7 @@ export class Directory {
   }
 
   draw() {
-    const others = this.#rooms.filter(({ name }) => !this.isIn(name)).sort((a, b) => b.members - a.members || byName(a.name, b.name)).slice(0, maxShown);
+    const others = largest(this.#rooms.filter(({ name }) => !this.isIn(name)));
     byId('others').hidden = others.length === 0;
     const list = byId('other-list');
     const focused = list.contains(document.activeElement) ? document.activeElement.dataset.room : null;
@@ -52,7 +66,7 @@ export class Directory {
 
   #button({ name, members }) {
     const button = element('button', { type: 'button', className: 'room' },
-      element('span', { className: 'name' }, name), element('small', {}, t('peopleCount', members)));
+      element('span', { className: 'name' }, revealed(name)), element('small', {}, t('peopleCount', members)));
     button.dataset.room = name;
     button.addEventListener('click', () => this.enter(name));
     return button;

@@ -1,13 +1,19 @@
 // The messages of one room on the screen: in order, each once, in days and groups, with what is missing and what is not
 // sent yet. It knows no connection: older messages and other tries are asked of whoever made it.
-import { avatar, element, shown, tint } from './dom.js';
+import { avatar, element } from './dom.js';
 import { content, release } from './content.js';
+import { shown, tint } from './names.js';
+import { Speakers } from './speakers.js';
 import { dayText, fullTimeText, localName, t, timeText } from './strings.js';
 
 // Of what comes by itself; who scrolls up may have loaded more. Those above it make room, or, while somebody reads further up,
 // the newest wait on the server.
 const maxRows = 2000;
 const pruneRows = 300;
+// The same by size, as content() gives it: so much may be on the screen, so much of it makes room, and so many rows stay.
+const maxSize = 16_000_000;
+const pruneSize = 4_000_000;
+const minRows = 50;
 const groupMs = 5 * 60_000;
 const firstOlder = 100;
 const firstNewest = 50;
@@ -21,6 +27,9 @@ export class Log {
   // In the order of the screen: { kind: 'message' | 'gap' | 'pending', epoch, seq, time, from, row }.
   #entries = [];
   #keys = new Set();
+  #speakers = new Speakers();
+  #size = 0;
+  #lastPlace = 0;
   #rows = element('div', { className: 'rows' });
   #top = element('p', { className: 'top' });
   #empty = element('div', { className: 'empty' }, element('b', {}, t('emptyTitle')), element('span', {}, t('emptyText')));
@@ -68,12 +77,12 @@ export class Log {
     const key = seq === undefined ? null : `${epoch}/${seq}`;
     if (key && this.#keys.has(key)) return;
     const unseen = live && !own && !(this.isLooking(this.room) && this.#stick);
-    this.#tailMissing ||= live && !this.#stick && this.#entries.length >= maxRows;
+    this.#tailMissing ||= live && !this.#stick && this.#isFull(0);
     if (!this.#tailMissing || !live) {
       if (key) this.#keys.add(key);
       if (own) this.#removePending(message.attributes?.[idAttribute]);
       const entry = { kind: 'message', epoch, seq, time, from: `${from?.id ?? ''}/${from?.name ?? ''}` };
-      entry.row = this.#messageRow(message, message.own);
+      this.#addRow(entry, message, own);
       if (unseen && this.unread === 0) this.#markNew(entry.row);
       this.#insert(entry);
     }
@@ -111,11 +120,12 @@ export class Log {
   // One's own message until it comes back, with its id.
   addPending(id, text, name) {
     const message = { text, event: 'chat message', time: Date.now(), from: { name } };
-    const row = this.#messageRow(message, true);
+    const entry = { kind: 'pending', id, text, time: message.time, from: 'pending' };
+    this.#addRow(entry, message, true);
+    const { row } = entry;
     row.classList.add('pending');
     // Read out once: when it comes back.
     row.setAttribute('aria-live', 'off');
-    const entry = { kind: 'pending', id, text, row, time: message.time, from: 'pending' };
     entry.note = element('p', { className: 'note' }, t('sending'));
     row.lastChild.append(entry.note);
     this.#insert(entry);
@@ -181,19 +191,24 @@ export class Log {
     this.wantNewest();
   }
 
-  #messageRow(message, own) {
+  // Gives the entry its row. One's own is not named, but others with the same name are told from it.
+  #addRow(entry, message, own) {
     const { from, time } = message;
     const isPerson = from?.id !== undefined || own;
     const unnamed = isPerson ? 'someone' : message.room === undefined ? 'announcement' : 'server';
     const name = shown(localName(from?.id, from?.name)) || t(unnamed);
-    // People may have the same name; what else there is of them to see is the number of their connection.
+    if (from?.id !== undefined) entry.speaker = this.#speakers.mark(name, from.id);
     const meta = element('p', { className: 'meta' },
       element('b', own ? { className: 'hidden' } : { className: isPerson ? tint(name) : '', title: isPerson ? `#${from.id}` : t('server') }, own ? t('you') : name), ' ',
+      ...(entry.speaker && !own ? [entry.speaker.mark, ' '] : []),
       element('time', { dateTime: new Date(time).toISOString(), title: fullTimeText(time) }, timeText(time)));
-    const bubble = element('div', { className: 'bubble' }, ...content(message));
+    const { parts, size } = content(message);
+    entry.size = size;
+    this.#size += size;
+    const bubble = element('div', { className: 'bubble' }, ...parts);
     const body = element('div', { className: 'body' }, meta, bubble);
-    if (own) return element('div', { className: 'row own' }, body);
-    return element('div', { className: isPerson ? 'row' : 'row server' }, avatar(isPerson ? name : null), body);
+    if (own) entry.row = element('div', { className: 'row own' }, body);
+    else entry.row = element('div', { className: isPerson ? 'row' : 'row server' }, avatar(isPerson ? name : null), body);
   }
 
   #removePending(id) {
@@ -221,16 +236,33 @@ export class Log {
     return one.time > other.time;
   }
 
-  #insert(entry) {
+  // Of a history that is loaded, each message belongs behind the one before: that need not be looked for among all others.
+  #placeOf(entry) {
+    const before = this.#entries[this.#lastPlace];
+    const after = this.#entries[this.#lastPlace + 1];
+    if (before?.kind === 'message' && before.seq + 1 === entry.seq && before.epoch === entry.epoch && after && this.#isAfter(after, entry)) {
+      return this.#lastPlace + 1;
+    }
     let at = this.#entries.length;
     while (at > 0 && this.#isAfter(this.#entries[at - 1], entry)) at -= 1;
+    return at;
+  }
+
+  #insert(entry) {
+    const at = this.#placeOf(entry);
+    this.#lastPlace = at;
     const next = this.#entries[at];
     this.#entries.splice(at, 0, entry);
     this.#rows.insertBefore(entry.row, next?.day ?? next?.row ?? null);
     this.#decorate(at);
     this.#decorate(at + 1);
     this.#empty.hidden = true;
-    if (this.#stick && this.#entries.length > maxRows) this.#prune();
+    if (this.#stick && this.#isFull(1)) this.#prune();
+  }
+
+  // With so many rows more than there may be.
+  #isFull(more) {
+    return this.#entries.length >= maxRows + more || (this.#size > maxSize && this.#entries.length > minRows);
   }
 
   #remove(entry) {
@@ -242,7 +274,9 @@ export class Log {
   }
 
   // From the screen, with what it holds of the browser's.
-  #take({ row, day }) {
+  #take({ row, day, speaker, size = 0 }) {
+    this.#size -= size;
+    if (speaker) this.#speakers.forget(speaker);
     release(row);
     row.remove();
     day?.remove();
@@ -250,10 +284,15 @@ export class Log {
 
   // What the newest push out can be had again by scrolling up.
   #prune() {
-    for (const entry of this.#entries.splice(0, pruneRows)) {
+    const rows = this.#entries.length > maxRows ? pruneRows : 0;
+    let gone = 0;
+    while (gone < this.#entries.length - minRows && (gone < rows || this.#size > maxSize - pruneSize)) {
+      const entry = this.#entries[gone];
       this.#keys.delete(`${entry.epoch}/${entry.seq}`);
       this.#take(entry);
+      gone += 1;
     }
+    this.#entries.splice(0, gone);
     this.#reachedTop = false;
     this.#decorate(0);
     this.#showTop();

@@ -1,6 +1,7 @@
 // The chat page: brings the client (the global `chat` of chat.js) together with what is seen. Rooms, messages, people and
 // the connection have a file each; here is what people do: write, rename themselves, press keys.
-import { avatar, byId, recall, remember, shown } from './dom.js';
+import { avatar, byId, recall, remember } from './dom.js';
+import { shown } from './names.js';
 import { errorText, fillIn, localName, t } from './strings.js';
 import { showConnection } from './connection.js';
 import { Directory } from './directory.js';

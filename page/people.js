@@ -1,13 +1,16 @@
 // Who is in the rooms, and who is typing. Pages tell each other by two ephemeral events that are never shown: `presence`
 // when they come or are renamed, `typing` while somebody writes. Who leaves is noticed by asking now and then.
-import { avatar, byId, element, isolated, shown } from './dom.js';
-import { byName, localName, t } from './strings.js';
+import { avatar, byId, element } from './dom.js';
+import { isolated, lookOf, shown } from './names.js';
+import { byName, isClaim, localName, t } from './strings.js';
 
 const pollMs = 30_000;
 const minRefreshMs = 2000;
 const typingShownMs = 5000;
 const typingSentMs = 2500;
 const maxShown = 300;
+// More than two are not named.
+const maxTyping = 20;
 
 const soon = (fromMs, toMs) => fromMs + Math.random() * (toMs - fromMs);
 
@@ -107,9 +110,12 @@ export class People {
     const named = (members ?? []).map(({ id, name }) => ({ id, name: shown(localName(id, name)) || t('someone') }));
     const sorted = named.sort((a, b) => isMe(b) - isMe(a) || byName(a.name, b.name));
     const count = new Map();
-    for (const { name } of named) count.set(name, (count.get(name) ?? 0) + 1);
+    for (const member of named) {
+      member.look = lookOf(member.name);
+      count.set(member.look, (count.get(member.look) ?? 0) + 1);
+    }
     // Who has the name of somebody else is told from them by the number of the connection.
-    const mark = (member) => (isMe(member) ? t('you') : count.get(member.name) > 1 ? `#${member.id}` : '');
+    const mark = (member) => (isMe(member) ? t('you') : count.get(member.look) > 1 || isClaim(member.name, member.id) ? `#${member.id}` : '');
     const items = sorted.slice(0, maxShown).map((member) => element('li', {}, avatar(member.name),
       element('span', { className: 'name' }, member.name), element('small', {}, mark(member))));
     if (sorted.length > maxShown) items.push(element('li', {}, t('peopleMore', sorted.length - maxShown)));
@@ -127,6 +133,7 @@ export class People {
     if (!this.#typing.has(room)) this.#typing.set(room, new Map());
     const typing = this.#typing.get(room);
     for (const [other, { until }] of typing) if (until <= Date.now()) typing.delete(other);
+    if (typing.size >= maxTyping && !typing.has(id)) return;
     typing.set(id, { name: isolated(shown(localName(id, name)) || t('someone')), until: Date.now() + typingShownMs });
     setTimeout(() => this.showTyping(), typingShownMs + 50);
     this.showTyping();

@@ -1,5 +1,6 @@
 // The rooms that one is in: the list, the one in sight, what is unread, the address that can be shared, and the title.
 import { byId, element, recall, remember } from './dom.js';
+import { revealed } from './names.js';
 import { errorText, t } from './strings.js';
 
 // The rule of docs/protocol.md: 1 to 128 bytes, none of / , ? #, no space at an end.
@@ -79,7 +80,7 @@ export class RoomList {
   show(room) {
     if (this.current !== room) this.#logs.get(this.current)?.hide();
     this.current = room;
-    byId('title').textContent = room;
+    byId('title').textContent = revealed(room);
     if (location.hash !== hashOf(room)) history.replaceState(null, '', hashOf(room));
     this.#logs.get(room).show();
     this.shown(room);
@@ -97,7 +98,7 @@ export class RoomList {
     for (const [room, { unread }] of this.#logs) this.#drawItem(room, unread);
     const others = this.logs.filter(({ room }) => room !== this.current).reduce((sum, { unread }) => sum + unread, 0);
     const all = others + (this.#logs.get(this.current)?.unread ?? 0);
-    document.title = `${all ? `(${all}) ` : ''}${this.current ?? ''} · ${t('app')}`;
+    document.title = `${all ? `(${all}) ` : ''}${revealed(this.current ?? '')} · ${t('app')}`;
     const badge = byId('open-rooms').querySelector('.badge');
     badge.hidden = others === 0;
     badge.textContent = others;
@@ -107,7 +108,7 @@ export class RoomList {
   #makeItem(room) {
     const badge = element('span', { className: 'badge', 'aria-hidden': 'true' });
     const enter = element('button', { type: 'button', className: 'room', onclick: () => this.show(room) },
-      element('span', { className: 'name' }, room), badge);
+      element('span', { className: 'name' }, revealed(room)), badge);
     const leave = element('button', { type: 'button', className: 'leave', title: t('leave', room), 'aria-label': t('leave', room) }, '×');
     leave.addEventListener('click', () => this.client.leave(room).catch(() => {}));
     const item = element('li', {}, enter, leave);
@@ -119,7 +120,7 @@ export class RoomList {
     const { enter, leave, badge } = this.#items.get(room);
     if (room === this.current) enter.setAttribute('aria-current', 'true');
     else enter.removeAttribute('aria-current');
-    enter.setAttribute('aria-label', unread ? `${room}, ${t('unread', unread)}` : room);
+    enter.setAttribute('aria-label', unread ? `${revealed(room)}, ${t('unread', unread)}` : revealed(room));
     badge.hidden = unread === 0;
     badge.textContent = unread > 99 ? '99+' : `${unread}`;
     leave.hidden = this.#logs.size < 2;

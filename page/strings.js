@@ -1,4 +1,6 @@
 // All texts of the page, in English and Korean. A value is a text, or a function that returns one.
+import { lookOf, revealed, shown } from './names.js';
+
 const tables = {
   en: {
     app: 'Chat',
@@ -6,7 +8,7 @@ const tables = {
     joinLabel: 'Room to join',
     joinPlaceholder: 'Another room',
     join: 'Join',
-    leave: (room) => `Leave ${room}`,
+    leave: (room) => `Leave ${revealed(room)}`,
     unread: (count) => `${count} unread`,
     you: 'You',
     changeName: 'Change name',
@@ -19,14 +21,14 @@ const tables = {
     messageLabel: 'Message',
     messagePlaceholder: 'Write a message',
     send: 'Send',
-    log: (room) => `Messages in ${room}`,
+    log: (room) => `Messages in ${revealed(room)}`,
     nameTitle: 'What should we call you?',
     nameHelp: 'Everyone in your rooms sees this name. You can change it at any time.',
     nickname: 'Nickname',
     guest: (number) => `guest-${number}`,
     later: 'Later',
     save: 'Save',
-    named: (name) => `You are now ${name}.`,
+    named: (name) => `You are now ${shown(name)}.`,
     connecting: 'Connecting…',
     open: 'Connected',
     waiting: 'Reconnecting…',
@@ -34,7 +36,7 @@ const tables = {
     closed: 'Not connected',
     lostFor: (seconds) => (seconds > 0 ? `Connection lost. Trying again in ${seconds} s.` : 'Connection lost. Trying again…'),
     offlineLong: 'You seem to be offline. Your messages will be sent when you are back online.',
-    refused: (reason) => `The server closed the connection${reason ? `: ${reason}` : '.'}`,
+    refused: (reason) => `The server closed the connection${reason ? `: ${revealed(reason)}` : '.'}`,
     emptyTitle: 'It is quiet here',
     emptyText: 'Say hello. Anyone with the address of this page can join.',
     loading: 'Loading…',
@@ -52,12 +54,14 @@ const tables = {
     binary: (size) => `[${size} of data]`,
     download: 'Download',
     image: 'Image',
+    showImage: (size) => (size ? `Show image (${count(size.width)} × ${count(size.height)} pixels)` : 'Show image'),
+    showAll: (length) => `Show all (${count(length)} characters)`,
     server: 'Server',
     someone: 'Someone',
     announcement: 'Announcement',
     typing: (names) => (names.length > 2 ? 'Several people are typing…'
       : `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} typing…`),
-    left: (room, reason) => `You are no longer in ${room}${reason ? `: ${reason}` : '.'}`,
+    left: (room, reason) => `You are no longer in ${revealed(room)}${reason ? `: ${revealed(reason)}` : '.'}`,
     tooLong: 'That is too long for one message.',
     errors: {
       invalid_room: 'A room name must have 1 to 128 bytes, without / , ? or #.',
@@ -82,7 +86,7 @@ const tables = {
     joinLabel: '참여할 대화방',
     joinPlaceholder: '대화방 이름 입력',
     join: '입장',
-    leave: (room) => `${room} 나가기`,
+    leave: (room) => `${revealed(room)} 나가기`,
     unread: (count) => `안 읽은 메시지 ${count}개`,
     you: '나',
     changeName: '닉네임 변경',
@@ -95,14 +99,14 @@ const tables = {
     messageLabel: '메시지',
     messagePlaceholder: '메시지를 입력하세요',
     send: '보내기',
-    log: (room) => `${room} 대화`,
+    log: (room) => `${revealed(room)} 대화`,
     nameTitle: '어떻게 불러 드릴까요?',
     nameHelp: '대화방의 모든 참여자에게 보이는 닉네임입니다. 언제든지 변경할 수 있습니다.',
     nickname: '닉네임',
     guest: (number) => `손님 ${number}`,
     later: '나중에',
     save: '저장',
-    named: (name) => `닉네임이 ‘${name}’(으)로 변경되었습니다.`,
+    named: (name) => `닉네임이 ‘${shown(name)}’(으)로 변경되었습니다.`,
     connecting: '연결 중…',
     open: '연결됨',
     waiting: '재연결 중…',
@@ -110,7 +114,7 @@ const tables = {
     closed: '연결 안 됨',
     lostFor: (seconds) => (seconds > 0 ? `연결이 끊겼습니다. ${seconds}초 후 다시 연결합니다.` : '연결이 끊겼습니다. 재연결 중…'),
     offlineLong: '인터넷 연결을 확인해 주세요. 메시지는 다시 연결되면 전송됩니다.',
-    refused: (reason) => `서버에서 연결을 종료했습니다${reason ? `: ${reason}` : '.'}`,
+    refused: (reason) => `서버에서 연결을 종료했습니다${reason ? `: ${revealed(reason)}` : '.'}`,
     emptyTitle: '아직 대화가 없습니다',
     emptyText: '첫 메시지를 보내 보세요. 이 페이지의 주소를 아는 사람은 누구나 참여할 수 있습니다.',
     loading: '불러오는 중…',
@@ -128,11 +132,13 @@ const tables = {
     binary: (size) => `[데이터 ${size}]`,
     download: '다운로드',
     image: '이미지',
+    showImage: (size) => (size ? `이미지 보기 (${count(size.width)} × ${count(size.height)}픽셀)` : '이미지 보기'),
+    showAll: (length) => `전체 보기 (${count(length)}자)`,
     server: '서버',
     someone: '누군가',
     announcement: '공지',
     typing: (names) => (names.length > 2 ? '여러 명이 입력 중입니다…' : `${names.map((name) => `${name} 님`).join(', ')}이 입력 중입니다…`),
-    left: (room, reason) => `‘${room}’ 대화방에서 퇴장되었습니다${reason ? `: ${reason}` : '.'}`,
+    left: (room, reason) => `‘${revealed(room)}’ 대화방에서 퇴장되었습니다${reason ? `: ${revealed(reason)}` : '.'}`,
     tooLong: '메시지가 너무 깁니다. 나누어 보내 주세요.',
     errors: {
       invalid_room: '대화방 이름은 1~128바이트여야 하며 / , ? # 문자를 사용할 수 없습니다.',
@@ -163,12 +169,23 @@ export function t(key, ...about) {
 
 // A reason that the application gives is shown too.
 export function errorText({ code, message }) {
-  if (code === 'forbidden' && message && message !== 'forbidden') return `${table.errors.forbidden} (${message})`;
-  return table.errors[code] ?? message;
+  if (code === 'forbidden' && message && message !== 'forbidden') return `${table.errors.forbidden} (${revealed(message)})`;
+  return table.errors[code] ?? revealed(message);
 }
 
 // The server gives guests an English name, guest-12 for the client 12. The page shows it in its own language.
 export const localName = (id, name) => (name === `guest-${id}` ? t('guest', id) : name);
+
+// The names in any language that are not a person's to choose: whoever has one of them anyway is always marked.
+const reserved = new Set(Object.values(tables).flatMap(({ you, server, someone, announcement }) => [you, server, someone, announcement]).map(lookOf));
+const guestLooks = Object.values(tables).map(({ guest }) => lookOf(guest('')));
+
+// Whether a name claims to be somebody else by itself: the server, a guest of another number, or the number of a connection.
+export function isClaim(name, id) {
+  const look = lookOf(name);
+  const guest = guestLooks.find((prefix) => look.startsWith(prefix) && /^\d+$/.test(look.slice(prefix.length)));
+  return reserved.has(look) || (guest !== undefined && look !== `${guest}${id}`) || /#\d+$/.test(look);
+}
 
 // Sets the texts of the elements that refer to them.
 export function fillIn(root) {
@@ -188,10 +205,16 @@ export const timeText = (time) => timeFormat.format(time);
 export const fullTimeText = (time) => fullFormat.format(time);
 
 const units = ['byte', 'kilobyte', 'megabyte'];
+const sizeFormats = units.map((unit, power) => new Intl.NumberFormat(language,
+  { style: 'unit', unit, unitDisplay: power ? 'short' : 'long', maximumFractionDigits: 1 }));
 export function sizeText(bytes) {
   const power = Math.min(2, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-  return new Intl.NumberFormat(language, { style: 'unit', unit: units[power], unitDisplay: power ? 'short' : 'long', maximumFractionDigits: 1 })
-    .format(bytes / 1000 ** power);
+  return sizeFormats[power].format(bytes / 1000 ** power);
+}
+
+const countFormat = new Intl.NumberFormat(language);
+function count(number) {
+  return countFormat.format(number);
 }
 
 export const byName = new Intl.Collator(language, { numeric: true }).compare;

@@ -107,7 +107,7 @@ export interface Message {
   epoch?: string;
   /** Milliseconds since 1970, UTC. */
   time: number;
-  /** Without an id, the sender is the application. */
+  /** Without an id, the sender is the application. Names are not unique, and may be made to look like others: the id tells people apart. */
   from: { id?: string; name?: string };
   event: string;
   /** A message has either text or args. */

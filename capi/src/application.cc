@@ -1,7 +1,10 @@
 // See application.h.
 #include "application.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <cstring>
 #include <exception>
 
 #include "guard.h"
@@ -69,6 +72,10 @@ bool CallbackApplication::run(const char* name, Callback callback) {
   bool returned = true;
   try {
     callback();
+  } catch (const abi::__forced_unwind&) {
+    // It cannot be stopped. Its way out leads through libwebsockets and libuv, which are in the middle of something.
+    log(LogLevel::error, std::string(name) + " ended its thread (pthread_exit): a callback must return");
+    std::terminate();
   } catch (const std::exception& error) {
     log(LogLevel::error, std::string(name) + " threw an exception: " + error.what());
     returned = false;
@@ -250,6 +257,16 @@ void CallbackApplication::on_ack(const ClientPtr& client, const AckOutcome& outc
   run("on_ack", [&] { settings_.callbacks.on_ack(&handle_, &event, settings_.user); });
 }
 
+void CallbackApplication::on_thread_start() {
+  if (settings_.callbacks.on_thread_start == nullptr) return;
+  run("on_thread_start", [&] { settings_.callbacks.on_thread_start(&handle_, settings_.user); });
+}
+
+void CallbackApplication::on_thread_stop() {
+  if (settings_.callbacks.on_thread_stop == nullptr) return;
+  run("on_thread_stop", [&] { settings_.callbacks.on_thread_stop(&handle_, settings_.user); });
+}
+
 void CallbackApplication::log(LogLevel level, std::string_view text) {
   if (settings_.callbacks.on_log == nullptr || level > settings_.log_level) return;
   try {
@@ -267,6 +284,24 @@ using chat::Result;
 using chat::Status;
 using chat::capi::innermost_message;
 
+namespace {
+
+// What does not fit is cut between characters.
+template <class Event>
+chat_verdict refuse_event(Event* event, const char* reason) {
+  chat::capi::guarded([&]() -> Status {
+    if (event == nullptr) return {Error::invalid_argument, "event is NULL"};
+    const std::string_view text =
+        chat::utf8_prefix(reason == nullptr ? std::string_view() : reason, sizeof event->reason - 1);
+    std::memcpy(event->reason, text.data(), text.size());
+    event->reason[text.size()] = '\0';
+    return {};
+  });
+  return CHAT_REFUSE;
+}
+
+}  // namespace
+
 chat_error chat_message_event_replace(chat_message_event* event, const chat_message* message) noexcept {
   return chat::capi::guarded([&]() -> Status {
     if (event == nullptr) return {Error::invalid_argument, "event is NULL"};
@@ -281,4 +316,16 @@ chat_error chat_message_event_replace(chat_message_event* event, const chat_mess
     running->replacement = std::move(*draft);
     return {};
   });
+}
+
+chat_verdict chat_connect_event_refuse(chat_connect_event* event, const char* reason) noexcept {
+  return refuse_event(event, reason);
+}
+
+chat_verdict chat_authorize_event_refuse(chat_authorize_event* event, const char* reason) noexcept {
+  return refuse_event(event, reason);
+}
+
+chat_verdict chat_message_event_refuse(chat_message_event* event, const char* reason) noexcept {
+  return refuse_event(event, reason);
 }

@@ -37,6 +37,8 @@ class CallbackApplication final : public Application {
   void on_leave(const ClientPtr& client, std::string_view room, std::string_view reason) override;
   Decision on_message(MessageRequest& request) override;
   void on_ack(const ClientPtr& client, const AckOutcome& outcome) override;
+  void on_thread_start() override;
+  void on_thread_stop() override;
   void log(LogLevel level, std::string_view text) override;
 
   const ApplicationSettings& settings() const { return settings_; }

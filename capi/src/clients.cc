@@ -25,7 +25,7 @@ constexpr std::uint16_t kPolicyViolation = 1008;
 // The rules of its parts are checked by the hub, for every protocol alike.
 Result<Identity> read_identity(const chat_identity *identity) {
   chat_identity given = {};
-  Status status = chat::capi::read_sized(identity, offsetof(chat_identity, attributes), "identity", given);
+  Status status = chat::capi::read_sized(identity, chat::capi::kRequiredBytes<chat_identity>, "identity", given);
   if (!status.ok()) return status;
   Identity result;
   if (given.user_id != nullptr) result.user_id = given.user_id;

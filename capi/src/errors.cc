@@ -1,8 +1,10 @@
 // Versions, features, and errors: their names and texts, and the sentence about the last failure of each thread.
 #include <cstring>
+#include <string>
 
 #include "guard.h"
 #include "hub/utf8.h"
+#include "net/library_versions.h"
 
 namespace chat::capi {
 namespace {
@@ -26,6 +28,18 @@ chat_error fail(Error code, std::string_view detail) noexcept {
 }  // namespace chat::capi
 
 const char *chat_version(void) noexcept { return CHAT_VERSION_STRING; }
+
+const char *chat_library_versions(void) noexcept {
+  // Made once, and never freed: another thread may still read it while the process ends.
+  static const char *const text = [] {
+    try {
+      return (new std::string(chat::net::library_versions()))->c_str();
+    } catch (...) {
+      return "";
+    }
+  }();
+  return text;
+}
 
 int chat_version_number(void) noexcept {
   return CHAT_VERSION_MAJOR * 1'000'000 + CHAT_VERSION_MINOR * 1'000 + CHAT_VERSION_PATCH;

@@ -10,6 +10,7 @@
 
 #include "chat/chat.h"
 #include "hub/types.h"
+#include "net/platform.h"
 
 namespace chat::capi {
 
@@ -19,6 +20,8 @@ chat_error fail(Error code, std::string_view detail) noexcept;
 // Runs a body that returns a Status.
 template <class Body>
 chat_error guarded(Body&& body) noexcept {
+  // The C library would unwind the stack, through functions that are noexcept. Waking a loop is a write().
+  const net::CancellationDisabled not_cancelled;
   try {
     const Status status = std::forward<Body>(body)();
     return status.ok() ? CHAT_OK : fail(status.code, status.detail);

@@ -6,8 +6,14 @@
 
 namespace chat::capi {
 
+Status check_process(const chat_server& handle) {
+  if (handle.generation == net::ForkGuard::generation()) return {};
+  return {Error::wrong_state, "the server belongs to the parent process: start another one after fork()"};
+}
+
 Result<net::Server*> find_server(const chat_server* handle) {
   if (handle == nullptr) return {Error::invalid_argument, "server is NULL"};
+  if (Status status = check_process(*handle); !status.ok()) return status;
   net::Server* server = handle->running.load();
   if (server == nullptr) return {Error::wrong_state, "chat_server_start() has not returned yet"};
   return server;

@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "hub/callback_scope.h"
 #include "net/clock.h"
+#include "net/fork_guard.h"
 #include "net/server.h"
 
 struct chat_server {
@@ -29,11 +30,15 @@ struct chat_server {
   std::atomic<chat::net::Server*> running = nullptr;
   std::atomic<bool> stop_requested = false;
   std::atomic<bool> polling = false;
+  // See net/fork_guard.h.
+  const unsigned generation = chat::net::ForkGuard::generation();
 };
 
 namespace chat::capi {
 
-// invalid_argument for NULL; wrong_state in an on_log that comes from inside chat_server_start().
+// wrong_state in a child of fork() for the servers of its parent.
+Status check_process(const chat_server& handle);
+// invalid_argument for NULL; wrong_state in an on_log that comes from inside chat_server_start(), and by check_process().
 Result<net::Server*> find_server(const chat_server* handle);
 // Of a server that has not been stopped: stopped otherwise.
 Result<net::Server*> find_live_server(const chat_server* handle);

@@ -147,7 +147,7 @@ chat_error chat_server_stats(chat_server *server, chat_stats *stats) noexcept {
     if (!running.ok()) return running.status();
     if (stats == nullptr) return {Error::invalid_argument, "stats is NULL"};
     const std::size_t their_size = stats->struct_size;
-    Status status = chat::capi::check_struct_size(their_size, offsetof(chat_stats, connections_total), "stats");
+    Status status = chat::capi::check_struct_size(their_size, chat::capi::kRequiredBytes<chat_stats>, "stats");
     if (!status.ok()) return {status.code, "stats.struct_size is not set"};
 
     const chat::net::ServerStats net = (*running)->stats();

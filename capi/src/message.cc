@@ -9,9 +9,6 @@
 namespace chat::capi {
 namespace {
 
-// Everything before the attachments was there from the beginning.
-constexpr std::size_t kRequiredBytes = offsetof(chat_message, attachments);
-
 std::string_view bytes_of(const void* data, std::size_t size) {
   return size == 0 ? std::string_view() : std::string_view(static_cast<const char*>(data), size);
 }
@@ -63,7 +60,7 @@ Status read_payload(const chat_message& given, std::int64_t max_message_bytes, M
 
 Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_message_bytes) {
   chat_message given = {};
-  Status status = read_sized(message, kRequiredBytes, "message", given);
+  Status status = read_sized(message, kRequiredBytes<chat_message>, "message", given);
   if (!status.ok()) return status;
 
   MessageDraft draft;

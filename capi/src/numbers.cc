@@ -42,9 +42,10 @@ static_assert(same(Error::unsupported, CHAT_ERROR_UNSUPPORTED));
 static_assert(same(Error::encoding, CHAT_ERROR_ENCODING));
 static_assert(same(Error::timed_out, CHAT_ERROR_TIMED_OUT));
 
-#define CHAT_ERROR_COUNT(name, number, text) +1
-static_assert((CHAT_ERROR_MAP(CHAT_ERROR_COUNT)) == 28, "a new error stands in core/hub/types.h and above too");
-#undef CHAT_ERROR_COUNT
+static_assert(CHAT_ERROR_COUNT == 28, "a new error stands in core/hub/types.h and above too");
+#define CHAT_COUNT_ERROR(name, number, text) +1
+static_assert((CHAT_ERROR_MAP(CHAT_COUNT_ERROR)) == CHAT_ERROR_COUNT, "the numbers of errors have no gap");
+#undef CHAT_COUNT_ERROR
 
 static_assert(same(Protocol::plain, CHAT_PROTOCOL_PLAIN));
 static_assert(same(Protocol::chat_v1, CHAT_PROTOCOL_CHAT_V1));

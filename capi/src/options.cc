@@ -9,15 +9,12 @@
 
 #include "hub/names.h"
 #include "hub/utf8.h"
+#include "net/allowed_hosts.h"
+#include "net/descriptors.h"
 #include "sized.h"
 
 namespace chat::capi {
 namespace {
-
-constexpr std::size_t kRequiredOptionsBytes = offsetof(chat_server_options, user);
-constexpr std::size_t kRequiredCallbacksBytes = offsetof(chat_callbacks, on_abandon);
-constexpr std::size_t kRequiredEndpointBytes = offsetof(chat_endpoint, transports);
-constexpr std::size_t kRequiredMountBytes = sizeof(chat_static_mount);
 
 constexpr std::size_t kMaxArrayItems = 1'000;
 constexpr std::size_t kMaxPathBytes = 1'024;
@@ -158,7 +155,7 @@ void check_subtrees(Reader& reader, const std::vector<net::Endpoint>& endpoints)
 
 void read_callbacks(Reader& reader, const chat_server_options& given, ApplicationSettings& settings) {
   const chat_callbacks& callbacks = given.callbacks;
-  if (callbacks.struct_size < kRequiredCallbacksBytes || callbacks.struct_size > sizeof(chat_callbacks)) {
+  if (callbacks.struct_size < kRequiredBytes<chat_callbacks> || callbacks.struct_size > sizeof(chat_callbacks)) {
     reader.fault({Error::invalid_argument, "options.callbacks.struct_size is " + std::to_string(callbacks.struct_size) +
                                                ": initialize the options with CHAT_SERVER_OPTIONS_INIT"});
     return;
@@ -208,7 +205,7 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
     const std::string field = "options.endpoints[" + std::to_string(i) + "]";
     const auto* item = item_at(given.endpoints, i, stride);
     chat_endpoint endpoint = {};
-    reader.fault(read_sized(item, stride, kRequiredEndpointBytes, field, endpoint));
+    reader.fault(read_sized(item, stride, kRequiredBytes<chat_endpoint>, field, endpoint));
     if (!reader.ok()) return;
     if (endpoint.struct_size != stride) {
       reader.fault(invalid(field + ".struct_size", "differs from that of the first endpoint"));
@@ -244,7 +241,7 @@ void read_mounts(Reader& reader, const chat_server_options& given, net::ServerOp
     const std::string field = "options.static_mounts[" + std::to_string(i) + "]";
     const auto* item = item_at(given.static_mounts, i, stride);
     chat_static_mount mount = {};
-    reader.fault(read_sized(item, stride, kRequiredMountBytes, field, mount));
+    reader.fault(read_sized(item, stride, kRequiredBytes<chat_static_mount>, field, mount));
     if (!reader.ok()) return;
     if (mount.struct_size != stride)
       reader.fault(invalid(field + ".struct_size", "differs from that of the first mount"));
@@ -283,13 +280,20 @@ void read_admission(Reader& reader, const chat_server_options& given, net::Serve
   const auto check_proxy = [](std::string_view proxy) -> std::string { return proxy.empty() ? "is empty" : ""; };
   reader.strings("options.trusted_proxies", given.trusted_proxies, given.trusted_proxy_count, check_proxy,
                  options.trusted_proxies);
+  reader.strings("options.allowed_hosts", given.allowed_hosts, given.allowed_host_count, net::AllowedHosts::check,
+                 options.allowed_hosts);
 
   using enum Reader::Unlimited;
   reader.number("options.max_clients", given.max_clients, kMaxCount, yes, options.hub.max_clients);
   reader.number("options.max_clients_per_address", given.max_clients_per_address, kMaxCount, yes,
                 options.hub.max_clients_per_address);
-  if (options.hub.max_clients != kUnlimited) options.max_connections = options.hub.max_clients + 1'000;
-  reader.number("options.max_connections", given.max_connections, kMaxCount, yes, options.max_connections);
+  if (options.hub.max_clients != kUnlimited) options.max_sessions = options.hub.max_clients + 1'000;
+  reader.number("options.max_connections", given.max_connections, kMaxCount, yes, options.max_sessions);
+  options.max_connections = options.max_sessions;
+  if (given.max_connections == 0) {
+    const std::int64_t possible = net::default_max_connections(net::open_file_limit());
+    if (options.max_sessions == kUnlimited || options.max_sessions > possible) options.max_connections = possible;
+  }
 }
 
 void read_rooms(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
@@ -348,7 +352,7 @@ void read_shares(Reader& reader, const chat_server_options& given, net::ServerOp
   if (given.max_clients == 0 && options.max_connections != kUnlimited) {
     hub.max_clients = std::max(kDefaultMinClients, options.max_connections);
   }
-  options.max_sessions_per_address = half_of(options.max_connections);
+  options.max_sessions_per_address = half_of(options.max_sessions);
   options.max_polling_sessions_per_address = half_of(net::kMaxPollingSessions);
   if (given.max_clients_per_address == 0) {
     const std::int64_t half = half_of(hub.max_clients);
@@ -412,6 +416,7 @@ void read_timers(Reader& reader, const chat_server_options& given, net::ServerOp
   reader.number("options.verdict_timeout_ms", given.verdict_timeout_ms, kMaxMs, no, options.verdict_timeout_ms);
   reader.number("options.drain_timeout_ms", given.drain_timeout_ms, kMaxMs, no, options.drain_timeout_ms);
   reader.number("options.drain_spread_ms", given.drain_spread_ms, kMaxMs, no, options.drain_spread_ms);
+  reader.number("options.poll_budget_ms", given.poll_budget_ms, kMaxMs, yes, options.poll_budget_ms);
 }
 
 void read_socket_io(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
@@ -443,7 +448,7 @@ void read_own_paths(Reader& reader, const chat_server_options& given, net::Serve
 
 Result<Settings> read_options(const chat_server_options* options) {
   chat_server_options given = {};
-  Status status = read_sized(options, kRequiredOptionsBytes, "options", given);
+  Status status = read_sized(options, kRequiredBytes<chat_server_options>, "options", given);
   if (!status.ok()) return status;
 
   Settings settings;

@@ -1,10 +1,12 @@
 // The entry points that begin, drive and end a server.
 #include "handle.h"
 #include "options.h"
+#include "poll_parts.h"
 
 using chat::Error;
 using chat::Result;
 using chat::Status;
+using chat::capi::check_process;
 using chat::capi::find_live_server;
 using chat::capi::find_server;
 using chat::capi::guarded;
@@ -33,15 +35,26 @@ chat_error chat_server_start(const chat_server_options *options, chat_server **s
 void chat_server_stop(chat_server *server) noexcept {
   guarded([&]() -> Status {
     if (server == nullptr) return {};
+    if (Status status = check_process(*server); !status.ok()) return status;
     server->stop_requested.store(true);
     if (Server *running = server->running.load()) running->stop();
     return {};
   });
 }
 
+chat_error chat_server_wait(chat_server *server, int timeout_ms) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    if (timeout_ms < -1) return {Error::invalid_argument, "timeout_ms is below -1"};
+    return (*running)->wait(timeout_ms);
+  });
+}
+
 chat_error chat_server_free(chat_server *server) noexcept {
   return guarded([&]() -> Status {
     if (server == nullptr) return {};
+    if (Status status = check_process(*server); !status.ok()) return status;
     const Server *running = server->running.load();
     if (running == nullptr || running->on_own_thread()) {
       return {Error::wrong_thread, "chat_server_free() was called in a callback of the same server"};
@@ -59,7 +72,8 @@ int chat_server_port(const chat_server *server) noexcept {
   });
 }
 
-chat_error chat_server_poll(chat_server *server, int timeout_ms) noexcept {
+// The rest of chat_server_poll() is in poll.c.
+chat_error chat_poll_begin(chat_server *server, int timeout_ms, int *fd) noexcept {
   return guarded([&]() -> Status {
     Result<Server *> running = find_server(server);
     if (!running.ok()) return running.status();
@@ -69,12 +83,17 @@ chat_error chat_server_poll(chat_server *server, int timeout_ms) noexcept {
       return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};
     }
     if (server->polling.exchange(true)) return {Error::wrong_thread, "another thread is in chat_server_poll()"};
-    struct Release {
-      std::atomic<bool> &polling;
-      ~Release() { polling.store(false); }
-    } const release{server->polling};
-    return (*running)->poll(timeout_ms);
+    *fd = (*running)->fd();
+    return {};
   });
+}
+
+void chat_poll_cancelled(void *server) noexcept { static_cast<chat_server *>(server)->polling.store(false); }
+
+chat_error chat_poll_end(chat_server *server) noexcept {
+  const chat_error error = guarded([&]() -> Status { return server->running.load()->poll(0); });
+  server->polling.store(false);
+  return error;
 }
 
 int chat_server_fd(const chat_server *server) noexcept {
@@ -82,6 +101,15 @@ int chat_server_fd(const chat_server *server) noexcept {
     Result<Server *> running = find_server(server);
     if (!running.ok()) return running.status();
     return (*running)->fd();
+  });
+}
+
+chat_error chat_server_check_loops(chat_server *server, int timeout_ms) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    if (timeout_ms < 0) return {Error::invalid_argument, "timeout_ms is negative"};
+    return (*running)->check_loops(timeout_ms);
   });
 }
 

@@ -77,6 +77,9 @@ class Application {
   virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
   virtual Decision on_message(MessageRequest&) { return {}; }
   virtual void on_ack(const ClientPtr&, const AckOutcome&) {}
+  // On a thread of the server, before and after everything else.
+  virtual void on_thread_start() {}
+  virtual void on_thread_stop() {}
   virtual void log(LogLevel level, std::string_view text) { (void)level, (void)text; }
 };
 

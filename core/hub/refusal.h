@@ -45,8 +45,8 @@ inline constexpr std::size_t kRefusalCount = 29;
 class RefusalReport {
  public:
   virtual ~RefusalReport() = default;
-  // Any thread; no lock of the hub need be free. address: as in ClientOrigin, "" on a UNIX socket. detail: text of our own, or
-  // empty.
+  // Any thread; no lock of the hub need be free. address: as in ClientOrigin, "" on a UNIX socket. detail: empty, or text that
+  // is logged with its control characters replaced, so that it may quote a client.
   virtual void note(Refusal reason, std::string_view address, std::string_view detail = {}) = 0;
 };
 

@@ -99,6 +99,7 @@ const Endpoint* find_chat_v1(const ServerOptions& options) {
 // What else the server answers at this path, for people; empty: nothing.
 std::string other_use(const ServerOptions& options, std::string_view path) {
   if (path == "/healthz") return "the health check";
+  if (path == "/readyz") return "the check of readiness";
   if (const Endpoint* endpoint = find_endpoint(options, path)) return "the endpoint " + endpoint->path;
   for (const Endpoint& endpoint : options.endpoints) {
     if (endpoint.protocol == Protocol::socket_io && is_inside(path, endpoint.path)) {

@@ -116,7 +116,7 @@ void Connection::keep(std::span<char> bytes) {
 
 // A head waits until it is whole: reading must not stop before it is, or is too large.
 std::size_t Connection::max_kept_bytes() const {
-  const bool head = http_ && http_->idle();
+  const bool head = http_ && http_->at_head();
   return std::max(kMaxKeptBytes, head ? static_cast<std::size_t>(loop_.options().max_header_bytes) : 0);
 }
 

@@ -29,21 +29,45 @@ bool DirtyLinks::wait() {
   return true;
 }
 
-void DirtyLinks::flush(bool at_once) {
-  if (links_.empty()) return;
-  if (loop_.options().flush_interval_ms > 0 && !at_once && wait()) return;
-  loop_.note_activity();
-  // Writing marks nothing dirty but what must be written in the next round.
-  std::vector<Link*> links;
-  links.swap(links_);
-  for (Link* link : links) link->dirty_ = false;
-  for (Link* link : links) link->flush();
-  // Now what is shared is held by those alone who could not write it.
-  for (Link* link : links) link->charge_queue();
-  if (links_.empty()) {
-    links.clear();
-    links_.swap(links);  // keeps the capacity
+void DirtyLinks::add(Link* link) {
+  link->dirty_index_ = links_.size();
+  links_.push_back(link);
+}
+
+void DirtyLinks::forget(Link* link) {
+  const std::size_t index = link->dirty_index_;
+  if (index < links_.size() && links_[index] == link) links_[index] = nullptr;
+}
+
+void DirtyLinks::clear() {
+  links_.clear();
+  next_ = end_ = 0;
+}
+
+bool DirtyLinks::flush(bool at_once, TimeBudget& budget) {
+  if (links_.empty()) return true;
+  if (end_ == 0) {
+    if (loop_.options().flush_interval_ms > 0 && !at_once && wait()) return true;
+    end_ = links_.size();
   }
+  loop_.note_activity();
+  while (next_ < end_) {
+    Link* const link = links_[next_++];
+    if (!link) continue;
+    link->dirty_ = false;
+    link->flush();
+    if (next_ < end_ && budget.over()) return false;
+  }
+  // Now what is shared is held by those alone who could not write it.
+  for (std::size_t at = 0; at < end_; ++at) {
+    if (links_[at]) links_[at]->charge_queue();
+  }
+  links_.erase(links_.begin(), links_.begin() + static_cast<std::ptrdiff_t>(end_));
+  for (std::size_t at = 0; at < links_.size(); ++at) {
+    if (links_[at]) links_[at]->dirty_index_ = at;
+  }
+  next_ = end_ = 0;
+  return true;
 }
 
 }  // namespace chat::net

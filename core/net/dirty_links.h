@@ -4,8 +4,11 @@
 
 #include <uv.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "net/time_budget.h"
 
 namespace chat::net {
 
@@ -21,12 +24,13 @@ class DirtyLinks {
   void close();
 
   // Once, until it is written: the link sees to that.
-  void add(Link* link) { links_.push_back(link); }
-  void forget(Link* link) { std::erase(links_, link); }
-  void clear() { links_.clear(); }
+  void add(Link* link);
+  void forget(Link* link);
+  void clear();
 
-  // At the end of a round. at_once: whatever the interval.
-  void flush(bool at_once);
+  // At the end of a round. at_once: whatever the interval. False when the time was over before all were written: the next call
+  // goes on.
+  bool flush(bool at_once, TimeBudget& budget);
 
  private:
   // True when it is too early, and the timer will tell.
@@ -35,7 +39,10 @@ class DirtyLinks {
   Loop& loop_;
   uv_timer_t timer_{};
   std::int64_t last_flush_ms_ = 0;
-  std::vector<Link*> links_;
+  std::vector<Link*> links_;  // nullptr: forgotten
+  // Of a flush that has begun. What is written may be dirty again, and comes in the next one.
+  std::size_t next_ = 0;
+  std::size_t end_ = 0;
 };
 
 }  // namespace chat::net

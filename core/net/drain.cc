@@ -25,10 +25,12 @@ void Drain::say_goodbye_in_turn() {
   if (passed_ms < spread_ms) {
     due = total_ * static_cast<std::size_t>(passed_ms) / static_cast<std::size_t>(spread_ms) + 1;
   }
-  while (!left_.empty() && total_ - left_.size() < due) {
+  interrupted_ = false;
+  while (!interrupted_ && !left_.empty() && total_ - left_.size() < due) {
     const Whom whom = std::move(left_.back());
     left_.pop_back();
     say_goodbye(whom);
+    interrupted_ = loop_.budget().over();
   }
   loop_.set_timer(*this, left_.empty() ? end_ms() : loop_.now_ms() + TimerWheel::kTickMs);
 }

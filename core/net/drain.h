@@ -27,6 +27,9 @@ class Drain : public TimerEntry {
 
   bool begun() const { return begun_; }
   void begin(std::vector<Whom> everyone);
+  // The loop's time was over before everybody who was due had been told.
+  bool interrupted() const { return interrupted_; }
+  void go_on() { say_goodbye_in_turn(); }
 
  private:
   void on_deadline(std::int64_t now_ms) override;
@@ -36,6 +39,7 @@ class Drain : public TimerEntry {
 
   Loop& loop_;
   bool begun_ = false;
+  bool interrupted_ = false;
   std::int64_t begun_ms_ = 0;
   std::vector<Whom> left_;  // from the back
   std::size_t total_ = 0;

@@ -161,7 +161,10 @@ std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const H
   if (const auto error = check(connection, request, endpoint, false, sid)) {
     return with_cors(engine_io_error(*error), connection, request);
   }
-  if (!context.origin_allowed) return engine_io_error(EngineIoError::forbidden);
+  if (!context.origin_allowed) {
+    loop.server().refusals().note(Refusal::origin, context.address, request.header("origin"));
+    return engine_io_error(EngineIoError::forbidden);
+  }
   if (loop.draining()) return with_cors(HttpResponse::text(503, std::string(kStopping) + "\n"), connection, request);
 
   using Kind = EngineIoExchange::Kind;
@@ -193,7 +196,10 @@ std::optional<HttpResponse> open_engine_io_socket(Connection& connection, const 
   Loop& loop = connection.loop();
   const std::string_view sid = last_argument(request, "sid");
   std::optional<EngineIoError> error = check(connection, request, endpoint, true, sid);
-  if (!error && !context.origin_allowed) error = EngineIoError::forbidden;
+  if (!error && !context.origin_allowed) {
+    loop.server().refusals().note(Refusal::origin, context.address, request.header("origin"));
+    error = EngineIoError::forbidden;
+  }
   if (error) {
     // No script can read this: it is for people who look at the connection.
     HttpResponse response;

@@ -24,7 +24,7 @@ bool has(const Endpoint& endpoint, Transport transport) {
 }  // namespace
 
 EngineIoService::EngineIoService(const ServerOptions& options)
-    : registry({options.max_connections, options.max_sessions_per_address, kMaxPollingSessions,
+    : registry({options.max_sessions, options.max_sessions_per_address, kMaxPollingSessions,
                 options.max_polling_sessions_per_address}),
       namespaces(options.default_room),
       recovery(options.recovery_window_ms, options.recovery_bytes),

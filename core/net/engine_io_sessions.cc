@@ -71,7 +71,13 @@ void EngineIoSessions::bury(EngineIoHost& host) {
   loop_.note_activity();
 }
 
-void EngineIoSessions::bury_dead() { dead_.clear(); }
+bool EngineIoSessions::bury_dead(TimeBudget& budget) {
+  while (!dead_.empty()) {
+    dead_.pop_back();
+    if (!dead_.empty() && budget.over()) return false;
+  }
+  return true;
+}
 
 EngineIoSocket* EngineIoSessions::find_candidate(std::uint64_t connection) {
   const auto found = candidates_.find(connection);

@@ -16,6 +16,7 @@
 #include "net/engine_io_birth.h"
 #include "net/engine_io_socket.h"
 #include "net/exchange.h"
+#include "net/time_budget.h"
 
 namespace chat::net {
 
@@ -40,7 +41,8 @@ class EngineIoSessions {
   EngineIoHost* find(std::string_view sid);
   // It has ended: destroyed at the end of the round.
   void bury(EngineIoHost& host);
-  void bury_dead();
+  // False when the time was over before all were.
+  bool bury_dead(TimeBudget& budget);
 
   EngineIoSocket* find_candidate(std::uint64_t connection);
   void add_candidate(std::uint64_t connection, EngineIoSocket& socket) { candidates_.emplace(connection, &socket); }

@@ -8,32 +8,22 @@
 namespace chat::net {
 namespace {
 
-// The frames of one message, made when the first receiver needs them.
-class EncodedMessage {
- public:
-  explicit EncodedMessage(const MessagePtr& message) : message_(message) {}
-
-  const FramePtr& frame_for(Peer& peer) {
-    const wire::WireForm form = peer.form();
-    const Framing framing = peer.link().framing();
-    for (const Entry& entry : entries_) {
-      if (entry.form == form && entry.framing == framing) return entry.frame;
-    }
-    FramePtr frame = make_frame(peer.codec().encode(*message_), framing, message_);
-    return entries_.emplace_back(Entry{form, framing, std::move(frame)}).frame;
-  }
-
- private:
-  struct Entry {
-    wire::WireForm form;
-    Framing framing;
-    FramePtr frame;
-  };
-  const MessagePtr& message_;
-  std::vector<Entry> entries_;
-};
+// The clock is read once for so many receivers.
+constexpr std::size_t kReceiversPerLook = 16;
 
 }  // namespace
+
+const FramePtr& EncodedMessage::frame_for(Peer& peer) {
+  const wire::WireForm form = peer.form();
+  const Framing framing = peer.link().framing();
+  for (const Entry& entry : entries_) {
+    if (entry.form == form && entry.framing == framing) return entry.frame;
+  }
+  FramePtr frame = make_frame(peer.codec().encode(*message_), framing, message_);
+  return entries_.emplace_back(Entry{form, framing, std::move(frame)}).frame;
+}
+
+// Members -------------------------------------------------------------------------------------------------------------
 
 bool Fanout::add(Peer& peer, std::string_view room) {
   auto found = rooms_.find(room);
@@ -67,14 +57,27 @@ std::string Fanout::remove_any(Peer& peer) {
   return room;
 }
 
+void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member) {
+  room.members[index] = member;
+  member.membership->index = index;
+}
+
+// The last takes the place that becomes free. In an interrupted delivery the last of those that have the message does, and the
+// last of all takes its place: all before `next` have it still, and the others do not.
 void Fanout::unlink(Peer& peer, Memberships::iterator membership) {
   LocalRoom& room = *(*membership)->room;
-  const std::size_t index = (*membership)->index;
-  room.members[index] = room.members.back();
-  room.members[index].membership->index = index;
+  std::size_t index = (*membership)->index;
+  if (interrupted_ && interrupted_->room == &room && index < interrupted_->next) {
+    --interrupted_->next;
+    set_member(room, index, room.members[interrupted_->next]);
+    index = interrupted_->next;
+  }
+  set_member(room, index, room.members.back());
   room.members.pop_back();
   peer.memberships_.erase(membership);
-  if (room.members.empty()) rooms_.erase(rooms_.find(room.name));
+  if (!room.members.empty()) return;
+  if (interrupted_ && interrupted_->room == &room) interrupted_.reset();
+  rooms_.erase(rooms_.find(room.name));
 }
 
 void Fanout::add_to_everyone(Peer& peer) {
@@ -82,37 +85,63 @@ void Fanout::add_to_everyone(Peer& peer) {
   everyone_.push_back(&peer);
 }
 
+void Fanout::set_everyone(std::size_t index, Peer* peer) {
+  everyone_[index] = peer;
+  everyone_index_[peer] = index;
+}
+
+// As unlink().
 void Fanout::remove_from_everyone(Peer& peer) {
   auto found = everyone_index_.find(&peer);
   if (found == everyone_index_.end()) return;
-  const std::size_t index = found->second;
-  everyone_index_.erase(found);
-  Peer* last = everyone_.back();
+  std::size_t index = found->second;
+  if (interrupted_ && !interrupted_->room && index < interrupted_->next) {
+    --interrupted_->next;
+    set_everyone(index, everyone_[interrupted_->next]);
+    index = interrupted_->next;
+  }
+  set_everyone(index, everyone_.back());
   everyone_.pop_back();
-  if (last == &peer) return;
-  everyone_[index] = last;
-  everyone_index_[last] = index;
+  everyone_index_.erase(&peer);
 }
 
-void Fanout::deliver(const MessagePtr& message) {
+// Delivery ------------------------------------------------------------------------------------------------------------
+
+bool Fanout::deliver(const MessagePtr& message, TimeBudget& budget) {
   auto found = rooms_.find(message->room);
-  if (found == rooms_.end()) return;
-  EncodedMessage encoded(message);
-  for (const LocalRoom::Member& member : found->second->members) {
-    if (member.peer->id() == message->except) {
-      member.peer->skip(message);
-    } else {
-      member.peer->deliver(encoded.frame_for(*member.peer));
-    }
-  }
+  return found == rooms_.end() || begin({EncodedMessage(message), found->second.get(), 0}, budget);
 }
 
-void Fanout::deliver_to_everyone(const MessagePtr& message) {
-  EncodedMessage encoded(message);
-  for (Peer* peer : everyone_) {
-    if (peer->id() == message->except) continue;
-    peer->deliver(encoded.frame_for(*peer));
+bool Fanout::deliver_to_everyone(const MessagePtr& message, TimeBudget& budget) {
+  return begin({EncodedMessage(message), nullptr, 0}, budget);
+}
+
+bool Fanout::begin(Delivery delivery, TimeBudget& budget) {
+  if (run(delivery, budget)) return true;
+  interrupted_ = std::move(delivery);
+  return false;
+}
+
+bool Fanout::go_on(TimeBudget& budget) {
+  if (interrupted_ && !run(*interrupted_, budget)) return false;
+  interrupted_.reset();
+  return true;
+}
+
+bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
+  const MessagePtr& message = delivery.encoded.message();
+  const std::size_t count = delivery.room ? delivery.room->members.size() : everyone_.size();
+  while (delivery.next < count) {
+    Peer& peer = delivery.room ? *delivery.room->members[delivery.next].peer : *everyone_[delivery.next];
+    ++delivery.next;
+    if (peer.id() != message->except) {
+      peer.deliver(delivery.encoded.frame_for(peer));
+    } else if (delivery.room) {
+      peer.skip(message);
+    }
+    if (delivery.next % kReceiversPerLook == 0 && delivery.next < count && budget.over()) return false;
   }
+  return true;
 }
 
 }  // namespace chat::net

@@ -1,9 +1,11 @@
 // Which peers of one loop hear which room, and the delivery of one message to all of them: encoded and framed once for each
-// wire form among the receivers, whatever their number. Knows no socket.
+// wire form among the receivers, whatever their number. A delivery can be interrupted and goes on later: in between members may
+// leave, but none may join and no other message may be delivered. Knows no socket.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,6 +14,8 @@
 #include "hub/message.h"
 #include "hub/string_map.h"
 #include "net/frame.h"
+#include "net/time_budget.h"
+#include "wire/codec.h"
 
 namespace chat::net {
 
@@ -34,6 +38,24 @@ struct LocalRoom {
   std::vector<Member> members;
 };
 
+// The frames of one message, made when the first receiver needs them.
+class EncodedMessage {
+ public:
+  explicit EncodedMessage(MessagePtr message) : message_(std::move(message)) {}
+
+  const MessagePtr& message() const { return message_; }
+  const FramePtr& frame_for(Peer& peer);
+
+ private:
+  struct Entry {
+    wire::WireForm form;
+    Framing framing;
+    FramePtr frame;
+  };
+  MessagePtr message_;
+  std::vector<Entry> entries_;
+};
+
 class Fanout {
  public:
   // False when it was in already.
@@ -46,15 +68,30 @@ class Fanout {
   void add_to_everyone(Peer& peer);
   void remove_from_everyone(Peer& peer);
 
-  void deliver(const MessagePtr& message);
-  void deliver_to_everyone(const MessagePtr& message);
+  // To the members of its room. False when the time was over before all of them had it: go_on() delivers the rest.
+  bool deliver(const MessagePtr& message, TimeBudget& budget);
+  // The same to everyone.
+  bool deliver_to_everyone(const MessagePtr& message, TimeBudget& budget);
+  bool interrupted() const { return interrupted_.has_value(); }
+  bool go_on(TimeBudget& budget);
 
  private:
+  struct Delivery {
+    EncodedMessage encoded;
+    LocalRoom* room;   // nullptr: to everyone
+    std::size_t next;  // all before it have the message
+  };
+
+  bool run(Delivery& delivery, TimeBudget& budget);
+  bool begin(Delivery delivery, TimeBudget& budget);
+  void set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member);
+  void set_everyone(std::size_t index, Peer* peer);
   void unlink(Peer& peer, Memberships::iterator membership);
 
   StringMap<std::unique_ptr<LocalRoom>> rooms_;
   std::vector<Peer*> everyone_;
   std::unordered_map<const Peer*, std::size_t> everyone_index_;
+  std::optional<Delivery> interrupted_;
 };
 
 }  // namespace chat::net

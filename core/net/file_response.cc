@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -58,6 +59,9 @@ bool is_inside(std::string_view path, std::string_view directory) {
 HttpResponse file_response(const HttpRequest& request, const std::string& resolved_path, const FileHeaders& headers) {
   // Not blocking, should somebody have put a FIFO there.
   const int file = ::open(resolved_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (file < 0 && (errno == EMFILE || errno == ENFILE)) {
+    return HttpResponse::text(503, "too many open files\n");  // the file is there
+  }
   if (file < 0) return not_found_response();
   struct stat status;
   if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {

@@ -6,7 +6,9 @@
 
 #include "net/connection.h"
 #include "net/loop.h"
+#include "net/request_context.h"
 #include "net/routes.h"
+#include "net/server.h"
 #include "net/websocket_opening.h"
 #include "wire/http/request_head.h"
 
@@ -27,6 +29,11 @@ constexpr std::uint64_t kMaxDiscardedBytes = 65'536;
 // So many pipelined requests are served in one turn of the loop.
 constexpr int kMaxRequestsPerTurn = 16;
 
+// What an answer says about a head that is too long, or that is not HTTP.
+Refusal refusal_of_head(int status) {
+  return status == 431 || status == 414 ? Refusal::header_bytes : Refusal::malformed;
+}
+
 bool asks_to_continue(const HttpRequest& request) {
   return request.minor_version >= 1 && equals_ignoring_case(request.header("expect"), "100-continue");
 }
@@ -41,7 +48,7 @@ void HttpConnection::take(std::span<char>& input) {
       take_body(input);
     } else if (state_ != State::head) {
       return;
-    } else if (served == kMaxRequestsPerTurn) {
+    } else if (served == kMaxRequestsPerTurn || (served != 0 && loop_.budget().over())) {
       connection_.queue_input();
       return;
     } else if (take_head(input)) {
@@ -68,6 +75,7 @@ bool HttpConnection::take_head(std::span<char>& input) {
     case wire::RequestHead::Outcome::malformed: {
       input = {};
       loop_.stats().http_requests.add();
+      loop_.server().refusals().note(refusal_of_head(head.status), connection_.peer_address(), head.reason);
       HttpResponse response = HttpResponse::text(head.status, head.reason + "\n");
       if (head.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST, OPTIONS"});
       response.close = true;
@@ -92,6 +100,11 @@ void HttpConnection::serve(const HttpRequest& request) {
   without_body_ = request.method == "HEAD";
   close_after_ = !request.keep_alive;
   BodyPlan plan = plan_body(request);
+  if (refuse_host(request)) return;
+  if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 400) {
+    const std::string_view reason = plan.refusal.body;
+    loop_.server().refusals().note(Refusal::malformed, connection_.peer_address(), reason.substr(0, reason.find('\n')));
+  }
   // What nobody announced does not follow.
   if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 411) plan.kind = BodyPlan::Kind::none;
   if (contains_token(request.joined_header("upgrade"), "websocket")) {
@@ -104,6 +117,19 @@ void HttpConnection::serve(const HttpRequest& request) {
   } else {
     hold(request, plan, std::move(std::get<Hold>(reaction)));
   }
+}
+
+// Before everything else: a page at a foreign name learns nothing of the server, not even what it serves.
+bool HttpConnection::refuse_host(const HttpRequest& request) {
+  Server& server = loop_.server();
+  if (server.allowed_hosts().any_host()) return false;
+  const RequestContext context = describe(request, connection_.peer_address(), server);
+  if (server.allowed_hosts().allows(context.host, context.secure)) return false;
+  server.refusals().note(Refusal::host, context.address);
+  HttpResponse response = HttpResponse::text(421, "this server does not have that name\n");
+  response.close = true;
+  respond(response);
+  return true;
 }
 
 void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& plan) {
@@ -203,6 +229,7 @@ void HttpConnection::take_chunks(std::span<char>& input) {
       body_complete();
       return;
     case ChunkedDecoder::Outcome::malformed:
+      loop_.server().refusals().note(Refusal::malformed, connection_.peer_address(), "malformed chunk");
       fail_body(HttpResponse::text(400, "malformed chunk\n"));
       return;
     case ChunkedDecoder::Outcome::too_large:
@@ -282,6 +309,10 @@ void HttpConnection::pump() {
     }
     if (bytes->empty()) {
       finish_response();
+      return;
+    }
+    if (loop_.budget().over()) {
+      stream.want_writable();
       return;
     }
   }

@@ -29,7 +29,10 @@ class HttpConnection {
   // A request has been accepted as a WebSocket handshake, and its answer is queued at the link. The rest of the input is
   // the link's.
   bool upgraded() const { return state_ == State::upgraded; }
-  bool idle() const { return state_ == State::head; }
+  // Takes a head next, of which a part may have come.
+  bool at_head() const { return state_ == State::head; }
+  // Between two requests. One that has begun to arrive is answered, in a drain too.
+  bool idle() const { return at_head() && !begun_; }
 
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
   void writable();
@@ -48,6 +51,7 @@ class HttpConnection {
 
   bool take_head(std::span<char>& input);
   void serve(const HttpRequest& request);
+  bool refuse_host(const HttpRequest& request);  // true: answered
   void serve_upgrade(const HttpRequest& request, const BodyPlan& plan);
   void serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue);
   void hold(const HttpRequest& request, const BodyPlan& plan, Hold hold);

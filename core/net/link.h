@@ -105,6 +105,7 @@ class Link {
   Share queued_;
   bool closing_ = false;
   bool dirty_ = false;
+  std::size_t dirty_index_ = 0;  // in DirtyLinks
 };
 
 }  // namespace chat::net

@@ -15,6 +15,8 @@
 #include <utility>
 
 #include "net/address.h"
+#include "net/fork_guard.h"
+#include "net/loop.h"
 #include "net/platform.h"
 #include "net/server.h"
 
@@ -110,7 +112,7 @@ Status Listener::open_tcp(const ServerOptions& options) {
   }
   if (v6) {
     address.v6.sin6_port = port;
-    fd_ = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd_ = open_socket(AF_INET6, SOCK_STREAM);
     if (fd_ < 0 && options.address.empty()) {  // a machine without IPv6
       v6 = false;
       address.v4.sin_addr.s_addr = htonl(INADDR_ANY);
@@ -119,7 +121,7 @@ Status Listener::open_tcp(const ServerOptions& options) {
   if (!v6) {
     address.v4.sin_family = AF_INET;
     address.v4.sin_port = port;
-    fd_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd_ = open_socket(AF_INET, SOCK_STREAM);
   }
   if (fd_ < 0) return system_status(errno, shown);
   set_flag(fd_, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -141,7 +143,7 @@ Status Listener::open_unix(const std::string& path) {
   }
   address.local.sun_family = AF_UNIX;
   path.copy(address.local.sun_path, path.size());
-  fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  fd_ = open_socket(AF_UNIX, SOCK_STREAM);
   if (fd_ < 0) return system_status(errno, path);
   int result = bind(fd_, &address.any, sizeof address.local);
   struct stat status;
@@ -173,6 +175,7 @@ Status Listener::take(int fd) {
   }
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
   fcntl(fd, F_SETFD, FD_CLOEXEC);
+  ForkGuard::Making().add(fd);
   fd_ = fd;
   handed_in_ = true;
   return {};
@@ -228,6 +231,7 @@ void Listener::accept_waiting() {
       set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     }
     server_.deal(fd, std::move(peer));
+    if (Loop* loop = Loop::current(); loop && loop->budget().over()) return;
   }
 }
 

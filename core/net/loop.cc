@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 #include "net/connection.h"
 #include "net/lws_socket.h"
@@ -30,6 +31,20 @@ class CurrentLoop {
 
 // So many times the inbox is taken in one round before sockets get their turn again.
 constexpr int kMaxInboxTurns = 16;
+// A poll without a time budget returns after so many rounds all the same.
+constexpr int kMaxTurns = 1000;
+
+// glibc puts off merging the small blocks that are freed, until it merges all in one call: 6 milliseconds after 5,000 clients
+// have left. Asking for a larger block makes it merge those that were freed so far.
+void merge_freed_blocks() {
+  void* volatile block = std::malloc(2'048);
+  std::free(block);
+}
+
+// A timer that is so late was kept waiting by something: a host that did not poll, a callback, a process that was stopped. The
+// answers to pings may wait in the sockets, which libuv reads after its timers. So the sockets get so many turns before.
+constexpr std::int64_t kLateMs = 100;
+constexpr int kMaxLateTurns = 3;
 
 template <class Handle>
 Loop* loop_of(Handle* handle) {
@@ -62,21 +77,17 @@ Loop* Loop::current() { return current_loop; }
 
 const ServerOptions& Loop::options() const { return server_.options(); }
 
-Status Loop::start() {
+Status Loop::start(int table_places) {
   if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not create an event loop"};
   uv_open_ = true;
   uv_update_time(&uv_);
   uv_async_init(&uv_, &wake_, [](uv_async_t* handle) { ++loop_of(handle)->activity_; });
-  uv_prepare_init(&uv_, &prepare_);
-  uv_check_init(&uv_, &check_);
   uv_timer_init(&uv_, &timer_);
   dirty_.open(&uv_);
-  wake_.data = prepare_.data = check_.data = timer_.data = this;
-  // Both sides of the wait: what timers posted before it, and what sockets brought in it.
-  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { loop_of(handle)->prepare_to_wait(); });
-  uv_check_start(&check_, [](uv_check_t* handle) { loop_of(handle)->round(); });
+  wake_.data = timer_.data = this;
+  if (!sockets_.open(uv_backend_fd(&uv_), options().threads == 0)) return {Error::system, "no file descriptor left"};
   CurrentLoop current(this);
-  return context_.create(*this, options());
+  return context_.create(*this, options(), table_places);
 }
 
 // Any thread ----------------------------------------------------------------------------------------------------------
@@ -100,104 +111,219 @@ void Loop::wake() { uv_async_send(&wake_); }
 
 void Loop::run() {
   CurrentLoop current(this);
-  while (!finished_) uv_run(&uv_, UV_RUN_DEFAULT);
+  if (options().threads == 0) sockets_.set_timeout(-1);
+  while (!finished_) {
+    turn_libuv();
+    if (!finished_) round();
+    if (finished_) break;
+    uv_update_time(&uv_);
+    sockets_.wait(busy() ? 0 : uv_backend_timeout(&uv_));
+  }
   tear_down();
 }
 
-bool Loop::run_ready() {
+void Loop::run_as_thread() {
   CurrentLoop current(this);
-  // libuv registers a new descriptor only at the beginning of its next turn: one turn without any activity must follow.
-  for (int turn = 0; turn < 1000 && !finished_; ++turn) {
-    const std::uint64_t before = activity_;
-    uv_run(&uv_, UV_RUN_NOWAIT);
-    if (activity_ == before && inbox_.empty()) return false;
-  }
-  return !finished_;
+  server_.application().on_thread_start();
+  run();
+  server_.application().on_thread_stop();
 }
 
-void Loop::drain_inbox() {
-  if (in_inbox_) return;
-  in_inbox_ = true;
-  for (int turn = 0; turn < kMaxInboxTurns; ++turn) {
-    inbox_.take(taken_);
-    if (taken_.empty()) break;
-    ++activity_;
-    for (InboxItem& item : taken_) dispatch(item);
-    taken_.clear();
+void Loop::run_ready() {
+  CurrentLoop current(this);
+  if (options().poll_budget_ms != kUnlimited) budget_.begin(options().poll_budget_ms);
+  uv_update_time(&uv_);
+  const auto living = [this] { return connections_.size() + buried_.size() + peers_.size(); };
+  const std::size_t before_poll = living();
+  bool more = true;
+  for (int turn = 0; turn < kMaxTurns && more && !budget_.over() && !finished_; ++turn) {
+    const std::uint64_t before = activity_;
+    if (stage_ == Stage::none) {
+      sockets_.wait(0);
+      turn_libuv();
+    }
+    round();
+    // libuv registers a new descriptor only at the beginning of its next turn: one turn without any activity must follow.
+    more = busy() || activity_ != before;
   }
-  in_inbox_ = false;
+  if (budget_.limited() && living() < before_poll) merge_freed_blocks();
+  budget_.lift();
+  if (finished_) return;
+  uv_update_time(&uv_);
+  sockets_.set_timeout(more ? 0 : uv_backend_timeout(&uv_));
 }
+
+void Loop::turn_libuv() {
+  uv_run(&uv_, UV_RUN_NOWAIT);
+  sockets_.closed();
+}
+
+// There is more to do, whatever becomes ready.
+bool Loop::busy() const {
+  return stage_ != Stage::none || !waiting_input_.empty() || sockets_.pending() || !inbox_.empty() ||
+         !doomed_.empty() || drain_.interrupted();
+}
+
+// Rounds --------------------------------------------------------------------------------------------------------------
 
 void Loop::round() {
-  for (int turn = 0; turn < kMaxInboxTurns; ++turn) {
-    drain_inbox();
-    if (!retire_peers()) break;
+  if (stage_ == Stage::none) stage_ = Stage::kept_input;
+  while (!finished_ && run_stage()) {
+    stage_ = stage_ == Stage::bury ? Stage::none : static_cast<Stage>(static_cast<int>(stage_) + 1);
+    if (stage_ == Stage::none || budget_.over()) return;
   }
-  dirty_.flush(draining());
-  kill_doomed();
-  retire_peers();
-  for (const auto& connection : buried_) {
-    if (WebSocketLink* link = connection->websocket(); link && link->dirty_) dirty_.forget(link);
-  }
-  buried_.clear();
-  sessions_.bury_dead();
-  if (!inbox_.empty()) wake();
-  if (draining()) finish_if_drained();
 }
 
-void Loop::prepare_to_wait() {
-  round();
-  if (waiting_input_.empty()) return;
-  ++activity_;
-  // One turn for each: what is left, or comes back in here, waits until the sockets have had theirs.
-  for (const std::uint64_t id : std::exchange(waiting_input_, {})) {
-    if (const auto found = connections_.find(id); found != connections_.end()) found->second->take_turn();
-  }
-  round();
-  if (!waiting_input_.empty()) wake();
-}
-
-void Loop::dispatch(InboxItem& item) {
-  if (auto* task = std::get_if<Task>(&item)) {
-    (*task)();
-    return;
-  }
-  std::visit([this](auto& event) { handle(event); }, std::get<LoopEvent>(item));
-}
-
-void Loop::handle(RoomMessage& event) { fanout_.deliver(event.message); }
-void Loop::handle(EveryoneMessage& event) { fanout_.deliver_to_everyone(event.message); }
-
-template <class ToPeer>
-void Loop::handle(ToPeer& event) {
-  if (Peer* peer = find_peer(event.client)) peer->handle(event);
-}
-
-bool Loop::retire_peers() {
-  if (retired_.empty()) return false;
-  ++activity_;
-  // Callbacks in here may retire others, or ask for these again.
-  while (!retired_.empty()) {
-    for (const auto& [id, retirement] : std::exchange(retired_, {})) {
-      auto found = peers_.find(id);
-      if (found == peers_.end()) continue;
-      if (!finished_ && found->second->outlive_link(retirement)) continue;
-      const std::unique_ptr<Peer> peer = std::move(found->second);
-      peers_.erase(found);
-      peer->retire(retirement);
-    }
+bool Loop::run_stage() {
+  switch (stage_) {
+    case Stage::none:
+      return true;
+    case Stage::kept_input:
+      return take_kept_input();
+    case Stage::sockets:
+      return sockets_.serve(budget_);
+    case Stage::inbox:
+      return handle_inbox();
+    case Stage::flush:
+      return dirty_.flush(draining(), budget_);
+    case Stage::kill:
+      return kill_doomed();
+    case Stage::bury:
+      if (!bury_dead()) return false;
+      if (draining()) finish_if_drained();
+      return true;
   }
   return true;
 }
 
-void Loop::kill_doomed() {
-  while (!doomed_.empty()) {
+// One turn for each: what is left, or comes back in here, waits until the sockets have had theirs.
+bool Loop::take_kept_input() {
+  if (drain_.interrupted()) drain_.go_on();
+  if (input_turns_left_ == 0) input_turns_left_ = waiting_input_.size();
+  while (input_turns_left_ != 0) {
     ++activity_;
-    std::vector<Connection*> doomed;
-    doomed.swap(doomed_);
-    for (Connection* connection : doomed) connection->kill();
-    context_.cancel_service();
+    --input_turns_left_;
+    const std::uint64_t id = waiting_input_.front();
+    waiting_input_.pop_front();
+    if (const auto found = connections_.find(id); found != connections_.end()) found->second->take_turn();
+    if (input_turns_left_ != 0 && budget_.over()) return false;
   }
+  return true;
+}
+
+// Once the time was over in here the rest of what has been taken is still handled, but nothing else is: a host that publishes
+// all the time would keep the frames from being written.
+bool Loop::handle_inbox() {
+  constexpr int kLastTurn = kMaxInboxTurns - 1;
+  for (; inbox_turns_ < kMaxInboxTurns; ++inbox_turns_) {
+    for (int batch = 0; batch < kMaxInboxTurns; ++batch) {
+      if (!take_batch()) {
+        inbox_turns_ = kLastTurn;
+        return false;
+      }
+      if (inbox_turns_ == kLastTurn || inbox_.empty()) break;
+    }
+    if (!retire_peers()) {
+      inbox_turns_ = kLastTurn;
+      return false;
+    }
+    if (inbox_.empty()) break;
+  }
+  inbox_turns_ = 0;
+  return true;
+}
+
+bool Loop::drain_inbox() {
+  if (in_inbox_) return true;
+  for (int batch = 0; batch < kMaxInboxTurns; ++batch) {
+    if (!take_batch()) return false;
+    if (inbox_.empty()) break;
+  }
+  return true;
+}
+
+// Everything that is in the inbox now, or what is left of the batch that was interrupted.
+bool Loop::take_batch() {
+  if (taken_.empty()) inbox_.take(taken_);
+  if (taken_.empty()) return true;
+  ++activity_;
+  in_inbox_ = true;
+  bool done = true;
+  while (done && next_taken_ < taken_.size()) {
+    done = dispatch(taken_[next_taken_]);
+    if (!done) break;
+    ++next_taken_;
+    done = next_taken_ == taken_.size() || !budget_.over();
+  }
+  in_inbox_ = false;
+  if (!done) return false;
+  taken_.clear();
+  next_taken_ = 0;
+  return true;
+}
+
+bool Loop::dispatch(InboxItem& item) {
+  if (auto* task = std::get_if<Task>(&item)) {
+    (*task)();
+    return true;
+  }
+  return std::visit([this](auto& event) { return handle(event); }, std::get<LoopEvent>(item));
+}
+
+bool Loop::handle(RoomMessage& event) {
+  return fanout_.interrupted() ? fanout_.go_on(budget_) : fanout_.deliver(event.message, budget_);
+}
+
+bool Loop::handle(EveryoneMessage& event) {
+  return fanout_.interrupted() ? fanout_.go_on(budget_) : fanout_.deliver_to_everyone(event.message, budget_);
+}
+
+template <class ToPeer>
+bool Loop::handle(ToPeer& event) {
+  if (Peer* peer = find_peer(event.client)) peer->handle(event);
+  return true;
+}
+
+bool Loop::retire_peers() {
+  // Callbacks in here may retire others, or ask for these again.
+  while (!retired_.empty()) {
+    ++activity_;
+    const auto [id, retirement] = std::move(retired_.front());
+    retired_.pop_front();
+    const auto found = peers_.find(id);
+    if (found != peers_.end() && (finished_ || !found->second->outlive_link(retirement))) {
+      const std::unique_ptr<Peer> peer = std::move(found->second);
+      peers_.erase(found);
+      peer->retire(retirement);
+    }
+    if (!retired_.empty() && budget_.over()) return false;
+  }
+  return true;
+}
+
+bool Loop::kill_doomed() {
+  bool over = false;
+  bool any = false;
+  while (!doomed_.empty() && !over && !sockets_.closing_enough(budget_)) {
+    ++activity_;
+    any = true;
+    const auto found = connections_.find(doomed_.front());
+    doomed_.pop_front();
+    if (found != connections_.end()) found->second->kill();
+    over = !doomed_.empty() && budget_.over();
+  }
+  if (any) context_.cancel_service();
+  return !over;
+}
+
+bool Loop::bury_dead() {
+  if (!retire_peers()) return false;
+  while (!buried_.empty()) {
+    if (WebSocketLink* link = buried_.back()->websocket(); link && link->dirty_) dirty_.forget(link);
+    buried_.pop_back();
+    if (!buried_.empty() && budget_.over()) return false;
+  }
+  return sessions_.bury_dead(budget_);
 }
 
 // Connections and peers -----------------------------------------------------------------------------------------------
@@ -218,10 +344,18 @@ void Loop::adopt(int socket_fd, std::string peer_address, Share share) {
   auto owned_socket = std::make_unique<LwsSocket>(connection);
   LwsSocket& socket = *owned_socket;
   connection.set_stream(std::move(owned_socket));
-  if (context_.adopt(socket_fd, socket)) return;
+  if (context_.adopt(socket_fd, socket)) {
+    socket.watch(sockets_, uv_);
+    return;
+  }
   log(LogLevel::info, "an accepted connection closed before its first request");
   // When libwebsockets has begun on it, its destruction comes later, by the callback that always comes.
   if (!socket.attached()) bury(connection);
+}
+
+WebSocketLink* Loop::find_websocket(std::uint64_t connection) {
+  const auto found = connections_.find(connection);
+  return found == connections_.end() ? nullptr : found->second->websocket();
 }
 
 Peer* Loop::find_peer(ClientId id) {
@@ -282,7 +416,7 @@ void Loop::doom(Connection& connection) {
   ++activity_;
   connection.set_doomed();
   connection.on_stream_closed();
-  doomed_.push_back(&connection);
+  doomed_.push_back(connection.id());
 }
 
 void Loop::bury(Connection& connection) {
@@ -290,7 +424,6 @@ void Loop::bury(Connection& connection) {
   auto found = connections_.find(connection.id());
   if (found == connections_.end()) return;
   connection.on_stream_closed();
-  std::erase(doomed_, &connection);
   TimerWheel::cancel(connection);
   buried_.push_back(std::move(found->second));
   connections_.erase(found);
@@ -315,7 +448,14 @@ void Loop::arm_timer() {
       [](uv_timer_t* handle) {
         Loop* loop = loop_of(handle);
         ++loop->activity_;
-        loop->timers_.advance(loop->now_ms());
+        if (loop->now_ms() - loop->armed_ms_ > kLateMs && loop->late_turns_ < kMaxLateTurns) {
+          ++loop->late_turns_;
+          // libuv would call it at once with 0.
+          uv_timer_start(handle, handle->timer_cb, 1, 0);
+          return;
+        }
+        loop->late_turns_ = 0;
+        loop->timers_.advance(loop->now_ms(), loop->budget_);
         loop->armed_ms_ = loop->timers_.next_ms();
         if (loop->armed_ms_ != -1) loop->arm_timer();
       },
@@ -352,21 +492,16 @@ void Loop::begin_drain() {
 
 void Loop::finish_if_drained() {
   if (!draining() || finished_) return;
-  if (connections_.empty() && peers_.empty() && sessions_.empty() && inbox_.empty()) finish();
+  if (connections_.empty() && peers_.empty() && sessions_.empty() && taken_.empty() && inbox_.empty()) finish();
 }
 
-void Loop::finish() {
-  finished_ = true;
-  uv_stop(&uv_);
-}
+void Loop::finish() { finished_ = true; }
 
 void Loop::close_handles() {
   auto close = [](auto* handle) {
     if (handle->data && !uv_is_closing(as_handle(handle))) uv_close(as_handle(handle), nullptr);
   };
   close(&wake_);
-  close(&prepare_);
-  close(&check_);
   close(&timer_);
   dirty_.close();
 }
@@ -376,6 +511,7 @@ void Loop::tear_down() {
   uv_open_ = false;
   CurrentLoop current(this);
   finished_ = true;
+  budget_.lift();
   inbox_.close();
   drain_inbox();  // a session that was on its way to here is here now, to end with the others
   TimerWheel::cancel(drain_);
@@ -385,6 +521,7 @@ void Loop::tear_down() {
   for (const auto& [id, peer] : peers_) retire(id, {1001, std::string(kStopping)});
   retire_peers();
   close_handles();
+  context_.close_strays(&uv_);
   uv_run(&uv_, UV_RUN_DEFAULT);
   context_.finish_destroy();
   uv_run(&uv_, UV_RUN_DEFAULT);
@@ -395,7 +532,7 @@ void Loop::tear_down() {
   buried_.clear();
   while (!connections_.empty()) bury(*connections_.begin()->second);
   buried_.clear();
-  sessions_.bury_dead();
+  sessions_.bury_dead(budget_);
 }
 
 }  // namespace chat::net

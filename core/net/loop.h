@@ -1,15 +1,20 @@
 // One thread's worth of the server: a libuv loop, a libwebsockets context on it, and everything that lives there. Its inbox
 // may be posted to from any thread; all else belongs to the thread that runs it.
 //
-// A round: libuv calls what is readable, then the loop takes its inbox, retires the peers that have gone, writes every link
-// with pending frames once, kills the connections that are to die, and buries them. So nothing is destroyed in the middle
-// of a fan-out, and a burst costs one write for each receiver.
+// A round: every socket that is ready has its turn, then the loop takes its inbox, retires the peers that have gone, writes
+// every link with pending frames once, kills the connections that are to die, and buries them. So nothing is destroyed in the
+// middle of a fan-out, and a burst costs one write for each receiver.
+//
+// A host that drives the loop gives it a time budget. When that is over the round stops wherever it is, also in the middle of a
+// list or of a fan-out, and goes on there with the next poll. No new input is looked at before a round has ended. So each
+// part of the work has its turn, and what is said first arrives first.
 #pragma once
 
 #include <uv.h>
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,9 +35,11 @@
 #include "net/log_limiter.h"
 #include "net/lws_context.h"
 #include "net/no_link.h"
+#include "net/ready_sockets.h"
 #include "net/retirement.h"
 #include "net/server_options.h"
 #include "net/stats.h"
+#include "net/time_budget.h"
 #include "net/timer_wheel.h"
 
 namespace chat::net {
@@ -40,6 +47,7 @@ namespace chat::net {
 class Connection;
 class Peer;
 class Server;
+class WebSocketLink;
 
 // Time of day, Unix milliseconds.
 std::int64_t wall_clock_ms();
@@ -50,7 +58,8 @@ class Loop : public LoopInbox {
   ~Loop() override;
 
   // Makes the libuv loop and the context, on the thread that starts the server. event_loop, certificate, no_memory.
-  Status start();
+  // table_places: see descriptors.h.
+  Status start(int table_places);
 
   // Any thread -------------------------------------------------------------------------------------------------------
 
@@ -65,12 +74,20 @@ class Loop : public LoopInbox {
 
   // Until the drain has ended.
   void run();
+  // The same, on a thread that does nothing else.
+  void run_as_thread();
   // Takes everything down, whatever state it is in; for a loop that never ran, and harmless after run().
   void shut_down() { tear_down(); }
-  // As run(), but returns when nothing is ready. True while there is more to come.
-  bool run_ready();
+  // As run(), but returns when nothing is ready or poll_budget_ms is over. Then fd() becomes readable when there is something to
+  // do, at once if there is more.
+  void run_ready();
+  // Until run_ready() has something to do.
+  void wait_readable(int timeout_ms) const { sockets_.wait_readable(timeout_ms); }
+  int fd() const { return sockets_.fd(); }
+  void set_readable() { sockets_.set_timeout(0); }
   bool finished() const { return finished_; }
   uv_loop_t* uv() { return &uv_; }
+  TimeBudget& budget() { return budget_; }
 
   std::size_t index() const { return index_; }
   Server& server() { return server_; }
@@ -109,7 +126,7 @@ class Loop : public LoopInbox {
   void drop_peer(ClientId id);
   // Ends the peer at the end of the round, once; the first code counts.
   void retire(ClientId id, Retirement retirement);
-  // Now, before their link goes. False: there was none. Not in the middle of a fan-out.
+  // Now, before their link goes. False when the time was over before. Not in the middle of a fan-out.
   bool retire_peers();
 
   // Closes the connection's stream at the end of the round.
@@ -117,8 +134,11 @@ class Loop : public LoopInbox {
   // The connection's stream is released: the connection is destroyed at the end of the round.
   void bury(Connection& connection);
 
-  // Takes the inbox now, for what must be done before more input comes. Not from inside itself.
-  void drain_inbox();
+  // Takes the inbox now, for what must be done before more input comes. False when the time was over before: then what is
+  // posted now comes behind it. Not from inside itself.
+  bool drain_inbox();
+  // Of a connection, or nullptr.
+  WebSocketLink* find_websocket(std::uint64_t connection);
 
   // Says goodbye to every link, spread over drain_spread_ms, and ends the loop when the last has gone or in the end anyway.
   void begin_drain();
@@ -127,14 +147,25 @@ class Loop : public LoopInbox {
   void finish();
 
  private:
+  // Where a round is.
+  enum class Stage : std::uint8_t { none, kept_input, sockets, inbox, flush, kill, bury };
+
+  void turn_libuv();
   void round();
-  void prepare_to_wait();
-  void kill_doomed();
-  void dispatch(InboxItem& item);
-  void handle(RoomMessage& event);
-  void handle(EveryoneMessage& event);
+  bool busy() const;
+  // The stages: false when the time was over before the stage was done.
+  bool run_stage();
+  bool take_kept_input();
+  bool handle_inbox();
+  bool kill_doomed();
+  bool bury_dead();
+
+  bool take_batch();
+  bool dispatch(InboxItem& item);
+  bool handle(RoomMessage& event);
+  bool handle(EveryoneMessage& event);
   template <class ToPeer>
-  void handle(ToPeer& event);
+  bool handle(ToPeer& event);
   void arm_timer();
   void wake();
   void finish_if_drained();
@@ -148,17 +179,22 @@ class Loop : public LoopInbox {
   LogLimiter log_limiter_;
   Inbox inbox_;
   std::vector<InboxItem> taken_;  // reused, so that a round allocates nothing
+  std::size_t next_taken_ = 0;
   bool in_inbox_ = false;
+
+  TimeBudget budget_;
+  Stage stage_ = Stage::none;
+  int inbox_turns_ = 0;  // in this round
 
   uv_loop_t uv_{};
   bool uv_open_ = false;
   uv_async_t wake_{};
-  uv_prepare_t prepare_{};
-  uv_check_t check_{};
   uv_timer_t timer_{};
   std::int64_t armed_ms_ = -1;
+  int late_turns_ = 0;
   std::uint64_t activity_ = 0;  // rises whenever something ran, for run_ready()
   TimerWheel timers_;
+  ReadySockets sockets_;
   LwsContext context_;
   Fanout fanout_;
   std::string scratch_;
@@ -169,9 +205,10 @@ class Loop : public LoopInbox {
   NoLink no_link_{*this};
   std::unordered_map<ClientId, std::unique_ptr<Peer>> peers_;
   DirtyLinks dirty_{*this};
-  std::vector<std::uint64_t> waiting_input_;  // connections
-  std::vector<std::pair<ClientId, Retirement>> retired_;
-  std::vector<Connection*> doomed_;
+  std::deque<std::uint64_t> waiting_input_;  // connections
+  std::size_t input_turns_left_ = 0;         // of those at its front, in this round
+  std::deque<std::pair<ClientId, Retirement>> retired_;
+  std::deque<std::uint64_t> doomed_;  // connections
   std::vector<std::unique_ptr<Connection>> buried_;
 
   bool finished_ = false;

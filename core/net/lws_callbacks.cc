@@ -26,6 +26,7 @@ int on_lws_callback(lws* wsi, lws_callback_reasons reason, void* user, void* in,
       socket->user().on_writable();
       return 0;
     case LWS_CALLBACK_RAW_CLOSE:
+      socket->unwatch();
       socket->user().on_stream_closed();
       return 0;
     case LWS_CALLBACK_WSI_DESTROY:

@@ -1,6 +1,7 @@
 // See lws_context.h. Every difference between libwebsockets 4.1 and 5.0 that concerns us is handled here.
 #include "net/lws_context.h"
 
+#include <dlfcn.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <signal.h>
@@ -8,13 +9,16 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <numeric>
+#include <optional>
 #include <utility>
 
+#include "net/elf_import.h"
+#include "net/fork_guard.h"
 #include "net/loop.h"
 #include "net/lws_callbacks.h"
 #include "net/lws_socket.h"
@@ -25,12 +29,6 @@ namespace {
 // One read takes up to this much. One buffer serves all sockets of a loop. Larger than a TLS record (16 KiB), so that no
 // decrypted bytes are left inside OpenSSL after a read.
 constexpr unsigned kReadBufferBytes = 65'536;
-
-// Held while contexts are made and taken down: libwebsockets shares some things among them.
-std::mutex& contexts_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
 
 // Makes libwebsockets forget the descriptor of `wsi`, for which it has no call. Where it is kept tells lws_get_socket_fd(),
 // which only reads it: from memory in which every place holds its own number.
@@ -43,17 +41,77 @@ void forget_descriptor(lws* wsi) {
   std::memcpy(reinterpret_cast<char*>(wsi) + place * sizeof kNone, &kNone, sizeof kNone);
 }
 
-// Making a context ignores SIGPIPE for the whole process; the host's disposition comes back at once.
-class SigpipeKept {
+// What libwebsockets does to the process while it makes a context, and how it is kept from that. It ignores SIGPIPE, and it
+// takes the size of its table of descriptors from the limit of open files: 16 MB for each loop at a million, and 2,560 places
+// at more than ten million, where a socket's number may be higher. It has an option for neither that fits (with
+// fd_limit_per_thread below the limit it looks through the whole table for every event). So the two functions that it calls
+// for this are replaced, in libwebsockets alone, and answer for the thread that makes a context.
+class ContextMaking {
  public:
-  SigpipeKept() { sigaction(SIGPIPE, nullptr, &kept_); }
-  ~SigpipeKept() { sigaction(SIGPIPE, &kept_, nullptr); }
-  SigpipeKept(const SigpipeKept&) = delete;
-  SigpipeKept& operator=(const SigpipeKept&) = delete;
+  // By one thread at a time: see ForkGuard::Loading.
+  explicit ContextMaking(int wanted_places) : wanted_places_(wanted_places), limit_(::sysconf(_SC_OPEN_MAX)) {
+    static const Replaced<SignalFunction> replaced_signal("signal", signal_instead, real_signal);
+    static const Replaced<SysconfFunction> replaced_sysconf("sysconf", sysconf_instead, real_sysconf);
+    keeps_sigpipe_ = replaced_signal.import->replaced() != nullptr;
+    if (!keeps_sigpipe_) sigaction(SIGPIPE, nullptr, &before_);
+    current = this;
+  }
+  // Where the function could not be replaced, a handler that the host installs meanwhile stays, except within moments.
+  ~ContextMaking() {
+    current = nullptr;
+    if (keeps_sigpipe_) return;
+    struct sigaction now;
+    if (sigaction(SIGPIPE, &before_, &now) == 0 && now.sa_handler != SIG_IGN) sigaction(SIGPIPE, &now, nullptr);
+  }
+  ContextMaking(const ContextMaking&) = delete;
+  ContextMaking& operator=(const ContextMaking&) = delete;
+
+  // How many places the table has got.
+  int places() const {
+    if (asked_) return wanted_places_;
+    // As libwebsockets does it. The limit may have changed in between.
+    const long limit = std::min(limit_, ::sysconf(_SC_OPEN_MAX));
+    return limit < 0 || limit > 10'000'000 ? 2'560 : static_cast<int>(limit);
+  }
 
  private:
-  struct sigaction kept_;
+  using Handler = void (*)(int);
+  using SignalFunction = Handler (*)(int, Handler);
+  using SysconfFunction = long (*)(int);
+
+  template <class Function>
+  struct Replaced {
+    Replaced(const char* name, Function instead, std::atomic<Function>& real) {
+      // First: another thread may be inside libwebsockets.
+      real = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
+      import.emplace(reinterpret_cast<const void*>(&lws_create_context), name, reinterpret_cast<void*>(instead));
+      if (void* const before = import->replaced()) real = reinterpret_cast<Function>(before);
+    }
+    std::optional<ElfImport> import;
+  };
+
+  static Handler signal_instead(int number, Handler handler) {
+    if (current != nullptr && number == SIGPIPE) return SIG_DFL;
+    return real_signal.load()(number, handler);
+  }
+  static long sysconf_instead(int name) {
+    if (current == nullptr || name != _SC_OPEN_MAX) return real_sysconf.load()(name);
+    current->asked_ = true;
+    return current->wanted_places_;
+  }
+
+  static inline std::atomic<SignalFunction> real_signal = nullptr;
+  static inline std::atomic<SysconfFunction> real_sysconf = nullptr;
+  static thread_local ContextMaking* current;
+
+  const int wanted_places_;
+  const long limit_;
+  bool asked_ = false;
+  bool keeps_sigpipe_ = false;
+  struct sigaction before_ {};
 };
+
+thread_local ContextMaking* ContextMaking::current = nullptr;
 
 std::string openssl_reason() {
   char text[256];
@@ -98,7 +156,7 @@ Status check_certificate(const std::string& certificate_file, const std::string&
   return load_certificate(context.get(), certificate_file, private_key_file);
 }
 
-Status LwsContext::create(Loop& loop, const ServerOptions& options) {
+Status LwsContext::create(Loop& loop, const ServerOptions& options, int wanted_places) {
   protocols_[0].name = "raw";
   protocols_[0].callback = on_lws_callback;
 
@@ -127,10 +185,13 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
     info.provided_client_ssl_ctx = unused_client_.get();
   }
 
-  std::lock_guard lock(contexts_mutex());
-  const SigpipeKept kept;
+  const ForkGuard::Loading loading;
   lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
-  context_ = lws_create_context(&info);
+  {
+    const ContextMaking making(wanted_places);
+    context_ = lws_create_context(&info);
+    places_ = making.places();
+  }
   if (!context_) {
     return {
         Error::event_loop,
@@ -143,6 +204,8 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options) {
         if (uv_handle_get_type(handle) == UV_POLL) *static_cast<lws**>(found) = static_cast<lws*>(handle->data);
       },
       &event_pipe_);
+  // It does not notice that there was no descriptor for it, and gives out a context that it has begun to take down.
+  if (!event_pipe_) return {Error::system, "no file descriptor was left for libwebsockets"};
   vhost_ = lws_create_vhost(context_, &info);
   if (!vhost_) return {tls_ ? Error::certificate : Error::internal, "libwebsockets could not create a virtual host"};
   return {};
@@ -168,13 +231,26 @@ void LwsContext::cancel_service() {
 // another thread of the process may open a file, be given the same number, and lose it. So it has to forget the number.
 void LwsContext::begin_destroy() {
   if (!context_) return;
-  std::lock_guard lock(contexts_mutex());
+  const ForkGuard::Loading loading;
   lws_context_destroy(context_);
+  event_pipe_was_made_ = event_pipe_ != nullptr;
   if (event_pipe_) forget_descriptor(std::exchange(event_pipe_, nullptr));
 }
 
+void LwsContext::close_strays(uv_loop_t* loop) {
+  if (!context_ || event_pipe_was_made_) return;
+  uv_walk(
+      loop,
+      [](uv_handle_t* handle, void*) {
+        if (!uv_is_closing(handle)) uv_close(handle, nullptr);
+      },
+      nullptr);
+}
+
 void LwsContext::finish_destroy() {
-  std::lock_guard lock(contexts_mutex());
+  // It would close its handles a second time: the memory is lost. See close_strays().
+  if (!event_pipe_was_made_) context_ = nullptr;
+  const ForkGuard::Loading loading;
   // info.pcontext makes it null once it is freed; bounded, as a version may need fewer or more calls.
   for (int stage = 0; context_ && stage < 4; ++stage) lws_context_destroy(context_);
 }

@@ -26,7 +26,11 @@ class LwsContext {
   LwsContext(const LwsContext&) = delete;
   LwsContext& operator=(const LwsContext&) = delete;
 
-  Status create(Loop& loop, const ServerOptions& options);
+  // wanted_places: of the table of descriptors.
+  Status create(Loop& loop, const ServerOptions& options, int wanted_places);
+
+  // Whether libwebsockets' table has a place for the descriptor. libwebsockets itself does not bear one that has none.
+  bool has_place(int socket_fd) const { return socket_fd < places_; }
 
   // Hands an accepted descriptor to libwebsockets, which owns it from now on, also on failure (false). After a failure
   // socket.attached() tells whether the socket's last callback is still to come.
@@ -37,6 +41,9 @@ class LwsContext {
 
   // Stage one, outside callbacks; the libuv loop must run on until nothing of it is left.
   void begin_destroy();
+  // After that, when everything else on the loop is closed: what libwebsockets does not close of a context that was not made
+  // completely.
+  void close_strays(uv_loop_t* loop);
   // Stage two, after that.
   void finish_destroy();
 
@@ -49,9 +56,11 @@ class LwsContext {
   lws_context* context_ = nullptr;
   lws_vhost* vhost_ = nullptr;
   bool tls_ = false;
+  int places_ = 0;
   SslContext reloaded_{nullptr, &SSL_CTX_free};  // the certificate since the last reload; null before
   SslContext unused_client_{nullptr, &SSL_CTX_free};
-  lws* event_pipe_ = nullptr;                 // libwebsockets' own, by which lws_cancel_service() wakes the loop
+  lws* event_pipe_ = nullptr;  // libwebsockets' own, by which lws_cancel_service() wakes the loop
+  bool event_pipe_was_made_ = true;
   std::array<lws_protocols, 2> protocols_{};  // one, and the end of the list
   lws_retry_bo_t no_keepalive_{};
 };

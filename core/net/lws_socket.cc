@@ -3,10 +3,12 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 #include "hub/give_back.h"
@@ -16,7 +18,88 @@ namespace {
 
 constexpr std::size_t kMaxRecordBytes = 16'384;  // RFC 8446 section 5.1
 
+// The handle by which libwebsockets watches its socket, or nullptr. libuv's loop has a table of them by descriptor, in its
+// public header (on UNIX) though not in its manual.
+uv_poll_t* find_handle(uv_loop_t& uv, int fd, const lws* wsi) {
+  if (fd < 0 || static_cast<unsigned>(fd) >= uv.nwatchers || !uv.watchers[fd]) return nullptr;
+  auto* const handle =
+      reinterpret_cast<uv_poll_t*>(reinterpret_cast<char*>(uv.watchers[fd]) - offsetof(uv_poll_t, io_watcher));
+  const bool found = handle->type == UV_POLL && handle->data == wsi && handle->poll_cb != nullptr;
+  return found ? handle : nullptr;
+}
+
+bool is_closing(uv_poll_t* handle) { return uv_is_closing(reinterpret_cast<uv_handle_t*>(handle)) != 0; }
+bool is_active(uv_poll_t* handle) { return uv_is_active(reinterpret_cast<uv_handle_t*>(handle)) != 0; }
+
 }  // namespace
+
+// Watching ------------------------------------------------------------------------------------------------------------
+
+void LwsSocket::watch(ReadySockets& sockets, uv_loop_t& uv) {
+  fd_ = lws_get_socket_fd(wsi_);
+  handle_ = find_handle(uv, fd_, wsi_);
+  if (!handle_) return;
+  sockets_ = &sockets;
+  key_ = sockets.add(*this);
+  follow_libwebsockets();
+}
+
+void LwsSocket::unwatch() {
+  if (!handle_) return;
+  sockets_->watch(key_, fd_, watched_, 0);
+  sockets_->forget(key_);
+  sockets_->note_closing();
+  watched_ = 0;
+  handle_ = nullptr;
+}
+
+void LwsSocket::detach() {
+  unwatch();
+  wsi_ = nullptr;
+}
+
+void LwsSocket::on_ready(unsigned events, bool ended) {
+  // libwebsockets finds out about the end by reading.
+  if (ended) events = watched_;
+  events &= watched_;
+  const bool handshake = handshake_timed_;
+  if (const unsigned served = handshake ? events : events & Poller::kRead; served != 0) service(served);
+  if (handshake || (events & Poller::kWrite) == 0 || !handle_) return;
+  wants_writable_ = false;
+  apply_interest();
+  user_.on_writable();
+}
+
+void LwsSocket::service(unsigned events) {
+  const int as_libuv = ((events & Poller::kRead) != 0 ? static_cast<int>(UV_READABLE) : 0) |
+                       ((events & Poller::kWrite) != 0 ? static_cast<int>(UV_WRITABLE) : 0);
+  handle_->poll_cb(handle_, 0, as_libuv);
+  follow_libwebsockets();
+}
+
+// After each call of libwebsockets in which it may have started its handle again or begun to close it.
+void LwsSocket::follow_libwebsockets() {
+  if (!handle_) return;
+  if (is_closing(handle_)) {
+    unwatch();
+    return;
+  }
+  if (is_active(handle_)) {
+    const unsigned wanted = handle_->io_watcher.pevents;
+    handshake_ = ((wanted & POLLIN) != 0 ? Poller::kRead : 0U) | ((wanted & POLLOUT) != 0 ? Poller::kWrite : 0U);
+    uv_poll_stop(handle_);
+  }
+  apply_interest();
+}
+
+void LwsSocket::apply_interest() {
+  const unsigned own = (reading_ ? Poller::kRead : 0U) | (wants_writable_ ? Poller::kWrite : 0U);
+  const unsigned wanted = handshake_timed_ ? handshake_ : own;
+  if (wanted == watched_) return;
+  if (sockets_->watch(key_, fd_, watched_, wanted)) watched_ = wanted;
+}
+
+// Reading and writing -------------------------------------------------------------------------------------------------
 
 void LwsSocket::received(std::span<char> bytes) {
   if (std::exchange(handshake_timed_, false)) lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
@@ -82,11 +165,21 @@ bool LwsSocket::send_unsent_record(SSL* ssl) {
 }
 
 void LwsSocket::want_writable() {
-  if (wsi_) lws_callback_on_writable(wsi_);
+  wants_writable_ = true;
+  if (handle_) {
+    apply_interest();
+  } else if (wsi_) {
+    lws_callback_on_writable(wsi_);
+  }
 }
 
 void LwsSocket::set_reading(bool on) {
-  if (wsi_) lws_rx_flow_control(wsi_, on ? 1 : 0);
+  reading_ = on;
+  if (handle_) {
+    apply_interest();
+  } else if (wsi_) {
+    lws_rx_flow_control(wsi_, on ? 1 : 0);
+  }
 }
 
 void LwsSocket::finish_writing() {
@@ -100,7 +193,9 @@ void LwsSocket::finish_writing() {
 }
 
 void LwsSocket::close() {
-  if (wsi_) lws_set_timeout(wsi_, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+  if (!wsi_) return;
+  lws_set_timeout(wsi_, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+  follow_libwebsockets();
 }
 
 }  // namespace chat::net

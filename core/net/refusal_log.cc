@@ -4,6 +4,8 @@
 #include <chrono>
 #include <string>
 
+#include "hub/utf8.h"
+
 namespace chat::net {
 namespace {
 
@@ -18,7 +20,7 @@ struct Text {
 constexpr std::array<Text, kRefusalCount> kTexts = {{
     {"connections", "too many connections (max_connections)"},
     {"connections_per_address", "too many connections from this address (max_connections_per_address)"},
-    {"descriptors", "no file descriptor is left for the connection"},
+    {"descriptors", "too many open files (RLIMIT_NOFILE at the start)"},
     {"sessions", "too many Socket.IO sessions (max_connections)"},
     {"sessions_per_address", "too many Socket.IO sessions from this address (max_clients_per_address)"},
     {"clients", "too many clients (max_clients)"},
@@ -47,6 +49,27 @@ constexpr std::array<Text, kRefusalCount> kTexts = {{
     {"application", "the application refused the connection"},
 }};
 
+// A detail may quote what a client sent: it must not make another line, control a terminal, or fill the log.
+std::string printable(std::string_view detail) {
+  constexpr std::size_t kMaxDetailBytes = 200;
+  const bool whole = detail.size() <= kMaxDetailBytes;
+  const bool text = is_utf8(detail);
+  if (!whole) detail = text ? utf8_prefix(detail, kMaxDetailBytes) : detail.substr(0, kMaxDetailBytes);
+  std::string result;
+  for (std::size_t i = 0; i < detail.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(detail[i]);
+    // U+0080 to U+009F control terminals too.
+    const bool high_control = byte == 0xc2 && i + 1 < detail.size() && static_cast<unsigned char>(detail[i + 1]) < 0xa0;
+    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !text) || high_control) {
+      result += '?';
+      if (high_control && text) ++i;
+    } else {
+      result += detail[i];
+    }
+  }
+  return whole ? result : result + "...";
+}
+
 }  // namespace
 
 const char* refusal_name(Refusal reason) { return kTexts[static_cast<std::size_t>(reason)].name; }
@@ -67,7 +90,7 @@ void RefusalLog::note_at(std::int64_t now_ms, Refusal reason, std::string_view a
   std::string line = "refused ";
   line.append(address.empty() ? "a UNIX socket" : address).append(": ");
   line.append(kTexts[static_cast<std::size_t>(reason)].sentence);
-  if (!detail.empty()) line.append(": ").append(detail);
+  if (!detail.empty()) line.append(": ").append(printable(detail));
   if (count > logged + 1)
     line.append(" (and ").append(std::to_string(count - logged - 1)).append(" more since the last line)");
   application_.log(LogLevel::info, line);

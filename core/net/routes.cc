@@ -18,9 +18,10 @@ std::string_view without_trailing_slash(std::string_view path) {
   return path.size() > 1 && path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
 }
 
-HttpResponse health(const HttpRequest& request, bool draining) {
+// /healthz is for people and for checks of liveness, /readyz for whatever sends new clients here.
+HttpResponse health(const HttpRequest& request, std::string_view serving, bool draining) {
   if (request.method != "GET" && request.method != "HEAD") return only_get_response();
-  HttpResponse response = HttpResponse::text(draining ? 503 : 200, draining ? "stopping\n" : "ok\n");
+  HttpResponse response = HttpResponse::text(draining ? 503 : 200, draining ? "stopping\n" : std::string(serving));
   response.headers.push_back({"Cache-Control", "no-store"});
   return response;
 }
@@ -59,7 +60,8 @@ const Endpoint* find_endpoint_above(const ServerOptions& options, std::string_vi
 std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest& request) {
   Loop& loop = connection.loop();
   const StaticFiles& files = loop.server().static_files();
-  if (request.path == "/healthz") return health(request, loop.draining());
+  if (request.path == "/healthz") return health(request, "ok\n", loop.draining());
+  if (request.path == "/readyz") return health(request, "ready\n", loop.server().stopping());
   const Endpoint* endpoint = find_endpoint(loop.options(), request.path);
   const bool of_socket_io = endpoint != nullptr && endpoint->protocol == Protocol::socket_io;
   if (of_socket_io && speaks_engine_io(request)) return route_engine_io(connection, request, *endpoint);

@@ -1,4 +1,4 @@
-// What an HTTP request without upgrade asks for. The first that has the path answers: /healthz; Engine.IO's requests at a
+// What an HTTP request without upgrade asks for. The first that has the path answers: /healthz and /readyz; Engine.IO's requests at a
 // Socket.IO endpoint; files of static_mounts; endpoints; what is compiled in; the metrics; the Socket.IO client's script.
 #pragma once
 

@@ -5,17 +5,32 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <random>
 #include <system_error>
 
 #include "net/clock.h"
+#include "net/descriptors.h"
+#include "net/fork_guard.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/platform.h"
 
 namespace chat::net {
 namespace {
+
+// What is opened for each loop, by libuv and libwebsockets but for one epoll instance: two epoll instances, two event
+// descriptors, a pipe, /dev/urandom.
+constexpr std::size_t kDescriptorsPerLoop = 7;
+// Once: the listening socket, libuv's pipe for signals, the timer of chat_server_fd(), and a few that are closed again (the
+// certificate, libwebsockets' plugin).
+constexpr std::size_t kDescriptorsPerServer = 8;
+// Two files, and what OpenSSL may open.
+constexpr std::size_t kDescriptorsToReloadTls = 4;
+// A refused client's request is read up to so much, since closing a socket with unread input would reset it, and the
+// client might not see the answer.
+constexpr std::size_t kRefusedInputBytes = 16'384;
 
 // How often old history is looked for.
 constexpr std::int64_t kExpireIntervalMs = 5'000;
@@ -66,6 +81,7 @@ Server::Server(ServerOptions options, Application& application)
     : options_(std::move(options)),
       application_(application),
       refusals_(application),
+      allowed_hosts_(options_.allowed_hosts),
       engine_io_(options_),
       started_at_ms_(wall_clock_ms()) {}
 
@@ -80,7 +96,36 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application
   return server;
 }
 
+void Server::refuse(int socket_fd, const std::string& peer_address, Refusal reason) {
+  connections_.fetch_sub(1);
+  refusals_.note(reason, peer_address);
+  if (options_.tls_certificate_file.empty()) {
+    (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::shutdown(socket_fd, SHUT_WR);
+    std::array<char, kRefusedInputBytes> ignored;
+    (void)!recv(socket_fd, ignored.data(), ignored.size(), MSG_DONTWAIT);
+  }
+  close(socket_fd);
+}
+
+// libuv and libwebsockets abort, hang or leak when a descriptor is missing in the middle. So enough of them are asked for
+// before, and given back: only a thread that takes them at that very moment is not noticed.
+Result<int> Server::check_descriptors() const {
+  const std::size_t loops = static_cast<std::size_t>(std::max(1, options_.threads));
+  const HeldDescriptors held(kDescriptorsPerServer + loops * kDescriptorsPerLoop);
+  if (Status status = held.status(); !status.ok()) return status;
+  const int places = descriptor_table_size(open_file_limit(), options_.max_connections, held.lowest());
+  if (held.highest() >= places) {
+    return {Error::system,
+            "the process has too many open files: libwebsockets' table ends at descriptor " + std::to_string(places)};
+  }
+  return places;
+}
+
 Status Server::start_parts() {
+  ForkGuard::install();
+  const Result<int> table_places = check_descriptors();
+  if (!table_places.ok()) return table_places.status();
   Result<StaticFiles> files = StaticFiles::open(options_.static_mounts);
   if (!files.ok()) return files.status();
   static_files_ = std::move(*files);
@@ -111,15 +156,17 @@ Status Server::start_parts() {
   hub_ = std::make_unique<Hub>(options_.hub, std::move(inboxes), &refusals_);
   dispatcher_ = std::make_unique<Dispatcher>(*hub_, application_);
   for (const auto& loop : loops_) {
-    Status status = loop->start();
+    Status status = loop->start(*table_places);
     if (!status.ok()) return status;
   }
   expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
   Status status = listener_->start(loops_.front()->uv());
   if (!status.ok()) return status;
   log_hidden_paths();
-  if (options_.threads == 0) return start_host_driven();
-  return start_threads();
+  if (options_.threads != 0) return start_threads();
+  loops_.front()->set_readable();  // the first poll registers the sockets
+  host_driven_ = true;
+  return {};
 }
 
 // What an application may not expect: files of its own at paths that the library would answer by itself, and a Socket.IO
@@ -140,14 +187,6 @@ void Server::log_hidden_paths() {
   }
 }
 
-Status Server::start_host_driven() {
-  wake_ = std::make_unique<WakeDescriptor>();
-  if (!wake_->open(uv_backend_fd(loops_.front()->uv())))
-    return {Error::system, "no file descriptor left for chat_server_fd"};
-  wake_->set_timeout(0);  // the first poll registers the sockets
-  return {};
-}
-
 Status Server::start_threads() {
   const SignalsBlocked blocked;
   // No loop runs before all threads are there: a start that fails has called no callback.
@@ -155,9 +194,13 @@ Status Server::start_threads() {
   const std::shared_future<bool> go = all_there.get_future().share();
   try {
     for (const auto& loop : loops_) {
-      threads_.emplace_back([&loop = *loop, go] {
+      threads_.emplace_back([this, &loop = *loop, go, mask = blocked.before()] {
         name_thread("chat-loop");
-        if (go.get()) loop.run();
+        prepare_thread(mask);
+        if (!go.get()) return;
+        loop.run_as_thread();
+        const std::lock_guard lock(ended_mutex_);
+        if (--running_loops_ == 0) all_ended_.notify_all();
       });
     }
   } catch (const std::system_error& error) {
@@ -166,15 +209,16 @@ Status Server::start_threads() {
     threads_.clear();
     return {Error::system, std::string("thread: ") + error.what()};
   }
+  running_loops_ = loops_.size();
   all_there.set_value(true);
   return {};
 }
 
 Server::~Server() {
   // After a start that failed there is nothing to stop, and loops that were never opened cannot be woken.
-  if (!threads_.empty() || wake_) stop();
+  if (!threads_.empty() || host_driven_) stop();
   for (std::thread& thread : threads_) thread.join();
-  if (threads_.empty() && !loops_.empty() && wake_) {
+  if (host_driven_) {
     const SigpipeBlocked blocked;
     loops_.front()->run();  // the host polls no more: the drain is ended here
   }
@@ -207,33 +251,51 @@ void Server::stop() {
 }
 
 void Server::deal(int socket_fd, std::string peer_address) {
+  if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) {
+    refuse(socket_fd, peer_address, Refusal::connections);
+    return;
+  }
   // A trusted proxy's sockets are its clients': see Connection::charge_to().
   std::optional<Refusal> refusal;
   Share share;
   if (!trusted_proxies_.contains(peer_address)) {
     share = Share::take(hub_->sources().find(peer_address), Resource::connections, refusal);
   }
-  if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) refusal = Refusal::connections;
+  Loop& loop = *loops_[next_loop_++ % loops_.size()];
+  // The host may have raised the limit of open files since the start.
+  if (!refusal && !loop.context().has_place(socket_fd)) refusal = Refusal::descriptors;
   if (refusal) {
-    connections_.fetch_sub(1);
-    refusals_.note(*refusal, peer_address);
-    if (options_.tls_certificate_file.empty()) (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL);
-    close(socket_fd);
+    refuse(socket_fd, peer_address, *refusal);
     return;
   }
-  Loop& loop = *loops_[next_loop_++ % loops_.size()];
   auto socket = std::make_shared<OwnedSocket>(socket_fd, std::move(share));
   loop.post_task([&loop, socket = std::move(socket), peer = std::move(peer_address)] {
     loop.adopt(std::exchange(socket->fd, -1), peer, std::move(socket->share));
   });
 }
 
+Status Server::wait(int timeout_ms) {
+  if (host_driven_) return {Error::wrong_state, "a server without threads is driven by chat_server_poll()"};
+  if (on_own_thread()) return {Error::wrong_thread, "chat_server_wait() was called in a callback of the same server"};
+  const auto ended = [this] { return running_loops_ == 0; };
+  std::unique_lock lock(ended_mutex_);
+  if (timeout_ms < 0) {
+    all_ended_.wait(lock, ended);
+  } else if (!all_ended_.wait_for(lock, std::chrono::milliseconds(timeout_ms), ended)) {
+    return {Error::timed_out, {}};
+  }
+  return {};
+}
+
 Status Server::reload_tls() {
   const std::string& certificate = options_.tls_certificate_file;
   const std::string& key = options_.tls_private_key_file;
   if (certificate.empty()) return {Error::wrong_state, "the server runs without TLS"};
+  Status status;
+  status = HeldDescriptors(kDescriptorsToReloadTls).status();
+  if (!status.ok()) return status;
   // Tried first, so that a pair that does not work replaces nothing.
-  Status status = check_certificate(certificate, key);
+  status = check_certificate(certificate, key);
   if (!status.ok()) return status;
   for (const auto& loop : loops_) {
     loop->post_task([this, loop = loop.get()] {
@@ -244,20 +306,44 @@ Status Server::reload_tls() {
   return {};
 }
 
+Status Server::check_loops(int timeout_ms) {
+  if (poll_ended_.load()) return {Error::stopped, "the server has stopped"};
+  if (on_own_thread()) {
+    return {Error::wrong_thread, "chat_server_check_loops() was called in a callback of the same server"};
+  }
+  struct Turns {
+    std::atomic<std::size_t> missing;
+    std::promise<void> all_taken;
+  };
+  // Shared, because a loop may take its turn after this has given up.
+  const auto turns = std::make_shared<Turns>();
+  turns->missing = loops_.size();
+  for (const auto& loop : loops_) {
+    const bool runs = loop->post_task([turns] {
+      if (--turns->missing == 0) turns->all_taken.set_value();
+    });
+    if (!runs) return {Error::stopped, "the server has stopped"};
+  }
+  const auto waited = turns->all_taken.get_future().wait_for(std::chrono::milliseconds(timeout_ms));
+  if (waited == std::future_status::ready) return {};
+  return {Error::timed_out, std::to_string(turns->missing) + " of " + std::to_string(loops_.size()) +
+                                " loops had no turn within " + std::to_string(timeout_ms) + " ms"};
+}
+
 Status Server::poll(int timeout_ms) {
-  if (!wake_) return {Error::wrong_state, "the server has its own threads"};
+  if (!host_driven_) return {Error::wrong_state, "the server has its own threads"};
   if (on_own_thread()) return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};
   Loop& loop = *loops_.front();
   if (loop.finished()) return {Error::stopped, "the server has stopped"};
   const SigpipeBlocked blocked;
-  if (timeout_ms != 0) wake_->wait(timeout_ms);
-  const bool more = loop.run_ready();
-  wake_->set_timeout(more ? 0 : uv_backend_timeout(loop.uv()));
-  if (loop.finished()) return {Error::stopped, "the server has stopped"};
-  return {};
+  if (timeout_ms != 0) loop.wait_readable(timeout_ms);
+  loop.run_ready();
+  if (!loop.finished()) return {};
+  poll_ended_ = true;
+  return {Error::stopped, "the server has stopped"};
 }
 
-int Server::fd() const { return wake_ ? wake_->fd() : -1; }
+int Server::fd() const { return host_driven_ ? loops_.front()->fd() : -1; }
 
 ServerStats Server::stats() const {
   ServerStats sum;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,7 @@
 #include "hub/application.h"
 #include "hub/dispatcher.h"
 #include "hub/hub.h"
+#include "net/allowed_hosts.h"
 #include "net/compiled_in.h"
 #include "net/engine_io_service.h"
 #include "net/metrics.h"
@@ -27,7 +29,6 @@ namespace chat::net {
 class Expiry;
 class Listener;
 class Loop;
-class WakeDescriptor;
 
 class Server {
  public:
@@ -44,10 +45,14 @@ class Server {
   // Any thread -------------------------------------------------------------------------------------------------------
 
   void stop();  // begins the drain
+  // With threads: waits for the end of the drain, whoever begins it. timed_out after timeout_ms; -1: no limit.
+  Status wait(int timeout_ms);
   bool stopping() const { return stopping_.load(); }
   bool on_own_thread() const;  // the caller is inside a callback or a poll of this server
   int port() const;            // 0 on a UNIX socket
   Status reload_tls();
+  // Waits until every loop has had a turn. timed_out: one has not. stopped, wrong_thread.
+  Status check_loops(int timeout_ms);
   Hub& hub() { return *hub_; }
   const ServerOptions& options() const { return options_; }
   ServerStats stats() const;
@@ -72,23 +77,27 @@ class Server {
   const CompiledIn& compiled_in() const { return compiled_in_; }
   const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
   const TrustedProxies& trusted_proxies() const { return trusted_proxies_; }
+  const AllowedHosts& allowed_hosts() const { return allowed_hosts_; }
 
  private:
   Server(ServerOptions options, Application& application);
   Status start_parts();
+  Result<int> check_descriptors() const;
+  void refuse(int socket_fd, const std::string& peer_address, Refusal reason);
   void log_hidden_paths();
-  Status start_host_driven();
   Status start_threads();
 
   const ServerOptions options_;
   Application& application_;
   RefusalLog refusals_;
+  const AllowedHosts allowed_hosts_;
   StaticFiles static_files_;
   EngineIoService engine_io_;
   SocketIoClientFiles socket_io_client_files_;
   CompiledIn compiled_in_;
   TrustedProxies trusted_proxies_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> poll_ended_ = false;  // with threads = 0: the drain is over
   std::atomic<std::int64_t> connections_ = 0;
   const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;
@@ -97,8 +106,11 @@ class Server {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Expiry> expiry_;
-  std::unique_ptr<WakeDescriptor> wake_;  // with threads = 0
+  bool host_driven_ = false;  // started with threads = 0
   std::vector<std::thread> threads_;
+  std::mutex ended_mutex_;
+  std::condition_variable all_ended_;  // no loop runs any more
+  std::size_t running_loops_ = 0;
 };
 
 }  // namespace chat::net

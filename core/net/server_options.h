@@ -44,7 +44,9 @@ struct ServerOptions {
 
   std::vector<std::string> allowed_origins;
   std::vector<std::string> trusted_proxies;
+  std::vector<std::string> allowed_hosts;  // see allowed_hosts.h
   std::int64_t max_connections = kUnlimited;
+  std::int64_t max_sessions = kUnlimited;  // of Engine.IO
   // Of Socket.IO; those on polling are among them.
   std::int64_t max_sessions_per_address = kUnlimited;
   std::int64_t max_polling_sessions_per_address = kUnlimited;
@@ -66,6 +68,7 @@ struct ServerOptions {
   std::int64_t verdict_timeout_ms = 10'000;
   std::int64_t drain_timeout_ms = 5'000;
   std::int64_t drain_spread_ms = 0;
+  std::int64_t poll_budget_ms = 4;  // of one poll, with threads = 0; kUnlimited: until nothing is ready
   bool permessage_deflate = false;
 
   std::int64_t max_http_body_bytes = 1'000'000;

@@ -28,7 +28,9 @@ void SinglePeer::on_verdict(ClientId) {
   if (!peer || peer->client()->state() == ClientState::connecting || peer->undecided()) return;
   peer->stop_awaiting_verdict();
   if (peer->client()->state() != ClientState::accepted) {
-    link_->close(1008, peer->client()->refusal_reason());
+    const ClientPtr& client = peer->client();
+    loop_.server().refusals().note(Refusal::application, client->origin().address, client->refusal_reason());
+    link_->close(1008, client->refusal_reason());
     return;
   }
   const Status status = peer->open();

@@ -313,6 +313,7 @@ void SocketIoClients::verdict(ClientId id) {
     open(*found);
   } else if (client->state() == ClientState::refused) {
     const std::string reason = client->refusal_reason();
+    host_.loop().server().refusals().note(Refusal::application, client->origin().address, reason);
     refuse(found->nsp->name, refusal_text(reason), client->refusal_data());
     remove(id, kPolicyViolation, reason, false);
   }

@@ -9,6 +9,21 @@
 #include "net/file_response.h"
 
 namespace chat::net {
+namespace {
+
+// Whether the name of a file or folder begins with a dot: ".git", ".env". RFC 8615 has "/.well-known/" for what everybody may read.
+// Only names in the URL count, not those that a link leads to: Kubernetes mounts files as links into "..data".
+bool is_hidden(std::string_view url_path, std::size_t from) {
+  constexpr std::string_view kWellKnown = "/.well-known";
+  if (is_inside(url_path, kWellKnown)) from = std::max(from, kWellKnown.size());
+  for (std::size_t at = url_path.find("/.", from); at != std::string_view::npos; at = url_path.find("/.", at + 1)) {
+    const std::string_view segment = url_path.substr(at + 1, url_path.find('/', at + 1) - at - 1);
+    if (segment != "." && segment != "..") return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 Result<StaticFiles> StaticFiles::open(const std::vector<StaticMount>& mounts) {
   StaticFiles files;
@@ -33,7 +48,9 @@ const StaticFiles::Root* StaticFiles::root_of(std::string_view url_path) const {
 std::optional<StaticFiles::Located> StaticFiles::locate(std::string_view url_path) const {
   const Root* root = root_of(url_path);
   if (root == nullptr) return std::nullopt;
-  const std::string below(url_path.substr(root->prefix == "/" ? 0 : root->prefix.size()));
+  const std::size_t prefix_bytes = root->prefix == "/" ? 0 : root->prefix.size();
+  if (is_hidden(url_path, prefix_bytes)) return std::nullopt;
+  const std::string below(url_path.substr(prefix_bytes));
   const bool has_slash = url_path.ends_with('/');
   std::string path = resolve_inside(root->directory, below);
   struct stat status;

@@ -1,5 +1,6 @@
 // Files below the directories that the options name, as HTTP responses; see file_response.h for what is never opened. A file
 // that exists here wins over everything else that has its path (routes.cc), so a path without a file is not answered here.
+// Files and folders whose names begin with a dot are not served, but for "/.well-known/".
 #pragma once
 
 #include <optional>

@@ -14,13 +14,16 @@ void TimerEntry::unlink() {
 
 TimerWheel::TimerWheel(std::int64_t now_ms) : tick_(now_ms / kTickMs) {
   for (Anchor& slot : slots_) slot.next_ = slot.previous_ = &slot;
+  due_.next_ = due_.previous_ = &due_;
 }
 
 TimerWheel::~TimerWheel() {
-  for (Anchor& slot : slots_) {
-    while (slot.next_ != &slot) slot.next_->unlink();
-    slot.next_ = slot.previous_ = nullptr;
-  }
+  const auto empty = [](Anchor& anchor) {
+    while (anchor.next_ != &anchor) anchor.next_->unlink();
+    anchor.next_ = anchor.previous_ = nullptr;
+  };
+  for (Anchor& slot : slots_) empty(slot);
+  empty(due_);
 }
 
 void TimerWheel::link(TimerEntry& entry) {
@@ -39,37 +42,43 @@ void TimerWheel::set(TimerEntry& entry, std::int64_t deadline_ms) {
   link(entry);
 }
 
-void TimerWheel::advance(std::int64_t now_ms) {
+bool TimerWheel::advance(std::int64_t now_ms, TimeBudget& budget) {
+  if (!call_due(now_ms, budget)) return false;
   const std::int64_t target = now_ms / kTickMs;
   // After a long sleep one lap visits every slot.
-  const std::int64_t laps = std::min<std::int64_t>(target - tick_, kSlots);
-  const std::int64_t first = target - laps + 1;
-  for (std::int64_t tick = first; tick <= target; ++tick) {
-    tick_ = std::max(tick_, tick);
-    Anchor& slot = slots_[static_cast<std::size_t>(tick) % kSlots];
-    // Taken off as a whole first: what a callback sets or cancels meanwhile disturbs nothing.
-    Anchor due;
-    due.next_ = due.previous_ = &due;
-    if (slot.next_ != &slot) {
-      due.next_ = slot.next_;
-      due.previous_ = slot.previous_;
-      due.next_->previous_ = due.previous_->next_ = &due;
-      slot.next_ = slot.previous_ = &slot;
-    }
-    while (due.next_ != &due) {
-      TimerEntry& entry = *due.next_;
-      entry.unlink();
-      if (entry.deadline_ms_ <= now_ms) {
-        entry.on_deadline(now_ms);
-      } else {
-        link(entry);  // of a later lap
-      }
-    }
-    due.next_ = due.previous_ = nullptr;
+  tick_ = std::max(tick_, target - static_cast<std::int64_t>(kSlots));
+  while (tick_ < target) {
+    ++tick_;
+    take_slot(slots_[static_cast<std::size_t>(tick_) % kSlots]);
+    if (!call_due(now_ms, budget)) return false;
   }
+  return true;
+}
+
+void TimerWheel::take_slot(Anchor& slot) {
+  if (slot.next_ == &slot) return;
+  due_.next_ = slot.next_;
+  due_.previous_ = slot.previous_;
+  due_.next_->previous_ = due_.previous_->next_ = &due_;
+  slot.next_ = slot.previous_ = &slot;
+}
+
+bool TimerWheel::call_due(std::int64_t now_ms, TimeBudget& budget) {
+  while (due_.next_ != &due_) {
+    TimerEntry& entry = *due_.next_;
+    entry.unlink();
+    if (entry.deadline_ms_ > now_ms) {
+      link(entry);  // of a later lap
+      continue;
+    }
+    entry.on_deadline(now_ms);
+    if (due_.next_ != &due_ && budget.over()) return false;
+  }
+  return true;
 }
 
 std::int64_t TimerWheel::next_ms() const {
+  if (due_.next_ != &due_) return tick_ * kTickMs;
   for (std::size_t ahead = 1; ahead <= kSlots; ++ahead) {
     const std::int64_t tick = tick_ + static_cast<std::int64_t>(ahead);
     const Anchor& slot = slots_[static_cast<std::size_t>(tick) % kSlots];

@@ -1,9 +1,12 @@
 // Deadlines by the ten thousand: an entry is put in and taken out in constant time, and one libuv timer of the loop
-// serves all. Coarse: a deadline is met up to kTickMs late, never early. Knows no clock; its loop tells the time.
+// serves all. Coarse: a deadline is met up to kTickMs late, never early, or later when the loop's time budget is over before all
+// that is due has been called. Knows no clock; its loop tells the time.
 #pragma once
 
 #include <array>
 #include <cstdint>
+
+#include "net/time_budget.h"
 
 namespace chat::net {
 
@@ -43,10 +46,10 @@ class TimerWheel {
   void set(TimerEntry& entry, std::int64_t deadline_ms);
   static void cancel(TimerEntry& entry) { entry.unlink(); }
 
-  // Calls everything whose deadline has come.
-  void advance(std::int64_t now_ms);
+  // Calls everything whose deadline has come. False when the time was over before: the next call goes on.
+  bool advance(std::int64_t now_ms, TimeBudget& budget);
 
-  // When advance() is next worth calling; -1 when nothing is in.
+  // When advance() is next worth calling; -1 when nothing is in. In the past after an interrupted one.
   std::int64_t next_ms() const;
 
  private:
@@ -57,9 +60,13 @@ class TimerWheel {
   };
 
   void link(TimerEntry& entry);
+  void take_slot(Anchor& slot);
+  bool call_due(std::int64_t now_ms, TimeBudget& budget);
 
   std::array<Anchor, kSlots> slots_;
-  std::int64_t tick_;  // everything up to here is done
+  // Of the slot of tick_, taken off it as a whole: what a callback sets or cancels meanwhile disturbs nothing.
+  Anchor due_;
+  std::int64_t tick_;  // everything up to here is done, but for what is in due_
 };
 
 }  // namespace chat::net

@@ -92,11 +92,11 @@ void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
   // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.
   for (int taken = 0; reading_; ++taken) {
-    if (taken == kMaxEventsPerTurn && !input.empty()) {
+    if (!input.empty() && (taken == kMaxEventsPerTurn || (taken != 0 && loop_.budget().over()))) {
       connection_.queue_input();
       return;
     }
-    if (finish_when_sent_ || state_ == State::closed) {
+    if (heard_last_ || finish_when_sent_ || state_ == State::closed) {
       input = {};
       return;
     }
@@ -109,8 +109,8 @@ void WebSocketLink::receive(std::span<char>& input) {
         if (state_ == State::open) user_->on_message(event.binary, event.bytes);
         break;
       case Kind::ping:
-        loop_.drain_inbox();  // what the messages before it have caused goes first
-        pong(event.bytes);
+        // What the messages before it have caused goes first.
+        behind_inbox([payload = std::string(event.bytes)](WebSocketLink& link) { link.pong(payload); });
         break;
       case Kind::pong:
         break;
@@ -119,12 +119,25 @@ void WebSocketLink::receive(std::span<char>& input) {
         break;
       case Kind::failure:
         loop_.stats().messages_refused.add();
+        loop_.server().refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed,
+                                       connection_.peer_address(), event.reason);
         fail(event.code, event.code == kTooLarge
                              ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
                              : std::string(event.reason));
         break;
     }
   }
+}
+
+template <class Action>
+void WebSocketLink::behind_inbox(Action action) {
+  if (loop_.drain_inbox()) {
+    action(*this);
+    return;
+  }
+  loop_.post_task([&loop = loop_, id = connection_.id(), action = std::move(action)] {
+    if (WebSocketLink* link = loop.find_websocket(id)) action(*link);
+  });
 }
 
 void WebSocketLink::pong(std::string_view payload) {
@@ -166,6 +179,10 @@ bool WebSocketLink::write_pending() {
     if (*written < bytes.size() || !stream.flushed()) {
       blocked_ = true;
       stream.want_writable();
+      return true;
+    }
+    if (!outbox_.empty() && loop_.budget().over()) {
+      mark_dirty();
       return true;
     }
   }
@@ -271,21 +288,28 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
 // The answer is our close frame, behind what the peer's last messages have caused. An answer to our own close ends it all.
 void WebSocketLink::peer_closed(const wire::MessageReader::Event& event) {
   const std::string reason(event.bytes);
-  if (!closing_) loop_.drain_inbox();
-  if (closing_) {
-    finish_when_sent();
-  } else {
-    end(event.code, reason, make_close_frame(event.answer, event.answer == event.code ? reason : std::string()));
-  }
+  end_behind_inbox(event.code, reason, event.answer, event.answer == event.code ? reason : std::string());
 }
 
 void WebSocketLink::fail(std::uint16_t code, std::string_view reason) {
-  if (!closing_) loop_.drain_inbox();  // what was sent before is answered
+  end_behind_inbox(code, std::string(reason), code, std::string(reason));
+}
+
+void WebSocketLink::end_behind_inbox(std::uint16_t code, std::string reason, std::uint16_t answer,
+                                     std::string answer_reason) {
+  heard_last_ = true;
   if (closing_) {
     finish_when_sent();
-  } else {
-    end(code, reason, make_close_frame(code, reason));
+    return;
   }
+  behind_inbox([=](WebSocketLink& link) {
+    if (link.state_ == State::closed) return;
+    if (link.closing_) {
+      link.finish_when_sent();
+    } else {
+      link.end(code, reason, make_close_frame(answer, answer_reason));
+    }
+  });
 }
 
 void WebSocketLink::finish_when_sent() {

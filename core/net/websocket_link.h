@@ -65,7 +65,11 @@ class WebSocketLink final : public Link {
   void schedule();
   void keep_alive(std::int64_t now_ms);
   void pong(std::string_view payload);
+  // Now, or when what has been posted to the loop has been taken.
+  template <class Action>
+  void behind_inbox(Action action);
   void peer_closed(const wire::MessageReader::Event& event);
+  void end_behind_inbox(std::uint16_t code, std::string reason, std::uint16_t answer, std::string answer_reason);
   // RFC 6455 section 7.1.7: says why, and does not wait for an answer.
   void fail(std::uint16_t code, std::string_view reason);
   void finish_when_sent();
@@ -83,6 +87,7 @@ class WebSocketLink final : public Link {
   bool reading_ = true;
   bool blocked_ = false;           // the stream takes no output until writable()
   bool finish_when_sent_ = false;  // the close frame is the last thing that is written or heard
+  bool heard_last_ = false;        // nothing that comes now is looked at
   std::uint8_t queued_pongs_ = 0;  // since the outbox was empty
   std::uint16_t close_code_ = 1006;
   std::string close_reason_;

@@ -43,11 +43,17 @@ Choice choose_subprotocol(const Endpoint& endpoint, const std::vector<std::strin
   return {endpoint.protocol, ""};
 }
 
-std::optional<HttpResponse> check_handshake(const HttpRequest& request) {
+// The address is that of the socket, because what a proxy has forwarded is not looked at yet.
+HttpResponse malformed(Connection& connection, std::string text) {
+  connection.loop().server().refusals().note(Refusal::malformed, connection.peer_address(), text);
+  return HttpResponse::text(400, std::move(text) + "\n");
+}
+
+std::optional<HttpResponse> check_handshake(Connection& connection, const HttpRequest& request) {
   if (request.method != "GET" || request.minor_version < 1 ||
       !contains_token(request.joined_header("connection"), "upgrade") ||
       !wire::is_websocket_key(request.header("sec-websocket-key"))) {
-    return HttpResponse::text(400, "malformed WebSocket handshake\n");
+    return malformed(connection, "malformed WebSocket handshake");
   }
   if (request.header("sec-websocket-version") != "13") {
     HttpResponse response = HttpResponse::text(426, "this server speaks WebSocket version 13\n");
@@ -104,6 +110,7 @@ std::optional<HttpResponse> open_single(Connection& connection, const HttpReques
   if (!admitted.ok()) return HttpResponse::text(503, admitted.status().detail + "\n");
   const ClientPtr client = *admitted;
   if (client->state() == ClientState::refused) {
+    loop.server().refusals().note(Refusal::application, context.address, client->refusal_reason());
     loop.server().hub().remove_client(client);
     return HttpResponse::text(403, refusal_text(client->refusal_reason()) + "\n");
   }
@@ -137,12 +144,12 @@ std::optional<HttpResponse> open_websocket(Connection& connection, const HttpReq
   const Endpoint* endpoint = find_endpoint(options, request.path);
   if (endpoint == nullptr) endpoint = find_endpoint_above(options, request.path);
   if (!endpoint) return HttpResponse::text(404, "no such endpoint\n");
-  if (std::optional<HttpResponse> refusal = check_handshake(request)) return refusal;
+  if (std::optional<HttpResponse> refusal = check_handshake(connection, request)) return refusal;
   std::optional<wire::DeflateAgreement> deflate;
   if (options.permessage_deflate) {
     const std::vector<std::string_view> offers = extension_offers(request);
     if (!std::all_of(offers.begin(), offers.end(), wire::is_extension_list)) {
-      return HttpResponse::text(400, "malformed Sec-WebSocket-Extensions\n");
+      return malformed(connection, "malformed Sec-WebSocket-Extensions");
     }
     deflate = wire::agree_on_deflate(offers);
   }
@@ -163,6 +170,7 @@ std::optional<HttpResponse> open_websocket(Connection& connection, const HttpReq
     if (!offered.empty()) subprotocol = offered.front();  // whatever it is, as the reference server does
     refusal = open_engine_io_socket(connection, request, context, *endpoint);
   } else if (!context.origin_allowed) {
+    loop.server().refusals().note(Refusal::origin, context.address, request.header("origin"));
     refusal = HttpResponse::text(403, "origin not allowed\n");
   } else {
     Choice choice = choose_subprotocol(*endpoint, offered);

@@ -2,99 +2,32 @@
 #include "command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
+#include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "completion.h"
 #include "config_file.h"
+#include "suggestion.h"
+#include "validators.h"
 
 namespace chatd {
 namespace {
 
-constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max();
-
-// Each option that takes a value has a validator. The lines of a file are checked with the same validators. A validator
-// returns what is wrong with a value, or an empty string.
-
-CLI::Validator not_empty() {
-  return {[](std::string& text) { return text.empty() ? std::string("the value is empty") : std::string(); }, ""};
-}
-
-std::string read_number(const std::string& text, std::int64_t low, std::int64_t high, std::int64_t& number) {
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && stop == text.data() + text.size() && number >= low && number <= high) return {};
-  std::string range = "from " + std::to_string(low);
-  range += high == kHighest ? " upwards" : " to " + std::to_string(high);
-  return "'" + text + "' is not a number " + range;
-}
-
-// Zero is the library's default, so a number that is given must be `low` or more.
-CLI::Validator number_from(std::int64_t low, std::int64_t high = kHighest) {
-  return {[low, high](std::string& text) {
-            std::int64_t number = 0;
-            std::string wrong = read_number(text, low, high, number);
-            if (wrong.empty()) text = std::to_string(number);  // CLI11 would read a leading zero as octal
-            return wrong;
-          },
-          ""};
-}
-
-CLI::Validator number_or_off(std::int64_t low) {
-  return {[number = number_from(low)](std::string& text) {
-            if (text != "off") return number(text);
-            text = std::to_string(CHAT_UNLIMITED);
-            return std::string();
-          },
-          ""};
-}
-
-template <typename Value>
-CLI::Validator one_of(std::vector<std::pair<std::string, Value>> choices) {
-  return {[choices = std::move(choices)](std::string& text) {
-            std::string names;
-            for (const auto& [name, value] : choices) {
-              if (text == name) {
-                text = std::to_string(static_cast<int>(value));
-                return std::string();
-              }
-              names += (names.empty() ? "" : ", ") + name;
-            }
-            return "'" + text + "' is not one of " + names;
-          },
-          ""};
-}
-
-CLI::Validator path_or_off() {
-  return {[](std::string& text) {
-            return text == "off" || text.starts_with('/') ? std::string()
-                                                          : "'" + text + "' is neither a path like /chat nor off";
-          },
-          ""};
-}
-
-CLI::Validator endpoint_text() {
-  return {[](std::string& text) {
-            const std::size_t equals = text.rfind('=');
-            const bool good = text.starts_with('/') && equals != std::string::npos &&
-                              protocol_of(std::string_view(text).substr(equals + 1)) != 0;
-            return good ? std::string()
-                        : "'" + text +
-                              "' is not PATH=PROTOCOL, such as /chat=plain, /chat.v1=chat.v1 or /socket.io=socket.io";
-          },
-          ""};
-}
-
+// Every option that takes a value has one validator, because the file of --config is checked with it.
 class CommandLine {
  public:
   explicit CommandLine(Options& options) : options_(options), app_("", "chatd") {
     app_.description(
         "A chat server. It serves WebSockets at /chat (plain) and /chat.v1 (JSON), Socket.IO at\n"
-        "/socket.io/, a health check at /healthz, and a chat page at /.");
+        "/socket.io/, health checks at /healthz and /readyz, and a chat page at /.");
     app_.footer(
-        "A description starts with the default of the option, if there is one. On SIGINT and SIGTERM,\n"
+        "A description starts with the default of the option, if there is one. A SIZE is in bytes, or has\n"
+        "a unit: 64k, 1m, 2g (of 1,024). A TIME is in milliseconds, or has a unit: 500ms, 25s, 10m, 2h, 1d.\n"
+        "\n"
+        "On SIGINT and SIGTERM,\n"
         "chatd closes every connection cleanly and exits; a second signal exits at once. SIGHUP reloads\n"
         "the TLS files, but no options. chatd also exits when its terminal closes.\n"
         "\n"
@@ -104,15 +37,20 @@ class CommandLine {
     app_.get_formatter()->column_width(36);
     app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app_.set_help_flag("-h,--help", "print this help and exit")->configurable(false);
-    app_.set_version_flag("--version", std::string("chatd ") + chat_version(), "print the version and exit")
+    app_.set_version_flag("--version", std::string("chatd ") + chat_version() + "\n" + chat_library_versions(),
+                          "print the versions of chatd and its libraries, and exit")
         ->configurable(false);
     app_.set_config("--config", "", "read options from a file; chatd.conf lists them all")
         ->type_name("FILE")
         ->transform(not_empty())
         ->configurable(false);
-    app_.add_flag("--check", options_.check_only, "check the options without listening; print ok or the error")
+    app_.add_flag("--check", options_.check_only, "check the options without listening; print ok or every error")
         ->configurable(false)
         ->disable_flag_override();
+    app_.add_option("--completion", shell_, "print the completion script of this shell and exit")
+        ->type_name("bash|zsh|fish")
+        ->transform(one_of<Shell>({{"bash", Shell::bash}, {"zsh", Shell::zsh}, {"fish", Shell::fish}}))
+        ->configurable(false);
     file_ = std::make_shared<ConfigFile>(app_);
     app_.config_formatter(file_);
     app_.allow_config_extras(CLI::config_extras_mode::error);
@@ -139,9 +77,13 @@ class CommandLine {
       return {Parsed::Next::print, app_.help()};
     } catch (const CLI::CallForVersion& version) {
       return {Parsed::Next::print, std::string(version.what()) + "\n"};
+    } catch (const CLI::ExtrasError&) {
+      return {Parsed::Next::refuse, describe_unknown(app_.remaining().front())};
     } catch (const CLI::ParseError& error) {
       return {Parsed::Next::refuse, error.what()};
     }
+    if (shell_ != Shell::none) return {Parsed::Next::print, completion_script(shell_, app_)};
+    options_.faults = file_->faults();
     for (const CLI::Option* option : app_.get_options()) {
       const std::string& name = option->get_lnames().empty() ? std::string() : option->get_lnames().front();
       if (std::string place = file_->place_of(name); !place.empty()) options_.places[name] = std::move(place);
@@ -152,8 +94,24 @@ class CommandLine {
  private:
   using Server = chat_server_options;
 
+  std::string describe_unknown(const std::string& word) const {
+    if (!word.starts_with('-')) return "unexpected argument '" + word + "'";
+    const std::string option = word.substr(0, word.find('='));
+    std::vector<std::string> known;
+    for (const CLI::Option* other : app_.get_options()) known.push_back(other->get_lnames().front());
+    const std::string nearest =
+        nearest_name(option.substr(std::min(option.find_first_not_of('-'), option.size())), known);
+    return "unknown option " + option + (nearest.empty() ? "" : "; did you mean --" + nearest + "?");
+  }
+
+  template <typename Target>
+  void add_reset(const char* name, Target& target) {
+    options_.resets[name] = [&target, initial = target] { target = initial; };
+  }
+
   template <typename Target>
   void value(const char* name, const char* shown, const char* help, Target& target, CLI::Validator validator) {
+    add_reset(name, target);
     app_.add_option(std::string("--") + name, target, help)
         ->type_name(shown)
         ->transform(std::move(validator))
@@ -164,6 +122,7 @@ class CommandLine {
   }
   void list(const char* name, const char* shown, const char* help, std::vector<std::string>& target,
             CLI::Validator validator = not_empty()) {
+    add_reset(name, target);
     app_.add_option(std::string("--") + name, target, help)
         ->type_name(shown)
         ->transform(std::move(validator))
@@ -174,12 +133,18 @@ class CommandLine {
   void flag(const char* name, const char* help, bool& target) {
     app_.add_flag(std::string("--") + name, target, help)->disable_flag_override()->group(group_);
   }
+  // The unit of a number is the end of its option's name. `limit` is one that CHAT_UNLIMITED switches off.
   void number(const char* name, const char* help, std::int64_t Server::*member, std::int64_t low = 1) {
-    value(name, "N", help, options_.server.*member, number_from(low));
+    const Unit unit = unit_of_option(name);
+    value(name, shown(unit), help, options_.server.*member, number_from(low, kHighest, unit));
   }
-  // One that CHAT_UNLIMITED switches off.
   void limit(const char* name, const char* help, std::int64_t Server::*member) {
-    value(name, "N|off", help, options_.server.*member, number_or_off(1));
+    const Unit unit = unit_of_option(name);
+    value(name, (std::string(shown(unit)) + "|off").c_str(), help, options_.server.*member, number_or_off(1, unit));
+  }
+  static const char* shown(Unit unit) {
+    if (unit == Unit::bytes) return "SIZE";
+    return unit == Unit::milliseconds ? "TIME" : "N";
   }
 
   void add_listening();
@@ -192,13 +157,15 @@ class CommandLine {
   Options& options_;
   CLI::App app_;
   std::shared_ptr<ConfigFile> file_;
+  Shell shell_ = Shell::none;
   const char* group_ = "Options";
 };
 
 void CommandLine::add_listening() {
   group_ = "Listening";
-  text("address", "ADDRESS", "address to listen on; by default every address", options_.address);
-  value("port", "N", "3000; 0 takes any free port", options_.server.port, number_from(0, 65'535));
+  value("address", "ADDRESS[:PORT]", "address to listen on; by default every address", options_.address,
+        address_text());
+  value("port", "N", "3000; 0 takes any free port", options_.port, number_from(0, 65'535));
   text("unix", "PATH", "listen on a UNIX socket instead", options_.unix_path);
   value("listen-fd", "N", "use this listening socket; not needed for systemd's LISTEN_FDS", options_.server.listen_fd,
         number_from(3, 1 << 20));
@@ -225,11 +192,13 @@ void CommandLine::add_admission() {
   list("origin", "ORIGIN", "allow web pages of this origin, or * for all; repeatable", options_.origins);
   list("trusted-proxy", "ADDRESS[/BITS]", "trust its X-Forwarded-* and Forwarded; or unix; repeatable",
        options_.trusted_proxies);
+  list("allowed-hosts", "HOST", "its name, or *.example.org; other hosts get 421; repeatable", options_.allowed_hosts);
   flag("lists", "allow everyone to list rooms and their members", options_.lists);
   limit("max-clients", "max-connections, at least 32,768: clients at one time", &Server::max_clients);
   limit("max-clients-per-address", "half of max-clients: clients at one time from one address",
         &Server::max_clients_per_address);
-  limit("max-connections", "max-clients + 1,000: open sockets of every kind", &Server::max_connections);
+  limit("max-connections", "from RLIMIT_NOFILE, at most max-clients + 1,000: open sockets of every kind",
+        &Server::max_connections);
   limit("max-connections-per-address", "half of max-connections: sockets of one address",
         &Server::max_connections_per_address);
 }
@@ -289,6 +258,8 @@ void CommandLine::add_rest() {
                                 {"warning", CHAT_LOG_WARNING},
                                 {"info", CHAT_LOG_INFO},
                                 {"debug", CHAT_LOG_DEBUG}}));
+  value("log-format", "text|json", "text, for the journal without time; json: an object per line", options_.log_format,
+        one_of<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}}));
   flag("print-port", "print the port to standard output when listening", options_.print_port);
 }
 

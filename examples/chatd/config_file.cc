@@ -5,6 +5,8 @@
 #include <istream>
 #include <sstream>
 
+#include "suggestion.h"
+
 namespace chatd {
 namespace {
 
@@ -25,13 +27,28 @@ std::string value_of(const std::string& line) {
 // Such a line has no effect.
 bool says_nothing(const std::string& line) { return value_of(line) == "\"\""; }
 
+// What is wrong with the values of an option, or an empty string.
+std::string check_value(CLI::Option& option, const CLI::ConfigItem& item) {
+  // CLI11 starts a comment at a number sign even inside quotes.
+  if (std::any_of(item.inputs.begin(), item.inputs.end(), begins_quoted)) {
+    return "the quotes are not closed before the end of the line or a '#'";
+  }
+  if (is_flag(option)) {
+    const bool good = item.inputs.size() == 1 && (item.inputs[0] == "true" || item.inputs[0] == "false");
+    return good ? "" : "must be true or false";
+  }
+  if (item.inputs.size() != 1 && !is_list(option)) {
+    return "takes one value; put a value with spaces or commas in quotes";
+  }
+  for (std::string input : item.inputs) {
+    if (std::string wrong = (*option.get_validator(0))(input); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string ConfigFile::file_name() const { return app_.get_config_ptr()->as<std::string>(); }
-
-void ConfigFile::refuse(int line, const std::string& what) const {
-  throw CLI::ConfigError(file_name() + ":" + std::to_string(line) + ": " + what);
-}
 
 std::string ConfigFile::place_of(const std::string& option) const {
   const auto found = lines_.find(option);
@@ -40,40 +57,32 @@ std::string ConfigFile::place_of(const std::string& option) const {
   return file_name() + line + ": ";
 }
 
-CLI::ConfigItem ConfigFile::read_line(int number, const std::string& line) const {
-  if (line.front() == '[') refuse(number, "sections are not supported");
+std::string ConfigFile::read_line(const std::string& line, CLI::ConfigItem& item) const {
+  if (line.front() == '[') return "sections are not supported";
   std::istringstream input(line);
   const std::vector<CLI::ConfigItem> found = CLI::ConfigTOML::from_config(input);
   if (found.size() != 1 || found[0].name.empty() || !found[0].parents.empty()) {
-    refuse(number, "'" + line + "' is not of the form: name = value");
+    return "'" + line + "' is not of the form: name = value";
   }
+  item = found[0];
   const std::string value = value_of(line);
   // CLI11 would look for the end of a list in the following lines, and lose the last character of the last one.
-  if (value.starts_with('[') && !value.ends_with(']')) {
-    refuse(number, found[0].name + ": the list does not end on its line");
-  }
-  return found[0];
+  if (value.starts_with('[') && !value.ends_with(']')) return item.name + ": the list does not end on its line";
+  return check_name(line, item);
 }
 
-void ConfigFile::check(int line, CLI::Option& option, const CLI::ConfigItem& item) const {
-  for (const std::string& input : item.inputs) {
-    // CLI11 starts a comment at a number sign even inside quotes.
-    if (begins_quoted(input))
-      refuse(line, item.name + ": the quotes are not closed before the end of the line or a '#'");
-  }
-  if (is_flag(option)) {
-    if (item.inputs.size() != 1 || (item.inputs[0] != "true" && item.inputs[0] != "false")) {
-      refuse(line, item.name + ": must be true or false");
+std::string ConfigFile::check_name(const std::string& line, const CLI::ConfigItem& item) const {
+  const CLI::Option* option = app_.get_option_no_throw("--" + item.name);
+  if (option == nullptr || !option->get_configurable()) {
+    std::vector<std::string> known;
+    for (const CLI::Option* other : app_.get_options()) {
+      if (other->get_configurable() && !other->get_lnames().empty()) known.push_back(other->get_lnames().front());
     }
-    return;
+    const std::string nearest = nearest_name(item.name, known);
+    return "unknown option " + item.name + (nearest.empty() ? "" : "; did you mean " + nearest + "?");
   }
-  if (item.inputs.size() != 1 && !is_list(option)) {
-    refuse(line, item.name + ": takes one value; put a value with spaces or commas in quotes");
-  }
-  for (std::string input : item.inputs) {
-    const std::string wrong = (*option.get_validator(0))(input);
-    if (!wrong.empty()) refuse(line, item.name + ": " + wrong);
-  }
+  if (!is_flag(*option) && line.find('=') == std::string::npos) return item.name + ": needs a value";
+  return {};
 }
 
 std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const {
@@ -84,19 +93,28 @@ std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const 
     ++number;
     CLI::detail::trim(line);
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
-    CLI::ConfigItem item = read_line(number, line);
-    CLI::Option* option = app_.get_option_no_throw("--" + item.name);
-    if (option == nullptr || !option->get_configurable()) refuse(number, "unknown option " + item.name);
-    if (!is_flag(*option) && line.find('=') == std::string::npos) refuse(number, item.name + ": needs a value");
+    CLI::ConfigItem item;
+    const auto refuse = [&](const std::string& what) {
+      faults_.push_back({item.name, file_name() + ":" + std::to_string(number) + ": " + what});
+    };
+    if (const std::string wrong = read_line(line, item); !wrong.empty()) {
+      refuse(wrong);
+      continue;
+    }
+    CLI::Option& option = *app_.get_option("--" + item.name);
     const bool first = seen.emplace(item.name, number).second;
-    if (!first && !is_list(*option)) {
-      refuse(number, item.name + ": is already set in line " + std::to_string(seen[item.name]));
+    if (!first && !is_list(option)) {
+      refuse(item.name + ": is already set in line " + std::to_string(seen[item.name]));
+      continue;
     }
     if (says_nothing(line)) continue;
-    check(number, *option, item);
+    if (const std::string wrong = check_value(option, item); !wrong.empty()) {
+      refuse(item.name + ": " + wrong);
+      continue;
+    }
     // A flag is off by default, and CLI11 cannot be given false.
-    if (is_flag(*option) && item.inputs[0] == "false") continue;
-    if (option->count() == 0) lines_[item.name] = first ? number : kSeveralLines;
+    if (is_flag(option) && item.inputs[0] == "false") continue;
+    if (option.count() == 0) lines_[item.name] = first ? number : kSeveralLines;
     const auto earlier =
         std::find_if(found.begin(), found.end(), [&](const CLI::ConfigItem& one) { return one.name == item.name; });
     if (earlier == found.end()) {

@@ -1,57 +1,46 @@
-// Each line is written with one call, so that lines of several threads do not mix.
+// See log.h.
 #include "log.h"
 
-#include <sys/time.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <ctime>
 #include <string>
 
 namespace chatd {
 namespace {
 
-const char* name_of(chat_log_level level) {
-  switch (level) {
-    case CHAT_LOG_ERROR:
-      return "error";
-    case CHAT_LOG_WARNING:
-      return "warning";
-    case CHAT_LOG_INFO:
-      return "info";
-    case CHAT_LOG_DEBUG:
-      return "debug";
-  }
-  return "?";
+timeval now() {
+  timeval time{};
+  gettimeofday(&time, nullptr);
+  return time;
 }
 
-// A line may quote client data, which must not forge another line or control the terminal.
-void append_printable(std::string& line, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    line += byte < 0x20 || byte == 0x7f ? '?' : c;
-  }
+std::string dropped_line(const LogStyle& style, std::size_t count) {
+  const std::string number = std::to_string(count);
+  return format_line(style, now(), CHAT_LOG_WARNING, number + " log lines were dropped, because the log was not read",
+                     {{"dropped", number}});
 }
 
 }  // namespace
 
-void log_line(chat_log_level level, std::string_view text) {
-  timeval now{};
-  tm utc{};
-  gettimeofday(&now, nullptr);
-  gmtime_r(&now.tv_sec, &utc);
-  char time[32];
-  const std::size_t length = strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(time + length, sizeof(time) - length, ".%03dZ", static_cast<int>(now.tv_usec / 1000));
+Log::Log(const LogStyle& style, chat_log_level highest)
+    : style_(style),
+      highest_(highest == 0 ? CHAT_LOG_INFO : highest),
+      writer_(STDERR_FILENO, [style](std::size_t count) { return dropped_line(style, count); }) {}
 
-  std::string line = time;
-  line += ' ';
-  line += name_of(level);
-  line += " chatd: ";
-  append_printable(line, text);
-  line += '\n';
-  // A failed write of a log line must not stop the server.
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+void Log::line(chat_log_level level, std::string_view text, const LogFields& fields) {
+  if (level <= highest_) writer_.write(format_line(style_, now(), level, text, fields));
+}
+
+LogStyle style_of_standard_error(LogFormat format) { return {format, is_journal(STDERR_FILENO)}; }
+
+void report(const LogStyle& style, chat_log_level level, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string line(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const bool plain = style.format == LogFormat::text && !style.journal;
+    write_briefly(STDERR_FILENO, plain ? "chatd: " + line + "\n" : format_line(style, now(), level, line));
+  }
 }
 
 }  // namespace chatd

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "command_line.h"
+#include "validators.h"
 
 namespace chatd {
 namespace {
@@ -48,26 +49,60 @@ std::string take_systemd_socket(Options& options) {
   return {};
 }
 
-std::string check_together(const Options& options) {
-  if (options.tls_private_key.empty() && !options.tls_certificate.empty()) {
-    return options.place_of("tls-cert") + "needs --tls-key";
+// Of options that are each valid.
+std::vector<Fault> check_together(const Options& options) {
+  std::vector<Fault> faults;
+  const auto check = [&](bool wrong, const char* option, const char* what) {
+    if (wrong) faults.push_back(options.fault_of(option, what));
+  };
+  check(options.tls_private_key.empty() && !options.tls_certificate.empty(), "tls-cert", "needs --tls-key");
+  check(options.tls_certificate.empty() && !options.tls_private_key.empty(), "tls-key", "needs --tls-cert");
+  check(!options.unix_path.empty() && options.server.listen_fd != 0, "unix", "cannot be combined with --listen-fd");
+  HostAndPort address;
+  split_address(options.address, address);
+  check(address.port >= 0 && options.port >= 0 && address.port != options.port, "address",
+        "names another port than --port");
+  // A line that is wrong is reported as such, and not as missing.
+  std::erase_if(faults, [&](const Fault& fault) {
+    return fault.option.starts_with("tls-") &&
+           std::any_of(options.faults.begin(), options.faults.end(),
+                       [](const Fault& other) { return other.option.starts_with("tls-"); });
+  });
+  return faults;
+}
+
+void set_address(Options& options) {
+  HostAndPort address;
+  if (!options.address.empty() && split_address(options.address, address)) options.address = address.host;
+  if (options.port < 0 && address.port >= 0) {
+    options.port = address.port;
+    options.port_of_address = true;
   }
-  if (options.tls_certificate.empty() && !options.tls_private_key.empty()) {
-    return options.place_of("tls-key") + "needs --tls-cert";
+  options.server.port = options.port < 0 ? kDefaultPort : options.port;
+}
+
+// localhost is both loopback addresses here.
+void set_trusted_addresses(Options& options) {
+  options.trusted_addresses.clear();
+  for (const std::string& text : options.trusted_proxies) {
+    if (text == "localhost") {
+      options.trusted_addresses.insert(options.trusted_addresses.end(), {"127.0.0.1", "::1"});
+    } else if (text.starts_with('[') && text.ends_with(']')) {
+      options.trusted_addresses.push_back(text.substr(1, text.size() - 2));
+    } else {
+      options.trusted_addresses.push_back(text);
+    }
   }
-  if (!options.unix_path.empty() && options.server.listen_fd != 0) {
-    return options.place_of("unix") + "cannot be combined with --listen-fd";
-  }
-  return {};
 }
 
 void set_history(Options& options) {
-  if (options.history_messages.empty()) return;
-  options.server.history_messages = std::stoll(options.history_messages);
+  options.server.history_messages = options.history_messages.empty() ? 0 : std::stoll(options.history_messages);
   options.server.history_off = options.history_messages == "0" ? 1 : 0;
 }
 
 void set_endpoints(Options& options) {
+  options.endpoint_paths.clear();
+  options.endpoints.clear();
   for (const std::string& text : options.endpoint_texts) {
     const std::size_t equals = text.rfind('=');
     chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
@@ -78,8 +113,7 @@ void set_endpoints(Options& options) {
   for (std::size_t i = 0; i < options.endpoints.size(); ++i) {
     options.endpoints[i].path = options.endpoint_paths[i].c_str();
   }
-  if (options.endpoints.empty()) return;
-  options.server.endpoints = options.endpoints.data();
+  options.server.endpoints = options.endpoints.empty() ? nullptr : options.endpoints.data();
   options.server.endpoint_count = options.endpoints.size();
 }
 
@@ -119,18 +153,19 @@ void point_to_strings(Options& options) {
   server.chat_page_path = path_or_null(options.page);
   server.chat_script_path = path_or_null(options.script);
   server.metrics_path = path_or_null(options.metrics);
-  if (!options.www.empty()) {
-    options.www_mount.path = "/";
-    options.www_mount.directory = options.www.c_str();
-    server.static_mounts = &options.www_mount;
-    server.static_mount_count = 1;
-  }
+  options.www_mount.path = "/";
+  options.www_mount.directory = options.www.c_str();
+  server.static_mounts = options.www.empty() ? nullptr : &options.www_mount;
+  server.static_mount_count = options.www.empty() ? 0 : 1;
   options.origin_pointers = pointers(options.origins);
   server.allowed_origins = options.origin_pointers.data();
   server.allowed_origin_count = options.origin_pointers.size();
-  options.trusted_proxy_pointers = pointers(options.trusted_proxies);
+  options.trusted_proxy_pointers = pointers(options.trusted_addresses);
   server.trusted_proxies = options.trusted_proxy_pointers.data();
   server.trusted_proxy_count = options.trusted_proxy_pointers.size();
+  options.allowed_host_pointers = pointers(options.allowed_hosts);
+  server.allowed_hosts = options.allowed_host_pointers.data();
+  server.allowed_host_count = options.allowed_host_pointers.size();
   options.ephemeral_event_pointers = pointers(options.ephemeral_events);
   server.ephemeral_events = options.ephemeral_event_pointers.data();
   server.ephemeral_event_count = options.ephemeral_event_pointers.size();
@@ -143,34 +178,58 @@ std::string Options::place_of(const std::string& option) const {
   return found == places.end() ? "--" + option + ": " : found->second + option + ": ";
 }
 
-std::string Options::explain(std::string_view message) const {
+Fault Options::fault_of(const std::string& option, const std::string& what) const {
+  return {option, place_of(option) + what};
+}
+
+Fault Options::explain(std::string_view message) const {
   constexpr std::string_view kOptions = "options.";
   const bool of_an_option = message.starts_with(kOptions);
   if (of_an_option) message.remove_prefix(kOptions.size());
   const auto* other = std::find_if(std::begin(kOtherNames), std::end(kOtherNames),
                                    [&](const OtherName& name) { return message.starts_with(name.of_library); });
   const bool is_other = other != std::end(kOtherNames);
-  if (!of_an_option && !is_other) return std::string(message);
+  if (!of_an_option && !is_other) return {"", std::string(message)};
   const std::string_view field =
       is_other ? other->of_library : message.substr(0, message.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
   std::string option(is_other ? other->option : field);
   std::replace(option.begin(), option.end(), '_', '-');
   if (message.substr(field.size()).starts_with(": ")) message.remove_prefix(field.size() + 2);
-  return place_of(option) + std::string(message);
+  return fault_of(option, std::string(message));
+}
+
+bool Options::reset(const std::string& option) {
+  const auto found = resets.find(option);
+  if (found == resets.end()) return false;
+  found->second();
+  if (option == "tls-cert") tls_private_key.clear();
+  if (option == "tls-key") tls_certificate.clear();
+  return true;
+}
+
+void Options::derive() {
+  set_address(*this);
+  set_trusted_addresses(*this);
+  set_history(*this);
+  set_endpoints(*this);
+  set_default_paths(*this);
+  point_to_strings(*this);
 }
 
 Parsed parse_options(int argc, char** argv, Options& options) {
-  options.server.port = kDefaultPort;
   Parsed parsed = parse_command_line(argc, argv, options);
   if (parsed.next != Parsed::Next::start) return parsed;
-  std::string wrong = check_together(options);
-  // --check must not take the socket that belongs to the daemon.
-  if (wrong.empty() && options.server.listen_fd == 0 && !options.check_only) wrong = take_systemd_socket(options);
+  const std::vector<Fault> together = check_together(options);
+  options.faults.insert(options.faults.end(), together.begin(), together.end());
+  std::string wrong;
+  if (!options.check_only) {
+    for (const Fault& fault : options.faults) wrong += (wrong.empty() ? "" : "\n") + fault.text;
+    // --check must not take the socket that belongs to the daemon.
+    if (wrong.empty() && options.server.listen_fd == 0) wrong = take_systemd_socket(options);
+  }
   if (!wrong.empty()) return {Parsed::Next::refuse, wrong};
-  set_history(options);
-  set_endpoints(options);
-  set_default_paths(options);
-  point_to_strings(options);
+  for (const Fault& fault : together) options.reset(fault.option);
+  options.derive();
   return {};
 }
 

@@ -3,12 +3,21 @@
 
 #include <chat/chat.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "log_format.h"
+
 namespace chatd {
+
+// Something that is wrong with the options.
+struct Fault {
+  std::string option;  // without dashes; empty: it is not known, or not one
+  std::string text;    // a sentence that begins with its place and name
+};
 
 // Owns the strings that `server` points to, so it must outlive chat_server_start() and is not copied.
 struct Options {
@@ -19,15 +28,28 @@ struct Options {
   // The place and name of an option, as the prefix of a message: "chatd.conf:12: www: " or "--www: ".
   std::string place_of(const std::string& option) const;
   // Rewrites a message of the library about its options so that it names the options of chatd.
-  std::string explain(std::string_view message) const;
+  Fault explain(std::string_view message) const;
+  // A fault of this option: its place, and what is wrong.
+  Fault fault_of(const std::string& option, const std::string& what) const;
+  // As if it had not been given; with tls-cert goes tls-key, and the other way round. Then derive() is due. False: unknown.
+  bool reset(const std::string& option);
+  // Sets everything in `server` that depends on the fields below. May be called again when they have changed.
+  void derive();
 
   chat_server_options server = CHAT_SERVER_OPTIONS_INIT;
   bool lists = false;
   bool print_port = false;
   bool permessage_deflate = false;
   bool check_only = false;
+  LogFormat log_format = LogFormat::text;
 
-  std::string address;
+  // A list of what is wrong in the file of --config. Only --check goes on with it, as if those lines were missing.
+  std::vector<Fault> faults;
+  std::map<std::string, std::function<void()>> resets;  // by option
+
+  int port = -1;  // -1: the address may have one, else the default
+  bool port_of_address = false;
+  std::string address;  // as given; derive() leaves only the host
   std::string unix_path;
   std::string default_room;
   std::string www;
@@ -42,18 +64,22 @@ struct Options {
   std::vector<std::string> endpoint_texts;  // "/chat=plain"
   std::vector<std::string> origins;
   std::vector<std::string> trusted_proxies;
+  std::vector<std::string> allowed_hosts;
   std::vector<std::string> ephemeral_events;
 
   std::map<std::string, std::string> places;  // of options that come from a file: "chatd.conf:12: "
   std::vector<std::string> endpoint_paths;
   std::vector<chat_endpoint> endpoints;
   std::vector<const char*> origin_pointers;
+  std::vector<std::string> trusted_addresses;
   std::vector<const char*> trusted_proxy_pointers;
+  std::vector<const char*> allowed_host_pointers;
   std::vector<const char*> ephemeral_event_pointers;
   chat_static_mount www_mount = CHAT_STATIC_MOUNT_INIT;
 };
 
-// What main() does next: start (`text` is empty), print the requested text, or report the error in `text` and fail.
+// What main() does next: start (`text` is empty), print the requested text, or report the errors in `text`, one on each line, and
+// fail.
 struct Parsed {
   enum class Next { start, print, refuse } next = Next::start;
   std::string text;

@@ -9,6 +9,7 @@ function show(text) {
   const item = document.createElement("li");
   item.textContent = text;
   messages.append(item);
+  if (messages.children.length > 500) messages.firstElementChild.remove();
   item.scrollIntoView();
 }
 

@@ -57,14 +57,17 @@ This package contains the library that programs are linked to.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libchat1 (= ${chat_deb_version})")
+# What a program needs that is linked to libchat.a. For libchat.so none of it is necessary.
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS
+    "libwebsockets-dev, libuv1-dev, libcjson-dev, libssl-dev, zlib1g-dev, prometheus-cpp-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
     "embeddable chat server - development files
 Real-time broadcast chat for a program to embed: one port, one hub, and
 rooms in which plain WebSocket, chat.v1 and Socket.IO clients hear each
 other.
 .
-This package contains the headers for C and C++, the files for pkg-config and
-CMake, and the manual page.")
+This package contains the headers for C and C++, the static library, the files
+for pkg-config and CMake, and the manual page.")
 
 set(CPACK_DEBIAN_CHATD_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_CHATD_PACKAGE_DEPENDS

@@ -108,6 +108,8 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_history(NULL, "lobby", 0, 0, no_message, NULL));
   NO_SERVER(chat_server_stats(NULL, &stats));
   NO_SERVER(chat_server_poll(NULL, 0));
+  NO_SERVER(chat_server_check_loops(NULL, 0));
+  NO_SERVER(chat_server_wait(NULL, 0));
   NO_SERVER(chat_server_reload_tls(NULL));
 #undef NO_SERVER
   assert_int_equal(chat_server_port(NULL), 0);

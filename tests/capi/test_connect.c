@@ -133,6 +133,11 @@ static chat_verdict refuse(chat_server *server, chat_connect_event *event, appli
   return CHAT_REFUSE;
 }
 
+static chat_verdict refuse_by_event(chat_server *server, chat_connect_event *event, application *self) {
+  (void)server, (void)self;
+  return chat_connect_event_refuse(event, "members only");
+}
+
 static chat_verdict refuse_by_call(chat_server *server, chat_connect_event *event, application *self) {
   journal_write(&self->lines, "refuse %s", error_name(chat_refuse(server, event->client, "members only", NULL)));
   journal_write(&self->lines, "again %s", error_name(chat_accept(server, event->client, NULL)));
@@ -145,10 +150,11 @@ static chat_verdict nonsense(chat_server *server, chat_connect_event *event, app
 }
 
 static void refused_at_once_is_403(void **state) {
-  chat_verdict (*const ways[])(chat_server *, chat_connect_event *, application *) = {refuse, refuse_by_call, nonsense};
+  chat_verdict (*const ways[])(chat_server *, chat_connect_event *, application *) = {refuse, refuse_by_event,
+                                                                                      refuse_by_call, nonsense};
   size_t i;
   (void)state;
-  for (i = 0; i < 3; i++) {
+  for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
     chat_server *server;
     ws_client client;
     reset_application(NULL);

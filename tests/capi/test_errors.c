@@ -13,6 +13,19 @@ static void the_version_is_that_of_the_header(void **state) {
                    CHAT_VERSION_MAJOR * 1000000 + CHAT_VERSION_MINOR * 1000 + CHAT_VERSION_PATCH);
 }
 
+static void the_libraries_below_are_named(void **state) {
+  static const char *const names[] = {"libwebsockets ", "libuv ", "OpenSSL ", "cJSON ", "zlib "};
+  const char *text = chat_library_versions();
+  size_t i;
+  (void)state;
+  for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    const char *found = strstr(text, names[i]);
+    assert_non_null(found);
+    assert_in_range(found[strlen(names[i])], '0', '9');
+  }
+  assert_ptr_equal(chat_library_versions(), text);
+}
+
 static void features_are_asked_by_name(void **state) {
   static const char *const names[] = {"tls",     "permessage-deflate", "unix-socket", "chat.v1", "socket.io",
                                       "threads", "host-driven",        "deferral",    "page",    "metrics"};
@@ -107,6 +120,7 @@ static void room_names_are_checked(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_version_is_that_of_the_header),
+      cmocka_unit_test(the_libraries_below_are_named),
       cmocka_unit_test(features_are_asked_by_name),
       cmocka_unit_test(every_error_has_a_name_and_a_text),
       cmocka_unit_test(the_message_is_that_of_the_last_failure),

@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <unistd.h>
 
 #include "support/ws_client.h"
 
@@ -67,6 +70,40 @@ static void clients_talk_while_the_host_polls(void **state) {
   ws_end(&one);
   ws_end(&two);
   assert_ok(chat_server_free(server));
+}
+
+/* A host with many open files: the descriptor is above what select() can watch, and poll() watches it. */
+static void the_descriptor_may_be_above_fd_setsize(void **state) {
+  enum { SPARE = 200 }; /* for the server and its client */
+  static int taken[FD_SETSIZE];
+  chat_server_options options = test_options();
+  struct rlimit before, raised;
+  chat_server *server;
+  ws_client client;
+  int count = 0, i;
+  (void)state;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  raised = before;
+  if (before.rlim_max != RLIM_INFINITY && before.rlim_max < FD_SETSIZE + SPARE) skip();
+  if (before.rlim_cur < FD_SETSIZE + SPARE) raised.rlim_cur = FD_SETSIZE + SPARE;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &raised), 0);
+  while (count == 0 || taken[count - 1] < FD_SETSIZE - 1) {
+    taken[count] = dup(STDERR_FILENO);
+    assert_true(taken[count] >= 0);
+    count++;
+  }
+
+  server = start(&options);
+  assert_true(chat_server_fd(server) >= FD_SETSIZE);
+  connect_client(server, &client, "/chat");
+  assert_int_equal(ws_send_text(&client, "hello"), 0);
+  assert_int_equal(receive(server, &client), WS_TEXT);
+  assert_string_equal(client.data, "hello");
+  ws_end(&client);
+  assert_ok(chat_server_free(server));
+
+  for (i = 0; i < count; i++) close(taken[i]);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 static void a_poll_waits_as_long_as_it_is_told(void **state) {
@@ -256,6 +293,7 @@ static void the_drain_happens_in_free_when_nobody_polls(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(clients_talk_while_the_host_polls),
+      cmocka_unit_test(the_descriptor_may_be_above_fd_setsize),
       cmocka_unit_test(a_poll_waits_as_long_as_it_is_told),
       cmocka_unit_test(nothing_to_do_is_not_readable),
       cmocka_unit_test(another_thread_makes_it_readable),

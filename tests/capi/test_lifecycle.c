@@ -2,13 +2,14 @@
  * A server's life: what it listens on, what its start refuses and why, how it stops and ends, alone and beside
  * others, with threads of its own and without.
  */
-#define _DEFAULT_SOURCE /* syscall() */
+#define _GNU_SOURCE /* syscall(), pthread_tryjoin_np() */
 #include "support/capi_test.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,40 @@ static void clients_are_told_when_it_stops(void **state) {
   assert_int_equal(client.close_code, 1001);
   assert_ok(chat_server_free(server));
   ws_end(&client);
+}
+
+static void *stop_it(void *server) {
+  chat_server_stop(server);
+  return NULL;
+}
+
+static void the_end_of_the_drain_is_waited_for(void **state) {
+  chat_server_options options = test_options();
+  chat_server *server;
+  chat_stats stats;
+  pthread_t thread;
+  ws_client client;
+  (void)state;
+  options.threads = 2;
+  server = start(&options);
+  assert_int_equal(ws_open(&client, chat_server_port(server), "/chat", NULL), 101);
+  assert_error(chat_server_wait(server, 0), ERROR_TIMED_OUT);
+  assert_error(chat_server_wait(server, -2), ERROR_INVALID_ARGUMENT);
+  assert_int_equal(pthread_create(&thread, NULL, stop_it, server), 0);
+  assert_ok(chat_server_wait(server, -1));
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_ok(chat_server_wait(server, 0));
+  stats.struct_size = sizeof(stats);
+  assert_ok(chat_server_stats(server, &stats));
+  assert_int_equal(stats.clients_now, 0);
+  assert_int_equal(stats.clients_total, 1);
+  assert_ok(chat_server_free(server));
+  ws_end(&client);
+
+  options.threads = 0;
+  server = start(&options);
+  assert_error(chat_server_wait(server, -1), ERROR_WRONG_STATE);
+  assert_ok(chat_server_free(server));
 }
 
 static int64_t end_with_a_client_that_hangs(void) {
@@ -505,6 +540,71 @@ static void the_log_is_filtered_by_level(void **state) {
   assert_int_equal(journal_count(&lines, "2") + journal_count(&lines, "3") + journal_count(&lines, "4"), 0);
 }
 
+struct gate {
+  sem_t entered;
+  sem_t left;
+};
+
+/* One message holds its loop until the test lets it go. */
+static chat_verdict hold(chat_server *server, chat_message_event *event, void *user) {
+  struct gate *gate = user;
+  (void)server, (void)event;
+  sem_post(&gate->entered);
+  while (sem_wait(&gate->left) != 0) {
+  }
+  return CHAT_PASS;
+}
+
+static void loops_that_run_are_told_from_one_that_does_not(void **state) {
+  chat_server_options options = test_options();
+  chat_server *server;
+  ws_client client;
+  struct gate gate;
+  (void)state;
+  sem_init(&gate.entered, 0, 0);
+  sem_init(&gate.left, 0, 0);
+  options.threads = 3;
+  options.user = &gate;
+  options.callbacks.on_message = hold;
+  server = start(&options);
+  assert_ok(chat_server_check_loops(server, WS_TIMEOUT_MS));
+  assert_error(chat_server_check_loops(server, -1), ERROR_INVALID_ARGUMENT);
+  assert_int_equal(ws_open(&client, chat_server_port(server), "/chat", NULL), 101);
+  assert_int_equal(ws_send_text(&client, "hold"), 0);
+  assert_int_equal(sem_wait(&gate.entered), 0);
+  assert_error_about(chat_server_check_loops(server, 50), ERROR_TIMED_OUT, "1 of 3 loops");
+  sem_post(&gate.left);
+  assert_ok(chat_server_check_loops(server, WS_TIMEOUT_MS));
+  ws_end(&client);
+  assert_ok(chat_server_free(server));
+  sem_destroy(&gate.entered);
+  sem_destroy(&gate.left);
+}
+
+static void *check_loops(void *server) {
+  assert_ok(chat_server_check_loops(server, WS_TIMEOUT_MS));
+  return NULL;
+}
+
+static void a_polled_loop_runs_while_it_is_polled(void **state) {
+  chat_server_options options = test_options();
+  chat_server *server;
+  pthread_t thread;
+  chat_error error;
+  (void)state;
+  options.threads = 0;
+  server = start(&options);
+  assert_error(chat_server_check_loops(server, 0), ERROR_TIMED_OUT); /* nobody polls */
+  assert_int_equal(pthread_create(&thread, NULL, check_loops, server), 0);
+  while (pthread_tryjoin_np(thread, NULL) != 0) assert_ok(chat_server_poll(server, 10));
+  chat_server_stop(server);
+  while ((error = chat_server_poll(server, 10)) == CHAT_OK) {
+  }
+  assert_error(error, ERROR_STOPPED);
+  assert_error(chat_server_check_loops(server, 0), ERROR_STOPPED);
+  assert_ok(chat_server_free(server));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_number_of_threads),
@@ -512,6 +612,7 @@ int main(void) {
       cmocka_unit_test(any_thread_may_free),
       cmocka_unit_test(a_stopped_server_says_so),
       cmocka_unit_test(clients_are_told_when_it_stops),
+      cmocka_unit_test(the_end_of_the_drain_is_waited_for),
       cmocka_unit_test(a_client_that_hangs_does_not_hang_the_end),
       cmocka_unit_test(a_taken_port_is_told),
       cmocka_unit_test(a_bad_address_is_told),
@@ -529,6 +630,8 @@ int main(void) {
       cmocka_unit_test(two_servers_know_nothing_of_each_other),
       cmocka_unit_test(servers_start_side_by_side),
       cmocka_unit_test(the_log_is_filtered_by_level),
+      cmocka_unit_test(loops_that_run_are_told_from_one_that_does_not),
+      cmocka_unit_test(a_polled_loop_runs_while_it_is_polled),
   };
   return cmocka_run_group_tests_name("capi/lifecycle", tests, make_folder, remove_folder);
 }

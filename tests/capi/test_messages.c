@@ -26,6 +26,7 @@ static chat_verdict by_first_word(chat_server *server, chat_message_event *event
     return CHAT_REFUSE;
   }
   if (strcmp(text, "refuse without a reason") == 0) return CHAT_REFUSE;
+  if (strcmp(text, "refuse by a call") == 0) return chat_message_event_refuse(event, "be kind");
   if (strcmp(text, "refuse at length") == 0) {
     /* Two bytes for each, so that the end of the buffer cuts one in two. */
     size_t i;
@@ -135,6 +136,8 @@ static void the_sender_hears_the_verdict(void **state) {
   say(&client, "{\"type\":\"send\",\"text\":\"refuse at length\",\"ref\":4}");
   expect_type(&client, "error", "\"reason\":\"x\xc3\xa9\xc3\xa9");
   assert_int_equal(client.data[strlen(client.data) - 3], '\xa9'); /* whole characters only */
+  say(&client, "{\"type\":\"send\",\"text\":\"refuse by a call\",\"ref\":5}");
+  expect_type(&client, "error", "\"ref\":5,\"code\":\"forbidden\",\"reason\":\"be kind\"");
   ws_end(&client);
   assert_ok(chat_server_free(server));
 }
@@ -346,8 +349,9 @@ static void plain_has_no_answers(void **state) {
 static chat_verdict by_action(chat_server *server, chat_authorize_event *event, application *self) {
   (void)server;
   if (event->action == *(chat_action *)self->memory) {
-    snprintf(event->reason, sizeof(event->reason), "no %d today", (int)event->action);
-    return CHAT_REFUSE;
+    char reason[64];
+    snprintf(reason, sizeof(reason), "no %d today", (int)event->action);
+    return chat_authorize_event_refuse(event, reason);
   }
   return CHAT_PASS;
 }

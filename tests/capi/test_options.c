@@ -174,6 +174,7 @@ static void limits_and_timers_have_ranges(void **state) {
       FIELD(connect_timeout_ms, 0),
       FIELD(recovery_window_ms, 1),
       FIELD(recovery_bytes, 0),
+      FIELD(poll_budget_ms, 1),
       FIELD(max_connections_per_address, 1),
       FIELD(max_rooms_per_address, 1),
       FIELD(max_memberships, 1),
@@ -466,6 +467,8 @@ static void own_paths_are_checked(void **state) {
   invalid(&options, "metrics_path: /talk is already used by the chat page");
   options.metrics_path = "/healthz";
   invalid(&options, "metrics_path: /healthz is already used by the health check");
+  options.metrics_path = "/readyz";
+  invalid(&options, "metrics_path: /readyz is already used by the check of readiness");
 }
 
 static void rooms_and_events_are_checked(void **state) {
@@ -490,11 +493,13 @@ static void rooms_and_events_are_checked(void **state) {
   invalid(&options, "options.ephemeral_events");
 }
 
-static void origins_and_proxies_are_checked(void **state) {
+static void origins_proxies_and_hosts_are_checked(void **state) {
   const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null", "wss://example.org"};
   const char *bad[] = {"", "example.org", "https://", "https://example.org/", "https://*.example.org", "://x"};
   const char *good_proxies[] = {"127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "unix"};
   const char *bad_proxies[] = {"", "localhost", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/x", "::/129", "unix:", "/run/x"};
+  const char *good_hosts[] = {"localhost", "example.org:8443", "*.example.org", "192.0.2.1", "[::1]:3000"};
+  const char *bad_hosts[] = {"", "*", "*.", "https://example.org", "example.org/", "example.org:0x1", "::1", "a b"};
   chat_server_options options = base();
   size_t i;
   (void)state;
@@ -518,6 +523,19 @@ static void origins_and_proxies_are_checked(void **state) {
     options.trusted_proxy_count = 1;
     invalid(&options, "trusted_proxies");
   }
+  options.trusted_proxies = NULL;
+  options.trusted_proxy_count = 0;
+
+  options.allowed_hosts = good_hosts;
+  options.allowed_host_count = 5;
+  starts(&options);
+  for (i = 0; i < sizeof(bad_hosts) / sizeof(bad_hosts[0]); i++) {
+    options.allowed_hosts = &bad_hosts[i];
+    options.allowed_host_count = 1;
+    invalid(&options, "options.allowed_hosts[0]");
+  }
+  options.allowed_hosts = NULL;
+  invalid(&options, "options.allowed_hosts");
 }
 
 static void tls_files_go_together(void **state) {
@@ -562,7 +580,7 @@ int main(void) {
       cmocka_unit_test(static_mounts_are_checked),
       cmocka_unit_test(own_paths_are_checked),
       cmocka_unit_test(rooms_and_events_are_checked),
-      cmocka_unit_test(origins_and_proxies_are_checked),
+      cmocka_unit_test(origins_proxies_and_hosts_are_checked),
       cmocka_unit_test(tls_files_go_together),
       cmocka_unit_test(text_must_be_utf8),
   };

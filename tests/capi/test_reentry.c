@@ -154,6 +154,7 @@ static void call_everything(chat_server *server, chat_client_id client, applicat
   chat_server_stats(server, &stats);
   chat_server_port(server);
   chat_server_fd(server);
+  assert_error(chat_server_check_loops(server, 0), ERROR_WRONG_THREAD);
   chat_server_reload_tls(server);
   chat_leave(server, client, "dev");
   chat_ban(server, client, "elsewhere", 1000, NULL);

@@ -14,6 +14,7 @@ using chat::fuzz::require;
 
 // For the text of --version: all that these sources want of the library, which is not linked.
 const char* chat_version(void) CHAT_NOEXCEPT { return CHATD_VERSION; }
+const char* chat_library_versions(void) CHAT_NOEXCEPT { return ""; }
 
 namespace {
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs libchat to a temporary prefix and uses it as its users would, in C and in C++: with
-# find_package, with pkg-config and a compiler, and, without installing, with add_subdirectory. Each
+# find_package, with pkg-config and a compiler, statically, and, without installing, with add_subdirectory. Each
 # builds an example of each language and runs it.
 #
 #   check_install.sh SOURCE_DIR BUILD_DIR VERSION
@@ -126,6 +126,11 @@ say "chatd --version"
 said=$("$prefix/bin/chatd" --version) || fail "chatd --version failed"
 [[ $said == *"$version"* ]] || fail "chatd --version said: $said"
 
+say "completions"
+for entry in bash:bash-completion/completions/chatd zsh:zsh/site-functions/_chatd fish:fish/vendor_completions.d/chatd.fish; do
+  diff <("$prefix/bin/chatd" --completion "${entry%%:*}") "$prefix/share/${entry#*:}" || fail "the completion for ${entry%%:*}"
+done
+
 say "find_package"
 quietly "$cmake" -S "$here/find_package" -B "$work/find_package" \
   -DCMAKE_PREFIX_PATH="$prefix" -DEXAMPLE="$example"
@@ -161,6 +166,58 @@ else
   try_client_script "$work/pkg-config" 404 "$library_dir"
 fi
 
+say "libchat.a"
+archive=$library_dir/libchat.a
+[[ -e $archive ]] || fail "libchat.a is not installed"
+names=$(nm -g --defined-only "$archive" | awk 'NF == 3 && $2 != "W" && $2 != "V" { print $3 }' | sort)
+diff <(sort "$source_dir/capi/libchat.symbols") - <<<"$names" ||
+  fail "libchat.a has other global names than capi/libchat.symbols (>: only in libchat.a)"
+names=$(nm -gC --defined-only "$archive" | grep -F 'chat::' || true)
+[[ -z $names ]] || fail "libchat.a shows names of its inside: $names"
+
+# What it needs comes from the system's shared libraries; of libchat nothing does.
+is_static() { # program
+  [[ $(ldd "$1") != *libchat* ]] || fail "$1 needs a libchat.so"
+}
+mkdir "$work/static"
+flags=$(PKG_CONFIG_PATH="$library_dir/pkgconfig" "$pkg_config" --static --cflags --libs "libchat-static = $version") ||
+  fail "pkg-config does not find libchat-static"
+for program in "$here/version.c" "$here/serve.c" "$example"; do
+  # shellcheck disable=SC2086
+  quietly "$cc" -o "$work/static/$(basename "$program" .c)" "$program" $flags
+  is_static "$work/static/$(basename "$program" .c)"
+done
+for program in "$cxx_example" "$here/own_namespace.cc"; do
+  # shellcheck disable=SC2086
+  quietly "$cxx" -std=c++17 -o "$work/static/$(basename "${program%.*}")" "$program" $flags
+done
+try_programs "$work/static"
+quietly "$work/static/own_namespace"
+# shellcheck disable=SC2086
+quietly "$cc" -shared -fPIC -o "$work/static/hides.so" "$here/serve.c" $flags -Wl,--exclude-libs,libchat.a
+names=$(nm -D --defined-only "$work/static/hides.so" | awk '$3 ~ /^chat_/ { print $3 }')
+[[ -z $names ]] || fail "a shared library shows the names of a libchat.a that it was told to hide: $names"
+if grep -q '^CHAT_SOCKET_IO_CLIENT:.*=/' "$build_dir/CMakeCache.txt"; then
+  try_client_script "$work/static" 200
+fi
+
+say "libchat.a alone"
+mkdir -p "$work/alone/include" "$work/alone/${library_dir#"$prefix"/}"
+cp -r "$prefix/include/chat" "$work/alone/include"
+cp -r "$archive" "$library_dir/pkgconfig" "$work/alone/${library_dir#"$prefix"/}"
+flags=$(PKG_CONFIG_PATH="$work/alone/${library_dir#"$prefix"/}/pkgconfig" "$pkg_config" --static --cflags --libs libchat)
+# shellcheck disable=SC2086
+quietly "$cc" -o "$work/alone/version" "$here/version.c" $flags
+is_static "$work/alone/version"
+[[ $("$work/alone/version") == "$version" ]] || fail "$work/alone/version said $("$work/alone/version")"
+
+say "chat::static"
+quietly "$cmake" -S "$here/find_package" -B "$work/find_static" \
+  -DCMAKE_PREFIX_PATH="$prefix" -DEXAMPLE="$example" -DLIBRARY=chat::static
+quietly "$cmake" --build "$work/find_static"
+is_static "$work/find_static/broadcast"
+try_example "$work/find_static/broadcast" ""
+
 say "add_subdirectory"
 embedded=$build_dir/embedded
 quietly "$cmake" -S "$here/add_subdirectory" -B "$embedded" \
@@ -169,4 +226,4 @@ quietly "$cmake" --build "$embedded" --parallel 2
 try_programs "$embedded"
 try_client_script "$embedded" 404
 
-say "all three ways work"
+say "all ways work"

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """chatd as a service of systemd, from its package, in the namespaces of check_packages.sh: nothing runs unasked, the socket
-starts it, it is confined, it reloads its certificate, it restarts without refusing anyone, and a broken configuration says so.
+starts it, it is confined, it reloads its certificate, it restarts without refusing anyone, a hanging one is started again, and a broken configuration says so.
 
     check_service.py CHATD_PACKAGE
 """
 
+import json
 import pathlib
 import pwd
 import ssl
@@ -41,13 +42,6 @@ def health():
         return connection.request("GET", "/healthz").status
     finally:
         connection.close()
-
-
-def answers():
-    try:
-        return health() == 200
-    except ConnectionRefusedError:
-        return False
 
 
 def nothing_runs_unasked():
@@ -142,6 +136,38 @@ def a_reload_reads_the_certificate():
     run("systemctl", "restart", "chatd.service")
 
 
+def the_journal_has_levels_and_no_second_time():
+    run("systemctl", "restart", "chatd.service")
+    lines = [json.loads(line) for line in run("journalctl", "--unit", "chatd.service", "--output", "json").splitlines()]
+    said = {line["MESSAGE"]: line["PRIORITY"] for line in lines if line.get("_COMM") == "chatd"}
+    # The socket of chatd.socket is that of every address.
+    assert said.get("listening on http://localhost:3000/") == "6", said
+    assert said.get("stopping") == "6", said
+
+
+def a_hanging_service_is_started_again():
+    """The watchdog of systemd notices, because chatd is silent."""
+    override = pathlib.Path("/etc/systemd/system/chatd.service.d/watchdog.conf")
+    override.parent.mkdir()
+    override.write_text("[Service]\nWatchdogSec=2\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "chatd.service")
+    pid = main_pid()
+    beats = run("systemctl", "show", "--value", "--property", "WatchdogTimestampMonotonic", "chatd.service")
+    wait_until(
+        lambda: run("systemctl", "show", "--value", "--property", "WatchdogTimestampMonotonic", "chatd.service") != beats,
+        "a sign of life",
+    )
+    assert main_pid() == pid
+    run("kill", "-STOP", str(pid))
+    wait_until(lambda: main_pid() not in (0, pid) and state() == "active", "another process")
+    assert health() == 200
+    override.unlink()
+    override.parent.rmdir()
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "chatd.service")
+
+
 def a_reload_without_a_certificate_changes_nothing():
     pid = main_pid()
     run("systemctl", "reload", "chatd.service")
@@ -176,8 +202,10 @@ def an_upgrade_keeps_the_configuration_and_restarts(package):
 def without_the_socket_it_listens_where_its_configuration_says():
     run("systemctl", "stop", "chatd.socket", "chatd.service")
     run("systemctl", "start", "chatd.service")
-    # Without the socket "started" is not "listens".
-    wait_until(answers, "chatd's own port")
+    # chatd has told systemd that it listens.
+    assert health() == 200
+    status = run("systemctl", "show", "--value", "--property", "StatusText", "chatd.service")
+    assert status == "Listening on http://localhost:3000/", status
     run("systemctl", "stop", "chatd.service")
 
 
@@ -188,6 +216,8 @@ def main():
         it_is_confined,
         clients_wait_while_it_restarts,
         a_reload_reads_the_certificate,
+        the_journal_has_levels_and_no_second_time,
+        a_hanging_service_is_started_again,
         a_reload_without_a_certificate_changes_nothing,
         a_broken_configuration_is_told,
         lambda: an_upgrade_keeps_the_configuration_and_restarts(sys.argv[1]),

@@ -47,13 +47,23 @@ say "libchat-dev: a C program"
 quietly cc -Wall -Werror -o version "$here/source/tests/install/version.c" $(pkg-config --cflags --libs libchat)
 [[ $(./version) == "$(pkg-config --modversion libchat)" ]] || fail "version said $(./version)"
 
+say "libchat-dev: a static C program"
+# shellcheck disable=SC2046 # the flags are words
+quietly cc -Wall -Werror -o static "$here/source/tests/install/version.c" $(pkg-config --cflags --libs libchat-static)
+[[ $(./static) == "$(./version)" && $(ldd ./static) != *libchat* ]] || fail "static said $(./static)"
+
 say "libchat-dev: a C++ program"
 printf '#include <chat/chat.hpp>\nint main() { return chat::version() == CHAT_VERSION_STRING ? 0 : 1; }\n' >cpp.cc
 quietly c++ -std=c++17 -Wall -Werror -o cpp cpp.cc $(pkg-config --cflags --libs libchat)
 quietly ./cpp
 
 say "chatd --version"
-[[ $(chatd --version) == "chatd $(./version)" ]] || fail "chatd --version said $(chatd --version)"
+[[ $(chatd --version | head -n 1) == "chatd $(./version)" ]] || fail "chatd --version said $(chatd --version)"
+
+say "completions"
+for entry in bash:bash-completion/completions/chatd zsh:zsh/vendor-completions/_chatd fish:fish/vendor_completions.d/chatd.fish; do
+  diff <(chatd --completion "${entry%%:*}") "/usr/share/${entry#*:}" || fail "the completion for ${entry%%:*}"
+done
 
 say "manuals"
 if command -v man >/dev/null; then

@@ -415,6 +415,11 @@ for (const locale of ['en-US', 'ko-KR']) {
       await client.send(`I am ${name}: https://example.org/`);
       await client.send({ event: 'file', args: ['a.png', png] });
     }
+    // Told from the first of this name, with a message that is cut and a picture that waits for a click.
+    const twin = connectChat(t, server, { name: 'Bob', rooms: ['dev'] });
+    await twin.next('named');
+    await twin.send('long '.repeat(2000));
+    await twin.send({ event: 'file', args: ['cut.png', png.subarray(0, 20)] });
     for (const colorScheme of ['light', 'dark']) {
       for (const viewport of [{ width: 1200, height: 900 }, { width: 390, height: 800 }]) {
         const tab = await openPage(t, server, { locale, colorScheme, viewport, reducedMotion: 'reduce' });
@@ -422,6 +427,7 @@ for (const locale of ['en-US', 'ko-KR']) {
         await tab.waitForSelector('#name-dialog[open]');
         await clean('the name');
         await tab.keyboard.press('Escape');
+        await tab.waitForFunction(() => document.querySelectorAll('.mark:not([hidden])').length === 4 && document.querySelectorAll('.more').length === 2);
         await clean('a conversation');
         if (viewport.width < 500) {
           await tab.click('#open-rooms');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
-import { skip, startBrowser } from './browser_support.mjs';
+import { browserArguments, skip, startBrowser } from './browser_support.mjs';
 import { atEnd, limitMs, startChatd, test } from './support.mjs';
 
 const options = { skip };
@@ -63,6 +63,30 @@ async function openPage(context, url) {
   ]);
   return { page, complaints, welcome };
 }
+
+test('a page at a name that is made to lead to the server: nothing, where the server says its own', options, async (t) => {
+  const [open, guarded] = [await startChatd(t), await startChatd(t, ['--allowed-hosts', '127.0.0.1', '--allowed-hosts', '*.chat.example'])];
+  const context = await startBrowser(t, { args: [...browserArguments, '--host-resolver-rules=MAP *.example 127.0.0.1'] });
+  // For the browser such a page is of the server's own origin, and so it is for the Origin check.
+  const tab = await context.newPage();
+  const reach = async (host, { port }) => {
+    await tab.goto(`http://${host}:${port}/healthz`);
+    return tab.evaluate(async () => {
+      const { status } = await fetch('/');
+      const socket = new WebSocket(`ws://${location.host}/chat.v1`);
+      const welcomed = await new Promise((resolve) => {
+        socket.onmessage = () => resolve(true);
+        socket.onclose = () => resolve(false);
+      });
+      socket.close();
+      return [status, welcomed];
+    });
+  };
+  assert.deepEqual(await reach('rebound.example', open), [200, true]);
+  assert.deepEqual(await reach('rebound.example', guarded), [421, false]);
+  assert.deepEqual(await reach('www.chat.example', guarded), [200, true]);
+  assert.deepEqual(await reach('127.0.0.1', guarded), [200, true]);
+});
 
 test('the page connects from wherever it is, and its policy is in force', options, async (t) => {
   const context = await startBrowser(t);

@@ -52,7 +52,7 @@ def wait_until(condition, what="the condition"):
 class Program:
     """A program of ours; its output is collected by threads so that it never waits for us."""
 
-    def __init__(self, name, *args, env=None, pass_fds=(), wrapper=()):
+    def __init__(self, name, *args, env=None, pass_fds=(), wrapper=(), cwd=None):
         self.name = name
         self.expected_code = 0
         self.told_to_end = False
@@ -72,6 +72,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
+            cwd=cwd,
             pass_fds=pass_fds,
             text=True,
             errors="replace",

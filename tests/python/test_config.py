@@ -43,7 +43,7 @@ def pair(tmp_path):
 
 def options_of_help(start_program):
     text = "\n".join(run(start_program, "--help").lines)
-    return set(re.findall(r"^  (?:-h,)?--([a-z-]+)", text, re.M)) - {"help", "version", "config", "check"}
+    return set(re.findall(r"^  (?:-h,)?--([a-z-]+)", text, re.M)) - {"help", "version", "config", "check", "completion"}
 
 
 def test_the_file_that_is_shipped_shows_every_option(start_program, conf):
@@ -119,7 +119,10 @@ def test_a_socket_of_systemd_beats_port_and_address(start_chatd, raw, conf):
         ("port = abc", 1, "port: 'abc'"),
         ("# a comment\n\nport = 70000", 3, "port: '70000'"),
         ("nonsense = 1", 1, "unknown option nonsense"),
-        ("threads = 1\nprot = 3000", 2, "unknown option prot"),
+        ("threads = 1\nprot = 3000", 2, "unknown option prot; did you mean port?"),
+        ("completion = bash", 1, "unknown option completion"),
+        ("max-message-bytes = 64x", 1, "max-message-bytes: '64x'"),
+        ("address = [::1", 1, "address: the list"),
         ("config = other.conf", 1, "unknown option config"),
         ("help = true", 1, "unknown option help"),
         ("version = true", 1, "unknown option version"),
@@ -199,13 +202,72 @@ def test_what_the_library_refuses_is_named_as_it_was_given(start_program, conf, 
     assert "--page: /chat is already used by" in run(start_program, "--page", "/chat", code=1).errors
 
 
-def test_check_says_ok_beside_a_daemon(start_program, start_chatd, conf, pair):
+def test_check_reports_every_error(start_program, conf, pair):
+    path = conf(
+        f"""
+        port = abc
+        www = /no/such
+        origin = [https://a.example, b]
+        prot = 1
+        default-room = a/b
+        tls-cert = {pair}/a.pem
+        tls-key = {pair}/b.key
+        trusted-proxy = here
+        outbox-bytes = 5
+        page = /chat
+        ping-interval-ms = soon
+        """
+    )
+    expected = [
+        (2, "port: 'abc' is not a number"),
+        (5, "unknown option prot; did you mean port?"),
+        (12, "ping-interval-ms: 'soon' is not a time"),
+        (3, "www: /no/such: No such file"),
+        (4, "origin: allowed_origins[1] "),
+        (6, "default-room: room name"),
+        (8, f"tls-key: private key file {pair}/b.key"),
+        (9, "trusted-proxy: here"),
+        (10, "outbox-bytes: max_outbox_bytes is smaller"),
+        (11, "page: /chat is already used by"),
+    ]
+    errors = run(start_program, "--config", path, "--check", code=2).errors
+    lines = errors.splitlines()
+    for line, named in expected:
+        assert any(text.startswith(f"chatd: {path}:{line}: {named}") for text in lines), (line, named, errors)
+    assert len(lines) == len(expected), errors
+    # A start reports what it found before it gave up: every line that cannot be read.
+    started = run(start_program, "--config", path, code=2).errors.splitlines()
+    assert started == [*lines[:3], "Try chatd --help."]
+
+
+def test_a_faulty_line_does_not_count_as_missing(start_program, conf, pair):
+    path = conf(f"tls-cert = a b\ntls-key = {pair}/a.key\nport = 0")
+    errors = run(start_program, "--config", path, "--check", code=2).errors.splitlines()
+    assert len(errors) == 1 and errors[0].startswith(f"chatd: {path}:1: tls-cert: takes one value"), errors
+
+
+def test_check_beside_a_daemon_reports_the_port_and_says_ok(start_program, start_chatd, conf, pair):
     chatd = start_chatd()
     path = conf(f"port = {chatd.port}\naddress = 127.0.0.1\ntls-cert = {pair}/a.pem\ntls-key = {pair}/a.key\nwww = {pair}\n")
     program = run(start_program, "--config", path, "--check")
+    assert program.lines == ["ok"]
+    assert program.errors.startswith(f"chatd: {path}:1: port: {chatd.port} is in use"), program.errors
+    program = run(start_program, "--check", "--address", f"localhost:{chatd.port}")
+    assert program.errors.startswith(f"chatd: --address: {chatd.port} is in use"), program.errors
+    program = run(start_program, "--check", "--port", chatd.port)
+    assert program.errors.startswith(f"chatd: --port: {chatd.port} is in use"), program.errors
+    for address in ("127.0.0.1:0", "127.0.0.2:" + str(chatd.port)):
+        assert run(start_program, "--check", "--address", address).errors == ""
+
+
+def test_check_of_a_unix_socket(start_program, start_chatd, pair):
+    path = pair / "new.sock"
+    program = run(start_program, "--check", "--unix", path)
     assert (program.lines, program.errors) == (["ok"], "")
-    assert run(start_program, "--check", "--unix", pair / "new.sock").lines == ["ok"]
-    assert not (pair / "new.sock").exists()
+    assert not path.exists()
+    start_chatd(listen=("--unix", path))
+    program = run(start_program, "--check", "--unix", path)
+    assert program.lines == ["ok"] and program.errors.startswith(f"chatd: --unix: {path} is in use"), program.errors
 
 
 def test_check_finds_what_a_start_would(start_program, conf, pair):
@@ -214,7 +276,7 @@ def test_check_finds_what_a_start_would(start_program, conf, pair):
         ("\nwww = /no/such/folder", 2, "www: /no/such/folder: No such file"),
         (f"www = {pair}/a.pem", 1, "www: "),
         ("socket-io-client = /no/such", 1, "socket-io-client: /no/such"),
-        ("address = localhost", 1, "address: localhost"),
+        ("address = example.org", 1, "address: example.org is not an address"),
         ("address = 192.0.2.1", 1, "address: 192.0.2.1"),
         ("unix = /no/such/folder/socket", 1, "unix: /no/such"),
         ("unix = /" + "x" * 200, 1, "unix: "),

@@ -33,6 +33,24 @@ def test_healthz_is_only_read(chatd, raw, method):
     assert set(re.split(r",\s*", answer.headers["allow"])) == {"GET", "HEAD"}
 
 
+def test_readyz_until_the_drain(start_chatd, raw, websocket):
+    chatd = start_chatd("--drain-timeout-ms", 600_000)
+    answer = raw(chatd).request("GET", "/readyz")
+    assert (answer.status, answer.body, answer.headers["cache-control"]) == (200, b"ready\n", "no-store")
+    assert raw(chatd).request("POST", "/readyz", [("Content-Length", "0")]).status == 405
+    client, probe = websocket(chatd), raw(chatd)
+    # What comes along with a whole request has been read when the loop has had another turn.
+    whole = f"GET /healthz HTTP/1.1\r\nHost: {probe.host}\r\n\r\n"
+    probe.send(whole + f"GET /readyz HTTP/1.1\r\nHost: {probe.host}\r\n")
+    assert probe.response().status == 200
+    client.settle()
+    chatd.end_gently()
+    assert client.read_close() == 1001  # and does not answer it, so the drain goes on
+    probe.send("\r\n")
+    assert probe.response().status == 503
+    client.close()
+
+
 def test_unknown_methods_are_refused(chatd, raw, still_chats):
     for method, status in (("BREW", 405), ("TRACE", 405), ("CONNECT", 400)):
         connection = raw(chatd)

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 
 import pytest
 from support import SOURCE_DIR
@@ -17,7 +18,7 @@ def run(start_program, *args, code=0):
 def test_help_names_every_option(start_program):
     text = "\n".join(run(start_program, "--help").lines)
     for name in (
-        "address port unix listen-fd threads www socket-io-client tls-cert tls-key origin trusted-proxy lists max-clients "
+        "address port unix listen-fd threads www socket-io-client tls-cert tls-key origin trusted-proxy allowed-hosts lists max-clients "
         "max-clients-per-address max-message-bytes max-http-body-bytes outbox-bytes outbox-messages outbox-policy inbound-rate inbound-burst "
         "history-messages ping-interval-ms ping-timeout-ms handshake-timeout-ms drain-timeout-ms drain-spread-ms "
         "upgrade-timeout-ms connect-timeout-ms recovery-window-ms recovery-bytes "
@@ -31,7 +32,88 @@ def test_help_names_every_option(start_program):
 def test_version_is_that_of_the_header(start_program):
     header = (SOURCE_DIR / "capi/include/chat/chat.h").read_text()
     version = re.search(r'CHAT_VERSION_STRING "(.*)"', header).group(1)
-    assert run(start_program, "--version").lines == [f"chatd {version}"]
+    first, second = run(start_program, "--version").lines
+    assert first == f"chatd {version}"
+    names = [re.fullmatch(r"(\w+) \d[\w.]*", text).group(1) for text in second.split(", ")]
+    assert names == ["libwebsockets", "libuv", "OpenSSL", "cJSON", "zlib"]
+
+
+@pytest.mark.parametrize(
+    "word,nearest",
+    [
+        ("--prot", "port"),
+        ("--Port", "port"),
+        ("-port", "port"),
+        ("--adress=127.0.0.1", "address"),
+        ("--max_clients", "max-clients"),
+        ("--histroy-messages", "history-messages"),
+        ("--cert", "tls-cert"),
+        ("--ping-interval", "ping-interval-ms"),
+        ("--comletion", "completion"),
+    ],
+)
+def test_an_unknown_option_suggests_the_nearest(start_program, word, nearest):
+    errors = run(start_program, word, code=2).errors
+    assert errors.startswith(f"chatd: unknown option {word.split('=')[0]}; did you mean --{nearest}?\n"), errors
+
+
+@pytest.mark.parametrize("word", ["--nonsense", "-x", "--", "--" + "y" * 200])
+def test_an_option_that_is_like_no_other_suggests_none(start_program, word):
+    assert "did you mean" not in run(start_program, word, "stray", code=2).errors
+
+
+def test_sizes_and_times_have_units(start_program):
+    def check(option, value, code=0):
+        return run(start_program, "--check", option, value, code=code).errors
+
+    for value in ("100k", "1m", "1M", "100000", "0100000"):
+        assert check("--max-message-bytes", value) == ""
+    for value in ("25s", "500ms", "2h", "10m", "1d", "25S", "25000"):
+        assert check("--history-age-ms", value) == ""
+    # 63 KiB are less than two messages of 64 KiB: the unit counts.
+    assert "max_outbox_bytes" in run(start_program, "--check", "--max-message-bytes", "64k", "--outbox-bytes", "63k", code=1).errors
+    for value in ("64x", "k", "1.5m", "1 k", "64kb", "-1k", "9999999999g", "0k", "5s", ""):
+        assert f"--max-message-bytes: '{value}' is not a size" in check("--max-message-bytes", value, code=2), value
+    for value in ("5x", "s", "1k", "99999999999999d", "0s"):
+        assert f"--ping-timeout-ms: '{value}' is not a time" in check("--ping-timeout-ms", value, code=2), value
+    for option in ("--max-clients", "--port", "--threads"):
+        assert "is not a number" in check(option, "1k", code=2)
+
+
+@pytest.mark.parametrize("address", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "::1"])
+def test_addresses_as_people_write_them(start_chatd, raw, address):
+    chatd = start_chatd(listen=("--address", address, "--port", "0"))
+    host = "[::1]" if ":" in address else "127.0.0.1"
+    chatd.wait_error(re.escape(f"listening on http://{host}:{chatd.port}/") + "\n")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    connection = raw(chatd, family=family, address=(host.strip("[]"), chatd.port))
+    assert connection.request("GET", "/readyz").status == 200
+
+
+def test_an_address_may_have_the_port(start_chatd, start_program):
+    for address in ("localhost:0", "127.0.0.1:0", "[::1]:0"):
+        chatd = start_chatd(listen=("--address", address))
+        assert chatd.port not in (0, 3000)
+    start_chatd(listen=("--address", "127.0.0.1:0", "--port", "0"))
+    errors = run(start_program, "--address", "127.0.0.1:1", "--port", "2", code=2).errors
+    assert errors.startswith("chatd: --address: names another port than --port\n")
+    for address in ("127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", ":80", "[::1", "[::1]80", "[]", "[localhost]"):
+        errors = run(start_program, "--address", address, code=2).errors
+        assert f"--address: '{address}' is not an address" in errors, errors
+
+
+def test_trusted_proxies_as_people_write_them(start_chatd, raw):
+    for proxy in ("localhost", "127.0.0.1"):
+        chatd = start_chatd("--trusted-proxy", proxy, "--max-clients-per-address", 1)
+        for address in ("192.0.2.1", "192.0.2.2"):
+            assert raw(chatd).upgrade(headers=[("X-Forwarded-For", address)]).status == 101
+    start_chatd("--trusted-proxy", "[::1]")
+
+
+def test_every_address_is_shown_as_localhost(start_chatd, tmp_path):
+    chatd = start_chatd(listen=("--port", "0"))
+    chatd.wait_error(f"listening on http://localhost:{chatd.port}/\n")
+    start_chatd(listen=("--unix", tmp_path / "socket")).wait_error(f"listening on unix:{tmp_path}/socket\n")
 
 
 @pytest.mark.parametrize(
@@ -84,8 +166,9 @@ def test_what_socket_io_adds_can_be_set(start_chatd, still_chats, tmp_path):
 
 def test_the_log_has_time_and_level(start_chatd):
     chatd = start_chatd()
-    line = chatd.wait_error(r"(?m)^.*listening on port.*$").group(0)
-    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z info chatd: listening on port {chatd.port}", line)
+    line = chatd.wait_error(r"(?m)^.*listening on .*$").group(0)
+    url = re.escape(f"http://127.0.0.1:{chatd.port}/")
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z info chatd: listening on {url}", line)
 
 
 def test_the_log_level_silences(start_chatd, websocket):

@@ -178,6 +178,23 @@ def test_dots_within_the_folder_are_fine_or_refused(chatd, raw):
     assert (answer.status, answer.body) in ((200, b"body{}"), (404, answer.body), (400, answer.body))
 
 
+@pytest.mark.parametrize(
+    "target", ["/.env", "/%2eenv", "//.env", "/sub/../.env", "/.git/config", "/%2Egit/config", "/sub/.htpasswd", "/.git/", "/.git"]
+)
+def test_names_that_begin_with_a_dot_are_not_served(chatd, raw, www, target):
+    for name in (".env", ".git/config", ".git/index.html", "sub/.htpasswd"):
+        (www / name).parent.mkdir(exist_ok=True)
+        (www / name).write_text("hidden")
+    answer = raw(chatd).request("GET", target)
+    assert (answer.status, b"hidden" in answer.body) == (404, False)
+
+
+def test_well_known_files_are_served(chatd, raw, www):
+    (www / ".well-known/acme-challenge").mkdir(parents=True)
+    (www / ".well-known/acme-challenge/token").write_text("token")
+    assert raw(chatd).request("GET", "/.well-known/acme-challenge/token").body == b"token"
+
+
 def test_only_get_and_head(chatd, raw):
     for method, target in [(m, t) for m in ("POST", "PUT", "DELETE") for t in ("/style.css", "/sub", "/nothing")]:
         answer = raw(chatd).request(method, target, [("Content-Length", "0")])
@@ -231,12 +248,13 @@ def test_a_folder_of_the_folder_wins(start_chatd, raw, tmp_path):
 
 
 def test_a_file_hides_neither_health_nor_protocols(start_chatd, raw, websocket, tmp_path):
-    for name in ("healthz", "chat", "socket.io/index.html"):
+    for name in ("healthz", "readyz", "chat", "socket.io/index.html"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("of the folder")
     chatd = own_paths(start_chatd, tmp_path)
     connection = raw(chatd)
     assert connection.request("GET", "/healthz").body == b"ok\n"
+    assert connection.request("GET", "/readyz").body == b"ready\n"
     assert connection.request("GET", "/socket.io/").body == b"of the folder"
     for query in ("EIO=4&transport=polling", "transport=polling&EIO=4&t=x"):
         assert connection.request("GET", f"/socket.io/?{query}").body.startswith(b'0{"sid":')

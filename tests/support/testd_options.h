@@ -54,6 +54,7 @@ static const option_field numbers[] = {
     FIELD(connect_timeout_ms),
     FIELD(recovery_window_ms),
     FIELD(recovery_bytes),
+    FIELD(poll_budget_ms),
     FIELD(max_connections_per_address),
     FIELD(max_rooms_per_address),
     FIELD(max_memberships),

@@ -35,6 +35,9 @@ inline namespace v0 {
 // chat_version()
 inline std::string_view version() noexcept { return chat_version(); }
 
+// chat_library_versions()
+inline std::string_view library_versions() noexcept { return chat_library_versions(); }
+
 // chat_has_feature()
 inline bool has_feature(const std::string& name) noexcept { return chat_has_feature(name.c_str()) != 0; }
 

@@ -65,6 +65,7 @@ from ._pychat import (
     check_room_name,
     has_feature,
 )
+from ._pychat import library_versions
 from ._pychat import version as __version__
 from ._server import Server
 from ._stream import EventStream
@@ -139,4 +140,5 @@ __all__ = [
     "__version__",
     "check_room_name",
     "has_feature",
+    "library_versions",
 ]

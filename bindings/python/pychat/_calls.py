@@ -40,7 +40,7 @@ class ServerCalls:
 
     def _id(self, client: ClientOrId) -> int:
         # Each server counts its clients from 1, so the id of another server's client would name a different client here.
-        if isinstance(client, Client) and client.server is not self:
+        if isinstance(client, Client) and client._server is not self:
             raise _pychat.NoSuchClientError("the client belongs to another server")
         number = operator.index(client)
         if not 0 <= number < 2**64:
@@ -227,6 +227,10 @@ class ServerCalls:
     def stats(self) -> Stats:
         """Counters since the start."""
         return self._core.stats()
+
+    def check_loops(self, timeout_ms: int) -> None:
+        """For a watchdog: waits until every loop has had a turn. Raises TimedOutError if one has not within `timeout_ms`."""
+        self._core.check_loops(timeout_ms)
 
     def reload_tls(self) -> None:
         """Reloads the certificate and key files, for new connections. If this fails, the old pair stays in use."""

@@ -1,10 +1,16 @@
-"""Client, which represents one client, and ClientInfo, a snapshot of its state."""
+"""Client, which represents one client, and ClientInfo, a snapshot of its state.
+
+A Client can be pickled, as part of an event. In the process of its server it becomes the same object again. Elsewhere, and when
+the client has disconnected, it has only its id.
+"""
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Mapping, NoReturn, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Mapping, MutableMapping, Optional, Tuple, Union
 
+from . import _pychat
 from ._enums import Protocol, Transport
 
 if TYPE_CHECKING:
@@ -14,22 +20,33 @@ if TYPE_CHECKING:
     from ._verdicts import Identity
 
 
+servers: MutableMapping[str, Server] = weakref.WeakValueDictionary()
+"""The servers that this process has started, by Server._origin."""
+
+
 class Client:
     """One client of a server. All events of a client, from on_connect to the last, have the same object.
 
     `user` belongs to the application: it holds any object, is None at first, and is released with the client.
     """
 
-    __slots__ = ("__weakref__", "id", "server", "user")
+    __slots__ = ("__weakref__", "_origin", "_server", "id", "user")
 
     id: int
-    server: Server
     user: Any
 
-    def __init__(self, server: Server, id: int) -> None:
-        self.server = server
+    def __init__(self, server: Optional[Server], id: int, origin: str = "") -> None:
+        self._server = server
+        self._origin = server._origin if server is not None else origin
         self.id = id
         self.user = None
+
+    @property
+    def server(self) -> Server:
+        """Its server. Raises NoSuchClientError for a Client that was pickled, if its server is not in this process."""
+        if self._server is None:
+            raise _pychat.NoSuchClientError("the client was pickled: its server is in another process, or it has disconnected")
+        return self._server
 
     def __repr__(self) -> str:
         return f"<Client {self.id}>"
@@ -43,8 +60,8 @@ class Client:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Client cannot be pickled: it exists only in the process of its server")
+    def __reduce__(self) -> Tuple[Callable[[str, int], Client], Tuple[str, int]]:
+        return restore_client, (self._origin, self.id)
 
     def info(self) -> ClientInfo:
         """Its present state. Raises NoSuchClientError if it has disconnected."""
@@ -93,6 +110,17 @@ class Client:
     def set_identity(self, identity: Optional[Identity]) -> None:
         """See Server.set_identity()."""
         self.server.set_identity(self, identity)
+
+
+def restore_client(origin: str, id: int) -> Client:
+    """What pickle calls."""
+    server = servers.get(origin)
+    if server is not None:
+        try:
+            return server.find_client(str(id))
+        except _pychat.ChatError:  # It has disconnected, the server has ended, or this is a forked child.
+            pass
+    return Client(None, id, origin)
 
 
 @dataclass(frozen=True)

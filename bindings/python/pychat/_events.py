@@ -173,5 +173,10 @@ class Stats:
     """By reason, as in the metric libchat_refusals_total."""
 
 
+def restore_message(*state: Any) -> _pychat.Message:
+    """What pickle calls."""
+    return _pychat.restore_message(*state)
+
+
 Event = Union[Opened, Joined, Left, Disconnected, Abandoned, _pychat.Message, EventsLost]
 """Anything that an event queue can hold."""

@@ -1,5 +1,7 @@
 """A server in an asyncio loop: `async def` callbacks, awaited answers, and the server's own descriptor with threads=0.
 
+A server is attached to one loop at a time. When that loop has ended, the server may be attached to another one.
+
 The library's threads put requests into a queue and do not block; each request waits for its verdict. In the loop, each
 request becomes a task. When the loop ends for any reason, all undecided requests are refused.
 """
@@ -67,6 +69,8 @@ class Attachment:
         self.loop.add_reader(fd, self._poll)
 
     def _poll(self) -> None:
+        if self._queue.forked:
+            return  # in a child that goes on with its parent's loop; see detach()
         try:
             going_on = self._core.poll(0)
         except Exception:
@@ -101,7 +105,17 @@ class Attachment:
         try:
             await self.loop.create_future()
         finally:
+            if self._attached and self._callbacks and self._core.running:
+                _log.logger.warning(
+                    "the asyncio loop of a running server has ended: requests for async callbacks are refused until"
+                    " `async with server` attaches it to another loop"
+                )
             self.detach()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop is still there, and the server's task in it."""
+        return self._attached and not self.loop.is_closed()
 
     def _take(self) -> bool:
         taken = self._core.take(self._queue, BATCH)
@@ -198,9 +212,14 @@ class Attachment:
 
     def detach(self) -> None:
         """Refuses all present and later requests. May be called any number of times, on any thread."""
+        if self._queue.forked:
+            return  # the loop's epoll is shared with the parent, whose readers would be removed
         if threading.get_ident() != self._thread and self.loop.is_running():
-            self.loop.call_soon_threadsafe(self.detach)
-            return
+            try:
+                self.loop.call_soon_threadsafe(self.detach)
+                return
+            except RuntimeError:
+                pass  # The loop was closed at this moment.
         if not self._attached:
             return
         self._attached = False

@@ -103,6 +103,11 @@ class ServerOptions(TypedDict, total=False):
 
     recovery_asks_on_connect: bool
 
+    allowed_hosts: Sequence[str]
+    """The names of the server. Requests with another Host are answered 421. "*.example.org": every name below it."""
+
+    poll_budget_ms: int
+
     max_connections_per_address: int
     max_rooms_per_address: int
     max_memberships: int

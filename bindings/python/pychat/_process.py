@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from typing import TYPE_CHECKING, Set
+import sys
+import traceback
+from typing import TYPE_CHECKING, NoReturn, Optional, Set
 
 from . import _pychat
 
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
     from ._server import Server
 
 _running: Set[Server] = set()
-_ever_started = False
-_forked_from_a_server = False
+_started_at: Optional[int] = None
+"""What _pychat.forks() was when a server last started."""
 _ending = False
 
 
@@ -24,7 +26,7 @@ def check_start() -> None:
     """
     if _ending:
         raise _pychat.WrongStateError("the interpreter is exiting")
-    if _forked_from_a_server:
+    if _started_at is not None and _started_at != _pychat.forks():
         raise _pychat.WrongStateError(
             "this process was forked after a server had started; use multiprocessing's spawn"
         )
@@ -32,8 +34,8 @@ def check_start() -> None:
 
 def keep(server: Server) -> None:
     """Keeps a running server alive until it is closed, like a running thread."""
-    global _ever_started
-    _ever_started = True
+    global _started_at
+    _started_at = _pychat.forks()
     _running.add(server)
 
 
@@ -53,11 +55,27 @@ def _close_all() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _forked_from_a_server
-    _forked_from_a_server = _ever_started
     for server in list(_running):
         server._abandon()
     _running.clear()
+
+
+def end_child(error: Optional[BaseException]) -> NoReturn:
+    """Ends a child that was forked in a callback, when the callback returns or raises: its thread has nowhere to return to."""
+    code = 0
+    if isinstance(error, SystemExit):
+        if error.code is not None and not isinstance(error.code, int):
+            print(error.code, file=sys.stderr)
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+    elif error is not None:
+        traceback.print_exception(type(error), error, error.__traceback__)
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # It is closed, or not there.
+            pass
+    os._exit(code & 0xFF)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

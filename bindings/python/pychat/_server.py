@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import select
+import secrets
 import signal
 import threading
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NoReturn, Optional, Type, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NoReturn, Optional, Set, Type, TypeVar, cast
 
 from . import _log, _process, _pychat
 from ._calls import ServerCalls, ack_milliseconds, milliseconds
-from ._client import ClientOrId
+from ._client import ClientOrId, servers
 from ._enums import Overflow
 from ._events import Abandoned, Disconnected, Event, Joined, Left, Opened
 from ._loop import AsyncCallback, Attachment
@@ -58,7 +58,8 @@ class Server(ServerCalls):
         self._attachment: Optional[Attachment] = None
         self._starting = threading.Lock()
         self._stopped = threading.Event()
-        self._at_stop: Callable[[], object] = lambda: None
+        self._at_stop: Set[Callable[[], object]] = set()
+        self._origin = ""
         self._core = _pychat.Core(self, dict(options))
         self._core.set_callback(_pychat.kinds["on_log"], _log.log_line)
 
@@ -132,8 +133,8 @@ class Server(ServerCalls):
         if not callable(callback):
             raise TypeError(f"{name} takes a function, not {callback!r}")
         if _is_async(callback):
-            if self._core.running and self._attachment is None:
-                raise _pychat.WrongStateError("an async function needs a server that was started in an asyncio loop")
+            if self._core.running and (self._attachment is None or not self._attachment.alive):
+                raise _pychat.WrongStateError("an async function needs a server in an asyncio loop: use `async with server`")
             self._async_callbacks[name] = cast(AsyncCallback, callback)
         else:
             self._core.set_callback(_pychat.kinds[name], callback)
@@ -164,10 +165,13 @@ class Server(ServerCalls):
             self._attachment = Attachment(self, self._core, self._async_callbacks)
         elif self._async_callbacks:
             raise RuntimeError("async callbacks need a running asyncio loop: use `async with server`")
+        # Not the same in two processes that were forked before the start.
+        self._origin = secrets.token_hex(8)
+        servers[self._origin] = self
         _process.keep(self)
         try:
             self._core.start(_log.wanted_level())
-            if self._attachment is not None and self._options.get("threads") == 0:
+            if self._attachment is not None and self._core.host_driven:
                 self._attachment.watch(self._core.fileno())
         except BaseException:
             _process.let_go(self)
@@ -176,17 +180,40 @@ class Server(ServerCalls):
                 self._attachment = None
             raise
 
+    def _attach(self) -> None:
+        """Attaches the running server to the running loop, unless it is attached to one that has not ended."""
+        with self._starting:
+            attachment = self._attachment
+            if attachment is not None:
+                if attachment.alive and attachment.loop is asyncio.get_running_loop():
+                    return
+                if attachment.alive:
+                    raise _pychat.WrongStateError("the server is attached to another asyncio loop, which has not ended")
+                attachment.detach()
+            self._attachment = Attachment(self, self._core, self._async_callbacks)
+            if self._core.host_driven:
+                self._attachment.watch(self._core.fileno())
+
     def stop(self) -> None:
-        """Begins the drain and returns: no new connections, a close to each client. Any thread, any number of times."""
+        """Begins the drain and returns: no new connections, a close to each client. Any thread, any number of times.
+
+        The streams of events() end with the drain. serve_forever() and aserve_forever() return.
+        """
         self._core.stop()
         self._end_serving()
 
     def _end_serving(self) -> None:
         self._stopped.set()
-        self._at_stop()
+        for wake in list(self._at_stop):
+            wake()
 
     def close(self) -> None:
-        """Stops the server, waits until the drain ends, and frees it. Any number of times, but not in a callback."""
+        """Stops the server, waits until the drain ends, and frees it. Any number of times, but not in a callback.
+
+        Does nothing in a forked child, where the server does not run.
+        """
+        if self._core.forked:
+            return
         attachment, self._attachment = self._attachment, None
         if attachment is not None:
             attachment.detach()
@@ -230,10 +257,8 @@ class Server(ServerCalls):
                 self.close()  # does nothing, unless a second signal interrupted the end of `with`
 
     def _drive(self) -> None:
-        # Not poll(-1): Python runs signal handlers only between its own instructions, and select() returns for them.
-        fd = self.fileno()
-        while self.poll(0):
-            select.select([fd], [], [])
+        while self.poll(None):
+            pass
 
     def poll(self, timeout: Optional[float] = 0.0) -> bool:
         """threads=0: runs until nothing is ready. It waits at most `timeout` seconds (None: no limit) for the first event.
@@ -246,26 +271,37 @@ class Server(ServerCalls):
         return self._core.poll(min(milliseconds(max(timeout, 0.0)), 2**31 - 1))
 
     def fileno(self) -> int:
-        """threads=0: a descriptor that is readable when poll() has work; -1 when the server has its own threads."""
+        """threads=0: a descriptor that is readable when poll() has work; -1 when the server has its own threads.
+
+        select.select() takes no descriptor above 1,023. select.poll(), epoll and the selectors module do.
+        """
         return self._core.fileno()
 
     # asyncio
 
     async def __aenter__(self) -> Self:
-        if not self.running:
+        _loop_for("`async with server`")
+        if self.running:
+            self._attach()
+        else:
             self.start()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self.aclose()
+        if _in_asyncio():
+            await self.aclose()
+        else:  # The coroutine is collected after its loop was closed.
+            self.close()
 
     async def aclose(self) -> None:
         """close() for asyncio: the loop keeps running while the server drains and async callbacks finish.
 
         Callbacks that have not finished after another drain_timeout_ms are cancelled.
         """
-        loop = asyncio.get_running_loop()
+        loop = _loop_for("aclose()")
         attachment = self._attachment
+        if attachment is not None and not attachment.alive:
+            attachment = None
         if attachment is not None and attachment.loop is not loop:
             await loop.run_in_executor(None, self.close)  # this loop cannot await the tasks of the other one
             return
@@ -285,20 +321,22 @@ class Server(ServerCalls):
 
         It handles the signals only in the main thread, and only if they have no handler except Python's own.
         """
-        loop = asyncio.get_running_loop()
+        loop = _loop_for("aserve_forever()")
         ended = asyncio.Event()
 
         def end(*signal: object) -> None:
-            loop.call_soon_threadsafe(ended.set)
+            # A loop that was closed with this in it has nobody to wake.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
 
-        self._at_stop = end
+        self._at_stop.add(end)
         try:
             with _handled(end, signal.SIGINT, signal.SIGTERM):
                 async with self:
                     if not self._stopped.is_set():
                         await ended.wait()
         finally:
-            self._at_stop = lambda: None
+            self._at_stop.discard(end)
 
     def events(
         self,
@@ -309,7 +347,8 @@ class Server(ServerCalls):
     ) -> EventStream:
         """A stream of events from now on: `async for event in server.events(Message, Disconnected)`. Default: all types.
 
-        Messages are those that on_message passed. The queue is bounded; Overflow says what happens when it is full.
+        Messages are those that on_message passed. The queue is bounded; Overflow says what happens when it is full. In a
+        thread without asyncio, `for event in server.events()` waits for them.
         """
         wanted = 0
         for kind in kinds or tuple(_EVENT_KINDS):
@@ -326,9 +365,12 @@ class Server(ServerCalls):
         Raises TimedOutError after `timeout` seconds (None: never), NoSuchClientError if the client disconnects, and
         UnsupportedError unless it speaks Socket.IO.
         """
+        loop = _loop_for("call()")
         attachment = self._attachment
-        if attachment is None or attachment.loop is not asyncio.get_running_loop():
-            raise _pychat.WrongStateError("call() works only in the asyncio loop in which the server was started")
+        if attachment is None or attachment.loop is not loop:
+            raise _pychat.WrongStateError(
+                "call() works only in the asyncio loop that the server was started in, or attached to by `async with server`"
+            )
         return await attachment.call(
             lambda: self._core.send_with_ack(self._id(client), args, event, room, ack_milliseconds(timeout), True), timeout
         )
@@ -359,6 +401,16 @@ def _handled(handler: Callable[[int, Optional[FrameType]], object], *numbers: si
     finally:
         for number, present in before.items():
             signal.signal(number, present)
+
+
+def _loop_for(what: str) -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            f"{what} needs a running asyncio loop. In other loops use start(), and close() in a thread; with threads=0, watch"
+            " fileno() and call poll(0)"
+        ) from None
 
 
 def _in_asyncio() -> bool:

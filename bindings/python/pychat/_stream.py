@@ -1,9 +1,10 @@
-"""Server.events(): a stream of events, in order, for asyncio. The library's threads fill a queue without the GIL. One
-descriptor wakes the loop, which takes a whole batch at once."""
+"""Server.events(): a stream of events, in order, for asyncio, for a thread, or for any other loop. The library's threads fill a
+queue without the GIL. One descriptor wakes the reader, which takes a whole batch at once."""
 
 from __future__ import annotations
 
 import asyncio
+import select
 from collections import deque
 from typing import TYPE_CHECKING, AsyncIterator, Deque, List
 
@@ -24,10 +25,12 @@ def _set(ready: asyncio.Future[None]) -> None:
 
 
 class EventStream(AsyncIterator[Event]):
-    """An asynchronous iterator of events. It ends with the server, and allows one reader at a time.
+    """An iterator of events: `async for` in asyncio, `for` in a thread. It allows one reader at a time.
 
-    Events that are in the queue when the server is closed are still returned. Closing the stream, leaving its `async with`
-    block, or releasing the last reference ends the queue.
+    It ends when the server has been stopped and its drain is over. Events that are in the queue then are still returned.
+    Closing the stream, leaving its `with` block, or releasing the last reference ends the queue too.
+
+    Other loops wait until fileno() is readable, and call take_nowait().
     """
 
     def __init__(
@@ -52,32 +55,89 @@ class EventStream(AsyncIterator[Event]):
             raise StopAsyncIteration
         return self._batch.popleft()
 
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        while not self._batch:
+            if self._take():
+                break
+            if not self._batch:
+                self._wait_readable()
+        if not self._batch:
+            raise StopIteration
+        return self._batch.popleft()
+
+    def _take(self) -> bool:
+        """Moves events from the queue to the batch. True: there will be no others."""
+        ended = self._queue.closed  # read first, so that events from before the end are still taken
+        taken = self._core.take(self._queue, BATCH)
+        self._batch.extend(taken)
+        return ended and not taken
+
     async def take(self) -> List[Event]:
         """Waits for events and returns all that are there, at most BATCH; an empty list at the end."""
-        if self._batch:
-            events = list(self._batch)
-            self._batch.clear()
-            return events
-        while True:
-            ended = self._queue.closed  # read first, so that events from before the end are still taken
-            taken = self._core.take(self._queue, BATCH)
-            if taken or ended:
-                return taken
-            await self._readable()
+        while not self._batch:
+            if self._take():
+                break
+            if not self._batch:
+                await self._readable()
+        return self._empty_batch()
 
-    async def _readable(self) -> None:
+    def take_nowait(self) -> List[Event]:
+        """The events that are there, at most BATCH, possibly none. At the end fileno() stays readable, and `ended` is true."""
+        if not self._batch:
+            self._take()
+        return self._empty_batch()
+
+    def _empty_batch(self) -> List[Event]:
+        events = list(self._batch)
+        self._batch.clear()
+        return events
+
+    @property
+    def ended(self) -> bool:
+        """Whether all events were taken, and there will be no others."""
+        return self._queue.closed and not self.waiting
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while events wait, and from the end on. Never read or close it."""
+        return self._queue.fileno()
+
+    def _begin_reading(self) -> None:
         if self._has_reader:
             raise RuntimeError("this stream has a reader already: call Server.events() once for each reader")
-        loop = asyncio.get_running_loop()
+        self._has_reader = True
+
+    def _wait_readable(self) -> None:
+        # Not select(): it takes no descriptor above 1,023. poll() runs Python's signal handlers, and waits on.
+        self._begin_reading()
+        try:
+            poll = select.poll()
+            poll.register(self._queue.fileno(), select.POLLIN)
+            poll.poll()
+        finally:
+            self._has_reader = False
+
+    async def _readable(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "`async for` needs a running asyncio loop; other loops watch fileno() and call take_nowait()"
+            ) from None
+        self._begin_reading()
         ready = loop.create_future()
         fd = self._queue.fileno()
-        loop.add_reader(fd, _set, ready)
-        self._has_reader = True
         try:
+            loop.add_reader(fd, _set, ready)
             await ready
         finally:
             self._has_reader = False
-            loop.remove_reader(fd)
+            # A forked child shares the loop's epoll with its parent, whose reader would be removed. A loop that was closed
+            # with this in it watches nothing any more.
+            if not self._queue.forked and not loop.is_closed():
+                loop.remove_reader(fd)
 
     @property
     def lost(self) -> int:
@@ -93,6 +153,12 @@ class EventStream(AsyncIterator[Event]):
         """Ends the queue. It accepts no further events."""
         self._queue.close()
         self._core.remove_events(self._queue)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     async def __aenter__(self) -> Self:
         return self

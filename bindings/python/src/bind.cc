@@ -111,6 +111,9 @@ auto on_client(Function function) {
 }
 
 py::list take(Core& core, EventQueue& queue, std::size_t limit) {
+  if (queue.forked()) {
+    raise_error(CHAT_ERROR_WRONG_STATE, "these events belong to the process from which this one was forked");
+  }
   EventQueue::Batch batch = queue.take(limit);
   py::list events;
   if (batch.lost > 0) events.append(events_lost(batch.lost));
@@ -125,6 +128,8 @@ void bind_living(py::class_<Core>& core) {
       .def("close", &Core::close)
       .def("abandon", &Core::abandon)
       .def_property_readonly("running", &Core::running)
+      .def_property_readonly("forked", &Core::forked)
+      .def_property_readonly("host_driven", [](const Core& self) { return self.host_driven(); })
       .def_property_readonly("calls_lost", &Core::calls_lost)
       .def_property_readonly("clients_known", [](Core& self) { return self.clients().size(); })
       .def("poll", &Core::poll, py::arg("timeout_ms"))
@@ -140,6 +145,12 @@ void bind_living(py::class_<Core>& core) {
              self.call([&](chat_server* server) { return fd = chat_server_fd(server), CHAT_OK; });
              return fd;
            })
+      .def(
+          "check_loops",
+          [](Core& self, int timeout_ms) {
+            self.call([&](chat_server* server) { return chat_server_check_loops(server, timeout_ms); });
+          },
+          py::arg("timeout_ms"))
       .def("reload_tls", [](Core& self) { self.call(chat_server_reload_tls); });
 }
 
@@ -230,6 +241,7 @@ void define_core(py::module_& module) {
       .def("fileno", &EventQueue::fd)
       .def("close", &EventQueue::close)
       .def_property_readonly("closed", &EventQueue::closed)
+      .def_property_readonly("forked", &EventQueue::forked)
       .def_property_readonly("lost", &EventQueue::lost_total)
       .def("__len__", &EventQueue::size);
 

@@ -153,6 +153,11 @@ void Core::report_exception(Kind kind, py::error_already_set& error) {
   }
 }
 
+// A child that was forked in a callback has come to its end: it has neither the library's threads nor the sockets.
+void Core::end_if_forked(py::handle error) const {
+  if (forked()) python_names().end_child(error);
+}
+
 template <class Read>
 bool Core::call_inline(const Record& record, Read read) {
   const TakeGil gil;
@@ -162,7 +167,9 @@ bool Core::call_inline(const Record& record, Read read) {
     py::object result;
     try {
       result = called(to_python(record));
+      end_if_forked(py::none());
     } catch (py::error_already_set& error) {
+      end_if_forked(error.value());
       // A refusal may be raised from deep inside.
       if (!error.matches(python_names().refuse)) throw;
       result = error.value();

@@ -12,15 +12,18 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <vector>
 
 #include "clients.h"
 #include "errors.h"
 #include "event_queue.h"
+#include "forks.h"
 #include "gil.h"
 #include "options.h"
 #include "record.h"
+#include "server_sockets.h"
 
 namespace pychat {
 
@@ -33,13 +36,19 @@ class Core {
 
   // The level is for options without one.
   void start(int log_level);
+  // Event queues end with the drain, also when nobody calls close().
   void stop();
   // Waits for the end of the drain without the GIL. WRONG_THREAD inside one of its callbacks.
   void close();
-  // After fork, in the child: the threads are not there, so nothing may be waited for or freed.
+  // After fork, in the child: the threads are not there, so nothing may be waited for or freed. Closes the child's copies of
+  // the sockets, so that they end with the server.
   void abandon();
-  bool running() const { return state_.load() == State::running; }
-  // False once the drain has ended. Raises what a callback could not handle: KeyboardInterrupt, SystemExit.
+  // Whether this process was forked from the server's. Then locks of this object may be held for ever.
+  bool forked() const { return forks_.load() != forks() && state_.load() != State::idle; }
+  bool host_driven() const { return host_driven_; }
+  bool running() const { return state_.load() == State::running && !forked(); }
+  // False once the drain has ended. Raises what a callback could not handle: KeyboardInterrupt, SystemExit; and what a
+  // signal handler of Python raises meanwhile.
   bool poll(int timeout_ms);
 
   void set_callback(unsigned kind, py::object function);
@@ -81,7 +90,8 @@ class Core {
   // Keeps close() from freeing the server. Inside a callback that is not needed, and close() must not wait for it.
   class Use {
    public:
-    explicit Use(Core& core);
+    explicit Use(Core& core);         // raises unless the server runs
+    Use(Core& core, std::nothrow_t);  // server() is null unless it runs
     ~Use();
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
@@ -100,7 +110,6 @@ class Core {
   struct Listeners {
     EventQueuePtr calls;
     std::vector<EventsListener> events;
-    bool ended = false;  // the server is closed: nothing comes any more
   };
   using ListenersPtr = std::shared_ptr<const Listeners>;
 
@@ -128,12 +137,23 @@ class Core {
   template <class Change>
   void change_listeners(Change change);
   void notice(chat_server* server);
+  void raise_if_forked() const;
+  void end_if_forked(py::handle error) const;  // with the GIL
+  void release_user();
+  // A thread waits for the end of the drain, and ends the queues. It never takes the GIL.
+  void watch_drain();
   void end_queues();
 
   Options options_;
   py::object server_object_;  // the Python Server, which owns this: a cycle that the collector knows
 
   std::atomic<State> state_ = State::idle;
+  std::atomic<std::uint64_t> forks_ = 0;  // as forks() was at the start
+  ServerSockets sockets_;
+  bool host_driven_ = false;
+  std::atomic<bool> polling_ = false;
+  std::atomic<bool> stop_requested_ = false;
+  std::atomic<bool> watching_ = false;
   std::atomic<chat_server*> server_ = nullptr;
   std::int64_t verdict_timeout_ms_ = 0;
   std::atomic<int> users_ = 0;  // calls from outside of callbacks that are under way
@@ -146,6 +166,7 @@ class Core {
   std::mutex listening_mutex_;  // held for a copy of a pointer only
   std::array<py::object, kKindCount> functions_;
   ListenersPtr listeners_ = std::make_shared<Listeners>();
+  bool ended_ = false;  // nothing comes any more
   std::atomic<std::uint64_t> calls_lost_ = 0;
 
   // Held over the sending: the answer may come on another thread before its number is known here.

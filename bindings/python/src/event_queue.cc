@@ -76,12 +76,14 @@ EventQueue::Batch EventQueue::take(std::size_t limit) {
 }
 
 void EventQueue::close() {
+  if (forked()) return;
   const std::lock_guard lock(mutex_);
   closed_ = true;
   eventfd_write(fd_, 1);
 }
 
 std::size_t EventQueue::size() {
+  if (forked()) return 0;
   const std::lock_guard lock(mutex_);
   return records_.size();
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "forks.h"
 #include "record.h"
 
 namespace pychat {
@@ -40,6 +41,9 @@ class EventQueue {
   };
   Batch take(std::size_t limit);
 
+  // A forked child shares the descriptor with its parent: it must neither read nor write it, nor wait for the lock.
+  bool forked() const { return forks_ != forks(); }
+
   // Nothing is taken in any more, and the descriptor is readable for good.
   void close();
   bool closed() const { return closed_.load(); }
@@ -55,6 +59,7 @@ class EventQueue {
   std::atomic<unsigned> kinds_;
   const Limits limits_;
   int fd_;
+  const std::uint64_t forks_ = forks();
   std::mutex mutex_;  // held for moving records only
   std::deque<Record> records_;
   std::size_t bytes_ = 0;

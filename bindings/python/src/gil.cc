@@ -4,6 +4,8 @@
 #include <cxxabi.h>
 #include <unistd.h>
 
+#include "signal_mask.h"
+
 namespace pychat {
 namespace {
 
@@ -19,6 +21,7 @@ class KeptThreadState {
 
   void keep() {
     if (saved_ != nullptr || PyGILState_GetThisThreadState() != nullptr) return;
+    take_signal_mask();
     state_ = PyGILState_Ensure();
     saved_ = PyEval_SaveThread();
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "argument.h"
 #include "collected.h"
 #include "errors.h"
 #include "python_names.h"
@@ -73,6 +74,53 @@ void Message::clear() {
 
 namespace {
 
+const char* text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+// What restore() takes.
+py::tuple reduce(const Message& message) {
+  const chat_message& view = message.view();
+  py::tuple attributes(view.attribute_count);
+  for (std::size_t index = 0; index < view.attribute_count; ++index) {
+    const chat_pair& pair = view.attributes[index];
+    attributes[index] = py::make_tuple(py::str(pair.name), to_bytes(pair.value, pair.value_size));
+  }
+  return py::make_tuple(
+      python_names().restore_message,
+      py::make_tuple(message.client, message.ack_id, message.decision_id, static_cast<int>(view.payload),
+                     to_bytes(view.data, view.data_size), message.attachments(), attributes, text_or_empty(view.room),
+                     text_or_empty(view.event), view.from, text_or_empty(view.from_name), view.seq,
+                     text_or_empty(view.epoch), view.time_ms, view.ephemeral != 0));
+}
+
+py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t decision_id, int payload,
+                   const std::string& data, const std::vector<std::string>& attachments,
+                   const std::vector<std::pair<Text, std::string>>& attributes, const Text& room, const Text& event,
+                   chat_client_id from, const Text& from_name, std::uint64_t seq, const Text& epoch,
+                   std::int64_t time_ms, bool ephemeral) {
+  if (payload < CHAT_PAYLOAD_TEXT || payload > CHAT_PAYLOAD_BINARY) throw py::value_error("payload is not a Payload");
+  std::vector<chat_blob> blobs;
+  for (const std::string& attachment : attachments) blobs.push_back({attachment.data(), attachment.size()});
+  std::vector<chat_pair> pairs;
+  for (const auto& [name, value] : attributes) pairs.push_back({name.c_str(), value.c_str(), value.size()});
+  chat_message message = CHAT_MESSAGE_INIT;
+  message.payload = static_cast<chat_payload>(payload);
+  message.data = data.data();
+  message.data_size = data.size();
+  message.attachments = blobs.data();
+  message.attachment_count = blobs.size();
+  message.attributes = pairs.data();
+  message.attribute_count = pairs.size();
+  message.room = room.c_str();
+  message.event = event.c_str();
+  message.from = from;
+  message.from_name = from_name.c_str();
+  message.seq = seq;
+  message.epoch = epoch.c_str();
+  message.time_ms = time_ms;
+  message.ephemeral = ephemeral ? 1 : 0;
+  return py::cast(std::make_unique<Message>(std::make_shared<OwnedMessage>(message), client, ack_id, decision_id));
+}
+
 py::object sender(const Message& message) {
   if (message.client.is_none()) raise_error(CHAT_ERROR_NO_SUCH_CLIENT, "messages from a history have no client");
   return message.client;
@@ -81,8 +129,6 @@ py::object sender(const Message& message) {
 }  // namespace
 
 void define_message(py::module_& module) {
-  const auto text_or_empty = [](const char* text) { return py::str(text == nullptr ? "" : text); };
-
   const auto as_it_is = [](const py::object& self) { return self; };
   py::class_<Message> message(module, "Message", collected<Message>(),
                               "A message that a client sent or that a room's history keeps. It is immutable.");
@@ -148,10 +194,16 @@ void define_message(py::module_& module) {
             sender(self).attr("server").attr("reply")(*py::make_tuple(py::cast(self)), *args);
           },
           "Answers the sender, if `wants_reply` is true; see Server.reply().")
+      .def("__reduce__", &reduce)
       .def("__copy__", as_it_is)
       .def(
           "__deepcopy__", [=](const py::object& self, const py::object&) { return as_it_is(self); }, py::arg("memo"))
       .def("__repr__", &Message::repr);
+
+  module.def("restore_message", &restore, py::arg("client"), py::arg("ack_id"), py::arg("decision_id"),
+             py::arg("payload"), py::arg("data"), py::arg("attachments"), py::arg("attributes"), py::arg("room"),
+             py::arg("event"), py::arg("from_id"), py::arg("from_name"), py::arg("seq"), py::arg("epoch"),
+             py::arg("time_ms"), py::arg("ephemeral"), "What pickle calls.");
 }
 
 }  // namespace pychat

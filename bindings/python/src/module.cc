@@ -4,6 +4,7 @@
 #include "argument.h"
 #include "bind.h"
 #include "errors.h"
+#include "forks.h"
 #include "message.h"
 
 namespace {
@@ -12,6 +13,7 @@ namespace py = pybind11;
 
 void define(py::module_& module) {
   module.attr("version") = chat_version();
+  module.attr("library_versions") = chat_library_versions();
   module.def(
       "has_feature", [](const pychat::Text& name) { return chat_has_feature(name.c_str()) != 0; }, py::arg("name"),
       "Whether this build has the named feature; see chat_has_feature in chat.h.");
@@ -26,6 +28,7 @@ void define(py::module_& module) {
         pychat::raise_unless_ok(pychat::Outcome::of(chat_check_room_name(name.c_str())));
       },
       py::arg("room"), "Raises InvalidRoomError unless this is a valid room name.");
+  module.def("forks", &pychat::forks, "How many forks lie between the process that imported pychat and this one.");
   pychat::define_errors(module);
   pychat::define_message(module);
   pychat::define_core(module);

@@ -58,6 +58,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(chat_page_path),
       PYCHAT_FIELD(chat_script_path),
       PYCHAT_FIELD(metrics_path),
+      PYCHAT_FIELD(poll_budget_ms),
       PYCHAT_FIELD(max_connections_per_address),
       PYCHAT_FIELD(max_rooms_per_address),
       PYCHAT_FIELD(max_memberships),
@@ -122,6 +123,8 @@ void Options::set(const std::string& name, py::handle value) {
     set_strings(value, options_.allowed_origins, options_.allowed_origin_count);
   } else if (name == "trusted_proxies") {
     set_strings(value, options_.trusted_proxies, options_.trusted_proxy_count);
+  } else if (name == "allowed_hosts") {
+    set_strings(value, options_.allowed_hosts, options_.allowed_host_count);
   } else if (name == "ephemeral_events") {
     set_strings(value, options_.ephemeral_events, options_.ephemeral_event_count);
   } else if (name == "endpoints") {

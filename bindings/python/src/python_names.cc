@@ -12,6 +12,7 @@ PythonNames* load() {
   const py::module_ enums = py::module_::import("pychat._enums");
   const py::module_ values = py::module_::import("pychat._values");
   const py::module_ verdicts = py::module_::import("pychat._verdicts");
+  const py::module_ process = py::module_::import("pychat._process");
   const py::module_ report = py::module_::import("pychat._log");
   return new PythonNames{
       client.attr("Client"),
@@ -40,6 +41,8 @@ PythonNames* load() {
       verdicts.attr("read_message"),
       report.attr("report"),
       verdicts.attr("Refuse"),
+      events.attr("restore_message"),
+      process.attr("end_child"),
   };
 }
 

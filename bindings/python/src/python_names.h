@@ -18,6 +18,8 @@ struct PythonNames {
   py::object read_connect, read_authorize, read_message;  // what a callback returned
   py::object report;                                      // an exception of a callback, for the log
   py::object refuse;                                      // the class Refuse
+  py::object restore_message;                             // what pickle calls
+  py::object end_child;                                   // ends a child that was forked in a callback
 };
 
 // With the GIL.

@@ -10,14 +10,18 @@
  *  3. Strings are UTF-8. A parameter named ..._size beside a pointer is a length in bytes, and the bytes may contain NUL.
  *     A const char * without a size ends with NUL. The library copies its arguments before it returns.
  *  4. Data passed to a callback or a visitor is valid until that callback returns.
- *  5. Structures that may grow begin with struct_size and have an _INIT macro. A newer library reads only the fields
- *     within the caller's size and uses the default for the others. Zero always means the default. CHAT_UNLIMITED (-1)
- *     disables a limit or a timer where its comment allows it.
+ *  5. Structures that may grow begin with struct_size and have an _INIT macro. For languages without macros a function
+ *     chat_..._init() does the same. A newer library reads and writes only the fields within the caller's size and uses
+ *     the default for the others. Zero always means the default. CHAT_UNLIMITED (-1) disables a limit or a timer where
+ *     its comment allows it.
  *  6. Units are part of names: _ms are milliseconds, _bytes are bytes. Times of day are milliseconds since 1970, UTC.
  *  7. Callbacks run on the server's loop threads; with threads = 0 they run inside chat_server_poll(). The callbacks of
  *     one client never overlap. Their order is on_connect, on_open, on_join, on_message and on_ack ..., on_leave,
  *     on_disconnect. With several threads, callbacks of different clients run in parallel. No lock is held.
- *     A callback that blocks delays every client of its thread: move slow work to a thread of your own.
+ *     A callback that blocks delays every client of its thread: move slow work to a thread of your own. A callback must
+ *     return: pthread_exit() in one ends the process, and longjmp() out of one is undefined. Loop threads cannot be
+ *     cancelled. They block all signals except a thread's own faults, SIGPWR, SIGXCPU, SIGPROF, SIGURG and the real-time
+ *     signals, by which language runtimes control threads.
  *  8. Inside on_authorize and on_message, publishing, sending, joining, leaving and closing take effect after the message
  *     or command for which the callback runs. They do not call on_message again. Such a call reports invalid arguments
  *     at once. A failure that occurs later (the client has disconnected, the room is full) is reported to on_log.
@@ -29,10 +33,18 @@
  *     chat_server_start                                        yes             yes
  *     chat_server_free                                         yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_server_poll (threads = 0)                           one at a time   no: CHAT_ERROR_WRONG_THREAD
+ *     chat_server_check_loops                                  yes             no: CHAT_ERROR_WRONG_THREAD
+ *     chat_server_wait (with threads)                          yes             no: CHAT_ERROR_WRONG_THREAD
  *     chat_message_event_replace                               no              on_message, its own event
+ *     chat_connect_event_refuse, chat_authorize_event_refuse,
+ *     chat_message_event_refuse                                no              its own event
  *     everything else                                          yes             yes
  *     None of these functions waits for the network. chat_server_free must not run in parallel with any other call on the
- *     same server. After fork() the child may only call exec or _exit.
+ *     same server.
+ *
+ *     After fork() a server belongs to the parent. The child's copies of its sockets are closed, and in the child every
+ *     function that takes the server returns CHAT_ERROR_WRONG_STATE, chat_server_free too: its memory stays allocated. The
+ *     child can start servers of its own. It must not return from a callback in which it was forked.
  *
  * Not included: rendering, media, end-to-end encryption, user databases, content moderation. Applications add them in
  * the callbacks.
@@ -40,20 +52,30 @@
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
 
+/* Defined by tools that read the declarations only and know these types: docs/ffi.md. */
+#ifndef CHAT_NO_INCLUDES
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
-#if defined(__GNUC__) || defined(__clang__)
+#if defined(CHAT_API)
+/* Defined by the includer. */
+#elif defined(__GNUC__) || defined(__clang__)
 #define CHAT_API __attribute__((visibility("default")))
 #else
 #define CHAT_API
 #endif
 
-#ifdef __cplusplus
-extern "C" {
+#if defined(__cplusplus) && __cplusplus >= 201103L
 #define CHAT_NOEXCEPT noexcept
+#elif defined(__cplusplus)
+#define CHAT_NOEXCEPT throw()
 #else
 #define CHAT_NOEXCEPT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
 #endif
 
 /* ---------------------------------------------------------------------------------------------- version and features */
@@ -68,6 +90,12 @@ CHAT_API const char *chat_version(void) CHAT_NOEXCEPT;
 
 /* The same as a number: major * 1000000 + minor * 1000 + patch. */
 CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
+
+/*
+ * The loaded versions of the libraries that libchat uses, for a log or a bug report: "libwebsockets 4.1.6, libuv 1.44.2,
+ * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13". The text is static.
+ */
+CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
@@ -110,7 +138,7 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
 
 typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
-  CHAT_ERROR_MAP(CHAT_ERROR_ENUM)
+  CHAT_ERROR_MAP(CHAT_ERROR_ENUM) CHAT_ERROR_COUNT /* one above the highest value; later versions add more */
 #undef CHAT_ERROR_ENUM
 } chat_error;
 
@@ -162,6 +190,9 @@ typedef struct chat_endpoint {
 #define CHAT_ENDPOINT_INIT \
   { sizeof(chat_endpoint), NULL, CHAT_PROTOCOL_PLAIN, 0, 0 }
 
+/* Does what CHAT_ENDPOINT_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_endpoint_init(chat_endpoint *endpoint, size_t struct_size) CHAT_NOEXCEPT;
+
 /* A directory whose files are served below a path, by GET and HEAD, with type and ETag; index.html for a folder. */
 typedef struct chat_static_mount {
   size_t struct_size;
@@ -170,6 +201,9 @@ typedef struct chat_static_mount {
 } chat_static_mount;
 #define CHAT_STATIC_MOUNT_INIT \
   { sizeof(chat_static_mount), NULL, NULL }
+
+/* Does what CHAT_STATIC_MOUNT_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_static_mount_init(chat_static_mount *mount, size_t struct_size) CHAT_NOEXCEPT;
 
 /* The action when a client's outbox is full, because the client reads too slowly. */
 typedef enum chat_outbox_policy {
@@ -224,6 +258,9 @@ typedef struct chat_identity {
 } chat_identity;
 #define CHAT_IDENTITY_INIT \
   { sizeof(chat_identity), NULL, NULL, NULL, 0 }
+
+/* Does what CHAT_IDENTITY_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_identity_init(chat_identity *identity, size_t struct_size) CHAT_NOEXCEPT;
 
 /* Information about a client. */
 typedef struct chat_client {
@@ -341,6 +378,9 @@ typedef struct chat_message {
 #define CHAT_MESSAGE_INIT \
   { sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0 }
 
+/* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size) CHAT_NOEXCEPT;
+
 /* A client has sent a message, which was authorised. */
 typedef struct chat_message_event {
   size_t struct_size;
@@ -421,8 +461,16 @@ typedef struct chat_callbacks {
    */
   void (*on_abandon)(chat_server *server, const chat_client_event *event, void *user);
 
+  /*
+   * Run on each loop thread that the library starts (threads >= 1), before and after all other callbacks on that thread. For
+   * runtimes that must know their threads (JVM, garbage collectors) and for the thread's signal mask, name, priority or CPU.
+   * on_thread_start may run before chat_server_start() has returned.
+   */
+  void (*on_thread_start)(chat_server *server, void *user);
+  void (*on_thread_stop)(chat_server *server, void *user);
+
   /* For callbacks of later versions, so that the size of the options does not change. Leave them NULL. */
-  void (*reserved[6])(void);
+  void (*reserved[4])(void);
 } chat_callbacks;
 
 /*
@@ -446,7 +494,7 @@ typedef struct chat_server_options {
 
   const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1) and /socket.io (Socket.IO) */
   size_t endpoint_count;
-  const chat_static_mount *static_mounts; /* NULL: none. Files take precedence over all but /healthz */
+  const chat_static_mount *static_mounts; /* NULL: none. Files precede all but /healthz, /readyz */
   size_t static_mount_count;
   const char *default_room; /* "lobby" */
 
@@ -464,8 +512,10 @@ typedef struct chat_server_options {
   int64_t max_clients;             /* (*) as max_connections, at least 32,768; above: 503, or CONNECT_ERROR */
   int64_t max_clients_per_address; /* (*) half of max_clients, at most 32,768; above: the same. Also limits Socket.IO
                                       sessions, which are counted apart from clients (namespaces) */
-  int64_t max_connections;         /* (*) max_clients + 1,000 sockets of every kind, including idle ones; the same limit
-                                      applies to Socket.IO sessions, at most 16,384 of them on polling */
+  int64_t max_connections;         /* (*) sockets of every kind, including idle ones; above: 503, closed with TLS. By
+                                      default the soft RLIMIT_NOFILE at the start, at most 65,536, less a sixteenth (at
+                                      least 64) for the host's files; with max_clients at most max_clients + 1,000. If set,
+                                      it also limits Socket.IO sessions, of which at most 16,384 can be on polling */
 
   /* Messages. */
   int64_t max_message_bytes; /* 65,536 over all fragments and attachments; above: close code 1009. If 0, Socket.IO
@@ -526,6 +576,19 @@ typedef struct chat_server_options {
                                    recovered_from; any verdict except acceptance ends the recovery */
 
   /*
+   * The names of the server. NULL: any. Otherwise a request with another Host (or X-Forwarded-Host of a trusted proxy) is
+   * answered 421, whatever it asks for. "example.org" allows every port, "example.org:8443" this one, "*.example.org"
+   * every name below it. IP addresses ("192.0.2.1", "[::1]") and "localhost" must be listed too. This prevents DNS
+   * rebinding: docs/security.md
+   */
+  const char *const *allowed_hosts;
+  size_t allowed_host_count;
+
+  int64_t
+      poll_budget_ms; /* (*) 4; threads = 0: chat_server_poll() returns after this time, and the rest of the work waits
+                             for the next call. With CHAT_UNLIMITED it works until nothing is ready */
+
+  /*
    * Shares. One address can hold at most this much of the server, by default half of the total, so that it cannot lock out
    * all others. An IPv6 address counts as its /64. Behind a proxy that trusted_proxies does not name, all clients have the
    * proxy's address. Peers on a UNIX socket without a forwarded address have no share; for them only the totals apply.
@@ -546,22 +609,21 @@ typedef struct chat_server_options {
 #define CHAT_SERVER_OPTIONS_INIT                                                                                     \
   {                                                                                                                  \
     sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                \
-        {sizeof(chat_callbacks),                                                                                     \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         {NULL, NULL, NULL, NULL, NULL, NULL}},                                                                      \
+        {sizeof(chat_callbacks),  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,            \
+         {NULL, NULL, NULL, NULL}},                                                                                  \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, 0, 0, 0, 0, 0, 0                                                                              \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0                                                                  \
   }
+
+/*
+ * Does what CHAT_SERVER_OPTIONS_INIT does, for languages that cannot use macros. struct_size is the size in bytes of the
+ * structure as the caller declares it. The declaration may lack fields at the end, which then have their defaults; it needs
+ * those up to callbacks. Exactly struct_size bytes are written, whether the caller or the library is newer: the defaults of
+ * the fields that both know, then 0. INVALID_ARGUMENT if options is NULL, or if struct_size is too small for any version or
+ * above 65,536; then nothing is written. The same holds for the init functions of the other structures.
+ */
+CHAT_API chat_error chat_server_options_init(chat_server_options *options, size_t struct_size) CHAT_NOEXCEPT;
 
 /* ------------------------------------------------------------------------------------------------------------ server */
 
@@ -583,8 +645,17 @@ CHAT_API chat_error chat_server_start(const chat_server_options *options, chat_s
 CHAT_API void chat_server_stop(chat_server *server) CHAT_NOEXCEPT;
 
 /*
- * Stops the server if necessary, waits for the end of the drain, and frees. Call it once; NULL is allowed. The only
- * failure is CHAT_ERROR_WRONG_THREAD, inside one of the server's own callbacks. Then nothing is freed.
+ * Servers with threads: waits until the drain has ended, for at most timeout_ms (0: not at all, -1: without limit). No
+ * callback runs after that. Does not start the drain: chat_server_stop() does, on any thread, also while this waits.
+ * Free the server afterwards. TIMED_OUT while the server runs or drains, WRONG_STATE with threads = 0 (poll instead),
+ * WRONG_THREAD in a callback.
+ */
+CHAT_API chat_error chat_server_wait(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
+
+/*
+ * Stops the server if necessary, waits for the end of the drain, and frees. Call it once; NULL is allowed. Fails with
+ * CHAT_ERROR_WRONG_THREAD inside one of the server's own callbacks, and with CHAT_ERROR_WRONG_STATE in a child of fork().
+ * Then nothing is freed.
  */
 CHAT_API chat_error chat_server_free(chat_server *server) CHAT_NOEXCEPT;
 
@@ -592,20 +663,34 @@ CHAT_API chat_error chat_server_free(chat_server *server) CHAT_NOEXCEPT;
 CHAT_API int chat_server_port(const chat_server *server) CHAT_NOEXCEPT;
 
 /*
- * threads = 0 only: handles events until none is ready. Waits for the first event for at most timeout_ms (0: not at all,
+ * threads = 0 only: handles events until none is ready, or until poll_budget_ms is over. What is left then comes first in
+ * the next call, and chat_server_fd() stays readable. A call exceeds the budget by at most one step that cannot be divided:
+ * a callback, a message, a request, a TLS handshake. Waits for the first event for at most timeout_ms (0: not at all,
  * -1: without limit). Returns CHAT_ERROR_STOPPED once the drain of a stopped server has ended; then free the server.
- * WRONG_STATE if the server has threads, WRONG_THREAD in a callback or while another thread polls.
+ * WRONG_STATE if the server has threads, WRONG_THREAD in a callback or while another thread polls. The wait is a
+ * cancellation point: after pthread_cancel() any thread may go on polling, or free the server. A C++ caller cannot be
+ * cancelled there, because the function is noexcept. Callbacks and all other functions are never cancelled.
  */
 CHAT_API chat_error chat_server_poll(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
 
 /*
- * threads = 0 only: a descriptor for the host's own select, poll, epoll, GLib or asyncio loop. It is readable when
+ * threads = 0 only: a descriptor for the host's own poll, epoll, GLib or asyncio loop. It is readable when
  * chat_server_poll(server, 0) has work, including timers. The library owns it; never read or close it. -1 if the server
- * has threads.
+ * has threads. In a program with many open files it is above what select() can watch (FD_SETSIZE).
  */
 CHAT_API int chat_server_fd(const chat_server *server) CHAT_NOEXCEPT;
 
-/* Reloads the certificate and key for new connections. Open ones stay. On failure the old pair stays in use. */
+/*
+ * For a watchdog: waits until every loop has had a turn, for at most timeout_ms. CHAT_OK: all loops run. TIMED_OUT: one
+ * does not, for example because a callback blocks; chat_error_message() tells how many. STOPPED after the drain,
+ * WRONG_THREAD in a callback. With threads = 0 it waits for the thread that polls.
+ */
+CHAT_API chat_error chat_server_check_loops(chat_server *server, int timeout_ms) CHAT_NOEXCEPT;
+
+/*
+ * Reloads the certificate and key for new connections. Open ones stay. On failure the old pair stays in use. CERTIFICATE,
+ * SYSTEM if too few file descriptors are free, WRONG_STATE without TLS.
+ */
 CHAT_API chat_error chat_server_reload_tls(chat_server *server) CHAT_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------------------- messages */
@@ -656,6 +741,15 @@ CHAT_API chat_error chat_reply(chat_server *server, chat_client_id client, uint6
  * event does not change. The last call counts. WRONG_THREAD unless the event's on_message is running on this thread.
  */
 CHAT_API chat_error chat_message_event_replace(chat_message_event *event, const chat_message *message) CHAT_NOEXCEPT;
+
+/*
+ * Writes event->reason and returns CHAT_REFUSE: `return chat_message_event_refuse(event, "too long");`. For languages in which
+ * a callback cannot easily write into the event. reason may be NULL; it is cut after 123 bytes, between characters. event
+ * must be the one that the callback received, before the callback returns.
+ */
+CHAT_API chat_verdict chat_connect_event_refuse(chat_connect_event *event, const char *reason) CHAT_NOEXCEPT;
+CHAT_API chat_verdict chat_authorize_event_refuse(chat_authorize_event *event, const char *reason) CHAT_NOEXCEPT;
+CHAT_API chat_verdict chat_message_event_refuse(chat_message_event *event, const char *reason) CHAT_NOEXCEPT;
 
 /* ----------------------------------------------------------------------------------------------------------- clients */
 
@@ -778,7 +872,7 @@ CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t
 typedef enum chat_refusal {
   CHAT_REFUSAL_CONNECTIONS = 0,               /* max_connections */
   CHAT_REFUSAL_CONNECTIONS_PER_ADDRESS = 1,   /* one address has too many connections */
-  CHAT_REFUSAL_DESCRIPTORS = 2,               /* no file descriptor is left for a connection */
+  CHAT_REFUSAL_DESCRIPTORS = 2,               /* the socket is numbered above RLIMIT_NOFILE at the start */
   CHAT_REFUSAL_SESSIONS = 3,                  /* too many Socket.IO sessions in all */
   CHAT_REFUSAL_SESSIONS_PER_ADDRESS = 4,      /* one address has too many Socket.IO sessions */
   CHAT_REFUSAL_CLIENTS = 5,                   /* max_clients */
@@ -838,6 +932,9 @@ typedef struct chat_stats {
   uint64_t refusals[48]; /* index: chat_refusal */
 } chat_stats;
 #define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
+
+/* Sets struct_size, and all counters to 0; see chat_server_options_init(). */
+CHAT_API chat_error chat_stats_init(chat_stats *stats, size_t struct_size) CHAT_NOEXCEPT;
 
 /* Reads the counters. Set stats->struct_size to CHAT_STATS_SIZE first. */
 CHAT_API chat_error chat_server_stats(chat_server *server, chat_stats *stats) CHAT_NOEXCEPT;

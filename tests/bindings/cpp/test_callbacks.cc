@@ -95,6 +95,22 @@ void a_client_that_goes_before_its_verdict(void**) {
   assert_false(journal_contains(&lines, "disconnect"));
 }
 
+void threads_are_announced(void**) {
+  std::atomic<int> started = 0;
+  std::atomic<int> stopped = 0;
+  chat::Options options = free_port();
+  options.threads = 2;
+  options.on_thread_start = [&] {
+    ++started;
+    throw std::runtime_error("it does not matter");
+  };
+  options.on_thread_stop = [&] { ++stopped; };
+  chat::Server server = start(options);
+  SUCCEEDED(server.close());
+  assert_int_equal(started, 2);
+  assert_int_equal(stopped, 2);
+}
+
 void verdicts_on_messages(void**) {
   chat::Options options = free_port();
   options.on_message = [](const chat::MessageEvent& event) -> chat::Verdict {
@@ -314,6 +330,7 @@ void a_server_cannot_end_in_its_own_callback(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test_setup(a_life_as_callbacks_see_it, forget_lines),
+      cmocka_unit_test(threads_are_announced),
       cmocka_unit_test_setup(verdicts_on_messages, forget_lines),
       cmocka_unit_test_setup(a_client_that_goes_before_its_verdict, forget_lines),
       cmocka_unit_test_setup(other_callbacks_may_throw_too, forget_lines),

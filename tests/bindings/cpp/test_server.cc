@@ -179,6 +179,8 @@ void clients_and_what_is_done_to_them(void**) {
   SUCCEEDED(server.close_connection(2, "all of you"));
   assert_string_equal(two.expect_close(1008).c_str(), "all of you");
   FAILED_WITH(server.reload_tls(), ERROR_WRONG_STATE);
+  SUCCEEDED(server.check_loops(10s));
+  assert_true(chat::library_versions().starts_with("libwebsockets "));
 }
 
 // A Socket.IO client by hand, as its packets are written (docs/socketio.md).
@@ -229,6 +231,15 @@ void its_owner_ends_it_whatever_a_reference_is_made_to(void**) {
   assert_string_equal(client.expect_close(1001).c_str(), "the server is stopping");
 }
 
+void the_end_of_the_drain_is_waited_for(void**) {
+  chat::Server server = start(free_port());
+  FAILED_WITH(server.wait(0ms), ERROR_TIMED_OUT);
+  server.stop();
+  SUCCEEDED(server.wait());
+  SUCCEEDED(server.wait(-1ms));
+  SUCCEEDED(server.close());
+}
+
 void a_host_polls(void**) {
   chat::Options options = free_port();
   options.threads = 0;
@@ -262,6 +273,7 @@ int main() {
       cmocka_unit_test_setup(clients_and_what_is_done_to_them, forget_lines),
       cmocka_unit_test_setup(answers_both_ways, forget_lines),
       cmocka_unit_test_setup(its_owner_ends_it_whatever_a_reference_is_made_to, forget_lines),
+      cmocka_unit_test(the_end_of_the_drain_is_waited_for),
       cmocka_unit_test_setup(a_host_polls, forget_lines),
   };
   return cmocka_run_group_tests_name("cpp/server", tests, nullptr, nullptr);

@@ -22,15 +22,14 @@ def test_what_only_the_library_makes(server):
     with server, connected(server) as client:
         client.send("x")
         opened, message = seen.next(), seen.next()
-        for make in (Message, lambda: Message.__new__(Message), lambda: pickle.dumps(message)):
+        for make in (Message, lambda: Message.__new__(Message)):
             with pytest.raises(TypeError):
                 make()
         assert copy.copy(message) is message and copy.deepcopy([message])[0] is message
         assert copy.deepcopy(opened.client) is opened.client
         assert dataclasses.asdict(opened)["client"] is opened.client
-        for thing in (opened.client, server):
-            with pytest.raises(TypeError, match="cannot be pickled|neither pickled"):
-                pickle.dumps(thing)
+        with pytest.raises(TypeError, match="neither pickled"):
+            pickle.dumps(server)
         with pytest.raises(TypeError, match="copied"):
             copy.copy(server)
         client.recv(timeout=LIMIT_S)

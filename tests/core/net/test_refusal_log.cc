@@ -44,6 +44,18 @@ void the_first_is_logged_with_its_address(void**) {
                 "refused a UNIX socket: the input breaks its protocol's rules: a header's name is malformed"});
 }
 
+void what_a_client_sent_makes_no_line_of_its_own(void**) {
+  Lines application;
+  RefusalLog log(application);
+  log.note_at(0, Refusal::origin, "192.0.2.1", "http://a\r\n\x1b[31m\x7f\xc2\x9b");
+  log.note_at(0, Refusal::malformed, "192.0.2.1", "\xff\xfe");
+  log.note_at(0, Refusal::application, "192.0.2.1", "caf\xc3\xa9 " + std::string(300, 'x'));
+  assert_lines(application, {"refused 192.0.2.1: the Origin is not allowed (allowed_origins): http://a???[31m??",
+                             "refused 192.0.2.1: the input breaks its protocol's rules: ??",
+                             "refused 192.0.2.1: the application refused the connection: caf\xc3\xa9 " +
+                                 std::string(194, 'x') + "..."});
+}
+
 void a_flood_of_one_reason_is_one_line_and_hides_no_other(void**) {
   Lines application;
   RefusalLog log(application);
@@ -70,6 +82,7 @@ void every_reason_has_a_name_of_its_own(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
+      cmocka_unit_test(what_a_client_sent_makes_no_line_of_its_own),
       cmocka_unit_test(the_first_is_logged_with_its_address),
       cmocka_unit_test(a_flood_of_one_reason_is_one_line_and_hides_no_other),
       cmocka_unit_test(every_reason_has_a_name_of_its_own),

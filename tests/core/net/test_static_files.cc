@@ -188,8 +188,7 @@ void empty_and_binary_files(void**) {
 
 void names_with_odd_characters(void**) {
   const StaticFiles files = www();
-  for (const char* name :
-       {"with space.txt", "%2e%2e", "...", "..hidden", "a?b", "a#b", "\xC3\xA4.txt", "-rf", "a\nb"}) {
+  for (const char* name : {"with space.txt", "%2e%2e", "a..", "a.b.", "a?b", "a#b", "\xC3\xA4.txt", "-rf", "a\nb"}) {
     write(base / "www/odd" / name, name);
     expect_content(files, std::string("/odd/") + name, name);
   }
@@ -300,6 +299,42 @@ void nothing_above_a_mount(void**) {
   expect_not_found(files, "/o/../www/index.html");
   expect_not_found(files, "/o..");
   expect_not_found(files, "/o../secret.txt");
+}
+
+void names_that_begin_with_a_dot_are_not_served(void**) {
+  for (const char* name : {".env", ".git/config", ".git/index.html", "sub/.htpasswd", "sub/.git/index.html", ".../a",
+                           "..hidden", ".well-known/.secret", ".well-known-not/a", "sub/.well-known/a"}) {
+    write(base / "www" / name, "secret");
+  }
+  write(base / "www/.well-known/acme-challenge/token", "token");
+  write(base / "www/.well-known/index.html", "well known");
+  const StaticFiles files = www();
+  for (const char* path :
+       {"/.env", "//.env", "/sub/../.env", "/./.env", "/.git", "/.git/", "/.git/config", "/.git/index.html",
+        "/sub/.htpasswd", "/sub/.git", "/sub/.git/", "/.../a", "/..hidden", "/.well-known/.secret",
+        "/.well-known/../.env", "/.well-known-not/a", "/sub/.well-known/a"}) {
+    expect_not_found(files, path);
+    // Not even that there is a file.
+    assert_false(get(files, path, {}, "POST").covered());
+  }
+  expect_content(files, "/.well-known/acme-challenge/token", "token");
+  expect_content(files, "/.well-known/", "well known");
+  assert_int_equal(get(files, "/.well-known").status(), 301);
+
+  // What a mount is called, and where it is, is for the application to choose.
+  const StaticFiles mounted =
+      open_mounts({{"/.files", (base / "www/.git").string()}, {"/.well-known", (base / "www/.well-known").string()}});
+  expect_content(mounted, "/.files/config", "secret");
+  expect_content(mounted, "/.well-known/acme-challenge/token", "token");
+  expect_not_found(mounted, "/.well-known/.secret");
+}
+
+void links_into_a_hidden_directory_are_followed(void**) {
+  write(base / "www/..data/mounted.txt", "mounted");
+  fs::create_symlink("..data/mounted.txt", base / "www/mounted.txt");
+  const StaticFiles files = www();
+  expect_content(files, "/mounted.txt", "mounted");
+  expect_not_found(files, "/..data/mounted.txt");
 }
 
 void links_that_lead_outside_are_refused(void**) {
@@ -467,6 +502,8 @@ int main() {
       cmocka_unit_test(no_redirect_leads_to_another_site),
       cmocka_unit_test(nothing_above_the_directory),
       cmocka_unit_test(nothing_above_a_mount),
+      cmocka_unit_test(names_that_begin_with_a_dot_are_not_served),
+      cmocka_unit_test(links_into_a_hidden_directory_are_followed),
       cmocka_unit_test(links_that_lead_outside_are_refused),
       cmocka_unit_test(links_that_stay_inside_are_followed),
       cmocka_unit_test(a_mount_may_itself_be_a_link),

@@ -25,6 +25,8 @@ namespace {
 constexpr std::int64_t kTick = TimerWheel::kTickMs;
 constexpr std::int64_t kLapMs = 1024 * kTick;
 
+TimeBudget unlimited;
+
 struct Entry : TimerEntry {
   std::vector<std::int64_t> calls;
   std::function<void(std::int64_t)> then;
@@ -42,7 +44,7 @@ std::int64_t run(TimerWheel& wheel, std::int64_t now_ms, std::int64_t until_ms) 
   for (std::int64_t next = wheel.next_ms(); next != -1 && next <= until_ms; next = wheel.next_ms()) {
     assert_true(next > now_ms || now_ms == 0);
     now_ms = std::max(now_ms, next);
-    wheel.advance(now_ms);
+    wheel.advance(now_ms, unlimited);
   }
   return now_ms;
 }
@@ -50,8 +52,8 @@ std::int64_t run(TimerWheel& wheel, std::int64_t now_ms, std::int64_t until_ms) 
 void an_empty_wheel_sleeps(void**) {
   TimerWheel wheel(123'456);
   assert_int_equal(wheel.next_ms(), -1);
-  wheel.advance(123'456);
-  wheel.advance(10'000'000);
+  wheel.advance(123'456, unlimited);
+  wheel.advance(10'000'000, unlimited);
   assert_int_equal(wheel.next_ms(), -1);
 }
 
@@ -64,11 +66,11 @@ void never_early_and_at_most_a_tick_late(void**) {
       assert_true(entry.pending());
       assert_int_equal(entry.deadline_ms(), start + wait);
       std::int64_t now = start;
-      while (entry.calls.empty()) wheel.advance(++now);
+      while (entry.calls.empty()) wheel.advance(++now, unlimited);
       assert_false(entry.pending());
       assert_in_range(now, start + wait, start + std::max<std::int64_t>(wait, 1) + kTick);
       // Once.
-      wheel.advance(now + 10 * kLapMs);
+      wheel.advance(now + 10 * kLapMs, unlimited);
       assert_int_equal(entry.calls.size(), 1);
       assert_int_equal(entry.calls[0], now);
     }
@@ -82,10 +84,10 @@ void next_tells_when_to_wake(void**) {
   wheel.set(far, 9000);
   wheel.set(near, 1234);
   assert_in_range(wheel.next_ms(), 1234, 1234 + kTick);
-  wheel.advance(wheel.next_ms());
+  wheel.advance(wheel.next_ms(), unlimited);
   assert_int_equal(near.calls.size(), 1);
   assert_in_range(wheel.next_ms(), 9000, 9000 + kTick);
-  wheel.advance(wheel.next_ms());
+  wheel.advance(wheel.next_ms(), unlimited);
   assert_int_equal(far.calls.size(), 1);
   assert_int_equal(wheel.next_ms(), -1);
 }
@@ -95,7 +97,7 @@ void a_deadline_in_the_past_comes_with_the_next_tick(void**) {
   Entry entry;
   wheel.set(entry, 3);
   assert_in_range(wheel.next_ms(), 1000, 1000 + kTick);
-  wheel.advance(wheel.next_ms());
+  wheel.advance(wheel.next_ms(), unlimited);
   assert_int_equal(entry.calls.size(), 1);
 }
 
@@ -103,11 +105,11 @@ void the_clock_may_stand_still_or_go_back(void**) {
   TimerWheel wheel(1000);
   Entry entry;
   wheel.set(entry, 1100);
-  wheel.advance(1000);
-  wheel.advance(1000);
-  wheel.advance(500);
+  wheel.advance(1000, unlimited);
+  wheel.advance(1000, unlimited);
+  wheel.advance(500, unlimited);
   assert_true(entry.calls.empty());
-  wheel.advance(1100);
+  wheel.advance(1100, unlimited);
   assert_int_equal(entry.calls.size(), 1);
 }
 
@@ -119,18 +121,18 @@ void cancelled_and_set_again(void**) {
   TimerWheel::cancel(entry);
   assert_false(entry.pending());
   assert_int_equal(wheel.next_ms(), -1);
-  wheel.advance(1000);
+  wheel.advance(1000, unlimited);
   assert_true(entry.calls.empty());
 
   // Moved, later and earlier: it is in once.
   wheel.set(entry, 2000);
   wheel.set(entry, 3000);
-  wheel.advance(2500);
+  wheel.advance(2500, unlimited);
   assert_true(entry.calls.empty());
   wheel.set(entry, 2600);
-  wheel.advance(2600);
+  wheel.advance(2600, unlimited);
   assert_int_equal(entry.calls.size(), 1);
-  wheel.advance(4000);
+  wheel.advance(4000, unlimited);
   assert_int_equal(entry.calls.size(), 1);
 }
 
@@ -142,7 +144,7 @@ void an_entry_takes_itself_out_when_it_goes(void**) {
     Entry goes;
     wheel.set(goes, 100);
   }
-  wheel.advance(200);
+  wheel.advance(200, unlimited);
   assert_int_equal(stays.calls.size(), 1);
 }
 
@@ -158,7 +160,7 @@ void entries_may_outlive_the_wheel(void**) {
   assert_false(other.pending());
   TimerWheel next(0);
   next.set(one, 100);
-  next.advance(100);
+  next.advance(100, unlimited);
   assert_int_equal(one.calls.size(), 1);
 }
 
@@ -188,14 +190,14 @@ void a_long_sleep_misses_nothing(void**) {
     }
     Entry beyond;
     wheel.set(beyond, sleep_ms + 50);
-    wheel.advance(sleep_ms);
+    wheel.advance(sleep_ms, unlimited);
     for (const auto& entry : entries) {
       // Those at the end may wait for the tick that is not over yet.
       if (entry->deadline_ms() + kTick <= sleep_ms) assert_int_equal(entry->calls.size(), 1);
       if (entry->deadline_ms() > sleep_ms) assert_int_equal(entry->calls.size(), 0);
     }
     assert_true(beyond.calls.empty());
-    wheel.advance(sleep_ms + 50 + kTick);
+    wheel.advance(sleep_ms + 50 + kTick, unlimited);
     assert_int_equal(beyond.calls.size(), 1);
   }
 }
@@ -208,7 +210,7 @@ void set_after_a_long_sleep(void**) {
   wheel.set(entry, now + 100);
   run(wheel, 0, now - 1);
   assert_true(entry.calls.empty());
-  wheel.advance(now + 99);
+  wheel.advance(now + 99, unlimited);
   assert_true(entry.calls.empty());
   run(wheel, now + 99, now + kLapMs);
   assert_int_equal(entry.calls.size(), 1);
@@ -236,7 +238,7 @@ void a_deadline_that_is_always_due_does_not_hold_the_loop(void**) {
   Entry entry;
   entry.then = [&](std::int64_t now) { wheel.set(entry, now); };
   wheel.set(entry, 0);
-  wheel.advance(100 * kLapMs);
+  wheel.advance(100 * kLapMs, unlimited);
   assert_true(entry.calls.size() >= 1);
   assert_true(entry.pending());
 }
@@ -253,7 +255,7 @@ void a_callback_cancels_its_neighbours(void**) {
     TimerWheel::cancel(second);
     TimerWheel::cancel(later);
   };
-  wheel.advance(1000);
+  wheel.advance(1000, unlimited);
   assert_int_equal(first.calls.size(), 1);
   assert_int_equal(second.calls.size(), 0);
   assert_int_equal(third.calls.size(), 1);
@@ -268,7 +270,7 @@ void a_callback_puts_its_neighbours_off(void**) {
   wheel.set(first, 100);
   wheel.set(second, 100);
   first.then = [&](std::int64_t now) { wheel.set(second, now + kLapMs); };
-  wheel.advance(100);
+  wheel.advance(100, unlimited);
   assert_int_equal(second.calls.size(), 0);
   run(wheel, 100, 2 * kLapMs);
   assert_int_equal(second.calls.size(), 1);
@@ -293,7 +295,7 @@ void a_callback_destroys_entries(void**) {
     const std::function<void(std::int64_t)> kept = std::move(raw->then);
     itself.reset();
   };
-  wheel.advance(1000);
+  wheel.advance(1000, unlimited);
   assert_null(itself.get());
   assert_int_equal(last.calls.size(), 1);
   assert_int_equal(wheel.next_ms(), -1);
@@ -310,8 +312,8 @@ void a_callback_sets_others_while_a_long_sleep_is_caught_up(void**) {
     wheel.set(later, now + 1);
   };
   wheel.set(first, 20);
-  wheel.advance(now);
-  wheel.advance(now + kTick);
+  wheel.advance(now, unlimited);
+  wheel.advance(now + kTick, unlimited);
   assert_int_equal(first.calls.size(), 1);
   assert_int_equal(due.calls.size(), 1);
   assert_int_equal(later.calls.size(), 1);
@@ -319,6 +321,43 @@ void a_callback_sets_others_while_a_long_sleep_is_caught_up(void**) {
 }
 
 // Everything together, against the plainest implementation --------------------------------------
+
+// A clock that costs a second with each look: the time is over at the first.
+std::int64_t slow_clock_ns() {
+  static std::int64_t now_ns = 0;
+  return now_ns += 1'000'000'000;
+}
+
+void what_is_due_is_called_in_portions(void**) {
+  TimerWheel wheel(0);
+  TimeBudget budget(slow_clock_ns);
+  std::vector<std::unique_ptr<Entry>> entries;
+  for (int i = 0; i < 10; ++i) {
+    entries.push_back(std::make_unique<Entry>());
+    wheel.set(*entries.back(), i < 6 ? 100 : 200);
+  }
+  // While some wait they may still be cancelled, put off, or destroyed.
+  entries[0]->then = [&](std::int64_t) {
+    TimerWheel::cancel(*entries[1]);
+    wheel.set(*entries[2], 200);
+    entries[3].reset();
+  };
+  const auto called = [&] {
+    std::size_t sum = 0;
+    for (const auto& entry : entries) sum += entry ? entry->calls.size() : 0;
+    return sum;
+  };
+  std::size_t calls = 0;
+  for (bool done = false; !done;) {
+    assert_true(calls == 0 || wheel.next_ms() <= 1000);
+    budget.begin(0);
+    done = wheel.advance(1000, budget);
+    assert_int_equal(called(), ++calls);
+  }
+  assert_int_equal(calls, 8);
+  assert_int_equal(wheel.next_ms(), -1);
+  assert_true(entries[1]->calls.empty());
+}
 
 void does_what_a_sorted_map_does(void**) {
   std::mt19937_64 random(20'240'502);
@@ -378,7 +417,7 @@ void does_what_a_sorted_map_does(void**) {
       } else {
         now += below(200);
       }
-      wheel.advance(now);
+      wheel.advance(now, unlimited);
       // Nothing is left that was due a tick ago.
       if (!model.empty()) assert_true(model.begin()->first > now - kTick);
     }
@@ -410,6 +449,7 @@ int main() {
       cmocka_unit_test(a_callback_puts_its_neighbours_off),
       cmocka_unit_test(a_callback_destroys_entries),
       cmocka_unit_test(a_callback_sets_others_while_a_long_sleep_is_caught_up),
+      cmocka_unit_test(what_is_due_is_called_in_portions),
       cmocka_unit_test(does_what_a_sorted_map_does),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

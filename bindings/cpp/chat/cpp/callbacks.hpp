@@ -60,6 +60,8 @@ class Callbacks {
     if (options.on_message) callbacks.on_message = on_message;
     if (options.on_log) callbacks.on_log = on_log;
     if (options.on_ack) callbacks.on_ack = tell<AckEvent, &Options::on_ack, kAck>;
+    if (options.on_thread_start) callbacks.on_thread_start = call<&Options::on_thread_start, kThreadStart>;
+    if (options.on_thread_stop) callbacks.on_thread_stop = call<&Options::on_thread_stop, kThreadStop>;
   }
 
   // Logs a line of the binding, joined from the parts. A failure of on_log cannot be reported.
@@ -81,6 +83,8 @@ class Callbacks {
   static constexpr char kJoin[] = "on_join";
   static constexpr char kLeave[] = "on_leave";
   static constexpr char kAck[] = "on_ack";
+  static constexpr char kThreadStart[] = "on_thread_start";
+  static constexpr char kThreadStop[] = "on_thread_stop";
 
   template <class Function>
   static bool guarded(const Options& options, const char* name, Function&& function) noexcept {
@@ -94,6 +98,13 @@ class Callbacks {
   static void tell(chat_server* server, const Raw* raw, void* user) noexcept {
     const Options& options = *static_cast<const Options*>(user);
     guarded(options, Name, [&] { (options.*Member)(View(server, *raw)); });
+  }
+
+  // A callback that is not about a client.
+  template <auto Member, const char* Name>
+  static void call(chat_server*, void* user) noexcept {
+    const Options& options = *static_cast<const Options*>(user);
+    guarded(options, Name, [&] { (options.*Member)(); });
   }
 
   // A callback with a verdict. `apply` carries out the rest of the verdict and returns its result.

@@ -67,6 +67,9 @@ struct Options {
   std::function<void(chat_log_level, std::string_view)> on_log = {};
   // The answer to a message of ServerRef::send_with_ack(), or the reason why there is none.
   std::function<void(const AckEvent&)> on_ack = {};
+  // On each thread that the library starts, before and after everything else on it.
+  std::function<void()> on_thread_start = {};
+  std::function<void()> on_thread_stop = {};
   chat_log_level log_level = {};
 
   std::vector<Endpoint> endpoints = {};
@@ -133,6 +136,12 @@ struct Options {
 
   // Socket.IO: call on_connect for recovered clients too.
   bool recovery_asks_on_connect = false;
+
+  // The names of the server; empty: any. Other hosts are answered 421. "*.example.org": every name below it.
+  std::vector<std::string> allowed_hosts = {};
+
+  // With threads = 0: how long one poll() may work.
+  std::int64_t poll_budget_ms = 0;
 
   // Shares: what one address can hold, and the totals.
   std::int64_t max_connections_per_address = 0;
@@ -229,6 +238,11 @@ class RawOptions {
 
     raw_.recovery_asks_on_connect = options.recovery_asks_on_connect ? 1 : 0;
 
+    raw_.allowed_hosts = texts(options.allowed_hosts, allowed_hosts_);
+    raw_.allowed_host_count = allowed_hosts_.size();
+
+    raw_.poll_budget_ms = options.poll_budget_ms;
+
     raw_.max_connections_per_address = options.max_connections_per_address;
     raw_.max_rooms_per_address = options.max_rooms_per_address;
     raw_.max_memberships = options.max_memberships;
@@ -271,6 +285,7 @@ class RawOptions {
   std::vector<const char*> allowed_origins_;
   std::vector<const char*> trusted_proxies_;
   std::vector<const char*> ephemeral_events_;
+  std::vector<const char*> allowed_hosts_;
   chat_server_options raw_ = {};
 };
 

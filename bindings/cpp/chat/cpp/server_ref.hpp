@@ -92,6 +92,13 @@ class ServerRef {
   int port() const noexcept { return chat_server_port(handle_); }
   // chat_server_stop(): begins the drain and returns at once.
   void stop() const noexcept { chat_server_stop(handle_); }
+  // chat_server_wait(): waits without a limit until the drain of a stopped server with threads has ended.
+  Result<void> wait() const { return detail::result_of(chat_server_wait(handle_, -1)); }
+  // The same for at most `timeout`, then CHAT_ERROR_TIMED_OUT. A negative time does not wait.
+  Result<void> wait(std::chrono::milliseconds timeout) const {
+    const auto timeout_ms = std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX);
+    return detail::result_of(chat_server_wait(handle_, static_cast<int>(timeout_ms)));
+  }
   // chat_server_fd() of a server without threads, for the host's own loop. Do not read or close it.
   int fd() const noexcept { return chat_server_fd(handle_); }
   // chat_server_poll() of a server without threads: waits for events for at most `timeout`, and handles them. A
@@ -103,6 +110,11 @@ class ServerRef {
   // The same without a time limit. Fails with CHAT_ERROR_STOPPED when the drain has ended:
   // while (server.poll()) {}
   Result<void> poll() const { return detail::result_of(chat_server_poll(handle_, -1)); }
+  // chat_server_check_loops(): whether every loop had a turn within `timeout`. Fails with CHAT_ERROR_TIMED_OUT if not.
+  Result<void> check_loops(std::chrono::milliseconds timeout) const {
+    const auto timeout_ms = std::clamp<std::int64_t>(timeout.count(), 0, INT_MAX);
+    return detail::result_of(chat_server_check_loops(handle_, static_cast<int>(timeout_ms)));
+  }
   // chat_server_reload_tls()
   Result<void> reload_tls() const { return detail::result_of(chat_server_reload_tls(handle_)); }
 

@@ -1,14 +1,14 @@
 /*
- * Compiles when chat.h is C99 by itself: nothing is included before it, every macro expands, every function has a
- * prototype. Never run.
+ * Compiles if chat.h is complete by itself: nothing is included before it, every macro expands, every function has a
+ * prototype. check_languages.py compiles this file as C89 to C17 and as C++98 to C++20. Never run.
  */
 #include <chat/chat.h>
 
-const chat_server_options header_options = CHAT_SERVER_OPTIONS_INIT;
-const chat_endpoint header_endpoint = CHAT_ENDPOINT_INIT;
-const chat_static_mount header_mount = CHAT_STATIC_MOUNT_INIT;
-const chat_identity header_identity = CHAT_IDENTITY_INIT;
-const chat_message header_message = CHAT_MESSAGE_INIT;
+chat_server_options header_options = CHAT_SERVER_OPTIONS_INIT;
+chat_endpoint header_endpoint = CHAT_ENDPOINT_INIT;
+chat_static_mount header_mount = CHAT_STATIC_MOUNT_INIT;
+chat_identity header_identity = CHAT_IDENTITY_INIT;
+chat_message header_message = CHAT_MESSAGE_INIT;
 
 static chat_verdict on_message(chat_server *server, chat_message_event *event, void *user) {
   char reason[CHAT_REASON_BYTES] = "";

@@ -1,0 +1,28 @@
+// Which signals the threads of pychat take. The library blocks them in its threads, and a program that a callback starts
+// would inherit that: it could not be ended by SIGTERM. So threads that run Python have the mask of the thread that started
+// the server, as threads made by Python would. The kernel prefers the main thread for a signal to the process.
+#pragma once
+
+#include <csignal>
+
+namespace pychat {
+
+// All signals but a thread's own faults, for the calling thread while this lives: for threads that start meanwhile.
+class SignalsBlocked {
+ public:
+  SignalsBlocked();
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t kept_;
+};
+
+// On the thread that starts a server.
+void remember_signal_mask();
+// On a thread of the library that is about to run Python for the first time. SIGPIPE stays blocked: OpenSSL writes without
+// MSG_NOSIGNAL.
+void take_signal_mask();
+
+}  // namespace pychat

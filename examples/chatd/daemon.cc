@@ -1,0 +1,195 @@
+// See daemon.h.
+#include "daemon.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "listener_url.h"
+#include "log.h"
+#include "service_manager.h"
+
+namespace chatd {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kExitStartFailed = 1;
+
+// What the callbacks see.
+struct Context {
+  const Options& options;
+  Log& log;
+};
+
+void on_log(chat_server*, chat_log_level level, const char* text, void* user) {
+  static_cast<Context*>(user)->log.line(level, text);
+}
+
+bool has_joined(chat_server* server, chat_client_id client, const char* room) {
+  struct Search {
+    std::string_view room;
+    bool found = false;
+  } search{room};
+  const auto look = [](const chat_client* seen, void* user) {
+    auto* wanted = static_cast<Search*>(user);
+    for (std::size_t i = 0; i < seen->room_count; ++i) wanted->found |= wanted->room == seen->rooms[i];
+    return 0;
+  };
+  return chat_client_info(server, client, look, &search) == CHAT_OK && search.found;
+}
+
+// By default the library does not let clients list rooms and members. --lists allows both. With the chat page, clients
+// may list the members of rooms that they are in.
+chat_verdict on_authorize(chat_server* server, chat_authorize_event* event, void* user) {
+  if (static_cast<const Context*>(user)->options.lists) return CHAT_PASS;
+  const bool refused = event->action == CHAT_ACTION_ROOMS ||
+                       (event->action == CHAT_ACTION_MEMBERS && !has_joined(server, event->client, event->room));
+  if (refused) std::snprintf(event->reason, sizeof event->reason, "not allowed on this server");
+  return refused ? CHAT_REFUSE : CHAT_PASS;
+}
+
+struct ServerDeleter {
+  void operator()(chat_server* server) const { chat_server_free(server); }
+};
+using Server = std::unique_ptr<chat_server, ServerDeleter>;
+
+sigset_t service_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
+  return set;
+}
+
+void exit_at_once(int number) { _exit(128 + number); }
+
+// The drain runs from here on. A second signal ends the process without waiting for it.
+void let_second_signal_exit() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM}) {
+    signal(number, exit_at_once);
+    sigaddset(&set, number);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+// Whether the terminal from which chatd was started still exists.
+bool has_terminal() {
+  const int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+// Without a terminal chatd is a daemon. With nohup(1), which ignores SIGHUP, it must outlive its terminal.
+bool ends_with_terminal() {
+  struct sigaction action {};
+  return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler != SIG_IGN && has_terminal();
+}
+
+void reload_tls(chat_server* server, const Options& options, Log& log) {
+  if (options.tls_certificate.empty()) {
+    log.line(CHAT_LOG_INFO, "SIGHUP: without TLS there is nothing to reload");
+  } else if (chat_server_reload_tls(server) == CHAT_OK) {
+    log.line(CHAT_LOG_INFO, "SIGHUP: certificate and key reloaded");
+  } else {
+    log.line(CHAT_LOG_ERROR,
+             std::string("SIGHUP: reloading failed, the old certificate stays in use: ") + chat_error_message());
+  }
+}
+
+void announce(const chat_server* server, const Options& options, const ServiceManager& manager, Log& log) {
+  const std::string port = std::to_string(chat_server_port(server));
+  const std::string url = listener_url(server, options);
+  log.line(CHAT_LOG_INFO, "listening on " + url, {{"url", url}, {"port", port}});
+  manager.ready("Listening on " + url);
+  if (options.print_port) write_briefly(STDOUT_FILENO, port + "\n");
+}
+
+// Sends signs of life to the service manager while all loops run, from the thread that waits for signals.
+class Watchdog {
+ public:
+  Watchdog(chat_server* server, const ServiceManager& manager, Log& log)
+      : server_(server), manager_(manager), log_(log) {}
+
+  // How long to wait for a signal before look(); negative: without end. Two waits and two looks fit into the time limit.
+  milliseconds wait() const {
+    return manager_.watchdog() > milliseconds(0) ? std::max(manager_.watchdog() / 4, milliseconds(1))
+                                                 : milliseconds(-1);
+  }
+
+  void look() {
+    const bool runs = chat_server_check_loops(server_, static_cast<int>(wait().count())) == CHAT_OK;
+    if (runs) manager_.alive();
+    if (!runs && runs_) log_.line(CHAT_LOG_ERROR, std::string("watchdog: ") + chat_error_message());
+    if (runs && !runs_) log_.line(CHAT_LOG_INFO, "watchdog: all loops run again");
+    runs_ = runs;
+  }
+
+ private:
+  chat_server* server_;
+  const ServiceManager& manager_;
+  Log& log_;
+  bool runs_ = true;
+};
+
+// The number of the next signal.
+int next_signal(const sigset_t& signals, Watchdog& watchdog) {
+  const milliseconds wait = watchdog.wait();
+  timespec limit{};
+  limit.tv_sec = wait.count() / 1000;
+  limit.tv_nsec = wait.count() % 1000 * 1'000'000;
+  for (;;) {
+    const int number = wait.count() < 0 ? sigwaitinfo(&signals, nullptr) : sigtimedwait(&signals, nullptr, &limit);
+    if (number > 0) return number;
+    if (errno == EAGAIN) watchdog.look();
+  }
+}
+
+}  // namespace
+
+int run(Options& options) {
+  // This runs before the first thread exists. All threads inherit the mask, so only the waits below receive the signals.
+  const sigset_t signals = service_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const bool ends_with_its_terminal = ends_with_terminal();
+
+  const LogStyle style = style_of_standard_error(options.log_format);
+  Log log(style, options.server.log_level);
+  Context context{options, log};
+  const ServiceManager manager;
+  options.server.callbacks.on_log = on_log;
+  options.server.user = &context;
+  if (options.lists || options.server.chat_page_path != nullptr) options.server.callbacks.on_authorize = on_authorize;
+  chat_server* started = nullptr;
+  if (chat_server_start(&options.server, &started) != CHAT_OK) {
+    report(style, CHAT_LOG_ERROR, options.explain(chat_error_message()).text);
+    return kExitStartFailed;
+  }
+  const Server server(started);  // drained and freed when this function returns
+  announce(server.get(), options, manager, log);
+
+  Watchdog watchdog(server.get(), manager, log);
+  for (;;) {
+    const int number = next_signal(signals, watchdog);
+    if (number == SIGHUP && !(ends_with_its_terminal && !has_terminal())) {
+      reload_tls(server.get(), options, log);
+      continue;
+    }
+    manager.stopping();
+    log.line(CHAT_LOG_INFO, "stopping");
+    let_second_signal_exit();
+    return 0;
+  }
+}
+
+}  // namespace chatd
