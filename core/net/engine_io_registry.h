@@ -41,8 +41,9 @@ class EngineIoRegistry {
     Refusal reason = Refusal::sessions;
   };
 
-  // So much time a new session has in any case to enter a namespace.
-  static constexpr std::int64_t kGraceMs = 1'000;
+  // So much time a new session has in any case to enter a namespace: about a round trip. More would help those who make
+  // sessions without end.
+  static constexpr std::int64_t kGraceMs = 300;
 
   explicit EngineIoRegistry(const SessionLimits& limits) : limits_(limits) {}
 
