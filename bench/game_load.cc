@@ -105,6 +105,7 @@ class Load {
   std::vector<char> buffer_ = std::vector<char>(1 << 18);
   std::size_t handshakes_ = 0;
   bool talking_ = false;
+  unsigned long last_tick_ = 0;  // that anybody had heard when the talking ended
   unsigned long ticks_heard_ = 0;
 };
 
@@ -167,6 +168,7 @@ void Load::run() {
     while (now_ms() < end_ms) wait(end_ms);
   }
   talking_ = false;
+  for (const Player& player : players_) last_tick_ = std::max(last_tick_, player.tick);
   const double end_ms = now_ms() + kLateMs;
   while (!all_back() && now_ms() < end_ms) wait(now_ms() + 10);
   print();
@@ -186,7 +188,8 @@ void Load::talk(double time_ms) {
     if (time_ms < player.next_ms) continue;
     player.next_ms += options_.interval_ms;
     char text[64];
-    const int size = std::snprintf(text, sizeof text, "%s%zu %lu", options_.to_room ? "talk " : "input ", i, ++player.sent);
+    const int size =
+        std::snprintf(text, sizeof text, "%s%zu %lu", options_.to_room ? "talk " : "input ", i, ++player.sent);
     player.sent_ms.push_back(now_ms());
     write(player, bench::kText, {text, static_cast<std::size_t>(size)});
   }
@@ -263,15 +266,11 @@ void Load::write(const Player& player, unsigned char opcode, std::string_view pa
 
 bool Load::all_back() const {
   unsigned long sent = 0;
-  unsigned long last_tick = 0;
-  for (const Player& player : players_) {
-    sent += player.sent;
-    last_tick = std::max(last_tick, player.tick);
-  }
+  for (const Player& player : players_) sent += player.sent;
   // All were there when the talking began, but for a crowd.
   return std::all_of(players_.begin(), players_.end(), [&](const Player& player) {
     return player.heard == player.sent && (!options_.to_room || !player.talks || player.from_all == sent) &&
-           (last_tick == 0 || player.tick + 1 >= last_tick);
+           player.tick >= last_tick_;
   });
 }
 

@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 chat_error chat_server_poll(chat_server *server, int timeout_ms) {
-  chat_error error;
+  chat_error error = CHAT_OK;
   int fd = -1, cancel_state = 0;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
   error = chat_poll_begin(server, timeout_ms, &fd);

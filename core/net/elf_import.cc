@@ -16,6 +16,12 @@
 namespace chat::net {
 namespace {
 
+// Addresses in ELF structures are numbers.
+template <class Pointee>
+Pointee* pointer_to(std::uintptr_t address) {
+  return reinterpret_cast<Pointee*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
 struct Search {
   std::uintptr_t inside;
   dl_phdr_info object;
@@ -100,7 +106,7 @@ std::size_t symbol_of(Info info) {
 bool store(const dl_phdr_info& object, void** slot, void* value) {
   const auto page_bytes = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto at = reinterpret_cast<std::uintptr_t>(slot);
-  void* const page = reinterpret_cast<void*>(at / page_bytes * page_bytes);
+  void* const page = pointer_to<void>(at / page_bytes * page_bytes);
   bool read_only = false;
   for (int i = 0; i < object.dlpi_phnum; ++i) {
     const auto& segment = object.dlpi_phdr[i];
@@ -132,13 +138,13 @@ class Slots {
   template <class Relocation>
   void replace(std::uintptr_t table, std::size_t bytes, bool calls) {
     if (table == 0) return;
-    const auto* relocations = reinterpret_cast<const Relocation*>(table);
-    const auto* symbols = reinterpret_cast<const ElfW(Sym)*>(dynamic_.symbols);
-    const auto* strings = reinterpret_cast<const char*>(dynamic_.strings);
+    const auto* relocations = pointer_to<const Relocation>(table);
+    const auto* symbols = pointer_to<const ElfW(Sym)>(dynamic_.symbols);
+    const auto* strings = pointer_to<const char>(dynamic_.strings);
     for (std::size_t i = 0; i < bytes / sizeof(Relocation); ++i) {
       const std::size_t symbol = symbol_of(relocations[i].r_info);
       if (symbol == 0 || std::strcmp(strings + symbols[symbol].st_name, name_) != 0) continue;
-      auto* slot = reinterpret_cast<void**>(object_.dlpi_addr + relocations[i].r_offset);
+      auto* slot = pointer_to<void*>(object_.dlpi_addr + relocations[i].r_offset);
       void* const before = *slot;
       // Data is replaced only where it is the function's address. A call that was never made leads into the object itself.
       if ((!calls && before != expected_) || before == replacement_) continue;
@@ -165,8 +171,7 @@ void* replace(const void* inside, const char* name, void* expected, void* replac
   for (int i = 0; i < search.object.dlpi_phnum; ++i) {
     const auto& segment = search.object.dlpi_phdr[i];
     if (segment.p_type != PT_DYNAMIC) continue;
-    dynamic =
-        read_dynamic(search.object, reinterpret_cast<const ElfW(Dyn)*>(search.object.dlpi_addr + segment.p_vaddr));
+    dynamic = read_dynamic(search.object, pointer_to<const ElfW(Dyn)>(search.object.dlpi_addr + segment.p_vaddr));
   }
   if (dynamic.symbols == 0 || dynamic.strings == 0) return nullptr;
   Slots slots(search.object, dynamic, name, expected, replacement);

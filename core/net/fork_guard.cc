@@ -20,12 +20,12 @@ namespace {
 
 // By descriptor: the socket's number in the kernel; 0: none. Never destroyed, as a child may be forked at the very end.
 std::vector<ino_t>& sockets() {
-  static auto* const sockets = new std::vector<ino_t>;
+  static auto* const sockets = new std::vector<ino_t>;  // NOLINT(cppcoreguidelines-owning-memory)
   return *sockets;
 }
 
 std::mutex& sockets_mutex() {
-  static auto* const mutex = new std::mutex;
+  static auto* const mutex = new std::mutex;  // NOLINT(cppcoreguidelines-owning-memory)
   return *mutex;
 }
 

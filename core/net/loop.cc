@@ -31,6 +31,8 @@ class CurrentLoop {
 
 // So many times the inbox is taken in one round before sockets get their turn again.
 constexpr int kMaxInboxTurns = 16;
+// So many polls may end in the middle of the inbox, before the rest waits for the next round.
+constexpr int kMaxInboxPolls = 8;
 // A poll without a time budget returns after so many rounds all the same.
 constexpr int kMaxTurns = 1000;
 
@@ -160,8 +162,8 @@ void Loop::turn_libuv() {
 
 // There is more to do, whatever becomes ready.
 bool Loop::busy() const {
-  return stage_ != Stage::none || !waiting_input_.empty() || sockets_.pending() || !inbox_.empty() ||
-         !doomed_.empty() || drain_.interrupted();
+  return stage_ != Stage::none || !waiting_input_.empty() || sockets_.pending() || !inbox_.empty() || !taken_.empty() ||
+         !retired_.empty() || !doomed_.empty() || drain_.interrupted();
 }
 
 // Rounds --------------------------------------------------------------------------------------------------------------
@@ -211,23 +213,22 @@ bool Loop::take_kept_input() {
   return true;
 }
 
-// Once the time was over in here the rest of what has been taken is still handled, but nothing else is: a host that publishes
-// all the time would keep the frames from being written.
+// Once the time was over in here the rest of what has been taken is still handled, but nothing else is, and not all of it when
+// that takes too many polls: a host that publishes more than it gives the time for would keep everything else from its turn.
 bool Loop::handle_inbox() {
-  constexpr int kLastTurn = kMaxInboxTurns - 1;
-  for (; inbox_turns_ < kMaxInboxTurns; ++inbox_turns_) {
+  const auto interrupted = [this] {
+    inbox_turns_ = std::max(inbox_turns_, kMaxInboxTurns) + 1;
+    if (inbox_turns_ < kMaxInboxTurns + kMaxInboxPolls) return true;
+    inbox_turns_ = 0;
+    return false;
+  };
+  for (;;) {
     for (int batch = 0; batch < kMaxInboxTurns; ++batch) {
-      if (!take_batch()) {
-        inbox_turns_ = kLastTurn;
-        return false;
-      }
-      if (inbox_turns_ == kLastTurn || inbox_.empty()) break;
+      if (!take_batch()) return !interrupted();
+      if (inbox_turns_ >= kMaxInboxTurns || inbox_.empty()) break;
     }
-    if (!retire_peers()) {
-      inbox_turns_ = kLastTurn;
-      return false;
-    }
-    if (inbox_.empty()) break;
+    if (!retire_peers()) return !interrupted();
+    if (++inbox_turns_ >= kMaxInboxTurns || inbox_.empty()) break;
   }
   inbox_turns_ = 0;
   return true;

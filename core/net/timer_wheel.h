@@ -46,7 +46,7 @@ class TimerWheel {
   void set(TimerEntry& entry, std::int64_t deadline_ms);
   static void cancel(TimerEntry& entry) { entry.unlink(); }
 
-  // Calls everything whose deadline has come. False when the time was over before: the next call goes on.
+  // Calls everything whose deadline has come. False when the time was over: the next call goes on, if something is left.
   bool advance(std::int64_t now_ms, TimeBudget& budget);
 
   // When advance() is next worth calling; -1 when nothing is in. In the past after an interrupted one.

@@ -84,7 +84,8 @@ static void begin_connecting(const host *self, ws_client *client) {
 static void end_connecting(const host *self, ws_client *client) {
   const int64_t deadline_ms = ws_clock_ms() + WS_TIMEOUT_MS;
   int status;
-  while ((status = ws_finish(client, 0)) == 0 && ws_clock_ms() < deadline_ms) assert_ok(chat_server_poll(self->server, 10));
+  while ((status = ws_finish(client, 0)) == 0 && ws_clock_ms() < deadline_ms)
+    assert_ok(chat_server_poll(self->server, 10));
   assert_int_equal(status, 101);
 }
 

@@ -352,7 +352,8 @@ void what_is_due_is_called_in_portions(void**) {
     assert_true(calls == 0 || wheel.next_ms() <= 1000);
     budget.begin(0);
     done = wheel.advance(1000, budget);
-    assert_int_equal(called(), ++calls);
+    if (!done) ++calls;
+    assert_int_equal(called(), calls);
   }
   assert_int_equal(calls, 8);
   assert_int_equal(wheel.next_ms(), -1);
