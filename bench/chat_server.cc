@@ -19,6 +19,10 @@ int main(int argc, char** argv) {
   options.port = argc > 1 ? std::atoi(argv[1]) : 0;
   options.threads = 1;
   options.inbound_rate = CHAT_UNLIMITED;
+  // All clients are on this machine.
+  options.max_clients_per_address = CHAT_UNLIMITED;
+  options.max_connections_per_address = CHAT_UNLIMITED;
+  options.max_queued_bytes_per_address = CHAT_UNLIMITED;
   options.drain_timeout_ms = 1;
 
   chat_server* server = nullptr;

@@ -137,6 +137,10 @@ int main(int argc, char** argv) {
   chat_server_options options = CHAT_SERVER_OPTIONS_INIT;
   options.address = "127.0.0.1";
   options.threads = 0;
+  // All clients are on this machine.
+  options.max_clients_per_address = CHAT_UNLIMITED;
+  options.max_connections_per_address = CHAT_UNLIMITED;
+  options.max_queued_bytes_per_address = CHAT_UNLIMITED;
   options.callbacks.on_message = on_message;
   int broadcast_frames = 0;
   for (int i = 1; i + 1 < argc; i += 2) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include "chat/chat.h"
 #include "guard.h"
 #include "hub/callback_scope.h"
+#include "net/clock.h"
 #include "net/fork_guard.h"
 #include "net/server.h"
 
@@ -35,11 +35,6 @@ struct chat_server {
 };
 
 namespace chat::capi {
-
-inline std::int64_t now_ms() {
-  using std::chrono::system_clock;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 // wrong_state in a child of fork() for the servers of its parent.
 Status check_process(const chat_server& handle);

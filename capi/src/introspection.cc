@@ -126,7 +126,8 @@ chat_error chat_history(chat_server *server, const char *room, uint64_t after_se
     Result<std::string> name = chat::capi::read_room(room);
     if (!name.ok()) return name.status();
     if (!(*running)->hub().has_room(*name)) return no_such_room(*name);
-    Result<chat::HistoryReply> history = (*running)->hub().history(*name, after_seq, limit, chat::capi::now_ms());
+    Result<chat::HistoryReply> history =
+        (*running)->hub().history(*name, after_seq, limit, chat::net::current_moment());
     if (!history.ok()) return history.status();
     for (const chat::MessagePtr &message : history->messages) {
       if (visitor(chat::capi::MessageView(*message).get(), user) != 0) break;

@@ -27,6 +27,11 @@ constexpr std::int64_t kMaxMessageBytes = 1LL << 30;
 constexpr std::int64_t kMaxHeaderBytes = 1LL << 20;
 
 constexpr std::int64_t kDefaultMaxOutboxBytes = 1 << 20;
+constexpr std::int64_t kDefaultMinClients = 32'768;
+constexpr std::int64_t kDefaultMaxMemberships = 1'000'000;
+constexpr std::int64_t kDefaultMaxQueuedBytes = 512 << 20;
+// About as many connections as one address can have with Linux' default range of ports, and more than a proxy has.
+constexpr std::int64_t kMostSocketsOfAddress = 32'768;
 
 constexpr std::uint32_t bit(Transport transport) { return 1U << static_cast<unsigned>(transport); }
 constexpr std::uint32_t kAllTransports = (1U << kTransportCount) - 1;
@@ -327,6 +332,49 @@ void set_socket_io_limits(const chat_server_options& given, net::ServerOptions& 
   }
 }
 
+// So that one address cannot lock all others out.
+std::int64_t half_of(std::int64_t total) { return total == kUnlimited ? kUnlimited : total / 2 + total % 2; }
+
+// After all that these depend on.
+void read_shares(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  using enum Reader::Unlimited;
+  HubOptions& hub = options.hub;
+  hub.default_room = options.default_room;
+  const auto share = [&](const char* field, std::int64_t value, std::int64_t highest, std::int64_t total,
+                         std::int64_t& target) {
+    target = half_of(total);
+    reader.number(field, value, highest, yes, target);
+  };
+  share("options.max_connections_per_address", given.max_connections_per_address, kMaxCount, options.max_connections,
+        hub.max_connections_per_address);
+
+  // Clients that share a socket, or have none, take memory too.
+  if (given.max_clients == 0 && options.max_connections != kUnlimited) {
+    hub.max_clients = std::max(kDefaultMinClients, options.max_connections);
+  }
+  options.max_sessions_per_address = half_of(options.max_sessions);
+  options.max_polling_sessions_per_address = half_of(net::kMaxPollingSessions);
+  if (given.max_clients_per_address == 0) {
+    const std::int64_t half = half_of(hub.max_clients);
+    hub.max_clients_per_address = half == kUnlimited ? kMostSocketsOfAddress : std::min(half, kMostSocketsOfAddress);
+  } else {
+    options.max_sessions_per_address = hub.max_clients_per_address;
+    options.max_polling_sessions_per_address = hub.max_clients_per_address;
+  }
+
+  share("options.max_rooms_per_address", given.max_rooms_per_address, kMaxCount, hub.max_rooms,
+        hub.max_rooms_per_address);
+  hub.max_memberships = kDefaultMaxMemberships;
+  reader.number("options.max_memberships", given.max_memberships, kMaxCount, yes, hub.max_memberships);
+  share("options.max_memberships_per_address", given.max_memberships_per_address, kMaxCount, hub.max_memberships,
+        hub.max_memberships_per_address);
+  // A reader whose outbox is full has a place in the half of the total.
+  hub.max_queued_bytes = std::max(kDefaultMaxQueuedBytes, 4 * options.max_outbox_bytes);
+  reader.number("options.max_queued_bytes", given.max_queued_bytes, kMaxBytes, yes, hub.max_queued_bytes);
+  share("options.max_queued_bytes_per_address", given.max_queued_bytes_per_address, kMaxBytes, hub.max_queued_bytes,
+        hub.max_queued_bytes_per_address);
+}
+
 std::int64_t largest_message_bytes(const net::ServerOptions& options) {
   std::int64_t largest = options.max_message_bytes;
   for (const net::Endpoint& endpoint : options.endpoints) largest = std::max(largest, endpoint.max_message_bytes);
@@ -415,6 +463,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_timers(reader, given, settings.server);
   read_socket_io(reader, given, settings.server);
   read_own_paths(reader, given, settings.server);
+  read_shares(reader, given, settings.server);
   if (!reader.ok()) return reader.status();
 
   // What any client may say, the application may say too.

@@ -15,7 +15,6 @@ using chat::capi::find_client;
 using chat::capi::find_live_server;
 using chat::capi::guarded;
 using chat::capi::kMaxMs;
-using chat::capi::now_ms;
 using chat::net::Server;
 
 namespace {
@@ -45,7 +44,7 @@ Status publish(chat_server *handle, const char *function, const chat_message *me
   // When deferred, the caller's `seq` may be gone by then.
   std::uint64_t *const seq_now = chat::CallbackScope::current(hub) == nullptr ? seq : nullptr;
   return act(*handle, **server, function, [&hub, seq_now, draft = std::move(*draft)]() mutable -> Status {
-    Result<Published> published = hub.publish(std::move(draft), now_ms());
+    Result<Published> published = hub.publish(std::move(draft), chat::net::current_moment());
     if (published.ok() && seq_now != nullptr) *seq_now = published->seq;
     return published.status();
   });
@@ -73,7 +72,7 @@ Status send(chat_server *handle, const char *function, chat_client_id client, co
   }
   return act(*handle, **server, function,
              [&hub, receiver = std::move(*receiver), draft = std::move(*draft), wish]() mutable {
-               return hub.send(receiver, std::move(draft), now_ms(), wish);
+               return hub.send(receiver, std::move(draft), chat::net::current_moment(), wish);
              });
 }
 
@@ -127,7 +126,7 @@ chat_error chat_send_user(chat_server *server, const char *user_id, const chat_m
                  // One that goes meanwhile has not been missed by anyone.
                  bool sent = false;
                  for (const ClientPtr &receiver : hub.clients_of_user(user)) {
-                   Status status = hub.send(receiver, draft, now_ms());
+                   Status status = hub.send(receiver, draft, chat::net::current_moment());
                    if (!status.ok() && status.code != Error::no_such_client) return status;
                    sent |= status.ok();
                  }

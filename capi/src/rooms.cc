@@ -10,7 +10,6 @@ using chat::capi::act;
 using chat::capi::find_client;
 using chat::capi::find_live_server;
 using chat::capi::guarded;
-using chat::capi::now_ms;
 using chat::capi::read_reason_argument;
 using chat::capi::read_room;
 using chat::net::Server;
@@ -27,7 +26,7 @@ Status ban(chat_server *handle, Server &server, const char *function, std::strin
   chat::Hub &hub = server.hub();
   return act(*handle, server, function,
              [&hub, key = std::move(key), name = std::move(*name), duration_ms, why = std::move(*why)] {
-               return hub.ban(key, name, duration_ms, why, now_ms());
+               return hub.ban(key, name, duration_ms, why, chat::net::current_moment());
              });
 }
 
@@ -43,7 +42,7 @@ chat_error chat_join(chat_server *server, chat_client_id client, const char *roo
     if (!found.ok()) return found.status();
     chat::Hub &hub = (*running)->hub();
     return act(*server, **running, "chat_join", [&hub, found = std::move(*found), name = std::move(*name)] {
-      return hub.join(found, name, std::nullopt, std::nullopt, now_ms());
+      return hub.join(found, name, std::nullopt, std::nullopt, chat::net::current_moment());
     });
   });
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hub/decision.h"
+#include "hub/source_table.h"
 #include "hub/types.h"
 
 namespace chat {
@@ -37,15 +38,20 @@ struct ClientOrigin {
 
 class Client {
  public:
-  Client(ClientId id, ClientOrigin origin, IdentityPtr identity)
+  Client(ClientId id, ClientOrigin origin, IdentityPtr identity, Share share)
       : id_(id),
         origin_(named(std::move(origin), id)),
+        source_(share.source()),
         loop_(origin_.loop),
         transport_(origin_.transport),
-        identity_(std::move(identity)) {}
+        identity_(std::move(identity)),
+        share_(std::move(share)),
+        memberships_(source_, Resource::memberships) {}
 
   ClientId id() const { return id_; }
   const ClientOrigin& origin() const { return origin_; }
+  // What it takes of the server is charged to this.
+  const SourcePtr& source() const { return source_; }
   // What the client calls itself: Socket.IO's `socket.id`, the `id` of chat.v1's welcome. A recovered client has that of the
   // client that it continues.
   const std::string& socket_id() const { return origin_.socket_id; }
@@ -98,8 +104,14 @@ class Client {
     return origin;
   }
 
+  // For so many rooms; the first goes with the client. With its lock held.
+  [[nodiscard]] std::optional<Refusal> charge_rooms(std::size_t rooms) {
+    return memberships_.resize(rooms == 0 ? 0 : static_cast<std::int64_t>(rooms) - 1);
+  }
+
   const ClientId id_;
   const ClientOrigin origin_;
+  const SourcePtr source_;
   std::atomic<std::size_t> loop_;
   std::atomic<Transport> transport_;
   std::atomic<void*> user_ = nullptr;
@@ -111,7 +123,9 @@ class Client {
   mutable std::mutex mutex_;  // a leaf but for a room's lock outside of it
   IdentityPtr identity_;
   ClientState state_ = ClientState::connecting;
+  Share share_;  // of the clients that there may be, until it is gone
   std::vector<std::string> rooms_;
+  Share memberships_;  // for all of rooms_ but one
   std::string refusal_reason_;
   std::string refusal_data_;
 };

@@ -30,19 +30,15 @@ void sort_by_id(std::vector<ClientPtr>& clients) {
 
 }  // namespace
 
-Result<ClientPtr> ClientTable::add(const ClientOrigin& origin) {
+Result<ClientPtr> ClientTable::add(const ClientOrigin& origin, std::optional<Refusal>& refusal) {
+  Share share = Share::take(sources_.find(origin.address), Resource::clients, refusal);
+  if (refusal) {
+    return {Error::too_many, refusal == Refusal::clients ? "the server is full" : "too many clients from this address"};
+  }
   std::unique_lock lock(mutex_);
-  if (exceeds(static_cast<std::int64_t>(by_id_.size()) + 1, max_clients_)) {
-    return {Error::too_many, "the server is full"};
-  }
-  std::int64_t* count = nullptr;
-  if (!origin.address.empty() && max_clients_per_address_ >= 0) {
-    count = &count_by_address_[origin.address];
-    if (*count + 1 > max_clients_per_address_) return {Error::too_many, "too many clients from this address"};
-  }
   const ClientId id = last_id_ + 1;
   auto identity = std::make_shared<const Identity>(Identity{{}, guest_name(id), {}});
-  auto client = std::make_shared<Client>(id, origin, std::move(identity));
+  auto client = std::make_shared<Client>(id, origin, std::move(identity), std::move(share));
   by_id_.emplace(id, client);
   try {
     if (!origin.socket_id.empty()) by_socket_id_[origin.socket_id] = id;
@@ -51,7 +47,6 @@ Result<ClientPtr> ClientTable::add(const ClientOrigin& origin) {
     throw;
   }
   last_id_ = id;
-  if (count != nullptr) ++*count;
   return client;
 }
 
@@ -63,11 +58,9 @@ ClientTable::Removed ClientTable::remove(const ClientPtr& client) {
       found != by_socket_id_.end() && found->second == client->id()) {
     by_socket_id_.erase(found);
   }
-  if (auto count = count_by_address_.find(client->origin().address);
-      count != count_by_address_.end() && --count->second == 0) {
-    count_by_address_.erase(count);
-  }
   std::lock_guard lock(client->mutex_);
+  client->share_.give_back();
+  client->memberships_.give_back();
   removed.last = std::exchange(client->state_, ClientState::gone);
   removed.rooms.swap(client->rooms_);
   unindex_user(client->identity_->user_id, client->id());

@@ -1,4 +1,4 @@
-// All clients, by id, by user and by address, and how many there may be. What a client is called and how far it has come
+// All clients, by id and by user. What a client is called and how far it has come
 // change here, as the tables must agree with it. Any thread; the table's lock is held outside of a client's.
 #pragma once
 
@@ -13,18 +13,17 @@
 #include <vector>
 
 #include "hub/client.h"
+#include "hub/source_table.h"
 #include "hub/string_map.h"
 
 namespace chat {
 
 class ClientTable {
  public:
-  // Limits may be kUnlimited.
-  ClientTable(std::int64_t max_clients, std::int64_t max_clients_per_address)
-      : max_clients_(max_clients), max_clients_per_address_(max_clients_per_address) {}
+  explicit ClientTable(SourceTable& sources) : sources_(sources) {}
 
-  // A new client in state connecting, with a guest's name. too_many above a limit.
-  Result<ClientPtr> add(const ClientOrigin& origin);
+  // A new client in state connecting, with a guest's name. too_many above a limit: which one.
+  Result<ClientPtr> add(const ClientOrigin& origin, std::optional<Refusal>& refusal);
 
   // What a client was that is gone now. It joins nothing from then on.
   struct Removed {
@@ -55,15 +54,13 @@ class ClientTable {
   void replace_identity(Client& client, Identity identity);
   void unindex_user(const std::string& user_id, ClientId id);
 
-  const std::int64_t max_clients_;
-  const std::int64_t max_clients_per_address_;
+  SourceTable& sources_;
 
   mutable std::shared_mutex mutex_;
   ClientId last_id_ = 0;
   std::unordered_map<ClientId, ClientPtr> by_id_;
   StringMap<ClientId> by_socket_id_;  // of those whose socket id is not their number
   StringMap<std::unordered_set<ClientId>> by_user_;
-  StringMap<std::int64_t> count_by_address_;  // of those that are limited
 };
 
 }  // namespace chat

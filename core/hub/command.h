@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hub/message.h"
+#include "hub/shared_list.h"
 
 namespace chat {
 
@@ -123,10 +124,13 @@ struct MemberInfo {
   std::string name;
 };
 
+using MemberList = SharedList<MemberInfo>;
+using MemberListPtr = std::shared_ptr<const MemberList>;
+
 struct MembersReply {
   std::string ref;
   std::string room;
-  std::vector<MemberInfo> members;
+  MemberListPtr list;
 };
 
 struct RoomInfo {
@@ -137,9 +141,12 @@ struct RoomInfo {
   std::size_t history_count = 0;
 };
 
+using RoomList = SharedList<RoomInfo>;
+using RoomListPtr = std::shared_ptr<const RoomList>;
+
 struct RoomsReply {
   std::string ref;
-  std::vector<RoomInfo> rooms;
+  RoomListPtr list;
 };
 
 // Messages that were dropped because the client read too slowly.

@@ -64,7 +64,7 @@ std::optional<Question> question(const Command& command) {
 
 }  // namespace
 
-Outcome Dispatcher::execute(const ClientPtr& client, Command command, AckTable& acks, std::int64_t now_ms) {
+Outcome Dispatcher::execute(const ClientPtr& client, Command command, AckTable& acks, Moment now) {
   Status status = std::visit([&](auto& specific) { return prepare(client, specific); }, command);
   if (!status.ok()) return error_reply(command, std::move(status));
 
@@ -74,11 +74,11 @@ Outcome Dispatcher::execute(const ClientPtr& client, Command command, AckTable& 
     if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
     if (!authorization.status.ok()) return error_reply(command, std::move(authorization.status));
   }
-  return perform(client, command, acks, now_ms);
+  return perform(client, command, acks, now);
 }
 
 Outcome Dispatcher::resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks,
-                           std::int64_t now_ms) {
+                           Moment now) {
   Command& command = suspended.command;
   Status status;
   if (auto* const send = std::get_if<SendCommand>(&command); send != nullptr && decision.verdict == Verdict::pass) {
@@ -92,12 +92,12 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended suspended, Decisio
       decision.replacement->sender = std::move(send.draft.sender);
       send.draft = std::move(*decision.replacement);
     }
-    return finish(send, suspended.ack_id, std::move(decision), acks, now_ms);
+    return finish(send, suspended.ack_id, std::move(decision), acks, now);
   }
   if (decision.verdict != Verdict::pass) status = refusal(std::move(decision.reason));
   if (!status.ok()) return error_reply(command, std::move(status));
   const CallbackScope scope(hub_);
-  return perform(client, command, acks, now_ms);
+  return perform(client, command, acks, now);
 }
 
 Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room,
@@ -114,8 +114,8 @@ Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std:
   return {refusal(std::move(decision->reason)), {}};
 }
 
-Outcome Dispatcher::perform(const ClientPtr& client, Command& command, AckTable& acks, std::int64_t now_ms) {
-  return std::visit([&](auto& specific) { return perform(client, specific, acks, now_ms); }, command);
+Outcome Dispatcher::perform(const ClientPtr& client, Command& command, AckTable& acks, Moment now) {
+  return std::visit([&](auto& specific) { return perform(client, specific, acks, now); }, command);
 }
 
 // Messages ------------------------------------------------------------------------------------------------------------
@@ -132,22 +132,21 @@ Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command) {
   return {};
 }
 
-Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTable& acks, std::int64_t now_ms) {
+Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now) {
   const std::uint64_t ack_id = command.ref.empty() ? 0 : acks.add(command.ref);
   const DecisionId id = client->begin_decision(true);
   MessageRequest request{client, command.draft, ack_id, id};
   Decision decision = application_.on_message(request);
   if (decision.verdict == Verdict::defer) return Suspended{std::move(command), id, ack_id};
   client->end_decision(id);
-  return finish(command, ack_id, std::move(decision), acks, now_ms);
+  return finish(command, ack_id, std::move(decision), acks, now);
 }
 
-Outcome Dispatcher::finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks,
-                           std::int64_t now_ms) {
+Outcome Dispatcher::finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks, Moment now) {
   if (decision.verdict == Verdict::consume) return {};
   if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), acks);
   const CallbackScope* const scope = CallbackScope::current(hub_);
-  Result<Published> published = hub_.publish(std::move(command.draft), now_ms);
+  Result<Published> published = hub_.publish(std::move(command.draft), now);
   if (ack_id == 0) {
     return published.ok() ? Outcome{} : error_reply(std::move(command.ref), published.status(), true);
   }
@@ -166,15 +165,15 @@ Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status st
 
 Status Dispatcher::prepare(const ClientPtr&, JoinCommand& command) { return check_room_name(command.room); }
 
-Outcome Dispatcher::perform(const ClientPtr& client, JoinCommand& command, AckTable&, std::int64_t now_ms) {
-  Status status = hub_.join(client, command.room, command.since, command.ref, now_ms);
+Outcome Dispatcher::perform(const ClientPtr& client, JoinCommand& command, AckTable&, Moment now) {
+  Status status = hub_.join(client, command.room, command.since, command.ref, now);
   if (status.ok()) return {};
   return error_reply(std::move(command.ref), std::move(status));
 }
 
 Status Dispatcher::prepare(const ClientPtr&, LeaveCommand& command) { return check_room_name(command.room); }
 
-Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckTable&, std::int64_t) {
+Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckTable&, Moment) {
   Status status = hub_.leave(client, command.room, {}, command.ref);
   if (status.ok()) return {};
   return error_reply(std::move(command.ref), std::move(status));
@@ -185,7 +184,7 @@ Status Dispatcher::prepare(const ClientPtr&, RenameCommand& command) {
   return check_person_name(command.name);
 }
 
-Outcome Dispatcher::perform(const ClientPtr& client, RenameCommand& command, AckTable&, std::int64_t) {
+Outcome Dispatcher::perform(const ClientPtr& client, RenameCommand& command, AckTable&, Moment) {
   Status status = hub_.rename(client, command.name);
   if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
   return RenamedReply{std::move(command.ref), std::move(command.name)};
@@ -195,8 +194,8 @@ Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command) {
   return choose_room(*client, command.room);
 }
 
-Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&, std::int64_t now_ms) {
-  Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now_ms);
+Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&, Moment now) {
+  Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now);
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
   reply->ref = std::move(command.ref);
   return std::move(*reply);
@@ -206,20 +205,17 @@ Status Dispatcher::prepare(const ClientPtr& client, MembersCommand& command) {
   return choose_room(*client, command.room);
 }
 
-Outcome Dispatcher::perform(const ClientPtr&, MembersCommand& command, AckTable&, std::int64_t) {
-  Result<std::vector<ClientPtr>> members = hub_.members(command.room);
-  if (!members.ok()) return error_reply(std::move(command.ref), members.status());
-  MembersReply reply{std::move(command.ref), std::move(command.room), {}};
-  reply.members.reserve(members->size());
-  for (const ClientPtr& member : *members) reply.members.push_back({member->id(), member->identity()->name});
-  return reply;
+Outcome Dispatcher::perform(const ClientPtr&, MembersCommand& command, AckTable&, Moment now) {
+  Result<MemberListPtr> list = hub_.list_members(command.room, now);
+  if (!list.ok()) return error_reply(std::move(command.ref), list.status());
+  return MembersReply{std::move(command.ref), std::move(command.room), std::move(*list)};
 }
 
-Outcome Dispatcher::perform(const ClientPtr&, RoomsCommand& command, AckTable&, std::int64_t) {
-  return RoomsReply{std::move(command.ref), hub_.rooms()};
+Outcome Dispatcher::perform(const ClientPtr&, RoomsCommand& command, AckTable&, Moment now) {
+  return RoomsReply{std::move(command.ref), hub_.list_rooms(now)};
 }
 
-Outcome Dispatcher::perform(const ClientPtr&, PingCommand& command, AckTable&, std::int64_t) {
+Outcome Dispatcher::perform(const ClientPtr&, PingCommand& command, AckTable&, Moment) {
   return PongReply{std::move(command.ref)};
 }
 

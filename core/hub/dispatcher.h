@@ -38,9 +38,9 @@ class Dispatcher {
   Dispatcher(Hub& hub, Application& application) : hub_(hub), application_(application) {}
 
   // On the client's loop.
-  Outcome execute(const ClientPtr& client, Command command, AckTable& acks, std::int64_t now_ms);
+  Outcome execute(const ClientPtr& client, Command command, AckTable& acks, Moment now);
   // The same, from where it was suspended. May suspend again: on_message after on_authorize.
-  Outcome resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks, std::int64_t now_ms);
+  Outcome resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks, Moment now);
 
   // Without an application's opinion: lists are off, guests may rename themselves, everything else is allowed.
   Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {});
@@ -57,18 +57,18 @@ class Dispatcher {
   Status prepare(const ClientPtr&, PingCommand&) { return {}; }
 
   // An authorised command.
-  Outcome perform(const ClientPtr& client, SendCommand& command, AckTable& acks, std::int64_t now_ms);
-  Outcome perform(const ClientPtr& client, JoinCommand& command, AckTable& acks, std::int64_t now_ms);
-  Outcome perform(const ClientPtr& client, LeaveCommand& command, AckTable& acks, std::int64_t now_ms);
-  Outcome perform(const ClientPtr& client, RenameCommand& command, AckTable& acks, std::int64_t now_ms);
-  Outcome perform(const ClientPtr& client, HistoryCommand& command, AckTable& acks, std::int64_t now_ms);
-  Outcome perform(const ClientPtr& client, MembersCommand& command, AckTable& acks, std::int64_t now_ms);
-  Outcome perform(const ClientPtr& client, RoomsCommand& command, AckTable& acks, std::int64_t now_ms);
-  Outcome perform(const ClientPtr& client, PingCommand& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now);
+  Outcome perform(const ClientPtr& client, JoinCommand& command, AckTable& acks, Moment now);
+  Outcome perform(const ClientPtr& client, LeaveCommand& command, AckTable& acks, Moment now);
+  Outcome perform(const ClientPtr& client, RenameCommand& command, AckTable& acks, Moment now);
+  Outcome perform(const ClientPtr& client, HistoryCommand& command, AckTable& acks, Moment now);
+  Outcome perform(const ClientPtr& client, MembersCommand& command, AckTable& acks, Moment now);
+  Outcome perform(const ClientPtr& client, RoomsCommand& command, AckTable& acks, Moment now);
+  Outcome perform(const ClientPtr& client, PingCommand& command, AckTable& acks, Moment now);
 
-  Outcome perform(const ClientPtr& client, Command& command, AckTable& acks, std::int64_t now_ms);
+  Outcome perform(const ClientPtr& client, Command& command, AckTable& acks, Moment now);
   // A message on which on_message has had its say.
-  Outcome finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks, std::int64_t now_ms);
+  Outcome finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks, Moment now);
   Outcome refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks);
 
   Hub& hub_;

@@ -10,7 +10,7 @@ void History::drop_front() {
 
 std::int64_t History::append(MessagePtr message) {
   const auto before = static_cast<std::int64_t>(bytes_);
-  const std::int64_t now_ms = message->time_ms;
+  const std::int64_t now_ms = message->born_ms;
   messages_.push_back(std::move(message));  // may throw: nothing is counted yet
   bytes_ += messages_.back()->memory_bytes();
   while (!messages_.empty() && (exceeds(static_cast<std::int64_t>(messages_.size()), limits_.messages) ||
@@ -23,7 +23,7 @@ std::int64_t History::append(MessagePtr message) {
 
 std::int64_t History::expire(std::int64_t now_ms) {
   const auto before = static_cast<std::int64_t>(bytes_);
-  while (!messages_.empty() && exceeds(now_ms - messages_.front()->time_ms, limits_.age_ms)) drop_front();
+  while (!messages_.empty() && exceeds(now_ms - messages_.front()->born_ms, limits_.age_ms)) drop_front();
   return static_cast<std::int64_t>(bytes_) - before;
 }
 

@@ -21,7 +21,7 @@ class History {
 
   // Keeps the message and drops what is over a limit, the new one itself when it alone is. The change in bytes held.
   std::int64_t append(MessagePtr message);
-  // Drops what is older than the age limit. The change in bytes held (zero or negative).
+  // Drops what is older than the age limit, by the clock of Message::born_ms. The change in bytes held (zero or negative).
   std::int64_t expire(std::int64_t now_ms);
   // Drops the oldest until so many bytes are free or nothing is left. The change in bytes held.
   std::int64_t shrink(std::size_t bytes);

@@ -11,16 +11,42 @@ Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
+ResourceLimits limits_of(const HubOptions& options) {
+  ResourceLimits limits;
+  const auto set = [&](Resource resource, std::int64_t per_source, std::int64_t total) {
+    limits[static_cast<std::size_t>(resource)] = {per_source, total};
+  };
+  set(Resource::connections, options.max_connections_per_address, kUnlimited);
+  set(Resource::clients, options.max_clients_per_address, options.max_clients);
+  set(Resource::rooms, options.max_rooms_per_address, kUnlimited);
+  set(Resource::memberships, options.max_memberships_per_address, options.max_memberships);
+  set(Resource::queued_bytes, options.max_queued_bytes_per_address, options.max_queued_bytes);
+  return limits;
+}
+
 }  // namespace
 
-Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes)
+Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* refusals)
     : options_(std::move(options)),
       ephemeral_events_(options_.ephemeral_events.begin(), options_.ephemeral_events.end()),
       inboxes_(std::move(inboxes)),
-      clients_(options_.max_clients, options_.max_clients_per_address),
+      refusals_(refusals),
+      sources_(limits_of(options_)),
+      clients_(sources_),
       rooms_(options_, inboxes_.size()) {}
 
+void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) {
+  if (refusal && refusals_ != nullptr) refusals_->note(*refusal, address);
+}
+
 // Clients -------------------------------------------------------------------------------------------------------------
+
+Result<ClientPtr> Hub::add_client(const ClientOrigin& origin) {
+  std::optional<Refusal> refusal;
+  Result<ClientPtr> client = clients_.add(origin, refusal);
+  note(refusal, origin.address);
+  return client;
+}
 
 Status Hub::accept(const ClientPtr& client, std::optional<Identity> identity) {
   const auto routing = routing_.share();
@@ -62,10 +88,15 @@ void Hub::open(const ClientPtr& client) {
   if (client->state_ == ClientState::accepted) client->state_ = ClientState::open;
 }
 
-Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
-                 std::int64_t now_ms) {
-  const auto routing = routing_.share();
-  return enter(client, room, since, std::nullopt, ClientState::accepted, now_ms);
+Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now) {
+  std::optional<Refusal> refusal;
+  Status status;
+  {
+    const auto routing = routing_.share();
+    status = enter(client, room, since, std::nullopt, ClientState::accepted, now, refusal);
+  }
+  note(refusal, client->origin().address);
+  return status;
 }
 
 ClientState Hub::remove_client(const ClientPtr& client) {
@@ -98,20 +129,26 @@ Status Hub::rename(const ClientPtr& client, std::string name) {
 // Rooms ---------------------------------------------------------------------------------------------------------------
 
 Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
-                 std::optional<std::string> ref, std::int64_t now_ms) {
-  const auto routing = routing_.share();
-  return enter(client, name, since, std::move(ref), ClientState::open, now_ms);
+                 std::optional<std::string> ref, Moment now) {
+  std::optional<Refusal> refusal;
+  Status status;
+  {
+    const auto routing = routing_.share();
+    status = enter(client, name, since, std::move(ref), ClientState::open, now, refusal);
+  }
+  note(refusal, client->origin().address);
+  return status;
 }
 
 Status Hub::enter(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
-                  std::optional<std::string> ref, ClientState expected, std::int64_t now_ms,
+                  std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                   std::size_t* replay_bytes) {
-  return rooms_.with(name, [&](Room& room) -> Status {
-    if (room.is_banned(client->ban_key(), now_ms)) return {Error::banned, "banned from the room " + room.name};
+  return rooms_.with(name, client->source(), refusal, [&](Room& room) -> Status {
+    if (room.is_banned(client->ban_key(), now.age_ms)) return {Error::banned, "banned from the room " + room.name};
     Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, {}, ref.has_value()};
     if (ref) joined.ref = *std::move(ref);
     if (since) {  // a member too may ask again for what it has not got
-      rooms_.count_history(room.history.expire(now_ms));
+      rooms_.count_history(room.history.expire(now.age_ms));
       Room::Missed missed = room.missed_since(*since);
       joined.resumed = true;
       joined.missed = std::move(missed.messages);
@@ -137,7 +174,13 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     if (joined.already && replay_bytes) return {Error::wrong_state, "already a member of the room " + room.name};
     if (!joined.already) {
       if (exceeds(static_cast<std::int64_t>(client->rooms_.size()) + 1, options_.max_rooms_per_client)) {
+        refusal = Refusal::rooms_per_client;
         return {Error::too_many, "the client is in the maximum number of rooms"};
+      }
+      refusal = client->charge_rooms(client->rooms_.size() + 1);
+      if (refusal) {
+        return {Error::too_many, refusal == Refusal::memberships ? "the server has the maximum number of memberships"
+                                                                 : "too many memberships from this address"};
       }
       member = room.add_member(client, client->loop());
     }
@@ -149,6 +192,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       if (!already) {
         room.remove_member(member);
         std::erase(client->rooms_, room.name);
+        (void)client->charge_rooms(client->rooms_.size());
       }
       throw;
     }
@@ -162,6 +206,7 @@ Room::Members::iterator Hub::expel(Room& room, Room::Members::iterator member, s
   std::lock_guard lock(client->mutex_);
   post(member->second.loop, Left{client->id(), room.name, std::move(reason), std::move(ref)});
   std::erase(client->rooms_, room.name);
+  (void)client->charge_rooms(client->rooms_.size());
   return room.remove_member(member);
 }
 
@@ -180,10 +225,11 @@ Status Hub::leave(const ClientPtr& client, std::string_view name, std::string re
 }
 
 Status Hub::ban(std::string_view ban_key, std::string_view name, std::int64_t duration_ms, const std::string& reason,
-                std::int64_t now_ms) {
+                Moment now) {
   const std::string key(ban_key);
-  return rooms_.with(name, [&](Room& room) -> Status {
-    Status status = room.ban(key, duration_ms, now_ms);
+  std::optional<Refusal> refusal;  // of the application, which knows by the status
+  return rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+    Status status = room.ban(key, duration_ms, now.age_ms);
     if (!status.ok() || duration_ms <= 0) return status;
     for (auto member = room.members.begin(); member != room.members.end();) {
       const bool banned = member->second.client->ban_key() == key;
@@ -209,16 +255,21 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
 }
 
 Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
-                    std::int64_t now_ms) {
+                    Moment now) {
   if (rooms.empty()) return {Error::invalid_argument, "there is no room to restore"};
-  const auto routing = routing_.share();
-  ClientState expected = ClientState::accepted;
-  for (const RoomPosition& one : rooms) {
-    Status status = enter(client, one.room, one.position, std::nullopt, expected, now_ms, &max_bytes);
-    if (!status.ok()) return status;
-    expected = ClientState::open;
+  std::optional<Refusal> refusal;
+  Status status;
+  {
+    const auto routing = routing_.share();
+    ClientState expected = ClientState::accepted;
+    for (const RoomPosition& one : rooms) {
+      status = enter(client, one.room, one.position, std::nullopt, expected, now, refusal, &max_bytes);
+      if (!status.ok()) break;
+      expected = ClientState::open;
+    }
   }
-  return {};
+  note(refusal, client->origin().address);
+  return status;
 }
 
 std::vector<RoomHold> Hub::hold_rooms(const Client& client) const {
@@ -280,8 +331,66 @@ std::vector<RoomInfo> Hub::rooms() const {
   return result;
 }
 
-Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq, std::size_t limit,
-                                  std::int64_t now_ms) const {
+Result<MemberListPtr> Hub::list_members(std::string_view name, Moment now) const {
+  RoomPtr room = rooms_.find(name);
+  if (!room) return no_such_room(name);
+  auto list = std::make_shared<MemberList>();
+  std::vector<ClientPtr> listed;
+  {
+    std::lock_guard lock(room->mutex);
+    if (room->list && room->members.size() > kAlwaysFresh && now.age_ms - room->list_made_ms < kListAgeMs) {
+      return room->list;
+    }
+    std::vector<std::pair<ClientId, const Room::Member*>> all;
+    all.reserve(room->members.size());
+    for (const auto& [id, member] : room->members) all.emplace_back(id, &member);
+    if (all.size() > kMaxListed) {
+      std::nth_element(all.begin(), all.begin() + kMaxListed, all.end());
+      all.resize(kMaxListed);
+      list->complete = false;
+    }
+    std::sort(all.begin(), all.end());
+    listed.reserve(all.size());
+    for (const auto& [id, member] : all) listed.push_back(member->client);
+  }
+  list->items.reserve(listed.size());
+  for (const ClientPtr& client : listed) list->items.push_back({client->id(), client->identity()->name});
+  if (listed.size() > kAlwaysFresh) {
+    std::lock_guard lock(room->mutex);
+    room->list = list;
+    room->list_made_ms = now.age_ms;
+  }
+  return MemberListPtr(std::move(list));
+}
+
+RoomListPtr Hub::list_rooms(Moment now) const {
+  const auto kept = [&](std::int64_t max_age_ms) -> RoomListPtr {
+    std::lock_guard lock(list_mutex_);
+    return list_ && now.age_ms - list_made_ms_ < max_age_ms ? list_ : nullptr;
+  };
+  const bool few = rooms_.size() <= kAlwaysFresh;
+  if (RoomListPtr list = few ? nullptr : kept(kListAgeMs)) return list;
+  std::unique_lock turn(making_list_, std::try_to_lock);
+  if (!turn) {  // another thread makes it: the one before it will do
+    if (RoomListPtr list = few ? nullptr : kept(10 * kListAgeMs)) return list;
+    turn.lock();
+    if (RoomListPtr list = few ? nullptr : kept(kListAgeMs)) return list;
+  }
+  auto list = std::make_shared<RoomList>();
+  for (const RoomPtr& room : rooms_.largest(kMaxListed, list->complete)) {
+    std::lock_guard lock(room->mutex);
+    if (room->removed) continue;
+    list->items.push_back({room->name, room->epoch, room->seq, room->members.size(), room->history.size()});
+  }
+  std::sort(list->items.begin(), list->items.end(),
+            [](const RoomInfo& a, const RoomInfo& b) { return a.name < b.name; });
+  std::lock_guard lock(list_mutex_);
+  list_ = list;
+  list_made_ms_ = now.age_ms;
+  return list;
+}
+
+Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq, std::size_t limit, Moment now) const {
   Status status = check_room_name(name);
   if (!status.ok()) return status;
   HistoryReply reply;
@@ -294,19 +403,20 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   reply.messages = room->history.after(after_seq, limit);
   // expire() comes now and then; what is too old meanwhile is not shown either.
   const std::int64_t age_ms = options_.history.age_ms;
-  std::erase_if(reply.messages, [&](const MessagePtr& m) { return exceeds(now_ms - m->time_ms, age_ms); });
+  std::erase_if(reply.messages, [&](const MessagePtr& m) { return exceeds(now.age_ms - m->born_ms, age_ms); });
   reply.complete = after_seq >= room->seq || reply.messages.size() == room->seq - after_seq;
   return reply;
 }
 
 // Messages ------------------------------------------------------------------------------------------------------------
 
-Result<Published> Hub::publish(MessageDraft draft, std::int64_t now_ms) {
+Result<Published> Hub::publish(MessageDraft draft, Moment now) {
   Status status = check_event_name(draft.event);
   if (!status.ok()) return status;
   auto message = std::make_shared<Message>();
   static_cast<MessageDraft&>(*message) = std::move(draft);
-  message->time_ms = now_ms;
+  message->time_ms = now.time_ms;
+  message->born_ms = now.age_ms;
   if (ephemeral_events_.contains(message->event)) message->ephemeral = true;
 
   if (message->room.empty()) {
@@ -317,13 +427,14 @@ Result<Published> Hub::publish(MessageDraft draft, std::int64_t now_ms) {
   }
 
   Published published;
-  status = rooms_.with(message->room, [&](Room& room) -> Status {
+  std::optional<Refusal> refusal;  // a member's room is there, so this is the application, which knows by the status
+  status = rooms_.with(message->room, nullptr, refusal, [&](Room& room) -> Status {
     message->epoch = room.epoch;
     if (!message->ephemeral) {
       message->seq = room.seq + 1;
       rooms_.count_history(room.history.append(message));  // may throw: no number is lost then
       room.seq = message->seq;
-      room.last_published_ms.store(now_ms, std::memory_order_relaxed);
+      room.last_published_ms.store(now.age_ms, std::memory_order_relaxed);
     }
     published = {message->seq, room.epoch};
     for (std::size_t loop = 0; loop < inboxes_.size(); ++loop) {
@@ -337,12 +448,13 @@ Result<Published> Hub::publish(MessageDraft draft, std::int64_t now_ms) {
   return published;
 }
 
-Status Hub::send(const ClientPtr& client, MessageDraft draft, std::int64_t now_ms, AckWish ack) {
+Status Hub::send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack) {
   Status status = check_event_name(draft.event);
   if (!status.ok()) return status;
   auto message = std::make_shared<Message>();
   static_cast<MessageDraft&>(*message) = std::move(draft);
-  message->time_ms = now_ms;
+  message->time_ms = now.time_ms;
+  message->born_ms = now.age_ms;
   if (message->room.empty()) {
     std::vector<std::string> rooms = client->rooms();
     if (!rooms.empty()) message->room = std::move(rooms.front());

@@ -1,5 +1,5 @@
 // The hub: clients, rooms, who is in them, what was said. It gives every message its place in its room and tells the loops
-// (LoopInbox) what to deliver; it does no I/O, reads no clock (now_ms is the time of day, Unix milliseconds) and calls no
+// (LoopInbox) what to deliver; it does no I/O, reads no clock and calls no
 // application. Every member function may be called from any thread.
 //
 // Locks, outermost first: routing_, the table of rooms' or that of clients, one room's mutex, one client's mutex, an inbox's own.
@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,11 @@
 #include "hub/command.h"
 #include "hub/hub_options.h"
 #include "hub/loop_inbox.h"
+#include "hub/moment.h"
+#include "hub/refusal.h"
 #include "hub/room_table.h"
 #include "hub/routing_lock.h"
+#include "hub/source_table.h"
 
 namespace chat {
 
@@ -41,15 +45,15 @@ struct HubStats {
 
 class Hub {
  public:
-  // One inbox for each loop; they must outlive the hub.
-  Hub(HubOptions options, std::vector<LoopInbox*> inboxes);
+  // One inbox for each loop; they and the report must outlive the hub. Without a report nobody hears of refusals.
+  Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* refusals = nullptr);
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
   // Clients ---------------------------------------------------------------------------------------------------------
 
   // A new client in state connecting, with a guest's name. too_many above a limit.
-  Result<ClientPtr> add_client(const ClientOrigin& origin) { return clients_.add(origin); }
+  Result<ClientPtr> add_client(const ClientOrigin& origin);
   // connecting -> accepted or refused; wrong_state when a verdict was there already. The client's loop is told.
   Status accept(const ClientPtr& client, std::optional<Identity> identity);
   Status refuse(const ClientPtr& client, std::string reason, std::string data);
@@ -60,8 +64,7 @@ class Hub {
   // accepted -> open: it may join and is counted among everyone.
   void open(const ClientPtr& client);
   // accepted -> open, and into its first room, as join() does: before anything else can make it join another.
-  Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
-              std::int64_t now_ms);
+  Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now);
   // Takes the client out of its rooms and out of the tables. The state that it was in; gone the second time.
   ClientState remove_client(const ClientPtr& client);
 
@@ -78,12 +81,12 @@ class Hub {
   // Joined goes to the client's loop. `ref` is that of the client's command, which may be empty; nullopt when no command of the
   // client asked. wrong_state unless open, invalid_room, banned, too_many.
   Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
-              std::optional<std::string> ref, std::int64_t now_ms);
+              std::optional<std::string> ref, Moment now);
   // Left goes to the client's loop. not_joined.
   Status leave(const ClientPtr& client, std::string_view room, std::string reason, std::string ref = {});
   // The ban holds for clients with this ban_key(); the members among them leave. duration_ms 0 lifts it.
   Status ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
-             std::int64_t now_ms);
+             Moment now);
   // Everybody leaves, history and bans go, the epoch changes. no_such_room.
   Status close_room(std::string_view room, const std::string& reason);
 
@@ -91,8 +94,7 @@ class Hub {
   // first of them is told first. All or nothing: Error::wrong_state when something of it is missing or together it is above
   // max_bytes (size_bytes()), invalid_argument without a room, and the errors of join(). After an error the client may have
   // been a member of some; it must be removed. A room that was closed since, or forgotten, has another epoch.
-  Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
-                 std::int64_t now_ms);
+  Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes, Moment now);
   // Of the rooms that it is in now. Without a hold an empty room goes, and one of its name that appears later numbers anew.
   std::vector<RoomHold> hold_rooms(const Client& client) const;
   // The client lives on another loop from now on. Called on the thread of the loop that it leaves. The old loop is told
@@ -102,18 +104,24 @@ class Hub {
 
   Result<std::vector<ClientPtr>> members(std::string_view room) const;  // by id
   std::vector<RoomInfo> rooms() const;                                  // by name
+  // The same for replies: at most kMaxListed, the members who came first and the rooms with the most members. A list above
+  // kAlwaysFresh is made once a second at most and shared.
+  static constexpr std::size_t kMaxListed = 5'000;
+  static constexpr std::size_t kAlwaysFresh = 100;
+  static constexpr std::int64_t kListAgeMs = 1'000;
+  Result<MemberListPtr> list_members(std::string_view room, Moment now) const;
+  RoomListPtr list_rooms(Moment now) const;
   // Never fails for a valid name: an unknown room has an empty history.
-  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit,
-                               std::int64_t now_ms) const;
+  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now) const;
   bool has_room(std::string_view room) const { return rooms_.find(room) != nullptr; }
 
   // Messages --------------------------------------------------------------------------------------------------------
 
   // To a room, which appears if need be, or with an empty room to everyone. invalid_room, invalid_event, too_many.
-  Result<Published> publish(MessageDraft draft, std::int64_t now_ms);
+  Result<Published> publish(MessageDraft draft, Moment now);
   // To one client, after all that was published before.
   // With an ack id the client is asked to acknowledge it, which its protocol must be able to (Socket.IO).
-  Status send(const ClientPtr& client, MessageDraft draft, std::int64_t now_ms, AckWish ack = {});
+  Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {});
   // A number that no other message of this hub has or had.
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   Status answer(const ClientPtr& client, Answer answer);
@@ -123,16 +131,19 @@ class Hub {
   Status continue_elsewhere(const ClientPtr& client);
 
   // Drops old history and rooms that are empty and out of history. To be called every few seconds.
-  void expire(std::int64_t now_ms) { rooms_.expire(now_ms); }
+  void expire(Moment now) { rooms_.expire(now); }
 
   HubStats stats() const;
+  SourceTable& sources() { return sources_; }
 
  private:
   // With routing_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which become fewer
   // by it, and the client no member yet; else wrong_state.
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
-               std::optional<std::string> ref, ClientState expected, std::int64_t now_ms,
+               std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                std::size_t* replay_bytes = nullptr);
+  // No lock is held: this may call the application's log.
+  void note(const std::optional<Refusal>& refusal, std::string_view address);
   // With the room's lock held: its loop is told, and it is a member no more. The member behind it.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
@@ -145,9 +156,17 @@ class Hub {
   std::atomic<std::uint64_t> last_ack_id_ = 0;
   std::atomic<std::uint64_t> published_ = 0;
 
+  RefusalReport* const refusals_;
+
+  SourceTable sources_;
   RoutingLock routing_;
   ClientTable clients_;
   RoomTable rooms_;
+
+  mutable std::mutex making_list_;  // one at a time
+  mutable std::mutex list_mutex_;   // of the two below
+  mutable RoomListPtr list_;
+  mutable std::int64_t list_made_ms_ = 0;
 };
 
 }  // namespace chat

@@ -17,6 +17,14 @@ struct HubOptions {
   std::int64_t max_rooms_per_client = 100;
   std::int64_t max_clients = kUnlimited;
   std::int64_t max_clients_per_address = kUnlimited;
+  std::int64_t max_connections_per_address = kUnlimited;
+  std::int64_t max_rooms_per_address = kUnlimited;  // that clients of the address have created
+  // Besides the first room of each client.
+  std::int64_t max_memberships = kUnlimited;
+  std::int64_t max_memberships_per_address = kUnlimited;
+  std::int64_t max_queued_bytes = kUnlimited;
+  std::int64_t max_queued_bytes_per_address = kUnlimited;
+  std::string default_room;  // appears also when there are max_rooms; empty: none is that
   std::vector<std::string> ephemeral_events;
   std::uint64_t epoch_seed = 0;  // random, so that epochs differ between runs
 };

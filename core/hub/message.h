@@ -44,7 +44,8 @@ struct MessageDraft {
 struct Message : MessageDraft {
   std::uint64_t seq = 0;  // 1, 2, 3... in its room; 0 for ephemeral ones
   std::string epoch;
-  std::int64_t time_ms = 0;
+  std::int64_t time_ms = 0;  // of the day
+  std::int64_t born_ms = 0;  // by the clock that never jumps: see Moment
 
   // What history accounts for: everything that it keeps alive.
   std::size_t memory_bytes() const;

@@ -5,13 +5,19 @@ namespace chat {
 
 Room::Members::iterator Room::add_member(const ClientPtr& client, std::size_t loop) {
   const auto [member, added] = members.emplace(client->id(), Member{client, loop});
-  if (added) ++members_by_loop[loop];
+  if (added) {
+    ++members_by_loop[loop];
+    member_count.store(static_cast<std::uint32_t>(members.size()), std::memory_order_relaxed);
+  }
   return member;
 }
 
 Room::Members::iterator Room::remove_member(Members::iterator member) {
   --members_by_loop[member->second.loop];
-  return members.erase(member);
+  const auto next = members.erase(member);
+  member_count.store(static_cast<std::uint32_t>(members.size()), std::memory_order_relaxed);
+  if (members.empty()) list.reset();
+  return next;
 }
 
 void Room::move_member(Member& member, std::size_t loop) {

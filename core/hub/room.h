@@ -13,6 +13,7 @@
 #include "hub/client.h"
 #include "hub/command.h"
 #include "hub/history.h"
+#include "hub/source_table.h"
 
 namespace chat {
 
@@ -58,9 +59,11 @@ struct Room {
   const std::string name;
   // When something was last published, for choosing whose history goes when all of it is too much.
   std::atomic<std::int64_t> last_published_ms = 0;
+  std::atomic<std::uint32_t> member_count = 0;  // members.size(), for choosing without the lock
 
   std::mutex mutex;
   bool removed = false;  // no longer in the hub's table: look it up again
+  Share share;           // of whoever created it
   std::string epoch;
   std::uint64_t seq = 0;
   History history;
@@ -68,6 +71,8 @@ struct Room {
   std::vector<std::uint32_t> members_by_loop;
   std::unordered_map<std::string, std::int64_t> banned_until_ms;  // by Client::ban_key()
   std::weak_ptr<const void> held;                                 // see RoomHold
+  MemberListPtr list;  // of members, as it was at list_made_ms; nullptr when there are few
+  std::int64_t list_made_ms = 0;
 };
 using RoomPtr = std::shared_ptr<Room>;
 

@@ -12,6 +12,8 @@ RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
     : history_limits_(options.history),
       max_history_bytes_(options.history_total_bytes),
       max_rooms_(options.max_rooms),
+      max_rooms_per_source_(options.max_rooms_per_address),
+      default_room_(options.default_room),
       epoch_seed_(options.epoch_seed),
       loops_(loops) {}
 
@@ -41,6 +43,31 @@ std::vector<RoomPtr> RoomTable::all() const {
   return rooms;
 }
 
+std::vector<RoomPtr> RoomTable::largest(std::size_t count, bool& all) const {
+  struct Entry {
+    std::uint32_t members;
+    const RoomPtr* room;
+    // Of two equal ones the order is that of the names, so that it does not change by itself.
+    bool operator<(const Entry& other) const {
+      return members != other.members ? members > other.members : (*room)->name < (*other.room)->name;
+    }
+  };
+  std::shared_lock lock(mutex_);
+  std::vector<Entry> entries;
+  entries.reserve(by_name_.size());
+  for (const auto& [name, room] : by_name_)
+    entries.push_back({room->member_count.load(std::memory_order_relaxed), &room});
+  all = entries.size() <= count;
+  if (!all) {
+    std::nth_element(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(count), entries.end());
+    entries.resize(count);
+  }
+  std::vector<RoomPtr> rooms;
+  rooms.reserve(entries.size());
+  for (const Entry& entry : entries) rooms.push_back(*entry.room);
+  return rooms;
+}
+
 std::size_t RoomTable::size() const {
   std::shared_lock lock(mutex_);
   return by_name_.size();
@@ -48,17 +75,31 @@ std::size_t RoomTable::size() const {
 
 bool RoomTable::full() const { return exceeds(static_cast<std::int64_t>(size()) + 1, max_rooms_); }
 
-Result<RoomPtr> RoomTable::find_or_add(std::string_view name) {
+Result<RoomPtr> RoomTable::find_or_add(std::string_view name, const SourcePtr& creator,
+                                       std::optional<Refusal>& refusal) {
   if (RoomPtr room = find(name)) return room;
   Status status = check_room_name(name);
   if (!status.ok()) return status;
-  if (full()) forget_silent_rooms();
+  const bool reserved = name == default_room_;
+  Share share;
+  if (!reserved) {
+    if (full()) forget_silent_rooms(nullptr, max_rooms_, unused_);
+    if (creator) {
+      if (creator->at_limit(Resource::rooms)) {
+        forget_silent_rooms(creator.get(), max_rooms_per_source_, creator->unused_rooms);
+      }
+      share = Share::take(creator, Resource::rooms, refusal);
+      if (refusal) return {Error::too_many, "too many rooms were created from this address"};
+    }
+  }
   std::unique_lock lock(mutex_);
   if (auto found = by_name_.find(name); found != by_name_.end()) return found->second;
-  if (exceeds(static_cast<std::int64_t>(by_name_.size()) + 1, max_rooms_)) {
+  if (!reserved && exceeds(static_cast<std::int64_t>(by_name_.size()) + 1, max_rooms_)) {
+    refusal = Refusal::rooms;
     return {Error::too_many, "the server has the maximum number of rooms"};
   }
   auto room = std::make_shared<Room>(std::string(name), next_epoch(), history_limits_, loops_);
+  room->share = std::move(share);
   by_name_.emplace(room->name, room);
   return room;
 }
@@ -68,6 +109,7 @@ void RoomTable::remove_if_idle(const RoomPtr& room) {
   std::lock_guard lock(room->mutex);
   if (!room->idle() || room->removed) return;
   room->removed = true;
+  room->share.give_back();
   by_name_.erase(room->name);
 }
 
@@ -82,22 +124,32 @@ std::vector<RoomTable::Silence> RoomTable::by_silence() const {
   return rooms;
 }
 
+void RoomTable::note_unused(const Room& room) {
+  unused_.fetch_add(1, std::memory_order_relaxed);
+  if (const SourcePtr& creator = room.share.source()) creator->unused_rooms.fetch_add(1, std::memory_order_relaxed);
+}
+
 // Rooms that nobody is in live on for their history; they must not keep others from having a room. A hundredth goes at
-// once, those that were silent longest, so that this is rare; and where there was none, it is not looked for again before
-// there may be one.
-void RoomTable::forget_silent_rooms() {
-  std::lock_guard turn(forgetting_);
-  if (!full() || !may_forget_.exchange(false)) return;
-  std::int64_t wanted = max_rooms_ / 100 + 1;
+// once, those that were silent longest, so that this is rare; and where there were none, it is not looked for again before
+// some have become unused.
+void RoomTable::forget_silent_rooms(const Source* of, std::int64_t limit, std::atomic<std::int64_t>& unused) {
+  constexpr std::int64_t kWorthALook = 100;
+  const std::lock_guard turn(forgetting_);
+  std::int64_t wanted = limit / 100 + 1;
+  const std::int64_t enough = std::min(wanted, kWorthALook);
+  if (!(of != nullptr ? of->at_limit(Resource::rooms) : full()) || unused.load() < enough) return;
+  unused.store(0);
   for (const auto& [time_ms, room] : by_silence()) {
     if (wanted == 0) break;
+    if (room->name == default_room_) continue;
     with(room, [&](Room& silent) {
-      if (!silent.unused()) return;
+      if (!silent.unused() || (of != nullptr && silent.share.source().get() != of)) return;
       count_history(silent.history.clear());
       silent.held.reset();
       --wanted;
     });
   }
+  unused.store(wanted == 0 ? enough : 0);  // there may be more
 }
 
 // History of the rooms that were silent longest goes first, until a tenth is free: then this is rare.
@@ -116,11 +168,11 @@ void RoomTable::limit_history() {
   }
 }
 
-void RoomTable::expire(std::int64_t now_ms) {
+void RoomTable::expire(Moment now) {
   for (const RoomPtr& room : all()) {
     with(room, [&](Room& aging) {
-      count_history(aging.history.expire(now_ms));
-      std::erase_if(aging.banned_until_ms, [&](const auto& ban) { return ban.second <= now_ms; });
+      count_history(aging.history.expire(now.age_ms));
+      std::erase_if(aging.banned_until_ms, [&](const auto& ban) { return ban.second <= now.age_ms; });
     });
   }
 }

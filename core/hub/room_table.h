@@ -1,4 +1,5 @@
-// All rooms by name: how they appear and go, how many there may be, and what the history of all of them may take. Any thread.
+// All rooms by name: how they appear and go, how many there may be, and what the history of all of them may take. A room is
+// charged to whoever created it until it goes. The default room can always appear. Any thread.
 // The table's lock is held outside of a room's, and no two rooms' locks at once.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "hub/hub_options.h"
+#include "hub/moment.h"
 #include "hub/room.h"
 #include "hub/string_map.h"
 
@@ -25,6 +27,8 @@ class RoomTable {
   // nullptr: there is none.
   RoomPtr find(std::string_view name) const;
   std::vector<RoomPtr> all() const;
+  // At most `count`, those with the most members. all: there are no more.
+  std::vector<RoomPtr> largest(std::size_t count, bool& all) const;
   std::size_t size() const;
 
   // Calls action(room) with the room's lock held; a room that is idle afterwards goes.
@@ -36,17 +40,18 @@ class RoomTable {
       action(*room);
       if (room->unused()) {
         idle = room->idle();
-        may_forget_.store(true);
+        if (!idle) note_unused(*room);
       }
     }
     if (idle) remove_if_idle(room);
   }
 
-  // The same, adding the room if need be. The action's Status; invalid_room, too_many.
+  // The same, adding the room if need be, which is charged to the source (nullptr: to nobody). The action's Status;
+  // invalid_room, or too_many: which limit.
   template <class Action>
-  Status with(std::string_view name, Action action) {
+  Status with(std::string_view name, const SourcePtr& creator, std::optional<Refusal>& refusal, Action action) {
     for (;;) {
-      Result<RoomPtr> room = find_or_add(name);
+      Result<RoomPtr> room = find_or_add(name, creator, refusal);
       if (!room.ok()) return room.status();
       std::optional<Status> status;  // none: it has just gone
       with(*room, [&](Room& found) {
@@ -65,19 +70,23 @@ class RoomTable {
   void limit_history();
 
   // Drops what is too old, and rooms that are idle by it.
-  void expire(std::int64_t now_ms);
+  void expire(Moment now);
 
  private:
-  Result<RoomPtr> find_or_add(std::string_view name);
+  Result<RoomPtr> find_or_add(std::string_view name, const SourcePtr& creator, std::optional<Refusal>& refusal);
   void remove_if_idle(const RoomPtr& room);
+  void note_unused(const Room& room);
   bool full() const;
-  void forget_silent_rooms();
+  // Of one source, or with nullptr of all.
+  void forget_silent_rooms(const Source* of, std::int64_t limit, std::atomic<std::int64_t>& unused);
   using Silence = std::pair<std::int64_t, RoomPtr>;  // when something was last said
   std::vector<Silence> by_silence() const;           // since long ago first
 
   const HistoryLimits history_limits_;
   const std::int64_t max_history_bytes_;
   const std::int64_t max_rooms_;
+  const std::int64_t max_rooms_per_source_;
+  const std::string default_room_;
   const std::uint64_t epoch_seed_;
   const std::size_t loops_;
 
@@ -85,7 +94,7 @@ class RoomTable {
   std::atomic<std::int64_t> history_bytes_ = 0;
   std::mutex shrinking_;
   std::mutex forgetting_;
-  std::atomic<bool> may_forget_ = true;  // a room has become unused since all of them were looked at in vain
+  std::atomic<std::int64_t> unused_ = 0;  // rooms that have become it since all of them were looked at
 
   mutable std::shared_mutex mutex_;
   StringMap<RoomPtr> by_name_;

@@ -82,6 +82,9 @@ class Source {
   bool at_limit(Resource resource) const;
   const std::string& key() const { return key_; }
 
+  // Of its rooms so many have become unused since they were looked at: see RoomTable.
+  std::atomic<std::int64_t> unused_rooms = 0;
+
  private:
   const std::shared_ptr<SourceTable::State> state_;
   const std::string key_;

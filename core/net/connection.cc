@@ -22,13 +22,21 @@ constexpr std::size_t kKeptCapacityBytes = 1'024;
 
 }  // namespace
 
-Connection::Connection(Loop& loop, std::uint64_t id, std::string peer_address)
+Connection::Connection(Loop& loop, std::uint64_t id, std::string peer_address, Share share)
     : loop_(loop),
       id_(id),
       peer_address_(std::move(peer_address)),
+      share_(std::move(share)),
       http_(std::make_unique<HttpConnection>(loop, *this)) {}
 
 Connection::~Connection() = default;
+
+std::optional<Refusal> Connection::charge_to(SourcePtr source) {
+  if (share_.amount() != 0) return std::nullopt;
+  std::optional<Refusal> refusal;
+  share_ = Share::take(std::move(source), Resource::connections, refusal);
+  return refusal;
+}
 
 void Connection::set_stream(std::unique_ptr<ByteStream> stream) { stream_ = std::move(stream); }
 

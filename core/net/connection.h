@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "hub/source_table.h"
 #include "net/byte_stream.h"
 #include "net/frame.h"
 #include "net/http.h"
@@ -20,7 +22,8 @@ class WebSocketLink;
 
 class Connection final : public TimerEntry, public ByteStreamUser {
  public:
-  Connection(Loop& loop, std::uint64_t id, std::string peer_address);
+  // share: of its address's connections, or empty when it comes from a trusted proxy.
+  Connection(Loop& loop, std::uint64_t id, std::string peer_address, Share share);
   ~Connection() override;
 
   // Before anything else; once.
@@ -31,6 +34,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   Loop& loop() { return loop_; }
   const std::string& peer_address() const { return peer_address_; }
   ByteStream& stream() { return *stream_; }
+  // It has become the WebSocket of this source, which pays for it unless its peer has done so.
+  [[nodiscard]] std::optional<Refusal> charge_to(SourcePtr source);
   // nullptr until a handshake has made it.
   WebSocketLink* websocket() { return websocket_.get(); }
   // While its handshake is served.
@@ -82,6 +87,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   Loop& loop_;
   const std::uint64_t id_;
   const std::string peer_address_;
+  Share share_;
   std::unique_ptr<ByteStream> stream_;
   std::string input_;    // read and not used yet
   bool reading_ = true;  // as the link wishes

@@ -51,13 +51,24 @@ bool DirtyLinks::flush(bool at_once, TimeBudget& budget) {
     end_ = links_.size();
   }
   loop_.note_activity();
+  const std::size_t first = next_;
+  // Now what is shared is held by those alone who could not write it. Here, because links may go before the next call.
+  const auto charge = [&] {
+    for (std::size_t at = first; at < next_; ++at) {
+      if (links_[at]) links_[at]->charge_queue();
+    }
+  };
   while (next_ < end_) {
     Link* const link = links_[next_++];
     if (!link) continue;
     link->dirty_ = false;
     link->flush();
-    if (next_ < end_ && budget.over()) return false;
+    if (next_ < end_ && budget.over()) {
+      charge();
+      return false;
+    }
   }
+  charge();
   links_.erase(links_.begin(), links_.begin() + static_cast<std::ptrdiff_t>(end_));
   for (std::size_t at = 0; at < links_.size(); ++at) {
     if (links_[at]) links_[at]->dirty_index_ = at;

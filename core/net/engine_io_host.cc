@@ -19,6 +19,7 @@ using session::EngineIoTransport;
 
 constexpr std::uint16_t kNoStatus = 1005;
 constexpr std::uint16_t kAbnormal = 1006;
+constexpr std::uint16_t kTryAgainLater = 1013;
 
 // What the reference server recovers from.
 bool is_recoverable(EngineIoClose reason) { return reason != EngineIoClose::parse_error; }
@@ -32,7 +33,9 @@ EngineIoHost::EngineIoHost(Loop& loop, EngineIoBirth birth, std::string sid, Eng
       session_(loop.server().engine_io().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
       assembler_(static_cast<std::size_t>(birth_.endpoint->max_message_bytes)),
       clients_(*this),
-      connect_deadline_ms_(loop.now_ms() + loop.options().connect_timeout_ms) {}
+      connect_deadline_ms_(loop.now_ms() + loop.options().connect_timeout_ms) {
+  queue_->charge_to(loop.server().hub().sources().find(birth_.address));
+}
 
 EngineIoHost::~EngineIoHost() = default;
 
@@ -394,6 +397,20 @@ void EngineIoHost::say_goodbye() {
   EngineIoActions actions;
   session_.close(loop_->now_ms(), actions);
   // Without a poll at hand there will be none: nobody is let in any more.
+  session_.abort(EngineIoClose::forced_close, actions);
+  perform(actions);
+}
+
+void EngineIoHost::evict() {
+  if (move_.under_way()) {
+    move_.close_then(EngineIoClose::forced_close);
+    return;
+  }
+  deaf_ = true;
+  close_code_ = goodbye_code_ = kTryAgainLater;
+  close_reason_ = "too many sessions";
+  EngineIoActions actions;
+  session_.close(loop_->now_ms(), actions);
   session_.abort(EngineIoClose::forced_close, actions);
   perform(actions);
 }

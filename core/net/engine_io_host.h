@@ -85,6 +85,8 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
 
   // The server stops.
   void say_goodbye();
+  // There are too many sessions, and this one has no namespace.
+  void evict();
   // At once, because the loop ends.
   void end();
 

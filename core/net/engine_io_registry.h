@@ -1,18 +1,31 @@
 // Which Engine.IO sessions there are, and on which loop each has its home: requests and sockets of a session may come to
-// any loop. One for a server; any thread.
+// any loop. How many there may be in all and for each source, and whose goes first when there are too many: a session that has
+// no namespace, the oldest first. One for a server; any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "hub/refusal.h"
 #include "hub/string_map.h"
 #include "hub/types.h"
 #include "session/engine_io_request.h"
 
 namespace chat::net {
+
+// Any of them may be kUnlimited. A session on polling needs no socket, so only memory would limit those.
+struct SessionLimits {
+  std::int64_t total = kUnlimited;
+  std::int64_t per_source = kUnlimited;
+  std::int64_t polling = 16'384;
+  std::int64_t polling_per_source = kUnlimited;
+};
 
 class EngineIoRegistry {
  public:
@@ -20,43 +33,73 @@ class EngineIoRegistry {
     std::size_t home = 0;  // the index of its loop
     session::EngineIoTransport transport = session::EngineIoTransport::polling;
   };
+  // One that made way: it is no longer here, and its home is to end it.
+  struct Evicted {
+    std::string sid;
+    std::size_t home = 0;
+    std::string address;
+    Refusal reason = Refusal::sessions;
+  };
 
-  // Nothing but memory limits sessions that have no socket: whoever asks for handshakes and does nothing with them could
-  // take all of it.
-  static constexpr std::size_t kMaxPollingSessions = 16'384;
+  // So much time a new session has in any case to enter a namespace: about a round trip. More would help those who make
+  // sessions without end.
+  static constexpr std::int64_t kGraceMs = 300;
 
-  // Limits may be kUnlimited. A session without a socket costs memory too, so it counts as one.
-  EngineIoRegistry(std::int64_t max_sessions, std::int64_t max_sessions_per_address)
-      : max_sessions_(max_sessions), max_sessions_per_address_(max_sessions_per_address) {}
+  explicit EngineIoRegistry(const SessionLimits& limits) : limits_(limits) {}
 
-  // too_many above a limit, those on polling above their own too. An empty address (a UNIX socket) has no limit of its own.
-  // What add() would say now.
-  Status check(const Entry& entry, const std::string& address) const;
-  Status add(const std::string& sid, const Entry& entry, const std::string& address);
+  // Why add() would refuse now. An empty address (a UNIX socket) has no limit of its own.
+  std::optional<Refusal> check(const Entry& entry, const std::string& address, std::int64_t now_ms) const;
+  // A new session, which has no namespace yet. now_ms: of the clock of the loops.
+  std::optional<Refusal> add(const std::string& sid, const Entry& entry, const std::string& address,
+                             std::int64_t now_ms, std::vector<Evicted>& evicted);
   std::optional<Entry> find(std::string_view sid) const;
   // The session has been upgraded, or has moved. Nothing when it is gone.
   void set(std::string_view sid, const Entry& entry);
   // Where it lives stays as it is.
   void set_transport(std::string_view sid, session::EngineIoTransport transport);
+  // It has a namespace, or asks for one; or has none any more.
+  void set_idle(std::string_view sid, bool idle, std::int64_t now_ms);
   void remove(std::string_view sid);
   std::size_t size() const;
 
  private:
+  struct Session;
+  // Without a namespace, since long ago first.
+  using Idle = std::list<Session*>;
+  struct Group {  // all sessions, or those of one source
+    std::int64_t sessions = 0;
+    std::int64_t polling = 0;
+    std::array<Idle, 2> idle;  // by is_polling()
+  };
   struct Session {
+    std::string sid;
     Entry entry;
     std::string address;
+    std::string source;
+    std::int64_t idle_since_ms = 0;
+    std::uint64_t order = 0;  // among those that are idle
+    bool idle = false;
+    Idle::iterator in_all{};
+    Idle::iterator in_source{};
   };
+  using Sessions = StringMap<Session>;
 
-  void set_locked(Session& session, const Entry& entry);
-  Status check_locked(const Entry& entry, const std::string& address) const;
   static bool is_polling(const Entry& entry) { return entry.transport == session::EngineIoTransport::polling; }
+  static Session* oldest(const Group& group, bool polling_only);
+  // The limit that is reached, and in `victim` who could make way for the new one, or nullptr.
+  std::optional<Refusal> full(const Entry& entry, const std::string& source, std::int64_t now_ms,
+                              Session*& victim) const;
+  void link(Session& session);
+  void unlink(Session& session);
+  void set_locked(Session& session, const Entry& entry);
+  void remove_locked(Sessions::iterator session);
 
-  const std::int64_t max_sessions_;
-  const std::int64_t max_sessions_per_address_;
+  const SessionLimits limits_;
   mutable std::mutex mutex_;
-  StringMap<Session> sessions_;
-  StringMap<std::int64_t> by_address_;
-  std::size_t polling_ = 0;
+  Sessions sessions_;
+  Group all_;
+  StringMap<Group> by_source_;
+  std::uint64_t last_order_ = 0;
 };
 
 }  // namespace chat::net

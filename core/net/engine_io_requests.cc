@@ -211,8 +211,11 @@ std::optional<HttpResponse> open_engine_io_socket(Connection& connection, const 
   if (sid.empty()) {
     // The session is made when the handshake is through; whoever is too much is told now, while HTTP has a word for it.
     const EngineIoRegistry::Entry entry{loop.index(), EngineIoTransport::websocket};
-    const Status room = loop.server().engine_io().registry.check(entry, context.address);
-    if (!room.ok()) return HttpResponse::text(503, room.detail + "\n");
+    if (const std::optional<Refusal> refusal =
+            loop.server().engine_io().registry.check(entry, context.address, loop.now_ms())) {
+      loop.server().refusals().note(*refusal, context.address);
+      return HttpResponse::text(503, sessions_status(*refusal).detail + "\n");
+    }
   }
   Framing framing;
   framing.engine_io = true;

@@ -24,7 +24,8 @@ bool has(const Endpoint& endpoint, Transport transport) {
 }  // namespace
 
 EngineIoService::EngineIoService(const ServerOptions& options)
-    : registry(options.max_sessions, options.hub.max_clients_per_address),
+    : registry({options.max_sessions, options.max_sessions_per_address, kMaxPollingSessions,
+                options.max_polling_sessions_per_address}),
       namespaces(options.default_room),
       recovery(options.recovery_window_ms, options.recovery_bytes),
       upgrading_(read_options(options, true)),

@@ -11,32 +11,50 @@ namespace chat::net {
 
 using session::EngineIoTransport;
 
+Status sessions_status(Refusal refusal) {
+  return {Error::too_many, refusal == Refusal::sessions ? "the server is full" : "too many sessions from this address"};
+}
+
 EngineIoSessions::EngineIoSessions(Loop& loop) : loop_(loop) {}
 EngineIoSessions::~EngineIoSessions() = default;
 
-Result<EngineIoHost*> EngineIoSessions::add(EngineIoBirth birth, bool websocket) {
+std::optional<Refusal> EngineIoSessions::add(EngineIoBirth birth, bool websocket, EngineIoHost*& host) {
   const EngineIoTransport transport = websocket ? EngineIoTransport::websocket : EngineIoTransport::polling;
   std::string sid = random_id();
-  Status status = loop_.server().engine_io().registry.add(sid, {loop_.index(), transport}, birth.address);
-  if (!status.ok()) return status;
-  auto host = std::make_shared<EngineIoHost>(loop_, std::move(birth), sid, transport);
-  EngineIoHost* const added = host.get();
-  hosts_.emplace(std::move(sid), std::move(host));
-  return added;
+  Server& server = loop_.server();
+  std::vector<EngineIoRegistry::Evicted> evicted;
+  const std::optional<Refusal> refusal =
+      server.engine_io().registry.add(sid, {loop_.index(), transport}, birth.address, loop_.now_ms(), evicted);
+  for (const EngineIoRegistry::Evicted& gone : evicted) {
+    server.refusals().note(gone.reason, gone.address, "the oldest session without a namespace was ended");
+    // Later: this may be in the middle of whatever has made the new one.
+    Loop& home = server.loop(gone.home);
+    home.post_task([&home, sid = gone.sid] {
+      if (EngineIoHost* old = home.sessions().find(sid)) old->evict();
+    });
+  }
+  if (refusal) {
+    server.refusals().note(*refusal, birth.address);
+    return refusal;
+  }
+  auto added = std::make_shared<EngineIoHost>(loop_, std::move(birth), sid, transport);
+  host = added.get();
+  hosts_.emplace(std::move(sid), std::move(added));
+  return std::nullopt;
 }
 
 Result<std::string> EngineIoSessions::open_polling(EngineIoBirth birth, const HeldRequest& request) {
-  Result<EngineIoHost*> host = add(std::move(birth), false);
-  if (!host.ok()) return host.status();
-  std::string sid = (*host)->sid();
-  (*host)->open_polling(request);
+  EngineIoHost* host = nullptr;
+  if (const std::optional<Refusal> refusal = add(std::move(birth), false, host)) return sessions_status(*refusal);
+  std::string sid = host->sid();
+  host->open_polling(request);
   return sid;
 }
 
 Status EngineIoSessions::open_websocket(EngineIoBirth birth, WebSocketLink& link) {
-  Result<EngineIoHost*> host = add(std::move(birth), true);
-  if (!host.ok()) return host.status();
-  (*host)->open_websocket(link);
+  EngineIoHost* host = nullptr;
+  if (const std::optional<Refusal> refusal = add(std::move(birth), true, host)) return sessions_status(*refusal);
+  host->open_websocket(link);
   return {};
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "hub/refusal.h"
 #include "hub/string_map.h"
 #include "hub/types.h"
 #include "net/engine_io_arrival.h"
@@ -21,6 +23,9 @@ namespace chat::net {
 class EngineIoHost;
 class Loop;
 class WebSocketLink;
+
+// For people: why there is no session.
+Status sessions_status(Refusal refusal);
 
 class EngineIoSessions {
  public:
@@ -63,7 +68,7 @@ class EngineIoSessions {
   void end_all();
 
  private:
-  Result<EngineIoHost*> add(EngineIoBirth birth, bool websocket);
+  std::optional<Refusal> add(EngineIoBirth birth, bool websocket, EngineIoHost*& host);
 
   Loop& loop_;
   StringMap<std::shared_ptr<EngineIoHost>> hosts_;

@@ -64,6 +64,8 @@ class FramePtr {
   const Frame* operator->() const { return frame_; }
   const Frame* get() const { return frame_; }
   explicit operator bool() const { return frame_ != nullptr; }
+  // Of a frame: how many pointers to it there are.
+  std::uint32_t holders() const { return frame_->references_; }
 
  private:
   static void destroy(Frame* frame);  // apart, so that what happens for each receiver stays small

@@ -2,13 +2,32 @@
 #include "net/link.h"
 
 #include "net/loop.h"
+#include "net/server.h"
 
 namespace chat::net {
+namespace {
+
+// What waits is charged in such pieces, so that the counters, which all loops share, seldom change.
+constexpr std::int64_t kChargedBytes = 4'096;
+
+}  // namespace
 
 void Link::mark_dirty() {
   if (dirty_) return;
   dirty_ = true;
   loop_.add_dirty(this);
+}
+
+void Link::charge_queue() {
+  const auto bytes = static_cast<std::int64_t>(outbox_.account()) / kChargedBytes * kChargedBytes;
+  const std::optional<Refusal> refusal = queued_.resize(bytes);
+  if (!refusal || closing_) return;
+  loop_.server().refusals().note(*refusal, queued_.source()->key());
+  loop_.stats().slow_disconnects.add();
+  loop_.stats().drops.add(outbox_.frames());
+  outbox_.drop_unwritten();
+  queued_.give_back();
+  close(1013, "too much waits for readers like this one");
 }
 
 void Link::push_replay(FramePtr frame) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "hub/source_table.h"
 #include "hub/types.h"
 #include "net/outbox.h"
 
@@ -82,6 +83,11 @@ class Link {
   // Ends that early.
   virtual void resume_reading() = 0;
 
+  // What waits here takes memory: that is this source's.
+  void charge_to(SourcePtr source) { queued_ = Share(std::move(source), Resource::queued_bytes); }
+  // At the end of a round, when all links have written what they could. Closes with 1013 when it is too much.
+  void charge_queue();
+
   virtual const Framing& framing() const = 0;
   bool closing() const { return closing_; }
   std::size_t queued_bytes() const { return outbox_.bytes(); }
@@ -96,6 +102,7 @@ class Link {
   Loop& loop_;
   LinkUser* user_;
   Outbox outbox_;
+  Share queued_;
   bool closing_ = false;
   bool dirty_ = false;
   std::size_t dirty_index_ = 0;  // in DirtyLinks

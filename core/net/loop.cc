@@ -329,11 +329,11 @@ bool Loop::bury_dead() {
 
 // Connections and peers -----------------------------------------------------------------------------------------------
 
-void Loop::adopt(int socket_fd, std::string peer_address) {
+void Loop::adopt(int socket_fd, std::string peer_address, Share share) {
   ++activity_;
   stats_.connections_total.add();
   stats_.connections_now.add();
-  auto owned = std::make_unique<Connection>(*this, ++last_connection_id_, std::move(peer_address));
+  auto owned = std::make_unique<Connection>(*this, ++last_connection_id_, std::move(peer_address), std::move(share));
   Connection& connection = *owned;
   connections_.emplace(connection.id(), std::move(owned));
   if (draining()) {

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "hub/loop_inbox.h"
+#include "hub/source_table.h"
 #include "net/dirty_links.h"
 #include "net/drain.h"
 #include "net/engine_io_sessions.h"
@@ -108,7 +109,7 @@ class Loop : public LoopInbox {
   void add_waiting_input(const Connection& connection);
 
   // Takes the socket. Called by the loop that accepts, through a task.
-  void adopt(int socket_fd, std::string peer_address);
+  void adopt(int socket_fd, std::string peer_address, Share share);
 
   // Now, when it is this loop, or in that loop's turn.
   void run_on(std::size_t loop, Task task);

@@ -56,11 +56,13 @@ void Outbox::push_replay(FramePtr frame) {
 }
 
 void Outbox::push_last(FramePtr frame) {
+  ++pushed_;
   bytes_ += frame->bytes().size();
   frames_.push_back(std::move(frame));
 }
 
 void Outbox::push_front(FramePtr frame) {
+  ++pushed_;
   bytes_ += frame->bytes().size();
   const std::size_t at = begin_ + (head_written_ != 0 ? 1 : 0);
   frames_.insert(frames_.begin() + static_cast<std::ptrdiff_t>(at), std::move(frame));
@@ -108,6 +110,20 @@ void Outbox::consume(std::size_t bytes) {
     bytes -= left;
     release_front();
   }
+}
+
+std::size_t Outbox::account() {
+  constexpr std::size_t kEntryBytes = 64;  // of the frame besides its bytes, and its place here
+  const std::size_t count = frames();
+  const std::size_t fresh = std::min(std::exchange(pushed_, 0), count);
+  const std::size_t old = count - fresh;
+  accounted_bytes_ =
+      accounted_frames_ == 0 ? 0 : accounted_bytes_ * std::min(old, accounted_frames_) / accounted_frames_;
+  for (std::size_t at = frames_.size() - fresh; at < frames_.size(); ++at) {
+    accounted_bytes_ += kEntryBytes + frames_[at]->bytes().size() / frames_[at].holders();
+  }
+  accounted_frames_ = count;
+  return accounted_bytes_;
 }
 
 std::vector<FramePtr> Outbox::take_all() {

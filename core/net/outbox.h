@@ -40,6 +40,9 @@ class Outbox {
   bool empty() const { return begin_ == frames_.size(); }
   std::size_t bytes() const { return bytes_; }
   std::size_t frames() const { return frames_.size() - begin_; }
+  // The memory that they take, about: what several outboxes hold is divided among those that held it at the end of the round in
+  // which it came. For such an end; each frame is looked at once.
+  std::size_t account();
 
   // The next contiguous bytes to write, at most max_bytes. Small frames are gathered in `scratch`; the rest of a large
   // frame is given in place. Valid until the next change.
@@ -65,6 +68,9 @@ class Outbox {
   std::size_t begin_ = 0;
   std::size_t head_written_ = 0;  // bytes of the first frame that are written already
   std::size_t bytes_ = 0;         // still to be written
+  std::size_t pushed_ = 0;        // frames, since the last account()
+  std::size_t accounted_frames_ = 0;
+  std::size_t accounted_bytes_ = 0;
   std::size_t replayed_bytes_ = 0;
   std::size_t replayed_frames_ = 0;
   std::vector<GapReply> gaps_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "hub/callback_scope.h"
+#include "net/clock.h"
 #include "net/loop.h"
 #include "net/server.h"
 
@@ -66,13 +67,13 @@ Status Peer::open() {
 }
 
 Status Peer::enter_first_room() {
-  return loop_.server().hub().open(client_, state_.first_room, state_.first_since, wall_clock_ms());
+  return loop_.server().hub().open(client_, state_.first_room, state_.first_since, current_moment());
 }
 
 Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier) {
   state_.earlier = std::move(earlier);
   const std::size_t max_bytes = kReplayedOutboxes * loop_.outbox_limits().bytes;
-  Status status = loop_.server().hub().restore(client_, rooms, max_bytes, wall_clock_ms());
+  Status status = loop_.server().hub().restore(client_, rooms, max_bytes, current_moment());
   if (!status.ok()) state_.earlier.clear();
   return status;
 }
@@ -98,7 +99,7 @@ void Peer::joined_room(Joined& joined, bool added) {
     reply(JoinedReply{joined.ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
   }
   if (added) loop_.server().application().on_join(client_, joined.room);
-  replay(joined.missed);
+  if (const std::size_t bytes = replay(joined.missed); bytes != 0) state_.input.charge_reply(*this, bytes);
   if (first) {
     for (const DirectMessage& direct : std::exchange(state_.waiting, {})) send(direct);
     state_.input.welcomed(*this);
@@ -134,7 +135,8 @@ bool Peer::is_own(const Message& message) const {
          std::find(state_.earlier.begin(), state_.earlier.end(), message.except) != state_.earlier.end();
 }
 
-void Peer::replay(const std::vector<MessagePtr>& messages) {
+std::size_t Peer::replay(const std::vector<MessagePtr>& messages) {
+  std::size_t bytes = 0;
   for (const MessagePtr& message : messages) {
     if (is_own(*message)) {
       note_delivery(message, true);
@@ -144,8 +146,10 @@ void Peer::replay(const std::vector<MessagePtr>& messages) {
     if (!frame) continue;
     count_delivery();
     note_delivery(message, false);
+    bytes += frame->bytes().size();
     link_->push_replay(std::move(frame));
   }
+  return bytes;
 }
 
 // What the hub tells --------------------------------------------------------------------------------------------------
@@ -266,14 +270,16 @@ void Peer::deliver(const FramePtr& frame) {
   link_->push(frame);
 }
 
-void Peer::reply(const Reply& reply) {
-  if (silent_) return;
+std::size_t Peer::reply(const Reply& reply) {
+  if (silent_) return 0;
   FramePtr frame = make_frame(codec_->encode(reply), link_->framing(), nullptr);
+  const std::size_t bytes = frame ? frame->bytes().size() : 0;
   if (std::holds_alternative<HistoryReply>(reply)) {
     link_->push_replay(std::move(frame));
   } else {
     link_->push(std::move(frame));
   }
+  return bytes;
 }
 
 // Acknowledgements that the application wants -------------------------------------------------------------------------

@@ -113,7 +113,8 @@ class Peer : private TimerEntry {
   void deliver(const FramePtr& frame);
   // A message of a room that is its own, and skips it.
   void skip(const MessagePtr& message);
-  void reply(const Reply& reply);
+  // The bytes of its frame.
+  std::size_t reply(const Reply& reply);
 
   // The client has been told goodbye, though its link lives on: nothing more is sent to it. retire() follows.
   void silence() { silent_ = true; }
@@ -154,7 +155,8 @@ class Peer : private TimerEntry {
   bool is_own(const Message& message) const;
   // Takes the oldest away until a replay fits the link; false when it took any.
   bool fit_replay(std::vector<MessagePtr>& messages) const;
-  void replay(const std::vector<MessagePtr>& messages);
+  // The bytes of the frames.
+  std::size_t replay(const std::vector<MessagePtr>& messages);
   FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;
   Status enter_first_room();
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/clock.h"
 #include "net/loop.h"
 #include "net/peer.h"
 #include "net/server.h"
@@ -15,6 +16,17 @@ ErrorReply rate_error(const Command& command) {
   std::string ref = std::visit([](const auto& specific) { return specific.ref; }, command);
   return {std::move(ref), Error::rate_limited, "too many messages in a short time",
           std::holds_alternative<SendCommand>(command)};
+}
+
+// Its answer may be long.
+bool asks_for_much(const Command& command) {
+  return std::holds_alternative<HistoryCommand>(command) || std::holds_alternative<MembersCommand>(command) ||
+         std::holds_alternative<RoomsCommand>(command);
+}
+
+bool is_long(const Reply& reply) {
+  return std::holds_alternative<HistoryReply>(reply) || std::holds_alternative<MembersReply>(reply) ||
+         std::holds_alternative<RoomsReply>(reply);
 }
 
 constexpr std::uint16_t kPolicyViolation = 1008;
@@ -76,8 +88,16 @@ void PeerInput::execute(Peer& peer, wire::Decoded decoded) {
     return;
   }
   Command& command = std::get<Command>(decoded);
+  if (asks_for_much(command) && !reply_rate_.has_token(peer.loop_.now_ms())) {
+    peer.loop_.server().refusals().note(Refusal::reply_rate, peer.client_->origin().address);
+    peer.loop_.stats().messages_refused.add();
+    ErrorReply error = rate_error(command);
+    error.reason = "too many bytes of replies in a short time";
+    peer.reply(error);
+    return;
+  }
   take_outcome(peer,
-               peer.loop_.server().dispatcher().execute(peer.client_, std::move(command), acks_, wall_clock_ms()));
+               peer.loop_.server().dispatcher().execute(peer.client_, std::move(command), acks_, current_moment()));
 }
 
 void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
@@ -98,13 +118,21 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
       if (Peer* there = loop.find_peer(id)) there->reply(ack);
     });
   } else {
-    peer.reply(*answer);
+    const std::size_t bytes = peer.reply(*answer);
+    if (is_long(*answer)) reply_rate_.take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
   }
   // A client that does not take its replies gets no further ones to queue.
   const OutboxLimits& limits = peer.loop_.outbox_limits();
   if (peer.link_->queued_bytes() > limits.bytes / 2 || peer.link_->queued_frames() > limits.frames / 2) {
     peer.link_->pause_reading_until(peer.loop_.now_ms() + 100);
   }
+}
+
+void PeerInput::charge_reply(Peer& peer, std::size_t bytes) {
+  reply_rate_.take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
+  // A join is not refused for this: the next one waits in the socket.
+  const std::int64_t now_ms = peer.loop_.now_ms();
+  if (!reply_rate_.has_token(now_ms)) peer.link_->pause_reading_until(now_ms + reply_rate_.wait_ms(1, now_ms));
 }
 
 // Verdicts that come later --------------------------------------------------------------------------------------------
@@ -159,7 +187,7 @@ void PeerInput::resume(Peer& peer, Decision decision) {
   if (peer.client_->dismissed()) return;  // its end is on its way
   if (suspended) {
     take_outcome(peer, peer.loop_.server().dispatcher().resume(peer.client_, std::move(*suspended), std::move(decision),
-                                                               acks_, wall_clock_ms()));
+                                                               acks_, current_moment()));
   } else {
     const bool allowed = decision.verdict == Verdict::pass;
     peer.link_->user().on_first_room(peer.id_, allowed ? peer.enter_first_room() : refusal(std::move(decision.reason)));

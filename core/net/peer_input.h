@@ -19,12 +19,18 @@ class Peer;
 
 class PeerInput {
  public:
-  explicit PeerInput(const TokenBucket& rate) : rate_(rate) {}
+  // rate: for messages, and apart from them for replies, where one token stands for kReplyTokenBytes.
+  explicit PeerInput(const TokenBucket& rate) : rate_(rate), reply_rate_(rate) {}
+  static constexpr std::size_t kReplyTokenBytes = 4'096;
 
   // One thing that the client has said.
   void receive(Peer& peer, wire::Decoded decoded);
   // The `ref` under which the client waits for this answer of the application, once.
   std::optional<std::string> take_ack(std::uint64_t ack_id) { return acks_.take(ack_id); }
+
+  // It was sent so many bytes of history or of a list because it asked for them. It may owe for them: then no more such request
+  // is answered for a while.
+  void charge_reply(Peer& peer, std::size_t bytes);
 
   // A verdict is awaited; what the client says meanwhile waits behind it.
   bool undecided() const { return undecided_.waiting(); }
@@ -53,6 +59,7 @@ class PeerInput {
   static std::size_t wanted_bytes(const Peer& peer);
 
   TokenBucket rate_;
+  TokenBucket reply_rate_;
   AckTable acks_;
   Undecided undecided_;
 };

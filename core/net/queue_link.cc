@@ -19,6 +19,7 @@ void QueueLink::close(std::uint16_t code, std::string_view reason) {
 void QueueLink::take(std::string& payload) {
   payload.reserve(payload.size() + outbox_.bytes() + outbox_.frames());
   for (const FramePtr& frame : outbox_.take_all()) wire::append_engine_io_packets(payload, frame->bytes());
+  queued_.give_back();
 }
 
 }  // namespace chat::net

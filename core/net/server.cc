@@ -10,6 +10,7 @@
 #include <random>
 #include <system_error>
 
+#include "net/clock.h"
 #include "net/descriptors.h"
 #include "net/fork_guard.h"
 #include "net/listener.h"
@@ -46,13 +47,14 @@ std::uint64_t random_seed() {
 
 // A socket on its way to its loop, which may end before it arrives.
 struct OwnedSocket {
-  explicit OwnedSocket(int socket_fd) : fd(socket_fd) {}
+  OwnedSocket(int socket_fd, Share taken) : fd(socket_fd), share(std::move(taken)) {}
   ~OwnedSocket() {
     if (fd >= 0) close(fd);
   }
   OwnedSocket(const OwnedSocket&) = delete;
   OwnedSocket& operator=(const OwnedSocket&) = delete;
   int fd;
+  Share share;  // of the connections that its address may have
 };
 
 // Lives on the first loop.
@@ -65,7 +67,7 @@ class Expiry : public TimerEntry {
  private:
   void set() { loop_.set_timer(*this, loop_.now_ms() + kExpireIntervalMs); }
   void on_deadline(std::int64_t) override {
-    hub_.expire(wall_clock_ms());
+    hub_.expire(current_moment());
     recovery_.expire(loop_.now_ms());
     set();
   }
@@ -151,7 +153,7 @@ Status Server::start_parts() {
     loops_.push_back(std::make_unique<Loop>(*this, loops_.size()));
     inboxes.push_back(loops_.back().get());
   }
-  hub_ = std::make_unique<Hub>(options_.hub, std::move(inboxes));
+  hub_ = std::make_unique<Hub>(options_.hub, std::move(inboxes), &refusals_);
   dispatcher_ = std::make_unique<Dispatcher>(*hub_, application_);
   for (const auto& loop : loops_) {
     Status status = loop->start(*table_places);
@@ -253,15 +255,22 @@ void Server::deal(int socket_fd, std::string peer_address) {
     refuse(socket_fd, peer_address, Refusal::connections);
     return;
   }
+  // A trusted proxy's sockets are its clients': see Connection::charge_to().
+  std::optional<Refusal> refusal;
+  Share share;
+  if (!trusted_proxies_.contains(peer_address)) {
+    share = Share::take(hub_->sources().find(peer_address), Resource::connections, refusal);
+  }
   Loop& loop = *loops_[next_loop_++ % loops_.size()];
   // The host may have raised the limit of open files since the start.
-  if (!loop.context().has_place(socket_fd)) {
-    refuse(socket_fd, peer_address, Refusal::descriptors);
+  if (!refusal && !loop.context().has_place(socket_fd)) refusal = Refusal::descriptors;
+  if (refusal) {
+    refuse(socket_fd, peer_address, *refusal);
     return;
   }
-  auto socket = std::make_shared<OwnedSocket>(socket_fd);
+  auto socket = std::make_shared<OwnedSocket>(socket_fd, std::move(share));
   loop.post_task([&loop, socket = std::move(socket), peer = std::move(peer_address)] {
-    loop.adopt(std::exchange(socket->fd, -1), peer);
+    loop.adopt(std::exchange(socket->fd, -1), peer, std::move(socket->share));
   });
 }
 

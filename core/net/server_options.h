@@ -23,6 +23,8 @@ struct StaticMount {
   std::string directory;
 };
 
+inline constexpr std::int64_t kMaxPollingSessions = 16'384;
+
 enum class OutboxPolicy : std::uint8_t { disconnect = 0, drop_oldest = 1, drop_newest = 2 };
 
 struct ServerOptions {
@@ -45,6 +47,9 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts;  // see allowed_hosts.h
   std::int64_t max_connections = kUnlimited;
   std::int64_t max_sessions = kUnlimited;  // of Engine.IO
+  // Of Socket.IO; those on polling are among them.
+  std::int64_t max_sessions_per_address = kUnlimited;
+  std::int64_t max_polling_sessions_per_address = kUnlimited;
 
   std::int64_t max_message_bytes = 65'536;
   std::int64_t max_header_bytes = 8'192;

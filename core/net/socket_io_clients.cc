@@ -103,6 +103,10 @@ void SocketIoClients::send(std::string packet) {
   host_.link().push(make_frame({{false, std::move(packet)}}, host_.link().framing(), nullptr));
 }
 
+void SocketIoClients::tell_registry() {
+  host_.loop().server().engine_io().registry.set_idle(host_.sid(), members_.empty(), host_.loop().now_ms());
+}
+
 // In -----------------------------------------------------------------------------------------------------------------
 
 bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<std::string>& attachments) {
@@ -133,7 +137,11 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
 
 bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
   Loop& loop = host_.loop();
-  if (!connects_.take(loop.now_ms())) return false;
+  RefusalLog& refusals = loop.server().refusals();
+  if (!connects_.take(loop.now_ms())) {
+    refusals.note(Refusal::connect_rate, host_.birth().address);
+    return false;
+  }
   const Result<wire::SocketIoNamespacePtr> nsp = loop.server().engine_io().namespaces.find(packet.nsp);
   if (!nsp.ok()) {
     refuse(packet.nsp, kInvalidNamespace);
@@ -142,6 +150,7 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
   // Each namespace is a room.
   if (exceeds(static_cast<std::int64_t>(members_.size() + waiting_.size()) + 1,
               loop.options().hub.max_rooms_per_client)) {
+    refusals.note(Refusal::namespaces, host_.birth().address);
     refuse(packet.nsp, "too many namespaces");
     return true;
   }
@@ -165,6 +174,7 @@ Peer& SocketIoClients::add(Member member) {
     loop.server().engine_io().recovery.begin(member.pid, member.nsp->name, member.client);
   }
   members_.push_back(std::move(member));
+  if (members_.size() == 1) tell_registry();
   loop.add_peer(std::move(owned));
   return peer;
 }
@@ -351,6 +361,7 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
   }
   if (!found->pid.empty()) host_.loop().server().engine_io().recovery.end(found->pid);
   members_.erase(found);
+  if (members_.empty()) tell_registry();
   host_.loop().retire(id, {code, std::string(reason)});
 }
 

@@ -104,6 +104,8 @@ class SocketIoClients {
   // Packets for it that are under way already are forgiven when the end was not the client's wish.
   void remove(ClientId client, std::uint16_t code, std::string_view reason, bool forgive);
   void send(std::string packet);
+  // Whether the session has a client has changed.
+  void tell_registry();
 
   EngineIoHost& host_;
   TokenBucket connects_;         // each asks the application

@@ -21,7 +21,15 @@ class TokenBucket {
   }
 
   // Takes one that is not there yet: the bucket owes it, and fills that first.
-  void take_in_advance() { milli_tokens_ -= 1000; }
+  void take_in_advance(std::int64_t tokens = 1) {
+    if (rate_per_s_ >= 0) milli_tokens_ -= tokens * 1000;
+  }
+  // take() would be true.
+  bool has_token(std::int64_t now_ms) {
+    if (rate_per_s_ < 0) return true;
+    refill(now_ms);
+    return milli_tokens_ >= 1000;
+  }
 
   // How long until `tokens` are there again; 0 when they are.
   std::int64_t wait_ms(std::int64_t tokens, std::int64_t now_ms) {

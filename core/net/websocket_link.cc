@@ -216,6 +216,7 @@ void WebSocketLink::writable() {
   heard();
   if (state_ == State::open) user_->on_progress();
   flush();
+  charge_queue();
 }
 
 // Keeping alive -------------------------------------------------------------------------------------------------------

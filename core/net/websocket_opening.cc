@@ -154,6 +154,11 @@ std::optional<HttpResponse> open_websocket(Connection& connection, const HttpReq
     deflate = wire::agree_on_deflate(offers);
   }
   const RequestContext context = describe(request, connection.peer_address(), loop.server());
+  const SourcePtr source = loop.server().hub().sources().find(context.address);
+  if (const std::optional<Refusal> refusal = connection.charge_to(source)) {
+    loop.server().refusals().note(*refusal, context.address);
+    return HttpResponse::text(503, "too many connections from this address\n");
+  }
 
   // An element that is no token cannot be repeated in the answer.
   std::vector<std::string> offered = list_elements(request.joined_header("sec-websocket-protocol"));
@@ -173,6 +178,7 @@ std::optional<HttpResponse> open_websocket(Connection& connection, const HttpReq
     subprotocol = std::move(choice.answer);
   }
   if (refusal) return refusal;
+  connection.websocket()->charge_to(source);
   connection.websocket()->accept_handshake(handshake_response(request, subprotocol, deflate), deflate);
   return std::nullopt;
 }

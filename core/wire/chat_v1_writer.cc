@@ -147,6 +147,41 @@ void append_chat_v1(std::string& out, const Message& message) {
 namespace {
 
 // One overload for each kind of reply.
+void append_count(std::string& out, std::string_view name, std::uint64_t count) {
+  out += name;
+  json::append_number(out, count);
+}
+
+// The rest of these two replies, which is the same for everybody. By hand: there may be many.
+std::string members_text(const MemberList& list) {
+  std::string out = ",\"members\":[";
+  for (const MemberInfo& member : list.items) {
+    out += &member == list.items.data() ? "{\"id\":\"" : ",{\"id\":\"";
+    json::append_number(out, member.id);
+    out += "\",\"name\":";
+    json::append_quoted(out, member.name);
+    out += '}';
+  }
+  out += list.complete ? "]}" : "],\"complete\":false}";
+  return out;
+}
+
+std::string rooms_text(const RoomList& list) {
+  std::string out = ",\"rooms\":[";
+  for (const RoomInfo& room : list.items) {
+    out += &room == list.items.data() ? "{\"name\":" : ",{\"name\":";
+    json::append_quoted(out, room.name);
+    out += ",\"epoch\":";
+    json::append_quoted(out, room.epoch);
+    append_count(out, ",\"seq\":", room.seq);
+    append_count(out, ",\"members\":", room.member_count);
+    append_count(out, ",\"history\":", room.history_count);
+    out += '}';
+  }
+  out += list.complete ? "]}" : "],\"complete\":false}";
+  return out;
+}
+
 class ReplyWriter {
  public:
   explicit ReplyWriter(std::string& out) : out_(out) {}
@@ -225,41 +260,17 @@ class ReplyWriter {
     return true;
   }
 
-  // By hand: there may be many.
   bool operator()(const MembersReply& reply) {
     open("members", reply.ref);
     out_ += ",\"room\":";
     json::append_quoted(out_, reply.room);
-    out_ += ",\"members\":[";
-    bool first = true;
-    for (const MemberInfo& member : reply.members) {
-      out_ += first ? "{\"id\":\"" : ",{\"id\":\"";
-      first = false;
-      json::append_number(out_, member.id);
-      out_ += "\",\"name\":";
-      json::append_quoted(out_, member.name);
-      out_ += '}';
-    }
-    out_ += "]}";
+    out_ += reply.list->encoded(members_text);
     return true;
   }
 
   bool operator()(const RoomsReply& reply) {
     open("rooms", reply.ref);
-    out_ += ",\"rooms\":[";
-    bool first = true;
-    for (const RoomInfo& room : reply.rooms) {
-      out_ += first ? "{\"name\":" : ",{\"name\":";
-      first = false;
-      json::append_quoted(out_, room.name);
-      out_ += ",\"epoch\":";
-      json::append_quoted(out_, room.epoch);
-      append_count(",\"seq\":", room.seq);
-      append_count(",\"members\":", room.member_count);
-      append_count(",\"history\":", room.history_count);
-      out_ += '}';
-    }
-    out_ += "]}";
+    out_ += reply.list->encoded(rooms_text);
     return true;
   }
 
@@ -289,11 +300,6 @@ class ReplyWriter {
     out_ += type;
     out_ += '"';
     append_ref(out_, ref);
-  }
-
-  void append_count(std::string_view name, std::uint64_t count) {
-    out_ += name;
-    json::append_number(out_, count);
   }
 
   std::string& out_;

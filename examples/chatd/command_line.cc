@@ -194,10 +194,13 @@ void CommandLine::add_admission() {
        options_.trusted_proxies);
   list("allowed-hosts", "HOST", "its name, or *.example.org; other hosts get 421; repeatable", options_.allowed_hosts);
   flag("lists", "allow everyone to list rooms and their members", options_.lists);
-  limit("max-clients", "off: clients at one time", &Server::max_clients);
-  limit("max-clients-per-address", "off: clients at one time from one address", &Server::max_clients_per_address);
-  limit("max-connections", "from RLIMIT_NOFILE, at most max-clients + 1,000: open sockets of every kind",
+  limit("max-clients", "max-connections, at least 32,768: clients at one time", &Server::max_clients);
+  limit("max-clients-per-address", "half of max-clients: clients at one time from one address",
+        &Server::max_clients_per_address);
+  limit("max-connections", "from RLIMIT_NOFILE, at most max-clients + 1,000: open sockets",
         &Server::max_connections);
+  limit("max-connections-per-address", "half of max-connections: sockets of one address",
+        &Server::max_connections_per_address);
 }
 
 void CommandLine::add_limits() {
@@ -219,6 +222,12 @@ void CommandLine::add_limits() {
                                     {"drop-newest", CHAT_OUTBOX_DROP_NEWEST}}));
   number("max-rooms", "100,000 at one time", &Server::max_rooms);
   number("max-rooms-per-client", "100 at one time", &Server::max_rooms_per_client);
+  limit("max-rooms-per-address", "half of max-rooms: rooms that one address has created",
+        &Server::max_rooms_per_address);
+  limit("max-memberships", "1,000,000: rooms joined by clients, except the first of each", &Server::max_memberships);
+  limit("max-memberships-per-address", "half of max-memberships", &Server::max_memberships_per_address);
+  limit("max-queued-bytes", "536,870,912 waiting for all slow clients", &Server::max_queued_bytes);
+  limit("max-queued-bytes-per-address", "half of max-queued-bytes", &Server::max_queued_bytes_per_address);
   value("history-messages", "N|off", "100 kept in each room; 0 keeps none, off sets no limit",
         options_.history_messages, number_or_off(0));
   number("history-bytes", "1,048,576 in each room", &Server::history_bytes);

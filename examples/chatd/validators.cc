@@ -59,7 +59,7 @@ bool read_port(std::string_view text, int& port) {
 }  // namespace
 
 Unit unit_of_option(const std::string& name) {
-  if (name.ends_with("-bytes")) return Unit::bytes;
+  if (name.ends_with("-bytes") || name.ends_with("-bytes-per-address")) return Unit::bytes;
   if (name.ends_with("-ms")) return Unit::milliseconds;
   return Unit::none;
 }

@@ -412,6 +412,7 @@ static void limits_are_answered_503(void **state) {
   ws_client one, two, three;
   (void)state;
   options.max_clients = 2;
+  options.max_clients_per_address = CHAT_UNLIMITED;
   server = start_application(&options);
   open_v1(&one, server, "/chat.v1");
   open_v1(&two, server, "/chat.v1");

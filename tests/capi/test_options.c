@@ -175,6 +175,12 @@ static void limits_and_timers_have_ranges(void **state) {
       FIELD(recovery_window_ms, 1),
       FIELD(recovery_bytes, 0),
       FIELD(poll_budget_ms, 1),
+      FIELD(max_connections_per_address, 1),
+      FIELD(max_rooms_per_address, 1),
+      FIELD(max_memberships, 1),
+      FIELD(max_memberships_per_address, 1),
+      FIELD(max_queued_bytes, 1),
+      FIELD(max_queued_bytes_per_address, 1),
   };
 #undef FIELD
   const int64_t negative = -2, unlimited = CHAT_UNLIMITED, huge = INT64_MAX;

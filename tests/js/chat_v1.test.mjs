@@ -351,7 +351,7 @@ test('every request that is wrong has its error, and the connection goes on', as
 });
 
 test('a client may join so many rooms and no more', async (t) => {
-  const chatd = await startChatd(t, ['--max-rooms-per-client', '3', '--max-rooms', '4']);
+  const chatd = await startChatd(t, ['--max-rooms-per-client', '3', '--max-rooms', '4', '--max-rooms-per-address', 'off']);
   const ann = await connectV1(t, chatd);
   for (const room of ['a', 'b']) await ann.request({ type: 'join', room, ref: room }, 'joined');
   assert.equal((await ann.request({ type: 'join', room: 'c', ref: 'c' }, 'error')).code, 'too_many');

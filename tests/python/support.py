@@ -204,11 +204,13 @@ class Response:
 class Raw:
     """A TCP connection on which the test decides about each byte."""
 
-    def __init__(self, server, family=socket.AF_INET, address=None, receive_buffer=None):
+    def __init__(self, server, family=socket.AF_INET, address=None, receive_buffer=None, source=None):
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(LIMIT_S)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source is not None:  # another address of this machine: all of 127.0.0.0/8 is
+            self.socket.bind((source, 0))
         self.socket.connect(address if address is not None else (server.host, server.port))
         self.pending = b""
         self.early = []

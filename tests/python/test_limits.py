@@ -69,7 +69,7 @@ def test_behind_a_trusted_proxy_the_origin_is_compared_with_the_outer_host(start
 
 
 def test_one_client_too_many_is_503(start_chatd, raw, websocket):
-    chatd = start_chatd("--max-clients", 3, "--threads", 2)
+    chatd = start_chatd("--max-clients", 3, "--max-clients-per-address", "off", "--threads", 2)
     clients = [websocket(chatd) for _ in range(3)]
     assert refused_with(raw, chatd) == 503
     assert refused_with(raw, chatd, "/chat.v1") == 503
@@ -127,7 +127,7 @@ def test_more_connections_than_allowed_wait_or_are_closed(start_chatd, raw, webs
 
 
 def test_places_are_given_back_however_a_client_ends(start_chatd, raw, websocket):
-    chatd = start_chatd("--max-clients", 5)
+    chatd = start_chatd("--max-clients", 5, "--max-clients-per-address", "off")
     for _ in range(10):
         clients = []
 

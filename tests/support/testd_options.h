@@ -55,6 +55,12 @@ static const option_field numbers[] = {
     FIELD(recovery_window_ms),
     FIELD(recovery_bytes),
     FIELD(poll_budget_ms),
+    FIELD(max_connections_per_address),
+    FIELD(max_rooms_per_address),
+    FIELD(max_memberships),
+    FIELD(max_memberships_per_address),
+    FIELD(max_queued_bytes),
+    FIELD(max_queued_bytes_per_address),
 };
 
 /* Enumerations too: outbox_policy 0, 1, 2; log_level 1 to 4. */

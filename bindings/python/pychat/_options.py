@@ -107,3 +107,10 @@ class ServerOptions(TypedDict, total=False):
     """The names of the server. Requests with another Host are answered 421. "*.example.org": every name below it."""
 
     poll_budget_ms: int
+
+    max_connections_per_address: int
+    max_rooms_per_address: int
+    max_memberships: int
+    max_memberships_per_address: int
+    max_queued_bytes: int
+    max_queued_bytes_per_address: int

@@ -59,6 +59,12 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(chat_script_path),
       PYCHAT_FIELD(metrics_path),
       PYCHAT_FIELD(poll_budget_ms),
+      PYCHAT_FIELD(max_connections_per_address),
+      PYCHAT_FIELD(max_rooms_per_address),
+      PYCHAT_FIELD(max_memberships),
+      PYCHAT_FIELD(max_memberships_per_address),
+      PYCHAT_FIELD(max_queued_bytes),
+      PYCHAT_FIELD(max_queued_bytes_per_address),
 #undef PYCHAT_FIELD
   };
   return table;

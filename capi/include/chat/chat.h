@@ -509,8 +509,9 @@ typedef struct chat_server_options {
   const char *const *trusted_proxies; /* peers whose X-Forwarded-For, -Proto, -Host and Forwarded headers are
                                          trusted: addresses, CIDR blocks, "unix" for all peers on a UNIX socket */
   size_t trusted_proxy_count;
-  int64_t max_clients;             /* (*) unlimited; above: 503, or CONNECT_ERROR in Socket.IO */
-  int64_t max_clients_per_address; /* (*) unlimited; above: the same. Counts Socket.IO sessions apart from namespaces */
+  int64_t max_clients;             /* (*) as max_connections, at least 32,768; above: 503, or CONNECT_ERROR */
+  int64_t max_clients_per_address; /* (*) half of max_clients, at most 32,768; above: the same. Also limits Socket.IO
+                                      sessions, which are counted apart from clients (namespaces) */
   int64_t max_connections;         /* (*) sockets of every kind, including idle ones; above: 503, closed with TLS. By
                                       default the soft RLIMIT_NOFILE at the start, at most 65,536, less a sixteenth (at
                                       least 64) for the host's files; with max_clients at most max_clients + 1,000. If set,
@@ -586,6 +587,22 @@ typedef struct chat_server_options {
   int64_t
       poll_budget_ms; /* (*) 4; threads = 0: chat_server_poll() returns after this time, and the rest of the work waits
                              for the next call. With CHAT_UNLIMITED it works until nothing is ready */
+
+  /*
+   * Shares. One address can hold at most this much of the server, by default half of the total, so that it cannot lock out
+   * all others. An IPv6 address counts as its /64. Behind a proxy that trusted_proxies does not name, all clients have the
+   * proxy's address. Peers on a UNIX socket without a forwarded address have no share; for them only the totals apply.
+   */
+  int64_t max_connections_per_address; /* (*) half of max_connections; above: 503. Of a trusted proxy only WebSockets
+                                          count, for the forwarded address */
+  int64_t max_rooms_per_address;       /* (*) half of max_rooms, for rooms that its clients created and that exist. The
+                                          default room does not count, and can be entered also when max_rooms exist */
+  int64_t max_memberships;             /* (*) 1,000,000 rooms that clients have joined, except the first of each client;
+                                          above: the error too_many */
+  int64_t max_memberships_per_address; /* (*) half of max_memberships */
+  int64_t max_queued_bytes; /* (*) 512 MiB in all outboxes, or four full ones if that is more; above: the client whose
+                               messages do not fit is closed with 1013. Messages queued for several clients are divided */
+  int64_t max_queued_bytes_per_address; /* (*) half of max_queued_bytes */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -596,7 +613,7 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL, NULL}},                                                                                  \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, NULL, 0, 0                                                                                    \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0                                                                  \
   }
 
 /*

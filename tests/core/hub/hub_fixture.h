@@ -81,13 +81,13 @@ inline MessageDraft draft(std::string room, std::string text) {
 }
 
 struct HubFixture {
-  explicit HubFixture(HubOptions options = {}, std::size_t loops = 1) {
+  explicit HubFixture(HubOptions options = {}, std::size_t loops = 1, RefusalReport* refusals = nullptr) {
     std::vector<LoopInbox*> pointers;
     for (std::size_t i = 0; i < loops; ++i) {
       inboxes.push_back(std::make_unique<FakeInbox>());
       pointers.push_back(inboxes.back().get());
     }
-    hub = std::make_unique<Hub>(std::move(options), std::move(pointers));
+    hub = std::make_unique<Hub>(std::move(options), std::move(pointers), refusals);
   }
 
   ClientPtr add(std::size_t loop = 0, std::string address = "192.0.2.1") {
@@ -100,8 +100,8 @@ struct HubFixture {
   }
 
   // One that may join. The verdict's event is taken out of its inbox, with all else in there.
-  ClientPtr open(std::size_t loop = 0, std::string user_id = {}) {
-    ClientPtr client = add(loop);
+  ClientPtr open(std::size_t loop = 0, std::string user_id = {}, std::string address = "192.0.2.1") {
+    ClientPtr client = add(loop, std::move(address));
     Identity identity;
     identity.user_id = std::move(user_id);
     assert_ok(hub->accept(client, std::move(identity)));
@@ -110,19 +110,17 @@ struct HubFixture {
     return client;
   }
 
-  Status join(const ClientPtr& client, std::string_view room) {
-    return hub->join(client, room, std::nullopt, {}, now_ms);
-  }
+  Status join(const ClientPtr& client, std::string_view room) { return hub->join(client, room, std::nullopt, {}, now); }
 
   Published publish(std::string room, std::string text) {
-    Result<Published> published = hub->publish(draft(std::move(room), std::move(text)), now_ms);
+    Result<Published> published = hub->publish(draft(std::move(room), std::move(text)), now);
     assert_true(published.ok());
     return *published;
   }
 
   std::vector<LoopEvent> take(std::size_t loop = 0) { return inboxes[loop]->take(); }
 
-  std::int64_t now_ms = 1'700'000'000'000;
+  Moment now{1'700'000'000'000, 5'000};
   std::vector<std::unique_ptr<FakeInbox>> inboxes;
   std::unique_ptr<Hub> hub;
 };

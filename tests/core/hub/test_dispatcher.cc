@@ -40,14 +40,12 @@ struct Fixture : HubFixture {
   }
 
   std::optional<Reply> execute(Command command) {
-    return reply_in(dispatcher.execute(client, std::move(command), acks, now_ms));
+    return reply_in(dispatcher.execute(client, std::move(command), acks, now));
   }
   // What is put off and must not be answered yet.
-  Suspended suspend(Command command) {
-    return suspended_in(dispatcher.execute(client, std::move(command), acks, now_ms));
-  }
+  Suspended suspend(Command command) { return suspended_in(dispatcher.execute(client, std::move(command), acks, now)); }
   Outcome resume(Suspended suspended, Decision decision) {
-    return dispatcher.resume(client, std::move(suspended), std::move(decision), acks, now_ms);
+    return dispatcher.resume(client, std::move(suspended), std::move(decision), acks, now);
   }
 
   static std::optional<Reply> reply_in(Outcome outcome) {
@@ -338,7 +336,7 @@ void join_passes_the_hubs_errors_on(void**) {
   Fixture f;
   assert_error(f.execute(JoinCommand{"a/b", std::nullopt, ""}), Error::invalid_room);
   assert_true(f.application.asked.empty());
-  assert_ok(f.hub->ban(f.client->ban_key(), "dev", 1'000, "", f.now_ms));
+  assert_ok(f.hub->ban(f.client->ban_key(), "dev", 1'000, "", f.now));
   assert_error(f.execute(JoinCommand{"dev", std::nullopt, ""}), Error::banned);
 }
 
@@ -397,12 +395,12 @@ void lists_are_off_unless_the_application_allows_them(void**) {
   assert_error(f.execute(RoomsCommand{"1"}), Error::forbidden);
   f.application.authorize = [](const AuthorizeRequest&) { return Decision{}; };
   const auto members = f.execute(MembersCommand{"", "1"});
-  assert_int_equal(std::get<MembersReply>(*members).members.size(), 1);
-  assert_int_equal(std::get<MembersReply>(*members).members[0].id, f.client->id());
+  assert_int_equal(std::get<MembersReply>(*members).list->items.size(), 1);
+  assert_int_equal(std::get<MembersReply>(*members).list->items[0].id, f.client->id());
   assert_text(std::get<MembersReply>(*members).room, "lobby");
   assert_error(f.execute(MembersCommand{"nowhere", "1"}), Error::no_such_room);
   const auto rooms = f.execute(RoomsCommand{"2"});
-  assert_int_equal(std::get<RoomsReply>(*rooms).rooms.size(), 1);
+  assert_int_equal(std::get<RoomsReply>(*rooms).list->items.size(), 1);
 }
 
 void ping(void**) {
@@ -481,7 +479,7 @@ void who_is_banned_before_it_is_authorized_says_nothing_there(void**) {
   f.application.authorize = [](const AuthorizeRequest&) { return deferred(); };
   Suspended waiting = f.suspend(send("lobby", "hi", "1"));
   assert_false(is_about_message(waiting.decision));
-  assert_ok(f.hub->ban(f.client->ban_key(), "lobby", 60'000, "", f.now_ms));
+  assert_ok(f.hub->ban(f.client->ban_key(), "lobby", 60'000, "", f.now));
   assert_error(Fixture::reply_in(f.resume(std::move(waiting), {})), Error::not_joined);
   assert_int_equal(f.application.messages, 0);
   assert_true(payloads(f).empty());

@@ -15,7 +15,7 @@ MessagePtr message(std::uint64_t seq, std::size_t size_bytes = 10, std::int64_t 
   result->room = "r";
   result->payload = std::string(size_bytes, 'x');
   result->seq = seq;
-  result->time_ms = time_ms;
+  result->born_ms = time_ms;
   return result;
 }
 

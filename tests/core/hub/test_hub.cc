@@ -105,20 +105,20 @@ void opening_joins_the_first_room_before_any_other(void**) {
   const std::string epoch = f.publish("lobby", "1").epoch;
   f.publish("lobby", "2");
   const ClientPtr client = f.add();
-  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now_ms), Error::wrong_state);  // no verdict yet
+  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now), Error::wrong_state);  // no verdict yet
   assert_ok(f.hub->accept(client, std::nullopt));
   f.take();
   assert_status(f.join(client, "other"), Error::wrong_state);
-  assert_status(f.hub->open(client, "a/b", std::nullopt, f.now_ms), Error::invalid_room);
+  assert_status(f.hub->open(client, "a/b", std::nullopt, f.now), Error::invalid_room);
   assert_true(client->state() == ClientState::accepted);
-  assert_ok(f.hub->open(client, "lobby", Position{epoch, 1}, f.now_ms));
+  assert_ok(f.hub->open(client, "lobby", Position{epoch, 1}, f.now));
   assert_true(client->state() == ClientState::open);
   const auto joined = only<Joined>(f.take());
   assert_int_equal(joined.size(), 1);
   assert_text(joined[0].room, "lobby");
   assert_true(joined[0].resumed && joined[0].complete);
   assert_true(seqs(joined[0].missed) == Seqs({2}));
-  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now_ms), Error::wrong_state);  // once
+  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now), Error::wrong_state);  // once
   assert_ok(f.join(client, "other"));
   assert_true(client->rooms() == std::vector<std::string>({"lobby", "other"}));
 }
@@ -127,8 +127,8 @@ void opening_into_a_room_that_bans_it_fails(void**) {
   HubFixture f;
   const ClientPtr client = f.add();
   assert_ok(f.hub->accept(client, Identity{"ann", "", {}}));
-  assert_ok(f.hub->ban("user:ann", "lobby", 1'000, "", f.now_ms));
-  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now_ms), Error::banned);
+  assert_ok(f.hub->ban("user:ann", "lobby", 1'000, "", f.now));
+  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now), Error::banned);
   assert_true(client->state() == ClientState::accepted);
   assert_true(f.hub->remove_client(client) == ClientState::accepted);
 }
@@ -281,7 +281,7 @@ void join_tells_the_loop(void**) {
   HubFixture f;
   f.publish("lobby", "before");
   const ClientPtr client = f.open();
-  assert_ok(f.hub->join(client, "lobby", std::nullopt, "7", f.now_ms));
+  assert_ok(f.hub->join(client, "lobby", std::nullopt, "7", f.now));
   const auto joined = only<Joined>(f.take());
   assert_int_equal(joined.size(), 1);
   assert_int_equal(joined[0].client, client->id());
@@ -313,8 +313,8 @@ void joining_again_is_fine(void**) {
   const ClientPtr client = f.open();
   assert_ok(f.join(client, "lobby"));
   f.publish("lobby", "one");
-  assert_ok(f.hub->join(client, "lobby", std::nullopt, "", f.now_ms));
-  assert_ok(f.hub->join(client, "lobby", std::nullopt, std::nullopt, f.now_ms));
+  assert_ok(f.hub->join(client, "lobby", std::nullopt, "", f.now));
+  assert_ok(f.hub->join(client, "lobby", std::nullopt, std::nullopt, f.now));
   const auto joined = only<Joined>(f.take());
   assert_int_equal(joined.size(), 3);
   assert_true(joined[1].already);
@@ -333,7 +333,7 @@ void joining_again_with_a_position_fetches_what_was_missed(void**) {
   assert_ok(f.join(client, "lobby"));
   for (int i = 1; i <= 5; ++i) f.publish("lobby", std::to_string(i));
   const std::string epoch = only<Joined>(f.take()).at(0).epoch;
-  assert_ok(f.hub->join(client, "lobby", Position{epoch, 3}, "r", f.now_ms));
+  assert_ok(f.hub->join(client, "lobby", Position{epoch, 3}, "r", f.now));
   const auto joined = only<Joined>(f.take());
   assert_int_equal(joined.size(), 1);
   assert_true(joined[0].already);
@@ -349,7 +349,7 @@ struct Resume {
 
 Resume resume(HubFixture& f, const std::string& epoch, std::uint64_t seq) {
   const ClientPtr client = f.open();
-  assert_ok(f.hub->join(client, "lobby", Position{epoch, seq}, {}, f.now_ms));
+  assert_ok(f.hub->join(client, "lobby", Position{epoch, seq}, {}, f.now));
   const auto joined = only<Joined>(f.take());
   assert_int_equal(joined.size(), 1);
   assert_true(joined[0].resumed);
@@ -387,9 +387,9 @@ void resuming_does_not_give_what_is_too_old(void**) {
   options.history.age_ms = 1'000;
   HubFixture f(options);
   const std::string epoch = f.publish("lobby", "1").epoch;
-  f.now_ms += 900;
+  f.now += 900;
   f.publish("lobby", "2");
-  f.now_ms += 900;
+  f.now += 900;
   const Resume r = resume(f, epoch, 0);
   assert_true(!r.complete && r.seqs == Seqs({2}));
 }
@@ -462,11 +462,11 @@ void rooms_in_all_are_limited(void**) {
   options.max_rooms = 2;
   HubFixture f(options);
   const ClientPtr client = f.open();
-  assert_ok(f.hub->ban("user:u", "a", 1'000, "", f.now_ms));
+  assert_ok(f.hub->ban("user:u", "a", 1'000, "", f.now));
   assert_ok(f.join(client, "b"));
   assert_status(f.join(client, "c"), Error::too_many);
-  assert_status(f.hub->publish(draft("c", "x"), f.now_ms).status(), Error::too_many);
-  assert_status(f.hub->ban("user:u", "c", 1'000, "", f.now_ms), Error::too_many);
+  assert_status(f.hub->publish(draft("c", "x"), f.now).status(), Error::too_many);
+  assert_status(f.hub->ban("user:u", "c", 1'000, "", f.now), Error::too_many);
   f.publish("a", "x");  // what is there goes on
   assert_ok(f.hub->leave(client, "b", ""));
   assert_ok(f.join(client, "c"));
@@ -479,9 +479,9 @@ void silent_rooms_give_way_to_new_ones(void**) {
   HubFixture f(options);
   const ClientPtr client = f.open();
   f.publish("oldest", "x");
-  f.now_ms += 1'000;
+  f.now += 1'000;
   f.publish("old", "x");
-  f.now_ms += 1'000;
+  f.now += 1'000;
   f.publish("busy", "x");
   f.publish("oldest", "y");  // not the oldest any more
   assert_ok(f.join(client, "new"));
@@ -489,8 +489,8 @@ void silent_rooms_give_way_to_new_ones(void**) {
   assert_true(f.hub->has_room("oldest") && f.hub->has_room("busy"));
   assert_ok(f.join(client, "oldest"));
   assert_ok(f.join(client, "busy"));
-  assert_status(f.hub->publish(draft("another", "x"), f.now_ms).status(), Error::too_many);  // members in all of them
-  assert_int_equal(f.hub->history("oldest", 0, 0, f.now_ms)->messages.size(), 2);
+  assert_status(f.hub->publish(draft("another", "x"), f.now).status(), Error::too_many);  // members in all of them
+  assert_int_equal(f.hub->history("oldest", 0, 0, f.now)->messages.size(), 2);
   assert_int_equal(f.hub->stats().rooms_now, 3);
 }
 
@@ -510,11 +510,11 @@ void a_room_that_falls_silent_gives_way_at_once(void**) {
   assert_false(f.hub->has_room("a"));
 
   assert_status(f.join(client, "d"), Error::too_many);
-  assert_ok(f.hub->ban("user:u", "c", 1'000, "", f.now_ms));
+  assert_ok(f.hub->ban("user:u", "c", 1'000, "", f.now));
   f.publish("c", "x");
   assert_ok(f.hub->leave(client, "c", ""));
   assert_status(f.join(client, "d"), Error::too_many);
-  f.hub->expire(f.now_ms + 1'000);  // the ban is over
+  f.hub->expire(f.now + 1'000);  // the ban is over
   assert_ok(f.join(client, "d"));
   assert_false(f.hub->has_room("c"));
 
@@ -533,9 +533,9 @@ void a_room_without_members_and_history_goes(void**) {
   HubFixture f(options);
   f.publish("lobby", "x");
   assert_true(f.hub->has_room("lobby"));
-  f.hub->expire(f.now_ms + 500);
+  f.hub->expire(f.now + 500);
   assert_true(f.hub->has_room("lobby"));
-  f.hub->expire(f.now_ms + 1'001);
+  f.hub->expire(f.now + 1'001);
   assert_false(f.hub->has_room("lobby"));
   assert_int_equal(f.hub->stats().history_bytes_now, 0);
 }
@@ -544,7 +544,7 @@ void a_room_that_only_heard_something_ephemeral_goes_at_once(void**) {
   HubFixture f;
   MessageDraft typing = draft("lobby", "x");
   typing.ephemeral = true;
-  assert_true(f.hub->publish(typing, f.now_ms).ok());
+  assert_true(f.hub->publish(typing, f.now).ok());
   assert_false(f.hub->has_room("lobby"));
 }
 
@@ -575,7 +575,7 @@ void a_ban_takes_out_every_client_of_the_user(void**) {
   for (const ClientPtr& client : {a, b, c}) assert_ok(f.join(client, "lobby"));
   f.take(0), f.take(1);
 
-  assert_ok(f.hub->ban(a->ban_key(), "lobby", 1'000, "spam", f.now_ms));
+  assert_ok(f.hub->ban(a->ban_key(), "lobby", 1'000, "spam", f.now));
   assert_int_equal(f.hub->members("lobby")->size(), 1);
   assert_true(a->rooms().empty() && b->rooms().empty());
   const auto left0 = only<Left>(f.take(0));
@@ -587,9 +587,9 @@ void a_ban_takes_out_every_client_of_the_user(void**) {
   assert_ok(f.join(a, "other"));
   // One that comes later is banned too, until the time is over.
   assert_status(f.join(f.open(0, "ann"), "lobby"), Error::banned);
-  f.now_ms += 999;
+  f.now += 999;
   assert_status(f.join(a, "lobby"), Error::banned);
-  f.now_ms += 1;
+  f.now += 1;
   assert_ok(f.join(a, "lobby"));
 }
 
@@ -597,7 +597,7 @@ void a_guest_is_banned_by_address(void**) {
   HubFixture f;
   const ClientPtr guest = f.open();
   const ClientPtr user = f.open(0, "ann");  // from the same address
-  assert_ok(f.hub->ban(guest->ban_key(), "lobby", 1'000, "", f.now_ms));
+  assert_ok(f.hub->ban(guest->ban_key(), "lobby", 1'000, "", f.now));
   assert_status(f.join(guest, "lobby"), Error::banned);
   assert_ok(f.join(user, "lobby"));
 }
@@ -612,29 +612,29 @@ void a_user_id_that_looks_like_an_address_is_none(void**) {
 void a_ban_can_be_lifted(void**) {
   HubFixture f;
   const ClientPtr client = f.open(0, "ann");
-  assert_ok(f.hub->ban("user:ann", "lobby", INT64_MAX, "", f.now_ms));
+  assert_ok(f.hub->ban("user:ann", "lobby", INT64_MAX, "", f.now));
   assert_status(f.join(client, "lobby"), Error::banned);
-  assert_ok(f.hub->ban("user:ann", "lobby", 0, "", f.now_ms));
+  assert_ok(f.hub->ban("user:ann", "lobby", 0, "", f.now));
   assert_ok(f.join(client, "lobby"));
 }
 
 void a_ban_keeps_its_room_until_it_is_over(void**) {
   HubFixture f;
-  assert_ok(f.hub->ban("user:ann", "lobby", 1'000, "", f.now_ms));
+  assert_ok(f.hub->ban("user:ann", "lobby", 1'000, "", f.now));
   assert_true(f.hub->has_room("lobby"));
-  f.hub->expire(f.now_ms + 1'000);
+  f.hub->expire(f.now + 1'000);
   assert_false(f.hub->has_room("lobby"));
-  assert_ok(f.hub->ban("user:ann", "lobby", 0, "", f.now_ms));
+  assert_ok(f.hub->ban("user:ann", "lobby", 0, "", f.now));
   assert_false(f.hub->has_room("lobby"));
 }
 
 void bans_of_a_room_are_limited(void**) {
   HubFixture f;
   for (std::size_t i = 0; i < kMaxBansPerRoom; ++i) {
-    assert_ok(f.hub->ban("user:" + std::to_string(i), "lobby", 1'000, "", f.now_ms));
+    assert_ok(f.hub->ban("user:" + std::to_string(i), "lobby", 1'000, "", f.now));
   }
-  assert_status(f.hub->ban("user:one-more", "lobby", 1'000, "", f.now_ms), Error::too_many);
-  assert_ok(f.hub->ban("user:0", "lobby", 5'000, "", f.now_ms));  // an old one may be prolonged
+  assert_status(f.hub->ban("user:one-more", "lobby", 1'000, "", f.now), Error::too_many);
+  assert_ok(f.hub->ban("user:0", "lobby", 5'000, "", f.now));  // an old one may be prolonged
 }
 
 // Closing -------------------------------------------------------------------------------------------------------------
@@ -681,7 +681,7 @@ void publish_numbers_keeps_and_tells(void**) {
   assert_int_equal(told.size(), 2);
   assert_text(told[0].message->payload, "one");
   assert_int_equal(told[0].message->seq, 1);
-  assert_int_equal(told[0].message->time_ms, f.now_ms);
+  assert_int_equal(told[0].message->time_ms, f.now.time_ms);
   assert_text(told[0].message->epoch, first.epoch);
   assert_int_equal(told[1].message->seq, 2);
   assert_int_equal(f.hub->stats().published, 3);
@@ -689,13 +689,13 @@ void publish_numbers_keeps_and_tells(void**) {
 
 void publish_refuses_bad_names(void**) {
   HubFixture f;
-  assert_status(f.hub->publish(draft("a/b", "x"), f.now_ms).status(), Error::invalid_room);
+  assert_status(f.hub->publish(draft("a/b", "x"), f.now).status(), Error::invalid_room);
   for (const char* event : {"", "connect", "connect_error", "disconnect", "disconnecting", "newListener",
                             "removeListener", "a\x01", "\xc0\x80"}) {
     MessageDraft bad = draft("lobby", "x");
     bad.event = event;
-    assert_status(f.hub->publish(bad, f.now_ms).status(), Error::invalid_event);
-    assert_status(f.hub->send(f.open(), bad, f.now_ms), Error::invalid_event);
+    assert_status(f.hub->publish(bad, f.now).status(), Error::invalid_event);
+    assert_status(f.hub->send(f.open(), bad, f.now), Error::invalid_event);
   }
   assert_false(f.hub->has_room("lobby"));
   assert_int_equal(f.hub->stats().published, 0);
@@ -738,22 +738,22 @@ void an_ephemeral_message_is_neither_numbered_nor_kept(void**) {
   f.publish("lobby", "one");
   MessageDraft by_field = draft("lobby", "x");
   by_field.ephemeral = true;
-  assert_int_equal(f.hub->publish(by_field, f.now_ms)->seq, 0);
+  assert_int_equal(f.hub->publish(by_field, f.now)->seq, 0);
   MessageDraft by_name = draft("lobby", "y");
   by_name.event = "typing";
-  assert_int_equal(f.hub->publish(by_name, f.now_ms)->seq, 0);
+  assert_int_equal(f.hub->publish(by_name, f.now)->seq, 0);
   assert_int_equal(f.publish("lobby", "two").seq, 2);
 
   const auto told = only<RoomMessage>(f.take());
   assert_int_equal(told.size(), 4);
   assert_true(told[1].message->ephemeral && told[2].message->ephemeral);
   assert_int_equal(told[2].message->seq, 0);
-  assert_true(seqs(f.hub->history("lobby", 0, 0, f.now_ms)->messages) == Seqs({1, 2}));
+  assert_true(seqs(f.hub->history("lobby", 0, 0, f.now)->messages) == Seqs({1, 2}));
 }
 
 void to_everyone(void**) {
   HubFixture f({}, 2);
-  const Result<Published> published = f.hub->publish(draft("", "hear ye"), f.now_ms);
+  const Result<Published> published = f.hub->publish(draft("", "hear ye"), f.now);
   assert_true(published.ok());
   assert_int_equal(published->seq, 0);
   for (std::size_t loop = 0; loop < 2; ++loop) {
@@ -771,8 +771,8 @@ void to_one_client(void**) {
   assert_ok(f.join(client, "first"));
   assert_ok(f.join(client, "second"));
   f.take(1);
-  assert_ok(f.hub->send(client, draft("", "psst"), f.now_ms));
-  assert_ok(f.hub->send(client, draft("label", "psst"), f.now_ms));
+  assert_ok(f.hub->send(client, draft("", "psst"), f.now));
+  assert_ok(f.hub->send(client, draft("label", "psst"), f.now));
   assert_true(f.take(0).empty());
   const auto told = only<DirectMessage>(f.take(1));
   assert_int_equal(told.size(), 2);
@@ -781,7 +781,7 @@ void to_one_client(void**) {
   assert_text(told[1].message->room, "label");
   assert_int_equal(told[0].message->seq, 0);
   f.hub->remove_client(client);
-  assert_status(f.hub->send(client, draft("", "psst"), f.now_ms), Error::no_such_client);
+  assert_status(f.hub->send(client, draft("", "psst"), f.now), Error::no_such_client);
 }
 
 void answers_and_closes_go_to_the_clients_loop(void**) {
@@ -809,29 +809,29 @@ void history_is_what_is_kept(void**) {
   options.history.messages = 4;
   HubFixture f(options);
   for (int i = 1; i <= 6; ++i) f.publish("lobby", std::to_string(i));
-  Result<HistoryReply> all = f.hub->history("lobby", 0, 0, f.now_ms);
+  Result<HistoryReply> all = f.hub->history("lobby", 0, 0, f.now);
   assert_true(seqs(all->messages) == Seqs({3, 4, 5, 6}));
   assert_false(all->complete);
   assert_int_equal(all->seq, 6);
-  all = f.hub->history("lobby", 2, 0, f.now_ms);
+  all = f.hub->history("lobby", 2, 0, f.now);
   assert_true(seqs(all->messages) == Seqs({3, 4, 5, 6}));
   assert_true(all->complete);
-  all = f.hub->history("lobby", 2, 2, f.now_ms);
+  all = f.hub->history("lobby", 2, 2, f.now);
   assert_true(seqs(all->messages) == Seqs({5, 6}));
   assert_false(all->complete);
-  all = f.hub->history("lobby", 6, 0, f.now_ms);
+  all = f.hub->history("lobby", 6, 0, f.now);
   assert_true(all->messages.empty() && all->complete);
-  all = f.hub->history("lobby", 99, 0, f.now_ms);
+  all = f.hub->history("lobby", 99, 0, f.now);
   assert_true(all->messages.empty());
 }
 
 void history_of_an_unknown_room_is_empty(void**) {
   HubFixture f;
-  const Result<HistoryReply> none = f.hub->history("nowhere", 0, 0, f.now_ms);
+  const Result<HistoryReply> none = f.hub->history("nowhere", 0, 0, f.now);
   assert_true(none.ok());
   assert_true(none->messages.empty());
   assert_false(f.hub->has_room("nowhere"));
-  assert_status(f.hub->history("a/b", 0, 0, f.now_ms).status(), Error::invalid_room);
+  assert_status(f.hub->history("a/b", 0, 0, f.now).status(), Error::invalid_room);
 }
 
 void history_shows_nothing_too_old(void**) {
@@ -839,9 +839,9 @@ void history_shows_nothing_too_old(void**) {
   options.history.age_ms = 1'000;
   HubFixture f(options);
   f.publish("lobby", "1");
-  f.now_ms += 800;
+  f.now += 800;
   f.publish("lobby", "2");
-  const Result<HistoryReply> reply = f.hub->history("lobby", 0, 0, f.now_ms + 300);
+  const Result<HistoryReply> reply = f.hub->history("lobby", 0, 0, f.now + 300);
   assert_true(seqs(reply->messages) == Seqs({2}));
   assert_false(reply->complete);
 }
@@ -852,7 +852,7 @@ void history_over_all_rooms_is_bounded(void**) {
   HubFixture f(options);
   for (int round = 0; round < 20; ++round) {
     for (int room = 0; room < 10; ++room) {
-      f.now_ms += 1;
+      f.now += 1;
       f.publish("room-" + std::to_string(room), std::string(5'000, 'x'));
       assert_true(f.hub->stats().history_bytes_now <= 200'000);
     }
@@ -860,7 +860,7 @@ void history_over_all_rooms_is_bounded(void**) {
   // What was kept is the newest, and what the counter says is there.
   std::uint64_t kept = 0;
   for (const RoomInfo& info : f.hub->rooms()) {
-    const Result<HistoryReply> reply = f.hub->history(info.name, 0, 0, f.now_ms);
+    const Result<HistoryReply> reply = f.hub->history(info.name, 0, 0, f.now);
     for (const MessagePtr& message : reply->messages) kept += message->memory_bytes();
   }
   assert_int_equal(kept, f.hub->stats().history_bytes_now);
@@ -873,11 +873,11 @@ void the_longest_silent_room_loses_its_history_first(void**) {
   HubFixture f(options);
   f.publish("silent", std::string(20'000, 'x'));
   for (int i = 0; i < 5; ++i) {
-    f.now_ms += 1'000;
+    f.now += 1'000;
     f.publish("busy", std::string(20'000, 'x'));
   }
   assert_false(f.hub->has_room("silent"));
-  assert_true(f.hub->history("busy", 0, 0, f.now_ms)->messages.size() >= 3);
+  assert_true(f.hub->history("busy", 0, 0, f.now)->messages.size() >= 3);
 }
 
 void epochs_differ_between_rooms_and_runs(void**) {
@@ -902,7 +902,7 @@ void a_join_that_the_loop_does_not_hear_of_is_none(void**) {
   f.inboxes[0]->fail_at(1);
   assert_no_memory(f.join(client, "lobby"));
   assert_false(client->has_joined("lobby"));
-  f.hub->expire(f.now_ms);
+  f.hub->expire(f.now);
   assert_false(f.hub->has_room("lobby"));  // no member was left in it
   assert_ok(f.join(client, "lobby"));
   assert_false(only<Joined>(f.take()).at(0).already);
@@ -1036,14 +1036,14 @@ void every_member_hears_everything_once_and_in_order(void**) {
         switch (random() % 8) {
           case 0:
             if (!joined.insert(key).second) break;
-            if (!f.hub->join(client, room, std::nullopt, {}, f.now_ms).ok()) ++faults;
+            if (!f.hub->join(client, room, std::nullopt, {}, f.now).ok()) ++faults;
             break;
           case 1:
             if (joined.erase(key) == 0) break;
             if (!f.hub->leave(client, room, "").ok()) ++faults;
             break;
           default:
-            if (!f.hub->publish(draft(room, std::to_string(step)), f.now_ms).ok()) ++faults;
+            if (!f.hub->publish(draft(room, std::to_string(step)), f.now).ok()) ++faults;
         }
       }
     });
@@ -1071,7 +1071,7 @@ void resuming_while_others_publish_leaves_no_gap_and_no_twin(void**) {
   std::string epoch = f.publish("lobby", "0").epoch;
   std::atomic<bool> done = false;
   std::thread publisher([&] {
-    for (int i = 0; i < 20'000; ++i) (void)f.hub->publish(draft("lobby", "x"), f.now_ms);
+    for (int i = 0; i < 20'000; ++i) (void)f.hub->publish(draft("lobby", "x"), f.now);
     done = true;
   });
   const ClientPtr client = f.open(1);
@@ -1093,14 +1093,14 @@ void resuming_while_others_publish_leaves_no_gap_and_no_twin(void**) {
     }
   };
   while (!done.load()) {
-    assert_ok(f.hub->join(client, "lobby", Position{epoch, last}, {}, f.now_ms));
+    assert_ok(f.hub->join(client, "lobby", Position{epoch, last}, {}, f.now));
     hear();
     assert_ok(f.hub->leave(client, "lobby", ""));
     hear();
     ++rejoins;
   }
   publisher.join();
-  assert_ok(f.hub->join(client, "lobby", Position{epoch, last}, {}, f.now_ms));
+  assert_ok(f.hub->join(client, "lobby", Position{epoch, last}, {}, f.now));
   hear();
   assert_int_equal(last, 20'001);
   assert_true(rejoins > 0);
@@ -1134,10 +1134,10 @@ void nothing_is_left_behind(void**) {
               (void)f.hub->close_room(room, "");
               break;
             case 1:
-              (void)f.hub->publish(draft(room, "x"), f.now_ms);
+              (void)f.hub->publish(draft(room, "x"), f.now);
               break;
             default:
-              (void)f.hub->join(*client, room, std::nullopt, {}, f.now_ms);
+              (void)f.hub->join(*client, room, std::nullopt, {}, f.now);
           }
         }
         f.hub->remove_client(*client);

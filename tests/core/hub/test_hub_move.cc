@@ -150,7 +150,7 @@ void everything_directed_follows_the_client(void**) {
   const ClientPtr client = f.open(0);
   assert_ok(f.join(client, "a"));
   f.take(0);
-  assert_ok(f.hub->send(client, draft("", "before"), f.now_ms));
+  assert_ok(f.hub->send(client, draft("", "before"), f.now));
   f.hub->move_client(client, 1);
   const std::vector<LoopEvent> old_loop = f.take(0);
   assert_int_equal(old_loop.size(), 3);
@@ -160,7 +160,7 @@ void everything_directed_follows_the_client(void**) {
 
   const std::uint64_t ack_id = f.hub->next_ack_id();
   assert_true(ack_id != 0 && f.hub->next_ack_id() != ack_id);
-  assert_ok(f.hub->send(client, draft("", "after"), f.now_ms, {ack_id, 500}));
+  assert_ok(f.hub->send(client, draft("", "after"), f.now, {ack_id, 500}));
   assert_ok(f.hub->answer(client, Answer{0, 7, "[]", {}}));
   assert_ok(f.hub->set_identity(client, Identity{"ann", "Ann", {}}));
   assert_ok(f.join(client, "a"));
@@ -191,7 +191,7 @@ void a_verdict_follows_the_client(void**) {
   f.hub->move_client(refused, 1);
   assert_ok(f.hub->accept(accepted, std::nullopt));
   assert_ok(f.hub->refuse(refused, "no", ""));
-  assert_ok(f.hub->open(accepted, "a", std::nullopt, f.now_ms));
+  assert_ok(f.hub->open(accepted, "a", std::nullopt, f.now));
   assert_true(f.take(0).empty());
   const std::vector<LoopEvent> events = f.take(1);
   assert_int_equal(only<VerdictGiven>(events).size(), 2);
@@ -208,7 +208,7 @@ void leaving_after_a_move(void**) {
     if (home == 0) f.hub->move_client(client, 0);
     f.take(0);
     f.take(1);
-    assert_ok(f.hub->ban("user:ann", "banned", 1'000, "", f.now_ms));
+    assert_ok(f.hub->ban("user:ann", "banned", 1'000, "", f.now));
     assert_ok(f.hub->close_room("closed", ""));
     assert_ok(f.hub->leave(client, "left", ""));
     assert_true(f.take(1 - home).empty());
@@ -308,16 +308,16 @@ void moving_while_others_publish(void**) {
     threads.emplace_back([&, t] {
       std::mt19937 random(static_cast<unsigned>(t));
       for (int i = 0; i < kMessages; ++i) {
-        (void)f.hub->publish(draft(rooms[random() % rooms.size()], "x"), f.now_ms);
+        (void)f.hub->publish(draft(rooms[random() % rooms.size()], "x"), f.now);
         if (i % (kMessages / kToEveryone) == 0) {
-          (void)f.hub->publish(draft("", std::to_string(t) + std::to_string(kToEveryone + i)), f.now_ms);
+          (void)f.hub->publish(draft("", std::to_string(t) + std::to_string(kToEveryone + i)), f.now);
         }
       }
       --running;
     });
   }
   threads.emplace_back([&] {
-    for (std::uint64_t i = 1; i <= kDirects; ++i) (void)f.hub->send(client, draft("a", std::to_string(i)), f.now_ms);
+    for (std::uint64_t i = 1; i <= kDirects; ++i) (void)f.hub->send(client, draft("a", std::to_string(i)), f.now);
     --running;
   });
 
@@ -371,7 +371,7 @@ void moving_while_others_speak_to_everyone(void**) {
   std::vector<std::thread> threads;
   for (int t = 0; t < kSpeakers; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < kMessages; ++i) (void)f.hub->publish(draft("", std::to_string(t * kMessages + i)), f.now_ms);
+      for (int i = 0; i < kMessages; ++i) (void)f.hub->publish(draft("", std::to_string(t * kMessages + i)), f.now);
       --running;
     });
   }
@@ -422,8 +422,8 @@ void moving_while_rooms_come_and_go(void**) {
           const std::string& room = rooms[random() % rooms.size()];
           switch (random() % 5) {
             case 0:
-              (void)f.hub->ban("user:ann", room, 1'000, "", f.now_ms);
-              (void)f.hub->ban("user:ann", room, 0, "", f.now_ms);
+              (void)f.hub->ban("user:ann", room, 1'000, "", f.now);
+              (void)f.hub->ban("user:ann", room, 0, "", f.now);
               break;
             case 1:
               (void)f.hub->close_room(room, "");
@@ -432,7 +432,7 @@ void moving_while_rooms_come_and_go(void**) {
               (void)f.hub->leave(client, room, "");
               break;
             case 3:
-              (void)f.hub->publish(draft(room, "x"), f.now_ms);
+              (void)f.hub->publish(draft(room, "x"), f.now);
               break;
             default:
               (void)f.join(client, room);

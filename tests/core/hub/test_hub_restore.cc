@@ -33,7 +33,7 @@ void it_opens_with_all_that_was_missed(void**) {
   f.publish("lobby", "2");
   f.publish("lobby", "3");
   const ClientPtr client = accepted(f);
-  assert_ok(f.hub->restore(client, {{"lobby", {epoch, 1}}}, kPlenty, f.now_ms));
+  assert_ok(f.hub->restore(client, {{"lobby", {epoch, 1}}}, kPlenty, f.now));
   assert_true(client->state() == ClientState::open);
   const auto joined = only<Joined>(f.take());
   assert_int_equal(joined.size(), 1);
@@ -42,7 +42,7 @@ void it_opens_with_all_that_was_missed(void**) {
   assert_int_equal(joined[0].seq, 3);
   assert_true(joined[0].resumed && joined[0].complete && !joined[0].already);
   assert_true(seqs(joined[0].missed) == Seqs({2, 3}));
-  assert_status(f.hub->restore(client, {{"other", {epoch, 1}}}, kPlenty, f.now_ms), Error::wrong_state);  // once
+  assert_status(f.hub->restore(client, {{"other", {epoch, 1}}}, kPlenty, f.now), Error::wrong_state);  // once
 }
 
 void several_rooms_in_the_given_order(void**) {
@@ -54,7 +54,7 @@ void several_rooms_in_the_given_order(void**) {
   }
   positions[1].position.seq = 2;  // nothing missed there
   const ClientPtr client = accepted(f);
-  assert_ok(f.hub->restore(client, positions, kPlenty, f.now_ms));
+  assert_ok(f.hub->restore(client, positions, kPlenty, f.now));
   assert_true(client->rooms() == std::vector<std::string>({"c", "a", "b"}));
   const auto joined = only<Joined>(f.take());
   assert_int_equal(joined.size(), 3);
@@ -70,7 +70,7 @@ void several_rooms_in_the_given_order(void**) {
 
 void assert_impossible(HubFixture& f, const std::vector<RoomPosition>& positions, std::size_t max_bytes = kPlenty) {
   const ClientPtr client = accepted(f);
-  assert_status(f.hub->restore(client, positions, max_bytes, f.now_ms), Error::wrong_state);
+  assert_status(f.hub->restore(client, positions, max_bytes, f.now), Error::wrong_state);
   for (const Joined& joined : only<Joined>(f.take())) assert_text(joined.room, "good");
   f.hub->remove_client(client);
   assert_true(f.hub->clients().empty());
@@ -87,10 +87,10 @@ void what_is_no_longer_kept_makes_it_impossible(void**) {
   assert_impossible(f, {{"lobby", {epoch, 1}}});
   assert_impossible(f, {{"good", {good, 0}}, {"lobby", {epoch, 1}}});
   const ClientPtr client = accepted(f);
-  assert_ok(f.hub->restore(client, {{"good", {good, 0}}, {"lobby", {epoch, 2}}}, kPlenty, f.now_ms));
+  assert_ok(f.hub->restore(client, {{"good", {good, 0}}, {"lobby", {epoch, 2}}}, kPlenty, f.now));
   f.take();
   f.hub->remove_client(client);
-  f.now_ms += 1'001;  // too old meanwhile, though nothing has expired it
+  f.now += 1'001;  // too old meanwhile, though nothing has expired it
   assert_impossible(f, {{"lobby", {epoch, 2}}});
   assert_true(f.hub->has_room("lobby") || f.hub->stats().rooms_now <= 1);
 }
@@ -117,7 +117,7 @@ void all_rooms_together_are_within_the_limit(void**) {
   assert_impossible(f, positions, 14);
   assert_impossible(f, positions, 0);
   const ClientPtr client = accepted(f);
-  assert_ok(f.hub->restore(client, positions, 15, f.now_ms));
+  assert_ok(f.hub->restore(client, positions, 15, f.now));
 }
 
 void the_rules_of_joining_hold(void**) {
@@ -126,25 +126,25 @@ void the_rules_of_joining_hold(void**) {
   HubFixture f(options);
   std::vector<RoomPosition> positions;
   for (const char* room : {"a", "b", "c"}) positions.push_back({room, {f.publish(room, "1").epoch, 1}});
-  assert_status(f.hub->restore(accepted(f), positions, kPlenty, f.now_ms), Error::too_many);
-  assert_ok(f.hub->ban("user:ann", "b", 1'000, "", f.now_ms));
+  assert_status(f.hub->restore(accepted(f), positions, kPlenty, f.now), Error::too_many);
+  assert_ok(f.hub->ban("user:ann", "b", 1'000, "", f.now));
   positions.pop_back();
-  assert_status(f.hub->restore(accepted(f, "ann"), positions, kPlenty, f.now_ms), Error::banned);
-  assert_ok(f.hub->restore(accepted(f, "bob"), positions, kPlenty, f.now_ms));
-  assert_status(f.hub->restore(accepted(f), {{"a/b", {}}}, kPlenty, f.now_ms), Error::invalid_room);
-  assert_status(f.hub->restore(accepted(f), {}, kPlenty, f.now_ms), Error::invalid_argument);
-  assert_status(f.hub->restore(f.add(), positions, kPlenty, f.now_ms), Error::wrong_state);   // no verdict
-  assert_status(f.hub->restore(f.open(), positions, kPlenty, f.now_ms), Error::wrong_state);  // open
+  assert_status(f.hub->restore(accepted(f, "ann"), positions, kPlenty, f.now), Error::banned);
+  assert_ok(f.hub->restore(accepted(f, "bob"), positions, kPlenty, f.now));
+  assert_status(f.hub->restore(accepted(f), {{"a/b", {}}}, kPlenty, f.now), Error::invalid_room);
+  assert_status(f.hub->restore(accepted(f), {}, kPlenty, f.now), Error::invalid_argument);
+  assert_status(f.hub->restore(f.add(), positions, kPlenty, f.now), Error::wrong_state);   // no verdict
+  assert_status(f.hub->restore(f.open(), positions, kPlenty, f.now), Error::wrong_state);  // open
   const ClientPtr gone = accepted(f);
   f.hub->remove_client(gone);
-  assert_status(f.hub->restore(gone, positions, kPlenty, f.now_ms), Error::no_such_client);
+  assert_status(f.hub->restore(gone, positions, kPlenty, f.now), Error::no_such_client);
 }
 
 // A client that is away for a moment, and the room that only it was in.
 struct Away {
   explicit Away(HubFixture& f, int said = 0) {
     const ClientPtr client = f.open();
-    assert_ok(f.hub->join(client, "a", std::nullopt, {}, f.now_ms));
+    assert_ok(f.hub->join(client, "a", std::nullopt, {}, f.now));
     for (int i = 0; i < said; ++i) f.publish("a", "x");
     positions = {{"a", {only<Joined>(f.take()).front().epoch, static_cast<std::uint64_t>(said)}}};
     holds = f.hub->hold_rooms(*client);
@@ -158,17 +158,17 @@ struct Away {
 void what_is_said_first_in_a_room_that_is_held_is_missed(void**) {
   HubFixture f;
   Away away(f);
-  f.hub->expire(f.now_ms);
+  f.hub->expire(f.now);
   assert_true(f.hub->has_room("a"));
   f.publish("a", "the first");
   const ClientPtr client = accepted(f);
-  assert_ok(f.hub->restore(client, away.positions, kPlenty, f.now_ms));
+  assert_ok(f.hub->restore(client, away.positions, kPlenty, f.now));
   assert_true(seqs(only<Joined>(f.take())[0].missed) == Seqs({1}));
 
   HubFixture without;
   Away gone(without);
   gone.holds.clear();
-  without.hub->expire(without.now_ms);
+  without.hub->expire(without.now);
   assert_false(without.hub->has_room("a"));
   without.publish("a", "the first");
   assert_impossible(without, gone.positions);
@@ -179,17 +179,17 @@ void a_held_room_numbers_on_when_its_history_is_over(void**) {
   options.history.age_ms = 1'000;
   HubFixture f(options);
   Away away(f, 3);
-  f.now_ms += 1'001;
-  f.hub->expire(f.now_ms);
+  f.now += 1'001;
+  f.hub->expire(f.now);
   f.publish("a", "4");
   const ClientPtr client = accepted(f);
-  assert_ok(f.hub->restore(client, away.positions, kPlenty, f.now_ms));
+  assert_ok(f.hub->restore(client, away.positions, kPlenty, f.now));
   assert_true(seqs(only<Joined>(f.take())[0].missed) == Seqs({4}));
   f.hub->remove_client(client);
   // The last hold gone, it goes when its history does.
   away.holds.clear();
-  f.now_ms += 1'001;
-  f.hub->expire(f.now_ms);
+  f.now += 1'001;
+  f.hub->expire(f.now);
   assert_false(f.hub->has_room("a"));
 }
 
@@ -212,7 +212,7 @@ void held_rooms_do_not_keep_others_from_appearing(void**) {
 void the_same_room_twice_is_an_error(void**) {
   HubFixture f;
   const std::string epoch = f.publish("a", "1").epoch;
-  assert_status(f.hub->restore(accepted(f), {{"a", {epoch, 0}}, {"a", {epoch, 0}}}, kPlenty, f.now_ms),
+  assert_status(f.hub->restore(accepted(f), {{"a", {epoch, 0}}, {"a", {epoch, 0}}}, kPlenty, f.now),
                 Error::wrong_state);
 }
 
@@ -225,7 +225,7 @@ void restoring_while_others_publish_leaves_no_gap_and_no_twin(void**) {
   std::vector<RoomPosition> positions = {{"a", {f.publish("a", "x").epoch, 1}}, {"b", {f.publish("b", "x").epoch, 1}}};
   std::atomic<bool> done = false;
   std::thread publisher([&] {
-    for (int i = 0; i < 10'000; ++i) (void)f.hub->publish(draft(i % 2 == 0 ? "a" : "b", "x"), f.now_ms);
+    for (int i = 0; i < 10'000; ++i) (void)f.hub->publish(draft(i % 2 == 0 ? "a" : "b", "x"), f.now);
     done = true;
   });
   bool last_round = false;
@@ -233,7 +233,7 @@ void restoring_while_others_publish_leaves_no_gap_and_no_twin(void**) {
     last_round = done.load();
     const ClientPtr client = f.add();
     assert_ok(f.hub->accept(client, std::nullopt));
-    assert_ok(f.hub->restore(client, positions, SIZE_MAX, f.now_ms));
+    assert_ok(f.hub->restore(client, positions, SIZE_MAX, f.now));
     f.hub->remove_client(client);
     bool in_room[2] = {false, false};
     for (const LoopEvent& event : f.take()) {

@@ -2,6 +2,7 @@
 #include "net/engine_io_registry.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,18 +25,36 @@ namespace {
 constexpr auto kPolling = EngineIoTransport::polling;
 constexpr auto kWebSocket = EngineIoTransport::websocket;
 
+// All at once, so that nobody has to make way.
+constexpr std::int64_t kNow = 5'000;
+
+SessionLimits limits(std::int64_t total, std::int64_t per_source) {
+  SessionLimits result;
+  result.total = total;
+  result.per_source = per_source;
+  return result;
+}
+
+std::optional<Refusal> add_entry(EngineIoRegistry& registry, const std::string& sid,
+                                 const EngineIoRegistry::Entry& entry, const std::string& address) {
+  std::vector<EngineIoRegistry::Evicted> evicted;
+  const std::optional<Refusal> expected = registry.check(entry, address, kNow);
+  const std::optional<Refusal> refusal = registry.add(sid, entry, address, kNow, evicted);
+  if (refusal != expected || !evicted.empty()) std::abort();
+  return refusal;
+}
+
 bool add(EngineIoRegistry& registry, const std::string& sid, const std::string& address = "192.0.2.1") {
-  const Status status = registry.add(sid, {0, kPolling}, address);
-  if (!status.ok()) assert_int_equal(status.code, Error::too_many);
-  assert_int_equal(status.ok(), registry.find(sid).has_value());
-  return status.ok();
+  const bool added = !add_entry(registry, sid, {0, kPolling}, address).has_value();
+  assert_int_equal(added, registry.find(sid).has_value());
+  return added;
 }
 
 void what_was_added_is_found_until_it_is_removed(void**) {
-  EngineIoRegistry registry(kUnlimited, kUnlimited);
+  EngineIoRegistry registry(limits(kUnlimited, kUnlimited));
   assert_false(registry.find("a").has_value());
-  assert_true(registry.add("a", {3, kWebSocket}, "192.0.2.1").ok());
-  assert_true(registry.add("b", {0, kPolling}, "192.0.2.1").ok());
+  assert_false(add_entry(registry, "a", {3, kWebSocket}, "192.0.2.1").has_value());
+  assert_false(add_entry(registry, "b", {0, kPolling}, "192.0.2.1").has_value());
   assert_int_equal(registry.size(), 2);
   assert_int_equal(registry.find("a")->home, 3);
   assert_true(registry.find("a")->transport == kWebSocket);
@@ -51,7 +70,7 @@ void what_was_added_is_found_until_it_is_removed(void**) {
 }
 
 void a_session_moves_and_is_upgraded(void**) {
-  EngineIoRegistry registry(1, 1);
+  EngineIoRegistry registry(limits(1, 1));
   assert_true(add(registry, "a"));
   registry.set("a", {2, kWebSocket});
   assert_int_equal(registry.find("a")->home, 2);
@@ -66,8 +85,8 @@ void a_session_moves_and_is_upgraded(void**) {
 
 // An upgrade is announced by the loop that reads its packet, and called off when it comes to nothing.
 void an_upgrade_is_announced_without_a_move(void**) {
-  EngineIoRegistry registry(1, 1);
-  assert_true(registry.add("a", {2, kPolling}, "192.0.2.1").ok());
+  EngineIoRegistry registry(limits(1, 1));
+  assert_false(add_entry(registry, "a", {2, kPolling}, "192.0.2.1").has_value());
   registry.set_transport("a", kWebSocket);
   assert_int_equal(registry.find("a")->home, 2);
   assert_true(registry.find("a")->transport == kWebSocket);
@@ -80,7 +99,7 @@ void an_upgrade_is_announced_without_a_move(void**) {
 }
 
 void sessions_are_limited(void**) {
-  EngineIoRegistry registry(2, kUnlimited);
+  EngineIoRegistry registry(limits(2, kUnlimited));
   assert_true(add(registry, "a", "192.0.2.1"));
   assert_true(add(registry, "b", ""));
   assert_false(add(registry, "c", "192.0.2.3"));
@@ -90,12 +109,12 @@ void sessions_are_limited(void**) {
   assert_true(add(registry, "c", "192.0.2.3"));
   assert_false(add(registry, "d", ""));
 
-  EngineIoRegistry none(0, kUnlimited);
+  EngineIoRegistry none(limits(0, kUnlimited));
   assert_false(add(none, "a"));
 }
 
 void sessions_of_an_address_are_limited(void**) {
-  EngineIoRegistry registry(kUnlimited, 2);
+  EngineIoRegistry registry(limits(kUnlimited, 2));
   for (const char* sid : {"a", "b"}) assert_true(add(registry, sid, "192.0.2.1"));
   assert_false(add(registry, "c", "192.0.2.1"));
   for (const char* sid : {"d", "e"}) assert_true(add(registry, sid, "2001:db8::1"));
@@ -110,14 +129,14 @@ void sessions_of_an_address_are_limited(void**) {
   registry.remove("a");
   assert_false(add(registry, "g", "192.0.2.1"));
 
-  EngineIoRegistry none(kUnlimited, 0);
+  EngineIoRegistry none(limits(kUnlimited, 0));
   for (int i = 0; i < 3; ++i) assert_false(add(none, "a", "192.0.2.1"));
   assert_true(add(none, "u", ""));
 }
 
 // The whole is full, which must not use up a place of the address.
 void who_is_refused_by_one_limit_does_not_count_for_the_other(void**) {
-  EngineIoRegistry registry(1, 1);
+  EngineIoRegistry registry(limits(1, 1));
   assert_true(add(registry, "a", "192.0.2.1"));
   for (int i = 0; i < 3; ++i) assert_false(add(registry, "b", "192.0.2.2"));
   registry.remove("a");
@@ -129,7 +148,7 @@ void threads_share_it(void**) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 2'000;
   constexpr std::int64_t kPlaces = 6;
-  EngineIoRegistry registry(kUnlimited, kPlaces);
+  EngineIoRegistry registry(limits(kUnlimited, kPlaces));
   std::atomic<int> faults = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
@@ -139,7 +158,8 @@ void threads_share_it(void**) {
         for (int i = 0; i < 3; ++i) {
           const std::string sid = std::to_string(t) + "-" + std::to_string(round) + "-" + std::to_string(i);
           const auto home = static_cast<std::size_t>(t);
-          if (registry.add(sid, {home, kPolling}, "192.0.2.1").ok()) {
+          std::vector<EngineIoRegistry::Evicted> evicted;
+          if (!registry.add(sid, {home, kPolling}, "192.0.2.1", kNow, evicted)) {
             mine.push_back(sid);
           } else if (registry.find(sid)) {
             ++faults;
@@ -162,22 +182,105 @@ void threads_share_it(void**) {
   assert_false(add(registry, "one more"));
 }
 
-void sessions_on_polling_are_bounded_whatever_the_options(void**) {
-  EngineIoRegistry registry(kUnlimited, kUnlimited);
-  const auto add_as = [&](std::size_t number, session::EngineIoTransport transport) {
-    return registry.add(std::to_string(number), {0, transport}, {}).ok();
-  };
-  constexpr std::size_t kMax = EngineIoRegistry::kMaxPollingSessions;
-  for (std::size_t i = 0; i < kMax; ++i) assert_true(add_as(i, session::EngineIoTransport::polling));
-  assert_false(add_as(kMax, session::EngineIoTransport::polling));
-  assert_true(add_as(kMax, kWebSocket));
-  registry.set("0", {0, kWebSocket});  // upgraded
-  assert_true(add_as(kMax + 1, session::EngineIoTransport::polling));
-  assert_false(add_as(kMax + 2, session::EngineIoTransport::polling));
-  registry.remove("1");
-  registry.remove("0");
-  assert_true(add_as(kMax + 2, session::EngineIoTransport::polling));
-  assert_false(add_as(kMax + 3, session::EngineIoTransport::polling));
+// They need no socket.
+void sessions_on_polling_have_limits_of_their_own(void**) {
+  SessionLimits few;
+  few.polling = 5;
+  few.polling_per_source = 3;
+  EngineIoRegistry registry(few);
+  for (const char* sid : {"a", "b", "c"}) assert_true(add(registry, sid, "192.0.2.1"));
+  assert_true(add_entry(registry, "x", {0, kPolling}, "192.0.2.1") == Refusal::sessions_per_address);
+  assert_false(add_entry(registry, "w", {0, kWebSocket}, "192.0.2.1").has_value());
+  for (const char* sid : {"d", "e"}) assert_true(add(registry, sid, "192.0.2.2"));
+  assert_true(add_entry(registry, "x", {0, kPolling}, "192.0.2.3") == Refusal::sessions);
+  registry.set("a", {0, kWebSocket});  // upgraded
+  assert_true(add(registry, "f", "192.0.2.3"));
+  assert_false(add(registry, "x", "192.0.2.3"));
+  registry.remove("f");
+  registry.remove("a");
+  assert_true(add(registry, "x", "192.0.2.3"));
+  assert_false(add(registry, "y", "192.0.2.4"));
+}
+
+void an_ipv6_network_is_one_address(void**) {
+  EngineIoRegistry registry(limits(kUnlimited, 2));
+  assert_true(add(registry, "a", "2001:db8::1"));
+  assert_true(add(registry, "b", "2001:db8::2"));
+  assert_false(add(registry, "c", "2001:db8::3"));
+  assert_true(add(registry, "d", "2001:db8:0:1::1"));
+}
+
+// Making way ----------------------------------------------------------------------------------------------------------
+
+// A registry in which sessions come one after the other.
+struct Crowd {
+  explicit Crowd(const SessionLimits& limits) : registry(limits) {}
+
+  // Who made way; "refused", or "" when there was room.
+  std::string come(const std::string& sid, const std::string& address, EngineIoTransport transport = kPolling) {
+    std::vector<EngineIoRegistry::Evicted> evicted;
+    const bool promised = !registry.check({0, transport}, address, now_ms).has_value();
+    const bool added = !registry.add(sid, {0, transport}, address, now_ms, evicted).has_value();
+    assert_int_equal(promised, added);
+    now_ms += 10;
+    if (!added) return "refused";
+    std::string names;
+    for (const auto& one : evicted) {
+      assert_false(registry.find(one.sid).has_value());
+      names += one.sid;
+    }
+    return names;
+  }
+
+  EngineIoRegistry registry;
+  std::int64_t now_ms = 100'000;
+};
+
+#define assert_names(actual, expected) assert_string_equal((actual).c_str(), expected)
+
+void the_oldest_session_without_a_namespace_makes_way(void**) {
+  Crowd crowd(limits(3, kUnlimited));
+  for (const char* sid : {"a", "b", "c"}) assert_names(crowd.come(sid, "192.0.2.1"), "");
+  assert_names(crowd.come("early", "192.0.2.2"), "refused");  // each has a second
+  crowd.now_ms += EngineIoRegistry::kGraceMs;
+  crowd.registry.set_idle("a", false, crowd.now_ms);
+  assert_names(crowd.come("d", "192.0.2.2"), "b");
+  assert_names(crowd.come("e", "192.0.2.2"), "c");
+  assert_names(crowd.come("f", "192.0.2.2"), "refused");  // d and e are new
+  // One that left its namespace is the newest of those without.
+  crowd.registry.set_idle("a", true, crowd.now_ms);
+  crowd.now_ms += EngineIoRegistry::kGraceMs;
+  assert_names(crowd.come("f", "192.0.2.2"), "d");
+  for (const char* sid : {"e", "f", "a"}) crowd.registry.set_idle(sid, false, crowd.now_ms);
+  crowd.now_ms += EngineIoRegistry::kGraceMs;
+  assert_names(crowd.come("g", "192.0.2.2"), "refused");  // all are in use
+  assert_int_equal(crowd.registry.size(), 3);
+}
+
+void at_its_own_limit_an_address_makes_only_its_own_go(void**) {
+  Crowd crowd(limits(kUnlimited, 2));
+  assert_names(crowd.come("other", "192.0.2.9"), "");
+  for (const char* sid : {"a", "b"}) assert_names(crowd.come(sid, "192.0.2.1"), "");
+  crowd.now_ms += EngineIoRegistry::kGraceMs;
+  assert_names(crowd.come("c", "192.0.2.1"), "a");
+  assert_true(crowd.registry.find("other").has_value());
+}
+
+// A WebSocket's end would make no room for one more on polling.
+void for_a_place_on_polling_one_on_polling_goes(void**) {
+  SessionLimits few;
+  few.polling = 2;
+  Crowd crowd(few);
+  assert_names(crowd.come("socket", "192.0.2.1", kWebSocket), "");
+  for (const char* sid : {"a", "b"}) assert_names(crowd.come(sid, "192.0.2.1"), "");
+  crowd.now_ms += EngineIoRegistry::kGraceMs;
+  assert_names(crowd.come("c", "192.0.2.2"), "a");
+  crowd.registry.set_transport("b", kWebSocket);
+  assert_names(crowd.come("d", "192.0.2.2"), "");
+  crowd.now_ms += EngineIoRegistry::kGraceMs;
+  assert_names(crowd.come("e", "192.0.2.2"), "c");
+  crowd.registry.set_transport("b", kPolling);  // which keeps its age, and they are three now
+  assert_names(crowd.come("f", "192.0.2.2"), "bd");
 }
 
 }  // namespace
@@ -190,7 +293,11 @@ int main() {
       cmocka_unit_test(sessions_are_limited),
       cmocka_unit_test(sessions_of_an_address_are_limited),
       cmocka_unit_test(who_is_refused_by_one_limit_does_not_count_for_the_other),
-      cmocka_unit_test(sessions_on_polling_are_bounded_whatever_the_options),
+      cmocka_unit_test(sessions_on_polling_have_limits_of_their_own),
+      cmocka_unit_test(an_ipv6_network_is_one_address),
+      cmocka_unit_test(the_oldest_session_without_a_namespace_makes_way),
+      cmocka_unit_test(at_its_own_limit_an_address_makes_only_its_own_go),
+      cmocka_unit_test(for_a_place_on_polling_one_on_polling_goes),
       cmocka_unit_test(threads_share_it),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

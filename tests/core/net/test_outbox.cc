@@ -686,6 +686,40 @@ void does_what_the_plainest_implementation_does(void**) {
   }
 }
 
+// The rest of the 64 is what a frame takes besides its bytes.
+void what_several_hold_is_divided_among_them(void**) {
+  const OutboxLimits limits = limits_of(kNoLimit, 100);
+  std::vector<Outbox> outboxes(4);
+  {
+    const FramePtr shared = carrying(std::string(4'000, 's'), 1);
+    for (Outbox& outbox : outboxes) push(outbox, shared, limits);
+  }
+  write_some(outboxes[3], 4'000);  // its reader took it at once
+  assert_int_equal(outboxes[3].account(), 0);
+  for (int i = 0; i < 3; ++i) assert_int_equal(outboxes[static_cast<std::size_t>(i)].account(), 64 + 4'000 / 3);
+  // What is its own counts whole.
+  push(outboxes[0], reply(std::string(1'000, 'o')), limits);
+  assert_int_equal(outboxes[0].account(), 64 + 4'000 / 3 + 64 + 1'000);
+  // Whoever has less has less to pay, and in the end nothing.
+  write_some(outboxes[0], 4'000);
+  assert_in_range(outboxes[0].account(), 1, 64 + 4'000 / 3 + 64);
+  write_some(outboxes[0], 1'000);
+  assert_int_equal(outboxes[0].account(), 0);
+  outboxes[1].take_all();
+  assert_int_equal(outboxes[1].account(), 0);
+  push(outboxes[1], reply(std::string(500, 'n')), limits);
+  assert_int_equal(outboxes[1].account(), 64 + 500);
+  outboxes[2].drop_unwritten();
+  assert_int_equal(outboxes[2].account(), 0);
+}
+
+void a_partly_written_frame_is_there_as_a_whole(void**) {
+  Outbox outbox;
+  push(outbox, reply(std::string(4'000, 'x')), limits_of(kNoLimit, 100));
+  write_some(outbox, 3'999);
+  assert_int_equal(outbox.account(), 64 + 4'000);
+}
+
 }  // namespace
 
 int main() {
@@ -723,6 +757,8 @@ int main() {
       cmocka_unit_test(all_may_be_taken_out),
       cmocka_unit_test(what_was_written_is_not_taken_out),
       cmocka_unit_test(taking_all_out_forgets_the_replay_and_keeps_the_gaps),
+      cmocka_unit_test(what_several_hold_is_divided_among_them),
+      cmocka_unit_test(a_partly_written_frame_is_there_as_a_whole),
       cmocka_unit_test(does_what_the_plainest_implementation_does),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -101,6 +101,21 @@ void a_clock_that_goes_back_gives_nothing(void**) {
   assert_false(bucket.take(0));
 }
 
+void what_was_taken_in_advance_is_paid_for_first(void**) {
+  TokenBucket bucket(10, 25, 0);
+  assert_true(bucket.has_token(0));
+  bucket.take_in_advance(30);
+  assert_false(bucket.has_token(0));
+  assert_int_equal(bucket.wait_ms(1, 500), 101);
+  assert_false(bucket.has_token(599));
+  assert_true(bucket.has_token(600));
+  assert_true(bucket.take(600));
+  assert_false(bucket.has_token(600));
+  TokenBucket unlimited(-1, 1, 0);
+  unlimited.take_in_advance(1'000'000);
+  assert_true(unlimited.has_token(0));
+}
+
 void the_largest_numbers_do_not_overflow(void**) {
   constexpr std::int64_t kLarge = std::int64_t{1} << 50;  // the most that the options take
   TokenBucket bucket(kLarge, kLarge, 0);
@@ -124,6 +139,7 @@ int main() {
       cmocka_unit_test(the_wait_is_as_long_as_it_takes),
       cmocka_unit_test(more_than_the_burst_is_waited_for_no_longer_than_the_burst),
       cmocka_unit_test(a_clock_that_goes_back_gives_nothing),
+      cmocka_unit_test(what_was_taken_in_advance_is_paid_for_first),
       cmocka_unit_test(the_largest_numbers_do_not_overflow),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -302,17 +302,17 @@ Reply reply_of(const cJSON* r) {
     return reply;
   }
   if (kind == "members") {
-    MembersReply reply{ref, text(r, "room"), {}};
+    auto list = std::make_shared<MemberList>();
     cJSON_ArrayForEach(item, field(r, "members"))
-        reply.members.push_back({std::stoull(text(item, "id")), text(item, "name")});
-    return reply;
+        list->items.push_back({std::stoull(text(item, "id")), text(item, "name")});
+    return MembersReply{ref, text(r, "room"), std::move(list)};
   }
   if (kind == "rooms") {
-    RoomsReply reply{ref, {}};
+    auto list = std::make_shared<RoomList>();
     cJSON_ArrayForEach(item, field(r, "rooms"))
-        reply.rooms.push_back({text(item, "name"), text(item, "epoch"), number(item, "seq"), number(item, "members"),
+        list->items.push_back({text(item, "name"), text(item, "epoch"), number(item, "seq"), number(item, "members"),
                                number(item, "history")});
-    return reply;
+    return RoomsReply{ref, std::move(list)};
   }
   if (kind == "gap")
     return GapReply{text(r, "room"), text(r, "epoch"), number(r, "from"), number(r, "to"), number(r, "dropped")};

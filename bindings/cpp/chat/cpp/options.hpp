@@ -142,6 +142,14 @@ struct Options {
 
   // With threads = 0: how long one poll() may work.
   std::int64_t poll_budget_ms = 0;
+
+  // Shares: what one address can hold, and the totals.
+  std::int64_t max_connections_per_address = 0;
+  std::int64_t max_rooms_per_address = 0;
+  std::int64_t max_memberships = 0;
+  std::int64_t max_memberships_per_address = 0;
+  std::int64_t max_queued_bytes = 0;
+  std::int64_t max_queued_bytes_per_address = 0;
 };
 
 namespace detail {
@@ -234,6 +242,13 @@ class RawOptions {
     raw_.allowed_host_count = allowed_hosts_.size();
 
     raw_.poll_budget_ms = options.poll_budget_ms;
+
+    raw_.max_connections_per_address = options.max_connections_per_address;
+    raw_.max_rooms_per_address = options.max_rooms_per_address;
+    raw_.max_memberships = options.max_memberships;
+    raw_.max_memberships_per_address = options.max_memberships_per_address;
+    raw_.max_queued_bytes = options.max_queued_bytes;
+    raw_.max_queued_bytes_per_address = options.max_queued_bytes_per_address;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;

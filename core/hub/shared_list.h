@@ -1,0 +1,27 @@
+// A long list that many replies share, in memory and as a protocol writes it.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace chat {
+
+template <class Item>
+struct SharedList {
+  std::vector<Item> items;
+  bool complete = true;  // there are no more
+
+  // What encode(*this) gives: called once, by whichever thread needs it first. One protocol has lists.
+  template <class Encode>
+  const std::string& encoded(Encode encode) const {
+    std::call_once(once_, [&] { encoded_ = encode(*this); });
+    return encoded_;
+  }
+
+ private:
+  mutable std::once_flag once_;
+  mutable std::string encoded_;
+};
+
+}  // namespace chat
