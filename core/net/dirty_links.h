@@ -24,6 +24,7 @@ class DirtyLinks {
   void add(Link* link) { links_.push_back(link); }
   void forget(Link* link) { std::erase(links_, link); }
   void clear() { links_.clear(); }
+  void give_back_memory() { links_.shrink_to_fit(); }
 
   // At the end of a round. at_once: whatever the interval.
   void flush(bool at_once);

@@ -53,7 +53,11 @@ void EngineIoSessions::bury(EngineIoHost& host) {
   loop_.note_activity();
 }
 
-void EngineIoSessions::bury_dead() { dead_.clear(); }
+void EngineIoSessions::bury_dead() {
+  if (dead_.empty()) return;
+  loop_.memory().freed(dead_.size() * MemoryRelease::kConnectionBytes);
+  dead_.clear();
+}
 
 EngineIoSocket* EngineIoSessions::find_candidate(std::uint64_t connection) {
   const auto found = candidates_.find(connection);

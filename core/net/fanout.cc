@@ -33,6 +33,12 @@ class EncodedMessage {
   std::vector<Entry> entries_;
 };
 
+template <class Element>
+void shrink_after_peak(std::vector<Element>& elements) {
+  constexpr std::size_t kSmall = 256;
+  if (elements.capacity() > kSmall && elements.size() < elements.capacity() / 4) elements.shrink_to_fit();
+}
+
 }  // namespace
 
 bool Fanout::add(Peer& peer, std::string_view room) {
@@ -73,6 +79,7 @@ void Fanout::unlink(Peer& peer, Memberships::iterator membership) {
   room.members[index] = room.members.back();
   room.members[index].membership->index = index;
   room.members.pop_back();
+  shrink_after_peak(room.members);
   peer.memberships_.erase(membership);
   if (room.members.empty()) rooms_.erase(rooms_.find(room.name));
 }
@@ -89,6 +96,7 @@ void Fanout::remove_from_everyone(Peer& peer) {
   everyone_index_.erase(found);
   Peer* last = everyone_.back();
   everyone_.pop_back();
+  shrink_after_peak(everyone_);
   if (last == &peer) return;
   everyone_[index] = last;
   everyone_index_[last] = index;

@@ -7,6 +7,7 @@
 #include "net/connection.h"
 #include "net/loop.h"
 #include "net/routes.h"
+#include "net/server.h"
 #include "net/websocket_opening.h"
 #include "wire/http/request_head.h"
 
@@ -52,6 +53,10 @@ void HttpConnection::take(std::span<char>& input) {
   }
 }
 
+void HttpConnection::note(Refusal reason, std::string_view detail) {
+  loop_.server().refusals().note(reason, connection_.peer_address(), detail);
+}
+
 // False while the head is not whole.
 bool HttpConnection::take_head(std::span<char>& input) {
   const wire::HeadLimits limits{.max_bytes = static_cast<std::size_t>(loop_.options().max_header_bytes)};
@@ -68,6 +73,8 @@ bool HttpConnection::take_head(std::span<char>& input) {
     case wire::RequestHead::Outcome::malformed: {
       input = {};
       loop_.stats().http_requests.add();
+      const bool large = head.status == 414 || head.status == 431;
+      if (large || head.status == 400) note(large ? Refusal::header_bytes : Refusal::malformed, head.reason);
       HttpResponse response = HttpResponse::text(head.status, head.reason + "\n");
       if (head.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST, OPTIONS"});
       response.close = true;
@@ -114,6 +121,7 @@ void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& p
     refusal = open_websocket(connection_, request);
   }
   if (refusal) {
+    if (refusal->status == 400) note(Refusal::malformed, "not a WebSocket handshake");
     refusal->close = true;
     respond(*refusal);
   } else {
@@ -123,7 +131,10 @@ void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& p
 
 // A request whose answer does not depend on its body.
 void HttpConnection::serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue) {
-  if (plan.kind == BodyPlan::Kind::refused && response.status < 400) response = std::move(plan.refusal);
+  if (plan.kind == BodyPlan::Kind::refused && response.status < 400) {
+    response = std::move(plan.refusal);
+    if (response.status == 400) note(Refusal::malformed, "the length of the body");
+  }
   // A client that asks whether to send the body is told not to, and may send it all the same: nothing tells which.
   if (plan.kind == BodyPlan::Kind::refused || (plan.kind != BodyPlan::Kind::none && asks_to_continue)) {
     response.close = true;
@@ -203,6 +214,7 @@ void HttpConnection::take_chunks(std::span<char>& input) {
       body_complete();
       return;
     case ChunkedDecoder::Outcome::malformed:
+      note(Refusal::malformed, "malformed chunk");
       fail_body(HttpResponse::text(400, "malformed chunk\n"));
       return;
     case ChunkedDecoder::Outcome::too_large:
@@ -309,10 +321,16 @@ void HttpConnection::on_deadline() {
   HttpResponse response = HttpResponse::text(408, "the request took too long\n");
   response.close = true;
   if (state_ == State::receiving) {
+    note(Refusal::request_timeout, "the body");
     fail_body(std::move(response));
   } else if (state_ == State::head && begun_) {
+    note(Refusal::request_timeout, "the head");
     respond(response);
   } else {
+    if (state_ == State::writing) {
+      note(Refusal::request_timeout, "the client does not read the answer");
+      connection_.set_reset();
+    }
     loop_.doom(connection_);
   }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "hub/give_back.h"
 #include "net/connection.h"
 #include "net/lws_socket.h"
 #include "net/peer.h"
@@ -285,6 +286,12 @@ void Loop::doom(Connection& connection) {
   doomed_.push_back(&connection);
 }
 
+void Loop::give_back_memory() {
+  if (!in_inbox_ && taken_.empty()) give_back(taken_);
+  inbox_.give_back_memory();
+  dirty_.give_back_memory();
+}
+
 void Loop::bury(Connection& connection) {
   ++activity_;
   auto found = connections_.find(connection.id());
@@ -292,6 +299,7 @@ void Loop::bury(Connection& connection) {
   connection.on_stream_closed();
   std::erase(doomed_, &connection);
   TimerWheel::cancel(connection);
+  memory_.freed(MemoryRelease::kConnectionBytes);
   buried_.push_back(std::move(found->second));
   connections_.erase(found);
   stats_.connections_now.subtract();
@@ -379,6 +387,7 @@ void Loop::tear_down() {
   inbox_.close();
   drain_inbox();  // a session that was on its way to here is here now, to end with the others
   TimerWheel::cancel(drain_);
+  TimerWheel::cancel(memory_);
   // Sockets first: their callbacks still find everything in place.
   context_.begin_destroy();
   sessions_.end_all();

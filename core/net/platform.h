@@ -39,6 +39,9 @@ class SigpipeBlocked {
 
 void name_thread(const char* name);
 
+// Returns the pages of the heap that nothing uses to the system. Of the whole process; nothing happens without glibc.
+void release_free_memory();
+
 // One descriptor that is readable when another is, or when a time has come: for loops that the host drives.
 class WakeDescriptor {
  public:
