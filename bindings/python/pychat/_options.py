@@ -102,3 +102,5 @@ class ServerOptions(TypedDict, total=False):
     metrics_path: Optional[str]
 
     recovery_asks_on_connect: bool
+    send_buffer_bytes: int
+    memory_release_ms: int

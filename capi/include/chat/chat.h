@@ -509,7 +509,8 @@ typedef struct chat_server_options {
   size_t ephemeral_event_count;
 
   /* Each client's outbox. */
-  int64_t max_outbox_bytes;    /* two of the largest messages, at least 1 MiB; must hold one of them */
+  int64_t max_outbox_bytes;    /* two of the largest messages, at least 1 MiB; must hold one of them. With
+                                  CHAT_OUTBOX_DISCONNECT twice both limits for 5 s, for bursts */
   int64_t max_outbox_messages; /* 4,096 */
   chat_outbox_policy outbox_policy;
   int64_t flush_interval_ms; /* 0: write at the end of every loop round; otherwise collect up to this long when busy */
@@ -555,6 +556,16 @@ typedef struct chat_server_options {
 
   int recovery_asks_on_connect; /* Socket.IO. 0: on_connect does not run for a recovered client. 1: it runs, with
                                    recovered_from; any verdict except acceptance ends the recovery */
+
+  /*
+   * send_buffer_bytes (*), 262,144: the system's send buffer of a connection (SO_SNDBUF), where data waits that the client
+   * has not read. CHAT_UNLIMITED: the system chooses, and may hold megabytes. Linux doubles the number, and limits it by
+   * net.core.wmem_max.
+   * memory_release_ms (*), 10,000, and never with threads = 0: when a loop has freed much memory, what is unused goes back to
+   * the system, at most this often. This is malloc_trim() of glibc, which acts on the whole process.
+   */
+  int64_t send_buffer_bytes;
+  int64_t memory_release_ms;
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -575,7 +586,7 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL, NULL, NULL, NULL}},                                                                      \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0                                                                                                \
+        NULL, NULL, 0, 0, 0                                                                                          \
   }
 
 /*

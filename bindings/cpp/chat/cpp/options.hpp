@@ -133,6 +133,8 @@ struct Options {
 
   // Socket.IO: call on_connect for recovered clients too.
   bool recovery_asks_on_connect = false;
+  std::int64_t send_buffer_bytes = 0;
+  std::int64_t memory_release_ms = 0;
 };
 
 namespace detail {
@@ -220,6 +222,8 @@ class RawOptions {
     raw_.metrics_path = text(options.metrics_path);
 
     raw_.recovery_asks_on_connect = options.recovery_asks_on_connect ? 1 : 0;
+    raw_.send_buffer_bytes = options.send_buffer_bytes;
+    raw_.memory_release_ms = options.memory_release_ms;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
