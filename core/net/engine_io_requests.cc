@@ -179,11 +179,7 @@ std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const H
   using Kind = EngineIoExchange::Kind;
   const Kind kind = sid.empty() ? Kind::handshake : request.method == "POST" ? Kind::post : Kind::poll;
   BodyPlan plan = plan_body(request);
-  if (plan.kind == BodyPlan::Kind::refused) {
-    if (plan.refusal.status == 400)
-      loop.server().refusals().note(Refusal::malformed, context.address, "the length of the body");
-    return with_cors(std::move(plan.refusal), connection, request);
-  }
+  if (plan.kind == BodyPlan::Kind::refused) return with_cors(std::move(plan.refusal), connection, request);
   const auto max_bytes = static_cast<std::uint64_t>(loop.options().max_http_body_bytes);
   if (plan.length_bytes > max_bytes) {
     HttpResponse response;

@@ -121,7 +121,6 @@ void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& p
     refusal = open_websocket(connection_, request);
   }
   if (refusal) {
-    if (refusal->status == 400) note(Refusal::malformed, "not a WebSocket handshake");
     refusal->close = true;
     respond(*refusal);
   } else {
@@ -131,10 +130,7 @@ void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& p
 
 // A request whose answer does not depend on its body.
 void HttpConnection::serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue) {
-  if (plan.kind == BodyPlan::Kind::refused && response.status < 400) {
-    response = std::move(plan.refusal);
-    if (response.status == 400) note(Refusal::malformed, "the length of the body");
-  }
+  if (plan.kind == BodyPlan::Kind::refused && response.status < 400) response = std::move(plan.refusal);
   // A client that asks whether to send the body is told not to, and may send it all the same: nothing tells which.
   if (plan.kind == BodyPlan::Kind::refused || (plan.kind != BodyPlan::Kind::none && asks_to_continue)) {
     response.close = true;
