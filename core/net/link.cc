@@ -77,7 +77,9 @@ void Link::slow_its_sender(const Frame& frame) {
   const std::size_t limit = loop_.outbox_limits().bytes;
   const std::size_t size = frame.bytes().size();
   const std::int64_t full_ms = outbox_.bytes() + size > limit ? kLongPauseMs : kPauseMs;
-  const auto pause_ms = static_cast<std::int64_t>(full_ms * std::min(1.0, 16.0 * size / limit));
+  const std::size_t sixteenth = std::max<std::size_t>(1, limit / 16);
+  const std::int64_t pause_ms =
+      full_ms * static_cast<std::int64_t>(std::min(size, sixteenth)) / static_cast<std::int64_t>(sixteenth);
   if (pause_ms > 0) loop_.senders().pause(frame.message()->sender.id, pause_ms);
 }
 
