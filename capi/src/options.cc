@@ -403,6 +403,7 @@ void read_traffic(Reader& reader, const chat_server_options& given, net::ServerO
   reader.range("options.outbox_policy", policy, CHAT_OUTBOX_DISCONNECT, CHAT_OUTBOX_DROP_NEWEST);
   options.outbox_policy = static_cast<net::OutboxPolicy>(policy);
   reader.number("options.flush_interval_ms", given.flush_interval_ms, kMaxMs, no, options.flush_interval_ms);
+  reader.number("options.send_buffer_bytes", given.send_buffer_bytes, kMaxMessageBytes, yes, options.send_buffer_bytes);
   reader.range("options.permessage_deflate", given.permessage_deflate, 0, 1);
   options.permessage_deflate = given.permessage_deflate != 0;
 }
@@ -417,6 +418,9 @@ void read_timers(Reader& reader, const chat_server_options& given, net::ServerOp
   reader.number("options.drain_timeout_ms", given.drain_timeout_ms, kMaxMs, no, options.drain_timeout_ms);
   reader.number("options.drain_spread_ms", given.drain_spread_ms, kMaxMs, no, options.drain_spread_ms);
   reader.number("options.poll_budget_ms", given.poll_budget_ms, kMaxMs, yes, options.poll_budget_ms);
+  // In the host's own loop a call that takes long delays the host.
+  if (options.threads == 0) options.memory_release_ms = kUnlimited;
+  reader.number("options.memory_release_ms", given.memory_release_ms, kMaxMs, yes, options.memory_release_ms);
 }
 
 void read_socket_io(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {

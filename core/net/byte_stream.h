@@ -50,6 +50,9 @@ class ByteStream {
   // Tells the peer that nothing more will be written, after what write() took. Input still comes.
   virtual void finish_writing() = 0;
 
+  // close() will throw away what the peer has not taken, and reset the connection.
+  virtual void reset_on_close() {}
+
   // Ends the stream at once. on_stream_closed() and on_released() follow, perhaps before this returns. Not inside a
   // callback of the same stream.
   virtual void close() = 0;

@@ -175,7 +175,9 @@ void Connection::on_stream_closed() {
 void Connection::on_released() { loop_.bury(*this); }
 
 void Connection::kill() {
-  if (stream_) stream_->close();
+  if (!stream_) return;
+  if (reset_) stream_->reset_on_close();
+  stream_->close();
 }
 
 }  // namespace chat::net

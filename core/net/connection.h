@@ -69,6 +69,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Nothing is read or answered any more.
   bool ending() const { return doomed_ || finishing_; }
   void set_doomed() { doomed_ = true; }
+  // Should it be killed, the system is not to keep what the peer has not read: it would, for minutes.
+  void set_reset() { reset_ = true; }
   // Closes the stream; outside its callbacks only.
   void kill();
 
@@ -95,6 +97,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   bool processing_ = false;
   bool queued_ = false;  // for a turn
   bool doomed_ = false;
+  bool reset_ = false;  // when it is killed
   bool closed_ = false;
   bool finishing_ = false;
   std::uint32_t discarded_bytes_ = 0;     // while finishing

@@ -27,6 +27,7 @@ class DirtyLinks {
   void add(Link* link);
   void forget(Link* link);
   void clear();
+  void give_back_memory() { links_.shrink_to_fit(); }
 
   // At the end of a round. at_once: whatever the interval. False when the time was over before all were written: the next call
   // goes on.

@@ -8,6 +8,7 @@ namespace chat::net {
 EngineIoArrival::EngineIoArrival(Loop& loop, const SocketHandle& socket, const Framing& framing,
                                  const std::vector<SocketIoClients::Member>& members)
     : loop_(loop), socket_(socket), link_(std::make_unique<QueueLink>(loop, *this, framing)) {
+  if (!members.empty()) address_ = members.front().client->origin().address;
   for (const SocketIoClients::Member& member : members) {
     std::unique_ptr<Peer> peer = SocketIoClients::make_peer(loop, *link_, member);
     peer->set_arriving();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -27,6 +28,7 @@ class EngineIoArrival final : public LinkUser {
   // What the first peers knew. Clients that went while they were on the way go here too.
   void give(States states);
 
+  std::string_view address() const override { return address_; }
   void on_message(bool, std::string_view) override {}
   void on_link_closed(std::uint16_t, std::string_view) override {}
   void on_verdict(ClientId) override {}
@@ -38,6 +40,7 @@ class EngineIoArrival final : public LinkUser {
   const SocketHandle socket_;
   std::unique_ptr<QueueLink> link_;
   std::vector<ClientId> clients_;
+  std::string address_;
 };
 
 }  // namespace chat::net

@@ -21,6 +21,9 @@ constexpr std::uint16_t kNoStatus = 1005;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kTryAgainLater = 1013;
 
+// So many packets of one POST are taken in one round, so that what they cause is written in between.
+constexpr int kMaxPacketsPerRound = 128;
+
 // What the reference server recovers from.
 bool is_recoverable(EngineIoClose reason) { return reason != EngineIoClose::parse_error; }
 
@@ -86,7 +89,8 @@ void EngineIoHost::begin_post(const HeldRequest& request, std::string_view conte
   const bool first = polling_.take_post(request);
   if (polling_.post_is_paused()) {
     // One that does not wait for its answer cannot be slowed down; two POSTs at once end a session anyway.
-    polling_.refuse(*loop_, std::nullopt);
+    session::RefuseRequest refusal;
+    act(refusal);
     session_.abort(EngineIoClose::transport_error, actions);
   } else if (!session_.begin_post(content_type, actions) && first) {
     polling_.drop_post();
@@ -94,11 +98,29 @@ void EngineIoHost::begin_post(const HeldRequest& request, std::string_view conte
   perform(actions);
 }
 
-void EngineIoHost::end_post(const HeldRequest& request, std::string_view body) {
+void EngineIoHost::end_post(const HeldRequest& request, std::string body) {
   if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
-  session_.end_post(body, loop_->now_ms(), actions);
+  session_.end_post(std::move(body), actions);
   perform(actions);
+  take_packets();
+}
+
+// Who sends too quickly is paused: then the rest waits, and the POST for its answer.
+void EngineIoHost::take_packets() {
+  for (int taken = 0; session_.has_packets(); ++taken) {
+    if (polling_.is_paused(loop_->now_ms())) {
+      schedule();
+      return;
+    }
+    if (taken == kMaxPacketsPerRound) {
+      queue_->ask_for_turn();
+      return;
+    }
+    EngineIoActions actions;
+    session_.take_packet(loop_->now_ms(), actions);
+    perform(actions);
+  }
 }
 
 void EngineIoHost::post_too_large(const HeldRequest& request) {
@@ -181,6 +203,13 @@ void EngineIoHost::on_output() {
   perform(actions);
 }
 
+// In the next round: the sockets have their turn before.
+void EngineIoHost::on_turn() {
+  loop_->post_task([loop = loop_, sid = sid()] {
+    if (EngineIoHost* host = loop->sessions().find(sid)) host->take_packets();
+  });
+}
+
 void EngineIoHost::on_progress() { session_.heard(loop_->now_ms()); }
 
 void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
@@ -234,6 +263,7 @@ void EngineIoHost::on_pause(std::int64_t until_ms) {
 
 void EngineIoHost::on_resume() {
   polling_.resume(*loop_);
+  if (session_.has_packets()) queue_->ask_for_turn();
   schedule();
 }
 
@@ -259,7 +289,10 @@ void EngineIoHost::act(session::AnswerPoll& action) { polling_.answer_poll(*loop
 
 void EngineIoHost::act(session::AnswerPost& action) { polling_.answer_post(*loop_, action.status, finished_); }
 
-void EngineIoHost::act(session::RefuseRequest& action) { polling_.refuse(*loop_, action.error); }
+void EngineIoHost::act(session::RefuseRequest& action) {
+  if (!action.error) loop_->server().refusals().note(Refusal::malformed, address(), "a second request at once");
+  polling_.refuse(*loop_, action.error);
+}
 
 void EngineIoHost::act(session::SendWebSocket& action) {
   if (socket_ != nullptr) {
@@ -273,6 +306,7 @@ void EngineIoHost::act(session::SendWebSocket& action) {
 
 void EngineIoHost::act(session::CloseWebSocket&) {
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) {
+    if (session_.close_reason() == EngineIoClose::ping_timeout) socket->connection().set_reset();
     socket->close(goodbye_code_, close_reason_);
   } else if (candidate_ && !move_.under_way()) {
     at_candidate([](EngineIoSocket& candidate) { candidate.close(); });
@@ -292,6 +326,7 @@ void EngineIoHost::act(session::Deliver& action) {
       break;
   }
   loop_->stats().messages_refused.add();
+  loop_->server().refusals().note(Refusal::malformed, address(), "not a Socket.IO packet that may come here");
   close();
 }
 
@@ -318,6 +353,10 @@ void EngineIoHost::act(session::Upgraded&) {
 }
 
 void EngineIoHost::act(session::Closed& action) {
+  RefusalLog& refusals = loop_->server().refusals();
+  if (action.reason == EngineIoClose::ping_timeout) refusals.note(Refusal::ping_timeout, address());
+  if (action.reason == EngineIoClose::parse_error)
+    refusals.note(Refusal::malformed, address(), "not an Engine.IO packet");
   if (move_.under_way()) {
     move_.close_then(action.reason);
   } else {
@@ -347,6 +386,7 @@ void EngineIoHost::schedule() {
   consider(connect_deadline_ms_);
   consider(clients_.deadline_ms());
   consider(polling_.deadline_ms());
+  if (session_.has_packets()) consider(polling_.paused_until_ms());
   if (due_ms == -1) {
     TimerWheel::cancel(*this);
   } else if (!pending() || deadline_ms() != due_ms) {
@@ -364,6 +404,7 @@ void EngineIoHost::on_deadline(std::int64_t now_ms) {
     if (!clients_.had_any()) session_.close(now_ms, actions);
   }
   perform(actions);
+  take_packets();
 }
 
 // The end ------------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   // Its connection ended, before the answer or (answered) while that was written.
   void poll_lost(const HeldRequest& request, bool answered);
   void begin_post(const HeldRequest& request, std::string_view content_type);
-  void end_post(const HeldRequest& request, std::string_view body);
+  void end_post(const HeldRequest& request, std::string body);
   void post_too_large(const HeldRequest& request);
   void post_lost(const HeldRequest& request);
 
@@ -55,8 +55,10 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
 
   // From its links --------------------------------------------------------------------------------------------------------
 
+  std::string_view address() const override { return birth_.address; }
   void on_message(bool binary, std::string_view bytes) override;
   void on_output() override;
+  void on_turn() override;
   void on_progress() override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
   void on_verdict(ClientId client) override;
@@ -80,6 +82,8 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void close();
   // A deadline of theirs has changed.
   void schedule();
+  // Of a POST, what is not taken yet.
+  std::size_t waiting_input_bytes() const { return session_.waiting_bytes(); }
 
   // The end ---------------------------------------------------------------------------------------------------------------
 
@@ -112,6 +116,8 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void act(session::Upgraded& action);
   void act(session::Closed& action);
 
+  // What a POST has brought, as far as the client may go on.
+  void take_packets();
   void on_deadline(std::int64_t now_ms) override;
   void finish(session::EngineIoClose reason);
   void end_clients(session::EngineIoClose reason);

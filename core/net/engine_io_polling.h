@@ -29,6 +29,9 @@ class EngineIoPolling {
   // 200 waits while the client is paused, unless the session has ended: who sends too quickly waits for it before it sends on.
   void answer_post(Loop& loop, int status, bool ended);
   bool post_is_paused() const { return paused_; }
+  // Nothing more is taken from the client.
+  bool is_paused(std::int64_t now_ms) const { return now_ms < paused_until_ms_; }
+  std::int64_t paused_until_ms() const { return paused_until_ms_; }
 
   // The request that was taken last: 400, without a body unless there is an error to name.
   void refuse(Loop& loop, std::optional<wire::EngineIoError> error);

@@ -52,6 +52,7 @@ class EngineIoExchange final : public Exchange {
     headers_ = std::move(headers.headers);
   }
 
+  void set_address(std::string address) { address_ = std::move(address); }
   void set_birth(EngineIoBirth birth) { birth_ = std::move(birth); }
   void set_post(std::string content_type, bool has_body) {
     content_type_ = std::move(content_type);
@@ -75,10 +76,13 @@ class EngineIoExchange final : public Exchange {
   }
 
   void on_body(std::string body) override {
-    at_home([request = request_, body = std::move(body)](EngineIoHost& host) { host.end_post(request, body); });
+    // Shared, because a task can be copied.
+    const auto shared = std::make_shared<std::string>(std::move(body));
+    at_home([request = request_, shared](EngineIoHost& host) { host.end_post(request, std::move(*shared)); });
   }
 
   void on_body_too_large() override {
+    loop_.server().refusals().note(Refusal::body_bytes, address_);
     at_home([request = request_](EngineIoHost& host) { host.post_too_large(request); });
   }
 
@@ -130,10 +134,17 @@ class EngineIoExchange final : public Exchange {
   std::string sid_;
   HeldRequest request_;
   Pairs headers_;  // that go with every answer
+  std::string address_;
   std::optional<EngineIoBirth> birth_;
   std::string content_type_;
   bool has_body_ = true;
 };
+
+// A session that is not known any more has only ended.
+void note(EngineIoError error, const RequestContext& context, Loop& loop) {
+  if (error == EngineIoError::unknown_sid) return;
+  loop.server().refusals().note(Refusal::malformed, context.address, wire::message_of(error));
+}
 
 HttpResponse with_cors(HttpResponse response, Connection& connection, const HttpRequest& request) {
   add_cors_headers(response, request, connection.loop().options().allowed_origins);
@@ -159,6 +170,7 @@ std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const H
   }
   const std::string_view sid = last_argument(request, "sid");
   if (const auto error = check(connection, request, endpoint, false, sid)) {
+    note(*error, context, loop);
     return with_cors(engine_io_error(*error), connection, request);
   }
   if (!context.origin_allowed) {
@@ -176,9 +188,11 @@ std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const H
     HttpResponse response;
     response.status = 413;
     response.close = true;
+    loop.server().refusals().note(Refusal::body_bytes, context.address);
     return with_cors(std::move(response), connection, request);
   }
   auto exchange = std::make_unique<EngineIoExchange>(loop, kind, request);
+  exchange->set_address(context.address);
   if (kind == Kind::handshake) exchange->set_birth(birth_of(request, context, endpoint));
   Hold hold;
   if (kind == Kind::post) {
@@ -196,7 +210,9 @@ std::optional<HttpResponse> open_engine_io_socket(Connection& connection, const 
   Loop& loop = connection.loop();
   const std::string_view sid = last_argument(request, "sid");
   std::optional<EngineIoError> error = check(connection, request, endpoint, true, sid);
-  if (!error && !context.origin_allowed) {
+  if (error) {
+    note(*error, context, loop);
+  } else if (!context.origin_allowed) {
     loop.server().refusals().note(Refusal::origin, context.address, request.header("origin"));
     error = EngineIoError::forbidden;
   }

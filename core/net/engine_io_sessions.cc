@@ -73,6 +73,7 @@ void EngineIoSessions::bury(EngineIoHost& host) {
 
 bool EngineIoSessions::bury_dead(TimeBudget& budget) {
   while (!dead_.empty()) {
+    loop_.memory().freed(MemoryRelease::kConnectionBytes);
     dead_.pop_back();
     if (!dead_.empty() && budget.over()) return false;
   }

@@ -66,7 +66,7 @@ void EngineIoSocket::on_established() {
     if (!status.ok()) link_->close(1013, status.detail);
     return;
   }
-  birth_ = {};  // the session has its own
+  birth_ = {.request = {}, .address = std::move(birth_.address)};  // the session has its own
   loop_.sessions().add_candidate(handle().connection, *this);
   busy_ = true;
   link_->set_reading(false);

@@ -35,6 +35,7 @@ class EngineIoSocket final : public LinkUser {
   void set_link(WebSocketLink& link) { link_ = &link; }
   SocketHandle handle() const;
 
+  std::string_view address() const override { return birth_.address; }
   void on_established() override;
   void on_message(bool binary, std::string_view bytes) override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;

@@ -11,6 +11,12 @@ namespace {
 // The clock is read once for so many receivers.
 constexpr std::size_t kReceiversPerLook = 16;
 
+template <class Element>
+void shrink_after_peak(std::vector<Element>& elements) {
+  constexpr std::size_t kSmall = 256;
+  if (elements.capacity() > kSmall && elements.size() < elements.capacity() / 4) elements.shrink_to_fit();
+}
+
 }  // namespace
 
 const FramePtr& EncodedMessage::frame_for(Peer& peer) {
@@ -74,6 +80,7 @@ void Fanout::unlink(Peer& peer, Memberships::iterator membership) {
   }
   set_member(room, index, room.members.back());
   room.members.pop_back();
+  shrink_after_peak(room.members);
   peer.memberships_.erase(membership);
   if (!room.members.empty()) return;
   if (interrupted_ && interrupted_->room == &room) interrupted_.reset();
@@ -103,6 +110,7 @@ void Fanout::remove_from_everyone(Peer& peer) {
   set_everyone(index, everyone_.back());
   everyone_.pop_back();
   everyone_index_.erase(&peer);
+  shrink_after_peak(everyone_);
 }
 
 // Delivery ------------------------------------------------------------------------------------------------------------

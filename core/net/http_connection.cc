@@ -59,6 +59,10 @@ void HttpConnection::take(std::span<char>& input) {
   }
 }
 
+void HttpConnection::note(Refusal reason, std::string_view detail) {
+  loop_.server().refusals().note(reason, connection_.peer_address(), detail);
+}
+
 // False while the head is not whole.
 bool HttpConnection::take_head(std::span<char>& input) {
   const wire::HeadLimits limits{.max_bytes = static_cast<std::size_t>(loop_.options().max_header_bytes)};
@@ -340,10 +344,16 @@ void HttpConnection::on_deadline() {
   HttpResponse response = HttpResponse::text(408, "the request took too long\n");
   response.close = true;
   if (state_ == State::receiving) {
+    note(Refusal::request_timeout, "the body");
     fail_body(std::move(response));
   } else if (state_ == State::head && begun_) {
+    note(Refusal::request_timeout, "the head");
     respond(response);
   } else {
+    if (state_ == State::writing) {
+      note(Refusal::request_timeout, "the client does not read the answer");
+      connection_.set_reset();
+    }
     loop_.doom(connection_);
   }
 }

@@ -8,7 +8,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
+#include "hub/refusal.h"
 #include "net/exchange.h"
 #include "net/http.h"
 #include "net/http_body.h"
@@ -49,6 +51,7 @@ class HttpConnection {
     upgraded,
   };
 
+  void note(Refusal reason, std::string_view detail);
   bool take_head(std::span<char>& input);
   void serve(const HttpRequest& request);
   bool refuse_host(const HttpRequest& request);  // true: answered

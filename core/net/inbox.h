@@ -38,6 +38,12 @@ class Inbox {
     return items_.empty();
   }
 
+  // Of its largest batch.
+  void give_back_memory() {
+    std::lock_guard lock(mutex_);
+    items_.shrink_to_fit();
+  }
+
   void close() {
     std::lock_guard lock(mutex_);
     closed_ = true;

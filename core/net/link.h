@@ -18,12 +18,17 @@ class LinkUser {
  public:
   virtual ~LinkUser() = default;
 
+  // By which its client is known, as in ClientOrigin.
+  virtual std::string_view address() const { return {}; }
+
   // The link can be written to: a WebSocket's handshake is through.
   virtual void on_established() {}
   // One message: whole, within the size limit, valid UTF-8 when it is text.
   virtual void on_message(bool binary, std::string_view bytes) = 0;
   // There is something in the outbox that the link does not write by itself.
   virtual void on_output() {}
+  // The turn that it has asked its link for.
+  virtual void on_turn() {}
   // The client takes what is written to it, however slowly.
   virtual void on_progress() {}
   // The link says goodbye, or is lost. Once; nothing else comes after it.
@@ -64,9 +69,11 @@ class Link {
 
   LinkUser& user() { return *user_; }
 
-  // Queues the frame. A full outbox acts by its policy; the link closes with 1013 when that says so. Ignored once the link
-  // is closing.
+  // Queues the frame. A full outbox acts by its policy. Before that closes the link with 1013, what is queued is written once.
+  // A client that could not take it yet, because everything came at once, may have twice the limits for kTurnMs. Ignored once
+  // the link is closing.
   void push(FramePtr frame);
+  static constexpr std::int64_t kTurnMs = 5'000;
 
   // The same for history that the client asked for, which does not count against the outbox's limits: a client with much to
   // catch up is not slow. How much of it there may be is for the peer to see to.
@@ -82,6 +89,12 @@ class Link {
   virtual void pause_reading_until(std::int64_t now_ms) = 0;
   // Ends that early.
   virtual void resume_reading() = 0;
+  // Stops reading until the client has taken most of what is queued: so much of what it asked for waits already.
+  virtual void pause_reading_for_output() = 0;
+  // More than that should not be asked for.
+  bool is_half_full() const;
+  // Most of it has been taken.
+  bool is_nearly_empty() const;
 
   // What waits here takes memory: that is this source's.
   void charge_to(SourcePtr source) { queued_ = Share(std::move(source), Resource::queued_bytes); }
@@ -98,6 +111,10 @@ class Link {
   friend class Loop;
 
   void mark_dirty();
+  // The client takes what has waited for it.
+  void note_progress();
+  // Writes what the client takes now, in the middle of a round. Closes nothing.
+  virtual void write_now() = 0;
 
   Loop& loop_;
   LinkUser* user_;
@@ -106,6 +123,16 @@ class Link {
   bool closing_ = false;
   bool dirty_ = false;
   std::size_t dirty_index_ = 0;  // in DirtyLinks
+
+ private:
+  Outbox::Pushed push_within(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped);
+
+  void slow_its_sender(const Frame& frame);
+  void watch_filling(const Frame& frame);
+
+  std::int64_t over_since_ms_ = -1;     // when more than the limits began to wait; -1: it does not
+  std::int64_t filling_since_ms_ = -1;  // the same of half of them
+  std::int64_t taken_ms_ = -1;          // when the client last took something that it had not taken at once
 };
 
 }  // namespace chat::net

@@ -230,6 +230,9 @@ void Listener::accept_waiting() {
       peer = ip->text();
       set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     }
+    if (const std::int64_t bytes = server_.options().send_buffer_bytes; bytes != kUnlimited) {
+      set_flag(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(bytes));
+    }
     server_.deal(fd, std::move(peer));
     if (Loop* loop = Loop::current(); loop && loop->budget().over()) return;
   }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "hub/give_back.h"
 #include "net/connection.h"
 #include "net/lws_socket.h"
 #include "net/peer.h"
@@ -420,12 +421,19 @@ void Loop::doom(Connection& connection) {
   doomed_.push_back(connection.id());
 }
 
+void Loop::give_back_memory() {
+  if (!in_inbox_ && taken_.empty()) give_back(taken_);
+  inbox_.give_back_memory();
+  dirty_.give_back_memory();
+}
+
 void Loop::bury(Connection& connection) {
   ++activity_;
   auto found = connections_.find(connection.id());
   if (found == connections_.end()) return;
   connection.on_stream_closed();
   TimerWheel::cancel(connection);
+  memory_.freed(MemoryRelease::kConnectionBytes);
   buried_.push_back(std::move(found->second));
   connections_.erase(found);
   stats_.connections_now.subtract();
@@ -516,6 +524,7 @@ void Loop::tear_down() {
   inbox_.close();
   drain_inbox();  // a session that was on its way to here is here now, to end with the others
   TimerWheel::cancel(drain_);
+  TimerWheel::cancel(memory_);
   // Sockets first: their callbacks still find everything in place.
   context_.begin_destroy();
   sessions_.end_all();

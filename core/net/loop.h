@@ -34,9 +34,11 @@
 #include "net/link.h"
 #include "net/log_limiter.h"
 #include "net/lws_context.h"
+#include "net/memory_release.h"
 #include "net/no_link.h"
 #include "net/ready_sockets.h"
 #include "net/retirement.h"
+#include "net/sender_pause.h"
 #include "net/server_options.h"
 #include "net/stats.h"
 #include "net/time_budget.h"
@@ -118,6 +120,10 @@ class Loop : public LoopInbox {
 
   EngineIoSessions& sessions() { return sessions_; }
   Link& no_link() { return no_link_; }
+  MemoryRelease& memory() { return memory_; }
+  SenderPause& senders() { return senders_; }
+  // Of containers that keep the capacity of their largest round.
+  void give_back_memory();
 
   // The peer of a client, or nullptr.
   Peer* find_peer(ClientId id);
@@ -213,6 +219,8 @@ class Loop : public LoopInbox {
 
   bool finished_ = false;
   Drain drain_{*this};
+  MemoryRelease memory_{*this};
+  SenderPause senders_{*this};
 };
 
 }  // namespace chat::net

@@ -192,6 +192,12 @@ void LwsSocket::finish_writing() {
   shutdown(lws_get_socket_fd(wsi_), SHUT_WR);
 }
 
+void LwsSocket::reset_on_close() {
+  if (!wsi_) return;
+  const linger at_once{1, 0};
+  setsockopt(lws_get_socket_fd(wsi_), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void LwsSocket::close() {
   if (!wsi_) return;
   lws_set_timeout(wsi_, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);

@@ -26,6 +26,7 @@ class LwsSocket final : public ByteStream, private ReadySocket {
   void want_writable() override;
   void set_reading(bool on) override;
   void finish_writing() override;
+  void reset_on_close() override;
   void close() override;
 
   // From libwebsockets' callbacks ------------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ class NoLink final : public Link {
 
   void close(std::uint16_t, std::string_view) override {}
   void flush() override {}
+  void write_now() override {}
   void pause_reading_until(std::int64_t) override {}
   void resume_reading() override {}
+  void pause_reading_for_output() override {}
   const Framing& framing() const override { return framing_; }
 
  private:

@@ -7,11 +7,8 @@
 
 namespace chat::net {
 
-Outbox::Pushed Outbox::push(FramePtr frame, const OutboxLimits& limits, std::uint64_t& dropped) {
-  const std::size_t size = frame->bytes().size();
-  auto over = [&] {
-    return bytes_ + size > limits.bytes + replayed_bytes_ || frames() + 1 > limits.frames + replayed_frames_;
-  };
+Outbox::Pushed Outbox::push(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
+  auto over = [&] { return !has_room_for(*frame.get(), limits); };
   Pushed result = Pushed::queued;
   if (limits.policy == OutboxPolicy::drop_oldest) {
     for (std::size_t at = begin_ + (head_written_ != 0 ? 1 : 0); over() && at < frames_.size();) {

@@ -25,8 +25,16 @@ class Outbox {
     full,     // the link must be closed
   };
 
-  // `dropped` is raised by the messages dropped.
-  Pushed push(FramePtr frame, const OutboxLimits& limits, std::uint64_t& dropped);
+  // `dropped` is raised by the messages dropped. full: the frame is the caller's still.
+  Pushed push(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped);
+  Pushed push(FramePtr&& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
+    return push(frame, limits, dropped);
+  }
+  // It would be queued without anything being dropped.
+  bool has_room_for(const Frame& frame, const OutboxLimits& limits) const {
+    return bytes_ + frame.bytes().size() <= limits.bytes + replayed_bytes_ &&
+           frames() + 1 <= limits.frames + replayed_frames_;
+  }
   // At the end, and the limits are raised by it until the outbox is empty: for history that was asked for, which has bounds
   // of its own and must not push out what is said meanwhile.
   void push_replay(FramePtr frame);

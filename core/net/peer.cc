@@ -88,7 +88,7 @@ void Peer::handle(Joined& joined) {
 void Peer::joined_room(Joined& joined, bool added) {
   const bool first = !state_.welcomed;
   // What a client comes back for has been measured before: see restore().
-  if (state_.earlier.empty() && !fit_replay(joined.missed)) joined.complete = false;
+  if (state_.earlier.empty() && !fit_replay(joined.missed, kReplayedOutboxes)) joined.complete = false;
   if (state_.log && added) {
     const std::uint64_t since = joined.missed.empty() ? joined.seq : joined.missed.front()->seq - 1;
     state_.log->join(joined.room, {joined.epoch, since});
@@ -115,14 +115,29 @@ void Peer::welcome(Joined& joined) {
   loop_.server().application().on_open(client_, joined.room, recovered_from);
 }
 
-// The bytes count as they are, before encoding: the bound is for memory, not exact.
-bool Peer::fit_replay(std::vector<MessagePtr>& messages) const {
-  const std::size_t limit = kReplayedOutboxes * loop_.outbox_limits().bytes;
+// About what it takes in JSON: text with its escapes, attachments in base64.
+std::size_t Peer::replayed_bytes(const Message& message) {
+  std::size_t bytes = message.size_bytes();
+  if (message.kind == PayloadKind::text) {
+    const std::string& text = message.payload;
+    const auto controls = std::count_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20; });
+    const auto escaped = std::count_if(text.begin(), text.end(), [](char c) { return c == '"' || c == '\\'; });
+    bytes += static_cast<std::size_t>(5 * controls + escaped);
+  }
+  for (const std::string& attachment : message.attachments) bytes += attachment.size() / 3;
+  return bytes;
+}
+
+// The bound is for memory, not exact.
+bool Peer::fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) const {
+  const std::size_t limit = outboxes * loop_.outbox_limits().bytes;
   std::size_t room = limit - std::min(limit, link_->queued_bytes());
   auto first = messages.end();
-  while (first != messages.begin() && (*std::prev(first))->size_bytes() <= room) {
+  while (first != messages.begin()) {
+    const std::size_t bytes = replayed_bytes(**std::prev(first));
+    if (bytes > room) break;
+    room -= bytes;
     --first;
-    room -= (*first)->size_bytes();
   }
   const bool all = first == messages.begin();
   messages.erase(messages.begin(), first);

@@ -153,8 +153,9 @@ class Peer : private TimerEntry {
   void welcome(Joined& joined);
   void send(const DirectMessage& direct);
   bool is_own(const Message& message) const;
+  static std::size_t replayed_bytes(const Message& message);
   // Takes the oldest away until a replay fits the link; false when it took any.
-  bool fit_replay(std::vector<MessagePtr>& messages) const;
+  bool fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) const;
   // The bytes of the frames.
   std::size_t replay(const std::vector<MessagePtr>& messages);
   FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;

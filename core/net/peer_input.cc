@@ -37,6 +37,9 @@ bool is_ping(const wire::Decoded& decoded) {
   return command != nullptr && std::holds_alternative<PingCommand>(*command);
 }
 
+// So many outboxes full of history may wait for a client that asks for it.
+constexpr std::size_t kHistoryOutboxes = 1;
+
 // What a client may have said before its welcome, about.
 constexpr std::size_t kMaxEarlyBytes = 65'536;
 
@@ -47,6 +50,7 @@ std::int64_t verdict_deadline_ms(const Loop& loop) { return loop.now_ms() + loop
 bool PeerInput::refuse_for_rate(Peer& peer, const ErrorReply& error, std::int64_t now_ms) {
   FramePtr refusal = make_frame(peer.codec_->encode(Reply(error)), peer.link_->framing(), nullptr);
   if (!refusal) rate_.take_in_advance();
+  note(peer, Refusal::message_rate);
   // Long enough for a tenth of the burst, so that the next read is worth its while.
   const std::int64_t tokens = std::max<std::int64_t>(1, peer.loop_.options().inbound_burst / 10);
   peer.link_->pause_reading_until(now_ms + rate_.wait_ms(tokens, now_ms));
@@ -81,6 +85,7 @@ void PeerInput::receive(Peer& peer, wire::Decoded decoded) {
 void PeerInput::execute(Peer& peer, wire::Decoded decoded) {
   if (auto* error = std::get_if<wire::DecodeError>(&decoded)) {
     peer.loop_.stats().messages_refused.add();
+    note_fault(peer, error->reply.code);
     peer.reply(error->reply);
     if (error->close_code == 0) return;
     undecided_.forget_more();
@@ -108,10 +113,13 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
   }
   Reply* const answer = std::get_if<Reply>(&outcome);
   if (answer == nullptr) return;
-  if (std::holds_alternative<ErrorReply>(*answer)) peer.loop_.stats().messages_refused.add();
-  if (auto* history = std::get_if<HistoryReply>(answer); history && !peer.fit_replay(history->messages)) {
-    history->complete = false;
+  if (const auto* error = std::get_if<ErrorReply>(answer)) {
+    peer.loop_.stats().messages_refused.add();
+    if (error->code == Error::too_large) note(peer, Refusal::message_bytes);
   }
+  auto* const history = std::get_if<HistoryReply>(answer);
+  if (history != nullptr && !peer.fit_replay(history->messages, kHistoryOutboxes)) history->complete = false;
+  const bool large = history != nullptr;
   if (peer.codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
     // The message itself goes by the inbox, too.
     peer.loop_.post_task([&loop = peer.loop_, id = peer.id_, ack = std::move(*answer)] {
@@ -122,9 +130,26 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
     if (is_long(*answer)) reply_rate_.take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
   }
   // A client that does not take its replies gets no further ones to queue.
-  const OutboxLimits& limits = peer.loop_.outbox_limits();
-  if (peer.link_->queued_bytes() > limits.bytes / 2 || peer.link_->queued_frames() > limits.frames / 2) {
-    peer.link_->pause_reading_until(peer.loop_.now_ms() + 100);
+  if (large || peer.link_->is_half_full()) peer.link_->pause_reading_for_output();
+}
+
+void PeerInput::note(const Peer& peer, Refusal reason) {
+  peer.loop_.server().refusals().note(reason, peer.client_->origin().address);
+}
+
+// What is well-formed and only not allowed is nobody's fault.
+void PeerInput::note_fault(const Peer& peer, Error code) {
+  switch (code) {
+    case Error::too_large:
+      note(peer, Refusal::message_bytes);
+      break;
+    case Error::encoding:
+    case Error::invalid_json:
+    case Error::invalid_utf8:
+      note(peer, Refusal::malformed);
+      break;
+    default:
+      break;
   }
 }
 
@@ -140,6 +165,7 @@ void PeerInput::charge_reply(Peer& peer, std::size_t bytes) {
 void PeerInput::queue(Peer& peer, wire::Decoded& decoded) {
   const std::size_t outbox_bytes = peer.loop_.outbox_limits().bytes;
   const bool pushed = undecided_.push(decoded, peer.welcomed() ? outbox_bytes : kMaxEarlyBytes + outbox_bytes);
+  if (!pushed) note(peer, Refusal::undecided);
   if (!pushed && !peer.welcomed()) {
     peer.link_->close(kPolicyViolation, "too much data before the welcome");
     return;

@@ -9,6 +9,7 @@
 #include "hub/ack_table.h"
 #include "hub/command.h"
 #include "hub/dispatcher.h"
+#include "hub/refusal.h"
 #include "net/token_bucket.h"
 #include "net/undecided.h"
 #include "wire/codec.h"
@@ -49,6 +50,8 @@ class PeerInput {
   // Stops reading for a while, and answers what came too quickly. False when the client's protocol has no word for it: then the
   // message passes on credit, and is paid for by the pause.
   bool refuse_for_rate(Peer& peer, const ErrorReply& error, std::int64_t now_ms);
+  static void note(const Peer& peer, Refusal reason);
+  static void note_fault(const Peer& peer, Error code);
   void execute(Peer& peer, wire::Decoded decoded);
   void take_outcome(Peer& peer, Outcome outcome);
   void queue(Peer& peer, wire::Decoded& decoded);

@@ -69,6 +69,9 @@ class SigpipeBlocked {
 
 void name_thread(const char* name);
 
+// Returns the pages of the heap that nothing uses to the system. Of the whole process; nothing happens without glibc.
+void release_free_memory();
+
 // The descriptors that a loop waits for. Is itself one, readable when one of them is ready or a time has come: for loops that
 // the host drives.
 class Poller {

@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -113,6 +116,12 @@ SigpipeBlocked::~SigpipeBlocked() {
 }
 
 void name_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+void release_free_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
 
 Poller::~Poller() {
   if (timer_fd_ >= 0) close(timer_fd_);

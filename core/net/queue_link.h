@@ -17,9 +17,13 @@ class QueueLink final : public Link, public session::EngineIoQueue {
   void set_user(LinkUser& user) { user_ = &user; }
 
   void close(std::uint16_t code, std::string_view reason) override;
-  void flush() override { user_->on_output(); }
+  void flush() override;
+  void write_now() override { user_->on_output(); }
+  // Its user's on_turn() comes at the end of the round.
+  void ask_for_turn();
   void pause_reading_until(std::int64_t until_ms) override { user_->on_pause(until_ms); }
   void resume_reading() override { user_->on_resume(); }
+  void pause_reading_for_output() override;
   const Framing& framing() const override { return framing_; }
 
   bool empty() const override { return outbox_.empty(); }
@@ -31,6 +35,7 @@ class QueueLink final : public Link, public session::EngineIoQueue {
 
  private:
   const Framing framing_;
+  bool turn_asked_ = false;
 };
 
 }  // namespace chat::net

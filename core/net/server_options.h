@@ -60,6 +60,7 @@ struct ServerOptions {
   std::int64_t max_outbox_messages = 4'096;
   OutboxPolicy outbox_policy = OutboxPolicy::disconnect;
   std::int64_t flush_interval_ms = 0;
+  std::int64_t send_buffer_bytes = 262'144;  // kUnlimited: the system's own
 
   std::int64_t ping_interval_ms = 25'000;  // kUnlimited: no pings
   std::int64_t ping_timeout_ms = 20'000;
@@ -68,7 +69,8 @@ struct ServerOptions {
   std::int64_t verdict_timeout_ms = 10'000;
   std::int64_t drain_timeout_ms = 5'000;
   std::int64_t drain_spread_ms = 0;
-  std::int64_t poll_budget_ms = 4;  // of one poll, with threads = 0; kUnlimited: until nothing is ready
+  std::int64_t poll_budget_ms = 4;          // of one poll, with threads = 0; kUnlimited: until nothing is ready
+  std::int64_t memory_release_ms = 10'000;  // kUnlimited: never
   bool permessage_deflate = false;
 
   std::int64_t max_http_body_bytes = 1'000'000;

@@ -10,6 +10,11 @@ namespace chat::net {
 
 Peer* SinglePeer::peer() { return loop_.find_peer(client_); }
 
+std::string_view SinglePeer::address() const {
+  const Peer* const peer = loop_.find_peer(client_);
+  return peer == nullptr ? std::string_view() : peer->client()->origin().address;
+}
+
 void SinglePeer::on_established() {
   if (opened_) {
     // The welcome goes first, before anything that came along with the handshake is looked at.

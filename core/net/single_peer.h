@@ -20,6 +20,7 @@ class SinglePeer final : public LinkUser {
   // The client was accepted and is in its first room already: nothing is waited for.
   void set_opened() { opened_ = true; }
 
+  std::string_view address() const override;
   void on_established() override;
   void on_message(bool binary, std::string_view bytes) override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;

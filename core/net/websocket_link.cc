@@ -18,6 +18,7 @@ constexpr std::uint8_t kMaxQueuedPongs = 16;
 constexpr int kMaxEventsPerTurn = 128;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kTooLarge = 1009;
+constexpr std::uint16_t kTryAgainLater = 1013;  // it reads too slowly
 
 }  // namespace
 
@@ -77,8 +78,16 @@ void WebSocketLink::resume_reading() {
   if (closing_ || state_ != State::open || paused_until_ms_ < 0) return;
   paused_until_ms_ = -1;
   heard();  // of what could not be
-  set_reading(true);
+  if (!output_first_) set_reading(true);
   schedule();
+}
+
+// Ends in flush(). Whether the client is alive shows meanwhile in what it takes.
+void WebSocketLink::pause_reading_for_output() {
+  if (closing_) return;
+  output_first_ = true;
+  set_reading(false);
+  mark_dirty();
 }
 
 void WebSocketLink::heard() {
@@ -120,7 +129,7 @@ void WebSocketLink::receive(std::span<char>& input) {
       case Kind::failure:
         loop_.stats().messages_refused.add();
         loop_.server().refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed,
-                                       connection_.peer_address(), event.reason);
+                                       user_->address(), event.reason);
         fail(event.code, event.code == kTooLarge
                              ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
                              : std::string(event.reason));
@@ -195,6 +204,10 @@ void WebSocketLink::flush() {
     terminate("the connection was lost");
     return;
   }
+  if (output_first_ && is_nearly_empty()) {
+    output_first_ = false;
+    if (paused_until_ms_ < 0) set_reading(true);
+  }
   if (!outbox_.empty() || blocked_) return;
   queued_pongs_ = 0;
   if (finish_when_sent_) {
@@ -209,14 +222,22 @@ void WebSocketLink::flush() {
   }
 }
 
+void WebSocketLink::write_now() {
+  if (state_ == State::handshake || state_ == State::closed) return;
+  if (!write_pending()) terminate("the connection was lost");
+}
+
 void WebSocketLink::writable() {
   if (state_ == State::handshake || state_ == State::closed) return;
   blocked_ = false;
   // The stream took something: the peer is alive, however slowly it reads.
   heard();
+  note_progress();
   if (state_ == State::open) user_->on_progress();
+  const std::size_t waited_bytes = outbox_.bytes();
   flush();
   charge_queue();
+  loop_.memory().freed(waited_bytes - std::min(waited_bytes, outbox_.bytes()));
 }
 
 // Keeping alive -------------------------------------------------------------------------------------------------------
@@ -245,7 +266,11 @@ void WebSocketLink::keep_alive(std::int64_t now_ms) {
   const ServerOptions& options = loop_.options();
   if (!keep_alive_ || options.ping_interval_ms < 0) return;
   if (pinged_ms_ >= 0) {
-    if (now_ms >= pinged_ms_ + options.ping_timeout_ms) terminate("no answer to a ping");
+    if (now_ms >= pinged_ms_ + options.ping_timeout_ms) {
+      loop_.server().refusals().note(Refusal::ping_timeout, user_->address());
+      connection_.set_reset();
+      terminate("no answer to a ping");
+    }
     return;
   }
   if (now_ms < heard_ms_ + options.ping_interval_ms) return;
@@ -262,7 +287,7 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
   if (state_ == State::open) {
     if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) resume_reading();
     // Nothing can be heard while nothing is read.
-    if (reading_) keep_alive(now_ms);
+    if (reading_ || output_first_) keep_alive(now_ms);
   }
   schedule();
 }
@@ -272,8 +297,10 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
 void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   if (closing_) return;
   closing_ = true;
+  output_first_ = false;
   close_code_ = code;
   close_reason_ = reason;
+  if (code == kTryAgainLater) connection_.set_reset();
   if (state_ != State::handshake) {  // which is refused by a response
     state_ = State::closing;
     outbox_.push_last(make_close_frame(code, reason));
@@ -342,6 +369,7 @@ void WebSocketLink::terminate(std::string_view reason) {
 void WebSocketLink::lost() {
   if (state_ == State::closed) return;
   state_ = State::closed;
+  loop_.memory().freed(outbox_.bytes());
   if (closing_) return;
   closing_ = true;
   user_->on_link_closed(close_code_, close_reason_.empty() ? "the connection was lost" : close_reason_);

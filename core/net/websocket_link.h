@@ -47,7 +47,9 @@ class WebSocketLink final : public Link {
   void flush() override;
   void pause_reading_until(std::int64_t now_ms) override;
   void resume_reading() override;
+  void pause_reading_for_output() override;
   const Framing& framing() const override { return framing_; }
+  void write_now() override;
 
   void on_deadline(std::int64_t now_ms);
 
@@ -85,6 +87,7 @@ class WebSocketLink final : public Link {
   Framing framing_;
   bool keep_alive_ = true;
   bool reading_ = true;
+  bool output_first_ = false;      // nothing is read until most of the outbox is written
   bool blocked_ = false;           // the stream takes no output until writable()
   bool finish_when_sent_ = false;  // the close frame is the last thing that is written or heard
   bool heard_last_ = false;        // nothing that comes now is looked at

@@ -56,7 +56,7 @@ void EngineIoSession::poll_lost(EngineIoActions& out) {
 bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions& out) {
   if (refuse_late(out)) return false;
   // Bytes are base64 in protocol 4.
-  if (post_held_ || content_type == "application/octet-stream") {
+  if (post_held_ || payload_ || content_type == "application/octet-stream") {
     refuse_overlap(out);
     return false;
   }
@@ -64,17 +64,31 @@ bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions&
   return true;
 }
 
-void EngineIoSession::end_post(std::string_view body, std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoSession::end_post(std::string body, EngineIoActions& out) {
   if (!post_held_) return;  // it has its answer: the session was closed or upgraded meanwhile
   if (body.size() > options_.max_payload_bytes) {
     post_too_large(out);
     return;
   }
-  // What is in it does not change the answer to the POST.
   post_held_ = false;
-  wire::EngineIoPayloadReader packets(body, options_.max_payload_packets);
-  for (wire::EngineIoPacket packet; state_ == State::open && packets.next(packet);) receive(packet, now_ms, out);
-  if (!packets.ok()) fail(EngineIoClose::parse_error, out);
+  payload_ = std::make_unique<Payload>(std::move(body), options_.max_payload_packets);
+}
+
+void EngineIoSession::take_packet(std::int64_t now_ms, EngineIoActions& out) {
+  if (!payload_) return;
+  wire::EngineIoPacket packet;
+  if (state_ == State::open && payload_->packets.next(packet)) {
+    receive(packet, now_ms, out);
+    if (payload_ && state_ == State::open && !payload_->packets.at_end()) return;
+  } else if (!payload_->packets.ok()) {
+    fail(EngineIoClose::parse_error, out);
+  }
+  end_payload(out);
+}
+
+// What is in it does not change the answer to the POST.
+void EngineIoSession::end_payload(EngineIoActions& out) {
+  if (!std::exchange(payload_, nullptr)) return;
   out.emplace_back(AnswerPost{});
 }
 
@@ -84,7 +98,8 @@ void EngineIoSession::post_too_large(EngineIoActions& out) {
 }
 
 void EngineIoSession::post_lost(EngineIoActions& out) {
-  if (!std::exchange(post_held_, false)) return;
+  const bool waiting = std::exchange(payload_, nullptr) != nullptr;
+  if (!std::exchange(post_held_, false) && !waiting) return;
   abort(EngineIoClose::transport_error, out);
 }
 
@@ -198,7 +213,7 @@ void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out
   transport_ = EngineIoTransport::websocket;
   // The official client has neither at this time.
   if (std::exchange(poll_held_, false)) out.emplace_back(AnswerPoll{wire::encode_engine_io(EngineIoType::noop)});
-  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});
+  if (std::exchange(post_held_, false) || std::exchange(payload_, nullptr)) out.emplace_back(AnswerPost{400});
   out.emplace_back(Upgraded{});
   if (state_ == State::closing) {
     finish(close_reason_, out);
@@ -266,6 +281,7 @@ void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
 // Whatever is still held is let go.
 void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
   state_ = State::closed;
+  close_reason_ = reason;
   upgrade_ = Upgrade::none;
   if (std::exchange(poll_held_, false)) {
     const bool by_client = reason == EngineIoClose::transport_close;
@@ -275,6 +291,7 @@ void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
   if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});  // its body is not there yet
   if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
   out.emplace_back(Closed{reason});
+  end_payload(out);
 }
 
 // A request that was on its way when the session ended or was upgraded.
@@ -308,7 +325,9 @@ void EngineIoSession::tick(std::int64_t now_ms, EngineIoActions& out) {
     if (poll_held_) answer_poll(out);
   }
   if (has_come(pong_due_ms_)) {
-    // A client that is busy sending is alive, though its pong waits behind the rest.
+    // A client that is busy sending is alive, though its pong waits behind the rest: in the payload of a POST, or for its
+    // answer.
+    if (payload_) heard_ms_ = now_ms;
     pong_due_ms_ = heard_ms_ + options_.ping_timeout_ms;
     if (pong_due_ms_ <= now_ms) abort(EngineIoClose::ping_timeout, out);
   }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -50,8 +51,12 @@ class EngineIoSession {
 
   // The head of a POST with this sid. False: it has been refused, and its body is nobody's.
   bool begin_post(std::string_view content_type, EngineIoActions& out);
-  // Its whole body.
-  void end_post(std::string_view body, std::int64_t now_ms, EngineIoActions& out);
+  // Its whole body. Its packets wait for take_packet(), and the answer to the POST for the last of them.
+  void end_post(std::string body, EngineIoActions& out);
+  bool has_packets() const { return payload_ != nullptr; }
+  std::size_t waiting_bytes() const { return payload_ ? payload_->body.size() : 0; }
+  // Takes one of them: as soon as the layer above has acted on the one before, and wants more of this client.
+  void take_packet(std::int64_t now_ms, EngineIoActions& out);
   // Its body is, or will be, above max_payload_bytes. The session goes on.
   void post_too_large(EngineIoActions& out);
   // Its connection is gone before the body was there.
@@ -91,6 +96,16 @@ class EngineIoSession {
   static constexpr std::int64_t kTimerCoarsenessMs = 20;  // tick() may come so much later than deadline_ms()
   static constexpr std::int64_t kReleaseMs = 100;         // how long a poll is held during an upgrade
 
+  struct Payload {
+    explicit Payload(std::string bytes, std::size_t max_packets) : body(std::move(bytes)), packets(body, max_packets) {}
+    Payload(const Payload&) = delete;
+    Payload& operator=(const Payload&) = delete;
+
+    const std::string body;
+    wire::EngineIoPayloadReader packets;  // which keeps no copy
+  };
+
+  void end_payload(EngineIoActions& out);
   void receive(const wire::EngineIoPacket& packet, std::int64_t now_ms, EngineIoActions& out);
   void receive_from_candidate(bool binary, std::string_view bytes, std::int64_t now_ms, EngineIoActions& out);
   void complete_upgrade(std::int64_t now_ms, EngineIoActions& out);
@@ -118,9 +133,10 @@ class EngineIoSession {
   Upgrade upgrade_ = Upgrade::none;
   bool has_websocket_;
   bool poll_held_ = false;
-  bool post_held_ = false;
-  bool ping_waiting_ = false;  // a ping that goes with the next answer
-  bool ping_is_out_ = false;   // one that has left is not answered yet
+  bool post_held_ = false;            // its body is not there yet
+  std::unique_ptr<Payload> payload_;  // its body, while packets of it wait
+  bool ping_waiting_ = false;         // a ping that goes with the next answer
+  bool ping_is_out_ = false;          // one that has left is not answered yet
 
   std::int64_t heard_ms_ = 0;  // when any packet last came
   std::int64_t ping_due_ms_ = kNever;

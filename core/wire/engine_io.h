@@ -49,6 +49,8 @@ class EngineIoPayloadReader {
   // False: no more, or a fault. The packet's data is valid until the next call.
   bool next(EngineIoPacket& packet);
   bool ok() const { return ok_; }
+  // The packet before was the last.
+  bool at_end() const { return at_end_; }
 
  private:
   std::string_view rest_;

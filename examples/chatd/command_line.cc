@@ -214,6 +214,7 @@ void CommandLine::add_limits() {
   limit("inbound-rate", "200 messages per second from each client", &Server::inbound_rate);
   number("inbound-burst", "400 messages at once", &Server::inbound_burst);
   number("outbox-bytes", "2,000,000 (at least two messages) waiting for a slow client", &Server::max_outbox_bytes);
+  limit("send-buffer-bytes", "262,144 in the system for a client that does not read", &Server::send_buffer_bytes);
   number("outbox-messages", "4,096 waiting for a slow client", &Server::max_outbox_messages);
   value("outbox-policy", "disconnect|drop-oldest|drop-newest", "disconnect: the action when the outbox is full",
         options_.server.outbox_policy,
@@ -249,6 +250,8 @@ void CommandLine::add_times() {
   number("drain-timeout-ms", "5,000 for slow readers when the server stops", &Server::drain_timeout_ms);
   number("drain-spread-ms", "0: time over which connections are closed when it stops", &Server::drain_spread_ms, 0);
   number("flush-interval-ms", "0: collect writes for this long when busy", &Server::flush_interval_ms, 0);
+  limit("memory-release-ms", "10,000: return unused memory to the system at most this often",
+        &Server::memory_release_ms);
 }
 
 void CommandLine::add_rest() {

@@ -155,6 +155,8 @@ static void limits_and_timers_have_ranges(void **state) {
       FIELD(max_outbox_bytes, 0),
       FIELD(max_outbox_messages, 0),
       FIELD(flush_interval_ms, 0),
+      FIELD(send_buffer_bytes, 1),
+      FIELD(memory_release_ms, 1),
       FIELD(max_rooms, 0),
       FIELD(max_rooms_per_client, 0),
       FIELD(history_messages, 1),

@@ -188,8 +188,12 @@ class Driver {
   void end_post(std::string_view body) {
     const Exact bytes(body);
     reading_post_ = posts_ != 0;
-    engine_.end_post(bytes.view(), now_ms_, out_);
+    engine_.end_post(std::string(bytes.view()), out_);
     carry_out();
+    while (engine_.has_packets()) {
+      engine_.take_packet(now_ms_, out_);
+      carry_out();
+    }
     require(!reading_post_ || posts_ == 0);
     reading_post_ = false;
   }

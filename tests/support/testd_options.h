@@ -35,6 +35,8 @@ static const option_field numbers[] = {
     FIELD(max_outbox_bytes),
     FIELD(max_outbox_messages),
     FIELD(flush_interval_ms),
+    FIELD(send_buffer_bytes),
+    FIELD(memory_release_ms),
     FIELD(max_rooms),
     FIELD(max_rooms_per_client),
     FIELD(history_messages),

@@ -114,3 +114,6 @@ class ServerOptions(TypedDict, total=False):
     max_memberships_per_address: int
     max_queued_bytes: int
     max_queued_bytes_per_address: int
+
+    send_buffer_bytes: int
+    memory_release_ms: int

@@ -32,6 +32,8 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(max_outbox_bytes),
       PYCHAT_FIELD(max_outbox_messages),
       PYCHAT_FIELD(flush_interval_ms),
+      PYCHAT_FIELD(send_buffer_bytes),
+      PYCHAT_FIELD(memory_release_ms),
       PYCHAT_FIELD(max_rooms),
       PYCHAT_FIELD(max_rooms_per_client),
       PYCHAT_FIELD(history_messages),

@@ -528,7 +528,8 @@ typedef struct chat_server_options {
   size_t ephemeral_event_count;
 
   /* Each client's outbox. */
-  int64_t max_outbox_bytes;    /* two of the largest messages, at least 1 MiB; must hold one of them */
+  int64_t max_outbox_bytes;    /* two of the largest messages, at least 1 MiB; must hold one of them. With
+                                  CHAT_OUTBOX_DISCONNECT twice both limits for 5 s, for bursts */
   int64_t max_outbox_messages; /* 4,096 */
   chat_outbox_policy outbox_policy;
   int64_t flush_interval_ms; /* 0: write at the end of every loop round; otherwise collect up to this long when busy */
@@ -584,9 +585,8 @@ typedef struct chat_server_options {
   const char *const *allowed_hosts;
   size_t allowed_host_count;
 
-  int64_t
-      poll_budget_ms; /* (*) 4; threads = 0: chat_server_poll() returns after this time, and the rest of the work waits
-                             for the next call. With CHAT_UNLIMITED it works until nothing is ready */
+  int64_t poll_budget_ms; /* (*) 4; threads = 0: chat_server_poll() returns after this time, and the rest of the work
+                             waits for the next call. With CHAT_UNLIMITED it works until nothing is ready */
 
   /*
    * Shares. One address can hold at most this much of the server, by default half of the total, so that it cannot lock out
@@ -603,6 +603,15 @@ typedef struct chat_server_options {
   int64_t max_queued_bytes; /* (*) 512 MiB in all outboxes, or four full ones if that is more; above: the client whose
                                messages do not fit is closed with 1013. Messages queued for several clients are divided */
   int64_t max_queued_bytes_per_address; /* (*) half of max_queued_bytes */
+
+  int64_t
+      send_buffer_bytes; /* (*) 262,144; the system's send buffer of a connection (SO_SNDBUF), where data waits that the
+                                client has not read. With CHAT_UNLIMITED the system chooses, and may hold megabytes. Linux
+                                doubles the number, and limits it by net.core.wmem_max */
+  int64_t
+      memory_release_ms; /* (*) 10,000, and never with threads = 0: when a loop has freed much memory, what is unused
+                                goes back to the system, at most this often. This is malloc_trim() of glibc, which acts on
+                                the whole process */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -613,7 +622,7 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL, NULL}},                                                                                  \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0                                                                  \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                            \
   }
 
 /*

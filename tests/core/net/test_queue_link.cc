@@ -160,14 +160,34 @@ void it_closes_once_and_keeps_what_it_has(void**) {
   expect(f.take(), "4last");
 }
 
+// Everything came in one round: its client has had no turn.
+void a_burst_of_twice_the_limits_waits(void**) {
+  Fixture f;
+  for (int i = 0; i < 8; ++i) f.push(std::to_string(i));
+  assert_int_equal(f.user.closes, 0);
+  expect(f.take(), "40|41|42|43|44|45|46|47");
+}
+
+void a_client_that_takes_is_never_full(void**) {
+  Fixture f;
+  f.user.link = f.link.get();
+  for (int i = 0; i < 100; ++i) f.push("x");
+  assert_int_equal(f.user.closes, 0);
+  assert_int_equal(f.user.outputs, 24);  // before the limits were exceeded
+  f.run();
+  assert_int_equal(f.user.taken.size(), 100 * 2 + 99);
+}
+
 void a_full_one_closes(void**) {
   Fixture f;
-  for (int i = 0; i < 4; ++i) f.push(std::to_string(i));
+  for (int i = 0; i < 8; ++i) f.push(std::to_string(i));
   assert_int_equal(f.user.closes, 0);
   f.push("one too many");
   expect(f.user.close, "1013 reading too slowly");
   assert_true(f.link->empty());  // a gap in the middle would be worse
   assert_int_equal(f.loop().stats().slow_disconnects.get(), 1);
+  const auto counts = f.server->refusals().counts();
+  assert_int_equal(counts[static_cast<std::size_t>(Refusal::slow_reader)], 1);
 }
 
 void or_drops_by_its_policy(void**) {
@@ -198,6 +218,8 @@ int main() {
       cmocka_unit_test(another_user_may_take_over),
       cmocka_unit_test(frames_go_to_another_link_as_they_are),
       cmocka_unit_test(it_closes_once_and_keeps_what_it_has),
+      cmocka_unit_test(a_burst_of_twice_the_limits_waits),
+      cmocka_unit_test(a_client_that_takes_is_never_full),
       cmocka_unit_test(a_full_one_closes),
       cmocka_unit_test(or_drops_by_its_policy),
       cmocka_unit_test(one_that_ends_with_output_is_forgotten),

@@ -67,9 +67,16 @@ struct Harness {
   }
   std::string poll() { return session->poll(now, out), take(); }
   std::string post(std::string_view body) {
-    if (session->begin_post("text/plain;charset=UTF-8", out)) session->end_post(body, now, out);
+    if (session->begin_post("text/plain;charset=UTF-8", out)) session->end_post(std::string(body), out);
+    while (session->has_packets()) session->take_packet(now, out);
     return take();
   }
+  // Only its body; the packets wait.
+  void bring(std::string body) {
+    assert_true(session->begin_post("", out));
+    session->end_post(std::move(body), out);
+  }
+  std::string take_packet() { return session->take_packet(now, out), take(); }
   std::string hear(std::string_view text) { return session->websocket_received(false, text, now, out), take(); }
   std::string say(const std::string& text) {
     queue.push({{false, text}});
@@ -154,8 +161,83 @@ void a_second_post_closes(void**) {
   assert_true(h.session->begin_post("", h.out));
   assert_false(h.session->begin_post("", h.out));
   expect(h.take(), "refuse; poll 1; post 400; closed transport error");
-  h.session->end_post("4late", h.now, h.out);
+  h.session->end_post("4late", h.out);
   expect(h.take(), "");
+}
+
+// The layer above takes what a POST brings one by one; the answer comes with the last.
+void packets_wait_until_they_are_taken(void**) {
+  Harness h;
+  h.bring(
+      "4a\x1e"
+      "4b\x1e"
+      "4c");
+  expect(h.take(), "");
+  assert_true(h.session->has_packets());
+  assert_int_equal(h.session->waiting_bytes(), 8);
+  expect(h.take_packet(), "message a");
+  expect(h.take_packet(), "message b");
+  assert_true(h.session->has_packets());
+  expect(h.take_packet(), "message c; post 200");
+  assert_false(h.session->has_packets());
+  assert_int_equal(h.session->waiting_bytes(), 0);
+  expect(h.take_packet(), "");
+}
+
+void a_fault_behind_what_waits_comes_in_its_turn(void**) {
+  Harness h;
+  h.bring(
+      "4a\x1e"
+      "9");
+  expect(h.take_packet(), "message a");
+  expect(h.take_packet(), "closed parse error; post 200");
+  assert_false(h.session->has_packets());
+}
+
+void a_second_post_beside_one_that_waits_closes(void**) {
+  Harness h;
+  h.bring(
+      "4a\x1e"
+      "4b");
+  expect(h.take_packet(), "message a");
+  assert_false(h.session->begin_post("", h.out));
+  expect(h.take(), "refuse; closed transport error; post 200");
+  expect(h.take_packet(), "");
+}
+
+void a_post_that_waits_may_be_lost(void**) {
+  Harness h;
+  h.bring(
+      "4a\x1e"
+      "4b");
+  expect(h.take_packet(), "message a");
+  h.session->post_lost(h.out);
+  expect(h.take(), "closed transport error");
+  assert_false(h.session->has_packets());
+}
+
+void a_close_before_other_packets_drops_them(void**) {
+  Harness h;
+  h.bring(
+      "4a\x1e"
+      "1\x1e"
+      "4b");
+  expect(h.take_packet(), "message a");
+  expect(h.take_packet(), "closed transport close; post 200");
+  expect(h.take_packet(), "");
+}
+
+void a_client_whose_packets_wait_does_not_time_out(void**) {
+  Harness h;
+  h.poll();
+  h.wait();  // the ping leaves
+  h.out.clear();
+  h.bring(
+      "4a\x1e"
+      "3");
+  for (int i = 0; i < 5; ++i) expect(h.wait(), "");
+  expect(h.take_packet(), "message a");
+  expect(h.take_packet(), "pong; post 200");
 }
 
 void a_post_of_bytes_closes(void**) {
@@ -435,7 +517,7 @@ void an_upgrade_in_the_middle_of_requests(void**) {
   h.poll();
   h.session->begin_post("", h.out);
   expect(h.hear("5"), "poll 6; post 400; upgraded");
-  h.session->end_post("4late", h.now, h.out);
+  h.session->end_post("4late", h.out);
   expect(h.take(), "");
 }
 
@@ -582,6 +664,12 @@ int main() {
       cmocka_unit_test(a_post_brings_packets_in_order),
       cmocka_unit_test(a_second_poll_closes),
       cmocka_unit_test(a_second_post_closes),
+      cmocka_unit_test(packets_wait_until_they_are_taken),
+      cmocka_unit_test(a_fault_behind_what_waits_comes_in_its_turn),
+      cmocka_unit_test(a_second_post_beside_one_that_waits_closes),
+      cmocka_unit_test(a_post_that_waits_may_be_lost),
+      cmocka_unit_test(a_close_before_other_packets_drops_them),
+      cmocka_unit_test(a_client_whose_packets_wait_does_not_time_out),
       cmocka_unit_test(a_post_of_bytes_closes),
       cmocka_unit_test(malformed_packets_close),
       cmocka_unit_test(packets_in_a_payload_are_counted),

@@ -150,6 +150,9 @@ struct Options {
   std::int64_t max_memberships_per_address = 0;
   std::int64_t max_queued_bytes = 0;
   std::int64_t max_queued_bytes_per_address = 0;
+
+  std::int64_t send_buffer_bytes = 0;
+  std::int64_t memory_release_ms = 0;
 };
 
 namespace detail {
@@ -249,6 +252,9 @@ class RawOptions {
     raw_.max_memberships_per_address = options.max_memberships_per_address;
     raw_.max_queued_bytes = options.max_queued_bytes;
     raw_.max_queued_bytes_per_address = options.max_queued_bytes_per_address;
+
+    raw_.send_buffer_bytes = options.send_buffer_bytes;
+    raw_.memory_release_ms = options.memory_release_ms;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;

@@ -1,0 +1,26 @@
+// Pauses a client whose messages fill the outboxes of others faster than those can read, for a moment: on its own loop, which may
+// be another one. For its loop's thread.
+#pragma once
+
+#include <cstdint>
+
+#include "hub/types.h"
+
+namespace chat::net {
+
+class Loop;
+
+class SenderPause {
+ public:
+  explicit SenderPause(Loop& loop) : loop_(loop) {}
+
+  void pause(ClientId sender, std::int64_t pause_ms);
+
+ private:
+  Loop& loop_;
+  // The last one: a message often finds many outboxes full.
+  ClientId sender_ = 0;
+  std::int64_t until_ms_ = 0;
+};
+
+}  // namespace chat::net
