@@ -197,8 +197,7 @@ void CommandLine::add_admission() {
   limit("max-clients", "max-connections, at least 32,768: clients at one time", &Server::max_clients);
   limit("max-clients-per-address", "half of max-clients: clients at one time from one address",
         &Server::max_clients_per_address);
-  limit("max-connections", "from RLIMIT_NOFILE, at most max-clients + 1,000: open sockets",
-        &Server::max_connections);
+  limit("max-connections", "from RLIMIT_NOFILE, at most max-clients + 1,000: open sockets", &Server::max_connections);
   limit("max-connections-per-address", "half of max-connections: sockets of one address",
         &Server::max_connections_per_address);
 }

@@ -92,3 +92,17 @@ def test_memory_is_bounded_under_a_flood(start_chatd, websocket, still_chats):
     if not chatd.is_sanitized():
         assert chatd.peak_bytes() - before < 48 * 1024 * 1024
     still_chats(chatd)
+
+
+def test_connects_have_a_rate_of_their_own(start_chatd, raw, still_chats):
+    """Each CONNECT asks the application. Those of one session are limited, also when they are refused."""
+    chatd = start_chatd("--metrics", "/metrics", "--inbound-rate", 5, "--inbound-burst", 10)
+    client = raw(chatd)
+    assert client.upgrade("/socket.io/?EIO=4&transport=websocket").status == 101
+    for number in range(200):
+        if not client.try_send(frame(TEXT, f"40/room-{number},".encode())):
+            break
+    client.read_to_end()
+    text = raw(chatd).request("GET", "/metrics").body.decode()
+    assert 'libchat_refusals_total{reason="connect_rate"} 1' in text.splitlines()
+    still_chats(chatd)
