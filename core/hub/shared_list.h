@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,14 @@ struct SharedList {
   // What encode(*this) gives: called once, by whichever thread needs it first. One protocol has lists.
   template <class Encode>
   const std::string& encoded(Encode encode) const {
-    std::call_once(once_, [&] { encoded_ = encode(*this); });
-    return encoded_;
+    const std::lock_guard lock(mutex_);
+    if (!encoded_) encoded_ = encode(*this);
+    return *encoded_;
   }
 
  private:
-  mutable std::once_flag once_;
-  mutable std::string encoded_;
+  mutable std::mutex mutex_;
+  mutable std::optional<std::string> encoded_;
 };
 
 }  // namespace chat

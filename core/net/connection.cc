@@ -64,12 +64,14 @@ void Connection::on_input(std::span<char> bytes) {
   if (!input_.empty()) {
     keep(bytes);
     if (!queued_) take_input();
+    charge_input();
     return;
   }
   processing_ = true;
   process(bytes);
   processing_ = false;
   if (!bytes.empty()) keep(bytes);
+  charge_input();
 }
 
 void Connection::queue_input() {
@@ -79,6 +81,17 @@ void Connection::queue_input() {
 void Connection::take_turn() {
   queued_ = false;
   take_input();
+  charge_input();
+}
+
+// What a client has sent in part takes memory, for as long as it likes.
+void Connection::charge_input() {
+  if (ending()) return;
+  if (http_) {
+    http_->charge();
+  } else {
+    websocket_->charge_input();
+  }
 }
 
 void Connection::take_input() {

@@ -42,6 +42,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   WebSocketLink& make_websocket(std::unique_ptr<LinkUser> user, const Framing& framing, std::int64_t max_message_bytes);
   // HTTP without a request that is received or answered: may be closed at once when the server drains.
   bool idle_http() const;
+  // Input that was read and is not used yet.
+  std::size_t kept_bytes() const { return input_.size(); }
 
   // Answers the held request of this number; nothing when it is no longer held. essential: its exchange is told when the
   // connection ends before the answer is written whole.
@@ -84,6 +86,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   void keep(std::span<char> bytes);
   std::size_t max_kept_bytes() const;
   void apply_reading();
+  void charge_input();
   void discard(std::size_t bytes);
 
   Loop& loop_;

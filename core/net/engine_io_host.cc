@@ -106,8 +106,13 @@ void EngineIoHost::end_post(const HeldRequest& request, std::string body) {
   take_packets();
 }
 
-// Who sends too quickly is paused: then the rest waits, and the POST for its answer.
 void EngineIoHost::take_packets() {
+  take_some_packets();
+  queue_->charge_input();
+}
+
+// Who sends too quickly is paused: then the rest waits, and the POST for its answer.
+void EngineIoHost::take_some_packets() {
   for (int taken = 0; session_.has_packets(); ++taken) {
     if (polling_.is_paused(loop_->now_ms())) {
       schedule();

@@ -69,6 +69,7 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void on_continued(ClientId client) override;
   void on_pause(std::int64_t until_ms) override;
   void on_resume() override;
+  std::size_t held_input_bytes() const override { return session_.waiting_bytes(); }
   FramePtr encode_gap(const GapReply&) override { return {}; }
 
   // From its Socket.IO clients --------------------------------------------------------------------------------------------
@@ -82,8 +83,6 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void close();
   // A deadline of theirs has changed.
   void schedule();
-  // Of a POST, what is not taken yet.
-  std::size_t waiting_input_bytes() const { return session_.waiting_bytes(); }
 
   // The end ---------------------------------------------------------------------------------------------------------------
 
@@ -118,6 +117,7 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
 
   // What a POST has brought, as far as the client may go on.
   void take_packets();
+  void take_some_packets();
   void on_deadline(std::int64_t now_ms) override;
   void finish(session::EngineIoClose reason);
   void end_clients(session::EngineIoClose reason);

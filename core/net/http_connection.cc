@@ -105,6 +105,7 @@ void HttpConnection::serve(const HttpRequest& request) {
   close_after_ = !request.keep_alive;
   BodyPlan plan = plan_body(request);
   if (refuse_host(request)) return;
+  note_source(request);
   if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 400) {
     const std::string_view reason = plan.refusal.body;
     loop_.server().refusals().note(Refusal::malformed, connection_.peer_address(), reason.substr(0, reason.find('\n')));
@@ -120,6 +121,37 @@ void HttpConnection::serve(const HttpRequest& request) {
     serve_response(std::move(*response), std::move(plan), asks_to_continue(request));
   } else {
     hold(request, plan, std::move(std::get<Hold>(reaction)));
+  }
+}
+
+// The proxy's own connection may carry the requests of many clients.
+void HttpConnection::note_source(const HttpRequest& request) {
+  if (!loop_.server().trusted_proxies().contains(connection_.peer_address())) return;
+  std::string address = describe(request, connection_.peer_address(), loop_.server()).address;
+  if (address == client_address_) return;
+  client_address_ = std::move(address);
+  held_ = Share();
+}
+
+std::size_t HttpConnection::held_bytes() const {
+  return connection_.kept_bytes() + (intake_ ? intake_->body.capacity() : 0) + output_.held_bytes();
+}
+
+void HttpConnection::charge() {
+  constexpr std::size_t kChargedBytes = 4'096;
+  const std::size_t bytes = held_bytes() / kChargedBytes * kChargedBytes;
+  if (static_cast<std::int64_t>(bytes) == held_.amount()) return;
+  const std::string& address = client_address_.empty() ? connection_.peer_address() : client_address_;
+  if (!held_.source()) held_ = Share(loop_.server().hub().sources().find(address), Resource::queued_bytes);
+  const std::optional<Refusal> refusal = held_.resize(static_cast<std::int64_t>(bytes));
+  if (!refusal) return;
+  loop_.server().refusals().note(*refusal, address);
+  held_.give_back();
+  if (state_ == State::receiving) {
+    fail_body(HttpResponse::text(503, "too much waits for this address, or for all clients\n"));
+  } else {
+    connection_.set_reset();
+    loop_.doom(connection_);
   }
 }
 
@@ -290,6 +322,7 @@ void HttpConnection::respond(const HttpResponse& response) {
   intake_.reset();  // which `response` may have been of
   loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
   pump();
+  if (!connection_.ending() && state_ == State::writing) charge();
 }
 
 void HttpConnection::pump() {
@@ -324,6 +357,7 @@ void HttpConnection::pump() {
 
 void HttpConnection::finish_response() {
   output_.end();
+  held_.give_back();
   exchange_.reset();
   if (close_after_ || loop_.draining()) {
     connection_.finish();

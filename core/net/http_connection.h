@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "hub/refusal.h"
+#include "hub/source_table.h"
 #include "net/exchange.h"
 #include "net/http.h"
 #include "net/http_body.h"
@@ -41,6 +42,8 @@ class HttpConnection {
   void on_deadline();
   // The connection is gone.
   void lost();
+  // What is held here is the client's source's. Refuses the request, or ends the connection, when it is too much.
+  void charge();
 
  private:
   enum class State : std::uint8_t {
@@ -55,6 +58,7 @@ class HttpConnection {
   bool take_head(std::span<char>& input);
   void serve(const HttpRequest& request);
   bool refuse_host(const HttpRequest& request);  // true: answered
+  void note_source(const HttpRequest& request);
   void serve_upgrade(const HttpRequest& request, const BodyPlan& plan);
   void serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue);
   void hold(const HttpRequest& request, const BodyPlan& plan, Hold hold);
@@ -68,6 +72,7 @@ class HttpConnection {
   void respond(const HttpResponse& response);
   void pump();
   void finish_response();
+  std::size_t held_bytes() const;
 
   Loop& loop_;
   Connection& connection_;
@@ -90,6 +95,8 @@ class HttpConnection {
   };
   std::unique_ptr<Intake> intake_;
   ResponseOutput output_;
+  std::string client_address_;  // of the request, when a trusted proxy has told it
+  Share held_;                  // for a body, and for an answer that is not taken
 };
 
 }  // namespace chat::net

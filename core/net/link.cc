@@ -9,8 +9,6 @@
 namespace chat::net {
 namespace {
 
-// What waits is charged in such pieces, so that the counters, which all loops share, seldom change.
-constexpr std::int64_t kChargedBytes = 4'096;
 // A sixteenth of the outbox or more pauses its sender for so long, in which a client that reads is woken up and reads, or polls
 // once more.
 constexpr std::int64_t kPauseMs = 100;
@@ -26,15 +24,15 @@ void Link::mark_dirty() {
 }
 
 void Link::charge_queue() {
-  const auto bytes = static_cast<std::int64_t>(outbox_.account()) / kChargedBytes * kChargedBytes;
-  const std::optional<Refusal> refusal = queued_.resize(bytes);
+  const std::size_t bytes = (outbox_.account() + held_input_bytes()) / kChargedBytes * kChargedBytes;
+  const std::optional<Refusal> refusal = queued_.resize(static_cast<std::int64_t>(bytes));
   if (!refusal || closing_) return;
   loop_.server().refusals().note(*refusal, queued_.source()->key());
   loop_.stats().slow_disconnects.add();
   loop_.stats().drops.add(outbox_.frames());
   outbox_.drop_unwritten();
   queued_.give_back();
-  close(1013, "too much waits for readers like this one");
+  close(1013, "too much waits for clients of this address, or for all clients");
 }
 
 void Link::push_replay(FramePtr frame) {

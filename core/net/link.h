@@ -50,6 +50,8 @@ class LinkUser {
   virtual void close_connection(ClientId client, std::uint16_t code, std::string_view reason) {
     close_client(client, code, reason);
   }
+  // Of what the client has sent, what waits at this end.
+  virtual std::size_t held_input_bytes() const { return 0; }
   // Another connection continues the client.
   virtual void on_continued(ClientId client) { (void)client; }
   // Until the time has come nothing more shall be taken from the client. For links that cannot stop reading.
@@ -96,10 +98,14 @@ class Link {
   // Most of it has been taken.
   bool is_nearly_empty() const;
 
-  // What waits here takes memory: that is this source's.
+  // What waits here, to be written or of input that is not taken yet, takes memory: that is this source's.
   void charge_to(SourcePtr source) { queued_ = Share(std::move(source), Resource::queued_bytes); }
   // At the end of a round, when all links have written what they could. Closes with 1013 when it is too much.
   void charge_queue();
+  // After input has come or was taken.
+  void charge_input() {
+    if (held_input_bytes() >= kChargedBytes || queued_.amount() != 0) charge_queue();
+  }
 
   virtual const Framing& framing() const = 0;
   bool closing() const { return closing_; }
@@ -109,6 +115,11 @@ class Link {
  protected:
   friend class DirtyLinks;
   friend class Loop;
+
+  // What waits is charged in such pieces, so that the counters, which all loops share, seldom change.
+  static constexpr std::size_t kChargedBytes = 4'096;
+
+  virtual std::size_t held_input_bytes() const { return 0; }
 
   void mark_dirty();
   // The client takes what has waited for it.

@@ -34,6 +34,8 @@ class QueueLink final : public Link, public session::EngineIoQueue {
   std::vector<FramePtr> take_frames() { return outbox_.take_all(); }
 
  private:
+  std::size_t held_input_bytes() const override { return user_->held_input_bytes(); }
+
   const Framing framing_;
   bool turn_asked_ = false;
 };

@@ -24,6 +24,8 @@ class ResponseOutput {
   // promised cannot be kept.
   std::optional<std::string_view> next(std::size_t max_bytes);
   void consume(std::size_t size);
+  // In memory, of what is not taken.
+  std::size_t held_bytes() const { return bytes_.capacity(); }
   // Gives back what it holds.
   void end();
 

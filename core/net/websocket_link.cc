@@ -97,6 +97,8 @@ void WebSocketLink::heard() {
   schedule();  // the next ping may be due before the time-out would have been
 }
 
+std::size_t WebSocketLink::held_input_bytes() const { return connection_.kept_bytes() + reader_.held_bytes(); }
+
 void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
   // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.

@@ -211,6 +211,65 @@ def test_what_waits_for_one_address_is_bounded_in_all(start_chatd, raw, websocke
     assert read_reply(friend, ("ack",))["ref"] == 1
 
 
+def test_bodies_that_do_not_end_count(start_chatd, raw, still_chats):
+    chatd = start_chatd("--max-queued-bytes", 1_000_000, *BEHIND_PROXY, "--outbox-bytes", 100_000)
+    held = []
+
+    def begin(headers):
+        session = Polling(raw(chatd), headers)
+        lines = [f"POST {session.target} HTTP/1.1", f"Host: {session.connection.host}", "Content-Length: 100000"]
+        lines += [f"{name}: {text}" for name, text in headers]
+        session.connection.send("\r\n".join([*lines, "", ""]).encode() + bytes(90_000))
+        held.append(session)
+        return session.connection
+
+    while refusals(raw, chatd, "queued_bytes_per_address") == 0:
+        last = begin(ATTACKER)
+        assert len(held) < 100
+    assert last.response().status == 503
+    other = begin(OTHER)
+    other.send(bytes(10_000))
+    # What it says is nonsense, but all of it was read.
+    assert other.response().status != 503
+    assert refusals(raw, chatd, "queued_bytes") == 0
+    still_chats(chatd)
+
+
+def test_messages_that_do_not_end_count(start_chatd, raw, websocket, still_chats):
+    chatd = start_chatd("--max-queued-bytes", 1_000_000, *BEHIND_PROXY, "--outbox-bytes", 100_000)
+    held = []
+    while refusals(raw, chatd, "queued_bytes_per_address") == 0:
+        held.append(websocket(chatd, headers=ATTACKER))
+        held[-1].try_send(frame(TEXT, b"x" * 60_000, fin=False))
+        assert len(held) < 100
+    assert held[-1].read_close() == 1013
+    still_chats(chatd)
+
+
+def test_answers_that_are_not_taken_count(start_chatd, raw, websocket, still_chats):
+    """Each polling client has a copy of its own, in an answer of which the system takes a part only."""
+    chatd = start_chatd("--max-queued-bytes", 4_000_000, *BEHIND_PROXY, "--inbound-rate", "off")
+    held = []
+    while refusals(raw, chatd, "queued_bytes_per_address") == 0:
+        assert len(held) < 20
+        room = f"r{len(held)}"
+        session = Polling(raw(chatd, receive_buffer=4096), ATTACKER)
+        assert session.post(f"40/{room},") == 200
+        held.append(session)
+        speaker = websocket(chatd, f"/chat?room={room}")
+        for _ in range(25):
+            speaker.send_text("x" * 60_000)
+            speaker.read_frame()
+        # All of it goes into the answer, and nothing is left in the outbox.
+        lines = [f"GET {session.target} HTTP/1.1", f"Host: {session.connection.host}", "X-Forwarded-For: 192.0.2.1"]
+        session.connection.send("\r\n".join([*lines, "", ""]).encode())
+        session.connection.read_until(b"\r\n\r\n")
+        speaker.close()
+    assert len(held) > 1
+    assert refusals(raw, chatd, "queued_bytes") == 0
+    still_chats(chatd)
+
+
 # Replies -------------------------------------------------------------------------------------------------------------
 
 

@@ -50,6 +50,9 @@ class MessageReader {
   // `more`. After `close` and `failure` everything is thrown away.
   Event next(std::span<char>& input);
 
+  // Of a message that is not whole.
+  std::size_t held_bytes() const { return message_.capacity(); }
+
  private:
   struct Control {  // a control frame's payload that came in pieces
     std::uint8_t size = 0;
