@@ -600,10 +600,9 @@ typedef struct chat_server_options {
   int64_t max_memberships;             /* (*) 1,000,000 rooms that clients have joined, except the first of each client;
                                           above: the error too_many */
   int64_t max_memberships_per_address; /* (*) half of max_memberships */
-  int64_t
-      max_queued_bytes; /* (*) 512 MiB in all outboxes, answers and incomplete input, or four full outboxes if that is
-                               more; above: the client whose bytes do not fit is closed with 1013. Messages queued for several
-                               clients are divided */
+  int64_t max_queued_bytes; /* (*) 512 MiB in all outboxes, answers and incomplete input, or four full outboxes if that
+                               is more; above: the client whose bytes do not fit is closed with 1013. Messages queued
+                               for several clients are divided */
   int64_t max_queued_bytes_per_address; /* (*) half of max_queued_bytes */
 
   int64_t
