@@ -183,8 +183,9 @@
     // What was sent and has not left yet.
     get bufferedBytes() { return this.socket.bufferedAmount ?? 0; }
 
+    // While the socket closes the browser would drop it, and complain. Its loss is told soon.
     send(text) {
-      this.socket.send(text);
+      if (!(this.socket.readyState > 1)) this.socket.send(text);
     }
 
     // The welcome has come: from now on silence is looked into.
