@@ -1,4 +1,6 @@
 // Versions, features, and errors: their names and texts, and the sentence about the last failure of each thread.
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 
@@ -30,15 +32,18 @@ chat_error fail(Error code, std::string_view detail) noexcept {
 const char *chat_version(void) noexcept { return CHAT_VERSION_STRING; }
 
 const char *chat_library_versions(void) noexcept {
-  // Made once, and never freed: another thread may still read it while the process ends.
-  static const char *const text = [] {
+  // Made once, and never destroyed: another thread may still read it while the process ends.
+  static const std::array<char, 256> text = [] {
+    std::array<char, 256> made{};
     try {
-      return (new std::string(chat::net::library_versions()))->c_str();
+      const std::string versions = chat::net::library_versions();
+      std::copy_n(versions.begin(), std::min(versions.size(), made.size() - 1), made.begin());
     } catch (...) {
-      return "";
+      made[0] = '\0';
     }
+    return made;
   }();
-  return text;
+  return text.data();
 }
 
 int chat_version_number(void) noexcept {
