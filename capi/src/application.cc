@@ -293,8 +293,7 @@ chat_verdict refuse_event(Event* event, const char* reason) {
     if (event == nullptr) return {Error::invalid_argument, "event is NULL"};
     const std::string_view text =
         chat::utf8_prefix(reason == nullptr ? std::string_view() : reason, sizeof event->reason - 1);
-    std::memcpy(event->reason, text.data(), text.size());
-    event->reason[text.size()] = '\0';
+    *std::copy(text.begin(), text.end(), event->reason) = '\0';
     return {};
   });
   return CHAT_REFUSE;

@@ -94,6 +94,7 @@ for (const count of threads) {
     const speaker = await connectWebSocket(t, server);
     let said = 0;
     let speaking = true;
+    atEnd(t, () => { speaking = false; });
     const say = () => {
       if (!speaking) return;
       for (let burst = 0; burst < 10; burst += 1) speaker.send(`42["n",${said++}]`);
@@ -118,7 +119,6 @@ for (const count of threads) {
       assert.deepEqual(numbers, numbers.map((_, index) => numbers[0] + index));
       socket.socket.terminate();
     }
-    speaking = false;
   });
 
   testLibchat(`a proxy that spreads a session's requests over many connections, ${count} threads`, async (t) => {
