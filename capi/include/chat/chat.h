@@ -605,13 +605,12 @@ typedef struct chat_server_options {
                                for several clients are divided */
   int64_t max_queued_bytes_per_address; /* (*) half of max_queued_bytes */
 
-  /* (*) 262,144; the system's send buffer of a connection (SO_SNDBUF), where data waits that the client has not read. With
-     CHAT_UNLIMITED the system chooses, and may hold megabytes. Linux doubles the number, and limits it by
-     net.core.wmem_max */
-  int64_t send_buffer_bytes;
-  /* (*) 10,000, and never with threads = 0: when a loop has freed much memory, what is unused goes back to the system, at
-     most this often. This is malloc_trim() of glibc, which acts on the whole process */
-  int64_t memory_release_ms;
+  int64_t send_buffer_bytes; /* (*) 262,144; the system's send buffer of a connection (SO_SNDBUF), where data waits
+                                that the client has not read. With CHAT_UNLIMITED the system chooses, and may hold
+                                megabytes. Linux doubles the number, and limits it by net.core.wmem_max */
+  int64_t memory_release_ms; /* (*) 10,000, and never with threads = 0: when a loop has freed much memory, what is
+                                unused goes back to the system, at most this often. This is malloc_trim() of glibc,
+                                which acts on the whole process */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
