@@ -40,8 +40,8 @@ constexpr int kMaxTurns = 1000;
 // glibc puts off merging the small blocks that are freed, until it merges all in one call: 6 milliseconds after 5,000 clients
 // have left. Asking for a larger block makes it merge those that were freed so far.
 void merge_freed_blocks() {
-  void* volatile block = std::malloc(2'048);
-  std::free(block);
+  void* volatile block = std::malloc(2'048);  // NOLINT(cppcoreguidelines-owning-memory)
+  std::free(block);                           // NOLINT(cppcoreguidelines-owning-memory)
 }
 
 // A timer that is so late was kept waiting by something: a host that did not poll, a callback, a process that was stopped. The

@@ -331,14 +331,15 @@ void WebSocketLink::end_behind_inbox(std::uint16_t code, std::string reason, std
     finish_when_sent();
     return;
   }
-  behind_inbox([=](WebSocketLink& link) {
-    if (link.state_ == State::closed) return;
-    if (link.closing_) {
-      link.finish_when_sent();
-    } else {
-      link.end(code, reason, make_close_frame(answer, answer_reason));
-    }
-  });
+  behind_inbox(
+      [code, reason = std::move(reason), answer, answer_reason = std::move(answer_reason)](WebSocketLink& link) {
+        if (link.state_ == State::closed) return;
+        if (link.closing_) {
+          link.finish_when_sent();
+        } else {
+          link.end(code, reason, make_close_frame(answer, answer_reason));
+        }
+      });
 }
 
 void WebSocketLink::finish_when_sent() {
