@@ -97,6 +97,11 @@ void WebSocketLink::heard() {
   schedule();  // the next ping may be due before the time-out would have been
 }
 
+// Its user is gone when the link has said goodbye, while the client may still send.
+std::string_view WebSocketLink::address() const {
+  return state_ == State::open ? user_->address() : std::string_view(connection_.peer_address());
+}
+
 std::size_t WebSocketLink::held_input_bytes() const { return connection_.kept_bytes() + reader_.held_bytes(); }
 
 void WebSocketLink::receive(std::span<char>& input) {
@@ -130,8 +135,8 @@ void WebSocketLink::receive(std::span<char>& input) {
         break;
       case Kind::failure:
         loop_.stats().messages_refused.add();
-        loop_.server().refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed,
-                                       user_->address(), event.reason);
+        loop_.server().refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed, address(),
+                                       event.reason);
         fail(event.code, event.code == kTooLarge
                              ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
                              : std::string(event.reason));
@@ -269,7 +274,7 @@ void WebSocketLink::keep_alive(std::int64_t now_ms) {
   if (!keep_alive_ || options.ping_interval_ms < 0) return;
   if (pinged_ms_ >= 0) {
     if (now_ms >= pinged_ms_ + options.ping_timeout_ms) {
-      loop_.server().refusals().note(Refusal::ping_timeout, user_->address());
+      loop_.server().refusals().note(Refusal::ping_timeout, address());
       connection_.set_reset();
       terminate("no answer to a ping");
     }

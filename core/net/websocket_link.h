@@ -64,6 +64,7 @@ class WebSocketLink final : public Link {
     closed,   // nothing is read or written any more
   };
 
+  std::string_view address() const;
   std::size_t held_input_bytes() const override;
   void schedule();
   void keep_alive(std::int64_t now_ms);

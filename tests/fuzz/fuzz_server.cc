@@ -133,6 +133,7 @@ class Scene {
     options.metrics_path = "/metrics";
     options.chat_page_path = "/";
     options.drain_timeout_ms = 1;
+    options.poll_budget_ms = CHAT_UNLIMITED;  // what a step causes has happened before the next
     require(chat_server_start(&options, &server_) == CHAT_OK);
   }
   Scene(const Scene&) = delete;
