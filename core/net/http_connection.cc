@@ -79,7 +79,7 @@ bool HttpConnection::take_head(std::span<char>& input) {
     case wire::RequestHead::Outcome::malformed: {
       input = {};
       loop_.stats().http_requests.add();
-      loop_.server().refusals().note(refusal_of_head(head.status), connection_.peer_address(), head.reason);
+      note(refusal_of_head(head.status), head.reason);
       HttpResponse response = HttpResponse::text(head.status, head.reason + "\n");
       if (head.status == 405) response.headers.push_back({"Allow", "GET, HEAD, POST, OPTIONS"});
       response.close = true;
@@ -108,7 +108,7 @@ void HttpConnection::serve(const HttpRequest& request) {
   note_source(request);
   if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 400) {
     const std::string_view reason = plan.refusal.body;
-    loop_.server().refusals().note(Refusal::malformed, connection_.peer_address(), reason.substr(0, reason.find('\n')));
+    note(Refusal::malformed, reason.substr(0, reason.find('\n')));
   }
   // What nobody announced does not follow.
   if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 411) plan.kind = BodyPlan::Kind::none;
@@ -265,7 +265,7 @@ void HttpConnection::take_chunks(std::span<char>& input) {
       body_complete();
       return;
     case ChunkedDecoder::Outcome::malformed:
-      loop_.server().refusals().note(Refusal::malformed, connection_.peer_address(), "malformed chunk");
+      note(Refusal::malformed, "malformed chunk");
       fail_body(HttpResponse::text(400, "malformed chunk\n"));
       return;
     case ChunkedDecoder::Outcome::too_large:
