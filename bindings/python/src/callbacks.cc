@@ -10,6 +10,7 @@
 #include "message.h"
 #include "outgoing.h"
 #include "python_names.h"
+#include "signal_mask.h"
 #include "text.h"
 
 namespace pychat {
@@ -88,6 +89,9 @@ struct Callbacks {
     callbacks.on_log = log;
     callbacks.on_ack = ack;
     callbacks.on_abandon = tell<Kind::on_abandon>;
+    callbacks.on_thread_start = [](chat_server*, void* user) {
+      take_signal_mask(static_cast<Core*>(user)->starters_mask_);
+    };
   }
 
   template <class Event, chat_verdict (Core::*method)(Event&)>

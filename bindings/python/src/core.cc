@@ -107,7 +107,7 @@ void Core::start(int log_level) {
   const bool asks = ((inline_kinds_.load() | async_kinds_.load()) & Kind::on_authorize) != 0;
   fill_callbacks(native.callbacks, asks);
   host_driven_ = native.threads == 0;
-  remember_signal_mask();
+  starters_mask_ = signal_mask();
   verdict_timeout_ms_ = native.verdict_timeout_ms > 0 ? native.verdict_timeout_ms : 10'000;
 
   chat_server* server = nullptr;

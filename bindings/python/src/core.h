@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -151,6 +152,7 @@ class Core {
   std::atomic<std::uint64_t> forks_ = 0;  // as forks() was at the start
   ServerSockets sockets_;
   bool host_driven_ = false;
+  sigset_t starters_mask_{};  // of the thread that started the server
   std::atomic<bool> polling_ = false;
   std::atomic<bool> stop_requested_ = false;
   std::atomic<bool> watching_ = false;

@@ -4,8 +4,6 @@
 #include <cxxabi.h>
 #include <unistd.h>
 
-#include "signal_mask.h"
-
 namespace pychat {
 namespace {
 
@@ -21,7 +19,6 @@ class KeptThreadState {
 
   void keep() {
     if (saved_ != nullptr || PyGILState_GetThisThreadState() != nullptr) return;
-    take_signal_mask();
     state_ = PyGILState_Ensure();
     saved_ = PyEval_SaveThread();
   }

@@ -3,16 +3,9 @@
 
 #include <pthread.h>
 
-#include <mutex>
+#include <initializer_list>
 
 namespace pychat {
-namespace {
-
-std::mutex mutex;
-sigset_t remembered;
-bool is_remembered = false;
-
-}  // namespace
 
 SignalsBlocked::SignalsBlocked() {
   sigset_t all;
@@ -23,18 +16,15 @@ SignalsBlocked::SignalsBlocked() {
 
 SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &kept_, nullptr); }
 
-void remember_signal_mask() {
-  const std::lock_guard lock(mutex);
-  pthread_sigmask(SIG_BLOCK, nullptr, &remembered);
-  is_remembered = true;
+sigset_t signal_mask() {
+  sigset_t mask;
+  pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+  return mask;
 }
 
-void take_signal_mask() {
-  const std::lock_guard lock(mutex);
-  if (!is_remembered) return;
-  sigset_t mask = remembered;
-  sigaddset(&mask, SIGPIPE);
-  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+void take_signal_mask(sigset_t of_starter) {
+  sigaddset(&of_starter, SIGPIPE);
+  pthread_sigmask(SIG_SETMASK, &of_starter, nullptr);
 }
 
 }  // namespace pychat

@@ -1,6 +1,6 @@
 // Which signals the threads of pychat take. The library blocks them in its threads, and a program that a callback starts
-// would inherit that: it could not be ended by SIGTERM. So threads that run Python have the mask of the thread that started
-// the server, as threads made by Python would. The kernel prefers the main thread for a signal to the process.
+// would inherit that: it could not be ended by SIGTERM. So the loop threads have the mask of the thread that started
+// their server, as threads made by Python would. The kernel prefers the main thread for a signal to the process.
 #pragma once
 
 #include <csignal>
@@ -19,10 +19,10 @@ class SignalsBlocked {
   sigset_t kept_;
 };
 
-// On the thread that starts a server.
-void remember_signal_mask();
-// On a thread of the library that is about to run Python for the first time. SIGPIPE stays blocked: OpenSSL writes without
-// MSG_NOSIGNAL.
-void take_signal_mask();
+// Of the calling thread.
+sigset_t signal_mask();
+// For a thread of the library: the mask of the thread that started its server. SIGPIPE stays blocked, because OpenSSL writes
+// without MSG_NOSIGNAL.
+void take_signal_mask(sigset_t of_starter);
 
 }  // namespace pychat

@@ -284,3 +284,26 @@ def test_a_program_started_in_a_callback_can_be_ended(server):
             assert children[0].wait(LIMIT_S) == -signal.SIGTERM
         finally:
             children[0].kill()
+
+
+def test_each_server_has_the_mask_of_the_thread_that_started_it():
+    masks = {}
+
+    def ask(name):
+        server = make_server()
+        server.on_message(lambda message: masks.setdefault(name, signal.pthread_sigmask(signal.SIG_BLOCK, [])) and None)
+        return server
+
+    first, second = ask("first"), ask("second")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        first.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with first, second:
+        # The threads run Python only now, when both servers have started.
+        for name, server in (("first", first), ("second", second)):
+            with connected(server) as client:
+                client.send("x")
+                wait_until(lambda: name in masks)
+    assert signal.SIGUSR1 in masks["first"] and signal.SIGUSR1 not in masks["second"]
