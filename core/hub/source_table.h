@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -23,6 +24,12 @@ namespace chat {
 // Engine.IO sessions are counted by their registry (net/engine_io_registry.h), which also chooses whose goes first.
 enum class Resource : std::uint8_t { connections, clients, rooms, memberships, queued_bytes };
 inline constexpr std::size_t kResourceCount = 5;
+
+// Queued bytes are charged in such steps, so that the counters, which all loops share, seldom change.
+inline constexpr std::size_t kChargedBytes = 4'096;
+constexpr std::int64_t charged_bytes(std::size_t held) {
+  return static_cast<std::int64_t>(held / kChargedBytes * kChargedBytes);
+}
 
 struct ResourceLimit {
   std::int64_t per_source = kUnlimited;

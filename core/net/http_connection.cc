@@ -138,12 +138,11 @@ std::size_t HttpConnection::held_bytes() const {
 }
 
 void HttpConnection::charge() {
-  constexpr std::size_t kChargedBytes = 4'096;
-  const std::size_t bytes = held_bytes() / kChargedBytes * kChargedBytes;
-  if (static_cast<std::int64_t>(bytes) == held_.amount()) return;
+  const std::int64_t bytes = charged_bytes(held_bytes());
+  if (bytes == held_.amount()) return;
   const std::string& address = client_address_.empty() ? connection_.peer_address() : client_address_;
   if (!held_.source()) held_ = Share(loop_.server().hub().sources().find(address), Resource::queued_bytes);
-  const std::optional<Refusal> refusal = held_.resize(static_cast<std::int64_t>(bytes));
+  const std::optional<Refusal> refusal = held_.resize(bytes);
   if (!refusal) return;
   loop_.server().refusals().note(*refusal, address);
   held_.give_back();

@@ -24,8 +24,7 @@ void Link::mark_dirty() {
 }
 
 void Link::charge_queue() {
-  const std::size_t bytes = (outbox_.account() + held_input_bytes()) / kChargedBytes * kChargedBytes;
-  const std::optional<Refusal> refusal = queued_.resize(static_cast<std::int64_t>(bytes));
+  const std::optional<Refusal> refusal = queued_.resize(charged_bytes(outbox_.account() + held_input_bytes()));
   if (!refusal || closing_) return;
   loop_.server().refusals().note(*refusal, queued_.source()->key());
   loop_.stats().slow_disconnects.add();

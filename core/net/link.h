@@ -116,9 +116,6 @@ class Link {
   friend class DirtyLinks;
   friend class Loop;
 
-  // What waits is charged in such pieces, so that the counters, which all loops share, seldom change.
-  static constexpr std::size_t kChargedBytes = 4'096;
-
   virtual std::size_t held_input_bytes() const { return 0; }
 
   void mark_dirty();

@@ -21,7 +21,6 @@ void MemoryRelease::freed(std::size_t bytes) {
 
 void MemoryRelease::on_deadline(std::int64_t) {
   freed_bytes_ = 0;
-  ++releases_;
   loop_.give_back_memory();
   release_free_memory();
 }

@@ -20,7 +20,6 @@ class MemoryRelease final : public TimerEntry {
 
   // About so much has become free.
   void freed(std::size_t bytes);
-  std::uint64_t releases() const { return releases_; }
 
  protected:
   void on_deadline(std::int64_t now_ms) override;
@@ -28,7 +27,6 @@ class MemoryRelease final : public TimerEntry {
  private:
   Loop& loop_;
   std::size_t freed_bytes_ = 0;  // since the last release
-  std::uint64_t releases_ = 0;
 };
 
 }  // namespace chat::net

@@ -94,7 +94,7 @@ void PeerInput::execute(Peer& peer, wire::Decoded decoded) {
   }
   Command& command = std::get<Command>(decoded);
   if (asks_for_much(command) && !reply_rate_.has_token(peer.loop_.now_ms())) {
-    peer.loop_.server().refusals().note(Refusal::reply_rate, peer.client_->origin().address);
+    note(peer, Refusal::reply_rate);
     peer.loop_.stats().messages_refused.add();
     ErrorReply error = rate_error(command);
     error.reason = "too many bytes of replies in a short time";
@@ -119,7 +119,6 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
   }
   auto* const history = std::get_if<HistoryReply>(answer);
   if (history != nullptr && !peer.fit_replay(history->messages, kHistoryOutboxes)) history->complete = false;
-  const bool large = history != nullptr;
   if (peer.codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
     // The message itself goes by the inbox, too.
     peer.loop_.post_task([&loop = peer.loop_, id = peer.id_, ack = std::move(*answer)] {
@@ -130,7 +129,7 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
     if (is_long(*answer)) reply_rate_.take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
   }
   // A client that does not take its replies gets no further ones to queue.
-  if (large || peer.link_->is_half_full()) peer.link_->pause_reading_for_output();
+  if (history != nullptr || peer.link_->is_half_full()) peer.link_->pause_reading_for_output();
 }
 
 void PeerInput::note(const Peer& peer, Refusal reason) {
