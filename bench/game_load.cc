@@ -3,9 +3,6 @@
 // and that it comes in order. Measures how long each talker waits for its own words.
 //
 // One thread. Prints one line of JSON. It knows nothing of libchat.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -14,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,24 +20,17 @@
 #include <string_view>
 #include <vector>
 
+#include "load.h"
 #include "websocket.h"
 
 namespace {
 
+using bench::fail;
+using bench::kMaskKey;
+
 constexpr std::size_t kMaxHandshakes = 1'000;  // at once, below the server's backlog
 constexpr double kSetUpMs = 60'000;
 constexpr double kLateMs = 10'000;  // what has not come by then is lost
-constexpr std::array<unsigned char, 4> kMaskKey = {0x37, 0xfa, 0x21, 0x3d};
-
-[[noreturn]] __attribute__((format(printf, 1, 2))) void fail(const char* format, ...) {
-  std::va_list arguments;
-  va_start(arguments, format);
-  std::fputs("game_load: ", stderr);
-  std::vfprintf(stderr, format, arguments);
-  std::fputc('\n', stderr);
-  va_end(arguments);
-  std::exit(1);
-}
 
 double now_ms() {
   timespec time{};
@@ -122,24 +111,12 @@ void Load::open(std::size_t first, std::size_t end) {
 }
 
 void Load::connect(Player& player) {
-  player.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (player.fd < 0) fail("socket: %s", std::strerror(errno));
-  const int on = 1;
-  setsockopt(player.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(options_.port));
-  if (::connect(player.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    fail("connect: %s", std::strerror(errno));
-  }
+  player.fd = bench::connect_to_loopback(options_.port);
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = &player}};
   epoll_ctl(epoll_, EPOLL_CTL_ADD, player.fd, &event);
   ++handshakes_;
-  constexpr std::string_view kRequest =
-      "GET /chat HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-  if (send(player.fd, kRequest.data(), kRequest.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(kRequest.size())) {
+  const std::string request = bench::handshake_request("/chat");
+  if (send(player.fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
     fail("a request was not taken");
   }
 }

@@ -3,9 +3,6 @@
 // each second of the server's CPU, and checks that everyone hears everything, each publisher's messages in their order.
 //
 // One thread; frames are counted where they were received. Prints one line of JSON. It knows nothing of libchat.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -14,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -25,29 +21,22 @@
 #include <utility>
 #include <vector>
 
+#include "load.h"
 #include "websocket.h"
 
 namespace {
 
+using bench::fail;
+using bench::kMaskKey;
+
 constexpr std::size_t kMaxHandshakes = 64;  // at once, below any server's backlog
 constexpr double kDrainSeconds = 5;
 constexpr unsigned kSetUpSeconds = 60;
-constexpr std::array<unsigned char, 4> kMaskKey = {0x37, 0xfa, 0x21, 0x3d};
 
 // A message is "PP SSSSSSSSSS " and filler: publisher and number.
 constexpr std::size_t kSeqAt = 3;
 constexpr std::size_t kSeqDigits = 10;
 constexpr std::size_t kLabelBytes = kSeqAt + kSeqDigits + 1;
-
-[[noreturn]] __attribute__((format(printf, 1, 2))) void fail(const char* format, ...) {
-  std::va_list arguments;
-  va_start(arguments, format);
-  std::fputs("ws_load: ", stderr);
-  std::vfprintf(stderr, format, arguments);
-  std::fputc('\n', stderr);
-  va_end(arguments);
-  std::exit(1);
-}
 
 double seconds_on(clockid_t clock) {
   timespec time{};
@@ -186,23 +175,11 @@ void Load::open_all() {
 }
 
 void Load::connect(Connection& connection) {
-  connection.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (connection.fd < 0) fail("socket: %s", std::strerror(errno));
-  const int on = 1;
-  setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(options_.port));
-  if (::connect(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    fail("connect to port %d: %s", options_.port, std::strerror(errno));
-  }
+  connection.fd = bench::connect_to_loopback(options_.port);
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = &connection}};
   epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event);
   ++handshakes_;
-  write(connection, "GET " + options_.path +
-                        " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+  write(connection, bench::handshake_request(options_.path));
 }
 
 // What stands behind the answer's head, once that is there.
