@@ -197,7 +197,8 @@ CHAT_API chat_error chat_endpoint_init(chat_endpoint *endpoint, size_t struct_si
 typedef struct chat_static_mount {
   size_t struct_size;
   const char *path;      /* begins with '/'; "/" covers all paths */
-  const char *directory; /* files outside of it are never served, not even through symbolic links */
+  const char *directory; /* files outside of it are never served, not even through symbolic links. Nor are names that
+                            begin with a dot, except below /.well-known/ */
 } chat_static_mount;
 #define CHAT_STATIC_MOUNT_INIT \
   { sizeof(chat_static_mount), NULL, NULL }
