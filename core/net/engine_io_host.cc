@@ -406,7 +406,10 @@ void EngineIoHost::on_deadline(std::int64_t now_ms) {
   session_.tick(now_ms, actions);
   if (connect_deadline_ms_ != -1 && now_ms >= connect_deadline_ms_) {
     connect_deadline_ms_ = -1;
-    if (!clients_.had_any()) session_.close(now_ms, actions);
+    if (!clients_.had_any()) {
+      loop_->server().refusals().note(Refusal::request_timeout, address(), "no namespace was entered");
+      session_.close(now_ms, actions);
+    }
   }
   perform(actions);
   take_packets();

@@ -40,7 +40,7 @@ constexpr std::array<Text, kRefusalCount> kTexts = {{
     {"message_bytes", "the message is too large (max_message_bytes)"},
     {"header_bytes", "the request's head is too large (max_header_bytes)"},
     {"body_bytes", "the request's body is too large (max_http_body_bytes)"},
-    {"request_timeout", "the request or its answer took too long"},
+    {"request_timeout", "the request, its answer or the first namespace took too long"},
     {"ping_timeout", "no answer to a ping (ping_timeout_ms)"},
     {"undecided", "too many messages wait for a verdict"},
     {"origin", "the Origin is not allowed (allowed_origins)"},

@@ -106,3 +106,13 @@ def test_connects_have_a_rate_of_their_own(start_chatd, raw, still_chats):
     text = raw(chatd).request("GET", "/metrics").body.decode()
     assert 'libchat_refusals_total{reason="connect_rate"} 1' in text.splitlines()
     still_chats(chatd)
+
+
+def test_sessions_that_enter_no_namespace_are_counted(start_chatd, raw):
+    chatd = start_chatd("--metrics", "/metrics", "--connect-timeout-ms", 300)
+    client = raw(chatd)
+    assert client.upgrade("/socket.io/?EIO=4&transport=websocket").status == 101
+    client.read_to_end()
+    text = raw(chatd).request("GET", "/metrics").body.decode()
+    assert 'libchat_refusals_total{reason="request_timeout"} 1' in text.splitlines()
+    chatd.wait_error("refused 127.0.0.1: .*no namespace was entered")

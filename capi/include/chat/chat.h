@@ -901,7 +901,7 @@ typedef enum chat_refusal {
   CHAT_REFUSAL_MESSAGE_BYTES = 19,            /* max_message_bytes */
   CHAT_REFUSAL_HEADER_BYTES = 20,             /* max_header_bytes */
   CHAT_REFUSAL_BODY_BYTES = 21,               /* max_http_body_bytes */
-  CHAT_REFUSAL_REQUEST_TIMEOUT = 22,          /* a request or its answer took too long */
+  CHAT_REFUSAL_REQUEST_TIMEOUT = 22,          /* a request, its answer or a first namespace took too long */
   CHAT_REFUSAL_PING_TIMEOUT = 23,             /* ping_timeout_ms */
   CHAT_REFUSAL_UNDECIDED = 24,                /* too many messages wait for a deferred verdict */
   CHAT_REFUSAL_ORIGIN = 25,                   /* the Origin is not allowed */
