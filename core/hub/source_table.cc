@@ -40,7 +40,7 @@ SourceTable::SourceTable(const ResourceLimits& limits) : state_(std::make_shared
 
 std::string SourceTable::key_of(std::string_view address) {
   constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  const std::string text(address);
+  std::string text(address);
   in6_addr v6;
   if (address.find(':') == std::string_view::npos || inet_pton(AF_INET6, text.c_str(), &v6) != 1) return text;
   char buffer[INET6_ADDRSTRLEN] = "";

@@ -307,7 +307,7 @@ def test_refusals_are_counted_by_reason_with_the_address(start_chatd, raw, webso
 
     refused("malformed", "the input breaks", send(b"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"))
     refused("header_bytes", "the request's head", send(b"GET / HTTP/1.1\r\nHost: a\r\nx: " + b"y" * 3000 + b"\r\n\r\n"))
-    refused("request_timeout", "the request or its", send(b"GET / HTTP/1.1\r\n"))
+    refused("request_timeout", "the request, its answer or the first namespace took too long", send(b"GET / HTTP/1.1\r\n"))
     connection, target = open_polling(raw, chatd)
     refused("body_bytes", "the request's body", lambda: post(connection, target, b"4" * 6000))
 
