@@ -9,8 +9,8 @@
 
 #include "guard.h"
 #include "handle.h"
-#include "hub/utf8.h"
 #include "message.h"
+#include "model/utf8.h"
 
 namespace chat::capi {
 namespace {

@@ -1,7 +1,7 @@
 // The entry points about one client: the verdict on it, who it is, its pointer, its end.
 #include "handle.h"
-#include "hub/names.h"
 #include "message.h"
+#include "model/names.h"
 #include "sized.h"
 #include "wire/json.h"
 

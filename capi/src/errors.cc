@@ -5,7 +5,7 @@
 #include <string>
 
 #include "guard.h"
-#include "hub/utf8.h"
+#include "model/utf8.h"
 #include "net/library_versions.h"
 
 namespace chat::capi {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "chat/chat.h"
-#include "hub/types.h"
+#include "model/types.h"
 #include "net/platform.h"
 
 namespace chat::capi {

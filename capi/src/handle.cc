@@ -1,8 +1,8 @@
 // See handle.h.
 #include "handle.h"
 
-#include "hub/names.h"
-#include "hub/utf8.h"
+#include "model/names.h"
+#include "model/utf8.h"
 
 namespace chat::capi {
 

@@ -1,8 +1,8 @@
 // See message.h.
 #include "message.h"
 
-#include "hub/names.h"
-#include "hub/utf8.h"
+#include "model/names.h"
+#include "model/utf8.h"
 #include "sized.h"
 #include "wire/payload.h"
 

@@ -7,7 +7,7 @@
 
 #include "chat/chat.h"
 #include "hub/hub.h"
-#include "hub/message.h"
+#include "model/message.h"
 
 namespace chat::capi {
 

@@ -1,8 +1,8 @@
 // Proves that the numbers of chat.h and those of core are the same, so that a cast is a conversion. No code.
 #include "chat/chat.h"
 #include "hub/application.h"
-#include "hub/message.h"
-#include "hub/types.h"
+#include "model/message.h"
+#include "model/types.h"
 #include "net/server_options.h"
 
 namespace chat {
@@ -42,7 +42,7 @@ static_assert(same(Error::unsupported, CHAT_ERROR_UNSUPPORTED));
 static_assert(same(Error::encoding, CHAT_ERROR_ENCODING));
 static_assert(same(Error::timed_out, CHAT_ERROR_TIMED_OUT));
 
-static_assert(CHAT_ERROR_COUNT == 28, "a new error stands in core/hub/types.h and above too");
+static_assert(CHAT_ERROR_COUNT == 28, "a new error stands in core/model/types.h and above too");
 #define CHAT_COUNT_ERROR(name, number, text) +1
 static_assert((CHAT_ERROR_MAP(CHAT_COUNT_ERROR)) == CHAT_ERROR_COUNT, "the numbers of errors have no gap");
 #undef CHAT_COUNT_ERROR

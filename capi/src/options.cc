@@ -7,8 +7,8 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "hub/names.h"
-#include "hub/utf8.h"
+#include "model/names.h"
+#include "model/utf8.h"
 #include "net/allowed_hosts.h"
 #include "net/descriptors.h"
 #include "sized.h"

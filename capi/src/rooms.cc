@@ -1,6 +1,6 @@
 // The entry points about who is in a room, and for how long there is one.
 #include "handle.h"
-#include "hub/names.h"
+#include "model/names.h"
 
 using chat::ClientPtr;
 using chat::Error;

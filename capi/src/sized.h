@@ -9,7 +9,7 @@
 #include <string>
 
 #include "chat/chat.h"
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::capi {
 

@@ -8,7 +8,7 @@
 
 #include "hub/client.h"
 #include "hub/decision.h"
-#include "hub/message.h"
+#include "model/message.h"
 
 namespace chat {
 

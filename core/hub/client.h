@@ -12,7 +12,7 @@
 
 #include "hub/decision.h"
 #include "hub/source_table.h"
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat {
 

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-#include "hub/names.h"
+#include "model/names.h"
 
 namespace chat {
 namespace {

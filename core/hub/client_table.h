@@ -14,7 +14,7 @@
 
 #include "hub/client.h"
 #include "hub/source_table.h"
-#include "hub/string_map.h"
+#include "model/string_map.h"
 
 namespace chat {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "hub/message.h"
+#include "model/message.h"
 
 namespace chat {
 

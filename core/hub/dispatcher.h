@@ -12,8 +12,8 @@
 #include "hub/ack_table.h"
 #include "hub/application.h"
 #include "hub/callback_scope.h"
-#include "hub/command.h"
 #include "hub/hub.h"
+#include "model/command.h"
 
 namespace chat {
 

@@ -5,7 +5,7 @@
 #include <deque>
 #include <vector>
 
-#include "hub/message.h"
+#include "model/message.h"
 
 namespace chat {
 

@@ -19,14 +19,14 @@
 
 #include "hub/client.h"
 #include "hub/client_table.h"
-#include "hub/command.h"
 #include "hub/hub_options.h"
 #include "hub/loop_inbox.h"
 #include "hub/moment.h"
-#include "hub/refusal.h"
 #include "hub/room_table.h"
 #include "hub/routing_lock.h"
 #include "hub/source_table.h"
+#include "model/command.h"
+#include "model/refusal.h"
 
 namespace chat {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "hub/history.h"
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "hub/decision.h"
-#include "hub/message.h"
+#include "model/message.h"
 
 namespace chat {
 

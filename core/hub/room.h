@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "hub/client.h"
-#include "hub/command.h"
 #include "hub/history.h"
 #include "hub/source_table.h"
+#include "model/command.h"
 
 namespace chat {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <new>
 
-#include "hub/names.h"
+#include "model/names.h"
 
 namespace chat {
 

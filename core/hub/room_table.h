@@ -16,7 +16,7 @@
 #include "hub/hub_options.h"
 #include "hub/moment.h"
 #include "hub/room.h"
-#include "hub/string_map.h"
+#include "model/string_map.h"
 
 namespace chat {
 

@@ -15,9 +15,9 @@
 #include <string_view>
 #include <utility>
 
-#include "hub/refusal.h"
-#include "hub/string_map.h"
-#include "hub/types.h"
+#include "model/refusal.h"
+#include "model/string_map.h"
+#include "model/types.h"
 
 namespace chat {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "hub/give_back.h"
+#include "model/give_back.h"
 #include "net/http_connection.h"
 #include "net/loop.h"
 #include "net/websocket_link.h"

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::net {
 

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "hub/types.h"
+#include "model/types.h"
 #include "net/timer_wheel.h"
 
 namespace chat::net {

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "hub/refusal.h"
-#include "hub/string_map.h"
-#include "hub/types.h"
+#include "model/refusal.h"
+#include "model/string_map.h"
+#include "model/types.h"
 #include "session/engine_io_request.h"
 
 namespace chat::net {

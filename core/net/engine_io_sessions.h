@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "hub/refusal.h"
-#include "hub/string_map.h"
-#include "hub/types.h"
+#include "model/refusal.h"
+#include "model/string_map.h"
+#include "model/types.h"
 #include "net/engine_io_arrival.h"
 #include "net/engine_io_birth.h"
 #include "net/engine_io_socket.h"

@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "hub/message.h"
-#include "hub/string_map.h"
+#include "model/message.h"
+#include "model/string_map.h"
 #include "net/frame.h"
 #include "net/time_budget.h"
 #include "wire/codec.h"

@@ -3,7 +3,7 @@
 
 #include <zlib.h>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 #include "wire/engine_io.h"
 
 namespace chat::net {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "hub/message.h"
+#include "model/message.h"
 #include "wire/codec.h"
 
 namespace chat::net {

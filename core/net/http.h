@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "hub/types.h"
+#include "model/types.h"
 #include "wire/http/request.h"
 #include "wire/http/syntax.h"
 

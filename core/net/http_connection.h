@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "hub/refusal.h"
 #include "hub/source_table.h"
+#include "model/refusal.h"
 #include "net/exchange.h"
 #include "net/http.h"
 #include "net/http_body.h"

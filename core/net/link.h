@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "hub/source_table.h"
-#include "hub/types.h"
+#include "model/types.h"
 #include "net/outbox.h"
 
 namespace chat::net {

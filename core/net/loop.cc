@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "hub/give_back.h"
+#include "model/give_back.h"
 #include "net/connection.h"
 #include "net/lws_socket.h"
 #include "net/peer.h"

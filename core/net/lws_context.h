@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "hub/types.h"
+#include "model/types.h"
 #include "net/server_options.h"
 
 namespace chat::net {

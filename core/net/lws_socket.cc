@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "hub/give_back.h"
+#include "model/give_back.h"
 
 namespace chat::net {
 namespace {

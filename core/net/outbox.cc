@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "hub/give_back.h"
+#include "model/give_back.h"
 
 namespace chat::net {
 

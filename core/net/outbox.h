@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "hub/command.h"
+#include "model/command.h"
 #include "net/frame.h"
 #include "net/server_options.h"
 

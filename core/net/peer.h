@@ -15,8 +15,8 @@
 
 #include "hub/ack_waits.h"
 #include "hub/client.h"
-#include "hub/command.h"
 #include "hub/loop_inbox.h"
+#include "model/command.h"
 #include "net/fanout.h"
 #include "net/link.h"
 #include "net/peer_input.h"

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "hub/ack_table.h"
-#include "hub/command.h"
 #include "hub/dispatcher.h"
-#include "hub/refusal.h"
+#include "model/command.h"
+#include "model/refusal.h"
 #include "net/token_bucket.h"
 #include "net/undecided.h"
 #include "wire/codec.h"

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 namespace chat::net {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "hub/application.h"
-#include "hub/refusal.h"
+#include "model/refusal.h"
 
 namespace chat::net {
 

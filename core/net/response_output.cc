@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "hub/give_back.h"
+#include "model/give_back.h"
 
 namespace chat::net {
 

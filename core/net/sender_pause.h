@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::net {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "hub/hub.h"
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::net {
 

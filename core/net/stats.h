@@ -6,8 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "hub/refusal.h"
-#include "hub/types.h"
+#include "model/refusal.h"
+#include "model/types.h"
 
 namespace chat::net {
 

@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "hub/heap_bytes.h"
+#include "model/heap_bytes.h"
 
 namespace chat::session {
 namespace {

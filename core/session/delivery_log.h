@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "hub/command.h"
-#include "hub/message.h"
+#include "model/command.h"
+#include "model/message.h"
 
 namespace chat::session {
 

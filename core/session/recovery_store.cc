@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "hub/heap_bytes.h"
+#include "model/heap_bytes.h"
 
 namespace chat::session {
 namespace {

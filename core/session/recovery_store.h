@@ -15,7 +15,7 @@
 
 #include "hub/client.h"
 #include "hub/room.h"
-#include "hub/string_map.h"
+#include "model/string_map.h"
 #include "session/delivery_log.h"
 
 namespace chat::session {

@@ -5,7 +5,7 @@
 #include <bitset>
 #include <optional>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 #include "wire/base64.h"
 #include "wire/json.h"
 #include "wire/payload.h"

@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "hub/command.h"
-#include "hub/message.h"
+#include "model/command.h"
+#include "model/message.h"
 
 namespace chat::wire {
 

@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include "hub/command.h"
-#include "hub/message.h"
+#include "model/command.h"
+#include "model/message.h"
 
 namespace chat::wire {
 

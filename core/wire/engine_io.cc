@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 #include "wire/base64.h"
 #include "wire/json.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::wire {
 

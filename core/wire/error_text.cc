@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 namespace chat::wire {
 

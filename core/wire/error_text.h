@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::wire {
 

@@ -5,8 +5,8 @@
 #include <bitset>
 #include <charconv>
 
-#include "hub/message.h"
-#include "hub/utf8.h"
+#include "model/message.h"
+#include "model/utf8.h"
 
 namespace chat::wire {
 namespace json {

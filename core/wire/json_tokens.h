@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::wire::json {
 

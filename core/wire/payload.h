@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-#include "hub/message.h"
-#include "hub/types.h"
+#include "model/message.h"
+#include "model/types.h"
 
 namespace chat::wire {
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "hub/names.h"
+#include "model/names.h"
 
 namespace chat::wire {
 

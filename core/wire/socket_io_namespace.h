@@ -10,7 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::wire {
 

@@ -1,7 +1,7 @@
 // See socket_io_offset.h.
 #include "wire/socket_io_offset.h"
 
-#include "hub/names.h"
+#include "model/names.h"
 #include "wire/json.h"
 
 namespace chat::wire {

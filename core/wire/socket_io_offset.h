@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "hub/command.h"
-#include "hub/message.h"
+#include "model/command.h"
+#include "model/message.h"
 
 namespace chat::wire {
 

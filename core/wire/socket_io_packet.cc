@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "hub/message.h"
-#include "hub/names.h"
-#include "hub/utf8.h"
+#include "model/message.h"
+#include "model/names.h"
+#include "model/utf8.h"
 #include "wire/error_text.h"
 #include "wire/json.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::wire {
 

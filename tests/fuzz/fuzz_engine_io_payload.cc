@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fuzz.h"
-#include "hub/utf8.h"
+#include "model/utf8.h"
 #include "session/engine_io_session.h"
 #include "support/engine_io_buffer.h"
 #include "wire/engine_io.h"

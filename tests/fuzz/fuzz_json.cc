@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "hub/message.h"
-#include "hub/utf8.h"
+#include "model/message.h"
+#include "model/utf8.h"
 #include "wire/json.h"
 #include "wire/payload.h"
 

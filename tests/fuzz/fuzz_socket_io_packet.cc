@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "fuzz.h"
-#include "hub/utf8.h"
+#include "model/utf8.h"
 #include "wire/chat_v1_codec.h"
 #include "wire/json.h"
 #include "wire/socket_io_assembler.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fuzz.h"
-#include "hub/utf8.h"
+#include "model/utf8.h"
 #include "wire/websocket/message_reader.h"
 
 using namespace chat;

@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 namespace chat::fuzz {
 

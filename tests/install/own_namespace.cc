@@ -8,7 +8,7 @@
 
 namespace chat {
 
-// As core/hub/utf8.h and core/hub/names.h declare them.
+// As core/model/utf8.h and core/model/names.h declare them.
 bool is_utf8(std::string_view) { return false; }
 std::string_view utf8_prefix(std::string_view, std::size_t) { return "not libchat's"; }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "hub/command.h"
-#include "hub/message.h"
+#include "model/command.h"
+#include "model/message.h"
 #include "session/delivery_log.h"
 
 namespace chat::test {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat::wire {
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "hub/give_back.h"
-#include "hub/utf8.h"
+#include "model/give_back.h"
+#include "model/utf8.h"
 
 namespace chat::wire {
 

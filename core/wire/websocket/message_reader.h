@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "hub/utf8_validator.h"
+#include "model/utf8_validator.h"
 #include "wire/websocket/frame_reader.h"
 #include "wire/websocket/inflater.h"
 

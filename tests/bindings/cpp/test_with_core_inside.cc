@@ -3,7 +3,7 @@
 #include <string>
 
 #include "hub/client.h"
-#include "hub/message.h"
+#include "model/message.h"
 
 std::string inside_message_text();
 

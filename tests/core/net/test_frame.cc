@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "hub/message.h"
-#include "hub/utf8.h"
+#include "model/message.h"
+#include "model/utf8.h"
 #include "wire/payload.h"
 
 // After all others: it has a macro named fail.

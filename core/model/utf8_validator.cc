@@ -1,10 +1,10 @@
 // See utf8_validator.h.
-#include "hub/utf8_validator.h"
+#include "model/utf8_validator.h"
 
 #include <algorithm>
 #include <cstddef>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 namespace chat {
 

@@ -1,9 +1,9 @@
 // UTF-8 in pieces: whatever the cut, the verdict is that of the whole text, and a fault is seen with the byte that makes it.
-#include "hub/utf8_validator.h"
+#include "model/utf8_validator.h"
 
 #include <string>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // See utf8.h.
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 #include <cstdint>
 #include <cstring>

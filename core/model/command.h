@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "hub/message.h"
-#include "hub/shared_list.h"
+#include "model/message.h"
+#include "model/shared_list.h"
 
 namespace chat {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "hub/names.h"
-#include "hub/types.h"
+#include "model/names.h"
+#include "model/types.h"
 
 namespace chat {
 

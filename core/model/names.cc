@@ -1,10 +1,10 @@
 // See names.h.
-#include "hub/names.h"
+#include "model/names.h"
 
 #include <algorithm>
 #include <array>
 
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 namespace chat {
 namespace {

@@ -1,7 +1,7 @@
 // See message.h.
-#include "hub/message.h"
+#include "model/message.h"
 
-#include "hub/heap_bytes.h"
+#include "model/heap_bytes.h"
 
 namespace chat {
 

@@ -1,9 +1,9 @@
 // The names of rooms, events, people and attributes, and what a message weighs.
-#include "hub/names.h"
+#include "model/names.h"
 
 #include <string>
 
-#include "hub/message.h"
+#include "model/message.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>

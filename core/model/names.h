@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "hub/types.h"
+#include "model/types.h"
 
 namespace chat {
 

@@ -1,5 +1,5 @@
 // UTF-8: what is well-formed (Unicode, table 3-7) and where a text may be cut.
-#include "hub/utf8.h"
+#include "model/utf8.h"
 
 #include <string>
 
