@@ -3,7 +3,7 @@
 #include "message.h"
 #include "model/names.h"
 #include "sized.h"
-#include "wire/json.h"
+#include "wire/json/json.h"
 
 using chat::ClientPtr;
 using chat::Error;

@@ -17,7 +17,7 @@ inline constexpr std::size_t kMaxAttachments = 10;
 
 enum class PayloadKind : std::uint8_t {
   text,  // UTF-8: the single argument of its event
-  args,  // a JSON array of arguments, checked (wire/json.h) before it comes here; {"_placeholder":true,"num":N} in it
+  args,  // a JSON array of arguments, checked (wire/json/json.h) before it comes here; {"_placeholder":true,"num":N} in it
          // stands for attachment N
 };
 

@@ -21,7 +21,7 @@
 #include "net/socket_io_clients.h"
 #include "net/timer_wheel.h"
 #include "session/engine_io_session.h"
-#include "wire/socket_io_assembler.h"
+#include "wire/socket_io/socket_io_assembler.h"
 
 namespace chat::net {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "net/exchange.h"
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 namespace chat::net {
 

@@ -8,7 +8,7 @@
 #include "net/http.h"
 #include "net/request_context.h"
 #include "net/routes.h"
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 namespace chat::net {
 

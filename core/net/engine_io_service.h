@@ -5,7 +5,7 @@
 #include "net/server_options.h"
 #include "session/engine_io_session.h"
 #include "session/recovery_store.h"
-#include "wire/socket_io_namespace.h"
+#include "wire/socket_io/socket_io_namespace.h"
 
 namespace chat::net {
 

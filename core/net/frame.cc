@@ -4,7 +4,7 @@
 #include <zlib.h>
 
 #include "model/utf8.h"
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 namespace chat::net {
 namespace {

@@ -16,7 +16,7 @@ namespace chat::net {
 struct Framing {
   enum class Carrier : std::uint8_t {
     websocket,  // each packet is a frame
-    polling,    // packets of Engine.IO's HTTP long polling, as wire/engine_io.h appends them
+    polling,    // packets of Engine.IO's HTTP long polling, as wire/engine_io/engine_io.h appends them
   };
   Carrier carrier = Carrier::websocket;
   bool engine_io = false;  // the packets are Engine.IO messages

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "net/loop.h"
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 namespace chat::net {
 

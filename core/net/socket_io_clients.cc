@@ -9,8 +9,8 @@
 #include "net/loop.h"
 #include "net/random_id.h"
 #include "net/server.h"
-#include "wire/json.h"
-#include "wire/socket_io_offset.h"
+#include "wire/json/json.h"
+#include "wire/socket_io/socket_io_offset.h"
 
 namespace chat::net {
 namespace {

@@ -13,8 +13,8 @@
 #include "hub/client.h"
 #include "net/peer.h"
 #include "session/recovery_store.h"
-#include "wire/socket_io_codec.h"
-#include "wire/socket_io_packet.h"
+#include "wire/socket_io/socket_io_codec.h"
+#include "wire/socket_io/socket_io_packet.h"
 
 namespace chat::net {
 

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 namespace chat::session {
 

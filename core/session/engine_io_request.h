@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 namespace chat::session {
 

@@ -14,7 +14,7 @@
 #include "session/engine_io_action.h"
 #include "session/engine_io_queue.h"
 #include "session/engine_io_request.h"
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 namespace chat::session {
 

@@ -1,8 +1,8 @@
 // See codec.h: which codec speaks which protocol.
 #include "wire/codec.h"
 
-#include "wire/chat_v1_codec.h"
-#include "wire/plain_codec.h"
+#include "wire/chat_v1/chat_v1_codec.h"
+#include "wire/plain/plain_codec.h"
 
 namespace chat::wire {
 

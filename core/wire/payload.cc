@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "wire/json.h"
+#include "wire/json/json.h"
 
 namespace chat::wire {
 namespace {

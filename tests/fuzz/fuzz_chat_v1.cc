@@ -7,9 +7,9 @@
 
 #include "fuzz.h"
 #include "model/utf8.h"
-#include "wire/chat_v1_codec.h"
-#include "wire/json.h"
-#include "wire/socket_io_codec.h"
+#include "wire/chat_v1/chat_v1_codec.h"
+#include "wire/json/json.h"
+#include "wire/socket_io/socket_io_codec.h"
 
 using namespace chat;
 using namespace chat::fuzz;

@@ -13,7 +13,7 @@
 #include "model/utf8.h"
 #include "session/engine_io_session.h"
 #include "support/engine_io_buffer.h"
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 using namespace chat;
 using namespace chat::fuzz;

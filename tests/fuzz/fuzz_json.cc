@@ -10,7 +10,7 @@
 #include "fuzz.h"
 #include "model/message.h"
 #include "model/utf8.h"
-#include "wire/json.h"
+#include "wire/json/json.h"
 #include "wire/payload.h"
 
 using namespace chat;

@@ -6,7 +6,7 @@
 
 #include "session/engine_io_queue.h"
 #include "wire/codec.h"
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 namespace chat::session {
 

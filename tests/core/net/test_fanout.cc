@@ -10,7 +10,7 @@
 #include "net/peer.h"
 #include "net/queue_link.h"
 #include "net/server.h"
-#include "wire/plain_codec.h"
+#include "wire/plain/plain_codec.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>

@@ -1,11 +1,11 @@
 // A namespace socket's codec: events to drafts and back, byte for byte, acknowledgements, and the
 // offsets of recovery.
-#include "wire/socket_io_codec.h"
+#include "wire/socket_io/socket_io_codec.h"
 
 #include <string>
 #include <vector>
 
-#include "wire/socket_io_offset.h"
+#include "wire/socket_io/socket_io_offset.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // See plain_codec.h.
-#include "wire/plain_codec.h"
+#include "wire/plain/plain_codec.h"
 
 namespace chat::wire {
 

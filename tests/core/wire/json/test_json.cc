@@ -1,6 +1,6 @@
 // The JSON that all codecs stand on: what is accepted, what is refused, and the raw bytes that come
 // out.
-#include "wire/json.h"
+#include "wire/json/json.h"
 
 #include <algorithm>
 #include <memory>

@@ -1,8 +1,8 @@
 // See chat_v1_codec.h.
-#include "wire/chat_v1_codec.h"
+#include "wire/chat_v1/chat_v1_codec.h"
 
-#include "wire/chat_v1_reader.h"
-#include "wire/chat_v1_writer.h"
+#include "wire/chat_v1/chat_v1_reader.h"
+#include "wire/chat_v1/chat_v1_writer.h"
 
 namespace chat::wire {
 namespace {

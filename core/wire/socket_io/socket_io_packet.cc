@@ -1,5 +1,5 @@
 // See socket_io_packet.h.
-#include "wire/socket_io_packet.h"
+#include "wire/socket_io/socket_io_packet.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include "model/names.h"
 #include "model/utf8.h"
 #include "wire/error_text.h"
-#include "wire/json.h"
+#include "wire/json/json.h"
 
 namespace chat::wire {
 namespace {

@@ -1,5 +1,5 @@
 // See chat_v1_reader.h.
-#include "wire/chat_v1_reader.h"
+#include "wire/chat_v1/chat_v1_reader.h"
 
 #include <algorithm>
 #include <bitset>
@@ -7,7 +7,7 @@
 
 #include "model/utf8.h"
 #include "wire/base64.h"
-#include "wire/json.h"
+#include "wire/json/json.h"
 #include "wire/payload.h"
 
 namespace chat::wire {

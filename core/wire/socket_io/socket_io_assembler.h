@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "wire/socket_io_packet.h"
+#include "wire/socket_io/socket_io_packet.h"
 
 namespace chat::wire {
 

@@ -1,11 +1,11 @@
 // Socket.IO packets: the specification's examples, what the reference parser refuses, and
 // attachments that come after their packet.
-#include "wire/socket_io_packet.h"
+#include "wire/socket_io/socket_io_packet.h"
 
 #include <memory>
 #include <string>
 
-#include "wire/socket_io_assembler.h"
+#include "wire/socket_io/socket_io_assembler.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // See json.h.
-#include "wire/json.h"
+#include "wire/json/json.h"
 
 #include <array>
 #include <bitset>

@@ -1,5 +1,5 @@
 // See chat_v1_writer.h.
-#include "wire/chat_v1_writer.h"
+#include "wire/chat_v1/chat_v1_writer.h"
 
 #include <cjson/cJSON.h>
 
@@ -11,7 +11,7 @@
 
 #include "wire/base64.h"
 #include "wire/error_text.h"
-#include "wire/json.h"
+#include "wire/json/json.h"
 
 namespace chat::wire {
 namespace {

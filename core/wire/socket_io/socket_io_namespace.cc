@@ -1,5 +1,5 @@
 // See socket_io_namespace.h.
-#include "wire/socket_io_namespace.h"
+#include "wire/socket_io/socket_io_namespace.h"
 
 #include <utility>
 

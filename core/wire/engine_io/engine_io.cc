@@ -1,11 +1,11 @@
 // See engine_io.h.
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 #include <array>
 
 #include "model/utf8.h"
 #include "wire/base64.h"
-#include "wire/json.h"
+#include "wire/json/json.h"
 
 namespace chat::wire {
 namespace {

@@ -1,8 +1,8 @@
 // See socket_io_offset.h.
-#include "wire/socket_io_offset.h"
+#include "wire/socket_io/socket_io_offset.h"
 
 #include "model/names.h"
-#include "wire/json.h"
+#include "wire/json/json.h"
 
 namespace chat::wire {
 

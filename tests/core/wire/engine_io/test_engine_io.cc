@@ -1,5 +1,5 @@
 // Engine.IO packets and payloads: what goes in and out, and what is refused.
-#include "wire/engine_io.h"
+#include "wire/engine_io/engine_io.h"
 
 #include <memory>
 #include <string>

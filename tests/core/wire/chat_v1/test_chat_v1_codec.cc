@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
-#include "wire/chat_v1_codec.h"
-#include "wire/json.h"
+#include "wire/chat_v1/chat_v1_codec.h"
+#include "wire/json/json.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>

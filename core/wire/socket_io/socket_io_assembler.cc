@@ -1,5 +1,5 @@
 // See socket_io_assembler.h.
-#include "wire/socket_io_assembler.h"
+#include "wire/socket_io/socket_io_assembler.h"
 
 #include <utility>
 

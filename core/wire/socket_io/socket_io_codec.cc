@@ -1,12 +1,12 @@
 // See socket_io_codec.h.
-#include "wire/socket_io_codec.h"
+#include "wire/socket_io/socket_io_codec.h"
 
 #include <utility>
 
 #include "wire/error_text.h"
-#include "wire/json.h"
+#include "wire/json/json.h"
 #include "wire/payload.h"
-#include "wire/socket_io_offset.h"
+#include "wire/socket_io/socket_io_offset.h"
 
 namespace chat::wire {
 namespace {

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "model/types.h"
-#include "wire/json_tokens.h"
+#include "wire/json/json_tokens.h"
 
 namespace chat::wire {
 namespace json {

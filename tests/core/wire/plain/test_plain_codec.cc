@@ -1,5 +1,5 @@
 // Plain frames: what comes in is what goes out.
-#include "wire/plain_codec.h"
+#include "wire/plain/plain_codec.h"
 
 #include <string>
 

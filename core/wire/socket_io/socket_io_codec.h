@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "wire/codec.h"
-#include "wire/socket_io_namespace.h"
-#include "wire/socket_io_packet.h"
+#include "wire/socket_io/socket_io_namespace.h"
+#include "wire/socket_io/socket_io_packet.h"
 
 namespace chat::wire {
 

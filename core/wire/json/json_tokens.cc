@@ -1,5 +1,5 @@
 // See json_tokens.h. The grammar is RFC 8259's sections 2 to 7.
-#include "wire/json_tokens.h"
+#include "wire/json/json_tokens.h"
 
 #include <algorithm>
 #include <string>
