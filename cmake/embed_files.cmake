@@ -1,4 +1,4 @@
-# Writes the C++ source that holds files as strings (core/net/embedded_files.h declares what is in it):
+# Writes the C++ source that holds files as strings (core/net/serve/embedded_files.h declares what is in it):
 #
 #   cmake -DOUTPUT=embedded_files.cc [-DFUNCTION=embedded_files] -P embed_files.cmake -- [FILE...]
 #
@@ -36,7 +36,7 @@ list(SORT names)
 list(LENGTH names count)
 
 set(source "// Made by cmake/embed_files.cmake.
-#include \"net/embedded_files.h\"
+#include \"net/serve/embedded_files.h\"
 
 #include <array>
 

@@ -6,7 +6,7 @@
 
 #include "guard.h"
 #include "model/utf8.h"
-#include "net/library_versions.h"
+#include "net/socket/library_versions.h"
 
 namespace chat::capi {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "chat/chat.h"
 #include "model/types.h"
-#include "net/platform.h"
+#include "net/base/platform.h"
 
 namespace chat::capi {
 

@@ -12,9 +12,9 @@
 #include "chat/chat.h"
 #include "guard.h"
 #include "hub/callback_scope.h"
-#include "net/clock.h"
-#include "net/fork_guard.h"
-#include "net/server.h"
+#include "net/base/clock.h"
+#include "net/base/fork_guard.h"
+#include "server/server.h"
 
 struct chat_server {
   explicit chat_server(const chat::capi::ApplicationSettings& settings) : application(*this, settings) {}
@@ -30,7 +30,7 @@ struct chat_server {
   std::atomic<chat::net::Server*> running = nullptr;
   std::atomic<bool> stop_requested = false;
   std::atomic<bool> polling = false;
-  // See net/fork_guard.h.
+  // See net/base/fork_guard.h.
   const unsigned generation = chat::net::ForkGuard::generation();
 };
 

@@ -3,7 +3,7 @@
 #include "hub/application.h"
 #include "model/message.h"
 #include "model/types.h"
-#include "net/server_options.h"
+#include "net/base/server_options.h"
 
 namespace chat {
 namespace {

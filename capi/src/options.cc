@@ -9,8 +9,8 @@
 
 #include "model/names.h"
 #include "model/utf8.h"
-#include "net/allowed_hosts.h"
-#include "net/descriptors.h"
+#include "net/base/descriptors.h"
+#include "net/http/allowed_hosts.h"
 #include "sized.h"
 
 namespace chat::capi {

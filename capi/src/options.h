@@ -4,7 +4,7 @@
 
 #include "application.h"
 #include "chat/chat.h"
-#include "net/server_options.h"
+#include "net/base/server_options.h"
 
 namespace chat::capi {
 

@@ -1,5 +1,5 @@
 // What all threads may know of a client: its identity, state and rooms. The loop that the client lives on keeps the rest
-// (net/peer.h). Shared by pointer; every member function may be called from any thread.
+// (net/peer/peer.h). Shared by pointer; every member function may be called from any thread.
 #pragma once
 
 #include <atomic>

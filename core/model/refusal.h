@@ -1,5 +1,5 @@
 // Why something that came from the network was refused. Whoever refuses names the reason and the address; the receiver counts it
-// and writes a log line now and then (net/refusal_log.h).
+// and writes a log line now and then (net/base/refusal_log.h).
 #pragma once
 
 #include <cstddef>

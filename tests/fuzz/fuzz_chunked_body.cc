@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "net/http_body.h"
+#include "net/http/http_body.h"
 
 using namespace chat;
 using namespace chat::fuzz;

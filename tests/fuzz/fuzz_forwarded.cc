@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "net/address.h"
-#include "net/forwarded.h"
-#include "net/trusted_proxies.h"
+#include "net/base/address.h"
+#include "net/base/trusted_proxies.h"
+#include "net/http/forwarded.h"
 
 using namespace chat;
 using namespace chat::fuzz;

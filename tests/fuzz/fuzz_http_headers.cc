@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "net/cors.h"
-#include "net/http.h"
-#include "net/http_body.h"
+#include "net/http/cors.h"
+#include "net/http/http.h"
+#include "net/http/http_body.h"
 
 using namespace chat;
 using namespace chat::fuzz;

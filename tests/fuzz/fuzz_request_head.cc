@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "net/http_body.h"
+#include "net/http/http_body.h"
 #include "wire/http/authority.h"
 #include "wire/http/request_head.h"
 #include "wire/http/syntax.h"

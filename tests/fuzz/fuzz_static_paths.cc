@@ -17,8 +17,8 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "net/socket_io_client_files.h"
-#include "net/static_files.h"
+#include "net/serve/socket_io_client_files.h"
+#include "net/serve/static_files.h"
 
 using namespace chat;
 using namespace chat::fuzz;

@@ -9,7 +9,7 @@ from support import SOURCE_DIR
 SCRIPT = SOURCE_DIR / "cmake/embed_files.cmake"
 MAIN = """
 #include <cstdio>
-#include "net/embedded_files.h"
+#include "net/serve/embedded_files.h"
 int main() {
   for (const auto& file : chat::net::embedded_files()) {
     std::printf("%.*s ", (int)file.name.size(), file.name.data());

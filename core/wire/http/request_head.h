@@ -1,6 +1,6 @@
 // Reads the head of an HTTP/1.x request from bytes (RFC 9112 sections 2 to 5), strictly: what a proxy in front might read in
 // another way is answered 400 instead of guessed. Does no I/O, and does not know what methods and paths are served. The
-// framing of the body is for net/http_body.h.
+// framing of the body is for net/http/http_body.h.
 #pragma once
 
 #include <cstddef>

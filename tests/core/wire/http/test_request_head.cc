@@ -279,7 +279,7 @@ void bodies_are_announced(void**) {
   assert_true(has_body("PATCH", ""));
   assert_false(has_body("POST", "Content-Length: 0\r\n"));
   assert_true(has_body("POST", "Transfer-Encoding: chunked\r\n"));
-  // What net/http_body.h refuses must reach it.
+  // What net/http/http_body.h refuses must reach it.
   const HttpRequest two = get("/", "Content-Length: 1\r\nContent-Length: 1\r\n");
   assert_int_equal(two.headers.size(), 3);
 }

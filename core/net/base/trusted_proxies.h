@@ -1,0 +1,24 @@
+// The option trusted_proxies: whose word about a request's client is believed. Pure: no socket.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "net/base/address.h"
+
+namespace chat::net {
+
+class TrustedProxies {
+ public:
+  // An address, a block, or "unix" for every peer on a UNIX socket. False when it is none of them.
+  bool add(std::string_view entry);
+
+  // `address`: as IpAddress::text() writes it; empty for a UNIX socket.
+  bool contains(std::string_view address) const;
+
+ private:
+  std::vector<IpBlock> blocks_;
+  bool unix_sockets_ = false;
+};
+
+}  // namespace chat::net

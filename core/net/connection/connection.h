@@ -1,0 +1,111 @@
+// One accepted stream of bytes: serves HTTP/1.1 until a request upgrades it to a WebSocket (RFC 6455). Keeps the input that
+// cannot be used yet, and ends the stream in an orderly way. Knows no socket: see byte_stream.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "hub/source_table.h"
+#include "net/base/timer_wheel.h"
+#include "net/connection/byte_stream.h"
+#include "net/deliver/frame.h"
+#include "net/http/http.h"
+
+namespace chat::net {
+
+class HttpConnection;
+class LinkUser;
+class Loop;
+class WebSocketLink;
+
+class Connection final : public TimerEntry, public ByteStreamUser {
+ public:
+  // share: of its address's connections, or empty when it comes from a trusted proxy.
+  Connection(Loop& loop, std::uint64_t id, std::string peer_address, Share share);
+  ~Connection() override;
+
+  // Before anything else; once.
+  void set_stream(std::unique_ptr<ByteStream> stream);
+
+  // Never used again on its loop.
+  std::uint64_t id() const { return id_; }
+  Loop& loop() { return loop_; }
+  const std::string& peer_address() const { return peer_address_; }
+  ByteStream& stream() { return *stream_; }
+  // It has become the WebSocket of this source, which pays for it unless its peer has done so.
+  [[nodiscard]] std::optional<Refusal> charge_to(SourcePtr source);
+  // nullptr until a handshake has made it.
+  WebSocketLink* websocket() { return websocket_.get(); }
+  // While its handshake is served.
+  WebSocketLink& make_websocket(std::unique_ptr<LinkUser> user, const Framing& framing, std::int64_t max_message_bytes);
+  // HTTP without a request that is received or answered: may be closed at once when the server drains.
+  bool idle_http() const;
+  // Input that was read and is not used yet.
+  std::size_t kept_bytes() const { return input_.size(); }
+
+  // Answers the held request of this number; nothing when it is no longer held. essential: its exchange is told when the
+  // connection ends before the answer is written whole.
+  void answer(std::uint64_t request_number, HttpResponse response, bool essential);
+
+  // Gives the input that is kept here a turn before the loop waits again.
+  void queue_input();
+  // That turn.
+  void take_turn();
+
+  void on_input(std::span<char> bytes) override;
+  void on_writable() override;
+  // What uses the connection ends. Any number of times.
+  void on_stream_closed() override;
+  void on_released() override;
+
+  // Whether the link wants input. Takes effect at once; what was read before stays here.
+  void set_reading(bool on);
+
+  // Everything is written: closes this direction and waits a short time for the peer to close the other. What it still
+  // sends is discarded, so that the socket is not reset before the peer has read what was written.
+  void finish();
+
+  bool doomed() const { return doomed_; }
+  // Nothing is read or answered any more.
+  bool ending() const { return doomed_ || finishing_; }
+  void set_doomed() { doomed_ = true; }
+  // Should it be killed, the system is not to keep what the peer has not read: it would, for minutes.
+  void set_reset() { reset_ = true; }
+  // Closes the stream; outside its callbacks only.
+  void kill();
+
+ protected:
+  void on_deadline(std::int64_t now_ms) override;
+
+ private:
+  // Takes what it can use from the front.
+  void process(std::span<char>& bytes);
+  void take_input();
+  void keep(std::span<char> bytes);
+  std::size_t max_kept_bytes() const;
+  void apply_reading();
+  void charge_input();
+  void discard(std::size_t bytes);
+
+  Loop& loop_;
+  const std::uint64_t id_;
+  const std::string peer_address_;
+  Share share_;
+  std::unique_ptr<ByteStream> stream_;
+  std::string input_;    // read and not used yet
+  bool reading_ = true;  // as the link wishes
+  bool full_ = false;    // too much of input_ waits
+  bool processing_ = false;
+  bool queued_ = false;  // for a turn
+  bool doomed_ = false;
+  bool reset_ = false;  // when it is killed
+  bool closed_ = false;
+  bool finishing_ = false;
+  std::uint32_t discarded_bytes_ = 0;     // while finishing
+  std::unique_ptr<HttpConnection> http_;  // until the upgrade
+  std::unique_ptr<WebSocketLink> websocket_;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,386 @@
+// See websocket_link.h.
+#include "net/connection/websocket_link.h"
+
+#include <algorithm>
+
+#include "net/connection/connection.h"
+#include "server/loop.h"
+#include "server/server.h"
+
+namespace chat::net {
+namespace {
+
+// How long a peer has for its half of the closing handshake.
+constexpr std::int64_t kCloseTimeoutMs = 5'000;
+// RFC 6455 section 5.5.2 allows to answer only the latest of several pings.
+constexpr std::uint8_t kMaxQueuedPongs = 16;
+// So many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay the others.
+constexpr int kMaxEventsPerTurn = 128;
+constexpr std::uint16_t kAbnormal = 1006;
+constexpr std::uint16_t kTooLarge = 1009;
+constexpr std::uint16_t kTryAgainLater = 1013;  // it reads too slowly
+
+}  // namespace
+
+WebSocketLink::WebSocketLink(Loop& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Framing& framing,
+                             std::int64_t max_message_bytes)
+    : Link(loop, *user),
+      connection_(connection),
+      owned_user_(std::move(user)),
+      max_message_bytes_(max_message_bytes),
+      framing_(framing),
+      reader_(static_cast<std::size_t>(max_message_bytes)),
+      heard_ms_(loop.now_ms()) {}
+
+void WebSocketLink::set_user(LinkUser& user) {
+  user_ = &user;
+  owned_user_.reset();
+}
+
+void WebSocketLink::set_keep_alive(bool on) {
+  keep_alive_ = on;
+  schedule();
+}
+
+// Opening -------------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::accept_handshake(std::string response, const std::optional<wire::DeflateAgreement>& deflate) {
+  outbox_.push_front(FramePtr(std::move(response), nullptr));
+  if (!deflate) return;
+  framing_.deflate_window_bits = static_cast<std::uint8_t>(deflate->server_window_bits);
+  reader_.allow_deflate(deflate->client_no_context_takeover);
+}
+
+void WebSocketLink::established() {
+  if (closing_) return;
+  heard_ms_ = loop_.now_ms();
+  state_ = State::open;
+  mark_dirty();
+  user_->on_established();
+  schedule();
+}
+
+// Reading -------------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::set_reading(bool on) {
+  if (std::exchange(reading_, on) == on) return;
+  connection_.set_reading(on);
+}
+
+void WebSocketLink::pause_reading_until(std::int64_t until_ms) {
+  if (closing_ || until_ms <= loop_.now_ms()) return;
+  paused_until_ms_ = std::max(paused_until_ms_, until_ms);
+  set_reading(false);
+  schedule();
+}
+
+void WebSocketLink::resume_reading() {
+  if (closing_ || state_ != State::open || paused_until_ms_ < 0) return;
+  paused_until_ms_ = -1;
+  heard();  // of what could not be
+  if (!output_first_) set_reading(true);
+  schedule();
+}
+
+// Ends in flush(). Whether the client is alive shows meanwhile in what it takes.
+void WebSocketLink::pause_reading_for_output() {
+  if (closing_) return;
+  output_first_ = true;
+  set_reading(false);
+  mark_dirty();
+}
+
+void WebSocketLink::heard() {
+  heard_ms_ = loop_.now_ms();
+  if (pinged_ms_ < 0) return;
+  pinged_ms_ = -1;
+  schedule();  // the next ping may be due before the time-out would have been
+}
+
+// Its user is gone when the link has said goodbye, while the client may still send.
+std::string_view WebSocketLink::address() const {
+  return state_ == State::open ? user_->address() : std::string_view(connection_.peer_address());
+}
+
+std::size_t WebSocketLink::held_input_bytes() const { return connection_.kept_bytes() + reader_.held_bytes(); }
+
+void WebSocketLink::receive(std::span<char>& input) {
+  using Kind = wire::MessageReader::Event::Kind;
+  // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.
+  for (int taken = 0; reading_; ++taken) {
+    if (!input.empty() && (taken == kMaxEventsPerTurn || (taken != 0 && loop_.budget().over()))) {
+      connection_.queue_input();
+      return;
+    }
+    if (heard_last_ || finish_when_sent_ || state_ == State::closed) {
+      input = {};
+      return;
+    }
+    const wire::MessageReader::Event event = reader_.next(input);
+    switch (event.kind) {
+      case Kind::more:
+        return;
+      case Kind::message:
+        loop_.stats().bytes_in.add(event.bytes.size());
+        if (state_ == State::open) user_->on_message(event.binary, event.bytes);
+        break;
+      case Kind::ping:
+        // What the messages before it have caused goes first.
+        behind_inbox([payload = std::string(event.bytes)](WebSocketLink& link) { link.pong(payload); });
+        break;
+      case Kind::pong:
+        break;
+      case Kind::close:
+        peer_closed(event);
+        break;
+      case Kind::failure:
+        loop_.stats().messages_refused.add();
+        loop_.server().refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed, address(),
+                                       event.reason);
+        fail(event.code, event.code == kTooLarge
+                             ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
+                             : std::string(event.reason));
+        break;
+    }
+  }
+}
+
+template <class Action>
+void WebSocketLink::behind_inbox(Action action) {
+  if (loop_.drain_inbox()) {
+    action(*this);
+    return;
+  }
+  loop_.post_task([&loop = loop_, id = connection_.id(), action = std::move(action)] {
+    if (WebSocketLink* link = loop.find_websocket(id)) action(*link);
+  });
+}
+
+void WebSocketLink::pong(std::string_view payload) {
+  if (closing_) return;
+  if (queued_pongs_ == kMaxQueuedPongs) {
+    late_pong_ = std::make_unique<std::string>(payload);
+    return;
+  }
+  ++queued_pongs_;
+  outbox_.push_replay(make_pong_frame(payload));
+  mark_dirty();
+}
+
+// Writing -------------------------------------------------------------------------------------------------------------
+
+// What was dropped came before what is the first now. Not before its notice can be written: a notice for each round in
+// which a reader takes nothing would push out what they tell of.
+void WebSocketLink::tell_gaps_first() {
+  if (!outbox_.has_gaps() || outbox_.mid_frame() || closing_) return;
+  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
+  std::vector<GapReply> gaps = outbox_.take_gaps();
+  std::reverse(gaps.begin(), gaps.end());  // each goes in front of the one before
+  for (const GapReply& gap : gaps) {
+    if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
+  }
+}
+
+// False: the stream is broken.
+bool WebSocketLink::write_pending() {
+  if (blocked_) return true;
+  ByteStream& stream = connection_.stream();
+  while (!outbox_.empty() || !stream.flushed()) {
+    tell_gaps_first();
+    const std::string_view bytes = outbox_.next(loop_.scratch(), kMaxWriteBytes);
+    const std::optional<std::size_t> written = stream.write(bytes);
+    if (!written) return false;
+    loop_.stats().bytes_out.add(*written);
+    outbox_.consume(*written);
+    if (*written < bytes.size() || !stream.flushed()) {
+      blocked_ = true;
+      stream.want_writable();
+      return true;
+    }
+    if (!outbox_.empty() && loop_.budget().over()) {
+      mark_dirty();
+      return true;
+    }
+  }
+  return true;
+}
+
+void WebSocketLink::flush() {
+  if (state_ == State::handshake || state_ == State::closed) return;
+  if (!write_pending()) {
+    terminate("the connection was lost");
+    return;
+  }
+  if (output_first_ && is_nearly_empty()) {
+    output_first_ = false;
+    if (paused_until_ms_ < 0) set_reading(true);
+  }
+  if (!outbox_.empty() || blocked_) return;
+  queued_pongs_ = 0;
+  if (finish_when_sent_) {
+    state_ = State::closed;
+    connection_.finish();
+    return;
+  }
+  if (closing_) return;
+  if (late_pong_) pong(*std::exchange(late_pong_, nullptr));
+  if (outbox_.has_gaps()) {
+    for (const GapReply& gap : outbox_.take_gaps()) push(user_->encode_gap(gap));
+  }
+}
+
+void WebSocketLink::write_now() {
+  if (state_ == State::handshake || state_ == State::closed) return;
+  if (!write_pending()) terminate("the connection was lost");
+}
+
+void WebSocketLink::writable() {
+  if (state_ == State::handshake || state_ == State::closed) return;
+  blocked_ = false;
+  // The stream took something: the peer is alive, however slowly it reads.
+  heard();
+  note_progress();
+  if (state_ == State::open) user_->on_progress();
+  const std::size_t waited_bytes = outbox_.bytes();
+  flush();
+  charge_queue();
+  loop_.memory().freed(waited_bytes - std::min(waited_bytes, outbox_.bytes()));
+}
+
+// Keeping alive -------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::schedule() {
+  std::int64_t due_ms = INT64_MAX;
+  auto consider = [&](std::int64_t deadline_ms) {
+    if (deadline_ms >= 0) due_ms = std::min(due_ms, deadline_ms);
+  };
+  const ServerOptions& options = loop_.options();
+  if (state_ == State::closing) consider(close_deadline_ms_);
+  if (state_ == State::open) {
+    consider(paused_until_ms_);
+    if (keep_alive_ && options.ping_interval_ms >= 0) {
+      consider(pinged_ms_ < 0 ? heard_ms_ + options.ping_interval_ms : pinged_ms_ + options.ping_timeout_ms);
+    }
+  }
+  if (due_ms == INT64_MAX) {
+    TimerWheel::cancel(connection_);
+  } else if (!connection_.pending() || connection_.deadline_ms() != due_ms) {
+    loop_.set_timer(connection_, due_ms);
+  }
+}
+
+void WebSocketLink::keep_alive(std::int64_t now_ms) {
+  const ServerOptions& options = loop_.options();
+  if (!keep_alive_ || options.ping_interval_ms < 0) return;
+  if (pinged_ms_ >= 0) {
+    if (now_ms >= pinged_ms_ + options.ping_timeout_ms) {
+      loop_.server().refusals().note(Refusal::ping_timeout, address());
+      connection_.set_reset();
+      terminate("no answer to a ping");
+    }
+    return;
+  }
+  if (now_ms < heard_ms_ + options.ping_interval_ms) return;
+  pinged_ms_ = now_ms;
+  // Behind a backlog a ping says nothing: whether the backlog moves does.
+  if (outbox_.empty()) push(make_ping_frame("chat"));
+}
+
+void WebSocketLink::on_deadline(std::int64_t now_ms) {
+  if (state_ == State::closing && now_ms >= close_deadline_ms_) {
+    terminate("no answer to a close");
+    return;
+  }
+  if (state_ == State::open) {
+    if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) resume_reading();
+    // Nothing can be heard while nothing is read.
+    if (reading_ || output_first_) keep_alive(now_ms);
+  }
+  schedule();
+}
+
+// Closing -------------------------------------------------------------------------------------------------------------
+
+void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
+  if (closing_) return;
+  closing_ = true;
+  output_first_ = false;
+  close_code_ = code;
+  close_reason_ = reason;
+  if (code == kTryAgainLater) connection_.set_reset();
+  if (state_ != State::handshake) {  // which is refused by a response
+    state_ = State::closing;
+    outbox_.push_last(make_close_frame(code, reason));
+    mark_dirty();
+    close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
+    set_reading(true);  // for the peer's answer
+    schedule();
+  }
+  user_->on_link_closed(code, reason);
+}
+
+// The answer is our close frame, behind what the peer's last messages have caused. An answer to our own close ends it all.
+void WebSocketLink::peer_closed(const wire::MessageReader::Event& event) {
+  const std::string reason(event.bytes);
+  end_behind_inbox(event.code, reason, event.answer, event.answer == event.code ? reason : std::string());
+}
+
+void WebSocketLink::fail(std::uint16_t code, std::string_view reason) {
+  end_behind_inbox(code, std::string(reason), code, std::string(reason));
+}
+
+void WebSocketLink::end_behind_inbox(std::uint16_t code, std::string reason, std::uint16_t answer,
+                                     std::string answer_reason) {
+  heard_last_ = true;
+  if (closing_) {
+    finish_when_sent();
+    return;
+  }
+  behind_inbox(
+      [code, reason = std::move(reason), answer, answer_reason = std::move(answer_reason)](WebSocketLink& link) {
+        if (link.state_ == State::closed) return;
+        if (link.closing_) {
+          link.finish_when_sent();
+        } else {
+          link.end(code, reason, make_close_frame(answer, answer_reason));
+        }
+      });
+}
+
+void WebSocketLink::finish_when_sent() {
+  finish_when_sent_ = true;
+  mark_dirty();
+}
+
+// `frame` is the last thing that is written, and nothing more is read.
+void WebSocketLink::end(std::uint16_t code, std::string_view reason, FramePtr frame) {
+  closing_ = true;
+  state_ = State::closing;
+  close_code_ = code;
+  close_reason_ = reason;
+  if (blocked_) outbox_.drop_unwritten();  // a peer that reads slowly does not wait for what it has missed
+  outbox_.push_last(std::move(frame));
+  finish_when_sent();
+  close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
+  schedule();
+  user_->on_link_closed(code, reason);
+}
+
+void WebSocketLink::terminate(std::string_view reason) {
+  if (!closing_) {
+    close_code_ = kAbnormal;
+    close_reason_ = reason;
+  }
+  loop_.doom(connection_);
+}
+
+void WebSocketLink::lost() {
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  loop_.memory().freed(outbox_.bytes());
+  if (closing_) return;
+  closing_ = true;
+  user_->on_link_closed(close_code_, close_reason_.empty() ? "the connection was lost" : close_reason_);
+}
+
+}  // namespace chat::net

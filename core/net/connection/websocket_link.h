@@ -1,0 +1,107 @@
+// A WebSocket (RFC 6455) with one peer: hands on the messages that its reader finds, answers pings, keeps the connection
+// alive, writes frames that were made elsewhere, and closes in an orderly way. Knows no socket: its bytes come and go by its
+// connection.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "net/deliver/link.h"
+#include "wire/websocket/deflate_offer.h"
+#include "wire/websocket/message_reader.h"
+
+namespace chat::net {
+
+class Connection;
+
+class WebSocketLink final : public Link {
+ public:
+  // `user` is owned until set_user(). `framing` is without deflate: the handshake tells.
+  WebSocketLink(Loop& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Framing& framing,
+                std::int64_t max_message_bytes);
+
+  // Another user, which is not owned: it must outlive the link, or close it first. Not from inside the old one.
+  void set_user(LinkUser& user);
+  // RFC 6455 pings and their time-out. Off for a user that has pings of its own.
+  void set_keep_alive(bool on);
+
+  // The handshake is accepted: `response` goes first, in one write with what its user sends at once.
+  void accept_handshake(std::string response, const std::optional<wire::DeflateAgreement>& deflate);
+  // The connection has become a WebSocket.
+  void established();
+  // Takes effect at once: the rest of what has been received waits at the connection.
+  void set_reading(bool on);
+  // Takes what it wants from the front.
+  void receive(std::span<char>& input);
+  // Something has come from the peer, whether it is taken or not.
+  void heard();
+  void writable();
+  // The connection is gone.
+  void lost();
+
+  void close(std::uint16_t code, std::string_view reason) override;
+  void flush() override;
+  void pause_reading_until(std::int64_t now_ms) override;
+  void resume_reading() override;
+  void pause_reading_for_output() override;
+  const Framing& framing() const override { return framing_; }
+  void write_now() override;
+
+  void on_deadline(std::int64_t now_ms);
+
+  // For the socket of another loop to be found by, see Connection::id().
+  Connection& connection() { return connection_; }
+
+ private:
+  enum class State : std::uint8_t {
+    handshake,
+    open,
+    closing,  // our close frame is queued or sent
+    closed,   // nothing is read or written any more
+  };
+
+  std::string_view address() const;
+  std::size_t held_input_bytes() const override;
+  void schedule();
+  void keep_alive(std::int64_t now_ms);
+  void pong(std::string_view payload);
+  // Now, or when what has been posted to the loop has been taken.
+  template <class Action>
+  void behind_inbox(Action action);
+  void peer_closed(const wire::MessageReader::Event& event);
+  void end_behind_inbox(std::uint16_t code, std::string reason, std::uint16_t answer, std::string answer_reason);
+  // RFC 6455 section 7.1.7: says why, and does not wait for an answer.
+  void fail(std::uint16_t code, std::string_view reason);
+  void finish_when_sent();
+  void end(std::uint16_t code, std::string_view reason, FramePtr frame);
+  void tell_gaps_first();
+  bool write_pending();
+  void terminate(std::string_view reason);
+
+  Connection& connection_;
+  std::unique_ptr<LinkUser> owned_user_;
+  const std::int64_t max_message_bytes_;
+  State state_ = State::handshake;
+  Framing framing_;
+  bool keep_alive_ = true;
+  bool reading_ = true;
+  bool output_first_ = false;      // nothing is read until most of the outbox is written
+  bool blocked_ = false;           // the stream takes no output until writable()
+  bool finish_when_sent_ = false;  // the close frame is the last thing that is written or heard
+  bool heard_last_ = false;        // nothing that comes now is looked at
+  std::uint8_t queued_pongs_ = 0;  // since the outbox was empty
+  std::uint16_t close_code_ = 1006;
+  std::string close_reason_;
+  wire::MessageReader reader_;
+  std::unique_ptr<std::string> late_pong_;  // the payload of the latest ping that found too many pongs queued
+  std::int64_t heard_ms_ = 0;
+  std::int64_t pinged_ms_ = -1;  // when an unanswered ping was sent
+  std::int64_t paused_until_ms_ = -1;
+  std::int64_t close_deadline_ms_ = -1;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,161 @@
+// See fanout.h.
+#include "net/deliver/fanout.h"
+
+#include <algorithm>
+
+#include "net/peer/peer.h"
+
+namespace chat::net {
+namespace {
+
+// The clock is read once for so many receivers.
+constexpr std::size_t kReceiversPerLook = 16;
+
+template <class Element>
+void shrink_after_peak(std::vector<Element>& elements) {
+  constexpr std::size_t kSmall = 256;
+  if (elements.capacity() > kSmall && elements.size() < elements.capacity() / 4) elements.shrink_to_fit();
+}
+
+}  // namespace
+
+const FramePtr& EncodedMessage::frame_for(Peer& peer) {
+  const wire::WireForm form = peer.form();
+  const Framing framing = peer.link().framing();
+  for (const Entry& entry : entries_) {
+    if (entry.form == form && entry.framing == framing) return entry.frame;
+  }
+  FramePtr frame = make_frame(peer.codec().encode(*message_), framing, message_);
+  return entries_.emplace_back(Entry{form, framing, std::move(frame)}).frame;
+}
+
+// Members -------------------------------------------------------------------------------------------------------------
+
+bool Fanout::add(Peer& peer, std::string_view room) {
+  auto found = rooms_.find(room);
+  if (found == rooms_.end()) {
+    auto local = std::make_unique<LocalRoom>();
+    local->name = room;
+    found = rooms_.emplace(local->name, std::move(local)).first;
+  }
+  LocalRoom& local = *found->second;
+  for (const auto& membership : peer.memberships_) {
+    if (membership->room == &local) return false;
+  }
+  auto membership = std::make_unique<Membership>(Membership{&local, local.members.size()});
+  local.members.push_back({&peer, membership.get()});
+  peer.memberships_.push_back(std::move(membership));
+  return true;
+}
+
+bool Fanout::remove(Peer& peer, std::string_view room) {
+  auto membership = std::find_if(peer.memberships_.begin(), peer.memberships_.end(),
+                                 [&](const auto& m) { return m->room->name == room; });
+  if (membership == peer.memberships_.end()) return false;
+  unlink(peer, membership);
+  return true;
+}
+
+std::string Fanout::remove_any(Peer& peer) {
+  if (peer.memberships_.empty()) return {};
+  std::string room = peer.memberships_.back()->room->name;
+  unlink(peer, std::prev(peer.memberships_.end()));
+  return room;
+}
+
+void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member) {
+  room.members[index] = member;
+  member.membership->index = index;
+}
+
+// The last takes the place that becomes free. In an interrupted delivery the last of those that have the message does, and the
+// last of all takes its place: all before `next` have it still, and the others do not.
+void Fanout::unlink(Peer& peer, Memberships::iterator membership) {
+  LocalRoom& room = *(*membership)->room;
+  std::size_t index = (*membership)->index;
+  if (interrupted_ && interrupted_->room == &room && index < interrupted_->next) {
+    --interrupted_->next;
+    set_member(room, index, room.members[interrupted_->next]);
+    index = interrupted_->next;
+  }
+  set_member(room, index, room.members.back());
+  room.members.pop_back();
+  shrink_after_peak(room.members);
+  peer.memberships_.erase(membership);
+  if (!room.members.empty()) return;
+  if (interrupted_ && interrupted_->room == &room) interrupted_.reset();
+  rooms_.erase(rooms_.find(room.name));
+}
+
+void Fanout::add_to_everyone(Peer& peer) {
+  everyone_index_.emplace(&peer, everyone_.size());
+  everyone_.push_back(&peer);
+}
+
+void Fanout::set_everyone(std::size_t index, Peer* peer) {
+  everyone_[index] = peer;
+  everyone_index_[peer] = index;
+}
+
+// As unlink().
+void Fanout::remove_from_everyone(Peer& peer) {
+  auto found = everyone_index_.find(&peer);
+  if (found == everyone_index_.end()) return;
+  std::size_t index = found->second;
+  if (interrupted_ && !interrupted_->room && index < interrupted_->next) {
+    --interrupted_->next;
+    set_everyone(index, everyone_[interrupted_->next]);
+    index = interrupted_->next;
+  }
+  set_everyone(index, everyone_.back());
+  everyone_.pop_back();
+  everyone_index_.erase(&peer);
+  shrink_after_peak(everyone_);
+}
+
+// Delivery ------------------------------------------------------------------------------------------------------------
+
+bool Fanout::deliver(const MessagePtr& message, TimeBudget& budget) {
+  auto found = rooms_.find(message->room);
+  return found == rooms_.end() || begin({EncodedMessage(message), found->second.get(), 0}, budget);
+}
+
+bool Fanout::deliver_to_everyone(const MessagePtr& message, TimeBudget& budget) {
+  return begin({EncodedMessage(message), nullptr, 0}, budget);
+}
+
+bool Fanout::begin(Delivery delivery, TimeBudget& budget) {
+  if (run(delivery, budget)) return true;
+  interrupted_ = std::move(delivery);
+  return false;
+}
+
+bool Fanout::go_on(TimeBudget& budget) {
+  if (interrupted_ && !run(*interrupted_, budget)) return false;
+  interrupted_.reset();
+  return true;
+}
+
+bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
+  EncodedMessage& encoded = delivery.encoded;
+  const MessagePtr& message = encoded.message();
+  const ClientId except = message->except;
+  LocalRoom* const room = delivery.room;
+  const std::size_t count = room ? room->members.size() : everyone_.size();
+  while (delivery.next < count) {
+    const std::size_t end = std::min(count, delivery.next + kReceiversPerLook);
+    for (std::size_t i = delivery.next; i < end; ++i) {
+      Peer& peer = room ? *room->members[i].peer : *everyone_[i];
+      if (peer.id() != except) {
+        peer.deliver(encoded.frame_for(peer));
+      } else if (room) {
+        peer.skip(message);
+      }
+    }
+    delivery.next = end;
+    if (end < count && budget.over()) return false;
+  }
+  return true;
+}
+
+}  // namespace chat::net

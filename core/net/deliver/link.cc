@@ -1,0 +1,125 @@
+// See link.h.
+#include "net/deliver/link.h"
+
+#include <algorithm>
+
+#include "server/loop.h"
+#include "server/server.h"
+
+namespace chat::net {
+namespace {
+
+// A sixteenth of the outbox or more pauses its sender for so long, in which a client that reads is woken up and reads, or polls
+// once more.
+constexpr std::int64_t kPauseMs = 100;
+constexpr std::int64_t kLongPauseMs = 300;  // with more than the limits
+constexpr std::int64_t kPatienceMs = 1'000;
+
+}  // namespace
+
+void Link::mark_dirty() {
+  if (dirty_) return;
+  dirty_ = true;
+  loop_.add_dirty(this);
+}
+
+void Link::charge_queue() {
+  const std::optional<Refusal> refusal = queued_.resize(charged_bytes(outbox_.account() + held_input_bytes()));
+  if (!refusal || closing_) return;
+  loop_.server().refusals().note(*refusal, queued_.source()->key());
+  loop_.stats().slow_disconnects.add();
+  loop_.stats().drops.add(outbox_.frames());
+  outbox_.drop_unwritten();
+  queued_.give_back();
+  close(1013, "too much waits for clients of this address, or for all clients");
+}
+
+void Link::push_replay(FramePtr frame) {
+  if (closing_ || !frame) return;
+  outbox_.push_replay(std::move(frame));
+  mark_dirty();
+}
+
+void Link::push(FramePtr frame) {
+  if (closing_ || !frame) return;
+  const OutboxLimits& limits = loop_.outbox_limits();
+  if (limits.policy == OutboxPolicy::drop_newest && outbox_.has_gaps() && frame->message()) {
+    // The notice belongs where the messages are missing: before the first that fits again.
+    const bool fits = outbox_.bytes() + frame->bytes().size() <= limits.bytes && outbox_.frames() + 2 <= limits.frames;
+    if (fits || outbox_.empty()) {
+      for (const GapReply& gap : outbox_.take_gaps()) {
+        if (FramePtr notice = user_->encode_gap(gap))
+          outbox_.push_last(std::move(notice));  // one for each room at most
+      }
+    }
+  }
+  if (outbox_.bytes() + frame->bytes().size() > limits.bytes / 2 || filling_since_ms_ >= 0) watch_filling(*frame.get());
+  std::uint64_t dropped = 0;
+  const Outbox::Pushed pushed = push_within(frame, limits, dropped);
+  loop_.stats().drops.add(dropped);
+  if (pushed == Outbox::Pushed::full) {
+    loop_.stats().slow_disconnects.add();
+    loop_.server().refusals().note(Refusal::slow_reader, user_->address());
+    loop_.memory().freed(outbox_.bytes());
+    loop_.stats().drops.add(outbox_.frames());
+    outbox_.drop_unwritten();
+    close(1013, "reading too slowly");
+    return;
+  }
+  mark_dirty();
+}
+
+void Link::watch_filling(const Frame& frame) {
+  if (loop_.outbox_limits().policy != OutboxPolicy::disconnect) return;
+  const std::size_t limit = loop_.outbox_limits().bytes;
+  if (outbox_.bytes() + frame.bytes().size() > limit / 2) {
+    slow_its_sender(frame);
+  } else if (filling_since_ms_ >= 0 && outbox_.bytes() <= limit / 4) {
+    filling_since_ms_ = -1;
+  }
+}
+
+// In proportion to what it sends, and only as long as the client may be merely late: a slow one is not to slow its room.
+void Link::slow_its_sender(const Frame& frame) {
+  if (frame.message() == nullptr || frame.message()->sender.id == 0) return;
+  const std::int64_t now_ms = loop_.now_ms();
+  if (filling_since_ms_ < 0) filling_since_ms_ = now_ms;
+  if (now_ms - std::max(filling_since_ms_, taken_ms_) >= kPatienceMs || now_ms - filling_since_ms_ >= kTurnMs) return;
+  const std::size_t limit = loop_.outbox_limits().bytes;
+  const std::size_t size = frame.bytes().size();
+  const std::int64_t full_ms = outbox_.bytes() + size > limit ? kLongPauseMs : kPauseMs;
+  const std::size_t sixteenth = std::max<std::size_t>(1, limit / 16);
+  const std::int64_t pause_ms =
+      full_ms * static_cast<std::int64_t>(std::min(size, sixteenth)) / static_cast<std::int64_t>(sixteenth);
+  if (pause_ms > 0) loop_.senders().pause(frame.message()->sender.id, pause_ms);
+}
+
+void Link::note_progress() { taken_ms_ = loop_.now_ms(); }
+
+bool Link::is_half_full() const {
+  const OutboxLimits& limits = loop_.outbox_limits();
+  return outbox_.bytes() > limits.bytes / 2 || outbox_.frames() > limits.frames / 2;
+}
+
+bool Link::is_nearly_empty() const {
+  const OutboxLimits& limits = loop_.outbox_limits();
+  return outbox_.bytes() <= limits.bytes / 8 && outbox_.frames() <= limits.frames / 8;
+}
+
+Outbox::Pushed Link::push_within(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
+  if (!outbox_.has_room_for(*frame.get(), limits)) write_now();
+  if (outbox_.has_room_for(*frame.get(), limits)) {
+    outbox_.push_last(std::move(frame));
+    // Only a client that has read most of it gets the time again.
+    if (over_since_ms_ >= 0 && !is_half_full()) over_since_ms_ = -1;
+    return Outbox::Pushed::queued;
+  }
+  const Outbox::Pushed pushed = outbox_.push(frame, limits, dropped);
+  if (pushed != Outbox::Pushed::full) return pushed;
+  const std::int64_t now_ms = loop_.now_ms();
+  if (over_since_ms_ < 0) over_since_ms_ = now_ms;
+  if (now_ms - over_since_ms_ >= kTurnMs) return pushed;
+  return outbox_.push(frame, {limits.bytes * 2, limits.frames * 2, limits.policy}, dropped);
+}
+
+}  // namespace chat::net

@@ -1,0 +1,18 @@
+// What is known of an Engine.IO session from the request that began it. Its clients' on_connect sees it.
+#pragma once
+
+#include <string>
+
+#include "net/base/server_options.h"
+#include "net/http/http.h"
+
+namespace chat::net {
+
+struct EngineIoBirth {
+  HttpRequest request;
+  std::string address;  // of the client
+  bool secure = false;
+  const Endpoint* endpoint = nullptr;  // of the server's options
+};
+
+}  // namespace chat::net

@@ -1,0 +1,150 @@
+// An Engine.IO session on the loop that is its home: carries out what the state machine (core/session) asks of requests and
+// sockets, and hands what the client says to its Socket.IO clients. For the thread of its loop; requests and sockets may be
+// on other loops, and are then only named.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/base/timer_wheel.h"
+#include "net/deliver/link.h"
+#include "net/deliver/queue_link.h"
+#include "net/endpoint/engine_io/engine_io_arrival.h"
+#include "net/endpoint/engine_io/engine_io_birth.h"
+#include "net/endpoint/engine_io/engine_io_move.h"
+#include "net/endpoint/engine_io/engine_io_polling.h"
+#include "net/endpoint/engine_io/engine_io_socket.h"
+#include "net/endpoint/engine_io/socket_io_clients.h"
+#include "net/http/exchange.h"
+#include "session/engine_io_session.h"
+#include "wire/socket_io/socket_io_assembler.h"
+
+namespace chat::net {
+
+class EngineIoHost final : public LinkUser, private TimerEntry {
+ public:
+  EngineIoHost(Loop& loop, EngineIoBirth birth, std::string sid, session::EngineIoTransport transport);
+  ~EngineIoHost() override;
+
+  const std::string& sid() const { return session_.sid(); }
+
+  // How it begins -------------------------------------------------------------------------------------------------------
+
+  void open_polling(const HeldRequest& request);
+  void open_websocket(WebSocketLink& link);
+
+  // Requests of the session, from any loop ------------------------------------------------------------------------------
+
+  void poll(const HeldRequest& request);
+  // Its connection ended, before the answer or (answered) while that was written.
+  void poll_lost(const HeldRequest& request, bool answered);
+  void begin_post(const HeldRequest& request, std::string_view content_type);
+  void end_post(const HeldRequest& request, std::string body);
+  void post_too_large(const HeldRequest& request);
+  void post_lost(const HeldRequest& request);
+
+  // The WebSocket that wants to become its transport, from any loop -----------------------------------------------------
+
+  void attach(const SocketHandle& socket);
+  void candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes);
+  void candidate_lost(const SocketHandle& socket);
+
+  // From its links --------------------------------------------------------------------------------------------------------
+
+  std::string_view address() const override { return birth_.address; }
+  void on_message(bool binary, std::string_view bytes) override;
+  void on_output() override;
+  void on_turn() override;
+  void on_progress() override;
+  void on_link_closed(std::uint16_t code, std::string_view reason) override;
+  void on_verdict(ClientId client) override;
+  void on_first_room(ClientId client, const Status& status) override;
+  void on_left(ClientId client, std::string_view room, std::string_view reason) override;
+  void close_client(ClientId client, std::uint16_t code, std::string_view reason) override;
+  void close_connection(ClientId client, std::uint16_t code, std::string_view reason) override;
+  void on_continued(ClientId client) override;
+  void on_pause(std::int64_t until_ms) override;
+  void on_resume() override;
+  std::size_t held_input_bytes() const override { return session_.waiting_bytes(); }
+  FramePtr encode_gap(const GapReply&) override { return {}; }
+
+  // From its Socket.IO clients --------------------------------------------------------------------------------------------
+
+  Loop& loop() { return *loop_; }
+  const EngineIoBirth& birth() const { return birth_; }
+  // By which the clients are sent to.
+  Link& link();
+  Transport transport() const;
+  // In an orderly way: after what is queued.
+  void close();
+  // A deadline of theirs has changed.
+  void schedule();
+
+  // The end ---------------------------------------------------------------------------------------------------------------
+
+  // The server stops.
+  void say_goodbye();
+  // There are too many sessions, and this one has no namespace.
+  void evict();
+  // At once, because the loop ends.
+  void end();
+
+  // Moving ----------------------------------------------------------------------------------------------------------------
+
+  // On the new loop, where its second peers are.
+  void arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states) {
+    move_.arrive(*this, loop, arrival, std::move(states));
+  }
+
+ private:
+  friend class EngineIoMove;
+
+  void perform(session::EngineIoActions& actions);
+  void act(session::AnswerPoll& action);
+  void act(session::AnswerPost& action);
+  void act(session::RefuseRequest& action);
+  void act(session::SendWebSocket& action);
+  void act(session::CloseWebSocket& action);
+  void act(session::Deliver& action);
+  void act(session::PingSent&) { clients_.ping_sent(); }
+  void act(session::PingAnswered&) { clients_.ping_answered(); }
+  void act(session::Upgraded& action);
+  void act(session::Closed& action);
+
+  // What a POST has brought, as far as the client may go on.
+  void take_packets();
+  void take_some_packets();
+  void on_deadline(std::int64_t now_ms) override;
+  void finish(session::EngineIoClose reason);
+  void end_clients(session::EngineIoClose reason);
+  // Runs on the candidate's loop, unless it has gone meanwhile.
+  template <class Action>
+  void at_candidate(Action action);
+  void let_candidate_go_on();
+  void use_socket(WebSocketLink& link, std::string_view leftover);
+
+  Loop* loop_;
+  const EngineIoBirth birth_;
+  std::unique_ptr<QueueLink> queue_;
+  session::EngineIoSession session_;
+  wire::SocketIoAssembler assembler_;
+  SocketIoClients clients_;
+
+  EngineIoPolling polling_;
+  std::optional<SocketHandle> candidate_;
+  WebSocketLink* socket_ = nullptr;  // once it is the transport, while it is open
+
+  std::int64_t connect_deadline_ms_;  // by which a client must be in a namespace; -1 after that
+  std::uint16_t close_code_ = 1006;   // for on_disconnect
+  std::string close_reason_;          // empty: the session's own
+  std::uint16_t goodbye_code_ = 0;    // of the close frame
+  bool finished_ = false;
+  bool deaf_ = false;  // closed from here: what the client said behind the reason for that is not heard
+  EngineIoMove move_;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,108 @@
+// See engine_io_move.h.
+#include "net/endpoint/engine_io/engine_io_move.h"
+
+#include <memory>
+#include <utility>
+
+#include "net/connection/websocket_link.h"
+#include "net/endpoint/engine_io/engine_io_host.h"
+#include "net/endpoint/engine_io/engine_io_service.h"
+#include "server/loop.h"
+#include "server/server.h"
+
+namespace chat::net {
+
+using session::EngineIoActions;
+using session::EngineIoClose;
+using session::EngineIoTransport;
+
+void EngineIoMove::begin(EngineIoHost& host, std::size_t new_loop) {
+  under_way_ = true;
+  Server& server = host.loop_->server();
+  Loop& there = server.loop(new_loop);
+  const SocketHandle socket = *host.candidate_;
+  const bool expected = there.post_task([&there, sid = host.sid(), socket, members = host.clients_.members()] {
+    Framing framing;
+    framing.engine_io = true;
+    // As the socket's own, so that what waits can go to it as it is.
+    if (EngineIoSocket* found = there.sessions().find_candidate(socket.connection)) framing = found->link().framing();
+    there.sessions().expect(sid, std::make_unique<EngineIoArrival>(there, socket, framing, members));
+  });
+  if (!expected) {  // that loop has ended, and the socket with it
+    under_way_ = false;
+    EngineIoActions actions;
+    host.session_.websocket_lost(actions);
+    host.perform(actions);
+    return;
+  }
+  for (const SocketIoClients::Member& member : host.clients_.members()) {
+    if (Peer* peer = host.loop_->find_peer(member.client->id())) peer->set_departing();
+    departing_.push_back(member.client->id());
+    server.hub().move_client(member.client, new_loop);
+  }
+  // Behind everything that the hub has sent to this loop.
+  host.loop_->post_task([this_loop = host.loop_, sid = host.sid()] {
+    if (EngineIoHost* found = this_loop->sessions().find(sid)) found->move_.depart(*found);
+  });
+}
+
+void EngineIoMove::depart(EngineIoHost& host) {
+  if (!under_way_) return;
+  Loop& here = *host.loop_;
+  Loop& there = here.server().loop(host.candidate_->loop);
+  // Who was disconnected before the move began is not to depart, and has the queue for its link.
+  here.retire_peers();
+  const auto states = std::make_shared<EngineIoArrival::States>();
+  const std::vector<ClientId> departing = std::exchange(departing_, {});
+  for (const ClientId id : departing) {
+    if (Peer* peer = here.find_peer(id)) states->emplace(id, std::move(peer->state()));
+  }
+  host.queue_->take(leftover_);
+  here.server().engine_io().registry.set(host.sid(), {there.index(), EngineIoTransport::websocket});
+  std::unique_ptr<QueueLink> queue = std::move(host.queue_);
+  // Taken out by whoever has it next, so that nothing of it is left on this thread.
+  const auto self = std::make_shared<std::shared_ptr<EngineIoHost>>(here.sessions().release(host));
+  if (there.post_task([&there, self, states] { there.sessions().arrive(std::move(*self), std::move(*states)); })) {
+    for (const ClientId id : departing) here.drop_peer(id);
+    return;
+  }
+  // That loop has ended.
+  host.queue_ = std::move(queue);
+  for (auto& [id, state] : *states) here.find_peer(id)->take_back(std::move(state));
+  here.sessions().take_back(std::move(*self));
+  host.end();
+}
+
+void EngineIoMove::arrive(EngineIoHost& host, Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states) {
+  host.loop_ = &loop;
+  host.queue_ = arrival.release_link(host);
+  host.session_.set_queue(*host.queue_);
+  // What the clients have kept may end the connection, which must not close the WebSocket before it is this session's.
+  arrival.give(std::move(states));
+  under_way_ = false;
+  if (host.queue_->closing()) closed_meanwhile_ = EngineIoClose::forced_close;  // it filled up
+  const SocketHandle socket = *std::exchange(host.candidate_, std::nullopt);
+  EngineIoSocket* const found = loop.sessions().find_candidate(socket.connection);
+  EngineIoSocket::Backlog backlog = loop.sessions().take_backlog(socket.connection);
+  EngineIoActions actions;
+  if (found == nullptr || found->link().closing()) {
+    for (const auto& [binary, bytes] : std::exchange(backlog, {})) host.on_message(binary, bytes);
+    host.session_.websocket_lost(actions);
+  } else {
+    host.use_socket(found->link(), std::exchange(leftover_, {}));
+    for (FramePtr& frame : host.queue_->take_frames()) host.socket_->push_replay(std::move(frame));
+    if (closed_meanwhile_) host.session_.abort(*closed_meanwhile_, actions);
+  }
+  host.perform(actions);
+  if (closed_meanwhile_) {
+    // One that was closed when it left could not close the WebSocket yet.
+    session::CloseWebSocket close;
+    host.act(close);
+    host.finish(*closed_meanwhile_);
+  }
+  if (orderly_close_meanwhile_) host.close();
+  if (goodbye_meanwhile_ || loop.draining()) host.say_goodbye();
+  for (const auto& [binary, bytes] : backlog) host.on_message(binary, bytes);
+}
+
+}  // namespace chat::net

@@ -1,0 +1,93 @@
+// See engine_io_polling.h.
+#include "net/endpoint/engine_io/engine_io_polling.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "net/endpoint/engine_io/engine_io_requests.h"
+#include "server/loop.h"
+
+namespace chat::net {
+namespace {
+
+HttpResponse ok_response(const char* content_type, std::string body) {
+  HttpResponse response;
+  response.headers.push_back({"Content-Type", content_type});
+  response.headers.push_back({"Cache-Control", "no-store"});
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+void EngineIoPolling::take_poll(const HeldRequest& request) {
+  latest_ = request;
+  if (!poll_) poll_ = request;
+}
+
+bool EngineIoPolling::lose_poll(const HeldRequest& request) {
+  if (poll_ != request) return false;
+  poll_.reset();
+  return true;
+}
+
+void EngineIoPolling::answer_poll(Loop& loop, std::string payload) {
+  if (!poll_) return;
+  loop.answer(*std::exchange(poll_, std::nullopt), ok_response("text/plain; charset=UTF-8", std::move(payload)), true);
+}
+
+bool EngineIoPolling::take_post(const HeldRequest& request) {
+  latest_ = request;
+  if (post_) return false;
+  post_ = request;
+  return true;
+}
+
+bool EngineIoPolling::drop_post() {
+  post_.reset();
+  return std::exchange(paused_, false);
+}
+
+void EngineIoPolling::answer_post(Loop& loop, int status, bool ended) {
+  if (!post_) return;
+  if (status == 200) {
+    paused_ = true;
+    if (ended || paused_until_ms_ <= loop.now_ms()) release(loop);
+    return;
+  }
+  HttpResponse response;
+  if (status == 400) {
+    response = engine_io_error(wire::EngineIoError::bad_request);
+  } else {
+    response.status = status;
+  }
+  response.close = true;
+  loop.answer(*std::exchange(post_, std::nullopt), std::move(response), false);
+}
+
+void EngineIoPolling::refuse(Loop& loop, std::optional<wire::EngineIoError> error) {
+  if (poll_ == latest_) poll_.reset();
+  if (post_ == latest_) post_.reset();
+  HttpResponse response;
+  response.status = 400;
+  if (error) response = engine_io_error(*error);
+  loop.answer(latest_, std::move(response), false);
+}
+
+void EngineIoPolling::pause_until(std::int64_t until_ms) { paused_until_ms_ = std::max(paused_until_ms_, until_ms); }
+
+void EngineIoPolling::resume(Loop& loop) {
+  paused_until_ms_ = -1;
+  release(loop);
+}
+
+void EngineIoPolling::tick(Loop& loop, std::int64_t now_ms) {
+  if (now_ms >= paused_until_ms_) release(loop);
+}
+
+void EngineIoPolling::release(Loop& loop) {
+  if (!std::exchange(paused_, false) || !post_) return;
+  loop.answer(*std::exchange(post_, std::nullopt), ok_response("text/html", "ok"), false);
+}
+
+}  // namespace chat::net

@@ -1,0 +1,42 @@
+// See engine_io_service.h.
+#include "net/endpoint/engine_io/engine_io_service.h"
+
+namespace chat::net {
+namespace {
+
+// Its clients give a connection up when no ping comes: off is not possible, a day is as good.
+constexpr std::int64_t kRarelyMs = 24LL * 3600 * 1000;
+
+session::EngineIoOptions read_options(const ServerOptions& options, bool may_upgrade) {
+  session::EngineIoOptions result;
+  result.ping_interval_ms = options.ping_interval_ms < 0 ? kRarelyMs : options.ping_interval_ms;
+  result.ping_timeout_ms = options.ping_timeout_ms;
+  result.upgrade_timeout_ms = options.upgrade_timeout_ms;
+  result.max_payload_bytes = static_cast<std::size_t>(options.max_http_body_bytes);
+  result.may_upgrade = may_upgrade;
+  return result;
+}
+
+bool has(const Endpoint& endpoint, Transport transport) {
+  return (endpoint.transports & (1U << static_cast<unsigned>(transport))) != 0;
+}
+
+}  // namespace
+
+EngineIoService::EngineIoService(const ServerOptions& options)
+    : registry({options.max_sessions, options.max_sessions_per_address, kMaxPollingSessions,
+                options.max_polling_sessions_per_address}),
+      namespaces(options.default_room),
+      recovery(options.recovery_window_ms, options.recovery_bytes),
+      upgrading_(read_options(options, true)),
+      staying_(read_options(options, false)) {}
+
+const session::EngineIoOptions& EngineIoService::session_options(const Endpoint& endpoint) const {
+  return has(endpoint, Transport::websocket) ? upgrading_ : staying_;
+}
+
+session::EngineIoTransports transports_of(const Endpoint& endpoint) {
+  return {has(endpoint, Transport::polling), has(endpoint, Transport::websocket)};
+}
+
+}  // namespace chat::net

@@ -1,0 +1,31 @@
+// What proxies say about the client of a request: X-Forwarded-For, -Proto and -Host, and Forwarded (RFC 7239). Each proxy
+// appends to the right, so the lists are read from the right, and each trusted proxy is believed about the one before it.
+// Pure functions: no socket.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/base/trusted_proxies.h"
+#include "net/http/http.h"
+
+namespace chat::net {
+
+struct ForwardedClient {
+  std::string address;  // of the client, as far as trusted proxies tell; the peer's when it is not one
+  // As the outermost trusted proxy that says so has it; empty when none does.
+  std::string proto;
+  std::string host;
+};
+
+// `peer`: the address of the socket's other end, empty on a UNIX socket. When any X-Forwarded-For, -Proto or -Host is there,
+// Forwarded is ignored: proxies that set the former pass the latter on as the client wrote it.
+ForwardedClient forwarded_client(const HttpRequest& request, std::string_view peer, const TrustedProxies& trusted);
+
+// One entry of X-Forwarded-For, or the value of Forwarded's "for": an IPv4 or IPv6 address, which may have a port, brackets,
+// a zone or quotes. Gives the address alone; "" for a UNIX socket as nginx writes it ("unix:"); nullopt for names that hide
+// an address ("unknown", "_x") and for anything else.
+std::optional<std::string> forwarded_address(std::string_view entry);
+
+}  // namespace chat::net

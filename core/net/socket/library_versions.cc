@@ -1,0 +1,34 @@
+// See library_versions.h.
+#include "net/socket/library_versions.h"
+
+#include <cjson/cJSON.h>
+#include <libwebsockets.h>
+#include <openssl/crypto.h>
+#include <uv.h>
+#include <zlib.h>
+
+#include <string_view>
+
+namespace chat::net {
+namespace {
+
+// "OpenSSL 3.0.15 3 Sep 2024": its own name, because LibreSSL and others take OpenSSL's place. Without the date.
+std::string tls_version() {
+  const std::string_view text = OpenSSL_version(OPENSSL_VERSION);
+  return std::string(text.substr(0, text.find(' ', text.find(' ') + 1)));
+}
+
+// A build from a repository appends the commit: "4.3.3-v4.3.3-2-g12345".
+std::string websockets_version() {
+  const std::string_view text = lws_get_library_version();
+  return std::string(text.substr(0, text.find('-')));
+}
+
+}  // namespace
+
+std::string library_versions() {
+  return "libwebsockets " + websockets_version() + ", libuv " + uv_version_string() + ", " + tls_version() +
+         ", cJSON " + cJSON_Version() + ", zlib " + zlibVersion();
+}
+
+}  // namespace chat::net

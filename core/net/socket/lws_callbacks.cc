@@ -1,0 +1,51 @@
+// See lws_callbacks.h. A socket is found by libwebsockets' opaque pointer, which is set at adoption and cleared when
+// libwebsockets destroys its side: the one callback that always comes.
+#include "net/socket/lws_callbacks.h"
+
+#include <string_view>
+
+#include "net/socket/lws_socket.h"
+#include "server/loop.h"
+
+namespace chat::net {
+
+int on_lws_callback(lws* wsi, lws_callback_reasons reason, void* user, void* in, std::size_t size) {
+  if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) {
+    if (Loop* loop = Loop::current()) loop->context().prepare_tls(static_cast<SSL_CTX*>(user));
+    return 0;
+  }
+  auto* socket = wsi ? static_cast<LwsSocket*>(lws_get_opaque_user_data(wsi)) : nullptr;
+  if (!socket) return 0;
+  socket->attach(wsi);
+  if (Loop* loop = Loop::current()) loop->note_activity();
+  switch (reason) {
+    case LWS_CALLBACK_RAW_RX:
+      socket->received({static_cast<char*>(in), size});
+      return 0;
+    case LWS_CALLBACK_RAW_WRITEABLE:
+      socket->user().on_writable();
+      return 0;
+    case LWS_CALLBACK_RAW_CLOSE:
+      socket->unwatch();
+      socket->user().on_stream_closed();
+      return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+      lws_set_opaque_user_data(wsi, nullptr);
+      socket->detach();
+      socket->user().on_released();
+      return 0;
+    default:
+      return 0;
+  }
+}
+
+void on_lws_log(int level, const char* line) {
+  Loop* loop = Loop::current();
+  if (!loop) return;
+  std::string_view text(line);
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  // Its errors are usually about peers ("SSL_accept failed"): nothing that an operator must act on.
+  loop->log(level == LLL_ERR ? LogLevel::warning : LogLevel::info, std::string("libwebsockets: ").append(text));
+}
+
+}  // namespace chat::net

@@ -1,0 +1,55 @@
+// See ready_sockets.h. A key is the number of a place, below how often the place has been used.
+#include "net/socket/ready_sockets.h"
+
+namespace chat::net {
+namespace {
+
+constexpr std::uint64_t kLoopKey = Poller::kTimerKey - 1;
+
+}  // namespace
+
+bool ReadySockets::open(int loop_fd, bool for_host) {
+  return poller_.open(for_host) && poller_.watch(loop_fd, kLoopKey, 0, Poller::kRead);
+}
+
+std::uint64_t ReadySockets::add(ReadySocket& socket) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(places_.size()));
+    places_.push_back({nullptr, 0});
+  }
+  const std::uint32_t place = free_.back();
+  free_.pop_back();
+  places_[place].socket = &socket;
+  return static_cast<std::uint64_t>(++places_[place].uses) << 32 | place;
+}
+
+void ReadySockets::forget(std::uint64_t key) {
+  if (!find(key)) return;
+  const auto place = static_cast<std::uint32_t>(key);
+  places_[place].socket = nullptr;
+  free_.push_back(place);
+}
+
+ReadySocket* ReadySockets::find(std::uint64_t key) const {
+  const auto place = static_cast<std::uint32_t>(key);
+  return place < places_.size() && places_[place].uses == key >> 32 ? places_[place].socket : nullptr;
+}
+
+void ReadySockets::wait(int timeout_ms) {
+  if (pending()) return;
+  next_ = 0;
+  end_ = poller_.wait(ready_, timeout_ms);
+}
+
+bool ReadySockets::serve(TimeBudget& budget) {
+  while (next_ < end_ && !closing_enough(budget)) {
+    const Poller::Ready& ready = ready_[next_++];
+    ReadySocket* const socket = find(ready.key);
+    if (!socket) continue;
+    socket->on_ready(ready.events, ready.ended);
+    if (next_ < end_ && budget.over()) return false;
+  }
+  return true;
+}
+
+}  // namespace chat::net

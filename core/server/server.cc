@@ -1,0 +1,387 @@
+// See server.h.
+#include "server/server.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <random>
+#include <system_error>
+
+#include "net/base/clock.h"
+#include "net/base/descriptors.h"
+#include "net/base/fork_guard.h"
+#include "net/base/platform.h"
+#include "net/socket/listener.h"
+#include "server/loop.h"
+
+namespace chat::net {
+namespace {
+
+// What is opened for each loop, by libuv and libwebsockets but for one epoll instance: two epoll instances, two event
+// descriptors, a pipe, /dev/urandom.
+constexpr std::size_t kDescriptorsPerLoop = 7;
+// Once: the listening socket, libuv's pipe for signals, the timer of chat_server_fd(), and a few that are closed again (the
+// certificate, libwebsockets' plugin).
+constexpr std::size_t kDescriptorsPerServer = 8;
+// Two files, and what OpenSSL may open.
+constexpr std::size_t kDescriptorsToReloadTls = 4;
+// A refused client's request is read up to so much, since closing a socket with unread input would reset it, and the
+// client might not see the answer.
+constexpr std::size_t kRefusedInputBytes = 16'384;
+
+// How often old history is looked for.
+constexpr std::int64_t kExpireIntervalMs = 5'000;
+
+// For a socket above max_connections, when there is no TLS to speak it through.
+constexpr std::string_view kFull = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+}  // namespace
+
+// A socket on its way to its loop, which may end before it arrives.
+struct OwnedSocket {
+  OwnedSocket(int socket_fd, Share taken) : fd(socket_fd), share(std::move(taken)) {}
+  ~OwnedSocket() {
+    if (fd >= 0) close(fd);
+  }
+  OwnedSocket(const OwnedSocket&) = delete;
+  OwnedSocket& operator=(const OwnedSocket&) = delete;
+  int fd;
+  Share share;  // of the connections that its address may have
+};
+
+// Lives on the first loop.
+class Expiry : public TimerEntry {
+ public:
+  Expiry(Loop& loop, Hub& hub, session::RecoveryStore& recovery) : loop_(loop), hub_(hub), recovery_(recovery) {
+    set();
+  }
+
+ private:
+  void set() { loop_.set_timer(*this, loop_.now_ms() + kExpireIntervalMs); }
+  void on_deadline(std::int64_t) override {
+    hub_.expire(current_moment());
+    recovery_.expire(loop_.now_ms());
+    set();
+  }
+
+  Loop& loop_;
+  Hub& hub_;
+  session::RecoveryStore& recovery_;
+};
+
+Server::Server(ServerOptions options, Application& application)
+    : options_(std::move(options)),
+      application_(application),
+      refusals_(application),
+      allowed_hosts_(options_.allowed_hosts),
+      engine_io_(options_),
+      started_at_ms_(wall_clock_ms()) {}
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application) {
+  options.hub.epoch_seed = random_seed();
+  std::unique_ptr<Server> server(new Server(std::move(options), application));
+  const Status status = server->start_parts();
+  if (!status.ok()) {
+    if (server->listener_) server->listener_->release_handed_in();
+    return status;
+  }
+  return server;
+}
+
+void Server::refuse(int socket_fd, const std::string& peer_address, Refusal reason) {
+  connections_.fetch_sub(1);
+  refusals_.note(reason, peer_address);
+  if (options_.tls_certificate_file.empty()) {
+    (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::shutdown(socket_fd, SHUT_WR);
+    std::array<char, kRefusedInputBytes> ignored;
+    (void)!recv(socket_fd, ignored.data(), ignored.size(), MSG_DONTWAIT);
+  }
+  close(socket_fd);
+}
+
+// libuv and libwebsockets abort, hang or leak when a descriptor is missing in the middle. So enough of them are asked for
+// before, and given back: only a thread that takes them at that very moment is not noticed.
+Result<int> Server::check_descriptors() const {
+  const std::size_t loops = static_cast<std::size_t>(std::max(1, options_.threads));
+  const HeldDescriptors held(kDescriptorsPerServer + loops * kDescriptorsPerLoop);
+  if (Status status = held.status(); !status.ok()) return status;
+  const int places = descriptor_table_size(open_file_limit(), options_.max_connections, held.lowest());
+  if (held.highest() >= places) {
+    return {Error::system,
+            "the process has too many open files: libwebsockets' table ends at descriptor " + std::to_string(places)};
+  }
+  return places;
+}
+
+Status Server::start_parts() {
+  ForkGuard::install();
+  const Result<int> table_places = check_descriptors();
+  if (!table_places.ok()) return table_places.status();
+  Result<StaticFiles> files = StaticFiles::open(options_.static_mounts);
+  if (!files.ok()) return files.status();
+  static_files_ = std::move(*files);
+  Result<SocketIoClientFiles> client_files = SocketIoClientFiles::open(options_);
+  if (!client_files.ok()) return client_files.status();
+  socket_io_client_files_ = std::move(*client_files);
+  Result<CompiledIn> compiled_in = CompiledIn::open(options_);
+  if (!compiled_in.ok()) return compiled_in.status();
+  compiled_in_ = std::move(*compiled_in);
+  for (const std::string& entry : options_.trusted_proxies) {
+    if (!trusted_proxies_.add(entry)) {
+      return {Error::invalid_argument, "trusted_proxies: " + entry + " is not an address, a block or \"unix\""};
+    }
+  }
+  if (!options_.tls_certificate_file.empty()) {
+    Status status = check_certificate(options_.tls_certificate_file, options_.tls_private_key_file);
+    if (!status.ok()) return status;
+  }
+  Result<std::unique_ptr<Listener>> listener = Listener::open(*this, options_);
+  if (!listener.ok()) return listener.status();
+  listener_ = std::move(*listener);
+
+  std::vector<LoopInbox*> inboxes;
+  for (int i = 0; i < std::max(1, options_.threads); ++i) {
+    loops_.push_back(std::make_unique<Loop>(*this, loops_.size()));
+    inboxes.push_back(loops_.back().get());
+  }
+  hub_ = std::make_unique<Hub>(options_.hub, std::move(inboxes), &refusals_);
+  dispatcher_ = std::make_unique<Dispatcher>(*hub_, application_);
+  for (const auto& loop : loops_) {
+    Status status = loop->start(*table_places);
+    if (!status.ok()) return status;
+  }
+  expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
+  Status status = listener_->start(loops_.front()->uv());
+  if (!status.ok()) return status;
+  log_hidden_paths();
+  if (options_.threads != 0) return start_threads();
+  loops_.front()->set_readable();  // the first poll registers the sockets
+  host_driven_ = true;
+  return {};
+}
+
+// What an application may not expect: files of its own at paths that the library would answer by itself, and a Socket.IO
+// endpoint without the script that its pages load.
+void Server::log_hidden_paths() {
+  std::vector<std::string> paths = compiled_in_.paths();
+  if (!options_.metrics_path.empty()) paths.push_back(options_.metrics_path);
+  for (const std::string& path : socket_io_client_files_.script_paths()) {
+    if (socket_io_client_files_.available()) {
+      paths.push_back(path);
+    } else if (!static_files_.has(path)) {
+      application_.log(LogLevel::warning, path + " answers 404: this build has no Socket.IO client, and neither " +
+                                              "socket_io_client_directory nor static_mounts provides one");
+    }
+  }
+  for (const std::string& path : paths) {
+    if (static_files_.has(path)) application_.log(LogLevel::info, path + " is served from static_mounts");
+  }
+}
+
+Status Server::start_threads() {
+  const SignalsBlocked blocked;
+  // No loop runs before all threads are there: a start that fails has called no callback.
+  std::promise<bool> all_there;
+  const std::shared_future<bool> go = all_there.get_future().share();
+  try {
+    for (const auto& loop : loops_) {
+      threads_.emplace_back([this, &loop = *loop, go, mask = blocked.before()] {
+        name_thread("chat-loop");
+        prepare_thread(mask);
+        if (!go.get()) return;
+        loop.run_as_thread();
+        const std::lock_guard lock(ended_mutex_);
+        if (--running_loops_ == 0) all_ended_.notify_all();
+      });
+    }
+  } catch (const std::system_error& error) {
+    all_there.set_value(false);
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    return {Error::system, std::string("thread: ") + error.what()};
+  }
+  running_loops_ = loops_.size();
+  all_there.set_value(true);
+  return {};
+}
+
+Server::~Server() {
+  // After a start that failed there is nothing to stop, and loops that were never opened cannot be woken.
+  if (!threads_.empty() || host_driven_) stop();
+  for (std::thread& thread : threads_) thread.join();
+  if (host_driven_) {
+    const SigpipeBlocked blocked;
+    loops_.front()->run();  // the host polls no more: the drain is ended here
+  }
+  // After a start that failed nothing has run: what was begun is taken down on this thread.
+  if (listener_) listener_->stop();
+  expiry_.reset();
+  for (const auto& loop : loops_) loop->shut_down();
+}
+
+Server* Server::current() {
+  Loop* loop = Loop::current();
+  return loop ? &loop->server() : nullptr;
+}
+
+bool Server::on_own_thread() const {
+  const Loop* current = Loop::current();
+  return current && std::any_of(loops_.begin(), loops_.end(), [&](const auto& loop) { return loop.get() == current; });
+}
+
+int Server::port() const { return listener_->port(); }
+
+void Server::stop() {
+  if (stopping_.exchange(true)) return;
+  for (const auto& loop : loops_) {
+    loop->post_task([this, loop = loop.get()] {
+      if (loop == loops_.front().get()) listener_->stop();
+      loop->begin_drain();
+    });
+  }
+}
+
+void Server::deal(int socket_fd, std::string peer_address) {
+  if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) {
+    refuse(socket_fd, peer_address, Refusal::connections);
+    return;
+  }
+  // A trusted proxy's sockets are its clients': see Connection::charge_to().
+  std::optional<Refusal> refusal;
+  Share share;
+  if (!trusted_proxies_.contains(peer_address)) {
+    share = Share::take(hub_->sources().find(peer_address), Resource::connections, refusal);
+  }
+  Loop& loop = *loops_[next_loop_++ % loops_.size()];
+  // The host may have raised the limit of open files since the start.
+  if (!refusal && !loop.context().has_place(socket_fd)) refusal = Refusal::descriptors;
+  if (refusal) {
+    refuse(socket_fd, peer_address, *refusal);
+    return;
+  }
+  auto socket = std::make_shared<OwnedSocket>(socket_fd, std::move(share));
+  loop.post_task([&loop, socket = std::move(socket), peer = std::move(peer_address)] {
+    loop.adopt(std::exchange(socket->fd, -1), peer, std::move(socket->share));
+  });
+}
+
+Status Server::wait(int timeout_ms) {
+  if (host_driven_) return {Error::wrong_state, "a server without threads is driven by chat_server_poll()"};
+  if (on_own_thread()) return {Error::wrong_thread, "chat_server_wait() was called in a callback of the same server"};
+  const auto ended = [this] { return running_loops_ == 0; };
+  std::unique_lock lock(ended_mutex_);
+  if (timeout_ms < 0) {
+    all_ended_.wait(lock, ended);
+  } else if (!all_ended_.wait_for(lock, std::chrono::milliseconds(timeout_ms), ended)) {
+    return {Error::timed_out, {}};
+  }
+  return {};
+}
+
+Status Server::reload_tls() {
+  const std::string& certificate = options_.tls_certificate_file;
+  const std::string& key = options_.tls_private_key_file;
+  if (certificate.empty()) return {Error::wrong_state, "the server runs without TLS"};
+  Status status;
+  status = HeldDescriptors(kDescriptorsToReloadTls).status();
+  if (!status.ok()) return status;
+  // Tried first, so that a pair that does not work replaces nothing.
+  status = check_certificate(certificate, key);
+  if (!status.ok()) return status;
+  for (const auto& loop : loops_) {
+    loop->post_task([this, loop = loop.get()] {
+      const Status loaded = loop->context().reload_tls(options_.tls_certificate_file, options_.tls_private_key_file);
+      if (!loaded.ok()) application_.log(LogLevel::error, "reloading TLS failed: " + loaded.detail);
+    });
+  }
+  return {};
+}
+
+Status Server::check_loops(int timeout_ms) {
+  if (poll_ended_.load()) return {Error::stopped, "the server has stopped"};
+  if (on_own_thread()) {
+    return {Error::wrong_thread, "chat_server_check_loops() was called in a callback of the same server"};
+  }
+  struct Turns {
+    std::atomic<std::size_t> missing;
+    std::promise<void> all_taken;
+  };
+  // Shared, because a loop may take its turn after this has given up.
+  const auto turns = std::make_shared<Turns>();
+  turns->missing = loops_.size();
+  for (const auto& loop : loops_) {
+    const bool runs = loop->post_task([turns] {
+      if (--turns->missing == 0) turns->all_taken.set_value();
+    });
+    if (!runs) return {Error::stopped, "the server has stopped"};
+  }
+  const auto waited = turns->all_taken.get_future().wait_for(std::chrono::milliseconds(timeout_ms));
+  if (waited == std::future_status::ready) return {};
+  return {Error::timed_out, std::to_string(turns->missing) + " of " + std::to_string(loops_.size()) +
+                                " loops had no turn within " + std::to_string(timeout_ms) + " ms"};
+}
+
+Status Server::poll(int timeout_ms) {
+  if (!host_driven_) return {Error::wrong_state, "the server has its own threads"};
+  if (on_own_thread()) return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};
+  Loop& loop = *loops_.front();
+  if (loop.finished()) return {Error::stopped, "the server has stopped"};
+  const SigpipeBlocked blocked;
+  if (timeout_ms != 0) loop.wait_readable(timeout_ms);
+  loop.run_ready();
+  if (!loop.finished()) return {};
+  poll_ended_ = true;
+  return {Error::stopped, "the server has stopped"};
+}
+
+int Server::fd() const { return host_driven_ ? loops_.front()->fd() : -1; }
+
+ServerStats Server::stats() const {
+  ServerStats sum;
+  for (const auto& loop : loops_) {
+    const LoopStats& stats = loop->stats();
+    sum.connections_now += stats.connections_now.get();
+    sum.connections_total += stats.connections_total.get();
+    sum.messages_refused += stats.messages_refused.get();
+    sum.drops += stats.drops.get();
+    sum.slow_disconnects += stats.slow_disconnects.get();
+    sum.bytes_in += stats.bytes_in.get();
+    sum.bytes_out += stats.bytes_out.get();
+    sum.http_requests += stats.http_requests.get();
+    for (std::size_t i = 0; i < kProtocolCount; ++i) {
+      sum.clients_now_by_protocol[i] += stats.clients_now_by_protocol[i].get();
+      sum.messages_in_by_protocol[i] += stats.messages_in_by_protocol[i].get();
+      sum.deliveries_by_protocol[i] += stats.deliveries_by_protocol[i].get();
+      sum.messages_in += stats.messages_in_by_protocol[i].get();
+      sum.deliveries += stats.deliveries_by_protocol[i].get();
+    }
+    for (std::size_t i = 0; i < kTransportCount; ++i) {
+      sum.clients_now_by_transport[i] += stats.clients_now_by_transport[i].get();
+      sum.messages_in_by_transport[i] += stats.messages_in_by_transport[i].get();
+      sum.deliveries_by_transport[i] += stats.deliveries_by_transport[i].get();
+    }
+  }
+  sum.refusals = refusals_.counts();
+  return sum;
+}
+
+MetricsSnapshot Server::metrics() const {
+  MetricsSnapshot snapshot;
+  snapshot.net = stats();
+  snapshot.hub = hub_->stats();
+  for (const auto& loop : loops_) snapshot.connections_now_by_loop.push_back(loop->stats().connections_now.get());
+  snapshot.started_at_ms = started_at_ms_;
+  snapshot.draining = stopping();
+  return snapshot;
+}
+
+}  // namespace chat::net

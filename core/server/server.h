@@ -1,0 +1,116 @@
+// A running server: the hub, its loops and their threads, the listener. The only class of core/net that a layer above uses.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "hub/application.h"
+#include "hub/dispatcher.h"
+#include "hub/hub.h"
+#include "net/base/refusal_log.h"
+#include "net/base/server_options.h"
+#include "net/base/stats.h"
+#include "net/base/trusted_proxies.h"
+#include "net/endpoint/engine_io/engine_io_service.h"
+#include "net/http/allowed_hosts.h"
+#include "net/serve/compiled_in.h"
+#include "net/serve/metrics.h"
+#include "net/serve/socket_io_client_files.h"
+#include "net/serve/static_files.h"
+
+namespace chat::net {
+
+class Expiry;
+class Listener;
+class Loop;
+
+class Server {
+ public:
+  // `application` must outlive the server. Callbacks may come before this returns.
+  static Result<std::unique_ptr<Server>> start(ServerOptions options, Application& application);
+  // Drains first, when that was not done. Not from one of the server's own callbacks.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The server whose loop runs on the calling thread, in a callback that is: for what comes before start() has returned.
+  static Server* current();
+
+  // Any thread -------------------------------------------------------------------------------------------------------
+
+  void stop();  // begins the drain
+  // With threads: waits for the end of the drain, whoever begins it. timed_out after timeout_ms; -1: no limit.
+  Status wait(int timeout_ms);
+  bool stopping() const { return stopping_.load(); }
+  bool on_own_thread() const;  // the caller is inside a callback or a poll of this server
+  int port() const;            // 0 on a UNIX socket
+  Status reload_tls();
+  // Waits until every loop has had a turn. timed_out: one has not. stopped, wrong_thread.
+  Status check_loops(int timeout_ms);
+  Hub& hub() { return *hub_; }
+  const ServerOptions& options() const { return options_; }
+  ServerStats stats() const;
+  MetricsSnapshot metrics() const;
+
+  // threads = 0 ------------------------------------------------------------------------------------------------------
+
+  Status poll(int timeout_ms);  // Error::stopped once the drain has ended
+  int fd() const;               // -1 with threads
+
+  // For the loops ----------------------------------------------------------------------------------------------------
+
+  Application& application() { return application_; }
+  Dispatcher& dispatcher() { return *dispatcher_; }
+  // A socket was accepted: it goes to the loops in turn. Takes the descriptor.
+  void deal(int socket_fd, std::string peer_address);
+  RefusalLog& refusals() { return refusals_; }
+  std::atomic<std::int64_t>& connections() { return connections_; }
+  const StaticFiles& static_files() const { return static_files_; }
+  Loop& loop(std::size_t index) { return *loops_[index]; }
+  EngineIoService& engine_io() { return engine_io_; }
+  const CompiledIn& compiled_in() const { return compiled_in_; }
+  const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
+  const TrustedProxies& trusted_proxies() const { return trusted_proxies_; }
+  const AllowedHosts& allowed_hosts() const { return allowed_hosts_; }
+
+ private:
+  Server(ServerOptions options, Application& application);
+  Status start_parts();
+  Result<int> check_descriptors() const;
+  void refuse(int socket_fd, const std::string& peer_address, Refusal reason);
+  void log_hidden_paths();
+  Status start_threads();
+
+  const ServerOptions options_;
+  Application& application_;
+  RefusalLog refusals_;
+  const AllowedHosts allowed_hosts_;
+  StaticFiles static_files_;
+  EngineIoService engine_io_;
+  SocketIoClientFiles socket_io_client_files_;
+  CompiledIn compiled_in_;
+  TrustedProxies trusted_proxies_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> poll_ended_ = false;  // with threads = 0: the drain is over
+  std::atomic<std::int64_t> connections_ = 0;
+  const std::int64_t started_at_ms_;  // time of day
+  std::size_t next_loop_ = 0;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<Expiry> expiry_;
+  bool host_driven_ = false;  // started with threads = 0
+  std::vector<std::thread> threads_;
+  std::mutex ended_mutex_;
+  std::condition_variable all_ended_;  // no loop runs any more
+  std::size_t running_loops_ = 0;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,201 @@
+// The members of a room, and what they are sent, also when the time is over in the middle: everybody who is there hears each
+// message once, and nobody who comes or goes changes that for the others.
+#include "net/deliver/fanout.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/deliver/queue_link.h"
+#include "net/peer/peer.h"
+#include "server/loop.h"
+#include "server/server.h"
+#include "wire/plain/plain_codec.h"
+
+// After all others: it has a macro named fail.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+extern "C" {
+#include <cmocka.h>
+}
+
+using namespace chat;
+using namespace chat::net;
+
+namespace {
+
+Application application;
+
+// Each look at this clock costs a second, so that the time is over at the first.
+std::int64_t clock_ns() {
+  static std::int64_t now_ns = 0;
+  return now_ns += 1'000'000'000;
+}
+
+class User final : public LinkUser {
+ public:
+  void on_message(bool, std::string_view) override {}
+  void on_link_closed(std::uint16_t, std::string_view) override {}
+  void on_verdict(ClientId) override {}
+  void close_client(ClientId, std::uint16_t, std::string_view) override {}
+  FramePtr encode_gap(const GapReply&) override { return {}; }
+};
+
+struct Listener {
+  explicit Listener(Server& server) : link(server.loop(0), user, kPollingFraming) {
+    Result<ClientPtr> client = server.hub().add_client(ClientOrigin{});
+    assert_true(client.ok());
+    peer = std::make_unique<Peer>(server.loop(0), link, *client, std::make_unique<wire::PlainCodec>());
+  }
+  std::size_t heard() const { return link.queued_frames(); }
+
+  User user;
+  QueueLink link;
+  std::unique_ptr<Peer> peer;
+};
+
+struct Fixture {
+  explicit Fixture(std::size_t count) {
+    ServerOptions options;
+    options.address = "127.0.0.1";
+    options.threads = 0;
+    Result<std::unique_ptr<Server>> started = Server::start(std::move(options), application);
+    assert_true(started.ok());
+    server = std::move(*started);
+    for (std::size_t i = 0; i < count; ++i) {
+      listeners.push_back(std::make_unique<Listener>(*server));
+      assert_true(fanout.add(peer(i), "room"));
+      fanout.add_to_everyone(peer(i));
+    }
+  }
+
+  Peer& peer(std::size_t i) { return *listeners[i]->peer; }
+  std::size_t heard(std::size_t i) const { return listeners[i]->heard(); }
+  std::size_t heard_by_all() const {
+    std::size_t sum = 0;
+    for (const auto& listener : listeners) sum += listener->heard();
+    return sum;
+  }
+  static MessagePtr message() {
+    auto message = std::make_shared<Message>();
+    message->room = "room";
+    message->payload = "hello";
+    return message;
+  }
+  // Over at the first look.
+  TimeBudget& short_time() {
+    budget.begin(0);
+    return budget;
+  }
+
+  std::unique_ptr<Server> server;
+  std::vector<std::unique_ptr<Listener>> listeners;
+  Fanout fanout;
+  TimeBudget budget{clock_ns};
+  TimeBudget unlimited;
+};
+
+void all_at_once_without_a_limit(void**) {
+  Fixture f(100);
+  assert_true(f.fanout.deliver(f.message(), f.unlimited));
+  assert_false(f.fanout.interrupted());
+  for (std::size_t i = 0; i < 100; ++i) assert_int_equal(f.heard(i), 1);
+  assert_true(f.fanout.deliver_to_everyone(f.message(), f.unlimited));
+  for (std::size_t i = 0; i < 100; ++i) assert_int_equal(f.heard(i), 2);
+}
+
+void an_interrupted_delivery_goes_on(void**) {
+  for (const bool to_everyone : {false, true}) {
+    Fixture f(100);
+    bool done = to_everyone ? f.fanout.deliver_to_everyone(f.message(), f.short_time())
+                            : f.fanout.deliver(f.message(), f.short_time());
+    assert_false(done);
+    std::size_t before = f.heard_by_all();
+    assert_true(before > 0 && before < 100);
+    while (!done) {
+      assert_true(f.fanout.interrupted());
+      done = f.fanout.go_on(f.short_time());
+      assert_true(f.heard_by_all() > before);
+      before = f.heard_by_all();
+    }
+    assert_false(f.fanout.interrupted());
+    for (std::size_t i = 0; i < 100; ++i) assert_int_equal(f.heard(i), 1);
+  }
+}
+
+// Whoever leaves in the middle, the others hear the message once.
+void leaving_in_between_neither_repeats_nor_skips(void**) {
+  for (const bool to_everyone : {false, true}) {
+    for (std::size_t leaver = 0; leaver < 50; ++leaver) {
+      Fixture f(50);
+      const MessagePtr message = f.message();
+      assert_false(to_everyone ? f.fanout.deliver_to_everyone(message, f.short_time())
+                               : f.fanout.deliver(message, f.short_time()));
+      // One at each end too, so that the places move more than once.
+      for (const std::size_t one : {leaver, std::size_t{0}, std::size_t{49}}) {
+        f.fanout.remove_from_everyone(f.peer(one));
+        f.fanout.remove(f.peer(one), "room");
+      }
+      assert_true(f.fanout.go_on(f.unlimited));
+      for (std::size_t i = 0; i < 50; ++i) {
+        if (i == leaver || i == 0 || i == 49) {
+          assert_true(f.heard(i) <= 1);
+        } else {
+          assert_int_equal(f.heard(i), 1);
+        }
+      }
+    }
+  }
+}
+
+void a_room_that_empties_ends_the_delivery(void**) {
+  Fixture f(50);
+  assert_false(f.fanout.deliver(f.message(), f.short_time()));
+  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.peer(i), "room"));
+  assert_false(f.fanout.interrupted());
+  assert_true(f.fanout.go_on(f.unlimited));
+  // The room is a new one.
+  assert_true(f.fanout.add(f.peer(0), "room"));
+  const std::size_t before = f.heard(0);
+  assert_true(f.fanout.deliver(f.message(), f.unlimited));
+  assert_int_equal(f.heard(0), before + 1);
+}
+
+void members_of_other_rooms_leave_without_an_effect(void**) {
+  Fixture f(50);
+  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.add(f.peer(i), "other"));
+  assert_false(f.fanout.deliver(f.message(), f.short_time()));
+  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.peer(i), "other"));
+  assert_true(f.fanout.go_on(f.unlimited));
+  for (std::size_t i = 0; i < 50; ++i) assert_int_equal(f.heard(i), 1);
+}
+
+void the_time_is_over_once_and_stays_so(void**) {
+  TimeBudget budget(clock_ns);
+  assert_false(budget.over());
+  budget.begin(1'500);
+  assert_true(budget.limited());
+  assert_false(budget.over());
+  assert_true(budget.over());
+  assert_true(budget.over());
+  budget.begin(1'500);
+  assert_false(budget.over());
+  budget.lift();
+  for (int i = 0; i < 5; ++i) assert_false(budget.over());
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(all_at_once_without_a_limit),
+      cmocka_unit_test(an_interrupted_delivery_goes_on),
+      cmocka_unit_test(leaving_in_between_neither_repeats_nor_skips),
+      cmocka_unit_test(a_room_that_empties_ends_the_delivery),
+      cmocka_unit_test(members_of_other_rooms_leave_without_an_effect),
+      cmocka_unit_test(the_time_is_over_once_and_stays_so),
+  };
+  return cmocka_run_group_tests_name("core/net/deliver/fanout", tests, nullptr, nullptr);
+}
