@@ -38,7 +38,7 @@ void Drain::say_goodbye_in_turn() {
 void Drain::say_goodbye(const Whom& whom) {
   if (const auto* sid = std::get_if<std::string>(&whom)) {
     loop_.sessions().say_goodbye(*sid);
-  } else if (Peer* peer = loop_.find_peer(std::get<ClientId>(whom))) {
+  } else if (Peer* peer = loop_.peers().find(std::get<ClientId>(whom))) {
     peer->link().close(1001, kStopping);
   }
 }

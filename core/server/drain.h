@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -14,9 +13,6 @@
 namespace chat::net {
 
 class Loop;
-
-// What everybody is told then.
-constexpr std::string_view kStopping = "the server is stopping";
 
 class Drain : public TimerEntry {
  public:

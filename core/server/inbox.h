@@ -1,17 +1,16 @@
 // What other threads hand to a loop: the hub's events and the server's own tasks, in the order in which they came.
 #pragma once
 
-#include <functional>
 #include <mutex>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "hub/loop_inbox.h"
+#include "net/base/loop_context.h"
 
 namespace chat::net {
 
-using Task = std::function<void()>;
 using InboxItem = std::variant<LoopEvent, Task>;
 
 class Inbox {

@@ -4,31 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
+#include <memory>
+#include <utility>
 
 #include "model/give_back.h"
 #include "net/connection/connection.h"
-#include "net/connection/websocket_link.h"
 #include "net/peer/peer.h"
 #include "net/socket/lws_socket.h"
 #include "server/server.h"
 
 namespace chat::net {
 namespace {
-
-thread_local Loop* current_loop = nullptr;
-
-class CurrentLoop {
- public:
-  explicit CurrentLoop(Loop* loop) : outer_(std::exchange(current_loop, loop)) {}
-  ~CurrentLoop() { current_loop = outer_; }
-  CurrentLoop(const CurrentLoop&) = delete;
-  CurrentLoop& operator=(const CurrentLoop&) = delete;
-
- private:
-  Loop* outer_;
-};
 
 // So many times the inbox is taken in one round before sockets get their turn again.
 constexpr int kMaxInboxTurns = 16;
@@ -61,24 +48,28 @@ uv_handle_t* as_handle(Handle* handle) {
 
 }  // namespace
 
-std::int64_t wall_clock_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
 Loop::Loop(Server& server, std::size_t index)
-    : server_(server),
-      index_(index),
-      outbox_limits_{static_cast<std::size_t>(server.options().max_outbox_bytes),
-                     static_cast<std::size_t>(server.options().max_outbox_messages), server.options().outbox_policy},
+    : EndpointContext(index, server.options(), server.application(), server.refusals()),
+      server_(server),
       timers_(static_cast<std::int64_t>(uv_hrtime() / 1'000'000)),
-      sessions_(*this) {}
+      routes_(*this, server),
+      connections_(*this, routes_, server.http_rules(), server.connections()),
+      engine_io_(*this, server.engine_io()) {
+  EndpointTable& endpoints = routes_.endpoints();
+  endpoints.add(Protocol::plain, single_);
+  endpoints.add(Protocol::chat_v1, single_);
+  endpoints.add(Protocol::socket_io, engine_io_);
+}
 
 Loop::~Loop() { tear_down(); }
 
-Loop* Loop::current() { return current_loop; }
+Loop& Loop::at(std::size_t loop) { return server_.loop(loop); }
 
-const ServerOptions& Loop::options() const { return server_.options(); }
+Hub& Loop::hub() { return server_.hub(); }
+
+Dispatcher& Loop::dispatcher() { return server_.dispatcher(); }
+
+const HttpRules& Loop::rules() const { return server_.http_rules(); }
 
 Status Loop::start(int table_places) {
   if (uv_loop_init(&uv_) != 0) return {Error::event_loop, "libuv could not create an event loop"};
@@ -86,11 +77,11 @@ Status Loop::start(int table_places) {
   uv_update_time(&uv_);
   uv_async_init(&uv_, &wake_, [](uv_async_t* handle) { ++loop_of(handle)->activity_; });
   uv_timer_init(&uv_, &timer_);
-  dirty_.open(&uv_);
+  dirty_links().open(&uv_);
   wake_.data = timer_.data = this;
   if (!sockets_.open(uv_backend_fd(&uv_), options().threads == 0)) return {Error::system, "no file descriptor left"};
-  CurrentLoop current(this);
-  return context_.create(*this, options(), table_places);
+  const Running running(this);
+  return context_.create(&uv_, options(), table_places);
 }
 
 // Any thread ----------------------------------------------------------------------------------------------------------
@@ -98,13 +89,13 @@ Status Loop::start(int table_places) {
 void Loop::post(LoopEvent event) {
   // On the loop's own thread the round that follows takes it anyway.
   inbox_.push(std::move(event), [this] {
-    if (current_loop != this) wake();
+    if (current() != this) wake();
   });
 }
 
 bool Loop::post_task(Task task) {
   return inbox_.push(std::move(task), [this] {
-    if (current_loop != this) wake();
+    if (current() != this) wake();
   });
 }
 
@@ -113,7 +104,7 @@ void Loop::wake() { uv_async_send(&wake_); }
 // Running -------------------------------------------------------------------------------------------------------------
 
 void Loop::run() {
-  CurrentLoop current(this);
+  const Running running(this);
   if (options().threads == 0) sockets_.set_timeout(-1);
   while (!finished_) {
     turn_libuv();
@@ -126,20 +117,20 @@ void Loop::run() {
 }
 
 void Loop::run_as_thread() {
-  CurrentLoop current(this);
-  server_.application().on_thread_start();
+  const Running running(this);
+  application().on_thread_start();
   run();
-  server_.application().on_thread_stop();
+  application().on_thread_stop();
 }
 
 void Loop::run_ready() {
-  CurrentLoop current(this);
-  if (options().poll_budget_ms != kUnlimited) budget_.begin(options().poll_budget_ms);
+  const Running running(this);
+  if (options().poll_budget_ms != kUnlimited) budget().begin(options().poll_budget_ms);
   uv_update_time(&uv_);
-  const auto living = [this] { return connections_.size() + buried_.size() + peers_.size(); };
+  const auto living = [this] { return connections_.living() + peers().size(); };
   const std::size_t before_poll = living();
   bool more = true;
-  for (int turn = 0; turn < kMaxTurns && more && !budget_.over() && !finished_; ++turn) {
+  for (int turn = 0; turn < kMaxTurns && more && !budget().over() && !finished_; ++turn) {
     const std::uint64_t before = activity_;
     if (stage_ == Stage::none) {
       sockets_.wait(0);
@@ -149,8 +140,8 @@ void Loop::run_ready() {
     // libuv registers a new descriptor only at the beginning of its next turn: one turn without any activity must follow.
     more = busy() || activity_ != before;
   }
-  if (budget_.limited() && living() < before_poll) merge_freed_blocks();
-  budget_.lift();
+  if (budget().limited() && living() < before_poll) merge_freed_blocks();
+  budget().lift();
   if (finished_) return;
   uv_update_time(&uv_);
   sockets_.set_timeout(more ? 0 : uv_backend_timeout(&uv_));
@@ -163,8 +154,8 @@ void Loop::turn_libuv() {
 
 // There is more to do, whatever becomes ready.
 bool Loop::busy() const {
-  return stage_ != Stage::none || !waiting_input_.empty() || sockets_.pending() || !inbox_.empty() || !taken_.empty() ||
-         !retired_.empty() || !doomed_.empty() || drain_.interrupted();
+  return stage_ != Stage::none || connections_.has_waiting_input() || sockets_.pending() || !inbox_.empty() ||
+         !taken_.empty() || peers().retirement_due() || connections_.any_doomed() || drain_.interrupted();
 }
 
 // Rounds --------------------------------------------------------------------------------------------------------------
@@ -173,7 +164,7 @@ void Loop::round() {
   if (stage_ == Stage::none) stage_ = Stage::kept_input;
   while (!finished_ && run_stage()) {
     stage_ = stage_ == Stage::bury ? Stage::none : static_cast<Stage>(static_cast<int>(stage_) + 1);
-    if (stage_ == Stage::none || budget_.over()) return;
+    if (stage_ == Stage::none || budget().over()) return;
   }
 }
 
@@ -184,11 +175,11 @@ bool Loop::run_stage() {
     case Stage::kept_input:
       return take_kept_input();
     case Stage::sockets:
-      return sockets_.serve(budget_);
+      return sockets_.serve(budget());
     case Stage::inbox:
       return handle_inbox();
     case Stage::flush:
-      return dirty_.flush(draining(), budget_);
+      return dirty_links().flush(draining(), budget());
     case Stage::kill:
       return kill_doomed();
     case Stage::bury:
@@ -199,19 +190,9 @@ bool Loop::run_stage() {
   return true;
 }
 
-// One turn for each: what is left, or comes back in here, waits until the sockets have had theirs.
 bool Loop::take_kept_input() {
   if (drain_.interrupted()) drain_.go_on();
-  if (input_turns_left_ == 0) input_turns_left_ = waiting_input_.size();
-  while (input_turns_left_ != 0) {
-    ++activity_;
-    --input_turns_left_;
-    const std::uint64_t id = waiting_input_.front();
-    waiting_input_.pop_front();
-    if (const auto found = connections_.find(id); found != connections_.end()) found->second->take_turn();
-    if (input_turns_left_ != 0 && budget_.over()) return false;
-  }
-  return true;
+  return connections_.take_waiting_input();
 }
 
 // Once the time was over in here the rest of what has been taken is still handled, but nothing else is, and not all of it when
@@ -228,7 +209,7 @@ bool Loop::handle_inbox() {
       if (!take_batch()) return !interrupted();
       if (inbox_turns_ >= kMaxInboxTurns || inbox_.empty()) break;
     }
-    if (!retire_peers()) return !interrupted();
+    if (!peers().retire_due()) return !interrupted();
     if (++inbox_turns_ >= kMaxInboxTurns || inbox_.empty()) break;
   }
   inbox_turns_ = 0;
@@ -255,7 +236,7 @@ bool Loop::take_batch() {
     done = dispatch(taken_[next_taken_]);
     if (!done) break;
     ++next_taken_;
-    done = next_taken_ == taken_.size() || !budget_.over();
+    done = next_taken_ == taken_.size() || !budget().over();
   }
   in_inbox_ = false;
   if (!done) return false;
@@ -269,77 +250,27 @@ bool Loop::dispatch(InboxItem& item) {
     (*task)();
     return true;
   }
-  return std::visit([this](auto& event) { return handle(event); }, std::get<LoopEvent>(item));
-}
-
-bool Loop::handle(RoomMessage& event) {
-  return fanout_.interrupted() ? fanout_.go_on(budget_) : fanout_.deliver(event.message, budget_);
-}
-
-bool Loop::handle(EveryoneMessage& event) {
-  return fanout_.interrupted() ? fanout_.go_on(budget_) : fanout_.deliver_to_everyone(event.message, budget_);
-}
-
-template <class ToPeer>
-bool Loop::handle(ToPeer& event) {
-  if (Peer* peer = find_peer(event.client)) peer->handle(event);
-  return true;
-}
-
-bool Loop::retire_peers() {
-  // Callbacks in here may retire others, or ask for these again.
-  while (!retired_.empty()) {
-    ++activity_;
-    const auto [id, retirement] = std::move(retired_.front());
-    retired_.pop_front();
-    const auto found = peers_.find(id);
-    if (found != peers_.end() && (finished_ || !found->second->outlive_link(retirement))) {
-      const std::unique_ptr<Peer> peer = std::move(found->second);
-      peers_.erase(found);
-      peer->retire(retirement);
-    }
-    if (!retired_.empty() && budget_.over()) return false;
-  }
-  return true;
+  return peers().handle(std::get<LoopEvent>(item));
 }
 
 bool Loop::kill_doomed() {
-  bool over = false;
-  bool any = false;
-  while (!doomed_.empty() && !over && !sockets_.closing_enough(budget_)) {
-    ++activity_;
-    any = true;
-    const auto found = connections_.find(doomed_.front());
-    doomed_.pop_front();
-    if (found != connections_.end()) found->second->kill();
-    over = !doomed_.empty() && budget_.over();
-  }
-  if (any) context_.cancel_service();
-  return !over;
+  if (!connections_.any_doomed()) return true;
+  const bool done = connections_.kill_doomed([this] { return sockets_.closing_enough(budget()); });
+  context_.cancel_service();
+  return done;
 }
 
 bool Loop::bury_dead() {
-  if (!retire_peers()) return false;
-  while (!buried_.empty()) {
-    if (WebSocketLink* link = buried_.back()->websocket(); link && link->dirty_) dirty_.forget(link);
-    buried_.pop_back();
-    if (!buried_.empty() && budget_.over()) return false;
-  }
-  return sessions_.bury_dead(budget_);
+  return peers().retire_due() && connections_.destroy_buried() && sessions().bury_dead(budget());
 }
 
-// Connections and peers -----------------------------------------------------------------------------------------------
+// Connections ---------------------------------------------------------------------------------------------------------
 
 void Loop::adopt(int socket_fd, std::string peer_address, Share share) {
-  ++activity_;
-  stats_.connections_total.add();
-  stats_.connections_now.add();
-  auto owned = std::make_unique<Connection>(*this, ++last_connection_id_, std::move(peer_address), std::move(share));
-  Connection& connection = *owned;
-  connections_.emplace(connection.id(), std::move(owned));
+  Connection& connection = connections_.add(std::move(peer_address), std::move(share));
   if (draining()) {
     ::close(socket_fd);
-    bury(connection);
+    connections_.bury(connection);
     return;
   }
   set_timer(connection, now_ms() + options().handshake_timeout_ms);
@@ -352,92 +283,24 @@ void Loop::adopt(int socket_fd, std::string peer_address, Share share) {
   }
   log(LogLevel::info, "an accepted connection closed before its first request");
   // When libwebsockets has begun on it, its destruction comes later, by the callback that always comes.
-  if (!socket.attached()) bury(connection);
-}
-
-WebSocketLink* Loop::find_websocket(std::uint64_t connection) {
-  const auto found = connections_.find(connection);
-  return found == connections_.end() ? nullptr : found->second->websocket();
-}
-
-Peer* Loop::find_peer(ClientId id) {
-  auto found = peers_.find(id);
-  return found == peers_.end() ? nullptr : found->second.get();
-}
-
-void Loop::add_peer(std::unique_ptr<Peer> peer) {
-  const ClientId id = peer->id();
-  peers_.emplace(id, std::move(peer));
-}
-
-void Loop::drop_peer(ClientId id) {
-  auto found = peers_.find(id);
-  if (found == peers_.end()) return;
-  const std::unique_ptr<Peer> peer = std::move(found->second);
-  peers_.erase(found);
-  fanout_.remove_from_everyone(*peer);
-  while (!fanout_.remove_any(*peer).empty()) continue;
-}
-
-void Loop::run_on(std::size_t loop, Task task) {
-  if (loop == index_) {
-    task();
-  } else {
-    server_.loop(loop).post_task(std::move(task));
-  }
+  if (!socket.attached()) connections_.bury(connection);
 }
 
 void Loop::answer(const HeldRequest& request, HttpResponse response, bool essential) {
-  if (request.loop != index_) {
-    Loop& there = server_.loop(request.loop);
-    there.post_task(
-        [&there, request, response = std::move(response), essential] { there.answer(request, response, essential); });
+  if (request.loop == index()) {
+    connections_.answer(request, std::move(response), essential);
     return;
   }
-  const auto found = connections_.find(request.connection);
-  if (found != connections_.end()) found->second->answer(request.number, std::move(response), essential);
-}
-
-void Loop::retire(ClientId id, Retirement retirement) {
-  ++activity_;
-  // At once, since it may depart in this round. Where it arrives it retires.
-  if (Peer* peer = find_peer(id); peer != nullptr && peer->departing() && !finished_) {
-    if (!peer->state().retirement) peer->state().retirement = std::move(retirement);
-    return;
-  }
-  retired_.emplace_back(id, std::move(retirement));
-}
-
-void Loop::add_waiting_input(const Connection& connection) {
-  ++activity_;
-  waiting_input_.push_back(connection.id());
-}
-
-void Loop::doom(Connection& connection) {
-  if (connection.doomed()) return;
-  ++activity_;
-  connection.set_doomed();
-  connection.on_stream_closed();
-  doomed_.push_back(connection.id());
+  Loop& there = at(request.loop);
+  there.post_task([&there, request, response = std::move(response), essential] {
+    there.connections_.answer(request, response, essential);
+  });
 }
 
 void Loop::give_back_memory() {
   if (!in_inbox_ && taken_.empty()) give_back(taken_);
   inbox_.give_back_memory();
-  dirty_.give_back_memory();
-}
-
-void Loop::bury(Connection& connection) {
-  ++activity_;
-  auto found = connections_.find(connection.id());
-  if (found == connections_.end()) return;
-  connection.on_stream_closed();
-  TimerWheel::cancel(connection);
-  memory_.freed(MemoryRelease::kConnectionBytes);
-  buried_.push_back(std::move(found->second));
-  connections_.erase(found);
-  stats_.connections_now.subtract();
-  server_.connections().fetch_sub(1);
+  dirty_links().give_back_memory();
 }
 
 // Time ----------------------------------------------------------------------------------------------------------------
@@ -464,20 +327,11 @@ void Loop::arm_timer() {
           return;
         }
         loop->late_turns_ = 0;
-        loop->timers_.advance(loop->now_ms(), loop->budget_);
+        loop->timers_.advance(loop->now_ms(), loop->budget());
         loop->armed_ms_ = loop->timers_.next_ms();
         if (loop->armed_ms_ != -1) loop->arm_timer();
       },
       static_cast<std::uint64_t>(wait_ms), 0);
-}
-
-void Loop::log(LogLevel level, std::string_view text) {
-  std::uint64_t suppressed = 0;
-  if (!log_limiter_.allow(now_ms(), suppressed)) return;
-  if (suppressed != 0) {
-    server_.application().log(LogLevel::warning, std::to_string(suppressed) + " log lines were dropped");
-  }
-  server_.application().log(level, text);
 }
 
 // Drain ---------------------------------------------------------------------------------------------------------------
@@ -485,23 +339,19 @@ void Loop::log(LogLevel level, std::string_view text) {
 void Loop::begin_drain() {
   if (draining()) return;
   std::vector<Drain::Whom> everyone;
-  for (const auto& [id, peer] : peers_) {
+  for (const auto& [id, peer] : peers()) {
     if (peer->client()->origin().protocol != Protocol::socket_io) everyone.emplace_back(id);
   }
-  for (std::string& sid : sessions_.sids()) everyone.emplace_back(std::move(sid));
+  for (std::string& sid : sessions().sids()) everyone.emplace_back(std::move(sid));
   drain_.begin(std::move(everyone));
-  for (const auto& [id, peer] : peers_) peer->give_up_waiting();
-  std::vector<Connection*> idle;
-  for (const auto& [id, connection] : connections_) {
-    if (connection->idle_http()) idle.push_back(connection.get());
-  }
-  for (Connection* connection : idle) doom(*connection);
+  for (const auto& [id, peer] : peers()) peer->give_up_waiting();
+  connections_.doom_idle();
   finish_if_drained();
 }
 
 void Loop::finish_if_drained() {
   if (!draining() || finished_) return;
-  if (connections_.empty() && peers_.empty() && sessions_.empty() && taken_.empty() && inbox_.empty()) finish();
+  if (connections_.empty() && peers().empty() && sessions().empty() && taken_.empty() && inbox_.empty()) finish();
 }
 
 void Loop::finish() { finished_ = true; }
@@ -512,37 +362,34 @@ void Loop::close_handles() {
   };
   close(&wake_);
   close(&timer_);
-  dirty_.close();
+  dirty_links().close();
 }
 
 void Loop::tear_down() {
   if (!uv_open_) return;
   uv_open_ = false;
-  CurrentLoop current(this);
+  const Running running(this);
   finished_ = true;
-  budget_.lift();
+  budget().lift();
   inbox_.close();
   drain_inbox();  // a session that was on its way to here is here now, to end with the others
   TimerWheel::cancel(drain_);
-  TimerWheel::cancel(memory_);
+  TimerWheel::cancel(memory());
   // Sockets first: their callbacks still find everything in place.
   context_.begin_destroy();
-  sessions_.end_all();
-  for (const auto& [id, peer] : peers_) retire(id, {1001, std::string(kStopping)});
-  retire_peers();
+  sessions().end_all();
+  peers().retire_all({1001, std::string(kStopping)});
   close_handles();
   context_.close_strays(&uv_);
   uv_run(&uv_, UV_RUN_DEFAULT);
   context_.finish_destroy();
   uv_run(&uv_, UV_RUN_DEFAULT);
   uv_loop_close(&uv_);
-  retire_peers();
-  peers_.clear();
-  dirty_.clear();
-  buried_.clear();
-  while (!connections_.empty()) bury(*connections_.begin()->second);
-  buried_.clear();
-  sessions_.bury_dead(budget_);
+  peers().retire_due();
+  peers().clear();
+  dirty_links().clear();
+  connections_.destroy_all();
+  sessions().bury_dead(budget());
 }
 
 }  // namespace chat::net

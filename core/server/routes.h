@@ -1,34 +1,32 @@
-// What an HTTP request without upgrade asks for. The first that has the path answers: /healthz and /readyz; Engine.IO's requests at a
-// Socket.IO endpoint; files of static_mounts; endpoints; what is compiled in; the metrics; the Socket.IO client's script.
+// What an HTTP request asks for. The first that has the path answers: /healthz and /readyz; an endpoint, for what its own clients
+// ask; files of static_mounts; endpoints; what is compiled in; the metrics; the Socket.IO client's script; endpoints that own
+// the paths below theirs. One for each loop, for its thread.
 #pragma once
 
-#include <memory>
-#include <variant>
-
-#include "net/base/server_options.h"
-#include "net/http/exchange.h"
-#include "net/http/http.h"
-#include "net/http/http_body.h"
+#include "net/connection/request_router.h"
+#include "net/endpoint/endpoint_context.h"
+#include "net/endpoint/endpoint_table.h"
 
 namespace chat::net {
 
-class Connection;
+class Server;
 
-// The request is held until its exchange has it answered.
-struct Hold {
-  std::unique_ptr<Exchange> exchange;
-  BodyPlan::Kind body = BodyPlan::Kind::none;  // wanted: told by on_body()
-  std::uint64_t body_bytes = 0;                // as announced; 0 when that was not done
-  std::uint64_t max_body_bytes = 0;
+class Routes final : public RequestRouter {
+ public:
+  Routes(EndpointContext& loop, const Server& server);
+
+  EndpointTable& endpoints() { return endpoints_; }
+
+  std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest& request) override;
+  std::optional<HttpResponse> open_websocket(Connection& connection, const HttpRequest& request) override;
+
+ private:
+  std::variant<HttpResponse, Hold> route_to(const Endpoint& endpoint, Connection& connection,
+                                            const HttpRequest& request);
+
+  EndpointContext& loop_;
+  const Server& server_;
+  EndpointTable endpoints_;
 };
-
-std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest& request);
-
-// The endpoint whose path this is, with or without a slash at its end; or nullptr.
-const Endpoint* find_endpoint(const ServerOptions& options, std::string_view path);
-
-// The innermost Socket.IO endpoint that the path is below, or nullptr: as at the reference server everything below such an
-// endpoint belongs to it, unless it is something else.
-const Endpoint* find_endpoint_above(const ServerOptions& options, std::string_view path);
 
 }  // namespace chat::net

@@ -81,7 +81,7 @@ Server::Server(ServerOptions options, Application& application)
     : options_(std::move(options)),
       application_(application),
       refusals_(application),
-      allowed_hosts_(options_.allowed_hosts),
+      http_rules_{options_, {}, AllowedHosts(options_.allowed_hosts)},
       engine_io_(options_),
       started_at_ms_(wall_clock_ms()) {}
 
@@ -136,7 +136,7 @@ Status Server::start_parts() {
   if (!compiled_in.ok()) return compiled_in.status();
   compiled_in_ = std::move(*compiled_in);
   for (const std::string& entry : options_.trusted_proxies) {
-    if (!trusted_proxies_.add(entry)) {
+    if (!http_rules_.trusted_proxies.add(entry)) {
       return {Error::invalid_argument, "trusted_proxies: " + entry + " is not an address, a block or \"unix\""};
     }
   }
@@ -144,7 +144,7 @@ Status Server::start_parts() {
     Status status = check_certificate(options_.tls_certificate_file, options_.tls_private_key_file);
     if (!status.ok()) return status;
   }
-  Result<std::unique_ptr<Listener>> listener = Listener::open(*this, options_);
+  Result<std::unique_ptr<Listener>> listener = Listener::open(*this, application_, options_);
   if (!listener.ok()) return listener.status();
   listener_ = std::move(*listener);
 
@@ -250,7 +250,7 @@ void Server::stop() {
   }
 }
 
-void Server::deal(int socket_fd, std::string peer_address) {
+void Server::on_accepted(int socket_fd, std::string peer_address) {
   if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) {
     refuse(socket_fd, peer_address, Refusal::connections);
     return;
@@ -258,7 +258,7 @@ void Server::deal(int socket_fd, std::string peer_address) {
   // A trusted proxy's sockets are its clients': see Connection::charge_to().
   std::optional<Refusal> refusal;
   Share share;
-  if (!trusted_proxies_.contains(peer_address)) {
+  if (!http_rules_.trusted_proxies.contains(peer_address)) {
     share = Share::take(hub_->sources().find(peer_address), Resource::connections, refusal);
   }
   Loop& loop = *loops_[next_loop_++ % loops_.size()];

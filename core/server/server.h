@@ -16,21 +16,20 @@
 #include "net/base/refusal_log.h"
 #include "net/base/server_options.h"
 #include "net/base/stats.h"
-#include "net/base/trusted_proxies.h"
 #include "net/endpoint/engine_io/engine_io_service.h"
-#include "net/http/allowed_hosts.h"
+#include "net/http/request_context.h"
 #include "net/serve/compiled_in.h"
 #include "net/serve/metrics.h"
 #include "net/serve/socket_io_client_files.h"
 #include "net/serve/static_files.h"
+#include "net/socket/listener.h"
 
 namespace chat::net {
 
 class Expiry;
-class Listener;
 class Loop;
 
-class Server {
+class Server final : private AcceptUser {
  public:
   // `application` must outlive the server. Callbacks may come before this returns.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Application& application);
@@ -67,8 +66,6 @@ class Server {
 
   Application& application() { return application_; }
   Dispatcher& dispatcher() { return *dispatcher_; }
-  // A socket was accepted: it goes to the loops in turn. Takes the descriptor.
-  void deal(int socket_fd, std::string peer_address);
   RefusalLog& refusals() { return refusals_; }
   std::atomic<std::int64_t>& connections() { return connections_; }
   const StaticFiles& static_files() const { return static_files_; }
@@ -76,12 +73,13 @@ class Server {
   EngineIoService& engine_io() { return engine_io_; }
   const CompiledIn& compiled_in() const { return compiled_in_; }
   const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
-  const TrustedProxies& trusted_proxies() const { return trusted_proxies_; }
-  const AllowedHosts& allowed_hosts() const { return allowed_hosts_; }
+  const HttpRules& http_rules() const { return http_rules_; }
 
  private:
   Server(ServerOptions options, Application& application);
   Status start_parts();
+  // To the loops in turn.
+  void on_accepted(int socket_fd, std::string peer_address) override;
   Result<int> check_descriptors() const;
   void refuse(int socket_fd, const std::string& peer_address, Refusal reason);
   void log_hidden_paths();
@@ -90,12 +88,11 @@ class Server {
   const ServerOptions options_;
   Application& application_;
   RefusalLog refusals_;
-  const AllowedHosts allowed_hosts_;
+  HttpRules http_rules_;
   StaticFiles static_files_;
   EngineIoService engine_io_;
   SocketIoClientFiles socket_io_client_files_;
   CompiledIn compiled_in_;
-  TrustedProxies trusted_proxies_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> poll_ended_ = false;  // with threads = 0: the drain is over
   std::atomic<std::int64_t> connections_ = 0;

@@ -1,6 +1,5 @@
 // A codec turns the packets of one wire format into commands, and messages and replies into packets. It does no I/O and
-// reads no clock. A packet is one WebSocket message (later also one SockJS or Engine.IO message): framing it is not the
-// codec's business. One instance for each client, for what a client's bytes need remembered; what is encoded for many
+// reads no clock. A packet is one message of a WebSocket or of an Engine.IO session: framing it is not the codec's business. One instance for each client, for what a client's bytes need remembered; what is encoded for many
 // clients depends on the form alone.
 #pragma once
 
@@ -53,8 +52,5 @@ class Codec {
   // Whether a sender that hears its own message hears it before the acknowledgement.
   virtual bool acknowledges_last() const { return false; }
 };
-
-// nullptr for socket_io, whose codec belongs to a namespace: make a SocketIoCodec.
-std::unique_ptr<Codec> make_codec(Protocol protocol);
 
 }  // namespace chat::wire

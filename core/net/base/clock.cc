@@ -5,10 +5,14 @@
 
 namespace chat::net {
 
+std::int64_t wall_clock_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
 Moment current_moment() {
-  using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::steady_clock, std::chrono::system_clock;
-  return {duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count(),
-          duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count()};
+  using namespace std::chrono;
+  return {wall_clock_ms(), duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count()};
 }
 
 }  // namespace chat::net

@@ -1,8 +1,8 @@
 // See memory_release.h.
 #include "net/base/memory_release.h"
 
+#include "net/base/loop_context.h"
 #include "net/base/platform.h"
-#include "server/loop.h"
 
 namespace chat::net {
 namespace {

@@ -9,14 +9,14 @@
 
 namespace chat::net {
 
-class Loop;
+class LoopContext;
 
 class MemoryRelease final : public TimerEntry {
  public:
   // What a connection or a session holds besides its queues, about.
   static constexpr std::size_t kConnectionBytes = 8'192;
 
-  explicit MemoryRelease(Loop& loop) : loop_(loop) {}
+  explicit MemoryRelease(LoopContext& loop) : loop_(loop) {}
 
   // About so much has become free.
   void freed(std::size_t bytes);
@@ -25,7 +25,7 @@ class MemoryRelease final : public TimerEntry {
   void on_deadline(std::int64_t now_ms) override;
 
  private:
-  Loop& loop_;
+  LoopContext& loop_;
   std::size_t freed_bytes_ = 0;  // since the last release
 };
 

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "model/give_back.h"
+#include "net/connection/connections.h"
 #include "net/connection/http_connection.h"
 #include "net/connection/websocket_link.h"
-#include "server/loop.h"
 
 namespace chat::net {
 namespace {
@@ -22,12 +22,13 @@ constexpr std::size_t kKeptCapacityBytes = 1'024;
 
 }  // namespace
 
-Connection::Connection(Loop& loop, std::uint64_t id, std::string peer_address, Share share)
-    : loop_(loop),
+Connection::Connection(Connections& owner, std::uint64_t id, std::string peer_address, Share share)
+    : owner_(owner),
+      loop_(owner.loop()),
       id_(id),
       peer_address_(std::move(peer_address)),
       share_(std::move(share)),
-      http_(std::make_unique<HttpConnection>(loop, *this)) {}
+      http_(std::make_unique<HttpConnection>(loop_, *this)) {}
 
 Connection::~Connection() = default;
 
@@ -75,7 +76,7 @@ void Connection::on_input(std::span<char> bytes) {
 }
 
 void Connection::queue_input() {
-  if (!std::exchange(queued_, true)) loop_.add_waiting_input(*this);
+  if (!std::exchange(queued_, true)) owner_.add_waiting_input(*this);
 }
 
 void Connection::take_turn() {
@@ -162,7 +163,7 @@ void Connection::finish() {
 
 void Connection::discard(std::size_t bytes) {
   if (bytes > kMaxDiscardedBytes - discarded_bytes_) {
-    loop_.doom(*this);
+    doom();
   } else {
     discarded_bytes_ += static_cast<std::uint32_t>(bytes);
   }
@@ -170,7 +171,7 @@ void Connection::discard(std::size_t bytes) {
 
 void Connection::on_deadline(std::int64_t now_ms) {
   if (finishing_) {
-    loop_.doom(*this);
+    doom();
   } else if (http_) {
     http_->on_deadline();
   } else {
@@ -185,7 +186,9 @@ void Connection::on_stream_closed() {
   if (http_) http_->lost();
 }
 
-void Connection::on_released() { loop_.bury(*this); }
+void Connection::on_released() { owner_.bury(*this); }
+
+void Connection::doom() { owner_.doom(*this); }
 
 void Connection::kill() {
   if (!stream_) return;

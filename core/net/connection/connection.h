@@ -15,15 +15,16 @@
 
 namespace chat::net {
 
+class Connections;
 class HttpConnection;
+class LinkContext;
 class LinkUser;
-class Loop;
 class WebSocketLink;
 
 class Connection final : public TimerEntry, public ByteStreamUser {
  public:
   // share: of its address's connections, or empty when it comes from a trusted proxy.
-  Connection(Loop& loop, std::uint64_t id, std::string peer_address, Share share);
+  Connection(Connections& owner, std::uint64_t id, std::string peer_address, Share share);
   ~Connection() override;
 
   // Before anything else; once.
@@ -31,7 +32,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
 
   // Never used again on its loop.
   std::uint64_t id() const { return id_; }
-  Loop& loop() { return loop_; }
+  Connections& owner() { return owner_; }
   const std::string& peer_address() const { return peer_address_; }
   ByteStream& stream() { return *stream_; }
   // It has become the WebSocket of this source, which pays for it unless its peer has done so.
@@ -67,6 +68,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // sends is discarded, so that the socket is not reset before the peer has read what was written.
   void finish();
 
+  // Its stream is closed at the end of the round.
+  void doom();
   bool doomed() const { return doomed_; }
   // Nothing is read or answered any more.
   bool ending() const { return doomed_ || finishing_; }
@@ -89,7 +92,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   void charge_input();
   void discard(std::size_t bytes);
 
-  Loop& loop_;
+  Connections& owner_;
+  LinkContext& loop_;
   const std::uint64_t id_;
   const std::string peer_address_;
   Share share_;

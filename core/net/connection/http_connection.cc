@@ -5,11 +5,9 @@
 #include <utility>
 
 #include "net/connection/connection.h"
+#include "net/connection/connections.h"
+#include "net/connection/request_router.h"
 #include "net/http/request_context.h"
-#include "server/loop.h"
-#include "server/routes.h"
-#include "server/server.h"
-#include "server/websocket_opening.h"
 #include "wire/http/request_head.h"
 
 namespace chat::net {
@@ -60,7 +58,7 @@ void HttpConnection::take(std::span<char>& input) {
 }
 
 void HttpConnection::note(Refusal reason, std::string_view detail) {
-  loop_.server().refusals().note(reason, connection_.peer_address(), detail);
+  loop_.refusals().note(reason, connection_.peer_address(), detail);
 }
 
 // False while the head is not whole.
@@ -116,7 +114,7 @@ void HttpConnection::serve(const HttpRequest& request) {
     serve_upgrade(request, plan);
     return;
   }
-  std::variant<HttpResponse, Hold> reaction = route(connection_, request);
+  std::variant<HttpResponse, Hold> reaction = connection_.owner().router().route(connection_, request);
   if (auto* response = std::get_if<HttpResponse>(&reaction)) {
     serve_response(std::move(*response), std::move(plan), asks_to_continue(request));
   } else {
@@ -126,8 +124,8 @@ void HttpConnection::serve(const HttpRequest& request) {
 
 // The proxy's own connection may carry the requests of many clients.
 void HttpConnection::note_source(const HttpRequest& request) {
-  if (!loop_.server().trusted_proxies().contains(connection_.peer_address())) return;
-  std::string address = describe(request, connection_.peer_address(), loop_.server()).address;
+  if (!connection_.owner().rules().trusted_proxies.contains(connection_.peer_address())) return;
+  std::string address = describe(request, connection_.peer_address(), connection_.owner().rules()).address;
   if (address == client_address_) return;
   client_address_ = std::move(address);
   held_ = Share();
@@ -141,26 +139,26 @@ void HttpConnection::charge() {
   const std::int64_t bytes = charged_bytes(held_bytes());
   if (bytes == held_.amount()) return;
   const std::string& address = client_address_.empty() ? connection_.peer_address() : client_address_;
-  if (!held_.source()) held_ = Share(loop_.server().hub().sources().find(address), Resource::queued_bytes);
+  if (!held_.source()) held_ = Share(loop_.sources().find(address), Resource::queued_bytes);
   const std::optional<Refusal> refusal = held_.resize(bytes);
   if (!refusal) return;
-  loop_.server().refusals().note(*refusal, address);
+  loop_.refusals().note(*refusal, address);
   held_.give_back();
   if (state_ == State::receiving) {
     fail_body(HttpResponse::text(503, "too much waits for this address, or for all clients\n"));
   } else {
     connection_.set_reset();
-    loop_.doom(connection_);
+    connection_.doom();
   }
 }
 
 // Before everything else: a page at a foreign name learns nothing of the server, not even what it serves.
 bool HttpConnection::refuse_host(const HttpRequest& request) {
-  Server& server = loop_.server();
-  if (server.allowed_hosts().any_host()) return false;
-  const RequestContext context = describe(request, connection_.peer_address(), server);
-  if (server.allowed_hosts().allows(context.host, context.secure)) return false;
-  server.refusals().note(Refusal::host, context.address);
+  const HttpRules& rules = connection_.owner().rules();
+  if (rules.allowed_hosts.any_host()) return false;
+  const RequestContext context = describe(request, connection_.peer_address(), rules);
+  if (rules.allowed_hosts.allows(context.host, context.secure)) return false;
+  loop_.refusals().note(Refusal::host, context.address);
   HttpResponse response = HttpResponse::text(421, "this server does not have that name\n");
   response.close = true;
   respond(response);
@@ -172,7 +170,7 @@ void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& p
   if (plan.kind != BodyPlan::Kind::none) {
     refusal = HttpResponse::text(400, "a WebSocket handshake has no body\n");
   } else {
-    refusal = open_websocket(connection_, request);
+    refusal = connection_.owner().router().open_websocket(connection_, request);
   }
   if (refusal) {
     refusal->close = true;
@@ -211,7 +209,7 @@ void HttpConnection::hold(const HttpRequest& request, const BodyPlan& plan, Hold
   exchange->on_held({loop_.index(), connection_.id(), request_number_});
   if (state_ != State::receiving || !asks_to_continue(request)) return;
   constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
-  if (connection_.stream().write(kGoOn) != kGoOn.size()) loop_.doom(connection_);
+  if (connection_.stream().write(kGoOn) != kGoOn.size()) connection_.doom();
 }
 
 // Bodies --------------------------------------------------------------------------------------------------------------
@@ -329,12 +327,12 @@ void HttpConnection::pump() {
   for (;;) {
     const std::optional<std::string_view> bytes = output_.next(kMaxWriteBytes);
     if (!bytes) {
-      loop_.doom(connection_);
+      connection_.doom();
       return;
     }
     const std::optional<std::size_t> written = stream.write(*bytes);
     if (!written) {
-      loop_.doom(connection_);
+      connection_.doom();
       return;
     }
     loop_.stats().bytes_out.add(*written);
@@ -387,7 +385,7 @@ void HttpConnection::on_deadline() {
       note(Refusal::request_timeout, "the client does not read the answer");
       connection_.set_reset();
     }
-    loop_.doom(connection_);
+    connection_.doom();
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "hub/source_table.h"
 #include "model/refusal.h"
+#include "net/connection/request_router.h"
 #include "net/http/exchange.h"
 #include "net/http/http.h"
 #include "net/http/http_body.h"
@@ -20,12 +21,11 @@
 namespace chat::net {
 
 class Connection;
-struct Hold;
-class Loop;
+class LinkContext;
 
 class HttpConnection {
  public:
-  HttpConnection(Loop& loop, Connection& connection) : loop_(loop), connection_(connection) {}
+  HttpConnection(LinkContext& loop, Connection& connection) : loop_(loop), connection_(connection) {}
 
   // Takes what it can use from the front. The rest waits: for the end of a head, or for the request before it.
   void take(std::span<char>& input);
@@ -74,7 +74,7 @@ class HttpConnection {
   void finish_response();
   std::size_t held_bytes() const;
 
-  Loop& loop_;
+  LinkContext& loop_;
   Connection& connection_;
   State state_ = State::head;
   bool begun_ = false;         // a part of the head is here

@@ -4,8 +4,7 @@
 #include <algorithm>
 
 #include "net/connection/connection.h"
-#include "server/loop.h"
-#include "server/server.h"
+#include "net/connection/connections.h"
 
 namespace chat::net {
 namespace {
@@ -22,8 +21,8 @@ constexpr std::uint16_t kTryAgainLater = 1013;  // it reads too slowly
 
 }  // namespace
 
-WebSocketLink::WebSocketLink(Loop& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Framing& framing,
-                             std::int64_t max_message_bytes)
+WebSocketLink::WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user,
+                             const Framing& framing, std::int64_t max_message_bytes)
     : Link(loop, *user),
       connection_(connection),
       owned_user_(std::move(user)),
@@ -135,8 +134,8 @@ void WebSocketLink::receive(std::span<char>& input) {
         break;
       case Kind::failure:
         loop_.stats().messages_refused.add();
-        loop_.server().refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed, address(),
-                                       event.reason);
+        loop_.refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed, address(),
+                              event.reason);
         fail(event.code, event.code == kTooLarge
                              ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
                              : std::string(event.reason));
@@ -151,8 +150,8 @@ void WebSocketLink::behind_inbox(Action action) {
     action(*this);
     return;
   }
-  loop_.post_task([&loop = loop_, id = connection_.id(), action = std::move(action)] {
-    if (WebSocketLink* link = loop.find_websocket(id)) action(*link);
+  loop_.post_task([&connections = connection_.owner(), id = connection_.id(), action = std::move(action)] {
+    if (WebSocketLink* link = connections.find_websocket(id)) action(*link);
   });
 }
 
@@ -274,7 +273,7 @@ void WebSocketLink::keep_alive(std::int64_t now_ms) {
   if (!keep_alive_ || options.ping_interval_ms < 0) return;
   if (pinged_ms_ >= 0) {
     if (now_ms >= pinged_ms_ + options.ping_timeout_ms) {
-      loop_.server().refusals().note(Refusal::ping_timeout, address());
+      loop_.refusals().note(Refusal::ping_timeout, address());
       connection_.set_reset();
       terminate("no answer to a ping");
     }
@@ -371,7 +370,7 @@ void WebSocketLink::terminate(std::string_view reason) {
     close_code_ = kAbnormal;
     close_reason_ = reason;
   }
-  loop_.doom(connection_);
+  connection_.doom();
 }
 
 void WebSocketLink::lost() {

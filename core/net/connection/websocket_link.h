@@ -21,7 +21,7 @@ class Connection;
 class WebSocketLink final : public Link {
  public:
   // `user` is owned until set_user(). `framing` is without deflate: the handshake tells.
-  WebSocketLink(Loop& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Framing& framing,
+  WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Framing& framing,
                 std::int64_t max_message_bytes);
 
   // Another user, which is not owned: it must outlive the link, or close it first. Not from inside the old one.

@@ -2,7 +2,7 @@
 #include "net/deliver/dirty_links.h"
 
 #include "net/deliver/link.h"
-#include "server/loop.h"
+#include "net/deliver/link_context.h"
 
 namespace chat::net {
 

@@ -13,11 +13,11 @@
 namespace chat::net {
 
 class Link;
-class Loop;
+class LinkContext;
 
 class DirtyLinks {
  public:
-  explicit DirtyLinks(Loop& loop) : loop_(loop) {}
+  explicit DirtyLinks(LinkContext& loop) : loop_(loop) {}
 
   void open(uv_loop_t* uv);
   // The handle is closed when libuv's loop has run once more.
@@ -37,7 +37,7 @@ class DirtyLinks {
   // True when it is too early, and the timer will tell.
   bool wait();
 
-  Loop& loop_;
+  LinkContext& loop_;
   uv_timer_t timer_{};
   std::int64_t last_flush_ms_ = 0;
   std::vector<Link*> links_;  // nullptr: forgotten

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "net/peer/peer.h"
-
 namespace chat::net {
 namespace {
 
@@ -19,19 +17,19 @@ void shrink_after_peak(std::vector<Element>& elements) {
 
 }  // namespace
 
-const FramePtr& EncodedMessage::frame_for(Peer& peer) {
-  const wire::WireForm form = peer.form();
-  const Framing framing = peer.link().framing();
+const FramePtr& EncodedMessage::frame_for(const Receiver& receiver) {
+  const wire::WireForm form = receiver.form();
+  const Framing framing = receiver.framing();
   for (const Entry& entry : entries_) {
     if (entry.form == form && entry.framing == framing) return entry.frame;
   }
-  FramePtr frame = make_frame(peer.codec().encode(*message_), framing, message_);
+  FramePtr frame = make_frame(receiver.codec().encode(*message_), framing, message_);
   return entries_.emplace_back(Entry{form, framing, std::move(frame)}).frame;
 }
 
 // Members -------------------------------------------------------------------------------------------------------------
 
-bool Fanout::add(Peer& peer, std::string_view room) {
+bool Fanout::add(Receiver& receiver, std::string_view room) {
   auto found = rooms_.find(room);
   if (found == rooms_.end()) {
     auto local = std::make_unique<LocalRoom>();
@@ -39,27 +37,27 @@ bool Fanout::add(Peer& peer, std::string_view room) {
     found = rooms_.emplace(local->name, std::move(local)).first;
   }
   LocalRoom& local = *found->second;
-  for (const auto& membership : peer.memberships_) {
+  for (const auto& membership : receiver.memberships_) {
     if (membership->room == &local) return false;
   }
   auto membership = std::make_unique<Membership>(Membership{&local, local.members.size()});
-  local.members.push_back({&peer, membership.get()});
-  peer.memberships_.push_back(std::move(membership));
+  local.members.push_back({&receiver, membership.get()});
+  receiver.memberships_.push_back(std::move(membership));
   return true;
 }
 
-bool Fanout::remove(Peer& peer, std::string_view room) {
-  auto membership = std::find_if(peer.memberships_.begin(), peer.memberships_.end(),
+bool Fanout::remove(Receiver& receiver, std::string_view room) {
+  auto membership = std::find_if(receiver.memberships_.begin(), receiver.memberships_.end(),
                                  [&](const auto& m) { return m->room->name == room; });
-  if (membership == peer.memberships_.end()) return false;
-  unlink(peer, membership);
+  if (membership == receiver.memberships_.end()) return false;
+  unlink(receiver, membership);
   return true;
 }
 
-std::string Fanout::remove_any(Peer& peer) {
-  if (peer.memberships_.empty()) return {};
-  std::string room = peer.memberships_.back()->room->name;
-  unlink(peer, std::prev(peer.memberships_.end()));
+std::string Fanout::remove_any(Receiver& receiver) {
+  if (receiver.memberships_.empty()) return {};
+  std::string room = receiver.memberships_.back()->room->name;
+  unlink(receiver, std::prev(receiver.memberships_.end()));
   return room;
 }
 
@@ -70,7 +68,7 @@ void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Mem
 
 // The last takes the place that becomes free. In an interrupted delivery the last of those that have the message does, and the
 // last of all takes its place: all before `next` have it still, and the others do not.
-void Fanout::unlink(Peer& peer, Memberships::iterator membership) {
+void Fanout::unlink(Receiver& receiver, std::vector<std::unique_ptr<Membership>>::iterator membership) {
   LocalRoom& room = *(*membership)->room;
   std::size_t index = (*membership)->index;
   if (interrupted_ && interrupted_->room == &room && index < interrupted_->next) {
@@ -81,25 +79,25 @@ void Fanout::unlink(Peer& peer, Memberships::iterator membership) {
   set_member(room, index, room.members.back());
   room.members.pop_back();
   shrink_after_peak(room.members);
-  peer.memberships_.erase(membership);
+  receiver.memberships_.erase(membership);
   if (!room.members.empty()) return;
   if (interrupted_ && interrupted_->room == &room) interrupted_.reset();
   rooms_.erase(rooms_.find(room.name));
 }
 
-void Fanout::add_to_everyone(Peer& peer) {
-  everyone_index_.emplace(&peer, everyone_.size());
-  everyone_.push_back(&peer);
+void Fanout::add_to_everyone(Receiver& receiver) {
+  everyone_index_.emplace(&receiver, everyone_.size());
+  everyone_.push_back(&receiver);
 }
 
-void Fanout::set_everyone(std::size_t index, Peer* peer) {
-  everyone_[index] = peer;
-  everyone_index_[peer] = index;
+void Fanout::set_everyone(std::size_t index, Receiver* receiver) {
+  everyone_[index] = receiver;
+  everyone_index_[receiver] = index;
 }
 
 // As unlink().
-void Fanout::remove_from_everyone(Peer& peer) {
-  auto found = everyone_index_.find(&peer);
+void Fanout::remove_from_everyone(Receiver& receiver) {
+  auto found = everyone_index_.find(&receiver);
   if (found == everyone_index_.end()) return;
   std::size_t index = found->second;
   if (interrupted_ && !interrupted_->room && index < interrupted_->next) {
@@ -109,7 +107,7 @@ void Fanout::remove_from_everyone(Peer& peer) {
   }
   set_everyone(index, everyone_.back());
   everyone_.pop_back();
-  everyone_index_.erase(&peer);
+  everyone_index_.erase(&receiver);
   shrink_after_peak(everyone_);
 }
 
@@ -145,11 +143,11 @@ bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
   while (delivery.next < count) {
     const std::size_t end = std::min(count, delivery.next + kReceiversPerLook);
     for (std::size_t i = delivery.next; i < end; ++i) {
-      Peer& peer = room ? *room->members[i].peer : *everyone_[i];
-      if (peer.id() != except) {
-        peer.deliver(encoded.frame_for(peer));
+      Receiver& receiver = room ? *room->members[i].receiver : *everyone_[i];
+      if (receiver.id() != except) {
+        receiver.deliver(encoded.frame_for(receiver));
       } else if (room) {
-        peer.skip(message);
+        receiver.note_own(message);
       }
     }
     delivery.next = end;

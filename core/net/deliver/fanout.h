@@ -1,6 +1,6 @@
-// Which peers of one loop hear which room, and the delivery of one message to all of them: encoded and framed once for each
+// Which receivers of one loop hear which room, and the delivery of one message to all of them: encoded and framed once for each
 // wire form among the receivers, whatever their number. A delivery can be interrupted and goes on later: in between members may
-// leave, but none may join and no other message may be delivered. Knows no socket.
+// leave, but none may join and no other message may be delivered. Knows no socket and no client.
 #pragma once
 
 #include <cstdint>
@@ -15,23 +15,14 @@
 #include "model/string_map.h"
 #include "net/base/time_budget.h"
 #include "net/deliver/frame.h"
+#include "net/deliver/receiver.h"
 #include "wire/codec.h"
 
 namespace chat::net {
 
-class Peer;
-struct LocalRoom;
-
-// A peer's place in a room of its loop.
-struct Membership {
-  LocalRoom* room = nullptr;
-  std::size_t index = 0;  // in LocalRoom::members
-};
-using Memberships = std::vector<std::unique_ptr<Membership>>;
-
 struct LocalRoom {
   struct Member {
-    Peer* peer;
+    Receiver* receiver;
     Membership* membership;
   };
   std::string name;
@@ -44,7 +35,7 @@ class EncodedMessage {
   explicit EncodedMessage(MessagePtr message) : message_(std::move(message)) {}
 
   const MessagePtr& message() const { return message_; }
-  const FramePtr& frame_for(Peer& peer);
+  const FramePtr& frame_for(const Receiver& receiver);
 
  private:
   struct Entry {
@@ -59,14 +50,14 @@ class EncodedMessage {
 class Fanout {
  public:
   // False when it was in already.
-  bool add(Peer& peer, std::string_view room);
+  bool add(Receiver& receiver, std::string_view room);
   // False when it was not in.
-  bool remove(Peer& peer, std::string_view room);
-  // Of the peer's memberships any one, whose room's name is returned; empty when there is none left.
-  std::string remove_any(Peer& peer);
+  bool remove(Receiver& receiver, std::string_view room);
+  // Of the receiver's memberships any one, whose room's name is returned; empty when there is none left.
+  std::string remove_any(Receiver& receiver);
 
-  void add_to_everyone(Peer& peer);
-  void remove_from_everyone(Peer& peer);
+  void add_to_everyone(Receiver& receiver);
+  void remove_from_everyone(Receiver& receiver);
 
   // To the members of its room. False when the time was over before all of them had it: go_on() delivers the rest.
   bool deliver(const MessagePtr& message, TimeBudget& budget);
@@ -85,12 +76,12 @@ class Fanout {
   bool run(Delivery& delivery, TimeBudget& budget);
   bool begin(Delivery delivery, TimeBudget& budget);
   void set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member);
-  void set_everyone(std::size_t index, Peer* peer);
-  void unlink(Peer& peer, Memberships::iterator membership);
+  void set_everyone(std::size_t index, Receiver* receiver);
+  void unlink(Receiver& receiver, std::vector<std::unique_ptr<Membership>>::iterator membership);
 
   StringMap<std::unique_ptr<LocalRoom>> rooms_;
-  std::vector<Peer*> everyone_;
-  std::unordered_map<const Peer*, std::size_t> everyone_index_;
+  std::vector<Receiver*> everyone_;
+  std::unordered_map<const Receiver*, std::size_t> everyone_index_;
   std::optional<Delivery> interrupted_;
 };
 

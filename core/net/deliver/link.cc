@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-#include "server/loop.h"
-#include "server/server.h"
+#include "net/deliver/link_context.h"
 
 namespace chat::net {
 namespace {
@@ -17,16 +16,20 @@ constexpr std::int64_t kPatienceMs = 1'000;
 
 }  // namespace
 
+Link::~Link() {
+  if (dirty_) loop_.dirty_links().forget(this);
+}
+
 void Link::mark_dirty() {
   if (dirty_) return;
   dirty_ = true;
-  loop_.add_dirty(this);
+  loop_.dirty_links().add(this);
 }
 
 void Link::charge_queue() {
   const std::optional<Refusal> refusal = queued_.resize(charged_bytes(outbox_.account() + held_input_bytes()));
   if (!refusal || closing_) return;
-  loop_.server().refusals().note(*refusal, queued_.source()->key());
+  loop_.refusals().note(*refusal, queued_.source()->key());
   loop_.stats().slow_disconnects.add();
   loop_.stats().drops.add(outbox_.frames());
   outbox_.drop_unwritten();
@@ -59,7 +62,7 @@ void Link::push(FramePtr frame) {
   loop_.stats().drops.add(dropped);
   if (pushed == Outbox::Pushed::full) {
     loop_.stats().slow_disconnects.add();
-    loop_.server().refusals().note(Refusal::slow_reader, user_->address());
+    loop_.refusals().note(Refusal::slow_reader, user_->address());
     loop_.memory().freed(outbox_.bytes());
     loop_.stats().drops.add(outbox_.frames());
     outbox_.drop_unwritten();
@@ -91,7 +94,7 @@ void Link::slow_its_sender(const Frame& frame) {
   const std::size_t sixteenth = std::max<std::size_t>(1, limit / 16);
   const std::int64_t pause_ms =
       full_ms * static_cast<std::int64_t>(std::min(size, sixteenth)) / static_cast<std::int64_t>(sixteenth);
-  if (pause_ms > 0) loop_.senders().pause(frame.message()->sender.id, pause_ms);
+  if (pause_ms > 0) loop_.pause_sender(frame.message()->sender.id, pause_ms);
 }
 
 void Link::note_progress() { taken_ms_ = loop_.now_ms(); }

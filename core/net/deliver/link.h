@@ -11,7 +11,7 @@
 
 namespace chat::net {
 
-class Loop;
+class LinkContext;
 
 // What lives at this end of a link: one peer, or a session with several.
 class LinkUser {
@@ -34,26 +34,8 @@ class LinkUser {
   // The link says goodbye, or is lost. Once; nothing else comes after it.
   virtual void on_link_closed(std::uint16_t code, std::string_view reason) = 0;
 
-  // chat_accept or chat_refuse has been called for a client of this link.
-  virtual void on_verdict(ClientId client) = 0;
-  // No verdict on the client has come in time.
-  virtual void on_verdict_timeout(ClientId client) { (void)client; }
-  // The verdict on a client's first room, which had been deferred.
-  virtual void on_first_room(ClientId client, const Status& status) { (void)client, (void)status; }
-  // A client of this link is no member of the room any more.
-  virtual void on_left(ClientId client, std::string_view room, std::string_view reason) {
-    (void)client, (void)room, (void)reason;
-  }
-  // One client is to be disconnected, after what is queued for it.
-  virtual void close_client(ClientId client, std::uint16_t code, std::string_view reason) = 0;
-  // The same for the client and all others of this link, and the link itself.
-  virtual void close_connection(ClientId client, std::uint16_t code, std::string_view reason) {
-    close_client(client, code, reason);
-  }
   // Of what the client has sent, what waits at this end.
   virtual std::size_t held_input_bytes() const { return 0; }
-  // Another connection continues the client.
-  virtual void on_continued(ClientId client) { (void)client; }
   // Until the time has come nothing more shall be taken from the client. For links that cannot stop reading.
   virtual void on_pause(std::int64_t until_ms) { (void)until_ms; }
   virtual void on_resume() {}
@@ -64,8 +46,8 @@ class LinkUser {
 
 class Link {
  public:
-  Link(Loop& loop, LinkUser& user) : loop_(loop), user_(&user) {}
-  virtual ~Link() = default;
+  Link(LinkContext& loop, LinkUser& user) : loop_(loop), user_(&user) {}
+  virtual ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
@@ -114,7 +96,6 @@ class Link {
 
  protected:
   friend class DirtyLinks;
-  friend class Loop;
 
   virtual std::size_t held_input_bytes() const { return 0; }
 
@@ -124,7 +105,7 @@ class Link {
   // Writes what the client takes now, in the middle of a round. Closes nothing.
   virtual void write_now() = 0;
 
-  Loop& loop_;
+  LinkContext& loop_;
   LinkUser* user_;
   Outbox outbox_;
   Share queued_;

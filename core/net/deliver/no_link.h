@@ -7,7 +7,7 @@ namespace chat::net {
 
 class NoLink final : public Link {
  public:
-  explicit NoLink(Loop& loop) : Link(loop, nobody_) { closing_ = true; }
+  explicit NoLink(LinkContext& loop) : Link(loop, nobody_) { closing_ = true; }
 
   void close(std::uint16_t, std::string_view) override {}
   void flush() override {}
@@ -22,8 +22,6 @@ class NoLink final : public Link {
    public:
     void on_message(bool, std::string_view) override {}
     void on_link_closed(std::uint16_t, std::string_view) override {}
-    void on_verdict(ClientId) override {}
-    void close_client(ClientId, std::uint16_t, std::string_view) override {}
     FramePtr encode_gap(const GapReply&) override { return {}; }
   };
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "server/loop.h"
+#include "net/deliver/link_context.h"
 #include "wire/engine_io/engine_io.h"
 
 namespace chat::net {
@@ -13,10 +13,6 @@ namespace {
 constexpr std::int64_t kOutputPauseMs = 100;
 
 }  // namespace
-
-QueueLink::~QueueLink() {
-  if (dirty_) loop_.forget_dirty(this);
-}
 
 void QueueLink::close(std::uint16_t code, std::string_view reason) {
   if (closing_) return;

@@ -11,8 +11,7 @@ namespace chat::net {
 
 class QueueLink final : public Link, public session::EngineIoQueue {
  public:
-  QueueLink(Loop& loop, LinkUser& user, const Framing& framing) : Link(loop, user), framing_(framing) {}
-  ~QueueLink() override;
+  QueueLink(LinkContext& loop, LinkUser& user, const Framing& framing) : Link(loop, user), framing_(framing) {}
 
   void set_user(LinkUser& user) { user_ = &user; }
 

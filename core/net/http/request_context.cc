@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "net/http/forwarded.h"
-#include "server/server.h"
 
 namespace chat::net {
 
-RequestContext describe(const HttpRequest& request, const std::string& peer_address, const Server& server) {
-  const ServerOptions& options = server.options();
-  ForwardedClient client = forwarded_client(request, peer_address, server.trusted_proxies());
+RequestContext describe(const HttpRequest& request, const std::string& peer_address, const HttpRules& rules) {
+  const ServerOptions& options = rules.options;
+  ForwardedClient client = forwarded_client(request, peer_address, rules.trusted_proxies);
 
   RequestContext context;
   context.address = std::move(client.address);

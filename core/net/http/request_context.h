@@ -3,11 +3,19 @@
 
 #include <string>
 
+#include "net/base/server_options.h"
+#include "net/base/trusted_proxies.h"
+#include "net/http/allowed_hosts.h"
 #include "net/http/http.h"
 
 namespace chat::net {
 
-class Server;
+// What tells who is meant by a request, and who may ask. Of the server: outlives every request.
+struct HttpRules {
+  const ServerOptions& options;
+  TrustedProxies trusted_proxies;
+  AllowedHosts allowed_hosts;
+};
 
 struct RequestContext {
   std::string address;  // of the client; empty on a UNIX socket, unless a trusted proxy says more
@@ -17,6 +25,6 @@ struct RequestContext {
 };
 
 // peer_address: of the socket.
-RequestContext describe(const HttpRequest& request, const std::string& peer_address, const Server& server);
+RequestContext describe(const HttpRequest& request, const std::string& peer_address, const HttpRules& rules);
 
 }  // namespace chat::net

@@ -1,12 +1,29 @@
 // See admission.h.
 #include "net/peer/admission.h"
 
-#include "server/server.h"
+#include <utility>
 
 namespace chat::net {
 
-Result<ClientPtr> admit(Server& server, ClientOrigin origin, ConnectRequest request, std::optional<Identity> identity) {
-  Hub& hub = server.hub();
+ConnectRequest connect_request(const HttpRequest& request, bool secure, std::string room) {
+  Credentials log_in = credentials(request);
+  ConnectRequest result;
+  result.path = request.path;
+  result.query = request.query;
+  result.headers = request.headers;
+  result.cookies = request.cookies();
+  result.origin = request.header("origin");
+  result.secure = secure;
+  result.room = std::move(room);
+  result.token = std::move(log_in.token);
+  result.user_name = std::move(log_in.user_name);
+  result.password = std::move(log_in.password);
+  return result;
+}
+
+Result<ClientPtr> admit(PeerContext& loop, ClientOrigin origin, ConnectRequest request,
+                        std::optional<Identity> identity) {
+  Hub& hub = loop.hub();
   Result<ClientPtr> added = hub.add_client(origin);
   if (!added.ok()) return added;
   const ClientPtr& client = *added;
@@ -17,7 +34,7 @@ Result<ClientPtr> admit(Server& server, ClientOrigin origin, ConnectRequest requ
   request.socket_id = client->socket_id();
   if (identity) (void)hub.set_identity(client, *std::move(identity));
 
-  const Decision decision = server.application().on_connect(request);
+  const Decision decision = loop.application().on_connect(request);
   // What the application has called in there counts before what it returned.
   if (client->state() != ClientState::connecting) return added;
   if (decision.verdict == Verdict::pass) {

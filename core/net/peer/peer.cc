@@ -5,8 +5,6 @@
 
 #include "hub/callback_scope.h"
 #include "net/base/clock.h"
-#include "server/loop.h"
-#include "server/server.h"
 
 namespace chat::net {
 namespace {
@@ -16,13 +14,13 @@ constexpr std::size_t kReplayedOutboxes = 2;
 
 }  // namespace
 
-Peer::Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec)
-    : loop_(loop),
+Peer::Peer(PeerContext& loop, PeerOwner& owner, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec)
+    : Receiver(client->id(), *codec),
+      loop_(loop),
+      owner_(&owner),
       link_(&link),
       client_(std::move(client)),
-      id_(client_->id()),
       codec_(std::move(codec)),
-      form_(codec_->form()),
       transport_(client_->transport()),
       state_{.input =
                  PeerInput(TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms()))} {
@@ -56,9 +54,9 @@ void Peer::await_verdict(std::int64_t deadline_ms) {
 }
 
 Status Peer::open() {
-  Hub& hub = loop_.server().hub();
+  Hub& hub = loop_.hub();
   const CallbackScope scope(hub);
-  const Authorization allowed = loop_.server().dispatcher().authorize(client_, Action::join, state_.first_room);
+  const Authorization allowed = loop_.dispatcher().authorize(client_, Action::join, state_.first_room);
   if (allowed.deferred) {
     state_.input.wait_for_room(*this, *allowed.deferred);
     return {};
@@ -67,13 +65,13 @@ Status Peer::open() {
 }
 
 Status Peer::enter_first_room() {
-  return loop_.server().hub().open(client_, state_.first_room, state_.first_since, current_moment());
+  return loop_.hub().open(client_, state_.first_room, state_.first_since, current_moment());
 }
 
 Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier) {
   state_.earlier = std::move(earlier);
   const std::size_t max_bytes = kReplayedOutboxes * loop_.outbox_limits().bytes;
-  Status status = loop_.server().hub().restore(client_, rooms, max_bytes, current_moment());
+  Status status = loop_.hub().restore(client_, rooms, max_bytes, current_moment());
   if (!status.ok()) state_.earlier.clear();
   return status;
 }
@@ -98,7 +96,7 @@ void Peer::joined_room(Joined& joined, bool added) {
   } else if (joined.asked || added) {
     reply(JoinedReply{joined.ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
   }
-  if (added) loop_.server().application().on_join(client_, joined.room);
+  if (added) loop_.application().on_join(client_, joined.room);
   if (const std::size_t bytes = replay(joined.missed); bytes != 0) state_.input.charge_reply(*this, bytes);
   if (first) {
     for (const DirectMessage& direct : std::exchange(state_.waiting, {})) send(direct);
@@ -109,10 +107,10 @@ void Peer::joined_room(Joined& joined, bool added) {
 void Peer::welcome(Joined& joined) {
   state_.welcomed = true;
   reply(
-      Welcome{id_, client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
+      Welcome{id(), client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
   loop_.fanout().add_to_everyone(*this);
   const ClientId recovered_from = state_.earlier.empty() ? 0 : state_.earlier.front();
-  loop_.server().application().on_open(client_, joined.room, recovered_from);
+  loop_.application().on_open(client_, joined.room, recovered_from);
 }
 
 // About what it takes in JSON: text with its escapes, attachments in base64.
@@ -146,7 +144,7 @@ bool Peer::fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) c
 
 bool Peer::is_own(const Message& message) const {
   if (message.except == 0) return false;
-  return message.except == id_ ||
+  return message.except == id() ||
          std::find(state_.earlier.begin(), state_.earlier.end(), message.except) != state_.earlier.end();
 }
 
@@ -174,8 +172,8 @@ void Peer::handle(Left& left) {
   in_turn([this, left = std::move(left)] {
     if (state_.log) state_.log->leave(left.room);
     reply(LeftReply{left.ref, left.room, left.reason});
-    loop_.server().application().on_leave(client_, left.room, left.reason);
-    link_->user().on_left(id_, left.room, left.reason);
+    loop_.application().on_leave(client_, left.room, left.reason);
+    owner_->on_left(*this, left.room, left.reason);
   });
 }
 
@@ -196,8 +194,8 @@ void Peer::handle(DirectMessage& direct) {
   in_turn([this, direct = std::move(direct)] { send(direct); });
 }
 
-void Peer::handle(VerdictGiven& verdict) {
-  in_turn([this, verdict] { link_->user().on_verdict(verdict.client); });
+void Peer::handle(VerdictGiven&) {
+  in_turn([this] { owner_->on_verdict(*this); });
 }
 
 void Peer::handle(DecisionGiven& given) {
@@ -210,18 +208,17 @@ void Peer::handle(DecisionGiven& given) {
 
 void Peer::handle(CloseClient& close) {
   in_turn([this, close = std::move(close)] {
-    LinkUser& user = link_->user();
     if (close.whole_connection) {
-      user.close_connection(close.client, close.code, close.reason);
+      owner_->close_connection(*this, close.code, close.reason);
     } else {
-      user.close_client(close.client, close.code, close.reason);
+      owner_->close_client(*this, close.code, close.reason);
     }
     give_up_waiting();
   });
 }
 
-void Peer::handle(Continued& continued) {
-  in_turn([this, continued] { link_->user().on_continued(continued.client); });
+void Peer::handle(Continued&) {
+  in_turn([this] { owner_->on_continued(*this); });
 }
 
 void Peer::send(const DirectMessage& direct) {
@@ -265,10 +262,10 @@ void Peer::note_delivery(const MessagePtr& message, bool own) {
   }
 }
 
-void Peer::skip(const MessagePtr& message) {
+void Peer::note_own(const MessagePtr& message) {
   if (silent_ || link_->closing()) return;
   if (in_order_) {
-    postponed_.push_back([this, message] { skip(message); });
+    postponed_.push_back([this, message] { note_own(message); });
     return;
   }
   note_delivery(message, true);
@@ -316,12 +313,12 @@ void Peer::on_deadline(std::int64_t now_ms) {
   for (const std::uint64_t ack_id : state_.awaits.take_expired(now_ms)) tell_ack(ack_id, Error::timed_out);
   if (verdict_deadline_ms_ != -1 && now_ms >= verdict_deadline_ms_) {
     verdict_deadline_ms_ = -1;
-    link_->user().on_verdict_timeout(id_);
+    owner_->on_verdict_timeout(*this);
   }
   // First, so that what was said behind has its turn before the end.
   if (const std::int64_t deadline_ms = state_.input.deadline_ms(); deadline_ms != -1 && now_ms >= deadline_ms) {
     if (const std::optional<DecisionId> decision = state_.input.give_up(*this)) {
-      DecisionGiven late{id_, *decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
+      DecisionGiven late{id(), *decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
       handle(late);
     }
   }
@@ -332,14 +329,12 @@ void Peer::on_deadline(std::int64_t now_ms) {
   set_timer();
 }
 
-void Peer::tell_ack(std::uint64_t ack_id, Error error) {
-  loop_.server().application().on_ack(client_, {ack_id, error, {}, {}});
-}
+void Peer::tell_ack(std::uint64_t ack_id, Error error) { loop_.application().on_ack(client_, {ack_id, error, {}, {}}); }
 
 void Peer::receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments) {
   if (!state_.awaits.take(ack_id)) return;
   set_timer();
-  loop_.server().application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
+  loop_.application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
 }
 
 // Going ---------------------------------------------------------------------------------------------------------------
@@ -350,6 +345,7 @@ bool Peer::outlive_link(const Retirement& retirement) {
   if (outliving_) return outliving_until_ms_ != -1;
   silence();
   link_ = &loop_.no_link();
+  owner_ = &loop_.no_owner();
   outliving_ = retirement;
   outliving_until_ms_ = loop_.now_ms() + loop_.options().verdict_timeout_ms;
   set_timer();
@@ -357,17 +353,17 @@ bool Peer::outlive_link(const Retirement& retirement) {
 }
 
 void Peer::give_up_waiting() {
-  if (outliving_) loop_.retire(id_, *outliving_);
+  if (outliving_) loop_.peers().retire(id(), *outliving_);
 }
 
 void Peer::retire(const Retirement& retirement) {
-  Application& application = loop_.server().application();
+  Application& application = loop_.application();
   for (const DirectMessage& direct : std::exchange(state_.waiting, {})) {
     if (direct.ack.id != 0) tell_ack(direct.ack.id, Error::no_such_client);
   }
   for (const std::uint64_t ack_id : state_.awaits.take_expired(INT64_MAX)) tell_ack(ack_id, Error::no_such_client);
   loop_.fanout().remove_from_everyone(*this);
-  const ClientState last = loop_.server().hub().remove_client(client_);
+  const ClientState last = loop_.hub().remove_client(client_);
   for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
     application.on_leave(client_, room, retirement.reason);
   }
@@ -413,7 +409,7 @@ void Peer::end_arriving() {
   set_timer();
   if (state_.retirement) {
     silence();
-    loop_.retire(id_, *state_.retirement);
+    loop_.peers().retire(id(), *state_.retirement);
   }
   if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
   for (const auto& action : std::exchange(postponed_, {})) action();

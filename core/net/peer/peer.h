@@ -18,16 +18,18 @@
 #include "hub/loop_inbox.h"
 #include "model/command.h"
 #include "net/base/timer_wheel.h"
-#include "net/deliver/fanout.h"
 #include "net/deliver/link.h"
+#include "net/deliver/receiver.h"
+#include "net/peer/peer_context.h"
 #include "net/peer/peer_input.h"
+#include "net/peer/peer_owner.h"
 #include "net/peer/retirement.h"
 #include "session/delivery_log.h"
 #include "wire/codec.h"
 
 namespace chat::net {
 
-class Peer : private TimerEntry {
+class Peer final : public Receiver, private TimerEntry {
  public:
   // What goes along when the client moves to another loop.
   struct State {
@@ -44,20 +46,19 @@ class Peer : private TimerEntry {
     std::optional<DecisionGiven> verdict;     // came while it moved
   };
 
-  Peer(Loop& loop, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec);
+  Peer(PeerContext& loop, PeerOwner& owner, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec);
   ~Peer() override;
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
 
   const ClientPtr& client() const { return client_; }
-  ClientId id() const { return id_; }
   Link& link() { return *link_; }
-  const wire::Codec& codec() const { return *codec_; }
-  wire::WireForm form() const { return form_; }
+  const wire::Codec& codec() const override { return *codec_; }
+  const Framing& framing() const override { return link_->framing(); }
   bool welcomed() const { return state_.welcomed; }
 
   // From here on it is sent to by another link, whose framing may differ.
   void set_link(Link& link, Transport transport);
+  // From here on this is what it has come by.
+  void set_owner(PeerOwner& owner) { owner_ = &owner; }
   // The room that it asked for, and what it has of that already.
   void set_first_room(std::string room, std::optional<Position> since);
   // It may come back, and will want to know what it had been sent of its rooms.
@@ -73,9 +74,9 @@ class Peer : private TimerEntry {
   const std::vector<ClientId>& earlier() const { return state_.earlier; }
 
   // The verdict is pass: joins the first room, if the application allows it. The welcome follows with the Joined event. When the
-  // application puts that off it is undecided(), and the link's user is told later.
+  // application puts that off it is undecided(), and its owner is told later.
   Status open();
-  // The verdict on its connection has been put off, at most until then. Its link's user is told when it does not come.
+  // The verdict on its connection has been put off, at most until then. Its owner is told when it does not come.
   void await_verdict(std::int64_t deadline_ms);
   void stop_awaiting_verdict() { await_verdict(-1); }
   // Something that it wants waits for a verdict.
@@ -109,10 +110,9 @@ class Peer : private TimerEntry {
   // It asks for its retirement now, if it stays for that alone.
   void give_up_waiting();
 
-  // A frame with a message of a room or to everyone; counted.
-  void deliver(const FramePtr& frame);
-  // A message of a room that is its own, and skips it.
-  void skip(const MessagePtr& message);
+  // Counted.
+  void deliver(const FramePtr& frame) override;
+  void note_own(const MessagePtr& message) override;
   // The bytes of its frame.
   std::size_t reply(const Reply& reply);
 
@@ -138,7 +138,6 @@ class Peer : private TimerEntry {
   void end_arriving();
 
  private:
-  friend class Fanout;
   friend class PeerInput;
 
   // Now, or when it has arrived.
@@ -161,19 +160,17 @@ class Peer : private TimerEntry {
   FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;
   Status enter_first_room();
 
-  Loop& loop_;
+  PeerContext& loop_;
+  PeerOwner* owner_;
   Link* link_;
   const ClientPtr client_;
-  const ClientId id_;
   const std::unique_ptr<wire::Codec> codec_;
-  const wire::WireForm form_;
   Transport transport_;
   bool silent_ = false;
   bool departing_ = false;
   bool arriving_ = false;
   bool in_order_ = false;  // while it arrives: nothing that is delivered may overtake what is postponed
   State state_;
-  Memberships memberships_;
   std::vector<std::function<void()>> postponed_;  // while it arrives
   std::optional<Retirement> outliving_;           // how its link went
   std::int64_t verdict_deadline_ms_ = -1;         // -1: not awaited, or by somebody else

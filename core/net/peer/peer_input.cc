@@ -6,8 +6,6 @@
 
 #include "net/base/clock.h"
 #include "net/peer/peer.h"
-#include "server/loop.h"
-#include "server/server.h"
 
 namespace chat::net {
 namespace {
@@ -43,7 +41,7 @@ constexpr std::size_t kHistoryOutboxes = 1;
 // What a client may have said before its welcome, about.
 constexpr std::size_t kMaxEarlyBytes = 65'536;
 
-std::int64_t verdict_deadline_ms(const Loop& loop) { return loop.now_ms() + loop.options().verdict_timeout_ms; }
+std::int64_t verdict_deadline_ms(const LoopContext& loop) { return loop.now_ms() + loop.options().verdict_timeout_ms; }
 
 }  // namespace
 
@@ -101,8 +99,7 @@ void PeerInput::execute(Peer& peer, wire::Decoded decoded) {
     peer.reply(error);
     return;
   }
-  take_outcome(peer,
-               peer.loop_.server().dispatcher().execute(peer.client_, std::move(command), acks_, current_moment()));
+  take_outcome(peer, peer.loop_.dispatcher().execute(peer.client_, std::move(command), acks_, current_moment()));
 }
 
 void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
@@ -121,8 +118,8 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
   if (history != nullptr && !peer.fit_replay(history->messages, kHistoryOutboxes)) history->complete = false;
   if (peer.codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
     // The message itself goes by the inbox, too.
-    peer.loop_.post_task([&loop = peer.loop_, id = peer.id_, ack = std::move(*answer)] {
-      if (Peer* there = loop.find_peer(id)) there->reply(ack);
+    peer.loop_.post_task([&loop = peer.loop_, id = peer.id(), ack = std::move(*answer)] {
+      if (Peer* there = loop.peers().find(id)) there->reply(ack);
     });
   } else {
     const std::size_t bytes = peer.reply(*answer);
@@ -133,7 +130,7 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
 }
 
 void PeerInput::note(const Peer& peer, Refusal reason) {
-  peer.loop_.server().refusals().note(reason, peer.client_->origin().address);
+  peer.loop_.refusals().note(reason, peer.client_->origin().address);
 }
 
 // What is well-formed and only not allowed is nobody's fault.
@@ -211,11 +208,11 @@ void PeerInput::resume(Peer& peer, Decision decision) {
   std::optional<Suspended> suspended = undecided_.take();
   if (peer.client_->dismissed()) return;  // its end is on its way
   if (suspended) {
-    take_outcome(peer, peer.loop_.server().dispatcher().resume(peer.client_, std::move(*suspended), std::move(decision),
-                                                               acks_, current_moment()));
+    take_outcome(peer, peer.loop_.dispatcher().resume(peer.client_, std::move(*suspended), std::move(decision), acks_,
+                                                      current_moment()));
   } else {
     const bool allowed = decision.verdict == Verdict::pass;
-    peer.link_->user().on_first_room(peer.id_, allowed ? peer.enter_first_room() : refusal(std::move(decision.reason)));
+    peer.owner_->on_first_room(peer, allowed ? peer.enter_first_room() : refusal(std::move(decision.reason)));
   }
   if (peer.welcomed()) go_on(peer, was_full);  // else that follows the welcome
   if (!undecided()) peer.give_up_waiting();

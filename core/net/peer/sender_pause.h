@@ -8,16 +8,16 @@
 
 namespace chat::net {
 
-class Loop;
+class PeerContext;
 
 class SenderPause {
  public:
-  explicit SenderPause(Loop& loop) : loop_(loop) {}
+  explicit SenderPause(PeerContext& loop) : loop_(loop) {}
 
   void pause(ClientId sender, std::int64_t pause_ms);
 
  private:
-  Loop& loop_;
+  PeerContext& loop_;
   // The last one: a message often finds many outboxes full.
   ClientId sender_ = 0;
   std::int64_t until_ms_ = 0;

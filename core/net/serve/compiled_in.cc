@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "net/endpoint/endpoint_table.h"
 #include "net/http/content_type.h"
 #include "net/http/file_response.h"
 #include "net/serve/embedded_files.h"
-#include "server/routes.h"
 
 namespace chat::net {
 namespace {

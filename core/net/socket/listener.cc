@@ -16,9 +16,8 @@
 
 #include "net/base/address.h"
 #include "net/base/fork_guard.h"
+#include "net/base/loop_context.h"
 #include "net/base/platform.h"
-#include "server/loop.h"
-#include "server/server.h"
 
 namespace chat::net {
 namespace {
@@ -66,8 +65,9 @@ bool is_stale(const SocketAddress& address) {
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::open(Server& server, const ServerOptions& options) {
-  std::unique_ptr<Listener> listener(new Listener(server));
+Result<std::unique_ptr<Listener>> Listener::open(AcceptUser& user, Application& application,
+                                                 const ServerOptions& options) {
+  std::unique_ptr<Listener> listener(new Listener(user, application, options));
   Status status;
   if (options.listen_fd > 0) {
     status = listener->take(options.listen_fd);
@@ -198,7 +198,7 @@ void Listener::watch() {
 // One line of log for however long it lasts.
 void Listener::pause(int error) {
   if (!std::exchange(short_, true)) {
-    server_.application().log(LogLevel::error, std::string("accept: ") + std::strerror(error));
+    application_.log(LogLevel::error, std::string("accept: ") + std::strerror(error));
   }
   uv_poll_stop(&poll_);
   uv_timer_start(
@@ -224,17 +224,17 @@ void Listener::accept_waiting() {
       pause(errno);
       return;
     }
-    if (std::exchange(short_, false)) server_.application().log(LogLevel::info, "connections are accepted again");
+    if (std::exchange(short_, false)) application_.log(LogLevel::info, "connections are accepted again");
     std::string peer;
     if (const std::optional<IpAddress> ip = IpAddress::from(&address.any)) {
       peer = ip->text();
       set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     }
-    if (const std::int64_t bytes = server_.options().send_buffer_bytes; bytes != kUnlimited) {
+    if (const std::int64_t bytes = options_.send_buffer_bytes; bytes != kUnlimited) {
       set_flag(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(bytes));
     }
-    server_.deal(fd, std::move(peer));
-    if (Loop* loop = Loop::current(); loop && loop->budget().over()) return;
+    user_.on_accepted(fd, std::move(peer));
+    if (LoopContext* const loop = LoopContext::current(); loop && loop->budget().over()) return;
   }
 }
 

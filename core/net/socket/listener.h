@@ -1,4 +1,4 @@
-// The listening socket: opened by one of three ways, served by one loop, which hands each accepted socket to the server.
+// The listening socket: opened by one of three ways, served by one loop, which hands on each accepted socket.
 #pragma once
 
 #include <uv.h>
@@ -7,16 +7,26 @@
 #include <memory>
 #include <string>
 
+#include "hub/application.h"
 #include "net/base/server_options.h"
 
 namespace chat::net {
 
-class Server;
+// Who takes the sockets that were accepted.
+class AcceptUser {
+ public:
+  // Takes the descriptor. peer_address: empty on a UNIX socket.
+  virtual void on_accepted(int socket_fd, std::string peer_address) = 0;
+
+ protected:
+  ~AcceptUser() = default;
+};
 
 class Listener {
  public:
-  // address_in_use, address_invalid, permission, system; the detail names the address.
-  static Result<std::unique_ptr<Listener>> open(Server& server, const ServerOptions& options);
+  // All arguments must outlive the listener. address_in_use, address_invalid, permission, system; the detail names the address.
+  static Result<std::unique_ptr<Listener>> open(AcceptUser& user, Application& application,
+                                                const ServerOptions& options);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -32,7 +42,8 @@ class Listener {
   void release_handed_in() { close_fd_ = close_fd_ && !handed_in_; }
 
  private:
-  explicit Listener(Server& server) : server_(server) {}
+  Listener(AcceptUser& user, Application& application, const ServerOptions& options)
+      : user_(user), application_(application), options_(options) {}
 
   Status open_tcp(const ServerOptions& options);
   Status open_unix(const std::string& path);
@@ -42,7 +53,9 @@ class Listener {
   void pause(int error);
   void close_socket();
 
-  Server& server_;
+  AcceptUser& user_;
+  Application& application_;
+  const ServerOptions& options_;
   int fd_ = -1;
   bool close_fd_ = true;
   bool handed_in_ = false;

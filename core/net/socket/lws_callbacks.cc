@@ -4,20 +4,21 @@
 
 #include <string_view>
 
+#include "net/base/loop_context.h"
+#include "net/socket/lws_context.h"
 #include "net/socket/lws_socket.h"
-#include "server/loop.h"
 
 namespace chat::net {
 
 int on_lws_callback(lws* wsi, lws_callback_reasons reason, void* user, void* in, std::size_t size) {
   if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) {
-    if (Loop* loop = Loop::current()) loop->context().prepare_tls(static_cast<SSL_CTX*>(user));
+    if (LwsContext* const context = LwsContext::in_creation()) context->prepare_tls(static_cast<SSL_CTX*>(user));
     return 0;
   }
   auto* socket = wsi ? static_cast<LwsSocket*>(lws_get_opaque_user_data(wsi)) : nullptr;
   if (!socket) return 0;
   socket->attach(wsi);
-  if (Loop* loop = Loop::current()) loop->note_activity();
+  if (LoopContext* const loop = LoopContext::current()) loop->note_activity();
   switch (reason) {
     case LWS_CALLBACK_RAW_RX:
       socket->received({static_cast<char*>(in), size});
@@ -40,7 +41,7 @@ int on_lws_callback(lws* wsi, lws_callback_reasons reason, void* user, void* in,
 }
 
 void on_lws_log(int level, const char* line) {
-  Loop* loop = Loop::current();
+  LoopContext* const loop = LoopContext::current();
   if (!loop) return;
   std::string_view text(line);
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);

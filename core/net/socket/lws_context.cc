@@ -21,7 +21,6 @@
 #include "net/socket/elf_import.h"
 #include "net/socket/lws_callbacks.h"
 #include "net/socket/lws_socket.h"
-#include "server/loop.h"
 
 namespace chat::net {
 namespace {
@@ -29,6 +28,16 @@ namespace {
 // One read takes up to this much. One buffer serves all sockets of a loop. Larger than a TLS record (16 KiB), so that no
 // decrypted bytes are left inside OpenSSL after a read.
 constexpr unsigned kReadBufferBytes = 65'536;
+
+thread_local LwsContext* creating = nullptr;
+
+class InCreation {
+ public:
+  explicit InCreation(LwsContext* context) { creating = context; }
+  ~InCreation() { creating = nullptr; }
+  InCreation(const InCreation&) = delete;
+  InCreation& operator=(const InCreation&) = delete;
+};
 
 // Makes libwebsockets forget the descriptor of `wsi`, for which it has no call. Where it is kept tells lws_get_socket_fd(),
 // which only reads it: from memory in which every place holds its own number.
@@ -156,16 +165,18 @@ Status check_certificate(const std::string& certificate_file, const std::string&
   return load_certificate(context.get(), certificate_file, private_key_file);
 }
 
-Status LwsContext::create(Loop& loop, const ServerOptions& options, int wanted_places) {
+LwsContext* LwsContext::in_creation() { return creating; }
+
+Status LwsContext::create(uv_loop_t* uv, const ServerOptions& options, int wanted_places) {
+  const InCreation in_creation(this);
   protocols_[0].name = "raw";
   protocols_[0].callback = on_lws_callback;
 
-  void* loops[1] = {loop.uv()};
+  void* loops[1] = {uv};
   lws_context_creation_info info;
   std::memset(&info, 0, sizeof info);
   info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
   info.protocols = protocols_.data();
-  info.user = &loop;
   info.foreign_loops = loops;
   info.pcontext = &context_;
   info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
@@ -199,7 +210,7 @@ Status LwsContext::create(Loop& loop, const ServerOptions& options, int wanted_p
   }
   // The only descriptor that libuv watches so far.
   uv_walk(
-      loop.uv(),
+      uv,
       [](uv_handle_t* handle, void* found) {
         if (uv_handle_get_type(handle) == UV_POLL) *static_cast<lws**>(found) = static_cast<lws*>(handle->data);
       },

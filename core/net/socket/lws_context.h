@@ -15,7 +15,6 @@
 
 namespace chat::net {
 
-class Loop;
 class LwsSocket;
 
 using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
@@ -26,8 +25,8 @@ class LwsContext {
   LwsContext(const LwsContext&) = delete;
   LwsContext& operator=(const LwsContext&) = delete;
 
-  // wanted_places: of the table of descriptors.
-  Status create(Loop& loop, const ServerOptions& options, int wanted_places);
+  // On the thread that starts the server. wanted_places: of the table of descriptors.
+  Status create(uv_loop_t* uv, const ServerOptions& options, int wanted_places);
 
   // Whether libwebsockets' table has a place for the descriptor. libwebsockets itself does not bear one that has none.
   bool has_place(int socket_fd) const { return socket_fd < places_; }
@@ -49,6 +48,8 @@ class LwsContext {
 
   Status reload_tls(const std::string& certificate_file, const std::string& private_key_file);
   SSL_CTX* reloaded_ssl_context() const { return reloaded_.get(); }
+  // The one that create() works on, on the calling thread; or nullptr.
+  static LwsContext* in_creation();
   // libwebsockets has made its own: what we add to it.
   void prepare_tls(SSL_CTX* ssl_context);
 

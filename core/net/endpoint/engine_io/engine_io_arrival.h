@@ -13,30 +13,30 @@
 
 namespace chat::net {
 
-class EngineIoArrival final : public LinkUser {
+class EngineIoArrival final : public LinkUser, public PeerOwner {
  public:
   using States = std::unordered_map<ClientId, Peer::State>;
 
-  EngineIoArrival(Loop& loop, const SocketHandle& socket, const Framing& framing,
+  EngineIoArrival(PeerContext& loop, const SocketHandle& socket, const Framing& framing,
                   const std::vector<SocketIoClients::Member>& members);
 
   // What the session comes for.
   const SocketHandle& socket() const { return socket_; }
 
-  // The session is here: the link is its own now.
-  std::unique_ptr<QueueLink> release_link(LinkUser& user);
+  // The session is here: the link and the clients are its own now.
+  std::unique_ptr<QueueLink> release_link(LinkUser& user, PeerOwner& owner);
   // What the first peers knew. Clients that went while they were on the way go here too.
   void give(States states);
 
   std::string_view address() const override { return address_; }
   void on_message(bool, std::string_view) override {}
   void on_link_closed(std::uint16_t, std::string_view) override {}
-  void on_verdict(ClientId) override {}
-  void close_client(ClientId, std::uint16_t, std::string_view) override {}
+  void on_verdict(Peer&) override {}
+  void close_client(Peer&, std::uint16_t, std::string_view) override {}
   FramePtr encode_gap(const GapReply&) override { return {}; }
 
  private:
-  Loop& loop_;
+  PeerContext& loop_;
   const SocketHandle socket_;
   std::unique_ptr<QueueLink> link_;
   std::vector<ClientId> clients_;

@@ -5,10 +5,7 @@
 
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
-#include "net/endpoint/engine_io/engine_io_requests.h"
 #include "net/endpoint/engine_io/engine_io_service.h"
-#include "server/loop.h"
-#include "server/server.h"
 
 namespace chat::net {
 namespace {
@@ -29,15 +26,15 @@ bool is_recoverable(EngineIoClose reason) { return reason != EngineIoClose::pars
 
 }  // namespace
 
-EngineIoHost::EngineIoHost(Loop& loop, EngineIoBirth birth, std::string sid, EngineIoTransport transport)
-    : loop_(&loop),
+EngineIoHost::EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, EngineIoTransport transport)
+    : home_(&home),
       birth_(std::move(birth)),
-      queue_(std::make_unique<QueueLink>(loop, *this, kPollingFraming)),
-      session_(loop.server().engine_io().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
+      queue_(std::make_unique<QueueLink>(home.loop(), *this, kPollingFraming)),
+      session_(home.service().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
       assembler_(static_cast<std::size_t>(birth_.endpoint->max_message_bytes)),
       clients_(*this),
-      connect_deadline_ms_(loop.now_ms() + loop.options().connect_timeout_ms) {
-  queue_->charge_to(loop.server().hub().sources().find(birth_.address));
+      connect_deadline_ms_(home.loop().now_ms() + home.loop().options().connect_timeout_ms) {
+  queue_->charge_to(home.loop().sources().find(birth_.address));
 }
 
 EngineIoHost::~EngineIoHost() = default;
@@ -56,7 +53,7 @@ Transport EngineIoHost::transport() const {
 void EngineIoHost::open_polling(const HeldRequest& request) {
   polling_.take_poll(request);
   EngineIoActions actions;
-  session_.open(loop_->now_ms(), actions);
+  session_.open(loop().now_ms(), actions);
   perform(actions);
 }
 
@@ -64,7 +61,7 @@ void EngineIoHost::open_websocket(WebSocketLink& link) {
   socket_ = &link;
   link.set_user(*this);
   EngineIoActions actions;
-  session_.open(loop_->now_ms(), actions);
+  session_.open(loop().now_ms(), actions);
   perform(actions);
 }
 
@@ -73,7 +70,7 @@ void EngineIoHost::open_websocket(WebSocketLink& link) {
 void EngineIoHost::poll(const HeldRequest& request) {
   polling_.take_poll(request);
   EngineIoActions actions;
-  session_.poll(loop_->now_ms(), actions);
+  session_.poll(loop().now_ms(), actions);
   perform(actions);
 }
 
@@ -114,7 +111,7 @@ void EngineIoHost::take_packets() {
 // Who sends too quickly is paused: then the rest waits, and the POST for its answer.
 void EngineIoHost::take_some_packets() {
   for (int taken = 0; session_.has_packets(); ++taken) {
-    if (polling_.is_paused(loop_->now_ms())) {
+    if (polling_.is_paused(loop().now_ms())) {
       schedule();
       return;
     }
@@ -123,7 +120,7 @@ void EngineIoHost::take_some_packets() {
       return;
     }
     EngineIoActions actions;
-    session_.take_packet(loop_->now_ms(), actions);
+    session_.take_packet(loop().now_ms(), actions);
     perform(actions);
   }
 }
@@ -148,9 +145,9 @@ void EngineIoHost::post_lost(const HeldRequest& request) {
 template <class Action>
 void EngineIoHost::at_candidate(Action action) {
   const SocketHandle socket = *candidate_;
-  Server& server = loop_->server();
-  loop_->run_on(socket.loop, [&server, socket, action] {
-    if (EngineIoSocket* found = server.loop(socket.loop).sessions().find_candidate(socket.connection)) action(*found);
+  EngineIoSessions& there = home_->at(socket.loop);
+  loop().run_on(socket.loop, [&there, socket, action] {
+    if (EngineIoSocket* found = there.find_candidate(socket.connection)) action(*found);
   });
 }
 
@@ -159,7 +156,7 @@ void EngineIoHost::let_candidate_go_on() {
 }
 
 void EngineIoHost::attach(const SocketHandle& socket) {
-  if (!session_.attach_websocket(loop_->now_ms())) {
+  if (!session_.attach_websocket(loop().now_ms())) {
     const std::optional<SocketHandle> current = std::exchange(candidate_, socket);
     at_candidate([](EngineIoSocket& refused) { refused.close(); });
     candidate_ = current;
@@ -173,20 +170,19 @@ void EngineIoHost::attach(const SocketHandle& socket) {
 void EngineIoHost::candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes) {
   if (candidate_ != socket || move_.under_way()) {
     // Its upgrade packet may have been announced, and comes to nothing.
-    if (!move_.under_way()) loop_->server().engine_io().registry.set_transport(sid(), session_.transport());
+    if (!move_.under_way()) home_->service().registry.set_transport(sid(), session_.transport());
     return;
   }
   EngineIoActions actions;
-  session_.websocket_received(binary, bytes, loop_->now_ms(), actions);
+  session_.websocket_received(binary, bytes, loop().now_ms(), actions);
   perform(actions);
   let_candidate_go_on();
 }
 
 void EngineIoHost::candidate_lost(const SocketHandle& socket) {
   if (candidate_ == socket && move_.under_way()) return;  // its last words are heard there
-  Server& server = loop_->server();
-  loop_->run_on(socket.loop,
-                [&server, socket] { server.loop(socket.loop).sessions().drop_last_words(socket.connection); });
+  EngineIoSessions& there = home_->at(socket.loop);
+  loop().run_on(socket.loop, [&there, socket] { there.drop_last_words(socket.connection); });
   if (candidate_ != socket) return;
   candidate_.reset();
   EngineIoActions actions;
@@ -198,7 +194,7 @@ void EngineIoHost::candidate_lost(const SocketHandle& socket) {
 
 void EngineIoHost::on_message(bool binary, std::string_view bytes) {
   EngineIoActions actions;
-  session_.websocket_received(binary, bytes, loop_->now_ms(), actions);
+  session_.websocket_received(binary, bytes, loop().now_ms(), actions);
   perform(actions);
 }
 
@@ -210,12 +206,12 @@ void EngineIoHost::on_output() {
 
 // In the next round: the sockets have their turn before.
 void EngineIoHost::on_turn() {
-  loop_->post_task([loop = loop_, sid = sid()] {
-    if (EngineIoHost* host = loop->sessions().find(sid)) host->take_packets();
+  loop().post_task([home = home_, sid = sid()] {
+    if (EngineIoHost* host = home->find(sid)) host->take_packets();
   });
 }
 
-void EngineIoHost::on_progress() { session_.heard(loop_->now_ms()); }
+void EngineIoHost::on_progress() { session_.heard(loop().now_ms()); }
 
 void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
   if (move_.under_way()) {
@@ -238,19 +234,19 @@ void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
   perform(actions);
 }
 
-void EngineIoHost::on_verdict(ClientId client) { clients_.verdict(client); }
+void EngineIoHost::on_verdict(Peer& peer) { clients_.verdict(peer.id()); }
 
-void EngineIoHost::on_first_room(ClientId client, const Status& status) { clients_.entered(client, status); }
+void EngineIoHost::on_first_room(Peer& peer, const Status& status) { clients_.entered(peer.id(), status); }
 
-void EngineIoHost::on_left(ClientId client, std::string_view room, std::string_view reason) {
-  clients_.left(client, room, reason);
+void EngineIoHost::on_left(Peer& peer, std::string_view room, std::string_view reason) {
+  clients_.left(peer.id(), room, reason);
 }
 
-void EngineIoHost::close_client(ClientId client, std::uint16_t code, std::string_view reason) {
-  clients_.disconnect(client, code, reason);
+void EngineIoHost::close_client(Peer& peer, std::uint16_t code, std::string_view reason) {
+  clients_.disconnect(peer.id(), code, reason);
 }
 
-void EngineIoHost::close_connection(ClientId, std::uint16_t code, std::string_view reason) {
+void EngineIoHost::close_connection(Peer&, std::uint16_t code, std::string_view reason) {
   clients_.disconnect_all(code, reason);
   if (move_.under_way()) {
     move_.close_orderly_then();
@@ -259,7 +255,7 @@ void EngineIoHost::close_connection(ClientId, std::uint16_t code, std::string_vi
   }
 }
 
-void EngineIoHost::on_continued(ClientId client) { clients_.continued(client); }
+void EngineIoHost::on_continued(Peer& peer) { clients_.continued(peer.id()); }
 
 void EngineIoHost::on_pause(std::int64_t until_ms) {
   polling_.pause_until(until_ms);
@@ -267,7 +263,7 @@ void EngineIoHost::on_pause(std::int64_t until_ms) {
 }
 
 void EngineIoHost::on_resume() {
-  polling_.resume(*loop_);
+  polling_.resume(loop());
   if (session_.has_packets()) queue_->ask_for_turn();
   schedule();
 }
@@ -275,7 +271,7 @@ void EngineIoHost::on_resume() {
 void EngineIoHost::close() {
   deaf_ = true;
   EngineIoActions actions;
-  session_.close(loop_->now_ms(), actions);
+  session_.close(loop().now_ms(), actions);
   perform(actions);
 }
 
@@ -290,13 +286,13 @@ void EngineIoHost::perform(EngineIoActions& actions) {
   schedule();
 }
 
-void EngineIoHost::act(session::AnswerPoll& action) { polling_.answer_poll(*loop_, std::move(action.body)); }
+void EngineIoHost::act(session::AnswerPoll& action) { polling_.answer_poll(loop(), std::move(action.body)); }
 
-void EngineIoHost::act(session::AnswerPost& action) { polling_.answer_post(*loop_, action.status, finished_); }
+void EngineIoHost::act(session::AnswerPost& action) { polling_.answer_post(loop(), action.status, finished_); }
 
 void EngineIoHost::act(session::RefuseRequest& action) {
-  if (!action.error) loop_->server().refusals().note(Refusal::malformed, address(), "a second request at once");
-  polling_.refuse(*loop_, action.error);
+  if (!action.error) loop().refusals().note(Refusal::malformed, address(), "a second request at once");
+  polling_.refuse(loop(), action.error);
 }
 
 void EngineIoHost::act(session::SendWebSocket& action) {
@@ -330,23 +326,23 @@ void EngineIoHost::act(session::Deliver& action) {
     case wire::SocketIoAssembler::Added::fault:
       break;
   }
-  loop_->stats().messages_refused.add();
-  loop_->server().refusals().note(Refusal::malformed, address(), "not a Socket.IO packet that may come here");
+  loop().stats().messages_refused.add();
+  loop().refusals().note(Refusal::malformed, address(), "not a Socket.IO packet that may come here");
   close();
 }
 
 void EngineIoHost::act(session::Upgraded&) {
   const SocketHandle socket = *candidate_;
-  loop_->server().engine_io().registry.set(sid(), {loop_->index(), EngineIoTransport::websocket});
-  if (socket.loop != loop_->index()) {
+  home_->service().registry.set(sid(), {loop().index(), EngineIoTransport::websocket});
+  if (socket.loop != loop().index()) {
     move_.begin(*this, socket.loop);
     return;
   }
   std::string leftover;
   queue_->take(leftover);
   candidate_.reset();
-  EngineIoSocket* const found = loop_->sessions().find_candidate(socket.connection);
-  const EngineIoSocket::Backlog backlog = loop_->sessions().take_backlog(socket.connection);
+  EngineIoSocket* const found = home_->find_candidate(socket.connection);
+  const EngineIoSocket::Backlog backlog = home_->take_backlog(socket.connection);
   const bool lost = found == nullptr || found->link().closing();
   if (!lost) use_socket(found->link(), leftover);
   // Also when the client has hung up since: it had said that before.
@@ -358,7 +354,7 @@ void EngineIoHost::act(session::Upgraded&) {
 }
 
 void EngineIoHost::act(session::Closed& action) {
-  RefusalLog& refusals = loop_->server().refusals();
+  RefusalLog& refusals = loop().refusals();
   if (action.reason == EngineIoClose::ping_timeout) refusals.note(Refusal::ping_timeout, address());
   if (action.reason == EngineIoClose::parse_error)
     refusals.note(Refusal::malformed, address(), "not an Engine.IO packet");
@@ -395,19 +391,19 @@ void EngineIoHost::schedule() {
   if (due_ms == -1) {
     TimerWheel::cancel(*this);
   } else if (!pending() || deadline_ms() != due_ms) {
-    loop_->set_timer(*this, due_ms);
+    loop().set_timer(*this, due_ms);
   }
 }
 
 void EngineIoHost::on_deadline(std::int64_t now_ms) {
-  polling_.tick(*loop_, now_ms);
+  polling_.tick(loop(), now_ms);
   clients_.tick(now_ms);
   EngineIoActions actions;
   session_.tick(now_ms, actions);
   if (connect_deadline_ms_ != -1 && now_ms >= connect_deadline_ms_) {
     connect_deadline_ms_ = -1;
     if (!clients_.had_any()) {
-      loop_->server().refusals().note(Refusal::request_timeout, address(), "no namespace was entered");
+      loop().refusals().note(Refusal::request_timeout, address(), "no namespace was entered");
       session_.close(now_ms, actions);
     }
   }
@@ -419,11 +415,11 @@ void EngineIoHost::on_deadline(std::int64_t now_ms) {
 
 void EngineIoHost::finish(EngineIoClose reason) {
   if (std::exchange(finished_, true)) return;
-  polling_.release(*loop_);
+  polling_.release(loop());
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) socket->close(goodbye_code_, close_reason_);
   end_clients(reason);
-  loop_->server().engine_io().registry.remove(sid());
-  loop_->sessions().bury(*this);
+  home_->service().registry.remove(sid());
+  home_->bury(*this);
   schedule();
 }
 
@@ -444,7 +440,7 @@ void EngineIoHost::say_goodbye() {
   close_code_ = goodbye_code_ = 1001;
   close_reason_ = kStopping;
   EngineIoActions actions;
-  session_.close(loop_->now_ms(), actions);
+  session_.close(loop().now_ms(), actions);
   // Without a poll at hand there will be none: nobody is let in any more.
   session_.abort(EngineIoClose::forced_close, actions);
   perform(actions);
@@ -459,7 +455,7 @@ void EngineIoHost::evict() {
   close_code_ = goodbye_code_ = kTryAgainLater;
   close_reason_ = "too many sessions";
   EngineIoActions actions;
-  session_.close(loop_->now_ms(), actions);
+  session_.close(loop().now_ms(), actions);
   session_.abort(EngineIoClose::forced_close, actions);
   perform(actions);
 }

@@ -17,6 +17,7 @@
 #include "net/endpoint/engine_io/engine_io_birth.h"
 #include "net/endpoint/engine_io/engine_io_move.h"
 #include "net/endpoint/engine_io/engine_io_polling.h"
+#include "net/endpoint/engine_io/engine_io_sessions.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/endpoint/engine_io/socket_io_clients.h"
 #include "net/http/exchange.h"
@@ -25,9 +26,9 @@
 
 namespace chat::net {
 
-class EngineIoHost final : public LinkUser, private TimerEntry {
+class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry {
  public:
-  EngineIoHost(Loop& loop, EngineIoBirth birth, std::string sid, session::EngineIoTransport transport);
+  EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, session::EngineIoTransport transport);
   ~EngineIoHost() override;
 
   const std::string& sid() const { return session_.sid(); }
@@ -61,20 +62,24 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void on_turn() override;
   void on_progress() override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
-  void on_verdict(ClientId client) override;
-  void on_first_room(ClientId client, const Status& status) override;
-  void on_left(ClientId client, std::string_view room, std::string_view reason) override;
-  void close_client(ClientId client, std::uint16_t code, std::string_view reason) override;
-  void close_connection(ClientId client, std::uint16_t code, std::string_view reason) override;
-  void on_continued(ClientId client) override;
   void on_pause(std::int64_t until_ms) override;
   void on_resume() override;
   std::size_t held_input_bytes() const override { return session_.waiting_bytes(); }
   FramePtr encode_gap(const GapReply&) override { return {}; }
 
+  // From its peers --------------------------------------------------------------------------------------------------------
+
+  void on_verdict(Peer& peer) override;
+  void on_first_room(Peer& peer, const Status& status) override;
+  void on_left(Peer& peer, std::string_view room, std::string_view reason) override;
+  void close_client(Peer& peer, std::uint16_t code, std::string_view reason) override;
+  void close_connection(Peer& peer, std::uint16_t code, std::string_view reason) override;
+  void on_continued(Peer& peer) override;
+
   // From its Socket.IO clients --------------------------------------------------------------------------------------------
 
-  Loop& loop() { return *loop_; }
+  EngineIoSessions& home() { return *home_; }
+  EndpointContext& loop() { return home_->loop(); }
   const EngineIoBirth& birth() const { return birth_; }
   // By which the clients are sent to.
   Link& link();
@@ -96,8 +101,8 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   // Moving ----------------------------------------------------------------------------------------------------------------
 
   // On the new loop, where its second peers are.
-  void arrive(Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states) {
-    move_.arrive(*this, loop, arrival, std::move(states));
+  void arrive(EngineIoSessions& home, EngineIoArrival& arrival, EngineIoArrival::States states) {
+    move_.arrive(*this, home, arrival, std::move(states));
   }
 
  private:
@@ -127,7 +132,7 @@ class EngineIoHost final : public LinkUser, private TimerEntry {
   void let_candidate_go_on();
   void use_socket(WebSocketLink& link, std::string_view leftover);
 
-  Loop* loop_;
+  EngineIoSessions* home_;
   const EngineIoBirth birth_;
   std::unique_ptr<QueueLink> queue_;
   session::EngineIoSession session_;

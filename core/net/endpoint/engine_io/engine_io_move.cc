@@ -6,9 +6,7 @@
 
 #include "net/connection/websocket_link.h"
 #include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
-#include "server/loop.h"
-#include "server/server.h"
+#include "net/endpoint/engine_io/engine_io_sessions.h"
 
 namespace chat::net {
 
@@ -18,15 +16,14 @@ using session::EngineIoTransport;
 
 void EngineIoMove::begin(EngineIoHost& host, std::size_t new_loop) {
   under_way_ = true;
-  Server& server = host.loop_->server();
-  Loop& there = server.loop(new_loop);
+  EngineIoSessions& there = host.home().at(new_loop);
   const SocketHandle socket = *host.candidate_;
-  const bool expected = there.post_task([&there, sid = host.sid(), socket, members = host.clients_.members()] {
+  const bool expected = there.loop().post_task([&there, sid = host.sid(), socket, members = host.clients_.members()] {
     Framing framing;
     framing.engine_io = true;
     // As the socket's own, so that what waits can go to it as it is.
-    if (EngineIoSocket* found = there.sessions().find_candidate(socket.connection)) framing = found->link().framing();
-    there.sessions().expect(sid, std::make_unique<EngineIoArrival>(there, socket, framing, members));
+    if (EngineIoSocket* found = there.find_candidate(socket.connection)) framing = found->link().framing();
+    there.expect(sid, std::make_unique<EngineIoArrival>(there.loop(), socket, framing, members));
   });
   if (!expected) {  // that loop has ended, and the socket with it
     under_way_ = false;
@@ -36,54 +33,55 @@ void EngineIoMove::begin(EngineIoHost& host, std::size_t new_loop) {
     return;
   }
   for (const SocketIoClients::Member& member : host.clients_.members()) {
-    if (Peer* peer = host.loop_->find_peer(member.client->id())) peer->set_departing();
+    if (Peer* peer = host.loop().peers().find(member.client->id())) peer->set_departing();
     departing_.push_back(member.client->id());
-    server.hub().move_client(member.client, new_loop);
+    host.loop().hub().move_client(member.client, new_loop);
   }
   // Behind everything that the hub has sent to this loop.
-  host.loop_->post_task([this_loop = host.loop_, sid = host.sid()] {
-    if (EngineIoHost* found = this_loop->sessions().find(sid)) found->move_.depart(*found);
+  host.loop().post_task([home = &host.home(), sid = host.sid()] {
+    if (EngineIoHost* found = home->find(sid)) found->move_.depart(*found);
   });
 }
 
 void EngineIoMove::depart(EngineIoHost& host) {
   if (!under_way_) return;
-  Loop& here = *host.loop_;
-  Loop& there = here.server().loop(host.candidate_->loop);
+  EngineIoSessions& here = host.home();
+  EngineIoSessions& there = here.at(host.candidate_->loop);
   // Who was disconnected before the move began is not to depart, and has the queue for its link.
-  here.retire_peers();
+  here.loop().peers().retire_due();
   const auto states = std::make_shared<EngineIoArrival::States>();
   const std::vector<ClientId> departing = std::exchange(departing_, {});
   for (const ClientId id : departing) {
-    if (Peer* peer = here.find_peer(id)) states->emplace(id, std::move(peer->state()));
+    if (Peer* peer = here.loop().peers().find(id)) states->emplace(id, std::move(peer->state()));
   }
   host.queue_->take(leftover_);
-  here.server().engine_io().registry.set(host.sid(), {there.index(), EngineIoTransport::websocket});
+  here.service().registry.set(host.sid(), {there.loop().index(), EngineIoTransport::websocket});
   std::unique_ptr<QueueLink> queue = std::move(host.queue_);
   // Taken out by whoever has it next, so that nothing of it is left on this thread.
-  const auto self = std::make_shared<std::shared_ptr<EngineIoHost>>(here.sessions().release(host));
-  if (there.post_task([&there, self, states] { there.sessions().arrive(std::move(*self), std::move(*states)); })) {
-    for (const ClientId id : departing) here.drop_peer(id);
+  const auto self = std::make_shared<std::shared_ptr<EngineIoHost>>(here.release(host));
+  if (there.loop().post_task([&there, self, states] { there.arrive(std::move(*self), std::move(*states)); })) {
+    for (const ClientId id : departing) here.loop().peers().drop(id);
     return;
   }
   // That loop has ended.
   host.queue_ = std::move(queue);
-  for (auto& [id, state] : *states) here.find_peer(id)->take_back(std::move(state));
-  here.sessions().take_back(std::move(*self));
+  for (auto& [id, state] : *states) here.loop().peers().find(id)->take_back(std::move(state));
+  here.take_back(std::move(*self));
   host.end();
 }
 
-void EngineIoMove::arrive(EngineIoHost& host, Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states) {
-  host.loop_ = &loop;
-  host.queue_ = arrival.release_link(host);
+void EngineIoMove::arrive(EngineIoHost& host, EngineIoSessions& home, EngineIoArrival& arrival,
+                          EngineIoArrival::States states) {
+  host.home_ = &home;
+  host.queue_ = arrival.release_link(host, host);
   host.session_.set_queue(*host.queue_);
   // What the clients have kept may end the connection, which must not close the WebSocket before it is this session's.
   arrival.give(std::move(states));
   under_way_ = false;
   if (host.queue_->closing()) closed_meanwhile_ = EngineIoClose::forced_close;  // it filled up
   const SocketHandle socket = *std::exchange(host.candidate_, std::nullopt);
-  EngineIoSocket* const found = loop.sessions().find_candidate(socket.connection);
-  EngineIoSocket::Backlog backlog = loop.sessions().take_backlog(socket.connection);
+  EngineIoSocket* const found = home.find_candidate(socket.connection);
+  EngineIoSocket::Backlog backlog = home.take_backlog(socket.connection);
   EngineIoActions actions;
   if (found == nullptr || found->link().closing()) {
     for (const auto& [binary, bytes] : std::exchange(backlog, {})) host.on_message(binary, bytes);
@@ -101,7 +99,7 @@ void EngineIoMove::arrive(EngineIoHost& host, Loop& loop, EngineIoArrival& arriv
     host.finish(*closed_meanwhile_);
   }
   if (orderly_close_meanwhile_) host.close();
-  if (goodbye_meanwhile_ || loop.draining()) host.say_goodbye();
+  if (goodbye_meanwhile_ || home.loop().draining()) host.say_goodbye();
   for (const auto& [binary, bytes] : backlog) host.on_message(binary, bytes);
 }
 

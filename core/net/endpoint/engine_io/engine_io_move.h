@@ -15,6 +15,7 @@
 namespace chat::net {
 
 class EngineIoHost;
+class EngineIoSessions;
 
 class EngineIoMove {
  public:
@@ -22,7 +23,7 @@ class EngineIoMove {
 
   void begin(EngineIoHost& host, std::size_t new_loop);
   // On the new loop, where its second peers are.
-  void arrive(EngineIoHost& host, Loop& loop, EngineIoArrival& arrival, EngineIoArrival::States states);
+  void arrive(EngineIoHost& host, EngineIoSessions& home, EngineIoArrival& arrival, EngineIoArrival::States states);
   // The loop ends: there is nothing to go to.
   void call_off() { under_way_ = false; }
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "net/endpoint/engine_io/engine_io_requests.h"
-#include "server/loop.h"
+#include "net/endpoint/endpoint_context.h"
+#include "net/endpoint/engine_io/engine_io_error.h"
 
 namespace chat::net {
 namespace {
@@ -31,7 +31,7 @@ bool EngineIoPolling::lose_poll(const HeldRequest& request) {
   return true;
 }
 
-void EngineIoPolling::answer_poll(Loop& loop, std::string payload) {
+void EngineIoPolling::answer_poll(EndpointContext& loop, std::string payload) {
   if (!poll_) return;
   loop.answer(*std::exchange(poll_, std::nullopt), ok_response("text/plain; charset=UTF-8", std::move(payload)), true);
 }
@@ -48,7 +48,7 @@ bool EngineIoPolling::drop_post() {
   return std::exchange(paused_, false);
 }
 
-void EngineIoPolling::answer_post(Loop& loop, int status, bool ended) {
+void EngineIoPolling::answer_post(EndpointContext& loop, int status, bool ended) {
   if (!post_) return;
   if (status == 200) {
     paused_ = true;
@@ -65,7 +65,7 @@ void EngineIoPolling::answer_post(Loop& loop, int status, bool ended) {
   loop.answer(*std::exchange(post_, std::nullopt), std::move(response), false);
 }
 
-void EngineIoPolling::refuse(Loop& loop, std::optional<wire::EngineIoError> error) {
+void EngineIoPolling::refuse(EndpointContext& loop, std::optional<wire::EngineIoError> error) {
   if (poll_ == latest_) poll_.reset();
   if (post_ == latest_) post_.reset();
   HttpResponse response;
@@ -76,16 +76,16 @@ void EngineIoPolling::refuse(Loop& loop, std::optional<wire::EngineIoError> erro
 
 void EngineIoPolling::pause_until(std::int64_t until_ms) { paused_until_ms_ = std::max(paused_until_ms_, until_ms); }
 
-void EngineIoPolling::resume(Loop& loop) {
+void EngineIoPolling::resume(EndpointContext& loop) {
   paused_until_ms_ = -1;
   release(loop);
 }
 
-void EngineIoPolling::tick(Loop& loop, std::int64_t now_ms) {
+void EngineIoPolling::tick(EndpointContext& loop, std::int64_t now_ms) {
   if (now_ms >= paused_until_ms_) release(loop);
 }
 
-void EngineIoPolling::release(Loop& loop) {
+void EngineIoPolling::release(EndpointContext& loop) {
   if (!std::exchange(paused_, false) || !post_) return;
   loop.answer(*std::exchange(post_, std::nullopt), ok_response("text/html", "ok"), false);
 }

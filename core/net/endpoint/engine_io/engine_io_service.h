@@ -1,6 +1,8 @@
 // What the loops of a server share for Engine.IO and Socket.IO. Any thread.
 #pragma once
 
+#include <vector>
+
 #include "net/base/server_options.h"
 #include "net/endpoint/engine_io/engine_io_registry.h"
 #include "session/engine_io_session.h"
@@ -8,6 +10,8 @@
 #include "wire/socket_io/socket_io_namespace.h"
 
 namespace chat::net {
+
+class EngineIoSessions;
 
 struct EngineIoService {
   explicit EngineIoService(const ServerOptions& options);
@@ -18,6 +22,8 @@ struct EngineIoService {
   EngineIoRegistry registry;
   wire::SocketIoNamespaces namespaces;
   session::RecoveryStore recovery;
+  // Those at home on each loop. Complete before a loop runs; each is for the thread of its loop.
+  std::vector<EngineIoSessions*> sessions;
 
  private:
   const session::EngineIoOptions upgrading_;

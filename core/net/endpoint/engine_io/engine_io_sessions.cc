@@ -3,9 +3,6 @@
 
 #include "net/base/random_id.h"
 #include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
-#include "server/loop.h"
-#include "server/server.h"
 
 namespace chat::net {
 
@@ -15,29 +12,31 @@ Status sessions_status(Refusal refusal) {
   return {Error::too_many, refusal == Refusal::sessions ? "the server is full" : "too many sessions from this address"};
 }
 
-EngineIoSessions::EngineIoSessions(Loop& loop) : loop_(loop) {}
+EngineIoSessions::EngineIoSessions(EndpointContext& loop, EngineIoService& service) : loop_(loop), service_(service) {
+  service_.sessions.push_back(this);
+}
+
 EngineIoSessions::~EngineIoSessions() = default;
 
 std::optional<Refusal> EngineIoSessions::add(EngineIoBirth birth, bool websocket, EngineIoHost*& host) {
   const EngineIoTransport transport = websocket ? EngineIoTransport::websocket : EngineIoTransport::polling;
   std::string sid = random_id();
-  Server& server = loop_.server();
   std::vector<EngineIoRegistry::Evicted> evicted;
   const std::optional<Refusal> refusal =
-      server.engine_io().registry.add(sid, {loop_.index(), transport}, birth.address, loop_.now_ms(), evicted);
+      service_.registry.add(sid, {loop_.index(), transport}, birth.address, loop_.now_ms(), evicted);
   for (const EngineIoRegistry::Evicted& gone : evicted) {
-    server.refusals().note(gone.reason, gone.address, "the oldest session without a namespace was ended");
+    loop_.refusals().note(gone.reason, gone.address, "the oldest session without a namespace was ended");
     // Later: this may be in the middle of whatever has made the new one.
-    Loop& home = server.loop(gone.home);
-    home.post_task([&home, sid = gone.sid] {
-      if (EngineIoHost* old = home.sessions().find(sid)) old->evict();
+    EngineIoSessions& home = at(gone.home);
+    home.loop().post_task([&home, sid = gone.sid] {
+      if (EngineIoHost* old = home.find(sid)) old->evict();
     });
   }
   if (refusal) {
-    server.refusals().note(*refusal, birth.address);
+    loop_.refusals().note(*refusal, birth.address);
     return refusal;
   }
-  auto added = std::make_shared<EngineIoHost>(loop_, std::move(birth), sid, transport);
+  auto added = std::make_shared<EngineIoHost>(*this, std::move(birth), sid, transport);
   host = added.get();
   hosts_.emplace(std::move(sid), std::move(added));
   return std::nullopt;
@@ -122,7 +121,7 @@ void EngineIoSessions::arrive(std::shared_ptr<EngineIoHost> host, EngineIoArriva
   arrivals_.erase(found);
   EngineIoHost& arrived = *host;
   take_back(std::move(host));
-  arrived.arrive(loop_, *arrival, std::move(states));
+  arrived.arrive(*this, *arrival, std::move(states));
 }
 
 void EngineIoSessions::say_goodbye(std::string_view sid) {

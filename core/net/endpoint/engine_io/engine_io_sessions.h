@@ -13,15 +13,16 @@
 #include "model/string_map.h"
 #include "model/types.h"
 #include "net/base/time_budget.h"
+#include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/engine_io/engine_io_arrival.h"
 #include "net/endpoint/engine_io/engine_io_birth.h"
+#include "net/endpoint/engine_io/engine_io_service.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/http/exchange.h"
 
 namespace chat::net {
 
 class EngineIoHost;
-class Loop;
 class WebSocketLink;
 
 // For people: why there is no session.
@@ -29,8 +30,14 @@ Status sessions_status(Refusal refusal);
 
 class EngineIoSessions {
  public:
-  explicit EngineIoSessions(Loop& loop);
+  // Of the next loop of the service. Both must outlive this.
+  EngineIoSessions(EndpointContext& loop, EngineIoService& service);
   ~EngineIoSessions();
+
+  EndpointContext& loop() { return loop_; }
+  EngineIoService& service() { return service_; }
+  // Any thread. Those of another loop, for a task that is posted to it.
+  EngineIoSessions& at(std::size_t loop) { return *service_.sessions[loop]; }
 
   // A new session; its sid. The request is answered with the handshake. too_many above a limit.
   Result<std::string> open_polling(EngineIoBirth birth, const HeldRequest& request);
@@ -70,7 +77,8 @@ class EngineIoSessions {
  private:
   std::optional<Refusal> add(EngineIoBirth birth, bool websocket, EngineIoHost*& host);
 
-  Loop& loop_;
+  EndpointContext& loop_;
+  EngineIoService& service_;
   StringMap<std::shared_ptr<EngineIoHost>> hosts_;
   StringMap<std::unique_ptr<EngineIoArrival>> arrivals_;
   std::unordered_map<std::uint64_t, EngineIoSocket*> candidates_;

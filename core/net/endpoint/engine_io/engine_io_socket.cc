@@ -4,9 +4,7 @@
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
 #include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
-#include "server/loop.h"
-#include "server/server.h"
+#include "net/endpoint/engine_io/engine_io_sessions.h"
 
 namespace chat::net {
 namespace {
@@ -16,67 +14,66 @@ constexpr std::size_t kMaxBacklogMessages = 4'096;
 constexpr char kUpgradePacket = '5';
 
 // The session has ended, or gone to another loop with another socket: nobody else would ever tell this one.
-void close_left_over(Loop& here, const SocketHandle& socket) {
-  here.run_on(socket.loop, [&server = here.server(), socket] {
-    EngineIoSessions& sessions = server.loop(socket.loop).sessions();
-    sessions.drop_last_words(socket.connection);
-    if (EngineIoSocket* found = sessions.find_candidate(socket.connection)) found->close();
+void close_left_over(EngineIoSessions& here, const SocketHandle& socket) {
+  EngineIoSessions& there = here.at(socket.loop);
+  here.loop().run_on(socket.loop, [&there, socket] {
+    there.drop_last_words(socket.connection);
+    if (EngineIoSocket* found = there.find_candidate(socket.connection)) found->close();
   });
 }
 
 // Runs on the session's home, later: the session may take the socket over in there, which ends its present user.
 template <class Action>
-void at_home(Loop& here, const std::string& sid, const SocketHandle& socket, Action action) {
-  Server& server = here.server();
-  const auto entry = server.engine_io().registry.find(sid);
+void at_home(EngineIoSessions& here, const std::string& sid, const SocketHandle& socket, Action action) {
+  const auto entry = here.service().registry.find(sid);
   if (!entry) {
     close_left_over(here, socket);
     return;
   }
-  server.loop(entry->home).post_task([&server, home = entry->home, sid, socket, action] {
-    Loop& loop = server.loop(home);
-    if (EngineIoHost* host = loop.sessions().find(sid)) {
+  EngineIoSessions& home = here.at(entry->home);
+  home.loop().post_task([&home, sid, socket, action] {
+    if (EngineIoHost* host = home.find(sid)) {
       action(*host);
-    } else if (!loop.sessions().expects(sid, socket)) {  // else the session is on its way to it
-      close_left_over(loop, socket);
+    } else if (!home.expects(sid, socket)) {  // else the session is on its way to it
+      close_left_over(home, socket);
     }
   });
 }
 
 }  // namespace
 
-EngineIoSocket::EngineIoSocket(Loop& loop, EngineIoBirth birth, std::string sid)
-    : loop_(loop), birth_(std::move(birth)), sid_(std::move(sid)) {}
+EngineIoSocket::EngineIoSocket(EngineIoSessions& sessions, EngineIoBirth birth, std::string sid)
+    : sessions_(sessions), birth_(std::move(birth)), sid_(std::move(sid)) {}
 
 EngineIoSocket::~EngineIoSocket() {
-  if (link_ != nullptr) loop_.sessions().remove_candidate(handle().connection);
+  if (link_ != nullptr) sessions_.remove_candidate(handle().connection);
 }
 
-SocketHandle EngineIoSocket::handle() const { return {loop_.index(), link_->connection().id()}; }
+SocketHandle EngineIoSocket::handle() const { return {sessions_.loop().index(), link_->connection().id()}; }
 
 void EngineIoSocket::on_established() {
   link_->set_keep_alive(false);
-  if (loop_.draining()) {
+  if (sessions_.loop().draining()) {
     link_->close(1001, {});
     return;
   }
   if (sid_.empty()) {
     // The session takes the link over: this is the end of its present user.
-    const Status status = loop_.sessions().open_websocket(std::move(birth_), *link_);
+    const Status status = sessions_.open_websocket(std::move(birth_), *link_);
     if (!status.ok()) link_->close(1013, status.detail);
     return;
   }
   birth_ = {.request = {}, .address = std::move(birth_.address)};  // the session has its own
-  loop_.sessions().add_candidate(handle().connection, *this);
+  sessions_.add_candidate(handle().connection, *this);
   busy_ = true;
   link_->set_reading(false);
-  at_home(loop_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.attach(handle); });
+  at_home(sessions_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.attach(handle); });
 }
 
 void EngineIoSocket::on_message(bool binary, std::string_view bytes) {
   backlog_bytes_ += bytes.size();
   if (backlog_.size() == kMaxBacklogMessages ||
-      backlog_bytes_ > 2 * static_cast<std::size_t>(loop_.options().max_http_body_bytes)) {
+      backlog_bytes_ > 2 * static_cast<std::size_t>(sessions_.loop().options().max_http_body_bytes)) {
     link_->close(1008, "too much data at once");
     return;
   }
@@ -92,17 +89,18 @@ void EngineIoSocket::forward() {
   backlog_bytes_ -= bytes.size();
   // Polling is over from here on, on whichever loop a request arrives, and not only when the session's loop has heard of it.
   if (!binary && bytes.starts_with(kUpgradePacket)) {
-    loop_.server().engine_io().registry.set_transport(sid_, session::EngineIoTransport::websocket);
+    sessions_.service().registry.set_transport(sid_, session::EngineIoTransport::websocket);
   }
-  at_home(loop_, sid_, handle(), [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoHost& host) {
-    host.candidate_received(handle, binary, bytes);
-  });
+  at_home(sessions_, sid_, handle(),
+          [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoHost& host) {
+            host.candidate_received(handle, binary, bytes);
+          });
 }
 
 void EngineIoSocket::on_link_closed(std::uint16_t, std::string_view) {
   if (sid_.empty()) return;
-  loop_.sessions().keep_last_words(handle().connection, take_backlog());
-  at_home(loop_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.candidate_lost(handle); });
+  sessions_.keep_last_words(handle().connection, take_backlog());
+  at_home(sessions_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.candidate_lost(handle); });
 }
 
 void EngineIoSocket::send(std::string_view text) { link_->push(make_text_frame(text, link_->framing())); }

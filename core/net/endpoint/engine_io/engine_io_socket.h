@@ -13,6 +13,7 @@
 
 namespace chat::net {
 
+class EngineIoSessions;
 class WebSocketLink;
 
 // Names a socket, on whichever loop. It may be stale.
@@ -28,7 +29,7 @@ class EngineIoSocket final : public LinkUser {
   using Backlog = std::vector<std::pair<bool, std::string>>;  // binary, bytes
 
   // sid empty: for a session of its own.
-  EngineIoSocket(Loop& loop, EngineIoBirth birth, std::string sid);
+  EngineIoSocket(EngineIoSessions& sessions, EngineIoBirth birth, std::string sid);
   ~EngineIoSocket() override;
 
   // Before the handshake is through.
@@ -39,8 +40,6 @@ class EngineIoSocket final : public LinkUser {
   void on_established() override;
   void on_message(bool binary, std::string_view bytes) override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
-  void on_verdict(ClientId) override {}
-  void close_client(ClientId, std::uint16_t, std::string_view) override {}
   FramePtr encode_gap(const GapReply&) override { return {}; }
 
   // From the session, on this loop.
@@ -55,7 +54,7 @@ class EngineIoSocket final : public LinkUser {
  private:
   void forward();
 
-  Loop& loop_;
+  EngineIoSessions& sessions_;
   EngineIoBirth birth_;
   const std::string sid_;
   WebSocketLink* link_ = nullptr;

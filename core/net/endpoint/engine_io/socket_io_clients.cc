@@ -3,12 +3,11 @@
 
 #include <algorithm>
 
+#include "net/base/clock.h"
 #include "net/base/random_id.h"
 #include "net/endpoint/engine_io/engine_io_host.h"
 #include "net/endpoint/engine_io/engine_io_service.h"
 #include "net/peer/admission.h"
-#include "server/loop.h"
-#include "server/server.h"
 #include "wire/json/json.h"
 #include "wire/socket_io/socket_io_offset.h"
 
@@ -37,19 +36,9 @@ std::string string_member(std::string_view object, std::string_view name) {
   return {};
 }
 
-ConnectRequest connect_request(const EngineIoBirth& birth, std::string_view auth, const std::string& room) {
-  Credentials log_in = credentials(birth.request);
-  ConnectRequest request;
-  request.path = birth.request.path;
-  request.query = birth.request.query;
-  request.headers = birth.request.headers;
-  request.cookies = birth.request.cookies();
-  request.origin = birth.request.header("origin");
-  request.secure = birth.secure;
-  request.room = room;
-  request.token = std::move(log_in.token);
-  request.user_name = std::move(log_in.user_name);
-  request.password = std::move(log_in.password);
+// auth: what CONNECT carries.
+ConnectRequest request_of(const EngineIoBirth& birth, std::string_view auth, const std::string& room) {
+  ConnectRequest request = connect_request(birth.request, birth.secure, room);
   request.auth = auth;
   if (request.token.empty()) request.token = string_member(auth, "token");
   return request;
@@ -92,10 +81,11 @@ SocketIoClients::Member* SocketIoClients::find(std::string_view nsp) {
   return found == members_.end() ? nullptr : &*found;
 }
 
-Peer* SocketIoClients::peer_of(const Member& member) { return host_.loop().find_peer(member.client->id()); }
+Peer* SocketIoClients::peer_of(const Member& member) { return host_.loop().peers().find(member.client->id()); }
 
-std::unique_ptr<Peer> SocketIoClients::make_peer(Loop& loop, Link& link, const Member& member) {
-  return std::make_unique<Peer>(loop, link, member.client,
+std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& owner, Link& link,
+                                                 const Member& member) {
+  return std::make_unique<Peer>(loop, owner, link, member.client,
                                 std::make_unique<wire::SocketIoCodec>(member.nsp, member.sid, member.pid));
 }
 
@@ -104,7 +94,7 @@ void SocketIoClients::send(std::string packet) {
 }
 
 void SocketIoClients::tell_registry() {
-  host_.loop().server().engine_io().registry.set_idle(host_.sid(), members_.empty(), host_.loop().now_ms());
+  host_.home().service().registry.set_idle(host_.sid(), members_.empty(), host_.loop().now_ms());
 }
 
 // In -----------------------------------------------------------------------------------------------------------------
@@ -136,13 +126,13 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
 }
 
 bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
-  Loop& loop = host_.loop();
-  RefusalLog& refusals = loop.server().refusals();
+  EndpointContext& loop = host_.loop();
+  RefusalLog& refusals = loop.refusals();
   if (!connects_.take(loop.now_ms())) {
     refusals.note(Refusal::connect_rate, host_.birth().address);
     return false;
   }
-  const Result<wire::SocketIoNamespacePtr> nsp = loop.server().engine_io().namespaces.find(packet.nsp);
+  const Result<wire::SocketIoNamespacePtr> nsp = host_.home().service().namespaces.find(packet.nsp);
   if (!nsp.ok()) {
     refuse(packet.nsp, kInvalidNamespace);
     return true;
@@ -165,25 +155,25 @@ ClientOrigin SocketIoClients::origin(std::string sid) const {
 }
 
 Peer& SocketIoClients::add(Member member) {
-  Loop& loop = host_.loop();
-  std::unique_ptr<Peer> owned = make_peer(loop, host_.link(), member);
+  EndpointContext& loop = host_.loop();
+  std::unique_ptr<Peer> owned = make_peer(loop, host_, host_.link(), member);
   Peer& peer = *owned;
   peer.set_first_room(member.nsp->room, std::nullopt);
   if (!member.pid.empty()) {
     peer.keep_delivery_log();
-    loop.server().engine_io().recovery.begin(member.pid, member.nsp->name, member.client);
+    host_.home().service().recovery.begin(member.pid, member.nsp->name, member.client);
   }
   members_.push_back(std::move(member));
   if (members_.size() == 1) tell_registry();
-  loop.add_peer(std::move(owned));
+  loop.peers().add(std::move(owned));
   return peer;
 }
 
 // Continues the client whose secret id this one knows. False: it is as if it had not asked. When there is no place for one more
 // client, what is remembered stays for the next try.
 bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  Loop& loop = host_.loop();
-  session::RecoveryStore& store = loop.server().engine_io().recovery;
+  EndpointContext& loop = host_.loop();
+  session::RecoveryStore& store = host_.home().service().recovery;
   if (!store.enabled()) return false;
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
@@ -199,7 +189,7 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
     if (!rooms) return false;
     return ask_again({std::move(*asked), std::move(*rooms), std::string(payload)}, wanted->pid, nsp);
   }
-  Hub& hub = loop.server().hub();
+  Hub& hub = loop.hub();
   Result<ClientPtr> added = hub.add_client(origin(*sid));
   if (!added.ok()) return false;
   const ClientPtr client = *added;
@@ -217,18 +207,18 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
   if (status.ok()) return true;
   members_.pop_back();
   store.end(wanted->pid);
-  loop.drop_peer(client->id());
+  loop.peers().drop(client->id());
   hub.remove_client(client);
   return false;
 }
 
 // It is asked about like a new one, and restored with the verdict. False: the server is full.
 bool SocketIoClients::ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp) {
-  Loop& loop = host_.loop();
-  ConnectRequest request = connect_request(host_.birth(), recovering.payload, nsp->room);
+  EndpointContext& loop = host_.loop();
+  ConnectRequest request = request_of(host_.birth(), recovering.payload, nsp->room);
   request.recovered_from = recovering.record.client;
   const Result<ClientPtr> admitted =
-      admit(loop.server(), origin(recovering.record.sid), std::move(request), recovering.record.identity);
+      admit(loop, origin(recovering.record.sid), std::move(request), recovering.record.identity);
   if (!admitted.ok()) return false;
   Member member{*admitted, nsp, recovering.record.sid, pid, -1};
   member.recovering = std::make_shared<const Recovering>(std::move(recovering));
@@ -249,11 +239,11 @@ void SocketIoClients::restore(const Member& member) {
 
 // A client may be back on another network before the server knows that the old connection is dead.
 bool SocketIoClients::wait_for_holder(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  Loop& loop = host_.loop();
+  EndpointContext& loop = host_.loop();
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
-  const ClientPtr holder = loop.server().engine_io().recovery.holder(wanted->pid, nsp->name);
-  if (!holder || !loop.server().hub().continue_elsewhere(holder).ok()) return false;
+  const ClientPtr holder = host_.home().service().recovery.holder(wanted->pid, nsp->name);
+  if (!holder || !loop.hub().continue_elsewhere(holder).ok()) return false;
   waiting_.push_back({nsp, std::string(payload), loop.now_ms() + kRetryMs, loop.now_ms() + kWaitMs});
   host_.schedule();
   return true;
@@ -281,15 +271,14 @@ void SocketIoClients::try_again(std::int64_t now_ms) {
 }
 
 void SocketIoClients::admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  Loop& loop = host_.loop();
+  EndpointContext& loop = host_.loop();
   const std::string sid = random_id();
-  const Result<ClientPtr> admitted =
-      admit(loop.server(), origin(sid), connect_request(host_.birth(), payload, nsp->room));
+  const Result<ClientPtr> admitted = admit(loop, origin(sid), request_of(host_.birth(), payload, nsp->room));
   if (!admitted.ok()) {
     refuse(nsp->name, admitted.status().detail);
     return;
   }
-  const bool recoverable = loop.server().engine_io().recovery.enabled();
+  const bool recoverable = host_.home().service().recovery.enabled();
   add_asked({*admitted, nsp, sid, recoverable ? random_id() : std::string(), -1});
 }
 
@@ -313,7 +302,7 @@ void SocketIoClients::verdict(ClientId id) {
     open(*found);
   } else if (client->state() == ClientState::refused) {
     const std::string reason = client->refusal_reason();
-    host_.loop().server().refusals().note(Refusal::application, client->origin().address, reason);
+    host_.loop().refusals().note(Refusal::application, client->origin().address, reason);
     refuse(found->nsp->name, refusal_text(reason), client->refusal_data());
     remove(id, kPolicyViolation, reason, false);
   }
@@ -359,10 +348,10 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
       !exceeds(static_cast<std::int64_t>(left_.size()) + 1, host_.loop().options().hub.max_rooms_per_client)) {
     left_.insert(found->nsp->name);
   }
-  if (!found->pid.empty()) host_.loop().server().engine_io().recovery.end(found->pid);
+  if (!found->pid.empty()) host_.home().service().recovery.end(found->pid);
   members_.erase(found);
   if (members_.empty()) tell_registry();
-  host_.loop().retire(id, {code, std::string(reason)});
+  host_.loop().peers().retire(id, {code, std::string(reason)});
 }
 
 void SocketIoClients::left(ClientId id, std::string_view room, std::string_view reason) {
@@ -396,16 +385,15 @@ void SocketIoClients::keep_for_recovery(const Member& member) {
   Peer* const peer = peer_of(member);
   if (member.pid.empty() || member.client->dismissed()) return;
   if (member.recovering) {  // it has got nothing yet, and may ask again
-    host_.loop().server().engine_io().recovery.put(member.pid, member.recovering->record, host_.loop().now_ms());
+    host_.home().service().recovery.put(member.pid, member.recovering->record, host_.loop().now_ms());
     return;
   }
   if (peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
-  Loop& loop = host_.loop();
-  loop.server().engine_io().recovery.put(
-      member.pid,
-      {member.sid, member.nsp->name, member.client->id(), *member.client->identity(), *peer->delivery_log(),
-       peer->earlier(), loop.server().hub().hold_rooms(*member.client)},
-      loop.now_ms());
+  EndpointContext& loop = host_.loop();
+  host_.home().service().recovery.put(member.pid,
+                                      {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),
+                                       *peer->delivery_log(), peer->earlier(), loop.hub().hold_rooms(*member.client)},
+                                      loop.now_ms());
 }
 
 void SocketIoClients::continued(ClientId id) {
@@ -428,12 +416,12 @@ void SocketIoClients::ping_answered() {
 }
 
 void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool recoverable) {
-  Loop& loop = host_.loop();
+  EndpointContext& loop = host_.loop();
   for (const Member& member : members_) {
     if (recoverable) keep_for_recovery(member);
-    if (!member.pid.empty()) loop.server().engine_io().recovery.end(member.pid);
+    if (!member.pid.empty()) host_.home().service().recovery.end(member.pid);
     if (Peer* peer = peer_of(member)) peer->silence();
-    loop.retire(member.client->id(), {code, std::string(reason)});
+    loop.peers().retire(member.client->id(), {code, std::string(reason)});
   }
   members_.clear();
   waiting_.clear();
@@ -469,7 +457,7 @@ void SocketIoClients::tick(std::int64_t now_ms) {
     late.push_back(member.client);
   }
   // So that a verdict which comes later is told that it is too late. This one comes by the inbox like any other.
-  for (const ClientPtr& client : late) (void)host_.loop().server().hub().time_out(client);
+  for (const ClientPtr& client : late) (void)host_.loop().hub().time_out(client);
 }
 
 void SocketIoClients::set_link(Link& link, Transport transport) {

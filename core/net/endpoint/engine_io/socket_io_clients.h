@@ -71,7 +71,7 @@ class SocketIoClients {
     std::shared_ptr<const Recovering> recovering = {};  // while it is asked about, or null
   };
   const std::vector<Member>& members() const { return members_; }
-  static std::unique_ptr<Peer> make_peer(Loop& loop, Link& link, const Member& member);
+  static std::unique_ptr<Peer> make_peer(PeerContext& loop, PeerOwner& owner, Link& link, const Member& member);
 
  private:
   // A CONNECT that continues a client whose loss is not noticed yet: it waits until that has ended.

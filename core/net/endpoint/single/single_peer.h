@@ -1,22 +1,26 @@
-// The user of a WebSocket that is one client and nothing else: plain and chat.v1. It ends with the link, the peer when that
-// says goodbye.
+// A client whose connection is a WebSocket of its own: plain and chat.v1. It ends with the link, the peer when that says goodbye.
 #pragma once
 
 #include <string_view>
 
 #include "net/deliver/link.h"
+#include "net/endpoint/endpoint_context.h"
+#include "net/peer/peer_owner.h"
 
 namespace chat::net {
 
 class Peer;
 class WebSocketLink;
 
-class SinglePeer final : public LinkUser {
+class SinglePeer final : public LinkUser, public PeerOwner {
  public:
-  SinglePeer(Loop& loop, ClientId client) : loop_(loop), client_(client) {}
+  explicit SinglePeer(EndpointContext& loop) : loop_(loop) {}
 
-  // Before the handshake is through.
-  void set_link(WebSocketLink& link) { link_ = &link; }
+  // Before anything else, once. The peer lives at least until the link is closed.
+  void set_up(WebSocketLink& link, Peer& peer) {
+    link_ = &link;
+    peer_ = &peer;
+  }
   // The client was accepted and is in its first room already: nothing is waited for.
   void set_opened() { opened_ = true; }
 
@@ -24,18 +28,17 @@ class SinglePeer final : public LinkUser {
   void on_established() override;
   void on_message(bool binary, std::string_view bytes) override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
-  void on_verdict(ClientId client) override;
-  void on_verdict_timeout(ClientId client) override;
-  void on_first_room(ClientId client, const Status& status) override;
-  void close_client(ClientId client, std::uint16_t code, std::string_view reason) override;
   FramePtr encode_gap(const GapReply& gap) override;
 
- private:
-  Peer* peer();
+  void on_verdict(Peer& peer) override;
+  void on_verdict_timeout(Peer& peer) override;
+  void on_first_room(Peer& peer, const Status& status) override;
+  void close_client(Peer& peer, std::uint16_t code, std::string_view reason) override;
 
-  Loop& loop_;
-  const ClientId client_;
+ private:
+  EndpointContext& loop_;
   WebSocketLink* link_ = nullptr;
+  Peer* peer_ = nullptr;      // until the link is closed
   bool established_ = false;  // the handshake is through
   bool opened_ = false;
 };

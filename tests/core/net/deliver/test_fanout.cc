@@ -6,10 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "net/deliver/queue_link.h"
-#include "net/peer/peer.h"
-#include "server/loop.h"
-#include "server/server.h"
 #include "wire/plain/plain_codec.h"
 
 // After all others: it has a macro named fail.
@@ -26,60 +22,54 @@ using namespace chat::net;
 
 namespace {
 
-Application application;
-
 // Each look at this clock costs a second, so that the time is over at the first.
 std::int64_t clock_ns() {
   static std::int64_t now_ns = 0;
   return now_ns += 1'000'000'000;
 }
 
-class User final : public LinkUser {
+// Counts what it hears.
+class Listener final : public Receiver {
  public:
-  void on_message(bool, std::string_view) override {}
-  void on_link_closed(std::uint16_t, std::string_view) override {}
-  void on_verdict(ClientId) override {}
-  void close_client(ClientId, std::uint16_t, std::string_view) override {}
-  FramePtr encode_gap(const GapReply&) override { return {}; }
-};
-
-struct Listener {
-  explicit Listener(Server& server) : link(server.loop(0), user, kPollingFraming) {
-    Result<ClientPtr> client = server.hub().add_client(ClientOrigin{});
-    assert_true(client.ok());
-    peer = std::make_unique<Peer>(server.loop(0), link, *client, std::make_unique<wire::PlainCodec>());
+  explicit Listener(ClientId id) : Receiver(id, kCodec) {}
+  const Framing& framing() const override { return framing_; }
+  const wire::Codec& codec() const override { return kCodec; }
+  void deliver(const FramePtr& frame) override {
+    ++heard;
+    latest = frame;
   }
-  std::size_t heard() const { return link.queued_frames(); }
+  void note_own(const MessagePtr&) override { ++skipped; }
 
-  User user;
-  QueueLink link;
-  std::unique_ptr<Peer> peer;
+  std::size_t heard = 0;
+  std::size_t skipped = 0;
+  FramePtr latest;
+
+ private:
+  static const wire::PlainCodec kCodec;
+  Framing framing_;
 };
+
+const wire::PlainCodec Listener::kCodec;
 
 struct Fixture {
   explicit Fixture(std::size_t count) {
-    ServerOptions options;
-    options.address = "127.0.0.1";
-    options.threads = 0;
-    Result<std::unique_ptr<Server>> started = Server::start(std::move(options), application);
-    assert_true(started.ok());
-    server = std::move(*started);
     for (std::size_t i = 0; i < count; ++i) {
-      listeners.push_back(std::make_unique<Listener>(*server));
-      assert_true(fanout.add(peer(i), "room"));
-      fanout.add_to_everyone(peer(i));
+      listeners.push_back(std::make_unique<Listener>(i + 1));
+      assert_true(fanout.add(receiver(i), "room"));
+      fanout.add_to_everyone(receiver(i));
     }
   }
 
-  Peer& peer(std::size_t i) { return *listeners[i]->peer; }
-  std::size_t heard(std::size_t i) const { return listeners[i]->heard(); }
+  Receiver& receiver(std::size_t i) { return *listeners[i]; }
+  std::size_t heard(std::size_t i) const { return listeners[i]->heard; }
   std::size_t heard_by_all() const {
     std::size_t sum = 0;
-    for (const auto& listener : listeners) sum += listener->heard();
+    for (const auto& listener : listeners) sum += listener->heard;
     return sum;
   }
-  static MessagePtr message() {
+  static MessagePtr message(ClientId except = 0) {
     auto message = std::make_shared<Message>();
+    message->except = except;
     message->room = "room";
     message->payload = "hello";
     return message;
@@ -90,7 +80,6 @@ struct Fixture {
     return budget;
   }
 
-  std::unique_ptr<Server> server;
   std::vector<std::unique_ptr<Listener>> listeners;
   Fanout fanout;
   TimeBudget budget{clock_ns};
@@ -135,8 +124,8 @@ void leaving_in_between_neither_repeats_nor_skips(void**) {
                                : f.fanout.deliver(message, f.short_time()));
       // One at each end too, so that the places move more than once.
       for (const std::size_t one : {leaver, std::size_t{0}, std::size_t{49}}) {
-        f.fanout.remove_from_everyone(f.peer(one));
-        f.fanout.remove(f.peer(one), "room");
+        f.fanout.remove_from_everyone(f.receiver(one));
+        f.fanout.remove(f.receiver(one), "room");
       }
       assert_true(f.fanout.go_on(f.unlimited));
       for (std::size_t i = 0; i < 50; ++i) {
@@ -153,11 +142,11 @@ void leaving_in_between_neither_repeats_nor_skips(void**) {
 void a_room_that_empties_ends_the_delivery(void**) {
   Fixture f(50);
   assert_false(f.fanout.deliver(f.message(), f.short_time()));
-  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.peer(i), "room"));
+  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.receiver(i), "room"));
   assert_false(f.fanout.interrupted());
   assert_true(f.fanout.go_on(f.unlimited));
   // The room is a new one.
-  assert_true(f.fanout.add(f.peer(0), "room"));
+  assert_true(f.fanout.add(f.receiver(0), "room"));
   const std::size_t before = f.heard(0);
   assert_true(f.fanout.deliver(f.message(), f.unlimited));
   assert_int_equal(f.heard(0), before + 1);
@@ -165,11 +154,44 @@ void a_room_that_empties_ends_the_delivery(void**) {
 
 void members_of_other_rooms_leave_without_an_effect(void**) {
   Fixture f(50);
-  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.add(f.peer(i), "other"));
+  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.add(f.receiver(i), "other"));
   assert_false(f.fanout.deliver(f.message(), f.short_time()));
-  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.peer(i), "other"));
+  for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.receiver(i), "other"));
   assert_true(f.fanout.go_on(f.unlimited));
   for (std::size_t i = 0; i < 50; ++i) assert_int_equal(f.heard(i), 1);
+}
+
+void it_is_encoded_once_for_all_that_have_the_same_form(void**) {
+  Fixture f(3);
+  assert_true(f.fanout.deliver(f.message(), f.unlimited));
+  assert_ptr_equal(f.listeners[0]->latest.get(), f.listeners[1]->latest.get());
+  assert_ptr_equal(f.listeners[0]->latest.get(), f.listeners[2]->latest.get());
+}
+
+void whoever_said_it_skips_it(void**) {
+  Fixture f(3);
+  assert_true(f.fanout.deliver(f.message(2), f.unlimited));
+  assert_int_equal(f.heard(0) + f.heard(2), 2);
+  assert_int_equal(f.heard(1), 0);
+  assert_int_equal(f.listeners[1]->skipped, 1);
+  // What is said to everyone is no room's, and needs no note of it.
+  assert_true(f.fanout.deliver_to_everyone(f.message(2), f.unlimited));
+  assert_int_equal(f.heard(1), 0);
+  assert_int_equal(f.listeners[1]->skipped, 1);
+}
+
+void one_is_a_member_once(void**) {
+  Fixture f(2);
+  assert_false(f.fanout.add(f.receiver(0), "room"));
+  assert_true(f.fanout.remove(f.receiver(0), "room"));
+  assert_false(f.fanout.remove(f.receiver(0), "room"));
+  assert_true(f.fanout.deliver(f.message(), f.unlimited));
+  assert_int_equal(f.heard(0), 0);
+  assert_int_equal(f.heard(1), 1);
+  assert_true(f.fanout.add(f.receiver(1), "other"));
+  assert_string_equal(f.fanout.remove_any(f.receiver(1)).c_str(), "other");
+  assert_string_equal(f.fanout.remove_any(f.receiver(1)).c_str(), "room");
+  assert_string_equal(f.fanout.remove_any(f.receiver(1)).c_str(), "");
 }
 
 void the_time_is_over_once_and_stays_so(void**) {
@@ -195,6 +217,9 @@ int main() {
       cmocka_unit_test(leaving_in_between_neither_repeats_nor_skips),
       cmocka_unit_test(a_room_that_empties_ends_the_delivery),
       cmocka_unit_test(members_of_other_rooms_leave_without_an_effect),
+      cmocka_unit_test(it_is_encoded_once_for_all_that_have_the_same_form),
+      cmocka_unit_test(whoever_said_it_skips_it),
+      cmocka_unit_test(one_is_a_member_once),
       cmocka_unit_test(the_time_is_over_once_and_stays_so),
   };
   return cmocka_run_group_tests_name("core/net/deliver/fanout", tests, nullptr, nullptr);

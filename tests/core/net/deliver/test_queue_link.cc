@@ -1,11 +1,10 @@
-// A link that holds what is pushed until its user takes it, on the loop of a server that the test drives.
+// A link that holds what is pushed until its user takes it.
 #include "net/deliver/queue_link.h"
 
 #include <memory>
 #include <string>
 
-#include "server/loop.h"
-#include "server/server.h"
+#include "core/net/fake_loop.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -21,8 +20,6 @@ using namespace chat::net;
 
 namespace {
 
-Application application;
-
 class User final : public LinkUser {
  public:
   void on_message(bool, std::string_view) override { fail(); }
@@ -34,8 +31,6 @@ class User final : public LinkUser {
     ++closes;
     close = std::to_string(code) + " " + std::string(reason);
   }
-  void on_verdict(ClientId) override { fail(); }
-  void close_client(ClientId, std::uint16_t, std::string_view) override { fail(); }
   void on_pause(std::int64_t until_ms) override { paused_until_ms = until_ms; }
   FramePtr encode_gap(const GapReply& gap) override { return {"4gap of " + std::to_string(gap.dropped), nullptr}; }
 
@@ -50,18 +45,14 @@ class User final : public LinkUser {
 struct Fixture {
   explicit Fixture(OutboxPolicy policy = OutboxPolicy::disconnect) {
     ServerOptions options;
-    options.address = "127.0.0.1";
-    options.threads = 0;
     options.max_outbox_messages = 4;
     options.outbox_policy = policy;
-    Result<std::unique_ptr<Server>> started = Server::start(std::move(options), application);
-    assert_true(started.ok());
-    server = std::move(*started);
+    server = std::make_unique<test::FakeServer>(std::move(options));
     link = std::make_unique<QueueLink>(loop(), user, kPollingFraming);
   }
 
-  Loop& loop() { return server->loop(0); }
-  void run() { assert_true(server->poll(0).ok()); }
+  test::FakeLoop& loop() { return server->loop(); }
+  void run() { loop().run(); }
   void push(std::string text, MessagePtr message = nullptr) {
     link->push(make_frame({{false, std::move(text)}}, kPollingFraming, std::move(message)));
   }
@@ -72,7 +63,7 @@ struct Fixture {
     return payload;
   }
 
-  std::unique_ptr<Server> server;
+  std::unique_ptr<test::FakeServer> server;
   User user;
   std::unique_ptr<QueueLink> link;
 };
@@ -186,8 +177,7 @@ void a_full_one_closes(void**) {
   expect(f.user.close, "1013 reading too slowly");
   assert_true(f.link->empty());  // a gap in the middle would be worse
   assert_int_equal(f.loop().stats().slow_disconnects.get(), 1);
-  const auto counts = f.server->refusals().counts();
-  assert_int_equal(counts[static_cast<std::size_t>(Refusal::slow_reader)], 1);
+  assert_int_equal(f.server->refused(Refusal::slow_reader), 1);
 }
 
 void or_drops_by_its_policy(void**) {

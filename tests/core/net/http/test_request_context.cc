@@ -1,11 +1,8 @@
-// What a request means behind proxies: asked of a server that the test drives, and that nobody connects to.
+// What a request means behind proxies.
 #include "net/http/request_context.h"
 
-#include <memory>
 #include <string>
 #include <vector>
-
-#include "server/server.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -21,18 +18,15 @@ using namespace chat::net;
 
 namespace {
 
-Application application;
-
-std::unique_ptr<Server> start(std::vector<std::string> proxies, std::vector<std::string> origins = {}) {
+// The rules of a server without TLS.
+struct Rules {
+  Rules(const std::vector<std::string>& proxies, std::vector<std::string> origins = {}) {
+    options.allowed_origins = std::move(origins);
+    for (const std::string& proxy : proxies) assert_true(rules.trusted_proxies.add(proxy));
+  }
   ServerOptions options;
-  options.address = "127.0.0.1";
-  options.threads = 0;
-  options.trusted_proxies = std::move(proxies);
-  options.allowed_origins = std::move(origins);
-  Result<std::unique_ptr<Server>> server = Server::start(std::move(options), application);
-  assert_true(server.ok());
-  return std::move(*server);
-}
+  HttpRules rules{options, {}, AllowedHosts({})};
+};
 
 HttpRequest request_with(Pairs headers) {
   HttpRequest request;
@@ -56,51 +50,51 @@ const Pairs kForwarded = {{"host", "inside:3000"},
                           {"x-forwarded-proto", "https"}};
 
 void without_proxies_nobody_is_believed(void**) {
-  const auto server = start({});
-  expect(describe(request_with({{"host", "here"}}), "192.0.2.1", *server), "192.0.2.1", "here", false, true);
-  expect(describe(request_with(kForwarded), "192.0.2.1", *server), "192.0.2.1", "inside:3000", false, false);
-  expect(describe(request_with({}), "", *server), "", "", false, true);
+  const Rules server({});
+  expect(describe(request_with({{"host", "here"}}), "192.0.2.1", server.rules), "192.0.2.1", "here", false, true);
+  expect(describe(request_with(kForwarded), "192.0.2.1", server.rules), "192.0.2.1", "inside:3000", false, false);
+  expect(describe(request_with({}), "", server.rules), "", "", false, true);
 }
 
 void a_trusted_proxy_is_believed(void**) {
-  const auto server = start({"192.0.2.0/24"});
-  expect(describe(request_with(kForwarded), "192.0.2.1", *server), "203.0.113.9", "chat.example", true, true);
+  const Rules server({"192.0.2.0/24"});
+  expect(describe(request_with(kForwarded), "192.0.2.1", server.rules), "203.0.113.9", "chat.example", true, true);
   // Another that says the same is not, and neither is one without an address.
-  expect(describe(request_with(kForwarded), "198.51.100.1", *server), "198.51.100.1", "inside:3000", false, false);
-  expect(describe(request_with(kForwarded), "", *server), "", "inside:3000", false, false);
+  expect(describe(request_with(kForwarded), "198.51.100.1", server.rules), "198.51.100.1", "inside:3000", false, false);
+  expect(describe(request_with(kForwarded), "", server.rules), "", "inside:3000", false, false);
 }
 
 void what_a_proxy_does_not_say_is_as_it_came(void**) {
-  const auto server = start({"192.0.2.1"});
-  expect(describe(request_with({{"host", "here"}, {"origin", "http://here"}}), "192.0.2.1", *server), "192.0.2.1",
+  const Rules server({"192.0.2.1"});
+  expect(describe(request_with({{"host", "here"}, {"origin", "http://here"}}), "192.0.2.1", server.rules), "192.0.2.1",
          "here", false, true);
   expect(describe(request_with({{"host", "here"}, {"x-forwarded-host", ""}, {"x-forwarded-proto", "http"}}),
-                  "192.0.2.1", *server),
+                  "192.0.2.1", server.rules),
          "192.0.2.1", "here", false, true);
-  expect(describe(request_with({{"host", "here"}, {"x-forwarded-proto", "HTTPS"}}), "192.0.2.1", *server), "192.0.2.1",
-         "here", true, true);
+  expect(describe(request_with({{"host", "here"}, {"x-forwarded-proto", "HTTPS"}}), "192.0.2.1", server.rules),
+         "192.0.2.1", "here", true, true);
 }
 
 void proxies_behind_each_other(void**) {
-  const auto server = start({"192.0.2.1", "203.0.113.0/24"});
-  expect(describe(request_with(kForwarded), "192.0.2.1", *server), "198.51.100.7", "chat.example", true, true);
+  const Rules server({"192.0.2.1", "203.0.113.0/24"});
+  expect(describe(request_with(kForwarded), "192.0.2.1", server.rules), "198.51.100.7", "chat.example", true, true);
 }
 
 void a_unix_socket_is_believed_when_it_is_listed(void**) {
-  const auto server = start({"unix"});
-  expect(describe(request_with(kForwarded), "", *server), "203.0.113.9", "chat.example", true, true);
-  expect(describe(request_with({{"host", "here"}}), "", *server), "", "here", false, true);
-  expect(describe(request_with(kForwarded), "127.0.0.1", *server), "127.0.0.1", "inside:3000", false, false);
-  const auto with_address = start({"unix", "203.0.113.0/24"});
-  expect(describe(request_with(kForwarded), "", *with_address), "198.51.100.7", "chat.example", true, true);
+  const Rules server({"unix"});
+  expect(describe(request_with(kForwarded), "", server.rules), "203.0.113.9", "chat.example", true, true);
+  expect(describe(request_with({{"host", "here"}}), "", server.rules), "", "here", false, true);
+  expect(describe(request_with(kForwarded), "127.0.0.1", server.rules), "127.0.0.1", "inside:3000", false, false);
+  const Rules with_address({"unix", "203.0.113.0/24"});
+  expect(describe(request_with(kForwarded), "", with_address.rules), "198.51.100.7", "chat.example", true, true);
 }
 
 // With TLS in front, a page that came without it is another origin.
 void schemes_of_websocket_count_as_those_of_http(void**) {
-  const auto server = start({"192.0.2.1"});
+  const Rules server({"192.0.2.1"});
   const auto described = [&](const char* proto, const char* origin) {
     return describe(request_with({{"host", "here"}, {"origin", origin}, {"x-forwarded-proto", proto}}), "192.0.2.1",
-                    *server);
+                    server.rules);
   };
   for (const char* proto : {"https", "wss", "WSS", "https, http", "wss,ws"}) {
     assert_true(described(proto, "https://here").secure);
@@ -117,18 +111,18 @@ void schemes_of_websocket_count_as_those_of_http(void**) {
 }
 
 void forwarded_says_the_same(void**) {
-  const auto server = start({"192.0.2.1"});
+  const Rules server({"192.0.2.1"});
   expect(describe(request_with({{"host", "inside:3000"},
                                 {"origin", "https://chat.example"},
                                 {"forwarded", "for=203.0.113.9;proto=https;host=chat.example"}}),
-                  "192.0.2.1", *server),
+                  "192.0.2.1", server.rules),
          "203.0.113.9", "chat.example", true, true);
 }
 
 void origins(void**) {
-  const auto server = start({}, {"https://page.example"});
+  const Rules server({}, {"https://page.example"});
   const auto allowed = [&](const char* origin) {
-    return describe(request_with({{"host", "here"}, {"origin", origin}}), "192.0.2.1", *server).origin_allowed;
+    return describe(request_with({{"host", "here"}, {"origin", origin}}), "192.0.2.1", server.rules).origin_allowed;
   };
   assert_true(allowed("https://page.example"));
   assert_true(allowed("http://here"));

@@ -1,15 +1,15 @@
-// See engine_io_requests.h.
-#include "net/endpoint/engine_io/engine_io_requests.h"
+// See engine_io_endpoint.h.
+#include "net/endpoint/engine_io/engine_io_endpoint.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "net/connection/connection.h"
+#include "net/connection/websocket_link.h"
+#include "net/endpoint/engine_io/engine_io_error.h"
 #include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/http/cors.h"
-#include "server/loop.h"
-#include "server/server.h"
 #include "session/engine_io_request.h"
 
 namespace chat::net {
@@ -27,10 +27,10 @@ std::string_view last_argument(const HttpRequest& request, std::string_view name
   return value;
 }
 
-std::optional<EngineIoError> check(Connection& connection, const HttpRequest& request, const Endpoint& endpoint,
+std::optional<EngineIoError> check(EngineIoService& service, const HttpRequest& request, const Endpoint& endpoint,
                                    bool websocket, std::string_view sid) {
   std::optional<EngineIoTransport> transport;
-  if (const auto entry = connection.loop().server().engine_io().registry.find(sid)) transport = entry->transport;
+  if (const auto entry = service.registry.find(sid)) transport = entry->transport;
   return session::check_request(
       {request.method, websocket, last_argument(request, "transport"), sid, last_argument(request, "EIO")}, transport,
       transports_of(endpoint));
@@ -45,10 +45,10 @@ class EngineIoExchange final : public Exchange {
  public:
   enum class Kind : std::uint8_t { handshake, poll, post };
 
-  EngineIoExchange(Loop& loop, Kind kind, const HttpRequest& request)
-      : loop_(loop), kind_(kind), sid_(last_argument(request, "sid")) {
+  EngineIoExchange(EngineIoSessions& sessions, Kind kind, const HttpRequest& request)
+      : sessions_(sessions), loop_(sessions.loop()), kind_(kind), sid_(last_argument(request, "sid")) {
     HttpResponse headers;
-    add_cors_headers(headers, request, loop.options().allowed_origins);
+    add_cors_headers(headers, request, loop_.options().allowed_origins);
     headers_ = std::move(headers.headers);
   }
 
@@ -82,7 +82,7 @@ class EngineIoExchange final : public Exchange {
   }
 
   void on_body_too_large() override {
-    loop_.server().refusals().note(Refusal::body_bytes, address_);
+    loop_.refusals().note(Refusal::body_bytes, address_);
     at_home([request = request_](EngineIoHost& host) { host.post_too_large(request); });
   }
 
@@ -100,7 +100,7 @@ class EngineIoExchange final : public Exchange {
 
  private:
   void open() {
-    const Result<std::string> sid = loop_.sessions().open_polling(std::move(*birth_), request_);
+    const Result<std::string> sid = sessions_.open_polling(std::move(*birth_), request_);
     if (sid.ok()) {
       sid_ = *sid;
     } else {
@@ -111,25 +111,26 @@ class EngineIoExchange final : public Exchange {
   // Runs on the loop of the session. One that has gone meanwhile is unknown.
   template <class Action>
   void at_home(Action action) {
-    const auto entry = loop_.server().engine_io().registry.find(sid_);
+    const auto entry = sessions_.service().registry.find(sid_);
     if (!entry) {
       loop_.answer(request_, engine_io_error(EngineIoError::unknown_sid), false);
       return;
     }
-    Server& server = loop_.server();
-    loop_.run_on(entry->home, [&server, home = entry->home, sid = sid_, request = request_, action] {
-      Loop& loop = server.loop(home);
-      if (EngineIoHost* host = loop.sessions().find(sid)) {
+    EngineIoSessions& home = sessions_.at(entry->home);
+    loop_.run_on(entry->home, [&home, sid = sid_, request = request_, action] {
+      if (EngineIoHost* host = home.find(sid)) {
         action(*host);
       } else {
         // On its way to the loop of its WebSocket, or gone.
-        const bool moving = server.engine_io().registry.find(sid).has_value();
-        loop.answer(request, engine_io_error(moving ? EngineIoError::bad_request : EngineIoError::unknown_sid), false);
+        const bool moving = home.service().registry.find(sid).has_value();
+        home.loop().answer(request, engine_io_error(moving ? EngineIoError::bad_request : EngineIoError::unknown_sid),
+                           false);
       }
     });
   }
 
-  Loop& loop_;
+  EngineIoSessions& sessions_;
+  EndpointContext& loop_;
   const Kind kind_;
   std::string sid_;
   HeldRequest request_;
@@ -141,57 +142,55 @@ class EngineIoExchange final : public Exchange {
 };
 
 // A session that is not known any more has only ended.
-void note(EngineIoError error, const RequestContext& context, Loop& loop) {
+void note(EngineIoError error, const RequestContext& context, EndpointContext& loop) {
   if (error == EngineIoError::unknown_sid) return;
-  loop.server().refusals().note(Refusal::malformed, context.address, wire::message_of(error));
+  loop.refusals().note(Refusal::malformed, context.address, wire::message_of(error));
 }
 
-HttpResponse with_cors(HttpResponse response, Connection& connection, const HttpRequest& request) {
-  add_cors_headers(response, request, connection.loop().options().allowed_origins);
+HttpResponse with_cors(HttpResponse response, const LoopContext& loop, const HttpRequest& request) {
+  add_cors_headers(response, request, loop.options().allowed_origins);
   return response;
 }
 
 }  // namespace
 
-HttpResponse engine_io_error(EngineIoError error) {
-  HttpResponse response;
-  response.status = wire::http_status(error);
-  response.headers.push_back({"Content-Type", "application/json"});
-  response.body = wire::error_json(error);
-  return response;
+// Every request of a client has one of these.
+bool EngineIoEndpoint::precedes_files(const HttpRequest& request) const {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  return !reads || std::any_of(request.query.begin(), request.query.end(), [](const Pair& argument) {
+    return argument.name == "EIO" || argument.name == "transport";
+  });
 }
 
-std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const HttpRequest& request,
-                                                 const Endpoint& endpoint) {
-  Loop& loop = connection.loop();
-  const RequestContext context = describe(request, connection.peer_address(), loop.server());
+std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& request, const RequestContext& context,
+                                                         const Endpoint& endpoint) {
   if (request.method == "OPTIONS" && !request.header("origin").empty() && context.origin_allowed) {
-    return preflight_response(request, loop.options().allowed_origins);
+    return preflight_response(request, loop_.options().allowed_origins);
   }
   const std::string_view sid = last_argument(request, "sid");
-  if (const auto error = check(connection, request, endpoint, false, sid)) {
-    note(*error, context, loop);
-    return with_cors(engine_io_error(*error), connection, request);
+  if (const auto error = check(sessions_.service(), request, endpoint, false, sid)) {
+    note(*error, context, loop_);
+    return with_cors(engine_io_error(*error), loop_, request);
   }
   if (!context.origin_allowed) {
-    loop.server().refusals().note(Refusal::origin, context.address, request.header("origin"));
+    loop_.refusals().note(Refusal::origin, context.address, request.header("origin"));
     return engine_io_error(EngineIoError::forbidden);
   }
-  if (loop.draining()) return with_cors(HttpResponse::text(503, std::string(kStopping) + "\n"), connection, request);
+  if (loop_.draining()) return with_cors(HttpResponse::text(503, std::string(kStopping) + "\n"), loop_, request);
 
   using Kind = EngineIoExchange::Kind;
   const Kind kind = sid.empty() ? Kind::handshake : request.method == "POST" ? Kind::post : Kind::poll;
   BodyPlan plan = plan_body(request);
-  if (plan.kind == BodyPlan::Kind::refused) return with_cors(std::move(plan.refusal), connection, request);
-  const auto max_bytes = static_cast<std::uint64_t>(loop.options().max_http_body_bytes);
+  if (plan.kind == BodyPlan::Kind::refused) return with_cors(std::move(plan.refusal), loop_, request);
+  const auto max_bytes = static_cast<std::uint64_t>(loop_.options().max_http_body_bytes);
   if (plan.length_bytes > max_bytes) {
     HttpResponse response;
     response.status = 413;
     response.close = true;
-    loop.server().refusals().note(Refusal::body_bytes, context.address);
-    return with_cors(std::move(response), connection, request);
+    loop_.refusals().note(Refusal::body_bytes, context.address);
+    return with_cors(std::move(response), loop_, request);
   }
-  auto exchange = std::make_unique<EngineIoExchange>(loop, kind, request);
+  auto exchange = std::make_unique<EngineIoExchange>(sessions_, kind, request);
   exchange->set_address(context.address);
   if (kind == Kind::handshake) exchange->set_birth(birth_of(request, context, endpoint));
   Hold hold;
@@ -205,15 +204,18 @@ std::variant<HttpResponse, Hold> route_engine_io(Connection& connection, const H
   return hold;
 }
 
-std::optional<HttpResponse> open_engine_io_socket(Connection& connection, const HttpRequest& request,
-                                                  const RequestContext& context, const Endpoint& endpoint) {
-  Loop& loop = connection.loop();
+std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connection, Opening& opening) {
+  const HttpRequest& request = opening.request;
+  const RequestContext& context = opening.context;
+  const Endpoint& endpoint = opening.endpoint;
+  if (!opening.offered.empty())
+    opening.subprotocol = opening.offered.front();  // whatever it is, as the reference server does
   const std::string_view sid = last_argument(request, "sid");
-  std::optional<EngineIoError> error = check(connection, request, endpoint, true, sid);
+  std::optional<EngineIoError> error = check(sessions_.service(), request, endpoint, true, sid);
   if (error) {
-    note(*error, context, loop);
+    note(*error, context, loop_);
   } else if (!context.origin_allowed) {
-    loop.server().refusals().note(Refusal::origin, context.address, request.header("origin"));
+    loop_.refusals().note(Refusal::origin, context.address, request.header("origin"));
     error = EngineIoError::forbidden;
   }
   if (error) {
@@ -226,17 +228,17 @@ std::optional<HttpResponse> open_engine_io_socket(Connection& connection, const 
   }
   if (sid.empty()) {
     // The session is made when the handshake is through; whoever is too much is told now, while HTTP has a word for it.
-    const EngineIoRegistry::Entry entry{loop.index(), EngineIoTransport::websocket};
+    const EngineIoRegistry::Entry entry{loop_.index(), EngineIoTransport::websocket};
     if (const std::optional<Refusal> refusal =
-            loop.server().engine_io().registry.check(entry, context.address, loop.now_ms())) {
-      loop.server().refusals().note(*refusal, context.address);
+            sessions_.service().registry.check(entry, context.address, loop_.now_ms())) {
+      loop_.refusals().note(*refusal, context.address);
       return HttpResponse::text(503, sessions_status(*refusal).detail + "\n");
     }
   }
   Framing framing;
   framing.engine_io = true;
   framing.base64 = !last_argument(request, "b64").empty();
-  auto owned = std::make_unique<EngineIoSocket>(loop, birth_of(request, context, endpoint), std::string(sid));
+  auto owned = std::make_unique<EngineIoSocket>(sessions_, birth_of(request, context, endpoint), std::string(sid));
   EngineIoSocket& socket = *owned;
   socket.set_link(connection.make_websocket(std::move(owned), framing, endpoint.max_message_bytes));
   return std::nullopt;

@@ -1,5 +1,5 @@
 // Which endpoint a path is. What a request of it is answered is for the tests that speak HTTP.
-#include "server/routes.h"
+#include "net/endpoint/endpoint_table.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -14,6 +14,20 @@ using namespace chat;
 using namespace chat::net;
 
 namespace {
+
+class Handler final : public EndpointHandler {
+ public:
+  explicit Handler(bool owns_below) : owns_below_(owns_below) {}
+  bool owns_paths_below() const override { return owns_below_; }
+  bool precedes_files(const HttpRequest&) const override { return false; }
+  std::variant<HttpResponse, Hold> route(const HttpRequest&, const RequestContext&, const Endpoint&) override {
+    return HttpResponse();
+  }
+  std::optional<HttpResponse> open_websocket(Connection&, Opening&) override { return std::nullopt; }
+
+ private:
+  const bool owns_below_;
+};
 
 void expect(const ServerOptions& options, std::string_view path, const char* endpoint) {
   const Endpoint* found = find_endpoint(options, path);
@@ -59,8 +73,15 @@ void what_is_below_socket_io_belongs_to_it(void**) {
   ServerOptions options;
   options.endpoints = {
       {"/socket.io", Protocol::socket_io}, {"/chat", Protocol::plain}, {"/socket.io/a/", Protocol::socket_io}};
+  EndpointTable table(options);
+  Handler alone(false);
+  Handler with_paths_below(true);
+  table.add(Protocol::plain, alone);
+  table.add(Protocol::socket_io, with_paths_below);
+  assert_ptr_equal(&table.handler(options.endpoints[0]), &with_paths_below);
+  assert_ptr_equal(&table.handler(*table.find("/chat/")), &alone);
   const auto above = [&](std::string_view path) {
-    const Endpoint* found = find_endpoint_above(options, path);
+    const Endpoint* found = table.find_above(path);
     return found == nullptr ? std::string("none") : found->path;
   };
   for (const char* path : {"/socket.io/", "/socket.io//", "/socket.io/default/", "/socket.io/b", "/socket.io/ab"})

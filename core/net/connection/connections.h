@@ -1,0 +1,80 @@
+// The connections of one loop: how they are found, have their turns, and end. Who is to die is killed at the end of the round,
+// and destroyed when its stream is released. For the loop's thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "hub/source_table.h"
+#include "net/deliver/link_context.h"
+#include "net/http/exchange.h"
+#include "net/http/http.h"
+#include "net/http/request_context.h"
+
+namespace chat::net {
+
+class Connection;
+class RequestRouter;
+class WebSocketLink;
+
+class Connections {
+ public:
+  // All arguments must outlive this. open: the connections of the whole server, which were counted when they were accepted.
+  Connections(LinkContext& loop, RequestRouter& router, const HttpRules& rules, std::atomic<std::int64_t>& open);
+  ~Connections();
+
+  LinkContext& loop() { return loop_; }
+  RequestRouter& router() { return router_; }
+  const HttpRules& rules() const { return rules_; }
+
+  // A new one, without its stream.
+  Connection& add(std::string peer_address, Share share);
+  // nullptr when it has ended, or is no WebSocket.
+  WebSocketLink* find_websocket(std::uint64_t id);
+  // Answers the request if its connection is still there; see Connection::answer().
+  void answer(const HeldRequest& request, HttpResponse response, bool essential);
+  bool empty() const { return connections_.empty(); }
+  // Those that are to be destroyed included.
+  std::size_t living() const { return connections_.size() + buried_.size(); }
+
+  // Input that the connection has kept can be used now: it has a turn before the loop waits. See Connection::take_turn().
+  void add_waiting_input(const Connection& connection);
+  bool has_waiting_input() const { return !waiting_input_.empty(); }
+  // One turn for each. False when the time was over before: the next call goes on.
+  bool take_waiting_input();
+
+  // Closes the connection's stream at the end of the round.
+  void doom(Connection& connection);
+  bool any_doomed() const { return !doomed_.empty(); }
+  // Until there are none or enough() says so. False when the time was over before.
+  bool kill_doomed(const std::function<bool()>& enough);
+  // The connection's stream is released: the connection is destroyed at the end of the round.
+  void bury(Connection& connection);
+  // False when the time was over before.
+  bool destroy_buried();
+
+  // Those on which no request has begun.
+  void doom_idle();
+  // The loop ends.
+  void destroy_all();
+
+ private:
+  LinkContext& loop_;
+  RequestRouter& router_;
+  const HttpRules& rules_;
+  std::atomic<std::int64_t>& open_;
+  std::uint64_t last_id_ = 0;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  std::deque<std::uint64_t> waiting_input_;
+  std::size_t input_turns_left_ = 0;  // of those at its front, in this round
+  std::deque<std::uint64_t> doomed_;
+  std::vector<std::unique_ptr<Connection>> buried_;
+};
+
+}  // namespace chat::net

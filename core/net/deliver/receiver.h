@@ -1,0 +1,48 @@
+// A client as the fan-out sees it: what it is sent depends on its form and framing alone, and is encoded once for all that have
+// the same.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "model/message.h"
+#include "model/types.h"
+#include "net/deliver/frame.h"
+#include "wire/codec.h"
+
+namespace chat::net {
+
+struct LocalRoom;
+
+// A receiver's place in a room of its loop.
+struct Membership {
+  LocalRoom* room = nullptr;
+  std::size_t index = 0;  // in LocalRoom::members
+};
+
+class Receiver {
+ public:
+  Receiver(ClientId id, const wire::Codec& codec) : id_(id), form_(codec.form()) {}
+  virtual ~Receiver() = default;
+  Receiver(const Receiver&) = delete;
+  Receiver& operator=(const Receiver&) = delete;
+
+  ClientId id() const { return id_; }
+  wire::WireForm form() const { return form_; }
+  virtual const Framing& framing() const = 0;
+  virtual const wire::Codec& codec() const = 0;
+
+  // A frame with a message of a room or to everyone; nullptr when the receiver's format has no word for it.
+  virtual void deliver(const FramePtr& frame) = 0;
+  // A message of a room that it has sent itself and does not want to hear.
+  virtual void note_own(const MessagePtr& message) = 0;
+
+ private:
+  friend class Fanout;
+
+  const ClientId id_;
+  const wire::WireForm form_;
+  std::vector<std::unique_ptr<Membership>> memberships_;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,36 @@
+// Which endpoint a path belongs to, and who answers there.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "net/base/server_options.h"
+#include "net/endpoint/endpoint_handler.h"
+
+namespace chat::net {
+
+// The endpoint whose path this is, with or without a slash at its end; or nullptr.
+const Endpoint* find_endpoint(const ServerOptions& options, std::string_view path);
+
+class EndpointTable {
+ public:
+  // options: must outlive the table.
+  explicit EndpointTable(const ServerOptions& options) : options_(options) {}
+
+  // Before anything else, once for each protocol that the options may name. The handler must outlive the table.
+  void add(Protocol protocol, EndpointHandler& handler) { handlers_[static_cast<std::size_t>(protocol)] = &handler; }
+
+  const Endpoint* find(std::string_view path) const { return find_endpoint(options_, path); }
+  // The innermost endpoint that the path is below and whose handler owns such paths, or nullptr.
+  const Endpoint* find_above(std::string_view path) const;
+  EndpointHandler& handler(const Endpoint& endpoint) const {
+    return *handlers_[static_cast<std::size_t>(endpoint.protocol)];
+  }
+
+ private:
+  const ServerOptions& options_;
+  std::array<EndpointHandler*, kProtocolCount> handlers_{};
+};
+
+}  // namespace chat::net

@@ -1,0 +1,29 @@
+// HTTP requests and WebSocket handshakes at an Engine.IO endpoint, on the loop that they come to: what is refused is refused
+// here, the rest goes to the home of its session.
+#pragma once
+
+#include "net/endpoint/endpoint_handler.h"
+#include "net/endpoint/engine_io/engine_io_sessions.h"
+
+namespace chat::net {
+
+class EngineIoEndpoint final : public EndpointHandler {
+ public:
+  EngineIoEndpoint(EndpointContext& loop, EngineIoService& service) : loop_(loop), sessions_(loop, service) {}
+
+  EngineIoSessions& sessions() { return sessions_; }
+
+  // As at the reference server.
+  bool owns_paths_below() const override { return true; }
+  // What an Engine.IO client asks for, and no page.
+  bool precedes_files(const HttpRequest& request) const override;
+  std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,
+                                         const Endpoint& endpoint) override;
+  std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
+
+ private:
+  EndpointContext& loop_;
+  EngineIoSessions sessions_;
+};
+
+}  // namespace chat::net

@@ -1,0 +1,106 @@
+// See single_endpoint.h.
+#include "net/endpoint/single/single_endpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "net/base/clock.h"
+#include "net/connection/connection.h"
+#include "net/connection/websocket_link.h"
+#include "net/endpoint/single/single_peer.h"
+#include "net/peer/admission.h"
+#include "net/peer/peer.h"
+#include "wire/chat_v1/chat_v1_codec.h"
+#include "wire/plain/plain_codec.h"
+
+namespace chat::net {
+namespace {
+
+// "?epoch=...&seq=...": what the client has of the room already. Ill-formed is as good as nothing.
+std::optional<Position> position(const HttpRequest& request) {
+  const std::string_view epoch = request.argument("epoch");
+  const std::string_view digits = request.argument("seq");
+  Position since{std::string(epoch), 0};
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), since.seq);
+  if (epoch.empty() || digits.empty() || error != std::errc() || end != digits.data() + digits.size())
+    return std::nullopt;
+  return since;
+}
+
+// What the handshake offers, and what the endpoint makes of it.
+struct Choice {
+  Protocol protocol;
+  std::string answer;  // the subprotocol; empty: none
+};
+
+Choice choose_subprotocol(const Endpoint& endpoint, const std::vector<std::string>& offered) {
+  const bool offers_chat_v1 = std::find(offered.begin(), offered.end(), "chat.v1") != offered.end();
+  if (offers_chat_v1) return {Protocol::chat_v1, "chat.v1"};
+  if (endpoint.protocol == Protocol::chat_v1) return {Protocol::chat_v1, offered.empty() ? "" : offered.front()};
+  return {endpoint.protocol, ""};
+}
+
+std::unique_ptr<wire::Codec> make_codec(Protocol protocol) {
+  if (protocol == Protocol::chat_v1) return std::make_unique<wire::ChatV1Codec>();
+  return std::make_unique<wire::PlainCodec>();
+}
+
+}  // namespace
+
+std::variant<HttpResponse, Hold> SingleEndpoint::route(const HttpRequest&, const RequestContext&, const Endpoint&) {
+  HttpResponse response = HttpResponse::text(426, "this is a WebSocket endpoint\n");
+  response.headers.push_back({"Upgrade", "websocket"});
+  return response;
+}
+
+std::optional<HttpResponse> SingleEndpoint::open_websocket(Connection& connection, Opening& opening) {
+  if (!opening.context.origin_allowed) {
+    loop_.refusals().note(Refusal::origin, opening.context.address, opening.request.header("origin"));
+    return HttpResponse::text(403, "origin not allowed\n");
+  }
+  Choice choice = choose_subprotocol(opening.endpoint, opening.offered);
+  opening.subprotocol = std::move(choice.answer);
+  return open(connection, opening, choice.protocol);
+}
+
+std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const Opening& opening, Protocol protocol) {
+  const HttpRequest& request = opening.request;
+  const ServerOptions& options = loop_.options();
+  std::string room(request.argument("room"));
+  if (room.empty()) room = options.default_room;
+  if (const Status status = check_room_name(room); !status.ok()) return HttpResponse::text(400, status.detail + "\n");
+
+  Result<ClientPtr> admitted =
+      admit(loop_, {loop_.index(), opening.context.address, protocol, Transport::websocket, wall_clock_ms()},
+            connect_request(request, opening.context.secure, room));
+  if (!admitted.ok()) return HttpResponse::text(503, admitted.status().detail + "\n");
+  const ClientPtr client = *admitted;
+  if (client->state() == ClientState::refused) {
+    loop_.refusals().note(Refusal::application, opening.context.address, client->refusal_reason());
+    loop_.hub().remove_client(client);
+    return HttpResponse::text(403, refusal_text(client->refusal_reason()) + "\n");
+  }
+
+  const std::int64_t limit =
+      opening.endpoint.max_message_bytes > 0 ? opening.endpoint.max_message_bytes : options.max_message_bytes;
+  auto owned = std::make_unique<SinglePeer>(loop_);
+  SinglePeer& user = *owned;
+  WebSocketLink& link = connection.make_websocket(std::move(owned), Framing{}, limit);
+  auto added = std::make_unique<Peer>(loop_, user, link, client, make_codec(protocol));
+  Peer& peer = *added;
+  user.set_up(link, peer);
+  peer.set_first_room(std::move(room), protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
+  loop_.peers().add(std::move(added));
+  if (client->state() == ClientState::accepted) {
+    // A member before the 101 goes out: whoever knows that it is connected can speak to it.
+    if (const Status status = peer.open(); !status.ok()) {
+      link.close(1008, status.detail);
+      return HttpResponse::text(403, status.detail + "\n");
+    }
+    if (!peer.undecided()) user.set_opened();
+  }
+  return std::nullopt;
+}
+
+}  // namespace chat::net

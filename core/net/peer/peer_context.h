@@ -1,0 +1,52 @@
+// What a client's loop-side object may ask of its loop.
+#pragma once
+
+#include <cstddef>
+
+#include "hub/dispatcher.h"
+#include "hub/hub.h"
+#include "net/deliver/fanout.h"
+#include "net/deliver/link_context.h"
+#include "net/deliver/no_link.h"
+#include "net/peer/peer_owner.h"
+#include "net/peer/peers.h"
+#include "net/peer/sender_pause.h"
+
+namespace chat::net {
+
+class PeerContext : public LinkContext {
+ public:
+  using LinkContext::LinkContext;
+
+  virtual Hub& hub() = 0;
+  virtual Dispatcher& dispatcher() = 0;
+  // Any thread. Another loop of the server, for a task that is posted to it.
+  virtual PeerContext& at(std::size_t loop) = 0;
+  // Now, when it is this loop, or in that loop's turn.
+  void run_on(std::size_t loop, Task task) {
+    if (loop == index()) {
+      task();
+    } else {
+      at(loop).post_task(std::move(task));
+    }
+  }
+
+  Fanout& fanout() { return fanout_; }
+  Peers& peers() { return peers_; }
+  const Peers& peers() const { return peers_; }
+  // Of a client that has gone while something that it said waits for a verdict.
+  Link& no_link() { return no_link_; }
+  PeerOwner& no_owner() { return no_owner_; }
+
+  SourceTable& sources() override { return hub().sources(); }
+  void pause_sender(ClientId sender, std::int64_t pause_ms) override { sender_pause_.pause(sender, pause_ms); }
+
+ private:
+  Fanout fanout_;
+  NoLink no_link_{*this};
+  NoOwner no_owner_;
+  Peers peers_{*this};
+  SenderPause sender_pause_{*this};
+};
+
+}  // namespace chat::net
