@@ -71,7 +71,8 @@ class Application {
   }
   // It went, or its time was over, before the verdict that on_connect had deferred: in place of on_disconnect.
   virtual void on_abandon(const ClientPtr&, int close_code, std::string_view reason) { (void)close_code, (void)reason; }
-  // nullopt: the default policy of Hub::authorize().
+  // nullopt: the default policy. It allows everything but the lists of members and rooms, and a new name to a client without a
+  // user id only.
   virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
   virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
