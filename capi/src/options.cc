@@ -10,6 +10,7 @@
 #include "model/names.h"
 #include "model/utf8.h"
 #include "net/base/descriptors.h"
+#include "net/base/protocol_traits.h"
 #include "net/http/allowed_hosts.h"
 #include "sized.h"
 
@@ -33,13 +34,7 @@ constexpr std::int64_t kDefaultMaxQueuedBytes = 512 << 20;
 // About as many connections as one address can have with Linux' default range of ports, and more than a proxy has.
 constexpr std::int64_t kMostSocketsOfAddress = 32'768;
 
-constexpr std::uint32_t bit(Transport transport) { return 1U << static_cast<unsigned>(transport); }
 constexpr std::uint32_t kAllTransports = (1U << kTransportCount) - 1;
-
-std::uint32_t transports_of(Protocol protocol) {
-  return protocol == Protocol::socket_io ? bit(Transport::polling) | bit(Transport::websocket)
-                                         : bit(Transport::websocket);
-}
 
 Status invalid(const std::string& field, const std::string& what) {
   return {Error::invalid_argument, field + " " + what};
@@ -134,17 +129,17 @@ std::string read_path(const char* given, std::string& path) {
 
 // What is wrong with an endpoint's transports. 0 stands for all that its protocol has.
 std::string read_transports(std::uint32_t given, Protocol protocol, std::uint32_t& transports) {
-  const std::uint32_t possible = transports_of(protocol);
+  const std::uint32_t possible = net::traits_of(protocol).transports;
   if ((given & ~kAllTransports) != 0) return "has a bit that is not a chat_transport";
   if ((given & ~possible) != 0) return "has CHAT_TRANSPORT_POLLING, which only CHAT_PROTOCOL_SOCKET_IO supports";
   transports = given == 0 ? possible : given;
   return {};
 }
 
-// A Socket.IO endpoint owns everything below its path.
+// Some endpoints own everything below their paths.
 void check_subtrees(Reader& reader, const std::vector<net::Endpoint>& endpoints) {
   for (const net::Endpoint& owner : endpoints) {
-    if (owner.protocol != Protocol::socket_io) continue;
+    if (!net::traits_of(owner.protocol).owns_paths_below) continue;
     for (std::size_t i = 0; i < endpoints.size(); ++i) {
       if (!endpoints[i].path.starts_with(owner.path + "/")) continue;
       reader.fault(invalid("options.endpoints[" + std::to_string(i) + "].path",
@@ -223,7 +218,7 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
         !what.empty()) {
       reader.fault(invalid(field + ".transports", what));
     }
-    if (result.protocol == Protocol::socket_io && result.path == "/") {
+    if (net::traits_of(result.protocol).owns_paths_below && result.path == "/") {
       reader.fault(invalid(field + ".path", "is \"/\": a Socket.IO endpoint owns everything below its path"));
     }
     reader.number((field + ".max_message_bytes").c_str(), endpoint.max_message_bytes, kMaxMessageBytes,
@@ -321,14 +316,15 @@ void read_rooms(Reader& reader, const chat_server_options& given, net::ServerOpt
 
 // Official Socket.IO clients and servers know one limit, that of a POST's body. It holds for their messages as long as
 // nothing else is said of them, and their outboxes can hold one.
-void set_socket_io_limits(const chat_server_options& given, net::ServerOptions& options) {
+void set_endpoint_limits(const chat_server_options& given, net::ServerOptions& options) {
   std::int64_t limit = options.max_message_bytes;
   if (given.max_message_bytes == 0) {
     limit = options.max_http_body_bytes;
     if (given.max_outbox_bytes > 0) limit = std::min(limit, given.max_outbox_bytes);
   }
   for (net::Endpoint& endpoint : options.endpoints) {
-    if (endpoint.protocol == Protocol::socket_io && endpoint.max_message_bytes == 0) endpoint.max_message_bytes = limit;
+    const bool like_bodies = net::traits_of(endpoint.protocol).limits_messages_like_bodies;
+    if (like_bodies && endpoint.max_message_bytes == 0) endpoint.max_message_bytes = limit;
   }
 }
 
@@ -386,7 +382,7 @@ void read_traffic(Reader& reader, const chat_server_options& given, net::ServerO
   reader.number("options.max_message_bytes", given.max_message_bytes, kMaxMessageBytes, no, options.max_message_bytes);
   reader.number("options.max_http_body_bytes", given.max_http_body_bytes, kMaxMessageBytes, no,
                 options.max_http_body_bytes);
-  set_socket_io_limits(given, options);
+  set_endpoint_limits(given, options);
   reader.number("options.max_header_bytes", given.max_header_bytes, kMaxHeaderBytes, no, options.max_header_bytes);
   reader.number("options.inbound_rate", given.inbound_rate, kMaxCount, yes, options.inbound_rate);
   reader.number("options.inbound_burst", given.inbound_burst, kMaxCount, no, options.inbound_burst);

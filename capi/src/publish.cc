@@ -1,6 +1,7 @@
 // The entry points that say something: to a room, to everyone, to a client, to a user, or in answer.
 #include "handle.h"
 #include "message.h"
+#include "net/base/protocol_traits.h"
 #include "options.h"
 
 using chat::AckWish;
@@ -63,7 +64,7 @@ Status send(chat_server *handle, const char *function, chat_client_id client, co
   chat::Hub &hub = (*server)->hub();
   AckWish wish;
   if (ack_timeout_ms) {
-    if ((*receiver)->origin().protocol != chat::Protocol::socket_io) {
+    if (!chat::net::traits_of((*receiver)->origin().protocol).acknowledges_messages) {
       return {Error::unsupported, "only Socket.IO clients acknowledge messages"};
     }
     wish = {hub.next_ack_id(), *ack_timeout_ms};
@@ -148,7 +149,7 @@ chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_i
     if (!status.ok()) return status;
     Result<ClientPtr> receiver = find_client(**running, client);
     if (!receiver.ok()) return receiver.status();
-    if ((*receiver)->origin().protocol == chat::Protocol::plain) {
+    if (!chat::net::traits_of((*receiver)->origin().protocol).answers_messages) {
       return {Error::unsupported, "the plain protocol has no acknowledgements"};
     }
 

@@ -18,8 +18,6 @@ class EndpointHandler {
  public:
   virtual ~EndpointHandler() = default;
 
-  // Whether the paths below an endpoint's own are its too, unless they are something else.
-  virtual bool owns_paths_below() const { return false; }
   // Whether a request at an endpoint's own path is answered here even when there is a file at that path.
   virtual bool precedes_files(const HttpRequest& request) const = 0;
 

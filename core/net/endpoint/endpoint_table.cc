@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "net/base/protocol_traits.h"
+
 namespace chat::net {
 namespace {
 
@@ -26,7 +28,7 @@ const Endpoint* EndpointTable::find_above(std::string_view path) const {
     const bool below = above == "/"
                            ? path.starts_with('/')
                            : path.size() > above.size() && path.starts_with(above) && path[above.size()] == '/';
-    if (!below || !handler(endpoint).owns_paths_below()) continue;
+    if (!below || !traits_of(endpoint.protocol).owns_paths_below) continue;
     if (innermost == nullptr || endpoint.path.size() > innermost->path.size()) innermost = &endpoint;
   }
   return innermost;

@@ -22,7 +22,7 @@ class EndpointTable {
   void add(Protocol protocol, EndpointHandler& handler) { handlers_[static_cast<std::size_t>(protocol)] = &handler; }
 
   const Endpoint* find(std::string_view path) const { return find_endpoint(options_, path); }
-  // The innermost endpoint that the path is below and whose handler owns such paths, or nullptr.
+  // The innermost endpoint that the path is below and whose protocol owns such paths, or nullptr.
   const Endpoint* find_above(std::string_view path) const;
   EndpointHandler& handler(const Endpoint& endpoint) const {
     return *handlers_[static_cast<std::size_t>(endpoint.protocol)];

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "net/base/protocol_traits.h"
 #include "net/endpoint/endpoint_table.h"
 #include "net/http/content_type.h"
 #include "net/http/file_response.h"
@@ -102,7 +103,7 @@ std::string other_use(const ServerOptions& options, std::string_view path) {
   if (path == "/readyz") return "the check of readiness";
   if (const Endpoint* endpoint = find_endpoint(options, path)) return "the endpoint " + endpoint->path;
   for (const Endpoint& endpoint : options.endpoints) {
-    if (endpoint.protocol == Protocol::socket_io && is_inside(path, endpoint.path)) {
+    if (traits_of(endpoint.protocol).owns_paths_below && is_inside(path, endpoint.path)) {
       return "the endpoint " + endpoint.path + ", which owns all paths below its own";
     }
   }

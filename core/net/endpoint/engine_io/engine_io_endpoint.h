@@ -13,8 +13,6 @@ class EngineIoEndpoint final : public EndpointHandler {
 
   EngineIoSessions& sessions() { return sessions_; }
 
-  // As at the reference server.
-  bool owns_paths_below() const override { return true; }
   // What an Engine.IO client asks for, and no page.
   bool precedes_files(const HttpRequest& request) const override;
   std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,

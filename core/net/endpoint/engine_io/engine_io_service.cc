@@ -1,6 +1,8 @@
 // See engine_io_service.h.
 #include "net/endpoint/engine_io/engine_io_service.h"
 
+#include "net/base/protocol_traits.h"
+
 namespace chat::net {
 namespace {
 
@@ -18,7 +20,7 @@ session::EngineIoOptions read_options(const ServerOptions& options, bool may_upg
 }
 
 bool has(const Endpoint& endpoint, Transport transport) {
-  return (endpoint.transports & (1U << static_cast<unsigned>(transport))) != 0;
+  return (endpoint.transports & transport_bit(transport)) != 0;
 }
 
 }  // namespace

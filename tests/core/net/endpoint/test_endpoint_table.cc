@@ -17,16 +17,11 @@ namespace {
 
 class Handler final : public EndpointHandler {
  public:
-  explicit Handler(bool owns_below) : owns_below_(owns_below) {}
-  bool owns_paths_below() const override { return owns_below_; }
   bool precedes_files(const HttpRequest&) const override { return false; }
   std::variant<HttpResponse, Hold> route(const HttpRequest&, const RequestContext&, const Endpoint&) override {
     return HttpResponse();
   }
   std::optional<HttpResponse> open_websocket(Connection&, Opening&) override { return std::nullopt; }
-
- private:
-  const bool owns_below_;
 };
 
 void expect(const ServerOptions& options, std::string_view path, const char* endpoint) {
@@ -74,8 +69,8 @@ void what_is_below_socket_io_belongs_to_it(void**) {
   options.endpoints = {
       {"/socket.io", Protocol::socket_io}, {"/chat", Protocol::plain}, {"/socket.io/a/", Protocol::socket_io}};
   EndpointTable table(options);
-  Handler alone(false);
-  Handler with_paths_below(true);
+  Handler alone;
+  Handler with_paths_below;
   table.add(Protocol::plain, alone);
   table.add(Protocol::socket_io, with_paths_below);
   assert_ptr_equal(&table.handler(options.endpoints[0]), &with_paths_below);
