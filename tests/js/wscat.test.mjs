@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { atEnd, Queue, startChatd, startTestd, test } from './support.mjs';
+import { atEnd, connect, Queue, startChatd, startTestd, test } from './support.mjs';
 
 const wscatProgram = path.join(path.dirname(fileURLToPath(import.meta.url)), 'node_modules/wscat/bin/wscat');
 
@@ -35,6 +35,13 @@ test('two wscat talk', async (t) => {
   const bob = startWscat(t, testd.url());
   await testd.event('join');
   await testd.event('join');
+  // What wscat is given before it has the server's answer to its handshake is lost. So both have to hear something first.
+  const host = await connect(t, testd.url());
+  host.send('welcome');
+  await ann.lines.take((line) => line === 'welcome');
+  await bob.lines.take((line) => line === 'welcome');
+  host.close();
+  await testd.event('disconnect');
   ann.child.stdin.write('hello from Ann\n');
   await ann.lines.take((line) => line === 'hello from Ann');
   await bob.lines.take((line) => line === 'hello from Ann');

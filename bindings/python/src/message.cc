@@ -99,8 +99,10 @@ py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t
                    std::int64_t time_ms, bool ephemeral) {
   if (payload < CHAT_PAYLOAD_TEXT || payload > CHAT_PAYLOAD_BINARY) throw py::value_error("payload is not a Payload");
   std::vector<chat_blob> blobs;
+  blobs.reserve(attachments.size());
   for (const std::string& attachment : attachments) blobs.push_back({attachment.data(), attachment.size()});
   std::vector<chat_pair> pairs;
+  pairs.reserve(attributes.size());
   for (const auto& [name, value] : attributes) pairs.push_back({name.c_str(), value.c_str(), value.size()});
   chat_message message = CHAT_MESSAGE_INIT;
   message.payload = static_cast<chat_payload>(payload);
