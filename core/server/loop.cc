@@ -297,6 +297,16 @@ void Loop::answer(const HeldRequest& request, HttpResponse response, bool essent
   });
 }
 
+void Loop::write(const HeldRequest& request, std::string bytes, bool last) {
+  if (request.loop == index()) {
+    connections_.write(request, bytes, last);
+    return;
+  }
+  Loop& there = at(request.loop);
+  there.post_task(
+      [&there, request, bytes = std::move(bytes), last] { there.connections_.write(request, bytes, last); });
+}
+
 void Loop::give_back_memory() {
   if (!in_inbox_ && taken_.empty()) give_back(taken_);
   inbox_.give_back_memory();

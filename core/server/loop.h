@@ -77,6 +77,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   void note_activity() override { ++activity_; }
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms) override;
   void answer(const HeldRequest& request, HttpResponse response, bool essential) override;
+  void write(const HeldRequest& request, std::string bytes, bool last) override;
   bool drain_inbox() override;
 
   // Takes the socket. Called by the loop that accepts, through a task.

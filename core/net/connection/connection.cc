@@ -53,6 +53,10 @@ void Connection::answer(std::uint64_t request_number, HttpResponse response, boo
   if (http_ && !doomed_) http_->answer(request_number, std::move(response), essential);
 }
 
+void Connection::write(std::uint64_t request_number, std::string_view bytes, bool last) {
+  if (http_ && !doomed_) http_->write(request_number, bytes, last);
+}
+
 // Input ---------------------------------------------------------------------------------------------------------------
 
 void Connection::on_input(std::span<char> bytes) {

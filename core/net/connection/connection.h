@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "hub/source_table.h"
 #include "net/base/timer_wheel.h"
@@ -49,6 +50,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Answers the held request of this number; nothing when it is no longer held. essential: its exchange is told when the
   // connection ends before the answer is written whole.
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
+  // More of the body of an answer that streams; nothing when the request of this number has none, or has been answered whole.
+  void write(std::uint64_t request_number, std::string_view bytes, bool last);
 
   // Gives the input that is kept here a turn before the loop waits again.
   void queue_input();

@@ -34,6 +34,11 @@ void Connections::answer(const HeldRequest& request, HttpResponse response, bool
   if (found != connections_.end()) found->second->answer(request.number, std::move(response), essential);
 }
 
+void Connections::write(const HeldRequest& request, std::string_view bytes, bool last) {
+  const auto found = connections_.find(request.connection);
+  if (found != connections_.end()) found->second->write(request.number, bytes, last);
+}
+
 void Connections::add_waiting_input(const Connection& connection) {
   loop_.note_activity();
   waiting_input_.push_back(connection.id());

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -39,6 +40,8 @@ class Connections {
   WebSocketLink* find_websocket(std::uint64_t id);
   // Answers the request if its connection is still there; see Connection::answer().
   void answer(const HeldRequest& request, HttpResponse response, bool essential);
+  // The same of more of a response that streams; see Connection::write().
+  void write(const HeldRequest& request, std::string_view bytes, bool last);
   bool empty() const { return connections_.empty(); }
   // Those that are to be destroyed included.
   std::size_t living() const { return connections_.size() + buried_.size(); }

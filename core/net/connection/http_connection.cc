@@ -100,6 +100,7 @@ void HttpConnection::serve(const HttpRequest& request) {
   loop_.stats().http_requests.add();
   ++request_number_;
   without_body_ = request.method == "HEAD";
+  minor_version_ = request.minor_version;
   close_after_ = !request.keep_alive;
   BodyPlan plan = plan_body(request);
   if (refuse_host(request)) return;
@@ -301,21 +302,45 @@ void HttpConnection::fail_body(HttpResponse response) {
 void HttpConnection::answer(std::uint64_t request_number, HttpResponse response, bool essential) {
   if (request_number != request_number_ || !exchange_) return;
   if (state_ != State::receiving && state_ != State::waiting) return;
-  essential_ = essential;
+  // Whoever writes on has to know when nobody takes it.
+  essential_ = essential || response.streams;
   exchange_->complete(response);
-  if (state_ == State::receiving) {
+  if (state_ == State::receiving && !response.streams) {
     respond_after_body(std::move(response));
-  } else {
-    respond(response);
+    return;
   }
+  const std::shared_ptr<Exchange> exchange = exchange_;
+  respond(response);
+  if (response.streams && without_body_) {
+    exchange_.reset();
+    exchange->on_lost(true);
+  }
+}
+
+void HttpConnection::write(std::uint64_t request_number, std::string_view bytes, bool last) {
+  if (request_number != request_number_ || state_ != State::writing || !output_.open()) return;
+  if (output_.pending_bytes() == 0) loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
+  output_.append(bytes);
+  if (last) output_.complete();
+  if (!blocked_ && !pumping_) pump();
+  if (connection_.ending() || state_ != State::writing) return;
+  if (output_.pending_bytes() > 2 * loop_.outbox_limits().bytes) {
+    note(Refusal::slow_reader, "the body of an answer");
+    connection_.set_reset();
+    connection_.doom();
+    return;
+  }
+  charge();
 }
 
 void HttpConnection::respond(const HttpResponse& response) {
   // What is left of a body would be taken for the next request.
   if (state_ == State::receiving || response.close || loop_.draining()) close_after_ = true;
+  if (response.streams && minor_version_ < 1) close_after_ = true;  // its end is that of the connection
   state_ = State::writing;
   output_.begin(response, close_after_ ? KeepAlive() : KeepAlive{true, loop_.options().http_idle_timeout_ms / 1000},
-                without_body_);
+                without_body_, minor_version_);
+  blocked_ = false;
   intake_.reset();  // which `response` may have been of
   loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
   pump();
@@ -324,6 +349,16 @@ void HttpConnection::respond(const HttpResponse& response) {
 
 void HttpConnection::pump() {
   ByteStream& stream = connection_.stream();
+  pumping_ = true;
+  pump_to(stream);
+  pumping_ = false;
+}
+
+void HttpConnection::pump_to(ByteStream& stream) {
+  const auto wait = [&] {
+    blocked_ = true;
+    stream.want_writable();
+  };
   for (;;) {
     const std::optional<std::string_view> bytes = output_.next(kMaxWriteBytes);
     if (!bytes) {
@@ -338,15 +373,22 @@ void HttpConnection::pump() {
     loop_.stats().bytes_out.add(*written);
     output_.consume(*written);
     if (*written < bytes->size() || (bytes->empty() && !stream.flushed())) {
-      stream.want_writable();
+      wait();
       return;
     }
-    if (bytes->empty()) {
+    if (bytes->empty() && !output_.open()) {
       finish_response();
       return;
     }
+    if (bytes->empty()) {
+      TimerWheel::cancel(connection_);
+      held_.give_back();
+      if (const std::shared_ptr<Exchange> exchange = exchange_) exchange->on_drained();  // which may write
+      if (connection_.ending() || (output_.open() && output_.pending_bytes() == 0)) return;
+      continue;
+    }
     if (loop_.budget().over()) {
-      stream.want_writable();
+      wait();
       return;
     }
   }
@@ -367,6 +409,7 @@ void HttpConnection::finish_response() {
 
 void HttpConnection::writable() {
   if (state_ != State::writing) return;
+  blocked_ = false;
   loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
   pump();
 }

@@ -12,6 +12,7 @@
 
 #include "hub/source_table.h"
 #include "model/refusal.h"
+#include "net/connection/byte_stream.h"
 #include "net/connection/request_router.h"
 #include "net/http/exchange.h"
 #include "net/http/http.h"
@@ -38,6 +39,7 @@ class HttpConnection {
   bool idle() const { return at_head() && !begun_; }
 
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
+  void write(std::uint64_t request_number, std::string_view bytes, bool last);
   void writable();
   void on_deadline();
   // The connection is gone.
@@ -71,6 +73,7 @@ class HttpConnection {
   void respond_after_body(HttpResponse response);
   void respond(const HttpResponse& response);
   void pump();
+  void pump_to(ByteStream& stream);
   void finish_response();
   std::size_t held_bytes() const;
 
@@ -81,6 +84,9 @@ class HttpConnection {
   bool without_body_ = false;  // of the response: HEAD
   bool close_after_ = false;   // the response
   bool essential_ = false;
+  bool blocked_ = false;  // the stream takes no output until writable()
+  bool pumping_ = false;
+  int minor_version_ = 1;          // of the request
   std::size_t scanned_bytes_ = 0;  // of a head that is not whole, see parse_request_head()
   std::uint64_t request_number_ = 0;
   std::shared_ptr<Exchange> exchange_;  // shared with its own running functions, in which it may be done with

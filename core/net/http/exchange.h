@@ -31,7 +31,10 @@ class Exchange {
   virtual void on_body_too_large() = 0;
   // Whatever the answer is: what the request's own headers require of it.
   virtual void complete(HttpResponse& response) = 0;
-  // The connection ended before the whole answer was written. `answered`: there was one already.
+  // Of a response that streams everything that was written has been taken. Of what is written before this comes the connection
+  // holds at most twice max_outbox_bytes, and ends when it is more.
+  virtual void on_drained() {}
+  // The connection ended before the whole answer was written. `answered`: there was one already, or its beginning.
   virtual void on_lost(bool answered) = 0;
 };
 

@@ -85,13 +85,15 @@ std::string_view status_text(int status) {
   }
 }
 
-std::string response_head(const HttpResponse& response, KeepAlive keep_alive) {
+std::string response_head(const HttpResponse& response, KeepAlive keep_alive, int minor_version) {
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
   head += status_text(response.status);
   head += "\r\n";
   for (const Pair& header : response.headers) head += header.name + ": " + header.value + "\r\n";
   const bool bodiless = response.status == 204 || response.status == 304;
-  if (!bodiless) {
+  if (response.streams) {
+    if (minor_version >= 1) head += "Transfer-Encoding: chunked\r\n";
+  } else if (!bodiless) {
     const std::size_t body_bytes =
         response.constant_body.empty() ? response.body.size() : response.constant_body.size();
     const std::uint64_t size = response.file >= 0 ? response.file_bytes : body_bytes;

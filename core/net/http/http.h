@@ -26,6 +26,8 @@ struct HttpResponse {
   int file = -1;                   // a descriptor that is sent instead of the body, owned by the response's writer
   std::uint64_t file_bytes = 0;
   bool close = false;  // end the connection after it
+  // The body is the beginning of one that goes on: see EndpointContext::write(). It has no length.
+  bool streams = false;
 
   static HttpResponse text(int status, std::string body);
 };
@@ -38,9 +40,10 @@ struct KeepAlive {
   std::int64_t timeout_s = 0;
 };
 
-// The status line and headers, ready to be followed by the body. A response that names a protocol to upgrade to says so in
+// The status line and headers, ready to be followed by the body. minor_version: of the request; the body of a response that
+// streams comes in chunks (RFC 9112 section 7.1) from HTTP/1.1 on, and before that until the connection ends. A response that names a protocol to upgrade to says so in
 // Connection too (RFC 9110 section 7.8).
-std::string response_head(const HttpResponse& response, KeepAlive keep_alive);
+std::string response_head(const HttpResponse& response, KeepAlive keep_alive, int minor_version = 1);
 
 // "https" and "wss" in any case. Some programs and proxies name the WebSocket scheme where a page's origin has HTTP's.
 bool is_secure_scheme(std::string_view scheme);

@@ -4,16 +4,28 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 #include "model/give_back.h"
 
 namespace chat::net {
+namespace {
 
-void ResponseOutput::begin(const HttpResponse& response, KeepAlive keep_alive, bool without_body) {
+// So much of what was taken may stand before the rest.
+constexpr std::size_t kMaxTakenBytes = 65'536;
+
+}  // namespace
+
+void ResponseOutput::begin(const HttpResponse& response, KeepAlive keep_alive, bool without_body, int minor_version) {
   end();
-  bytes_ = response_head(response, keep_alive);
-  if (response.file >= 0) {
+  bytes_ = response_head(response, keep_alive, minor_version);
+  if (response.streams) {
+    open_ = !without_body;
+    chunked_ = minor_version >= 1;
+    append(response.body);
+  } else if (response.file >= 0) {
     file_ = response.file;
     file_left_ = without_body ? 0 : response.file_bytes;
   } else if (!without_body && !response.constant_body.empty()) {
@@ -21,6 +33,26 @@ void ResponseOutput::begin(const HttpResponse& response, KeepAlive keep_alive, b
   } else if (!without_body) {
     bytes_ += response.body;
   }
+}
+
+// A chunk of no bytes would be the last.
+void ResponseOutput::append(std::string_view bytes) {
+  if (!open_ || bytes.empty()) return;
+  if (taken_ > kMaxTakenBytes) {
+    bytes_.erase(0, taken_);
+    taken_ = 0;
+  }
+  if (chunked_) {
+    std::array<char, 16> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16).ptr;
+    bytes_.append(digits.data(), end).append("\r\n").append(bytes).append("\r\n");
+  } else {
+    bytes_ += bytes;
+  }
+}
+
+void ResponseOutput::complete() {
+  if (std::exchange(open_, false) && chunked_) bytes_ += "0\r\n\r\n";
 }
 
 std::optional<std::string_view> ResponseOutput::next(std::size_t max_bytes) {
@@ -50,6 +82,7 @@ void ResponseOutput::end() {
   if (file_ >= 0) ::close(std::exchange(file_, -1));
   file_left_ = 0;
   constant_left_ = {};
+  open_ = false;
   taken_ = 0;
   give_back(bytes_);
 }

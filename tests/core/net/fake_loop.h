@@ -59,7 +59,17 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
     answers.push_back({request, std::move(response), essential});
   }
 
+  struct Written {
+    net::HeldRequest request;
+    std::string bytes;
+    bool last;
+  };
+  void write(const net::HeldRequest& request, std::string bytes, bool last) override {
+    written.push_back({request, std::move(bytes), last});
+  }
+
   std::vector<Answered> answers;
+  std::vector<Written> written;
   bool drains = false;
 
  private:
