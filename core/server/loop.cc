@@ -266,8 +266,8 @@ bool Loop::bury_dead() {
 
 // Connections ---------------------------------------------------------------------------------------------------------
 
-void Loop::adopt(int socket_fd, std::string peer_address, Share share) {
-  Connection& connection = connections_.add(std::move(peer_address), std::move(share));
+void Loop::adopt(int socket_fd, std::string remote_address, Share share) {
+  Connection& connection = connections_.add(std::move(remote_address), std::move(share));
   if (draining()) {
     ::close(socket_fd);
     connections_.bury(connection);

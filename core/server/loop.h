@@ -81,7 +81,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   bool drain_inbox() override;
 
   // Takes the socket. Called by the loop that accepts, through a task.
-  void adopt(int socket_fd, std::string peer_address, Share share);
+  void adopt(int socket_fd, std::string remote_address, Share share);
 
   // Says goodbye to every link, spread over drain_spread_ms, and ends the loop when the last has gone or in the end anyway.
   void begin_drain();

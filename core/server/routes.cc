@@ -56,7 +56,7 @@ std::variant<HttpResponse, Hold> Routes::route(Connection& connection, const Htt
 
 std::variant<HttpResponse, Hold> Routes::route_to(const Endpoint& endpoint, Connection& connection,
                                                   const HttpRequest& request) {
-  const RequestContext context = describe(request, connection.peer_address(), loop_.rules());
+  const RequestContext context = describe(request, connection.remote_address(), loop_.rules());
   return endpoints_.handler(endpoint).route(request, context, endpoint);
 }
 

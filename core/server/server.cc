@@ -96,9 +96,9 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application
   return server;
 }
 
-void Server::refuse(int socket_fd, const std::string& peer_address, Refusal reason) {
+void Server::refuse(int socket_fd, const std::string& remote_address, Refusal reason) {
   connections_.fetch_sub(1);
-  refusals_.note(reason, peer_address);
+  refusals_.note(reason, remote_address);
   if (options_.tls_certificate_file.empty()) {
     (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(socket_fd, SHUT_WR);
@@ -250,27 +250,27 @@ void Server::stop() {
   }
 }
 
-void Server::on_accepted(int socket_fd, std::string peer_address) {
+void Server::on_accepted(int socket_fd, std::string remote_address) {
   if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) {
-    refuse(socket_fd, peer_address, Refusal::connections);
+    refuse(socket_fd, remote_address, Refusal::connections);
     return;
   }
   // A trusted proxy's sockets are its clients': see Connection::charge_to().
   std::optional<Refusal> refusal;
   Share share;
-  if (!http_rules_.trusted_proxies.contains(peer_address)) {
-    share = Share::take(hub_->sources().find(peer_address), Resource::connections, refusal);
+  if (!http_rules_.trusted_proxies.contains(remote_address)) {
+    share = Share::take(hub_->sources().find(remote_address), Resource::connections, refusal);
   }
   Loop& loop = *loops_[next_loop_++ % loops_.size()];
   // The host may have raised the limit of open files since the start.
   if (!refusal && !loop.context().has_place(socket_fd)) refusal = Refusal::descriptors;
   if (refusal) {
-    refuse(socket_fd, peer_address, *refusal);
+    refuse(socket_fd, remote_address, *refusal);
     return;
   }
   auto socket = std::make_shared<OwnedSocket>(socket_fd, std::move(share));
-  loop.post_task([&loop, socket = std::move(socket), peer = std::move(peer_address)] {
-    loop.adopt(std::exchange(socket->fd, -1), peer, std::move(socket->share));
+  loop.post_task([&loop, socket = std::move(socket), remote_address = std::move(remote_address)] {
+    loop.adopt(std::exchange(socket->fd, -1), remote_address, std::move(socket->share));
   });
 }
 

@@ -79,9 +79,9 @@ class Server final : private AcceptUser {
   Server(ServerOptions options, Application& application);
   Status start_parts();
   // To the loops in turn.
-  void on_accepted(int socket_fd, std::string peer_address) override;
+  void on_accepted(int socket_fd, std::string remote_address) override;
   Result<int> check_descriptors() const;
-  void refuse(int socket_fd, const std::string& peer_address, Refusal reason);
+  void refuse(int socket_fd, const std::string& remote_address, Refusal reason);
   void log_hidden_paths();
   Status start_threads();
 

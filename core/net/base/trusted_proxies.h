@@ -10,7 +10,7 @@ namespace chat::net {
 
 class TrustedProxies {
  public:
-  // An address, a block, or "unix" for every peer on a UNIX socket. False when it is none of them.
+  // An address, a block, or "unix" for whoever connects to a UNIX socket. False when it is none of them.
   bool add(std::string_view entry);
 
   // `address`: as IpAddress::text() writes it; empty for a UNIX socket.

@@ -12,7 +12,7 @@
 namespace chat::net {
 namespace {
 
-// How long the peer has to close its direction, and how much it may still send until then.
+// How long the client has to close its direction, and how much it may still send until then.
 constexpr std::int64_t kFinishTimeoutMs = 2'000;
 constexpr std::uint32_t kMaxDiscardedBytes = 1'048'576;
 // Input that waits behind a request or a pause (and a head may be larger). One read may go above it.
@@ -22,11 +22,11 @@ constexpr std::size_t kKeptCapacityBytes = 1'024;
 
 }  // namespace
 
-Connection::Connection(Connections& owner, std::uint64_t id, std::string peer_address, Share share)
+Connection::Connection(Connections& owner, std::uint64_t id, std::string remote_address, Share share)
     : owner_(owner),
       loop_(owner.loop()),
       id_(id),
-      peer_address_(std::move(peer_address)),
+      remote_address_(std::move(remote_address)),
       share_(std::move(share)),
       http_(std::make_unique<HttpConnection>(loop_, *this)) {}
 

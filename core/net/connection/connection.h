@@ -25,7 +25,7 @@ class WebSocketLink;
 class Connection final : public TimerEntry, public ByteStreamUser {
  public:
   // share: of its address's connections, or empty when it comes from a trusted proxy.
-  Connection(Connections& owner, std::uint64_t id, std::string peer_address, Share share);
+  Connection(Connections& owner, std::uint64_t id, std::string remote_address, Share share);
   ~Connection() override;
 
   // Before anything else; once.
@@ -34,9 +34,9 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Never used again on its loop.
   std::uint64_t id() const { return id_; }
   Connections& owner() { return owner_; }
-  const std::string& peer_address() const { return peer_address_; }
+  const std::string& remote_address() const { return remote_address_; }
   ByteStream& stream() { return *stream_; }
-  // It has become the WebSocket of this source, which pays for it unless its peer has done so.
+  // It has become the WebSocket of this source, which pays for it unless the share that it was accepted with already does.
   [[nodiscard]] std::optional<Refusal> charge_to(SourcePtr source);
   // nullptr until a handshake has made it.
   WebSocketLink* websocket() { return websocket_.get(); }
@@ -67,8 +67,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Whether the link wants input. Takes effect at once; what was read before stays here.
   void set_reading(bool on);
 
-  // Everything is written: closes this direction and waits a short time for the peer to close the other. What it still
-  // sends is discarded, so that the socket is not reset before the peer has read what was written.
+  // Everything is written: closes this direction and waits a short time for the client to close the other. What it still
+  // sends is discarded, so that the socket is not reset before the client has read what was written.
   void finish();
 
   // Its stream is closed at the end of the round.
@@ -77,7 +77,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Nothing is read or answered any more.
   bool ending() const { return doomed_ || finishing_; }
   void set_doomed() { doomed_ = true; }
-  // Should it be killed, the system is not to keep what the peer has not read: it would, for minutes.
+  // Should it be killed, the system is not to keep what the client has not read: it would, for minutes.
   void set_reset() { reset_ = true; }
   // Closes the stream; outside its callbacks only.
   void kill();
@@ -98,7 +98,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   Connections& owner_;
   LinkContext& loop_;
   const std::uint64_t id_;
-  const std::string peer_address_;
+  const std::string remote_address_;
   Share share_;
   std::unique_ptr<ByteStream> stream_;
   std::string input_;    // read and not used yet

@@ -14,11 +14,11 @@ Connections::Connections(LinkContext& loop, RequestRouter& router, const HttpRul
 
 Connections::~Connections() = default;
 
-Connection& Connections::add(std::string peer_address, Share share) {
+Connection& Connections::add(std::string remote_address, Share share) {
   loop_.note_activity();
   loop_.stats().connections_total.add();
   loop_.stats().connections_now.add();
-  auto owned = std::make_unique<Connection>(*this, ++last_id_, std::move(peer_address), std::move(share));
+  auto owned = std::make_unique<Connection>(*this, ++last_id_, std::move(remote_address), std::move(share));
   Connection& connection = *owned;
   connections_.emplace(connection.id(), std::move(owned));
   return connection;

@@ -35,7 +35,7 @@ class Connections {
   const HttpRules& rules() const { return rules_; }
 
   // A new one, without its stream.
-  Connection& add(std::string peer_address, Share share);
+  Connection& add(std::string remote_address, Share share);
   // nullptr when it has ended, or is no WebSocket.
   WebSocketLink* find_websocket(std::uint64_t id);
   // Answers the request if its connection is still there; see Connection::answer().

@@ -58,7 +58,7 @@ void HttpConnection::take(std::span<char>& input) {
 }
 
 void HttpConnection::note(Refusal reason, std::string_view detail) {
-  loop_.refusals().note(reason, connection_.peer_address(), detail);
+  loop_.refusals().note(reason, connection_.remote_address(), detail);
 }
 
 // False while the head is not whole.
@@ -125,8 +125,8 @@ void HttpConnection::serve(const HttpRequest& request) {
 
 // The proxy's own connection may carry the requests of many clients.
 void HttpConnection::note_source(const HttpRequest& request) {
-  if (!connection_.owner().rules().trusted_proxies.contains(connection_.peer_address())) return;
-  std::string address = describe(request, connection_.peer_address(), connection_.owner().rules()).address;
+  if (!connection_.owner().rules().trusted_proxies.contains(connection_.remote_address())) return;
+  std::string address = describe(request, connection_.remote_address(), connection_.owner().rules()).address;
   if (address == client_address_) return;
   client_address_ = std::move(address);
   held_ = Share();
@@ -139,7 +139,7 @@ std::size_t HttpConnection::held_bytes() const {
 void HttpConnection::charge() {
   const std::int64_t bytes = charged_bytes(held_bytes());
   if (bytes == held_.amount()) return;
-  const std::string& address = client_address_.empty() ? connection_.peer_address() : client_address_;
+  const std::string& address = client_address_.empty() ? connection_.remote_address() : client_address_;
   if (!held_.source()) held_ = Share(loop_.sources().find(address), Resource::queued_bytes);
   const std::optional<Refusal> refusal = held_.resize(bytes);
   if (!refusal) return;
@@ -157,7 +157,7 @@ void HttpConnection::charge() {
 bool HttpConnection::refuse_host(const HttpRequest& request) {
   const HttpRules& rules = connection_.owner().rules();
   if (rules.allowed_hosts.any_host()) return false;
-  const RequestContext context = describe(request, connection_.peer_address(), rules);
+  const RequestContext context = describe(request, connection_.remote_address(), rules);
   if (rules.allowed_hosts.allows(context.host, context.secure)) return false;
   loop_.refusals().note(Refusal::host, context.address);
   HttpResponse response = HttpResponse::text(421, "this server does not have that name\n");

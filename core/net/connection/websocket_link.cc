@@ -9,7 +9,7 @@
 namespace chat::net {
 namespace {
 
-// How long a peer has for its half of the closing handshake.
+// How long a client has for its half of the closing handshake.
 constexpr std::int64_t kCloseTimeoutMs = 5'000;
 // RFC 6455 section 5.5.2 allows to answer only the latest of several pings.
 constexpr std::uint8_t kMaxQueuedPongs = 16;
@@ -98,7 +98,7 @@ void WebSocketLink::heard() {
 
 // Its user is gone when the link has said goodbye, while the client may still send.
 std::string_view WebSocketLink::address() const {
-  return state_ == State::open ? user_->address() : std::string_view(connection_.peer_address());
+  return state_ == State::open ? user_->address() : std::string_view(connection_.remote_address());
 }
 
 std::size_t WebSocketLink::held_input_bytes() const { return connection_.kept_bytes() + reader_.held_bytes(); }
@@ -130,7 +130,7 @@ void WebSocketLink::receive(std::span<char>& input) {
       case Kind::pong:
         break;
       case Kind::close:
-        peer_closed(event);
+        client_closed(event);
         break;
       case Kind::failure:
         loop_.stats().messages_refused.add();
@@ -236,7 +236,7 @@ void WebSocketLink::write_now() {
 void WebSocketLink::writable() {
   if (state_ == State::handshake || state_ == State::closed) return;
   blocked_ = false;
-  // The stream took something: the peer is alive, however slowly it reads.
+  // The stream took something: the client is alive, however slowly it reads.
   heard();
   note_progress();
   if (state_ == State::open) user_->on_progress();
@@ -312,14 +312,14 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
     outbox_.push_last(make_close_frame(code, reason));
     mark_dirty();
     close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
-    set_reading(true);  // for the peer's answer
+    set_reading(true);  // for the client's answer
     schedule();
   }
   user_->on_link_closed(code, reason);
 }
 
-// The answer is our close frame, behind what the peer's last messages have caused. An answer to our own close ends it all.
-void WebSocketLink::peer_closed(const wire::MessageReader::Event& event) {
+// The answer is our close frame, behind what the client's last messages have caused. An answer to our own close ends it all.
+void WebSocketLink::client_closed(const wire::MessageReader::Event& event) {
   const std::string reason(event.bytes);
   end_behind_inbox(event.code, reason, event.answer, event.answer == event.code ? reason : std::string());
 }
@@ -357,7 +357,7 @@ void WebSocketLink::end(std::uint16_t code, std::string_view reason, FramePtr fr
   state_ = State::closing;
   close_code_ = code;
   close_reason_ = reason;
-  if (blocked_) outbox_.drop_unwritten();  // a peer that reads slowly does not wait for what it has missed
+  if (blocked_) outbox_.drop_unwritten();  // a client that reads slowly does not wait for what it has missed
   outbox_.push_last(std::move(frame));
   finish_when_sent();
   close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;

@@ -1,4 +1,4 @@
-// A WebSocket (RFC 6455) with one peer: hands on the messages that its reader finds, answers pings, keeps the connection
+// A WebSocket (RFC 6455) with one client: hands on the messages that its reader finds, answers pings, keeps the connection
 // alive, writes frames that were made elsewhere, and closes in an orderly way. Knows no socket: its bytes come and go by its
 // connection.
 #pragma once
@@ -37,7 +37,7 @@ class WebSocketLink final : public Link {
   void set_reading(bool on);
   // Takes what it wants from the front.
   void receive(std::span<char>& input);
-  // Something has come from the peer, whether it is taken or not.
+  // Something has come from the client, whether it is taken or not.
   void heard();
   void writable();
   // The connection is gone.
@@ -72,7 +72,7 @@ class WebSocketLink final : public Link {
   // Now, or when what has been posted to the loop has been taken.
   template <class Action>
   void behind_inbox(Action action);
-  void peer_closed(const wire::MessageReader::Event& event);
+  void client_closed(const wire::MessageReader::Event& event);
   void end_behind_inbox(std::uint16_t code, std::string reason, std::uint16_t answer, std::string answer_reason);
   // RFC 6455 section 7.1.7: says why, and does not wait for an answer.
   void fail(std::uint16_t code, std::string_view reason);

@@ -110,8 +110,8 @@ bool Link::is_nearly_empty() const {
 }
 
 Outbox::Pushed Link::push_within(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
-  if (!outbox_.has_room_for(*frame.get(), limits)) write_now();
-  if (outbox_.has_room_for(*frame.get(), limits)) {
+  if (!outbox_.fits(*frame.get(), limits)) write_now();
+  if (outbox_.fits(*frame.get(), limits)) {
     outbox_.push_last(std::move(frame));
     // Only a client that has read most of it gets the time again.
     if (over_since_ms_ >= 0 && !is_half_full()) over_since_ms_ = -1;

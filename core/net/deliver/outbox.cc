@@ -8,7 +8,7 @@
 namespace chat::net {
 
 Outbox::Pushed Outbox::push(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
-  auto over = [&] { return !has_room_for(*frame.get(), limits); };
+  auto over = [&] { return !fits(*frame.get(), limits); };
   Pushed result = Pushed::queued;
   if (limits.policy == OutboxPolicy::drop_oldest) {
     for (std::size_t at = begin_ + (head_written_ != 0 ? 1 : 0); over() && at < frames_.size();) {
@@ -23,7 +23,7 @@ Outbox::Pushed Outbox::push(FramePtr& frame, const OutboxLimits& limits, std::ui
       result = Pushed::dropped;
     }
   }
-  // A reply is not dropped: the newest messages make room for it, as a new message would have gone in their place.
+  // A reply is not dropped: the newest messages give way to it, as a new message would have gone in their place.
   if (limits.policy == OutboxPolicy::drop_newest && !frame->message()) {
     for (std::size_t at = frames_.size(); over() && at > begin_ + (head_written_ != 0 ? 1 : 0);) {
       --at;

@@ -31,7 +31,7 @@ class Outbox {
     return push(frame, limits, dropped);
   }
   // It would be queued without anything being dropped.
-  bool has_room_for(const Frame& frame, const OutboxLimits& limits) const {
+  bool fits(const Frame& frame, const OutboxLimits& limits) const {
     return bytes_ + frame.bytes().size() <= limits.bytes + replayed_bytes_ &&
            frames() + 1 <= limits.frames + replayed_frames_;
   }

@@ -15,7 +15,7 @@ namespace {
 
 // The address is that of the socket, because what a proxy has forwarded is not looked at yet.
 HttpResponse malformed(EndpointContext& loop, Connection& connection, std::string text) {
-  loop.refusals().note(Refusal::malformed, connection.peer_address(), text);
+  loop.refusals().note(Refusal::malformed, connection.remote_address(), text);
   return HttpResponse::text(400, std::move(text) + "\n");
 }
 
@@ -70,7 +70,7 @@ std::optional<HttpResponse> open_websocket(EndpointContext& loop, const Endpoint
     }
     deflate = wire::agree_on_deflate(offers);
   }
-  const RequestContext context = describe(request, connection.peer_address(), loop.rules());
+  const RequestContext context = describe(request, connection.remote_address(), loop.rules());
   const SourcePtr source = loop.sources().find(context.address);
   if (const std::optional<Refusal> refusal = connection.charge_to(source)) {
     loop.refusals().note(*refusal, context.address);

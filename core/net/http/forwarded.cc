@@ -42,8 +42,9 @@ std::string outermost(std::string_view list, std::size_t proxies) {
   return std::string(element);
 }
 
-ForwardedClient from_x_forwarded(const HttpRequest& request, std::string_view peer, const TrustedProxies& trusted) {
-  ForwardedClient client{std::string(peer), {}, {}};
+ForwardedClient from_x_forwarded(const HttpRequest& request, std::string_view remote_address,
+                                 const TrustedProxies& trusted) {
+  ForwardedClient client{std::string(remote_address), {}, {}};
   const std::string addresses = request.joined_header("x-forwarded-for");
   std::string_view rest = addresses;
   std::size_t proxies = 0;
@@ -166,8 +167,9 @@ Elements all_elements(const HttpRequest& request) {
   return result;
 }
 
-ForwardedClient from_forwarded(const HttpRequest& request, std::string_view peer, const TrustedProxies& trusted) {
-  ForwardedClient client{std::string(peer), {}, {}};
+ForwardedClient from_forwarded(const HttpRequest& request, std::string_view remote_address,
+                               const TrustedProxies& trusted) {
+  ForwardedClient client{std::string(remote_address), {}, {}};
   for (Element& element : all_elements(request)) {
     if (!trusted.contains(client.address)) break;
     if (!element.proto.empty()) client.proto = std::move(element.proto);
@@ -227,12 +229,14 @@ std::optional<std::string> forwarded_address(std::string_view entry) {
   return canonical(entry, false);
 }
 
-ForwardedClient forwarded_client(const HttpRequest& request, std::string_view peer, const TrustedProxies& trusted) {
-  if (!trusted.contains(peer)) return {std::string(peer), {}, {}};
+ForwardedClient forwarded_client(const HttpRequest& request, std::string_view remote_address,
+                                 const TrustedProxies& trusted) {
+  if (!trusted.contains(remote_address)) return {std::string(remote_address), {}, {}};
   const bool x_forwarded = std::any_of(request.headers.begin(), request.headers.end(), [](const Pair& header) {
     return header.name == "x-forwarded-for" || header.name == "x-forwarded-proto" || header.name == "x-forwarded-host";
   });
-  return x_forwarded ? from_x_forwarded(request, peer, trusted) : from_forwarded(request, peer, trusted);
+  return x_forwarded ? from_x_forwarded(request, remote_address, trusted)
+                     : from_forwarded(request, remote_address, trusted);
 }
 
 }  // namespace chat::net

@@ -13,15 +13,17 @@
 namespace chat::net {
 
 struct ForwardedClient {
-  std::string address;  // of the client, as far as trusted proxies tell; the peer's when it is not one
+  // Of the client, as far as trusted proxies tell; of the socket's other end when that is no trusted proxy.
+  std::string address;
   // As the outermost trusted proxy that says so has it; empty when none does.
   std::string proto;
   std::string host;
 };
 
-// `peer`: the address of the socket's other end, empty on a UNIX socket. When any X-Forwarded-For, -Proto or -Host is there,
+// `remote_address`: of the socket's other end, empty on a UNIX socket. When any X-Forwarded-For, -Proto or -Host is there,
 // Forwarded is ignored: proxies that set the former pass the latter on as the client wrote it.
-ForwardedClient forwarded_client(const HttpRequest& request, std::string_view peer, const TrustedProxies& trusted);
+ForwardedClient forwarded_client(const HttpRequest& request, std::string_view remote_address,
+                                 const TrustedProxies& trusted);
 
 // One entry of X-Forwarded-For, or the value of Forwarded's "for": an IPv4 or IPv6 address, which may have a port, brackets,
 // a zone or quotes. Gives the address alone; "" for a UNIX socket as nginx writes it ("unix:"); nullopt for names that hide

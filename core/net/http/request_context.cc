@@ -7,9 +7,9 @@
 
 namespace chat::net {
 
-RequestContext describe(const HttpRequest& request, const std::string& peer_address, const HttpRules& rules) {
+RequestContext describe(const HttpRequest& request, const std::string& remote_address, const HttpRules& rules) {
   const ServerOptions& options = rules.options;
-  ForwardedClient client = forwarded_client(request, peer_address, rules.trusted_proxies);
+  ForwardedClient client = forwarded_client(request, remote_address, rules.trusted_proxies);
 
   RequestContext context;
   context.address = std::move(client.address);

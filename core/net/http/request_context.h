@@ -24,7 +24,7 @@ struct RequestContext {
   bool origin_allowed = false;
 };
 
-// peer_address: of the socket.
-RequestContext describe(const HttpRequest& request, const std::string& peer_address, const HttpRules& rules);
+// remote_address: of the socket.
+RequestContext describe(const HttpRequest& request, const std::string& remote_address, const HttpRules& rules);
 
 }  // namespace chat::net

@@ -129,12 +129,12 @@ std::size_t Peer::replayed_bytes(const Message& message) {
 // The bound is for memory, not exact.
 bool Peer::fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) const {
   const std::size_t limit = outboxes * loop_.outbox_limits().bytes;
-  std::size_t room = limit - std::min(limit, link_->queued_bytes());
+  std::size_t space = limit - std::min(limit, link_->queued_bytes());
   auto first = messages.end();
   while (first != messages.begin()) {
     const std::size_t bytes = replayed_bytes(**std::prev(first));
-    if (bytes > room) break;
-    room -= bytes;
+    if (bytes > space) break;
+    space -= bytes;
     --first;
   }
   const bool all = first == messages.begin();

@@ -225,15 +225,15 @@ void Listener::accept_waiting() {
       return;
     }
     if (std::exchange(short_, false)) application_.log(LogLevel::info, "connections are accepted again");
-    std::string peer;
+    std::string remote_address;
     if (const std::optional<IpAddress> ip = IpAddress::from(&address.any)) {
-      peer = ip->text();
+      remote_address = ip->text();
       set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     }
     if (const std::int64_t bytes = options_.send_buffer_bytes; bytes != kUnlimited) {
       set_flag(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(bytes));
     }
-    user_.on_accepted(fd, std::move(peer));
+    user_.on_accepted(fd, std::move(remote_address));
     if (LoopContext* const loop = LoopContext::current(); loop && loop->budget().over()) return;
   }
 }

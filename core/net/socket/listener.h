@@ -15,8 +15,8 @@ namespace chat::net {
 // Who takes the sockets that were accepted.
 class AcceptUser {
  public:
-  // Takes the descriptor. peer_address: empty on a UNIX socket.
-  virtual void on_accepted(int socket_fd, std::string peer_address) = 0;
+  // Takes the descriptor. remote_address: empty on a UNIX socket.
+  virtual void on_accepted(int socket_fd, std::string remote_address) = 0;
 
  protected:
   ~AcceptUser() = default;

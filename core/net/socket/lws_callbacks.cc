@@ -45,7 +45,7 @@ void on_lws_log(int level, const char* line) {
   if (!loop) return;
   std::string_view text(line);
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  // Its errors are usually about peers ("SSL_accept failed"): nothing that an operator must act on.
+  // Its errors are usually about clients ("SSL_accept failed"): nothing that an operator must act on.
   loop->log(level == LLL_ERR ? LogLevel::warning : LogLevel::info, std::string("libwebsockets: ").append(text));
 }
 

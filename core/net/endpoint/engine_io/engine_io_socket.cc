@@ -9,7 +9,7 @@
 namespace chat::net {
 namespace {
 
-// Nothing is read while it is busy; what had been read already must have room.
+// Nothing is read while it is busy; what had been read already is kept.
 constexpr std::size_t kMaxBacklogMessages = 4'096;
 constexpr char kUpgradePacket = '5';
 
