@@ -3,15 +3,12 @@
 
 #include <algorithm>
 
-#include "net/peer/peer.h"
-#include "server/loop.h"
-
 namespace chat::net {
 
-void Drain::begin(std::vector<Whom> everyone) {
+void Drain::begin(std::vector<Task> goodbyes) {
   begun_ = true;
   begun_ms_ = loop_.now_ms();
-  left_ = std::move(everyone);
+  left_ = std::move(goodbyes);
   total_ = left_.size();
   say_goodbye_in_turn();
 }
@@ -27,27 +24,19 @@ void Drain::say_goodbye_in_turn() {
   }
   interrupted_ = false;
   while (!interrupted_ && !left_.empty() && total_ - left_.size() < due) {
-    const Whom whom = std::move(left_.back());
+    const Task goodbye = std::move(left_.back());
     left_.pop_back();
-    say_goodbye(whom);
+    goodbye();
     interrupted_ = loop_.budget().over();
   }
   loop_.set_timer(*this, left_.empty() ? end_ms() : loop_.now_ms() + TimerWheel::kTickMs);
-}
-
-void Drain::say_goodbye(const Whom& whom) {
-  if (const auto* sid = std::get_if<std::string>(&whom)) {
-    loop_.sessions().say_goodbye(*sid);
-  } else if (Peer* peer = loop_.peers().find(std::get<ClientId>(whom))) {
-    peer->link().close(1001, kStopping);
-  }
 }
 
 void Drain::on_deadline(std::int64_t now_ms) {
   if (now_ms < end_ms()) {
     say_goodbye_in_turn();
   } else {
-    loop_.finish();
+    finish_();
   }
 }
 

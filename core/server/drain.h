@@ -3,26 +3,21 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <variant>
+#include <utility>
 #include <vector>
 
-#include "model/types.h"
-#include "net/base/timer_wheel.h"
+#include "net/base/loop_context.h"
 
 namespace chat::net {
 
-class Loop;
-
 class Drain : public TimerEntry {
  public:
-  // A client with a link of its own, or an Engine.IO session.
-  using Whom = std::variant<ClientId, std::string>;
-
-  explicit Drain(Loop& loop) : loop_(loop) {}
+  // finish: ends the loop, whoever is left.
+  Drain(LoopContext& loop, Task finish) : loop_(loop), finish_(std::move(finish)) {}
 
   bool begun() const { return begun_; }
-  void begin(std::vector<Whom> everyone);
+  // Each call says goodbye to one.
+  void begin(std::vector<Task> goodbyes);
   // The loop's time was over before everybody who was due had been told.
   bool interrupted() const { return interrupted_; }
   void go_on() { say_goodbye_in_turn(); }
@@ -30,14 +25,14 @@ class Drain : public TimerEntry {
  private:
   void on_deadline(std::int64_t now_ms) override;
   void say_goodbye_in_turn();
-  void say_goodbye(const Whom& whom);
   std::int64_t end_ms() const;
 
-  Loop& loop_;
+  LoopContext& loop_;
+  const Task finish_;
   bool begun_ = false;
   bool interrupted_ = false;
   std::int64_t begun_ms_ = 0;
-  std::vector<Whom> left_;  // from the back
+  std::vector<Task> left_;  // from the back
   std::size_t total_ = 0;
 };
 

@@ -348,12 +348,7 @@ void Loop::arm_timer() {
 
 void Loop::begin_drain() {
   if (draining()) return;
-  std::vector<Drain::Whom> everyone;
-  for (const auto& [id, peer] : peers()) {
-    if (peer->client()->origin().protocol != Protocol::socket_io) everyone.emplace_back(id);
-  }
-  for (std::string& sid : sessions().sids()) everyone.emplace_back(std::move(sid));
-  drain_.begin(std::move(everyone));
+  drain_.begin(routes_.endpoints().goodbyes());
   for (const auto& [id, peer] : peers()) peer->give_up_waiting();
   connections_.doom_idle();
   finish_if_drained();

@@ -138,7 +138,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   EngineIoEndpoint engine_io_;
 
   bool finished_ = false;
-  Drain drain_{*this};
+  Drain drain_{*this, [this] { finish(); }};
 };
 
 }  // namespace chat::net

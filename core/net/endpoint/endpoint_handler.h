@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "net/base/loop_context.h"
 #include "net/connection/request_router.h"
 #include "net/http/http.h"
 #include "net/http/request_context.h"
@@ -35,6 +36,10 @@ class EndpointHandler {
   };
   // A well-formed handshake: gives the connection its link, by Connection::make_websocket(); or returns the refusal.
   virtual std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) = 0;
+
+  // The server stops: a call for each that lives here, which tells it so. The calls are made one after the other, perhaps over
+  // some time, in which any may have gone.
+  virtual std::vector<Task> goodbyes() = 0;
 };
 
 }  // namespace chat::net

@@ -2,6 +2,7 @@
 #include "net/endpoint/endpoint_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "net/base/protocol_traits.h"
 
@@ -32,6 +33,15 @@ const Endpoint* EndpointTable::find_above(std::string_view path) const {
     if (innermost == nullptr || endpoint.path.size() > innermost->path.size()) innermost = &endpoint;
   }
   return innermost;
+}
+
+std::vector<Task> EndpointTable::goodbyes() const {
+  std::vector<Task> all;
+  for (auto handler = handlers_.begin(); handler != handlers_.end(); ++handler) {
+    if (*handler == nullptr || std::find(handlers_.begin(), handler, *handler) != handler) continue;
+    for (Task& goodbye : (*handler)->goodbyes()) all.push_back(std::move(goodbye));
+  }
+  return all;
 }
 
 }  // namespace chat::net

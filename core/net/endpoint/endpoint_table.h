@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <string_view>
+#include <vector>
 
 #include "net/base/server_options.h"
 #include "net/endpoint/endpoint_handler.h"
@@ -19,6 +20,7 @@ class EndpointTable {
   explicit EndpointTable(const ServerOptions& options) : options_(options) {}
 
   // Before anything else, once for each protocol that the options may name. The handler must outlive the table.
+  // A handler may serve several.
   void add(Protocol protocol, EndpointHandler& handler) { handlers_[static_cast<std::size_t>(protocol)] = &handler; }
 
   const Endpoint* find(std::string_view path) const { return find_endpoint(options_, path); }
@@ -27,6 +29,8 @@ class EndpointTable {
   EndpointHandler& handler(const Endpoint& endpoint) const {
     return *handlers_[static_cast<std::size_t>(endpoint.protocol)];
   }
+  // Of all handlers: see EndpointHandler::goodbyes().
+  std::vector<Task> goodbyes() const;
 
  private:
   const ServerOptions& options_;

@@ -162,6 +162,14 @@ bool EngineIoEndpoint::precedes_files(const HttpRequest& request) const {
   });
 }
 
+std::vector<Task> EngineIoEndpoint::goodbyes() {
+  std::vector<Task> result;
+  for (std::string& sid : sessions_.sids()) {
+    result.emplace_back([this, sid = std::move(sid)] { sessions_.say_goodbye(sid); });
+  }
+  return result;
+}
+
 std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& request, const RequestContext& context,
                                                          const Endpoint& endpoint) {
   if (request.method == "OPTIONS" && !request.header("origin").empty() && context.origin_allowed) {

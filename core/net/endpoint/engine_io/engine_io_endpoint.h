@@ -18,6 +18,7 @@ class EngineIoEndpoint final : public EndpointHandler {
   std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,
                                          const Endpoint& endpoint) override;
   std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
+  std::vector<Task> goodbyes() override;
 
  private:
   EndpointContext& loop_;

@@ -64,6 +64,18 @@ std::optional<HttpResponse> SingleEndpoint::open_websocket(Connection& connectio
   return open(connection, opening, choice.protocol);
 }
 
+std::vector<Task> SingleEndpoint::goodbyes() {
+  std::vector<Task> result;
+  for (const auto& [id, peer] : loop_.peers()) {
+    const Protocol protocol = peer->client()->origin().protocol;
+    if (protocol != Protocol::plain && protocol != Protocol::chat_v1) continue;
+    result.emplace_back([this, client = id] {
+      if (Peer* const there = loop_.peers().find(client)) there->link().close(1001, kStopping);
+    });
+  }
+  return result;
+}
+
 std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const Opening& opening, Protocol protocol) {
   const HttpRequest& request = opening.request;
   const ServerOptions& options = loop_.options();

@@ -1,6 +1,8 @@
 // The endpoints of plain and chat.v1: each WebSocket is one client.
 #pragma once
 
+#include <vector>
+
 #include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/endpoint_handler.h"
 
@@ -14,6 +16,7 @@ class SingleEndpoint final : public EndpointHandler {
   std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,
                                          const Endpoint& endpoint) override;
   std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
+  std::vector<Task> goodbyes() override;
 
  private:
   std::optional<HttpResponse> open(Connection& connection, const Opening& opening, Protocol protocol);

@@ -22,6 +22,7 @@ class Handler final : public EndpointHandler {
     return HttpResponse();
   }
   std::optional<HttpResponse> open_websocket(Connection&, Opening&) override { return std::nullopt; }
+  std::vector<Task> goodbyes() override { return {}; }
 };
 
 void expect(const ServerOptions& options, std::string_view path, const char* endpoint) {
