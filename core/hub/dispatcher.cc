@@ -58,6 +58,7 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}}; }
     Asked operator()(const RoomsCommand&) const { return Question{Action::rooms, {}, {}}; }
     Asked operator()(const PingCommand&) const { return std::nullopt; }
+    Asked operator()(const DisconnectCommand&) const { return std::nullopt; }
   } asked;
   return std::visit(asked, command);
 }
@@ -217,6 +218,11 @@ Outcome Dispatcher::perform(const ClientPtr&, RoomsCommand& command, AckTable&, 
 
 Outcome Dispatcher::perform(const ClientPtr&, PingCommand& command, AckTable&, Moment) {
   return PongReply{std::move(command.ref)};
+}
+
+// The rest is for the client's peer: what its messages have caused may be on the way to it.
+Outcome Dispatcher::perform(const ClientPtr&, DisconnectCommand& command, AckTable&, Moment) {
+  return DisconnectedReply{std::move(command.ref)};
 }
 
 }  // namespace chat

@@ -55,6 +55,7 @@ class Dispatcher {
   Status prepare(const ClientPtr& client, MembersCommand& command);
   Status prepare(const ClientPtr&, RoomsCommand&) { return {}; }
   Status prepare(const ClientPtr&, PingCommand&) { return {}; }
+  Status prepare(const ClientPtr&, DisconnectCommand&) { return {}; }
 
   // An authorised command.
   Outcome perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now);
@@ -65,6 +66,7 @@ class Dispatcher {
   Outcome perform(const ClientPtr& client, MembersCommand& command, AckTable& acks, Moment now);
   Outcome perform(const ClientPtr& client, RoomsCommand& command, AckTable& acks, Moment now);
   Outcome perform(const ClientPtr& client, PingCommand& command, AckTable& acks, Moment now);
+  Outcome perform(const ClientPtr& client, DisconnectCommand& command, AckTable& acks, Moment now);
 
   Outcome perform(const ClientPtr& client, Command& command, AckTable& acks, Moment now);
   // A message on which on_message has had its say.

@@ -65,8 +65,13 @@ struct PingCommand {
   std::string ref;
 };
 
+// The client ends its connection, and wants to be told when all that it said before has been dealt with.
+struct DisconnectCommand {
+  std::string ref;
+};
+
 using Command = std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand,
-                             RoomsCommand, PingCommand>;
+                             RoomsCommand, PingCommand, DisconnectCommand>;
 
 struct Welcome {
   ClientId id = 0;
@@ -162,6 +167,11 @@ struct PongReply {
   std::string ref;
 };
 
+// All that the client said before it disconnected has been dealt with. The connection closes behind this.
+struct DisconnectedReply {
+  std::string ref;
+};
+
 struct ErrorReply {
   std::string ref;
   Error code = Error::internal;
@@ -170,6 +180,6 @@ struct ErrorReply {
 };
 
 using Reply = std::variant<Welcome, AckReply, AnswerReply, JoinedReply, LeftReply, RenamedReply, HistoryReply,
-                           MembersReply, RoomsReply, GapReply, PongReply, ErrorReply>;
+                           MembersReply, RoomsReply, GapReply, PongReply, DisconnectedReply, ErrorReply>;
 
 }  // namespace chat

@@ -1,5 +1,5 @@
-// A codec turns the packets of one wire format into commands, and messages and replies into packets. It does no I/O and
-// reads no clock. A packet is one message of a WebSocket or of an Engine.IO session: framing it is not the codec's business. One instance for each client, for what a client's bytes need remembered; what is encoded for many
+// A codec turns messages and replies into packets of one wire format, and a decoder packets into commands. They do no I/O and
+// read no clock. A packet is one message of a WebSocket or of an Engine.IO session: framing it is not the codec's business. One instance for each client, for what a client's bytes need remembered; what is encoded for many
 // clients depends on the form alone.
 #pragma once
 
@@ -33,12 +33,19 @@ struct DecodeError {
 
 using Decoded = std::variant<Command, DecodeError>;
 
+// Of formats whose packets come whole, one after the other.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+
+  // One packet from the client: whole, within the size limit, and valid UTF-8 when it is text. Appends what it says: nothing, one
+  // thing or several, in order.
+  virtual void decode(bool binary, std::string_view bytes, std::vector<Decoded>& said) = 0;
+};
+
 class Codec {
  public:
   virtual ~Codec() = default;
-
-  // One packet from the client: whole, within the size limit, and valid UTF-8 when it is text.
-  virtual Decoded decode(bool binary, std::string_view bytes) = 0;
 
   // Depends on nothing but the message and form().
   virtual Packets encode(const Message& message) const = 0;

@@ -84,9 +84,7 @@ class Peer final : public Receiver, private TimerEntry {
   // The same for a client that continues earlier ones, in all of their rooms. wrong_state when that would not be complete.
   Status restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier);
 
-  // One packet from the client.
-  void receive(bool binary, std::string_view bytes) { receive(codec_->decode(binary, bytes)); }
-  // The same when it takes more than one packet to say something.
+  // One thing that the client has said.
   void receive(wire::Decoded decoded) { state_.input.receive(*this, std::move(decoded)); }
   // Its answer to a message that it was asked to acknowledge. args: a JSON array, checked.
   void receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments);

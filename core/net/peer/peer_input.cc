@@ -27,6 +27,7 @@ bool is_long(const Reply& reply) {
          std::holds_alternative<RoomsReply>(reply);
 }
 
+constexpr std::uint16_t kNormalClosure = 1000;
 constexpr std::uint16_t kPolicyViolation = 1008;
 
 // It asks whether anybody is there, not for its turn.
@@ -59,7 +60,7 @@ bool PeerInput::refuse_for_rate(Peer& peer, const ErrorReply& error, std::int64_
 }
 
 void PeerInput::receive(Peer& peer, wire::Decoded decoded) {
-  if (peer.silent_ || peer.link_->closing()) return;
+  if (ended_ || peer.silent_ || peer.link_->closing()) return;
   LoopStats& stats = peer.loop_.stats();
   stats.messages_in_by_protocol[static_cast<std::size_t>(peer.client_->origin().protocol)].add();
   stats.messages_in_by_transport[static_cast<std::size_t>(peer.transport_)].add();
@@ -116,6 +117,10 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
   }
   auto* const history = std::get_if<HistoryReply>(answer);
   if (history != nullptr && !peer.fit_replay(history->messages, kHistoryOutboxes)) history->complete = false;
+  if (auto* const disconnected = std::get_if<DisconnectedReply>(answer)) {
+    disconnect(peer, std::move(*disconnected));
+    return;
+  }
   if (peer.codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
     // The message itself goes by the inbox, too.
     peer.loop_.post_task([&loop = peer.loop_, id = peer.id(), ack = std::move(*answer)] {
@@ -127,6 +132,18 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
   }
   // A client that does not take its replies gets no further ones to queue.
   if (history != nullptr || peer.link_->is_half_full()) peer.link_->pause_reading_for_output();
+}
+
+// Behind what its messages have caused, which comes by the inbox. What it says after that is not heard.
+void PeerInput::disconnect(Peer& peer, DisconnectedReply reply) {
+  undecided_.forget_more();
+  ended_ = true;
+  peer.loop_.post_task([&loop = peer.loop_, id = peer.id(), reply = Reply(std::move(reply))] {
+    Peer* const there = loop.peers().find(id);
+    if (there == nullptr) return;
+    there->reply(reply);
+    there->owner_->close_client(*there, kNormalClosure, "the client has disconnected");
+  });
 }
 
 void PeerInput::note(const Peer& peer, Refusal reason) {

@@ -54,6 +54,7 @@ class PeerInput {
   static void note_fault(const Peer& peer, Error code);
   void execute(Peer& peer, wire::Decoded decoded);
   void take_outcome(Peer& peer, Outcome outcome);
+  void disconnect(Peer& peer, DisconnectedReply reply);
   void queue(Peer& peer, wire::Decoded& decoded);
   void resume(Peer& peer, Decision decision);
   // What waits, until there is something to wait for again.
@@ -65,6 +66,7 @@ class PeerInput {
   TokenBucket reply_rate_;
   AckTable acks_;
   Undecided undecided_;
+  bool ended_ = false;  // the client has said that it says no more
 };
 
 }  // namespace chat::net

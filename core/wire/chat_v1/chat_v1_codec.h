@@ -6,9 +6,13 @@
 
 namespace chat::wire {
 
-class ChatV1Codec final : public Codec {
+class ChatV1Codec final : public Codec, public Decoder {
  public:
-  Decoded decode(bool binary, std::string_view bytes) override;
+  // Each packet says one thing.
+  Decoded decode(bool binary, std::string_view bytes);
+  void decode(bool binary, std::string_view bytes, std::vector<Decoded>& said) override {
+    said.push_back(decode(binary, bytes));
+  }
   Packets encode(const Message& message) const override;
   Packets encode(const Reply& reply) const override;
   WireForm form() const override;

@@ -289,6 +289,9 @@ class ReplyWriter {
     return true;
   }
 
+  // A chat.v1 client closes its WebSocket.
+  bool operator()(const DisconnectedReply&) { return false; }
+
   bool operator()(const ErrorReply& reply) {
     SmallReply("error", reply.ref).text("code", error_name(reply.code)).reason(reply.reason).append_to(out_);
     return true;

@@ -11,12 +11,7 @@
 namespace chat::wire {
 namespace {
 
-constexpr std::uint16_t kPolicyViolation = 1008;
 constexpr WireForm kRecovery = WireForm{1} << 55;
-
-DecodeError malformed(Status status) {
-  return {ErrorReply{{}, status.code, std::move(status.detail), true}, kPolicyViolation};
-}
 
 // What is between the brackets of a checked array, without white space at its ends.
 std::string_view inside_of(std::string_view array) {
@@ -52,15 +47,6 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
   set_checked_args(command.draft, event.args);
   command.ref = packet.ack_id;
   return Command(std::move(command));
-}
-
-Decoded SocketIoCodec::decode(bool binary, std::string_view bytes) {
-  if (binary) return malformed({Error::invalid_argument, "an attachment that no packet announced"});
-  Result<SocketIoPacket> packet = decode_socket_io(bytes);
-  if (!packet.ok()) return malformed(packet.status());
-  if (packet->type != SocketIoType::event || packet->attachment_count != 0 || packet->nsp != nsp_->name)
-    return malformed({Error::wrong_state, "not a single event of this namespace"});
-  return decode(*packet, {});
 }
 
 Packets SocketIoCodec::encode(const Message& message) const { return encode_event(message, {}); }

@@ -31,9 +31,6 @@ class SocketIoCodec final : public Codec {
   // An event of this namespace, with its attachments.
   Decoded decode(const SocketIoPacket& packet, std::vector<std::string> attachments) const;
 
-  // A lone packet. Whatever is not an event of this namespace ends the connection.
-  Decoded decode(bool binary, std::string_view bytes) override;
-
   Packets encode(const Message& message) const override;
   Packets encode(const Reply& reply) const override;
   Packets encode_with_ack(const Message& message, std::uint64_t ack_id) const override;

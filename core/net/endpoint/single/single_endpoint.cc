@@ -41,9 +41,21 @@ Choice choose_subprotocol(const Endpoint& endpoint, const std::vector<std::strin
   return {endpoint.protocol, ""};
 }
 
-std::unique_ptr<wire::Codec> make_codec(Protocol protocol) {
-  if (protocol == Protocol::chat_v1) return std::make_unique<wire::ChatV1Codec>();
-  return std::make_unique<wire::PlainCodec>();
+// Both ways of a client's wire format.
+struct Format {
+  std::unique_ptr<wire::Codec> codec;
+  wire::Decoder& decoder;  // the same object
+};
+
+template <class Codec>
+Format make_format() {
+  auto codec = std::make_unique<Codec>();
+  wire::Decoder& decoder = *codec;
+  return {std::move(codec), decoder};
+}
+
+Format format_of(Protocol protocol) {
+  return protocol == Protocol::chat_v1 ? make_format<wire::ChatV1Codec>() : make_format<wire::PlainCodec>();
 }
 
 }  // namespace
@@ -99,9 +111,10 @@ std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const O
   auto owned = std::make_unique<SinglePeer>(loop_);
   SinglePeer& user = *owned;
   WebSocketLink& link = connection.make_websocket(std::move(owned), Framing{}, limit);
-  auto added = std::make_unique<Peer>(loop_, user, link, client, make_codec(protocol));
+  Format format = format_of(protocol);
+  auto added = std::make_unique<Peer>(loop_, user, link, client, std::move(format.codec));
   Peer& peer = *added;
-  user.set_up(link, peer);
+  user.set_up(link, peer, format.decoder);
   peer.set_first_room(std::move(room), protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
   loop_.peers().add(std::move(added));
   if (client->state() == ClientState::accepted) {

@@ -49,7 +49,15 @@ void SinglePeer::on_first_room(Peer&, const Status& status) {
 }
 
 void SinglePeer::on_message(bool binary, std::string_view bytes) {
-  if (peer_ != nullptr) peer_->receive(binary, bytes);
+  if (peer_ == nullptr) return;
+  // Taken out, because a callback in here may have another client speak.
+  std::vector<wire::Decoded> said = std::move(said_);
+  decoder_->decode(binary, bytes, said);
+  for (wire::Decoded& one : said) {
+    if (peer_ != nullptr) peer_->receive(std::move(one));
+  }
+  said.clear();
+  said_ = std::move(said);
 }
 
 // So that a verdict which comes later is told that it is too late. One that came just before is in the inbox.

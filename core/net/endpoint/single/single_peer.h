@@ -2,10 +2,12 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "net/deliver/link.h"
 #include "net/endpoint/endpoint_context.h"
 #include "net/peer/peer_owner.h"
+#include "wire/codec.h"
 
 namespace chat::net {
 
@@ -17,9 +19,11 @@ class SinglePeer final : public LinkUser, public PeerOwner {
   explicit SinglePeer(EndpointContext& loop) : loop_(loop) {}
 
   // Before anything else, once. The peer lives at least until the link is closed.
-  void set_up(WebSocketLink& link, Peer& peer) {
+  // The decoder is the peer's.
+  void set_up(WebSocketLink& link, Peer& peer, wire::Decoder& decoder) {
     link_ = &link;
     peer_ = &peer;
+    decoder_ = &decoder;
   }
   // The client was accepted and is in its first room already: nothing is waited for.
   void set_opened() { opened_ = true; }
@@ -38,8 +42,10 @@ class SinglePeer final : public LinkUser, public PeerOwner {
  private:
   EndpointContext& loop_;
   WebSocketLink* link_ = nullptr;
-  Peer* peer_ = nullptr;      // until the link is closed
-  bool established_ = false;  // the handshake is through
+  Peer* peer_ = nullptr;  // until the link is closed
+  wire::Decoder* decoder_ = nullptr;
+  std::vector<wire::Decoded> said_;  // reused, so that a message allocates nothing for it
+  bool established_ = false;         // the handshake is through
   bool opened_ = false;
 };
 

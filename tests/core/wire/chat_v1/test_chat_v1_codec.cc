@@ -169,6 +169,7 @@ struct Describe {
   }
   std::string operator()(const RoomsCommand& c) const { return Description().add("rooms ref", c.ref).line(); }
   std::string operator()(const PingCommand& c) const { return Description().add("ping ref", c.ref).line(); }
+  std::string operator()(const DisconnectCommand& c) const { return Description().add("disconnect ref", c.ref).line(); }
 };
 
 Command command_of(const cJSON* object) {
