@@ -1,5 +1,6 @@
-// What a client asks for (Command, made by a codec from bytes) and what it is told (Reply, made into bytes by a codec).
-// A ref is the client's own mark for a request, opaque here: chat.v1's raw JSON token, Socket.IO's acknowledgement id.
+// Commands, which a codec decodes from a client's bytes, and replies, which a codec encodes for the client.
+// A ref identifies a request. The client chooses it, and it is opaque here: chat.v1's raw JSON token, Socket.IO's
+// acknowledgement id.
 #pragma once
 
 #include <optional>
@@ -13,9 +14,9 @@
 namespace chat {
 
 struct SendCommand {
-  MessageDraft draft;  // room empty: the client's first room. The sender is filled in by the dispatcher
+  MessageDraft draft;  // room empty: the client's first room. The dispatcher fills in the sender
   bool except_self = false;
-  std::string ref;  // empty: no acknowledgement is wanted
+  std::string ref;  // empty: the client wants no acknowledgement
 };
 
 struct Position {
@@ -23,7 +24,7 @@ struct Position {
   std::uint64_t seq = 0;
 };
 
-// A place in a room's numbering, where the room must be said too.
+// A position together with its room.
 struct RoomPosition {
   std::string room;
   Position position;
@@ -31,7 +32,7 @@ struct RoomPosition {
 
 struct JoinCommand {
   std::string room;
-  std::optional<Position> since;  // the last that the client has seen
+  std::optional<Position> since;  // the last message that the client has seen
   std::string ref;
 };
 
@@ -89,7 +90,7 @@ struct AckReply {
   std::string epoch;
 };
 
-struct AnswerReply {  // the application's own answer
+struct AnswerReply {  // the application's answer to a message
   std::string ref;
   std::string args;  // a JSON array
   std::vector<std::string> attachments;
@@ -120,7 +121,7 @@ struct HistoryReply {
   std::string room;
   std::string epoch;
   std::uint64_t seq = 0;
-  bool complete = true;  // nothing above after_seq is missing
+  bool complete = true;  // no message above after_seq is missing
   std::vector<MessagePtr> messages;
 };
 
@@ -156,9 +157,9 @@ struct RoomsReply {
 
 // Messages that were dropped because the client read too slowly.
 struct GapReply {
-  std::string room;  // empty: messages of no room
+  std::string room;  // empty: messages that belong to no room
   std::string epoch;
-  std::uint64_t first_seq = 0;  // 0: only ephemeral ones
+  std::uint64_t first_seq = 0;  // 0: only ephemeral messages were dropped
   std::uint64_t last_seq = 0;
   std::uint64_t dropped = 0;
 };
@@ -176,7 +177,7 @@ struct ErrorReply {
   std::string ref;
   Error code = Error::internal;
   std::string reason;
-  bool of_send = false;  // a message was refused, not another request
+  bool of_send = false;  // the refused request was a message
 };
 
 using Reply = std::variant<Welcome, AckReply, AnswerReply, JoinedReply, LeftReply, RenamedReply, HistoryReply,

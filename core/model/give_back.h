@@ -1,4 +1,4 @@
-// Empties a string or a container and frees its memory. `value = {}` empties it only: it keeps the capacity.
+// Empties a string or a container and frees its memory. `value = {}` would keep the capacity.
 #pragma once
 
 namespace chat {

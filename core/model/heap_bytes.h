@@ -1,4 +1,4 @@
-// What objects hold beside themselves, for all that accounts for memory.
+// The heap memory that an object holds, for code that accounts for memory.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace chat {
 
-// Nothing while the string is short enough to live inside of its object.
+// 0 while the string is short enough to be stored in the object itself.
 inline std::size_t heap_bytes(const std::string& text) {
   static const std::size_t inline_capacity = std::string().capacity();
   return text.capacity() > inline_capacity ? text.capacity() + 1 : 0;

@@ -1,5 +1,5 @@
-// A message: what a client or the application publishes (MessageDraft), and what the hub makes of it (Message, immutable
-// and shared by every loop that delivers it).
+// MessageDraft: a message as a client or the application publishes it. Message: the same after the hub has numbered it. A
+// Message is immutable, and shared by all loops that deliver it.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ inline constexpr std::size_t kMaxAttachments = 10;
 
 enum class PayloadKind : std::uint8_t {
   text,  // UTF-8: the single argument of its event
-  args,  // a JSON array of arguments, checked (wire/json/json.h) before it comes here; {"_placeholder":true,"num":N} in it
-         // stands for attachment N
+  args,  // a JSON array of arguments, already checked (wire/json/json.h). {"_placeholder":true,"num":N} in it stands for
+         // attachment N
 };
 
 struct Sender {
@@ -34,25 +34,25 @@ struct MessageDraft {
   std::string payload;
   std::vector<std::string> attachments;
   Pairs attributes;
-  bool ephemeral = false;  // neither numbered nor kept, as what is for everyone or for one client is not anyway
-  ClientId except = 0;     // a member that does not receive it
+  bool ephemeral = false;  // not numbered and not kept. Messages to everyone and to one client never are
+  ClientId except = 0;     // a member that does not receive the message
   Sender sender;
 
   std::size_t size_bytes() const;  // payload, attachments and attributes
 };
 
 struct Message : MessageDraft {
-  std::uint64_t seq = 0;  // 1, 2, 3... in its room; 0 for ephemeral ones
+  std::uint64_t seq = 0;  // 1, 2, 3... in its room; 0 for ephemeral messages
   std::string epoch;
-  std::int64_t time_ms = 0;  // of the day
-  std::int64_t born_ms = 0;  // by the clock that never jumps: see Moment
+  std::int64_t time_ms = 0;  // time of day
+  std::int64_t born_ms = 0;  // monotonic clock: see Moment
 
-  // What history accounts for: everything that it keeps alive.
+  // All memory that the message keeps alive; the history accounts for it.
   std::size_t memory_bytes() const;
 };
 using MessagePtr = std::shared_ptr<const Message>;
 
-// The payload of a lone binary frame: one argument, which is attachment 0.
+// The payload of a single binary frame: one argument, which is attachment 0.
 inline constexpr std::string_view kSingleBinaryArgs = R"([{"_placeholder":true,"num":0}])";
 bool is_single_binary(const MessageDraft& draft);
 

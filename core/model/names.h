@@ -1,4 +1,4 @@
-// What may name a room, an event and a client. The rules hold for every protocol and for the C API alike.
+// The rules for names of rooms, events and clients, and for attributes. They are the same for all protocols and the C API.
 #pragma once
 
 #include <string_view>
@@ -15,13 +15,13 @@ inline constexpr std::string_view kDefaultEvent = "chat message";
 // UTF-8, 1 to 128 bytes, no control character, none of / , ? # and no space at either end.
 Status check_room_name(std::string_view room);
 
-// UTF-8, 1 to 128 bytes, no control character, and no name that an official client refuses to emit or to hear.
+// UTF-8, 1 to 128 bytes, no control character, and not a reserved event.
 Status check_event_name(std::string_view event);
 
-// A name that an official Socket.IO client refuses to emit or to hear.
+// Whether official Socket.IO clients refuse to emit or to receive events of this name.
 bool is_reserved_event(std::string_view event);
 
-// A display name or user id: UTF-8, at most 128 bytes, no control character. Empty is fine.
+// A display name or user id: UTF-8, at most 128 bytes, no control character. May be empty.
 Status check_person_name(std::string_view name);
 
 // Attributes: at most 32, names 1 to 128 bytes without control character, 8 KiB together, UTF-8.

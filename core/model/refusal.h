@@ -1,5 +1,5 @@
-// Why something that came from the network was refused. Whoever refuses names the reason and the address; the receiver counts it
-// and writes a log line now and then (net/base/refusal_log.h).
+// The reasons for refusing something that came from the network. The code that refuses reports the reason and the address. The
+// report counts refusals and logs some of them (net/base/refusal_log.h).
 #pragma once
 
 #include <cstddef>
@@ -45,8 +45,8 @@ inline constexpr std::size_t kRefusalCount = 29;
 class RefusalReport {
  public:
   virtual ~RefusalReport() = default;
-  // Any thread; no lock of the hub need be free. address: as in ClientOrigin, "" on a UNIX socket. detail: empty, or text that
-  // is logged with its control characters replaced, so that it may quote a client.
+  // Any thread, with or without locks of the hub held. address: as in ClientOrigin, "" on a UNIX socket. detail: may be empty,
+  // and may quote a client, because control characters are replaced before it is logged.
   virtual void note(Refusal reason, std::string_view address, std::string_view detail = {}) = 0;
 };
 

@@ -1,4 +1,4 @@
-// A long list that many replies share, in memory and as a protocol writes it.
+// A long list that many replies share, both as items and in encoded form.
 #pragma once
 
 #include <mutex>
@@ -11,9 +11,10 @@ namespace chat {
 template <class Item>
 struct SharedList {
   std::vector<Item> items;
-  bool complete = true;  // there are no more
+  bool complete = true;  // no item is left out
 
-  // What encode(*this) gives: called once, by whichever thread needs it first. One protocol has lists.
+  // The result of encode(*this), which the first thread that needs it computes once. Only one protocol has lists, so one
+  // encoded form is enough.
   template <class Encode>
   const std::string& encoded(Encode encode) const {
     const std::lock_guard lock(mutex_);

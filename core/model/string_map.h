@@ -1,4 +1,4 @@
-// A map from strings that is asked with a string_view, without making a string of it first.
+// A map with string keys that can be searched by a string_view without a copy.
 #pragma once
 
 #include <functional>

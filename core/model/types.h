@@ -1,5 +1,5 @@
-// The small types that every layer shares: ids, errors, results, what a client speaks and over what.
-// Knows nothing of sockets, wire formats or the C API (which checks that the numbers here are its own).
+// The small types that all layers share: ids, errors, results, protocols, transports.
+// Knows nothing of sockets, wire formats or the C API. The C API checks at compile time that its numbers are the same.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace chat {
 
-using ClientId = std::uint64_t;  // never reused; 0 is no client
+using ClientId = std::uint64_t;  // never reused; 0: no client
 
 // Numbers are those of chat_error.
 enum class Error : int {
@@ -52,7 +52,7 @@ inline constexpr std::size_t kTransportCount = 2;
 
 enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4 };
 
-// Success, or an error with a sentence for people that names the thing.
+// Success, or an error with a sentence for people that names what it concerns.
 struct [[nodiscard]] Status {
   Error code = Error::ok;
   std::string detail;
@@ -60,7 +60,7 @@ struct [[nodiscard]] Status {
   bool ok() const { return code == Error::ok; }
 };
 
-// A value, or the Status that says why there is none.
+// A value, or the Status that says why there is no value.
 template <class T>
 class [[nodiscard]] Result {
  public:
@@ -89,7 +89,7 @@ struct Pair {
 };
 using Pairs = std::vector<Pair>;
 
-// A negative limit means: none.
+// A negative limit means no limit.
 inline constexpr std::int64_t kUnlimited = -1;
 inline bool exceeds(std::int64_t amount, std::int64_t limit) { return limit >= 0 && amount > limit; }
 

@@ -42,7 +42,7 @@ bool is_utf8(std::string_view text) {
   const std::size_t size = text.size();
   std::size_t at = 0;
   while (at < size) {
-    // Most chat is ASCII: eight bytes at a time.
+    // Most chat is ASCII, so eight bytes are checked at a time.
     std::uint64_t word = 0;
     while (size - at >= sizeof word) {
       std::memcpy(&word, bytes + at, sizeof word);

@@ -28,8 +28,6 @@ from ._events import (
     Left,
     LogLine,
     Opened,
-    Room,
-    Stats,
 )
 from ._options import Endpoint, ServerOptions, StaticMount
 from ._pychat import (
@@ -68,6 +66,7 @@ from ._pychat import (
 from ._pychat import library_versions
 from ._pychat import version as __version__
 from ._server import Server
+from ._snapshots import Room, Stats
 from ._stream import EventStream
 from ._verdicts import CONSUME, DEFER, PASS, REFUSE, Identity, Refuse, Replace
 

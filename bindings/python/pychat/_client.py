@@ -1,4 +1,6 @@
-"""Client, which represents one client, and ClientInfo, a snapshot of its state.
+"""Client, which represents one client; ClientInfo, a snapshot of its state; and ServerCalls, the functions of a running server.
+
+The three are one module because they need each other: a client has a server, and a server returns clients.
 
 A Client can be pickled, as part of an event. In the process of its server it becomes the same object again. Elsewhere, and when
 the client has disconnected, it has only its id.
@@ -6,21 +8,21 @@ the client has disconnected, it has only its id.
 
 from __future__ import annotations
 
+import operator
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Mapping, MutableMapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, MutableMapping, Optional, Tuple, Union
 
-from . import _pychat
-from ._enums import Protocol, Transport
+from . import _pychat, _verdicts
+from ._enums import UNLIMITED, Protocol, Transport
+from ._snapshots import Room, Stats
+from ._verdicts import Identity
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ._server import Server
-    from ._verdicts import Identity
 
-
-servers: MutableMapping[str, Server] = weakref.WeakValueDictionary()
+servers: MutableMapping[str, ServerCalls] = weakref.WeakValueDictionary()
 """The servers that this process has started, by Server._origin."""
 
 
@@ -35,15 +37,18 @@ class Client:
     id: int
     user: Any
 
-    def __init__(self, server: Optional[Server], id: int, origin: str = "") -> None:
+    def __init__(self, server: Optional[ServerCalls], id: int, origin: str = "") -> None:
         self._server = server
         self._origin = server._origin if server is not None else origin
         self.id = id
         self.user = None
 
     @property
-    def server(self) -> Server:
-        """Its server. Raises NoSuchClientError for a Client that was pickled, if its server is not in this process."""
+    def server(self) -> ServerCalls:
+        """Its Server, whose functions for a running server are known to type checkers.
+
+        Raises NoSuchClientError for a Client that was pickled, if its server is not in this process.
+        """
         if self._server is None:
             raise _pychat.NoSuchClientError("the client was pickled: its server is in another process, or it has disconnected")
         return self._server
@@ -145,3 +150,204 @@ class ClientInfo:
 
 
 ClientOrId = Union[Client, int]
+
+
+MAX_SECONDS = 2**53 / 1000
+
+
+def milliseconds(seconds: float) -> int:
+    """Converts seconds to milliseconds. A time above zero stays above zero."""
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise ValueError(f"not a valid time in seconds: {seconds!r}")
+    return max(round(seconds * 1000), 1) if seconds > 0 else 0
+
+
+def ack_milliseconds(timeout: Optional[float]) -> int:
+    """The time limit for an acknowledgement; None: no limit. 0 is rejected, as the library would use its default."""
+    if timeout is None:
+        return UNLIMITED
+    if timeout == 0:
+        raise ValueError("timeout must be above 0 seconds")
+    return milliseconds(timeout)
+
+
+class ServerCalls:
+    """The functions of a running server. They work on any thread and in any callback.
+
+    Clients are passed as a Client or an id.
+    """
+
+    _core: _pychat.Core
+    _origin: str
+
+    def _id(self, client: ClientOrId) -> int:
+        # Each server counts its clients from 1, so the id of another server's client would name a different client here.
+        if isinstance(client, Client) and client._server is not self:
+            raise _pychat.NoSuchClientError("the client belongs to another server")
+        number = operator.index(client)
+        if not 0 <= number < 2**64:
+            raise _pychat.NoSuchClientError(f"no client has the id {number}")
+        return number
+
+    # Messages
+
+    def broadcast(self, room: Optional[str], text: str) -> int:
+        """Publishes text to a room, or to everyone if room is None. Returns its number, or 0 if it has none."""
+        return self.publish(room, text)
+
+    def publish(
+        self,
+        room: Optional[str],
+        *args: Any,
+        event: Optional[str] = None,
+        ephemeral: bool = False,
+        except_client: Optional[ClientOrId] = None,
+        from_client: Optional[ClientOrId] = None,
+        from_name: Optional[str] = None,
+        attributes: Optional[Mapping[str, str]] = None,
+    ) -> int:
+        """Publishes a message to all members of a room, or to everyone if room is None. Returns its number.
+
+        A single str is text and a single bytes-like object is binary. Anything else is the event's arguments: any JSON
+        values, with bytes anywhere in them. The number is 0 if the message is ephemeral. It is also 0 inside on_authorize
+        and on_message, because the message is published after the callback.
+        """
+        return self._core.publish(
+            room, args, event, ephemeral, self._id(except_client or 0), self._id(from_client or 0), from_name, attributes
+        )
+
+    def send(
+        self,
+        client: ClientOrId,
+        *args: Any,
+        event: Optional[str] = None,
+        room: Optional[str] = None,
+        attributes: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        """Sends a message to one client, independent of rooms; `room` is only a label. It is neither numbered nor kept."""
+        self._core.send(self._id(client), args, event, room, attributes)
+
+    def send_user(
+        self,
+        user_id: str,
+        *args: Any,
+        event: Optional[str] = None,
+        room: Optional[str] = None,
+        attributes: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        """Sends a message to all clients of one user. Raises NoSuchClientError if there is none."""
+        self._core.send_user(user_id, args, event, room, attributes)
+
+    def send_with_ack(
+        self, client: ClientOrId, event: str, *args: Any, timeout: Optional[float] = 10.0, room: Optional[str] = None
+    ) -> int:
+        """Sends an event and asks for an acknowledgement within `timeout` seconds (None: until the client disconnects).
+
+        Returns the number that on_ack receives as `ack_id`.
+
+        on_ack may run before this returns. In asyncio, call() is simpler. Raises UnsupportedError unless the client speaks
+        Socket.IO.
+        """
+        return self._core.send_with_ack(self._id(client), args, event, room, ack_milliseconds(timeout), False)
+
+    def reply(self, message: _pychat.Message, *args: Any) -> None:
+        """Answers a message whose sender waits for an answer, once, in on_message or later. Any JSON, with bytes anywhere."""
+        self._core.reply(self._id(message.client), message.ack_id, args)
+
+    # Verdicts
+
+    def accept(self, client: ClientOrId, identity: Optional[Identity] = None) -> None:
+        """Accepts a client whose on_connect returned DEFER. Without an identity it is a guest."""
+        self._core.accept(self._id(client), identity)
+
+    def refuse(self, client: ClientOrId, reason: str = "", data: Any = None) -> None:
+        """Refuses a client whose on_connect returned DEFER. `data` is any JSON value, for protocols that can carry it."""
+        _, text, data_json, _ = _verdicts.read_connect(_verdicts.Refuse(reason, data))
+        self._core.refuse(self._id(client), text, data_json)
+
+    # Clients
+
+    def set_identity(self, client: ClientOrId, identity: Optional[Identity]) -> None:
+        """Replaces the whole identity. Later messages of the client carry the new name."""
+        self._core.set_identity(self._id(client), identity)
+
+    def kick(self, client: ClientOrId, reason: Optional[str] = None) -> None:
+        """Sends what is in the client's outbox, then disconnects it with close code 1008."""
+        self._core.kick(self._id(client), reason)
+
+    def close_connection(self, client: ClientOrId, reason: Optional[str] = None) -> None:
+        """Sends what is in the outbox, then closes the client's connection and so disconnects all clients on it.
+
+        In Socket.IO, these are the client's namespaces. In other protocols a connection has one client, and this is kick().
+        """
+        self._core.close_connection(self._id(client), reason)
+
+    def find_client(self, socket_id: str) -> Client:
+        """Returns the client with this id: the `socket.id` of Socket.IO, or the `id` of chat.v1.
+
+        A client's number as a str works too, for every protocol. Raises NoSuchClientError if there is no such client.
+        """
+        return self._core.find_client(socket_id)
+
+    def client_info(self, client: ClientOrId) -> ClientInfo:
+        """The client's present state. Raises NoSuchClientError if it has disconnected."""
+        return self._core.client_info(self._id(client))
+
+    def clients(self) -> List[ClientInfo]:
+        """Every client of the server."""
+        return self._core.members(None)
+
+    # Rooms
+
+    def join(self, client: ClientOrId, room: str) -> None:
+        """Makes a client a member of a room, without asking on_authorize. It receives messages published from now on."""
+        self._core.join(self._id(client), room)
+
+    def leave(self, client: ClientOrId, room: str) -> None:
+        """Removes a client from a room. Raises NotJoinedError if it is not a member."""
+        self._core.leave(self._id(client), room)
+
+    def ban(self, client: ClientOrId, room: str, seconds: float, reason: Optional[str] = None) -> None:
+        """Removes a client from a room and bans its user id, or the address of a guest, for `seconds`. 0 lifts the ban."""
+        self._core.ban(self._id(client), room, milliseconds(seconds), reason)
+
+    def ban_user(self, user_id: str, room: str, seconds: float, reason: Optional[str] = None) -> None:
+        """Like ban(), but by user id, for all present and future clients of the user."""
+        self._core.ban_user(user_id, room, milliseconds(seconds), reason)
+
+    def close_room(self, room: str, reason: Optional[str] = None) -> None:
+        """Removes all members, deletes the history, and restarts the numbering with a new epoch."""
+        self._core.close_room(room, reason)
+
+    def members(self, room: str) -> List[ClientInfo]:
+        """The members of a room. Raises NoSuchRoomError if there is no such room."""
+        return self._core.members(room)
+
+    def rooms(self) -> List[Room]:
+        """All rooms."""
+        return self._core.rooms()
+
+    def history(self, room: str, after_seq: int = 0, limit: int = 0) -> List[_pychat.Message]:
+        """The newest `limit` (0: all) kept messages of a room with numbers above `after_seq`, oldest first."""
+        if after_seq < 0 or limit < 0:
+            raise ValueError("after_seq and limit must not be negative")
+        return self._core.history(room, after_seq, limit)
+
+    # The server
+
+    @property
+    def port(self) -> int:
+        """The port on which the server listens; 0 on a UNIX socket."""
+        return self._core.port()
+
+    def stats(self) -> Stats:
+        """Counters since the start."""
+        return self._core.stats()
+
+    def check_loops(self, timeout_ms: int) -> None:
+        """For a watchdog: waits until every loop has had a turn. Raises TimedOutError if one has not within `timeout_ms`."""
+        self._core.check_loops(timeout_ms)
+
+    def reload_tls(self) -> None:
+        """Reloads the certificate and key files, for new connections. If this fails, the old pair stays in use."""
+        self._core.reload_tls()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, List, Mapping, Optional, Union
 
 from . import _pychat
 from ._client import Client
@@ -132,47 +132,6 @@ class EventsLost:
     count: int
 
 
-@dataclass(frozen=True)
-class Room:
-    """A snapshot of a room's state."""
-
-    name: str
-    epoch: str
-    seq: int
-    """The number of the newest message."""
-    member_count: int
-    history_count: int
-
-
-@dataclass(frozen=True)
-class Stats:
-    """Counters since the start; fields ending in _now are present values. See chat_stats in chat.h for the tuples' indexes."""
-
-    connections_now: int
-    connections_total: int
-    clients_now: int
-    clients_total: int
-    rooms_now: int
-    messages_in: int
-    messages_refused: int
-    messages_published: int
-    deliveries: int
-    drops: int
-    slow_disconnects: int
-    bytes_in: int
-    bytes_out: int
-    http_requests: int
-    history_bytes_now: int
-    clients_now_by_protocol: Tuple[int, ...]
-    clients_now_by_transport: Tuple[int, ...]
-    messages_in_by_protocol: Tuple[int, ...]
-    deliveries_by_protocol: Tuple[int, ...]
-    messages_in_by_transport: Tuple[int, ...]
-    deliveries_by_transport: Tuple[int, ...]
-    refusals: Dict[str, int]
-    """By reason, as in the metric libchat_refusals_total."""
-
-
 def restore_message(*state: Any) -> _pychat.Message:
     """What pickle calls."""
     return _pychat.restore_message(*state)
@@ -180,3 +139,6 @@ def restore_message(*state: Any) -> _pychat.Message:
 
 Event = Union[Opened, Joined, Left, Disconnected, Abandoned, _pychat.Message, EventsLost]
 """Anything that an event queue can hold."""
+
+Request = Union[ConnectRequest, AuthorizeRequest, _pychat.Message]
+"""Anything that a callback decides."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from ._enums import LogLevel
-
-if TYPE_CHECKING:
-    from ._events import LogLine
+from ._events import LogLine
 
 logger = logging.getLogger("pychat")
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Set, Tuple
+from typing import Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Set, Tuple
 
 from . import _log, _pychat
-from ._events import Abandoned, Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened
+from ._decisions import ServerDecisions
+from ._events import Abandoned, Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened, Request
 from ._verdicts import Refuse
-
-if TYPE_CHECKING:
-    from ._calls import Request
-    from ._server import Server
 
 MAX_CALLS = 65_536
 MAX_CALL_BYTES = 256 * 1024 * 1024
@@ -43,7 +40,7 @@ _DECIDING = (ConnectRequest, AuthorizeRequest, _pychat.Message)
 class Attachment:
     """The connection between a server and a loop, from the start there to detach(). Used only in the loop's thread."""
 
-    def __init__(self, server: Server, core: _pychat.Core, callbacks: Dict[str, AsyncCallback]) -> None:
+    def __init__(self, server: ServerDecisions, core: _pychat.Core, callbacks: Dict[str, AsyncCallback]) -> None:
         self.loop = asyncio.get_running_loop()
         self._server = server
         self._core = core

@@ -5,15 +5,25 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 import traceback
-from typing import TYPE_CHECKING, NoReturn, Optional, Set
+from typing import NoReturn, Optional, Protocol, Set
 
 from . import _pychat
 
-if TYPE_CHECKING:
-    from ._server import Server
 
-_running: Set[Server] = set()
+class RunningServer(Protocol):
+    """What this module needs of a Server."""
+
+    _starting: threading.Lock
+    """Held while the server starts."""
+
+    def close(self) -> None: ...
+
+    def _abandon(self) -> None: ...
+
+
+_running: Set[RunningServer] = set()
 _started_at: Optional[int] = None
 """What _pychat.forks() was when a server last started."""
 _ending = False
@@ -32,14 +42,14 @@ def check_start() -> None:
         )
 
 
-def keep(server: Server) -> None:
+def keep(server: RunningServer) -> None:
     """Keeps a running server alive until it is closed, like a running thread."""
     global _started_at
     _started_at = _pychat.forks()
     _running.add(server)
 
 
-def let_go(server: Server) -> None:
+def let_go(server: RunningServer) -> None:
     """Releases a server that is closed."""
     _running.discard(server)
 

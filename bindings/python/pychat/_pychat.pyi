@@ -6,7 +6,8 @@ from typing_extensions import Self
 
 from ._client import Client, ClientInfo
 from ._enums import Payload
-from ._events import AuthorizeRequest, ConnectRequest, Event, Room, Stats
+from ._events import Event
+from ._snapshots import Room, Stats
 from ._verdicts import Identity, Replace
 
 version: str

@@ -1,4 +1,4 @@
-"""Server: its lifetime, its callbacks, and its asyncio support. The functions of a running server are in _calls."""
+"""Server: its lifetime, its callbacks, and its asyncio support. The functions of a running server are in _client."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NoReturn, Optional, Set, Type, TypeVar, cast
 
 from . import _log, _process, _pychat
-from ._calls import ServerCalls, ack_milliseconds, milliseconds
-from ._client import ClientOrId, servers
+from ._client import ClientOrId, ack_milliseconds, milliseconds, servers
+from ._decisions import ServerDecisions
 from ._enums import Overflow
 from ._events import Abandoned, Disconnected, Event, Joined, Left, Opened
 from ._loop import AsyncCallback, Attachment
@@ -42,7 +42,7 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM arrived. Like Ctrl-C it propagates out of poll(), and `except Exception` in a callback does not catch it."""
 
 
-class Server(ServerCalls):
+class Server(ServerDecisions):
     """A chat server in this process.
 
     It takes the fields of chat_server_options as keywords (see ServerOptions), and starts with start(), `with`, `async with`

@@ -2,6 +2,7 @@
 #include "bind.h"
 
 #include "argument.h"
+#include "callbacks.h"
 #include "introspection.h"
 #include "message.h"
 #include "outgoing.h"
@@ -97,10 +98,11 @@ void decide_message(Core& core, const Message& message, int verdict, const Optio
     return chat_decide(server, message.view().from, message.decision_id, static_cast<chat_verdict>(verdict),
                        pointer(reason), outgoing ? &outgoing->message() : nullptr);
   });
-  if (verdict != CHAT_PASS) return;
-  core.publish_event(core.clients().get(message.view().from),
-                     outgoing ? with_replacement(message.view(), outgoing->message()) : message.owned(),
-                     message.ack_id);
+  if (verdict != CHAT_PASS || !core.listeners().queues(Kind::on_message)) return;
+  core.listeners().publish(
+      {Kind::on_message, core.clients().get(message.view().from),
+       MessageRecord{outgoing ? with_replacement(message.view(), outgoing->message()) : message.owned(), message.ack_id,
+                     0}});
 }
 
 template <class Function>
@@ -123,14 +125,15 @@ py::list take(Core& core, EventQueue& queue, std::size_t limit) {
 
 void bind_living(py::class_<Core>& core) {
   core.def(py::init<py::object, const py::dict&>(), py::arg("server"), py::arg("options"))
-      .def("start", &Core::start, py::arg("log_level"))
+      .def(
+          "start", [](Core& self, int log_level) { self.start(log_level, fill_callbacks); }, py::arg("log_level"))
       .def("stop", &Core::stop)
       .def("close", &Core::close)
       .def("abandon", &Core::abandon)
       .def_property_readonly("running", &Core::running)
       .def_property_readonly("forked", &Core::forked)
       .def_property_readonly("host_driven", [](const Core& self) { return self.host_driven(); })
-      .def_property_readonly("calls_lost", &Core::calls_lost)
+      .def_property_readonly("calls_lost", [](Core& self) { return self.listeners().calls_lost(); })
       .def_property_readonly("clients_known", [](Core& self) { return self.clients().size(); })
       .def("poll", &Core::poll, py::arg("timeout_ms"))
       .def("port",
@@ -156,7 +159,9 @@ void bind_living(py::class_<Core>& core) {
 
 void bind_listening(py::class_<Core>& core) {
   core.def("set_callback", &Core::set_callback, py::arg("kind"), py::arg("function"))
-      .def("set_async_kinds", &Core::set_async_kinds, py::arg("kinds"))
+      .def(
+          "set_async_kinds", [](Core& self, unsigned kinds) { self.listeners().set_async_kinds(kinds); },
+          py::arg("kinds"))
       .def("set_calls", &Core::set_calls, py::arg("queue"))
       .def("add_events", &Core::add_events, py::arg("queue"), py::arg("refuse_when_full"))
       .def("remove_events", &Core::remove_events, py::arg("queue"))

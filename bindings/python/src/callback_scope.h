@@ -5,25 +5,23 @@
 
 namespace pychat {
 
-class Core;
-
 class CallbackScope {
  public:
-  explicit CallbackScope(const Core& core) : core_(core), outer_(innermost) { innermost = this; }
+  explicit CallbackScope(const void* core) : core_(core), outer_(innermost) { innermost = this; }
   ~CallbackScope() { innermost = outer_; }
   CallbackScope(const CallbackScope&) = delete;
   CallbackScope& operator=(const CallbackScope&) = delete;
 
-  static bool inside(const Core& core) {
+  static bool inside(const void* core) {
     for (const CallbackScope* scope = innermost; scope != nullptr; scope = scope->outer_) {
-      if (&scope->core_ == &core) return true;
+      if (scope->core_ == core) return true;
     }
     return false;
   }
 
  private:
   static inline thread_local const CallbackScope* innermost = nullptr;
-  const Core& core_;
+  const void* core_;  // never followed
   const CallbackScope* outer_;
 };
 

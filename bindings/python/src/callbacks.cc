@@ -74,75 +74,7 @@ int plain_verdict(py::handle result) {
 
 std::string text_or_empty(py::handle text) { return text.is_none() ? std::string() : text.cast<std::string>(); }
 
-}  // namespace
-
-// The trampolines. Nothing may leave them: what allocation throws is a refusal.
-struct Callbacks {
-  static void fill(chat_callbacks& callbacks, bool with_authorize) {
-    callbacks.on_connect = decide<chat_connect_event, &Core::on_connect>;
-    callbacks.on_open = tell<Kind::on_open>;
-    callbacks.on_disconnect = tell<Kind::on_disconnect>;
-    callbacks.on_authorize = with_authorize ? decide<chat_authorize_event, &Core::on_authorize> : nullptr;
-    callbacks.on_join = tell<Kind::on_join>;
-    callbacks.on_leave = tell<Kind::on_leave>;
-    callbacks.on_message = decide<chat_message_event, &Core::on_message>;
-    callbacks.on_log = log;
-    callbacks.on_ack = ack;
-    callbacks.on_abandon = tell<Kind::on_abandon>;
-    callbacks.on_thread_start = [](chat_server*, void* user) {
-      take_signal_mask(static_cast<Core*>(user)->starters_mask_);
-    };
-  }
-
-  template <class Event, chat_verdict (Core::*method)(Event&)>
-  static chat_verdict decide(chat_server* server, Event* event, void* user) {
-    Core& core = *static_cast<Core*>(user);
-    const CallbackScope scope(core);
-    core.notice(server);
-    try {
-      return (core.*method)(*event);
-    } catch (const std::exception&) {
-      return refuse(event->reason, kFailed);
-    }
-  }
-
-  template <Kind kind>
-  static void tell(chat_server* server, const chat_client_event* event, void* user) {
-    Core& core = *static_cast<Core*>(user);
-    const CallbackScope scope(core);
-    core.notice(server);
-    try {
-      core.on_client_event(kind, *event);
-    } catch (const std::exception&) {
-      ++core.calls_lost_;
-    }
-  }
-
-  static void ack(chat_server* server, const chat_ack_event* event, void* user) {
-    Core& core = *static_cast<Core*>(user);
-    const CallbackScope scope(core);
-    core.notice(server);
-    try {
-      core.on_ack(*event);
-    } catch (const std::exception&) {
-      ++core.calls_lost_;
-    }
-  }
-
-  static void log(chat_server*, chat_log_level level, const char* text, void* user) {
-    Core& core = *static_cast<Core*>(user);
-    const CallbackScope scope(core);
-    try {
-      core.on_log(level, text);
-    } catch (const std::exception&) {
-      ++core.calls_lost_;
-    }
-  }
-};
-
-void fill_callbacks(chat_callbacks& callbacks, bool with_authorize) { Callbacks::fill(callbacks, with_authorize); }
-
-void Core::report_exception(Kind kind, py::error_already_set& error) {
+void report_exception(Kind kind, py::error_already_set& error) {
   // Ctrl-C inside of poll() is for who called it; on a thread of the library nobody could take it.
   PollScope* poll = PollScope::current();
   if (poll != nullptr && (error.matches(PyExc_KeyboardInterrupt) || error.matches(PyExc_SystemExit))) {
@@ -157,23 +89,24 @@ void Core::report_exception(Kind kind, py::error_already_set& error) {
   }
 }
 
-// A child that was forked in a callback has come to its end: it has neither the library's threads nor the sockets.
-void Core::end_if_forked(py::handle error) const {
-  if (forked()) python_names().end_child(error);
+// Ends a child that was forked in a callback: it has neither the library's threads nor the sockets.
+void end_if_forked(const Core& core, py::handle error) {
+  if (core.forked()) python_names().end_child(error);
 }
 
+// Calls the function for a record and gives its result to `read`, with the GIL; false when it has raised.
 template <class Read>
-bool Core::call_inline(const Record& record, Read read) {
+bool call_inline(Core& core, const Record& record, Read read) {
   const TakeGil gil;
   try {
-    const py::object called = function(record.kind);
+    const py::object called = core.listeners().function(record.kind);
     if (!called) return true;
     py::object result;
     try {
-      result = called(to_python(record));
-      end_if_forked(py::none());
+      result = called(core.to_python(record));
+      end_if_forked(core, py::none());
     } catch (py::error_already_set& error) {
-      end_if_forked(error.value());
+      end_if_forked(core, error.value());
       // A refusal may be raised from deep inside.
       if (!error.matches(python_names().refuse)) throw;
       result = error.value();
@@ -190,27 +123,24 @@ bool Core::call_inline(const Record& record, Read read) {
   return false;
 }
 
-chat_verdict Core::ask_loop(Record record, char* reason) {
-  const EventQueuePtr calls = listeners()->calls;
+// Hands a decision to the asyncio loop: CHAT_DEFER, or CHAT_REFUSE with the reason.
+chat_verdict ask_loop(Core& core, Record record, char* reason) {
+  const EventQueuePtr calls = core.listeners().calls();
   if (!calls) return refuse(reason, kNotRunning);
   return calls->push(std::move(record)) ? CHAT_DEFER : refuse(reason, kBusy);
 }
 
-void Core::tell_loop(Record record) {
-  const EventQueuePtr calls = listeners()->calls;
-  if (!calls || !calls->push(std::move(record))) ++calls_lost_;
-}
-
-chat_verdict Core::on_connect(chat_connect_event& event) {
-  if (!calls_inline(Kind::on_connect) && !calls_async(Kind::on_connect)) return CHAT_PASS;
+chat_verdict on_connect(Core& core, chat_connect_event& event) {
+  const bool is_inline = core.listeners().calls_inline(Kind::on_connect);
+  if (!is_inline && !core.listeners().calls_async(Kind::on_connect)) return CHAT_PASS;
   const std::int64_t now_ms = monotonic_ms();
-  clients_.remove_forgotten(server_.load(), now_ms - verdict_timeout_ms_ - kForgetAfterMs);
-  clients_.note_undecided(event.client, now_ms);
-  Record record = copy_connect(clients_.get(event.client), event);
+  core.clients().remove_forgotten(core.server(), now_ms - core.verdict_timeout_ms() - kForgetAfterMs);
+  core.clients().note_undecided(event.client, now_ms);
+  Record record = copy_connect(core.clients().get(event.client), event);
 
   chat_verdict verdict = CHAT_PASS;
-  if (calls_inline(Kind::on_connect)) {
-    const bool returned = call_inline(record, [&](py::handle result) {
+  if (is_inline) {
+    const bool returned = call_inline(core, record, [&](py::handle result) {
       const int plain = plain_verdict(result);
       if (plain >= 0) {
         verdict = static_cast<chat_verdict>(plain);
@@ -222,25 +152,25 @@ chat_verdict Core::on_connect(chat_connect_event& event) {
       write_reason(event.reason, reason);
       if (verdict == CHAT_REFUSE && !py::handle(read[2]).is_none()) {
         const std::string data = py::handle(read[2]).cast<std::string>();
-        call([&](chat_server* server) { return chat_refuse(server, event.client, reason.c_str(), data.c_str()); });
+        core.call([&](chat_server* server) { return chat_refuse(server, event.client, reason.c_str(), data.c_str()); });
       } else if (verdict == CHAT_PASS && !py::handle(read[3]).is_none()) {
         const OutgoingIdentity identity(py::reinterpret_borrow<py::object>(py::handle(read[3])));
-        call([&](chat_server* server) { return chat_accept(server, event.client, identity.get()); });
+        core.call([&](chat_server* server) { return chat_accept(server, event.client, identity.get()); });
       }
     });
     if (!returned) verdict = refuse(event.reason, kFailed);
   } else {
-    verdict = ask_loop(std::move(record), event.reason);
+    verdict = ask_loop(core, std::move(record), event.reason);
   }
-  if (verdict == CHAT_REFUSE) clients_.remove(event.client);
+  if (verdict == CHAT_REFUSE) core.clients().remove(event.client);
   return verdict;
 }
 
-chat_verdict Core::on_authorize(chat_authorize_event& event) {
-  Record record = copy_authorize(clients_.get(event.client), event);
-  if (!calls_inline(Kind::on_authorize)) return ask_loop(std::move(record), event.reason);
+chat_verdict on_authorize(Core& core, chat_authorize_event& event) {
+  Record record = copy_authorize(core.clients().get(event.client), event);
+  if (!core.listeners().calls_inline(Kind::on_authorize)) return ask_loop(core, std::move(record), event.reason);
   chat_verdict verdict = CHAT_PASS;
-  const bool returned = call_inline(record, [&](py::handle result) {
+  const bool returned = call_inline(core, record, [&](py::handle result) {
     const int plain = plain_verdict(result);
     if (plain >= 0) {
       verdict = static_cast<chat_verdict>(plain);
@@ -253,28 +183,19 @@ chat_verdict Core::on_authorize(chat_authorize_event& event) {
   return returned ? verdict : refuse(event.reason, kFailed);
 }
 
-chat_verdict Core::on_message(chat_message_event& event) {
-  const bool is_inline = calls_inline(Kind::on_message);
-  const bool is_async = !is_inline && calls_async(Kind::on_message);
-  const bool queued = queues(Kind::on_message);
+chat_verdict on_message(Core& core, chat_message_event& event) {
+  const bool is_inline = core.listeners().calls_inline(Kind::on_message);
+  const bool is_async = !is_inline && core.listeners().calls_async(Kind::on_message);
+  const bool queued = core.listeners().queues(Kind::on_message);
   if (!is_inline && !is_async && !queued) return CHAT_PASS;
 
-  Record record = copy_message(clients_.get(event.client), event);
-  ListenersPtr all;
-  if (queued) {
-    all = listeners();
-    for (const EventsListener& listener : all->events) {
-      if (listener.refuse_when_full && listener.queue->wants(Kind::on_message) &&
-          listener.queue->full(record.bytes())) {
-        return refuse(event.reason, kBusy);
-      }
-    }
-  }
-  if (is_async) return ask_loop(std::move(record), event.reason);
+  Record record = copy_message(core.clients().get(event.client), event);
+  if (queued && core.listeners().refuses(record)) return refuse(event.reason, kBusy);
+  if (is_async) return ask_loop(core, std::move(record), event.reason);
 
   chat_verdict verdict = CHAT_PASS;
   if (is_inline) {
-    const bool returned = call_inline(record, [&](py::handle result) {
+    const bool returned = call_inline(core, record, [&](py::handle result) {
       const int plain = plain_verdict(result);
       if (plain >= 0) {
         verdict = static_cast<chat_verdict>(plain);
@@ -292,70 +213,52 @@ chat_verdict Core::on_message(chat_message_event& event) {
     });
     if (!returned) return refuse(event.reason, kFailed);
   }
-  if (verdict == CHAT_PASS && queued) {
-    for (const EventsListener& listener : all->events) {
-      if (listener.queue->wants(Kind::on_message)) listener.queue->push_dropping_oldest(record);
-    }
-  }
+  if (verdict == CHAT_PASS && queued) core.listeners().publish(record);
   return verdict;
 }
 
-void Core::on_client_event(Kind kind, const chat_client_event& event) {
-  const bool is_inline = calls_inline(kind);
+// The library reports no answer for what was sent while the client was disconnecting. Later calls fail at once.
+void end_awaited(Core& core, chat_client_id client) {
+  for (const std::uint64_t ack_id : core.listeners().take_awaited_of(client)) {
+    core.listeners().tell_loop(
+        {Kind::on_ack, core.clients().get(client), AckRecord{ack_id, CHAT_ERROR_NO_SUCH_CLIENT, {}, {}}});
+  }
+}
+
+void on_client_event(Core& core, Kind kind, const chat_client_event& event) {
+  const bool is_inline = core.listeners().calls_inline(kind);
   // What the loop does about a client that has gone before its verdict is cancelled.
-  const bool cancels = kind == Kind::on_abandon && calls_async(Kind::on_connect);
-  const bool is_async = cancels || (!is_inline && calls_async(kind));
-  if (is_inline || is_async || queues(kind)) {
-    Record record = copy_client_event(kind, clients_.get(event.client), event);
-    if (is_inline) call_inline(record, [](py::handle) {});
-    if (queues(kind)) {
-      for (const EventsListener& listener : listeners()->events) {
-        if (listener.queue->wants(kind)) listener.queue->push_dropping_oldest(record);
-      }
-    }
-    if (is_async) tell_loop(std::move(record));
+  const bool cancels = kind == Kind::on_abandon && core.listeners().calls_async(Kind::on_connect);
+  const bool is_async = cancels || (!is_inline && core.listeners().calls_async(kind));
+  if (is_inline || is_async || core.listeners().queues(kind)) {
+    Record record = copy_client_event(kind, core.clients().get(event.client), event);
+    if (is_inline) call_inline(core, record, [](py::handle) {});
+    if (core.listeners().queues(kind)) core.listeners().publish(record);
+    if (is_async) core.listeners().tell_loop(std::move(record));
   }
   if (kind != Kind::on_disconnect && kind != Kind::on_abandon) return;
-  end_awaited(event.client);
+  end_awaited(core, event.client);
   // Its object stays for as long as a record about it waits somewhere.
-  clients_.remove(event.client);
+  core.clients().remove(event.client);
 }
 
-// The library tells nothing of what was sent while the client was going. What is sent from now on fails at once.
-void Core::end_awaited(chat_client_id client) {
-  std::vector<std::uint64_t> ended;
-  {
-    const std::lock_guard lock(awaited_mutex_);
-    for (const auto& [ack_id, awaited_of] : awaited_) {
-      if (awaited_of == client) ended.push_back(ack_id);
-    }
-    for (const std::uint64_t ack_id : ended) awaited_.erase(ack_id);
-  }
-  for (const std::uint64_t ack_id : ended) {
-    tell_loop({Kind::on_ack, clients_.get(client), AckRecord{ack_id, CHAT_ERROR_NO_SUCH_CLIENT, {}, {}}});
-  }
-}
-
-void Core::on_ack(const chat_ack_event& event) {
-  bool awaited = false;
-  {
-    const std::lock_guard lock(awaited_mutex_);
-    awaited = awaited_.erase(event.ack_id) > 0;
-  }
-  if (!awaited && !calls_inline(Kind::on_ack) && !calls_async(Kind::on_ack)) return;
-  Record record = copy_ack(clients_.get(event.client), event);
-  if (awaited || !calls_inline(Kind::on_ack)) {
-    tell_loop(std::move(record));
+void on_ack(Core& core, const chat_ack_event& event) {
+  const bool awaited = core.listeners().take_awaited(event.ack_id);
+  const bool is_inline = core.listeners().calls_inline(Kind::on_ack);
+  if (!awaited && !is_inline && !core.listeners().calls_async(Kind::on_ack)) return;
+  Record record = copy_ack(core.clients().get(event.client), event);
+  if (awaited || !is_inline) {
+    core.listeners().tell_loop(std::move(record));
   } else {
-    call_inline(record, [](py::handle) {});
+    call_inline(core, record, [](py::handle) {});
   }
 }
 
-void Core::on_log(chat_log_level level, const char* text) {
-  if (!calls_inline(Kind::on_log)) return;
+void on_log(Core& core, chat_log_level level, const char* text) {
+  if (!core.listeners().calls_inline(Kind::on_log)) return;
   const TakeGil gil;
   try {
-    const py::object called = function(Kind::on_log);
+    const py::object called = core.listeners().function(Kind::on_log);
     if (!called) return;
     const PythonNames& names = python_names();
     called(names.log_line(names.log_level(static_cast<int>(level)), py::str(text)));
@@ -363,5 +266,73 @@ void Core::on_log(chat_log_level level, const char* text) {
     report_exception(Kind::on_log, error);
   }
 }
+
+// The trampolines. Nothing may leave them: what allocation throws is a refusal.
+struct Callbacks {
+  static void fill(chat_callbacks& callbacks, bool with_authorize) {
+    callbacks.on_connect = decide<chat_connect_event, on_connect>;
+    callbacks.on_open = tell<Kind::on_open>;
+    callbacks.on_disconnect = tell<Kind::on_disconnect>;
+    callbacks.on_authorize = with_authorize ? decide<chat_authorize_event, on_authorize> : nullptr;
+    callbacks.on_join = tell<Kind::on_join>;
+    callbacks.on_leave = tell<Kind::on_leave>;
+    callbacks.on_message = decide<chat_message_event, on_message>;
+    callbacks.on_log = log;
+    callbacks.on_ack = ack;
+    callbacks.on_abandon = tell<Kind::on_abandon>;
+    callbacks.on_thread_start = [](chat_server*, void* user) {
+      take_signal_mask(static_cast<Core*>(user)->starters_signal_mask());
+    };
+  }
+
+  template <class Event, chat_verdict (*on_event)(Core&, Event&)>
+  static chat_verdict decide(chat_server* server, Event* event, void* user) {
+    Core& core = *static_cast<Core*>(user);
+    const CallbackScope scope(&core);
+    core.notice(server);
+    try {
+      return on_event(core, *event);
+    } catch (const std::exception&) {
+      return refuse(event->reason, kFailed);
+    }
+  }
+
+  template <Kind kind>
+  static void tell(chat_server* server, const chat_client_event* event, void* user) {
+    Core& core = *static_cast<Core*>(user);
+    const CallbackScope scope(&core);
+    core.notice(server);
+    try {
+      on_client_event(core, kind, *event);
+    } catch (const std::exception&) {
+      core.listeners().count_lost();
+    }
+  }
+
+  static void ack(chat_server* server, const chat_ack_event* event, void* user) {
+    Core& core = *static_cast<Core*>(user);
+    const CallbackScope scope(&core);
+    core.notice(server);
+    try {
+      on_ack(core, *event);
+    } catch (const std::exception&) {
+      core.listeners().count_lost();
+    }
+  }
+
+  static void log(chat_server*, chat_log_level level, const char* text, void* user) {
+    Core& core = *static_cast<Core*>(user);
+    const CallbackScope scope(&core);
+    try {
+      on_log(core, level, text);
+    } catch (const std::exception&) {
+      core.listeners().count_lost();
+    }
+  }
+};
+
+}  // namespace
+
+void fill_callbacks(chat_callbacks& callbacks, bool with_authorize) { Callbacks::fill(callbacks, with_authorize); }
 
 }  // namespace pychat

@@ -1,4 +1,4 @@
-// See core.h. Starting, ending, and who listens; what callbacks do is in callbacks.cc.
+// See core.h.
 #include "core.h"
 
 #include <poll.h>
@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "callback_scope.h"
-#include "callbacks.h"
 #include "signal_mask.h"
 
 namespace pychat {
@@ -56,7 +55,7 @@ Core::~Core() {
 
 Core::Use::Use(Core& core, std::nothrow_t) : core_(core) {
   if (core.forked()) return;
-  if (CallbackScope::inside(core)) {
+  if (CallbackScope::inside(&core)) {
     server_ = core.server_.load();
     return;
   }
@@ -94,7 +93,7 @@ void Core::raise_if_forked() const {
   raise_error(CHAT_ERROR_WRONG_STATE, "the server belongs to the process from which this one was forked");
 }
 
-void Core::start(int log_level) {
+void Core::start(int log_level, FillCallbacks fill_callbacks) {
   State expected = State::idle;
   if (!state_.compare_exchange_strong(expected, State::starting)) {
     raise_if_forked();
@@ -104,10 +103,10 @@ void Core::start(int log_level) {
   chat_server_options native = options_.get();
   native.user = this;
   if (native.log_level == 0) native.log_level = static_cast<chat_log_level>(log_level);
-  const bool asks = ((inline_kinds_.load() | async_kinds_.load()) & Kind::on_authorize) != 0;
-  fill_callbacks(native.callbacks, asks);
+  fill_callbacks(native.callbacks,
+                 listeners_.calls_inline(Kind::on_authorize) || listeners_.calls_async(Kind::on_authorize));
   host_driven_ = native.threads == 0;
-  starters_mask_ = signal_mask();
+  starters_signal_mask_ = signal_mask();
   verdict_timeout_ms_ = native.verdict_timeout_ms > 0 ? native.verdict_timeout_ms : 10'000;
 
   chat_server* server = nullptr;
@@ -139,7 +138,7 @@ void Core::watch_drain() {
   try {
     std::thread([this] {
       chat_server_wait(server_.load(), -1);
-      end_queues();
+      listeners_.end_events();
       release_user();
     }).detach();
   } catch (const std::system_error&) {
@@ -149,7 +148,7 @@ void Core::watch_drain() {
 
 void Core::close() {
   if (forked()) return;
-  if (CallbackScope::inside(*this))
+  if (CallbackScope::inside(this))
     raise_error(CHAT_ERROR_WRONG_THREAD, "close() was called in a callback of the same server");
   State expected = State::running;
   if (!state_.compare_exchange_strong(expected, State::closing)) {
@@ -176,8 +175,8 @@ void Core::close() {
     state_.store(State::closed);
     close_changed_.notify_all();
   }
-  end_queues();
-  change_listeners([](Listeners& listeners) { listeners = {}; });
+  listeners_.end_events();
+  listeners_.clear_queues();
   clients_.clear();
   raise_unless_ok(outcome);
 }
@@ -196,7 +195,7 @@ bool Core::poll(int timeout_ms) {
     }
   } release;
   // The library tells which of these is wrong; only then is there nothing to wait for.
-  if (host_driven_ && !CallbackScope::inside(*this)) {
+  if (host_driven_ && !CallbackScope::inside(this)) {
     if (polling_.exchange(true)) raise_error(CHAT_ERROR_WRONG_THREAD, "another thread is in poll()");
     release.flag = &polling_;
     wait_readable(chat_server_fd(use.server()), timeout_ms);
@@ -205,7 +204,7 @@ bool Core::poll(int timeout_ms) {
   const Outcome outcome = without_gil([&] { return Outcome::of(chat_server_poll(use.server(), 0)); });
   if (scope.raised) std::rethrow_exception(scope.raised);
   if (outcome.error == CHAT_ERROR_STOPPED) {
-    end_queues();
+    listeners_.end_events();
     return false;
   }
   raise_unless_ok(outcome);
@@ -221,102 +220,38 @@ void Core::notice(chat_server* server) {
 
 void Core::set_callback(unsigned kind, py::object function) {
   raise_if_forked();
-  std::size_t index = 0;
-  while (index < kKindCount && (1U << index) != kind) ++index;
-  if (index == kKindCount) throw py::value_error("kind must be exactly one kind");
-  if (function.is_none()) function = py::object();
-  if (function) {
-    inline_kinds_.fetch_or(kind);
-  } else {
-    inline_kinds_.fetch_and(~kind);
-  }
-  // What was there goes after the lock is released.
-  const std::lock_guard lock(listening_mutex_);
-  std::swap(functions_[index], function);
-}
-
-py::object Core::function(Kind kind) {
-  std::size_t index = 0;
-  while ((1U << index) != static_cast<unsigned>(kind)) ++index;
-  const std::lock_guard lock(listening_mutex_);
-  return functions_[index];
-}
-
-Core::ListenersPtr Core::listeners() {
-  const std::lock_guard lock(listening_mutex_);
-  return listeners_;
-}
-
-template <class Change>
-void Core::change_listeners(Change change) {
-  ListenersPtr before;
-  const std::lock_guard lock(listening_mutex_);
-  auto changed = std::make_shared<Listeners>(*listeners_);
-  change(*changed);
-  unsigned kinds = 0;
-  for (unsigned index = 0; index < kKindCount; ++index) {
-    for (const EventsListener& listener : changed->events) {
-      if (listener.queue->wants(static_cast<Kind>(1U << index))) kinds |= 1U << index;
-    }
-  }
-  event_kinds_.store(kinds);
-  before = std::move(listeners_);
-  listeners_ = std::move(changed);
+  listeners_.set_function(kind, std::move(function));
 }
 
 void Core::set_calls(EventQueuePtr queue) {
   if (forked()) return;
-  change_listeners([&](Listeners& listeners) { listeners.calls = std::move(queue); });
+  listeners_.set_calls(std::move(queue));
 }
 
 void Core::add_events(EventQueuePtr queue, bool refuse_when_full) {
   raise_if_forked();
-  change_listeners([&](Listeners& listeners) {
-    if (ended_) {
-      queue->close();
-    } else {
-      listeners.events.push_back({std::move(queue), refuse_when_full});
-    }
-  });
+  listeners_.add_events(std::move(queue), refuse_when_full);
 }
 
 void Core::remove_events(const EventQueuePtr& queue) {
-  if (forked()) return;
-  change_listeners([&](Listeners& listeners) {
-    std::erase_if(listeners.events, [&](const EventsListener& listener) { return listener.queue == queue; });
-  });
-}
-
-void Core::end_queues() {
-  const std::lock_guard lock(listening_mutex_);
-  ended_ = true;
-  for (const EventsListener& listener : listeners_->events) listener.queue->close();
+  if (!forked()) listeners_.remove_events(queue);
 }
 
 std::uint64_t Core::send_call(chat_client_id client, const chat_message& message, std::int64_t timeout_ms) {
   std::uint64_t ack_id = 0;
   call([&](chat_server* server) {
-    const std::lock_guard lock(awaited_mutex_);
-    const chat_error error = chat_send_with_ack(server, client, &message, timeout_ms, &ack_id);
-    if (error == CHAT_OK) awaited_.emplace(ack_id, client);
-    return error;
+    return listeners_.send_awaited(client, ack_id, [&](std::uint64_t& number) {
+      return chat_send_with_ack(server, client, &message, timeout_ms, &number);
+    });
   });
   return ack_id;
-}
-
-void Core::publish_event(ClientSlotPtr client, OwnedMessagePtr message, std::uint64_t ack_id) {
-  if (!queues(Kind::on_message)) return;
-  const Record record{Kind::on_message, std::move(client), MessageRecord{std::move(message), ack_id, 0}};
-  for (const EventsListener& listener : listeners()->events) {
-    if (listener.queue->wants(Kind::on_message)) listener.queue->push_dropping_oldest(record);
-  }
 }
 
 // Garbage -------------------------------------------------------------------------------------------------------------
 
 int Core::traverse(visitproc visit, void* arg) {
   Py_VISIT(server_object_.ptr());
-  for (const py::object& function : functions_) Py_VISIT(function.ptr());
+  if (const int stopped = listeners_.traverse(visit, arg); stopped != 0) return stopped;
   if (forked()) return 0;
   for (PyObject* client : clients_.objects()) Py_VISIT(client);
   return 0;
@@ -324,7 +259,7 @@ int Core::traverse(visitproc visit, void* arg) {
 
 void Core::clear() {
   if (forked()) return;
-  for (unsigned index = 0; index < kKindCount; ++index) set_callback(1U << index, py::none());
+  listeners_.clear_functions();
   clients_.clear();
   py::object server = std::move(server_object_);
   server_object_ = py::object();

@@ -1,27 +1,21 @@
-// pychat._pychat.Core: one server, from the options to the end, and who hears of its callbacks. The Python class Server
-// wraps it.
-//
-// Three kinds of listeners, told apart by masks that the library's threads read without the GIL: functions that are called
-// at once; the asyncio loop, which is asked through a queue and decides later; and queues of events to read.
+// pychat._pychat.Core: one server, from the options to the end. The Python class Server wraps it. Listeners hear of its
+// callbacks. What the callbacks do is not known here: start() gets them from its caller (callbacks.h).
 #pragma once
 
 #include <pybind11/pybind11.h>
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <memory>
 #include <mutex>
 #include <new>
-#include <unordered_map>
-#include <vector>
 
 #include "clients.h"
 #include "errors.h"
-#include "event_queue.h"
 #include "forks.h"
 #include "gil.h"
+#include "listeners.h"
 #include "options.h"
 #include "record.h"
 #include "server_sockets.h"
@@ -35,8 +29,11 @@ class Core {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
+  // Sets the callbacks, which find this object in the user pointer. on_authorize is set only when a listener decides it, because
+  // its presence changes what is allowed.
+  using FillCallbacks = void (*)(chat_callbacks& callbacks, bool with_authorize);
   // The level is for options without one.
-  void start(int log_level);
+  void start(int log_level, FillCallbacks fill_callbacks);
   // Event queues end with the drain, also when nobody calls close().
   void stop();
   // Waits for the end of the drain without the GIL. WRONG_THREAD inside one of its callbacks.
@@ -53,12 +50,10 @@ class Core {
   bool poll(int timeout_ms);
 
   void set_callback(unsigned kind, py::object function);
-  // The kinds that the asyncio loop decides. Without a queue of theirs they are refused.
-  void set_async_kinds(unsigned kinds) { async_kinds_.store(kinds); }
   void set_calls(EventQueuePtr queue);
   void add_events(EventQueuePtr queue, bool refuse_when_full);
   void remove_events(const EventQueuePtr& queue);
-  std::uint64_t calls_lost() const { return calls_lost_.load(); }
+  Listeners& listeners() { return listeners_; }
 
   py::object server_object() const { return server_object_; }
   ClientTable& clients() { return clients_; }
@@ -78,14 +73,18 @@ class Core {
 
   // Sends a message whose answer goes to the asyncio loop, not to on_ack. Gives the number of the answer.
   std::uint64_t send_call(chat_client_id client, const chat_message& message, std::int64_t timeout_ms);
-  // A message that the loop has let pass.
-  void publish_event(ClientSlotPtr client, OwnedMessagePtr message, std::uint64_t ack_id);
+
+  // For callbacks. They may run before chat_server_start() has returned: `server` is known from then on.
+  void notice(chat_server* server);
+  chat_server* server() const { return server_.load(); }
+  std::int64_t verdict_timeout_ms() const { return verdict_timeout_ms_; }
+  // Of the thread that started the server.
+  sigset_t starters_signal_mask() const { return starters_signal_mask_; }
 
   int traverse(visitproc visit, void* arg);
   void clear();
 
  private:
-  friend struct Callbacks;  // callbacks.cc
   enum class State { idle, starting, running, closing, closed, abandoned };
 
   // Keeps close() from freeing the server. Inside a callback that is not needed, and close() must not wait for it.
@@ -104,46 +103,10 @@ class Core {
     bool counted_ = false;
   };
 
-  struct EventsListener {
-    EventQueuePtr queue;
-    bool refuse_when_full;
-  };
-  struct Listeners {
-    EventQueuePtr calls;
-    std::vector<EventsListener> events;
-  };
-  using ListenersPtr = std::shared_ptr<const Listeners>;
-
-  // Defined in callbacks.cc, all without the GIL unless said otherwise.
-  chat_verdict on_connect(chat_connect_event& event);
-  chat_verdict on_authorize(chat_authorize_event& event);
-  chat_verdict on_message(chat_message_event& event);
-  void on_client_event(Kind kind, const chat_client_event& event);
-  void on_ack(const chat_ack_event& event);
-  void end_awaited(chat_client_id client);
-  void on_log(chat_log_level level, const char* text);
-  // Calls the function for a record and gives its result to `read`, with the GIL; false when it has raised.
-  template <class Read>
-  bool call_inline(const Record& record, Read read);
-  // Hands a decision to the asyncio loop: CHAT_DEFER, or CHAT_REFUSE with the reason.
-  chat_verdict ask_loop(Record record, char* reason);
-  void tell_loop(Record record);
-  void report_exception(Kind kind, py::error_already_set& error);  // with the GIL
-
-  bool calls_inline(Kind kind) const { return (inline_kinds_.load() & kind) != 0; }
-  bool calls_async(Kind kind) const { return (async_kinds_.load() & kind) != 0; }
-  bool queues(Kind kind) const { return (event_kinds_.load() & kind) != 0; }
-  py::object function(Kind kind);
-  ListenersPtr listeners();
-  template <class Change>
-  void change_listeners(Change change);
-  void notice(chat_server* server);
   void raise_if_forked() const;
-  void end_if_forked(py::handle error) const;  // with the GIL
   void release_user();
   // A thread waits for the end of the drain, and ends the queues. It never takes the GIL.
   void watch_drain();
-  void end_queues();
 
   Options options_;
   py::object server_object_;  // the Python Server, which owns this: a cycle that the collector knows
@@ -152,7 +115,7 @@ class Core {
   std::atomic<std::uint64_t> forks_ = 0;  // as forks() was at the start
   ServerSockets sockets_;
   bool host_driven_ = false;
-  sigset_t starters_mask_{};  // of the thread that started the server
+  sigset_t starters_signal_mask_{};
   std::atomic<bool> polling_ = false;
   std::atomic<bool> stop_requested_ = false;
   std::atomic<bool> watching_ = false;
@@ -162,19 +125,7 @@ class Core {
   std::mutex close_mutex_;
   std::condition_variable close_changed_;
 
-  std::atomic<unsigned> inline_kinds_ = 0;
-  std::atomic<unsigned> async_kinds_ = 0;
-  std::atomic<unsigned> event_kinds_ = 0;
-  std::mutex listening_mutex_;  // held for a copy of a pointer only
-  std::array<py::object, kKindCount> functions_;
-  ListenersPtr listeners_ = std::make_shared<Listeners>();
-  bool ended_ = false;  // nothing comes any more
-  std::atomic<std::uint64_t> calls_lost_ = 0;
-
-  // Held over the sending: the answer may come on another thread before its number is known here.
-  std::mutex awaited_mutex_;
-  std::unordered_map<std::uint64_t, chat_client_id> awaited_;
-
+  Listeners listeners_;
   ClientTable clients_;
 };
 

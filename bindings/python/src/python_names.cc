@@ -9,6 +9,7 @@ namespace {
 PythonNames* load() {
   const py::module_ client = py::module_::import("pychat._client");
   const py::module_ events = py::module_::import("pychat._events");
+  const py::module_ snapshots = py::module_::import("pychat._snapshots");
   const py::module_ enums = py::module_::import("pychat._enums");
   const py::module_ values = py::module_::import("pychat._values");
   const py::module_ verdicts = py::module_::import("pychat._verdicts");
@@ -27,8 +28,8 @@ PythonNames* load() {
       events.attr("EventsLost"),
       events.attr("LogLine"),
       client.attr("ClientInfo"),
-      events.attr("Room"),
-      events.attr("Stats"),
+      snapshots.attr("Room"),
+      snapshots.attr("Stats"),
       enums.attr("Protocol"),
       enums.attr("Transport"),
       enums.attr("Action"),

@@ -64,7 +64,7 @@ std::optional<IpBlock> IpBlock::parse(std::string_view text) {
   if (slash == std::string_view::npos) return block;
   const std::string_view digits = text.substr(slash + 1);
   const bool v4 = text.substr(0, slash).find(':') == std::string_view::npos;
-  unsigned bits = 0;  // unsigned, for "-0" is no number here
+  unsigned bits = 0;  // unsigned, so that "-0" is rejected
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
   if (error != std::errc() || end != digits.data() + digits.size() || bits > (v4 ? 32U : 128U)) return std::nullopt;
   block.prefix_bits_ = static_cast<int>(v4 ? bits + 96 : bits);

@@ -1,4 +1,4 @@
-// IP addresses as text and as blocks (CIDR). Pure functions: no socket.
+// IP addresses and blocks of them (CIDR), to and from text. Pure functions, without sockets.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@ struct sockaddr;
 
 namespace chat::net {
 
-// An IPv4 address or an IPv6 one; IPv4 inside IPv6 (::ffff:192.0.2.1) counts as IPv4.
+// An IPv4 or IPv6 address. An IPv4 address mapped into IPv6 (::ffff:192.0.2.1) counts as IPv4.
 class IpAddress {
  public:
   static std::optional<IpAddress> parse(std::string_view text);

@@ -1,4 +1,4 @@
-// The clocks of this machine.
+// The system's clocks.
 #pragma once
 
 #include <cstdint>

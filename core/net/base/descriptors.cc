@@ -13,13 +13,14 @@
 namespace chat::net {
 namespace {
 
-// Without max_connections no more places than these are made: 1 MiB for each loop.
+// The largest table without max_connections: 1 MiB for each loop.
 constexpr std::int64_t kDefaultPlaces = 65'536;
-// For a host that raises a small limit after the start: 64 KiB.
+// The smallest table, for hosts that raise a small limit after the start: 64 KiB.
 constexpr std::int64_t kLeastPlaces = 4'096;
-// Linux' own limit of the limit, unless an administrator has raised it: 16 MiB. For max_connections without a limit.
+// The largest table if max_connections has no limit: 16 MiB. Linux allows no higher limit of open files unless an administrator
+// has raised fs.nr_open.
 constexpr std::int64_t kMostPlaces = 1 << 20;
-// For files and sockets that the host opens later.
+// Entries for files and sockets that the host opens later.
 constexpr std::int64_t kPlacesForHost = 4'096;
 
 }  // namespace

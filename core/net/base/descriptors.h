@@ -1,6 +1,6 @@
-// How many descriptors a server may use in the process that it lives in: the size of libwebsockets' table, the default of
-// max_connections, and whether enough descriptors are free before libuv and libwebsockets ask for them, which do not bear it
-// when one is missing.
+// How many descriptors a server may use in its process: the size of libwebsockets' table, the default of max_connections, and
+// whether enough descriptors are free at the start. libuv and libwebsockets cannot handle a missing descriptor, so this is
+// checked before they need any.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,15 @@ namespace chat::net {
 // The soft RLIMIT_NOFILE; kUnlimited for no limit.
 std::int64_t open_file_limit();
 
-// What max_connections is by default: the limit without a reserve for the host's own files and sockets.
+// The default of max_connections: the limit, less a reserve for the host's own files and sockets.
 std::int64_t default_max_connections(std::int64_t file_limit);
 
-// The number of places in the table of libwebsockets, which finds a socket by its descriptor's number: 16 bytes each, for
-// every loop, all of them in use from the start. Enough for max_connections, for what the host has open now, and for what it
-// opens later; more than the limit only while that is small, because a host may raise it.
+// The number of entries in libwebsockets' table, which finds a socket by the number of its descriptor. Each loop has a table,
+// with 16 bytes for each entry, all in use from the start. The table is large enough for max_connections, for what the host
+// has open now, and for what it opens later. It exceeds the limit only if the limit is small, because the host may raise it.
 int descriptor_table_size(std::int64_t file_limit, std::int64_t max_connections, int first_free);
 
-// Descriptors that are held while this lives.
+// Holds descriptors while it exists.
 class HeldDescriptors {
  public:
   explicit HeldDescriptors(std::size_t count);
@@ -30,7 +30,7 @@ class HeldDescriptors {
   HeldDescriptors(const HeldDescriptors&) = delete;
   HeldDescriptors& operator=(const HeldDescriptors&) = delete;
 
-  // system, when fewer than `count` were free.
+  // Error::system if fewer than `count` were free.
   Status status() const;
   int lowest() const;
   int highest() const;

@@ -18,7 +18,7 @@
 namespace chat::net {
 namespace {
 
-// By descriptor: the socket's number in the kernel; 0: none. Never destroyed, as a child may be forked at the very end.
+// By descriptor: the socket's inode number; 0: none. Never destroyed, because a child may be forked while the process exits.
 std::vector<ino_t>& sockets() {
   static auto* const sockets = new std::vector<ino_t>;  // NOLINT(cppcoreguidelines-owning-memory)
   return *sockets;
@@ -34,7 +34,7 @@ std::atomic<unsigned> forks = 0;
 constexpr int kMaxTries = 1'000;
 constexpr timespec kBetweenTries{0, 1'000'000};
 
-// A child has one of its own, since a thread of the parent may hold the other after all.
+// Each child has its own mutex, because a thread of the parent may hold the parent's at the fork.
 std::mutex& loading_mutex() {
   struct OfProcess {
     explicit OfProcess(unsigned number) : generation(number) {}
@@ -94,7 +94,7 @@ void ForkGuard::install() {
     sockets();
     return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   }();
-  (void)result;  // out of memory: children keep the sockets until they call exec
+  (void)result;  // out of memory: then children keep the sockets until they call exec
 }
 
 unsigned ForkGuard::generation() { return forks.load(std::memory_order_relaxed); }

@@ -1,19 +1,19 @@
-// What fork() does to a server. The child has copies of its sockets, which would keep the port taken and the connections open
-// after the parent has closed them; it has none of its threads, and the memory as it was in the middle of their work. So the
-// child closes the sockets at once, and no function works on the servers of its parent. Concerns the whole process.
+// What fork() does to a server. The child gets copies of its sockets, which would keep the port in use and the connections
+// open after the parent has closed them. It has none of the server's threads, and its memory is as it was in the middle of
+// their work. So the child closes the sockets at once, and no function works there on servers of the parent. Process-wide.
 #pragma once
 
 namespace chat::net {
 
 class ForkGuard {
  public:
-  // Before the first server starts; any number of times.
+  // Call it before the first server starts. May be called any number of times.
   static void install();
 
-  // How often the process has been forked on the way to this one: a server of another generation is the parent's.
+  // The number of forks between the first process and this one. A server of another generation belongs to a parent.
   static unsigned generation();
 
-  // While it lives, no fork() happens between the making of a socket and add(). For a moment only.
+  // Prevents a fork() between the creation of a socket and add(). Keep it for a moment only.
   class Making {
    public:
     Making();
@@ -21,12 +21,13 @@ class ForkGuard {
     Making(const Making&) = delete;
     Making& operator=(const Making&) = delete;
 
-    // Children close this socket. It need not be taken back: they look whether the number still means the same socket.
+    // Children close this socket. There is no remove(): a child checks whether the number still is the same socket.
     void add(int socket_fd);
   };
 
-  // One thread at a time makes or takes down a libwebsockets context, which loads and unloads a library. The C library's lock
-  // for that is lost in a child that is forked meanwhile. So fork() waits, but not for ever: on_log may run in here.
+  // Lets one thread at a time create or destroy a libwebsockets context, which loads and unloads a library. A child forked
+  // meanwhile could never acquire the C library's lock for that. So fork() waits, but not forever, because on_log may run
+  // during this.
   class Loading {
    public:
     Loading();

@@ -1,4 +1,4 @@
-// Keeps hostile input from flooding the log: so many lines a second, and then how many were left out.
+// Keeps hostile input from flooding the log: limits the lines per second, and counts those that were left out.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace chat::net {
 
 class LogLimiter {
  public:
-  // Whether a line may go out now; `suppressed` becomes how many were kept back since the last that did.
+  // Whether a line may be written now. If so, sets `suppressed` to the number of lines left out since the last one written.
   bool allow(std::int64_t now_ms, std::uint64_t& suppressed) {
     if (!bucket_.take(now_ms)) {
       ++suppressed_;

@@ -1,5 +1,5 @@
-// What everything that lives on a loop may ask of that loop, whatever its layer. The loop itself is server/loop.h; unit tests
-// have one of their own. For the loop's thread, except where it says otherwise.
+// What a loop offers to everything that lives on it, in any layer. server/loop.h implements it; unit tests have an
+// implementation of their own. For the loop's thread, except where a comment says otherwise.
 #pragma once
 
 #include <cstddef>
@@ -21,20 +21,20 @@ namespace chat::net {
 
 using Task = std::function<void()>;
 
-// What clients are told when the server stops.
+// The reason that clients receive when the server stops.
 constexpr std::string_view kStopping = "the server is stopping";
 
 class LoopContext {
  public:
-  // The arguments must outlive the context. index: of the loop among the server's.
+  // The arguments must outlive the context. index: the loop's number in its server.
   LoopContext(std::size_t index, const ServerOptions& options, Application& application, RefusalLog& refusals);
   virtual ~LoopContext() = default;
   LoopContext(const LoopContext&) = delete;
   LoopContext& operator=(const LoopContext&) = delete;
 
-  // The loop that runs on the calling thread, or nullptr. For callbacks of libraries that do not tell.
+  // The loop that runs on the calling thread, or nullptr. For libraries whose callbacks have no argument for it.
   static LoopContext* current();
-  // Makes it that while this lives.
+  // Makes a loop the current one while this exists.
   class Running {
    public:
     explicit Running(LoopContext* loop);
@@ -54,28 +54,28 @@ class LoopContext {
   const LoopStats& stats() const { return stats_; }  // any thread
   TimeBudget& budget() { return budget_; }
   MemoryRelease& memory() { return memory_; }
-  // Rate-limited: for what a client causes.
+  // Rate-limited: for lines that clients cause.
   void log(LogLevel level, std::string_view text);
 
   virtual SourceTable& sources() = 0;
-  // Of a monotonic clock; the time at which the loop's turn began.
+  // The time at which the loop's turn began, by a monotonic clock.
   virtual std::int64_t now_ms() const = 0;
   virtual void set_timer(TimerEntry& entry, std::int64_t deadline_ms) = 0;
-  // Something has happened, for which the loop looks again before it waits.
+  // Something happened, so the loop checks for work once more before it waits.
   virtual void note_activity() = 0;
-  // The server stops: nobody is let in any more.
+  // The server is stopping and accepts no more clients.
   virtual bool draining() const = 0;
-  // Any thread. The task runs in a later turn of the loop, behind everything that was posted before. False when the loop has
-  // ended: the task is dropped.
+  // Any thread. The task runs in a later turn of the loop, after everything that was posted before. False when the loop has
+  // ended: then the task is dropped.
   virtual bool post_task(Task task) = 0;
-  // Takes what has been posted now, for what must be done before more input comes. False when the time was over before: then
-  // what is posted now comes behind it. Not from inside itself.
+  // Handles everything that has been posted so far, for callers that need this before more input. False when the time budget
+  // was over first: then what is posted now waits behind the rest. Not for calls from inside itself.
   virtual bool drain_inbox() = 0;
 
  protected:
   friend class MemoryRelease;
 
-  // Containers that keep the capacity of their largest round give it back.
+  // Frees the capacity that containers keep from their largest round.
   virtual void give_back_memory() = 0;
 
  private:

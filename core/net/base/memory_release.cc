@@ -7,7 +7,7 @@
 namespace chat::net {
 namespace {
 
-// Less is not worth a walk through the whole heap.
+// Smaller amounts are not worth a walk through the whole heap.
 constexpr std::size_t kWorthwhileBytes = 4 << 20;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Returns memory to the system after a peak. The allocator keeps what was freed, for the next peak: this asks it to give it back
-// when much has been freed, and not often. For its loop's thread.
+// Returns memory to the system after a peak. The allocator keeps freed memory for the next peak. This asks it to return that
+// memory once much was freed, and not often. For its loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +13,12 @@ class LoopContext;
 
 class MemoryRelease final : public TimerEntry {
  public:
-  // What a connection or a session holds besides its queues, about.
+  // The approximate memory of a connection or a session, without its queues.
   static constexpr std::size_t kConnectionBytes = 8'192;
 
   explicit MemoryRelease(LoopContext& loop) : loop_(loop) {}
 
-  // About so much has become free.
+  // Approximately so many bytes were freed.
   void freed(std::size_t bytes);
 
  protected:

@@ -1,4 +1,5 @@
-// What only Linux has, and what concerns the whole process: everything to port stands here and in platform_linux.cc.
+// What only Linux has, and what affects the whole process. A port to another system changes this file's implementation,
+// platform_linux.cc.
 #pragma once
 
 #include <cstddef>
@@ -9,15 +10,15 @@ struct sockaddr;
 
 namespace chat::net {
 
-// As accept4() with a socket that does not block and is closed on exec. Children of fork() close it: see fork_guard.h.
+// Like accept4(). The socket is non-blocking and closed on exec, and children of fork() close it: see fork_guard.h.
 int accept_socket(int listening_fd, sockaddr* address, unsigned* address_size);
-// As socket() with the same.
+// Like socket(), for a socket with the same properties.
 int open_socket(int family, int type);
 
-// Blocks signals for the calling thread while it lives: threads that start meanwhile are born that way. Not blocked are a
-// thread's own faults, and the signals by which language runtimes stop, sample or preempt threads: SIGPWR and SIGXCPU (Boehm
-// GC, Mono), SIGPROF and SIGURG (Go, profilers), and the real-time ones (.NET, OpenJ9). Any other signal is for the host's
-// own threads.
+// Blocks signals for the calling thread while this exists; threads that start meanwhile inherit that. It does not block a
+// thread's own faults, nor the signals by which language runtimes stop, sample or preempt threads: SIGPWR and SIGXCPU (Boehm
+// GC, Mono), SIGPROF and SIGURG (Go, profilers), and the real-time signals (.NET, OpenJ9). All other signals are left to the
+// host's own threads.
 class SignalsBlocked {
  public:
   SignalsBlocked();
@@ -25,7 +26,7 @@ class SignalsBlocked {
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
 
-  // What the calling thread had blocked before.
+  // The signals that the calling thread had blocked before.
   struct Mask {
     alignas(16) unsigned char bytes[128];
   };
@@ -35,13 +36,13 @@ class SignalsBlocked {
   Mask before_;
 };
 
-// The calling thread is one of ours: it cannot be cancelled, and a child that it forks has the mask of the thread that
+// Prepares a thread of the library: it cannot be cancelled, and a child that it forks gets the signal mask of the thread that
 // started the server.
 void prepare_thread(const SignalsBlocked::Mask& mask_of_starter);
-// In a child, on the thread that has forked: see prepare_thread(). Nothing on other threads.
+// Runs in a child, on the thread that called fork(): see prepare_thread(). Does nothing on threads that are not the library's.
 void restore_signals_in_child();
 
-// The calling thread cannot be cancelled while this lives.
+// The calling thread cannot be cancelled while this exists.
 class CancellationDisabled {
  public:
   CancellationDisabled();
@@ -53,8 +54,8 @@ class CancellationDisabled {
   int before_ = 0;
 };
 
-// Keeps SIGPIPE from the calling thread while it lives, and takes away one that came in that time: OpenSSL writes to
-// sockets without MSG_NOSIGNAL.
+// Blocks SIGPIPE for the calling thread while this exists, and discards one that was raised meanwhile. OpenSSL needs this,
+// because it writes to sockets without MSG_NOSIGNAL.
 class SigpipeBlocked {
  public:
   SigpipeBlocked();
@@ -69,11 +70,11 @@ class SigpipeBlocked {
 
 void name_thread(const char* name);
 
-// Returns the pages of the heap that nothing uses to the system. Of the whole process; nothing happens without glibc.
+// Returns unused pages of the process's heap to the system. Does nothing without glibc.
 void release_free_memory();
 
-// The descriptors that a loop waits for. Is itself one, readable when one of them is ready or a time has come: for loops that
-// the host drives.
+// The descriptors that a loop waits for. For loops that the host drives, it is a descriptor itself: readable when one of them
+// is ready, or at a set time.
 class Poller {
  public:
   static constexpr unsigned kRead = 1;
@@ -93,20 +94,20 @@ class Poller {
   // False when the system has no descriptors left. timer: set_timeout() will be called.
   bool open(bool timer);
 
-  // What is watched of the descriptor changes from `before` to `now`; 0: nothing, not even its end. False when the system
-  // cannot do it.
+  // Changes the events that are watched of the descriptor from `before` to `now`. 0: none, not even its end. False when the
+  // system cannot do it.
   bool watch(int fd, std::uint64_t key, unsigned before, unsigned now);
-  // Waits until something is ready, at most timeout_ms (-1: as long as it takes). Returns how many of `ready` are filled. What
-  // is not taken care of is reported again, in turn with the others.
+  // Waits until a descriptor is ready, at most timeout_ms (-1: no limit). Returns the number of entries filled in. Descriptors
+  // that stay ready are reported again, in turn with the others.
   std::size_t wait(std::span<Ready> ready, int timeout_ms);
 
-  // When fd() becomes readable in any case. 0: at once; -1: no time.
+  // The time after which fd() becomes readable in any case. 0: at once; -1: never.
   void set_timeout(int timeout_ms);
   // Waits until fd() is readable.
   void wait_readable(int timeout_ms) const;
   int fd() const { return epoll_fd_; }
 
-  // The key of set_timeout()'s own descriptor.
+  // The key of the descriptor that set_timeout() uses.
   static constexpr std::uint64_t kTimerKey = UINT64_MAX;
 
  private:

@@ -39,7 +39,7 @@ sigset_t blocked_signals() {
 
 bool same(const sigset_t& a, const sigset_t& b) {
   for (int number = 1; number <= SIGRTMAX; ++number) {
-    if (number == SIGKILL || number == SIGSTOP) continue;  // never blocked, whatever is asked for
+    if (number == SIGKILL || number == SIGSTOP) continue;  // the kernel never blocks these
     if (sigismember(&a, number) != sigismember(&b, number)) return false;
   }
   return true;
@@ -73,7 +73,7 @@ SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, as_set(before_)
 
 void prepare_thread(const SignalsBlocked::Mask& mask_of_starter) {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
-  // Also those that the starting thread had blocked.
+  // Including signals that the starting thread had blocked.
   const sigset_t blocked = blocked_signals();
   pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
   starters_mask = mask_of_starter;
@@ -84,7 +84,7 @@ void restore_signals_in_child() {
   if (!is_loop_thread) return;
   sigset_t now;
   pthread_sigmask(SIG_SETMASK, nullptr, &now);
-  // The application may have set another one, in on_thread_start.
+  // The application may have set another mask in on_thread_start.
   if (same(now, blocked_signals())) pthread_sigmask(SIG_SETMASK, as_set(starters_mask), nullptr);
 }
 
@@ -159,7 +159,7 @@ std::size_t Poller::wait(std::span<Ready> ready, int timeout_ms) {
 void Poller::set_timeout(int timeout_ms) {
   itimerspec spec{};
   if (timeout_ms == 0) {
-    spec.it_value.tv_nsec = 1;  // all zero would disarm it
+    spec.it_value.tv_nsec = 1;  // zero would disarm the timer
   } else if (timeout_ms > 0) {
     spec.it_value.tv_sec = timeout_ms / 1000;
     spec.it_value.tv_nsec = (timeout_ms % 1000) * 1'000'000L;

@@ -1,5 +1,5 @@
-// Counts refusals by reason, and logs them: the first of each reason at once, and then at most one line in ten seconds, which
-// tells how many came since. So a flood of one kind neither fills the log nor hides the other kinds.
+// Counts refusals by reason, and logs them: the first of each reason at once, then at most one line in ten seconds, with the
+// number of refusals since the last line. So a flood of one kind neither fills the log nor hides the other kinds.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace chat::net {
 
-// "connections_per_address", for metrics.
+// The reason's name in metrics, such as "connections_per_address".
 const char* refusal_name(Refusal reason);
 
 class RefusalLog : public RefusalReport {
@@ -20,7 +20,7 @@ class RefusalLog : public RefusalReport {
   explicit RefusalLog(Application& application) : application_(application) {}
 
   void note(Refusal reason, std::string_view address, std::string_view detail = {}) override;
-  // The same at a given time of a monotonic clock.
+  // The same, with the time of a monotonic clock.
   void note_at(std::int64_t now_ms, Refusal reason, std::string_view address, std::string_view detail = {});
 
   std::array<std::uint64_t, kRefusalCount> counts() const;

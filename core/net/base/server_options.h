@@ -1,4 +1,4 @@
-// Everything that a server is started with, defaults filled in. The comments of chat.h say what each means.
+// The options of a server, with all defaults filled in. The comments in chat.h say what each means.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct Endpoint {
   std::string path;  // without a trailing slash
   Protocol protocol = Protocol::plain;
   std::uint32_t transports = 1;  // bits: 1 << Transport
-  // 0: the server's. Of Socket.IO always set: its clients expect more than others.
+  // 0: the server's limit. Always set for Socket.IO, whose clients expect a higher limit than others.
   std::int64_t max_message_bytes = 0;
 };
 
@@ -32,7 +32,7 @@ struct ServerOptions {
   int port = 0;
   std::string unix_path;
   int listen_fd = 0;
-  int threads = 1;  // 0: driven by the host
+  int threads = 1;  // 0: the host drives the server
 
   std::vector<Endpoint> endpoints = {
       {"/chat", Protocol::plain}, {"/chat.v1", Protocol::chat_v1}, {"/socket.io", Protocol::socket_io, 3}};
@@ -46,8 +46,8 @@ struct ServerOptions {
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> allowed_hosts;  // see allowed_hosts.h
   std::int64_t max_connections = kUnlimited;
-  std::int64_t max_sessions = kUnlimited;  // of Engine.IO
-  // Of Socket.IO; those on polling are among them.
+  std::int64_t max_sessions = kUnlimited;  // Engine.IO sessions
+  // Socket.IO sessions, those on polling included.
   std::int64_t max_sessions_per_address = kUnlimited;
   std::int64_t max_polling_sessions_per_address = kUnlimited;
 
@@ -60,7 +60,7 @@ struct ServerOptions {
   std::int64_t max_outbox_messages = 4'096;
   OutboxPolicy outbox_policy = OutboxPolicy::disconnect;
   std::int64_t flush_interval_ms = 0;
-  std::int64_t send_buffer_bytes = 262'144;  // kUnlimited: the system's own
+  std::int64_t send_buffer_bytes = 262'144;  // kUnlimited: the system's default
 
   std::int64_t ping_interval_ms = 25'000;  // kUnlimited: no pings
   std::int64_t ping_timeout_ms = 20'000;
@@ -69,7 +69,7 @@ struct ServerOptions {
   std::int64_t verdict_timeout_ms = 10'000;
   std::int64_t drain_timeout_ms = 5'000;
   std::int64_t drain_spread_ms = 0;
-  std::int64_t poll_budget_ms = 4;          // of one poll, with threads = 0; kUnlimited: until nothing is ready
+  std::int64_t poll_budget_ms = 4;          // for one poll, with threads = 0; kUnlimited: until nothing is ready
   std::int64_t memory_release_ms = 10'000;  // kUnlimited: never
   bool permessage_deflate = false;
 
@@ -81,7 +81,7 @@ struct ServerOptions {
   bool recovery_asks_on_connect = false;
   std::string socket_io_client_directory;  // empty: none
 
-  // Each "/" or without a slash at its end; empty: not served. See compiled_in.h and metrics.h.
+  // Each is "/", or has no slash at its end. Empty: not served. See compiled_in.h and metrics.h.
   std::string page_path;
   std::string script_path;
   std::string metrics_path;

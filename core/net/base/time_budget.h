@@ -1,5 +1,6 @@
-// How long a loop may work before it returns to its host. Whoever works through a list asks after each piece, and leaves the
-// rest where it is once the time is over: so every list gets on by at least one piece. Without a limit no clock is read.
+// How long a loop may work before it returns to its host. Code that works through a list checks the budget after each entry,
+// and leaves the rest in the list when the time is over. So each list advances by at least one entry. Without a limit, no
+// clock is read.
 #pragma once
 
 #include <chrono>
@@ -19,13 +20,13 @@ class TimeBudget {
 
   explicit TimeBudget(Clock clock = steady_clock_ns) : clock_(clock) {}
 
-  // From now on.
+  // Starts a budget of so many milliseconds.
   void begin(std::int64_t budget_ms) {
     deadline_ns_ = clock_() + budget_ms * 1'000'000;
     limited_ = true;
     over_ = false;
   }
-  // There is no limit until begin().
+  // Removes the limit until the next begin().
   void lift() { limited_ = over_ = false; }
 
   bool limited() const { return limited_; }

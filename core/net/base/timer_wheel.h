@@ -1,6 +1,6 @@
-// Deadlines by the ten thousand: an entry is put in and taken out in constant time, and one libuv timer of the loop
-// serves all. Coarse: a deadline is met up to kTickMs late, never early, or later when the loop's time budget is over before all
-// that is due has been called. Knows no clock; its loop tells the time.
+// Timers for tens of thousands of deadlines: entries are added and removed in constant time, and the loop needs one libuv timer
+// for all of them. It is coarse: an entry is called up to kTickMs late and never early. It is called later than that when the
+// loop's time budget ends before all due entries were called. Reads no clock; the time is an argument.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace chat::net {
 
 class TimerWheel;
 
-// Something with a deadline. Intrusive: it unlinks itself when it is destroyed.
+// Base class of what has a deadline. The links of the list are in the entry, which unlinks itself when it is destroyed.
 class TimerEntry {
  public:
   TimerEntry() = default;
@@ -42,14 +42,14 @@ class TimerWheel {
   explicit TimerWheel(std::int64_t now_ms);
   ~TimerWheel();
 
-  // Moves the entry when it is in already.
+  // Sets or changes the entry's deadline.
   void set(TimerEntry& entry, std::int64_t deadline_ms);
   static void cancel(TimerEntry& entry) { entry.unlink(); }
 
-  // Calls everything whose deadline has come. False when the time was over: the next call goes on, if something is left.
+  // Calls all entries that are due. False when the time budget was over first: the next call continues.
   bool advance(std::int64_t now_ms, TimeBudget& budget);
 
-  // When advance() is next worth calling; -1 when nothing is in. In the past after an interrupted one.
+  // The time at which advance() has something to do; -1: there are no entries. In the past after an interrupted advance().
   std::int64_t next_ms() const;
 
  private:
@@ -64,9 +64,9 @@ class TimerWheel {
   bool call_due(std::int64_t now_ms, TimeBudget& budget);
 
   std::array<Anchor, kSlots> slots_;
-  // Of the slot of tick_, taken off it as a whole: what a callback sets or cancels meanwhile disturbs nothing.
+  // The entries of the slot of tick_, moved here before they are called, so that callbacks can set and cancel entries.
   Anchor due_;
-  std::int64_t tick_;  // everything up to here is done, but for what is in due_
+  std::int64_t tick_;  // all ticks up to this one are done, except for the entries in due_
 };
 
 }  // namespace chat::net

@@ -1,4 +1,4 @@
-// The option trusted_proxies: whose word about a request's client is believed. Pure: no socket.
+// The option trusted_proxies: the proxies whose headers about a request's client are believed. No I/O.
 #pragma once
 
 #include <string_view>
@@ -13,7 +13,7 @@ class TrustedProxies {
   // An address, a block, or "unix" for whoever connects to a UNIX socket. False when it is none of them.
   bool add(std::string_view entry);
 
-  // `address`: as IpAddress::text() writes it; empty for a UNIX socket.
+  // `address`: in the form of IpAddress::text(); empty for a UNIX socket.
   bool contains(std::string_view address) const;
 
  private:

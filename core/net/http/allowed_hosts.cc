@@ -14,7 +14,7 @@ struct NameAndPort {
   std::string_view port;
 };
 
-// "host", "host:", "host:1234" or "[::1]:1234". A dot at the end names the same host (RFC 3986 section 3.2.2).
+// "host", "host:", "host:1234" or "[::1]:1234". A trailing dot does not change the host (RFC 3986 section 3.2.2).
 NameAndPort split(std::string_view host) {
   const std::size_t colon = host.rfind(':');
   const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;

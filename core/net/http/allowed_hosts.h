@@ -1,5 +1,6 @@
-// The names under which a server may be addressed. A web page whose own name is made to lead to this server (DNS rebinding) has that
-// name in its Host and in its Origin, so the Origin check passes: only a list of the server's own names tells. No socket.
+// The names under which a server may be addressed. In DNS rebinding, the name of a hostile web page is made to resolve to this
+// server. Host and Origin then both have that name, so the Origin check passes. Only a list of the server's own names detects
+// this. No I/O.
 #pragma once
 
 #include <string>
@@ -10,10 +11,10 @@ namespace chat::net {
 
 class AllowedHosts {
  public:
-  // What is wrong with an entry; empty: nothing.
+  // Says what is wrong with an entry. Empty: it is valid.
   static std::string check(std::string_view entry);
 
-  // Entries that check() accepts. None: every host is allowed.
+  // Takes entries that check() accepts. Without entries every host is allowed.
   explicit AllowedHosts(const std::vector<std::string>& entries);
 
   bool any_host() const { return entries_.empty(); }
@@ -22,7 +23,7 @@ class AllowedHosts {
 
  private:
   struct Entry {
-    std::string name;  // of a pattern what follows "*": ".example.org"
+    std::string name;  // for a pattern, what follows "*": ".example.org"
     std::string port;  // empty: any
     bool is_pattern;
   };

@@ -1,5 +1,5 @@
-// Cross-origin resource sharing (the Fetch standard's section 3.2) as headers on plain values: what lets a page of another
-// origin read a response. Whether a request may be served at all is not decided here: see origin_allowed() in http.h.
+// Cross-origin resource sharing (section 3.2 of the Fetch standard): the headers that let a page of another origin read a
+// response. origin_allowed() in http.h decides whether a request is served at all.
 #pragma once
 
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace chat::net {
 
-// To every response of a path that pages may read, errors too, or the page learns nothing of them. By the request's Origin:
+// For every response of a path that pages may read, including errors, because a page cannot see an error without them. Depends
+// on the request's Origin:
 //   listed in allowed_origins   Access-Control-Allow-Origin with this very origin, and credentials; Vary: Origin
 //   allowed by "*" alone        Access-Control-Allow-Origin: *, no credentials; Vary only when others are listed beside it
 //   neither (the server's own)  Vary: Origin
@@ -17,8 +18,8 @@ namespace chat::net {
 void add_cors_headers(HttpResponse& response, const HttpRequest& request,
                       const std::vector<std::string>& allowed_origins);
 
-// The answer to OPTIONS: 204, the above, and that whatever the page wants to send may be sent, for 600 seconds. Of the
-// requested headers those that are no tokens are left out, and so is what goes beyond 1,024 bytes.
+// The answer to OPTIONS: 204, the headers above, and permission for GET, HEAD, POST and the requested headers for 600 seconds.
+// Requested headers that are not tokens are left out, and so are those beyond 1,024 bytes.
 HttpResponse preflight_response(const HttpRequest& request, const std::vector<std::string>& allowed_origins);
 
 }  // namespace chat::net

@@ -1,6 +1,5 @@
-// One file of a directory as an HTTP response. Nothing outside the directory is ever opened, whatever the path or a symbolic
-// link says. What a path of a URL means is for the callers: StaticFiles, SocketIoClientFiles. The parts that
-// CompiledIn shares are here too.
+// One file of a directory as an HTTP response. No file outside the directory is opened, whatever a path or a symbolic link
+// says. The callers, StaticFiles and SocketIoClientFiles, map URL paths to files. CompiledIn shares some of these functions.
 #pragma once
 
 #include <string>
@@ -10,11 +9,11 @@
 
 namespace chat::net {
 
-// Every symbolic link and ".." resolved; empty when there is no such directory.
+// The path with every symbolic link and ".." resolved; empty if there is no such directory.
 std::string resolve_directory(const std::string& path);
 
-// The same of a file or directory inside `directory`, which is resolved; empty when there is none, or when it is elsewhere.
-// `name` may hold anything.
+// The same for a file or directory inside `directory`, which must be resolved. Empty if there is none, or if it lies elsewhere.
+// `name` may contain anything.
 std::string resolve_inside(const std::string& directory, std::string_view name);
 
 // Whether `path` is `directory` or below it; both are resolved, or both are URL paths without a trailing slash.
@@ -25,14 +24,14 @@ struct FileHeaders {
   std::string_view cache_control;
 };
 
-// For GET and HEAD: 200 with a descriptor that is the caller's, 304 when If-None-Match has the file's ETag, 404 unless
-// `resolved_path` is a regular file that may be read. Never a part of a file: Range is ignored.
+// For GET and HEAD: 200 with a descriptor that the caller owns, 304 if If-None-Match has the file's ETag, 404 unless
+// `resolved_path` is a readable regular file. Range is ignored: the response always has the whole file.
 HttpResponse file_response(const HttpRequest& request, const std::string& resolved_path, const FileHeaders& headers);
 
-// Whether If-None-Match says that the client has what bears this tag (RFC 9110 section 13.1.2, compared weakly).
+// Whether If-None-Match has this tag (RFC 9110 section 13.1.2, weak comparison).
 bool has_entity_tag(const HttpRequest& request, std::string_view tag);
 
-// A strong ETag of these bytes: a part of their SHA-256.
+// A strong ETag for these bytes: a part of their SHA-256.
 std::string content_tag(std::string_view bytes);
 
 HttpResponse not_found_response();

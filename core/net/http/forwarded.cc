@@ -14,7 +14,7 @@
 namespace chat::net {
 namespace {
 
-// One proxy's element of Forwarded. Empty strings: not said.
+// One proxy's element of Forwarded. Parameters that it lacks are empty.
 struct Element {
   std::string node;  // "for"
   std::string proto;
@@ -31,8 +31,8 @@ std::string_view take_last(std::string_view& list) {
   return wire::trim_blanks(last);
 }
 
-// The element of `list` that came from the outermost of `proxies` trusted ones. A shorter list has its first element from
-// there: most proxies replace the value instead of appending.
+// The element of `list` that the outermost of the trusted proxies wrote; `proxies` is their number. In a shorter list it is the
+// first element, because most proxies replace the value instead of appending to it.
 std::string outermost(std::string_view list, std::size_t proxies) {
   std::string_view element = take_last(list);
   while (proxies > 1 && !list.empty()) {
@@ -54,7 +54,7 @@ ForwardedClient from_x_forwarded(const HttpRequest& request, std::string_view re
     if (!address) break;
     client.address = std::move(*address);
   }
-  // Without any address it is unknown how many proxies there are; those of one owner then say it all.
+  // Without an address the number of trusted proxies is unknown. Then the first elements are taken.
   if (proxies == 0) proxies = SIZE_MAX;
   client.proto = outermost(request.joined_header("x-forwarded-proto"), proxies);
   client.host = outermost(request.joined_header("x-forwarded-host"), proxies);
@@ -63,7 +63,7 @@ ForwardedClient from_x_forwarded(const HttpRequest& request, std::string_view re
 
 // Forwarded ----------------------------------------------------------------------------------------------------------
 
-// Reads one line from the left, as quotes make necessary. A cursor that failed stays failed.
+// Reads one line from the left, because quotes can only be matched from there. After a failure it stays failed.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : rest_(text) {}
@@ -85,7 +85,7 @@ class Cursor {
     failed_ |= !wire::is_token(token);
     return token;
   }
-  // A token or a quoted string. Addresses with ports, which RFC 7239 wants in quotes, are often sent without.
+  // A token or a quoted string. Addresses with ports are often sent without the quotes that RFC 7239 requires.
   std::string value() {
     if (take('"')) return quoted();
     const std::size_t size = std::min(rest_.find_first_of(" \t,;\""), rest_.size());
@@ -141,7 +141,7 @@ Element read_element(Cursor& cursor) {
   return element;
 }
 
-// nullopt: malformed. What a client began with a quote could otherwise swallow what a proxy appended.
+// nullopt: malformed. Otherwise a quote that a client opened could swallow what a proxy appended.
 std::optional<Elements> read_forwarded(std::string_view line) {
   Elements elements;
   Cursor cursor(line);
@@ -154,14 +154,14 @@ std::optional<Elements> read_forwarded(std::string_view line) {
   }
 }
 
-// From the nearest proxy outwards.
+// All elements, that of the nearest proxy first.
 Elements all_elements(const HttpRequest& request) {
   Elements result;
   // Clang 14 cannot compile std::views::reverse of libstdc++ 12. NOLINTNEXTLINE(modernize-loop-convert)
   for (auto header = request.headers.rbegin(); header != request.headers.rend(); ++header) {
     if (header->name != "forwarded") continue;
     std::optional<Elements> elements = read_forwarded(header->value);
-    if (!elements) break;  // lines behind it are from proxies nearer by, those before it from further away
+    if (!elements) break;  // later lines are from nearer proxies; earlier ones, from further away, are ignored
     std::move(elements->rbegin(), elements->rend(), std::back_inserter(result));
   }
   return result;

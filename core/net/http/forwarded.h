@@ -1,6 +1,6 @@
 // What proxies say about the client of a request: X-Forwarded-For, -Proto and -Host, and Forwarded (RFC 7239). Each proxy
-// appends to the right, so the lists are read from the right, and each trusted proxy is believed about the one before it.
-// Pure functions: no socket.
+// appends to the right, so the lists are read from the right, and each trusted proxy is believed about the hop before it.
+// Pure functions, without I/O.
 #pragma once
 
 #include <optional>
@@ -25,9 +25,9 @@ struct ForwardedClient {
 ForwardedClient forwarded_client(const HttpRequest& request, std::string_view remote_address,
                                  const TrustedProxies& trusted);
 
-// One entry of X-Forwarded-For, or the value of Forwarded's "for": an IPv4 or IPv6 address, which may have a port, brackets,
-// a zone or quotes. Gives the address alone; "" for a UNIX socket as nginx writes it ("unix:"); nullopt for names that hide
-// an address ("unknown", "_x") and for anything else.
+// The address in one entry of X-Forwarded-For, or in the value of Forwarded's "for": IPv4 or IPv6, which may have a port,
+// brackets, a zone or quotes. Returns "" for a UNIX socket as nginx writes it ("unix:"), and nullopt for names that hide an
+// address ("unknown", "_x") and for anything else.
 std::optional<std::string> forwarded_address(std::string_view entry);
 
 }  // namespace chat::net

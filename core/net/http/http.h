@@ -34,7 +34,7 @@ struct HttpResponse {
 
 std::string_view status_text(int status);
 
-// Whether the connection stays open after a response, and for how long the client may count on that (0: not said).
+// Whether the connection stays open after a response, and the time that the response announces for it (0: none).
 struct KeepAlive {
   bool on = false;
   std::int64_t timeout_s = 0;
@@ -45,19 +45,19 @@ struct KeepAlive {
 // Connection too (RFC 9110 section 7.8).
 std::string response_head(const HttpResponse& response, KeepAlive keep_alive, int minor_version = 1);
 
-// "https" and "wss" in any case. Some programs and proxies name the WebSocket scheme where a page's origin has HTTP's.
+// Whether it is "https" or "wss", in upper or lower case. Some programs and proxies use the WebSocket scheme in an origin.
 bool is_secure_scheme(std::string_view scheme);
 
-// Whether an Origin is the one that an entry of allowed_origins names. "wss://host" is "https://host", and "ws://host" is
-// "http://host", in both.
+// Whether an entry of allowed_origins names this Origin. In both, "wss://host" counts as "https://host", and "ws://host" as
+// "http://host".
 bool same_origin(std::string_view entry, std::string_view origin);
 
-// Accepted without an Origin, when its host and port are those of Host (and over TLS its scheme is https), or when it is
-// allowed: exactly, or by "*".
+// Whether a request may be served: it has no Origin, or its Origin has the host and port of Host (and over TLS the scheme
+// https), or `allowed` has the Origin or "*".
 bool origin_allowed(std::string_view origin, std::string_view host, bool secure,
                     const std::vector<std::string>& allowed);
 
-// The parts of a request that can carry a log-in: "Authorization: Bearer ..." or "?token=", "Authorization: Basic ...".
+// The credentials in a request: "Authorization: Bearer ..." or "?token=", and "Authorization: Basic ...".
 struct Credentials {
   std::string token;
   std::string user_name;
@@ -65,7 +65,7 @@ struct Credentials {
 };
 Credentials credentials(const HttpRequest& request);
 
-// Content-Length (RFC 9110 section 8.6): digits only. nullopt when it is anything else.
+// Content-Length (RFC 9110 section 8.6): digits only. nullopt for anything else.
 std::optional<std::uint64_t> parse_content_length(std::string_view value);
 
 }  // namespace chat::net

@@ -1,4 +1,4 @@
-// What a request means once the proxies that it came through are known: where from, to which host, and whether by TLS.
+// A request as seen behind its proxies: the client's address, the host, and whether the client used TLS.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace chat::net {
 
-// What tells who is meant by a request, and who may ask. Of the server: outlives every request.
+// The server's rules for requests: trusted proxies and allowed hosts. They outlive every request.
 struct HttpRules {
   const ServerOptions& options;
   TrustedProxies trusted_proxies;
@@ -18,8 +18,8 @@ struct HttpRules {
 };
 
 struct RequestContext {
-  std::string address;  // of the client; empty on a UNIX socket, unless a trusted proxy says more
-  std::string host;     // as the client has written it
+  std::string address;  // the client's; empty on a UNIX socket, unless a trusted proxy gives one
+  std::string host;     // as the client wrote it
   bool secure = false;
   bool origin_allowed = false;
 };

@@ -16,8 +16,8 @@ namespace {
 constexpr std::string_view kPageName = "index.html";
 constexpr std::string_view kScriptName = "chat.js";
 
-// Nothing but what the page brings runs, is shown or is connected to, nobody frames it, and no text becomes markup or script.
-// 'self' covers the WebSocket of the same host and port.
+// Limits scripts, styles, images and connections to what the page itself uses. No other page may frame it, and no text can become
+// markup or script. 'self' includes WebSockets to the same host and port.
 constexpr std::string_view kPagePolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; manifest-src 'self'; "
@@ -48,7 +48,7 @@ std::string html_escaped(std::string_view text) {
   return escaped;
 }
 
-// RFC 3986 section 2.1: all but the unreserved characters and those of `kept`.
+// RFC 3986 section 2.1: encodes all characters except unreserved ones and those in `kept`.
 std::string percent_encoded(std::string_view text, std::string_view kept) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string encoded;
@@ -86,7 +86,7 @@ Status fill_in(std::string& html, std::string_view name, std::string_view value)
   return {};
 }
 
-// The one made for it, or one at which it can be offered as a subprotocol.
+// The endpoint of chat.v1, or a plain one, where clients can offer chat.v1 as a subprotocol.
 const Endpoint* find_chat_v1(const ServerOptions& options) {
   const auto& endpoints = options.endpoints;
   for (const Protocol protocol : {Protocol::chat_v1, Protocol::plain}) {
@@ -97,7 +97,7 @@ const Endpoint* find_chat_v1(const ServerOptions& options) {
   return nullptr;
 }
 
-// What else the server answers at this path, for people; empty: nothing.
+// What else the server serves at this path, as a phrase for error messages; empty: nothing.
 std::string other_use(const ServerOptions& options, std::string_view path) {
   if (path == "/healthz") return "the health check";
   if (path == "/readyz") return "the check of readiness";
@@ -114,7 +114,7 @@ std::string other_use(const ServerOptions& options, std::string_view path) {
 
 std::string relative_reference(std::string_view page_path, std::string_view path) {
   const std::string base = page_path.ends_with('/') ? std::string(page_path) : std::string(page_path) + "/";
-  // What both share, up to a slash.
+  // The prefix that both share, up to a slash.
   std::size_t shared = 0;
   for (std::size_t i = 0; i < base.size() && i < path.size() && base[i] == path[i]; ++i) {
     if (base[i] == '/') shared = i + 1;
@@ -123,7 +123,7 @@ std::string relative_reference(std::string_view page_path, std::string_view path
   for (const char c : std::string_view(base).substr(shared)) {
     if (c == '/') reference += "../";
   }
-  // Or a colon in the first segment would end a scheme.
+  // Without this, a colon in the first segment would make it a scheme.
   if (reference.empty()) reference = "./";
   return reference + percent_encoded(path.substr(shared), "/:@!$&'()*+,;=");
 }
@@ -150,7 +150,7 @@ Result<CompiledIn> CompiledIn::open(const ServerOptions& options) {
   };
   if (!options.script_path.empty()) {
     const std::string& path = options.script_path;
-    // The page has the same script among its files: at "/chat.js", if it is at "/".
+    // The page's files include the same script: at "/chat.js" if the page is at "/".
     const bool of_page = path.ends_with("/chat.js") && compiled_in.files_.contains(path);
     Status status = of_page ? Status() : check("chat_script_path", path);
     if (!status.ok()) return status;
@@ -222,7 +222,7 @@ std::optional<HttpResponse> CompiledIn::serve(const HttpRequest& request) const 
   if (!redirected && found == files_.end()) return std::nullopt;
   if (request.method != "GET" && request.method != "HEAD") return only_get_response();
   if (redirected) {
-    // Relative, as what the page loads is: "talk/" from "/prefix/talk" is "/prefix/talk/".
+    // Relative, like the links of the page: "talk/" from "/prefix/talk" is "/prefix/talk/".
     HttpResponse response = HttpResponse::text(301, "moved\n");
     const std::string name = redirect_from_.substr(redirect_from_.rfind('/') + 1);
     response.headers.push_back({"Location", "./" + percent_encoded(name, "") + "/" + query_of(request)});

@@ -1,5 +1,5 @@
-// The chat page and the client script for browsers, which are compiled in, as HTTP responses at the paths that the options
-// name. Whatever they are made of stands in memory when the server starts; nothing is opened or computed for a request.
+// The chat page and the client script for browsers, which are compiled in, as HTTP responses at the paths in the options. All
+// parts of the responses are prepared when the server starts; a request opens no file and computes nothing.
 #pragma once
 
 #include <map>
@@ -15,12 +15,12 @@ namespace chat::net {
 
 class CompiledIn {
  public:
-  // Of the options: page_path, script_path, default_room and the endpoints. A path that the server has another use for, that of
-  // the metrics included, or a page without an endpoint that speaks chat.v1: invalid_argument.
+  // Uses page_path, script_path, default_room and the endpoints of the options. invalid_argument if the server uses a path for
+  // something else, such as the metrics, or if there is a page but no endpoint that speaks chat.v1.
   static Result<CompiledIn> open(const ServerOptions& options);
 
-  // nullopt unless the path is exactly one of them. GET and HEAD. What another origin may read of it is for the caller: the
-  // script alone is meant for it, see is_script().
+  // nullopt unless the path is exactly one of them. GET and HEAD. The caller adds the CORS headers, which only the script
+  // needs: see is_script().
   std::optional<HttpResponse> serve(const HttpRequest& request) const;
   bool is_script(std::string_view path) const { return !script_path_.empty() && path == script_path_; }
   std::vector<std::string> paths() const;
@@ -29,8 +29,8 @@ class CompiledIn {
   struct File {
     std::string_view content_type;
     std::string tag;
-    std::string own_bytes;   // when they are not those that were compiled in
-    std::string_view bytes;  // when they are
+    std::string own_bytes;   // if they differ from the compiled-in bytes
+    std::string_view bytes;  // if they do not
     bool is_page = false;
   };
 
@@ -42,12 +42,12 @@ class CompiledIn {
   std::string script_path_;
 };
 
-// The content that index.html is served with: `endpoint` and `room`, escaped, in the two <meta> elements that are there for
-// them. internal when it has them not.
+// index.html as it is served: with `endpoint` and `room`, escaped, in its two <meta> elements for them. Error::internal if it
+// lacks these elements.
 Result<std::string> fill_in_page(std::string_view html, std::string_view endpoint, std::string_view room);
 
-// How a page at `page_path` ("/", or "/a/b" served at "/a/b/") reaches `path`, as a relative reference (RFC 3986 section 4.2): a
-// proxy may have put anything before both.
+// The relative reference (RFC 3986 section 4.2) from a page at `page_path` ("/", or "/a/b" served at "/a/b/") to `path`. It is
+// relative because a proxy may add any prefix to both paths.
 std::string relative_reference(std::string_view page_path, std::string_view path);
 
 }  // namespace chat::net

@@ -1,5 +1,5 @@
-// The files that are compiled in: everything that makes up the chat page (the folder page/), the client script for browsers
-// (bindings/js/chat.js), and the Socket.IO client's bundles. Their sources are made by cmake/embed_files.cmake while building.
+// The compiled-in files: those of the chat page (page/), the client script for browsers (bindings/js/chat.js), and the
+// Socket.IO client's bundles. cmake/embed_files.cmake generates their sources during the build.
 #pragma once
 
 #include <span>
@@ -12,7 +12,7 @@ struct EmbeddedFile {
   std::string_view bytes;
 };
 
-// With index.html and chat.js among them.
+// Includes index.html and chat.js.
 std::span<const EmbeddedFile> embedded_files();
 
 // "socket.io.js" and the other bundles of npm's package socket.io-client. Empty if the build had none

@@ -1,5 +1,5 @@
-// What the server counts as text for Prometheus (its text format, version 0.0.4). docs/metrics.md lists the names, which
-// are a promise: boards and alerts are made of them.
+// The server's counters in Prometheus' text format, version 0.0.4. docs/metrics.md lists the names. They must not change,
+// because dashboards and alerts use them.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The bundles of the official Socket.IO client for browsers below each Socket.IO endpoint: "/socket.io/socket.io.js" is what
-// its pages ask a server for. They are compiled in, or come from a folder that the options name, as the client's package has
-// them in dist/.
+// The bundles of the official Socket.IO client for browsers, below each Socket.IO endpoint. Pages load them from there, for
+// example "/socket.io/socket.io.js". They are compiled in, or come from a folder in the options that has the files of the
+// client package's dist/.
 #pragma once
 
 #include <map>
@@ -18,19 +18,19 @@ namespace chat::net {
 
 class SocketIoClientFiles {
  public:
-  // Of the options: the endpoints and socket_io_client_directory; empty serves `compiled_in`, which lives on. A directory that
-  // does not exist: invalid_argument.
+  // Uses the endpoints and socket_io_client_directory of the options. Without a directory it serves `compiled_in`, which must
+  // outlive this. invalid_argument if the directory does not exist.
   static Result<SocketIoClientFiles> open(const ServerOptions& options,
                                           std::span<const EmbeddedFile> compiled_in = socket_io_client_bundles());
 
-  // nullopt unless the path is an endpoint's with one of the eight names behind it that the reference server knows;
-  // whatever else the folder holds is not served. GET and HEAD (OPTIONS is 405 here: a preflight comes before). Without
-  // anything to serve a 404 that tells what to do. The descriptor in the response is the caller's.
+  // nullopt unless the path is an endpoint's path followed by one of the eight names that the reference server serves. No other
+  // file of the folder is served. GET and HEAD; 405 for other methods, also for OPTIONS. If there is nothing to serve, a 404
+  // explains what to do. The caller owns the descriptor in the response.
   std::optional<HttpResponse> serve(const HttpRequest& request) const;
 
-  // Of each endpoint, "/socket.io/socket.io.js".
+  // The script's path below each endpoint, such as "/socket.io/socket.io.js".
   std::vector<std::string> script_paths() const;
-  // Whether there is something to serve there.
+  // Whether there is anything to serve.
   bool available() const { return !directory_.empty() || !compiled_in_.empty(); }
 
  private:

@@ -1,6 +1,6 @@
-// Files below the directories that the options name, as HTTP responses; see file_response.h for what is never opened. A file
-// that exists here wins over everything else that has its path (routes.cc), so a path without a file is not answered here.
-// Files and folders whose names begin with a dot are not served, but for "/.well-known/".
+// Files below the directories in the options, as HTTP responses; file_response.h says which files are never opened. A file
+// takes precedence over most other resources with the same path (server/routes.h). Paths without a file are not answered here.
+// Files and folders whose names begin with a dot are not served, except below "/.well-known/".
 #pragma once
 
 #include <optional>
@@ -14,15 +14,15 @@ namespace chat::net {
 
 class StaticFiles {
  public:
-  // A mount whose directory does not exist: invalid_argument.
+  // invalid_argument if the directory of a mount does not exist.
   static Result<StaticFiles> open(const std::vector<StaticMount>& mounts);
 
-  // nullopt unless there is a file for the path, or a folder with an index.html. GET and HEAD, 405 for other methods; the
-  // descriptor in the response is the caller's.
+  // nullopt unless there is a file for the path, or a folder with an index.html. GET and HEAD; 405 for other methods. The
+  // caller owns the descriptor in the response.
   std::optional<HttpResponse> serve(const HttpRequest& request) const;
   // Whether serve() would answer.
   bool has(std::string_view url_path) const { return locate(url_path).has_value(); }
-  // Whether the path lies in a mount. Then other methods than GET and HEAD are answered 405 even if there is no such file.
+  // Whether the path lies in a mount. Then methods except GET and HEAD are answered 405, even if there is no such file.
   bool covers(std::string_view url_path) const { return root_of(url_path) != nullptr; }
 
  private:

@@ -1,0 +1,47 @@
+"""Room and Stats, snapshots of a server's state that know no client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Tuple
+
+
+@dataclass(frozen=True)
+class Room:
+    """A snapshot of a room's state."""
+
+    name: str
+    epoch: str
+    seq: int
+    """The number of the newest message."""
+    member_count: int
+    history_count: int
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counters since the start; fields ending in _now are present values. See chat_stats in chat.h for the tuples' indexes."""
+
+    connections_now: int
+    connections_total: int
+    clients_now: int
+    clients_total: int
+    rooms_now: int
+    messages_in: int
+    messages_refused: int
+    messages_published: int
+    deliveries: int
+    drops: int
+    slow_disconnects: int
+    bytes_in: int
+    bytes_out: int
+    http_requests: int
+    history_bytes_now: int
+    clients_now_by_protocol: Tuple[int, ...]
+    clients_now_by_transport: Tuple[int, ...]
+    messages_in_by_protocol: Tuple[int, ...]
+    deliveries_by_protocol: Tuple[int, ...]
+    messages_in_by_transport: Tuple[int, ...]
+    deliveries_by_transport: Tuple[int, ...]
+    refusals: Dict[str, int]
+    """By reason, as in the metric libchat_refusals_total."""
