@@ -48,7 +48,9 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   void end() { ended_ = true; }
   // One item of what has been posted; false when there is none.
   bool take_one();
-  bool inbox_empty() const { return inbox_.empty(); }
+  std::size_t inbox_size() const { return inbox_.size(); }
+  // What take_one() takes is an event of the hub, and no task.
+  bool event_is_next() const { return !inbox_.empty() && std::holds_alternative<LoopEvent>(inbox_.front()); }
 
   void post(LoopEvent event) override {
     if (!ended_) inbox_.emplace_back(std::move(event));
