@@ -84,8 +84,9 @@ struct Run {
   explicit Run(const ServerOptions& options = engine_io_options()) : site(app, options, 2), player(site, 0) {
     app.message = [this](MessageRequest& request) { return on_message(request); };
     check(player.open().starts_with("200 0"), "the handshake");
-    check(player.enter() == R"(200 40{"sid":"*"})", "the first namespace");
-    check(player.enter("/a") == R"(200 40/a,{"sid":"*"})", "the second namespace");
+    check(player.enter().starts_with(R"(200 40{"sid":"*")"), "the first namespace");
+    pid = id_in(player.latest(), "pid");
+    check(player.enter("/a").starts_with(R"(200 40/a,{"sid":"*")"), "the second namespace");
     player.attach(1);
     check(player.attached() == "101 ", "the WebSocket");
     player.say("2probe");
@@ -163,7 +164,12 @@ struct Run {
       }
     }
   }
-  void hear(const std::string& packet) {
+  void hear(std::string packet) {
+    if (!pid.empty() && packet.starts_with("42")) {  // with its offset
+      const std::size_t comma = packet.rfind(',');
+      if (packet[2] == '[') offset = packet.substr(comma + 2, packet.size() - comma - 4);
+      packet = packet.substr(0, comma) + "]";
+    }
     const std::size_t slash = packet.find_first_of("/[{");
     std::string room = "lobby";
     if (slash != std::string::npos && packet[slash] == '/') {
@@ -205,6 +211,9 @@ struct Run {
   std::map<std::string, std::size_t> at_least;  // of those expected, though the connection ends
   ClientId pending = 0;                         // whose connection or first room is not decided on yet
   std::optional<FakeClient> other;
+  std::optional<EngineIoPlayer> second;  // that continues
+  std::string pid;                       // of the first client, when it may be continued
+  std::string offset;                    // of what it has heard last
   std::string polled;
   std::string closed;
   std::string fault;
@@ -333,6 +342,7 @@ void check_end(Run& run) {
   FakeSite& site = run.site;
   run.player.hang_up();
   if (run.other) run.other->hang_up();
+  if (run.second) run.second->hang_up();
   site.advance(6'000);
   for (const std::string name : {"connect 1 lobby", "open 1 lobby", "join 1 lobby", "leave 1 lobby", "disconnect 1 ",
                                  "connect 2 a", "open 2 a", "join 2 a", "leave 2 a", "disconnect 2 "}) {
@@ -352,8 +362,9 @@ void check_end(Run& run) {
 }
 
 // Its fault, with the order that shows it; empty: none.
-std::string play(const std::vector<const Happening*>& happenings, Order& order) {
-  Run run;
+std::string play(const std::vector<const Happening*>& happenings, Order& order,
+                 const ServerOptions& options = engine_io_options()) {
+  Run run(options);
   Hears hears = Hears::everything;
   std::vector<Event> events;
   std::string names;
@@ -682,12 +693,13 @@ std::vector<Happening> ends(std::size_t first) {
 
 // Tests -----------------------------------------------------------------------------------------------------------------
 
-void in_every_order(const std::vector<const Happening*>& happenings) {
+void in_every_order(const std::vector<const Happening*>& happenings,
+                    const ServerOptions& options = engine_io_options()) {
   EveryOrder order;
   std::size_t count = 0;
   do {
     ++count;
-    const std::string fault = play(happenings, order);
+    const std::string fault = play(happenings, order, options);
     if (!fault.empty()) fail_msg("%s", fault.c_str());
   } while (order.next());
   assert_true(count > 250);
@@ -724,6 +736,52 @@ void much_happens_at_once(void**) {
     }
     const std::string fault = play(happenings, order);
     if (!fault.empty()) fail_msg("seed %llu: %s", static_cast<unsigned long long>(seed), fault.c_str());
+  }
+}
+
+// Whatever was lost with the connection comes by the next one, and nothing that has come before.
+void come_back(Run& run) {
+  run.publish("lobby");
+  run.site.run();
+  run.hear();
+  run.expected.erase("a");  // that client does not come back
+  run.heard.erase("a");
+  run.closed.clear();
+  run.second.emplace(run.site, 0);
+  run.second->open_websocket(1);
+  std::string auth = R"({"pid":")" + run.pid + "\"";
+  if (!run.offset.empty()) auth += R"(,"offset":")" + run.offset + "\"";
+  std::string heard = run.second->enter("/", auth + "}");
+  run.site.advance(100);
+  heard += (heard.empty() ? "" : "|") + run.second->heard() + "|";
+  run.check(heard.starts_with(R"(40{"sid":"*","pid":"*"}|)"), "it is welcome: " + heard);
+  for (std::size_t at = heard.find('|') + 1; at < heard.size(); at = heard.find('|', at) + 1) {
+    if (heard[at] != '|') run.hear(heard.substr(at, heard.find('|', at) - at));
+  }
+}
+
+void a_client_that_is_lost_comes_back(void**) {
+  ServerOptions options = engine_io_options();
+  options.recovery_window_ms = 60'000;
+  const auto lose = [](Run& run) {
+    run.publish("lobby");
+    if (run.player.socket().wire().connection != nullptr) run.player.socket().wire().connection->doom();
+    run.publish("lobby");
+  };
+  const auto close = [](Run& run) {
+    run.publish("lobby");
+    run.player.socket().close(1000);
+    run.site.sockets(1).take_input();
+    run.publish("lobby");
+  };
+  const auto after = [](Run& run) {
+    run.check(run.lines("open 3 lobby for 1") == 1, "it is continued once");
+    run.check(run.lines("disconnect 3 ") == 1, "it goes once");
+  };
+  for (const auto& happen : std::vector<std::function<void(Run&)>>{lose, close}) {
+    const Happening lost{
+        .name = "it is lost", .happen = happen, .verify = come_back, .after = after, .posts_only = false};
+    in_every_order({&lost}, options);
   }
 }
 
@@ -768,9 +826,9 @@ void a_flood_meanwhile_is_bounded(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(whatever_happens_meanwhile),   cmocka_unit_test(however_it_ends),
-      cmocka_unit_test(the_loops_end_one_by_one),     cmocka_unit_test(much_happens_at_once),
-      cmocka_unit_test(a_flood_meanwhile_is_bounded),
+      cmocka_unit_test(whatever_happens_meanwhile),       cmocka_unit_test(however_it_ends),
+      cmocka_unit_test(the_loops_end_one_by_one),         cmocka_unit_test(much_happens_at_once),
+      cmocka_unit_test(a_client_that_is_lost_comes_back), cmocka_unit_test(a_flood_meanwhile_is_bounded),
   };
   return cmocka_run_group_tests_name("core/net/endpoint/engine_io/engine_io_move", tests, nullptr, nullptr);
 }
