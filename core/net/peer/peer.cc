@@ -255,16 +255,12 @@ void Peer::count_delivery() {
 }
 
 void Peer::note_delivery(const MessagePtr& message, bool own) {
-  if (arriving_) {
-    postponed_.push_back([this, message, own] { note_delivery(message, own); });
-  } else if (state_.log) {
-    state_.log->note(*message, own);
-  }
+  if (state_.log) state_.log->note(*message, own);
 }
 
 void Peer::note_own(const MessagePtr& message) {
   if (silent_ || link_->closing()) return;
-  if (in_order_) {
+  if (arriving_) {
     postponed_.push_back([this, message] { note_own(message); });
     return;
   }
@@ -273,8 +269,8 @@ void Peer::note_own(const MessagePtr& message) {
 
 void Peer::deliver(const FramePtr& frame) {
   if (!frame || silent_ || link_->closing()) return;
-  if (in_order_) {
-    postponed_.push_back([this, frame] { deliver(frame); });
+  if (arriving_) {
+    postpone(frame);
     return;
   }
   count_delivery();
@@ -381,11 +377,26 @@ void Peer::retire(const Retirement& retirement) {
 template <class Action>
 void Peer::in_turn(Action action) {
   if (arriving_) {
-    in_order_ = true;  // what is said from now on comes behind it
     postponed_.push_back(std::move(action));
   } else {
     action();
   }
+}
+
+// It may have been disconnected before it left: then it hears none of this. So nothing goes to its link before that is known.
+void Peer::postpone(const FramePtr& frame) {
+  const OutboxLimits& limits = loop_.outbox_limits();
+  const std::size_t bytes = postponed_bytes_ + frame->bytes().size();
+  if (postponed_.size() < 2 * limits.frames && bytes <= 2 * limits.bytes) {
+    postponed_bytes_ = bytes;
+    postponed_.push_back([this, frame] { deliver(frame); });
+    return;
+  }
+  loop_.stats().drops.add();
+  if (limits.policy != OutboxPolicy::disconnect) return;
+  loop_.stats().slow_disconnects.add();
+  loop_.refusals().note(Refusal::slow_reader, client_->origin().address);
+  link_->close(1013, "reading too slowly");
 }
 
 void Peer::handle(Departed& departed) {
@@ -405,7 +416,8 @@ void Peer::handle(Arrived& arrived) {
 }
 
 void Peer::end_arriving() {
-  arriving_ = in_order_ = false;
+  arriving_ = false;
+  postponed_bytes_ = 0;
   set_timer();
   if (state_.retirement) {
     silence();

@@ -141,6 +141,8 @@ class Peer final : public Receiver, private TimerEntry {
   // Now, or when it has arrived.
   template <class Action>
   void in_turn(Action action);
+  // While it arrives. Bounded like an outbox in one turn.
+  void postpone(const FramePtr& frame);
   void on_deadline(std::int64_t now_ms) override;
   void set_timer();
   void tell_ack(std::uint64_t ack_id, Error error);
@@ -167,9 +169,9 @@ class Peer final : public Receiver, private TimerEntry {
   bool silent_ = false;
   bool departing_ = false;
   bool arriving_ = false;
-  bool in_order_ = false;  // while it arrives: nothing that is delivered may overtake what is postponed
   State state_;
   std::vector<std::function<void()>> postponed_;  // while it arrives
+  std::size_t postponed_bytes_ = 0;               // of the frames among it
   std::optional<Retirement> outliving_;           // how its link went
   std::int64_t verdict_deadline_ms_ = -1;         // -1: not awaited, or by somebody else
   std::int64_t outliving_until_ms_ = -1;          // -1: no longer, or it does not

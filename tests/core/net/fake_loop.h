@@ -22,10 +22,24 @@ class FakeServer;
 
 class FakeLoop final : public LoopInbox, public net::EndpointContext {
  public:
+  // What else has its turns on the loop. For connections see fake_sockets.h.
+  class Guest {
+   public:
+    virtual void take_input() = 0;  // before the inbox
+    virtual void kill() = 0;        // when everything is written
+    virtual void bury() = 0;        // last
+    virtual void answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) = 0;
+
+   protected:
+    ~Guest() = default;
+  };
+
   FakeLoop(FakeServer& server, std::size_t index);
 
-  // A turn: takes what has been posted, retires who is to go, and writes every link with pending frames once.
+  // A turn: reads, takes what has been posted, retires who is to go, and writes every link with pending frames once.
   void run();
+  // The same without reading, and without what has been posted.
+  void end_round();
   // What has been posted alone.
   bool drain_inbox() override;
   // Time passes; timers that are due are called, and the loop has a turn.
@@ -34,8 +48,13 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   void end() { ended_ = true; }
   // One item of what has been posted; false when there is none.
   bool take_one();
+  std::size_t inbox_size() const { return inbox_.size(); }
+  // What take_one() takes is an event of the hub, and no task.
+  bool event_is_next() const { return !inbox_.empty() && std::holds_alternative<LoopEvent>(inbox_.front()); }
 
-  void post(LoopEvent event) override { inbox_.emplace_back(std::move(event)); }
+  void post(LoopEvent event) override {
+    if (!ended_) inbox_.emplace_back(std::move(event));
+  }
   bool post_task(net::Task task) override {
     if (!ended_) inbox_.emplace_back(std::move(task));
     return !ended_;
@@ -49,15 +68,13 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   void set_timer(net::TimerEntry& entry, std::int64_t deadline_ms) override { timers_.set(entry, deadline_ms); }
   void note_activity() override {}
   bool draining() const override { return drains; }
-  // The answers to requests, in order.
+  // The answers to requests, in order; without a guest on the loop that holds them.
   struct Answered {
     net::HeldRequest request;
     net::HttpResponse response;
     bool essential;
   };
-  void answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) override {
-    answers.push_back({request, std::move(response), essential});
-  }
+  void answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) override;
 
   struct Written {
     net::HeldRequest request;
@@ -71,6 +88,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   std::vector<Answered> answers;
   std::vector<Written> written;
   bool drains = false;
+  Guest* guest = nullptr;
 
  private:
   void give_back_memory() override {}
@@ -105,7 +123,7 @@ class FakeServer {
         application(told != nullptr ? *told : *own_application_),
         options(std::move(given)),
         refusals(application),
-        rules{options, {}, net::AllowedHosts({})} {
+        rules{options, proxies(options), net::AllowedHosts(options.allowed_hosts)} {
     std::vector<LoopInbox*> inboxes;
     for (std::size_t i = 0; i < loops; ++i) {
       loops_.push_back(std::make_unique<FakeLoop>(*this, i));
@@ -113,6 +131,12 @@ class FakeServer {
     }
     hub = std::make_unique<Hub>(options.hub, std::move(inboxes), &refusals);
     dispatcher = std::make_unique<Dispatcher>(*hub, application);
+  }
+
+  static net::TrustedProxies proxies(const net::ServerOptions& options) {
+    net::TrustedProxies result;
+    for (const std::string& entry : options.trusted_proxies) result.add(entry);
+    return result;
   }
 
   const std::unique_ptr<Application> own_application_;
@@ -145,26 +169,47 @@ inline bool FakeLoop::take_one() {
   if (inbox_.empty()) return false;
   auto item = std::move(inbox_.front());
   inbox_.pop_front();
+  const bool outer = std::exchange(in_inbox_, true);
   if (auto* const task = std::get_if<net::Task>(&item)) {
     (*task)();
   } else {
     while (!peers().handle(std::get<LoopEvent>(item))) continue;
   }
+  in_inbox_ = outer;
   return true;
 }
 
 inline bool FakeLoop::drain_inbox() {
-  if (std::exchange(in_inbox_, true)) return true;
+  if (in_inbox_) return true;
   while (take_one()) continue;
-  in_inbox_ = false;
   return true;
 }
 
+inline void FakeLoop::answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) {
+  FakeLoop& there = at(request.loop);
+  if (there.guest == nullptr) {
+    answers.push_back({request, std::move(response), essential});
+  } else if (&there == this) {
+    guest->answer(request, std::move(response), essential);
+  } else {
+    there.post_task([&there, request, response = std::move(response), essential] {
+      there.guest->answer(request, response, essential);
+    });
+  }
+}
+
 inline void FakeLoop::run() {
+  if (guest != nullptr) guest->take_input();
   drain_inbox();
+  end_round();
+}
+
+inline void FakeLoop::end_round() {
   peers().retire_due();
   dirty_links().flush(true, budget());
+  if (guest != nullptr) guest->kill();
   peers().retire_due();
+  if (guest != nullptr) guest->bury();
 }
 
 inline void FakeLoop::advance(std::int64_t ms) {

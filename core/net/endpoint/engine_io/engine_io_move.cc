@@ -18,14 +18,16 @@ void EngineIoMove::begin(EngineIoHost& host, std::size_t new_loop) {
   under_way_ = true;
   EngineIoSessions& there = host.home().at(new_loop);
   const SocketHandle socket = *host.candidate_;
-  const bool expected = there.loop().post_task([&there, sid = host.sid(), socket, members = host.clients_.members()] {
+  const auto expect = [&there, sid = host.sid(), socket, members = host.clients_.members()] {
     Framing framing;
     framing.engine_io = true;
     // As the socket's own, so that what waits can go to it as it is.
     if (EngineIoSocket* found = there.find_candidate(socket.connection)) framing = found->link().framing();
     there.expect(sid, std::make_unique<EngineIoArrival>(there.loop(), socket, framing, members));
-  });
-  if (!expected) {  // that loop has ended, and the socket with it
+  };
+  // A loop that has ended takes no task. When it is that one, the socket has ended with it. When it is this one, the session
+  // could not depart, and ends here.
+  if (!host.loop().post_task([] {}) || !there.loop().post_task(expect)) {
     under_way_ = false;
     EngineIoActions actions;
     host.session_.websocket_lost(actions);
