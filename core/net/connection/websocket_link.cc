@@ -168,16 +168,19 @@ void WebSocketLink::pong(std::string_view payload) {
 
 // Writing -------------------------------------------------------------------------------------------------------------
 
-// What was dropped came before what is the first now. Not before its notice can be written: a notice for each round in
-// which a reader takes nothing would push out what they tell of.
-void WebSocketLink::tell_gaps_first() {
-  if (!outbox_.has_gaps() || outbox_.mid_frame() || closing_) return;
-  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
+// With drop_oldest the dropped messages came before the first one that is queued now, so their notice goes in front of it. It is
+// made when it can be written, because a notice for each round in which a reader takes nothing would push out the messages
+// themselves. Returns how much may be written before the next call: a partly written frame ends first.
+std::size_t WebSocketLink::tell_gaps_first() {
+  if (!outbox_.has_gaps() || closing_) return kMaxWriteBytes;
+  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return kMaxWriteBytes;
+  if (outbox_.mid_frame()) return std::min(kMaxWriteBytes, outbox_.front_bytes());
   std::vector<GapReply> gaps = outbox_.take_gaps();
   std::reverse(gaps.begin(), gaps.end());  // each goes in front of the one before
   for (const GapReply& gap : gaps) {
     if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
   }
+  return kMaxWriteBytes;
 }
 
 // False: the stream is broken.
@@ -185,8 +188,8 @@ bool WebSocketLink::write_pending() {
   if (blocked_) return true;
   ByteStream& stream = connection_.stream();
   while (!outbox_.empty() || !stream.flushed()) {
-    tell_gaps_first();
-    const std::string_view bytes = outbox_.next(loop_.scratch(), kMaxWriteBytes);
+    const std::size_t max_bytes = tell_gaps_first();
+    const std::string_view bytes = outbox_.next(loop_.scratch(), max_bytes);
     const std::optional<std::size_t> written = stream.write(bytes);
     if (!written) return false;
     loop_.stats().bytes_out.add(*written);

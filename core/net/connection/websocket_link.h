@@ -78,7 +78,7 @@ class WebSocketLink final : public Link {
   void fail(std::uint16_t code, std::string_view reason);
   void finish_when_sent();
   void end(std::uint16_t code, std::string_view reason, FramePtr frame);
-  void tell_gaps_first();
+  std::size_t tell_gaps_first();
   bool write_pending();
   void terminate(std::string_view reason);
 
