@@ -26,7 +26,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
 
   // A turn: takes what has been posted, retires who is to go, and writes every link with pending frames once.
   void run();
-  // What has been posted alone.
+  // What has been posted alone. False when the budget was over before.
   bool drain_inbox() override;
   // Time passes; timers that are due are called, and the loop has a turn.
   void advance(std::int64_t ms);
@@ -95,7 +95,7 @@ class FakeServer {
         application(told != nullptr ? *told : *own_application_),
         options(std::move(given)),
         refusals(application),
-        rules{options, {}, net::AllowedHosts({})} {
+        rules{options, trusted_proxies(options), net::AllowedHosts(options.allowed_hosts)} {
     std::vector<LoopInbox*> inboxes;
     for (std::size_t i = 0; i < loops; ++i) {
       loops_.push_back(std::make_unique<FakeLoop>(*this, i));
@@ -103,6 +103,12 @@ class FakeServer {
     }
     hub = std::make_unique<Hub>(options.hub, std::move(inboxes), &refusals);
     dispatcher = std::make_unique<Dispatcher>(*hub, application);
+  }
+
+  static net::TrustedProxies trusted_proxies(const net::ServerOptions& options) {
+    net::TrustedProxies proxies;
+    for (const std::string& entry : options.trusted_proxies) proxies.add(entry);
+    return proxies;
   }
 
   const std::unique_ptr<Application> own_application_;
@@ -145,9 +151,10 @@ inline bool FakeLoop::take_one() {
 
 inline bool FakeLoop::drain_inbox() {
   if (std::exchange(in_inbox_, true)) return true;
-  while (take_one()) continue;
+  bool over = false;
+  while (!over && take_one()) over = !inbox_.empty() && budget().over();
   in_inbox_ = false;
-  return true;
+  return !over;
 }
 
 inline void FakeLoop::run() {
