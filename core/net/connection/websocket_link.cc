@@ -210,7 +210,7 @@ bool WebSocketLink::write_pending() {
 void WebSocketLink::flush() {
   if (state_ == State::handshake || state_ == State::closed) return;
   if (!write_pending()) {
-    terminate("the connection was lost");
+    terminate(kLost);
     return;
   }
   if (output_first_ && is_nearly_empty()) {
@@ -233,7 +233,7 @@ void WebSocketLink::flush() {
 
 void WebSocketLink::write_now() {
   if (state_ == State::handshake || state_ == State::closed) return;
-  if (!write_pending()) terminate("the connection was lost");
+  if (!write_pending()) terminate(kLost);
 }
 
 void WebSocketLink::writable() {
@@ -303,22 +303,23 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
 
 // Closing -------------------------------------------------------------------------------------------------------------
 
+// What may run out of memory comes before the state changes: else nobody would tell the user.
 void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   if (closing_) return;
+  const bool established = state_ != State::handshake;  // else it is refused by a response
+  if (established) {
+    mark_dirty();
+    outbox_.push_last(make_close_frame(code, reason));
+    state_ = State::closing;
+    close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
+  }
   closing_ = true;
   output_first_ = false;
-  close_code_ = code;
-  close_reason_ = reason;
   if (code == kTryAgainLater) connection_.set_reset();
-  if (state_ != State::handshake) {  // which is refused by a response
-    state_ = State::closing;
-    outbox_.push_last(make_close_frame(code, reason));
-    mark_dirty();
-    close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
-    set_reading(true);  // for the peer's answer
-    schedule();
-  }
   user_->on_link_closed(code, reason);
+  if (!established) return;
+  set_reading(true);  // for the peer's answer
+  schedule();
 }
 
 // The answer is our close frame, behind what the peer's last messages have caused. An answer to our own close ends it all.
@@ -354,25 +355,21 @@ void WebSocketLink::finish_when_sent() {
   mark_dirty();
 }
 
-// `frame` is the last thing that is written, and nothing more is read.
+// `frame` is the last thing that is written, and nothing more is read. As in close(), the state changes last.
 void WebSocketLink::end(std::uint16_t code, std::string_view reason, FramePtr frame) {
-  closing_ = true;
-  state_ = State::closing;
-  close_code_ = code;
-  close_reason_ = reason;
+  mark_dirty();
   if (blocked_) outbox_.drop_unwritten();  // a peer that reads slowly does not wait for what it has missed
   outbox_.push_last(std::move(frame));
-  finish_when_sent();
+  closing_ = true;
+  finish_when_sent_ = true;
+  state_ = State::closing;
   close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
   schedule();
   user_->on_link_closed(code, reason);
 }
 
-void WebSocketLink::terminate(std::string_view reason) {
-  if (!closing_) {
-    close_code_ = kAbnormal;
-    close_reason_ = reason;
-  }
+void WebSocketLink::terminate(const char* reason) {
+  lost_reason_ = reason;
   connection_.doom();
 }
 
@@ -382,7 +379,7 @@ void WebSocketLink::lost() {
   loop_.memory().freed(outbox_.bytes());
   if (closing_) return;
   closing_ = true;
-  user_->on_link_closed(close_code_, close_reason_.empty() ? "the connection was lost" : close_reason_);
+  user_->on_link_closed(kAbnormal, lost_reason_);
 }
 
 }  // namespace chat::net

@@ -22,8 +22,8 @@ Link::~Link() {
 
 void Link::mark_dirty() {
   if (dirty_) return;
-  dirty_ = true;
   loop_.dirty_links().add(this);
+  dirty_ = true;
 }
 
 void Link::charge_queue() {
