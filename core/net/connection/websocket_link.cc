@@ -168,16 +168,19 @@ void WebSocketLink::pong(std::string_view payload) {
 
 // Writing -------------------------------------------------------------------------------------------------------------
 
-// What was dropped came before what is the first now. Not before its notice can be written: a notice for each round in
-// which a reader takes nothing would push out what they tell of.
-void WebSocketLink::tell_gaps_first() {
-  if (!outbox_.has_gaps() || outbox_.mid_frame() || closing_) return;
-  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
+// With drop_oldest the dropped messages came before the first one that is queued now, so their notice goes in front of it. It is
+// made when it can be written, because a notice for each round in which a reader takes nothing would push out the messages
+// themselves. Returns how much may be written before the next call: a partly written frame ends first.
+std::size_t WebSocketLink::tell_gaps_first() {
+  if (!outbox_.has_gaps() || closing_) return kMaxWriteBytes;
+  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return kMaxWriteBytes;
+  if (outbox_.mid_frame()) return std::min(kMaxWriteBytes, outbox_.front_bytes());
   std::vector<GapReply> gaps = outbox_.take_gaps();
   std::reverse(gaps.begin(), gaps.end());  // each goes in front of the one before
   for (const GapReply& gap : gaps) {
     if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
   }
+  return kMaxWriteBytes;
 }
 
 // False: the stream is broken.
@@ -185,8 +188,8 @@ bool WebSocketLink::write_pending() {
   if (blocked_) return true;
   ByteStream& stream = connection_.stream();
   while (!outbox_.empty() || !stream.flushed()) {
-    tell_gaps_first();
-    const std::string_view bytes = outbox_.next(loop_.scratch(), kMaxWriteBytes);
+    const std::size_t max_bytes = tell_gaps_first();
+    const std::string_view bytes = outbox_.next(loop_.scratch(), max_bytes);
     const std::optional<std::size_t> written = stream.write(bytes);
     if (!written) return false;
     loop_.stats().bytes_out.add(*written);
@@ -207,7 +210,7 @@ bool WebSocketLink::write_pending() {
 void WebSocketLink::flush() {
   if (state_ == State::handshake || state_ == State::closed) return;
   if (!write_pending()) {
-    terminate("the connection was lost");
+    terminate(kLost);
     return;
   }
   if (output_first_ && is_nearly_empty()) {
@@ -230,7 +233,7 @@ void WebSocketLink::flush() {
 
 void WebSocketLink::write_now() {
   if (state_ == State::handshake || state_ == State::closed) return;
-  if (!write_pending()) terminate("the connection was lost");
+  if (!write_pending()) terminate(kLost);
 }
 
 void WebSocketLink::writable() {
@@ -300,22 +303,23 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
 
 // Closing -------------------------------------------------------------------------------------------------------------
 
+// What may run out of memory comes before the state changes: else nobody would tell the user.
 void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   if (closing_) return;
+  const bool established = state_ != State::handshake;  // else it is refused by a response
+  if (established) {
+    mark_dirty();
+    outbox_.push_last(make_close_frame(code, reason));
+    state_ = State::closing;
+    close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
+  }
   closing_ = true;
   output_first_ = false;
-  close_code_ = code;
-  close_reason_ = reason;
   if (code == kTryAgainLater) connection_.set_reset();
-  if (state_ != State::handshake) {  // which is refused by a response
-    state_ = State::closing;
-    outbox_.push_last(make_close_frame(code, reason));
-    mark_dirty();
-    close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
-    set_reading(true);  // for the client's answer
-    schedule();
-  }
   user_->on_link_closed(code, reason);
+  if (!established) return;
+  set_reading(true);  // for the client's answer
+  schedule();
 }
 
 // The answer is our close frame, behind what the client's last messages have caused. An answer to our own close ends it all.
@@ -351,25 +355,21 @@ void WebSocketLink::finish_when_sent() {
   mark_dirty();
 }
 
-// `frame` is the last thing that is written, and nothing more is read.
+// `frame` is the last thing that is written, and nothing more is read. As in close(), the state changes last.
 void WebSocketLink::end(std::uint16_t code, std::string_view reason, FramePtr frame) {
-  closing_ = true;
-  state_ = State::closing;
-  close_code_ = code;
-  close_reason_ = reason;
+  mark_dirty();
   if (blocked_) outbox_.drop_unwritten();  // a client that reads slowly does not wait for what it has missed
   outbox_.push_last(std::move(frame));
-  finish_when_sent();
+  closing_ = true;
+  finish_when_sent_ = true;
+  state_ = State::closing;
   close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
   schedule();
   user_->on_link_closed(code, reason);
 }
 
-void WebSocketLink::terminate(std::string_view reason) {
-  if (!closing_) {
-    close_code_ = kAbnormal;
-    close_reason_ = reason;
-  }
+void WebSocketLink::terminate(const char* reason) {
+  lost_reason_ = reason;
   connection_.doom();
 }
 
@@ -379,7 +379,7 @@ void WebSocketLink::lost() {
   loop_.memory().freed(outbox_.bytes());
   if (closing_) return;
   closing_ = true;
-  user_->on_link_closed(close_code_, close_reason_.empty() ? "the connection was lost" : close_reason_);
+  user_->on_link_closed(kAbnormal, lost_reason_);
 }
 
 }  // namespace chat::net

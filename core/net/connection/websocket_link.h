@@ -78,9 +78,11 @@ class WebSocketLink final : public Link {
   void fail(std::uint16_t code, std::string_view reason);
   void finish_when_sent();
   void end(std::uint16_t code, std::string_view reason, FramePtr frame);
-  void tell_gaps_first();
+  std::size_t tell_gaps_first();
   bool write_pending();
-  void terminate(std::string_view reason);
+  void terminate(const char* reason);
+
+  static constexpr const char* kLost = "the connection was lost";
 
   Connection& connection_;
   std::unique_ptr<LinkUser> owned_user_;
@@ -89,13 +91,12 @@ class WebSocketLink final : public Link {
   Framing framing_;
   bool keep_alive_ = true;
   bool reading_ = true;
-  bool output_first_ = false;      // nothing is read until most of the outbox is written
-  bool blocked_ = false;           // the stream takes no output until writable()
-  bool finish_when_sent_ = false;  // the close frame is the last thing that is written or heard
-  bool heard_last_ = false;        // nothing that comes now is looked at
-  std::uint8_t queued_pongs_ = 0;  // since the outbox was empty
-  std::uint16_t close_code_ = 1006;
-  std::string close_reason_;
+  bool output_first_ = false;        // nothing is read until most of the outbox is written
+  bool blocked_ = false;             // the stream takes no output until writable()
+  bool finish_when_sent_ = false;    // the close frame is the last thing that is written or heard
+  bool heard_last_ = false;          // nothing that comes now is looked at
+  std::uint8_t queued_pongs_ = 0;    // since the outbox was empty
+  const char* lost_reason_ = kLost;  // what its user is told of a connection that ends without a close
   wire::MessageReader reader_;
   std::unique_ptr<std::string> late_pong_;  // the payload of the latest ping that found too many pongs queued
   std::int64_t heard_ms_ = 0;

@@ -22,8 +22,8 @@ Link::~Link() {
 
 void Link::mark_dirty() {
   if (dirty_) return;
-  dirty_ = true;
   loop_.dirty_links().add(this);
+  dirty_ = true;
 }
 
 void Link::charge_queue() {
@@ -46,18 +46,22 @@ void Link::push_replay(FramePtr frame) {
 void Link::push(FramePtr frame) {
   if (closing_ || !frame) return;
   const OutboxLimits& limits = loop_.outbox_limits();
+  std::uint64_t dropped = 0;
   if (limits.policy == OutboxPolicy::drop_newest && outbox_.has_gaps() && frame->message()) {
-    // The notice belongs where the messages are missing: before the first that fits again.
-    const bool fits = outbox_.bytes() + frame->bytes().size() <= limits.bytes && outbox_.frames() + 2 <= limits.frames;
-    if (fits || outbox_.empty()) {
-      for (const GapReply& gap : outbox_.take_gaps()) {
-        if (FramePtr notice = user_->encode_gap(gap))
-          outbox_.push_last(std::move(notice));  // one for each room at most
-      }
+    // The notice belongs where the messages are missing: before the first that fits again together with it.
+    const OutboxLimits beside_notice{limits.bytes, limits.frames - 1, limits.policy};
+    if (!outbox_.has_room_for(*frame.get(), beside_notice)) write_now();
+    if (closing_) return;
+    if (!outbox_.empty() && !outbox_.has_room_for(*frame.get(), beside_notice)) {
+      outbox_.push(frame, beside_notice, dropped);
+      loop_.stats().drops.add(dropped);
+      return;
+    }
+    for (const GapReply& gap : outbox_.take_gaps()) {
+      if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_last(std::move(notice));  // one for each room at most
     }
   }
   if (outbox_.bytes() + frame->bytes().size() > limits.bytes / 2 || filling_since_ms_ >= 0) watch_filling(*frame.get());
-  std::uint64_t dropped = 0;
   const Outbox::Pushed pushed = push_within(frame, limits, dropped);
   loop_.stats().drops.add(dropped);
   if (pushed == Outbox::Pushed::full) {

@@ -145,14 +145,12 @@ void Outbox::drop(const Message& message) {
 std::vector<GapReply> Outbox::take_gaps() { return std::exchange(gaps_, {}); }
 
 void Outbox::drop_unwritten() {
-  FramePtr head;
-  if (head_written_ != 0) head = frames_[begin_];
-  give_back(frames_);
+  std::vector<FramePtr> kept;
+  if (head_written_ != 0) kept.push_back(frames_[begin_]);
+  frames_.swap(kept);
   begin_ = bytes_ = replayed_bytes_ = replayed_frames_ = 0;
   gaps_.clear();
-  if (!head) return;
-  bytes_ = head->bytes().size() - head_written_;
-  frames_.push_back(std::move(head));
+  if (head_written_ != 0) bytes_ = front_bytes();
 }
 
 }  // namespace chat::net

@@ -45,6 +45,8 @@ class Outbox {
 
   // The first frame is partly written: nothing else may come before its rest.
   bool mid_frame() const { return head_written_ != 0; }
+  // What is left of the first frame. Not of an empty outbox.
+  std::size_t front_bytes() const { return frames_[begin_]->bytes().size() - head_written_; }
   bool empty() const { return begin_ == frames_.size(); }
   std::size_t bytes() const { return bytes_; }
   std::size_t frames() const { return frames_.size() - begin_; }

@@ -40,7 +40,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   void run();
   // The same without reading, and without what has been posted.
   void end_round();
-  // What has been posted alone.
+  // What has been posted alone. False when the budget was over before.
   bool drain_inbox() override;
   // Time passes; timers that are due are called, and the loop has a turn.
   void advance(std::int64_t ms);
@@ -181,8 +181,9 @@ inline bool FakeLoop::take_one() {
 
 inline bool FakeLoop::drain_inbox() {
   if (in_inbox_) return true;
-  while (take_one()) continue;
-  return true;
+  bool over = false;
+  while (!over && take_one()) over = !inbox_.empty() && budget().over();
+  return !over;
 }
 
 inline void FakeLoop::answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) {

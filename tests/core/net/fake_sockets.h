@@ -154,7 +154,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
                                                    const net::HttpRequest& request) override {
     const net::Endpoint* endpoint = endpoints_.find(request.path);
     if (endpoint == nullptr) return net::HttpResponse::text(404, "not found\n");
-    const net::RequestContext context = net::describe(request, connection.peer_address(), loop_.rules());
+    const net::RequestContext context = net::describe(request, connection.remote_address(), loop_.rules());
     return endpoints_.handler(*endpoint).route(request, context, *endpoint);
   }
   std::optional<net::HttpResponse> open_websocket(net::Connection& connection,
