@@ -16,9 +16,7 @@ constexpr std::int64_t kPatienceMs = 1'000;
 
 }  // namespace
 
-Link::~Link() {
-  if (dirty_) loop_.dirty_links().forget(this);
-}
+Link::~Link() { loop_.dirty_links().forget(this); }
 
 void Link::mark_dirty() {
   if (dirty_) return;
