@@ -45,13 +45,16 @@ void Link::push(FramePtr frame) {
   if (closing_ || !frame) return;
   const OutboxLimits& limits = loop_.outbox_limits();
   if (limits.policy == OutboxPolicy::drop_newest && outbox_.has_gaps() && frame->message()) {
-    // The notice belongs where the messages are missing: before the first that fits again.
-    const bool fits = outbox_.bytes() + frame->bytes().size() <= limits.bytes && outbox_.frames() + 2 <= limits.frames;
-    if (fits || outbox_.empty()) {
-      for (const GapReply& gap : outbox_.take_gaps()) {
-        if (FramePtr notice = user_->encode_gap(gap))
-          outbox_.push_last(std::move(notice));  // one for each room at most
-      }
+    // The notice belongs where the messages are missing: before the first that fits again. Until both fit, messages are dropped.
+    // One that was queued before its notice would lie within the range that the notice gives.
+    if (!outbox_.has_room_for(*frame.get(), limits, 1)) write_now();
+    if (!outbox_.has_room_for(*frame.get(), limits, 1) && !outbox_.empty()) {
+      outbox_.drop(*frame->message());
+      loop_.stats().drops.add();
+      return;
+    }
+    for (const GapReply& gap : outbox_.take_gaps()) {
+      if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_last(std::move(notice));  // one for each room at most
     }
   }
   if (outbox_.bytes() + frame->bytes().size() > limits.bytes / 2 || filling_since_ms_ >= 0) watch_filling(*frame.get());

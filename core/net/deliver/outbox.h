@@ -30,10 +30,10 @@ class Outbox {
   Pushed push(FramePtr&& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
     return push(frame, limits, dropped);
   }
-  // It would be queued without anything being dropped.
-  bool has_room_for(const Frame& frame, const OutboxLimits& limits) const {
+  // It would be queued without anything being dropped, after `others` more frames.
+  bool has_room_for(const Frame& frame, const OutboxLimits& limits, std::size_t others = 0) const {
     return bytes_ + frame.bytes().size() <= limits.bytes + replayed_bytes_ &&
-           frames() + 1 <= limits.frames + replayed_frames_;
+           frames() + 1 + others <= limits.frames + replayed_frames_;
   }
   // At the end, and the limits are raised by it until the outbox is empty: for history that was asked for, which has bounds
   // of its own and must not push out what is said meanwhile.
@@ -61,6 +61,8 @@ class Outbox {
   // Takes all frames out, for a carrier that is not a stream. Not in the middle of a frame.
   std::vector<FramePtr> take_all();
 
+  // The message is not queued: it belongs to its room's next gap.
+  void drop(const Message& message);
   // What was dropped since the last call, one entry for each room.
   std::vector<GapReply> take_gaps();
   bool has_gaps() const { return !gaps_.empty(); }
@@ -69,7 +71,6 @@ class Outbox {
   void drop_unwritten();
 
  private:
-  void drop(const Message& message);
   void release_front();
 
   std::vector<FramePtr> frames_;  // [begin_, end) are queued
