@@ -68,7 +68,8 @@ void Outbox::push_front(FramePtr frame) {
 std::string_view Outbox::next(std::string& scratch, std::size_t max_bytes) const {
   if (empty()) return {};
   const std::string_view head = frames_[begin_]->bytes().substr(head_written_);
-  if (begin_ + 1 == frames_.size() || head.size() >= max_bytes) return head.substr(0, max_bytes);
+  const bool alone = begin_ + 1 == frames_.size() || (mid_frame() && has_gaps());
+  if (alone || head.size() >= max_bytes) return head.substr(0, max_bytes);
   scratch.assign(head);
   for (std::size_t at = begin_ + 1; at < frames_.size(); ++at) {
     const std::string_view bytes = frames_[at]->bytes();

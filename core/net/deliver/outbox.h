@@ -53,7 +53,8 @@ class Outbox {
   std::size_t account();
 
   // The next contiguous bytes to write, at most max_bytes. Small frames are gathered in `scratch`; the rest of a large
-  // frame is given in place. Valid until the next change.
+  // frame is given in place. While there are gaps the rest of a partly written frame comes alone, so that their notices can
+  // follow it. Valid until the next change.
   std::string_view next(std::string& scratch, std::size_t max_bytes) const;
   // So many bytes of next() were taken by the socket.
   void consume(std::size_t bytes);
