@@ -20,8 +20,8 @@ Link::~Link() { loop_.dirty_links().forget(this); }
 
 void Link::mark_dirty() {
   if (dirty_) return;
-  dirty_ = true;
   loop_.dirty_links().add(this);
+  dirty_ = true;
 }
 
 void Link::charge_queue() {
@@ -37,12 +37,13 @@ void Link::charge_queue() {
 
 void Link::push_replay(FramePtr frame) {
   if (closing_ || !frame) return;
-  outbox_.push_replay(std::move(frame));
   mark_dirty();
+  outbox_.push_replay(std::move(frame));
 }
 
 void Link::push(FramePtr frame) {
   if (closing_ || !frame) return;
+  mark_dirty();  // first: if it fails, no frame is left queued on a link that is never flushed
   const OutboxLimits& limits = loop_.outbox_limits();
   if (limits.policy == OutboxPolicy::drop_newest && outbox_.has_gaps() && frame->message()) {
     // The notice belongs where the messages are missing: before the first that fits again. Until both fit, messages are dropped.
@@ -68,9 +69,7 @@ void Link::push(FramePtr frame) {
     loop_.stats().drops.add(outbox_.frames());
     outbox_.drop_unwritten();
     close(1013, "reading too slowly");
-    return;
   }
-  mark_dirty();
 }
 
 void Link::watch_filling(const Frame& frame) {

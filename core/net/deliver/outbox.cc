@@ -47,22 +47,25 @@ Outbox::Pushed Outbox::push(FramePtr& frame, const OutboxLimits& limits, std::ui
 }
 
 void Outbox::push_replay(FramePtr frame) {
-  replayed_bytes_ += frame->bytes().size();
-  ++replayed_frames_;
+  const std::size_t size = frame->bytes().size();
   push_last(std::move(frame));
+  replayed_bytes_ += size;
+  ++replayed_frames_;
 }
 
 void Outbox::push_last(FramePtr frame) {
+  const std::size_t size = frame->bytes().size();
+  frames_.push_back(std::move(frame));  // may throw: nothing is counted yet
   ++pushed_;
-  bytes_ += frame->bytes().size();
-  frames_.push_back(std::move(frame));
+  bytes_ += size;
 }
 
 void Outbox::push_front(FramePtr frame) {
-  ++pushed_;
-  bytes_ += frame->bytes().size();
+  const std::size_t size = frame->bytes().size();
   const std::size_t at = begin_ + (head_written_ != 0 ? 1 : 0);
   frames_.insert(frames_.begin() + static_cast<std::ptrdiff_t>(at), std::move(frame));
+  ++pushed_;
+  bytes_ += size;
 }
 
 std::string_view Outbox::next(std::string& scratch, std::size_t max_bytes) const {
