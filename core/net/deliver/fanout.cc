@@ -140,9 +140,15 @@ bool Fanout::deliver_to_everyone(const MessagePtr& message, TimeBudget& budget) 
 }
 
 bool Fanout::begin(Delivery delivery, TimeBudget& budget) {
-  if (run(delivery, budget)) return true;
-  interrupted_ = std::move(delivery);
-  return false;
+  bool done = false;
+  try {
+    done = run(delivery, budget);
+  } catch (...) {
+    interrupted_ = std::move(delivery);
+    throw;
+  }
+  if (!done) interrupted_ = std::move(delivery);
+  return done;
 }
 
 bool Fanout::go_on(TimeBudget& budget) {
@@ -159,15 +165,14 @@ bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
   const std::size_t count = room ? room->members.size() : everyone_.size();
   while (delivery.next < count) {
     const std::size_t end = std::min(count, delivery.next + kReceiversPerLook);
-    for (std::size_t i = delivery.next; i < end; ++i) {
-      Receiver& receiver = room ? *room->members[i].receiver : *everyone_[i];
+    for (; delivery.next < end; ++delivery.next) {
+      Receiver& receiver = room ? *room->members[delivery.next].receiver : *everyone_[delivery.next];
       if (receiver.id() != except) {
         receiver.deliver(encoded.frame_for(receiver));
       } else if (room) {
         receiver.note_own(message);
       }
     }
-    delivery.next = end;
     if (end < count && budget.over()) return false;
   }
   return true;

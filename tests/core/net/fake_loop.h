@@ -135,18 +135,27 @@ inline bool FakeLoop::take_one() {
   if (inbox_.empty()) return false;
   auto item = std::move(inbox_.front());
   inbox_.pop_front();
-  if (auto* const task = std::get_if<net::Task>(&item)) {
-    (*task)();
-  } else {
-    while (!peers().handle(std::get<LoopEvent>(item))) continue;
+  try {
+    if (auto* const task = std::get_if<net::Task>(&item)) {
+      (*task)();
+    } else {
+      while (!peers().handle(std::get<LoopEvent>(item))) continue;
+    }
+  } catch (...) {
+    if (fanout().interrupted()) inbox_.push_front(std::move(item));
+    throw;
   }
   return true;
 }
 
 inline bool FakeLoop::drain_inbox() {
-  if (std::exchange(in_inbox_, true)) return true;
+  if (in_inbox_) return true;
+  struct Inside {
+    explicit Inside(bool& flag) : inside(flag) { inside = true; }
+    ~Inside() { inside = false; }
+    bool& inside;
+  } const inside(in_inbox_);
   while (take_one()) continue;
-  in_inbox_ = false;
   return true;
 }
 
