@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,8 +35,13 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   void end() { ended_ = true; }
   // One item of what has been posted; false when there is none.
   bool take_one();
+  // There is no memory for one of the next posts: 1 is the next.
+  void fail_at(int post) { until_failure_ = post; }
 
-  void post(LoopEvent event) override { inbox_.emplace_back(std::move(event)); }
+  void post(LoopEvent event) override {
+    if (until_failure_ > 0 && --until_failure_ == 0) throw std::bad_alloc();
+    inbox_.emplace_back(std::move(event));
+  }
   bool post_task(net::Task task) override {
     if (!ended_) inbox_.emplace_back(std::move(task));
     return !ended_;
@@ -69,6 +75,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   std::deque<std::variant<LoopEvent, net::Task>> inbox_;
   bool ended_ = false;
   bool in_inbox_ = false;
+  int until_failure_ = 0;  // posts; 0: none fails
   net::TimerWheel timers_;
 };
 
