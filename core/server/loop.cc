@@ -233,7 +233,14 @@ bool Loop::take_batch() {
   in_inbox_ = true;
   bool done = true;
   while (done && next_taken_ < taken_.size()) {
-    done = dispatch(taken_[next_taken_]);
+    try {
+      done = dispatch(taken_[next_taken_]);
+    } catch (...) {
+      // The next call goes on with the rest of a message's receivers, or with what comes behind.
+      if (!fanout().interrupted()) ++next_taken_;
+      in_inbox_ = false;
+      throw;
+    }
     if (!done) break;
     ++next_taken_;
     done = next_taken_ == taken_.size() || !budget().over();

@@ -35,8 +35,10 @@ void DirtyLinks::add(Link* link) {
 }
 
 void DirtyLinks::forget(Link* link) {
-  const std::size_t index = link->dirty_index_;
-  if (index < links_.size() && links_[index] == link) links_[index] = nullptr;
+  // Both, because a link that has been flushed may be dirty again before the flush is charged.
+  for (const std::size_t index : {link->dirty_index_, link->flushed_index_}) {
+    if (index < links_.size() && links_[index] == link) links_[index] = nullptr;
+  }
 }
 
 void DirtyLinks::clear() {
@@ -61,6 +63,7 @@ bool DirtyLinks::flush(bool at_once, TimeBudget& budget) {
   while (next_ < end_) {
     Link* const link = links_[next_++];
     if (!link) continue;
+    link->flushed_index_ = next_ - 1;
     link->dirty_ = false;
     link->flush();
     if (next_ < end_ && budget.over()) {

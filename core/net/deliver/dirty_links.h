@@ -25,6 +25,7 @@ class DirtyLinks {
 
   // Once, until it is written: the link sees to that.
   void add(Link* link);
+  // The link goes, at any time: also in the middle of a flush.
   void forget(Link* link);
   void clear();
   void give_back_memory() { links_.shrink_to_fit(); }

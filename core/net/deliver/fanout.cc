@@ -40,9 +40,16 @@ bool Fanout::add(Receiver& receiver, std::string_view room) {
   for (const auto& membership : receiver.memberships_) {
     if (membership->room == &local) return false;
   }
-  auto membership = std::make_unique<Membership>(Membership{&local, local.members.size()});
-  local.members.push_back({&receiver, membership.get()});
-  receiver.memberships_.push_back(std::move(membership));
+  try {
+    receiver.memberships_.push_back(std::make_unique<Membership>(Membership{&local, local.members.size()}));
+    local.members.push_back({&receiver, receiver.memberships_.back().get()});
+  } catch (...) {
+    // Room and receiver must agree on who is in.
+    if (!receiver.memberships_.empty() && receiver.memberships_.back()->room == &local)
+      receiver.memberships_.pop_back();
+    if (local.members.empty()) rooms_.erase(found);
+    throw;
+  }
   return true;
 }
 
@@ -52,6 +59,11 @@ bool Fanout::remove(Receiver& receiver, std::string_view room) {
   if (membership == receiver.memberships_.end()) return false;
   unlink(receiver, membership);
   return true;
+}
+
+void Fanout::forget(Receiver& receiver) noexcept {
+  remove_from_everyone(receiver);
+  while (!receiver.memberships_.empty()) unlink(receiver, std::prev(receiver.memberships_.end()));
 }
 
 std::string Fanout::remove_any(Receiver& receiver) {
@@ -86,8 +98,13 @@ void Fanout::unlink(Receiver& receiver, std::vector<std::unique_ptr<Membership>>
 }
 
 void Fanout::add_to_everyone(Receiver& receiver) {
-  everyone_index_.emplace(&receiver, everyone_.size());
   everyone_.push_back(&receiver);
+  try {
+    everyone_index_.emplace(&receiver, everyone_.size() - 1);
+  } catch (...) {
+    everyone_.pop_back();
+    throw;
+  }
 }
 
 void Fanout::set_everyone(std::size_t index, Receiver* receiver) {
@@ -123,9 +140,15 @@ bool Fanout::deliver_to_everyone(const MessagePtr& message, TimeBudget& budget) 
 }
 
 bool Fanout::begin(Delivery delivery, TimeBudget& budget) {
-  if (run(delivery, budget)) return true;
-  interrupted_ = std::move(delivery);
-  return false;
+  bool done = false;
+  try {
+    done = run(delivery, budget);
+  } catch (...) {
+    interrupted_ = std::move(delivery);
+    throw;
+  }
+  if (!done) interrupted_ = std::move(delivery);
+  return done;
 }
 
 bool Fanout::go_on(TimeBudget& budget) {
@@ -142,15 +165,14 @@ bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
   const std::size_t count = room ? room->members.size() : everyone_.size();
   while (delivery.next < count) {
     const std::size_t end = std::min(count, delivery.next + kReceiversPerLook);
-    for (std::size_t i = delivery.next; i < end; ++i) {
-      Receiver& receiver = room ? *room->members[i].receiver : *everyone_[i];
+    for (; delivery.next < end; ++delivery.next) {
+      Receiver& receiver = room ? *room->members[delivery.next].receiver : *everyone_[delivery.next];
       if (receiver.id() != except) {
         receiver.deliver(encoded.frame_for(receiver));
       } else if (room) {
         receiver.note_own(message);
       }
     }
-    delivery.next = end;
     if (end < count && budget.over()) return false;
   }
   return true;

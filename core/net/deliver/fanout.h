@@ -56,10 +56,14 @@ class Fanout {
   // Of the receiver's memberships any one, whose room's name is returned; empty when there is none left.
   std::string remove_any(Receiver& receiver);
 
+  // The receiver goes: takes it out of all rooms and of everyone. Throws nothing.
+  void forget(Receiver& receiver) noexcept;
+
   void add_to_everyone(Receiver& receiver);
   void remove_from_everyone(Receiver& receiver);
 
-  // To the members of its room. False when the time was over before all of them had it: go_on() delivers the rest.
+  // To the members of its room. False when the time was over before all of them had it: go_on() delivers the rest. The same
+  // after an exception of a receiver, which has not got it then.
   bool deliver(const MessagePtr& message, TimeBudget& budget);
   // The same to everyone.
   bool deliver_to_everyone(const MessagePtr& message, TimeBudget& budget);

@@ -16,9 +16,7 @@ constexpr std::int64_t kPatienceMs = 1'000;
 
 }  // namespace
 
-Link::~Link() {
-  if (dirty_) loop_.dirty_links().forget(this);
-}
+Link::~Link() { loop_.dirty_links().forget(this); }
 
 void Link::mark_dirty() {
   if (dirty_) return;
@@ -39,22 +37,22 @@ void Link::charge_queue() {
 
 void Link::push_replay(FramePtr frame) {
   if (closing_ || !frame) return;
-  outbox_.push_replay(std::move(frame));
   mark_dirty();
+  outbox_.push_replay(std::move(frame));
 }
 
 void Link::push(FramePtr frame) {
   if (closing_ || !frame) return;
+  mark_dirty();  // first: if it fails, no frame is left queued on a link that is never flushed
   const OutboxLimits& limits = loop_.outbox_limits();
-  std::uint64_t dropped = 0;
   if (limits.policy == OutboxPolicy::drop_newest && outbox_.has_gaps() && frame->message()) {
-    // The notice belongs where the messages are missing: before the first that fits again together with it.
-    const OutboxLimits beside_notice{limits.bytes, limits.frames - 1, limits.policy};
-    if (!outbox_.has_room_for(*frame.get(), beside_notice)) write_now();
+    // The notice belongs where the messages are missing: before the first that fits again. Until both fit, messages are dropped.
+    // One that was queued before its notice would lie within the range that the notice gives.
+    if (!outbox_.fits(*frame.get(), limits, 1)) write_now();
     if (closing_) return;
-    if (!outbox_.empty() && !outbox_.has_room_for(*frame.get(), beside_notice)) {
-      outbox_.push(frame, beside_notice, dropped);
-      loop_.stats().drops.add(dropped);
+    if (!outbox_.fits(*frame.get(), limits, 1) && !outbox_.empty()) {
+      outbox_.drop(*frame->message());
+      loop_.stats().drops.add();
       return;
     }
     for (const GapReply& gap : outbox_.take_gaps()) {
@@ -62,6 +60,7 @@ void Link::push(FramePtr frame) {
     }
   }
   if (outbox_.bytes() + frame->bytes().size() > limits.bytes / 2 || filling_since_ms_ >= 0) watch_filling(*frame.get());
+  std::uint64_t dropped = 0;
   const Outbox::Pushed pushed = push_within(frame, limits, dropped);
   loop_.stats().drops.add(dropped);
   if (pushed == Outbox::Pushed::full) {
@@ -71,9 +70,7 @@ void Link::push(FramePtr frame) {
     loop_.stats().drops.add(outbox_.frames());
     outbox_.drop_unwritten();
     close(1013, "reading too slowly");
-    return;
   }
-  mark_dirty();
 }
 
 void Link::watch_filling(const Frame& frame) {

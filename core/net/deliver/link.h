@@ -111,7 +111,8 @@ class Link {
   Share queued_;
   bool closing_ = false;
   bool dirty_ = false;
-  std::size_t dirty_index_ = 0;  // in DirtyLinks
+  std::size_t dirty_index_ = 0;    // in DirtyLinks
+  std::size_t flushed_index_ = 0;  // the same, of the flush that is charged at its end
 
  private:
   Outbox::Pushed push_within(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped);

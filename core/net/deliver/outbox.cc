@@ -47,28 +47,32 @@ Outbox::Pushed Outbox::push(FramePtr& frame, const OutboxLimits& limits, std::ui
 }
 
 void Outbox::push_replay(FramePtr frame) {
-  replayed_bytes_ += frame->bytes().size();
-  ++replayed_frames_;
+  const std::size_t size = frame->bytes().size();
   push_last(std::move(frame));
+  replayed_bytes_ += size;
+  ++replayed_frames_;
 }
 
 void Outbox::push_last(FramePtr frame) {
+  const std::size_t size = frame->bytes().size();
+  frames_.push_back(std::move(frame));  // may throw: nothing is counted yet
   ++pushed_;
-  bytes_ += frame->bytes().size();
-  frames_.push_back(std::move(frame));
+  bytes_ += size;
 }
 
 void Outbox::push_front(FramePtr frame) {
-  ++pushed_;
-  bytes_ += frame->bytes().size();
+  const std::size_t size = frame->bytes().size();
   const std::size_t at = begin_ + (head_written_ != 0 ? 1 : 0);
   frames_.insert(frames_.begin() + static_cast<std::ptrdiff_t>(at), std::move(frame));
+  ++pushed_;
+  bytes_ += size;
 }
 
 std::string_view Outbox::next(std::string& scratch, std::size_t max_bytes) const {
   if (empty()) return {};
   const std::string_view head = frames_[begin_]->bytes().substr(head_written_);
-  if (begin_ + 1 == frames_.size() || head.size() >= max_bytes) return head.substr(0, max_bytes);
+  const bool alone = begin_ + 1 == frames_.size() || (mid_frame() && has_gaps());
+  if (alone || head.size() >= max_bytes) return head.substr(0, max_bytes);
   scratch.assign(head);
   for (std::size_t at = begin_ + 1; at < frames_.size(); ++at) {
     const std::string_view bytes = frames_[at]->bytes();

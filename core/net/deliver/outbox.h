@@ -30,10 +30,10 @@ class Outbox {
   Pushed push(FramePtr&& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
     return push(frame, limits, dropped);
   }
-  // It would be queued without anything being dropped.
-  bool fits(const Frame& frame, const OutboxLimits& limits) const {
+  // It would be queued without anything being dropped, after `others` more frames.
+  bool fits(const Frame& frame, const OutboxLimits& limits, std::size_t others = 0) const {
     return bytes_ + frame.bytes().size() <= limits.bytes + replayed_bytes_ &&
-           frames() + 1 <= limits.frames + replayed_frames_;
+           frames() + 1 + others <= limits.frames + replayed_frames_;
   }
   // At the end, and the limits are raised by it until the outbox is empty: for history that was asked for, which has bounds
   // of its own and must not push out what is said meanwhile.
@@ -55,7 +55,8 @@ class Outbox {
   std::size_t account();
 
   // The next contiguous bytes to write, at most max_bytes. Small frames are gathered in `scratch`; the rest of a large
-  // frame is given in place. Valid until the next change.
+  // frame is given in place. While there are gaps the rest of a partly written frame comes alone, so that their notices can
+  // follow it. Valid until the next change.
   std::string_view next(std::string& scratch, std::size_t max_bytes) const;
   // So many bytes of next() were taken by the socket.
   void consume(std::size_t bytes);
@@ -63,6 +64,8 @@ class Outbox {
   // Takes all frames out, for a carrier that is not a stream. Not in the middle of a frame.
   std::vector<FramePtr> take_all();
 
+  // The message is not queued: it belongs to its room's next gap.
+  void drop(const Message& message);
   // What was dropped since the last call, one entry for each room.
   std::vector<GapReply> take_gaps();
   bool has_gaps() const { return !gaps_.empty(); }
@@ -71,7 +74,6 @@ class Outbox {
   void drop_unwritten();
 
  private:
-  void drop(const Message& message);
   void release_front();
 
   std::vector<FramePtr> frames_;  // [begin_, end) are queued

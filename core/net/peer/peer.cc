@@ -29,6 +29,7 @@ Peer::Peer(PeerContext& loop, PeerOwner& owner, Link& link, ClientPtr client, st
 }
 
 Peer::~Peer() {
+  loop_.fanout().forget(*this);
   loop_.stats().clients_now_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].subtract();
   loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].subtract();
 }

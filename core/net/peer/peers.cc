@@ -23,7 +23,8 @@ bool Peers::deliver(RoomMessage& event) {
 
 bool Peers::deliver(EveryoneMessage& event) {
   Fanout& fanout = loop_.fanout();
-  return fanout.interrupted() ? fanout.go_on(loop_.budget()) : fanout.deliver_to_everyone(event.message, loop_.budget());
+  return fanout.interrupted() ? fanout.go_on(loop_.budget())
+                              : fanout.deliver_to_everyone(event.message, loop_.budget());
 }
 
 template <class ToPeer>
@@ -47,8 +48,6 @@ void Peers::drop(ClientId id) {
   if (found == peers_.end()) return;
   const std::unique_ptr<Peer> peer = std::move(found->second);
   peers_.erase(found);
-  loop_.fanout().remove_from_everyone(*peer);
-  while (!loop_.fanout().remove_any(*peer).empty()) continue;
 }
 
 void Peers::retire(ClientId id, Retirement retirement) {
@@ -71,7 +70,12 @@ bool Peers::retire_due() {
     if (found != peers_.end() && (ending_ || !found->second->outlive_link(retirement))) {
       const std::unique_ptr<Peer> peer = std::move(found->second);
       peers_.erase(found);
-      peer->retire(retirement);
+      try {
+        peer->retire(retirement);
+      } catch (...) {  // the hub must not keep a client that no loop knows
+        loop_.hub().remove_client(peer->client());
+        throw;
+      }
     }
     if (!retired_.empty() && loop_.budget().over()) return false;
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,8 +52,11 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   std::size_t inbox_size() const { return inbox_.size(); }
   // What take_one() takes is an event of the hub, and no task.
   bool event_is_next() const { return !inbox_.empty() && std::holds_alternative<LoopEvent>(inbox_.front()); }
+  // There is no memory for one of the next posts: 1 is the next.
+  void fail_at(int post) { until_failure_ = post; }
 
   void post(LoopEvent event) override {
+    if (until_failure_ > 0 && --until_failure_ == 0) throw std::bad_alloc();
     if (!ended_) inbox_.emplace_back(std::move(event));
   }
   bool post_task(net::Task task) override {
@@ -97,6 +101,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   std::deque<std::variant<LoopEvent, net::Task>> inbox_;
   bool ended_ = false;
   bool in_inbox_ = false;
+  int until_failure_ = 0;  // posts; 0: none fails
   net::TimerWheel timers_;
 };
 
@@ -169,13 +174,23 @@ inline bool FakeLoop::take_one() {
   if (inbox_.empty()) return false;
   auto item = std::move(inbox_.front());
   inbox_.pop_front();
-  const bool outer = std::exchange(in_inbox_, true);
-  if (auto* const task = std::get_if<net::Task>(&item)) {
-    (*task)();
-  } else {
-    while (!peers().handle(std::get<LoopEvent>(item))) continue;
+  // Also when it throws.
+  struct Inside {
+    explicit Inside(bool& given) : flag(given), outer(std::exchange(given, true)) {}
+    ~Inside() { flag = outer; }
+    bool& flag;
+    const bool outer;
+  } const inside(in_inbox_);
+  try {
+    if (auto* const task = std::get_if<net::Task>(&item)) {
+      (*task)();
+    } else {
+      while (!peers().handle(std::get<LoopEvent>(item))) continue;
+    }
+  } catch (...) {
+    if (fanout().interrupted()) inbox_.push_front(std::move(item));
+    throw;
   }
-  in_inbox_ = outer;
   return true;
 }
 

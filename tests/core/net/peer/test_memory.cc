@@ -1,0 +1,350 @@
+// Every allocation on a message's path fails once: the first, the second, and so on. The host that polls the loop gets the
+// exception and polls again. Afterwards no client has received a message twice, a client that got an error may try again, and
+// tables that hold the same fact agree.
+#include <cstdlib>
+#include <new>
+
+#include "core/net/peer/peer_fixture.h"
+
+using namespace chat;
+using namespace chat::net;
+using namespace chat::test;
+
+namespace {
+
+long left = -1;  // so many allocations succeed, and then one fails; -1: all succeed
+
+}  // namespace
+
+// Not inlined, because the compiler would then warn about free() for memory of operator new.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  if (left >= 0 && left-- == 0) throw std::bad_alloc();
+  void* const memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+const std::string kLongRoom = "a-room-whose-name-is-too-long-to-live-inside-of-a-string";
+
+enum class Came : std::uint8_t { through, to_a_failure };
+
+// Runs `action`; the allocation with this index in it fails.
+template <class Action>
+Came after(long allocations, Action action) {
+  Came came = Came::through;
+  left = allocations;
+  try {
+    action();
+  } catch (const std::bad_alloc&) {
+    came = Came::to_a_failure;
+  }
+  // Some code handles the failure itself, for example when it only wanted to shrink a container.
+  if (left < 0) came = Came::to_a_failure;
+  left = -1;
+  return came;
+}
+
+// Runs the trial until no allocation is left to fail. Returns how many failed.
+template <class Trial>
+int each_allocation_fails_once(Trial trial) {
+  int count = 0;
+  while (trial(count) == Came::to_a_failure) ++count;
+  return count;
+}
+
+// Receivers that had the message before the failure do not get it again, and the others still get it.
+void a_message_reaches_everybody_once(void**) {
+  for (const bool to_everyone : {false, true}) {
+    const int count = each_allocation_fails_once([&](long at) {
+      PeerFixture f;
+      Coming logged;
+      Coming plain;
+      plain.form.replies = false;  // another form, so that it is encoded twice
+      Seat& first = f.come("a");
+      first.peer().keep_delivery_log();
+      f.open("b");
+      f.open("c", plain);
+      f.open("d");
+      auto message = std::make_shared<Message>();
+      message->payload = "a text that is too long to live inside of a string";
+      if (!to_everyone) message->room = "lobby";
+      LoopEvent event = to_everyone ? LoopEvent(EveryoneMessage{message}) : LoopEvent(RoomMessage{message});
+      const auto hand_in = [&] {
+        while (!f.loop().peers().handle(event)) continue;
+      };
+      const Came came = after(at, hand_in);
+      if (came == Came::to_a_failure && f.loop().fanout().interrupted()) hand_in();
+      f.run();
+      const std::string line = (to_everyone ? ": #0 " : ": lobby#0 ") + message->payload;
+      assert_told(f.story, "a" + line, "b" + line, "c" + line, "d" + line);
+      for (const auto& seat : f.seats) assert_int_equal(seat->link.queued_bytes(), 0);
+      return came;
+    });
+    assert_true(count > 5);
+  }
+}
+
+// A frame is either queued and written, or not queued at all. A link never counts bytes that it does not hold, and never waits
+// for a flush that does not come.
+void a_frame_is_queued_or_not_counted(void**) {
+  for (const OutboxPolicy policy : {OutboxPolicy::disconnect, OutboxPolicy::drop_oldest, OutboxPolicy::drop_newest}) {
+    const int count = each_allocation_fails_once([&](long at) {
+      ServerOptions options;
+      options.max_outbox_messages = 3;
+      options.outbox_policy = policy;
+      PeerFixture f(options);
+      Seat& ann = f.open("ann");
+      ann.link.set_room(0);
+      const auto message = std::make_shared<Message>();
+      const auto frame = [&](const char* text) { return make_frame({{false, text}}, Framing{}, message); };
+      const FramePtr one = frame("one");
+      const FramePtr two = frame("two");
+      const FramePtr reply = make_frame({{false, "reply"}}, Framing{}, nullptr);
+      const Came came = after(at, [&] {
+        ann.link.push(one);
+        ann.link.push_replay(two);
+        ann.link.push(reply);
+        ann.link.push(one);
+        ann.link.push(two);
+        ann.link.push(one);
+      });
+      ann.link.reads();
+      f.run();
+      f.story.take();
+      assert_int_equal(ann.link.queued_bytes(), 0);
+      assert_int_equal(ann.link.queued_frames(), 0);
+      assert_true(ann.link.is_nearly_empty());
+      ann.link.push(frame("afterwards"));
+      f.run();
+      assert_told(f.story, "ann: afterwards");
+      return came;
+    });
+    assert_true(count > 1);
+  }
+}
+
+// The room's list and the receiver's list of memberships agree, so that removing a receiver leaves nothing behind.
+void a_failed_join_of_the_fan_out_changes_nothing(void**) {
+  const int count = each_allocation_fails_once([&](long at) {
+    PeerFixture f;
+    Seat& ann = f.open("ann");
+    Seat& bob = f.open("bob");
+    Fanout& fanout = f.loop().fanout();
+    for (int i = 0; i < 4; ++i) fanout.add(bob.peer(), std::to_string(i));
+    const Came came = after(at, [&] {
+      for (const char* const room : {"0", "1", "2", "new"}) fanout.add(ann.peer(), room);
+      fanout.add(ann.peer(), kLongRoom);
+    });
+    for (int i = 0; i < 4; ++i) assert_true(fanout.remove(bob.peer(), std::to_string(i)));
+    std::vector<std::string> rooms;
+    for (std::string room; !(room = fanout.remove_any(ann.peer())).empty();) rooms.push_back(room);
+    // The rooms up to the failure, in the order of joining.
+    const std::vector<std::string> all = {kLongRoom, "new", "2", "1", "0", "lobby"};
+    assert_true(rooms.size() <= all.size());
+    assert_true(std::equal(rooms.rbegin(), rooms.rend(), all.rbegin()));
+    assert_true((came == Came::through) == (rooms.size() == all.size()) || rooms.size() == all.size());
+    return came;
+  });
+  assert_true(count > 5);
+
+  const int everyone = each_allocation_fails_once([&](long at) {
+    PeerFixture f;
+    Seat& ann = f.open("ann");
+    Seat& bob = f.open("bob");
+    Fanout& fanout = f.loop().fanout();
+    fanout.remove_from_everyone(ann.peer());
+    const Came came = after(at, [&] { fanout.add_to_everyone(ann.peer()); });
+    f.publish("", "x");
+    f.run();
+    if (came == Came::through) {
+      assert_told(f.story, "bob: #0 x", "ann: #0 x");
+    } else {
+      assert_told(f.story, "bob: #0 x");
+    }
+    fanout.remove_from_everyone(ann.peer());
+    fanout.remove_from_everyone(bob.peer());
+    f.publish("", "to nobody");
+    f.run();
+    assert_told(f.story);
+    return came;
+  });
+  assert_true(everyone >= 1);
+}
+
+// After a failed join the client may join again, and then hears each message of the room once.
+void a_join_may_be_asked_for_again(void**) {
+  const int count = each_allocation_fails_once([&](long at) {
+    PeerFixture f;
+    Seat& ann = f.open("ann");
+    Seat& bob = f.open("bob");
+    f.story.take();
+    const Came came = after(at, [&] {
+      ann.says(enter(kLongRoom, "j"));
+      f.loop().drain_inbox();
+    });
+    f.run();
+    f.story.take();
+    ann.says(enter(kLongRoom, "again"));
+    bob.says(enter(kLongRoom, "bob"));
+    f.run();
+    const std::string story = f.story.take();
+    assert_true(story.find("ann: joined again " + kLongRoom + "#0\n") != std::string::npos);
+    f.publish(kLongRoom, "hello");
+    f.run();
+    assert_told(f.story, "ann: " + kLongRoom + "#1 hello", "bob: " + kLongRoom + "#1 hello");
+    ann.says(leave(kLongRoom));
+    bob.link.lose();
+    f.run();
+    ann.link.lose();
+    f.run();
+    f.story.take();
+    assert_true(f.loop().peers().empty());
+    assert_int_equal(f.hub().stats().clients_now, 0);
+    return came;
+  });
+  assert_true(count > 10);
+}
+
+// After a failure the client may send the message again. The seq of the failed one is used again, or it stays in the history.
+void a_message_may_be_sent_again(void**) {
+  const int count = each_allocation_fails_once([&](long at) {
+    PeerFixture f;
+    Seat& ann = f.open("ann");
+    const std::string text = "a text that is too long to live inside of a string";
+    const Came came = after(at, [&] { ann.says(say(text, "r1")); });
+    if (came == Came::through) {
+      f.run();
+      assert_told(f.story, "ann: ack r1 #1", "ann: lobby#1 " + text);
+      return came;
+    }
+    f.run();
+    const std::string heard = f.story.take();
+    const std::size_t kept = f.hub().history("lobby", 0, 0, current_moment())->messages.size();
+    assert_true(heard.empty() || heard == "ann: lobby#1 " + text + "\n");
+    assert_true(heard.empty() || kept == 1);
+    ann.says(say(text, "r2"));
+    f.run();
+    const std::string number = kept == 0 ? "#1" : "#2";
+    assert_told(f.story, "ann: ack r2 " + number, "ann: lobby" + number + " " + text);
+    return came;
+  });
+  assert_true(count > 5);
+}
+
+// The application may miss some of the callbacks, but neither the loop nor the hub keeps the client.
+void a_retired_client_leaves_nothing_behind(void**) {
+  const int count = each_allocation_fails_once([&](long at) {
+    PeerFixture f;
+    Seat& ann = f.open("ann");
+    f.open("bob");
+    ann.says(enter(kLongRoom));
+    f.send(ann, "asked", {5, kUnlimited});
+    f.run();
+    f.story.take();
+    ann.link.lose();
+    const Came came = after(at, [&] { f.loop().peers().retire_due(); });
+    f.run();
+    assert_null(ann.find());
+    assert_int_equal(f.hub().stats().clients_now, 1);
+    assert_int_equal(f.hub().members("lobby")->size(), 1);
+    f.story.take();
+    f.publish("lobby", "hello");
+    f.publish(kLongRoom, "to nobody");
+    f.publish("", "all");
+    f.run();
+    assert_told(f.story, "bob: lobby#1 hello", "bob: #0 all");
+    return came;
+  });
+  assert_true(count > 2);
+}
+
+// A client whose admission fails does not disturb the others.
+void a_failed_admission_disturbs_no_other_client(void**) {
+  const int count = each_allocation_fails_once([&](long at) {
+    PeerFixture f;
+    f.open("bob");
+    const Came came = after(at, [&] {
+      f.come("ann");
+      f.loop().drain_inbox();
+    });
+    f.run();
+    f.story.take();
+    if (!f.seats.empty() && f.seats.back()->name == "ann" && f.seats.back()->find() != nullptr) {
+      f.loop().peers().retire(f.seats.back()->client->id(), {1006, "lost"});
+    }
+    f.run();
+    f.story.take();
+    f.publish("lobby", "hello");
+    f.publish("", "all");
+    f.run();
+    assert_told(f.story, "bob: lobby#1 hello", "bob: #0 all");
+    return came;
+  });
+  assert_true(count > 20);
+}
+
+// Without its event a call has had no effect, so that it may be repeated.
+#define assert_no_memory(call)        \
+  do {                                \
+    bool failed = false;              \
+    f.loop().fail_at(1);              \
+    try {                             \
+      (void)(call);                   \
+    } catch (const std::bad_alloc&) { \
+      failed = true;                  \
+    }                                 \
+    assert_true(failed);              \
+  } while (false)
+
+void an_event_that_cannot_be_posted_may_be_posted_again(void**) {
+  PeerFixture f;
+  f.application.connecting = [](const ConnectRequest&) { return PeerFixture::deferred(); };
+  Seat& ann = f.come("ann");
+  assert_no_memory(f.hub().accept(ann.client, std::nullopt));
+  f.run();
+  assert_told(f.story);
+  assert_ok(f.hub().accept(ann.client, std::nullopt));
+  f.run();
+  assert_told(f.story, "ann: welcome ann lobby#0", "on_open ann lobby", "on_join ann lobby");
+
+  assert_no_memory(f.hub().send(ann.client, {}, current_moment()));
+  assert_no_memory(f.hub().answer(ann.client, {0, 5, "[]", {}}));
+  assert_no_memory(ann.says(enter("dev", "j1")));
+  assert_no_memory(f.hub().leave(ann.client, "lobby", "out"));
+  f.run();
+  assert_told(f.story);
+  ann.says(enter("dev", "j2"));
+  f.publish("dev", "one");
+  f.publish("lobby", "one");
+  f.run();
+  assert_told(f.story, "ann: joined j2 dev#0", "on_join ann dev", "ann: dev#1 one", "ann: lobby#1 one");
+
+  f.application.hearing = [](MessageRequest&) { return PeerFixture::deferred(); };
+  ann.says(say("asked", "r1"));
+  assert_no_memory(f.hub().decide(ann.client, f.application.asked, {}));
+  f.run();
+  assert_true(ann.peer().undecided());
+  f.decide(ann);
+  f.run();
+  assert_told(f.story, "on_message ann asked", "ann: ack r1 #2", "ann: lobby#2 asked");
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(a_message_reaches_everybody_once),
+      cmocka_unit_test(a_frame_is_queued_or_not_counted),
+      cmocka_unit_test(a_failed_join_of_the_fan_out_changes_nothing),
+      cmocka_unit_test(a_join_may_be_asked_for_again),
+      cmocka_unit_test(a_message_may_be_sent_again),
+      cmocka_unit_test(a_retired_client_leaves_nothing_behind),
+      cmocka_unit_test(a_failed_admission_disturbs_no_other_client),
+      cmocka_unit_test(an_event_that_cannot_be_posted_may_be_posted_again),
+  };
+  return cmocka_run_group_tests_name("core/net/peer/memory", tests, nullptr, nullptr);
+}
