@@ -145,18 +145,19 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
                   std::size_t* replay_bytes) {
   return rooms_.with(name, client->source(), refusal, [&](Room& room) -> Status {
     if (room.is_banned(client->ban_key(), now.age_ms)) return {Error::banned, "banned from the room " + room.name};
-    Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, {}, ref.has_value()};
+    Joined joined{client->id(), room.name, room.log->epoch(), room.log->seq(), false, true, false,
+                  {},           {},        ref.has_value()};
     if (ref) joined.ref = *std::move(ref);
     if (since) {  // a member too may ask again for what it has not got
-      rooms_.count_history(room.history.expire(now.age_ms));
-      Room::Missed missed = room.missed_since(*since);
+      rooms_.count_history(room.log->expire(now.age_ms));
+      KeptMessages missed = room.missed_since(*since);
       joined.resumed = true;
       joined.missed = std::move(missed.messages);
       joined.complete = missed.complete;
     }
     if (replay_bytes) {
       // One that was closed before anything was said in it is closed all the same.
-      if (!joined.complete || since->epoch != room.epoch)
+      if (!joined.complete || since->epoch != room.log->epoch())
         return {Error::wrong_state, "messages after this position are no longer kept in the room " + room.name};
       for (const MessagePtr& message : joined.missed) {
         const std::size_t bytes = message->size_bytes();
@@ -247,9 +248,7 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
       member = expel(closed, member, reason.empty() ? "the room was closed" : reason);
     }
     closed.banned_until_ms.clear();
-    rooms_.count_history(closed.history.clear());
-    closed.seq = 0;
-    closed.epoch = rooms_.next_epoch();
+    rooms_.count_history(closed.log->restart(rooms_.next_epoch()));
   });
   return {};
 }
@@ -325,7 +324,7 @@ std::vector<RoomInfo> Hub::rooms() const {
   for (const RoomPtr& room : rooms_.all()) {
     std::lock_guard lock(room->mutex);
     if (room->removed) continue;
-    result.push_back({room->name, room->epoch, room->seq, room->members.size(), room->history.size()});
+    result.push_back(room->info());
   }
   std::sort(result.begin(), result.end(), [](const RoomInfo& a, const RoomInfo& b) { return a.name < b.name; });
   return result;
@@ -380,7 +379,7 @@ RoomListPtr Hub::list_rooms(Moment now) const {
   for (const RoomPtr& room : rooms_.largest(kMaxListed, list->complete)) {
     std::lock_guard lock(room->mutex);
     if (room->removed) continue;
-    list->items.push_back({room->name, room->epoch, room->seq, room->members.size(), room->history.size()});
+    list->items.push_back(room->info());
   }
   std::sort(list->items.begin(), list->items.end(),
             [](const RoomInfo& a, const RoomInfo& b) { return a.name < b.name; });
@@ -398,13 +397,15 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   RoomPtr room = rooms_.find(name);
   if (!room) return reply;
   std::lock_guard lock(room->mutex);
-  reply.epoch = room->epoch;
-  reply.seq = room->seq;
-  reply.messages = room->history.after(after_seq, limit);
+  reply.epoch = room->log->epoch();
+  reply.seq = room->log->seq();
+  KeptMessages kept = room->log->after(after_seq, limit);
   // expire() comes now and then; what is too old meanwhile is not shown either.
   const std::int64_t age_ms = options_.history.age_ms;
-  std::erase_if(reply.messages, [&](const MessagePtr& m) { return exceeds(now.age_ms - m->born_ms, age_ms); });
-  reply.complete = after_seq >= room->seq || reply.messages.size() == room->seq - after_seq;
+  const std::size_t too_old =
+      std::erase_if(kept.messages, [&](const MessagePtr& m) { return exceeds(now.age_ms - m->born_ms, age_ms); });
+  reply.complete = after_seq >= reply.seq || (kept.complete && too_old == 0);
+  reply.messages = std::move(kept.messages);
   return reply;
 }
 
@@ -429,14 +430,13 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now) {
   Published published;
   std::optional<Refusal> refusal;  // a member's room is there, so this is the application, which knows by the status
   status = rooms_.with(message->room, nullptr, refusal, [&](Room& room) -> Status {
-    message->epoch = room.epoch;
+    message->epoch = room.log->epoch();
     if (!message->ephemeral) {
-      message->seq = room.seq + 1;
-      rooms_.count_history(room.history.append(message));  // may throw: no number is lost then
-      room.seq = message->seq;
+      message->seq = room.log->seq() + 1;
+      rooms_.count_history(room.log->append(message));  // may throw: no number is lost then
       room.last_published_ms.store(now.age_ms, std::memory_order_relaxed);
     }
-    published = {message->seq, room.epoch};
+    published = {message->seq, message->epoch};
     for (std::size_t loop = 0; loop < inboxes_.size(); ++loop) {
       if (room.members_by_loop[loop] != 0) post(loop, RoomMessage{message});
     }

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "hub/history.h"
+#include "hub/room_log.h"
 #include "model/types.h"
 
 namespace chat {
 
 struct HubOptions {
-  HistoryLimits history;
+  MakeRoomLog make_log;   // empty: MemoryLog within these limits
+  HistoryLimits history;  // a log of another kind has limits of its own
   std::int64_t history_total_bytes = 256 << 20;
   std::int64_t max_rooms = 100'000;
   std::int64_t max_rooms_per_client = 100;

@@ -46,12 +46,12 @@ Status Room::ban(const std::string& ban_key, std::int64_t duration_ms, std::int6
   return {};
 }
 
-Room::Missed Room::missed_since(const Position& position) const {
+KeptMessages Room::missed_since(const Position& position) const {
+  const std::uint64_t seq = log->seq();
   // Where nothing was said before and nothing since, it does not matter that the room was forgotten meanwhile.
-  const bool ours = (position.epoch == epoch && position.seq <= seq) || (position.seq == 0 && seq == 0);
-  const std::uint64_t after = ours ? position.seq : 0;
-  Missed missed{history.after(after, 0), false};
-  missed.complete = ours && missed.messages.size() == seq - after;
+  const bool ours = (position.epoch == log->epoch() && position.seq <= seq) || (position.seq == 0 && seq == 0);
+  KeptMessages missed = log->after(ours ? position.seq : 0, 0);
+  missed.complete = ours && missed.complete;
   return missed;
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "hub/client.h"
-#include "hub/history.h"
+#include "hub/room_log.h"
 #include "hub/source_table.h"
 #include "model/command.h"
 
@@ -24,8 +24,8 @@ inline constexpr std::size_t kMaxBansPerRoom = 10'000;
 using RoomHold = std::shared_ptr<const void>;
 
 struct Room {
-  Room(std::string room_name, std::string room_epoch, const HistoryLimits& limits, std::size_t loops)
-      : name(std::move(room_name)), epoch(std::move(room_epoch)), history(limits), members_by_loop(loops) {}
+  Room(std::string room_name, std::unique_ptr<RoomLog> room_log, std::size_t loops)
+      : name(std::move(room_name)), log(std::move(room_log)), members_by_loop(loops) {}
 
   struct Member {
     ClientPtr client;
@@ -46,15 +46,13 @@ struct Room {
   Status ban(const std::string& ban_key, std::int64_t duration_ms, std::int64_t now_ms);
 
   // What was said after a position, as far as it is kept; of a position that is not of this room's numbering all that is kept.
-  struct Missed {
-    std::vector<MessagePtr> messages;
-    bool complete = true;
-  };
-  Missed missed_since(const Position& position) const;
+  KeptMessages missed_since(const Position& position) const;
+
+  RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->size()}; }
 
   // Nobody would miss it but for its history.
   bool unused() const { return members.empty() && banned_until_ms.empty(); }
-  bool idle() const { return unused() && history.empty() && held.expired(); }
+  bool idle() const { return unused() && log->size() == 0 && held.expired(); }
 
   const std::string name;
   // When something was last published, for choosing whose history goes when all of it is too much.
@@ -64,9 +62,7 @@ struct Room {
   std::mutex mutex;
   bool removed = false;  // no longer in the hub's table: look it up again
   Share share;           // of whoever created it
-  std::string epoch;
-  std::uint64_t seq = 0;
-  History history;
+  const std::unique_ptr<RoomLog> log;
   Members members;
   std::vector<std::uint32_t> members_by_loop;
   std::unordered_map<std::string, std::int64_t> banned_until_ms;  // by Client::ban_key()

@@ -1,0 +1,56 @@
+// What has been said in one room: the numbering and the kept messages. The interface behind which a room keeps its history; the
+// hub makes one for each room (HubOptions::make_log, by default MemoryLog). The room's lock guards every call, so none of them
+// may wait.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/message.h"
+
+namespace chat {
+
+// Kept messages above a position, oldest first. Numbers may be missing between them: a message that was deleted, or numbers that
+// were never given. That is no loss. complete is false when there were others that are no longer kept, or not at hand.
+struct KeptMessages {
+  std::vector<MessagePtr> messages;
+  bool complete = true;
+};
+
+class RoomLog {
+ public:
+  virtual ~RoomLog() = default;
+
+  // Names the numbering. Numbers of different epochs cannot be compared.
+  virtual const std::string& epoch() const = 0;
+  // Of the newest message of the epoch, kept or not; 0 when there was none.
+  virtual std::uint64_t seq() const = 0;
+
+  // Adds a message, whose seq is above seq(). It may be dropped at once by a limit. The change in bytes held. When it throws,
+  // nothing has changed.
+  virtual std::int64_t append(MessagePtr message) = 0;
+  // The messages above after_seq, of these the newest `limit` (0: all).
+  virtual KeptMessages after(std::uint64_t after_seq, std::size_t limit) const = 0;
+  // The number of kept messages.
+  virtual std::size_t size() const = 0;
+
+  // These give the change in bytes held, zero or negative.
+  // Drops what is older than its limit, by the clock of Message::born_ms.
+  virtual std::int64_t expire(std::int64_t now_ms) = 0;
+  // Drops the oldest messages until so many bytes are free or nothing is left.
+  virtual std::int64_t shrink(std::size_t bytes) = 0;
+  // Drops everything. The numbering goes on.
+  virtual std::int64_t clear() = 0;
+  // Drops everything, and the numbering restarts at 1 in a new epoch.
+  virtual std::int64_t restart(std::string epoch) = 0;
+};
+
+// Makes the log of a room that appears. A log that has no epoch of its own yet takes the given one. With the lock of the table
+// of rooms held.
+using MakeRoomLog = std::function<std::unique_ptr<RoomLog>(const std::string& room, std::string epoch)>;
+
+}  // namespace chat
