@@ -144,7 +144,8 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
                   std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                   std::size_t* replay_bytes) {
   return rooms_.with(name, client->source(), refusal, [&](Room& room) -> Status {
-    if (room.is_banned(client->ban_key(), now.age_ms)) return {Error::banned, "banned from the room " + room.name};
+    Status allowed = room.rules.check_join(client->ban_key(), now.age_ms);
+    if (!allowed.ok()) return {allowed.code, allowed.detail + " " + room.name};
     Joined joined{client->id(), room.name, room.log->epoch(), room.log->seq(), false, true, false,
                   {},           {},        ref.has_value()};
     if (ref) joined.ref = *std::move(ref);
@@ -230,7 +231,7 @@ Status Hub::ban(std::string_view ban_key, std::string_view name, std::int64_t du
   const std::string key(ban_key);
   std::optional<Refusal> refusal;  // of the application, which knows by the status
   return rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
-    Status status = room.ban(key, duration_ms, now.age_ms);
+    Status status = room.rules.ban(key, duration_ms, now.age_ms);
     if (!status.ok() || duration_ms <= 0) return status;
     for (auto member = room.members.begin(); member != room.members.end();) {
       const bool banned = member->second.client->ban_key() == key;
@@ -247,7 +248,7 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
     for (auto member = closed.members.begin(); member != closed.members.end();) {
       member = expel(closed, member, reason.empty() ? "the room was closed" : reason);
     }
-    closed.banned_until_ms.clear();
+    closed.rules.clear();
     rooms_.count_history(closed.log->restart(rooms_.next_epoch()));
   });
   return {};

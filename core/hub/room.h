@@ -1,4 +1,4 @@
-// A room: who is in it, who may not be, what was said. The hub alone touches it, with the room's lock held; never two rooms'
+// A room: its members, its rules, and what was said in it. The hub alone touches it, with the room's lock held; never two rooms'
 // locks at once. Tells nobody of anything: that is the hub's.
 #pragma once
 
@@ -12,12 +12,11 @@
 
 #include "hub/client.h"
 #include "hub/room_log.h"
+#include "hub/room_rules.h"
 #include "hub/source_table.h"
 #include "model/command.h"
 
 namespace chat {
-
-inline constexpr std::size_t kMaxBansPerRoom = 10'000;
 
 // While there is one of a room, its numbering goes on though nobody is in it: for a client that may come back and will say how
 // far it was. It does not keep other rooms from appearing when there are as many as there may be.
@@ -40,18 +39,13 @@ struct Room {
   // It hears the room on another loop.
   void move_member(Member& member, std::size_t loop);
 
-  // Forgets a ban that is over.
-  bool is_banned(const std::string& ban_key, std::int64_t now_ms);
-  // too_many. A duration of 0 lifts it.
-  Status ban(const std::string& ban_key, std::int64_t duration_ms, std::int64_t now_ms);
-
   // What was said after a position, as far as it is kept; of a position that is not of this room's numbering all that is kept.
   KeptMessages missed_since(const Position& position) const;
 
   RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->size()}; }
 
   // Nobody would miss it but for its history.
-  bool unused() const { return members.empty() && banned_until_ms.empty(); }
+  bool unused() const { return members.empty() && rules.empty(); }
   bool idle() const { return unused() && log->size() == 0 && held.expired(); }
 
   const std::string name;
@@ -65,9 +59,9 @@ struct Room {
   const std::unique_ptr<RoomLog> log;
   Members members;
   std::vector<std::uint32_t> members_by_loop;
-  std::unordered_map<std::string, std::int64_t> banned_until_ms;  // by Client::ban_key()
-  std::weak_ptr<const void> held;                                 // see RoomHold
-  MemberListPtr list;  // of members, as it was at list_made_ms; nullptr when there are few
+  RoomRules rules;
+  std::weak_ptr<const void> held;  // see RoomHold
+  MemberListPtr list;              // of members, as it was at list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;
 };
 using RoomPtr = std::shared_ptr<Room>;

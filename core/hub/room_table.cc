@@ -179,7 +179,7 @@ void RoomTable::expire(Moment now) {
   for (const RoomPtr& room : all()) {
     with(room, [&](Room& aging) {
       count_history(aging.log->expire(now.age_ms));
-      std::erase_if(aging.banned_until_ms, [&](const auto& ban) { return ban.second <= now.age_ms; });
+      aging.rules.expire(now.age_ms);
     });
   }
 }

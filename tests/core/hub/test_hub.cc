@@ -630,7 +630,7 @@ void a_ban_keeps_its_room_until_it_is_over(void**) {
 
 void bans_of_a_room_are_limited(void**) {
   HubFixture f;
-  for (std::size_t i = 0; i < kMaxBansPerRoom; ++i) {
+  for (std::size_t i = 0; i < RoomRules::kMaxBans; ++i) {
     assert_ok(f.hub->ban("user:" + std::to_string(i), "lobby", 1'000, "", f.now));
   }
   assert_status(f.hub->ban("user:one-more", "lobby", 1'000, "", f.now), Error::too_many);
