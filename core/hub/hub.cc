@@ -9,6 +9,18 @@ namespace {
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
+// What clients may be shown of it.
+KeptMessages only_messages(KeptMessages kept) {
+  std::erase_if(kept.messages, [](const MessagePtr& one) { return one->event_kind != RoomEventKind::message; });
+  return kept;
+}
+
+Status check_target(const Message& message, const RoomLog& log) {
+  if (message.event_kind != RoomEventKind::edit && message.event_kind != RoomEventKind::redaction) return {};
+  if (message.target_seq != 0 && message.target_seq <= log.seq()) return {};
+  return {Error::invalid_argument, "no message " + std::to_string(message.target_seq) + " in the room " + message.room};
+}
+
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
 ResourceLimits limits_of(const HubOptions& options) {
@@ -151,7 +163,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     if (ref) joined.ref = *std::move(ref);
     if (since) {  // a member too may ask again for what it has not got
       rooms_.count_history(room.log->expire(now.age_ms));
-      KeptMessages missed = room.missed_since(*since);
+      KeptMessages missed = only_messages(room.missed_since(*since));
       joined.resumed = true;
       joined.missed = std::move(missed.messages);
       joined.complete = missed.complete;
@@ -400,7 +412,7 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   std::lock_guard lock(room->mutex);
   reply.epoch = room->log->epoch();
   reply.seq = room->log->seq();
-  KeptMessages kept = room->log->after(after_seq, limit);
+  KeptMessages kept = only_messages(room->log->after(after_seq, limit));
   // expire() comes now and then; what is too old meanwhile is not shown either.
   const std::int64_t age_ms = options_.history.age_ms;
   const std::size_t too_old =
@@ -421,7 +433,9 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now) {
   message->born_ms = now.age_ms;
   if (ephemeral_events_.contains(message->event)) message->ephemeral = true;
 
+  const bool is_message = message->event_kind == RoomEventKind::message;
   if (message->room.empty()) {
+    if (!is_message) return {Error::invalid_argument, "only a message can go to everyone"};
     const auto routing = routing_.share();
     for (LoopInbox* inbox : inboxes_) inbox->post(EveryoneMessage{message});
     published_.fetch_add(1, std::memory_order_relaxed);
@@ -431,20 +445,22 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now) {
   Published published;
   std::optional<Refusal> refusal;  // a member's room is there, so this is the application, which knows by the status
   status = rooms_.with(message->room, nullptr, refusal, [&](Room& room) -> Status {
+    Status valid = check_target(*message, *room.log);
+    if (!valid.ok()) return valid;
     message->epoch = room.log->epoch();
-    if (!message->ephemeral) {
+    if (message->is_numbered()) {
       message->seq = room.log->seq() + 1;
       rooms_.count_history(room.log->append(message));  // may throw: no number is lost then
       room.last_published_ms.store(now.age_ms, std::memory_order_relaxed);
     }
     published = {message->seq, message->epoch};
-    for (std::size_t loop = 0; loop < inboxes_.size(); ++loop) {
+    for (std::size_t loop = 0; is_message && loop < inboxes_.size(); ++loop) {
       if (room.members_by_loop[loop] != 0) post(loop, RoomMessage{message});
     }
     return {};
   });
   if (!status.ok()) return status;
-  published_.fetch_add(1, std::memory_order_relaxed);
+  if (is_message) published_.fetch_add(1, std::memory_order_relaxed);
   rooms_.limit_history();
   return published;
 }

@@ -117,7 +117,8 @@ class Hub {
 
   // Messages --------------------------------------------------------------------------------------------------------
 
-  // To a room, which appears if need be, or with an empty room to everyone. invalid_room, invalid_event, too_many.
+  // To a room, which appears if need be, or with an empty room to everyone. Other kinds than messages take their place in the
+  // room's order and in its log, and are sent to nobody yet. invalid_room, invalid_event, too_many, invalid_argument.
   Result<Published> publish(MessageDraft draft, Moment now);
   // To one client, after all that was published before.
   // With an ack id the client is asked to acknowledge it, which its protocol must be able to (Socket.IO).

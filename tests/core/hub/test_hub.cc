@@ -846,6 +846,49 @@ void history_shows_nothing_too_old(void**) {
   assert_false(reply->complete);
 }
 
+// Edits and redactions have numbers among the messages, presence has none. Clients see the messages.
+void events_of_a_room_share_one_order(void**) {
+  HubFixture f;
+  const ClientPtr client = f.open();
+  assert_ok(f.join(client, "lobby"));
+  f.take();
+  const auto publish = [&](RoomEventKind kind, std::uint64_t target) {
+    MessageDraft event = draft("lobby", "changed");
+    event.event_kind = kind;
+    event.target_seq = target;
+    return f.hub->publish(std::move(event), f.now);
+  };
+  assert_int_equal(f.publish("lobby", "1").seq, 1);
+  assert_int_equal(publish(RoomEventKind::edit, 1)->seq, 2);
+  assert_int_equal(publish(RoomEventKind::presence, 0)->seq, 0);
+  assert_int_equal(f.publish("lobby", "3").seq, 3);
+  assert_int_equal(publish(RoomEventKind::redaction, 3)->seq, 4);
+  assert_int_equal(f.hub->stats().published, 2);
+
+  const auto heard = only<RoomMessage>(f.take());
+  assert_int_equal(heard.size(), 2);
+  assert_int_equal(heard[1].message->seq, 3);
+  const Result<HistoryReply> history = f.hub->history("lobby", 0, 0, f.now);
+  assert_true(seqs(history->messages) == Seqs({1, 3}));
+  assert_true(history->complete);
+  assert_int_equal(history->seq, 4);
+  assert_int_equal(f.hub->rooms()[0].history_count, 4);
+  const Resume resumed = resume(f, history->epoch, 1);
+  assert_true(resumed.complete && resumed.seqs == Seqs({3}));
+
+  // What they are about must be there.
+  assert_status(publish(RoomEventKind::edit, 0).status(), Error::invalid_argument);
+  assert_status(publish(RoomEventKind::redaction, 5).status(), Error::invalid_argument);
+  MessageDraft nowhere = draft("", "x");
+  nowhere.event_kind = RoomEventKind::redaction;
+  assert_status(f.hub->publish(nowhere, f.now).status(), Error::invalid_argument);
+  nowhere.room = "new";
+  nowhere.target_seq = 1;
+  assert_status(f.hub->publish(nowhere, f.now).status(), Error::invalid_argument);
+  assert_false(f.hub->has_room("new"));
+  assert_int_equal(f.publish("lobby", "5").seq, 5);
+}
+
 void history_over_all_rooms_is_bounded(void**) {
   HubOptions options;
   options.history_total_bytes = 200'000;
@@ -1211,6 +1254,7 @@ int main() {
       cmocka_unit_test(history_is_what_is_kept),
       cmocka_unit_test(history_of_an_unknown_room_is_empty),
       cmocka_unit_test(history_shows_nothing_too_old),
+      cmocka_unit_test(events_of_a_room_share_one_order),
       cmocka_unit_test(history_over_all_rooms_is_bounded),
       cmocka_unit_test(the_longest_silent_room_loses_its_history_first),
       cmocka_unit_test(epochs_differ_between_rooms_and_runs),
