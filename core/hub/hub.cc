@@ -44,7 +44,7 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
       inboxes_(std::move(inboxes)),
       refusals_(refusals),
       sources_(limits_of(options_)),
-      clients_(sources_),
+      clients_(sources_, options_.node),
       rooms_(options_, inboxes_.size()) {}
 
 void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) {

@@ -802,6 +802,33 @@ void answers_and_closes_go_to_the_clients_loop(void**) {
   assert_status(f.hub->close_client(client, 1008, ""), Error::no_such_client);
 }
 
+// Node 0 numbers from 1, as a server that is alone does.
+void client_ids_tell_their_node(void**) {
+  HubFixture alone;
+  assert_int_equal(alone.add()->id(), 1);
+  assert_int_equal(alone.add()->id(), 2);
+  HubOptions options;
+  options.node = kMaxNode;
+  HubFixture last(options);
+  options.node = 1;
+  HubFixture first(options);
+  const ClientPtr one = first.open();
+  assert_int_equal(node_of(one->id()), 1);
+  assert_int_equal(node_of(last.add()->id()), kMaxNode);
+  assert_int_equal(last.hub->stats().clients_total, 1);
+  // Each id is found where it is from, by its digits too, and is exact as a number of JavaScript.
+  assert_ptr_equal(first.hub->find_client(std::to_string(one->id())).get(), one.get());
+  assert_null(last.hub->find_client(one->id()).get());
+  assert_true(make_client_id(kMaxNode, (std::uint64_t{1} << kClientNumberBits) - 1) == (std::uint64_t{1} << 53) - 1);
+  // A member that a message of another node leaves out is not the one here with the same number.
+  assert_ok(first.join(one, "lobby"));
+  first.take();
+  MessageDraft message = draft("lobby", "x");
+  message.except = make_client_id(2, 1);
+  assert_true(first.hub->publish(message, first.now).ok());
+  assert_true(only<RoomMessage>(first.take())[0].message->except != one->id());
+}
+
 // History -------------------------------------------------------------------------------------------------------------
 
 void history_is_what_is_kept(void**) {
@@ -1254,6 +1281,7 @@ int main() {
       cmocka_unit_test(history_is_what_is_kept),
       cmocka_unit_test(history_of_an_unknown_room_is_empty),
       cmocka_unit_test(history_shows_nothing_too_old),
+      cmocka_unit_test(client_ids_tell_their_node),
       cmocka_unit_test(events_of_a_room_share_one_order),
       cmocka_unit_test(history_over_all_rooms_is_bounded),
       cmocka_unit_test(the_longest_silent_room_loses_its_history_first),
