@@ -28,8 +28,8 @@ class History {
   std::int64_t shrink(std::size_t bytes);
   // Drops everything. The change in bytes held.
   std::int64_t clear();
-  // What was dropped so far is not missing any more: another numbering begins.
-  void forget_loss() { dropped_seq_ = 0; }
+  // Of an empty history: messages up to this seq are no longer there; 0: there were none.
+  void set_dropped(std::uint64_t seq) { dropped_seq_ = seq; }
 
   // Messages with seq above after_seq, of these the newest `limit` (0: all), oldest first. Complete unless one above after_seq
   // was dropped, or the limit leaves one out.

@@ -21,6 +21,29 @@ Status check_target(const Message& message, const RoomLog& log) {
   return {Error::invalid_argument, "no message " + std::to_string(message.target_seq) + " in the room " + message.room};
 }
 
+Status check_restored(const std::string& epoch, std::uint64_t seq,
+                      const std::vector<std::shared_ptr<Message>>& messages) {
+  const auto invalid = [](std::string detail) { return Status{Error::invalid_argument, std::move(detail)}; };
+  Status status = check_epoch(epoch);
+  if (!status.ok()) return status;
+  if (messages.empty()) return invalid("messages is empty");
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Message& message = *messages[i];
+    const std::string which = "messages[" + std::to_string(i) + "].";
+    if (message.seq <= last) {
+      return invalid(which + "seq is " + std::to_string(message.seq) + ", not above " + std::to_string(last));
+    }
+    if (message.time_ms <= 0) return invalid(which + "time_ms is " + std::to_string(message.time_ms) + ", not above 0");
+    last = message.seq;
+  }
+  if (std::max(seq, last) > Hub::kMaxRestoredSeq) return invalid("seq is above 2^52");
+  if (seq != 0 && seq < last) {
+    return invalid("seq is " + std::to_string(seq) + ", below that of the last message, " + std::to_string(last));
+  }
+  return {};
+}
+
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
 ResourceLimits limits_of(const HubOptions& options) {
@@ -264,6 +287,31 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
     rooms_.count_history(closed.log->restart(rooms_.next_epoch()));
   });
   return {};
+}
+
+Status Hub::restore_room(std::string_view name, const std::string& epoch, std::uint64_t seq,
+                         std::vector<std::shared_ptr<Message>> messages, Moment now) {
+  Status status = check_restored(epoch, seq, messages);
+  if (!status.ok()) return status;
+  for (const std::shared_ptr<Message>& message : messages) {
+    message->room = name;
+    message->epoch = epoch;
+    message->ephemeral = false;
+    message->except = 0;  // the clients of an earlier run are not those of this one
+    message->born_ms = now.age_ms - (now.time_ms - std::min(message->time_ms, now.time_ms));
+  }
+  const std::uint64_t newest = seq != 0 ? seq : messages.back()->seq;
+  std::vector<MessagePtr> kept(messages.begin(), messages.end());
+  std::optional<Refusal> refusal;  // of the application, which knows by the status
+  status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+    Result<std::int64_t> change = room.log->restore(epoch, newest, std::move(kept), now.age_ms);
+    if (!change.ok()) return change.status();
+    rooms_.count_history(*change);
+    room.last_published_ms.store(now.age_ms, std::memory_order_relaxed);
+    return {};
+  });
+  if (status.ok()) rooms_.limit_history();
+  return status;
 }
 
 Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,

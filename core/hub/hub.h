@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -89,6 +90,13 @@ class Hub {
              Moment now);
   // Everybody leaves, history and bans go, the epoch changes. no_such_room.
   Status close_room(std::string_view room, const std::string& reason);
+
+  // Puts messages that were kept elsewhere into a room that has had none, oldest first, each with its seq and time_ms. seq: of
+  // the newest message of this epoch; 0: that of the last one given. What is above the limits of history is dropped; a room of
+  // which nothing stays does not appear. invalid_room, invalid_argument, wrong_state, too_many: then nothing has changed.
+  static constexpr std::uint64_t kMaxRestoredSeq = std::uint64_t{1} << 52;
+  Status restore_room(std::string_view room, const std::string& epoch, std::uint64_t seq,
+                      std::vector<std::shared_ptr<Message>> messages, Moment now);
 
   // Opens a client that continues an earlier one: a member of all these rooms, with everything after these positions; the
   // first of them is told first. All or nothing: Error::wrong_state when something of it is missing or together it is above

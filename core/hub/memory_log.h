@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "hub/history.h"
 #include "hub/room_log.h"
@@ -28,6 +29,8 @@ class MemoryLog final : public RoomLog {
   std::int64_t shrink(std::size_t bytes) override { return history_.shrink(bytes); }
   std::int64_t clear() override { return history_.clear(); }
   std::int64_t restart(std::string epoch) override;
+  Result<std::int64_t> restore(const std::string& epoch, std::uint64_t seq, std::vector<MessagePtr> messages,
+                               std::int64_t now_ms) override;
 
  private:
   std::string epoch_;

@@ -47,6 +47,12 @@ class RoomLog {
   virtual std::int64_t clear() = 0;
   // Drops everything, and the numbering restarts at 1 in a new epoch.
   virtual std::int64_t restart(std::string epoch) = 0;
+
+  // Takes over a history that was kept elsewhere: at least one message, oldest first, with rising seq. seq: of the newest
+  // message of this epoch. Numbers before the first message count as dropped. The change in bytes held; wrong_state when a
+  // message was appended before, unsupported when this kind of log cannot. When it fails or throws, nothing has changed.
+  virtual Result<std::int64_t> restore(const std::string& epoch, std::uint64_t seq, std::vector<MessagePtr> messages,
+                                       std::int64_t now_ms) = 0;
 };
 
 // Makes the log of a room that appears. A log that has no epoch of its own yet takes the given one. With the lock of the table

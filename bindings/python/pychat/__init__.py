@@ -31,6 +31,7 @@ from ._events import (
     Room,
     Stats,
 )
+from ._kept import KeptMessage
 from ._options import Endpoint, ServerOptions, StaticMount
 from ._pychat import (
     AddressInUseError,
@@ -107,6 +108,7 @@ __all__ = [
     "InvalidRoomError",
     "InvalidUtf8Error",
     "Joined",
+    "KeptMessage",
     "Left",
     "LogLevel",
     "LogLine",

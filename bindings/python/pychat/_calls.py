@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, List, Mapping, Optional, Union
+from typing import Any, Iterable, List, Mapping, Optional, Union
 
 from . import _pychat, _verdicts
 from ._client import Client, ClientInfo, ClientOrId
 from ._enums import UNLIMITED
 from ._events import AuthorizeRequest, ConnectRequest, Room, Stats
+from ._kept import KeptMessage
 from ._verdicts import Identity
 
 Request = Union[ConnectRequest, AuthorizeRequest, _pychat.Message]
@@ -216,6 +217,25 @@ class ServerCalls:
         if after_seq < 0 or limit < 0:
             raise ValueError("after_seq and limit must not be negative")
         return self._core.history(room, after_seq, limit)
+
+    def room_restore(
+        self,
+        room: str,
+        messages: Iterable[Union[_pychat.Message, KeptMessage]],
+        epoch: Optional[str] = None,
+        seq: int = 0,
+    ) -> None:
+        """Restores the history of a room in which nothing has been published, oldest message first.
+
+        Messages of history() can be pickled, stored and passed as they are; for others there is KeptMessage. `epoch` names
+        the numbering; None: that of the first message. `seq` is the number of the newest message that the room had; 0: that
+        of the last one given. A good time is on_authorize for Action.JOIN, as this takes effect before the client joins.
+        Raises WrongStateError if the room has had messages. After an error nothing has changed.
+        """
+        kept = list(messages)
+        if epoch is None:
+            epoch = getattr(kept[0], "epoch", "") if kept else ""
+        self._core.room_restore(room, epoch, seq, kept)
 
     # The server
 

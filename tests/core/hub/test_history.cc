@@ -169,7 +169,7 @@ void says_what_it_no_longer_has(void**) {
   history.append(message(9));
   assert_false(history.after(5, 0).complete);
   assert_true(history.after(6, 0).complete);
-  history.forget_loss();
+  history.set_dropped(0);
   assert_true(history.after(0, 0).complete);
 }
 

@@ -916,6 +916,74 @@ void events_of_a_room_share_one_order(void**) {
   assert_int_equal(f.publish("lobby", "5").seq, 5);
 }
 
+std::vector<std::shared_ptr<Message>> kept_elsewhere(std::initializer_list<std::uint64_t> numbers,
+                                                     const HubFixture& f) {
+  std::vector<std::shared_ptr<Message>> messages;
+  for (const std::uint64_t seq : numbers) {
+    messages.push_back(std::make_shared<Message>());
+    messages.back()->seq = seq;
+    messages.back()->time_ms = f.now.time_ms - 1'000 + static_cast<std::int64_t>(seq);
+    messages.back()->except = 1;
+  }
+  return messages;
+}
+
+// Clients of an earlier run come back to what they missed, and the numbering continues.
+void a_restored_room_continues(void**) {
+  HubFixture f;
+  assert_ok(f.hub->restore_room("lobby", "old", 9, kept_elsewhere({4, 5, 8}, f), f.now));
+  Resume r = resume(f, "old", 5);
+  assert_true(r.complete && r.seqs == Seqs({8}));
+  r = resume(f, "old", 6);
+  assert_true(r.complete && r.seqs == Seqs({8}));
+  r = resume(f, "old", 9);
+  assert_true(r.complete && r.seqs.empty());
+  r = resume(f, "old", 2);
+  assert_true(!r.complete && r.seqs == Seqs({4, 5, 8}));
+  const Published next = f.publish("lobby", "x");
+  assert_int_equal(next.seq, 10);
+  assert_text(next.epoch, "old");
+  const Result<HistoryReply> history = f.hub->history("lobby", 3, 0, f.now);
+  assert_true(history->complete && seqs(history->messages) == Seqs({4, 5, 8, 10}));
+  for (const MessagePtr& message : history->messages) {
+    assert_text(message->room, "lobby");
+    assert_text(message->epoch, "old");
+    assert_int_equal(message->except, 0);
+  }
+  assert_int_equal(f.hub->stats().published, 1);
+}
+
+// It grows old by the time at which it was published.
+void what_is_restored_grows_old(void**) {
+  HubOptions options;
+  options.history.age_ms = 1'000;
+  HubFixture f(options);
+  assert_ok(f.hub->restore_room("lobby", "old", 0, kept_elsewhere({1, 500, 900}, f), f.now));
+  f.now += 400;
+  f.hub->expire(f.now);
+  assert_true(seqs(f.hub->history("lobby", 0, 0, f.now)->messages) == Seqs({500, 900}));
+  f.now += 501;
+  f.hub->expire(f.now);
+  assert_false(f.hub->has_room("lobby"));
+  assert_int_equal(f.hub->stats().history_bytes_now, 0);
+  assert_ok(f.hub->restore_room("lobby", "old", 0, kept_elsewhere({1}, f), f.now + 10'000));
+  assert_false(f.hub->has_room("lobby"));  // too old by then
+}
+
+// A member who was there first hears what follows; it is not told that it had seen the numbers before.
+void a_room_with_members_may_be_restored(void**) {
+  HubFixture f;
+  const ClientPtr early = f.open();
+  assert_ok(f.join(early, "lobby"));
+  const std::string first_epoch = only<Joined>(f.take())[0].epoch;
+  assert_ok(f.hub->restore_room("lobby", "old", 0, kept_elsewhere({3}, f), f.now));
+  assert_true(f.take().empty());
+  assert_int_equal(f.publish("lobby", "x").seq, 4);
+  assert_int_equal(only<RoomMessage>(f.take()).size(), 1);
+  const Resume r = resume(f, first_epoch, 0);
+  assert_true(!r.complete && r.seqs == Seqs({3, 4}));
+}
+
 void history_over_all_rooms_is_bounded(void**) {
   HubOptions options;
   options.history_total_bytes = 200'000;
@@ -1283,6 +1351,9 @@ int main() {
       cmocka_unit_test(history_shows_nothing_too_old),
       cmocka_unit_test(client_ids_tell_their_node),
       cmocka_unit_test(events_of_a_room_share_one_order),
+      cmocka_unit_test(a_restored_room_continues),
+      cmocka_unit_test(what_is_restored_grows_old),
+      cmocka_unit_test(a_room_with_members_may_be_restored),
       cmocka_unit_test(history_over_all_rooms_is_bounded),
       cmocka_unit_test(the_longest_silent_room_loses_its_history_first),
       cmocka_unit_test(epochs_differ_between_rooms_and_runs),

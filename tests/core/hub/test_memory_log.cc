@@ -46,6 +46,25 @@ void a_restart_forgets_the_numbering(void**) {
   assert_true(log.after(0, 0).complete);
 }
 
+void a_history_is_taken_over_once(void**) {
+  MemoryLog log({2, kUnlimited, kUnlimited}, "a");
+  const std::int64_t held = *log.restore("b", 20, {message(3), message(7), message(9)}, 0);
+  assert_true(held > 0);
+  assert_text(log.epoch(), "b");
+  assert_int_equal(log.seq(), 20);
+  assert_int_equal(log.size(), 2);
+  assert_false(log.after(2, 0).complete);  // 3 is above the limit
+  KeptMessages kept = log.after(3, 0);
+  assert_true(kept.complete);
+  assert_int_equal(kept.messages.size(), 2);
+  assert_status(log.restore("c", 1, {message(1)}, 0).status(), Error::wrong_state);
+  assert_text(log.epoch(), "b");
+  assert_int_equal(log.restart("d"), -held);
+  assert_true(log.restore("e", 5, {message(5)}, 0).ok());
+  assert_false(log.after(3, 0).complete);  // what came before the first
+  assert_true(log.after(4, 0).complete);
+}
+
 // One with an epoch of its own, which has at hand only what is above 2.
 class PartialLog final : public RoomLog {
  public:
@@ -72,6 +91,9 @@ class PartialLog final : public RoomLog {
     const auto count = static_cast<std::int64_t>(kept_.size());
     kept_.clear();
     return -count;
+  }
+  Result<std::int64_t> restore(const std::string&, std::uint64_t, std::vector<MessagePtr>, std::int64_t) override {
+    return {Error::unsupported, "not this one"};
   }
 
  private:
@@ -110,6 +132,10 @@ void a_room_uses_the_log_that_it_is_given(void**) {
   assert_true(f.hub->history("lobby", 2, 0, f.now)->complete);
   assert_ok(f.hub->close_room("lobby", "x"));
   assert_int_equal(f.hub->stats().history_bytes_now, 0);
+  auto old = std::make_shared<Message>();
+  old->seq = old->time_ms = 1;
+  assert_status(f.hub->restore_room("other", "e", 0, {old}, f.now), Error::unsupported);
+  assert_false(f.hub->has_room("other"));
 }
 
 }  // namespace
@@ -118,6 +144,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(the_numbering_outlives_what_is_kept),
       cmocka_unit_test(a_restart_forgets_the_numbering),
+      cmocka_unit_test(a_history_is_taken_over_once),
       cmocka_unit_test(a_room_uses_the_log_that_it_is_given),
   };
   return cmocka_run_group_tests_name("hub/memory_log", tests, nullptr, nullptr);
