@@ -472,43 +472,98 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
 
 // Messages ------------------------------------------------------------------------------------------------------------
 
-Result<Published> Hub::publish(MessageDraft draft, Moment now) {
+void Hub::tell(const Receipt& receipt, std::uint64_t seq, const std::string& epoch, Status status) {
+  if (!receipt.sender || (receipt.ref.empty() && status.ok())) return;
+  post(*receipt.sender, Acknowledged{receipt.sender->id(), receipt.ref, seq, epoch, std::move(status)});
+}
+
+void Hub::deliver(const Room& room, const Submission& submission) {
+  const std::shared_ptr<Message>& message = submission.message;
+  const Receipt& receipt = submission.receipt;
+  if (!receipt.last) tell(receipt, message->seq, message->epoch);
+  if (message->event_kind == RoomEventKind::message) {
+    for (std::size_t loop = 0; loop < inboxes_.size(); ++loop) {
+      if (room.members_by_loop[loop] != 0) post(loop, RoomMessage{message});
+    }
+    if (options_.tells_published && message->seq != 0) post(room.notice_loop, PublishedNotice{message});
+    published_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (receipt.last) tell(receipt, message->seq, message->epoch);
+}
+
+void Hub::commit(Room& room, const Submission& submission, const Position& place) {
+  Message& message = *submission.message;
+  message.seq = place.seq;
+  message.epoch = place.epoch;
+  rooms_.count_history(room.log->append(submission.message));  // may throw: no number is lost then
+  room.last_published_ms.store(message.born_ms, std::memory_order_relaxed);
+  deliver(room, submission);
+}
+
+void Hub::commit(Submission submission, Result<Position> place) {
+  {
+    const auto routing = route(submission.receipt, !place.ok());
+    const RoomPtr room = rooms_.find(submission.message->room);  // it stays while something is submitted
+    if (!room) return;
+    rooms_.with(room, [&](Room& found) {
+      --found.submitted;
+      if (place.ok()) {
+        commit(found, submission, *place);
+      } else {
+        tell(submission.receipt, 0, {}, place.status());
+      }
+    });
+  }
+  rooms_.limit_history();
+}
+
+Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) {
   Status status = check_event_name(draft.event);
   if (!status.ok()) return status;
-  auto message = std::make_shared<Message>();
-  static_cast<MessageDraft&>(*message) = std::move(draft);
-  message->time_ms = now.time_ms;
-  message->born_ms = now.age_ms;
-  if (ephemeral_events_.contains(message->event)) message->ephemeral = true;
+  Submission submission{std::make_shared<Message>(), std::move(receipt)};
+  Message& message = *submission.message;
+  static_cast<MessageDraft&>(message) = std::move(draft);
+  message.time_ms = now.time_ms;
+  message.born_ms = now.age_ms;
+  if (ephemeral_events_.contains(message.event)) message.ephemeral = true;
 
-  const bool is_message = message->event_kind == RoomEventKind::message;
-  if (message->room.empty()) {
-    if (!is_message) return {Error::invalid_argument, "only a message can go to everyone"};
+  if (message.room.empty()) {
+    if (message.event_kind != RoomEventKind::message) {
+      return {Error::invalid_argument, "only a message can go to everyone"};
+    }
     const auto routing = routing_.share();
-    for (LoopInbox* inbox : inboxes_) inbox->post(EveryoneMessage{message});
+    for (LoopInbox* inbox : inboxes_) inbox->post(EveryoneMessage{submission.message});
     published_.fetch_add(1, std::memory_order_relaxed);
+    tell(submission.receipt, 0, {});
     return Published{};
   }
 
   Published published;
-  std::optional<Refusal> refusal;  // a member's room is there, so this is the application, which knows by the status
-  status = rooms_.with(message->room, nullptr, refusal, [&](Room& room) -> Status {
-    Status valid = check_target(*message, *room.log);
-    if (!valid.ok()) return valid;
-    message->epoch = room.log->epoch();
-    if (message->is_numbered()) {
-      message->seq = room.log->seq() + 1;
-      rooms_.count_history(room.log->append(message));  // may throw: no number is lost then
-      room.last_published_ms.store(now.age_ms, std::memory_order_relaxed);
-    }
-    published = {message->seq, message->epoch};
-    for (std::size_t loop = 0; is_message && loop < inboxes_.size(); ++loop) {
-      if (room.members_by_loop[loop] != 0) post(loop, RoomMessage{message});
-    }
-    return {};
-  });
+  {
+    const auto routing = route(submission.receipt);
+    const std::string room_name = message.room;  // a log may take the message along
+    std::optional<Refusal> refusal;  // a member's room is there, so this is the application, which knows by the status
+    status = rooms_.with(room_name, nullptr, refusal, [&](Room& room) -> Status {
+      Status valid = check_target(message, *room.log);
+      if (!valid.ok()) return valid;
+      if (!message.is_numbered()) {
+        message.epoch = room.log->epoch();
+        published.epoch = message.epoch;
+        deliver(room, submission);
+        return {};
+      }
+      Result<std::optional<Position>> place = room.log->submit(submission);
+      if (!place.ok()) return place.status();
+      if (!*place) {
+        ++room.submitted;
+        return {};
+      }
+      commit(room, submission, **place);
+      published = {(*place)->seq, (*place)->epoch};
+      return {};
+    });
+  }
   if (!status.ok()) return status;
-  if (is_message) published_.fetch_add(1, std::memory_order_relaxed);
   rooms_.limit_history();
   return published;
 }

@@ -29,6 +29,7 @@ struct HubOptions {
   std::string default_room;  // appears also when there are max_rooms; empty: none is that
   std::vector<std::string> ephemeral_events;
   std::uint32_t node = 0;        // of several servers that act as one each has its own, up to kMaxNode: see ClientId
+  bool tells_published = false;  // a loop is told of each numbered message: PublishedNotice
   std::uint64_t epoch_seed = 0;  // random, so that epochs differ between runs
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ class MemoryLog final : public RoomLog {
   const std::string& epoch() const override { return epoch_; }
   std::uint64_t seq() const override { return seq_; }
 
+  Result<std::optional<Position>> submit(Submission&) override { return std::optional(Position{epoch_, seq_ + 1}); }
   std::int64_t append(MessagePtr message) override;
   KeptMessages after(std::uint64_t after_seq, std::size_t limit) const override {
     return history_.after(after_seq, limit);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -24,7 +25,10 @@ using RoomHold = std::shared_ptr<const void>;
 
 struct Room {
   Room(std::string room_name, std::unique_ptr<RoomLog> room_log, std::size_t loops)
-      : name(std::move(room_name)), log(std::move(room_log)), members_by_loop(loops) {}
+      : name(std::move(room_name)),
+        notice_loop(std::hash<std::string>{}(name) % loops),
+        log(std::move(room_log)),
+        members_by_loop(loops) {}
 
   struct Member {
     ClientPtr client;
@@ -46,9 +50,11 @@ struct Room {
 
   // Nobody would miss it but for its history.
   bool unused() const { return members.empty() && rules.empty(); }
-  bool idle() const { return unused() && log->size() == 0 && held.expired(); }
+  bool idle() const { return unused() && log->size() == 0 && submitted == 0 && held.expired(); }
 
   const std::string name;
+  const std::size_t
+      notice_loop;  // on which the application is told what has been published, so that it hears that in order
   // When something was last published, for choosing whose history goes when all of it is too much.
   std::atomic<std::int64_t> last_published_ms = 0;
   std::atomic<std::uint32_t> member_count = 0;  // members.size(), for choosing without the lock
@@ -57,6 +63,7 @@ struct Room {
   bool removed = false;  // no longer in the hub's table: look it up again
   Share share;           // of whoever created it
   const std::unique_ptr<RoomLog> log;
+  std::size_t submitted = 0;  // messages that the log has not committed yet
   Members members;
   std::vector<std::uint32_t> members_by_loop;
   RoomRules rules;

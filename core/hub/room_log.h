@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "hub/client.h"
+#include "model/command.h"
 #include "model/message.h"
 
 namespace chat {
@@ -21,6 +24,22 @@ struct KeptMessages {
   bool complete = true;
 };
 
+// Who is told what became of a message.
+struct Receipt {
+  ClientPtr sender;   // nullptr: nobody
+  std::string ref;    // of the command; empty: the sender waits for no acknowledgement, and is told of a failure only
+  bool last = false;  // the sender's own copy goes before the acknowledgement
+};
+
+// A message on its way into its room's log. It has no seq and no epoch yet.
+struct Submission {
+  std::shared_ptr<Message> message;
+  Receipt receipt;
+};
+
+// A message is published in two steps. submit() begins to store it, and when it is stored the hub commits it: append(), delivery
+// and acknowledgement, in one order. A log in memory stores at once. One that writes to a disk or asks another server keeps the
+// submission, and calls Hub::commit() later from a thread of its own, in the order of the numbers that it gives.
 class RoomLog {
  public:
   virtual ~RoomLog() = default;
@@ -30,7 +49,10 @@ class RoomLog {
   // Of the newest message of the epoch, kept or not; 0 when there was none.
   virtual std::uint64_t seq() const = 0;
 
-  // Adds a message, whose seq is above seq(). It may be dropped at once by a limit. The change in bytes held. When it throws,
+  // Begins to store a numbered message. Its place, when it is stored at once. nullopt: the submission has been moved away, and
+  // Hub::commit() follows, once, but not from in here. On an error it goes back to whoever published it.
+  virtual Result<std::optional<Position>> submit(Submission& submission) = 0;
+  // Adds a stored message, whose seq is above seq(). It may be dropped at once by a limit. The change in bytes held. When it throws,
   // nothing has changed.
   virtual std::int64_t append(MessagePtr message) = 0;
   // The messages above after_seq, of these the newest `limit` (0: all).

@@ -15,7 +15,8 @@ namespace chat {
 struct SendCommand {
   MessageDraft draft;  // room empty: the client's first room. The sender is filled in by the dispatcher
   bool except_self = false;
-  std::string ref;  // empty: no acknowledgement is wanted
+  bool acknowledge_last = false;  // a sender that hears its own message hears it before the acknowledgement
+  std::string ref;                // empty: no acknowledgement is wanted
 };
 
 struct Position {

@@ -23,7 +23,13 @@ bool Peers::deliver(RoomMessage& event) {
 
 bool Peers::deliver(EveryoneMessage& event) {
   Fanout& fanout = loop_.fanout();
-  return fanout.interrupted() ? fanout.go_on(loop_.budget()) : fanout.deliver_to_everyone(event.message, loop_.budget());
+  return fanout.interrupted() ? fanout.go_on(loop_.budget())
+                              : fanout.deliver_to_everyone(event.message, loop_.budget());
+}
+
+bool Peers::deliver(PublishedNotice& event) {
+  loop_.application().on_published(*event.message);
+  return true;
 }
 
 template <class ToPeer>
