@@ -86,12 +86,22 @@ Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_
   draft.ephemeral = given.ephemeral != 0;
   draft.except = given.except;
   draft.sender.id = given.from;
-  if (given.from == 0 && given.from_name != nullptr) {
-    draft.sender.name = given.from_name;
-    status = check_person_name(draft.sender.name);
-    if (!status.ok()) return {status.code, "message.from_name: " + status.detail};
+  if (given.from == 0) {
+    status = read_sender(given, draft.sender);
+    if (!status.ok()) return {status.code, "message." + status.detail};
   }
   return draft;
+}
+
+Status read_sender(const chat_message& given, Sender& sender) {
+  sender.id = given.from;
+  if (given.from_name != nullptr) sender.name = given.from_name;
+  if (given.from_user_id != nullptr) sender.user_id = given.from_user_id;
+  Status status = check_person_name(sender.name);
+  if (!status.ok()) return {status.code, "from_name: " + status.detail};
+  status = check_person_name(sender.user_id);
+  if (!status.ok()) return {status.code, "from_user_id: " + status.detail};
+  return {};
 }
 
 Status find_sender(const Hub& hub, MessageDraft& draft) {
@@ -178,6 +188,7 @@ MessageView::MessageView(const MessageDraft& draft) : attributes_(view_pairs(dra
   message_.except = draft.except;
   message_.from = draft.sender.id;
   message_.from_name = draft.sender.name.c_str();
+  message_.from_user_id = draft.sender.user_id.c_str();
   message_.epoch = "";
 }
 

@@ -14,6 +14,9 @@ namespace chat::capi {
 // sender.id is what `from` says; see find_sender(). A NULL room becomes an empty one.
 Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_message_bytes);
 
+// The sender as the message itself names it. The detail of an error begins with the field's name.
+Status read_sender(const chat_message& given, Sender& sender);
+
 // Fills in the sender when the message goes out in a client's name. no_such_client.
 Status find_sender(const Hub& hub, MessageDraft& draft);
 

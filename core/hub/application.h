@@ -77,6 +77,8 @@ class Application {
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
   virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
   virtual Decision on_message(MessageRequest&) { return {}; }
+  // A numbered message of a room has its place. In the room's order, on one thread at a time for each room.
+  virtual void on_published(const Message&) {}
   virtual void on_ack(const ClientPtr&, const AckOutcome&) {}
   // On a thread of the server, before and after everything else.
   virtual void on_thread_start() {}

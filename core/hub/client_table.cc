@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 
 #include "model/names.h"
@@ -30,13 +31,17 @@ void sort_by_id(std::vector<ClientPtr>& clients) {
 
 }  // namespace
 
+ClientTable::ClientTable(SourceTable& sources, std::uint32_t node) : sources_(sources), node_(node) {
+  if (node > kMaxNode) throw std::invalid_argument("the node's number is above kMaxNode");
+}
+
 Result<ClientPtr> ClientTable::add(const ClientOrigin& origin, std::optional<Refusal>& refusal) {
   Share share = Share::take(sources_.find(origin.address), Resource::clients, refusal);
   if (refusal) {
     return {Error::too_many, refusal == Refusal::clients ? "the server is full" : "too many clients from this address"};
   }
   std::unique_lock lock(mutex_);
-  const ClientId id = last_id_ + 1;
+  const ClientId id = make_client_id(node_, last_number_ + 1);
   auto identity = std::make_shared<const Identity>(Identity{{}, guest_name(id), {}});
   auto client = std::make_shared<Client>(id, origin, std::move(identity), std::move(share));
   by_id_.emplace(id, client);
@@ -46,7 +51,7 @@ Result<ClientPtr> ClientTable::add(const ClientOrigin& origin, std::optional<Ref
     by_id_.erase(id);
     throw;
   }
-  last_id_ = id;
+  ++last_number_;
   return client;
 }
 
@@ -162,7 +167,7 @@ std::uint64_t ClientTable::size() const {
 
 std::uint64_t ClientTable::total() const {
   std::shared_lock lock(mutex_);
-  return last_id_;
+  return last_number_;
 }
 
 }  // namespace chat

@@ -20,7 +20,8 @@ namespace chat {
 
 class ClientTable {
  public:
-  explicit ClientTable(SourceTable& sources) : sources_(sources) {}
+  // node: see ClientId; at most kMaxNode.
+  ClientTable(SourceTable& sources, std::uint32_t node);
 
   // A new client in state connecting, with a guest's name. too_many above a limit: which one.
   Result<ClientPtr> add(const ClientOrigin& origin, std::optional<Refusal>& refusal);
@@ -55,9 +56,10 @@ class ClientTable {
   void unindex_user(const std::string& user_id, ClientId id);
 
   SourceTable& sources_;
+  const std::uint32_t node_;
 
   mutable std::shared_mutex mutex_;
-  ClientId last_id_ = 0;
+  std::uint64_t last_number_ = 0;
   std::unordered_map<ClientId, ClientPtr> by_id_;
   StringMap<ClientId> by_socket_id_;  // of those whose socket id is not their number
   StringMap<std::unordered_set<ClientId>> by_user_;

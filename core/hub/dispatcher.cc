@@ -93,7 +93,7 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended suspended, Decisio
       decision.replacement->sender = std::move(send.draft.sender);
       send.draft = std::move(*decision.replacement);
     }
-    return finish(send, suspended.ack_id, std::move(decision), acks, now);
+    return finish(client, send, suspended.ack_id, std::move(decision), acks, now);
   }
   if (decision.verdict != Verdict::pass) status = refusal(std::move(decision.reason));
   if (!status.ok()) return error_reply(command, std::move(status));
@@ -140,21 +140,21 @@ Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTa
   Decision decision = application_.on_message(request);
   if (decision.verdict == Verdict::defer) return Suspended{std::move(command), id, ack_id};
   client->end_decision(id);
-  return finish(command, ack_id, std::move(decision), acks, now);
+  return finish(client, command, ack_id, std::move(decision), acks, now);
 }
 
-Outcome Dispatcher::finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks, Moment now) {
+Outcome Dispatcher::finish(const ClientPtr& client, SendCommand& command, std::uint64_t ack_id, Decision decision,
+                           AckTable& acks, Moment now) {
   if (decision.verdict == Verdict::consume) return {};
   if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), acks);
   const CallbackScope* const scope = CallbackScope::current(hub_);
-  Result<Published> published = hub_.publish(std::move(command.draft), now);
-  if (ack_id == 0) {
-    return published.ok() ? Outcome{} : error_reply(std::move(command.ref), published.status(), true);
-  }
-  // Answered by the application: in its callback, and then it is sent behind this, or while the verdict was awaited.
-  if ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id)) return {};
-  if (!published.ok()) return error_reply(std::move(command.ref), published.status(), true);
-  return AckReply{std::move(command.ref), published->seq, std::move(published->epoch)};
+  // By the application: in its callback, and then the answer is sent behind this, or while the verdict was awaited.
+  const bool answered = ack_id != 0 && ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id));
+  Receipt receipt;
+  if (!answered) receipt = {client, command.ref, command.acknowledge_last};
+  const Result<Published> published = hub_.publish(std::move(command.draft), now, std::move(receipt));
+  if (published.ok() || answered) return {};
+  return error_reply(std::move(command.ref), published.status(), true);
 }
 
 Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks) {

@@ -30,7 +30,7 @@ struct Suspended {
   std::uint64_t ack_id = 0;  // of a message; 0: no acknowledgement is wanted
 };
 
-// Nothing to say now (a join's and a leave's reply comes by the inbox), a reply, or a command that waits.
+// Nothing to say now (the reply to a join or a leave and the acknowledgement of a message come by the inbox), a reply, or a command that waits.
 using Outcome = std::variant<std::monostate, Reply, Suspended>;
 
 class Dispatcher {
@@ -70,7 +70,8 @@ class Dispatcher {
 
   Outcome perform(const ClientPtr& client, Command& command, AckTable& acks, Moment now);
   // A message on which on_message has had its say.
-  Outcome finish(SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks, Moment now);
+  Outcome finish(const ClientPtr& client, SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks,
+                 Moment now);
   Outcome refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks);
 
   Hub& hub_;

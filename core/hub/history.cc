@@ -1,10 +1,13 @@
 // See history.h.
 #include "hub/history.h"
 
+#include <algorithm>
+
 namespace chat {
 
 void History::drop_front() {
   bytes_ -= messages_.front()->memory_bytes();
+  dropped_seq_ = messages_.front()->seq;
   messages_.pop_front();
 }
 
@@ -35,19 +38,21 @@ std::int64_t History::shrink(std::size_t bytes) {
 
 std::int64_t History::clear() {
   const auto before = static_cast<std::int64_t>(bytes_);
+  if (!messages_.empty()) dropped_seq_ = messages_.back()->seq;
   messages_.clear();
   bytes_ = 0;
   return -before;
 }
 
-std::vector<MessagePtr> History::after(std::uint64_t after_seq, std::size_t limit) const {
-  if (messages_.empty()) return {};
-  // Kept seqs have no gap, so the place of a seq is known.
-  const std::uint64_t first = messages_.front()->seq;
-  std::size_t begin = after_seq < first ? 0 : static_cast<std::size_t>(after_seq - first + 1);
-  if (begin >= messages_.size()) return {};
-  if (limit != 0 && messages_.size() - begin > limit) begin = messages_.size() - limit;
-  return {messages_.begin() + static_cast<std::ptrdiff_t>(begin), messages_.end()};
+KeptMessages History::after(std::uint64_t after_seq, std::size_t limit) const {
+  auto first = std::upper_bound(messages_.begin(), messages_.end(), after_seq,
+                                [](std::uint64_t seq, const MessagePtr& message) { return seq < message->seq; });
+  bool complete = after_seq >= dropped_seq_;
+  if (limit != 0 && static_cast<std::size_t>(messages_.end() - first) > limit) {
+    first = messages_.end() - static_cast<std::ptrdiff_t>(limit);
+    complete = false;
+  }
+  return {{first, messages_.end()}, complete};
 }
 
 }  // namespace chat

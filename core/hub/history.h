@@ -1,10 +1,11 @@
-// The kept messages of one room, oldest first, bounded in count, bytes and age. Not thread-safe: its room's lock guards it.
+// The kept messages of one room, oldest first, bounded in count, bytes and age. Messages are found by their seq, and numbers may be
+// missing between them. Not thread-safe: its room's lock guards it.
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <vector>
 
+#include "hub/room_log.h"
 #include "model/message.h"
 
 namespace chat {
@@ -19,7 +20,7 @@ class History {
  public:
   explicit History(const HistoryLimits& limits) : limits_(limits) {}
 
-  // Keeps the message and drops what is over a limit, the new one itself when it alone is. The change in bytes held.
+  // Keeps the message, whose seq is above that of all before, and drops what is over a limit, the new one itself when it alone is. The change in bytes held.
   std::int64_t append(MessagePtr message);
   // Drops what is older than the age limit, by the clock of Message::born_ms. The change in bytes held (zero or negative).
   std::int64_t expire(std::int64_t now_ms);
@@ -27,9 +28,12 @@ class History {
   std::int64_t shrink(std::size_t bytes);
   // Drops everything. The change in bytes held.
   std::int64_t clear();
+  // Of an empty history: messages up to this seq are no longer there; 0: there were none.
+  void set_dropped(std::uint64_t seq) { dropped_seq_ = seq; }
 
-  // Messages with seq above after_seq, of these the newest `limit` (0: all), oldest first.
-  std::vector<MessagePtr> after(std::uint64_t after_seq, std::size_t limit) const;
+  // Messages with seq above after_seq, of these the newest `limit` (0: all), oldest first. Complete unless one above after_seq
+  // was dropped, or the limit leaves one out.
+  KeptMessages after(std::uint64_t after_seq, std::size_t limit) const;
 
   bool empty() const { return messages_.empty(); }
   std::size_t size() const { return messages_.size(); }
@@ -43,6 +47,7 @@ class History {
   HistoryLimits limits_;
   std::deque<MessagePtr> messages_;
   std::size_t bytes_ = 0;
+  std::uint64_t dropped_seq_ = 0;  // of the newest message that was dropped; 0: none was
 };
 
 }  // namespace chat

@@ -9,6 +9,41 @@ namespace {
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
+// What clients may be shown of it.
+KeptMessages only_messages(KeptMessages kept) {
+  std::erase_if(kept.messages, [](const MessagePtr& one) { return one->event_kind != RoomEventKind::message; });
+  return kept;
+}
+
+Status check_target(const Message& message, const RoomLog& log) {
+  if (message.event_kind != RoomEventKind::edit && message.event_kind != RoomEventKind::redaction) return {};
+  if (message.target_seq != 0 && message.target_seq <= log.seq()) return {};
+  return {Error::invalid_argument, "no message " + std::to_string(message.target_seq) + " in the room " + message.room};
+}
+
+Status check_restored(const std::string& epoch, std::uint64_t seq,
+                      const std::vector<std::shared_ptr<Message>>& messages) {
+  const auto invalid = [](std::string detail) { return Status{Error::invalid_argument, std::move(detail)}; };
+  Status status = check_epoch(epoch);
+  if (!status.ok()) return status;
+  if (messages.empty()) return invalid("messages is empty");
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Message& message = *messages[i];
+    const std::string which = "messages[" + std::to_string(i) + "].";
+    if (message.seq <= last) {
+      return invalid(which + "seq is " + std::to_string(message.seq) + ", not above " + std::to_string(last));
+    }
+    if (message.time_ms <= 0) return invalid(which + "time_ms is " + std::to_string(message.time_ms) + ", not above 0");
+    last = message.seq;
+  }
+  if (std::max(seq, last) > Hub::kMaxRestoredSeq) return invalid("seq is above 2^52");
+  if (seq != 0 && seq < last) {
+    return invalid("seq is " + std::to_string(seq) + ", below that of the last message, " + std::to_string(last));
+  }
+  return {};
+}
+
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
 ResourceLimits limits_of(const HubOptions& options) {
@@ -32,7 +67,7 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
       inboxes_(std::move(inboxes)),
       refusals_(refusals),
       sources_(limits_of(options_)),
-      clients_(sources_),
+      clients_(sources_, options_.node),
       rooms_(options_, inboxes_.size()) {}
 
 void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) {
@@ -144,19 +179,21 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
                   std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                   std::size_t* replay_bytes) {
   return rooms_.with(name, client->source(), refusal, [&](Room& room) -> Status {
-    if (room.is_banned(client->ban_key(), now.age_ms)) return {Error::banned, "banned from the room " + room.name};
-    Joined joined{client->id(), room.name, room.epoch, room.seq, false, true, false, {}, {}, ref.has_value()};
+    Status allowed = room.rules.check_join(client->ban_key(), now.age_ms);
+    if (!allowed.ok()) return {allowed.code, allowed.detail + " " + room.name};
+    Joined joined{client->id(), room.name, room.log->epoch(), room.log->seq(), false, true, false,
+                  {},           {},        ref.has_value()};
     if (ref) joined.ref = *std::move(ref);
     if (since) {  // a member too may ask again for what it has not got
-      rooms_.count_history(room.history.expire(now.age_ms));
-      Room::Missed missed = room.missed_since(*since);
+      rooms_.count_history(room.log->expire(now.age_ms));
+      KeptMessages missed = only_messages(room.missed_since(*since));
       joined.resumed = true;
       joined.missed = std::move(missed.messages);
       joined.complete = missed.complete;
     }
     if (replay_bytes) {
       // One that was closed before anything was said in it is closed all the same.
-      if (!joined.complete || since->epoch != room.epoch)
+      if (!joined.complete || since->epoch != room.log->epoch())
         return {Error::wrong_state, "messages after this position are no longer kept in the room " + room.name};
       for (const MessagePtr& message : joined.missed) {
         const std::size_t bytes = message->size_bytes();
@@ -229,7 +266,7 @@ Status Hub::ban(std::string_view ban_key, std::string_view name, std::int64_t du
   const std::string key(ban_key);
   std::optional<Refusal> refusal;  // of the application, which knows by the status
   return rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
-    Status status = room.ban(key, duration_ms, now.age_ms);
+    Status status = room.rules.ban(key, duration_ms, now.age_ms);
     if (!status.ok() || duration_ms <= 0) return status;
     for (auto member = room.members.begin(); member != room.members.end();) {
       const bool banned = member->second.client->ban_key() == key;
@@ -246,12 +283,35 @@ Status Hub::close_room(std::string_view name, const std::string& reason) {
     for (auto member = closed.members.begin(); member != closed.members.end();) {
       member = expel(closed, member, reason.empty() ? "the room was closed" : reason);
     }
-    closed.banned_until_ms.clear();
-    rooms_.count_history(closed.history.clear());
-    closed.seq = 0;
-    closed.epoch = rooms_.next_epoch();
+    closed.rules.clear();
+    rooms_.count_history(closed.log->restart(rooms_.next_epoch()));
   });
   return {};
+}
+
+Status Hub::restore_room(std::string_view name, const std::string& epoch, std::uint64_t seq,
+                         std::vector<std::shared_ptr<Message>> messages, Moment now) {
+  Status status = check_restored(epoch, seq, messages);
+  if (!status.ok()) return status;
+  for (const std::shared_ptr<Message>& message : messages) {
+    message->room = name;
+    message->epoch = epoch;
+    message->ephemeral = false;
+    message->except = 0;  // the clients of an earlier run are not those of this one
+    message->born_ms = now.age_ms - (now.time_ms - std::min(message->time_ms, now.time_ms));
+  }
+  const std::uint64_t newest = seq != 0 ? seq : messages.back()->seq;
+  std::vector<MessagePtr> kept(messages.begin(), messages.end());
+  std::optional<Refusal> refusal;  // of the application, which knows by the status
+  status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+    Result<std::int64_t> change = room.log->restore(epoch, newest, std::move(kept), now.age_ms);
+    if (!change.ok()) return change.status();
+    rooms_.count_history(*change);
+    room.last_published_ms.store(now.age_ms, std::memory_order_relaxed);
+    return {};
+  });
+  if (status.ok()) rooms_.limit_history();
+  return status;
 }
 
 Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes,
@@ -325,7 +385,7 @@ std::vector<RoomInfo> Hub::rooms() const {
   for (const RoomPtr& room : rooms_.all()) {
     std::lock_guard lock(room->mutex);
     if (room->removed) continue;
-    result.push_back({room->name, room->epoch, room->seq, room->members.size(), room->history.size()});
+    result.push_back(room->info());
   }
   std::sort(result.begin(), result.end(), [](const RoomInfo& a, const RoomInfo& b) { return a.name < b.name; });
   return result;
@@ -380,7 +440,7 @@ RoomListPtr Hub::list_rooms(Moment now) const {
   for (const RoomPtr& room : rooms_.largest(kMaxListed, list->complete)) {
     std::lock_guard lock(room->mutex);
     if (room->removed) continue;
-    list->items.push_back({room->name, room->epoch, room->seq, room->members.size(), room->history.size()});
+    list->items.push_back(room->info());
   }
   std::sort(list->items.begin(), list->items.end(),
             [](const RoomInfo& a, const RoomInfo& b) { return a.name < b.name; });
@@ -398,52 +458,112 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   RoomPtr room = rooms_.find(name);
   if (!room) return reply;
   std::lock_guard lock(room->mutex);
-  reply.epoch = room->epoch;
-  reply.seq = room->seq;
-  reply.messages = room->history.after(after_seq, limit);
+  reply.epoch = room->log->epoch();
+  reply.seq = room->log->seq();
+  KeptMessages kept = only_messages(room->log->after(after_seq, limit));
   // expire() comes now and then; what is too old meanwhile is not shown either.
   const std::int64_t age_ms = options_.history.age_ms;
-  std::erase_if(reply.messages, [&](const MessagePtr& m) { return exceeds(now.age_ms - m->born_ms, age_ms); });
-  reply.complete = after_seq >= room->seq || reply.messages.size() == room->seq - after_seq;
+  const std::size_t too_old =
+      std::erase_if(kept.messages, [&](const MessagePtr& m) { return exceeds(now.age_ms - m->born_ms, age_ms); });
+  reply.complete = after_seq >= reply.seq || (kept.complete && too_old == 0);
+  reply.messages = std::move(kept.messages);
   return reply;
 }
 
 // Messages ------------------------------------------------------------------------------------------------------------
 
-Result<Published> Hub::publish(MessageDraft draft, Moment now) {
+void Hub::tell(const Receipt& receipt, std::uint64_t seq, const std::string& epoch, Status status) {
+  if (!receipt.sender || (receipt.ref.empty() && status.ok())) return;
+  post(*receipt.sender, Acknowledged{receipt.sender->id(), receipt.ref, seq, epoch, std::move(status)});
+}
+
+void Hub::deliver(const Room& room, const Submission& submission) {
+  const std::shared_ptr<Message>& message = submission.message;
+  const Receipt& receipt = submission.receipt;
+  if (!receipt.last) tell(receipt, message->seq, message->epoch);
+  if (message->event_kind == RoomEventKind::message) {
+    for (std::size_t loop = 0; loop < inboxes_.size(); ++loop) {
+      if (room.members_by_loop[loop] != 0) post(loop, RoomMessage{message});
+    }
+    if (options_.tells_published && message->seq != 0) post(room.notice_loop, PublishedNotice{message});
+    published_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (receipt.last) tell(receipt, message->seq, message->epoch);
+}
+
+void Hub::commit(Room& room, const Submission& submission, const Position& place) {
+  Message& message = *submission.message;
+  message.seq = place.seq;
+  message.epoch = place.epoch;
+  rooms_.count_history(room.log->append(submission.message));  // may throw: no number is lost then
+  room.last_published_ms.store(message.born_ms, std::memory_order_relaxed);
+  deliver(room, submission);
+}
+
+void Hub::commit(Submission submission, Result<Position> place) {
+  {
+    const auto routing = route(submission.receipt, !place.ok());
+    const RoomPtr room = rooms_.find(submission.message->room);  // it stays while something is submitted
+    if (!room) return;
+    rooms_.with(room, [&](Room& found) {
+      --found.submitted;
+      if (place.ok()) {
+        commit(found, submission, *place);
+      } else {
+        tell(submission.receipt, 0, {}, place.status());
+      }
+    });
+  }
+  rooms_.limit_history();
+}
+
+Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) {
   Status status = check_event_name(draft.event);
   if (!status.ok()) return status;
-  auto message = std::make_shared<Message>();
-  static_cast<MessageDraft&>(*message) = std::move(draft);
-  message->time_ms = now.time_ms;
-  message->born_ms = now.age_ms;
-  if (ephemeral_events_.contains(message->event)) message->ephemeral = true;
+  Submission submission{std::make_shared<Message>(), std::move(receipt)};
+  Message& message = *submission.message;
+  static_cast<MessageDraft&>(message) = std::move(draft);
+  message.time_ms = now.time_ms;
+  message.born_ms = now.age_ms;
+  if (ephemeral_events_.contains(message.event)) message.ephemeral = true;
 
-  if (message->room.empty()) {
+  if (message.room.empty()) {
+    if (message.event_kind != RoomEventKind::message) {
+      return {Error::invalid_argument, "only a message can go to everyone"};
+    }
     const auto routing = routing_.share();
-    for (LoopInbox* inbox : inboxes_) inbox->post(EveryoneMessage{message});
+    for (LoopInbox* inbox : inboxes_) inbox->post(EveryoneMessage{submission.message});
     published_.fetch_add(1, std::memory_order_relaxed);
+    tell(submission.receipt, 0, {});
     return Published{};
   }
 
   Published published;
-  std::optional<Refusal> refusal;  // a member's room is there, so this is the application, which knows by the status
-  status = rooms_.with(message->room, nullptr, refusal, [&](Room& room) -> Status {
-    message->epoch = room.epoch;
-    if (!message->ephemeral) {
-      message->seq = room.seq + 1;
-      rooms_.count_history(room.history.append(message));  // may throw: no number is lost then
-      room.seq = message->seq;
-      room.last_published_ms.store(now.age_ms, std::memory_order_relaxed);
-    }
-    published = {message->seq, room.epoch};
-    for (std::size_t loop = 0; loop < inboxes_.size(); ++loop) {
-      if (room.members_by_loop[loop] != 0) post(loop, RoomMessage{message});
-    }
-    return {};
-  });
+  {
+    const auto routing = route(submission.receipt);
+    const std::string room_name = message.room;  // a log may take the message along
+    std::optional<Refusal> refusal;  // a member's room is there, so this is the application, which knows by the status
+    status = rooms_.with(room_name, nullptr, refusal, [&](Room& room) -> Status {
+      Status valid = check_target(message, *room.log);
+      if (!valid.ok()) return valid;
+      if (!message.is_numbered()) {
+        message.epoch = room.log->epoch();
+        published.epoch = message.epoch;
+        deliver(room, submission);
+        return {};
+      }
+      Result<std::optional<Position>> place = room.log->submit(submission);
+      if (!place.ok()) return place.status();
+      if (!*place) {
+        ++room.submitted;
+        return {};
+      }
+      commit(room, submission, **place);
+      published = {(*place)->seq, (*place)->epoch};
+      return {};
+    });
+  }
   if (!status.ok()) return status;
-  published_.fetch_add(1, std::memory_order_relaxed);
   rooms_.limit_history();
   return published;
 }

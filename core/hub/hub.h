@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@
 namespace chat {
 
 struct Published {
-  std::uint64_t seq = 0;  // 0 when ephemeral
+  std::uint64_t seq = 0;  // 0 when ephemeral, or when the room's log commits it later
   std::string epoch;
 };
 
@@ -90,6 +91,13 @@ class Hub {
   // Everybody leaves, history and bans go, the epoch changes. no_such_room.
   Status close_room(std::string_view room, const std::string& reason);
 
+  // Puts messages that were kept elsewhere into a room that has had none, oldest first, each with its seq and time_ms. seq: of
+  // the newest message of this epoch; 0: that of the last one given. What is above the limits of history is dropped; a room of
+  // which nothing stays does not appear. invalid_room, invalid_argument, wrong_state, too_many: then nothing has changed.
+  static constexpr std::uint64_t kMaxRestoredSeq = std::uint64_t{1} << 52;
+  Status restore_room(std::string_view room, const std::string& epoch, std::uint64_t seq,
+                      std::vector<std::shared_ptr<Message>> messages, Moment now);
+
   // Opens a client that continues an earlier one: a member of all these rooms, with everything after these positions; the
   // first of them is told first. All or nothing: Error::wrong_state when something of it is missing or together it is above
   // max_bytes (size_bytes()), invalid_argument without a room, and the errors of join(). After an error the client may have
@@ -117,8 +125,14 @@ class Hub {
 
   // Messages --------------------------------------------------------------------------------------------------------
 
-  // To a room, which appears if need be, or with an empty room to everyone. invalid_room, invalid_event, too_many.
-  Result<Published> publish(MessageDraft draft, Moment now);
+  // To a room, which appears if need be, or with an empty room to everyone. Other kinds than messages take their place in the
+  // room's order and in its log, and are sent to nobody yet. invalid_room, invalid_event, too_many, invalid_argument.
+  // The receipt's sender is told by its loop when it is committed, or that it failed after all. An error that is returned here is
+  // told to nobody else.
+  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {});
+  // For a log that has kept a submission: its place, whose seq is above that of all committed before, or why it has none. Takes
+  // the room's lock: no lock may be held that submit() takes.
+  void commit(Submission submission, Result<Position> place);
   // To one client, after all that was published before.
   // With an ack id the client is asked to acknowledge it, which its protocol must be able to (Socket.IO).
   Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {});
@@ -146,6 +160,15 @@ class Hub {
   void note(const std::optional<Refusal>& refusal, std::string_view address);
   // With the room's lock held: its loop is told, and it is a member no more. The member behind it.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
+  // These three with the room's lock held, and with routing_ held if somebody waits for an acknowledgement.
+  void commit(Room& room, const Submission& submission, const Position& place);
+  void deliver(const Room& room, const Submission& submission);
+  void tell(const Receipt& receipt, std::uint64_t seq, const std::string& epoch, Status status = {});
+  // What must be held to tell the sender something.
+  RoutingLock::Shared route(const Receipt& receipt, bool failed = false) {
+    const bool told = receipt.sender && (failed || !receipt.ref.empty());
+    return told ? routing_.share() : RoutingLock::Shared();
+  }
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
   // With routing_ held.
   void post(const Client& client, LoopEvent event) { post(client.loop(), std::move(event)); }

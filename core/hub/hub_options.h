@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "hub/history.h"
+#include "hub/room_log.h"
 #include "model/types.h"
 
 namespace chat {
 
 struct HubOptions {
-  HistoryLimits history;
+  MakeRoomLog make_log;   // empty: MemoryLog within these limits
+  HistoryLimits history;  // a log of another kind has limits of its own
   std::int64_t history_total_bytes = 256 << 20;
   std::int64_t max_rooms = 100'000;
   std::int64_t max_rooms_per_client = 100;
@@ -26,6 +28,8 @@ struct HubOptions {
   std::int64_t max_queued_bytes_per_address = kUnlimited;
   std::string default_room;  // appears also when there are max_rooms; empty: none is that
   std::vector<std::string> ephemeral_events;
+  std::uint32_t node = 0;        // of several servers that act as one each has its own, up to kMaxNode: see ClientId
+  bool tells_published = false;  // a loop is told of each numbered message: PublishedNotice
   std::uint64_t epoch_seed = 0;  // random, so that epochs differ between runs
 };
 

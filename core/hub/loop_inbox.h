@@ -28,6 +28,20 @@ struct AckWish {
   std::int64_t timeout_ms = 0;  // kUnlimited: as long as the client is there
 };
 
+// A numbered message is published: for Application::on_published(). For one room always on the same loop.
+struct PublishedNotice {
+  MessagePtr message;
+};
+
+// What became of a message that the client sent, in its room's order: its place, or why it has none.
+struct Acknowledged {
+  ClientId client = 0;
+  std::string ref;        // of the command; empty for a failure of one that waits for no acknowledgement
+  std::uint64_t seq = 0;  // 0: ephemeral
+  std::string epoch;
+  Status status;
+};
+
 // To one client.
 struct DirectMessage {
   ClientId client = 0;
@@ -106,8 +120,8 @@ struct Continued {
   ClientId client = 0;
 };
 
-using LoopEvent = std::variant<RoomMessage, EveryoneMessage, DirectMessage, Joined, Left, Departed, Arrived, Renamed,
-                               Answer, VerdictGiven, DecisionGiven, CloseClient, Continued>;
+using LoopEvent = std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Joined, Left,
+                               Departed, Arrived, Renamed, Answer, VerdictGiven, DecisionGiven, CloseClient, Continued>;
 
 class LoopInbox {
  public:

@@ -26,32 +26,12 @@ void Room::move_member(Member& member, std::size_t loop) {
   member.loop = loop;
 }
 
-bool Room::is_banned(const std::string& ban_key, std::int64_t now_ms) {
-  auto ban = banned_until_ms.find(ban_key);
-  if (ban == banned_until_ms.end()) return false;
-  if (ban->second > now_ms) return true;
-  banned_until_ms.erase(ban);
-  return false;
-}
-
-Status Room::ban(const std::string& ban_key, std::int64_t duration_ms, std::int64_t now_ms) {
-  if (duration_ms <= 0) {
-    banned_until_ms.erase(ban_key);
-    return {};
-  }
-  if (banned_until_ms.size() >= kMaxBansPerRoom && !banned_until_ms.contains(ban_key)) {
-    return {Error::too_many, "the room has the maximum number of bans"};
-  }
-  banned_until_ms[ban_key] = duration_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + duration_ms;
-  return {};
-}
-
-Room::Missed Room::missed_since(const Position& position) const {
+KeptMessages Room::missed_since(const Position& position) const {
+  const std::uint64_t seq = log->seq();
   // Where nothing was said before and nothing since, it does not matter that the room was forgotten meanwhile.
-  const bool ours = (position.epoch == epoch && position.seq <= seq) || (position.seq == 0 && seq == 0);
-  const std::uint64_t after = ours ? position.seq : 0;
-  Missed missed{history.after(after, 0), false};
-  missed.complete = ours && missed.messages.size() == seq - after;
+  const bool ours = (position.epoch == log->epoch() && position.seq <= seq) || (position.seq == 0 && seq == 0);
+  KeptMessages missed = log->after(ours ? position.seq : 0, 0);
+  missed.complete = ours && missed.complete;
   return missed;
 }
 

@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <new>
 
+#include "hub/memory_log.h"
 #include "model/names.h"
 
 namespace chat {
 
 RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
-    : history_limits_(options.history),
+    : make_log_(options.make_log),
+      history_limits_(options.history),
       max_history_bytes_(options.history_total_bytes),
       max_rooms_(options.max_rooms),
       max_rooms_per_source_(options.max_rooms_per_address),
@@ -75,6 +77,11 @@ std::size_t RoomTable::size() const {
 
 bool RoomTable::full() const { return exceeds(static_cast<std::int64_t>(size()) + 1, max_rooms_); }
 
+std::unique_ptr<RoomLog> RoomTable::make_log(const std::string& room) {
+  if (make_log_) return make_log_(room, next_epoch());
+  return std::make_unique<MemoryLog>(history_limits_, next_epoch());
+}
+
 Result<RoomPtr> RoomTable::find_or_add(std::string_view name, const SourcePtr& creator,
                                        std::optional<Refusal>& refusal) {
   if (RoomPtr room = find(name)) return room;
@@ -98,7 +105,7 @@ Result<RoomPtr> RoomTable::find_or_add(std::string_view name, const SourcePtr& c
     refusal = Refusal::rooms;
     return {Error::too_many, "the server has the maximum number of rooms"};
   }
-  auto room = std::make_shared<Room>(std::string(name), next_epoch(), history_limits_, loops_);
+  auto room = std::make_shared<Room>(std::string(name), make_log(std::string(name)), loops_);
   room->share = std::move(share);
   by_name_.emplace(room->name, room);
   return room;
@@ -144,7 +151,7 @@ void RoomTable::forget_silent_rooms(const Source* of, std::int64_t limit, std::a
     if (room->name == default_room_) continue;
     with(room, [&](Room& silent) {
       if (!silent.unused() || (of != nullptr && silent.share.source().get() != of)) return;
-      count_history(silent.history.clear());
+      count_history(silent.log->clear());
       silent.held.reset();
       --wanted;
     });
@@ -162,7 +169,7 @@ void RoomTable::limit_history() {
     for (const auto& [time_ms, room] : by_silence()) {
       const std::int64_t excess = history_bytes() - target;
       if (excess <= 0) break;
-      with(room, [&](Room& silent) { count_history(silent.history.shrink(static_cast<std::size_t>(excess))); });
+      with(room, [&](Room& silent) { count_history(silent.log->shrink(static_cast<std::size_t>(excess))); });
     }
   } catch (const std::bad_alloc&) {  // the message that made it too much is published: it is tried again with the next
   }
@@ -171,8 +178,8 @@ void RoomTable::limit_history() {
 void RoomTable::expire(Moment now) {
   for (const RoomPtr& room : all()) {
     with(room, [&](Room& aging) {
-      count_history(aging.history.expire(now.age_ms));
-      std::erase_if(aging.banned_until_ms, [&](const auto& ban) { return ban.second <= now.age_ms; });
+      count_history(aging.log->expire(now.age_ms));
+      aging.rules.expire(now.age_ms);
     });
   }
 }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -74,6 +75,7 @@ class RoomTable {
 
  private:
   Result<RoomPtr> find_or_add(std::string_view name, const SourcePtr& creator, std::optional<Refusal>& refusal);
+  std::unique_ptr<RoomLog> make_log(const std::string& room);
   void remove_if_idle(const RoomPtr& room);
   void note_unused(const Room& room);
   bool full() const;
@@ -82,6 +84,7 @@ class RoomTable {
   using Silence = std::pair<std::int64_t, RoomPtr>;  // when something was last said
   std::vector<Silence> by_silence() const;           // since long ago first
 
+  const MakeRoomLog make_log_;
   const HistoryLimits history_limits_;
   const std::int64_t max_history_bytes_;
   const std::int64_t max_rooms_;

@@ -16,7 +16,8 @@ namespace chat {
 struct SendCommand {
   MessageDraft draft;  // room empty: the client's first room. The dispatcher fills in the sender
   bool except_self = false;
-  std::string ref;  // empty: the client wants no acknowledgement
+  bool acknowledge_last = false;  // a sender that hears its own message hears it before the acknowledgement
+  std::string ref;                // empty: the client wants no acknowledgement
 };
 
 struct Position {

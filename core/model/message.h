@@ -21,6 +21,15 @@ enum class PayloadKind : std::uint8_t {
          // attachment N
 };
 
+// What happened in a room. All kinds share the room's one order and its numbers, except that presence is not numbered. Clients are
+// sent messages only.
+enum class RoomEventKind : std::uint8_t {
+  message,
+  edit,       // message target_seq has another payload
+  redaction,  // message target_seq is withdrawn
+  presence,   // a user appeared or went
+};
+
 struct Sender {
   ClientId id = 0;  // 0: the application
   std::string name;
@@ -36,8 +45,11 @@ struct MessageDraft {
   Pairs attributes;
   bool ephemeral = false;  // not numbered and not kept. Messages to everyone and to one client never are
   ClientId except = 0;     // a member that does not receive the message
+  RoomEventKind event_kind = RoomEventKind::message;
+  std::uint64_t target_seq = 0;  // of the message that an edit or a redaction is about
   Sender sender;
 
+  bool is_numbered() const { return !ephemeral && event_kind != RoomEventKind::presence; }
   std::size_t size_bytes() const;  // payload, attachments and attributes
 };
 

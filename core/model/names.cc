@@ -85,4 +85,17 @@ Status check_attributes(const Pairs& attributes) {
   return {};
 }
 
+Status check_epoch(std::string_view epoch) {
+  constexpr std::string_view kWhat = "epoch";
+  const auto is_letter_or_digit = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
+  if (epoch.empty()) return fault(Error::invalid_argument, kWhat, "is empty");
+  if (epoch.size() > kMaxEpochBytes) return fault(Error::invalid_argument, kWhat, "is longer than 64 bytes");
+  if (!std::all_of(epoch.begin(), epoch.end(), is_letter_or_digit)) {
+    return fault(Error::invalid_argument, kWhat, "has other characters than letters and digits");
+  }
+  return {};
+}
+
 }  // namespace chat

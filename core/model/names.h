@@ -8,6 +8,7 @@
 namespace chat {
 
 inline constexpr std::size_t kMaxNameBytes = 128;
+inline constexpr std::size_t kMaxEpochBytes = 64;
 inline constexpr std::size_t kMaxAttributes = 32;
 inline constexpr std::size_t kMaxAttributesBytes = 8 * 1024;
 inline constexpr std::string_view kDefaultEvent = "chat message";
@@ -26,5 +27,8 @@ Status check_person_name(std::string_view name);
 
 // Attributes: at most 32, names 1 to 128 bytes without control character, 8 KiB together, UTF-8.
 Status check_attributes(const Pairs& attributes);
+
+// The name of a room's numbering: 1 to 64 letters and digits, so that every protocol can carry it as it is.
+Status check_epoch(std::string_view epoch);
 
 }  // namespace chat

@@ -10,7 +10,15 @@
 
 namespace chat {
 
-using ClientId = std::uint64_t;  // never reused; 0: no client
+// Never reused; 0 is no client. The node that the client came to stands above the client's number there, so that several servers
+// that act as one never give the same id; node 0 leaves the plain number. Below 2^53: exact as a number of JavaScript.
+using ClientId = std::uint64_t;
+inline constexpr unsigned kClientNumberBits = 43;
+inline constexpr std::uint32_t kMaxNode = 1'023;
+constexpr ClientId make_client_id(std::uint32_t node, std::uint64_t number) {
+  return std::uint64_t{node} << kClientNumberBits | number;
+}
+constexpr std::uint32_t node_of(ClientId id) { return static_cast<std::uint32_t>(id >> kClientNumberBits); }
 
 // Numbers are those of chat_error.
 enum class Error : int {

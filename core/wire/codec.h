@@ -55,9 +55,6 @@ class Codec {
   virtual Packets encode(const Reply& reply) const = 0;
 
   virtual WireForm form() const = 0;
-
-  // Whether a sender that hears its own message hears it before the acknowledgement.
-  virtual bool acknowledges_last() const { return false; }
 };
 
 }  // namespace chat::wire

@@ -102,6 +102,7 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_ban(NULL, guest, "lobby", 1, NULL));
   NO_SERVER(chat_ban_user(NULL, "u", "lobby", 1, NULL));
   NO_SERVER(chat_close_room(NULL, "lobby", NULL));
+  NO_SERVER(chat_room_restore(NULL, "lobby", "e", 0, &message, 1));
   NO_SERVER(chat_client_info(NULL, guest, no_client, NULL));
   NO_SERVER(chat_members(NULL, NULL, no_client, NULL));
   NO_SERVER(chat_rooms(NULL, no_room, NULL));

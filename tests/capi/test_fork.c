@@ -137,6 +137,7 @@ static int calls_that_work(chat_server *server) {
   CALL(chat_ban(server, 1, "lobby", 1, NULL));
   CALL(chat_ban_user(server, "u", "lobby", 1, NULL));
   CALL(chat_close_room(server, "lobby", NULL));
+  CALL(chat_room_restore(server, "lobby", "e", 0, &message, 1));
   CALL(chat_client_info(server, 1, no_client, NULL));
   CALL(chat_members(server, NULL, no_client, NULL));
   CALL(chat_rooms(server, no_room, NULL));

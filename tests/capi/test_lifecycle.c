@@ -143,6 +143,7 @@ static void a_stopped_server_says_so(void **state) {
   STOPPED(chat_ban(server, 1, "lobby", 1, NULL));
   STOPPED(chat_ban_user(server, "u", "lobby", 1, NULL));
   STOPPED(chat_close_room(server, "lobby", NULL));
+  STOPPED(chat_room_restore(server, "lobby", "e", 0, &message, 1));
   STOPPED(chat_server_reload_tls(server));
 #undef STOPPED
   /* Looking is still fine. */

@@ -100,6 +100,18 @@ static chat_error close_room(void) {
   return chat_close_room(server, "lobby", "a reason that is long enough to allocate");
 }
 
+static chat_error restore(void) {
+  chat_message message = CHAT_MESSAGE_INIT;
+  message.data = "a text that is too long to live inside of a string";
+  message.data_size = strlen(message.data);
+  message.from_name = "a name that is too long to live inside of a string";
+  message.from_user_id = "a user id that is too long to live inside of a string";
+  message.seq = 7;
+  message.time_ms = INT64_MAX / 2;
+  return chat_room_restore(server, "another room whose name is too long for a string", "anEpochThatIsTooLongForAString",
+                           0, &message, 1);
+}
+
 /* How many allocations the call makes; each of them has failed once. */
 static int fail_each(chat_error (*call)(void)) {
   int count;
@@ -140,6 +152,7 @@ static void publishing(void **state) {
   assert_true(fail_each(rooms) > 1);
   assert_true(fail_each(ban_user) > 1);
   assert_true(fail_each(close_room) > 0);
+  assert_true(fail_each(restore) > 2);
   assert_ok(chat_server_free(server));
 }
 

@@ -29,6 +29,7 @@ from ._events import (
     LogLine,
     Opened,
 )
+from ._kept import KeptMessage
 from ._options import Endpoint, ServerOptions, StaticMount
 from ._pychat import (
     AddressInUseError,
@@ -106,6 +107,7 @@ __all__ = [
     "InvalidRoomError",
     "InvalidUtf8Error",
     "Joined",
+    "KeptMessage",
     "Left",
     "LogLevel",
     "LogLine",

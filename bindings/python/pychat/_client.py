@@ -11,10 +11,11 @@ from __future__ import annotations
 import operator
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, MutableMapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, MutableMapping, Optional, Tuple, Union
 
 from . import _pychat, _verdicts
 from ._enums import UNLIMITED, Protocol, Transport
+from ._kept import KeptMessage
 from ._snapshots import Room, Stats
 from ._verdicts import Identity
 
@@ -332,6 +333,25 @@ class ServerCalls:
         if after_seq < 0 or limit < 0:
             raise ValueError("after_seq and limit must not be negative")
         return self._core.history(room, after_seq, limit)
+
+    def room_restore(
+        self,
+        room: str,
+        messages: Iterable[Union[_pychat.Message, KeptMessage]],
+        epoch: Optional[str] = None,
+        seq: int = 0,
+    ) -> None:
+        """Restores the history of a room in which nothing has been published, oldest message first.
+
+        Messages of history() can be pickled, stored and passed as they are; for others there is KeptMessage. `epoch` names
+        the numbering; None: that of the first message. `seq` is the number of the newest message that the room had; 0: that
+        of the last one given. A good time is on_authorize for Action.JOIN, as this takes effect before the client joins.
+        Raises WrongStateError if the room has had messages. After an error nothing has changed.
+        """
+        kept = list(messages)
+        if epoch is None:
+            epoch = getattr(kept[0], "epoch", "") if kept else ""
+        self._core.room_restore(room, epoch, seq, kept)
 
     # The server
 

@@ -28,6 +28,14 @@ std::uint64_t publish(Core& core, const OptionalText& room, const py::tuple& arg
   return seq;
 }
 
+void room_restore(Core& core, const Text& room, const Text& epoch, std::uint64_t seq, const py::list& messages) {
+  const OutgoingHistory history(messages);
+  core.call([&](chat_server* server) {
+    return chat_room_restore(server, room.c_str(), epoch.c_str(), seq, history.messages().data(),
+                             history.messages().size());
+  });
+}
+
 // What the three that send to clients have in common.
 void set_direct(Outgoing& outgoing, const OptionalText& event, const OptionalText& room, const py::object& attributes) {
   outgoing.set_event(event);
@@ -222,7 +230,8 @@ void bind_clients(py::class_<Core>& core) {
           [](Core& self, const Text& room, const OptionalText& reason) {
             self.call([&](chat_server* server) { return chat_close_room(server, room.c_str(), pointer(reason)); });
           },
-          py::arg("room"), py::arg("reason"));
+          py::arg("room"), py::arg("reason"))
+      .def("room_restore", &room_restore, py::arg("room"), py::arg("epoch"), py::arg("seq"), py::arg("messages"));
 }
 
 void bind_looking(py::class_<Core>& core) {

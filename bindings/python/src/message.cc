@@ -89,14 +89,14 @@ py::tuple reduce(const Message& message) {
       py::make_tuple(message.client, message.ack_id, message.decision_id, static_cast<int>(view.payload),
                      to_bytes(view.data, view.data_size), message.attachments(), attributes, text_or_empty(view.room),
                      text_or_empty(view.event), view.from, text_or_empty(view.from_name), view.seq,
-                     text_or_empty(view.epoch), view.time_ms, view.ephemeral != 0));
+                     text_or_empty(view.epoch), view.time_ms, view.ephemeral != 0, text_or_empty(view.from_user_id)));
 }
 
 py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t decision_id, int payload,
                    const std::string& data, const std::vector<std::string>& attachments,
                    const std::vector<std::pair<Text, std::string>>& attributes, const Text& room, const Text& event,
                    chat_client_id from, const Text& from_name, std::uint64_t seq, const Text& epoch,
-                   std::int64_t time_ms, bool ephemeral) {
+                   std::int64_t time_ms, bool ephemeral, const Text& from_user_id) {
   if (payload < CHAT_PAYLOAD_TEXT || payload > CHAT_PAYLOAD_BINARY) throw py::value_error("payload is not a Payload");
   std::vector<chat_blob> blobs;
   blobs.reserve(attachments.size());
@@ -120,6 +120,7 @@ py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t
   message.epoch = epoch.c_str();
   message.time_ms = time_ms;
   message.ephemeral = ephemeral ? 1 : 0;
+  message.from_user_id = from_user_id.c_str();
   return py::cast(std::make_unique<Message>(std::make_shared<OwnedMessage>(message), client, ack_id, decision_id));
 }
 
@@ -173,6 +174,9 @@ void define_message(py::module_& module) {
           "from_name", [=](const Message& self) { return text_or_empty(self.view().from_name); },
           "The display name of the sender.")
       .def_property_readonly(
+          "from_user_id", [=](const Message& self) { return text_or_empty(self.view().from_user_id); },
+          "The user id of the sender, \"\" for a guest.")
+      .def_property_readonly(
           "seq", [](const Message& self) { return self.view().seq; },
           "Its number in the room; 0 before it is published, and if it is ephemeral.")
       .def_property_readonly(
@@ -205,7 +209,7 @@ void define_message(py::module_& module) {
   module.def("restore_message", &restore, py::arg("client"), py::arg("ack_id"), py::arg("decision_id"),
              py::arg("payload"), py::arg("data"), py::arg("attachments"), py::arg("attributes"), py::arg("room"),
              py::arg("event"), py::arg("from_id"), py::arg("from_name"), py::arg("seq"), py::arg("epoch"),
-             py::arg("time_ms"), py::arg("ephemeral"), "What pickle calls.");
+             py::arg("time_ms"), py::arg("ephemeral"), py::arg("from_user_id") = "", "What pickle calls.");
 }
 
 }  // namespace pychat

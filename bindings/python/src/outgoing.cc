@@ -1,6 +1,7 @@
 // See outgoing.h.
 #include "outgoing.h"
 
+#include "message.h"
 #include "python_names.h"
 
 namespace pychat {
@@ -65,6 +66,10 @@ void Outgoing::set_from_name(const OptionalText& name) {
   if (name) message.from_name = keep(texts_, *name);
 }
 
+void Outgoing::set_from_user_id(const OptionalText& user_id) {
+  if (user_id) message.from_user_id = keep(texts_, *user_id);
+}
+
 void Outgoing::set_attributes(const py::object& attributes) {
   read_pairs(attributes, texts_, pairs_);
   message.attributes = pairs_.data();
@@ -83,6 +88,25 @@ OutgoingReplacement::OutgoingReplacement(py::handle replacement, const chat_mess
   message.attributes = original.attributes;
   message.attribute_count = original.attribute_count;
   if (!attributes.is_none()) outgoing_.set_attributes(attributes);
+}
+
+OutgoingHistory::OutgoingHistory(const py::list& messages) : held_(messages) {
+  messages_.reserve(messages.size());
+  for (const py::handle one : messages) {
+    if (py::isinstance<Message>(one)) {
+      messages_.push_back(one.cast<const Message&>().view());
+      continue;
+    }
+    Outgoing& made = made_.emplace_back(py::tuple(one.attr("args")), false);
+    made.set_event(one.attr("event").cast<OptionalText>());
+    made.set_from_name(one.attr("from_name").cast<OptionalText>());
+    made.set_from_user_id(one.attr("from_user_id").cast<OptionalText>());
+    made.set_attributes(one.attr("attributes"));
+    made.message.from = one.attr("from_id").cast<chat_client_id>();
+    made.message.seq = one.attr("seq").cast<std::uint64_t>();
+    made.message.time_ms = one.attr("time_ms").cast<std::int64_t>();
+    messages_.push_back(made.message);
+  }
 }
 
 OutgoingIdentity::OutgoingIdentity(const py::object& identity) : none_(identity.is_none()) {

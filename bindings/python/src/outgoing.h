@@ -41,6 +41,7 @@ class Outgoing {
   void set_event(const OptionalText& event);
   void set_room(const OptionalText& room);
   void set_from_name(const OptionalText& name);
+  void set_from_user_id(const OptionalText& user_id);
   void set_attributes(const py::object& attributes);  // None or a mapping of str to str
 
   chat_message message = CHAT_MESSAGE_INIT;
@@ -63,6 +64,21 @@ class OutgoingReplacement {
 
  private:
   Outgoing outgoing_;
+};
+
+// Messages for chat_room_restore(): those of the library as they are, and other objects (pychat.KeptMessage) by their fields.
+class OutgoingHistory {
+ public:
+  explicit OutgoingHistory(const py::list& messages);
+  OutgoingHistory(const OutgoingHistory&) = delete;
+  OutgoingHistory& operator=(const OutgoingHistory&) = delete;
+
+  const std::vector<chat_message>& messages() const { return messages_; }
+
+ private:
+  py::list held_;
+  std::deque<Outgoing> made_;
+  std::vector<chat_message> messages_;
 };
 
 // An identity and what it points to.

@@ -157,7 +157,7 @@ CHAT_API const char *chat_error_message(void) CHAT_NOEXCEPT;
 /* ----------------------------------------------------------------------------------------------------------- options */
 
 typedef struct chat_server chat_server; /* a server, from chat_server_start() to chat_server_free() */
-typedef uint64_t chat_client_id;        /* 0: none */
+typedef uint64_t chat_client_id;        /* 0: none. Below 2^53, so that a JavaScript number holds it exactly */
 
 #define CHAT_UNLIMITED (-1) /* for options whose comment allows it: no limit, or never */
 
@@ -368,16 +368,17 @@ typedef struct chat_message {
   size_t attachment_count;
   const chat_pair *attributes; /* sent with the message (STOMP's user headers) */
   size_t attribute_count;
-  int ephemeral;         /* 1: neither numbered nor kept (typing notices, cursors) */
-  chat_client_id except; /* 0, or a member that does not receive it */
-  chat_client_id from;   /* in chat_publish: 0, or the client shown as the sender */
-  const char *from_name; /* in chat_publish with from = 0: the sender's display name, or NULL */
-  uint64_t seq;          /* set by the library: the number in the room, 1, 2, 3...; 0 if unpublished or ephemeral */
-  const char *epoch;     /* set by the library: changes when the room's numbering restarts */
-  int64_t time_ms;       /* set by the library: the time of day */
+  int ephemeral;            /* 1: neither numbered nor kept (typing notices, cursors) */
+  chat_client_id except;    /* 0, or a member that does not receive it */
+  chat_client_id from;      /* in chat_publish: 0, or the client shown as the sender */
+  const char *from_name;    /* in chat_publish with from = 0: the sender's display name, or NULL */
+  uint64_t seq;             /* set by the library: the number in the room, 1, 2, 3...; 0 if unpublished or ephemeral */
+  const char *epoch;        /* set by the library: changes when the room's numbering restarts */
+  int64_t time_ms;          /* set by the library: the time of day */
+  const char *from_user_id; /* in chat_publish with from = 0: the sender's user id, or NULL */
 } chat_message;
 #define CHAT_MESSAGE_INIT \
-  { sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0 }
+  { sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL }
 
 /* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size) CHAT_NOEXCEPT;
@@ -838,6 +839,26 @@ CHAT_API chat_error chat_ban_user(chat_server *server, const char *user_id, cons
 
 /* Removes all members and the history. The numbering restarts with a new epoch. NO_SUCH_ROOM. */
 CHAT_API chat_error chat_close_room(chat_server *server, const char *room, const char *reason) CHAT_NOEXCEPT;
+
+/*
+ * Restores the history of a room in which nothing has been published, for example from the application's database after a
+ * restart. The room appears if necessary. The messages keep their seq, epoch, time and sender, and the numbering continues
+ * after them. Clients that return with a position of this epoch receive the messages that they missed. Present members do not
+ * receive the restored messages, and no callback runs. A good time is on_authorize for CHAT_ACTION_JOIN: unlike other calls
+ * (convention 8) this one takes effect at once, before the client joins.
+ *
+ * epoch: the chat_message.epoch of the messages; 1 to 64 letters and digits. seq: the number of the newest message that the
+ * room had in this epoch, at most 2^52; 0: that of the last message given. messages: at least one, oldest first, with seq
+ * rising from 1 or above and time_ms above 0. Numbers that are missing between them count as deleted messages. Messages before
+ * the first count as no longer kept. from, from_name and from_user_id name the sender, who need not be present. Client ids
+ * restart with the server, so pass from = 0 if another client can have that id now. room and epoch of a message may be NULL,
+ * except is ignored. The limits of the history apply: the oldest messages are dropped first.
+ *
+ * After an error nothing has changed. INVALID_ROOM, INVALID_ARGUMENT, WRONG_STATE if the room has had messages, TOO_MANY
+ * (rooms), and the errors of chat_publish() for the content of a message.
+ */
+CHAT_API chat_error chat_room_restore(chat_server *server, const char *room, const char *epoch, uint64_t seq,
+                                      const chat_message *messages, size_t message_count) CHAT_NOEXCEPT;
 
 /* ------------------------------------------------------------------------------------------------------ introspection */
 

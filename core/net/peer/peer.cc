@@ -191,6 +191,20 @@ void Peer::handle(Answer& answer) {
   });
 }
 
+void Peer::handle(Acknowledged& acknowledged) {
+  in_turn([this, acknowledged = std::move(acknowledged)]() mutable {
+    if (acknowledged.status.ok()) {
+      reply(AckReply{std::move(acknowledged.ref), acknowledged.seq, std::move(acknowledged.epoch)});
+    } else {
+      loop_.stats().messages_refused.add();
+      reply(ErrorReply{std::move(acknowledged.ref), acknowledged.status.code, std::move(acknowledged.status.detail),
+                       true});
+    }
+    // A client that does not take its acknowledgements may not ask for more.
+    if (link_->is_half_full()) link_->pause_reading_for_output();
+  });
+}
+
 void Peer::handle(DirectMessage& direct) {
   in_turn([this, direct = std::move(direct)] { send(direct); });
 }

@@ -95,6 +95,7 @@ class Peer final : public Receiver, private TimerEntry {
   void handle(Arrived& arrived);
   void handle(Renamed& renamed);
   void handle(Answer& answer);
+  void handle(Acknowledged& acknowledged);
   void handle(DirectMessage& direct);
   void handle(VerdictGiven& verdict);
   void handle(DecisionGiven& given);

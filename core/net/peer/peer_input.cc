@@ -121,15 +121,8 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
     disconnect(peer, std::move(*disconnected));
     return;
   }
-  if (peer.codec_->acknowledges_last() && std::holds_alternative<AckReply>(*answer)) {
-    // The message itself goes by the inbox, too.
-    peer.loop_.post_task([&loop = peer.loop_, id = peer.id(), ack = std::move(*answer)] {
-      if (Peer* there = loop.peers().find(id)) there->reply(ack);
-    });
-  } else {
-    const std::size_t bytes = peer.reply(*answer);
-    if (is_long(*answer)) reply_rate_.take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
-  }
+  const std::size_t bytes = peer.reply(*answer);
+  if (is_long(*answer)) reply_rate_.take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
   // A client that does not take its replies gets no further ones to queue.
   if (history != nullptr || peer.link_->is_half_full()) peer.link_->pause_reading_for_output();
 }

@@ -27,6 +27,11 @@ bool Peers::deliver(EveryoneMessage& event) {
                               : fanout.deliver_to_everyone(event.message, loop_.budget());
 }
 
+bool Peers::deliver(PublishedNotice& event) {
+  loop_.application().on_published(*event.message);
+  return true;
+}
+
 template <class ToPeer>
 bool Peers::deliver(ToPeer& event) {
   if (Peer* const peer = find(event.client)) peer->handle(event);

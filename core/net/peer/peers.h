@@ -49,6 +49,7 @@ class Peers {
  private:
   bool deliver(RoomMessage& event);
   bool deliver(EveryoneMessage& event);
+  bool deliver(PublishedNotice& event);
   template <class ToPeer>
   bool deliver(ToPeer& event);
 

@@ -46,6 +46,7 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
   command.draft.attachments = std::move(attachments);
   set_checked_args(command.draft, event.args);
   command.ref = packet.ack_id;
+  command.acknowledge_last = true;
   return Command(std::move(command));
 }
 

@@ -38,7 +38,6 @@ class SocketIoCodec final : public Codec {
   Packets disconnect() const;
 
   WireForm form() const override;
-  bool acknowledges_last() const override { return true; }
 
  private:
   Packets encode_event(const Message& message, std::string_view ack_id) const;

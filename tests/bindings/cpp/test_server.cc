@@ -25,6 +25,36 @@ struct Opened {
   }
 };
 
+void a_history_is_restored(void**) {
+  const chat::Server first = start(free_port());
+  SUCCEEDED(first.publish(chat::Message::text("one").room("dev").from_name("Ann").from_user_id("ann")));
+  SUCCEEDED(first.publish(chat::Message::args("[1,2]").room("dev").event("move")));
+  std::vector<chat::Message> copies;
+  std::string epoch;
+  std::int64_t time_ms = 0;
+  SUCCEEDED(first.history("dev", 0, 0, [&](const chat::MessageView& message) {
+    copies.emplace_back(message);
+    epoch = message.epoch();
+    time_ms = message.time_ms();
+  }));
+
+  const chat::Server second = start(free_port());
+  SUCCEEDED(second.room_restore("dev", epoch, copies));
+  assert_int_equal(*SUCCEEDED(second.publish(chat::Message::text("next").room("dev"))), 3);
+  std::string seen;
+  SUCCEEDED(second.history("dev", 0, 2, [&](const chat::MessageView& message) {
+    assert_true(message.epoch() == epoch);
+    if (message.seq() == 2) assert_int_equal(message.time_ms(), time_ms);
+    seen += std::to_string(message.seq()) + std::string(message.data());
+  }));
+  assert_string_equal(seen.c_str(), "2[1,2]3next");
+  FAILED_WITH(second.room_restore("dev", epoch, copies), ERROR_WRONG_STATE);
+  SUCCEEDED(second.room_restore("made", "e", {chat::Message::text("x").seq(4).time_ms(time_ms)}, 9));
+  assert_int_equal(*SUCCEEDED(second.publish(chat::Message::text("next").room("made"))), 10);
+  const auto with_nul = chat::Message::text("x").seq(1).time_ms(1).from_user_id(std::string_view("a\0b", 3));
+  FAILED_WITH(second.room_restore("nul", "e", {with_nul}), ERROR_INVALID_ARGUMENT);
+}
+
 void messages_of_every_kind(void**) {
   const chat::Server server = start(free_port());
   Client client(server, "/chat.v1");
@@ -268,6 +298,7 @@ void a_host_polls(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
+      cmocka_unit_test_setup(a_history_is_restored, forget_lines),
       cmocka_unit_test_setup(messages_of_every_kind, forget_lines),
       cmocka_unit_test_setup(visits_end_when_the_visitor_says_so, forget_lines),
       cmocka_unit_test_setup(clients_and_what_is_done_to_them, forget_lines),

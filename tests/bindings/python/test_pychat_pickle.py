@@ -13,8 +13,8 @@ from pychat import CONSUME, Message
 from pychat_support import LIMIT_S, Inbox, connected, make_server, run_python, wait_until
 
 FIELDS = (
-    "room", "event", "payload", "text", "data", "args", "attachments", "attributes", "ephemeral", "from_id", "from_name", "seq",
-    "epoch", "time_ms", "ack_id", "wants_reply", "decision_id",
+    "room", "event", "payload", "text", "data", "args", "attachments", "attributes", "ephemeral", "from_id", "from_name",
+    "from_user_id", "seq", "epoch", "time_ms", "ack_id", "wants_reply", "decision_id",
 )  # fmt: skip
 
 

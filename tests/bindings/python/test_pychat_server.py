@@ -1,9 +1,11 @@
 """Callbacks that are called at once, and everything that can be done with a server; without asyncio."""
 
+import contextlib
 import gc
 import json
 import logging
 import os
+import pickle
 import signal
 import threading
 import time
@@ -11,7 +13,7 @@ import weakref
 
 import pychat
 import pytest
-from pychat import CONSUME, DEFER, Identity, Refuse, Replace
+from pychat import CONSUME, DEFER, Identity, KeptMessage, Refuse, Replace
 from pychat_support import LIMIT_S, Inbox, connect, connect_plain, connected, make_server, url, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -201,6 +203,64 @@ def test_deferred_message_verdict_from_another_thread(server):
             server.decide(message, True)
         with pytest.raises(TypeError):
             server.decide(message, DEFER)
+
+
+def test_a_history_is_restored_in_another_server(server):
+    with server:
+        server.publish("dev", "text", from_name="Ann")
+        server.publish("dev", {"a": [b"\x00"]}, 2, event="move", attributes={"k": "v"})
+        server.publish("dev", b"\x01")
+        stored = [pickle.dumps(message) for message in server.history("dev", after_seq=1)]
+    with make_server() as other:
+        kept = [pickle.loads(one) for one in stored]
+        other.room_restore("dev", kept)
+        assert list(map(repr, other.history("dev"))) == list(map(repr, kept))
+        again = other.history("dev")
+        assert [message.args for message in again] == [[{"a": [b"\x00"]}, 2], [b"\x01"]]
+        assert [(message.seq, message.epoch, message.time_ms) for message in again] == [
+            (message.seq, message.epoch, message.time_ms) for message in kept
+        ]
+        assert other.broadcast("dev", "next") == 4
+        with pytest.raises(pychat.WrongStateError):
+            other.room_restore("dev", kept)
+
+        now = int(time.time() * 1000)
+        rows = [
+            KeptMessage("hello", seq=7, time_ms=now, from_name="Ann", from_user_id="ann", from_id=12, event="greeting"),
+            KeptMessage({"x": b"y"}, seq=9, time_ms=now + 1, attributes={"k": "v"}),
+        ]
+        other.room_restore("rows", rows, epoch="k3v9", seq=20)
+        first, second = other.history("rows")
+        assert (first.text, first.seq, first.time_ms, first.epoch, first.event) == ("hello", 7, now, "k3v9", "greeting")
+        assert (first.from_id, first.from_name, first.from_user_id) == (12, "Ann", "ann")
+        assert second.args == [{"x": b"y"}] and second.attributes == {"k": "v"} and second.from_user_id == ""
+        assert other.broadcast("rows", "next") == 21
+        assert repr(rows[0]) == "KeptMessage('hello', seq=7)"
+
+        for arguments, text in [
+            (("new", []), "messages"),
+            (("new", rows), "epoch"),
+            (("new", [], "e"), "messages"),
+            (("new", rows[::-1], "e"), r"messages\[1\]\.seq"),
+            (("new", kept, "other"), r"messages\[0\]\.(room|epoch)"),
+        ]:
+            with pytest.raises(pychat.InvalidArgumentError, match=text):
+                other.room_restore(*arguments)
+        with pytest.raises(AttributeError):
+            other.room_restore("new", ["a str"], "e")
+        assert {room.name for room in other.rooms()} == {"dev", "rows"}
+
+
+def test_a_room_is_restored_before_its_first_member_joins(server):
+    @server.on_authorize
+    def on_authorize(request):
+        with contextlib.suppress(pychat.WrongStateError):
+            server.room_restore(request.room, [KeptMessage("old", seq=3, time_ms=int(time.time() * 1000))], epoch="e")
+
+    with server, connect(url(server, "/chat.v1?epoch=e&seq=2")) as client:
+        welcome = json.loads(client.recv(timeout=LIMIT_S))
+        assert (welcome["epoch"], welcome["seq"], welcome["complete"]) == ("e", 3, True)
+        assert json.loads(client.recv(timeout=LIMIT_S))["text"] == "old"
 
 
 def test_publish_send_and_look(server):

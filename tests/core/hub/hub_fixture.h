@@ -1,15 +1,6 @@
 // A hub over inboxes that only write down what they are told, and a clock that the test sets. No loop, no socket.
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-extern "C" {
-#include <cmocka.h>
-}
-
 #include <memory>
 #include <mutex>
 #include <new>
@@ -18,6 +9,16 @@ extern "C" {
 #include <vector>
 
 #include "hub/hub.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Last: it has macros with common names.
+extern "C" {
+#include <cmocka.h>
+}
 
 namespace chat::test {
 

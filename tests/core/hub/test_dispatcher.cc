@@ -141,16 +141,30 @@ void send_refuses_bad_names(void**) {
 
 void send_with_a_ref_is_acknowledged(void**) {
   Fixture f;
-  const auto reply = f.execute(send("lobby", "hi", "\"r\""));
-  const AckReply& ack = std::get<AckReply>(*reply);
+  assert_false(f.execute(send("lobby", "hi", "\"r\"")).has_value());
+  std::vector<LoopEvent> events = f.take();
+  assert_int_equal(events.size(), 2);
+  const Acknowledged& ack = std::get<Acknowledged>(events[0]);
+  assert_int_equal(ack.client, f.client->id());
   assert_text(ack.ref, "\"r\"");
   assert_int_equal(ack.seq, 1);
   assert_false(ack.epoch.empty());
+  assert_ok(ack.status);
+  assert_true(std::holds_alternative<RoomMessage>(events[1]));
   assert_false(f.acks.take(1).has_value());  // nothing waits any more
+
+  SendCommand last = send("lobby", "hi", "3");
+  last.acknowledge_last = true;
+  assert_false(f.execute(last).has_value());
+  events = f.take();
+  assert_int_equal(events.size(), 2);
+  assert_true(std::holds_alternative<RoomMessage>(events[0]));
+  assert_int_equal(std::get<Acknowledged>(events[1]).seq, 2);
 
   SendCommand ephemeral = send("lobby", "typing", "2");
   ephemeral.draft.ephemeral = true;
-  assert_int_equal(std::get<AckReply>(*f.execute(ephemeral)).seq, 0);
+  assert_false(f.execute(ephemeral).has_value());
+  assert_int_equal(only<Acknowledged>(f.take()).at(0).seq, 0);
 }
 
 void except_self(void**) {
@@ -292,7 +306,9 @@ void an_answer_of_the_application_takes_the_place_of_the_ack(void**) {
   };
   assert_false(f.execute(send("lobby", "hi", "5")).has_value());
   assert_text(f.acks.take(1).value(), "5");  // left for the answer, which comes by the inbox
-  assert_int_equal(only<RoomMessage>(f.take()).size(), 1);
+  const std::vector<LoopEvent> events = f.take();
+  assert_int_equal(events.size(), 1);
+  assert_true(std::holds_alternative<RoomMessage>(events[0]));
 }
 
 void scopes_nest_by_hub(void**) {
@@ -420,9 +436,10 @@ void a_deferred_message_is_published_when_it_passes(void**) {
   Suspended waiting = f.suspend(send("lobby", "hi", "1"));
   assert_true(is_about_message(waiting.decision));
   assert_true(payloads(f).empty());
-  const auto reply = Fixture::reply_in(f.resume(std::move(waiting), {}));
-  assert_int_equal(std::get<AckReply>(*reply).seq, 1);
-  assert_true(payloads(f) == Texts{"hi"});
+  assert_false(Fixture::reply_in(f.resume(std::move(waiting), {})).has_value());
+  const std::vector<LoopEvent> events = f.take();
+  assert_int_equal(only<Acknowledged>(events).at(0).seq, 1);
+  assert_text(only<RoomMessage>(events).at(0).message->payload, "hi");
   assert_int_equal(f.application.messages, 1);
 }
 
@@ -458,7 +475,9 @@ void what_was_answered_meanwhile_is_not_acknowledged_again(void**) {
   Suspended waiting = f.suspend(send("lobby", "hi", "1"));
   assert_true(f.acks.take(waiting.ack_id).has_value());
   assert_false(Fixture::reply_in(f.resume(std::move(waiting), {})).has_value());
-  assert_true(payloads(f) == Texts{"hi"});
+  const std::vector<LoopEvent> events = f.take();
+  assert_int_equal(events.size(), 1);
+  assert_text(only<RoomMessage>(events).at(0).message->payload, "hi");
 }
 
 void who_has_left_meanwhile_says_nothing_there(void**) {
@@ -495,8 +514,10 @@ void a_deferred_authorization_goes_on_to_the_message(void**) {
   Suspended still = Fixture::suspended_in(f.resume(std::move(waiting), {}));
   assert_true(is_about_message(still.decision));
   assert_int_equal(f.application.messages, 1);
-  assert_true(Fixture::reply_in(f.resume(std::move(still), {})).has_value());
-  assert_true(payloads(f) == Texts{"hi"});
+  assert_false(Fixture::reply_in(f.resume(std::move(still), {})).has_value());
+  const std::vector<LoopEvent> events = f.take();
+  assert_text(only<Acknowledged>(events).at(0).ref, "1");
+  assert_text(only<RoomMessage>(events).at(0).message->payload, "hi");
   assert_int_equal(f.application.asked.size(), 1);
 }
 

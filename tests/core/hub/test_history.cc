@@ -1,6 +1,9 @@
 // The kept messages of one room: what stays and what goes under each limit, and what a reader is given.
 #include "hub/history.h"
 
+#include <algorithm>
+#include <random>
+
 #include "hub_fixture.h"
 
 using namespace chat;
@@ -25,8 +28,8 @@ std::vector<std::uint64_t> seqs(const std::vector<MessagePtr>& messages) {
   return result;
 }
 
-bool equal(const std::vector<MessagePtr>& messages, const std::vector<std::uint64_t>& expected) {
-  return seqs(messages) == expected;
+bool equal(const KeptMessages& kept, const std::vector<std::uint64_t>& expected) {
+  return seqs(kept.messages) == expected;
 }
 
 HistoryLimits limits(std::int64_t messages, std::int64_t bytes = kUnlimited, std::int64_t age_ms = kUnlimited) {
@@ -39,7 +42,7 @@ void an_empty_history_has_nothing(void**) {
   assert_int_equal(history.size(), 0);
   assert_int_equal(history.bytes(), 0);
   assert_int_equal(history.first_seq(), 0);
-  assert_true(history.after(0, 0).empty());
+  assert_true(history.after(0, 0).messages.empty());
   assert_int_equal(history.clear(), 0);
   assert_int_equal(history.shrink(100), 0);
   assert_int_equal(history.expire(kNow), 0);
@@ -78,7 +81,7 @@ void a_message_above_the_bytes_leaves_nothing(void**) {
   history.append(message(3, 100));
   assert_true(equal(history.after(0, 0), {3}));
   assert_true(equal(history.after(2, 0), {3}));
-  assert_true(history.after(3, 0).empty());
+  assert_true(history.after(3, 0).messages.empty());
 }
 
 void counts_every_byte_that_it_holds(void**) {
@@ -87,7 +90,7 @@ void counts_every_byte_that_it_holds(void**) {
   for (std::uint64_t seq = 1; seq <= 50; ++seq) {
     sum += history.append(message(seq, (seq * 397) % 3'000));
     std::size_t held = 0;
-    for (const MessagePtr& one : history.after(0, 0)) held += one->memory_bytes();
+    for (const MessagePtr& one : history.after(0, 0).messages) held += one->memory_bytes();
     assert_int_equal(history.bytes(), held);
     assert_int_equal(sum, held);
   }
@@ -125,8 +128,8 @@ void after_gives_what_is_above_a_seq(void**) {
   assert_true(equal(history.after(4, 0), {5, 6, 7, 8, 9}));
   assert_true(equal(history.after(5, 0), {6, 7, 8, 9}));
   assert_true(equal(history.after(8, 0), {9}));
-  assert_true(history.after(9, 0).empty());
-  assert_true(history.after(UINT64_MAX, 0).empty());
+  assert_true(history.after(9, 0).messages.empty());
+  assert_true(history.after(UINT64_MAX, 0).messages.empty());
 }
 
 void after_gives_the_newest_of_these(void**) {
@@ -136,6 +139,121 @@ void after_gives_the_newest_of_these(void**) {
   assert_true(equal(history.after(7, 3), {8, 9}));
   assert_true(equal(history.after(0, 100), {1, 2, 3, 4, 5, 6, 7, 8, 9}));
   assert_true(equal(history.after(0, SIZE_MAX), {1, 2, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+// Found by seq: a number between two kept ones need not be kept, or have been given.
+void numbers_may_be_missing(void**) {
+  History history(limits(10));
+  for (const std::uint64_t seq : {1, 2, 5, 6}) history.append(message(seq));
+  assert_true(equal(history.after(0, 0), {1, 2, 5, 6}));
+  assert_true(equal(history.after(2, 0), {5, 6}));
+  assert_true(equal(history.after(3, 0), {5, 6}));
+  assert_true(equal(history.after(4, 0), {5, 6}));
+  assert_true(equal(history.after(5, 0), {6}));
+  assert_true(equal(history.after(6, 0), {}));
+  assert_true(equal(history.after(2, 1), {6}));
+  assert_true(history.after(0, 0).complete);
+  assert_true(history.after(3, 0).complete);
+}
+
+void says_what_it_no_longer_has(void**) {
+  History history(limits(3));
+  for (const std::uint64_t seq : {1, 2, 5, 6}) history.append(message(seq));
+  assert_false(history.after(0, 0).complete);  // 1 is gone
+  assert_true(history.after(1, 0).complete);
+  assert_false(history.after(1, 2).complete);  // 2 is left out
+  assert_true(history.after(2, 2).complete);
+  history.clear();
+  assert_false(history.after(5, 0).complete);
+  assert_true(history.after(6, 0).complete);
+  history.append(message(9));
+  assert_false(history.after(5, 0).complete);
+  assert_true(history.after(6, 0).complete);
+  history.set_dropped(0);
+  assert_true(history.after(0, 0).complete);
+}
+
+// The same as a plain list that is searched from its beginning.
+struct ListModel {
+  struct Entry {
+    std::uint64_t seq;
+    std::int64_t born_ms;
+    std::size_t bytes;
+  };
+  std::vector<Entry> kept;
+  std::vector<std::uint64_t> dropped;
+
+  std::int64_t bytes() const {
+    std::int64_t sum = 0;
+    for (const Entry& entry : kept) sum += static_cast<std::int64_t>(entry.bytes);
+    return sum;
+  }
+  void drop_front() {
+    dropped.push_back(kept.front().seq);
+    kept.erase(kept.begin());
+  }
+};
+
+void equals_a_plain_list(void**) {
+  std::mt19937 random(7);
+  const auto below = [&](std::uint32_t bound) { return static_cast<std::uint32_t>(random() % bound); };
+  constexpr HistoryLimits kLimits{12, 9'000, 3'000};
+  for (int run = 0; run < 50; ++run) {
+    History history(kLimits);
+    ListModel model;
+    std::int64_t held = 0;
+    std::int64_t now_ms = kNow;
+    std::uint64_t seq = 0;
+    const auto expire = [&] {
+      while (!model.kept.empty() && now_ms - model.kept.front().born_ms > kLimits.age_ms) model.drop_front();
+    };
+    for (int step = 0; step < 200; ++step) {
+      now_ms += below(200);
+      switch (below(12)) {
+        case 0:
+          held += history.expire(now_ms);
+          expire();
+          break;
+        case 1: {
+          const std::size_t bytes = below(1'000);
+          held += history.shrink(bytes);
+          const std::int64_t wanted = std::max<std::int64_t>(0, model.bytes() - static_cast<std::int64_t>(bytes));
+          while (!model.kept.empty() && model.bytes() > wanted) model.drop_front();
+          break;
+        }
+        case 2:
+          if (below(8) != 0) break;
+          held += history.clear();
+          while (!model.kept.empty()) model.drop_front();
+          break;
+        default: {
+          seq += 1 + (below(3) == 0 ? below(5) : 0);
+          const MessagePtr one = message(seq, below(1'500), now_ms);
+          held += history.append(one);
+          model.kept.push_back({seq, now_ms, one->memory_bytes()});
+          while (model.kept.size() > 12 || model.bytes() > kLimits.bytes) model.drop_front();
+          expire();
+          break;
+        }
+      }
+      assert_int_equal(held, model.bytes());
+      assert_int_equal(history.size(), model.kept.size());
+      const std::uint64_t after = below(static_cast<std::uint32_t>(seq) + 3);
+      const std::size_t limit = below(4);
+      std::vector<std::uint64_t> expected;
+      for (const ListModel::Entry& entry : model.kept) {
+        if (entry.seq > after) expected.push_back(entry.seq);
+      }
+      bool complete = std::none_of(model.dropped.begin(), model.dropped.end(), [&](auto s) { return s > after; });
+      if (limit != 0 && expected.size() > limit) {
+        complete = false;
+        expected.erase(expected.begin(), expected.end() - static_cast<std::ptrdiff_t>(limit));
+      }
+      const KeptMessages kept = history.after(after, limit);
+      assert_true(equal(kept, expected));
+      assert_int_equal(kept.complete, complete);
+    }
+  }
 }
 
 void memory_counts_attachments_and_attributes(void**) {
@@ -161,6 +279,9 @@ int main() {
       cmocka_unit_test(shrink_drops_the_oldest_until_enough_is_free),
       cmocka_unit_test(after_gives_what_is_above_a_seq),
       cmocka_unit_test(after_gives_the_newest_of_these),
+      cmocka_unit_test(numbers_may_be_missing),
+      cmocka_unit_test(says_what_it_no_longer_has),
+      cmocka_unit_test(equals_a_plain_list),
       cmocka_unit_test(memory_counts_attachments_and_attributes),
   };
   return cmocka_run_group_tests_name("hub/history", tests, nullptr, nullptr);

@@ -630,7 +630,7 @@ void a_ban_keeps_its_room_until_it_is_over(void**) {
 
 void bans_of_a_room_are_limited(void**) {
   HubFixture f;
-  for (std::size_t i = 0; i < kMaxBansPerRoom; ++i) {
+  for (std::size_t i = 0; i < RoomRules::kMaxBans; ++i) {
     assert_ok(f.hub->ban("user:" + std::to_string(i), "lobby", 1'000, "", f.now));
   }
   assert_status(f.hub->ban("user:one-more", "lobby", 1'000, "", f.now), Error::too_many);
@@ -802,6 +802,33 @@ void answers_and_closes_go_to_the_clients_loop(void**) {
   assert_status(f.hub->close_client(client, 1008, ""), Error::no_such_client);
 }
 
+// Node 0 numbers from 1, as a server that is alone does.
+void client_ids_tell_their_node(void**) {
+  HubFixture alone;
+  assert_int_equal(alone.add()->id(), 1);
+  assert_int_equal(alone.add()->id(), 2);
+  HubOptions options;
+  options.node = kMaxNode;
+  HubFixture last(options);
+  options.node = 1;
+  HubFixture first(options);
+  const ClientPtr one = first.open();
+  assert_int_equal(node_of(one->id()), 1);
+  assert_int_equal(node_of(last.add()->id()), kMaxNode);
+  assert_int_equal(last.hub->stats().clients_total, 1);
+  // Each id is found where it is from, by its digits too, and is exact as a number of JavaScript.
+  assert_ptr_equal(first.hub->find_client(std::to_string(one->id())).get(), one.get());
+  assert_null(last.hub->find_client(one->id()).get());
+  assert_true(make_client_id(kMaxNode, (std::uint64_t{1} << kClientNumberBits) - 1) == (std::uint64_t{1} << 53) - 1);
+  // A member that a message of another node leaves out is not the one here with the same number.
+  assert_ok(first.join(one, "lobby"));
+  first.take();
+  MessageDraft message = draft("lobby", "x");
+  message.except = make_client_id(2, 1);
+  assert_true(first.hub->publish(message, first.now).ok());
+  assert_true(only<RoomMessage>(first.take())[0].message->except != one->id());
+}
+
 // History -------------------------------------------------------------------------------------------------------------
 
 void history_is_what_is_kept(void**) {
@@ -844,6 +871,117 @@ void history_shows_nothing_too_old(void**) {
   const Result<HistoryReply> reply = f.hub->history("lobby", 0, 0, f.now + 300);
   assert_true(seqs(reply->messages) == Seqs({2}));
   assert_false(reply->complete);
+}
+
+// Edits and redactions have numbers among the messages, presence has none. Clients see the messages.
+void events_of_a_room_share_one_order(void**) {
+  HubFixture f;
+  const ClientPtr client = f.open();
+  assert_ok(f.join(client, "lobby"));
+  f.take();
+  const auto publish = [&](RoomEventKind kind, std::uint64_t target) {
+    MessageDraft event = draft("lobby", "changed");
+    event.event_kind = kind;
+    event.target_seq = target;
+    return f.hub->publish(std::move(event), f.now);
+  };
+  assert_int_equal(f.publish("lobby", "1").seq, 1);
+  assert_int_equal(publish(RoomEventKind::edit, 1)->seq, 2);
+  assert_int_equal(publish(RoomEventKind::presence, 0)->seq, 0);
+  assert_int_equal(f.publish("lobby", "3").seq, 3);
+  assert_int_equal(publish(RoomEventKind::redaction, 3)->seq, 4);
+  assert_int_equal(f.hub->stats().published, 2);
+
+  const auto heard = only<RoomMessage>(f.take());
+  assert_int_equal(heard.size(), 2);
+  assert_int_equal(heard[1].message->seq, 3);
+  const Result<HistoryReply> history = f.hub->history("lobby", 0, 0, f.now);
+  assert_true(seqs(history->messages) == Seqs({1, 3}));
+  assert_true(history->complete);
+  assert_int_equal(history->seq, 4);
+  assert_int_equal(f.hub->rooms()[0].history_count, 4);
+  const Resume resumed = resume(f, history->epoch, 1);
+  assert_true(resumed.complete && resumed.seqs == Seqs({3}));
+
+  // What they are about must be there.
+  assert_status(publish(RoomEventKind::edit, 0).status(), Error::invalid_argument);
+  assert_status(publish(RoomEventKind::redaction, 5).status(), Error::invalid_argument);
+  MessageDraft nowhere = draft("", "x");
+  nowhere.event_kind = RoomEventKind::redaction;
+  assert_status(f.hub->publish(nowhere, f.now).status(), Error::invalid_argument);
+  nowhere.room = "new";
+  nowhere.target_seq = 1;
+  assert_status(f.hub->publish(nowhere, f.now).status(), Error::invalid_argument);
+  assert_false(f.hub->has_room("new"));
+  assert_int_equal(f.publish("lobby", "5").seq, 5);
+}
+
+std::vector<std::shared_ptr<Message>> kept_elsewhere(std::initializer_list<std::uint64_t> numbers,
+                                                     const HubFixture& f) {
+  std::vector<std::shared_ptr<Message>> messages;
+  for (const std::uint64_t seq : numbers) {
+    messages.push_back(std::make_shared<Message>());
+    messages.back()->seq = seq;
+    messages.back()->time_ms = f.now.time_ms - 1'000 + static_cast<std::int64_t>(seq);
+    messages.back()->except = 1;
+  }
+  return messages;
+}
+
+// Clients of an earlier run come back to what they missed, and the numbering continues.
+void a_restored_room_continues(void**) {
+  HubFixture f;
+  assert_ok(f.hub->restore_room("lobby", "old", 9, kept_elsewhere({4, 5, 8}, f), f.now));
+  Resume r = resume(f, "old", 5);
+  assert_true(r.complete && r.seqs == Seqs({8}));
+  r = resume(f, "old", 6);
+  assert_true(r.complete && r.seqs == Seqs({8}));
+  r = resume(f, "old", 9);
+  assert_true(r.complete && r.seqs.empty());
+  r = resume(f, "old", 2);
+  assert_true(!r.complete && r.seqs == Seqs({4, 5, 8}));
+  const Published next = f.publish("lobby", "x");
+  assert_int_equal(next.seq, 10);
+  assert_text(next.epoch, "old");
+  const Result<HistoryReply> history = f.hub->history("lobby", 3, 0, f.now);
+  assert_true(history->complete && seqs(history->messages) == Seqs({4, 5, 8, 10}));
+  for (const MessagePtr& message : history->messages) {
+    assert_text(message->room, "lobby");
+    assert_text(message->epoch, "old");
+    assert_int_equal(message->except, 0);
+  }
+  assert_int_equal(f.hub->stats().published, 1);
+}
+
+// It grows old by the time at which it was published.
+void what_is_restored_grows_old(void**) {
+  HubOptions options;
+  options.history.age_ms = 1'000;
+  HubFixture f(options);
+  assert_ok(f.hub->restore_room("lobby", "old", 0, kept_elsewhere({1, 500, 900}, f), f.now));
+  f.now += 400;
+  f.hub->expire(f.now);
+  assert_true(seqs(f.hub->history("lobby", 0, 0, f.now)->messages) == Seqs({500, 900}));
+  f.now += 501;
+  f.hub->expire(f.now);
+  assert_false(f.hub->has_room("lobby"));
+  assert_int_equal(f.hub->stats().history_bytes_now, 0);
+  assert_ok(f.hub->restore_room("lobby", "old", 0, kept_elsewhere({1}, f), f.now + 10'000));
+  assert_false(f.hub->has_room("lobby"));  // too old by then
+}
+
+// A member who was there first hears what follows; it is not told that it had seen the numbers before.
+void a_room_with_members_may_be_restored(void**) {
+  HubFixture f;
+  const ClientPtr early = f.open();
+  assert_ok(f.join(early, "lobby"));
+  const std::string first_epoch = only<Joined>(f.take())[0].epoch;
+  assert_ok(f.hub->restore_room("lobby", "old", 0, kept_elsewhere({3}, f), f.now));
+  assert_true(f.take().empty());
+  assert_int_equal(f.publish("lobby", "x").seq, 4);
+  assert_int_equal(only<RoomMessage>(f.take()).size(), 1);
+  const Resume r = resume(f, first_epoch, 0);
+  assert_true(!r.complete && r.seqs == Seqs({3, 4}));
 }
 
 void history_over_all_rooms_is_bounded(void**) {
@@ -1211,6 +1349,11 @@ int main() {
       cmocka_unit_test(history_is_what_is_kept),
       cmocka_unit_test(history_of_an_unknown_room_is_empty),
       cmocka_unit_test(history_shows_nothing_too_old),
+      cmocka_unit_test(client_ids_tell_their_node),
+      cmocka_unit_test(events_of_a_room_share_one_order),
+      cmocka_unit_test(a_restored_room_continues),
+      cmocka_unit_test(what_is_restored_grows_old),
+      cmocka_unit_test(a_room_with_members_may_be_restored),
       cmocka_unit_test(history_over_all_rooms_is_bounded),
       cmocka_unit_test(the_longest_silent_room_loses_its_history_first),
       cmocka_unit_test(epochs_differ_between_rooms_and_runs),

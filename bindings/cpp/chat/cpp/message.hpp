@@ -38,6 +38,7 @@ class MessageView {
   // 0: the application.
   chat_client_id from() const noexcept { return raw_->from; }
   std::string_view from_name() const noexcept { return detail::view(raw_->from_name); }
+  std::string_view from_user_id() const noexcept { return detail::view(raw_->from_user_id); }
   // 0 before it is published, and for ephemeral messages.
   std::uint64_t seq() const noexcept { return raw_->seq; }
   std::string_view epoch() const noexcept { return detail::view(raw_->epoch); }
@@ -64,7 +65,7 @@ class Message {
   static Message args(std::string json) { return Message(CHAT_PAYLOAD_ARGS, std::move(json)); }
   // Bytes.
   static Message binary(std::string bytes) { return Message(CHAT_PAYLOAD_BINARY, std::move(bytes)); }
-  // A copy of a message of the library, except for seq, epoch and time, which the library sets.
+  // A copy of a message of the library. Its seq, epoch and time are used by room_restore() only.
   explicit Message(const MessageView& view) : Message(view.payload(), std::string(view.data())) {
     if (view.raw().room != nullptr) room_ = view.room();
     event_ = view.event();
@@ -74,6 +75,9 @@ class Message {
     except_ = view.except();
     from_ = view.from();
     from_name_ = view.from_name();
+    from_user_id_ = view.from_user_id();
+    seq_ = view.seq();
+    time_ms_ = view.time_ms();
   }
 
   // A message without a room goes to everyone, and is neither numbered nor kept.
@@ -116,6 +120,21 @@ class Message {
     from_name_ = name;
     return *this;
   }
+  // The sender's user id, if the sender is not a client.
+  Message& from_user_id(std::string_view user_id) {
+    from_user_id_ = user_id;
+    return *this;
+  }
+  // For room_restore(): the number that the message had in its room.
+  Message& seq(std::uint64_t number) {
+    seq_ = number;
+    return *this;
+  }
+  // For room_restore(): the time at which it was published.
+  Message& time_ms(std::int64_t time_ms) {
+    time_ms_ = time_ms;
+    return *this;
+  }
 
  private:
   friend class detail::RawMessage;
@@ -132,6 +151,9 @@ class Message {
   chat_client_id except_ = 0;
   chat_client_id from_ = 0;
   std::string from_name_;
+  std::string from_user_id_;
+  std::uint64_t seq_ = 0;
+  std::int64_t time_ms_ = 0;
 };
 
 namespace detail {
@@ -148,7 +170,8 @@ std::vector<chat_blob> raw_blobs(const Strings& strings) {
 class RawMessage {
  public:
   explicit RawMessage(const Message& message)
-      : nul_(has_nul(message.room_.value_or("")) || has_nul(message.event_) || has_nul(message.from_name_)),
+      : nul_(has_nul(message.room_.value_or("")) || has_nul(message.event_) || has_nul(message.from_name_) ||
+             has_nul(message.from_user_id_)),
         blobs_(raw_blobs(message.attachments_)),
         pairs_(raw_pairs(message.attributes_, nul_)) {
     if (message.room_) raw_.room = message.room_->c_str();
@@ -164,9 +187,15 @@ class RawMessage {
     raw_.except = message.except_;
     raw_.from = message.from_;
     if (!message.from_name_.empty()) raw_.from_name = message.from_name_.c_str();
+    if (!message.from_user_id_.empty()) raw_.from_user_id = message.from_user_id_.c_str();
+    raw_.seq = message.seq_;
+    raw_.time_ms = message.time_ms_;
   }
   RawMessage(const RawMessage&) = delete;
   RawMessage& operator=(const RawMessage&) = delete;
+
+  // NULL if a text contains NUL.
+  const chat_message* get() const noexcept { return nul_ ? nullptr : &raw_; }
 
   // Calls a function of chat.h with it.
   template <class Function>

@@ -13,6 +13,7 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -228,6 +229,25 @@ class ServerRef {
   Result<void> close_room(std::string_view room, std::string_view reason = "") const {
     return detail::call([&](const char* name, const char* text) { return chat_close_room(handle_, name, text); }, room,
                         reason);
+  }
+
+  // chat_room_restore(): the history of a room that has none, oldest first, each message with its seq(), time_ms() and
+  // sender. seq 0: the number of the last one.
+  Result<void> room_restore(std::string_view room, std::string_view epoch, const std::vector<Message>& messages,
+                            std::uint64_t seq = 0) const {
+    std::deque<detail::RawMessage> kept;
+    std::vector<chat_message> raw;
+    raw.reserve(messages.size());
+    for (const Message& message : messages) {
+      const chat_message* one = kept.emplace_back(message).get();
+      if (one == nullptr) return detail::nul_error();
+      raw.push_back(*one);
+    }
+    return detail::call(
+        [&](const char* name, const char* numbering) {
+          return chat_room_restore(handle_, name, numbering, seq, raw.data(), raw.size());
+        },
+        room, epoch);
   }
 
   // chat_client_info(): the visitor is called once, with a ClientView.

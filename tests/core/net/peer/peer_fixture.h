@@ -64,6 +64,15 @@ inline Decoded say(std::string text, std::string ref = {}, std::string room = {}
   command.ref = std::move(ref);
   return Command(std::move(command));
 }
+// The acknowledgement comes behind the message itself.
+inline Decoded say_with_ack_last(std::string text, std::string ref) {
+  SendCommand command;
+  command.draft.payload = std::move(text);
+  command.acknowledge_last = true;
+  command.ref = std::move(ref);
+  return Command(std::move(command));
+}
+inline Decoded disconnect(std::string ref = "d") { return Command(DisconnectCommand{std::move(ref)}); }
 inline Decoded enter(std::string room, std::string ref = "j", std::optional<Position> since = std::nullopt) {
   return Command(JoinCommand{std::move(room), std::move(since), std::move(ref)});
 }
@@ -83,15 +92,11 @@ class TextCodec final : public wire::Codec {
  public:
   struct Form {
     bool replies = true;  // there are words for replies
-    bool acknowledges_last = false;
     bool asks_for_acks = true;
   };
 
   explicit TextCodec(Form form) : form_(form) {}
 
-  Decoded decode(bool binary, std::string_view bytes) override {
-    return binary ? fault(Error::unsupported) : say(std::string(bytes));
-  }
   wire::Packets encode(const Message& message) const override { return {{false, text_of(message)}}; }
   wire::Packets encode_with_ack(const Message& message, std::uint64_t ack_id) const override {
     if (!form_.asks_for_acks) return {};
@@ -102,7 +107,6 @@ class TextCodec final : public wire::Codec {
     return {{false, std::visit([](const auto& specific) { return text(specific); }, reply)}};
   }
   wire::WireForm form() const override { return 100 + (form_.replies ? 1 : 0); }
-  bool acknowledges_last() const override { return form_.acknowledges_last; }
 
  private:
   static std::string place(const std::string& room, std::uint64_t seq) { return room + "#" + std::to_string(seq); }
@@ -143,6 +147,7 @@ class TextCodec final : public wire::Codec {
            std::to_string(r.dropped);
   }
   static std::string text(const PongReply& r) { return "pong " + r.ref; }
+  static std::string text(const DisconnectedReply& r) { return "disconnected " + r.ref; }
   static std::string text(const ErrorReply& r) {
     return "error " + r.ref + " " + error_name(r.code) + (r.of_send ? " send: " : ": ") + r.reason;
   }

@@ -615,20 +615,18 @@ void the_application_acknowledges(void**) {
   assert_told(f.story, "ann: answer r2 [2]", "ann: answer r1 [1]");
 }
 
-// The sender's own copy goes through the inbox. Its acknowledgement goes out first, or last when the codec asks for that.
+// The sender's own copy goes through the inbox. Its acknowledgement goes out first, or last when the command asks for that.
 void the_acknowledgement_and_its_own_message(void**) {
   PeerFixture f;
-  Coming last;
-  last.form.acknowledges_last = true;
   Seat& ann = f.open("ann");
-  Seat& bob = f.open("bob", last);
+  Seat& bob = f.open("bob");
   f.run();
   f.story.take();
   ann.says(say("first", "r1"));
   f.run();
   assert_told(f.story, "ann: ack r1 #1", "ann: lobby#1 first", "bob: lobby#1 first");
-  bob.says(say("second", "r2"));
-  bob.says(say("third", "r3"));
+  bob.says(say_with_ack_last("second", "r2"));
+  bob.says(say_with_ack_last("third", "r3"));
   f.run();
   assert_told(f.story, "ann: lobby#2 second", "ann: lobby#3 third", "bob: lobby#2 second", "bob: ack r2 #2",
               "bob: lobby#3 third", "bob: ack r3 #3");
@@ -637,14 +635,28 @@ void the_acknowledgement_and_its_own_message(void**) {
 // The client is retired before the acknowledgement is sent.
 void an_acknowledgement_for_a_retired_client(void**) {
   PeerFixture f;
-  Coming last;
-  last.form.acknowledges_last = true;
-  Seat& ann = f.open("ann", last);
-  ann.says(say("hello", "r1"));
+  Seat& ann = f.open("ann");
+  ann.says(say_with_ack_last("hello", "r1"));
   ann.link.lose();
   f.loop().peers().retire_due();
   f.run();
   assert_told(f.story, "on_leave ann lobby the connection was lost", "on_disconnect ann 1006 the connection was lost");
+}
+
+// What the client said before is dealt with, and told, before the connection closes. What it says behind that is not heard.
+void a_client_that_disconnects_in_order(void**) {
+  PeerFixture f;
+  Seat& ann = f.open("ann");
+  Seat& bob = f.open("bob");
+  f.run();
+  f.story.take();
+  ann.says(say_with_ack_last("goodbye", "r1"));
+  ann.says(disconnect("d1"));
+  ann.says(say("too late", "r2"));
+  f.run();
+  assert_told(f.story, "ann: lobby#1 goodbye", "ann: ack r1 #1", "bob: lobby#1 goodbye", "ann: disconnected d1",
+              "ann: close 1000 the client has disconnected");
+  (void)bob;
 }
 
 // Going ---------------------------------------------------------------------------------------------------------------
@@ -894,6 +906,7 @@ int main() {
       cmocka_unit_test(the_application_acknowledges),
       cmocka_unit_test(the_acknowledgement_and_its_own_message),
       cmocka_unit_test(an_acknowledgement_for_a_retired_client),
+      cmocka_unit_test(a_client_that_disconnects_in_order),
       cmocka_unit_test(the_right_callback_for_each_state),
       cmocka_unit_test(retirement_before_the_welcome),
       cmocka_unit_test(all_rooms_are_left_first),

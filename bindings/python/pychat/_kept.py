@@ -1,0 +1,35 @@
+"""Messages that an application has kept, on their way back into a room."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Optional
+
+
+class KeptMessage:
+    """A message for Server.room_restore(), with `args` as in Server.publish().
+
+    `seq` is its number in the room and `time_ms` its time of publication, in milliseconds since 1970 (UTC).
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        seq: int,
+        time_ms: int,
+        event: Optional[str] = None,
+        from_id: int = 0,
+        from_name: Optional[str] = None,
+        from_user_id: Optional[str] = None,
+        attributes: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        self.args = args
+        self.seq = seq
+        self.time_ms = time_ms
+        self.event = event
+        self.from_id = from_id
+        self.from_name = from_name
+        self.from_user_id = from_user_id
+        self.attributes = attributes
+
+    def __repr__(self) -> str:
+        return f"KeptMessage({', '.join(map(repr, self.args))}, seq={self.seq})"

@@ -1,0 +1,43 @@
+// A room's log in memory: it goes with its room.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hub/history.h"
+#include "hub/room_log.h"
+
+namespace chat {
+
+class MemoryLog final : public RoomLog {
+ public:
+  MemoryLog(const HistoryLimits& limits, std::string epoch) : epoch_(std::move(epoch)), history_(limits) {}
+
+  const std::string& epoch() const override { return epoch_; }
+  std::uint64_t seq() const override { return seq_; }
+
+  Result<std::optional<Position>> submit(Submission&) override { return std::optional(Position{epoch_, seq_ + 1}); }
+  std::int64_t append(MessagePtr message) override;
+  KeptMessages after(std::uint64_t after_seq, std::size_t limit) const override {
+    return history_.after(after_seq, limit);
+  }
+  std::size_t size() const override { return history_.size(); }
+
+  std::int64_t expire(std::int64_t now_ms) override { return history_.expire(now_ms); }
+  std::int64_t shrink(std::size_t bytes) override { return history_.shrink(bytes); }
+  std::int64_t clear() override { return history_.clear(); }
+  std::int64_t restart(std::string epoch) override;
+  Result<std::int64_t> restore(const std::string& epoch, std::uint64_t seq, std::vector<MessagePtr> messages,
+                               std::int64_t now_ms) override;
+
+ private:
+  std::string epoch_;
+  std::uint64_t seq_ = 0;
+  History history_;
+};
+
+}  // namespace chat
