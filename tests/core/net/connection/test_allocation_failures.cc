@@ -1,5 +1,5 @@
-// Connections of which one allocation fails, each of a scenario's in turn: whatever was under way, they can still end, and leave
-// nothing behind.
+// Makes each allocation of a scenario fail in turn. Whatever was under way, the connection can still end: its users are told, and
+// nothing is left behind. For valgrind, which has an operator new of its own: --soname-synonyms=somalloc=nouserintercepts.
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -120,7 +120,7 @@ void fail_each_allocation(Scenario scenario, const ServerOptions& options = {}) 
 
 std::string upgrade() { return "GET /socket HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"; }
 
-void of_a_websocket_that_closes_from_there(void**) {
+void a_websocket_that_is_closed_by_the_peer(void**) {
   fail_each_allocation([](Fixture& f) {
     f.input(upgrade());
     f.turn();
@@ -134,7 +134,7 @@ void of_a_websocket_that_closes_from_there(void**) {
   });
 }
 
-void of_one_that_closes_from_here(void**) {
+void a_websocket_that_is_closed_by_the_server(void**) {
   fail_each_allocation([](Fixture& f) {
     f.input(upgrade());
     f.wire.takes = 10;
@@ -148,7 +148,7 @@ void of_one_that_closes_from_here(void**) {
   });
 }
 
-void of_one_that_breaks_the_rules(void**) {
+void a_websocket_with_a_protocol_error(void**) {
   fail_each_allocation([](Fixture& f) {
     f.input(upgrade() + "\x81\x01x");
     f.turn();
@@ -156,7 +156,7 @@ void of_one_that_breaks_the_rules(void**) {
   });
 }
 
-void of_one_that_drops(void**) {
+void a_websocket_with_a_full_outbox(void**) {
   for (const OutboxPolicy policy : {OutboxPolicy::disconnect, OutboxPolicy::drop_oldest, OutboxPolicy::drop_newest}) {
     ServerOptions options;
     options.max_outbox_messages = 4;
@@ -175,7 +175,7 @@ void of_one_that_drops(void**) {
   }
 }
 
-void of_requests(void**) {
+void requests(void**) {
   ServerOptions options;
   options.hub.max_queued_bytes_per_address = 1 << 20;
   fail_each_allocation(
@@ -197,11 +197,11 @@ void of_requests(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(of_a_websocket_that_closes_from_there),
-      cmocka_unit_test(of_one_that_closes_from_here),
-      cmocka_unit_test(of_one_that_breaks_the_rules),
-      cmocka_unit_test(of_one_that_drops),
-      cmocka_unit_test(of_requests),
+      cmocka_unit_test(a_websocket_that_is_closed_by_the_peer),
+      cmocka_unit_test(a_websocket_that_is_closed_by_the_server),
+      cmocka_unit_test(a_websocket_with_a_protocol_error),
+      cmocka_unit_test(a_websocket_with_a_full_outbox),
+      cmocka_unit_test(requests),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

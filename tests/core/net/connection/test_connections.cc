@@ -58,7 +58,7 @@ struct Fixture : test::ConnectionFixture {
     };
     for (std::size_t i = 0; i < count; ++i) add();
   }
-  ~Fixture() { connections.destroy_all(); }  // while what they tell of it is there
+  ~Fixture() { connections.destroy_all(); }  // they write into the members below
 
   Connection& add() {
     all.push_back(&accept(wires[all.size()]));
@@ -125,7 +125,7 @@ void counts_what_comes_and_goes(void**) {
   assert_int_equal(f.loop().stats().connections_total.get(), 3);
 }
 
-void finds_websockets_alone(void**) {
+void finds_only_websockets(void**) {
   Fixture f(1);
   const std::uint64_t id = f.all[0]->id();
   assert_null(f.connections.find_websocket(id));
@@ -159,7 +159,7 @@ void its_share_lives_as_long_as_it(void**) {
 }
 
 // A socket that could not be adopted: there has never been a stream.
-void may_end_without_a_stream(void**) {
+void can_end_without_a_stream(void**) {
   Fixture f;
   Connection& connection = f.connections.add("192.0.2.1", Share());
   f.loop().set_timer(connection, f.loop().now_ms() + 20);
@@ -174,7 +174,7 @@ void may_end_without_a_stream(void**) {
 
 // Turns of input ------------------------------------------------------------------------------------------------------
 
-// All of them have a request behind one that was held.
+// Each connection has a request that waits behind one that was held.
 struct Waiting : Fixture {
   explicit Waiting(std::size_t count) : Fixture(count) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -193,14 +193,14 @@ void waiting_input_has_a_turn_for_each(void**) {
   assert_true(f.connections.take_waiting_input());
   expect(f.router.asked, "GET /0; GET /1; GET /2; ");
   expect(f.sent(), ok("/0") + ok("/1") + ok("/2"));
-  // What its answer has queued is for the next call.
+  // What the answers have queued waits for the next call.
   assert_true(f.connections.has_waiting_input());
   assert_true(f.connections.take_waiting_input());
   assert_false(f.connections.has_waiting_input());
   assert_true(f.connections.take_waiting_input());
 }
 
-void those_turns_may_be_interrupted(void**) {
+void turns_go_on_where_they_were_interrupted(void**) {
   Waiting f(3);
   f.loop().budget().begin(0);
   assert_false(f.connections.take_waiting_input());
@@ -215,7 +215,7 @@ void those_turns_may_be_interrupted(void**) {
   assert_true(f.connections.take_waiting_input());
 }
 
-void who_has_gone_has_no_turn(void**) {
+void ended_connections_have_no_turn(void**) {
   Waiting f(4);
   f.all[0]->on_released();
   f.connections.destroy_buried();
@@ -227,7 +227,7 @@ void who_has_gone_has_no_turn(void**) {
 
 // Ends ----------------------------------------------------------------------------------------------------------------
 
-void who_is_doomed_dies_at_the_end_of_the_round(void**) {
+void a_doomed_connection_ends_with_the_round(void**) {
   Fixture f(2);
   f.input_to(0, get("/held"));
   assert_false(f.connections.any_doomed());
@@ -250,7 +250,7 @@ void who_is_doomed_dies_at_the_end_of_the_round(void**) {
   assert_int_equal(f.connections.living(), 1);
 }
 
-void some_are_reset(void**) {
+void a_killed_connection_can_be_reset(void**) {
   Fixture f(2);
   f.all[0]->set_reset();
   f.all[0]->doom();
@@ -279,7 +279,7 @@ void killing_goes_on_where_it_was_interrupted(void**) {
   }));
 }
 
-void who_is_released_meanwhile_is_not_killed(void**) {
+void a_connection_that_is_released_meanwhile_is_not_killed(void**) {
   Fixture f(2);
   f.all[0]->doom();
   f.all[1]->doom();
@@ -337,10 +337,10 @@ void the_idle_are_those_between_two_requests(void**) {
   expect(f.lost, "");
 }
 
-void the_end_of_the_loop_is_that_of_all(void**) {
+void the_end_of_the_loop_destroys_all(void**) {
   EachState f;
   f.user.seen();
-  f.all[EachState::fresh]->on_released();  // and of those that are buried
+  f.all[EachState::fresh]->on_released();  // buried connections too
   f.connections.destroy_all();
   assert_true(f.connections.empty());
   assert_int_equal(f.connections.living(), 0);
@@ -357,7 +357,7 @@ void the_end_of_the_loop_is_that_of_all(void**) {
 
 // Finishing -----------------------------------------------------------------------------------------------------------
 
-void who_finishes_waits_for_the_peer(void**) {
+void a_finishing_connection_waits_for_the_peer(void**) {
   Fixture f(1);
   f.all[0]->set_reading(false);
   f.input_to(0, "GET /never");
@@ -379,7 +379,7 @@ void who_finishes_waits_for_the_peer(void**) {
   expect(f.destroyed(), "0 ");
 }
 
-void but_not_for_long(void**) {
+void a_finishing_connection_waits_two_seconds(void**) {
   Fixture f(1);
   f.all[0]->finish();
   f.advance(kFinishTimeoutMs - 20);
@@ -389,7 +389,7 @@ void but_not_for_long(void**) {
   expect(f.called(), "0 close");
 }
 
-void nor_for_much(void**) {
+void a_finishing_connection_discards_one_mebibyte(void**) {
   Fixture f(1);
   f.all[0]->finish();
   const std::string piece(65'536, 'x');
@@ -408,22 +408,22 @@ void nor_for_much(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(counts_what_comes_and_goes),
-      cmocka_unit_test(finds_websockets_alone),
+      cmocka_unit_test(finds_only_websockets),
       cmocka_unit_test(its_share_lives_as_long_as_it),
-      cmocka_unit_test(may_end_without_a_stream),
+      cmocka_unit_test(can_end_without_a_stream),
       cmocka_unit_test(waiting_input_has_a_turn_for_each),
-      cmocka_unit_test(those_turns_may_be_interrupted),
-      cmocka_unit_test(who_has_gone_has_no_turn),
-      cmocka_unit_test(who_is_doomed_dies_at_the_end_of_the_round),
-      cmocka_unit_test(some_are_reset),
+      cmocka_unit_test(turns_go_on_where_they_were_interrupted),
+      cmocka_unit_test(ended_connections_have_no_turn),
+      cmocka_unit_test(a_doomed_connection_ends_with_the_round),
+      cmocka_unit_test(a_killed_connection_can_be_reset),
       cmocka_unit_test(killing_goes_on_where_it_was_interrupted),
-      cmocka_unit_test(who_is_released_meanwhile_is_not_killed),
+      cmocka_unit_test(a_connection_that_is_released_meanwhile_is_not_killed),
       cmocka_unit_test(destruction_goes_on_where_it_was_interrupted),
       cmocka_unit_test(the_idle_are_those_between_two_requests),
-      cmocka_unit_test(the_end_of_the_loop_is_that_of_all),
-      cmocka_unit_test(who_finishes_waits_for_the_peer),
-      cmocka_unit_test(but_not_for_long),
-      cmocka_unit_test(nor_for_much),
+      cmocka_unit_test(the_end_of_the_loop_destroys_all),
+      cmocka_unit_test(a_finishing_connection_waits_for_the_peer),
+      cmocka_unit_test(a_finishing_connection_waits_two_seconds),
+      cmocka_unit_test(a_finishing_connection_discards_one_mebibyte),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

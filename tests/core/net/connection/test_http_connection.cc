@@ -102,7 +102,7 @@ struct Fixture : test::ConnectionFixture {
     };
     accept();
   }
-  ~Fixture() { connections.destroy_all(); }  // while what they tell of it is there
+  ~Fixture() { connections.destroy_all(); }  // their exchanges write into the member below
 
   // The held request of this number is answered.
   void answer_held(std::string body, bool essential = false, std::uint64_t number = 0) {
@@ -130,7 +130,7 @@ void pipelined_requests_are_answered_in_order(void**) {
   assert_int_equal(f.loop().stats().bytes_out.get(), 3 * ok("/1").size());
 }
 
-void a_request_may_come_byte_by_byte(void**) {
+void a_request_can_come_byte_by_byte(void**) {
   Fixture f;
   f.input_bytewise(get("/1") + get("/2"));
   f.turn();
@@ -157,7 +157,7 @@ void a_held_request_blocks_the_next(void**) {
   assert_int_equal(f.connection->kept_bytes(), 0);
 }
 
-void an_exchange_may_answer_at_once(void**) {
+void an_exchange_can_answer_at_once(void**) {
   Fixture f;
   f.exchange.on_held = [&](const HeldRequest&) { f.answer_held("at once"); };
   f.input(get("/held") + get("/next"));
@@ -179,7 +179,7 @@ void sixteen_are_served_in_a_turn(void**) {
   assert_false(f.connections.has_waiting_input());
 }
 
-void and_one_when_the_time_is_over(void**) {
+void one_is_served_in_a_turn_when_the_time_is_over(void**) {
   Fixture f;
   f.loop().budget().begin(0);
   f.input(get("/1") + get("/2") + get("/3"));
@@ -194,7 +194,7 @@ void and_one_when_the_time_is_over(void**) {
   expect(f.wire.sent() + f.wire.called(), "");
 }
 
-void what_is_no_request_is_refused(void**) {
+void malformed_requests_are_refused(void**) {
   struct Case {
     std::string request;
     std::string answer;
@@ -354,7 +354,7 @@ void an_empty_body_is_none(void**) {
   expect(f.exchange.seen(), "complete; gone; held; body ; ");
 }
 
-void chunks_that_are_too_many_are_told_of(void**) {
+void a_chunked_body_that_is_too_large_is_reported(void**) {
   Fixture f;
   f.exchange.on_body = [&](const HeldRequest& request) {
     f.connections.answer(request, HttpResponse::text(413, "no"), false);
@@ -388,7 +388,7 @@ void a_body_that_nobody_wants_is_read_to_its_end(void**) {
   }
 }
 
-void unless_it_is_long(void**) {
+void a_long_body_that_nobody_wants_ends_the_connection(void**) {
   Fixture by_length;
   by_length.input(post("/1", with_length(65'536), std::string(65'536, 'x')) + get("/2"));
   expect(by_length.wire.sent(), ok("/1") + ok("/2"));
@@ -404,7 +404,7 @@ void unless_it_is_long(void**) {
   expect(by_chunks.wire.called(), "finish on");
 }
 
-void an_answer_may_come_before_the_body(void**) {
+void an_answer_can_come_before_the_body(void**) {
   Fixture f;
   f.input(post("/held", with_length(5), "he"));
   f.answer_held("early");
@@ -415,7 +415,7 @@ void an_answer_may_come_before_the_body(void**) {
   f.turn();
   expect(f.wire.sent(), ok("early!") + ok("/2"));
 
-  Fixture more;  // of what is thrown away there may be more than of what is kept
+  Fixture more;  // more may be discarded than may be kept
   more.input(post("/held", kChunked, "1\r\nx\r\n"));
   more.answer_held("early");
   more.input("30\r\n" + std::string(0x30, 'x') + "\r\n0\r\n\r\n" + get("/2"));
@@ -433,7 +433,7 @@ void an_answer_may_come_before_the_body(void**) {
   expect(closing.wire.called(), "finish on");
 }
 
-void a_body_that_nobody_wants_may_fail_all_the_same(void**) {
+void a_body_that_nobody_wants_can_fail(void**) {
   Fixture malformed;
   malformed.input(post("/1", kChunked, "x\r\n"));
   expect(malformed.wire.sent(), last_answer("400 Bad Request", "malformed chunk\n"));
@@ -446,7 +446,7 @@ void a_body_that_nobody_wants_may_fail_all_the_same(void**) {
   expect(slow.wire.called(), "finish on");
 }
 
-// An exchange that takes no body: its end cannot be told from the next request.
+// Its exchange takes no body, so the end of the body cannot be told from the next request.
 void a_held_request_without_its_body_is_the_last(void**) {
   Fixture f;
   f.router.routes = [&](Connection&, const HttpRequest&) {
@@ -522,7 +522,7 @@ void the_first_head_has_its_time(void**) {
   assert_int_equal(slow.server.refused(Refusal::request_timeout), 1);
 }
 
-void so_has_each_head_after_it(void**) {
+void each_later_head_has_its_time(void**) {
   Fixture f;
   f.input(get("/1"));
   f.advance(5'000);
@@ -549,7 +549,7 @@ void a_body_has_its_time(void**) {
   assert_int_equal(f.server.refused(Refusal::request_timeout), 1);
 }
 
-void a_held_request_has_none_of_the_connections(void**) {
+void a_held_request_does_not_time_out(void**) {
   Fixture f;
   f.input(get("/held"));
   f.advance(1'000'000);
@@ -681,7 +681,7 @@ void a_websocket_takes_over_behind_earlier_requests(void**) {
   f.input(message.substr(3));
   expect(user.seen(), "text hello; ");
   assert_false(f.connection->idle_http());
-  // What was for requests goes nowhere.
+  // Answers to requests are ignored from now on.
   f.exchange.seen();
   f.answer_held("stale");
   f.turn();
@@ -813,7 +813,7 @@ void a_body_is_charged_to_its_address(void**) {
   assert_int_equal(f.server.refused(Refusal::queued_bytes_per_address), 1);
 }
 
-void so_is_an_answer_that_is_not_taken(void**) {
+void an_answer_that_is_not_taken_is_charged_to_its_address(void**) {
   Fixture f(with_queued_bytes(12'288));
   f.router.routes = [](Connection&, const HttpRequest& request) {
     return HttpResponse::text(200, std::string(request.path == "/small" ? 9'000 : 20'000, 'x'));
@@ -831,7 +831,7 @@ void so_is_an_answer_that_is_not_taken(void**) {
   assert_int_equal(f.server.refused(Refusal::queued_bytes_per_address), 1);
 }
 
-void so_is_input_behind_a_held_request(void**) {
+void input_behind_a_held_request_is_charged_to_its_address(void**) {
   Fixture f(with_queued_bytes(12'288));
   f.input(get("/held"));
   f.input(std::string(9'000, 'x'));
@@ -889,12 +889,12 @@ void a_large_head_is_read_to_its_end(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(pipelined_requests_are_answered_in_order),
-      cmocka_unit_test(a_request_may_come_byte_by_byte),
+      cmocka_unit_test(a_request_can_come_byte_by_byte),
       cmocka_unit_test(a_held_request_blocks_the_next),
-      cmocka_unit_test(an_exchange_may_answer_at_once),
+      cmocka_unit_test(an_exchange_can_answer_at_once),
       cmocka_unit_test(sixteen_are_served_in_a_turn),
-      cmocka_unit_test(and_one_when_the_time_is_over),
-      cmocka_unit_test(what_is_no_request_is_refused),
+      cmocka_unit_test(one_is_served_in_a_turn_when_the_time_is_over),
+      cmocka_unit_test(malformed_requests_are_refused),
       cmocka_unit_test(a_foreign_host_is_refused_before_anything_else),
       cmocka_unit_test(stays_open_as_the_client_wishes),
       cmocka_unit_test(an_idle_one_is_closed_after_a_while),
@@ -903,19 +903,19 @@ int main() {
       cmocka_unit_test(in_a_drain_every_answer_is_the_last),
       cmocka_unit_test(bodies_arrive_whole_however_they_are_cut),
       cmocka_unit_test(an_empty_body_is_none),
-      cmocka_unit_test(chunks_that_are_too_many_are_told_of),
+      cmocka_unit_test(a_chunked_body_that_is_too_large_is_reported),
       cmocka_unit_test(malformed_chunks_end_the_connection),
       cmocka_unit_test(a_body_that_nobody_wants_is_read_to_its_end),
-      cmocka_unit_test(unless_it_is_long),
-      cmocka_unit_test(an_answer_may_come_before_the_body),
-      cmocka_unit_test(a_body_that_nobody_wants_may_fail_all_the_same),
+      cmocka_unit_test(a_long_body_that_nobody_wants_ends_the_connection),
+      cmocka_unit_test(an_answer_can_come_before_the_body),
+      cmocka_unit_test(a_body_that_nobody_wants_can_fail),
       cmocka_unit_test(a_held_request_without_its_body_is_the_last),
       cmocka_unit_test(a_body_of_unknown_length_is_refused),
       cmocka_unit_test(says_to_continue_when_the_body_is_wanted),
       cmocka_unit_test(the_first_head_has_its_time),
-      cmocka_unit_test(so_has_each_head_after_it),
+      cmocka_unit_test(each_later_head_has_its_time),
       cmocka_unit_test(a_body_has_its_time),
-      cmocka_unit_test(a_held_request_has_none_of_the_connections),
+      cmocka_unit_test(a_held_request_does_not_time_out),
       cmocka_unit_test(an_answer_must_be_taken_in_time),
       cmocka_unit_test(an_answer_that_is_not_taken_at_once_blocks_the_next_request),
       cmocka_unit_test(a_large_answer_is_written_in_pieces),
@@ -927,8 +927,8 @@ int main() {
       cmocka_unit_test(answers_to_stale_requests_go_nowhere),
       cmocka_unit_test(a_lost_connection_tells_its_exchange),
       cmocka_unit_test(a_body_is_charged_to_its_address),
-      cmocka_unit_test(so_is_an_answer_that_is_not_taken),
-      cmocka_unit_test(so_is_input_behind_a_held_request),
+      cmocka_unit_test(an_answer_that_is_not_taken_is_charged_to_its_address),
+      cmocka_unit_test(input_behind_a_held_request_is_charged_to_its_address),
       cmocka_unit_test(behind_a_proxy_the_client_is_charged),
       cmocka_unit_test(kept_input_is_bounded),
       cmocka_unit_test(a_large_head_is_read_to_its_end),

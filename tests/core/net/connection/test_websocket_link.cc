@@ -61,7 +61,7 @@ struct Fixture : test::ConnectionFixture {
       return std::nullopt;
     };
   }
-  ~Fixture() { connections.destroy_all(); }  // while what they tell of it is there
+  ~Fixture() { connections.destroy_all(); }  // their users write into the members below
 
   // The handshake, and what comes with it.
   void handshake(const std::string& behind = {}) {
@@ -141,7 +141,7 @@ void nothing_is_written_before_the_handshake_is_through(void**) {
   expect(f.wire.sent(), kAnswer + server_text("earlier"));
 }
 
-void nor_when_the_outbox_is_full_by_then(void**) {
+void a_full_outbox_is_not_written_before_the_handshake_is_through(void**) {
   Fixture f(with_policy(OutboxPolicy::disconnect));
   f.while_opened = [&] {
     f.publish(1, 5);
@@ -182,7 +182,7 @@ void a_refused_handshake_has_an_answer_and_no_link(void**) {
   assert_false(f.user.alive);
 }
 
-void its_user_may_close_at_once(void**) {
+void its_user_can_close_at_once(void**) {
   Fixture f;
   f.user.on_established = [&] {
     f.push("sorry");
@@ -195,7 +195,7 @@ void its_user_may_close_at_once(void**) {
   expect(f.user.seen(), "established; closed 1013 later; ");
 }
 
-void another_user_may_take_over(void**) {
+void another_user_can_take_over(void**) {
   Fixture f;
   f.start();
   test::UserLog second_log;
@@ -304,7 +304,7 @@ void does_not_compress_unasked(void**) {
 
 // Pings ---------------------------------------------------------------------------------------------------------------
 
-// What a message causes comes by the loop's inbox.
+// Each message is answered twice, by tasks in the loop's inbox.
 void answer_by_inbox(Fixture& f) {
   f.user.on_message = [&](std::string_view message) {
     for (const char* const which : {" first", " second"}) {
@@ -324,7 +324,7 @@ void a_pong_goes_behind_what_was_caused_before(void**) {
                             server_text("b first") + server_text("b second"));
 }
 
-void so_it_does_when_the_inbox_cannot_be_emptied_at_once(void**) {
+void a_pong_goes_behind_what_is_left_in_the_inbox(void**) {
   Fixture f;
   f.start();
   answer_by_inbox(f);
@@ -339,7 +339,7 @@ void so_it_does_when_the_inbox_cannot_be_emptied_at_once(void**) {
   expect(f.wire.sent(), server_text("a first") + server_text("a second") + server_frame(kPong, "p"));
 }
 
-void a_pong_that_waits_finds_its_link_gone(void**) {
+void a_pong_that_waits_is_dropped_with_its_link(void**) {
   Fixture f;
   f.start();
   f.loop().post_task([] {});
@@ -420,7 +420,7 @@ void a_silent_peer_is_pinged_and_lost(void**) {
   assert_true(f.connections.empty());
 }
 
-void any_input_counts(void**) {
+void any_input_counts_as_alive(void**) {
   Fixture f;
   f.start();
   f.advance(20'000);
@@ -442,7 +442,7 @@ void any_input_counts(void**) {
   expect(f.user.seen(), "text x; ");
 }
 
-void a_backlog_that_moves_counts(void**) {
+void a_backlog_that_moves_counts_as_alive(void**) {
   Fixture f;
   f.start_blocked();
   for (int i = 0; i < 6; ++i) {
@@ -456,7 +456,7 @@ void a_backlog_that_moves_counts(void**) {
   expect(f.user.seen(), "closed 1006 no answer to a ping; ");
 }
 
-void keep_alive_may_be_off(void**) {
+void keep_alive_can_be_off(void**) {
   ServerOptions never;
   never.ping_interval_ms = kUnlimited;
   Fixture f(never);
@@ -507,7 +507,7 @@ void reading_pauses_until_a_time(void**) {
   assert_int_equal(f.connection->kept_bytes(), 0);
 }
 
-void of_two_pauses_the_longer_one_holds(void**) {
+void the_longer_of_two_pauses_holds(void**) {
   Fixture f;
   f.start();
   const std::int64_t now_ms = f.loop().now_ms();
@@ -521,7 +521,7 @@ void of_two_pauses_the_longer_one_holds(void**) {
   expect(f.wire.called(), "on");
 }
 
-void a_pause_may_end_early(void**) {
+void a_pause_can_end_early(void**) {
   Fixture f;
   f.start();
   f.link->resume_reading();  // there is none
@@ -529,7 +529,7 @@ void a_pause_may_end_early(void**) {
   f.link->pause_reading_until(f.loop().now_ms() + 60'000);
   f.input(text("kept"));
   f.advance(40'000);
-  expect(f.wire.sent(), "");  // nothing can be heard: no ping
+  expect(f.wire.sent(), "");  // nothing can be heard, so no ping is sent
   f.link->resume_reading();
   expect(f.wire.called(), "off on");
   f.turn();
@@ -557,7 +557,7 @@ void reading_pauses_until_most_of_the_output_is_taken(void**) {
   expect(f.user.seen(), "progress; text kept; ");
 }
 
-void with_nothing_to_take_that_pause_ends_with_the_round(void**) {
+void a_pause_for_output_without_output_ends_with_the_round(void**) {
   Fixture f;
   f.start();
   f.link->pause_reading_for_output();
@@ -566,8 +566,8 @@ void with_nothing_to_take_that_pause_ends_with_the_round(void**) {
   expect(f.wire.called(), "on");
 }
 
-// A peer that takes nothing is not read, so that only the ping's time-out finds it.
-void who_takes_nothing_is_lost_while_reading_pauses(void**) {
+// It is not read either, so only the time-out of pings finds it.
+void a_peer_that_takes_nothing_is_lost_during_a_pause_for_output(void**) {
   Fixture f(with_policy(OutboxPolicy::disconnect));
   f.start_blocked();
   f.link->pause_reading_for_output();
@@ -577,7 +577,7 @@ void who_takes_nothing_is_lost_while_reading_pauses(void**) {
   expect(f.wire.called(), "off reset close");
 }
 
-void two_pauses_of_both_kinds_end_with_the_later(void**) {
+void pauses_of_both_kinds_end_with_the_later(void**) {
   Fixture f(with_policy(OutboxPolicy::disconnect));
   f.start_blocked();
   f.link->pause_reading_until(f.loop().now_ms() + 1'000);
@@ -601,7 +601,6 @@ void two_pauses_of_both_kinds_end_with_the_later(void**) {
 void kept_input_is_bounded(void**) {
   Fixture f;
   f.start();
-  f.link->pause_reading_until(f.loop().now_ms() + 1'000);
   f.link->pause_reading_until(f.loop().now_ms() + 1'000);
   f.input(std::string(65'535, 'x'));
   expect(f.wire.called(), "off");
@@ -658,7 +657,7 @@ void closes_from_there(void**) {
   expect(f.user.seen(), "");
 }
 
-void answers_a_close_as_it_deserves(void**) {
+void the_answer_to_a_close_depends_on_its_code(void**) {
   struct Case {
     std::string body;
     std::string answer;
@@ -694,7 +693,7 @@ void both_close_at_once(void**) {
   expect(f.wire.called(), "finish on");
 }
 
-// Its answer waits in the inbox, behind a task that closes from here.
+// The answer to the peer waits in the inbox, behind a task that closes the link.
 void a_close_from_here_overtakes_the_answer(void**) {
   Fixture f;
   f.start();
@@ -725,7 +724,7 @@ void a_close_from_here_goes_behind_unsent_output(void**) {
   expect(f.wire.called(), "finish on");
 }
 
-// Who closes and does not read need not wait for what it has missed.
+// A peer that closes and does not read does not wait for what it has missed.
 void a_close_from_there_goes_before_unsent_output(void**) {
   Fixture f;
   f.start_blocked();
@@ -774,7 +773,7 @@ void a_protocol_error_closes(void**) {
   assert_int_equal(f.server.refused(Refusal::malformed), 1);
 }
 
-void so_does_a_message_that_is_too_large(void**) {
+void a_message_that_is_too_large_closes(void**) {
   ServerOptions options;
   options.max_message_bytes = 5;
   Fixture f(options);
@@ -814,7 +813,7 @@ void waits_five_seconds_for_the_answer_to_a_close(void**) {
   expect(f.wire.sent(), server_close(1000, "bye"));
 }
 
-void and_as_long_for_the_last_byte_to_be_taken(void**) {
+void waits_five_seconds_for_the_last_byte_to_be_taken(void**) {
   Fixture f;
   f.start_blocked();
   f.input(client_close(1000, "bye"));
@@ -826,7 +825,7 @@ void and_as_long_for_the_last_byte_to_be_taken(void**) {
   expect(f.user.seen(), "closed 1000 bye; ");
 }
 
-void who_reads_too_slowly_is_reset(void**) {
+void a_slow_reader_is_reset(void**) {
   Fixture f;
   f.start_blocked();
   f.push("dropped");
@@ -878,7 +877,7 @@ void nothing_is_taken_once_it_is_doomed(void**) {
 
 // Lost ----------------------------------------------------------------------------------------------------------------
 
-void may_be_lost_in_every_state(void**) {
+void can_be_lost_in_every_state(void**) {
   const std::string told = "closed 1006 the connection was lost; ";
   Fixture handshake;  // refused; the answer is not taken
   handshake.refusal = HttpResponse::text(403, "no\n");
@@ -923,7 +922,7 @@ void may_be_lost_in_every_state(void**) {
   expect(closed.wire.called(), "");
 }
 
-void a_write_that_fails_loses_it_at_the_end_of_the_round(void**) {
+void a_failed_write_ends_the_connection_with_the_round(void**) {
   Fixture f;
   f.start();
   f.wire.broken = true;
@@ -971,7 +970,7 @@ void a_full_outbox_closes(void**) {
 void the_newest_are_dropped_and_told_of_where_they_are_missing(void**) {
   Fixture f(with_policy(OutboxPolicy::drop_newest));
   f.start_blocked();
-  f.publish(1, 5);  // three find a place
+  f.publish(1, 5);  // three fit
   expect(f.wire.called(), "");
   f.writable();
   expect(f.wire.sent(), server_text("blocked").substr(1) + messages(1, 3));
@@ -979,7 +978,7 @@ void the_newest_are_dropped_and_told_of_where_they_are_missing(void**) {
   expect(f.wire.sent(), server_text("dev:4-5"));
   assert_int_equal(f.loop().stats().drops.get(), 2);
 
-  // A message that finds a place again comes behind the notice.
+  // A message that fits again comes behind the notice.
   f.wire.takes = 0;
   f.publish(6, 10);
   f.publish(1, "other");
@@ -1008,7 +1007,7 @@ void the_oldest_are_dropped_and_told_of_before_the_rest(void**) {
   expect(f.wire.sent(), "");
 }
 
-void not_in_the_middle_of_a_frame(void**) {
+void a_gap_is_told_behind_a_partly_written_frame(void**) {
   Fixture f(with_policy(OutboxPolicy::drop_oldest));
   f.start_blocked();
   f.publish(1, 4);
@@ -1019,7 +1018,7 @@ void not_in_the_middle_of_a_frame(void**) {
   expect(f.wire.sent(), server_text("blocked").substr(1) + server_text("dev:1-2") + messages(3, 4) + messages(1, 1));
 }
 
-void a_gap_without_a_word_is_not_told(void**) {
+void a_gap_that_the_protocol_cannot_express_is_not_told(void**) {
   for (const OutboxPolicy policy : {OutboxPolicy::drop_oldest, OutboxPolicy::drop_newest}) {
     Fixture f(with_policy(policy));
     f.user.tells_gaps = false;
@@ -1135,57 +1134,57 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(the_answer_goes_first_in_one_write_with_what_its_user_sends_at_once),
       cmocka_unit_test(nothing_is_written_before_the_handshake_is_through),
-      cmocka_unit_test(nor_when_the_outbox_is_full_by_then),
+      cmocka_unit_test(a_full_outbox_is_not_written_before_the_handshake_is_through),
       cmocka_unit_test(input_behind_the_request_is_for_the_link),
       cmocka_unit_test(a_refused_handshake_has_an_answer_and_no_link),
-      cmocka_unit_test(its_user_may_close_at_once),
-      cmocka_unit_test(another_user_may_take_over),
+      cmocka_unit_test(its_user_can_close_at_once),
+      cmocka_unit_test(another_user_can_take_over),
       cmocka_unit_test(messages_arrive_whole_however_they_are_cut),
       cmocka_unit_test(frames_of_one_round_are_one_write),
       cmocka_unit_test(compresses_when_it_was_agreed_on),
       cmocka_unit_test(does_not_compress_unasked),
       cmocka_unit_test(a_pong_goes_behind_what_was_caused_before),
-      cmocka_unit_test(so_it_does_when_the_inbox_cannot_be_emptied_at_once),
-      cmocka_unit_test(a_pong_that_waits_finds_its_link_gone),
+      cmocka_unit_test(a_pong_goes_behind_what_is_left_in_the_inbox),
+      cmocka_unit_test(a_pong_that_waits_is_dropped_with_its_link),
       cmocka_unit_test(sixteen_pings_are_answered_and_then_the_latest),
       cmocka_unit_test(no_pong_comes_inside_a_frame_that_is_partly_written),
       cmocka_unit_test(pings_have_at_most_125_bytes),
       cmocka_unit_test(a_silent_peer_is_pinged_and_lost),
-      cmocka_unit_test(any_input_counts),
-      cmocka_unit_test(a_backlog_that_moves_counts),
-      cmocka_unit_test(keep_alive_may_be_off),
+      cmocka_unit_test(any_input_counts_as_alive),
+      cmocka_unit_test(a_backlog_that_moves_counts_as_alive),
+      cmocka_unit_test(keep_alive_can_be_off),
       cmocka_unit_test(reading_pauses_until_a_time),
-      cmocka_unit_test(of_two_pauses_the_longer_one_holds),
-      cmocka_unit_test(a_pause_may_end_early),
+      cmocka_unit_test(the_longer_of_two_pauses_holds),
+      cmocka_unit_test(a_pause_can_end_early),
       cmocka_unit_test(reading_pauses_until_most_of_the_output_is_taken),
-      cmocka_unit_test(with_nothing_to_take_that_pause_ends_with_the_round),
-      cmocka_unit_test(who_takes_nothing_is_lost_while_reading_pauses),
-      cmocka_unit_test(two_pauses_of_both_kinds_end_with_the_later),
+      cmocka_unit_test(a_pause_for_output_without_output_ends_with_the_round),
+      cmocka_unit_test(a_peer_that_takes_nothing_is_lost_during_a_pause_for_output),
+      cmocka_unit_test(pauses_of_both_kinds_end_with_the_later),
       cmocka_unit_test(kept_input_is_bounded),
       cmocka_unit_test(closes_from_here),
       cmocka_unit_test(closes_from_there),
-      cmocka_unit_test(answers_a_close_as_it_deserves),
+      cmocka_unit_test(the_answer_to_a_close_depends_on_its_code),
       cmocka_unit_test(both_close_at_once),
       cmocka_unit_test(a_close_from_here_overtakes_the_answer),
       cmocka_unit_test(a_close_from_here_goes_behind_unsent_output),
       cmocka_unit_test(a_close_from_there_goes_before_unsent_output),
       cmocka_unit_test(finishes_after_the_last_byte),
       cmocka_unit_test(a_protocol_error_closes),
-      cmocka_unit_test(so_does_a_message_that_is_too_large),
+      cmocka_unit_test(a_message_that_is_too_large_closes),
       cmocka_unit_test(an_error_after_the_close_ends_it),
       cmocka_unit_test(waits_five_seconds_for_the_answer_to_a_close),
-      cmocka_unit_test(and_as_long_for_the_last_byte_to_be_taken),
-      cmocka_unit_test(who_reads_too_slowly_is_reset),
+      cmocka_unit_test(waits_five_seconds_for_the_last_byte_to_be_taken),
+      cmocka_unit_test(a_slow_reader_is_reset),
       cmocka_unit_test(a_close_ends_a_pause),
       cmocka_unit_test(nothing_is_taken_once_its_user_has_closed),
       cmocka_unit_test(nothing_is_taken_once_it_is_doomed),
-      cmocka_unit_test(may_be_lost_in_every_state),
-      cmocka_unit_test(a_write_that_fails_loses_it_at_the_end_of_the_round),
+      cmocka_unit_test(can_be_lost_in_every_state),
+      cmocka_unit_test(a_failed_write_ends_the_connection_with_the_round),
       cmocka_unit_test(a_full_outbox_closes),
       cmocka_unit_test(the_newest_are_dropped_and_told_of_where_they_are_missing),
       cmocka_unit_test(the_oldest_are_dropped_and_told_of_before_the_rest),
-      cmocka_unit_test(not_in_the_middle_of_a_frame),
-      cmocka_unit_test(a_gap_without_a_word_is_not_told),
+      cmocka_unit_test(a_gap_is_told_behind_a_partly_written_frame),
+      cmocka_unit_test(a_gap_that_the_protocol_cannot_express_is_not_told),
       cmocka_unit_test(no_gap_is_told_after_the_close),
       cmocka_unit_test(what_waits_is_charged_to_its_source),
       cmocka_unit_test(writing_goes_on_in_the_next_round_when_the_time_is_over),
