@@ -298,6 +298,28 @@ void a_quick_sender_that_hangs_up_is_ended(void**) {
   assert_true(is_empty(f.site));
 }
 
+// So many messages wait behind one that is not decided on, and the rest in the POST.
+void a_verdict_lets_a_paused_sender_go_on(void**) {
+  Polling f;
+  DecisionId decision = 0;
+  f.app.message = [&](const MessageRequest& request) {
+    if (decision != 0) return Decision();
+    decision = request.decision;
+    return Decision{Verdict::defer, {}, {}};
+  };
+  std::string packets = R"(42["a",0])";
+  for (int i = 1; i < 40; ++i) packets += "|42[\"a\"," + std::to_string(i) + "]";
+  ASSERT_TEXT(f.player.post(packets), "");
+  ASSERT_TEXT(f.app.take(), "message 1 lobby [0]");
+  f.site.advance(5'000);
+  ASSERT_TEXT(f.player.posted(), "");
+  assert_true(f.hub().decide(f.site.client(1), decision, {}).ok());
+  f.run();
+  ASSERT_TEXT(f.player.posted(), "200 ok");
+  assert_int_equal(f.app.lines.size(), 39);
+  ASSERT_TEXT(f.player.poll(), ("200 " + packets).c_str());
+}
+
 void many_packets_are_taken_in_portions(void**) {
   Polling f;
   std::string packets = R"(42["a",0])";
@@ -1064,6 +1086,7 @@ int main() {
       cmocka_unit_test(a_quick_sender_waits_for_its_answer),
       cmocka_unit_test(a_quick_sender_that_does_not_wait_is_ended),
       cmocka_unit_test(a_quick_sender_that_hangs_up_is_ended),
+      cmocka_unit_test(a_verdict_lets_a_paused_sender_go_on),
       cmocka_unit_test(many_packets_are_taken_in_portions),
       cmocka_unit_test(each_namespace_is_a_client_and_a_room),
       cmocka_unit_test(a_name_that_is_no_room_is_no_namespace),

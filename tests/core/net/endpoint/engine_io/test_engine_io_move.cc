@@ -446,6 +446,16 @@ void post(Run& run, const std::string& packet) {
   ++run.said;
   run.check(run.player.post(packet) == "200 ok", packet);
 }
+// A POST of which the rest is to come.
+void post_half(Run& run) {
+  run.player.posts().send("POST " + run.player.target() +
+                          " HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 27\r\n\r\n42[");
+  run.site.run();
+}
+void hold_poll(Run& run) {
+  run.player.send_poll();
+  run.site.run();
+}
 void drain(Run& run) {
   for (std::size_t i = 0; i < 2; ++i) {
     FakeLoop& loop = run.site.loop(i);
@@ -562,15 +572,10 @@ std::vector<Happening> peaceful() {
                        },
                    .posts_only = false});
   }
-  const auto half_post = [](Run& run) {
-    run.player.posts().send("POST " + run.player.target() +
-                            " HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 27\r\n\r\n42[");
-    run.site.run();
-  };
   all.push_back({.name = "the rest of a POST",
                  .group = 2,
                  .happen = [](Run& run) { run.player.posts().send(R"("chat message","posted"])"); },
-                 .prepare = half_post,
+                 .prepare = post_half,
                  .verify =
                      [](Run& run) {
                        const std::string answer = run.player.posted();
@@ -580,11 +585,7 @@ std::vector<Happening> peaceful() {
                      }});
   all.push_back({.name = "a poll that is held",
                  .happen = [](Run&) {},
-                 .prepare =
-                     [](Run& run) {
-                       run.player.send_poll();
-                       run.site.run();
-                     },
+                 .prepare = hold_poll,
                  .after = [](Run& run) { run.check(run.polled.starts_with("200 "), "the poll: " + run.polled); }});
 
   // The third client.
@@ -679,6 +680,24 @@ std::vector<Happening> fatal() {
   return all;
 }
 
+// A request is lost that the session holds, unless it has been answered by then: with it the session.
+std::vector<Happening> lost_requests() {
+  const auto lose = [](Run& run, FakeClient& connection) {
+    connection.hang_up();
+    run.site.sockets(0).take_input();
+  };
+  return {{.name = "a POST is lost",
+           .happen = [lose](Run& run) { lose(run, run.player.posts()); },
+           .prepare = post_half,
+           .hears = Hears::beginning,
+           .posts_only = false},
+          {.name = "a poll is lost",
+           .happen = [lose](Run& run) { lose(run, run.player.polls()); },
+           .prepare = hold_poll,
+           .hears = Hears::beginning,
+           .posts_only = false}};
+}
+
 // Both loops end, one some time after the other.
 std::vector<Happening> ends(std::size_t first) {
   std::vector<Happening> all;
@@ -711,6 +730,7 @@ void whatever_happens_meanwhile(void**) {
 
 void however_it_ends(void**) {
   for (const Happening& one : fatal()) in_every_order({&one});
+  for (const Happening& one : lost_requests()) in_every_order({&one});
 }
 
 void the_loops_end_one_by_one(void**) {
