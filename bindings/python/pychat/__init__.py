@@ -28,6 +28,7 @@ from ._events import (
     Left,
     LogLine,
     Opened,
+    Published,
     Room,
     Stats,
 )
@@ -122,6 +123,7 @@ __all__ = [
     "Overflow",
     "Payload",
     "Protocol",
+    "Published",
     "RateLimitedError",
     "Refuse",
     "Replace",

@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Set, Tuple
 
 from . import _log, _pychat
-from ._events import Abandoned, Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened
+from ._events import Abandoned, Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened, Published
 from ._verdicts import Refuse
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _NAMES = {
     Disconnected: "on_disconnect",
     Abandoned: "on_abandon",
     Ack: "on_ack",
+    Published: "on_published",
 }
 _DECIDING = (ConnectRequest, AuthorizeRequest, _pychat.Message)
 

@@ -45,6 +45,8 @@ const char* name_of(Kind kind) {
       return "on_ack";
     case Kind::on_abandon:
       return "on_abandon";
+    case Kind::on_published:
+      return "on_published";
   }
   return "a callback";
 }
@@ -78,7 +80,7 @@ std::string text_or_empty(py::handle text) { return text.is_none() ? std::string
 
 // The trampolines. Nothing may leave them: what allocation throws is a refusal.
 struct Callbacks {
-  static void fill(chat_callbacks& callbacks, bool with_authorize) {
+  static void fill(chat_callbacks& callbacks, bool with_authorize, bool with_published) {
     callbacks.on_connect = decide<chat_connect_event, &Core::on_connect>;
     callbacks.on_open = tell<Kind::on_open>;
     callbacks.on_disconnect = tell<Kind::on_disconnect>;
@@ -89,6 +91,7 @@ struct Callbacks {
     callbacks.on_log = log;
     callbacks.on_ack = ack;
     callbacks.on_abandon = tell<Kind::on_abandon>;
+    callbacks.on_published = with_published ? published : nullptr;
     callbacks.on_thread_start = [](chat_server*, void* user) {
       take_signal_mask(static_cast<Core*>(user)->starters_mask_);
     };
@@ -129,6 +132,17 @@ struct Callbacks {
     }
   }
 
+  static void published(chat_server* server, const chat_message* message, void* user) {
+    Core& core = *static_cast<Core*>(user);
+    const CallbackScope scope(core);
+    core.notice(server);
+    try {
+      core.on_published(*message);
+    } catch (const std::exception&) {
+      ++core.calls_lost_;
+    }
+  }
+
   static void log(chat_server*, chat_log_level level, const char* text, void* user) {
     Core& core = *static_cast<Core*>(user);
     const CallbackScope scope(core);
@@ -140,7 +154,9 @@ struct Callbacks {
   }
 };
 
-void fill_callbacks(chat_callbacks& callbacks, bool with_authorize) { Callbacks::fill(callbacks, with_authorize); }
+void fill_callbacks(chat_callbacks& callbacks, bool with_authorize, bool with_published) {
+  Callbacks::fill(callbacks, with_authorize, with_published);
+}
 
 void Core::report_exception(Kind kind, py::error_already_set& error) {
   // Ctrl-C inside of poll() is for who called it; on a thread of the library nobody could take it.
@@ -348,6 +364,15 @@ void Core::on_ack(const chat_ack_event& event) {
     tell_loop(std::move(record));
   } else {
     call_inline(record, [](py::handle) {});
+  }
+}
+
+void Core::on_published(const chat_message& message) {
+  Record record{Kind::on_published, nullptr, PublishedRecord{std::make_shared<OwnedMessage>(message)}};
+  if (calls_inline(Kind::on_published)) {
+    call_inline(record, [](py::handle) {});
+  } else if (calls_async(Kind::on_published)) {
+    tell_loop(std::move(record));
   }
 }
 

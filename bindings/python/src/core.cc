@@ -105,7 +105,8 @@ void Core::start(int log_level) {
   native.user = this;
   if (native.log_level == 0) native.log_level = static_cast<chat_log_level>(log_level);
   const bool asks = ((inline_kinds_.load() | async_kinds_.load()) & Kind::on_authorize) != 0;
-  fill_callbacks(native.callbacks, asks);
+  const bool follows = ((inline_kinds_.load() | async_kinds_.load()) & Kind::on_published) != 0;
+  fill_callbacks(native.callbacks, asks, follows);
   host_driven_ = native.threads == 0;
   starters_mask_ = signal_mask();
   verdict_timeout_ms_ = native.verdict_timeout_ms > 0 ? native.verdict_timeout_ms : 10'000;

@@ -120,6 +120,7 @@ class Core {
   chat_verdict on_message(chat_message_event& event);
   void on_client_event(Kind kind, const chat_client_event& event);
   void on_ack(const chat_ack_event& event);
+  void on_published(const chat_message& message);
   void end_awaited(chat_client_id client);
   void on_log(chat_log_level level, const char* text);
   // Calls the function for a record and gives its result to `read`, with the GIL; false when it has raised.
