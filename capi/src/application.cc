@@ -241,6 +241,12 @@ Decision CallbackApplication::on_message(MessageRequest& request) {
   return decide("on_message", returned, verdict, {Verdict::consume, Verdict::defer}, event.reason);
 }
 
+void CallbackApplication::on_published(const Message& message) {
+  if (settings_.callbacks.on_published == nullptr) return;
+  const MessageView view(message);
+  run("on_published", [&] { settings_.callbacks.on_published(&handle_, view.get(), settings_.user); });
+}
+
 void CallbackApplication::on_ack(const ClientPtr& client, const AckOutcome& outcome) {
   if (settings_.callbacks.on_ack == nullptr) return;
   const std::vector<chat_blob> attachments = view_blobs(outcome.attachments);

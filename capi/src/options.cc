@@ -454,6 +454,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   Settings settings;
   Reader reader;
   read_callbacks(reader, given, settings.application);
+  settings.server.hub.tells_published = settings.application.callbacks.on_published != nullptr;
   read_listener(reader, given, settings.server);
   read_endpoints(reader, given, settings.server);
   read_mounts(reader, given, settings.server);

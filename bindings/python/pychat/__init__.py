@@ -28,6 +28,7 @@ from ._events import (
     Left,
     LogLine,
     Opened,
+    Published,
 )
 from ._kept import KeptMessage
 from ._options import Endpoint, ServerOptions, StaticMount

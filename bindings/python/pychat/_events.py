@@ -118,6 +118,13 @@ class Ack:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A numbered message was published: `message` has its seq, epoch and time_ms. `message.client` is not available."""
+
+    message: _pychat.Message
+
+
+@dataclass(frozen=True)
 class LogLine:
     """A log line."""
 

@@ -14,7 +14,7 @@ from typing import Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Se
 
 from . import _log, _pychat
 from ._decisions import ServerDecisions
-from ._events import Abandoned, Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened, Request
+from ._events import Abandoned, Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened, Published, Request
 from ._verdicts import Refuse
 
 MAX_CALLS = 65_536
@@ -33,6 +33,7 @@ _NAMES = {
     Disconnected: "on_disconnect",
     Abandoned: "on_abandon",
     Ack: "on_ack",
+    Published: "on_published",
 }
 _DECIDING = (ConnectRequest, AuthorizeRequest, _pychat.Message)
 

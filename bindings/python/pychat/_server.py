@@ -123,6 +123,15 @@ class Server(ServerDecisions):
         """A client answered a message of send_with_ack(), or will not answer: called with Ack."""
         return self._set_callback("on_ack", callback)
 
+    def on_published(self, callback: Callback) -> Callback:
+        """A numbered message was published, by a client or the application: called with Published.
+
+        Called in the order of the numbers of a room. Set it before the start.
+        """
+        if self._core.running:
+            raise _pychat.WrongStateError("on_published must be set before the start")
+        return self._set_callback("on_published", callback)
+
     def on_log(self, callback: Callback) -> Callback:
         """A log line: called with LogLine. By default lines go to the logger "pychat". It cannot be an `async def`."""
         if _is_async(callback):

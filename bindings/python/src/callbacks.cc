@@ -45,6 +45,8 @@ const char* name_of(Kind kind) {
       return "on_ack";
     case Kind::on_abandon:
       return "on_abandon";
+    case Kind::on_published:
+      return "on_published";
   }
   return "a callback";
 }
@@ -254,6 +256,15 @@ void on_ack(Core& core, const chat_ack_event& event) {
   }
 }
 
+void on_published(Core& core, const chat_message& message) {
+  Record record{Kind::on_published, nullptr, PublishedRecord{std::make_shared<OwnedMessage>(message)}};
+  if (core.listeners().calls_inline(Kind::on_published)) {
+    call_inline(core, record, [](py::handle) {});
+  } else if (core.listeners().calls_async(Kind::on_published)) {
+    core.listeners().tell_loop(std::move(record));
+  }
+}
+
 void on_log(Core& core, chat_log_level level, const char* text) {
   if (!core.listeners().calls_inline(Kind::on_log)) return;
   const TakeGil gil;
@@ -269,7 +280,7 @@ void on_log(Core& core, chat_log_level level, const char* text) {
 
 // The trampolines. Nothing may leave them: what allocation throws is a refusal.
 struct Callbacks {
-  static void fill(chat_callbacks& callbacks, bool with_authorize) {
+  static void fill(chat_callbacks& callbacks, bool with_authorize, bool with_published) {
     callbacks.on_connect = decide<chat_connect_event, on_connect>;
     callbacks.on_open = tell<Kind::on_open>;
     callbacks.on_disconnect = tell<Kind::on_disconnect>;
@@ -280,6 +291,7 @@ struct Callbacks {
     callbacks.on_log = log;
     callbacks.on_ack = ack;
     callbacks.on_abandon = tell<Kind::on_abandon>;
+    callbacks.on_published = with_published ? published : nullptr;
     callbacks.on_thread_start = [](chat_server*, void* user) {
       take_signal_mask(static_cast<Core*>(user)->starters_signal_mask());
     };
@@ -320,6 +332,17 @@ struct Callbacks {
     }
   }
 
+  static void published(chat_server* server, const chat_message* message, void* user) {
+    Core& core = *static_cast<Core*>(user);
+    const CallbackScope scope(&core);
+    core.notice(server);
+    try {
+      on_published(core, *message);
+    } catch (const std::exception&) {
+      core.listeners().count_lost();
+    }
+  }
+
   static void log(chat_server*, chat_log_level level, const char* text, void* user) {
     Core& core = *static_cast<Core*>(user);
     const CallbackScope scope(&core);
@@ -333,6 +356,8 @@ struct Callbacks {
 
 }  // namespace
 
-void fill_callbacks(chat_callbacks& callbacks, bool with_authorize) { Callbacks::fill(callbacks, with_authorize); }
+void fill_callbacks(chat_callbacks& callbacks, bool with_authorize, bool with_published) {
+  Callbacks::fill(callbacks, with_authorize, with_published);
+}
 
 }  // namespace pychat

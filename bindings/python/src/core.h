@@ -31,7 +31,7 @@ class Core {
 
   // Sets the callbacks, which find this object in the user pointer. on_authorize is set only when a listener decides it, because
   // its presence changes what is allowed.
-  using FillCallbacks = void (*)(chat_callbacks& callbacks, bool with_authorize);
+  using FillCallbacks = void (*)(chat_callbacks& callbacks, bool with_authorize, bool with_published);
   // The level is for options without one.
   void start(int log_level, FillCallbacks fill_callbacks);
   // Event queues end with the drain, also when nobody calls close().

@@ -43,6 +43,7 @@ void define(py::module_& module) {
   kinds["on_message"] = static_cast<int>(pychat::Kind::on_message);
   kinds["on_log"] = static_cast<int>(pychat::Kind::on_log);
   kinds["on_ack"] = static_cast<int>(pychat::Kind::on_ack);
+  kinds["on_published"] = static_cast<int>(pychat::Kind::on_published);
   kinds["on_abandon"] = static_cast<int>(pychat::Kind::on_abandon);
   module.attr("kinds") = kinds;
 }

@@ -66,6 +66,10 @@ py::object to_python(const MessageRecord& record, py::object client) {
   return py::cast(std::make_unique<Message>(record.message, std::move(client), record.ack_id, record.decision_id));
 }
 
+py::object to_python(const PublishedRecord& record, const py::object& client) {
+  return python_names().published(py::cast(std::make_unique<Message>(record.message, client, 0, 0)));
+}
+
 py::object to_python(const AckRecord& record, const py::object& client) {
   py::tuple attachments(record.attachments.size());
   for (std::size_t index = 0; index < record.attachments.size(); ++index) {
@@ -84,7 +88,7 @@ py::object to_python(const AckRecord& record, const py::object& client) {
 }  // namespace
 
 py::object Record::to_python(py::handle server) const {
-  py::object object = client->object(server);
+  py::object object = client ? client->object(server) : py::none();
   return std::visit(
       [&](const auto& record) -> py::object {
         if constexpr (std::is_same_v<std::decay_t<decltype(record)>, ClientRecord>) {
@@ -99,6 +103,7 @@ py::object Record::to_python(py::handle server) const {
 std::size_t Record::bytes() const {
   std::size_t size = sizeof(Record);
   if (const auto* message = std::get_if<MessageRecord>(&what)) size += sizeof(OwnedMessage) + message->message->bytes();
+  if (const auto* event = std::get_if<PublishedRecord>(&what)) size += sizeof(OwnedMessage) + event->message->bytes();
   if (const auto* event = std::get_if<ClientRecord>(&what)) {
     size += event->name.size() + event->user_id.size() + event->room.size() + event->reason.size() +
             event->socket_id.size();

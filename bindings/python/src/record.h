@@ -27,8 +27,9 @@ enum Kind : unsigned {
   on_log = 1U << 7,
   on_ack = 1U << 8,
   on_abandon = 1U << 9,
+  on_published = 1U << 10,
 };
-constexpr unsigned kKindCount = 10;
+constexpr unsigned kKindCount = 11;
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -58,6 +59,11 @@ struct MessageRecord {
   std::uint64_t ack_id, decision_id;
 };
 
+// It has its number; nobody's in particular, as its sender may have gone.
+struct PublishedRecord {
+  OwnedMessagePtr message;
+};
+
 struct AckRecord {
   std::uint64_t ack_id;
   int error;
@@ -67,8 +73,8 @@ struct AckRecord {
 
 struct Record {
   Kind kind;
-  ClientSlotPtr client;
-  std::variant<ConnectRecord, AuthorizeRecord, ClientRecord, MessageRecord, AckRecord> what;
+  ClientSlotPtr client;  // null for on_published
+  std::variant<ConnectRecord, AuthorizeRecord, ClientRecord, MessageRecord, PublishedRecord, AckRecord> what;
 
   // What it weighs in a queue, about.
   std::size_t bytes() const;

@@ -471,8 +471,15 @@ typedef struct chat_callbacks {
   void (*on_thread_start)(chat_server *server, void *user);
   void (*on_thread_stop)(chat_server *server, void *user);
 
+  /*
+   * A numbered message is published, by a client or the application: shows its seq, epoch and time_ms. Runs in the order of the
+   * numbers, one call at a time for each room, on the same loop thread for a room. Runs after chat_publish() has returned or
+   * while it runs on another thread, and possibly after the sender's on_disconnect. Not for restored messages.
+   */
+  void (*on_published)(chat_server *server, const chat_message *message, void *user);
+
   /* For callbacks of later versions, so that the size of the options does not change. Leave them NULL. */
-  void (*reserved[4])(void);
+  void (*reserved[3])(void);
 } chat_callbacks;
 
 /*
@@ -619,8 +626,8 @@ typedef struct chat_server_options {
 #define CHAT_SERVER_OPTIONS_INIT                                                                                     \
   {                                                                                                                  \
     sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                \
-        {sizeof(chat_callbacks),  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,            \
-         {NULL, NULL, NULL, NULL}},                                                                                  \
+        {sizeof(chat_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,       \
+         {NULL, NULL, NULL}},                                                                                        \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                            \
@@ -713,8 +720,9 @@ CHAT_API chat_error chat_broadcast(chat_server *server, const char *room, const 
                                    size_t text_size) CHAT_NOEXCEPT;
 
 /*
- * Publishes a message to all members of its room. *seq, if not NULL, receives its number: 0 if the message is ephemeral or
- * takes effect later (convention 8). INVALID_ROOM, INVALID_EVENT, INVALID_JSON, INVALID_UTF8, TOO_LARGE, TOO_MANY (rooms).
+ * Publishes a message to all members of its room. *seq, if not NULL, receives its number: 0 if the message is ephemeral,
+ * takes effect later (convention 8), or gets its number later because the room's history is kept outside of memory; then
+ * on_published tells the number. INVALID_ROOM, INVALID_EVENT, INVALID_JSON, INVALID_UTF8, TOO_LARGE, TOO_MANY (rooms).
  */
 CHAT_API chat_error chat_publish(chat_server *server, const chat_message *message, uint64_t *seq) CHAT_NOEXCEPT;
 

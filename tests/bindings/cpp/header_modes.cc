@@ -21,6 +21,7 @@ int header_modes(chat::Options options) {
     return event.text().empty() ? chat::refuse("empty") : chat::replace(chat::Message(event.message()));
   };
   options.on_ack = [](const chat::AckEvent& event) { static_cast<void>(event.attachments().empty()); };
+  options.on_published = [](const chat::PublishedEvent& event) { event.server().broadcast(event.room(), "seen"); };
   options.on_log = [](chat_log_level, std::string_view) {};
   const chat::Result<chat::Server> server = chat::Server::start(options);
   if (!server) return server.error().error_code().value();

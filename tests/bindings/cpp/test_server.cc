@@ -26,7 +26,12 @@ struct Opened {
 };
 
 void a_history_is_restored(void**) {
-  const chat::Server first = start(free_port());
+  chat::Options options = free_port();
+  options.on_published = [](const chat::PublishedEvent& event) {
+    note(std::to_string(event.server().port() != 0) + " published " + std::string(event.room()) + " " +
+         std::to_string(event.seq()) + " " + std::string(event.message().data()));
+  };
+  const chat::Server first = start(std::move(options));
   SUCCEEDED(first.publish(chat::Message::text("one").room("dev").from_name("Ann").from_user_id("ann")));
   SUCCEEDED(first.publish(chat::Message::args("[1,2]").room("dev").event("move")));
   std::vector<chat::Message> copies;
@@ -37,6 +42,9 @@ void a_history_is_restored(void**) {
     epoch = message.epoch();
     time_ms = message.time_ms();
   }));
+
+  expect_line("1 published dev 1 one");
+  expect_line("1 published dev 2 [1,2]");
 
   const chat::Server second = start(free_port());
   SUCCEEDED(second.room_restore("dev", epoch, copies));

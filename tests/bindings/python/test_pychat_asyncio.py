@@ -319,6 +319,25 @@ def test_a_client_that_goes_cancels_its_on_connect(run, threads):
     run(main())
 
 
+def test_what_is_published_comes_to_the_loop(run):
+    async def main():
+        server = make_server()
+        told = asyncio.Queue()
+
+        @server.on_published
+        async def on_published(event):
+            await told.put(event)
+
+        async with server:
+            for text in ("one", "two"):
+                server.broadcast("lobby", text)
+                event = await told.get()
+                assert isinstance(event, pychat.Published) and event.message.text == text
+            assert event.message.seq == 2
+
+    run(main())
+
+
 def test_socket_io_events_and_replies(run):
     async def main():
         server = make_server()

@@ -263,6 +263,27 @@ def test_a_room_is_restored_before_its_first_member_joins(server):
         assert json.loads(client.recv(timeout=LIMIT_S))["text"] == "old"
 
 
+def test_what_is_published_is_told_in_order(server):
+    seen = Inbox()
+    server.on_published(seen.put)
+    with server, connect(url(server)) as client:
+        client.send("from a client")
+        client.recv(timeout=LIMIT_S)
+        server.publish("lobby", "typing", ephemeral=True)
+        server.publish("lobby", {"x": b"y"}, event="move")
+        first, second = seen.next(), seen.next()
+        assert (first.message.text, first.message.seq, first.message.room) == ("from a client", 1, "lobby")
+        assert second.message.args == [{"x": b"y"}] and second.message.seq == 2
+        kept = server.history("lobby")
+        assert [(one.message.epoch, one.message.time_ms) for one in (first, second)] == [(m.epoch, m.time_ms) for m in kept]
+        assert first.message.from_id == server.clients()[0].id
+        assert type(pickle.loads(pickle.dumps(first))) is pychat.Published
+        with pytest.raises(pychat.NoSuchClientError):
+            first.message.client
+        with pytest.raises(pychat.WrongStateError):
+            server.on_published(seen.put)
+
+
 def test_publish_send_and_look(server):
     seen = Inbox()
     server.on_open(seen.put)

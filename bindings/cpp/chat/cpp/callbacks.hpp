@@ -60,6 +60,9 @@ class Callbacks {
     if (options.on_message) callbacks.on_message = on_message;
     if (options.on_log) callbacks.on_log = on_log;
     if (options.on_ack) callbacks.on_ack = tell<AckEvent, &Options::on_ack, kAck>;
+    if (options.on_published) {
+      callbacks.on_published = tell<PublishedEvent, &Options::on_published, kPublished, chat_message>;
+    }
     if (options.on_thread_start) callbacks.on_thread_start = call<&Options::on_thread_start, kThreadStart>;
     if (options.on_thread_stop) callbacks.on_thread_stop = call<&Options::on_thread_stop, kThreadStop>;
   }
@@ -83,6 +86,7 @@ class Callbacks {
   static constexpr char kJoin[] = "on_join";
   static constexpr char kLeave[] = "on_leave";
   static constexpr char kAck[] = "on_ack";
+  static constexpr char kPublished[] = "on_published";
   static constexpr char kThreadStart[] = "on_thread_start";
   static constexpr char kThreadStop[] = "on_thread_stop";
 

@@ -128,6 +128,25 @@ class MessageEvent : public Event<chat_message_event> {
   Decision decision() const noexcept { return {raw().client, raw().decision_id}; }
 };
 
+// A numbered message is published: it has its seq, epoch and time.
+class PublishedEvent {
+ public:
+  PublishedEvent(chat_server* server, const chat_message& message) noexcept : server_(server), message_(message) {}
+
+  // The server of the callback.
+  ServerRef server() const noexcept { return server_; }
+  // As chat_history() shows it.
+  MessageView message() const noexcept { return message_; }
+  // Shortcuts for fields of message().
+  std::string_view room() const noexcept { return message_.room(); }
+  // Its number in the room.
+  std::uint64_t seq() const noexcept { return message_.seq(); }
+
+ private:
+  ServerRef server_;
+  MessageView message_;
+};
+
 // chat_ack_event: a client answered a message of ServerRef::send_with_ack(), or will not answer.
 class AckEvent : public Event<chat_ack_event> {
  public:

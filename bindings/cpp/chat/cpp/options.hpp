@@ -67,6 +67,8 @@ struct Options {
   std::function<void(chat_log_level, std::string_view)> on_log = {};
   // The answer to a message of ServerRef::send_with_ack(), or the reason why there is none.
   std::function<void(const AckEvent&)> on_ack = {};
+  // In the order of the numbers of a room.
+  std::function<void(const PublishedEvent&)> on_published = {};
   // On each thread that the library starts, before and after everything else on it.
   std::function<void()> on_thread_start = {};
   std::function<void()> on_thread_stop = {};
