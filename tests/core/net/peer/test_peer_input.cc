@@ -140,6 +140,43 @@ void refused_commands_are_answered(void**) {
   assert_int_equal(f.loop().stats().messages_refused.get(), 4);
 }
 
+// Leaving -------------------------------------------------------------------------------------------------------------
+
+Decoded goodbye() { return Command(DisconnectCommand{"bye"}); }
+
+// The goodbye is answered behind what the client's messages have caused. What follows it is not executed.
+void a_client_may_disconnect(void**) {
+  PeerFixture f;
+  Seat& ann = f.open("ann");
+  f.open("bob");
+  f.story.take();
+  ann.says(say("last", "r1"));
+  ann.says(goodbye());
+  ann.says(say("never", "r2"));
+  f.run();
+  assert_told(f.story, "ann: ack r1 #1", "ann: lobby#1 last", "ann: disconnected bye", "bob: lobby#1 last",
+              "ann: closes 1000 the client has disconnected", "on_leave ann lobby the client has disconnected",
+              "on_disconnect ann 1000 the client has disconnected");
+  assert_null(ann.find());
+}
+
+// It has its place behind a message that waits for a verdict, and drops what waits behind it.
+void a_goodbye_waits_for_the_verdict_before_it(void**) {
+  PeerFixture f;
+  Seat& ann = f.open("ann");
+  f.application.hearing = [](MessageRequest&) { return PeerFixture::deferred(); };
+  ann.says(say("one", "r1"));
+  ann.says(goodbye());
+  ann.says(say("never", "r2"));
+  f.run();
+  assert_told(f.story, "on_message ann one");
+  f.decide(ann);
+  f.run();
+  assert_told(f.story, "ann: ack r1 #1", "ann: lobby#1 one", "ann: disconnected bye",
+              "ann: closes 1000 the client has disconnected", "on_leave ann lobby the client has disconnected",
+              "on_disconnect ann 1000 the client has disconnected");
+}
+
 // Replies that are charged ----------------------------------------------------------------------------------------------
 
 // Publishes five messages of 2,000 bytes.
@@ -643,6 +680,8 @@ int main() {
       cmocka_unit_test(the_rate_counts_before_the_welcome),
       cmocka_unit_test(malformed_packets_are_answered),
       cmocka_unit_test(refused_commands_are_answered),
+      cmocka_unit_test(a_client_may_disconnect),
+      cmocka_unit_test(a_goodbye_waits_for_the_verdict_before_it),
       cmocka_unit_test(long_replies_are_paid_for),
       cmocka_unit_test(replayed_history_is_paid_for_by_a_pause),
       cmocka_unit_test(a_history_is_cut_to_one_outbox),
