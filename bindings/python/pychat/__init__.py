@@ -122,6 +122,7 @@ __all__ = [
     "Overflow",
     "Payload",
     "Protocol",
+    "Published",
     "RateLimitedError",
     "Refuse",
     "Replace",

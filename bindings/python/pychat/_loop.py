@@ -14,7 +14,18 @@ from typing import Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Se
 
 from . import _log, _pychat
 from ._decisions import ServerDecisions
-from ._events import Abandoned, Ack, AuthorizeRequest, ConnectRequest, Disconnected, Joined, Left, Opened, Published, Request
+from ._events import (
+    Abandoned,
+    Ack,
+    AuthorizeRequest,
+    ConnectRequest,
+    Disconnected,
+    Joined,
+    Left,
+    Opened,
+    Published,
+    Request,
+)
 from ._verdicts import Refuse
 
 MAX_CALLS = 65_536

@@ -72,7 +72,6 @@ inline Decoded say_with_ack_last(std::string text, std::string ref) {
   command.ref = std::move(ref);
   return Command(std::move(command));
 }
-inline Decoded disconnect(std::string ref = "d") { return Command(DisconnectCommand{std::move(ref)}); }
 inline Decoded enter(std::string room, std::string ref = "j", std::optional<Position> since = std::nullopt) {
   return Command(JoinCommand{std::move(room), std::move(since), std::move(ref)});
 }

@@ -643,22 +643,6 @@ void an_acknowledgement_for_a_retired_client(void**) {
   assert_told(f.story, "on_leave ann lobby the connection was lost", "on_disconnect ann 1006 the connection was lost");
 }
 
-// What the client said before is dealt with, and told, before the connection closes. What it says behind that is not heard.
-void a_client_that_disconnects_in_order(void**) {
-  PeerFixture f;
-  Seat& ann = f.open("ann");
-  Seat& bob = f.open("bob");
-  f.run();
-  f.story.take();
-  ann.says(say_with_ack_last("goodbye", "r1"));
-  ann.says(disconnect("d1"));
-  ann.says(say("too late", "r2"));
-  f.run();
-  assert_told(f.story, "ann: lobby#1 goodbye", "ann: ack r1 #1", "bob: lobby#1 goodbye", "ann: disconnected d1",
-              "ann: close 1000 the client has disconnected");
-  (void)bob;
-}
-
 // Going ---------------------------------------------------------------------------------------------------------------
 
 // The callback depends on the state in which the client is retired.
@@ -906,7 +890,6 @@ int main() {
       cmocka_unit_test(the_application_acknowledges),
       cmocka_unit_test(the_acknowledgement_and_its_own_message),
       cmocka_unit_test(an_acknowledgement_for_a_retired_client),
-      cmocka_unit_test(a_client_that_disconnects_in_order),
       cmocka_unit_test(the_right_callback_for_each_state),
       cmocka_unit_test(retirement_before_the_welcome),
       cmocka_unit_test(all_rooms_are_left_first),
