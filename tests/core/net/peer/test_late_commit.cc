@@ -54,6 +54,16 @@ struct Fixture {
     std::unique_ptr<QueueLink> link;
     Peer* peer = nullptr;
 
+    // One packet of its protocol.
+    void says(std::string_view packet) {
+      if (peer->client()->origin().protocol == Protocol::chat_v1) {
+        peer->receive(wire::ChatV1Codec().decode(false, packet));
+      } else {
+        const Result<wire::SocketIoPacket> read = wire::decode_socket_io(packet);
+        assert_true(read.ok());
+        peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(*read, {}));
+      }
+    }
     std::string take() {
       std::string payload;
       link->take(payload);
@@ -98,8 +108,8 @@ bool has(const std::string& text, const char* part) { return text.find(part) != 
 void chat_v1_is_acknowledged_before_its_own_copy(void**) {
   Fixture f;
   const auto ann = f.open_chat_v1();
-  ann->peer->receive(false, R"({"type":"send","text":"one","ref":1})");
-  ann->peer->receive(false, R"({"type":"send","text":"two","ref":2})");
+  ann->says(R"({"type":"send","text":"one","ref":1})");
+  ann->says(R"({"type":"send","text":"two","ref":2})");
   f.loop().run();
   assert_string_equal(ann->take().c_str(), "");
   assert_string_equal(f.application.told.c_str(), "");
@@ -119,7 +129,7 @@ void chat_v1_is_acknowledged_before_its_own_copy(void**) {
 void socket_io_is_acknowledged_after_its_own_copy(void**) {
   Fixture f;
   const auto ann = f.open_socket_io();
-  ann->peer->receive(false, R"(27["chat message","one"])");
+  ann->says(R"(27["chat message","one"])");
   f.loop().run();
   assert_string_equal(ann->take().c_str(), "");
   f.commit();
@@ -133,8 +143,8 @@ void a_failure_reaches_the_sender_in_its_protocol(void**) {
   Fixture f;
   const auto ann = f.open_chat_v1();
   const auto bob = f.open_socket_io();
-  ann->peer->receive(false, R"({"type":"send","text":"one","ref":"r"})");
-  bob->peer->receive(false, R"(27["chat message","two"])");
+  ann->says(R"({"type":"send","text":"one","ref":"r"})");
+  bob->says(R"(27["chat message","two"])");
   f.commits.fail_one(*f.server->hub, {Error::system, "the disk is full"});
   f.commits.fail_one(*f.server->hub, {Error::system, "the disk is full"});
   f.loop().run();
@@ -150,7 +160,7 @@ void a_sender_may_have_gone_before_the_commit(void**) {
   Fixture f;
   const auto ann = f.open_chat_v1();
   const auto bob = f.open_chat_v1();
-  ann->peer->receive(false, R"({"type":"send","text":"bye","ref":1})");
+  ann->says(R"({"type":"send","text":"bye","ref":1})");
   f.loop().peers().retire(ann->peer->id(), {1000, "left"});
   f.loop().run();
   ann->take();

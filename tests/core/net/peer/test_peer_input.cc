@@ -100,8 +100,8 @@ void the_rate_counts_before_the_welcome(void**) {
 void malformed_packets_are_answered(void**) {
   PeerFixture f;
   Seat& ann = f.open("ann");
-  ann.peer().receive(true, "bytes");
-  ann.peer().receive(false, "text");
+  ann.says(fault(Error::unsupported));
+  ann.says(say("text"));
   ann.says(fault(Error::invalid_json));
   ann.says(fault(Error::too_large));
   f.run();
