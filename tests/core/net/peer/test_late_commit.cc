@@ -1,7 +1,9 @@
 // Acknowledgements of clients whose room has a log that commits later: they come with the commit, in the room's order, and on the
 // side of the client's own copy that its protocol has them on.
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/hub/late_log.h"
 #include "core/net/fake_loop.h"
@@ -53,7 +55,9 @@ struct Fixture {
     User user;
     std::unique_ptr<QueueLink> link;
     Peer* peer = nullptr;
+    std::function<wire::Decoded(std::string_view)> decode;
 
+    void says(std::string_view packet) { peer->receive(decode(packet)); }
     std::string take() {
       std::string payload;
       link->take(payload);
@@ -77,10 +81,22 @@ struct Fixture {
     client->take();
     return client;
   }
-  std::unique_ptr<Client> open_chat_v1() { return open(std::make_unique<wire::ChatV1Codec>(), Protocol::chat_v1); }
+  std::unique_ptr<Client> open_chat_v1() {
+    auto codec = std::make_unique<wire::ChatV1Codec>();
+    auto decode = [&decoder = *codec](std::string_view packet) { return decoder.decode(false, packet); };
+    auto client = open(std::move(codec), Protocol::chat_v1);
+    client->decode = std::move(decode);
+    return client;
+  }
   std::unique_ptr<Client> open_socket_io() {
     auto nsp = std::make_shared<const wire::SocketIoNamespace>(wire::SocketIoNamespace{"/", "lobby", 1});
-    return open(std::make_unique<wire::SocketIoCodec>(std::move(nsp), "sid", ""), Protocol::socket_io);
+    auto codec = std::make_unique<wire::SocketIoCodec>(std::move(nsp), "sid", "");
+    auto decode = [&decoder = *codec](std::string_view packet) {
+      return decoder.decode(*wire::decode_socket_io(packet), {});
+    };
+    auto client = open(std::move(codec), Protocol::socket_io);
+    client->decode = std::move(decode);
+    return client;
   }
   void commit() {
     assert_true(commits.commit_one(*server->hub));
@@ -98,8 +114,8 @@ bool has(const std::string& text, const char* part) { return text.find(part) != 
 void chat_v1_is_acknowledged_before_its_own_copy(void**) {
   Fixture f;
   const auto ann = f.open_chat_v1();
-  ann->peer->receive(false, R"({"type":"send","text":"one","ref":1})");
-  ann->peer->receive(false, R"({"type":"send","text":"two","ref":2})");
+  ann->says(R"({"type":"send","text":"one","ref":1})");
+  ann->says(R"({"type":"send","text":"two","ref":2})");
   f.loop().run();
   assert_string_equal(ann->take().c_str(), "");
   assert_string_equal(f.application.told.c_str(), "");
@@ -119,7 +135,7 @@ void chat_v1_is_acknowledged_before_its_own_copy(void**) {
 void socket_io_is_acknowledged_after_its_own_copy(void**) {
   Fixture f;
   const auto ann = f.open_socket_io();
-  ann->peer->receive(false, R"(27["chat message","one"])");
+  ann->says(R"(27["chat message","one"])");
   f.loop().run();
   assert_string_equal(ann->take().c_str(), "");
   f.commit();
@@ -133,8 +149,8 @@ void a_failure_reaches_the_sender_in_its_protocol(void**) {
   Fixture f;
   const auto ann = f.open_chat_v1();
   const auto bob = f.open_socket_io();
-  ann->peer->receive(false, R"({"type":"send","text":"one","ref":"r"})");
-  bob->peer->receive(false, R"(27["chat message","two"])");
+  ann->says(R"({"type":"send","text":"one","ref":"r"})");
+  bob->says(R"(27["chat message","two"])");
   f.commits.fail_one(*f.server->hub, {Error::system, "the disk is full"});
   f.commits.fail_one(*f.server->hub, {Error::system, "the disk is full"});
   f.loop().run();
@@ -150,7 +166,7 @@ void a_sender_may_have_gone_before_the_commit(void**) {
   Fixture f;
   const auto ann = f.open_chat_v1();
   const auto bob = f.open_chat_v1();
-  ann->peer->receive(false, R"({"type":"send","text":"bye","ref":1})");
+  ann->says(R"({"type":"send","text":"bye","ref":1})");
   f.loop().peers().retire(ann->peer->id(), {1000, "left"});
   f.loop().run();
   ann->take();
