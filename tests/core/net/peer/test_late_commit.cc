@@ -1,7 +1,9 @@
 // Acknowledgements of clients whose room has a log that commits later: they come with the commit, in the room's order, and on the
 // side of the client's own copy that its protocol has them on.
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/hub/late_log.h"
 #include "core/net/fake_loop.h"
@@ -53,17 +55,9 @@ struct Fixture {
     User user;
     std::unique_ptr<QueueLink> link;
     Peer* peer = nullptr;
+    std::function<wire::Decoded(std::string_view)> decode;
 
-    // One packet of its protocol.
-    void says(std::string_view packet) {
-      if (peer->client()->origin().protocol == Protocol::chat_v1) {
-        peer->receive(wire::ChatV1Codec().decode(false, packet));
-      } else {
-        const Result<wire::SocketIoPacket> read = wire::decode_socket_io(packet);
-        assert_true(read.ok());
-        peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(*read, {}));
-      }
-    }
+    void says(std::string_view packet) { peer->receive(decode(packet)); }
     std::string take() {
       std::string payload;
       link->take(payload);
@@ -87,10 +81,22 @@ struct Fixture {
     client->take();
     return client;
   }
-  std::unique_ptr<Client> open_chat_v1() { return open(std::make_unique<wire::ChatV1Codec>(), Protocol::chat_v1); }
+  std::unique_ptr<Client> open_chat_v1() {
+    auto codec = std::make_unique<wire::ChatV1Codec>();
+    auto decode = [&decoder = *codec](std::string_view packet) { return decoder.decode(false, packet); };
+    auto client = open(std::move(codec), Protocol::chat_v1);
+    client->decode = std::move(decode);
+    return client;
+  }
   std::unique_ptr<Client> open_socket_io() {
     auto nsp = std::make_shared<const wire::SocketIoNamespace>(wire::SocketIoNamespace{"/", "lobby", 1});
-    return open(std::make_unique<wire::SocketIoCodec>(std::move(nsp), "sid", ""), Protocol::socket_io);
+    auto codec = std::make_unique<wire::SocketIoCodec>(std::move(nsp), "sid", "");
+    auto decode = [&decoder = *codec](std::string_view packet) {
+      return decoder.decode(*wire::decode_socket_io(packet), {});
+    };
+    auto client = open(std::move(codec), Protocol::socket_io);
+    client->decode = std::move(decode);
+    return client;
   }
   void commit() {
     assert_true(commits.commit_one(*server->hub));

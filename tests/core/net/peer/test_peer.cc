@@ -196,7 +196,7 @@ void the_welcome_comes_before_everything(void**) {
   f.run();
   assert_told(f.story, "owner of ann: on_first_room ok", "bob: lobby#4 four", "ann: welcome ann lobby#4 resumed",
               "on_open ann lobby", "on_join ann lobby", "bob: lobby#5 early", "ann: lobby#2 two", "ann: lobby#3 three",
-              "ann: lobby#4 four", "ann: #0 direct one", "ann: #0 direct two", "ann: ack r1 #5", "ann: pong early",
+              "ann: lobby#4 four", "ann: #0 direct one", "ann: #0 direct two", "ann: pong early", "ann: ack r1 #5",
               "ann: lobby#5 early");
 }
 

@@ -30,7 +30,7 @@ void too_many_are_refused_and_reading_pauses(void**) {
   Seat& ann = f.open("ann");
   for (int i = 1; i <= 3; ++i) ann.says(say("x", "r" + std::to_string(i)));
   f.run();
-  assert_told(f.story, "ann: ack r1 #1", "ann: ack r2 #2", "ann: ack r3 #3", "ann: lobby#1 x", "ann: lobby#2 x",
+  assert_told(f.story, "ann: ack r1 #1", "ann: lobby#1 x", "ann: ack r2 #2", "ann: lobby#2 x", "ann: ack r3 #3",
               "ann: lobby#3 x");
   ann.says(say("x", "r4"));
   ann.says(enter("dev", "r5"));
@@ -290,10 +290,10 @@ void a_deferred_message_holds_back_what_follows(void**) {
   f.decide(ann);
   assert_told(f.story);
   f.run();
-  // The reply to the join comes through the inbox, but she is a member before the next command.
-  assert_told(f.story, "ann: ack r1 #2", "on_message ann two", "ann: ack r2 #3", "on_message ann for dev",
-              "ann: ack r4 #1", "ann: error f invalid_json: a fault", "ann: lobby#2 one", "ann: lobby#3 two",
-              "ann: joined r3 dev#0", "bob: lobby#2 one", "bob: lobby#3 two", "on_join ann dev", "ann: dev#1 for dev");
+  // Acknowledgements and the reply to the join come through the inbox, but she is a member before the next command.
+  assert_told(f.story, "on_message ann two", "on_message ann for dev", "ann: error f invalid_json: a fault",
+              "ann: ack r1 #2", "ann: lobby#2 one", "ann: ack r2 #3", "ann: lobby#3 two", "ann: joined r3 dev#0",
+              "bob: lobby#2 one", "bob: lobby#3 two", "on_join ann dev", "ann: ack r4 #1", "ann: dev#1 for dev");
   assert_false(ann.peer().undecided());
 }
 
@@ -305,7 +305,7 @@ void each_verdict_ends_its_own_command(void**) {
   assert_told(f.story, "on_message ann pass");
   f.decide(ann);
   f.run();
-  assert_told(f.story, "ann: ack pass #1", "on_message ann refuse", "ann: lobby#1 pass");
+  assert_told(f.story, "on_message ann refuse", "ann: ack pass #1", "ann: lobby#1 pass");
   const DecisionId stale = f.application.asked;
   f.decide(ann, PeerFixture::refused("no"));
   assert_status(f.hub().decide(ann.client, stale, {}), Error::wrong_state);
@@ -341,7 +341,7 @@ void one_message_may_wait_twice(void**) {
   f.pass(kVerdictMs - 100);  // the time begins anew
   f.decide(ann);
   f.run();
-  assert_told(f.story, "ann: ack r1 #1", "on_authorize ann publish lobby", "ann: lobby#1 one");
+  assert_told(f.story, "on_authorize ann publish lobby", "ann: ack r1 #1", "ann: lobby#1 one");
   f.decide(ann, PeerFixture::refused("no"));
   f.run();
   assert_told(f.story, "ann: error r2 forbidden send: no");
