@@ -155,7 +155,7 @@ def test_sockets_that_are_not_the_servers_stay():
     )
 
 
-CALLS = """
+CALLS = r"""
 import asyncio, os, sys, pychat
 
 def calls(server, client, message, events):
@@ -216,9 +216,10 @@ def check(server, client, message, events):
     server.close()
     asyncio.run(server.aclose())
 
+# A WebSocket without a thread that runs Python, and a loop that has left its callback: in a child that C code forks, Python
+# waits for ever if another thread held the GIL, or waited for it.
 def make():
-    import threading
-    from websockets.sync.client import connect
+    import socket, threading
     server = pychat.Server(address="127.0.0.1", drain_timeout_ms=500)
     seen, there = [], threading.Event()
 
@@ -229,10 +230,15 @@ def make():
 
     events = server.events()
     server.start()
-    socket = connect(f"ws://127.0.0.1:{server.port}/chat", ping_interval=None).__enter__()
-    socket.send("x")
-    there.wait(60)
-    return server, socket, seen[0], events
+    client = socket.create_connection(("127.0.0.1", server.port))
+    client.sendall(
+        b"GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        b"\x81\x81\0\0\0\0x"  # a masked text frame
+    )
+    assert there.wait(60)
+    server.check_loops(60_000)
+    return server, client, seen[0], events
 """
 
 
