@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 BATCH = 512
 """The most events that are taken at once, so that other tasks of the loop run in between."""
 
+SIGNAL_CHECK_MS = 1_000
+"""How often a thread that waits looks for signals: one that comes just before it begins to wait does not interrupt it."""
+
 
 def _set(ready: asyncio.Future[None]) -> None:
     if not ready.done():
@@ -110,12 +113,14 @@ class EventStream(AsyncIterator[Event]):
         self._has_reader = True
 
     def _wait_readable(self) -> None:
-        # Not select(): it takes no descriptor above 1,023. poll() runs Python's signal handlers, and waits on.
+        # Not select(): it takes no descriptor above 1,023. poll() runs Python's signal handlers, and waits on. A signal that comes
+        # just before the wait begins does not interrupt it, so the wait ends now and then.
         self._begin_reading()
         try:
             poll = select.poll()
             poll.register(self._queue.fileno(), select.POLLIN)
-            poll.poll()
+            while not poll.poll(SIGNAL_CHECK_MS):
+                continue
         finally:
             self._has_reader = False
 

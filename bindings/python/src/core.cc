@@ -16,6 +16,9 @@
 namespace pychat {
 namespace {
 
+// A signal that comes just before the wait begins does not interrupt it. So it is looked for so often.
+constexpr int kSignalCheckMs = 1'000;
+
 // Waits at most timeout_ms (-1: without limit), and runs Python's signal handlers when a signal has come, so that Ctrl-C ends
 // the wait.
 void wait_readable(int fd, int timeout_ms) {
@@ -27,11 +30,11 @@ void wait_readable(int fd, int timeout_ms) {
     int ready = 0;
     int error = 0;
     without_gil([&] {
-      ready = ::poll(&waits, 1, left_ms);
+      ready = ::poll(&waits, 1, left_ms < 0 ? kSignalCheckMs : std::min(left_ms, kSignalCheckMs));
       error = errno;
       return ready;
     });
-    if (ready >= 0 || error != EINTR) return;
+    if (ready > 0 || (ready < 0 && error != EINTR)) return;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     if (timeout_ms < 0) continue;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
