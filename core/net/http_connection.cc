@@ -347,7 +347,8 @@ void HttpConnection::pump() {
       finish_response();
       return;
     }
-    if (loop_.budget().over()) {
+    // A response that is written ends now: its client may be gone before the next turn, and the response would seem lost.
+    if (!output_.all_taken() && loop_.budget().over()) {
       stream.want_writable();
       return;
     }

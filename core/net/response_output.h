@@ -24,6 +24,7 @@ class ResponseOutput {
   // promised cannot be kept.
   std::optional<std::string_view> next(std::size_t max_bytes);
   void consume(std::size_t size);
+  bool all_taken() const { return bytes_.empty() && file_left_ == 0 && constant_left_.empty(); }
   // In memory, of what is not taken.
   std::size_t held_bytes() const { return bytes_.capacity(); }
   // Gives back what it holds.
