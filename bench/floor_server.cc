@@ -1,8 +1,6 @@
 // The least server that can do the work, and so the measure of the others: epoll, one thread, one room. All that came in
 // during a round of the loop goes to each connection in a single send(). No library, no limits, no checks: it must know
 // nothing of libchat.
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "load.h"
 #include "websocket.h"
 
 namespace {
@@ -57,10 +56,7 @@ int Server::listen_on(int port) {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int on = 1;
   setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  sockaddr_in address = bench::loopback_address(port);
   socklen_t size = sizeof address;
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   if (bind(listener_, generic, size) != 0 || listen(listener_, SOMAXCONN) != 0) return 0;

@@ -1,4 +1,4 @@
-// What the programs that make load share: how they fail, and how they connect to a WebSocket server on this machine.
+// What the programs share: how they fail, and how they reach each other on this machine.
 #pragma once
 
 #include <arpa/inet.h>
@@ -31,16 +31,21 @@ inline constexpr std::array<unsigned char, 4> kMaskKey = {0x37, 0xfa, 0x21, 0x3d
   std::exit(1);
 }
 
+inline sockaddr_in loopback_address(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  return address;
+}
+
 // A blocking socket that is connected to this port of 127.0.0.1.
 inline int connect_to_loopback(int port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket: %s", std::strerror(errno));
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  sockaddr_in address = loopback_address(port);
   if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     fail("connect to port %d: %s", port, std::strerror(errno));
   }

@@ -18,7 +18,7 @@ from ._enums import Overflow
 from ._events import Abandoned, Disconnected, Event, Joined, Left, Opened
 from ._loop import AsyncCallback, Attachment
 from ._options import ServerOptions
-from ._stream import EventStream
+from ._stream import SIGNAL_CHECK_MS, EventStream
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -261,7 +261,8 @@ class Server(ServerDecisions):
                     if self._options.get("threads") == 0:
                         self._drive()
                     else:
-                        self._stopped.wait()
+                        while not self._stopped.wait(SIGNAL_CHECK_MS / 1000):
+                            pass
             except KeyboardInterrupt:
                 self.close()  # does nothing, unless a second signal interrupted the end of `with`
 

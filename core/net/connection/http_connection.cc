@@ -387,7 +387,8 @@ void HttpConnection::pump_to(ByteStream& stream) {
       if (connection_.ending() || (output_.open() && output_.pending_bytes() == 0)) return;
       continue;
     }
-    if (loop_.budget().over()) {
+    // A response that is written ends now: its client may be gone before the next turn, and the response would seem lost.
+    if ((output_.open() || !output_.all_taken()) && loop_.budget().over()) {
       wait();
       return;
     }

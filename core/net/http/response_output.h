@@ -30,6 +30,7 @@ class ResponseOutput {
   // promised cannot be kept.
   std::optional<std::string_view> next(std::size_t max_bytes);
   void consume(std::size_t size);
+  bool all_taken() const { return pending_bytes() == 0 && file_left_ == 0 && constant_left_.empty(); }
   // In memory, of what is not taken, about.
   std::size_t held_bytes() const { return bytes_.capacity(); }
   std::size_t pending_bytes() const { return bytes_.size() - taken_; }
