@@ -11,7 +11,7 @@
 
 #include "fuzz.h"
 #include "model/utf8.h"
-#include "session/engine_io_session.h"
+#include "session/engine_io_machine.h"
 #include "support/engine_io_buffer.h"
 #include "wire/engine_io/engine_io.h"
 
@@ -235,7 +235,7 @@ class Driver {
   std::int64_t now_ms_ = 0;
   session::EngineIoActions out_;
   session::EngineIoBuffer queue_;
-  session::EngineIoSession engine_;
+  session::EngineIoMachine engine_;
 };
 
 // Each piece between two bytes 0xFF is one event; its first byte says which. A first piece that begins with ! makes the

@@ -30,7 +30,7 @@ EngineIoHost::EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::str
     : home_(&home),
       birth_(std::move(birth)),
       queue_(std::make_unique<QueueLink>(home.loop(), *this, kPollingFraming)),
-      session_(home.service().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
+      machine_(home.service().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
       assembler_(static_cast<std::size_t>(birth_.endpoint->max_message_bytes)),
       clients_(*this),
       connect_deadline_ms_(home.loop().now_ms() + home.loop().options().connect_timeout_ms) {
@@ -45,7 +45,7 @@ Link& EngineIoHost::link() {
 }
 
 Transport EngineIoHost::transport() const {
-  return session_.transport() == EngineIoTransport::polling ? Transport::polling : Transport::websocket;
+  return machine_.transport() == EngineIoTransport::polling ? Transport::polling : Transport::websocket;
 }
 
 // Beginning ----------------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ Transport EngineIoHost::transport() const {
 void EngineIoHost::open_polling(const HeldRequest& request) {
   polling_.take_poll(request);
   EngineIoActions actions;
-  session_.open(loop().now_ms(), actions);
+  machine_.open(loop().now_ms(), actions);
   perform(actions);
 }
 
@@ -61,7 +61,7 @@ void EngineIoHost::open_websocket(WebSocketLink& link) {
   socket_ = &link;
   link.set_user(*this);
   EngineIoActions actions;
-  session_.open(loop().now_ms(), actions);
+  machine_.open(loop().now_ms(), actions);
   perform(actions);
 }
 
@@ -70,14 +70,14 @@ void EngineIoHost::open_websocket(WebSocketLink& link) {
 void EngineIoHost::poll(const HeldRequest& request) {
   polling_.take_poll(request);
   EngineIoActions actions;
-  session_.poll(loop().now_ms(), actions);
+  machine_.poll(loop().now_ms(), actions);
   perform(actions);
 }
 
 void EngineIoHost::poll_lost(const HeldRequest& request, bool answered) {
   if (!answered && !polling_.lose_poll(request)) return;  // it was refused
   EngineIoActions actions;
-  session_.poll_lost(actions);
+  machine_.poll_lost(actions);
   perform(actions);
 }
 
@@ -88,8 +88,8 @@ void EngineIoHost::begin_post(const HeldRequest& request, std::string_view conte
     // One that does not wait for its answer cannot be slowed down; two POSTs at once end a session anyway.
     session::RefuseRequest refusal;
     act(refusal);
-    session_.abort(EngineIoClose::transport_error, actions);
-  } else if (!session_.begin_post(content_type, actions) && first) {
+    machine_.abort(EngineIoClose::transport_error, actions);
+  } else if (!machine_.begin_post(content_type, actions) && first) {
     polling_.drop_post();
   }
   perform(actions);
@@ -98,7 +98,7 @@ void EngineIoHost::begin_post(const HeldRequest& request, std::string_view conte
 void EngineIoHost::end_post(const HeldRequest& request, std::string body) {
   if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
-  session_.end_post(std::move(body), actions);
+  machine_.end_post(std::move(body), actions);
   perform(actions);
   take_packets();
 }
@@ -110,7 +110,7 @@ void EngineIoHost::take_packets() {
 
 // Who sends too quickly is paused: then the rest waits, and the POST for its answer.
 void EngineIoHost::take_some_packets() {
-  for (int taken = 0; session_.has_packets(); ++taken) {
+  for (int taken = 0; machine_.has_packets(); ++taken) {
     if (polling_.is_paused(loop().now_ms())) {
       schedule();
       return;
@@ -120,7 +120,7 @@ void EngineIoHost::take_some_packets() {
       return;
     }
     EngineIoActions actions;
-    session_.take_packet(loop().now_ms(), actions);
+    machine_.take_packet(loop().now_ms(), actions);
     perform(actions);
   }
 }
@@ -128,15 +128,15 @@ void EngineIoHost::take_some_packets() {
 void EngineIoHost::post_too_large(const HeldRequest& request) {
   if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
-  session_.post_too_large(actions);
+  machine_.post_too_large(actions);
   perform(actions);
 }
 
 void EngineIoHost::post_lost(const HeldRequest& request) {
   if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
-  if (polling_.drop_post()) session_.abort(EngineIoClose::transport_error, actions);
-  session_.post_lost(actions);
+  if (polling_.drop_post()) machine_.abort(EngineIoClose::transport_error, actions);
+  machine_.post_lost(actions);
   perform(actions);
 }
 
@@ -156,7 +156,7 @@ void EngineIoHost::let_candidate_go_on() {
 }
 
 void EngineIoHost::attach(const SocketHandle& socket) {
-  if (!session_.attach_websocket(loop().now_ms())) {
+  if (!machine_.attach_websocket(loop().now_ms())) {
     const std::optional<SocketHandle> current = std::exchange(candidate_, socket);
     at_candidate([](EngineIoSocket& refused) { refused.close(); });
     candidate_ = current;
@@ -170,11 +170,11 @@ void EngineIoHost::attach(const SocketHandle& socket) {
 void EngineIoHost::candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes) {
   if (candidate_ != socket || move_.under_way()) {
     // Its upgrade packet may have been announced, and comes to nothing.
-    if (!move_.under_way()) home_->service().registry.set_transport(sid(), session_.transport());
+    if (!move_.under_way()) home_->service().registry.set_transport(sid(), machine_.transport());
     return;
   }
   EngineIoActions actions;
-  session_.websocket_received(binary, bytes, loop().now_ms(), actions);
+  machine_.websocket_received(binary, bytes, loop().now_ms(), actions);
   perform(actions);
   let_candidate_go_on();
 }
@@ -186,7 +186,7 @@ void EngineIoHost::candidate_lost(const SocketHandle& socket) {
   if (candidate_ != socket) return;
   candidate_.reset();
   EngineIoActions actions;
-  session_.websocket_lost(actions);
+  machine_.websocket_lost(actions);
   perform(actions);
 }
 
@@ -194,13 +194,13 @@ void EngineIoHost::candidate_lost(const SocketHandle& socket) {
 
 void EngineIoHost::on_message(bool binary, std::string_view bytes) {
   EngineIoActions actions;
-  session_.websocket_received(binary, bytes, loop().now_ms(), actions);
+  machine_.websocket_received(binary, bytes, loop().now_ms(), actions);
   perform(actions);
 }
 
 void EngineIoHost::on_output() {
   EngineIoActions actions;
-  session_.flush(actions);
+  machine_.flush(actions);
   perform(actions);
 }
 
@@ -211,25 +211,25 @@ void EngineIoHost::on_turn() {
   });
 }
 
-void EngineIoHost::on_progress() { session_.heard(loop().now_ms()); }
+void EngineIoHost::on_progress() { machine_.heard(loop().now_ms()); }
 
 void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
   if (move_.under_way()) {
     move_.close_then(EngineIoClose::forced_close);
     return;
   }
-  if (session_.closed()) return;  // it is the session that closes it
+  if (machine_.closed()) return;  // it is the session that closes it
   deaf_ = true;
   EngineIoActions actions;
   if (socket_ != nullptr) {
     socket_ = nullptr;
     close_code_ = code == 0 ? kNoStatus : code;
     if (code != 0 && code != kNoStatus && code != kAbnormal) close_reason_ = reason;
-    session_.websocket_lost(actions);
+    machine_.websocket_lost(actions);
   } else {
     close_code_ = code;
     close_reason_ = reason;
-    session_.abort(EngineIoClose::forced_close, actions);
+    machine_.abort(EngineIoClose::forced_close, actions);
   }
   perform(actions);
 }
@@ -264,14 +264,14 @@ void EngineIoHost::on_pause(std::int64_t until_ms) {
 
 void EngineIoHost::on_resume() {
   polling_.resume(loop());
-  if (session_.has_packets()) queue_->ask_for_turn();
+  if (machine_.has_packets()) queue_->ask_for_turn();
   schedule();
 }
 
 void EngineIoHost::close() {
   deaf_ = true;
   EngineIoActions actions;
-  session_.close(loop().now_ms(), actions);
+  machine_.close(loop().now_ms(), actions);
   perform(actions);
 }
 
@@ -282,7 +282,7 @@ void EngineIoHost::perform(EngineIoActions& actions) {
     std::visit([this](auto& specific) { act(specific); }, action);
   }
   // It may wait long for a poll by which it can say so; for its clients that is the end.
-  if (!session_.is_open() && !session_.closed()) end_clients(session_.close_reason());
+  if (!machine_.is_open() && !machine_.closed()) end_clients(machine_.close_reason());
   schedule();
 }
 
@@ -307,7 +307,7 @@ void EngineIoHost::act(session::SendWebSocket& action) {
 
 void EngineIoHost::act(session::CloseWebSocket&) {
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) {
-    if (session_.close_reason() == EngineIoClose::ping_timeout) socket->connection().set_reset();
+    if (machine_.close_reason() == EngineIoClose::ping_timeout) socket->connection().set_reset();
     socket->close(goodbye_code_, close_reason_);
   } else if (candidate_ && !move_.under_way()) {
     at_candidate([](EngineIoSocket& candidate) { candidate.close(); });
@@ -349,7 +349,7 @@ void EngineIoHost::act(session::Upgraded&) {
   for (const auto& [binary, bytes] : backlog) on_message(binary, bytes);
   if (!lost) return;
   EngineIoActions actions;
-  session_.websocket_lost(actions);
+  machine_.websocket_lost(actions);
   perform(actions);
 }
 
@@ -380,14 +380,14 @@ void EngineIoHost::schedule() {
     TimerWheel::cancel(*this);
     return;
   }
-  std::int64_t due_ms = session_.deadline_ms();
+  std::int64_t due_ms = machine_.deadline_ms();
   const auto consider = [&](std::int64_t deadline_ms) {
     if (deadline_ms != -1 && (due_ms == -1 || deadline_ms < due_ms)) due_ms = deadline_ms;
   };
   consider(connect_deadline_ms_);
   consider(clients_.deadline_ms());
   consider(polling_.deadline_ms());
-  if (session_.has_packets()) consider(polling_.paused_until_ms());
+  if (machine_.has_packets()) consider(polling_.paused_until_ms());
   if (due_ms == -1) {
     TimerWheel::cancel(*this);
   } else if (!pending() || deadline_ms() != due_ms) {
@@ -399,12 +399,12 @@ void EngineIoHost::on_deadline(std::int64_t now_ms) {
   polling_.tick(loop(), now_ms);
   clients_.tick(now_ms);
   EngineIoActions actions;
-  session_.tick(now_ms, actions);
+  machine_.tick(now_ms, actions);
   if (connect_deadline_ms_ != -1 && now_ms >= connect_deadline_ms_) {
     connect_deadline_ms_ = -1;
     if (!clients_.had_any()) {
       loop().refusals().note(Refusal::request_timeout, address(), "no namespace was entered");
-      session_.close(now_ms, actions);
+      machine_.close(now_ms, actions);
     }
   }
   perform(actions);
@@ -440,9 +440,9 @@ void EngineIoHost::say_goodbye() {
   close_code_ = goodbye_code_ = 1001;
   close_reason_ = kStopping;
   EngineIoActions actions;
-  session_.close(loop().now_ms(), actions);
+  machine_.close(loop().now_ms(), actions);
   // Without a poll at hand there will be none: nobody is let in any more.
-  session_.abort(EngineIoClose::forced_close, actions);
+  machine_.abort(EngineIoClose::forced_close, actions);
   perform(actions);
 }
 
@@ -455,8 +455,8 @@ void EngineIoHost::evict() {
   close_code_ = goodbye_code_ = kTryAgainLater;
   close_reason_ = "too many sessions";
   EngineIoActions actions;
-  session_.close(loop().now_ms(), actions);
-  session_.abort(EngineIoClose::forced_close, actions);
+  machine_.close(loop().now_ms(), actions);
+  machine_.abort(EngineIoClose::forced_close, actions);
   perform(actions);
 }
 
@@ -464,7 +464,7 @@ void EngineIoHost::end() {
   deaf_ = true;
   move_.call_off();
   EngineIoActions actions;
-  session_.abort(EngineIoClose::forced_close, actions);
+  machine_.abort(EngineIoClose::forced_close, actions);
   perform(actions);
   finish(EngineIoClose::forced_close);
 }

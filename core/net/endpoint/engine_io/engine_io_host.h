@@ -21,7 +21,7 @@
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/endpoint/engine_io/socket_io_clients.h"
 #include "net/http/exchange.h"
-#include "session/engine_io_session.h"
+#include "session/engine_io_machine.h"
 #include "wire/socket_io/socket_io_assembler.h"
 
 namespace chat::net {
@@ -31,7 +31,7 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
   EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, session::EngineIoTransport transport);
   ~EngineIoHost() override;
 
-  const std::string& sid() const { return session_.sid(); }
+  const std::string& sid() const { return machine_.sid(); }
 
   // How it begins -------------------------------------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
   void on_pause(std::int64_t until_ms) override;
   void on_resume() override;
-  std::size_t held_input_bytes() const override { return session_.waiting_bytes(); }
+  std::size_t held_input_bytes() const override { return machine_.waiting_bytes(); }
   FramePtr encode_gap(const GapReply&) override { return {}; }
 
   // From its peers --------------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
   EngineIoSessions* home_;
   const EngineIoBirth birth_;
   std::unique_ptr<QueueLink> queue_;
-  session::EngineIoSession session_;
+  session::EngineIoMachine machine_;
   wire::SocketIoAssembler assembler_;
   SocketIoClients clients_;
 

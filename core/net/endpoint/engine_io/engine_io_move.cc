@@ -30,7 +30,7 @@ void EngineIoMove::begin(EngineIoHost& host, std::size_t new_loop) {
   if (!host.loop().post_task([] {}) || !there.loop().post_task(expect)) {
     under_way_ = false;
     EngineIoActions actions;
-    host.session_.websocket_lost(actions);
+    host.machine_.websocket_lost(actions);
     host.perform(actions);
     return;
   }
@@ -76,7 +76,7 @@ void EngineIoMove::arrive(EngineIoHost& host, EngineIoSessions& home, EngineIoAr
                           EngineIoArrival::States states) {
   host.home_ = &home;
   host.queue_ = arrival.release_link(host, host);
-  host.session_.set_queue(*host.queue_);
+  host.machine_.set_queue(*host.queue_);
   // What the clients have kept may end the connection, which must not close the WebSocket before it is this session's.
   arrival.give(std::move(states));
   under_way_ = false;
@@ -87,11 +87,11 @@ void EngineIoMove::arrive(EngineIoHost& host, EngineIoSessions& home, EngineIoAr
   EngineIoActions actions;
   if (found == nullptr || found->link().closing()) {
     for (const auto& [binary, bytes] : std::exchange(backlog, {})) host.on_message(binary, bytes);
-    host.session_.websocket_lost(actions);
+    host.machine_.websocket_lost(actions);
   } else {
     host.use_socket(found->link(), std::exchange(leftover_, {}));
     for (FramePtr& frame : host.queue_->take_frames()) host.socket_->push_replay(std::move(frame));
-    if (closed_meanwhile_) host.session_.abort(*closed_meanwhile_, actions);
+    if (closed_meanwhile_) host.machine_.abort(*closed_meanwhile_, actions);
   }
   host.perform(actions);
   if (closed_meanwhile_) {

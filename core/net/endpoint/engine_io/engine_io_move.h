@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "net/endpoint/engine_io/engine_io_arrival.h"
-#include "session/engine_io_session.h"
+#include "session/engine_io_machine.h"
 
 namespace chat::net {
 

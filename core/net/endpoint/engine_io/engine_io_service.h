@@ -5,7 +5,7 @@
 
 #include "net/base/server_options.h"
 #include "net/endpoint/engine_io/engine_io_registry.h"
-#include "session/engine_io_session.h"
+#include "session/engine_io_machine.h"
 #include "session/recovery_store.h"
 #include "wire/socket_io/socket_io_namespace.h"
 

@@ -1,5 +1,5 @@
-// See engine_io_session.h.
-#include "session/engine_io_session.h"
+// See engine_io_machine.h.
+#include "session/engine_io_machine.h"
 
 #include <algorithm>
 #include <optional>
@@ -9,7 +9,7 @@ namespace chat::session {
 
 using wire::EngineIoType;
 
-EngineIoSession::EngineIoSession(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid,
+EngineIoMachine::EngineIoMachine(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid,
                                  EngineIoTransport transport)
     : options_(options),
       queue_(&queue),
@@ -17,7 +17,7 @@ EngineIoSession::EngineIoSession(const EngineIoOptions& options, EngineIoQueue& 
       transport_(transport),
       has_websocket_(transport == EngineIoTransport::websocket) {}
 
-void EngineIoSession::open(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::open(std::int64_t now_ms, EngineIoActions& out) {
   const bool polling = transport_ == EngineIoTransport::polling;
   std::string text = wire::encode_engine_io(
       EngineIoType::open, wire::handshake_json({sid_, polling && options_.may_upgrade, options_.ping_interval_ms,
@@ -31,7 +31,7 @@ void EngineIoSession::open(std::int64_t now_ms, EngineIoActions& out) {
   }
 }
 
-void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::poll(std::int64_t now_ms, EngineIoActions& out) {
   if (refuse_late(out)) return;
   if (poll_held_) {
     refuse_overlap(out);
@@ -47,13 +47,13 @@ void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
   }
 }
 
-void EngineIoSession::poll_lost(EngineIoActions& out) {
+void EngineIoMachine::poll_lost(EngineIoActions& out) {
   if (transport_ != EngineIoTransport::polling) return;
   poll_held_ = false;
   abort(EngineIoClose::transport_error, out);
 }
 
-bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions& out) {
+bool EngineIoMachine::begin_post(std::string_view content_type, EngineIoActions& out) {
   if (refuse_late(out)) return false;
   // Bytes are base64 in protocol 4.
   if (post_held_ || payload_ || content_type == "application/octet-stream") {
@@ -64,7 +64,7 @@ bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions&
   return true;
 }
 
-void EngineIoSession::end_post(std::string body, EngineIoActions& out) {
+void EngineIoMachine::end_post(std::string body, EngineIoActions& out) {
   if (!post_held_) return;  // it has its answer: the session was closed or upgraded meanwhile
   if (body.size() > options_.max_payload_bytes) {
     post_too_large(out);
@@ -74,7 +74,7 @@ void EngineIoSession::end_post(std::string body, EngineIoActions& out) {
   payload_ = std::make_unique<Payload>(std::move(body), options_.max_payload_packets);
 }
 
-void EngineIoSession::take_packet(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::take_packet(std::int64_t now_ms, EngineIoActions& out) {
   if (!payload_) return;
   wire::EngineIoPacket packet;
   if (state_ == State::open && payload_->packets.next(packet)) {
@@ -87,23 +87,23 @@ void EngineIoSession::take_packet(std::int64_t now_ms, EngineIoActions& out) {
 }
 
 // What is in it does not change the answer to the POST.
-void EngineIoSession::end_payload(EngineIoActions& out) {
+void EngineIoMachine::end_payload(EngineIoActions& out) {
   if (!std::exchange(payload_, nullptr)) return;
   out.emplace_back(AnswerPost{});
 }
 
-void EngineIoSession::post_too_large(EngineIoActions& out) {
+void EngineIoMachine::post_too_large(EngineIoActions& out) {
   if (!std::exchange(post_held_, false)) return;
   out.emplace_back(AnswerPost{413});
 }
 
-void EngineIoSession::post_lost(EngineIoActions& out) {
+void EngineIoMachine::post_lost(EngineIoActions& out) {
   const bool waiting = std::exchange(payload_, nullptr) != nullptr;
   if (!std::exchange(post_held_, false) && !waiting) return;
   abort(EngineIoClose::transport_error, out);
 }
 
-bool EngineIoSession::attach_websocket(std::int64_t now_ms) {
+bool EngineIoMachine::attach_websocket(std::int64_t now_ms) {
   if (closed() || has_websocket_ || !options_.may_upgrade) return false;
   has_websocket_ = true;
   upgrade_ = Upgrade::attached;
@@ -111,7 +111,7 @@ bool EngineIoSession::attach_websocket(std::int64_t now_ms) {
   return true;
 }
 
-void EngineIoSession::websocket_received(bool binary, std::string_view bytes, std::int64_t now_ms,
+void EngineIoMachine::websocket_received(bool binary, std::string_view bytes, std::int64_t now_ms,
                                          EngineIoActions& out) {
   if (closed() || !has_websocket_) return;
   if (transport_ == EngineIoTransport::polling) {
@@ -130,7 +130,7 @@ void EngineIoSession::websocket_received(bool binary, std::string_view bytes, st
   }
 }
 
-void EngineIoSession::websocket_lost(EngineIoActions& out) {
+void EngineIoMachine::websocket_lost(EngineIoActions& out) {
   if (!std::exchange(has_websocket_, false)) return;
   if (transport_ == EngineIoTransport::polling) {
     drop_candidate(out);
@@ -139,11 +139,11 @@ void EngineIoSession::websocket_lost(EngineIoActions& out) {
   }
 }
 
-void EngineIoSession::flush(EngineIoActions& out) {
+void EngineIoMachine::flush(EngineIoActions& out) {
   if (poll_held_ && has_output()) answer_poll(out);
 }
 
-void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::close(std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   state_ = State::closing;
   close_reason_ = EngineIoClose::forced_close;
@@ -156,17 +156,17 @@ void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
   if (poll_held_) answer_last_poll(out);
 }
 
-void EngineIoSession::fail(EngineIoClose reason, EngineIoActions& out) {
+void EngineIoMachine::fail(EngineIoClose reason, EngineIoActions& out) {
   if (closed()) return;
   if (poll_held_) answer_poll(out, true);
   finish(reason, out);
 }
 
-void EngineIoSession::abort(EngineIoClose reason, EngineIoActions& out) {
+void EngineIoMachine::abort(EngineIoClose reason, EngineIoActions& out) {
   if (!closed()) finish(reason, out);
 }
 
-void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::receive(const wire::EngineIoPacket& packet, std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   heard_ms_ = now_ms;
   switch (packet.type) {
@@ -191,7 +191,7 @@ void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t n
   }
 }
 
-void EngineIoSession::receive_from_candidate(bool binary, std::string_view bytes, std::int64_t now_ms,
+void EngineIoMachine::receive_from_candidate(bool binary, std::string_view bytes, std::int64_t now_ms,
                                              EngineIoActions& out) {
   constexpr std::string_view kProbe = "probe";
   std::string storage;
@@ -207,7 +207,7 @@ void EngineIoSession::receive_from_candidate(bool binary, std::string_view bytes
   }
 }
 
-void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::complete_upgrade(std::int64_t now_ms, EngineIoActions& out) {
   upgrade_ = Upgrade::none;
   upgrade_due_ms_ = release_due_ms_ = kNever;
   transport_ = EngineIoTransport::websocket;
@@ -226,13 +226,13 @@ void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out
   out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
 }
 
-void EngineIoSession::drop_candidate(EngineIoActions& out) {
+void EngineIoMachine::drop_candidate(EngineIoActions& out) {
   upgrade_ = Upgrade::none;
   upgrade_due_ms_ = release_due_ms_ = kNever;
   if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
 }
 
-void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   // Counted from when the ping was due, so that the coarseness of the timers is not added twice.
   pong_due_ms_ = now_ms - std::min(now_ms - ping_due_ms_, kTimerCoarsenessMs) + options_.ping_timeout_ms;
   ping_due_ms_ = kNever;
@@ -247,7 +247,7 @@ void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
 
 // The official client acts on a close packet before it delivers the messages of the same payload. So the last messages go
 // in an answer of their own, as in the reference server.
-void EngineIoSession::answer_last_poll(EngineIoActions& out) {
+void EngineIoMachine::answer_last_poll(EngineIoActions& out) {
   if (has_output()) {
     answer_poll(out);
     return;
@@ -256,12 +256,12 @@ void EngineIoSession::answer_last_poll(EngineIoActions& out) {
   finish(close_reason_, out);
 }
 
-void EngineIoSession::ping_leaves(EngineIoActions& out) {
+void EngineIoMachine::ping_leaves(EngineIoActions& out) {
   ping_is_out_ = true;
   out.emplace_back(PingSent{});
 }
 
-void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
+void EngineIoMachine::answer_poll(EngineIoActions& out, bool and_close) {
   poll_held_ = false;
   release_due_ms_ = kNever;
   std::string body;
@@ -279,7 +279,7 @@ void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
 }
 
 // Whatever is still held is let go.
-void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
+void EngineIoMachine::finish(EngineIoClose reason, EngineIoActions& out) {
   state_ = State::closed;
   close_reason_ = reason;
   upgrade_ = Upgrade::none;
@@ -295,19 +295,19 @@ void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
 }
 
 // A request that was on its way when the session ended or was upgraded.
-bool EngineIoSession::refuse_late(EngineIoActions& out) {
+bool EngineIoMachine::refuse_late(EngineIoActions& out) {
   if (!closed() && transport_ == EngineIoTransport::polling) return false;
   out.emplace_back(RefuseRequest{closed() ? wire::EngineIoError::unknown_sid : wire::EngineIoError::bad_request});
   return true;
 }
 
 // To ensure the order of packets a client has one GET and one POST at a time.
-void EngineIoSession::refuse_overlap(EngineIoActions& out) {
+void EngineIoMachine::refuse_overlap(EngineIoActions& out) {
   out.emplace_back(RefuseRequest{});
   abort(EngineIoClose::transport_error, out);
 }
 
-std::int64_t EngineIoSession::deadline_ms() const {
+std::int64_t EngineIoMachine::deadline_ms() const {
   if (closed()) return kNever;
   std::int64_t first = kNever;
   for (const std::int64_t due : {ping_due_ms_, pong_due_ms_, upgrade_due_ms_, release_due_ms_, close_due_ms_}) {
@@ -316,7 +316,7 @@ std::int64_t EngineIoSession::deadline_ms() const {
   return first;
 }
 
-void EngineIoSession::tick(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::tick(std::int64_t now_ms, EngineIoActions& out) {
   const auto has_come = [&](std::int64_t due) { return !closed() && due != kNever && due <= now_ms; };
   if (has_come(close_due_ms_)) finish(close_reason_, out);
   if (has_come(upgrade_due_ms_)) drop_candidate(out);

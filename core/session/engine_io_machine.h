@@ -29,10 +29,10 @@ struct EngineIoOptions {
   bool may_upgrade = true;
 };
 
-class EngineIoSession {
+class EngineIoMachine {
  public:
   // Keeps references: both must outlive it, the queue until another takes its place.
-  EngineIoSession(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid, EngineIoTransport transport);
+  EngineIoMachine(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid, EngineIoTransport transport);
 
   const std::string& sid() const { return sid_; }
   EngineIoTransport transport() const { return transport_; }

@@ -1,6 +1,6 @@
 // A session as its net layer would drive it: every request, message and deadline in an order of the
 // test's choosing, and the actions written down as one line each.
-#include "session/engine_io_session.h"
+#include "session/engine_io_machine.h"
 #include "support/engine_io_buffer.h"
 
 #include <algorithm>
@@ -45,7 +45,7 @@ struct Describe {
 struct Harness {
   EngineIoOptions options;
   EngineIoBuffer queue;
-  std::optional<EngineIoSession> session;
+  std::optional<EngineIoMachine> session;
   std::int64_t now = 1000;
   EngineIoActions out;
 
@@ -105,18 +105,18 @@ void opens(void**) {
   EngineIoOptions options;
   EngineIoBuffer queue;
   EngineIoActions out;
-  EngineIoSession polling(options, queue, "SID", EngineIoTransport::polling);
+  EngineIoMachine polling(options, queue, "SID", EngineIoTransport::polling);
   polling.open(0, out);
   expect(std::get<AnswerPoll>(out.at(0)).body,
          R"(0{"sid":"SID","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,)"
          R"("maxPayload":1000000})");
-  EngineIoSession websocket(options, queue, "SID", EngineIoTransport::websocket);
+  EngineIoMachine websocket(options, queue, "SID", EngineIoTransport::websocket);
   websocket.open(0, out);
   expect(std::get<SendWebSocket>(out.at(1)).text,
          R"(0{"sid":"SID","upgrades":[],"pingInterval":25000,"pingTimeout":20000,)"
          R"("maxPayload":1000000})");
   options.may_upgrade = false;
-  EngineIoSession alone(options, queue, "SID", EngineIoTransport::polling);
+  EngineIoMachine alone(options, queue, "SID", EngineIoTransport::polling);
   alone.open(0, out);
   assert_true(std::get<AnswerPoll>(out.at(2)).body.find(R"("upgrades":[])") != std::string::npos);
   assert_false(alone.attach_websocket(0));
