@@ -10,15 +10,15 @@ namespace chat::session {
 using wire::EngineIoType;
 
 EngineIoMachine::EngineIoMachine(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid,
-                                 EngineIoTransport transport)
+                                 Transport transport)
     : options_(options),
       queue_(&queue),
       sid_(std::move(sid)),
       transport_(transport),
-      has_websocket_(transport == EngineIoTransport::websocket) {}
+      has_websocket_(transport == Transport::websocket) {}
 
 void EngineIoMachine::open(std::int64_t now_ms, EngineIoActions& out) {
-  const bool polling = transport_ == EngineIoTransport::polling;
+  const bool polling = transport_ == Transport::polling;
   std::string text = wire::encode_engine_io(
       EngineIoType::open, wire::handshake_json({sid_, polling && options_.may_upgrade, options_.ping_interval_ms,
                                                 options_.ping_timeout_ms, options_.max_payload_bytes}));
@@ -48,7 +48,7 @@ void EngineIoMachine::poll(std::int64_t now_ms, EngineIoActions& out) {
 }
 
 void EngineIoMachine::poll_lost(EngineIoActions& out) {
-  if (transport_ != EngineIoTransport::polling) return;
+  if (transport_ != Transport::polling) return;
   poll_held_ = false;
   abort(EngineIoClose::transport_error, out);
 }
@@ -114,7 +114,7 @@ bool EngineIoMachine::attach_websocket(std::int64_t now_ms) {
 void EngineIoMachine::websocket_received(bool binary, std::string_view bytes, std::int64_t now_ms,
                                          EngineIoActions& out) {
   if (closed() || !has_websocket_) return;
-  if (transport_ == EngineIoTransport::polling) {
+  if (transport_ == Transport::polling) {
     receive_from_candidate(binary, bytes, now_ms, out);
     return;
   }
@@ -132,7 +132,7 @@ void EngineIoMachine::websocket_received(bool binary, std::string_view bytes, st
 
 void EngineIoMachine::websocket_lost(EngineIoActions& out) {
   if (!std::exchange(has_websocket_, false)) return;
-  if (transport_ == EngineIoTransport::polling) {
+  if (transport_ == Transport::polling) {
     drop_candidate(out);
   } else {
     abort(EngineIoClose::transport_close, out);
@@ -147,7 +147,7 @@ void EngineIoMachine::close(std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   state_ = State::closing;
   close_reason_ = EngineIoClose::forced_close;
-  if (transport_ == EngineIoTransport::websocket) {
+  if (transport_ == Transport::websocket) {
     finish(close_reason_, out);
     return;
   }
@@ -182,7 +182,7 @@ void EngineIoMachine::receive(const wire::EngineIoPacket& packet, std::int64_t n
       if (std::exchange(ping_is_out_, false)) out.emplace_back(PingAnswered{});
       break;
     case EngineIoType::close:  // a WebSocket has a closing of its own
-      if (transport_ == EngineIoTransport::polling) finish(EngineIoClose::transport_close, out);
+      if (transport_ == Transport::polling) finish(EngineIoClose::transport_close, out);
       break;
     case EngineIoType::open:
     case EngineIoType::upgrade:
@@ -210,7 +210,7 @@ void EngineIoMachine::receive_from_candidate(bool binary, std::string_view bytes
 void EngineIoMachine::complete_upgrade(std::int64_t now_ms, EngineIoActions& out) {
   upgrade_ = Upgrade::none;
   upgrade_due_ms_ = release_due_ms_ = kNever;
-  transport_ = EngineIoTransport::websocket;
+  transport_ = Transport::websocket;
   // The official client has neither at this time.
   if (std::exchange(poll_held_, false)) out.emplace_back(AnswerPoll{wire::encode_engine_io(EngineIoType::noop)});
   if (std::exchange(post_held_, false) || std::exchange(payload_, nullptr)) out.emplace_back(AnswerPost{400});
@@ -236,7 +236,7 @@ void EngineIoMachine::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   // Counted from when the ping was due, so that the coarseness of the timers is not added twice.
   pong_due_ms_ = now_ms - std::min(now_ms - ping_due_ms_, kTimerCoarsenessMs) + options_.ping_timeout_ms;
   ping_due_ms_ = kNever;
-  if (transport_ == EngineIoTransport::websocket) {
+  if (transport_ == Transport::websocket) {
     ping_leaves(out);
     out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
     return;
@@ -296,7 +296,7 @@ void EngineIoMachine::finish(EngineIoClose reason, EngineIoActions& out) {
 
 // A request that was on its way when the session ended or was upgraded.
 bool EngineIoMachine::refuse_late(EngineIoActions& out) {
-  if (!closed() && transport_ == EngineIoTransport::polling) return false;
+  if (!closed() && transport_ == Transport::polling) return false;
   out.emplace_back(RefuseRequest{closed() ? wire::EngineIoError::unknown_sid : wire::EngineIoError::bad_request});
   return true;
 }

@@ -32,10 +32,10 @@ struct EngineIoOptions {
 class EngineIoMachine {
  public:
   // Keeps references: both must outlive it, the queue until another takes its place.
-  EngineIoMachine(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid, EngineIoTransport transport);
+  EngineIoMachine(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid, Transport transport);
 
   const std::string& sid() const { return sid_; }
-  EngineIoTransport transport() const { return transport_; }
+  Transport transport() const { return transport_; }
   bool is_open() const { return state_ == State::open; }
   bool closed() const { return state_ == State::closed; }
   // Why it is closed, or waits for a poll that can take its goodbye.
@@ -127,7 +127,7 @@ class EngineIoMachine {
   const EngineIoOptions& options_;
   EngineIoQueue* queue_;
   const std::string sid_;
-  EngineIoTransport transport_;
+  Transport transport_;
   State state_ = State::open;
   EngineIoClose close_reason_ = EngineIoClose::forced_close;
   Upgrade upgrade_ = Upgrade::none;

@@ -6,25 +6,21 @@ namespace {
 
 using wire::EngineIoError;
 
-std::optional<EngineIoTransport> parse_transport(std::string_view name, EngineIoTransports enabled) {
-  if (enabled.polling && name == "polling") return EngineIoTransport::polling;
-  if (enabled.websocket && name == "websocket") return EngineIoTransport::websocket;
+std::optional<Transport> parse_transport(std::string_view name, EngineIoTransports enabled) {
+  if (enabled.polling && name == "polling") return Transport::polling;
+  if (enabled.websocket && name == "websocket") return Transport::websocket;
   return std::nullopt;
 }
 
 }  // namespace
 
-std::string_view name_of(EngineIoTransport transport) {
-  return transport == EngineIoTransport::polling ? "polling" : "websocket";
-}
-
-std::optional<EngineIoError> check_request(const EngineIoRequest& request, std::optional<EngineIoTransport> session,
+std::optional<EngineIoError> check_request(const EngineIoRequest& request, std::optional<Transport> session,
                                            EngineIoTransports enabled) {
-  const std::optional<EngineIoTransport> transport = parse_transport(request.transport, enabled);
+  const std::optional<Transport> transport = parse_transport(request.transport, enabled);
   if (!transport) return EngineIoError::unknown_transport;
   // The reference server takes a WebSocket that calls itself polling, and closes it at once; a
   // plain request that calls itself websocket it leaves hanging when the session is one.
-  const bool mismatch = request.websocket_upgrade != (*transport == EngineIoTransport::websocket);
+  const bool mismatch = request.websocket_upgrade != (*transport == Transport::websocket);
 
   if (!request.sid.empty()) {
     if (!session) return EngineIoError::unknown_sid;

@@ -2,17 +2,13 @@
 // in its order. Knows neither sessions nor HTTP: its caller looks both up.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string_view>
 
+#include "model/types.h"
 #include "wire/engine_io/engine_io.h"
 
 namespace chat::session {
-
-enum class EngineIoTransport : std::uint8_t { polling, websocket };
-
-std::string_view name_of(EngineIoTransport transport);
 
 // Of arguments that occur twice the last counts.
 struct EngineIoRequest {
@@ -30,8 +26,7 @@ struct EngineIoTransports {
 
 // `session`: the transport that the session of the request's sid has now; nullopt: there is none.
 // OPTIONS is the caller's (CORS), and so is forbidden: asked before unsupported_version.
-std::optional<wire::EngineIoError> check_request(const EngineIoRequest& request,
-                                                 std::optional<EngineIoTransport> session,
+std::optional<wire::EngineIoError> check_request(const EngineIoRequest& request, std::optional<Transport> session,
                                                  EngineIoTransports enabled = {});
 
 }  // namespace chat::session

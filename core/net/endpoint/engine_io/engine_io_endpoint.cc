@@ -15,7 +15,6 @@
 namespace chat::net {
 namespace {
 
-using session::EngineIoTransport;
 using wire::EngineIoError;
 
 // Of arguments that occur twice the last counts.
@@ -29,7 +28,7 @@ std::string_view last_argument(const HttpRequest& request, std::string_view name
 
 std::optional<EngineIoError> check(EngineIoService& service, const HttpRequest& request, const Endpoint& endpoint,
                                    bool websocket, std::string_view sid) {
-  std::optional<EngineIoTransport> transport;
+  std::optional<Transport> transport;
   if (const auto entry = service.registry.find(sid)) transport = entry->transport;
   return session::check_request(
       {request.method, websocket, last_argument(request, "transport"), sid, last_argument(request, "EIO")}, transport,
@@ -236,7 +235,7 @@ std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connect
   }
   if (sid.empty()) {
     // The session is made when the handshake is through; whoever is too much is told now, while HTTP has a word for it.
-    const EngineIoRegistry::Entry entry{loop_.index(), EngineIoTransport::websocket};
+    const EngineIoRegistry::Entry entry{loop_.index(), Transport::websocket};
     if (const std::optional<Refusal> refusal =
             sessions_.service().registry.check(entry, context.address, loop_.now_ms())) {
       loop_.refusals().note(*refusal, context.address);

@@ -12,7 +12,6 @@ namespace {
 
 using session::EngineIoActions;
 using session::EngineIoClose;
-using session::EngineIoTransport;
 
 constexpr std::uint16_t kNoStatus = 1005;
 constexpr std::uint16_t kAbnormal = 1006;
@@ -26,7 +25,7 @@ bool is_recoverable(EngineIoClose reason) { return reason != EngineIoClose::pars
 
 }  // namespace
 
-EngineIoHost::EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, EngineIoTransport transport)
+EngineIoHost::EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, Transport transport)
     : home_(&home),
       birth_(std::move(birth)),
       queue_(std::make_unique<QueueLink>(home.loop(), *this, kPollingFraming)),
@@ -44,9 +43,7 @@ Link& EngineIoHost::link() {
   return *queue_;
 }
 
-Transport EngineIoHost::transport() const {
-  return machine_.transport() == EngineIoTransport::polling ? Transport::polling : Transport::websocket;
-}
+Transport EngineIoHost::transport() const { return machine_.transport(); }
 
 // Beginning ----------------------------------------------------------------------------------------------------------
 
@@ -333,7 +330,7 @@ void EngineIoHost::act(session::Deliver& action) {
 
 void EngineIoHost::act(session::Upgraded&) {
   const SocketHandle socket = *candidate_;
-  home_->service().registry.set(sid(), {loop().index(), EngineIoTransport::websocket});
+  home_->service().registry.set(sid(), {loop().index(), Transport::websocket});
   if (socket.loop != loop().index()) {
     move_.begin(*this, socket.loop);
     return;

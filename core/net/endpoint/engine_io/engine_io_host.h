@@ -28,7 +28,7 @@ namespace chat::net {
 
 class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry {
  public:
-  EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, session::EngineIoTransport transport);
+  EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, Transport transport);
   ~EngineIoHost() override;
 
   const std::string& sid() const { return machine_.sid(); }

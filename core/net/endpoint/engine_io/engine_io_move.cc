@@ -12,7 +12,6 @@ namespace chat::net {
 
 using session::EngineIoActions;
 using session::EngineIoClose;
-using session::EngineIoTransport;
 
 void EngineIoMove::begin(EngineIoHost& host, std::size_t new_loop) {
   under_way_ = true;
@@ -57,7 +56,7 @@ void EngineIoMove::depart(EngineIoHost& host) {
     if (Peer* peer = here.loop().peers().find(id)) states->emplace(id, std::move(peer->state()));
   }
   host.queue_->take(leftover_);
-  here.service().registry.set(host.sid(), {there.loop().index(), EngineIoTransport::websocket});
+  here.service().registry.set(host.sid(), {there.loop().index(), Transport::websocket});
   std::unique_ptr<QueueLink> queue = std::move(host.queue_);
   // Taken out by whoever has it next, so that nothing of it is left on this thread.
   const auto self = std::make_shared<std::shared_ptr<EngineIoHost>>(here.release(host));

@@ -115,7 +115,7 @@ void EngineIoRegistry::set(std::string_view sid, const Entry& entry) {
   if (found != sessions_.end()) set_locked(found->second, entry);
 }
 
-void EngineIoRegistry::set_transport(std::string_view sid, session::EngineIoTransport transport) {
+void EngineIoRegistry::set_transport(std::string_view sid, Transport transport) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(sid);
   if (found != sessions_.end()) set_locked(found->second, {found->second.entry.home, transport});

@@ -31,7 +31,7 @@ class EngineIoRegistry {
  public:
   struct Entry {
     std::size_t home = 0;  // the index of its loop
-    session::EngineIoTransport transport = session::EngineIoTransport::polling;
+    Transport transport = Transport::polling;
   };
   // One that made way: it is no longer here, and its home is to end it.
   struct Evicted {
@@ -56,7 +56,7 @@ class EngineIoRegistry {
   // The session has been upgraded, or has moved. Nothing when it is gone.
   void set(std::string_view sid, const Entry& entry);
   // Where it lives stays as it is.
-  void set_transport(std::string_view sid, session::EngineIoTransport transport);
+  void set_transport(std::string_view sid, Transport transport);
   // It has a namespace, or asks for one; or has none any more.
   void set_idle(std::string_view sid, bool idle, std::int64_t now_ms);
   void remove(std::string_view sid);
@@ -84,7 +84,7 @@ class EngineIoRegistry {
   };
   using Sessions = StringMap<Session>;
 
-  static bool is_polling(const Entry& entry) { return entry.transport == session::EngineIoTransport::polling; }
+  static bool is_polling(const Entry& entry) { return entry.transport == Transport::polling; }
   static Session* oldest(const Group& group, bool polling_only);
   // The limit that is reached, and in `victim` who could make way for the new one, or nullptr.
   std::optional<Refusal> full(const Entry& entry, const std::string& source, std::int64_t now_ms,

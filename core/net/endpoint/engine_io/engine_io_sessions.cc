@@ -6,8 +6,6 @@
 
 namespace chat::net {
 
-using session::EngineIoTransport;
-
 Status sessions_status(Refusal refusal) {
   return {Error::too_many, refusal == Refusal::sessions ? "the server is full" : "too many sessions from this address"};
 }
@@ -19,7 +17,7 @@ EngineIoSessions::EngineIoSessions(EndpointContext& loop, EngineIoService& servi
 EngineIoSessions::~EngineIoSessions() = default;
 
 std::optional<Refusal> EngineIoSessions::add(EngineIoBirth birth, bool websocket, EngineIoHost*& host) {
-  const EngineIoTransport transport = websocket ? EngineIoTransport::websocket : EngineIoTransport::polling;
+  const Transport transport = websocket ? Transport::websocket : Transport::polling;
   std::string sid = random_id();
   std::vector<EngineIoRegistry::Evicted> evicted;
   const std::optional<Refusal> refusal =

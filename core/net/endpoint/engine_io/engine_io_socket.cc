@@ -89,7 +89,7 @@ void EngineIoSocket::forward() {
   backlog_bytes_ -= bytes.size();
   // Polling is over from here on, on whichever loop a request arrives, and not only when the session's loop has heard of it.
   if (!binary && bytes.starts_with(kUpgradePacket)) {
-    sessions_.service().registry.set_transport(sid_, session::EngineIoTransport::websocket);
+    sessions_.service().registry.set_transport(sid_, Transport::websocket);
   }
   at_home(sessions_, sid_, handle(),
           [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoHost& host) {

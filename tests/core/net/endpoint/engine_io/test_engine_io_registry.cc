@@ -18,12 +18,11 @@ extern "C" {
 
 using namespace chat;
 using namespace chat::net;
-using session::EngineIoTransport;
 
 namespace {
 
-constexpr auto kPolling = EngineIoTransport::polling;
-constexpr auto kWebSocket = EngineIoTransport::websocket;
+constexpr auto kPolling = Transport::polling;
+constexpr auto kWebSocket = Transport::websocket;
 
 // All at once, so that nobody has to make way.
 constexpr std::int64_t kNow = 5'000;
@@ -217,7 +216,7 @@ struct Crowd {
   explicit Crowd(const SessionLimits& limits) : registry(limits) {}
 
   // Who made way; "refused", or "" when there was room.
-  std::string come(const std::string& sid, const std::string& address, EngineIoTransport transport = kPolling) {
+  std::string come(const std::string& sid, const std::string& address, Transport transport = kPolling) {
     std::vector<EngineIoRegistry::Evicted> evicted;
     const bool promised = !registry.check({0, transport}, address, now_ms).has_value();
     const bool added = !registry.add(sid, {0, transport}, address, now_ms, evicted).has_value();
