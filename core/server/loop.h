@@ -71,7 +71,7 @@ class Loop final : public LoopInbox, public EndpointContext {
 
   Server& server() { return server_; }
   LwsContext& context() { return context_; }
-  EngineIoSessions& sessions() { return engine_io_.sessions(); }
+  EngineIoLocal& sessions() { return engine_io_.sessions(); }
   const HttpRules& rules() const override;
   std::int64_t now_ms() const override { return static_cast<std::int64_t>(uv_now(&uv_)); }
   void note_activity() override { ++activity_; }

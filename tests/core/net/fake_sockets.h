@@ -21,8 +21,8 @@
 #include "net/connection/websocket_link.h"
 #include "net/endpoint/endpoint_table.h"
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
-#include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
+#include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/endpoint/single/single_endpoint.h"
 #include "net/endpoint/websocket_opening.h"
 #include "net/peer/peer.h"
@@ -70,7 +70,7 @@ class FakeStream final : public net::ByteStream {
 
 class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
  public:
-  FakeSockets(FakeLoop& loop, net::EngineIoService& service)
+  FakeSockets(FakeLoop& loop, net::EngineIoShared& service)
       : loop_(loop),
         endpoints_(loop.options()),
         single_(loop),
@@ -82,7 +82,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
     loop_.guest = this;
   }
 
-  net::EngineIoSessions& sessions() { return engine_io_.sessions(); }
+  net::EngineIoLocal& sessions() { return engine_io_.sessions(); }
   bool any_open() const { return !connections_.empty(); }
 
   // Accepts a connection, as the server would.
@@ -212,7 +212,7 @@ class FakeSite {
   }
 
   FakeServer server;
-  net::EngineIoService engine_io;
+  net::EngineIoShared engine_io;
 
  private:
   std::vector<std::unique_ptr<FakeSockets>> sockets_;

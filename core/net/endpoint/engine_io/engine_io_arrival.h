@@ -1,5 +1,5 @@
 // A session that will come to this loop: the second peers of its clients, and the link that they are sent to until the
-// session is here and gives them its WebSocket. See engine_io_host.h.
+// session is here and gives them its WebSocket. See engine_io_session.h.
 #pragma once
 
 #include <memory>

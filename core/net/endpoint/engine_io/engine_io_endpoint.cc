@@ -7,7 +7,7 @@
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
 #include "net/endpoint/engine_io/engine_io_error.h"
-#include "net/endpoint/engine_io/engine_io_host.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/http/cors.h"
 #include "session/engine_io_request.h"
@@ -26,10 +26,10 @@ std::string_view last_argument(const HttpRequest& request, std::string_view name
   return value;
 }
 
-std::optional<EngineIoError> check(EngineIoService& service, const HttpRequest& request, const Endpoint& endpoint,
+std::optional<EngineIoError> check(EngineIoShared& shared, const HttpRequest& request, const Endpoint& endpoint,
                                    bool websocket, std::string_view sid) {
   std::optional<Transport> transport;
-  if (const auto entry = service.registry.find(sid)) transport = entry->transport;
+  if (const auto entry = shared.registry.find(sid)) transport = entry->transport;
   return session::check_request(
       {request.method, websocket, last_argument(request, "transport"), sid, last_argument(request, "EIO")}, transport,
       transports_of(endpoint));
@@ -44,7 +44,7 @@ class EngineIoExchange final : public Exchange {
  public:
   enum class Kind : std::uint8_t { handshake, poll, post };
 
-  EngineIoExchange(EngineIoSessions& sessions, Kind kind, const HttpRequest& request)
+  EngineIoExchange(EngineIoLocal& sessions, Kind kind, const HttpRequest& request)
       : sessions_(sessions), loop_(sessions.loop()), kind_(kind), sid_(last_argument(request, "sid")) {
     HttpResponse headers;
     add_cors_headers(headers, request, loop_.options().allowed_origins);
@@ -65,10 +65,10 @@ class EngineIoExchange final : public Exchange {
         open();
         break;
       case Kind::poll:
-        at_home([request](EngineIoHost& host) { host.poll(request); });
+        at_home([request](EngineIoSession& session) { session.poll(request); });
         break;
       case Kind::post:
-        at_home([request, type = content_type_](EngineIoHost& host) { host.begin_post(request, type); });
+        at_home([request, type = content_type_](EngineIoSession& session) { session.begin_post(request, type); });
         if (!has_body_) on_body({});
         break;
     }
@@ -77,12 +77,12 @@ class EngineIoExchange final : public Exchange {
   void on_body(std::string body) override {
     // Shared, because a task can be copied.
     const auto shared = std::make_shared<std::string>(std::move(body));
-    at_home([request = request_, shared](EngineIoHost& host) { host.end_post(request, std::move(*shared)); });
+    at_home([request = request_, shared](EngineIoSession& session) { session.end_post(request, std::move(*shared)); });
   }
 
   void on_body_too_large() override {
     loop_.refusals().note(Refusal::body_bytes, address_);
-    at_home([request = request_](EngineIoHost& host) { host.post_too_large(request); });
+    at_home([request = request_](EngineIoSession& session) { session.post_too_large(request); });
   }
 
   void complete(HttpResponse& response) override {
@@ -91,9 +91,9 @@ class EngineIoExchange final : public Exchange {
 
   void on_lost(bool answered) override {
     if (kind_ == Kind::post) {
-      at_home([request = request_](EngineIoHost& host) { host.post_lost(request); });
+      at_home([request = request_](EngineIoSession& session) { session.post_lost(request); });
     } else {
-      at_home([request = request_, answered](EngineIoHost& host) { host.poll_lost(request, answered); });
+      at_home([request = request_, answered](EngineIoSession& session) { session.poll_lost(request, answered); });
     }
   }
 
@@ -110,25 +110,25 @@ class EngineIoExchange final : public Exchange {
   // Runs on the loop of the session. One that has gone meanwhile is unknown.
   template <class Action>
   void at_home(Action action) {
-    const auto entry = sessions_.service().registry.find(sid_);
+    const auto entry = sessions_.shared().registry.find(sid_);
     if (!entry) {
       loop_.answer(request_, engine_io_error(EngineIoError::unknown_sid), false);
       return;
     }
-    EngineIoSessions& home = sessions_.at(entry->home);
+    EngineIoLocal& home = sessions_.at(entry->home);
     loop_.run_on(entry->home, [&home, sid = sid_, request = request_, action] {
-      if (EngineIoHost* host = home.find(sid)) {
-        action(*host);
+      if (EngineIoSession* session = home.find(sid)) {
+        action(*session);
       } else {
         // On its way to the loop of its WebSocket, or gone.
-        const bool moving = home.service().registry.find(sid).has_value();
+        const bool moving = home.shared().registry.find(sid).has_value();
         home.loop().answer(request, engine_io_error(moving ? EngineIoError::bad_request : EngineIoError::unknown_sid),
                            false);
       }
     });
   }
 
-  EngineIoSessions& sessions_;
+  EngineIoLocal& sessions_;
   EndpointContext& loop_;
   const Kind kind_;
   std::string sid_;
@@ -175,7 +175,7 @@ std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& requ
     return preflight_response(request, loop_.options().allowed_origins);
   }
   const std::string_view sid = last_argument(request, "sid");
-  if (const auto error = check(sessions_.service(), request, endpoint, false, sid)) {
+  if (const auto error = check(sessions_.shared(), request, endpoint, false, sid)) {
     note(*error, context, loop_);
     return with_cors(engine_io_error(*error), loop_, request);
   }
@@ -218,7 +218,7 @@ std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connect
   if (!opening.offered.empty())
     opening.subprotocol = opening.offered.front();  // whatever it is, as the reference server does
   const std::string_view sid = last_argument(request, "sid");
-  std::optional<EngineIoError> error = check(sessions_.service(), request, endpoint, true, sid);
+  std::optional<EngineIoError> error = check(sessions_.shared(), request, endpoint, true, sid);
   if (error) {
     note(*error, context, loop_);
   } else if (!context.origin_allowed) {
@@ -237,7 +237,7 @@ std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connect
     // The session is made when the handshake is through; whoever is too much is told now, while HTTP has a word for it.
     const EngineIoRegistry::Entry entry{loop_.index(), Transport::websocket};
     if (const std::optional<Refusal> refusal =
-            sessions_.service().registry.check(entry, context.address, loop_.now_ms())) {
+            sessions_.shared().registry.check(entry, context.address, loop_.now_ms())) {
       loop_.refusals().note(*refusal, context.address);
       return HttpResponse::text(503, sessions_status(*refusal).detail + "\n");
     }

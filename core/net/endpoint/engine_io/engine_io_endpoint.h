@@ -3,15 +3,15 @@
 #pragma once
 
 #include "net/endpoint/endpoint_handler.h"
-#include "net/endpoint/engine_io/engine_io_sessions.h"
+#include "net/endpoint/engine_io/engine_io_local.h"
 
 namespace chat::net {
 
 class EngineIoEndpoint final : public EndpointHandler {
  public:
-  EngineIoEndpoint(EndpointContext& loop, EngineIoService& service) : loop_(loop), sessions_(loop, service) {}
+  EngineIoEndpoint(EndpointContext& loop, EngineIoShared& shared) : loop_(loop), sessions_(loop, shared) {}
 
-  EngineIoSessions& sessions() { return sessions_; }
+  EngineIoLocal& sessions() { return sessions_; }
 
   // What an Engine.IO client asks for, and no page.
   bool precedes_files(const HttpRequest& request) const override;
@@ -22,7 +22,7 @@ class EngineIoEndpoint final : public EndpointHandler {
 
  private:
   EndpointContext& loop_;
-  EngineIoSessions sessions_;
+  EngineIoLocal sessions_;
 };
 
 }  // namespace chat::net

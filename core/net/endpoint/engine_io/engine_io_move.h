@@ -14,16 +14,16 @@
 
 namespace chat::net {
 
-class EngineIoHost;
-class EngineIoSessions;
+class EngineIoSession;
+class EngineIoLocal;
 
 class EngineIoMove {
  public:
   bool under_way() const { return under_way_; }
 
-  void begin(EngineIoHost& host, std::size_t new_loop);
+  void begin(EngineIoSession& session, std::size_t new_loop);
   // On the new loop, where its second peers are.
-  void arrive(EngineIoHost& host, EngineIoSessions& home, EngineIoArrival& arrival, EngineIoArrival::States states);
+  void arrive(EngineIoSession& session, EngineIoLocal& home, EngineIoArrival& arrival, EngineIoArrival::States states);
   // The loop ends: there is nothing to go to.
   void call_off() { under_way_ = false; }
 
@@ -33,7 +33,7 @@ class EngineIoMove {
   void say_goodbye_then() { goodbye_meanwhile_ = true; }
 
  private:
-  void depart(EngineIoHost& host);
+  void depart(EngineIoSession& session);
 
   bool under_way_ = false;
   std::vector<ClientId> departing_;  // who was there when it began, some may have been disconnected since

@@ -3,8 +3,8 @@
 
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
-#include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_sessions.h"
+#include "net/endpoint/engine_io/engine_io_local.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
 
 namespace chat::net {
 namespace {
@@ -14,8 +14,8 @@ constexpr std::size_t kMaxBacklogMessages = 4'096;
 constexpr char kUpgradePacket = '5';
 
 // The session has ended, or gone to another loop with another socket: nobody else would ever tell this one.
-void close_left_over(EngineIoSessions& here, const SocketHandle& socket) {
-  EngineIoSessions& there = here.at(socket.loop);
+void close_left_over(EngineIoLocal& here, const SocketHandle& socket) {
+  EngineIoLocal& there = here.at(socket.loop);
   here.loop().run_on(socket.loop, [&there, socket] {
     there.drop_last_words(socket.connection);
     if (EngineIoSocket* found = there.find_candidate(socket.connection)) found->close();
@@ -24,16 +24,16 @@ void close_left_over(EngineIoSessions& here, const SocketHandle& socket) {
 
 // Runs on the session's home, later: the session may take the socket over in there, which ends its present user.
 template <class Action>
-void at_home(EngineIoSessions& here, const std::string& sid, const SocketHandle& socket, Action action) {
-  const auto entry = here.service().registry.find(sid);
+void at_home(EngineIoLocal& here, const std::string& sid, const SocketHandle& socket, Action action) {
+  const auto entry = here.shared().registry.find(sid);
   if (!entry) {
     close_left_over(here, socket);
     return;
   }
-  EngineIoSessions& home = here.at(entry->home);
+  EngineIoLocal& home = here.at(entry->home);
   home.loop().post_task([&home, sid, socket, action] {
-    if (EngineIoHost* host = home.find(sid)) {
-      action(*host);
+    if (EngineIoSession* session = home.find(sid)) {
+      action(*session);
     } else if (!home.expects(sid, socket)) {  // else the session is on its way to it
       close_left_over(home, socket);
     }
@@ -42,7 +42,7 @@ void at_home(EngineIoSessions& here, const std::string& sid, const SocketHandle&
 
 }  // namespace
 
-EngineIoSocket::EngineIoSocket(EngineIoSessions& sessions, EngineIoBirth birth, std::string sid)
+EngineIoSocket::EngineIoSocket(EngineIoLocal& sessions, EngineIoBirth birth, std::string sid)
     : sessions_(sessions), birth_(std::move(birth)), sid_(std::move(sid)) {}
 
 EngineIoSocket::~EngineIoSocket() {
@@ -67,7 +67,7 @@ void EngineIoSocket::on_established() {
   sessions_.add_candidate(handle().connection, *this);
   busy_ = true;
   link_->set_reading(false);
-  at_home(sessions_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.attach(handle); });
+  at_home(sessions_, sid_, handle(), [handle = handle()](EngineIoSession& session) { session.attach(handle); });
 }
 
 void EngineIoSocket::on_message(bool binary, std::string_view bytes) {
@@ -89,18 +89,18 @@ void EngineIoSocket::forward() {
   backlog_bytes_ -= bytes.size();
   // Polling is over from here on, on whichever loop a request arrives, and not only when the session's loop has heard of it.
   if (!binary && bytes.starts_with(kUpgradePacket)) {
-    sessions_.service().registry.set_transport(sid_, Transport::websocket);
+    sessions_.shared().registry.set_transport(sid_, Transport::websocket);
   }
   at_home(sessions_, sid_, handle(),
-          [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoHost& host) {
-            host.candidate_received(handle, binary, bytes);
+          [handle = handle(), binary = binary, bytes = std::move(bytes)](EngineIoSession& session) {
+            session.candidate_received(handle, binary, bytes);
           });
 }
 
 void EngineIoSocket::on_link_closed(std::uint16_t, std::string_view) {
   if (sid_.empty()) return;
   sessions_.keep_last_words(handle().connection, take_backlog());
-  at_home(sessions_, sid_, handle(), [handle = handle()](EngineIoHost& host) { host.candidate_lost(handle); });
+  at_home(sessions_, sid_, handle(), [handle = handle()](EngineIoSession& session) { session.candidate_lost(handle); });
 }
 
 void EngineIoSocket::send(std::string_view text) { link_->push(make_text_frame(text, link_->framing())); }

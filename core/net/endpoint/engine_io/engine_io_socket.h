@@ -13,7 +13,7 @@
 
 namespace chat::net {
 
-class EngineIoSessions;
+class EngineIoLocal;
 class WebSocketLink;
 
 // Names a socket, on whichever loop. It may be stale.
@@ -29,7 +29,7 @@ class EngineIoSocket final : public LinkUser {
   using Backlog = std::vector<std::pair<bool, std::string>>;  // binary, bytes
 
   // sid empty: for a session of its own.
-  EngineIoSocket(EngineIoSessions& sessions, EngineIoBirth birth, std::string sid);
+  EngineIoSocket(EngineIoLocal& sessions, EngineIoBirth birth, std::string sid);
   ~EngineIoSocket() override;
 
   // Before the handshake is through.
@@ -54,7 +54,7 @@ class EngineIoSocket final : public LinkUser {
  private:
   void forward();
 
-  EngineIoSessions& sessions_;
+  EngineIoLocal& sessions_;
   EngineIoBirth birth_;
   const std::string sid_;
   WebSocketLink* link_ = nullptr;

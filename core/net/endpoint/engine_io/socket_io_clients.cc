@@ -5,8 +5,8 @@
 
 #include "net/base/clock.h"
 #include "net/base/random_id.h"
-#include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
+#include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/peer/admission.h"
 #include "wire/json/json.h"
 #include "wire/socket_io/socket_io_offset.h"
@@ -72,16 +72,17 @@ auto find_client(Members& members, ClientId id) {
 
 }  // namespace
 
-SocketIoClients::SocketIoClients(EngineIoHost& host)
-    : host_(host),
-      connects_(host.loop().options().inbound_rate, host.loop().options().inbound_burst, host.loop().now_ms()) {}
+SocketIoClients::SocketIoClients(EngineIoSession& session)
+    : session_(session),
+      connects_(session.loop().options().inbound_rate, session.loop().options().inbound_burst,
+                session.loop().now_ms()) {}
 
 SocketIoClients::Member* SocketIoClients::find(std::string_view nsp) {
   auto found = std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.nsp->name == nsp; });
   return found == members_.end() ? nullptr : &*found;
 }
 
-Peer* SocketIoClients::peer_of(const Member& member) { return host_.loop().peers().find(member.client->id()); }
+Peer* SocketIoClients::peer_of(const Member& member) { return session_.loop().peers().find(member.client->id()); }
 
 std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& owner, Link& link,
                                                  const Member& member) {
@@ -90,11 +91,11 @@ std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& o
 }
 
 void SocketIoClients::send(std::string packet) {
-  host_.link().push(make_frame({{false, std::move(packet)}}, host_.link().framing(), nullptr));
+  session_.link().push(make_frame({{false, std::move(packet)}}, session_.link().framing(), nullptr));
 }
 
 void SocketIoClients::tell_registry() {
-  host_.home().service().registry.set_idle(host_.sid(), members_.empty(), host_.loop().now_ms());
+  session_.home().shared().registry.set_idle(session_.sid(), members_.empty(), session_.loop().now_ms());
 }
 
 // In -----------------------------------------------------------------------------------------------------------------
@@ -126,13 +127,13 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
 }
 
 bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
-  EndpointContext& loop = host_.loop();
+  EndpointContext& loop = session_.loop();
   RefusalLog& refusals = loop.refusals();
   if (!connects_.take(loop.now_ms())) {
-    refusals.note(Refusal::connect_rate, host_.birth().address);
+    refusals.note(Refusal::connect_rate, session_.birth().address);
     return false;
   }
-  const Result<wire::SocketIoNamespacePtr> nsp = host_.home().service().namespaces.find(packet.nsp);
+  const Result<wire::SocketIoNamespacePtr> nsp = session_.home().shared().namespaces.find(packet.nsp);
   if (!nsp.ok()) {
     refuse(packet.nsp, kInvalidNamespace);
     return true;
@@ -140,7 +141,7 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
   // Each namespace is a room.
   if (exceeds(static_cast<std::int64_t>(members_.size() + waiting_.size()) + 1,
               loop.options().hub.max_rooms_per_client)) {
-    refusals.note(Refusal::namespaces, host_.birth().address);
+    refusals.note(Refusal::namespaces, session_.birth().address);
     refuse(packet.nsp, "too many namespaces");
     return true;
   }
@@ -151,17 +152,18 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
 
 ClientOrigin SocketIoClients::origin(std::string sid) const {
   const std::int64_t now_ms = wall_clock_ms();
-  return {host_.loop().index(), host_.birth().address, Protocol::socket_io, host_.transport(), now_ms, std::move(sid)};
+  return {session_.loop().index(), session_.birth().address, Protocol::socket_io, session_.transport(), now_ms,
+          std::move(sid)};
 }
 
 Peer& SocketIoClients::add(Member member) {
-  EndpointContext& loop = host_.loop();
-  std::unique_ptr<Peer> owned = make_peer(loop, host_, host_.link(), member);
+  EndpointContext& loop = session_.loop();
+  std::unique_ptr<Peer> owned = make_peer(loop, session_, session_.link(), member);
   Peer& peer = *owned;
   peer.set_first_room(member.nsp->room, std::nullopt);
   if (!member.pid.empty()) {
     peer.keep_delivery_log();
-    host_.home().service().recovery.begin(member.pid, member.nsp->name, member.client);
+    session_.home().shared().recovery.begin(member.pid, member.nsp->name, member.client);
   }
   members_.push_back(std::move(member));
   if (members_.size() == 1) tell_registry();
@@ -172,8 +174,8 @@ Peer& SocketIoClients::add(Member member) {
 // Continues the client whose secret id this one knows. False: it is as if it had not asked. When there is no place for one more
 // client, what is remembered stays for the next try.
 bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  EndpointContext& loop = host_.loop();
-  session::RecoveryStore& store = host_.home().service().recovery;
+  EndpointContext& loop = session_.loop();
+  session::RecoveryStore& store = session_.home().shared().recovery;
   if (!store.enabled()) return false;
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
@@ -214,8 +216,8 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
 
 // It is asked about like a new one, and restored with the verdict. False: the server is full.
 bool SocketIoClients::ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp) {
-  EndpointContext& loop = host_.loop();
-  ConnectRequest request = request_of(host_.birth(), recovering.payload, nsp->room);
+  EndpointContext& loop = session_.loop();
+  ConnectRequest request = request_of(session_.birth(), recovering.payload, nsp->room);
   request.recovered_from = recovering.record.client;
   const Result<ClientPtr> admitted =
       admit(loop, origin(recovering.record.sid), std::move(request), recovering.record.identity);
@@ -239,13 +241,13 @@ void SocketIoClients::restore(const Member& member) {
 
 // A client may be back on another network before the server knows that the old connection is dead.
 bool SocketIoClients::wait_for_holder(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  EndpointContext& loop = host_.loop();
+  EndpointContext& loop = session_.loop();
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
-  const ClientPtr holder = host_.home().service().recovery.holder(wanted->pid, nsp->name);
+  const ClientPtr holder = session_.home().shared().recovery.holder(wanted->pid, nsp->name);
   if (!holder || !loop.hub().continue_elsewhere(holder).ok()) return false;
   waiting_.push_back({nsp, std::string(payload), loop.now_ms() + kRetryMs, loop.now_ms() + kWaitMs});
-  host_.schedule();
+  session_.schedule();
   return true;
 }
 
@@ -271,25 +273,25 @@ void SocketIoClients::try_again(std::int64_t now_ms) {
 }
 
 void SocketIoClients::admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  EndpointContext& loop = host_.loop();
+  EndpointContext& loop = session_.loop();
   const std::string sid = random_id();
-  const Result<ClientPtr> admitted = admit(loop, origin(sid), request_of(host_.birth(), payload, nsp->room));
+  const Result<ClientPtr> admitted = admit(loop, origin(sid), request_of(session_.birth(), payload, nsp->room));
   if (!admitted.ok()) {
     refuse(nsp->name, admitted.status().detail);
     return;
   }
-  const bool recoverable = host_.home().service().recovery.enabled();
+  const bool recoverable = session_.home().shared().recovery.enabled();
   add_asked({*admitted, nsp, sid, recoverable ? random_id() : std::string(), -1});
 }
 
 void SocketIoClients::add_asked(Member member) {
   const ClientPtr client = member.client;
   if (client->state() == ClientState::connecting) {
-    member.verdict_deadline_ms = host_.loop().now_ms() + host_.loop().options().verdict_timeout_ms;
+    member.verdict_deadline_ms = session_.loop().now_ms() + session_.loop().options().verdict_timeout_ms;
   }
   add(std::move(member));
   verdict(client->id());
-  host_.schedule();
+  session_.schedule();
 }
 
 void SocketIoClients::verdict(ClientId id) {
@@ -302,7 +304,7 @@ void SocketIoClients::verdict(ClientId id) {
     open(*found);
   } else if (client->state() == ClientState::refused) {
     const std::string reason = client->refusal_reason();
-    host_.loop().refusals().note(Refusal::application, client->origin().address, reason);
+    session_.loop().refusals().note(Refusal::application, client->origin().address, reason);
     refuse(found->nsp->name, refusal_text(reason), client->refusal_data());
     remove(id, kPolicyViolation, reason, false);
   }
@@ -345,13 +347,13 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
   }
   // Bounded like the namespaces themselves; who was thrown out of so many does not get the benefit of the doubt.
   if (forgive &&
-      !exceeds(static_cast<std::int64_t>(left_.size()) + 1, host_.loop().options().hub.max_rooms_per_client)) {
+      !exceeds(static_cast<std::int64_t>(left_.size()) + 1, session_.loop().options().hub.max_rooms_per_client)) {
     left_.insert(found->nsp->name);
   }
-  if (!found->pid.empty()) host_.home().service().recovery.end(found->pid);
+  if (!found->pid.empty()) session_.home().shared().recovery.end(found->pid);
   members_.erase(found);
   if (members_.empty()) tell_registry();
-  host_.loop().peers().retire(id, {code, std::string(reason)});
+  session_.loop().peers().retire(id, {code, std::string(reason)});
 }
 
 void SocketIoClients::left(ClientId id, std::string_view room, std::string_view reason) {
@@ -385,15 +387,15 @@ void SocketIoClients::keep_for_recovery(const Member& member) {
   Peer* const peer = peer_of(member);
   if (member.pid.empty() || member.client->dismissed()) return;
   if (member.recovering) {  // it has got nothing yet, and may ask again
-    host_.home().service().recovery.put(member.pid, member.recovering->record, host_.loop().now_ms());
+    session_.home().shared().recovery.put(member.pid, member.recovering->record, session_.loop().now_ms());
     return;
   }
   if (peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
-  EndpointContext& loop = host_.loop();
-  host_.home().service().recovery.put(member.pid,
-                                      {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),
-                                       *peer->delivery_log(), peer->earlier(), loop.hub().hold_rooms(*member.client)},
-                                      loop.now_ms());
+  EndpointContext& loop = session_.loop();
+  session_.home().shared().recovery.put(member.pid,
+                                        {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),
+                                         *peer->delivery_log(), peer->earlier(), loop.hub().hold_rooms(*member.client)},
+                                        loop.now_ms());
 }
 
 void SocketIoClients::continued(ClientId id) {
@@ -416,10 +418,10 @@ void SocketIoClients::ping_answered() {
 }
 
 void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool recoverable) {
-  EndpointContext& loop = host_.loop();
+  EndpointContext& loop = session_.loop();
   for (const Member& member : members_) {
     if (recoverable) keep_for_recovery(member);
-    if (!member.pid.empty()) host_.home().service().recovery.end(member.pid);
+    if (!member.pid.empty()) session_.home().shared().recovery.end(member.pid);
     if (Peer* peer = peer_of(member)) peer->silence();
     loop.peers().retire(member.client->id(), {code, std::string(reason)});
   }
@@ -457,7 +459,7 @@ void SocketIoClients::tick(std::int64_t now_ms) {
     late.push_back(member.client);
   }
   // So that a verdict which comes later is told that it is too late. This one comes by the inbox like any other.
-  for (const ClientPtr& client : late) (void)host_.loop().hub().time_out(client);
+  for (const ClientPtr& client : late) (void)session_.loop().hub().time_out(client);
 }
 
 void SocketIoClients::set_link(Link& link, Transport transport) {

@@ -18,11 +18,11 @@
 
 namespace chat::net {
 
-class EngineIoHost;
+class EngineIoSession;
 
 class SocketIoClients {
  public:
-  explicit SocketIoClients(EngineIoHost& host);
+  explicit SocketIoClients(EngineIoSession& session);
 
   // One packet, whole. False: the client breaks the protocol's rules, and the connection is to be closed.
   [[nodiscard]] bool receive(const wire::SocketIoPacket& packet, std::vector<std::string>& attachments);
@@ -107,7 +107,7 @@ class SocketIoClients {
   // Whether the session has a client has changed.
   void tell_registry();
 
-  EngineIoHost& host_;
+  EngineIoSession& session_;
   TokenBucket connects_;         // each asks the application
   std::vector<Member> members_;  // few: a look-up is a walk
   std::vector<Waiting> waiting_;

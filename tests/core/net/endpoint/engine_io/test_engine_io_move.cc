@@ -459,7 +459,7 @@ void hold_poll(Run& run) {
 void drain(Run& run) {
   for (std::size_t i = 0; i < 2; ++i) {
     FakeLoop& loop = run.site.loop(i);
-    EngineIoSessions& sessions = run.site.sockets(i).sessions();
+    EngineIoLocal& sessions = run.site.sockets(i).sessions();
     loop.post_task([&loop, &sessions] {
       loop.drains = true;
       for (const std::string& sid : sessions.sids()) sessions.say_goodbye(sid);

@@ -1,5 +1,5 @@
-// See engine_io_service.h.
-#include "net/endpoint/engine_io/engine_io_service.h"
+// See engine_io_shared.h.
+#include "net/endpoint/engine_io/engine_io_shared.h"
 
 #include "net/base/protocol_traits.h"
 
@@ -25,7 +25,7 @@ bool has(const Endpoint& endpoint, Transport transport) {
 
 }  // namespace
 
-EngineIoService::EngineIoService(const ServerOptions& options)
+EngineIoShared::EngineIoShared(const ServerOptions& options)
     : registry({options.max_sessions, options.max_sessions_per_address, kMaxPollingSessions,
                 options.max_polling_sessions_per_address}),
       namespaces(options.default_room),
@@ -33,7 +33,7 @@ EngineIoService::EngineIoService(const ServerOptions& options)
       upgrading_(read_options(options, true)),
       staying_(read_options(options, false)) {}
 
-const session::EngineIoOptions& EngineIoService::session_options(const Endpoint& endpoint) const {
+const session::EngineIoOptions& EngineIoShared::session_options(const Endpoint& endpoint) const {
   return has(endpoint, Transport::websocket) ? upgrading_ : staying_;
 }
 

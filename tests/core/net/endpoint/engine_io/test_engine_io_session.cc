@@ -1,6 +1,6 @@
 // An Engine.IO session and its Socket.IO clients, on one loop: what its client sends in requests and by WebSocket, and what it
 // hears, packet by packet; what the application is told; and how all of it ends.
-#include "net/endpoint/engine_io/engine_io_host.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
 
 #include <algorithm>
 #include <optional>
@@ -40,7 +40,7 @@ struct Fixture {
   Hub& hub() { return *site.server.hub; }
   void run() { site.run(); }
   std::uint64_t refused(Refusal reason) const { return site.server.refused(reason); }
-  EngineIoSessions& sessions() { return site.sockets().sessions(); }
+  EngineIoLocal& sessions() { return site.sockets().sessions(); }
 
   Recorder app;
   FakeSite site;
@@ -1134,5 +1134,5 @@ int main() {
       cmocka_unit_test(and_may_say_no),
       cmocka_unit_test(what_is_remembered_survives_a_loss),
   };
-  return cmocka_run_group_tests_name("core/net/endpoint/engine_io/engine_io_host", tests, nullptr, nullptr);
+  return cmocka_run_group_tests_name("core/net/endpoint/engine_io/engine_io_session", tests, nullptr, nullptr);
 }

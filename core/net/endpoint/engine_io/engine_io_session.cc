@@ -1,11 +1,11 @@
-// See engine_io_host.h.
-#include "net/endpoint/engine_io/engine_io_host.h"
+// See engine_io_session.h.
+#include "net/endpoint/engine_io/engine_io_session.h"
 
 #include <algorithm>
 
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
+#include "net/endpoint/engine_io/engine_io_shared.h"
 
 namespace chat::net {
 namespace {
@@ -25,36 +25,36 @@ bool is_recoverable(EngineIoClose reason) { return reason != EngineIoClose::pars
 
 }  // namespace
 
-EngineIoHost::EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, Transport transport)
+EngineIoSession::EngineIoSession(EngineIoLocal& home, EngineIoBirth birth, std::string sid, Transport transport)
     : home_(&home),
       birth_(std::move(birth)),
       queue_(std::make_unique<QueueLink>(home.loop(), *this, kPollingFraming)),
-      machine_(home.service().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
+      machine_(home.shared().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
       assembler_(static_cast<std::size_t>(birth_.endpoint->max_message_bytes)),
       clients_(*this),
       connect_deadline_ms_(home.loop().now_ms() + home.loop().options().connect_timeout_ms) {
   queue_->charge_to(home.loop().sources().find(birth_.address));
 }
 
-EngineIoHost::~EngineIoHost() = default;
+EngineIoSession::~EngineIoSession() = default;
 
-Link& EngineIoHost::link() {
+Link& EngineIoSession::link() {
   if (socket_ != nullptr) return *socket_;
   return *queue_;
 }
 
-Transport EngineIoHost::transport() const { return machine_.transport(); }
+Transport EngineIoSession::transport() const { return machine_.transport(); }
 
 // Beginning ----------------------------------------------------------------------------------------------------------
 
-void EngineIoHost::open_polling(const HeldRequest& request) {
+void EngineIoSession::open_polling(const HeldRequest& request) {
   polling_.take_poll(request);
   EngineIoActions actions;
   machine_.open(loop().now_ms(), actions);
   perform(actions);
 }
 
-void EngineIoHost::open_websocket(WebSocketLink& link) {
+void EngineIoSession::open_websocket(WebSocketLink& link) {
   socket_ = &link;
   link.set_user(*this);
   EngineIoActions actions;
@@ -64,21 +64,21 @@ void EngineIoHost::open_websocket(WebSocketLink& link) {
 
 // Requests -----------------------------------------------------------------------------------------------------------
 
-void EngineIoHost::poll(const HeldRequest& request) {
+void EngineIoSession::poll(const HeldRequest& request) {
   polling_.take_poll(request);
   EngineIoActions actions;
   machine_.poll(loop().now_ms(), actions);
   perform(actions);
 }
 
-void EngineIoHost::poll_lost(const HeldRequest& request, bool answered) {
+void EngineIoSession::poll_lost(const HeldRequest& request, bool answered) {
   if (!answered && !polling_.lose_poll(request)) return;  // it was refused
   EngineIoActions actions;
   machine_.poll_lost(actions);
   perform(actions);
 }
 
-void EngineIoHost::begin_post(const HeldRequest& request, std::string_view content_type) {
+void EngineIoSession::begin_post(const HeldRequest& request, std::string_view content_type) {
   EngineIoActions actions;
   const bool first = polling_.take_post(request);
   if (polling_.post_is_paused()) {
@@ -92,7 +92,7 @@ void EngineIoHost::begin_post(const HeldRequest& request, std::string_view conte
   perform(actions);
 }
 
-void EngineIoHost::end_post(const HeldRequest& request, std::string body) {
+void EngineIoSession::end_post(const HeldRequest& request, std::string body) {
   if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
   machine_.end_post(std::move(body), actions);
@@ -100,13 +100,13 @@ void EngineIoHost::end_post(const HeldRequest& request, std::string body) {
   take_packets();
 }
 
-void EngineIoHost::take_packets() {
+void EngineIoSession::take_packets() {
   take_some_packets();
   queue_->charge_input();
 }
 
 // Who sends too quickly is paused: then the rest waits, and the POST for its answer.
-void EngineIoHost::take_some_packets() {
+void EngineIoSession::take_some_packets() {
   for (int taken = 0; machine_.has_packets(); ++taken) {
     if (polling_.is_paused(loop().now_ms())) {
       schedule();
@@ -122,14 +122,14 @@ void EngineIoHost::take_some_packets() {
   }
 }
 
-void EngineIoHost::post_too_large(const HeldRequest& request) {
+void EngineIoSession::post_too_large(const HeldRequest& request) {
   if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
   machine_.post_too_large(actions);
   perform(actions);
 }
 
-void EngineIoHost::post_lost(const HeldRequest& request) {
+void EngineIoSession::post_lost(const HeldRequest& request) {
   if (!polling_.holds_post(request)) return;
   EngineIoActions actions;
   if (polling_.drop_post()) machine_.abort(EngineIoClose::transport_error, actions);
@@ -140,19 +140,19 @@ void EngineIoHost::post_lost(const HeldRequest& request) {
 // The WebSocket that wants to take over ------------------------------------------------------------------------------
 
 template <class Action>
-void EngineIoHost::at_candidate(Action action) {
+void EngineIoSession::at_candidate(Action action) {
   const SocketHandle socket = *candidate_;
-  EngineIoSessions& there = home_->at(socket.loop);
+  EngineIoLocal& there = home_->at(socket.loop);
   loop().run_on(socket.loop, [&there, socket, action] {
     if (EngineIoSocket* found = there.find_candidate(socket.connection)) action(*found);
   });
 }
 
-void EngineIoHost::let_candidate_go_on() {
+void EngineIoSession::let_candidate_go_on() {
   if (candidate_ && !move_.under_way()) at_candidate([](EngineIoSocket& candidate) { candidate.go_on(); });
 }
 
-void EngineIoHost::attach(const SocketHandle& socket) {
+void EngineIoSession::attach(const SocketHandle& socket) {
   if (!machine_.attach_websocket(loop().now_ms())) {
     const std::optional<SocketHandle> current = std::exchange(candidate_, socket);
     at_candidate([](EngineIoSocket& refused) { refused.close(); });
@@ -164,10 +164,10 @@ void EngineIoHost::attach(const SocketHandle& socket) {
   schedule();
 }
 
-void EngineIoHost::candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes) {
+void EngineIoSession::candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes) {
   if (candidate_ != socket || move_.under_way()) {
     // Its upgrade packet may have been announced, and comes to nothing.
-    if (!move_.under_way()) home_->service().registry.set_transport(sid(), machine_.transport());
+    if (!move_.under_way()) home_->shared().registry.set_transport(sid(), machine_.transport());
     return;
   }
   EngineIoActions actions;
@@ -176,9 +176,9 @@ void EngineIoHost::candidate_received(const SocketHandle& socket, bool binary, s
   let_candidate_go_on();
 }
 
-void EngineIoHost::candidate_lost(const SocketHandle& socket) {
+void EngineIoSession::candidate_lost(const SocketHandle& socket) {
   if (candidate_ == socket && move_.under_way()) return;  // its last words are heard there
-  EngineIoSessions& there = home_->at(socket.loop);
+  EngineIoLocal& there = home_->at(socket.loop);
   loop().run_on(socket.loop, [&there, socket] { there.drop_last_words(socket.connection); });
   if (candidate_ != socket) return;
   candidate_.reset();
@@ -189,28 +189,28 @@ void EngineIoHost::candidate_lost(const SocketHandle& socket) {
 
 // Links --------------------------------------------------------------------------------------------------------------
 
-void EngineIoHost::on_message(bool binary, std::string_view bytes) {
+void EngineIoSession::on_message(bool binary, std::string_view bytes) {
   EngineIoActions actions;
   machine_.websocket_received(binary, bytes, loop().now_ms(), actions);
   perform(actions);
 }
 
-void EngineIoHost::on_output() {
+void EngineIoSession::on_output() {
   EngineIoActions actions;
   machine_.flush(actions);
   perform(actions);
 }
 
 // In the next round: the sockets have their turn before.
-void EngineIoHost::on_turn() {
+void EngineIoSession::on_turn() {
   loop().post_task([home = home_, sid = sid()] {
-    if (EngineIoHost* host = home->find(sid)) host->take_packets();
+    if (EngineIoSession* session = home->find(sid)) session->take_packets();
   });
 }
 
-void EngineIoHost::on_progress() { machine_.heard(loop().now_ms()); }
+void EngineIoSession::on_progress() { machine_.heard(loop().now_ms()); }
 
-void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
+void EngineIoSession::on_link_closed(std::uint16_t code, std::string_view reason) {
   if (move_.under_way()) {
     move_.close_then(EngineIoClose::forced_close);
     return;
@@ -231,19 +231,19 @@ void EngineIoHost::on_link_closed(std::uint16_t code, std::string_view reason) {
   perform(actions);
 }
 
-void EngineIoHost::on_verdict(Peer& peer) { clients_.verdict(peer.id()); }
+void EngineIoSession::on_verdict(Peer& peer) { clients_.verdict(peer.id()); }
 
-void EngineIoHost::on_first_room(Peer& peer, const Status& status) { clients_.entered(peer.id(), status); }
+void EngineIoSession::on_first_room(Peer& peer, const Status& status) { clients_.entered(peer.id(), status); }
 
-void EngineIoHost::on_left(Peer& peer, std::string_view room, std::string_view reason) {
+void EngineIoSession::on_left(Peer& peer, std::string_view room, std::string_view reason) {
   clients_.left(peer.id(), room, reason);
 }
 
-void EngineIoHost::close_client(Peer& peer, std::uint16_t code, std::string_view reason) {
+void EngineIoSession::close_client(Peer& peer, std::uint16_t code, std::string_view reason) {
   clients_.disconnect(peer.id(), code, reason);
 }
 
-void EngineIoHost::close_connection(Peer&, std::uint16_t code, std::string_view reason) {
+void EngineIoSession::close_connection(Peer&, std::uint16_t code, std::string_view reason) {
   clients_.disconnect_all(code, reason);
   if (move_.under_way()) {
     move_.close_orderly_then();
@@ -252,20 +252,20 @@ void EngineIoHost::close_connection(Peer&, std::uint16_t code, std::string_view 
   }
 }
 
-void EngineIoHost::on_continued(Peer& peer) { clients_.continued(peer.id()); }
+void EngineIoSession::on_continued(Peer& peer) { clients_.continued(peer.id()); }
 
-void EngineIoHost::on_pause(std::int64_t until_ms) {
+void EngineIoSession::on_pause(std::int64_t until_ms) {
   polling_.pause_until(until_ms);
   schedule();
 }
 
-void EngineIoHost::on_resume() {
+void EngineIoSession::on_resume() {
   polling_.resume(loop());
   if (machine_.has_packets()) queue_->ask_for_turn();
   schedule();
 }
 
-void EngineIoHost::close() {
+void EngineIoSession::close() {
   deaf_ = true;
   EngineIoActions actions;
   machine_.close(loop().now_ms(), actions);
@@ -274,7 +274,7 @@ void EngineIoHost::close() {
 
 // What the session wants ---------------------------------------------------------------------------------------------
 
-void EngineIoHost::perform(EngineIoActions& actions) {
+void EngineIoSession::perform(EngineIoActions& actions) {
   for (session::EngineIoAction& action : actions) {
     std::visit([this](auto& specific) { act(specific); }, action);
   }
@@ -283,16 +283,16 @@ void EngineIoHost::perform(EngineIoActions& actions) {
   schedule();
 }
 
-void EngineIoHost::act(session::AnswerPoll& action) { polling_.answer_poll(loop(), std::move(action.body)); }
+void EngineIoSession::act(session::AnswerPoll& action) { polling_.answer_poll(loop(), std::move(action.body)); }
 
-void EngineIoHost::act(session::AnswerPost& action) { polling_.answer_post(loop(), action.status, finished_); }
+void EngineIoSession::act(session::AnswerPost& action) { polling_.answer_post(loop(), action.status, finished_); }
 
-void EngineIoHost::act(session::RefuseRequest& action) {
+void EngineIoSession::act(session::RefuseRequest& action) {
   if (!action.error) loop().refusals().note(Refusal::malformed, address(), "a second request at once");
   polling_.refuse(loop(), action.error);
 }
 
-void EngineIoHost::act(session::SendWebSocket& action) {
+void EngineIoSession::act(session::SendWebSocket& action) {
   if (socket_ != nullptr) {
     socket_->push(make_text_frame(action.text, socket_->framing()));
   } else if (move_.under_way()) {
@@ -302,7 +302,7 @@ void EngineIoHost::act(session::SendWebSocket& action) {
   }
 }
 
-void EngineIoHost::act(session::CloseWebSocket&) {
+void EngineIoSession::act(session::CloseWebSocket&) {
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) {
     if (machine_.close_reason() == EngineIoClose::ping_timeout) socket->connection().set_reset();
     socket->close(goodbye_code_, close_reason_);
@@ -312,7 +312,7 @@ void EngineIoHost::act(session::CloseWebSocket&) {
   }
 }
 
-void EngineIoHost::act(session::Deliver& action) {
+void EngineIoSession::act(session::Deliver& action) {
   if (deaf_) return;
   switch (assembler_.add(action.binary, action.bytes)) {
     case wire::SocketIoAssembler::Added::more:
@@ -328,9 +328,9 @@ void EngineIoHost::act(session::Deliver& action) {
   close();
 }
 
-void EngineIoHost::act(session::Upgraded&) {
+void EngineIoSession::act(session::Upgraded&) {
   const SocketHandle socket = *candidate_;
-  home_->service().registry.set(sid(), {loop().index(), Transport::websocket});
+  home_->shared().registry.set(sid(), {loop().index(), Transport::websocket});
   if (socket.loop != loop().index()) {
     move_.begin(*this, socket.loop);
     return;
@@ -350,7 +350,7 @@ void EngineIoHost::act(session::Upgraded&) {
   perform(actions);
 }
 
-void EngineIoHost::act(session::Closed& action) {
+void EngineIoSession::act(session::Closed& action) {
   RefusalLog& refusals = loop().refusals();
   if (action.reason == EngineIoClose::ping_timeout) refusals.note(Refusal::ping_timeout, address());
   if (action.reason == EngineIoClose::parse_error)
@@ -362,7 +362,7 @@ void EngineIoHost::act(session::Closed& action) {
   }
 }
 
-void EngineIoHost::use_socket(WebSocketLink& link, std::string_view leftover) {
+void EngineIoSession::use_socket(WebSocketLink& link, std::string_view leftover) {
   socket_ = &link;
   link.set_user(*this);
   if (FramePtr frame = make_upgraded_frame(leftover)) link.push_replay(std::move(frame));
@@ -372,7 +372,7 @@ void EngineIoHost::use_socket(WebSocketLink& link, std::string_view leftover) {
 
 // Time ---------------------------------------------------------------------------------------------------------------
 
-void EngineIoHost::schedule() {
+void EngineIoSession::schedule() {
   if (finished_ || move_.under_way()) {
     TimerWheel::cancel(*this);
     return;
@@ -392,7 +392,7 @@ void EngineIoHost::schedule() {
   }
 }
 
-void EngineIoHost::on_deadline(std::int64_t now_ms) {
+void EngineIoSession::on_deadline(std::int64_t now_ms) {
   polling_.tick(loop(), now_ms);
   clients_.tick(now_ms);
   EngineIoActions actions;
@@ -410,17 +410,17 @@ void EngineIoHost::on_deadline(std::int64_t now_ms) {
 
 // The end ------------------------------------------------------------------------------------------------------------
 
-void EngineIoHost::finish(EngineIoClose reason) {
+void EngineIoSession::finish(EngineIoClose reason) {
   if (std::exchange(finished_, true)) return;
   polling_.release(loop());
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) socket->close(goodbye_code_, close_reason_);
   end_clients(reason);
-  home_->service().registry.remove(sid());
+  home_->shared().registry.remove(sid());
   home_->bury(*this);
   schedule();
 }
 
-void EngineIoHost::end_clients(EngineIoClose reason) {
+void EngineIoSession::end_clients(EngineIoClose reason) {
   // On polling the client has said so itself.
   const bool said_so = reason == EngineIoClose::transport_close && transport() == Transport::polling;
   clients_.end_all(said_so ? kNoStatus : close_code_,
@@ -428,7 +428,7 @@ void EngineIoHost::end_clients(EngineIoClose reason) {
                    is_recoverable(reason));
 }
 
-void EngineIoHost::say_goodbye() {
+void EngineIoSession::say_goodbye() {
   if (move_.under_way()) {
     move_.say_goodbye_then();
     return;
@@ -443,7 +443,7 @@ void EngineIoHost::say_goodbye() {
   perform(actions);
 }
 
-void EngineIoHost::evict() {
+void EngineIoSession::evict() {
   if (move_.under_way()) {
     move_.close_then(EngineIoClose::forced_close);
     return;
@@ -457,7 +457,7 @@ void EngineIoHost::evict() {
   perform(actions);
 }
 
-void EngineIoHost::end() {
+void EngineIoSession::end() {
   deaf_ = true;
   move_.call_off();
   EngineIoActions actions;

@@ -11,10 +11,10 @@
 
 namespace chat::net {
 
-class EngineIoSessions;
+class EngineIoLocal;
 
-struct EngineIoService {
-  explicit EngineIoService(const ServerOptions& options);
+struct EngineIoShared {
+  explicit EngineIoShared(const ServerOptions& options);
 
   // Of an endpoint: whether a session may go from polling to a WebSocket is its own.
   const session::EngineIoOptions& session_options(const Endpoint& endpoint) const;
@@ -23,7 +23,7 @@ struct EngineIoService {
   wire::SocketIoNamespaces namespaces;
   session::RecoveryStore recovery;
   // Those at home on each loop. Complete before a loop runs; each is for the thread of its loop.
-  std::vector<EngineIoSessions*> sessions;
+  std::vector<EngineIoLocal*> sessions;
 
  private:
   const session::EngineIoOptions upgrading_;

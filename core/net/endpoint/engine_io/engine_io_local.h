@@ -16,28 +16,28 @@
 #include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/engine_io/engine_io_arrival.h"
 #include "net/endpoint/engine_io/engine_io_birth.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
+#include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/http/exchange.h"
 
 namespace chat::net {
 
-class EngineIoHost;
+class EngineIoSession;
 class WebSocketLink;
 
 // For people: why there is no session.
 Status sessions_status(Refusal refusal);
 
-class EngineIoSessions {
+class EngineIoLocal {
  public:
-  // Of the next loop of the service. Both must outlive this.
-  EngineIoSessions(EndpointContext& loop, EngineIoService& service);
-  ~EngineIoSessions();
+  // Of the next loop of the shared. Both must outlive this.
+  EngineIoLocal(EndpointContext& loop, EngineIoShared& shared);
+  ~EngineIoLocal();
 
   EndpointContext& loop() { return loop_; }
-  EngineIoService& service() { return service_; }
+  EngineIoShared& shared() { return shared_; }
   // Any thread. Those of another loop, for a task that is posted to it.
-  EngineIoSessions& at(std::size_t loop) { return *service_.sessions[loop]; }
+  EngineIoLocal& at(std::size_t loop) { return *shared_.sessions[loop]; }
 
   // A new session; its sid. The request is answered with the handshake. too_many above a limit.
   Result<std::string> open_polling(EngineIoBirth birth, const HeldRequest& request);
@@ -45,9 +45,9 @@ class EngineIoSessions {
   Status open_websocket(EngineIoBirth birth, WebSocketLink& link);
 
   // The session whose home is here, or nullptr.
-  EngineIoHost* find(std::string_view sid);
+  EngineIoSession* find(std::string_view sid);
   // It has ended: destroyed at the end of the round.
-  void bury(EngineIoHost& host);
+  void bury(EngineIoSession& session);
   // False when the time was over before all were.
   bool bury_dead(TimeBudget& budget);
 
@@ -61,29 +61,29 @@ class EngineIoSessions {
   void drop_last_words(std::uint64_t connection) { last_words_.erase(connection); }
 
   // A session moves between loops.
-  std::shared_ptr<EngineIoHost> release(EngineIoHost& host);
-  void take_back(std::shared_ptr<EngineIoHost> host);
+  std::shared_ptr<EngineIoSession> release(EngineIoSession& session);
+  void take_back(std::shared_ptr<EngineIoSession> session);
   void expect(std::string sid, std::unique_ptr<EngineIoArrival> arrival);
   bool expects(std::string_view sid, const SocketHandle& socket) const;
-  void arrive(std::shared_ptr<EngineIoHost> host, EngineIoArrival::States states);
+  void arrive(std::shared_ptr<EngineIoSession> session, EngineIoArrival::States states);
 
   void say_goodbye(std::string_view sid);
   // Of all sessions at home here.
   std::vector<std::string> sids() const;
-  bool empty() const { return hosts_.empty() && arrivals_.empty(); }
+  bool empty() const { return sessions_.empty() && arrivals_.empty(); }
   // Every session ends, now.
   void end_all();
 
  private:
-  std::optional<Refusal> add(EngineIoBirth birth, bool websocket, EngineIoHost*& host);
+  std::optional<Refusal> add(EngineIoBirth birth, bool websocket, EngineIoSession*& session);
 
   EndpointContext& loop_;
-  EngineIoService& service_;
-  StringMap<std::shared_ptr<EngineIoHost>> hosts_;
+  EngineIoShared& shared_;
+  StringMap<std::shared_ptr<EngineIoSession>> sessions_;
   StringMap<std::unique_ptr<EngineIoArrival>> arrivals_;
   std::unordered_map<std::uint64_t, EngineIoSocket*> candidates_;
   std::unordered_map<std::uint64_t, EngineIoSocket::Backlog> last_words_;
-  std::vector<std::shared_ptr<EngineIoHost>> dead_;
+  std::vector<std::shared_ptr<EngineIoSession>> dead_;
 };
 
 }  // namespace chat::net

@@ -15,9 +15,9 @@
 #include "net/deliver/queue_link.h"
 #include "net/endpoint/engine_io/engine_io_arrival.h"
 #include "net/endpoint/engine_io/engine_io_birth.h"
+#include "net/endpoint/engine_io/engine_io_local.h"
 #include "net/endpoint/engine_io/engine_io_move.h"
 #include "net/endpoint/engine_io/engine_io_polling.h"
-#include "net/endpoint/engine_io/engine_io_sessions.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/endpoint/engine_io/socket_io_clients.h"
 #include "net/http/exchange.h"
@@ -26,10 +26,10 @@
 
 namespace chat::net {
 
-class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry {
+class EngineIoSession final : public LinkUser, public PeerOwner, private TimerEntry {
  public:
-  EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, Transport transport);
-  ~EngineIoHost() override;
+  EngineIoSession(EngineIoLocal& home, EngineIoBirth birth, std::string sid, Transport transport);
+  ~EngineIoSession() override;
 
   const std::string& sid() const { return machine_.sid(); }
 
@@ -78,7 +78,7 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
 
   // From its Socket.IO clients --------------------------------------------------------------------------------------------
 
-  EngineIoSessions& home() { return *home_; }
+  EngineIoLocal& home() { return *home_; }
   EndpointContext& loop() { return home_->loop(); }
   const EngineIoBirth& birth() const { return birth_; }
   // By which the clients are sent to.
@@ -101,7 +101,7 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
   // Moving ----------------------------------------------------------------------------------------------------------------
 
   // On the new loop, where its second peers are.
-  void arrive(EngineIoSessions& home, EngineIoArrival& arrival, EngineIoArrival::States states) {
+  void arrive(EngineIoLocal& home, EngineIoArrival& arrival, EngineIoArrival::States states) {
     move_.arrive(*this, home, arrival, std::move(states));
   }
 
@@ -132,7 +132,7 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
   void let_candidate_go_on();
   void use_socket(WebSocketLink& link, std::string_view leftover);
 
-  EngineIoSessions* home_;
+  EngineIoLocal* home_;
   const EngineIoBirth birth_;
   std::unique_ptr<QueueLink> queue_;
   session::EngineIoMachine machine_;
