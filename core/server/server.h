@@ -22,6 +22,7 @@
 #include "net/serve/metrics.h"
 #include "net/serve/socket_io_client_files.h"
 #include "net/serve/static_files.h"
+#include "net/session/session_table.h"
 #include "net/socket/listener.h"
 
 namespace chat::net {
@@ -70,6 +71,7 @@ class Server final : private AcceptUser {
   std::atomic<std::int64_t>& connections() { return connections_; }
   const StaticFiles& static_files() const { return static_files_; }
   Loop& loop(std::size_t index) { return *loops_[index]; }
+  SessionTable& sessions() { return sessions_; }
   EngineIoShared& engine_io() { return engine_io_; }
   const CompiledIn& compiled_in() const { return compiled_in_; }
   const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
@@ -90,6 +92,7 @@ class Server final : private AcceptUser {
   RefusalLog refusals_;
   HttpRules http_rules_;
   StaticFiles static_files_;
+  SessionTable sessions_;
   EngineIoShared engine_io_;
   SocketIoClientFiles socket_io_client_files_;
   CompiledIn compiled_in_;

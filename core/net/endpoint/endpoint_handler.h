@@ -37,9 +37,9 @@ class EndpointHandler {
   // A well-formed handshake: gives the connection its link, by Connection::make_websocket(); or returns the refusal.
   virtual std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) = 0;
 
-  // The server stops: a call for each that lives here, which tells it so. The calls are made one after the other, perhaps over
-  // some time, in which any may have gone.
-  virtual std::vector<Task> goodbyes() = 0;
+  // The server stops: a call for each client here that is not in a session, which says goodbye to it. The calls may be made over
+  // some time, in which clients may go. For sessions see SessionHome::goodbyes().
+  virtual std::vector<Task> goodbyes() { return {}; }
 };
 
 }  // namespace chat::net

@@ -1,24 +1,18 @@
-// The Engine.IO sessions of one loop: those at home here, those on their way to here, and the sockets here that want to
-// become a session's. For the loop's thread.
+// What Engine.IO keeps on each loop beside the sessions: how they begin, sessions that are on their way to this loop, and the
+// WebSockets here that want to become a session's transport. For the loop's thread.
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "model/refusal.h"
-#include "model/string_map.h"
 #include "model/types.h"
-#include "net/base/time_budget.h"
-#include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/engine_io/engine_io_arrival.h"
 #include "net/endpoint/engine_io/engine_io_birth.h"
 #include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/http/exchange.h"
+#include "net/session/session_home.h"
 
 namespace chat::net {
 
@@ -30,60 +24,45 @@ Status sessions_status(Refusal refusal);
 
 class EngineIoLocal {
  public:
-  // Of the next loop of the shared. Both must outlive this.
-  EngineIoLocal(EndpointContext& loop, EngineIoShared& shared);
+  // Those of the next loop of the server. The arguments must outlive this.
+  EngineIoLocal(SessionHome& home, EngineIoShared& shared);
   ~EngineIoLocal();
 
-  EndpointContext& loop() { return loop_; }
+  SessionHome& home() { return home_; }
+  EndpointContext& loop() { return home_.loop(); }
+  SessionTable& table() { return home_.table(); }
   EngineIoShared& shared() { return shared_; }
   // Any thread. Those of another loop, for a task that is posted to it.
-  EngineIoLocal& at(std::size_t loop) { return *shared_.sessions[loop]; }
+  EngineIoLocal& at(std::size_t loop) { return *shared_.locals[loop]; }
 
-  // A new session; its sid. The request is answered with the handshake. too_many above a limit.
-  Result<std::string> open_polling(EngineIoBirth birth, const HeldRequest& request);
-  // A new session whose transport the link is. Its user is replaced, unless this fails.
+  // A new session. The request is answered with the handshake. too_many above a limit.
+  Result<SessionNumber> open_polling(EngineIoBirth birth, const HeldRequest& request);
+  // A new session whose transport the link is. The session becomes the link's user, unless this fails.
   Status open_websocket(EngineIoBirth birth, WebSocketLink& link);
-
-  // The session whose home is here, or nullptr.
-  EngineIoSession* find(std::string_view sid);
-  // It has ended: destroyed at the end of the round.
-  void bury(EngineIoSession& session);
-  // False when the time was over before all were.
-  bool bury_dead(TimeBudget& budget);
 
   EngineIoSocket* find_candidate(std::uint64_t connection);
   void add_candidate(std::uint64_t connection, EngineIoSocket& socket) { candidates_.emplace(connection, &socket); }
   void remove_candidate(std::uint64_t connection) { candidates_.erase(connection); }
-  // What a candidate has said and its session has not heard yet, also when its link has ended since.
+  // What a candidate has received and its session has not taken yet, even if its link has ended since.
   EngineIoSocket::Backlog take_backlog(std::uint64_t connection);
-  // Its link has ended. Its session takes this, or drops it when it has heard of the end.
+  // The candidate's link has ended. Its session takes this, or drops it when it hears that the link has ended.
   void keep_last_words(std::uint64_t connection, EngineIoSocket::Backlog words);
   void drop_last_words(std::uint64_t connection) { last_words_.erase(connection); }
 
-  // A session moves between loops.
-  std::shared_ptr<EngineIoSession> release(EngineIoSession& session);
-  void take_back(std::shared_ptr<EngineIoSession> session);
-  void expect(std::string sid, std::unique_ptr<EngineIoArrival> arrival);
-  bool expects(std::string_view sid, const SocketHandle& socket) const;
-  void arrive(std::shared_ptr<EngineIoSession> session, EngineIoArrival::States states);
-
-  void say_goodbye(std::string_view sid);
-  // Of all sessions at home here.
-  std::vector<std::string> sids() const;
-  bool empty() const { return sessions_.empty() && arrivals_.empty(); }
-  // Every session ends, now.
-  void end_all();
+  // A session is on its way to this loop.
+  void expect(SessionNumber number, std::unique_ptr<EngineIoArrival> arrival);
+  bool expects(SessionNumber number, const SocketHandle& socket) const;
+  bool expects_any() const { return !arrivals_.empty(); }
+  void arrive(std::shared_ptr<Session> session, EngineIoArrival::States states);
 
  private:
-  std::optional<Refusal> add(EngineIoBirth birth, bool websocket, EngineIoSession*& session);
+  std::optional<Refusal> add(EngineIoBirth birth, Transport transport, EngineIoSession*& session);
 
-  EndpointContext& loop_;
+  SessionHome& home_;
   EngineIoShared& shared_;
-  StringMap<std::shared_ptr<EngineIoSession>> sessions_;
-  StringMap<std::unique_ptr<EngineIoArrival>> arrivals_;
+  std::unordered_map<SessionNumber, std::unique_ptr<EngineIoArrival>> arrivals_;
   std::unordered_map<std::uint64_t, EngineIoSocket*> candidates_;
   std::unordered_map<std::uint64_t, EngineIoSocket::Backlog> last_words_;
-  std::vector<std::shared_ptr<EngineIoSession>> dead_;
 };
 
 }  // namespace chat::net

@@ -17,23 +17,25 @@ constexpr std::uint16_t kNoStatus = 1005;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kTryAgainLater = 1013;
 
-// So many packets of one POST are taken in one round, so that what they cause is written in between.
+// At most this many packets of one POST are taken in one round, so that what they cause is written in between.
 constexpr int kMaxPacketsPerRound = 128;
 
-// What the reference server recovers from.
+// The reference server recovers from all other reasons.
 bool is_recoverable(EngineIoClose reason) { return reason != EngineIoClose::parse_error; }
 
 }  // namespace
 
-EngineIoSession::EngineIoSession(EngineIoLocal& home, EngineIoBirth birth, std::string sid, Transport transport)
-    : home_(&home),
+EngineIoSession::EngineIoSession(EngineIoLocal& local, EngineIoBirth birth, SessionNumber number, std::string sid,
+                                 Transport transport)
+    : Session(number),
+      local_(&local),
       birth_(std::move(birth)),
-      queue_(std::make_unique<QueueLink>(home.loop(), *this, kPollingFraming)),
-      machine_(home.shared().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
+      queue_(std::make_unique<QueueLink>(local.loop(), *this, kPollingFraming)),
+      machine_(local.shared().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
       assembler_(static_cast<std::size_t>(birth_.endpoint->max_message_bytes)),
       clients_(*this),
-      connect_deadline_ms_(home.loop().now_ms() + home.loop().options().connect_timeout_ms) {
-  queue_->charge_to(home.loop().sources().find(birth_.address));
+      connect_deadline_ms_(local.loop().now_ms() + local.loop().options().connect_timeout_ms) {
+  queue_->charge_to(local.loop().sources().find(birth_.address));
 }
 
 EngineIoSession::~EngineIoSession() = default;
@@ -42,8 +44,6 @@ Link& EngineIoSession::link() {
   if (socket_ != nullptr) return *socket_;
   return *queue_;
 }
-
-Transport EngineIoSession::transport() const { return machine_.transport(); }
 
 // Beginning ----------------------------------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ void EngineIoSession::poll(const HeldRequest& request) {
 }
 
 void EngineIoSession::poll_lost(const HeldRequest& request, bool answered) {
-  if (!answered && !polling_.lose_poll(request)) return;  // it was refused
+  if (!answered && !polling_.lose_poll(request)) return;  // the request was refused
   EngineIoActions actions;
   machine_.poll_lost(actions);
   perform(actions);
@@ -82,7 +82,7 @@ void EngineIoSession::begin_post(const HeldRequest& request, std::string_view co
   EngineIoActions actions;
   const bool first = polling_.take_post(request);
   if (polling_.post_is_paused()) {
-    // One that does not wait for its answer cannot be slowed down; two POSTs at once end a session anyway.
+    // A client that does not wait for its answer cannot be slowed down. Two POSTs at once end a session anyway.
     session::RefuseRequest refusal;
     act(refusal);
     machine_.abort(EngineIoClose::transport_error, actions);
@@ -105,7 +105,7 @@ void EngineIoSession::take_packets() {
   queue_->charge_input();
 }
 
-// Who sends too quickly is paused: then the rest waits, and the POST for its answer.
+// A client that sends too fast is paused. Then the rest of the POST waits, and its answer too.
 void EngineIoSession::take_some_packets() {
   for (int taken = 0; machine_.has_packets(); ++taken) {
     if (polling_.is_paused(loop().now_ms())) {
@@ -142,7 +142,7 @@ void EngineIoSession::post_lost(const HeldRequest& request) {
 template <class Action>
 void EngineIoSession::at_candidate(Action action) {
   const SocketHandle socket = *candidate_;
-  EngineIoLocal& there = home_->at(socket.loop);
+  EngineIoLocal& there = local_->at(socket.loop);
   loop().run_on(socket.loop, [&there, socket, action] {
     if (EngineIoSocket* found = there.find_candidate(socket.connection)) action(*found);
   });
@@ -166,8 +166,8 @@ void EngineIoSession::attach(const SocketHandle& socket) {
 
 void EngineIoSession::candidate_received(const SocketHandle& socket, bool binary, std::string_view bytes) {
   if (candidate_ != socket || move_.under_way()) {
-    // Its upgrade packet may have been announced, and comes to nothing.
-    if (!move_.under_way()) home_->shared().registry.set_transport(sid(), machine_.transport());
+    // Its loop may have announced its upgrade packet, which is ignored.
+    if (!move_.under_way()) local_->table().set_transport(number(), machine_.transport());
     return;
   }
   EngineIoActions actions;
@@ -177,8 +177,8 @@ void EngineIoSession::candidate_received(const SocketHandle& socket, bool binary
 }
 
 void EngineIoSession::candidate_lost(const SocketHandle& socket) {
-  if (candidate_ == socket && move_.under_way()) return;  // its last words are heard there
-  EngineIoLocal& there = home_->at(socket.loop);
+  if (candidate_ == socket && move_.under_way()) return;  // its last messages are taken after the arrival
+  EngineIoLocal& there = local_->at(socket.loop);
   loop().run_on(socket.loop, [&there, socket] { there.drop_last_words(socket.connection); });
   if (candidate_ != socket) return;
   candidate_.reset();
@@ -201,11 +201,10 @@ void EngineIoSession::on_output() {
   perform(actions);
 }
 
-// In the next round: the sockets have their turn before.
+// In the next round, so that the sockets have their turn before.
 void EngineIoSession::on_turn() {
-  loop().post_task([home = home_, sid = sid()] {
-    if (EngineIoSession* session = home->find(sid)) session->take_packets();
-  });
+  local_->home().at_home<EngineIoSession>(number(), SessionHome::Turn::later,
+                                          [](EngineIoSession& session) { session.take_packets(); });
 }
 
 void EngineIoSession::on_progress() { machine_.heard(loop().now_ms()); }
@@ -215,7 +214,7 @@ void EngineIoSession::on_link_closed(std::uint16_t code, std::string_view reason
     move_.close_then(EngineIoClose::forced_close);
     return;
   }
-  if (machine_.closed()) return;  // it is the session that closes it
+  if (machine_.closed()) return;  // the session itself closes the link
   deaf_ = true;
   EngineIoActions actions;
   if (socket_ != nullptr) {
@@ -231,7 +230,14 @@ void EngineIoSession::on_link_closed(std::uint16_t code, std::string_view reason
   perform(actions);
 }
 
-void EngineIoSession::on_verdict(Peer& peer) { clients_.verdict(peer.id()); }
+void EngineIoSession::on_verdict(Peer& peer) {
+  // A verdict can make another client, which the new loop would not know.
+  if (move_.under_way()) {
+    move_.pass_verdict_then(peer.id());
+  } else {
+    clients_.verdict(peer.id());
+  }
+}
 
 void EngineIoSession::on_first_room(Peer& peer, const Status& status) { clients_.entered(peer.id(), status); }
 
@@ -272,13 +278,13 @@ void EngineIoSession::close() {
   perform(actions);
 }
 
-// What the session wants ---------------------------------------------------------------------------------------------
+// What the machine wants ---------------------------------------------------------------------------------------------
 
 void EngineIoSession::perform(EngineIoActions& actions) {
   for (session::EngineIoAction& action : actions) {
     std::visit([this](auto& specific) { act(specific); }, action);
   }
-  // It may wait long for a poll by which it can say so; for its clients that is the end.
+  // The machine may wait long for a poll that can carry its goodbye. Its clients end now.
   if (!machine_.is_open() && !machine_.closed()) end_clients(machine_.close_reason());
   schedule();
 }
@@ -330,24 +336,21 @@ void EngineIoSession::act(session::Deliver& action) {
 
 void EngineIoSession::act(session::Upgraded&) {
   const SocketHandle socket = *candidate_;
-  home_->shared().registry.set(sid(), {loop().index(), Transport::websocket});
+  local_->table().set_transport(number(), Transport::websocket);
   if (socket.loop != loop().index()) {
-    move_.begin(*this, socket.loop);
+    move_.begin(socket);
     return;
   }
   std::string leftover;
   queue_->take(leftover);
   candidate_.reset();
-  EngineIoSocket* const found = home_->find_candidate(socket.connection);
-  const EngineIoSocket::Backlog backlog = home_->take_backlog(socket.connection);
+  EngineIoSocket* const found = local_->find_candidate(socket.connection);
+  const EngineIoSocket::Backlog backlog = local_->take_backlog(socket.connection);
   const bool lost = found == nullptr || found->link().closing();
   if (!lost) use_socket(found->link(), leftover);
-  // Also when the client has hung up since: it had said that before.
+  // Even if the client has hung up since, because it sent these messages before.
   for (const auto& [binary, bytes] : backlog) on_message(binary, bytes);
-  if (!lost) return;
-  EngineIoActions actions;
-  machine_.websocket_lost(actions);
-  perform(actions);
+  if (lost) lose_websocket();
 }
 
 void EngineIoSession::act(session::Closed& action) {
@@ -362,12 +365,45 @@ void EngineIoSession::act(session::Closed& action) {
   }
 }
 
+void EngineIoSession::close_now(EngineIoClose reason) {
+  EngineIoActions actions;
+  machine_.abort(reason, actions);
+  perform(actions);
+  // If the machine was closed before, while the session moved, it could not close the WebSocket then.
+  session::CloseWebSocket close;
+  act(close);
+  finish(reason);
+}
+
+// Moving -------------------------------------------------------------------------------------------------------------
+
+std::unique_ptr<QueueLink> EngineIoSession::pack(std::string& leftover) {
+  queue_->take(leftover);
+  clients_.forget_peers();
+  return std::move(queue_);
+}
+
+void EngineIoSession::settle(EngineIoLocal& local, std::unique_ptr<QueueLink> queue) {
+  local_ = &local;
+  queue_ = std::move(queue);
+  machine_.set_queue(*queue_);
+  candidate_.reset();
+  clients_.find_peers();
+}
+
 void EngineIoSession::use_socket(WebSocketLink& link, std::string_view leftover) {
   socket_ = &link;
   link.set_user(*this);
   if (FramePtr frame = make_upgraded_frame(leftover)) link.push_replay(std::move(frame));
   clients_.set_link(link, Transport::websocket);
   link.set_reading(true);
+  for (FramePtr& frame : queue_->take_frames()) link.push_replay(std::move(frame));
+}
+
+void EngineIoSession::lose_websocket() {
+  EngineIoActions actions;
+  machine_.websocket_lost(actions);
+  perform(actions);
 }
 
 // Time ---------------------------------------------------------------------------------------------------------------
@@ -415,13 +451,12 @@ void EngineIoSession::finish(EngineIoClose reason) {
   polling_.release(loop());
   if (WebSocketLink* socket = std::exchange(socket_, nullptr)) socket->close(goodbye_code_, close_reason_);
   end_clients(reason);
-  home_->shared().registry.remove(sid());
-  home_->bury(*this);
+  local_->home().bury(*this);
   schedule();
 }
 
 void EngineIoSession::end_clients(EngineIoClose reason) {
-  // On polling the client has said so itself.
+  // On polling this reason means that the client sent a close packet.
   const bool said_so = reason == EngineIoClose::transport_close && transport() == Transport::polling;
   clients_.end_all(said_so ? kNoStatus : close_code_,
                    close_reason_.empty() ? session::text_of(reason) : std::string_view(close_reason_),
@@ -438,7 +473,7 @@ void EngineIoSession::say_goodbye() {
   close_reason_ = kStopping;
   EngineIoActions actions;
   machine_.close(loop().now_ms(), actions);
-  // Without a poll at hand there will be none: nobody is let in any more.
+  // If no poll is held now, none will come, because requests are refused from now on.
   machine_.abort(EngineIoClose::forced_close, actions);
   perform(actions);
 }

@@ -6,7 +6,7 @@
 namespace chat::net {
 namespace {
 
-// Its clients give a connection up when no ping comes: off is not possible, a day is as good.
+// Socket.IO clients end a connection on which no ping comes, so pings cannot be off. A day is as good as off.
 constexpr std::int64_t kRarelyMs = 24LL * 3600 * 1000;
 
 session::EngineIoOptions read_options(const ServerOptions& options, bool may_upgrade) {
@@ -26,9 +26,7 @@ bool has(const Endpoint& endpoint, Transport transport) {
 }  // namespace
 
 EngineIoShared::EngineIoShared(const ServerOptions& options)
-    : registry({options.max_sessions, options.max_sessions_per_address, kMaxPollingSessions,
-                options.max_polling_sessions_per_address}),
-      namespaces(options.default_room),
+    : namespaces(options.default_room),
       recovery(options.recovery_window_ms, options.recovery_bytes),
       upgrading_(read_options(options, true)),
       staying_(read_options(options, false)) {}

@@ -82,8 +82,6 @@ SocketIoClients::Member* SocketIoClients::find(std::string_view nsp) {
   return found == members_.end() ? nullptr : &*found;
 }
 
-Peer* SocketIoClients::peer_of(const Member& member) { return session_.loop().peers().find(member.client->id()); }
-
 std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& owner, Link& link,
                                                  const Member& member) {
   return std::make_unique<Peer>(loop, owner, link, member.client,
@@ -94,8 +92,8 @@ void SocketIoClients::send(std::string packet) {
   session_.link().push(make_frame({{false, std::move(packet)}}, session_.link().framing(), nullptr));
 }
 
-void SocketIoClients::tell_registry() {
-  session_.home().shared().registry.set_idle(session_.sid(), members_.empty(), session_.loop().now_ms());
+void SocketIoClients::tell_table() {
+  session_.local().table().set_idle(session_.number(), members_.empty(), session_.loop().now_ms());
 }
 
 // In -----------------------------------------------------------------------------------------------------------------
@@ -108,7 +106,7 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
   if (packet.type == wire::SocketIoType::connect_error) return false;
   // It may not have heard yet that it was disconnected.
   if (member == nullptr) return left_.contains(std::string(packet.nsp));
-  Peer* const peer = peer_of(*member);
+  Peer* const peer = member->peer;
   if (peer == nullptr || !peer->welcomed()) return false;
   switch (packet.type) {
     case wire::SocketIoType::event:
@@ -133,7 +131,7 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
     refusals.note(Refusal::connect_rate, session_.birth().address);
     return false;
   }
-  const Result<wire::SocketIoNamespacePtr> nsp = session_.home().shared().namespaces.find(packet.nsp);
+  const Result<wire::SocketIoNamespacePtr> nsp = session_.local().shared().namespaces.find(packet.nsp);
   if (!nsp.ok()) {
     refuse(packet.nsp, kInvalidNamespace);
     return true;
@@ -160,13 +158,14 @@ Peer& SocketIoClients::add(Member member) {
   EndpointContext& loop = session_.loop();
   std::unique_ptr<Peer> owned = make_peer(loop, session_, session_.link(), member);
   Peer& peer = *owned;
+  member.peer = &peer;
   peer.set_first_room(member.nsp->room, std::nullopt);
   if (!member.pid.empty()) {
     peer.keep_delivery_log();
-    session_.home().shared().recovery.begin(member.pid, member.nsp->name, member.client);
+    session_.local().shared().recovery.begin(member.pid, member.nsp->name, member.client);
   }
   members_.push_back(std::move(member));
-  if (members_.size() == 1) tell_registry();
+  if (members_.size() == 1) tell_table();
   loop.peers().add(std::move(owned));
   return peer;
 }
@@ -175,7 +174,7 @@ Peer& SocketIoClients::add(Member member) {
 // client, what is remembered stays for the next try.
 bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
   EndpointContext& loop = session_.loop();
-  session::RecoveryStore& store = session_.home().shared().recovery;
+  session::RecoveryStore& store = session_.local().shared().recovery;
   if (!store.enabled()) return false;
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
@@ -203,7 +202,7 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
     return false;
   }
   std::vector<ClientId> earlier = earlier_of(*record);
-  Peer& peer = add({client, nsp, record->sid, wanted->pid, -1});
+  Peer& peer = add({client, nsp, record->sid, wanted->pid});
   Status status = hub.accept(client, std::move(record->identity));
   if (status.ok()) status = peer.restore(*rooms, std::move(earlier));
   if (status.ok()) return true;
@@ -222,7 +221,7 @@ bool SocketIoClients::ask_again(Recovering recovering, const std::string& pid, c
   const Result<ClientPtr> admitted =
       admit(loop, origin(recovering.record.sid), std::move(request), recovering.record.identity);
   if (!admitted.ok()) return false;
-  Member member{*admitted, nsp, recovering.record.sid, pid, -1};
+  Member member{*admitted, nsp, recovering.record.sid, pid};
   member.recovering = std::make_shared<const Recovering>(std::move(recovering));
   add_asked(std::move(member));
   return true;
@@ -233,7 +232,7 @@ void SocketIoClients::restore(const Member& member) {
   const ClientId id = member.client->id();
   const wire::SocketIoNamespacePtr nsp = member.nsp;
   find_client(members_, id)->recovering.reset();
-  if (peer_of(member)->restore(recovering->rooms, earlier_of(recovering->record)).ok()) return;
+  if (member.peer->restore(recovering->rooms, earlier_of(recovering->record)).ok()) return;
   // Something that it missed has gone while it was asked about. So it is new, and asked about as such.
   remove(id, kAbnormalClosure, "could not be recovered", false);
   admit_new(recovering->payload, nsp);
@@ -244,7 +243,7 @@ bool SocketIoClients::wait_for_holder(std::string_view payload, const wire::Sock
   EndpointContext& loop = session_.loop();
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
-  const ClientPtr holder = session_.home().shared().recovery.holder(wanted->pid, nsp->name);
+  const ClientPtr holder = session_.local().shared().recovery.holder(wanted->pid, nsp->name);
   if (!holder || !loop.hub().continue_elsewhere(holder).ok()) return false;
   waiting_.push_back({nsp, std::string(payload), loop.now_ms() + kRetryMs, loop.now_ms() + kWaitMs});
   session_.schedule();
@@ -280,8 +279,8 @@ void SocketIoClients::admit_new(std::string_view payload, const wire::SocketIoNa
     refuse(nsp->name, admitted.status().detail);
     return;
   }
-  const bool recoverable = session_.home().shared().recovery.enabled();
-  add_asked({*admitted, nsp, sid, recoverable ? random_id() : std::string(), -1});
+  const bool recoverable = session_.local().shared().recovery.enabled();
+  add_asked({*admitted, nsp, sid, recoverable ? random_id() : std::string()});
 }
 
 void SocketIoClients::add_asked(Member member) {
@@ -311,7 +310,7 @@ void SocketIoClients::verdict(ClientId id) {
 }
 
 void SocketIoClients::open(const Member& member) {
-  Peer* const peer = peer_of(member);
+  Peer* const peer = member.peer;
   if (peer == nullptr || peer->undecided()) return;
   if (member.recovering) {
     restore(member);
@@ -341,7 +340,7 @@ void SocketIoClients::refuse(std::string_view nsp, std::string_view message, std
 void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view reason, bool forgive) {
   const auto found = find_client(members_, id);
   if (found == members_.end()) return;
-  if (Peer* peer = peer_of(*found)) {
+  if (Peer* const peer = found->peer) {
     had_any_ = had_any_ || peer->welcomed();
     peer->silence();
   }
@@ -350,9 +349,9 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
       !exceeds(static_cast<std::int64_t>(left_.size()) + 1, session_.loop().options().hub.max_rooms_per_client)) {
     left_.insert(found->nsp->name);
   }
-  if (!found->pid.empty()) session_.home().shared().recovery.end(found->pid);
+  if (!found->pid.empty()) session_.local().shared().recovery.end(found->pid);
   members_.erase(found);
-  if (members_.empty()) tell_registry();
+  if (members_.empty()) tell_table();
   session_.loop().peers().retire(id, {code, std::string(reason)});
 }
 
@@ -364,7 +363,7 @@ void SocketIoClients::left(ClientId id, std::string_view room, std::string_view 
 void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_view reason) {
   const auto found = find_client(members_, id);
   if (found == members_.end()) return;
-  const Peer* const peer = peer_of(*found);
+  const Peer* const peer = found->peer;
   if (peer != nullptr && peer->welcomed()) {
     send(wire::encode_disconnect(found->nsp->name));
   } else {
@@ -384,18 +383,19 @@ void SocketIoClients::disconnect_all(std::uint16_t code, std::string_view reason
 }
 
 void SocketIoClients::keep_for_recovery(const Member& member) {
-  Peer* const peer = peer_of(member);
+  const Peer* const peer = member.peer;
   if (member.pid.empty() || member.client->dismissed()) return;
   if (member.recovering) {  // it has got nothing yet, and may ask again
-    session_.home().shared().recovery.put(member.pid, member.recovering->record, session_.loop().now_ms());
+    session_.local().shared().recovery.put(member.pid, member.recovering->record, session_.loop().now_ms());
     return;
   }
   if (peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
   EndpointContext& loop = session_.loop();
-  session_.home().shared().recovery.put(member.pid,
-                                        {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),
-                                         *peer->delivery_log(), peer->earlier(), loop.hub().hold_rooms(*member.client)},
-                                        loop.now_ms());
+  session_.local().shared().recovery.put(
+      member.pid,
+      {member.sid, member.nsp->name, member.client->id(), *member.client->identity(), *peer->delivery_log(),
+       peer->earlier(), loop.hub().hold_rooms(*member.client)},
+      loop.now_ms());
 }
 
 void SocketIoClients::continued(ClientId id) {
@@ -407,13 +407,13 @@ void SocketIoClients::continued(ClientId id) {
 
 void SocketIoClients::ping_sent() {
   for (const Member& member : members_) {
-    if (Peer* peer = peer_of(member)) peer->ping_sent();
+    if (member.peer != nullptr) member.peer->ping_sent();
   }
 }
 
 void SocketIoClients::ping_answered() {
   for (const Member& member : members_) {
-    if (Peer* peer = peer_of(member)) peer->ping_answered();
+    if (member.peer != nullptr) member.peer->ping_answered();
   }
 }
 
@@ -421,8 +421,8 @@ void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool 
   EndpointContext& loop = session_.loop();
   for (const Member& member : members_) {
     if (recoverable) keep_for_recovery(member);
-    if (!member.pid.empty()) session_.home().shared().recovery.end(member.pid);
-    if (Peer* peer = peer_of(member)) peer->silence();
+    if (!member.pid.empty()) session_.local().shared().recovery.end(member.pid);
+    if (member.peer != nullptr) member.peer->silence();
     loop.peers().retire(member.client->id(), {code, std::string(reason)});
   }
   members_.clear();
@@ -431,8 +431,7 @@ void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool 
 
 bool SocketIoClients::had_any() {
   for (const Member& member : members_) {
-    const Peer* const peer = peer_of(member);
-    had_any_ = had_any_ || (peer != nullptr && peer->welcomed());
+    had_any_ = had_any_ || (member.peer != nullptr && member.peer->welcomed());
   }
   return had_any_;
 }
@@ -464,8 +463,16 @@ void SocketIoClients::tick(std::int64_t now_ms) {
 
 void SocketIoClients::set_link(Link& link, Transport transport) {
   for (const Member& member : members_) {
-    if (Peer* peer = peer_of(member)) peer->set_link(link, transport);
+    if (member.peer != nullptr) member.peer->set_link(link, transport);
   }
+}
+
+void SocketIoClients::forget_peers() {
+  for (Member& member : members_) member.peer = nullptr;
+}
+
+void SocketIoClients::find_peers() {
+  for (Member& member : members_) member.peer = session_.loop().peers().find(member.client->id());
 }
 
 }  // namespace chat::net

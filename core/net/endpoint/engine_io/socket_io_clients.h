@@ -68,9 +68,14 @@ class SocketIoClients {
     std::string sid;
     std::string pid;
     std::int64_t verdict_deadline_ms = -1;              // while a verdict is awaited
-    std::shared_ptr<const Recovering> recovering = {};  // while it is asked about, or null
+    std::shared_ptr<const Recovering> recovering = {};  // while on_connect decides about it, or null
+    Peer* peer = nullptr;                               // on the session's loop; null while the session moves
   };
   const std::vector<Member>& members() const { return members_; }
+  // Moving: the members are without peers from here...
+  void forget_peers();
+  // ...to here, where they have those of the session's loop.
+  void find_peers();
   static std::unique_ptr<Peer> make_peer(PeerContext& loop, PeerOwner& owner, Link& link, const Member& member);
 
  private:
@@ -84,7 +89,6 @@ class SocketIoClients {
 
   Member* find(std::string_view nsp);
   bool waits(std::string_view nsp) const;
-  Peer* peer_of(const Member& member);
   bool connect(const wire::SocketIoPacket& packet);
   bool recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
   bool ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp);
@@ -105,7 +109,7 @@ class SocketIoClients {
   void remove(ClientId client, std::uint16_t code, std::string_view reason, bool forgive);
   void send(std::string packet);
   // Whether the session has a client has changed.
-  void tell_registry();
+  void tell_table();
 
   EngineIoSession& session_;
   TokenBucket connects_;         // each asks the application

@@ -351,7 +351,7 @@ void check_end(Run& run) {
   }
   const bool both = !run.ended[0] && !run.ended[1];
   run.check(!both || is_empty(site), "something is left");
-  run.check(site.engine_io.registry.size() == 0, "a session is left");
+  run.check(site.sessions.size() == 0, "a session is left");
   run.check(site.server.hub->stats().clients_now == 0, "a client is left");
   for (std::size_t i = 0; i < 2; ++i) {
     const LoopStats& stats = site.loop(i).stats();
@@ -459,10 +459,10 @@ void hold_poll(Run& run) {
 void drain(Run& run) {
   for (std::size_t i = 0; i < 2; ++i) {
     FakeLoop& loop = run.site.loop(i);
-    EngineIoLocal& sessions = run.site.sockets(i).sessions();
+    SessionHome& sessions = run.site.sockets(i).sessions();
     loop.post_task([&loop, &sessions] {
       loop.drains = true;
-      for (const std::string& sid : sessions.sids()) sessions.say_goodbye(sid);
+      for (const Task& goodbye : sessions.goodbyes()) goodbye();
     });
   }
 }
