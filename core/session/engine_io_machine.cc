@@ -65,7 +65,7 @@ bool EngineIoMachine::begin_post(std::string_view content_type, EngineIoActions&
 }
 
 void EngineIoMachine::end_post(std::string body, EngineIoActions& out) {
-  if (!post_held_) return;  // it has its answer: the session was closed or upgraded meanwhile
+  if (!post_held_) return;  // answered already, because the session was closed or upgraded meanwhile
   if (body.size() > options_.max_payload_bytes) {
     post_too_large(out);
     return;
@@ -86,7 +86,7 @@ void EngineIoMachine::take_packet(std::int64_t now_ms, EngineIoActions& out) {
   end_payload(out);
 }
 
-// What is in it does not change the answer to the POST.
+// The content of the payload does not change the answer to the POST.
 void EngineIoMachine::end_payload(EngineIoActions& out) {
   if (!std::exchange(payload_, nullptr)) return;
   out.emplace_back(AnswerPost{});
@@ -173,7 +173,7 @@ void EngineIoMachine::receive(const wire::EngineIoPacket& packet, std::int64_t n
     case EngineIoType::message:
       out.emplace_back(Deliver{packet.binary, std::string(packet.data)});
       break;
-    case EngineIoType::ping:  // the server's to send, since protocol 4
+    case EngineIoType::ping:  // since protocol 4 only the server sends pings
       fail(EngineIoClose::transport_error, out);
       break;
     case EngineIoType::pong:
@@ -181,7 +181,7 @@ void EngineIoMachine::receive(const wire::EngineIoPacket& packet, std::int64_t n
       ping_due_ms_ = now_ms + options_.ping_interval_ms;
       if (std::exchange(ping_is_out_, false)) out.emplace_back(PingAnswered{});
       break;
-    case EngineIoType::close:  // a WebSocket has a closing of its own
+    case EngineIoType::close:  // ignored on a WebSocket, which has its own closing handshake
       if (transport_ == Transport::polling) finish(EngineIoClose::transport_close, out);
       break;
     case EngineIoType::open:
@@ -211,7 +211,7 @@ void EngineIoMachine::complete_upgrade(std::int64_t now_ms, EngineIoActions& out
   upgrade_ = Upgrade::none;
   upgrade_due_ms_ = release_due_ms_ = kNever;
   transport_ = Transport::websocket;
-  // The official client has neither at this time.
+  // The official client has no request in flight at this time.
   if (std::exchange(poll_held_, false)) out.emplace_back(AnswerPoll{wire::encode_engine_io(EngineIoType::noop)});
   if (std::exchange(post_held_, false) || std::exchange(payload_, nullptr)) out.emplace_back(AnswerPost{400});
   out.emplace_back(Upgraded{});
@@ -219,7 +219,7 @@ void EngineIoMachine::complete_upgrade(std::int64_t now_ms, EngineIoActions& out
     finish(close_reason_, out);
     return;
   }
-  // Its pong may have been under way on a request that is no longer taken.
+  // The client's pong may have been in a request that is now refused.
   if (pong_due_ms_ != kNever) pong_due_ms_ = now_ms + options_.ping_timeout_ms;
   if (!std::exchange(ping_waiting_, false)) return;
   ping_leaves(out);
@@ -233,7 +233,7 @@ void EngineIoMachine::drop_candidate(EngineIoActions& out) {
 }
 
 void EngineIoMachine::send_ping(std::int64_t now_ms, EngineIoActions& out) {
-  // Counted from when the ping was due, so that the coarseness of the timers is not added twice.
+  // Counted from the time at which the ping was due, so that the coarseness of the timers is not added twice.
   pong_due_ms_ = now_ms - std::min(now_ms - ping_due_ms_, kTimerCoarsenessMs) + options_.ping_timeout_ms;
   ping_due_ms_ = kNever;
   if (transport_ == Transport::websocket) {
@@ -245,8 +245,8 @@ void EngineIoMachine::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   flush(out);
 }
 
-// The official client acts on a close packet before it delivers the messages of the same payload. So the last messages go
-// in an answer of their own, as in the reference server.
+// The official client handles a close packet before the messages of the same payload. So the last messages go in an answer of
+// their own, as in the reference server.
 void EngineIoMachine::answer_last_poll(EngineIoActions& out) {
   if (has_output()) {
     answer_poll(out);
@@ -278,7 +278,7 @@ void EngineIoMachine::answer_poll(EngineIoActions& out, bool and_close) {
   out.emplace_back(AnswerPoll{std::move(body)});
 }
 
-// Whatever is still held is let go.
+// Answers the requests that are still held.
 void EngineIoMachine::finish(EngineIoClose reason, EngineIoActions& out) {
   state_ = State::closed;
   close_reason_ = reason;
@@ -288,20 +288,20 @@ void EngineIoMachine::finish(EngineIoClose reason, EngineIoActions& out) {
     const EngineIoType last = by_client ? EngineIoType::noop : EngineIoType::close;
     out.emplace_back(AnswerPoll{wire::encode_engine_io(last)});
   }
-  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});  // its body is not there yet
+  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});  // its body is not complete
   if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
   out.emplace_back(Closed{reason});
   end_payload(out);
 }
 
-// A request that was on its way when the session ended or was upgraded.
+// Refuses a request that was on its way when the session ended or was upgraded.
 bool EngineIoMachine::refuse_late(EngineIoActions& out) {
   if (!closed() && transport_ == Transport::polling) return false;
   out.emplace_back(RefuseRequest{closed() ? wire::EngineIoError::unknown_sid : wire::EngineIoError::bad_request});
   return true;
 }
 
-// To ensure the order of packets a client has one GET and one POST at a time.
+// A client has one GET and one POST at a time, because otherwise packets could change their order.
 void EngineIoMachine::refuse_overlap(EngineIoActions& out) {
   out.emplace_back(RefuseRequest{});
   abort(EngineIoClose::transport_error, out);
@@ -325,8 +325,7 @@ void EngineIoMachine::tick(std::int64_t now_ms, EngineIoActions& out) {
     if (poll_held_) answer_poll(out);
   }
   if (has_come(pong_due_ms_)) {
-    // A client that is busy sending is alive, though its pong waits behind the rest: in the payload of a POST, or for its
-    // answer.
+    // A client that is sending is alive. Its pong may wait in the payload of a POST, or for the answer to a POST.
     if (payload_) heard_ms_ = now_ms;
     pong_due_ms_ = heard_ms_ + options_.ping_timeout_ms;
     if (pong_due_ms_ <= now_ms) abort(EngineIoClose::ping_timeout, out);

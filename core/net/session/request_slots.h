@@ -1,6 +1,6 @@
 // The two requests by which a client without a socket of its own hears and speaks, while a session holds them: one waits for
-// something to be sent, the other has brought something and waits for its answer. Names requests, and sends the answers that it is
-// given to them, whichever loop they are on. Knows no protocol and no body. For the session's loop, which is handed in.
+// something to be sent, the other has brought something and waits for its answer. Names requests, and sends the answers that
+// it is given to them, whichever loop they are on. Knows no protocol and no body. For the session's loop, which is handed in.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@ class RequestSlots {
  public:
   enum class Slot : std::uint8_t { hear, speak };
 
-  // A request that has come for this slot. False: the slot holds another request, which stays there. Then the new request is to be
-  // refused.
+  // A request that has come for this slot. False: the slot holds another request, which stays there. Then the new request is
+  // to be refused.
   bool take(Slot slot, const HeldRequest& request);
   bool holds(Slot slot) const { return held(slot).has_value(); }
   bool holds(Slot slot, const HeldRequest& request) const { return held(slot) == request; }

@@ -1,5 +1,5 @@
-// A session: what outlives the requests and sockets of one client of a protocol that needs several of them. It lives on one loop, its
-// home. Each protocol derives a class from this one; what its home does to every session is here.
+// A session: what outlives the requests and sockets of one client of a protocol that needs several of them. It lives on one
+// loop, its home. Each protocol derives a class from this one; what its home does to every session is here.
 #pragma once
 
 #include "net/session/session_table.h"

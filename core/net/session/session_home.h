@@ -1,5 +1,5 @@
-// The sessions that live on one loop, of all protocols. Owns them, and brings requests and sockets from other loops to a session. For
-// the loop's thread, except where a comment says otherwise. Knows no protocol.
+// The sessions that live on one loop, of all protocols. Owns them, and brings requests and sockets from other loops to a
+// session. For the loop's thread, except where a comment says otherwise. Knows no protocol.
 #pragma once
 
 #include <memory>
@@ -31,8 +31,8 @@ class SessionHome {
   EndpointContext& loop() { return loop_; }
   SessionTable& table() { return table_; }
 
-  // An id for a session that will be added here: see SessionTable::claim(). Reports a refusal, and ends the sessions that make way,
-  // in a later turn of their loops.
+  // An id for a session that will be added here: see SessionTable::claim(). Reports a refusal, and ends the sessions that
+  // make way, in a later turn of their loops.
   SessionTable::Claim claim(const Endpoint& endpoint, const std::string& id, Transport transport,
                             const std::string& address);
   void add(std::shared_ptr<Session> session);
@@ -46,9 +46,9 @@ class SessionHome {
 
   // When an action runs that is for a session at home on the calling loop.
   enum class Turn : std::uint8_t { now, later };
-  // Runs action(S&) on the loop that is the session's home. Runs absent(SessionHome&, SessionAbsence) instead when the session is not
-  // there, on the loop that notices, whose home is the argument. Exactly one of the two runs, unless the loop ends first. Both are
-  // copied, and must own what they use.
+  // Runs action(S&) on the loop that is the session's home. Runs absent(SessionHome&, SessionAbsence) instead when the
+  // session is not there, on the loop that notices, whose home is the argument. Exactly one of the two runs, unless the loop
+  // ends first. Both are copied, and must own what they use.
   template <class S, class Action, class Absent>
   void at_home(SessionNumber number, Turn turn, Action action, Absent absent);
   // The same; nothing runs when the session is not there.

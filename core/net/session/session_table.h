@@ -1,7 +1,7 @@
-// Which sessions a server has, and on which loop each lives, its home. Requests and sockets of a session may come to any loop and
-// find it here. The table also limits how many sessions there are, in all and for each source, and evicts the oldest session without
-// a client when there are too many. One for each server, for all protocols that have sessions. Knows no protocol, and no session but
-// by its number. Every member function may be called from any thread.
+// Which sessions a server has, and on which loop each lives, its home. Requests and sockets of a session may come to any loop
+// and find it here. The table also limits how many sessions there are, in all and for each source, and evicts the oldest
+// session without a client when there are too many. One for each server, for all protocols that have sessions. Knows no
+// protocol, and no session but by its number. Every member function may be called from any thread.
 #pragma once
 
 #include <array>
@@ -56,8 +56,8 @@ class SessionTable {
     std::vector<Evicted> evicted;
   };
 
-  // A new session keeps its place at least this long, about a round trip, so that its first client can connect. A longer time would
-  // help attackers that create sessions without end.
+  // A new session keeps its place at least this long, about a round trip, so that its first client can connect. A longer time
+  // would help attackers that create sessions without end.
   static constexpr std::int64_t kGraceMs = 300;
 
   explicit SessionTable(const SessionLimits& limits) : limits_(limits) {}
@@ -69,7 +69,8 @@ class SessionTable {
   // The limit that claim() would exceed now. An empty address (a UNIX socket) has no limit of its own.
   std::optional<Refusal> check(Transport transport, const std::string& address, std::int64_t now_ms) const;
   // A new session with this id at this endpoint, without a client, at home on this loop. Only one of several claims of one id
-  // succeeds, whichever threads they come from. A claim of an id that is taken evicts nobody. now_ms: of the clock of the loops.
+  // succeeds, whichever threads they come from. A claim of an id that is taken evicts nobody. now_ms: of the clock of the
+  // loops.
   Claim claim(const Endpoint& endpoint, const std::string& id, std::size_t home, Transport transport,
               const std::string& address, std::int64_t now_ms);
   std::optional<Place> find(const Endpoint& endpoint, std::string_view id) const;

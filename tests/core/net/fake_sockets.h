@@ -1,5 +1,5 @@
-// A FakeLoop's connections, real from the first byte of a request to the last of a WebSocket, over streams that are strings. The
-// endpoints are those of the server's options, with real handlers. A FakeClient is the other end of one connection.
+// A FakeLoop's connections, real from the first byte of a request to the last of a WebSocket, over streams that are strings.
+// The endpoints are those of the server's options, with real handlers. A FakeClient is the other end of one connection.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// A session that is expected on this loop: the second peers of its clients, and the link to which they send until the session is
-// here and has its WebSocket. See engine_io_move.h.
+// A session that is expected on this loop: the second peers of its clients, and the link to which they send until the session
+// is here and has its WebSocket. See engine_io_move.h.
 #pragma once
 
 #include <memory>

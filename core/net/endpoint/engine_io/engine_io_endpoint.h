@@ -1,5 +1,5 @@
-// HTTP requests and WebSocket handshakes at an Engine.IO endpoint, on the loop that receives them. Refuses what does not conform, and
-// passes the rest to the home of its session.
+// HTTP requests and WebSocket handshakes at an Engine.IO endpoint, on the loop that receives them. Refuses what does not
+// conform, and passes the rest to the home of its session.
 #pragma once
 
 #include "net/endpoint/endpoint_handler.h"

@@ -24,8 +24,8 @@ void EngineIoMove::begin(const SocketHandle& socket) {
     if (EngineIoSocket* found = there.find_candidate(socket.connection)) framing = found->link().framing();
     there.expect(number, std::make_unique<EngineIoArrival>(there.loop(), socket, framing, members));
   };
-  // A loop that has ended takes no task. If the new loop has ended, so has the socket. If this loop ends, the session cannot depart
-  // and ends with it.
+  // A loop that has ended takes no task. If the new loop has ended, so has the socket. If this loop ends, the session cannot
+  // depart and ends with it.
   if (!here.loop().post_task([] {}) || !there.loop().post_task(expect)) {
     under_way_ = false;
     session_.lose_websocket();

@@ -1,8 +1,9 @@
-// How a session moves to the loop of the WebSocket that becomes its transport: the steps of docs/architecture.md, "A session moves
-// once". begin() tells that loop to expect the session (EngineIoArrival, with a second peer of each client) and makes the hub send the
-// clients' events there. depart() follows when this loop has handled everything that the hub had sent to it before; the
-// session goes with what waits in its outbox. arrive() is on the new loop. What has to wait until then is noted here meanwhile.
-// A part of the session, of which it uses public functions only. For the thread of the loop on which the session is.
+// How a session moves to the loop of the WebSocket that becomes its transport: the steps of docs/architecture.md, "A session
+// moves once". begin() tells that loop to expect the session (EngineIoArrival, with a second peer of each client) and makes
+// the hub send the clients' events there. depart() follows when this loop has handled everything that the hub had sent to it
+// before; the session goes with what waits in its outbox. arrive() is on the new loop. What has to wait until then is noted
+// here meanwhile. A part of the session, of which it uses public functions only. For the thread of the loop on which the
+// session is.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The requests of a polling client as Engine.IO answers them: the GET that waits for packets, and the POST that brings some. The answer
-// to a POST waits while the client is paused. For the session's loop, which is handed in.
+// The requests of a polling client as Engine.IO answers them: the GET that waits for packets, and the POST that brings some.
+// The answer to a POST waits while the client is paused. For the session's loop, which is handed in.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// An Engine.IO session on the loop that is its home. Carries out what its state machine (session/engine_io_machine.h) asks of requests
-// and sockets, and passes what the client says to its Socket.IO clients. For the thread of its loop; its requests and sockets may
-// be on other loops, and are only named here.
+// An Engine.IO session on the loop that is its home. Carries out what its state machine (session/engine_io_machine.h) asks of
+// requests and sockets, and passes what the client says to its Socket.IO clients. For the thread of its loop; its requests
+// and sockets may be on other loops, and are only named here.
 #pragma once
 
 #include <cstdint>
@@ -98,7 +98,8 @@ class EngineIoSession final : public Session, public LinkUser, public PeerOwner,
   // From its move ---------------------------------------------------------------------------------------------------------
 
   SocketIoClients& clients() { return clients_; }
-  // Takes what is queued, as a polling payload, and then the queue. The session has none, and its clients have no peers, until settle().
+  // Takes what is queued, as a polling payload, and then the queue. The session has none, and its clients have no peers,
+  // until settle().
   std::unique_ptr<QueueLink> pack(std::string& leftover);
   // The session is on this loop from now on, where its clients' peers are, and sends by this queue.
   void settle(EngineIoLocal& local, std::unique_ptr<QueueLink> queue);

@@ -1,6 +1,7 @@
-// A WebSocket at an Engine.IO endpoint that is not a session's transport yet. Either it begins a session, or it is a candidate: it
-// wants to take over from a session's polling. A candidate hands its messages to the session one at a time and waits until
-// the session has handled each, because the session may live on another loop and nothing may be under way when it moves here.
+// A WebSocket at an Engine.IO endpoint that is not a session's transport yet. Either it begins a session, or it is a
+// candidate: it wants to take over from a session's polling. A candidate hands its messages to the session one at a time and
+// waits until the session has handled each, because the session may live on another loop and nothing may be under way when it
+// moves here.
 #pragma once
 
 #include <cstdint>

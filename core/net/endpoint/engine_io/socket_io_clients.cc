@@ -18,13 +18,13 @@ constexpr std::string_view kInvalidNamespace = "Invalid namespace";
 constexpr std::uint16_t kNormalClosure = 1000;
 constexpr std::uint16_t kPolicyViolation = 1008;
 constexpr std::uint16_t kAbnormalClosure = 1006;
-// Of a client that comes back again and again, so many of those that it was are remembered.
+// At most this many earlier clients are remembered of one that is continued again and again.
 constexpr std::size_t kMaxEarlier = 8;
-// How often it is looked whether a client has ended that another connection continues, and for how long.
+// How often and how long a CONNECT waits for the end of the client that it continues.
 constexpr std::int64_t kRetryMs = 20;
 constexpr std::int64_t kWaitMs = 2'000;
 
-// The string of this name in the object that CONNECT carries; empty without.
+// The string with this name in the object of a CONNECT packet; empty without one.
 std::string string_member(std::string_view object, std::string_view name) {
   if (object.empty()) return {};
   wire::json::MemberReader members(object);
@@ -36,7 +36,7 @@ std::string string_member(std::string_view object, std::string_view name) {
   return {};
 }
 
-// auth: what CONNECT carries.
+// auth: the object of the CONNECT packet.
 ConnectRequest request_of(const EngineIoBirth& birth, std::string_view auth, const std::string& room) {
   ConnectRequest request = connect_request(birth.request, birth.secure, room);
   request.auth = auth;
@@ -44,7 +44,7 @@ ConnectRequest request_of(const EngineIoBirth& birth, std::string_view auth, con
   return request;
 }
 
-// The clients that one which continues this record's continues.
+// The clients that are continued by a client that continues this record.
 std::vector<ClientId> earlier_of(const session::RecoveryRecord& record) {
   std::vector<ClientId> earlier = record.earlier;
   earlier.insert(earlier.begin(), record.client);
@@ -52,7 +52,8 @@ std::vector<ClientId> earlier_of(const session::RecoveryRecord& record) {
   return earlier;
 }
 
-// Where a client goes on in each of its rooms; the welcome comes with the first.
+// Where a client continues in each of its rooms. The room of its namespace comes first, because the welcome comes with the
+// first one.
 std::optional<std::vector<RoomPosition>> positions(const session::DeliveryLog& log,
                                                    const std::optional<wire::SocketIoOffset>& offset,
                                                    const wire::SocketIoNamespace& nsp) {
@@ -104,7 +105,7 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
     return member == nullptr && !waits(packet.nsp) && connect(packet);
   }
   if (packet.type == wire::SocketIoType::connect_error) return false;
-  // It may not have heard yet that it was disconnected.
+  // The client may not know yet that it was disconnected.
   if (member == nullptr) return left_.contains(std::string(packet.nsp));
   Peer* const peer = member->peer;
   if (peer == nullptr || !peer->welcomed()) return false;
@@ -113,7 +114,7 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
       peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(packet, std::move(attachments)));
       return true;
     case wire::SocketIoType::ack:
-      // One that could not be told to the application is none, and ours are small numbers.
+      // Ids that are not numbers are not ours. An acknowledgement with a fault cannot be passed to the application.
       if (const auto id = wire::json::parse_unsigned(packet.ack_id); id && packet.fault.ok()) {
         peer->receive_ack(*id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
       }
@@ -170,8 +171,8 @@ Peer& SocketIoClients::add(Member member) {
   return peer;
 }
 
-// Continues the client whose secret id this one knows. False: it is as if it had not asked. When there is no place for one more
-// client, what is remembered stays for the next try.
+// Continues the client whose secret this one sends. False: the CONNECT is handled as if it had no secret. If there is no
+// place for one more client, the record stays for the next attempt.
 bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
   EndpointContext& loop = session_.loop();
   session::RecoveryStore& store = session_.local().shared().recovery;
@@ -213,7 +214,7 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
   return false;
 }
 
-// It is asked about like a new one, and restored with the verdict. False: the server is full.
+// Calls on_connect as for a new client, and restores the client when it is accepted. False: the server is full.
 bool SocketIoClients::ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp) {
   EndpointContext& loop = session_.loop();
   ConnectRequest request = request_of(session_.birth(), recovering.payload, nsp->room);
@@ -233,12 +234,13 @@ void SocketIoClients::restore(const Member& member) {
   const wire::SocketIoNamespacePtr nsp = member.nsp;
   find_client(members_, id)->recovering.reset();
   if (member.peer->restore(recovering->rooms, earlier_of(recovering->record)).ok()) return;
-  // Something that it missed has gone while it was asked about. So it is new, and asked about as such.
+  // A message that the client missed was dropped while on_connect decided. So the client is new, and on_connect is called
+  // again.
   remove(id, kAbnormalClosure, "could not be recovered", false);
   admit_new(recovering->payload, nsp);
 }
 
-// A client may be back on another network before the server knows that the old connection is dead.
+// A client may reconnect from another network before the server knows that the old connection is dead.
 bool SocketIoClients::wait_for_holder(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
   EndpointContext& loop = session_.loop();
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
@@ -324,7 +326,7 @@ void SocketIoClients::entered(ClientId id, const Status& status) {
   if (found != members_.end() && !status.ok()) refuse_room(*found, status);
 }
 
-// What the application does not allow to join is no namespace; anything else may be told.
+// A room that the application does not allow is reported as an invalid namespace. Other reasons are sent as they are.
 void SocketIoClients::refuse_room(const Member& member, const Status& status) {
   const ClientId id = member.client->id();
   refuse(member.nsp->name, status.code == Error::forbidden ? kInvalidNamespace : std::string_view(status.detail));
@@ -344,7 +346,7 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
     had_any_ = had_any_ || peer->welcomed();
     peer->silence();
   }
-  // Bounded like the namespaces themselves; who was thrown out of so many does not get the benefit of the doubt.
+  // At most as many as there can be namespaces. Beyond that a late packet ends the connection.
   if (forgive &&
       !exceeds(static_cast<std::int64_t>(left_.size()) + 1, session_.loop().options().hub.max_rooms_per_client)) {
     left_.insert(found->nsp->name);
@@ -385,7 +387,7 @@ void SocketIoClients::disconnect_all(std::uint16_t code, std::string_view reason
 void SocketIoClients::keep_for_recovery(const Member& member) {
   const Peer* const peer = member.peer;
   if (member.pid.empty() || member.client->dismissed()) return;
-  if (member.recovering) {  // it has got nothing yet, and may ask again
+  if (member.recovering) {  // it has received nothing yet, and may try again
     session_.local().shared().recovery.put(member.pid, member.recovering->record, session_.loop().now_ms());
     return;
   }
@@ -457,7 +459,7 @@ void SocketIoClients::tick(std::int64_t now_ms) {
     member.verdict_deadline_ms = -1;
     late.push_back(member.client);
   }
-  // So that a verdict which comes later is told that it is too late. This one comes by the inbox like any other.
+  // After this, a later verdict is reported as too late. The time-out comes through the inbox like any verdict.
   for (const ClientPtr& client : late) (void)session_.loop().hub().time_out(client);
 }
 

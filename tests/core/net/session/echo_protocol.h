@@ -1,6 +1,6 @@
-// The smallest protocol with sessions: what a client POSTs comes back by its GETs. The client chooses the id of its session, in
-// ?id=, and the first request with an id begins the session. A session ends kTimeoutMs after its last request. GETs and POSTs may
-// come to any loop.
+// The smallest protocol with sessions: what a client POSTs comes back by its GETs. The client chooses the id of its session,
+// in ?id=, and the first request with an id begins the session. A session ends kTimeoutMs after its last request. GETs and
+// POSTs may come to any loop.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
-// The sessions of a protocol that is not Engine.IO, on two loops: claims of ids that the client chooses, requests that find their
-// session from any loop, requests held in slots, time-outs, evictions, goodbyes, and sessions that are not at their home.
+// The sessions of a protocol that is not Engine.IO, on two loops: claims of ids that the client chooses, requests that find
+// their session from any loop, requests held in slots, time-outs, evictions, goodbyes, and sessions that are not at their
+// home.
 #include "net/session/session_home.h"
 
 #include <string>

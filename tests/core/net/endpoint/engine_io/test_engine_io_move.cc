@@ -1,6 +1,6 @@
-// A session moves from loop 0, where its polling began, to loop 1, where its WebSocket is, while something else happens. Both loops
-// run one item at a time, in every order that they could run in as threads. Whatever the order, the client hears each message
-// once and in the order of its room, and the application is told of everything once.
+// A session moves from loop 0, where its polling began, to loop 1, where its WebSocket is, while something else happens. Both
+// loops run one item at a time, in every order that they could run in as threads. Whatever the order, the client hears each
+// message once and in the order of its room, and the application is told of everything once.
 #include "net/endpoint/engine_io/engine_io_move.h"
 
 #include <algorithm>
@@ -262,8 +262,8 @@ bool take_item(Run& run, std::size_t index, bool fine) {
   return loop.inbox_size() + 1 == size && other.inbox_size() == other_size;
 }
 
-// Of orders that differ only in what concerns nobody else, one is tried: loop 0's items before those of loop 1, and what happens
-// before either.
+// Of orders that differ only in what concerns nobody else, one is tried: loop 0's items before those of loop 1, and what
+// happens before either.
 void settle(Run& run, const std::vector<Event>& events, Order& order) {
   FakeSite& site = run.site;
   std::size_t next = 0;
@@ -882,8 +882,8 @@ void a_client_that_disconnects_meanwhile_ends(void**) {
   assert_string_equal(run.fault.c_str(), "");
 }
 
-// The verdict comes to loop 0 after the move has begun, and what the client has missed is not kept any more. So the session makes a new
-// client, which must be on loop 1 like the others.
+// The verdict comes to loop 0 after the move has begun, and what the client has missed is not kept any more. So the session
+// makes a new client, which must be on loop 1 like the others.
 void a_client_that_cannot_be_recovered_meanwhile_is_new(void**) {
   ServerOptions options = engine_io_options();
   options.recovery_window_ms = 60'000;
