@@ -18,9 +18,7 @@ SessionTable::Claim SessionHome::claim(const Endpoint& endpoint, const std::stri
     loop_.refusals().note(evicted.reason, evicted.address, "the oldest session without a namespace was ended");
     // Later, because the caller may be in the middle of something.
     SessionHome& home = table_.home(evicted.place.home);
-    home.loop().post_task([&home, number = evicted.place.number] {
-      if (Session* const session = home.find(number)) session->evict();
-    });
+    home.run_later<Session>(evicted.place.number, [](Session& session) { session.evict(); });
   }
   if (claim.result == SessionTable::Claim::Result::refused) loop_.refusals().note(claim.refusal, address);
   return claim;

@@ -2,9 +2,11 @@
 // session. For the loop's thread, except where a comment says otherwise. Knows no protocol.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "net/base/time_budget.h"
@@ -51,10 +53,13 @@ class SessionHome {
   // ends first. Both are copied, and must own what they use.
   template <class S, class Action, class Absent>
   void at_home(SessionNumber number, Turn turn, Action action, Absent absent);
-  // The same; nothing runs when the session is not there.
+  // Any thread. Runs action(S&) in a later turn of this loop, if the session is here then. Also finds a session that is not
+  // in the table any more, because it is evicted.
   template <class S, class Action>
-  void at_home(SessionNumber number, Turn turn, Action action) {
-    at_home<S>(number, turn, std::move(action), [](SessionHome&, SessionAbsence) {});
+  void run_later(SessionNumber number, Action action) {
+    loop_.post_task([this, number, action = std::move(action)] {
+      if (S* const session = find_as<S>(number)) action(*session);
+    });
   }
 
   // The session has ended: takes it out of the table. It is destroyed at the end of the round.

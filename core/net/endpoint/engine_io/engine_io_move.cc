@@ -37,9 +37,7 @@ void EngineIoMove::begin(const SocketHandle& socket) {
     here.loop().hub().move_client(member.client, socket.loop);
   }
   // Behind everything that the hub has sent to this loop. The session's address does not change.
-  here.loop().post_task([&home = here.home(), number = session_.number(), this] {
-    if (home.find(number) != nullptr) depart();
-  });
+  here.home().run_later<EngineIoSession>(session_.number(), [this](EngineIoSession&) { depart(); });
 }
 
 void EngineIoMove::depart() {

@@ -203,8 +203,7 @@ void EngineIoSession::on_output() {
 
 // In the next round, so that the sockets have their turn before.
 void EngineIoSession::on_turn() {
-  local_->home().at_home<EngineIoSession>(number(), SessionHome::Turn::later,
-                                          [](EngineIoSession& session) { session.take_packets(); });
+  local_->home().run_later<EngineIoSession>(number(), [](EngineIoSession& session) { session.take_packets(); });
 }
 
 void EngineIoSession::on_progress() { machine_.heard(loop().now_ms()); }
