@@ -53,7 +53,7 @@ std::optional<Refusal> SessionTable::check(Transport transport, const std::strin
 SessionTable::Claim SessionTable::claim(const Endpoint& endpoint, const std::string& id, std::size_t home,
                                         Transport transport, const std::string& address, std::int64_t now_ms) {
   Claim claim;
-  std::string source = SourceTable::key_of(address);
+  const std::string source = SourceTable::key_of(address);
   const std::lock_guard lock(mutex_);
   if (const auto ids = ids_.find(&endpoint); ids != ids_.end()) {
     if (const auto found = ids->second.find(id); found != ids->second.end()) {
@@ -73,51 +73,59 @@ SessionTable::Claim SessionTable::claim(const Endpoint& endpoint, const std::str
   }
   claim.result = Claim::Result::claimed;
   claim.number = ++last_number_;
-  ids_[&endpoint].emplace(id, claim.number);
-  Entry& entry = entries_[claim.number];
-  entry.place = {claim.number, home, transport};
-  entry.endpoint = &endpoint;
-  entry.id = id;
-  entry.address = address;
-  entry.source = std::move(source);
-  entry.idle = true;
-  entry.idle_since_ms = now_ms;
-  entry.order = ++last_order_;
-  link(entry);
+  Ids& ids = ids_[&endpoint];
+  try {
+    ids.emplace(id, claim.number);
+    Entry& entry = entries_[claim.number];
+    entry.place = {claim.number, home, transport};
+    entry.endpoint = &endpoint;
+    entry.id = id;
+    entry.address = address;
+    entry.source = source;
+    entry.idle = true;
+    entry.idle_since_ms = now_ms;
+    entry.order = ++last_order_;
+    entry.in_all = entry.unused_nodes.insert(entry.unused_nodes.end(), &entry);
+    entry.in_source = entry.unused_nodes.insert(entry.unused_nodes.end(), &entry);
+    by_source_.try_emplace(source);
+    link(entry);
+  } catch (...) {  // no memory: the id must not stay taken by nobody
+    if (const auto found = ids.find(id); found != ids.end()) ids.erase(found);
+    entries_.erase(claim.number);
+    throw;
+  }
   return claim;
 }
 
-// Adds the entry to the counts and lists of its present state.
+// Adds the entry to the counts and lists of its present state. Like unlink(), allocates nothing.
 void SessionTable::link(Entry& entry) {
   const std::size_t list = is_polling(entry) ? 1 : 0;
-  Group& own = by_source_[entry.source];
+  Group& own = by_source_.find(entry.source)->second;
   for (Group* group : {&all_, &own}) {
     ++group->sessions;
     if (list == 1) ++group->polling;
   }
   if (!entry.idle) return;
   // Most often the entry is the newest. One whose transport has changed keeps its age.
-  const auto insert = [&](Idle& idle) {
+  const auto insert = [&](Idle& idle, Idle::iterator node) {
     auto place = idle.end();
     while (place != idle.begin() && (*std::prev(place))->order > entry.order) --place;
-    return idle.insert(place, &entry);
+    idle.splice(place, entry.unused_nodes, node);
   };
-  entry.in_all = insert(all_.idle[list]);
-  entry.in_source = insert(own.idle[list]);
+  insert(all_.idle[list], entry.in_all);
+  insert(own.idle[list], entry.in_source);
 }
 
 void SessionTable::unlink(Entry& entry) {
   const std::size_t list = is_polling(entry) ? 1 : 0;
-  const auto own = by_source_.find(entry.source);
-  for (Group* group : {&all_, &own->second}) {
+  Group& own = by_source_.find(entry.source)->second;
+  for (Group* group : {&all_, &own}) {
     --group->sessions;
     if (list == 1) --group->polling;
   }
-  if (entry.idle) {
-    all_.idle[list].erase(entry.in_all);
-    own->second.idle[list].erase(entry.in_source);
-  }
-  if (own->second.sessions == 0) by_source_.erase(own);
+  if (!entry.idle) return;
+  entry.unused_nodes.splice(entry.unused_nodes.end(), all_.idle[list], entry.in_all);
+  entry.unused_nodes.splice(entry.unused_nodes.end(), own.idle[list], entry.in_source);
 }
 
 std::optional<SessionTable::Place> SessionTable::find(const Endpoint& endpoint, std::string_view id) const {
@@ -173,6 +181,8 @@ void SessionTable::remove(SessionNumber number) {
 
 void SessionTable::remove_entry(Entry& entry) {
   unlink(entry);
+  const auto own = by_source_.find(entry.source);
+  if (own->second.sessions == 0) by_source_.erase(own);
   const auto ids = ids_.find(entry.endpoint);
   ids->second.erase(ids->second.find(entry.id));
   entries_.erase(entry.place.number);

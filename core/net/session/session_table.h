@@ -103,6 +103,7 @@ class SessionTable {
     std::int64_t idle_since_ms = 0;
     std::uint64_t order = 0;  // among the idle ones
     bool idle = false;
+    Idle unused_nodes;  // while it is not idle, its nodes of the lists
     Idle::iterator in_all{};
     Idle::iterator in_source{};
   };

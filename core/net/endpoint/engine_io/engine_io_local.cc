@@ -27,9 +27,14 @@ std::optional<Refusal> EngineIoLocal::add(EngineIoBirth birth, Transport transpo
     claim = home_.claim(*birth.endpoint, sid, transport, birth.address);
   } while (claim.result == ClaimResult::taken);
   if (claim.result == ClaimResult::refused) return claim.refusal;
-  auto added = std::make_shared<EngineIoSession>(*this, std::move(birth), claim.number, std::move(sid), transport);
-  session = added.get();
-  home_.add(std::move(added));
+  try {
+    auto added = std::make_shared<EngineIoSession>(*this, std::move(birth), claim.number, std::move(sid), transport);
+    session = added.get();
+    home_.add(std::move(added));
+  } catch (...) {
+    table().remove(claim.number);
+    throw;
+  }
   return std::nullopt;
 }
 
