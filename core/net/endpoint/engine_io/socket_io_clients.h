@@ -104,8 +104,8 @@ class SocketIoClients {
   void open(const Member& member);
   void refuse_room(const Member& member, const Status& status);
   void refuse(std::string_view nsp, std::string_view message, std::string_view data = {});
-  // Removes the member; its peer is retired at the end of the round. This is the only way in which a peer of a session ends,
-  // so a member's pointer to its peer is valid as long as the member. forgive: packets for the client that are under way are
+  // Removes the member; its peer is retired at the end of the round. A peer of a session ends only here and in end_all(), so
+  // a member's pointer to its peer is valid as long as the member. forgive: packets for the client that are under way are
   // ignored, because the client did not ask for its end.
   void remove(ClientId client, std::uint16_t code, std::string_view reason, bool forgive);
   void send(std::string packet);
