@@ -21,7 +21,7 @@
 
 namespace chat {
 
-// Engine.IO sessions are counted by their registry (net/endpoint/engine_io/engine_io_registry.h), which also chooses whose goes first.
+// Sessions are counted by their own table (net/session/session_table.h), which also chooses which one is evicted.
 enum class Resource : std::uint8_t { connections, clients, rooms, memberships, queued_bytes };
 inline constexpr std::size_t kResourceCount = 5;
 

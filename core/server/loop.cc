@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -54,7 +55,8 @@ Loop::Loop(Server& server, std::size_t index)
       timers_(static_cast<std::int64_t>(uv_hrtime() / 1'000'000)),
       routes_(*this, server),
       connections_(*this, routes_, server.http_rules(), server.connections()),
-      engine_io_(*this, server.engine_io()) {
+      sessions_(*this, server.sessions()),
+      engine_io_(sessions_, server.engine_io()) {
   EndpointTable& endpoints = routes_.endpoints();
   endpoints.add(Protocol::plain, single_);
   endpoints.add(Protocol::chat_v1, single_);
@@ -355,7 +357,9 @@ void Loop::arm_timer() {
 
 void Loop::begin_drain() {
   if (draining()) return;
-  drain_.begin(routes_.endpoints().goodbyes());
+  std::vector<Task> goodbyes = routes_.endpoints().goodbyes();
+  std::ranges::move(sessions_.goodbyes(), std::back_inserter(goodbyes));
+  drain_.begin(std::move(goodbyes));
   for (const auto& [id, peer] : peers()) peer->give_up_waiting();
   connections_.doom_idle();
   finish_if_drained();
@@ -363,7 +367,8 @@ void Loop::begin_drain() {
 
 void Loop::finish_if_drained() {
   if (!draining() || finished_) return;
-  if (connections_.empty() && peers().empty() && sessions().empty() && taken_.empty() && inbox_.empty()) finish();
+  const bool sessions_left = !sessions_.empty() || engine_io_.local().expects_any();
+  if (connections_.empty() && peers().empty() && !sessions_left && taken_.empty() && inbox_.empty()) finish();
 }
 
 void Loop::finish() { finished_ = true; }

@@ -22,6 +22,7 @@
 #include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
 #include "net/endpoint/single/single_endpoint.h"
+#include "net/session/session_home.h"
 #include "net/socket/lws_context.h"
 #include "net/socket/ready_sockets.h"
 #include "server/drain.h"
@@ -71,7 +72,7 @@ class Loop final : public LoopInbox, public EndpointContext {
 
   Server& server() { return server_; }
   LwsContext& context() { return context_; }
-  EngineIoSessions& sessions() { return engine_io_.sessions(); }
+  SessionHome& sessions() { return sessions_; }
   const HttpRules& rules() const override;
   std::int64_t now_ms() const override { return static_cast<std::int64_t>(uv_now(&uv_)); }
   void note_activity() override { ++activity_; }
@@ -135,6 +136,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   Routes routes_;
   Connections connections_;
   SingleEndpoint single_{*this};
+  SessionHome sessions_;
   EngineIoEndpoint engine_io_;
 
   bool finished_ = false;

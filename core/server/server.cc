@@ -82,6 +82,7 @@ Server::Server(ServerOptions options, Application& application)
       application_(application),
       refusals_(application),
       http_rules_{options_, {}, AllowedHosts(options_.allowed_hosts)},
+      sessions_(session_limits(options_)),
       engine_io_(options_),
       started_at_ms_(wall_clock_ms()) {}
 

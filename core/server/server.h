@@ -16,12 +16,13 @@
 #include "net/base/refusal_log.h"
 #include "net/base/server_options.h"
 #include "net/base/stats.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
+#include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/http/request_context.h"
 #include "net/serve/compiled_in.h"
 #include "net/serve/metrics.h"
 #include "net/serve/socket_io_client_files.h"
 #include "net/serve/static_files.h"
+#include "net/session/session_table.h"
 #include "net/socket/listener.h"
 
 namespace chat::net {
@@ -70,7 +71,8 @@ class Server final : private AcceptUser {
   std::atomic<std::int64_t>& connections() { return connections_; }
   const StaticFiles& static_files() const { return static_files_; }
   Loop& loop(std::size_t index) { return *loops_[index]; }
-  EngineIoService& engine_io() { return engine_io_; }
+  SessionTable& sessions() { return sessions_; }
+  EngineIoShared& engine_io() { return engine_io_; }
   const CompiledIn& compiled_in() const { return compiled_in_; }
   const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
   const HttpRules& http_rules() const { return http_rules_; }
@@ -90,7 +92,8 @@ class Server final : private AcceptUser {
   RefusalLog refusals_;
   HttpRules http_rules_;
   StaticFiles static_files_;
-  EngineIoService engine_io_;
+  SessionTable sessions_;
+  EngineIoShared engine_io_;
   SocketIoClientFiles socket_io_client_files_;
   CompiledIn compiled_in_;
   std::atomic<bool> stopping_ = false;

@@ -1,12 +1,13 @@
 // See delivery_log.h.
 //
-// Why the ring is enough. What a client saw is the beginning of what it was sent, so "it last saw message seq of R" is a moment
-// in the order of sending, and of another room it has what had been sent by then. While it is in one room nothing is written:
-// for a moment of that time every other room that it is in now was joined later, and is to be replayed from where it was
-// joined. When a second room comes, or the only one goes, an entry says how far it was.
+// Why the ring is enough: a client has received a beginning of what it was sent. So "the client last saw message seq of room
+// R" is a moment in the order of sending, and of every other room the client has what was sent before that moment. While the
+// client is in one room, nothing is written to the ring. At any moment of that time, all other rooms in which the client is
+// now were joined later, and are replayed from where they were joined. When the client joins a second room or leaves its only
+// one, an entry records how far it was in the one room.
 //
-// The client's own messages skip it when they were published so. It has them: a position moves on over own messages that follow
-// directly, so that history need not have kept them.
+// A client's own messages may have been published without a copy for the client. It has them anyway, so a position advances
+// over own messages that follow directly, and the history does not need to have kept them.
 #include "session/delivery_log.h"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ DeliveryLog::Room* DeliveryLog::find_member(std::string_view name) {
   return nullptr;
 }
 
-// With the same epoch it is the room that it left, and what the ring tells of it counts again.
+// A room with the same epoch is the one that the client left before. The entries of the ring about it are valid again.
 DeliveryLog::RoomIndex DeliveryLog::find_or_add(std::string_view name, std::string epoch, std::uint64_t since) {
   auto found = std::find_if(rooms_.begin(), rooms_.end(),
                             [&](const Room& room) { return room.name == name && room.epoch == epoch; });
@@ -36,7 +37,7 @@ DeliveryLog::RoomIndex DeliveryLog::find_or_add(std::string_view name, std::stri
     *found = Room{};
     found->name = name;
     found->epoch = std::move(epoch);
-    // It may be one that was forgotten, and have been told of up to here.
+    // If a room was forgotten, it may be this one, and the client may have been sent everything up to here.
     (forgot_room_ ? found->forgotten_seq : found->first_since) = since;
     found->since = found->sent_seq = found->marked_seq = found->proven_seq = since;
   } else if (found->sent_seq != since) {
@@ -120,7 +121,8 @@ void DeliveryLog::free_if_unused(Room& room) {
 }
 
 void DeliveryLog::ping_sent() {
-  for (Room& room : rooms_) room.marked_seq = room.sent_seq;  // also of one that it may join again
+  for (Room& room : rooms_)
+    room.marked_seq = room.sent_seq;  // also for rooms that the client has left: it may join them again
   ping_is_out_ = true;
 }
 
@@ -163,9 +165,9 @@ std::optional<std::vector<RoomPosition>> DeliveryLog::positions_at(std::string_v
   return positions;
 }
 
-// How far it was in each room when it saw this message, which it was sent: what the ring tells up to there, and its own
-// messages that follow directly. One that was sent while it was alone in the room has no entry, but the next entry of the room
-// stands where that time ended.
+// How far the client was in each room when it saw this message: what the ring has up to the message, and own messages that
+// follow directly. A message that was sent while the client was in one room only has no entry. The next entry of the room
+// marks the end of that time.
 std::vector<std::uint64_t> DeliveryLog::told_at(RoomIndex seen, std::uint64_t seq) const {
   std::vector<std::uint64_t> told(rooms_.size());
   for (std::size_t i = 0; i < rooms_.size(); ++i) told[i] = rooms_[i].forgotten_seq;
@@ -175,7 +177,8 @@ std::vector<std::uint64_t> DeliveryLog::told_at(RoomIndex seen, std::uint64_t se
     told[one.room] = one.seq;
     if (one.room == seen && one.seq >= seq) break;
   }
-  std::vector<bool> missed(rooms_.size());  // it has not seen something of the room that it was sent after this message
+  std::vector<bool> missed(
+      rooms_.size());  // the client was sent a message of the room after this one, and has not seen it
   missed[seen] = told[seen] > seq;
   told[seen] = seq;
   for (; next < size_; ++next) {
@@ -183,7 +186,7 @@ std::vector<std::uint64_t> DeliveryLog::told_at(RoomIndex seen, std::uint64_t se
     if (!one.own && one.seq > rooms_[one.room].since) missed[one.room] = true;
     if (!missed[one.room]) told[one.room] = one.seq;
   }
-  if (members_.size() == 1) {  // what is not written down is of this one
+  if (members_.size() == 1) {  // messages that are not in the ring belong to this room
     const RoomIndex only = members_.front();
     const Room& room = rooms_[only];
     const bool heard_more = room.heard_seq > std::max(told[only], room.since);

@@ -1,9 +1,9 @@
-// What a Socket.IO client had been sent of each of its rooms at each moment. Connection state recovery needs it: the client
-// names the last message that it saw, or none, and is to get what it has not seen of all its rooms.
+// What a Socket.IO client had been sent from each of its rooms at each moment. Connection state recovery needs this: the
+// client names the last message that it saw, or none, and receives what it has not seen from all its rooms.
 //
-// One for each client, on the client's loop; it travels by value when the client moves, and into the recovery store. Knows no
-// socket and no clock. A client in one room costs a few numbers. In several, what goes to it is written down in one order, in a
-// bounded ring.
+// One for each client, on the client's loop. It is moved by value to another loop or into the recovery store. Knows no socket
+// and no clock. For a client in one room it is a few numbers. For a client in several rooms it is a bounded ring of what was
+// sent, in order.
 #pragma once
 
 #include <cstddef>
@@ -22,13 +22,13 @@ class DeliveryLog {
  public:
   static constexpr std::size_t kMaxEntries = 1024;  // a power of two
 
-  // From here on it is sent everything after `since`, which is never before what it was sent of the room in this epoch. Joining
-  // a room that it is in changes nothing.
+  // From now on the client is sent everything after `since`, which is never before what it was sent from the room in this
+  // epoch. Has no effect for a room in which the client is.
   void join(std::string_view room, Position since);
   void leave(std::string_view room);
 
-  // It is sent this message of a room that it is in; or the message is its own and skips it, so that there is nothing to send.
-  // Ephemeral messages are not part of any position.
+  // The client is sent this message of one of its rooms. own: the message is the client's, and is not sent to it. Ephemeral
+  // messages have no position and are ignored.
   void note(const Message& message, bool own = false) {
     if (message.seq == 0) return;
     if (members_.size() == 1 && !own) {
@@ -39,46 +39,47 @@ class DeliveryLog {
     }
   }
 
-  // A ping has left behind everything noted so far. Its answer proves that the client has all of that.
+  // A ping was sent after everything noted so far. Its answer proves that the client has received all of that.
   void ping_sent();
   void ping_answered();
 
-  // The last numbered message that the client saw is this one: the position of each of its rooms, the named one first, the
-  // others in the order of joining. A message from before this log (an earlier connection, another server) says that it has
-  // seen none of it: positions_proven(). nullopt: it is in no room, was never sent that message, or was sent too much since.
+  // The position of the client in each of its rooms if the last numbered message that it saw is this one. The named room
+  // comes first, the others in the order of joining. A message from before this log (of an earlier connection or another
+  // server) means that the client has seen nothing that the log knows: the result is positions_proven(). nullopt: the client
+  // is in no room, was never sent that message, or was sent too much since then.
   std::optional<std::vector<RoomPosition>> positions_at(std::string_view room, const Position& last) const;
 
-  // The client cannot name a message: the position of each of its rooms at the last ping that it answered, or where it joined,
-  // in the order of joining.
+  // For a client that cannot name a message: its position in each of its rooms at the last ping that it answered, or where it
+  // joined the room, in the order of joining.
   std::vector<RoomPosition> positions_proven() const;
 
-  // What it holds beside its own object.
+  // The memory outside of this object.
   std::size_t memory_bytes() const;
 
  private:
   using RoomIndex = std::uint32_t;
 
-  // A room that it is in, or was in while the ring still tells of it. Free when it has no name.
+  // A room of the client, or one that it has left and that still has entries in the ring. Unused without a name.
   struct Room {
     std::string name;
     std::string epoch;
-    std::uint64_t first_since = 0;    // it was sent nothing up to here since the log began; 0: not known any more
-    std::uint64_t since = 0;          // where it joined last, or earlier if nothing was said while it was out
-    std::uint64_t sent_seq = 0;       // it was sent all up to this, or has written it itself
-    std::uint64_t heard_seq = 0;      // the newest that it was sent
-    std::uint64_t written_seq = 0;    // the newest that was ever in the ring
-    std::uint64_t forgotten_seq = 0;  // up to here the ring may have told once, and does not any more
+    std::uint64_t first_since = 0;  // nothing up to here was sent since the log began; 0: not known any more
+    std::uint64_t since = 0;      // where the client joined last, or earlier if nothing was published while it was out
+    std::uint64_t sent_seq = 0;   // everything up to here was sent to the client, or is its own
+    std::uint64_t heard_seq = 0;  // the newest message that was sent to the client
+    std::uint64_t written_seq = 0;    // the newest message that ever had an entry in the ring
+    std::uint64_t forgotten_seq = 0;  // entries up to here have been dropped from the ring
     std::uint64_t marked_seq = 0;     // sent_seq at the last ping
     std::uint64_t proven_seq = 0;     // sent_seq at the last ping that was answered
-    std::uint32_t entries = 0;        // in the ring
+    std::uint32_t entries = 0;        // the number of its entries in the ring
     bool member = false;
   };
 
-  // It has the room up to here, after all that stands before it in the ring.
+  // The client has the messages of the room up to `seq`, after everything that is before this entry in the ring.
   struct Entry {
     std::uint64_t seq = 0;
     RoomIndex room = 0;
-    bool own = false;  // it was not sent these
+    bool own = false;  // these messages were not sent to the client
   };
 
   const Entry& entry(std::size_t age_index) const { return ring_[(begin_ + age_index) & (ring_.size() - 1)]; }
@@ -91,9 +92,9 @@ class DeliveryLog {
   void free_if_unused(Room& room);
   std::vector<std::uint64_t> told_at(RoomIndex seen, std::uint64_t seq) const;
 
-  std::vector<Room> rooms_;         // an index stays as long as its room
-  std::vector<RoomIndex> members_;  // in the order of joining
-  bool forgot_room_ = false;        // a room of which the ring had forgotten something has itself been forgotten
+  std::vector<Room> rooms_;         // a room keeps its index
+  std::vector<RoomIndex> members_;  // the rooms in which the client is, in the order of joining
+  bool forgot_room_ = false;        // a room with dropped entries has itself been forgotten
   bool ping_is_out_ = false;
 
   std::vector<Entry> ring_;  // its size is a power of two, or 0

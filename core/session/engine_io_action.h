@@ -1,4 +1,4 @@
-// What an Engine.IO session wants done, in this order, by whoever holds the sockets.
+// The actions of an Engine.IO machine. The net layer, which has the sockets, carries them out in this order.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@ namespace chat::session {
 
 // The reference server's reasons; see text_of().
 enum class EngineIoClose : std::uint8_t {
-  transport_close,  // the client closed, or its WebSocket is gone
-  transport_error,  // a request broke off, or the client broke the protocol's rules
+  transport_close,  // the client closed the session, or its WebSocket ended
+  transport_error,  // a request was lost, or the client broke the rules of the protocol
   parse_error,
   ping_timeout,
-  forced_close,  // by this side
+  forced_close,  // by the server
 };
 
 constexpr std::string_view text_of(EngineIoClose reason) {
@@ -27,47 +27,44 @@ constexpr std::string_view text_of(EngineIoClose reason) {
   return kTexts[static_cast<std::size_t>(reason)];
 }
 
-// The held GET: 200, text/plain; charset=UTF-8, Cache-Control: no-store.
+// Answers the held GET: 200, text/plain; charset=UTF-8, Cache-Control: no-store.
 struct AnswerPoll {
   std::string body;
 };
 
-// The POST in flight. 200: text/html, "ok". 400: the JSON of EngineIoError::bad_request. 413:
-// empty.
+// Answers the POST in flight. 200: text/html, "ok". 400: the JSON of EngineIoError::bad_request. 413: empty.
 struct AnswerPost {
   int status = 200;
 };
 
-// The GET or POST that has just been told of: 400, with the JSON of the error; empty when it overlaps another.
+// Answers the GET or POST that was passed last: 400 with the JSON of the error, or empty if the request overlaps another one.
 struct RefuseRequest {
   std::optional<wire::EngineIoError> error = std::nullopt;
 };
 
-// One text frame.
+// Sends one text frame.
 struct SendWebSocket {
   std::string text;
 };
 
-// The session's WebSocket, after what is queued for it. What comes from it later is not the
-// session's.
+// Closes the session's WebSocket after what is queued for it. The session takes no more input from it.
 struct CloseWebSocket {};
 
-// A message for the layer above. To be dropped when the layer above has closed the session over a message before it.
+// A message for the layer above, which ignores it if it has closed the session because of an earlier message.
 struct Deliver {
   bool binary = false;
   std::string bytes;
 };
 
-// A ping leaves with the next action, behind all that the layer above has queued so far. Its answer says that the client has all
-// of that.
+// A ping is sent with the next action, after everything that the layer above has queued so far. Its answer proves that the
+// client has received all of that.
 struct PingSent {};
 struct PingAnswered {};
 
-// From here on the WebSocket is the transport: the queue goes there, before anything else.
+// The WebSocket is the transport from now on. The queue is sent there first.
 struct Upgraded {};
 
-// The sid is forgotten, and the layer above told. The last action of a session, but for the answer to the POST that it was
-// in.
+// The session has ended. This is its last action, except for the answer to the POST that ended it.
 struct Closed {
   EngineIoClose reason = EngineIoClose::transport_close;
 };

@@ -1,5 +1,5 @@
-// What waits to be sent to an Engine.IO client while no request of it is held. The session asks for it when it can be sent;
-// the net layer's outbox is behind it.
+// What waits to be sent to an Engine.IO client while none of its GETs is held. The machine takes it when it can be sent. The
+// net layer implements this with an outbox.
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ class EngineIoQueue {
 
   virtual bool empty() const = 0;
 
-  // Moves everything to the end of `payload`, as polling has it: with a separator before each packet unless the payload is
-  // empty.
+  // Moves everything to the end of `payload`, in the format of polling: with a separator before each packet, except at the
+  // beginning of the payload.
   virtual void take(std::string& payload) = 0;
 };
 

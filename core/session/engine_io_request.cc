@@ -6,31 +6,27 @@ namespace {
 
 using wire::EngineIoError;
 
-std::optional<EngineIoTransport> parse_transport(std::string_view name, EngineIoTransports enabled) {
-  if (enabled.polling && name == "polling") return EngineIoTransport::polling;
-  if (enabled.websocket && name == "websocket") return EngineIoTransport::websocket;
+std::optional<Transport> parse_transport(std::string_view name, EngineIoTransports enabled) {
+  if (enabled.polling && name == "polling") return Transport::polling;
+  if (enabled.websocket && name == "websocket") return Transport::websocket;
   return std::nullopt;
 }
 
 }  // namespace
 
-std::string_view name_of(EngineIoTransport transport) {
-  return transport == EngineIoTransport::polling ? "polling" : "websocket";
-}
-
-std::optional<EngineIoError> check_request(const EngineIoRequest& request, std::optional<EngineIoTransport> session,
+std::optional<EngineIoError> check_request(const EngineIoRequest& request, std::optional<Transport> session,
                                            EngineIoTransports enabled) {
-  const std::optional<EngineIoTransport> transport = parse_transport(request.transport, enabled);
+  const std::optional<Transport> transport = parse_transport(request.transport, enabled);
   if (!transport) return EngineIoError::unknown_transport;
-  // The reference server takes a WebSocket that calls itself polling, and closes it at once; a
-  // plain request that calls itself websocket it leaves hanging when the session is one.
-  const bool mismatch = request.websocket_upgrade != (*transport == EngineIoTransport::websocket);
+  // The reference server accepts a WebSocket with transport=polling and closes it at once. It does not answer a plain request
+  // with transport=websocket if the session has that transport.
+  const bool mismatch = request.websocket_upgrade != (*transport == Transport::websocket);
 
   if (!request.sid.empty()) {
     if (!session) return EngineIoError::unknown_sid;
     if (mismatch) return EngineIoError::bad_request;
     if (!request.websocket_upgrade && *session != *transport) return EngineIoError::bad_request;
-    // Other methods get a bare 500 there.
+    // The reference server answers other methods with an empty 500.
     if (request.method != "GET" && request.method != "POST") return EngineIoError::bad_request;
     if (request.version != wire::kEngineIoVersion) return EngineIoError::bad_request;
     return std::nullopt;

@@ -1,20 +1,16 @@
-// Whether an HTTP request at an Engine.IO endpoint may go on, by the reference server's rules and
-// in its order. Knows neither sessions nor HTTP: its caller looks both up.
+// Whether an HTTP request at an Engine.IO endpoint is valid, by the rules of the reference server and in its order. Knows
+// neither sessions nor HTTP: the caller passes what it has found.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string_view>
 
+#include "model/types.h"
 #include "wire/engine_io/engine_io.h"
 
 namespace chat::session {
 
-enum class EngineIoTransport : std::uint8_t { polling, websocket };
-
-std::string_view name_of(EngineIoTransport transport);
-
-// Of arguments that occur twice the last counts.
+// If an argument occurs twice, the last one counts.
 struct EngineIoRequest {
   std::string_view method;
   bool websocket_upgrade = false;  // the request asks for a WebSocket
@@ -28,10 +24,9 @@ struct EngineIoTransports {
   bool websocket = true;
 };
 
-// `session`: the transport that the session of the request's sid has now; nullopt: there is none.
-// OPTIONS is the caller's (CORS), and so is forbidden: asked before unsupported_version.
-std::optional<wire::EngineIoError> check_request(const EngineIoRequest& request,
-                                                 std::optional<EngineIoTransport> session,
+// session: the transport that the session with this sid has now; nullopt: there is no such session. The caller handles
+// OPTIONS (CORS), and answers `forbidden` itself.
+std::optional<wire::EngineIoError> check_request(const EngineIoRequest& request, std::optional<Transport> session,
                                                  EngineIoTransports enabled = {});
 
 }  // namespace chat::session

@@ -8,7 +8,7 @@
 
 namespace chat::session {
 namespace {
-// The links and the hash of a node of the list and of one of the table, the table's share of buckets, and malloc's headers.
+// A list node and a table node with links and hash, buckets of the table, and the headers of malloc.
 constexpr std::size_t kNodeBytes = 16 * sizeof(void*);
 }  // namespace
 
@@ -25,7 +25,7 @@ std::size_t RecoveryStore::memory_bytes(const Entry& entry) {
   return bytes;
 }
 
-// What is dropped is freed by the caller, after the lock.
+// The caller frees what is dropped, after it has released the lock.
 void RecoveryStore::drop(Entries::iterator entry, Entries& dropped) {
   bytes_ -= entry->bytes;
   by_pid_.erase(entry->pid);
@@ -66,7 +66,7 @@ void RecoveryStore::put(std::string pid, RecoveryRecord record, std::int64_t now
   const std::size_t bytes = added.front().bytes;
   if (exceeds(static_cast<std::int64_t>(bytes), max_bytes_)) return;
   while (exceeds(static_cast<std::int64_t>(bytes_ + bytes), max_bytes_)) drop(entries_.begin(), dropped);
-  by_pid_.emplace(added.front().pid, added.begin());  // the view and the iterator stay good in the other list
+  by_pid_.emplace(added.front().pid, added.begin());  // the view and the iterator stay valid in the other list
   entries_.splice(entries_.end(), added);
   bytes_ += bytes;
 }

@@ -1,7 +1,7 @@
-// Socket.IO's connection state recovery: what the server remembers of clients that lost their connection, by the secret that
-// they were given (pid), until they come back or it has been too long; and who has which secret now, as a client may be back
-// before its loss is noticed. One for each server. Every member function may be
-// called from any thread; now_ms is any clock that does not go backwards, in milliseconds.
+// Socket.IO's connection state recovery: what the server remembers about clients that lost their connection, by their secret
+// (pid). A record ends when the client reconnects or the time is over. The store also knows which client has which secret
+// now, because a client may reconnect before its loss is noticed. One for each server. Every member function may be called
+// from any thread. now_ms is a monotonic clock in milliseconds.
 #pragma once
 
 #include <cstdint>
@@ -21,37 +21,39 @@
 namespace chat::session {
 
 struct RecoveryRecord {
-  std::string sid;  // of the Socket.IO client, not of the Engine.IO session
+  std::string sid;  // that of the Socket.IO client, not of the Engine.IO session
   std::string nsp;
   ClientId client = 0;
   Identity identity;
   DeliveryLog log;
-  std::vector<ClientId> earlier = {};  // the clients that it continued itself, the latest first
-  std::vector<RoomHold> rooms = {};    // so that its rooms number on while it is away
+  std::vector<ClientId> earlier = {};  // the clients that this one has continued, the latest first
+  std::vector<RoomHold> rooms = {};    // keep the numbering of its rooms
 };
 
 class RecoveryStore {
  public:
-  // A window of kUnlimited, or 0: nothing is remembered. Within max_bytes for all of it (kUnlimited: none); the oldest go first.
+  // A window of kUnlimited or 0: nothing is remembered. All records together have at most max_bytes (kUnlimited: no limit);
+  // the oldest are dropped first.
   RecoveryStore(std::int64_t window_ms, std::int64_t max_bytes) : window_ms_(window_ms), max_bytes_(max_bytes) {}
 
   bool enabled() const { return window_ms_ > 0; }
 
-  // A client has the pid now. It ends with put(), or with end() when nobody may continue it.
+  // The client has the pid now, until put(), or until end() if the client cannot be continued.
   void begin(const std::string& pid, const std::string& nsp, ClientPtr client);
   void end(std::string_view pid);
-  // Who has it; nullptr: nobody, or in another namespace.
+  // The client that has the pid. nullptr: none, or one in another namespace.
   ClientPtr holder(std::string_view pid, std::string_view nsp) const;
 
-  // In the place of what the pid had before. A record that is too large alone is not kept.
+  // Replaces the record of this pid. A record that is larger than max_bytes is not kept.
   void put(std::string pid, RecoveryRecord record, std::int64_t now_ms);
 
-  // The sid of the record that take() would return; nullopt when it would return none.
+  // The sid of the record that take() would return; nullopt if it would return none.
   std::optional<std::string> find_sid(std::string_view pid, std::string_view nsp, std::int64_t now_ms) const;
-  // Once. nullopt: unknown, put more than window_ms ago, or of another namespace (that one stays).
+  // Removes and returns the record. nullopt: the pid is unknown, or the record is older than window_ms or of another
+  // namespace (then it stays).
   std::optional<RecoveryRecord> take(std::string_view pid, std::string_view nsp, std::int64_t now_ms);
 
-  // Forgets what is too old. To be called every few seconds.
+  // Drops records that are too old. To be called every few seconds.
   void expire(std::int64_t now_ms);
 
   std::size_t size() const;

@@ -17,7 +17,7 @@ FILES = {
     "odd_input": "js/socket_io_odd_input.test.mjs",
     "packets": "js/socket_io_packets.test.mjs",
     "recovery": "js/socket_io_recovery.test.mjs",
-    "session": "core/session/test_engine_io_session.cc",
+    "session": "core/session/test_engine_io_machine.cc",
 }
 LEAST = 20  # fewer would mean that the tables were not found
 

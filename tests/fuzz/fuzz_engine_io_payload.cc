@@ -11,7 +11,7 @@
 
 #include "fuzz.h"
 #include "model/utf8.h"
-#include "session/engine_io_session.h"
+#include "session/engine_io_machine.h"
 #include "support/engine_io_buffer.h"
 #include "wire/engine_io/engine_io.h"
 
@@ -58,8 +58,8 @@ void read_and_write(std::string_view payload) {
 // The net layer's part: what it holds, and what may therefore be done to it.
 class Driver {
  public:
-  Driver(const session::EngineIoOptions& options, session::EngineIoTransport transport)
-      : websocket_(transport == session::EngineIoTransport::websocket),
+  Driver(const session::EngineIoOptions& options, Transport transport)
+      : websocket_(transport == Transport::websocket),
         polls_(websocket_ ? 0 : 1),
         engine_(options, queue_, "sid", transport) {
     engine_.open(now_ms_, out_);
@@ -74,7 +74,7 @@ class Driver {
         engine_.poll(now_ms_, out_);
         break;
       case 'G':
-        if (engine_.transport() == session::EngineIoTransport::polling) polls_ = 0;
+        if (engine_.transport() == Transport::polling) polls_ = 0;
         engine_.poll_lost(out_);
         break;
       case 'p':
@@ -202,7 +202,7 @@ class Driver {
     queue_.push({{binary, std::string(bytes)}});
     engine_.flush(out_);
     carry_out();
-    if (engine_.transport() == session::EngineIoTransport::websocket) take_frames();
+    if (engine_.transport() == Transport::websocket) take_frames();
   }
 
   void take_frames() {
@@ -235,7 +235,7 @@ class Driver {
   std::int64_t now_ms_ = 0;
   session::EngineIoActions out_;
   session::EngineIoBuffer queue_;
-  session::EngineIoSession engine_;
+  session::EngineIoMachine engine_;
 };
 
 // Each piece between two bytes 0xFF is one event; its first byte says which. A first piece that begins with ! makes the
@@ -244,8 +244,7 @@ void drive_session(std::string_view events) {
   session::EngineIoOptions options;
   options.max_payload_bytes = 200;
   options.max_payload_packets = 10;
-  Driver driver(options,
-                events.starts_with('!') ? session::EngineIoTransport::websocket : session::EngineIoTransport::polling);
+  Driver driver(options, events.starts_with('!') ? Transport::websocket : Transport::polling);
   Input input(reinterpret_cast<const std::uint8_t*>(events.data()), events.size());
   for (std::string_view event; input.piece('\xFF', event);) {
     if (!event.empty()) driver.handle(event.front(), event.substr(1));

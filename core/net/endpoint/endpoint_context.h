@@ -1,4 +1,4 @@
-// What a way in may ask of its loop.
+// What an endpoint handler may ask of its loop.
 #pragma once
 
 #include <string>
@@ -15,10 +15,11 @@ class EndpointContext : public PeerContext {
   using PeerContext::PeerContext;
 
   virtual const HttpRules& rules() const = 0;
-  // Answers a request, whichever loop holds it; nothing when nobody does any more. essential: see Connection::answer().
+  // Answers a held request, on whichever loop it is. Does nothing if it is not held any more. essential: see
+  // Connection::answer().
   virtual void answer(const HeldRequest& request, HttpResponse response, bool essential) = 0;
-  // More of the body of an answer that streams, whichever loop holds the request. last: it is complete. Exchange::on_drained()
-  // tells when more should come, and Exchange::on_lost() when nobody takes it any more.
+  // Sends more of the body of a streaming answer, on whichever loop the request is. last: the body is complete.
+  // Exchange::on_drained() asks for more, and Exchange::on_lost() reports that the connection has ended.
   virtual void write(const HeldRequest& request, std::string bytes, bool last) = 0;
 };
 

@@ -1,4 +1,5 @@
-// A way in: what answers at the endpoints of one protocol. Each loop has one of each kind, for its own thread.
+// Answers requests and WebSocket handshakes at the endpoints of one protocol. Each loop has one handler of each kind, for its
+// own thread.
 #pragma once
 
 #include <optional>
@@ -19,27 +20,27 @@ class EndpointHandler {
  public:
   virtual ~EndpointHandler() = default;
 
-  // Whether a request at an endpoint's own path is answered here even when there is a file at that path.
+  // Whether this handler answers a request for an endpoint's own path even when there is a file with that path.
   virtual bool precedes_files(const HttpRequest& request) const = 0;
 
-  // A request without upgrade. context: who asks.
+  // A request without an upgrade.
   virtual std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,
                                                  const Endpoint& endpoint) = 0;
 
-  // What a WebSocket handshake is answered with, and asks for.
+  // A WebSocket handshake and, in `subprotocol`, a part of its answer.
   struct Opening {
     const HttpRequest& request;
     const RequestContext& context;
     const Endpoint& endpoint;
-    const std::vector<std::string>& offered;  // the subprotocols that are tokens
-    std::string subprotocol = {};             // of the answer; empty: none
+    const std::vector<std::string>& offered;  // the offered subprotocols that are valid tokens
+    std::string subprotocol = {};             // the chosen one; empty: none
   };
-  // A well-formed handshake: gives the connection its link, by Connection::make_websocket(); or returns the refusal.
+  // The handshake is well-formed. Gives the connection its link with Connection::make_websocket(), or returns a refusal.
   virtual std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) = 0;
 
-  // The server stops: a call for each that lives here, which tells it so. The calls are made one after the other, perhaps over
-  // some time, in which any may have gone.
-  virtual std::vector<Task> goodbyes() = 0;
+  // The server stops: a call for each client here that is not in a session, which says goodbye to it. The calls may be made
+  // over some time, in which clients may go. For sessions see SessionHome::goodbyes().
+  virtual std::vector<Task> goodbyes() { return {}; }
 };
 
 }  // namespace chat::net

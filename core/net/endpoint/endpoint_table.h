@@ -1,4 +1,4 @@
-// Which endpoint a path belongs to, and who answers there.
+// Which endpoint a path belongs to, and which handler answers there.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace chat::net {
 
-// The endpoint whose path this is, with or without a slash at its end; or nullptr.
+// The endpoint with this path, with or without a trailing slash; nullptr if there is none.
 const Endpoint* find_endpoint(const ServerOptions& options, std::string_view path);
 
 class EndpointTable {
@@ -19,17 +19,17 @@ class EndpointTable {
   // options: must outlive the table.
   explicit EndpointTable(const ServerOptions& options) : options_(options) {}
 
-  // Before anything else, once for each protocol that the options may name. The handler must outlive the table.
-  // A handler may serve several.
+  // Call this first, once for each protocol that the options may name. A handler may serve several protocols, and must
+  // outlive the table.
   void add(Protocol protocol, EndpointHandler& handler) { handlers_[static_cast<std::size_t>(protocol)] = &handler; }
 
   const Endpoint* find(std::string_view path) const { return find_endpoint(options_, path); }
-  // The innermost endpoint that the path is below and whose protocol owns such paths, or nullptr.
+  // The innermost endpoint that has the path below its own and whose protocol owns such paths; nullptr if there is none.
   const Endpoint* find_above(std::string_view path) const;
   EndpointHandler& handler(const Endpoint& endpoint) const {
     return *handlers_[static_cast<std::size_t>(endpoint.protocol)];
   }
-  // Of all handlers: see EndpointHandler::goodbyes().
+  // Those of all handlers: see EndpointHandler::goodbyes().
   std::vector<Task> goodbyes() const;
 
  private:

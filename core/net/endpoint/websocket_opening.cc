@@ -13,7 +13,7 @@
 namespace chat::net {
 namespace {
 
-// The address is that of the socket, because what a proxy has forwarded is not looked at yet.
+// Reports the address of the socket, because the headers of a proxy have not been read yet.
 HttpResponse malformed(EndpointContext& loop, Connection& connection, std::string text) {
   loop.refusals().note(Refusal::malformed, connection.remote_address(), text);
   return HttpResponse::text(400, std::move(text) + "\n");
@@ -77,7 +77,7 @@ std::optional<HttpResponse> open_websocket(EndpointContext& loop, const Endpoint
     return HttpResponse::text(503, "too many connections from this address\n");
   }
 
-  // An element that is no token cannot be repeated in the answer.
+  // An element that is not a token cannot be repeated in the answer.
   std::vector<std::string> offered = list_elements(request.joined_header("sec-websocket-protocol"));
   std::erase_if(offered, [](const std::string& name) { return !wire::is_token(name); });
 

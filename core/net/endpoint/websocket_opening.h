@@ -1,5 +1,5 @@
-// The WebSocket handshake, RFC 6455 section 4.2: which endpoint it is for, whether it is well-formed, and the answer. Who uses the
-// link is for the endpoint's handler.
+// The WebSocket handshake of RFC 6455 section 4.2: finds the endpoint, checks the request and answers it. The endpoint's
+// handler decides who uses the link.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace chat::net {
 
 class Connection;
 
-// Gives the connection a link that has accepted the handshake; or returns the refusal.
+// Gives the connection a link and accepts the handshake, or returns a refusal.
 std::optional<HttpResponse> open_websocket(EndpointContext& loop, const EndpointTable& endpoints,
                                            Connection& connection, const HttpRequest& request);
 

@@ -440,6 +440,7 @@ void Peer::end_arriving() {
   }
   if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
   for (const auto& action : std::exchange(postponed_, {})) action();
+  state_.input.arrived(*this);
 }
 
 }  // namespace chat::net

@@ -127,16 +127,31 @@ void PeerInput::take_outcome(Peer& peer, Outcome outcome) {
   if (history != nullptr || peer.link_->is_half_full()) peer.link_->pause_reading_for_output();
 }
 
-// Behind what its messages have caused, which comes by the inbox. What it says after that is not heard.
+// What the client says after this is ignored.
 void PeerInput::disconnect(Peer& peer, DisconnectedReply reply) {
   undecided_.forget_more();
   ended_ = true;
-  peer.loop_.post_task([&loop = peer.loop_, id = peer.id(), reply = Reply(std::move(reply))] {
-    Peer* const there = loop.peers().find(id);
-    if (there == nullptr) return;
-    there->reply(reply);
-    there->owner_->close_client(*there, kNormalClosure, "the client has disconnected");
+  goodbye_ = std::move(reply);
+  post_goodbye(peer);
+}
+
+// The goodbye comes after what the client's messages have caused, which comes through the inbox. If the peer has departed by then, the
+// task finds nothing, and the peer posts another one where it arrives.
+void PeerInput::post_goodbye(Peer& peer) {
+  peer.loop_.post_task([&loop = peer.loop_, id = peer.id()] {
+    if (Peer* const there = loop.peers().find(id)) there->state_.input.say_goodbye(*there);
   });
+}
+
+void PeerInput::arrived(Peer& peer) {
+  if (goodbye_) post_goodbye(peer);
+}
+
+void PeerInput::say_goodbye(Peer& peer) {
+  std::optional<DisconnectedReply> reply = std::exchange(goodbye_, std::nullopt);
+  if (!reply) return;
+  peer.reply(Reply(std::move(*reply)));
+  peer.owner_->close_client(peer, kNormalClosure, "the client has disconnected");
 }
 
 void PeerInput::note(const Peer& peer, Refusal reason) {

@@ -39,6 +39,8 @@ class PeerInput {
   void welcomed(Peer& peer);
   // It is the one on the entry into its first room.
   void wait_for_room(Peer& peer, DecisionId decision);
+  // The peer has arrived on another loop.
+  void arrived(Peer& peer);
   // The verdict, unless it is on something else.
   void decide(Peer& peer, DecisionId id, const Decision& decision);
   // Until when it may come; -1: none is awaited, or it is on its way.
@@ -55,6 +57,8 @@ class PeerInput {
   void execute(Peer& peer, wire::Decoded decoded);
   void take_outcome(Peer& peer, Outcome outcome);
   void disconnect(Peer& peer, DisconnectedReply reply);
+  static void post_goodbye(Peer& peer);
+  void say_goodbye(Peer& peer);
   void queue(Peer& peer, wire::Decoded& decoded);
   void resume(Peer& peer, Decision decision);
   // What waits, until there is something to wait for again.
@@ -66,7 +70,8 @@ class PeerInput {
   TokenBucket reply_rate_;
   AckTable acks_;
   Undecided undecided_;
-  bool ended_ = false;  // the client has said that it says no more
+  bool ended_ = false;                        // the client has said that it says no more
+  std::optional<DisconnectedReply> goodbye_;  // the answer to that, until it is sent
 };
 
 }  // namespace chat::net

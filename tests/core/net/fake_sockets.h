@@ -1,5 +1,5 @@
-// A FakeLoop's connections, real from the first byte of a request to the last of a WebSocket, over streams that are strings. The
-// endpoints are those of the server's options, with real handlers. A FakeClient is the other end of one connection.
+// A FakeLoop's connections, real from the first byte of a request to the last of a WebSocket, over streams that are strings.
+// The endpoints are those of the server's options, with real handlers. A FakeClient is the other end of one connection.
 #pragma once
 
 #include <atomic>
@@ -21,11 +21,12 @@
 #include "net/connection/websocket_link.h"
 #include "net/endpoint/endpoint_table.h"
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
-#include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
+#include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/endpoint/single/single_endpoint.h"
 #include "net/endpoint/websocket_opening.h"
 #include "net/peer/peer.h"
+#include "net/session/session_home.h"
 
 namespace chat::test {
 
@@ -70,11 +71,12 @@ class FakeStream final : public net::ByteStream {
 
 class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
  public:
-  FakeSockets(FakeLoop& loop, net::EngineIoService& service)
+  FakeSockets(FakeLoop& loop, net::SessionTable& table, net::EngineIoShared& engine_io)
       : loop_(loop),
+        sessions_(loop, table),
         endpoints_(loop.options()),
         single_(loop),
-        engine_io_(loop, service),
+        engine_io_(sessions_, engine_io),
         connections_(loop, *this, loop.rules(), open_) {
     endpoints_.add(Protocol::plain, single_);
     endpoints_.add(Protocol::chat_v1, single_);
@@ -82,7 +84,10 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
     loop_.guest = this;
   }
 
-  net::EngineIoSessions& sessions() { return engine_io_.sessions(); }
+  net::SessionHome& sessions() { return sessions_; }
+  net::EngineIoLocal& engine_io() { return engine_io_.local(); }
+  // For a handler of the test's own.
+  net::EndpointTable& endpoints() { return endpoints_; }
   bool any_open() const { return !connections_.empty(); }
 
   // Accepts a connection, as the server would.
@@ -165,6 +170,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   FakeLoop& loop_;
   std::atomic<std::int64_t> open_ = 0;
   std::vector<std::shared_ptr<Wire>> wires_;
+  net::SessionHome sessions_;
   net::EndpointTable endpoints_;
   net::SingleEndpoint single_;
   net::EngineIoEndpoint engine_io_;
@@ -175,9 +181,11 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
 class FakeSite {
  public:
   explicit FakeSite(Application& application, net::ServerOptions options = {}, std::size_t loops = 1)
-      : server(application, std::move(options), loops), engine_io(server.options) {
+      : server(application, std::move(options), loops),
+        sessions(net::session_limits(server.options)),
+        engine_io(server.options) {
     for (std::size_t i = 0; i < loops; ++i) {
-      sockets_.push_back(std::make_unique<FakeSockets>(server.loop(i), engine_io));
+      sockets_.push_back(std::make_unique<FakeSockets>(server.loop(i), sessions, engine_io));
     }
   }
   ~FakeSite() {
@@ -212,7 +220,8 @@ class FakeSite {
   }
 
   FakeServer server;
-  net::EngineIoService engine_io;
+  net::SessionTable sessions;
+  net::EngineIoShared engine_io;
 
  private:
   std::vector<std::unique_ptr<FakeSockets>> sockets_;

@@ -1,5 +1,5 @@
-// A session that will come to this loop: the second peers of its clients, and the link that they are sent to until the
-// session is here and gives them its WebSocket. See engine_io_host.h.
+// A session that is expected on this loop: the second peers of its clients, and the link to which they send until the session
+// is here and has its WebSocket. See engine_io_move.h.
 #pragma once
 
 #include <memory>
@@ -20,12 +20,12 @@ class EngineIoArrival final : public LinkUser, public PeerOwner {
   EngineIoArrival(PeerContext& loop, const SocketHandle& socket, const Framing& framing,
                   const std::vector<SocketIoClients::Member>& members);
 
-  // What the session comes for.
+  // The WebSocket that will be the session's transport.
   const SocketHandle& socket() const { return socket_; }
 
-  // The session is here: the link and the clients are its own now.
+  // The session is here, and owns the link and the peers from now on.
   std::unique_ptr<QueueLink> release_link(LinkUser& user, PeerOwner& owner);
-  // What the first peers knew. Clients that went while they were on the way go here too.
+  // Gives the second peers what the first ones knew. Peers of clients that were disconnected meanwhile are dropped.
   void give(States states);
 
   std::string_view address() const override { return address_; }

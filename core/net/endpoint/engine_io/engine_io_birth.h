@@ -1,4 +1,4 @@
-// What is known of an Engine.IO session from the request that began it. Its clients' on_connect sees it.
+// What an Engine.IO session knows about the request that began it. on_connect of its clients receives this.
 #pragma once
 
 #include <string>

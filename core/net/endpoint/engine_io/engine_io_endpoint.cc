@@ -7,7 +7,7 @@
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
 #include "net/endpoint/engine_io/engine_io_error.h"
-#include "net/endpoint/engine_io/engine_io_host.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/http/cors.h"
 #include "session/engine_io_request.h"
@@ -15,10 +15,9 @@
 namespace chat::net {
 namespace {
 
-using session::EngineIoTransport;
 using wire::EngineIoError;
 
-// Of arguments that occur twice the last counts.
+// If an argument occurs twice, the last one counts.
 std::string_view last_argument(const HttpRequest& request, std::string_view name) {
   std::string_view value;
   for (const Pair& argument : request.query) {
@@ -27,26 +26,36 @@ std::string_view last_argument(const HttpRequest& request, std::string_view name
   return value;
 }
 
-std::optional<EngineIoError> check(EngineIoService& service, const HttpRequest& request, const Endpoint& endpoint,
-                                   bool websocket, std::string_view sid) {
-  std::optional<EngineIoTransport> transport;
-  if (const auto entry = service.registry.find(sid)) transport = entry->transport;
-  return session::check_request(
-      {request.method, websocket, last_argument(request, "transport"), sid, last_argument(request, "EIO")}, transport,
-      transports_of(endpoint));
+// The session that a request names, and whether the request is valid.
+struct Addressed {
+  SessionNumber session = 0;  // 0: a request without sid
+  std::optional<EngineIoError> error;
+};
+
+Addressed address_session(const SessionTable& table, const HttpRequest& request, const Endpoint& endpoint,
+                          bool websocket) {
+  const std::string_view sid = last_argument(request, "sid");
+  const std::optional<SessionTable::Place> place = table.find(endpoint, sid);
+  std::optional<Transport> transport;
+  if (place) transport = place->transport;
+  return {place ? place->number : 0,
+          session::check_request(
+              {request.method, websocket, last_argument(request, "transport"), sid, last_argument(request, "EIO")},
+              transport, transports_of(endpoint))};
 }
 
 EngineIoBirth birth_of(const HttpRequest& request, const RequestContext& context, const Endpoint& endpoint) {
   return {request, context.address, context.secure, &endpoint};
 }
 
-// A GET or POST of a session, or the GET that makes one.
+// A GET or POST of a session, or the GET that begins one.
 class EngineIoExchange final : public Exchange {
  public:
   enum class Kind : std::uint8_t { handshake, poll, post };
 
-  EngineIoExchange(EngineIoSessions& sessions, Kind kind, const HttpRequest& request)
-      : sessions_(sessions), loop_(sessions.loop()), kind_(kind), sid_(last_argument(request, "sid")) {
+  // session: 0 for a handshake.
+  EngineIoExchange(EngineIoLocal& local, Kind kind, const HttpRequest& request, SessionNumber session)
+      : local_(local), loop_(local.loop()), kind_(kind), session_(session) {
     HttpResponse headers;
     add_cors_headers(headers, request, loop_.options().allowed_origins);
     headers_ = std::move(headers.headers);
@@ -66,24 +75,24 @@ class EngineIoExchange final : public Exchange {
         open();
         break;
       case Kind::poll:
-        at_home([request](EngineIoHost& host) { host.poll(request); });
+        at_home([request](EngineIoSession& session) { session.poll(request); });
         break;
       case Kind::post:
-        at_home([request, type = content_type_](EngineIoHost& host) { host.begin_post(request, type); });
+        at_home([request, type = content_type_](EngineIoSession& session) { session.begin_post(request, type); });
         if (!has_body_) on_body({});
         break;
     }
   }
 
   void on_body(std::string body) override {
-    // Shared, because a task can be copied.
+    // Shared, because a task is copied.
     const auto shared = std::make_shared<std::string>(std::move(body));
-    at_home([request = request_, shared](EngineIoHost& host) { host.end_post(request, std::move(*shared)); });
+    at_home([request = request_, shared](EngineIoSession& session) { session.end_post(request, std::move(*shared)); });
   }
 
   void on_body_too_large() override {
     loop_.refusals().note(Refusal::body_bytes, address_);
-    at_home([request = request_](EngineIoHost& host) { host.post_too_large(request); });
+    at_home([request = request_](EngineIoSession& session) { session.post_too_large(request); });
   }
 
   void complete(HttpResponse& response) override {
@@ -92,56 +101,47 @@ class EngineIoExchange final : public Exchange {
 
   void on_lost(bool answered) override {
     if (kind_ == Kind::post) {
-      at_home([request = request_](EngineIoHost& host) { host.post_lost(request); });
+      at_home([request = request_](EngineIoSession& session) { session.post_lost(request); });
     } else {
-      at_home([request = request_, answered](EngineIoHost& host) { host.poll_lost(request, answered); });
+      at_home([request = request_, answered](EngineIoSession& session) { session.poll_lost(request, answered); });
     }
   }
 
  private:
   void open() {
-    const Result<std::string> sid = sessions_.open_polling(std::move(*birth_), request_);
-    if (sid.ok()) {
-      sid_ = *sid;
+    const Result<SessionNumber> session = local_.open_polling(std::move(*birth_), request_);
+    if (session.ok()) {
+      session_ = *session;
     } else {
-      loop_.answer(request_, HttpResponse::text(503, sid.status().detail + "\n"), false);
+      loop_.answer(request_, HttpResponse::text(503, session.status().detail + "\n"), false);
     }
   }
 
-  // Runs on the loop of the session. One that has gone meanwhile is unknown.
+  // Runs action(EngineIoSession&) on the session's home. Answers the request when the session is not there.
   template <class Action>
   void at_home(Action action) {
-    const auto entry = sessions_.service().registry.find(sid_);
-    if (!entry) {
-      loop_.answer(request_, engine_io_error(EngineIoError::unknown_sid), false);
-      return;
-    }
-    EngineIoSessions& home = sessions_.at(entry->home);
-    loop_.run_on(entry->home, [&home, sid = sid_, request = request_, action] {
-      if (EngineIoHost* host = home.find(sid)) {
-        action(*host);
-      } else {
-        // On its way to the loop of its WebSocket, or gone.
-        const bool moving = home.service().registry.find(sid).has_value();
-        home.loop().answer(request, engine_io_error(moving ? EngineIoError::bad_request : EngineIoError::unknown_sid),
-                           false);
-      }
-    });
+    local_.home().at_home<EngineIoSession>(
+        session_, SessionHome::Turn::now, std::move(action),
+        [request = request_](SessionHome& home, SessionAbsence absence) {
+          const bool moving = absence == SessionAbsence::moving;
+          home.loop().answer(request, engine_io_error(moving ? EngineIoError::bad_request : EngineIoError::unknown_sid),
+                             false);
+        });
   }
 
-  EngineIoSessions& sessions_;
+  EngineIoLocal& local_;
   EndpointContext& loop_;
   const Kind kind_;
-  std::string sid_;
+  SessionNumber session_;
   HeldRequest request_;
-  Pairs headers_;  // that go with every answer
+  Pairs headers_;  // of every answer
   std::string address_;
   std::optional<EngineIoBirth> birth_;
   std::string content_type_;
   bool has_body_ = true;
 };
 
-// A session that is not known any more has only ended.
+// An unknown sid is not reported, because it is most often that of a session that has just ended.
 void note(EngineIoError error, const RequestContext& context, EndpointContext& loop) {
   if (error == EngineIoError::unknown_sid) return;
   loop.refusals().note(Refusal::malformed, context.address, wire::message_of(error));
@@ -154,7 +154,7 @@ HttpResponse with_cors(HttpResponse response, const LoopContext& loop, const Htt
 
 }  // namespace
 
-// Every request of a client has one of these.
+// Every request of an Engine.IO client has one of these arguments.
 bool EngineIoEndpoint::precedes_files(const HttpRequest& request) const {
   const bool reads = request.method == "GET" || request.method == "HEAD";
   return !reads || std::any_of(request.query.begin(), request.query.end(), [](const Pair& argument) {
@@ -162,23 +162,15 @@ bool EngineIoEndpoint::precedes_files(const HttpRequest& request) const {
   });
 }
 
-std::vector<Task> EngineIoEndpoint::goodbyes() {
-  std::vector<Task> result;
-  for (std::string& sid : sessions_.sids()) {
-    result.emplace_back([this, sid = std::move(sid)] { sessions_.say_goodbye(sid); });
-  }
-  return result;
-}
-
 std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& request, const RequestContext& context,
                                                          const Endpoint& endpoint) {
   if (request.method == "OPTIONS" && !request.header("origin").empty() && context.origin_allowed) {
     return preflight_response(request, loop_.options().allowed_origins);
   }
-  const std::string_view sid = last_argument(request, "sid");
-  if (const auto error = check(sessions_.service(), request, endpoint, false, sid)) {
-    note(*error, context, loop_);
-    return with_cors(engine_io_error(*error), loop_, request);
+  const Addressed addressed = address_session(local_.table(), request, endpoint, false);
+  if (addressed.error) {
+    note(*addressed.error, context, loop_);
+    return with_cors(engine_io_error(*addressed.error), loop_, request);
   }
   if (!context.origin_allowed) {
     loop_.refusals().note(Refusal::origin, context.address, request.header("origin"));
@@ -187,7 +179,7 @@ std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& requ
   if (loop_.draining()) return with_cors(HttpResponse::text(503, std::string(kStopping) + "\n"), loop_, request);
 
   using Kind = EngineIoExchange::Kind;
-  const Kind kind = sid.empty() ? Kind::handshake : request.method == "POST" ? Kind::post : Kind::poll;
+  const Kind kind = addressed.session == 0 ? Kind::handshake : request.method == "POST" ? Kind::post : Kind::poll;
   BodyPlan plan = plan_body(request);
   if (plan.kind == BodyPlan::Kind::refused) return with_cors(std::move(plan.refusal), loop_, request);
   const auto max_bytes = static_cast<std::uint64_t>(loop_.options().max_http_body_bytes);
@@ -198,7 +190,7 @@ std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& requ
     loop_.refusals().note(Refusal::body_bytes, context.address);
     return with_cors(std::move(response), loop_, request);
   }
-  auto exchange = std::make_unique<EngineIoExchange>(sessions_, kind, request);
+  auto exchange = std::make_unique<EngineIoExchange>(local_, kind, request, addressed.session);
   exchange->set_address(context.address);
   if (kind == Kind::handshake) exchange->set_birth(birth_of(request, context, endpoint));
   Hold hold;
@@ -216,10 +208,9 @@ std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connect
   const HttpRequest& request = opening.request;
   const RequestContext& context = opening.context;
   const Endpoint& endpoint = opening.endpoint;
-  if (!opening.offered.empty())
-    opening.subprotocol = opening.offered.front();  // whatever it is, as the reference server does
-  const std::string_view sid = last_argument(request, "sid");
-  std::optional<EngineIoError> error = check(sessions_.service(), request, endpoint, true, sid);
+  // The first one, whatever it is: as the reference server does.
+  if (!opening.offered.empty()) opening.subprotocol = opening.offered.front();
+  auto [session, error] = address_session(local_.table(), request, endpoint, true);
   if (error) {
     note(*error, context, loop_);
   } else if (!context.origin_allowed) {
@@ -227,18 +218,17 @@ std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connect
     error = EngineIoError::forbidden;
   }
   if (error) {
-    // No script can read this: it is for people who look at the connection.
+    // Scripts cannot read this answer. It helps people who look at the connection.
     HttpResponse response;
     response.status = wire::http_status(*error);
     response.headers.push_back({"Content-Type", "text/html"});
     response.body = wire::message_of(*error);
     return response;
   }
-  if (sid.empty()) {
-    // The session is made when the handshake is through; whoever is too much is told now, while HTTP has a word for it.
-    const EngineIoRegistry::Entry entry{loop_.index(), EngineIoTransport::websocket};
-    if (const std::optional<Refusal> refusal =
-            sessions_.service().registry.check(entry, context.address, loop_.now_ms())) {
+  if (session == 0) {
+    // The session begins after the handshake. Limits are checked now as well, because now the refusal can be an HTTP response.
+    const std::optional<Refusal> refusal = local_.table().check(Transport::websocket, context.address, loop_.now_ms());
+    if (refusal) {
       loop_.refusals().note(*refusal, context.address);
       return HttpResponse::text(503, sessions_status(*refusal).detail + "\n");
     }
@@ -246,7 +236,7 @@ std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connect
   Framing framing;
   framing.engine_io = true;
   framing.base64 = !last_argument(request, "b64").empty();
-  auto owned = std::make_unique<EngineIoSocket>(sessions_, birth_of(request, context, endpoint), std::string(sid));
+  auto owned = std::make_unique<EngineIoSocket>(local_, birth_of(request, context, endpoint), session);
   EngineIoSocket& socket = *owned;
   socket.set_link(connection.make_websocket(std::move(owned), framing, endpoint.max_message_bytes));
   return std::nullopt;

@@ -1,28 +1,27 @@
-// HTTP requests and WebSocket handshakes at an Engine.IO endpoint, on the loop that they come to: what is refused is refused
-// here, the rest goes to the home of its session.
+// HTTP requests and WebSocket handshakes at an Engine.IO endpoint, on the loop that receives them. Refuses what does not
+// conform, and passes the rest to the home of its session.
 #pragma once
 
 #include "net/endpoint/endpoint_handler.h"
-#include "net/endpoint/engine_io/engine_io_sessions.h"
+#include "net/endpoint/engine_io/engine_io_local.h"
 
 namespace chat::net {
 
 class EngineIoEndpoint final : public EndpointHandler {
  public:
-  EngineIoEndpoint(EndpointContext& loop, EngineIoService& service) : loop_(loop), sessions_(loop, service) {}
+  EngineIoEndpoint(SessionHome& home, EngineIoShared& shared) : loop_(home.loop()), local_(home, shared) {}
 
-  EngineIoSessions& sessions() { return sessions_; }
+  EngineIoLocal& local() { return local_; }
 
-  // What an Engine.IO client asks for, and no page.
+  // True for requests of Engine.IO clients, false for those of a browser that wants a page.
   bool precedes_files(const HttpRequest& request) const override;
   std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,
                                          const Endpoint& endpoint) override;
   std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
-  std::vector<Task> goodbyes() override;
 
  private:
   EndpointContext& loop_;
-  EngineIoSessions sessions_;
+  EngineIoLocal local_;
 };
 
 }  // namespace chat::net

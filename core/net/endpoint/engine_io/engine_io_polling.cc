@@ -20,36 +20,17 @@ HttpResponse ok_response(const char* content_type, std::string body) {
 
 }  // namespace
 
-void EngineIoPolling::take_poll(const HeldRequest& request) {
-  latest_ = request;
-  if (!poll_) poll_ = request;
-}
-
-bool EngineIoPolling::lose_poll(const HeldRequest& request) {
-  if (poll_ != request) return false;
-  poll_.reset();
-  return true;
-}
-
 void EngineIoPolling::answer_poll(EndpointContext& loop, std::string payload) {
-  if (!poll_) return;
-  loop.answer(*std::exchange(poll_, std::nullopt), ok_response("text/plain; charset=UTF-8", std::move(payload)), true);
-}
-
-bool EngineIoPolling::take_post(const HeldRequest& request) {
-  latest_ = request;
-  if (post_) return false;
-  post_ = request;
-  return true;
+  slots_.answer(loop, Slot::hear, ok_response("text/plain; charset=UTF-8", std::move(payload)), true);
 }
 
 bool EngineIoPolling::drop_post() {
-  post_.reset();
+  slots_.drop(Slot::speak);
   return std::exchange(paused_, false);
 }
 
 void EngineIoPolling::answer_post(EndpointContext& loop, int status, bool ended) {
-  if (!post_) return;
+  if (!slots_.holds(Slot::speak)) return;
   if (status == 200) {
     paused_ = true;
     if (ended || paused_until_ms_ <= loop.now_ms()) release(loop);
@@ -62,16 +43,14 @@ void EngineIoPolling::answer_post(EndpointContext& loop, int status, bool ended)
     response.status = status;
   }
   response.close = true;
-  loop.answer(*std::exchange(post_, std::nullopt), std::move(response), false);
+  slots_.answer(loop, Slot::speak, std::move(response), false);
 }
 
 void EngineIoPolling::refuse(EndpointContext& loop, std::optional<wire::EngineIoError> error) {
-  if (poll_ == latest_) poll_.reset();
-  if (post_ == latest_) post_.reset();
   HttpResponse response;
   response.status = 400;
   if (error) response = engine_io_error(*error);
-  loop.answer(latest_, std::move(response), false);
+  slots_.refuse(loop, std::move(response));
 }
 
 void EngineIoPolling::pause_until(std::int64_t until_ms) { paused_until_ms_ = std::max(paused_until_ms_, until_ms); }
@@ -86,8 +65,7 @@ void EngineIoPolling::tick(EndpointContext& loop, std::int64_t now_ms) {
 }
 
 void EngineIoPolling::release(EndpointContext& loop) {
-  if (!std::exchange(paused_, false) || !post_) return;
-  loop.answer(*std::exchange(post_, std::nullopt), ok_response("text/html", "ok"), false);
+  if (std::exchange(paused_, false)) slots_.answer(loop, Slot::speak, ok_response("text/html", "ok"), false);
 }
 
 }  // namespace chat::net

@@ -1,5 +1,5 @@
-// The two requests by which a polling client hears and speaks, while a session holds them: the GET that waits for packets, and
-// the POST that brings some. Answers them, wherever they are. For the loop of the session, which is handed in.
+// The requests of a polling client as Engine.IO answers them: the GET that waits for packets, and the POST that brings some.
+// The answer to a POST waits while the client is paused. For the session's loop, which is handed in.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "net/http/exchange.h"
+#include "net/session/request_slots.h"
 #include "wire/engine_io/engine_io.h"
 
 namespace chat::net {
@@ -15,42 +16,42 @@ class EndpointContext;
 
 class EngineIoPolling {
  public:
-  // A GET. A second one beside it is only to be refused.
-  void take_poll(const HeldRequest& request);
-  // False when it is not the one that is held.
-  bool lose_poll(const HeldRequest& request);
+  // A GET has come. A second GET beside the held one will be refused.
+  void take_poll(const HeldRequest& request) { slots_.take(Slot::hear, request); }
+  // The connection of the GET ended. False when that GET is not the held one.
+  bool lose_poll(const HeldRequest& request) { return slots_.lose(Slot::hear, request); }
   void answer_poll(EndpointContext& loop, std::string payload);
 
-  // A POST. False: only to be refused, there is one already.
-  bool take_post(const HeldRequest& request);
-  bool holds_post(const HeldRequest& request) const { return post_ == request; }
-  // It is answered elsewhere, or lost. True when it was its answer that was paused.
+  // A POST has come. False when another one is held: then it will be refused.
+  bool take_post(const HeldRequest& request) { return slots_.take(Slot::speak, request); }
+  bool holds_post(const HeldRequest& request) const { return slots_.holds(Slot::speak, request); }
+  // The POST was answered elsewhere, or its connection ended. True when its answer was waiting for the end of a pause.
   bool drop_post();
-  // 200 waits while the client is paused, unless the session has ended: who sends too quickly waits for it before it sends on.
+  // The answer 200 waits while the client is paused, unless the session has ended: a client waits for it before it sends more.
   void answer_post(EndpointContext& loop, int status, bool ended);
   bool post_is_paused() const { return paused_; }
   // Nothing more is taken from the client.
   bool is_paused(std::int64_t now_ms) const { return now_ms < paused_until_ms_; }
   std::int64_t paused_until_ms() const { return paused_until_ms_; }
 
-  // The request that was taken last: 400, without a body unless there is an error to name.
+  // Answers the request that came last with 400. The body names the error, if there is one.
   void refuse(EndpointContext& loop, std::optional<wire::EngineIoError> error);
 
   void pause_until(std::int64_t until_ms);
-  // Ends that early.
+  // Ends the pause early.
   void resume(EndpointContext& loop);
-  // When an answer that is paused is due; -1: there is none.
+  // When the pause of a waiting answer ends; -1: no answer waits.
   std::int64_t deadline_ms() const { return paused_ ? paused_until_ms_ : -1; }
   void tick(EndpointContext& loop, std::int64_t now_ms);
-  // Gives an answer that is paused.
+  // Sends the answer that waits, if there is one.
   void release(EndpointContext& loop);
 
  private:
-  std::optional<HeldRequest> poll_;
-  std::optional<HeldRequest> post_;
-  HeldRequest latest_;
+  using Slot = RequestSlots::Slot;
+
+  RequestSlots slots_;
   std::int64_t paused_until_ms_ = -1;
-  bool paused_ = false;  // the answer to the POST
+  bool paused_ = false;  // the answer 200 to the held POST waits
 };
 
 }  // namespace chat::net

@@ -1,6 +1,7 @@
-// A WebSocket at an Engine.IO endpoint that is no session's transport yet: it begins a session of its own, or it wants to
-// take over from a session's polling. That session may have its home on another loop: then what comes in goes there, one
-// message at a time, and waits for what becomes of it, so that nothing is on the way when the session moves here.
+// A WebSocket at an Engine.IO endpoint that is not a session's transport yet. Either it begins a session, or it is a
+// candidate: it wants to take over from a session's polling. A candidate hands its messages to the session one at a time and
+// waits until the session has handled each, because the session may live on another loop and nothing may be under way when it
+// moves here.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +11,14 @@
 
 #include "net/deliver/link.h"
 #include "net/endpoint/engine_io/engine_io_birth.h"
+#include "net/session/session_table.h"
 
 namespace chat::net {
 
-class EngineIoSessions;
+class EngineIoLocal;
 class WebSocketLink;
 
-// Names a socket, on whichever loop. It may be stale.
+// Names a socket on any loop. The socket may have closed since.
 struct SocketHandle {
   std::size_t loop = 0;
   std::uint64_t connection = 0;  // Connection::id()
@@ -28,11 +30,11 @@ class EngineIoSocket final : public LinkUser {
  public:
   using Backlog = std::vector<std::pair<bool, std::string>>;  // binary, bytes
 
-  // sid empty: for a session of its own.
-  EngineIoSocket(EngineIoSessions& sessions, EngineIoBirth birth, std::string sid);
+  // session: the session of which it is a candidate. 0: it begins a session.
+  EngineIoSocket(EngineIoLocal& local, EngineIoBirth birth, SessionNumber session);
   ~EngineIoSocket() override;
 
-  // Before the handshake is through.
+  // Before the handshake is complete.
   void set_link(WebSocketLink& link) { link_ = &link; }
   SocketHandle handle() const;
 
@@ -45,20 +47,24 @@ class EngineIoSocket final : public LinkUser {
   // From the session, on this loop.
   void send(std::string_view text);
   void close();
-  // The last message has been dealt with, and the session is still on polling.
+  // The session has handled the last message, and is still on polling.
   void go_on();
   WebSocketLink& link() { return *link_; }
-  // What has come since the message that made the upgrade.
+  // The messages after the one that completed the upgrade.
   Backlog take_backlog() { return std::exchange(backlog_, {}); }
 
  private:
   void forward();
+  // Runs action(EngineIoSession&) on the session's home, in a later turn: the session may take the socket over in there, which
+  // replaces the link's user.
+  template <class Action>
+  void at_home(Action action);
 
-  EngineIoSessions& sessions_;
+  EngineIoLocal& local_;
   EngineIoBirth birth_;
-  const std::string sid_;
+  const SessionNumber session_;
   WebSocketLink* link_ = nullptr;
-  bool busy_ = false;  // the session has not said what becomes of the last message
+  bool busy_ = false;  // the session has not handled the last message yet
   Backlog backlog_;
   std::size_t backlog_bytes_ = 0;
 };

@@ -5,8 +5,8 @@
 
 #include "net/base/clock.h"
 #include "net/base/random_id.h"
-#include "net/endpoint/engine_io/engine_io_host.h"
-#include "net/endpoint/engine_io/engine_io_service.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
+#include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/peer/admission.h"
 #include "wire/json/json.h"
 #include "wire/socket_io/socket_io_offset.h"
@@ -18,13 +18,13 @@ constexpr std::string_view kInvalidNamespace = "Invalid namespace";
 constexpr std::uint16_t kNormalClosure = 1000;
 constexpr std::uint16_t kPolicyViolation = 1008;
 constexpr std::uint16_t kAbnormalClosure = 1006;
-// Of a client that comes back again and again, so many of those that it was are remembered.
+// At most this many earlier clients are remembered of one that is continued again and again.
 constexpr std::size_t kMaxEarlier = 8;
-// How often it is looked whether a client has ended that another connection continues, and for how long.
+// How often and how long a CONNECT waits for the end of the client that it continues.
 constexpr std::int64_t kRetryMs = 20;
 constexpr std::int64_t kWaitMs = 2'000;
 
-// The string of this name in the object that CONNECT carries; empty without.
+// The string with this name in the object of a CONNECT packet; empty without one.
 std::string string_member(std::string_view object, std::string_view name) {
   if (object.empty()) return {};
   wire::json::MemberReader members(object);
@@ -36,7 +36,7 @@ std::string string_member(std::string_view object, std::string_view name) {
   return {};
 }
 
-// auth: what CONNECT carries.
+// auth: the object of the CONNECT packet.
 ConnectRequest request_of(const EngineIoBirth& birth, std::string_view auth, const std::string& room) {
   ConnectRequest request = connect_request(birth.request, birth.secure, room);
   request.auth = auth;
@@ -44,7 +44,7 @@ ConnectRequest request_of(const EngineIoBirth& birth, std::string_view auth, con
   return request;
 }
 
-// The clients that one which continues this record's continues.
+// The clients that are continued by a client that continues this record.
 std::vector<ClientId> earlier_of(const session::RecoveryRecord& record) {
   std::vector<ClientId> earlier = record.earlier;
   earlier.insert(earlier.begin(), record.client);
@@ -52,7 +52,8 @@ std::vector<ClientId> earlier_of(const session::RecoveryRecord& record) {
   return earlier;
 }
 
-// Where a client goes on in each of its rooms; the welcome comes with the first.
+// Where a client continues in each of its rooms. The room of its namespace comes first, because the welcome comes with the
+// first one.
 std::optional<std::vector<RoomPosition>> positions(const session::DeliveryLog& log,
                                                    const std::optional<wire::SocketIoOffset>& offset,
                                                    const wire::SocketIoNamespace& nsp) {
@@ -72,16 +73,15 @@ auto find_client(Members& members, ClientId id) {
 
 }  // namespace
 
-SocketIoClients::SocketIoClients(EngineIoHost& host)
-    : host_(host),
-      connects_(host.loop().options().inbound_rate, host.loop().options().inbound_burst, host.loop().now_ms()) {}
+SocketIoClients::SocketIoClients(EngineIoSession& session)
+    : session_(session),
+      connects_(session.loop().options().inbound_rate, session.loop().options().inbound_burst,
+                session.loop().now_ms()) {}
 
 SocketIoClients::Member* SocketIoClients::find(std::string_view nsp) {
   auto found = std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.nsp->name == nsp; });
   return found == members_.end() ? nullptr : &*found;
 }
-
-Peer* SocketIoClients::peer_of(const Member& member) { return host_.loop().peers().find(member.client->id()); }
 
 std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& owner, Link& link,
                                                  const Member& member) {
@@ -90,11 +90,11 @@ std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& o
 }
 
 void SocketIoClients::send(std::string packet) {
-  host_.link().push(make_frame({{false, std::move(packet)}}, host_.link().framing(), nullptr));
+  session_.link().push(make_frame({{false, std::move(packet)}}, session_.link().framing(), nullptr));
 }
 
-void SocketIoClients::tell_registry() {
-  host_.home().service().registry.set_idle(host_.sid(), members_.empty(), host_.loop().now_ms());
+void SocketIoClients::tell_table() {
+  session_.local().table().set_idle(session_.number(), members_.empty(), session_.loop().now_ms());
 }
 
 // In -----------------------------------------------------------------------------------------------------------------
@@ -105,16 +105,16 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
     return member == nullptr && !waits(packet.nsp) && connect(packet);
   }
   if (packet.type == wire::SocketIoType::connect_error) return false;
-  // It may not have heard yet that it was disconnected.
+  // The client may not know yet that it was disconnected.
   if (member == nullptr) return left_.contains(std::string(packet.nsp));
-  Peer* const peer = peer_of(*member);
+  Peer* const peer = member->peer;
   if (peer == nullptr || !peer->welcomed()) return false;
   switch (packet.type) {
     case wire::SocketIoType::event:
       peer->receive(static_cast<const wire::SocketIoCodec&>(peer->codec()).decode(packet, std::move(attachments)));
       return true;
     case wire::SocketIoType::ack:
-      // One that could not be told to the application is none, and ours are small numbers.
+      // Ids that are not numbers are not ours. An acknowledgement with a fault cannot be passed to the application.
       if (const auto id = wire::json::parse_unsigned(packet.ack_id); id && packet.fault.ok()) {
         peer->receive_ack(*id, packet.payload.empty() ? "[]" : packet.payload, std::move(attachments));
       }
@@ -126,13 +126,13 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
 }
 
 bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
-  EndpointContext& loop = host_.loop();
+  EndpointContext& loop = session_.loop();
   RefusalLog& refusals = loop.refusals();
   if (!connects_.take(loop.now_ms())) {
-    refusals.note(Refusal::connect_rate, host_.birth().address);
+    refusals.note(Refusal::connect_rate, session_.birth().address);
     return false;
   }
-  const Result<wire::SocketIoNamespacePtr> nsp = host_.home().service().namespaces.find(packet.nsp);
+  const Result<wire::SocketIoNamespacePtr> nsp = session_.local().shared().namespaces.find(packet.nsp);
   if (!nsp.ok()) {
     refuse(packet.nsp, kInvalidNamespace);
     return true;
@@ -140,7 +140,7 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
   // Each namespace is a room.
   if (exceeds(static_cast<std::int64_t>(members_.size() + waiting_.size()) + 1,
               loop.options().hub.max_rooms_per_client)) {
-    refusals.note(Refusal::namespaces, host_.birth().address);
+    refusals.note(Refusal::namespaces, session_.birth().address);
     refuse(packet.nsp, "too many namespaces");
     return true;
   }
@@ -151,29 +151,31 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
 
 ClientOrigin SocketIoClients::origin(std::string sid) const {
   const std::int64_t now_ms = wall_clock_ms();
-  return {host_.loop().index(), host_.birth().address, Protocol::socket_io, host_.transport(), now_ms, std::move(sid)};
+  return {session_.loop().index(), session_.birth().address, Protocol::socket_io, session_.transport(), now_ms,
+          std::move(sid)};
 }
 
 Peer& SocketIoClients::add(Member member) {
-  EndpointContext& loop = host_.loop();
-  std::unique_ptr<Peer> owned = make_peer(loop, host_, host_.link(), member);
+  EndpointContext& loop = session_.loop();
+  std::unique_ptr<Peer> owned = make_peer(loop, session_, session_.link(), member);
   Peer& peer = *owned;
+  member.peer = &peer;
   peer.set_first_room(member.nsp->room, std::nullopt);
   if (!member.pid.empty()) {
     peer.keep_delivery_log();
-    host_.home().service().recovery.begin(member.pid, member.nsp->name, member.client);
+    session_.local().shared().recovery.begin(member.pid, member.nsp->name, member.client);
   }
   members_.push_back(std::move(member));
-  if (members_.size() == 1) tell_registry();
+  if (members_.size() == 1) tell_table();
   loop.peers().add(std::move(owned));
   return peer;
 }
 
-// Continues the client whose secret id this one knows. False: it is as if it had not asked. When there is no place for one more
-// client, what is remembered stays for the next try.
+// Continues the client whose secret this one sends. False: the CONNECT is handled as if it had no secret. If there is no
+// place for one more client, the record stays for the next attempt.
 bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  EndpointContext& loop = host_.loop();
-  session::RecoveryStore& store = host_.home().service().recovery;
+  EndpointContext& loop = session_.loop();
+  session::RecoveryStore& store = session_.local().shared().recovery;
   if (!store.enabled()) return false;
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
@@ -201,7 +203,7 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
     return false;
   }
   std::vector<ClientId> earlier = earlier_of(*record);
-  Peer& peer = add({client, nsp, record->sid, wanted->pid, -1});
+  Peer& peer = add({client, nsp, record->sid, wanted->pid});
   Status status = hub.accept(client, std::move(record->identity));
   if (status.ok()) status = peer.restore(*rooms, std::move(earlier));
   if (status.ok()) return true;
@@ -212,15 +214,15 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
   return false;
 }
 
-// It is asked about like a new one, and restored with the verdict. False: the server is full.
+// Calls on_connect as for a new client, and restores the client when it is accepted. False: the server is full.
 bool SocketIoClients::ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp) {
-  EndpointContext& loop = host_.loop();
-  ConnectRequest request = request_of(host_.birth(), recovering.payload, nsp->room);
+  EndpointContext& loop = session_.loop();
+  ConnectRequest request = request_of(session_.birth(), recovering.payload, nsp->room);
   request.recovered_from = recovering.record.client;
   const Result<ClientPtr> admitted =
       admit(loop, origin(recovering.record.sid), std::move(request), recovering.record.identity);
   if (!admitted.ok()) return false;
-  Member member{*admitted, nsp, recovering.record.sid, pid, -1};
+  Member member{*admitted, nsp, recovering.record.sid, pid};
   member.recovering = std::make_shared<const Recovering>(std::move(recovering));
   add_asked(std::move(member));
   return true;
@@ -231,21 +233,22 @@ void SocketIoClients::restore(const Member& member) {
   const ClientId id = member.client->id();
   const wire::SocketIoNamespacePtr nsp = member.nsp;
   find_client(members_, id)->recovering.reset();
-  if (peer_of(member)->restore(recovering->rooms, earlier_of(recovering->record)).ok()) return;
-  // Something that it missed has gone while it was asked about. So it is new, and asked about as such.
+  if (member.peer->restore(recovering->rooms, earlier_of(recovering->record)).ok()) return;
+  // A message that the client missed was dropped while on_connect decided. So the client is new, and on_connect is called
+  // again.
   remove(id, kAbnormalClosure, "could not be recovered", false);
   admit_new(recovering->payload, nsp);
 }
 
-// A client may be back on another network before the server knows that the old connection is dead.
+// A client may reconnect from another network before the server knows that the old connection is dead.
 bool SocketIoClients::wait_for_holder(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  EndpointContext& loop = host_.loop();
+  EndpointContext& loop = session_.loop();
   const std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
   if (!wanted) return false;
-  const ClientPtr holder = host_.home().service().recovery.holder(wanted->pid, nsp->name);
+  const ClientPtr holder = session_.local().shared().recovery.holder(wanted->pid, nsp->name);
   if (!holder || !loop.hub().continue_elsewhere(holder).ok()) return false;
   waiting_.push_back({nsp, std::string(payload), loop.now_ms() + kRetryMs, loop.now_ms() + kWaitMs});
-  host_.schedule();
+  session_.schedule();
   return true;
 }
 
@@ -271,25 +274,25 @@ void SocketIoClients::try_again(std::int64_t now_ms) {
 }
 
 void SocketIoClients::admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
-  EndpointContext& loop = host_.loop();
+  EndpointContext& loop = session_.loop();
   const std::string sid = random_id();
-  const Result<ClientPtr> admitted = admit(loop, origin(sid), request_of(host_.birth(), payload, nsp->room));
+  const Result<ClientPtr> admitted = admit(loop, origin(sid), request_of(session_.birth(), payload, nsp->room));
   if (!admitted.ok()) {
     refuse(nsp->name, admitted.status().detail);
     return;
   }
-  const bool recoverable = host_.home().service().recovery.enabled();
-  add_asked({*admitted, nsp, sid, recoverable ? random_id() : std::string(), -1});
+  const bool recoverable = session_.local().shared().recovery.enabled();
+  add_asked({*admitted, nsp, sid, recoverable ? random_id() : std::string()});
 }
 
 void SocketIoClients::add_asked(Member member) {
   const ClientPtr client = member.client;
   if (client->state() == ClientState::connecting) {
-    member.verdict_deadline_ms = host_.loop().now_ms() + host_.loop().options().verdict_timeout_ms;
+    member.verdict_deadline_ms = session_.loop().now_ms() + session_.loop().options().verdict_timeout_ms;
   }
   add(std::move(member));
   verdict(client->id());
-  host_.schedule();
+  session_.schedule();
 }
 
 void SocketIoClients::verdict(ClientId id) {
@@ -302,14 +305,14 @@ void SocketIoClients::verdict(ClientId id) {
     open(*found);
   } else if (client->state() == ClientState::refused) {
     const std::string reason = client->refusal_reason();
-    host_.loop().refusals().note(Refusal::application, client->origin().address, reason);
+    session_.loop().refusals().note(Refusal::application, client->origin().address, reason);
     refuse(found->nsp->name, refusal_text(reason), client->refusal_data());
     remove(id, kPolicyViolation, reason, false);
   }
 }
 
 void SocketIoClients::open(const Member& member) {
-  Peer* const peer = peer_of(member);
+  Peer* const peer = member.peer;
   if (peer == nullptr || peer->undecided()) return;
   if (member.recovering) {
     restore(member);
@@ -323,7 +326,7 @@ void SocketIoClients::entered(ClientId id, const Status& status) {
   if (found != members_.end() && !status.ok()) refuse_room(*found, status);
 }
 
-// What the application does not allow to join is no namespace; anything else may be told.
+// A room that the application does not allow is reported as an invalid namespace. Other reasons are sent as they are.
 void SocketIoClients::refuse_room(const Member& member, const Status& status) {
   const ClientId id = member.client->id();
   refuse(member.nsp->name, status.code == Error::forbidden ? kInvalidNamespace : std::string_view(status.detail));
@@ -339,19 +342,19 @@ void SocketIoClients::refuse(std::string_view nsp, std::string_view message, std
 void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view reason, bool forgive) {
   const auto found = find_client(members_, id);
   if (found == members_.end()) return;
-  if (Peer* peer = peer_of(*found)) {
+  if (Peer* const peer = found->peer) {
     had_any_ = had_any_ || peer->welcomed();
     peer->silence();
   }
-  // Bounded like the namespaces themselves; who was thrown out of so many does not get the benefit of the doubt.
+  // At most as many as there can be namespaces. Beyond that a late packet ends the connection.
   if (forgive &&
-      !exceeds(static_cast<std::int64_t>(left_.size()) + 1, host_.loop().options().hub.max_rooms_per_client)) {
+      !exceeds(static_cast<std::int64_t>(left_.size()) + 1, session_.loop().options().hub.max_rooms_per_client)) {
     left_.insert(found->nsp->name);
   }
-  if (!found->pid.empty()) host_.home().service().recovery.end(found->pid);
+  if (!found->pid.empty()) session_.local().shared().recovery.end(found->pid);
   members_.erase(found);
-  if (members_.empty()) tell_registry();
-  host_.loop().peers().retire(id, {code, std::string(reason)});
+  if (members_.empty()) tell_table();
+  session_.loop().peers().retire(id, {code, std::string(reason)});
 }
 
 void SocketIoClients::left(ClientId id, std::string_view room, std::string_view reason) {
@@ -362,7 +365,7 @@ void SocketIoClients::left(ClientId id, std::string_view room, std::string_view 
 void SocketIoClients::disconnect(ClientId id, std::uint16_t code, std::string_view reason) {
   const auto found = find_client(members_, id);
   if (found == members_.end()) return;
-  const Peer* const peer = peer_of(*found);
+  const Peer* const peer = found->peer;
   if (peer != nullptr && peer->welcomed()) {
     send(wire::encode_disconnect(found->nsp->name));
   } else {
@@ -382,18 +385,19 @@ void SocketIoClients::disconnect_all(std::uint16_t code, std::string_view reason
 }
 
 void SocketIoClients::keep_for_recovery(const Member& member) {
-  Peer* const peer = peer_of(member);
+  const Peer* const peer = member.peer;
   if (member.pid.empty() || member.client->dismissed()) return;
-  if (member.recovering) {  // it has got nothing yet, and may ask again
-    host_.home().service().recovery.put(member.pid, member.recovering->record, host_.loop().now_ms());
+  if (member.recovering) {  // it has received nothing yet, and may try again
+    session_.local().shared().recovery.put(member.pid, member.recovering->record, session_.loop().now_ms());
     return;
   }
   if (peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
-  EndpointContext& loop = host_.loop();
-  host_.home().service().recovery.put(member.pid,
-                                      {member.sid, member.nsp->name, member.client->id(), *member.client->identity(),
-                                       *peer->delivery_log(), peer->earlier(), loop.hub().hold_rooms(*member.client)},
-                                      loop.now_ms());
+  EndpointContext& loop = session_.loop();
+  session_.local().shared().recovery.put(
+      member.pid,
+      {member.sid, member.nsp->name, member.client->id(), *member.client->identity(), *peer->delivery_log(),
+       peer->earlier(), loop.hub().hold_rooms(*member.client)},
+      loop.now_ms());
 }
 
 void SocketIoClients::continued(ClientId id) {
@@ -405,22 +409,22 @@ void SocketIoClients::continued(ClientId id) {
 
 void SocketIoClients::ping_sent() {
   for (const Member& member : members_) {
-    if (Peer* peer = peer_of(member)) peer->ping_sent();
+    if (member.peer != nullptr) member.peer->ping_sent();
   }
 }
 
 void SocketIoClients::ping_answered() {
   for (const Member& member : members_) {
-    if (Peer* peer = peer_of(member)) peer->ping_answered();
+    if (member.peer != nullptr) member.peer->ping_answered();
   }
 }
 
 void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool recoverable) {
-  EndpointContext& loop = host_.loop();
+  EndpointContext& loop = session_.loop();
   for (const Member& member : members_) {
     if (recoverable) keep_for_recovery(member);
-    if (!member.pid.empty()) host_.home().service().recovery.end(member.pid);
-    if (Peer* peer = peer_of(member)) peer->silence();
+    if (!member.pid.empty()) session_.local().shared().recovery.end(member.pid);
+    if (member.peer != nullptr) member.peer->silence();
     loop.peers().retire(member.client->id(), {code, std::string(reason)});
   }
   members_.clear();
@@ -429,8 +433,7 @@ void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool 
 
 bool SocketIoClients::had_any() {
   for (const Member& member : members_) {
-    const Peer* const peer = peer_of(member);
-    had_any_ = had_any_ || (peer != nullptr && peer->welcomed());
+    had_any_ = had_any_ || (member.peer != nullptr && member.peer->welcomed());
   }
   return had_any_;
 }
@@ -456,14 +459,22 @@ void SocketIoClients::tick(std::int64_t now_ms) {
     member.verdict_deadline_ms = -1;
     late.push_back(member.client);
   }
-  // So that a verdict which comes later is told that it is too late. This one comes by the inbox like any other.
-  for (const ClientPtr& client : late) (void)host_.loop().hub().time_out(client);
+  // After this, a later verdict is reported as too late. The time-out comes through the inbox like any verdict.
+  for (const ClientPtr& client : late) (void)session_.loop().hub().time_out(client);
 }
 
 void SocketIoClients::set_link(Link& link, Transport transport) {
   for (const Member& member : members_) {
-    if (Peer* peer = peer_of(member)) peer->set_link(link, transport);
+    if (member.peer != nullptr) member.peer->set_link(link, transport);
   }
+}
+
+void SocketIoClients::forget_peers() {
+  for (Member& member : members_) member.peer = nullptr;
+}
+
+void SocketIoClients::find_peers() {
+  for (Member& member : members_) member.peer = session_.loop().peers().find(member.client->id());
 }
 
 }  // namespace chat::net

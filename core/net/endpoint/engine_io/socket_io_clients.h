@@ -1,5 +1,5 @@
-// The Socket.IO clients of one Engine.IO session, one for each namespace: demultiplexes packets, lets clients in and out.
-// https://socket.io/docs/v4/socket-io-protocol/ For the thread of the session's loop.
+// The Socket.IO clients of one Engine.IO session, one for each namespace. Passes packets to the client of their namespace,
+// and lets clients enter and leave. https://socket.io/docs/v4/socket-io-protocol/ For the thread of the session's loop.
 #pragma once
 
 #include <cstdint>
@@ -18,63 +18,68 @@
 
 namespace chat::net {
 
-class EngineIoHost;
+class EngineIoSession;
 
 class SocketIoClients {
  public:
-  explicit SocketIoClients(EngineIoHost& host);
+  explicit SocketIoClients(EngineIoSession& session);
 
-  // One packet, whole. False: the client breaks the protocol's rules, and the connection is to be closed.
+  // One complete packet. False: the client breaks the rules of the protocol, and the connection is to be closed.
   [[nodiscard]] bool receive(const wire::SocketIoPacket& packet, std::vector<std::string>& attachments);
 
-  // chat_accept or chat_refuse has been called.
+  // The application has decided on the client's connection.
   void verdict(ClientId client);
-  // The same of its first room.
+  // The application has decided on the client's first room.
   void entered(ClientId client, const Status& status);
-  // Who is out of the room that its namespace is, is out of the namespace.
+  // The client has left a room. If that was the room of its namespace, it leaves the namespace too.
   void left(ClientId client, std::string_view room, std::string_view reason);
-  // A DISCONNECT from this side.
+  // Disconnects the client, with a DISCONNECT packet.
   void disconnect(ClientId client, std::uint16_t code, std::string_view reason);
-  // The same for all of them.
+  // The same for all clients.
   void disconnect_all(std::uint16_t code, std::string_view reason);
-  // Another connection continues it.
+  // Another connection continues the client.
   void continued(ClientId client);
-  // A ping leaves behind all that was sent to the clients, and has been answered.
+  // A ping is sent after everything that was sent to the clients. The client has answered it.
   void ping_sent();
   void ping_answered();
-  // The session has ended. recoverable: its clients may be continued.
+  // The session has ended. recoverable: another connection may continue its clients.
   void end_all(std::uint16_t code, std::string_view reason, bool recoverable);
 
-  // One has been connected to its namespace, now or before.
+  // A client is or was connected to its namespace.
   bool had_any();
   // -1: never.
   std::int64_t deadline_ms() const;
   void tick(std::int64_t now_ms);
 
-  // All peers are sent to by this link from now on.
+  // All peers send to this link from now on.
   void set_link(Link& link, Transport transport);
 
-  // What a client that continues another gets, once the application has accepted it again.
+  // A client that continues another one and about which on_connect decides again: what it receives when it is accepted.
   struct Recovering {
     session::RecoveryRecord record;
     std::vector<RoomPosition> rooms;
-    std::string payload;  // of its CONNECT
+    std::string payload;  // that of its CONNECT
   };
 
-  // Moving: what the new loop needs for a second peer of each client.
+  // A client. When the session moves, the new loop makes a second peer from this.
   struct Member {
     ClientPtr client;
     wire::SocketIoNamespacePtr nsp;
     std::string sid;
     std::string pid;
     std::int64_t verdict_deadline_ms = -1;              // while a verdict is awaited
-    std::shared_ptr<const Recovering> recovering = {};  // while it is asked about, or null
+    std::shared_ptr<const Recovering> recovering = {};  // while on_connect decides about it, or null
+    Peer* peer = nullptr;                               // on the session's loop; null while the session moves
   };
   const std::vector<Member>& members() const { return members_; }
+  // Moving: the members are without peers from here...
+  void forget_peers();
+  // ...to here, where they have those of the session's loop.
+  void find_peers();
   static std::unique_ptr<Peer> make_peer(PeerContext& loop, PeerOwner& owner, Link& link, const Member& member);
 
  private:
-  // A CONNECT that continues a client whose loss is not noticed yet: it waits until that has ended.
+  // A CONNECT that continues a client whose loss is not noticed yet. It waits until that client has ended.
   struct Waiting {
     wire::SocketIoNamespacePtr nsp;
     std::string payload;
@@ -84,7 +89,6 @@ class SocketIoClients {
 
   Member* find(std::string_view nsp);
   bool waits(std::string_view nsp) const;
-  Peer* peer_of(const Member& member);
   bool connect(const wire::SocketIoPacket& packet);
   bool recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
   bool ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp);
@@ -95,23 +99,24 @@ class SocketIoClients {
   void keep_for_recovery(const Member& member);
   ClientOrigin origin(std::string sid) const;
   Peer& add(Member member);
-  // One that on_connect was asked about.
+  // Adds a client about which on_connect was called.
   void add_asked(Member member);
   void open(const Member& member);
   void refuse_room(const Member& member, const Status& status);
   void refuse(std::string_view nsp, std::string_view message, std::string_view data = {});
-  // Forgets it; retire() follows at the end of the round.
-  // Packets for it that are under way already are forgiven when the end was not the client's wish.
+  // Removes the member; its peer is retired at the end of the round. A peer of a session ends only here and in end_all(), so
+  // a member's pointer to its peer is valid as long as the member. forgive: packets for the client that are under way are
+  // ignored, because the client did not ask for its end.
   void remove(ClientId client, std::uint16_t code, std::string_view reason, bool forgive);
   void send(std::string packet);
-  // Whether the session has a client has changed.
-  void tell_registry();
+  // Tells the table whether the session has a client.
+  void tell_table();
 
-  EngineIoHost& host_;
-  TokenBucket connects_;         // each asks the application
-  std::vector<Member> members_;  // few: a look-up is a walk
+  EngineIoSession& session_;
+  TokenBucket connects_;         // limits CONNECTs, because each calls the application
+  std::vector<Member> members_;  // few, so they are searched one by one
   std::vector<Waiting> waiting_;
-  // Namespaces that were disconnected while packets for them may have been under way.
+  // Namespaces that the server has disconnected, and for which packets may be under way.
   std::unordered_set<std::string> left_;
   bool had_any_ = false;
 };

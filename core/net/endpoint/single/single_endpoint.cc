@@ -17,7 +17,7 @@
 namespace chat::net {
 namespace {
 
-// "?epoch=...&seq=...": what the client has of the room already. Ill-formed is as good as nothing.
+// "?epoch=...&seq=...": the last message of the room that the client has. An ill-formed position counts as none.
 std::optional<Position> position(const HttpRequest& request) {
   const std::string_view epoch = request.argument("epoch");
   const std::string_view digits = request.argument("seq");
@@ -28,7 +28,7 @@ std::optional<Position> position(const HttpRequest& request) {
   return since;
 }
 
-// What the handshake offers, and what the endpoint makes of it.
+// The protocol that the endpoint chooses from what the handshake offers.
 struct Choice {
   Protocol protocol;
   std::string answer;  // the subprotocol; empty: none
@@ -41,7 +41,7 @@ Choice choose_subprotocol(const Endpoint& endpoint, const std::vector<std::strin
   return {endpoint.protocol, ""};
 }
 
-// Both ways of a client's wire format.
+// Encoder and decoder of a client's wire format.
 struct Format {
   std::unique_ptr<wire::Codec> codec;
   wire::Decoder& decoder;  // the same object
@@ -118,7 +118,8 @@ std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const O
   peer.set_first_room(std::move(room), protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
   loop_.peers().add(std::move(added));
   if (client->state() == ClientState::accepted) {
-    // A member before the 101 goes out: whoever knows that it is connected can speak to it.
+    // The client joins before the 101 is sent, so that it receives messages from the moment at which it knows that it is
+    // connected.
     if (const Status status = peer.open(); !status.ok()) {
       link.close(1008, status.detail);
       return HttpResponse::text(403, status.detail + "\n");

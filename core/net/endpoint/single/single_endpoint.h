@@ -1,4 +1,4 @@
-// The endpoints of plain and chat.v1: each WebSocket is one client.
+// The endpoints of plain and chat.v1, where each WebSocket is one client.
 #pragma once
 
 #include <vector>

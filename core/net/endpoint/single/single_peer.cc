@@ -15,15 +15,15 @@ std::string_view SinglePeer::address() const {
 
 void SinglePeer::on_established() {
   if (opened_) {
-    // The welcome goes first, before anything that came along with the handshake is looked at.
+    // Sends the welcome before any input that came together with the handshake is handled.
     loop_.drain_inbox();
     return;
   }
   established_ = true;
-  // The link is read meanwhile, so that the client's end is noticed; what it says waits in its peer.
+  // The link is read while the verdict is awaited, so that its end is noticed. What the client says waits in its peer.
   if (peer_ == nullptr) return;
   peer_->await_verdict(loop_.now_ms() + loop_.options().verdict_timeout_ms);
-  on_verdict(*peer_);  // which may have come during the handshake
+  on_verdict(*peer_);  // it may have come during the handshake
 }
 
 void SinglePeer::on_verdict(Peer& peer) {
@@ -50,7 +50,7 @@ void SinglePeer::on_first_room(Peer&, const Status& status) {
 
 void SinglePeer::on_message(bool binary, std::string_view bytes) {
   if (peer_ == nullptr) return;
-  // Taken out, because a callback in here may have another client speak.
+  // Taken out of the member, because a callback may lead to another call of this function.
   std::vector<wire::Decoded> said = std::move(said_);
   decoder_->decode(binary, bytes, said);
   for (wire::Decoded& one : said) {
@@ -60,7 +60,7 @@ void SinglePeer::on_message(bool binary, std::string_view bytes) {
   said_ = std::move(said);
 }
 
-// So that a verdict which comes later is told that it is too late. One that came just before is in the inbox.
+// After this, a later verdict is reported as too late. A verdict that came just before is in the inbox.
 void SinglePeer::on_verdict_timeout(Peer& peer) { (void)loop_.hub().time_out(peer.client()); }
 
 void SinglePeer::on_link_closed(std::uint16_t code, std::string_view reason) {

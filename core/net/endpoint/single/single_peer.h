@@ -1,4 +1,5 @@
-// A client whose connection is a WebSocket of its own: plain and chat.v1. It ends with the link, the peer when that says goodbye.
+// A client of plain or chat.v1, whose connection is a WebSocket of its own. This object ends with the link. The peer is
+// retired when the link reports that it is closed.
 #pragma once
 
 #include <string_view>
@@ -18,14 +19,13 @@ class SinglePeer final : public LinkUser, public PeerOwner {
  public:
   explicit SinglePeer(EndpointContext& loop) : loop_(loop) {}
 
-  // Before anything else, once. The peer lives at least until the link is closed.
-  // The decoder is the peer's.
+  // Call this first, once. The peer must live until the link is closed. The decoder belongs to the peer.
   void set_up(WebSocketLink& link, Peer& peer, wire::Decoder& decoder) {
     link_ = &link;
     peer_ = &peer;
     decoder_ = &decoder;
   }
-  // The client was accepted and is in its first room already: nothing is waited for.
+  // The client was accepted and is in its first room already.
   void set_opened() { opened_ = true; }
 
   std::string_view address() const override;
@@ -44,8 +44,8 @@ class SinglePeer final : public LinkUser, public PeerOwner {
   WebSocketLink* link_ = nullptr;
   Peer* peer_ = nullptr;  // until the link is closed
   wire::Decoder* decoder_ = nullptr;
-  std::vector<wire::Decoded> said_;  // reused, so that a message allocates nothing for it
-  bool established_ = false;         // the handshake is through
+  std::vector<wire::Decoded> said_;  // reused, so that messages do not allocate it
+  bool established_ = false;         // the handshake is complete
   bool opened_ = false;
 };
 

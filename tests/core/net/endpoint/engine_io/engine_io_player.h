@@ -50,12 +50,13 @@ inline bool is_empty(FakeSite& site) {
       if (counter.get() != 0) return false;
     }
     if (!site.loop(i).peers().empty() || !site.sockets(i).sessions().empty()) return false;
+    if (site.sockets(i).engine_io().expects_any()) return false;
   }
   const Hub& hub = *site.server.hub;
   for (const Resource resource : {Resource::clients, Resource::memberships, Resource::queued_bytes}) {
     if (site.server.hub->sources().total(resource) != 0) return false;
   }
-  return site.engine_io.registry.size() == 0 && hub.stats().clients_now == 0;
+  return site.sessions.size() == 0 && hub.stats().clients_now == 0;
 }
 
 class EngineIoPlayer {

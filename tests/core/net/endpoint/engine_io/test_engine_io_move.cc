@@ -1,6 +1,6 @@
-// A session moves from loop 0, where its polling began, to loop 1, where its WebSocket is, while something else happens. Both loops
-// run one item at a time, in every order that they could run in as threads. Whatever the order, the client hears each message
-// once and in the order of its room, and the application is told of everything once.
+// A session moves from loop 0, where its polling began, to loop 1, where its WebSocket is, while something else happens. Both
+// loops run one item at a time, in every order that they could run in as threads. Whatever the order, the client hears each
+// message once and in the order of its room, and the application is told of everything once.
 #include "net/endpoint/engine_io/engine_io_move.h"
 
 #include <algorithm>
@@ -262,8 +262,8 @@ bool take_item(Run& run, std::size_t index, bool fine) {
   return loop.inbox_size() + 1 == size && other.inbox_size() == other_size;
 }
 
-// Of orders that differ only in what concerns nobody else, one is tried: loop 0's items before those of loop 1, and what happens
-// before either.
+// Of orders that differ only in what concerns nobody else, one is tried: loop 0's items before those of loop 1, and what
+// happens before either.
 void settle(Run& run, const std::vector<Event>& events, Order& order) {
   FakeSite& site = run.site;
   std::size_t next = 0;
@@ -351,7 +351,7 @@ void check_end(Run& run) {
   }
   const bool both = !run.ended[0] && !run.ended[1];
   run.check(!both || is_empty(site), "something is left");
-  run.check(site.engine_io.registry.size() == 0, "a session is left");
+  run.check(site.sessions.size() == 0, "a session is left");
   run.check(site.server.hub->stats().clients_now == 0, "a client is left");
   for (std::size_t i = 0; i < 2; ++i) {
     const LoopStats& stats = site.loop(i).stats();
@@ -459,10 +459,10 @@ void hold_poll(Run& run) {
 void drain(Run& run) {
   for (std::size_t i = 0; i < 2; ++i) {
     FakeLoop& loop = run.site.loop(i);
-    EngineIoSessions& sessions = run.site.sockets(i).sessions();
+    SessionHome& sessions = run.site.sockets(i).sessions();
     loop.post_task([&loop, &sessions] {
       loop.drains = true;
-      for (const std::string& sid : sessions.sids()) sessions.say_goodbye(sid);
+      for (const Task& goodbye : sessions.goodbyes()) goodbye();
     });
   }
 }
@@ -626,6 +626,31 @@ std::vector<Happening> peaceful() {
                        decide_on_b(run, Verdict::refuse);
                      },
                  .prepare = ask_for_the_room_of_b});
+
+  // What it said before its welcome is executed with the welcome, wherever that is.
+  all.push_back({.name = "a client that has disconnected is accepted",
+                 .group = 2,
+                 .happen =
+                     [](Run& run) {
+                       run.expect("b", R"(40/b,{"sid":"*"})");
+                       with_client(run, run.pending, [&](const ClientPtr& client) {
+                         (void)hub(run).accept(client, Identity{"u", "Bob", {}});
+                       });
+                     },
+                 .prepare =
+                     [](Run& run) {
+                       ask_for_b(run);
+                       Peer* const peer = run.site.loop(0).peers().find(run.pending);
+                       run.check(peer != nullptr, "the third client");
+                       if (peer != nullptr) peer->receive(Command(DisconnectCommand{"bye"}));
+                     },
+                 .after =
+                     [](Run& run) {
+                       check_b_entered(run);
+                       const std::string line =
+                           "disconnect " + std::to_string(run.pending) + " 1000 the client has disconnected";
+                       run.check(run.lines(line) == 1, line);
+                     }});
 
   // One of the clients goes.
   all.push_back({.name = "a client is taken out of its room", .group = 1, .happen = [](Run& run) {
@@ -835,6 +860,66 @@ std::string hear_a_flood(OutboxPolicy policy, const std::string& end) {
   return heard;
 }
 
+// Its command is executed on loop 0 after the move has begun, and its goodbye is due when the session has departed.
+void a_client_that_disconnects_meanwhile_ends(void**) {
+  Run run;
+  ask_for_b(run);
+  Peer* const peer = run.site.loop(0).peers().find(run.pending);
+  assert_non_null(peer);
+  peer->receive(Command(DisconnectCommand{"bye"}));
+  with_client(run, run.pending, [&](const ClientPtr& client) {
+    (void)hub(run).accept(client, Identity{"u", "Bob", {}});
+  });
+  run.upgrade();
+  assert_int_equal(run.site.loop(0).inbox_size(), 2);
+  run.site.loop(0).take_one();  // the verdict, which makes the client join behind the upgrade packet
+  run.site.run();
+  run.hear();
+  assert_string_equal(Run::show(run.heard["b"]).c_str(), R"(40/b,{"sid":"*"} 41/b, )");
+  assert_int_equal(run.lines("disconnect 3 1000 the client has disconnected"), 1);
+  assert_string_equal(run.fault.c_str(), "");
+  check_end(run);
+  assert_string_equal(run.fault.c_str(), "");
+}
+
+// The verdict comes to loop 0 after the move has begun, and what the client has missed is not kept any more. So the session
+// makes a new client, which must be on loop 1 like the others.
+void a_client_that_cannot_be_recovered_meanwhile_is_new(void**) {
+  ServerOptions options = engine_io_options();
+  options.recovery_window_ms = 60'000;
+  options.recovery_asks_on_connect = true;
+  options.hub.history.messages = 2;
+  Run run(options);
+  EngineIoPlayer earlier(run.site);
+  earlier.open_websocket();
+  earlier.enter("/b");
+  const std::string pid = id_in(earlier.latest(), "pid");
+  earlier.hang_up();
+  run.site.run();
+  run.app.connect = [&run](const ConnectRequest& request) -> Decision {
+    if (request.recovered_from == 0) return {};
+    run.pending = request.client;
+    return {Verdict::defer, {}, {}};
+  };
+  assert_string_equal(run.player.post("40/b,{\"pid\":\"" + pid + "\"}").c_str(), "200 ok");
+  assert_int_not_equal(run.pending, 0);
+  for (int i = 0; i < 4; ++i) run.site.publish("b", "missed");
+  run.site.run();
+  run.upgrade();
+  with_client(run, run.pending, [&](const ClientPtr& client) {
+    (void)hub(run).accept(client, Identity{"u", "Bob", {}});
+  });
+  assert_int_equal(run.site.loop(0).inbox_size(), 2);
+  run.site.run();
+  run.pid.clear();
+  run.hear();
+  assert_string_equal(Run::show(run.heard["b"]).c_str(), R"(40/b,{"sid":"*","pid":"*"} )");
+  assert_int_equal(run.lines("connect "), 5);
+  assert_int_equal(run.site.loop(1).peers().size(), 3);
+  check_end(run);
+  assert_string_equal(run.fault.c_str(), "");
+}
+
 void a_flood_meanwhile_is_bounded(void**) {
   assert_string_equal(hear_a_flood(OutboxPolicy::disconnect, "close").c_str(), "");
   assert_string_equal(
@@ -846,9 +931,14 @@ void a_flood_meanwhile_is_bounded(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(whatever_happens_meanwhile),       cmocka_unit_test(however_it_ends),
-      cmocka_unit_test(the_loops_end_one_by_one),         cmocka_unit_test(much_happens_at_once),
-      cmocka_unit_test(a_client_that_is_lost_comes_back), cmocka_unit_test(a_flood_meanwhile_is_bounded),
+      cmocka_unit_test(whatever_happens_meanwhile),
+      cmocka_unit_test(however_it_ends),
+      cmocka_unit_test(the_loops_end_one_by_one),
+      cmocka_unit_test(much_happens_at_once),
+      cmocka_unit_test(a_client_that_is_lost_comes_back),
+      cmocka_unit_test(a_flood_meanwhile_is_bounded),
+      cmocka_unit_test(a_client_that_disconnects_meanwhile_ends),
+      cmocka_unit_test(a_client_that_cannot_be_recovered_meanwhile_is_new),
   };
   return cmocka_run_group_tests_name("core/net/endpoint/engine_io/engine_io_move", tests, nullptr, nullptr);
 }

@@ -1,12 +1,12 @@
-// See engine_io_service.h.
-#include "net/endpoint/engine_io/engine_io_service.h"
+// See engine_io_shared.h.
+#include "net/endpoint/engine_io/engine_io_shared.h"
 
 #include "net/base/protocol_traits.h"
 
 namespace chat::net {
 namespace {
 
-// Its clients give a connection up when no ping comes: off is not possible, a day is as good.
+// Socket.IO clients end a connection on which no ping comes, so pings cannot be off. A day is as good as off.
 constexpr std::int64_t kRarelyMs = 24LL * 3600 * 1000;
 
 session::EngineIoOptions read_options(const ServerOptions& options, bool may_upgrade) {
@@ -25,15 +25,13 @@ bool has(const Endpoint& endpoint, Transport transport) {
 
 }  // namespace
 
-EngineIoService::EngineIoService(const ServerOptions& options)
-    : registry({options.max_sessions, options.max_sessions_per_address, kMaxPollingSessions,
-                options.max_polling_sessions_per_address}),
-      namespaces(options.default_room),
+EngineIoShared::EngineIoShared(const ServerOptions& options)
+    : namespaces(options.default_room),
       recovery(options.recovery_window_ms, options.recovery_bytes),
       upgrading_(read_options(options, true)),
       staying_(read_options(options, false)) {}
 
-const session::EngineIoOptions& EngineIoService::session_options(const Endpoint& endpoint) const {
+const session::EngineIoOptions& EngineIoShared::session_options(const Endpoint& endpoint) const {
   return has(endpoint, Transport::websocket) ? upgrading_ : staying_;
 }
 

@@ -1,5 +1,5 @@
-// See engine_io_session.h.
-#include "session/engine_io_session.h"
+// See engine_io_machine.h.
+#include "session/engine_io_machine.h"
 
 #include <algorithm>
 #include <optional>
@@ -9,16 +9,16 @@ namespace chat::session {
 
 using wire::EngineIoType;
 
-EngineIoSession::EngineIoSession(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid,
-                                 EngineIoTransport transport)
+EngineIoMachine::EngineIoMachine(const EngineIoOptions& options, EngineIoQueue& queue, std::string sid,
+                                 Transport transport)
     : options_(options),
       queue_(&queue),
       sid_(std::move(sid)),
       transport_(transport),
-      has_websocket_(transport == EngineIoTransport::websocket) {}
+      has_websocket_(transport == Transport::websocket) {}
 
-void EngineIoSession::open(std::int64_t now_ms, EngineIoActions& out) {
-  const bool polling = transport_ == EngineIoTransport::polling;
+void EngineIoMachine::open(std::int64_t now_ms, EngineIoActions& out) {
+  const bool polling = transport_ == Transport::polling;
   std::string text = wire::encode_engine_io(
       EngineIoType::open, wire::handshake_json({sid_, polling && options_.may_upgrade, options_.ping_interval_ms,
                                                 options_.ping_timeout_ms, options_.max_payload_bytes}));
@@ -31,7 +31,7 @@ void EngineIoSession::open(std::int64_t now_ms, EngineIoActions& out) {
   }
 }
 
-void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::poll(std::int64_t now_ms, EngineIoActions& out) {
   if (refuse_late(out)) return;
   if (poll_held_) {
     refuse_overlap(out);
@@ -47,13 +47,13 @@ void EngineIoSession::poll(std::int64_t now_ms, EngineIoActions& out) {
   }
 }
 
-void EngineIoSession::poll_lost(EngineIoActions& out) {
-  if (transport_ != EngineIoTransport::polling) return;
+void EngineIoMachine::poll_lost(EngineIoActions& out) {
+  if (transport_ != Transport::polling) return;
   poll_held_ = false;
   abort(EngineIoClose::transport_error, out);
 }
 
-bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions& out) {
+bool EngineIoMachine::begin_post(std::string_view content_type, EngineIoActions& out) {
   if (refuse_late(out)) return false;
   // Bytes are base64 in protocol 4.
   if (post_held_ || payload_ || content_type == "application/octet-stream") {
@@ -64,8 +64,8 @@ bool EngineIoSession::begin_post(std::string_view content_type, EngineIoActions&
   return true;
 }
 
-void EngineIoSession::end_post(std::string body, EngineIoActions& out) {
-  if (!post_held_) return;  // it has its answer: the session was closed or upgraded meanwhile
+void EngineIoMachine::end_post(std::string body, EngineIoActions& out) {
+  if (!post_held_) return;  // answered already, because the session was closed or upgraded meanwhile
   if (body.size() > options_.max_payload_bytes) {
     post_too_large(out);
     return;
@@ -74,7 +74,7 @@ void EngineIoSession::end_post(std::string body, EngineIoActions& out) {
   payload_ = std::make_unique<Payload>(std::move(body), options_.max_payload_packets);
 }
 
-void EngineIoSession::take_packet(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::take_packet(std::int64_t now_ms, EngineIoActions& out) {
   if (!payload_) return;
   wire::EngineIoPacket packet;
   if (state_ == State::open && payload_->packets.next(packet)) {
@@ -86,24 +86,24 @@ void EngineIoSession::take_packet(std::int64_t now_ms, EngineIoActions& out) {
   end_payload(out);
 }
 
-// What is in it does not change the answer to the POST.
-void EngineIoSession::end_payload(EngineIoActions& out) {
+// The content of the payload does not change the answer to the POST.
+void EngineIoMachine::end_payload(EngineIoActions& out) {
   if (!std::exchange(payload_, nullptr)) return;
   out.emplace_back(AnswerPost{});
 }
 
-void EngineIoSession::post_too_large(EngineIoActions& out) {
+void EngineIoMachine::post_too_large(EngineIoActions& out) {
   if (!std::exchange(post_held_, false)) return;
   out.emplace_back(AnswerPost{413});
 }
 
-void EngineIoSession::post_lost(EngineIoActions& out) {
+void EngineIoMachine::post_lost(EngineIoActions& out) {
   const bool waiting = std::exchange(payload_, nullptr) != nullptr;
   if (!std::exchange(post_held_, false) && !waiting) return;
   abort(EngineIoClose::transport_error, out);
 }
 
-bool EngineIoSession::attach_websocket(std::int64_t now_ms) {
+bool EngineIoMachine::attach_websocket(std::int64_t now_ms) {
   if (closed() || has_websocket_ || !options_.may_upgrade) return false;
   has_websocket_ = true;
   upgrade_ = Upgrade::attached;
@@ -111,10 +111,10 @@ bool EngineIoSession::attach_websocket(std::int64_t now_ms) {
   return true;
 }
 
-void EngineIoSession::websocket_received(bool binary, std::string_view bytes, std::int64_t now_ms,
+void EngineIoMachine::websocket_received(bool binary, std::string_view bytes, std::int64_t now_ms,
                                          EngineIoActions& out) {
   if (closed() || !has_websocket_) return;
-  if (transport_ == EngineIoTransport::polling) {
+  if (transport_ == Transport::polling) {
     receive_from_candidate(binary, bytes, now_ms, out);
     return;
   }
@@ -130,24 +130,24 @@ void EngineIoSession::websocket_received(bool binary, std::string_view bytes, st
   }
 }
 
-void EngineIoSession::websocket_lost(EngineIoActions& out) {
+void EngineIoMachine::websocket_lost(EngineIoActions& out) {
   if (!std::exchange(has_websocket_, false)) return;
-  if (transport_ == EngineIoTransport::polling) {
+  if (transport_ == Transport::polling) {
     drop_candidate(out);
   } else {
     abort(EngineIoClose::transport_close, out);
   }
 }
 
-void EngineIoSession::flush(EngineIoActions& out) {
+void EngineIoMachine::flush(EngineIoActions& out) {
   if (poll_held_ && has_output()) answer_poll(out);
 }
 
-void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::close(std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   state_ = State::closing;
   close_reason_ = EngineIoClose::forced_close;
-  if (transport_ == EngineIoTransport::websocket) {
+  if (transport_ == Transport::websocket) {
     finish(close_reason_, out);
     return;
   }
@@ -156,24 +156,24 @@ void EngineIoSession::close(std::int64_t now_ms, EngineIoActions& out) {
   if (poll_held_) answer_last_poll(out);
 }
 
-void EngineIoSession::fail(EngineIoClose reason, EngineIoActions& out) {
+void EngineIoMachine::fail(EngineIoClose reason, EngineIoActions& out) {
   if (closed()) return;
   if (poll_held_) answer_poll(out, true);
   finish(reason, out);
 }
 
-void EngineIoSession::abort(EngineIoClose reason, EngineIoActions& out) {
+void EngineIoMachine::abort(EngineIoClose reason, EngineIoActions& out) {
   if (!closed()) finish(reason, out);
 }
 
-void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::receive(const wire::EngineIoPacket& packet, std::int64_t now_ms, EngineIoActions& out) {
   if (state_ != State::open) return;
   heard_ms_ = now_ms;
   switch (packet.type) {
     case EngineIoType::message:
       out.emplace_back(Deliver{packet.binary, std::string(packet.data)});
       break;
-    case EngineIoType::ping:  // the server's to send, since protocol 4
+    case EngineIoType::ping:  // since protocol 4 only the server sends pings
       fail(EngineIoClose::transport_error, out);
       break;
     case EngineIoType::pong:
@@ -181,8 +181,8 @@ void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t n
       ping_due_ms_ = now_ms + options_.ping_interval_ms;
       if (std::exchange(ping_is_out_, false)) out.emplace_back(PingAnswered{});
       break;
-    case EngineIoType::close:  // a WebSocket has a closing of its own
-      if (transport_ == EngineIoTransport::polling) finish(EngineIoClose::transport_close, out);
+    case EngineIoType::close:  // ignored on a WebSocket, which has its own closing handshake
+      if (transport_ == Transport::polling) finish(EngineIoClose::transport_close, out);
       break;
     case EngineIoType::open:
     case EngineIoType::upgrade:
@@ -191,7 +191,7 @@ void EngineIoSession::receive(const wire::EngineIoPacket& packet, std::int64_t n
   }
 }
 
-void EngineIoSession::receive_from_candidate(bool binary, std::string_view bytes, std::int64_t now_ms,
+void EngineIoMachine::receive_from_candidate(bool binary, std::string_view bytes, std::int64_t now_ms,
                                              EngineIoActions& out) {
   constexpr std::string_view kProbe = "probe";
   std::string storage;
@@ -207,11 +207,11 @@ void EngineIoSession::receive_from_candidate(bool binary, std::string_view bytes
   }
 }
 
-void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::complete_upgrade(std::int64_t now_ms, EngineIoActions& out) {
   upgrade_ = Upgrade::none;
   upgrade_due_ms_ = release_due_ms_ = kNever;
-  transport_ = EngineIoTransport::websocket;
-  // The official client has neither at this time.
+  transport_ = Transport::websocket;
+  // The official client has no request in flight at this time.
   if (std::exchange(poll_held_, false)) out.emplace_back(AnswerPoll{wire::encode_engine_io(EngineIoType::noop)});
   if (std::exchange(post_held_, false) || std::exchange(payload_, nullptr)) out.emplace_back(AnswerPost{400});
   out.emplace_back(Upgraded{});
@@ -219,24 +219,24 @@ void EngineIoSession::complete_upgrade(std::int64_t now_ms, EngineIoActions& out
     finish(close_reason_, out);
     return;
   }
-  // Its pong may have been under way on a request that is no longer taken.
+  // The client's pong may have been in a request that is now refused.
   if (pong_due_ms_ != kNever) pong_due_ms_ = now_ms + options_.ping_timeout_ms;
   if (!std::exchange(ping_waiting_, false)) return;
   ping_leaves(out);
   out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
 }
 
-void EngineIoSession::drop_candidate(EngineIoActions& out) {
+void EngineIoMachine::drop_candidate(EngineIoActions& out) {
   upgrade_ = Upgrade::none;
   upgrade_due_ms_ = release_due_ms_ = kNever;
   if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
 }
 
-void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
-  // Counted from when the ping was due, so that the coarseness of the timers is not added twice.
+void EngineIoMachine::send_ping(std::int64_t now_ms, EngineIoActions& out) {
+  // Counted from the time at which the ping was due, so that the coarseness of the timers is not added twice.
   pong_due_ms_ = now_ms - std::min(now_ms - ping_due_ms_, kTimerCoarsenessMs) + options_.ping_timeout_ms;
   ping_due_ms_ = kNever;
-  if (transport_ == EngineIoTransport::websocket) {
+  if (transport_ == Transport::websocket) {
     ping_leaves(out);
     out.emplace_back(SendWebSocket{wire::encode_engine_io(EngineIoType::ping)});
     return;
@@ -245,9 +245,9 @@ void EngineIoSession::send_ping(std::int64_t now_ms, EngineIoActions& out) {
   flush(out);
 }
 
-// The official client acts on a close packet before it delivers the messages of the same payload. So the last messages go
-// in an answer of their own, as in the reference server.
-void EngineIoSession::answer_last_poll(EngineIoActions& out) {
+// The official client handles a close packet before the messages of the same payload. So the last messages go in an answer of
+// their own, as in the reference server.
+void EngineIoMachine::answer_last_poll(EngineIoActions& out) {
   if (has_output()) {
     answer_poll(out);
     return;
@@ -256,12 +256,12 @@ void EngineIoSession::answer_last_poll(EngineIoActions& out) {
   finish(close_reason_, out);
 }
 
-void EngineIoSession::ping_leaves(EngineIoActions& out) {
+void EngineIoMachine::ping_leaves(EngineIoActions& out) {
   ping_is_out_ = true;
   out.emplace_back(PingSent{});
 }
 
-void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
+void EngineIoMachine::answer_poll(EngineIoActions& out, bool and_close) {
   poll_held_ = false;
   release_due_ms_ = kNever;
   std::string body;
@@ -278,8 +278,8 @@ void EngineIoSession::answer_poll(EngineIoActions& out, bool and_close) {
   out.emplace_back(AnswerPoll{std::move(body)});
 }
 
-// Whatever is still held is let go.
-void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
+// Answers the requests that are still held.
+void EngineIoMachine::finish(EngineIoClose reason, EngineIoActions& out) {
   state_ = State::closed;
   close_reason_ = reason;
   upgrade_ = Upgrade::none;
@@ -288,26 +288,26 @@ void EngineIoSession::finish(EngineIoClose reason, EngineIoActions& out) {
     const EngineIoType last = by_client ? EngineIoType::noop : EngineIoType::close;
     out.emplace_back(AnswerPoll{wire::encode_engine_io(last)});
   }
-  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});  // its body is not there yet
+  if (std::exchange(post_held_, false)) out.emplace_back(AnswerPost{400});  // its body is not complete
   if (std::exchange(has_websocket_, false)) out.emplace_back(CloseWebSocket{});
   out.emplace_back(Closed{reason});
   end_payload(out);
 }
 
-// A request that was on its way when the session ended or was upgraded.
-bool EngineIoSession::refuse_late(EngineIoActions& out) {
-  if (!closed() && transport_ == EngineIoTransport::polling) return false;
+// Refuses a request that was on its way when the session ended or was upgraded.
+bool EngineIoMachine::refuse_late(EngineIoActions& out) {
+  if (!closed() && transport_ == Transport::polling) return false;
   out.emplace_back(RefuseRequest{closed() ? wire::EngineIoError::unknown_sid : wire::EngineIoError::bad_request});
   return true;
 }
 
-// To ensure the order of packets a client has one GET and one POST at a time.
-void EngineIoSession::refuse_overlap(EngineIoActions& out) {
+// A client has one GET and one POST at a time, because otherwise packets could change their order.
+void EngineIoMachine::refuse_overlap(EngineIoActions& out) {
   out.emplace_back(RefuseRequest{});
   abort(EngineIoClose::transport_error, out);
 }
 
-std::int64_t EngineIoSession::deadline_ms() const {
+std::int64_t EngineIoMachine::deadline_ms() const {
   if (closed()) return kNever;
   std::int64_t first = kNever;
   for (const std::int64_t due : {ping_due_ms_, pong_due_ms_, upgrade_due_ms_, release_due_ms_, close_due_ms_}) {
@@ -316,7 +316,7 @@ std::int64_t EngineIoSession::deadline_ms() const {
   return first;
 }
 
-void EngineIoSession::tick(std::int64_t now_ms, EngineIoActions& out) {
+void EngineIoMachine::tick(std::int64_t now_ms, EngineIoActions& out) {
   const auto has_come = [&](std::int64_t due) { return !closed() && due != kNever && due <= now_ms; };
   if (has_come(close_due_ms_)) finish(close_reason_, out);
   if (has_come(upgrade_due_ms_)) drop_candidate(out);
@@ -325,8 +325,7 @@ void EngineIoSession::tick(std::int64_t now_ms, EngineIoActions& out) {
     if (poll_held_) answer_poll(out);
   }
   if (has_come(pong_due_ms_)) {
-    // A client that is busy sending is alive, though its pong waits behind the rest: in the payload of a POST, or for its
-    // answer.
+    // A client that is sending is alive. Its pong may wait in the payload of a POST, or for the answer to a POST.
     if (payload_) heard_ms_ = now_ms;
     pong_due_ms_ = heard_ms_ + options_.ping_timeout_ms;
     if (pong_due_ms_ <= now_ms) abort(EngineIoClose::ping_timeout, out);

@@ -1,6 +1,6 @@
-// An Engine.IO session on the loop that is its home: carries out what the state machine (core/session) asks of requests and
-// sockets, and hands what the client says to its Socket.IO clients. For the thread of its loop; requests and sockets may be
-// on other loops, and are then only named.
+// An Engine.IO session on the loop that is its home. Carries out what its state machine (session/engine_io_machine.h) asks of
+// requests and sockets, and passes what the client says to its Socket.IO clients. For the thread of its loop; its requests
+// and sockets may be on other loops, and are only named here.
 #pragma once
 
 #include <cstdint>
@@ -15,23 +15,23 @@
 #include "net/deliver/queue_link.h"
 #include "net/endpoint/engine_io/engine_io_arrival.h"
 #include "net/endpoint/engine_io/engine_io_birth.h"
+#include "net/endpoint/engine_io/engine_io_local.h"
 #include "net/endpoint/engine_io/engine_io_move.h"
 #include "net/endpoint/engine_io/engine_io_polling.h"
-#include "net/endpoint/engine_io/engine_io_sessions.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
 #include "net/endpoint/engine_io/socket_io_clients.h"
 #include "net/http/exchange.h"
-#include "session/engine_io_session.h"
+#include "net/session/session.h"
+#include "session/engine_io_machine.h"
 #include "wire/socket_io/socket_io_assembler.h"
 
 namespace chat::net {
 
-class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry {
+class EngineIoSession final : public Session, public LinkUser, public PeerOwner, private TimerEntry {
  public:
-  EngineIoHost(EngineIoSessions& home, EngineIoBirth birth, std::string sid, session::EngineIoTransport transport);
-  ~EngineIoHost() override;
-
-  const std::string& sid() const { return session_.sid(); }
+  EngineIoSession(EngineIoLocal& local, EngineIoBirth birth, SessionNumber number, std::string sid,
+                  Transport transport);
+  ~EngineIoSession() override;
 
   // How it begins -------------------------------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
   // Requests of the session, from any loop ------------------------------------------------------------------------------
 
   void poll(const HeldRequest& request);
-  // Its connection ended, before the answer or (answered) while that was written.
+  // The connection ended, before the answer or (answered) before all of it was written.
   void poll_lost(const HeldRequest& request, bool answered);
   void begin_post(const HeldRequest& request, std::string_view content_type);
   void end_post(const HeldRequest& request, std::string body);
@@ -64,7 +64,7 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
   void on_pause(std::int64_t until_ms) override;
   void on_resume() override;
-  std::size_t held_input_bytes() const override { return session_.waiting_bytes(); }
+  std::size_t held_input_bytes() const override { return machine_.waiting_bytes(); }
   FramePtr encode_gap(const GapReply&) override { return {}; }
 
   // From its peers --------------------------------------------------------------------------------------------------------
@@ -78,36 +78,43 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
 
   // From its Socket.IO clients --------------------------------------------------------------------------------------------
 
-  EngineIoSessions& home() { return *home_; }
-  EndpointContext& loop() { return home_->loop(); }
+  EngineIoLocal& local() { return *local_; }
+  EndpointContext& loop() { return local_->loop(); }
   const EngineIoBirth& birth() const { return birth_; }
-  // By which the clients are sent to.
+  // The way to its clients: the WebSocket or the queue.
   Link& link();
-  Transport transport() const;
-  // In an orderly way: after what is queued.
+  Transport transport() const { return machine_.transport(); }
+  // Closes after what is queued.
   void close();
-  // A deadline of theirs has changed.
+  // Sets the timer again, because a deadline of the clients has changed.
   void schedule();
 
   // The end ---------------------------------------------------------------------------------------------------------------
 
-  // The server stops.
-  void say_goodbye();
-  // There are too many sessions, and this one has no namespace.
-  void evict();
-  // At once, because the loop ends.
-  void end();
+  void say_goodbye() override;
+  void evict() override;
+  void end() override;
 
-  // Moving ----------------------------------------------------------------------------------------------------------------
+  // From its move ---------------------------------------------------------------------------------------------------------
 
-  // On the new loop, where its second peers are.
-  void arrive(EngineIoSessions& home, EngineIoArrival& arrival, EngineIoArrival::States states) {
-    move_.arrive(*this, home, arrival, std::move(states));
+  SocketIoClients& clients() { return clients_; }
+  // Takes what is queued, as a polling payload, and then the queue. The session has none, and its clients have no peers,
+  // until settle().
+  std::unique_ptr<QueueLink> pack(std::string& leftover);
+  // The session is on this loop from now on, where its clients' peers are, and sends by this queue.
+  void settle(EngineIoLocal& local, std::unique_ptr<QueueLink> queue);
+  // The WebSocket is the transport from now on. What was queued goes first: leftover, then the frames of the queue.
+  void use_socket(WebSocketLink& link, std::string_view leftover);
+  // There is no WebSocket any more that could become the transport.
+  void lose_websocket();
+  // Closes at once.
+  void close_now(session::EngineIoClose reason);
+  // On the new loop, where the second peers are.
+  void arrive(EngineIoLocal& local, EngineIoArrival& arrival, EngineIoArrival::States states) {
+    move_.arrive(local, arrival, std::move(states));
   }
 
  private:
-  friend class EngineIoMove;
-
   void perform(session::EngineIoActions& actions);
   void act(session::AnswerPoll& action);
   void act(session::AnswerPost& action);
@@ -120,36 +127,35 @@ class EngineIoHost final : public LinkUser, public PeerOwner, private TimerEntry
   void act(session::Upgraded& action);
   void act(session::Closed& action);
 
-  // What a POST has brought, as far as the client may go on.
+  // Takes the packets of a POST, until the client is paused.
   void take_packets();
   void take_some_packets();
   void on_deadline(std::int64_t now_ms) override;
   void finish(session::EngineIoClose reason);
   void end_clients(session::EngineIoClose reason);
-  // Runs on the candidate's loop, unless it has gone meanwhile.
+  // Runs on the candidate's loop, unless its link has ended meanwhile.
   template <class Action>
   void at_candidate(Action action);
   void let_candidate_go_on();
-  void use_socket(WebSocketLink& link, std::string_view leftover);
 
-  EngineIoSessions* home_;
+  EngineIoLocal* local_;
   const EngineIoBirth birth_;
   std::unique_ptr<QueueLink> queue_;
-  session::EngineIoSession session_;
+  session::EngineIoMachine machine_;
   wire::SocketIoAssembler assembler_;
   SocketIoClients clients_;
 
   EngineIoPolling polling_;
   std::optional<SocketHandle> candidate_;
-  WebSocketLink* socket_ = nullptr;  // once it is the transport, while it is open
+  WebSocketLink* socket_ = nullptr;  // while it is the transport and open
 
-  std::int64_t connect_deadline_ms_;  // by which a client must be in a namespace; -1 after that
+  std::int64_t connect_deadline_ms_;  // by when a client must be in a namespace; -1 after that
   std::uint16_t close_code_ = 1006;   // for on_disconnect
   std::string close_reason_;          // empty: the session's own
   std::uint16_t goodbye_code_ = 0;    // of the close frame
   bool finished_ = false;
-  bool deaf_ = false;  // closed from here: what the client said behind the reason for that is not heard
-  EngineIoMove move_;
+  bool deaf_ = false;  // the server has closed the session: what the client said after the reason for that is ignored
+  EngineIoMove move_{*this};
 };
 
 }  // namespace chat::net

@@ -1,6 +1,6 @@
 // An Engine.IO session and its Socket.IO clients, on one loop: what its client sends in requests and by WebSocket, and what it
 // hears, packet by packet; what the application is told; and how all of it ends.
-#include "net/endpoint/engine_io/engine_io_host.h"
+#include "net/endpoint/engine_io/engine_io_session.h"
 
 #include <algorithm>
 #include <optional>
@@ -40,7 +40,10 @@ struct Fixture {
   Hub& hub() { return *site.server.hub; }
   void run() { site.run(); }
   std::uint64_t refused(Refusal reason) const { return site.server.refused(reason); }
-  EngineIoSessions& sessions() { return site.sockets().sessions(); }
+  SessionHome& sessions() { return site.sockets().sessions(); }
+  void say_goodbye() {
+    for (const Task& goodbye : sessions().goodbyes()) goodbye();
+  }
 
   Recorder app;
   FakeSite site;
@@ -693,7 +696,7 @@ void a_session_must_enter_a_namespace(void**) {
   ASSERT_TEXT(polling.poll(), "200 1");
   ASSERT_TEXT(polling.poll(), kUnknownSid);
   assert_int_equal(f.refused(Refusal::request_timeout), 3);
-  assert_int_equal(f.site.engine_io.registry.size(), 1);
+  assert_int_equal(f.site.sessions.size(), 1);
   ASSERT_TEXT(
       f.app.take(),
       "connect 1 lobby; connect 2 lobby; open 2 lobby; join 2 lobby; leave 2 lobby (client namespace disconnect); "
@@ -743,7 +746,7 @@ void each_address_has_its_share_of_sessions(void**) {
 
 void the_server_says_goodbye(void**) {
   WebSocket f;
-  f.sessions().say_goodbye(f.player.sid());
+  f.say_goodbye();
   f.run();
   ASSERT_TEXT(f.player.heard(), "close 1001 the server is stopping");
   ASSERT_TEXT(f.app.take(), "leave 1 lobby (the server is stopping); disconnect 1 1001 the server is stopping");
@@ -751,14 +754,14 @@ void the_server_says_goodbye(void**) {
 
   Polling g;
   ASSERT_TEXT(g.player.poll(), "");
-  g.sessions().say_goodbye(g.player.sid());
+  g.say_goodbye();
   g.run();
   ASSERT_TEXT(g.player.polled(), "200 1");
   ASSERT_TEXT(g.app.take(), "leave 1 lobby (the server is stopping); disconnect 1 1001 the server is stopping");
   assert_true(is_empty(g.site));
 
   Polling without_poll;
-  without_poll.sessions().say_goodbye(without_poll.player.sid());
+  without_poll.say_goodbye();
   without_poll.run();
   assert_true(is_empty(without_poll.site));
 }
@@ -1134,5 +1137,5 @@ int main() {
       cmocka_unit_test(and_may_say_no),
       cmocka_unit_test(what_is_remembered_survives_a_loss),
   };
-  return cmocka_run_group_tests_name("core/net/endpoint/engine_io/engine_io_host", tests, nullptr, nullptr);
+  return cmocka_run_group_tests_name("core/net/endpoint/engine_io/engine_io_session", tests, nullptr, nullptr);
 }

@@ -1,29 +1,27 @@
-// What the loops of a server share for Engine.IO and Socket.IO. Any thread.
+// What the loops of a server share for Engine.IO and Socket.IO, beside the table of sessions. Any thread.
 #pragma once
 
 #include <vector>
 
 #include "net/base/server_options.h"
-#include "net/endpoint/engine_io/engine_io_registry.h"
-#include "session/engine_io_session.h"
+#include "session/engine_io_machine.h"
 #include "session/recovery_store.h"
 #include "wire/socket_io/socket_io_namespace.h"
 
 namespace chat::net {
 
-class EngineIoSessions;
+class EngineIoLocal;
 
-struct EngineIoService {
-  explicit EngineIoService(const ServerOptions& options);
+struct EngineIoShared {
+  explicit EngineIoShared(const ServerOptions& options);
 
-  // Of an endpoint: whether a session may go from polling to a WebSocket is its own.
+  // Whether a session may be upgraded from polling to a WebSocket depends on its endpoint.
   const session::EngineIoOptions& session_options(const Endpoint& endpoint) const;
 
-  EngineIoRegistry registry;
   wire::SocketIoNamespaces namespaces;
   session::RecoveryStore recovery;
-  // Those at home on each loop. Complete before a loop runs; each is for the thread of its loop.
-  std::vector<EngineIoSessions*> sessions;
+  // By loop. Complete before a loop runs; each is for the thread of its loop.
+  std::vector<EngineIoLocal*> locals;
 
  private:
   const session::EngineIoOptions upgrading_;

@@ -1,6 +1,6 @@
 // A session as its net layer would drive it: every request, message and deadline in an order of the
 // test's choosing, and the actions written down as one line each.
-#include "session/engine_io_session.h"
+#include "session/engine_io_machine.h"
 #include "support/engine_io_buffer.h"
 
 #include <algorithm>
@@ -45,11 +45,11 @@ struct Describe {
 struct Harness {
   EngineIoOptions options;
   EngineIoBuffer queue;
-  std::optional<EngineIoSession> session;
+  std::optional<EngineIoMachine> session;
   std::int64_t now = 1000;
   EngineIoActions out;
 
-  explicit Harness(EngineIoTransport transport = EngineIoTransport::polling) {
+  explicit Harness(Transport transport = Transport::polling) {
     session.emplace(options, queue, "SID", transport);
     session->open(now, out);
     out.clear();
@@ -105,18 +105,18 @@ void opens(void**) {
   EngineIoOptions options;
   EngineIoBuffer queue;
   EngineIoActions out;
-  EngineIoSession polling(options, queue, "SID", EngineIoTransport::polling);
+  EngineIoMachine polling(options, queue, "SID", Transport::polling);
   polling.open(0, out);
   expect(std::get<AnswerPoll>(out.at(0)).body,
          R"(0{"sid":"SID","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,)"
          R"("maxPayload":1000000})");
-  EngineIoSession websocket(options, queue, "SID", EngineIoTransport::websocket);
+  EngineIoMachine websocket(options, queue, "SID", Transport::websocket);
   websocket.open(0, out);
   expect(std::get<SendWebSocket>(out.at(1)).text,
          R"(0{"sid":"SID","upgrades":[],"pingInterval":25000,"pingTimeout":20000,)"
          R"("maxPayload":1000000})");
   options.may_upgrade = false;
-  EngineIoSession alone(options, queue, "SID", EngineIoTransport::polling);
+  EngineIoMachine alone(options, queue, "SID", Transport::polling);
   alone.open(0, out);
   assert_true(std::get<AnswerPoll>(out.at(2)).body.find(R"("upgrades":[])") != std::string::npos);
   assert_false(alone.attach_websocket(0));
@@ -358,14 +358,14 @@ void the_client_closes_by_post(void**) {
 }
 
 void the_client_closes_its_websocket(void**) {
-  Harness lost(EngineIoTransport::websocket);
+  Harness lost(Transport::websocket);
   lost.session->websocket_lost(lost.out);
   expect(lost.take(), "closed transport close");
 }
 
 // It has a closing of its own, and the reference server does not know another.
 void a_close_packet_over_a_websocket_is_nothing(void**) {
-  Harness h(EngineIoTransport::websocket);
+  Harness h(Transport::websocket);
   expect(h.hear("1"), "");
   assert_true(h.session->is_open());
   expect(h.hear("4on"), "message on");
@@ -406,7 +406,7 @@ void a_late_ping_does_not_make_its_time_out_late(void**) {
 }
 
 void pings_over_websocket(void**) {
-  Harness h(EngineIoTransport::websocket);
+  Harness h(Transport::websocket);
   expect(h.wait(), "ping; send 2");
   expect(h.hear("3"), "pong");
   expect(h.wait(), "ping; send 2");
@@ -415,7 +415,7 @@ void pings_over_websocket(void**) {
 }
 
 void who_is_heard_is_alive(void**) {
-  Harness h(EngineIoTransport::websocket);
+  Harness h(Transport::websocket);
   h.wait();
   h.now += 15'000;
   expect(h.hear("4busy"), "message busy");
@@ -433,12 +433,12 @@ void a_ping_from_the_client_closes(void**) {
                    "2\x1e"
                    "4b"),
          "message a; poll 1; closed transport error; post 200");
-  Harness websocket(EngineIoTransport::websocket);
+  Harness websocket(Transport::websocket);
   expect(websocket.hear("2probe"), "drop; closed transport error");
 }
 
 void websocket_messages(void**) {
-  Harness h(EngineIoTransport::websocket);
+  Harness h(Transport::websocket);
   expect(h.hear("4hello"), "message hello");
   h.session->websocket_received(true, "\x01\x02", h.now, h.out);
   expect(h.take(), "bytes \x01\x02");
@@ -450,7 +450,7 @@ void websocket_messages(void**) {
   expect(h.hear("abc"), "drop; closed parse error");
   expect(h.hear("4late"), "");
 
-  Harness large(EngineIoTransport::websocket);
+  Harness large(Transport::websocket);
   large.options.max_payload_bytes = 4;
   expect(large.hear("4abcd"), "drop; closed transport error");
 }
@@ -467,9 +467,9 @@ void upgrades(void**) {
   expect(h.wait(), "poll 6");
   expect(h.post("4still"), "message still; post 200");
   expect(h.say("queued"), "");
-  assert_true(h.session->transport() == EngineIoTransport::polling);
+  assert_true(h.session->transport() == Transport::polling);
   expect(h.hear("5"), "upgraded");
-  assert_true(h.session->transport() == EngineIoTransport::websocket);
+  assert_true(h.session->transport() == Transport::websocket);
   assert_string_equal(h.queue.take_frames().at(0).bytes.c_str(), "4queued");
   expect(h.hear("4over"), "message over");
   expect(h.poll(), "refuse Bad request");
@@ -577,7 +577,7 @@ void closes_after_what_is_queued(void**) {
   nothing.session->close(nothing.now, nothing.out);
   expect(nothing.take(), "poll 1; closed forced close");
 
-  Harness websocket(EngineIoTransport::websocket);
+  Harness websocket(Transport::websocket);
   websocket.session->close(websocket.now, websocket.out);
   expect(websocket.take(), "drop; closed forced close");
 }
@@ -614,15 +614,14 @@ void an_abort_lets_everything_go(void**) {
 
 using wire::EngineIoError;
 
-int refused(const EngineIoRequest& request, std::optional<EngineIoTransport> session = {},
-            EngineIoTransports enabled = {}) {
+int refused(const EngineIoRequest& request, std::optional<Transport> session = {}, EngineIoTransports enabled = {}) {
   const std::optional<EngineIoError> error = check_request(request, session, enabled);
   return error ? static_cast<int>(*error) : -1;
 }
 
 void requests_are_checked_in_the_reference_order(void**) {
-  constexpr auto kPolling = EngineIoTransport::polling;
-  constexpr auto kWebSocket = EngineIoTransport::websocket;
+  constexpr auto kPolling = Transport::polling;
+  constexpr auto kWebSocket = Transport::websocket;
   assert_int_equal(refused({"GET", false, "polling", "", "4"}), -1);
   assert_int_equal(refused({"GET", true, "websocket", "", "4"}), -1);
   assert_int_equal(refused({"GET", false, "", "", "4"}), 0);
