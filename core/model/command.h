@@ -14,12 +14,13 @@
 namespace chat {
 
 struct SendCommand {
-  MessageDraft draft;  // room empty: the client's first room. The dispatcher fills in the sender
+  MessageDraft draft;  // room empty: the client's first room; the dispatcher sets the sender
   bool except_self = false;
-  bool acknowledge_last = false;  // a sender that hears its own message hears it before the acknowledgement
+  bool acknowledge_last = false;  // deliver the sender's own copy before the acknowledgement
   std::string ref;                // empty: the client wants no acknowledgement
 };
 
+// A position in a room's numbering. Seq numbers of different epochs are not comparable.
 struct Position {
   std::string epoch;
   std::uint64_t seq = 0;
@@ -67,7 +68,7 @@ struct PingCommand {
   std::string ref;
 };
 
-// The client ends its connection, and wants to be told when all that it said before has been dealt with.
+// The client ends its connection. The reply is sent when all its earlier commands have been processed.
 struct DisconnectCommand {
   std::string ref;
 };
@@ -75,6 +76,7 @@ struct DisconnectCommand {
 using Command = std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand,
                              RoomsCommand, PingCommand, DisconnectCommand>;
 
+// Confirms that the client is open. Positions are those of its first room.
 struct Welcome {
   ClientId id = 0;
   std::string name;
@@ -169,7 +171,7 @@ struct PongReply {
   std::string ref;
 };
 
-// All that the client said before it disconnected has been dealt with. The connection closes behind this.
+// All commands of the client before its DisconnectCommand have been processed. The connection closes after this reply.
 struct DisconnectedReply {
   std::string ref;
 };
