@@ -1,5 +1,5 @@
-// The counters of one loop, and their sums over all loops. Only the loop's thread writes its counters, and other threads read
-// them, so a plain load and store suffice.
+// The counters of one loop, and their sums over all loops. Only the loop's thread writes its counters; other threads
+// read them. A plain load and store therefore suffice.
 #pragma once
 
 #include <array>
@@ -42,7 +42,7 @@ struct LoopStats {
   std::array<Counter, kTransportCount> deliveries_by_transport;
 };
 
-// Counted since the start. Fields with _now in their names are present values.
+// Counted since the start, except fields with _now in their names, which are current values.
 struct ServerStats {
   std::uint64_t connections_now = 0;
   std::uint64_t connections_total = 0;
