@@ -51,8 +51,8 @@ class ClientTable {
   ClientSlotPtr remove(chat_client_id id);
   void clear();
 
-  // Records a client whose on_connect was deferred. No callback reports a later refusal or disconnect in all cases, so
-  // stale entries are removed when further clients connect.
+  // Records a client in on_connect. If it is never opened, on_disconnect does not remove its slot, so
+  // remove_forgotten() removes such slots when further clients connect.
   void note_undecided(chat_client_id id, std::int64_t now_ms);
   void remove_forgotten(chat_server* server, std::int64_t older_than_ms);
 
