@@ -1,6 +1,6 @@
 // The application's side of the server: the hub and the loops call it. The C API implements it with the callbacks of
-// chat.h; the defaults here behave like a server without callbacks. Every function runs on a loop thread with no lock
-// held.
+// chat.h; the defaults here behave like a server without callbacks. log() may run on any thread; the other functions run
+// on loop threads. No lock is held during a call.
 #pragma once
 
 #include <optional>
