@@ -36,6 +36,7 @@ struct ConnectRequest {
 
 enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6 };
 
+// A client's request to perform an action.
 struct AuthorizeRequest {
   ClientPtr client;
   Action action;
@@ -64,11 +65,13 @@ class Application {
  public:
   virtual ~Application() = default;
 
+  // Returns the verdict on a connection: pass, refuse or defer.
   virtual Decision on_connect(const ConnectRequest&) { return {}; }
   // recovered_from: the client that this one continues after a lost connection; 0: none.
   virtual void on_open(const ClientPtr&, std::string_view room, ClientId recovered_from) {
     (void)room, (void)recovered_from;
   }
+  // close_code: RFC 6455 section 7.4. Not called for a client that never opened; see on_abandon().
   virtual void on_disconnect(const ClientPtr&, int close_code, std::string_view reason) {
     (void)close_code, (void)reason;
   }
@@ -78,8 +81,10 @@ class Application {
   // nullopt selects the default policy: everything is allowed except listing rooms and members, and only guests can
   // rename themselves.
   virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
+  // Called after the fact, like on_leave().
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
   virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
+  // Returns the verdict on a message: pass, refuse, consume or defer.
   virtual Decision on_message(MessageRequest&) { return {}; }
   // Reports a numbered message that now has its position in its room. Calls for one room follow the room's order and do
   // not overlap.
@@ -89,6 +94,7 @@ class Application {
   // Run on each thread of the server, before and after all other calls on it.
   virtual void on_thread_start() {}
   virtual void on_thread_stop() {}
+  // Reports a log line.
   virtual void log(LogLevel level, std::string_view text) { (void)level, (void)text; }
 };
 

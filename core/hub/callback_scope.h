@@ -12,6 +12,7 @@ class Hub;
 
 class CallbackScope {
  public:
+  // The hub must outlive the scope.
   explicit CallbackScope(const Hub& hub);
   ~CallbackScope();  // runs the deferred actions
   CallbackScope(const CallbackScope&) = delete;
@@ -20,6 +21,7 @@ class CallbackScope {
   // The innermost scope of this hub on this thread, or nullptr.
   static CallbackScope* current(const Hub& hub);
 
+  // Runs the action when the scope ends.
   void defer(std::function<void()> action) { deferred_.push_back(std::move(action)); }
 
   // Records that the application answered this acknowledgement inside the callback.

@@ -17,6 +17,7 @@
 
 namespace chat {
 
+// Who a client is. Immutable; a change replaces the whole object.
 struct Identity {
   std::string user_id;  // empty: a guest
   std::string name;     // never empty once the client is registered
@@ -40,6 +41,7 @@ struct ClientOrigin {
 
 class Client {
  public:
+  // `share` is the client's part of the limits on clients.
   Client(ClientId id, ClientOrigin origin, IdentityPtr identity, Share share)
       : id_(id),
         origin_(named(std::move(origin), id)),
@@ -67,6 +69,7 @@ class Client {
   bool dismissed() const { return dismissed_.load(std::memory_order_relaxed); }
   void dismiss() { dismissed_.store(true, std::memory_order_relaxed); }
 
+  // Snapshots, taken with the client's lock.
   IdentityPtr identity() const;
   ClientState state() const;
   std::vector<std::string> rooms() const;  // in the order of joining
@@ -91,6 +94,7 @@ class Client {
   // Reopens the question after the answer could not be delivered, so another attempt is possible.
   void reopen_decision(DecisionId decision) { awaited_decision_.store(decision, std::memory_order_release); }
 
+  // The application's pointer, which the library only stores.
   void set_user(void* user) { user_.store(user, std::memory_order_release); }
   void* user() const { return user_.load(std::memory_order_acquire); }
 

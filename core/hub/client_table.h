@@ -42,6 +42,7 @@ class ClientTable {
   // Calls tell() when the change gives an open client a new name.
   Status set_identity(Client& client, Identity identity, const std::function<void(const std::string& name)>& tell);
 
+  // Returns nullptr when there is no such client.
   ClientPtr find(ClientId id) const;
   // Finds a client by its socket id, or by its ClientId in decimal digits. When two clients share a socket id, because
   // one continues the other, the newer one is returned.

@@ -12,6 +12,7 @@ namespace chat {
 
 enum class Verdict : std::uint8_t { pass, refuse, defer, consume };
 
+// The verdict itself, with the data that the application gave.
 struct Decision {
   Verdict verdict = Verdict::pass;
   std::string reason;

@@ -10,6 +10,7 @@
 
 namespace chat {
 
+// The limits of one room's history.
 struct HistoryLimits {
   std::int64_t messages = 100;  // kUnlimited: bounded by bytes only; 0: keep nothing
   std::int64_t bytes = 1 << 20;

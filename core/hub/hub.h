@@ -33,11 +33,13 @@
 
 namespace chat {
 
+// The position of a published message.
 struct Published {
   std::uint64_t seq = 0;  // 0 when the message is ephemeral or its room's log commits it later
   std::string epoch;
 };
 
+// Counters since the start; fields with _now in their names are current values.
 struct HubStats {
   std::uint64_t clients_now = 0;
   std::uint64_t clients_total = 0;
@@ -79,6 +81,7 @@ class Hub {
   // Sets the display name for the client's own rename command, whose reply confirms it.
   Status rename(const ClientPtr& client, std::string name);
 
+  // Return nullptr when there is no such client.
   ClientPtr find_client(ClientId id) const { return clients_.find(id); }
   ClientPtr find_client(std::string_view socket_id) const { return clients_.find(socket_id); }
   std::vector<ClientPtr> clients() const { return clients_.open(); }  // by id

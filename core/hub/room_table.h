@@ -23,6 +23,7 @@ namespace chat {
 
 class RoomTable {
  public:
+  // loops: the number of loops, for the per-loop counters of rooms.
   RoomTable(const HubOptions& options, std::size_t loops);
 
   // Returns nullptr when the room does not exist.

@@ -86,6 +86,7 @@ class Source {
   // Charges `amount`. Returns the limit that was reached, and charges nothing in that case.
   [[nodiscard]] std::optional<Refusal> take(Resource resource, std::int64_t amount = 1);
   void give(Resource resource, std::int64_t amount = 1);
+  // Returns an amount that take() charged.
   std::int64_t held(Resource resource) const;
   // True when one more would exceed the source's own limit.
   bool at_limit(Resource resource) const;

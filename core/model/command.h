@@ -87,6 +87,7 @@ struct Welcome {
   bool complete = true;
 };
 
+// A message was accepted.
 struct AckReply {
   std::string ref;
   std::uint64_t seq = 0;  // 0: ephemeral, or consumed by the application
@@ -99,6 +100,7 @@ struct AnswerReply {  // the application's answer to a message
   std::vector<std::string> attachments;
 };
 
+// The client is a member of a room.
 struct JoinedReply {
   std::string ref;
   std::string room;
@@ -108,17 +110,20 @@ struct JoinedReply {
   bool complete = true;
 };
 
+// The client is no longer a member of a room.
 struct LeftReply {
   std::string ref;
   std::string room;
   std::string reason;
 };
 
+// The client has a new display name.
 struct RenamedReply {
   std::string ref;
   std::string name;
 };
 
+// Kept messages of a room, oldest first.
 struct HistoryReply {
   std::string ref;
   std::string room;
@@ -142,6 +147,7 @@ struct MembersReply {
   MemberListPtr list;
 };
 
+// A snapshot of a room's counters.
 struct RoomInfo {
   std::string name;
   std::string epoch;
@@ -167,6 +173,7 @@ struct GapReply {
   std::uint64_t dropped = 0;
 };
 
+// The reply to PingCommand.
 struct PongReply {
   std::string ref;
 };
@@ -176,6 +183,7 @@ struct DisconnectedReply {
   std::string ref;
 };
 
+// A request was refused and changed nothing.
 struct ErrorReply {
   std::string ref;
   Error code = Error::internal;

@@ -30,12 +30,14 @@ enum class RoomEventKind : std::uint8_t {
   presence,   // a user joined or left
 };
 
+// The sender as receivers see it.
 struct Sender {
   ClientId id = 0;  // 0: the application
   std::string name;
   std::string user_id;
 };
 
+// A message before it is published. Its fields have been checked by the dispatcher or the C API.
 struct MessageDraft {
   std::string room;  // empty: for everyone
   std::string event{kDefaultEvent};
@@ -53,6 +55,7 @@ struct MessageDraft {
   std::size_t size_bytes() const;  // payload, attachments and attributes
 };
 
+// A published message.
 struct Message : MessageDraft {
   std::uint64_t seq = 0;  // 1, 2, 3... in its room; 0 for ephemeral messages
   std::string epoch;
@@ -66,6 +69,7 @@ using MessagePtr = std::shared_ptr<const Message>;
 
 // The payload of a single binary frame: one argument, which is attachment 0.
 inline constexpr std::string_view kSingleBinaryArgs = R"([{"_placeholder":true,"num":0}])";
+// True for a payload that consists of a single attachment.
 bool is_single_binary(const MessageDraft& draft);
 
 }  // namespace chat

@@ -100,6 +100,7 @@ using Pairs = std::vector<Pair>;
 
 // A negative limit means no limit.
 inline constexpr std::int64_t kUnlimited = -1;
+// True when the amount is above a limit that is not kUnlimited.
 inline bool exceeds(std::int64_t amount, std::int64_t limit) { return limit >= 0 && amount > limit; }
 
 }  // namespace chat

@@ -5,6 +5,7 @@
 
 namespace chat {
 
+// True when the bytes are well-formed UTF-8.
 bool is_utf8(std::string_view bytes);
 
 // Returns the longest prefix of at most max_bytes that does not split a character. `text` must be valid UTF-8.

@@ -57,6 +57,7 @@ class Codec {
   // Empty when the format cannot express the reply.
   virtual Packets encode(const Reply& reply) const = 0;
 
+  // Identifies the encoding of messages for this client; constant.
   virtual WireForm form() const = 0;
 };
 

@@ -30,6 +30,7 @@ class IpAddress {
 // A CIDR block, "192.0.2.0/24" or "2001:db8::/32", or a single address.
 class IpBlock {
  public:
+  // Returns nullopt when the text is neither a block nor an address, or when the prefix is too long.
   static std::optional<IpBlock> parse(std::string_view text);
   bool contains(const IpAddress& address) const;
 

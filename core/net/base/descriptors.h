@@ -25,6 +25,7 @@ int descriptor_table_size(std::int64_t file_limit, std::int64_t max_connections,
 // Reserves descriptors for its lifetime.
 class HeldDescriptors {
  public:
+  // Opens `count` descriptors.
   explicit HeldDescriptors(std::size_t count);
   ~HeldDescriptors();
   HeldDescriptors(const HeldDescriptors&) = delete;

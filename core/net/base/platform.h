@@ -69,6 +69,7 @@ class SigpipeBlocked {
   bool was_blocked_;
 };
 
+// Sets the name of the calling thread, which debuggers and `ps` show.
 void name_thread(const char* name);
 
 // Returns unused heap pages to the system. Does nothing without glibc.

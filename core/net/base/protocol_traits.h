@@ -9,6 +9,7 @@
 
 namespace chat::net {
 
+// The bit of a transport in Endpoint::transports.
 constexpr std::uint32_t transport_bit(Transport transport) { return 1U << static_cast<unsigned>(transport); }
 
 struct ProtocolTraits {

@@ -10,6 +10,7 @@
 
 namespace chat::net {
 
+// A path that clients connect to.
 struct Endpoint {
   std::string path;  // without a trailing slash
   Protocol protocol = Protocol::plain;
@@ -18,6 +19,7 @@ struct Endpoint {
   std::int64_t max_message_bytes = 0;
 };
 
+// A directory served at a path.
 struct StaticMount {
   std::string path;
   std::string directory;

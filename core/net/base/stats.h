@@ -11,6 +11,7 @@
 
 namespace chat::net {
 
+// One counter. Only its owner's thread may change it; any thread may read it.
 class Counter {
  public:
   void add(std::uint64_t amount = 1) {

@@ -19,6 +19,7 @@ std::string resolve_inside(const std::string& directory, std::string_view name);
 // True when `path` is `directory` or below it. Both must be resolved paths, or URL paths without a trailing slash.
 bool is_inside(std::string_view path, std::string_view directory);
 
+// The headers that depend on the caller.
 struct FileHeaders {
   std::string_view content_type;
   std::string_view cache_control;
@@ -35,6 +36,7 @@ bool has_entity_tag(const HttpRequest& request, std::string_view tag);
 // Returns a strong ETag for these bytes, part of their SHA-256.
 std::string content_tag(std::string_view bytes);
 
+// A plain text response with status 404.
 HttpResponse not_found_response();
 HttpResponse only_get_response();  // 405
 

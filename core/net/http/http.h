@@ -19,6 +19,7 @@ using wire::equals_ignoring_case;
 using wire::HttpRequest;
 using wire::list_elements;
 
+// A response. It does not close `file` itself.
 struct HttpResponse {
   int status = 200;
   Pairs headers;
@@ -30,6 +31,7 @@ struct HttpResponse {
   // `body` is only the beginning; EndpointContext::write() adds the rest. The response has no Content-Length.
   bool streams = false;
 
+  // A response with Content-Type text/plain.
   static HttpResponse text(int status, std::string body);
 };
 

@@ -32,6 +32,7 @@ class ResponseOutput {
   std::optional<std::string_view> next(std::size_t max_bytes);
   // Removes bytes that next() returned.
   void consume(std::size_t size);
+  // True when no produced bytes remain to be consumed.
   bool all_taken() const { return pending_bytes() == 0 && file_left_ == 0 && constant_left_.empty(); }
   // Approximate memory held for unsent bytes.
   std::size_t held_bytes() const { return bytes_.capacity(); }

@@ -24,6 +24,7 @@ class CompiledIn {
   // only the script needs; see is_script().
   std::optional<HttpResponse> serve(const HttpRequest& request) const;
   bool is_script(std::string_view path) const { return !script_path_.empty() && path == script_path_; }
+  // All paths served here, for the log of paths that files hide.
   std::vector<std::string> paths() const;
 
  private:

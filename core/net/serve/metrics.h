@@ -12,6 +12,7 @@
 
 namespace chat::net {
 
+// The values of one scrape.
 struct MetricsSnapshot {
   ServerStats net;
   HubStats hub;
@@ -20,6 +21,7 @@ struct MetricsSnapshot {
   bool draining = false;
 };
 
+// The text of one scrape.
 std::string metrics_text(const MetricsSnapshot& snapshot);
 
 // Handles GET and HEAD; 405 for other methods.

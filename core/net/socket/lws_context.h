@@ -50,6 +50,7 @@ class LwsContext {
 
   // Loads a new certificate for later handshakes. Errors: certificate, no_memory.
   Status reload_tls(const std::string& certificate_file, const std::string& private_key_file);
+  // The SSL context of the last reload, or nullptr.
   SSL_CTX* reloaded_ssl_context() const { return reloaded_.get(); }
   // The context that create() is creating on the calling thread, or nullptr.
   static LwsContext* in_creation();

@@ -31,6 +31,7 @@ class LwsSocket final : public ByteStream, private ReadySocket {
 
   // Called first by every libwebsockets callback of the socket; repeated calls are fine.
   void attach(lws* wsi) { wsi_ = wsi; }
+  // False when libwebsockets has no object for the socket.
   bool attached() const { return wsi_ != nullptr; }
   // Called after libwebsockets has adopted the socket on this loop.
   void watch(ReadySockets& sockets, uv_loop_t& uv);

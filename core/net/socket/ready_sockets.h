@@ -50,6 +50,7 @@ class ReadySockets {
   // That turn of libuv is over.
   void closed() { closing_ = 0; }
 
+  // For loops that the host drives: see Poller.
   int fd() const { return poller_.fd(); }
   void set_timeout(int timeout_ms) { poller_.set_timeout(timeout_ms); }
   void wait_readable(int timeout_ms) const { poller_.wait_readable(timeout_ms); }

@@ -9,6 +9,7 @@
 
 namespace chat::wire {
 
+// Converts an ASCII letter; other characters are unchanged.
 inline constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // Ignores the case of ASCII letters only.

@@ -10,6 +10,7 @@ namespace chat::wire {
 
 enum class Opcode : std::uint8_t { continuation = 0x0, text = 0x1, binary = 0x2, close = 0x8, ping = 0x9, pong = 0xA };
 
+// Control frames: close, ping and pong (RFC 6455 section 5.5).
 constexpr bool is_control(Opcode opcode) { return static_cast<std::uint8_t>(opcode) >= 0x8; }
 
 inline constexpr std::size_t kMaxControlBytes = 125;

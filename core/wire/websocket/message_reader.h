@@ -39,6 +39,7 @@ class MessageReader {
     const char* reason = "";  // failure: a short sentence
   };
 
+  // max_message_bytes: the limit of a message after reassembly and decompression.
   explicit MessageReader(std::size_t max_message_bytes);
   ~MessageReader();
 
