@@ -71,7 +71,7 @@ class Application {
   virtual void on_open(const ClientPtr&, std::string_view room, ClientId recovered_from) {
     (void)room, (void)recovered_from;
   }
-  // close_code: RFC 6455 section 7.4. Not called for a client that never opened; see on_abandon().
+  // close_code: RFC 6455 section 7.4. Not called for a client that was not accepted; see on_abandon().
   virtual void on_disconnect(const ClientPtr&, int close_code, std::string_view reason) {
     (void)close_code, (void)reason;
   }
