@@ -141,10 +141,10 @@ void RoomTable::note_unused(const Room& room) {
 // time, longest silent first, so this search is rare. When the search finds none, it is repeated only after some rooms
 // have become unused.
 void RoomTable::forget_silent_rooms(const Source* of, std::int64_t limit, std::atomic<std::int64_t>& unused) {
-  constexpr std::int64_t kWorthALook = 100;
+  constexpr std::int64_t kMinUnused = 100;
   const std::lock_guard turn(forgetting_);
   std::int64_t wanted = limit / 100 + 1;
-  const std::int64_t enough = std::min(wanted, kWorthALook);
+  const std::int64_t enough = std::min(wanted, kMinUnused);
   if (!(of != nullptr ? of->at_limit(Resource::rooms) : full()) || unused.load() < enough) return;
   unused.store(0);
   for (const auto& [time_ms, room] : by_silence()) {

@@ -226,9 +226,9 @@ RequestHead read_head(std::string_view lines, std::size_t consumed_bytes, const 
 // Finds faults of bytes[at] that do not depend on the line that contains it.
 Check check_byte(std::string_view bytes, std::size_t at) {
   const auto c = static_cast<unsigned char>(bytes[at]);
-  const bool behind_cr = at > 0 && bytes[at - 1] == '\r';
-  if (c == '\n' && !behind_cr) return Problem{400, "A line ends with a bare LF."};
-  if (c != '\n' && behind_cr) return Problem{400, "A CR is not followed by an LF."};
+  const bool after_cr = at > 0 && bytes[at - 1] == '\r';
+  if (c == '\n' && !after_cr) return Problem{400, "A line ends with a bare LF."};
+  if (c != '\n' && after_cr) return Problem{400, "A CR is not followed by an LF."};
   if ((c < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7F) {
     return Problem{400, "The request's head contains a control character."};
   }
