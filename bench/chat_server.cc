@@ -1,5 +1,5 @@
-// libchat as a program embeds it: one thread, the default endpoint and history, nothing but the limit on what a client may
-// send switched off, because the benchmark's publishers send all they can. Uses chat.h alone.
+// libchat as a program embeds it: one thread, the default endpoint and history. Only the inbound rate limit is off,
+// because the benchmark's publishers send as fast as they can. Uses only chat.h.
 #include <chat/chat.h>
 #include <signal.h>
 
@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 int main(int argc, char** argv) {
-  // Before the server's threads begin, so that the signals wait for sigwait() below.
+  // Blocked before the server starts its threads, so that sigwait() below receives the signals.
   sigset_t end;
   sigemptyset(&end);
   sigaddset(&end, SIGINT);
@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   options.port = argc > 1 ? std::atoi(argv[1]) : 0;
   options.threads = 1;
   options.inbound_rate = CHAT_UNLIMITED;
-  // All clients are on this machine.
+  // All clients connect from this machine.
   options.max_clients_per_address = CHAT_UNLIMITED;
   options.max_connections_per_address = CHAT_UNLIMITED;
   options.max_queued_bytes_per_address = CHAT_UNLIMITED;

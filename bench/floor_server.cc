@@ -1,6 +1,6 @@
-// The least server that can do the work, and so the measure of the others: epoll, one thread, one room. All that came in
-// during a round of the loop goes to each connection in a single send(). No library, no limits, no checks: it must know
-// nothing of libchat.
+// The minimal server for this work, and thus the reference for the others: epoll, one thread, one room. The data
+// received in one round of the loop is sent to each connection with a single send(). No library, no limits, no checks.
+// It must not use libchat.
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -22,15 +22,15 @@ namespace {
 
 struct Connection {
   int fd = -1;
-  std::size_t index = 0;  // in Server::open_, once the handshake is through
+  std::size_t index = 0;  // in Server::open_, once the handshake is complete
   bool open = false;
-  std::string in;   // what is not a whole frame yet
-  std::string out;  // what the socket did not take
+  std::string in;   // an incomplete frame
+  std::string out;  // bytes that the socket did not accept
 };
 
 class Server {
  public:
-  // The port that it listens on, on the loopback address only; 0 on failure.
+  // Returns the port, on the loopback address only; 0 on failure.
   int listen_on(int port);
   [[noreturn]] void run();
 
@@ -158,7 +158,7 @@ void Server::write_round() {
     if (connection.out.empty()) {
       const ssize_t count = send(connection.fd, round_.data(), round_.size(), MSG_NOSIGNAL);
       if (count < 0 && errno != EAGAIN) {
-        drop(connection);  // the last one takes its place
+        drop(connection);  // the last connection moves to its index
         continue;
       }
       const std::size_t taken = count < 0 ? 0 : static_cast<std::size_t>(count);

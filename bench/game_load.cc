@@ -1,6 +1,6 @@
-// The players of bench/game_server.cc. Talkers say something every now and then, and hear their own words back, from the game
-// ("input ...") or from the room. A crowd only listens; it can come and go, all at once. Checks that nobody misses anything,
-// and that it comes in order. Measures how long each talker waits for its own words.
+// The players of bench/game_server.cc. Talkers send messages periodically and receive their own messages back, from the
+// game ("input ...") or from the room. A crowd only listens; it can connect and disconnect all at once. The program
+// checks that no message is missing or out of order, and measures how long each talker waits for its own messages.
 //
 // One thread. Prints one line of JSON. It knows nothing of libchat.
 #include <sys/epoll.h>
@@ -28,9 +28,9 @@ namespace {
 using bench::fail;
 using bench::kMaskKey;
 
-constexpr std::size_t kMaxHandshakes = 1'000;  // at once, below the server's backlog
+constexpr std::size_t kMaxHandshakes = 1'000;  // concurrent handshakes, below the server's backlog
 constexpr double kSetUpMs = 60'000;
-constexpr double kLateMs = 10'000;  // what has not come by then is lost
+constexpr double kLateMs = 10'000;  // a message that takes longer counts as lost
 
 double now_ms() {
   timespec time{};
@@ -42,9 +42,9 @@ struct Options {
   int port = 0;
   std::size_t talkers = 100;
   std::size_t crowd = 0;
-  int visits = 1;  // how often the crowd comes and goes
+  int visits = 1;  // how often the crowd connects
   double seconds = 5;
-  double interval_ms = 100;  // between two messages of one talker
+  double interval_ms = 100;  // between two messages of a talker
   bool to_room = false;
 };
 
@@ -53,13 +53,13 @@ struct Player {
   std::size_t number = 0;
   bool talks = false;
   bool open = false;
-  std::string carry;  // the beginning of a frame that was cut in two
+  std::string carry;  // the start of an incomplete frame
   double next_ms = 0;
   unsigned long sent = 0;
-  unsigned long heard = 0;     // of its own
-  unsigned long from_all = 0;  // messages of all talkers, when they go to the room
-  unsigned long tick = 0;      // of the game, the last; 0: none yet
-  std::deque<double> sent_ms;  // of what has not come back
+  unsigned long heard = 0;     // own messages received
+  unsigned long from_all = 0;  // messages of all talkers, when they are sent to the room
+  unsigned long tick = 0;      // the game's last tick; 0: none yet
+  std::deque<double> sent_ms;  // send times of messages that have not come back
   std::vector<float> waits_ms;
 };
 
@@ -94,11 +94,9 @@ class Load {
   std::vector<char> buffer_ = std::vector<char>(1 << 18);
   std::size_t handshakes_ = 0;
   bool talking_ = false;
-  unsigned long last_tick_ = 0;  // that anybody had heard when the talking ended
+  unsigned long last_tick_ = 0;  // the last tick that any player had received when the talking ended
   unsigned long ticks_heard_ = 0;
 };
-
-// Coming and going ----------------------------------------------------------------------------------------------------
 
 void Load::open(std::size_t first, std::size_t end) {
   const double end_ms = now_ms() + kSetUpMs;
@@ -128,13 +126,11 @@ void Load::close_crowd() {
   }
 }
 
-// Running -------------------------------------------------------------------------------------------------------------
-
 void Load::run() {
   open(0, options_.talkers);
   talking_ = true;
   for (std::size_t i = 0; i < options_.talkers; ++i) {
-    // Spread over the interval, as players are.
+    // The start times are spread over the interval.
     players_[i].next_ms =
         now_ms() + options_.interval_ms * static_cast<double>(i) / static_cast<double>(options_.talkers);
   }
@@ -172,7 +168,7 @@ void Load::talk(double time_ms) {
   }
 }
 
-// Edge-triggered: a read that does not fill the buffer has taken all.
+// Edge-triggered: a read that does not fill the buffer has taken all data.
 void Load::read_from(Player& player) {
   ssize_t count = 0;
   do {
@@ -239,12 +235,10 @@ void Load::write(const Player& player, unsigned char opcode, std::string_view pa
   }
 }
 
-// Results -------------------------------------------------------------------------------------------------------------
-
 bool Load::all_back() const {
   unsigned long sent = 0;
   for (const Player& player : players_) sent += player.sent;
-  // All were there when the talking began, but for a crowd.
+  // All players except a crowd were present when the talking began.
   return std::all_of(players_.begin(), players_.end(), [&](const Player& player) {
     return player.heard == player.sent && (!options_.to_room || !player.talks || player.from_all == sent) &&
            player.tick >= last_tick_;
@@ -255,7 +249,7 @@ void Load::print() {
   if (!all_back()) fail("something was lost");
   unsigned long sent = 0;
   std::vector<float> all;
-  std::vector<float> worst;  // of each talker: its 99th percentile
+  std::vector<float> worst;  // the 99th percentile of each talker
   for (Player& player : players_) {
     sent += player.sent;
     if (player.waits_ms.empty()) continue;
@@ -297,7 +291,7 @@ Options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
-  // Whatever happens it ends.
+  // Ends the program in any case.
   alarm(600);
   Load(options).run();
   return 0;

@@ -1,9 +1,9 @@
-// A game as the host of libchat: 60 frames a second, one chat_server_poll() in each, and nothing else to do. Measures the CPU
-// time of each poll, which no other program on the machine changes. Uses chat.h alone.
+// A game that embeds libchat: 60 frames per second with one chat_server_poll() each, and no other work. Measures the
+// CPU time of each poll, which other programs on the machine do not change. Uses only chat.h.
 //
-// Messages that begin with "input " go to the game, which answers each to its sender; all others to the room. Every
-// --broadcast-frames-th frame the game says something to everyone. A line on stdin ends a phase: what the polls took in it is
-// printed as one line of JSON. At the end of stdin the server is stopped, and polled until that is done.
+// The game answers messages that begin with "input "; others go to the room. Every --broadcast-frames-th frame the game
+// sends a message to everyone. A line on stdin ends a phase: the CPU times of its polls are printed as one line of
+// JSON. At the end of stdin the server is stopped and polled until the drain ends.
 #include <chat/chat.h>
 #include <poll.h>
 #include <time.h>
@@ -37,7 +37,7 @@ chat_verdict on_message(chat_server* server, chat_message_event* event, void*) {
   return CHAT_CONSUME;
 }
 
-// What the polls of a phase took.
+// The CPU times of the polls in a phase.
 class Phase {
  public:
   void add(double cpu_ms) { cpu_ms_.push_back(cpu_ms); }
@@ -103,7 +103,7 @@ class Game {
     phase_.print(name, stats);
   }
 
-  // False at the end.
+  // Returns false at the end of stdin.
   bool take_commands() {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     if (::poll(&input, 1, 0) <= 0) return true;
@@ -114,7 +114,7 @@ class Game {
     return true;
   }
 
-  // A frame that took too long is not made up for.
+  // A late frame is not made up for.
   static void sleep_until(double& next_ms) {
     const double left_ms = next_ms - now_ms(CLOCK_MONOTONIC);
     if (left_ms <= 0) {
@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
   chat_server_options options = CHAT_SERVER_OPTIONS_INIT;
   options.address = "127.0.0.1";
   options.threads = 0;
-  // All clients are on this machine.
+  // All clients connect from this machine.
   options.max_clients_per_address = CHAT_UNLIMITED;
   options.max_connections_per_address = CHAT_UNLIMITED;
   options.max_queued_bytes_per_address = CHAT_UNLIMITED;

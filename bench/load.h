@@ -1,4 +1,4 @@
-// What the programs share: how they fail, and how they reach each other on this machine.
+// Functions that the benchmark programs share: error exits and loopback connections.
 #pragma once
 
 #include <arpa/inet.h>
@@ -20,7 +20,7 @@ namespace bench {
 
 inline constexpr std::array<unsigned char, 4> kMaskKey = {0x37, 0xfa, 0x21, 0x3d};
 
-// Ends the program, with its name and the sentence on standard error.
+// Prints the program's name and the message to standard error and exits.
 [[noreturn]] __attribute__((format(printf, 1, 2))) inline void fail(const char* format, ...) {
   std::va_list arguments;
   va_start(arguments, format);
@@ -39,7 +39,7 @@ inline sockaddr_in loopback_address(int port) {
   return address;
 }
 
-// A blocking socket that is connected to this port of 127.0.0.1.
+// Returns a blocking socket connected to this port of 127.0.0.1.
 inline int connect_to_loopback(int port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket: %s", std::strerror(errno));

@@ -1,6 +1,6 @@
-// The least server on libwebsockets, written as libchat writes: the frames of a round of libuv's loop are made once and go
-// to each connection in a single lws_write(LWS_WRITE_RAW), outside the WRITEABLE callback. One room, no limits, no
-// checks: what libchat costs above this is libchat's own.
+// The minimal server on libwebsockets, which writes like libchat: the frames of one round of libuv's loop are encoded
+// once and sent to each connection in a single lws_write(LWS_WRITE_RAW), outside the WRITEABLE callback. One room, no
+// limits, no checks. The difference to libchat is the cost of libchat itself.
 #include <libwebsockets.h>
 #include <uv.h>
 
@@ -17,20 +17,20 @@
 
 namespace {
 
-// More than ever waits in one round, so that libwebsockets writes it at once.
+// More than one round ever queues, so libwebsockets writes it at once.
 constexpr std::size_t kMaxWriteBytes = 1 << 18;
 
 struct Connection {
   lws* wsi = nullptr;
   std::size_t index = 0;  // in `connections`
-  std::string in;         // the beginning of a frame that came in pieces
-  std::string out;        // what could not be written at the end of its round
+  std::string in;         // the start of an incomplete frame
+  std::string out;        // bytes that could not be written at the end of their round
 };
 
 std::vector<std::unique_ptr<Connection>> connections;
 std::string round_frames;
 
-// False when the connection is lost; libwebsockets keeps what the socket does not take.
+// Returns false when the connection is lost. libwebsockets buffers what the socket does not accept.
 bool write(Connection& connection, std::string& bytes) {
   return lws_write(connection.wsi, reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), LWS_WRITE_RAW) >= 0;
 }
@@ -107,7 +107,7 @@ int main(int argc, char** argv) {
   protocols[0].per_session_data_size = sizeof(Connection*);
   protocols[0].tx_packet_size = kMaxWriteBytes;
 
-  // All zero: no pings.
+  // All zero disables pings.
   lws_retry_bo_t no_keepalive;
   std::memset(&no_keepalive, 0, sizeof no_keepalive);
 

@@ -1,5 +1,6 @@
-// The few lines of RFC 6455 that the benchmarks' own programs need: the handshake's answer, frames out, frames in. It has
-// no state and knows no socket. It trusts its peer: control frames are not checked and messages are never fragmented.
+// The parts of RFC 6455 that the benchmark programs need: the handshake response, and encoding and decoding frames. It
+// has no state and knows no socket. It trusts its peer: control frames are not checked, and messages are never
+// fragmented.
 #pragma once
 
 #include <openssl/evp.h>
@@ -19,7 +20,7 @@ inline constexpr unsigned char kPing = 0x9;
 inline constexpr unsigned char kPong = 0xa;
 inline constexpr unsigned char kMasked = 0x80;
 
-// The answer to a request that is there as a whole, section 4.2.2; empty when it is no handshake.
+// The response to a complete request (section 4.2.2); empty when it is not a handshake.
 inline std::string handshake_answer(std::string_view request) {
   static constexpr std::string_view kName = "Sec-WebSocket-Key: ";
   const std::size_t at = request.find(kName);
@@ -36,7 +37,7 @@ inline std::string handshake_answer(std::string_view request) {
          std::string(reinterpret_cast<char*>(accept), static_cast<std::size_t>(size)) + "\r\n\r\n";
 }
 
-// Section 5.2. `mask_bit` is kMasked from a client, whose masking key the caller appends.
+// Section 5.2. `mask_bit` is kMasked for a client, whose masking key the caller appends.
 inline void append_frame_head(std::string& out, unsigned char first_byte, std::size_t size,
                               unsigned char mask_bit = 0) {
   out += static_cast<char>(first_byte);
@@ -56,12 +57,12 @@ inline void append_frame_head(std::string& out, unsigned char first_byte, std::s
 
 struct FrameView {
   unsigned char opcode;
-  std::string_view payload;       // as it came: masked when there is a key
-  const unsigned char* mask_key;  // nullptr without
-  std::size_t frame_bytes;        // with its head
+  std::string_view payload;       // as received: masked when there is a key
+  const unsigned char* mask_key;  // nullptr when there is none
+  std::size_t frame_bytes;        // including the head
 };
 
-// The frame that `bytes` begins with; nothing while it is not there as a whole.
+// Returns the first frame in `bytes`; nothing while it is incomplete.
 inline std::optional<FrameView> first_frame(std::string_view bytes) {
   if (bytes.size() < 2) return std::nullopt;
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());

@@ -1,5 +1,5 @@
-// Reads masked frames of a WebSocket client with libchat's reader and with libwslay, in turns, and prints how many messages
-// each reads in a second of CPU time. No socket: what a read would have received is copied from memory, for both.
+// Reads masked frames of a WebSocket client with libchat's reader and with libwslay, alternately, and prints how many
+// messages each reads per second of CPU time. No socket: received data is copied from memory for both.
 //
 //   bench_websocket_readers [ROUNDS]
 #include <malloc.h>
@@ -22,7 +22,7 @@
 
 namespace {
 
-constexpr std::size_t kReadBytes = 16'384;  // what one read of a socket receives at most
+constexpr std::size_t kReadBytes = 16'384;  // the maximum size of a socket read
 constexpr std::size_t kMaxMessageBytes = 65'536;
 constexpr std::size_t kRoundBytes = 64'000'000;
 
@@ -40,7 +40,7 @@ constexpr std::array kLoads = {
     Load{"binary, 16 KB", 16'384, true, true},
 };
 
-// Frames of a megabyte or so, which are read again and again.
+// About a megabyte of frames, which is read repeatedly.
 struct Stream {
   std::string bytes;
   std::size_t messages = 0;
@@ -71,7 +71,7 @@ Stream make_stream(const Load& load) {
   return stream;
 }
 
-// What was delivered, so that neither can leave work out.
+// Totals of the delivered messages, so that neither reader can omit work.
 struct Delivered {
   std::size_t messages = 0;
   std::size_t bytes = 0;
@@ -152,7 +152,7 @@ class WslayReader {
   Delivered* delivered_ = nullptr;
 };
 
-// Messages for each second of CPU time.
+// Returns messages per second of CPU time.
 template <typename Reader>
 double measure(const Stream& stream, Delivered& delivered) {
   Reader reader;
@@ -161,7 +161,7 @@ double measure(const Stream& stream, Delivered& delivered) {
   return static_cast<double>(delivered.messages) / (cpu_seconds() - start);
 }
 
-// What a connection that says nothing costs.
+// Returns the memory of an idle connection.
 template <typename Reader>
 std::size_t idle_bytes() {
   constexpr std::size_t kReaders = 1'000;
@@ -189,7 +189,7 @@ int main(int argc, char** argv) {
     for (int round = 0; round < rounds; ++round) {
       Delivered of_own;
       Delivered of_wslay;
-      // Each is first in every other round.
+      // The order alternates between rounds.
       if (round % 2 == 0) own.push_back(measure<OwnReader>(stream, of_own));
       wslay.push_back(measure<WslayReader>(stream, of_wslay));
       if (round % 2 != 0) own.push_back(measure<OwnReader>(stream, of_own));

@@ -1,8 +1,9 @@
 // The load: N receivers and a few publishers in one room of a WebSocket server on this machine. Each publisher keeps a
-// number of messages in flight and sends the next when it hears its own come back. Measures what the receivers hear for
-// each second of the server's CPU, and checks that everyone hears everything, each publisher's messages in their order.
+// number of messages in flight and sends the next one when its own message comes back. The program measures the
+// messages received per second of the server's CPU time, and checks that every client receives all messages, each
+// publisher's in order.
 //
-// One thread; frames are counted where they were received. Prints one line of JSON. It knows nothing of libchat.
+// One thread; frames are counted in the receive buffer. Prints one line of JSON. It does not use libchat.
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -29,11 +30,11 @@ namespace {
 using bench::fail;
 using bench::kMaskKey;
 
-constexpr std::size_t kMaxHandshakes = 64;  // at once, below any server's backlog
+constexpr std::size_t kMaxHandshakes = 64;  // concurrent handshakes, below any server's backlog
 constexpr double kDrainSeconds = 5;
 constexpr unsigned kSetUpSeconds = 60;
 
-// A message is "PP SSSSSSSSSS " and filler: publisher and number.
+// A message consists of "PP SSSSSSSSSS " and padding: the publisher and the sequence number.
 constexpr std::size_t kSeqAt = 3;
 constexpr std::size_t kSeqDigits = 10;
 constexpr std::size_t kLabelBytes = kSeqAt + kSeqDigits + 1;
@@ -69,16 +70,16 @@ struct Publisher {
   std::string frame;  // the next message, masked
   std::size_t payload_at = 0;
   std::uint64_t sent = 0;
-  std::uint64_t heard = 0;               // of its own
+  std::uint64_t heard = 0;               // own messages received
   std::vector<double> sent_at;           // by number, modulo in_flight
-  std::vector<std::uint64_t> last_seqs;  // of each publisher
+  std::vector<std::uint64_t> last_seqs;  // for each publisher
 };
 
 struct Connection {
   int fd = -1;
   bool open = false;
   std::uint64_t messages = 0;
-  std::string carry;  // the beginning of a frame that was cut in two
+  std::string carry;  // the start of an incomplete frame
   std::unique_ptr<Publisher> publisher;
 };
 
@@ -98,7 +99,7 @@ class Load {
   void run_until(double end_s);
   Counts counts() const;
   void collect_latencies(bool on) { collecting_ = on; }
-  // How many messages did not reach somebody within a few seconds after the last was sent.
+  // Returns how many messages were not received within a few seconds after the last one was sent.
   std::uint64_t stop_and_drain();
   void print(const Counts& before, const Counts& after, std::uint64_t lost);
 
@@ -126,18 +127,17 @@ class Load {
   bool publishing_ = false;
   bool collecting_ = false;
   std::uint64_t deliveries_ = 0;  // to receivers
-  std::uint64_t reads_ = 0;       // that brought them
+  std::uint64_t reads_ = 0;       // reads that contained them
   std::vector<float> latencies_ms_;
   std::string out_;
 };
-
-// Opening -------------------------------------------------------------------------------------------------------------
 
 Load::Load(Options options) : options_(std::move(options)), connections_(options_.receivers + options_.publishers) {
   if (const int error = clock_getcpuclockid(options_.server_pid, &server_clock_)) {
     fail("process %d: %s", static_cast<int>(options_.server_pid), std::strerror(error));
   }
-  // Spread among the receivers: where a publisher stands in the server's order decides how early it hears.
+  // Publishers are spread among the receivers, because the position in the server's order determines how early a client
+  // receives.
   for (std::size_t number = 0; number < options_.publishers; ++number) {
     const std::size_t at = (2 * number + 1) * connections_.size() / (2 * options_.publishers);
     make_publisher(connections_[at], number);
@@ -182,7 +182,7 @@ void Load::connect(Connection& connection) {
   write(connection, bench::handshake_request(options_.path));
 }
 
-// What stands behind the answer's head, once that is there.
+// Returns the bytes after the response's head when it is complete.
 std::string_view Load::take_handshake(Connection& connection, std::string_view bytes) {
   const std::size_t end = bytes.find("\r\n\r\n");
   if (end == std::string_view::npos) return bytes;
@@ -191,8 +191,6 @@ std::string_view Load::take_handshake(Connection& connection, std::string_view b
   --handshakes_;
   return bytes.substr(end + 4);
 }
-
-// Running -------------------------------------------------------------------------------------------------------------
 
 void Load::run_until(double end_s) {
   while (now_s() < end_s) wait(end_s);
@@ -204,7 +202,7 @@ void Load::wait(double end_s) {
   for (int i = 0; i < count; ++i) read_from(*static_cast<Connection*>(events_[static_cast<std::size_t>(i)].data.ptr));
 }
 
-// Edge-triggered: a read that does not fill the buffer has taken all.
+// Edge-triggered: a read that does not fill the buffer has taken all data.
 void Load::read_from(Connection& connection) {
   ssize_t count = 0;
   do {
@@ -216,7 +214,7 @@ void Load::read_from(Connection& connection) {
     if (carried) bytes = connection.carry.append(bytes);
     if (!connection.open) bytes = take_handshake(connection, bytes);
     if (connection.open) bytes.remove_prefix(take_frames(connection, bytes));
-    // `bytes` may lie in the carry itself.
+    // `bytes` may point into the carry itself.
     if (carried || !bytes.empty()) connection.carry = std::string(bytes);
   } while (static_cast<std::size_t>(count) == buffer_.size());
 }
@@ -256,7 +254,7 @@ void Load::hear(Publisher& publisher, std::string_view payload) {
   }
 }
 
-// Fills up what it may have in flight, in one write.
+// Sends messages up to the in-flight limit in one write.
 void Load::publish(Connection& connection) {
   Publisher& publisher = *connection.publisher;
   const double time_s = now_s();
@@ -280,13 +278,11 @@ void Load::pong(const Connection& connection, std::string_view payload) {
   write(connection, frame);
 }
 
-// What is in flight is bounded and small: a socket that does not take it belongs to a server that does not read.
+// The data in flight is small and bounded, so a socket that does not accept it belongs to a server that does not read.
 void Load::write(const Connection& connection, std::string_view bytes) {
   const ssize_t count = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (count != static_cast<ssize_t>(bytes.size())) fail("the server does not read: %s", std::strerror(errno));
 }
-
-// Measuring -----------------------------------------------------------------------------------------------------------
 
 void Load::start_publishing() {
   publishing_ = true;
@@ -372,7 +368,7 @@ Options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
-  // Whatever happens it ends: the set-up and the drain have their own bounds within this one.
+  // Ends the program in any case. The set-up and the drain have their own shorter limits.
   alarm(2 * kSetUpSeconds + static_cast<unsigned>(options.seconds + options.warm_up_seconds));
 
   Load load(options);

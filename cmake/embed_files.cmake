@@ -1,10 +1,10 @@
-# Writes the C++ source that holds files as strings (core/net/serve/embedded_files.h declares what is in it):
+# Writes the C++ source that contains files as strings (declared in core/net/serve/embedded_files.h):
 #
 #   cmake -DOUTPUT=embedded_files.cc [-DFUNCTION=embedded_files] -P embed_files.cmake -- [FILE...]
 #
-# FUNCTION is the name of the function that gives them.
-# The same files give the same source, whatever folder they lie in and in whatever order they are named. Every byte is written
-# as an escape: nothing in a file can end its string, and a compiler reads it many times faster than a list of numbers.
+# FUNCTION is the name of the function that returns them. The output depends only on the files' names and contents, not
+# on their folders or order. Every byte is written as an escape, so a file's content cannot end its string. Compilers
+# read strings many times faster than lists of numbers.
 cmake_minimum_required(VERSION 3.22)
 
 if(NOT DEFINED FUNCTION)
@@ -22,7 +22,7 @@ foreach(index RANGE ${last})
   endif()
 endforeach()
 
-# By name, which is what they are looked up by: two of one name would hide one another.
+# Indexed by name, so two files with the same name would conflict.
 set(names "")
 foreach(file IN LISTS files)
   get_filename_component(name "${file}" NAME)
@@ -48,7 +48,7 @@ constexpr std::array<EmbeddedFile, ${count}> kFiles = {{
 foreach(name IN LISTS names)
   file(READ "${path_of_${name}}" digits HEX)
   file(SIZE "${path_of_${name}}" size)
-  # 32 bytes a line.
+  # 32 bytes per line.
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" text "${digits}")
   string(REPEAT "." 128 line)
   string(REGEX REPLACE "(${line})" "\\1\"\n     \"" text "${text}")

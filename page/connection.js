@@ -1,4 +1,4 @@
-// What the page shows of its connection: a dot and a word always, a banner with a way to try at once when it is lost.
+// The connection's state on the page: a dot and a word, and a banner with a retry button while there is no connection.
 import { byId } from './dom.js';
 import { t } from './strings.js';
 
@@ -12,7 +12,7 @@ export function showConnection(client) {
     document.body.dataset.state = state;
     if (byId('state-text').textContent !== word) {
       byId('state-text').textContent = word;
-      // Said once for each change, not for each second.
+      // Announced once per change, not every second.
       if (state !== 'connecting') byId('announcer').textContent = word;
     }
     banner.hidden = !long;

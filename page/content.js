@@ -1,11 +1,12 @@
-// What a message says, as elements: text with links, arguments of other protocols as JSON, bytes as images and downloads.
+// Builds the elements of a message's content: text with links, other protocols' arguments as JSON, bytes as images and
+// downloads.
 import { element } from './dom.js';
 import { revealed } from './names.js';
 import { fits, pictureOf } from './picture.js';
 import { sizeText, t } from './strings.js';
 import { cutAt, pieces } from './text.js';
 
-// Up to the character `end`; a link that does not end before it is no link.
+// Adds the text up to `end`. A link that crosses `end` is added as text.
 function addText(parent, text, end = text.length) {
   let at = 0;
   for (const piece of pieces(text)) {
@@ -17,7 +18,7 @@ function addText(parent, text, end = text.length) {
   }
 }
 
-// What is said, and a way to the rest of it when it is long.
+// Adds a text. A long text gets a button that shows the rest.
 function said(tag, text) {
   const end = cutAt(text);
   const part = element(tag, { className: 'said' });
@@ -36,10 +37,10 @@ function said(tag, text) {
   return [part, more];
 }
 
-// `pixels` is what the message shows already. A picture that is too large for the page is shown when somebody asks for it.
+// `pixels`: the number that the message already shows. A picture above the limit is shown on request.
 function attachment(bytes, name, pixels) {
   const picture = pictureOf(bytes);
-  // Never a type that a browser would run.
+  // Only safe types, which the browser does not execute.
   const url = URL.createObjectURL(new Blob([bytes], { type: picture?.type ?? 'application/octet-stream' }));
   const label = revealed(name);
   const link = element('a', { className: 'file', href: url, download: label },
@@ -55,19 +56,19 @@ function attachment(bytes, name, pixels) {
   return { parts: [show, link], pixels };
 }
 
-// Anyone's text: no path, no more than a line.
+// The text is untrusted: it must not contain a path, and must be short.
 const isFileName = (value) => typeof value === 'string' && /^[^/\\\p{Cc}]{1,100}\.\w{1,8}$/u.test(value);
 
 function jsonText(args) {
   return JSON.stringify(args.length === 1 ? args[0] : args, (key, value) => (value instanceof Uint8Array ? t('binary', sizeText(value.length)) : value));
 }
 
-// The elements of a message, and about how much memory it takes. What they hold of the browser's is given back by release().
+// Returns the elements of a message and its approximate memory. release() frees their browser resources.
 export function content(message) {
   const { text, args = [], attachments = [], event } = message;
   const parts = [];
   if (event !== 'chat message') parts.push(element('span', { className: 'event' }, revealed(event)));
-  // A name and its bytes are a file, and so are bytes alone.
+  // An attachment with its file name is a file, and so are attachments without other arguments.
   const named = attachments.length === 1 ? args.find(isFileName) : undefined;
   const isFile = attachments.length > 0 && args.every((value) => value instanceof Uint8Array || value === named);
   const words = text ?? (args.length === 1 && typeof args[0] === 'string' ? args[0] : null);

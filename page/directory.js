@@ -1,5 +1,5 @@
-// The rooms of the server that one is not in, where it tells them. They are asked for once there is a connection and when somebody
-// turns to the rooms, not all the time: a server may have very many.
+// The rooms that the user has not joined, if the server lists them. They are requested after connecting and when the
+// user opens the room list, not continuously, because a server may have very many rooms.
 import { byId, element } from './dom.js';
 import { revealed } from './names.js';
 import { byName, t } from './strings.js';
@@ -7,7 +7,8 @@ import { byName, t } from './strings.js';
 const minRefreshMs = 5000;
 const maxShown = 50;
 
-// The rooms with the most members, in the order of the list. A server may have a hundred thousand: all of them are not sorted.
+// Returns the rooms with the most members, in list order, without sorting all rooms: a server may have a hundred
+// thousand.
 export function largest(rooms) {
   const isBefore = (a, b) => a.members > b.members || (a.members === b.members && a.name < b.name);
   const chosen = [];
@@ -23,11 +24,12 @@ export function largest(rooms) {
 export class Directory {
   #rooms = [];
   #refreshedAt = 0;
-  // For this connection, or, when asking has cost the connection, for good.
+  // #forbidden: listing is not allowed on this connection. #costly: a request broke the connection, so it is not
+  // repeated.
   #forbidden = false;
   #costly = false;
 
-  // enter(room) goes there; isIn(room) says whether one is there already.
+  // enter(room) opens a room; isIn(room) is true when the user has joined it.
   constructor(client, { enter, isIn }) {
     this.client = client;
     this.enter = enter;

@@ -1,9 +1,9 @@
-// Elements are built here and nowhere from markup: what people write only ever becomes text.
+// Creates elements without HTML strings, so that text from users never becomes markup.
 import { initial, tint } from './names.js';
 
 export const byId = (id) => document.getElementById(id);
 
-// Properties are set as such, names with a hyphen and `role` as attributes; children are elements or texts.
+// Sets properties; names with a hyphen and `role` are set as attributes. Children are elements or strings.
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -14,17 +14,17 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// Without a name it is the server's, which nobody can give himself.
+// null is the server, whose avatar users cannot have.
 export function avatar(name) {
   if (name === null) return element('img', { className: 'avatar', src: 'icon.svg', alt: '' });
   return element('span', { className: `avatar ${tint(name)}`, 'aria-hidden': 'true' }, initial(name));
 }
 
-// Storage may be forbidden, or full.
+// Storage may be disabled or full.
 export function remember(storage, key, value) {
   try {
     globalThis[storage].setItem(`chat:${location.pathname}:${key}`, JSON.stringify(value));
-  } catch { /* it is a convenience only */ }
+  } catch { /* only a convenience */ }
 }
 
 export function recall(storage, key) {

@@ -1,5 +1,5 @@
-// Drawers, keys and the size of the window. On a wide screen a drawer is a column; on a narrow one it lies over the rest,
-// which can then not be reached, and Escape closes it.
+// Drawers, keyboard shortcuts and the window size. On a wide screen a drawer is a column. On a narrow screen it covers
+// the rest of the page, which is inert meanwhile; Escape closes it.
 import { byId } from './dom.js';
 
 export class Drawer {
@@ -34,7 +34,7 @@ export function layOut() {
   const closeDrawers = () => drawers.filter((drawer) => drawer.isOver).forEach((drawer) => drawer.set(false));
   byId('scrim').addEventListener('click', closeDrawers);
 
-  // The keyboard of a phone covers the page where the browser does not shrink it.
+  // On browsers that do not resize the page, a phone's keyboard covers a part of it.
   const fit = () => document.documentElement.style.setProperty('--height', `${visualViewport.height}px`);
   if (globalThis.visualViewport) {
     visualViewport.addEventListener('resize', fit);
@@ -43,7 +43,7 @@ export function layOut() {
   return { drawers, closeDrawers };
 }
 
-// F6 goes from part to part, as in a program with panes.
+// F6 moves the focus from pane to pane.
 export function nextPart(back) {
   const parts = [byId('room-list'), document.querySelector('.log:not([hidden])'), byId('composer'), byId('people-list')]
     .filter((part) => part && !part.closest('[inert]') && part.offsetParent !== null);

@@ -1,16 +1,17 @@
-// The messages of one room on the screen: in order, each once, in days and groups, with what is missing and what is not
-// sent yet. It knows no connection: older messages and other tries are asked of whoever made it.
+// The messages of one room: in order, without duplicates, grouped by day and speaker, with gaps and pending messages.
+// It does not know the connection: its creator provides functions that load and send.
 import { avatar, element } from './dom.js';
 import { content, release } from './content.js';
 import { shown, tint } from './names.js';
 import { Speakers } from './speakers.js';
 import { dayText, fullTimeText, localName, t, timeText } from './strings.js';
 
-// Of what comes by itself; who scrolls up may have loaded more. Those above it make room, or, while somebody reads further up,
-// the newest wait on the server.
+// The maximum number of rows when messages arrive; scrolling up may load more. Older rows are removed, or, while the
+// user reads older messages, new ones stay on the server.
 const maxRows = 2000;
 const pruneRows = 300;
-// The same by size, as content() gives it: so much may be on the screen, so much of it makes room, and so many rows stay.
+// The same limits by size, as content() reports it: the maximum, the amount to remove, and the minimum number of rows
+// that stay.
 const maxSize = 16_000_000;
 const pruneSize = 4_000_000;
 const minRows = 50;
@@ -18,13 +19,13 @@ const groupMs = 5 * 60_000;
 const firstOlder = 100;
 const firstNewest = 50;
 
-// The attribute by which a message is known again when it comes back: that of chat.js.
+// The attribute that identifies a returning own message, the same as in chat.js.
 export const idAttribute = 'chat-send-id';
 
 const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
 
 export class Log {
-  // In the order of the screen: { kind: 'message' | 'gap' | 'pending', epoch, seq, time, from, row }.
+  // In screen order: { kind: 'message' | 'gap' | 'pending', epoch, seq, time, from, row }.
   #entries = [];
   #keys = new Set();
   #speakers = new Speakers();
@@ -42,13 +43,14 @@ export class Log {
   #reachedTop = false;
   #tailMissing = false;
   #newLine = null;
-  // Whether the newest have been had.
+  // True when the newest messages have been loaded.
   hasNewest = false;
-  // Since the newest was last in sight.
+  // The number of messages since the newest was last visible.
   unread = 0;
 
-  // load({ after, limit }) gives a history; wantNewest() calls loadNewest() when that is possible; retry(id, text) sends it again;
-  // changed() is told when what is unread changes, scrolled() when the place does; isLooking(room) says whether somebody looks at it.
+  // load({ after, limit }) returns a history. wantNewest() calls loadNewest() as soon as possible. retry(id, text)
+  // sends a message again. changed() reports a change of the unread count, scrolled() a change of the scroll position.
+  // isLooking(room) is true when the user sees the room.
   constructor(room, { load, wantNewest, retry, changed, scrolled, isLooking }) {
     this.room = room;
     this.load = load;
@@ -71,7 +73,7 @@ export class Log {
 
   get atBottom() { return this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 60; }
 
-  // Live ones count as unread until somebody looks.
+  // Live messages count as unread until the user sees them.
   add(message, { live = true } = {}) {
     const { epoch, seq, time, from, own } = message;
     const key = seq === undefined ? null : `${epoch}/${seq}`;
@@ -92,7 +94,7 @@ export class Log {
     this.changed();
   }
 
-  // Many at once, which nobody wants to have read out.
+  // Adds many messages, which are not announced to screen readers.
   addAll(messages) {
     this.element.setAttribute('aria-busy', 'true');
     const { scrollHeight, scrollTop } = this.element;
@@ -102,12 +104,12 @@ export class Log {
     requestAnimationFrame(() => this.element.setAttribute('aria-busy', 'false'));
   }
 
-  // Unless they will be there with all that is newer.
+  // Does nothing when these messages will be loaded with the newest ones.
   addMissed(messages) {
     if (!this.#tailMissing) this.addAll(messages);
   }
 
-  // Something is missing before this number.
+  // Messages before this number are missing.
   addGap(text, epoch, seq) {
     const row = element('div', { className: 'row gap' }, element('span', {}, text));
     this.#insert({ kind: 'gap', epoch, seq: seq - 0.5, row });
@@ -117,27 +119,27 @@ export class Log {
     this.#insert({ kind: 'gap', time: Date.now(), row: element('div', { className: 'row gap' }, element('span', {}, text)) });
   }
 
-  // One's own message until it comes back, with its id.
+  // Shows an own message, identified by its id, until it comes back.
   addPending(id, text, name) {
     const message = { text, event: 'chat message', time: Date.now(), from: { name } };
     const entry = { kind: 'pending', id, text, time: message.time, from: 'pending' };
     this.#addRow(entry, message, true);
     const { row } = entry;
     row.classList.add('pending');
-    // Read out once: when it comes back.
+    // Announced once, when it comes back.
     row.setAttribute('aria-live', 'off');
     entry.note = element('p', { className: 'note' }, t('sending'));
     row.lastChild.append(entry.note);
     this.#insert(entry);
     this.toBottom();
     return {
-      // What the application keeps to itself has no number, and does not come back.
+      // A message that the application consumed has no number and does not come back.
       sent: ({ seq }) => { if (seq === undefined) this.#delivered(entry); },
       failed: (reason) => this.#failed(entry, reason),
     };
   }
 
-  // When it comes into sight: where it was.
+  // Shows the log at its last scroll position.
   show() {
     this.element.hidden = false;
     if (this.#stick) this.toBottom();
@@ -163,13 +165,13 @@ export class Log {
     this.looked();
   }
 
-  // The room is left: what it holds of the browser's goes.
+  // The user left the room: frees the browser resources.
   dispose() {
     release(this.element);
     this.element.remove();
   }
 
-  // The newest, to begin with.
+  // Loads the newest messages for the first time.
   async loadNewest() {
     const { complete, messages } = await this.load({ limit: firstNewest });
     this.hasNewest = true;
@@ -191,7 +193,7 @@ export class Log {
     this.wantNewest();
   }
 
-  // Gives the entry its row. One's own is not named, but others with the same name are told from it.
+  // Creates the entry's row. Own messages show no name, but other people with the same name are marked.
   #addRow(entry, message, own) {
     const { from, time } = message;
     const isPerson = from?.id !== undefined || own;
@@ -236,7 +238,7 @@ export class Log {
     return one.time > other.time;
   }
 
-  // Of a history that is loaded, each message belongs behind the one before: that need not be looked for among all others.
+  // In a loaded history each message follows the previous one, so its place needs no search.
   #placeOf(entry) {
     const before = this.#entries[this.#lastPlace];
     const after = this.#entries[this.#lastPlace + 1];
@@ -260,7 +262,7 @@ export class Log {
     if (this.#stick && this.#isFull(1)) this.#prune();
   }
 
-  // With so many rows more than there may be.
+  // True when the log exceeds its limit by `more` rows, or exceeds its size limit.
   #isFull(more) {
     return this.#entries.length >= maxRows + more || (this.#size > maxSize && this.#entries.length > minRows);
   }
@@ -273,7 +275,7 @@ export class Log {
     this.#decorate(at);
   }
 
-  // From the screen, with what it holds of the browser's.
+  // Removes an entry and its browser resources.
   #take({ row, day, speaker, size = 0 }) {
     this.#size -= size;
     if (speaker) this.#speakers.forget(speaker);
@@ -282,7 +284,7 @@ export class Log {
     day?.remove();
   }
 
-  // What the newest push out can be had again by scrolling up.
+  // Removes old rows, which can be loaded again by scrolling up.
   #prune() {
     const rows = this.#entries.length > maxRows ? pruneRows : 0;
     let gone = 0;
@@ -298,7 +300,7 @@ export class Log {
     this.#showTop();
   }
 
-  // A new day begins with its name, and who goes on speaking is not named again.
+  // Adds a date at the start of a day, and hides the name of a consecutive message of one speaker.
   #decorate(at) {
     const entry = this.#entries[at];
     if (!entry || entry.time === undefined) return;
@@ -324,7 +326,8 @@ export class Log {
   #scrolled() {
     const { scrollTop, scrollHeight } = this.element;
     if (this.element.hidden) return;
-    // Rows that turn out smaller than was guessed move the place, too: a hand on it, or nothing else that moved, tells.
+    // Rows that are smaller than estimated also change the position. Only a recent touch, or a move without a change of
+    // height, means that the user scrolled.
     const byHand = Date.now() - this.#touchedAt < 500 || scrollHeight === this.#lastHeight;
     if (this.atBottom) {
       if (this.#tailMissing) this.toBottom();
@@ -337,7 +340,7 @@ export class Log {
     if (scrollTop < 300) this.#fill();
   }
 
-  // Rows grow when they come into sight, images when they are there.
+  // Rows change their height when they become visible, and images when they are loaded.
   #settle() {
     if (this.#stick && !this.element.hidden) this.element.scrollTop = this.element.scrollHeight;
   }
@@ -357,7 +360,7 @@ export class Log {
       this.#reachedTop = epoch !== oldest.epoch || after === 0 || older[0]?.seq !== after + 1;
       this.addAll(older);
     } catch {
-      // Another scroll is another try.
+      // Scrolling again retries.
     }
     this.#loading = false;
     this.#showTop();

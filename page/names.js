@@ -1,17 +1,17 @@
-// Names of people, rooms and files, as they are shown. They come from others, and may be made to look like something else. Each
-// function takes time in proportion to the length of a name, and looks at its start only when it is longer than the server allows.
+// How names of people, rooms and files are displayed. Names are untrusted and may imitate others. Each function takes
+// time linear in the length of a name, and examines only the start of a name above the server's limit.
 
-// Code units. The server's bound is 128 bytes.
+// In code units. The server's limit is 128 bytes.
 const maxName = 256;
 
-// What is not seen, or changes the direction of what stands beside it.
+// Characters that are invisible or change the direction of neighboring text.
 const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}]|(?!\s)\p{Cc}/u;
 const blank = /[\s\u2800]/u;
-// Joiners and the mark of an emoji stay behind what they change.
+// Joiners and emoji modifiers are kept after characters that they modify.
 const changing = /[\u200c\u200d\ufe0f]/u;
 const changed = /[\p{Script=Arabic}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]/u;
 
-// With replace(point) in the place of each code point that is hidden.
+// Replaces each hidden code point by replace(point).
 function withoutHidden(name, isHidden, replace) {
   let made = '';
   let before = '';
@@ -23,7 +23,7 @@ function withoutHidden(name, isHidden, replace) {
   return name.length > maxName ? `${made}…` : made;
 }
 
-// The name of a person: without what is not seen. Empty when nothing is left. Two people may have the same.
+// A person's name without invisible characters; may become empty. Two people may have the same name.
 export function shown(name = '') {
   const seen = withoutHidden(name, (point) => unseen.test(point), () => '');
   return seen.replace(/[\s\u2800]+/gu, ' ').replace(/[\u200c\u200d]$/u, '').trim();
@@ -31,21 +31,21 @@ export function shown(name = '') {
 
 const numberOf = (point) => `⟨U+${point.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`;
 
-// The name of a room or a file: what is not seen is written out by its number, so that different names look different.
+// A room's or file's name with invisible characters shown as numbers, so that different names look different.
 export function revealed(name = '') {
   const made = withoutHidden(name, (point) => unseen.test(point) || (point !== ' ' && blank.test(point)), numberOf);
   return made.replace(/(?<=^| ) | $/gu, '␣');
 }
 
-// By which names that look alike are compared.
+// The key for comparing names that look alike.
 export const lookOf = (name) => name.normalize('NFKC').toLowerCase();
 
-// Within a sentence: it keeps its direction to itself (Unicode's FSI and PDI).
+// Isolates a name's text direction within a sentence (Unicode's FSI and PDI).
 export const isolated = (text) => `\u2068${text}\u2069`;
 
 const segmenter = globalThis.Intl?.Segmenter ? new Intl.Segmenter() : null;
 
-// The first letter as a reader sees it, be it an emoji of several code points.
+// The first character as a reader sees it, which may be an emoji of several code points.
 export function initial(name) {
   const start = name.slice(0, maxName).trim();
   const first = segmenter ? segmenter.segment(start)[Symbol.iterator]().next().value?.segment : [...start][0];
@@ -54,7 +54,7 @@ export function initial(name) {
 
 const tints = 12;
 
-// The class of a name's colour: the same name has the same one on every screen.
+// The CSS class of a name's color, which depends only on the name.
 export function tint(name) {
   let hash = 2166136261;
   for (const unit of name) hash = Math.imul(hash ^ unit.codePointAt(0), 16777619);

@@ -1,5 +1,5 @@
-// The chat page: brings the client (the global `chat` of chat.js) together with what is seen. Rooms, messages, people and
-// the connection have a file each; here is what people do: write, rename themselves, press keys.
+// The chat page: connects the client (the global `chat` of chat.js) to the user interface. Rooms, messages, people and
+// the connection have their own files; this one handles writing, renaming and keys.
 import { avatar, byId, recall, remember } from './dom.js';
 import { shown } from './names.js';
 import { errorText, fillIn, localName, t } from './strings.js';
@@ -10,7 +10,7 @@ import { Log, idAttribute } from './log.js';
 import { People } from './people.js';
 import { RoomList, isRoomName, roomOfHash } from './room_list.js';
 
-// Below the server's 65,536 for a frame, with the rest of it.
+// Less than the server's 65,536 bytes per frame, which also contains the envelope.
 const maxTextBytes = 60_000;
 
 const setting = (name) => document.querySelector(`meta[name="${name}"]`).content;
@@ -57,7 +57,7 @@ const rooms = new RoomList(client, {
   refused: notify,
 });
 
-// Not for each of a thousand messages.
+// Draws once for many messages.
 let drawTimer = null;
 function drawSoon() {
   drawTimer ??= setTimeout(() => {
@@ -77,11 +77,11 @@ const directory = new Directory(client, {
 });
 showConnection(client);
 
-// ---- what comes
+// Incoming events
 
 client.on('message', (message) => {
   if (people.take(message)) return;
-  // An announcement belongs to no room: it stands in the one that is looked at.
+  // An announcement belongs to no room, so the current room shows it.
   rooms.get(message.room ?? rooms.current)?.add(message);
 });
 
@@ -97,7 +97,8 @@ async function loadNewest(log) {
   try {
     await log.loadNewest();
   } catch (error) {
-    // Not at once, since everything else was asked for in the same moment; without a connection: with the next.
+    // Delayed, because all requests were made at the same moment. Without a connection, the next one loads the
+    // messages.
     if (error.code === 'rate_limited') setTimeout(loadNewest, 1000 + 2000 * Math.random(), log);
     else if (!['connection_lost', 'not_connected'].includes(error.code)) log.addNotice(t('gap'));
   }
@@ -112,7 +113,7 @@ client.on('left', ({ room, reason, asked }) => {
   else notify(t('left', room, reason));
 });
 
-// What was dropped on the way may still be kept.
+// Messages that were dropped in transit may still be in the history.
 client.on('gap', async ({ room, epoch, cause, from, to }) => {
   const log = rooms.get(room);
   if (!log || (cause === 'slow' && from === undefined)) return;
@@ -128,8 +129,8 @@ client.on('gap', async ({ room, epoch, cause, from, to }) => {
 client.on('named', ({ name }) => showName(name));
 client.on('error', (error) => notify(errorText(error)));
 
-// A server that does not let one into the first room cannot be told from one that is away: then the page begins in the default
-// room, and asks for the other from there, which tells.
+// A server that rejects the first room looks like a server that is unreachable. The page therefore starts in the
+// default room and requests the other room from there, which reports an error.
 client.on('status', ({ state, attempt }) => {
   if (client.id !== null || state !== 'waiting' || attempt !== 2 || first === defaultRoom) return;
   client.join(defaultRoom).catch(() => {});
@@ -146,11 +147,11 @@ client.on('status', ({ state, name }) => {
   if (!recall('localStorage', 'asked')) askName();
 });
 
-// ---- what is said
+// Sending
 
 const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
-// What is said once more keeps its id, and so has no twin if it had arrived.
+// A retried message keeps its id, so it is not duplicated if the first one had arrived.
 async function say(what, room = rooms.current, id = newId()) {
   const pending = rooms.get(room).addPending(id, what, client.name);
   try {
@@ -182,7 +183,7 @@ byId('composer').addEventListener('submit', (event) => {
   text.focus();
 });
 
-// While a syllable or a word is composed, Enter belongs to the input method. Some browsers say so by 229 only.
+// During text composition, Enter belongs to the input method. Some browsers report this only as key code 229.
 text.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
@@ -193,7 +194,7 @@ text.addEventListener('input', () => {
   if (text.value.trim()) people.typed();
 });
 
-// ---- one's name
+// The user's name
 
 const nameDialog = byId('name-dialog');
 
@@ -238,7 +239,7 @@ nameDialog.querySelector('form').addEventListener('submit', async (event) => {
   }
 });
 
-// ---- looking and keys
+// Focus and keys
 
 const jump = byId('jump');
 

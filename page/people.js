@@ -1,5 +1,5 @@
-// Who is in the rooms, and who is typing. Pages tell each other by two ephemeral events that are never shown: `presence`
-// when they come or are renamed, `typing` while somebody writes. Who leaves is noticed by asking now and then.
+// The members of rooms, and who is typing. Pages inform each other with two ephemeral events that are not shown:
+// `presence` after joining or renaming, `typing` while the user writes. Departures are detected by asking periodically.
 import { avatar, byId, element } from './dom.js';
 import { isolated, lookOf, shown } from './names.js';
 import { byName, isClaim, localName, t } from './strings.js';
@@ -9,7 +9,7 @@ const minRefreshMs = 2000;
 const typingShownMs = 5000;
 const typingSentMs = 2500;
 const maxShown = 300;
-// More than two are not named.
+// The maximum number of tracked typists. More than two are not named.
 const maxTyping = 20;
 
 const soon = (fromMs, toMs) => fromMs + Math.random() * (toMs - fromMs);
@@ -23,7 +23,7 @@ export class People {
   #presenceTimer = null;
   #typedAt = 0;
 
-  // currentRoom() gives the room in sight.
+  // currentRoom() returns the visible room.
   constructor(client, currentRoom) {
     this.client = client;
     this.currentRoom = currentRoom;
@@ -39,7 +39,7 @@ export class People {
     setInterval(() => { if (document.visibilityState === 'visible') this.refresh(); }, pollMs);
   }
 
-  // True when the message was for this and is not to be shown.
+  // Returns true when the message was a presence or typing event, which is not shown.
   take(message) {
     const { event, room, from, own } = message;
     if (event === 'typing' && message.ephemeral) {
@@ -59,7 +59,8 @@ export class People {
     return false;
   }
 
-  // To all rooms, once for several reasons, and not in the same moment as everybody else after a restart.
+  // Announces presence in all rooms, combined for several causes, and with a random delay to spread the load after a
+  // restart.
   announce() {
     this.#presenceTimer ??= setTimeout(() => {
       this.#presenceTimer = null;
@@ -73,7 +74,7 @@ export class People {
     this.#whisper('typing', this.currentRoom());
   }
 
-  // What was typed has been sent.
+  // The typed text was sent.
   said() {
     this.#typedAt = 0;
   }
@@ -114,7 +115,7 @@ export class People {
       member.look = lookOf(member.name);
       count.set(member.look, (count.get(member.look) ?? 0) + 1);
     }
-    // Who has the name of somebody else is told from them by the number of the connection.
+    // A name that looks like another person's is marked with the number of its connection.
     const mark = (member) => (isMe(member) ? t('you') : count.get(member.look) > 1 || isClaim(member.name, member.id) ? `#${member.id}` : '');
     const items = sorted.slice(0, maxShown).map((member) => element('li', {}, avatar(member.name),
       element('span', { className: 'name' }, member.name), element('small', {}, mark(member))));
@@ -139,14 +140,14 @@ export class People {
     this.showTyping();
   }
 
-  // The larger a room, the less often each page asks for all of it.
+  // The larger a room, the less often a page requests its members.
   #refreshSoon() {
     const size = this.#members.get(this.currentRoom())?.length ?? 0;
     const rest = this.#refreshedAt + minRefreshMs + size * 20 - Date.now();
     this.#refreshTimer ??= setTimeout(() => this.refresh(), Math.max(0, rest) + soon(100, 600));
   }
 
-  // Nobody misses one that is lost. Empty text: plain clients see every event as what it carries.
+  // A lost event does no harm. The text is empty because plain clients receive every event as its content.
   #whisper(event, room) {
     if (this.client.state === 'open') this.client.send({ event, text: '' }, { room, ephemeral: true, exceptSelf: true }).catch(() => {});
   }

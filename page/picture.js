@@ -1,7 +1,7 @@
-// What kind of picture some bytes are, and its size in pixels, read from the bytes themselves before a browser decodes them. A small
-// file can be an enormous picture. Time is in proportion to the size of the file, and nothing is decoded.
+// Detects the type and pixel size of a picture from its bytes before a browser decodes it, because a small file can be
+// an enormous picture. Takes time linear in the file size and decodes nothing.
 
-// A larger picture is shown only when somebody asks for it; a moving one costs its size again with every frame.
+// A larger picture is shown only on request. An animation needs memory for each frame.
 const maxPixels = 16_000_000;
 const maxMovingPixels = 4_000_000;
 const maxSide = 8192;
@@ -13,7 +13,7 @@ const u24le = (bytes, at) => u16le(bytes, at) | (bytes[at + 2] << 16);
 const u32 = (bytes, at) => u16(bytes, at) * 65_536 + u16(bytes, at + 2);
 const u32le = (bytes, at) => u16le(bytes, at) + u16le(bytes, at + 2) * 65_536;
 
-// PNG 3, section 11: IHDR comes first. acTL before the data is an animation.
+// PNG 3, section 11: IHDR is the first chunk. acTL before the image data marks an animation.
 function sizeOfPng(bytes) {
   if (bytes.length < 33 || text(bytes, 12, 4) !== 'IHDR') return null;
   let moving = false;
@@ -25,7 +25,8 @@ function sizeOfPng(bytes) {
   return { width: u32(bytes, 16), height: u32(bytes, 20), moving };
 }
 
-// ITU T.81, annex B: segments up to the frame's header (SOF). Without its height, which DNL may give later: unknown.
+// ITU T.81, annex B: segments up to the frame header (SOF). The size is unknown when the height is 0, since DNL may
+// specify it later.
 function sizeOfJpeg(bytes) {
   let at = 2;
   while (at + 9 <= bytes.length) {
@@ -40,7 +41,7 @@ function sizeOfJpeg(bytes) {
   return null;
 }
 
-// GIF89a: a browser makes the screen larger when a frame is.
+// GIF89a: browsers enlarge the screen when a frame is larger.
 function sizeOfGif(bytes) {
   if (bytes.length < 13) return null;
   let [width, height, frames] = [u16le(bytes, 6), u16le(bytes, 8), 0];
@@ -81,8 +82,9 @@ const kinds = [
   ['image/webp', [0x52, 0x49, 0x46, 0x46, null, null, null, null, 0x57, 0x45, 0x42, 0x50], sizeOfWebp],
 ];
 
-// null for what is no picture that the page shows; what a sender claims is not asked. `size` is { width, height, moving }, or null
-// where it cannot be told. `pixels` is what it adds to what is decoded, Infinity for a picture that waits for a click in any case.
+// Returns null when the bytes are not a supported picture; the sender's claims are ignored. `size` is { width, height,
+// moving }, or null when unknown. `pixels` is the number of decoded pixels, Infinity for a picture that is shown only
+// on request.
 export function pictureOf(bytes) {
   const kind = kinds.find(([, signature]) => signature.every((byte, at) => byte === null || byte === bytes[at]));
   if (!kind) return null;
@@ -93,5 +95,5 @@ export function pictureOf(bytes) {
   return { type, size, pixels: tooLarge ? Infinity : size.width * size.height };
 }
 
-// Whether a message that has shown so many pixels shows this picture too, without being asked.
+// True when a message that already shows pixelsBefore pixels can show this picture without a request.
 export const fits = (picture, pixelsBefore) => pixelsBefore + picture.pixels <= maxPixels;

@@ -1,9 +1,9 @@
-// The rooms that one is in: the list, the one in sight, what is unread, the address that can be shared, and the title.
+// The joined rooms: the list, the current room, unread counts, the shareable address, and the title.
 import { byId, element, recall, remember } from './dom.js';
 import { revealed } from './names.js';
 import { errorText, t } from './strings.js';
 
-// The rule of docs/protocol.md: 1 to 128 bytes, none of / , ? #, no space at an end.
+// The rule of docs/protocol.md: 1 to 128 bytes, without / , ? # and without spaces at the ends.
 export const isRoomName = (name) => /^[^/,?#\p{Cc}]+$/u.test(name) && !/^ | $/.test(name) && new TextEncoder().encode(name).length <= 128;
 
 const hashOf = (room) => `#${encodeURIComponent(room)}`;
@@ -17,12 +17,12 @@ export function roomOfHash() {
 }
 
 export class RoomList {
-  #logs = new Map(); // room -> Log, in the order of joining
+  #logs = new Map(); // room -> Log, in join order
   #items = new Map(); // room -> its elements in the list
   current = null;
 
-  // makeLog(room); left(room) is told when one goes; shown(room) when another one is in sight; refused(reason) when the room of
-  // an address cannot be entered.
+  // makeLog(room) creates a log. left(room) reports that a room was left, shown(room) that the current room changed,
+  // and refused(reason) that the room of an address cannot be entered.
   constructor(client, { makeLog, left, shown, refused }) {
     this.client = client;
     this.makeLog = makeLog;
@@ -87,7 +87,7 @@ export class RoomList {
     this.draw();
   }
 
-  // One up or down from the room in sight.
+  // Moves up or down from the current room.
   step(by) {
     const rooms = [...this.#logs.keys()];
     const at = rooms.indexOf(this.current);
@@ -126,7 +126,7 @@ export class RoomList {
     leave.hidden = this.#logs.size < 2;
   }
 
-  // Why not, or nothing.
+  // Returns the reason of a failure, or an empty text.
   async enter(room) {
     if (!room) return '';
     try {
@@ -140,7 +140,7 @@ export class RoomList {
     }
   }
 
-  // Those that are still being joined too: a reload may come first.
+  // Includes rooms that are still being joined, because the page may be reloaded first.
   #remember() {
     remember('sessionStorage', 'rooms', this.client.positions.map(({ room }) => room));
   }

@@ -1,14 +1,14 @@
-// Tells the people of one log apart whose names look the same: each has the number of their connection behind the name, as text,
-// from the moment that there are two of them. A name that claims to be somebody else has it always.
+// Distinguishes people in a log whose names look the same: the number of the connection is shown after the name as soon
+// as there are two such people. A name that imitates the server or a guest is always marked.
 import { element } from './dom.js';
 import { lookOf } from './names.js';
 import { isClaim } from './strings.js';
 
 export class Speakers {
-  // What a name looks like -> { id of the first who had it, isShared, marks of its rows }. A look goes with its last row.
+  // Name as it looks -> { id of its first speaker, isShared, marks of its rows }. Removed with its last row.
   #looks = new Map();
 
-  // The mark for one more row of somebody.
+  // Returns the mark for a new row of this person.
   mark(name, id) {
     const key = lookOf(name);
     if (!this.#looks.has(key)) this.#looks.set(key, { id, isShared: false, marks: new Set() });

@@ -167,27 +167,27 @@ export function t(key, ...about) {
   return typeof value === 'function' ? value(...about) : value;
 }
 
-// A reason that the application gives is shown too.
+// Includes the reason that the application gave.
 export function errorText({ code, message }) {
   if (code === 'forbidden' && message && message !== 'forbidden') return `${table.errors.forbidden} (${revealed(message)})`;
   return table.errors[code] ?? revealed(message);
 }
 
-// The server gives guests an English name, guest-12 for the client 12. The page shows it in its own language.
+// The server gives guests English names, guest-12 for client 12. The page shows them in its own language.
 export const localName = (id, name) => (name === `guest-${id}` ? t('guest', id) : name);
 
-// The names in any language that are not a person's to choose: whoever has one of them anyway is always marked.
+// Names, in any language, that people cannot use unmarked.
 const reserved = new Set(Object.values(tables).flatMap(({ you, server, someone, announcement }) => [you, server, someone, announcement]).map(lookOf));
 const guestLooks = Object.values(tables).map(({ guest }) => lookOf(guest('')));
 
-// Whether a name claims to be somebody else by itself: the server, a guest of another number, or the number of a connection.
+// True when a name imitates the server, another guest, or a connection number.
 export function isClaim(name, id) {
   const look = lookOf(name);
   const guest = guestLooks.find((prefix) => look.startsWith(prefix) && /^\d+$/.test(look.slice(prefix.length)));
   return reserved.has(look) || (guest !== undefined && look !== `${guest}${id}`) || /#\d+$/.test(look);
 }
 
-// Sets the texts of the elements that refer to them.
+// Fills in the texts of elements that refer to them.
 export function fillIn(root) {
   document.documentElement.lang = language;
   for (const element of root.querySelectorAll('[data-text]')) element.textContent = t(element.dataset.text);

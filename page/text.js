@@ -1,15 +1,15 @@
-// The text of a message: where its links are, and where a long one is cut. Anybody may have written it to keep the page busy, so
-// every function takes time in proportion to the length of the text.
+// Finds links in a message's text and the position where a long text is cut. The text is untrusted, so every function
+// takes time linear in its length.
 
-// A longer address is shown as text.
+// A longer URL is shown as text.
 const maxLinkLength = 2048;
 
 const addresses = /\bhttps?:\/\/[^\s<>"'`\p{Cf}]+/giu;
-// What ends a sentence rather than an address.
+// Punctuation that ends a sentence, not a URL.
 const trailing = new Set('.,;:!?…。、』」’”');
 const brackets = new Map([[')', '('], [']', '['], ['}', '{']]);
 
-// A closing bracket belongs to the address when it was opened there.
+// A closing bracket belongs to the URL when the URL contains its opening bracket.
 function withoutTail(address) {
   const count = new Map();
   for (const unit of address) count.set(unit, (count.get(unit) ?? 0) + 1);
@@ -23,7 +23,7 @@ function withoutTail(address) {
   return address.slice(0, end);
 }
 
-// Only to the web, and without a user name, which can look like the host: https://good.example@evil.example/
+// Accepts http and https URLs without a user name, which can look like the host: https://good.example@evil.example/
 function safeUrl(text) {
   try {
     const url = new URL(text);
@@ -33,7 +33,7 @@ function safeUrl(text) {
   }
 }
 
-// The text in pieces: { text } or { text, href }.
+// Splits the text into { text } and { text, href }.
 export function pieces(text) {
   const found = [];
   let at = 0;
@@ -50,12 +50,12 @@ export function pieces(text) {
   return found;
 }
 
-// How much of a message is shown at first.
+// The part of a message that is shown at first.
 const maxLength = 4000;
 const maxLines = 60;
 const lineEnd = /[\n\v\f\r\u0085\u2028\u2029]/g;
 
-// Where a long text is cut; its length when it is short. Never within a surrogate pair.
+// The position where a long text is cut, or the length of a short text. Never inside a surrogate pair.
 export function cutAt(text) {
   let end = Math.min(text.length, maxLength);
   let lines = 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The load of bench/python/run: clients that each send frames made beforehand, and read back what the room hears until they
-have seen all of their own. Bare sockets, so that the load costs less than what it measures.
+"""The load of bench/python/run. Each client sends prepared frames and reads the room's messages until it has received all of
+its own. It uses plain sockets, so that the load costs less than the server.
 
     load.py PORT MESSAGES CLIENTS     prints seconds; each client is alone in its room
 """
@@ -16,7 +16,7 @@ port, messages, clients = (int(argument) for argument in sys.argv[1:])
 TEXT = b"x" * 32
 FRAME = bytes([0x81, 0x80 | len(TEXT), 0, 0, 0, 0]) + TEXT
 BACK_BYTES = 2 + len(TEXT)
-WINDOW = 256  # frames that a client has under way
+WINDOW = 256  # frames that a client has in flight
 
 
 def connect(number: int) -> socket.socket:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The server of bench/python/run: counts the messages that one way of hearing them gets through. One plain room, one
-loop thread; every message is also broadcast to the room's members, as always.
+"""The server of bench/python/run: counts the messages that one way of receiving them handles. One plain room, one
+loop thread. Every message is also sent to the room's members.
 
     server.py none|inline|events|batches|async     prints its port, and at the end the count
 """
@@ -12,7 +12,7 @@ from pychat import UNLIMITED, Message, Overflow, Server
 
 way = sys.argv[1]
 count = 0
-# All clients are on this machine.
+# All clients connect from this machine.
 shares = {"max_clients_per_address": UNLIMITED, "max_connections_per_address": UNLIMITED,
           "max_queued_bytes_per_address": UNLIMITED}
 server = Server(address="127.0.0.1", inbound_rate=UNLIMITED, max_outbox_bytes=64 << 20, max_outbox_messages=1 << 20,

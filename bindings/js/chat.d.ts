@@ -17,7 +17,7 @@ export function toBase64(bytes: Uint8Array): string;
 export function fromBase64(text: string): Uint8Array;
 
 export interface ConnectOptions {
-  /** ws:, wss:, http: or https:; in a browser it may be relative to the page. Default: "/chat.v1". */
+  /** A ws:, wss:, http: or https: URL. In a browser it may be relative to the page. Default: "/chat.v1". */
   url?: string | URL;
   /** The first room. Default: the server's default room. */
   room?: string;
@@ -32,7 +32,7 @@ export interface ConnectOptions {
   own?: readonly string[];
   /** A token for the application, sent in the URL. If it is a function, it is called before each attempt. */
   token?: string | (() => string | Promise<string>);
-  /** An implementation, for example `ws`, if there is no global WebSocket. */
+  /** A WebSocket implementation, for example `ws`, when there is no global WebSocket. */
   WebSocket?: WebSocketConstructor;
   /** Whether to reconnect after a lost connection: true (default, see docs/chat-js.md), false, or a function. */
   reconnect?: boolean | ((loss: { code: number; reason: string }) => boolean);
@@ -43,17 +43,17 @@ export interface ConnectOptions {
   stableMs?: number;
   /** The time limit until the server's welcome. Default: 20,000. */
   connectTimeoutMs?: number;
-  /** The silence before a ping (25,000), and the further silence until the connection counts as lost (10,000). */
+  /** The silence before a ping (25,000), and the further silence before the connection counts as lost (10,000). */
   pingIntervalMs?: number;
   pingTimeoutMs?: number;
   /** The time limit for every request, including messages. Default: 30,000. */
   requestTimeoutMs?: number;
-  /** Limits for messages that wait for a connection: 100 messages and 1,048,576 bytes. 0: they fail at once. */
+  /** Limits on messages that wait for a connection: 100 messages and 1,048,576 bytes. 0: they fail immediately. */
   queueMessages?: number;
   queueBytes?: number;
-  /** The limit for bytes that the WebSocket has not sent yet. Above it, requests fail. Default: 16,777,216. */
+  /** The limit on bytes that the WebSocket has not sent yet. Above it, requests fail. Default: 16,777,216. */
   bufferBytes?: number;
-  /** Whether to look for messages whose acknowledgement was lost, and to send them again if they are missing. */
+  /** Whether to check for messages whose acknowledgement was lost, and to resend them if they are missing. */
   resend?: boolean;
   /** A random number from 0 to 1, for the delays. Default: Math.random. */
   random?: () => number;
@@ -107,7 +107,8 @@ export interface Message {
   epoch?: string;
   /** Milliseconds since 1970, UTC. */
   time: number;
-  /** Without an id, the sender is the application. Names are not unique, and may be made to look like others: the id tells people apart. */
+  /** Without an id, the sender is the application. Names are not unique and may imitate others; only the id
+   * identifies a person. */
   from: { id?: string; name?: string };
   event: string;
   /** A message has either text or args. */
@@ -139,7 +140,7 @@ export interface Left {
   code?: string;
 }
 
-/** Messages that will not arrive without a request. history() may still have them. */
+/** Messages that will not arrive by themselves. history() may still have them. */
 export interface Gap {
   /** slow: the client read too slowly; old: it was away too long; epoch: the numbering restarted. */
   cause: 'slow' | 'old' | 'epoch';
@@ -219,7 +220,7 @@ export class Client {
   rooms(): Promise<RoomInfo[]>;
   /** Resolves with the round trip in milliseconds. */
   ping(): Promise<number>;
-  /** Connects at once after a loss or a close. While the client is closing, connects as soon as it is closed. */
+  /** Connects immediately after a loss or a close. While the client is closing, connects as soon as it is closed. */
   reconnect(options?: { token?: ConnectOptions['token']; url?: string | URL }): void;
   close(code?: number, reason?: string): Promise<void>;
 }

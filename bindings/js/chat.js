@@ -24,10 +24,11 @@
     resend: false,
   };
 
-  // The attribute by which a client with `resend` knows its own message again, and everybody the twin of one.
+  // The attribute that identifies a message with `resend`. It lets the sender recognize its own message and receivers a
+  // duplicate.
   const sendIdAttribute = 'chat-send-id';
   const maxSendIds = 1000;
-  // Each connection has an id in each room; so many of them count as our own.
+  // A connection has one id per room. This many of them are remembered as our own.
   const maxOwn = 1000;
   // Codes after which reconnecting is useless: docs/protocol.md. Codes of applications are deliberate, so they are final too.
   const isFinal = (code) => [1000, 1002, 1003, 1007, 1008, 1010].includes(code) || code >= 3000;
@@ -40,10 +41,10 @@
     }
   }
 
-  // It may go well the next time.
+  // True for errors after which a later attempt may succeed.
   const isPassing = ({ code }) => code === 'rate_limited' || code === 'timed_out';
 
-  // Exponential with full jitter: anything from 0 to a ceiling that doubles.
+  // Exponential backoff with full jitter: a random delay below a ceiling that doubles.
   function backoffMs(attempt, { reconnectMinMs, reconnectMaxMs } = defaults, random = Math.random) {
     return random() * Math.min(reconnectMaxMs, reconnectMinMs * 2 ** Math.min(attempt, 30));
   }
@@ -51,7 +52,7 @@
   function toBase64(bytes) {
     if (bytes.toBase64) return bytes.toBase64();
     let binary = '';
-    // Arguments of one call are bounded.
+    // The number of arguments of a call is limited.
     for (let at = 0; at < bytes.length; at += 0x2000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x2000));
     return btoa(binary);
   }
@@ -65,7 +66,7 @@
     return value instanceof ArrayBuffer ? new Uint8Array(value) : null;
   }
 
-  // Bytes anywhere in the arguments become attachments, and placeholders in their stead.
+  // Replaces bytes anywhere in the arguments by placeholders and collects them as attachments.
   function pack(value, attachments) {
     const bytes = asBytes(value);
     if (bytes) return { _placeholder: true, num: attachments.push(toBase64(bytes)) - 1 };
@@ -81,29 +82,29 @@
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpack(item, attachments)]));
   }
 
-  // A frame with arguments as its receiver wants them.
+  // Decodes the attachments and arguments of a frame.
   function unpacked({ type, ref, ...rest }) {
     if (!rest.attachments) return rest;
     const attachments = rest.attachments.map(fromBase64);
     return { ...rest, attachments, args: unpack(rest.args, attachments) };
   }
 
-  // An option that is undefined is one that was not given.
+  // Removes options that are undefined.
   const given = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
-  // The oldest make room for the newest.
+  // Adds a value and drops the oldest when the set is full.
   function addBounded(set, value, max) {
     set.add(value);
     if (set.size > max) set.delete(set.values().next().value);
   }
 
-  // Undefined without one.
+  // Returns undefined when the message has no id.
   function sendIdOf({ room, attributes }) {
     const id = attributes?.[sendIdAttribute];
     return id === undefined ? undefined : `${room}/${id}`;
   }
 
-  // Ids begin anew with the server, epochs never come again.
+  // Ids restart with the server; epochs are never repeated.
   const ownKey = (epoch, id) => `${epoch}/${id}`;
 
   function addressOf(url, query) {
@@ -139,7 +140,7 @@
       this.#listeners.get(type)?.delete(listener);
     }
 
-    // A listener that throws harms neither the others nor the connection.
+    // A listener that throws affects neither the other listeners nor the connection.
     _emit(type, value) {
       for (const listener of [...this.#listeners.get(type) ?? []]) {
         try {
@@ -151,7 +152,7 @@
     }
   }
 
-  // One WebSocket, from its opening to its loss: onFrame for each frame, and onLost once.
+  // One WebSocket, from opening to loss. It calls onFrame for each frame and onLost once.
   class Connection {
     #options;
     #onLost;
@@ -162,7 +163,7 @@
     constructor(address, options, onFrame, onLost) {
       this.#options = options;
       this.#onLost = onLost;
-      this.socket = new options.WebSocket(address, 'chat.v1'); // throws when it may not go there
+      this.socket = new options.WebSocket(address, 'chat.v1'); // throws when the address is not allowed
       this.#timer = setTimeout(() => this.abandon('no welcome in time'), options.connectTimeoutMs);
       this.socket.onmessage = ({ data }) => {
         this.#frames += 1;
@@ -180,15 +181,15 @@
       this.socket.onclose = ({ code, reason }) => this.#end(code, reason);
     }
 
-    // What was sent and has not left yet.
+    // Bytes that the WebSocket has not sent yet.
     get bufferedBytes() { return this.socket.bufferedAmount ?? 0; }
 
-    // While the socket closes the browser would drop it, and complain. Its loss is told soon.
+    // While the socket is closing, the browser would discard the text with a warning. onLost follows soon.
     send(text) {
       if (!(this.socket.readyState > 1)) this.socket.send(text);
     }
 
-    // The welcome has come: from now on silence is looked into.
+    // Called after the welcome: starts to monitor silence.
     watch() {
       clearTimeout(this.#timer);
       const { pingIntervalMs } = this.#options;
@@ -197,7 +198,7 @@
       else this.#timer = setTimeout(() => this.watch(), pingIntervalMs - quietMs);
     }
 
-    // Whatever is heard in time will do.
+    // Any frame received in time proves that the connection works.
     probe() {
       clearTimeout(this.#timer);
       const frames = this.#frames;
@@ -208,7 +209,7 @@
       }, this.#options.pingTimeoutMs);
     }
 
-    // A dead network does not answer a close either, so nothing waits for that.
+    // Does not wait for the closing handshake, because a dead network does not answer it.
     abandon(reason, code = 1006) {
       const { socket } = this;
       this.#end(code, reason);
@@ -217,7 +218,7 @@
     }
 
     close(code, reason) {
-      this.socket.close(code, reason); // throws when the code is not for us to use
+      this.socket.close(code, reason); // throws for a reserved code
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.abandon(reason, code), this.#options.pingTimeoutMs);
     }
@@ -240,10 +241,10 @@
     #timer;
     #attemptAt = 0;
     #openAt = 0;
-    // Told from another by whoever waited for a token meanwhile.
+    // Distinguishes attempts while a token is awaited.
     #generation = 0;
-    // name -> { epoch, seq: the newest that was delivered, joined: on this connection, skipped: own numbers that the
-    // server keeps from us, waiting: calls of join() }
+    // name -> { epoch, seq: the newest delivered number, joined: on this connection, skipped: numbers of own messages
+    // that the server does not send back, waiting: calls of join() }
     #rooms = new Map();
     #own;
     #sendIds = new Set();
@@ -259,7 +260,7 @@
       if (typeof options === 'string' || options instanceof URL) options = { url: options };
       this.#options = { ...defaults, WebSocket: globalThis.WebSocket, random: Math.random, ...given(options) };
       if (!this.#options.WebSocket) throw new TypeError('there is no global WebSocket: pass an implementation, { WebSocket }');
-      addressOf(this.#options.url, {}); // throws when it is none
+      addressOf(this.#options.url, {}); // throws for an invalid URL
       this.id = null;
       this.name = null;
       this.room = this.#options.room ?? null;
@@ -271,18 +272,18 @@
         else this.#addRoom(room.room, room);
       }
       this.#listen();
-      // Whoever has called connect() adds listeners first, and may even have closed it.
+      // Deferred, so the caller of connect() can add listeners first, or close the client.
       queueMicrotask(() => { if (this.#generation === 0) this.#open(); });
     }
 
     get state() { return this.#state; }
 
-    // Where each room stands; what connect() and join() take to continue there.
+    // The position in each room, for connect() and join().
     get positions() {
       return [...this.#rooms].map(([room, { epoch, seq }]) => ({ room, ...(epoch === null ? {} : { epoch, seq }) }));
     }
 
-    // What tells one's own messages, to hand to the next connect(): after a reload, for example.
+    // Identifies own messages, for the next connect(), for example after a reload.
     get own() { return [...this.#own]; }
 
     send(message, options = {}) {
@@ -304,7 +305,7 @@
       });
     }
 
-    // A message as it travels and waits: `text` is its frame.
+    // A message as it is queued and sent: `text` is its frame.
     #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, resend = this.#options.resend, timeoutMs }) {
       room ??= this.room;
       const ref = this.#nextRef++;
@@ -341,7 +342,7 @@
       else this._emit('left', { room, reason: '', asked: true });
     }
 
-    // Without a connection it is asked for when there is one.
+    // Without a connection, the name is requested when there is one.
     rename(name) {
       return new Promise((resolve, reject) => {
         this.#throwIfClosed();
@@ -369,14 +370,14 @@
       return (await this.#request({ type: 'rooms' })).rooms;
     }
 
-    // How long the answer took, in milliseconds.
+    // Returns the round-trip time in milliseconds.
     async ping() {
       const sentAt = performance.now();
       await this.#request({ type: 'ping' });
       return performance.now() - sentAt;
     }
 
-    // At once, whatever was waited for; also what was closed or refused begins anew.
+    // Connects immediately, even when a delay is running or the client was closed or refused.
     reconnect(options = {}) {
       if (this.#connection && this.#closing) this.close().then(() => this.reconnect(options));
       if (this.#connection) return;
@@ -401,7 +402,7 @@
       if (this.#state === 'closed' || this.#closing) throw new ChatError('closed', 'the client is closed');
     }
 
-    // ---- connections
+    // Connections
 
     #setState(state, details = {}) {
       this.#state = state;
@@ -415,7 +416,7 @@
       return room;
     }
 
-    // A connection begins in one room; the others are joined once it is open.
+    // A connection starts in one room. The others are joined when it is open.
     #firstRoom() {
       if (this.room === null || this.#rooms.has(this.room)) return this.room;
       return this.#rooms.keys().next().value ?? this.room;
@@ -437,7 +438,7 @@
         address = addressOf(url, { room: first, ...(epoch === null ? {} : { epoch, seq }), token: secret });
         this.#connection = new Connection(address, this.#options, (frame) => this.#hear(frame), (code, reason) => this.#lost(code, reason));
       } catch (error) {
-        // No token, or an address that is none: the first may be had later.
+        // The token or the address is not available. A token may be available later.
         if (generation === this.#generation) this.#lost(address ? 1002 : 1006, error.message);
       }
     }
@@ -458,11 +459,11 @@
       this.#setState('waiting', { code, reason, attempt: this.#attempt, delayMs });
     }
 
-    // What was asked and not answered, when the connection is lost.
+    // Handles the unanswered requests of a lost connection.
     #giveUpRequests(code) {
       const requests = [...this.#requests.values()];
       this.#requests.clear();
-      // If one was too large, the largest was.
+      // When a frame was too large, assume that it was the largest one.
       const sizes = code === 1009 ? requests.map(({ text }) => new TextEncoder().encode(text).length) : [];
       const tooLarge = requests[sizes.indexOf(Math.max(...sizes))];
       const unanswered = [];
@@ -477,7 +478,7 @@
         else if (item.mayResend) unanswered.push(item);
         else reject(new ChatError('unknown_outcome', 'the connection ended before the message was acknowledged'));
       }
-      // Before what was said later.
+      // Unanswered messages go before later ones.
       for (const item of unanswered) item.uncertain = true;
       this.#queue.unshift(...unanswered);
     }
@@ -506,7 +507,7 @@
       resolve();
     }
 
-    // What a browser notices of the network, and of who looks.
+    // Listens to the browser's events about the network and the page's visibility.
     #listen() {
       const { addEventListener, removeEventListener, document } = globalThis;
       this.#forgetListeners();
@@ -523,11 +524,11 @@
 
     #hurry() {
       if (this.#state === 'open') this.#connection.probe();
-      // Not more often than the shortest delay, however often somebody looks.
+      // At most one attempt per shortest delay, however often the page becomes visible.
       else if (this.#state === 'waiting' && Date.now() - this.#attemptAt >= this.#options.reconnectMinMs) this.#open();
     }
 
-    // ---- what the server says
+    // Frames from the server
 
     #hear(frame) {
       const settle = (value) => this.#settle(frame.ref, 'resolve', value);
@@ -536,7 +537,7 @@
         case 'welcome': return this.#welcome(frame);
         case 'ack': return this.#acknowledge(frame);
         case 'joined':
-          // One that has been left meanwhile is none any more.
+          // Without a ref the application caused the join. A reply for a room that was left meanwhile adds nothing.
           if (frame.ref === undefined && !this.#rooms.has(frame.room)) this.#addRoom(frame.room);
           this.#entered(frame);
           return settle(frame);
@@ -559,7 +560,7 @@
         case 'history':
         case 'members':
         case 'rooms': return settle(frame);
-        default: return undefined; // of a later server
+        default: return undefined; // from a newer server
       }
     }
 
@@ -574,20 +575,20 @@
       this.#openAt = Date.now();
       this.#connection.watch();
       this.#setState('open', { id: frame.id, name: frame.name, room: frame.room });
-      if (this.#state !== 'open') return; // a listener has closed it
+      if (this.#state !== 'open') return; // a listener closed it
       const renames = [...this.#renames];
       const wanted = renames.at(-1)?.name ?? this.#wantedName;
       if (wanted && wanted !== frame.name) this.#sendName(wanted, renames);
       else this.#settleRenames(renames, 'resolve', wanted);
-      // Everything was left while there was no connection.
+      // The room was left while there was no connection.
       if (!this.#rooms.has(frame.room)) this.#request({ type: 'leave', room: frame.room }).catch(() => {});
       this.#entered(frame);
       for (const [name, room] of this.#rooms) if (name !== frame.room) this.#sendJoin(name, room);
-      // What goes to a room that was never joined is the server's to refuse.
+      // The server rejects messages to rooms that were never joined.
       for (const name of new Set(this.#queue.map((item) => item.room))) if (!this.#rooms.has(name)) this.#flush(name);
     }
 
-    // Its numbering starts anew.
+    // The room's numbering restarts.
     #begin(room, epoch, seq) {
       room.epoch = epoch;
       room.seq = seq;
@@ -613,7 +614,7 @@
       }
       for (const { resolve } of room.waiting.splice(0)) resolve(joined);
       if (again || !this.#queue.some((item) => item.room === frame.room)) return;
-      // Whether the unanswered ones had arrived shows once everything that was missed is here: the pong comes behind it.
+      // After the pong, all missed messages have arrived, so it is known which unanswered messages were received.
       if (this.#queue.some((item) => item.room === frame.room && item.uncertain)) {
         this.#request({ type: 'ping' }).then(() => this.#flush(frame.room), () => {});
       } else this.#flush(frame.room);
@@ -638,13 +639,13 @@
       this._emit('message', this.#asMessage(frame));
     }
 
-    // Own messages that the server keeps from us leave a hole that is none.
+    // Own messages that the server does not send back are not gaps.
     #skip(room) {
       while (room.skipped.delete(room.seq + 1)) room.seq += 1;
     }
 
-    // One's own message of an earlier connection answers whoever waits for its acknowledgement. True for one that was sent again
-    // although it had arrived, and has been heard.
+    // An own message of an earlier connection acknowledges its pending request. Returns true for a duplicate that was
+    // sent again although the first one had arrived.
     #recognise(frame) {
       const id = sendIdOf(frame);
       if (id === undefined) return false;
@@ -668,7 +669,7 @@
       this.#settle(frame.ref, 'resolve', { ...unpacked(frame), room: request?.item?.room });
     }
 
-    // ---- what the client says
+    // Requests to the server
 
     #isReady(room) {
       return this.#state === 'open' && (this.#rooms.get(room)?.joined ?? true);
@@ -714,7 +715,7 @@
       this.#request({ type: 'join', room: name, ...position }).catch((error) => {
         if (error.code === 'connection_lost' || this.#rooms.get(name) !== room) return;
         const asked = room.waiting.length > 0;
-        if (room.joined) { // it was joined again, in vain
+        if (room.joined) { // the rejoin failed
           for (const { reject } of room.waiting.splice(0)) reject(error);
           return;
         }
@@ -727,13 +728,13 @@
       });
     }
 
-    // Who has much to come back to may be told to do it more slowly. On another connection it is done anyway.
+    // After a rate limit the action is retried later. A new connection performs it anyway.
     #later(action) {
       const connection = this.#connection;
       setTimeout(() => { if (this.#connection === connection) action(); }, backoffMs(0, this.#options, this.#options.random));
     }
 
-    // One answer for all who have wanted a name while there was no connection.
+    // One reply settles all renames that were requested without a connection.
     #sendName(name, renames) {
       this.#request({ type: 'name', name }).then((reply) => {
         this.#wantedName = name;

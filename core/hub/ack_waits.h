@@ -1,4 +1,5 @@
-// The messages that one client was asked to acknowledge and has not: their numbers and until when. Bounded. Knows no clock.
+// The messages that one client was asked to acknowledge and has not yet acknowledged: their ack ids and deadlines.
+// Bounded. Reads no clock. Not thread-safe: it belongs to the client's loop.
 #pragma once
 
 #include <algorithm>
@@ -11,16 +12,16 @@ namespace chat {
 class AckWaits {
  public:
   static constexpr std::size_t kMaxPending = 1024;
-  static constexpr std::int64_t kNever = INT64_MAX;  // a deadline for which only the client's end is one
+  static constexpr std::int64_t kNever = INT64_MAX;  // no deadline: the wait ends only with the client
 
-  // False when there are too many.
+  // Returns false when kMaxPending acknowledgements are already pending.
   bool add(std::uint64_t ack_id, std::int64_t deadline_ms) {
     if (pending_.size() == kMaxPending) return false;
     pending_.push_back({ack_id, deadline_ms});
     return true;
   }
 
-  // Once: false when it is not awaited.
+  // Removes the wait. Returns false when the ack id is not pending.
   bool take(std::uint64_t ack_id) {
     auto found =
         std::find_if(pending_.begin(), pending_.end(), [&](const Wait& wait) { return wait.ack_id == ack_id; });
@@ -29,7 +30,7 @@ class AckWaits {
     return true;
   }
 
-  // Takes those whose time is over.
+  // Removes the waits whose deadline has passed and returns their ack ids.
   std::vector<std::uint64_t> take_expired(std::int64_t now_ms) {
     std::vector<std::uint64_t> expired;
     std::erase_if(pending_, [&](const Wait& wait) {
@@ -40,7 +41,7 @@ class AckWaits {
     return expired;
   }
 
-  // Of the first that expires; -1 when none does.
+  // The earliest deadline; -1 when no wait has one.
   std::int64_t deadline_ms() const {
     std::int64_t first = -1;
     for (const Wait& wait : pending_) {

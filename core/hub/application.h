@@ -1,5 +1,6 @@
-// What the hub and the loops ask of the program that embeds them. The C API implements it over the callbacks of chat.h; the
-// defaults here are a server without callbacks. Runs on loop threads, with no lock held.
+// The application's side of the server: the hub and the loops call it. The C API implements it with the callbacks of
+// chat.h; the defaults here behave like a server without callbacks. log() may run on any thread; the other functions run
+// on loop threads. No lock is held during a call.
 #pragma once
 
 #include <optional>
@@ -12,9 +13,10 @@
 
 namespace chat {
 
+// A client that asks to connect.
 struct ConnectRequest {
   ClientId client = 0;
-  std::string path;  // decoded, without the query
+  std::string path;  // percent-decoded, without the query
   Pairs query;
   Pairs headers;  // names in lower case
   Pairs cookies;
@@ -27,33 +29,35 @@ struct ConnectRequest {
   std::string password;
   Protocol protocol = Protocol::plain;
   Transport transport = Transport::websocket;
-  std::string auth;  // Socket.IO: the JSON object of CONNECT; empty without
+  std::string auth;  // Socket.IO: the JSON object of the CONNECT packet; empty when it has none
   std::string socket_id;
-  ClientId recovered_from = 0;  // the client that this one continues, if it is accepted; 0: none
+  ClientId recovered_from = 0;  // the client that this one continues if it is accepted; 0: none
 };
 
 enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6 };
 
+// A client's request to perform an action.
 struct AuthorizeRequest {
   ClientPtr client;
   Action action;
   std::string_view room;    // empty for rooms and rename
-  std::string_view value;   // rename: the wanted name; publish: the event name
-  DecisionId decision = 0;  // by which a deferred verdict comes: Hub::decide()
+  std::string_view value;   // rename: the requested name; publish: the event name
+  DecisionId decision = 0;  // identifies a deferred verdict in Hub::decide()
 };
 
 struct MessageRequest {
+  // A message that on_message decides about.
   ClientPtr client;
-  MessageDraft& draft;  // may be changed
-  std::uint64_t ack_id = 0;
+  MessageDraft& draft;       // on_message may change it
+  std::uint64_t ack_id = 0;  // 0: the client wants no acknowledgement
   DecisionId decision = 0;
 };
 
-// The end of a message that its receiver was asked to acknowledge.
+// The outcome of a message that its receiver was asked to acknowledge.
 struct AckOutcome {
   std::uint64_t ack_id = 0;
-  Error error = Error::ok;  // timed_out; no_such_client: it went before it answered; too_many: never sent
-  std::string args;         // a JSON array; empty unless ok
+  Error error = Error::ok;  // timed_out; no_such_client: the client left before it answered; too_many: not sent
+  std::string args;         // a JSON array; empty unless error is ok
   std::vector<std::string> attachments;
 };
 
@@ -61,28 +65,36 @@ class Application {
  public:
   virtual ~Application() = default;
 
+  // Returns the verdict on a connection: pass, refuse or defer.
   virtual Decision on_connect(const ConnectRequest&) { return {}; }
-  // recovered_from: the client that this one continues after its connection was lost; 0: none.
+  // recovered_from: the client that this one continues after a lost connection; 0: none.
   virtual void on_open(const ClientPtr&, std::string_view room, ClientId recovered_from) {
     (void)room, (void)recovered_from;
   }
+  // close_code: RFC 6455 section 7.4. Not called for a client that was not accepted; see on_abandon().
   virtual void on_disconnect(const ClientPtr&, int close_code, std::string_view reason) {
     (void)close_code, (void)reason;
   }
-  // It went, or its time was over, before the verdict that on_connect had deferred: in place of on_disconnect.
+  // Called instead of on_disconnect when the client leaves, or times out, before the deferred verdict on its
+  // connection.
   virtual void on_abandon(const ClientPtr&, int close_code, std::string_view reason) { (void)close_code, (void)reason; }
-  // nullopt: the default policy. It allows everything but the lists of members and rooms, and a new name to a client without a
-  // user id only.
+  // nullopt selects the default policy: everything is allowed except listing rooms and members, and only guests can
+  // rename themselves.
   virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
+  // Called after the fact, like on_leave().
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
   virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
+  // Returns the verdict on a message: pass, refuse, consume or defer.
   virtual Decision on_message(MessageRequest&) { return {}; }
-  // A numbered message of a room has its place. In the room's order, on one thread at a time for each room.
+  // Reports a numbered message that now has its position in its room. Calls for one room follow the room's order and do
+  // not overlap.
   virtual void on_published(const Message&) {}
+  // Runs once per AckWish.
   virtual void on_ack(const ClientPtr&, const AckOutcome&) {}
-  // On a thread of the server, before and after everything else.
+  // Run on each thread of the server, before and after all other calls on it.
   virtual void on_thread_start() {}
   virtual void on_thread_stop() {}
+  // Reports a log line.
   virtual void log(LogLevel level, std::string_view text) { (void)level, (void)text; }
 };
 

@@ -9,7 +9,8 @@ thread_local CallbackScope* innermost = nullptr;
 CallbackScope::CallbackScope(const Hub& hub) : hub_(hub), outer_(innermost) { innermost = this; }
 
 CallbackScope::~CallbackScope() {
-  // Outside the scope, so that what is called here acts at once; an enclosing scope of the same hub goes on deferring.
+  // The scope has ended here, so the deferred actions run at once, unless an enclosing scope of the same hub defers
+  // them again.
   innermost = outer_;
   for (auto& action : deferred_) {
     if (CallbackScope* outer = current(hub_)) {

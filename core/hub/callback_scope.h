@@ -1,5 +1,5 @@
-// Marks that this thread is inside a callback that decides on something (on_authorize, on_message), so that what the
-// application does in it takes effect after the thing decided on (chat.h, convention 8).
+// Marks that the current thread runs a deciding callback (on_authorize, on_message). Actions of the application inside
+// it take effect after the command that it decides about (chat.h, convention 8).
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,19 @@ class Hub;
 
 class CallbackScope {
  public:
+  // The hub must outlive the scope.
   explicit CallbackScope(const Hub& hub);
-  ~CallbackScope();  // runs what was deferred
+  ~CallbackScope();  // runs the deferred actions
   CallbackScope(const CallbackScope&) = delete;
   CallbackScope& operator=(const CallbackScope&) = delete;
 
   // The innermost scope of this hub on this thread, or nullptr.
   static CallbackScope* current(const Hub& hub);
 
+  // Runs the action when the scope ends.
   void defer(std::function<void()> action) { deferred_.push_back(std::move(action)); }
 
-  // The application has answered this acknowledgement itself.
+  // Records that the application answered this acknowledgement inside the callback.
   void note_answer(std::uint64_t ack_id) { answered_ = ack_id; }
   bool answered(std::uint64_t ack_id) const { return ack_id != 0 && answered_ == ack_id; }
 

@@ -36,9 +36,9 @@ std::string Client::refusal_data() const {
 }
 
 std::string Client::ban_key() const {
-  const IdentityPtr who = identity();
-  // The prefixes keep a user id that looks like an address from being one.
-  if (!who->user_id.empty()) return "user:" + who->user_id;
+  const IdentityPtr current = identity();
+  // The prefixes distinguish addresses from user ids that look like addresses.
+  if (!current->user_id.empty()) return "user:" + current->user_id;
   return "address:" + origin_.address;
 }
 

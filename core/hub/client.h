@@ -1,5 +1,6 @@
-// What all threads may know of a client: its identity, state and rooms. The loop that the client lives on keeps the rest
-// (net/peer/peer.h). Shared by pointer; every member function may be called from any thread.
+// The part of a client that all threads share: its identity, state and rooms. The client's loop keeps the rest
+// (net/peer/peer.h). Shared by pointer; every member function may be called from any thread unless its comment names
+// one.
 #pragma once
 
 #include <atomic>
@@ -16,6 +17,7 @@
 
 namespace chat {
 
+// Who a client is. Immutable; a change replaces the whole object.
 struct Identity {
   std::string user_id;  // empty: a guest
   std::string name;     // never empty once the client is registered
@@ -26,18 +28,20 @@ using IdentityPtr = std::shared_ptr<const Identity>;
 // connecting -> accepted -> open -> gone, or connecting -> refused -> gone
 enum class ClientState : std::uint8_t { connecting, accepted, refused, open, gone };
 
-// Where a client comes from. The loop and the transport are those of its beginning: see Client::loop().
+// Where a client came from. The loop and the transport are the initial ones; Client::loop() and Client::transport() are
+// the current ones.
 struct ClientOrigin {
-  std::size_t loop = 0;  // the index of the loop that it lives on
+  std::size_t loop = 0;  // the index of the client's first loop
   std::string address;   // empty on a UNIX socket
   Protocol protocol = Protocol::plain;
   Transport transport = Transport::websocket;
   std::int64_t connected_at_ms = 0;
-  std::string socket_id = {};  // the id that the client itself sees; empty: its number
+  std::string socket_id = {};  // the id that the client itself sees; empty: its ClientId in decimal
 };
 
 class Client {
  public:
+  // `share` is the client's part of the limits on clients.
   Client(ClientId id, ClientOrigin origin, IdentityPtr identity, Share share)
       : id_(id),
         origin_(named(std::move(origin), id)),
@@ -50,45 +54,47 @@ class Client {
 
   ClientId id() const { return id_; }
   const ClientOrigin& origin() const { return origin_; }
-  // What it takes of the server is charged to this.
+  // The source that is charged for the client's resources.
   const SourcePtr& source() const { return source_; }
-  // What the client calls itself: Socket.IO's `socket.id`, the `id` of chat.v1's welcome. A recovered client has that of the
-  // client that it continues.
+  // The client's own id: Socket.IO's `socket.id`, or the `id` of chat.v1's welcome. A recovered client keeps the id of
+  // the client that it continues.
   const std::string& socket_id() const { return origin_.socket_id; }
-  // The loop that it lives on now: see Hub::move_client().
+  // The current loop; Hub::move_client() changes it.
   std::size_t loop() const { return loop_.load(std::memory_order_acquire); }
-  // What it speaks over now: an upgrade changes it.
+  // The current transport; an upgrade changes it.
   Transport transport() const { return transport_.load(std::memory_order_relaxed); }
   void set_transport(Transport transport) { transport_.store(transport, std::memory_order_relaxed); }
 
-  // The application has thrown it out: nobody may continue it, however its connection ends.
+  // True when the application disconnected the client. Such a client cannot be continued, however its connection ends.
   bool dismissed() const { return dismissed_.load(std::memory_order_relaxed); }
   void dismiss() { dismissed_.store(true, std::memory_order_relaxed); }
 
+  // Snapshots, taken with the client's lock.
   IdentityPtr identity() const;
   ClientState state() const;
   std::vector<std::string> rooms() const;  // in the order of joining
   bool has_joined(std::string_view room) const;
-  // What chat_refuse() was given; empty before.
+  // The reason and data given to chat_refuse(); empty before.
   std::string refusal_reason() const;
   std::string refusal_data() const;
 
-  // No verdict on its connection came in time.
+  // True when no verdict on the connection arrived in time.
   bool timed_out() const { return timed_out_.load(std::memory_order_relaxed); }
 
-  // The application is about to be asked. On the client's loop, and one question at a time.
+  // Opens a question to the application. Runs on the client's loop; only one question is open at a time.
   DecisionId begin_decision(bool about_message) {
     const DecisionId decision = ++last_decision_ << 1 | (about_message ? 1 : 0);
     awaited_decision_.store(decision, std::memory_order_release);
     return decision;
   }
-  // True for the one who is the first to answer: the callback itself, whoever was deferred to, or the time-out.
+  // Closes the question. Returns true for the first caller only: the callback, a deferred verdict, or the timeout.
   bool end_decision(DecisionId decision) {
     return awaited_decision_.compare_exchange_strong(decision, 0, std::memory_order_acq_rel);
   }
-  // The answer could not be handed on: somebody may try again.
+  // Reopens the question after the answer could not be delivered, so another attempt is possible.
   void reopen_decision(DecisionId decision) { awaited_decision_.store(decision, std::memory_order_release); }
 
+  // The application's pointer, which the library only stores.
   void set_user(void* user) { user_.store(user, std::memory_order_release); }
   void* user() const { return user_.load(std::memory_order_acquire); }
 
@@ -104,7 +110,7 @@ class Client {
     return origin;
   }
 
-  // For so many rooms; the first goes with the client. With its lock held.
+  // Charges for this number of rooms. The first one is free. Call with mutex_ held.
   [[nodiscard]] std::optional<Refusal> charge_rooms(std::size_t rooms) {
     return memberships_.resize(rooms == 0 ? 0 : static_cast<std::int64_t>(rooms) - 1);
   }
@@ -117,15 +123,15 @@ class Client {
   std::atomic<void*> user_ = nullptr;
   std::atomic<bool> dismissed_ = false;
   std::atomic<bool> timed_out_ = false;
-  std::uint64_t last_decision_ = 0;  // its loop's
+  std::uint64_t last_decision_ = 0;  // used by the client's loop only
   std::atomic<DecisionId> awaited_decision_ = 0;
 
-  mutable std::mutex mutex_;  // a leaf but for a room's lock outside of it
+  mutable std::mutex mutex_;  // innermost lock; a room's lock may be held outside it
   IdentityPtr identity_;
   ClientState state_ = ClientState::connecting;
-  Share share_;  // of the clients that there may be, until it is gone
+  Share share_;  // of the limit on clients; returned when the client is gone
   std::vector<std::string> rooms_;
-  Share memberships_;  // for all of rooms_ but one
+  Share memberships_;  // covers all of rooms_ except one
   std::string refusal_reason_;
   std::string refusal_data_;
 };

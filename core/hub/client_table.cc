@@ -14,7 +14,7 @@ namespace {
 
 std::string guest_name(ClientId id) { return "guest-" + std::to_string(id); }
 
-// Checks it, and fills in the name that it does not give.
+// Validates the identity and fills in a missing name.
 Status complete_identity(const Client& client, Identity& identity) {
   Status status = check_person_name(identity.user_id);
   if (status.ok()) status = check_person_name(identity.name);
@@ -127,7 +127,7 @@ ClientPtr ClientTable::find(std::string_view socket_id) const {
   if (auto found = by_socket_id_.find(socket_id); found != by_socket_id_.end()) {
     id = found->second;
   } else {
-    // As it is written elsewhere, and no other way: no sign, no leading zero.
+    // Accepts the canonical form only: no sign, no leading zero.
     const auto [end, error] = std::from_chars(socket_id.data(), socket_id.data() + socket_id.size(), id);
     if (error != std::errc() || end != socket_id.data() + socket_id.size() || socket_id.front() == '0') return nullptr;
   }

@@ -1,5 +1,5 @@
-// All clients, by id and by user. What a client is called and how far it has come
-// change here, as the tables must agree with it. Any thread; the table's lock is held outside of a client's.
+// All clients, indexed by id, socket id and user. A client's identity and state change here, because the indexes depend
+// on them. Any thread may call it. The table's lock is acquired before a client's lock.
 #pragma once
 
 #include <cstdint>
@@ -20,38 +20,41 @@ namespace chat {
 
 class ClientTable {
  public:
-  // node: see ClientId; at most kMaxNode.
+  // node: the node part of new client ids, at most kMaxNode (see ClientId).
   ClientTable(SourceTable& sources, std::uint32_t node);
 
-  // A new client in state connecting, with a guest's name. too_many above a limit: which one.
+  // Adds a client in state connecting, with a guest name. Errors: too_many above a limit; `refusal` says which limit.
   Result<ClientPtr> add(const ClientOrigin& origin, std::optional<Refusal>& refusal);
 
-  // What a client was that is gone now. It joins nothing from then on.
+  // The state before removal. A removed client can no longer join a room.
   struct Removed {
-    ClientState last = ClientState::gone;  // gone the second time
+    ClientState last = ClientState::gone;  // gone when it was already removed
     std::vector<std::string> rooms;
   };
+  // Removes the client from all indexes and sets its state to gone.
   Removed remove(const ClientPtr& client);
 
-  // These two call tell() with the locks held, so that what is told comes in the order of the changes.
+  // accept() and set_identity() call tell() with the locks held, so notifications keep the order of the changes.
   using Tell = std::function<void()>;
-  // connecting -> accepted, and who it is, at once: of two callers one has its will, whole. No verdict when tell() throws.
+  // Moves the client from connecting to accepted and sets its identity in one step, so one of two concurrent callers
+  // wins entirely. When tell() throws, the client stays connecting.
   Status accept(Client& client, std::optional<Identity> identity, const Tell& tell);
-  // tell() when an open client has another name by it.
+  // Calls tell() when the change gives an open client a new name.
   Status set_identity(Client& client, Identity identity, const std::function<void(const std::string& name)>& tell);
 
+  // Returns nullptr when there is no such client.
   ClientPtr find(ClientId id) const;
-  // By its socket id, or by its number in decimal digits. Of two with one socket id, as while one continues the other, the
-  // newer.
+  // Finds a client by its socket id, or by its ClientId in decimal digits. When two clients share a socket id, because
+  // one continues the other, the newer one is returned.
   ClientPtr find(std::string_view socket_id) const;
   std::vector<ClientPtr> open() const;                             // by id
   std::vector<ClientPtr> of_user(std::string_view user_id) const;  // by id
 
   std::uint64_t size() const;
-  std::uint64_t total() const;  // that there ever were
+  std::uint64_t total() const;  // since the start
 
  private:
-  // With both locks held.
+  // Call with both locks held.
   void replace_identity(Client& client, Identity identity);
   void unindex_user(const std::string& user_id, ClientId id);
 
@@ -61,7 +64,7 @@ class ClientTable {
   mutable std::shared_mutex mutex_;
   std::uint64_t last_number_ = 0;
   std::unordered_map<ClientId, ClientPtr> by_id_;
-  StringMap<ClientId> by_socket_id_;  // of those whose socket id is not their number
+  StringMap<ClientId> by_socket_id_;  // clients whose socket id differs from their ClientId
   StringMap<std::unordered_set<ClientId>> by_user_;
 };
 

@@ -1,4 +1,4 @@
-// What the application says when it is asked, at once or later.
+// The application's answer to a question, given at once or later.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +12,19 @@ namespace chat {
 
 enum class Verdict : std::uint8_t { pass, refuse, defer, consume };
 
+// The verdict itself, with the data that the application gave.
 struct Decision {
   Verdict verdict = Verdict::pass;
   std::string reason;
-  std::optional<MessageDraft> replacement;  // of a message that passes, when the verdict comes later
+  std::optional<MessageDraft> replacement;  // replaces the message when a deferred verdict accepts it
 };
 
-// What is said of a refusal, also when the application gives no reason.
+// The text of a refusal; a default when the application gives no reason.
 inline std::string refusal_text(std::string reason) { return reason.empty() ? "refused" : std::move(reason); }
 inline Status refusal(std::string reason) { return {Error::forbidden, refusal_text(std::move(reason))}; }
 
-// Names one question to the application about one client, so that a late answer is not taken for that to the next. Of each
-// client, and never used again for it. The lowest bit says whether it is about a message.
+// Identifies one question to the application about one client, so a late answer is not matched to a later question.
+// Unique per client, never reused. The lowest bit is set when the question is about a message.
 using DecisionId = std::uint64_t;
 inline bool is_about_message(DecisionId decision) { return (decision & 1) != 0; }
 

@@ -8,13 +8,13 @@ Outcome error_reply(std::string ref, Status status, bool of_send = false) {
   return ErrorReply{std::move(ref), status.code, std::move(status.detail), of_send};
 }
 
-// To whatever command it was.
+// Builds an error reply that carries the `ref` of the command.
 Outcome error_reply(Command& command, Status status) {
   std::string ref = std::visit([](auto& specific) { return std::move(specific.ref); }, command);
   return error_reply(std::move(ref), std::move(status), std::holds_alternative<SendCommand>(command));
 }
 
-// The room that a request means when it names none.
+// Fills in the room that a request without a room name refers to.
 Status choose_room(const Client& client, std::string& room) {
   if (!room.empty()) return check_room_name(room);
   std::vector<std::string> rooms = client.rooms();
@@ -40,7 +40,7 @@ bool default_allows(const Client& client, Action action) {
   }
 }
 
-// What the application is asked before a command is performed.
+// What the application is asked to authorize before a command runs.
 struct Question {
   Action action;
   std::string_view room;
@@ -83,7 +83,7 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended suspended, Decisio
   Command& command = suspended.command;
   Status status;
   if (auto* const send = std::get_if<SendCommand>(&command); send != nullptr && decision.verdict == Verdict::pass) {
-    status = check_joined(*client, send->draft.room);  // it may have been taken out of the room meanwhile
+    status = check_joined(*client, send->draft.room);  // the application may have removed it from the room meanwhile
   }
   if (is_about_message(suspended.decision)) {
     SendCommand& send = std::get<SendCommand>(command);
@@ -119,8 +119,6 @@ Outcome Dispatcher::perform(const ClientPtr& client, Command& command, AckTable&
   return std::visit([&](auto& specific) { return perform(client, specific, acks, now); }, command);
 }
 
-// Messages ------------------------------------------------------------------------------------------------------------
-
 Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command) {
   MessageDraft& draft = command.draft;
   Status status = choose_room(*client, draft.room);
@@ -148,7 +146,8 @@ Outcome Dispatcher::finish(const ClientPtr& client, SendCommand& command, std::u
   if (decision.verdict == Verdict::consume) return {};
   if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), acks);
   const CallbackScope* const scope = CallbackScope::current(hub_);
-  // By the application: in its callback, and then the answer is sent behind this, or while the verdict was awaited.
+  // The application answered either inside its callback, so the answer is sent after this, or while the verdict was
+  // pending.
   const bool answered = ack_id != 0 && ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id));
   Receipt receipt;
   if (!answered) receipt = {client, command.ref, command.acknowledge_last};
@@ -158,11 +157,9 @@ Outcome Dispatcher::finish(const ClientPtr& client, SendCommand& command, std::u
 }
 
 Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks) {
-  if (ack_id != 0 && !acks.take(ack_id)) return {};  // the application has answered, and then refused
+  if (ack_id != 0 && !acks.take(ack_id)) return {};  // the application already answered it
   return error_reply(std::move(command.ref), std::move(status), true);
 }
-
-// The rest ------------------------------------------------------------------------------------------------------------
 
 Status Dispatcher::prepare(const ClientPtr&, JoinCommand& command) { return check_room_name(command.room); }
 
@@ -220,7 +217,7 @@ Outcome Dispatcher::perform(const ClientPtr&, PingCommand& command, AckTable&, M
   return PongReply{std::move(command.ref)};
 }
 
-// The rest is for the client's peer: what its messages have caused may be on the way to it.
+// The client's peer does the rest: it delivers what is still in the inbox first.
 Outcome Dispatcher::perform(const ClientPtr&, DisconnectCommand& command, AckTable&, Moment) {
   return DisconnectedReply{std::move(command.ref)};
 }

@@ -1,8 +1,9 @@
-// Carries out what a client asks for: authorises it, shows it to the application, and lets the hub do it. Every protocol
-// comes through here, so that all obey the same rules.
+// Executes client commands: it asks the application for authorization, passes messages to it, and calls the hub. Every
+// protocol uses it, so all of them follow the same rules.
 //
-// The application may put a verdict off. Then what was asked for is handed back (Suspended), for the caller to keep and to
-// resume when the verdict is there. Until then the caller executes nothing else of the client, so that its order stays.
+// When the application defers a verdict, execute() returns the command as Suspended. The caller keeps it and passes it
+// to resume() when the verdict arrives. Until then the caller must not execute another command of that client, so the
+// client's order is preserved.
 #pragma once
 
 #include <cstdint>
@@ -17,36 +18,40 @@
 
 namespace chat {
 
-// The answer of on_authorize: a status, forbidden with the application's reason, or that it comes later.
+// The result of on_authorize: a status (forbidden carries the application's reason), or the id of a deferred verdict.
 struct Authorization {
   Status status;
   std::optional<DecisionId> deferred;
 };
 
-// A command that waits for a verdict: of on_authorize, or, when the id is about a message, of on_message.
+// A command that waits for a verdict. The id tells whether on_message or on_authorize deferred it (is_about_message()).
 struct Suspended {
   Command command;
   DecisionId decision = 0;
-  std::uint64_t ack_id = 0;  // of a message; 0: no acknowledgement is wanted
+  std::uint64_t ack_id = 0;  // of a message; 0: the client wants no acknowledgement
 };
 
-// Nothing to say now (the reply to a join or a leave and the acknowledgement of a message come by the inbox), a reply, or a command that waits.
+// The result of a command: nothing yet (replies to join and leave, and acknowledgements, arrive through the inbox), a
+// reply, or a suspended command.
 using Outcome = std::variant<std::monostate, Reply, Suspended>;
 
 class Dispatcher {
  public:
+  // Both must outlive the dispatcher.
   Dispatcher(Hub& hub, Application& application) : hub_(hub), application_(application) {}
 
-  // On the client's loop.
+  // Runs a command of the client. Call on the client's loop.
   Outcome execute(const ClientPtr& client, Command command, AckTable& acks, Moment now);
-  // The same, from where it was suspended. May suspend again: on_message after on_authorize.
+  // Continues a suspended command with its verdict. It may suspend again: on_message follows on_authorize. Call on the
+  // client's loop.
   Outcome resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks, Moment now);
 
-  // Without an application's opinion: lists are off, guests may rename themselves, everything else is allowed.
+  // Asks on_authorize. Without a verdict the default policy applies: listing is forbidden, guests may rename
+  // themselves, everything else is allowed.
   Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {});
 
  private:
-  // What is wrong with a command whoever sends it; fills in what it leaves out.
+  // Validates a command independently of its sender and fills in omitted fields.
   Status prepare(const ClientPtr& client, SendCommand& command);
   Status prepare(const ClientPtr& client, JoinCommand& command);
   Status prepare(const ClientPtr& client, LeaveCommand& command);
@@ -57,7 +62,7 @@ class Dispatcher {
   Status prepare(const ClientPtr&, PingCommand&) { return {}; }
   Status prepare(const ClientPtr&, DisconnectCommand&) { return {}; }
 
-  // An authorised command.
+  // Runs an authorized command.
   Outcome perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now);
   Outcome perform(const ClientPtr& client, JoinCommand& command, AckTable& acks, Moment now);
   Outcome perform(const ClientPtr& client, LeaveCommand& command, AckTable& acks, Moment now);
@@ -69,7 +74,7 @@ class Dispatcher {
   Outcome perform(const ClientPtr& client, DisconnectCommand& command, AckTable& acks, Moment now);
 
   Outcome perform(const ClientPtr& client, Command& command, AckTable& acks, Moment now);
-  // A message on which on_message has had its say.
+  // Publishes or rejects a message after the verdict of on_message.
   Outcome finish(const ClientPtr& client, SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks,
                  Moment now);
   Outcome refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks);

@@ -14,7 +14,7 @@ void History::drop_front() {
 std::int64_t History::append(MessagePtr message) {
   const auto before = static_cast<std::int64_t>(bytes_);
   const std::int64_t now_ms = message->born_ms;
-  messages_.push_back(std::move(message));  // may throw: nothing is counted yet
+  messages_.push_back(std::move(message));  // may throw; no counter has changed yet
   bytes_ += messages_.back()->memory_bytes();
   while (!messages_.empty() && (exceeds(static_cast<std::int64_t>(messages_.size()), limits_.messages) ||
                                 exceeds(static_cast<std::int64_t>(bytes_), limits_.bytes))) {

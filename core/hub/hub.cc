@@ -9,7 +9,7 @@ namespace {
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
-// What clients may be shown of it.
+// Keeps the room events that clients may see.
 KeptMessages only_messages(KeptMessages kept) {
   std::erase_if(kept.messages, [](const MessagePtr& one) { return one->event_kind != RoomEventKind::message; });
   return kept;
@@ -73,8 +73,6 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
 void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) {
   if (refusal && refusals_ != nullptr) refusals_->note(*refusal, address);
 }
-
-// Clients -------------------------------------------------------------------------------------------------------------
 
 Result<ClientPtr> Hub::add_client(const ClientOrigin& origin) {
   std::optional<Refusal> refusal;
@@ -161,8 +159,6 @@ Status Hub::rename(const ClientPtr& client, std::string name) {
   return {};
 }
 
-// Rooms ---------------------------------------------------------------------------------------------------------------
-
 Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
                  std::optional<std::string> ref, Moment now) {
   std::optional<Refusal> refusal;
@@ -184,7 +180,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     Joined joined{client->id(), room.name, room.log->epoch(), room.log->seq(), false, true, false,
                   {},           {},        ref.has_value()};
     if (ref) joined.ref = *std::move(ref);
-    if (since) {  // a member too may ask again for what it has not got
+    if (since) {  // a member may also request messages that it missed
       rooms_.count_history(room.log->expire(now.age_ms));
       KeptMessages missed = only_messages(room.missed_since(*since));
       joined.resumed = true;
@@ -192,7 +188,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       joined.complete = missed.complete;
     }
     if (replay_bytes) {
-      // One that was closed before anything was said in it is closed all the same.
+      // A different epoch means that the room was closed, even when no message was published before that.
       if (!joined.complete || since->epoch != room.log->epoch())
         return {Error::wrong_state, "messages after this position are no longer kept in the room " + room.name};
       for (const MessagePtr& message : joined.missed) {
@@ -207,7 +203,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
     auto member = room.members.find(client->id());
     joined.already = member != room.members.end();
-    // Else what it heard since it became one would be among what it missed.
+    // A member has already received messages that the replay would repeat.
     if (joined.already && replay_bytes) return {Error::wrong_state, "already a member of the room " + room.name};
     if (!joined.already) {
       if (exceeds(static_cast<std::int64_t>(client->rooms_.size()) + 1, options_.max_rooms_per_client)) {
@@ -225,7 +221,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     try {
       if (!already) client->rooms_.push_back(room.name);
       post(*client, std::move(joined));
-    } catch (...) {  // a member that its loop does not know of would never hear anything
+    } catch (...) {  // without Joined its loop would never deliver to it
       if (!already) {
         room.remove_member(member);
         std::erase(client->rooms_, room.name);
@@ -264,7 +260,7 @@ Status Hub::leave(const ClientPtr& client, std::string_view name, std::string re
 Status Hub::ban(std::string_view ban_key, std::string_view name, std::int64_t duration_ms, const std::string& reason,
                 Moment now) {
   const std::string key(ban_key);
-  std::optional<Refusal> refusal;  // of the application, which knows by the status
+  std::optional<Refusal> refusal;  // unused: the application learns the reason from the status
   return rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
     Status status = room.rules.ban(key, duration_ms, now.age_ms);
     if (!status.ok() || duration_ms <= 0) return status;
@@ -297,12 +293,12 @@ Status Hub::restore_room(std::string_view name, const std::string& epoch, std::u
     message->room = name;
     message->epoch = epoch;
     message->ephemeral = false;
-    message->except = 0;  // the clients of an earlier run are not those of this one
+    message->except = 0;  // client ids of an earlier run do not apply
     message->born_ms = now.age_ms - (now.time_ms - std::min(message->time_ms, now.time_ms));
   }
   const std::uint64_t newest = seq != 0 ? seq : messages.back()->seq;
   std::vector<MessagePtr> kept(messages.begin(), messages.end());
-  std::optional<Refusal> refusal;  // of the application, which knows by the status
+  std::optional<Refusal> refusal;  // unused: the application learns the reason from the status
   status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
     Result<std::int64_t> change = room.log->restore(epoch, newest, std::move(kept), now.age_ms);
     if (!change.ok()) return change.status();
@@ -347,7 +343,7 @@ std::vector<RoomHold> Hub::hold_rooms(const Client& client) const {
 }
 
 void Hub::move_client(const ClientPtr& client, std::size_t loop) {
-  const auto alone = routing_.alone();  // it joins nothing meanwhile, but may be taken out of rooms
+  const auto alone = routing_.alone();  // no join can run meanwhile, but the client may be removed from rooms
   if (client->loop() == loop) return;
   for (const std::string& name : client->rooms()) {
     RoomPtr room = rooms_.find(name);
@@ -360,7 +356,7 @@ void Hub::move_client(const ClientPtr& client, std::size_t loop) {
     post(loop, Arrived{client->id(), room->name});
     room->move_member(member, loop);
   }
-  if (client->state() == ClientState::open) {  // one that is not hears nothing that is said to everyone
+  if (client->state() == ClientState::open) {  // only open clients receive messages to everyone
     post(*client, Departed{client->id(), {}});
     post(loop, Arrived{client->id(), {}});
   }
@@ -431,7 +427,7 @@ RoomListPtr Hub::list_rooms(Moment now) const {
   const bool few = rooms_.size() <= kAlwaysFresh;
   if (RoomListPtr list = few ? nullptr : kept(kListAgeMs)) return list;
   std::unique_lock turn(making_list_, std::try_to_lock);
-  if (!turn) {  // another thread makes it: the one before it will do
+  if (!turn) {  // another thread is building the list; the previous one is good enough
     if (RoomListPtr list = few ? nullptr : kept(10 * kListAgeMs)) return list;
     turn.lock();
     if (RoomListPtr list = few ? nullptr : kept(kListAgeMs)) return list;
@@ -461,7 +457,7 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   reply.epoch = room->log->epoch();
   reply.seq = room->log->seq();
   KeptMessages kept = only_messages(room->log->after(after_seq, limit));
-  // expire() comes now and then; what is too old meanwhile is not shown either.
+  // expire() runs only periodically, so messages that have become too old since are skipped here.
   const std::int64_t age_ms = options_.history.age_ms;
   const std::size_t too_old =
       std::erase_if(kept.messages, [&](const MessagePtr& m) { return exceeds(now.age_ms - m->born_ms, age_ms); });
@@ -469,8 +465,6 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   reply.messages = std::move(kept.messages);
   return reply;
 }
-
-// Messages ------------------------------------------------------------------------------------------------------------
 
 void Hub::tell(const Receipt& receipt, std::uint64_t seq, const std::string& epoch, Status status) {
   if (!receipt.sender || (receipt.ref.empty() && status.ok())) return;
@@ -495,7 +489,7 @@ void Hub::commit(Room& room, const Submission& submission, const Position& place
   Message& message = *submission.message;
   message.seq = place.seq;
   message.epoch = place.epoch;
-  rooms_.count_history(room.log->append(submission.message));  // may throw: no number is lost then
+  rooms_.count_history(room.log->append(submission.message));  // may throw; no seq is lost in that case
   room.last_published_ms.store(message.born_ms, std::memory_order_relaxed);
   deliver(room, submission);
 }
@@ -503,7 +497,7 @@ void Hub::commit(Room& room, const Submission& submission, const Position& place
 void Hub::commit(Submission submission, Result<Position> place) {
   {
     const auto routing = route(submission.receipt, !place.ok());
-    const RoomPtr room = rooms_.find(submission.message->room);  // it stays while something is submitted
+    const RoomPtr room = rooms_.find(submission.message->room);  // the room exists as long as it has submissions
     if (!room) return;
     rooms_.with(room, [&](Room& found) {
       --found.submitted;
@@ -541,8 +535,8 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) 
   Published published;
   {
     const auto routing = route(submission.receipt);
-    const std::string room_name = message.room;  // a log may take the message along
-    std::optional<Refusal> refusal;  // a member's room is there, so this is the application, which knows by the status
+    const std::string room_name = message.room;  // the log may move the message
+    std::optional<Refusal> refusal;  // unused: only the application can create a room here, and it has the status
     status = rooms_.with(room_name, nullptr, refusal, [&](Room& room) -> Status {
       Status valid = check_target(message, *room.log);
       if (!valid.ok()) return valid;

@@ -1,11 +1,13 @@
-// The hub: clients, rooms, who is in them, what was said. It gives every message its place in its room and tells the loops
-// (LoopInbox) what to deliver; it does no I/O, reads no clock and calls no
-// application. Every member function may be called from any thread.
+// The hub: clients, rooms, memberships and messages. It gives each message its position in its room and posts events to
+// the loops (LoopInbox). It does no I/O, reads no clock and calls no application code. Every member function may be
+// called from any thread unless its comment names one.
 //
-// Locks, outermost first: routing_, the table of rooms' or that of clients, one room's mutex, one client's mutex, an inbox's own.
-// routing_ is held by whatever posts something for one client by its loop, or makes it a member: shared, but by move_client()
-// alone. While it is held, the loop of each membership is the client's. What goes to the members of a room is ordered by the
-// room's lock and each membership's own loop instead, so publish() need not know of it.
+// Lock order, outermost first: routing_, the lock of the room table or of the client table, one room's mutex, one
+// client's mutex, an inbox's own lock.
+// routing_ guards the mapping from clients to loops. A function that posts an event for one client, or adds a
+// membership, holds it shared; move_client() alone holds it exclusively. While it is held, the loop of each membership
+// equals the client's loop. publish() does not need it for room messages: the room's lock and the loop of each
+// membership order them.
 #pragma once
 
 #include <atomic>
@@ -31,11 +33,13 @@
 
 namespace chat {
 
+// The position of a published message.
 struct Published {
-  std::uint64_t seq = 0;  // 0 when ephemeral, or when the room's log commits it later
+  std::uint64_t seq = 0;  // 0 when the message is ephemeral or its room's log commits it later
   std::string epoch;
 };
 
+// Counters since the start; fields with _now in their names are current values.
 struct HubStats {
   std::uint64_t clients_now = 0;
   std::uint64_t clients_total = 0;
@@ -46,131 +50,141 @@ struct HubStats {
 
 class Hub {
  public:
-  // One inbox for each loop; they and the report must outlive the hub. Without a report nobody hears of refusals.
+  // inboxes: one per loop. The inboxes and `refusals` must outlive the hub. With refusals == nullptr, refusals are not
+  // reported.
   Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* refusals = nullptr);
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
-  // Clients ---------------------------------------------------------------------------------------------------------
-
-  // A new client in state connecting, with a guest's name. too_many above a limit.
+  // Adds a client in state connecting, with a guest name. Errors: too_many.
   Result<ClientPtr> add_client(const ClientOrigin& origin);
-  // connecting -> accepted or refused; wrong_state when a verdict was there already. The client's loop is told.
+  // connecting -> accepted or refused. Notifies the client's loop. Errors: wrong_state when there was a verdict
+  // already.
   Status accept(const ClientPtr& client, std::optional<Identity> identity);
   Status refuse(const ClientPtr& client, std::string reason, std::string data);
-  // The same for a client whose verdict did not come in time: Client::timed_out().
+  // Refuses a client whose verdict did not arrive in time; see Client::timed_out().
   Status time_out(const ClientPtr& client);
-  // What on_authorize or on_message has deferred. The client's loop is told. wrong_state when nothing waits for it.
+  // Answers a question that on_authorize or on_message deferred. Notifies the client's loop. Errors: wrong_state when
+  // the question is not open.
   Status decide(const ClientPtr& client, DecisionId id, Decision decision);
-  // accepted -> open: it may join and is counted among everyone.
+  // accepted -> open: the client may join rooms and receives messages to everyone.
   void open(const ClientPtr& client);
-  // accepted -> open, and into its first room, as join() does: before anything else can make it join another.
+  // accepted -> open, and joins the first room as join() does. Both happen in one step, so the client cannot join
+  // another room first.
   Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now);
-  // Takes the client out of its rooms and out of the tables. The state that it was in; gone the second time.
+  // Removes the client from its rooms and from the tables. Returns the state before; gone when it was already removed.
   ClientState remove_client(const ClientPtr& client);
 
+  // Sets the identity and posts Renamed to the client's loop when the name changes. Errors: invalid_argument,
+  // invalid_utf8, too_many, no_such_client.
   Status set_identity(const ClientPtr& client, Identity identity);
+  // Sets the display name for the client's own rename command, whose reply confirms it.
   Status rename(const ClientPtr& client, std::string name);
 
+  // Return nullptr when there is no such client.
   ClientPtr find_client(ClientId id) const { return clients_.find(id); }
   ClientPtr find_client(std::string_view socket_id) const { return clients_.find(socket_id); }
   std::vector<ClientPtr> clients() const { return clients_.open(); }  // by id
   std::vector<ClientPtr> clients_of_user(std::string_view user_id) const { return clients_.of_user(user_id); }
 
-  // Rooms -----------------------------------------------------------------------------------------------------------
-
-  // Joined goes to the client's loop. `ref` is that of the client's command, which may be empty; nullopt when no command of the
-  // client asked. wrong_state unless open, invalid_room, banned, too_many.
+  // Adds the client to the room and posts Joined to its loop. `since` asks for the messages after that position. `ref`
+  // belongs to the client's command and may be empty; nullopt: no command of the client caused the join. Errors:
+  // wrong_state unless the client is open, invalid_room, banned, too_many.
   Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
               std::optional<std::string> ref, Moment now);
-  // Left goes to the client's loop. not_joined.
+  // Removes the client from the room and posts Left to its loop. Errors: not_joined.
   Status leave(const ClientPtr& client, std::string_view room, std::string reason, std::string ref = {});
-  // The ban holds for clients with this ban_key(); the members among them leave. duration_ms 0 lifts it.
+  // Bans clients with this ban_key() and removes those that are members. duration_ms 0 lifts the ban.
   Status ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
              Moment now);
-  // Everybody leaves, history and bans go, the epoch changes. no_such_room.
+  // Removes all members, the history and the bans, and starts a new epoch. Errors: no_such_room.
   Status close_room(std::string_view room, const std::string& reason);
 
-  // Puts messages that were kept elsewhere into a room that has had none, oldest first, each with its seq and time_ms. seq: of
-  // the newest message of this epoch; 0: that of the last one given. What is above the limits of history is dropped; a room of
-  // which nothing stays does not appear. invalid_room, invalid_argument, wrong_state, too_many: then nothing has changed.
+  // Loads messages that were stored elsewhere into a room that has had none yet: oldest first, each with seq and
+  // time_ms. seq: the highest seq of this epoch; 0: the seq of the last message given. Messages above the history
+  // limits are dropped; if none remain, the room is not created. Errors: invalid_room, invalid_argument, wrong_state,
+  // too_many; after an error nothing has changed.
   static constexpr std::uint64_t kMaxRestoredSeq = std::uint64_t{1} << 52;
   Status restore_room(std::string_view room, const std::string& epoch, std::uint64_t seq,
                       std::vector<std::shared_ptr<Message>> messages, Moment now);
 
-  // Opens a client that continues an earlier one: a member of all these rooms, with everything after these positions; the
-  // first of them is told first. All or nothing: Error::wrong_state when something of it is missing or together it is above
-  // max_bytes (size_bytes()), invalid_argument without a room, and the errors of join(). After an error the client may have
-  // been a member of some; it must be removed. A room that was closed since, or forgotten, has another epoch.
+  // Opens a client that continues an earlier one: it joins all these rooms and receives all messages after these
+  // positions. The first room is reported first. Errors: wrong_state when messages are missing, when the room was
+  // closed or forgotten since (its epoch differs), or when they exceed max_bytes in total (size_bytes());
+  // invalid_argument without a room; the errors of join(). After an error the client may already be a member of some
+  // rooms, so the caller must remove it.
   Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes, Moment now);
-  // Of the rooms that it is in now. Without a hold an empty room goes, and one of its name that appears later numbers anew.
+  // Returns a hold on each room that the client is in. Without a hold an empty room is removed, and a later room of
+  // that name starts a new numbering.
   std::vector<RoomHold> hold_rooms(const Client& client) const;
-  // The client lives on another loop from now on. Called on the thread of the loop that it leaves. The old loop is told
-  // Departed, the new one Arrived, for each of its rooms in that room's order; whatever else concerns the client goes to the
-  // old loop before the call and to the new one after it, so what the old loop's inbox holds when this returns is the last.
+  // Moves the client to another loop. Call on the thread of the loop that the client leaves. For each room the old loop
+  // receives Departed and the new one Arrived, in the room's order. Other events for the client go to the old loop
+  // before this call and to the new loop after it, so when it returns the old inbox holds the last of them.
   void move_client(const ClientPtr& client, std::size_t loop);
 
+  // Errors: no_such_room.
   Result<std::vector<ClientPtr>> members(std::string_view room) const;  // by id
   std::vector<RoomInfo> rooms() const;                                  // by name
-  // The same for replies: at most kMaxListed, the members who came first and the rooms with the most members. A list above
-  // kAlwaysFresh is made once a second at most and shared.
+  // The lists for replies: at most kMaxListed entries, namely the earliest members and the largest rooms. A list with
+  // more than kAlwaysFresh entries is rebuilt at most once in kListAgeMs and is shared.
   static constexpr std::size_t kMaxListed = 5'000;
   static constexpr std::size_t kAlwaysFresh = 100;
   static constexpr std::int64_t kListAgeMs = 1'000;
   Result<MemberListPtr> list_members(std::string_view room, Moment now) const;
   RoomListPtr list_rooms(Moment now) const;
-  // Never fails for a valid name: an unknown room has an empty history.
+  // Succeeds for every valid name: an unknown room has an empty history. Errors: invalid_room.
   Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now) const;
   bool has_room(std::string_view room) const { return rooms_.find(room) != nullptr; }
 
-  // Messages --------------------------------------------------------------------------------------------------------
-
-  // To a room, which appears if need be, or with an empty room to everyone. Other kinds than messages take their place in the
-  // room's order and in its log, and are sent to nobody yet. invalid_room, invalid_event, too_many, invalid_argument.
-  // The receipt's sender is told by its loop when it is committed, or that it failed after all. An error that is returned here is
-  // told to nobody else.
+  // Publishes to draft.room, creating it if necessary; an empty room name means every open client. Room events other
+  // than messages take a position in the room's order and log but are not delivered to clients. The receipt's sender is
+  // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,
+  // too_many, invalid_argument; a returned error is not reported to the sender otherwise.
   Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {});
-  // For a log that has kept a submission: its place, whose seq is above that of all committed before, or why it has none. Takes
-  // the room's lock: no lock may be held that submit() takes.
+  // Called by a log that kept a submission. `place` is its position, with a seq above all committed ones, or the reason
+  // for the failure. This function takes the room's lock, so the caller must not hold a lock that submit() takes.
   void commit(Submission submission, Result<Position> place);
-  // To one client, after all that was published before.
-  // With an ack id the client is asked to acknowledge it, which its protocol must be able to (Socket.IO).
+  // Sends a message to one client, after everything published before it. With an ack id, the client is asked to
+  // acknowledge it, which requires protocol support (Socket.IO).
   Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {});
-  // A number that no other message of this hub has or had.
+  // Returns a new ack id, unique within this hub.
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  // Posts the application's answer to a message of the client that asked for an acknowledgement.
   Status answer(const ClientPtr& client, Answer answer);
+  // Closes the client after its queued messages are sent. code: RFC 6455 section 7.4.
   Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection = false);
 
-  // Its connection is lost, as whoever has its secret is here again.
+  // Ends the client's connection because another connection continues the client with its secret.
   Status continue_elsewhere(const ClientPtr& client);
 
-  // Drops old history and rooms that are empty and out of history. To be called every few seconds.
+  // Drops expired history and rooms that are empty and have no history. Call it every few seconds.
   void expire(Moment now) { rooms_.expire(now); }
 
   HubStats stats() const;
+  // Lives as long as the hub.
   SourceTable& sources() { return sources_; }
 
  private:
-  // With routing_ held. With replay_bytes (restore) all after `since` must be there and within so many bytes, which become fewer
-  // by it, and the client no member yet; else wrong_state.
+  // Call with routing_ held. With replay_bytes (restore()), all messages after `since` must be available and fit into
+  // *replay_bytes, which is reduced by their size, and the client must not be a member yet; otherwise wrong_state.
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                std::size_t* replay_bytes = nullptr);
-  // No lock is held: this may call the application's log.
+  // Call without locks: this may call the application's log.
   void note(const std::optional<Refusal>& refusal, std::string_view address);
-  // With the room's lock held: its loop is told, and it is a member no more. The member behind it.
+  // Removes a member and notifies its loop. Returns the iterator after it. Call with the room's lock held.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
-  // These three with the room's lock held, and with routing_ held if somebody waits for an acknowledgement.
+  // Call these three with the room's lock held; also with routing_ held if the sender waits for an acknowledgement.
   void commit(Room& room, const Submission& submission, const Position& place);
   void deliver(const Room& room, const Submission& submission);
   void tell(const Receipt& receipt, std::uint64_t seq, const std::string& epoch, Status status = {});
-  // What must be held to tell the sender something.
+  // Takes the lock that tell() needs, if it has to notify a sender.
   RoutingLock::Shared route(const Receipt& receipt, bool failed = false) {
     const bool told = receipt.sender && (failed || !receipt.ref.empty());
     return told ? routing_.share() : RoutingLock::Shared();
   }
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
-  // With routing_ held.
+  // Call with routing_ held.
   void post(const Client& client, LoopEvent event) { post(client.loop(), std::move(event)); }
 
   const HubOptions options_;
@@ -186,8 +200,8 @@ class Hub {
   ClientTable clients_;
   RoomTable rooms_;
 
-  mutable std::mutex making_list_;  // one at a time
-  mutable std::mutex list_mutex_;   // of the two below
+  mutable std::mutex making_list_;  // only one thread builds the list at a time
+  mutable std::mutex list_mutex_;   // guards list_ and list_made_ms_
   mutable RoomListPtr list_;
   mutable std::int64_t list_made_ms_ = 0;
 };

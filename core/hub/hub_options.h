@@ -1,4 +1,4 @@
-// What a hub is made with. A negative limit is none where kUnlimited is its default.
+// The options of a hub. Where the default is kUnlimited, a negative value means no limit.
 #pragma once
 
 #include <cstdint>
@@ -12,25 +12,25 @@
 namespace chat {
 
 struct HubOptions {
-  MakeRoomLog make_log;   // empty: MemoryLog within these limits
-  HistoryLimits history;  // a log of another kind has limits of its own
+  MakeRoomLog make_log;   // empty: MemoryLog with the limits in `history`
+  HistoryLimits history;  // used by MemoryLog only; other logs have their own
   std::int64_t history_total_bytes = 256 << 20;
   std::int64_t max_rooms = 100'000;
   std::int64_t max_rooms_per_client = 100;
   std::int64_t max_clients = kUnlimited;
   std::int64_t max_clients_per_address = kUnlimited;
   std::int64_t max_connections_per_address = kUnlimited;
-  std::int64_t max_rooms_per_address = kUnlimited;  // that clients of the address have created
-  // Besides the first room of each client.
+  std::int64_t max_rooms_per_address = kUnlimited;  // rooms created by clients of the address
+  // The first room of each client is not counted.
   std::int64_t max_memberships = kUnlimited;
   std::int64_t max_memberships_per_address = kUnlimited;
   std::int64_t max_queued_bytes = kUnlimited;
   std::int64_t max_queued_bytes_per_address = kUnlimited;
-  std::string default_room;  // appears also when there are max_rooms; empty: none is that
+  std::string default_room;  // may be created even when max_rooms is reached; empty: none
   std::vector<std::string> ephemeral_events;
-  std::uint32_t node = 0;        // of several servers that act as one each has its own, up to kMaxNode: see ClientId
-  bool tells_published = false;  // a loop is told of each numbered message: PublishedNotice
-  std::uint64_t epoch_seed = 0;  // random, so that epochs differ between runs
+  std::uint32_t node = 0;        // unique per server of a cluster, up to kMaxNode; see ClientId
+  bool tells_published = false;  // post a PublishedNotice for each numbered message
+  std::uint64_t epoch_seed = 0;  // random, so epochs differ between runs
 };
 
 }  // namespace chat

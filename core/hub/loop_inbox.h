@@ -1,6 +1,6 @@
-// What the hub tells a loop. A loop takes its events in the order in which they were posted; the hub posts everything that
-// concerns one room under that room's lock, so this order is the room's order: a member hears all that follows its
-// Joined, nothing from before it, nothing twice, and nothing after its Left.
+// The events that the hub posts to a loop. A loop handles them in the order in which they were posted. The hub posts
+// all events of one room under that room's lock, so this order is the room's order: a member receives every message
+// after its Joined exactly once, and none after its Left.
 #pragma once
 
 #include <string>
@@ -12,66 +12,68 @@
 
 namespace chat {
 
-// To the members of message->room that live on the loop.
+// For the members of message->room on this loop.
 struct RoomMessage {
   MessagePtr message;
 };
 
-// To every open client of the loop.
+// For every open client on this loop.
 struct EveryoneMessage {
   MessagePtr message;
 };
 
-// The receiver shall acknowledge a message, and Application::on_ack() hears once what came of it.
+// A request that the receiver acknowledges a message. Application::on_ack() reports the outcome once.
 struct AckWish {
-  std::uint64_t id = 0;         // 0: it need not
-  std::int64_t timeout_ms = 0;  // kUnlimited: as long as the client is there
+  std::uint64_t id = 0;         // 0: no acknowledgement is requested
+  std::int64_t timeout_ms = 0;  // kUnlimited: as long as the client exists
 };
 
-// A numbered message is published: for Application::on_published(). For one room always on the same loop.
+// A numbered message was published; the loop calls Application::on_published(). All notices of one room go to the same
+// loop.
 struct PublishedNotice {
   MessagePtr message;
 };
 
-// What became of a message that the client sent, in its room's order: its place, or why it has none.
+// The result of a message that the client sent, in its room's order: its position, or an error.
 struct Acknowledged {
   ClientId client = 0;
-  std::string ref;        // of the command; empty for a failure of one that waits for no acknowledgement
-  std::uint64_t seq = 0;  // 0: ephemeral
+  std::string ref;        // of the command; empty: only a failure is posted
+  std::uint64_t seq = 0;  // 0: the message is ephemeral
   std::string epoch;
   Status status;
 };
 
-// To one client.
+// For one client.
 struct DirectMessage {
   ClientId client = 0;
   MessagePtr message;
   AckWish ack;
 };
 
-// The client is now a member. `missed` is what it asked to have again.
+// The client is now a member. `missed` holds the messages that it asked for.
 struct Joined {
   ClientId client = 0;
   std::string room;
   std::string epoch;
   std::uint64_t seq = 0;  // of the newest message at this point
-  bool resumed = false;   // it asked for what it missed
-  bool complete = true;   // `missed` is all of it
-  bool already = false;   // it was a member before
+  bool resumed = false;   // the client asked for missed messages
+  bool complete = true;   // `missed` contains all of them
+  bool already = false;   // it was already a member
   std::vector<MessagePtr> missed;
-  std::string ref;     // of the command that asked; empty otherwise
-  bool asked = false;  // the client did, and is to be answered
+  std::string ref;     // of the command that asked; otherwise empty
+  bool asked = false;  // a command of the client asked and expects a reply
 };
 
+// The client is no longer a member.
 struct Left {
   ClientId client = 0;
   std::string room;
   std::string reason;
-  std::string ref;  // of the command that asked; empty otherwise
+  std::string ref;  // of the command that asked; otherwise empty
 };
 
-// The client moves between loops (Hub::move_client): what is said in the room up to here reached it by the loop that is told
-// Departed, what is said from here on reaches it by the loop that is told Arrived. An empty room: what is said to everyone.
+// The client moves between loops (Hub::move_client()). The loop that receives Departed delivers the room's messages up
+// to this point; the loop that receives Arrived delivers those after it. An empty room stands for messages to everyone.
 struct Departed {
   ClientId client = 0;
   std::string room;
@@ -81,13 +83,13 @@ struct Arrived {
   std::string room;
 };
 
-// The application has given the client another display name.
+// The application changed the client's display name.
 struct Renamed {
   ClientId client = 0;
   std::string name;
 };
 
-// The application's answer to a message that waits for one.
+// The application's answer to a message that the client wants acknowledged.
 struct Answer {
   ClientId client = 0;
   std::uint64_t ack_id = 0;
@@ -95,27 +97,27 @@ struct Answer {
   std::vector<std::string> attachments;
 };
 
-// chat_accept or chat_refuse has been called: Client::state() tells which.
+// chat_accept() or chat_refuse() was called; Client::state() says which.
 struct VerdictGiven {
   ClientId client = 0;
 };
 
-// The verdict on what a callback has deferred; only the first for each id is posted.
+// A deferred verdict. Only the first one per id is posted.
 struct DecisionGiven {
   ClientId client = 0;
   DecisionId id = 0;
   Decision decision;
 };
 
-// The client is to be closed once its outbox is empty.
+// Closes the client when its outbox is empty.
 struct CloseClient {
   ClientId client = 0;
   std::uint16_t code = 1008;  // RFC 6455 section 7.4
   std::string reason;
-  bool whole_connection = false;  // with every other client of its connection
+  bool whole_connection = false;  // also closes the other clients of its connection
 };
 
-// Another connection continues the client: what that needs to know of it is kept, and it ends.
+// Another connection continues this client: its recovery state is kept and the client ends.
 struct Continued {
   ClientId client = 0;
 };
@@ -123,10 +125,11 @@ struct Continued {
 using LoopEvent = std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Joined, Left,
                                Departed, Arrived, Renamed, Answer, VerdictGiven, DecisionGiven, CloseClient, Continued>;
 
+// Implemented by each loop.
 class LoopInbox {
  public:
   virtual ~LoopInbox() = default;
-  // Any thread, with a room's lock held: takes no lock but its own and never waits.
+  // Callable from any thread, with a room's lock held. The implementation takes only its own lock and does not block.
   virtual void post(LoopEvent event) = 0;
 };
 

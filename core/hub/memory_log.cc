@@ -21,7 +21,7 @@ std::int64_t MemoryLog::restart(std::string epoch) {
 Result<std::int64_t> MemoryLog::restore(const std::string& epoch, std::uint64_t seq, std::vector<MessagePtr> messages,
                                         std::int64_t now_ms) {
   if (seq_ != 0) return {Error::wrong_state, "the room has had messages"};
-  // Aside, as memory may run out in the middle.
+  // A copy, because memory may run out halfway through.
   History restored = history_;
   restored.set_dropped(messages.front()->seq - 1);
   std::int64_t change = 0;

@@ -1,4 +1,4 @@
-// A room's log in memory: it goes with its room.
+// A room's log in memory. It is lost when its room is removed. See RoomLog for the functions.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// A point in time, by two clocks: the time of day, which people see and which somebody may set, and one that never jumps, by
-// which things grow old.
+// A point in time on two clocks: the wall clock, which users see and which can be set, and a monotonic clock for ages
+// and deadlines.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@ namespace chat {
 
 struct Moment {
   std::int64_t time_ms = 0;  // Unix milliseconds
-  std::int64_t age_ms = 0;   // since some beginning of this run
+  std::int64_t age_ms = 0;   // monotonic milliseconds from an arbitrary origin
 
   Moment& operator+=(std::int64_t ms) {
     time_ms += ms;

@@ -28,10 +28,11 @@ void Room::move_member(Member& member, std::size_t loop) {
 
 KeptMessages Room::missed_since(const Position& position) const {
   const std::uint64_t seq = log->seq();
-  // Where nothing was said before and nothing since, it does not matter that the room was forgotten meanwhile.
-  const bool ours = (position.epoch == log->epoch() && position.seq <= seq) || (position.seq == 0 && seq == 0);
-  KeptMessages missed = log->after(ours ? position.seq : 0, 0);
-  missed.complete = ours && missed.complete;
+  // A position with seq 0 in a room without messages matches even when the room was forgotten and recreated.
+  const bool same_numbering =
+      (position.epoch == log->epoch() && position.seq <= seq) || (position.seq == 0 && seq == 0);
+  KeptMessages missed = log->after(same_numbering ? position.seq : 0, 0);
+  missed.complete = same_numbering && missed.complete;
   return missed;
 }
 

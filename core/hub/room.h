@@ -1,5 +1,5 @@
-// A room: its members, its rules, and what was said in it. The hub alone touches it, with the room's lock held; never two rooms'
-// locks at once. Tells nobody of anything: that is the hub's.
+// A room: its members, its rules and its log. Only the hub uses it, with the room's lock held, and it never holds two
+// rooms' locks at once. The room itself sends no notifications; the hub does.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@
 
 namespace chat {
 
-// While there is one of a room, its numbering goes on though nobody is in it: for a client that may come back and will say how
-// far it was. It does not keep other rooms from appearing when there are as many as there may be.
+// Keeps an empty room's numbering alive for a client that may reconnect and report its position. A held room can still
+// be forgotten to make space for new rooms.
 using RoomHold = std::shared_ptr<const void>;
 
 struct Room {
@@ -32,43 +32,43 @@ struct Room {
 
   struct Member {
     ClientPtr client;
-    std::size_t loop = 0;  // on which it is counted in members_by_loop, and hears the room
+    std::size_t loop = 0;  // the loop that delivers the room to it and counts it in members_by_loop
   };
   using Members = std::unordered_map<ClientId, Member>;
 
-  // It hears everything from here on. Of one that is no member yet.
+  // Adds a client that is not a member yet. It receives all later messages.
   Members::iterator add_member(const ClientPtr& client, std::size_t loop);
-  // The member behind it.
+  // Returns the iterator after the removed member.
   Members::iterator remove_member(Members::iterator member);
-  // It hears the room on another loop.
+  // Changes the loop that delivers the room to the member.
   void move_member(Member& member, std::size_t loop);
 
-  // What was said after a position, as far as it is kept; of a position that is not of this room's numbering all that is kept.
+  // Returns the kept messages after a position; all kept messages when the position belongs to another epoch.
   KeptMessages missed_since(const Position& position) const;
 
   RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->size()}; }
 
-  // Nobody would miss it but for its history.
+  // True when the room has no members and no rules. Only its history may still be needed.
   bool unused() const { return members.empty() && rules.empty(); }
+  // True when the room can be removed.
   bool idle() const { return unused() && log->size() == 0 && submitted == 0 && held.expired(); }
 
   const std::string name;
-  const std::size_t
-      notice_loop;  // on which the application is told what has been published, so that it hears that in order
-  // When something was last published, for choosing whose history goes when all of it is too much.
+  const std::size_t notice_loop;  // the loop that reports published messages to the application, in order
+  // When a message was last published. Used to choose whose history is dropped first when the total exceeds its limit.
   std::atomic<std::int64_t> last_published_ms = 0;
-  std::atomic<std::uint32_t> member_count = 0;  // members.size(), for choosing without the lock
+  std::atomic<std::uint32_t> member_count = 0;  // members.size(), readable without the lock
 
   std::mutex mutex;
-  bool removed = false;  // no longer in the hub's table: look it up again
-  Share share;           // of whoever created it
+  bool removed = false;  // no longer in the room table; callers look the name up again
+  Share share;           // charged to the creator
   const std::unique_ptr<RoomLog> log;
   std::size_t submitted = 0;  // messages that the log has not committed yet
   Members members;
   std::vector<std::uint32_t> members_by_loop;
   RoomRules rules;
   std::weak_ptr<const void> held;  // see RoomHold
-  MemberListPtr list;              // of members, as it was at list_made_ms; nullptr when there are few
+  MemberListPtr list;              // the members as of list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;
 };
 using RoomPtr = std::shared_ptr<Room>;

@@ -1,5 +1,5 @@
-// The rules of one room: who may not enter it. What else the application or a moderator decides about a room (mute, slow mode,
-// members only) belongs here too. Not thread-safe: its room's lock guards it. Knows no members; the hub expels them.
+// The rules of one room: its bans. Other moderation rules (mute, slow mode, members only) belong here too. Not
+// thread-safe: the room's lock guards it. It does not know the members; the hub removes them.
 #pragma once
 
 #include <cstddef>
@@ -15,15 +15,15 @@ class RoomRules {
  public:
   static constexpr std::size_t kMaxBans = 10'000;
 
-  // banned. Forgets a ban that is over. ban_key: Client::ban_key(); times are those of Moment::age_ms.
+  // Errors: banned. Drops the ban if it has expired. ban_key: Client::ban_key(). Times are Moment::age_ms.
   Status check_join(const std::string& ban_key, std::int64_t now_ms);
-  // A duration of 0 lifts the ban. too_many.
+  // Bans a key for duration_ms; 0 lifts the ban. Errors: too_many.
   Status ban(const std::string& ban_key, std::int64_t duration_ms, std::int64_t now_ms);
 
-  // Forgets what no longer holds.
+  // Drops expired bans.
   void expire(std::int64_t now_ms);
   void clear() { banned_until_ms_.clear(); }
-  // There is none, so a room without members or history has nothing to be kept for.
+  // True when no ban is kept. A room without bans, members and history can be removed.
   bool empty() const { return banned_until_ms_.empty(); }
 
  private:

@@ -20,7 +20,8 @@ RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
       loops_(loops) {}
 
 std::string RoomTable::next_epoch() {
-  // SplitMix64 over a random seed: distinct within a run, and between runs as likely as the seed.
+  // SplitMix64 with a random seed: values are distinct within a run, and as unlikely to repeat between runs as the
+  // seed.
   std::uint64_t x = epoch_seed_ + (epochs_.fetch_add(1) + 1) * 0x9E3779B97F4A7C15ULL;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
@@ -49,7 +50,7 @@ std::vector<RoomPtr> RoomTable::largest(std::size_t count, bool& all) const {
   struct Entry {
     std::uint32_t members;
     const RoomPtr* room;
-    // Of two equal ones the order is that of the names, so that it does not change by itself.
+    // Ties are ordered by name, so the list is stable.
     bool operator<(const Entry& other) const {
       return members != other.members ? members > other.members : (*room)->name < (*other.room)->name;
     }
@@ -136,14 +137,14 @@ void RoomTable::note_unused(const Room& room) {
   if (const SourcePtr& creator = room.share.source()) creator->unused_rooms.fetch_add(1, std::memory_order_relaxed);
 }
 
-// Rooms that nobody is in live on for their history; they must not keep others from having a room. A hundredth goes at
-// once, those that were silent longest, so that this is rare; and where there were none, it is not looked for again before
-// some have become unused.
+// Rooms without members stay for their history, but must not prevent new rooms. A hundredth of them is removed at a
+// time, longest silent first, so this search is rare. When the search finds none, it is repeated only after some rooms
+// have become unused.
 void RoomTable::forget_silent_rooms(const Source* of, std::int64_t limit, std::atomic<std::int64_t>& unused) {
-  constexpr std::int64_t kWorthALook = 100;
+  constexpr std::int64_t kMinUnused = 100;
   const std::lock_guard turn(forgetting_);
   std::int64_t wanted = limit / 100 + 1;
-  const std::int64_t enough = std::min(wanted, kWorthALook);
+  const std::int64_t enough = std::min(wanted, kMinUnused);
   if (!(of != nullptr ? of->at_limit(Resource::rooms) : full()) || unused.load() < enough) return;
   unused.store(0);
   for (const auto& [time_ms, room] : by_silence()) {
@@ -156,10 +157,10 @@ void RoomTable::forget_silent_rooms(const Source* of, std::int64_t limit, std::a
       --wanted;
     });
   }
-  unused.store(wanted == 0 ? enough : 0);  // there may be more
+  unused.store(wanted == 0 ? enough : 0);  // there may be more unused rooms
 }
 
-// History of the rooms that were silent longest goes first, until a tenth is free: then this is rare.
+// Drops the history of the longest silent rooms first, until a tenth of the limit is free, so this is rare.
 void RoomTable::limit_history() {
   if (history_bytes() <= max_history_bytes_) return;
   std::unique_lock turn(shrinking_, std::try_to_lock);
@@ -171,7 +172,7 @@ void RoomTable::limit_history() {
       if (excess <= 0) break;
       with(room, [&](Room& silent) { count_history(silent.log->shrink(static_cast<std::size_t>(excess))); });
     }
-  } catch (const std::bad_alloc&) {  // the message that made it too much is published: it is tried again with the next
+  } catch (const std::bad_alloc&) {  // the message itself is already published; the next one tries again
   }
 }
 

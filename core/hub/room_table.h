@@ -1,6 +1,6 @@
-// All rooms by name: how they appear and go, how many there may be, and what the history of all of them may take. A room is
-// charged to whoever created it until it goes. The default room can always appear. Any thread.
-// The table's lock is held outside of a room's, and no two rooms' locks at once.
+// All rooms by name: their creation and removal, their number, and the total size of their histories. A room is charged
+// to its creator's source until it is removed. The default room can always be created. Any thread may call it. Lock
+// order: the table's lock before a room's lock; two rooms' locks are never held together.
 #pragma once
 
 #include <atomic>
@@ -23,16 +23,17 @@ namespace chat {
 
 class RoomTable {
  public:
+  // loops: the number of loops, for the per-loop counters of rooms.
   RoomTable(const HubOptions& options, std::size_t loops);
 
-  // nullptr: there is none.
+  // Returns nullptr when the room does not exist.
   RoomPtr find(std::string_view name) const;
   std::vector<RoomPtr> all() const;
-  // At most `count`, those with the most members. all: there are no more.
+  // Returns at most `count` rooms, those with the most members. Sets `all` when these are all rooms.
   std::vector<RoomPtr> largest(std::size_t count, bool& all) const;
   std::size_t size() const;
 
-  // Calls action(room) with the room's lock held; a room that is idle afterwards goes.
+  // Calls action(room) with the room's lock held. Removes the room if it is idle afterwards.
   template <class Action>
   void with(const RoomPtr& room, Action action) {
     bool idle = false;
@@ -47,14 +48,14 @@ class RoomTable {
     if (idle) remove_if_idle(room);
   }
 
-  // The same, adding the room if need be, which is charged to the source (nullptr: to nobody). The action's Status;
-  // invalid_room, or too_many: which limit.
+  // As above, but creates the room if necessary and charges it to `creator` (nullptr: nobody). Returns the action's
+  // status, invalid_room, or too_many; `refusal` says which limit was reached.
   template <class Action>
   Status with(std::string_view name, const SourcePtr& creator, std::optional<Refusal>& refusal, Action action) {
     for (;;) {
       Result<RoomPtr> room = find_or_add(name, creator, refusal);
       if (!room.ok()) return room.status();
-      std::optional<Status> status;  // none: it has just gone
+      std::optional<Status> status;  // empty: the room has just been removed
       with(*room, [&](Room& found) {
         if (!found.removed) status = action(found);
       });
@@ -62,15 +63,16 @@ class RoomTable {
     }
   }
 
+  // Returns an epoch that no other room of this run has.
   std::string next_epoch();
 
-  // The history of some room has become so much larger, or smaller.
+  // Adds a change to the total size of all histories.
   void count_history(std::int64_t bytes) { history_bytes_.fetch_add(bytes); }
   std::int64_t history_bytes() const { return history_bytes_.load(); }
-  // Drops some of it when it is too much. No room's lock is held.
+  // Drops history when the total is above the limit. Call without a room's lock.
   void limit_history();
 
-  // Drops what is too old, and rooms that are idle by it.
+  // Drops expired history, then rooms that are idle without it.
   void expire(Moment now);
 
  private:
@@ -79,10 +81,10 @@ class RoomTable {
   void remove_if_idle(const RoomPtr& room);
   void note_unused(const Room& room);
   bool full() const;
-  // Of one source, or with nullptr of all.
+  // Considers the rooms of one source; nullptr: all rooms.
   void forget_silent_rooms(const Source* of, std::int64_t limit, std::atomic<std::int64_t>& unused);
-  using Silence = std::pair<std::int64_t, RoomPtr>;  // when something was last said
-  std::vector<Silence> by_silence() const;           // since long ago first
+  using Silence = std::pair<std::int64_t, RoomPtr>;  // time of the last message
+  std::vector<Silence> by_silence() const;           // longest silent first
 
   const MakeRoomLog make_log_;
   const HistoryLimits history_limits_;
@@ -97,7 +99,7 @@ class RoomTable {
   std::atomic<std::int64_t> history_bytes_ = 0;
   std::mutex shrinking_;
   std::mutex forgetting_;
-  std::atomic<std::int64_t> unused_ = 0;  // rooms that have become it since all of them were looked at
+  std::atomic<std::int64_t> unused_ = 0;  // rooms that became unused since the last search for them
 
   mutable std::shared_mutex mutex_;
   StringMap<RoomPtr> by_name_;

@@ -1,6 +1,6 @@
-// Which loop a client lives on stays as it is for whoever shares this lock, and is changed by who has it alone. A shared
-// mutex lets those who share it go before the one who waits to have it alone, and busy senders would hold up a move for long:
-// here they let it go first.
+// A shared mutex that guards the mapping from clients to loops. Senders hold it shared; a move holds it exclusively.
+// std::shared_mutex may let readers overtake a waiting writer, so busy senders could delay a move for long. Here new
+// readers wait for a pending writer.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@ class RoutingLock {
     std::unique_lock<std::shared_mutex> routing;
   };
 
-  // After an alone() that waits.
+  // Waits for a pending alone() first.
   Shared share() {
     if (alone_waits_.load(std::memory_order_relaxed)) const std::lock_guard after_it(turn_);
     return Shared(routing_);
@@ -33,7 +33,7 @@ class RoutingLock {
 
  private:
   std::shared_mutex routing_;
-  std::mutex turn_;  // of alone(), and for a moment of those that let it go first
+  std::mutex turn_;  // held by alone(); share() takes it briefly when a writer is waiting
   std::atomic<bool> alone_waits_ = false;
 };
 

@@ -14,7 +14,7 @@ struct Reasons {
   Refusal total;
 };
 
-// By Resource.
+// Indexed by Resource.
 constexpr std::array<Reasons, kResourceCount> kReasons = {{
     {Refusal::connections_per_address, Refusal::connections},
     {Refusal::clients_per_address, Refusal::clients},
@@ -25,7 +25,7 @@ constexpr std::array<Reasons, kResourceCount> kReasons = {{
 
 constexpr std::size_t index_of(Resource resource) { return static_cast<std::size_t>(resource); }
 
-// Never above the limit, not for a moment: else one that is refused could keep another out.
+// The counter never exceeds the limit, not even briefly: a refused caller must not make another one fail.
 bool add_below(std::atomic<std::int64_t>& counter, std::int64_t amount, std::int64_t limit) {
   std::int64_t before = counter.load(std::memory_order_relaxed);
   while (!exceeds(before + amount, limit)) {
@@ -86,7 +86,7 @@ Source::Source(std::shared_ptr<SourceTable::State> state, std::string key, bool 
 Source::~Source() {
   SourceTable::Shard& shard = state_->shard_of(key_);
   const std::lock_guard lock(shard.mutex);
-  // Another of the same address may be there already.
+  // A new source of the same address may already be in the table.
   const auto found = shard.sources.find(key_);
   if (found != shard.sources.end() && found->second.expired()) shard.sources.erase(found);
 }

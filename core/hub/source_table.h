@@ -1,7 +1,7 @@
-// Who holds how much of the server. A source is an address: an IPv6 one stands for its /64, IPv4 inside IPv6 is IPv4. Each
-// resource has a limit for one source and one for all of them together, so that no source can lock the others out and all of
-// them together cannot take all memory. A source is looked up once for each connection, session or client; after that taking
-// and giving back takes no lock. Any thread.
+// Resource accounting by source. A source is an IPv4 address (also when mapped into IPv6) or an IPv6 /64 prefix. Each
+// resource has a limit per source and a limit in total, so one source cannot exclude the others, and all of them
+// together cannot exhaust the memory. A source is looked up once per connection, session or client; charging and
+// releasing take no lock. Any thread may call it.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ namespace chat {
 enum class Resource : std::uint8_t { connections, clients, rooms, memberships, queued_bytes };
 inline constexpr std::size_t kResourceCount = 5;
 
-// Queued bytes are charged in such steps, so that the counters, which all loops share, seldom change.
+// Queued bytes are charged in steps of this size, so the counters, which all loops share, change rarely.
 inline constexpr std::size_t kChargedBytes = 4'096;
 constexpr std::int64_t charged_bytes(std::size_t held) {
   return static_cast<std::int64_t>(held / kChargedBytes * kChargedBytes);
@@ -44,14 +44,14 @@ class SourceTable {
  public:
   explicit SourceTable(const ResourceLimits& limits);
 
-  // The source of an address, as IpAddress::text() writes it. One that is empty or no address (a UNIX socket) has no share of
-  // its own: the limits in all apply alone.
+  // Returns the source of an address in the form of IpAddress::text(). An empty or invalid address (a UNIX socket) has
+  // no limit of its own; only the totals apply.
   SourcePtr find(std::string_view address);
-  // By which an address is counted: "192.0.2.1", "2001:db8:0:1::/64".
+  // The key that identifies an address's source: "192.0.2.1", "2001:db8:0:1::/64".
   static std::string key_of(std::string_view address);
 
   std::int64_t total(Resource resource) const;
-  // Sources that hold something, or are held.
+  // The number of sources that hold a resource or are referenced.
   std::size_t size() const;
 
  private:
@@ -60,7 +60,7 @@ class SourceTable {
     mutable std::mutex mutex;
     StringMap<std::weak_ptr<Source>> sources;
   };
-  // Lives as long as any source does.
+  // Lives until the last source is destroyed.
   struct State {
     explicit State(const ResourceLimits& given) : limits(given) {}
     static constexpr std::size_t kShards = 16;
@@ -74,6 +74,7 @@ class SourceTable {
   const std::shared_ptr<State> state_;
 };
 
+// One source and its held amounts. Any thread may call it.
 class Source {
  public:
   Source(std::shared_ptr<SourceTable::State> state, std::string key, bool limited);
@@ -81,15 +82,16 @@ class Source {
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
 
-  // Nothing is taken when a limit is in the way: which one.
+  // Charges `amount`. Returns the limit that was reached, and charges nothing in that case.
   [[nodiscard]] std::optional<Refusal> take(Resource resource, std::int64_t amount = 1);
   void give(Resource resource, std::int64_t amount = 1);
+  // Returns an amount that take() charged.
   std::int64_t held(Resource resource) const;
-  // Whether one more would exceed the source's own limit.
+  // True when one more would exceed the source's own limit.
   bool at_limit(Resource resource) const;
   const std::string& key() const { return key_; }
 
-  // Of its rooms so many have become unused since they were looked at: see RoomTable.
+  // The number of rooms of this source that became unused since the last search; see RoomTable.
   std::atomic<std::int64_t> unused_rooms = 0;
 
  private:
@@ -99,7 +101,7 @@ class Source {
   std::array<std::atomic<std::int64_t>, kResourceCount> held_{};
 };
 
-// What somebody has taken of one resource; given back when it goes.
+// An amount of one resource, charged to a source and released on destruction. Not thread-safe.
 class Share {
  public:
   Share() = default;
@@ -116,12 +118,12 @@ class Share {
   Share(const Share&) = delete;
   Share& operator=(const Share&) = delete;
 
-  // Of a source, whose share is empty as yet. take() in one step: `refusal` is set when there is none.
+  // Charges one unit and returns it as a share. On failure the share is empty and `refusal` names the limit.
   static Share take(SourcePtr source, Resource resource, std::optional<Refusal>& refusal);
-  // Nothing yet; resize() takes.
+  // An empty share; resize() charges.
   Share(SourcePtr source, Resource resource) : source_(std::move(source)), resource_(resource) {}
 
-  // To this amount. What is above stays as it was when it is refused; giving back always works.
+  // Changes the amount. When an increase is refused, the amount stays as it was; a decrease always succeeds.
   [[nodiscard]] std::optional<Refusal> resize(std::int64_t amount);
   void give_back();
   std::int64_t amount() const { return amount_; }

@@ -14,12 +14,13 @@
 namespace chat {
 
 struct SendCommand {
-  MessageDraft draft;  // room empty: the client's first room. The dispatcher fills in the sender
+  MessageDraft draft;  // room empty: the client's first room; the dispatcher sets the sender
   bool except_self = false;
-  bool acknowledge_last = false;  // a sender that hears its own message hears it before the acknowledgement
+  bool acknowledge_last = false;  // deliver the sender's own copy before the acknowledgement
   std::string ref;                // empty: the client wants no acknowledgement
 };
 
+// A position in a room's numbering. Seq numbers of different epochs are not comparable.
 struct Position {
   std::string epoch;
   std::uint64_t seq = 0;
@@ -67,7 +68,7 @@ struct PingCommand {
   std::string ref;
 };
 
-// The client ends its connection, and wants to be told when all that it said before has been dealt with.
+// The client ends its connection. The reply is sent when all its earlier commands have been processed.
 struct DisconnectCommand {
   std::string ref;
 };
@@ -75,6 +76,7 @@ struct DisconnectCommand {
 using Command = std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand,
                              RoomsCommand, PingCommand, DisconnectCommand>;
 
+// Confirms that the client is open. Positions are those of its first room.
 struct Welcome {
   ClientId id = 0;
   std::string name;
@@ -85,6 +87,7 @@ struct Welcome {
   bool complete = true;
 };
 
+// A message was accepted.
 struct AckReply {
   std::string ref;
   std::uint64_t seq = 0;  // 0: ephemeral, or consumed by the application
@@ -97,6 +100,7 @@ struct AnswerReply {  // the application's answer to a message
   std::vector<std::string> attachments;
 };
 
+// The client is a member of a room.
 struct JoinedReply {
   std::string ref;
   std::string room;
@@ -106,17 +110,20 @@ struct JoinedReply {
   bool complete = true;
 };
 
+// The client is no longer a member of a room.
 struct LeftReply {
   std::string ref;
   std::string room;
   std::string reason;
 };
 
+// The client has a new display name.
 struct RenamedReply {
   std::string ref;
   std::string name;
 };
 
+// Kept messages of a room, oldest first.
 struct HistoryReply {
   std::string ref;
   std::string room;
@@ -140,6 +147,7 @@ struct MembersReply {
   MemberListPtr list;
 };
 
+// A snapshot of a room's counters.
 struct RoomInfo {
   std::string name;
   std::string epoch;
@@ -165,15 +173,17 @@ struct GapReply {
   std::uint64_t dropped = 0;
 };
 
+// The reply to PingCommand.
 struct PongReply {
   std::string ref;
 };
 
-// All that the client said before it disconnected has been dealt with. The connection closes behind this.
+// All commands of the client before its DisconnectCommand have been processed. The connection closes after this reply.
 struct DisconnectedReply {
   std::string ref;
 };
 
+// A request was refused and changed nothing.
 struct ErrorReply {
   std::string ref;
   Error code = Error::internal;

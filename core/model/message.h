@@ -16,48 +16,51 @@ namespace chat {
 inline constexpr std::size_t kMaxAttachments = 10;
 
 enum class PayloadKind : std::uint8_t {
-  text,  // UTF-8: the single argument of its event
+  text,  // UTF-8; the only argument of the event
   args,  // a JSON array of arguments, already checked (wire/json/json.h). {"_placeholder":true,"num":N} in it stands for
          // attachment N
 };
 
-// What happened in a room. All kinds share the room's one order and its numbers, except that presence is not numbered. Clients are
-// sent messages only.
+// The kinds of events in a room. All kinds share the room's order. All except presence are numbered. Only messages are
+// sent to clients.
 enum class RoomEventKind : std::uint8_t {
   message,
-  edit,       // message target_seq has another payload
-  redaction,  // message target_seq is withdrawn
-  presence,   // a user appeared or went
+  edit,       // replaces the payload of message target_seq
+  redaction,  // withdraws message target_seq
+  presence,   // a user joined or left
 };
 
+// The sender as receivers see it.
 struct Sender {
   ClientId id = 0;  // 0: the application
   std::string name;
   std::string user_id;
 };
 
+// A message before it is published. Its fields have been checked by the dispatcher or the C API.
 struct MessageDraft {
-  std::string room;  // empty: to everyone
+  std::string room;  // empty: for everyone
   std::string event{kDefaultEvent};
   PayloadKind kind = PayloadKind::text;
   std::string payload;
   std::vector<std::string> attachments;
   Pairs attributes;
-  bool ephemeral = false;  // not numbered and not kept. Messages to everyone and to one client never are
+  bool ephemeral = false;  // not numbered and not kept, like all messages to everyone or to one client
   ClientId except = 0;     // a member that does not receive the message
   RoomEventKind event_kind = RoomEventKind::message;
-  std::uint64_t target_seq = 0;  // of the message that an edit or a redaction is about
+  std::uint64_t target_seq = 0;  // the message that an edit or a redaction refers to
   Sender sender;
 
   bool is_numbered() const { return !ephemeral && event_kind != RoomEventKind::presence; }
   std::size_t size_bytes() const;  // payload, attachments and attributes
 };
 
+// A published message.
 struct Message : MessageDraft {
   std::uint64_t seq = 0;  // 1, 2, 3... in its room; 0 for ephemeral messages
   std::string epoch;
-  std::int64_t time_ms = 0;  // time of day
-  std::int64_t born_ms = 0;  // monotonic clock: see Moment
+  std::int64_t time_ms = 0;  // wall clock, Unix milliseconds
+  std::int64_t born_ms = 0;  // monotonic clock; see Moment
 
   // All memory that the message keeps alive; the history accounts for it.
   std::size_t memory_bytes() const;
@@ -66,6 +69,7 @@ using MessagePtr = std::shared_ptr<const Message>;
 
 // The payload of a single binary frame: one argument, which is attachment 0.
 inline constexpr std::string_view kSingleBinaryArgs = R"([{"_placeholder":true,"num":0}])";
+// True for a payload that consists of a single attachment.
 bool is_single_binary(const MessageDraft& draft);
 
 }  // namespace chat

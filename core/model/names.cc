@@ -9,7 +9,7 @@
 namespace chat {
 namespace {
 
-// The official Socket.IO clients throw, or close, when one of these is emitted or heard.
+// The official Socket.IO clients throw or close when one of these is emitted or received.
 constexpr std::array<std::string_view, 6> kReservedEvents = {"connect",       "connect_error", "disconnect",
                                                              "disconnecting", "newListener",   "removeListener"};
 
@@ -23,7 +23,7 @@ bool has_control_character(std::string_view text) {
   return false;
 }
 
-// Checks what holds for all names, except that they may be empty here. Returns what is wrong; empty: nothing.
+// Checks the rules that all names share, except that empty names pass. Returns the fault; empty: none.
 std::string_view fault_of(std::string_view name) {
   if (name.size() > kMaxNameBytes) return "is longer than 128 bytes";
   if (!is_utf8(name)) return "is not UTF-8";
@@ -78,7 +78,7 @@ Status check_attributes(const Pairs& attributes) {
     if (bytes > kMaxAttributesBytes) return {Error::too_large, "attributes are larger than 8 KiB"};
     if (!is_utf8(attribute.name) || !is_utf8(attribute.value)) return {Error::invalid_utf8, "attribute is not UTF-8"};
     if (attribute.name.empty()) return fault(Error::invalid_argument, "attribute name", "is empty");
-    // A control character would cut the name in C, and end the header line in HTTP and STOMP 1.0.
+    // A control character would truncate the name in C and end the header line in HTTP and STOMP 1.0.
     if (const std::string_view text = fault_of(attribute.name); !text.empty())
       return fault(Error::invalid_argument, "attribute name", text);
   }

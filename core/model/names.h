@@ -13,22 +13,23 @@ inline constexpr std::size_t kMaxAttributes = 32;
 inline constexpr std::size_t kMaxAttributesBytes = 8 * 1024;
 inline constexpr std::string_view kDefaultEvent = "chat message";
 
-// UTF-8, 1 to 128 bytes, no control character, none of / , ? # and no space at either end.
+// UTF-8, 1 to 128 bytes, without control characters, the characters / , ? # and spaces at either end. Errors:
+// invalid_room.
 Status check_room_name(std::string_view room);
 
 // UTF-8, 1 to 128 bytes, no control character, and not a reserved event.
 Status check_event_name(std::string_view event);
 
-// Whether official Socket.IO clients refuse to emit or to receive events of this name.
+// True for names that the official Socket.IO clients refuse to emit or receive.
 bool is_reserved_event(std::string_view event);
 
 // A display name or user id: UTF-8, at most 128 bytes, no control character. May be empty.
 Status check_person_name(std::string_view name);
 
-// Attributes: at most 32, names 1 to 128 bytes without control character, 8 KiB together, UTF-8.
+// At most 32 attributes and 8 KiB in total, UTF-8; names have 1 to 128 bytes without control characters.
 Status check_attributes(const Pairs& attributes);
 
-// The name of a room's numbering: 1 to 64 letters and digits, so that every protocol can carry it as it is.
+// The name of a room's numbering: 1 to 64 letters and digits, so every protocol can carry it unescaped.
 Status check_epoch(std::string_view epoch);
 
 }  // namespace chat

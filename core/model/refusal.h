@@ -1,5 +1,5 @@
-// The reasons for refusing something that came from the network. The code that refuses reports the reason and the address. The
-// report counts refusals and logs some of them (net/base/refusal_log.h).
+// The reasons for refusing input from the network. The code that refuses reports the reason and the address to a
+// RefusalReport, which counts refusals and logs some of them (net/base/refusal_log.h).
 #pragma once
 
 #include <cstddef>
@@ -45,8 +45,8 @@ inline constexpr std::size_t kRefusalCount = 29;
 class RefusalReport {
  public:
   virtual ~RefusalReport() = default;
-  // Any thread, with or without locks of the hub held. address: as in ClientOrigin, "" on a UNIX socket. detail: may be empty,
-  // and may quote a client, because control characters are replaced before it is logged.
+  // Callable from any thread, with or without locks of the hub held. address: as in ClientOrigin; empty on a UNIX
+  // socket. detail: may be empty or quote the client; control characters are replaced before it is logged.
   virtual void note(Refusal reason, std::string_view address, std::string_view detail = {}) = 0;
 };
 

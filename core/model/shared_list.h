@@ -11,10 +11,10 @@ namespace chat {
 template <class Item>
 struct SharedList {
   std::vector<Item> items;
-  bool complete = true;  // no item is left out
+  bool complete = true;  // no item is omitted
 
-  // The result of encode(*this), which the first thread that needs it computes once. Only one protocol has lists, so one
-  // encoded form is enough.
+  // Returns encode(*this), computed once by the first thread that needs it. Any thread may call it. Only one protocol
+  // encodes lists, so one encoded form is enough.
   template <class Encode>
   const std::string& encoded(Encode encode) const {
     const std::lock_guard lock(mutex_);

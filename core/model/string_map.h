@@ -1,4 +1,4 @@
-// A map with string keys that can be searched by a string_view without a copy.
+// A map with string keys that accepts a string_view for look-ups without a copy.
 #pragma once
 
 #include <functional>

@@ -10,8 +10,9 @@
 
 namespace chat {
 
-// Never reused; 0 is no client. The node that the client came to stands above the client's number there, so that several servers
-// that act as one never give the same id; node 0 leaves the plain number. Below 2^53: exact as a number of JavaScript.
+// Identifies a client. Ids are not reused; 0 is no client. The high bits hold the node that accepted the client, so the
+// servers of a cluster never assign the same id; with node 0 the id is the plain number. Ids stay below 2^53, which
+// JavaScript numbers represent exactly.
 using ClientId = std::uint64_t;
 inline constexpr unsigned kClientNumberBits = 43;
 inline constexpr std::uint32_t kMaxNode = 1'023;
@@ -20,7 +21,7 @@ constexpr ClientId make_client_id(std::uint32_t node, std::uint64_t number) {
 }
 constexpr std::uint32_t node_of(ClientId id) { return static_cast<std::uint32_t>(id >> kClientNumberBits); }
 
-// Numbers are those of chat_error.
+// The values are those of chat_error.
 enum class Error : int {
   ok = 0,
   invalid_argument = 1,
@@ -52,7 +53,7 @@ enum class Error : int {
   timed_out = 27,
 };
 
-// Numbers are those of chat_protocol and of chat_transport's bits.
+// The values are those of chat_protocol and the bits of chat_transport.
 enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2, socket_io = 3 };
 enum class Transport : std::uint8_t { websocket = 0, polling = 1 };
 inline constexpr std::size_t kProtocolCount = 4;
@@ -60,7 +61,7 @@ inline constexpr std::size_t kTransportCount = 2;
 
 enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4 };
 
-// Success, or an error with a sentence for people that names what it concerns.
+// Success, or an error code with a sentence for people that names the object concerned.
 struct [[nodiscard]] Status {
   Error code = Error::ok;
   std::string detail;
@@ -68,7 +69,7 @@ struct [[nodiscard]] Status {
   bool ok() const { return code == Error::ok; }
 };
 
-// A value, or the Status that says why there is no value.
+// A value, or a Status that explains why there is none. operator* requires ok().
 template <class T>
 class [[nodiscard]] Result {
  public:
@@ -99,6 +100,7 @@ using Pairs = std::vector<Pair>;
 
 // A negative limit means no limit.
 inline constexpr std::int64_t kUnlimited = -1;
+// True when the amount is above a limit that is not kUnlimited.
 inline bool exceeds(std::int64_t amount, std::int64_t limit) { return limit >= 0 && amount > limit; }
 
 }  // namespace chat

@@ -9,8 +9,7 @@ namespace {
 
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
-// The length of the character that begins at bytes[at]; 0 when it is ill-formed (Unicode, table
-// 3-7).
+// Returns the length of the character at bytes[at]; 0 when it is ill-formed (Unicode, table 3-7).
 std::size_t character_length(const unsigned char* bytes, std::size_t size, std::size_t at) {
   const unsigned char lead = bytes[at];
   const std::size_t left = size - at;
@@ -42,7 +41,7 @@ bool is_utf8(std::string_view text) {
   const std::size_t size = text.size();
   std::size_t at = 0;
   while (at < size) {
-    // Most chat is ASCII, so eight bytes are checked at a time.
+    // Most chat text is ASCII, so eight bytes are checked at a time.
     std::uint64_t word = 0;
     while (size - at >= sizeof word) {
       std::memcpy(&word, bytes + at, sizeof word);

@@ -5,9 +5,10 @@
 
 namespace chat {
 
+// True when the bytes are well-formed UTF-8.
 bool is_utf8(std::string_view bytes);
 
-// The longest prefix of at most max_bytes that ends at the end of a character. `text` must be valid UTF-8.
+// Returns the longest prefix of at most max_bytes that does not split a character. `text` must be valid UTF-8.
 std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes);
 
 }  // namespace chat

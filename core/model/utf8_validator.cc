@@ -13,8 +13,8 @@ bool Utf8Validator::append(std::string_view piece) {
     if (!append_byte(static_cast<unsigned char>(piece.front()))) return false;
     piece.remove_prefix(1);
   }
-  // The last three bytes may begin a character that ends in the next piece. All bytes before them are checked at once, which
-  // is faster.
+  // The last three bytes may start a character that ends in the next piece. The bytes before them are checked together,
+  // which is faster.
   std::size_t tail = 0;
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, piece.size()); ++back) {
     const auto byte = static_cast<unsigned char>(piece[piece.size() - back]);

@@ -1,5 +1,5 @@
-// Checks UTF-8 that arrives in pieces, as strictly as utf8.h. It fails at the first byte that cannot continue a valid text. The
-// state has three bytes, so each connection can hold one.
+// Validates UTF-8 that arrives in pieces, as strictly as utf8.h. It fails at the first byte that cannot continue a
+// valid text. The state takes three bytes, so every connection can have one.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,10 @@ namespace chat {
 
 class Utf8Validator {
  public:
-  // False when no valid text begins with what was appended so far. Then call reset() before the next use.
+  // Returns false when the text so far cannot be the start of valid UTF-8. Call reset() before the next use in that
+  // case.
   bool append(std::string_view piece);
-  // Whether the text so far ends with a complete character.
+  // True when the text so far ends with a complete character.
   bool complete() const { return missing_ == 0; }
   void reset() { missing_ = 0; }
 

@@ -1,4 +1,4 @@
-// See base64.h. By hand, since OpenSSL's decoder knows one alphabet and requires padding.
+// See base64.h. OpenSSL's decoder is not used because it supports only one alphabet and requires padding.
 #include "wire/base64.h"
 
 #include <array>
@@ -22,7 +22,7 @@ constexpr std::array<std::uint8_t, 256> make_values() {
 }
 constexpr std::array<std::uint8_t, 256> kValues = make_values();
 
-// Collects six bits at a time.
+// Collects six bits per character.
 class Decoder {
  public:
   explicit Decoder(std::size_t characters) { bytes_.reserve(characters / 4 * 3 + 2); }

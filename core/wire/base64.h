@@ -1,4 +1,4 @@
-// Base64 as RFC 4648 section 4 has it: how attachments travel in protocols that are text.
+// Base64 (RFC 4648 section 4), which text protocols use for attachments. Pure functions.
 #pragma once
 
 #include <optional>
@@ -7,16 +7,19 @@
 
 namespace chat::wire {
 
-// What encoders in use produce: RFC 4648 sections 4 and 5 (both alphabets), with or without padding, wrapped or followed by
-// line ends. nullopt: other characters, padding that is wrong or not at the end, a part of a byte, stray bits.
+// Decodes what common encoders produce: both alphabets (RFC 4648 sections 4 and 5), with or without padding, with line
+// breaks between or after the lines. Returns nullopt for other characters, wrong or misplaced padding, an incomplete
+// byte, or non-zero unused bits.
 std::optional<std::string> base64_decode(std::string_view text);
 
-// As Node's Buffer.from(text, "base64"), which never fails: a character of neither alphabet is skipped, the first "=" ends the
-// data, and a part of a byte is dropped. For protocols whose reference implementation decodes like this.
+// Decodes like Node's Buffer.from(text, "base64"), which never fails: it skips characters outside both alphabets, stops
+// at the first "=", and drops an incomplete byte. For protocols whose reference implementation decodes this way.
 std::string base64_decode_lenient(std::string_view text);
 
+// Appends the encoded bytes with padding, in the standard alphabet.
 void append_base64(std::string& out, std::string_view bytes);
 
+// The size of the encoded form of this many bytes.
 constexpr std::size_t base64_size(std::size_t bytes) { return (bytes + 2) / 3 * 4; }
 
 }  // namespace chat::wire

@@ -1,6 +1,7 @@
-// A codec turns messages and replies into packets of one wire format, and a decoder packets into commands. They do no I/O and
-// read no clock. A packet is one message of a WebSocket or of an Engine.IO session: framing it is not the codec's business. One instance for each client, for what a client's bytes need remembered; what is encoded for many
-// clients depends on the form alone.
+// A codec encodes messages and replies as packets of one wire format; a decoder decodes packets into commands. Both do
+// no I/O and read no clock. A packet is the payload of one message of a WebSocket or an Engine.IO session; the framing
+// happens elsewhere. Each client has its own instance, which keeps the decoding state of that client. Packets that are
+// shared by several clients depend on the form only.
 #pragma once
 
 #include <cstdint>
@@ -21,39 +22,42 @@ struct Packet {
 };
 using Packets = std::vector<Packet>;
 
-// Two clients with equal forms (and equal framing) receive the same bytes for a message. The highest byte is the
-// protocol; the rest belongs to the codec.
+// Clients with equal forms (and equal framing) receive identical bytes for a message. The highest byte is the protocol;
+// the codec defines the rest.
 using WireForm = std::uint64_t;
 
-// What the client is told of bad input, and whether its connection ends.
+// The error reply for bad input, and whether the connection is closed.
 struct DecodeError {
   ErrorReply reply;
-  std::uint16_t close_code = 0;  // 0: go on. Otherwise RFC 6455 section 7.4
+  std::uint16_t close_code = 0;  // 0: keep the connection; otherwise a code of RFC 6455 section 7.4
 };
 
 using Decoded = std::variant<Command, DecodeError>;
 
-// Of formats whose packets come whole, one after the other.
+// For formats in which each packet is decoded on its own.
 class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  // One packet from the client: whole, within the size limit, and valid UTF-8 when it is text. Appends what it says: nothing, one
-  // thing or several, in order.
+  // Decodes one packet of the client: complete, within the size limit, and valid UTF-8 when it is text. Appends the
+  // commands and errors that it contains, in order; there may be none.
   virtual void decode(bool binary, std::string_view bytes, std::vector<Decoded>& said) = 0;
 };
 
+// Belongs to its client's loop; not thread-safe.
 class Codec {
  public:
   virtual ~Codec() = default;
 
-  // Depends on nothing but the message and form().
+  // The result depends only on the message and form().
   virtual Packets encode(const Message& message) const = 0;
-  // The same for one client, which shall acknowledge it by this number. No packets where the format has no acknowledgements.
+  // Encodes a message that asks this client for an acknowledgement with this id. Empty when the format has no
+  // acknowledgements.
   virtual Packets encode_with_ack(const Message&, std::uint64_t) const { return {}; }
-  // No packets where the format has no word for it.
+  // Empty when the format cannot express the reply.
   virtual Packets encode(const Reply& reply) const = 0;
 
+  // Identifies the encoding of messages for this client; constant.
   virtual WireForm form() const = 0;
 };
 

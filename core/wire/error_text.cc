@@ -42,7 +42,7 @@ const char* error_name(Error code) {
     case Error::wrong_state:
       return "wrong_state";
     case Error::unsupported:
-      return "unknown_type";  // all that chat.v1 does not support is a type it does not know
+      return "unknown_type";  // chat.v1 reports every unsupported command as an unknown type
     case Error::encoding:
       return "encoding";
     default:

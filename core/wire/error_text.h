@@ -1,4 +1,4 @@
-// What the protocols tell of an error: its name, and a reason that can be sent.
+// How protocols report an error to a client: its name, and a reason that is safe to send. Pure functions.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace chat::wire {
 
-// The lower-case name of chat_error. Numbers that no client is ever told are "internal".
+// The lower-case name of a chat_error. Errors that are never sent to clients are "internal".
 const char* error_name(Error code);
 
-// Text for people that may come from the application, which may have cut it in the middle of a
-// character: then ? stands for every byte that is not ASCII.
+// Makes a text from the application valid UTF-8. The application may have cut it inside a character; in that case every
+// byte outside ASCII is replaced by "?".
 std::string valid_reason(std::string reason);
 
 }  // namespace chat::wire

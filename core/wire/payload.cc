@@ -8,7 +8,7 @@
 namespace chat::wire {
 namespace {
 
-// The only element of a checked array; empty when there are none or several.
+// Returns the only element of a checked array; empty when there are none or several.
 std::string_view lone_element(std::string_view array) {
   json::ElementReader elements(array);
   std::string_view first;
@@ -16,7 +16,7 @@ std::string_view lone_element(std::string_view array) {
   return elements.next(first) && !elements.next(second) ? first : std::string_view();
 }
 
-// Of an element of checked arguments: every marked object in them is a placeholder.
+// `element` belongs to checked arguments, so every marked object in it is a valid placeholder.
 bool is_placeholder(std::string_view element) {
   if (element.empty() || json::kind_of(element) != json::Kind::object) return false;
   json::MemberReader members(element);

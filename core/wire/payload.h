@@ -1,6 +1,6 @@
-// How an event's list of arguments becomes the payload of a draft, the same from every protocol and
-// from the C API: a lone string of a "chat message" is text, a lone attachment is bytes
-// (is_single_binary), anything else stays as it was written.
+// Converts an event's arguments into the payload of a draft. All protocols and the C API share it: a single string of a
+// "chat message" becomes text, a single attachment becomes bytes (is_single_binary), and other arguments are kept as
+// written.
 #pragma once
 
 #include <string_view>
@@ -10,11 +10,10 @@
 
 namespace chat::wire {
 
-// Sets kind and payload. The draft has its event and its attachments already. Errors are those of
-// check_args().
+// Sets kind and payload of a draft whose event and attachments are set. Errors: those of check_args().
 Status set_args(MessageDraft& draft, std::string_view args);
 
-// The same for arguments that check_args() has passed already.
+// Like set_args(), for arguments that check_args() has already accepted.
 void set_checked_args(MessageDraft& draft, std::string_view args);
 
 }  // namespace chat::wire

@@ -13,7 +13,7 @@ backend chatd {
 }
 
 sub vcl_recv {
-  # The Origin check compares with this host. What a client claims about its address is replaced; hitch tells Varnish the true one.
+  # The Origin check compares with this host. The headers that a client sends about its address are replaced; hitch passes the real address.
   set req.http.X-Forwarded-For = client.ip;
   set req.http.X-Forwarded-Proto = "https";
   set req.http.X-Forwarded-Host = req.http.Host;
@@ -34,7 +34,7 @@ sub vcl_recv {
   if (req.http.Upgrade ~ "(?i)websocket") {
     return (pipe);
   }
-  # Nothing of a chat is cached.
+  # Chat responses are not cached.
   return (pass);
 }
 

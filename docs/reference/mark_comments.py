@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Shows Doxygen a header whose comments are plain ones: mark_comments.py FILE prints the file with its comments marked.
+"""Prepares a header with plain comments for Doxygen: mark_comments.py FILE prints the file with its comments marked.
 
-In chat.h a block comment before a declaration documents it, one behind a declaration too, a ruled line begins a chapter, and
-the comment at the top is the main page. In the C++ headers it is the same with //. What has no comment of its own there, but
-mirrors a field of chat.h, shows that field's text. Doxygen reads the result; nobody else does.
+In chat.h a block comment before or after a declaration documents it, a ruled line begins a chapter, and the comment at the top
+is the main page. The C++ headers follow the same rules with //. A declaration there that has no comment but mirrors a field of
+chat.h gets that field's text. Only Doxygen reads the result.
 """
 
 import pathlib
 import re
 import sys
 
-# For fields of chat.h without a comment: what their names mean everywhere.
+# The texts for fields of chat.h without a comment, by name.
 FIELDS = {
     "struct_size": "The size of this structure (convention 5).",
     "client": "The client concerned.",
@@ -19,12 +19,12 @@ FIELDS = {
     "transport": "The transport that carries the client's bytes.",
 }
 
-# Structures of chat.h whose comments in a line of their own head a group of fields.
+# Structures of chat.h in which a comment on its own line is the heading of a group of fields.
 GROUPED = {"chat_server_options"}
 
 
 def escaped(text):
-    """Keeps Markdown and HTML from seeing a sign where a comment means the character."""
+    """Escapes characters that Markdown or HTML would interpret."""
     text = text.replace("\\", "\\\\").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([*#@])", r"\\\1", text)
 

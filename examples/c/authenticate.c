@@ -1,9 +1,9 @@
 /*
- * Asks for a token (ws://localhost:3000/chat?token=...) and decides on a thread of its own, since a real check asks a
- * database and must not keep the server's thread waiting. on_connect puts the question into a queue and defers; the
- * thread answers with chat_accept() or chat_refuse().
+ * Requires a token (ws://localhost:3000/chat?token=...) and checks it on a separate thread, because a real check queries
+ * a database and must not block the server's thread. on_connect queues the question and defers; the thread answers with
+ * chat_accept() or chat_refuse().
  *
- *   authenticate [PORT]        3000 without it; 0 takes any free port. Tokens: ann-secret, bob-secret
+ *   authenticate [PORT]        the default is 3000; 0 takes any free port. Tokens: ann-secret, bob-secret
  */
 #include <chat/chat.h>
 #include <pthread.h>
@@ -31,7 +31,7 @@ static const struct {
   const char *token, *user_id, *name;
 } accounts[] = {{"ann-secret", "u-1", "Ann"}, {"bob-secret", "u-2", "Bob"}};
 
-/* What the event points to is gone when this returns, so the token is copied. */
+/* The event is valid only until this returns, so the token is copied. */
 static chat_verdict on_connect(chat_server *server, chat_connect_event *event, void *user) {
   queue *waiting = user;
   chat_verdict verdict = CHAT_REFUSE;
@@ -51,7 +51,7 @@ static chat_verdict on_connect(chat_server *server, chat_connect_event *event, v
   return verdict;
 }
 
-/* An error here only says that the client has left while it waited. */
+/* An error here means only that the client disconnected while it waited. */
 static void answer(chat_server *server, const question *asked) {
   const struct timespec delay = {0, 50 * 1000000L}; /* the database */
   nanosleep(&delay, NULL);
@@ -105,7 +105,7 @@ int main(int argc, char **argv) {
   printf("listening on port %d\n", chat_server_port(waiting.server));
   fflush(stdout);
   sigwait(&end, &number);
-  /* No other thread may be in a call when the server is freed. */
+  /* No other thread may use the server while it is freed. */
   chat_server_stop(waiting.server);
   pthread_mutex_lock(&waiting.mutex);
   waiting.ended = 1;

@@ -1,7 +1,7 @@
 /*
- * The thirty-line chat: everyone who connects to /chat hears everyone, and this program says what happens.
+ * A chat in thirty lines: all clients of /chat receive all messages, and this program prints what happens.
  *
- *   broadcast [PORT]        3000 without it; 0 takes any free port
+ *   broadcast [PORT]        the default is 3000; 0 takes any free port
  *   wscat -c ws://localhost:3000/chat
  */
 #include <chat/chat.h>
@@ -19,14 +19,14 @@ static void on_disconnect(chat_server *server, const chat_client_event *event, v
   printf("%s has gone (%d)\n", event->name, event->close_code);
 }
 
-/* The message is bytes with a length: it may contain NUL, and does not end with it. */
+/* The message has a length: it may contain NUL and is not terminated by one. */
 static chat_verdict on_message(chat_server *server, chat_message_event *event, void *user) {
   const chat_message *message = event->message;
   (void)server, (void)user;
   printf("%s in %s: ", message->from_name, message->room);
   fwrite(message->data, 1, message->data_size, stdout);
   putchar('\n');
-  return CHAT_PASS; /* everyone in the room hears it */
+  return CHAT_PASS; /* all members of the room receive it */
 }
 
 int main(int argc, char **argv) {
@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
   options.callbacks.on_disconnect = on_disconnect;
   options.callbacks.on_message = on_message;
 
-  /* Blocked before the server's threads begin, so that the signals wait for sigwait() below. */
+  /* Blocked before the server starts its threads, so that sigwait() below receives the signals. */
   sigemptyset(&end);
   sigaddset(&end, SIGINT);
   sigaddset(&end, SIGTERM);
@@ -54,6 +54,6 @@ int main(int argc, char **argv) {
   printf("listening on port %d\n", chat_server_port(server));
 
   sigwait(&end, &number);
-  chat_server_free(server); /* says goodbye to everyone first */
+  chat_server_free(server); /* closes all connections first */
   return 0;
 }

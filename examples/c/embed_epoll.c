@@ -1,9 +1,9 @@
 /*
- * The chat inside a program that has an epoll loop of its own, beside the program's other descriptors: here a timer that
- * tells everyone the time each second, and the signals that end it. threads = 0: the library starts no thread, and all
- * callbacks run inside chat_server_poll(). Linux only, as epoll is.
+ * A chat inside a program with its own epoll loop, together with the program's other descriptors: here a timer that sends
+ * the time to all clients each second, and the signals that end it. threads = 0: the library starts no thread, and all
+ * callbacks run inside chat_server_poll(). Linux only, like epoll.
  *
- *   embed_epoll [PORT]        3000 without it; 0 takes any free port
+ *   embed_epoll [PORT]        the default is 3000; 0 takes any free port
  */
 #include <chat/chat.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ static void watch(int epoll, int descriptor) {
   }
 }
 
-/* A room of NULL is everyone; such a message is not numbered or kept. */
+/* Room NULL means all clients; such a message is neither numbered nor kept. */
 static void tell_time(chat_server *server, int timer) {
   uint64_t expirations;
   char text[32];
@@ -77,7 +77,7 @@ int main(int argc, char **argv) {
       if (events[i].data.fd == timer) {
         tell_time(server, timer);
       } else if (events[i].data.fd == signals) {
-        /* The goodbyes take a few more rounds. */
+        /* Closing the connections takes a few more rounds. */
         struct signalfd_siginfo information;
         if (read(signals, &information, sizeof(information)) > 0) chat_server_stop(server);
       } else if (chat_server_poll(server, 0) == CHAT_ERROR_STOPPED) {

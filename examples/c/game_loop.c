@@ -1,9 +1,9 @@
 /*
- * A game whose own loop drives the chat: threads = 0, and chat_server_poll() once in each frame at 60 Hz. Callbacks run
- * inside that call, so the game needs no lock. A client moves with the event "move" [dx, dy]; the world goes out twenty
- * times a second as the ephemeral event "world", which is neither numbered nor kept. Everything else is ordinary chat.
+ * A game whose own loop drives the chat: threads = 0, and chat_server_poll() once per frame at 60 Hz. Callbacks run
+ * inside that call, so the game needs no lock. A client moves with the event "move" [dx, dy]. The world is sent twenty
+ * times a second as the ephemeral event "world", which is neither numbered nor kept. Other events are ordinary chat.
  *
- *   game_loop [PORT]        3000 without it; 0 takes any free port
+ *   game_loop [PORT]        the default is 3000; 0 takes any free port
  */
 #include <chat/chat.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 enum { MAX_PLAYERS = 64, FRAMES_PER_SECOND = 60, FRAMES_PER_WORLD = 3 };
 
 typedef struct player {
-  chat_client_id client; /* 0: a free place */
+  chat_client_id client; /* 0: unused */
   int x, y;
 } player;
 typedef struct game {
@@ -30,7 +30,7 @@ static void on_signal(int number) {
   ended = 1;
 }
 
-/* Whoever finds no place only watches. */
+/* When all places are taken, the client only watches. */
 static void on_open(chat_server *server, const chat_client_event *event, void *user) {
   game *world = user;
   for (int i = 0; i < MAX_PLAYERS; i++) {
@@ -48,7 +48,7 @@ static void on_disconnect(chat_server *server, const chat_client_event *event, v
   if (who != NULL) who->client = 0;
 }
 
-/* Moves are the game's own business and are not published; the next "world" shows them. */
+/* The game consumes moves, so they are not published; the next "world" contains them. */
 static chat_verdict on_message(chat_server *server, chat_message_event *event, void *user) {
   const chat_message *message = event->message;
   player *who = event->user;
@@ -106,7 +106,7 @@ int main(int argc, char **argv) {
   printf("listening on port %d\n", chat_server_port(server));
   fflush(stdout);
 
-  /* After chat_server_stop() the frames go on while everyone is told goodbye. */
+  /* After chat_server_stop() the frames continue until all connections are closed. */
   while (chat_server_poll(server, 0) != CHAT_ERROR_STOPPED) {
     const struct timespec frame = {0, 1000000000L / FRAMES_PER_SECOND};
     if (ended) chat_server_stop(server);

@@ -1,8 +1,8 @@
 /*
- * What a Socket.IO server program does, in C, for the official clients: checks the token of `auth`, greets each client and
- * waits for its answer, answers an event, hides one event from its sender, throws a client out. Everything else is chat.
+ * A Socket.IO server program in C for the official clients: it checks the token of `auth`, greets each client and waits for
+ * its answer, answers an event, hides one event from its sender, and disconnects a client. Other events are relayed.
  *
- *   socket_io_app [PORT]        3000 without it; 0 takes any free port. Tokens: ann-secret, bob-secret
+ *   socket_io_app [PORT]        the default is 3000; 0 takes any free port. Tokens: ann-secret, bob-secret
  *
  *   const socket = io("http://localhost:3000", { auth: { token: "ann-secret" } });
  *   socket.on("welcome", (name, answer) => answer("hello", Uint8Array.of(1, 2)));
@@ -19,7 +19,7 @@ static const struct {
   const char *token, *user_id, *name;
 } accounts[] = {{"ann-secret", "u-1", "Ann"}, {"bob-secret", "u-2", "Bob"}};
 
-/* io.use((socket, next) => ...). What is called in here is the verdict, whatever is returned. */
+/* io.use((socket, next) => ...). A call of chat_accept() or chat_refuse() is the verdict, not the return value. */
 static chat_verdict on_connect(chat_server *server, chat_connect_event *event, void *user) {
   (void)user;
   for (size_t i = 0; i < sizeof(accounts) / sizeof(accounts[0]); i++) {
@@ -72,7 +72,7 @@ static chat_verdict answer_upload(chat_server *server, chat_message_event *event
   size = snprintf(args, sizeof(args), "[{\"size\":%zu},{\"_placeholder\":true,\"num\":0}]", begin.size_bytes);
   if (begin.size_bytes > 4) begin.size_bytes = 4;
   if (event->ack_id != 0) chat_reply(server, event->client, event->ack_id, args, (size_t)size, &begin, 1);
-  return CHAT_CONSUME; /* nobody else hears of it */
+  return CHAT_CONSUME; /* not published */
 }
 
 static chat_verdict on_message(chat_server *server, chat_message_event *event, void *user) {

@@ -19,7 +19,7 @@
 namespace chatd {
 namespace {
 
-// Closed at the end of its scope, unless the library took it over.
+// Closes the socket at the end of its scope, unless the library has taken it over.
 class Socket {
  public:
   explicit Socket(int family) : fd_(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
@@ -52,7 +52,8 @@ void check_readable(const Options& options, const char* option, const std::strin
   faults.push_back(options.fault_of(option, path + ": " + std::strerror(errno)));
 }
 
-// 0, or the error. SO_REUSEADDR as the library sets it: a port is in use when somebody listens on it.
+// Returns 0 or the error. Uses SO_REUSEADDR like the library, so a port counts as in use only while a socket listens on
+// it.
 int try_bind(const sockaddr* address, socklen_t size) {
   const Socket socket(address->sa_family);
   const int on = 1;
@@ -76,7 +77,7 @@ struct Address {
   }
 };
 
-// With port 0. False: it is not a literal.
+// Parses a numeric address; the port is 0. Returns false when the text is not one.
 bool read_address(const std::string& text, Address& result) {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST | AI_PASSIVE;
@@ -89,8 +90,8 @@ bool read_address(const std::string& text, Address& result) {
   return true;
 }
 
-// Whether the address is a literal and belongs to this machine, and whether the port is free. Binding a socket shows this
-// without listening.
+// Checks that a numeric address belongs to this machine and that the port is free. Binding a socket shows this without
+// listening.
 void check_address(const Options& options, Findings& found) {
   if (!options.unix_path.empty() || options.server.listen_fd != 0) return;
   const std::string& host = options.address;
@@ -100,7 +101,7 @@ void check_address(const Options& options, Findings& found) {
     return;
   }
   int error = try_bind(address.get(), address.size);
-  if (error != 0 && host.empty()) {  // there is no IPv6 here
+  if (error != 0 && host.empty()) {  // no IPv6 on this machine
     read_address("0.0.0.0", address);
     error = 0;
   }
@@ -127,7 +128,7 @@ void check_unix_path(const Options& options, Findings& found) {
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   if (access(folder.c_str(), W_OK | X_OK) != 0) return refuse(std::string(": ") + std::strerror(errno));
-  // A start replaces the socket of a program that has ended.
+  // A start replaces the socket file of a program that has ended.
   const Socket socket(AF_UNIX);
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, path.size());
@@ -145,7 +146,7 @@ void check_listen_fd(const Options& options, Faults& faults) {
   faults.push_back(options.fault_of("listen-fd", std::to_string(fd) + " is not a listening socket"));
 }
 
-// What a start reports, if anything.
+// Returns the fault that a start reports, if any.
 std::optional<Fault> try_start(const Options& options) {
   // If a UNIX socket is bound without a path, Linux gives it a unique name (unix(7), autobind).
   Socket socket(AF_UNIX);

@@ -1,4 +1,4 @@
-// Implements --check: tests everything that a start would, but does not listen where a client could connect.
+// Implements --check: tests everything that a start would test, without listening where a client could connect.
 #pragma once
 
 #include <vector>
@@ -8,11 +8,11 @@
 namespace chatd {
 
 struct Findings {
-  std::vector<Fault> faults;    // all of them, those of the file included
-  std::vector<Fault> warnings;  // a start would fail now, but perhaps only because the service itself runs
+  std::vector<Fault> faults;    // all faults, including those of the file
+  std::vector<Fault> warnings;  // a start would fail now, perhaps only because the service is already running
 };
 
-// Resets the options that are wrong.
+// Resets the invalid options.
 Findings check(Options& options);
 
 }  // namespace chatd

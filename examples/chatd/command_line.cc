@@ -16,7 +16,7 @@
 namespace chatd {
 namespace {
 
-// Every option that takes a value has one validator, because the file of --config is checked with it.
+// Every option with a value has exactly one validator, which also checks the file of --config.
 class CommandLine {
  public:
   explicit CommandLine(Options& options) : options_(options), app_("", "chatd") {
@@ -63,7 +63,7 @@ class CommandLine {
   }
 
   Parsed parse(int argc, char** argv) {
-    // CLI11 rejects it too, but reports a disallowed flag override.
+    // CLI11 rejects it too, but with a misleading message about flags.
     for (const std::string_view word : std::vector<std::string_view>(argv, argv + argc)) {
       const std::string name(word.substr(0, word.find('=')));
       const CLI::Option* option = name.size() == word.size() ? nullptr : app_.get_option_no_throw(name);
@@ -133,7 +133,7 @@ class CommandLine {
   void flag(const char* name, const char* help, bool& target) {
     app_.add_flag(std::string("--") + name, target, help)->disable_flag_override()->group(group_);
   }
-  // The unit of a number is the end of its option's name. `limit` is one that CHAT_UNLIMITED switches off.
+  // The suffix of the option's name gives the unit of a number. A `limit` can be disabled with CHAT_UNLIMITED.
   void number(const char* name, const char* help, std::int64_t Server::*member, std::int64_t low = 1) {
     const Unit unit = unit_of_option(name);
     value(name, shown(unit), help, options_.server.*member, number_from(low, kHighest, unit));

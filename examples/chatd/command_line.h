@@ -8,10 +8,10 @@
 
 namespace chatd {
 
-// Sets only the options that were given on the command line or in the file of --config.
+// Sets only the options given on the command line or in the file of --config.
 Parsed parse_command_line(int argc, char** argv, Options& options);
 
-// The chat_protocol with this name, or 0.
+// Returns the chat_protocol with this name, or 0.
 int protocol_of(std::string_view name);
 
 }  // namespace chatd

@@ -51,7 +51,7 @@ std::string joined(const std::vector<std::string>& parts, const char* between) {
   return result;
 }
 
-// In single quotes, which need no other escape in zsh. fish takes backslashes inside of them.
+// Single quotes need no other escapes in zsh. In fish, backslashes inside them are escapes.
 std::string quoted(std::string_view text, bool fish) {
   std::string result = "'";
   for (const char c : text) {

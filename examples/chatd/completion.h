@@ -1,4 +1,4 @@
-// Completion scripts for shells, made from the list of options.
+// Generates completion scripts for shells from the list of options.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,7 +8,8 @@ namespace chatd {
 
 enum class Shell { none = 0, bash = 1, zsh = 2, fish = 3 };
 
-// By the type name of an option: a FILE or PATH, a DIR, words such as "off" and "json" between bars, or nothing to complete.
+// Completes values by the type name of an option: FILE or PATH, DIR, alternatives such as "off" and "json" between
+// bars, or nothing.
 std::string completion_script(Shell shell, const CLI::App& app);
 
 }  // namespace chatd

@@ -24,10 +24,10 @@ std::string value_of(const std::string& line) {
   return CLI::detail::trim_copy(line.substr(equals + 1, line.find('#') - equals - 1));
 }
 
-// Such a line has no effect.
+// A line with an empty value has no effect.
 bool says_nothing(const std::string& line) { return value_of(line) == "\"\""; }
 
-// What is wrong with the values of an option, or an empty string.
+// Returns the fault of an option's values, or an empty string.
 std::string check_value(CLI::Option& option, const CLI::ConfigItem& item) {
   // CLI11 starts a comment at a number sign even inside quotes.
   if (std::any_of(item.inputs.begin(), item.inputs.end(), begins_quoted)) {
@@ -66,7 +66,7 @@ std::string ConfigFile::read_line(const std::string& line, CLI::ConfigItem& item
   }
   item = found[0];
   const std::string value = value_of(line);
-  // CLI11 would look for the end of a list in the following lines, and lose the last character of the last one.
+  // CLI11 would search for the end of a list in the following lines, and lose the last character of the last one.
   if (value.starts_with('[') && !value.ends_with(']')) return item.name + ": the list does not end on its line";
   return check_name(line, item);
 }
@@ -112,7 +112,7 @@ std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const 
       refuse(item.name + ": " + wrong);
       continue;
     }
-    // A flag is off by default, and CLI11 cannot be given false.
+    // A flag is off by default, and CLI11 does not accept false.
     if (is_flag(option) && item.inputs[0] == "false") continue;
     if (option.count() == 0) lines_[item.name] = first ? number : kSeveralLines;
     const auto earlier =

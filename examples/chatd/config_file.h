@@ -13,21 +13,21 @@ namespace chatd {
 
 class ConfigFile : public CLI::ConfigTOML {
  public:
-  // `app` outlives this, and has one validator for each option that takes a value.
+  // `app` must outlive this object and have one validator for each option that takes a value.
   explicit ConfigFile(CLI::App& app) : app_(app) {}
 
-  // The lines that are right. The others are in faults().
+  // Returns the valid lines. Faults of other lines are in faults().
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override;
 
-  // Of every line, in the order of the file.
+  // The faults of all lines, in file order.
   const std::vector<Fault>& faults() const { return faults_; }
 
-  // "chatd.conf:12: " if the option's value was taken from there, otherwise empty: command-line options take
-  // precedence. The line is omitted if the values of a list are on several lines.
+  // Returns "chatd.conf:12: " when the option's value is from the file; empty otherwise, since command-line options
+  // take precedence. The line number is omitted when a list's values are on several lines.
   std::string place_of(const std::string& option) const;
 
  private:
-  // What is wrong with a line, or an empty string.
+  // Returns the fault of a line, or an empty string.
   std::string read_line(const std::string& line, CLI::ConfigItem& item) const;
   std::string check_name(const std::string& line, const CLI::ConfigItem& item) const;
 

@@ -24,7 +24,7 @@ using std::chrono::milliseconds;
 
 constexpr int kExitStartFailed = 1;
 
-// What the callbacks see.
+// The data of the callbacks.
 struct Context {
   const Options& options;
   Log& log;
@@ -47,7 +47,7 @@ bool has_joined(chat_server* server, chat_client_id client, const char* room) {
   return chat_client_info(server, client, look, &search) == CHAT_OK && search.found;
 }
 
-// By default the library does not let clients list rooms and members. --lists allows both. With the chat page, clients
+// By default the library forbids clients to list rooms and members. --lists allows both. With the chat page, clients
 // may list the members of rooms that they are in.
 chat_verdict on_authorize(chat_server* server, chat_authorize_event* event, void* user) {
   if (static_cast<const Context*>(user)->options.lists) return CHAT_PASS;
@@ -71,7 +71,7 @@ sigset_t service_signals() {
 
 void exit_at_once(int number) { _exit(128 + number); }
 
-// The drain runs from here on. A second signal ends the process without waiting for it.
+// Called when the drain begins: a second signal ends the process immediately.
 void let_second_signal_exit() {
   sigset_t set;
   sigemptyset(&set);
@@ -82,14 +82,14 @@ void let_second_signal_exit() {
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
-// Whether the terminal from which chatd was started still exists.
+// True when the terminal from which chatd was started still exists.
 bool has_terminal() {
   const int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (fd >= 0) close(fd);
   return fd >= 0;
 }
 
-// Without a terminal chatd is a daemon. With nohup(1), which ignores SIGHUP, it must outlive its terminal.
+// Without a terminal, chatd is a daemon. With nohup(1), which ignores SIGHUP, it must outlive its terminal.
 bool ends_with_terminal() {
   struct sigaction action {};
   return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler != SIG_IGN && has_terminal();
@@ -114,13 +114,14 @@ void announce(const chat_server* server, const Options& options, const ServiceMa
   if (options.print_port) write_briefly(STDOUT_FILENO, port + "\n");
 }
 
-// Sends signs of life to the service manager while all loops run, from the thread that waits for signals.
+// Sends keep-alive messages to the service manager while all loops run, from the thread that waits for signals.
 class Watchdog {
  public:
   Watchdog(chat_server* server, const ServiceManager& manager, Log& log)
       : server_(server), manager_(manager), log_(log) {}
 
-  // How long to wait for a signal before look(); negative: without end. Two waits and two looks fit into the time limit.
+  // The time to wait for a signal before look(); negative: no limit. Two waits and two looks fit into the watchdog's
+  // time limit.
   milliseconds wait() const {
     return manager_.watchdog() > milliseconds(0) ? std::max(manager_.watchdog() / 4, milliseconds(1))
                                                  : milliseconds(-1);
@@ -141,7 +142,7 @@ class Watchdog {
   bool runs_ = true;
 };
 
-// The number of the next signal.
+// Waits for the next signal and returns its number.
 int next_signal(const sigset_t& signals, Watchdog& watchdog) {
   const milliseconds wait = watchdog.wait();
   timespec limit{};
@@ -157,7 +158,8 @@ int next_signal(const sigset_t& signals, Watchdog& watchdog) {
 }  // namespace
 
 int run(Options& options) {
-  // This runs before the first thread exists. All threads inherit the mask, so only the waits below receive the signals.
+  // This runs before the first thread is created. All threads inherit the mask, so only the waits below receive
+  // signals.
   const sigset_t signals = service_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);

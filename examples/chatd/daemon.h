@@ -1,11 +1,11 @@
-// The running daemon: starts the server, tells the service manager, and waits for the signals of a service.
+// Runs the daemon: starts the server, notifies the service manager, and handles signals.
 #pragma once
 
 #include "options.h"
 
 namespace chatd {
 
-// Returns the exit code. Called before the process has any other thread.
+// Returns the exit code. Call it before the process has other threads.
 int run(Options& options);
 
 }  // namespace chatd

@@ -30,7 +30,7 @@ std::string listener_url(const chat_server* server, const Options& options) {
   if (!options.unix_path.empty()) return "unix:" + options.unix_path;
   std::string host = options.address;
   if (options.server.listen_fd != 0) {
-    // Someone else has chosen the address.
+    // The socket was passed in, so its address is not in the options.
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     char text[NI_MAXHOST] = "";

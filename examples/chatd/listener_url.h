@@ -1,4 +1,4 @@
-// The address of a running server, for people: what they open in a browser.
+// The address of a running server as a URL for a browser.
 #pragma once
 
 #include <chat/chat.h>

@@ -1,4 +1,4 @@
-// chatd's log on standard error: one line for each event. Nothing here waits for whoever reads it.
+// chatd's log on standard error: one line per event. Logging does not block on the reader.
 #pragma once
 
 #include <chat/chat.h>
@@ -12,11 +12,11 @@ namespace chatd {
 
 class Log {
  public:
-  // Lines above `highest` are left out; 0 is the library's default. Starts a thread, which inherits the signal mask. What is
-  // queued at the end is written within a bounded time.
+  // Starts a thread, which inherits the signal mask. Lines above `highest` are omitted; 0 is the library's default. The
+  // destructor writes queued lines within a bounded time.
   Log(const LogStyle& style, chat_log_level highest);
 
-  // Any thread.
+  // Any thread may call it.
   void line(chat_log_level level, std::string_view text, const LogFields& fields = {});
 
  private:
@@ -28,7 +28,7 @@ class Log {
 // The style for standard error.
 LogStyle style_of_standard_error(LogFormat format);
 
-// Reports each line of `text` before or without a log.
+// Writes each line of `text` when there is no log yet or any more.
 void report(const LogStyle& style, chat_log_level level, std::string_view text);
 
 }  // namespace chatd

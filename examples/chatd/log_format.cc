@@ -12,12 +12,12 @@
 namespace chatd {
 namespace {
 
-// With all its quotes escaped for JSON, and the rest of the line, this is less than kMaxLineBytes.
+// Even when every character needs an escape in JSON, a line of this size stays below kMaxLineBytes.
 constexpr std::size_t kMaxTextBytes = 1'900;
 
 struct Level {
   const char* name;
-  char priority;  // of syslog
+  char priority;  // syslog priority
 };
 
 Level describe(chat_log_level level) {
@@ -38,7 +38,7 @@ bool continues(std::string_view text, std::size_t at) {
   return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
 }
 
-// The length of the character of UTF-8 (RFC 3629) that begins the text; 0: there is none, or it is a control character.
+// Returns the length of the first UTF-8 character (RFC 3629); 0 when it is invalid or a control character.
 std::size_t printable_bytes(std::string_view text) {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = at(0);

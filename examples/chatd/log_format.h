@@ -1,5 +1,5 @@
-// How a line of the log looks: as text with its time and level, as text for systemd's journal, which keeps both itself, or as
-// a JSON object.
+// Formats log lines: as text with time and level, as text for systemd's journal, which records both itself, or as JSON
+// objects.
 #pragma once
 
 #include <chat/chat.h>
@@ -14,20 +14,20 @@ namespace chatd {
 
 enum class LogFormat { text = 1, json = 2 };
 
-// Names and values beside time, level and message. Only the JSON format shows them.
+// Additional names and values, which only the JSON format shows.
 using LogFields = std::vector<std::pair<std::string_view, std::string>>;
 
 struct LogStyle {
   LogFormat format = LogFormat::text;
-  bool journal = false;  // begin each line with its priority, "<6>", as sd-daemon(3) describes
+  bool journal = false;  // start each line with its priority, "<6>" (sd-daemon(3))
 };
 
-// One line with its newline, of at most kMaxLineBytes. The text may quote what clients sent: control characters and bytes that
-// are not UTF-8 become '?', so that it cannot forge another line or control a terminal.
+// Returns one line with a newline, at most kMaxLineBytes. The text may quote clients, so control characters and invalid
+// UTF-8 are replaced by '?': a client cannot forge a line or control a terminal.
 std::string format_line(const LogStyle& style, timeval time, chat_log_level level, std::string_view text,
                         const LogFields& fields = {});
 
-// Whether the descriptor is connected to the journal (JOURNAL_STREAM, systemd.exec(5)).
+// True when the descriptor is connected to the journal (JOURNAL_STREAM, systemd.exec(5)).
 bool is_journal(int fd);
 
 }  // namespace chatd

@@ -14,7 +14,8 @@
 namespace chatd {
 namespace {
 
-// The first bound protects against long lines, the second against many short ones. The same again may be in the writer's hand.
+// The first limit guards against long lines, the second against many short ones. The writer may hold the same amount
+// again.
 constexpr std::size_t kMaxQueuedBytes = 1 << 20;
 constexpr std::size_t kMaxQueuedLines = 10'000;
 
@@ -24,21 +25,21 @@ std::size_t count_lines(std::string_view text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
-// As many whole lines as one write takes. A single line is never longer than that.
+// Returns as many whole lines as one write accepts. A single line is never longer than that.
 std::string_view next_piece(std::string_view text) {
   if (text.size() <= kMaxLineBytes) return text;
   const std::size_t end = text.rfind('\n', kMaxLineBytes - 1);
   return text.substr(0, end == std::string_view::npos ? kMaxLineBytes : end + 1);
 }
 
-// False when the descriptor takes nothing any more, such as a pipe without a reader.
+// Returns false when the descriptor fails, for example a pipe without a reader.
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno == EAGAIN) {
-      // Whoever gave us the descriptor has set O_NONBLOCK.
+      // Another process has set O_NONBLOCK on the shared descriptor.
       pollfd wanted{fd, POLLOUT, 0};
       poll(&wanted, 1, -1);
     } else if (errno != EINTR) {
@@ -56,7 +57,7 @@ struct LogWriter::Queue {
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::string text;  // whole lines
+  std::string text;  // complete lines
   std::size_t lines = 0;
   std::size_t dropped = 0;
   bool closing = false;
@@ -75,10 +76,10 @@ struct LogWriter::Queue {
     changed.notify_one();
   }
 
-  // On the thread. Returns when it is closing and everything is written.
+  // Runs on the thread. Returns after the destructor was called and everything is written.
   void run() {
     std::string taken;
-    std::size_t missing = 0;  // dropped, and not reported yet
+    std::size_t missing = 0;  // lines dropped but not reported yet
     bool last = false;
     for (;;) {
       taken.clear();
@@ -96,7 +97,7 @@ struct LogWriter::Queue {
         left.remove_prefix(piece.size());
         if (!write_all(fd, piece)) missing += count_lines(piece);
       }
-      // The lines that are missing came after these.
+      // The missing lines belong after these.
       if (missing > 0 && (write_all(fd, dropped_line(missing)) || last)) missing = 0;
     }
     const std::lock_guard lock(mutex);
@@ -125,7 +126,7 @@ void write_briefly(int fd, std::string_view text) {
   while (!text.empty()) {
     const auto left_ms = std::chrono::duration_cast<std::chrono::milliseconds>(end - steady_clock::now()).count();
     pollfd wanted{fd, POLLOUT, 0};
-    // A pipe is ready when it takes PIPE_BUF bytes without blocking.
+    // A pipe is writable when it accepts PIPE_BUF bytes without blocking.
     if (left_ms <= 0 || poll(&wanted, 1, static_cast<int>(left_ms)) <= 0) return;
     const std::string_view piece = next_piece(text);
     const ssize_t written = ::write(fd, piece.data(), piece.size());

@@ -1,6 +1,5 @@
-// chatd, the daemon: libchat's options on a command line or in a file, its log on standard error, and the signals of a
-// service.
-// Everything else is the library's; this program uses chat.h alone.
+// chatd, the daemon: libchat's options on the command line or in a file, a log on standard error, and signal handling.
+// The library does the rest; this program uses only chat.h.
 #include <unistd.h>
 
 #include <cstdio>

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kDefaultPort = 3000;
 
-// How the library's messages begin when they concern an option that has another name in chatd.
+// Options whose names in the library's messages differ from those in chatd.
 struct OtherName {
   std::string_view of_library;
   const char* option;
@@ -34,7 +34,7 @@ constexpr OtherName kOtherNames[] = {
     {"trusted_proxies", "trusted-proxy"},
 };
 
-// The protocol of sd_listen_fds(3): the first descriptor is 3, and it is ours only if the process id says so.
+// The protocol of sd_listen_fds(3): descriptors start at 3, and are ours only when LISTEN_PID is our process id.
 std::string take_systemd_socket(Options& options) {
   constexpr int kFirstDescriptor = 3;
   const char* process = std::getenv("LISTEN_PID");
@@ -49,7 +49,7 @@ std::string take_systemd_socket(Options& options) {
   return {};
 }
 
-// Of options that are each valid.
+// Checks combinations of options that are each valid.
 std::vector<Fault> check_together(const Options& options) {
   std::vector<Fault> faults;
   const auto check = [&](bool wrong, const char* option, const char* what) {
@@ -62,7 +62,7 @@ std::vector<Fault> check_together(const Options& options) {
   split_address(options.address, address);
   check(address.port >= 0 && options.port >= 0 && address.port != options.port, "address",
         "names another port than --port");
-  // A line that is wrong is reported as such, and not as missing.
+  // An invalid line is reported as such, not as missing.
   std::erase_if(faults, [&](const Fault& fault) {
     return fault.option.starts_with("tls-") &&
            std::any_of(options.faults.begin(), options.faults.end(),
@@ -81,7 +81,7 @@ void set_address(Options& options) {
   options.server.port = options.port < 0 ? kDefaultPort : options.port;
 }
 
-// localhost is both loopback addresses here.
+// Here localhost means both loopback addresses.
 void set_trusted_addresses(Options& options) {
   options.trusted_addresses.clear();
   for (const std::string& text : options.trusted_proxies) {
@@ -117,7 +117,7 @@ void set_endpoints(Options& options) {
   options.server.endpoint_count = options.endpoints.size();
 }
 
-// By default the page is served if an endpoint supports it and nothing else is at "/".
+// By default the page is served when an endpoint supports it and "/" is free.
 void set_default_paths(Options& options) {
   bool speaks = options.endpoints.empty();
   bool taken = !options.www.empty();
@@ -140,7 +140,7 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
-// Called last, when the strings no longer move.
+// Call this last, when the strings no longer move.
 void point_to_strings(Options& options) {
   chat_server_options& server = options.server;
   server.permessage_deflate = options.permessage_deflate ? 1 : 0;
@@ -224,7 +224,7 @@ Parsed parse_options(int argc, char** argv, Options& options) {
   std::string wrong;
   if (!options.check_only) {
     for (const Fault& fault : options.faults) wrong += (wrong.empty() ? "" : "\n") + fault.text;
-    // --check must not take the socket that belongs to the daemon.
+    // --check must not take the socket of the running daemon.
     if (wrong.empty() && options.server.listen_fd == 0) wrong = take_systemd_socket(options);
   }
   if (!wrong.empty()) return {Parsed::Next::refuse, wrong};

@@ -1,4 +1,5 @@
-// Turns chatd's command line and the file of --config into the options of chat.h. Does not know the running server.
+// Converts chatd's command line and the file of --config into the options of chat.h. It does not know the running
+// server.
 #pragma once
 
 #include <chat/chat.h>
@@ -13,27 +14,28 @@
 
 namespace chatd {
 
-// Something that is wrong with the options.
+// An error in the options.
 struct Fault {
-  std::string option;  // without dashes; empty: it is not known, or not one
-  std::string text;    // a sentence that begins with its place and name
+  std::string option;  // without dashes; empty: unknown, or not about one option
+  std::string text;    // a sentence that starts with the place and name
 };
 
-// Owns the strings that `server` points to, so it must outlive chat_server_start() and is not copied.
+// Owns the strings that `server` points to, so it must outlive chat_server_start() and cannot be copied.
 struct Options {
   Options() = default;
   Options(const Options&) = delete;
   Options& operator=(const Options&) = delete;
 
-  // The place and name of an option, as the prefix of a message: "chatd.conf:12: www: " or "--www: ".
+  // Returns the place and name of an option as a prefix for messages: "chatd.conf:12: www: " or "--www: ".
   std::string place_of(const std::string& option) const;
-  // Rewrites a message of the library about its options so that it names the options of chatd.
+  // Rewrites a message of the library so that it names chatd's options.
   Fault explain(std::string_view message) const;
-  // A fault of this option: its place, and what is wrong.
+  // Makes a fault of this option with its place.
   Fault fault_of(const std::string& option, const std::string& what) const;
-  // As if it had not been given; with tls-cert goes tls-key, and the other way round. Then derive() is due. False: unknown.
+  // Resets an option to its default; tls-cert and tls-key are reset together. Call derive() afterwards. Returns false
+  // for an unknown name.
   bool reset(const std::string& option);
-  // Sets everything in `server` that depends on the fields below. May be called again when they have changed.
+  // Sets the fields of `server` that depend on the fields below. Call it again after changing them.
   void derive();
 
   chat_server_options server = CHAT_SERVER_OPTIONS_INIT;
@@ -43,11 +45,11 @@ struct Options {
   bool check_only = false;
   LogFormat log_format = LogFormat::text;
 
-  // A list of what is wrong in the file of --config. Only --check goes on with it, as if those lines were missing.
+  // The faults in the file of --config. Only --check continues after them, as if those lines were missing.
   std::vector<Fault> faults;
   std::map<std::string, std::function<void()>> resets;  // by option
 
-  int port = -1;  // -1: the address may have one, else the default
+  int port = -1;  // -1: use the port of the address, or the default
   bool port_of_address = false;
   std::string address;  // as given; derive() leaves only the host
   std::string unix_path;
@@ -56,7 +58,7 @@ struct Options {
   std::string socket_io_client;
   std::string tls_certificate;
   std::string tls_private_key;
-  // "off", or empty until the defaults are known.
+  // "off"; empty: the default is not known yet.
   std::string page;
   std::string script;
   std::string metrics;
@@ -67,7 +69,7 @@ struct Options {
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> ephemeral_events;
 
-  std::map<std::string, std::string> places;  // of options that come from a file: "chatd.conf:12: "
+  std::map<std::string, std::string> places;  // of options from a file: "chatd.conf:12: "
   std::vector<std::string> endpoint_paths;
   std::vector<chat_endpoint> endpoints;
   std::vector<const char*> origin_pointers;
@@ -78,8 +80,8 @@ struct Options {
   chat_static_mount www_mount = CHAT_STATIC_MOUNT_INIT;
 };
 
-// What main() does next: start (`text` is empty), print the requested text, or report the errors in `text`, one on each line, and
-// fail.
+// The next step of main(): start (`text` is empty), print the requested text, or report the errors in `text`, one per
+// line, and fail.
 struct Parsed {
   enum class Next { start, print, refuse } next = Next::start;
   std::string text;

@@ -20,7 +20,7 @@ std::string_view environment(const char* name) {
   return value == nullptr ? std::string_view() : value;
 }
 
-// The time is meant for one process, when that is named.
+// When WATCHDOG_PID is set, the watchdog applies to that process only.
 std::chrono::milliseconds read_watchdog() {
   const std::string_view process = environment("WATCHDOG_PID");
   const std::string_view text = environment("WATCHDOG_USEC");
@@ -33,7 +33,7 @@ std::chrono::milliseconds read_watchdog() {
 }  // namespace
 
 ServiceManager::ServiceManager() : socket_path_(environment("NOTIFY_SOCKET")) {
-  // Of systemd's kinds of address only those of AF_UNIX: a path, or '@' and an abstract name.
+  // Supports only systemd's AF_UNIX addresses: a path, or '@' and an abstract name.
   const bool usable = socket_path_.starts_with('/') || socket_path_.starts_with('@');
   if (!usable || socket_path_.size() >= sizeof(sockaddr_un::sun_path)) socket_path_.clear();
   if (!socket_path_.empty()) watchdog_ = read_watchdog();
@@ -52,10 +52,10 @@ void ServiceManager::send(std::string_view message) const {
   std::memcpy(address.sun_path, socket_path_.data(), socket_path_.size());
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_path_.size());
-  // A service manager that does not read must not keep chatd from stopping.
+  // A service manager that does not read must not prevent chatd from stopping.
   const timeval limit{2, 0};
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  // Nothing can be done about a failure; systemd's own time-outs notice it.
+  // Failures are ignored; systemd's own timeouts detect them.
   [[maybe_unused]] const ssize_t sent =
       sendto(fd, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
   close(fd);

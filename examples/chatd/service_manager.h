@@ -1,6 +1,7 @@
-// Tells systemd, or whatever else set NOTIFY_SOCKET, that chatd is ready, alive or stopping: the protocol of sd_notify(3), which
-// is one datagram for each message. libsystemd would bring liblzma, liblz4, libzstd and libgcrypt into a process that strangers
-// talk to; its manual promises that the protocol is stable, and recommends implementing it.
+// Tells systemd, or another program that set NOTIFY_SOCKET, that chatd is ready, alive or stopping. It implements the
+// protocol of sd_notify(3), one datagram per message. libsystemd would add liblzma, liblz4, libzstd and libgcrypt to a
+// process that is exposed to the network; its manual guarantees that the protocol is stable, and recommends
+// implementing it.
 #pragma once
 
 #include <chrono>
@@ -11,14 +12,14 @@ namespace chatd {
 
 class ServiceManager {
  public:
-  // Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. Without NOTIFY_SOCKET everything below does nothing.
+  // Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. Without NOTIFY_SOCKET the other functions do nothing.
   ServiceManager();
 
   void ready(std::string_view status) const;
   void stopping() const;
   void alive() const;
 
-  // The longest time between two calls of alive(); 0: there is no watchdog.
+  // The maximum time between two calls of alive(); 0: no watchdog.
   std::chrono::milliseconds watchdog() const { return watchdog_; }
 
  private:

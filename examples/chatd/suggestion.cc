@@ -8,7 +8,7 @@
 namespace chatd {
 namespace {
 
-// No option is longer, and what is compared takes time and memory by its length.
+// No option is longer. The comparison takes time and memory that depend on the length.
 constexpr std::size_t kMaxNameBytes = 64;
 
 std::string normal(std::string_view name) {
@@ -17,7 +17,7 @@ std::string normal(std::string_view name) {
   return result;
 }
 
-// Insertions, deletions, replacements and swaps of neighbours that turn one into the other (optimal string alignment).
+// The number of insertions, deletions, replacements and swaps of neighbors between the two (optimal string alignment).
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> best(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) best[i][0] = i;
@@ -40,7 +40,7 @@ std::string nearest_name(std::string_view unknown, const std::vector<std::string
   const std::string wanted = normal(unknown);
   if (wanted.size() < 2 || wanted.size() > kMaxNameBytes) return {};
   std::string nearest;
-  // A third of the letters may be wrong.
+  // A third of the characters may differ.
   std::size_t least = std::max<std::size_t>(1, wanted.size() / 3) + 1;
   for (const std::string& name : known) {
     if (const std::size_t steps = distance(wanted, name); steps < least) {
@@ -49,7 +49,7 @@ std::string nearest_name(std::string_view unknown, const std::vector<std::string
     }
   }
   if (!nearest.empty() || wanted.size() < 4) return nearest;
-  // A part of a name, such as "cert" or "ping-interval".
+  // Also accepts a part of a name, such as "cert" or "ping-interval".
   const auto part = std::find_if(known.begin(), known.end(),
                                  [&](const std::string& name) { return name.find(wanted) != std::string::npos; });
   return part == known.end() ? std::string() : *part;

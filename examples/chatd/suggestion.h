@@ -1,4 +1,4 @@
-// The known name that was probably meant by an unknown one.
+// Finds the known name that an unknown one probably stands for.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace chatd {
 
-// Empty when none is near enough. Ignores case, and takes '_' for '-'.
+// Returns an empty string when no name is similar. Ignores case and treats '_' as '-'.
 std::string nearest_name(std::string_view unknown, const std::vector<std::string>& known);
 
 }  // namespace chatd

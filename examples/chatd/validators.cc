@@ -34,7 +34,7 @@ const char* example_of(Unit unit) {
   return "a number";
 }
 
-// CLI11's AsNumberWithUnit takes a leading zero for octal, and a unit without a number for one.
+// CLI11's AsNumberWithUnit reads numbers with a leading zero as octal, and accepts a unit without a number.
 std::string read_number(const std::string& text, std::int64_t low, std::int64_t high, Unit unit, std::int64_t& number) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);
@@ -129,7 +129,7 @@ bool split_address(const std::string& text, HostAndPort& result) {
     if (result.host.find(':') == std::string::npos) return false;
   } else {
     const std::size_t colon = text.find(':');
-    // More than one colon: IPv6 without brackets, which leaves no room for a port.
+    // More than one colon: IPv6 without brackets, which cannot have a port.
     const bool has_port = colon != std::string::npos && text.find(':', colon + 1) == std::string::npos;
     result.host = has_port ? text.substr(0, colon) : text;
     rest = has_port ? std::string_view(text).substr(colon) : std::string_view();

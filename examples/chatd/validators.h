@@ -1,5 +1,5 @@
-// What the values of chatd's options may be. The lines of a file are checked with the same validators as the command line. A
-// validator returns what is wrong with a value, or an empty string; it may rewrite the value for CLI11.
+// Validators for the values of chatd's options, used for the command line and for lines of a file. A validator returns
+// the fault of a value, or an empty string. It may rewrite the value for CLI11.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -15,14 +15,14 @@ inline constexpr std::int64_t kHighest = std::numeric_limits<std::int64_t>::max(
 
 enum class Unit { none, bytes, milliseconds };
 
-// By the end of its name: "max-message-bytes", "ping-interval-ms".
+// The unit, given by the suffix of the option's name: "max-message-bytes", "ping-interval-ms".
 Unit unit_of_option(const std::string& name);
 
 CLI::Validator not_empty();
-// Numbers without a unit are in the option's own: 64k is 65,536 bytes, 25s is 25,000 milliseconds. Zero is the library's default,
-// so a number that is given must be `low` or more.
+// Accepts numbers with or without a unit: 64k is 65,536 bytes, 25s is 25,000 milliseconds; without one, the option's
+// own unit applies. Zero selects the library's default, so a given number must be at least `low`.
 CLI::Validator number_from(std::int64_t low, std::int64_t high = kHighest, Unit unit = Unit::none);
-// Or "off", which becomes CHAT_UNLIMITED.
+// Also accepts "off", which becomes CHAT_UNLIMITED.
 CLI::Validator number_or_off(std::int64_t low, Unit unit = Unit::none);
 CLI::Validator path_or_off();
 CLI::Validator endpoint_text();
@@ -33,7 +33,7 @@ struct HostAndPort {
   std::string host;  // an address without brackets
   int port = -1;     // -1: none was given
 };
-// False: the text is neither of these. Whether the address exists is for the library to find out.
+// Returns false when the text has neither form. The library checks whether the address exists.
 bool split_address(const std::string& text, HostAndPort& result);
 
 template <typename Value>

@@ -1,10 +1,10 @@
-// A bot that lives in every room: greets who comes, and answers commands.
+// A bot in every room: greets new members and answers commands.
 //
-//   bot [PORT]        3000 without it; 0 takes any free port
+//   bot [PORT]        the default is 3000; 0 takes any free port
 //   wscat -c ws://localhost:3000/chat
 //
-//   /help  /time  /who  /nick NAME        answered to whoever asks
-//   /roll [SIDES]                         thrown for all to see
+//   /help  /time  /who  /nick NAME        only the sender receives the answer
+//   /roll [SIDES]                         the whole room receives the result
 #include <signal.h>
 
 #include <chat/chat.hpp>
@@ -19,7 +19,7 @@ namespace {
 
 chat::Message say(std::string text) { return chat::Message::text(std::move(text)).from_name("bot"); }
 
-// Whoever comes is told what there is; the room is told who came.
+// Announces a new client to the room, and sends a welcome to the client.
 void greet(const chat::ClientEvent& event) {
   const std::string name(event.name());
   event.server().publish(say(name + " has come").room(event.room()).except(event.client()));
@@ -41,7 +41,7 @@ std::string who(const chat::MessageEvent& event) {
   return names;
 }
 
-// The identity is replaced as a whole; a guest, which all are here, has nothing but its name.
+// set_identity() replaces the whole identity. All clients here are guests, whose identity is only a name.
 chat::Verdict rename(const chat::MessageEvent& event, const std::string& name) {
   const std::string old_name(event.from_name());
   chat::Identity identity;
@@ -61,7 +61,7 @@ std::string roll(std::string_view sides_wanted) {
   return std::to_string(throw_of(dice));
 }
 
-// What a callback publishes or sends comes after the message that it was called for.
+// Messages that a callback publishes or sends are delivered after the message that caused the callback.
 chat::Verdict answer(const chat::MessageEvent& event) {
   const std::string_view text = event.text();
   if (text.empty() || text.front() != '/') return chat::pass();
@@ -87,7 +87,7 @@ chat::Verdict answer(const chat::MessageEvent& event) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Blocked before the server's threads begin, so that the signals wait for sigwait() below.
+  // Blocked before the server starts its threads, so that sigwait() below receives the signals.
   sigset_t end;
   sigemptyset(&end);
   sigaddset(&end, SIGINT);
@@ -107,5 +107,5 @@ int main(int argc, char** argv) {
 
   int number = 0;
   sigwait(&end, &number);
-  return 0;  // the server says goodbye to everyone as it goes
+  return 0;  // the destructor closes all connections
 }

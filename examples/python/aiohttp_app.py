@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Chat beside a web application of aiohttp, in one process and one loop: a page of the application publishes to a room and
-shows its history. With threads=0 the loop of the application drives the chat too, and nothing needs a lock.
+"""A chat and an aiohttp application in one process and one loop. A page of the application publishes to a room and shows its
+history. With threads=0 the application's loop also drives the chat, so no lock is needed.
 
-    aiohttp_app.py [CHAT_PORT [WEB_PORT]]        3000 and 8080 without them; 0 takes any free port
+    aiohttp_app.py [CHAT_PORT [WEB_PORT]]        the defaults are 3000 and 8080; 0 takes any free port
     curl -d 'the oven is hot' http://localhost:8080/rooms/lobby
 """
 

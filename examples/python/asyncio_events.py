@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A reader of what happens, in asyncio: counts who is there and what is said, and answers "/stats" to whoever asks.
+"""Reads events in asyncio: counts clients and messages, and answers "/stats".
 
-    asyncio_events.py [PORT]        3000 without it; 0 takes any free port
+    asyncio_events.py [PORT]        the default is 3000; 0 takes any free port
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pychat import Disconnected, EventsLost, EventStream, Message, Opened, Serve
 async def read(server: Server, events: EventStream, said: "Counter[str]") -> None:
     async for event in events:
         if isinstance(event, Opened):
-            event.client.user = 0  # how many messages it has sent: any object of ours
+            event.client.user = 0  # the number of its messages; any object is allowed
             print(f"{event.name} has come", flush=True)
         elif isinstance(event, Message):
             event.client.user += 1
@@ -30,12 +30,12 @@ async def read(server: Server, events: EventStream, said: "Counter[str]") -> Non
 async def main() -> None:
     server = Server(port=int(sys.argv[1]) if len(sys.argv) > 1 else 3000)
     said: "Counter[str]" = Counter()
-    events = server.events(Opened, Message, Disconnected)  # before the start: nobody is missed
+    events = server.events(Opened, Message, Disconnected)  # before the start, so no event is missed
     server.start()
     reader = asyncio.create_task(read(server, events, said))
     print(f"listening on port {server.port}", flush=True)
     await server.aserve_forever()
-    await reader  # it ends with the server
+    await reader  # returns when the server has ended
     print(f"{sum(said.values())} messages in all", flush=True)
 
 

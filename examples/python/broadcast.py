@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The ten-line chat: everyone who connects to /chat hears everyone, and this program says what happens.
+"""A chat in ten lines: all clients of /chat receive all messages, and this program prints what happens.
 
-    broadcast.py [PORT]        3000 without it; 0 takes any free port
+    broadcast.py [PORT]        the default is 3000; 0 takes any free port
     wscat -c ws://localhost:3000/chat
 """
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A moderated room, in asyncio: who connects is looked up, and each message is checked, while other clients go on.
+"""A moderated room in asyncio. It looks up each new client and checks each message without delaying other clients.
 
-    moderate.py [PORT]        3000 without it; 0 takes any free port
+    moderate.py [PORT]        the default is 3000; 0 takes any free port
     wscat -c 'ws://localhost:3000/chat?token=ann'
 """
 
@@ -16,14 +16,14 @@ people = {"ann": "Ann", "bob": "Bob"}
 
 
 async def look_up(token: str) -> str:
-    await asyncio.sleep(0.01)  # a database would be asked here
+    await asyncio.sleep(0.01)  # stands for a database query
     if token not in people:
         raise Refuse("who are you?")
     return people[token]
 
 
 async def check(text: str) -> str:
-    await asyncio.sleep(0.01)  # a service that finds insults
+    await asyncio.sleep(0.01)  # stands for a call of a moderation service
     return "insult" if "stupid" in text else "question" if text.endswith("?") else "fine"
 
 

@@ -1,4 +1,4 @@
-// The page's side of the chat. It speaks to server.c, server.cpp and server.py alike, and to chatd, which relays every event.
+// The page's side of the chat. It works with server.c, server.cpp and server.py, and with chatd, which relays every event.
 const socket = io();
 const messages = document.getElementById("messages");
 const typing = document.getElementById("typing");

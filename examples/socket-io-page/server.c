@@ -1,7 +1,7 @@
 /*
- * The server of this page in C: tells the others who comes and goes, sends each message to all, and typing to the others.
+ * The server of this page in C: relays messages to all, and typing, arrivals and departures to the others.
  *
- *   server [PORT [DIR]]        3000 and the current folder without them; PORT 0 takes any free port
+ *   server [PORT [DIR]]        the defaults are 3000 and the current folder; PORT 0 takes any free port
  *   cc -o server server.c $(pkg-config --cflags --libs libchat)
  */
 #include <chat/chat.h>
@@ -48,7 +48,7 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
     chat_message_event_replace(event, &message);
     return CHAT_PASS;
   }
-  return CHAT_CONSUME; /* nobody listens to other events */
+  return CHAT_CONSUME; /* other events have no listener */
 }
 
 int main(int argc, char **argv) {

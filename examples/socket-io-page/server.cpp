@@ -1,6 +1,6 @@
-// The server of this page in C++: tells the others who comes and goes, sends each message to all, and typing to the others.
+// The server of this page in C++: relays messages to all, and typing, arrivals and departures to the others.
 //
-//   server [PORT [DIR]]        3000 and the current folder without them; PORT 0 takes any free port
+//   server [PORT [DIR]]        the defaults are 3000 and the current folder; PORT 0 takes any free port
 //   c++ -std=c++17 -o server server.cpp $(pkg-config --cflags --libs libchat)
 #include <signal.h>
 
@@ -32,7 +32,7 @@ chat::Verdict on_message(const chat::MessageEvent& event) {
   if (event.message().event() == "typing") {
     return chat::replace(chat::Message(event.message()).except(event.client()).ephemeral());
   }
-  return chat::consume();  // nobody listens to other events
+  return chat::consume();  // other events have no listener
 }
 
 }  // namespace

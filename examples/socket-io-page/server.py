@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The server of this page in Python: tells the others who comes and goes, sends each message to all, and typing to the others.
+"""The server of this page in Python: relays messages to all, and typing, arrivals and departures to the others.
 
-    server.py [PORT [DIR]]        3000 and this file's folder without them; PORT 0 takes any free port
+    server.py [PORT [DIR]]        the defaults are 3000 and this file's folder; PORT 0 takes any free port
 """
 
 import pathlib
@@ -31,7 +31,7 @@ def on_message(message: Message) -> Optional[Verdict]:
         return None
     if message.event == "typing":  # socket.on("typing", (id) => socket.broadcast.emit("typing", id))
         server.publish(ROOM, *message.args, event="typing", except_client=message.client, ephemeral=True)
-    return CONSUME  # nobody listens to other events
+    return CONSUME  # other events have no listener
 
 
 server.start()

@@ -1,6 +1,6 @@
-# Debian packages by CPack: libchat1, libchat-dev, chatd and python3-pychat, one for each install component.
-# scripts/package configures a build for them and runs CPack; the rules are those of Debian's policy, and the test
-# install/packages holds the result to them with lintian.
+# Debian packages with CPack: libchat1, libchat-dev, chatd and python3-pychat, one per install component.
+# scripts/package configures a build for them and runs CPack. They follow Debian's policy; the test install/packages
+# checks them with lintian.
 set(chat_debian_dir "${CMAKE_CURRENT_SOURCE_DIR}/debian")
 set(chat_debian_build_dir "${CMAKE_CURRENT_BINARY_DIR}/debian")
 file(MAKE_DIRECTORY "${chat_debian_build_dir}")
@@ -8,7 +8,7 @@ file(MAKE_DIRECTORY "${chat_debian_build_dir}")
 find_program(CHAT_GZIP gzip REQUIRED)
 mark_as_advanced(CHAT_GZIP)
 
-# Without name and time in it, so that the same source gives the same package.
+# Without a name and a time in the archive, so that builds are reproducible.
 function(chat_compress from to)
   get_filename_component(name "${to}" NAME)
   add_custom_command(
@@ -35,16 +35,16 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "libchat contributors <maintainers@libchat.invalid>")
-# Else this line would go before the first line of every description.
+# Otherwise this line would precede the first line of every description.
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-# chatd and pychat link to a library that no installed package has yet.
+# chatd and pychat link to a library that no installed package provides yet.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}")
 set(chat_deb_version "${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}")
 
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
-# libwebsockets opens its libuv plugin at run time, where dpkg-shlibdeps cannot see it.
+# libwebsockets loads its libuv plugin at run time, so dpkg-shlibdeps cannot detect it.
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "libwebsockets-evlib-uv")
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION
     "embeddable chat server - shared library
@@ -57,7 +57,7 @@ This package contains the library that programs are linked to.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libchat1 (= ${chat_deb_version})")
-# What a program needs that is linked to libchat.a. For libchat.so none of it is necessary.
+# The packages that a program linked to libchat.a needs. libchat.so needs none of them.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS
     "libwebsockets-dev, libuv1-dev, libcjson-dev, libssl-dev, zlib1g-dev, prometheus-cpp-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
@@ -83,7 +83,7 @@ not started until it is asked for.")
 
 set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
 if(CHAT_BUILD_PYTHON)
-  # The extension is for one version of Python, in whose name the file lies.
+  # The extension is for one version of Python, which is part of its file name.
   find_package(Python REQUIRED COMPONENTS Interpreter)
   math(EXPR next_minor "${Python_VERSION_MINOR} + 1")
   set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS
@@ -98,7 +98,7 @@ other.
 .
 This package contains the module pychat for Python 3.")
 
-# What every package has in its folder of documents. The date is the changelog's own.
+# The files in the documentation folder of every package. The date is the changelog's.
 chat_compress("${chat_debian_dir}/changelog" "${chat_debian_build_dir}/changelog.Debian.gz")
 chat_compress("${PROJECT_SOURCE_DIR}/README.md" "${chat_debian_build_dir}/README.md.gz")
 set(CPACK_COMPONENTS_ALL)
@@ -110,7 +110,7 @@ foreach(pair IN LISTS chat_packages)
   set(CPACK_DEBIAN_${COMPONENT}_PACKAGE_NAME ${package})
   install(FILES debian/copyright "${chat_debian_build_dir}/changelog.Debian.gz"
           DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/${package}" COMPONENT ${component})
-  # Those of all packages, and its own.
+  # The overrides of all packages, and those of this package.
   file(READ debian/lintian-overrides overrides)
   if(EXISTS "${chat_debian_dir}/${package}.lintian-overrides")
     file(READ debian/${package}.lintian-overrides own_overrides)
@@ -123,17 +123,17 @@ endforeach()
 install(FILES "${chat_debian_build_dir}/README.md.gz" DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/libchat-dev"
         COMPONENT development)
 
-# Comments are for those who edit the list, and none of the format of the control archive.
+# The format of the control archive allows no comments, so they are removed.
 file(STRINGS debian/libchat1.symbols symbols REGEX "^[^#]|MINVER")
 string(REPLACE ";" "\n" symbols "${symbols}")
 file(WRITE "${chat_debian_build_dir}/symbols" "${symbols}\n")
-# CPack's own way to tell of a library calls ldconfig from scripts; Debian's is a trigger.
+# CPack would call ldconfig in scripts; Debian uses a trigger.
 file(WRITE "${chat_debian_build_dir}/shlibs" "libchat 1 libchat1 (>= ${PROJECT_VERSION})\n")
 file(WRITE "${chat_debian_build_dir}/triggers" "activate-noawait ldconfig\n")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${chat_debian_build_dir}/symbols" "${chat_debian_build_dir}/shlibs"
                                                "${chat_debian_build_dir}/triggers")
 
-# PACKAGE.postinst and the like; in the archive they have no package in their names.
+# PACKAGE.postinst and the like; in the archive their names lack the package.
 function(chat_control_scripts component package)
   string(TOUPPER "${component}" COMPONENT)
   file(GLOB scripts CONFIGURE_DEPENDS "${chat_debian_dir}/${package}.p*")

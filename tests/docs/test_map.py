@@ -89,7 +89,7 @@ def main():
     source_dir = parser.parse_args().source_dir
     faults = [
         *check_table(source_dir, ARCHITECTURE, "Layers"),
-        *check_table(source_dir, TESTS, "What covers which folder"),
+        *check_table(source_dir, TESTS, "Tests of each folder"),
         *check_paths(source_dir, ARCHITECTURE),
         *check_paths(source_dir, TESTS),
         *check_tests(source_dir),

@@ -1,5 +1,5 @@
 /*
- * A server whose callbacks write everything into a journal, and do in them what the test asks for. The lines:
+ * A server whose callbacks write all events to a journal and then run the test's own callbacks. The lines:
  *
  *   connect ID | open ID ROOM | join ID ROOM | leave ID ROOM: REASON | disconnect ID CODE | abandon ID CODE |
  *   authorize ID ACTION ROOM VALUE | message ID ROOM EVENT: DATA | log LEVEL TEXT
@@ -18,8 +18,8 @@
 
 typedef struct application {
   journal lines;
-  void *memory; /* the test's own */
-  /* Each may be NULL; the verdict is CHAT_PASS then. Set before start_application(). */
+  void *memory; /* owned by the test */
+  /* Each may be NULL, which means CHAT_PASS. Set them before start_application(). */
   chat_verdict (*connect)(chat_server *server, chat_connect_event *event, struct application *self);
   void (*open)(chat_server *server, const chat_client_event *event, struct application *self);
   void (*disconnect)(chat_server *server, const chat_client_event *event, struct application *self);
@@ -91,7 +91,8 @@ static inline void app_on_log(chat_server *server, chat_log_level level, const c
   if (self->log != NULL) self->log(server, level, text, self);
 }
 
-/* Options with all callbacks; on_authorize only when the test has one, since its absence means something. */
+/* Options with all callbacks. on_authorize is set only when the test has one, because its presence changes the
+ * default policy. */
 static inline chat_server_options application_options(void) {
   chat_server_options options = test_options();
   options.callbacks.on_connect = app_on_connect;
@@ -113,7 +114,7 @@ static inline chat_server *start_application(const chat_server_options *options)
   return server;
 }
 
-/* The program's behaviours and journal, as if nothing had been asked for. For the set-up of each test. */
+/* Resets the callbacks and the journal. For the set-up of each test. */
 static inline int reset_application(void **state) {
   (void)state;
   journal_clear(&app.lines);
@@ -129,7 +130,7 @@ static inline int reset_application(void **state) {
   return 0;
 }
 
-/* The line comes; its place. */
+/* Waits for the line. Returns its position. */
 static inline int expect_line(const char *line) {
   const int place = journal_wait(&app.lines, line);
   if (place < 0) fail_msg("it did not happen: %s", line);
@@ -140,7 +141,7 @@ static inline void expect_no_line_with(const char *text) {
   if (journal_contains(&app.lines, text)) fail_msg("it happened: %s", text);
 }
 
-/* A frame of text comes, with this in it. */
+/* Waits for a text frame that contains `part`. */
 static inline void expect_text(ws_client *client, const char *part) {
   const int got = ws_receive(client, WS_TIMEOUT_MS);
   if (got != WS_TEXT) fail_msg("no text but %d (close code %d) where \"%s\" was due", got, client->close_code, part);
@@ -156,7 +157,7 @@ static inline void expect_close(ws_client *client, int code) {
   assert_int_equal(client->close_code, code);
 }
 
-/* A chat.v1 client in its room; the welcome has been read. */
+/* Opens a chat.v1 client in its room and reads the welcome. */
 static inline void open_v1(ws_client *client, const chat_server *server, const char *target) {
   assert_int_equal(ws_open(client, chat_server_port(server), target, NULL), 101);
   expect_text(client, "\"type\":\"welcome\"");

@@ -1,4 +1,4 @@
-/* What the CMocka tests of chat.h share. Include it first: cmocka.h wants its four headers before it. */
+/* Shared by the CMocka tests of chat.h. Include it first: cmocka.h needs four headers before it. */
 #ifndef TESTS_SUPPORT_CAPI_TEST_H
 #define TESTS_SUPPORT_CAPI_TEST_H
 
@@ -16,11 +16,11 @@ static inline const char *error_name(chat_error error) {
   return name == NULL ? "no error at all" : name;
 }
 
-/* By name, so that a failure tells more than two numbers. */
+/* Compares names, so a failure shows more than two numbers. */
 #define assert_error(call, expected) assert_string_equal(error_name(call), error_name(CHAT_##expected))
 #define assert_ok(call) assert_error(call, OK)
 
-/* The call fails so, and its message contains the text. */
+/* The call must fail with this error, and its message must contain the text. */
 #define assert_error_about(call, expected, text)                      \
   do {                                                                \
     assert_error(call, expected);                                     \

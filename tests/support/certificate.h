@@ -1,6 +1,5 @@
 /*
- * A self-signed certificate for localhost and 127.0.0.1, 2020 to 2120, with its key: for tests of TLS, and worth
- * nothing anywhere else.
+ * A self-signed certificate for localhost and 127.0.0.1, valid from 2020 to 2120, with its key. For tests of TLS only.
  */
 #ifndef TESTS_SUPPORT_CERTIFICATE_H
 #define TESTS_SUPPORT_CERTIFICATE_H
@@ -24,7 +23,7 @@
   "heMHsmbQzk0FpOyEPXZ0QCCEUks7AnGLgs2TqB/8povT70fZpylVVOde\n"         \
   "-----END PRIVATE KEY-----\n"
 
-/* Of another certificate. */
+/* The private key of another certificate. */
 #define TEST_OTHER_PRIVATE_KEY                                         \
   "-----BEGIN PRIVATE KEY-----\n"                                      \
   "MC4CAQAwBQYDK2VwBCIEIIzpuiGX7x3hiFA0q233AmaRHOE1wy4ym/1EMyhwiOtr\n" \

@@ -1,12 +1,12 @@
-"""Tests wait for conditions, not for time. This finds what would make one fail on a busy machine, or beside another test:
+"""Checks that tests wait for conditions, not for time. Finds code that fails on a busy machine or in parallel with other tests:
 
   - a sleep, or a timer with a literal delay
   - a literal limit on a wait or on a test, instead of the limit that all tests share (CHAT_TEST_LIMIT_S)
-  - a comparison of the time that something took
+  - a comparison of a measured duration
   - a fixed port to listen on
 
-A line that needs one anyway says why in a comment that begins with "On purpose:", on it or on the line above. A loop that
-polls and ends at a "deadline" from the shared limit needs no excuse for that comparison.
+A line that needs one anyway has a comment with the reason that begins with "On purpose:", on it or on the line above. The
+comparison with a "deadline" from the shared limit in a polling loop needs no comment.
 
   check_waits.py SOURCE_DIR
 """
@@ -17,7 +17,7 @@ import sys
 
 NUMBER = r"[0-9][0-9_.]*"
 RULES = [
-    # asyncio.sleep(0) gives others a turn and waits for nothing.
+    # asyncio.sleep(0) only yields to other tasks.
     ("a sleep", rf"\b(?:time|asyncio)\.sleep\((?!0\))|\b(?:usleep|nanosleep|sleep_for|sleep_until)\(|^\s*sleep {NUMBER}|[^_.\w]sleep\({NUMBER}\)"),
     ("a timer", r"\bsetTimeout\(|node:timers/promises"),
     ("a literal limit", rf"\b(?:recv|get|join|wait|communicate|wait_for|run|urlopen|connect|create_connection|Popen|check_output)\(.*\btimeout={NUMBER}"),

@@ -1,4 +1,5 @@
-// A client's whole life, remembered: what DeliveryLog must answer as long as its ring reaches. For its tests and its fuzz target.
+// Records everything that a client receives, and computes what DeliveryLog must return as far as its ring reaches. For
+// its tests and its fuzz target.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +33,7 @@ class DeliveryModel {
   struct Membership {
     std::string room;
     std::uint64_t since = 0;
-    std::uint64_t first_since = 0;  // of the first time
+    std::uint64_t first_since = 0;  // of the first membership
   };
 
   template <class Memberships>
@@ -55,14 +56,14 @@ class DeliveryModel {
     Membership fresh{room, since, since};
     if (before != left.end()) {
       fresh.first_since = before->first_since;
-      if (newest(room, items.size()) == since) fresh.since = before->since;  // nothing was said meanwhile
+      if (newest(room, items.size()) == since) fresh.since = before->since;  // no message was published meanwhile
       left.erase(before);
     }
     members.push_back(fresh);
   }
   void leave(const std::string& room) {
     const auto member = find(members, room);
-    // Where it was sent nothing, and has said nothing, joining again is the first time.
+    // A member that received and sent nothing in the room joins as if for the first time.
     if (newest(room, items.size()) != 0) left.push_back(*member);
     members.erase(member);
   }
@@ -70,7 +71,7 @@ class DeliveryModel {
   void ping_sent() { marked_ = items.size(); }
   void ping_answered() { proven_ = marked_; }
 
-  // It has seen the first `count` items.
+  // The position of a client that has seen the first `count` items.
   std::uint64_t position(const Membership& member, std::size_t count) const {
     std::uint64_t seq = std::max(member.since, newest(member.room, count));
     for (std::size_t i = count; i < items.size(); ++i) {
@@ -81,8 +82,8 @@ class DeliveryModel {
     return seq;
   }
 
-  // It saw this item last. Of a time in one room alone the log need not know which messages were its own: then the position
-  // is in front of those.
+  // True when these positions are valid for a client that saw this item last. With a single room, the log may not know
+  // which messages were the client's own; the position may then be before those.
   bool agrees(std::size_t index, const std::vector<RoomPosition>& actual) const {
     const std::vector<RoomPosition> expected = at(index);
     if (actual.size() != expected.size()) return false;
@@ -113,7 +114,7 @@ class DeliveryModel {
   }
 
   std::vector<Item> items;
-  std::vector<Membership> members;  // in the order of joining
+  std::vector<Membership> members;  // in join order
   std::vector<Membership> left;
 
  private:

@@ -1,8 +1,8 @@
 /*
- * Sends each message back to the client that sent it, as it came: what conformance suites for WebSocket servers talk to.
- * Messages may be as long as the suites' longest, and compression is used with clients that offer it.
+ * Echoes each message to its sender. Conformance suites for WebSocket servers run against it. It accepts the suites' longest
+ * messages, and uses compression with clients that offer it.
  *
- *   echo_server [PORT]      0, any free port, without it
+ *   echo_server [PORT]      the default is 0, any free port
  */
 #include <chat/chat.h>
 #include <signal.h>
@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
   options.history_off = 1;
   options.permessage_deflate = 1;
 
-  /* Before the server's thread begins, so that the signals wait for sigwait(). */
+  /* Blocked before the server starts its thread, so that sigwait() receives the signals. */
   sigemptyset(&end);
   sigaddset(&end, SIGINT);
   sigaddset(&end, SIGTERM);

@@ -1,4 +1,4 @@
-// A queue for an Engine.IO session that has no net layer.
+// A queue for an Engine.IO session without the net layer.
 #pragma once
 
 #include <string>
@@ -26,7 +26,7 @@ class EngineIoBuffer final : public EngineIoQueue {
     }
   }
 
-  // For a WebSocket: each packet is a frame, text already with Engine.IO's 4 in front.
+  // For a WebSocket: each packet is a frame; text already has Engine.IO's prefix 4.
   wire::Packets take_frames() {
     wire::Packets frames = std::exchange(packets_, {});
     for (wire::Packet& frame : frames) {

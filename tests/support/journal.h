@@ -1,6 +1,6 @@
 /*
- * What has happened, as lines of text: callbacks on any thread write, the test waits for a line. So a test waits for
- * what it means and never for time. Fixed in size: a test that fills it has failed.
+ * A journal of events as lines of text. Callbacks on any thread write to it, and the test waits for a line, so it waits for
+ * an event and not for time. Its size is fixed: a test that fills it fails.
  */
 #ifndef TESTS_SUPPORT_JOURNAL_H
 #define TESTS_SUPPORT_JOURNAL_H
@@ -60,7 +60,7 @@ static inline int journal_find_locked(const journal *self, const char *line, int
   return -1;
 }
 
-/* Waits until the line is there. Its place, or -1 when it does not come. */
+/* Waits for the line. Returns its position, or -1 when it does not come in time. */
 static inline int journal_wait(journal *self, const char *line) {
   struct timespec deadline;
   int place;
@@ -79,7 +79,7 @@ static inline int journal_wait(journal *self, const char *line) {
   return place;
 }
 
-/* How often the line is there now. */
+/* The number of times that the line is in the journal now. */
 static inline int journal_count(journal *self, const char *line) {
   int place = -1, count = 0;
   pthread_mutex_lock(&self->mutex);
@@ -88,7 +88,7 @@ static inline int journal_count(journal *self, const char *line) {
   return count;
 }
 
-/* Whether some line contains the text, now. */
+/* True when a line contains the text now. */
 static inline int journal_contains(journal *self, const char *text) {
   int i, found = 0;
   pthread_mutex_lock(&self->mutex);

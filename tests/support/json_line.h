@@ -1,6 +1,6 @@
 /*
- * Writes one JSON object as one line of standard output, whole, from any thread. For the programs in this folder: the
- * tests that start them read what happened from there. A line is built on the caller's stack and then written at once.
+ * Writes a JSON object as one line of standard output, atomically, from any thread. The programs in this folder report
+ * events this way to the tests that start them. A line is built on the caller's stack and written in one piece.
  */
 #ifndef TESTS_SUPPORT_JSON_LINE_H
 #define TESTS_SUPPORT_JSON_LINE_H
@@ -13,7 +13,7 @@
 typedef struct json_line {
   char *text;
   size_t size, capacity;
-  int separate; /* a comma is due before the next member */
+  int separate; /* a comma is needed before the next member */
 } json_line;
 
 static inline void json_append(json_line *line, const char *text, size_t size) {
@@ -43,7 +43,7 @@ static inline void json_quote(json_line *line, const char *text, size_t size) {
   json_put(line, "\"");
 }
 
-/* The name of the next member, or in an array (name NULL) only the comma. */
+/* Writes the name of the next member; in an array (name NULL), only the comma. */
 static inline void json_name(json_line *line, const char *name) {
   if (line->separate) json_put(line, ",");
   line->separate = 1;
@@ -73,7 +73,7 @@ static inline void json_number(json_line *line, const char *name, int64_t number
   json_put(line, text);
 }
 
-/* Ids go as strings: they may exceed 2^53. */
+/* Ids are written as strings, because they may exceed 2^53. */
 static inline void json_id(json_line *line, const char *name, uint64_t id) {
   char text[32];
   snprintf(text, sizeof(text), "%llu", (unsigned long long)id);

@@ -1,7 +1,7 @@
 /*
- * How long a test waits for what must come. A test waits for a condition and never for time, so a wait that runs into
- * this limit has failed. The limit costs a passing test nothing and is therefore generous: 60 seconds, or
- * CHAT_TEST_LIMIT_S, which scripts/test sets higher on a busy machine. The tests in JavaScript and Python read it too.
+ * The time limit of a test's waits. Tests wait for conditions and not for time, so a wait that reaches this limit fails.
+ * The limit does not slow down a passing test and is therefore generous: 60 seconds, or CHAT_TEST_LIMIT_S, which
+ * scripts/test increases on a busy machine. The tests in JavaScript and Python use it too.
  */
 #ifndef TESTS_SUPPORT_LIMIT_H
 #define TESTS_SUPPORT_LIMIT_H
@@ -19,7 +19,7 @@ static inline int test_limit_s(void) {
 
 static inline int test_limit_ms(void) { return test_limit_s() * 1000; }
 
-/* For a server's own time-out that a client of the test must keep: longer on a busy machine. */
+/* Scales a server timeout that a client of the test must meet, for busy machines. */
 static inline int test_scaled_ms(int ms) {
   const int limit_s = test_limit_s();
   return limit_s <= TEST_LIMIT_DEFAULT_S ? ms : (int)((long long)ms * limit_s / TEST_LIMIT_DEFAULT_S);

@@ -1,6 +1,5 @@
-"""What a run of the tests has left behind: processes that still have its CHAT_TEST_RUN in their environment, and files in its
-TMPDIR. A process that is about to end is waited for, with the limit of every wait. For scripts/test, which fails when this
-prints something.
+"""Lists what a run of the tests left behind: processes with its CHAT_TEST_RUN in their environment, and files in its TMPDIR. It
+waits for ending processes, with the limit of all waits. scripts/test fails when this prints anything.
 """
 
 import os
@@ -17,7 +16,7 @@ def processes():
             if int(folder.name) != os.getpid() and mark in (folder / "environ").read_bytes().split(b"\0"):
                 yield (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:100].strip()
         except OSError:
-            pass  # it has ended, or is somebody else's
+            pass  # it has ended, or belongs to another user
 
 
 deadline = time.monotonic() + LIMIT_S

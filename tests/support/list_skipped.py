@@ -1,8 +1,8 @@
-"""What was left out of a run of the tests, and why: read from what the runners have written, one line for each reason.
+"""Lists the skipped tests of a run and the reasons, one line per reason, from the output of the runners.
 
   list_skipped.py [--ctest JUNIT_XML] [--js TAP] [--python PYTEST_LOG]
 
-For scripts/test. A file that is not there says nothing: its runner says by itself that it failed.
+For scripts/test. Missing files are ignored, because their runners report the failure themselves.
 """
 
 import argparse
@@ -14,7 +14,7 @@ NAMES_SHOWN = 4
 
 
 def of_ctest(text):
-    """Tests that did not run, and in those that did what CMocka skipped: the test prints "SKIPPED: why" before."""
+    """Tests that did not run, and tests that CMocka skipped in the others, which print "SKIPPED: why" first."""
     for case in ElementTree.fromstring(text).iter("testcase"):
         output = case.findtext("system-out") or ""
         reasons = re.findall(r"SKIPPED: (.+)", output)

@@ -1,6 +1,6 @@
 /*
- * The middle column of docs/porting-from-socket.io.md as a program: see tests/porting/porting.mjs, which it answers like.
- * Each event that a client sends does one line of the table, and what comes of that is the answer.
+ * The middle column of docs/porting-from-socket.io.md as a program. It answers like tests/porting/porting.mjs. Each event of
+ * a client runs one line of the table, and the result is the answer.
  *
  *   porting PORT
  */
@@ -14,7 +14,7 @@ enum { MAX_GONE = 32, MAX_FOUND = 32, TEXT_BYTES = 1024 };
 
 static char gone[MAX_GONE][64]; /* one loop thread: no lock */
 static int gone_count;
-static uint64_t question_ack; /* who asked for the question, and waits for its answer */
+static uint64_t question_ack; /* the client that requested the question waits for its answer */
 static chat_client_id question_client;
 
 static chat_message said(const char *event, const char *args) {
@@ -54,12 +54,12 @@ static void on_disconnect(chat_server *server, const chat_client_event *event, v
   free(event->user);
 }
 
-/* What a visit of clients is for. */
+/* The data of a visit of clients. */
 typedef struct visit {
   chat_server *server;
   chat_client_id found[MAX_FOUND];
   int count;
-  char *text; /* NULL, or where rooms are written to */
+  char *text; /* NULL, or the text that rooms are appended to */
 } visit;
 
 static int collect(const chat_client *client, void *user) {
@@ -112,7 +112,7 @@ static void send_to_rooms(chat_server *server, const chat_message *message) {
   }
 }
 
-/* Does the line. The answer goes to `result`, empty when it comes later. */
+/* Runs one line of the table. The answer is written to `result`; empty when it comes later. */
 static void run(chat_server *server, const chat_message_event *event, const char *name, const char *text,
                 char *result) {
   const chat_client_id self = event->client;
@@ -203,7 +203,7 @@ static chat_verdict on_message(chat_server *server, chat_message_event *event, v
   const chat_message *message = event->message;
   char text[TEXT_BYTES] = "", args[TEXT_BYTES + 2], result[TEXT_BYTES] = "null";
   (void)user;
-  sscanf(message->data, "[\"%1000[^\"]", text); /* its only argument, if it has one */
+  sscanf(message->data, "[\"%1000[^\"]", text); /* its only argument, if any */
   run(server, event, message->event, text, result);
   if (*result == '\0') {
     question_ack = event->ack_id;

@@ -1,11 +1,11 @@
 /*
- * A program that embeds one or more servers and does in their callbacks what a test asks for, to show what no daemon can.
- * Everything that happens is told as one JSON object in a line of standard output; commands come as lines of standard
- * input, their words separated by tabs, and each is answered by a line of type "result". End of input stops everything.
+ * Embeds one or more servers and does in their callbacks what a test asks for, to test what a daemon cannot do. It reports
+ * each event as a JSON object on one line of standard output. Commands are lines of standard input with words separated by
+ * tabs; each is answered by a line of type "result". The end of input stops the servers and the program.
  *
- *   testd [NAME=VALUE ...]    servers=2, stop_in=on_open, and what stands in testd_options.h
+ *   testd [NAME=VALUE ...]    servers=2, stop_in=on_open, and the options of testd_options.h
  *
- * What a client may ask for stands in testd_application.h, how events are written in testd_speech.h.
+ * testd_application.h describes the requests of clients, testd_speech.h the form of events.
  */
 #include <chat/chat.h>
 #include <poll.h>
@@ -85,7 +85,7 @@ static chat_error print_stats(instance *self) {
   return error;
 }
 
-/* Tells "found" with the client, 0 without one. */
+/* Reports "found" with the client, or 0 if there is none. */
 static chat_error find_client(instance *self, const char *socket_id) {
   chat_client_id client = 1;
   const chat_error error = chat_find_client(self->server, socket_id, &client);
@@ -95,7 +95,7 @@ static chat_error find_client(instance *self, const char *socket_id) {
   return error;
 }
 
-/* [EVENT ARGS FLAGS ...] from a place in the words on; flags as in take_flags(). */
+/* Parses [EVENT ARGS FLAGS ...] from the words, starting at `from`. Flags: see take_flags(). */
 static void take_speech(speech *said, const char *room, char **words, int count, int from) {
   memset(said, 0, sizeof(*said));
   said->message = args_message(room, words[from], words[from + 1]);
@@ -103,7 +103,7 @@ static void take_speech(speech *said, const char *room, char **words, int count,
 }
 
 /*
- * What says something, with the words behind the server:
+ * The commands that publish or send, with the words after the server:
  *
  *   broadcast ROOM TEXT                            publish ROOM EVENT ARGS [FLAG ...]
  *   send CLIENT TEXT, or EVENT ARGS [FLAG ...]     send-user USER_ID, the same
@@ -137,7 +137,7 @@ static int run_speech(const instance *self, char **words, int count, chat_error 
   return 1;
 }
 
-/* decide SERVER CLIENT DECISION pass|refuse|consume [REASON] [TEXT], which is published instead. */
+/* decide SERVER CLIENT DECISION pass|refuse|consume [REASON] [TEXT]; TEXT replaces the message. */
 static chat_error decide_later(chat_server *server, chat_client_id client, char **words) {
   const chat_verdict verdict = strcmp(words[1], "pass") == 0     ? CHAT_PASS
                                : strcmp(words[1], "refuse") == 0 ? CHAT_REFUSE
@@ -147,7 +147,7 @@ static chat_error decide_later(chat_server *server, chat_client_id client, char 
   return chat_decide(server, client, strtoull(words[0], NULL, 10), verdict, words[2], replaces ? &message : NULL);
 }
 
-/* COMMAND SERVER ...: words that are missing are empty, "-" is NULL. */
+/* Runs COMMAND SERVER ...: missing words are empty, "-" is NULL. */
 static chat_error run_command(instance *self, char **words) {
   chat_server *server = self->server;
   const char *name = words[0];
@@ -202,7 +202,7 @@ static void take_line(char *text) {
   print_ack_result(self, words[0], error, ack_id);
 }
 
-/* 0 at the end of input. */
+/* Returns 0 at the end of input. */
 static int take_input(void) {
   static char input[LINE_BYTES];
   static size_t size;
@@ -239,7 +239,7 @@ static int start(instance *self, int number, chat_server_options options) {
   return 1;
 }
 
-/* Input, and with threads = 0 the servers too, until the end of input. */
+/* Processes input, and with threads = 0 drives the servers, until the end of input. */
 static void run(int servers) {
   for (;;) {
     struct pollfd ready[1 + MAX_SERVERS] = {{STDIN_FILENO, POLLIN, 0}};

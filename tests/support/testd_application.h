@@ -1,6 +1,6 @@
 /*
- * testd's callbacks: each tells what happened as a JSON line, and does what the client asks for in its address, its `auth`
- * or its message. Apart from testd.c because that is long enough with its commands; only it includes this.
+ * testd's callbacks. Each reports its event as a JSON line, and does what the client asks for in its address, its `auth` or
+ * its message. Only testd.c includes this file.
  */
 #ifndef TESTS_SUPPORT_TESTD_APPLICATION_H
 #define TESTS_SUPPORT_TESTD_APPLICATION_H
@@ -10,7 +10,7 @@
 
 #include "support/testd_script.h"
 
-static const char *stop_in = ""; /* the callback in which to stop the server */
+static const char *stop_in = ""; /* the callback that stops the server */
 
 static void maybe_stop(const char *callback, chat_server *server) {
   if (strcmp(stop_in, callback) == 0) chat_server_stop(server);
@@ -22,7 +22,7 @@ static void print_pairs(json_line *line, const char *name, const chat_pair *pair
   json_close(line, "}");
 }
 
-/* As they came: an object would lose their order, and all but one of a name. */
+/* In the original order, and with repeated names, which an object would lose. */
 static void print_header_lines(json_line *line, const chat_pair *headers, size_t count) {
   json_open(line, "header_lines", "[");
   for (size_t i = 0; i < count; i++) {
@@ -68,16 +68,16 @@ static const char *query_value(const chat_connect_event *event, const char *name
   return "";
 }
 
-/* What the client asks for, in its auth or else in its query; "" when it does not. */
+/* Returns what the client asks for in its auth, or else in its query; "" if nothing. */
 static const char *wish(const chat_connect_event *event, const cJSON *auth, const char *name) {
   const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(auth, name));
   return text == NULL ? query_value(event, name) : text;
 }
 
 /*
- * Wishes: mode= refuse, defer (a command gives the verdict), accept-inside, refuse-inside; user_id= and name= the identity;
- * reason= of a refusal, and in auth alone data, any JSON, which goes with it; hello= a text that is sent to the client
- * before it is open.
+ * A client can set: mode= refuse, defer (a command gives the verdict), accept-inside, refuse-inside; user_id= and name= of
+ * the identity; reason= of a refusal, and in auth only its data, any JSON; hello= a text that is sent to the client before
+ * it is open.
  */
 static chat_verdict decide(chat_server *server, chat_connect_event *event, const cJSON *auth) {
   const char *mode = wish(event, auth, "mode");
@@ -96,7 +96,7 @@ static chat_verdict decide(chat_server *server, chat_connect_event *event, const
     return CHAT_REFUSE;
   }
   if (strcmp(mode, "defer") == 0) return CHAT_DEFER;
-  /* The call is the verdict, so the other one is returned. */
+  /* In these modes the call is the verdict. The opposite is returned, to show that it is ignored. */
   if (strcmp(mode, "accept-inside") == 0) {
     chat_accept(server, event->client, &identity);
     return CHAT_REFUSE;
@@ -179,8 +179,8 @@ static void on_leave(chat_server *server, const chat_client_event *event, void *
 }
 
 /*
- * Rooms called closed... and forbidden... are not joined, quiet... not spoken in, secret... not listed or looked up; nobody
- * is Admin. To be joined in rooms called deferred..., and to be spoken in judged..., takes the command decide.
+ * Refuses to join rooms named closed... and forbidden..., to publish in quiet..., to list or read secret..., and the name
+ * Admin. Joins of rooms named deferred... and messages to judged... are deferred until the command decide.
  */
 static chat_verdict on_authorize(chat_server *server, chat_authorize_event *event, void *user) {
   const char *reason = NULL;
@@ -216,7 +216,7 @@ static int publish_number(chat_server *server, const chat_message *like, int num
   return chat_publish(server, &message, NULL) == CHAT_OK;
 }
 
-/* What a text "!command argument" makes the application do; everything else passes. */
+/* Runs a text command "!command argument". Other texts pass. */
 static chat_verdict obey(chat_server *server, chat_message_event *event, instance *self, const char *command,
                          const char *argument) {
   const char *room = event->message->room;
@@ -252,11 +252,11 @@ static chat_verdict obey(chat_server *server, chat_message_event *event, instanc
     error = chat_close_room(server, room, argument);
   } else if (strcmp(command, "!stall") == 0) {
     const struct timespec pause = {0, atoi(argument) * 1000000L};
-    nanosleep(&pause, NULL); /* On purpose: what the test has asked for. */
+    nanosleep(&pause, NULL); /* On purpose: the test asked for this pause. */
   } else if (strcmp(command, "!stop") == 0) {
     chat_server_stop(server);
   } else if (strcmp(command, "!free") == 0) {
-    error = chat_server_free(server); /* never allowed in here */
+    error = chat_server_free(server); /* must fail inside a callback */
   } else {
     return CHAT_PASS;
   }
@@ -265,8 +265,8 @@ static chat_verdict obey(chat_server *server, chat_message_event *event, instanc
 }
 
 /*
- * By the event: "question" is answered at once with what was asked, "question-later" by the command reply; "echo" comes back
- * to its sender alone; "script" says itself what to do. Then the text commands above; everything else passes.
+ * Handles messages by event: "question" is answered immediately with its arguments, "question-later" by the command reply;
+ * "echo" is sent back to its sender only; "script" contains steps. Then the text commands above; other messages pass.
  */
 static chat_verdict on_message(chat_server *server, chat_message_event *event, void *user) {
   const chat_message *message = event->message;

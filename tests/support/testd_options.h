@@ -1,10 +1,10 @@
 /*
- * testd's command line: NAME=VALUE for the fields of chat_server_options. Numbers have the names of their fields, and so
- * have default_room, socket_io_client_directory, tls_certificate_file and tls_private_key_file. The others:
+ * testd's command line: NAME=VALUE for the fields of chat_server_options. Numbers, default_room, socket_io_client_directory,
+ * tls_certificate_file and tls_private_key_file have the names of their fields. The other options:
  *
- *   allowed_origin= trusted_proxy= ephemeral_event=     one more of a list
- *   endpoint=PATH,PROTOCOL[,TRANSPORTS[,MAX_MESSAGE_BYTES]]   one more; with the first the default ones are gone
- *   socket_io_path=PATH                                 the default endpoints, but Socket.IO's is there
+ *   allowed_origin= trusted_proxy= ephemeral_event=     adds an entry to a list
+ *   endpoint=PATH,PROTOCOL[,TRANSPORTS[,MAX_MESSAGE_BYTES]]   adds an endpoint; the first one removes the defaults
+ *   socket_io_path=PATH                                 the default endpoints, with Socket.IO at PATH
  */
 #ifndef TESTS_SUPPORT_TESTD_OPTIONS_H
 #define TESTS_SUPPORT_TESTD_OPTIONS_H
@@ -65,7 +65,7 @@ static const option_field numbers[] = {
     FIELD(max_queued_bytes_per_address),
 };
 
-/* Enumerations too: outbox_policy 0, 1, 2; log_level 1 to 4. */
+/* Includes enumerations: outbox_policy 0, 1, 2; log_level 1 to 4. */
 static const option_field small_numbers[] = {FIELD(threads),       FIELD(history_off), FIELD(permessage_deflate),
                                              FIELD(outbox_policy), FIELD(log_level),   FIELD(recovery_asks_on_connect)};
 
@@ -110,7 +110,7 @@ static int add_to_list(const char *const **list, size_t *count, const char **mem
   return 1;
 }
 
-/* 0: there is no such option. `value` must stay. */
+/* Returns 0 when there is no such option. `value` must outlive the options. */
 static int set_server_option(chat_server_options *options, const char *name, char *value) {
   static const char *origins[MAX_LIST], *proxies[MAX_LIST], *events[MAX_LIST];
   const option_field *field;

@@ -1,6 +1,6 @@
 /*
- * The event "script" of testd: the client says in its arguments what the application shall do, step by step, so that a test
- * can have it behave like any program. Each step is told as a line of type "result" whose command is "script VERB".
+ * The event "script" of testd: its arguments are steps that the application executes, so a test can make it behave like any
+ * program. Each step is reported as a line of type "result" with the command "script VERB".
  */
 #ifndef TESTS_SUPPORT_TESTD_SCRIPT_H
 #define TESTS_SUPPORT_TESTD_SCRIPT_H
@@ -34,7 +34,7 @@ static void print_result(const instance *self, const char *command, chat_error e
   print_ack_result(self, command, error, 0);
 }
 
-/* Answers with the message's arguments; a message of bytes has one, its attachment. */
+/* Answers with the message's arguments. The argument of a binary message is its attachment. */
 static chat_error reply(chat_server *server, chat_client_id client, uint64_t ack_id, const chat_message *message) {
   if (message->payload == CHAT_PAYLOAD_BINARY) {
     static const char args[] = "[{\"_placeholder\":true,\"num\":0}]";
@@ -45,7 +45,7 @@ static chat_error reply(chat_server *server, chat_client_id client, uint64_t ack
                     message->attachment_count);
 }
 
-/* Takes the first element of a step, a string or a number, out of it. */
+/* Removes the first element of a step, a string or a number, and copies it to `word`. */
 static void take_word(cJSON *step, char *word, size_t size) {
   cJSON *item = cJSON_DetachItemFromArray(step, 0);
   word[0] = '\0';
@@ -55,11 +55,11 @@ static void take_word(cJSON *step, char *word, size_t size) {
 }
 
 /*
- * One step of the event "script": an array that begins with what to do. EVENT ARG... is an event with any arguments, in which
- * "bin:HEX" are bytes.
+ * Executes one step of the event "script", an array that begins with a verb. EVENT ARG... is an event with any arguments, in
+ * which "bin:HEX" stands for bytes.
  *
  *   reply ARG...                  answers the script's own acknowledgement
- *   emit EVENT ARG...             to the sender alone
+ *   emit EVENT ARG...             to the sender only
  *   ask TIMEOUT_MS EVENT ARG...   the same, to be acknowledged; the result has the ack_id
  *   room EVENT ARG...             to the script's room in the sender's name; broadcast: but not to the sender
  *   to ROOM EVENT ARG...          to another room; everyone EVENT ARG...: to all rooms
@@ -114,7 +114,7 @@ static void take_step(chat_server *server, chat_message_event *event, const inst
   free_speech(&said);
 }
 
-/* Consumed unless a step says otherwise. */
+/* The verdict is CHAT_CONSUME unless a step sets another one. */
 static chat_verdict play_script(chat_server *server, chat_message_event *event, const instance *self) {
   chat_verdict verdict = CHAT_CONSUME;
   cJSON *script = cJSON_ParseWithLength(event->message->data, event->message->data_size);

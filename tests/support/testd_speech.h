@@ -1,6 +1,6 @@
 /*
- * What testd says: an event with its arguments and attachments, put together from a command's words or from the JSON of a
- * client. In both "bin:HEX" stands for bytes. Knows nothing of callbacks and commands.
+ * Builds the events that testd sends, with arguments and attachments, from a command's words or from the JSON of a client. In
+ * both "bin:HEX" stands for bytes. It does not know callbacks and commands.
  */
 #ifndef TESTS_SUPPORT_TESTD_SPEECH_H
 #define TESTS_SUPPORT_TESTD_SPEECH_H
@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ATTACHMENTS = 12 /* more than are allowed, to see that refused */ };
+enum { MAX_ATTACHMENTS = 12 /* more than allowed, to test the limit */ };
 
 typedef struct speech {
-  chat_message message; /* points to what follows, and to what it was made of */
+  chat_message message; /* points to the fields below and to the input */
   chat_blob attachments[MAX_ATTACHMENTS];
 } speech;
 
@@ -35,7 +35,7 @@ static chat_message args_message(const char *room, const char *event, const char
   return message;
 }
 
-/* `hex` becomes its bytes, in its own place. The number of the attachment. */
+/* Decodes `hex` in place into bytes. Returns the attachment's number. */
 static size_t attach_hex(speech *said, char *hex) {
   const size_t number = said->message.attachment_count;
   const size_t size = strlen(hex) / 2;
@@ -51,7 +51,7 @@ static size_t attach_hex(speech *said, char *hex) {
   return number;
 }
 
-/* Flags behind ARGS: "bin:HEX" the next attachment, "ephemeral", "except:ID", "from:ID", "name:TEXT". */
+/* Parses the flags after ARGS: "bin:HEX" the next attachment, "ephemeral", "except:ID", "from:ID", "name:TEXT". */
 static void take_flags(speech *said, char **words, int count) {
   chat_message *message = &said->message;
   for (int i = 0; i < count; i++) {
@@ -64,7 +64,7 @@ static void take_flags(speech *said, char **words, int count) {
   }
 }
 
-/* Every string "bin:HEX" below `parent` becomes the placeholder of an attachment. The bytes stay where the string was. */
+/* Replaces every string "bin:HEX" below `parent` by a placeholder. The bytes stay in the string's memory. */
 static void take_attachments(speech *said, cJSON *parent) {
   for (cJSON *item = parent->child; item != NULL; item = item->next) {
     if (!cJSON_IsString(item) || !begins_with(item->valuestring, "bin:")) {
@@ -80,7 +80,7 @@ static void take_attachments(speech *said, cJSON *parent) {
   }
 }
 
-/* What is left of a JSON array, as the arguments of an event. To be freed with free_speech(). */
+/* Uses the rest of a JSON array as the arguments of an event. Call free_speech() afterwards. */
 static void speech_from_json(speech *said, const char *room, const char *event, cJSON *rest) {
   memset(said, 0, sizeof(*said));
   said->message.attachment_count = 0;

@@ -1,6 +1,6 @@
 /*
- * A small blocking WebSocket client (RFC 6455) for tests in C: loopback only, no extension, no TLS, one thread at a
- * time. It knows nothing of libchat. Every wait has a time-out, and a frame that a server may not send is a failure.
+ * A small blocking WebSocket client (RFC 6455) for tests in C: loopback only, no extensions, no TLS, one thread at a time.
+ * It does not use libchat. Every wait has a time limit, and a frame that a server must not send is a failure.
  */
 #ifndef TESTS_SUPPORT_WS_CLIENT_H
 #define TESTS_SUPPORT_WS_CLIENT_H
@@ -20,7 +20,7 @@
 
 #include "support/limit.h"
 
-/* For what must come; a test that waits for it has failed anyway. */
+/* The limit for expected data; a test that reaches it fails. */
 #define WS_TIMEOUT_MS test_limit_ms()
 
 enum {
@@ -30,21 +30,21 @@ enum {
   WS_CLOSE = 8,
   WS_PING = 9,
   WS_PONG = 10,
-  /* Of ws_receive(): */
-  WS_NOTHING = 0, /* the time is over */
-  WS_ENDED = -1,  /* the connection has ended without a close frame */
-  WS_BROKEN = -2  /* the server has broken the protocol */
+  /* Results of ws_receive(): */
+  WS_NOTHING = 0, /* nothing within the time limit */
+  WS_ENDED = -1,  /* the connection ended without a close frame */
+  WS_BROKEN = -2  /* the server violated the protocol */
 };
 
 typedef struct ws_client {
   int fd;                /* -1: not connected */
   int status;            /* of the HTTP response */
-  char response[8192];   /* its head */
-  unsigned char *buffer; /* bytes that have come and are not used yet */
+  char response[8192];   /* the head of the response */
+  unsigned char *buffer; /* bytes received but not used yet */
   size_t buffered;
-  char *data; /* of the last message, with a NUL behind it */
+  char *data; /* of the last message, followed by a NUL */
   size_t size;
-  int close_code; /* of the server's close frame; 1005 without a code, 1006 without a frame */
+  int close_code; /* the server's; 1005 without a code, 1006 without a close frame */
   char close_reason[124];
 } ws_client;
 
@@ -66,7 +66,7 @@ static inline int ws_write(ws_client *client, const void *bytes, size_t size) {
   return 0;
 }
 
-/* Reads some more: 1 when there was some, WS_NOTHING, or WS_ENDED. */
+/* Reads more bytes. Returns 1, WS_NOTHING, or WS_ENDED. */
 static inline int ws_fill(ws_client *client, int64_t deadline_ms) {
   for (;;) {
     struct pollfd readable;
@@ -94,7 +94,7 @@ static inline void ws_consume(ws_client *client, size_t size) {
   client->buffered -= size;
 }
 
-/* Closes the socket without a word, or after ws_send_close(). Fine when it is closed already. */
+/* Closes the socket without a close frame of its own. May be called again. */
 static inline void ws_end(ws_client *client) {
   if (client->fd >= 0) close(client->fd);
   free(client->buffer);
@@ -110,7 +110,7 @@ static inline void ws_init(ws_client *client) {
   client->close_code = 1006;
 }
 
-/* Connects and asks for the upgrade. The response is for ws_finish() to read, so that a server may take its time. */
+/* Connects and sends the upgrade request. ws_finish() reads the response, so the server may take its time. */
 static inline int ws_begin(ws_client *client, const struct sockaddr *address, socklen_t address_size,
                            const char *target, const char *headers) {
   char request[4096];
@@ -125,7 +125,8 @@ static inline int ws_begin(ws_client *client, const struct sockaddr *address, so
   return ws_write(client, request, strlen(request));
 }
 
-/* The status of the response: 101 when the WebSocket is open. 0: none came in time; -1: the connection ended. */
+/* Returns the status of the response: 101 when the WebSocket is open; 0: no response in time; -1: the connection
+ * ended. */
 static inline int ws_finish(ws_client *client, int timeout_ms) {
   const int64_t deadline_ms = ws_clock_ms() + timeout_ms;
   for (;;) {
@@ -141,7 +142,7 @@ static inline int ws_finish(ws_client *client, int timeout_ms) {
       client->response[head] = '\0';
       ws_consume(client, head);
       if (sscanf(client->response, "HTTP/1.1 %d", &client->status) != 1) return -1;
-      /* The answer to the key above (RFC 6455 section 1.3). */
+      /* The response to the key above (RFC 6455 section 1.3). */
       if (client->status == 101 && strstr(client->response, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == NULL) return -1;
       return client->status;
     }
@@ -150,7 +151,7 @@ static inline int ws_finish(ws_client *client, int timeout_ms) {
   }
 }
 
-/* headers: further lines, each ending with CRLF, or NULL. Gives what ws_finish() does. */
+/* headers: additional lines, each ending with CRLF, or NULL. Returns the result of ws_finish(). */
 static inline int ws_open(ws_client *client, int port, const char *target, const char *headers) {
   struct sockaddr_in address;
   memset(&address, 0, sizeof(address));
@@ -208,8 +209,8 @@ static inline int ws_send_close(ws_client *client, int code) {
 }
 
 /*
- * The next message: WS_TEXT or WS_BINARY with its data in the client, WS_CLOSE with close_code, or why there is none.
- * Answers pings by itself. The server's frames must be whole and without a mask.
+ * Receives the next message: WS_TEXT or WS_BINARY with its data in the client, WS_CLOSE with close_code, or the reason why
+ * there is none. Answers pings. The server's frames must be unfragmented and unmasked.
  */
 static inline int ws_receive(ws_client *client, int timeout_ms) {
   const int64_t deadline_ms = ws_clock_ms() + timeout_ms;

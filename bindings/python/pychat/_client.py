@@ -119,7 +119,7 @@ class Client:
 
 
 def restore_client(origin: str, id: int) -> Client:
-    """What pickle calls."""
+    """Called by pickle."""
     server = servers.get(origin)
     if server is not None:
         try:

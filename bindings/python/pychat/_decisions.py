@@ -1,4 +1,4 @@
-"""The verdict on a deferred request: what Server.decide() does."""
+"""Server.decide(), which gives the verdict on a deferred request."""
 
 from __future__ import annotations
 

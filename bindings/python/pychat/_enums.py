@@ -72,7 +72,7 @@ class Overflow(enum.IntEnum):
     """The oldest events are dropped; the reader receives an EventsLost in their place."""
 
     REFUSE = 1
-    """New messages are refused, and their senders are told. For other events, the oldest are dropped."""
+    """New messages are refused with an error to their senders. For other events, the oldest are dropped."""
 
 
 UNLIMITED = -1

@@ -100,7 +100,7 @@ class Disconnected:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """A client that on_connect had deferred disconnected, or the time limit passed, before the verdict."""
+    """A client whose on_connect returned DEFER disconnected, or the time limit passed, before the verdict."""
 
     client: Client
     close_code: int
@@ -140,7 +140,7 @@ class EventsLost:
 
 
 def restore_message(*state: Any) -> _pychat.Message:
-    """What pickle calls."""
+    """Called by pickle."""
     return _pychat.restore_message(*state)
 
 
@@ -148,4 +148,4 @@ Event = Union[Opened, Joined, Left, Disconnected, Abandoned, _pychat.Message, Ev
 """Anything that an event queue can hold."""
 
 Request = Union[ConnectRequest, AuthorizeRequest, _pychat.Message]
-"""Anything that a callback decides."""
+"""A request that a callback decides."""

@@ -23,7 +23,7 @@ def log_line(line: LogLine) -> None:
 
 
 def wanted_level() -> LogLevel:
-    """The lowest level that the logger lets through, so that the library does not produce lines that are discarded."""
+    """The lowest level that the logger records. The library does not produce lines below it."""
     level = logger.getEffectiveLevel()
     return next((ours for ours, theirs in reversed(list(_LEVELS.items())) if theirs >= level), LogLevel.ERROR)
 

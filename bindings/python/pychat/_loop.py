@@ -58,7 +58,7 @@ class Attachment:
         self._core = core
         self._callbacks = callbacks
         self._queue = _pychat.EventQueue(0, MAX_CALLS, MAX_CALL_BYTES)
-        self._undecided: Dict[int, Request] = {}  # by id(): requests with dicts in them have no hash
+        self._undecided: Dict[int, Request] = {}  # by id(), because requests that contain dicts are not hashable
         self._tasks: Set[asyncio.Task[None]] = set()
         self._connecting: Dict[int, Tuple[Request, asyncio.Task[None]]] = {}  # by the client's id
         # Each stays until the library reports its answer, even if the waiting task was cancelled.
@@ -79,7 +79,7 @@ class Attachment:
 
     def _poll(self) -> None:
         if self._queue.forked:
-            return  # in a child that goes on with its parent's loop; see detach()
+            return  # in a child that runs its parent's loop; see detach()
         try:
             going_on = self._core.poll(0)
         except Exception:
@@ -123,7 +123,7 @@ class Attachment:
 
     @property
     def alive(self) -> bool:
-        """Whether the loop is still there, and the server's task in it."""
+        """Whether the loop is open and still has the server's task."""
         return self._attached and not self.loop.is_closed()
 
     def _take(self) -> bool:
@@ -157,7 +157,7 @@ class Attachment:
     def _abandon(self, client: int) -> None:
         request, task = self._connecting.pop(client, (None, None))
         if task is not None:
-            self._undecided.pop(id(request), None)  # a task that has not started would not do this
+            self._undecided.pop(id(request), None)  # a task that has not started does not do this
             task.cancel()
 
     async def _decide(self, callback: AsyncCallback, request: Request) -> None:

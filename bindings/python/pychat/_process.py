@@ -13,7 +13,7 @@ from . import _pychat
 
 
 class RunningServer(Protocol):
-    """What this module needs of a Server."""
+    """The part of Server that this module uses."""
 
     _starting: threading.Lock
     """Held while the server starts."""
@@ -71,7 +71,7 @@ def _after_fork_in_child() -> None:
 
 
 def end_child(error: Optional[BaseException]) -> NoReturn:
-    """Ends a child that was forked in a callback, when the callback returns or raises: its thread has nowhere to return to."""
+    """Ends a child that was forked in a callback when the callback returns or raises. The library cannot run in the child."""
     code = 0
     if isinstance(error, SystemExit):
         if error.code is not None and not isinstance(error.code, int):
@@ -83,7 +83,7 @@ def end_child(error: Optional[BaseException]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (AttributeError, OSError, ValueError):  # It is closed, or not there.
+        except (AttributeError, OSError, ValueError):  # the stream is closed or missing
             pass
     os._exit(code & 0xFF)
 

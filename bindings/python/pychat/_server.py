@@ -174,7 +174,7 @@ class Server(ServerDecisions):
             self._attachment = Attachment(self, self._core, self._async_callbacks)
         elif self._async_callbacks:
             raise RuntimeError("async callbacks need a running asyncio loop: use `async with server`")
-        # Not the same in two processes that were forked before the start.
+        # Different in two processes that were forked before the start.
         self._origin = secrets.token_hex(8)
         servers[self._origin] = self
         _process.keep(self)
@@ -335,7 +335,7 @@ class Server(ServerDecisions):
         ended = asyncio.Event()
 
         def end(*signal: object) -> None:
-            # A loop that was closed with this in it has nobody to wake.
+            # A closed loop has no task to wake.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(ended.set)
 

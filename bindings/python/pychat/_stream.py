@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 BATCH = 512
-"""The most events that are taken at once, so that other tasks of the loop run in between."""
+"""The maximum number of events in a batch. Other tasks of the loop run between batches."""
 
 SIGNAL_CHECK_MS = 1_000
-"""How often a thread that waits looks for signals: one that comes just before it begins to wait does not interrupt it."""
+"""How often a waiting thread checks for signals. A signal that arrives just before the wait does not interrupt it."""
 
 
 def _set(ready: asyncio.Future[None]) -> None:
@@ -30,7 +30,7 @@ def _set(ready: asyncio.Future[None]) -> None:
 class EventStream(AsyncIterator[Event]):
     """An iterator of events: `async for` in asyncio, `for` in a thread. It allows one reader at a time.
 
-    It ends when the server has been stopped and its drain is over. Events that are in the queue then are still returned.
+    It ends when the server has been stopped and its drain is over. Events that are still in the queue are returned first.
     Closing the stream, leaving its `with` block, or releasing the last reference ends the queue too.
 
     Other loops wait until fileno() is readable, and call take_nowait().
@@ -79,7 +79,7 @@ class EventStream(AsyncIterator[Event]):
         return ended and not taken
 
     async def take(self) -> List[Event]:
-        """Waits for events and returns all that are there, at most BATCH; an empty list at the end."""
+        """Waits for events and returns up to BATCH of them; an empty list at the end."""
         while not self._batch:
             if self._take():
                 break
@@ -88,7 +88,7 @@ class EventStream(AsyncIterator[Event]):
         return self._empty_batch()
 
     def take_nowait(self) -> List[Event]:
-        """The events that are there, at most BATCH, possibly none. At the end fileno() stays readable, and `ended` is true."""
+        """Returns up to BATCH waiting events without blocking. At the end fileno() stays readable, and `ended` is true."""
         if not self._batch:
             self._take()
         return self._empty_batch()
@@ -113,8 +113,9 @@ class EventStream(AsyncIterator[Event]):
         self._has_reader = True
 
     def _wait_readable(self) -> None:
-        # Not select(): it takes no descriptor above 1,023. poll() runs Python's signal handlers, and waits on. A signal that comes
-        # just before the wait begins does not interrupt it, so the wait ends now and then.
+        # poll() instead of select(), which supports no descriptor above 1,023. poll() runs Python's signal handlers and
+        # continues to wait. A signal that arrives just before the wait does not interrupt it, so the wait has a
+        # timeout.
         self._begin_reading()
         try:
             poll = select.poll()
@@ -139,8 +140,8 @@ class EventStream(AsyncIterator[Event]):
             await ready
         finally:
             self._has_reader = False
-            # A forked child shares the loop's epoll with its parent, whose reader would be removed. A loop that was closed
-            # with this in it watches nothing any more.
+            # A forked child shares the loop's epoll with its parent, whose reader would be removed. A closed loop
+            # watches nothing.
             if not self._queue.forked and not loop.is_closed():
                 loop.remove_reader(fd)
 

@@ -1,5 +1,5 @@
-// A str that Python gives for a lone string of chat.h, which ends with NUL: one in the middle would cut it, and a room's name
-// would become another's.
+// Conversion of Python strings to NUL-terminated strings of chat.h. A string that contains a NUL is rejected, because
+// it would be cut and could name another room. All functions require the GIL.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -14,6 +14,7 @@ namespace pychat {
 
 namespace py = pybind11;
 
+// A string without NUL.
 struct Text {
   std::string value;
   const char* c_str() const { return value.c_str(); }
@@ -21,7 +22,7 @@ struct Text {
 
 using OptionalText = std::optional<Text>;
 
-// TypeError for what is no str, UnicodeEncodeError for a lone surrogate.
+// Raises TypeError for an object that is not a str, UnicodeEncodeError for a lone surrogate.
 inline std::string to_utf8(py::handle text) {
   if (!PyUnicode_Check(text.ptr())) throw py::type_error("not a str: " + py::repr(text).cast<std::string>());
   Py_ssize_t size = 0;
@@ -38,7 +39,7 @@ template <>
 struct type_caster<pychat::Text> {
   PYBIND11_TYPE_CASTER(pychat::Text, const_name("str"));
 
-  // Raises by itself: "incompatible function arguments" and a list of them would say less.
+  // Raises here, because pybind11's "incompatible function arguments" with a list of signatures says less.
   bool load(handle source, bool) {
     value.value = pychat::to_utf8(source);
     if (value.value.find('\0') != std::string::npos) {

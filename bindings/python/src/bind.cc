@@ -1,4 +1,4 @@
-// The methods of Core as the Python half calls them: arguments in, chat.h, results out.
+// The methods of Core for the Python half of the package: convert arguments, call chat.h, convert results.
 #include "bind.h"
 
 #include "argument.h"
@@ -36,7 +36,7 @@ void room_restore(Core& core, const Text& room, const Text& epoch, std::uint64_t
   });
 }
 
-// What the three that send to clients have in common.
+// Sets the fields that all functions for direct messages share.
 void set_direct(Outgoing& outgoing, const OptionalText& event, const OptionalText& room, const py::object& attributes) {
   outgoing.set_event(event);
   outgoing.set_room(room);

@@ -1,4 +1,4 @@
-// Defines what the extension has of servers: the classes Core and EventQueue.
+// Defines the classes Core and EventQueue of the extension.
 #pragma once
 
 #include <pybind11/pybind11.h>

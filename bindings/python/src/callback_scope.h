@@ -1,4 +1,4 @@
-// Which server's callback this thread is in, and whether that runs inside of Core::poll.
+// Tracks which server's callback the current thread runs, and whether it runs inside Core::poll().
 #pragma once
 
 #include <exception>
@@ -12,6 +12,7 @@ class CallbackScope {
   CallbackScope(const CallbackScope&) = delete;
   CallbackScope& operator=(const CallbackScope&) = delete;
 
+  // True when this thread runs a callback of the server, at any depth.
   static bool inside(const void* core) {
     for (const CallbackScope* scope = innermost; scope != nullptr; scope = scope->outer_) {
       if (scope->core_ == core) return true;
@@ -21,11 +22,12 @@ class CallbackScope {
 
  private:
   static inline thread_local const CallbackScope* innermost = nullptr;
-  const void* core_;  // never followed
+  const void* core_;  // only compared, never dereferenced
   const CallbackScope* outer_;
 };
 
-// While a thread is in Core::poll: what a callback raised that only the caller of poll can handle.
+// Exists while the thread is in Core::poll(). Keeps the exception of a callback that only the caller of poll() can
+// handle.
 class PollScope {
  public:
   PollScope() : outer_(innermost) { innermost = this; }

@@ -1,5 +1,5 @@
-// See callbacks.h. What a callback of the library becomes: a call of a Python function, a question to the asyncio loop, or a
-// record in a queue. Only the first takes the GIL.
+// See callbacks.h. A callback of the library becomes a call of a Python function, a request to the asyncio loop, or a
+// record in a queue. Only the call takes the GIL.
 #include "callbacks.h"
 
 #include <chrono>
@@ -20,7 +20,7 @@ constexpr const char* kFailed = "the application failed";
 constexpr const char* kBusy = "the application is busy";
 constexpr const char* kNotRunning = "the application is not running";
 
-// How much longer than a verdict may take a client that nobody hears of any more is remembered.
+// How long after the verdict timeout an undecided client without further events is kept.
 constexpr std::int64_t kForgetAfterMs = 5'000;
 
 const char* name_of(Kind kind) {
@@ -67,7 +67,7 @@ chat_verdict refuse(char* buffer, const char* reason) {
   return CHAT_REFUSE;
 }
 
-// The plain answers, without a call into Python: CHAT_PASS, CHAT_REFUSE, or -1 for anything else.
+// Interprets the simple results without a call into Python: CHAT_PASS, CHAT_REFUSE, or -1 for other values.
 int plain_verdict(py::handle result) {
   if (result.is_none() || result.ptr() == Py_True) return CHAT_PASS;
   if (result.ptr() == Py_False) return CHAT_REFUSE;
@@ -77,7 +77,7 @@ int plain_verdict(py::handle result) {
 std::string text_or_empty(py::handle text) { return text.is_none() ? std::string() : text.cast<std::string>(); }
 
 void report_exception(Kind kind, py::error_already_set& error) {
-  // Ctrl-C inside of poll() is for who called it; on a thread of the library nobody could take it.
+  // Inside poll() its caller receives Ctrl-C. On a thread of the library nothing could handle it.
   PollScope* poll = PollScope::current();
   if (poll != nullptr && (error.matches(PyExc_KeyboardInterrupt) || error.matches(PyExc_SystemExit))) {
     if (!poll->raised) poll->raised = std::current_exception();
@@ -91,12 +91,13 @@ void report_exception(Kind kind, py::error_already_set& error) {
   }
 }
 
-// Ends a child that was forked in a callback: it has neither the library's threads nor the sockets.
+// Ends a child that was forked in a callback. It has neither the library's threads nor the sockets.
 void end_if_forked(const Core& core, py::handle error) {
   if (core.forked()) python_names().end_child(error);
 }
 
-// Calls the function for a record and gives its result to `read`, with the GIL; false when it has raised.
+// Calls the function for a record and passes its result to `read`, with the GIL. Returns false when it raised an
+// exception.
 template <class Read>
 bool call_inline(Core& core, const Record& record, Read read) {
   const TakeGil gil;
@@ -109,7 +110,7 @@ bool call_inline(Core& core, const Record& record, Read read) {
       end_if_forked(core, py::none());
     } catch (py::error_already_set& error) {
       end_if_forked(core, error.value());
-      // A refusal may be raised from deep inside.
+      // A refusal may be raised anywhere inside the callback.
       if (!error.matches(python_names().refuse)) throw;
       result = error.value();
     }
@@ -125,7 +126,7 @@ bool call_inline(Core& core, const Record& record, Read read) {
   return false;
 }
 
-// Hands a decision to the asyncio loop: CHAT_DEFER, or CHAT_REFUSE with the reason.
+// Passes a decision to the asyncio loop. Returns CHAT_DEFER, or CHAT_REFUSE with a reason.
 chat_verdict ask_loop(Core& core, Record record, char* reason) {
   const EventQueuePtr calls = core.listeners().calls();
   if (!calls) return refuse(reason, kNotRunning);
@@ -209,7 +210,7 @@ chat_verdict on_message(Core& core, chat_message_event& event) {
       const py::handle replacement = read[2];
       if (verdict != CHAT_PASS || replacement.is_none()) return;
       const OutgoingReplacement outgoing(replacement, *event.message);
-      // On this thread and in this callback: the server needs no keeping.
+      // This runs on the callback's thread, so the server cannot be freed meanwhile.
       raise_unless_ok(Outcome::of(chat_message_event_replace(&event, &outgoing.message())));
       std::get<MessageRecord>(record.what).message = with_replacement(*event.message, outgoing.message());
     });
@@ -219,7 +220,7 @@ chat_verdict on_message(Core& core, chat_message_event& event) {
   return verdict;
 }
 
-// The library reports no answer for what was sent while the client was disconnecting. Later calls fail at once.
+// The library reports no answer for messages sent while the client was disconnecting. Their calls fail immediately.
 void end_awaited(Core& core, chat_client_id client) {
   for (const std::uint64_t ack_id : core.listeners().take_awaited_of(client)) {
     core.listeners().tell_loop(
@@ -229,7 +230,7 @@ void end_awaited(Core& core, chat_client_id client) {
 
 void on_client_event(Core& core, Kind kind, const chat_client_event& event) {
   const bool is_inline = core.listeners().calls_inline(kind);
-  // What the loop does about a client that has gone before its verdict is cancelled.
+  // Cancels the loop's on_connect task for a client that disconnected before the verdict.
   const bool cancels = kind == Kind::on_abandon && core.listeners().calls_async(Kind::on_connect);
   const bool is_async = cancels || (!is_inline && core.listeners().calls_async(kind));
   if (is_inline || is_async || core.listeners().queues(kind)) {
@@ -240,7 +241,7 @@ void on_client_event(Core& core, Kind kind, const chat_client_event& event) {
   }
   if (kind != Kind::on_disconnect && kind != Kind::on_abandon) return;
   end_awaited(core, event.client);
-  // Its object stays for as long as a record about it waits somewhere.
+  // The client's object lives until the last record about it is gone.
   core.clients().remove(event.client);
 }
 
@@ -278,7 +279,7 @@ void on_log(Core& core, chat_log_level level, const char* text) {
   }
 }
 
-// The trampolines. Nothing may leave them: what allocation throws is a refusal.
+// The C callbacks. No exception may leave them: a failed allocation results in a refusal.
 struct Callbacks {
   static void fill(chat_callbacks& callbacks, bool with_authorize, bool with_published) {
     callbacks.on_connect = decide<chat_connect_event, on_connect>;

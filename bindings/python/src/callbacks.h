@@ -1,11 +1,12 @@
-// The functions that the library calls; they find the Core in the options' user pointer.
+// The callbacks that the library calls. The options' user pointer is the Core.
 #pragma once
 
 #include "chat/chat.h"
 
 namespace pychat {
 
-// on_authorize is only there when somebody answers it, since its presence changes what is allowed.
+// Sets on_authorize and on_published only when a listener exists. The presence of on_authorize changes the default
+// policy.
 void fill_callbacks(chat_callbacks& callbacks, bool with_authorize, bool with_published);
 
 }  // namespace pychat

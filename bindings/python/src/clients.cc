@@ -26,7 +26,7 @@ py::object ClientSlot::object(py::handle server) {
   PyObject* present = object_.load();
   if (present == nullptr) {
     py::object made = python_names().client(server, id_);
-    // Without a GIL two threads may come here at once: the first one's object is taken.
+    // Without a GIL (free-threaded Python) two threads may get here at once; the first one's object is used.
     if (object_.compare_exchange_strong(present, made.ptr())) {
       present = made.inc_ref().ptr();
     }
@@ -43,7 +43,7 @@ ClientSlotPtr ClientTable::get(chat_client_id id) {
 
 ClientSlotPtr ClientTable::get_if_there(chat_server* server, chat_client_id id) {
   ClientSlotPtr slot = get(id);
-  // A client leaves the library's table before on_disconnect: if it is still there, remove() comes after this.
+  // A client leaves the library's table before on_disconnect. If it is still in the table, remove() runs later.
   if (!is_there(server, id)) remove(id);
   return slot;
 }

@@ -1,6 +1,6 @@
-// Which Python object stands for which client. A slot is made without the GIL, by whatever callback comes first; its
-// object is made when Python first sees the client, and is the same from then on. A slot lives while the client is in the
-// table or an event about it waits in a queue, so that `client.user` is there until the last of its events is seen.
+// Maps clients to their Python objects. The first callback of a client creates its slot without the GIL. The Python
+// object is created when Python first sees the client and stays the same. A slot lives while the client is in the table
+// or a queued event refers to it, so `client.user` is available until the last of its events.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -21,13 +21,15 @@ namespace py = pybind11;
 class ClientSlot {
  public:
   explicit ClientSlot(chat_client_id id) : id_(id) {}
-  ~ClientSlot();  // takes the GIL when there is an object
+  ~ClientSlot();  // takes the GIL if there is an object
   ClientSlot(const ClientSlot&) = delete;
   ClientSlot& operator=(const ClientSlot&) = delete;
 
   chat_client_id id() const { return id_; }
-  // With the GIL. `server` is the Python Server that a new object refers to.
+  // Returns the Python object, creating it if necessary. Call with the GIL. `server` is the Python Server that a new
+  // object refers to.
   py::object object(py::handle server);
+  // The object without creating it, borrowed; nullptr when there is none.
   PyObject* peek() const { return object_.load(); }
 
  private:
@@ -37,22 +39,24 @@ class ClientSlot {
 
 using ClientSlotPtr = std::shared_ptr<ClientSlot>;
 
+// The slots of a server's clients. Any thread may call it.
 class ClientTable {
  public:
-  // In a callback of this client, or of one that is known to be there.
+  // Returns the client's slot, creating it if necessary. Call in a callback of the client, or while it is known to
+  // exist.
   ClientSlotPtr get(chat_client_id id);
-  // For a client that was found in some list: nothing stays behind when it has gone meanwhile.
+  // Like get(), for a client from a list: leaves no slot behind when the client has disconnected meanwhile.
   ClientSlotPtr get_if_there(chat_server* server, chat_client_id id);
-  // In on_disconnect, or when a client was refused.
+  // Removes the slot, in on_disconnect or when the client is refused.
   ClientSlotPtr remove(chat_client_id id);
   void clear();
 
-  // A client that was asked about in on_connect. When it is refused later, or goes before, no callback tells; such
-  // entries are found and removed as further clients come.
+  // Records a client in on_connect. If it is never opened, on_disconnect does not remove its slot, so
+  // remove_forgotten() removes such slots when further clients connect.
   void note_undecided(chat_client_id id, std::int64_t now_ms);
   void remove_forgotten(chat_server* server, std::int64_t older_than_ms);
 
-  // For the garbage collector: the objects, borrowed.
+  // The objects for the garbage collector, borrowed.
   std::vector<PyObject*> objects();
   std::size_t size();
 
@@ -62,7 +66,8 @@ class ClientTable {
     std::int64_t since_ms;
   };
 
-  // No Python code runs and no Python object is made or dropped while it is held: the collector takes it.
+  // The garbage collector locks it, so no Python code may run and no Python object may be created or released while it
+  // is held.
   std::mutex mutex_;
   std::unordered_map<chat_client_id, ClientSlotPtr> slots_;
   std::deque<Undecided> undecided_;

@@ -1,4 +1,4 @@
-// Makes a class of the extension visible to Python's garbage collector. The class has traverse() and clear().
+// Makes a class of the extension visible to Python's garbage collector. The class needs traverse() and clear().
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -7,7 +7,7 @@ namespace pychat {
 
 namespace py = pybind11;
 
-// The C++ object in a Python one, or null while it is being made or unmade.
+// The C++ object in a Python object; null while that is being constructed or destroyed.
 template <class Class>
 Class* held(PyObject* self) {
   auto* instance = reinterpret_cast<py::detail::instance*>(self);

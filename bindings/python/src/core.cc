@@ -15,11 +15,11 @@
 namespace pychat {
 namespace {
 
-// A signal that comes just before the wait begins does not interrupt it. So it is looked for so often.
+// A signal that arrives just before a wait does not interrupt it, so signals are checked at this interval.
 constexpr int kSignalCheckMs = 1'000;
 
-// Waits at most timeout_ms (-1: without limit), and runs Python's signal handlers when a signal has come, so that Ctrl-C ends
-// the wait.
+// Waits at most timeout_ms (-1: no limit) and runs Python's signal handlers when a signal arrives, so Ctrl-C ends the
+// wait.
 void wait_readable(int fd, int timeout_ms) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point end = Clock::now() + std::chrono::milliseconds(std::max(timeout_ms, 0));
@@ -46,15 +46,13 @@ void wait_readable(int fd, int timeout_ms) {
 Core::Core(py::object server, const py::dict& options) : options_(options), server_object_(std::move(server)) {}
 
 Core::~Core() {
-  // A running server is kept alive by the package, so this is one that was abandoned by it: at the very end.
+  // The package keeps a running server alive, so this is a server that it abandoned at exit.
   try {
     if (running()) close();
   } catch (const std::exception&) {
-    // Inside its own callback: leaking it is the lesser evil.
+    // Called inside its own callback: leaking is better than a deadlock.
   }
 }
-
-// Living and ending ---------------------------------------------------------------------------------------------------
 
 Core::Use::Use(Core& core, std::nothrow_t) : core_(core) {
   if (core.forked()) return;
@@ -85,7 +83,7 @@ Core::Use::~Use() {
   if (counted_) core_.release_user();
 }
 
-// Under the lock, as close() may return and the Core be destroyed at once.
+// Under the lock, because close() may return and destroy the Core immediately afterwards.
 void Core::release_user() {
   const std::lock_guard lock(close_mutex_);
   if (users_.fetch_sub(1) == 1 && state_.load() == State::closing) close_changed_.notify_all();
@@ -119,14 +117,14 @@ void Core::start(int log_level, FillCallbacks fill_callbacks) {
   state_.store(outcome.error == CHAT_OK ? State::running : State::idle);
   if (outcome.error != CHAT_OK) clients_.clear();
   raise_unless_ok(outcome);
-  // A callback, or another thread, may have asked for it before there was a server.
+  // A callback or another thread may have requested the stop before the server existed.
   if (stop_requested_.load()) stop();
 }
 
 void Core::stop() {
   raise_if_forked();
   if (state_.load() == State::starting) stop_requested_.store(true);
-  // Any number of times, and of one that never ran or is closed at this moment.
+  // stop() may be called repeatedly, and on a server that never ran or is being closed.
   const Use use(*this, std::nothrow);
   if (use.server() == nullptr) return;
   without_gil([&] { chat_server_stop(use.server()); });
@@ -134,10 +132,10 @@ void Core::stop() {
 }
 
 void Core::watch_drain() {
-  // The end of a server without threads is seen by poll().
+  // poll() detects the end of a server without threads.
   if (host_driven_ || watching_.exchange(true)) return;
   users_.fetch_add(1);
-  const SignalsBlocked blocked;  // Python's signal handlers are not for this thread
+  const SignalsBlocked blocked;  // this thread must not receive signals that Python handles
   try {
     std::thread([this] {
       chat_server_wait(server_.load(), -1);
@@ -145,7 +143,7 @@ void Core::watch_drain() {
       release_user();
     }).detach();
   } catch (const std::system_error&) {
-    release_user();  // no thread to be had: the queues end with close()
+    release_user();  // no thread is available; close() ends the queues instead
   }
 }
 
@@ -156,7 +154,7 @@ void Core::close() {
   State expected = State::running;
   if (!state_.compare_exchange_strong(expected, State::closing)) {
     if (expected != State::closing) return;
-    // Another thread is at it.
+    // Another thread is closing the server.
     without_gil([&] {
       std::unique_lock lock(close_mutex_);
       close_changed_.wait(lock, [&] { return state_.load() != State::closing; });
@@ -165,7 +163,7 @@ void Core::close() {
   }
   const Outcome outcome = without_gil([&] {
     chat_server* server = server_.load();
-    chat_server_stop(server);  // ends a poll that waits on another thread
+    chat_server_stop(server);  // ends a poll() on another thread
     {
       std::unique_lock lock(close_mutex_);
       close_changed_.wait(lock, [&] { return users_.load() == 0; });
@@ -197,7 +195,7 @@ bool Core::poll(int timeout_ms) {
       if (flag != nullptr) flag->store(false);
     }
   } release;
-  // The library tells which of these is wrong; only then is there nothing to wait for.
+  // chat_server_poll() reports which of these is wrong; there is nothing to wait for then.
   if (host_driven_ && !CallbackScope::inside(this)) {
     if (polling_.exchange(true)) raise_error(CHAT_ERROR_WRONG_THREAD, "another thread is in poll()");
     release.flag = &polling_;
@@ -215,11 +213,9 @@ bool Core::poll(int timeout_ms) {
 }
 
 void Core::notice(chat_server* server) {
-  // Callbacks may come before chat_server_start() has returned.
+  // Callbacks may run before chat_server_start() returns.
   if (server_.load() == nullptr) server_.store(server);
 }
-
-// Listeners -----------------------------------------------------------------------------------------------------------
 
 void Core::set_callback(unsigned kind, py::object function) {
   raise_if_forked();
@@ -249,8 +245,6 @@ std::uint64_t Core::send_call(chat_client_id client, const chat_message& message
   });
   return ack_id;
 }
-
-// Garbage -------------------------------------------------------------------------------------------------------------
 
 int Core::traverse(visitproc visit, void* arg) {
   Py_VISIT(server_object_.ptr());

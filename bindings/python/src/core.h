@@ -1,5 +1,5 @@
-// pychat._pychat.Core: one server, from the options to the end. The Python class Server wraps it. Listeners hear of its
-// callbacks. What the callbacks do is not known here: start() gets them from its caller (callbacks.h).
+// pychat._pychat.Core: one server, from its options to its end. The Python class Server wraps it. It does not define
+// the callbacks: start() receives them from its caller (callbacks.h). Callbacks report to Listeners.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -29,24 +29,25 @@ class Core {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  // Sets the callbacks, which find this object in the user pointer. on_authorize is set only when a listener decides it, because
-  // its presence changes what is allowed.
+  // Sets the callbacks, which find this object in the user pointer. on_authorize is set only when a listener decides
+  // it, because its presence changes the default policy.
   using FillCallbacks = void (*)(chat_callbacks& callbacks, bool with_authorize, bool with_published);
-  // The level is for options without one.
+  // Starts the server. log_level: the default when the options have none. Raises the exception of the error.
   void start(int log_level, FillCallbacks fill_callbacks);
-  // Event queues end with the drain, also when nobody calls close().
+  // Starts the drain. Event queues end with the drain, even when close() is not called.
   void stop();
-  // Waits for the end of the drain without the GIL. WRONG_THREAD inside one of its callbacks.
+  // Waits without the GIL until the drain ends, and frees the server. Raises WrongThreadError inside one of its
+  // callbacks.
   void close();
-  // After fork, in the child: the threads are not there, so nothing may be waited for or freed. Closes the child's copies of
-  // the sockets, so that they end with the server.
+  // Call in a forked child. The server's threads do not exist there, so nothing is waited for or freed. Closes the
+  // child's copies of the sockets, so they do not outlive the server.
   void abandon();
-  // Whether this process was forked from the server's. Then locks of this object may be held for ever.
+  // True in a process forked from the server's process. This object's locks may then be held forever.
   bool forked() const { return forks_.load() != forks() && state_.load() != State::idle; }
   bool host_driven() const { return host_driven_; }
   bool running() const { return state_.load() == State::running && !forked(); }
-  // False once the drain has ended. Raises what a callback could not handle: KeyboardInterrupt, SystemExit; and what a
-  // signal handler of Python raises meanwhile.
+  // Drives a server without threads. Returns false once the drain has ended. Raises exceptions that callbacks do not
+  // handle (KeyboardInterrupt, SystemExit) and those of Python's signal handlers.
   bool poll(int timeout_ms);
 
   void set_callback(unsigned kind, py::object function);
@@ -57,10 +58,10 @@ class Core {
 
   py::object server_object() const { return server_object_; }
   ClientTable& clients() { return clients_; }
-  // What waits in a queue, for Python. With the GIL.
+  // Converts a queued record. Call with the GIL.
   py::object to_python(const Record& record) const { return record.to_python(server_object_); }
 
-  // Calls a function of chat.h without the GIL, on a server that stays until it returns.
+  // Calls a function of chat.h without the GIL. The server is not freed before it returns.
   template <class Action>
   Outcome outcome_of(Action action) {
     const Use use(*this);
@@ -71,14 +72,14 @@ class Core {
     raise_unless_ok(outcome_of(std::move(action)));
   }
 
-  // Sends a message whose answer goes to the asyncio loop, not to on_ack. Gives the number of the answer.
+  // Sends a message whose answer goes to the asyncio loop instead of on_ack. Returns the ack id.
   std::uint64_t send_call(chat_client_id client, const chat_message& message, std::int64_t timeout_ms);
 
-  // For callbacks. They may run before chat_server_start() has returned: `server` is known from then on.
+  // For callbacks, which may run before chat_server_start() returns: makes the server known.
   void notice(chat_server* server);
   chat_server* server() const { return server_.load(); }
   std::int64_t verdict_timeout_ms() const { return verdict_timeout_ms_; }
-  // Of the thread that started the server.
+  // The signal mask of the thread that started the server.
   sigset_t starters_signal_mask() const { return starters_signal_mask_; }
 
   int traverse(visitproc visit, void* arg);
@@ -87,11 +88,12 @@ class Core {
  private:
   enum class State { idle, starting, running, closing, closed, abandoned };
 
-  // Keeps close() from freeing the server. Inside a callback that is not needed, and close() must not wait for it.
+  // Keeps close() from freeing the server. Inside a callback it does nothing, since close() must not wait for the
+  // callback.
   class Use {
    public:
-    explicit Use(Core& core);         // raises unless the server runs
-    Use(Core& core, std::nothrow_t);  // server() is null unless it runs
+    explicit Use(Core& core);         // raises unless the server is running
+    Use(Core& core, std::nothrow_t);  // server() is null unless it is running
     ~Use();
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
@@ -105,14 +107,14 @@ class Core {
 
   void raise_if_forked() const;
   void release_user();
-  // A thread waits for the end of the drain, and ends the queues. It never takes the GIL.
+  // Starts a thread that waits for the end of the drain and then ends the queues. It never takes the GIL.
   void watch_drain();
 
   Options options_;
-  py::object server_object_;  // the Python Server, which owns this: a cycle that the collector knows
+  py::object server_object_;  // the Python Server, which owns this object; the collector handles the cycle
 
   std::atomic<State> state_ = State::idle;
-  std::atomic<std::uint64_t> forks_ = 0;  // as forks() was at the start
+  std::atomic<std::uint64_t> forks_ = 0;  // the value of forks() at the start
   ServerSockets sockets_;
   bool host_driven_ = false;
   sigset_t starters_signal_mask_{};
@@ -121,7 +123,7 @@ class Core {
   std::atomic<bool> watching_ = false;
   std::atomic<chat_server*> server_ = nullptr;
   std::int64_t verdict_timeout_ms_ = 0;
-  std::atomic<int> users_ = 0;  // calls from outside of callbacks that are under way
+  std::atomic<int> users_ = 0;  // calls in progress outside of callbacks
   std::mutex close_mutex_;
   std::condition_variable close_changed_;
 

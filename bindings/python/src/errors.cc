@@ -18,11 +18,11 @@ constexpr int kErrorCount = [] {
   return highest + 1;
 }();
 
-// Live as long as the process, like the module that can only be made once in it.
+// Live as long as the process, like the module, which can be created only once.
 PyObject* base_class = nullptr;
 std::array<PyObject*, kErrorCount> classes = {};
 
-// What a Python program would expect to catch besides.
+// The builtin exception that a Python program would also expect to catch.
 PyObject* builtin_of(chat_error error) {
   switch (error) {
     case CHAT_ERROR_INVALID_ARGUMENT:
@@ -71,8 +71,8 @@ int errno_of(chat_error error) {
   }
 }
 
-// ERROR_NO_SUCH_CLIENT is NoSuchClientError. What Python has already under its name is ChatPermissionError: an import of
-// everything shall not hide Python's own.
+// ERROR_NO_SUCH_CLIENT becomes NoSuchClientError. A name that Python already uses gets a prefix (ChatPermissionError),
+// so that `import *` does not hide the builtin.
 std::string class_name(std::string_view name) {
   name.remove_prefix(std::string_view("ERROR_").size());
   std::string result;

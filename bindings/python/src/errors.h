@@ -1,4 +1,4 @@
-// One exception class for each error of chat.h, made from CHAT_ERROR_MAP, and the step from a chat_error to a raise.
+// One exception class per error of chat.h, generated from CHAT_ERROR_MAP, and functions that raise them.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -14,8 +14,8 @@ namespace py = pybind11;
 // Defines ChatError and its subclasses in the module.
 void define_errors(py::module_& module);
 
-// What a call of chat.h came to. Taken on the thread and in the moment of the failure, since the next call on the
-// thread replaces the message.
+// The result of a call of chat.h. It is captured on the calling thread directly after the call, because the thread's
+// next call replaces the message.
 struct Outcome {
   chat_error error = CHAT_OK;
   std::string message;
@@ -26,11 +26,11 @@ struct Outcome {
   }
 };
 
-// Raises unless CHAT_OK. With the GIL.
+// Raises the exception unless the outcome is CHAT_OK. Call with the GIL.
 void raise_unless_ok(const Outcome& outcome);
 [[noreturn]] void raise_error(chat_error error, const std::string& message);
 
-// The class of an error, ChatError for a number that is none. Borrowed.
+// The exception class of an error; ChatError for an unknown number. Borrowed.
 py::handle error_class(int error);
 
 }  // namespace pychat

@@ -17,7 +17,7 @@ EventQueue::EventQueue(unsigned kinds, Limits limits)
 EventQueue::~EventQueue() { ::close(fd_); }
 
 bool EventQueue::has_room(std::size_t record_bytes) const {
-  // One record that is larger than everything allowed still fits into an empty queue.
+  // A record larger than the limit still fits into an empty queue.
   return records_.empty() || (records_.size() < limits_.records && bytes_ + record_bytes <= limits_.bytes);
 }
 
@@ -30,7 +30,7 @@ void EventQueue::append(Record&& record, std::size_t record_bytes) {
 
 void EventQueue::push_dropping_oldest(Record record) {
   const std::size_t record_bytes = record.bytes();
-  // Outside of the lock: a client's object may go with the last record about it, and that takes the GIL.
+  // Destroyed outside the lock: releasing the last record of a client takes the GIL.
   std::vector<Record> dropped;
   const std::lock_guard lock(mutex_);
   if (closed_) return;

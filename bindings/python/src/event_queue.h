@@ -1,5 +1,5 @@
-// A bounded queue of records from the library's threads to one reader in Python, with a descriptor that is readable while
-// something waits. Filling it takes no GIL, and a burst wakes the reader once.
+// A bounded queue of records from the library's threads to one Python reader, with a descriptor that is readable while
+// records wait. Filling it needs no GIL, and a burst wakes the reader once. Any thread may call it.
 #pragma once
 
 #include <atomic>
@@ -25,26 +25,29 @@ class EventQueue {
   EventQueue(const EventQueue&) = delete;
   EventQueue& operator=(const EventQueue&) = delete;
 
+  // True when the queue accepts records of this kind.
   bool wants(Kind kind) const { return (kinds_.load(std::memory_order_relaxed) & kind) != 0; }
   void set_kinds(unsigned kinds) { kinds_.store(kinds); }
 
-  // When it is full the oldest records go, and are counted.
+  // Adds a record. When the queue is full, the oldest records are dropped and counted.
   void push_dropping_oldest(Record record);
-  // When it is full nothing is pushed: false.
+  // Adds a record. Returns false when the queue is full.
   bool push(Record record);
-  // Whether one more record of this size would push others out.
+  // True when one more record of this size does not fit.
   bool full(std::size_t record_bytes);
 
   struct Batch {
-    std::uint64_t lost = 0;  // of those that would have come before the first
+    std::uint64_t lost = 0;  // records dropped before the first one of the batch
     std::vector<Record> records;
   };
+  // Removes at most `limit` records from the front.
   Batch take(std::size_t limit);
 
-  // A forked child shares the descriptor with its parent: it must neither read nor write it, nor wait for the lock.
+  // True in a forked child. It shares the descriptor with its parent, so it must neither read nor write it nor wait for
+  // the lock.
   bool forked() const { return forks_ != forks(); }
 
-  // Nothing is taken in any more, and the descriptor is readable for good.
+  // Rejects further records and makes the descriptor readable permanently.
   void close();
   bool closed() const { return closed_.load(); }
 
@@ -60,7 +63,7 @@ class EventQueue {
   const Limits limits_;
   int fd_;
   const std::uint64_t forks_ = forks();
-  std::mutex mutex_;  // held for moving records only
+  std::mutex mutex_;  // held only while records are moved
   std::deque<Record> records_;
   std::size_t bytes_ = 0;
   std::uint64_t lost_ = 0;  // since the last take()

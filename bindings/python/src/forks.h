@@ -1,12 +1,12 @@
-// Whether this process was forked from the one that made a thing. The library's threads do not exist in the child, and its
-// locks may be held there for ever, so nothing of a server may be touched.
+// Detects whether this process was forked from the one that created an object. The library's threads do not exist in
+// the child, and its locks may be held forever, so the child must not touch a server.
 #pragma once
 
 #include <cstdint>
 
 namespace pychat {
 
-// How many forks lie between the process that loaded the extension and this one. Forks of C code are counted too.
+// The number of forks since the process that loaded the extension, including forks by C code.
 std::uint64_t forks();
 
 }  // namespace pychat

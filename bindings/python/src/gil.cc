@@ -7,8 +7,8 @@
 namespace pychat {
 namespace {
 
-// One reference to this thread's Python state. The library joins its threads inside chat_server_free(), which is called
-// without the GIL and before the interpreter ends, so that the end of a thread can take it once more.
+// Holds one reference to this thread's Python state. The library joins its threads inside chat_server_free(), which is
+// called without the GIL and before the interpreter ends, so an ending thread can still take the GIL.
 class KeptThreadState {
  public:
   ~KeptThreadState() {
@@ -32,8 +32,8 @@ thread_local KeptThreadState kept;
 
 }  // namespace
 
-// Python before 3.14 ends such a thread with pthread_exit(), whose unwinding no destructor lets through: the process would
-// abort. It waits for the end of the process instead, as it does in 3.14.
+// Before 3.14, Python ends such a thread with pthread_exit(). Its unwinding cannot pass a destructor, so the process
+// would abort. The thread therefore waits for the end of the process, as it does in 3.14.
 ReleaseGil::~ReleaseGil() {
 #ifdef __GLIBCXX__
   try {

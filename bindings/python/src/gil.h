@@ -1,5 +1,6 @@
-// Taking and releasing the GIL. The library's threads come and go without Python knowing them; its calls may wait for a
-// lock or for the end of a drain. So: released around every call of chat.h, taken in every callback that needs Python.
+// Taking and releasing the GIL. Python does not know the library's threads, and calls of the library may wait for a
+// lock or the end of a drain. The GIL is therefore released around every call of chat.h, and taken in every callback
+// that needs Python.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -8,11 +9,11 @@ namespace pychat {
 
 namespace py = pybind11;
 
-// No GIL for as long as this lives.
+// Releases the GIL for its lifetime.
 class ReleaseGil {
  public:
   ReleaseGil() : saved_(PyEval_SaveThread()) {}
-  // On a daemon thread that comes back when the interpreter has ended this does not return: see gil.cc.
+  // Does not return on a daemon thread after the interpreter has ended; see gil.cc.
   ~ReleaseGil();
   ReleaseGil(const ReleaseGil&) = delete;
   ReleaseGil& operator=(const ReleaseGil&) = delete;
@@ -21,15 +22,15 @@ class ReleaseGil {
   PyThreadState* saved_;
 };
 
-// Runs a call of chat.h without the GIL and gives what it returns. Nothing in `call` may touch a Python object.
+// Runs a call of chat.h without the GIL and returns its result. `call` must not touch Python objects.
 template <class Call>
 auto without_gil(Call call) {
   const ReleaseGil released;
   return call();
 }
 
-// The GIL for as long as this lives, on any thread. A thread of the library keeps its Python thread state from its first
-// callback to its end: making one for every callback would cost more than most callbacks do.
+// Holds the GIL for its lifetime, on any thread. A thread of the library keeps its Python thread state from its first
+// callback to its end, because creating one per callback would cost more than most callbacks.
 class TakeGil {
  public:
   TakeGil();

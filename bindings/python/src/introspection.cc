@@ -10,7 +10,7 @@ namespace {
 
 struct ClientCopy {
   chat_client_id id;
-  ClientSlotPtr slot;  // from the table, behind the visit
+  ClientSlotPtr slot;  // looked up after the visit
   std::string name, user_id, address, socket_id;
   std::vector<std::pair<std::string, std::string>> attributes;
   std::vector<std::string> rooms;
@@ -24,7 +24,7 @@ struct RoomCopy {
   std::size_t member_count, history_count;
 };
 
-// A visitor is C: what allocation throws ends the visit and is thrown again behind it.
+// A visitor is a C callback: an exception of an allocation ends the visit and is rethrown afterwards.
 template <class Seen, class Copy>
 struct Visit {
   Copy copy;
@@ -82,7 +82,7 @@ py::object to_python(Core& core, const ClientCopy& copy) {
                            copy.connected_at_ms, rooms, to_str(copy.socket_id));
 }
 
-// Takes the slots of those that are still there, so that their objects are the ones that callbacks see.
+// Fills in the slots of clients that still exist, so that their objects are those that callbacks see.
 void find_slots(Core& core, std::vector<ClientCopy>& copies) {
   core.call([&](chat_server* server) {
     for (ClientCopy& copy : copies) copy.slot = core.clients().get_if_there(server, copy.id);
@@ -157,7 +157,7 @@ py::object stats(Core& core) {
   chat_stats stats = {};
   stats.struct_size = CHAT_STATS_SIZE;
   core.call([&](chat_server* server) { return chat_server_stats(server, &stats); });
-  // By name: the numbers are of use to C only.
+  // Keyed by name: the numbers are useful only in C.
   py::dict refusals;
   for (int reason = 0; reason < CHAT_REFUSAL_COUNT; ++reason) {
     refusals[chat_refusal_name(static_cast<chat_refusal>(reason))] = stats.refusals[reason];

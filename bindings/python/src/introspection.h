@@ -1,5 +1,5 @@
-// Who and what is on a server, as Python objects. The library's visitors run without the GIL and copy; Python sees the
-// copies afterwards.
+// The clients, rooms and counters of a server as Python objects. The library's visitors run without the GIL and copy
+// the data, which is converted to Python objects afterwards. Call with the GIL. Errors are raised as exceptions.
 #pragma once
 
 #include "argument.h"

@@ -1,6 +1,6 @@
-// Who hears of a server's callbacks. Three kinds of listeners, told apart by masks that the library's threads read without
-// the GIL: functions that are called at once; the asyncio loop, which is asked through a queue and decides later; and queues
-// of events to read. It knows nothing of the server.
+// The listeners of a server's callbacks, in three kinds: functions that are called immediately; the asyncio loop, which
+// receives requests through a queue and decides later; and event queues. The library's threads check masks for them
+// without the GIL. Knows nothing of the server.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -22,29 +22,30 @@ namespace py = pybind11;
 
 class Listeners {
  public:
-  // Functions. All of this with the GIL. Raises ValueError unless `kind` is one kind; None removes the function.
+  // Functions. Call these with the GIL. set_function() raises ValueError unless `kind` is a single kind; None removes
+  // the function.
   void set_function(unsigned kind, py::object function);
   py::object function(Kind kind);
   void clear_functions();
   int traverse(visitproc visit, void* arg);
 
-  // The kinds that the asyncio loop decides. Without a queue of theirs they are refused.
+  // The kinds that the asyncio loop decides. Without a queue for them, requests are refused.
   void set_async_kinds(unsigned kinds) { async_kinds_.store(kinds); }
   void set_calls(EventQueuePtr queue);
   // The queue of the asyncio loop, or null.
   EventQueuePtr calls();
-  // Puts a record into the loop's queue, or counts it as lost.
+  // Adds a record to the loop's queue, or counts it as lost.
   void tell_loop(Record record);
   void count_lost() { ++calls_lost_; }
   std::uint64_t calls_lost() const { return calls_lost_.load(); }
 
   void add_events(EventQueuePtr queue, bool refuse_when_full);
   void remove_events(const EventQueuePtr& queue);
-  // Whether a queue that refuses when it is full has no space for the record.
+  // True when a queue that refuses records when full has no space for this one.
   bool refuses(const Record& record);
-  // Puts a record into each queue that wants its kind.
+  // Adds a record to each queue that wants its kind.
   void publish(const Record& record);
-  // Ends the queues of events, and those that are added later.
+  // Ends the event queues, including those added later.
   void end_events();
   // Releases all queues.
   void clear_queues();
@@ -53,8 +54,8 @@ class Listeners {
   bool calls_async(Kind kind) const { return (async_kinds_.load() & kind) != 0; }
   bool queues(Kind kind) const { return (event_kinds_.load() & kind) != 0; }
 
-  // Answers that the asyncio loop awaits. `send` returns an error and sets the number of the answer. The lock is held
-  // meanwhile: the answer may come on another thread before its number is known here.
+  // Answers that the asyncio loop awaits. `send` returns an error and sets the ack id. The lock is held during the
+  // call, because the answer may arrive on another thread before the ack id is stored here.
   template <class Send>
   chat_error send_awaited(chat_client_id client, std::uint64_t& ack_id, Send send) {
     const std::lock_guard lock(awaited_mutex_);
@@ -62,9 +63,9 @@ class Listeners {
     if (error == CHAT_OK) awaited_.emplace(ack_id, client);
     return error;
   }
-  // Whether the loop awaits this answer; it does so no longer.
+  // Removes the awaited answer. Returns false when the loop does not await it.
   bool take_awaited(std::uint64_t ack_id);
-  // The answers of one client that the loop awaits; it does so no longer.
+  // Removes and returns all awaited answers of one client.
   std::vector<std::uint64_t> take_awaited_of(chat_client_id client);
 
  private:
@@ -85,10 +86,10 @@ class Listeners {
   std::atomic<unsigned> inline_kinds_ = 0;
   std::atomic<unsigned> async_kinds_ = 0;
   std::atomic<unsigned> event_kinds_ = 0;
-  std::mutex mutex_;  // held for a copy of a pointer only
+  std::mutex mutex_;  // held only to copy a pointer
   std::array<py::object, kKindCount> functions_;
   QueuesPtr queues_ = std::make_shared<Queues>();
-  bool ended_ = false;  // nothing comes any more
+  bool ended_ = false;  // no further events will come
   std::atomic<std::uint64_t> calls_lost_ = 0;
 
   std::mutex awaited_mutex_;

@@ -42,7 +42,7 @@ py::object Message::args() {
   PyObject* present = args_.load();
   if (present == nullptr) {
     py::object made = decode_args();
-    // Without a GIL two threads may come here at once: the first one's list is taken.
+    // Without a GIL (free-threaded Python) two threads may get here at once; the first one's list is used.
     if (args_.compare_exchange_strong(present, made.ptr())) present = made.inc_ref().ptr();
   }
   return py::reinterpret_borrow<py::object>(present);
@@ -76,7 +76,7 @@ namespace {
 
 const char* text_or_empty(const char* text) { return text == nullptr ? "" : text; }
 
-// What restore() takes.
+// The arguments of restore().
 py::tuple reduce(const Message& message) {
   const chat_message& view = message.view();
   py::tuple attributes(view.attribute_count);
@@ -136,7 +136,7 @@ void define_message(py::module_& module) {
   py::class_<Message> message(module, "Message", collected<Message>(),
                               "A message that a client sent or that a room's history keeps. It is immutable.");
   message.attr("__module__") = "pychat";
-  // Without what only the library can put into it there is none: no copy module, no __new__.
+  // Disables the copy module and __new__, because only the library can provide the content of a Message.
   reinterpret_cast<PyTypeObject*>(message.ptr())->tp_new = [](PyTypeObject*, PyObject*, PyObject*) -> PyObject* {
     PyErr_SetString(PyExc_TypeError, "only the server creates Message objects");
     return nullptr;

@@ -1,4 +1,4 @@
-// pychat.Message: a message as Python sees it. It makes a Python object of each part only when that is asked for.
+// pychat.Message. Each part is converted to a Python object only when it is accessed. Use it with the GIL.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -39,7 +39,7 @@ class Message {
   void clear_args() { Py_XDECREF(args_.exchange(nullptr)); }
 
   const OwnedMessagePtr owned_;
-  std::atomic<PyObject*> args_ = nullptr;  // owned; decoded at the first use
+  std::atomic<PyObject*> args_ = nullptr;  // owned; decoded on first use
 };
 
 void define_message(py::module_& module);

@@ -1,4 +1,4 @@
-// The extension pychat._pychat. What it has in Python's manner is in the package around it.
+// The extension pychat._pychat. The package around it adds the Python interface.
 #include <pybind11/pybind11.h>
 
 #include "argument.h"
@@ -21,7 +21,7 @@ void define(py::module_& module) {
       "check_room_name",
       [](const py::str& room) {
         const std::string name = pychat::to_utf8(room);
-        // A lone string of chat.h ends at the first NUL, which no name may hold.
+        // chat.h would read a string only up to its first NUL, and no name may contain one.
         if (name.find('\0') != std::string::npos) {
           pychat::raise_error(CHAT_ERROR_INVALID_ROOM, "a room's name must not contain a control character");
         }

@@ -10,7 +10,7 @@ namespace {
 using O = chat_server_options;
 using Field = std::variant<const char * O::*, int O::*, std::int64_t O::*>;
 
-// Every field that is a string or a number. Lists, enumerations and structures are named in Options::set.
+// The string and number fields. Options::set() handles lists, enumerations and structures.
 const std::unordered_map<std::string, Field>& fields() {
   static const std::unordered_map<std::string, Field> table = {
 #define PYCHAT_FIELD(name) {#name, &O::name}
@@ -74,7 +74,7 @@ const std::unordered_map<std::string, Field>& fields() {
 
 template <class Number>
 Number number(py::handle value) {
-  // pybind11 would also take what merely looks like a number; an option that is a float or a string is a mistake.
+  // pybind11 would also accept other types that convert to a number; a float or str as an integer option is a mistake.
   if (!PyIndex_Check(value.ptr())) throw py::type_error("not an integer: " + py::repr(value).cast<std::string>());
   try {
     return value.cast<Number>();
@@ -98,7 +98,7 @@ Options::Options(const py::dict& keywords) {
     } catch (py::error_already_set& error) {
       const std::string what = text + ": " + py::str(error.value()).cast<std::string>();
       if (error.matches(PyExc_ValueError)) throw py::value_error(what);
-      // What is no list, and what is no Endpoint or StaticMount in one.
+      // Not a list, or an item that is not an Endpoint or StaticMount.
       if (error.matches(PyExc_TypeError) || error.matches(PyExc_AttributeError)) throw py::type_error(what);
       throw;
     }
@@ -139,7 +139,7 @@ void Options::set(const std::string& name, py::handle value) {
 }
 
 const char* Options::keep(py::handle text) {
-  // Paths may be os.PathLike, and have bytes in them that are no UTF-8, for which Python's str has surrogates.
+  // Paths may be os.PathLike and contain bytes that are not UTF-8, which a Python str represents as surrogates.
   PyObject* path = PyOS_FSPath(text.ptr());
   if (path == nullptr) {
     PyErr_Clear();

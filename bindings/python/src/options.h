@@ -1,4 +1,5 @@
-// chat_server_options out of a dict of keywords, which bear the names of chat.h. Owns all that the structure points to.
+// Builds chat_server_options from a dict of keywords with the names of chat.h. Owns everything that the structure
+// points to. Use it with the GIL.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -15,7 +16,7 @@ namespace py = pybind11;
 
 class Options {
  public:
-  // TypeError for an unknown name or a value of a wrong type, ValueError for a number out of range.
+  // Raises TypeError for an unknown name or a value of the wrong type, ValueError for a number out of range.
   explicit Options(const py::dict& keywords);
   Options(const Options&) = delete;
   Options& operator=(const Options&) = delete;
@@ -30,7 +31,7 @@ class Options {
   void set_mounts(py::handle values);
 
   chat_server_options options_ = CHAT_SERVER_OPTIONS_INIT;
-  std::deque<std::string> texts_;  // a deque: what was kept stays where it is
+  std::deque<std::string> texts_;  // a deque, so that elements never move
   std::deque<std::vector<const char*>> lists_;
   std::vector<chat_endpoint> endpoints_;
   std::vector<chat_static_mount> mounts_;

@@ -29,7 +29,7 @@ Outgoing::Outgoing(const py::tuple& args, bool always_args) : args_(args) {
     const py::handle only = args[0];
     if (PyUnicode_Check(only.ptr())) {
       Py_ssize_t size = 0;
-      message.data = PyUnicode_AsUTF8AndSize(only.ptr(), &size);  // the str keeps it
+      message.data = PyUnicode_AsUTF8AndSize(only.ptr(), &size);  // owned by the str
       if (message.data == nullptr) throw py::error_already_set();
       message.data_size = static_cast<std::size_t>(size);
       return;

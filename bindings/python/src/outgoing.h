@@ -1,5 +1,5 @@
-// What Python publishes, sends or answers, as chat.h takes it. Text and bytes are not copied: the Python objects that hold
-// them are kept here, so that the library can read them while the GIL is released.
+// Python data to publish, send or answer, in the form of chat.h. Text and bytes are not copied: these classes keep
+// references to the Python objects, so the library can read them while the GIL is released.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -15,7 +15,7 @@ namespace pychat {
 
 namespace py = pybind11;
 
-// bytes or anything else with a buffer; held, so that a bytearray cannot be resized meanwhile.
+// The buffer of a bytes-like object. It is held, so a bytearray cannot be resized meanwhile.
 class HeldBytes {
  public:
   explicit HeldBytes(py::handle object);
@@ -29,11 +29,11 @@ class HeldBytes {
   Py_buffer view_ = {};
 };
 
-// Made and destroyed with the GIL.
+// One message. Create and destroy it with the GIL.
 class Outgoing {
  public:
-  // One str is text and one bytes-like object binary, unless `always_args` (answers are lists); all else is a list of
-  // arguments.
+  // A single str is text and a single bytes-like object is binary, unless `always_args` (answers are always lists).
+  // Anything else is a list of arguments.
   Outgoing(const py::tuple& args, bool always_args);
   Outgoing(const Outgoing&) = delete;
   Outgoing& operator=(const Outgoing&) = delete;
@@ -54,8 +54,8 @@ class Outgoing {
   std::vector<chat_pair> pairs_;
 };
 
-// What a message is replaced with: an object with args, event, ephemeral and attributes, where None keeps what the original
-// has. Not to outlive the original.
+// A replacement for a message: an object with args, event, ephemeral and attributes. A field that is None keeps the
+// original's value. It must not outlive the original.
 class OutgoingReplacement {
  public:
   OutgoingReplacement(py::handle replacement, const chat_message& original);
@@ -66,7 +66,8 @@ class OutgoingReplacement {
   Outgoing outgoing_;
 };
 
-// Messages for chat_room_restore(): those of the library as they are, and other objects (pychat.KeptMessage) by their fields.
+// Messages for chat_room_restore(): messages of the library unchanged, other objects (pychat.KeptMessage) by their
+// fields.
 class OutgoingHistory {
  public:
   explicit OutgoingHistory(const py::list& messages);
@@ -81,10 +82,10 @@ class OutgoingHistory {
   std::vector<chat_message> messages_;
 };
 
-// An identity and what it points to.
+// An identity and the data that it points to.
 class OutgoingIdentity {
  public:
-  // An object with user_id, name and attributes, or None.
+  // Takes an object with user_id, name and attributes, or None.
   explicit OutgoingIdentity(const py::object& identity);
   OutgoingIdentity(const OutgoingIdentity&) = delete;
   OutgoingIdentity& operator=(const OutgoingIdentity&) = delete;

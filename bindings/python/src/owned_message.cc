@@ -6,7 +6,7 @@
 namespace pychat {
 namespace {
 
-// Lays what a message points to out in one block: first the arrays, whose alignment is that of the block, then the bytes.
+// Copies the data of a message into one block: first the arrays, which need the block's alignment, then the bytes.
 class Block {
  public:
   Block(char* arrays, char* bytes) : arrays_(arrays), bytes_(bytes) {}
@@ -18,7 +18,7 @@ class Block {
     return begin;
   }
 
-  // A NUL behind everything: strings need it, and it costs nothing elsewhere.
+  // Adds a NUL after each copy. Strings need it.
   const char* copy(const void* data, std::size_t size) {
     char* begin = bytes_;
     if (size > 0) std::memcpy(begin, data, size);

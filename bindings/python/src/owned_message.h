@@ -1,5 +1,5 @@
-// A copy of a chat_message that outlives its callback: one block of memory, whatever it has in it. Shared between the
-// Python object that a callback got and the queues that the message waits in.
+// A copy of a chat_message that outlives its callback, in a single block of memory. The Python object of a callback and
+// the queues share it.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,7 @@ class OwnedMessage {
 
 using OwnedMessagePtr = std::shared_ptr<const OwnedMessage>;
 
-// A client's message with what it goes out as instead: room, sender and names stay.
+// A copy of a client's message with the content of its replacement. Room and sender stay the same.
 OwnedMessagePtr with_replacement(const chat_message& original, const chat_message& replacement);
 
 }  // namespace pychat

@@ -32,8 +32,8 @@ PythonNames* load() {
 }  // namespace
 
 const PythonNames& python_names() {
-  // Never freed: Python may be gone when statics are destroyed. A twin made at the same moment by another thread is lost,
-  // once.
+  // Never freed, because Python may have ended when static objects are destroyed. When two threads create it at the
+  // same time, one copy is leaked.
   static std::atomic<PythonNames*> names = nullptr;
   if (names.load() == nullptr) names.store(load());
   return *names.load();

@@ -1,4 +1,5 @@
-// The classes and functions of the package's Python half that the extension calls: looked up once, kept for the life of
+// The classes and functions of the package's Python half that the extension uses. They are looked up once and kept
+// until the process ends.
 // the process.
 #pragma once
 
@@ -15,14 +16,14 @@ struct PythonNames {
   py::object client_info, room, stats;
   py::object protocol, transport, action, payload, log_level;
   py::object encode, decode;                              // arguments to JSON with attachments, and back
-  py::object read_connect, read_authorize, read_message;  // what a callback returned
-  py::object report;                                      // an exception of a callback, for the log
+  py::object read_connect, read_authorize, read_message;  // read a callback's result
+  py::object report;                                      // logs an exception of a callback
   py::object refuse;                                      // the class Refuse
-  py::object restore_message;                             // what pickle calls
+  py::object restore_message;                             // called by pickle
   py::object end_child;                                   // ends a child that was forked in a callback
 };
 
-// With the GIL.
+// Call with the GIL.
 const PythonNames& python_names();
 
 }  // namespace pychat

@@ -21,7 +21,7 @@ Pairs copy_pairs(const chat_pair* pairs, std::size_t count) {
 py::dict to_dict(const Pairs& pairs) {
   py::dict result;
   for (const auto& [name, value] : pairs) {
-    // The first of several with one name counts, as in a C program that looks from the front.
+    // The first of several values with one name is used, as by a C program that searches from the start.
     const py::str key = to_str(name);
     if (!result.contains(key)) result[key] = to_str(value);
   }

@@ -1,5 +1,5 @@
-// What happened, copied out of a callback without the GIL. Becomes a Python object there and then, for a callback that
-// is called at once, or later, when a queue is read.
+// An event that was copied from a callback without the GIL. It becomes a Python object immediately for a callback
+// function, or later when a queue is read.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -59,7 +59,7 @@ struct MessageRecord {
   std::uint64_t ack_id, decision_id;
 };
 
-// It has its number; nobody's in particular, as its sender may have gone.
+// The message has its number. It belongs to no client, because its sender may have disconnected.
 struct PublishedRecord {
   OwnedMessagePtr message;
 };
@@ -76,9 +76,9 @@ struct Record {
   ClientSlotPtr client;  // null for on_published
   std::variant<ConnectRecord, AuthorizeRecord, ClientRecord, MessageRecord, PublishedRecord, AckRecord> what;
 
-  // What it weighs in a queue, about.
+  // The approximate size in a queue.
   std::size_t bytes() const;
-  // With the GIL. `server` is the Python Server.
+  // Call with the GIL. `server` is the Python Server.
   py::object to_python(py::handle server) const;
 };
 

@@ -29,7 +29,7 @@ std::string mapped(const in_addr& address) {
   return std::string(10, '\0') + "\xff\xff" + std::string(reinterpret_cast<const char*>(&address), sizeof(address));
 }
 
-// False for what is no socket, and for other families.
+// Returns false for descriptors that are not sockets, and for other address families.
 bool local_address(int fd, LocalAddress& local) {
   sockaddr_storage storage = {};
   socklen_t size = sizeof(storage);
@@ -48,7 +48,7 @@ bool local_address(int fd, LocalAddress& local) {
   }
   if (storage.ss_family == AF_UNIX) {
     constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path);
-    if (size <= kBefore) return false;  // a client's end
+    if (size <= kBefore) return false;  // an unnamed socket, such as a client's end
     local.unix_path.assign(reinterpret_cast<const sockaddr_un&>(storage).sun_path, size - kBefore);
     return true;
   }
@@ -67,7 +67,7 @@ void ServerSockets::remember(const chat_server_options& options, int port) {
   }
   if (options.unix_path != nullptr && *options.unix_path != '\0') {
     unix_path_ = options.unix_path;
-    // The kernel gives the terminating NUL of a path too.
+    // The kernel's path includes the terminating NUL.
     unix_path_.push_back('\0');
     return;
   }

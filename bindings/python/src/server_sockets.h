@@ -1,6 +1,6 @@
-// The sockets of a server in a process forked from its own: the listener and the connections. A child that kept them would
-// keep the port in use and the connections open after the server has ended. chat.h does not name these descriptors, so they
-// are recognised by the address that they are bound to.
+// Closes a server's sockets, the listener and the connections, in a forked process. Otherwise the child would keep the
+// port in use and the connections open after the server has ended. chat.h does not expose these descriptors, so they
+// are recognized by their local address.
 #pragma once
 
 #include <sys/un.h>
@@ -13,9 +13,9 @@ namespace pychat {
 
 class ServerSockets {
  public:
-  // In the server's process, once it listens.
+  // Call in the server's process when it is listening.
   void remember(const chat_server_options& options, int port);
-  // In the child.
+  // Call in the child.
   void close_all() const;
 
  private:
@@ -23,7 +23,7 @@ class ServerSockets {
 
   int port_ = 0;
   std::string ip_;         // 16 bytes, IPv4 as ::ffff:a.b.c.d; empty: every address
-  std::string unix_path_;  // as the kernel tells it
+  std::string unix_path_;  // as the kernel reports it
 };
 
 }  // namespace pychat

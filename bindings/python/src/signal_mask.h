@@ -1,13 +1,14 @@
-// Which signals the threads of pychat take. The library blocks them in its threads, and a program that a callback starts
-// would inherit that: it could not be ended by SIGTERM. So the loop threads have the mask of the thread that started
-// their server, as threads made by Python would. The kernel prefers the main thread for a signal to the process.
+// The signal masks of pychat's threads. The library blocks signals in its threads, and a program started in a callback
+// would inherit that mask: SIGTERM could not end it. The loop threads therefore use the mask of the thread that started
+// their server, like threads created by Python. The kernel delivers process signals preferably to the main thread.
 #pragma once
 
 #include <csignal>
 
 namespace pychat {
 
-// All signals but a thread's own faults, for the calling thread while this lives: for threads that start meanwhile.
+// Blocks all signals except those of a thread's own faults on the calling thread, for its lifetime. Threads started
+// meanwhile inherit the mask.
 class SignalsBlocked {
  public:
   SignalsBlocked();
@@ -19,10 +20,10 @@ class SignalsBlocked {
   sigset_t kept_;
 };
 
-// Of the calling thread.
+// The mask of the calling thread.
 sigset_t signal_mask();
-// For a thread of the library: the mask of the thread that started its server. SIGPIPE stays blocked, because OpenSSL writes
-// without MSG_NOSIGNAL.
+// Sets the mask of a library thread to that of the thread that started its server. SIGPIPE stays blocked, because
+// OpenSSL writes without MSG_NOSIGNAL.
 void take_signal_mask(sigset_t of_starter);
 
 }  // namespace pychat

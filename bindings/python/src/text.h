@@ -1,4 +1,5 @@
-// Strings of chat.h as Python objects. The library gives UTF-8, so decoding fails for nothing that came through it.
+// Converts strings of chat.h to Python objects. The library provides valid UTF-8, so decoding cannot fail for its data.
+// Call with the GIL.
 #pragma once
 
 #include <pybind11/pybind11.h>

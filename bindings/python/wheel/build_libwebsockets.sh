@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Builds the libwebsockets that a wheel carries: the source package of the one that is installed here, as a static library
-# with its libuv event loop inside.
+# Builds libwebsockets for a wheel: the source package of the installed version, as a static library that contains its
+# libuv event loop.
 #
-#   build_libwebsockets.sh FOLDER      source, build and prefix go below it; what is up to date stays
-#   build_libwebsockets.sh --source FOLDER    only puts the source there, for a machine that has no apt
+#   build_libwebsockets.sh FOLDER             downloads, builds and installs below FOLDER; up-to-date parts are kept
+#   build_libwebsockets.sh --source FOLDER    only downloads the source, for a machine without apt
 #
-# Why not the distribution's binary: it opens the event loop as a plugin, by the absolute name of a folder that was compiled
-# in (/usr/lib/x86_64-linux-gnu). Version 4.1 knows no other way: no option of the context, no environment variable, no list
-# to add to. So a copy of it inside a wheel would find no plugin on a machine without that package, and on one with it a
-# plugin that belongs to another libwebsockets and another libuv: both then live in one process and share structures by
-# chance. Writing another folder over the compiled-in one does not help, as the place of a wheel is not known before it is
-# installed and scandir() knows no $ORIGIN. With the event loop inside there is nothing to find, and linked into libchat
-# with hidden symbols it cannot be mistaken for the libwebsockets of the process that Python runs in.
+# The distribution's binary cannot be used: it loads the event loop as a plugin from an absolute path that is compiled
+# in (/usr/lib/x86_64-linux-gnu). Version 4.1 has no context option or environment variable for another path. A copy
+# inside a wheel would find no plugin on a machine without the package. On a machine with the package it would load a
+# plugin built for another libwebsockets and libuv, and both would share structures in one process. The compiled-in path
+# cannot be patched either, because the location of a wheel is unknown before its installation and scandir() does not
+# support $ORIGIN. With the event loop inside, no plugin is needed. Linked into libchat with hidden symbols, it cannot
+# be confused with another libwebsockets in the Python process.
 #
-# Every other option is the distribution's, so that the wheel has what the tests ran with; libcap, which only serves to
-# change the user, is left out to have one library less to carry.
+# The other options are the distribution's, so the wheel contains what the tests ran with. libcap is omitted: it is
+# needed only to change the user.
 set -euo pipefail
 
 only_source=0
@@ -32,8 +32,8 @@ script=$(realpath "$0")
 
 say() { printf -- '-- libwebsockets: %s\n' "$1"; }
 
-# apt's description of the same archives that the installed package came from, with sources instead of binaries. Everything
-# of it is below $folder/apt: neither root nor a change to the machine is needed, and signatures are checked as always.
+# The configured apt sources of the installed packages, with source packages instead of binaries. All files are below
+# $folder/apt, so neither root nor changes to the machine are needed. Signatures are checked as usual.
 apt_sources() {
   local archive file lines=$folder/apt/sources
   archive=$(apt-cache policy libwebsockets-dev | sed -n 's/^ *[0-9]* \([a-z+]*:[^ ]*\) .*/\1/p' | head -n 1)
@@ -92,7 +92,7 @@ rm -rf "$folder/build" "$folder/prefix"
 launcher=()
 if command -v ccache >/dev/null; then launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
 {
-  # LWS_HAVE_LIBCAP is what it would have looked for. DISABLE_WERROR: compilers have grown newer than this release.
+  # LWS_HAVE_LIBCAP would otherwise be detected. DISABLE_WERROR: compilers are newer than this release.
   cmake -S "$folder/source" -B "$folder/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$folder/prefix" \
     ${launcher[@]+"${launcher[@]}"} \
     -DCMAKE_C_FLAGS='-fvisibility=hidden -fno-strict-aliasing -fstack-protector-strong -Wno-deprecated-declarations' \
@@ -105,7 +105,7 @@ if command -v ccache >/dev/null; then launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccac
   tail -n 60 "$folder/build.log" >&2
   exit 1
 }
-# What the wheel's notices quote.
+# Used by the wheel's notices.
 install -D -m 644 "$folder/source/LICENSE" "$folder/prefix/share/licenses/libwebsockets/LICENSE"
 if [[ -f $folder/source/debian/copyright ]]; then
   install -m 644 "$folder/source/debian/copyright" "$folder/prefix/share/licenses/libwebsockets/copyright"

@@ -1,10 +1,10 @@
-"""Makes a wheel of pychat fit for other machines.
+"""Makes a wheel of pychat portable.
 
     repair.py --libwebsockets PREFIX WHEEL FOLDER
 
-auditwheel copies the libraries that a system need not have into the wheel and names it after the oldest glibc that it runs
-on; this adds the notices of all that the wheel then carries, and refuses a wheel that would still look for libwebsockets or
-its plugins on the system. Runs in the environment of requirements.txt; cibuildwheel's repair-wheel-command as well.
+auditwheel copies the libraries that a system may lack into the wheel and tags the wheel with the oldest glibc that it supports.
+This script adds the notices of the bundled libraries, and rejects a wheel that would still search for libwebsockets or its
+plugins on the system. It needs the environment of requirements.txt. cibuildwheel's repair-wheel-command runs it too.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tempfile
 
 from auditwheel.elfutils import elf_read_dt_needed
 
-# libuv-5f2c1e9a.so.1.0.0: what auditwheel puts between a library's name and its version.
+# libuv-5f2c1e9a.so.1.0.0: auditwheel inserts a hash between a library's name and its version.
 GRAFTED = re.compile(r"^(?P<name>.+)-[0-9a-f]{8}(?P<version>\.so.*)$")
 
 CARRIED = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp)\b")
@@ -41,7 +41,7 @@ def run(*command):
 
 
 def answer_of(*command):
-    """What a question to the package manager is answered with, or nothing."""
+    """The output of a package manager query; empty if the command is missing or fails."""
     if shutil.which(command[0]) is None:
         return ""
     finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -49,7 +49,7 @@ def answer_of(*command):
 
 
 def notice_of_package(file_name):
-    """The package that a system library is from, its version, and its notices: from dpkg, or else from rpm."""
+    """The package of a system library, its version and its notices, from dpkg or rpm."""
     for line in answer_of("dpkg-query", "--search", f"*/{file_name}").splitlines():
         package = line.split(": ")[0]
         copyright_file = pathlib.Path("/usr/share/doc", package.split(":")[0], "copyright")
@@ -79,7 +79,7 @@ def notice_of_pybind11():
 
 
 def notice_of_socket_io_client(tree):
-    """Of the bundles that are compiled into libchat, when they are."""
+    """The notice of the Socket.IO client's bundles, if they are compiled into libchat."""
     licence = tree / "pychat/socket.io-client.LICENSE"
     if not licence.is_file():
         return []
@@ -91,14 +91,14 @@ def notice_of_socket_io_client(tree):
 
 
 def third_party(tree, libwebsockets):
-    """The text of the notices of everything in an unpacked wheel that is not ours."""
+    """The notices of all third-party code in an unpacked wheel."""
     notices = [notice_of_libwebsockets(libwebsockets), notice_of_pybind11(), *notice_of_socket_io_client(tree)]
     for library in sorted(tree.glob("*.libs/*")):
         named = GRAFTED.match(library.name)
         if not named:
             fail(f"{library.name} was not put there by auditwheel")
         notice = notice_of_package(named["name"] + named["version"])
-        if notice not in notices:  # one package may have several libraries
+        if notice not in notices:  # a package may provide several libraries
             notices.append(notice)
     rule = "=" * 100
     parts = [HEADING, *(f"{rule}\n{name} {version}\n{rule}\n\n{text}" for name, version, text in notices)]
@@ -119,12 +119,12 @@ def add_notices(tree, text):
 
 
 def check_libraries(tree):
-    """Nothing may be looked for on the system that this wheel is to bring along."""
+    """Fails if the wheel would search the system for a library that it must contain."""
     for library in [*tree.glob("*.libs/*"), *tree.glob("pychat/*.so*")]:
         for needed in elf_read_dt_needed(library):
             if CARRIED.match(needed) and not GRAFTED.match(needed):
                 fail(f"{library.name} still needs the system's {needed}")
-        # What only a libwebsockets with plugins has to say.
+        # Only a libwebsockets with plugins contains this text.
         if b"unable to load evlib plugin" in library.read_bytes():
             fail(f"{library.name} has a libwebsockets that opens its event loop as a plugin: see build_libwebsockets.sh")
 

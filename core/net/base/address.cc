@@ -17,7 +17,7 @@ constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton() would stop there
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton() would stop at a NUL
   const std::string copy(text);
   IpAddress result;
   in_addr v4;

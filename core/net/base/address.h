@@ -1,4 +1,4 @@
-// IP addresses and blocks of them (CIDR), to and from text. Pure functions, without sockets.
+// IP addresses and CIDR blocks: parsing, formatting, membership. Pure functions without sockets.
 #pragma once
 
 #include <array>
@@ -11,12 +11,15 @@ struct sockaddr;
 
 namespace chat::net {
 
-// An IPv4 or IPv6 address. An IPv4 address mapped into IPv6 (::ffff:192.0.2.1) counts as IPv4.
+// An IPv4 or IPv6 address. An IPv4-mapped IPv6 address (::ffff:192.0.2.1) is equal to the IPv4 address.
 class IpAddress {
  public:
+  // Returns nullopt when the text is not an address.
   static std::optional<IpAddress> parse(std::string_view text);
+  // Returns nullopt for other address families.
   static std::optional<IpAddress> from(const sockaddr* address);
 
+  // The canonical form: "192.0.2.1", "2001:db8::1".
   std::string text() const;
 
  private:
@@ -24,9 +27,10 @@ class IpAddress {
   std::array<std::uint8_t, 16> bytes_{};  // IPv4 as ::ffff:a.b.c.d
 };
 
-// "192.0.2.0/24", "2001:db8::/32", or a single address.
+// A CIDR block, "192.0.2.0/24" or "2001:db8::/32", or a single address.
 class IpBlock {
  public:
+  // Returns nullopt when the text is neither a block nor an address, or when the prefix is too long.
   static std::optional<IpBlock> parse(std::string_view text);
   bool contains(const IpAddress& address) const;
 

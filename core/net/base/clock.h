@@ -1,4 +1,4 @@
-// The system's clocks.
+// The system's clocks. Any thread may call these functions.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,10 @@
 
 namespace chat::net {
 
-// Time of day, Unix milliseconds.
+// The wall clock in Unix milliseconds.
 std::int64_t wall_clock_ms();
 
+// Reads both clocks.
 Moment current_moment();
 
 }  // namespace chat::net

@@ -15,12 +15,12 @@ namespace {
 
 // The largest table without max_connections: 1 MiB for each loop.
 constexpr std::int64_t kDefaultPlaces = 65'536;
-// The smallest table, for hosts that raise a small limit after the start: 64 KiB.
+// The smallest table, for hosts that raise a low limit after the start: 64 KiB.
 constexpr std::int64_t kLeastPlaces = 4'096;
-// The largest table if max_connections has no limit: 16 MiB. Linux allows no higher limit of open files unless an administrator
-// has raised fs.nr_open.
+// The largest table when max_connections has no limit: 16 MiB. Linux allows no higher limit on open files unless an
+// administrator raises fs.nr_open.
 constexpr std::int64_t kMostPlaces = 1 << 20;
-// Entries for files and sockets that the host opens later.
+// Spare entries for files and sockets that the host opens later.
 constexpr std::int64_t kPlacesForHost = 4'096;
 
 }  // namespace

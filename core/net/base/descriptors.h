@@ -1,6 +1,6 @@
-// How many descriptors a server may use in its process: the size of libwebsockets' table, the default of max_connections, and
-// whether enough descriptors are free at the start. libuv and libwebsockets cannot handle a missing descriptor, so this is
-// checked before they need any.
+// How many file descriptors a server may use: the size of libwebsockets' table, the default of max_connections, and
+// whether enough descriptors are free at the start. libuv and libwebsockets cannot handle a shortage, so it is checked
+// before they need descriptors.
 #pragma once
 
 #include <cstddef>
@@ -11,26 +11,27 @@
 
 namespace chat::net {
 
-// The soft RLIMIT_NOFILE; kUnlimited for no limit.
+// The soft limit RLIMIT_NOFILE; kUnlimited when there is none.
 std::int64_t open_file_limit();
 
-// The default of max_connections: the limit, less a reserve for the host's own files and sockets.
+// The default of max_connections: the limit minus a reserve for the host's own files and sockets.
 std::int64_t default_max_connections(std::int64_t file_limit);
 
-// The number of entries in libwebsockets' table, which finds a socket by the number of its descriptor. Each loop has a table,
-// with 16 bytes for each entry, all in use from the start. The table is large enough for max_connections, for what the host
-// has open now, and for what it opens later. It exceeds the limit only if the limit is small, because the host may raise it.
+// The number of entries in libwebsockets' table, which is indexed by descriptor. Each loop has one table with 16 bytes
+// per entry, all allocated at the start. It has entries for max_connections, for the descriptors that the host has
+// open, and for those it opens later. It exceeds the limit only when the limit is low, because the host may raise it.
 int descriptor_table_size(std::int64_t file_limit, std::int64_t max_connections, int first_free);
 
-// Holds descriptors while it exists.
+// Reserves descriptors for its lifetime.
 class HeldDescriptors {
  public:
+  // Opens `count` descriptors.
   explicit HeldDescriptors(std::size_t count);
   ~HeldDescriptors();
   HeldDescriptors(const HeldDescriptors&) = delete;
   HeldDescriptors& operator=(const HeldDescriptors&) = delete;
 
-  // Error::system if fewer than `count` were free.
+  // Error::system when fewer than `count` descriptors were free.
   Status status() const;
   int lowest() const;
   int highest() const;

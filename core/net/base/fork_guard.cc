@@ -1,5 +1,5 @@
-// See fork_guard.h. Between fork() and the end of the child's handler only functions that are safe in a signal handler may be
-// called, and nothing may be locked or allocated.
+// See fork_guard.h. Between fork() and the end of the child's handler only async-signal-safe functions may be called;
+// locking and allocating are not allowed.
 #include "net/base/fork_guard.h"
 
 #include <pthread.h>
@@ -18,7 +18,8 @@
 namespace chat::net {
 namespace {
 
-// By descriptor: the socket's inode number; 0: none. Never destroyed, because a child may be forked while the process exits.
+// The inode number of each registered socket, indexed by descriptor; 0: none. Never destroyed, because a child may be
+// forked while the process exits.
 std::vector<ino_t>& sockets() {
   static auto* const sockets = new std::vector<ino_t>;  // NOLINT(cppcoreguidelines-owning-memory)
   return *sockets;
@@ -34,7 +35,7 @@ std::atomic<unsigned> forks = 0;
 constexpr int kMaxTries = 1'000;
 constexpr timespec kBetweenTries{0, 1'000'000};
 
-// Each child has its own mutex, because a thread of the parent may hold the parent's at the fork.
+// A mutex per process, because a thread of the parent may hold the parent's mutex during fork().
 std::mutex& loading_mutex() {
   struct OfProcess {
     explicit OfProcess(unsigned number) : generation(number) {}
@@ -94,7 +95,7 @@ void ForkGuard::install() {
     sockets();
     return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   }();
-  (void)result;  // out of memory: then children keep the sockets until they call exec
+  (void)result;  // out of memory: children then keep the sockets until exec
 }
 
 unsigned ForkGuard::generation() { return forks.load(std::memory_order_relaxed); }

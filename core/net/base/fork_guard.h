@@ -1,19 +1,20 @@
-// What fork() does to a server. The child gets copies of its sockets, which would keep the port in use and the connections
-// open after the parent has closed them. It has none of the server's threads, and its memory is as it was in the middle of
-// their work. So the child closes the sockets at once, and no function works there on servers of the parent. Process-wide.
+// Handles fork() in a process with servers. The child inherits copies of the sockets, which would keep the port in use
+// and connections open after the parent closes them. It has none of the server's threads, and its memory is a snapshot
+// of their unfinished work. The child therefore closes the sockets immediately, and calls on the parent's servers fail
+// in it. Process-wide; any thread.
 #pragma once
 
 namespace chat::net {
 
 class ForkGuard {
  public:
-  // Call it before the first server starts. May be called any number of times.
+  // Call it before the first server starts; repeated calls have no effect.
   static void install();
 
-  // The number of forks between the first process and this one. A server of another generation belongs to a parent.
+  // The number of forks since the first process. A server of another generation belongs to a parent process.
   static unsigned generation();
 
-  // Prevents a fork() between the creation of a socket and add(). Keep it for a moment only.
+  // Delays fork() between the creation of a socket and add(). Hold it only briefly.
   class Making {
    public:
     Making();
@@ -21,13 +22,14 @@ class ForkGuard {
     Making(const Making&) = delete;
     Making& operator=(const Making&) = delete;
 
-    // Children close this socket. There is no remove(): a child checks whether the number still is the same socket.
+    // Registers a socket to be closed in children. There is no remove(): the child checks whether the descriptor still
+    // refers to the same socket.
     void add(int socket_fd);
   };
 
-  // Lets one thread at a time create or destroy a libwebsockets context, which loads and unloads a library. A child forked
-  // meanwhile could never acquire the C library's lock for that. So fork() waits, but not forever, because on_log may run
-  // during this.
+  // Serializes the creation and destruction of libwebsockets contexts, which load and unload a library. A child forked
+  // during this could never acquire the C library's loader lock, so fork() waits for it. The wait is bounded, because
+  // on_log may run meanwhile.
   class Loading {
    public:
     Loading();

@@ -1,4 +1,4 @@
-// Keeps hostile input from flooding the log: limits the lines per second, and counts those that were left out.
+// Limits log lines caused by clients to a rate and counts the suppressed ones. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@ namespace chat::net {
 
 class LogLimiter {
  public:
-  // Whether a line may be written now. If so, sets `suppressed` to the number of lines left out since the last one written.
+  // Returns true when a line may be written now; `suppressed` is then the number of lines suppressed since the last
+  // one.
   bool allow(std::int64_t now_ms, std::uint64_t& suppressed) {
     if (!bucket_.take(now_ms)) {
       ++suppressed_;

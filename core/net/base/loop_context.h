@@ -1,5 +1,5 @@
-// What a loop offers to everything that lives on it, in any layer. server/loop.h implements it; unit tests have an
-// implementation of their own. For the loop's thread, except where a comment says otherwise.
+// The interface of a loop for all code that runs on it. server/loop.h implements it; unit tests have their own
+// implementation. Use it on the loop's thread unless a comment says otherwise.
 #pragma once
 
 #include <cstddef>
@@ -32,9 +32,9 @@ class LoopContext {
   LoopContext(const LoopContext&) = delete;
   LoopContext& operator=(const LoopContext&) = delete;
 
-  // The loop that runs on the calling thread, or nullptr. For libraries whose callbacks have no argument for it.
+  // The loop that runs on the calling thread, or nullptr. For library callbacks that have no context argument.
   static LoopContext* current();
-  // Makes a loop the current one while this exists.
+  // Makes a loop current for the lifetime of this object.
   class Running {
    public:
     explicit Running(LoopContext* loop);
@@ -54,28 +54,29 @@ class LoopContext {
   const LoopStats& stats() const { return stats_; }  // any thread
   TimeBudget& budget() { return budget_; }
   MemoryRelease& memory() { return memory_; }
-  // Rate-limited: for lines that clients cause.
+  // Logs a line that a client caused. Rate-limited.
   void log(LogLevel level, std::string_view text);
 
   virtual SourceTable& sources() = 0;
-  // The time at which the loop's turn began, by a monotonic clock.
+  // The monotonic time at which the loop's current turn began.
   virtual std::int64_t now_ms() const = 0;
+  // Sets or changes the entry's deadline.
   virtual void set_timer(TimerEntry& entry, std::int64_t deadline_ms) = 0;
-  // Something happened, so the loop checks for work once more before it waits.
+  // Makes the loop check for work again before it waits.
   virtual void note_activity() = 0;
-  // The server is stopping and accepts no more clients.
+  // True when the server is stopping and accepts no more clients.
   virtual bool draining() const = 0;
-  // Any thread. The task runs in a later turn of the loop, after everything that was posted before. False when the loop has
-  // ended: then the task is dropped.
+  // Runs the task in a later turn of the loop, after everything posted before. Any thread may call it. Returns false
+  // when the loop has ended; the task is dropped.
   virtual bool post_task(Task task) = 0;
-  // Handles everything that has been posted so far, for callers that need this before more input. False when the time budget
-  // was over first: then what is posted now waits behind the rest. Not for calls from inside itself.
+  // Handles everything posted so far, for callers that need it before they read more input. Returns false when the time
+  // budget ended first; the rest stays queued. Not reentrant.
   virtual bool drain_inbox() = 0;
 
  protected:
   friend class MemoryRelease;
 
-  // Frees the capacity that containers keep from their largest round.
+  // Frees the spare capacity of the loop's containers.
   virtual void give_back_memory() = 0;
 
  private:

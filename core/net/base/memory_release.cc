@@ -7,7 +7,7 @@
 namespace chat::net {
 namespace {
 
-// Smaller amounts are not worth a walk through the whole heap.
+// Walking the heap is not worthwhile for smaller amounts.
 constexpr std::size_t kWorthwhileBytes = 4 << 20;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Returns memory to the system after a peak. The allocator keeps freed memory for the next peak. This asks it to return that
-// memory once much was freed, and not often. For its loop's thread.
+// Returns freed memory to the system after a peak. The allocator keeps freed memory; this class asks it to release that
+// memory after much has been freed, at most once per memory_release_ms. Use it on its loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +13,12 @@ class LoopContext;
 
 class MemoryRelease final : public TimerEntry {
  public:
-  // The approximate memory of a connection or a session, without its queues.
+  // The approximate memory of a connection or session without its queues.
   static constexpr std::size_t kConnectionBytes = 8'192;
 
   explicit MemoryRelease(LoopContext& loop) : loop_(loop) {}
 
-  // Approximately so many bytes were freed.
+  // Records that about `bytes` bytes were freed.
   void freed(std::size_t bytes);
 
  protected:

@@ -1,5 +1,5 @@
-// What only Linux has, and what affects the whole process. A port to another system changes this file's implementation,
-// platform_linux.cc.
+// Linux-specific functions, and functions that affect the whole process. A port to another system replaces the
+// implementation, platform_linux.cc.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,15 @@ struct sockaddr;
 
 namespace chat::net {
 
-// Like accept4(). The socket is non-blocking and closed on exec, and children of fork() close it: see fork_guard.h.
+// Like accept4(). The socket is non-blocking and close-on-exec, and children of fork() close it (fork_guard.h).
 int accept_socket(int listening_fd, sockaddr* address, unsigned* address_size);
-// Like socket(), for a socket with the same properties.
+// Like socket(), with the same socket properties.
 int open_socket(int family, int type);
 
-// Blocks signals for the calling thread while this exists; threads that start meanwhile inherit that. It does not block a
-// thread's own faults, nor the signals by which language runtimes stop, sample or preempt threads: SIGPWR and SIGXCPU (Boehm
-// GC, Mono), SIGPROF and SIGURG (Go, profilers), and the real-time signals (.NET, OpenJ9). All other signals are left to the
-// host's own threads.
+// Blocks signals on the calling thread for its lifetime; threads started meanwhile inherit the mask. It leaves open the
+// signals of a thread's own faults and those that language runtimes use to stop, sample or preempt threads: SIGPWR and
+// SIGXCPU (Boehm GC, Mono), SIGPROF and SIGURG (Go, profilers), and the real-time signals (.NET, OpenJ9). All other
+// signals go to the host's threads.
 class SignalsBlocked {
  public:
   SignalsBlocked();
@@ -26,7 +26,7 @@ class SignalsBlocked {
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
 
-  // The signals that the calling thread had blocked before.
+  // The signal mask of the calling thread before.
   struct Mask {
     alignas(16) unsigned char bytes[128];
   };
@@ -36,13 +36,14 @@ class SignalsBlocked {
   Mask before_;
 };
 
-// Prepares a thread of the library: it cannot be cancelled, and a child that it forks gets the signal mask of the thread that
-// started the server.
+// Prepares a thread of the library: it cannot be cancelled, and its forked children get the signal mask of the thread
+// that started the server.
 void prepare_thread(const SignalsBlocked::Mask& mask_of_starter);
-// Runs in a child, on the thread that called fork(): see prepare_thread(). Does nothing on threads that are not the library's.
+// Restores the mask in a forked child, on the thread that called fork(); see prepare_thread(). Does nothing on other
+// threads.
 void restore_signals_in_child();
 
-// The calling thread cannot be cancelled while this exists.
+// Disables cancellation of the calling thread for its lifetime.
 class CancellationDisabled {
  public:
   CancellationDisabled();
@@ -54,8 +55,8 @@ class CancellationDisabled {
   int before_ = 0;
 };
 
-// Blocks SIGPIPE for the calling thread while this exists, and discards one that was raised meanwhile. OpenSSL needs this,
-// because it writes to sockets without MSG_NOSIGNAL.
+// Blocks SIGPIPE on the calling thread for its lifetime and discards one raised meanwhile. Needed because OpenSSL
+// writes to sockets without MSG_NOSIGNAL.
 class SigpipeBlocked {
  public:
   SigpipeBlocked();
@@ -68,13 +69,14 @@ class SigpipeBlocked {
   bool was_blocked_;
 };
 
+// Sets the name of the calling thread, which debuggers and `ps` show.
 void name_thread(const char* name);
 
-// Returns unused pages of the process's heap to the system. Does nothing without glibc.
+// Returns unused heap pages to the system. Does nothing without glibc.
 void release_free_memory();
 
-// The descriptors that a loop waits for. For loops that the host drives, it is a descriptor itself: readable when one of them
-// is ready, or at a set time.
+// Waits for the descriptors of a loop. For loops that the host drives, it provides a descriptor that becomes readable
+// when one of them is ready or a timeout expires.
 class Poller {
  public:
   static constexpr unsigned kRead = 1;
@@ -83,7 +85,7 @@ class Poller {
   struct Ready {
     std::uint64_t key;
     unsigned events;  // kRead, kWrite
-    bool ended;       // nothing more can be read, or written, without an error
+    bool ended;       // error or hang-up
   };
 
   Poller() = default;
@@ -91,23 +93,23 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  // False when the system has no descriptors left. timer: set_timeout() will be called.
+  // Returns false when no descriptors are left. timer: whether set_timeout() will be used.
   bool open(bool timer);
 
-  // Changes the events that are watched of the descriptor from `before` to `now`. 0: none, not even its end. False when the
-  // system cannot do it.
+  // Changes the watched events of a descriptor from `before` to `now`; 0: none, not even hang-up. Returns false on a
+  // system error.
   bool watch(int fd, std::uint64_t key, unsigned before, unsigned now);
-  // Waits until a descriptor is ready, at most timeout_ms (-1: no limit). Returns the number of entries filled in. Descriptors
-  // that stay ready are reported again, in turn with the others.
+  // Waits until a descriptor is ready, at most timeout_ms (-1: no limit). Returns the number of entries filled in.
+  // Descriptors that stay ready are reported again, in turn with the others.
   std::size_t wait(std::span<Ready> ready, int timeout_ms);
 
-  // The time after which fd() becomes readable in any case. 0: at once; -1: never.
+  // Makes fd() readable after this time; 0: immediately; -1: never.
   void set_timeout(int timeout_ms);
   // Waits until fd() is readable.
   void wait_readable(int timeout_ms) const;
   int fd() const { return epoll_fd_; }
 
-  // The key of the descriptor that set_timeout() uses.
+  // The key of the descriptor behind set_timeout().
   static constexpr std::uint64_t kTimerKey = UINT64_MAX;
 
  private:

@@ -73,7 +73,7 @@ SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, as_set(before_)
 
 void prepare_thread(const SignalsBlocked::Mask& mask_of_starter) {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
-  // Including signals that the starting thread had blocked.
+  // Also blocks signals that the starting thread had blocked.
   const sigset_t blocked = blocked_signals();
   pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
   starters_mask = mask_of_starter;
@@ -84,7 +84,7 @@ void restore_signals_in_child() {
   if (!is_loop_thread) return;
   sigset_t now;
   pthread_sigmask(SIG_SETMASK, nullptr, &now);
-  // The application may have set another mask in on_thread_start.
+  // on_thread_start may have set a different mask, which must stay.
   if (same(now, blocked_signals())) pthread_sigmask(SIG_SETMASK, as_set(starters_mask), nullptr);
 }
 

@@ -1,4 +1,4 @@
-// What the endpoints of each protocol can do, apart from how they do it: one line for each protocol.
+// The properties of each protocol's endpoints, one entry per protocol.
 #pragma once
 
 #include <array>
@@ -9,21 +9,22 @@
 
 namespace chat::net {
 
+// The bit of a transport in Endpoint::transports.
 constexpr std::uint32_t transport_bit(Transport transport) { return 1U << static_cast<unsigned>(transport); }
 
 struct ProtocolTraits {
-  std::uint32_t transports = transport_bit(Transport::websocket);  // bits
-  // The paths below an endpoint's own are its too, unless they are something else.
+  std::uint32_t transports = transport_bit(Transport::websocket);  // bits: 1 << Transport
+  // The endpoint also serves the paths below its own, unless they are used for something else.
   bool owns_paths_below = false;
-  // Its official clients and servers know one limit, that of a POST's body, and it holds for messages too.
+  // The protocol has one limit for messages and POST bodies, as its official clients and servers expect.
   bool limits_messages_like_bodies = false;
-  // A client's message can wait for an answer of the application.
+  // Clients can ask for the application's answer to a message.
   bool answers_messages = false;
-  // A client can be asked to acknowledge a message.
+  // The server can ask clients to acknowledge a message.
   bool acknowledges_messages = false;
 };
 
-// By Protocol.
+// Indexed by Protocol.
 inline constexpr std::array<ProtocolTraits, kProtocolCount> kProtocolTraits = {{
     /* none */ {},
     /* plain */ {},
@@ -36,7 +37,7 @@ inline constexpr std::array<ProtocolTraits, kProtocolCount> kProtocolTraits = {{
      .acknowledges_messages = true},
 }};
 
-// Of a number that is no protocol: like a WebSocket that can do nothing more.
+// Unknown numbers get the entry of a WebSocket protocol without further features.
 constexpr const ProtocolTraits& traits_of(Protocol protocol) {
   const auto index = static_cast<std::size_t>(protocol);
   return kProtocolTraits[index < kProtocolTraits.size() ? index : 0];

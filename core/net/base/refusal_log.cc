@@ -16,7 +16,7 @@ struct Text {
   const char* sentence;
 };
 
-// By Refusal.
+// Indexed by Refusal.
 constexpr std::array<Text, kRefusalCount> kTexts = {{
     {"connections", "too many connections (max_connections)"},
     {"connections_per_address", "too many connections from this address (max_connections_per_address)"},
@@ -49,7 +49,7 @@ constexpr std::array<Text, kRefusalCount> kTexts = {{
     {"application", "the application refused the connection"},
 }};
 
-// A detail may quote a client. It must not start another line, control a terminal, or fill the log.
+// A detail may quote a client, so it must not start a new line, control a terminal or fill the log.
 std::string printable(std::string_view detail) {
   constexpr std::size_t kMaxDetailBytes = 200;
   const bool whole = detail.size() <= kMaxDetailBytes;
@@ -58,7 +58,7 @@ std::string printable(std::string_view detail) {
   std::string result;
   for (std::size_t i = 0; i < detail.size(); ++i) {
     const auto byte = static_cast<unsigned char>(detail[i]);
-    // U+0080 to U+009F are control characters of terminals, too.
+    // U+0080 to U+009F are terminal control characters too.
     const bool high_control = byte == 0xc2 && i + 1 < detail.size() && static_cast<unsigned char>(detail[i + 1]) < 0xa0;
     if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !text) || high_control) {
       result += '?';
@@ -83,7 +83,7 @@ void RefusalLog::note_at(std::int64_t now_ms, Refusal reason, std::string_view a
   Kind& kind = kinds_[static_cast<std::size_t>(reason)];
   const std::uint64_t count = kind.count.fetch_add(1, std::memory_order_relaxed) + 1;
   std::int64_t next_line_ms = kind.next_line_ms.load(std::memory_order_relaxed);
-  // If several threads get here, one of them writes the line.
+  // When several threads get here, only one writes the line.
   if (now_ms < next_line_ms || !kind.next_line_ms.compare_exchange_strong(next_line_ms, now_ms + kLineIntervalMs))
     return;
   const std::uint64_t logged = kind.logged.exchange(count, std::memory_order_relaxed);

@@ -1,5 +1,6 @@
-// Counts refusals by reason, and logs them: the first of each reason at once, then at most one line in ten seconds, with the
-// number of refusals since the last line. So a flood of one kind neither fills the log nor hides the other kinds.
+// Counts refusals by reason and logs them: the first of each reason immediately, then at most one line per ten seconds
+// with the number of refusals since the last line. A flood of one reason therefore neither fills the log nor hides the
+// others. Any thread may call it.
 #pragma once
 
 #include <array>
@@ -20,9 +21,10 @@ class RefusalLog : public RefusalReport {
   explicit RefusalLog(Application& application) : application_(application) {}
 
   void note(Refusal reason, std::string_view address, std::string_view detail = {}) override;
-  // The same, with the time of a monotonic clock.
+  // Like note(), with an explicit monotonic time.
   void note_at(std::int64_t now_ms, Refusal reason, std::string_view address, std::string_view detail = {});
 
+  // Indexed by Refusal.
   std::array<std::uint64_t, kRefusalCount> counts() const;
 
  private:

@@ -1,4 +1,4 @@
-// The options of a server, with all defaults filled in. The comments in chat.h say what each means.
+// The options of a server with all defaults filled in. chat.h describes each of them.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,16 @@
 
 namespace chat::net {
 
+// A path that clients connect to.
 struct Endpoint {
   std::string path;  // without a trailing slash
   Protocol protocol = Protocol::plain;
   std::uint32_t transports = 1;  // bits: 1 << Transport
-  // 0: the server's limit. Always set for Socket.IO, whose clients expect a higher limit than others.
+  // 0: the server's limit. Always set for Socket.IO, whose clients expect a higher limit.
   std::int64_t max_message_bytes = 0;
 };
 
+// A directory served at a path.
 struct StaticMount {
   std::string path;
   std::string directory;
@@ -47,7 +49,7 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts;  // see allowed_hosts.h
   std::int64_t max_connections = kUnlimited;
   std::int64_t max_sessions = kUnlimited;  // Engine.IO sessions
-  // Socket.IO sessions, those on polling included.
+  // Socket.IO sessions per address, including those on polling.
   std::int64_t max_sessions_per_address = kUnlimited;
   std::int64_t max_polling_sessions_per_address = kUnlimited;
 
@@ -69,7 +71,7 @@ struct ServerOptions {
   std::int64_t verdict_timeout_ms = 10'000;
   std::int64_t drain_timeout_ms = 5'000;
   std::int64_t drain_spread_ms = 0;
-  std::int64_t poll_budget_ms = 4;          // for one poll, with threads = 0; kUnlimited: until nothing is ready
+  std::int64_t poll_budget_ms = 4;          // for one poll, with threads = 0; kUnlimited: no limit
   std::int64_t memory_release_ms = 10'000;  // kUnlimited: never
   bool permessage_deflate = false;
 
@@ -81,7 +83,7 @@ struct ServerOptions {
   bool recovery_asks_on_connect = false;
   std::string socket_io_client_directory;  // empty: none
 
-  // Each is "/", or has no slash at its end. Empty: not served. See compiled_in.h and metrics.h.
+  // Each is "/" or has no trailing slash. Empty: not served. See compiled_in.h and metrics.h.
   std::string page_path;
   std::string script_path;
   std::string metrics_path;

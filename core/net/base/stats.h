@@ -1,5 +1,5 @@
-// The counters of one loop, and their sums over all loops. Only the loop's thread writes its counters, and other threads read
-// them, so a plain load and store suffice.
+// The counters of one loop, and their sums over all loops. Only the loop's thread writes its counters; other threads
+// read them. A plain load and store therefore suffice.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 
 namespace chat::net {
 
+// One counter. Only its owner's thread may change it; any thread may read it.
 class Counter {
  public:
   void add(std::uint64_t amount = 1) {
@@ -42,7 +43,7 @@ struct LoopStats {
   std::array<Counter, kTransportCount> deliveries_by_transport;
 };
 
-// Counted since the start. Fields with _now in their names are present values.
+// Counted since the start, except fields with _now in their names, which are current values.
 struct ServerStats {
   std::uint64_t connections_now = 0;
   std::uint64_t connections_total = 0;

@@ -1,6 +1,6 @@
-// How long a loop may work before it returns to its host. Code that works through a list checks the budget after each entry,
-// and leaves the rest in the list when the time is over. So each list advances by at least one entry. Without a limit, no
-// clock is read.
+// Limits how long a loop works before it returns to its host. Code that processes a list checks the budget after each
+// entry and leaves the rest in the list when the time is over, so each list advances by at least one entry. Without a
+// limit no clock is read. Not thread-safe.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@ class TimeBudget {
 
   explicit TimeBudget(Clock clock = steady_clock_ns) : clock_(clock) {}
 
-  // Starts a budget of so many milliseconds.
+  // Starts a budget of budget_ms milliseconds.
   void begin(std::int64_t budget_ms) {
     deadline_ns_ = clock_() + budget_ms * 1'000'000;
     limited_ = true;
@@ -30,7 +30,7 @@ class TimeBudget {
   void lift() { limited_ = over_ = false; }
 
   bool limited() const { return limited_; }
-  // Stays true until begin() or lift().
+  // True when the time is over; stays true until begin() or lift().
   bool over() {
     if (limited_ && !over_) over_ = clock_() >= deadline_ns_;
     return over_;

@@ -27,7 +27,7 @@ TimerWheel::~TimerWheel() {
 }
 
 void TimerWheel::link(TimerEntry& entry) {
-  // Rounded up, and never into a slot that is already done.
+  // Round up, and never use a slot that is already processed.
   const std::int64_t tick = std::max(tick_ + 1, (entry.deadline_ms_ + kTickMs - 1) / kTickMs);
   Anchor& slot = slots_[static_cast<std::size_t>(tick) % kSlots];
   entry.next_ = &slot;
@@ -45,7 +45,7 @@ void TimerWheel::set(TimerEntry& entry, std::int64_t deadline_ms) {
 bool TimerWheel::advance(std::int64_t now_ms, TimeBudget& budget) {
   if (!call_due(now_ms, budget)) return false;
   const std::int64_t target = now_ms / kTickMs;
-  // After a long sleep, one lap is enough to visit every slot.
+  // After a long sleep, one lap visits every slot.
   tick_ = std::max(tick_, target - static_cast<std::int64_t>(kSlots));
   while (tick_ < target) {
     ++tick_;

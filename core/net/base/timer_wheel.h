@@ -1,6 +1,6 @@
-// Timers for tens of thousands of deadlines: entries are added and removed in constant time, and the loop needs one libuv timer
-// for all of them. It is coarse: an entry is called up to kTickMs late and never early. It is called later than that when the
-// loop's time budget ends before all due entries were called. Reads no clock; the time is an argument.
+// Timers for tens of thousands of deadlines. Entries are added and removed in constant time, and the loop needs only
+// one libuv timer. Precision is coarse: an entry runs up to kTickMs late, and never early. It runs later than that when
+// the loop's time budget ends first. It reads no clock. Use it on its loop's thread.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@ namespace chat::net {
 
 class TimerWheel;
 
-// Base class of what has a deadline. The links of the list are in the entry, which unlinks itself when it is destroyed.
+// Base class for objects with a deadline. It contains the links of the timer list and unlinks itself when destroyed.
 class TimerEntry {
  public:
   TimerEntry() = default;
@@ -23,6 +23,7 @@ class TimerEntry {
   bool pending() const { return next_ != nullptr; }
   std::int64_t deadline_ms() const { return deadline_ms_; }
 
+  // Runs once when the deadline is reached. It may set the entry again.
  protected:
   virtual void on_deadline(std::int64_t now_ms) = 0;
 
@@ -46,10 +47,10 @@ class TimerWheel {
   void set(TimerEntry& entry, std::int64_t deadline_ms);
   static void cancel(TimerEntry& entry) { entry.unlink(); }
 
-  // Calls all entries that are due. False when the time budget was over first: the next call continues.
+  // Runs all due entries. Returns false when the time budget ended first; the next call continues.
   bool advance(std::int64_t now_ms, TimeBudget& budget);
 
-  // The time at which advance() has something to do; -1: there are no entries. In the past after an interrupted advance().
+  // When advance() next has work; -1 when there are no entries. In the past after an interrupted advance().
   std::int64_t next_ms() const;
 
  private:
@@ -64,7 +65,7 @@ class TimerWheel {
   bool call_due(std::int64_t now_ms, TimeBudget& budget);
 
   std::array<Anchor, kSlots> slots_;
-  // The entries of the slot of tick_, moved here before they are called, so that callbacks can set and cancel entries.
+  // The entries of the current slot. They are moved here before they run, so callbacks can set and cancel entries.
   Anchor due_;
   std::int64_t tick_;  // all ticks up to this one are done, except for the entries in due_
 };

@@ -1,4 +1,4 @@
-// A rate limit that allows bursts: `rate` tokens are added each second, up to `burst`. Reads no clock.
+// A rate limiter that allows bursts: it gains `rate` tokens per second, up to `burst`. Reads no clock. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -8,10 +8,11 @@ namespace chat::net {
 
 class TokenBucket {
  public:
-  // rate_per_s negative: no limit.
+  // A negative rate_per_s means no limit.
   TokenBucket(std::int64_t rate_per_s, std::int64_t burst, std::int64_t now_ms)
       : rate_per_s_(rate_per_s), burst_(burst), milli_tokens_(burst * 1000), last_ms_(now_ms) {}
 
+  // Takes one token if there is one.
   bool take(std::int64_t now_ms) {
     if (rate_per_s_ < 0) return true;
     refill(now_ms);
@@ -20,18 +21,18 @@ class TokenBucket {
     return true;
   }
 
-  // Takes tokens even if the bucket has too few. New tokens then pay the debt first.
+  // Takes tokens even when there are too few. New tokens repay the debt first.
   void take_in_advance(std::int64_t tokens = 1) {
     if (rate_per_s_ >= 0) milli_tokens_ -= tokens * 1000;
   }
-  // Whether take() would succeed.
+  // True when take() would succeed.
   bool has_token(std::int64_t now_ms) {
     if (rate_per_s_ < 0) return true;
     refill(now_ms);
     return milli_tokens_ >= 1000;
   }
 
-  // The time until the bucket has `tokens`; 0 if it has them now.
+  // Milliseconds until the bucket has `tokens`; 0 when it has them now.
   std::int64_t wait_ms(std::int64_t tokens, std::int64_t now_ms) {
     if (rate_per_s_ < 0) return 0;
     refill(now_ms);
@@ -41,7 +42,7 @@ class TokenBucket {
 
  private:
   void refill(std::int64_t now_ms) {
-    // Limited to the time that fills the bucket, so that the product cannot overflow.
+    // Capped at the time that fills the bucket, so the product cannot overflow.
     const std::int64_t full_ms = (burst_ * 1000 - milli_tokens_) / std::max<std::int64_t>(1, rate_per_s_) + 1;
     const std::int64_t elapsed_ms = std::clamp<std::int64_t>(now_ms - last_ms_, 0, full_ms);
     milli_tokens_ = std::min(burst_ * 1000, milli_tokens_ + elapsed_ms * rate_per_s_);

@@ -1,4 +1,4 @@
-// The option trusted_proxies: the proxies whose headers about a request's client are believed. No I/O.
+// The option trusted_proxies: the proxies whose headers about a client are accepted. No I/O.
 #pragma once
 
 #include <string_view>
@@ -10,10 +10,10 @@ namespace chat::net {
 
 class TrustedProxies {
  public:
-  // An address, a block, or "unix" for whoever connects to a UNIX socket. False when it is none of them.
+  // Adds an address, a CIDR block, or "unix" for peers on a UNIX socket. Returns false for other text.
   bool add(std::string_view entry);
 
-  // `address`: in the form of IpAddress::text(); empty for a UNIX socket.
+  // `address`: in the form of IpAddress::text(); empty on a UNIX socket.
   bool contains(std::string_view address) const;
 
  private:

@@ -1,11 +1,11 @@
-// The media type of a file, by its extension.
+// Maps file extensions to media types.
 #pragma once
 
 #include <string_view>
 
 namespace chat::net {
 
-// "application/octet-stream" if the extension is unknown.
+// Returns "application/octet-stream" for an unknown extension.
 std::string_view content_type_of(std::string_view path);
 
 }  // namespace chat::net

@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::size_t kMaxAllowedHeadersBytes = 1'024;
 
-// Whether it is an Origin as browsers send it: a scheme and an authority, or "null". Nothing else is written into a header.
+// Accepts what browsers send as Origin: a scheme and an authority, or "null". Other text must not be copied into a
+// header.
 bool is_origin(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 0x7F; });
 }
@@ -28,7 +29,7 @@ void add_vary(HttpResponse& response, std::string_view name) {
   response.headers.push_back({"Vary", std::string(name)});
 }
 
-// The valid names of the request, joined again, so that the request's header is not echoed as it was.
+// The valid names of the request, joined again, so the request's header is not echoed unchecked.
 std::string requested_headers(const HttpRequest& request) {
   std::string headers;
   for (const std::string& name : list_elements(request.header("access-control-request-headers"))) {
@@ -52,7 +53,7 @@ void add_cors_headers(HttpResponse& response, const HttpRequest& request,
     response.headers.push_back({"Access-Control-Allow-Credentials", "true"});
   } else if (any) {
     response.headers.push_back({"Access-Control-Allow-Origin", "*"});
-    if (allowed_origins.size() == 1) return;  // the same for all origins
+    if (allowed_origins.size() == 1) return;  // the header is the same for all origins
   }
   add_vary(response, "Origin");
 }

@@ -1,4 +1,4 @@
-// A request that is not answered at once, and whoever will answer it.
+// A request whose response comes later, and the object that will provide the response.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace chat::net {
 
-// Names a request that waits for its answer, on whichever loop. It may be stale: then the answer goes nowhere.
+// Identifies a held request on any loop. The request may be gone; a response to it is then discarded.
 struct HeldRequest {
   std::size_t loop = 0;
   std::uint64_t connection = 0;  // Connection::id()
@@ -18,23 +18,24 @@ struct HeldRequest {
   bool operator==(const HeldRequest&) const = default;
 };
 
-// What a connection asks about the request that it holds, on its own loop. It belongs to the connection.
+// Handles one held request. The connection owns it and calls it on its own loop.
 class Exchange {
  public:
   virtual ~Exchange() = default;
 
-  // The connection holds the request, and this. Answers may come from in here.
+  // The connection now holds the request and this object. The response may be sent from inside this call.
   virtual void on_held(const HeldRequest& request) = 0;
-  // The body is here; it was announced as wanted.
+  // The complete body, if the exchange asked for it.
   virtual void on_body(std::string body) = 0;
-  // It is, or would become, larger than it may.
+  // The body exceeds the size limit, or its announced length does.
   virtual void on_body_too_large() = 0;
-  // Whatever the answer is: what the request's own headers require of it.
+  // Adds the headers that the request requires to its response, whatever that is.
   virtual void complete(HttpResponse& response) = 0;
-  // Of a response that streams everything that was written has been taken. Of what is written before this comes the connection
-  // holds at most twice max_outbox_bytes, and ends when it is more.
+  // All bytes written to a streaming response have been sent. Before that, the connection buffers at most twice
+  // max_outbox_bytes; it closes when more is written.
   virtual void on_drained() {}
-  // The connection ended before the whole answer was written. `answered`: there was one already, or its beginning.
+  // The connection ended before the response was complete. `answered`: the response had been given, at least its
+  // beginning.
   virtual void on_lost(bool answered) = 0;
 };
 

@@ -15,7 +15,7 @@
 namespace chat::net {
 namespace {
 
-// Empty if there is no such file.
+// Returns an empty path when the file does not exist.
 std::string resolve(const std::string& path) {
   const std::unique_ptr<char, decltype(&std::free)> resolved(realpath(path.c_str(), nullptr), &std::free);
   return resolved ? resolved.get() : std::string();
@@ -57,10 +57,10 @@ bool is_inside(std::string_view path, std::string_view directory) {
 }
 
 HttpResponse file_response(const HttpRequest& request, const std::string& resolved_path, const FileHeaders& headers) {
-  // Non-blocking, because the file may be a FIFO.
+  // Non-blocking: the file may be a FIFO.
   const int file = ::open(resolved_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (file < 0 && (errno == EMFILE || errno == ENFILE)) {
-    return HttpResponse::text(503, "too many open files\n");  // not 404, because the file exists
+    return HttpResponse::text(503, "too many open files\n");  // the file exists, so 404 would be wrong
   }
   if (file < 0) return not_found_response();
   struct stat status;

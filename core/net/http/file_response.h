@@ -1,5 +1,5 @@
-// One file of a directory as an HTTP response. No file outside the directory is opened, whatever a path or a symbolic link
-// says. The callers, StaticFiles and SocketIoClientFiles, map URL paths to files. CompiledIn shares some of these functions.
+// Serves one file of a directory. No file outside the directory is opened, whatever the path or a symbolic link
+// contains. StaticFiles and SocketIoClientFiles map URL paths to files; CompiledIn shares some of these functions.
 #pragma once
 
 #include <string>
@@ -9,31 +9,34 @@
 
 namespace chat::net {
 
-// The path with every symbolic link and ".." resolved; empty if there is no such directory.
+// Returns the path with symbolic links and ".." resolved; empty when the directory does not exist.
 std::string resolve_directory(const std::string& path);
 
-// The same for a file or directory inside `directory`, which must be resolved. Empty if there is none, or if it lies elsewhere.
-// `name` may contain anything.
+// Resolves `name`, which may be arbitrary text, below a resolved `directory`. Returns an empty path when there is no
+// such file or directory, or when it is outside `directory`.
 std::string resolve_inside(const std::string& directory, std::string_view name);
 
-// Whether `path` is `directory` or below it; both are resolved, or both are URL paths without a trailing slash.
+// True when `path` is `directory` or below it. Both must be resolved paths, or URL paths without a trailing slash.
 bool is_inside(std::string_view path, std::string_view directory);
 
+// The headers that depend on the caller.
 struct FileHeaders {
   std::string_view content_type;
   std::string_view cache_control;
 };
 
-// For GET and HEAD: 200 with a descriptor that the caller owns, 304 if If-None-Match has the file's ETag, 404 unless
-// `resolved_path` is a readable regular file. Range is ignored: the response always has the whole file.
+// The response to GET and HEAD: 200 with a descriptor that the response's writer closes; 304 when If-None-Match has the
+// file's ETag; 404 unless `resolved_path` is a readable regular file. Range is ignored: the response is always the
+// whole file.
 HttpResponse file_response(const HttpRequest& request, const std::string& resolved_path, const FileHeaders& headers);
 
-// Whether If-None-Match has this tag (RFC 9110 section 13.1.2, weak comparison).
+// True when If-None-Match contains this tag (RFC 9110 section 13.1.2, weak comparison).
 bool has_entity_tag(const HttpRequest& request, std::string_view tag);
 
-// A strong ETag for these bytes: a part of their SHA-256.
+// Returns a strong ETag for these bytes, part of their SHA-256.
 std::string content_tag(std::string_view bytes);
 
+// A plain text response with status 404.
 HttpResponse not_found_response();
 HttpResponse only_get_response();  // 405
 

@@ -14,15 +14,13 @@
 namespace chat::net {
 namespace {
 
-// One proxy's element of Forwarded. Parameters that it lacks are empty.
+// The element of Forwarded that one proxy wrote. Missing parameters are empty.
 struct Element {
   std::string node;  // "for"
   std::string proto;
   std::string host;
 };
 using Elements = std::vector<Element>;
-
-// X-Forwarded-* ------------------------------------------------------------------------------------------------------
 
 std::string_view take_last(std::string_view& list) {
   const std::size_t comma = list.rfind(',');
@@ -31,8 +29,8 @@ std::string_view take_last(std::string_view& list) {
   return wire::trim_blanks(last);
 }
 
-// The element of `list` that the outermost of the trusted proxies wrote; `proxies` is their number. In a shorter list it is the
-// first element, because most proxies replace the value instead of appending to it.
+// Returns the element that the outermost of `proxies` trusted proxies wrote. For a shorter list it is the first
+// element, because most proxies replace the value instead of appending.
 std::string outermost(std::string_view list, std::size_t proxies) {
   std::string_view element = take_last(list);
   while (proxies > 1 && !list.empty()) {
@@ -54,16 +52,14 @@ ForwardedClient from_x_forwarded(const HttpRequest& request, std::string_view re
     if (!address) break;
     client.address = std::move(*address);
   }
-  // Without an address the number of trusted proxies is unknown. Then the first elements are taken.
+  // Without an address the number of trusted proxies is unknown, so the first elements are used.
   if (proxies == 0) proxies = SIZE_MAX;
   client.proto = outermost(request.joined_header("x-forwarded-proto"), proxies);
   client.host = outermost(request.joined_header("x-forwarded-host"), proxies);
   return client;
 }
 
-// Forwarded ----------------------------------------------------------------------------------------------------------
-
-// Reads one line from the left, because quotes can only be matched from there. After a failure it stays failed.
+// Parses one line from the left, since quotes can only be matched in that direction. After an error it stays failed.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : rest_(text) {}
@@ -85,7 +81,7 @@ class Cursor {
     failed_ |= !wire::is_token(token);
     return token;
   }
-  // A token or a quoted string. Addresses with ports are often sent without the quotes that RFC 7239 requires.
+  // Reads a token or a quoted string. Addresses with ports often lack the quotes that RFC 7239 requires.
   std::string value() {
     if (take('"')) return quoted();
     const std::size_t size = std::min(rest_.find_first_of(" \t,;\""), rest_.size());
@@ -115,7 +111,7 @@ class Cursor {
   bool failed_ = false;
 };
 
-// A parameter that is given twice makes the element malformed (RFC 7239 section 4).
+// A repeated parameter makes the element malformed (RFC 7239 section 4).
 void set_once(std::string& target, std::string value, Cursor& cursor) {
   if (!target.empty()) cursor.fail();
   target = std::move(value);
@@ -141,7 +137,7 @@ Element read_element(Cursor& cursor) {
   return element;
 }
 
-// nullopt: malformed. Otherwise a quote that a client opened could swallow what a proxy appended.
+// Returns nullopt for a malformed line. Otherwise an open quote written by a client could hide what a proxy appended.
 std::optional<Elements> read_forwarded(std::string_view line) {
   Elements elements;
   Cursor cursor(line);
@@ -154,14 +150,14 @@ std::optional<Elements> read_forwarded(std::string_view line) {
   }
 }
 
-// All elements, that of the nearest proxy first.
+// Returns all elements, the nearest proxy's first.
 Elements all_elements(const HttpRequest& request) {
   Elements result;
   // Clang 14 cannot compile std::views::reverse of libstdc++ 12. NOLINTNEXTLINE(modernize-loop-convert)
   for (auto header = request.headers.rbegin(); header != request.headers.rend(); ++header) {
     if (header->name != "forwarded") continue;
     std::optional<Elements> elements = read_forwarded(header->value);
-    if (!elements) break;  // later lines are from nearer proxies; earlier ones, from further away, are ignored
+    if (!elements) break;  // earlier lines come from more distant proxies and are ignored
     std::move(elements->rbegin(), elements->rend(), std::back_inserter(result));
   }
   return result;
@@ -181,8 +177,6 @@ ForwardedClient from_forwarded(const HttpRequest& request, std::string_view remo
   return client;
 }
 
-// Addresses ----------------------------------------------------------------------------------------------------------
-
 bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 bool is_name(std::string_view text) {
@@ -190,7 +184,7 @@ bool is_name(std::string_view text) {
                                       [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
 }
 
-// RFC 7239 section 6: digits, or a name that hides them.
+// RFC 7239 section 6: digits, or an obfuscated port.
 bool is_port(std::string_view text) {
   if (text.starts_with('_')) return is_name(text.substr(1));
   std::uint16_t port = 0;

@@ -9,7 +9,7 @@
 namespace chat::net {
 namespace {
 
-// "host:port" without the scheme's default port.
+// Removes the scheme's default port from "host:port".
 std::string_view without_default_port(std::string_view authority, bool secure) {
   const std::string_view port = secure ? ":443" : ":80";
   if (authority.size() > port.size() && authority.ends_with(port)) authority.remove_suffix(port.size());
@@ -17,8 +17,8 @@ std::string_view without_default_port(std::string_view authority, bool secure) {
 }
 
 struct OriginParts {
-  std::string_view scheme;  // "http" for "ws", and "https" for "wss"
-  std::string_view host;    // with its port; the whole origin if it is not a URL ("null")
+  std::string_view scheme;  // "http" for "ws", "https" for "wss"
+  std::string_view host;    // with its port; the whole origin when that is not a URL ("null")
 };
 
 OriginParts split_origin(std::string_view origin) {
@@ -128,7 +128,7 @@ bool origin_allowed(std::string_view origin, std::string_view host, bool secure,
   const auto [scheme, origin_host] = split_origin(origin);
   if (scheme.empty() || host.empty()) return false;
   const bool origin_secure = is_secure_scheme(scheme);
-  // A page that was loaded without TLS is another origin, and anyone on the path may have changed it.
+  // A page loaded without TLS has another origin and may have been modified in transit.
   if (secure && !origin_secure) return false;
   return equals_ignoring_case(without_default_port(origin_host, origin_secure),
                               without_default_port(host, origin_secure));

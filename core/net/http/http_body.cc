@@ -7,7 +7,7 @@
 namespace chat::net {
 namespace {
 
-constexpr std::size_t kMaxSizeDigits = 16;  // a 64-bit number
+constexpr std::size_t kMaxSizeDigits = 16;  // digits of a 64-bit number
 
 BodyPlan refuse(int status, std::string text) {
   BodyPlan plan;
@@ -75,7 +75,7 @@ ChunkedDecoder::Outcome ChunkedDecoder::feed(std::string_view bytes, std::string
   return outcome_;
 }
 
-// Takes one byte outside of the data.
+// Consumes one byte outside of chunk data.
 ChunkedDecoder::Outcome ChunkedDecoder::step(char c, std::size_t room_bytes) {
   const auto expect = [&](char wanted, State next) {
     state_ = next;

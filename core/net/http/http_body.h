@@ -1,5 +1,5 @@
-// The framing of a request's body (RFC 9112 section 6.3), and the decoding of the chunked transfer coding (section 7.1). Does
-// no I/O.
+// Determines the framing of a request's body (RFC 9112 section 6.3) and decodes the chunked transfer coding (section
+// 7.1). No I/O.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,10 @@ namespace chat::net {
 
 struct BodyPlan {
   enum class Kind : std::uint8_t {
-    none,     // nothing follows the head: no length, or a length of 0
+    none,     // no body: no length, or length 0
     length,   // length_bytes, at least 1
-    chunked,  // a ChunkedDecoder finds its end
-    refused,  // the end of the body cannot be determined: answer `refusal`, which closes the connection, and stop reading
+    chunked,  // a ChunkedDecoder finds the end
+    refused,  // the end of the body is unknown: send `refusal`, which closes the connection, and stop reading
   };
 
   Kind kind = Kind::none;
@@ -24,35 +24,35 @@ struct BodyPlan {
   HttpResponse refusal;
 };
 
-// 400: two lengths, a length that is not a number, Transfer-Encoding together with a length or with a method that has no use
-// for a body. 411: POST, PUT or PATCH without either. 501: any transfer coding except "chunked" alone. The caller checks
-// whether length_bytes is too large.
+// Refusals: 400 for two lengths, an invalid length, or Transfer-Encoding together with a length or with a method that
+// has no body; 411 for POST, PUT or PATCH without either header; 501 for transfer codings other than a single
+// "chunked". The caller checks length_bytes against its limit.
 BodyPlan plan_body(const HttpRequest& request);
 
-// Decodes one body. It is strict, because a proxy that read the same bytes differently would see a different request after
-// them: lines end with CRLF, sizes are 1 to 16 hexadecimal digits, and control characters are rejected.
+// Decodes one chunked body. It is strict, because a proxy that parses the same bytes differently would see a different
+// next request: lines end with CRLF, sizes have 1 to 16 hexadecimal digits, and control characters are rejected.
 class ChunkedDecoder {
  public:
-  // Limits for all extensions and for all trailer lines of a body. Both are skipped.
+  // Limits on the total size of chunk extensions and of trailer lines in a body. Both are skipped.
   static constexpr std::size_t kMaxExtensionBytes = 4'096;
   static constexpr std::size_t kMaxTrailerBytes = 4'096;
 
   enum class Outcome : std::uint8_t {
     more,
-    done,       // bytes after the end are not part of the body, and are ignored
+    done,       // bytes after the end are not consumed
     malformed,  // 400
-    too_large,  // 413: the body exceeds max_bytes, or will according to a chunk's size; `body` does not exceed it
+    too_large,  // 413: the body exceeds max_bytes, or a chunk size announces it; `body` stays within max_bytes
   };
 
-  // Appends to `body` the part of it that is in `bytes`. Pass the same `body` and `max_bytes` to each call. The result does not
-  // depend on how the input is split. Any outcome except `more` is final.
+  // Appends the body data in `bytes` to `body`. Pass the same `body` and `max_bytes` on each call. The result does not
+  // depend on how the input is split. All outcomes except `more` are final.
   Outcome feed(std::string_view bytes, std::string& body, std::size_t max_bytes);
-  // The number of bytes of the last call after the end of the body.
+  // The number of bytes after the end of the body in the last call.
   std::size_t unused_bytes() const { return unused_bytes_; }
 
  private:
   enum class State : std::uint8_t {
-    size,  // before or within the digits
+    size,  // before or within the size digits
     before_extension,
     extension,
     size_lf,  // after the CR of a chunk's first line
@@ -71,7 +71,7 @@ class ChunkedDecoder {
   State state_ = State::size;
   Outcome outcome_ = Outcome::more;
   std::size_t unused_bytes_ = 0;
-  std::uint64_t chunk_left_ = 0;  // while the size is read: the size so far
+  std::uint64_t chunk_left_ = 0;  // while a size is being read: its value so far
   std::size_t digits_ = 0;
   std::size_t extension_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;

@@ -1,4 +1,4 @@
-// A request as seen behind its proxies: the client's address, the host, and whether the client used TLS.
+// A request after its proxies' reports are evaluated: the client's address, the host, and whether the client used TLS.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace chat::net {
 
-// The server's rules for requests: trusted proxies and allowed hosts. They outlive every request.
+// The server's rules for requests: trusted proxies and allowed hosts. They must outlive every request.
 struct HttpRules {
   const ServerOptions& options;
   TrustedProxies trusted_proxies;
@@ -18,13 +18,13 @@ struct HttpRules {
 };
 
 struct RequestContext {
-  std::string address;  // the client's; empty on a UNIX socket, unless a trusted proxy gives one
-  std::string host;     // as the client wrote it
+  std::string address;  // the client's; empty on a UNIX socket unless a trusted proxy reports one
+  std::string host;     // as the client sent it
   bool secure = false;
   bool origin_allowed = false;
 };
 
-// remote_address: of the socket.
+// remote_address: the socket's.
 RequestContext describe(const HttpRequest& request, const std::string& remote_address, const HttpRules& rules);
 
 }  // namespace chat::net

@@ -13,7 +13,7 @@
 namespace chat::net {
 namespace {
 
-// So much of what was taken may stand before the rest.
+// Consumed bytes are removed from the front of the buffer at this size.
 constexpr std::size_t kMaxTakenBytes = 65'536;
 
 }  // namespace
@@ -35,7 +35,7 @@ void ResponseOutput::begin(const HttpResponse& response, KeepAlive keep_alive, b
   }
 }
 
-// A chunk of no bytes would be the last.
+// An empty chunk would end the body.
 void ResponseOutput::append(std::string_view bytes) {
   if (!open_ || bytes.empty()) return;
   if (taken_ > kMaxTakenBytes) {

@@ -1,5 +1,6 @@
-// The bytes of one response after the other: the head, and behind it the body, a file, or what comes of the body by and by. Gives
-// them in pieces; knows no socket. Files and constant bodies are not copied as a whole: a client that does not read holds one piece in memory.
+// The bytes of a connection's current response: the head, then a body, a file, or a streaming body. It produces them in
+// pieces and knows no socket. Files and constant bodies are not copied as a whole: a client that does not read costs
+// one piece of memory.
 #pragma once
 
 #include <cstdint>
@@ -18,28 +19,30 @@ class ResponseOutput {
   ResponseOutput(const ResponseOutput&) = delete;
   ResponseOutput& operator=(const ResponseOutput&) = delete;
 
-  // Takes the response's file. without_body: of HEAD. minor_version: see response_head().
+  // Starts a response and takes ownership of its file. without_body: for HEAD. minor_version: see response_head().
   void begin(const HttpResponse& response, KeepAlive keep_alive, bool without_body, int minor_version = 1);
-  // More of the body of a response that streams: nothing happens unless it is open().
+  // Appends to a streaming body. Does nothing unless open().
   void append(std::string_view bytes);
-  // That was all of it.
+  // Ends a streaming body.
   void complete();
-  // The body goes on: that everything was taken is not the end.
+  // True while a streaming body may grow: all_taken() is then not the end of the response.
   bool open() const { return open_; }
-  // What comes next, as often as it is asked for; empty when all was taken. nullopt: the file has shrunk, and the length that was
-  // promised cannot be kept.
+  // Returns the next bytes without consuming them; empty when all have been consumed. Returns nullopt when the file has
+  // shrunk, so the announced length cannot be sent.
   std::optional<std::string_view> next(std::size_t max_bytes);
+  // Removes bytes that next() returned.
   void consume(std::size_t size);
+  // True when no produced bytes remain to be consumed.
   bool all_taken() const { return pending_bytes() == 0 && file_left_ == 0 && constant_left_.empty(); }
-  // In memory, of what is not taken, about.
+  // Approximate memory held for unsent bytes.
   std::size_t held_bytes() const { return bytes_.capacity(); }
   std::size_t pending_bytes() const { return bytes_.size() - taken_; }
-  // Gives back what it holds.
+  // Discards the response and frees its memory and file.
   void end();
 
  private:
   std::string bytes_;
-  std::size_t taken_ = 0;  // of them
+  std::size_t taken_ = 0;  // consumed part of bytes_
   int file_ = -1;
   std::uint64_t file_left_ = 0;
   std::string_view constant_left_;

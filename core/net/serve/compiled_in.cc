@@ -16,8 +16,8 @@ namespace {
 constexpr std::string_view kPageName = "index.html";
 constexpr std::string_view kScriptName = "chat.js";
 
-// Limits scripts, styles, images and connections to what the page itself uses. No other page may frame it, and no text can become
-// markup or script. 'self' includes WebSockets to the same host and port.
+// Allows only the scripts, styles, images and connections that the page itself uses. Other pages cannot frame it, and
+// text cannot become markup or script. 'self' includes WebSockets to the same host and port.
 constexpr std::string_view kPagePolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; manifest-src 'self'; "
@@ -86,7 +86,7 @@ Status fill_in(std::string& html, std::string_view name, std::string_view value)
   return {};
 }
 
-// The endpoint of chat.v1, or a plain one, where clients can offer chat.v1 as a subprotocol.
+// The endpoint of chat.v1; otherwise a plain one, where clients can request chat.v1 as a subprotocol.
 const Endpoint* find_chat_v1(const ServerOptions& options) {
   const auto& endpoints = options.endpoints;
   for (const Protocol protocol : {Protocol::chat_v1, Protocol::plain}) {
@@ -114,7 +114,7 @@ std::string other_use(const ServerOptions& options, std::string_view path) {
 
 std::string relative_reference(std::string_view page_path, std::string_view path) {
   const std::string base = page_path.ends_with('/') ? std::string(page_path) : std::string(page_path) + "/";
-  // The prefix that both share, up to a slash.
+  // The common prefix, up to a slash.
   std::size_t shared = 0;
   for (std::size_t i = 0; i < base.size() && i < path.size() && base[i] == path[i]; ++i) {
     if (base[i] == '/') shared = i + 1;
@@ -123,7 +123,7 @@ std::string relative_reference(std::string_view page_path, std::string_view path
   for (const char c : std::string_view(base).substr(shared)) {
     if (c == '/') reference += "../";
   }
-  // Without this, a colon in the first segment would make it a scheme.
+  // "./" keeps a colon in the first segment from marking a scheme.
   if (reference.empty()) reference = "./";
   return reference + percent_encoded(path.substr(shared), "/:@!$&'()*+,;=");
 }
@@ -150,7 +150,7 @@ Result<CompiledIn> CompiledIn::open(const ServerOptions& options) {
   };
   if (!options.script_path.empty()) {
     const std::string& path = options.script_path;
-    // The page's files include the same script: at "/chat.js" if the page is at "/".
+    // The page's files include the same script, at "/chat.js" when the page is at "/".
     const bool of_page = path.ends_with("/chat.js") && compiled_in.files_.contains(path);
     Status status = of_page ? Status() : check("chat_script_path", path);
     if (!status.ok()) return status;
@@ -222,7 +222,7 @@ std::optional<HttpResponse> CompiledIn::serve(const HttpRequest& request) const 
   if (!redirected && found == files_.end()) return std::nullopt;
   if (request.method != "GET" && request.method != "HEAD") return only_get_response();
   if (redirected) {
-    // Relative, like the links of the page: "talk/" from "/prefix/talk" is "/prefix/talk/".
+    // Relative, like the page's links: "talk/" relative to "/prefix/talk" is "/prefix/talk/".
     HttpResponse response = HttpResponse::text(301, "moved\n");
     const std::string name = redirect_from_.substr(redirect_from_.rfind('/') + 1);
     response.headers.push_back({"Location", "./" + percent_encoded(name, "") + "/" + query_of(request)});

@@ -1,5 +1,5 @@
-// The compiled-in files: those of the chat page (page/), the client script for browsers (bindings/js/chat.js), and the
-// Socket.IO client's bundles. cmake/embed_files.cmake generates their sources during the build.
+// The compiled-in files: the chat page (page/), the client script for browsers (bindings/js/chat.js), and the Socket.IO
+// client's bundles. cmake/embed_files.cmake generates their sources at build time.
 #pragma once
 
 #include <span>
@@ -12,10 +12,10 @@ struct EmbeddedFile {
   std::string_view bytes;
 };
 
-// Includes index.html and chat.js.
+// The files of the page, including index.html and chat.js.
 std::span<const EmbeddedFile> embedded_files();
 
-// "socket.io.js" and the other bundles of npm's package socket.io-client. Empty if the build had none
+// "socket.io.js" and the other bundles of the npm package socket.io-client. Empty when the build has none
 // (CHAT_SOCKET_IO_CLIENT).
 std::span<const EmbeddedFile> socket_io_client_bundles();
 

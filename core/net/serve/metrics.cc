@@ -19,7 +19,7 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// By number, like the arrays of ServerStats. No protocol has the number 0.
+// Indexed by number, like the arrays of ServerStats. No protocol has the number 0.
 constexpr std::array<const char*, kProtocolCount> kProtocolNames = {nullptr, "plain", "chat.v1", "socket.io"};
 constexpr std::array<const char*, kTransportCount> kTransportNames = {"websocket", "polling"};
 
@@ -30,7 +30,7 @@ class Families {
     add(name, help, MetricType::Counter, static_cast<double>(value));
   }
 
-  // One sample for each value whose label has a name.
+  // Writes one sample per value whose label has a name.
   void gauges(const char* name, const char* help, const char* label, std::span<const char* const> names,
               std::span<const std::uint64_t> values) {
     add(name, help, MetricType::Gauge, label, names, values);

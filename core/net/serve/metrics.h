@@ -1,5 +1,5 @@
-// The server's counters in Prometheus' text format, version 0.0.4. docs/metrics.md lists the names. They must not change,
-// because dashboards and alerts use them.
+// The server's counters in the Prometheus text format, version 0.0.4. docs/metrics.md lists the names, which must stay
+// stable because dashboards and alerts use them. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,19 @@
 
 namespace chat::net {
 
+// The values of one scrape.
 struct MetricsSnapshot {
   ServerStats net;
   HubStats hub;
   std::vector<std::uint64_t> connections_now_by_loop;
-  std::int64_t started_at_ms = 0;  // time of day
+  std::int64_t started_at_ms = 0;  // wall clock, Unix milliseconds
   bool draining = false;
 };
 
+// The text of one scrape.
 std::string metrics_text(const MetricsSnapshot& snapshot);
 
-// GET and HEAD.
+// Handles GET and HEAD; 405 for other methods.
 HttpResponse metrics_response(const HttpRequest& request, const MetricsSnapshot& snapshot);
 
 }  // namespace chat::net

@@ -58,7 +58,7 @@ Result<SocketIoClientFiles> SocketIoClientFiles::open(const ServerOptions& optio
 }
 
 std::optional<HttpResponse> SocketIoClientFiles::serve(const HttpRequest& request) const {
-  // Names have no slash, so the endpoint is everything before the last one.
+  // File names contain no slash, so the endpoint is everything before the last one.
   const std::string_view path = request.path;
   const std::size_t name_begin = path.rfind('/') + 1;
   const std::string_view name = path.substr(name_begin);

@@ -11,8 +11,8 @@
 namespace chat::net {
 namespace {
 
-// Whether the name of a file or folder begins with a dot: ".git", ".env". "/.well-known/" is public (RFC 8615).
-// Only names in the URL count, not the targets of links: Kubernetes mounts files as links into "..data".
+// True when a file or directory name in the path begins with a dot: ".git", ".env". "/.well-known/" is public (RFC
+// 8615). Only names in the URL count, not the targets of links: Kubernetes mounts files as links into "..data".
 bool is_hidden(std::string_view url_path, std::size_t from) {
   constexpr std::string_view kWellKnown = "/.well-known";
   if (is_inside(url_path, kWellKnown)) from = std::max(from, kWellKnown.size());
@@ -71,7 +71,7 @@ std::optional<HttpResponse> StaticFiles::serve(const HttpRequest& request) const
   if (request.method != "GET" && request.method != "HEAD") return only_get_response();
   if (located->as_folder_without_slash) {
     HttpResponse response = HttpResponse::text(301, "moved\n");
-    // Only one slash at the start, because "//host" would be another site.
+    // Exactly one slash at the start, because "//host" would refer to another site.
     const std::size_t start = request.path.find_first_not_of('/');
     std::string location = "/" + (start == std::string::npos ? std::string() : request.path.substr(start)) + "/";
     if (std::any_of(location.begin(), location.end(),

@@ -1,6 +1,7 @@
-// Files below the directories in the options, as HTTP responses; file_response.h says which files are never opened. A file
-// takes precedence over most other resources with the same path (server/routes.h). Paths without a file are not answered here.
-// Files and folders whose names begin with a dot are not served, except below "/.well-known/".
+// Serves the files of the directories in the options; file_response.h describes which files are never opened. A file
+// takes precedence over most other resources with the same path (server/routes.h). Paths without a file are left to the
+// caller. Files and directories whose names begin with a dot are not served, except below "/.well-known/". Immutable
+// after open(); any thread may call it.
 #pragma once
 
 #include <optional>
@@ -14,15 +15,15 @@ namespace chat::net {
 
 class StaticFiles {
  public:
-  // invalid_argument if the directory of a mount does not exist.
+  // Errors: invalid_argument when the directory of a mount does not exist.
   static Result<StaticFiles> open(const std::vector<StaticMount>& mounts);
 
-  // nullopt unless there is a file for the path, or a folder with an index.html. GET and HEAD; 405 for other methods. The
-  // caller owns the descriptor in the response.
+  // Returns nullopt when the path has no file and no directory with an index.html. Handles GET and HEAD; 405 for other
+  // methods. The caller owns the descriptor in the response.
   std::optional<HttpResponse> serve(const HttpRequest& request) const;
-  // Whether serve() would answer.
+  // True when serve() would return a response.
   bool has(std::string_view url_path) const { return locate(url_path).has_value(); }
-  // Whether the path lies in a mount. Then methods except GET and HEAD are answered 405, even if there is no such file.
+  // True when the path lies in a mount. Methods other than GET and HEAD then get 405, even without such a file.
   bool covers(std::string_view url_path) const { return root_of(url_path) != nullptr; }
 
  private:
@@ -32,7 +33,7 @@ class StaticFiles {
   };
   struct Located {
     std::string file;              // resolved
-    bool as_folder_without_slash;  // "/sub" of "/sub/index.html": relative links need the slash
+    bool as_folder_without_slash;  // "/sub" for "/sub/index.html": relative links need the slash
   };
 
   const Root* root_of(std::string_view url_path) const;

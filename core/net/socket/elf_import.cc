@@ -1,5 +1,5 @@
-// See elf_import.h. An imported function is called through a slot that the dynamic linker has filled in. The object's
-// relocations tell where the slot is. A linker that binds everything at once has made the slots read-only since.
+// See elf_import.h. An imported function is called through a slot that the dynamic linker fills in. The object's
+// relocations locate the slot. A linker that binds everything at load time makes the slots read-only afterwards.
 #include "net/socket/elf_import.h"
 
 #if defined(__linux__)
@@ -41,11 +41,11 @@ int find_object(dl_phdr_info* object, std::size_t, void* data) {
   return 0;
 }
 
-// What the dynamic section says. Both kinds of relocation begin with the place and the symbol.
+// The relevant entries of the dynamic section. Both kinds of relocation begin with the offset and the symbol.
 struct Dynamic {
   std::uintptr_t symbols = 0;
   std::uintptr_t strings = 0;
-  std::uintptr_t lazy = 0;  // for calls alone
+  std::uintptr_t lazy = 0;  // for calls only
   std::size_t lazy_bytes = 0;
   bool lazy_have_addends = false;
   std::uintptr_t rela = 0;
@@ -54,7 +54,7 @@ struct Dynamic {
   std::size_t rel_bytes = 0;
 };
 
-// Some dynamic linkers replace an address in the dynamic section by where it is loaded, some do not.
+// Some dynamic linkers relocate the addresses in the dynamic section, others do not.
 std::uintptr_t loaded_at(const dl_phdr_info& object, std::uintptr_t address) {
   return address < object.dlpi_addr ? object.dlpi_addr + address : address;
 }
@@ -122,14 +122,14 @@ bool store(const dl_phdr_info& object, void** slot, void* value) {
   return true;
 }
 
-// Whether the address is in one of the object's own segments.
+// True when the address is in one of the object's own segments.
 bool is_inside(const dl_phdr_info& object, const void* address) {
   dl_phdr_info copy = object;
   Search search{reinterpret_cast<std::uintptr_t>(address), {}, false};
   return find_object(&copy, sizeof copy, &search) != 0;
 }
 
-// The slots of one function.
+// The slots of one function in one object.
 class Slots {
  public:
   Slots(const dl_phdr_info& object, const Dynamic& dynamic, const char* name, void* expected, void* replacement)
@@ -146,7 +146,8 @@ class Slots {
       if (symbol == 0 || std::strcmp(strings + symbols[symbol].st_name, name_) != 0) continue;
       auto* slot = pointer_to<void*>(object_.dlpi_addr + relocations[i].r_offset);
       void* const before = *slot;
-      // Data is replaced only where it is the function's address. A call that was never made leads into the object itself.
+      // A data slot is replaced only when it contains the function's address. A call slot that has not been used yet
+      // points into the object itself.
       if ((!calls && before != expected_) || before == replacement_) continue;
       if (store(object_, slot, replacement_)) replaced_ = calls && !is_inside(object_, before) ? before : expected_;
     }

@@ -1,21 +1,22 @@
-// Replaces a function that one loaded shared object imports from another. libwebsockets calls two functions of the C library
-// while a context is made that change or depend on the whole process, and has no option against it: see lws_context.cc.
-// Knows nothing of libwebsockets.
+// Replaces a function that one loaded shared object imports from another. libwebsockets calls two C library functions
+// during context creation that change or read process-wide state, and it has no option to avoid them; see
+// lws_context.cc. This class knows nothing of libwebsockets.
 #pragma once
 
 namespace chat::net {
 
 class ElfImport {
  public:
-  // The object that contains the address `inside` calls `replacement` instead of the function `name`. Other objects are not
-  // affected. By one thread at a time.
+  // Makes the object that contains the address `inside` call `replacement` instead of the function `name`. Other
+  // objects are not affected. Only one thread at a time may do this.
   ElfImport(const void* inside, const char* name, void* replacement);
-  // Puts the function back.
+  // Restores the original function.
   ~ElfImport();
   ElfImport(const ElfImport&) = delete;
   ElfImport& operator=(const ElfImport&) = delete;
 
-  // What the object called before; nullptr if nothing was replaced: the object was not found or does not import the function.
+  // The function that the object called before; nullptr when nothing was replaced because the object was not found or
+  // does not import the function.
   void* replaced() const { return replaced_; }
 
  private:

@@ -12,13 +12,14 @@
 namespace chat::net {
 namespace {
 
-// "OpenSSL 3.0.15 3 Sep 2024": its own name, because LibreSSL and others take OpenSSL's place. Without the date.
+// "OpenSSL 3.0.15 3 Sep 2024", without the date. It uses the library's own name, since LibreSSL and others can replace
+// OpenSSL.
 std::string tls_version() {
   const std::string_view text = OpenSSL_version(OPENSSL_VERSION);
   return std::string(text.substr(0, text.find(' ', text.find(' ') + 1)));
 }
 
-// A build from a repository appends the commit: "4.3.3-v4.3.3-2-g12345".
+// Builds from a repository append the commit: "4.3.3-v4.3.3-2-g12345".
 std::string websockets_version() {
   const std::string_view text = lws_get_library_version();
   return std::string(text.substr(0, text.find('-')));

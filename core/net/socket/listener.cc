@@ -23,9 +23,9 @@ namespace chat::net {
 namespace {
 
 constexpr int kBacklog = 4096;
-// So many at once, then the other sockets of the loop have their turn.
+// After this many accepts, the other sockets of the loop get their turn.
 constexpr int kAcceptsPerTurn = 64;
-// Out of descriptors: the waiting connections would make the loop spin.
+// The delay after running out of descriptors. Without it the pending connections would make the loop spin.
 constexpr std::uint64_t kRetryMs = 100;
 
 Status system_status(int error, const std::string& what) {
@@ -53,7 +53,8 @@ union SocketAddress {
   sockaddr_un local;
 };
 
-// An all-zero sun_path is the address of an unnamed socket; a live server answers a connect, a stale file refuses it.
+// An all-zero sun_path is the address of an unnamed socket. A live server accepts a connection; a stale file refuses
+// it.
 bool is_stale(const SocketAddress& address) {
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return false;
@@ -86,7 +87,7 @@ void Listener::close_socket() {
   if (fd_ >= 0 && close_fd_) close(fd_);
   fd_ = -1;
   struct stat status;
-  // Only what is still ours: somebody may have put another socket there meanwhile.
+  // Remove only our own socket: another process may have replaced it.
   if (!unix_path_.empty() && stat(unix_path_.c_str(), &status) == 0 && status.st_ino == unix_inode_) {
     unlink(unix_path_.c_str());
   }
@@ -113,7 +114,7 @@ Status Listener::open_tcp(const ServerOptions& options) {
   if (v6) {
     address.v6.sin6_port = port;
     fd_ = open_socket(AF_INET6, SOCK_STREAM);
-    if (fd_ < 0 && options.address.empty()) {  // a machine without IPv6
+    if (fd_ < 0 && options.address.empty()) {  // no IPv6 on this machine
       v6 = false;
       address.v4.sin_addr.s_addr = htonl(INADDR_ANY);
     }
@@ -195,7 +196,7 @@ void Listener::watch() {
                 [](uv_poll_t* handle, int, int) { static_cast<Listener*>(handle->data)->accept_waiting(); });
 }
 
-// One line of log for however long it lasts.
+// Logs one line per shortage, however long it lasts.
 void Listener::pause(int error) {
   if (!std::exchange(short_, true)) {
     application_.log(LogLevel::error, std::string("accept: ") + std::strerror(error));

@@ -1,4 +1,5 @@
-// The listening socket: opened by one of three ways, served by one loop, which hands on each accepted socket.
+// The listening socket: opens it in one of three ways, and accepts connections on one loop. Accepted sockets go to an
+// AcceptUser.
 #pragma once
 
 #include <uv.h>
@@ -12,10 +13,10 @@
 
 namespace chat::net {
 
-// Who takes the sockets that were accepted.
+// Receives accepted sockets.
 class AcceptUser {
  public:
-  // Takes the descriptor. remote_address: empty on a UNIX socket.
+  // Takes ownership of the descriptor. remote_address: empty on a UNIX socket.
   virtual void on_accepted(int socket_fd, std::string remote_address) = 0;
 
  protected:
@@ -24,21 +25,22 @@ class AcceptUser {
 
 class Listener {
  public:
-  // All arguments must outlive the listener. address_in_use, address_invalid, permission, system; the detail names the address.
+  // All arguments must outlive the listener. Errors: address_in_use, address_invalid, permission, system; the detail
+  // names the address.
   static Result<std::unique_ptr<Listener>> open(AcceptUser& user, Application& application,
                                                 const ServerOptions& options);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // 0 on a UNIX socket.
+  // The TCP port; 0 on a UNIX socket.
   int port() const { return port_; }
 
-  // On the loop's thread, or before it runs.
+  // Starts accepting. Call on the loop's thread, or before it runs.
   Status start(uv_loop_t* loop);
-  // On the loop's thread; accepts no more. The object outlives the loop.
+  // Stops accepting. Call on the loop's thread. The object must outlive the loop.
   void stop();
-  // A start that failed: a descriptor that was handed in stays the caller's.
+  // Called when the start failed: a descriptor that the host handed in stays open and remains the host's.
   void release_handed_in() { close_fd_ = close_fd_ && !handed_in_; }
 
  private:
@@ -63,7 +65,7 @@ class Listener {
   std::string unix_path_;
   std::uint64_t unix_inode_ = 0;
   bool running_ = false;
-  bool short_ = false;  // of descriptors or memory: the last accept has failed
+  bool short_ = false;  // the last accept failed for lack of descriptors or memory
   uv_poll_t poll_{};
   uv_timer_t retry_{};
 };

@@ -1,5 +1,5 @@
-// See lws_callbacks.h. A socket is found by libwebsockets' opaque pointer, which is set at adoption and cleared when
-// libwebsockets destroys its side: the one callback that always comes.
+// See lws_callbacks.h. libwebsockets' opaque pointer refers to the socket. It is set at adoption and cleared by the
+// last callback, when libwebsockets destroys its side.
 #include "net/socket/lws_callbacks.h"
 
 #include <string_view>
@@ -45,7 +45,8 @@ void on_lws_log(int level, const char* line) {
   if (!loop) return;
   std::string_view text(line);
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  // Its errors are usually about clients ("SSL_accept failed"): nothing that an operator must act on.
+  // libwebsockets' errors usually concern clients ("SSL_accept failed") and need no action by an operator, so they are
+  // logged as warnings.
   loop->log(level == LLL_ERR ? LogLevel::warning : LogLevel::info, std::string("libwebsockets: ").append(text));
 }
 

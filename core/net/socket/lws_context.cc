@@ -1,4 +1,4 @@
-// See lws_context.h. Every difference between libwebsockets 4.1 and 5.0 that concerns us is handled here.
+// See lws_context.h. All differences between libwebsockets 4.1 and 5.0 are handled here.
 #include "net/socket/lws_context.h"
 
 #include <dlfcn.h>
@@ -25,8 +25,8 @@
 namespace chat::net {
 namespace {
 
-// One read takes up to this much. One buffer serves all sockets of a loop. Larger than a TLS record (16 KiB), so that no
-// decrypted bytes are left inside OpenSSL after a read.
+// The maximum size of a read. One buffer serves all sockets of a loop. It is larger than a TLS record (16 KiB), so that
+// no decrypted bytes remain inside OpenSSL after a read.
 constexpr unsigned kReadBufferBytes = 65'536;
 
 thread_local LwsContext* creating = nullptr;
@@ -39,8 +39,9 @@ class InCreation {
   InCreation& operator=(const InCreation&) = delete;
 };
 
-// Makes libwebsockets forget the descriptor of `wsi`, for which it has no call. Where it is kept tells lws_get_socket_fd(),
-// which only reads it: from memory in which every place holds its own number.
+// Makes libwebsockets forget the descriptor of `wsi`; it has no function for this. The position of the descriptor in
+// `wsi` is found with lws_get_socket_fd(), which only reads it: it is called on memory in which every element contains
+// its own index.
 void forget_descriptor(lws* wsi) {
   alignas(std::max_align_t) std::array<lws_sockfd_type, 1024> places;  // more than a wsi has
   std::iota(places.begin(), places.end(), 0);
@@ -50,14 +51,14 @@ void forget_descriptor(lws* wsi) {
   std::memcpy(reinterpret_cast<char*>(wsi) + place * sizeof kNone, &kNone, sizeof kNone);
 }
 
-// What libwebsockets does to the process while it makes a context, and how it is kept from that. It ignores SIGPIPE, and it
-// takes the size of its table of descriptors from the limit of open files: 16 MB for each loop at a million, and 2,560 places
-// at more than ten million, where a socket's number may be higher. It has an option for neither that fits (with
-// fd_limit_per_thread below the limit it looks through the whole table for every event). So the two functions that it calls
-// for this are replaced, in libwebsockets alone, and answer for the thread that makes a context.
+// Keeps libwebsockets from changing the process while it creates a context. libwebsockets ignores SIGPIPE, and it
+// derives the size of its descriptor table from the limit on open files: 16 MB per loop at a million, but only 2,560
+// entries above ten million, where descriptors may be higher. No option fits: with fd_limit_per_thread below the limit,
+// it searches the whole table for every event. The two functions that it calls for this are therefore replaced, in
+// libwebsockets only, for the thread that creates a context.
 class ContextMaking {
  public:
-  // By one thread at a time: see ForkGuard::Loading.
+  // Only one thread at a time may hold this; see ForkGuard::Loading.
   explicit ContextMaking(int wanted_places) : wanted_places_(wanted_places), limit_(::sysconf(_SC_OPEN_MAX)) {
     static const Replaced<SignalFunction> replaced_signal("signal", signal_instead, real_signal);
     static const Replaced<SysconfFunction> replaced_sysconf("sysconf", sysconf_instead, real_sysconf);
@@ -65,7 +66,8 @@ class ContextMaking {
     if (!keeps_sigpipe_) sigaction(SIGPIPE, nullptr, &before_);
     current = this;
   }
-  // Where the function could not be replaced, a handler that the host installs meanwhile stays, except within moments.
+  // When the function could not be replaced, a signal handler that the host installs meanwhile is kept, except for a
+  // short interval.
   ~ContextMaking() {
     current = nullptr;
     if (keeps_sigpipe_) return;
@@ -75,10 +77,10 @@ class ContextMaking {
   ContextMaking(const ContextMaking&) = delete;
   ContextMaking& operator=(const ContextMaking&) = delete;
 
-  // How many places the table has got.
+  // The number of entries in the table.
   int places() const {
     if (asked_) return wanted_places_;
-    // As libwebsockets does it. The limit may have changed in between.
+    // The same computation as in libwebsockets. The limit may have changed meanwhile.
     const long limit = std::min(limit_, ::sysconf(_SC_OPEN_MAX));
     return limit < 0 || limit > 10'000'000 ? 2'560 : static_cast<int>(limit);
   }
@@ -91,7 +93,7 @@ class ContextMaking {
   template <class Function>
   struct Replaced {
     Replaced(const char* name, Function instead, std::atomic<Function>& real) {
-      // First: another thread may be inside libwebsockets.
+      // Must be first, because another thread may be inside libwebsockets.
       real = reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));
       import.emplace(reinterpret_cast<const void*>(&lws_create_context), name, reinterpret_cast<void*>(instead));
       if (void* const before = import->replaced()) real = reinterpret_cast<Function>(before);
@@ -151,7 +153,7 @@ Status load_certificate(SSL_CTX* context, const std::string& certificate_file, c
   return {};
 }
 
-// A handshake takes the newest certificate, whatever the context it began with had.
+// A handshake uses the newest certificate, whatever context it started with.
 int choose_certificate(SSL* ssl, void* context) {
   if (SSL_CTX* newest = static_cast<LwsContext*>(context)->reloaded_ssl_context()) SSL_set_SSL_CTX(ssl, newest);
   return 1;
@@ -182,16 +184,17 @@ Status LwsContext::create(uv_loop_t* uv, const ServerOptions& options, int wante
   info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
   info.alpn = "http/1.1";
   info.pt_serv_buf_size = kReadBufferBytes;
-  // Its own time-out for the TLS handshake stands behind ours.
+  // libwebsockets' own timeout for the TLS handshake applies only if ours fails.
   info.timeout_secs = static_cast<unsigned>(options.handshake_timeout_ms / 1000 + 5);
-  // All zero: no pings and no sorted list of deadlines inside libwebsockets.
+  // All zero disables pings and the sorted list of deadlines in libwebsockets.
   info.retry_and_idle_policy = &no_keepalive_;
   tls_ = !options.tls_certificate_file.empty();
   if (tls_) {
     info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     info.ssl_cert_filepath = options.tls_certificate_file.c_str();
     info.ssl_private_key_filepath = options.tls_private_key_file.c_str();
-    // It makes one for clients too, with every certificate of the system, and of several contexts frees only the last one's.
+    // Otherwise libwebsockets creates a client context with all CA certificates of the system, and with several
+    // contexts it frees only the last one.
     unused_client_.reset(SSL_CTX_new(TLS_client_method()));
     info.provided_client_ssl_ctx = unused_client_.get();
   }
@@ -208,14 +211,14 @@ Status LwsContext::create(uv_loop_t* uv, const ServerOptions& options, int wante
         Error::event_loop,
         "libwebsockets could not create a context on libuv: is its libuv plugin (libwebsockets-evlib-uv) installed?"};
   }
-  // The only descriptor that libuv watches so far.
+  // This is the only descriptor that libuv watches so far.
   uv_walk(
       uv,
       [](uv_handle_t* handle, void* found) {
         if (uv_handle_get_type(handle) == UV_POLL) *static_cast<lws**>(found) = static_cast<lws*>(handle->data);
       },
       &event_pipe_);
-  // It does not notice that there was no descriptor for it, and gives out a context that it has begun to take down.
+  // libwebsockets does not notice the missing descriptor, and returns a context that it has started to destroy.
   if (!event_pipe_) return {Error::system, "no file descriptor was left for libwebsockets"};
   vhost_ = lws_create_vhost(context_, &info);
   if (!vhost_) return {tls_ ? Error::certificate : Error::internal, "libwebsockets could not create a virtual host"};
@@ -238,8 +241,9 @@ void LwsContext::cancel_service() {
   if (context_) lws_cancel_service(context_);
 }
 
-// libwebsockets closes the descriptor of lws_cancel_service() twice: here, and when libuv has closed its handle. In between
-// another thread of the process may open a file, be given the same number, and lose it. So it has to forget the number.
+// libwebsockets closes the descriptor of lws_cancel_service() twice: here, and when libuv has closed its handle.
+// Between the two, another thread may open a file that gets the same number, and would lose it. So libwebsockets has to
+// forget the descriptor.
 void LwsContext::begin_destroy() {
   if (!context_) return;
   const ForkGuard::Loading loading;
@@ -259,10 +263,11 @@ void LwsContext::close_strays(uv_loop_t* loop) {
 }
 
 void LwsContext::finish_destroy() {
-  // It would close its handles a second time: the memory is lost. See close_strays().
+  // libwebsockets would close its handles a second time, so the memory is leaked. See close_strays().
   if (!event_pipe_was_made_) context_ = nullptr;
   const ForkGuard::Loading loading;
-  // info.pcontext makes it null once it is freed; bounded, as a version may need fewer or more calls.
+  // info.pcontext becomes null when the context is freed. The number of calls differs between versions, so the loop is
+  // bounded.
   for (int stage = 0; context_ && stage < 4; ++stage) lws_context_destroy(context_);
 }
 
@@ -273,7 +278,7 @@ void LwsContext::prepare_tls(SSL_CTX* ssl_context) {
 }
 
 Status LwsContext::reload_tls(const std::string& certificate_file, const std::string& private_key_file) {
-  // A context of its own: loading into the old one would leave it a pair of another key type.
+  // A new context: loading into the old one would keep a key pair of another type.
   SslContext fresh(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
   if (!fresh) return {Error::no_memory, "not enough memory for a TLS context"};
   Status status = load_certificate(fresh.get(), certificate_file, private_key_file);

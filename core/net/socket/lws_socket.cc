@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t kMaxRecordBytes = 16'384;  // RFC 8446 section 5.1
 
-// The handle by which libwebsockets watches its socket, or nullptr. libuv's loop has a table of them by descriptor, in its
-// public header (on UNIX) though not in its manual.
+// Returns the handle that libwebsockets uses for its socket, or nullptr. libuv keeps the handles in a table indexed by
+// descriptor, which is in its public header (on UNIX) but not in its documentation.
 uv_poll_t* find_handle(uv_loop_t& uv, int fd, const lws* wsi) {
   if (fd < 0 || static_cast<unsigned>(fd) >= uv.nwatchers || !uv.watchers[fd]) return nullptr;
   auto* const handle =
@@ -32,8 +32,6 @@ bool is_closing(uv_poll_t* handle) { return uv_is_closing(reinterpret_cast<uv_ha
 bool is_active(uv_poll_t* handle) { return uv_is_active(reinterpret_cast<uv_handle_t*>(handle)) != 0; }
 
 }  // namespace
-
-// Watching ------------------------------------------------------------------------------------------------------------
 
 void LwsSocket::watch(ReadySockets& sockets, uv_loop_t& uv) {
   fd_ = lws_get_socket_fd(wsi_);
@@ -59,7 +57,7 @@ void LwsSocket::detach() {
 }
 
 void LwsSocket::on_ready(unsigned events, bool ended) {
-  // libwebsockets finds out about the end by reading.
+  // libwebsockets detects the end by reading.
   if (ended) events = watched_;
   events &= watched_;
   const bool handshake = handshake_timed_;
@@ -77,7 +75,7 @@ void LwsSocket::service(unsigned events) {
   follow_libwebsockets();
 }
 
-// After each call of libwebsockets in which it may have started its handle again or begun to close it.
+// Call this after each libwebsockets call that may have restarted or closed its handle.
 void LwsSocket::follow_libwebsockets() {
   if (!handle_) return;
   if (is_closing(handle_)) {
@@ -98,8 +96,6 @@ void LwsSocket::apply_interest() {
   if (wanted == watched_) return;
   if (sockets_->watch(key_, fd_, watched_, wanted)) watched_ = wanted;
 }
-
-// Reading and writing -------------------------------------------------------------------------------------------------
 
 void LwsSocket::received(std::span<char> bytes) {
   if (std::exchange(handshake_timed_, false)) lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
@@ -148,7 +144,7 @@ std::optional<std::size_t> LwsSocket::write_tls(SSL* ssl, std::string_view bytes
   return written;
 }
 
-// False: the stream is broken.
+// Returns false when the stream is broken.
 bool LwsSocket::send_unsent_record(SSL* ssl) {
   while (!unsent_record_.empty()) {
     ERR_clear_error();

@@ -1,10 +1,10 @@
-// A socket in libwebsockets' raw role, plain or with TLS. libwebsockets performs the TLS handshake and reads; writing goes
-// straight to the socket or to OpenSSL. The reason: while libwebsockets holds output that the socket did not take, it does not
-// read from the socket either, and is woken all the time by the input that waits.
+// A socket in libwebsockets' raw role, with or without TLS. libwebsockets performs the TLS handshake and reads. Writes
+// go directly to the socket or to OpenSSL, because libwebsockets does not read while it holds unsent output, yet is
+// woken continuously by the pending input.
 //
-// libwebsockets would watch the socket, too, by a handle of libuv. That handle is stopped, and the socket is watched by the
-// loop's ReadySockets, which can serve the sockets in portions. When a socket is ready to be read, the handle's callback is
-// called, as libuv would have done. Without such a handle (another version) libuv watches the socket.
+// libwebsockets would also watch the socket with a libuv handle. That handle is stopped, and the loop's ReadySockets
+// watches the socket instead, which can serve sockets in portions. When the socket is readable, the handle's callback
+// is called as libuv would. Without such a handle (in another version) libuv watches the socket.
 #pragma once
 
 #include <libwebsockets.h>
@@ -29,18 +29,17 @@ class LwsSocket final : public ByteStream, private ReadySocket {
   void reset_on_close() override;
   void close() override;
 
-  // From libwebsockets' callbacks ------------------------------------------------------------------------------------
-
-  // Before anything else comes; any number of times.
+  // Called first by every libwebsockets callback of the socket; repeated calls are fine.
   void attach(lws* wsi) { wsi_ = wsi; }
+  // False when libwebsockets has no object for the socket.
   bool attached() const { return wsi_ != nullptr; }
-  // libwebsockets has adopted the socket on this loop.
+  // Called after libwebsockets has adopted the socket on this loop.
   void watch(ReadySockets& sockets, uv_loop_t& uv);
-  // libwebsockets is about to close the socket.
+  // Called before libwebsockets closes the socket.
   void unwatch();
   ByteStreamUser& user() { return user_; }
   void received(std::span<char> bytes);
-  // libwebsockets destroys its side: its last callback.
+  // Called by libwebsockets' last callback, when it destroys its side.
   void detach();
 
  private:
@@ -54,18 +53,18 @@ class LwsSocket final : public ByteStream, private ReadySocket {
 
   ByteStreamUser& user_;
   lws* wsi_ = nullptr;
-  // The start of what OpenSSL has encrypted and the socket has not taken. OpenSSL wants to be called again with the same
-  // bytes, so they count as written and are kept here: at most one record of 16 KiB.
+  // The rest of a record that OpenSSL has encrypted and the socket has not accepted. OpenSSL must be called again with
+  // the same bytes, so they count as written and are kept here: at most one record of 16 KiB.
   std::string unsent_record_;
   bool finished_ = false;        // finish_writing() was called
-  bool handshake_timed_ = true;  // libwebsockets' time-out for the handshake is still set
+  bool handshake_timed_ = true;  // libwebsockets' handshake timeout is set
 
   ReadySockets* sockets_ = nullptr;
-  uv_poll_t* handle_ = nullptr;  // libwebsockets' own; nullptr: the socket is not watched by `sockets_`
+  uv_poll_t* handle_ = nullptr;  // libwebsockets' handle; nullptr: `sockets_` does not watch the socket
   std::uint64_t key_ = 0;
   int fd_ = -1;
   unsigned watched_ = 0;    // Poller::kRead, kWrite
-  unsigned handshake_ = 0;  // what libwebsockets waits for until the first input
+  unsigned handshake_ = 0;  // the events that libwebsockets waits for before the first input
   bool reading_ = true;
   bool wants_writable_ = false;
 };

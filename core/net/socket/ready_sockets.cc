@@ -1,4 +1,4 @@
-// See ready_sockets.h. A key is the number of a place, below how often the place has been used.
+// See ready_sockets.h. A key is the index of a place, with the place's use count in the higher bits.
 #include "net/socket/ready_sockets.h"
 
 namespace chat::net {

@@ -1,6 +1,7 @@
-// The sockets of one loop: waits until some are ready, and lets them read and write, one after the other, until the loop's
-// time is over. Those that were not served then are the first next time. libuv cannot do that: it calls whatever is ready, and
-// calls it again, up to 48 times, while more than a thousand are. So its own descriptor is one of those waited for here.
+// The sockets of one loop. It waits until some are ready and lets them read and write one after the other until the
+// loop's time budget ends; the rest are served first next time. libuv cannot do this: it calls all ready handles, and
+// repeats up to 48 times while more than a thousand are ready. libuv's own descriptor is therefore one of those watched
+// here.
 #pragma once
 
 #include <array>
@@ -12,10 +13,10 @@
 
 namespace chat::net {
 
-// A socket, as this sees it.
+// A socket that ReadySockets serves.
 class ReadySocket {
  public:
-  // One read, and what it brings, or as much writing as the socket takes.
+  // Performs one read and handles its data, or writes as much as the socket accepts. ended: error or hang-up.
   virtual void on_ready(unsigned events, bool ended) = 0;
 
  protected:
@@ -24,42 +25,43 @@ class ReadySocket {
 
 class ReadySockets {
  public:
-  // `loop_fd` is libuv's, and only waited for. False when the system has no descriptors left. for_host: fd() and set_timeout()
-  // are used.
+  // `loop_fd` is libuv's descriptor, which is only watched. Returns false when no descriptors are left. for_host:
+  // whether fd() and set_timeout() are used.
   bool open(int loop_fd, bool for_host);
 
-  // The socket is known by the key until forget(), and watched for what watch() says.
+  // The key identifies the socket until forget(). watch() changes its watched events.
   std::uint64_t add(ReadySocket& socket);
   bool watch(std::uint64_t key, int socket_fd, unsigned before, unsigned now) {
     return poller_.watch(socket_fd, key, before, now);
   }
   void forget(std::uint64_t key);
 
-  // Finds out which are ready, unless there are some left of the last time.
+  // Waits for ready sockets, unless some remain from the last time.
   void wait(int timeout_ms);
-  // False when the time was over before all of them had been served.
+  // Serves the ready sockets. Returns false when the time budget ended first.
   bool serve(TimeBudget& budget);
-  // Some are left, which were not served because enough is to be closed.
+  // True when ready sockets remain unserved because enough sockets are closing.
   bool pending() const { return next_ < end_; }
 
-  // A socket is being closed: libuv does the rest in its next turn, where nothing can be put off.
+  // Counts a closing socket. libuv completes the closing in its next turn, which cannot be postponed.
   void note_closing() { ++closing_; }
-  // Without a limit of time any number can be closed in one turn.
+  // True when no more sockets should be closed in this turn. Without a time limit, any number may be.
   bool closing_enough(const TimeBudget& budget) const { return budget.limited() && closing_ >= kMaxClosing; }
-  // That turn is over.
+  // That turn of libuv is over.
   void closed() { closing_ = 0; }
 
+  // For loops that the host drives: see Poller.
   int fd() const { return poller_.fd(); }
   void set_timeout(int timeout_ms) { poller_.set_timeout(timeout_ms); }
   void wait_readable(int timeout_ms) const { poller_.wait_readable(timeout_ms); }
 
  private:
-  // So many are closed in one turn: each may take 50 microseconds, because libwebsockets looks through its table of sockets.
+  // The number of closes per turn. Each may take 50 microseconds, because libwebsockets searches its table of sockets.
   static constexpr std::size_t kMaxClosing = 16;
 
   struct Place {
     ReadySocket* socket;  // nullptr: free
-    std::uint32_t uses;   // what was ready for an earlier socket here is not for this one
+    std::uint32_t uses;   // distinguishes events of an earlier socket in this place
   };
 
   ReadySocket* find(std::uint64_t key) const;

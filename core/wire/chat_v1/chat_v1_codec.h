@@ -1,5 +1,5 @@
-// chat.v1, our JSON protocol (docs/protocol.md): joins the reader and the writer to the Codec
-// interface and remembers how many malformed frames the client has sent.
+// chat.v1, our JSON protocol (docs/protocol.md). Combines the reader and the writer behind the Codec interface and
+// counts malformed frames of the client.
 #pragma once
 
 #include "wire/codec.h"
@@ -8,7 +8,7 @@ namespace chat::wire {
 
 class ChatV1Codec final : public Codec, public Decoder {
  public:
-  // Each packet says one thing.
+  // A packet holds exactly one command or error.
   Decoded decode(bool binary, std::string_view bytes);
   void decode(bool binary, std::string_view bytes, std::vector<Decoded>& said) override {
     said.push_back(decode(binary, bytes));
@@ -18,7 +18,7 @@ class ChatV1Codec final : public Codec, public Decoder {
   WireForm form() const override;
 
  private:
-  int malformed_count_ = 0;  // up by each malformed frame, down by each other one
+  int malformed_count_ = 0;  // incremented by a malformed frame, decremented by a valid one
 };
 
 }  // namespace chat::wire

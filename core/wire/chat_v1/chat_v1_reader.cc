@@ -74,7 +74,7 @@ void ChatV1Reader::find_fields(std::string_view frame) {
     if (member.value != "null") fields_[index] = member.value;
   }
   if (!members.ok()) {
-    // Whatever else is wrong with it, what is no JSON is called so.
+    // Invalid JSON is reported as such, whatever other faults the frame has.
     Status status = json::check(frame, json::kMaxDepth + kEnvelopeDepth);
     return fail(status.ok() ? Status{Error::encoding, "not a JSON object"} : std::move(status));
   }

@@ -1,6 +1,5 @@
-// Reads one frame of a chat.v1 client: finds the known fields' raw bytes, then turns them into a
-// command, or into the error that names the field. Names of rooms, events and people are judged by
-// the hub, not here. Lives for one frame.
+// Reads one frame of a chat.v1 client: locates the known fields and converts them into a command, or into an error that
+// names the field. The hub validates names of rooms, events and people. One instance reads one frame.
 #pragma once
 
 #include <array>
@@ -14,15 +13,16 @@ namespace chat::wire {
 
 class ChatV1Reader {
  public:
-  // Keeps no copy: `frame` must outlive the reader.
+  // Keeps views only: `frame` must outlive the reader.
   ChatV1Reader(bool binary, std::string_view frame);
 
-  // Not JSON, or not one object.
+  // True when the frame is not a single JSON object.
   bool malformed() const { return malformed_; }
 
-  // When not malformed; once.
+  // Returns the command or the error. Call it once, and only when malformed() is false.
   Decoded read();
 
+  // The error reply for a malformed frame.
   ErrorReply error() const;
 
  private:
@@ -55,7 +55,7 @@ class ChatV1Reader {
   Decoded read_history();
   Decoded read_members();
 
-  // Each leaves `out` as it is when the field is absent or something was wrong before.
+  // These leave `out` unchanged when the field is absent or an error was found before.
   void read_string(Field field, std::string& out);
   void read_boolean(Field field, bool& out);
   void read_unsigned(Field field, std::uint64_t& out);
@@ -71,7 +71,7 @@ class ChatV1Reader {
   Decoded finish(Command command);
 
   std::array<std::string_view, kFieldCount> fields_;  // raw values; empty: absent or null
-  Status status_;                                     // the first thing that was wrong
+  Status status_;                                     // the first error
   std::string ref_;
   bool malformed_ = false;
   bool of_send_ = false;

@@ -16,7 +16,7 @@
 namespace chat::wire {
 namespace {
 
-constexpr std::size_t kEnvelopeBytes = 192;  // more than the fixed parts of a message take
+constexpr std::size_t kEnvelopeBytes = 192;  // upper bound for the fixed parts of a message
 
 void append_ref(std::string& out, const std::string& ref) {
   if (ref.empty()) return;
@@ -38,7 +38,7 @@ void append_attachments(std::string& out, const std::vector<std::string>& attach
   out += ']';
 }
 
-// Other protocols allow a name twice and mean the first; a JSON object does not.
+// Other protocols allow duplicate names and use the first. A JSON object needs unique names.
 void append_attributes(std::string& out, const Pairs& attributes) {
   if (attributes.empty()) return;
   out += ",\"attributes\":";
@@ -63,7 +63,7 @@ std::size_t size_estimate(const Message& message) {
   return bytes;
 }
 
-// One of the rare replies. An allocation that fails is std::bad_alloc, as everywhere.
+// Builds a small reply with cJSON. Failed allocations throw std::bad_alloc.
 class SmallReply {
  public:
   explicit SmallReply(const char* type, const std::string& ref = {}) {
@@ -77,7 +77,7 @@ class SmallReply {
     return *this;
   }
   SmallReply& reason(std::string value) { return text("reason", valid_reason(std::move(value))); }
-  // As raw digits: cJSON's own numbers lose the sixteenth.
+  // Writes raw digits, because cJSON's doubles lose the sixteenth digit.
   SmallReply& number(const char* name, std::uint64_t value) { return raw(name, std::to_string(value)); }
   SmallReply& raw(const char* name, const std::string& json) {
     check(cJSON_AddRawToObject(root_.get(), name, json.c_str()) != nullptr);
@@ -146,13 +146,12 @@ void append_chat_v1(std::string& out, const Message& message) {
 
 namespace {
 
-// One overload for each kind of reply.
 void append_count(std::string& out, std::string_view name, std::uint64_t count) {
   out += name;
   json::append_number(out, count);
 }
 
-// The rest of these two replies, which is the same for everybody. By hand: there may be many.
+// The part of these two replies that is the same for all receivers. Written without cJSON, since lists can be long.
 std::string members_text(const MemberList& list) {
   std::string out = ",\"members\":[";
   for (const MemberInfo& member : list.items) {
@@ -289,7 +288,7 @@ class ReplyWriter {
     return true;
   }
 
-  // A chat.v1 client closes its WebSocket.
+  // chat.v1 has no such reply: its clients close the WebSocket.
   bool operator()(const DisconnectedReply&) { return false; }
 
   bool operator()(const ErrorReply& reply) {

@@ -1,6 +1,5 @@
-// Writes what the server says in chat.v1 (docs/protocol.md). What is said for every message
-// (message, ack, pong) and what holds payloads is appended by hand; cJSON builds the rare and small
-// replies, whose strings hold no NUL.
+// Writes the server's messages in chat.v1 (docs/protocol.md). Frequent messages (message, ack, pong) and payloads are
+// appended directly; cJSON builds the other replies, whose strings contain no NUL.
 #pragma once
 
 #include <string>
@@ -10,9 +9,10 @@
 
 namespace chat::wire {
 
+// Appends the JSON text of a message.
 void append_chat_v1(std::string& out, const Message& message);
 
-// False: there is nothing to say, as for an ack without a ref.
+// Appends the JSON text of a reply. Returns false when there is nothing to send, for example an ack without a ref.
 bool append_chat_v1(std::string& out, const Reply& reply);
 
 }  // namespace chat::wire

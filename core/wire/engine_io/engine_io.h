@@ -1,6 +1,5 @@
-// Engine.IO protocol 4 as bytes: packets on a WebSocket and in the payloads of HTTP long polling,
-// the open packet, and what a refused HTTP request is told. Knows nothing of sessions: those are in
-// core/session. https://socket.io/docs/v4/engine-io-protocol/
+// The encoding of Engine.IO protocol 4: packets on a WebSocket, payloads of HTTP long polling, the open packet, and
+// error responses. Sessions are in core/session. https://socket.io/docs/v4/engine-io-protocol/
 #pragma once
 
 #include <cstdint>
@@ -24,32 +23,35 @@ enum class EngineIoType : std::uint8_t {
   noop = 6,
 };
 
+// One packet. `data` points into the input or into the storage of the function that decoded it.
 struct EngineIoPacket {
   EngineIoType type = EngineIoType::message;
-  bool binary = false;  // a message of bytes
+  bool binary = false;  // a binary message
   std::string_view data;
 };
 
-// One WebSocket message; text must be valid UTF-8. A text that begins with b is a message in
-// base64, from clients that cannot send bytes; it is decoded as leniently as the reference server
-// does, since clients send it wrapped, without padding and in either alphabet. The packet's data
-// is in `bytes` or in `storage`. nullopt: malformed.
+// Decodes one WebSocket message; text must be valid UTF-8. A text that starts with "b" is a binary message in base64,
+// sent by clients that cannot send binary frames. Base64 is decoded leniently, like the reference server, because
+// clients wrap it, omit padding and use either alphabet. The packet's data points into `bytes` or `storage`. Returns
+// nullopt when the packet is malformed.
 std::optional<EngineIoPacket> decode_engine_io(bool binary, std::string_view bytes, std::string& storage);
 
-// The packets of one polling payload in their order. Stops at the first that is malformed; what
-// came before it counts, as with the reference server.
+// Reads the packets of a polling payload in order. It stops at the first malformed packet; the packets before it are
+// valid, as with the reference server.
 class EngineIoPayloadReader {
  public:
-  // More than what the smallest Socket.IO events could fill the default maxPayload with.
+  // More than the number of smallest Socket.IO events that fit into the default maxPayload.
   static constexpr std::size_t kMaxPackets = 131'072;
 
-  // Keeps no copy of `payload`. One that is not UTF-8 is malformed from the start.
+  // Keeps a view only: `payload` must outlive the reader. A payload that is not valid UTF-8 is malformed from the
+  // start.
   explicit EngineIoPayloadReader(std::string_view payload, std::size_t max_packets = kMaxPackets);
 
-  // False: no more, or a fault. The packet's data is valid until the next call.
+  // Returns false at the end and after an error. The packet's data is valid until the next call.
   bool next(EngineIoPacket& packet);
+  // False after a malformed packet.
   bool ok() const { return ok_; }
-  // The packet before was the last.
+  // True when the last packet has been read.
   bool at_end() const { return at_end_; }
 
  private:
@@ -60,31 +62,33 @@ class EngineIoPayloadReader {
   bool ok_ = true;
 };
 
-// A packet as one WebSocket text. Messages of bytes go as binary frames, as they are.
+// Encodes a packet as one WebSocket text message. Binary messages need no encoding: they are sent as binary frames.
 std::string encode_engine_io(EngineIoType type, std::string_view data = {});
 
-// Appends one packet, with the separator before it unless the payload is empty. `data` of a text
-// message must not hold the separator, 0x1e: JSON never does.
+// Appends one packet, preceded by a separator unless the payload is empty. `data` must not contain the separator 0x1e;
+// JSON never does.
 void append_engine_io(std::string& payload, EngineIoType type, std::string_view data = {});
+// Appends a binary message as base64.
 void append_engine_io_binary(std::string& payload, std::string_view bytes);
 
-// Appends packets that are joined already.
+// Appends packets that are already joined with separators.
 void append_engine_io_packets(std::string& payload, std::string_view packets);
 
-// The first packet of a payload that was made here, cut off with its separator.
+// Removes the first packet and its separator from a payload that append_engine_io() built, and returns it.
 std::string_view cut_engine_io_packet(std::string_view& payload);
 
-// What the open packet tells the client.
+// The content of the open packet.
 struct EngineIoHandshake {
-  std::string_view sid;  // no character that JSON escapes
+  std::string_view sid;  // needs no JSON escapes
   bool may_upgrade = false;
   std::int64_t ping_interval_ms = 25'000;
   std::int64_t ping_timeout_ms = 20'000;
   std::uint64_t max_payload_bytes = 1'000'000;
 };
+// The JSON object of the open packet.
 std::string handshake_json(const EngineIoHandshake& handshake);
 
-// What is wrong with a request; the numbers are the reference server's.
+// The error codes of the reference server for a rejected request.
 enum class EngineIoError : std::uint8_t {
   unknown_transport = 0,
   unknown_sid = 1,
@@ -94,9 +98,10 @@ enum class EngineIoError : std::uint8_t {
   unsupported_version = 5,
 };
 
+// The HTTP status, and the default message, of an error response.
 int http_status(EngineIoError error);
 std::string_view message_of(EngineIoError error);
-// {"code":...,"message":...}, with a message of the application's own when there is one (UTF-8).
+// Returns {"code":...,"message":...}. `message` replaces the default text when it is not empty (UTF-8).
 std::string error_json(EngineIoError error, std::string_view message = {});
 
 }  // namespace chat::wire

@@ -20,10 +20,10 @@ bool is_port(std::string_view text) {
     port = port * 10 + static_cast<std::uint32_t>(c - '0');
     if (port > kMaxPort) return false;
   }
-  return true;  // "host:" is allowed
+  return true;  // "host:" is valid
 }
 
-// What is between the brackets. A zone ("fe80::1%eth0") is let through: some clients send it.
+// Checks the text between the brackets. A zone ("fe80::1%eth0") is accepted because some clients send it.
 bool is_ipv6(std::string_view text) {
   const std::size_t zone = text.find('%');
   const std::string_view address = text.substr(0, zone);

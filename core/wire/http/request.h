@@ -1,5 +1,5 @@
-// A request's head as plain values, with the look-ups that all layers above share. Knows nothing of connections, routes or
-// responses.
+// The head of an HTTP request as plain values, with look-ups that all upper layers share. It does not know connections,
+// routes or responses.
 #pragma once
 
 #include <string>
@@ -10,22 +10,23 @@
 namespace chat::wire {
 
 struct HttpRequest {
-  std::string method;      // as sent: methods are case-sensitive
-  std::string path;        // decoded, without the query; begins with "/", or is "*"
+  std::string method;      // as sent; methods are case-sensitive
+  std::string path;        // percent-decoded, without the query; begins with "/", or is "*"
   std::string raw_query;   // as sent, without the "?"
   Pairs query;             // decoded
-  Pairs headers;           // names in lower case, values trimmed, in the order they were sent; repeated ones stay apart
+  Pairs headers;           // lower-case names, trimmed values, in the order sent; repeated headers are separate
   int minor_version = 1;   // of HTTP/1.x: 0 or 1
   bool keep_alive = true;  // the client is ready to send another request on this connection (RFC 9112 section 9.3)
-  bool has_body = false;   // a body is announced, or is due: POST, PUT and PATCH without a length
+  bool has_body = false;   // a body is announced, or expected: POST, PUT and PATCH without a length
 
-  // The first with this name (in lower case); empty without.
+  // Returns the first header with this lower-case name; empty when there is none.
   std::string_view header(std::string_view name) const;
-  // All with this name, joined by ", ": what a header that holds a list means when it is sent in several lines (RFC 9110
-  // section 5.3).
+  // Returns all headers with this name, joined by ", ". This is the meaning of a list header that is sent in several
+  // lines (RFC 9110 section 5.3).
   std::string joined_header(std::string_view name) const;
+  // Returns the first query argument with this name; empty when there is none.
   std::string_view argument(std::string_view name) const;
-  // Of all Cookie lines.
+  // The cookies of all Cookie headers.
   Pairs cookies() const;
 };
 

@@ -14,18 +14,18 @@ namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-// Some clients send an empty line behind a POST's body (RFC 9112 section 2.2).
+// Some clients send empty lines after the body of a POST (RFC 9112 section 2.2).
 constexpr std::size_t kMaxEmptyLinesBefore = 4;
 
-// The request line is checked before the head is complete only while so little has been seen. Looking for its end in each
-// call would take quadratic time when a long line comes byte by byte.
+// The request line is checked before the head is complete only up to this size. Searching for its end on each call
+// would take quadratic time when a long line arrives byte by byte.
 constexpr std::size_t kMaxEarlyBytes = 1024;
 
 struct Problem {
   int status = 0;
   const char* reason = "";
 };
-using Check = std::optional<Problem>;  // nullopt: fine
+using Check = std::optional<Problem>;  // nullopt: no problem
 
 RequestHead malformed(const Problem& problem) {
   RequestHead head;
@@ -34,8 +34,6 @@ RequestHead malformed(const Problem& problem) {
   head.reason = problem.reason;
   return head;
 }
-
-// The request line ----------------------------------------------------------------------------------------------------
 
 struct RequestLine {
   std::string_view method;
@@ -49,12 +47,12 @@ Check read_version(std::string_view version, int& minor_version) {
   constexpr std::string_view kName = "HTTP/";
   if (!version.starts_with(kName)) return Problem{400, "The request line does not end with an HTTP version."};
   version.remove_prefix(kName.size());
-  const bool one_digit = version.size() == 1 && is_digit(version[0]);  // "HTTP/2", as people write it
+  const bool one_digit = version.size() == 1 && is_digit(version[0]);  // "HTTP/2", as people type it
   if (!one_digit && !(version.size() == 3 && is_digit(version[0]) && version[1] == '.' && is_digit(version[2]))) {
     return Problem{400, "The HTTP version is malformed."};
   }
   if (one_digit || version[0] != '1') return Problem{505, "This server speaks HTTP/1.1 and HTTP/1.0."};
-  // A later 1.x is answered as the last that is known (RFC 9110 section 2.5).
+  // A later 1.x version is treated as 1.1 (RFC 9110 section 2.5).
   minor_version = version[2] == '0' ? 0 : 1;
   return std::nullopt;
 }
@@ -86,7 +84,7 @@ Check read_query(std::string_view text, HttpRequest& request) {
     const std::size_t equals = argument.find('=');
     const std::string_view value = equals == std::string_view::npos ? std::string_view() : argument.substr(equals + 1);
     request.query.push_back({form_decoded(argument.substr(0, equals)), form_decoded(value)});
-    // The C API hands names and values out as C strings: what follows a NUL would be there for some and not for others.
+    // The C API passes names and values as C strings, so text after a NUL would be visible to only some readers.
     const Pair& pair = request.query.back();
     if (pair.name.find('\0') != std::string::npos || pair.value.find('\0') != std::string::npos) {
       return Problem{400, "The query contains a NUL."};
@@ -105,7 +103,8 @@ Check read_path_and_query(std::string_view target, HttpRequest& request) {
   return read_query(target.substr(question_mark + 1), request);
 }
 
-// The authority of "http://authority/path", with which `target` is left at the path; empty for other forms.
+// Removes the scheme and authority of "http://authority/path" from `target`. Returns the authority; empty for other
+// forms.
 std::string_view take_absolute_form(std::string_view& target) {
   const std::size_t scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return {};
@@ -120,7 +119,7 @@ std::string_view take_absolute_form(std::string_view& target) {
   return rest.substr(0, authority_size);
 }
 
-// RFC 9112 section 3.2. `authority`: of the absolute form, which replaces Host.
+// RFC 9112 section 3.2. `authority`: from the absolute form, where it replaces Host.
 Check read_target(std::string_view target, HttpRequest& request, std::string_view& authority) {
   if (request.method == "CONNECT") {
     if (!is_authority(target) || target.find(':') == std::string_view::npos) {
@@ -145,9 +144,7 @@ Check read_request_line(std::string_view line, HttpRequest& request, std::string
   return read_target(parts.target, request, authority);
 }
 
-// Header lines --------------------------------------------------------------------------------------------------------
-
-// Control characters have been rejected before.
+// The caller has already rejected control characters.
 Check read_header_line(std::string_view line, HttpRequest& request) {
   if (line.front() == ' ' || line.front() == '\t') return Problem{400, "A header line is folded."};
   const std::size_t colon = line.find(':');
@@ -156,7 +153,7 @@ Check read_header_line(std::string_view line, HttpRequest& request) {
   if (!is_token(name)) return Problem{400, "A header's name is malformed."};
   Pair header{std::string(name), std::string(trim_blanks(line.substr(colon + 1)))};
   std::transform(header.name.begin(), header.name.end(), header.name.begin(), to_lower);
-  // Readers of cookies expect one line (RFC 6265 section 5.4) and would miss those of a second.
+  // Cookie readers expect a single line (RFC 6265 section 5.4) and would miss the cookies of a second one.
   if (header.name == "cookie") {
     auto earlier = std::find_if(request.headers.begin(), request.headers.end(),
                                 [](const Pair& other) { return other.name == "cookie"; });
@@ -182,7 +179,7 @@ Check read_header_lines(std::string_view lines, const HeadLimits& limits, HttpRe
   return std::nullopt;
 }
 
-// RFC 9112 section 3.2. Host may be empty: there are URLs without one.
+// RFC 9112 section 3.2. Host may be empty, because some URLs have no host.
 Check check_host(std::string_view authority, HttpRequest& request) {
   Pair* host = nullptr;
   for (Pair& header : request.headers) {
@@ -226,14 +223,12 @@ RequestHead read_head(std::string_view lines, std::size_t consumed_bytes, const 
   return head;
 }
 
-// The bytes -----------------------------------------------------------------------------------------------------------
-
-// What is wrong with bytes[at] whatever line it is in.
+// Finds faults of bytes[at] that do not depend on the line that contains it.
 Check check_byte(std::string_view bytes, std::size_t at) {
   const auto c = static_cast<unsigned char>(bytes[at]);
-  const bool behind_cr = at > 0 && bytes[at - 1] == '\r';
-  if (c == '\n' && !behind_cr) return Problem{400, "A line ends with a bare LF."};
-  if (c != '\n' && behind_cr) return Problem{400, "A CR is not followed by an LF."};
+  const bool after_cr = at > 0 && bytes[at - 1] == '\r';
+  if (c == '\n' && !after_cr) return Problem{400, "A line ends with a bare LF."};
+  if (c != '\n' && after_cr) return Problem{400, "A CR is not followed by an LF."};
   if ((c < ' ' && c != '\t' && c != '\r' && c != '\n') || c == 0x7F) {
     return Problem{400, "The request's head contains a control character."};
   }
@@ -263,7 +258,7 @@ RequestHead parse_request_head(std::string_view bytes, const HeadLimits& limits,
     const bool empty_line = bytes[i] == '\n' && i >= start + 3 && bytes[i - 2] == '\n';
     if (empty_line) return read_head(bytes.substr(start, i - 1 - start), i + 1, limits);
   }
-  // An error of the request line does not wait for the rest.
+  // Errors in the request line are reported before the rest of the head arrives.
   if (earlier <= kMaxEarlyBytes && !has_line_end(bytes.substr(start, earlier > start ? earlier - start : 0))) {
     const std::size_t line_size = bytes.substr(start).find(kLineEnd);
     if (line_size != std::string_view::npos) {

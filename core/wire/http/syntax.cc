@@ -27,7 +27,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-// The byte that the escape at text[at] stands for; -1 when there is no escape.
+// Returns the byte of the escape at text[at]; -1 when there is no valid escape.
 int escaped_byte(std::string_view text, std::size_t at) {
   if (text.size() - at < 3) return -1;
   const int high = hex_digit(text[at + 1]);

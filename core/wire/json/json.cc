@@ -12,7 +12,7 @@ namespace chat::wire {
 namespace json {
 namespace {
 
-// Goes on to the end of the value whose first token has just been read.
+// Skips the rest of the value whose first token was just read.
 bool skip_value(TokenReader& tokens, Token first) {
   if (first != Token::begin_object && first != Token::begin_array) return first != Token::fault;
   const std::size_t outside = tokens.depth() - 1;
@@ -27,7 +27,7 @@ unsigned hex_value(char c) {
   return static_cast<unsigned>((c | 0x20) - 'a') + 10;
 }
 
-// The code unit of \uXXXX whose X begin at `at`; `body` has been checked.
+// Returns the code unit of \uXXXX whose digits start at `at`. `body` has been checked.
 unsigned code_unit(std::string_view body, std::size_t at) {
   unsigned unit = 0;
   for (std::size_t i = at; i < at + 4; ++i) unit = unit << 4 | hex_value(body[i]);
@@ -50,8 +50,7 @@ void append_utf8(std::string& out, unsigned code) {
   }
 }
 
-// Decodes the escape whose backslash is at body[at] and steps over it. False: an unpaired
-// surrogate.
+// Decodes the escape whose backslash is at body[at] and advances `at`. Returns false for an unpaired surrogate.
 bool append_escape(std::string& out, std::string_view body, std::size_t& at) {
   const char escape = body[at + 1];
   if (escape != 'u') {
@@ -240,12 +239,12 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view number) {
 
 namespace {
 
-// Watches the tokens of an argument list for placeholders.
+// Validates placeholders in the tokens of an argument list.
 class PlaceholderCheck {
  public:
   explicit PlaceholderCheck(std::size_t attachment_count) : attachment_count_(attachment_count) {}
 
-  // False: an object that is marked as a placeholder is none.
+  // Returns false when an object is marked as a placeholder but is not a valid one.
   bool see(json::Token token, const json::TokenReader& tokens) {
     const Name name = name_;
     name_ = Name::other;
@@ -295,8 +294,8 @@ class PlaceholderCheck {
 
   std::size_t attachment_count_;
   std::bitset<kMaxAttachments> seen_;
-  Name name_ = Name::other;                          // of the member whose value comes next
-  std::array<Object, json::kMaxDepth + 1> objects_;  // by depth; the outermost container's is 1
+  Name name_ = Name::other;                          // of the member whose value follows
+  std::array<Object, json::kMaxDepth + 1> objects_;  // by depth; the outermost container has depth 1
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
-// What the codecs need of JSON: a strict check (RFC 8259 and UTF-8, bounded depth), the raw bytes
-// of an object's members and an array's elements, strings to and from UTF-8, and the rule for an
-// event's list of arguments. Payloads are never parsed into a tree and printed again: that would
-// lose NUL, large integers and the order of keys.
+// JSON functions for the codecs: a strict check (RFC 8259 and UTF-8, bounded depth), the raw bytes of members and
+// elements, conversion of strings to and from UTF-8, and the check of an event's arguments. Payloads are never parsed
+// into a tree and printed again, because that would lose NUL, large integers and key order. Pure functions; readers
+// keep views of their input.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@
 namespace chat::wire {
 namespace json {
 
-// One value with nothing but white space around it. invalid_json or invalid_utf8. Duplicate names
-// and unpaired surrogates (\ud800) pass, as they do in JSON.parse.
+// Checks that `text` is one value, with optional white space around it. Errors: invalid_json, invalid_utf8. Duplicate
+// names and unpaired surrogates (\ud800) are valid, as for JSON.parse.
 Status check(std::string_view text, std::size_t max_depth = kMaxDepth);
 
 enum class Kind : std::uint8_t { object, array, string, number, boolean, null };
 
-// Of a value that has been checked, without white space before it.
+// The kind of a checked value without leading white space.
 Kind kind_of(std::string_view value);
 
 struct Member {
@@ -29,13 +29,13 @@ struct Member {
   std::string_view value;
 };
 
-// The members of one object in their order, duplicates too. Checks the JSON while it goes (but not
-// UTF-8), so what it has given counts only when it ends with ok(). Keeps no copy of `object`.
+// Reads the members of one object in order, including duplicates. It checks JSON syntax (not UTF-8) as it reads, so the
+// members are trustworthy only when it finishes with ok(). Keeps a view only: `object` must outlive it.
 class MemberReader {
  public:
   explicit MemberReader(std::string_view object, std::size_t max_depth = kMaxDepth);
 
-  bool next(Member& member);  // false: no more, or a fault
+  bool next(Member& member);  // false: no more members, or an error
   bool ok() const { return status_.ok(); }
   const Status& status() const { return status_; }
 
@@ -45,7 +45,7 @@ class MemberReader {
   Status status_;
 };
 
-// The same for the elements of one array.
+// The same for the elements of an array.
 class ElementReader {
  public:
   explicit ElementReader(std::string_view array, std::size_t max_depth = kMaxDepth);
@@ -60,27 +60,27 @@ class ElementReader {
   Status status_;
 };
 
-// The UTF-8 that a checked string (with its quotes) stands for, NUL included. nullopt: an unpaired
-// surrogate, which UTF-8 cannot hold.
+// Decodes a checked string (with its quotes) into UTF-8, including NUL. Returns nullopt for an unpaired surrogate,
+// which UTF-8 cannot represent.
 std::optional<std::string> unescape(std::string_view string);
 
-// Whether a checked string (with its quotes) stands for `text`.
+// True when a checked string (with its quotes) decodes to `text`.
 bool equals(std::string_view string, std::string_view text);
 
-// Appends valid UTF-8 as a JSON string. Escapes what must be and nothing else.
+// Appends valid UTF-8 as a JSON string. Escapes only what JSON requires.
 void append_quoted(std::string& out, std::string_view text);
 void append_number(std::string& out, std::uint64_t number);
 void append_number(std::string& out, std::int64_t number);
 
-// Digits alone: no sign, fraction or exponent. nullopt also above 2^64 - 1.
+// Parses digits only: no sign, fraction or exponent. Returns nullopt for other text and for values above 2^64 - 1.
 std::optional<std::uint64_t> parse_unsigned(std::string_view number);
 
 }  // namespace json
 
-// An event's arguments: one JSON array. Every object in it, however deep, with "_placeholder":true
-// must be Socket.IO's {"_placeholder":true,"num":N} (in either order, nothing else in it) with N
-// below attachment_count, and every attachment must be referred to. invalid_json, invalid_utf8,
-// too_many (attachments), invalid_argument (placeholders).
+// Checks an event's arguments: one JSON array. Each object with "_placeholder":true, at any depth, must be Socket.IO's
+// {"_placeholder":true,"num":N} (either order, no other members) with N below attachment_count, and every attachment
+// must be referenced. `unplaced` allows attachments without a placeholder. Errors: invalid_json, invalid_utf8, too_many
+// (attachments), invalid_argument (placeholders).
 enum class Unplaced : std::uint8_t { refused, allowed };
 Status check_args(std::string_view args, std::size_t attachment_count, Unplaced unplaced = Unplaced::refused);
 

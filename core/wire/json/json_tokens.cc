@@ -1,4 +1,4 @@
-// See json_tokens.h. The grammar is RFC 8259's sections 2 to 7.
+// See json_tokens.h. Implements the grammar of RFC 8259 sections 2 to 7.
 #include "wire/json/json_tokens.h"
 
 #include <algorithm>
@@ -58,7 +58,7 @@ void TokenReader::skip_space() {
   }
 }
 
-// Over a comma or a colon, to what the next token is.
+// Advances past a comma or colon and sets what may follow.
 void TokenReader::step() {
   ++at_;
   skip_space();
@@ -151,7 +151,7 @@ Token TokenReader::read_literal(std::string_view literal, Token token) {
   return token;
 }
 
-// From the opening quote to behind the closing one.
+// Advances from the opening quote past the closing one.
 bool TokenReader::skip_string() {
   ++at_;
   while (at_ < text_.size()) {

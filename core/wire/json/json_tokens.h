@@ -1,6 +1,5 @@
-// Cuts JSON text into tokens, as strictly as RFC 8259 says, without copying, recursing or
-// allocating: what all other JSON code here stands on. It does not check UTF-8 (json::check does)
-// and knows nothing of what the tokens mean.
+// A strict JSON tokenizer (RFC 8259) that does not copy, recurse or allocate. All other JSON code here uses it. It does
+// not check UTF-8 (json::check() does) and does not interpret the tokens.
 #pragma once
 
 #include <bitset>
@@ -11,8 +10,7 @@
 
 namespace chat::wire::json {
 
-// Containers within containers. What a payload may have; an envelope around it has its own levels
-// on top.
+// The maximum nesting depth of a payload. An envelope around it may add levels of its own.
 inline constexpr std::size_t kMaxDepth = 64;
 
 enum class Token : std::uint8_t {
@@ -20,30 +18,30 @@ enum class Token : std::uint8_t {
   end_object,
   begin_array,
   end_array,
-  name,  // of a member; its value is the next token
+  name,  // of a member; its value follows
   string,
   number,
   true_literal,
   false_literal,
   null_literal,
-  end,   // nothing but white space is left
-  fault  // and so for ever after
+  end,   // only white space is left
+  fault  // returned by every later call, too
 };
 
 class TokenReader {
  public:
-  // max_depth: at most kDepthCeiling.
+  // `text` must outlive the reader. max_depth: at most kDepthCeiling.
   explicit TokenReader(std::string_view text, std::size_t max_depth = kMaxDepth);
 
   Token next();
 
-  // The bytes of the last token; a string or a name with its quotes.
+  // The bytes of the last token. Strings and names include their quotes.
   std::string_view token() const { return text_.substr(begin_, at_ - begin_); }
   std::size_t begin() const { return begin_; }
   std::size_t end() const { return at_; }
   std::size_t depth() const { return depth_; }
 
-  // After Token::fault: what and where.
+  // Describes the error and its position. Call it after Token::fault.
   Status fault() const;
 
   static constexpr std::size_t kDepthCeiling = 128;
@@ -69,7 +67,7 @@ class TokenReader {
   std::size_t begin_ = 0;
   std::size_t at_ = 0;
   std::size_t depth_ = 0;
-  std::bitset<kDepthCeiling> is_object_;  // of the open containers, outermost first
+  std::bitset<kDepthCeiling> is_object_;  // for each open container, outermost first
   Expect expect_ = Expect::value;
   bool failed_ = false;
   bool too_deep_ = false;

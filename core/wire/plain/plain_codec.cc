@@ -16,7 +16,7 @@ Decoded PlainCodec::decode(bool binary, std::string_view bytes) {
 }
 
 Packets PlainCodec::encode(const Message& message) const {
-  // Somebody is typing, a cursor moves: without its event name it would look like something that was said.
+  // Without its event name, a typing notice or a cursor position would look like a chat message.
   if (message.ephemeral && message.event != kDefaultEvent) return {};
   Packets packets;
   if (!is_single_binary(message)) packets.push_back({false, message.payload});

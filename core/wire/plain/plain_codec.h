@@ -1,6 +1,6 @@
-// Plain frames: no envelope in either direction (docs/protocol.md, "Plain"). What is sent is the
-// message, what arrives is the message, and nothing else is ever said. An ephemeral message of another event than
-// "chat message" is not: here nobody could tell it from what is said.
+// Plain frames without an envelope (docs/protocol.md, "Plain"): the payload of a frame is the message, and there are no
+// replies. Ephemeral messages are sent only for the event "chat message", because receivers could not distinguish other
+// events.
 #pragma once
 
 #include "wire/codec.h"
@@ -9,7 +9,7 @@ namespace chat::wire {
 
 class PlainCodec final : public Codec, public Decoder {
  public:
-  // Each packet says one thing.
+  // A packet holds exactly one message.
   Decoded decode(bool binary, std::string_view bytes);
   void decode(bool binary, std::string_view bytes, std::vector<Decoded>& said) override {
     said.push_back(decode(binary, bytes));

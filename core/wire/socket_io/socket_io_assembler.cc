@@ -29,7 +29,7 @@ SocketIoAssembler::Added SocketIoAssembler::begin(std::string_view text) {
     packet_ = std::move(*packet);
     return Added::packet;
   }
-  // The views must be into text that lives as long as the attachments are awaited.
+  // packet_ holds views, so its text must live until the attachments have arrived.
   const std::string_view from = text;
   text_.assign(text);
   packet_ = std::move(*packet);
@@ -37,7 +37,7 @@ SocketIoAssembler::Added SocketIoAssembler::begin(std::string_view text) {
     view = std::string_view(text_).substr(static_cast<std::size_t>(view.data() - from.data()), view.size());
   };
   if (packet_.nsp == "/") {
-    packet_.nsp = "/";  // the text need not hold it
+    packet_.nsp = "/";  // the text does not contain it when it is the default
   } else {
     move_view(packet_.nsp);
   }

@@ -1,6 +1,5 @@
-// Puts a Socket.IO packet and its attachments together again: a text, then as many binary packets
-// as it announces. One for each Engine.IO session, since an attachment does not say which namespace
-// it belongs to.
+// Reassembles a Socket.IO packet and its attachments: a text, followed by the announced number of binary packets. There
+// is one per Engine.IO session, because attachments do not name a namespace.
 #pragma once
 
 #include <string>
@@ -14,23 +13,23 @@ namespace chat::wire {
 class SocketIoAssembler {
  public:
   enum class Added : std::uint8_t {
-    packet,  // it is whole: packet() and attachments()
-    more,    // attachments are still to come
-    fault,   // malformed, or out of turn: the connection ends, as the reference server's does
+    packet,  // complete: see packet() and attachments()
+    more,    // more attachments are expected
+    fault,   // malformed or out of order: close the connection, like the reference server
   };
 
-  // max_bytes: of a packet with all of its attachments.
+  // max_bytes: of a packet including its attachments.
   explicit SocketIoAssembler(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
-  // One Engine.IO message; text is valid UTF-8.
+  // Adds one Engine.IO message; text must be valid UTF-8.
   Added add(bool binary, std::string_view bytes);
 
-  // After Added::packet, until the next add() and as long as the bytes given to the last one.
+  // Valid after Added::packet until the next add(), while the bytes of the last add() exist.
   const SocketIoPacket& packet() const { return packet_; }
-  // The caller may move them away.
+  // The caller may move them out.
   std::vector<std::string>& attachments() { return attachments_; }
 
-  // After Added::fault.
+  // The reason of Added::fault.
   const Status& fault() const { return fault_; }
 
  private:
@@ -39,7 +38,7 @@ class SocketIoAssembler {
 
   const std::size_t max_bytes_;
   bool assembling_ = false;
-  std::string text_;  // while attachments are awaited
+  std::string text_;  // copied while attachments are pending
   SocketIoPacket packet_;
   std::vector<std::string> attachments_;
   std::size_t bytes_ = 0;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr WireForm kRecovery = WireForm{1} << 55;
 
-// What is between the brackets of a checked array, without white space at its ends.
+// The text between the brackets of a checked array, without surrounding white space.
 std::string_view inside_of(std::string_view array) {
   constexpr std::string_view kSpace = " \t\r\n";
   array = array.substr(array.find('[') + 1);

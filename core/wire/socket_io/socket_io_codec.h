@@ -1,10 +1,10 @@
-// Socket.IO protocol 5 for one client, which is one namespace socket: its events to drafts for the
-// namespace's room, messages and replies to packets. Attachments are put together before
-// (SocketIoAssembler), and the 4 of Engine.IO's message is put in front behind.
+// Socket.IO protocol 5 for one client, that is one namespace socket: converts events into drafts for the namespace's
+// room, and messages and replies into packets. SocketIoAssembler has already added the attachments; the caller adds
+// Engine.IO's message prefix "4".
 //
-// With recovery on, numbered messages carry their offset as a last string argument. The official
-// client takes any last string for an offset, so an event that is not numbered and ends with a
-// string gets a null behind it, and one that wants an acknowledgement needs nothing.
+// With recovery on, numbered messages carry their offset as an additional last string argument. The official client
+// treats any last string as an offset. An unnumbered event that ends with a string therefore gets an additional null,
+// unless it asks for an acknowledgement.
 #pragma once
 
 #include <cstdint>
@@ -20,21 +20,22 @@ namespace chat::wire {
 
 class SocketIoCodec final : public Codec {
  public:
-  // sid: the socket's public id. pid: its private one for recovery; empty when that is off, which
-  // is the same for all clients of a server.
+  // sid: the socket's public id. pid: its private id for recovery, empty when recovery is off. Recovery is a
+  // server-wide option.
   SocketIoCodec(SocketIoNamespacePtr nsp, std::string sid, std::string pid);
 
   const SocketIoNamespace& nsp() const { return *nsp_; }
   const std::string& sid() const { return sid_; }
   const std::string& pid() const { return pid_; }
 
-  // An event of this namespace, with its attachments.
+  // Decodes an event of this namespace with its attachments.
   Decoded decode(const SocketIoPacket& packet, std::vector<std::string> attachments) const;
 
   Packets encode(const Message& message) const override;
   Packets encode(const Reply& reply) const override;
   Packets encode_with_ack(const Message& message, std::uint64_t ack_id) const override;
 
+  // A DISCONNECT packet for the namespace.
   Packets disconnect() const;
 
   WireForm form() const override;

@@ -1,6 +1,5 @@
-// Socket.IO's namespaces as rooms: "/" is the default room, "/dev" the room dev. A namespace that
-// is in use is interned, so that what is encoded for its clients can be shared between them by a
-// number.
+// Maps Socket.IO namespaces to rooms: "/" is the default room, "/dev" the room dev. A namespace in use is interned and
+// has a number, so that its clients can share encoded packets.
 #pragma once
 
 #include <cstdint>
@@ -17,21 +16,21 @@ namespace chat::wire {
 struct SocketIoNamespace {
   std::string name;  // "/", "/dev"
   std::string room;
-  std::uint64_t id = 0;  // below 2^48, never used again for another namespace
+  std::uint64_t id = 0;  // below 2^48; not reused
 };
 using SocketIoNamespacePtr = std::shared_ptr<const SocketIoNamespace>;
 
-// One for a server, since sessions move between loops. Any thread.
+// One per server, since sessions move between loops. Any thread may call it.
 class SocketIoNamespaces {
  public:
   explicit SocketIoNamespaces(std::string default_room);
 
-  // The same object to all who hold it at the same time. invalid_room: no room can be called so
-  // (the client is told "Invalid namespace"). A query behind the name is part of it, hence refused,
-  // as the reference server does.
+  // Returns the interned namespace; all holders share one object. Errors: invalid_room when the name is no valid room
+  // name (the client receives "Invalid namespace"). A query after the name counts as part of it and is therefore
+  // rejected, as by the reference server.
   Result<SocketIoNamespacePtr> find(std::string_view name);
 
-  // For tests: what is remembered, expired entries included.
+  // The number of entries, expired ones included. For tests.
   std::size_t size() const;
 
  private:
@@ -39,7 +38,7 @@ class SocketIoNamespaces {
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::weak_ptr<const SocketIoNamespace>> entries_;
   std::uint64_t last_id_ = 0;
-  std::size_t sweep_at_ = 64;  // entries; then expired ones are dropped
+  std::size_t sweep_at_ = 64;  // number of entries at which expired ones are dropped
 };
 
 }  // namespace chat::wire

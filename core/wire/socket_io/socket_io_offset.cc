@@ -7,7 +7,7 @@
 namespace chat::wire {
 
 void append_offset(std::string& out, const Message& message, std::string_view own_room) {
-  out += message.epoch;  // letters and digits
+  out += message.epoch;  // letters and digits only
   out += ':';
   json::append_number(out, message.seq);
   if (message.room == own_room) return;

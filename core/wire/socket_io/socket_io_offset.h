@@ -1,6 +1,5 @@
-// The offset of connection state recovery: what the server appends to an event as a last argument,
-// and the client gives back when it reconnects. To the client it is any string; here it names the
-// message.
+// The offset of connection state recovery. The server appends it to an event as the last argument, and the client
+// returns it when it reconnects. Clients treat it as opaque; here it identifies a message.
 #pragma once
 
 #include <optional>
@@ -14,13 +13,14 @@ namespace chat::wire {
 
 struct SocketIoOffset {
   Position position;
-  std::string room;  // empty: the namespace's own
+  std::string room;  // empty: the namespace's room
 };
 
-// epoch:seq, and :room behind it for a message of another room than the namespace's.
+// Appends "epoch:seq", followed by ":room" for a message of a room other than own_room.
 void append_offset(std::string& out, const Message& message, std::string_view own_room);
 
-// nullopt: not one of ours, as when the last string that the client heard was none.
+// Returns nullopt when the text is not an offset of this server, for example because the client's last event ended with
+// another string.
 std::optional<SocketIoOffset> parse_offset(std::string_view text);
 
 }  // namespace chat::wire

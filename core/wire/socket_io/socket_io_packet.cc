@@ -12,7 +12,7 @@
 namespace chat::wire {
 namespace {
 
-// Digits of the types on the wire.
+// Type digits on the wire.
 constexpr char kBinaryEvent = '5';
 constexpr char kBinaryAck = '6';
 constexpr std::string_view kDigits = "0123456789";
@@ -29,7 +29,7 @@ std::string_view without_leading_zeros(std::string_view digits) {
   return digits.empty() ? digits : digits.substr(std::min(zeros, digits.size() - 1));
 }
 
-// Cuts the parts in front of the payload off a packet.
+// Reads the parts of a packet before its payload.
 class HeadReader {
  public:
   explicit HeadReader(std::string_view text) : rest_(text) {}
@@ -68,7 +68,7 @@ class HeadReader {
     return true;
   }
 
-  // Up to a comma, or to the end.
+  // Reads up to a comma or the end.
   bool read_namespace(std::string_view& nsp) {
     nsp = take(rest_.find(','));
     if (!rest_.empty()) rest_.remove_prefix(1);
@@ -78,17 +78,18 @@ class HeadReader {
   std::string_view rest_;
 };
 
-// The arguments of an event or an ack, placeholders included.
+// Checks the arguments of an event or an ack, including placeholders.
 Status check_arguments(SocketIoPacket& packet) {
   Status status = check_args(packet.payload, packet.attachment_count);
   if (status.ok()) return status;
   if (packet.attachment_count != 0) {
-    // The reference parser closes for a place without an attachment, not for an attachment without a place.
+    // The reference parser rejects a placeholder without an attachment, but accepts an attachment without a
+    // placeholder.
     Status strict = check_args(packet.payload, packet.attachment_count, Unplaced::allowed);
     if (strict.ok()) packet.fault = std::move(status);
     return strict;
   }
-  // Malformed behind the first thing that was wrong, or only nested deeply and with placeholders?
+  // Distinguishes malformed JSON from arguments that are only nested too deeply or contain placeholders.
   if (Status json = json::check(packet.payload, json::TokenReader::kDepthCeiling); !json.ok()) return json;
   packet.fault = std::move(status);
   return {};

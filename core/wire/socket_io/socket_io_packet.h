@@ -1,7 +1,6 @@
-// Socket.IO protocol 5 as text: one packet in, its parts out, and the head of a packet to send. The
-// payload stays raw JSON. What the reference parser (socket.io-parser 4) refuses is refused, and
-// the connection ends; what it takes but we would not relay is marked as a fault.
-// https://socket.io/docs/v4/socket-io-protocol/
+// Socket.IO protocol 5 packets: decodes a text packet into its parts, and encodes packets. Payloads stay raw JSON.
+// Packets that the reference parser (socket.io-parser 4) rejects are rejected, which closes the connection. Packets
+// that it accepts but that cannot be relayed carry a fault. https://socket.io/docs/v4/socket-io-protocol/
 #pragma once
 
 #include <cstdint>
@@ -16,50 +15,48 @@ namespace chat::wire {
 inline constexpr std::size_t kMaxAckIdDigits = 64;
 inline constexpr std::size_t kMaxNamespaceBytes = 512;
 
-// A BINARY_EVENT is an event with attachments, a BINARY_ACK an ack with attachments.
+// BINARY_EVENT is an event with attachments, BINARY_ACK an ack with attachments.
 enum class SocketIoType : std::uint8_t { connect, disconnect, event, ack, connect_error };
 
 struct SocketIoPacket {
   SocketIoType type = SocketIoType::event;
   std::size_t attachment_count = 0;  // binary packets that follow
-  std::string_view nsp = "/";        // as it was written
-  // Decimal digits without zeros in front: a client's number of any size comes back as it was. Empty: no acknowledgement is
-  // wanted, or none can be told apart (more than kMaxAckIdDigits).
+  std::string_view nsp = "/";        // as written
+  // Decimal digits without leading zeros, so an id of any size is returned unchanged. Empty: no acknowledgement is
+  // wanted, or the id has more than kMaxAckIdDigits digits.
   std::string_view ack_id;
-  // Empty: none. Otherwise JSON without white space around it: an object (connect), an object or
-  // string (connect_error), an array that begins with a permitted event name (event), an array
-  // (ack).
+  // Empty, or JSON without surrounding white space: an object (connect), an object or string (connect_error), an array
+  // that begins with a valid event name (event), or an array (ack).
   std::string_view payload;
-  // Not ok: arguments that are nested too deeply, that hold a placeholder without being binary, or that have no place for
-  // one of their attachments.
+  // Set when the arguments are nested too deeply, when a non-binary packet contains a placeholder, or when an
+  // attachment has no placeholder.
   Status fault;
 };
 
-// One text packet, valid UTF-8. Checks everything but the bytes of the attachments. An event
-// without payload, or with white space before it, is refused although the reference does something
-// with it.
+// Decodes one text packet of valid UTF-8, without its attachments. Events without a payload, or with white space before
+// it, are rejected, although the reference parser accepts some of them. The result's views point into `text`.
 Result<SocketIoPacket> decode_socket_io(std::string_view text);
 
-// An event's payload, cut in two. The name of {12,...} is "12".
+// An event's payload, split into name and arguments. The name of {12,...} is "12".
 struct SocketIoEvent {
-  std::optional<std::string> name;  // nullopt: it has an unpaired surrogate, which UTF-8 cannot hold
-  std::string args;                 // a JSON array of the rest
+  std::optional<std::string> name;  // nullopt: it has an unpaired surrogate
+  std::string args;                 // a JSON array of the remaining arguments
 };
 SocketIoEvent split_event(const SocketIoPacket& packet);
 
-// What CONNECT carries for connection state recovery, beside what it has for the application.
+// The recovery data in a CONNECT payload.
 struct SocketIoRecovery {
   std::string pid;
-  std::optional<std::string> offset;  // without: it has not seen a numbered event yet
+  std::optional<std::string> offset;  // nullopt: the client has not received a numbered event yet
 };
-// nullopt unless the pid is a string, and the offset too if there is one.
+// Returns nullopt unless pid is a string and offset, if present, is a string.
 std::optional<SocketIoRecovery> read_recovery(std::string_view connect_payload);
 
-// Everything of a packet but its payload, which the caller appends.
+// Appends everything before the payload of a packet. The caller appends the payload.
 void append_socket_io(std::string& out, SocketIoType type, std::string_view nsp, std::size_t attachment_count = 0,
                       std::string_view ack_id = {});
 
-// Whole packets. `data` is JSON, or empty for none.
+// Complete packets. `data` is JSON; empty: none.
 std::string encode_connect(std::string_view nsp, std::string_view sid, std::string_view pid);
 std::string encode_connect_error(std::string_view nsp, std::string_view message, std::string_view data = {});
 std::string encode_disconnect(std::string_view nsp);

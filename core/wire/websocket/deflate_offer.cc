@@ -14,7 +14,8 @@ bool is_token_character(char c) {
   return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-// Takes the grammar's pieces from the front of a header's value. All leave the text alone when they do not apply.
+// Parses the grammar's elements from the front of a header value. A function whose element is absent leaves the text
+// unchanged.
 class ListReader {
  public:
   explicit ListReader(std::string_view text) : text_(text) { skip_space(); }
@@ -37,7 +38,7 @@ class ListReader {
     return token;
   }
 
-  // A token, or one in quotes, in which a backslash may stand before any character. Empty when there is neither.
+  // Reads a token or a quoted string, in which a backslash escapes the next character. Empty when there is neither.
   std::string take_value() {
     if (!text_.starts_with('"')) return std::string(take_token());
     std::string value;
@@ -67,7 +68,7 @@ struct Parameter {
   std::optional<std::string> value;
 };
 
-// 8 to 15, without leading zeros; 0 otherwise.
+// Returns 8 to 15 for a number without leading zeros; 0 otherwise.
 int window_bits(const std::optional<std::string>& value) {
   if (!value) return 0;
   if (*value == "8" || *value == "9") return value->front() - '0';
@@ -75,7 +76,7 @@ int window_bits(const std::optional<std::string>& value) {
   return 10 + ((*value)[1] - '0');
 }
 
-// One offer, parameter by parameter. It is declined when any of them is invalid, unknown or comes twice.
+// One offer. It is declined when a parameter is invalid, unknown or repeated.
 class Offer {
  public:
   explicit Offer(std::string_view extension) : possible_(extension == kName) {}
@@ -86,7 +87,7 @@ class Offer {
     } else if (parameter.name == "client_no_context_takeover") {
       possible_ &= !std::exchange(client_no_context_takeover_, true) && !parameter.value;
     } else if (parameter.name == "client_max_window_bits") {
-      // Nothing comes of it: the reader takes any window.
+      // Ignored otherwise: the reader accepts every window size.
       possible_ &= !std::exchange(client_max_window_bits_, true);
       possible_ &= !parameter.value || window_bits(parameter.value) != 0;
     } else if (parameter.name == "server_max_window_bits") {
@@ -122,7 +123,7 @@ class Offer {
   int server_window_bits_ = 0;
 };
 
-// False when the value is malformed. The first offer that can be taken goes to `agreement`.
+// Stores the first acceptable offer in `agreement`. Returns false when the value is malformed.
 bool read_list(std::string_view value, std::optional<DeflateAgreement>& agreement) {
   ListReader reader(value);
   bool any = false;

@@ -19,13 +19,13 @@ constexpr std::size_t kMaskBytes = 4;
 
 unsigned char byte_at(const char* head, std::size_t at) { return static_cast<unsigned char>(head[at]); }
 
-// How many bytes the head has in all, from its second byte.
+// Returns the total size of the head, given its second byte.
 std::size_t head_size(unsigned char second) {
   const unsigned char length = second & kLength;
   return 2 + (length == kLength64 ? 8 : length == kLength16 ? 2 : 0) + kMaskBytes;
 }
 
-// What is wrong with a head's first two bytes; nullptr: nothing.
+// Checks the first two bytes of a head. Returns the fault, or nullptr.
 const char* find_fault(unsigned char first, unsigned char second) {
   if ((first & kReserved) != 0) return "RSV2 and RSV3 must be clear";
   if ((second & kMasked) == 0) return "frames from a client must be masked";
@@ -51,7 +51,7 @@ const char* find_fault(unsigned char first, unsigned char second) {
 
 FrameReader::Outcome FrameReader::read_head(std::span<char>& input, const char*& reason) {
   if (input.empty()) return Outcome::more;
-  // In one piece, the usual case, it is read where it lies.
+  // Fast path: the head is complete in `input` and is parsed in place.
   const char* head = input.data();
   std::size_t have = input.size();
   if (head_bytes_ != 0) {
@@ -87,7 +87,7 @@ void FrameReader::parse_head(const char* head) {
   compressed_ = (byte_at(head, 0) & kCompressed) != 0;
   opcode_ = static_cast<Opcode>(byte_at(head, 0) & kOpcode);
   const std::size_t mask_at = head_size(byte_at(head, 1)) - kMaskBytes;
-  // A length that would have fitted a shorter form is taken, as other servers do.
+  // A length in a longer form than necessary is accepted, as by other servers.
   payload_left_ = byte_at(head, 1) & kLength;
   if (mask_at != 2) {
     payload_left_ = 0;

@@ -12,7 +12,7 @@ namespace chat::wire {
 namespace {
 
 constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-constexpr std::size_t kKeyCharacters = 22;  // before the padding
+constexpr std::size_t kKeyCharacters = 22;  // without padding
 
 bool is_base64(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';

@@ -1,4 +1,4 @@
-// What a WebSocket's opening handshake computes (RFC 6455 section 4.2).
+// Computations of the WebSocket opening handshake (RFC 6455 section 4.2). Pure functions.
 #pragma once
 
 #include <string>
@@ -6,10 +6,10 @@
 
 namespace chat::wire {
 
-// Whether a Sec-WebSocket-Key is 16 bytes in base64. Stray bits in its last character are allowed, as `ws` does.
+// True when a Sec-WebSocket-Key is 16 bytes in base64. Like `ws`, it ignores unused bits in the last character.
 bool is_websocket_key(std::string_view key);
 
-// The Sec-WebSocket-Accept for a key.
+// Returns the Sec-WebSocket-Accept for a key.
 std::string websocket_accept(std::string_view key);
 
 }  // namespace chat::wire

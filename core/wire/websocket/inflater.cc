@@ -17,7 +17,7 @@ Inflater::Outcome Inflater::append(std::string_view bytes, bool final, std::size
   }
   const Outcome outcome = feed(bytes, limit, out);
   if (outcome != Outcome::ok || !final) return outcome;
-  // What the sender left out at the end of the message.
+  // The sender removes these bytes at the end of a message (RFC 7692 section 7.2.1).
   return feed(std::string_view("\x00\x00\xff\xff", 4), limit, out);
 }
 
@@ -33,12 +33,12 @@ Inflater::Outcome Inflater::feed(std::string_view bytes, std::size_t limit, std:
     if (size > limit - std::min(limit, out.size())) return Outcome::too_large;
     out.append(piece.data(), size);
     if (result == Z_STREAM_END) {
-      // A final block ends the stream but not the connection (section 7.2.3.5): what follows is a new one.
+      // A final block ends the stream but not the connection (RFC 7692 section 7.2.3.5): a new stream follows.
       inflateReset(&stream_);
       if (stream_.avail_in == 0) return Outcome::ok;
       continue;
     }
-    if (result == Z_BUF_ERROR) return Outcome::ok;  // nothing left to read, nothing left to give
+    if (result == Z_BUF_ERROR) return Outcome::ok;  // all input is consumed and all output is written
     if (result != Z_OK) return Outcome::malformed;
     if (stream_.avail_in == 0 && stream_.avail_out != 0) return Outcome::ok;
   }

@@ -1,5 +1,5 @@
-// permessage-deflate's receiving side (RFC 7692 section 7.2.2) for one connection: keeps the sender's window from message to
-// message, and stops at a limit, so that a bomb costs no more memory than a message may have.
+// Decompresses permessage-deflate messages of one connection (RFC 7692 section 7.2.2). Keeps the sender's window
+// between messages and stops at a limit, so a compression bomb costs no more memory than the largest message.
 #pragma once
 
 #include <zlib.h>
@@ -19,14 +19,15 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  // Appends to `out` what the bytes unfold to; `final` with a message's last bytes. `out` never gets longer than the limit.
+  // Appends the decompressed bytes to `out`; `final` is true for the last bytes of a message. `out` never exceeds
+  // `limit` bytes.
   Outcome append(std::string_view bytes, bool final, std::size_t limit, std::string& out);
 
  private:
   Outcome feed(std::string_view bytes, std::size_t limit, std::string& out);
 
   z_stream stream_{};
-  bool ready_ = false;  // zlib's memory is taken with the first compressed message
+  bool ready_ = false;  // zlib's memory is allocated with the first compressed message
 };
 
 }  // namespace chat::wire

@@ -18,10 +18,10 @@ constexpr std::uint16_t kNoStatus = 1005;
 constexpr std::uint16_t kInvalidPayload = 1007;
 constexpr std::uint16_t kTooLarge = 1009;
 
-// Larger buffers than this are given back once their message was delivered.
+// Larger buffers are freed when their message has been delivered.
 constexpr std::size_t kKeptBytes = 1'024;
 
-// What a close frame may carry: RFC 6455 section 7.4 and IANA's registry, where 1012 to 1014 were added later.
+// Close codes that a client may send: RFC 6455 section 7.4 and the IANA registry, which added 1012 to 1014 later.
 bool is_close_code(std::uint16_t code) {
   if (code >= 3000) return code < 5000;
   return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006;
@@ -64,7 +64,7 @@ MessageReader::Event MessageReader::next(std::span<char>& input) {
   return {};
 }
 
-// What the last event pointed to.
+// Frees the data of the last event.
 void MessageReader::release_delivered() {
   if (!in_message_ && message_.capacity() > kKeptBytes) {
     give_back(message_);
@@ -74,7 +74,7 @@ void MessageReader::release_delivered() {
   if (control_ && (frames_.payload_left() == 0 || !is_control(frames_.opcode()))) control_.reset();
 }
 
-// The rules that need to know what came before, and the limit before memory is spent.
+// Checks the rules that depend on earlier frames, and the size limit before memory is allocated.
 MessageReader::Event MessageReader::begin_frame() {
   const Opcode opcode = frames_.opcode();
   if (is_control(opcode)) return {};
@@ -88,7 +88,7 @@ MessageReader::Event MessageReader::begin_frame() {
     compressed_ = frames_.compressed();
     utf8_.reset();
   }
-  // How much a compressed frame comes to is seen when it is inflated.
+  // The size of a compressed frame is checked while it is inflated.
   if (!compressed_ && frames_.payload_left() > max_message_bytes_ - message_.size())
     return fail(kTooLarge, "the message is too long");
   return {};
@@ -115,7 +115,7 @@ MessageReader::Event MessageReader::take_data(std::span<char> piece) {
   const bool last = frames_.final() && frames_.payload_left() == 0;
   if (compressed_) return inflate(view(piece), last);
   if (!valid(view(piece))) return fail(kInvalidPayload, "text must be UTF-8");
-  if (last && message_.empty()) return message(view(piece));  // as it lies: the usual case copies nothing
+  if (last && message_.empty()) return message(view(piece));  // in place: the usual case copies nothing
   message_.append(piece.data(), piece.size());
   return last ? message(message_) : Event{};
 }

@@ -1,9 +1,9 @@
-// WebSocket messages from a client (RFC 6455, RFC 7692): bytes as they were received in, messages and control frames out.
-// Fragments are put together within a limit, compressed messages are inflated within the same limit, and text is checked as
-// it comes. No I/O; what is to be answered, and when, is the caller's part.
+// Reads WebSocket messages of a client (RFC 6455, RFC 7692): received bytes in, messages and control frames out. It
+// reassembles fragments, inflates compressed messages within the same size limit, and validates text as it arrives. No
+// I/O; the caller sends the replies.
 //
-// A connection that says nothing costs the object alone: buffers come with a message that is not in one piece, and larger
-// ones go with it.
+// An idle connection costs only this object. Buffers are allocated for messages that arrive in pieces, and large ones
+// are freed afterwards.
 #pragma once
 
 #include <cstdint>
@@ -22,39 +22,40 @@ class MessageReader {
  public:
   struct Event {
     enum class Kind : std::uint8_t {
-      more,     // the input is used up
+      more,     // the input is consumed
       message,  // `binary`, `bytes`
       ping,     // `bytes`: its payload, for the pong
       pong,     // `bytes`: its payload
-      close,    // `code`, `bytes`: the reason, `answer`
+      close,    // `code`, `answer`; `bytes`: the reason
       failure,  // `code`, `reason`
     };
     Kind kind = Kind::more;
     bool binary = false;
-    // close: as the client sent it, 1005 when it sent none. failure: what to close the connection with (1002, 1007, 1009).
+    // close: the client's code, 1005 when it sent none. failure: the code to close with (1002, 1007, 1009).
     std::uint16_t code = 0;
-    // close: the code to answer with; 0: a close frame without a body.
+    // close: the code to reply with; 0: reply without a body.
     std::uint16_t answer = 0;
-    std::string_view bytes;   // valid until the next call; may lie in `input`
+    std::string_view bytes;   // valid until the next call; may point into `input`
     const char* reason = "";  // failure: a short sentence
   };
 
+  // max_message_bytes: the limit of a message after reassembly and decompression.
   explicit MessageReader(std::size_t max_message_bytes);
   ~MessageReader();
 
-  // permessage-deflate was agreed on: RSV1 on a message's first frame means that it is compressed. With
-  // `client_no_context_takeover` no message refers to an earlier one.
+  // Enables permessage-deflate: RSV1 on a message's first frame marks it as compressed. With
+  // `client_no_context_takeover`, messages do not refer to earlier ones.
   void allow_deflate(bool client_no_context_takeover);
 
-  // Takes what it uses from the front of `input`, which it unmasks in place. One event for each call: call again until
-  // `more`. After `close` and `failure` everything is thrown away.
+  // Consumes bytes from the front of `input`, unmasking them in place, and returns one event. Call it again until
+  // `more`. After `close` and `failure` all input is discarded.
   Event next(std::span<char>& input);
 
-  // Of a message that is not whole.
+  // Bytes held for an incomplete message.
   std::size_t held_bytes() const { return message_.capacity(); }
 
  private:
-  struct Control {  // a control frame's payload that came in pieces
+  struct Control {  // a control frame's payload that arrives in pieces
     std::uint8_t size = 0;
     char bytes[kMaxControlBytes];
   };
@@ -72,13 +73,13 @@ class MessageReader {
 
   FrameReader frames_;
   std::size_t max_message_bytes_;
-  std::string message_;  // what is here of a message that did not come in one piece
+  std::string message_;  // the received part of a message that arrives in pieces
   std::unique_ptr<Control> control_;
   std::unique_ptr<Inflater> inflater_;
   Utf8Validator utf8_;
   bool deflate_allowed_ : 1 = false;
   bool no_context_takeover_ : 1 = false;
-  bool in_message_ : 1 = false;  // one has begun; the next two are about it
+  bool in_message_ : 1 = false;  // a message has begun; binary_ and compressed_ describe it
   bool binary_ : 1 = false;
   bool compressed_ : 1 = false;
   bool ended_ : 1 = false;

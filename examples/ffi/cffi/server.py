@@ -1,6 +1,6 @@
-"""A chat server by cffi. chat_cdef.h has the declarations of chat.h, made by the command in docs/ffi.md.
+"""A chat server with cffi. chat_cdef.h has the declarations of chat.h, made by the command in docs/ffi.md.
 
-    python3 server.py [PORT]    3000 without it; 0 takes any free port
+    python3 server.py [PORT]    the default is 3000; 0 takes any free port
 
 "rude" is refused, and "/stop" ends the server.
 """
@@ -31,7 +31,7 @@ def on_message(server, event, user):
     return chat.CHAT_PASS
 
 
-address = ffi.new("char[]", b"127.0.0.1")  # kept by this variable: the structure only points to it
+address = ffi.new("char[]", b"127.0.0.1")  # kept alive by this variable, because the structure only points to it
 options = ffi.new("chat_server_options *")
 chat.chat_server_options_init(options, ffi.sizeof("chat_server_options"))
 options.address = address
@@ -46,4 +46,4 @@ print("listening on port", chat.chat_server_port(server), flush=True)
 
 stop.wait()
 chat.chat_broadcast(server, b"lobby", b"goodbye", 7)
-chat.chat_server_free(server)  # after the goodbye is written
+chat.chat_server_free(server)  # after closing all connections

@@ -1,8 +1,8 @@
-// A chat server by P/Invoke.
+// A chat server with P/Invoke.
 //
-//   mcs Server.cs && mono Server.exe [PORT]    3000 without it; 0 takes any free port
+//   mcs Server.cs && mono Server.exe [PORT]    the default is 3000; 0 takes any free port
 //
-// Structures are declared as far as the program needs them. "rude" is refused, and "/stop" ends the server.
+// Structures are declared only as far as the program needs them. "rude" is refused, and "/stop" ends the server.
 using System;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -28,7 +28,7 @@ static class Server {
   }
 
   [StructLayout(LayoutKind.Sequential)]
-  struct Callbacks { // as long as in chat.h, for the options contain it
+  struct Callbacks { // the same size as in chat.h, because the options contain it
     public UIntPtr StructSize;
     public IntPtr OnConnect, OnOpen, OnDisconnect, OnAuthorize, OnJoin, OnLeave, OnMessage, OnLog, OnAck, OnAbandon;
     public IntPtr Reserved0, Reserved1, Reserved2, Reserved3, Reserved4, Reserved5;
@@ -74,7 +74,7 @@ static class Server {
       if (text != "/stop") return Pass;
       stop = true;
       return Consume;
-    } catch (Exception) { // it must not cross the library
+    } catch (Exception) { // it must not propagate into the library
       return Refuse;
     }
   }
@@ -96,7 +96,7 @@ static class Server {
 
     while (!stop) chat_server_poll(server, 100);
     chat_broadcast(server, Utf8("lobby"), Utf8("goodbye"), (UIntPtr)7);
-    chat_server_free(server); // after the goodbye is written
+    chat_server_free(server); // after closing all connections
     return 0;
   }
 }

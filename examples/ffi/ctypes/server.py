@@ -1,8 +1,8 @@
-"""A chat server by ctypes, with Python alone.
+"""A chat server with ctypes, using only the standard library.
 
-    python3 server.py [PORT]    3000 without it; 0 takes any free port
+    python3 server.py [PORT]    the default is 3000; 0 takes any free port
 
-Structures are declared as far as the program needs them. "rude" is refused, and "/stop" ends the server.
+Structures are declared only as far as the program needs them. "rude" is refused, and "/stop" ends the server.
 """
 
 import ctypes
@@ -36,7 +36,7 @@ class MessageEvent(ctypes.Structure):
 OnMessage = ctypes.CFUNCTYPE(c_int, c_void_p, ctypes.POINTER(MessageEvent), c_void_p)
 
 
-class Callbacks(ctypes.Structure):  # as long as in chat.h, for the options contain it
+class Callbacks(ctypes.Structure):  # the same size as in chat.h, because the options contain it
     _fields_ = [
         ("struct_size", c_size_t),
         ("on_connect", c_void_p),
@@ -107,4 +107,4 @@ print("listening on port", chat.chat_server_port(server), flush=True)
 
 stop.wait()
 chat.chat_broadcast(server, b"lobby", b"goodbye", 7)
-chat.chat_server_free(server)  # after the goodbye is written
+chat.chat_server_free(server)  # after closing all connections

@@ -1,6 +1,6 @@
-// A chat server by cgo.
+// A chat server with cgo.
 //
-//	go run . [PORT]    3000 without it; 0 takes any free port
+//	go run . [PORT]    the default is 3000; 0 takes any free port
 //
 // "rude" is refused, and "/stop" ends the server.
 package main
@@ -82,7 +82,7 @@ func main() {
 	<-stop
 	room, goodbye := C.CString("lobby"), C.CString("goodbye")
 	C.chat_broadcast(server, room, goodbye, 7)
-	C.chat_server_free(server) // after the goodbye is written
+	C.chat_server_free(server) // after closing all connections
 	C.free(unsafe.Pointer(room))
 	C.free(unsafe.Pointer(goodbye))
 }

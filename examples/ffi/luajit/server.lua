@@ -1,6 +1,6 @@
--- A chat server by LuaJIT's FFI. chat_cdef.h has the declarations of chat.h, made by the command in docs/ffi.md.
+-- A chat server with LuaJIT's FFI. chat_cdef.h has the declarations of chat.h, made by the command in docs/ffi.md.
 --
---   luajit server.lua [PORT]    3000 without it; 0 takes any free port
+--   luajit server.lua [PORT]    the default is 3000; 0 takes any free port
 --
 -- "rude" is refused, and "/stop" ends the server.
 local ffi = require("ffi")
@@ -22,14 +22,14 @@ local function decide(event)
   return chat.CHAT_PASS
 end
 
--- An error must not cross the library. A callback lives until the program ends.
+-- An error must not propagate into the library. A callback lives until the program ends.
 local function on_message(_, event)
   local ok, verdict = pcall(decide, event)
   return ok and verdict or chat.CHAT_REFUSE
 end
 
 io.stdout:setvbuf("line")
-local address = "127.0.0.1" -- kept by this variable: the structure only points to it
+local address = "127.0.0.1" -- kept alive by this variable, because the structure only points to it
 local options = ffi.new("chat_server_options")
 chat.chat_server_options_init(options, ffi.sizeof(options))
 options.address = address
@@ -50,4 +50,4 @@ jit.off(free)
 
 while not stop do poll() end
 chat.chat_broadcast(server, "lobby", "goodbye", 7)
-free() -- after the goodbye is written
+free() -- after closing all connections

@@ -1,8 +1,8 @@
-// A chat server by koffi (npm install koffi).
+// A chat server with koffi (npm install koffi).
 //
-//   node server.mjs [PORT]    3000 without it; 0 takes any free port
+//   node server.mjs [PORT]    the default is 3000; 0 takes any free port
 //
-// Structures are declared as far as the program needs them. "rude" is refused, and "/stop" ends the server.
+// Structures are declared only as far as the program needs them. "rude" is refused, and "/stop" ends the server.
 import koffi from 'koffi';
 
 const CHAT_OK = 0;
@@ -18,7 +18,7 @@ koffi.struct('Message', {
 });
 koffi.struct('MessageEvent', { struct_size: 'size_t', client: 'uint64_t', user: 'void *', message: 'Message *' });
 const OnMessage = koffi.proto('int OnMessage(void *server, MessageEvent *event, void *user)');
-// As long as in chat.h, for the options contain it.
+// The same size as in chat.h, because the options contain it.
 koffi.struct('Callbacks', {
   struct_size: 'size_t',
   before: koffi.array('void *', 6), // on_connect, on_open, on_disconnect, on_authorize, on_join, on_leave
@@ -58,7 +58,7 @@ const onMessage = koffi.register((server, event) => {
     if (text !== '/stop') return CHAT_PASS;
     stop = true;
     return CHAT_CONSUME;
-  } catch (error) { // it must not cross the library
+  } catch (error) { // it must not propagate into the library
     console.error(error);
     return CHAT_REFUSE;
   }
@@ -81,5 +81,5 @@ const timer = setInterval(() => {
   if (!stop) return;
   clearInterval(timer);
   chat_broadcast(server, 'lobby', 'goodbye', 7);
-  chat_server_free(server); // after the goodbye is written
+  chat_server_free(server); // after closing all connections
 }, 10);

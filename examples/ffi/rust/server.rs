@@ -1,8 +1,8 @@
-// A chat server by Rust's FFI.
+// A chat server with Rust's FFI.
 //
-//   rustc server.rs && ./server [PORT]    3000 without it; 0 takes any free port
+//   rustc server.rs && ./server [PORT]    the default is 3000; 0 takes any free port
 //
-// Structures are declared as far as the program needs them. "rude" is refused, and "/stop" ends the server.
+// Structures are declared only as far as the program needs them. "rude" is refused, and "/stop" ends the server.
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::sync::mpsc::{channel, Sender};
@@ -33,7 +33,7 @@ struct MessageEvent {
 
 type OnMessage = extern "C" fn(*mut c_void, *mut MessageEvent, *mut c_void) -> Verdict;
 
-#[repr(C)] // as long as in chat.h, for the options contain it
+#[repr(C)] // the same size as in chat.h, because the options contain it
 struct Callbacks {
     struct_size: usize,
     before: [Option<extern "C" fn()>; 6], // on_connect, on_open, on_disconnect, on_authorize, on_join, on_leave
@@ -84,7 +84,7 @@ fn decide(event: *mut MessageEvent, stop: &Sender<()>) -> Verdict {
 
 extern "C" fn on_message(_server: *mut c_void, event: *mut MessageEvent, user: *mut c_void) -> Verdict {
     let stop = unsafe { &*user.cast::<Sender<()>>() };
-    // A panic must not cross the library.
+    // A panic must not propagate into the library.
     std::panic::catch_unwind(|| decide(event, stop)).unwrap_or(CHAT_REFUSE)
 }
 
@@ -106,6 +106,6 @@ fn main() {
         println!("listening on port {}", chat_server_port(server));
         stopped.recv().expect("a callback sends it");
         chat_broadcast(server, b"lobby\0".as_ptr().cast(), b"goodbye".as_ptr(), 7);
-        chat_server_free(server); // after the goodbye is written
+        chat_server_free(server); // after closing all connections
     }
 }

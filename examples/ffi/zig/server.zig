@@ -1,7 +1,7 @@
-// A chat server by Zig.
+// A chat server with Zig.
 //
 //   zig translate-c -lc chat.h > chat.zig    with the path of chat.h, beside this file
-//   zig build-exe server.zig -lc -lchat && ./server [PORT]    3000 without it; 0 takes any free port
+//   zig build-exe server.zig -lc -lchat && ./server [PORT]    the default is 3000; 0 takes any free port
 //
 // "rude" is refused, and "/stop" ends the server.
 const std = @import("std");
@@ -46,6 +46,6 @@ pub export fn main(argc: c_int, argv: [*]const [*:0]const u8) c_int {
 
     while (!stop.load(.acquire)) _ = c.usleep(10_000);
     _ = chat.chat_broadcast(server, "lobby", "goodbye", 7);
-    _ = chat.chat_server_free(server); // after the goodbye is written
+    _ = chat.chat_server_free(server); // after closing all connections
     return 0;
 }

@@ -1,4 +1,4 @@
-// A hub over inboxes that only write down what they are told, and a clock that the test sets. No loop, no socket.
+// A hub with inboxes that only record events, and a clock that the test sets. No loop, no socket.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Last: it has macros with common names.
+// Last, because it defines macros with common names.
 extern "C" {
 #include <cmocka.h>
 }
@@ -30,7 +30,7 @@ class FakeInbox : public LoopInbox {
     events_.push_back(std::move(event));
   }
 
-  // There is no memory for one of the next posts: 1 is the next.
+  // One of the next posts fails for lack of memory; 1: the next one.
   void fail_at(int post) {
     std::lock_guard lock(mutex_);
     until_failure_ = post;
@@ -100,7 +100,7 @@ struct HubFixture {
     return *client;
   }
 
-  // One that may join. The verdict's event is taken out of its inbox, with all else in there.
+  // Returns an open client. Discards the events in its inbox, including that of the verdict.
   ClientPtr open(std::size_t loop = 0, std::string user_id = {}, std::string address = "192.0.2.1") {
     ClientPtr client = add(loop, std::move(address));
     Identity identity;

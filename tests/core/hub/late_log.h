@@ -1,5 +1,5 @@
-// A room's log that commits later: submissions wait until the test, or a thread of its own, commits or fails them. The numbers
-// are given at the commit. What is committed is kept in memory.
+// A room's log that commits later: submissions wait until the test or another thread commits or rejects them. A
+// submission gets its number when it is committed. Committed messages are kept in memory.
 #pragma once
 
 #include <condition_variable>
@@ -15,7 +15,7 @@
 
 namespace chat::test {
 
-// All submissions of one hub, as a store's or a broker's queue. Outlives the hub.
+// All submissions of one hub, like the queue of a store or broker. Must outlive the hub.
 class LateCommits {
  public:
   // For HubOptions::make_log.
@@ -25,7 +25,7 @@ class LateCommits {
     };
   }
 
-  // From here on submit() fails with it.
+  // Makes later calls of submit() fail with this status.
   void refuse(Status status) {
     const std::lock_guard lock(mutex_);
     refusal_ = std::move(status);
@@ -34,7 +34,7 @@ class LateCommits {
     const std::lock_guard lock(mutex_);
     return waiting_.size();
   }
-  // Commits the oldest, or the one at `index`. False when there is none.
+  // Commits the oldest submission, or the one at `index`. Returns false when there is none.
   bool commit_one(Hub& hub, std::size_t index = 0) {
     std::optional<Entry> entry = take(index);
     if (!entry) return false;
@@ -46,7 +46,7 @@ class LateCommits {
     std::optional<Entry> entry = take(0);
     hub.commit(std::move(entry->submission), std::move(status));
   }
-  // Commits as many as come, until it has been so many. For a thread of its own.
+  // Commits submissions as they arrive, until `count` are done. Runs on its own thread.
   void commit_many(Hub& hub, std::size_t count) {
     for (std::size_t done = 0; done < count; ++done) {
       {
@@ -63,7 +63,7 @@ class LateCommits {
     Log(LateCommits& commits, std::string epoch)
         : commits_(commits), kept_({kUnlimited, kUnlimited, kUnlimited}, std::move(epoch)) {}
 
-    // By the one that commits. Numbers are given in the order of the commits.
+    // Used by the committer. Numbers follow the order of the commits.
     Position next_place() { return {kept_.epoch(), ++numbered_}; }
 
     const std::string& epoch() const override { return kept_.epoch(); }

@@ -1,7 +1,7 @@
-// Acknowledgements that are awaited: each is taken once, by its answer or by its time.
+// Pending acknowledgements: each is taken once, by its answer or by its deadline.
 #include "hub/ack_waits.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ void each_is_taken_once(void**) {
   assert_true(waits.take_expired(100).empty());
   assert_false(waits.take(7));
   assert_true(waits.empty());
-  assert_true(waits.add(8, 100));  // awaited anew
+  assert_true(waits.add(8, 100));  // pending again
   assert_true(waits.take(8));
 }
 
@@ -48,7 +48,7 @@ void some_never_expire(void**) {
   assert_int_equal(waits.deadline_ms(), 100);
   assert_true(waits.take_expired(INT64_MAX - 1) == Ids({2}));
   assert_int_equal(waits.deadline_ms(), -1);
-  assert_true(waits.take_expired(INT64_MAX) == Ids({1}));  // the client's end
+  assert_true(waits.take_expired(INT64_MAX) == Ids({1}));  // when the client ends
 }
 
 void those_expire_whose_time_has_come(void**) {
@@ -85,7 +85,7 @@ void bounded(void**) {
   AckWaits waits;
   for (std::uint64_t id = 1; id <= AckWaits::kMaxPending; ++id) assert_true(waits.add(id, 10));
   assert_false(waits.add(5'000, 10));
-  assert_false(waits.take(5'000));  // it is not half awaited
+  assert_false(waits.take(5'000));  // the failed add() left nothing pending
   assert_true(waits.take(500));
   assert_true(waits.add(5'000, 10));
   assert_false(waits.add(5'001, 10));

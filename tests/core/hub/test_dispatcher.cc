@@ -1,5 +1,5 @@
-// What becomes of a client's commands: who is asked, what is answered, and in which order things happen when the
-// application acts inside a callback.
+// The execution of client commands: authorization, replies, and the order of events when the application acts inside a
+// callback.
 #include "hub/dispatcher.h"
 
 #include <functional>
@@ -42,7 +42,7 @@ struct Fixture : HubFixture {
   std::optional<Reply> execute(Command command) {
     return reply_in(dispatcher.execute(client, std::move(command), acks, now));
   }
-  // What is put off and must not be answered yet.
+  // Executes a command that must be suspended without a reply.
   Suspended suspend(Command command) { return suspended_in(dispatcher.execute(client, std::move(command), acks, now)); }
   Outcome resume(Suspended suspended, Decision decision) {
     return dispatcher.resume(client, std::move(suspended), std::move(decision), acks, now);
@@ -87,7 +87,7 @@ std::vector<std::string> payloads(Fixture& f) {
 
 using Texts = std::vector<std::string>;
 
-// send ----------------------------------------------------------------------------------------------------------------
+// send
 
 void send_publishes_in_the_clients_name(void**) {
   Fixture f;
@@ -151,7 +151,7 @@ void send_with_a_ref_is_acknowledged(void**) {
   assert_false(ack.epoch.empty());
   assert_ok(ack.status);
   assert_true(std::holds_alternative<RoomMessage>(events[1]));
-  assert_false(f.acks.take(1).has_value());  // nothing waits any more
+  assert_false(f.acks.take(1).has_value());  // no acknowledgement is pending
 
   SendCommand last = send("lobby", "hi", "3");
   last.acknowledge_last = true;
@@ -258,7 +258,7 @@ void ack_ids_are_not_reused(void**) {
   assert_true(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
 }
 
-// Deferral ------------------------------------------------------------------------------------------------------------
+// Deferral
 
 void what_on_message_does_comes_after_the_message(void**) {
   Fixture f;
@@ -271,7 +271,7 @@ void what_on_message_does_comes_after_the_message(void**) {
   };
   f.execute(send("lobby", "first"));
   assert_true(payloads(f) == Texts({"first", "second", "third"}));
-  assert_int_equal(f.application.messages, 1);  // and is not shown to on_message
+  assert_int_equal(f.application.messages, 1);  // on_message is not called
   assert_null(CallbackScope::current(*f.hub));
 }
 
@@ -305,7 +305,7 @@ void an_answer_of_the_application_takes_the_place_of_the_ack(void**) {
     return Decision{};
   };
   assert_false(f.execute(send("lobby", "hi", "5")).has_value());
-  assert_text(f.acks.take(1).value(), "5");  // left for the answer, which comes by the inbox
+  assert_text(f.acks.take(1).value(), "5");  // pending until the acknowledgement in the inbox
   const std::vector<LoopEvent> events = f.take();
   assert_int_equal(events.size(), 1);
   assert_true(std::holds_alternative<RoomMessage>(events[0]));
@@ -331,7 +331,7 @@ void scopes_nest_by_hub(void**) {
   assert_text(order, "bac");
 }
 
-// The other commands --------------------------------------------------------------------------------------------------
+// The other commands
 
 void join_is_authorized(void**) {
   Fixture f;
@@ -425,7 +425,7 @@ void ping(void**) {
   assert_true(f.application.asked.empty());
 }
 
-// Verdicts that come later --------------------------------------------------------------------------------------------
+// Verdicts that come later
 
 Decision deferred() { return {Verdict::defer, {}, {}}; }
 Decision refused(std::string reason) { return {Verdict::refuse, std::move(reason), {}}; }
@@ -576,7 +576,7 @@ void a_verdict_given_at_once_leaves_nothing_to_decide(void**) {
   assert_status(f.hub->decide(f.client, decision, {}), Error::wrong_state);
 }
 
-// AckTable ------------------------------------------------------------------------------------------------------------
+// AckTable
 
 void an_ack_is_taken_once(void**) {
   AckTable acks;

@@ -1,4 +1,4 @@
-// The kept messages of one room: what stays and what goes under each limit, and what a reader is given.
+// The kept messages of one room: which messages each limit removes, and what a reader receives.
 #include "hub/history.h"
 
 #include <algorithm>
@@ -77,7 +77,7 @@ void a_message_above_the_bytes_leaves_nothing(void**) {
   history.append(message(2, 10'000));
   assert_true(history.empty());
   assert_int_equal(history.bytes(), 0);
-  // What follows is kept again, and found by its seq.
+  // Later messages are kept again and found by seq.
   history.append(message(3, 100));
   assert_true(equal(history.after(0, 0), {3}));
   assert_true(equal(history.after(2, 0), {3}));
@@ -103,10 +103,10 @@ void what_is_too_old_goes(void**) {
   History history(limits(10, kUnlimited, 1'000));
   history.append(message(1, 10, kNow));
   history.append(message(2, 10, kNow + 600));
-  assert_int_equal(history.expire(kNow + 1'000), 0);  // exactly as old as it may be
+  assert_int_equal(history.expire(kNow + 1'000), 0);  // exactly at the age limit
   assert_true(history.expire(kNow + 1'001) < 0);
   assert_true(equal(history.after(0, 0), {2}));
-  // A new message drives the old ones out too, without expire().
+  // A new message removes expired ones even without expire().
   history.append(message(3, 10, kNow + 5'000));
   assert_true(equal(history.after(0, 0), {3}));
 }
@@ -141,7 +141,7 @@ void after_gives_the_newest_of_these(void**) {
   assert_true(equal(history.after(0, SIZE_MAX), {1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
-// Found by seq: a number between two kept ones need not be kept, or have been given.
+// Looks up by seq: a number between two kept messages may be missing.
 void numbers_may_be_missing(void**) {
   History history(limits(10));
   for (const std::uint64_t seq : {1, 2, 5, 6}) history.append(message(seq));
@@ -159,9 +159,9 @@ void numbers_may_be_missing(void**) {
 void says_what_it_no_longer_has(void**) {
   History history(limits(3));
   for (const std::uint64_t seq : {1, 2, 5, 6}) history.append(message(seq));
-  assert_false(history.after(0, 0).complete);  // 1 is gone
+  assert_false(history.after(0, 0).complete);  // 1 was dropped
   assert_true(history.after(1, 0).complete);
-  assert_false(history.after(1, 2).complete);  // 2 is left out
+  assert_false(history.after(1, 2).complete);  // the limit excludes 2
   assert_true(history.after(2, 2).complete);
   history.clear();
   assert_false(history.after(5, 0).complete);
@@ -173,7 +173,7 @@ void says_what_it_no_longer_has(void**) {
   assert_true(history.after(0, 0).complete);
 }
 
-// The same as a plain list that is searched from its beginning.
+// The same as a list that is searched from its start.
 struct ListModel {
   struct Entry {
     std::uint64_t seq;

@@ -1,5 +1,4 @@
-// The hub without loops or sockets: clients and who they are, rooms and who is in them, what everyone is told and in
-// which order, and every limit.
+// The hub without loops or sockets: clients and identities, rooms and members, events and their order, and every limit.
 #include "hub/hub.h"
 
 #include <algorithm>
@@ -24,7 +23,7 @@ std::vector<std::uint64_t> seqs(const std::vector<MessagePtr>& messages) {
 
 using Seqs = std::vector<std::uint64_t>;
 
-// Clients -------------------------------------------------------------------------------------------------------------
+// Clients
 
 void a_client_begins_as_a_connecting_guest(void**) {
   HubFixture f;
@@ -60,7 +59,7 @@ void a_client_is_found_by_its_socket_id(void**) {
   const ClientPtr older = *f.hub->add_client(origin);
   assert_true(f.hub->find_client("Fgh_1-") == older);
   assert_true(f.hub->find_client(std::to_string(older->id())) == older);
-  const ClientPtr newer = *f.hub->add_client(origin);  // continues it
+  const ClientPtr newer = *f.hub->add_client(origin);  // continues the first client
   assert_true(f.hub->find_client("Fgh_1-") == newer);
   f.hub->remove_client(older);
   assert_true(f.hub->find_client("Fgh_1-") == newer);
@@ -87,7 +86,7 @@ void accept_then_open(void**) {
   HubFixture f;
   const ClientPtr client = f.add();
   f.hub->open(client);
-  assert_true(client->state() == ClientState::connecting);  // no verdict, no opening
+  assert_true(client->state() == ClientState::connecting);  // a failed verdict opens nothing
   assert_ok(f.hub->accept(client, Identity{"u1", "Ann", {{"role", "admin"}}}));
   assert_true(client->state() == ClientState::accepted);
   const auto verdicts = only<VerdictGiven>(f.take());
@@ -118,7 +117,7 @@ void opening_joins_the_first_room_before_any_other(void**) {
   assert_text(joined[0].room, "lobby");
   assert_true(joined[0].resumed && joined[0].complete);
   assert_true(seqs(joined[0].missed) == Seqs({2}));
-  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now), Error::wrong_state);  // once
+  assert_status(f.hub->open(client, "lobby", std::nullopt, f.now), Error::wrong_state);  // only once
   assert_ok(f.join(client, "other"));
   assert_true(client->rooms() == std::vector<std::string>({"lobby", "other"}));
 }
@@ -133,7 +132,7 @@ void opening_into_a_room_that_bans_it_fails(void**) {
   assert_true(f.hub->remove_client(client) == ClientState::accepted);
 }
 
-// Of callers that give a verdict at the same time one has its will, whole.
+// When several callers give a verdict at the same time, one of them wins entirely.
 void one_of_several_verdicts_counts(void**) {
   for (int round = 0; round < 200; ++round) {
     HubFixture f;
@@ -204,7 +203,7 @@ void a_user_has_several_clients(void**) {
   assert_true(f.hub->clients_of_user("ann")[0] == a && f.hub->clients_of_user("ann")[1] == b);
 
   assert_ok(f.hub->set_identity(b, Identity{"bob", "", {}}));
-  assert_text(b->identity()->name, "bob");  // its user id, when no name is given
+  assert_text(b->identity()->name, "bob");  // defaults to the user id
   assert_int_equal(f.hub->clients_of_user("ann").size(), 1);
   assert_int_equal(f.hub->clients_of_user("bob").size(), 2);
 
@@ -215,7 +214,7 @@ void a_user_has_several_clients(void**) {
 
   assert_ok(f.hub->set_identity(c, Identity{}));
   assert_text(c->identity()->name, "guest-" + std::to_string(c->id()));
-  assert_true(f.hub->clients_of_user("").empty());  // guests are nobody's
+  assert_true(f.hub->clients_of_user("").empty());  // guests belong to no user
 }
 
 void rename_keeps_the_rest_of_the_identity(void**) {
@@ -252,16 +251,16 @@ void clients_of_one_address_are_limited(void**) {
   ClientOrigin origin;
   origin.address = "192.0.2.1";
   assert_status(f.hub->add_client(origin).status(), Error::too_many);
-  assert_status(f.hub->add_client(origin).status(), Error::too_many);  // a refusal is not counted
+  assert_status(f.hub->add_client(origin).status(), Error::too_many);  // a refused client is not counted
   f.add(0, "192.0.2.2");
   f.hub->remove_client(first);
-  f.hub->remove_client(first);  // twice changes nothing
+  f.hub->remove_client(first);  // a repeated call changes nothing
   f.add(0, "192.0.2.1");
   assert_status(f.hub->add_client(origin).status(), Error::too_many);
   for (int i = 0; i < 5; ++i) f.add(0, "");  // a UNIX socket has no address
 }
 
-// Rooms ---------------------------------------------------------------------------------------------------------------
+// Rooms
 
 void only_an_open_client_joins(void**) {
   HubFixture f;
@@ -269,7 +268,7 @@ void only_an_open_client_joins(void**) {
   assert_status(f.join(client, "lobby"), Error::wrong_state);
   assert_ok(f.hub->accept(client, std::nullopt));
   assert_status(f.join(client, "lobby"), Error::wrong_state);
-  assert_false(f.hub->has_room("lobby"));  // a failed join leaves no room behind
+  assert_false(f.hub->has_room("lobby"));  // a failed join creates no room
   f.hub->open(client);
   assert_ok(f.join(client, "lobby"));
   f.hub->remove_client(client);
@@ -374,7 +373,7 @@ void resuming_gives_what_was_missed_or_says_that_it_cannot(void**) {
   assert_true(!r.complete && r.seqs == Seqs({3, 4, 5}));
   r = resume(f, epoch, 0);
   assert_true(!r.complete && r.seqs == Seqs({3, 4, 5}));
-  r = resume(f, "another", 4);  // numbers of another epoch say nothing
+  r = resume(f, "another", 4);  // a position of another epoch is ignored
   assert_true(!r.complete && r.seqs == Seqs({3, 4, 5}));
   r = resume(f, epoch, 6);  // a number that this epoch has not reached
   assert_true(!r.complete && r.seqs == Seqs({3, 4, 5}));
@@ -436,7 +435,7 @@ void removing_a_client_takes_it_out_of_its_rooms(void**) {
   f.take();
   assert_true(f.hub->remove_client(client) == ClientState::open);
   assert_true(client->rooms().empty());
-  assert_true(f.take().empty());  // it has gone: there is no one to tell
+  assert_true(f.take().empty());  // the client is gone, so nobody is notified
   assert_false(f.hub->has_room("a"));
   assert_int_equal(f.hub->members("b")->size(), 1);
   assert_true(client->state() == ClientState::gone);
@@ -467,12 +466,12 @@ void rooms_in_all_are_limited(void**) {
   assert_status(f.join(client, "c"), Error::too_many);
   assert_status(f.hub->publish(draft("c", "x"), f.now).status(), Error::too_many);
   assert_status(f.hub->ban("user:u", "c", 1'000, "", f.now), Error::too_many);
-  f.publish("a", "x");  // what is there goes on
+  f.publish("a", "x");  // existing rooms still work
   assert_ok(f.hub->leave(client, "b", ""));
   assert_ok(f.join(client, "c"));
 }
 
-// Rooms with nothing but history make room, those that were silent longest first.
+// Rooms that have only a history are removed for new ones, longest silent first.
 void silent_rooms_give_way_to_new_ones(void**) {
   HubOptions options;
   options.max_rooms = 3;
@@ -483,18 +482,19 @@ void silent_rooms_give_way_to_new_ones(void**) {
   f.publish("old", "x");
   f.now += 1'000;
   f.publish("busy", "x");
-  f.publish("oldest", "y");  // not the oldest any more
+  f.publish("oldest", "y");  // no longer the longest silent one
   assert_ok(f.join(client, "new"));
   assert_false(f.hub->has_room("old"));
   assert_true(f.hub->has_room("oldest") && f.hub->has_room("busy"));
   assert_ok(f.join(client, "oldest"));
   assert_ok(f.join(client, "busy"));
-  assert_status(f.hub->publish(draft("another", "x"), f.now).status(), Error::too_many);  // members in all of them
+  assert_status(f.hub->publish(draft("another", "x"), f.now).status(), Error::too_many);  // all rooms have members
   assert_int_equal(f.hub->history("oldest", 0, 0, f.now)->messages.size(), 2);
   assert_int_equal(f.hub->stats().rooms_now, 3);
 }
 
-// Looking for such rooms takes long when there are many, so it is not done again in vain. But none is missed.
+// Searching for such rooms is slow when there are many, so a failed search is not repeated at once. Yet no such room is
+// missed.
 void a_room_that_falls_silent_gives_way_at_once(void**) {
   HubOptions options;
   options.max_rooms = 2;
@@ -514,7 +514,7 @@ void a_room_that_falls_silent_gives_way_at_once(void**) {
   f.publish("c", "x");
   assert_ok(f.hub->leave(client, "c", ""));
   assert_status(f.join(client, "d"), Error::too_many);
-  f.hub->expire(f.now + 1'000);  // the ban is over
+  f.hub->expire(f.now + 1'000);  // the ban has expired
   assert_ok(f.join(client, "d"));
   assert_false(f.hub->has_room("c"));
 
@@ -565,7 +565,7 @@ void rooms_are_listed_by_name(void**) {
   assert_false(rooms[0].epoch == rooms[1].epoch);
 }
 
-// Bans ----------------------------------------------------------------------------------------------------------------
+// Bans
 
 void a_ban_takes_out_every_client_of_the_user(void**) {
   HubFixture f({}, 2);
@@ -585,7 +585,7 @@ void a_ban_takes_out_every_client_of_the_user(void**) {
 
   assert_status(f.join(a, "lobby"), Error::banned);
   assert_ok(f.join(a, "other"));
-  // One that comes later is banned too, until the time is over.
+  // A client that connects later is banned too, until the ban expires.
   assert_status(f.join(f.open(0, "ann"), "lobby"), Error::banned);
   f.now += 999;
   assert_status(f.join(a, "lobby"), Error::banned);
@@ -634,10 +634,10 @@ void bans_of_a_room_are_limited(void**) {
     assert_ok(f.hub->ban("user:" + std::to_string(i), "lobby", 1'000, "", f.now));
   }
   assert_status(f.hub->ban("user:one-more", "lobby", 1'000, "", f.now), Error::too_many);
-  assert_ok(f.hub->ban("user:0", "lobby", 5'000, "", f.now));  // an old one may be prolonged
+  assert_ok(f.hub->ban("user:0", "lobby", 5'000, "", f.now));  // an existing ban may be extended
 }
 
-// Closing -------------------------------------------------------------------------------------------------------------
+// Closing
 
 void closing_a_room_begins_anew(void**) {
   HubFixture f({}, 2);
@@ -663,7 +663,7 @@ void closing_a_room_begins_anew(void**) {
   assert_true(!r.complete && r.seqs == Seqs({1}));
 }
 
-// Messages ------------------------------------------------------------------------------------------------------------
+// Messages
 
 void publish_numbers_keeps_and_tells(void**) {
   HubFixture f;
@@ -675,7 +675,7 @@ void publish_numbers_keeps_and_tells(void**) {
   assert_int_equal(first.seq, 1);
   assert_int_equal(second.seq, 2);
   assert_text(first.epoch, second.epoch);
-  assert_int_equal(f.publish("other", "three").seq, 1);  // each room counts for itself
+  assert_int_equal(f.publish("other", "three").seq, 1);  // each room has its own numbering
 
   const auto told = only<RoomMessage>(f.take());
   assert_int_equal(told.size(), 2);
@@ -802,7 +802,7 @@ void answers_and_closes_go_to_the_clients_loop(void**) {
   assert_status(f.hub->close_client(client, 1008, ""), Error::no_such_client);
 }
 
-// Node 0 numbers from 1, as a server that is alone does.
+// Node 0 numbers from 1, like a single server.
 void client_ids_tell_their_node(void**) {
   HubFixture alone;
   assert_int_equal(alone.add()->id(), 1);
@@ -816,11 +816,11 @@ void client_ids_tell_their_node(void**) {
   assert_int_equal(node_of(one->id()), 1);
   assert_int_equal(node_of(last.add()->id()), kMaxNode);
   assert_int_equal(last.hub->stats().clients_total, 1);
-  // Each id is found where it is from, by its digits too, and is exact as a number of JavaScript.
+  // Each id is found at its own node, also by its digits, and is exact as a JavaScript number.
   assert_ptr_equal(first.hub->find_client(std::to_string(one->id())).get(), one.get());
   assert_null(last.hub->find_client(one->id()).get());
   assert_true(make_client_id(kMaxNode, (std::uint64_t{1} << kClientNumberBits) - 1) == (std::uint64_t{1} << 53) - 1);
-  // A member that a message of another node leaves out is not the one here with the same number.
+  // `except` with a client id of another node does not exclude the local client with the same number.
   assert_ok(first.join(one, "lobby"));
   first.take();
   MessageDraft message = draft("lobby", "x");
@@ -829,7 +829,7 @@ void client_ids_tell_their_node(void**) {
   assert_true(only<RoomMessage>(first.take())[0].message->except != one->id());
 }
 
-// History -------------------------------------------------------------------------------------------------------------
+// History
 
 void history_is_what_is_kept(void**) {
   HubOptions options;
@@ -873,7 +873,7 @@ void history_shows_nothing_too_old(void**) {
   assert_false(reply->complete);
 }
 
-// Edits and redactions have numbers among the messages, presence has none. Clients see the messages.
+// Edits and redactions are numbered like messages; presence is not. Clients receive only messages.
 void events_of_a_room_share_one_order(void**) {
   HubFixture f;
   const ClientPtr client = f.open();
@@ -903,7 +903,7 @@ void events_of_a_room_share_one_order(void**) {
   const Resume resumed = resume(f, history->epoch, 1);
   assert_true(resumed.complete && resumed.seqs == Seqs({3}));
 
-  // What they are about must be there.
+  // The message that they refer to must exist.
   assert_status(publish(RoomEventKind::edit, 0).status(), Error::invalid_argument);
   assert_status(publish(RoomEventKind::redaction, 5).status(), Error::invalid_argument);
   MessageDraft nowhere = draft("", "x");
@@ -928,7 +928,7 @@ std::vector<std::shared_ptr<Message>> kept_elsewhere(std::initializer_list<std::
   return messages;
 }
 
-// Clients of an earlier run come back to what they missed, and the numbering continues.
+// Clients of an earlier run resume after their positions, and the numbering continues.
 void a_restored_room_continues(void**) {
   HubFixture f;
   assert_ok(f.hub->restore_room("lobby", "old", 9, kept_elsewhere({4, 5, 8}, f), f.now));
@@ -953,7 +953,7 @@ void a_restored_room_continues(void**) {
   assert_int_equal(f.hub->stats().published, 1);
 }
 
-// It grows old by the time at which it was published.
+// Restored messages age from their original time of publication.
 void what_is_restored_grows_old(void**) {
   HubOptions options;
   options.history.age_ms = 1'000;
@@ -967,10 +967,10 @@ void what_is_restored_grows_old(void**) {
   assert_false(f.hub->has_room("lobby"));
   assert_int_equal(f.hub->stats().history_bytes_now, 0);
   assert_ok(f.hub->restore_room("lobby", "old", 0, kept_elsewhere({1}, f), f.now + 10'000));
-  assert_false(f.hub->has_room("lobby"));  // too old by then
+  assert_false(f.hub->has_room("lobby"));  // expired by now
 }
 
-// A member who was there first hears what follows; it is not told that it had seen the numbers before.
+// An existing member receives later messages. The restored numbers are not reported to it as missed.
 void a_room_with_members_may_be_restored(void**) {
   HubFixture f;
   const ClientPtr early = f.open();
@@ -995,7 +995,7 @@ void history_over_all_rooms_is_bounded(void**) {
       assert_true(f.hub->stats().history_bytes_now <= 200'000);
     }
   }
-  // What was kept is the newest, and what the counter says is there.
+  // The newest messages were kept, and the counter matches their size.
   std::uint64_t kept = 0;
   for (const RoomInfo& info : f.hub->rooms()) {
     const Result<HistoryReply> reply = f.hub->history(info.name, 0, 0, f.now);
@@ -1032,7 +1032,7 @@ void epochs_differ_between_rooms_and_runs(void**) {
   }
 }
 
-// Memory --------------------------------------------------------------------------------------------------------------
+// Memory
 
 void a_join_that_the_loop_does_not_hear_of_is_none(void**) {
   HubFixture f;
@@ -1041,7 +1041,7 @@ void a_join_that_the_loop_does_not_hear_of_is_none(void**) {
   assert_no_memory(f.join(client, "lobby"));
   assert_false(client->has_joined("lobby"));
   f.hub->expire(f.now);
-  assert_false(f.hub->has_room("lobby"));  // no member was left in it
+  assert_false(f.hub->has_room("lobby"));  // it has no member left
   assert_ok(f.join(client, "lobby"));
   assert_false(only<Joined>(f.take()).at(0).already);
 }
@@ -1067,7 +1067,7 @@ void a_room_that_is_closed_by_half_may_be_closed_again(void**) {
   f.take();
   f.inboxes[0]->fail_at(2);
   assert_no_memory(f.hub->close_room("lobby", ""));
-  // Client and room agree on who is still in.
+  // The client and the room agree on the membership.
   std::size_t joined = 0;
   for (const ClientPtr& client : clients) joined += client->has_joined("lobby") ? 1 : 0;
   assert_int_equal(joined, 2);
@@ -1092,9 +1092,9 @@ void a_verdict_that_the_loop_does_not_hear_of_is_none(void**) {
   assert_int_equal(only<VerdictGiven>(f.take()).size(), 2);
 }
 
-// Order ---------------------------------------------------------------------------------------------------------------
+// Order
 
-// What the loops do with their inboxes: every member hears what follows its Joined, up to its Left.
+// Simulates a loop's handling of its inbox: every member receives each message between its Joined and its Left.
 class Listener {
  public:
   void hear(const LoopEvent& event) {
@@ -1108,7 +1108,7 @@ class Listener {
       assert_true(membership.joined);
       membership.joined = false;
     } else if (const auto* said = std::get_if<RoomMessage>(&event)) {
-      // One order for the loop: the next number and no other, since some loop hears of all while it has a member.
+      // The loop sees one order: always the next number, since one loop receives all messages while it has a member.
       for (auto& [id, membership] : members_[said->message->room]) {
         if (!membership.joined) continue;
         assert_int_equal(said->message->seq, membership.last_seq + 1);
@@ -1118,7 +1118,7 @@ class Listener {
     }
   }
 
-  // At the end: who is still a member has heard everything.
+  // At the end every remaining member has received all messages.
   void check(const std::map<std::string, std::uint64_t>& last_seqs) const {
     for (const auto& [room, members] : members_) {
       for (const auto& [id, membership] : members) {
@@ -1145,7 +1145,7 @@ void every_member_hears_everything_once_and_in_order(void**) {
   HubOptions options;
   options.history.messages = 50;
   HubFixture f(options, kLoops);
-  // Keeps the rooms, and with them their numbering, alive.
+  // Keeps the rooms and their numbering alive.
   const ClientPtr keeper = f.open(0);
   for (const std::string& room : rooms) assert_ok(f.join(keeper, room));
 
@@ -1161,7 +1161,7 @@ void every_member_hears_everything_once_and_in_order(void**) {
     }
   }
 
-  std::atomic<int> faults = 0;  // cmocka's assertions belong to the main thread
+  std::atomic<int> faults = 0;  // cmocka's assertions may run only on the main thread
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
@@ -1244,7 +1244,7 @@ void resuming_while_others_publish_leaves_no_gap_and_no_twin(void**) {
   assert_true(rejoins > 0);
 }
 
-// Clients come and go on all threads, and the tables end up empty.
+// Clients connect and disconnect on all threads; afterwards the tables are empty.
 void nothing_is_left_behind(void**) {
   HubOptions options;
   options.history.messages = 0;

@@ -1,4 +1,4 @@
-// Publishing in two steps: what a hub does when a room's log commits later, by the test or by a thread of its own.
+// Publishing in two steps: the hub with a log that commits later, from the test or from another thread.
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -34,7 +34,7 @@ struct Fixture {
   HubFixture f;
 };
 
-// "ack r 1", "lobby 1 text", in order.
+// The events as text, in order: "ack r 1", "lobby 1 text".
 std::vector<std::string> told(const std::vector<LoopEvent>& events) {
   std::vector<std::string> result;
   for (const LoopEvent& event : events) {
@@ -79,7 +79,7 @@ void the_receipt_says_on_which_side_the_acknowledgement_is(void**) {
   assert_true(t.publish("none", {client, "", true}).ok());
   while (t.commit()) continue;
   assert_true(told(t.f.take()) == Told({"ack a 1", "lobby 1 first", "lobby 2 last", "ack b 2", "lobby 3 none"}));
-  // The same with the log in memory, and for what is not numbered.
+  // The same with the log in memory, and for unnumbered messages.
   HubFixture f;
   const ClientPtr other = f.open();
   assert_ok(f.join(other, "lobby"));
@@ -115,7 +115,7 @@ void a_message_that_fails_is_told_to_its_sender_alone(void**) {
   assert_status(failed[0].status, Error::system);
   assert_text(failed[0].status.detail, "the disk is full");
   t.commits.fail_one(*t.f.hub, {Error::system, "again"});
-  assert_true(told(t.f.take()) == Told({"failed  0"}));  // also one that waits for no acknowledgement
+  assert_true(told(t.f.take()) == Told({"failed  0"}));  // also when no acknowledgement was requested
   t.commits.fail_one(*t.f.hub, {Error::system, "again"});
   assert_true(t.f.take().empty());
   assert_int_equal(t.f.hub->stats().published, 0);
@@ -135,7 +135,7 @@ void a_log_may_refuse_at_once(void**) {
   assert_false(t.f.hub->has_room("elsewhere"));
 }
 
-// The room would be made anew, with another epoch, and the message be lost.
+// Otherwise the room would be recreated with another epoch, and the message would be lost.
 void a_room_stays_for_what_is_submitted(void**) {
   Fixture t;
   const ClientPtr client = t.member();
@@ -151,7 +151,8 @@ void a_room_stays_for_what_is_submitted(void**) {
   assert_int_equal(t.f.hub->history("lobby", 0, 0, t.f.now)->messages.size(), 1);
 }
 
-// Who joins between the two steps hears the message once, and is told of a position before it.
+// A client that joins between the two steps receives the message once, and its position at the join is before the
+// message.
 void a_join_between_the_steps_has_no_gap_and_no_twin(void**) {
   Fixture t;
   const ClientPtr early = t.member();
@@ -180,13 +181,13 @@ void an_acknowledgement_follows_its_client_to_another_loop(void**) {
   assert_true(t.commit());
   assert_true(t.f.take(0).empty());
   assert_true(told(t.f.take(1)) == Told({"lobby 1 a", "ack r 1"}));
-  // One that has gone is told nothing by its loop.
+  // The loop of a client that is gone receives no event.
   assert_true(t.publish("b", {client, "r", true}).ok());
   t.f.hub->remove_client(client);
   assert_true(t.commit());
 }
 
-// On one loop for each room, and in its order. Only what has a number.
+// All notices of a room go to one loop, in the room's order. Only numbered messages are reported.
 void the_application_is_told_what_is_published(void**) {
   HubOptions options;
   options.tells_published = true;
@@ -213,8 +214,8 @@ void the_application_is_told_what_is_published(void**) {
   assert_int_equal(loops, 1);
 }
 
-// Several threads publish, one commits: every member hears one order without a gap, each sender its own acknowledgements at
-// their places, and the history is the same.
+// Several threads publish and one commits: every member sees one order without gaps, each sender gets its
+// acknowledgements at their positions, and the history is the same.
 void a_thread_that_commits_keeps_the_order(void**) {
   constexpr std::size_t kSenders = 3;
   constexpr std::size_t kEach = 300;
@@ -257,7 +258,7 @@ void a_thread_that_commits_keeps_the_order(void**) {
         assert_true(ack->client == clients[i]->id());
         assert_true(ack->seq > last_ack);
         last_ack = ack->seq;
-        // Right beside its message: before it, or behind it.
+        // Directly before or after its message.
         assert_int_equal(ack->seq, heard.size() + (i % 2 == 0 ? 0 : 1));
         ack_of[ack->ref] = ack->seq;
       } else {

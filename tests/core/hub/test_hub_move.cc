@@ -1,4 +1,4 @@
-// Hub::move_client: where a client on the move hears what, while others publish, send and take it out of rooms.
+// Hub::move_client(): which loop delivers what to a moving client, while others publish, send and remove it from rooms.
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -42,7 +42,7 @@ void a_move_is_told_to_both_loops_in_each_rooms_order(void**) {
   f.publish("a", "2");
   f.publish("b", "1");
 
-  // The last of each, without a room, is for what is said to everyone.
+  // The last one of each, without a room, is for messages to everyone.
   const std::vector<LoopEvent> old_loop = f.take(0);
   assert_int_equal(old_loop.size(), 4);
   assert_int_equal(std::get<RoomMessage>(old_loop[0]).message->seq, 1);
@@ -56,7 +56,7 @@ void a_move_is_told_to_both_loops_in_each_rooms_order(void**) {
   assert_int_equal(std::get<RoomMessage>(new_loop[4]).message->seq, 1);
 }
 
-// Every loop is told of such a message, and must know whether it is still, or already, the one that the client hears it by.
+// Every loop receives such a message and must know whether it delivers it to the client.
 void what_is_said_to_everyone_has_its_place_in_a_move(void**) {
   HubFixture f({}, 3);
   const ClientPtr client = f.open(0);
@@ -78,7 +78,7 @@ void what_is_said_to_everyone_has_its_place_in_a_move(void**) {
   assert_int_equal(only<EveryoneMessage>(f.take(2)).size(), 2);
 }
 
-// Nothing that is said to everyone is for it, so there is nothing to tell where that ends.
+// It receives no messages to everyone, so the loops need no marker for them.
 void a_client_that_is_not_open_moves_silently(void**) {
   HubFixture f({}, 2);
   const ClientPtr connecting = f.add(0);
@@ -94,7 +94,7 @@ void a_client_that_is_not_open_moves_silently(void**) {
     assert_int_equal(client->loop(), 1);
     assert_true(f.take(0).empty() && f.take(1).empty());
   }
-  // Opened where it is now, it is told of its way back.
+  // When it is opened after the move, its way back is reported.
   f.hub->open(accepted);
   f.hub->move_client(accepted, 0);
   assert_true(rooms_of<Departed>(f.take(1)) == Names({""}));
@@ -198,7 +198,8 @@ void a_verdict_follows_the_client(void**) {
   assert_int_equal(only<Joined>(events).size(), 1);
 }
 
-// Each way out of a room, after a move and after the way back: told to the loop of that moment, and counted there.
+// Each way to leave a room, after a move and after the move back: the current loop is notified, and the membership is
+// counted there.
 void leaving_after_a_move(void**) {
   for (const std::size_t home : {std::size_t{1}, std::size_t{0}}) {
     HubFixture f({}, 2);
@@ -214,14 +215,14 @@ void leaving_after_a_move(void**) {
     assert_true(f.take(1 - home).empty());
     assert_true(rooms_of<Left>(f.take(home)) == Names({"banned", "closed", "left"}));
     f.hub->remove_client(client);
-    f.hub->move_client(client, 1 - home);  // gone already
+    f.hub->move_client(client, 1 - home);  // already removed
     for (const char* room : {"banned", "closed", "left", "removed"}) f.publish(room, "nobody");
     assert_true(f.take(0).empty() && f.take(1).empty());
   }
 }
 
-// What a loop does with its inbox for one client: which rooms the client hears on it, and what. The room without a name is
-// everyone.
+// Simulates a loop's handling of its inbox for one client: the rooms that it delivers, and their messages. The room
+// without a name is everyone.
 class Listener {
  public:
   struct Heard {
@@ -239,7 +240,7 @@ class Listener {
       if (auto* arrived = std::get_if<Arrived>(&event)) begin(arrived->room, heard);
       if (auto* departed = std::get_if<Departed>(&event)) {
         end(departed->room, heard);
-        if (departed->room.empty() && hears_any()) ++heard.faults;  // it comes last
+        if (departed->room.empty() && hears_any()) ++heard.faults;  // it must come last
       }
       if (auto* left = std::get_if<Left>(&event)) end(left->room, heard);
       if (auto* said = std::get_if<RoomMessage>(&event)) {
@@ -267,9 +268,9 @@ class Listener {
   std::map<std::string, bool> rooms_;
 };
 
-// Three threads publish in four rooms and to everyone, and one sends to the client, which moves to and fro all the while. In
-// two of the rooms somebody on each loop keeps both loops told; of the others only the client's loop is. Nothing is lost,
-// twice or in disorder.
+// Three threads publish in four rooms and to everyone, and one sends to the client, which moves back and forth. In two
+// of the rooms a member on each loop makes both loops receive the messages; for the others only the client's loop does.
+// No message is lost, duplicated or reordered.
 void moving_while_others_publish(void**) {
   constexpr int kPublishers = 3;
   constexpr int kMessages = 8'000;
@@ -288,7 +289,7 @@ void moving_while_others_publish(void**) {
     assert_ok(f.join(bystander, "a"));
     assert_ok(f.join(bystander, "b"));
   }
-  // The bystanders' events are of no interest; the client's Joined stand at the front of its inbox.
+  // Ignores the bystanders' events. The client's Joined events are at the front of its inbox.
   auto is_for_another = [&](const LoopEvent& event) {
     const auto* joined = std::get_if<Joined>(&event);
     return joined != nullptr && joined->client != client->id();
@@ -321,7 +322,7 @@ void moving_while_others_publish(void**) {
     --running;
   });
 
-  // Of every move only what the client heard up to it can be on the old loop, so that all can be put in one order.
+  // The old loop has only messages up to the move, so all of them can be put into one order.
   Listener listeners[2] = {Listener(true), Listener(false)};
   Listener::Heard heard;
   std::size_t home = 0;
@@ -331,7 +332,7 @@ void moving_while_others_publish(void**) {
     listeners[home].listen(std::exchange(events[home], {}), heard);
     collect(home);
     listeners[home].listen(std::exchange(events[home], {}), heard);
-    if (listeners[home].hears_any()) ++heard.faults;  // the last has come
+    if (listeners[home].hears_any()) ++heard.faults;  // the last one has arrived
     home = 1 - home;
     ++moves;
   }
@@ -349,7 +350,7 @@ void moving_while_others_publish(void**) {
   assert_int_equal(total, kPublishers * kMessages);
   assert_int_equal(heard.directs.size(), kDirects);
   for (std::size_t i = 0; i < heard.directs.size(); ++i) assert_int_equal(heard.directs[i], i + 1);
-  // What one thread has said to everyone is heard in its order; threads among each other have none.
+  // Messages to everyone from one thread keep their order. Threads are not ordered among each other.
   assert_int_equal(heard.everyone.size(), kPublishers * kToEveryone);
   std::stable_sort(heard.everyone.begin(), heard.everyone.end(),
                    [](const std::string& a, const std::string& b) { return a.front() < b.front(); });
@@ -361,7 +362,7 @@ void moving_while_others_publish(void**) {
   assert_true(moves >= 10);
 }
 
-// Only what is said to everyone, by many, and three loops to hear it on.
+// Only messages to everyone, from many threads, on three loops.
 void moving_while_others_speak_to_everyone(void**) {
   constexpr int kSpeakers = 4;
   constexpr int kMessages = 4'000;
@@ -402,8 +403,8 @@ void moving_while_others_speak_to_everyone(void**) {
   for (const auto& [text, times] : heard) assert_int_equal(times, 1);
 }
 
-// It moves while it is banned, leaves, joins and rooms are closed: each loop's inbox makes sense, and at the end no loop is
-// told of a room that nobody is in.
+// The client moves while it is banned, leaves and joins, and while rooms are closed. Each loop's inbox is consistent,
+// and at the end no loop receives messages of a room without members.
 void moving_while_rooms_come_and_go(void**) {
   HubOptions options;
   options.history.messages = 0;
@@ -438,7 +439,7 @@ void moving_while_rooms_come_and_go(void**) {
               (void)f.join(client, room);
           }
         }
-        // In some rounds the client goes in the middle of it all.
+        // In some rounds the client is removed meanwhile.
         if (t == 0 && round % 2 == 1) f.hub->remove_client(client);
         --running;
       });
@@ -450,7 +451,7 @@ void moving_while_rooms_come_and_go(void**) {
     const std::size_t home = client->loop();
     const Names joined = client->rooms();
     for (std::size_t loop = 0; loop < 3; ++loop) {
-      std::map<std::string, int> hears = {{"", loop == 0 ? 1 : 0}};  // everyone, where it was opened
+      std::map<std::string, int> hears = {{"", loop == 0 ? 1 : 0}};  // everyone, on the loop where it was opened
       for (const LoopEvent& event : f.take(loop)) {
         if (auto* one = std::get_if<Joined>(&event)) hears[one->room] += one->already ? 0 : 1;
         if (auto* one = std::get_if<Arrived>(&event)) ++hears[one->room];
@@ -458,7 +459,7 @@ void moving_while_rooms_come_and_go(void**) {
         if (auto* one = std::get_if<Left>(&event)) --hears[one->room];
         for (const auto& [room, count] : hears) assert_in_range(count, 0, 1);
       }
-      if (client->state() == ClientState::gone) continue;  // it left without a word
+      if (client->state() == ClientState::gone) continue;  // it was removed, without Left events
       assert_int_equal(hears[""], loop == home ? 1 : 0);
       for (const std::string& room : rooms) {
         const bool member = loop == home && std::find(joined.begin(), joined.end(), room) != joined.end();
@@ -475,7 +476,7 @@ void moving_while_rooms_come_and_go(void**) {
   }
 }
 
-// Senders do not keep a client from moving, however busy they are.
+// Busy senders do not delay a move.
 void senders_do_not_hold_up_a_move(void**) {
   HubFixture f({}, 2);
   const ClientPtr client = f.open(0);

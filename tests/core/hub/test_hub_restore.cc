@@ -1,4 +1,4 @@
-// Hub::restore: a client that continues an earlier one gets all that it missed, in all of its rooms, or nothing.
+// Hub::restore(): a client that continues an earlier one receives all missed messages in all of its rooms, or none.
 #include <atomic>
 #include <thread>
 
@@ -42,7 +42,7 @@ void it_opens_with_all_that_was_missed(void**) {
   assert_int_equal(joined[0].seq, 3);
   assert_true(joined[0].resumed && joined[0].complete && !joined[0].already);
   assert_true(seqs(joined[0].missed) == Seqs({2, 3}));
-  assert_status(f.hub->restore(client, {{"other", {epoch, 1}}}, kPlenty, f.now), Error::wrong_state);  // once
+  assert_status(f.hub->restore(client, {{"other", {epoch, 1}}}, kPlenty, f.now), Error::wrong_state);  // only once
 }
 
 void several_rooms_in_the_given_order(void**) {
@@ -52,7 +52,7 @@ void several_rooms_in_the_given_order(void**) {
     positions.push_back({room, {f.publish(room, "1").epoch, 1}});
     f.publish(room, "2");
   }
-  positions[1].position.seq = 2;  // nothing missed there
+  positions[1].position.seq = 2;  // nothing was missed there
   const ClientPtr client = accepted(f);
   assert_ok(f.hub->restore(client, positions, kPlenty, f.now));
   assert_true(client->rooms() == std::vector<std::string>({"c", "a", "b"}));
@@ -90,7 +90,7 @@ void what_is_no_longer_kept_makes_it_impossible(void**) {
   assert_ok(f.hub->restore(client, {{"good", {good, 0}}, {"lobby", {epoch, 2}}}, kPlenty, f.now));
   f.take();
   f.hub->remove_client(client);
-  f.now += 1'001;  // too old meanwhile, though nothing has expired it
+  f.now += 1'001;  // expired by now, although expire() has not run
   assert_impossible(f, {{"lobby", {epoch, 2}}});
   assert_true(f.hub->has_room("lobby") || f.hub->stats().rooms_now <= 1);
 }
@@ -140,7 +140,7 @@ void the_rules_of_joining_hold(void**) {
   assert_status(f.hub->restore(gone, positions, kPlenty, f.now), Error::no_such_client);
 }
 
-// A client that is away for a moment, and the room that only it was in.
+// A client that is away briefly, and the room in which it was the only member.
 struct Away {
   explicit Away(HubFixture& f, int said = 0) {
     const ClientPtr client = f.open();
@@ -186,7 +186,7 @@ void a_held_room_numbers_on_when_its_history_is_over(void**) {
   assert_ok(f.hub->restore(client, away.positions, kPlenty, f.now));
   assert_true(seqs(only<Joined>(f.take())[0].missed) == Seqs({4}));
   f.hub->remove_client(client);
-  // The last hold gone, it goes when its history does.
+  // Without a hold, the room is removed when its history expires.
   away.holds.clear();
   f.now += 1'001;
   f.hub->expire(f.now);
@@ -216,7 +216,7 @@ void the_same_room_twice_is_an_error(void**) {
                 Error::wrong_state);
 }
 
-// What is published while a client is restored is in what it missed or comes after it, once.
+// Messages published during a restore are either in the missed messages or follow them, exactly once.
 void restoring_while_others_publish_leaves_no_gap_and_no_twin(void**) {
   HubOptions options;
   options.history.messages = kUnlimited;

@@ -1,5 +1,5 @@
-// What one address may hold of the hub, what is there for newcomers in any case, who is told of a refusal, lists that are
-// shared for a second, and a time of day that jumps.
+// The shares of one address, the reserve for new clients, reports of refusals, lists that are shared for a second, and
+// jumps of the wall clock.
 #include <thread>
 
 #include "hub_fixture.h"
@@ -9,7 +9,7 @@ using namespace chat::test;
 
 namespace {
 
-// Asks the hub something each time, as an application's log may: with a lock held that would never return.
+// Calls the hub in each report, like an application's log callback. With a lock held, that would deadlock.
 class Refusals : public RefusalReport {
  public:
   void note(Refusal reason, std::string_view address, std::string_view) override {
@@ -28,7 +28,7 @@ class Refusals : public RefusalReport {
 struct Fixture : HubFixture {
   explicit Fixture(HubOptions options) : HubFixture(std::move(options), 1, &refusals) { refusals.hub = hub.get(); }
 
-  // The one refusal since the last call.
+  // Asserts exactly one refusal since the last call.
   void assert_noted(Refusal reason, const char* address) {
     assert_int_equal(refusals.noted.size(), 1);
     assert_true(refusals.noted[0].first == reason);
@@ -39,7 +39,7 @@ struct Fixture : HubFixture {
   Refusals refusals;
 };
 
-// Clients -------------------------------------------------------------------------------------------------------------
+// Clients
 
 void an_ipv6_network_is_one_address(void**) {
   HubOptions options;
@@ -65,7 +65,7 @@ void a_full_server_says_so(void**) {
   f.assert_noted(Refusal::clients, "192.0.2.2");
 }
 
-// Rooms ---------------------------------------------------------------------------------------------------------------
+// Rooms
 
 void a_room_is_charged_to_the_address_that_created_it(void**) {
   HubOptions options;
@@ -79,15 +79,15 @@ void a_room_is_charged_to_the_address_that_created_it(void**) {
   assert_status(f.join(one, "r2"), Error::too_many);
   f.assert_noted(Refusal::rooms_per_address, "192.0.2.1");
   assert_ok(f.join(two, "r2"));
-  assert_ok(f.join(one, "r2"));  // it is there
-  // It stays charged while it is there, whoever is in it.
+  assert_ok(f.join(one, "r2"));  // it exists already
+  // The room stays charged to its creator while it exists, whoever is in it.
   assert_ok(f.join(two, "r0"));
   assert_ok(f.hub->leave(one, "r0", ""));
   assert_status(f.join(one, "r3"), Error::too_many);
   f.assert_noted(Refusal::rooms_per_address, "192.0.2.1");
   assert_ok(f.hub->leave(two, "r0", ""));
   assert_ok(f.join(one, "r3"));
-  // All in all there are as many as before.
+  // The total is the same as before.
   assert_ok(f.join(two, "r4"));
   assert_status(f.join(two, "r5"), Error::too_many);
   f.refusals.noted.clear();
@@ -109,7 +109,7 @@ void rooms_of_the_application_are_charged_to_nobody(void**) {
   assert_int_equal(f.hub->sources().total(Resource::rooms), 0);
 }
 
-// One source's rooms that live on for their history make way for its own new ones, and nobody else's do.
+// Rooms of one source that exist only for their history are removed for its own new rooms, but not for those of others.
 void silent_rooms_of_an_address_give_way_to_its_new_ones(void**) {
   HubOptions options;
   options.max_rooms_per_address = 2;
@@ -152,13 +152,13 @@ void newcomers_find_the_default_room_though_there_are_too_many(void**) {
   assert_int_equal(f.hub->sources().total(Resource::rooms), 2);
   f.publish("lobby", "x");
   f.hub->remove_client(newcomer);
-  f.hub->remove_client(greedy);  // its history is not what makes way for new rooms
+  f.hub->remove_client(greedy);  // its history is not removed for new rooms
   const ClientPtr third = f.open(0, {}, "192.0.2.3");
   assert_ok(f.join(third, "r3"));
   assert_true(f.hub->has_room("lobby"));
 }
 
-// Memberships ---------------------------------------------------------------------------------------------------------
+// Memberships
 
 void a_client_s_first_room_goes_with_it_and_others_are_charged(void**) {
   HubOptions options;
@@ -179,7 +179,7 @@ void a_client_s_first_room_goes_with_it_and_others_are_charged(void**) {
   assert_ok(f.join(two, "r1"));
   assert_status(f.join(two, "r2"), Error::too_many);
   f.assert_noted(Refusal::memberships, "192.0.2.2");
-  // Whichever it leaves, one fewer is charged, until only one is left.
+  // Leaving any room reduces the charge by one, until one room is left.
   assert_ok(f.hub->leave(one, "r0", ""));
   assert_int_equal(f.hub->sources().total(Resource::memberships), 2);
   assert_ok(f.join(same, "r1"));
@@ -191,7 +191,7 @@ void a_client_s_first_room_goes_with_it_and_others_are_charged(void**) {
   assert_int_equal(f.hub->sources().total(Resource::memberships), 0);
 }
 
-// Lists ---------------------------------------------------------------------------------------------------------------
+// Lists
 
 void a_short_list_is_always_fresh(void**) {
   Fixture f({});
@@ -252,7 +252,7 @@ void a_list_has_an_end(void**) {
   assert_false(rooms->complete);
   std::size_t busy = 0;
   for (const RoomInfo& room : rooms->items) busy += room.name == "r5009" && room.member_count == 2 ? 1 : 0;
-  assert_int_equal(busy, 1);  // the one with the most members is among them
+  assert_int_equal(busy, 1);  // the largest room is in the list
 
   ClientId first = 0;
   for (std::size_t i = 0; i < Hub::kMaxListed + 10; ++i) {
@@ -266,7 +266,7 @@ void a_list_has_an_end(void**) {
   assert_false(members->complete);
 }
 
-// Time ----------------------------------------------------------------------------------------------------------------
+// Time
 
 void a_time_of_day_that_jumps_empties_no_history(void**) {
   HubOptions options;
@@ -282,13 +282,13 @@ void a_time_of_day_that_jumps_empties_no_history(void**) {
     f.now.time_ms += jump_ms;
     f.hub->expire(f.now);
     f.publish("r0", "after");
-    assert_ok(f.hub->join(client, "r0", Position{"", 0}, {}, f.now));  // which looks for old messages, too
+    assert_ok(f.hub->join(client, "r0", Position{"", 0}, {}, f.now));  // expires old messages, too
   }
   assert_int_equal(kept(), 4);
-  assert_int_equal(f.hub->history("r0", 0, 0, f.now)->messages[1]->time_ms, before_ms + kDayMs);  // as people saw it
+  assert_int_equal(f.hub->history("r0", 0, 0, f.now)->messages[1]->time_ms, before_ms + kDayMs);  // by the wall clock
   const ClientPtr banned = f.open(0, "u");
   assert_status(f.join(banned, "r0"), Error::banned);
-  // And one that stands still keeps nothing.
+  // A wall clock that stands still does not keep messages.
   f.now.age_ms += 3'600'001;
   assert_int_equal(kept(), 0);
   f.hub->expire(f.now);

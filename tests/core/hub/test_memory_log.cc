@@ -1,4 +1,4 @@
-// A room's log in memory: its numbering beside what it keeps, and what a room does with a log of another kind.
+// A room's log in memory: its numbering and its kept messages, and a room with a log of another kind.
 #include "hub/memory_log.h"
 
 #include <algorithm>
@@ -61,11 +61,11 @@ void a_history_is_taken_over_once(void**) {
   assert_text(log.epoch(), "b");
   assert_int_equal(log.restart("d"), -held);
   assert_true(log.restore("e", 5, {message(5)}, 0).ok());
-  assert_false(log.after(3, 0).complete);  // what came before the first
+  assert_false(log.after(3, 0).complete);  // messages before the first restored one
   assert_true(log.after(4, 0).complete);
 }
 
-// One with an epoch of its own, which has at hand only what is above 2.
+// A log with its own epoch that has only messages above 2 available.
 class PartialLog final : public RoomLog {
  public:
   const std::string& epoch() const override { return epoch_; }

@@ -1,4 +1,4 @@
-// The rules of a room: bans, how long they hold and how many there may be.
+// The rules of a room: bans, their duration and their number.
 #include "hub/room_rules.h"
 
 #include "hub_fixture.h"
@@ -53,7 +53,7 @@ void bans_are_bounded(void**) {
   RoomRules rules;
   for (std::size_t i = 0; i < RoomRules::kMaxBans; ++i) assert_ok(rules.ban(std::to_string(i), 100, 0));
   assert_status(rules.ban("one more", 100, 0), Error::too_many);
-  assert_ok(rules.ban("0", 200, 0));  // one that is there may change
+  assert_ok(rules.ban("0", 200, 0));  // an existing one may change
   assert_ok(rules.ban("0", 0, 0));
   assert_ok(rules.ban("one more", 100, 0));
 }

@@ -1,4 +1,4 @@
-// Who holds how much: what counts as one source, the limits for one and for all, and many threads at once.
+// Resource accounting: what counts as one source, limits per source and in total, and concurrent use.
 #include "hub/source_table.h"
 
 #include <atomic>
@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,14 +54,14 @@ void one_source_has_a_share_and_all_of_them_a_sum(void**) {
   assert_false(one->take(Resource::rooms).has_value());
   assert_true(one->at_limit(Resource::rooms));
   assert_refused(one->take(Resource::rooms), Refusal::rooms_per_address);
-  assert_refused(one->take(Resource::rooms), Refusal::rooms_per_address);  // a refusal is not counted
+  assert_refused(one->take(Resource::rooms), Refusal::rooms_per_address);  // a refusal charges nothing
   assert_false(two->take(Resource::rooms).has_value());
   assert_refused(two->take(Resource::rooms), Refusal::rooms);
   assert_int_equal(table.total(Resource::rooms), 3);
   assert_int_equal(two->held(Resource::rooms), 1);
   one->give(Resource::rooms);
   assert_false(two->take(Resource::rooms).has_value());
-  // Others of its resources are counted apart, and not limited here.
+  // Other resources are counted separately, and are unlimited here.
   assert_false(one->take(Resource::clients, 1'000'000).has_value());
 }
 
@@ -90,7 +90,7 @@ void a_share_is_given_back_by_its_end(void**) {
     Share share = Share::take(table.find("192.0.2.1"), Resource::connections, refusal);
     assert_false(refusal.has_value());
     const Share moved = std::move(share);
-    share.give_back();  // of nothing
+    share.give_back();  // nothing to give back
     assert_int_equal(table.total(Resource::connections), 1);
     const Share second = Share::take(table.find("192.0.2.1"), Resource::connections, refusal);
     assert_refused(refusal, Refusal::connections_per_address);
@@ -130,7 +130,7 @@ void a_source_may_outlive_the_table(void**) {
   assert_int_equal(share.amount(), 1);
 }
 
-// Limits are never passed, and in the end nothing is held.
+// Limits are never exceeded, and at the end nothing is charged.
 void many_threads_take_and_give_back(void**) {
   constexpr std::int64_t kPerSource = 40, kTotal = 100;
   SourceTable table(limits(Resource::memberships, kPerSource, kTotal));

@@ -1,11 +1,11 @@
-// The names of rooms, events, people and attributes, and what a message weighs.
+// The names of rooms, events, people and attributes, and the size of a message.
 #include "model/names.h"
 
 #include <string>
 
 #include "model/message.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ void room_names(void**) {
     assert_int_equal(status.code, Error::invalid_room);
     assert_true(status.detail.starts_with("room name "));
   }
-  // A name of 128 bytes that would end within a character.
+  // A name whose limit of 128 bytes falls inside a character.
   assert_int_equal(check_room_name(std::string(127, 'a') + "\xC3\xA9").code, Error::invalid_room);
 }
 

@@ -1,9 +1,9 @@
-// UTF-8: what is well-formed (Unicode, table 3-7) and where a text may be cut.
+// UTF-8: which texts are well-formed (Unicode, table 3-7), and where a text may be cut.
 #include "model/utf8.h"
 
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ void refuses_what_is_ill_formed(void**) {
                             "\xFE",
                             "\xFF"}) {
     assert_false(is_utf8(bytes));
-    // At every place with regard to the eight bytes that are looked at together.
+    // At every position relative to the eight bytes that are checked together.
     for (std::size_t before = 0; before < 17; ++before) {
       assert_false(is_utf8(std::string(before, 'a') + bytes + std::string(9, 'a')));
       assert_false(is_utf8(std::string(before, 'a') + bytes));

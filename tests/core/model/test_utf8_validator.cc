@@ -1,11 +1,11 @@
-// UTF-8 in pieces: whatever the cut, the verdict is that of the whole text, and a fault is seen with the byte that makes it.
+// UTF-8 in pieces: the result does not depend on the cuts, and an error is detected at the byte that causes it.
 #include "model/utf8_validator.h"
 
 #include <string>
 
 #include "model/utf8.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ using chat::Utf8Validator;
 
 namespace {
 
-// The bytes of `text` that are taken, one by one, before the validator objects.
+// The number of bytes of `text` that the validator accepts one by one before it fails.
 std::size_t accepted_bytes(std::string_view text) {
   Utf8Validator validator;
   for (std::size_t at = 0; at < text.size(); ++at) {

@@ -1,10 +1,10 @@
-// Base64: RFC 4648's own vectors, every length, what encoders in use produce, and what each of the
-// two decoders refuses or skips.
+// Base64: the vectors of RFC 4648, every length, the output of common encoders, and what the two decoders reject or
+// skip.
 #include "wire/base64.h"
 
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,7 +74,7 @@ void refuses(void**) {
   assert_false(base64_decode(std::string_view("Zm9\0", 4)).has_value());
 }
 
-// Each answer is Node's.
+// The expected results are Node's.
 void the_lenient_one_decodes_as_node_does(void**) {
   const char* const answers[][2] = {{"AQID\n", "AQID"},
                                     {"CQ", "CQ=="},
@@ -121,8 +121,9 @@ void only_what_encodes_back_is_accepted(void**) {
       assert_true(encode(*bytes) == plain);
     }
   }
-  // Two digits, 66 characters that stand for 64 values. One whose last two bits are zero (16 of them, none is 62 or 63) with a
-  // pad, or with one of four spaces on either side. Nothing else: m's last four bits are not zero.
+  // Two digits, from 66 characters that stand for 64 values. One digit whose last two bits are zero (16 of them,
+  // without 62 and 63) with padding, or with one of four spaces on either side. Nothing else: the last four bits of m
+  // are not zero.
   assert_int_equal(accepted, 66 * 66 + 16 + 2 * 4 * 16);
 }
 

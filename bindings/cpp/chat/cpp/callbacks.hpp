@@ -45,10 +45,10 @@ bool returns(Function&& function, Failed&& failed) noexcept {
 // The callbacks of one server. `user` is its Options, whose address stays the same until the server has ended.
 class Callbacks {
  public:
-  // Sets only the callbacks of the application. The library has defaults for the others.
+  // Sets only the callbacks that the application provides. The library has defaults for the others.
   static void set(chat_server_options& raw, const Options& options) noexcept {
     chat_callbacks& callbacks = raw.callbacks;
-    // The library only passes it back, and this class does not change it.
+    // const_cast is safe: the library only passes the pointer back, and this class does not modify the options.
     raw.user = const_cast<Options*>(&options);
     if (options.on_connect) callbacks.on_connect = on_connect;
     if (options.on_open) callbacks.on_open = tell<ClientEvent, &Options::on_open, kOpen>;
@@ -111,7 +111,7 @@ class Callbacks {
     guarded(options, Name, [&] { (options.*Member)(); });
   }
 
-  // A callback with a verdict. `apply` carries out the rest of the verdict and returns its result.
+  // A callback with a verdict. `apply` applies the verdict's data and returns the final verdict.
   template <class View, class Raw, class Callback, class Apply>
   static chat_verdict ask(const char* name, chat_server* server, Raw& raw, const Options& options,
                           const Callback& callback, Apply&& apply) noexcept {

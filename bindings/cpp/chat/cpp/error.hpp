@@ -172,7 +172,7 @@ class Result<void> {
   // Whether the call succeeded.
   bool ok() const noexcept { return error_.code() == CHAT_OK; }
   explicit operator bool() const noexcept { return ok(); }
-  // CHAT_OK and an empty message if it has.
+  // CHAT_OK and an empty message if the call succeeded.
   const Error& error() const noexcept { return error_; }
 
   // Throws chat::Exception unless the call succeeded (std::abort() without exceptions).

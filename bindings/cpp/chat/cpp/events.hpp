@@ -1,5 +1,5 @@
-// What callbacks are told: light views of the event structures of chat.h, valid until the callback returns. Texts are
-// string_views into the library; they end with NUL.
+// The events that callbacks receive: light views of the event structures of chat.h, valid until the callback returns.
+// Texts are string_views into the library; they are followed by a NUL.
 #ifndef CHAT_CPP_EVENTS_HPP
 #define CHAT_CPP_EVENTS_HPP
 

@@ -53,13 +53,13 @@ struct Options {
   std::function<void(const ClientEvent&)> on_open = {};
   // The client disconnected.
   std::function<void(const ClientEvent&)> on_disconnect = {};
-  // The client disconnected, or its time limit passed, before the verdict that on_connect had deferred.
+  // The client disconnected, or its time limit passed, before a verdict after defer() in on_connect.
   std::function<void(const ClientEvent&)> on_abandon = {};
   // Allow or refuse an action: pass(), refuse() or defer().
   std::function<Verdict(const AuthorizeEvent&)> on_authorize = {};
-  // After the fact.
+  // The client has joined a room.
   std::function<void(const ClientEvent&)> on_join = {};
-  // After the fact.
+  // The client has left a room.
   std::function<void(const ClientEvent&)> on_leave = {};
   // pass(), refuse(), consume(), replace(message) or defer().
   std::function<Verdict(const MessageEvent&)> on_message = {};
@@ -67,9 +67,9 @@ struct Options {
   std::function<void(chat_log_level, std::string_view)> on_log = {};
   // The answer to a message of ServerRef::send_with_ack(), or the reason why there is none.
   std::function<void(const AckEvent&)> on_ack = {};
-  // In the order of the numbers of a room.
+  // A numbered message was published. Calls follow the order of the numbers of a room.
   std::function<void(const PublishedEvent&)> on_published = {};
-  // On each thread that the library starts, before and after everything else on it.
+  // Run on each thread that the library starts, before and after all other callbacks on it.
   std::function<void()> on_thread_start = {};
   std::function<void()> on_thread_stop = {};
   chat_log_level log_level = {};
@@ -78,11 +78,11 @@ struct Options {
   std::vector<StaticMount> static_mounts = {};
   std::string default_room = {};
 
-  // TLS: both or neither.
+  // TLS: set both or neither.
   std::string tls_certificate_file = {};
   std::string tls_private_key_file = {};
 
-  // Who may connect.
+  // Allowed origins, hosts and proxies.
   std::vector<std::string> allowed_origins = {};
   std::vector<std::string> trusted_proxies = {};  // addresses, CIDR blocks, or "unix"
   std::int64_t max_clients = 0;
@@ -131,7 +131,7 @@ struct Options {
   std::int64_t recovery_bytes = 0;
   std::string socket_io_client_directory = {};
 
-  // What is compiled in.
+  // Compiled-in pages and metrics.
   std::string chat_page_path = {};
   std::string chat_script_path = {};
   std::string metrics_path = {};
@@ -139,13 +139,14 @@ struct Options {
   // Socket.IO: call on_connect for recovered clients too.
   bool recovery_asks_on_connect = false;
 
-  // The names of the server; empty: any. Other hosts are answered 421. "*.example.org": every name below it.
+  // The names of the server; empty: any. Requests for other hosts are answered with 421. "*.example.org": every
+  // subdomain.
   std::vector<std::string> allowed_hosts = {};
 
   // With threads = 0: how long one poll() may work.
   std::int64_t poll_budget_ms = 0;
 
-  // Shares: what one address can hold, and the totals.
+  // Resource limits: per address, and in total.
   std::int64_t max_connections_per_address = 0;
   std::int64_t max_rooms_per_address = 0;
   std::int64_t max_memberships = 0;

@@ -1,4 +1,4 @@
-// Addresses and blocks as text.
+// Parsing and formatting of addresses and blocks.
 #include "net/base/address.h"
 
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ bool contains(std::string_view block_text, std::string_view address_text) {
   return block->contains(*address);
 }
 
-// Addresses -------------------------------------------------------------------------------------
+// Addresses
 
 void addresses_have_one_text(void**) {
   expect_text("192.0.2.1", "192.0.2.1");
@@ -51,7 +51,7 @@ void ipv4_inside_ipv6_is_ipv4(void**) {
   expect_text("::ffff:192.0.2.1", "192.0.2.1");
   expect_text("::FFFF:c000:0201", "192.0.2.1");
   expect_text("0:0:0:0:0:ffff:192.0.2.1", "192.0.2.1");
-  // Others that look like it are not.
+  // Similar addresses are not IPv4-mapped.
   expect_text("::fffe:192.0.2.1", "::fffe:c000:201");
   expect_text("64:ff9b::192.0.2.1", "64:ff9b::c000:201");
 }
@@ -104,7 +104,7 @@ void socket_addresses(void**) {
   v6.sin6_family = AF_INET6;
   assert_int_equal(inet_pton(AF_INET6, "2001:db8::7", &v6.sin6_addr), 1);
   assert_string_equal(IpAddress::from(reinterpret_cast<sockaddr*>(&v6))->text().c_str(), "2001:db8::7");
-  // What a socket of both families says of an IPv4 peer.
+  // The form in which a dual-stack socket reports an IPv4 peer.
   assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.7", &v6.sin6_addr), 1);
   assert_string_equal(IpAddress::from(reinterpret_cast<sockaddr*>(&v6))->text().c_str(), "192.0.2.7");
 
@@ -113,7 +113,7 @@ void socket_addresses(void**) {
   assert_false(IpAddress::from(reinterpret_cast<sockaddr*>(&local)).has_value());
 }
 
-// Blocks ----------------------------------------------------------------------------------------
+// Blocks
 
 void a_single_address_is_a_block(void**) {
   assert_true(contains("192.0.2.1", "192.0.2.1"));
@@ -137,7 +137,7 @@ void blocks_end_at_every_bit(void**) {
   assert_false(contains("192.0.2.8/31", "192.0.2.10"));
   assert_true(contains("192.0.2.8/32", "192.0.2.8"));
   assert_false(contains("192.0.2.8/32", "192.0.2.9"));
-  // What stands behind the prefix does not matter.
+  // Bits after the prefix are ignored.
   assert_true(contains("192.0.2.77/24", "192.0.2.1"));
   assert_true(contains("2001:db8::/33", "2001:db8:7fff::1"));
   assert_false(contains("2001:db8::/33", "2001:db8:8000::1"));

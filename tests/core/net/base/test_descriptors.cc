@@ -1,10 +1,10 @@
-// How many connections and places in libwebsockets' table a limit of open files gives.
+// The number of connections and table entries for a limit on open files.
 #include "net/base/descriptors.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,13 +28,13 @@ void the_default_of_max_connections_leaves_a_reserve(void**) {
 }
 
 void the_table_follows_the_limit_and_max_connections(void**) {
-  // A host may raise a small limit.
+  // A host may raise a low limit later.
   assert_int_equal(descriptor_table_size(256, 192, 10), 4'096);
   assert_int_equal(descriptor_table_size(20'000, 18'750, 10), 20'000);
   assert_int_equal(descriptor_table_size(1'048'576, 61'440, 10), 65'546);
   assert_int_equal(descriptor_table_size(1'048'576, 1'000, 10), 65'536);
   assert_int_equal(descriptor_table_size(1'048'576, 200'000, 1'000), 205'096);
-  // The host has many files open itself.
+  // The host itself has many files open.
   assert_int_equal(descriptor_table_size(1'048'576, 1'000, 100'000), 105'096);
   assert_int_equal(descriptor_table_size(kUnlimited, 61'440, 10), 65'546);
   assert_int_equal(descriptor_table_size(kUnlimited, kUnlimited, 10), 1'048'576);

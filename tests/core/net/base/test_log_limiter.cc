@@ -1,7 +1,7 @@
-// How many lines of log go out, and that those kept back are counted and told once.
+// The limit on log lines; suppressed lines are counted and reported once.
 #include "net/base/log_limiter.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@ namespace {
 
 struct Outcome {
   std::uint64_t allowed = 0;
-  std::uint64_t suppressed = 0;  // as told by those that were allowed
+  std::uint64_t suppressed = 0;  // reported by allowed lines
 };
 
 Outcome flood(LogLimiter& limiter, std::int64_t now_ms, int lines) {
@@ -24,7 +24,7 @@ Outcome flood(LogLimiter& limiter, std::int64_t now_ms, int lines) {
   for (int i = 0; i < lines; ++i) {
     std::uint64_t suppressed = 0;
     if (!limiter.allow(now_ms, suppressed)) {
-      assert_int_equal(suppressed, 0);  // said only where a line goes out to say it
+      assert_int_equal(suppressed, 0);  // only reported with an allowed line
       continue;
     }
     ++outcome.allowed;
@@ -53,7 +53,7 @@ void a_flood_is_cut_to_fifty_lines_and_ten_a_second(void**) {
   outcome = flood(limiter, 60'000, 1);
   assert_int_equal(outcome.allowed, 1);
   assert_int_equal(outcome.suppressed, 10'000 - 10);
-  // Told once.
+  // Reported only once.
   assert_int_equal(flood(limiter, 60'000, 1).suppressed, 0);
 }
 

@@ -1,4 +1,4 @@
-// Ids that nobody can guess: their form, and that no two are alike.
+// Unguessable ids: their form and uniqueness.
 #include "net/base/random_id.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,8 @@ void ids_are_twenty_characters_for_urls(void**) {
   }
 }
 
-// Of a right source none of the 64 characters is far from its share at any place: 6,400 of each, give or take 80.
+// With a good source, each of the 64 characters is near its expected frequency at each position: 6,400, with a standard
+// deviation of 80.
 void every_character_comes_everywhere(void**) {
   constexpr int kIds = 64 * 6'400;
   std::array<std::array<int, 256>, kLength> counts{};

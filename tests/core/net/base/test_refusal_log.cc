@@ -1,11 +1,11 @@
-// Refusals are counted one by one and logged now and then, each reason by itself.
+// Each refusal is counted; each reason is logged separately and at a limited rate.
 #include "net/base/refusal_log.h"
 
 #include <set>
 #include <string>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,4 @@
-// Deadlines: never early, hardly late, whatever callbacks do to one another, however long the loop
-// slept.
+// Deadlines: never early and hardly late, whatever callbacks do to other entries, and after a long sleep.
 #include "net/base/timer_wheel.h"
 
 #include <algorithm>
@@ -9,7 +8,7 @@
 #include <random>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,8 +37,7 @@ struct Entry : TimerEntry {
   }
 };
 
-// As the loop does it: sleeps until next_ms() and calls advance(), until nothing is in or the time
-// has come.
+// Works like the loop: sleeps until next_ms() and calls advance(), until no entry is left or the time is reached.
 std::int64_t run(TimerWheel& wheel, std::int64_t now_ms, std::int64_t until_ms) {
   for (std::int64_t next = wheel.next_ms(); next != -1 && next <= until_ms; next = wheel.next_ms()) {
     assert_true(next > now_ms || now_ms == 0);
@@ -69,7 +67,7 @@ void never_early_and_at_most_a_tick_late(void**) {
       while (entry.calls.empty()) wheel.advance(++now, unlimited);
       assert_false(entry.pending());
       assert_in_range(now, start + wait, start + std::max<std::int64_t>(wait, 1) + kTick);
-      // Once.
+      // Only once.
       wheel.advance(now + 10 * kLapMs, unlimited);
       assert_int_equal(entry.calls.size(), 1);
       assert_int_equal(entry.calls[0], now);
@@ -116,7 +114,7 @@ void the_clock_may_stand_still_or_go_back(void**) {
 void cancelled_and_set_again(void**) {
   TimerWheel wheel(0);
   Entry entry;
-  TimerWheel::cancel(entry);  // of none
+  TimerWheel::cancel(entry);  // not set
   wheel.set(entry, 100);
   TimerWheel::cancel(entry);
   assert_false(entry.pending());
@@ -124,7 +122,7 @@ void cancelled_and_set_again(void**) {
   wheel.advance(1000, unlimited);
   assert_true(entry.calls.empty());
 
-  // Moved, later and earlier: it is in once.
+  // Moved later and earlier, the entry is in the wheel once.
   wheel.set(entry, 2000);
   wheel.set(entry, 3000);
   wheel.advance(2500, unlimited);
@@ -167,7 +165,7 @@ void entries_may_outlive_the_wheel(void**) {
 void deadlines_of_many_laps(void**) {
   TimerWheel wheel(0);
   std::vector<std::unique_ptr<Entry>> entries;
-  // All of one slot.
+  // All entries are in one slot.
   for (std::int64_t lap = 0; lap < 20; ++lap) {
     entries.push_back(std::make_unique<Entry>());
     wheel.set(*entries.back(), 500 + lap * kLapMs);
@@ -192,7 +190,7 @@ void a_long_sleep_misses_nothing(void**) {
     wheel.set(beyond, sleep_ms + 50);
     wheel.advance(sleep_ms, unlimited);
     for (const auto& entry : entries) {
-      // Those at the end may wait for the tick that is not over yet.
+      // Entries near the end may wait for the current tick to end.
       if (entry->deadline_ms() + kTick <= sleep_ms) assert_int_equal(entry->calls.size(), 1);
       if (entry->deadline_ms() > sleep_ms) assert_int_equal(entry->calls.size(), 0);
     }
@@ -203,7 +201,7 @@ void a_long_sleep_misses_nothing(void**) {
 }
 
 void set_after_a_long_sleep(void**) {
-  // Nothing was in, so nobody called advance().
+  // Without entries, advance() was not called.
   TimerWheel wheel(0);
   Entry entry;
   const std::int64_t now = 50 * kLapMs + 5;
@@ -217,7 +215,7 @@ void set_after_a_long_sleep(void**) {
   assert_in_range(entry.calls[0], now + 100, now + 100 + kTick);
 }
 
-// Callbacks -------------------------------------------------------------------------------------
+// Callbacks
 
 void a_callback_sets_its_own_entry_again(void**) {
   TimerWheel wheel(0);
@@ -291,7 +289,7 @@ void a_callback_destroys_entries(void**) {
   raw->then = [&](std::int64_t) {
     neighbour.reset();
     in_another_slot.reset();
-    // The function that runs lives in what is destroyed.
+    // The running function is stored in the destroyed object.
     const std::function<void(std::int64_t)> kept = std::move(raw->then);
     itself.reset();
   };
@@ -320,9 +318,9 @@ void a_callback_sets_others_while_a_long_sleep_is_caught_up(void**) {
   assert_true(later.calls[0] >= now + 1);
 }
 
-// Everything together, against the plainest implementation --------------------------------------
+// Random operations, compared with a simple implementation
 
-// A clock that costs a second with each look: the time is over at the first.
+// A clock that advances by a second per call, so the budget ends at the first check.
 std::int64_t slow_clock_ns() {
   static std::int64_t now_ns = 0;
   return now_ns += 1'000'000'000;
@@ -336,7 +334,7 @@ void what_is_due_is_called_in_portions(void**) {
     entries.push_back(std::make_unique<Entry>());
     wheel.set(*entries.back(), i < 6 ? 100 : 200);
   }
-  // While some wait they may still be cancelled, put off, or destroyed.
+  // Waiting entries may still be cancelled, postponed or destroyed.
   entries[0]->then = [&](std::int64_t) {
     TimerWheel::cancel(*entries[1]);
     wheel.set(*entries[2], 200);
@@ -409,7 +407,7 @@ void does_what_a_sorted_map_does(void**) {
       }
       const std::int64_t next = wheel.next_ms();
       assert_int_equal(next == -1, model.empty());
-      // Awake too early is a lap that changes nothing; too late would be a fault.
+      // Waking early only costs a lap without effect. Waking late would be an error.
       if (next != -1) assert_true(next <= std::max(now, model.begin()->first) + kTick);
       if (below(100) == 0) {
         now += below(3 * kLapMs);
@@ -419,7 +417,7 @@ void does_what_a_sorted_map_does(void**) {
         now += below(200);
       }
       wheel.advance(now, unlimited);
-      // Nothing is left that was due a tick ago.
+      // No entry was due more than a tick ago.
       if (!model.empty()) assert_true(model.begin()->first > now - kTick);
     }
     assert_true(called > 1000);

@@ -1,7 +1,7 @@
-// A rate with bursts, in a time that the test tells.
+// A rate limit with bursts; the test provides the time.
 #include "net/base/token_bucket.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,14 +35,14 @@ void fills_at_its_rate_and_never_above_its_burst(void**) {
   assert_int_equal(take_all(bucket, 1100), 10);
   assert_int_equal(take_all(bucket, 1'000'000), 25);
   assert_int_equal(take_all(bucket, std::int64_t{1} << 60), 25);
-  // Nor when most of it was never taken.
+  // Nor when most of the burst was never used.
   TokenBucket saved(10, 25, 0);
   for (std::int64_t now = 1000; now <= 10'000; now += 1000) assert_true(saved.take(now));
   assert_int_equal(take_all(saved, 3'600'000), 25);
 }
 
 void parts_of_a_token_are_kept(void**) {
-  // Three tokens a second, asked every millisecond for ten seconds.
+  // Three tokens per second, requested every millisecond for ten seconds.
   TokenBucket bucket(3, 1, 0);
   assert_true(bucket.take(0));
   int taken = 0;
@@ -79,7 +79,7 @@ void the_wait_is_as_long_as_it_takes(void**) {
       take_all(bucket, 0);
       const std::int64_t wait = bucket.wait_ms(tokens, 0);
       assert_true(wait > 0);
-      // After it they are there, and a millisecond or two before it they were not.
+      // After the wait the tokens are available; a few milliseconds earlier they were not.
       TokenBucket early = bucket;
       if (rate < 500 && wait > 2) assert_true(take_all(early, wait - 2) < tokens);
       assert_true(take_all(bucket, wait) >= tokens);
@@ -117,7 +117,7 @@ void what_was_taken_in_advance_is_paid_for_first(void**) {
 }
 
 void the_largest_numbers_do_not_overflow(void**) {
-  constexpr std::int64_t kLarge = std::int64_t{1} << 50;  // the most that the options take
+  constexpr std::int64_t kLarge = std::int64_t{1} << 50;  // the maximum that the options accept
   TokenBucket bucket(kLarge, kLarge, 0);
   assert_true(bucket.take(0));
   assert_true(bucket.take(std::int64_t{1} << 62));

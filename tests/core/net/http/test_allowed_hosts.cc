@@ -1,10 +1,10 @@
-// Which hosts a list of names allows, and which entries are none.
+// The hosts that a list of names allows, and invalid entries.
 #include "net/http/allowed_hosts.h"
 
 #include <string>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ void a_port_of_an_entry_is_compared(void**) {
   for (const char* host : {"example.org", "example.org:443", "example.org:84430"}) {
     expect({"example.org:8443"}, host, true, false);
   }
-  // The port that a scheme has anyway.
+  // The default port of the scheme.
   for (const char* host : {"example.org", "example.org:", "example.org:443"}) {
     expect({"example.org:443"}, host, true, true);
     expect({"example.org:80"}, host, true, false);

@@ -1,10 +1,10 @@
-// What a page of another origin is told, and that no header can be written by a request.
+// The headers for pages of other origins. A request cannot inject headers.
 #include "net/http/cors.h"
 
 #include <string>
 #include <string_view>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ std::string header(const HttpResponse& response, std::string_view name) {
   std::string value;
   for (const Pair& pair : response.headers) {
     if (pair.name != name) continue;
-    assert_true(value.empty());  // once
+    assert_true(value.empty());  // each header at most once
     value = pair.value;
   }
   return value;
@@ -70,14 +70,14 @@ void a_listed_origin_may_read_with_credentials(void**) {
   assert_int_equal(headers_for("null", {"null"}).size(), 3);
   assert_int_equal(headers_for("https://a.example", {"wss://a.example"}).size(), 3);
   assert_int_equal(headers_for("http://a.example", {"wss://a.example"}).size(), 1);
-  // As the browser has written it, which is what it compares with.
+  // In the browser's spelling, because the browser compares it.
   assert_string_equal(headers_for("https://a.example", {"https://A.Example"})[0].value.c_str(), "https://a.example");
 }
 
 void a_star_gives_no_credentials(void**) {
   assert_true(headers_for("https://c.example", {"*"}) == (Pairs{{"Access-Control-Allow-Origin", "*"}}));
   assert_true(headers_for("null", {"*"}) == (Pairs{{"Access-Control-Allow-Origin", "*"}}));
-  // An Origin of "*" is nobody's, and above all no way to credentials.
+  // The Origin "*" does not match anything, and never allows credentials.
   assert_true(headers_for("*", {"*"}) == (Pairs{{"Access-Control-Allow-Origin", "*"}}));
 }
 
@@ -91,7 +91,7 @@ void beside_a_star_a_listed_origin_keeps_its_credentials(void**) {
 void the_servers_own_origin_needs_nothing(void**) {
   assert_true(headers_for("https://chat.example", {}) == kVaryAlone);
   assert_true(headers_for("https://chat.example", kListed) == kVaryAlone);
-  // Nor is another one told anything, should it be asked about.
+  // Other origins get no permission.
   for (const char* origin : {"https://c.example", "http://a.example", "https://a.example.evil", "https://a.example:443",
                              "https://a.example/", "https://a.exampl", "null", "a.example"}) {
     assert_true(headers_for(origin, kListed) == kVaryAlone);
@@ -103,7 +103,7 @@ void an_origin_cannot_write_headers(void**) {
        {"https://a.example\r\nSet-Cookie: a=b"s, "https://a.example\nX: y"s, "https://a.example\r"s, "a b"s, "\t"s,
         "https://a.example\0"s, "\x7F"s, "https://\xC3\xA4.example"s}) {
     assert_true(headers_for(origin, kListed) == kVaryAlone);
-    // Not even when somebody has listed it.
+    // Not even when it is listed.
     assert_true(headers_for(origin, {origin}) == kVaryAlone);
     assert_true(headers_for(origin, {"*"}) == (Pairs{{"Access-Control-Allow-Origin", "*"}}));
   }

@@ -1,11 +1,11 @@
-// What trusted proxies say about a client, in every form that they say it.
+// The reports of trusted proxies about a client, in every form.
 #include "net/http/forwarded.h"
 
 #include <initializer_list>
 #include <string>
 #include <string_view>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +52,7 @@ void expect(const HeaderCase& c, std::string_view peer, const TrustedProxies& pr
            client.address.c_str(), client.proto.c_str(), client.host.c_str(), c.address, c.proto, c.host);
 }
 
-// Trust -----------------------------------------------------------------------------------------
+// Trust
 
 void entries_are_addresses_blocks_and_unix(void**) {
   const TrustedProxies proxies = trusted({"192.0.2.1", "10.0.0.0/8", "2001:db8::/32"});
@@ -71,7 +71,7 @@ void entries_are_addresses_blocks_and_unix(void**) {
   assert_false(none.contains("127.0.0.1"));
 }
 
-// Addresses -------------------------------------------------------------------------------------
+// Addresses
 
 void addresses_in_every_form(void**) {
   const char* const cases[][2] = {
@@ -93,7 +93,7 @@ void addresses_in_every_form(void**) {
       {"\"[2001:db8::1]:443\"", "2001:db8::1"},
       {"\"[::1]\"", "::1"},
       {"\"::1\"", "::1"},
-      // A zone means something to the proxy alone.
+      // Only the proxy can interpret a zone.
       {"fe80::1%eth0", "fe80::1"},
       {"[fe80::1%eth0.100]:80", "fe80::1"},
       {"unix:", ""},
@@ -156,15 +156,15 @@ void what_is_no_address_is_refused(void**) {
   }
 }
 
-// The walk --------------------------------------------------------------------------------------
+// Chains of proxies
 
 void the_client_behind_proxies(void**) {
   const TrustedProxies proxies = trusted({"10.0.0.0/8", "2001:db8:1::/48", "192.0.2.1"});
   const char* const cases[][3] = {
-      // Nobody in between.
+      // Without proxies.
       {"203.0.113.5", "", "203.0.113.5"},
       {"2001:db8::5", "", "2001:db8::5"},
-      // A peer that is not trusted is not believed, whatever it claims.
+      // An untrusted peer is ignored, whatever it claims.
       {"203.0.113.5", "198.51.100.1", "203.0.113.5"},
       {"203.0.113.5", "10.0.0.1", "203.0.113.5"},
       {"203.0.113.5", "198.51.100.1, 10.0.0.1", "203.0.113.5"},
@@ -175,35 +175,35 @@ void the_client_behind_proxies(void**) {
       {"2001:db8:1::9", "2001:db8:2::7", "2001:db8:2::7"},
       {"10.0.0.1", "  198.51.100.1\t", "198.51.100.1"},
       {"10.0.0.1", "", "10.0.0.1"},
-      // The client wrote what is left of what the proxy has added.
+      // The client wrote the entries to the left of the proxy's.
       {"10.0.0.1", "127.0.0.1, 198.51.100.1", "198.51.100.1"},
       {"10.0.0.1", "10.0.0.2, 198.51.100.1", "198.51.100.1"},
       {"10.0.0.1", "evil, 198.51.100.1", "198.51.100.1"},
       {"10.0.0.1", "198.51.100.1,203.0.113.9", "203.0.113.9"},
-      // Chains.
+      // Several proxies.
       {"10.0.0.1", "198.51.100.1, 10.0.0.3, 10.0.0.2", "198.51.100.1"},
       {"10.0.0.1", "198.51.100.1, 192.0.2.1, 2001:db8:1::2", "198.51.100.1"},
       {"10.0.0.1", "1.1.1.1, 198.51.100.1, 10.0.0.3, 10.0.0.2", "198.51.100.1"},
       {"10.0.0.1", "198.51.100.1:999, 192.0.2.1:80, [2001:db8:1::2]:443", "198.51.100.1"},
-      // Trusted all the way: the outermost.
+      // All entries are trusted: the outermost one.
       {"10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"},
-      // An entry that cannot be read ends the chain where it is still known.
+      // An unreadable entry ends the chain at the last known address.
       {"10.0.0.1", "unknown", "10.0.0.1"},
       {"10.0.0.1", "198.51.100.1, unknown, 10.0.0.2", "10.0.0.2"},
       {"10.0.0.1", "198.51.100.1, , 10.0.0.2", "10.0.0.2"},
       {"10.0.0.1", "198.51.100.1,", "10.0.0.1"},
       {"10.0.0.1", ",", "10.0.0.1"},
       {"10.0.0.1", "198.51.100.1 203.0.113.5", "10.0.0.1"},
-      // As Azure's gateways and IIS write them.
+      // The forms of Azure's gateways and IIS.
       {"10.0.0.1", "198.51.100.1:4711", "198.51.100.1"},
       {"10.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"},
       {"10.0.0.1", "[2001:db8::1]", "2001:db8::1"},
       {"10.0.0.1", "\"[2001:db8::1]\"", "2001:db8::1"},
-      // One way of writing, so that limits for an address cannot be evaded.
+      // A canonical form, so that limits per address cannot be evaded.
       {"10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"},
       {"10.0.0.1", "2001:0DB8:0::0001", "2001:db8::1"},
       {"::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"},
-      // A UNIX socket, which nobody said to trust.
+      // A UNIX socket that is not trusted.
       {"", "198.51.100.1", ""},
   };
   for (const auto& [peer, forwarded_for, expected] : cases) {
@@ -317,10 +317,10 @@ void the_outermost_trusted_proxy_names_scheme_and_host(void**) {
   for (const HeaderCase& c : cases) expect(c, "10.0.0.1", proxies);
 }
 
-// What proxies send -----------------------------------------------------------------------------
+// The headers of real proxies
 
-// As captured from nginx 1.22, Caddy 2.6, HAProxy 2.6 and Apache httpd 2.4 in front of a server that shows what it gets, and
-// for Traefik as its forwardedheaders middleware writes them. The client has sent headers of its own where that is said.
+// Captured from nginx 1.22, Caddy 2.6, HAProxy 2.6 and Apache httpd 2.4 in front of a server that prints its requests;
+// for Traefik, as its forwardedheaders middleware writes them. Where noted, the client sent such headers itself.
 void the_forms_of_each_proxy(void**) {
   const TrustedProxies proxies = trusted({"127.0.0.1"});
   const HeaderCase cases[] = {
@@ -425,12 +425,12 @@ void the_forms_of_each_proxy(void**) {
   for (const HeaderCase& c : cases) expect(c, "127.0.0.1", proxies);
 }
 
-// Forwarded -------------------------------------------------------------------------------------
+// Forwarded
 
 void forwarded_elements(void**) {
   const TrustedProxies proxies = trusted({"10.0.0.0/8", "2001:db8:1::/48"});
   const HeaderCase cases[] = {
-      // The examples of RFC 7239.
+      // The examples in RFC 7239.
       {"section 4, 1", {{"forwarded", "for=\"_gazonk\""}}, "10.0.0.1", "", ""},
       {"section 4, 2", {{"forwarded", "For=\"[2001:db8:cafe::17]:4711\""}}, "2001:db8:cafe::17", "", ""},
       {"section 4, 3", {{"forwarded", "for=192.0.2.60;proto=http;by=203.0.113.43"}}, "192.0.2.60", "http", ""},
@@ -441,7 +441,7 @@ void forwarded_elements(void**) {
        "192.0.2.43",
        "",
        ""},
-      // Who says what.
+      // The attribution of values to proxies.
       {"a chain",
        {{"forwarded", "for=203.0.113.9;proto=https;host=outer, for=10.0.0.2;proto=http;host=inner"}},
        "203.0.113.9",
@@ -465,7 +465,7 @@ void forwarded_elements(void**) {
       {"without an address", {{"forwarded", "proto=https;host=chat.example"}}, "10.0.0.1", "https", "chat.example"},
       {"hidden addresses", {{"forwarded", "for=_a;proto=https, for=10.0.0.2"}}, "10.0.0.2", "https", ""},
       {"unknown", {{"forwarded", "for=unknown;proto=https"}}, "10.0.0.1", "https", ""},
-      // Forms.
+      // Syntax variants.
       {"blanks and case",
        {{"forwarded", " \tFOR=203.0.113.9 ; Proto=https ;\thost=h , "}},
        "203.0.113.9",
@@ -479,7 +479,7 @@ void forwarded_elements(void**) {
   for (const HeaderCase& c : cases) expect(c, "10.0.0.1", proxies);
 }
 
-// Nothing is believed of a line that cannot be read, and of those further away.
+// A malformed line and the lines before it are ignored.
 void malformed_forwarded_lines(void**) {
   const TrustedProxies proxies = trusted({"10.0.0.0/8"});
   for (const char* line : {"x",
@@ -509,7 +509,7 @@ void malformed_forwarded_lines(void**) {
     expect({line, {{"forwarded", line}}, "10.0.0.1", "", ""}, "10.0.0.1", proxies);
     expect({line, {{"forwarded", "for=6.6.6.6;host=evil"}, {"forwarded", line}}, "10.0.0.1", "", ""}, "10.0.0.1",
            proxies);
-    // The client cannot spoil what the proxy wrote in a line of its own.
+    // The client's line cannot invalidate the proxy's own line.
     expect({line, {{"forwarded", line}, {"forwarded", "for=203.0.113.9;proto=https"}}, "203.0.113.9", "https", ""},
            "10.0.0.1", proxies);
     expect({line, {{"forwarded", line}, {"forwarded", "for=10.0.0.2;proto=https"}}, "10.0.0.2", "https", ""},

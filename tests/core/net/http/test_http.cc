@@ -1,12 +1,11 @@
-// The rules of HTTP that need no socket: Origin, credentials, cookies, lists, lengths, and the head
-// of a response.
+// The HTTP rules that need no socket: Origin, credentials, cookies, lists, lengths, and response heads.
 #include "net/http/http.h"
 
 #include <cstring>
 #include <string>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +25,7 @@ HttpRequest with_header(std::string name, std::string value) {
   return request;
 }
 
-// Origin ----------------------------------------------------------------------------------------
+// Origin
 
 enum Scheme { kPlain, kTls };
 
@@ -45,7 +44,7 @@ void expect_origin(const OriginCase& c, const std::vector<std::string>& allowed)
 
 void an_origin_must_be_that_of_the_host(void**) {
   const OriginCase cases[] = {
-      // Programs send none.
+      // Programs send no Origin.
       {"", "example.org", kPlain, true},
       {"", "", kPlain, true},
       {"http://example.org", "example.org", kPlain, true},
@@ -56,18 +55,18 @@ void an_origin_must_be_that_of_the_host(void**) {
       {"http://127.0.0.1:3000", "127.0.0.1:3000", kPlain, true},
       {"http://[::1]:3000", "[::1]:3000", kPlain, true},
       {"http://[::80]", "[::80]", kPlain, true},
-      // Case does not matter.
+      // Case is ignored.
       {"http://Example.ORG", "example.org", kPlain, true},
       {"HTTPS://example.org", "EXAMPLE.org", kTls, true},
-      // The scheme's own port may be said or left out.
+      // The scheme's default port may be present or absent.
       {"http://example.org", "example.org:80", kPlain, true},
       {"http://example.org:80", "example.org", kPlain, true},
       {"https://example.org", "example.org:443", kTls, true},
       {"https://example.org:443", "example.org", kTls, true},
-      // Behind a proxy that ends TLS.
+      // Behind a proxy that terminates TLS.
       {"https://example.org", "example.org", kPlain, true},
       {"https://example.org", "example.org:443", kPlain, true},
-      // Some programs (socket.io-client-swift) send the WebSocket's URL as their origin.
+      // Some programs (socket.io-client-swift) send the WebSocket URL as their Origin.
       {"ws://example.org", "example.org", kPlain, true},
       {"ws://example.org:3000", "example.org:3000", kPlain, true},
       {"ws://example.org:80", "example.org", kPlain, true},
@@ -80,13 +79,13 @@ void an_origin_must_be_that_of_the_host(void**) {
       {"wss://example.org:80", "example.org", kTls, false},
       {"wss://evil.org", "example.org", kTls, false},
       {"wsss://example.org", "example.org", kTls, false},
-      // Another scheme's is another port.
+      // The default port of another scheme is a different port.
       {"http://example.org:443", "example.org", kPlain, false},
       {"http://example.org", "example.org:443", kPlain, false},
       {"https://example.org:80", "example.org", kTls, false},
       {"https://example.org", "example.org:80", kTls, false},
       {"https://example.org", "example.org:80", kPlain, false},
-      // A page that came without TLS may have been written by anybody on the way.
+      // A page loaded without TLS may have been modified in transit.
       {"http://example.org", "example.org", kTls, false},
       {"http://example.org", "example.org:443", kTls, false},
       {"http://example.org:8443", "example.org:8443", kTls, false},
@@ -98,7 +97,7 @@ void an_origin_must_be_that_of_the_host(void**) {
       {"http://evil.org", "example.org", kPlain, false},
       {"http://sub.example.org", "example.org", kPlain, false},
       {"http://example.org", "sub.example.org", kPlain, false},
-      // Names that only look like the host's.
+      // Names that only resemble the host's.
       {"http://example.org.evil", "example.org", kPlain, false},
       {"http://evilexample.org", "example.org", kPlain, false},
       {"http://example.orgevil", "example.org", kPlain, false},
@@ -119,7 +118,7 @@ void an_origin_must_be_that_of_the_host(void**) {
       {"http://example.org ", "example.org", kPlain, false},
       {"http://evil.org, http://example.org", "example.org", kPlain, false},
       {"http://evil.org http://example.org", "example.org", kPlain, false},
-      // What is no origin.
+      // Not an origin.
       {"null", "example.org", kPlain, false},
       {"null", "null", kPlain, false},
       {"example.org", "example.org", kPlain, false},
@@ -172,7 +171,7 @@ void a_star_allows_all(void**) {
   const std::vector<std::string> allowed = {"https://app.example", "*"};
   for (const char* origin : {"https://evil.org", "null", "file://", "nonsense"})
     expect_origin({origin, "example.org", kPlain, true}, allowed);
-  // It stands alone or for itself.
+  // A wildcard must be the whole entry.
   expect_origin({"https://a.example", "example.org", kPlain, false}, {"https://*.example", "*.example"});
 }
 
@@ -184,7 +183,7 @@ void null_is_allowed_where_it_is_listed(void**) {
 
 void an_empty_entry_allows_nothing(void**) { expect_origin({"http://evil.org", "example.org", kPlain, false}, {""}); }
 
-// Credentials -----------------------------------------------------------------------------------
+// Credentials
 
 void expect_basic(const char* value, const char* user_name, const char* password) {
   const Credentials found = credentials(with_header("authorization", value));
@@ -198,9 +197,9 @@ void basic_credentials(void**) {
   expect_basic("basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Aladdin", "open sesame");
   expect_basic("BASIC   QWxhZGRpbjpvcGVuIHNlc2FtZQ==  ", "Aladdin", "open sesame");
   expect_basic("Basic YTpi", "a", "b");        // without padding
-  expect_basic("Basic YTpiYw==", "a", "bc");   // two
-  expect_basic("Basic YTpiYw", "a", "bc");     // left away
-  expect_basic("Basic YTpiY2Q=", "a", "bcd");  // one
+  expect_basic("Basic YTpiYw==", "a", "bc");   // two padding characters
+  expect_basic("Basic YTpiYw", "a", "bc");     // padding omitted
+  expect_basic("Basic YTpiY2Q=", "a", "bcd");  // one padding character
   expect_basic("Basic YTpiOmM=", "a", "b:c");  // the first colon ends the name
   expect_basic("Basic YTo=", "a", "");
   expect_basic("Basic OmI=", "", "b");
@@ -235,7 +234,7 @@ void a_token_comes_in_a_header_or_in_the_query(void**) {
   assert_string_equal(credentials(HttpRequest()).token.c_str(), "");
 }
 
-// Headers ---------------------------------------------------------------------------------------
+// Headers
 
 void the_first_header_and_argument_count(void**) {
   HttpRequest request;
@@ -287,7 +286,7 @@ void comparison_without_case(void**) {
   assert_true(equals_ignoring_case("Keep-Alive", "keep-ALIVE"));
   assert_false(equals_ignoring_case("a", "ab"));
   assert_false(equals_ignoring_case("ab", "a"));
-  // Letters of ASCII only, whatever the locale.
+  // Only ASCII letters, independent of the locale.
   assert_false(equals_ignoring_case("[", "{"));
   assert_false(equals_ignoring_case("@", "`"));
   assert_false(equals_ignoring_case("\xC4", "\xE4"));
@@ -307,7 +306,7 @@ void content_lengths(void**) {
   }
 }
 
-// Responses -------------------------------------------------------------------------------------
+// Responses
 
 constexpr KeepAlive kKept{true, 0};
 

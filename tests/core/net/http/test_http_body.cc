@@ -1,11 +1,11 @@
-// Request bodies: where they end by their headers, and chunks as they come over the wire, cut anywhere.
+// Request bodies: their framing according to the headers, and chunked bodies, cut anywhere.
 #include "net/http/http_body.h"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ void expect_refused(const char* method, Pairs headers, int status) {
   assert_false(status_text(status).empty());
 }
 
-// Plans -----------------------------------------------------------------------------------------
+// Plans
 
 void a_length_says_where_the_body_ends(void**) {
   expect_plan("POST", {{"content-length", "5"}}, Kind::length, 5);
@@ -87,7 +87,7 @@ void what_could_be_read_in_two_ways_is_refused(void**) {
     expect_refused(method, {{"transfer-encoding", "chunked"}}, 400);
 }
 
-// Chunks ----------------------------------------------------------------------------------------
+// Chunks
 
 struct Decoded {
   Outcome outcome;
@@ -102,7 +102,7 @@ Decoded decode(const std::vector<std::string_view>& pieces, std::size_t max_byte
   return decoded;
 }
 
-// The same however it is cut: in two everywhere, and into single bytes.
+// The result is the same for every cut into two pieces, and for single bytes.
 void expect_decoded(std::string_view bytes, Outcome outcome, const std::string& body, std::size_t max_bytes = 1000) {
   const Decoded expected{outcome, body};
   if (!(decode({bytes}, max_bytes) == expected)) fail_msg("other outcome: %s", std::string(bytes).c_str());
@@ -145,7 +145,7 @@ void sizes_are_hexadecimal_digits_alone(void**) {
     expect_malformed(size + "\r\nabc\r\n0\r\n\r\n"s);
   expect_malformed("3\0\r\nabc\r\n0\r\n\r\n"s);
   expect_malformed("00000000000000003\r\nabc\r\n0\r\n\r\n");  // 17 digits
-  // Also behind the first chunk.
+  // Also after the first chunk.
   expect_malformed("1\r\na\r\n\r\n", "a");
   expect_malformed("1\r\na\r\n-1\r\n", "a");
 }
@@ -176,7 +176,7 @@ void too_much_is_known_before_it_comes(void**) {
                            "8000000000000000", "ffffffffffffffff", "fffffffffffffffff", "10000000000000003"}) {
     expect_decoded(size + "\r\nabc\r\n0\r\n\r\n"s, Outcome::too_large, "");
   }
-  // Nothing overflows where there is no limit either.
+  // Sizes do not overflow without a limit.
   expect_decoded("ffffffffffffffff\r\nabc", Outcome::more, "abc", SIZE_MAX);
   expect_decoded("1\r\na\r\nffffffffffffffff\r\nabc", Outcome::too_large, "a", SIZE_MAX);
   expect_decoded("fffffffffffffffff\r\nabc", Outcome::malformed, "", SIZE_MAX);
@@ -192,7 +192,7 @@ void a_body_that_is_above_the_limit_already_takes_no_more(void**) {
 void extensions_are_skipped(void**) {
   for (const char* extension : {";", ";a", ";a=b", ";a=\"b;c\"", " ;a", "\t; a = b", ";a;b;c", ";\xC3\xA4", " \t ;"})
     expect_decoded("3"s + extension + "\r\nabc\r\n0" + extension + "\r\n\r\n", Outcome::done, "abc");
-  // Blanks are for what stands before an extension.
+  // Blanks are allowed only before an extension.
   for (const char* extension : {" ", "\t", " a", " 3", " \n", ";a\n", ";\x7F", ";\x01", ";a\rb", " ;\r\r"})
     expect_malformed("3"s + extension + "\r\nabc\r\n0\r\n\r\n");
   expect_malformed("3;\0\r\nabc\r\n0\r\n\r\n"s);
@@ -206,7 +206,7 @@ void extensions_are_bounded(void**) {
   assert_int_equal(decode({"1" + most + "x"}).outcome, Outcome::malformed);
   assert_int_equal(decode({"1" + std::string(ChunkedDecoder::kMaxExtensionBytes + 1, ' ')}).outcome,
                    Outcome::malformed);
-  // All together.
+  // The limit applies to all extensions together.
   assert_int_equal(decode({"1" + most + "\r\na\r\n0;\r\n\r\n"}).outcome, Outcome::malformed);
   std::string many;
   for (std::size_t i = 0; i <= ChunkedDecoder::kMaxExtensionBytes; ++i) many += "1;\r\na\r\n";

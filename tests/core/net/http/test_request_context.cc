@@ -1,10 +1,10 @@
-// What a request means behind proxies.
+// Requests behind proxies.
 #include "net/http/request_context.h"
 
 #include <string>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ void without_proxies_nobody_is_believed(void**) {
 void a_trusted_proxy_is_believed(void**) {
   const Rules server({"192.0.2.0/24"});
   expect(describe(request_with(kForwarded), "192.0.2.1", server.rules), "203.0.113.9", "chat.example", true, true);
-  // Another that says the same is not, and neither is one without an address.
+  // The same headers from an untrusted peer, or from one without an address, are ignored.
   expect(describe(request_with(kForwarded), "198.51.100.1", server.rules), "198.51.100.1", "inside:3000", false, false);
   expect(describe(request_with(kForwarded), "", server.rules), "", "inside:3000", false, false);
 }
@@ -89,7 +89,7 @@ void a_unix_socket_is_believed_when_it_is_listed(void**) {
   expect(describe(request_with(kForwarded), "", with_address.rules), "198.51.100.7", "chat.example", true, true);
 }
 
-// With TLS in front, a page that came without it is another origin.
+// When TLS is used, a page that was loaded without it has another origin.
 void schemes_of_websocket_count_as_those_of_http(void**) {
   const Rules server({"192.0.2.1"});
   const auto described = [&](const char* proto, const char* origin) {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,13 +28,13 @@ std::string all(ResponseOutput& output, std::size_t max_bytes) {
     assert_true(piece.has_value());
     if (piece->empty()) return bytes;
     assert_true(piece->size() <= max_bytes);
-    assert_true(output.next(max_bytes) == piece);  // until it is taken
+    assert_true(output.next(max_bytes) == piece);  // the same piece until it is consumed
     bytes += *piece;
     output.consume(piece->size());
   }
 }
 
-// A file without a name, of this size; the caller's to close.
+// Returns the descriptor of an unnamed file of this size. The caller closes it.
 int file_of(std::size_t size) {
   char path[] = "/tmp/chat-response-XXXXXX";
   const int file = mkstemp(path);

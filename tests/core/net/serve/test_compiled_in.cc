@@ -1,5 +1,5 @@
-// The page and the script: which paths they take, what they are served with, what is refused at the start. That the bytes are
-// those of the files is for the tests that speak HTTP.
+// The page and the script: their paths, their headers, and errors at the start. Tests that use HTTP compare the bytes
+// with the files.
 #include "net/serve/compiled_in.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 #include "net/serve/embedded_files.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
-// What a snapshot of the counters becomes. That Prometheus' parser takes it is for tests/python/test_metrics.py.
+// The metrics text of a snapshot. tests/python/test_metrics.py checks it with Prometheus' parser.
 #include "net/serve/metrics.h"
 
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ void each_counter_has_its_line(void**) {
   snapshot.net.drops = 13;
   snapshot.net.slow_disconnects = 14;
   snapshot.net.bytes_in = 15;
-  snapshot.net.bytes_out = 9'007'199'254'740'991;  // the largest that is exact
+  snapshot.net.bytes_out = 9'007'199'254'740'991;  // the largest exact integer
   snapshot.net.http_requests = 17;
   snapshot.net.clients_now_by_protocol = {777, 21, 22, 23};
   snapshot.net.clients_now_by_transport = {24, 25};
@@ -77,7 +77,7 @@ void each_counter_has_its_line(void**) {
                            "# TYPE libchat_deliveries_total counter"}) {
     assert_line(text, line);
   }
-  assert_true(text.find("777") == std::string::npos);  // there is no protocol 0
+  assert_true(text.find("777") == std::string::npos);  // no protocol has the number 0
 }
 
 void get_and_head_alone(void**) {

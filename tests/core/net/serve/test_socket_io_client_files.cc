@@ -1,5 +1,5 @@
-// The Socket.IO client's bundles, from a directory that the test makes: which names are served, how, and what is never
-// opened.
+// The Socket.IO client's bundles, from a temporary directory: which names are served, their headers, and files that are
+// never opened.
 #include "net/serve/socket_io_client_files.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <fstream>
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ constexpr const char* kNames[] = {
     "socket.io.js",         "socket.io.js.map",         "socket.io.min.js",         "socket.io.min.js.map",
     "socket.io.esm.min.js", "socket.io.esm.min.js.map", "socket.io.msgpack.min.js", "socket.io.msgpack.min.js.map"};
 
-fs::path base;  // the test's own; "dist" in it is what is served
+fs::path base;  // a temporary directory; "dist" in it is served
 
 void write(const fs::path& path, std::string_view bytes) {
   fs::create_directories(path.parent_path());
@@ -69,7 +69,7 @@ SocketIoClientFiles open_files(const fs::path& directory, const std::vector<std:
   return std::move(*files);
 }
 
-// A response whose descriptor is closed with it, and what the test wants to know of it.
+// A response with its descriptor, which is closed on destruction.
 class Served {
  public:
   explicit Served(std::optional<HttpResponse> response) : response_(std::move(response)) {}
@@ -122,7 +122,7 @@ void the_bundles_are_served(void**) {
   }
   const Served head = get(files, "/socket.io/socket.io.js", {}, "HEAD");
   assert_int_equal(head.status(), 200);
-  // Whole, whatever part is asked for.
+  // Always the whole file, whatever range is requested.
   const Served range = get(files, "/socket.io/socket.io.js", {{"range", "bytes=0-1"}});
   assert_int_equal(range.status(), 200);
   assert_string_equal(range.content().c_str(), "socket.io.js");
@@ -146,7 +146,7 @@ void every_endpoint_has_them(void**) {
   for (const char* path : {"/socket.io/socket.io.js", "/a/b/socket.io.js", "/socket.io.js"})
     assert_int_equal(get(files, path).status(), 200);
   assert_false(get(files, "/a/socket.io.js").covered());
-  // Of other protocols none has.
+  // Endpoints of other protocols have no bundles.
   assert_false(get(files, "/chat/socket.io.js").covered());
   assert_false(get(files, "/chat.v1/socket.io.js").covered());
 }
@@ -208,12 +208,12 @@ void links_stay_inside(void**) {
   assert_int_equal(mkfifo((dist / "socket.io.min.js.map").c_str(), 0600), 0);
   const SocketIoClientFiles files = open_files(dist);
   const int before = open_descriptors();
-  // Missing, outside, a directory, a FIFO.
+  // A missing file, a link to outside, a directory, a FIFO.
   for (const char* name : {"socket.io.esm.min.js", "socket.io.js", "socket.io.js.map", "socket.io.min.js.map"})
     assert_int_equal(get(files, std::string("/socket.io/") + name).status(), 404);
   assert_int_equal(open_descriptors(), before);
   assert_string_equal(get(files, "/socket.io/socket.io.min.js").content().c_str(), "real");
-  // The folder itself may be a link.
+  // The directory itself may be a link.
   fs::create_directory_symlink("dist", base / "current");
   assert_int_equal(get(open_files(base / "current"), "/socket.io/socket.io.js").status(), 200);
 }
@@ -241,7 +241,7 @@ void what_is_compiled_in_is_served_without_a_folder(void**) {
     assert_int_equal(get(files, prefix + "socket.io.js", {}, "POST").status(), 405);
     assert_false(get(files, prefix + "other.js").covered());
   }
-  // A folder replaces all of it.
+  // A directory replaces all compiled-in bundles.
   const SocketIoClientFiles of_folder = open_files(base / "dist", {"/socket.io"}, bundles);
   assert_string_equal(get(of_folder, "/socket.io/socket.io.js").content().c_str(), "socket.io.js");
   fs::create_directories(base / "empty");
@@ -250,7 +250,7 @@ void what_is_compiled_in_is_served_without_a_folder(void**) {
 
 void all_names_or_none_are_compiled_in(void**) {
   const std::span<const EmbeddedFile> bundles = socket_io_client_bundles();
-  if (bundles.empty()) skip();  // a build without npm
+  if (bundles.empty()) skip();  // this build has no bundles
   assert_int_equal(bundles.size(), std::size(kNames));
   for (const char* name : kNames) {
     const Served served = get(open_files("", {"/socket.io"}, bundles), std::string("/socket.io/") + name);

@@ -1,4 +1,4 @@
-// Files by path, in a directory that the test makes: what is served, how, and what is never opened.
+// Static files in a temporary directory: which are served, their headers, and files that are never opened.
 #include "net/serve/static_files.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <fstream>
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-fs::path base;  // the test's own; "www" in it is what most mounts serve
+fs::path base;  // a temporary directory; most mounts serve "www" in it
 
 void write(const fs::path& path, std::string_view bytes) {
   fs::create_directories(path.parent_path());
@@ -63,7 +63,7 @@ int open_descriptors() {
   return count;
 }
 
-// A response whose descriptor is closed with it, and what the test wants to know of it.
+// A response with its descriptor, which is closed on destruction.
 class Served {
  public:
   explicit Served(std::optional<HttpResponse> response) : response_(std::move(response)) {}
@@ -127,7 +127,7 @@ void expect_not_found(const StaticFiles& files, const std::string& path) {
   assert_int_equal(open_descriptors(), before);
 }
 
-// What is served --------------------------------------------------------------------------------
+// Served files
 
 void files_with_their_headers(void**) {
   const Served served = get(www(), "/sub/page.html");
@@ -137,7 +137,7 @@ void files_with_their_headers(void**) {
   assert_string_equal(served.header("X-Content-Type-Options").c_str(), "nosniff");
   assert_string_equal(served.header("Cache-Control").c_str(), "no-cache");
   assert_false(served.header("ETag").empty());
-  // A program that the host starts does not inherit it.
+  // Programs that the host starts do not inherit the descriptor.
   assert_true((fcntl(served.file(), F_GETFD) & FD_CLOEXEC) != 0);
 }
 
@@ -202,7 +202,7 @@ void an_index_stands_for_its_directory(void**) {
   assert_string_equal(get(files, "/").header("Content-Type").c_str(), "text/html; charset=utf-8");
   expect_not_found(files, "/empty/");
   expect_not_found(files, "/empty");
-  // A file is no directory.
+  // A file is not a directory.
   expect_not_found(files, "/sub/page.html/");
 }
 
@@ -230,7 +230,7 @@ void etags(void**) {
        {std::string("\"other\""), std::string(), "w/" + tag, tag.substr(1), std::string("W/")})
     assert_int_equal(get(files, "/tagged.txt", {{"if-none-match", value}}).status(), 200);
 
-  // Another content has another tag, even of the same size.
+  // Different content has a different tag, even with the same size.
   write(base / "www/tagged.txt", "two");
   fs::last_write_time(base / "www/tagged.txt", fs::file_time_type::clock::now() + std::chrono::seconds(3));
   assert_int_equal(get(files, "/tagged.txt", {{"if-none-match", tag}}).status(), 200);
@@ -249,7 +249,7 @@ void methods(void**) {
   }
 }
 
-// Directories without their slash ---------------------------------------------------------------
+// Directories without a trailing slash
 
 void a_directory_is_redirected_to_its_slash(void**) {
   const Served served = get(www(), "/sub");
@@ -278,7 +278,7 @@ void no_redirect_leads_to_another_site(void**) {
   }
 }
 
-// What is never opened --------------------------------------------------------------------------
+// Files that are never opened
 
 void nothing_above_the_directory(void**) {
   const StaticFiles files = www();
@@ -288,7 +288,7 @@ void nothing_above_the_directory(void**) {
                            "/sub/page.html/../../../secret.txt", "//../secret.txt", "/nowhere/../index.html"}) {
     expect_not_found(files, path);
   }
-  // Inside of it ".." is only a way to write a path.
+  // ".." is allowed when the path stays inside.
   expect_content(files, "/sub/../sub/page.html", "page");
 }
 
@@ -314,14 +314,14 @@ void names_that_begin_with_a_dot_are_not_served(void**) {
         "/sub/.htpasswd", "/sub/.git", "/sub/.git/", "/.../a", "/..hidden", "/.well-known/.secret",
         "/.well-known/../.env", "/.well-known-not/a", "/sub/.well-known/a"}) {
     expect_not_found(files, path);
-    // Not even that there is a file.
+    // The response does not reveal that the file exists.
     assert_false(get(files, path, {}, "POST").covered());
   }
   expect_content(files, "/.well-known/acme-challenge/token", "token");
   expect_content(files, "/.well-known/", "well known");
   assert_int_equal(get(files, "/.well-known").status(), 301);
 
-  // What a mount is called, and where it is, is for the application to choose.
+  // The application chooses the name and the target of a mount.
   const StaticFiles mounted =
       open_mounts({{"/.files", (base / "www/.git").string()}, {"/.well-known", (base / "www/.well-known").string()}});
   expect_content(mounted, "/.files/config", "secret");
@@ -357,7 +357,7 @@ void links_that_lead_outside_are_refused(void**) {
         "/links/dangling", "/links/loop", "/linked-index/", "/linked-index/index.html"}) {
     expect_not_found(files, path);
   }
-  // One that stays inside is an ordinary file.
+  // A link that stays inside is an ordinary file.
   expect_content(files, "/links/parent/sub/page.html", "page");
 }
 
@@ -402,7 +402,7 @@ void what_is_no_file_is_not_found(void**) {
   path.copy(address.sun_path, path.size());
   assert_int_equal(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   const StaticFiles files = www();
-  // A FIFO without a writer would block whoever opens it to read.
+  // Opening a FIFO without a writer would block.
   expect_not_found(files, "/fifo");
   expect_not_found(files, "/fifo/");
   expect_not_found(files, "/socket");
@@ -416,7 +416,7 @@ void what_cannot_be_read_is_not_found(void**) {
   }
   write(base / "www/closed.txt", "closed");
   fs::permissions(base / "www/closed.txt", fs::perms::none);
-  // The file exists, so nothing else takes its place.
+  // The file exists, so no other resource replaces it.
   const StaticFiles files = www();
   assert_true(files.has("/closed.txt"));
   assert_int_equal(get(files, "/closed.txt").status(), 404);
@@ -440,14 +440,14 @@ void paths_that_are_too_long_are_not_found(void**) {
   expect_not_found(files, deep);
 }
 
-// Mounts ----------------------------------------------------------------------------------------
+// Mounts
 
 void the_longest_mount_decides(void**) {
   const std::string dir = base.string();
   write(base / "www/a/file.txt", "www");
   write(base / "m1/file.txt", "m1");
   write(base / "m2/file.txt", "m2");
-  // Whatever the order in which they are given.
+  // Independent of the order of the mounts.
   for (const std::vector<StaticMount>& mounts :
        std::vector<std::vector<StaticMount>>{{{"/", dir + "/www"}, {"/a", dir + "/m1"}, {"/a/b", dir + "/m2"}},
                                              {{"/a/b", dir + "/m2"}, {"/a", dir + "/m1"}, {"/", dir + "/www"}},
@@ -456,10 +456,10 @@ void the_longest_mount_decides(void**) {
     expect_content(files, "/a/file.txt", "m1");
     expect_content(files, "/a/b/file.txt", "m2");
     expect_content(files, "/index.html", "<h1>home</h1>");
-    // A mount begins at a slash.
+    // A mount matches whole path segments.
     expect_not_found(files, "/ab/file.txt");
     expect_not_found(files, "/a/bc/file.txt");
-    // What a mount does not have, a shorter one does not give.
+    // A file that a mount lacks is not searched in shorter mounts.
     expect_not_found(files, "/a/index.html");
   }
 }
@@ -468,7 +468,7 @@ void what_no_mount_covers_is_somebody_elses(void**) {
   const StaticFiles files = open_mounts({{"/static", (base / "www").string()}});
   for (const char* path : {"/", "/index.html", "/statics", "/stati", "/chat", "static", "", "*"}) {
     assert_false(get(files, path).covered());
-    // Whatever the method: it is not ours to refuse.
+    // All methods are left to other resources.
     assert_false(get(files, path, {}, "POST").covered());
   }
   assert_false(get(StaticFiles(), "/").covered());

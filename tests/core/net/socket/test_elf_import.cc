@@ -1,10 +1,10 @@
-// A function that one shared object imports is replaced for that object alone, and put back.
+// Replaces a function that one shared object imports, for that object only, and restores it.
 #include "net/socket/elf_import.h"
 
 #include <libwebsockets.h>
 #include <unistd.h>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ void it_is_called_until_the_end(void**) {
     assert_ptr_equal(import.replaced(), reinterpret_cast<void*>(&sysconf));
     make_context();
     assert_true(calls > 0);
-    // Not for this program.
+    // This program is not affected.
     const int before = calls;
     assert_true(sysconf(_SC_PAGESIZE) > 0);
     assert_int_equal(calls, before);
@@ -53,7 +53,7 @@ void it_is_called_until_the_end(void**) {
 void two_can_follow_each_other(void**) {
   const ElfImport first(inside_libwebsockets(), "sysconf", reinterpret_cast<void*>(&counted_sysconf));
   assert_non_null(first.replaced());
-  // The same once more: nothing is left to replace.
+  // A second replacement finds nothing to replace.
   const ElfImport second(inside_libwebsockets(), "sysconf", reinterpret_cast<void*>(&counted_sysconf));
   assert_null(second.replaced());
 }

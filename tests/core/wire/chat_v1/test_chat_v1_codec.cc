@@ -1,5 +1,4 @@
-// The chat.v1 codec against tests/vectors/chat_v1.json, which docs/protocol.md describes, and
-// against bytes that nobody would send on purpose.
+// The chat.v1 codec with tests/vectors/chat_v1.json, which docs/protocol.md describes, and with invalid bytes.
 #include <cjson/cJSON.h>
 
 #include <fstream>
@@ -11,7 +10,7 @@
 #include "wire/chat_v1/chat_v1_codec.h"
 #include "wire/json/json.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +44,7 @@ JsonTree read_vectors() {
   return tree;
 }
 
-// Everything that a test reads from a vector must be there: a misspelt field would test nothing.
+// Every field that a test reads must exist in the vector: a misspelled field would test nothing.
 const cJSON* field(const cJSON* object, const char* name) {
   const cJSON* item = cJSON_GetObjectItemCaseSensitive(object, name);
   if (item == nullptr) fail_msg("no field %s in a vector", name);
@@ -116,7 +115,7 @@ std::shared_ptr<Message> message_of(const cJSON* object) {
   return message;
 }
 
-// What a command or an error is, in one line: compared and shown when it differs.
+// Describes a command or an error in one line, for comparison and output.
 class Description {
  public:
   Description& add(const char* name, const std::string& value) {
@@ -200,7 +199,7 @@ Command command_of(const cJSON* object) {
   return PingCommand{ref};
 }
 
-// The code of an error as it stands in the error frame.
+// The code in the error frame of an error.
 std::string code_of(const ErrorReply& error) {
   const Packets packets = ChatV1Codec().encode(Reply(error));
   assert_int_equal(packets.size(), 1);
@@ -384,8 +383,7 @@ const char kRichFrame[] =
     R"({"type":"send","room":"dev","event":"e\u00e9","args":["a\n",{"_placeholder":true,"num":0},-1.5e3,[null,true]],)"
     R"("attachments":["AAEC"],"attributes":{"k":"v"},"ephemeral":true,"except_self":false,"ref":"r"})";
 
-// Every prefix is malformed, and read from memory that ends where it does, so that a sanitizer sees
-// a step too far.
+// Every prefix is malformed. It is read from memory of exactly its size, so a sanitizer detects reads past the end.
 void truncated_at_every_byte(void**) {
   const std::string frame = kRichFrame;
   assert_true(std::holds_alternative<Command>(ChatV1Codec().decode(false, frame)));

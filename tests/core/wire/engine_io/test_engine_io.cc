@@ -1,11 +1,11 @@
-// Engine.IO packets and payloads: what goes in and out, and what is refused.
+// Engine.IO packets and payloads: encoding, decoding, and rejected input.
 #include "wire/engine_io/engine_io.h"
 
 #include <memory>
 #include <string>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +19,8 @@ using namespace chat::wire;
 
 namespace {
 
-// A payload's packets in one line: type digit, b for bytes, data; with | between them, and ! at a
-// fault. Read from memory that ends where the text does, so that a sanitizer sees a step too far.
+// The packets of a payload in one line: type digit, b for binary, data, with | between packets and ! for an error. Read
+// from memory of exactly its size, so a sanitizer detects reads past the end.
 std::string read(const std::string& payload, std::size_t max_packets = EngineIoPayloadReader::kMaxPackets) {
   const std::unique_ptr<char[]> bytes(new char[payload.size()]);
   payload.copy(bytes.get(), payload.size());
@@ -73,7 +73,7 @@ void refuses_payloads(void**) {
     expect(read(payload), "4a!");
 }
 
-// As the reference server decodes it.
+// Decodes like the reference server.
 void base64_is_lenient(void**) {
   for (const char* payload : {"bAQI=", "bAQI", "bAQI\n", "b AQ\r\nI=", "bAQI=AQ==", "b!AQJ."})
     assert_string_equal(read(payload).c_str(), read("bAQI=").c_str());

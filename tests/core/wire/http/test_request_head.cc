@@ -1,4 +1,4 @@
-// Request heads: what valid ones say, however they are cut, and what each malformed one is answered.
+// Request heads: the parsed values of valid ones, independent of cuts, and the response to each malformed one.
 #include "wire/http/request_head.h"
 
 #include <ctime>
@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ void expect_text(std::string_view text, const char* expected) {
   assert_string_equal(std::string(text).c_str(), expected);
 }
 
-// Valid heads -----------------------------------------------------------------------------------
+// Valid heads
 
 void says_what_was_sent(void**) {
   const HttpRequest request = parse_complete(
@@ -87,7 +87,7 @@ void says_what_was_sent(void**) {
   expect_text(request.argument("room"), "x y");
 }
 
-// Names that have hidden themselves or others: prefixes of known ones, single letters, words of the protocol.
+// Names that could be confused with others: prefixes of known ones, single letters, protocol keywords.
 void every_name_is_read_wherever_it_is(void**) {
   std::vector<std::string> names = {"auth",
                                     "X-Auth",
@@ -166,10 +166,10 @@ void targets(void**) {
       {"/a?", "/a", "", "a.example"},
       {"/a??b=?", "/a", "?b=?", "a.example"},
       {"/a:b@c", "/a:b@c", "", "a.example"},
-      // Not of a URL, but sent by people's programs, and served by others.
+      // Not valid in a URL, but sent by existing programs and accepted by other servers.
       {"/a\"<>[]{}|^`\\b", "/a\"<>[]{}|^`\\b", "", "a.example"},
       {"/?json={\"a\":[1]}", "/", "json={\"a\":[1]}", "a.example"},
-      // The absolute form, whose host replaces that of Host.
+      // The absolute form: its host replaces Host.
       {"http://b.example/x?y", "/x", "y", "b.example"},
       {"HTTP://b.example:80/x", "/x", "", "b.example:80"},
       {"https://b.example", "/", "", "b.example"},
@@ -190,7 +190,7 @@ void targets(void**) {
   expect_text(old.header("host"), "b.example");
 }
 
-// As Node's querystring.parse() has it.
+// Like Node's querystring.parse().
 void queries(void**) {
   struct Case {
     const char* raw;
@@ -279,7 +279,7 @@ void bodies_are_announced(void**) {
   assert_true(has_body("PATCH", ""));
   assert_false(has_body("POST", "Content-Length: 0\r\n"));
   assert_true(has_body("POST", "Transfer-Encoding: chunked\r\n"));
-  // What net/http/http_body.h refuses must reach it.
+  // Requests that net/http/http_body.h must reject are passed through.
   const HttpRequest two = get("/", "Content-Length: 1\r\nContent-Length: 1\r\n");
   assert_int_equal(two.headers.size(), 3);
 }
@@ -289,13 +289,13 @@ void cookie_lines_are_joined(void**) {
   expect_text(request.header("cookie"), "a=1; b = 2;; c=3=4; =5; d; e=");
   assert_int_equal(request.headers.size(), 3);
   assert_true(request.cookies() == (Pairs{{"a", "1"}, {"b", "2"}, {"c", "3=4"}, {"e", ""}}));
-  // A request that was made in another way may keep them apart.
+  // A request that was not parsed here may have separate Cookie headers.
   HttpRequest apart;
   apart.headers = {{"cookie", "a=1"}, {"cookie", "b=2"}};
   assert_true(apart.cookies() == (Pairs{{"a", "1"}, {"b", "2"}}));
 }
 
-// Where it ends ---------------------------------------------------------------------------------
+// Where it ends
 
 const std::string kHead = "GET /a?b HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
 
@@ -330,7 +330,7 @@ void any_beginning_is_incomplete(void**) {
   }
 }
 
-// Malformed heads -------------------------------------------------------------------------------
+// Malformed heads
 
 void malformed_request_lines(void**) {
   const std::string rest = "\r\nHost: a\r\n\r\n";
@@ -499,7 +499,7 @@ void malformed_hosts(void**) {
   }
 }
 
-// A client that waits for an answer to half a head gets it.
+// A client that waits for a response to an incomplete head gets it.
 void errors_are_found_early(void**) {
   expect_malformed("\x16\x03\x01\x02", 400);
   expect_malformed("GET / HTTP/1.1\n", 400);
@@ -509,7 +509,7 @@ void errors_are_found_early(void**) {
   expect_malformed("GET / HTTP/2.0\r\n", 505);
   expect_malformed("CONNECT a:443 HTTP/1.1\r\n", 405);
   expect_malformed("GET / HTTP/1.1\r\nX: \0"s, 400);
-  // Also when it comes in pieces.
+  // Also when it arrives in pieces.
   std::size_t scanned_bytes = 0;
   const std::string line = "GET /\r\n";
   for (std::size_t size = 1; size < line.size(); ++size) {
@@ -518,7 +518,7 @@ void errors_are_found_early(void**) {
   assert_int_equal(parse_request_head(line, {}, scanned_bytes).status, 400);
 }
 
-// Limits ----------------------------------------------------------------------------------------
+// Limits
 
 std::string with_lines(std::size_t count) {
   std::string head = "GET / HTTP/1.1\r\nHost: a\r\n";
@@ -532,7 +532,7 @@ void header_lines_are_counted(void**) {
   expect_malformed(with_lines(779), 431);
   assert_int_equal(parse_complete(with_lines(3), {8192, 3}).headers.size(), 3);
   expect_malformed(with_lines(4), 431, {8192, 3});
-  // Cookie lines are joined, and count one by one all the same.
+  // Cookie lines are joined, but each one counts.
   expect_malformed("GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n", 431, {8192, 2});
 }
 
@@ -544,12 +544,12 @@ void bytes_are_counted(void**) {
   expect_malformed(of_size(100'000), 431);
   parse_complete(of_size(500), {500, 100});
   expect_malformed(of_size(501), 431, {500, 100});
-  // It need not end for that.
+  // The limit applies before the head is complete.
   expect_malformed(of_size(9000).substr(0, 8192), 431);
   assert_int_equal(parse(of_size(9000).substr(0, 8191)).outcome, Outcome::incomplete);
-  // With what was before it.
+  // Including empty lines before it.
   expect_malformed("\r\n" + of_size(8191), 431);
-  // A request line that leaves no space for anything else.
+  // A request line that leaves no space for the rest.
   expect_malformed("GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414);
   expect_malformed("GET /" + std::string(9000, 'a'), 414);
   expect_malformed(std::string(8192, 'x'), 414);
@@ -570,7 +570,7 @@ double seconds_byte_by_byte(const std::string& head, const HeadLimits& limits) {
   return cpu_seconds() - start;
 }
 
-// 4 MB in 4,000,000 calls: a second if each looks at its byte, days if each looks at all.
+// 4 MB in 4,000,000 calls: a second if each call scans only its byte, days if each scans everything.
 void time_is_linear(void**) {
   const HeadLimits limits{64'000'000, 10'000'000};
   std::string lines;

@@ -1,5 +1,4 @@
-// The JSON that all codecs stand on: what is accepted, what is refused, and the raw bytes that come
-// out.
+// The JSON functions of all codecs: accepted and rejected input, and raw bytes.
 #include "wire/json/json.h"
 
 #include <algorithm>
@@ -11,7 +10,7 @@
 #include "model/utf8.h"
 #include "wire/payload.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +30,7 @@ std::string repeat(std::string_view text, std::size_t times) {
   return all;
 }
 
-// Read from memory that ends where the text does, so that a sanitizer sees a step too far.
+// Read from memory of exactly its size, so a sanitizer detects reads past the end.
 Status check_exact(const std::string& text, std::size_t max_depth = json::kMaxDepth) {
   const std::unique_ptr<char[]> bytes(new char[text.size()]);
   text.copy(bytes.get(), text.size());
@@ -291,14 +290,14 @@ void depth_is_bounded(void**) {
   }
   assert_true(check_exact("1", 0).ok());
   assert_false(check_exact("[]", 0).ok());
-  // Asking for more than there is room for does not make room.
+  // A depth above the ceiling is limited to the ceiling.
   assert_false(check_exact(repeat("[", 1000) + repeat("]", 1000), 1000).ok());
   expect_refused(repeat("[", 1000000));
   expect_refused(repeat("{\"\":", 1000000));
   expect_refused(repeat("[{\"\":", 100000));
 }
 
-// An object can be cut nowhere, whatever is in it.
+// Every proper prefix of an object is rejected.
 void truncated_at_every_byte(void**) {
   for (const char* text : kAccepted) {
     const std::string object = std::string("{\"x\":[") + text + "]}";
@@ -517,7 +516,7 @@ void attachments_without_a_place_may_be_allowed(void**) {
   for (const std::size_t count : {0U, 1U, 10U}) assert_int_equal(check("[1]", count), Error::ok);
   assert_int_equal(check("[" + zero + "]", 1), Error::ok);
   assert_int_equal(check("[" + zero + "]", 3), Error::ok);
-  // A place without an attachment never is.
+  // A placeholder without an attachment is always rejected.
   assert_int_equal(check("[" + zero + "]", 0), Error::invalid_argument);
   assert_int_equal(check(R"([{"_placeholder":true,"num":2}])", 2), Error::invalid_argument);
   assert_int_equal(check(R"([{"_placeholder":true,"num":0,"x":1}])", 2), Error::invalid_argument);

@@ -1,9 +1,9 @@
-// Plain frames: what comes in is what goes out.
+// Plain frames: received payloads are sent unchanged.
 #include "wire/plain/plain_codec.h"
 
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,4 @@
-// A namespace socket's codec: events to drafts and back, byte for byte, acknowledgements, and the
-// offsets of recovery.
+// The codec of a namespace socket: events to drafts and back, byte for byte, acknowledgements, and recovery offsets.
 #include "wire/socket_io/socket_io_codec.h"
 
 #include <string>
@@ -7,7 +6,7 @@
 
 #include "wire/socket_io/socket_io_offset.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +75,7 @@ void other_events_are_relayed_byte_for_byte(void**) {
     assert_true(command.draft.kind == PayloadKind::args);
     expect(text_of(codec().encode(relayed(command))), text);
   }
-  // White space around the arguments is not theirs.
+  // White space around the arguments is not part of them.
   expect(text_of(codec().encode(relayed(decode("2[ \"e\" , 1 , 2 ]\n")))), "2[\"e\",1 , 2]");
   expect(text_of(codec().encode(relayed(decode("2[12,1]")))), "2[\"12\",1]");
 }
@@ -86,7 +85,7 @@ void a_namespace_is_its_room(void**) {
   expect(command.draft.room, "dev");
   expect(command.ref, "13");
   expect(text_of(codec("/dev").encode(relayed(command))), R"(2/dev,["e",1])");
-  // Of another room, in the client's own namespace.
+  // A message of another room, in the client's own namespace.
   expect(text_of(codec().encode(relayed(command))), R"(2["e",1])");
 }
 
@@ -162,11 +161,11 @@ void offsets_follow_when_recovery_is_on(void**) {
   expect(say(message_of("[1]", 7)), R"(2["e",1,"abc123:7"])");
   expect(say(message_of("[]", 7)), R"(2["e","abc123:7"])");
   expect(say(message_of("[1]", 7, "other")), R"(2["e",1,"abc123:7:other"])");
-  // Not numbered: the client must not take its last string for an offset, nor the event's name.
+  // Unnumbered: the client must not mistake its last string, or the event's name, for an offset.
   expect(say(message_of("[1]", 0)), R"(2["e",1])");
   expect(say(message_of(R"([1,"x"])", 0)), R"(2["e",1,"x",null])");
   expect(say(message_of("[ ]", 0)), R"(2["e",null])");
-  // With an acknowledgement wanted the client puts a function behind the last argument.
+  // When an acknowledgement is requested, the client adds a function after the last argument.
   expect(text_of(on.encode_with_ack(message_of(R"(["x"])", 0), 4)), R"(24["e","x"])");
   expect(text_of(codec("/dev").encode_with_ack(message_of("[]", 0), 4)), R"(2/dev,4["e"])");
 

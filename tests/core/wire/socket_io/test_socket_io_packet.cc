@@ -1,5 +1,5 @@
-// Socket.IO packets: the specification's examples, what the reference parser refuses, and
-// attachments that come after their packet.
+// Socket.IO packets: the examples of the specification, packets that the reference parser rejects, and attachments that
+// follow their packet.
 #include "wire/socket_io/socket_io_packet.h"
 
 #include <memory>
@@ -7,7 +7,7 @@
 
 #include "wire/socket_io/socket_io_assembler.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ std::string describe(const SocketIoPacket& packet) {
   return line;
 }
 
-// Read from memory that ends where the text does, so that a sanitizer sees a step too far.
+// Read from memory of exactly its size, so a sanitizer detects reads past the end.
 std::string read(const std::string& text) {
   const std::unique_ptr<char[]> bytes(new char[text.size()]);
   text.copy(bytes.get(), text.size());
@@ -89,7 +89,7 @@ void reads_what_the_reference_reads(void**) {
   const std::string longest(kMaxAckIdDigits, '9');
   expect(read("200" + longest + "[\"a\"]"), "event / #" + longest + " [\"a\"]");
   expect(read("3/a," + longest + "[]"), "ack /a #" + longest + " []");
-  // None that could be answered.
+  // Such an id could not be answered, so there is none.
   expect(read("21" + longest + "[\"a\"]"), "event / [\"a\"]");
 }
 
@@ -185,7 +185,7 @@ std::string split(const std::string& text) {
   return (event.name ? *event.name : "(none)") + " " + event.args;
 }
 
-// The reference server closes for a place without an attachment, but takes an attachment without a place.
+// The reference server rejects a placeholder without an attachment, but accepts an attachment without a placeholder.
 void marks_attachments_without_a_place(void**) {
   const std::string zero = R"({"_placeholder":true,"num":0})";
   const std::string one = R"({"_placeholder":true,"num":1})";
@@ -196,7 +196,7 @@ void marks_attachments_without_a_place(void**) {
   expect(read("61-12"), "ack+1 / #12 fault");
   expect(read("61-"), "ack+1 / fault");
   expect(read("62-12[" + one + "]"), "ack+2 / #12 [" + one + "] fault");
-  // Everything else about it is as strict as ever.
+  // All other rules still apply.
   for (const std::string& text :
        {"51-[\"a\"," + one + "]", "52-[\"a\"," + zero + R"(,{"_placeholder":true,"num":2}])",
         "52-[\"a\"," + zero + R"(,{"_placeholder":true}])", std::string("51-[\"a\""), std::string("51-[\"a\",]"),
@@ -251,7 +251,7 @@ void assembles(void**) {
   SocketIoAssembler assembler(1000);
   std::string text = R"(52-/dev,7["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}])";
   assert_true(assembler.add(false, text) == Added::more);
-  text.assign(text.size(), '!');  // not needed any more
+  text.assign(text.size(), '!');  // the input is no longer needed
   assert_true(assembler.add(true, "first") == Added::more);
   assert_true(assembler.add(true, "") == Added::packet);
   expect(describe(assembler.packet()),
@@ -292,7 +292,7 @@ void attachments_keep_their_turn(void**) {
   assert_true(extra.add(true, "y") == Added::fault);
 }
 
-// They come all the same, and belong to this packet and to no other.
+// They arrive nevertheless and belong to this packet.
 void attachments_without_a_place_are_awaited(void**) {
   SocketIoAssembler assembler(1000);
   assert_true(assembler.add(false, "52-7[\"a\"]") == Added::more);

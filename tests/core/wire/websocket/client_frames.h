@@ -1,4 +1,4 @@
-// Frames as a WebSocket client sends them, well-formed or not, for tests.
+// Builds frames as a WebSocket client sends them, valid or not, for tests.
 #pragma once
 
 #include <zlib.h>
@@ -17,7 +17,7 @@ inline constexpr int kClose = 8;
 inline constexpr int kPing = 9;
 inline constexpr int kPong = 10;
 
-// `length_bytes`: 0 the shortest form, 2 or 8 that one.
+// `length_bytes`: 0 for the shortest form of the length; 2 or 8 for that form.
 inline std::string client_frame(int first_byte, std::string_view payload, std::uint32_t mask = 0x12A4F683,
                                 int length_bytes = 0) {
   const std::size_t size = payload.size();
@@ -35,7 +35,7 @@ inline std::string client_frame(int first_byte, std::string_view payload, std::u
   return frame;
 }
 
-// A client's compressor, with context from message to message.
+// A client's compressor, which keeps its context between messages.
 class ClientDeflater {
  public:
   explicit ClientDeflater(int window_bits = 15) {

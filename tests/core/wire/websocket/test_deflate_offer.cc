@@ -1,10 +1,10 @@
-// permessage-deflate offers, and what is made of them.
+// The negotiation of permessage-deflate.
 #include "wire/websocket/deflate_offer.h"
 
 #include <string>
 #include <vector>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,7 +103,7 @@ void what_declines_an_offer(void**) {
     const std::string offer = "permessage-deflate; " + std::string(parameter);
     check({{offer}, ""});
     assert_true(is_extension_list(offer));
-    // The next is considered, in the same header or in another.
+    // The next offer is considered, in the same header or in another.
     const std::string both = offer + ", permessage-deflate; client_no_context_takeover";
     const std::string answer = std::string(kPlain) + "; client_no_context_takeover";
     check({{both}, answer, 15, true});

@@ -2,7 +2,7 @@
 
 #include <string>
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ void accepts_as_the_rfc_does(void**) {
 
 void keys(void**) {
   for (const char* key : {"dGhlIHNhbXBsZSBub25jZQ==", "AAAAAAAAAAAAAAAAAAAAAA==", "++++////0123456789abcd==",
-                          "dGhlIHNhbXBsZSBub25jZR=="})  // stray bits
+                          "dGhlIHNhbXBsZSBub25jZR=="})  // unused bits are not zero
     assert_true(is_websocket_key(key));
   for (const char* key : {"", "=", "==", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ",
                           "dGhlIHNhbXBsZSBub25jZQ===", "dGhlIHNhbXBsZSBub25jZQAA", "dGhlIHNhbXBsZSBub25j====",

@@ -1,5 +1,5 @@
-// Frames of a client, well-formed and not, as messages and failures. Each case is read whole, byte by byte, and in pieces of
-// other sizes, and must come out the same.
+// Frames of a client, valid or not, as messages and failures. Each case is read as a whole, byte by byte, and in other
+// pieces, with the same result.
 #include "wire/websocket/message_reader.h"
 
 #include <cstdlib>
@@ -10,7 +10,7 @@
 
 #include "core/wire/websocket/client_frames.h"
 
-// After all others: it has a macro named fail.
+// Last, because it defines a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +47,7 @@ namespace {
 
 constexpr std::size_t kLimit = 1'000;
 
-// What a case expects and what came, as one line for each event.
+// The expected and the actual events of a case, one line each.
 using Lines = std::vector<std::string>;
 
 std::string line(const MessageReader::Event& event) {
@@ -71,7 +71,7 @@ std::string line(const MessageReader::Event& event) {
 }
 
 void feed(MessageReader& reader, std::string_view bytes, Lines& lines) {
-  // Memory of exactly its size, so that a sanitizer sees a read past it.
+  // Memory of exactly its size, so a sanitizer detects reads past the end.
   std::vector<char> piece(bytes.begin(), bytes.end());
   std::span<char> input(piece);
   for (;;) {
@@ -122,7 +122,7 @@ void messages(void**) {
 }
 
 void lengths_longer_than_needed(void**) {
-  // ws and uWebSockets accept them.
+  // ws and uWebSockets accept these.
   check(client_frame(kFin | kText, "five5", 1, 2) + kAfter, {"text:five5", kOthers});
   check(client_frame(kFin | kText, "five5", 1, 8) + kAfter, {"text:five5", kOthers});
   check(client_frame(kFin | kText, std::string(200, 'x'), 1, 8) + kAfter, {"text:" + std::string(200, 'x'), kOthers});
@@ -134,9 +134,9 @@ void fragments(void**) {
         {"binary:\xC3\xA9"});
   check(client_frame(kText, "") + client_frame(0, "") + client_frame(kFin, "x") + kAfter, {"text:x", kOthers});
   check(client_frame(kText, "") + client_frame(kFin, "") + kAfter, {"text:", kOthers});
-  // A character across fragments.
+  // A character split across fragments.
   check(client_frame(kText, "\xE2") + client_frame(0, "\x82") + client_frame(kFin, "\xAC"), {"text:\xE2\x82\xAC"});
-  // Control frames in between.
+  // Control frames between fragments.
   check(client_frame(kText, "Hel") + client_frame(kFin | kPing, "p") + client_frame(0, "l") +
             client_frame(kFin | kPong, "q") + client_frame(kFin | kPing, "") + client_frame(kFin, "o") + kAfter,
         {"ping:p", "pong:q", "ping:", "text:Hello", kOthers});
@@ -206,7 +206,7 @@ void protocol_errors(void**) {
     check(kAfter + bytes, {kOthers, "failure 1002"});
     check(bytes, {"failure 1002"}, bytes[0] != '\xC1' && bytes[0] != '\xC2');
   }
-  // After a whole fragmented message there is nothing to continue.
+  // After the end of a fragmented message, a continuation is an error.
   check(client_frame(kText, "x") + client_frame(kFin, "y") + client_frame(kFin, "z"), {"text:xy", "failure 1002"});
 }
 
@@ -218,14 +218,14 @@ void two_bytes_are_enough_to_fail(void**) {
 void too_long(void**) {
   const std::string limit(kLimit, 'x');
   check(client_frame(kFin | kText, limit + "x"), {"failure 1009"});
-  // By what is announced, before any of it is here.
+  // The announced length is checked before the payload arrives.
   check(client_frame(kFin | kBinary, limit + "x").substr(0, 8), {"failure 1009"});
   check(std::string("\x82\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFFmask", 14), {"failure 1009"});
   check(client_frame(kText, limit) + client_frame(0, "") + client_frame(kFin | kPing, "p") + client_frame(0, "") +
             client_frame(kFin, "x").substr(0, 6),
         {"ping:p", "failure 1009"});
   check(client_frame(kText, limit.substr(1)) + client_frame(kFin, "x") + kAfter, {"text:" + limit, kOthers});
-  // Each message has the limit to itself.
+  // The limit applies to each message separately.
   check(client_frame(kText, limit.substr(1)) + client_frame(kFin, "x") + client_frame(kFin | kText, limit),
         {"text:" + limit, "text:" + limit});
 }
@@ -240,7 +240,7 @@ void text_that_is_not_utf8(void**) {
 }
 
 void text_fails_as_soon_as_it_is_wrong(void**) {
-  // Autobahn 6.4: the rest of the frame, and of the message, does not have to come.
+  // Autobahn 6.4: fails before the rest of the frame and the message arrives.
   const std::string text =
       "\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5\xF4\x90\x80\x80"
       "edited";
@@ -299,7 +299,7 @@ void compressed_fragments(void**) {
 }
 
 void compressed_faults(void**) {
-  // The limit is on what comes out, whatever came in.
+  // The limit applies to the output, independent of the input.
   const std::string bomb = ClientDeflater().message(std::string(1'000'000, 'x'));
   check(client_frame(kFin | kRsv1 | kBinary, bomb.substr(0, 500)), {"failure 1009"}, true);
   const std::string limit(kLimit, 'x');
@@ -308,7 +308,7 @@ void compressed_faults(void**) {
   check(client_frame(kFin | kRsv1 | kBinary, "\xFF\xFF\xFF\xFF"), {"failure 1007"}, true);
   check(client_frame(kFin | kRsv1 | kText, ClientDeflater().message("ab\xFF")), {"failure 1007"}, true);
   check(client_frame(kFin | kRsv1 | kText, ClientDeflater().message("ab\xE2\x82")), {"failure 1007"}, true);
-  // A message that refers to the one before, from a client that agreed not to do so.
+  // A message that refers to an earlier one, from a client that agreed not to do so.
   ClientDeflater deflater;
   const std::string first = deflater.message("a text that comes again and again");
   const std::string second = deflater.message("a text that comes again and again");
