@@ -41,9 +41,9 @@ std::optional<Refusal> Connection::charge_to(SourcePtr source) {
 
 void Connection::set_stream(std::unique_ptr<ByteStream> stream) { stream_ = std::move(stream); }
 
-WebSocketLink& Connection::make_websocket(std::unique_ptr<LinkUser> user, const Framing& framing,
+WebSocketLink& Connection::make_websocket(std::unique_ptr<LinkUser> user, const Carrier& carrier,
                                           std::int64_t max_message_bytes) {
-  websocket_ = std::make_unique<WebSocketLink>(loop_, *this, std::move(user), framing, max_message_bytes);
+  websocket_ = std::make_unique<WebSocketLink>(loop_, *this, std::move(user), carrier, max_message_bytes);
   return *websocket_;
 }
 

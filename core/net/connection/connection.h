@@ -11,7 +11,7 @@
 #include "hub/source_table.h"
 #include "net/base/timer_wheel.h"
 #include "net/connection/byte_stream.h"
-#include "net/deliver/frame.h"
+#include "net/deliver/carrier.h"
 #include "net/http/http.h"
 
 namespace chat::net {
@@ -41,7 +41,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // nullptr until a handshake has made it.
   WebSocketLink* websocket() { return websocket_.get(); }
   // While its handshake is served.
-  WebSocketLink& make_websocket(std::unique_ptr<LinkUser> user, const Framing& framing, std::int64_t max_message_bytes);
+  WebSocketLink& make_websocket(std::unique_ptr<LinkUser> user, const Carrier& carrier, std::int64_t max_message_bytes);
   // HTTP without a request that is received or answered: may be closed at once when the server drains.
   bool idle_http() const;
   // Input that was read and is not used yet.

@@ -5,6 +5,7 @@
 
 #include "net/connection/connection.h"
 #include "net/connection/connections.h"
+#include "net/deliver/websocket_carrier.h"
 
 namespace chat::net {
 namespace {
@@ -22,12 +23,12 @@ constexpr std::uint16_t kTryAgainLater = 1013;  // it reads too slowly
 }  // namespace
 
 WebSocketLink::WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user,
-                             const Framing& framing, std::int64_t max_message_bytes)
+                             const Carrier& carrier, std::int64_t max_message_bytes)
     : Link(loop, *user),
       connection_(connection),
       owned_user_(std::move(user)),
       max_message_bytes_(max_message_bytes),
-      framing_(framing),
+      carrier_(&carrier),
       reader_(static_cast<std::size_t>(max_message_bytes)),
       heard_ms_(loop.now_ms()) {}
 
@@ -44,9 +45,9 @@ void WebSocketLink::set_keep_alive(bool on) {
 // Opening -------------------------------------------------------------------------------------------------------------
 
 void WebSocketLink::accept_handshake(std::string response, const std::optional<wire::DeflateAgreement>& deflate) {
-  outbox_.push_front(FramePtr(std::move(response), nullptr));
+  outbox_.push_front(FramePtr::make(std::move(response), nullptr, Frame::Place::outside));
   if (!deflate) return;
-  framing_.deflate_window_bits = static_cast<std::uint8_t>(deflate->server_window_bits);
+  carrier_ = &carrier_->with_deflate(deflate->server_window_bits);
   reader_.allow_deflate(deflate->client_no_context_takeover);
 }
 
@@ -168,19 +169,17 @@ void WebSocketLink::pong(std::string_view payload) {
 
 // Writing -------------------------------------------------------------------------------------------------------------
 
-// With drop_oldest the dropped messages came before the first one that is queued now, so their notice goes in front of it. It is
-// made when it can be written, because a notice for each round in which a reader takes nothing would push out the messages
-// themselves. Returns how much may be written before the next call: a partly written frame ends first.
-std::size_t WebSocketLink::tell_gaps_first() {
-  if (!outbox_.has_gaps() || closing_) return kMaxWriteBytes;
-  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return kMaxWriteBytes;
-  if (outbox_.mid_frame()) return std::min(kMaxWriteBytes, outbox_.front_bytes());
+// With drop_oldest the dropped messages came before the first one that is queued now, so the notice about them goes in front of it.
+// The notice is made when it can be written: one for each round in which a client reads nothing would push out the messages
+// themselves. What is partly written ends first.
+void WebSocketLink::tell_gaps_first() {
+  if (!outbox_.has_gaps() || closing_ || outbox_.mid_write()) return;
+  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
   std::vector<GapReply> gaps = outbox_.take_gaps();
   std::reverse(gaps.begin(), gaps.end());  // each goes in front of the one before
   for (const GapReply& gap : gaps) {
     if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
   }
-  return kMaxWriteBytes;
 }
 
 // False: the stream is broken.
@@ -188,8 +187,8 @@ bool WebSocketLink::write_pending() {
   if (blocked_) return true;
   ByteStream& stream = connection_.stream();
   while (!outbox_.empty() || !stream.flushed()) {
-    const std::size_t max_bytes = tell_gaps_first();
-    const std::string_view bytes = outbox_.next(loop_.scratch(), max_bytes);
+    tell_gaps_first();
+    const std::string_view bytes = outbox_.next(*carrier_, loop_.scratch(), kMaxWriteBytes);
     const std::optional<std::size_t> written = stream.write(bytes);
     if (!written) return false;
     loop_.stats().bytes_out.add(*written);

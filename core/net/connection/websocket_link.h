@@ -20,8 +20,8 @@ class Connection;
 
 class WebSocketLink final : public Link {
  public:
-  // `user` is owned until set_user(). `framing` is without deflate: the handshake tells.
-  WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Framing& framing,
+  // Owns `user` until set_user(). `carrier` is without compression: the handshake decides on that.
+  WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Carrier& carrier,
                 std::int64_t max_message_bytes);
 
   // Another user, which is not owned: it must outlive the link, or close it first. Not from inside the old one.
@@ -48,7 +48,7 @@ class WebSocketLink final : public Link {
   void pause_reading_until(std::int64_t now_ms) override;
   void resume_reading() override;
   void pause_reading_for_output() override;
-  const Framing& framing() const override { return framing_; }
+  const Carrier& carrier() const override { return *carrier_; }
   void write_now() override;
 
   void on_deadline(std::int64_t now_ms);
@@ -78,7 +78,7 @@ class WebSocketLink final : public Link {
   void fail(std::uint16_t code, std::string_view reason);
   void finish_when_sent();
   void end(std::uint16_t code, std::string_view reason, FramePtr frame);
-  std::size_t tell_gaps_first();
+  void tell_gaps_first();
   bool write_pending();
   void terminate(const char* reason);
 
@@ -88,7 +88,7 @@ class WebSocketLink final : public Link {
   std::unique_ptr<LinkUser> owned_user_;
   const std::int64_t max_message_bytes_;
   State state_ = State::handshake;
-  Framing framing_;
+  const Carrier* carrier_;
   bool keep_alive_ = true;
   bool reading_ = true;
   bool output_first_ = false;        // nothing is read until most of the outbox is written

@@ -19,12 +19,12 @@ void shrink_after_peak(std::vector<Element>& elements) {
 
 const FramePtr& EncodedMessage::frame_for(const Receiver& receiver) {
   const wire::WireForm form = receiver.form();
-  const Framing framing = receiver.framing();
+  const Carrier* const carrier = &receiver.carrier();
   for (const Entry& entry : entries_) {
-    if (entry.form == form && entry.framing == framing) return entry.frame;
+    if (entry.form == form && entry.carrier == carrier) return entry.frame;
   }
-  FramePtr frame = make_frame(receiver.codec().encode(*message_), framing, message_);
-  return entries_.emplace_back(Entry{form, framing, std::move(frame)}).frame;
+  FramePtr frame = make_frame(receiver.codec().encode(*message_), *carrier, message_);
+  return entries_.emplace_back(Entry{form, carrier, std::move(frame)}).frame;
 }
 
 // Members -------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "model/message.h"
 #include "model/string_map.h"
 #include "net/base/time_budget.h"
+#include "net/deliver/carrier.h"
 #include "net/deliver/frame.h"
 #include "net/deliver/receiver.h"
 #include "wire/codec.h"
@@ -40,7 +41,7 @@ class EncodedMessage {
  private:
   struct Entry {
     wire::WireForm form;
-    Framing framing;
+    const Carrier* carrier;
     FramePtr frame;
   };
   MessagePtr message_;

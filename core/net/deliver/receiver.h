@@ -1,4 +1,4 @@
-// A client as the fan-out sees it: what it is sent depends on its form and framing alone, and is encoded once for all that have
+// A client as the fan-out sees it: what it is sent depends on its form and carrier alone, and is encoded once for all that have
 // the same.
 #pragma once
 
@@ -7,6 +7,7 @@
 
 #include "model/message.h"
 #include "model/types.h"
+#include "net/deliver/carrier.h"
 #include "net/deliver/frame.h"
 #include "wire/codec.h"
 
@@ -29,7 +30,7 @@ class Receiver {
 
   ClientId id() const { return id_; }
   wire::WireForm form() const { return form_; }
-  virtual const Framing& framing() const = 0;
+  virtual const Carrier& carrier() const = 0;
   virtual const wire::Codec& codec() const = 0;
 
   // A frame with a message of a room or to everyone; nullptr when the receiver's format has no word for it.

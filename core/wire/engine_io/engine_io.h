@@ -68,6 +68,12 @@ std::string encode_engine_io(EngineIoType type, std::string_view data = {});
 void append_engine_io(std::string& payload, EngineIoType type, std::string_view data = {});
 void append_engine_io_binary(std::string& payload, std::string_view bytes);
 
+// Stands between the packets of a payload.
+inline constexpr std::string_view kEngineIoSeparator = "\x1e";
+
+// Appends one message, without a separator; bytes as base64.
+void append_engine_io_message(std::string& out, bool binary, std::string_view bytes);
+
 // Appends packets that are joined already.
 void append_engine_io_packets(std::string& payload, std::string_view packets);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "net/connection/websocket_link.h"
+#include "net/deliver/websocket_carrier.h"
 #include "net/endpoint/engine_io/engine_io_host.h"
 #include "net/endpoint/engine_io/engine_io_sessions.h"
 
@@ -19,11 +20,10 @@ void EngineIoMove::begin(EngineIoHost& host, std::size_t new_loop) {
   EngineIoSessions& there = host.home().at(new_loop);
   const SocketHandle socket = *host.candidate_;
   const auto expect = [&there, sid = host.sid(), socket, members = host.clients_.members()] {
-    Framing framing;
-    framing.engine_io = true;
-    // As the socket's own, so that what waits can go to it as it is.
-    if (EngineIoSocket* found = there.find_candidate(socket.connection)) framing = found->link().framing();
-    there.expect(sid, std::make_unique<EngineIoArrival>(there.loop(), socket, framing, members));
+    // The carrier of the socket, so that waiting frames can go to it unchanged.
+    EngineIoSocket* const found = there.find_candidate(socket.connection);
+    const Carrier& carrier = found ? found->link().carrier() : websocket_carrier(WebSocketCarrier::Packets::engine_io);
+    there.expect(sid, std::make_unique<EngineIoArrival>(there.loop(), socket, carrier, members));
   };
   // A loop that has ended takes no task. When it is that one, the socket has ended with it. When it is this one, the session
   // could not depart, and ends here.

@@ -90,7 +90,7 @@ std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& o
 }
 
 void SocketIoClients::send(std::string packet) {
-  host_.link().push(make_frame({{false, std::move(packet)}}, host_.link().framing(), nullptr));
+  host_.link().push(make_frame({{false, std::move(packet)}}, host_.link().carrier(), nullptr));
 }
 
 void SocketIoClients::tell_registry() {

@@ -20,6 +20,7 @@
 #include "net/connection/connections.h"
 #include "net/connection/request_router.h"
 #include "net/connection/websocket_link.h"
+#include "net/deliver/websocket_carrier.h"
 
 namespace chat::test {
 
@@ -137,7 +138,7 @@ class RecordingUser final : public net::LinkUser {
   net::FramePtr encode_gap(const GapReply& gap) override {
     if (!log_.tells_gaps) return {};
     return net::make_text_frame(gap.room + ":" + std::to_string(gap.first_seq) + "-" + std::to_string(gap.last_seq),
-                                {});
+                                net::websocket_carrier());
   }
 
  private:

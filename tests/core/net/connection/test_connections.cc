@@ -52,7 +52,7 @@ struct Fixture : test::ConnectionFixture {
       return Hold{std::make_unique<RecordingExchange>(lost), plan.kind, plan.length_bytes, 100};
     };
     router.opens = [this](Connection& from, const HttpRequest&) -> std::optional<HttpResponse> {
-      from.make_websocket(std::make_unique<test::RecordingUser>(user), Framing(), 100)
+      from.make_websocket(std::make_unique<test::RecordingUser>(user), websocket_carrier(), 100)
           .accept_handshake("101\r\n\r\n", std::nullopt);
       return std::nullopt;
     };

@@ -675,7 +675,7 @@ void a_websocket_takes_over_behind_earlier_requests(void**) {
   test::UserLog user;
   Fixture f;
   f.router.opens = [&](Connection& connection, const HttpRequest&) -> std::optional<HttpResponse> {
-    connection.make_websocket(std::make_unique<test::RecordingUser>(user), Framing(), 100)
+    connection.make_websocket(std::make_unique<test::RecordingUser>(user), websocket_carrier(), 100)
         .accept_handshake("HTTP/1.1 101 Switching Protocols\r\n\r\n", std::nullopt);
     return std::nullopt;
   };

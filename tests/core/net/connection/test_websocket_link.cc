@@ -53,7 +53,7 @@ ServerOptions with_policy(OutboxPolicy policy) {
 struct Fixture : test::ConnectionFixture {
   explicit Fixture(ServerOptions options = {}) : ConnectionFixture(std::move(options)) {
     router.opens = [this](Connection& from, const HttpRequest&) -> std::optional<HttpResponse> {
-      link = &from.make_websocket(std::make_unique<test::RecordingUser>(user), Framing(),
+      link = &from.make_websocket(std::make_unique<test::RecordingUser>(user), websocket_carrier(),
                                   server.options.max_message_bytes);
       if (while_opened) while_opened();
       if (refusal) return refusal;
@@ -86,13 +86,13 @@ struct Fixture : test::ConnectionFixture {
     expect(wire.called(), "want");
   }
 
-  void push(std::string_view payload) { link->push(make_text_frame(payload, link->framing())); }
+  void push(std::string_view payload) { link->push(make_text_frame(payload, link->carrier())); }
   // A message of a room, which may be dropped.
   void publish(std::uint64_t seq, const std::string& room = "dev") {
     auto message = std::make_shared<Message>();
     message->room = room;
     message->seq = seq;
-    link->push(make_frame({{false, std::to_string(seq)}}, link->framing(), message));
+    link->push(make_frame({{false, std::to_string(seq)}}, link->carrier(), message));
   }
   void publish(std::uint64_t first, std::uint64_t last) {
     for (std::uint64_t seq = first; seq <= last; ++seq) publish(seq);
@@ -236,7 +236,7 @@ void frames_of_one_round_are_one_write(void**) {
   Fixture f;
   f.start();
   f.push("one");
-  f.link->push(make_frame({{true, "\x01\x02"}, {false, std::string(126, 'x')}}, f.link->framing(), nullptr));
+  f.link->push(make_frame({{true, "\x01\x02"}, {false, std::string(126, 'x')}}, f.link->carrier(), nullptr));
   f.push(std::string(65'536, 'y'));
   f.push("last");
   f.turn();
@@ -270,7 +270,7 @@ void compresses_when_it_was_agreed_on(void**) {
   Fixture f;
   f.deflate = wire::DeflateAgreement{15, false, "permessage-deflate"};
   f.start();
-  assert_int_equal(f.link->framing().deflate_window_bits, 15);
+  assert_ptr_equal(&f.link->carrier(), &websocket_carrier(WebSocketCarrier::Packets::plain, 15));
   testing::ClientDeflater client;
   for (const char* const word : {"hello hello hello", "hello hello hello"}) {  // the second refers to the first
     f.input(client_frame(kText | testing::kRsv1, client.message(word)));
@@ -292,7 +292,7 @@ void compresses_when_it_was_agreed_on(void**) {
 void does_not_compress_unasked(void**) {
   Fixture f;
   f.start();
-  assert_int_equal(f.link->framing().deflate_window_bits, 0);
+  assert_ptr_equal(&f.link->carrier(), &websocket_carrier());
   f.push(std::string(300, 'a'));
   f.turn();
   expect(f.wire.sent(), server_text(std::string(300, 'a')));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "net/deliver/websocket_carrier.h"
 #include "wire/plain/plain_codec.h"
 
 // After all others: it has a macro named fail.
@@ -32,7 +33,7 @@ std::int64_t clock_ns() {
 class Listener final : public Receiver {
  public:
   explicit Listener(ClientId id) : Receiver(id, kCodec) {}
-  const Framing& framing() const override { return framing_; }
+  const Carrier& carrier() const override { return websocket_carrier(); }
   const wire::Codec& codec() const override { return kCodec; }
   void deliver(const FramePtr& frame) override {
     ++heard;
@@ -46,7 +47,6 @@ class Listener final : public Receiver {
 
  private:
   static const wire::PlainCodec kCodec;
-  Framing framing_;
 };
 
 const wire::PlainCodec Listener::kCodec;

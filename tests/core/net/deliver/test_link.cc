@@ -43,7 +43,7 @@ class User final : public LinkUser {
     if (silent_about_gaps) return {};
     return make_frame({{false, "gap " + gap.room + " " + std::to_string(gap.first_seq) + "-" +
                                    std::to_string(gap.last_seq) + " of " + std::to_string(gap.dropped)}},
-                      Framing{}, nullptr);
+                      websocket_carrier(), nullptr);
   }
 
   std::function<void()> flushed;  // within each flush
@@ -56,7 +56,7 @@ class User final : public LinkUser {
 
 // Frames have a header of 2 bytes, or of 4 from 126 bytes on.
 FramePtr text(std::string text, MessagePtr message = nullptr) {
-  return make_frame({{false, std::move(text)}}, Framing{}, std::move(message));
+  return make_frame({{false, std::move(text)}}, websocket_carrier(), std::move(message));
 }
 
 struct Fixture {

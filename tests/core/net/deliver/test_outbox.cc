@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "core/net/frame_bytes.h"
+#include "net/deliver/websocket_carrier.h"
+
 // After all others: it has a macro named fail.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +25,9 @@ using namespace chat::net;
 
 namespace {
 
+using test::bytes_of;
+
+const Carrier& kPlain = websocket_carrier();
 constexpr std::size_t kNoLimit = SIZE_MAX / 2;
 
 MessagePtr message(std::uint64_t seq, std::string room = "lobby", std::string epoch = "e1") {
@@ -32,9 +38,9 @@ MessagePtr message(std::uint64_t seq, std::string room = "lobby", std::string ep
   return result;
 }
 
-FramePtr reply(std::string bytes) { return {std::move(bytes), nullptr}; }
+FramePtr reply(std::string bytes) { return FramePtr::make(std::move(bytes)); }
 FramePtr carrying(std::string bytes, std::uint64_t seq, std::string room = "lobby") {
-  return {std::move(bytes), message(seq, std::move(room))};
+  return FramePtr::make(std::move(bytes), message(seq, std::move(room)));
 }
 
 // Where the test does not look at what is counted.
@@ -49,7 +55,7 @@ OutboxLimits limits_of(std::size_t bytes, std::size_t frames, OutboxPolicy polic
 
 void write_some(Outbox& outbox, std::size_t bytes) {
   std::string scratch;
-  const std::size_t size = outbox.next(scratch, bytes).size();
+  const std::size_t size = outbox.next(kPlain, scratch, bytes).size();
   assert_int_equal(size, bytes);
   outbox.consume(bytes);
 }
@@ -59,15 +65,15 @@ std::string drain(Outbox& outbox, std::size_t max_bytes = 65'536) {
   std::string all;
   std::string scratch;
   while (!outbox.empty()) {
-    const std::string_view next = outbox.next(scratch, max_bytes);
+    const std::string_view next = outbox.next(kPlain, scratch, max_bytes);
     assert_true(!next.empty() && next.size() <= max_bytes);
     all += next;
     outbox.consume(next.size());
   }
   assert_int_equal(outbox.bytes(), 0);
   assert_int_equal(outbox.frames(), 0);
-  assert_false(outbox.mid_frame());
-  assert_true(outbox.next(scratch, max_bytes).empty());
+  assert_false(outbox.mid_write());
+  assert_true(outbox.next(kPlain, scratch, max_bytes).empty());
   return all;
 }
 
@@ -88,11 +94,11 @@ void starts_empty(void**) {
   Outbox outbox;
   std::string scratch;
   assert_true(outbox.empty());
-  assert_false(outbox.mid_frame());
+  assert_false(outbox.mid_write());
   assert_false(outbox.has_gaps());
   assert_int_equal(outbox.bytes(), 0);
   assert_int_equal(outbox.frames(), 0);
-  assert_true(outbox.next(scratch, 100).empty());
+  assert_true(outbox.next(kPlain, scratch, 100).empty());
   assert_true(outbox.take_gaps().empty());
   outbox.drop_unwritten();
   assert_true(outbox.empty());
@@ -115,15 +121,15 @@ void small_frames_are_gathered_whole(void**) {
   Outbox outbox;
   for (const char* bytes : {"aaaa", "bbbb", "cccc", "dddd"}) push(outbox, reply(bytes), {});
   std::string scratch;
-  assert_true(outbox.next(scratch, 100) == "aaaabbbbccccdddd");
-  assert_true(outbox.next(scratch, 16) == "aaaabbbbccccdddd");
+  assert_true(outbox.next(kPlain, scratch, 100) == "aaaabbbbccccdddd");
+  assert_true(outbox.next(kPlain, scratch, 16) == "aaaabbbbccccdddd");
   // Looking changes nothing.
   assert_int_equal(outbox.bytes(), 16);
   // Only whole frames are put behind the first.
-  assert_true(outbox.next(scratch, 15) == "aaaabbbbcccc");
-  assert_true(outbox.next(scratch, 7) == "aaaa");
+  assert_true(outbox.next(kPlain, scratch, 15) == "aaaabbbbcccc");
+  assert_true(outbox.next(kPlain, scratch, 7) == "aaaa");
   outbox.consume(4);
-  assert_true(outbox.next(scratch, 8) == "bbbbcccc");
+  assert_true(outbox.next(kPlain, scratch, 8) == "bbbbcccc");
 }
 
 void a_frame_alone_is_given_in_place(void**) {
@@ -131,7 +137,7 @@ void a_frame_alone_is_given_in_place(void**) {
   const FramePtr frame = reply("small");
   outbox.push_last(frame);
   std::string scratch;
-  assert_ptr_equal(outbox.next(scratch, 100).data(), frame->bytes().data());
+  assert_ptr_equal(outbox.next(kPlain, scratch, 100).data(), frame->segment(0).data());
   assert_true(scratch.empty());
 }
 
@@ -142,15 +148,15 @@ void a_large_frame_is_given_in_place_piece_by_piece(void**) {
   outbox.push_last(reply("tail"));
   std::string scratch;
   for (const std::size_t offset : {0U, 100U}) {
-    const std::string_view piece = outbox.next(scratch, 100);
+    const std::string_view piece = outbox.next(kPlain, scratch, 100);
     assert_int_equal(piece.size(), 100);
-    assert_ptr_equal(piece.data(), large->bytes().data() + offset);
+    assert_ptr_equal(piece.data(), large->segment(0).data() + offset);
     outbox.consume(piece.size());
-    assert_true(outbox.mid_frame());
+    assert_true(outbox.mid_write());
   }
   assert_true(scratch.empty());
   // The rest is small and takes along what follows it.
-  assert_true(outbox.next(scratch, 100) == std::string(50, 'L') + "tail");
+  assert_true(outbox.next(kPlain, scratch, 100) == std::string(50, 'L') + "tail");
   outbox.consume(54);
   assert_true(outbox.empty());
 }
@@ -161,11 +167,11 @@ void what_is_consumed_may_end_inside_of_any_frame(void**) {
     Outbox outbox;
     for (std::size_t at = 0; at < expected.size(); at += 4) outbox.push_last(reply(expected.substr(at, 4)));
     std::string scratch;
-    assert_true(outbox.next(scratch, 100) == expected);
+    assert_true(outbox.next(kPlain, scratch, 100) == expected);
     outbox.consume(first);
     assert_int_equal(outbox.bytes(), expected.size() - first);
     assert_int_equal(outbox.frames(), 5 - first / 4);
-    assert_int_equal(outbox.mid_frame(), first % 4 != 0);
+    assert_int_equal(outbox.mid_write(), first % 4 != 0);
     assert_drains(outbox, expected.substr(first));
   }
 }
@@ -179,7 +185,7 @@ void a_frame_is_shared_and_not_copied(void**) {
   write_some(one, 40);
   // What one has written says nothing about the other.
   std::string scratch;
-  assert_ptr_equal(other.next(scratch, 1000).data(), frame->bytes().data());
+  assert_ptr_equal(other.next(kPlain, scratch, 1000).data(), frame->segment(0).data());
   assert_int_equal(other.bytes(), 100);
   assert_int_equal(one.bytes(), 60);
 }
@@ -209,7 +215,7 @@ void a_backlog_keeps_its_order_while_it_moves(void**) {
     expected += bytes;
     outbox.push_last(reply(bytes));
     if (outbox.frames() < 300) continue;
-    const std::string_view next = outbox.next(scratch, 7);
+    const std::string_view next = outbox.next(kPlain, scratch, 7);
     written += next;
     outbox.consume(next.size());
   }
@@ -454,7 +460,7 @@ void gaps_are_told_by_room_and_epoch(void**) {
     push(outbox, carrying("x", seq, "a"), limits);
     push(outbox, carrying("x", seq * 2, "b"), limits);
   }
-  push(outbox, FramePtr("x", message(1, "a", "e2")), limits);
+  push(outbox, FramePtr::make("x", message(1, "a", "e2")), limits);
   const std::vector<GapReply> gaps = outbox.take_gaps();
   assert_int_equal(gaps.size(), 3);
   assert_gap(gaps[0], "a", 10, 14, 5);
@@ -502,7 +508,7 @@ void dropping_the_unwritten_keeps_a_written_half(void**) {
   assert_true(outbox.has_gaps());
   outbox.drop_unwritten();
   assert_false(outbox.has_gaps());
-  assert_true(outbox.mid_frame());
+  assert_true(outbox.mid_write());
   assert_int_equal(outbox.frames(), 1);
   assert_int_equal(outbox.bytes(), 2);
   outbox.push_last(reply("close"));
@@ -516,7 +522,7 @@ void dropping_the_unwritten_empties_it(void**) {
   assert_int_equal(outbox.frames(), 100);
   outbox.drop_unwritten();
   assert_true(outbox.empty());
-  assert_false(outbox.mid_frame());
+  assert_false(outbox.mid_write());
   assert_int_equal(outbox.bytes(), 0);
   outbox.push_last(reply("close"));
   assert_drains(outbox, "close");
@@ -595,7 +601,7 @@ void all_may_be_taken_out(void**) {
   const std::vector<FramePtr> frames = outbox.take_all();
   assert_int_equal(frames.size(), 4);
   const char* expected[] = {"zero", "one", "two", "three"};
-  for (std::size_t i = 0; i < frames.size(); ++i) assert_true(frames[i]->bytes() == expected[i]);
+  for (std::size_t i = 0; i < frames.size(); ++i) assert_true(bytes_of(frames[i]) == expected[i]);
   assert_ptr_equal(frames[1].get(), first.get());
   assert_true(outbox.empty());
   assert_int_equal(outbox.bytes(), 0);
@@ -614,7 +620,7 @@ void what_was_written_is_not_taken_out(void**) {
     const std::vector<FramePtr> frames = outbox.take_all();
     assert_int_equal(frames.size(), 200 - written);
     for (std::size_t i = 0; i < frames.size(); ++i) {
-      assert_true(frames[i]->bytes() == std::to_string(1000 + written + static_cast<int>(i)));
+      assert_true(bytes_of(frames[i]) == std::to_string(1000 + written + static_cast<int>(i)));
     }
     assert_true(outbox.empty());
     push(outbox, reply("again"), {});
@@ -651,18 +657,19 @@ void does_what_the_plainest_implementation_does(void**) {
     std::uint64_t dropped = 0;
     std::uint64_t model_dropped = 0;
     std::uint64_t told = 0;
+    std::uint64_t seq = 0;
     std::string scratch;
     for (int step = 0; step < 400; ++step) {
       const std::size_t choice = below(10);
       if (choice < 6) {
         Model::Entry entry{std::string(1 + below(below(20) == 0 ? 400 : 12), static_cast<char>('!' + below(90))),
                            below(4) != 0};
-        FramePtr frame(entry.bytes, entry.is_message ? message(1) : nullptr);
+        FramePtr frame = FramePtr::make(entry.bytes, entry.is_message ? message(++seq) : nullptr);
         const Outbox::Pushed pushed = outbox.push(std::move(frame), limits, dropped);
         assert_int_equal(pushed, model.push(entry, limits, model_dropped));
       } else if (choice < 9) {
         const std::size_t max_bytes = 1 + below(120);
-        const std::string next(outbox.next(scratch, max_bytes));
+        const std::string next(outbox.next(kPlain, scratch, max_bytes));
         assert_true(next.size() <= max_bytes);
         assert_int_equal(next.empty(), model.entries.empty());
         const std::size_t size = next.empty() ? 0 : 1 + below(next.size());
@@ -678,7 +685,7 @@ void does_what_the_plainest_implementation_does(void**) {
       assert_int_equal(dropped, model_dropped);
       assert_int_equal(outbox.bytes(), model.bytes());
       assert_int_equal(outbox.frames(), model.entries.size());
-      assert_int_equal(outbox.mid_frame(), model.head_written != 0);
+      assert_int_equal(outbox.mid_write(), model.head_written != 0);
     }
     for (const GapReply& gap : outbox.take_gaps()) told += gap.dropped;
     assert_int_equal(told, dropped);

@@ -1,5 +1,5 @@
 // WebSocket frames as bytes, taken apart again by the test's own few lines.
-#include "net/deliver/frame.h"
+#include "net/deliver/carrier.h"
 
 #include <zlib.h>
 
@@ -8,7 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "core/net/frame_bytes.h"
 #include "model/utf8.h"
+#include "net/deliver/polling_carrier.h"
+#include "net/deliver/websocket_carrier.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -24,6 +27,11 @@ using namespace chat::net;
 using wire::Packet;
 
 namespace {
+
+using test::bytes_of;
+
+const Carrier& kPlain = websocket_carrier();
+const Carrier& kDeflate = websocket_carrier(WebSocketCarrier::Packets::plain, 15);
 
 struct Parsed {
   bool final = false;
@@ -92,7 +100,7 @@ std::string inflate_message(std::string_view compressed, int window_bits = 15) {
 }
 
 Parsed only_frame(const FramePtr& frame) {
-  std::vector<Parsed> frames = parse(frame->bytes());
+  std::vector<Parsed> frames = parse(bytes_of(frame));
   assert_int_equal(frames.size(), 1);
   assert_true(frames[0].final);
   return frames[0];
@@ -122,7 +130,7 @@ void lengths(void**) {
                {256, 4}, {65'535, 4}, {65'536, 10}, {65'537, 10}, {1 << 20, 10}};
   for (const auto& c : cases) {
     const std::string payload = random_bytes(c.size);
-    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing{}, nullptr));
+    const Parsed frame = only_frame(make_frame({{true, payload}}, kPlain, nullptr));
     assert_int_equal(frame.header_bytes, c.header_bytes);
     assert_int_equal(frame.opcode, 2);
     assert_false(frame.compressed);
@@ -132,20 +140,20 @@ void lengths(void**) {
 
 void bytes_on_the_wire(void**) {
   // The examples of RFC 6455 section 5.7 that a server sends.
-  assert_true(make_frame({{false, "Hello"}}, Framing{}, nullptr)->bytes() == "\x81\x05Hello");
-  assert_true(make_ping_frame("Hello")->bytes() == "\x89\x05Hello");
+  assert_true(bytes_of(make_frame({{false, "Hello"}}, kPlain, nullptr)) == "\x81\x05Hello");
+  assert_true(bytes_of(make_ping_frame("Hello")) == "\x89\x05Hello");
   const std::string bytes(256, 'x');
-  assert_true(make_frame({{true, bytes}}, Framing{}, nullptr)->bytes() == std::string("\x82\x7E\x01\x00", 4) + bytes);
+  assert_true(bytes_of(make_frame({{true, bytes}}, kPlain, nullptr)) == std::string("\x82\x7E\x01\x00", 4) + bytes);
   const std::string more(65'536, 'x');
-  assert_true(make_frame({{true, more}}, Framing{}, nullptr)->bytes() ==
+  assert_true(bytes_of(make_frame({{true, more}}, kPlain, nullptr)) ==
               std::string("\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00", 10) + more);
 }
 
 void several_packets_are_one_frame_each(void**) {
   const wire::Packets packets = {
       {false, "text"}, {true, std::string("\x00\xFF", 2)}, {false, ""}, {true, random_bytes(70'000)}};
-  for (const Framing framing : {Framing{}, Framing{.deflate_window_bits = 15}}) {
-    const std::vector<Parsed> frames = parse(make_frame(packets, framing, nullptr)->bytes());
+  for (const Carrier* carrier : {&kPlain, &kDeflate}) {
+    const std::vector<Parsed> frames = parse(bytes_of(make_frame(packets, *carrier, nullptr)));
     assert_int_equal(frames.size(), packets.size());
     for (std::size_t i = 0; i < packets.size(); ++i) {
       assert_int_equal(frames[i].opcode, packets[i].binary ? 2 : 1);
@@ -155,17 +163,17 @@ void several_packets_are_one_frame_each(void**) {
 }
 
 void no_packets_are_no_frame(void**) {
-  assert_null(make_frame({}, Framing{}, nullptr).get());
-  assert_null(make_frame({}, Framing{.deflate_window_bits = 15}, std::make_shared<Message>()).get());
+  assert_null(make_frame({}, kPlain, nullptr).get());
+  assert_null(make_frame({}, kDeflate, std::make_shared<Message>()).get());
 }
 
 void a_frame_knows_its_message(void**) {
   const MessagePtr message = std::make_shared<Message>();
-  const FramePtr frame = make_frame({{false, "x"}}, Framing{}, message);
-  assert_ptr_equal(frame->message().get(), message.get());
-  assert_null(make_frame({{false, "x"}}, Framing{}, nullptr)->message().get());
-  assert_null(make_ping_frame("")->message().get());
-  assert_null(make_close_frame(1000, "")->message().get());
+  const FramePtr frame = make_frame({{false, "x"}}, kPlain, message);
+  assert_ptr_equal(frame->messages()[0].get(), message.get());
+  assert_false(make_frame({{false, "x"}}, kPlain, nullptr)->has_messages());
+  assert_false(make_ping_frame("")->has_messages());
+  assert_false(make_close_frame(1000, "")->has_messages());
 }
 
 // Compressed frames -----------------------------------------------------------------------------
@@ -174,7 +182,7 @@ void compressed_frames_inflate_again(void**) {
   for (const std::size_t size : {256U, 257U, 1000U, 65'535U, 65'536U, 300'000U, 1U << 20}) {
     for (const bool binary : {false, true}) {
       const std::string payload = chatter(size);
-      const Parsed frame = only_frame(make_frame({{binary, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
+      const Parsed frame = only_frame(make_frame({{binary, payload}}, kDeflate, nullptr));
       assert_true(frame.compressed);
       assert_int_equal(frame.opcode, binary ? 2 : 1);
       assert_true(frame.payload.size() < size);
@@ -186,12 +194,12 @@ void compressed_frames_inflate_again(void**) {
 // A receiver that asked for a smaller window has no more memory than that.
 void every_window_is_kept_to(void**) {
   for (int window_bits = 9; window_bits <= 15; ++window_bits) {
-    const Framing framing{.deflate_window_bits = static_cast<std::uint8_t>(window_bits)};
+    const Carrier& carrier = kPlain.with_deflate(window_bits);
     for (const std::size_t size : {256U, 5000U, 300'000U}) {
       // Repeats at a distance that only the larger windows reach.
       std::string payload = chatter(size / 2);
       payload += payload;
-      const Parsed frame = only_frame(make_frame({{false, payload}}, framing, nullptr));
+      const Parsed frame = only_frame(make_frame({{false, payload}}, carrier, nullptr));
       assert_true(frame.compressed);
       assert_true(inflate_message(frame.payload, window_bits) == payload);
     }
@@ -201,21 +209,21 @@ void every_window_is_kept_to(void**) {
 void what_compresses_best_inflates_again(void**) {
   for (const std::size_t size : {256U, 70'000U, 1U << 22}) {
     const std::string payload(size, 'a');
-    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
+    const Parsed frame = only_frame(make_frame({{false, payload}}, kDeflate, nullptr));
     assert_true(frame.compressed);
     assert_true(inflate_message(frame.payload) == payload);
   }
 }
 
 void the_tail_is_left_out(void**) {
-  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing{.deflate_window_bits = 15}, nullptr));
+  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, kDeflate, nullptr));
   assert_false(std::string_view(frame.payload).ends_with(std::string_view("\x00\x00\xff\xff", 4)));
 }
 
 void small_ones_go_as_they_are(void**) {
   for (const std::size_t size : {0U, 1U, 100U, 255U}) {
     const std::string payload(size, 'a');
-    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
+    const Parsed frame = only_frame(make_frame({{false, payload}}, kDeflate, nullptr));
     assert_false(frame.compressed);
     assert_true(frame.payload == payload);
   }
@@ -224,7 +232,7 @@ void small_ones_go_as_they_are(void**) {
 void what_would_grow_goes_as_it_is(void**) {
   for (const std::size_t size : {256U, 4096U, 100'000U}) {
     const std::string payload = random_bytes(size);
-    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
+    const Parsed frame = only_frame(make_frame({{true, payload}}, kDeflate, nullptr));
     assert_false(frame.compressed);
     assert_true(frame.payload == payload);
   }
@@ -234,7 +242,7 @@ void each_message_stands_for_itself(void**) {
   // One result serves receivers that have seen different messages: nothing refers to an earlier one.
   const std::string payload = chatter(2000);
   const wire::Packets packets = {{false, payload}, {false, payload}, {false, "short"}, {false, payload}};
-  const std::vector<Parsed> frames = parse(make_frame(packets, Framing{.deflate_window_bits = 15}, nullptr)->bytes());
+  const std::vector<Parsed> frames = parse(bytes_of(make_frame(packets, kDeflate, nullptr)));
   assert_int_equal(frames.size(), 4);
   for (const std::size_t i : {0U, 1U, 3U}) {
     assert_true(frames[i].compressed);
@@ -245,28 +253,28 @@ void each_message_stands_for_itself(void**) {
 }
 
 void without_deflate_nothing_is_compressed(void**) {
-  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing{}, nullptr));
+  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, kPlain, nullptr));
   assert_false(frame.compressed);
   assert_int_equal(frame.payload.size(), 5000);
 }
 
 // Engine.IO -------------------------------------------------------------------------------------
 
-constexpr Framing kEngineIo{Framing::Carrier::websocket, true, false, 0};
-constexpr Framing kEngineIoBase64{Framing::Carrier::websocket, true, true, 0};
+const Carrier& kEngineIo = websocket_carrier(WebSocketCarrier::Packets::engine_io);
+const Carrier& kEngineIoBase64 = websocket_carrier(WebSocketCarrier::Packets::engine_io_base64);
 
 void texts_are_messages_of_engine_io(void**) {
-  for (const Framing& framing : {kEngineIo, kEngineIoBase64}) {
-    const Parsed frame = only_frame(make_frame({{false, "2[\"e\"]"}}, framing, nullptr));
+  for (const Carrier* carrier : {&kEngineIo, &kEngineIoBase64}) {
+    const Parsed frame = only_frame(make_frame({{false, "2[\"e\"]"}}, *carrier, nullptr));
     assert_int_equal(frame.opcode, 1);
     assert_string_equal(frame.payload.c_str(), "42[\"e\"]");
-    assert_string_equal(only_frame(make_frame({{false, ""}}, framing, nullptr)).payload.c_str(), "4");
+    assert_string_equal(only_frame(make_frame({{false, ""}}, *carrier, nullptr)).payload.c_str(), "4");
   }
 }
 
 void bytes_go_as_they_are_or_in_base64(void**) {
   const wire::Packets packets = {{false, "51-[0]"}, {true, std::string("4\x00\xFF", 3)}, {true, ""}};
-  const std::vector<Parsed> frames = parse(make_frame(packets, kEngineIo, nullptr)->bytes());
+  const std::vector<Parsed> frames = parse(bytes_of(make_frame(packets, kEngineIo, nullptr)));
   assert_int_equal(frames.size(), 3);
   assert_string_equal(frames[0].payload.c_str(), "451-[0]");
   assert_int_equal(frames[1].opcode, 2);
@@ -274,7 +282,7 @@ void bytes_go_as_they_are_or_in_base64(void**) {
   assert_int_equal(frames[2].opcode, 2);
   assert_true(frames[2].payload.empty());
 
-  const std::vector<Parsed> texts = parse(make_frame(packets, kEngineIoBase64, nullptr)->bytes());
+  const std::vector<Parsed> texts = parse(bytes_of(make_frame(packets, kEngineIoBase64, nullptr)));
   assert_int_equal(texts.size(), 3);
   for (const Parsed& text : texts) assert_int_equal(text.opcode, 1);
   assert_string_equal(texts[1].payload.c_str(), "bNAD/");
@@ -283,10 +291,9 @@ void bytes_go_as_they_are_or_in_base64(void**) {
 
 void engine_io_messages_are_compressed_with_their_mark(void**) {
   const std::string payload = chatter(5000);
-  Framing framing = kEngineIoBase64;
-  framing.deflate_window_bits = 15;
+  const Carrier& carrier = kEngineIoBase64.with_deflate(15);
   const std::vector<Parsed> frames =
-      parse(make_frame({{false, payload}, {true, std::string(3000, 'a')}}, framing, nullptr)->bytes());
+      parse(bytes_of(make_frame({{false, payload}, {true, std::string(3000, 'a')}}, carrier, nullptr)));
   assert_int_equal(frames.size(), 2);
   assert_true(frames[0].compressed && frames[1].compressed);
   assert_true(inflate_message(frames[0].payload) == "4" + payload);
@@ -297,7 +304,7 @@ void engine_io_messages_are_compressed_with_their_mark(void**) {
 
 void polling_joins_packets(void**) {
   const auto bytes = [](const wire::Packets& packets) {
-    return std::string(make_frame(packets, kPollingFraming, nullptr)->bytes());
+    return bytes_of(make_frame(packets, polling_carrier(), nullptr));
   };
   assert_string_equal(bytes({{false, "2[\"e\"]"}}).c_str(), "42[\"e\"]");
   assert_string_equal(bytes({{false, "51-[0]"}, {true, "\x01\x02"}, {false, ""}, {true, ""}}).c_str(),
@@ -306,40 +313,37 @@ void polling_joins_packets(void**) {
                       "4\x1e"
                       "b");
   // Nothing of it is compressed: that is for HTTP.
-  Framing framing = kPollingFraming;
-  framing.deflate_window_bits = 15;
+  const Carrier& carrier = polling_carrier().with_deflate(15);
   const std::string payload = chatter(5000);
-  assert_true(make_frame({{false, payload}}, framing, nullptr)->bytes() == "4" + payload);
+  assert_true(bytes_of(make_frame({{false, payload}}, carrier, nullptr)) == "4" + payload);
   const MessagePtr message = std::make_shared<Message>();
-  assert_ptr_equal(make_frame({{false, "x"}}, kPollingFraming, message)->message().get(), message.get());
-  assert_null(make_frame({}, kPollingFraming, message).get());
+  assert_ptr_equal(make_frame({{false, "x"}}, polling_carrier(), message)->messages()[0].get(), message.get());
+  assert_null(make_frame({}, polling_carrier(), message).get());
 }
 
 void a_text_of_engine_io_s_own_gets_no_mark(void**) {
-  for (const Framing& framing : {Framing{}, kEngineIo, kEngineIoBase64}) {
-    const FramePtr frame = make_text_frame("3probe", framing);
+  for (const Carrier* carrier : {&kPlain, &kEngineIo, &kEngineIoBase64}) {
+    const FramePtr frame = make_text_frame("3probe", *carrier);
     const Parsed parsed = only_frame(frame);
     assert_int_equal(parsed.opcode, 1);
     assert_string_equal(parsed.payload.c_str(), "3probe");
-    assert_null(frame->message().get());
+    assert_false(frame->has_messages());
   }
-  Framing deflate = kEngineIo;
-  deflate.deflate_window_bits = 15;
   const std::string handshake = "0" + chatter(1000);
-  const Parsed parsed = only_frame(make_text_frame(handshake, deflate));
+  const Parsed parsed = only_frame(make_text_frame(handshake, kEngineIo.with_deflate(15)));
   assert_true(parsed.compressed);
   assert_true(inflate_message(parsed.payload) == handshake);
 }
 
 void what_waited_for_a_poll_goes_over_the_websocket(void**) {
   const wire::Packets packets = {{false, "2[\"a\"]"}, {false, "51-[0]"}, {true, "\x01\x02"}, {false, ""}, {true, ""}};
-  std::string payload(make_frame(packets, kPollingFraming, nullptr)->bytes());
+  std::string payload = bytes_of(make_frame(packets, polling_carrier(), nullptr));
   payload += "\x1e" + chatter(1000) +
              "\x1e"
              "2";
   const FramePtr frame = make_upgraded_frame(payload);
-  assert_null(frame->message().get());
-  const std::vector<Parsed> frames = parse(frame->bytes());
+  assert_false(frame->has_messages());
+  const std::vector<Parsed> frames = parse(bytes_of(frame));
   const std::string expected[] = {"42[\"a\"]", "451-[0]", "bAQI=", "4", "b", chatter(1000), "2"};
   assert_int_equal(frames.size(), std::size(expected));
   for (std::size_t i = 0; i < frames.size(); ++i) {
@@ -374,8 +378,8 @@ void close_frames(void**) {
 }
 
 void without_a_code_a_close_frame_is_empty(void**) {
-  assert_true(make_close_frame(0, "")->bytes() == std::string("\x88\x00", 2));
-  assert_true(make_close_frame(0, "a reason needs a code")->bytes() == std::string("\x88\x00", 2));
+  assert_true(bytes_of(make_close_frame(0, "")) == std::string("\x88\x00", 2));
+  assert_true(bytes_of(make_close_frame(0, "a reason needs a code")) == std::string("\x88\x00", 2));
 }
 
 void a_reason_is_cut_at_the_end_of_a_character(void**) {
@@ -409,7 +413,7 @@ void pings(void**) {
 
 void a_frame_lives_as_long_as_somebody_holds_it(void**) {
   const auto message = std::make_shared<Message>();
-  FramePtr first(std::string("bytes"), message);
+  FramePtr first = FramePtr::make("bytes", message);
   assert_int_equal(message.use_count(), 2);
   FramePtr second = first;
   assert_ptr_equal(first.get(), second.get());
@@ -422,8 +426,8 @@ void a_frame_lives_as_long_as_somebody_holds_it(void**) {
   second = FramePtr();
   many.clear();
   assert_int_equal(message.use_count(), 2);
-  assert_true(third->bytes() == "bytes");
-  third = FramePtr(std::string("other"), nullptr);
+  assert_true(bytes_of(third) == "bytes");
+  third = FramePtr::make("other");
   assert_int_equal(message.use_count(), 1);
 }
 
