@@ -258,6 +258,64 @@ void without_deflate_nothing_is_compressed(void**) {
   assert_int_equal(frame.payload.size(), 5000);
 }
 
+// Shared bodies ----------------------------------------------------------------------------------
+
+void a_head_goes_before_a_shared_body(void**) {
+  for (const std::size_t head_size : {0U, 1U, 100U, 125U, 126U, 65'535U, 65'536U, 140'000U}) {
+    for (const std::size_t body_size : {0U, 30U, 255U, 256U, 70'000U}) {
+      for (const Carrier* carrier : {&kPlain, &kDeflate, &kPlain.with_deflate(9)}) {
+        for (const bool binary : {false, true}) {
+          const std::string head = random_bytes(head_size);
+          const std::string body = chatter(body_size);
+          const SharedBody shared = carrier->share({binary, body});
+          const FramePtr frame = make_frame(head, shared, *carrier, nullptr);
+          assert_int_equal(frame->segments(), 2);
+          assert_ptr_equal(frame->segment(1).data(), shared.bytes->bytes().data());
+          const Parsed parsed = only_frame(frame);
+          assert_int_equal(parsed.opcode, binary ? 2 : 1);
+          assert_int_equal(parsed.compressed, carrier != &kPlain && body_size >= 256);
+          assert_true((parsed.compressed ? inflate_message(parsed.payload, carrier == &kDeflate ? 15 : 9)
+                                         : parsed.payload) == head + body);
+        }
+      }
+    }
+  }
+}
+
+void carriers_that_cannot_share_copy_the_body(void**) {
+  const Carrier& base64 = websocket_carrier(WebSocketCarrier::Packets::engine_io_base64);
+  const FramePtr text = make_frame("head", base64.share({false, "body"}), base64, nullptr);
+  assert_int_equal(text->segments(), 1);
+  assert_string_equal(only_frame(text).payload.c_str(), "4headbody");
+  const Carrier& polling = polling_carrier();
+  assert_string_equal(bytes_of(make_frame("ab", polling.share({true, "c"}), polling, nullptr)).c_str(), "bYWJj");
+}
+
+void a_batch_may_mix_heads_bodies_and_packets(void**) {
+  const MessagePtr message = std::make_shared<Message>();
+  const SharedBody one = kPlain.share({false, "one"});
+  const SharedBody two = kPlain.share({false, "two"});
+  FrameBuilder builder(kPlain);
+  builder.add("a", one);
+  builder.add({false, "packet"});
+  builder.add("b", two);
+  builder.add({false, "last"});
+  const FramePtr frame = builder.finish(std::vector<MessagePtr>(4, message));
+  assert_int_equal(frame->count(), 4);
+  assert_int_equal(frame->segments(), 5);
+  assert_string_equal(bytes_of(frame).c_str(),
+                      "\x81\x04"
+                      "aone"
+                      "\x81\x06"
+                      "packet"
+                      "\x81\x04"
+                      "btwo"
+                      "\x81\x04"
+                      "last");
+  FrameBuilder nothing(kPlain);
+  assert_false(static_cast<bool>(nothing.finish(message)));
+}
+
 // Engine.IO -------------------------------------------------------------------------------------
 
 const Carrier& kEngineIo = websocket_carrier(WebSocketCarrier::Packets::engine_io);
@@ -448,6 +506,9 @@ int main() {
       cmocka_unit_test(what_would_grow_goes_as_it_is),
       cmocka_unit_test(each_message_stands_for_itself),
       cmocka_unit_test(without_deflate_nothing_is_compressed),
+      cmocka_unit_test(a_head_goes_before_a_shared_body),
+      cmocka_unit_test(carriers_that_cannot_share_copy_the_body),
+      cmocka_unit_test(a_batch_may_mix_heads_bodies_and_packets),
       cmocka_unit_test(texts_are_messages_of_engine_io),
       cmocka_unit_test(bytes_go_as_they_are_or_in_base64),
       cmocka_unit_test(engine_io_messages_are_compressed_with_their_mark),
