@@ -22,7 +22,8 @@ void release(LocalRoom& room, SubscriptionIds::Number subscription) noexcept {
 
 }  // namespace
 
-const FramePtr& EncodedMessage::frame_for(const Receiver& receiver, wire::WireForm form) {
+const FramePtr& EncodedMessage::frame_for(const Receiver& receiver) {
+  const wire::WireForm form = receiver.form();
   const Carrier* const carrier = &receiver.carrier();
   for (const Entry& entry : entries_) {
     if (entry.form == form && entry.carrier == carrier) return entry.frame;
@@ -44,13 +45,13 @@ EncodedMessage::SubscribedEntry& EncodedMessage::subscribed_entry(const Receiver
   return subscribed_.emplace_back(std::move(made));
 }
 
-const FramePtr& EncodedMessage::frame_for(const LocalRoom& room, const LocalRoom::Member& member) {
-  const Receiver& receiver = *member.receiver;
-  SubscribedEntry& entry = subscribed_entry(receiver, member.form, room.subscriptions->max_number());
-  FramePtr& frame = entry.frames[member.subscription];
+const FramePtr& EncodedMessage::frame_for(const Receiver& receiver, const Membership& membership) {
+  const SubscriptionIds& ids = *membership.room->subscriptions;
+  SubscribedEntry& entry = subscribed_entry(receiver, membership.form, ids.max_number());
+  FramePtr& frame = entry.frames[membership.subscription];
   if (!frame && entry.body) {
-    const std::string_view id = room.subscriptions->id(member.subscription);
-    frame = make_frame(receiver.codec().encode_head(*message_, member.form, id), *entry.body, *entry.carrier, message_);
+    const std::string head = receiver.codec().encode_head(*message_, membership.form, ids.id(membership.subscription));
+    frame = make_frame(head, *entry.body, *entry.carrier, message_);
   }
   return frame;
 }
@@ -61,7 +62,7 @@ Fanout::Memberships::iterator Fanout::find(Receiver& receiver, const LocalRoom& 
                                            std::string_view subscription_id) {
   return std::find_if(receiver.memberships_.begin(), receiver.memberships_.end(), [&](const auto& membership) {
     if (membership->room != &room) return false;
-    const SubscriptionIds::Number number = room.members[membership->index].subscription;
+    const SubscriptionIds::Number number = membership->subscription;
     return (number == SubscriptionIds::kNone ? std::string_view() : room.subscriptions->id(number)) == subscription_id;
   });
 }
@@ -83,8 +84,9 @@ bool Fanout::add(Receiver& receiver, std::string_view room, const Subscription& 
       if (!local.subscriptions) local.subscriptions = std::make_unique<SubscriptionIds>();
       number = local.subscriptions->acquire(subscription.id);
     }
-    memberships.push_back(std::make_unique<Membership>(Membership{&local, local.members.size()}));
-    local.members.push_back({&receiver, memberships.back().get(), subscription.form, number});
+    memberships.push_back(
+        std::make_unique<Membership>(Membership{&local, local.members.size(), subscription.form, number}));
+    local.members.push_back({&receiver, memberships.back().get()});
   } catch (...) {
     // Room and receiver must agree on who is in.
     memberships.resize(count);
@@ -143,7 +145,7 @@ void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Mem
 void Fanout::unlink(Receiver& receiver, Memberships::iterator membership) {
   LocalRoom& room = *(*membership)->room;
   std::size_t index = (*membership)->index;
-  const SubscriptionIds::Number subscription = room.members[index].subscription;
+  const SubscriptionIds::Number subscription = (*membership)->subscription;
   if (interrupted_ && interrupted_->room == &room && index < interrupted_->next) {
     --interrupted_->next;
     set_member(room, index, room.members[interrupted_->next]);
@@ -219,31 +221,29 @@ bool Fanout::go_on(TimeBudget& budget) {
   return true;
 }
 
-void Fanout::deliver_next(Delivery& delivery) {
+bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
   EncodedMessage& encoded = delivery.encoded;
   const MessagePtr& message = encoded.message();
-  if (!delivery.room) {
-    Receiver& receiver = *everyone_[delivery.next];
-    if (receiver.id() != message->except) receiver.deliver(encoded.frame_for(receiver, receiver.form()));
-    return;
-  }
-  const LocalRoom::Member& member = delivery.room->members[delivery.next];
-  Receiver& receiver = *member.receiver;
-  if (receiver.id() == message->except) {
-    if (!delivery.own_noted) receiver.note_own(message);
-    delivery.own_noted = true;
-  } else if (member.subscription == SubscriptionIds::kNone) {
-    receiver.deliver(encoded.frame_for(receiver, member.form));
-  } else {
-    receiver.deliver(encoded.frame_for(*delivery.room, member));
-  }
-}
-
-bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
-  const std::size_t count = delivery.room ? delivery.room->members.size() : everyone_.size();
+  const ClientId except = message->except;
+  LocalRoom* const room = delivery.room;
+  const bool has_subscriptions = room && room->subscriptions;
+  const std::size_t count = room ? room->members.size() : everyone_.size();
   while (delivery.next < count) {
     const std::size_t end = std::min(count, delivery.next + kReceiversPerLook);
-    for (; delivery.next < end; ++delivery.next) deliver_next(delivery);
+    for (; delivery.next < end; ++delivery.next) {
+      Receiver& receiver = room ? *room->members[delivery.next].receiver : *everyone_[delivery.next];
+      if (receiver.id() == except) {
+        if (room && !delivery.own_noted) receiver.note_own(message);
+        delivery.own_noted = true;
+        continue;
+      }
+      const Membership* const membership = has_subscriptions ? room->members[delivery.next].membership : nullptr;
+      if (membership && membership->subscription != SubscriptionIds::kNone) {
+        receiver.deliver(encoded.frame_for(receiver, *membership));
+      } else {
+        receiver.deliver(encoded.frame_for(receiver));
+      }
+    }
     if (end < count && budget.over()) return false;
   }
   return true;

@@ -24,9 +24,9 @@
 namespace chat::net {
 
 // What a client names when it subscribes to a room, in protocols in which it may do so several times. The fan-out compares the ids and
-// gives them to the codec. Without an id the packets are those of Codec::encode().
+// gives them to the codec.
 struct Subscription {
-  std::string_view id;
+  std::string_view id;  // empty: none. The packets are those of Codec::encode(), in the receiver's own form
   wire::WireForm form = 0;
 };
 
@@ -34,12 +34,10 @@ struct LocalRoom {
   struct Member {
     Receiver* receiver;
     Membership* membership;
-    wire::WireForm form;
-    SubscriptionIds::Number subscription;
   };
   std::string name;
   std::vector<Member> members;
-  std::unique_ptr<SubscriptionIds> subscriptions;  // empty until the room has one
+  std::unique_ptr<SubscriptionIds> subscriptions;  // empty when no member has one
 };
 
 // The frames of one message, each made when the first receiver needs it.
@@ -48,9 +46,9 @@ class EncodedMessage {
   explicit EncodedMessage(MessagePtr message) : message_(std::move(message)) {}
 
   const MessagePtr& message() const { return message_; }
-  const FramePtr& frame_for(const Receiver& receiver, wire::WireForm form);
-  // For a subscription of a room's member.
-  const FramePtr& frame_for(const LocalRoom& room, const LocalRoom::Member& member);
+  const FramePtr& frame_for(const Receiver& receiver);
+  // For a membership with a subscription.
+  const FramePtr& frame_for(const Receiver& receiver, const Membership& membership);
 
  private:
   struct Entry {
@@ -75,7 +73,7 @@ class EncodedMessage {
 class Fanout {
  public:
   // Without a subscription, in the receiver's own form. False when the receiver is in the room in this way already.
-  bool add(Receiver& receiver, std::string_view room) { return add(receiver, room, {{}, receiver.form()}); }
+  bool add(Receiver& receiver, std::string_view room) { return add(receiver, room, Subscription{}); }
   // False when the receiver has a subscription with this id to this room, in whatever form.
   bool add(Receiver& receiver, std::string_view room, const Subscription& subscription);
   // Takes the receiver out of the room, with all its subscriptions to it. False when it was not in.
@@ -109,7 +107,6 @@ class Fanout {
   };
 
   bool run(Delivery& delivery, TimeBudget& budget);
-  void deliver_next(Delivery& delivery);
   bool begin(Delivery delivery, TimeBudget& budget);
   Memberships::iterator find(Receiver& receiver, const LocalRoom& room, std::string_view subscription_id);
   void set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member);

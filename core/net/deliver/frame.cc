@@ -15,8 +15,8 @@ Frame::Frame(std::string own, std::vector<BufferPtr> shared, std::vector<Message
   more_ = std::make_unique<More>(More{std::move(shared), std::move(messages)});
 }
 
-void Frame::append_to(std::string& out) const {
-  for (std::size_t at = 0; at < segments(); ++at) out += segment(at);
+void Frame::append_shared_to(std::string& out) const {
+  for (const BufferPtr& buffer : more_->shared) out += buffer->bytes();
 }
 
 std::size_t Frame::bytes_per_holder(std::uint32_t holders) const {

@@ -58,7 +58,10 @@ class Frame final : public LoopCounted {
     return index == 0 ? std::string_view(own_) : more_->shared[index - 1]->bytes();
   }
   // Appends all segments.
-  void append_to(std::string& out) const;
+  void append_to(std::string& out) const {
+    out += own_;
+    if (more_) append_shared_to(out);
+  }
   // One holder's part of the bytes, when the frame has `holders`.
   std::size_t bytes_per_holder(std::uint32_t holders) const;
 
@@ -68,6 +71,8 @@ class Frame final : public LoopCounted {
     std::vector<BufferPtr> shared;
     std::vector<MessagePtr> messages;  // all, when there are several
   };
+
+  void append_shared_to(std::string& out) const;
 
   std::uint32_t count_ = 1;
   const Place place_ = Place::inside;

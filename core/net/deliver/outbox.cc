@@ -10,7 +10,7 @@ namespace chat::net {
 // Filling -------------------------------------------------------------------------------------------------------------
 
 std::size_t Outbox::first_unwritten() const {
-  return begin_ + (write_begun_ ? write_frames_ : static_cast<std::size_t>(head_written_ != 0));
+  return begin_ + (write_begun() ? write_->frames : static_cast<std::size_t>(head_written_ != 0));
 }
 
 void Outbox::drop_at(std::size_t at, std::uint64_t& dropped) {
@@ -83,28 +83,29 @@ void Outbox::push_front(FramePtr frame) {
 // As many frames as fit into max_bytes, and at least one. Frames that belong outside an envelope are written without one, each
 // for itself.
 void Outbox::plan_write(const Carrier& carrier, std::size_t max_bytes) {
-  writing_ = nullptr;
-  write_frames_ = 0;
-  glue_.clear();
-  if (!carrier.gathers() || head_written_ != 0) return;
+  write_.reset();
+  if (head_written_ != 0) return;
+  std::size_t count = 0;
   std::size_t bytes = 0;
   for (std::size_t at = begin_; at < frames_.size(); ++at) {
     if (frames_[at]->place() == Frame::Place::outside) break;
-    const std::size_t more = frames_[at]->size_bytes() + (write_frames_ == 0 ? 0 : carrier.separator().size());
-    if (write_frames_ != 0 && bytes + more > max_bytes) break;
+    const std::size_t more = frames_[at]->size_bytes() + (count == 0 ? 0 : carrier.separator().size());
+    if (count != 0 && bytes + more > max_bytes) break;
     bytes += more;
-    ++write_frames_;
+    ++count;
   }
-  if (write_frames_ == 0) return;
-  writing_ = &carrier;
-  carrier.append_prefix(glue_, bytes);
+  if (count == 0) return;
+  write_ = std::make_unique<Write>(Write{carrier, count, {}, false});
+  carrier.append_prefix(write_->glue, bytes);
 }
 
 // Calls visit(bytes) for each piece that may be written now, until it returns false.
 template <class Visit>
 void Outbox::visit_pieces(const Carrier& carrier, Visit visit) const {
-  if (writing_ && !glue_.empty() && !visit(std::string_view(glue_))) return;
-  if (writing_ && write_frames_ == 0) return;
+  if (write_) {
+    if (!write_->glue.empty() && !visit(std::string_view(write_->glue))) return;
+    if (write_->frames == 0) return;
+  }
   std::size_t skip = head_written_;
   for (std::size_t at = begin_; at < frames_.size(); ++at) {
     const Frame& frame = *frames_[at];
@@ -115,9 +116,9 @@ void Outbox::visit_pieces(const Carrier& carrier, Visit visit) const {
       piece.remove_prefix(written);
       if (!piece.empty() && !visit(piece)) return;
     }
-    if (writing_) {
-      const bool last = at - begin_ + 1 == write_frames_;
-      const std::string_view glue = last ? writing_->suffix() : writing_->separator();
+    if (write_) {
+      const bool last = at - begin_ + 1 == write_->frames;
+      const std::string_view glue = last ? carrier.suffix() : carrier.separator();
       if ((!glue.empty() && !visit(glue)) || last) return;
     } else if (carrier.gathers() || (at == begin_ && head_written_ != 0 && has_gaps())) {
       return;
@@ -127,7 +128,30 @@ void Outbox::visit_pieces(const Carrier& carrier, Visit visit) const {
 
 std::string_view Outbox::next(const Carrier& carrier, std::string& scratch, std::size_t max_bytes) {
   if (empty()) return {};
-  if (!write_begun_) plan_write(carrier, max_bytes);
+  if (carrier.gathers()) {
+    if (!write_begun()) plan_write(carrier, max_bytes);
+    return gather(carrier, scratch, max_bytes);
+  }
+  if (frames_[begin_]->segments() != 1) return gather(carrier, scratch, max_bytes);
+  // The usual case, which gather() would answer in the same way.
+  const std::string_view head = frames_[begin_]->segment(0).substr(head_written_);
+  const bool alone = begin_ + 1 == frames_.size() || (mid_write() && has_gaps());
+  if (alone || head.size() >= max_bytes) return head.substr(0, max_bytes);
+  scratch.assign(head);
+  for (std::size_t at = begin_ + 1; at < frames_.size(); ++at) {
+    const Frame& frame = *frames_[at];
+    if (scratch.size() + frame.size_bytes() > max_bytes) {
+      for (std::size_t index = 0; scratch.size() + frame.segment(index).size() <= max_bytes; ++index) {
+        scratch += frame.segment(index);
+      }
+      break;
+    }
+    frame.append_to(scratch);
+  }
+  return scratch;
+}
+
+std::string_view Outbox::gather(const Carrier& carrier, std::string& scratch, std::size_t max_bytes) const {
   scratch.clear();
   std::string_view in_place;
   visit_pieces(carrier, [&](std::string_view piece) {
@@ -144,24 +168,19 @@ std::string_view Outbox::next(const Carrier& carrier, std::string& scratch, std:
   return scratch.empty() ? in_place : std::string_view(scratch);
 }
 
-void Outbox::reset_front() {
-  // Memory for a few frames stays, so that the usual round allocates nothing. That of a backlog is given back.
-  if (frames_.capacity() > 64) {
-    give_back(frames_);
-  } else {
-    frames_.clear();
-  }
-  begin_ = 0;
-  replayed_bytes_ = replayed_count_ = 0;
-}
-
 void Outbox::release_front() {
   count_ -= frames_[begin_]->count();
   frames_[begin_++] = FramePtr();
   head_written_ = 0;
-  if (writing_) glue_ = --write_frames_ == 0 ? writing_->suffix() : writing_->separator();
   if (begin_ == frames_.size()) {
-    reset_front();
+    // Memory for a few frames stays, so that the usual round allocates nothing. That of a backlog is given back.
+    if (frames_.capacity() > 64) {
+      give_back(frames_);
+    } else {
+      frames_.clear();
+    }
+    begin_ = 0;
+    replayed_bytes_ = replayed_count_ = 0;
   } else if (begin_ >= 64 && begin_ * 2 >= frames_.size()) {
     frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(begin_));
     begin_ = 0;
@@ -169,30 +188,47 @@ void Outbox::release_front() {
 }
 
 void Outbox::consume(std::size_t bytes) {
-  write_begun_ = write_begun_ || (writing_ && bytes != 0);
-  while (bytes != 0) {
-    if (writing_ && !glue_.empty()) {
-      const std::size_t taken = std::min(bytes, glue_.size());
-      glue_.erase(0, taken);
-      bytes -= taken;
-    } else {
-      const std::size_t left = frames_[begin_]->size_bytes() - head_written_;
-      const std::size_t taken = std::min(bytes, left);
-      bytes_ -= taken;
-      bytes -= taken;
-      head_written_ += taken;
-      if (taken == left) release_front();
-    }
-    if (writing_ && write_frames_ == 0 && glue_.empty()) {
-      writing_ = nullptr;
-      write_begun_ = false;
-    }
+  if (write_) {
+    consume_write(bytes);
+    return;
   }
+  bytes_ -= bytes;
+  while (bytes != 0) {
+    const std::size_t left = frames_[begin_]->size_bytes() - head_written_;
+    if (bytes < left) {
+      head_written_ += bytes;
+      return;
+    }
+    bytes -= left;
+    release_front();
+  }
+}
+
+void Outbox::consume_write(std::size_t bytes) {
+  Write& write = *write_;
+  write.begun = write.begun || bytes != 0;
+  while (bytes != 0) {
+    if (!write.glue.empty()) {
+      const std::size_t taken = std::min(bytes, write.glue.size());
+      write.glue.erase(0, taken);
+      bytes -= taken;
+      continue;
+    }
+    const std::size_t left = frames_[begin_]->size_bytes() - head_written_;
+    const std::size_t taken = std::min(bytes, left);
+    bytes_ -= taken;
+    bytes -= taken;
+    head_written_ += taken;
+    if (taken != left) return;
+    write.glue = --write.frames == 0 ? write.carrier.suffix() : write.carrier.separator();
+    release_front();
+  }
+  if (write.frames == 0 && write.glue.empty()) write_.reset();
 }
 
 void Outbox::take_write(const Carrier& carrier, std::string& out) {
   while (!empty()) {
-    plan_write(carrier, SIZE_MAX);
+    if (carrier.gathers()) plan_write(carrier, SIZE_MAX);
     std::size_t taken = 0;
     visit_pieces(carrier, [&](std::string_view piece) {
       out += piece;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,8 +52,8 @@ class Outbox {
   void push_front(FramePtr frame);
 
   // Something is partly written: its rest must come next.
-  bool mid_write() const { return head_written_ != 0 || write_begun_; }
-  bool empty() const { return begin_ == frames_.size() && !write_begun_; }
+  bool mid_write() const { return head_written_ != 0 || write_begun(); }
+  bool empty() const { return begin_ == frames_.size() && !write_begun(); }
   std::size_t bytes() const { return bytes_; }
   // In Frame::count(), as the limits.
   std::size_t frames() const { return count_; }
@@ -85,15 +86,25 @@ class Outbox {
   void drop_unwritten();
 
  private:
+  // One write of a carrier that gathers: planned by next(), and begun when the socket took some of it.
+  struct Write {
+    const Carrier& carrier;
+    std::size_t frames = 0;  // that are not written yet
+    std::string glue;        // what the envelope has before the next frame, or at the end
+    bool begun = false;
+  };
+
+  bool write_begun() const { return write_ && write_->begun; }
   void drop(const Message& message);
   void drop_at(std::size_t at, std::uint64_t& dropped);
   // The first frame that may be dropped or preceded by another.
   std::size_t first_unwritten() const;
   void plan_write(const Carrier& carrier, std::size_t max_bytes);
+  std::string_view gather(const Carrier& carrier, std::string& scratch, std::size_t max_bytes) const;
+  void consume_write(std::size_t bytes);
   template <class Visit>
   void visit_pieces(const Carrier& carrier, Visit visit) const;
   void release_front();
-  void reset_front();
 
   std::vector<FramePtr> frames_;  // [begin_, end) are queued
   std::size_t begin_ = 0;
@@ -107,11 +118,7 @@ class Outbox {
   std::size_t replayed_count_ = 0;
   std::vector<GapReply> gaps_;
 
-  // A write of a carrier that gathers. Planned by next(), and begun when the socket took some of it.
-  const Carrier* writing_ = nullptr;
-  std::size_t write_frames_ = 0;  // frames of it that are not written yet
-  std::string glue_;              // of its envelope, before the next frame or at its end
-  bool write_begun_ = false;
+  std::unique_ptr<Write> write_;  // empty unless the carrier gathers
 };
 
 }  // namespace chat::net

@@ -10,6 +10,7 @@
 #include "model/types.h"
 #include "net/deliver/carrier.h"
 #include "net/deliver/frame.h"
+#include "net/deliver/subscription_ids.h"
 #include "wire/codec.h"
 
 namespace chat::net {
@@ -19,7 +20,9 @@ struct LocalRoom;
 // One place of a receiver in a room of its loop. A receiver with several subscriptions to the room has several.
 struct Membership {
   LocalRoom* room = nullptr;
-  std::size_t index = 0;  // in LocalRoom::members
+  std::size_t index = 0;    // in LocalRoom::members
+  wire::WireForm form = 0;  // of the subscription
+  SubscriptionIds::Number subscription = SubscriptionIds::kNone;
 };
 
 class Receiver {
