@@ -10,15 +10,15 @@
 namespace chat::net {
 namespace {
 
-// How long a client has for its half of the closing handshake.
+// How long a client has for its part of the closing handshake.
 constexpr std::int64_t kCloseTimeoutMs = 5'000;
-// RFC 6455 section 5.5.2 allows to answer only the latest of several pings.
+// RFC 6455 section 5.5.2 allows answering only the latest of several pings.
 constexpr std::uint8_t kMaxQueuedPongs = 16;
-// So many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay the others.
+// How many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay other clients.
 constexpr int kMaxEventsPerTurn = 128;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kTooLarge = 1009;
-constexpr std::uint16_t kTryAgainLater = 1013;  // it reads too slowly
+constexpr std::uint16_t kTryAgainLater = 1013;  // the client reads too slowly
 
 }  // namespace
 
@@ -77,12 +77,12 @@ void WebSocketLink::pause_reading_until(std::int64_t until_ms) {
 void WebSocketLink::resume_reading() {
   if (closing_ || state_ != State::open || paused_until_ms_ < 0) return;
   paused_until_ms_ = -1;
-  heard();  // of what could not be
+  heard();  // nothing could be heard during the pause
   if (!output_first_) set_reading(true);
   schedule();
 }
 
-// Ends in flush(). Whether the client is alive shows meanwhile in what it takes.
+// flush() ends it. Until then the client's reading shows that it is alive.
 void WebSocketLink::pause_reading_for_output() {
   if (closing_) return;
   output_first_ = true;
@@ -94,10 +94,10 @@ void WebSocketLink::heard() {
   heard_ms_ = loop_.now_ms();
   if (pinged_ms_ < 0) return;
   pinged_ms_ = -1;
-  schedule();  // the next ping may be due before the time-out would have been
+  schedule();  // the next ping may be due before that time-out
 }
 
-// Its user is gone when the link has said goodbye, while the client may still send.
+// The user may be gone once the link is closing, while the client may still send.
 std::string_view WebSocketLink::address() const {
   return state_ == State::open ? user_->address() : std::string_view(connection_.remote_address());
 }
@@ -106,7 +106,7 @@ std::size_t WebSocketLink::held_input_bytes() const { return connection_.kept_by
 
 void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
-  // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.
+  // Until `more`, even when the input is used up: the reader frees a message's buffer in the call after it.
   for (int taken = 0; reading_; ++taken) {
     if (!input.empty() && (taken == kMaxEventsPerTurn || (taken != 0 && loop_.budget().over()))) {
       connection_.queue_input();
@@ -125,7 +125,7 @@ void WebSocketLink::receive(std::span<char>& input) {
         if (state_ == State::open) user_->on_message(event.binary, event.bytes);
         break;
       case Kind::ping:
-        // What the messages before it have caused goes first.
+        // The pong follows everything that earlier messages cause.
         behind_inbox([payload = std::string(event.bytes)](WebSocketLink& link) { link.pong(payload); });
         break;
       case Kind::pong:
@@ -238,7 +238,7 @@ void WebSocketLink::write_now() {
 void WebSocketLink::writable() {
   if (state_ == State::handshake || state_ == State::closed) return;
   blocked_ = false;
-  // The stream took something: the client is alive, however slowly it reads.
+  // The stream took output: the client is alive, however slowly it reads.
   heard();
   note_progress();
   if (state_ == State::open) user_->on_progress();
@@ -283,7 +283,7 @@ void WebSocketLink::keep_alive(std::int64_t now_ms) {
   }
   if (now_ms < heard_ms_ + options.ping_interval_ms) return;
   pinged_ms_ = now_ms;
-  // Behind a backlog a ping says nothing: whether the backlog moves does.
+  // A ping after a backlog shows nothing. Whether the backlog shrinks does.
   if (outbox_.empty()) push(make_ping_frame("chat"));
 }
 
@@ -294,7 +294,7 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
   }
   if (state_ == State::open) {
     if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) resume_reading();
-    // Nothing can be heard while nothing is read.
+    // While nothing is read, nothing can be heard.
     if (reading_ || output_first_) keep_alive(now_ms);
   }
   schedule();
@@ -302,10 +302,10 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
 
 // Closing -------------------------------------------------------------------------------------------------------------
 
-// What may run out of memory comes before the state changes: else nobody would tell the user.
+// Allocations come before the state changes. Otherwise the user would not be told when one fails.
 void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   if (closing_) return;
-  const bool established = state_ != State::handshake;  // else it is refused by a response
+  const bool established = state_ != State::handshake;  // otherwise a response refuses the handshake
   if (established) {
     mark_dirty();
     outbox_.push_last(make_close_frame(code, reason));
@@ -321,7 +321,8 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   schedule();
 }
 
-// The answer is our close frame, behind what the client's last messages have caused. An answer to our own close ends it all.
+// Our close frame is the answer. It follows everything that the client's last messages cause. An answer to our own close ends the
+// connection.
 void WebSocketLink::client_closed(const wire::MessageReader::Event& event) {
   const std::string reason(event.bytes);
   end_behind_inbox(event.code, reason, event.answer, event.answer == event.code ? reason : std::string());
@@ -354,10 +355,10 @@ void WebSocketLink::finish_when_sent() {
   mark_dirty();
 }
 
-// `frame` is the last thing that is written, and nothing more is read. As in close(), the state changes last.
+// `frame` is the last output, and nothing more is read. As in close(), the state changes last.
 void WebSocketLink::end(std::uint16_t code, std::string_view reason, FramePtr frame) {
   mark_dirty();
-  if (blocked_) outbox_.drop_unwritten();  // a client that reads slowly does not wait for what it has missed
+  if (blocked_) outbox_.drop_unwritten();  // a slow client does not have to read its backlog first
   outbox_.push_last(std::move(frame));
   closing_ = true;
   finish_when_sent_ = true;
