@@ -68,12 +68,6 @@ void append_engine_io(std::string& payload, EngineIoType type, std::string_view 
   payload += data;
 }
 
-void append_engine_io_binary(std::string& payload, std::string_view bytes) {
-  separate(payload);
-  payload += kBase64Mark;
-  append_base64(payload, bytes);
-}
-
 void append_engine_io_message(std::string& out, bool binary, std::string_view bytes) {
   if (binary) {
     out += kBase64Mark;
@@ -82,11 +76,6 @@ void append_engine_io_message(std::string& out, bool binary, std::string_view by
     out += digit_of(EngineIoType::message);
     out += bytes;
   }
-}
-
-void append_engine_io_packets(std::string& payload, std::string_view packets) {
-  separate(payload);
-  payload += packets;
 }
 
 std::string_view cut_engine_io_packet(std::string_view& payload) {

@@ -66,16 +66,12 @@ std::string encode_engine_io(EngineIoType type, std::string_view data = {});
 // Appends one packet, with the separator before it unless the payload is empty. `data` of a text
 // message must not hold the separator, 0x1e: JSON never does.
 void append_engine_io(std::string& payload, EngineIoType type, std::string_view data = {});
-void append_engine_io_binary(std::string& payload, std::string_view bytes);
 
 // Stands between the packets of a payload.
 inline constexpr std::string_view kEngineIoSeparator = "\x1e";
 
 // Appends one message, without a separator; bytes as base64.
 void append_engine_io_message(std::string& out, bool binary, std::string_view bytes);
-
-// Appends packets that are joined already.
-void append_engine_io_packets(std::string& payload, std::string_view packets);
 
 // The first packet of a payload that was made here, cut off with its separator.
 std::string_view cut_engine_io_packet(std::string_view& payload);

@@ -1,5 +1,5 @@
-// Makes each allocation of a scenario fail in turn. Whatever was under way, the connection can still end: its users are told, and
-// nothing is left behind. For valgrind, which has an operator new of its own: --soname-synonyms=somalloc=nouserintercepts.
+// Makes each allocation of a scenario fail in turn. In every case the connection can still end: its users are told, and nothing leaks.
+// Valgrind replaces operator new; run it with --soname-synonyms=somalloc=nouserintercepts.
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -92,7 +92,7 @@ struct Fixture : test::ConnectionFixture {
 
 using Scenario = void (*)(Fixture&);
 
-// The first time nothing fails, which shows how many allocations there are.
+// The first run fails nothing and counts the allocations.
 void fail_each_allocation(Scenario scenario, const ServerOptions& options = {}) {
   long allocations = 0;
   for (long failing = -1; failing < allocations; ++failing) {

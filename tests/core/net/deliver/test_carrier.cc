@@ -1,4 +1,4 @@
-// WebSocket frames as bytes, taken apart again by the test's own few lines.
+// What carriers make of packets: WebSocket frames, which the test parses itself, and payloads of polling.
 #include "net/deliver/carrier.h"
 
 #include <zlib.h>
@@ -41,7 +41,7 @@ struct Parsed {
   std::size_t header_bytes = 0;
 };
 
-// RFC 6455 section 5.2, with every rule that a client may insist on.
+// RFC 6455 section 5.2, with every rule that a client may enforce.
 std::vector<Parsed> parse(std::string_view bytes) {
   std::vector<Parsed> frames;
   auto byte = [&](std::size_t at) -> std::uint64_t {
@@ -157,7 +157,7 @@ void several_packets_are_one_frame_each(void**) {
     assert_int_equal(frames.size(), packets.size());
     for (std::size_t i = 0; i < packets.size(); ++i) {
       assert_int_equal(frames[i].opcode, packets[i].binary ? 2 : 1);
-      assert_true(frames[i].payload == packets[i].bytes);  // none of them gets smaller by compressing
+      assert_true(frames[i].payload == packets[i].bytes);  // compression makes none of them smaller
     }
   }
 }
@@ -191,12 +191,12 @@ void compressed_frames_inflate_again(void**) {
   }
 }
 
-// A receiver that asked for a smaller window has no more memory than that.
+// A receiver that requested a smaller window has no larger buffer.
 void every_window_is_kept_to(void**) {
   for (int window_bits = 9; window_bits <= 15; ++window_bits) {
     const Carrier& carrier = kPlain.with_deflate(window_bits);
     for (const std::size_t size : {256U, 5000U, 300'000U}) {
-      // Repeats at a distance that only the larger windows reach.
+      // Repetitions at a distance that only larger windows reach.
       std::string payload = chatter(size / 2);
       payload += payload;
       const Parsed frame = only_frame(make_frame({{false, payload}}, carrier, nullptr));
@@ -220,7 +220,7 @@ void the_tail_is_left_out(void**) {
   assert_false(std::string_view(frame.payload).ends_with(std::string_view("\x00\x00\xff\xff", 4)));
 }
 
-void small_ones_go_as_they_are(void**) {
+void small_messages_are_not_compressed(void**) {
   for (const std::size_t size : {0U, 1U, 100U, 255U}) {
     const std::string payload(size, 'a');
     const Parsed frame = only_frame(make_frame({{false, payload}}, kDeflate, nullptr));
@@ -229,7 +229,7 @@ void small_ones_go_as_they_are(void**) {
   }
 }
 
-void what_would_grow_goes_as_it_is(void**) {
+void incompressible_messages_are_sent_unchanged(void**) {
   for (const std::size_t size : {256U, 4096U, 100'000U}) {
     const std::string payload = random_bytes(size);
     const Parsed frame = only_frame(make_frame({{true, payload}}, kDeflate, nullptr));
@@ -238,8 +238,8 @@ void what_would_grow_goes_as_it_is(void**) {
   }
 }
 
-void each_message_stands_for_itself(void**) {
-  // One result serves receivers that have seen different messages: nothing refers to an earlier one.
+void each_message_is_compressed_independently(void**) {
+  // Receivers that have seen different messages share one result: it refers to no earlier message.
   const std::string payload = chatter(2000);
   const wire::Packets packets = {{false, payload}, {false, payload}, {false, "short"}, {false, payload}};
   const std::vector<Parsed> frames = parse(bytes_of(make_frame(packets, kDeflate, nullptr)));
@@ -370,7 +370,7 @@ void polling_joins_packets(void**) {
                       "bAQI=\x1e"
                       "4\x1e"
                       "b");
-  // Nothing of it is compressed: that is for HTTP.
+  // Polling payloads are not compressed here.
   const Carrier& carrier = polling_carrier().with_deflate(15);
   const std::string payload = chatter(5000);
   assert_true(bytes_of(make_frame({{false, payload}}, carrier, nullptr)) == "4" + payload);
@@ -379,7 +379,7 @@ void polling_joins_packets(void**) {
   assert_null(make_frame({}, polling_carrier(), message).get());
 }
 
-void a_text_of_engine_io_s_own_gets_no_mark(void**) {
+void a_text_of_the_session_gets_no_type(void**) {
   for (const Carrier* carrier : {&kPlain, &kEngineIo, &kEngineIoBase64}) {
     const FramePtr frame = make_text_frame("3probe", *carrier);
     const Parsed parsed = only_frame(frame);
@@ -393,7 +393,7 @@ void a_text_of_engine_io_s_own_gets_no_mark(void**) {
   assert_true(inflate_message(parsed.payload) == handshake);
 }
 
-void what_waited_for_a_poll_goes_over_the_websocket(void**) {
+void packets_for_a_poll_are_moved_to_the_websocket(void**) {
   const wire::Packets packets = {{false, "2[\"a\"]"}, {false, "51-[0]"}, {true, "\x01\x02"}, {false, ""}, {true, ""}};
   std::string payload = bytes_of(make_frame(packets, polling_carrier(), nullptr));
   payload += "\x1e" + chatter(1000) +
@@ -441,7 +441,7 @@ void without_a_code_a_close_frame_is_empty(void**) {
 }
 
 void a_reason_is_cut_at_the_end_of_a_character(void**) {
-  // Characters of two, three and four bytes at every place around the end.
+  // Characters of two, three and four bytes at every position around the limit.
   for (const char* character : {"\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) {
     const std::string_view whole(character);
     for (std::size_t before = 110; before <= 125; ++before) {
@@ -476,7 +476,7 @@ void a_frame_lives_as_long_as_somebody_holds_it(void**) {
   FramePtr second = first;
   assert_ptr_equal(first.get(), second.get());
   FramePtr third = std::move(first);
-  assert_null(first.get());  // NOLINT(bugprone-use-after-move): what is left is the point
+  assert_null(first.get());  // NOLINT(bugprone-use-after-move): the test is about what is left
   first = third;
   first = *&first;  // itself
   std::vector<FramePtr> many(100, first);
@@ -502,9 +502,9 @@ int main() {
       cmocka_unit_test(every_window_is_kept_to),
       cmocka_unit_test(what_compresses_best_inflates_again),
       cmocka_unit_test(the_tail_is_left_out),
-      cmocka_unit_test(small_ones_go_as_they_are),
-      cmocka_unit_test(what_would_grow_goes_as_it_is),
-      cmocka_unit_test(each_message_stands_for_itself),
+      cmocka_unit_test(small_messages_are_not_compressed),
+      cmocka_unit_test(incompressible_messages_are_sent_unchanged),
+      cmocka_unit_test(each_message_is_compressed_independently),
       cmocka_unit_test(without_deflate_nothing_is_compressed),
       cmocka_unit_test(a_head_goes_before_a_shared_body),
       cmocka_unit_test(carriers_that_cannot_share_copy_the_body),
@@ -513,8 +513,8 @@ int main() {
       cmocka_unit_test(bytes_go_as_they_are_or_in_base64),
       cmocka_unit_test(engine_io_messages_are_compressed_with_their_mark),
       cmocka_unit_test(polling_joins_packets),
-      cmocka_unit_test(a_text_of_engine_io_s_own_gets_no_mark),
-      cmocka_unit_test(what_waited_for_a_poll_goes_over_the_websocket),
+      cmocka_unit_test(a_text_of_the_session_gets_no_type),
+      cmocka_unit_test(packets_for_a_poll_are_moved_to_the_websocket),
       cmocka_unit_test(close_frames),
       cmocka_unit_test(without_a_code_a_close_frame_is_empty),
       cmocka_unit_test(a_reason_is_cut_at_the_end_of_a_character),

@@ -213,7 +213,7 @@ void twice_the_limits_lasts_for_a_turn(void**) {
   assert_told(f.story, "link: closes 1013 reading too slowly", "user of link: closed 1013");
 }
 
-// A client that has read most of its outbox gets the time again.
+// A client that has read most of its outbox gets that time again.
 void the_turn_begins_again_for_one_that_reads(void**) {
   const std::size_t frame = 5 + 2;
   for (const bool most : {true, false}) {
@@ -308,7 +308,7 @@ void the_oldest_are_dropped(void**) {
   Fixture f(limits(100'000, 3, OutboxPolicy::drop_oldest));
   f.at().set_room(3);
   f.at().push(f.message(1));
-  f.loop().run();  // is being written
+  f.loop().run();  // partly written
   f.at().push(text("reply"));
   for (std::uint64_t i = 2; i <= 4; ++i) f.at().push(f.message(i));
   assert_int_equal(f.loop().stats().drops.get(), 2);
@@ -437,8 +437,8 @@ void the_sender_is_slowed_when_half_is_reached(void**) {
   f.reader.push(f.message(3, 5'000 - 4, 8));
   assert_paused(f, "8 for 100");
   f.reader.push(text(std::string(500, 'x')));  // a reply has no sender
-  f.reader.push(f.message(4, 500, 0));         // nor has what the application says
-  f.reader.push(f.message(5, 5, 7));           // too little to be worth it
+  f.reader.push(f.message(4, 500, 0));         // neither has a message of the application
+  f.reader.push(f.message(5, 5, 7));           // too small for a pause
   assert_paused(f);
   f.reader.push(f.message(6, 4'000 - 4, 9));  // above the limits
   assert_paused(f, "9 for 300");
@@ -705,7 +705,7 @@ void links_may_go_between_the_parts_of_a_flush(void**) {
 }
 
 // A new link may have the memory address of a destroyed one.
-void a_link_that_has_gone_takes_no_other_with_it(void**) {
+void destroying_a_link_does_not_affect_others(void**) {
   FlushFixture f;
   f[0].push(text("a"));
   f[1].push(text("b"));
@@ -750,7 +750,7 @@ int main() {
       cmocka_unit_test(flushes_may_be_gathered),
       cmocka_unit_test(links_may_go_in_the_middle_of_a_flush),
       cmocka_unit_test(links_may_go_between_the_parts_of_a_flush),
-      cmocka_unit_test(a_link_that_has_gone_takes_no_other_with_it),
+      cmocka_unit_test(destroying_a_link_does_not_affect_others),
   };
   return cmocka_run_group_tests_name("core/net/deliver/link", tests, nullptr, nullptr);
 }

@@ -1,4 +1,4 @@
-// A link that holds what is pushed until its user takes it.
+// A link that keeps its frames until its user takes them.
 #include "net/deliver/queue_link.h"
 
 #include <memory>
@@ -35,7 +35,7 @@ class User final : public LinkUser {
   void on_pause(std::int64_t until_ms) override { paused_until_ms = until_ms; }
   FramePtr encode_gap(const GapReply& gap) override { return FramePtr::make("4gap of " + std::to_string(gap.dropped)); }
 
-  QueueLink* link = nullptr;  // that on_output() takes from
+  QueueLink* link = nullptr;  // on_output() takes from it
   std::string taken;
   int outputs = 0;
   int closes = 0;
@@ -152,7 +152,7 @@ void it_closes_once_and_keeps_what_it_has(void**) {
   expect(f.take(), "4last");
 }
 
-// Everything came in one round: its client has had no turn.
+// Everything came in one round: the client had no turn yet.
 void a_burst_of_twice_the_limits_waits(void**) {
   Fixture f;
   for (int i = 0; i < 8; ++i) f.push(std::to_string(i));
@@ -191,7 +191,7 @@ void or_drops_by_its_policy(void**) {
   expect(f.take(), "4gap of 2|46");
 }
 
-// Its loop must not come back to it.
+// Its loop must not use it afterwards.
 void one_that_ends_with_output_is_forgotten(void**) {
   Fixture f;
   f.push("never taken");
