@@ -6,6 +6,15 @@
 #include "model/give_back.h"
 
 namespace chat::net {
+namespace {
+
+// There is something of it to write. The object stays for the next write, so that this one allocates nothing.
+template <class Write>
+bool planned(const std::unique_ptr<Write>& write) {
+  return write && (write->frames != 0 || !write->glue.empty());
+}
+
+}  // namespace
 
 // Filling -------------------------------------------------------------------------------------------------------------
 
@@ -83,7 +92,9 @@ void Outbox::push_front(FramePtr frame) {
 // As many frames as fit into max_bytes, and at least one. Frames that belong outside an envelope are written without one, each
 // for itself.
 void Outbox::plan_write(const Carrier& carrier, std::size_t max_bytes) {
-  write_.reset();
+  if (!write_ || &write_->carrier != &carrier) write_ = std::make_unique<Write>(Write{carrier, 0, {}, false});
+  write_->frames = 0;
+  write_->glue.clear();
   if (head_written_ != 0) return;
   std::size_t count = 0;
   std::size_t bytes = 0;
@@ -95,14 +106,15 @@ void Outbox::plan_write(const Carrier& carrier, std::size_t max_bytes) {
     ++count;
   }
   if (count == 0) return;
-  write_ = std::make_unique<Write>(Write{carrier, count, {}, false});
+  write_->frames = count;
   carrier.append_prefix(write_->glue, bytes);
 }
 
 // Calls visit(bytes) for each piece that may be written now, until it returns false.
 template <class Visit>
 void Outbox::visit_pieces(const Carrier& carrier, Visit visit) const {
-  if (write_) {
+  const bool in_envelope = planned(write_);
+  if (in_envelope) {
     if (!write_->glue.empty() && !visit(std::string_view(write_->glue))) return;
     if (write_->frames == 0) return;
   }
@@ -116,7 +128,7 @@ void Outbox::visit_pieces(const Carrier& carrier, Visit visit) const {
       piece.remove_prefix(written);
       if (!piece.empty() && !visit(piece)) return;
     }
-    if (write_) {
+    if (in_envelope) {
       const bool last = at - begin_ + 1 == write_->frames;
       const std::string_view glue = last ? carrier.suffix() : carrier.separator();
       if ((!glue.empty() && !visit(glue)) || last) return;
@@ -188,7 +200,7 @@ void Outbox::release_front() {
 }
 
 void Outbox::consume(std::size_t bytes) {
-  if (write_) {
+  if (planned(write_)) {
     consume_write(bytes);
     return;
   }
@@ -223,7 +235,7 @@ void Outbox::consume_write(std::size_t bytes) {
     write.glue = --write.frames == 0 ? write.carrier.suffix() : write.carrier.separator();
     release_front();
   }
-  if (write.frames == 0 && write.glue.empty()) write_.reset();
+  if (write.frames == 0 && write.glue.empty()) write.begun = false;
 }
 
 void Outbox::take_write(const Carrier& carrier, std::string& out) {
@@ -238,6 +250,7 @@ void Outbox::take_write(const Carrier& carrier, std::string& out) {
     consume(taken);
   }
   give_back(frames_);
+  write_.reset();
 }
 
 // Accounting ----------------------------------------------------------------------------------------------------------

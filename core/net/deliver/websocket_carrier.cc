@@ -4,8 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <array>
-#include <memory>
+#include <utility>
 
 #include "model/utf8.h"
 #include "wire/engine_io/engine_io.h"
@@ -96,6 +95,34 @@ void append_message(std::string& out, bool binary, std::string_view bytes, int w
   }
 }
 
+// Every carrier that there is. Made without allocating.
+class Carriers {
+ public:
+  Carriers() : Carriers(std::make_index_sequence<kKinds * kWindows>()) {}
+
+  const WebSocketCarrier& find(WebSocketCarrier::Packets packets, int window_bits) const {
+    const int window = window_bits < kMinWindowBits ? 0 : std::min(window_bits, kMaxWindowBits) - kMinWindowBits + 1;
+    return carriers_[static_cast<std::size_t>(packets) * kWindows + static_cast<std::size_t>(window)];
+  }
+
+ private:
+  static constexpr int kMinWindowBits = 9;
+  static constexpr int kMaxWindowBits = 15;
+  static constexpr std::size_t kKinds = 3;
+  static constexpr std::size_t kWindows = 1 + kMaxWindowBits - kMinWindowBits + 1;  // the first: no compression
+
+  static constexpr int window_bits_at(std::size_t index) {
+    const int window = static_cast<int>(index % kWindows);
+    return window == 0 ? 0 : kMinWindowBits + window - 1;
+  }
+  template <std::size_t... kIndex>
+  explicit Carriers(std::index_sequence<kIndex...>)
+      : carriers_{
+            WebSocketCarrier(static_cast<WebSocketCarrier::Packets>(kIndex / kWindows), window_bits_at(kIndex))...} {}
+
+  const WebSocketCarrier carriers_[kKinds * kWindows];
+};
+
 FramePtr make_control_frame(unsigned char opcode, std::string_view payload) {
   std::string bytes;
   append_frame(bytes, kFinal | opcode, payload);
@@ -149,22 +176,8 @@ const Carrier& WebSocketCarrier::with_deflate(int window_bits) const {
 }
 
 const WebSocketCarrier& websocket_carrier(WebSocketCarrier::Packets packets, int deflate_window_bits) {
-  constexpr int kMinWindowBits = 9;
-  constexpr int kMaxWindowBits = 15;
-  constexpr std::size_t kWindows = 1 + kMaxWindowBits - kMinWindowBits + 1;  // the first: no compression
-  static const auto carriers = [] {
-    std::array<std::unique_ptr<const WebSocketCarrier>, 3 * kWindows> made;
-    for (std::size_t at = 0; at < made.size(); ++at) {
-      const std::size_t window = at % kWindows;
-      made[at] =
-          std::make_unique<const WebSocketCarrier>(static_cast<WebSocketCarrier::Packets>(at / kWindows),
-                                                   window == 0 ? 0 : kMinWindowBits + static_cast<int>(window) - 1);
-    }
-    return made;
-  }();
-  const std::size_t window =
-      deflate_window_bits < kMinWindowBits ? 0 : static_cast<std::size_t>(deflate_window_bits - kMinWindowBits + 1);
-  return *carriers[static_cast<std::size_t>(packets) * kWindows + std::min(window, kWindows - 1)];
+  static const Carriers carriers;
+  return carriers.find(packets, deflate_window_bits);
 }
 
 FramePtr make_ping_frame(std::string_view payload) { return make_control_frame(kPing, payload); }
