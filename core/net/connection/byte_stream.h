@@ -1,5 +1,5 @@
-// A two-way stream of bytes with one client, as a connection sees it: a socket of libwebsockets, plain or with TLS. Both interfaces know
-// nothing of HTTP or WebSocket. All calls are made on the thread of the connection's loop.
+// A two-way stream of bytes with one client, as a connection sees it: a socket of libwebsockets, plain or with TLS.
+// Both interfaces know nothing of HTTP or WebSocket. All calls are made on the thread of the connection's loop.
 #pragma once
 
 #include <cstddef>
@@ -35,15 +35,16 @@ class ByteStream {
   ByteStream(const ByteStream&) = delete;
   ByteStream& operator=(const ByteStream&) = delete;
 
-  // Writes without blocking. Returns how many bytes the stream took. When it took fewer than given, want_writable() asks to be called
-  // when more fit. nullopt: the stream is broken. Calls no callback.
+  // Writes without blocking. Returns how many bytes the stream took. When it took fewer than given, want_writable()
+  // asks to be called when more fit. nullopt: the stream is broken. Calls no callback.
   virtual std::optional<std::size_t> write(std::string_view bytes) = 0;
   // Everything that write() took was sent. False only while TLS holds back a part of a record.
   virtual bool flushed() const = 0;
   // Asks for on_writable(), once.
   virtual void want_writable() = 0;
 
-  // Off: on_input() is not called, and TCP slows the client down. The end of the stream is then noticed only when reading is on again.
+  // Off: on_input() is not called, and TCP slows the client down. The end of the stream is then noticed only when
+  // reading is on again.
   virtual void set_reading(bool on) = 0;
 
   // Tells the client that nothing follows what write() took. Input still comes.
@@ -52,8 +53,8 @@ class ByteStream {
   // close() will discard what the client has not read, and reset the connection.
   virtual void reset_on_close() {}
 
-  // Ends the stream at once. on_stream_closed() and on_released() follow, possibly before this returns. Not inside a callback of the
-  // same stream.
+  // Ends the stream at once. on_stream_closed() and on_released() follow, possibly before this returns. Not inside a
+  // callback of the same stream.
   virtual void close() = 0;
 };
 

@@ -1,5 +1,5 @@
-// One accepted stream of bytes. Serves HTTP/1.1 until a request upgrades it to a WebSocket (RFC 6455). Keeps input that cannot be used
-// yet, and ends the stream in an orderly way. Knows no socket: see byte_stream.h.
+// One accepted stream of bytes. Serves HTTP/1.1 until a request upgrades it to a WebSocket (RFC 6455). Keeps input that
+// cannot be used yet, and ends the stream in an orderly way. Knows no socket: see byte_stream.h.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   Connections& owner() { return owner_; }
   const std::string& remote_address() const { return remote_address_; }
   ByteStream& stream() { return *stream_; }
-  // The connection is a WebSocket of this source now. Charges the source, unless the connection was charged when it was accepted.
+  // The connection is a WebSocket of this source now. Charges the source, unless the connection was charged when it was
+  // accepted.
   [[nodiscard]] std::optional<Refusal> charge_to(SourcePtr source);
   // nullptr until a handshake has created it.
   WebSocketLink* websocket() { return websocket_.get(); }
@@ -47,11 +48,11 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Input that was read and is not used yet.
   std::size_t kept_bytes() const { return input_.size(); }
 
-  // Answers the held request with this number. Does nothing when it is no longer held. essential: the exchange gets on_lost() when
-  // the connection ends before the whole answer is written.
+  // Answers the held request with this number. Does nothing when it is no longer held. essential: the exchange gets
+  // on_lost() when the connection ends before the whole answer is written.
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
-  // More of the body of an answer that streams. Does nothing when the request with this number has none, or when its answer is
-  // complete.
+  // More of the body of an answer that streams. Does nothing when the request with this number has none, or when its
+  // answer is complete.
   void write(std::uint64_t request_number, std::string_view bytes, bool last);
 
   // Gives the input that is kept here a turn before the loop waits again.
@@ -68,8 +69,8 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Whether the link wants input. Takes effect at once. Input that was read before stays here.
   void set_reading(bool on);
 
-  // Everything is written: closes this direction and waits a short time for the client to close the other. Discards what the client
-  // still sends, so that the socket is not reset before the client has read everything.
+  // Everything is written: closes this direction and waits a short time for the client to close the other. Discards
+  // what the client still sends, so that the socket is not reset before the client has read everything.
   void finish();
 
   // Its stream is closed at the end of the round.

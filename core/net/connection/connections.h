@@ -1,5 +1,5 @@
-// The connections of one loop: how they are found, take turns, and end. A doomed connection is killed at the end of the round, and
-// destroyed when its stream is released. Used by the loop's thread.
+// The connections of one loop: how they are found, take turns, and end. A doomed connection is killed at the end of the
+// round, and destroyed when its stream is released. Used by the loop's thread.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,8 @@ class WebSocketLink;
 
 class Connections {
  public:
-  // All arguments must outlive this. open: the number of connections of the whole server. They are added when they are accepted.
+  // All arguments must outlive this. open: the number of connections of the whole server. They are added when they are
+  // accepted.
   Connections(LinkContext& loop, RequestRouter& router, const HttpRules& rules, std::atomic<std::int64_t>& open);
   ~Connections();
 

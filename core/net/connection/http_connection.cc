@@ -17,8 +17,8 @@ namespace {
 constexpr std::int64_t kResponseTimeoutMs = 30'000;
 // How long a client may take to send a body.
 constexpr std::int64_t kBodyTimeoutMs = 30'000;
-// An idle connection stays open for this much longer than its Keep-Alive header promises, so that a request that the client sends at
-// the last moment does not reach a closed socket.
+// An idle connection stays open for this much longer than its Keep-Alive header promises, so that a request that the
+// client sends at the last moment does not reach a closed socket.
 constexpr std::int64_t kKeepAliveMarginMs = 1'000;
 
 // An unwanted body is read up to this size, so that the connection can be used again.
@@ -184,7 +184,8 @@ void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& p
 // A request whose response does not depend on its body.
 void HttpConnection::serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue) {
   if (plan.kind == BodyPlan::Kind::refused && response.status < 400) response = std::move(plan.refusal);
-  // A client that asks whether to send the body is told not to. It may send the body anyway, and nothing shows which it does.
+  // A client that asks whether to send the body is told not to. It may send the body anyway, and nothing shows which it
+  // does.
   if (plan.kind == BodyPlan::Kind::refused || (plan.kind != BodyPlan::Kind::none && asks_to_continue)) {
     response.close = true;
   }

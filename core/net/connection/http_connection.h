@@ -1,5 +1,6 @@
-// The HTTP/1.1 side of a connection (RFC 9112): takes request heads and bodies from the input, gets each request answered before it
-// reads the next, and writes the responses. A request may be held: a HeldRequest then names it for the answer.
+// The HTTP/1.1 side of a connection (RFC 9112): takes request heads and bodies from the input, gets each request
+// answered before it reads the next, and writes the responses. A request may be held: a HeldRequest then names it for
+// the answer.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,8 @@ class HttpConnection {
 
   // Takes usable input from the front. The rest waits: for the end of a head, or for the previous request.
   void take(std::span<char>& input);
-  // A WebSocket handshake was accepted, and its response is queued at the link. The rest of the input belongs to the link.
+  // A WebSocket handshake was accepted, and its response is queued at the link. The rest of the input belongs to the
+  // link.
   bool upgraded() const { return state_ == State::upgraded; }
   // A head comes next. A part of it may be here.
   bool at_head() const { return state_ == State::head; }
@@ -43,7 +45,8 @@ class HttpConnection {
   void on_deadline();
   // The connection is gone.
   void lost();
-  // Charges the client's source with what is held here. Refuses the request, or ends the connection, when that is too much.
+  // Charges the client's source with what is held here. Refuses the request, or ends the connection, when that is too
+  // much.
   void charge();
 
  private:

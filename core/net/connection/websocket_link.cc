@@ -14,7 +14,8 @@ namespace {
 constexpr std::int64_t kCloseTimeoutMs = 5'000;
 // RFC 6455 section 5.5.2 allows answering only the latest of several pings.
 constexpr std::uint8_t kMaxQueuedPongs = 16;
-// How many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay other clients.
+// How many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay other
+// clients.
 constexpr int kMaxEventsPerTurn = 128;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kTooLarge = 1009;
@@ -169,9 +170,9 @@ void WebSocketLink::pong(std::string_view payload) {
 
 // Writing -------------------------------------------------------------------------------------------------------------
 
-// With drop_oldest the dropped messages came before the first one that is queued now, so the notice about them goes in front of it.
-// The notice is made when it can be written: one for each round in which a client reads nothing would push out the messages
-// themselves. What is partly written ends first.
+// With drop_oldest the dropped messages came before the first one that is queued now, so the notice about them goes in
+// front of it. The notice is made when it can be written: one for each round in which a client reads nothing would push
+// out the messages themselves. What is partly written ends first.
 void WebSocketLink::tell_gaps_first() {
   if (!outbox_.has_gaps() || closing_ || outbox_.mid_write()) return;
   if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
@@ -321,8 +322,8 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   schedule();
 }
 
-// Our close frame is the answer. It follows everything that the client's last messages cause. An answer to our own close ends the
-// connection.
+// Our close frame is the answer. It follows everything that the client's last messages cause. An answer to our own
+// close ends the connection.
 void WebSocketLink::client_closed(const wire::MessageReader::Event& event) {
   const std::string reason(event.bytes);
   end_behind_inbox(event.code, reason, event.answer, event.answer == event.code ? reason : std::string());

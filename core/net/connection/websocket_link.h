@@ -1,5 +1,6 @@
-// A WebSocket (RFC 6455) with one client: passes on the messages that its reader finds, answers pings, keeps the connection alive, writes
-// frames that were made elsewhere, and closes in an orderly way. Knows no socket: its connection reads and writes the bytes.
+// A WebSocket (RFC 6455) with one client: passes on the messages that its reader finds, answers pings, keeps the
+// connection alive, writes frames that were made elsewhere, and closes in an orderly way. Knows no socket: its
+// connection reads and writes the bytes.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ class WebSocketLink final : public Link {
   WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Carrier& carrier,
                 std::int64_t max_message_bytes);
 
-  // Replaces the user. The new one is not owned: it must outlive the link, or close it first. Not from inside the old one.
+  // Replaces the user. The new one is not owned: it must outlive the link, or close it first. Not from inside the old
+  // one.
   void set_user(LinkUser& user);
   // RFC 6455 pings and their time-out. Off for a user with pings of its own.
   void set_keep_alive(bool on);

@@ -1,6 +1,6 @@
-// How packets become bytes on a link: what surrounds each packet, and what surrounds the frames that one write gathers. A carrier
-// is a constant object without state of a link. Links with the same carrier object share frames, so comparing carriers is comparing
-// addresses.
+// How packets become bytes on a link: what surrounds each packet, and what surrounds the frames that one write gathers.
+// A carrier is a constant object without state of a link. Links with the same carrier object share frames, so comparing
+// carriers is comparing addresses.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,8 @@
 
 namespace chat::net {
 
-// The part of a packet that is the same for all subscriptions, as a carrier writes it: made once, shared by their frames.
+// The part of a packet that is the same for all subscriptions, as a carrier writes it: made once, shared by their
+// frames.
 struct SharedBody {
   wire::Packet packet;      // its bytes are moved to `bytes` when the carrier can share them
   BufferPtr bytes;          // empty: each frame gets a copy
@@ -32,13 +33,13 @@ class Carrier {
   // Appends a text of the session's own, which is not a packet of a codec: a ping of Engine.IO.
   virtual void append_text(std::string& out, std::string_view text) const = 0;
 
-  // For packets with a head of their own before a shared body. append_head() appends what comes before body.bytes; nothing follows
-  // these. By default nothing is shared: append_head() appends the whole packet.
+  // For packets with a head of their own before a shared body. append_head() appends what comes before body.bytes;
+  // nothing follows these. By default nothing is shared: append_head() appends the whole packet.
   virtual SharedBody share(wire::Packet body) const { return {std::move(body), {}, false}; }
   virtual void append_head(std::string& out, std::string_view head, const SharedBody& body) const;
 
-  // True: one write gathers several frames in an envelope: a prefix, the frames with separators between them, a suffix. A write that
-  // has begun is written to its end. False: a frame is complete by itself.
+  // True: one write gathers several frames in an envelope: a prefix, the frames with separators between them, a suffix.
+  // A write that has begun is written to its end. False: a frame is complete by itself.
   bool gathers() const { return gathers_; }
   // bytes: of the frames and separators that follow, without the suffix.
   virtual void append_prefix(std::string& out, std::size_t bytes) const;
@@ -46,8 +47,8 @@ class Carrier {
   std::string_view separator() const { return separator_; }
   std::string_view suffix() const { return suffix_; }
 
-  // The same with permessage-deflate (RFC 7692): the window of the compression in bits, 9 to 15. A carrier that does not compress
-  // is its own variant, because compression is optional for each message.
+  // The same with permessage-deflate (RFC 7692): the window of the compression in bits, 9 to 15. A carrier that does
+  // not compress is its own variant, because compression is optional for each message.
   virtual const Carrier& with_deflate(int window_bits) const;
 
  protected:

@@ -54,8 +54,8 @@ bool DirtyLinks::flush(bool at_once, TimeBudget& budget) {
   }
   loop_.note_activity();
   const std::size_t first = next_;
-  // Now only the links that could not write a shared frame hold it. Links may be destroyed before the next call, so this cannot
-  // wait.
+  // Now only the links that could not write a shared frame hold it. Links may be destroyed before the next call, so
+  // this cannot wait.
   const auto charge = [&] {
     for (std::size_t at = first; at < next_; ++at) {
       if (links_[at]) links_[at]->charge_queue();

@@ -1,5 +1,5 @@
-// The links of a loop that have something to write. All are written together at the end of a round, but not more often than
-// flush_interval_ms says. Used by the loop's thread.
+// The links of a loop that have something to write. All are written together at the end of a round, but not more often
+// than flush_interval_ms says. Used by the loop's thread.
 #pragma once
 
 #include <uv.h>
@@ -30,8 +30,8 @@ class DirtyLinks {
   void clear();
   void give_back_memory() { links_.shrink_to_fit(); }
 
-  // At the end of a round. at_once: ignores the interval. False when the time was over before all were written: the next call
-  // continues.
+  // At the end of a round. at_once: ignores the interval. False when the time was over before all were written: the
+  // next call continues.
   bool flush(bool at_once, TimeBudget& budget);
 
  private:

@@ -140,8 +140,8 @@ void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Mem
   member.membership->index = index;
 }
 
-// The last member moves to the place that becomes free. During an interrupted delivery the last member that has the message moves
-// there, and the last of all takes its place: still exactly those before `next` have the message.
+// The last member moves to the place that becomes free. During an interrupted delivery the last member that has the
+// message moves there, and the last of all takes its place: still exactly those before `next` have the message.
 void Fanout::unlink(Receiver& receiver, Memberships::iterator membership) {
   LocalRoom& room = *(*membership)->room;
   std::size_t index = (*membership)->index;

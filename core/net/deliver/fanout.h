@@ -1,7 +1,7 @@
-// Which receivers of one loop are in which room, and the delivery of a message to all of them. The message is encoded and framed once
-// for each combination of wire form, carrier and subscription id among the receivers, whatever their number. A delivery can be
-// interrupted and continues later: meanwhile members may leave, but none may join and no other message may be delivered. Knows no
-// socket and no client.
+// Which receivers of one loop are in which room, and the delivery of a message to all of them. The message is encoded
+// and framed once for each combination of wire form, carrier and subscription id among the receivers, whatever their
+// number. A delivery can be interrupted and continues later: meanwhile members may leave, but none may join and no
+// other message may be delivered. Knows no socket and no client.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@
 
 namespace chat::net {
 
-// What a client names when it subscribes to a room, in protocols in which it may do so several times. The fan-out compares the ids and
-// gives them to the codec.
+// What a client names when it subscribes to a room, in protocols in which it may do so several times. The fan-out
+// compares the ids and gives them to the codec.
 struct Subscription {
   std::string_view id;  // empty: none. The packets are those of Codec::encode(), in the receiver's own form
   wire::WireForm form = 0;
@@ -89,8 +89,8 @@ class Fanout {
   void add_to_everyone(Receiver& receiver);
   void remove_from_everyone(Receiver& receiver);
 
-  // To the members of the message's room, once for each subscription. False when the time was over before all had it: go_on()
-  // delivers the rest. The same after an exception from a receiver: that one does not have the message yet.
+  // To the members of the message's room, once for each subscription. False when the time was over before all had it:
+  // go_on() delivers the rest. The same after an exception from a receiver: that one does not have the message yet.
   bool deliver(const MessagePtr& message, TimeBudget& budget);
   // To everyone, once.
   bool deliver_to_everyone(const MessagePtr& message, TimeBudget& budget);

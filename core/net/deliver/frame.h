@@ -1,5 +1,6 @@
-// Bytes as they go onto a link, shared by the outboxes of one loop. A frame is a short list of segments: bytes of its own, then
-// buffers that other frames may share. It knows the messages in it, so that an outbox that drops it can report them as a gap.
+// Bytes as they go onto a link, shared by the outboxes of one loop. A frame is a short list of segments: bytes of its
+// own, then buffers that other frames may share. It knows the messages in it, so that an outbox that drops it can
+// report them as a gap.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,8 @@
 namespace chat::net {
 namespace {
 
-// A frame of a sixteenth of the outbox or more pauses its sender for so long. In that time a client that reads wakes up and reads, or
-// polls once more.
+// A frame of a sixteenth of the outbox or more pauses its sender for so long. In that time a client that reads wakes up
+// and reads, or polls once more.
 constexpr std::int64_t kPauseMs = 100;
 constexpr std::int64_t kLongPauseMs = 300;  // when more than the limits waits
 constexpr std::int64_t kPatienceMs = 1'000;
@@ -46,8 +46,8 @@ void Link::push(FramePtr frame) {
   mark_dirty();  // first: if it throws, no frame stays on a link that is never flushed
   const OutboxLimits& limits = loop_.outbox_limits();
   if (limits.policy == OutboxPolicy::drop_newest && outbox_.has_gaps() && frame->has_messages()) {
-    // The notice belongs where the messages are missing: before the first frame that fits again. Until both fit, messages are
-    // dropped. A message that was queued before the notice would lie within the range of the notice.
+    // The notice belongs where the messages are missing: before the first frame that fits again. Until both fit,
+    // messages are dropped. A message that was queued before the notice would lie within the range of the notice.
     if (!outbox_.fits(*frame, limits, 1)) write_now();
     if (closing_) return;
     if (!outbox_.fits(*frame, limits, 1) && !outbox_.empty()) {
@@ -82,8 +82,8 @@ void Link::watch_filling(const Frame& frame) {
   }
 }
 
-// In proportion to the size of the messages, and only while the client may be merely late: a slow client must not slow its room. The
-// messages of a batch are taken to be of equal size.
+// In proportion to the size of the messages, and only while the client may be merely late: a slow client must not slow
+// its room. The messages of a batch are taken to be of equal size.
 void Link::slow_its_senders(const Frame& frame) {
   if (std::ranges::all_of(frame.messages(), [](const MessagePtr& message) { return message->sender.id == 0; })) return;
   const std::int64_t now_ms = loop_.now_ms();

@@ -1,5 +1,5 @@
-// The way to one or more clients: what a peer sees of a socket or of an Engine.IO session. Frames that are pushed during a loop round
-// are written together at its end.
+// The way to one or more clients: what a peer sees of a socket or of an Engine.IO session. Frames that are pushed
+// during a loop round are written together at its end.
 #pragma once
 
 #include <cstdint>
@@ -54,13 +54,14 @@ class Link {
 
   LinkUser& user() { return *user_; }
 
-  // Queues the frame. A full outbox acts by its policy. What is queued is written once before that policy closes the link with 1013.
-  // A client that had no chance to read a burst yet may have twice the limits for kTurnMs. Does nothing once the link is closing.
+  // Queues the frame. A full outbox acts by its policy. What is queued is written once before that policy closes the
+  // link with 1013. A client that had no chance to read a burst yet may have twice the limits for kTurnMs. Does nothing
+  // once the link is closing.
   void push(FramePtr frame);
   static constexpr std::int64_t kTurnMs = 5'000;
 
-  // The same for history that the client asked for. It does not count against the outbox's limits, because a client that catches up
-  // is not slow. The peer bounds it.
+  // The same for history that the client asked for. It does not count against the outbox's limits, because a client
+  // that catches up is not slow. The peer bounds it.
   void push_replay(FramePtr frame);
 
   // Closes after what is queued: RFC 6455 section 7.1.2. Its user gets on_link_closed().

@@ -89,8 +89,8 @@ void Outbox::push_front(FramePtr frame) {
 
 // Writing -------------------------------------------------------------------------------------------------------------
 
-// As many frames as fit into max_bytes, and at least one. Frames that belong outside an envelope are written without one, each
-// for itself.
+// As many frames as fit into max_bytes, and at least one. Frames that belong outside an envelope are written without
+// one, each for itself.
 void Outbox::plan_write(const Carrier& carrier, std::size_t max_bytes) {
   if (!write_ || &write_->carrier != &carrier) write_ = std::make_unique<Write>(Write{carrier, 0, {}, false});
   write_->frames = 0;

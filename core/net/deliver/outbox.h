@@ -1,5 +1,5 @@
-// What waits to be written to one link: whole frames, bounded in bytes and in messages. What is partly written is never dropped.
-// Knows no socket. Only its loop's thread uses it.
+// What waits to be written to one link: whole frames, bounded in bytes and in messages. What is partly written is never
+// dropped. Knows no socket. Only its loop's thread uses it.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +43,8 @@ class Outbox {
     return bytes_ + frame.size_bytes() <= limits.bytes + replayed_bytes_ &&
            count_ + frame.count() + others <= limits.frames + replayed_count_;
   }
-  // At the end. Raises the limits by the frame until the outbox is empty. For history that the client asked for: it has its own
-  // bounds, and must not push out new messages.
+  // At the end. Raises the limits by the frame until the outbox is empty. For history that the client asked for: it has
+  // its own bounds, and must not push out new messages.
   void push_replay(FramePtr frame);
   // At the end, without limits: for the close frame.
   void push_last(FramePtr frame);
@@ -57,28 +57,28 @@ class Outbox {
   std::size_t bytes() const { return bytes_; }
   // In Frame::count(), as the limits.
   std::size_t frames() const { return count_; }
-  // About the memory that the frames take. A frame in several outboxes is divided among those that hold it at the end of the round
-  // in which it came. Called at such an end; looks at each frame once.
+  // About the memory that the frames take. A frame in several outboxes is divided among those that hold it at the end
+  // of the round in which it came. Called at such an end; looks at each frame once.
   std::size_t account();
 
-  // The next contiguous bytes to write, at most max_bytes. Small segments are gathered in `scratch`; a large one is given in place.
-  // When the carrier gathers, the bytes are those of one write: its frames in one envelope. While there are gaps, the rest of a
-  // partly written frame comes alone, so that the notices can follow it. Valid until the next change. The carrier must not change
-  // in the middle of a write.
+  // The next contiguous bytes to write, at most max_bytes. Small segments are gathered in `scratch`; a large one is
+  // given in place. When the carrier gathers, the bytes are those of one write: its frames in one envelope. While there
+  // are gaps, the rest of a partly written frame comes alone, so that the notices can follow it. Valid until the next
+  // change. The carrier must not change in the middle of a write.
   std::string_view next(const Carrier& carrier, std::string& scratch, std::size_t max_bytes);
   // The socket took so many bytes of next().
   void consume(std::size_t bytes);
 
-  // Appends everything to `out`, as one write where the carrier gathers. For a link that is not a stream. Not in the middle of a
-  // write.
+  // Appends everything to `out`, as one write where the carrier gathers. For a link that is not a stream. Not in the
+  // middle of a write.
   void take_write(const Carrier& carrier, std::string& out);
   // Takes all frames out. Not in the middle of a write.
   std::vector<FramePtr> take_all();
 
   // The frame is not queued: its messages belong to the next gap of their room. Returns how many they are.
   std::size_t drop(const Frame& frame);
-  // What was dropped since the last call, one entry for each room. Counts a message once, even when the copies for several
-  // subscriptions were dropped.
+  // What was dropped since the last call, one entry for each room. Counts a message once, even when the copies for
+  // several subscriptions were dropped.
   std::vector<GapReply> take_gaps();
   bool has_gaps() const { return !gaps_.empty(); }
 

@@ -1,5 +1,5 @@
-// The carrier of Engine.IO's HTTP long polling: one write is the payload that answers a poll, with a separator between its packets.
-// Bytes go as base64.
+// The carrier of Engine.IO's HTTP long polling: one write is the payload that answers a poll, with a separator between
+// its packets. Bytes go as base64.
 #pragma once
 
 #include <string_view>
@@ -19,8 +19,8 @@ class PollingCarrier final : public Carrier {
 // The only one.
 const PollingCarrier& polling_carrier();
 
-// A payload that was made for a poll, for the WebSocket that took its place: each packet is a text, and bytes stay in base64.
-// An empty pointer when there is none.
+// A payload that was made for a poll, for the WebSocket that took its place: each packet is a text, and bytes stay in
+// base64. An empty pointer when there is none.
 FramePtr make_upgraded_frame(std::string_view polling_payload);
 
 }  // namespace chat::net

@@ -1,5 +1,5 @@
-// A link without a socket of its own. Its frames wait until its user takes them: for the answer to a poll, or because the socket is
-// not there yet.
+// A link without a socket of its own. Its frames wait until its user takes them: for the answer to a poll, or because
+// the socket is not there yet.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// A client as the fan-out sees it. What it receives depends only on its form, its carrier and its subscription: receivers that have
-// these in common share frames.
+// A client as the fan-out sees it. What it receives depends only on its form, its carrier and its subscription:
+// receivers that have these in common share frames.
 #pragma once
 
 #include <cstdint>

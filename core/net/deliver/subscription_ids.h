@@ -1,5 +1,5 @@
-// The ids of the subscriptions to one room on one loop, numbered densely, so that a delivery finds the frame of a subscription by an
-// index and not by a text. Many receivers may use the same id.
+// The ids of the subscriptions to one room on one loop, numbered densely, so that a delivery finds the frame of a
+// subscription by an index and not by a text. Many receivers may use the same id.
 #pragma once
 
 #include <cstdint>

@@ -42,8 +42,8 @@ void append_frame(std::string& out, unsigned char first_byte, std::string_view p
   out += payload;
 }
 
-// Raw deflate without context from earlier messages, so that one result serves every receiver. Empty when the result is not
-// smaller.
+// Raw deflate without context from earlier messages, so that one result serves every receiver. Empty when the result is
+// not smaller.
 std::string deflate_message(std::string_view payload, int window_bits) {
   z_stream stream{};
   if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, -window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};

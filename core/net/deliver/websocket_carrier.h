@@ -1,5 +1,5 @@
-// The carrier of a WebSocket (RFC 6455): each packet is a frame, compressed by permessage-deflate (RFC 7692) where that pays.
-// Engine.IO packets get their type in front. Also makes the control frames.
+// The carrier of a WebSocket (RFC 6455): each packet is a frame, compressed by permessage-deflate (RFC 7692) where that
+// pays. Engine.IO packets get their type in front. Also makes the control frames.
 #pragma once
 
 #include <cstdint>

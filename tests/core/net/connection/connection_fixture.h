@@ -1,5 +1,5 @@
-// Connections without a socket: their stream writes into a Wire, which a test reads, fills and breaks. The test also provides the router
-// and runs the turns of the loop.
+// Connections without a socket: their stream writes into a Wire, which a test reads, fills and breaks. The test also
+// provides the router and runs the turns of the loop.
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,8 @@ struct Wire {
     for (const std::string& bytes : std::exchange(writes, {})) all += bytes;
     return all;
   }
-  // What was called since the last call, write() and flushed() not included: "off on want finish reset close", in their order.
+  // What was called since the last call, write() and flushed() not included: "off on want finish reset close", in their
+  // order.
   std::string called() { return std::exchange(calls, {}); }
 
   std::size_t takes = SIZE_MAX;    // bytes of output, from now on

@@ -1,4 +1,5 @@
-// Comparisons of bytes that print the difference. Include this last: it includes cmocka.h, which has a macro named fail.
+// Comparisons of bytes that print the difference. Include this last: it includes cmocka.h, which has a macro named
+// fail.
 #pragma once
 
 #include <setjmp.h>

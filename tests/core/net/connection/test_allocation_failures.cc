@@ -1,5 +1,5 @@
-// Makes each allocation of a scenario fail in turn. In every case the connection can still end: its users are told, and nothing leaks.
-// Valgrind replaces operator new; run it with --soname-synonyms=somalloc=nouserintercepts.
+// Makes each allocation of a scenario fail in turn. In every case the connection can still end: its users are told, and
+// nothing leaks. Valgrind replaces operator new; run it with --soname-synonyms=somalloc=nouserintercepts.
 #include <cstdlib>
 #include <memory>
 #include <new>

@@ -1,5 +1,5 @@
-// The HTTP side of a connection without a socket: which requests reach the router and when, the bytes of responses, and how bodies,
-// held requests and time-outs end.
+// The HTTP side of a connection without a socket: which requests reach the router and when, the bytes of responses, and
+// how bodies, held requests and time-outs end.
 #include "net/connection/http_connection.h"
 
 #include <stdio.h>

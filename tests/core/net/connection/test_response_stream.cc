@@ -1,5 +1,5 @@
-// Responses with a body that streams: in chunks or until the connection ends, as fast as the client reads, and discarded when the
-// client is gone.
+// Responses with a body that streams: in chunks or until the connection ends, as fast as the client reads, and
+// discarded when the client is gone.
 #include <memory>
 #include <string>
 #include <string_view>

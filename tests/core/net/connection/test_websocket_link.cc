@@ -1,5 +1,5 @@
-// One WebSocket without a socket: the bytes and the number of writes, the calls to its user, and when reading stops, for every order of
-// events that matters.
+// One WebSocket without a socket: the bytes and the number of writes, the calls to its user, and when reading stops,
+// for every order of events that matters.
 #include "net/connection/websocket_link.h"
 
 #include <zlib.h>

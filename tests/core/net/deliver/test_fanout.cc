@@ -1,5 +1,5 @@
-// The members of a room and the messages that they receive, even when the time is over in the middle: each member receives each
-// message once, whichever other members join or leave.
+// The members of a room and the messages that they receive, even when the time is over in the middle: each member
+// receives each message once, whichever other members join or leave.
 #include "net/deliver/fanout.h"
 
 #include <memory>

@@ -510,7 +510,8 @@ void each_sender_of_a_batch_is_slowed(void**) {
   assert_paused(f);
 }
 
-// Senders are not paused for a reader that has taken nothing for a second, so a slow reader does not slow its room for ever.
+// Senders are not paused for a reader that has taken nothing for a second, so a slow reader does not slow its room for
+// ever.
 void a_sender_is_not_slowed_for_one_that_does_not_read(void**) {
   PauseFixture f;
   f.fill(8'000);

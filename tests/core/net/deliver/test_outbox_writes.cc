@@ -1,4 +1,5 @@
-// Frames of several segments and of several messages in an outbox, and carriers that put the frames of one write into an envelope.
+// Frames of several segments and of several messages in an outbox, and carriers that put the frames of one write into
+// an envelope.
 #include "net/deliver/outbox.h"
 
 #include <string>
@@ -25,7 +26,8 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 65'536;
 
-// Quotes its packets and counts the bytes of a write: 7:a["x","y"]. The number is that of the frames with their separators.
+// Quotes its packets and counts the bytes of a write: 7:a["x","y"]. The number is that of the frames with their
+// separators.
 class ArrayCarrier final : public Carrier {
  public:
   ArrayCarrier() : Carrier(",", "]") {}

@@ -1,5 +1,5 @@
-// Several subscriptions of one receiver to one room, with a tiny format that has them: each gets every message once, in order, with its
-// own head before a shared body.
+// Several subscriptions of one receiver to one room, with a tiny format that has them: each gets every message once, in
+// order, with its own head before a shared body.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -247,7 +247,8 @@ void an_own_message_is_noted_once_in_an_interrupted_delivery(void**) {
   }
 }
 
-// Three receivers with 20 subscriptions each. Any of them ends, or a receiver goes, in the middle: the others get the message once.
+// Three receivers with 20 subscriptions each. Any of them ends, or a receiver goes, in the middle: the others get the
+// message once.
 void ending_in_between_neither_repeats_nor_skips(void**) {
   constexpr std::size_t kEach = 20;
   for (std::size_t ended = 0; ended < 3 * kEach; ++ended) {
