@@ -1,11 +1,12 @@
 // A codec encodes messages and replies as packets of one wire format; a decoder decodes packets into commands. Both do
-// no I/O and read no clock. A packet is the payload of one message of a WebSocket or an Engine.IO session; the framing
-// happens elsewhere. Each client has its own instance, which keeps the decoding state of that client. Packets that are
+// no I/O and read no clock. A packet is the payload of one message of a WebSocket or an Engine.IO session; a carrier
+// frames it (net/deliver/carrier.h). Each client has its own instance, which keeps the decoding state of that client. Packets that are
 // shared by several clients depend on the form only.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -22,7 +23,7 @@ struct Packet {
 };
 using Packets = std::vector<Packet>;
 
-// Clients with equal forms (and equal framing) receive identical bytes for a message. The highest byte is the protocol;
+// Clients with equal forms and the same carrier receive identical bytes for a message. The highest byte is the protocol;
 // the codec defines the rest.
 using WireForm = std::uint64_t;
 
@@ -56,6 +57,14 @@ class Codec {
   virtual Packets encode_with_ack(const Message&, std::uint64_t) const { return {}; }
   // Empty when the format cannot express the reply.
   virtual Packets encode(const Reply& reply) const = 0;
+
+  // For formats in which a client may subscribe to a room several times: what all subscriptions with this form receive
+  // for a message, one packet without its head. nullopt where the format has no subscriptions or cannot express the
+  // message.
+  virtual std::optional<Packet> encode_body(const Message&, WireForm) const { return std::nullopt; }
+  // What goes before that body for one subscription. Depends only on the arguments. Short: the body is shared, the head
+  // is not.
+  virtual std::string encode_head(const Message&, WireForm, std::string_view) const { return {}; }
 
   // Identifies the encoding of messages for this client; constant.
   virtual WireForm form() const = 0;

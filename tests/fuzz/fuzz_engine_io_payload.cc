@@ -25,7 +25,7 @@ constexpr char kSeparator = '\x1e';
 std::string write(const wire::EngineIoPacket& packet) {
   if (!packet.binary) return wire::encode_engine_io(packet.type, packet.data);
   std::string text;
-  wire::append_engine_io_binary(text, packet.data);
+  wire::append_engine_io_message(text, true, packet.data);
   return text;
 }
 

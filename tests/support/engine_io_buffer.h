@@ -18,11 +18,8 @@ class EngineIoBuffer final : public EngineIoQueue {
 
   void take(std::string& payload) override {
     for (const wire::Packet& packet : std::exchange(packets_, {})) {
-      if (packet.binary) {
-        wire::append_engine_io_binary(payload, packet.bytes);
-      } else {
-        wire::append_engine_io(payload, wire::EngineIoType::message, packet.bytes);
-      }
+      if (!payload.empty()) payload += wire::kEngineIoSeparator;
+      wire::append_engine_io_message(payload, packet.binary, packet.bytes);
     }
   }
 

@@ -1,5 +1,5 @@
-// A two-way stream of bytes with one client, as a connection sees it: a socket of libwebsockets, plain or with TLS. Both
-// interfaces know nothing of HTTP or WebSocket. All calls belong to the thread of the connection's loop.
+// A two-way stream of bytes with one client, as a connection sees it: a socket of libwebsockets, plain or with TLS.
+// Both interfaces know nothing of HTTP or WebSocket. All calls are made on the thread of the connection's loop.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace chat::net {
 
-// What is gathered for one write.
+// How much is gathered for one write.
 inline constexpr std::size_t kMaxWriteBytes = 65'536;
 
 // What happens to a stream. Its connection implements this.
@@ -19,9 +19,9 @@ class ByteStreamUser {
   virtual void on_input(std::span<char> bytes) = 0;
   // The stream takes output again, after want_writable().
   virtual void on_writable() = 0;
-  // The client ended or lost the stream, or close() was called. Nothing comes after it but on_released().
+  // The client ended or lost the stream, or close() was called. Only on_released() follows.
   virtual void on_stream_closed() = 0;
-  // The stream uses no resources any more and can be destroyed. Last call.
+  // The stream holds no resources any more and can be destroyed. The last call.
   virtual void on_released() = 0;
 
  protected:
@@ -35,25 +35,25 @@ class ByteStream {
   ByteStream(const ByteStream&) = delete;
   ByteStream& operator=(const ByteStream&) = delete;
 
-  // Writes without blocking. Returns how many bytes the stream took; when these are fewer than given, on_writable() tells
-  // when to go on. nullopt: the stream is broken. Never calls back.
+  // Writes without blocking. Returns how many bytes the stream took. When it took fewer than given, want_writable()
+  // asks to be called when more fit. nullopt: the stream is broken. Calls no callback.
   virtual std::optional<std::size_t> write(std::string_view bytes) = 0;
-  // Everything that write() took has left for the client. False only while TLS holds back a part of a record.
+  // Everything that write() took was sent. False only while TLS holds back a part of a record.
   virtual bool flushed() const = 0;
   // Asks for on_writable(), once.
   virtual void want_writable() = 0;
 
-  // Off: on_input() does not come, and the client is slowed down by TCP. An end of the stream is then noticed when reading
-  // is on again.
+  // Off: on_input() is not called, and TCP slows the client down. The end of the stream is then noticed only when
+  // reading is on again.
   virtual void set_reading(bool on) = 0;
 
-  // Tells the client that nothing more will be written, after what write() took. Input still comes.
+  // Tells the client that nothing follows what write() took. Input still comes.
   virtual void finish_writing() = 0;
 
-  // close() will throw away what the client has not taken, and reset the connection.
+  // close() will discard what the client has not read, and reset the connection.
   virtual void reset_on_close() {}
 
-  // Ends the stream at once. on_stream_closed() and on_released() follow, perhaps before this returns. Not inside a
+  // Ends the stream at once. on_stream_closed() and on_released() follow, possibly before this returns. Not inside a
   // callback of the same stream.
   virtual void close() = 0;
 };

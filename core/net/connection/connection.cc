@@ -12,12 +12,12 @@
 namespace chat::net {
 namespace {
 
-// How long the client has to close its direction, and how much it may still send until then.
+// How long the client has to close its direction, and how much it may still send in that time.
 constexpr std::int64_t kFinishTimeoutMs = 2'000;
 constexpr std::uint32_t kMaxDiscardedBytes = 1'048'576;
-// Input that waits behind a request or a pause (and a head may be larger). One read may go above it.
+// Input that waits during a request or a pause. A head may be larger, and one read may exceed it.
 constexpr std::size_t kMaxKeptBytes = 65'536;
-// A larger buffer is given back when it is empty.
+// A larger buffer is freed when it is empty.
 constexpr std::size_t kKeptCapacityBytes = 1'024;
 
 }  // namespace
@@ -41,9 +41,9 @@ std::optional<Refusal> Connection::charge_to(SourcePtr source) {
 
 void Connection::set_stream(std::unique_ptr<ByteStream> stream) { stream_ = std::move(stream); }
 
-WebSocketLink& Connection::make_websocket(std::unique_ptr<LinkUser> user, const Framing& framing,
+WebSocketLink& Connection::make_websocket(std::unique_ptr<LinkUser> user, const Carrier& carrier,
                                           std::int64_t max_message_bytes) {
-  websocket_ = std::make_unique<WebSocketLink>(loop_, *this, std::move(user), framing, max_message_bytes);
+  websocket_ = std::make_unique<WebSocketLink>(loop_, *this, std::move(user), carrier, max_message_bytes);
   return *websocket_;
 }
 
@@ -89,7 +89,7 @@ void Connection::take_turn() {
   charge_input();
 }
 
-// What a client has sent in part takes memory, for as long as it likes.
+// Incomplete input takes memory for as long as the client wants.
 void Connection::charge_input() {
   if (ending()) return;
   if (http_) {
@@ -132,7 +132,7 @@ void Connection::keep(std::span<char> bytes) {
   }
 }
 
-// A head waits until it is whole: reading must not stop before it is, or is too large.
+// A head waits until it is complete: reading must not stop before that, or before the head is too large.
 std::size_t Connection::max_kept_bytes() const {
   const bool head = http_ && http_->at_head();
   return std::max(kMaxKeptBytes, head ? static_cast<std::size_t>(loop_.options().max_header_bytes) : 0);

@@ -1,4 +1,4 @@
-// One accepted stream of bytes: serves HTTP/1.1 until a request upgrades it to a WebSocket (RFC 6455). Keeps the input that
+// One accepted stream of bytes. Serves HTTP/1.1 until a request upgrades it to a WebSocket (RFC 6455). Keeps input that
 // cannot be used yet, and ends the stream in an orderly way. Knows no socket: see byte_stream.h.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "hub/source_table.h"
 #include "net/base/timer_wheel.h"
 #include "net/connection/byte_stream.h"
-#include "net/deliver/frame.h"
+#include "net/deliver/carrier.h"
 #include "net/http/http.h"
 
 namespace chat::net {
@@ -24,33 +24,35 @@ class WebSocketLink;
 
 class Connection final : public TimerEntry, public ByteStreamUser {
  public:
-  // share: of its address's connections, or empty when it comes from a trusted proxy.
+  // share: in the connections of its address. Empty when it comes from a trusted proxy.
   Connection(Connections& owner, std::uint64_t id, std::string remote_address, Share share);
   ~Connection() override;
 
-  // Before anything else; once.
+  // Once, before anything else.
   void set_stream(std::unique_ptr<ByteStream> stream);
 
-  // Never used again on its loop.
+  // Never reused on its loop.
   std::uint64_t id() const { return id_; }
   Connections& owner() { return owner_; }
   const std::string& remote_address() const { return remote_address_; }
   ByteStream& stream() { return *stream_; }
-  // It has become the WebSocket of this source, which pays for it unless the share that it was accepted with already does.
+  // The connection is a WebSocket of this source now. Charges the source, unless the connection was charged when it was
+  // accepted.
   [[nodiscard]] std::optional<Refusal> charge_to(SourcePtr source);
-  // nullptr until a handshake has made it.
+  // nullptr until a handshake has created it.
   WebSocketLink* websocket() { return websocket_.get(); }
   // While its handshake is served.
-  WebSocketLink& make_websocket(std::unique_ptr<LinkUser> user, const Framing& framing, std::int64_t max_message_bytes);
-  // HTTP without a request that is received or answered: may be closed at once when the server drains.
+  WebSocketLink& make_websocket(std::unique_ptr<LinkUser> user, const Carrier& carrier, std::int64_t max_message_bytes);
+  // HTTP, and no request is being received or answered: the server may close it at once when it drains.
   bool idle_http() const;
   // Input that was read and is not used yet.
   std::size_t kept_bytes() const { return input_.size(); }
 
-  // Answers the held request of this number; nothing when it is no longer held. essential: its exchange is told when the
-  // connection ends before the answer is written whole.
+  // Answers the held request with this number. Does nothing when it is no longer held. essential: the exchange gets
+  // on_lost() when the connection ends before the whole answer is written.
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
-  // More of the body of an answer that streams; nothing when the request of this number has none, or has been answered whole.
+  // More of the body of an answer that streams. Does nothing when the request with this number has none, or when its
+  // answer is complete.
   void write(std::uint64_t request_number, std::string_view bytes, bool last);
 
   // Gives the input that is kept here a turn before the loop waits again.
@@ -60,15 +62,15 @@ class Connection final : public TimerEntry, public ByteStreamUser {
 
   void on_input(std::span<char> bytes) override;
   void on_writable() override;
-  // What uses the connection ends. Any number of times.
+  // Ends what uses the connection. May be called any number of times.
   void on_stream_closed() override;
   void on_released() override;
 
-  // Whether the link wants input. Takes effect at once; what was read before stays here.
+  // Whether the link wants input. Takes effect at once. Input that was read before stays here.
   void set_reading(bool on);
 
-  // Everything is written: closes this direction and waits a short time for the client to close the other. What it still
-  // sends is discarded, so that the socket is not reset before the client has read what was written.
+  // Everything is written: closes this direction and waits a short time for the client to close the other. Discards
+  // what the client still sends, so that the socket is not reset before the client has read everything.
   void finish();
 
   // Its stream is closed at the end of the round.
@@ -77,16 +79,16 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // Nothing is read or answered any more.
   bool ending() const { return doomed_ || finishing_; }
   void set_doomed() { doomed_ = true; }
-  // Should it be killed, the system is not to keep what the client has not read: it would, for minutes.
+  // When it is killed, the system must not keep what the client has not read. It would do so for minutes.
   void set_reset() { reset_ = true; }
-  // Closes the stream; outside its callbacks only.
+  // Closes the stream. Not inside its callbacks.
   void kill();
 
  protected:
   void on_deadline(std::int64_t now_ms) override;
 
  private:
-  // Takes what it can use from the front.
+  // Takes usable input from the front.
   void process(std::span<char>& bytes);
   void take_input();
   void keep(std::span<char> bytes);
@@ -101,9 +103,9 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   const std::string remote_address_;
   Share share_;
   std::unique_ptr<ByteStream> stream_;
-  std::string input_;    // read and not used yet
-  bool reading_ = true;  // as the link wishes
-  bool full_ = false;    // too much of input_ waits
+  std::string input_;    // read but not used yet
+  bool reading_ = true;  // wanted by the link
+  bool full_ = false;    // input_ holds too much
   bool processing_ = false;
   bool queued_ = false;  // for a turn
   bool doomed_ = false;

@@ -44,7 +44,7 @@ void Connections::add_waiting_input(const Connection& connection) {
   waiting_input_.push_back(connection.id());
 }
 
-// What is left, or comes back in here, waits until the sockets have had their turn.
+// Connections that are added meanwhile wait until the sockets have had their turn.
 bool Connections::take_waiting_input() {
   if (input_turns_left_ == 0) input_turns_left_ = waiting_input_.size();
   while (input_turns_left_ != 0) {

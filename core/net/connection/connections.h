@@ -1,5 +1,5 @@
-// The connections of one loop: how they are found, have their turns, and end. Who is to die is killed at the end of the round,
-// and destroyed when its stream is released. For the loop's thread.
+// The connections of one loop: how they are found, take turns, and end. A doomed connection is killed at the end of the
+// round, and destroyed when its stream is released. Used by the loop's thread.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,8 @@ class WebSocketLink;
 
 class Connections {
  public:
-  // All arguments must outlive this. open: the connections of the whole server, which were counted when they were accepted.
+  // All arguments must outlive this. open: the number of connections of the whole server. They are added when they are
+  // accepted.
   Connections(LinkContext& loop, RequestRouter& router, const HttpRules& rules, std::atomic<std::int64_t>& open);
   ~Connections();
 
@@ -34,37 +35,37 @@ class Connections {
   RequestRouter& router() { return router_; }
   const HttpRules& rules() const { return rules_; }
 
-  // A new one, without its stream.
+  // A new connection, without a stream yet.
   Connection& add(std::string remote_address, Share share);
-  // nullptr when it has ended, or is no WebSocket.
+  // nullptr when the connection has ended or is not a WebSocket.
   WebSocketLink* find_websocket(std::uint64_t id);
   // Answers the request if its connection is still there; see Connection::answer().
   void answer(const HeldRequest& request, HttpResponse response, bool essential);
-  // The same of more of a response that streams; see Connection::write().
+  // The same for more of a response that streams; see Connection::write().
   void write(const HeldRequest& request, std::string_view bytes, bool last);
   bool empty() const { return connections_.empty(); }
-  // Those that are to be destroyed included.
+  // Including those that wait to be destroyed.
   std::size_t living() const { return connections_.size() + buried_.size(); }
 
-  // Input that the connection has kept can be used now: it has a turn before the loop waits. See Connection::take_turn().
+  // The connection can use input that it kept: it gets a turn before the loop waits. See Connection::take_turn().
   void add_waiting_input(const Connection& connection);
   bool has_waiting_input() const { return !waiting_input_.empty(); }
-  // One turn for each. False when the time was over before: the next call goes on.
+  // One turn for each. False when the time was over before that: the next call continues.
   bool take_waiting_input();
 
   // Closes the connection's stream at the end of the round.
   void doom(Connection& connection);
   bool any_doomed() const { return !doomed_.empty(); }
-  // Until there are none or enough() says so. False when the time was over before.
+  // Until there are none or enough() returns true. False when the time was over before that.
   bool kill_doomed(const std::function<bool()>& enough);
   // The connection's stream is released: the connection is destroyed at the end of the round.
   void bury(Connection& connection);
-  // False when the time was over before.
+  // False when the time was over before all were destroyed.
   bool destroy_buried();
 
-  // Those on which no request has begun.
+  // Dooms those on which no request has begun.
   void doom_idle();
-  // The loop ends.
+  // When the loop ends.
   void destroy_all();
 
  private:
@@ -75,7 +76,7 @@ class Connections {
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::deque<std::uint64_t> waiting_input_;
-  std::size_t input_turns_left_ = 0;  // of those at its front, in this round
+  std::size_t input_turns_left_ = 0;  // of this round, from the front
   std::deque<std::uint64_t> doomed_;
   std::vector<std::unique_ptr<Connection>> buried_;
 };

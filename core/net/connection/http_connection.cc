@@ -13,21 +13,21 @@
 namespace chat::net {
 namespace {
 
-// How long a client may take to fetch the rest of a response that its socket did not take at once.
+// How long a client may take to read the rest of a response that its socket did not take at once.
 constexpr std::int64_t kResponseTimeoutMs = 30'000;
-// How long it may take to send a body.
+// How long a client may take to send a body.
 constexpr std::int64_t kBodyTimeoutMs = 30'000;
-// An idle connection stays open for so much longer than its Keep-Alive header promises, so that a request which the client
-// sends in the last moment does not meet a closed socket.
+// An idle connection stays open for this much longer than its Keep-Alive header promises, so that a request that the
+// client sends at the last moment does not reach a closed socket.
 constexpr std::int64_t kKeepAliveMarginMs = 1'000;
 
-// A body that nobody wants is read up to this size, so that the connection can be used again.
+// An unwanted body is read up to this size, so that the connection can be used again.
 constexpr std::uint64_t kMaxDiscardedBytes = 65'536;
 
-// So many pipelined requests are served in one turn of the loop.
+// How many pipelined requests are served in one turn of the loop.
 constexpr int kMaxRequestsPerTurn = 16;
 
-// What an answer says about a head that is too long, or that is not HTTP.
+// The text of the response to a head that is too long or is not HTTP.
 Refusal refusal_of_head(int status) {
   return status == 431 || status == 414 ? Refusal::header_bytes : Refusal::malformed;
 }
@@ -61,13 +61,13 @@ void HttpConnection::note(Refusal reason, std::string_view detail) {
   loop_.refusals().note(reason, connection_.remote_address(), detail);
 }
 
-// False while the head is not whole.
+// False while the head is incomplete.
 bool HttpConnection::take_head(std::span<char>& input) {
   const wire::HeadLimits limits{.max_bytes = static_cast<std::size_t>(loop_.options().max_header_bytes)};
   wire::RequestHead head = wire::parse_request_head({input.data(), input.size()}, limits, scanned_bytes_);
   switch (head.outcome) {
     case wire::RequestHead::Outcome::incomplete:
-      // Empty lines, which some clients send behind a body, begin no head. The parser takes a few of them only.
+      // Some clients send empty lines after a body. They do not begin a head, and the parser accepts only a few.
       if (std::all_of(input.begin(), input.end(), [](char c) { return c == '\r' || c == '\n'; })) return false;
       // The first head's time began when the connection was accepted.
       if (!std::exchange(begun_, true) && request_number_ != 0) {
@@ -109,7 +109,7 @@ void HttpConnection::serve(const HttpRequest& request) {
     const std::string_view reason = plan.refusal.body;
     note(Refusal::malformed, reason.substr(0, reason.find('\n')));
   }
-  // What nobody announced does not follow.
+  // Without an announced length there is no body.
   if (plan.kind == BodyPlan::Kind::refused && plan.refusal.status == 411) plan.kind = BodyPlan::Kind::none;
   if (contains_token(request.joined_header("upgrade"), "websocket")) {
     serve_upgrade(request, plan);
@@ -123,7 +123,7 @@ void HttpConnection::serve(const HttpRequest& request) {
   }
 }
 
-// The proxy's own connection may carry the requests of many clients.
+// One connection of a proxy may carry the requests of many clients.
 void HttpConnection::note_source(const HttpRequest& request) {
   if (!connection_.owner().rules().trusted_proxies.contains(connection_.remote_address())) return;
   std::string address = describe(request, connection_.remote_address(), connection_.owner().rules()).address;
@@ -153,7 +153,7 @@ void HttpConnection::charge() {
   }
 }
 
-// Before everything else: a page at a foreign name learns nothing of the server, not even what it serves.
+// Before everything else: a page with a foreign name learns nothing about the server, not even what it serves.
 bool HttpConnection::refuse_host(const HttpRequest& request) {
   const HttpRules& rules = connection_.owner().rules();
   if (rules.allowed_hosts.any_host()) return false;
@@ -181,10 +181,11 @@ void HttpConnection::serve_upgrade(const HttpRequest& request, const BodyPlan& p
   }
 }
 
-// A request whose answer does not depend on its body.
+// A request whose response does not depend on its body.
 void HttpConnection::serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue) {
   if (plan.kind == BodyPlan::Kind::refused && response.status < 400) response = std::move(plan.refusal);
-  // A client that asks whether to send the body is told not to, and may send it all the same: nothing tells which.
+  // A client that asks whether to send the body is told not to. It may send the body anyway, and nothing shows which it
+  // does.
   if (plan.kind == BodyPlan::Kind::refused || (plan.kind != BodyPlan::Kind::none && asks_to_continue)) {
     response.close = true;
   }
@@ -201,7 +202,7 @@ void HttpConnection::hold(const HttpRequest& request, const BodyPlan& plan, Hold
   essential_ = false;
   if (hold.body == BodyPlan::Kind::none) {
     state_ = State::waiting;
-    // A body that nobody reads cannot be told from the next request.
+    // An unread body cannot be distinguished from the next request.
     if (plan.kind != BodyPlan::Kind::none) close_after_ = true;
   } else {
     begin_body(hold.body, hold.body_bytes, hold.max_body_bytes);
@@ -224,7 +225,7 @@ void HttpConnection::begin_body(BodyPlan::Kind kind, std::uint64_t announced_byt
   loop_.set_timer(connection_, loop_.now_ms() + kBodyTimeoutMs);
 }
 
-// A short body is read to its end, though nobody wants it, so that the connection can be used again.
+// A short unwanted body is read to its end, so that the connection can be used again.
 void HttpConnection::respond_after_body(HttpResponse response) {
   if (intake_->announced_bytes > kMaxDiscardedBytes || response.close) {
     respond(response);
@@ -302,7 +303,7 @@ void HttpConnection::fail_body(HttpResponse response) {
 void HttpConnection::answer(std::uint64_t request_number, HttpResponse response, bool essential) {
   if (request_number != request_number_ || !exchange_) return;
   if (state_ != State::receiving && state_ != State::waiting) return;
-  // Whoever writes on has to know when nobody takes it.
+  // The writer of a streaming body must learn when there is no reader.
   essential_ = essential || response.streams;
   exchange_->complete(response);
   if (state_ == State::receiving && !response.streams) {
@@ -334,14 +335,14 @@ void HttpConnection::write(std::uint64_t request_number, std::string_view bytes,
 }
 
 void HttpConnection::respond(const HttpResponse& response) {
-  // What is left of a body would be taken for the next request.
+  // The rest of a body would be taken for the next request.
   if (state_ == State::receiving || response.close || loop_.draining()) close_after_ = true;
-  if (response.streams && minor_version_ < 1) close_after_ = true;  // its end is that of the connection
+  if (response.streams && minor_version_ < 1) close_after_ = true;  // the body ends with the connection
   state_ = State::writing;
   output_.begin(response, close_after_ ? KeepAlive() : KeepAlive{true, loop_.options().http_idle_timeout_ms / 1000},
                 without_body_, minor_version_);
   blocked_ = false;
-  intake_.reset();  // which `response` may have been of
+  intake_.reset();  // `response` may have been in it
   loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
   pump();
   if (!connection_.ending() && state_ == State::writing) charge();
@@ -383,11 +384,11 @@ void HttpConnection::pump_to(ByteStream& stream) {
     if (bytes->empty()) {
       TimerWheel::cancel(connection_);
       held_.give_back();
-      if (const std::shared_ptr<Exchange> exchange = exchange_) exchange->on_drained();  // which may write
+      if (const std::shared_ptr<Exchange> exchange = exchange_) exchange->on_drained();  // may write
       if (connection_.ending() || (output_.open() && output_.pending_bytes() == 0)) return;
       continue;
     }
-    // A response that is written ends now: its client may be gone before the next turn, and the response would seem lost.
+    // A response that is written ends now. If its client were gone before the next turn, the response would seem lost.
     if ((output_.open() || !output_.all_taken()) && loop_.budget().over()) {
       wait();
       return;

@@ -1,5 +1,6 @@
-// The HTTP/1.1 side of a connection (RFC 9112): takes request heads and bodies from the input, has each request answered
-// before the next is looked at, and writes the answers. A request may be held: whoever answers it knows it by a HeldRequest.
+// The HTTP/1.1 side of a connection (RFC 9112): takes request heads and bodies from the input, gets each request
+// answered before it reads the next, and writes the responses. A request may be held: a HeldRequest then names it for
+// the answer.
 #pragma once
 
 #include <cstddef>
@@ -28,14 +29,14 @@ class HttpConnection {
  public:
   HttpConnection(LinkContext& loop, Connection& connection) : loop_(loop), connection_(connection) {}
 
-  // Takes what it can use from the front. The rest waits: for the end of a head, or for the request before it.
+  // Takes usable input from the front. The rest waits: for the end of a head, or for the previous request.
   void take(std::span<char>& input);
-  // A request has been accepted as a WebSocket handshake, and its answer is queued at the link. The rest of the input is
-  // the link's.
+  // A WebSocket handshake was accepted, and its response is queued at the link. The rest of the input belongs to the
+  // link.
   bool upgraded() const { return state_ == State::upgraded; }
-  // Takes a head next, of which a part may have come.
+  // A head comes next. A part of it may be here.
   bool at_head() const { return state_ == State::head; }
-  // Between two requests. One that has begun to arrive is answered, in a drain too.
+  // Between two requests. A request that has begun to arrive is answered, even during a drain.
   bool idle() const { return at_head() && !begun_; }
 
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
@@ -44,7 +45,8 @@ class HttpConnection {
   void on_deadline();
   // The connection is gone.
   void lost();
-  // What is held here is the client's source's. Refuses the request, or ends the connection, when it is too much.
+  // Charges the client's source with what is held here. Refuses the request, or ends the connection, when that is too
+  // much.
   void charge();
 
  private:
@@ -64,7 +66,7 @@ class HttpConnection {
   void serve_upgrade(const HttpRequest& request, const BodyPlan& plan);
   void serve_response(HttpResponse response, BodyPlan plan, bool asks_to_continue);
   void hold(const HttpRequest& request, const BodyPlan& plan, Hold hold);
-  // announced_bytes: 0 when that was not done.
+  // announced_bytes: 0 when the length was not announced.
   void begin_body(BodyPlan::Kind kind, std::uint64_t announced_bytes, std::uint64_t max_bytes);
   void take_body(std::span<char>& input);
   void take_chunks(std::span<char>& input);
@@ -87,22 +89,22 @@ class HttpConnection {
   bool blocked_ = false;  // the stream takes no output until writable()
   bool pumping_ = false;
   int minor_version_ = 1;          // of the request
-  std::size_t scanned_bytes_ = 0;  // of a head that is not whole, see parse_request_head()
+  std::size_t scanned_bytes_ = 0;  // of an incomplete head, see parse_request_head()
   std::uint64_t request_number_ = 0;
-  std::shared_ptr<Exchange> exchange_;  // shared with its own running functions, in which it may be done with
+  std::shared_ptr<Exchange> exchange_;  // its running functions hold it too: the request may end in them
   struct Intake {
     bool chunked = false;
     std::uint64_t announced_bytes = 0;
-    std::uint64_t received_bytes = 0;  // of those announced
+    std::uint64_t received_bytes = 0;  // of the announced ones
     std::uint64_t max_bytes = 0;
     ChunkedDecoder decoder;
     std::string body;
-    std::optional<HttpResponse> response;  // decided before the body is there, of which nothing is kept
+    std::optional<HttpResponse> response;  // known before the body has come. The body is then discarded
   };
   std::unique_ptr<Intake> intake_;
   ResponseOutput output_;
-  std::string client_address_;  // of the request, when a trusted proxy has told it
-  Share held_;                  // for a body, and for an answer that is not taken
+  std::string client_address_;  // of the request, when a trusted proxy reported it
+  Share held_;                  // for a body, and for a response that the client does not read
 };
 
 }  // namespace chat::net

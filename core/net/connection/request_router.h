@@ -1,4 +1,4 @@
-// Who answers a connection's requests. The server has one for each loop: server/routes.h.
+// Answers the requests of connections. The server has one for each loop: server/routes.h.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@ namespace chat::net {
 
 class Connection;
 
-// The request is held until its exchange has it answered.
+// The request is held until its exchange answers it.
 struct Hold {
   std::unique_ptr<Exchange> exchange;
-  BodyPlan::Kind body = BodyPlan::Kind::none;  // wanted: told by on_body()
-  std::uint64_t body_bytes = 0;                // as announced; 0 when that was not done
+  BodyPlan::Kind body = BodyPlan::Kind::none;  // wanted: on_body() gets it
+  std::uint64_t body_bytes = 0;                // as announced; 0 when it was not
   std::uint64_t max_body_bytes = 0;
 };
 
@@ -28,7 +28,7 @@ class RequestRouter {
 
   // A request without upgrade.
   virtual std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest& request) = 0;
-  // A WebSocket handshake, RFC 6455 section 4.2: gives the connection a link that has accepted it; or returns the refusal.
+  // A WebSocket handshake, RFC 6455 section 4.2. Gives the connection a link that accepted it, or returns the refusal.
   virtual std::optional<HttpResponse> open_websocket(Connection& connection, const HttpRequest& request) = 0;
 };
 

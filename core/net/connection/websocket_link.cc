@@ -5,29 +5,31 @@
 
 #include "net/connection/connection.h"
 #include "net/connection/connections.h"
+#include "net/deliver/websocket_carrier.h"
 
 namespace chat::net {
 namespace {
 
-// How long a client has for its half of the closing handshake.
+// How long a client has for its part of the closing handshake.
 constexpr std::int64_t kCloseTimeoutMs = 5'000;
-// RFC 6455 section 5.5.2 allows to answer only the latest of several pings.
+// RFC 6455 section 5.5.2 allows answering only the latest of several pings.
 constexpr std::uint8_t kMaxQueuedPongs = 16;
-// So many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay the others.
+// How many messages and pings of one client are taken in one turn of the loop, so that a flood does not delay other
+// clients.
 constexpr int kMaxEventsPerTurn = 128;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kTooLarge = 1009;
-constexpr std::uint16_t kTryAgainLater = 1013;  // it reads too slowly
+constexpr std::uint16_t kTryAgainLater = 1013;  // the client reads too slowly
 
 }  // namespace
 
 WebSocketLink::WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user,
-                             const Framing& framing, std::int64_t max_message_bytes)
+                             const Carrier& carrier, std::int64_t max_message_bytes)
     : Link(loop, *user),
       connection_(connection),
       owned_user_(std::move(user)),
       max_message_bytes_(max_message_bytes),
-      framing_(framing),
+      carrier_(&carrier),
       reader_(static_cast<std::size_t>(max_message_bytes)),
       heard_ms_(loop.now_ms()) {}
 
@@ -44,9 +46,9 @@ void WebSocketLink::set_keep_alive(bool on) {
 // Opening -------------------------------------------------------------------------------------------------------------
 
 void WebSocketLink::accept_handshake(std::string response, const std::optional<wire::DeflateAgreement>& deflate) {
-  outbox_.push_front(FramePtr(std::move(response), nullptr));
+  outbox_.push_front(FramePtr::make(std::move(response), nullptr, Frame::Place::outside));
   if (!deflate) return;
-  framing_.deflate_window_bits = static_cast<std::uint8_t>(deflate->server_window_bits);
+  carrier_ = &carrier_->with_deflate(deflate->server_window_bits);
   reader_.allow_deflate(deflate->client_no_context_takeover);
 }
 
@@ -76,12 +78,12 @@ void WebSocketLink::pause_reading_until(std::int64_t until_ms) {
 void WebSocketLink::resume_reading() {
   if (closing_ || state_ != State::open || paused_until_ms_ < 0) return;
   paused_until_ms_ = -1;
-  heard();  // of what could not be
+  heard();  // nothing could be heard during the pause
   if (!output_first_) set_reading(true);
   schedule();
 }
 
-// Ends in flush(). Whether the client is alive shows meanwhile in what it takes.
+// flush() ends it. Until then the client's reading shows that it is alive.
 void WebSocketLink::pause_reading_for_output() {
   if (closing_) return;
   output_first_ = true;
@@ -93,10 +95,10 @@ void WebSocketLink::heard() {
   heard_ms_ = loop_.now_ms();
   if (pinged_ms_ < 0) return;
   pinged_ms_ = -1;
-  schedule();  // the next ping may be due before the time-out would have been
+  schedule();  // the next ping may be due before that time-out
 }
 
-// Its user is gone when the link has said goodbye, while the client may still send.
+// The user may be gone once the link is closing, while the client may still send.
 std::string_view WebSocketLink::address() const {
   return state_ == State::open ? user_->address() : std::string_view(connection_.remote_address());
 }
@@ -105,7 +107,7 @@ std::size_t WebSocketLink::held_input_bytes() const { return connection_.kept_by
 
 void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
-  // Until `more`, also when the input is used up: the reader gives back a message's buffer with the call after it.
+  // Until `more`, even when the input is used up: the reader frees a message's buffer in the call after it.
   for (int taken = 0; reading_; ++taken) {
     if (!input.empty() && (taken == kMaxEventsPerTurn || (taken != 0 && loop_.budget().over()))) {
       connection_.queue_input();
@@ -124,7 +126,7 @@ void WebSocketLink::receive(std::span<char>& input) {
         if (state_ == State::open) user_->on_message(event.binary, event.bytes);
         break;
       case Kind::ping:
-        // What the messages before it have caused goes first.
+        // The pong follows everything that earlier messages cause.
         behind_inbox([payload = std::string(event.bytes)](WebSocketLink& link) { link.pong(payload); });
         break;
       case Kind::pong:
@@ -168,19 +170,17 @@ void WebSocketLink::pong(std::string_view payload) {
 
 // Writing -------------------------------------------------------------------------------------------------------------
 
-// With drop_oldest the dropped messages came before the first one that is queued now, so their notice goes in front of it. It is
-// made when it can be written, because a notice for each round in which a reader takes nothing would push out the messages
-// themselves. Returns how much may be written before the next call: a partly written frame ends first.
-std::size_t WebSocketLink::tell_gaps_first() {
-  if (!outbox_.has_gaps() || closing_) return kMaxWriteBytes;
-  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return kMaxWriteBytes;
-  if (outbox_.mid_frame()) return std::min(kMaxWriteBytes, outbox_.front_bytes());
+// With drop_oldest the dropped messages came before the first one that is queued now, so the notice about them goes in
+// front of it. The notice is made when it can be written: one for each round in which a client reads nothing would push
+// out the messages themselves. What is partly written ends first.
+void WebSocketLink::tell_gaps_first() {
+  if (!outbox_.has_gaps() || closing_ || outbox_.mid_write()) return;
+  if (loop_.outbox_limits().policy != OutboxPolicy::drop_oldest) return;
   std::vector<GapReply> gaps = outbox_.take_gaps();
   std::reverse(gaps.begin(), gaps.end());  // each goes in front of the one before
   for (const GapReply& gap : gaps) {
     if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
   }
-  return kMaxWriteBytes;
 }
 
 // False: the stream is broken.
@@ -188,8 +188,8 @@ bool WebSocketLink::write_pending() {
   if (blocked_) return true;
   ByteStream& stream = connection_.stream();
   while (!outbox_.empty() || !stream.flushed()) {
-    const std::size_t max_bytes = tell_gaps_first();
-    const std::string_view bytes = outbox_.next(loop_.scratch(), max_bytes);
+    tell_gaps_first();
+    const std::string_view bytes = outbox_.next(*carrier_, loop_.scratch(), kMaxWriteBytes);
     const std::optional<std::size_t> written = stream.write(bytes);
     if (!written) return false;
     loop_.stats().bytes_out.add(*written);
@@ -239,7 +239,7 @@ void WebSocketLink::write_now() {
 void WebSocketLink::writable() {
   if (state_ == State::handshake || state_ == State::closed) return;
   blocked_ = false;
-  // The stream took something: the client is alive, however slowly it reads.
+  // The stream took output: the client is alive, however slowly it reads.
   heard();
   note_progress();
   if (state_ == State::open) user_->on_progress();
@@ -284,7 +284,7 @@ void WebSocketLink::keep_alive(std::int64_t now_ms) {
   }
   if (now_ms < heard_ms_ + options.ping_interval_ms) return;
   pinged_ms_ = now_ms;
-  // Behind a backlog a ping says nothing: whether the backlog moves does.
+  // A ping after a backlog shows nothing. Whether the backlog shrinks does.
   if (outbox_.empty()) push(make_ping_frame("chat"));
 }
 
@@ -295,7 +295,7 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
   }
   if (state_ == State::open) {
     if (paused_until_ms_ >= 0 && now_ms >= paused_until_ms_) resume_reading();
-    // Nothing can be heard while nothing is read.
+    // While nothing is read, nothing can be heard.
     if (reading_ || output_first_) keep_alive(now_ms);
   }
   schedule();
@@ -303,10 +303,10 @@ void WebSocketLink::on_deadline(std::int64_t now_ms) {
 
 // Closing -------------------------------------------------------------------------------------------------------------
 
-// What may run out of memory comes before the state changes: else nobody would tell the user.
+// Allocations come before the state changes. Otherwise the user would not be told when one fails.
 void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   if (closing_) return;
-  const bool established = state_ != State::handshake;  // else it is refused by a response
+  const bool established = state_ != State::handshake;  // otherwise a response refuses the handshake
   if (established) {
     mark_dirty();
     outbox_.push_last(make_close_frame(code, reason));
@@ -322,7 +322,8 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   schedule();
 }
 
-// The answer is our close frame, behind what the client's last messages have caused. An answer to our own close ends it all.
+// Our close frame is the answer. It follows everything that the client's last messages cause. An answer to our own
+// close ends the connection.
 void WebSocketLink::client_closed(const wire::MessageReader::Event& event) {
   const std::string reason(event.bytes);
   end_behind_inbox(event.code, reason, event.answer, event.answer == event.code ? reason : std::string());
@@ -355,10 +356,10 @@ void WebSocketLink::finish_when_sent() {
   mark_dirty();
 }
 
-// `frame` is the last thing that is written, and nothing more is read. As in close(), the state changes last.
+// `frame` is the last output, and nothing more is read. As in close(), the state changes last.
 void WebSocketLink::end(std::uint16_t code, std::string_view reason, FramePtr frame) {
   mark_dirty();
-  if (blocked_) outbox_.drop_unwritten();  // a client that reads slowly does not wait for what it has missed
+  if (blocked_) outbox_.drop_unwritten();  // a slow client does not have to read its backlog first
   outbox_.push_last(std::move(frame));
   closing_ = true;
   finish_when_sent_ = true;

@@ -1,6 +1,6 @@
-// A WebSocket (RFC 6455) with one client: hands on the messages that its reader finds, answers pings, keeps the connection
-// alive, writes frames that were made elsewhere, and closes in an orderly way. Knows no socket: its bytes come and go by its
-// connection.
+// A WebSocket (RFC 6455) with one client: passes on the messages that its reader finds, answers pings, keeps the
+// connection alive, writes frames that were made elsewhere, and closes in an orderly way. Knows no socket: its
+// connection reads and writes the bytes.
 #pragma once
 
 #include <cstdint>
@@ -20,16 +20,17 @@ class Connection;
 
 class WebSocketLink final : public Link {
  public:
-  // `user` is owned until set_user(). `framing` is without deflate: the handshake tells.
-  WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Framing& framing,
+  // Owns `user` until set_user(). `carrier` is without compression: the handshake decides on that.
+  WebSocketLink(LinkContext& loop, Connection& connection, std::unique_ptr<LinkUser> user, const Carrier& carrier,
                 std::int64_t max_message_bytes);
 
-  // Another user, which is not owned: it must outlive the link, or close it first. Not from inside the old one.
+  // Replaces the user. The new one is not owned: it must outlive the link, or close it first. Not from inside the old
+  // one.
   void set_user(LinkUser& user);
-  // RFC 6455 pings and their time-out. Off for a user that has pings of its own.
+  // RFC 6455 pings and their time-out. Off for a user with pings of its own.
   void set_keep_alive(bool on);
 
-  // The handshake is accepted: `response` goes first, in one write with what its user sends at once.
+  // The handshake is accepted. `response` is written first, together with what the user sends at once.
   void accept_handshake(std::string response, const std::optional<wire::DeflateAgreement>& deflate);
   // The connection has become a WebSocket.
   void established();
@@ -37,7 +38,7 @@ class WebSocketLink final : public Link {
   void set_reading(bool on);
   // Takes what it wants from the front.
   void receive(std::span<char>& input);
-  // Something has come from the client, whether it is taken or not.
+  // The client sent something, whether it is taken or not.
   void heard();
   void writable();
   // The connection is gone.
@@ -48,12 +49,12 @@ class WebSocketLink final : public Link {
   void pause_reading_until(std::int64_t now_ms) override;
   void resume_reading() override;
   void pause_reading_for_output() override;
-  const Framing& framing() const override { return framing_; }
+  const Carrier& carrier() const override { return *carrier_; }
   void write_now() override;
 
   void on_deadline(std::int64_t now_ms);
 
-  // For the socket of another loop to be found by, see Connection::id().
+  // Another loop finds the socket by Connection::id().
   Connection& connection() { return connection_; }
 
  private:
@@ -61,7 +62,7 @@ class WebSocketLink final : public Link {
     handshake,
     open,
     closing,  // our close frame is queued or sent
-    closed,   // nothing is read or written any more
+    closed,   // nothing more is read or written
   };
 
   std::string_view address() const;
@@ -69,16 +70,16 @@ class WebSocketLink final : public Link {
   void schedule();
   void keep_alive(std::int64_t now_ms);
   void pong(std::string_view payload);
-  // Now, or when what has been posted to the loop has been taken.
+  // Now, or after what is already in the loop's inbox.
   template <class Action>
   void behind_inbox(Action action);
   void client_closed(const wire::MessageReader::Event& event);
   void end_behind_inbox(std::uint16_t code, std::string reason, std::uint16_t answer, std::string answer_reason);
-  // RFC 6455 section 7.1.7: says why, and does not wait for an answer.
+  // RFC 6455 section 7.1.7: sends the reason, and does not wait for an answer.
   void fail(std::uint16_t code, std::string_view reason);
   void finish_when_sent();
   void end(std::uint16_t code, std::string_view reason, FramePtr frame);
-  std::size_t tell_gaps_first();
+  void tell_gaps_first();
   bool write_pending();
   void terminate(const char* reason);
 
@@ -88,17 +89,17 @@ class WebSocketLink final : public Link {
   std::unique_ptr<LinkUser> owned_user_;
   const std::int64_t max_message_bytes_;
   State state_ = State::handshake;
-  Framing framing_;
+  const Carrier* carrier_;
   bool keep_alive_ = true;
   bool reading_ = true;
   bool output_first_ = false;        // nothing is read until most of the outbox is written
   bool blocked_ = false;             // the stream takes no output until writable()
-  bool finish_when_sent_ = false;    // the close frame is the last thing that is written or heard
-  bool heard_last_ = false;          // nothing that comes now is looked at
+  bool finish_when_sent_ = false;    // nothing is read or written after the close frame
+  bool heard_last_ = false;          // further input is discarded
   std::uint8_t queued_pongs_ = 0;    // since the outbox was empty
-  const char* lost_reason_ = kLost;  // what its user is told of a connection that ends without a close
+  const char* lost_reason_ = kLost;  // for the user, when the connection ends without a close
   wire::MessageReader reader_;
-  std::unique_ptr<std::string> late_pong_;  // the payload of the latest ping that found too many pongs queued
+  std::unique_ptr<std::string> late_pong_;  // the payload of the latest ping that came while too many pongs were queued
   std::int64_t heard_ms_ = 0;
   std::int64_t pinged_ms_ = -1;  // when an unanswered ping was sent
   std::int64_t paused_until_ms_ = -1;

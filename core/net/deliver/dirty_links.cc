@@ -35,7 +35,7 @@ void DirtyLinks::add(Link* link) {
 }
 
 void DirtyLinks::forget(Link* link) {
-  // Both, because a link that has been flushed may be dirty again before the flush is charged.
+  // Both, because a flushed link may be dirty again before the flush is charged.
   for (const std::size_t index : {link->dirty_index_, link->flushed_index_}) {
     if (index < links_.size() && links_[index] == link) links_[index] = nullptr;
   }
@@ -54,7 +54,8 @@ bool DirtyLinks::flush(bool at_once, TimeBudget& budget) {
   }
   loop_.note_activity();
   const std::size_t first = next_;
-  // Now what is shared is held by those alone who could not write it. Here, because links may go before the next call.
+  // Now only the links that could not write a shared frame hold it. Links may be destroyed before the next call, so
+  // this cannot wait.
   const auto charge = [&] {
     for (std::size_t at = first; at < next_; ++at) {
       if (links_[at]) links_[at]->charge_queue();

@@ -15,21 +15,59 @@ void shrink_after_peak(std::vector<Element>& elements) {
   if (elements.capacity() > kSmall && elements.size() < elements.capacity() / 4) elements.shrink_to_fit();
 }
 
+void release(LocalRoom& room, SubscriptionIds::Number subscription) noexcept {
+  room.subscriptions->release(subscription);
+  if (room.subscriptions->empty()) room.subscriptions.reset();
+}
+
 }  // namespace
 
 const FramePtr& EncodedMessage::frame_for(const Receiver& receiver) {
   const wire::WireForm form = receiver.form();
-  const Framing framing = receiver.framing();
+  const Carrier* const carrier = &receiver.carrier();
   for (const Entry& entry : entries_) {
-    if (entry.form == form && entry.framing == framing) return entry.frame;
+    if (entry.form == form && entry.carrier == carrier) return entry.frame;
   }
-  FramePtr frame = make_frame(receiver.codec().encode(*message_), framing, message_);
-  return entries_.emplace_back(Entry{form, framing, std::move(frame)}).frame;
+  FramePtr frame = make_frame(receiver.codec().encode(*message_), *carrier, message_);
+  return entries_.emplace_back(Entry{form, carrier, std::move(frame)}).frame;
+}
+
+EncodedMessage::SubscribedEntry& EncodedMessage::subscribed_entry(const Receiver& receiver, wire::WireForm form,
+                                                                  std::size_t max_number) {
+  const Carrier* const carrier = &receiver.carrier();
+  for (SubscribedEntry& entry : subscribed_) {
+    if (entry.form == form && entry.carrier == carrier) return entry;
+  }
+  SubscribedEntry made{form, carrier, {}, std::vector<FramePtr>(max_number + 1)};
+  if (std::optional<wire::Packet> body = receiver.codec().encode_body(*message_, form)) {
+    made.body = carrier->share(std::move(*body));
+  }
+  return subscribed_.emplace_back(std::move(made));
+}
+
+const FramePtr& EncodedMessage::frame_for(const Receiver& receiver, const Membership& membership) {
+  const SubscriptionIds& ids = *membership.room->subscriptions;
+  SubscribedEntry& entry = subscribed_entry(receiver, membership.form, ids.max_number());
+  FramePtr& frame = entry.frames[membership.subscription];
+  if (!frame && entry.body) {
+    const std::string head = receiver.codec().encode_head(*message_, membership.form, ids.id(membership.subscription));
+    frame = make_frame(head, *entry.body, *entry.carrier, message_);
+  }
+  return frame;
 }
 
 // Members -------------------------------------------------------------------------------------------------------------
 
-bool Fanout::add(Receiver& receiver, std::string_view room) {
+Fanout::Memberships::iterator Fanout::find(Receiver& receiver, const LocalRoom& room,
+                                           std::string_view subscription_id) {
+  return std::find_if(receiver.memberships_.begin(), receiver.memberships_.end(), [&](const auto& membership) {
+    if (membership->room != &room) return false;
+    const SubscriptionIds::Number number = membership->subscription;
+    return (number == SubscriptionIds::kNone ? std::string_view() : room.subscriptions->id(number)) == subscription_id;
+  });
+}
+
+bool Fanout::add(Receiver& receiver, std::string_view room, const Subscription& subscription) {
   auto found = rooms_.find(room);
   if (found == rooms_.end()) {
     auto local = std::make_unique<LocalRoom>();
@@ -37,16 +75,22 @@ bool Fanout::add(Receiver& receiver, std::string_view room) {
     found = rooms_.emplace(local->name, std::move(local)).first;
   }
   LocalRoom& local = *found->second;
-  for (const auto& membership : receiver.memberships_) {
-    if (membership->room == &local) return false;
-  }
+  Memberships& memberships = receiver.memberships_;
+  if (find(receiver, local, subscription.id) != memberships.end()) return false;
+  const std::size_t count = memberships.size();
+  SubscriptionIds::Number number = SubscriptionIds::kNone;
   try {
-    receiver.memberships_.push_back(std::make_unique<Membership>(Membership{&local, local.members.size()}));
-    local.members.push_back({&receiver, receiver.memberships_.back().get()});
+    if (!subscription.id.empty()) {
+      if (!local.subscriptions) local.subscriptions = std::make_unique<SubscriptionIds>();
+      number = local.subscriptions->acquire(subscription.id);
+    }
+    memberships.push_back(
+        std::make_unique<Membership>(Membership{&local, local.members.size(), subscription.form, number}));
+    local.members.push_back({&receiver, memberships.back().get()});
   } catch (...) {
     // Room and receiver must agree on who is in.
-    if (!receiver.memberships_.empty() && receiver.memberships_.back()->room == &local)
-      receiver.memberships_.pop_back();
+    memberships.resize(count);
+    if (number != SubscriptionIds::kNone) release(local, number);
     if (local.members.empty()) rooms_.erase(found);
     throw;
   }
@@ -54,11 +98,28 @@ bool Fanout::add(Receiver& receiver, std::string_view room) {
 }
 
 bool Fanout::remove(Receiver& receiver, std::string_view room) {
-  auto membership = std::find_if(receiver.memberships_.begin(), receiver.memberships_.end(),
-                                 [&](const auto& m) { return m->room->name == room; });
+  const auto found = rooms_.find(room);
+  if (found == rooms_.end()) return false;
+  const std::size_t count = receiver.memberships_.size();
+  leave(receiver, *found->second);
+  return receiver.memberships_.size() != count;
+}
+
+bool Fanout::remove(Receiver& receiver, std::string_view room, std::string_view subscription_id) {
+  const auto found = rooms_.find(room);
+  if (found == rooms_.end()) return false;
+  const auto membership = find(receiver, *found->second, subscription_id);
   if (membership == receiver.memberships_.end()) return false;
   unlink(receiver, membership);
   return true;
+}
+
+// The room ends with its last member: after that only its address is compared.
+void Fanout::leave(Receiver& receiver, const LocalRoom& room) {
+  for (std::size_t at = receiver.memberships_.size(); at-- > 0;) {
+    const auto membership = receiver.memberships_.begin() + static_cast<std::ptrdiff_t>(at);
+    if ((*membership)->room == &room) unlink(receiver, membership);
+  }
 }
 
 void Fanout::forget(Receiver& receiver) noexcept {
@@ -68,9 +129,10 @@ void Fanout::forget(Receiver& receiver) noexcept {
 
 std::string Fanout::remove_any(Receiver& receiver) {
   if (receiver.memberships_.empty()) return {};
-  std::string room = receiver.memberships_.back()->room->name;
-  unlink(receiver, std::prev(receiver.memberships_.end()));
-  return room;
+  const LocalRoom& room = *receiver.memberships_.back()->room;
+  std::string name = room.name;
+  leave(receiver, room);
+  return name;
 }
 
 void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member) {
@@ -78,11 +140,12 @@ void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Mem
   member.membership->index = index;
 }
 
-// The last takes the place that becomes free. In an interrupted delivery the last of those that have the message does, and the
-// last of all takes its place: all before `next` have it still, and the others do not.
-void Fanout::unlink(Receiver& receiver, std::vector<std::unique_ptr<Membership>>::iterator membership) {
+// The last member moves to the place that becomes free. During an interrupted delivery the last member that has the
+// message moves there, and the last of all takes its place: still exactly those before `next` have the message.
+void Fanout::unlink(Receiver& receiver, Memberships::iterator membership) {
   LocalRoom& room = *(*membership)->room;
   std::size_t index = (*membership)->index;
+  const SubscriptionIds::Number subscription = (*membership)->subscription;
   if (interrupted_ && interrupted_->room == &room && index < interrupted_->next) {
     --interrupted_->next;
     set_member(room, index, room.members[interrupted_->next]);
@@ -91,6 +154,7 @@ void Fanout::unlink(Receiver& receiver, std::vector<std::unique_ptr<Membership>>
   set_member(room, index, room.members.back());
   room.members.pop_back();
   shrink_after_peak(room.members);
+  if (subscription != SubscriptionIds::kNone) release(room, subscription);
   receiver.memberships_.erase(membership);
   if (!room.members.empty()) return;
   if (interrupted_ && interrupted_->room == &room) interrupted_.reset();
@@ -112,7 +176,7 @@ void Fanout::set_everyone(std::size_t index, Receiver* receiver) {
   everyone_index_[receiver] = index;
 }
 
-// As unlink().
+// Like unlink().
 void Fanout::remove_from_everyone(Receiver& receiver) {
   auto found = everyone_index_.find(&receiver);
   if (found == everyone_index_.end()) return;
@@ -132,11 +196,11 @@ void Fanout::remove_from_everyone(Receiver& receiver) {
 
 bool Fanout::deliver(const MessagePtr& message, TimeBudget& budget) {
   auto found = rooms_.find(message->room);
-  return found == rooms_.end() || begin({EncodedMessage(message), found->second.get(), 0}, budget);
+  return found == rooms_.end() || begin({EncodedMessage(message), found->second.get(), 0, false}, budget);
 }
 
 bool Fanout::deliver_to_everyone(const MessagePtr& message, TimeBudget& budget) {
-  return begin({EncodedMessage(message), nullptr, 0}, budget);
+  return begin({EncodedMessage(message), nullptr, 0, false}, budget);
 }
 
 bool Fanout::begin(Delivery delivery, TimeBudget& budget) {
@@ -162,15 +226,22 @@ bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
   const MessagePtr& message = encoded.message();
   const ClientId except = message->except;
   LocalRoom* const room = delivery.room;
+  const bool has_subscriptions = room && room->subscriptions;
   const std::size_t count = room ? room->members.size() : everyone_.size();
   while (delivery.next < count) {
     const std::size_t end = std::min(count, delivery.next + kReceiversPerLook);
     for (; delivery.next < end; ++delivery.next) {
       Receiver& receiver = room ? *room->members[delivery.next].receiver : *everyone_[delivery.next];
-      if (receiver.id() != except) {
+      if (receiver.id() == except) {
+        if (room && !delivery.own_noted) receiver.note_own(message);
+        delivery.own_noted = true;
+        continue;
+      }
+      const Membership* const membership = has_subscriptions ? room->members[delivery.next].membership : nullptr;
+      if (membership && membership->subscription != SubscriptionIds::kNone) {
+        receiver.deliver(encoded.frame_for(receiver, *membership));
+      } else {
         receiver.deliver(encoded.frame_for(receiver));
-      } else if (room) {
-        receiver.note_own(message);
       }
     }
     if (end < count && budget.over()) return false;

@@ -1,6 +1,7 @@
-// Which receivers of one loop hear which room, and the delivery of one message to all of them: encoded and framed once for each
-// wire form among the receivers, whatever their number. A delivery can be interrupted and goes on later: in between members may
-// leave, but none may join and no other message may be delivered. Knows no socket and no client.
+// Which receivers of one loop are in which room, and the delivery of a message to all of them. The message is encoded
+// and framed once for each combination of wire form, carrier and subscription id among the receivers, whatever their
+// number. A delivery can be interrupted and continues later: meanwhile members may leave, but none may join and no
+// other message may be delivered. Knows no socket and no client.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,20 @@
 #include "model/message.h"
 #include "model/string_map.h"
 #include "net/base/time_budget.h"
+#include "net/deliver/carrier.h"
 #include "net/deliver/frame.h"
 #include "net/deliver/receiver.h"
+#include "net/deliver/subscription_ids.h"
 #include "wire/codec.h"
 
 namespace chat::net {
+
+// What a client names when it subscribes to a room, in protocols in which it may do so several times. The fan-out
+// compares the ids and gives them to the codec.
+struct Subscription {
+  std::string_view id;  // empty: none. The packets are those of Codec::encode(), in the receiver's own form
+  wire::WireForm form = 0;
+};
 
 struct LocalRoom {
   struct Member {
@@ -27,61 +37,82 @@ struct LocalRoom {
   };
   std::string name;
   std::vector<Member> members;
+  std::unique_ptr<SubscriptionIds> subscriptions;  // empty when no member has one
 };
 
-// The frames of one message, made when the first receiver needs them.
+// The frames of one message, each made when the first receiver needs it.
 class EncodedMessage {
  public:
   explicit EncodedMessage(MessagePtr message) : message_(std::move(message)) {}
 
   const MessagePtr& message() const { return message_; }
   const FramePtr& frame_for(const Receiver& receiver);
+  // For a membership with a subscription.
+  const FramePtr& frame_for(const Receiver& receiver, const Membership& membership);
 
  private:
   struct Entry {
     wire::WireForm form;
-    Framing framing;
+    const Carrier* carrier;
     FramePtr frame;
   };
+  struct SubscribedEntry {
+    wire::WireForm form;
+    const Carrier* carrier;
+    std::optional<SharedBody> body;
+    std::vector<FramePtr> frames;  // by the number of the subscription; the first is always empty
+  };
+
+  SubscribedEntry& subscribed_entry(const Receiver& receiver, wire::WireForm form, std::size_t max_number);
+
   MessagePtr message_;
   std::vector<Entry> entries_;
+  std::vector<SubscribedEntry> subscribed_;
 };
 
 class Fanout {
  public:
-  // False when it was in already.
-  bool add(Receiver& receiver, std::string_view room);
-  // False when it was not in.
+  // Without a subscription, in the receiver's own form. False when the receiver is in the room in this way already.
+  bool add(Receiver& receiver, std::string_view room) { return add(receiver, room, Subscription{}); }
+  // False when the receiver has a subscription with this id to this room, in whatever form.
+  bool add(Receiver& receiver, std::string_view room, const Subscription& subscription);
+  // Takes the receiver out of the room, with all its subscriptions to it. False when it was not in.
   bool remove(Receiver& receiver, std::string_view room);
-  // Of the receiver's memberships any one, whose room's name is returned; empty when there is none left.
+  // Ends one subscription. False when there is none with this id.
+  bool remove(Receiver& receiver, std::string_view room, std::string_view subscription_id);
+  // Takes the receiver out of any one of its rooms. Returns the room's name; empty when there is none left.
   std::string remove_any(Receiver& receiver);
 
-  // The receiver goes: takes it out of all rooms and of everyone. Throws nothing.
+  // Takes the receiver out of all rooms and out of everyone. Throws nothing.
   void forget(Receiver& receiver) noexcept;
 
   void add_to_everyone(Receiver& receiver);
   void remove_from_everyone(Receiver& receiver);
 
-  // To the members of its room. False when the time was over before all of them had it: go_on() delivers the rest. The same
-  // after an exception of a receiver, which has not got it then.
+  // To the members of the message's room, once for each subscription. False when the time was over before all had it:
+  // go_on() delivers the rest. The same after an exception from a receiver: that one does not have the message yet.
   bool deliver(const MessagePtr& message, TimeBudget& budget);
-  // The same to everyone.
+  // To everyone, once.
   bool deliver_to_everyone(const MessagePtr& message, TimeBudget& budget);
   bool interrupted() const { return interrupted_.has_value(); }
   bool go_on(TimeBudget& budget);
 
  private:
+  using Memberships = std::vector<std::unique_ptr<Membership>>;
   struct Delivery {
     EncodedMessage encoded;
-    LocalRoom* room;   // nullptr: to everyone
-    std::size_t next;  // all before it have the message
+    LocalRoom* room;         // nullptr: to everyone
+    std::size_t next;        // all before it have the message
+    bool own_noted = false;  // by the receiver that the message excepts
   };
 
   bool run(Delivery& delivery, TimeBudget& budget);
   bool begin(Delivery delivery, TimeBudget& budget);
+  Memberships::iterator find(Receiver& receiver, const LocalRoom& room, std::string_view subscription_id);
   void set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member);
   void set_everyone(std::size_t index, Receiver* receiver);
-  void unlink(Receiver& receiver, std::vector<std::unique_ptr<Membership>>::iterator membership);
+  void unlink(Receiver& receiver, Memberships::iterator membership);
+  void leave(Receiver& receiver, const LocalRoom& room);
 
   StringMap<std::unique_ptr<LocalRoom>> rooms_;
   std::vector<Receiver*> everyone_;

@@ -8,10 +8,10 @@
 namespace chat::net {
 namespace {
 
-// A sixteenth of the outbox or more pauses its sender for so long, in which a client that reads is woken up and reads, or polls
-// once more.
+// A frame of a sixteenth of the outbox or more pauses its sender for so long. In that time a client that reads wakes up
+// and reads, or polls once more.
 constexpr std::int64_t kPauseMs = 100;
-constexpr std::int64_t kLongPauseMs = 300;  // with more than the limits
+constexpr std::int64_t kLongPauseMs = 300;  // when more than the limits waits
 constexpr std::int64_t kPatienceMs = 1'000;
 
 }  // namespace
@@ -43,23 +43,22 @@ void Link::push_replay(FramePtr frame) {
 
 void Link::push(FramePtr frame) {
   if (closing_ || !frame) return;
-  mark_dirty();  // first: if it fails, no frame is left queued on a link that is never flushed
+  mark_dirty();  // first: if it throws, no frame stays on a link that is never flushed
   const OutboxLimits& limits = loop_.outbox_limits();
-  if (limits.policy == OutboxPolicy::drop_newest && outbox_.has_gaps() && frame->message()) {
-    // The notice belongs where the messages are missing: before the first that fits again. Until both fit, messages are dropped.
-    // One that was queued before its notice would lie within the range that the notice gives.
-    if (!outbox_.fits(*frame.get(), limits, 1)) write_now();
+  if (limits.policy == OutboxPolicy::drop_newest && outbox_.has_gaps() && frame->has_messages()) {
+    // The notice belongs where the messages are missing: before the first frame that fits again. Until both fit,
+    // messages are dropped. A message that was queued before the notice would lie within the range of the notice.
+    if (!outbox_.fits(*frame, limits, 1)) write_now();
     if (closing_) return;
-    if (!outbox_.fits(*frame.get(), limits, 1) && !outbox_.empty()) {
-      outbox_.drop(*frame->message());
-      loop_.stats().drops.add();
+    if (!outbox_.fits(*frame, limits, 1) && !outbox_.empty()) {
+      loop_.stats().drops.add(outbox_.drop(*frame));
       return;
     }
     for (const GapReply& gap : outbox_.take_gaps()) {
-      if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_last(std::move(notice));  // one for each room at most
+      if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_last(std::move(notice));  // at most one for each room
     }
   }
-  if (outbox_.bytes() + frame->bytes().size() > limits.bytes / 2 || filling_since_ms_ >= 0) watch_filling(*frame.get());
+  if (outbox_.bytes() + frame->size_bytes() > limits.bytes / 2 || filling_since_ms_ >= 0) watch_filling(*frame);
   std::uint64_t dropped = 0;
   const Outbox::Pushed pushed = push_within(frame, limits, dropped);
   loop_.stats().drops.add(dropped);
@@ -76,26 +75,30 @@ void Link::push(FramePtr frame) {
 void Link::watch_filling(const Frame& frame) {
   if (loop_.outbox_limits().policy != OutboxPolicy::disconnect) return;
   const std::size_t limit = loop_.outbox_limits().bytes;
-  if (outbox_.bytes() + frame.bytes().size() > limit / 2) {
-    slow_its_sender(frame);
+  if (outbox_.bytes() + frame.size_bytes() > limit / 2) {
+    slow_its_senders(frame);
   } else if (filling_since_ms_ >= 0 && outbox_.bytes() <= limit / 4) {
     filling_since_ms_ = -1;
   }
 }
 
-// In proportion to what it sends, and only as long as the client may be merely late: a slow one is not to slow its room.
-void Link::slow_its_sender(const Frame& frame) {
-  if (frame.message() == nullptr || frame.message()->sender.id == 0) return;
+// In proportion to the size of the messages, and only while the client may be merely late: a slow client must not slow
+// its room. The messages of a batch are taken to be of equal size.
+void Link::slow_its_senders(const Frame& frame) {
+  if (std::ranges::all_of(frame.messages(), [](const MessagePtr& message) { return message->sender.id == 0; })) return;
   const std::int64_t now_ms = loop_.now_ms();
   if (filling_since_ms_ < 0) filling_since_ms_ = now_ms;
   if (now_ms - std::max(filling_since_ms_, taken_ms_) >= kPatienceMs || now_ms - filling_since_ms_ >= kTurnMs) return;
   const std::size_t limit = loop_.outbox_limits().bytes;
-  const std::size_t size = frame.bytes().size();
-  const std::int64_t full_ms = outbox_.bytes() + size > limit ? kLongPauseMs : kPauseMs;
+  const std::int64_t full_ms = outbox_.bytes() + frame.size_bytes() > limit ? kLongPauseMs : kPauseMs;
+  const std::size_t size = frame.size_bytes() / frame.count();
   const std::size_t sixteenth = std::max<std::size_t>(1, limit / 16);
   const std::int64_t pause_ms =
       full_ms * static_cast<std::int64_t>(std::min(size, sixteenth)) / static_cast<std::int64_t>(sixteenth);
-  if (pause_ms > 0) loop_.pause_sender(frame.message()->sender.id, pause_ms);
+  if (pause_ms == 0) return;
+  for (const MessagePtr& message : frame.messages()) {
+    if (message->sender.id != 0) loop_.pause_sender(message->sender.id, pause_ms);
+  }
 }
 
 void Link::note_progress() { taken_ms_ = loop_.now_ms(); }
@@ -111,10 +114,10 @@ bool Link::is_nearly_empty() const {
 }
 
 Outbox::Pushed Link::push_within(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
-  if (!outbox_.fits(*frame.get(), limits)) write_now();
-  if (outbox_.fits(*frame.get(), limits)) {
+  if (!outbox_.fits(*frame, limits)) write_now();
+  if (outbox_.fits(*frame, limits)) {
     outbox_.push_last(std::move(frame));
-    // Only a client that has read most of it gets the time again.
+    // Only a client that has read most of the outbox gets that time again.
     if (over_since_ms_ >= 0 && !is_half_full()) over_since_ms_ = -1;
     return Outbox::Pushed::queued;
   }

@@ -1,4 +1,4 @@
-// What a link may ask of its loop.
+// What a link may use of its loop.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ class LinkContext : public LoopContext {
 
   const OutboxLimits& outbox_limits() const { return outbox_limits_; }
   DirtyLinks& dirty_links() { return dirty_links_; }
-  // For what is gathered to be written at once; empty between two uses.
+  // For bytes that are gathered for one write. Empty between two uses.
   std::string& scratch() { return scratch_; }
 
-  // The sender's messages fill outboxes faster than these are read: it is read no further for a moment.
+  // The sender's messages fill outboxes faster than these are read: nothing is read from it for that time.
   virtual void pause_sender(ClientId sender, std::int64_t pause_ms) = 0;
 
  private:

@@ -1,7 +1,8 @@
-// The link of a peer whose client has gone while something that it said waits for a verdict: leads nowhere.
+// The link of a peer that lost its client while a command waits for a verdict. What is sent to it is discarded.
 #pragma once
 
 #include "net/deliver/link.h"
+#include "net/deliver/websocket_carrier.h"
 
 namespace chat::net {
 
@@ -15,7 +16,7 @@ class NoLink final : public Link {
   void pause_reading_until(std::int64_t) override {}
   void resume_reading() override {}
   void pause_reading_for_output() override {}
-  const Framing& framing() const override { return framing_; }
+  const Carrier& carrier() const override { return websocket_carrier(); }
 
  private:
   class Nobody final : public LinkUser {
@@ -26,7 +27,6 @@ class NoLink final : public Link {
   };
 
   Nobody nobody_;
-  const Framing framing_;
 };
 
 }  // namespace chat::net

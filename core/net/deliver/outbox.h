@@ -1,19 +1,23 @@
-// What waits to be written to one link: whole frames, bounded in bytes and in count. A frame that is partly written is
-// never dropped. Knows no socket; its loop's thread alone uses it.
+// What waits to be written to one link: whole frames, bounded in bytes and in messages. What is partly written is never
+// dropped. Knows no socket. Only its loop's thread uses it.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/command.h"
 #include "net/base/server_options.h"
+#include "net/deliver/carrier.h"
 #include "net/deliver/frame.h"
 
 namespace chat::net {
 
 struct OutboxLimits {
   std::size_t bytes = 1 << 20;
-  std::size_t frames = 4'096;
+  std::size_t frames = 4'096;  // in Frame::count(): a frame with n messages counts n, a frame without messages 1
   OutboxPolicy policy = OutboxPolicy::disconnect;
 };
 
@@ -21,71 +25,100 @@ class Outbox {
  public:
   enum class Pushed : std::uint8_t {
     queued,
-    dropped,  // a message was dropped: this one, or with drop_oldest others before it
+    dropped,  // messages were dropped: those of this frame, or with drop_oldest earlier ones
     full,     // the link must be closed
   };
 
-  // `dropped` is raised by the messages dropped. full: the frame is the caller's still.
+  Outbox() = default;
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+
+  // Adds the number of dropped messages to `dropped`. With `full` the caller keeps the frame.
   Pushed push(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped);
   Pushed push(FramePtr&& frame, const OutboxLimits& limits, std::uint64_t& dropped) {
     return push(frame, limits, dropped);
   }
-  // It would be queued without anything being dropped, after `others` more frames.
+  // The frame would be queued without dropping anything, after `others` more frames that count 1.
   bool fits(const Frame& frame, const OutboxLimits& limits, std::size_t others = 0) const {
-    return bytes_ + frame.bytes().size() <= limits.bytes + replayed_bytes_ &&
-           frames() + 1 + others <= limits.frames + replayed_frames_;
+    return bytes_ + frame.size_bytes() <= limits.bytes + replayed_bytes_ &&
+           count_ + frame.count() + others <= limits.frames + replayed_count_;
   }
-  // At the end, and the limits are raised by it until the outbox is empty: for history that was asked for, which has bounds
-  // of its own and must not push out what is said meanwhile.
+  // At the end. Raises the limits by the frame until the outbox is empty. For history that the client asked for: it has
+  // its own bounds, and must not push out new messages.
   void push_replay(FramePtr frame);
-  // At the end, whatever the limits: for the close frame.
+  // At the end, without limits: for the close frame.
   void push_last(FramePtr frame);
-  // In front of everything but a partly written frame; not bounded, for the notice of a gap.
+  // Before everything but what is partly written, without limits: for the notice of a gap.
   void push_front(FramePtr frame);
 
-  // The first frame is partly written: nothing else may come before its rest.
-  bool mid_frame() const { return head_written_ != 0; }
-  // What is left of the first frame. Not of an empty outbox.
-  std::size_t front_bytes() const { return frames_[begin_]->bytes().size() - head_written_; }
-  bool empty() const { return begin_ == frames_.size(); }
+  // Something is partly written: its rest must come next.
+  bool mid_write() const { return head_written_ != 0 || write_begun(); }
+  bool empty() const { return begin_ == frames_.size() && !write_begun(); }
   std::size_t bytes() const { return bytes_; }
-  std::size_t frames() const { return frames_.size() - begin_; }
-  // The memory that they take, about: what several outboxes hold is divided among those that held it at the end of the round in
-  // which it came. For such an end; each frame is looked at once.
+  // In Frame::count(), as the limits.
+  std::size_t frames() const { return count_; }
+  // About the memory that the frames take. A frame in several outboxes is divided among those that hold it at the end
+  // of the round in which it came. Called at such an end; looks at each frame once.
   std::size_t account();
 
-  // The next contiguous bytes to write, at most max_bytes. Small frames are gathered in `scratch`; the rest of a large
-  // frame is given in place. While there are gaps the rest of a partly written frame comes alone, so that their notices can
-  // follow it. Valid until the next change.
-  std::string_view next(std::string& scratch, std::size_t max_bytes) const;
-  // So many bytes of next() were taken by the socket.
+  // The next contiguous bytes to write, at most max_bytes. Small segments are gathered in `scratch`; a large one is
+  // given in place. When the carrier gathers, the bytes are those of one write: its frames in one envelope. While there
+  // are gaps, the rest of a partly written frame comes alone, so that the notices can follow it. Valid until the next
+  // change. The carrier must not change in the middle of a write.
+  std::string_view next(const Carrier& carrier, std::string& scratch, std::size_t max_bytes);
+  // The socket took so many bytes of next().
   void consume(std::size_t bytes);
 
-  // Takes all frames out, for a carrier that is not a stream. Not in the middle of a frame.
+  // Appends everything to `out`, as one write where the carrier gathers. For a link that is not a stream. Not in the
+  // middle of a write.
+  void take_write(const Carrier& carrier, std::string& out);
+  // Takes all frames out. Not in the middle of a write.
   std::vector<FramePtr> take_all();
 
-  // The message is not queued: it belongs to its room's next gap.
-  void drop(const Message& message);
-  // What was dropped since the last call, one entry for each room.
+  // The frame is not queued: its messages belong to the next gap of their room. Returns how many they are.
+  std::size_t drop(const Frame& frame);
+  // What was dropped since the last call, one entry for each room. Counts a message once, even when the copies for
+  // several subscriptions were dropped.
   std::vector<GapReply> take_gaps();
   bool has_gaps() const { return !gaps_.empty(); }
 
-  // Empties it but for a frame that is partly written, whose rest must follow.
+  // Empties the outbox. The rest of what is partly written stays.
   void drop_unwritten();
 
  private:
+  // One write of a carrier that gathers: planned by next(), and begun when the socket took some of it.
+  struct Write {
+    const Carrier& carrier;
+    std::size_t frames = 0;  // that are not written yet
+    std::string glue;        // what the envelope has before the next frame, or at the end
+    bool begun = false;
+  };
+
+  bool write_begun() const { return write_ && write_->begun; }
+  void drop(const Message& message);
+  void drop_at(std::size_t at, std::uint64_t& dropped);
+  // The first frame that may be dropped or preceded by another.
+  std::size_t first_unwritten() const;
+  void plan_write(const Carrier& carrier, std::size_t max_bytes);
+  std::string_view gather(const Carrier& carrier, std::string& scratch, std::size_t max_bytes) const;
+  void consume_write(std::size_t bytes);
+  template <class Visit>
+  void visit_pieces(const Carrier& carrier, Visit visit) const;
   void release_front();
 
   std::vector<FramePtr> frames_;  // [begin_, end) are queued
   std::size_t begin_ = 0;
   std::size_t head_written_ = 0;  // bytes of the first frame that are written already
-  std::size_t bytes_ = 0;         // still to be written
-  std::size_t pushed_ = 0;        // frames, since the last account()
+  std::size_t bytes_ = 0;         // of frames, still to be written
+  std::size_t count_ = 0;
+  std::size_t pushed_ = 0;  // frames, since the last account()
   std::size_t accounted_frames_ = 0;
   std::size_t accounted_bytes_ = 0;
   std::size_t replayed_bytes_ = 0;
-  std::size_t replayed_frames_ = 0;
+  std::size_t replayed_count_ = 0;
   std::vector<GapReply> gaps_;
+
+  std::unique_ptr<Write> write_;  // empty unless the carrier gathers
 };
 
 }  // namespace chat::net

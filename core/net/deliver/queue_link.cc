@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "net/deliver/link_context.h"
-#include "wire/engine_io/engine_io.h"
 
 namespace chat::net {
 
@@ -30,14 +29,15 @@ void QueueLink::ask_for_turn() {
   mark_dirty();
 }
 
-// Its user looks again after that.
+// After that its user checks the output again.
 void QueueLink::pause_reading_for_output() { user_->on_pause(loop_.now_ms() + kOutputPauseMs); }
 
 void QueueLink::take(std::string& payload) {
   note_progress();
   loop_.memory().freed(outbox_.bytes());
   payload.reserve(payload.size() + outbox_.bytes() + outbox_.frames());
-  for (const FramePtr& frame : outbox_.take_all()) wire::append_engine_io_packets(payload, frame->bytes());
+  if (!payload.empty() && !outbox_.empty()) payload += carrier_.separator();
+  outbox_.take_write(carrier_, payload);
   queued_.give_back();
 }
 

@@ -1,23 +1,28 @@
-// A client as the fan-out sees it: what it is sent depends on its form and framing alone, and is encoded once for all that have
-// the same.
+// A client as the fan-out sees it. What it receives depends only on its form, its carrier and its subscription:
+// receivers that have these in common share frames.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "model/message.h"
 #include "model/types.h"
+#include "net/deliver/carrier.h"
 #include "net/deliver/frame.h"
+#include "net/deliver/subscription_ids.h"
 #include "wire/codec.h"
 
 namespace chat::net {
 
 struct LocalRoom;
 
-// A receiver's place in a room of its loop.
+// One place of a receiver in a room of its loop. A receiver with several subscriptions to the room has several.
 struct Membership {
   LocalRoom* room = nullptr;
-  std::size_t index = 0;  // in LocalRoom::members
+  std::size_t index = 0;    // in LocalRoom::members
+  wire::WireForm form = 0;  // of the subscription
+  SubscriptionIds::Number subscription = SubscriptionIds::kNone;
 };
 
 class Receiver {
@@ -29,12 +34,12 @@ class Receiver {
 
   ClientId id() const { return id_; }
   wire::WireForm form() const { return form_; }
-  virtual const Framing& framing() const = 0;
+  virtual const Carrier& carrier() const = 0;
   virtual const wire::Codec& codec() const = 0;
 
-  // A frame with a message of a room or to everyone; nullptr when the receiver's format has no word for it.
+  // A frame with a message of a room or to everyone; an empty pointer when the receiver's format cannot express it.
   virtual void deliver(const FramePtr& frame) = 0;
-  // A message of a room that it has sent itself and does not want to hear.
+  // A message of a room that the receiver sent and does not receive. Once, however many subscriptions it has.
   virtual void note_own(const MessagePtr& message) = 0;
 
  private:

@@ -160,7 +160,7 @@ std::size_t Peer::replay(const std::vector<MessagePtr>& messages) {
     if (!frame) continue;
     count_delivery();
     note_delivery(message, false);
-    bytes += frame->bytes().size();
+    bytes += frame->size_bytes();
     link_->push_replay(std::move(frame));
   }
   return bytes;
@@ -261,7 +261,7 @@ void Peer::send(const DirectMessage& direct) {
 }
 
 FramePtr Peer::encode(const wire::Packets& packets, const MessagePtr& message) const {
-  return make_frame(packets, link_->framing(), message);
+  return make_frame(packets, link_->carrier(), message);
 }
 
 void Peer::count_delivery() {
@@ -288,15 +288,17 @@ void Peer::deliver(const FramePtr& frame) {
     postpone(frame);
     return;
   }
-  count_delivery();
-  note_delivery(frame->message(), false);
+  for (const MessagePtr& message : frame->messages()) {
+    count_delivery();
+    note_delivery(message, false);
+  }
   link_->push(frame);
 }
 
 std::size_t Peer::reply(const Reply& reply) {
   if (silent_) return 0;
-  FramePtr frame = make_frame(codec_->encode(reply), link_->framing(), nullptr);
-  const std::size_t bytes = frame ? frame->bytes().size() : 0;
+  FramePtr frame = make_frame(codec_->encode(reply), link_->carrier(), nullptr);
+  const std::size_t bytes = frame ? frame->size_bytes() : 0;
   if (std::holds_alternative<HistoryReply>(reply)) {
     link_->push_replay(std::move(frame));
   } else {
@@ -401,13 +403,13 @@ void Peer::in_turn(Action action) {
 // It may have been disconnected before it left: then it hears none of this. So nothing goes to its link before that is known.
 void Peer::postpone(const FramePtr& frame) {
   const OutboxLimits& limits = loop_.outbox_limits();
-  const std::size_t bytes = postponed_bytes_ + frame->bytes().size();
+  const std::size_t bytes = postponed_bytes_ + frame->size_bytes();
   if (postponed_.size() < 2 * limits.frames && bytes <= 2 * limits.bytes) {
     postponed_bytes_ = bytes;
     postponed_.push_back([this, frame] { deliver(frame); });
     return;
   }
-  loop_.stats().drops.add();
+  loop_.stats().drops.add(frame->messages().size());
   if (limits.policy != OutboxPolicy::disconnect) return;
   loop_.stats().slow_disconnects.add();
   loop_.refusals().note(Refusal::slow_reader, client_->origin().address);

@@ -18,6 +18,7 @@
 #include "hub/loop_inbox.h"
 #include "model/command.h"
 #include "net/base/timer_wheel.h"
+#include "net/deliver/carrier.h"
 #include "net/deliver/link.h"
 #include "net/deliver/receiver.h"
 #include "net/peer/peer_context.h"
@@ -52,10 +53,10 @@ class Peer final : public Receiver, private TimerEntry {
   const ClientPtr& client() const { return client_; }
   Link& link() { return *link_; }
   const wire::Codec& codec() const override { return *codec_; }
-  const Framing& framing() const override { return link_->framing(); }
+  const Carrier& carrier() const override { return link_->carrier(); }
   bool welcomed() const { return state_.welcomed; }
 
-  // From here on it is sent to by another link, whose framing may differ.
+  // Replaces the link. The new one may have another carrier.
   void set_link(Link& link, Transport transport);
   // From here on this is what it has come by.
   void set_owner(PeerOwner& owner) { owner_ = &owner; }

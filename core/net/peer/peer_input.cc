@@ -47,7 +47,7 @@ std::int64_t verdict_deadline_ms(const LoopContext& loop) { return loop.now_ms()
 }  // namespace
 
 bool PeerInput::refuse_for_rate(Peer& peer, const ErrorReply& error, std::int64_t now_ms) {
-  FramePtr refusal = make_frame(peer.codec_->encode(Reply(error)), peer.link_->framing(), nullptr);
+  FramePtr refusal = make_frame(peer.codec_->encode(Reply(error)), peer.link_->carrier(), nullptr);
   if (!refusal) rate_.take_in_advance();
   note(peer, Refusal::message_rate);
   // Long enough for a tenth of the burst, so that the next read is worth its while.

@@ -10,7 +10,7 @@
 namespace chat::wire {
 namespace {
 
-constexpr char kSeparator = '\x1e';
+constexpr char kSeparator = kEngineIoSeparator.front();
 constexpr char kBase64Mark = 'b';
 
 char digit_of(EngineIoType type) { return static_cast<char>('0' + static_cast<int>(type)); }
@@ -68,15 +68,14 @@ void append_engine_io(std::string& payload, EngineIoType type, std::string_view 
   payload += data;
 }
 
-void append_engine_io_binary(std::string& payload, std::string_view bytes) {
-  separate(payload);
-  payload += kBase64Mark;
-  append_base64(payload, bytes);
-}
-
-void append_engine_io_packets(std::string& payload, std::string_view packets) {
-  separate(payload);
-  payload += packets;
+void append_engine_io_message(std::string& out, bool binary, std::string_view bytes) {
+  if (binary) {
+    out += kBase64Mark;
+    append_base64(out, bytes);
+  } else {
+    out += digit_of(EngineIoType::message);
+    out += bytes;
+  }
 }
 
 std::string_view cut_engine_io_packet(std::string_view& payload) {

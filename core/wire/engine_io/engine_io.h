@@ -68,11 +68,12 @@ std::string encode_engine_io(EngineIoType type, std::string_view data = {});
 // Appends one packet, preceded by a separator unless the payload is empty. `data` must not contain the separator 0x1e;
 // JSON never does.
 void append_engine_io(std::string& payload, EngineIoType type, std::string_view data = {});
-// Appends a binary message as base64.
-void append_engine_io_binary(std::string& payload, std::string_view bytes);
 
-// Appends packets that are already joined with separators.
-void append_engine_io_packets(std::string& payload, std::string_view packets);
+// Stands between the packets of a payload.
+inline constexpr std::string_view kEngineIoSeparator = "\x1e";
+
+// Appends one message, without a separator; bytes as base64.
+void append_engine_io_message(std::string& out, bool binary, std::string_view bytes);
 
 // Removes the first packet and its separator from a payload that append_engine_io() built, and returns it.
 std::string_view cut_engine_io_packet(std::string_view& payload);

@@ -11,6 +11,7 @@
 
 #include "net/deliver/link.h"
 #include "net/deliver/link_context.h"
+#include "net/deliver/websocket_carrier.h"
 
 namespace chat::test {
 
@@ -40,8 +41,8 @@ class StreamLink final : public net::Link {
   static constexpr std::size_t kEverything = SIZE_MAX;
 
   StreamLink(net::LinkContext& loop, net::LinkUser& user, std::string name, Story& story,
-             const net::Framing& framing = {})
-      : Link(loop, user), name_(std::move(name)), story_(story), framing_(framing) {
+             const net::Carrier& carrier = net::websocket_carrier())
+      : Link(loop, user), name_(std::move(name)), story_(story), carrier_(carrier) {
     story_.links_.push_back(this);
   }
   ~StreamLink() override { std::erase(story_.links_, this); }
@@ -87,7 +88,7 @@ class StreamLink final : public net::Link {
     story_.tell(name_ + ": resumes");
   }
   void pause_reading_for_output() override { story_.tell(name_ + ": pauses for its output"); }
-  const net::Framing& framing() const override { return framing_; }
+  const net::Carrier& carrier() const override { return carrier_; }
 
  private:
   std::size_t held_input_bytes() const override { return held_input_bytes_; }
@@ -95,7 +96,7 @@ class StreamLink final : public net::Link {
 
   const std::string name_;
   Story& story_;
-  const net::Framing framing_;
+  const net::Carrier& carrier_;
   std::size_t room_bytes_ = kEverything;
   std::size_t held_input_bytes_ = 0;
   bool paused_ = false;
@@ -109,12 +110,12 @@ inline void Story::tell(std::string line) {
 
 inline void StreamLink::write_now() {
   while (!outbox_.empty() && room_bytes_ != 0) {
-    if (outbox_.has_gaps() && !outbox_.mid_frame() && loop_.outbox_limits().policy == net::OutboxPolicy::drop_oldest) {
+    if (outbox_.has_gaps() && !outbox_.mid_write() && loop_.outbox_limits().policy == net::OutboxPolicy::drop_oldest) {
       std::vector<GapReply> gaps = outbox_.take_gaps();
       std::reverse(gaps.begin(), gaps.end());
       for (const GapReply& gap : gaps) outbox_.push_front(user_->encode_gap(gap));
     }
-    const std::string_view bytes = outbox_.next(loop_.scratch(), room_bytes_);
+    const std::string_view bytes = outbox_.next(carrier_, loop_.scratch(), room_bytes_);
     const std::size_t written = bytes.size();
     arrived_ += bytes;
     outbox_.consume(written);

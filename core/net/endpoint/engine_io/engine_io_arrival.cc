@@ -3,9 +3,9 @@
 
 namespace chat::net {
 
-EngineIoArrival::EngineIoArrival(PeerContext& loop, const SocketHandle& socket, const Framing& framing,
+EngineIoArrival::EngineIoArrival(PeerContext& loop, const SocketHandle& socket, const Carrier& carrier,
                                  const std::vector<SocketIoClients::Member>& members)
-    : loop_(loop), socket_(socket), link_(std::make_unique<QueueLink>(loop, *this, framing)) {
+    : loop_(loop), socket_(socket), link_(std::make_unique<QueueLink>(loop, *this, carrier)) {
   if (!members.empty()) address_ = members.front().client->origin().address;
   for (const SocketIoClients::Member& member : members) {
     std::unique_ptr<Peer> peer = SocketIoClients::make_peer(loop, *this, *link_, member);

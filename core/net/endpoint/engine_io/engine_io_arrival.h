@@ -17,7 +17,7 @@ class EngineIoArrival final : public LinkUser, public PeerOwner {
  public:
   using States = std::unordered_map<ClientId, Peer::State>;
 
-  EngineIoArrival(PeerContext& loop, const SocketHandle& socket, const Framing& framing,
+  EngineIoArrival(PeerContext& loop, const SocketHandle& socket, const Carrier& carrier,
                   const std::vector<SocketIoClients::Member>& members);
 
   // The WebSocket that will be the session's transport.

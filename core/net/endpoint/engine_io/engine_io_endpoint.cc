@@ -6,6 +6,7 @@
 
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
+#include "net/deliver/websocket_carrier.h"
 #include "net/endpoint/engine_io/engine_io_error.h"
 #include "net/endpoint/engine_io/engine_io_session.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
@@ -233,12 +234,12 @@ std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connect
       return HttpResponse::text(503, sessions_status(*refusal).detail + "\n");
     }
   }
-  Framing framing;
-  framing.engine_io = true;
-  framing.base64 = !last_argument(request, "b64").empty();
+  const bool base64 = !last_argument(request, "b64").empty();
+  const Carrier& carrier =
+      websocket_carrier(base64 ? WebSocketCarrier::Packets::engine_io_base64 : WebSocketCarrier::Packets::engine_io);
   auto owned = std::make_unique<EngineIoSocket>(local_, birth_of(request, context, endpoint), session);
   EngineIoSocket& socket = *owned;
-  socket.set_link(connection.make_websocket(std::move(owned), framing, endpoint.max_message_bytes));
+  socket.set_link(connection.make_websocket(std::move(owned), carrier, endpoint.max_message_bytes));
   return std::nullopt;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "net/connection/websocket_link.h"
+#include "net/deliver/websocket_carrier.h"
 #include "net/endpoint/engine_io/engine_io_local.h"
 #include "net/endpoint/engine_io/engine_io_session.h"
 
@@ -18,11 +19,10 @@ void EngineIoMove::begin(const SocketHandle& socket) {
   EngineIoLocal& here = session_.local();
   EngineIoLocal& there = here.at(socket.loop);
   const auto expect = [&there, number = session_.number(), socket, members = session_.clients().members()] {
-    Framing framing;
-    framing.engine_io = true;
-    // That of the socket, so that frames that wait can be pushed to it unchanged.
-    if (EngineIoSocket* found = there.find_candidate(socket.connection)) framing = found->link().framing();
-    there.expect(number, std::make_unique<EngineIoArrival>(there.loop(), socket, framing, members));
+    // The carrier of the socket, so that waiting frames can go to it unchanged.
+    EngineIoSocket* const found = there.find_candidate(socket.connection);
+    const Carrier& carrier = found ? found->link().carrier() : websocket_carrier(WebSocketCarrier::Packets::engine_io);
+    there.expect(number, std::make_unique<EngineIoArrival>(there.loop(), socket, carrier, members));
   };
   // A loop that has ended takes no task. If the new loop has ended, so has the socket. If this loop ends, the session cannot
   // depart and ends with it.

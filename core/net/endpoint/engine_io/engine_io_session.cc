@@ -5,6 +5,7 @@
 
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
+#include "net/deliver/polling_carrier.h"
 #include "net/endpoint/engine_io/engine_io_shared.h"
 
 namespace chat::net {
@@ -30,7 +31,7 @@ EngineIoSession::EngineIoSession(EngineIoLocal& local, EngineIoBirth birth, Sess
     : Session(number),
       local_(&local),
       birth_(std::move(birth)),
-      queue_(std::make_unique<QueueLink>(local.loop(), *this, kPollingFraming)),
+      queue_(std::make_unique<QueueLink>(local.loop(), *this, polling_carrier())),
       machine_(local.shared().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
       assembler_(static_cast<std::size_t>(birth_.endpoint->max_message_bytes)),
       clients_(*this),
@@ -299,9 +300,9 @@ void EngineIoSession::act(session::RefuseRequest& action) {
 
 void EngineIoSession::act(session::SendWebSocket& action) {
   if (socket_ != nullptr) {
-    socket_->push(make_text_frame(action.text, socket_->framing()));
+    socket_->push(make_text_frame(action.text, socket_->carrier()));
   } else if (move_.under_way()) {
-    queue_->push(FramePtr(std::move(action.text), nullptr));
+    queue_->push(make_text_frame(action.text, queue_->carrier()));
   } else if (candidate_) {
     at_candidate([text = std::move(action.text)](EngineIoSocket& candidate) { candidate.send(text); });
   }

@@ -92,7 +92,7 @@ void EngineIoSocket::on_link_closed(std::uint16_t, std::string_view) {
   at_home([handle = handle()](EngineIoSession& session) { session.candidate_lost(handle); });
 }
 
-void EngineIoSocket::send(std::string_view text) { link_->push(make_text_frame(text, link_->framing())); }
+void EngineIoSocket::send(std::string_view text) { link_->push(make_text_frame(text, link_->carrier())); }
 
 void EngineIoSocket::close() { link_->close(0, {}); }
 

@@ -90,7 +90,7 @@ std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& o
 }
 
 void SocketIoClients::send(std::string packet) {
-  session_.link().push(make_frame({{false, std::move(packet)}}, session_.link().framing(), nullptr));
+  session_.link().push(make_frame({{false, std::move(packet)}}, session_.link().carrier(), nullptr));
 }
 
 void SocketIoClients::tell_table() {

@@ -8,6 +8,7 @@
 #include "net/base/clock.h"
 #include "net/connection/connection.h"
 #include "net/connection/websocket_link.h"
+#include "net/deliver/websocket_carrier.h"
 #include "net/endpoint/single/single_peer.h"
 #include "net/peer/admission.h"
 #include "net/peer/peer.h"
@@ -110,7 +111,7 @@ std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const O
       opening.endpoint.max_message_bytes > 0 ? opening.endpoint.max_message_bytes : options.max_message_bytes;
   auto owned = std::make_unique<SinglePeer>(loop_);
   SinglePeer& user = *owned;
-  WebSocketLink& link = connection.make_websocket(std::move(owned), Framing{}, limit);
+  WebSocketLink& link = connection.make_websocket(std::move(owned), websocket_carrier(), limit);
   Format format = format_of(protocol);
   auto added = std::make_unique<Peer>(loop_, user, link, client, std::move(format.codec));
   Peer& peer = *added;

@@ -70,7 +70,7 @@ void SinglePeer::on_link_closed(std::uint16_t code, std::string_view reason) {
 void SinglePeer::close_client(Peer&, std::uint16_t code, std::string_view reason) { link_->close(code, reason); }
 
 FramePtr SinglePeer::encode_gap(const GapReply& gap) {
-  return peer_ == nullptr ? FramePtr() : make_frame(peer_->codec().encode(Reply(gap)), link_->framing(), nullptr);
+  return peer_ == nullptr ? FramePtr() : make_frame(peer_->codec().encode(Reply(gap)), link_->carrier(), nullptr);
 }
 
 }  // namespace chat::net

@@ -1,5 +1,5 @@
-// Connections without a socket: their stream writes into a Wire, which a test reads, fills and breaks. Their router is the
-// test's, and so are the turns of their loop.
+// Connections without a socket: their stream writes into a Wire, which a test reads, fills and breaks. The test also
+// provides the router and runs the turns of the loop.
 #pragma once
 
 #include <atomic>
@@ -20,10 +20,11 @@
 #include "net/connection/connections.h"
 #include "net/connection/request_router.h"
 #include "net/connection/websocket_link.h"
+#include "net/deliver/websocket_carrier.h"
 
 namespace chat::test {
 
-// Both ends of a stream: how it behaves, and what the connection has done with it.
+// Both ends of a stream: how it behaves, and what the connection did with it.
 struct Wire {
   // All output since the last call.
   std::string sent() {
@@ -31,15 +32,16 @@ struct Wire {
     for (const std::string& bytes : std::exchange(writes, {})) all += bytes;
     return all;
   }
-  // What was called since the last call, write() and flushed() not included: "off on want finish reset close", in their order.
+  // What was called since the last call, write() and flushed() not included: "off on want finish reset close", in their
+  // order.
   std::string called() { return std::exchange(calls, {}); }
 
   std::size_t takes = SIZE_MAX;    // bytes of output, from now on
-  bool holds_back = false;         // what is written from now on is not flushed before the next write
+  bool holds_back = false;         // later output is not flushed before the next write
   bool broken = false;             // write() fails
-  std::function<void()> on_write;  // within each write that takes something
+  std::function<void()> on_write;  // called in each write that takes something
 
-  std::vector<std::string> writes;  // what each of them took; those that took nothing are left out
+  std::vector<std::string> writes;  // the bytes that each took, without writes that took nothing
   std::string calls;
   bool destroyed = false;  // the stream
 };
@@ -105,7 +107,7 @@ struct FakeRouter final : net::RequestRouter {
   std::function<std::optional<net::HttpResponse>(net::Connection&, const net::HttpRequest&)> opens;
 };
 
-// What its user saw of a link, and what it does then. Outlives both.
+// What the user of a link saw, and what it does then. Outlives both.
 struct UserLog {
   std::string seen() { return std::exchange(events, {}); }
 
@@ -113,6 +115,7 @@ struct UserLog {
   std::function<void()> on_established;
   std::function<void(std::string_view)> on_message;
   bool tells_gaps = true;
+  const net::Carrier* carrier = &net::websocket_carrier();  // of the link, for its notices of gaps
   bool alive = false;
 };
 
@@ -137,7 +140,7 @@ class RecordingUser final : public net::LinkUser {
   net::FramePtr encode_gap(const GapReply& gap) override {
     if (!log_.tells_gaps) return {};
     return net::make_text_frame(gap.room + ":" + std::to_string(gap.first_seq) + "-" + std::to_string(gap.last_seq),
-                                {});
+                                *log_.carrier);
   }
 
  private:
@@ -156,7 +159,7 @@ inline std::string server_frame(int first_byte, std::string_view payload) {
   return frame.append(payload);
 }
 
-// Of a close frame.
+// The body of a close frame.
 inline std::string close_body(int code, std::string_view reason) {
   return std::string{static_cast<char>(code >> 8), static_cast<char>(code)}.append(reason);
 }
@@ -185,7 +188,7 @@ struct ConnectionFixture {
   void input_bytewise(std::string_view bytes) {
     for (const char& byte : bytes) input({&byte, 1});
   }
-  // The peer has read: so much is taken now.
+  // The peer has read: the socket takes so much now.
   void writable(std::size_t bytes = SIZE_MAX) {
     wire.takes = bytes;
     connection->on_writable();
@@ -211,7 +214,7 @@ struct ConnectionFixture {
   FakeRouter router;
   std::atomic<std::int64_t> open = 0;
   Wire wire;
-  net::Connection* connection = nullptr;  // at the wire
+  net::Connection* connection = nullptr;  // with the wire
   net::Connections connections{server.loop(), router, server.rules, open};
 
  private:

@@ -1,5 +1,5 @@
-// Comparisons of bytes that print what differs. Include it after all others, as cmocka.h, which it includes: that has a macro
-// named fail.
+// Comparisons of bytes that print the difference. Include this last: it includes cmocka.h, which has a macro named
+// fail.
 #pragma once
 
 #include <setjmp.h>
@@ -15,7 +15,7 @@ extern "C" {
 
 namespace chat::test {
 
-// A line for each line, and nothing that a terminal would not show.
+// Keeps lines apart, and escapes everything that a terminal would not show.
 inline std::string printable(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;

@@ -1,5 +1,5 @@
-// Makes each allocation of a scenario fail in turn. Whatever was under way, the connection can still end: its users are told, and
-// nothing is left behind. For valgrind, which has an operator new of its own: --soname-synonyms=somalloc=nouserintercepts.
+// Makes each allocation of a scenario fail in turn. In every case the connection can still end: its users are told, and
+// nothing leaks. Valgrind replaces operator new; run it with --soname-synonyms=somalloc=nouserintercepts.
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -44,7 +44,7 @@ class User final : public LinkUser {
   explicit User(Told& told) : told_(told) {}
   void on_message(bool, std::string_view) override {}
   void on_link_closed(std::uint16_t, std::string_view) override { ++told_.links_closed; }
-  FramePtr encode_gap(const GapReply&) override { return make_text_frame("gap", {}); }
+  FramePtr encode_gap(const GapReply&) override { return make_text_frame("gap", websocket_carrier()); }
 
  private:
   Told& told_;
@@ -72,7 +72,7 @@ struct Fixture : test::ConnectionFixture {
       return Hold{std::make_unique<Held>(told), plan.kind, plan.length_bytes, 10'000};
     };
     router.opens = [this](Connection& from, const HttpRequest&) -> std::optional<HttpResponse> {
-      link = &from.make_websocket(std::make_unique<User>(told), Framing(), 10'000);
+      link = &from.make_websocket(std::make_unique<User>(told), websocket_carrier(), 10'000);
       ++told.links;
       link->accept_handshake("HTTP/1.1 101 Switching Protocols\r\n\r\n", std::nullopt);
       return std::nullopt;
@@ -83,7 +83,7 @@ struct Fixture : test::ConnectionFixture {
   ~Fixture() { connections.destroy_all(); }
 
   void push(const std::string& text, MessagePtr message = nullptr) {
-    link->push(make_frame({{false, text}}, link->framing(), std::move(message)));
+    link->push(make_frame({{false, text}}, link->carrier(), std::move(message)));
   }
 
   Told told;
@@ -92,7 +92,7 @@ struct Fixture : test::ConnectionFixture {
 
 using Scenario = void (*)(Fixture&);
 
-// The first time nothing fails, which shows how many allocations there are.
+// The first run fails nothing and counts the allocations.
 void fail_each_allocation(Scenario scenario, const ServerOptions& options = {}) {
   long allocations = 0;
   for (long failing = -1; failing < allocations; ++failing) {

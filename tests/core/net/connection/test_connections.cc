@@ -1,4 +1,4 @@
-// The connections of one loop: when they have turns, and how they end in every state they may be in, at once or in portions.
+// The connections of one loop: when they get turns, and how they end in every state, at once or in portions.
 #include "net/connection/connections.h"
 
 #include <array>
@@ -41,7 +41,7 @@ class RecordingExchange final : public Exchange {
   std::string& events_;
 };
 
-// Several connections, each at a wire of its own. The path /held is held, and /socket becomes a WebSocket.
+// Several connections, each with its own wire. Requests for /held are held, and /socket becomes a WebSocket.
 struct Fixture : test::ConnectionFixture {
   static constexpr std::size_t kMax = 10;
 
@@ -52,13 +52,13 @@ struct Fixture : test::ConnectionFixture {
       return Hold{std::make_unique<RecordingExchange>(lost), plan.kind, plan.length_bytes, 100};
     };
     router.opens = [this](Connection& from, const HttpRequest&) -> std::optional<HttpResponse> {
-      from.make_websocket(std::make_unique<test::RecordingUser>(user), Framing(), 100)
+      from.make_websocket(std::make_unique<test::RecordingUser>(user), websocket_carrier(), 100)
           .accept_handshake("101\r\n\r\n", std::nullopt);
       return std::nullopt;
     };
     for (std::size_t i = 0; i < count; ++i) add();
   }
-  ~Fixture() { connections.destroy_all(); }  // they write into the members below
+  ~Fixture() { connections.destroy_all(); }  // they use the members below
 
   Connection& add() {
     all.push_back(&accept(wires[all.size()]));
@@ -77,7 +77,7 @@ struct Fixture : test::ConnectionFixture {
     }
     return calls;
   }
-  // What has been sent on all wires, in the order in which they were added.
+  // All output of all wires, in the order in which these were added.
   std::string sent() {
     std::string bytes;
     for (test::Wire& one : wires) bytes += one.sent();
@@ -93,7 +93,7 @@ struct Fixture : test::ConnectionFixture {
   std::uint64_t open_now() { return loop().stats().connections_now.get(); }
 
   std::array<test::Wire, kMax> wires;
-  std::vector<Connection*> all;  // those that are destroyed included
+  std::vector<Connection*> all;  // including destroyed ones
   test::UserLog user;
   std::string lost;
 };
@@ -112,7 +112,7 @@ void counts_what_comes_and_goes(void**) {
   const std::uint64_t last_id = f.all[1]->id();
   f.all[0]->on_released();
   f.all[1]->on_released();
-  f.all[1]->on_released();  // once is enough
+  f.all[1]->on_released();  // only the first call counts
   assert_int_equal(f.open_now(), 0);
   assert_int_equal(f.open.load(), 0);
   assert_true(f.connections.empty());
@@ -145,9 +145,9 @@ void its_share_lives_as_long_as_it(void**) {
   assert_false(refusal.has_value());
   Connection& direct = f.connections.add("192.0.2.1", std::move(share));
   assert_int_equal(sources.total(Resource::connections), 1);
-  assert_false(direct.charge_to(f.loop().sources().find("198.51.100.7")).has_value());  // is paid for
+  assert_false(direct.charge_to(f.loop().sources().find("198.51.100.7")).has_value());  // is charged already
   assert_int_equal(sources.total(Resource::connections), 1);
-  // One that a trusted proxy has made is its client's.
+  // A connection of a trusted proxy is charged to its client.
   Connection& forwarded = f.connections.add("192.0.2.2", Share());
   const SourcePtr client = f.loop().sources().find("198.51.100.7");
   assert_false(forwarded.charge_to(client).has_value());
@@ -158,7 +158,7 @@ void its_share_lives_as_long_as_it(void**) {
   assert_int_equal(sources.total(Resource::connections), 0);
 }
 
-// A socket that could not be adopted: there has never been a stream.
+// A socket that could not be adopted: there never was a stream.
 void can_end_without_a_stream(void**) {
   Fixture f;
   Connection& connection = f.connections.add("192.0.2.1", Share());
@@ -174,7 +174,7 @@ void can_end_without_a_stream(void**) {
 
 // Turns of input ------------------------------------------------------------------------------------------------------
 
-// Each connection has a request that waits behind one that was held.
+// Each connection has a request that waits for a held one.
 struct Waiting : Fixture {
   explicit Waiting(std::size_t count) : Fixture(count) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -188,12 +188,12 @@ struct Waiting : Fixture {
 
 void waiting_input_has_a_turn_for_each(void**) {
   Waiting f(3);
-  f.all[0]->queue_input();  // is in already
+  f.all[0]->queue_input();  // is queued already
   assert_true(f.connections.has_waiting_input());
   assert_true(f.connections.take_waiting_input());
   expect(f.router.asked, "GET /0; GET /1; GET /2; ");
   expect(f.sent(), ok("/0") + ok("/1") + ok("/2"));
-  // What the answers have queued waits for the next call.
+  // Input that the answers queued waits for the next call.
   assert_true(f.connections.has_waiting_input());
   assert_true(f.connections.take_waiting_input());
   assert_false(f.connections.has_waiting_input());
@@ -205,7 +205,7 @@ void turns_go_on_where_they_were_interrupted(void**) {
   f.loop().budget().begin(0);
   assert_false(f.connections.take_waiting_input());
   expect(f.router.asked, "GET /0; ");
-  f.all[0]->queue_input();  // again, behind the others
+  f.all[0]->queue_input();  // again, after the others
   assert_false(f.connections.take_waiting_input());
   expect(f.router.asked, "GET /0; GET /1; ");
   assert_true(f.connections.take_waiting_input());
@@ -236,7 +236,7 @@ void a_doomed_connection_ends_with_the_round(void**) {
   f.all[0]->doom();
   assert_true(f.connections.any_doomed());
   assert_true(f.all[0]->doomed() && f.all[0]->ending());
-  // Nothing reaches it any more.
+  // It receives nothing any more.
   f.input_to(0, get("/never"));
   f.all[0]->on_writable();
   f.all[0]->finish();
@@ -263,7 +263,7 @@ void killing_goes_on_where_it_was_interrupted(void**) {
   Fixture f(5);
   for (Connection* const each : f.all) each->doom();
   int asked = 0;
-  assert_true(f.connections.kill_doomed([&] { return asked++ == 2; }));  // the loop has enough of closing sockets
+  assert_true(f.connections.kill_doomed([&] { return asked++ == 2; }));  // the loop has closed enough sockets
   expect(f.called(), "0 close, 1 close");
   assert_true(f.connections.any_doomed());
   f.loop().budget().begin(0);
@@ -302,7 +302,7 @@ void destruction_goes_on_where_it_was_interrupted(void**) {
   assert_true(f.connections.destroy_buried());
 }
 
-// Each in a state of its own.
+// Each in a different state.
 struct EachState : Fixture {
   enum : std::size_t { fresh, served, begun, held, body, writing, socket, closing, finishing, doomed, count };
 

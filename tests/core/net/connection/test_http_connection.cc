@@ -1,4 +1,4 @@
-// The HTTP side of a connection without a socket: which requests are asked for and when, what is answered in which bytes, and
+// The HTTP side of a connection without a socket: which requests reach the router and when, the bytes of responses, and
 // how bodies, held requests and time-outs end.
 #include "net/connection/http_connection.h"
 
@@ -35,7 +35,7 @@ std::string post(const std::string& path, const std::string& headers, const std:
 std::string with_length(std::size_t bytes) { return "Content-Length: " + std::to_string(bytes) + "\r\n"; }
 const std::string kChunked = "Transfer-Encoding: chunked\r\n";
 
-// What HttpResponse::text() becomes.
+// The bytes of HttpResponse::text().
 std::string head(const std::string& status, std::size_t body_bytes, const std::string& connection) {
   return "HTTP/1.1 " + status +
          "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(body_bytes) +
@@ -52,7 +52,7 @@ std::string ok(const std::string& body) { return answer("200 OK", body); }
 
 const std::string kTooLong = last_answer("408 Request Timeout", "the request took too long\n");
 
-// What happened to held requests, and what they do.
+// What happened to held requests, and what they do then.
 struct ExchangeLog {
   std::string seen() { return std::exchange(events, {}); }
 
@@ -92,7 +92,7 @@ class RecordingExchange final : public Exchange {
   HeldRequest request_;
 };
 
-// Paths below /held are held, with the body that comes; all others are answered with their path.
+// Requests below /held are held, with their bodies. All others are answered with their path.
 struct Fixture : test::ConnectionFixture {
   explicit Fixture(ServerOptions options = {}) : ConnectionFixture(std::move(options)) {
     router.routes = [this](Connection&, const HttpRequest& request) -> test::FakeRouter::Reaction {
@@ -102,9 +102,9 @@ struct Fixture : test::ConnectionFixture {
     };
     accept();
   }
-  ~Fixture() { connections.destroy_all(); }  // their exchanges write into the member below
+  ~Fixture() { connections.destroy_all(); }  // their exchanges use the member below
 
-  // The held request of this number is answered.
+  // Answers the held request with this number.
   void answer_held(std::string body, bool essential = false, std::uint64_t number = 0) {
     if (number == 0) number = exchange.requests.back().number;
     connections.answer({0, connection->id(), number}, HttpResponse::text(200, std::move(body)), essential);
@@ -150,7 +150,7 @@ void a_held_request_blocks_the_next(void**) {
   f.answer_held("late");
   expect(f.exchange.seen(), "complete; gone; ");
   expect(f.wire.sent(), ok("late!"));
-  expect(f.router.asked, "GET /held; ");  // its turn comes in the loop's next round
+  expect(f.router.asked, "GET /held; ");  // the next one gets its turn in the next round of the loop
   f.turn();
   expect(f.router.asked, "GET /held; GET /next; GET /last; ");
   expect(f.wire.sent(), ok("/next") + ok("/last"));
@@ -276,7 +276,7 @@ void stays_open_as_the_client_wishes(void**) {
 void an_idle_one_is_closed_after_a_while(void**) {
   Fixture f;
   f.input(get("/1"));
-  f.advance(5'980);  // a second longer than was promised
+  f.advance(5'980);  // a second longer than the header promised
   f.input("\r\n");   // does not count
   expect(f.wire.called(), "");
   f.advance(20);
@@ -292,7 +292,7 @@ void a_head_that_came_in_pieces_leaves_no_trace(void**) {
   f.input(get("/1").substr(5));
   assert_true(f.connection->idle_http());
   f.advance(6'000);
-  expect(f.wire.sent(), ok("/1"));  // and no 408
+  expect(f.wire.sent(), ok("/1"));  // and not 408
   expect(f.wire.called(), "close");
 }
 
@@ -318,7 +318,7 @@ void in_a_drain_every_answer_is_the_last(void**) {
   expect(f.wire.sent(), last_answer("200 OK", "x!"));
   expect(f.wire.called(), "finish on");
 
-  Fixture begun;  // the drain begins while an answer is written that promised more
+  Fixture begun;  // the drain begins while a response is written that promised to keep the connection
   begun.wire.takes = 1;
   begun.input(get("/1"));
   begun.loop().drains = true;
@@ -424,7 +424,7 @@ void an_answer_can_come_before_the_body(void**) {
   f.turn();
   expect(f.wire.sent(), ok("early!") + ok("/2"));
 
-  Fixture more;  // more may be discarded than may be kept
+  Fixture more;  // more may be discarded than kept
   more.input(post("/held", kChunked, "1\r\nx\r\n"));
   more.answer_held("early");
   more.input("30\r\n" + std::string(0x30, 'x') + "\r\n0\r\n\r\n" + get("/2"));
@@ -455,7 +455,7 @@ void a_body_that_nobody_wants_can_fail(void**) {
   expect(slow.wire.called(), "finish on");
 }
 
-// Its exchange takes no body, so the end of the body cannot be told from the next request.
+// The exchange takes no body, so the end of the body cannot be distinguished from the next request.
 void a_held_request_without_its_body_is_the_last(void**) {
   Fixture f;
   f.router.routes = [&](Connection&, const HttpRequest&) {
@@ -474,7 +474,7 @@ void a_body_of_unknown_length_is_refused(void**) {
     std::uint64_t malformed;
   };
   const std::array<Case, 3> cases = {{
-      {"", ok("/1"), 0},  // 411 is the endpoint's to say: what nobody announced does not follow
+      {"", ok("/1"), 0},  // the endpoint would answer 411: without an announced length there is no body
       {"Content-Length: x\r\n", last_answer("400 Bad Request", "malformed Content-Length\n"), 1},
       {"Transfer-Encoding: gzip\r\n", last_answer("501 Not Implemented", "unknown Transfer-Encoding\n"), 0},
   }};
@@ -497,7 +497,7 @@ void says_to_continue_when_the_body_is_wanted(void**) {
   f.input("POST /held HTTP/1.0\r\nConnection: keep-alive\r\n" + with_length(5) + expects + "\r\n");
   expect(f.wire.sent(), "");
 
-  Fixture unwanted;  // whether the body follows all the same cannot be known
+  Fixture unwanted;  // the body may follow or not
   unwanted.input(post("/1", with_length(5) + expects, ""));
   expect(unwanted.wire.sent(), last_answer("200 OK", "/1"));
   expect(unwanted.wire.called(), "finish on");
@@ -537,7 +537,7 @@ void each_later_head_has_its_time(void**) {
   f.advance(5'000);
   f.input("GET /2 HT");
   f.advance(5'000);
-  f.input("TP/1.1\r\n");  // does not begin its time again
+  f.input("TP/1.1\r\n");  // does not restart the time-out
   f.advance(4'980);
   expect(f.wire.sent(), ok("/1"));
   f.advance(20);
@@ -594,7 +594,7 @@ void an_answer_that_is_not_taken_at_once_blocks_the_next_request(void**) {
   f.turn();
   f.writable(10);
   expect(f.wire.sent(), ok("/1").substr(10, 10));
-  f.wire.holds_back = true;  // TLS has taken it, and has not sent it
+  f.wire.holds_back = true;  // TLS took it but has not sent it
   f.writable();
   expect(f.wire.sent(), ok("/1").substr(20));
   f.turn();
@@ -651,7 +651,7 @@ void a_file_that_has_shrunk_ends_the_connection(void**) {
   f.router.routes = [&](Connection&, const HttpRequest&) { return file_of(file, 7); };
   f.input(get("/1"));
   expect(f.wire.sent(), "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: " + kStays + "\r\n\r\ncontent");
-  f.input(get("/2"));  // has been read to its end
+  f.input(get("/2"));  // the body was read to its end
   f.turn();
   expect(f.wire.sent(), "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: " + kStays + "\r\n\r\n");
   expect(f.wire.called(), "close");
@@ -675,7 +675,7 @@ void a_websocket_takes_over_behind_earlier_requests(void**) {
   test::UserLog user;
   Fixture f;
   f.router.opens = [&](Connection& connection, const HttpRequest&) -> std::optional<HttpResponse> {
-    connection.make_websocket(std::make_unique<test::RecordingUser>(user), Framing(), 100)
+    connection.make_websocket(std::make_unique<test::RecordingUser>(user), websocket_carrier(), 100)
         .accept_handshake("HTTP/1.1 101 Switching Protocols\r\n\r\n", std::nullopt);
     return std::nullopt;
   };
@@ -787,7 +787,7 @@ void a_lost_connection_tells_its_exchange(void**) {
   finishing.lose();
   expect(finishing.exchange.seen(), "held; complete; gone; ");
 
-  Fixture waiting;  // for its body, with the answer decided
+  Fixture waiting;  // for the body, with a response that is known already
   waiting.input(post("/held", with_length(5), "he"));
   waiting.answer_held("x");
   waiting.lose();
@@ -807,7 +807,7 @@ void a_body_is_charged_to_its_address(void**) {
   f.input(post("/held", with_length(8'192), std::string(8'000, 'x')));
   assert_int_equal(f.charged(), 4'096);
   f.input(std::string(192, 'x'));
-  assert_int_equal(f.charged(), 0);  // it is the exchange's
+  assert_int_equal(f.charged(), 0);  // the exchange has it
   f.answer_held("x");
   expect(f.wire.sent(), ok("x!"));
   f.exchange.seen();
@@ -877,10 +877,10 @@ void kept_input_is_bounded(void**) {
   expect(f.wire.called(), "off");
   f.answer_held("x");
   f.turn();
-  expect(f.wire.called(), "finish on on");  // it was no request
+  expect(f.wire.called(), "finish on on");  // it was not a request
 }
 
-// A head must be whole before it is looked at, and the server allows larger ones than what is kept otherwise.
+// A head must be complete before it is parsed, and the server allows larger heads than other input that is kept.
 void a_large_head_is_read_to_its_end(void**) {
   ServerOptions options;
   options.max_header_bytes = 100'000;

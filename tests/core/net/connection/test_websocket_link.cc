@@ -1,5 +1,5 @@
-// One WebSocket without a socket: what is written and in how many writes, what its user is told, and when reading stops, for
-// every order of events that has an effect of its own.
+// One WebSocket without a socket: the bytes and the number of writes, the calls to its user, and when reading stops,
+// for every order of events that matters.
 #include "net/connection/websocket_link.h"
 
 #include <zlib.h>
@@ -53,7 +53,7 @@ ServerOptions with_policy(OutboxPolicy policy) {
 struct Fixture : test::ConnectionFixture {
   explicit Fixture(ServerOptions options = {}) : ConnectionFixture(std::move(options)) {
     router.opens = [this](Connection& from, const HttpRequest&) -> std::optional<HttpResponse> {
-      link = &from.make_websocket(std::make_unique<test::RecordingUser>(user), Framing(),
+      link = &from.make_websocket(std::make_unique<test::RecordingUser>(user), *user.carrier,
                                   server.options.max_message_bytes);
       if (while_opened) while_opened();
       if (refusal) return refusal;
@@ -61,14 +61,14 @@ struct Fixture : test::ConnectionFixture {
       return std::nullopt;
     };
   }
-  ~Fixture() { connections.destroy_all(); }  // their users write into the members below
+  ~Fixture() { connections.destroy_all(); }  // their users use the members below
 
-  // The handshake, and what comes with it.
+  // The handshake, and the input that comes with it.
   void handshake(const std::string& behind = {}) {
     accept();
     input(kRequest + behind);
   }
-  // A WebSocket on which nothing has been said.
+  // A WebSocket without any messages yet.
   void start() {
     handshake();
     turn();
@@ -76,7 +76,7 @@ struct Fixture : test::ConnectionFixture {
     expect(wire.called(), "");
     expect(user.seen(), "established; ");
   }
-  // The same on which a text waits: one byte of its frame is written, and no more is taken.
+  // The same with a text that waits: one byte of its frame is written, and the socket takes no more.
   void start_blocked(std::string_view payload = "blocked") {
     start();
     wire.takes = 1;
@@ -86,13 +86,13 @@ struct Fixture : test::ConnectionFixture {
     expect(wire.called(), "want");
   }
 
-  void push(std::string_view payload) { link->push(make_text_frame(payload, link->framing())); }
+  void push(std::string_view payload) { link->push(make_text_frame(payload, link->carrier())); }
   // A message of a room, which may be dropped.
   void publish(std::uint64_t seq, const std::string& room = "dev") {
     auto message = std::make_shared<Message>();
     message->room = room;
     message->seq = seq;
-    link->push(make_frame({{false, std::to_string(seq)}}, link->framing(), message));
+    link->push(make_frame({{false, std::to_string(seq)}}, link->carrier(), message));
   }
   void publish(std::uint64_t first, std::uint64_t last) {
     for (std::uint64_t seq = first; seq <= last; ++seq) publish(seq);
@@ -105,7 +105,7 @@ struct Fixture : test::ConnectionFixture {
   WebSocketLink* link = nullptr;
 };
 
-// Of what publish() sends.
+// The frame of a message from publish().
 std::string messages(std::uint64_t first, std::uint64_t last) {
   std::string bytes;
   for (std::uint64_t seq = first; seq <= last; ++seq) bytes += server_text(std::to_string(seq));
@@ -236,7 +236,7 @@ void frames_of_one_round_are_one_write(void**) {
   Fixture f;
   f.start();
   f.push("one");
-  f.link->push(make_frame({{true, "\x01\x02"}, {false, std::string(126, 'x')}}, f.link->framing(), nullptr));
+  f.link->push(make_frame({{true, "\x01\x02"}, {false, std::string(126, 'x')}}, f.link->carrier(), nullptr));
   f.push(std::string(65'536, 'y'));
   f.push("last");
   f.turn();
@@ -270,7 +270,7 @@ void compresses_when_it_was_agreed_on(void**) {
   Fixture f;
   f.deflate = wire::DeflateAgreement{15, false, "permessage-deflate"};
   f.start();
-  assert_int_equal(f.link->framing().deflate_window_bits, 15);
+  assert_ptr_equal(&f.link->carrier(), &websocket_carrier(WebSocketCarrier::Packets::plain, 15));
   testing::ClientDeflater client;
   for (const char* const word : {"hello hello hello", "hello hello hello"}) {  // the second refers to the first
     f.input(client_frame(kText | testing::kRsv1, client.message(word)));
@@ -289,10 +289,57 @@ void compresses_when_it_was_agreed_on(void**) {
   expect(sent.substr(sent.size() - behind.size()), behind);
 }
 
+// One text with an array of all packets: a["1","2"].
+class ArrayCarrier final : public Carrier {
+ public:
+  ArrayCarrier() : Carrier(",", "]") {}
+  void append(std::string& out, const wire::Packet& packet) const override { append_text(out, packet.bytes); }
+  void append_text(std::string& out, std::string_view text) const override {
+    out.append("\"").append(text).append("\"");
+  }
+  void append_prefix(std::string& out, std::size_t bytes) const override {
+    out += server_text(std::string(bytes + 3, ' ')).substr(0, bytes + 3 < 126 ? 2 : 4);
+    out += "a[";
+  }
+};
+const ArrayCarrier kArray;
+
+void one_write_is_one_envelope(void**) {
+  Fixture f;
+  f.user.carrier = &kArray;
+  f.deflate = wire::DeflateAgreement{15, false, "permessage-deflate"};
+  f.start();
+  assert_ptr_equal(&f.link->carrier(), &kArray);  // it does not compress
+  f.publish(1, 3);
+  f.turn();
+  assert_int_equal(f.wire.writes.size(), 1);
+  expect(f.wire.sent(), server_text("a[\"1\",\"2\",\"3\"]"));
+  // A pong is a control frame and stands between two envelopes.
+  f.publish(4);
+  f.input(ping("p"));
+  f.publish(5);
+  f.turn();
+  expect(f.wire.sent(), server_text("a[\"4\"]") + server_frame(kPong, "p") + server_text("a[\"5\"]"));
+}
+
+void an_envelope_that_is_partly_written_is_completed(void**) {
+  Fixture f(with_policy(OutboxPolicy::drop_oldest));
+  f.user.carrier = &kArray;
+  f.start();
+  f.wire.takes = 5;
+  f.publish(1, 2);
+  f.turn();
+  std::string sent = f.wire.sent();
+  f.publish(3, 6);  // 3 and 4 are dropped: 1 and 2 are being written
+  f.writable();
+  sent += f.wire.sent();
+  expect(sent, server_text("a[\"1\",\"2\"]") + server_text("a[\"dev:3-4\",\"5\",\"6\"]"));
+}
+
 void does_not_compress_unasked(void**) {
   Fixture f;
   f.start();
-  assert_int_equal(f.link->framing().deflate_window_bits, 0);
+  assert_ptr_equal(&f.link->carrier(), &websocket_carrier());
   f.push(std::string(300, 'a'));
   f.turn();
   expect(f.wire.sent(), server_text(std::string(300, 'a')));
@@ -370,7 +417,7 @@ void sixteen_pings_are_answered_and_then_the_latest(void**) {
   expect(f.wire.sent(), pongs(20, 20));
   f.turn();
   expect(f.wire.sent(), "");
-  // The count begins again with an empty outbox.
+  // An empty outbox restarts the count.
   for (int i = 1; i <= 16; ++i) f.input(ping(std::to_string(i)));
   f.turn();
   expect(f.wire.sent(), pongs(1, 16));
@@ -414,7 +461,7 @@ void a_silent_peer_is_pinged_and_lost(void**) {
   expect(f.user.seen(), "");
   f.advance(20);
   expect(f.user.seen(), "closed 1006 no answer to a ping; ");
-  expect(f.wire.called(), "reset close");  // the system would keep what it has for minutes
+  expect(f.wire.called(), "reset close");  // otherwise the system would keep the data for minutes
   expect(f.wire.sent(), "");
   assert_int_equal(f.server.refused(Refusal::ping_timeout), 1);
   assert_true(f.connections.empty());
@@ -424,7 +471,7 @@ void any_input_counts_as_alive(void**) {
   Fixture f;
   f.start();
   f.advance(20'000);
-  f.input(text("x").substr(0, 1));  // not a whole frame
+  f.input(text("x").substr(0, 1));  // an incomplete frame
   f.advance(24'980);
   expect(f.wire.sent(), "");
   f.advance(20);
@@ -450,7 +497,7 @@ void a_backlog_that_moves_counts_as_alive(void**) {
     f.writable(1);
     expect(f.user.seen(), "progress; ");
   }
-  expect(f.wire.sent(), server_text("blocked").substr(1, 6));  // and no ping behind it
+  expect(f.wire.sent(), server_text("blocked").substr(1, 6));  // and no ping after it
   f.advance(25'000);
   f.advance(20'000);
   expect(f.user.seen(), "closed 1006 no answer to a ping; ");
@@ -473,7 +520,7 @@ void keep_alive_can_be_off(void**) {
   expect(g.wire.sent(), server_frame(kPing, "chat"));
   expect(f.wire.sent() + f.user.seen() + g.user.seen(), "");
 
-  Fixture paused;  // whose timer runs for another reason
+  Fixture paused;  // the timer runs for another reason
   paused.start();
   paused.link->set_keep_alive(false);
   paused.link->pause_reading_until(paused.loop().now_ms() + 30'000);
@@ -511,7 +558,7 @@ void the_longer_of_two_pauses_holds(void**) {
   Fixture f;
   f.start();
   const std::int64_t now_ms = f.loop().now_ms();
-  f.link->pause_reading_until(now_ms);  // is over
+  f.link->pause_reading_until(now_ms);  // is over already
   expect(f.wire.called(), "");
   f.link->pause_reading_until(now_ms + 2'000);
   f.link->pause_reading_until(now_ms + 1'000);
@@ -566,7 +613,7 @@ void a_pause_for_output_without_output_ends_with_the_round(void**) {
   expect(f.wire.called(), "on");
 }
 
-// It is not read either, so only the time-out of pings finds it.
+// It is not read either, so only the ping time-out notices.
 void a_peer_that_takes_nothing_is_lost_during_a_pause_for_output(void**) {
   Fixture f(with_policy(OutboxPolicy::disconnect));
   f.start_blocked();
@@ -608,7 +655,7 @@ void kept_input_is_bounded(void**) {
   expect(f.wire.called(), "off");  // for a second reason
   f.advance(1'000);
   expect(f.wire.called(), "off");
-  f.turn();  // no frame begins like this
+  f.turn();  // not the beginning of a frame
   expect(f.wire.called(), "on finish on");
   expect(f.wire.sent(), server_close(1002, "RSV2 and RSV3 must be clear"));
 }
@@ -626,7 +673,7 @@ void closes_from_here(void**) {
   f.turn();
   assert_int_equal(f.wire.writes.size(), 1);
   expect(f.wire.sent(), server_text("last") + server_close(1000, "bye"));
-  // Until the answer comes: pings are not answered any more, and messages are nobody's.
+  // Until the answer comes, pings are not answered and messages are discarded.
   f.input(text("late") + ping("late"));
   f.turn();
   expect(f.wire.sent() + f.wire.called() + f.user.seen(), "");
@@ -693,7 +740,7 @@ void both_close_at_once(void**) {
   expect(f.wire.called(), "finish on");
 }
 
-// The answer to the peer waits in the inbox, behind a task that closes the link.
+// The answer to the peer waits in the inbox, after a task that closes the link.
 void a_close_from_here_overtakes_the_answer(void**) {
   Fixture f;
   f.start();
@@ -724,7 +771,7 @@ void a_close_from_here_goes_behind_unsent_output(void**) {
   expect(f.wire.called(), "finish on");
 }
 
-// A peer that closes and does not read does not wait for what it has missed.
+// A peer that closes and does not read is not sent its backlog first.
 void a_close_from_there_goes_before_unsent_output(void**) {
   Fixture f;
   f.start_blocked();
@@ -747,7 +794,7 @@ void finishes_after_the_last_byte(void**) {
   f.turn();
   expect(f.wire.sent(), server_close(1000, "").substr(0, 3));
   expect(f.wire.called(), "want");
-  f.wire.holds_back = true;  // TLS has it all, and has not sent it
+  f.wire.holds_back = true;  // TLS took everything but has not sent it
   f.writable();
   expect(f.wire.sent(), server_close(1000, "").substr(3));
   expect(f.wire.called(), "want");
@@ -845,7 +892,7 @@ void a_close_ends_a_pause(void**) {
   f.link->pause_reading_for_output();
   f.link->resume_reading();
   expect(f.wire.called(), "");
-  f.turn();  // takes what was kept
+  f.turn();  // takes the kept input
   expect(f.wire.sent(), server_close(1000, "bye"));
   expect(f.wire.called(), "finish on");
   expect(f.user.seen(), "closed 1000 bye; ");
@@ -862,7 +909,7 @@ void nothing_is_taken_once_its_user_has_closed(void**) {
   assert_int_equal(f.connection->kept_bytes(), 0);
 }
 
-// The connection ends while a message is handed on.
+// The connection ends while a message is passed on.
 void nothing_is_taken_once_it_is_doomed(void**) {
   Fixture f;
   f.start();
@@ -879,7 +926,7 @@ void nothing_is_taken_once_it_is_doomed(void**) {
 
 void can_be_lost_in_every_state(void**) {
   const std::string told = "closed 1006 the connection was lost; ";
-  Fixture handshake;  // refused; the answer is not taken
+  Fixture handshake;  // refused; the client does not read the response
   handshake.refusal = HttpResponse::text(403, "no\n");
   handshake.wire.takes = 0;
   handshake.handshake();
@@ -892,7 +939,7 @@ void can_be_lost_in_every_state(void**) {
   expect(open.user.seen(), told);
   open.push("late");
   open.link->close(1000, "late");
-  open.loop().run();  // while the link is there still
+  open.loop().run();  // while the link still exists
   expect(open.user.seen() + open.wire.sent(), "");
 
   Fixture paused;
@@ -978,7 +1025,7 @@ void the_newest_are_dropped_and_told_of_where_they_are_missing(void**) {
   expect(f.wire.sent(), server_text("dev:4-5"));
   assert_int_equal(f.loop().stats().drops.get(), 2);
 
-  // A message that fits again comes behind the notice.
+  // A message that fits again follows the notice.
   f.wire.takes = 0;
   f.publish(6, 10);
   f.publish(1, "other");
@@ -1090,7 +1137,7 @@ void writing_goes_on_in_the_next_round_when_the_time_is_over(void**) {
     assert_int_equal(sent.size(), std::min<std::size_t>(all.size(), (write + 1) * (40'004)));
   }
   assert_true(sent == all);
-  expect(f.wire.called(), "");  // it waits for no socket
+  expect(f.wire.called(), "");  // it does not wait for the socket
   f.turn();
   assert_true(f.wire.writes.empty());
 }
@@ -1102,7 +1149,7 @@ void reading_goes_on_in_the_next_round_when_the_time_is_over(void**) {
   f.input(text("one") + text("two") + text("three"));
   expect(f.user.seen(), "text one; ");
   f.input(text("four"));
-  expect(f.user.seen(), "");  // has had its turn
+  expect(f.user.seen(), "");  // had its turn
   for (const char* const seen : {"text two; ", "text three; ", "text four; "}) {
     assert_true(f.connections.has_waiting_input());
     f.connections.take_waiting_input();
@@ -1142,6 +1189,8 @@ int main() {
       cmocka_unit_test(messages_arrive_whole_however_they_are_cut),
       cmocka_unit_test(frames_of_one_round_are_one_write),
       cmocka_unit_test(compresses_when_it_was_agreed_on),
+      cmocka_unit_test(one_write_is_one_envelope),
+      cmocka_unit_test(an_envelope_that_is_partly_written_is_completed),
       cmocka_unit_test(does_not_compress_unasked),
       cmocka_unit_test(a_pong_goes_behind_what_was_caused_before),
       cmocka_unit_test(a_pong_goes_behind_what_is_left_in_the_inbox),

@@ -1,11 +1,12 @@
-// The members of a room, and what they are sent, also when the time is over in the middle: everybody who is there hears each
-// message once, and nobody who comes or goes changes that for the others.
+// The members of a room and the messages that they receive, even when the time is over in the middle: each member
+// receives each message once, whichever other members join or leave.
 #include "net/deliver/fanout.h"
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "net/deliver/websocket_carrier.h"
 #include "wire/plain/plain_codec.h"
 
 // After all others: it has a macro named fail.
@@ -22,17 +23,17 @@ using namespace chat::net;
 
 namespace {
 
-// Each look at this clock costs a second, so that the time is over at the first.
+// Each look at this clock costs a second: a limited time is over at the first.
 std::int64_t clock_ns() {
   static std::int64_t now_ns = 0;
   return now_ns += 1'000'000'000;
 }
 
-// Counts what it hears.
+// Counts the messages that it receives.
 class Listener final : public Receiver {
  public:
   explicit Listener(ClientId id) : Receiver(id, kCodec) {}
-  const Framing& framing() const override { return framing_; }
+  const Carrier& carrier() const override { return websocket_carrier(); }
   const wire::Codec& codec() const override { return kCodec; }
   void deliver(const FramePtr& frame) override {
     ++heard;
@@ -46,7 +47,6 @@ class Listener final : public Receiver {
 
  private:
   static const wire::PlainCodec kCodec;
-  Framing framing_;
 };
 
 const wire::PlainCodec Listener::kCodec;
@@ -74,7 +74,7 @@ struct Fixture {
     message->payload = "hello";
     return message;
   }
-  // Over at the first look.
+  // Is over at the first look.
   TimeBudget& short_time() {
     budget.begin(0);
     return budget;
@@ -114,7 +114,7 @@ void an_interrupted_delivery_goes_on(void**) {
   }
 }
 
-// Whoever leaves in the middle, the others hear the message once.
+// Whichever member leaves in the middle, the others receive the message once.
 void leaving_in_between_neither_repeats_nor_skips(void**) {
   for (const bool to_everyone : {false, true}) {
     for (std::size_t leaver = 0; leaver < 50; ++leaver) {
@@ -122,7 +122,7 @@ void leaving_in_between_neither_repeats_nor_skips(void**) {
       const MessagePtr message = f.message();
       assert_false(to_everyone ? f.fanout.deliver_to_everyone(message, f.short_time())
                                : f.fanout.deliver(message, f.short_time()));
-      // One at each end too, so that the places move more than once.
+      // The first and the last leave too, so that places move more than once.
       for (const std::size_t one : {leaver, std::size_t{0}, std::size_t{49}}) {
         f.fanout.remove_from_everyone(f.receiver(one));
         f.fanout.remove(f.receiver(one), "room");
@@ -145,7 +145,7 @@ void a_room_that_empties_ends_the_delivery(void**) {
   for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.receiver(i), "room"));
   assert_false(f.fanout.interrupted());
   assert_true(f.fanout.go_on(f.unlimited));
-  // The room is a new one.
+  // A new room with the same name.
   assert_true(f.fanout.add(f.receiver(0), "room"));
   const std::size_t before = f.heard(0);
   assert_true(f.fanout.deliver(f.message(), f.unlimited));
@@ -161,20 +161,20 @@ void members_of_other_rooms_leave_without_an_effect(void**) {
   for (std::size_t i = 0; i < 50; ++i) assert_int_equal(f.heard(i), 1);
 }
 
-void it_is_encoded_once_for_all_that_have_the_same_form(void**) {
+void it_is_encoded_once_for_each_form(void**) {
   Fixture f(3);
   assert_true(f.fanout.deliver(f.message(), f.unlimited));
   assert_ptr_equal(f.listeners[0]->latest.get(), f.listeners[1]->latest.get());
   assert_ptr_equal(f.listeners[0]->latest.get(), f.listeners[2]->latest.get());
 }
 
-void whoever_said_it_skips_it(void**) {
+void the_sender_is_left_out(void**) {
   Fixture f(3);
   assert_true(f.fanout.deliver(f.message(2), f.unlimited));
   assert_int_equal(f.heard(0) + f.heard(2), 2);
   assert_int_equal(f.heard(1), 0);
   assert_int_equal(f.listeners[1]->skipped, 1);
-  // What is said to everyone is no room's, and needs no note of it.
+  // A message to everyone belongs to no room and is not noted.
   assert_true(f.fanout.deliver_to_everyone(f.message(2), f.unlimited));
   assert_int_equal(f.heard(1), 0);
   assert_int_equal(f.listeners[1]->skipped, 1);
@@ -217,8 +217,8 @@ int main() {
       cmocka_unit_test(leaving_in_between_neither_repeats_nor_skips),
       cmocka_unit_test(a_room_that_empties_ends_the_delivery),
       cmocka_unit_test(members_of_other_rooms_leave_without_an_effect),
-      cmocka_unit_test(it_is_encoded_once_for_all_that_have_the_same_form),
-      cmocka_unit_test(whoever_said_it_skips_it),
+      cmocka_unit_test(it_is_encoded_once_for_each_form),
+      cmocka_unit_test(the_sender_is_left_out),
       cmocka_unit_test(one_is_a_member_once),
       cmocka_unit_test(the_time_is_over_once_and_stays_so),
   };

@@ -1,14 +1,11 @@
-// WebSocket frames as bytes, taken apart again by the test's own few lines.
+// Frames: segments, the messages in them, and who holds the bytes.
 #include "net/deliver/frame.h"
 
-#include <zlib.h>
-
-#include <optional>
-#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "model/utf8.h"
+#include "core/net/frame_bytes.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -21,440 +18,90 @@ extern "C" {
 
 using namespace chat;
 using namespace chat::net;
-using wire::Packet;
 
 namespace {
 
-struct Parsed {
-  bool final = false;
-  bool compressed = false;
-  int opcode = 0;
-  std::string payload;
-  std::size_t header_bytes = 0;
-};
+using test::bytes_of;
 
-// RFC 6455 section 5.2, with every rule that a client may insist on.
-std::vector<Parsed> parse(std::string_view bytes) {
-  std::vector<Parsed> frames;
-  auto byte = [&](std::size_t at) -> std::uint64_t {
-    assert_true(at < bytes.size());
-    return static_cast<unsigned char>(bytes[at]);
-  };
-  while (!bytes.empty()) {
-    Parsed frame;
-    frame.final = (byte(0) & 0x80) != 0;
-    frame.compressed = (byte(0) & 0x40) != 0;
-    assert_int_equal(byte(0) & 0x30, 0);
-    frame.opcode = static_cast<int>(byte(0) & 0xF);
-    assert_int_equal(byte(1) & 0x80, 0);  // a server does not mask
-    std::uint64_t size = byte(1);
-    frame.header_bytes = 2;
-    if (size == 126) {
-      size = byte(2) << 8 | byte(3);
-      frame.header_bytes = 4;
-      assert_true(size >= 126);  // the shortest form
-    } else if (size == 127) {
-      size = 0;
-      for (std::size_t i = 2; i < 10; ++i) size = size << 8 | byte(i);
-      frame.header_bytes = 10;
-      assert_true(size > 65'535);
-    }
-    bytes.remove_prefix(frame.header_bytes);
-    assert_true(size <= bytes.size());
-    frame.payload = bytes.substr(0, size);
-    bytes.remove_prefix(size);
-    frames.push_back(std::move(frame));
-  }
-  return frames;
-}
-
-// RFC 7692 section 7.2.2, by a receiver that keeps no context.
-std::string inflate_message(std::string_view compressed, int window_bits = 15) {
-  std::string in(compressed);
-  in.append("\x00\x00\xff\xff", 4);
-  z_stream stream{};
-  assert_int_equal(inflateInit2(&stream, -window_bits), Z_OK);
-  stream.next_in = reinterpret_cast<Bytef*>(in.data());
-  stream.avail_in = static_cast<uInt>(in.size());
-  std::string out;
-  char buffer[4096];
-  int result = Z_OK;
-  do {
-    stream.next_out = reinterpret_cast<Bytef*>(buffer);
-    stream.avail_out = sizeof buffer;
-    result = inflate(&stream, Z_SYNC_FLUSH);
-    out.append(buffer, sizeof buffer - stream.avail_out);
-  } while (result == Z_OK && stream.avail_out == 0);
-  assert_true(result == Z_OK || result == Z_BUF_ERROR);
-  assert_int_equal(stream.avail_in, 0);
-  inflateEnd(&stream);
-  return out;
-}
-
-Parsed only_frame(const FramePtr& frame) {
-  std::vector<Parsed> frames = parse(frame->bytes());
-  assert_int_equal(frames.size(), 1);
-  assert_true(frames[0].final);
-  return frames[0];
-}
-
-std::string random_bytes(std::size_t size) {
-  std::mt19937 random(static_cast<unsigned>(size));
-  std::string bytes;
-  while (bytes.size() < size) bytes += static_cast<char>(random());
-  return bytes;
-}
-
-std::string chatter(std::size_t size) {
-  std::string text;
-  while (text.size() < size) text += "message " + std::to_string(text.size() * 7919 % 1000) + ", ";
-  text.resize(size);
-  return text;
-}
-
-// Plain frames ----------------------------------------------------------------------------------
-
-void lengths(void**) {
-  const struct {
-    std::size_t size;
-    std::size_t header_bytes;
-  } cases[] = {{0, 2},   {1, 2},      {125, 2},     {126, 4},     {127, 4},     {255, 4},
-               {256, 4}, {65'535, 4}, {65'536, 10}, {65'537, 10}, {1 << 20, 10}};
-  for (const auto& c : cases) {
-    const std::string payload = random_bytes(c.size);
-    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing{}, nullptr));
-    assert_int_equal(frame.header_bytes, c.header_bytes);
-    assert_int_equal(frame.opcode, 2);
-    assert_false(frame.compressed);
-    assert_true(frame.payload == payload);
-  }
-}
-
-void bytes_on_the_wire(void**) {
-  // The examples of RFC 6455 section 5.7 that a server sends.
-  assert_true(make_frame({{false, "Hello"}}, Framing{}, nullptr)->bytes() == "\x81\x05Hello");
-  assert_true(make_ping_frame("Hello")->bytes() == "\x89\x05Hello");
-  const std::string bytes(256, 'x');
-  assert_true(make_frame({{true, bytes}}, Framing{}, nullptr)->bytes() == std::string("\x82\x7E\x01\x00", 4) + bytes);
-  const std::string more(65'536, 'x');
-  assert_true(make_frame({{true, more}}, Framing{}, nullptr)->bytes() ==
-              std::string("\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00", 10) + more);
-}
-
-void several_packets_are_one_frame_each(void**) {
-  const wire::Packets packets = {
-      {false, "text"}, {true, std::string("\x00\xFF", 2)}, {false, ""}, {true, random_bytes(70'000)}};
-  for (const Framing framing : {Framing{}, Framing{.deflate_window_bits = 15}}) {
-    const std::vector<Parsed> frames = parse(make_frame(packets, framing, nullptr)->bytes());
-    assert_int_equal(frames.size(), packets.size());
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-      assert_int_equal(frames[i].opcode, packets[i].binary ? 2 : 1);
-      assert_true(frames[i].payload == packets[i].bytes);  // none of them gets smaller by compressing
-    }
-  }
-}
-
-void no_packets_are_no_frame(void**) {
-  assert_null(make_frame({}, Framing{}, nullptr).get());
-  assert_null(make_frame({}, Framing{.deflate_window_bits = 15}, std::make_shared<Message>()).get());
-}
-
-void a_frame_knows_its_message(void**) {
+void a_frame_of_one_segment(void**) {
   const MessagePtr message = std::make_shared<Message>();
-  const FramePtr frame = make_frame({{false, "x"}}, Framing{}, message);
-  assert_ptr_equal(frame->message().get(), message.get());
-  assert_null(make_frame({{false, "x"}}, Framing{}, nullptr)->message().get());
-  assert_null(make_ping_frame("")->message().get());
-  assert_null(make_close_frame(1000, "")->message().get());
+  const FramePtr frame = FramePtr::make("bytes", message);
+  assert_int_equal(frame->size_bytes(), 5);
+  assert_int_equal(frame->count(), 1);
+  assert_int_equal(frame->segments(), 1);
+  assert_true(frame->segment(0) == "bytes");
+  assert_true(frame->has_messages());
+  assert_int_equal(frame->messages().size(), 1);
+  assert_ptr_equal(frame->messages()[0].get(), message.get());
 }
 
-// Compressed frames -----------------------------------------------------------------------------
-
-void compressed_frames_inflate_again(void**) {
-  for (const std::size_t size : {256U, 257U, 1000U, 65'535U, 65'536U, 300'000U, 1U << 20}) {
-    for (const bool binary : {false, true}) {
-      const std::string payload = chatter(size);
-      const Parsed frame = only_frame(make_frame({{binary, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
-      assert_true(frame.compressed);
-      assert_int_equal(frame.opcode, binary ? 2 : 1);
-      assert_true(frame.payload.size() < size);
-      assert_true(inflate_message(frame.payload) == payload);
-    }
-  }
+void a_reply_has_no_messages_and_counts_one(void**) {
+  const FramePtr frame = FramePtr::make("reply");
+  assert_false(frame->has_messages());
+  assert_true(frame->messages().empty());
+  assert_int_equal(frame->count(), 1);
+  const FramePtr shared =
+      FramePtr::make("re", std::vector<BufferPtr>{BufferPtr::make("ply")}, std::vector<MessagePtr>());
+  assert_false(shared->has_messages());
+  assert_true(shared->messages().empty());
+  assert_int_equal(shared->count(), 1);
 }
 
-// A receiver that asked for a smaller window has no more memory than that.
-void every_window_is_kept_to(void**) {
-  for (int window_bits = 9; window_bits <= 15; ++window_bits) {
-    const Framing framing{.deflate_window_bits = static_cast<std::uint8_t>(window_bits)};
-    for (const std::size_t size : {256U, 5000U, 300'000U}) {
-      // Repeats at a distance that only the larger windows reach.
-      std::string payload = chatter(size / 2);
-      payload += payload;
-      const Parsed frame = only_frame(make_frame({{false, payload}}, framing, nullptr));
-      assert_true(frame.compressed);
-      assert_true(inflate_message(frame.payload, window_bits) == payload);
-    }
-  }
+void a_batch_counts_its_messages(void**) {
+  std::vector<MessagePtr> messages;
+  for (int i = 0; i < 3; ++i) messages.push_back(std::make_shared<Message>());
+  const FramePtr frame = FramePtr::make("abc", std::vector<BufferPtr>(), messages);
+  assert_int_equal(frame->count(), 3);
+  assert_int_equal(frame->segments(), 1);
+  assert_int_equal(frame->messages().size(), 3);
+  for (std::size_t i = 0; i < 3; ++i) assert_ptr_equal(frame->messages()[i].get(), messages[i].get());
 }
 
-void what_compresses_best_inflates_again(void**) {
-  for (const std::size_t size : {256U, 70'000U, 1U << 22}) {
-    const std::string payload(size, 'a');
-    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
-    assert_true(frame.compressed);
-    assert_true(inflate_message(frame.payload) == payload);
-  }
+void segments_are_in_order(void**) {
+  const BufferPtr body = BufferPtr::make("body,");
+  const FramePtr frame =
+      FramePtr::make("head,", std::vector<BufferPtr>{body, BufferPtr::make("head2,"), body}, std::vector<MessagePtr>());
+  assert_int_equal(frame->segments(), 4);
+  assert_int_equal(frame->size_bytes(), 5 + 5 + 6 + 5);
+  assert_string_equal(bytes_of(frame).c_str(), "head,body,head2,body,");
+  assert_ptr_equal(frame->segment(1).data(), body->bytes().data());
+  assert_ptr_equal(frame->segment(3).data(), body->bytes().data());
 }
 
-void the_tail_is_left_out(void**) {
-  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing{.deflate_window_bits = 15}, nullptr));
-  assert_false(std::string_view(frame.payload).ends_with(std::string_view("\x00\x00\xff\xff", 4)));
-}
-
-void small_ones_go_as_they_are(void**) {
-  for (const std::size_t size : {0U, 1U, 100U, 255U}) {
-    const std::string payload(size, 'a');
-    const Parsed frame = only_frame(make_frame({{false, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
-    assert_false(frame.compressed);
-    assert_true(frame.payload == payload);
-  }
-}
-
-void what_would_grow_goes_as_it_is(void**) {
-  for (const std::size_t size : {256U, 4096U, 100'000U}) {
-    const std::string payload = random_bytes(size);
-    const Parsed frame = only_frame(make_frame({{true, payload}}, Framing{.deflate_window_bits = 15}, nullptr));
-    assert_false(frame.compressed);
-    assert_true(frame.payload == payload);
-  }
-}
-
-void each_message_stands_for_itself(void**) {
-  // One result serves receivers that have seen different messages: nothing refers to an earlier one.
-  const std::string payload = chatter(2000);
-  const wire::Packets packets = {{false, payload}, {false, payload}, {false, "short"}, {false, payload}};
-  const std::vector<Parsed> frames = parse(make_frame(packets, Framing{.deflate_window_bits = 15}, nullptr)->bytes());
-  assert_int_equal(frames.size(), 4);
-  for (const std::size_t i : {0U, 1U, 3U}) {
-    assert_true(frames[i].compressed);
-    assert_true(frames[i].payload == frames[0].payload);
-    assert_true(inflate_message(frames[i].payload) == payload);
-  }
-  assert_false(frames[2].compressed);
-}
-
-void without_deflate_nothing_is_compressed(void**) {
-  const Parsed frame = only_frame(make_frame({{false, chatter(5000)}}, Framing{}, nullptr));
-  assert_false(frame.compressed);
-  assert_int_equal(frame.payload.size(), 5000);
-}
-
-// Engine.IO -------------------------------------------------------------------------------------
-
-constexpr Framing kEngineIo{Framing::Carrier::websocket, true, false, 0};
-constexpr Framing kEngineIoBase64{Framing::Carrier::websocket, true, true, 0};
-
-void texts_are_messages_of_engine_io(void**) {
-  for (const Framing& framing : {kEngineIo, kEngineIoBase64}) {
-    const Parsed frame = only_frame(make_frame({{false, "2[\"e\"]"}}, framing, nullptr));
-    assert_int_equal(frame.opcode, 1);
-    assert_string_equal(frame.payload.c_str(), "42[\"e\"]");
-    assert_string_equal(only_frame(make_frame({{false, ""}}, framing, nullptr)).payload.c_str(), "4");
-  }
-}
-
-void bytes_go_as_they_are_or_in_base64(void**) {
-  const wire::Packets packets = {{false, "51-[0]"}, {true, std::string("4\x00\xFF", 3)}, {true, ""}};
-  const std::vector<Parsed> frames = parse(make_frame(packets, kEngineIo, nullptr)->bytes());
-  assert_int_equal(frames.size(), 3);
-  assert_string_equal(frames[0].payload.c_str(), "451-[0]");
-  assert_int_equal(frames[1].opcode, 2);
-  assert_true(frames[1].payload == packets[1].bytes);
-  assert_int_equal(frames[2].opcode, 2);
-  assert_true(frames[2].payload.empty());
-
-  const std::vector<Parsed> texts = parse(make_frame(packets, kEngineIoBase64, nullptr)->bytes());
-  assert_int_equal(texts.size(), 3);
-  for (const Parsed& text : texts) assert_int_equal(text.opcode, 1);
-  assert_string_equal(texts[1].payload.c_str(), "bNAD/");
-  assert_string_equal(texts[2].payload.c_str(), "b");
-}
-
-void engine_io_messages_are_compressed_with_their_mark(void**) {
-  const std::string payload = chatter(5000);
-  Framing framing = kEngineIoBase64;
-  framing.deflate_window_bits = 15;
-  const std::vector<Parsed> frames =
-      parse(make_frame({{false, payload}, {true, std::string(3000, 'a')}}, framing, nullptr)->bytes());
-  assert_int_equal(frames.size(), 2);
-  assert_true(frames[0].compressed && frames[1].compressed);
-  assert_true(inflate_message(frames[0].payload) == "4" + payload);
-  std::string base64 = "b";
-  for (int i = 0; i < 1000; ++i) base64 += "YWFh";
-  assert_true(inflate_message(frames[1].payload) == base64);
-}
-
-void polling_joins_packets(void**) {
-  const auto bytes = [](const wire::Packets& packets) {
-    return std::string(make_frame(packets, kPollingFraming, nullptr)->bytes());
+void a_buffer_is_divided_among_its_frames_and_their_holders(void**) {
+  BufferPtr body = BufferPtr::make(std::string(1'000, 'b'));
+  const auto make = [&body] {
+    return FramePtr::make(std::string(10, 'h'), std::vector<BufferPtr>{body}, std::vector<MessagePtr>());
   };
-  assert_string_equal(bytes({{false, "2[\"e\"]"}}).c_str(), "42[\"e\"]");
-  assert_string_equal(bytes({{false, "51-[0]"}, {true, "\x01\x02"}, {false, ""}, {true, ""}}).c_str(),
-                      "451-[0]\x1e"
-                      "bAQI=\x1e"
-                      "4\x1e"
-                      "b");
-  // Nothing of it is compressed: that is for HTTP.
-  Framing framing = kPollingFraming;
-  framing.deflate_window_bits = 15;
-  const std::string payload = chatter(5000);
-  assert_true(make_frame({{false, payload}}, framing, nullptr)->bytes() == "4" + payload);
-  const MessagePtr message = std::make_shared<Message>();
-  assert_ptr_equal(make_frame({{false, "x"}}, kPollingFraming, message)->message().get(), message.get());
-  assert_null(make_frame({}, kPollingFraming, message).get());
+  const FramePtr first = make();
+  const FramePtr second = make();
+  body = BufferPtr();
+  assert_int_equal(first->bytes_per_holder(1), 10 + 1'000 / 2);
+  assert_int_equal(first->bytes_per_holder(5), (10 + 1'000 / 2) / 5);
 }
 
-void a_text_of_engine_io_s_own_gets_no_mark(void**) {
-  for (const Framing& framing : {Framing{}, kEngineIo, kEngineIoBase64}) {
-    const FramePtr frame = make_text_frame("3probe", framing);
-    const Parsed parsed = only_frame(frame);
-    assert_int_equal(parsed.opcode, 1);
-    assert_string_equal(parsed.payload.c_str(), "3probe");
-    assert_null(frame->message().get());
-  }
-  Framing deflate = kEngineIo;
-  deflate.deflate_window_bits = 15;
-  const std::string handshake = "0" + chatter(1000);
-  const Parsed parsed = only_frame(make_text_frame(handshake, deflate));
-  assert_true(parsed.compressed);
-  assert_true(inflate_message(parsed.payload) == handshake);
-}
-
-void what_waited_for_a_poll_goes_over_the_websocket(void**) {
-  const wire::Packets packets = {{false, "2[\"a\"]"}, {false, "51-[0]"}, {true, "\x01\x02"}, {false, ""}, {true, ""}};
-  std::string payload(make_frame(packets, kPollingFraming, nullptr)->bytes());
-  payload += "\x1e" + chatter(1000) +
-             "\x1e"
-             "2";
-  const FramePtr frame = make_upgraded_frame(payload);
-  assert_null(frame->message().get());
-  const std::vector<Parsed> frames = parse(frame->bytes());
-  const std::string expected[] = {"42[\"a\"]", "451-[0]", "bAQI=", "4", "b", chatter(1000), "2"};
-  assert_int_equal(frames.size(), std::size(expected));
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    assert_int_equal(frames[i].opcode, 1);
-    assert_false(frames[i].compressed);
-    assert_string_equal(frames[i].payload.c_str(), expected[i].c_str());
-  }
-  assert_null(make_upgraded_frame("").get());
-}
-
-// Control frames --------------------------------------------------------------------------------
-
-void expect_close(std::uint16_t code, std::string_view reason, std::string_view expected_reason) {
-  const Parsed frame = only_frame(make_close_frame(code, reason));
-  assert_int_equal(frame.opcode, 8);
-  assert_true(frame.payload.size() <= 125);
-  assert_true(frame.payload.size() >= 2);
-  assert_int_equal(static_cast<unsigned char>(frame.payload[0]) << 8 | static_cast<unsigned char>(frame.payload[1]),
-                   code);
-  assert_true(frame.payload.substr(2) == expected_reason);
-  assert_true(is_utf8(std::string_view(frame.payload).substr(2)));
-}
-
-void close_frames(void**) {
-  expect_close(1000, "", "");
-  expect_close(1001, "going away", "going away");
-  expect_close(4999, "mine", "mine");
-  const std::string fits(123, 'r');
-  expect_close(1008, fits, fits);
-  expect_close(1008, fits + "x", fits);
-  expect_close(1008, std::string(5000, 'r'), fits);
-}
-
-void without_a_code_a_close_frame_is_empty(void**) {
-  assert_true(make_close_frame(0, "")->bytes() == std::string("\x88\x00", 2));
-  assert_true(make_close_frame(0, "a reason needs a code")->bytes() == std::string("\x88\x00", 2));
-}
-
-void a_reason_is_cut_at_the_end_of_a_character(void**) {
-  // Characters of two, three and four bytes at every place around the end.
-  for (const char* character : {"\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) {
-    const std::string_view whole(character);
-    for (std::size_t before = 110; before <= 125; ++before) {
-      std::string reason(before, 'a');
-      for (int i = 0; i < 5; ++i) reason += whole;
-      std::string expected(std::min<std::size_t>(before, 123), 'a');
-      while (before <= 123 && expected.size() + whole.size() <= 123) {
-        if (expected.size() - before == 5 * whole.size()) break;
-        expected += whole;
-      }
-      expect_close(1008, reason, expected);
-    }
-  }
-}
-
-void pings(void**) {
-  for (const std::size_t size : {0U, 4U, 125U}) {
-    const std::string payload(size, 'p');
-    const Parsed frame = only_frame(make_ping_frame(payload));
-    assert_int_equal(frame.opcode, 9);
-    assert_int_equal(frame.header_bytes, 2);
-    assert_true(frame.payload == payload);
-  }
-}
-
-// Sharing ---------------------------------------------------------------------------------------
-
-void a_frame_lives_as_long_as_somebody_holds_it(void**) {
-  const auto message = std::make_shared<Message>();
-  FramePtr first(std::string("bytes"), message);
-  assert_int_equal(message.use_count(), 2);
-  FramePtr second = first;
-  assert_ptr_equal(first.get(), second.get());
-  FramePtr third = std::move(first);
-  assert_null(first.get());  // NOLINT(bugprone-use-after-move): what is left is the point
-  first = third;
-  first = *&first;  // itself
-  std::vector<FramePtr> many(100, first);
-  first = FramePtr();
-  second = FramePtr();
-  many.clear();
-  assert_int_equal(message.use_count(), 2);
-  assert_true(third->bytes() == "bytes");
-  third = FramePtr(std::string("other"), nullptr);
-  assert_int_equal(message.use_count(), 1);
+void a_buffer_lives_as_long_as_a_frame_holds_it(void**) {
+  BufferPtr body = BufferPtr::make("body");
+  FramePtr frame = FramePtr::make("", std::vector<BufferPtr>{body}, std::vector<MessagePtr>());
+  assert_int_equal(body.holders(), 2);
+  FramePtr again = frame;
+  assert_int_equal(body.holders(), 2);
+  frame = FramePtr();
+  assert_int_equal(body.holders(), 2);
+  again = FramePtr();
+  assert_int_equal(body.holders(), 1);
 }
 
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(lengths),
-      cmocka_unit_test(bytes_on_the_wire),
-      cmocka_unit_test(several_packets_are_one_frame_each),
-      cmocka_unit_test(no_packets_are_no_frame),
-      cmocka_unit_test(a_frame_knows_its_message),
-      cmocka_unit_test(compressed_frames_inflate_again),
-      cmocka_unit_test(every_window_is_kept_to),
-      cmocka_unit_test(what_compresses_best_inflates_again),
-      cmocka_unit_test(the_tail_is_left_out),
-      cmocka_unit_test(small_ones_go_as_they_are),
-      cmocka_unit_test(what_would_grow_goes_as_it_is),
-      cmocka_unit_test(each_message_stands_for_itself),
-      cmocka_unit_test(without_deflate_nothing_is_compressed),
-      cmocka_unit_test(texts_are_messages_of_engine_io),
-      cmocka_unit_test(bytes_go_as_they_are_or_in_base64),
-      cmocka_unit_test(engine_io_messages_are_compressed_with_their_mark),
-      cmocka_unit_test(polling_joins_packets),
-      cmocka_unit_test(a_text_of_engine_io_s_own_gets_no_mark),
-      cmocka_unit_test(what_waited_for_a_poll_goes_over_the_websocket),
-      cmocka_unit_test(close_frames),
-      cmocka_unit_test(without_a_code_a_close_frame_is_empty),
-      cmocka_unit_test(a_reason_is_cut_at_the_end_of_a_character),
-      cmocka_unit_test(pings),
-      cmocka_unit_test(a_frame_lives_as_long_as_somebody_holds_it),
+      cmocka_unit_test(a_frame_of_one_segment),
+      cmocka_unit_test(a_reply_has_no_messages_and_counts_one),
+      cmocka_unit_test(a_batch_counts_its_messages),
+      cmocka_unit_test(segments_are_in_order),
+      cmocka_unit_test(a_buffer_is_divided_among_its_frames_and_their_holders),
+      cmocka_unit_test(a_buffer_lives_as_long_as_a_frame_holds_it),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -43,7 +43,7 @@ class User final : public LinkUser {
     if (silent_about_gaps) return {};
     return make_frame({{false, "gap " + gap.room + " " + std::to_string(gap.first_seq) + "-" +
                                    std::to_string(gap.last_seq) + " of " + std::to_string(gap.dropped)}},
-                      Framing{}, nullptr);
+                      websocket_carrier(), nullptr);
   }
 
   std::function<void()> flushed;  // within each flush
@@ -56,7 +56,7 @@ class User final : public LinkUser {
 
 // Frames have a header of 2 bytes, or of 4 from 126 bytes on.
 FramePtr text(std::string text, MessagePtr message = nullptr) {
-  return make_frame({{false, std::move(text)}}, Framing{}, std::move(message));
+  return make_frame({{false, std::move(text)}}, websocket_carrier(), std::move(message));
 }
 
 struct Fixture {
@@ -84,6 +84,24 @@ struct Fixture {
     std::string shown = made->room + std::to_string(seq);
     if (shown.size() < size) shown.append(size - shown.size(), '.');
     return text(std::move(shown), std::move(made));
+  }
+
+  // Three messages in one frame.
+  FramePtr batch(std::uint64_t first, std::size_t size = 0, std::vector<ClientId> senders = {0, 0, 0}) {
+    std::vector<MessagePtr> messages;
+    for (std::size_t i = 0; i < 3; ++i) {
+      auto made = std::make_shared<Message>();
+      made->room = "room";
+      made->epoch = "e";
+      made->seq = first + i;
+      made->sender.id = senders[i];
+      messages.push_back(std::move(made));
+    }
+    std::string shown = "room" + std::to_string(first) + ".." + std::to_string(first + 2);
+    if (shown.size() < size) shown.append(size - shown.size(), '.');
+    FrameBuilder builder(websocket_carrier());
+    builder.add({false, std::move(shown)});
+    return builder.finish(std::move(messages));
   }
 
   Story story;
@@ -213,7 +231,7 @@ void twice_the_limits_lasts_for_a_turn(void**) {
   assert_told(f.story, "link: closes 1013 reading too slowly", "user of link: closed 1013");
 }
 
-// A client that has read most of its outbox gets the time again.
+// A client that has read most of its outbox gets that time again.
 void the_turn_begins_again_for_one_that_reads(void**) {
   const std::size_t frame = 5 + 2;
   for (const bool most : {true, false}) {
@@ -255,6 +273,44 @@ void the_newest_are_dropped(void**) {
   f.loop().run();
   assert_told(f.story, "link: room1", "link: room2", "link: room3", "link: gap room 4-7 of 4", "link: room8",
               "link: gap room 9-9 of 1");
+}
+
+// Frames of three messages: limits, counters and notices are in messages.
+void batches_are_dropped_and_reported_by_messages(void**) {
+  {
+    Fixture f(limits(100'000, 6, OutboxPolicy::drop_newest));
+    f.at().set_room(0);
+    for (const std::uint64_t first : {1, 4, 7, 10}) f.at().push(f.batch(first));
+    assert_int_equal(f.at().queued_frames(), 6);
+    assert_int_equal(f.loop().stats().drops.get(), 6);
+    // There is room for three messages, but not for the notice too.
+    f.at().reads(8 + 2);
+    f.at().push(f.batch(13));
+    assert_int_equal(f.loop().stats().drops.get(), 9);
+    f.at().reads();
+    f.at().push(f.batch(16));
+    f.loop().run();
+    assert_told(f.story, "link: room1..3", "link: room4..6", "link: gap room 7-15 of 9", "link: room16..18");
+  }
+  {
+    Fixture f(limits(100'000, 6, OutboxPolicy::drop_oldest));
+    f.at().set_room(0);
+    for (const std::uint64_t first : {1, 4, 7}) f.at().push(f.batch(first));
+    f.at().push(f.message(10));
+    assert_int_equal(f.loop().stats().drops.get(), 6);
+    f.at().reads();
+    assert_told(f.story, "link: gap room 1-6 of 6", "link: room7..9", "link: room10");
+  }
+  {
+    Fixture f(limits(100'000, 6));
+    f.at().set_room(0);
+    for (const std::uint64_t first : {1, 4}) f.at().push(f.batch(first));
+    f.at().push(f.batch(7));
+    f.at().push(f.batch(10));  // twice the limits
+    f.at().push(f.message(13));
+    assert_true(f.at().closing());
+    assert_int_equal(f.loop().stats().drops.get(), 12);
+  }
 }
 
 // There is one notice for each room with a gap.
@@ -308,7 +364,7 @@ void the_oldest_are_dropped(void**) {
   Fixture f(limits(100'000, 3, OutboxPolicy::drop_oldest));
   f.at().set_room(3);
   f.at().push(f.message(1));
-  f.loop().run();  // is being written
+  f.loop().run();  // partly written
   f.at().push(text("reply"));
   for (std::uint64_t i = 2; i <= 4; ++i) f.at().push(f.message(i));
   assert_int_equal(f.loop().stats().drops.get(), 2);
@@ -437,14 +493,25 @@ void the_sender_is_slowed_when_half_is_reached(void**) {
   f.reader.push(f.message(3, 5'000 - 4, 8));
   assert_paused(f, "8 for 100");
   f.reader.push(text(std::string(500, 'x')));  // a reply has no sender
-  f.reader.push(f.message(4, 500, 0));         // nor has what the application says
-  f.reader.push(f.message(5, 5, 7));           // too little to be worth it
+  f.reader.push(f.message(4, 500, 0));         // neither has a message of the application
+  f.reader.push(f.message(5, 5, 7));           // too small for a pause
   assert_paused(f);
   f.reader.push(f.message(6, 4'000 - 4, 9));  // above the limits
   assert_paused(f, "9 for 300");
 }
 
-// Senders are not paused for a reader that has taken nothing for a second, so a slow reader does not slow its room for ever.
+// Each for its part of the frame.
+void each_sender_of_a_batch_is_slowed(void**) {
+  PauseFixture f;
+  f.fill(8'000);
+  f.reader.push(f.batch(2, 1'500 - 4, {7, 0, 8}));
+  assert_paused(f, "7 for 50", "8 for 50");
+  f.reader.push(f.batch(5, 1'500 - 4));
+  assert_paused(f);
+}
+
+// Senders are not paused for a reader that has taken nothing for a second, so a slow reader does not slow its room for
+// ever.
 void a_sender_is_not_slowed_for_one_that_does_not_read(void**) {
   PauseFixture f;
   f.fill(8'000);
@@ -705,7 +772,7 @@ void links_may_go_between_the_parts_of_a_flush(void**) {
 }
 
 // A new link may have the memory address of a destroyed one.
-void a_link_that_has_gone_takes_no_other_with_it(void**) {
+void destroying_a_link_does_not_affect_others(void**) {
   FlushFixture f;
   f[0].push(text("a"));
   f[1].push(text("b"));
@@ -731,6 +798,7 @@ int main() {
       cmocka_unit_test(the_turn_begins_again_for_one_that_reads),
       cmocka_unit_test(a_frame_above_the_limit_goes_when_it_is_alone),
       cmocka_unit_test(the_newest_are_dropped),
+      cmocka_unit_test(batches_are_dropped_and_reported_by_messages),
       cmocka_unit_test(each_room_has_its_own_gap),
       cmocka_unit_test(a_reply_is_not_told_a_gap),
       cmocka_unit_test(replies_are_not_dropped),
@@ -739,6 +807,7 @@ int main() {
       cmocka_unit_test(replays_have_limits_of_their_own),
       cmocka_unit_test(half_full_and_nearly_empty),
       cmocka_unit_test(the_sender_is_slowed_when_half_is_reached),
+      cmocka_unit_test(each_sender_of_a_batch_is_slowed),
       cmocka_unit_test(a_sender_is_not_slowed_for_one_that_does_not_read),
       cmocka_unit_test(a_policy_that_drops_slows_no_sender),
       cmocka_unit_test(queued_bytes_are_charged_at_the_end_of_the_round),
@@ -750,7 +819,7 @@ int main() {
       cmocka_unit_test(flushes_may_be_gathered),
       cmocka_unit_test(links_may_go_in_the_middle_of_a_flush),
       cmocka_unit_test(links_may_go_between_the_parts_of_a_flush),
-      cmocka_unit_test(a_link_that_has_gone_takes_no_other_with_it),
+      cmocka_unit_test(destroying_a_link_does_not_affect_others),
   };
   return cmocka_run_group_tests_name("core/net/deliver/link", tests, nullptr, nullptr);
 }

@@ -1,5 +1,4 @@
-// What waits for a socket: the order in which it leaves, the bounds, what each policy drops, and
-// what is told of it.
+// Frames that wait for a socket: their order, the limits, what each policy drops, and how that is reported.
 #include "net/deliver/outbox.h"
 
 #include <algorithm>
@@ -7,6 +6,9 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#include "core/net/frame_bytes.h"
+#include "net/deliver/websocket_carrier.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -22,6 +24,9 @@ using namespace chat::net;
 
 namespace {
 
+using test::bytes_of;
+
+const Carrier& kPlain = websocket_carrier();
 constexpr std::size_t kNoLimit = SIZE_MAX / 2;
 
 MessagePtr message(std::uint64_t seq, std::string room = "lobby", std::string epoch = "e1") {
@@ -32,12 +37,12 @@ MessagePtr message(std::uint64_t seq, std::string room = "lobby", std::string ep
   return result;
 }
 
-FramePtr reply(std::string bytes) { return {std::move(bytes), nullptr}; }
+FramePtr reply(std::string bytes) { return FramePtr::make(std::move(bytes)); }
 FramePtr carrying(std::string bytes, std::uint64_t seq, std::string room = "lobby") {
-  return {std::move(bytes), message(seq, std::move(room))};
+  return FramePtr::make(std::move(bytes), message(seq, std::move(room)));
 }
 
-// Where the test does not look at what is counted.
+// For tests that do not look at the counter.
 Outbox::Pushed push(Outbox& outbox, FramePtr frame, const OutboxLimits& limits) {
   std::uint64_t dropped = 0;
   return outbox.push(std::move(frame), limits, dropped);
@@ -49,7 +54,7 @@ OutboxLimits limits_of(std::size_t bytes, std::size_t frames, OutboxPolicy polic
 
 void write_some(Outbox& outbox, std::size_t bytes) {
   std::string scratch;
-  const std::size_t size = outbox.next(scratch, bytes).size();
+  const std::size_t size = outbox.next(kPlain, scratch, bytes).size();
   assert_int_equal(size, bytes);
   outbox.consume(bytes);
 }
@@ -59,15 +64,15 @@ std::string drain(Outbox& outbox, std::size_t max_bytes = 65'536) {
   std::string all;
   std::string scratch;
   while (!outbox.empty()) {
-    const std::string_view next = outbox.next(scratch, max_bytes);
+    const std::string_view next = outbox.next(kPlain, scratch, max_bytes);
     assert_true(!next.empty() && next.size() <= max_bytes);
     all += next;
     outbox.consume(next.size());
   }
   assert_int_equal(outbox.bytes(), 0);
   assert_int_equal(outbox.frames(), 0);
-  assert_false(outbox.mid_frame());
-  assert_true(outbox.next(scratch, max_bytes).empty());
+  assert_false(outbox.mid_write());
+  assert_true(outbox.next(kPlain, scratch, max_bytes).empty());
   return all;
 }
 
@@ -88,11 +93,11 @@ void starts_empty(void**) {
   Outbox outbox;
   std::string scratch;
   assert_true(outbox.empty());
-  assert_false(outbox.mid_frame());
+  assert_false(outbox.mid_write());
   assert_false(outbox.has_gaps());
   assert_int_equal(outbox.bytes(), 0);
   assert_int_equal(outbox.frames(), 0);
-  assert_true(outbox.next(scratch, 100).empty());
+  assert_true(outbox.next(kPlain, scratch, 100).empty());
   assert_true(outbox.take_gaps().empty());
   outbox.drop_unwritten();
   assert_true(outbox.empty());
@@ -115,15 +120,15 @@ void small_frames_are_gathered_whole(void**) {
   Outbox outbox;
   for (const char* bytes : {"aaaa", "bbbb", "cccc", "dddd"}) push(outbox, reply(bytes), {});
   std::string scratch;
-  assert_true(outbox.next(scratch, 100) == "aaaabbbbccccdddd");
-  assert_true(outbox.next(scratch, 16) == "aaaabbbbccccdddd");
+  assert_true(outbox.next(kPlain, scratch, 100) == "aaaabbbbccccdddd");
+  assert_true(outbox.next(kPlain, scratch, 16) == "aaaabbbbccccdddd");
   // Looking changes nothing.
   assert_int_equal(outbox.bytes(), 16);
-  // Only whole frames are put behind the first.
-  assert_true(outbox.next(scratch, 15) == "aaaabbbbcccc");
-  assert_true(outbox.next(scratch, 7) == "aaaa");
+  // Only whole frames are added to the first.
+  assert_true(outbox.next(kPlain, scratch, 15) == "aaaabbbbcccc");
+  assert_true(outbox.next(kPlain, scratch, 7) == "aaaa");
   outbox.consume(4);
-  assert_true(outbox.next(scratch, 8) == "bbbbcccc");
+  assert_true(outbox.next(kPlain, scratch, 8) == "bbbbcccc");
 }
 
 void a_frame_alone_is_given_in_place(void**) {
@@ -131,7 +136,7 @@ void a_frame_alone_is_given_in_place(void**) {
   const FramePtr frame = reply("small");
   outbox.push_last(frame);
   std::string scratch;
-  assert_ptr_equal(outbox.next(scratch, 100).data(), frame->bytes().data());
+  assert_ptr_equal(outbox.next(kPlain, scratch, 100).data(), frame->segment(0).data());
   assert_true(scratch.empty());
 }
 
@@ -142,15 +147,15 @@ void a_large_frame_is_given_in_place_piece_by_piece(void**) {
   outbox.push_last(reply("tail"));
   std::string scratch;
   for (const std::size_t offset : {0U, 100U}) {
-    const std::string_view piece = outbox.next(scratch, 100);
+    const std::string_view piece = outbox.next(kPlain, scratch, 100);
     assert_int_equal(piece.size(), 100);
-    assert_ptr_equal(piece.data(), large->bytes().data() + offset);
+    assert_ptr_equal(piece.data(), large->segment(0).data() + offset);
     outbox.consume(piece.size());
-    assert_true(outbox.mid_frame());
+    assert_true(outbox.mid_write());
   }
   assert_true(scratch.empty());
-  // The rest is small and takes along what follows it.
-  assert_true(outbox.next(scratch, 100) == std::string(50, 'L') + "tail");
+  // The rest is small, and the next frame is written with it.
+  assert_true(outbox.next(kPlain, scratch, 100) == std::string(50, 'L') + "tail");
   outbox.consume(54);
   assert_true(outbox.empty());
 }
@@ -161,11 +166,11 @@ void what_is_consumed_may_end_inside_of_any_frame(void**) {
     Outbox outbox;
     for (std::size_t at = 0; at < expected.size(); at += 4) outbox.push_last(reply(expected.substr(at, 4)));
     std::string scratch;
-    assert_true(outbox.next(scratch, 100) == expected);
+    assert_true(outbox.next(kPlain, scratch, 100) == expected);
     outbox.consume(first);
     assert_int_equal(outbox.bytes(), expected.size() - first);
     assert_int_equal(outbox.frames(), 5 - first / 4);
-    assert_int_equal(outbox.mid_frame(), first % 4 != 0);
+    assert_int_equal(outbox.mid_write(), first % 4 != 0);
     assert_drains(outbox, expected.substr(first));
   }
 }
@@ -177,9 +182,9 @@ void a_frame_is_shared_and_not_copied(void**) {
   one.push_last(frame);
   other.push_last(frame);
   write_some(one, 40);
-  // What one has written says nothing about the other.
+  // Each outbox writes for itself.
   std::string scratch;
-  assert_ptr_equal(other.next(scratch, 1000).data(), frame->bytes().data());
+  assert_ptr_equal(other.next(kPlain, scratch, 1000).data(), frame->segment(0).data());
   assert_int_equal(other.bytes(), 100);
   assert_int_equal(one.bytes(), 60);
 }
@@ -203,13 +208,13 @@ void a_backlog_keeps_its_order_while_it_moves(void**) {
   std::string expected;
   std::string written;
   std::string scratch;
-  // Always some hundreds waiting, so that the front of the queue is given back many times over.
+  // Some hundreds wait at any time, so that the front of the queue is freed many times.
   for (int i = 0; i < 5000; ++i) {
     const std::string bytes = std::to_string(i) + ";";
     expected += bytes;
     outbox.push_last(reply(bytes));
     if (outbox.frames() < 300) continue;
-    const std::string_view next = outbox.next(scratch, 7);
+    const std::string_view next = outbox.next(kPlain, scratch, 7);
     written += next;
     outbox.consume(next.size());
   }
@@ -225,7 +230,7 @@ void bounded_in_bytes(void**) {
   assert_true(push(outbox, carrying("12345", 1), limits) == Outbox::Pushed::queued);
   assert_true(push(outbox, carrying("67890", 2), limits) == Outbox::Pushed::queued);
   assert_true(push(outbox, carrying("x", 3), limits) == Outbox::Pushed::full);
-  // What is written already counts no more.
+  // Written bytes do not count any more.
   write_some(outbox, 1);
   assert_true(push(outbox, carrying("x", 3), limits) == Outbox::Pushed::queued);
   assert_true(push(outbox, carrying("y", 4), limits) == Outbox::Pushed::full);
@@ -237,7 +242,7 @@ void bounded_in_frames(void**) {
   const OutboxLimits limits = limits_of(kNoLimit, 3);
   for (int i = 0; i < 3; ++i) assert_true(push(outbox, carrying("aa", 1), limits) == Outbox::Pushed::queued);
   assert_true(push(outbox, carrying("bb", 2), limits) == Outbox::Pushed::full);
-  // A frame that is half written still waits.
+  // A partly written frame still waits.
   write_some(outbox, 1);
   assert_true(push(outbox, carrying("bb", 2), limits) == Outbox::Pushed::full);
   write_some(outbox, 1);
@@ -253,7 +258,7 @@ void a_frame_above_the_limit_goes_alone(void**) {
     assert_int_equal(outbox.bytes(), 100);
     assert_false(outbox.has_gaps());
     assert_drains(outbox, large);
-    // A reply likewise.
+    // A reply too.
     assert_true(push(outbox, reply(large), limits) == Outbox::Pushed::queued);
     assert_drains(outbox, large);
   }
@@ -275,7 +280,7 @@ void beside_another_a_frame_above_the_limit_is_bounded(void**) {
     assert_drains(outbox, "a");
   }
   {
-    // The oldest make room for it as for any other.
+    // The oldest messages make room for it as for any other.
     Outbox outbox;
     const OutboxLimits limits = limits_of(10, 5, OutboxPolicy::drop_oldest);
     push(outbox, carrying("a", 1), limits);
@@ -330,7 +335,7 @@ void drop_oldest_makes_room(void**) {
   std::uint64_t dropped = 0;
   for (std::uint64_t seq = 1; seq <= 5; ++seq) outbox.push(carrying("0" + std::to_string(seq), seq), limits, dropped);
   assert_int_equal(dropped, 0);
-  // As many as it needs, and no more.
+  // As many as needed, and no more.
   assert_true(outbox.push(carrying("666", 6), limits, dropped) == Outbox::Pushed::dropped);
   assert_int_equal(dropped, 2);
   assert_int_equal(outbox.bytes(), 9);
@@ -373,7 +378,7 @@ void the_oldest_messages_make_room_for_a_reply(void**) {
   assert_true(outbox.push(reply("r"), limits, dropped) == Outbox::Pushed::dropped);
   assert_true(outbox.push(reply("s"), limits, dropped) == Outbox::Pushed::dropped);
   assert_int_equal(dropped, 2);
-  // Replies alone fill it: of them none goes, so the link must.
+  // Only replies are left. They are never dropped, so the link is closed.
   assert_true(outbox.push(reply("t"), limits, dropped) == Outbox::Pushed::full);
   assert_gap(outbox.take_gaps().at(0), "lobby", 1, 2, 2);
   assert_drains(outbox, "rs");
@@ -419,7 +424,7 @@ void a_replay_raises_the_limits_until_it_is_written(void**) {
   const OutboxLimits limits = limits_of(4, 2, OutboxPolicy::disconnect);
   std::uint64_t dropped = 0;
   for (std::uint64_t seq = 1; seq <= 5; ++seq) outbox.push_replay(carrying("old ", seq));
-  // What is said meanwhile has the whole outbox for itself, and no more than that.
+  // New messages have the whole outbox for themselves, and no more.
   assert_true(outbox.push(carrying("ab", 6), limits, dropped) == Outbox::Pushed::queued);
   assert_true(outbox.push(carrying("cd", 7), limits, dropped) == Outbox::Pushed::queued);
   assert_true(outbox.push(carrying("e", 8), limits, dropped) == Outbox::Pushed::full);
@@ -438,7 +443,7 @@ void a_partly_written_frame_is_never_dropped(void**) {
   assert_true(outbox.push(carrying("33333", 3), limits, dropped) == Outbox::Pushed::dropped);
   assert_int_equal(dropped, 1);
   assert_gap(outbox.take_gaps().at(0), "lobby", 2, 2, 1);
-  // Its rest leaves no room: the new one goes, and the link stays.
+  // The rest of a partly written frame leaves no room: the new message is dropped, and the link stays.
   assert_true(outbox.push(carrying("4444444", 4), limits, dropped) == Outbox::Pushed::dropped);
   assert_gap(outbox.take_gaps().at(0), "lobby", 3, 4, 2);
   assert_drains(outbox, "1111");
@@ -454,7 +459,7 @@ void gaps_are_told_by_room_and_epoch(void**) {
     push(outbox, carrying("x", seq, "a"), limits);
     push(outbox, carrying("x", seq * 2, "b"), limits);
   }
-  push(outbox, FramePtr("x", message(1, "a", "e2")), limits);
+  push(outbox, FramePtr::make("x", message(1, "a", "e2")), limits);
   const std::vector<GapReply> gaps = outbox.take_gaps();
   assert_int_equal(gaps.size(), 3);
   assert_gap(gaps[0], "a", 10, 14, 5);
@@ -464,7 +469,7 @@ void gaps_are_told_by_room_and_epoch(void**) {
   assert_string_equal(gaps[2].epoch.c_str(), "e2");
   assert_false(outbox.has_gaps());
   assert_true(outbox.take_gaps().empty());
-  // What is dropped later is a new gap.
+  // Later drops are a new gap.
   push(outbox, carrying("x", 15, "a"), limits);
   assert_true(outbox.has_gaps());
   assert_gap(outbox.take_gaps().at(0), "a", 15, 15, 1);
@@ -502,7 +507,7 @@ void dropping_the_unwritten_keeps_a_written_half(void**) {
   assert_true(outbox.has_gaps());
   outbox.drop_unwritten();
   assert_false(outbox.has_gaps());
-  assert_true(outbox.mid_frame());
+  assert_true(outbox.mid_write());
   assert_int_equal(outbox.frames(), 1);
   assert_int_equal(outbox.bytes(), 2);
   outbox.push_last(reply("close"));
@@ -516,7 +521,7 @@ void dropping_the_unwritten_empties_it(void**) {
   assert_int_equal(outbox.frames(), 100);
   outbox.drop_unwritten();
   assert_true(outbox.empty());
-  assert_false(outbox.mid_frame());
+  assert_false(outbox.mid_write());
   assert_int_equal(outbox.bytes(), 0);
   outbox.push_last(reply("close"));
   assert_drains(outbox, "close");
@@ -595,7 +600,7 @@ void all_may_be_taken_out(void**) {
   const std::vector<FramePtr> frames = outbox.take_all();
   assert_int_equal(frames.size(), 4);
   const char* expected[] = {"zero", "one", "two", "three"};
-  for (std::size_t i = 0; i < frames.size(); ++i) assert_true(frames[i]->bytes() == expected[i]);
+  for (std::size_t i = 0; i < frames.size(); ++i) assert_true(bytes_of(frames[i]) == expected[i]);
   assert_ptr_equal(frames[1].get(), first.get());
   assert_true(outbox.empty());
   assert_int_equal(outbox.bytes(), 0);
@@ -605,7 +610,7 @@ void all_may_be_taken_out(void**) {
   assert_drains(outbox, "again");
 }
 
-// Behind what is written already, which takes its place in front until a backlog is moved.
+// After frames that are written already: they keep their places at the front until a backlog is moved.
 void what_was_written_is_not_taken_out(void**) {
   for (const int written : {1, 10, 63, 64, 100, 199}) {
     Outbox outbox;
@@ -614,7 +619,7 @@ void what_was_written_is_not_taken_out(void**) {
     const std::vector<FramePtr> frames = outbox.take_all();
     assert_int_equal(frames.size(), 200 - written);
     for (std::size_t i = 0; i < frames.size(); ++i) {
-      assert_true(frames[i]->bytes() == std::to_string(1000 + written + static_cast<int>(i)));
+      assert_true(bytes_of(frames[i]) == std::to_string(1000 + written + static_cast<int>(i)));
     }
     assert_true(outbox.empty());
     push(outbox, reply("again"), {});
@@ -622,7 +627,7 @@ void what_was_written_is_not_taken_out(void**) {
   }
 }
 
-// The limits are what they were: nothing is left of a replay. What was dropped is still told of.
+// The usual limits apply again: nothing is left of a replay. Drops are still reported.
 void taking_all_out_forgets_the_replay_and_keeps_the_gaps(void**) {
   Outbox outbox;
   const OutboxLimits limits = limits_of(kNoLimit, 2, OutboxPolicy::drop_newest);
@@ -651,18 +656,19 @@ void does_what_the_plainest_implementation_does(void**) {
     std::uint64_t dropped = 0;
     std::uint64_t model_dropped = 0;
     std::uint64_t told = 0;
+    std::uint64_t seq = 0;
     std::string scratch;
     for (int step = 0; step < 400; ++step) {
       const std::size_t choice = below(10);
       if (choice < 6) {
         Model::Entry entry{std::string(1 + below(below(20) == 0 ? 400 : 12), static_cast<char>('!' + below(90))),
                            below(4) != 0};
-        FramePtr frame(entry.bytes, entry.is_message ? message(1) : nullptr);
+        FramePtr frame = FramePtr::make(entry.bytes, entry.is_message ? message(++seq) : nullptr);
         const Outbox::Pushed pushed = outbox.push(std::move(frame), limits, dropped);
         assert_int_equal(pushed, model.push(entry, limits, model_dropped));
       } else if (choice < 9) {
         const std::size_t max_bytes = 1 + below(120);
-        const std::string next(outbox.next(scratch, max_bytes));
+        const std::string next(outbox.next(kPlain, scratch, max_bytes));
         assert_true(next.size() <= max_bytes);
         assert_int_equal(next.empty(), model.entries.empty());
         const std::size_t size = next.empty() ? 0 : 1 + below(next.size());
@@ -678,7 +684,7 @@ void does_what_the_plainest_implementation_does(void**) {
       assert_int_equal(dropped, model_dropped);
       assert_int_equal(outbox.bytes(), model.bytes());
       assert_int_equal(outbox.frames(), model.entries.size());
-      assert_int_equal(outbox.mid_frame(), model.head_written != 0);
+      assert_int_equal(outbox.mid_write(), model.head_written != 0);
     }
     for (const GapReply& gap : outbox.take_gaps()) told += gap.dropped;
     assert_int_equal(told, dropped);
@@ -694,13 +700,13 @@ void what_several_hold_is_divided_among_them(void**) {
     const FramePtr shared = carrying(std::string(4'000, 's'), 1);
     for (Outbox& outbox : outboxes) push(outbox, shared, limits);
   }
-  write_some(outboxes[3], 4'000);  // its reader took it at once
+  write_some(outboxes[3], 4'000);  // its client read it at once
   assert_int_equal(outboxes[3].account(), 0);
   for (int i = 0; i < 3; ++i) assert_int_equal(outboxes[static_cast<std::size_t>(i)].account(), 64 + 4'000 / 3);
-  // What is its own counts whole.
+  // A frame of its own counts fully.
   push(outboxes[0], reply(std::string(1'000, 'o')), limits);
   assert_int_equal(outboxes[0].account(), 64 + 4'000 / 3 + 64 + 1'000);
-  // Whoever has less has less to pay, and in the end nothing.
+  // The charge shrinks with the outbox, down to nothing.
   write_some(outboxes[0], 4'000);
   assert_in_range(outboxes[0].account(), 1, 64 + 4'000 / 3 + 64);
   write_some(outboxes[0], 1'000);

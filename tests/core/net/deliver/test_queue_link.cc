@@ -1,10 +1,11 @@
-// A link that holds what is pushed until its user takes it.
+// A link that keeps its frames until its user takes them.
 #include "net/deliver/queue_link.h"
 
 #include <memory>
 #include <string>
 
 #include "core/net/fake_loop.h"
+#include "net/deliver/polling_carrier.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -32,9 +33,9 @@ class User final : public LinkUser {
     close = std::to_string(code) + " " + std::string(reason);
   }
   void on_pause(std::int64_t until_ms) override { paused_until_ms = until_ms; }
-  FramePtr encode_gap(const GapReply& gap) override { return {"4gap of " + std::to_string(gap.dropped), nullptr}; }
+  FramePtr encode_gap(const GapReply& gap) override { return FramePtr::make("4gap of " + std::to_string(gap.dropped)); }
 
-  QueueLink* link = nullptr;  // that on_output() takes from
+  QueueLink* link = nullptr;  // on_output() takes from it
   std::string taken;
   int outputs = 0;
   int closes = 0;
@@ -48,13 +49,13 @@ struct Fixture {
     options.max_outbox_messages = 4;
     options.outbox_policy = policy;
     server = std::make_unique<test::FakeServer>(std::move(options));
-    link = std::make_unique<QueueLink>(loop(), user, kPollingFraming);
+    link = std::make_unique<QueueLink>(loop(), user, polling_carrier());
   }
 
   test::FakeLoop& loop() { return server->loop(); }
   void run() { loop().run(); }
   void push(std::string text, MessagePtr message = nullptr) {
-    link->push(make_frame({{false, std::move(text)}}, kPollingFraming, std::move(message)));
+    link->push(make_frame({{false, std::move(text)}}, polling_carrier(), std::move(message)));
   }
   std::string take() {
     std::string payload;
@@ -73,11 +74,11 @@ void expect(const std::string& got, const char* wanted) { assert_string_equal(go
 void what_is_pushed_is_taken_as_one_payload(void**) {
   Fixture f;
   assert_true(f.link->empty());
-  assert_true(f.link->framing() == kPollingFraming);
+  assert_true(&f.link->carrier() == &polling_carrier());
   expect(f.take(), "");
   f.push("one");
-  f.link->push(make_frame({{false, "two"}, {true, "\x01\x02"}}, kPollingFraming, nullptr));
-  f.link->push_replay(make_frame({{false, "three"}}, kPollingFraming, nullptr));
+  f.link->push(make_frame({{false, "two"}, {true, "\x01\x02"}}, polling_carrier(), nullptr));
+  f.link->push_replay(make_frame({{false, "three"}}, polling_carrier(), nullptr));
   f.link->push(FramePtr());  // nothing
   assert_false(f.link->empty());
   assert_int_equal(f.link->queued_frames(), 3);
@@ -129,7 +130,7 @@ void another_user_may_take_over(void**) {
 
 void frames_go_to_another_link_as_they_are(void**) {
   Fixture f;
-  const FramePtr frame = make_frame({{false, "one"}}, kPollingFraming, nullptr);
+  const FramePtr frame = make_frame({{false, "one"}}, polling_carrier(), nullptr);
   f.link->push(frame);
   f.push("two");
   const std::vector<FramePtr> frames = f.link->take_frames();
@@ -147,11 +148,11 @@ void it_closes_once_and_keeps_what_it_has(void**) {
   assert_int_equal(f.user.closes, 1);
   expect(f.user.close, "1001 the end");
   f.push("late");
-  f.link->push_replay(make_frame({{false, "late"}}, kPollingFraming, nullptr));
+  f.link->push_replay(make_frame({{false, "late"}}, polling_carrier(), nullptr));
   expect(f.take(), "4last");
 }
 
-// Everything came in one round: its client has had no turn.
+// Everything came in one round: the client had no turn yet.
 void a_burst_of_twice_the_limits_waits(void**) {
   Fixture f;
   for (int i = 0; i < 8; ++i) f.push(std::to_string(i));
@@ -190,7 +191,7 @@ void or_drops_by_its_policy(void**) {
   expect(f.take(), "4gap of 2|46");
 }
 
-// Its loop must not come back to it.
+// Its loop must not use it afterwards.
 void one_that_ends_with_output_is_forgotten(void**) {
   Fixture f;
   f.push("never taken");

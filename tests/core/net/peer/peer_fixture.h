@@ -244,7 +244,7 @@ class Seat final : public net::LinkUser, public net::PeerOwner {
   }
   net::FramePtr encode_gap(const GapReply& gap) override {
     net::Peer* const found = find();
-    return found == nullptr ? net::FramePtr() : make_frame(found->codec().encode(Reply(gap)), link.framing(), nullptr);
+    return found == nullptr ? net::FramePtr() : make_frame(found->codec().encode(Reply(gap)), link.carrier(), nullptr);
   }
 
   void on_verdict(net::Peer& peer) override {

@@ -7,6 +7,7 @@
 
 #include "core/hub/late_log.h"
 #include "core/net/fake_loop.h"
+#include "net/deliver/polling_carrier.h"
 #include "net/deliver/queue_link.h"
 #include "net/peer/peer.h"
 #include "wire/chat_v1/chat_v1_codec.h"
@@ -71,7 +72,7 @@ struct Fixture {
     origin.protocol = protocol;
     const ClientPtr known = *server->hub->add_client(origin);
     assert_true(server->hub->accept(known, Identity{"u", "Ann", {}}).ok());
-    client->link = std::make_unique<QueueLink>(loop(), client->user, kPollingFraming);
+    client->link = std::make_unique<QueueLink>(loop(), client->user, polling_carrier());
     auto peer = std::make_unique<Peer>(loop(), loop().no_owner(), *client->link, known, std::move(codec));
     client->peer = peer.get();
     peer->set_first_room("lobby", std::nullopt);

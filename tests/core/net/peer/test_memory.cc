@@ -100,10 +100,10 @@ void a_frame_is_queued_or_not_counted(void**) {
       Seat& ann = f.open("ann");
       ann.link.set_room(0);
       const auto message = std::make_shared<Message>();
-      const auto frame = [&](const char* text) { return make_frame({{false, text}}, Framing{}, message); };
+      const auto frame = [&](const char* text) { return make_frame({{false, text}}, websocket_carrier(), message); };
       const FramePtr one = frame("one");
       const FramePtr two = frame("two");
-      const FramePtr reply = make_frame({{false, "reply"}}, Framing{}, nullptr);
+      const FramePtr reply = make_frame({{false, "reply"}}, websocket_carrier(), nullptr);
       const Came came = after(at, [&] {
         ann.link.push(one);
         ann.link.push_replay(two);

@@ -130,7 +130,8 @@ void writes_packets(void**) {
   expect(encode_engine_io(EngineIoType::noop), "6");
   std::string payload;
   append_engine_io(payload, EngineIoType::message, "a");
-  append_engine_io_binary(payload, "\x01\x02\x03\x04");
+  payload += kEngineIoSeparator;
+  append_engine_io_message(payload, true, "\x01\x02\x03\x04");
   append_engine_io(payload, EngineIoType::ping);
   expect(payload,
          "4a\x1e"
@@ -139,19 +140,12 @@ void writes_packets(void**) {
   expect(read(payload), "4a|4b\x01\x02\x03\x04|2");
 }
 
-void joins_packets_that_are_joined_already(void**) {
-  std::string payload;
-  append_engine_io_packets(payload,
-                           "4a\x1e"
-                           "bAQI=");
-  append_engine_io_packets(payload, "2");
-  append_engine_io(payload, EngineIoType::message, "b");
-  expect(payload,
-         "4a\x1e"
-         "bAQI=\x1e"
-         "2\x1e"
-         "4b");
-  expect(read(payload), "4a|4b\x01\x02|2|4b");
+void appends_a_message_without_a_separator(void**) {
+  std::string out = "before ";
+  append_engine_io_message(out, false, "text");
+  append_engine_io_message(out, true, "\x01\x02");
+  append_engine_io_message(out, false, "");
+  expect(out, "before 4textbAQI=4");
 }
 
 void cuts_packets_off(void**) {
@@ -166,7 +160,8 @@ void cuts_packets_off(void**) {
   for (; !rest.empty(); ++count) {
     const std::string_view packet = cut_engine_io_packet(rest);
     assert_true(packet.data() >= payload.data() && packet.data() + packet.size() <= payload.data() + payload.size());
-    append_engine_io_packets(again, packet);
+    if (!again.empty()) again += kEngineIoSeparator;
+    again += packet;
   }
   assert_int_equal(count, 4);
   expect(again, payload);
@@ -204,7 +199,7 @@ int main() {
       cmocka_unit_test(reads_payloads),      cmocka_unit_test(refuses_payloads),
       cmocka_unit_test(base64_is_lenient),   cmocka_unit_test(what_is_not_utf8_is_refused),
       cmocka_unit_test(packets_are_counted), cmocka_unit_test(reads_frames),
-      cmocka_unit_test(writes_packets),      cmocka_unit_test(joins_packets_that_are_joined_already),
+      cmocka_unit_test(writes_packets),      cmocka_unit_test(appends_a_message_without_a_separator),
       cmocka_unit_test(cuts_packets_off),    cmocka_unit_test(writes_the_handshake),
       cmocka_unit_test(writes_errors),
   };

@@ -1,0 +1,94 @@
+// How packets become bytes on a link: what surrounds each packet, and what surrounds the frames that one write gathers.
+// A carrier is a constant object without state of a link. Links with the same carrier object share frames, so comparing
+// carriers is comparing addresses.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/message.h"
+#include "net/deliver/frame.h"
+#include "wire/codec.h"
+
+namespace chat::net {
+
+// The part of a packet that is the same for all subscriptions, as a carrier writes it: made once, shared by their
+// frames.
+struct SharedBody {
+  wire::Packet packet;      // its bytes are moved to `bytes` when the carrier can share them
+  BufferPtr bytes;          // empty: each frame gets a copy
+  bool compressed = false;  // `bytes` is
+};
+
+class Carrier {
+ public:
+  virtual ~Carrier() = default;
+  Carrier(const Carrier&) = delete;
+  Carrier& operator=(const Carrier&) = delete;
+
+  // Appends one packet of a codec.
+  virtual void append(std::string& out, const wire::Packet& packet) const = 0;
+  // Appends a text of the session's own, which is not a packet of a codec: a ping of Engine.IO.
+  virtual void append_text(std::string& out, std::string_view text) const = 0;
+
+  // For packets with a head of their own before a shared body. append_head() appends what comes before body.bytes;
+  // nothing follows these. By default nothing is shared: append_head() appends the whole packet.
+  virtual SharedBody share(wire::Packet body) const { return {std::move(body), {}, false}; }
+  virtual void append_head(std::string& out, std::string_view head, const SharedBody& body) const;
+
+  // True: one write gathers several frames in an envelope: a prefix, the frames with separators between them, a suffix.
+  // A write that has begun is written to its end. False: a frame is complete by itself.
+  bool gathers() const { return gathers_; }
+  // bytes: of the frames and separators that follow, without the suffix.
+  virtual void append_prefix(std::string& out, std::size_t bytes) const;
+  // Also between the packets of one frame.
+  std::string_view separator() const { return separator_; }
+  std::string_view suffix() const { return suffix_; }
+
+  // The same with permessage-deflate (RFC 7692): the window of the compression in bits, 9 to 15. A carrier that does
+  // not compress is its own variant, because compression is optional for each message.
+  virtual const Carrier& with_deflate(int window_bits) const;
+
+ protected:
+  Carrier() = default;
+  // One that gathers. The texts are constants.
+  Carrier(std::string_view separator, std::string_view suffix)
+      : gathers_(true), separator_(separator), suffix_(suffix) {}
+
+ private:
+  const bool gathers_ = false;
+  const std::string_view separator_;
+  const std::string_view suffix_;
+};
+
+// Puts packets into one frame.
+class FrameBuilder {
+ public:
+  explicit FrameBuilder(const Carrier& carrier) : carrier_(carrier) {}
+
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
+  void add(const wire::Packet& packet);
+  void add(std::string_view head, const SharedBody& body);
+  // Once. An empty pointer when nothing was added.
+  FramePtr finish(MessagePtr message);
+  // With several messages of one room.
+  FramePtr finish(std::vector<MessagePtr> messages);
+
+ private:
+  void separate();
+
+  const Carrier& carrier_;
+  bool empty_ = true;
+  std::string own_;                // the first segment, once a shared one follows it
+  std::vector<BufferPtr> shared_;  // the segments after it
+  std::string bytes_;              // the segment that is being made
+};
+
+// An empty pointer when there are no packets.
+FramePtr make_frame(const wire::Packets& packets, const Carrier& carrier, MessagePtr message);
+FramePtr make_frame(std::string_view head, const SharedBody& body, const Carrier& carrier, MessagePtr message);
+FramePtr make_text_frame(std::string_view text, const Carrier& carrier);
+
+}  // namespace chat::net
