@@ -33,12 +33,13 @@ class ClientTable {
   };
   Removed remove(const ClientPtr& client);
 
-  // These two call tell() with the locks held, so that what is told comes in the order of the changes.
+  // These two call tell() with the locks held, so that events come in the order of the changes. tell() may not throw.
   using Tell = std::function<void()>;
-  // connecting -> accepted, and who it is, at once: of two callers one has its will, whole. No verdict when tell() throws.
+  using TellName = std::function<void(std::string name)>;
+  // connecting -> accepted, with the identity, in one step: of two callers only the first succeeds.
   Status accept(Client& client, std::optional<Identity> identity, const Tell& tell);
-  // tell() when an open client has another name by it.
-  Status set_identity(Client& client, Identity identity, const std::function<void(const std::string& name)>& tell);
+  // Calls tell() when the client is open and its name has changed.
+  Status set_identity(Client& client, Identity identity, const TellName& tell);
 
   ClientPtr find(ClientId id) const;
   // By its socket id, or by its number in decimal digits. Of two with one socket id, as while one continues the other, the

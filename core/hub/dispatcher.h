@@ -37,10 +37,10 @@ class Dispatcher {
  public:
   Dispatcher(Hub& hub, Application& application) : hub_(hub), application_(application) {}
 
-  // On the client's loop.
-  Outcome execute(const ClientPtr& client, Command command, AckTable& acks, Moment now);
+  // On the client's loop. When it throws std::bad_alloc, the command has not been carried out, and its ref is unchanged.
+  Outcome execute(const ClientPtr& client, Command&& command, AckTable& acks, Moment now);
   // The same, from where it was suspended. May suspend again: on_message after on_authorize.
-  Outcome resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks, Moment now);
+  Outcome resume(const ClientPtr& client, Suspended&& suspended, Decision decision, AckTable& acks, Moment now);
 
   // Without an application's opinion: lists are off, guests may rename themselves, everything else is allowed.
   Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {});

@@ -2,6 +2,10 @@
 // (LoopInbox) what to deliver; it does no I/O, reads no clock and calls no
 // application. Every member function may be called from any thread.
 //
+// A function that throws std::bad_alloc has changed nothing: it makes its events and reserves their places in the inboxes before
+// the first change (ReservedPosts). The exceptions are ban() and close_room(), which take out one member after the other, and can
+// be called again.
+//
 // Locks, outermost first: routing_, the table of rooms' or that of clients, one room's mutex, one client's mutex, an inbox's own.
 // routing_ is held by whatever posts something for one client by its loop, or makes it a member: shared, but by move_client()
 // alone. While it is held, the loop of each membership is the client's. What goes to the members of a room is ordered by the
@@ -62,9 +66,10 @@ class Hub {
   Status time_out(const ClientPtr& client);
   // What on_authorize or on_message has deferred. The client's loop is told. wrong_state when nothing waits for it.
   Status decide(const ClientPtr& client, DecisionId id, Decision decision);
-  // accepted -> open: it may join and is counted among everyone.
-  void open(const ClientPtr& client);
-  // accepted -> open, and into its first room, as join() does: before anything else can make it join another.
+  // accepted -> open, in no room: the client may join rooms and receives messages to everyone. Posts Opened to its loop.
+  // wrong_state, no_such_client.
+  Status open(const ClientPtr& client);
+  // accepted -> open, and joins its first room as join() does, before anything else can make the client join another.
   Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now);
   // Takes the client out of its rooms and out of the tables. The state that it was in; gone the second time.
   ClientState remove_client(const ClientPtr& client);
@@ -105,7 +110,7 @@ class Hub {
   Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes, Moment now);
   // Of the rooms that it is in now. Without a hold an empty room goes, and one of its name that appears later numbers anew.
   std::vector<RoomHold> hold_rooms(const Client& client) const;
-  // The client lives on another loop from now on. Called on the thread of the loop that it leaves. The old loop is told
+  // Moves the client to another loop. Throws std::bad_alloc: then nothing has changed. Called on the thread of the loop that it leaves. The old loop is told
   // Departed, the new one Arrived, for each of its rooms in that room's order; whatever else concerns the client goes to the
   // old loop before the call and to the new one after it, so what the old loop's inbox holds when this returns is the last.
   void move_client(const ClientPtr& client, std::size_t loop);
@@ -130,9 +135,10 @@ class Hub {
   // The receipt's sender is told by its loop when it is committed, or that it failed after all. An error that is returned here is
   // told to nobody else.
   Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {});
-  // For a log that has kept a submission: its place, whose seq is above that of all committed before, or why it has none. Takes
-  // the room's lock: no lock may be held that submit() takes.
-  void commit(Submission submission, Result<Position> place);
+  // For a log that has kept a submission. place: its position, whose seq is above those of all messages committed before, or why
+  // it has none. Takes the room's lock, so the caller holds no lock that submit() takes. Throws std::bad_alloc: then nothing has
+  // changed, and the log must call it again with the same submission.
+  void commit(const Submission& submission, const Result<Position>& place);
   // To one client, after all that was published before.
   // With an ack id the client is asked to acknowledge it, which its protocol must be able to (Socket.IO).
   Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {});
@@ -160,18 +166,19 @@ class Hub {
   void note(const std::optional<Refusal>& refusal, std::string_view address);
   // With the room's lock held: its loop is told, and it is a member no more. The member behind it.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
-  // These three with the room's lock held, and with routing_ held if somebody waits for an acknowledgement.
+  // These two with the room's lock held, and with routing_ held if the sender waits for an acknowledgement. They throw
+  // std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, const Position& place);
   void deliver(const Room& room, const Submission& submission);
-  void tell(const Receipt& receipt, std::uint64_t seq, const std::string& epoch, Status status = {});
-  // What must be held to tell the sender something.
+  // The lock that posting an acknowledgement needs.
   RoutingLock::Shared route(const Receipt& receipt, bool failed = false) {
     const bool told = receipt.sender && (failed || !receipt.ref.empty());
     return told ? routing_.share() : RoutingLock::Shared();
   }
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
-  // With routing_ held.
-  void post(const Client& client, LoopEvent event) { post(client.loop(), std::move(event)); }
+  // These two with routing_ held.
+  LoopInbox& inbox_of(const Client& client) { return *inboxes_[client.loop()]; }
+  void post(const Client& client, LoopEvent event) { inbox_of(client).post(std::move(event)); }
 
   const HubOptions options_;
   const std::unordered_set<std::string> ephemeral_events_;

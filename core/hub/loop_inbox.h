@@ -1,9 +1,11 @@
-// What the hub tells a loop. A loop takes its events in the order in which they were posted; the hub posts everything that
-// concerns one room under that room's lock, so this order is the room's order: a member hears all that follows its
-// Joined, nothing from before it, nothing twice, and nothing after its Left.
+// The events that the hub posts to a loop. A loop takes its events in the order in which they were posted. The hub posts the
+// events of a room under the room's lock, so they have the room's order. A member receives every message between its Joined and
+// its Left once, and no other.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,6 +49,11 @@ struct DirectMessage {
   ClientId client = 0;
   MessagePtr message;
   AckWish ack;
+};
+
+// The client is open, and in no room.
+struct Opened {
+  ClientId client = 0;
 };
 
 // The client is now a member. `missed` is what it asked to have again.
@@ -95,15 +102,10 @@ struct Answer {
   std::vector<std::string> attachments;
 };
 
-// chat_accept or chat_refuse has been called: Client::state() tells which.
-struct VerdictGiven {
-  ClientId client = 0;
-};
-
-// The verdict on what a callback has deferred; only the first for each id is posted.
+// The application's verdict on what a callback has deferred. The first verdict for each id is posted, and no other.
 struct DecisionGiven {
   ClientId client = 0;
-  DecisionId id = 0;
+  DecisionId id = 0;  // 0: on the client's connection. Client::state() has the verdict then, and `decision` is not used
   Decision decision;
 };
 
@@ -120,14 +122,46 @@ struct Continued {
   ClientId client = 0;
 };
 
-using LoopEvent = std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Joined, Left,
-                               Departed, Arrived, Renamed, Answer, VerdictGiven, DecisionGiven, CloseClient, Continued>;
+using LoopEvent = std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Opened,
+                               Joined, Left, Departed, Arrived, Renamed, Answer, DecisionGiven, CloseClient, Continued>;
 
+// Every function may be called from any thread, also with a room's lock held: it takes no lock but its own and never waits.
 class LoopInbox {
  public:
   virtual ~LoopInbox() = default;
-  // Any thread, with a room's lock held: takes no lock but its own and never waits.
+  // Throws std::bad_alloc; nothing is posted then.
   virtual void post(LoopEvent event) = 0;
+
+  // For ReservedPosts: memory for so many events more. Throws std::bad_alloc; nothing is reserved then.
+  virtual void reserve(std::size_t events) = 0;
+  // Uses one of the reserved places.
+  virtual void post_reserved(LoopEvent event) noexcept = 0;
+  // Gives reserved places back that were not used.
+  virtual void release(std::size_t events) noexcept = 0;
+};
+
+// Places in one inbox. Whoever changes a state and tells a loop of it makes these before the change. Then a lack of memory
+// shows before anything has changed, and afterwards nothing can fail.
+class ReservedPosts {
+ public:
+  explicit ReservedPosts(LoopInbox& inbox, std::size_t events = 1) : inbox_(inbox), left_(events) {
+    inbox_.reserve(events);
+  }
+  ~ReservedPosts() {
+    if (left_ != 0) inbox_.release(left_);
+  }
+  ReservedPosts(const ReservedPosts&) = delete;
+  ReservedPosts& operator=(const ReservedPosts&) = delete;
+
+  // At most as often as there are places.
+  void post(LoopEvent event) noexcept {
+    --left_;
+    inbox_.post_reserved(std::move(event));
+  }
+
+ private:
+  LoopInbox& inbox_;
+  std::size_t left_;
 };
 
 }  // namespace chat

@@ -55,6 +55,9 @@ class Codec {
   virtual Packets encode(const Reply& reply) const = 0;
 
   virtual WireForm form() const = 0;
+
+  // A client of this format joins a room when it connects. Otherwise it is opened without a room, and joins rooms by commands.
+  virtual bool has_first_room() const { return true; }
 };
 
 }  // namespace chat::wire
