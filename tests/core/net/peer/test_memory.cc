@@ -418,6 +418,18 @@ void a_failed_admission_disturbs_no_other_client(void**) {
   assert_true(count > 20);
 }
 
+void a_client_that_is_not_admitted_is_not_in_the_hub(void**) {
+  const int count = each_allocation_fails_once([&](long at) {
+    PeerFixture f;
+    const Came came = after(at, [&] {
+      (void)admit(f.loop(), {0, "192.0.2.1", Protocol::chat_v1, Transport::websocket, 0}, {}, Identity{{}, "ann", {}});
+    });
+    if (came == Came::to_a_failure) assert_int_equal(f.hub().stats().clients_now, 0);
+    return came;
+  });
+  assert_true(count > 3);
+}
+
 // Without its event a call has had no effect, so that it may be repeated.
 #define assert_no_memory(call)        \
   do {                                \
@@ -485,6 +497,7 @@ int main() {
       cmocka_unit_test(a_client_that_misses_an_event_is_closed),
       cmocka_unit_test(a_retired_client_leaves_nothing_behind),
       cmocka_unit_test(a_failed_admission_disturbs_no_other_client),
+      cmocka_unit_test(a_client_that_is_not_admitted_is_not_in_the_hub),
       cmocka_unit_test(an_event_that_cannot_be_posted_may_be_posted_again),
   };
   return cmocka_run_group_tests_name("core/net/peer/memory", tests, nullptr, nullptr);
