@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hub/ack_table.h"
@@ -114,6 +115,11 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   // Asks for the retirement now, if the peer stays only for a verdict.
   void give_up_waiting();
 
+  // For Peers: a retirement that could not be queued for lack of memory. nullptr: there is none.
+  void set_late_retirement(Retirement retirement) noexcept { late_retirement_ = std::move(retirement); }
+  const Retirement* late_retirement() const { return late_retirement_ ? &*late_retirement_ : nullptr; }
+  Retirement take_late_retirement() noexcept { return *std::exchange(late_retirement_, std::nullopt); }
+
   // Memory failed, and something that the client should know is lost.
   void fail() noexcept override;
   // Closes the client when it has failed. Throws std::bad_alloc; the next call tries again.
@@ -201,6 +207,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   PeerInput input_{*this, state_.input};
   std::vector<std::function<void()>> postponed_;  // while the peer arrives
   std::size_t postponed_bytes_ = 0;               // of the frames in it
+  std::optional<Retirement> late_retirement_;     // see Peers::retire()
   std::optional<Retirement> outliving_;           // how the link was closed
   std::int64_t verdict_deadline_ms_ = -1;         // -1: not awaited, or not by this object
   std::int64_t outliving_until_ms_ = -1;          // -1: the peer does not wait without a link

@@ -56,10 +56,11 @@ Peer* Peers::find(ClientId id) {
 
 void Peers::add(std::unique_ptr<Peer> peer) {
   const ClientPtr client = peer->client();
+  const bool arriving = peer->arriving();
   try {
     peers_.emplace(client->id(), std::move(peer));
   } catch (...) {
-    loop_.hub().remove_client(client);
+    if (!arriving) loop_.hub().remove_client(client);
     throw;
   }
 }
@@ -78,12 +79,26 @@ void Peers::retire(ClientId id, Retirement retirement) {
     if (!peer->state().retirement) peer->state().retirement = std::move(retirement);
     return;
   }
-  retired_.push_back({id, std::move(retirement), nullptr});
+  try {
+    retired_.push_back({id, {retirement.close_code, {}}, nullptr});
+  } catch (const std::bad_alloc&) {
+    Peer* const peer = find(id);
+    if (peer == nullptr) return;
+    peer->set_late_retirement(std::move(retirement));
+    any_failed_ = true;
+    return;
+  }
+  retired_.back().retirement.reason = std::move(retirement.reason);
 }
 
 void Peers::close_failed() noexcept {
   try {
-    for (const auto& [id, peer] : peers_) peer->close_if_failed();
+    for (const auto& [id, peer] : peers_) {
+      peer->close_if_failed();
+      if (peer->late_retirement() == nullptr) continue;
+      retired_.push_back({id, {}, nullptr});
+      retired_.back().retirement = peer->take_late_retirement();
+    }
     any_failed_ = false;
     loop_.log(LogLevel::error, "memory ran out: the clients that it concerned are disconnected");
   } catch (const std::bad_alloc&) {  // again at the end of the next round
@@ -113,7 +128,7 @@ bool Peers::retire_due() {
     retired_.pop_front();
     if (!retired_.empty() && loop_.budget().over()) return false;
   }
-  return true;
+  return !any_failed_;  // the link of a peer that is still to be retired must stay
 }
 
 void Peers::clear() { peers_.clear(); }

@@ -32,14 +32,14 @@ class Peers {
 
   // nullptr: the client is not on this loop.
   Peer* find(ClientId id);
-  // When memory fails, the client is removed from the hub too.
+  // When memory fails, the client is removed from the hub too, unless it arrives from another loop.
   void add(std::unique_ptr<Peer> peer);
   // Destroys the peer without any callback: the client lives on another loop, or was never admitted.
   void drop(ClientId id);
-  // Ends the client at the end of the round. When called again, the first code counts.
+  // Ends the client at the end of the round. When called again, the first code counts. Needs no memory.
   void retire(ClientId id, Retirement retirement);
-  // Retires all peers that are due, before their links are destroyed. False when the time budget was over before. Not in the
-  // middle of a fan-out. Throws std::bad_alloc; the next call continues at the same place.
+  // Retires all peers that are due, before their links are destroyed. False when the time budget was over before, or memory failed:
+  // then no link may be destroyed yet. Not in the middle of a fan-out. Throws std::bad_alloc; the next call continues at the same place.
   bool retire_due();
   bool retirement_due() const { return any_failed_ || !retired_.empty(); }
   // For Peer::fail().

@@ -393,6 +393,31 @@ void a_retired_client_leaves_nothing_behind(void**) {
   assert_true(count > 2);
 }
 
+// A retirement that cannot be queued is queued at the end of the round.
+void a_retirement_needs_no_memory(void**) {
+  PeerFixture f;
+  std::vector<ClientId> ids;
+  for (int i = 0; i < 40; ++i) ids.push_back(f.open("guest").client->id());
+  Peers& peers = f.loop().peers();
+  const std::string reason = "a reason that is too long to live inside of a string";
+  int late = 0;
+  for (const ClientId id : ids) {
+    Retirement retirement{1000, reason};
+    left = 0;
+    peers.retire(id, std::move(retirement));
+    left = -1;
+    if (peers.find(id)->late_retirement() != nullptr) ++late;
+  }
+  assert_true(late > 0);
+  f.run();
+  assert_true(peers.empty());
+  const std::string story = f.story.take();
+  std::size_t told = 0;
+  for (std::size_t at = 0; (at = story.find("on_disconnect guest 1000 " + reason, at)) != std::string::npos; ++at)
+    ++told;
+  assert_int_equal(told, ids.size());
+}
+
 // A client whose admission fails does not disturb the others.
 void a_failed_admission_disturbs_no_other_client(void**) {
   const int count = each_allocation_fails_once([&](long at) {
@@ -496,6 +521,7 @@ int main() {
       cmocka_unit_test(a_sender_that_cannot_be_told_is_closed),
       cmocka_unit_test(a_client_that_misses_an_event_is_closed),
       cmocka_unit_test(a_retired_client_leaves_nothing_behind),
+      cmocka_unit_test(a_retirement_needs_no_memory),
       cmocka_unit_test(a_failed_admission_disturbs_no_other_client),
       cmocka_unit_test(a_client_that_is_not_admitted_is_not_in_the_hub),
       cmocka_unit_test(an_event_that_cannot_be_posted_may_be_posted_again),

@@ -52,7 +52,7 @@ void it_joins_and_leaves_by_commands(void**) {
   f.publish("lobby", "not for her");
   f.publish("", "for all");
   f.run();
-  assert_told(f.story, "ann: #0 for all", "bob: lobby#2 not for her", "bob: #0 for all");
+  assert_told(f.story, "bob: lobby#2 not for her", "bob: #0 for all", "ann: #0 for all");
 }
 
 void a_command_without_a_room_needs_one(void**) {
