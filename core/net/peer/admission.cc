@@ -17,7 +17,7 @@ std::string refusal_data(const std::string& code) {
 }
 
 // A verdict of the library itself, or of an authenticator. wrong_state: the client has one already.
-Status refuse(Hub& hub, const ClientPtr& client, std::string code, std::string reason) {
+Status refuse(Hub& hub, const ClientPtr& client, const std::string& code, std::string reason) {
   std::string data = refusal_data(code);
   return hub.refuse(client, std::move(reason), std::move(data));
 }
@@ -38,7 +38,7 @@ bool ask_authenticators(PeerContext& loop, const ClientPtr& client, const Connec
         status = hub.accept(client, std::move(answer.identity));
         break;
       case Authentication::Kind::refuse:
-        status = refuse(hub, client, std::move(answer.code), std::move(answer.reason));
+        status = refuse(hub, client, answer.code, std::move(answer.reason));
         break;
       case Authentication::Kind::defer:
         break;
