@@ -420,15 +420,19 @@ void Peer::receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<
   }
 }
 
-void Peer::on_disconnect(DisconnectedReply reply) {
-  loop_.post_task([&loop = loop_, id = id(), reply = Reply(std::move(reply))] {
-    Peer* const there = loop.peers().find(id);
-    if (there == nullptr) return;
-    there->or_fail([&] {
-      there->reply(reply);
-      there->owner_->close_client(*there, kNormalClosure, "the client has disconnected");
-    });
+// The goodbye comes after what the client's messages have caused, which comes through the inbox. If the peer has departed by then, the
+// task finds nothing, and the peer posts another one where it arrives.
+void Peer::post_goodbye() {
+  loop_.post_task([&loop = loop_, id = id()] {
+    if (Peer* const there = loop.peers().find(id)) there->or_fail([there] { there->say_goodbye(); });
   });
+}
+
+void Peer::say_goodbye() {
+  const std::optional<DisconnectedReply> goodbye = std::exchange(state_.input.goodbye, std::nullopt);
+  if (!goodbye) return;
+  reply(Reply(*goodbye));
+  owner_->close_client(*this, kNormalClosure, "the client has disconnected");
 }
 
 // Going ---------------------------------------------------------------------------------------------------------------
@@ -567,6 +571,7 @@ void Peer::end_arriving() {
     }
     if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
     for (const auto& action : std::exchange(postponed_, {})) action();
+    if (state_.input.goodbye) post_goodbye();
   });
 }
 

@@ -163,7 +163,8 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   void on_input_deadline() override { set_timer(); }
   void on_room_verdict(Decision decision) override;
   void on_all_decided() override { give_up_waiting(); }
-  void on_disconnect(DisconnectedReply reply) override;
+  void post_goodbye() override;
+  void say_goodbye();
 
   // Now, or when the peer has arrived.
   template <class Action>

@@ -167,9 +167,10 @@ void PeerInput::take_outcome(Outcome outcome) try {
 }
 
 void PeerInput::disconnect(DisconnectedReply reply) {
-  owner_.on_disconnect(std::move(reply));
   state_.undecided.forget_more();
   state_.ended = true;
+  state_.goodbye = std::move(reply);
+  owner_.post_goodbye();
 }
 
 void PeerInput::note(Refusal reason) { owner_.context().refusals().note(reason, owner_.client()->origin().address); }

@@ -26,6 +26,7 @@ class PeerInput {
     AckTable acks = {};      // the messages that the application has not answered yet
     Undecided undecided = {};
     bool ended = false;  // the client has ended its connection; what it says after that is ignored
+    std::optional<DisconnectedReply> goodbye = {};  // the answer to that, until it is sent
   };
   static constexpr std::size_t kReplyTokenBytes = 4'096;
 

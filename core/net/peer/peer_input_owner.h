@@ -37,8 +37,8 @@ class PeerInputOwner {
   virtual void on_room_verdict(Decision decision) = 0;
   // No verdict is awaited any more.
   virtual void on_all_decided() = 0;
-  // The client ends its connection. The reply goes after everything that its messages have caused.
-  virtual void on_disconnect(DisconnectedReply reply) = 0;
+  // The client has ended its connection: PeerInput::State::goodbye is to be sent.
+  virtual void post_goodbye() = 0;
   // Memory failed, and the client cannot be told so in its protocol.
   virtual void fail() noexcept = 0;
 
