@@ -454,6 +454,19 @@ void its_link_may_be_another(void**) {
   assert_told(f.story, "ann: lobby#1 one", "other: pong p", "other: lobby#2 two");
 }
 
+// The task that would have sent it runs when the first peer has departed.
+void a_goodbye_follows_its_client(void**) {
+  PeerFixture f({}, 2);
+  Seat& ann = f.open("ann");
+  Move move(f, ann);
+  ann.says(Command(DisconnectCommand{"d"}));
+  move.finish();
+  f.run();
+  assert_told(f.story, "ann': disconnected d", "ann': closes 1000 the client has disconnected",
+              "on_leave ann lobby the client has disconnected", "on_disconnect ann 1000 the client has disconnected");
+  assert_int_equal(f.hub().stats().clients_now, 0);
+}
+
 // Memory failed before the move, on the way, or where the client arrives.
 void a_client_that_has_failed_is_closed_where_it_arrives(void**) {
   for (const int when : {0, 1, 2}) {
@@ -480,6 +493,7 @@ void a_client_that_has_failed_is_closed_where_it_arrives(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
+      cmocka_unit_test(a_goodbye_follows_its_client),
       cmocka_unit_test(a_client_that_has_failed_is_closed_where_it_arrives),
       cmocka_unit_test(a_client_moves),
       cmocka_unit_test(everything_is_heard_once_however_the_loops_take_turns),
