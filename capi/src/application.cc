@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <new>
 
 #include "guard.h"
 #include "handle.h"
@@ -17,15 +18,14 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// At most one warning of a slow callback in so long: what is slow is called often.
+// At most one warning about slow callbacks in this time, because a slow callback is often called often.
 constexpr std::int64_t kSlowWarningEveryMs = 1'000;
 
 std::int64_t milliseconds(steady_clock::duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
-// What a callback has written into its reason buffer. snprintf may have cut a character in two: what is left of it
-// goes.
+// The text in a callback's reason buffer, without the rest of a character that snprintf has cut.
 std::string read_reason(const char* buffer) {
   std::string_view reason(buffer, std::find(buffer, buffer + CHAT_REASON_BYTES - 1, '\0') - buffer);
   for (int cut = 0; cut < 4; ++cut) {
@@ -35,7 +35,7 @@ std::string read_reason(const char* buffer) {
   return {};
 }
 
-// The on_message that runs on this thread; a callback may drive another server, hence the chain.
+// The on_message that runs on this thread. A list, because a callback may drive another server.
 struct RunningMessage : chat_message_event {
   const chat_server* server = nullptr;
   MessageDraft* draft = nullptr;
@@ -66,21 +66,21 @@ std::uint64_t current_ack_id(const chat_server& handle, ClientId client) {
 }
 
 template <class Callback>
-bool CallbackApplication::run(const char* name, Callback callback) {
+bool CallbackApplication::run(const char* name, Callback callback) noexcept {
   handle_.note_running();
   const auto begin = steady_clock::now();
   bool returned = true;
   try {
     callback();
   } catch (const abi::__forced_unwind&) {
-    // It cannot be stopped. Its way out leads through libwebsockets and libuv, which are in the middle of something.
-    log(LogLevel::error, std::string(name) + " ended its thread (pthread_exit): a callback must return");
+    // This cannot be stopped, and it would unwind through libwebsockets and libuv in the middle of their work.
+    log_about(name, " ended its thread (pthread_exit): a callback must return", "");
     std::terminate();
   } catch (const std::exception& error) {
-    log(LogLevel::error, std::string(name) + " threw an exception: " + error.what());
+    log_about(name, " threw an exception: ", error.what());
     returned = false;
   } catch (...) {
-    log(LogLevel::error, std::string(name) + " threw an exception");
+    log_about(name, " threw an exception", "");
     returned = false;
   }
   const auto took = steady_clock::now() - begin;
@@ -88,19 +88,29 @@ bool CallbackApplication::run(const char* name, Callback callback) {
   return returned;
 }
 
-void CallbackApplication::warn_slow(const char* name, steady_clock::duration took) {
+void CallbackApplication::log_about(const char* name, const char* what, const char* detail) noexcept {
+  try {
+    log(LogLevel::error, std::string(name) + what + detail);
+  } catch (const std::bad_alloc&) {  // the line is lost
+  }
+}
+
+void CallbackApplication::warn_slow(const char* name, steady_clock::duration took) noexcept {
   const std::int64_t now_ms = milliseconds(steady_clock::now().time_since_epoch());
   std::int64_t next_ms = next_slow_warning_ms_.load();
   if (now_ms < next_ms || !next_slow_warning_ms_.compare_exchange_strong(next_ms, now_ms + kSlowWarningEveryMs)) {
     slow_since_warning_.fetch_add(1);
     return;
   }
-  std::string text =
-      std::string(name) + " took " + std::to_string(milliseconds(took)) + " ms and blocked its event loop";
-  if (const std::uint64_t others = slow_since_warning_.exchange(0)) {
-    text += "; " + std::to_string(others) + " more slow callbacks since the last warning";
+  try {
+    std::string text =
+        std::string(name) + " took " + std::to_string(milliseconds(took)) + " ms and blocked its event loop";
+    if (const std::uint64_t others = slow_since_warning_.exchange(0)) {
+      text += "; " + std::to_string(others) + " more slow callbacks since the last warning";
+    }
+    log(LogLevel::warning, text);
+  } catch (const std::bad_alloc&) {  // the warning is lost
   }
-  log(LogLevel::warning, text);
 }
 
 Decision CallbackApplication::decide(const char* name, bool returned, int verdict,
@@ -236,7 +246,7 @@ Decision CallbackApplication::on_message(MessageRequest& request) {
     const RunningMessageScope scope(event);
     returned = run("on_message", [&] { verdict = settings_.callbacks.on_message(&handle_, &event, settings_.user); });
   }
-  // Only now: what the event shows stays valid until its callback returns.
+  // Only now, because the event must stay valid until its callback returns.
   if (event.replacement) request.draft = std::move(*event.replacement);
   return decide("on_message", returned, verdict, {Verdict::consume, Verdict::defer}, event.reason);
 }
@@ -279,7 +289,7 @@ void CallbackApplication::log(LogLevel level, std::string_view text) {
     const std::string line(text);
     settings_.callbacks.on_log(&handle_, static_cast<chat_log_level>(level), line.c_str(), settings_.user);
   } catch (...) {
-    // There is no one left to tell.
+    // Out of memory, or on_log has thrown: the line is lost.
   }
 }
 
@@ -292,7 +302,7 @@ using chat::capi::innermost_message;
 
 namespace {
 
-// What does not fit is cut between characters.
+// A reason that does not fit is cut between characters.
 template <class Event>
 chat_verdict refuse_event(Event* event, const char* reason) {
   chat::capi::guarded([&]() -> Status {

@@ -1,6 +1,6 @@
-// What the hub and the loops ask (chat::Application), put to the callbacks of chat.h: C++ structures become C
-// structures that live as long as the callback runs. Knows that a callback may be slow (it warns), wrong (it refuses)
-// or throw (it logs).
+// chat::Application over the callbacks of chat.h: converts C++ structures to C structures that live as long as the
+// callback runs. Logs a callback that is slow or throws, and refuses what a callback with an invalid result decided on.
+// When memory fails before a callback is called, the exception leaves; afterwards none does, unless the result is lost.
 #pragma once
 
 #include <atomic>
@@ -19,12 +19,12 @@ struct ApplicationSettings {
   void* user = nullptr;
   LogLevel log_level = LogLevel::info;
   std::int64_t slow_callback_ms = 100;
-  std::int64_t max_message_bytes = 65'536;  // of what the application says
+  std::int64_t max_message_bytes = 65'536;  // of the application's messages
 };
 
 class CallbackApplication final : public Application {
  public:
-  // The handle is what the callbacks are given.
+  // The callbacks receive this handle.
   CallbackApplication(chat_server& handle, const ApplicationSettings& settings)
       : handle_(handle), settings_(settings) {}
 
@@ -47,16 +47,16 @@ class CallbackApplication final : public Application {
  private:
   using ClientCallback = decltype(chat_callbacks::on_open);
 
-  // Runs a callback, tells how long it took if that was long, and keeps what it throws from going further.
-  // False: it has thrown.
+  // Calls a callback, and logs it when it was slow or has thrown. False: it has thrown.
   template <class Callback>
-  bool run(const char* name, Callback callback);
+  bool run(const char* name, Callback callback) noexcept;
+  void log_about(const char* name, const char* what, const char* detail) noexcept;
   void tell(const char* name, ClientCallback callback, const Client& client, std::string_view room, int close_code,
             std::string_view reason, ClientId recovered_from = 0);
-  // `allowed`: besides pass and refuse.
+  // allowed: the verdicts that the callback may return besides pass and refuse.
   Decision decide(const char* name, bool returned, int verdict, std::initializer_list<Verdict> allowed,
                   const char* reason);
-  void warn_slow(const char* name, std::chrono::steady_clock::duration took);
+  void warn_slow(const char* name, std::chrono::steady_clock::duration took) noexcept;
 
   chat_server& handle_;
   const ApplicationSettings settings_;
@@ -64,8 +64,8 @@ class CallbackApplication final : public Application {
   std::atomic<std::uint64_t> slow_since_warning_ = 0;
 };
 
-// The acknowledgement that the on_message of this server, running on this thread, was called with for this client; 0
-// without one. Ack ids are the client's own, so the number alone says nothing.
+// The ack id of the on_message that runs on this thread for this server and client; 0: none runs, or its message has none.
+// Each client has its own ack ids, so the number alone does not identify a message.
 std::uint64_t current_ack_id(const chat_server& handle, ClientId client);
 
 }  // namespace chat::capi

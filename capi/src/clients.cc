@@ -1,4 +1,4 @@
-// The entry points about one client: the verdict on it, who it is, its pointer, its end.
+// The entry points about one client: the verdict on its connection, its identity, its pointer, and its disconnection.
 #include "handle.h"
 #include "message.h"
 #include "model/names.h"
@@ -19,10 +19,10 @@ using chat::net::Server;
 
 namespace {
 
-// RFC 6455 section 7.4.1: a policy violation, which is what being thrown out comes nearest to.
+// RFC 6455 section 7.4.1: a policy violation, the nearest to a kick.
 constexpr std::uint16_t kPolicyViolation = 1008;
 
-// The rules of its parts are checked by the hub, for every protocol alike.
+// The hub checks these rules too, for every protocol.
 Result<Identity> read_identity(const chat_identity *identity) {
   chat_identity given = {};
   Status status = chat::capi::read_sized(identity, chat::capi::kRequiredBytes<chat_identity>, "identity", given);

@@ -1,4 +1,4 @@
-// Versions, features, and errors: their names and texts, and the sentence about the last failure of each thread.
+// Versions, features, and errors: their names and texts, and the message about the last failure of each thread.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -11,7 +11,7 @@
 namespace chat::capi {
 namespace {
 
-// A buffer and not a string, so that being out of memory can be told too.
+// A buffer and not a string, so that it works without memory.
 constexpr std::size_t kMessageBytes = 1024;
 thread_local char last_message[kMessageBytes] = "";
 
@@ -20,7 +20,7 @@ thread_local char last_message[kMessageBytes] = "";
 chat_error fail(Error code, std::string_view detail) noexcept {
   const auto error = static_cast<chat_error>(code);
   if (detail.empty()) detail = chat_strerror(error);
-  // A detail may quote what the caller gave, which need not be UTF-8: cutting it there is then as good as anywhere.
+  // A detail may quote an argument that is not UTF-8. Then the cut may be anywhere.
   const std::string_view text = utf8_prefix(detail, kMessageBytes - 1);
   std::memcpy(last_message, text.data(), text.size());
   last_message[text.size()] = '\0';
@@ -32,7 +32,7 @@ chat_error fail(Error code, std::string_view detail) noexcept {
 const char *chat_version(void) noexcept { return CHAT_VERSION_STRING; }
 
 const char *chat_library_versions(void) noexcept {
-  // Made once, and never destroyed: another thread may still read it while the process ends.
+  // Created once and never destroyed, because another thread may read it while the process exits.
   static const std::array<char, 256> text = [] {
     std::array<char, 256> made{};
     try {

@@ -1,5 +1,5 @@
-// The boundary that every entry point of chat.h goes through: no exception leaves it, and a failure leaves its
-// sentence for chat_error_message(). Also the only place that turns chat::Error into chat_error.
+// The guard of every entry point of chat.h: catches exceptions, and stores the message of a failure for
+// chat_error_message(). The only place that converts chat::Error to chat_error.
 #pragma once
 
 #include <exception>
@@ -14,13 +14,13 @@
 
 namespace chat::capi {
 
-// Remembers the sentence for this thread (empty: the text of the error) and gives the error back. Allocates nothing.
+// Stores the message for this thread (empty: the text of the error) and returns the error. Allocates nothing.
 chat_error fail(Error code, std::string_view detail) noexcept;
 
 // Runs a body that returns a Status.
 template <class Body>
 chat_error guarded(Body&& body) noexcept {
-  // The C library would unwind the stack, through functions that are noexcept. Waking a loop is a write().
+  // write(), which wakes a loop, is a cancellation point: the C library would unwind through functions that are noexcept.
   const net::CancellationDisabled not_cancelled;
   try {
     const Status status = std::forward<Body>(body)();
@@ -36,7 +36,7 @@ chat_error guarded(Body&& body) noexcept {
   }
 }
 
-// The same for the functions that return something else than chat_error: a body that returns a Result<Value>.
+// The same for functions that do not return chat_error: runs a body that returns a Result<Value>.
 template <class Value, class Body>
 Value guarded_or(Value otherwise, Body&& body) noexcept {
   guarded([&]() -> Status {

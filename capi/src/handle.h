@@ -1,5 +1,5 @@
-// What a chat_server is, and the steps that the entry points share: find the server, find the client, check a reason,
-// and do something now or after the callback that this thread is in (chat.h, convention 8).
+// The structure behind chat_server, and the steps that the entry points share: find the server, find the client, check a
+// reason, and act now or after the callback that runs on this thread (chat.h, convention 8).
 #pragma once
 
 #include <atomic>
@@ -19,14 +19,14 @@
 struct chat_server {
   explicit chat_server(const chat::capi::ApplicationSettings& settings) : application(*this, settings) {}
 
-  // Callbacks may come before the start has returned the server. To be called in one.
+  // For callbacks, which may be called before chat_server_start() has returned the server.
   void note_running() {
     if (running.load() == nullptr) running.store(chat::net::Server::current());
   }
 
   chat::capi::CallbackApplication application;
-  std::unique_ptr<chat::net::Server> owned;  // ends before the application that it calls
-  // `owned`, also while it ends, and already before chat_server_start() returns when a callback has come.
+  std::unique_ptr<chat::net::Server> owned;  // destroyed before the application that it calls
+  // The same as `owned`, also while that is destroyed, and from the first callback on, before chat_server_start() returns.
   std::atomic<chat::net::Server*> running = nullptr;
   std::atomic<bool> stop_requested = false;
   std::atomic<bool> polling = false;
@@ -36,29 +36,30 @@ struct chat_server {
 
 namespace chat::capi {
 
-// wrong_state in a child of fork() for the servers of its parent.
+// wrong_state: the server belongs to the parent process, and this is a child of fork().
 Status check_process(const chat_server& handle);
-// invalid_argument for NULL; wrong_state in an on_log that comes from inside chat_server_start(), and by check_process().
+// invalid_argument for NULL; wrong_state in an on_log inside chat_server_start(), and as check_process().
 Result<net::Server*> find_server(const chat_server* handle);
-// Of a server that has not been stopped: stopped otherwise.
+// The same; stopped when the server has been stopped.
 Result<net::Server*> find_live_server(const chat_server* handle);
 Result<ClientPtr> find_client(net::Server& server, chat_client_id id);
 
-// A reason for people, NULL is none. too_large above what a close frame can carry, invalid_utf8.
+// A readable reason; NULL: none. too_large when it does not fit a close frame, invalid_utf8.
 Result<std::string> read_reason_argument(const char* reason);
 Result<std::string> read_room(const char* room);
 Result<std::string> read_user_id(const char* user_id);
 
-// A deferred call has failed: there is no one to return it to.
+// Logs that a deferred call has failed, because it cannot be returned.
 void log_deferred(chat_server& handle, const char* function, const Status& status) noexcept;
 
-// `action` gives a Status. Deferred, it runs on this thread when the innermost on_authorize or on_message is done with.
+// Runs action(), which returns a Status. In an on_authorize or on_message, runs it on this thread after the decision of the
+// innermost one has been carried out.
 template <class Action>
 Status act(chat_server& handle, net::Server& server, const char* function, Action action) {
   CallbackScope* scope = CallbackScope::current(server.hub());
   if (scope == nullptr) return action();
   scope->defer([&handle, function, action = std::move(action)]() mutable {
-    // Nothing may leave from here: the scope's destructor runs it.
+    // No exception may leave, because a destructor runs this.
     try {
       const Status status = action();
       if (!status.ok()) log_deferred(handle, function, status);

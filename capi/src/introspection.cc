@@ -1,4 +1,4 @@
-// The entry points that look: at clients, rooms, history and counters. Visitors run over snapshots, with no lock held.
+// The entry points that read: clients, rooms, history and counters. Visitors are called with a snapshot, and with no lock held.
 #include <algorithm>
 #include <cstring>
 
@@ -17,7 +17,7 @@ using chat::net::Server;
 
 namespace {
 
-// A chat_client and what it points to.
+// A chat_client with everything that it points to.
 class ClientView {
  public:
   explicit ClientView(const Client &client)
@@ -56,7 +56,41 @@ class ClientView {
   chat_client client_ = {};
 };
 
-Status no_visitor() { return {Error::invalid_argument, "visitor is NULL"}; }
+// A chat_room that lives as long as the info.
+class RoomView {
+ public:
+  explicit RoomView(const chat::RoomInfo &info)
+      : room_{sizeof(chat_room), info.name.c_str(), info.epoch.c_str(),
+              info.seq,          info.member_count, info.history_count} {}
+  const chat_room *get() const { return &room_; }
+
+ private:
+  chat_room room_;
+};
+
+Result<std::vector<ClientPtr>> clients_in(Server &server, const char *room) {
+  if (room == nullptr) return server.hub().clients();
+  Result<std::string> name = chat::capi::read_room(room);
+  if (!name.ok()) return name.status();
+  return server.hub().members(*name);
+}
+
+// Shows each element of a list to the visitor until it returns something else than 0. list(server) returns a Result with the list,
+// view(element) an object whose get() is what the visitor is given.
+template <class Visitor, class List, class View>
+chat_error visit_all(chat_server *server, Visitor visitor, void *user, List list, View view) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_server(server);
+    if (!running.ok()) return running.status();
+    if (visitor == nullptr) return {Error::invalid_argument, "visitor is NULL"};
+    auto elements = list(**running);
+    if (!elements.ok()) return elements.status();
+    for (const auto &element : *elements) {
+      if (visitor(view(element).get(), user) != 0) break;
+    }
+    return {};
+  });
+}
 
 Status no_such_room(const std::string &room) { return {Error::no_such_room, "no room " + room}; }
 
@@ -70,70 +104,38 @@ void copy_counters(const std::array<std::uint64_t, theirs> &from, std::uint64_t 
 
 chat_error chat_client_info(chat_server *server, chat_client_id client, chat_client_visitor visitor,
                             void *user) noexcept {
-  return guarded([&]() -> Status {
-    Result<Server *> running = find_server(server);
-    if (!running.ok()) return running.status();
-    if (visitor == nullptr) return no_visitor();
-    Result<ClientPtr> found = chat::capi::find_client(**running, client);
+  const auto the_client = [client](Server &running) -> Result<std::vector<ClientPtr>> {
+    Result<ClientPtr> found = chat::capi::find_client(running, client);
     if (!found.ok()) return found.status();
-    visitor(ClientView(**found).get(), user);
-    return {};
-  });
+    return std::vector{std::move(*found)};
+  };
+  return visit_all(server, visitor, user, the_client, [](const ClientPtr &one) { return ClientView(*one); });
 }
 
 chat_error chat_members(chat_server *server, const char *room, chat_client_visitor visitor, void *user) noexcept {
-  return guarded([&]() -> Status {
-    Result<Server *> running = find_server(server);
-    if (!running.ok()) return running.status();
-    if (visitor == nullptr) return no_visitor();
-    std::vector<ClientPtr> clients;
-    if (room == nullptr) {
-      clients = (*running)->hub().clients();
-    } else {
-      Result<std::string> name = chat::capi::read_room(room);
-      if (!name.ok()) return name.status();
-      Result<std::vector<ClientPtr>> members = (*running)->hub().members(*name);
-      if (!members.ok()) return members.status();
-      clients = std::move(*members);
-    }
-    for (const ClientPtr &client : clients) {
-      if (visitor(ClientView(*client).get(), user) != 0) break;
-    }
-    return {};
-  });
+  return visit_all(
+      server, visitor, user, [room](Server &running) { return clients_in(running, room); },
+      [](const ClientPtr &one) { return ClientView(*one); });
 }
 
 chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, void *user) noexcept {
-  return guarded([&]() -> Status {
-    Result<Server *> running = find_server(server);
-    if (!running.ok()) return running.status();
-    if (visitor == nullptr) return no_visitor();
-    for (const chat::RoomInfo &info : (*running)->hub().rooms()) {
-      const chat_room room = {sizeof(chat_room), info.name.c_str(), info.epoch.c_str(),
-                              info.seq,          info.member_count, info.history_count};
-      if (visitor(&room, user) != 0) break;
-    }
-    return {};
-  });
+  return visit_all(
+      server, visitor, user, [](Server &running) { return Result(running.hub().rooms()); },
+      [](const chat::RoomInfo &info) { return RoomView(info); });
 }
 
 chat_error chat_history(chat_server *server, const char *room, uint64_t after_seq, size_t limit,
                         chat_message_visitor visitor, void *user) noexcept {
-  return guarded([&]() -> Status {
-    Result<Server *> running = find_server(server);
-    if (!running.ok()) return running.status();
-    if (visitor == nullptr) return no_visitor();
+  const auto messages = [&](Server &running) -> Result<std::vector<chat::MessagePtr>> {
     Result<std::string> name = chat::capi::read_room(room);
     if (!name.ok()) return name.status();
-    if (!(*running)->hub().has_room(*name)) return no_such_room(*name);
-    Result<chat::HistoryReply> history =
-        (*running)->hub().history(*name, after_seq, limit, chat::net::current_moment());
+    if (!running.hub().has_room(*name)) return no_such_room(*name);
+    Result<chat::HistoryReply> history = running.hub().history(*name, after_seq, limit, chat::net::current_moment());
     if (!history.ok()) return history.status();
-    for (const chat::MessagePtr &message : history->messages) {
-      if (visitor(chat::capi::MessageView(*message).get(), user) != 0) break;
-    }
-    return {};
-  });
+    return std::move(history->messages);
+  };
+  return visit_all(server, visitor, user, messages,
+                   [](const chat::MessagePtr &message) { return chat::capi::MessageView(*message); });
 }
 
 const char *chat_refusal_name(chat_refusal reason) noexcept {
@@ -177,7 +179,7 @@ chat_error chat_server_stats(chat_server *server, chat_stats *stats) noexcept {
     copy_counters(net.deliveries_by_transport, ours.deliveries_by_transport);
     copy_counters(net.refusals, ours.refusals);
 
-    // A newer program's counters that this library does not have stay 0.
+    // Counters of a newer version that this library does not have stay 0.
     std::memset(stats, 0, their_size);
     std::memcpy(stats, &ours, std::min(their_size, sizeof ours));
     return {};

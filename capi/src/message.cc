@@ -13,7 +13,7 @@ std::string_view bytes_of(const void* data, std::size_t size) {
   return size == 0 ? std::string_view() : std::string_view(static_cast<const char*>(data), size);
 }
 
-// Adds to `total` and says whether that is still within the limit; sizes that would overflow are not.
+// Adds to `total`. False when the sum overflows or exceeds the limit.
 bool add_within(std::size_t& total, std::size_t size, std::int64_t limit) {
   if (size > static_cast<std::size_t>(limit) - total) return false;
   total += size;
@@ -137,7 +137,7 @@ Result<Pairs> read_pairs(const chat_pair* pairs, std::size_t count, const char* 
   if (pairs == nullptr && count != 0) {
     return {Error::invalid_argument, std::string(what) + " is NULL, but its count is not 0"};
   }
-  // What exceeds these two is refused by check_attributes() too; here, before memory is spent.
+  // check_attributes() refuses these too, but only after memory was allocated for them.
   if (count > kMaxAttributes) return {Error::too_many, std::string(what) + ": more than 32"};
   Pairs result;
   result.reserve(count);

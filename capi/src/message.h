@@ -1,5 +1,4 @@
-// chat_message to MessageDraft, with everything checked that a draft promises, and back again for callbacks and
-// visitors.
+// Converts chat_message to MessageDraft, with all checks, and messages to chat_message for callbacks and visitors.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +10,13 @@
 
 namespace chat::capi {
 
-// sender.id is what `from` says; see find_sender(). A NULL room becomes an empty one.
+// sender.id is `from`, see find_sender(). A NULL room becomes an empty one.
 Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_message_bytes);
 
-// The sender as the message itself names it. The detail of an error begins with the field's name.
+// The sender as the message names it. The detail of an error begins with the field's name.
 Status read_sender(const chat_message& given, Sender& sender);
 
-// Fills in the sender when the message goes out in a client's name. no_such_client.
+// Fills in the sender when the message is sent in the name of a client. no_such_client.
 Status find_sender(const Hub& hub, MessageDraft& draft);
 
 // Sets event-independent payload parts of `draft`: arguments with their attachments. `what` names the list in errors.
@@ -26,7 +25,7 @@ Status read_args(const char* args, std::size_t args_size, const chat_blob* attac
 
 Result<Pairs> read_pairs(const chat_pair* pairs, std::size_t count, const char* what);
 
-// The pairs point into `pairs`, which must stay as it is for as long.
+// The result points into `pairs`, which must outlive it unchanged.
 std::vector<chat_pair> view_pairs(const Pairs& pairs);
 
 // The same for attachments.

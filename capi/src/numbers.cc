@@ -1,4 +1,4 @@
-// Proves that the numbers of chat.h and those of core are the same, so that a cast is a conversion. No code.
+// Checks at compile time that chat.h and core use the same numbers, so that a cast is a conversion. No code.
 #include "chat/chat.h"
 #include "hub/application.h"
 #include "model/message.h"

@@ -20,10 +20,10 @@ namespace {
 constexpr std::size_t kMaxArrayItems = 1'000;
 constexpr std::size_t kMaxPathBytes = 1'024;
 
-// As kMaxMs.
+// Upper bounds, for the same reason as kMaxMs.
 constexpr std::int64_t kMaxBytes = 1LL << 50;
 constexpr std::int64_t kMaxCount = 1LL << 50;
-// One message is one buffer, and one frame.
+// A message is one buffer and one frame.
 constexpr std::int64_t kMaxMessageBytes = 1LL << 30;
 constexpr std::int64_t kMaxHeaderBytes = 1LL << 20;
 
@@ -31,7 +31,7 @@ constexpr std::int64_t kDefaultMaxOutboxBytes = 1 << 20;
 constexpr std::int64_t kDefaultMinClients = 32'768;
 constexpr std::int64_t kDefaultMaxMemberships = 1'000'000;
 constexpr std::int64_t kDefaultMaxQueuedBytes = 512 << 20;
-// About as many connections as one address can have with Linux' default range of ports, and more than a proxy has.
+// About as many connections as one address can have with the default port range of Linux, and more than a proxy uses.
 constexpr std::int64_t kMostSocketsOfAddress = 32'768;
 
 constexpr std::uint32_t kAllTransports = (1U << kTransportCount) - 1;
@@ -40,7 +40,7 @@ Status invalid(const std::string& field, const std::string& what) {
   return {Error::invalid_argument, field + " " + what};
 }
 
-// Collects the first fault, so that reading the fields stays a list of fields.
+// Reads fields and remembers the first error, so that the caller is a plain list of fields.
 class Reader {
  public:
   const Status& status() const { return status_; }
@@ -51,7 +51,7 @@ class Reader {
 
   enum class Unlimited : std::uint8_t { no, yes };
 
-  // 0 leaves `target` as it is: the default.
+  // 0 leaves the default in `target`.
   void number(const char* field, std::int64_t value, std::int64_t highest, Unlimited unlimited, std::int64_t& target) {
     if (value == 0) return;
     if (value == CHAT_UNLIMITED && unlimited == Unlimited::yes) {
@@ -86,7 +86,7 @@ class Reader {
     return ok() && count != 0;
   }
 
-  // `check` gives what is wrong with an item, or nothing.
+  // check() returns what is wrong with an item, or an empty string.
   template <class Check>
   void strings(const char* field, const char* const* items, std::size_t count, Check check,
                std::vector<std::string>& target) {
@@ -107,13 +107,13 @@ class Reader {
   Status status_;
 };
 
-// All items of an array are of the size that the caller's compiler gave the first.
+// All items of an array have the struct_size of the first one.
 template <class Struct>
 const Struct* item_at(const Struct* items, std::size_t index, std::size_t stride) {
   return reinterpret_cast<const Struct*>(reinterpret_cast<const char*>(items) + index * stride);
 }
 
-// What is wrong with the path of an endpoint or a mount; without its trailing slash it goes to `path`.
+// Returns what is wrong with the path of an endpoint or a mount. Stores it in `path` without a trailing slash.
 std::string read_path(const char* given, std::string& path) {
   if (given == nullptr) return "is NULL";
   path = given;
@@ -127,7 +127,7 @@ std::string read_path(const char* given, std::string& path) {
   return {};
 }
 
-// What is wrong with an endpoint's transports. 0 stands for all that its protocol has.
+// Returns what is wrong with an endpoint's transports. 0 stands for all transports of its protocol.
 std::string read_transports(std::uint32_t given, Protocol protocol, std::uint32_t& transports) {
   const std::uint32_t possible = net::traits_of(protocol).transports;
   if ((given & ~kAllTransports) != 0) return "has a bit that is not a chat_transport";
@@ -255,7 +255,7 @@ void read_mounts(Reader& reader, const chat_server_options& given, net::ServerOp
   }
 }
 
-// "https://example.org" or "https://example.org:8443", as browsers send it; "null" is what they send for a local file.
+// "https://example.org" or "https://example.org:8443", as browsers send it. They send "null" for a local file.
 std::string check_origin(std::string_view origin) {
   if (origin == "*" || origin == "null") return {};
   const std::size_t scheme_end = origin.find("://");
@@ -314,8 +314,8 @@ void read_rooms(Reader& reader, const chat_server_options& given, net::ServerOpt
   if (given.history_off != 0) history.messages = 0;
 }
 
-// Official Socket.IO clients and servers know one limit, that of a POST's body. It holds for their messages as long as
-// nothing else is said of them, and their outboxes can hold one.
+// Official Socket.IO clients and servers have one limit, for the body of a POST. It applies to Socket.IO messages unless
+// the endpoint sets another one, and their outboxes can hold one message of this size.
 void set_endpoint_limits(const chat_server_options& given, net::ServerOptions& options) {
   std::int64_t limit = options.max_message_bytes;
   if (given.max_message_bytes == 0) {
@@ -328,10 +328,10 @@ void set_endpoint_limits(const chat_server_options& given, net::ServerOptions& o
   }
 }
 
-// So that one address cannot lock all others out.
+// So that one address cannot take everything.
 std::int64_t half_of(std::int64_t total) { return total == kUnlimited ? kUnlimited : total / 2 + total % 2; }
 
-// After all that these depend on.
+// Called after the options that these defaults depend on were read.
 void read_shares(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   using enum Reader::Unlimited;
   HubOptions& hub = options.hub;
@@ -344,7 +344,7 @@ void read_shares(Reader& reader, const chat_server_options& given, net::ServerOp
   share("options.max_connections_per_address", given.max_connections_per_address, kMaxCount, options.max_connections,
         hub.max_connections_per_address);
 
-  // Clients that share a socket, or have none, take memory too.
+  // Several clients may share a socket, and some have none, so their number is limited too.
   if (given.max_clients == 0 && options.max_connections != kUnlimited) {
     hub.max_clients = std::max(kDefaultMinClients, options.max_connections);
   }
@@ -364,7 +364,7 @@ void read_shares(Reader& reader, const chat_server_options& given, net::ServerOp
   reader.number("options.max_memberships", given.max_memberships, kMaxCount, yes, hub.max_memberships);
   share("options.max_memberships_per_address", given.max_memberships_per_address, kMaxCount, hub.max_memberships,
         hub.max_memberships_per_address);
-  // A reader whose outbox is full has a place in the half of the total.
+  // A full outbox fits half of the total.
   hub.max_queued_bytes = std::max(kDefaultMaxQueuedBytes, 4 * options.max_outbox_bytes);
   reader.number("options.max_queued_bytes", given.max_queued_bytes, kMaxBytes, yes, hub.max_queued_bytes);
   share("options.max_queued_bytes_per_address", given.max_queued_bytes_per_address, kMaxBytes, hub.max_queued_bytes,
@@ -387,7 +387,7 @@ void read_traffic(Reader& reader, const chat_server_options& given, net::ServerO
   reader.number("options.inbound_rate", given.inbound_rate, kMaxCount, yes, options.inbound_rate);
   reader.number("options.inbound_burst", given.inbound_burst, kMaxCount, no, options.inbound_burst);
 
-  // An outbox that cannot hold one message would close whoever is sent it.
+  // An outbox that is smaller than one message would close every receiver of it.
   const std::int64_t largest_message = largest_message_bytes(options);
   options.max_outbox_bytes = std::max(kDefaultMaxOutboxBytes, 2 * largest_message);
   reader.number("options.max_outbox_bytes", given.max_outbox_bytes, kMaxBytes, no, options.max_outbox_bytes);
@@ -414,7 +414,7 @@ void read_timers(Reader& reader, const chat_server_options& given, net::ServerOp
   reader.number("options.drain_timeout_ms", given.drain_timeout_ms, kMaxMs, no, options.drain_timeout_ms);
   reader.number("options.drain_spread_ms", given.drain_spread_ms, kMaxMs, no, options.drain_spread_ms);
   reader.number("options.poll_budget_ms", given.poll_budget_ms, kMaxMs, yes, options.poll_budget_ms);
-  // In the host's own loop a call that takes long delays the host.
+  // A long call delays the host's own loop.
   if (options.threads == 0) options.memory_release_ms = kUnlimited;
   reader.number("options.memory_release_ms", given.memory_release_ms, kMaxMs, yes, options.memory_release_ms);
 }
@@ -467,7 +467,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_shares(reader, given, settings.server);
   if (!reader.ok()) return reader.status();
 
-  // What any client may say, the application may say too.
+  // The application may publish messages as large as those of any client.
   settings.application.max_message_bytes = largest_message_bytes(settings.server);
   return settings;
 }

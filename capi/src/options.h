@@ -1,5 +1,5 @@
-// chat_server_options to what core/net starts a server with: every field checked, every default filled in. What only
-// the operating system can judge (is the address ours, is the certificate good) is left to core/net.
+// Converts chat_server_options to the options of the server and of the application: checks every field and fills in the
+// defaults. What only the operating system knows (addresses, certificates) is checked when the server starts.
 #pragma once
 
 #include "application.h"
@@ -8,7 +8,7 @@
 
 namespace chat::capi {
 
-// The longest time that chat.h takes: far above any use, and far below where sums and conversions of units overflow.
+// The longest time that chat.h accepts: far above any use, and sums and conversions of units cannot overflow.
 inline constexpr std::int64_t kMaxMs = 100LL * 366 * 24 * 3600 * 1000;
 
 struct Settings {
@@ -16,7 +16,7 @@ struct Settings {
   ApplicationSettings application;
 };
 
-// invalid_argument (or unsupported, for what a newer header knows), with a sentence that begins with the field's name.
+// invalid_argument, or unsupported for a field of a newer header. The detail begins with the field's name.
 Result<Settings> read_options(const chat_server_options* options);
 
 }  // namespace chat::capi

@@ -1,4 +1,4 @@
-// The entry points that say something: to a room, to everyone, to a client, to a user, or in answer.
+// The entry points that send: to a room, to everyone, to a client, to a user, or as an answer to a message.
 #include "handle.h"
 #include "message.h"
 #include "net/base/protocol_traits.h"
@@ -22,10 +22,10 @@ namespace {
 
 static_assert(CHAT_UNLIMITED == chat::kUnlimited);
 
-// What an answer is waited for without a time of its own.
+// The timeout of an acknowledgement when the caller gives none.
 constexpr std::int64_t kDefaultAckTimeoutMs = 10'000;
 
-// What all of them need: a server that runs, and a draft with its sender.
+// The message of the caller, with its sender.
 Result<MessageDraft> read_draft(const chat_server &handle, Server &server, const chat_message *message) {
   Result<MessageDraft> draft = chat::capi::read_message(message, handle.application.settings().max_message_bytes);
   if (!draft.ok()) return draft;
@@ -42,7 +42,7 @@ Status publish(chat_server *handle, const char *function, const chat_message *me
   if (!draft.ok()) return draft.status();
 
   chat::Hub &hub = (*server)->hub();
-  // When deferred, the caller's `seq` may be gone by then.
+  // A deferred call must not write to the caller's `seq`, which may not exist any more.
   std::uint64_t *const seq_now = chat::CallbackScope::current(hub) == nullptr ? seq : nullptr;
   return act(*handle, **server, function, [&hub, seq_now, draft = std::move(*draft)]() mutable -> Status {
     Result<Published> published = hub.publish(std::move(draft), chat::net::current_moment());
@@ -51,7 +51,7 @@ Status publish(chat_server *handle, const char *function, const chat_message *me
   });
 }
 
-// With a timeout the client shall acknowledge it within that.
+// ack_timeout_ms: the client is asked to acknowledge the message within this time.
 Status send(chat_server *handle, const char *function, chat_client_id client, const chat_message *message,
             std::optional<std::int64_t> ack_timeout_ms = std::nullopt, std::uint64_t *ack_id = nullptr) {
   Result<Server *> server = find_live_server(handle);
@@ -68,7 +68,7 @@ Status send(chat_server *handle, const char *function, chat_client_id client, co
       return {Error::unsupported, "only Socket.IO clients acknowledge messages"};
     }
     wish = {hub.next_ack_id(), *ack_timeout_ms};
-    // Before on_ack can show it.
+    // Before on_ack can be called with it.
     if (ack_id != nullptr) *ack_id = wish.id;
   }
   return act(*handle, **server, function,
@@ -124,7 +124,7 @@ chat_error chat_send_user(chat_server *server, const char *user_id, const chat_m
 
     return act(*server, **running, "chat_send_user",
                [&hub, user = std::move(*user), draft = std::move(*draft)]() -> Status {
-                 // One that goes meanwhile has not been missed by anyone.
+                 // A client that disconnects meanwhile is no error if another one receives the message.
                  bool sent = false;
                  for (const ClientPtr &receiver : hub.clients_of_user(user)) {
                    Status status = hub.send(receiver, draft, chat::net::current_moment());
@@ -154,16 +154,17 @@ chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_i
     }
 
     chat::Hub &hub = (*running)->hub();
-    if (chat::CallbackScope *scope = chat::CallbackScope::current(hub)) {
-      if (chat::capi::current_ack_id(*server, client) == ack_id) {
-        if (scope->answered(ack_id)) return {Error::wrong_state, "the message has already been answered"};
-        scope->note_answer(ack_id);
-      }
+    chat::CallbackScope *const scope = chat::CallbackScope::current(hub);
+    const bool answers_current = scope != nullptr && chat::capi::current_ack_id(*server, client) == ack_id;
+    if (answers_current && scope->answered(ack_id)) {
+      return {Error::wrong_state, "the message has already been answered"};
     }
     chat::Answer answer{client, ack_id, std::string(args, args_size), std::move(draft.attachments)};
-    return act(*server, **running, "chat_reply",
-               [&hub, receiver = std::move(*receiver), answer = std::move(answer)]() mutable {
-                 return hub.answer(receiver, std::move(answer));
-               });
+    status = act(*server, **running, "chat_reply",
+                 [&hub, receiver = std::move(*receiver), answer = std::move(answer)]() mutable {
+                   return hub.answer(receiver, std::move(answer));
+                 });
+    if (answers_current && status.ok()) scope->note_answer(ack_id);
+    return status;
   });
 }

@@ -1,4 +1,4 @@
-// chat_room_restore(): reads the messages that an application has kept, with everything checked before the hub has any of it.
+// chat_room_restore(): reads the messages that an application has kept. Checks all of them before the hub gets any.
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -23,7 +23,7 @@ namespace {
 
 using Messages = std::vector<std::shared_ptr<Message>>;
 
-// One message of the room and epoch, with its seq and time.
+// Reads one message, with its seq and time.
 Status read_kept(const chat_message &item, const std::string &room, const std::string &epoch,
                  std::int64_t max_message_bytes, Messages &messages) {
   chat_message given = {};
@@ -48,7 +48,7 @@ Status read_kept(const chat_message &item, const std::string &room, const std::s
   return {};
 }
 
-// "message.data is not UTF-8" says which one when it begins with that.
+// Removes "message" from "message.data is not UTF-8", so that the index of the message can be put in its place.
 std::string without_noun(const std::string &detail) {
   static constexpr std::string_view kNoun = "message";
   return detail.starts_with("message.") ? detail.substr(kNoun.size()) : ": " + detail;

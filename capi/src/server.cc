@@ -1,4 +1,4 @@
-// The entry points that begin, drive and end a server.
+// The entry points that start, drive and stop a server.
 #include "handle.h"
 #include "options.h"
 #include "poll_parts.h"
@@ -25,7 +25,7 @@ chat_error chat_server_start(const chat_server_options *options, chat_server **s
     if (!started.ok()) return started.status();
     handle->owned = std::move(*started);
     handle->running.store(handle->owned.get());
-    // An on_log that came before may have asked for it.
+    // An on_log inside the start may have called chat_server_stop().
     if (handle->stop_requested.load()) handle->owned->stop();
     *server = handle.release();
     return {};

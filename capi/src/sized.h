@@ -1,6 +1,6 @@
-// Structures that a caller hands in and that may grow: each begins with its size as the caller was compiled. Here
-// such a structure is copied as far as that size reaches, into one of our own size whose rest is zero, which means
-// the default; and one of the caller's size is initialized, of which nothing beyond that size is written.
+// Structures of the caller that may grow in later versions. Each begins with struct_size, the size when the caller was
+// compiled. Reading copies so many bytes into a structure of our size; its rest is zero, which means the default. Writing
+// writes so many bytes and no more.
 #pragma once
 
 #include <algorithm>
@@ -13,10 +13,10 @@
 
 namespace chat::capi {
 
-// Above this a struct_size is not a size but memory that nobody has set.
+// A larger struct_size was not initialized.
 inline constexpr std::size_t kMaxStructBytes = 65'536;
 
-// What every version of a structure has had, and every caller must hand in.
+// The size in the first version, which every caller must provide.
 template <class Struct>
 inline constexpr std::size_t kRequiredBytes = sizeof(Struct);
 template <>
@@ -32,14 +32,14 @@ inline constexpr std::size_t kRequiredBytes<chat_message> = offsetof(chat_messag
 template <>
 inline constexpr std::size_t kRequiredBytes<chat_stats> = offsetof(chat_stats, connections_total);
 
-// Of the element size of an array too: `struct_size` is what the caller wrote, `required` what the oldest version had.
+// struct_size: as the caller set it, for an array that of its elements. required: the size in the first version.
 inline Status check_struct_size(std::size_t struct_size, std::size_t required, const std::string& what) {
   if (struct_size >= required && struct_size <= kMaxStructBytes) return {};
   return {Error::invalid_argument,
           what + ".struct_size is " + std::to_string(struct_size) + ": initialize it with the _INIT macro"};
 }
 
-// A newer program may ask for what this library does not have: that is refused, not ignored.
+// unsupported when a newer program sets a field that this library does not have.
 template <class Struct>
 Status read_sized(const Struct* given, std::size_t struct_size, std::size_t required, const std::string& what,
                   Struct& copy) {
@@ -61,7 +61,7 @@ Status read_sized(const Struct* given, std::size_t required, const std::string& 
   return read_sized(given, given->struct_size, required, what, copy);
 }
 
-// Makes a structure of the caller's size equal to `initial`, and zero where it reaches further.
+// Copies `initial` into a structure of the caller's size, and sets the rest to zero.
 template <class Struct>
 Status write_initial(const Struct& initial, Struct* target, std::size_t struct_size, const char* what) {
   if (target == nullptr) return {Error::invalid_argument, std::string(what) + " is NULL"};
@@ -76,8 +76,7 @@ Status write_initial(const Struct& initial, Struct* target, std::size_t struct_s
   return {};
 }
 
-// The number in a field of an enum type. A C program may have put any there, while C++ takes for granted that it is
-// within the enum's range.
+// The number in a field of an enum type. A C program may store any number, but C++ assumes one within the enum's range.
 template <class Enum>
 int raw_number(const Enum& field) {
   static_assert(sizeof(Enum) == sizeof(int));

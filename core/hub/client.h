@@ -91,10 +91,6 @@ class Client {
   bool end_decision(DecisionId decision) {
     return awaited_decision_.compare_exchange_strong(decision, 0, std::memory_order_acq_rel);
   }
-  // Reopens the question after the answer could not be delivered, so another attempt is possible.
-  void reopen_decision(DecisionId decision) { awaited_decision_.store(decision, std::memory_order_release); }
-
-  // The application's pointer, which the library only stores.
   void set_user(void* user) { user_.store(user, std::memory_order_release); }
   void* user() const { return user_.load(std::memory_order_acquire); }
 

@@ -86,23 +86,31 @@ Status ClientTable::accept(Client& client, std::optional<Identity> identity, con
   return {};
 }
 
-Status ClientTable::set_identity(Client& client, Identity identity,
-                                 const std::function<void(const std::string& name)>& tell) {
+Status ClientTable::set_identity(Client& client, Identity identity, const TellName& tell) {
   Status status = complete_identity(client, identity);
   if (!status.ok()) return status;
   std::unique_lock tables(mutex_);
   std::lock_guard lock(client.mutex_);
   if (client.state_ == ClientState::gone) return {Error::no_such_client, "no such client"};
   const bool renamed = client.state_ == ClientState::open && identity.name != client.identity_->name;
+  std::string name = identity.name;
   replace_identity(client, std::move(identity));
-  if (renamed) tell(client.identity_->name);
+  if (renamed) tell(std::move(name));
   return {};
 }
 
 void ClientTable::replace_identity(Client& client, Identity identity) {
   const auto next = std::make_shared<const Identity>(std::move(identity));
   if (next->user_id != client.identity_->user_id) {
-    if (!next->user_id.empty()) by_user_[next->user_id].insert(client.id());
+    if (!next->user_id.empty()) {
+      const auto entry = by_user_.try_emplace(next->user_id).first;
+      try {
+        entry->second.insert(client.id());
+      } catch (...) {
+        if (entry->second.empty()) by_user_.erase(entry);
+        throw;
+      }
+    }
     unindex_user(client.identity_->user_id, client.id());
   }
   client.identity_ = next;

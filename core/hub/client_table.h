@@ -34,13 +34,15 @@ class ClientTable {
   // Removes the client from all indexes and sets its state to gone.
   Removed remove(const ClientPtr& client);
 
-  // accept() and set_identity() call tell() with the locks held, so notifications keep the order of the changes.
+  // accept() and set_identity() call tell() with the locks held, so events keep the order of the changes. tell() must not
+  // throw.
   using Tell = std::function<void()>;
+  using TellName = std::function<void(std::string name)>;
   // Moves the client from connecting to accepted and sets its identity in one step, so one of two concurrent callers
-  // wins entirely. When tell() throws, the client stays connecting.
+  // wins entirely.
   Status accept(Client& client, std::optional<Identity> identity, const Tell& tell);
   // Calls tell() when the change gives an open client a new name.
-  Status set_identity(Client& client, Identity identity, const std::function<void(const std::string& name)>& tell);
+  Status set_identity(Client& client, Identity identity, const TellName& tell);
 
   // Returns nullptr when there is no such client.
   ClientPtr find(ClientId id) const;

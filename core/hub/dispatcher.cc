@@ -65,7 +65,7 @@ std::optional<Question> question(const Command& command) {
 
 }  // namespace
 
-Outcome Dispatcher::execute(const ClientPtr& client, Command command, AckTable& acks, Moment now) {
+Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable& acks, Moment now) {
   Status status = std::visit([&](auto& specific) { return prepare(client, specific); }, command);
   if (!status.ok()) return error_reply(command, std::move(status));
 
@@ -78,7 +78,7 @@ Outcome Dispatcher::execute(const ClientPtr& client, Command command, AckTable& 
   return perform(client, command, acks, now);
 }
 
-Outcome Dispatcher::resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks,
+Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decision decision, AckTable& acks,
                            Moment now) {
   Command& command = suspended.command;
   Status status;

@@ -40,11 +40,12 @@ class Dispatcher {
   // Both must outlive the dispatcher.
   Dispatcher(Hub& hub, Application& application) : hub_(hub), application_(application) {}
 
-  // Runs a command of the client. Call on the client's loop.
-  Outcome execute(const ClientPtr& client, Command command, AckTable& acks, Moment now);
+  // Runs a command of the client. Call on the client's loop. When it throws std::bad_alloc, the command has not been
+  // carried out, and its ref is unchanged.
+  Outcome execute(const ClientPtr& client, Command&& command, AckTable& acks, Moment now);
   // Continues a suspended command with its verdict. It may suspend again: on_message follows on_authorize. Call on the
-  // client's loop.
-  Outcome resume(const ClientPtr& client, Suspended suspended, Decision decision, AckTable& acks, Moment now);
+  // client's loop. Throws as execute() does.
+  Outcome resume(const ClientPtr& client, Suspended&& suspended, Decision decision, AckTable& acks, Moment now);
 
   // Asks on_authorize. Without a verdict the default policy applies: listing is forbidden, guests may rename
   // themselves, everything else is allowed.

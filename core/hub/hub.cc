@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "hub/announcement.h"
+
 namespace chat {
 namespace {
 
@@ -46,6 +48,11 @@ Status check_restored(const std::string& epoch, std::uint64_t seq,
 
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
+// Memory for one more element.
+void reserve_one(std::vector<std::string>& strings) {
+  if (strings.size() == strings.capacity()) strings.reserve(2 * strings.size() + 1);
+}
+
 ResourceLimits limits_of(const HubOptions& options) {
   ResourceLimits limits;
   const auto set = [&](Resource resource, std::int64_t per_source, std::int64_t total) {
@@ -83,14 +90,16 @@ Result<ClientPtr> Hub::add_client(const ClientOrigin& origin) {
 
 Status Hub::accept(const ClientPtr& client, std::optional<Identity> identity) {
   const auto routing = routing_.share();
-  return clients_.accept(*client, std::move(identity), [&] { post(*client, VerdictGiven{client->id()}); });
+  ReservedPosts verdict(inbox_of(*client));
+  return clients_.accept(*client, std::move(identity), [&] { verdict.post(DecisionGiven{client->id(), 0, {}}); });
 }
 
 Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data) {
   const auto routing = routing_.share();
+  ReservedPosts verdict(inbox_of(*client));
   std::lock_guard lock(client->mutex_);
   if (client->state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was already given"};
-  post(*client, VerdictGiven{client->id()});
+  verdict.post(DecisionGiven{client->id(), 0, {}});
   client->state_ = ClientState::refused;
   client->refusal_reason_ = std::move(reason);
   client->refusal_data_ = std::move(data);
@@ -106,19 +115,21 @@ Status Hub::time_out(const ClientPtr& client) {
 Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
   if (client->state() == ClientState::gone || client->dismissed()) return no_such_client();
   const auto routing = routing_.share();
+  ReservedPosts given(inbox_of(*client));
   if (!client->end_decision(id)) return {Error::wrong_state, "no such decision is pending"};
-  try {
-    post(*client, DecisionGiven{client->id(), id, std::move(decision)});
-  } catch (...) {
-    client->reopen_decision(id);
-    throw;
-  }
+  given.post(DecisionGiven{client->id(), id, std::move(decision)});
   return {};
 }
 
-void Hub::open(const ClientPtr& client) {
+Status Hub::open(const ClientPtr& client) {
+  const auto routing = routing_.share();
+  ReservedPosts opened(inbox_of(*client));
   std::lock_guard lock(client->mutex_);
-  if (client->state_ == ClientState::accepted) client->state_ = ClientState::open;
+  if (client->state_ == ClientState::gone) return no_such_client();
+  if (client->state_ != ClientState::accepted) return {Error::wrong_state, "the client cannot be opened"};
+  client->state_ = ClientState::open;
+  opened.post(Opened{client->id()});
+  return {};
 }
 
 Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now) {
@@ -146,8 +157,9 @@ ClientState Hub::remove_client(const ClientPtr& client) {
 
 Status Hub::set_identity(const ClientPtr& client, Identity identity) {
   const auto routing = routing_.share();
-  return clients_.set_identity(*client, std::move(identity), [&](const std::string& name) {
-    post(*client, Renamed{client->id(), name});
+  ReservedPosts renamed(inbox_of(*client));
+  return clients_.set_identity(*client, std::move(identity), [&](std::string name) {
+    renamed.post(Renamed{client->id(), std::move(name)});
   });
 }
 
@@ -198,6 +210,8 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         *replay_bytes -= bytes;
       }
     }
+    ReservedPosts place(inbox_of(*client));
+    std::string room_name = room.name;
     std::lock_guard lock(client->mutex_);
     if (client->state_ == ClientState::gone) return no_such_client();
     if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
@@ -210,25 +224,17 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         refusal = Refusal::rooms_per_client;
         return {Error::too_many, "the client is in the maximum number of rooms"};
       }
+      reserve_one(client->rooms_);
+      member = room.add_member(client, client->loop());
       refusal = client->charge_rooms(client->rooms_.size() + 1);
       if (refusal) {
+        room.remove_member(member);
         return {Error::too_many, refusal == Refusal::memberships ? "the server has the maximum number of memberships"
                                                                  : "too many memberships from this address"};
       }
-      member = room.add_member(client, client->loop());
+      client->rooms_.push_back(std::move(room_name));
     }
-    const bool already = joined.already;
-    try {
-      if (!already) client->rooms_.push_back(room.name);
-      post(*client, std::move(joined));
-    } catch (...) {  // without Joined its loop would never deliver to it
-      if (!already) {
-        room.remove_member(member);
-        std::erase(client->rooms_, room.name);
-        (void)client->charge_rooms(client->rooms_.size());
-      }
-      throw;
-    }
+    place.post(std::move(joined));
     client->state_ = ClientState::open;
     return {};
   });
@@ -344,21 +350,32 @@ std::vector<RoomHold> Hub::hold_rooms(const Client& client) const {
 
 void Hub::move_client(const ClientPtr& client, std::size_t loop) {
   const auto alone = routing_.alone();  // no join can run meanwhile, but the client may be removed from rooms
-  if (client->loop() == loop) return;
+  const std::size_t old_loop = client->loop();
+  if (old_loop == loop) return;
+  struct Move {
+    RoomPtr room;
+    Departed departed;
+    Arrived arrived;
+  };
+  std::vector<Move> moves;
   for (const std::string& name : client->rooms()) {
-    RoomPtr room = rooms_.find(name);
-    if (!room) continue;
-    std::lock_guard lock(room->mutex);
-    auto found = room->members.find(client->id());
-    if (found == room->members.end()) continue;
-    Room::Member& member = found->second;
-    post(member.loop, Departed{client->id(), room->name});
-    post(loop, Arrived{client->id(), room->name});
-    room->move_member(member, loop);
+    if (RoomPtr room = rooms_.find(name))
+      moves.push_back({std::move(room), {client->id(), name}, {client->id(), name}});
   }
-  if (client->state() == ClientState::open) {  // only open clients receive messages to everyone
-    post(*client, Departed{client->id(), {}});
-    post(loop, Arrived{client->id(), {}});
+  ReservedPosts departures(*inboxes_[old_loop], moves.size() + 1);
+  ReservedPosts arrivals(*inboxes_[loop], moves.size() + 1);
+
+  for (Move& move : moves) {
+    std::lock_guard lock(move.room->mutex);
+    const auto member = move.room->members.find(client->id());
+    if (member == move.room->members.end()) continue;
+    departures.post(std::move(move.departed));
+    arrivals.post(std::move(move.arrived));
+    move.room->move_member(member->second, loop);
+  }
+  if (client->state() == ClientState::open) {  // a client in another state receives no messages to everyone
+    departures.post(Departed{client->id(), {}});
+    arrivals.post(Arrived{client->id(), {}});
   }
   client->loop_.store(loop, std::memory_order_release);
 }
@@ -466,46 +483,37 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   return reply;
 }
 
-void Hub::tell(const Receipt& receipt, std::uint64_t seq, const std::string& epoch, Status status) {
-  if (!receipt.sender || (receipt.ref.empty() && status.ok())) return;
-  post(*receipt.sender, Acknowledged{receipt.sender->id(), receipt.ref, seq, epoch, std::move(status)});
-}
+// Messages ------------------------------------------------------------------------------------------------------------
 
 void Hub::deliver(const Room& room, const Submission& submission) {
-  const std::shared_ptr<Message>& message = submission.message;
-  const Receipt& receipt = submission.receipt;
-  if (!receipt.last) tell(receipt, message->seq, message->epoch);
-  if (message->event_kind == RoomEventKind::message) {
-    for (std::size_t loop = 0; loop < inboxes_.size(); ++loop) {
-      if (room.members_by_loop[loop] != 0) post(loop, RoomMessage{message});
-    }
-    if (options_.tells_published && message->seq != 0) post(room.notice_loop, PublishedNotice{message});
-    published_.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (receipt.last) tell(receipt, message->seq, message->epoch);
+  Announcement(inboxes_, &room, submission, false).post();
+  if (submission.message->event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Hub::commit(Room& room, const Submission& submission, const Position& place) {
   Message& message = *submission.message;
   message.seq = place.seq;
   message.epoch = place.epoch;
-  rooms_.count_history(room.log->append(submission.message));  // may throw; no seq is lost in that case
+  Announcement announcement(inboxes_, &room, submission, options_.tells_published);
+  rooms_.count_history(room.log->append(submission.message));
+  // Nothing below here can fail: the message is kept, acknowledged and delivered.
   room.last_published_ms.store(message.born_ms, std::memory_order_relaxed);
-  deliver(room, submission);
+  announcement.post();
+  if (message.event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Hub::commit(Submission submission, Result<Position> place) {
+void Hub::commit(const Submission& submission, const Result<Position>& place) {
   {
     const auto routing = route(submission.receipt, !place.ok());
     const RoomPtr room = rooms_.find(submission.message->room);  // the room exists as long as it has submissions
     if (!room) return;
     rooms_.with(room, [&](Room& found) {
-      --found.submitted;
       if (place.ok()) {
         commit(found, submission, *place);
       } else {
-        tell(submission.receipt, 0, {}, place.status());
+        Announcement::ToSender(inboxes_, submission.receipt, *submission.message, place.status()).post();
       }
+      --found.submitted;
     });
   }
   rooms_.limit_history();
@@ -526,9 +534,8 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) 
       return {Error::invalid_argument, "only a message can go to everyone"};
     }
     const auto routing = routing_.share();
-    for (LoopInbox* inbox : inboxes_) inbox->post(EveryoneMessage{submission.message});
+    Announcement(inboxes_, nullptr, submission, false).post();
     published_.fetch_add(1, std::memory_order_relaxed);
-    tell(submission.receipt, 0, {});
     return Published{};
   }
 
@@ -552,8 +559,8 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) 
         ++room.submitted;
         return {};
       }
-      commit(room, submission, **place);
       published = {(*place)->seq, (*place)->epoch};
+      commit(room, submission, **place);
       return {};
     });
   }
@@ -589,9 +596,10 @@ Status Hub::answer(const ClientPtr& client, Answer answer) {
 
 Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection) {
   if (client->state() == ClientState::gone) return no_such_client();
-  client->dismiss();
   const auto routing = routing_.share();
-  post(*client, CloseClient{client->id(), code, std::move(reason), whole_connection});
+  ReservedPosts close(inbox_of(*client));
+  client->dismiss();
+  close.post(CloseClient{client->id(), code, std::move(reason), whole_connection});
   return {};
 }
 

@@ -2,6 +2,10 @@
 // the loops (LoopInbox). It does no I/O, reads no clock and calls no application code. Every member function may be
 // called from any thread unless its comment names one.
 //
+// A function that throws std::bad_alloc has changed nothing: it makes its events and reserves their places in the inboxes
+// before the first change (ReservedPosts). The exceptions are ban() and close_room(), which remove one member after the
+// other. They can be called again.
+//
 // Lock order, outermost first: routing_, the lock of the room table or of the client table, one room's mutex, one
 // client's mutex, an inbox's own lock.
 // routing_ guards the mapping from clients to loops. A function that posts an event for one client, or adds a
@@ -67,8 +71,9 @@ class Hub {
   // Answers a question that on_authorize or on_message deferred. Notifies the client's loop. Errors: wrong_state when
   // the question is not open.
   Status decide(const ClientPtr& client, DecisionId id, Decision decision);
-  // accepted -> open: the client may join rooms and receives messages to everyone.
-  void open(const ClientPtr& client);
+  // accepted -> open, in no room: the client may join rooms and receives messages to everyone. Posts Opened to its loop.
+  // wrong_state, no_such_client.
+  Status open(const ClientPtr& client);
   // accepted -> open, and joins the first room as join() does. Both happen in one step, so the client cannot join
   // another room first.
   Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now);
@@ -119,7 +124,8 @@ class Hub {
   std::vector<RoomHold> hold_rooms(const Client& client) const;
   // Moves the client to another loop. Call on the thread of the loop that the client leaves. For each room the old loop
   // receives Departed and the new one Arrived, in the room's order. Other events for the client go to the old loop
-  // before this call and to the new loop after it, so when it returns the old inbox holds the last of them.
+  // before this call and to the new loop after it, so when it returns the old inbox holds the last of them. Throws
+  // std::bad_alloc; then nothing has changed.
   void move_client(const ClientPtr& client, std::size_t loop);
 
   // Errors: no_such_room.
@@ -142,8 +148,9 @@ class Hub {
   // too_many, invalid_argument; a returned error is not reported to the sender otherwise.
   Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {});
   // Called by a log that kept a submission. `place` is its position, with a seq above all committed ones, or the reason
-  // for the failure. This function takes the room's lock, so the caller must not hold a lock that submit() takes.
-  void commit(Submission submission, Result<Position> place);
+  // for the failure. This function takes the room's lock, so the caller must not hold a lock that submit() takes. Throws
+  // std::bad_alloc: then nothing has changed, and the log must call it again with the same submission.
+  void commit(const Submission& submission, const Result<Position>& place);
   // Sends a message to one client, after everything published before it. With an ack id, the client is asked to
   // acknowledge it, which requires protocol support (Socket.IO).
   Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {});
@@ -174,18 +181,19 @@ class Hub {
   void note(const std::optional<Refusal>& refusal, std::string_view address);
   // Removes a member and notifies its loop. Returns the iterator after it. Call with the room's lock held.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
-  // Call these three with the room's lock held; also with routing_ held if the sender waits for an acknowledgement.
+  // Call these two with the room's lock held; also with routing_ held if the sender waits for an acknowledgement. They
+  // throw std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, const Position& place);
   void deliver(const Room& room, const Submission& submission);
-  void tell(const Receipt& receipt, std::uint64_t seq, const std::string& epoch, Status status = {});
-  // Takes the lock that tell() needs, if it has to notify a sender.
+  // Takes the lock that posting an acknowledgement needs, if a sender waits for one.
   RoutingLock::Shared route(const Receipt& receipt, bool failed = false) {
     const bool told = receipt.sender && (failed || !receipt.ref.empty());
     return told ? routing_.share() : RoutingLock::Shared();
   }
   void post(std::size_t loop, LoopEvent event) { inboxes_[loop]->post(std::move(event)); }
-  // Call with routing_ held.
-  void post(const Client& client, LoopEvent event) { post(client.loop(), std::move(event)); }
+  // Call these two with routing_ held.
+  LoopInbox& inbox_of(const Client& client) { return *inboxes_[client.loop()]; }
+  void post(const Client& client, LoopEvent event) { inbox_of(client).post(std::move(event)); }
 
   const HubOptions options_;
   const std::unordered_set<std::string> ephemeral_events_;

@@ -3,7 +3,9 @@
 // after its Joined exactly once, and none after its Left.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -48,6 +50,11 @@ struct DirectMessage {
   ClientId client = 0;
   MessagePtr message;
   AckWish ack;
+};
+
+// The client is open, and in no room.
+struct Opened {
+  ClientId client = 0;
 };
 
 // The client is now a member. `missed` holds the messages that it asked for.
@@ -97,15 +104,10 @@ struct Answer {
   std::vector<std::string> attachments;
 };
 
-// chat_accept() or chat_refuse() was called; Client::state() says which.
-struct VerdictGiven {
-  ClientId client = 0;
-};
-
-// A deferred verdict. Only the first one per id is posted.
+// A deferred verdict. Only the first one for each id is posted.
 struct DecisionGiven {
   ClientId client = 0;
-  DecisionId id = 0;
+  DecisionId id = 0;  // 0: on the client's connection. Client::state() has the verdict then, and `decision` is not used
   Decision decision;
 };
 
@@ -122,15 +124,47 @@ struct Continued {
   ClientId client = 0;
 };
 
-using LoopEvent = std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Joined, Left,
-                               Departed, Arrived, Renamed, Answer, VerdictGiven, DecisionGiven, CloseClient, Continued>;
+using LoopEvent = std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Opened,
+                               Joined, Left, Departed, Arrived, Renamed, Answer, DecisionGiven, CloseClient, Continued>;
 
-// Implemented by each loop.
+// Implemented by each loop. Every function may be called from any thread, also with a room's lock held: it takes only its
+// own lock and does not block.
 class LoopInbox {
  public:
   virtual ~LoopInbox() = default;
-  // Callable from any thread, with a room's lock held. The implementation takes only its own lock and does not block.
+  // Throws std::bad_alloc; nothing is posted then.
   virtual void post(LoopEvent event) = 0;
+
+  // For ReservedPosts: memory for so many events more. Throws std::bad_alloc; nothing is reserved then.
+  virtual void reserve(std::size_t events) = 0;
+  // Uses one of the reserved places.
+  virtual void post_reserved(LoopEvent event) noexcept = 0;
+  // Gives reserved places back that were not used.
+  virtual void release(std::size_t events) noexcept = 0;
+};
+
+// Places in one inbox. Whoever changes a state and tells a loop of it makes these before the change. Then a lack of memory
+// shows before anything has changed, and afterwards nothing can fail.
+class ReservedPosts {
+ public:
+  explicit ReservedPosts(LoopInbox& inbox, std::size_t events = 1) : inbox_(inbox), left_(events) {
+    inbox_.reserve(events);
+  }
+  ~ReservedPosts() {
+    if (left_ != 0) inbox_.release(left_);
+  }
+  ReservedPosts(const ReservedPosts&) = delete;
+  ReservedPosts& operator=(const ReservedPosts&) = delete;
+
+  // At most as often as there are places.
+  void post(LoopEvent event) noexcept {
+    --left_;
+    inbox_.post_reserved(std::move(event));
+  }
+
+ private:
+  LoopInbox& inbox_;
+  std::size_t left_;
 };
 
 }  // namespace chat

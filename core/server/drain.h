@@ -1,5 +1,5 @@
-// How a loop ends in good order: everybody is told goodbye, spread over drain_spread_ms, and whoever is still there after
-// drain_timeout_ms has had its time. For the loop's thread.
+// The orderly end of a loop: goodbyes are sent to all clients, spread over drain_spread_ms, and the loop ends after drain_timeout_ms
+// even if clients are left. For the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,13 @@ namespace chat::net {
 
 class Drain : public TimerEntry {
  public:
-  // finish: ends the loop, whoever is left.
+  // finish: ends the loop.
   Drain(LoopContext& loop, Task finish) : loop_(loop), finish_(std::move(finish)) {}
 
   bool begun() const { return begun_; }
-  // Each call says goodbye to one.
+  // Each task says goodbye to one client or session.
   void begin(std::vector<Task> goodbyes);
-  // The loop's time was over before everybody who was due had been told.
+  // The time budget was over before all goodbyes that are due were sent.
   bool interrupted() const { return interrupted_; }
   void go_on() { say_goodbye_in_turn(); }
 
@@ -32,7 +32,7 @@ class Drain : public TimerEntry {
   bool begun_ = false;
   bool interrupted_ = false;
   std::int64_t begun_ms_ = 0;
-  std::vector<Task> left_;  // from the back
+  std::vector<Task> left_;  // the goodbyes that are not sent yet; taken from the back
   std::size_t total_ = 0;
 };
 

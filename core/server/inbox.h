@@ -1,6 +1,8 @@
-// What other threads hand to a loop: the hub's events and the server's own tasks, in the order in which they came.
+// The queue of a loop: events of the hub and tasks of the server, from any thread, in the order in which they were pushed.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <mutex>
 #include <utility>
 #include <variant>
@@ -15,20 +17,39 @@ using InboxItem = std::variant<LoopEvent, Task>;
 
 class Inbox {
  public:
-  // Calls wake() when it was empty, with the lock held, so that a loop which has closed its inbox is never woken. False:
-  // it is closed, and the item is dropped.
+  // Calls wake() if the inbox was empty, with the lock held, so that a loop that has closed its inbox is never woken. False: the
+  // inbox is closed, and the item is dropped. Throws std::bad_alloc; nothing is pushed then.
   template <class Wake>
   bool push(InboxItem item, Wake wake) {
     std::lock_guard lock(mutex_);
     if (closed_) return false;
-    items_.push_back(std::move(item));
-    if (items_.size() == 1) wake();
+    make_room(1);
+    add(std::move(item), wake);
     return true;
   }
 
-  // Takes everything; `out` must be empty and gives its capacity in exchange.
+  // Memory for so many items more: push_reserved() uses it, release() gives it back. Throws std::bad_alloc; nothing is reserved
+  // then.
+  void reserve(std::size_t items) {
+    std::lock_guard lock(mutex_);
+    make_room(items);
+    reserved_ += items;
+  }
+  template <class Wake>
+  void push_reserved(InboxItem item, Wake wake) noexcept {
+    std::lock_guard lock(mutex_);
+    --reserved_;
+    if (!closed_) add(std::move(item), wake);
+  }
+  void release(std::size_t items) noexcept {
+    std::lock_guard lock(mutex_);
+    reserved_ -= items;
+  }
+
+  // Takes all items. `out` must be empty; its capacity is used for the next items. Throws std::bad_alloc; nothing is taken then.
   void take(std::vector<InboxItem>& out) {
     std::lock_guard lock(mutex_);
+    if (out.capacity() < reserved_) out.reserve(reserved_);
     items_.swap(out);
   }
 
@@ -37,10 +58,10 @@ class Inbox {
     return items_.empty();
   }
 
-  // Of its largest batch.
+  // Frees the memory of the largest batch.
   void give_back_memory() {
     std::lock_guard lock(mutex_);
-    items_.shrink_to_fit();
+    if (reserved_ == 0) items_.shrink_to_fit();
   }
 
   void close() {
@@ -49,8 +70,20 @@ class Inbox {
   }
 
  private:
+  // These two with the lock held.
+  void make_room(std::size_t items) {
+    const std::size_t needed = items_.size() + reserved_ + items;
+    if (needed > items_.capacity()) items_.reserve(std::max(needed, 2 * items_.capacity()));
+  }
+  template <class Wake>
+  void add(InboxItem item, Wake wake) {
+    items_.push_back(std::move(item));
+    if (items_.size() == 1) wake();
+  }
+
   mutable std::mutex mutex_;
   bool closed_ = false;
+  std::size_t reserved_ = 0;  // items_ has capacity for so many more
   std::vector<InboxItem> items_;
 };
 

@@ -13,27 +13,28 @@
 #include "net/connection/connection.h"
 #include "net/peer/peer.h"
 #include "net/socket/lws_socket.h"
+#include "server/owned_socket.h"
 #include "server/server.h"
 
 namespace chat::net {
 namespace {
 
-// So many times the inbox is taken in one round before sockets get their turn again.
+// In one round the inbox is taken so many times before sockets are served again.
 constexpr int kMaxInboxTurns = 16;
-// So many polls may end in the middle of the inbox, before the rest waits for the next round.
+// So many polls may end in the middle of the inbox before its rest waits for the next round.
 constexpr int kMaxInboxPolls = 8;
-// A poll without a time budget returns after so many rounds all the same.
+// A poll without a time budget returns after so many rounds.
 constexpr int kMaxTurns = 1000;
 
-// glibc puts off merging the small blocks that are freed, until it merges all in one call: 6 milliseconds after 5,000 clients
-// have left. Asking for a larger block makes it merge those that were freed so far.
+// glibc defers the merging of small freed blocks and then merges all of them in one call, which takes 6 ms after 5,000 clients have
+// left. The allocation of a larger block makes it merge the blocks that were freed so far.
 void merge_freed_blocks() {
   void* volatile block = std::malloc(2'048);  // NOLINT(cppcoreguidelines-owning-memory)
   std::free(block);                           // NOLINT(cppcoreguidelines-owning-memory)
 }
 
-// A timer that is so late was kept waiting by something: a host that did not poll, a callback, a process that was stopped. The
-// answers to pings may wait in the sockets, which libuv reads after its timers. So the sockets get so many turns before.
+// A timer is this late when the host did not poll, a callback took long, or the process was stopped. Answers to pings may then wait
+// in the sockets, which libuv reads after its timers. So the sockets are served this many times before the timers are called.
 constexpr std::int64_t kLateMs = 100;
 constexpr int kMaxLateTurns = 3;
 
@@ -89,8 +90,14 @@ Status Loop::start(int table_places) {
 // Any thread ----------------------------------------------------------------------------------------------------------
 
 void Loop::post(LoopEvent event) {
-  // On the loop's own thread the round that follows takes it anyway.
+  // The loop's own thread takes the inbox in this round or the next one.
   inbox_.push(std::move(event), [this] {
+    if (current() != this) wake();
+  });
+}
+
+void Loop::post_reserved(LoopEvent event) noexcept {
+  inbox_.push_reserved(std::move(event), [this] {
     if (current() != this) wake();
   });
 }
@@ -154,7 +161,7 @@ void Loop::turn_libuv() {
   sockets_.closed();
 }
 
-// There is more to do, whatever becomes ready.
+// There is work that does not depend on a socket becoming ready.
 bool Loop::busy() const {
   return stage_ != Stage::none || connections_.has_waiting_input() || sockets_.pending() || !inbox_.empty() ||
          !taken_.empty() || peers().retirement_due() || connections_.any_doomed() || drain_.interrupted();
@@ -197,8 +204,8 @@ bool Loop::take_kept_input() {
   return connections_.take_waiting_input();
 }
 
-// Once the time was over in here the rest of what has been taken is still handled, but nothing else is, and not all of it when
-// that takes too many polls: a host that publishes more than it gives the time for would keep everything else from its turn.
+// When the budget ends in here, the next polls handle the rest of the batch and nothing else. After kMaxInboxPolls of them the round
+// goes on: otherwise a host that publishes more than its polls can handle would starve everything else.
 bool Loop::handle_inbox() {
   const auto interrupted = [this] {
     inbox_turns_ = std::max(inbox_turns_, kMaxInboxTurns) + 1;
@@ -227,7 +234,7 @@ bool Loop::drain_inbox() {
   return true;
 }
 
-// Everything that is in the inbox now, or what is left of the batch that was interrupted.
+// Handles everything that is in the inbox now, or the rest of an interrupted batch.
 bool Loop::take_batch() {
   if (taken_.empty()) inbox_.take(taken_);
   if (taken_.empty()) return true;
@@ -238,8 +245,8 @@ bool Loop::take_batch() {
     try {
       done = dispatch(taken_[next_taken_]);
     } catch (...) {
-      // The next call goes on with the rest of a message's receivers, or with what comes behind.
-      if (!fanout().interrupted()) ++next_taken_;
+      // The next call continues with the rest of the message's receivers, or with the next item.
+      if (!peers().must_repeat()) ++next_taken_;
       in_inbox_ = false;
       throw;
     }
@@ -275,8 +282,9 @@ bool Loop::bury_dead() {
 
 // Connections ---------------------------------------------------------------------------------------------------------
 
-void Loop::adopt(int socket_fd, std::string remote_address, Share share) {
-  Connection& connection = connections_.add(std::move(remote_address), std::move(share));
+void Loop::adopt(OwnedSocket& accepted, std::string remote_address) {
+  Connection& connection = connections_.add(std::move(remote_address), accepted.take_share());
+  const int socket_fd = accepted.take();
   if (draining()) {
     ::close(socket_fd);
     connections_.bury(connection);
@@ -291,7 +299,7 @@ void Loop::adopt(int socket_fd, std::string remote_address, Share share) {
     return;
   }
   log(LogLevel::info, "an accepted connection closed before its first request");
-  // When libwebsockets has begun on it, its destruction comes later, by the callback that always comes.
+  // When libwebsockets has taken the socket, its last callback destroys the connection.
   if (!socket.attached()) connections_.bury(connection);
 }
 
@@ -346,9 +354,15 @@ void Loop::arm_timer() {
           return;
         }
         loop->late_turns_ = 0;
+        // Also when a timer throws std::bad_alloc, or no timer would be called any more.
+        struct Rearm {
+          ~Rearm() {
+            loop->armed_ms_ = loop->timers_.next_ms();
+            if (loop->armed_ms_ != -1) loop->arm_timer();
+          }
+          Loop* loop;
+        } const rearm{loop};
         loop->timers_.advance(loop->now_ms(), loop->budget());
-        loop->armed_ms_ = loop->timers_.next_ms();
-        if (loop->armed_ms_ != -1) loop->arm_timer();
       },
       static_cast<std::uint64_t>(wait_ms), 0);
 }
@@ -389,10 +403,10 @@ void Loop::tear_down() {
   finished_ = true;
   budget().lift();
   inbox_.close();
-  drain_inbox();  // a session that was on its way to here is here now, to end with the others
+  drain_inbox();  // a session that was moving here arrives, and ends with the others
   TimerWheel::cancel(drain_);
   TimerWheel::cancel(memory());
-  // Sockets first: their callbacks still find everything in place.
+  // Sockets first: their callbacks need everything else.
   context_.begin_destroy();
   sessions().end_all();
   peers().retire_all({1001, std::string(kStopping)});

@@ -1,13 +1,13 @@
-// One thread's worth of the server: a libuv loop, a libwebsockets context on it, and everything that lives there. Its inbox
-// may be posted to from any thread; all else belongs to the thread that runs it.
+// An event loop of the server: a libuv loop, a libwebsockets context on it, and everything that lives there. Any thread may post to
+// its inbox; everything else belongs to the thread that runs it.
 //
-// A round: every socket that is ready has its turn, then the loop takes its inbox, retires the peers that have gone, writes
-// every link with pending frames once, kills the connections that are to die, and buries them. So nothing is destroyed in the
-// middle of a fan-out, and a burst costs one write for each receiver.
+// A round: every ready socket is served, then the loop takes its inbox, retires peers, writes every link with pending frames once,
+// closes doomed connections, and destroys what has ended. So nothing is destroyed in the middle of a fan-out, and a burst costs
+// one write for each receiver.
 //
-// A host that drives the loop gives it a time budget. When that is over the round stops wherever it is, also in the middle of a
-// list or of a fan-out, and goes on there with the next poll. No new input is looked at before a round has ended. So each
-// part of the work has its turn, and what is said first arrives first.
+// A host that drives the loop gives it a time budget. When the budget is over, the round stops wherever it is, also in the middle of
+// a list or of a fan-out, and the next poll continues there. New input is read only after the round has ended. So each part of
+// the work has its turn, and the order of messages is kept.
 #pragma once
 
 #include <uv.h>
@@ -31,6 +31,7 @@
 
 namespace chat::net {
 
+class OwnedSocket;
 class Server;
 
 class Loop final : public LoopInbox, public EndpointContext {
@@ -38,13 +39,16 @@ class Loop final : public LoopInbox, public EndpointContext {
   Loop(Server& server, std::size_t index);
   ~Loop() override;
 
-  // Makes the libuv loop and the context, on the thread that starts the server. event_loop, certificate, no_memory.
+  // Creates the libuv loop and the context, on the thread that starts the server. event_loop, certificate, no_memory.
   // table_places: see descriptors.h.
   Status start(int table_places);
 
   // Any thread -------------------------------------------------------------------------------------------------------
 
   void post(LoopEvent event) override;
+  void reserve(std::size_t events) override { inbox_.reserve(events); }
+  void post_reserved(LoopEvent event) noexcept override;
+  void release(std::size_t events) noexcept override { inbox_.release(events); }
   bool post_task(Task task) override;
   Loop& at(std::size_t loop) override;
   Hub& hub() override;
@@ -54,16 +58,15 @@ class Loop final : public LoopInbox, public EndpointContext {
 
   // The thread that runs it ------------------------------------------------------------------------------------------
 
-  // Until the drain has ended.
+  // Runs until the drain has ended.
   void run();
-  // The same, on a thread that does nothing else.
+  // The same, with on_thread_start() and on_thread_stop().
   void run_as_thread();
-  // Takes everything down, whatever state it is in; for a loop that never ran, and harmless after run().
+  // Destroys everything that lives on the loop. For a loop that never ran; does nothing after run().
   void shut_down() { tear_down(); }
-  // As run(), but returns when nothing is ready or poll_budget_ms is over. Then fd() becomes readable when there is something to
-  // do, at once if there is more.
+  // Runs until nothing is ready or poll_budget_ms is over. Afterwards fd() is readable as soon as there is something to do.
   void run_ready();
-  // Until run_ready() has something to do.
+  // Waits until run_ready() has something to do.
   void wait_readable(int timeout_ms) const { sockets_.wait_readable(timeout_ms); }
   int fd() const { return sockets_.fd(); }
   void set_readable() { sockets_.set_timeout(0); }
@@ -81,23 +84,23 @@ class Loop final : public LoopInbox, public EndpointContext {
   void write(const HeldRequest& request, std::string bytes, bool last) override;
   bool drain_inbox() override;
 
-  // Takes the socket. Called by the loop that accepts, through a task.
-  void adopt(int socket_fd, std::string remote_address, Share share);
+  // Takes over an accepted socket. Called in a task that the accepting loop posts.
+  void adopt(OwnedSocket& accepted, std::string remote_address);
 
-  // Says goodbye to every link, spread over drain_spread_ms, and ends the loop when the last has gone or in the end anyway.
+  // Starts the drain, see drain.h. The loop ends when the last client has disconnected, or after drain_timeout_ms.
   void begin_drain();
   bool draining() const override { return drain_.begun(); }
-  // Whoever is left is ended without a word.
+  // Ends the loop. Clients that are left get no goodbye.
   void finish();
 
  private:
-  // Where a round is.
+  // The stages of a round.
   enum class Stage : std::uint8_t { none, kept_input, sockets, inbox, flush, kill, bury };
 
   void turn_libuv();
   void round();
   bool busy() const;
-  // The stages: false when the time was over before the stage was done.
+  // False when the time budget was over before the stage was done.
   bool run_stage();
   bool take_kept_input();
   bool handle_inbox();
@@ -115,12 +118,12 @@ class Loop final : public LoopInbox, public EndpointContext {
 
   Server& server_;
   Inbox inbox_;
-  std::vector<InboxItem> taken_;  // reused, so that a round allocates nothing
+  std::vector<InboxItem> taken_;  // the batch in work; its capacity is reused
   std::size_t next_taken_ = 0;
   bool in_inbox_ = false;
 
   Stage stage_ = Stage::none;
-  int inbox_turns_ = 0;  // in this round
+  int inbox_turns_ = 0;  // how often this round has taken the inbox
 
   uv_loop_t uv_{};
   bool uv_open_ = false;
@@ -128,7 +131,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   uv_timer_t timer_{};
   std::int64_t armed_ms_ = -1;
   int late_turns_ = 0;
-  std::uint64_t activity_ = 0;  // rises whenever something ran, for run_ready()
+  std::uint64_t activity_ = 0;  // increases whenever something ran, for run_ready()
   TimerWheel timers_;
   ReadySockets sockets_;
   LwsContext context_;

@@ -15,7 +15,7 @@ namespace {
 
 bool is_read(const HttpRequest& request) { return request.method == "GET" || request.method == "HEAD"; }
 
-// /healthz is for people and for checks of liveness, /readyz for whatever sends new clients here.
+// /healthz is a liveness check. /readyz is for load balancers: it fails as soon as the server stops.
 HttpResponse health(const HttpRequest& request, std::string_view serving, bool draining) {
   if (!is_read(request)) return only_get_response();
   HttpResponse response = HttpResponse::text(draining ? 503 : 200, draining ? "stopping\n" : std::string(serving));
@@ -37,7 +37,7 @@ std::variant<HttpResponse, Hold> Routes::route(Connection& connection, const Htt
   if (endpoint != nullptr && endpoints_.handler(*endpoint).precedes_files(request)) {
     return route_to(*endpoint, connection, request);
   }
-  // Before everything that the library serves by itself: a file of the application's is never hidden.
+  // The application's files take precedence over everything that the library serves by itself.
   if (std::optional<HttpResponse> file = files.serve(request)) return std::move(*file);
   if (endpoint != nullptr) return route_to(*endpoint, connection, request);
   if (std::optional<HttpResponse> own = server_.compiled_in().serve(request)) {

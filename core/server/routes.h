@@ -1,6 +1,6 @@
-// What an HTTP request asks for. The first that has the path answers: /healthz and /readyz; an endpoint, for what its own clients
-// ask; files of static_mounts; endpoints; what is compiled in; the metrics; the Socket.IO client's script; endpoints that own
-// the paths below theirs. One for each loop, for its thread.
+// Finds what answers an HTTP request. The first of these that has the path: /healthz and /readyz; an endpoint, for requests of its
+// own clients; files of static_mounts; endpoints; compiled-in files; the metrics; the script of the Socket.IO client; endpoints
+// that own the paths below theirs. One object for each loop, for its thread.
 #pragma once
 
 #include "net/connection/request_router.h"

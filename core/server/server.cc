@@ -16,26 +16,26 @@
 #include "net/base/platform.h"
 #include "net/socket/listener.h"
 #include "server/loop.h"
+#include "server/owned_socket.h"
 
 namespace chat::net {
 namespace {
 
-// What is opened for each loop, by libuv and libwebsockets but for one epoll instance: two epoll instances, two event
-// descriptors, a pipe, /dev/urandom.
+// For each loop: two epoll instances (one of them is ours), two event descriptors, a pipe, /dev/urandom.
 constexpr std::size_t kDescriptorsPerLoop = 7;
-// Once: the listening socket, libuv's pipe for signals, the timer of chat_server_fd(), and a few that are closed again (the
-// certificate, libwebsockets' plugin).
+// For the server: the listening socket, libuv's pipe for signals, the timer of chat_server_fd(), and a few that are closed again
+// (the certificate, libwebsockets' plugin).
 constexpr std::size_t kDescriptorsPerServer = 8;
 // Two files, and what OpenSSL may open.
 constexpr std::size_t kDescriptorsToReloadTls = 4;
-// A refused client's request is read up to so much, since closing a socket with unread input would reset it, and the
-// client might not see the answer.
+// So much of a refused client's request is read. A socket that is closed with unread input is reset, and the client might not see
+// the answer.
 constexpr std::size_t kRefusedInputBytes = 16'384;
 
-// How often old history is looked for.
+// How often expired history is removed.
 constexpr std::int64_t kExpireIntervalMs = 5'000;
 
-// For a socket above max_connections, when there is no TLS to speak it through.
+// The answer above max_connections, without TLS.
 constexpr std::string_view kFull = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 std::uint64_t random_seed() {
@@ -45,19 +45,7 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-// A socket on its way to its loop, which may end before it arrives.
-struct OwnedSocket {
-  OwnedSocket(int socket_fd, Share taken) : fd(socket_fd), share(std::move(taken)) {}
-  ~OwnedSocket() {
-    if (fd >= 0) close(fd);
-  }
-  OwnedSocket(const OwnedSocket&) = delete;
-  OwnedSocket& operator=(const OwnedSocket&) = delete;
-  int fd;
-  Share share;  // of the connections that its address may have
-};
-
-// Lives on the first loop.
+// Removes what has expired from the hub and from the recovery store. Lives on the first loop.
 class Expiry : public TimerEntry {
  public:
   Expiry(Loop& loop, Hub& hub, session::RecoveryStore& recovery) : loop_(loop), hub_(hub), recovery_(recovery) {
@@ -67,9 +55,9 @@ class Expiry : public TimerEntry {
  private:
   void set() { loop_.set_timer(*this, loop_.now_ms() + kExpireIntervalMs); }
   void on_deadline(std::int64_t) override {
+    set();  // first, because the rest may throw std::bad_alloc
     hub_.expire(current_moment());
     recovery_.expire(loop_.now_ms());
-    set();
   }
 
   Loop& loop_;
@@ -97,20 +85,17 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application
   return server;
 }
 
-void Server::refuse(int socket_fd, const std::string& remote_address, Refusal reason) {
-  connections_.fetch_sub(1);
+void Server::refuse(const OwnedSocket& socket, const std::string& remote_address, Refusal reason) {
   refusals_.note(reason, remote_address);
-  if (options_.tls_certificate_file.empty()) {
-    (void)!send(socket_fd, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    ::shutdown(socket_fd, SHUT_WR);
-    std::array<char, kRefusedInputBytes> ignored;
-    (void)!recv(socket_fd, ignored.data(), ignored.size(), MSG_DONTWAIT);
-  }
-  close(socket_fd);
+  if (!options_.tls_certificate_file.empty()) return;
+  (void)!send(socket.fd(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::shutdown(socket.fd(), SHUT_WR);
+  std::array<char, kRefusedInputBytes> ignored;
+  (void)!recv(socket.fd(), ignored.data(), ignored.size(), MSG_DONTWAIT);
 }
 
-// libuv and libwebsockets abort, hang or leak when a descriptor is missing in the middle. So enough of them are asked for
-// before, and given back: only a thread that takes them at that very moment is not noticed.
+// libuv and libwebsockets abort, hang or leak when they run out of descriptors while they start. So this opens and closes enough
+// descriptors before. It cannot notice another thread that takes them in between.
 Result<int> Server::check_descriptors() const {
   const std::size_t loops = static_cast<std::size_t>(std::max(1, options_.threads));
   const HeldDescriptors held(kDescriptorsPerServer + loops * kDescriptorsPerLoop);
@@ -170,8 +155,8 @@ Status Server::start_parts() {
   return {};
 }
 
-// What an application may not expect: files of its own at paths that the library would answer by itself, and a Socket.IO
-// endpoint without the script that its pages load.
+// Logs what an application may not expect: its own files at paths that the library would serve, and a Socket.IO endpoint without the
+// client script that pages load.
 void Server::log_hidden_paths() {
   std::vector<std::string> paths = compiled_in_.paths();
   if (!options_.metrics_path.empty()) paths.push_back(options_.metrics_path);
@@ -190,7 +175,7 @@ void Server::log_hidden_paths() {
 
 Status Server::start_threads() {
   const SignalsBlocked blocked;
-  // No loop runs before all threads are there: a start that fails has called no callback.
+  // No loop runs before all threads have started, so a failed start has called no callback.
   std::promise<bool> all_there;
   const std::shared_future<bool> go = all_there.get_future().share();
   try {
@@ -216,14 +201,14 @@ Status Server::start_threads() {
 }
 
 Server::~Server() {
-  // After a start that failed there is nothing to stop, and loops that were never opened cannot be woken.
+  // After a failed start there is nothing to stop, and loops that were never opened cannot be woken.
   if (!threads_.empty() || host_driven_) stop();
   for (std::thread& thread : threads_) thread.join();
   if (host_driven_) {
     const SigpipeBlocked blocked;
-    loops_.front()->run();  // the host polls no more: the drain is ended here
+    loops_.front()->run();  // the host does not poll any more
   }
-  // After a start that failed nothing has run: what was begun is taken down on this thread.
+  // After a failed start nothing has run, so this thread destroys what there is.
   if (listener_) listener_->stop();
   expiry_.reset();
   for (const auto& loop : loops_) loop->shut_down();
@@ -242,36 +227,39 @@ bool Server::on_own_thread() const {
 int Server::port() const { return listener_->port(); }
 
 void Server::stop() {
-  if (stopping_.exchange(true)) return;
+  if (stop_posted_.load()) return;
+  stopping_ = true;
+  // When memory fails in here, the next call posts the tasks again. A loop ignores the second one.
   for (const auto& loop : loops_) {
     loop->post_task([this, loop = loop.get()] {
       if (loop == loops_.front().get()) listener_->stop();
       loop->begin_drain();
     });
   }
+  stop_posted_ = true;
 }
 
 void Server::on_accepted(int socket_fd, std::string remote_address) {
-  if (exceeds(connections_.fetch_add(1) + 1, options_.max_connections)) {
-    refuse(socket_fd, remote_address, Refusal::connections);
+  OwnedSocket accepted(socket_fd, connections_);
+  if (exceeds(connections_.load(), options_.max_connections)) {
+    refuse(accepted, remote_address, Refusal::connections);
     return;
   }
-  // A trusted proxy's sockets are its clients': see Connection::charge_to().
+  // Sockets of a trusted proxy are charged to the proxy's clients: see Connection::charge_to().
   std::optional<Refusal> refusal;
-  Share share;
   if (!http_rules_.trusted_proxies.contains(remote_address)) {
-    share = Share::take(hub_->sources().find(remote_address), Resource::connections, refusal);
+    accepted.set_share(Share::take(hub_->sources().find(remote_address), Resource::connections, refusal));
   }
   Loop& loop = *loops_[next_loop_++ % loops_.size()];
   // The host may have raised the limit of open files since the start.
   if (!refusal && !loop.context().has_place(socket_fd)) refusal = Refusal::descriptors;
   if (refusal) {
-    refuse(socket_fd, remote_address, *refusal);
+    refuse(accepted, remote_address, *refusal);
     return;
   }
-  auto socket = std::make_shared<OwnedSocket>(socket_fd, std::move(share));
+  auto socket = std::make_shared<OwnedSocket>(std::move(accepted));
   loop.post_task([&loop, socket = std::move(socket), remote_address = std::move(remote_address)] {
-    loop.adopt(std::exchange(socket->fd, -1), remote_address, std::move(socket->share));
+    loop.adopt(*socket, remote_address);
   });
 }
 
@@ -295,7 +283,7 @@ Status Server::reload_tls() {
   Status status;
   status = HeldDescriptors(kDescriptorsToReloadTls).status();
   if (!status.ok()) return status;
-  // Tried first, so that a pair that does not work replaces nothing.
+  // Checked first, so that an invalid pair does not replace the current one.
   status = check_certificate(certificate, key);
   if (!status.ok()) return status;
   for (const auto& loop : loops_) {
@@ -316,7 +304,7 @@ Status Server::check_loops(int timeout_ms) {
     std::atomic<std::size_t> missing;
     std::promise<void> all_taken;
   };
-  // Shared, because a loop may take its turn after this has given up.
+  // Shared, because a loop may run the task after this function has timed out.
   const auto turns = std::make_shared<Turns>();
   turns->missing = loops_.size();
   for (const auto& loop : loops_) {

@@ -1,4 +1,4 @@
-// A running server: the hub, its loops and their threads, the listener. The only class of core/net that a layer above uses.
+// A running server: the hub, its loops and their threads, the listener. The only class below capi that capi starts and stops.
 #pragma once
 
 #include <array>
@@ -29,29 +29,30 @@ namespace chat::net {
 
 class Expiry;
 class Loop;
+class OwnedSocket;
 
 class Server final : private AcceptUser {
  public:
-  // `application` must outlive the server. Callbacks may come before this returns.
+  // `application` must outlive the server. Callbacks may be called before this returns.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Application& application);
-  // Drains first, when that was not done. Not from one of the server's own callbacks.
+  // Stops the server and waits for the drain, if that was not done. Not from one of the server's own callbacks.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // The server whose loop runs on the calling thread, in a callback that is: for what comes before start() has returned.
+  // The server whose loop runs on the calling thread. For callbacks that are called before start() has returned.
   static Server* current();
 
   // Any thread -------------------------------------------------------------------------------------------------------
 
-  void stop();  // begins the drain
-  // With threads: waits for the end of the drain, whoever begins it. timed_out after timeout_ms; -1: no limit.
+  void stop();  // starts the drain
+  // With threads: waits until the drain has ended, but does not start it. timed_out after timeout_ms; -1: no limit.
   Status wait(int timeout_ms);
   bool stopping() const { return stopping_.load(); }
   bool on_own_thread() const;  // the caller is inside a callback or a poll of this server
   int port() const;            // 0 on a UNIX socket
   Status reload_tls();
-  // Waits until every loop has had a turn. timed_out: one has not. stopped, wrong_thread.
+  // Waits until every loop has run once. timed_out, stopped, wrong_thread.
   Status check_loops(int timeout_ms);
   Hub& hub() { return *hub_; }
   const ServerOptions& options() const { return options_; }
@@ -80,10 +81,10 @@ class Server final : private AcceptUser {
  private:
   Server(ServerOptions options, Application& application);
   Status start_parts();
-  // To the loops in turn.
+  // Gives the socket to the next loop.
   void on_accepted(int socket_fd, std::string remote_address) override;
   Result<int> check_descriptors() const;
-  void refuse(int socket_fd, const std::string& remote_address, Refusal reason);
+  void refuse(const OwnedSocket& socket, const std::string& remote_address, Refusal reason);
   void log_hidden_paths();
   Status start_threads();
 
@@ -97,7 +98,8 @@ class Server final : private AcceptUser {
   SocketIoClientFiles socket_io_client_files_;
   CompiledIn compiled_in_;
   std::atomic<bool> stopping_ = false;
-  std::atomic<bool> poll_ended_ = false;  // with threads = 0: the drain is over
+  std::atomic<bool> stop_posted_ = false;  // every loop has its task, or has ended
+  std::atomic<bool> poll_ended_ = false;   // with threads = 0: the drain is over
   std::atomic<std::int64_t> connections_ = 0;
   const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;

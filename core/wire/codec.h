@@ -68,6 +68,9 @@ class Codec {
 
   // Identifies the encoding of messages for this client; constant.
   virtual WireForm form() const = 0;
+
+  // A client of this format joins a room when it connects. Otherwise it is opened without a room, and joins rooms by commands.
+  virtual bool has_first_room() const { return true; }
 };
 
 }  // namespace chat::wire

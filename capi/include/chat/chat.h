@@ -295,7 +295,7 @@ typedef struct chat_connect_event {
   const char *origin;    /* "" without one; it has passed the Origin check */
   const char *address;   /* as in chat_client */
   int secure;            /* 1: TLS, at this server or at a trusted proxy */
-  const char *room;      /* the requested room; for Socket.IO the room of the namespace */
+  const char *room;      /* the requested room; for Socket.IO the room of the namespace; "" for a client without one */
   const char *token;     /* "Authorization: Bearer ...", "?token=..." or the "token" of auth; "" without one */
   const char *user_name; /* "Authorization: Basic ..." or the protocol's own log-in; "" without one */
   const char *password;
@@ -318,9 +318,9 @@ typedef struct chat_client_event {
   void *user;       /* the client's pointer, see chat_client_set_user() */
   const char *name; /* the current display name */
   const char *user_id;
-  const char *room;              /* on_join, on_leave: the room; on_open: the first room; on_disconnect: "" */
-  int close_code;                /* on_disconnect: the WebSocket close code (RFC 6455 section 7.4), 1006 without one */
-  const char *reason;            /* on_disconnect, on_leave: readable text */
+  const char *room;   /* on_join, on_leave: the room; on_open: the first room, "" without; on_disconnect: "" */
+  int close_code;     /* on_disconnect: the WebSocket close code (RFC 6455 section 7.4), 1006 without one */
+  const char *reason; /* on_disconnect, on_leave: readable text */
   chat_client_id recovered_from; /* on_open: the client that this one continues (recovery_window_ms), or 0 */
   const char *socket_id;         /* see chat_find_client() */
 } chat_client_event;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "hub/authenticator.h"
 #include "hub/hub.h"
 #include "model/types.h"
 
@@ -40,6 +42,7 @@ struct ServerOptions {
       {"/chat", Protocol::plain}, {"/chat.v1", Protocol::chat_v1}, {"/socket.io", Protocol::socket_io, 3}};
   std::vector<StaticMount> static_mounts;
   std::string default_room = "lobby";
+  std::vector<std::shared_ptr<Authenticator>> authenticators;  // in the order in which they are asked
 
   std::string tls_certificate_file;
   std::string tls_private_key_file;

@@ -1,4 +1,4 @@
-// How a client comes in, from every protocol: the hub's limits, then the application's verdict.
+// How a client of any protocol is admitted: the limits of the hub, then the authenticators, then the application's on_connect.
 #pragma once
 
 #include <optional>
@@ -11,12 +11,13 @@
 
 namespace chat::net {
 
-// What a request tells of who wants to come in. room: the one that is asked for first.
+// What an HTTP request tells about the client that connects. room: the first room that the client asks for; empty for a client
+// without a first room.
 ConnectRequest connect_request(const HttpRequest& request, bool secure, std::string room);
 
-// A new client. Its state tells the verdict: accepted, refused (with a reason and data), or connecting, when it is still to
-// come. Client, address, protocol and transport of the request are filled in. too_many above a limit.
-// identity: who it is, unless the application says otherwise.
+// Adds a client to the hub and asks for the verdict on it, which is the client's state afterwards: accepted, refused (with a
+// reason and data), or connecting when the verdict comes later. Fills in client, address, protocol, transport and socket id of
+// the request. identity: the client's identity unless a verdict gives another one. too_many above a limit.
 Result<ClientPtr> admit(PeerContext& loop, ClientOrigin origin, ConnectRequest request,
                         std::optional<Identity> identity = std::nullopt);
 

@@ -2,6 +2,7 @@
 #include "net/peer/peer.h"
 
 #include <algorithm>
+#include <new>
 
 #include "hub/callback_scope.h"
 #include "net/base/clock.h"
@@ -9,8 +10,12 @@
 namespace chat::net {
 namespace {
 
-// So many outboxes full of history may wait for one client.
+// A client may have so many outboxes of history queued when it joins a room.
 constexpr std::size_t kReplayedOutboxes = 2;
+
+// RFC 6455 section 7.4.1.
+constexpr std::uint16_t kNormalClosure = 1000;
+constexpr std::uint16_t kInternalError = 1011;
 
 }  // namespace
 
@@ -22,8 +27,8 @@ Peer::Peer(PeerContext& loop, PeerOwner& owner, Link& link, ClientPtr client, st
       client_(std::move(client)),
       codec_(std::move(codec)),
       transport_(client_->transport()),
-      state_{.input =
-                 PeerInput(TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms()))} {
+      state_{.input = {TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms()),
+                       TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms())}} {
   loop_.stats().clients_now_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
   loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].add();
 }
@@ -56,10 +61,11 @@ void Peer::await_verdict(std::int64_t deadline_ms) {
 
 Status Peer::open() {
   Hub& hub = loop_.hub();
+  if (!codec_->has_first_room()) return hub.open(client_);
   const CallbackScope scope(hub);
   const Authorization allowed = loop_.dispatcher().authorize(client_, Action::join, state_.first_room);
   if (allowed.deferred) {
-    state_.input.wait_for_room(*this, *allowed.deferred);
+    input_.wait_for_room(*allowed.deferred);
     return {};
   }
   return allowed.status.ok() ? enter_first_room() : allowed.status;
@@ -77,44 +83,70 @@ Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientI
   return status;
 }
 
+void Peer::on_room_verdict(Decision decision) {
+  or_fail([&] {
+    const bool allowed = decision.verdict == Verdict::pass;
+    owner_->on_first_room(*this, allowed ? enter_first_room() : refusal(std::move(decision.reason)));
+  });
+}
+
+void Peer::handle(Opened&) {
+  if (!departing_ && (silent_ || link_->closing())) return;
+  in_turn([this] {
+    state_.welcomed = true;
+    or_fail([&] { welcome({id(), client_->identity()->name, {}, {}, 0, false, true}); });
+    loop_.application().on_open(client_, {}, 0);
+    send_waiting();
+  });
+}
+
 void Peer::handle(Joined& joined) {
-  // One that departs will be in the room where it arrives, and is told to leave it there.
+  // A departing peer joins too, so that on_join is called: its second peer is in the room by Arrived, and calls on_leave.
   if (!departing_ && (silent_ || link_->closing())) return;
   const bool added = loop_.fanout().add(*this, joined.room);
   in_turn([this, joined = std::move(joined), added]() mutable { joined_room(joined, added); });
 }
 
+// The application hears of the room also when memory fails for what the client is sent.
 void Peer::joined_room(Joined& joined, bool added) {
   const bool first = !state_.welcomed;
-  // What a client comes back for has been measured before: see restore().
-  if (state_.earlier.empty() && !fit_replay(joined.missed, kReplayedOutboxes)) joined.complete = false;
-  if (state_.log && added) {
-    const std::uint64_t since = joined.missed.empty() ? joined.seq : joined.missed.front()->seq - 1;
-    state_.log->join(joined.room, {joined.epoch, since});
-  }
+  or_fail([&] {
+    // What a recovered client has missed was measured before: see restore().
+    if (state_.earlier.empty() && !fit_replay(joined.missed, kReplayedOutboxes)) joined.complete = false;
+    if (state_.log && added) {
+      const std::uint64_t since = joined.missed.empty() ? joined.seq : joined.missed.front()->seq - 1;
+      state_.log->join(joined.room, {joined.epoch, since});
+    }
+  });
   if (first) {
-    welcome(joined);
+    state_.welcomed = true;
+    or_fail([&] {
+      welcome(
+          {id(), client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
+    });
+    const ClientId recovered_from = state_.earlier.empty() ? 0 : state_.earlier.front();
+    loop_.application().on_open(client_, joined.room, recovered_from);
   } else if (joined.asked || added) {
-    reply(JoinedReply{joined.ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
+    or_fail([&] {
+      reply(JoinedReply{joined.ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
+    });
   }
-  if (added) loop_.application().on_join(client_, joined.room);
-  if (const std::size_t bytes = replay(joined.missed); bytes != 0) state_.input.charge_reply(*this, bytes);
-  if (first) {
-    for (const DirectMessage& direct : std::exchange(state_.waiting, {})) send(direct);
-    state_.input.welcomed(*this);
-  }
+  if (added) tell_joined(joined.room);
+  if (const std::size_t bytes = replay(joined.missed); bytes != 0) input_.charge_reply(bytes);
+  if (first) send_waiting();
 }
 
-void Peer::welcome(Joined& joined) {
-  state_.welcomed = true;
-  reply(
-      Welcome{id(), client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
+void Peer::welcome(const Welcome& welcome) {
+  reply(welcome);
   loop_.fanout().add_to_everyone(*this);
-  const ClientId recovered_from = state_.earlier.empty() ? 0 : state_.earlier.front();
-  loop_.application().on_open(client_, joined.room, recovered_from);
 }
 
-// About what it takes in JSON: text with its escapes, attachments in base64.
+void Peer::send_waiting() {
+  for (const DirectMessage& direct : std::exchange(state_.waiting, {})) send(direct);
+  input_.on_welcomed();
+}
+
+// About the size in JSON: text with its escapes, attachments in base64.
 std::size_t Peer::replayed_bytes(const Message& message) {
   std::size_t bytes = message.size_bytes();
   if (message.kind == PayloadKind::text) {
@@ -127,7 +159,7 @@ std::size_t Peer::replayed_bytes(const Message& message) {
   return bytes;
 }
 
-// The bound is for memory, not exact.
+// Approximate: the bound limits memory.
 bool Peer::fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) const {
   const std::size_t limit = outboxes * loop_.outbox_limits().bytes;
   std::size_t space = limit - std::min(limit, link_->queued_bytes());
@@ -166,16 +198,41 @@ std::size_t Peer::replay(const std::vector<MessagePtr>& messages) {
   return bytes;
 }
 
-// What the hub tells --------------------------------------------------------------------------------------------------
+// Events of the hub ---------------------------------------------------------------------------------------------------
 
 void Peer::handle(Left& left) {
   if (!loop_.fanout().remove(*this, left.room)) return;
   in_turn([this, left = std::move(left)] {
-    if (state_.log) state_.log->leave(left.room);
-    reply(LeftReply{left.ref, left.room, left.reason});
-    loop_.application().on_leave(client_, left.room, left.reason);
+    or_fail([&] {
+      if (state_.log) state_.log->leave(left.room);
+      reply(LeftReply{left.ref, left.room, left.reason});
+    });
+    tell_left(left.room, left.reason);
     owner_->on_left(*this, left.room, left.reason);
   });
+}
+
+// on_join and on_leave come in pairs. When memory fails before one of them is called, the client is closed: without on_join there
+// is no on_leave, and a missed on_leave is called by retire().
+void Peer::tell_joined(const std::string& room) {
+  try {
+    loop_.application().on_join(client_, room);
+  } catch (...) {
+    loop_.fanout().remove(*this, room);
+    throw;
+  }
+}
+
+void Peer::tell_left(const std::string& room, std::string_view reason) {
+  tell_missed_leave(reason);
+  retiring_.left_room = room;
+  tell_missed_leave(reason);
+}
+
+void Peer::tell_missed_leave(std::string_view reason) {
+  if (retiring_.left_room.empty()) return;
+  loop_.application().on_leave(client_, retiring_.left_room, reason);
+  retiring_.left_room.clear();
 }
 
 void Peer::handle(Renamed& renamed) {
@@ -186,7 +243,7 @@ void Peer::handle(Renamed& renamed) {
 
 void Peer::handle(Answer& answer) {
   in_turn([this, answer = std::move(answer)] {
-    std::optional<std::string> ref = state_.input.take_ack(answer.ack_id);
+    std::optional<std::string> ref = input_.take_ack(answer.ack_id);
     if (ref) reply(AnswerReply{std::move(*ref), answer.args, answer.attachments});
   });
 }
@@ -200,7 +257,7 @@ void Peer::handle(Acknowledged& acknowledged) {
       reply(ErrorReply{std::move(acknowledged.ref), acknowledged.status.code, std::move(acknowledged.status.detail),
                        true});
     }
-    // A client that does not take its acknowledgements may not ask for more.
+    // A client that does not take its acknowledgements is not read from.
     if (link_->is_half_full()) link_->pause_reading_for_output();
   });
 }
@@ -209,16 +266,16 @@ void Peer::handle(DirectMessage& direct) {
   in_turn([this, direct = std::move(direct)] { send(direct); });
 }
 
-void Peer::handle(VerdictGiven&) {
-  in_turn([this] { owner_->on_verdict(*this); });
-}
-
 void Peer::handle(DecisionGiven& given) {
+  if (given.id == 0) {
+    in_turn([this] { owner_->on_verdict(*this); });
+    return;
+  }
   if (departing_) {
     state_.verdict = std::move(given);
     return;
   }
-  in_turn([this, given = std::move(given)] { state_.input.decide(*this, given.id, given.decision); });
+  in_turn([this, given = std::move(given)] { input_.decide(given.id, given.decision); });
 }
 
 void Peer::handle(CloseClient& close) {
@@ -240,8 +297,8 @@ void Peer::send(const DirectMessage& direct) {
   if (!state_.welcomed) {
     const OutboxLimits& limits = loop_.outbox_limits();
     if (state_.waiting.size() < limits.frames && state_.waiting_bytes + direct.message->size_bytes() <= limits.bytes) {
-      state_.waiting_bytes += direct.message->size_bytes();
       state_.waiting.push_back(direct);
+      state_.waiting_bytes += direct.message->size_bytes();
     } else {
       loop_.stats().drops.add();
       if (direct.ack.id != 0) tell_ack(direct.ack.id, Error::too_many);
@@ -251,7 +308,7 @@ void Peer::send(const DirectMessage& direct) {
   if (direct.ack.id == 0) {
     deliver(encode(codec_->encode(*direct.message), direct.message));
   } else if (state_.awaits.add(direct.ack.id, direct.ack.timeout_ms == kUnlimited
-                                                  ? AckWaits::kNever
+                                                  ? AckTable::kNever
                                                   : loop_.now_ms() + direct.ack.timeout_ms)) {
     set_timer();
     deliver(encode(codec_->encode_with_ack(*direct.message, direct.ack.id), direct.message));
@@ -259,6 +316,8 @@ void Peer::send(const DirectMessage& direct) {
     tell_ack(direct.ack.id, Error::too_many);
   }
 }
+
+FramePtr Peer::encode(const Reply& reply) const { return make_frame(codec_->encode(reply), link_->carrier(), nullptr); }
 
 FramePtr Peer::encode(const wire::Packets& packets, const MessagePtr& message) const {
   return make_frame(packets, link_->carrier(), message);
@@ -297,7 +356,7 @@ void Peer::deliver(const FramePtr& frame) {
 
 std::size_t Peer::reply(const Reply& reply) {
   if (silent_) return 0;
-  FramePtr frame = make_frame(codec_->encode(reply), link_->carrier(), nullptr);
+  FramePtr frame = encode(reply);
   const std::size_t bytes = frame ? frame->size_bytes() : 0;
   if (std::holds_alternative<HistoryReply>(reply)) {
     link_->push_replay(std::move(frame));
@@ -307,12 +366,12 @@ std::size_t Peer::reply(const Reply& reply) {
   return bytes;
 }
 
-// Acknowledgements that the application wants -------------------------------------------------------------------------
+// Acknowledgements of the client ---------------------------------------------------------------------------------------
 
 void Peer::set_timer() {
   std::int64_t due_ms = -1;
   for (const std::int64_t deadline_ms :
-       {state_.awaits.deadline_ms(), state_.input.deadline_ms(), outliving_until_ms_, verdict_deadline_ms_}) {
+       {state_.awaits.deadline_ms(), input_.deadline_ms(), outliving_until_ms_, verdict_deadline_ms_}) {
     if (deadline_ms != -1 && (due_ms == -1 || deadline_ms < due_ms)) due_ms = deadline_ms;
   }
   if (due_ms == -1) {
@@ -323,18 +382,26 @@ void Peer::set_timer() {
 }
 
 void Peer::on_deadline(std::int64_t now_ms) {
-  for (const std::uint64_t ack_id : state_.awaits.take_expired(now_ms)) tell_ack(ack_id, Error::timed_out);
-  if (verdict_deadline_ms_ != -1 && now_ms >= verdict_deadline_ms_) {
-    verdict_deadline_ms_ = -1;
-    owner_->on_verdict_timeout(*this);
-  }
-  // First, so that what was said behind has its turn before the end.
-  if (const std::int64_t deadline_ms = state_.input.deadline_ms(); deadline_ms != -1 && now_ms >= deadline_ms) {
-    if (const std::optional<DecisionId> decision = state_.input.give_up(*this)) {
-      DecisionGiven late{id(), *decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
-      handle(late);
+  try {
+    while (const std::optional<std::uint64_t> ack_id = state_.awaits.expired(now_ms)) {
+      tell_ack(*ack_id, Error::timed_out);
+      state_.awaits.take(*ack_id);
     }
+  } catch (const std::bad_alloc&) {  // the timer is set again for what is left
   }
+  or_fail([&] {
+    if (verdict_deadline_ms_ != -1 && now_ms >= verdict_deadline_ms_) {
+      verdict_deadline_ms_ = -1;
+      owner_->on_verdict_timeout(*this);
+    }
+    // Before the end of outliving, so that what the client said next is handled first.
+    if (const std::int64_t deadline_ms = input_.deadline_ms(); deadline_ms != -1 && now_ms >= deadline_ms) {
+      if (const std::optional<DecisionId> decision = input_.give_up()) {
+        DecisionGiven late{id(), *decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
+        handle(late);
+      }
+    }
+  });
   if (outliving_until_ms_ != -1 && now_ms >= outliving_until_ms_) {
     outliving_until_ms_ = -1;
     give_up_waiting();
@@ -347,14 +414,34 @@ void Peer::tell_ack(std::uint64_t ack_id, Error error) { loop_.application().on_
 void Peer::receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments) {
   if (!state_.awaits.take(ack_id)) return;
   set_timer();
-  loop_.application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
+  try {
+    loop_.application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
+  } catch (const std::bad_alloc&) {
+    state_.awaits.add(ack_id, AckTable::kNever);  // needs no memory: there is one entry less. retire() calls on_ack
+    fail();
+  }
+}
+
+// The goodbye comes after what the client's messages have caused, which comes through the inbox. If the peer has departed by then, the
+// task finds nothing, and the peer posts another one where it arrives.
+void Peer::post_goodbye() {
+  loop_.post_task([&loop = loop_, id = id()] {
+    if (Peer* const there = loop.peers().find(id)) there->or_fail([there] { there->say_goodbye(); });
+  });
+}
+
+void Peer::say_goodbye() {
+  const std::optional<DisconnectedReply> goodbye = std::exchange(state_.input.goodbye, std::nullopt);
+  if (!goodbye) return;
+  reply(Reply(*goodbye));
+  owner_->close_client(*this, kNormalClosure, "the client has disconnected");
 }
 
 // Going ---------------------------------------------------------------------------------------------------------------
 
-// Who was thrown out says no more; and who decides is told that the server has stopped.
+// A client that the application has disconnected may say nothing more. A drain does not wait for verdicts.
 bool Peer::outlive_link(const Retirement& retirement) {
-  if (!undecided() || !state_.welcomed || client_->dismissed() || loop_.draining()) return false;
+  if (!undecided() || !state_.welcomed || client_->dismissed() || state_.failed || loop_.draining()) return false;
   if (outliving_) return outliving_until_ms_ != -1;
   silence();
   link_ = &loop_.no_link();
@@ -371,22 +458,52 @@ void Peer::give_up_waiting() {
 
 void Peer::retire(const Retirement& retirement) {
   Application& application = loop_.application();
-  for (const DirectMessage& direct : std::exchange(state_.waiting, {})) {
-    if (direct.ack.id != 0) tell_ack(direct.ack.id, Error::no_such_client);
+  for (; retiring_.waiting_told < state_.waiting.size(); ++retiring_.waiting_told) {
+    const AckWish& ack = state_.waiting[retiring_.waiting_told].ack;
+    if (ack.id != 0) tell_ack(ack.id, Error::no_such_client);
   }
-  for (const std::uint64_t ack_id : state_.awaits.take_expired(INT64_MAX)) tell_ack(ack_id, Error::no_such_client);
+  while (const std::optional<std::uint64_t> ack_id = state_.awaits.expired(INT64_MAX)) {
+    tell_ack(*ack_id, Error::no_such_client);
+    state_.awaits.take(*ack_id);
+  }
   loop_.fanout().remove_from_everyone(*this);
-  const ClientState last = loop_.hub().remove_client(client_);
-  for (std::string room; !(room = loop_.fanout().remove_any(*this)).empty();) {
-    application.on_leave(client_, room, retirement.reason);
-  }
-  // Of one that continues another the application hears first when it is open.
+  if (!retiring_.last) retiring_.last = loop_.hub().remove_client(client_);
+  do {
+    tell_missed_leave(retirement.reason);
+    retiring_.left_room = loop_.fanout().remove_any(*this);
+  } while (!retiring_.left_room.empty());
+  // The application hears of a client that continues another one when it is open, not before.
   const bool known = state_.welcomed || state_.earlier.empty();
+  const ClientState last = *retiring_.last;
   if (known && (last == ClientState::open || last == ClientState::accepted)) {
     application.on_disconnect(client_, retirement.close_code, retirement.reason);
   } else if (last == ClientState::connecting || (last == ClientState::refused && client_->timed_out())) {
     application.on_abandon(client_, retirement.close_code, retirement.reason);
   }
+}
+
+// Memory that fails ---------------------------------------------------------------------------------------------------
+
+template <class Action>
+void Peer::or_fail(Action action) {
+  try {
+    action();
+  } catch (const std::bad_alloc&) {
+    fail();
+  }
+}
+
+void Peer::fail() noexcept {
+  state_.failed = true;
+  loop_.peers().note_failed();
+}
+
+void Peer::close_if_failed() {
+  if (!state_.failed || failure_told_ || departing_ || arriving_) return;
+  owner_->close_client(*this, kInternalError, "out of memory");
+  // The owner retires it too, unless memory failed there at the first try.
+  loop_.peers().retire(id(), {kInternalError, "out of memory"});
+  failure_told_ = true;
 }
 
 // Moving --------------------------------------------------------------------------------------------------------------
@@ -400,13 +517,13 @@ void Peer::in_turn(Action action) {
   }
 }
 
-// It may have been disconnected before it left: then it hears none of this. So nothing goes to its link before that is known.
+// The client may have been closed on its old loop, and then these frames are dropped. So nothing is sent before that is known.
 void Peer::postpone(const FramePtr& frame) {
   const OutboxLimits& limits = loop_.outbox_limits();
   const std::size_t bytes = postponed_bytes_ + frame->size_bytes();
   if (postponed_.size() < 2 * limits.frames && bytes <= 2 * limits.bytes) {
-    postponed_bytes_ = bytes;
     postponed_.push_back([this, frame] { deliver(frame); });
+    postponed_bytes_ = bytes;
     return;
   }
   loop_.stats().drops.add(frame->messages().size());
@@ -432,17 +549,32 @@ void Peer::handle(Arrived& arrived) {
   }
 }
 
+void Peer::take_back(State state) {
+  departing_ = false;
+  state_ = std::move(state);
+  if (state_.failed) fail();
+}
+
+void Peer::arrive(State state) {
+  const bool failed = state_.failed;  // an event that came here
+  state_ = std::move(state);
+  state_.failed = state_.failed || failed;
+}
+
 void Peer::end_arriving() {
   arriving_ = false;
   postponed_bytes_ = 0;
   set_timer();
-  if (state_.retirement) {
-    silence();
-    loop_.peers().retire(id(), *state_.retirement);
-  }
-  if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
-  for (const auto& action : std::exchange(postponed_, {})) action();
-  state_.input.arrived(*this);
+  if (state_.failed) fail();
+  or_fail([&] {
+    if (state_.retirement) {
+      silence();
+      loop_.peers().retire(id(), *state_.retirement);
+    }
+    if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
+    for (const auto& action : std::exchange(postponed_, {})) action();
+    if (state_.input.goodbye) post_goodbye();
+  });
 }
 
 }  // namespace chat::net

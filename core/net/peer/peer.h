@@ -1,8 +1,10 @@
-// A client as the loop that it lives on sees it: its codec, its link, the rooms that it hears, and how it comes and goes.
+// A client as its loop sees it: its codec, its link, its places in the fan-out, and how it comes and goes.
 //
-// When a session moves to another loop, a second peer of the same client is made there first. It hears what the hub sends
-// to the new loop, but does nothing else (arriving) until it is given what the first one knows (State); the first one goes
-// without a word (departing).
+// When a session moves to another loop, a second peer of the same client is made there first (arriving). It keeps the events of the
+// hub until it is given the state of the first peer (departing), which is then dropped without any callback.
+//
+// When memory fails while an event of the client is handled, the client may not know its own state any more. fail() notes that, and
+// Peers closes the client at the end of the round, so that it connects again.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +13,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "hub/ack_waits.h"
+#include "hub/ack_table.h"
 #include "hub/client.h"
 #include "hub/loop_inbox.h"
 #include "model/command.h"
@@ -23,6 +26,7 @@
 #include "net/deliver/receiver.h"
 #include "net/peer/peer_context.h"
 #include "net/peer/peer_input.h"
+#include "net/peer/peer_input_owner.h"
 #include "net/peer/peer_owner.h"
 #include "net/peer/retirement.h"
 #include "session/delivery_log.h"
@@ -30,42 +34,42 @@
 
 namespace chat::net {
 
-class Peer final : public Receiver, private TimerEntry {
+class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
  public:
-  // What goes along when the client moves to another loop.
+  // What moves with the client to another loop.
   struct State {
-    PeerInput input;
+    PeerInput::State input;
     bool welcomed = false;
-    AckWaits awaits;  // what the client shall answer
-    std::string first_room;
-    std::optional<Position> first_since;  // what it has of that already
-    std::vector<DirectMessage> waiting;   // sent to it before the welcome; bounded like an outbox
+    AckTable awaits = {};  // the messages that the client has not acknowledged yet
+    std::string first_room = {};
+    std::optional<Position> first_since = {};  // the client's position in the first room
+    std::vector<DirectMessage> waiting = {};   // sent to the client before its welcome; bounded like an outbox
     std::size_t waiting_bytes = 0;
-    std::vector<ClientId> earlier;            // the clients that it continues, the latest first
-    std::optional<session::DeliveryLog> log;  // only when it may be continued by another
-    std::optional<Retirement> retirement;     // it was to go while it moved
-    std::optional<DecisionGiven> verdict;     // came while it moved
+    std::vector<ClientId> earlier = {};            // the clients that this one continues, the latest first
+    std::optional<session::DeliveryLog> log = {};  // only when another client may continue this one
+    std::optional<Retirement> retirement = {};     // the client was to be retired while it moved
+    std::optional<DecisionGiven> verdict = {};     // it came while the client moved
+    bool failed = false;                           // see fail()
   };
 
   Peer(PeerContext& loop, PeerOwner& owner, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec);
   ~Peer() override;
 
-  const ClientPtr& client() const { return client_; }
-  Link& link() { return *link_; }
+  const ClientPtr& client() const override { return client_; }
+  Link& link() override { return *link_; }
   const wire::Codec& codec() const override { return *codec_; }
   const Carrier& carrier() const override { return link_->carrier(); }
-  bool welcomed() const { return state_.welcomed; }
+  bool welcomed() const override { return state_.welcomed; }
 
   // Replaces the link. The new one may have another carrier.
   void set_link(Link& link, Transport transport);
-  // From here on this is what it has come by.
   void set_owner(PeerOwner& owner) { owner_ = &owner; }
-  // The room that it asked for, and what it has of that already.
+  // The room that the client asked for, and its position there. Not for a codec without a first room.
   void set_first_room(std::string room, std::optional<Position> since);
-  // It may come back, and will want to know what it had been sent of its rooms.
+  // Another client may continue this one, and needs to know what this one was sent.
   void keep_delivery_log() { state_.log.emplace(); }
   const std::optional<session::DeliveryLog>& delivery_log() const { return state_.log; }
-  // A ping leaves behind all that it was sent, and has been answered.
+  // A ping was sent after everything that the client has been sent; the ping was answered.
   void ping_sent() {
     if (state_.log) state_.log->ping_sent();
   }
@@ -74,22 +78,24 @@ class Peer final : public Receiver, private TimerEntry {
   }
   const std::vector<ClientId>& earlier() const { return state_.earlier; }
 
-  // The verdict is pass: joins the first room, if the application allows it. The welcome follows with the Joined event. When the
-  // application puts that off it is undecided(), and its owner is told later.
+  // The client is accepted: joins its first room, if the application allows it, or opens the client without a room. The welcome
+  // follows with Joined or Opened. When the application defers its decision on the room, the peer is undecided(), and its owner
+  // is told later.
   Status open();
-  // The verdict on its connection has been put off, at most until then. Its owner is told when it does not come.
+  // The verdict on the connection is deferred. The owner is told when it has not come at the deadline.
   void await_verdict(std::int64_t deadline_ms);
   void stop_awaiting_verdict() { await_verdict(-1); }
-  // Something that it wants waits for a verdict.
-  bool undecided() const { return state_.input.undecided(); }
-  // The same for a client that continues earlier ones, in all of their rooms. wrong_state when that would not be complete.
+  // A command of the client, or its entry into the first room, waits for a verdict.
+  bool undecided() const { return input_.undecided(); }
+  // Opens a client that continues earlier ones, in all of their rooms. wrong_state when that would not be complete.
   Status restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier);
 
-  // One thing that the client has said.
-  void receive(wire::Decoded decoded) { state_.input.receive(*this, std::move(decoded)); }
-  // Its answer to a message that it was asked to acknowledge. args: a JSON array, checked.
+  // One decoded command or fault.
+  void receive(wire::Decoded decoded) { input_.receive(std::move(decoded)); }
+  // The client's acknowledgement of a message. args: a JSON array, checked.
   void receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments);
 
+  void handle(Opened& opened);
   void handle(Joined& joined);
   void handle(Left& left);
   void handle(Departed& departed);
@@ -98,52 +104,76 @@ class Peer final : public Receiver, private TimerEntry {
   void handle(Answer& answer);
   void handle(Acknowledged& acknowledged);
   void handle(DirectMessage& direct);
-  void handle(VerdictGiven& verdict);
   void handle(DecisionGiven& given);
   void handle(CloseClient& close);
   void handle(Continued& continued);
-  // The link is gone or going: leaves everything and tells the application. Once, at the end of a loop round.
+  // The link is closed or closing: leaves everything and tells the application. Called at the end of a loop round. When memory
+  // fails it throws, and the next call continues at the same place, so that each callback is called once.
   void retire(const Retirement& retirement);
-  // What it has said is still to be decided on: it stays for so long, without a link, and then asks for its retirement again.
-  // False when there is nothing to stay for.
+  // A verdict is awaited: the peer stays until its deadline, without a link, and then asks for its retirement again. False when
+  // there is nothing to stay for.
   bool outlive_link(const Retirement& retirement);
-  // It asks for its retirement now, if it stays for that alone.
+  // Asks for the retirement now, if the peer stays only for a verdict.
   void give_up_waiting();
 
-  // Counted.
+  // For Peers: a retirement that could not be queued for lack of memory. nullptr: there is none.
+  void set_late_retirement(Retirement retirement) noexcept { late_retirement_ = std::move(retirement); }
+  const Retirement* late_retirement() const { return late_retirement_ ? &*late_retirement_ : nullptr; }
+  Retirement take_late_retirement() noexcept { return *std::exchange(late_retirement_, std::nullopt); }
+
+  // Memory failed, and something that the client should know is lost.
+  void fail() noexcept override;
+  // Closes the client when it has failed. Throws std::bad_alloc; the next call tries again.
+  void close_if_failed();
+
+  // Counts the delivery.
   void deliver(const FramePtr& frame) override;
   void note_own(const MessagePtr& message) override;
-  // The bytes of its frame.
-  std::size_t reply(const Reply& reply);
+  // The bytes of the reply's frame.
+  std::size_t reply(const Reply& reply) override;
 
-  // The client has been told goodbye, though its link lives on: nothing more is sent to it. retire() follows.
+  // Sends nothing more to the client, though the link may live on. retire() follows.
   void silence() { silent_ = true; }
-  bool silent() const { return silent_; }
+  bool silent() const override { return silent_; }
 
-  // Moving: see above.
+  // Moving, see above.
   void set_departing() { departing_ = true; }
   bool departing() const { return departing_; }
   State& state() { return state_; }
   void set_arriving() { arriving_ = true; }
   bool arriving() const { return arriving_; }
-  // It does not go after all.
-  void take_back(State state) {
-    departing_ = false;
-    state_ = std::move(state);
-  }
-  // What the first peer knew. It is still arriving.
-  void arrive(State state) { state_ = std::move(state); }
-  // Goes on with what has been postponed. By then the other clients of its connection have their states too, because what
-  // happens to one may concern all.
+  // The move failed.
+  void take_back(State state);
+  // Takes over the state of the first peer. This one is still arriving.
+  void arrive(State state);
+  // Handles the events that were kept. All clients of the connection have their states by then, because an event of one may
+  // concern all.
   void end_arriving();
 
  private:
-  friend class PeerInput;
+  // How far a retirement has come.
+  struct Retiring {
+    std::size_t waiting_told = 0;     // entries of State::waiting
+    std::optional<ClientState> last;  // of the client, before it was removed from the hub
+    std::string left_room;            // on_leave has not been called for it yet
+  };
 
-  // Now, or when it has arrived.
+  PeerContext& context() override { return loop_; }
+  Transport transport() const override { return transport_; }
+  FramePtr encode(const Reply& reply) const override;
+  void on_input_deadline() override { set_timer(); }
+  void on_room_verdict(Decision decision) override;
+  void on_all_decided() override { give_up_waiting(); }
+  void post_goodbye() override;
+  void say_goodbye();
+
+  // Now, or when the peer has arrived.
   template <class Action>
   void in_turn(Action action);
-  // While it arrives. Bounded like an outbox in one turn.
+  // Calls fail() when memory fails.
+  template <class Action>
+  void or_fail(Action action);
+  // Keeps a frame while the peer arrives. Bounded like an outbox in one turn.
   void postpone(const FramePtr& frame);
   void on_deadline(std::int64_t now_ms) override;
   void set_timer();
@@ -151,12 +181,15 @@ class Peer final : public Receiver, private TimerEntry {
   void count_delivery();
   void note_delivery(const MessagePtr& message, bool own);
   void joined_room(Joined& joined, bool added);
-  void welcome(Joined& joined);
+  void tell_joined(const std::string& room);
+  void tell_left(const std::string& room, std::string_view reason);
+  void tell_missed_leave(std::string_view reason);
+  void welcome(const Welcome& welcome);
+  void send_waiting();
   void send(const DirectMessage& direct);
   bool is_own(const Message& message) const;
   static std::size_t replayed_bytes(const Message& message);
-  // Takes the oldest away until a replay fits the link; false when it took any.
-  bool fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) const;
+  bool fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) const override;
   // The bytes of the frames.
   std::size_t replay(const std::vector<MessagePtr>& messages);
   FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;
@@ -169,14 +202,18 @@ class Peer final : public Receiver, private TimerEntry {
   const std::unique_ptr<wire::Codec> codec_;
   Transport transport_;
   bool silent_ = false;
+  bool failure_told_ = false;  // see close_if_failed()
   bool departing_ = false;
   bool arriving_ = false;
   State state_;
-  std::vector<std::function<void()>> postponed_;  // while it arrives
-  std::size_t postponed_bytes_ = 0;               // of the frames among it
-  std::optional<Retirement> outliving_;           // how its link went
-  std::int64_t verdict_deadline_ms_ = -1;         // -1: not awaited, or by somebody else
-  std::int64_t outliving_until_ms_ = -1;          // -1: no longer, or it does not
+  PeerInput input_{*this, state_.input};
+  std::vector<std::function<void()>> postponed_;  // while the peer arrives
+  std::size_t postponed_bytes_ = 0;               // of the frames in it
+  std::optional<Retirement> late_retirement_;     // see Peers::retire()
+  std::optional<Retirement> outliving_;           // how the link was closed
+  std::int64_t verdict_deadline_ms_ = -1;         // -1: not awaited, or not by this object
+  std::int64_t outliving_until_ms_ = -1;          // -1: the peer does not wait without a link
+  Retiring retiring_;
 };
 
 }  // namespace chat::net

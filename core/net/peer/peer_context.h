@@ -20,9 +20,9 @@ class PeerContext : public LinkContext {
 
   virtual Hub& hub() = 0;
   virtual Dispatcher& dispatcher() = 0;
-  // Any thread. Another loop of the server, for a task that is posted to it.
+  // Another loop of the server, to post a task to it. Any thread.
   virtual PeerContext& at(std::size_t loop) = 0;
-  // Now, when it is this loop, or in that loop's turn.
+  // Runs the task at once if `loop` is this loop, and otherwise as a posted task.
   void run_on(std::size_t loop, Task task) {
     if (loop == index()) {
       task();
@@ -34,7 +34,7 @@ class PeerContext : public LinkContext {
   Fanout& fanout() { return fanout_; }
   Peers& peers() { return peers_; }
   const Peers& peers() const { return peers_; }
-  // Of a client that has gone while something that it said waits for a verdict.
+  // For a peer that waits for a verdict after its link was closed.
   Link& no_link() { return no_link_; }
   PeerOwner& no_owner() { return no_owner_; }
 

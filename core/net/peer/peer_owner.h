@@ -1,5 +1,5 @@
-// What a client has come by: a socket of its own, or a session that has several. A peer tells its owner what concerns the client
-// and not the link.
+// The connection or session that a client belongs to: a WebSocket with one client, or a session with several. A peer tells its
+// owner what happens to the client.
 #pragma once
 
 #include <cstdint>
@@ -15,27 +15,27 @@ class PeerOwner {
  public:
   virtual ~PeerOwner() = default;
 
-  // chat_accept or chat_refuse has been called for the client.
+  // The verdict on the client's connection has come: Client::state() has it.
   virtual void on_verdict(Peer& peer) = 0;
-  // No verdict on the client has come in time.
+  // No verdict on the client's connection has come before the deadline.
   virtual void on_verdict_timeout(Peer& peer) { (void)peer; }
-  // The verdict on the client's first room, which had been deferred.
+  // The deferred verdict on the entry into the first room has come.
   virtual void on_first_room(Peer& peer, const Status& status) { (void)peer, (void)status; }
-  // The client is no member of the room any more.
+  // The client has left the room.
   virtual void on_left(Peer& peer, std::string_view room, std::string_view reason) {
     (void)peer, (void)room, (void)reason;
   }
-  // The client is to be disconnected, after what is queued for it.
+  // Disconnects the client after the frames that are queued for it.
   virtual void close_client(Peer& peer, std::uint16_t code, std::string_view reason) = 0;
-  // The same for the client and all others of its connection, and the connection itself.
+  // The same for all clients of the connection, and closes the connection.
   virtual void close_connection(Peer& peer, std::uint16_t code, std::string_view reason) {
     close_client(peer, code, reason);
   }
-  // Another connection continues the client.
+  // Another connection continues this client, so this one ends.
   virtual void on_continued(Peer& peer) { (void)peer; }
 };
 
-// Of a peer whose connection has gone.
+// The owner of a peer that waits for a verdict after its connection was closed.
 class NoOwner final : public PeerOwner {
  public:
   void on_verdict(Peer&) override {}

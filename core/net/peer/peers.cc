@@ -1,6 +1,7 @@
 // See peers.h.
 #include "net/peer/peers.h"
 
+#include <new>
 #include <utility>
 #include <variant>
 
@@ -28,13 +29,23 @@ bool Peers::deliver(EveryoneMessage& event) {
 }
 
 bool Peers::deliver(PublishedNotice& event) {
+  repeat_notice_ = true;  // unless it returns
   loop_.application().on_published(*event.message);
+  repeat_notice_ = false;
   return true;
 }
 
+bool Peers::must_repeat() const { return repeat_notice_ || loop_.fanout().interrupted(); }
+
 template <class ToPeer>
 bool Peers::deliver(ToPeer& event) {
-  if (Peer* const peer = find(event.client)) peer->handle(event);
+  Peer* const peer = find(event.client);
+  if (peer == nullptr) return true;
+  try {
+    peer->handle(event);
+  } catch (const std::bad_alloc&) {
+    if (Peer* const there = find(event.client)) there->fail();
+  }
   return true;
 }
 
@@ -44,8 +55,14 @@ Peer* Peers::find(ClientId id) {
 }
 
 void Peers::add(std::unique_ptr<Peer> peer) {
-  const ClientId id = peer->id();
-  peers_.emplace(id, std::move(peer));
+  const ClientPtr client = peer->client();
+  const bool arriving = peer->arriving();
+  try {
+    peers_.emplace(client->id(), std::move(peer));
+  } catch (...) {
+    if (!arriving) loop_.hub().remove_client(client);
+    throw;
+  }
 }
 
 void Peers::drop(ClientId id) {
@@ -57,41 +74,68 @@ void Peers::drop(ClientId id) {
 
 void Peers::retire(ClientId id, Retirement retirement) {
   loop_.note_activity();
-  // At once, since it may depart in this round. Where it arrives it retires.
+  // Noted at once, since the peer may depart in this round. Its second peer retires where it arrives.
   if (Peer* const peer = find(id); peer != nullptr && peer->departing() && !ending_) {
     if (!peer->state().retirement) peer->state().retirement = std::move(retirement);
     return;
   }
-  retired_.emplace_back(id, std::move(retirement));
+  try {
+    retired_.push_back({id, {retirement.close_code, {}}, nullptr});
+  } catch (const std::bad_alloc&) {
+    Peer* const peer = find(id);
+    if (peer == nullptr) return;
+    peer->set_late_retirement(std::move(retirement));
+    any_failed_ = true;
+    return;
+  }
+  retired_.back().retirement.reason = std::move(retirement.reason);
+}
+
+void Peers::close_failed() noexcept {
+  try {
+    for (const auto& [id, peer] : peers_) {
+      peer->close_if_failed();
+      if (peer->late_retirement() == nullptr) continue;
+      retired_.push_back({id, {}, nullptr});
+      retired_.back().retirement = peer->take_late_retirement();
+    }
+    any_failed_ = false;
+    loop_.log(LogLevel::error, "memory ran out: the clients that it concerned are disconnected");
+  } catch (const std::bad_alloc&) {  // again at the end of the next round
+  }
 }
 
 bool Peers::retire_due() {
-  // Callbacks in here may retire others, or ask for these again.
+  if (retiring_) return true;  // called in a callback of a retirement
+  if (any_failed_) close_failed();
+  struct Flag {
+    explicit Flag(bool& given) : flag(given) { flag = true; }
+    ~Flag() { flag = false; }
+    bool& flag;
+  } const flag(retiring_);
+  // Callbacks in here may retire other clients, or the same one again.
   while (!retired_.empty()) {
     loop_.note_activity();
-    const auto [id, retirement] = std::move(retired_.front());
-    retired_.pop_front();
-    const auto found = peers_.find(id);
-    if (found != peers_.end() && (ending_ || !found->second->outlive_link(retirement))) {
-      const std::unique_ptr<Peer> peer = std::move(found->second);
-      peers_.erase(found);
-      try {
-        peer->retire(retirement);
-      } catch (...) {  // the hub must not keep a client that no loop knows
-        loop_.hub().remove_client(peer->client());
-        throw;
+    Retired& first = retired_.front();
+    if (!first.peer) {
+      const auto found = peers_.find(first.id);
+      if (found != peers_.end() && (ending_ || !found->second->outlive_link(first.retirement))) {
+        first.peer = std::move(found->second);
+        peers_.erase(found);
       }
     }
+    if (first.peer) first.peer->retire(first.retirement);
+    retired_.pop_front();
     if (!retired_.empty() && loop_.budget().over()) return false;
   }
-  return true;
+  return !any_failed_;  // the link of a peer that is still to be retired must stay
 }
 
 void Peers::clear() { peers_.clear(); }
 
 void Peers::retire_all(const Retirement& retirement) {
   ending_ = true;
-  for (const auto& [id, peer] : peers_) retired_.emplace_back(id, retirement);
+  for (const auto& [id, peer] : peers_) retired_.push_back({id, retirement, nullptr});
   retire_due();
 }
 

@@ -1,5 +1,5 @@
-// The clients of one loop, and how they go: whoever is to go is retired together with others at the end of the round, so that no
-// client is destroyed in the middle of a fan-out. For the loop's thread.
+// The peers of one loop, and their end. Retired peers are destroyed together at the end of a round, so no peer is destroyed in the
+// middle of a fan-out. For the loop's thread.
 #pragma once
 
 #include <deque>
@@ -23,21 +23,29 @@ class Peers {
   explicit Peers(PeerContext& loop);
   ~Peers();
 
-  // What the hub tells. False when the time was over before everybody had heard it: the same event is to be handed in again.
+  // Handles an event of the hub. False when the time budget was over before all receivers had a message: the caller hands in the
+  // same event again. The same after an exception, when must_repeat() says so.
   bool handle(LoopEvent& event);
+  // The event whose handling threw is not done: hand it in again. Otherwise the exception has closed or will close the clients
+  // that it concerns.
+  bool must_repeat() const;
 
-  // nullptr when it is not here.
+  // nullptr: the client is not on this loop.
   Peer* find(ClientId id);
+  // When memory fails, the client is removed from the hub too, unless it arrives from another loop.
   void add(std::unique_ptr<Peer> peer);
-  // Without a word to anybody: the client lives on elsewhere, or never was.
+  // Destroys the peer without any callback: the client lives on another loop, or was never admitted.
   void drop(ClientId id);
-  // Ends the client at the end of the round, once; the first code counts.
+  // Ends the client at the end of the round. When called again, the first code counts. Needs no memory.
   void retire(ClientId id, Retirement retirement);
-  // Now, before their links go. False when the time was over before. Not in the middle of a fan-out.
+  // Retires all peers that are due, before their links are destroyed. False when the time budget was over before, or memory failed:
+  // then no link may be destroyed yet. Not in the middle of a fan-out. Throws std::bad_alloc; the next call continues at the same place.
   bool retire_due();
-  bool retirement_due() const { return !retired_.empty(); }
+  bool retirement_due() const { return any_failed_ || !retired_.empty(); }
+  // For Peer::fail().
+  void note_failed() noexcept { any_failed_ = true; }
 
-  // The loop ends: everybody goes, whatever they wait for.
+  // The loop ends: retires every peer, also those that wait for a verdict.
   void retire_all(const Retirement& retirement);
   void clear();
 
@@ -53,9 +61,20 @@ class Peers {
   template <class ToPeer>
   bool deliver(ToPeer& event);
 
+  void close_failed() noexcept;
+
+  struct Retired {
+    ClientId id;
+    Retirement retirement;
+    std::unique_ptr<Peer> peer;  // once its retirement has begun
+  };
+
   PeerContext& loop_;
   Table peers_;
-  std::deque<std::pair<ClientId, Retirement>> retired_;
+  std::deque<Retired> retired_;
+  bool retiring_ = false;    // the first of them is being retired
+  bool any_failed_ = false;  // see Peer::fail()
+  bool repeat_notice_ = false;
   bool ending_ = false;
 };
 

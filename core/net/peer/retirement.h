@@ -1,4 +1,4 @@
-// How a client goes, as on_disconnect tells it.
+// Why a client is disconnected, as on_disconnect reports it.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 namespace chat::net {
 
 struct Retirement {
-  int close_code;  // of a WebSocket, RFC 6455 section 7.4; 1006: the connection was lost
+  int close_code;  // a WebSocket close code, RFC 6455 section 7.4; 1006: the connection was lost
   std::string reason;
 };
 

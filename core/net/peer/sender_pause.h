@@ -1,5 +1,5 @@
-// Pauses a client whose messages fill the outboxes of others faster than those can read, for a moment: on its own loop, which may
-// be another one. For its loop's thread.
+// Pauses the reading from a client whose messages fill the outboxes of others faster than they read. The sender may live on another
+// loop. For its loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class SenderPause {
 
  private:
   PeerContext& loop_;
-  // The last one: a message often finds many outboxes full.
+  // The last pause: one message often finds many outboxes full, and one pause is enough.
   ClientId sender_ = 0;
   std::int64_t until_ms_ = 0;
 };

@@ -1,5 +1,5 @@
-// What of a client waits for a verdict that the application has put off: one command or the entry into its first room, and in
-// order what the client has said since. Bounded. Belongs to its peer and moves with it; knows no clock.
+// What waits for a deferred verdict: one command of a client or the entry into its first room, and what the client has said since,
+// in order. Bounded. Reads no clock; deadlines are arguments.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@ namespace chat::net {
 
 class Undecided {
  public:
-  // From so many on the client is read no further.
+  // With so many waiting, no more is read from the client.
   static constexpr std::size_t kMaxFrames = 32;
 
   bool waiting() const { return decision_ != 0; }
   bool waiting_for(DecisionId decision) const { return decision != 0 && decision_ == decision; }
   DecisionId decision() const { return decision_; }
-  std::int64_t deadline_ms() const { return deadline_ms_; }  // -1: nothing waits, or its time is over already
+  std::int64_t deadline_ms() const { return deadline_ms_; }  // -1: nothing waits, or the deadline has passed
 
   void wait_for_command(Suspended suspended, std::int64_t deadline_ms) {
     decision_ = suspended.decision;
@@ -31,9 +31,9 @@ class Undecided {
     decision_ = decision;
     deadline_ms_ = deadline_ms;
   }
-  // The verdict is on its way.
+  // The deadline has passed, and the verdict is in the inbox.
   void stop_clock() { deadline_ms_ = -1; }
-  // The verdict is there. nullopt: it is about the first room.
+  // The verdict has come. Returns the command that waited for it; nullopt: the entry into the first room did.
   std::optional<Suspended> take() {
     decision_ = 0;
     deadline_ms_ = -1;
@@ -42,15 +42,15 @@ class Undecided {
 
   bool has_more() const { return !behind_.empty(); }
   bool full(std::size_t max_bytes) const { return behind_.size() >= kMaxFrames || bytes_ >= max_bytes; }
-  // False when it would be above max_bytes: what was read together may be more than was wanted.
+  // False when max_bytes would be exceeded, which can happen because one read may bring several commands.
   bool push(wire::Decoded& decoded, std::size_t max_bytes) {
     const std::size_t size = size_of(decoded);
     if (bytes_ + size > max_bytes && !behind_.empty()) return false;
-    bytes_ += size;
     behind_.push_back(std::move(decoded));
+    bytes_ += size;
     return true;
   }
-  // The client is closed for what it has said last.
+  // The client is closed because of what it said last.
   void forget_more() {
     behind_.clear();
     bytes_ = 0;

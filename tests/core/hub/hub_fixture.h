@@ -26,11 +26,31 @@ class FakeInbox : public LoopInbox {
  public:
   void post(LoopEvent event) override {
     std::lock_guard lock(mutex_);
-    if (until_failure_ > 0 && --until_failure_ == 0) throw std::bad_alloc();
+    need_memory(1);
     events_.push_back(std::move(event));
   }
+  void reserve(std::size_t events) override {
+    std::lock_guard lock(mutex_);
+    need_memory(events);
+    reserved_ += events;
+  }
+  void post_reserved(LoopEvent event) noexcept override {
+    std::lock_guard lock(mutex_);
+    assert_true(reserved_ > 0);
+    --reserved_;
+    events_.push_back(std::move(event));
+  }
+  void release(std::size_t events) noexcept override {
+    std::lock_guard lock(mutex_);
+    assert_true(reserved_ >= events);
+    reserved_ -= events;
+  }
+  std::size_t reserved() {
+    std::lock_guard lock(mutex_);
+    return reserved_;
+  }
 
-  // One of the next posts fails for lack of memory; 1: the next one.
+  // There is no memory for one of the next posts, or for its reserved place: 1 is the next.
   void fail_at(int post) {
     std::lock_guard lock(mutex_);
     until_failure_ = post;
@@ -42,8 +62,15 @@ class FakeInbox : public LoopInbox {
   }
 
  private:
+  void need_memory(std::size_t events) {
+    for (; events > 0; --events) {
+      if (until_failure_ > 0 && --until_failure_ == 0) throw std::bad_alloc();
+    }
+  }
+
   std::mutex mutex_;
   std::vector<LoopEvent> events_;
+  std::size_t reserved_ = 0;
   int until_failure_ = 0;  // posts; 0: none fails
 };
 
@@ -106,7 +133,7 @@ struct HubFixture {
     Identity identity;
     identity.user_id = std::move(user_id);
     assert_ok(hub->accept(client, std::move(identity)));
-    hub->open(client);
+    assert_ok(hub->open(client));
     inboxes[loop]->take();
     return client;
   }

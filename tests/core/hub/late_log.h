@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,17 +35,24 @@ class LateCommits {
     const std::lock_guard lock(mutex_);
     return waiting_.size();
   }
-  // Commits the oldest submission, or the one at `index`. Returns false when there is none.
+  // Commits the oldest, or the one at `index`. False when there is none.
+  // When memory fails, the entry waits for the next call, with the same place.
   bool commit_one(Hub& hub, std::size_t index = 0) {
     std::optional<Entry> entry = take(index);
     if (!entry) return false;
-    Position place = entry->log->next_place();
-    hub.commit(std::move(entry->submission), std::move(place));
+    if (!entry->place) entry->place = entry->log->next_place();
+    try {
+      hub.commit(entry->submission, *entry->place);
+    } catch (const std::bad_alloc&) {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_front(*std::move(entry));
+      throw;
+    }
     return true;
   }
   void fail_one(Hub& hub, Status status) {
     std::optional<Entry> entry = take(0);
-    hub.commit(std::move(entry->submission), std::move(status));
+    hub.commit(entry->submission, status);
   }
   // Commits submissions as they arrive, until `count` are done. Runs on its own thread.
   void commit_many(Hub& hub, std::size_t count) {
@@ -71,7 +79,7 @@ class LateCommits {
     Result<std::optional<Position>> submit(Submission& submission) override {
       const std::lock_guard lock(commits_.mutex_);
       if (!commits_.refusal_.ok()) return commits_.refusal_;
-      commits_.waiting_.push_back({this, std::move(submission)});
+      commits_.waiting_.push_back({this, std::move(submission), std::nullopt});
       commits_.changed_.notify_one();
       return std::optional<Position>();
     }
@@ -101,6 +109,7 @@ class LateCommits {
   struct Entry {
     Log* log;
     Submission submission;
+    std::optional<Position> place = std::nullopt;
   };
 
   std::optional<Entry> take(std::size_t index) {

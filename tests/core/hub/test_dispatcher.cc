@@ -576,29 +576,6 @@ void a_verdict_given_at_once_leaves_nothing_to_decide(void**) {
   assert_status(f.hub->decide(f.client, decision, {}), Error::wrong_state);
 }
 
-// AckTable
-
-void an_ack_is_taken_once(void**) {
-  AckTable acks;
-  const std::uint64_t first = acks.add("a");
-  const std::uint64_t second = acks.add("b");
-  assert_text(acks.take(first).value(), "a");
-  assert_false(acks.take(first).has_value());
-  assert_text(acks.take(second).value(), "b");
-  assert_false(acks.take(0).has_value());
-  assert_false(acks.take(99).has_value());
-}
-
-void pending_acks_are_bounded(void**) {
-  AckTable acks;
-  const std::uint64_t oldest = acks.add("oldest");
-  std::uint64_t newest = 0;
-  for (std::size_t i = 0; i < AckTable::kMaxPending; ++i) newest = acks.add("x");
-  assert_false(acks.take(oldest).has_value());
-  assert_true(acks.take(oldest + 1).has_value());
-  assert_true(acks.take(newest).has_value());
-}
-
 }  // namespace
 
 int main() {
@@ -639,8 +616,6 @@ int main() {
       cmocka_unit_test(only_the_first_verdict_counts),
       cmocka_unit_test(a_verdict_that_could_not_be_handed_on_may_be_given_again),
       cmocka_unit_test(a_verdict_given_at_once_leaves_nothing_to_decide),
-      cmocka_unit_test(an_ack_is_taken_once),
-      cmocka_unit_test(pending_acks_are_bounded),
   };
   return cmocka_run_group_tests_name("hub/dispatcher", tests, nullptr, nullptr);
 }

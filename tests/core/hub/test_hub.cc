@@ -85,15 +85,18 @@ void a_verdict_that_does_not_come(void**) {
 void accept_then_open(void**) {
   HubFixture f;
   const ClientPtr client = f.add();
-  f.hub->open(client);
-  assert_true(client->state() == ClientState::connecting);  // a failed verdict opens nothing
+  assert_status(f.hub->open(client), Error::wrong_state);
+  assert_true(client->state() == ClientState::connecting);  // no verdict, no opening
   assert_ok(f.hub->accept(client, Identity{"u1", "Ann", {{"role", "admin"}}}));
   assert_true(client->state() == ClientState::accepted);
-  const auto verdicts = only<VerdictGiven>(f.take());
+  const auto verdicts = only<DecisionGiven>(f.take());
   assert_int_equal(verdicts.size(), 1);
   assert_int_equal(verdicts[0].client, client->id());
-  f.hub->open(client);
+  assert_ok(f.hub->open(client));
+  assert_int_equal(only<Opened>(f.take()).size(), 1);
   assert_true(client->state() == ClientState::open);
+  assert_true(client->rooms().empty());
+  assert_status(f.hub->open(client), Error::wrong_state);
   assert_text(client->identity()->name, "Ann");
   assert_text(client->identity()->attributes.at(0).value, "admin");
   assert_int_equal(f.hub->clients().size(), 1);
@@ -170,7 +173,7 @@ void a_verdict_is_given_once(void**) {
   assert_text(second->refusal_reason(), "no");
   assert_text(second->refusal_data(), R"({"why":1})");
   assert_status(f.hub->accept(second, std::nullopt), Error::wrong_state);
-  f.hub->open(second);
+  assert_status(f.hub->open(second), Error::wrong_state);
   assert_true(second->state() == ClientState::refused);
 }
 
@@ -268,8 +271,8 @@ void only_an_open_client_joins(void**) {
   assert_status(f.join(client, "lobby"), Error::wrong_state);
   assert_ok(f.hub->accept(client, std::nullopt));
   assert_status(f.join(client, "lobby"), Error::wrong_state);
-  assert_false(f.hub->has_room("lobby"));  // a failed join creates no room
-  f.hub->open(client);
+  assert_false(f.hub->has_room("lobby"));  // a failed join leaves no room behind
+  assert_ok(f.hub->open(client));
   assert_ok(f.join(client, "lobby"));
   f.hub->remove_client(client);
   assert_status(f.join(client, "lobby"), Error::no_such_client);
@@ -1083,13 +1086,68 @@ void a_verdict_that_the_loop_does_not_hear_of_is_none(void**) {
   f.inboxes[0]->fail_at(1);
   assert_no_memory(f.hub->accept(accepted, Identity{"ann", "", {}}));
   assert_true(accepted->state() == ClientState::connecting);
+  assert_text(accepted->identity()->user_id, "");
+  assert_true(f.hub->clients_of_user("ann").empty());
   assert_ok(f.hub->accept(accepted, Identity{"ann", "", {}}));
   const ClientPtr refused = f.add();
   f.inboxes[0]->fail_at(1);
   assert_no_memory(f.hub->refuse(refused, "no", ""));
   assert_true(refused->state() == ClientState::connecting);
   assert_ok(f.hub->refuse(refused, "no", ""));
-  assert_int_equal(only<VerdictGiven>(f.take()).size(), 2);
+  assert_int_equal(only<DecisionGiven>(f.take()).size(), 2);
+}
+
+void a_client_is_not_dismissed_without_its_event(void**) {
+  HubFixture f;
+  const ClientPtr client = f.open();
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.hub->close_client(client, 1008, "out"));
+  assert_false(client->dismissed());
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.hub->set_identity(client, {"u1", "Ann", {}}));
+  assert_true(f.hub->clients_of_user("u1").empty());
+  assert_ok(f.hub->close_client(client, 1008, "out"));
+  assert_true(client->dismissed());
+  assert_int_equal(f.take().size(), 1);
+  assert_int_equal(f.inboxes[0]->reserved(), 0);
+}
+
+void a_client_does_not_open_without_its_event(void**) {
+  HubFixture f;
+  const ClientPtr client = f.add();
+  assert_ok(f.hub->accept(client, std::nullopt));
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.hub->open(client));
+  assert_true(client->state() == ClientState::accepted);
+  f.inboxes[0]->fail_at(1);
+  assert_no_memory(f.hub->open(client, "lobby", std::nullopt, f.now));
+  assert_true(client->state() == ClientState::accepted);
+  assert_ok(f.hub->open(client));
+  f.take();
+  assert_int_equal(f.inboxes[0]->reserved(), 0);
+}
+
+// No loop is told of a message when there is no memory to tell one of them.
+void a_message_goes_to_all_of_its_loops_or_to_none(void**) {
+  for (const char* const room : {"lobby", ""}) {
+    for (std::size_t failing = 0; failing < 3; ++failing) {
+      HubFixture f({}, 3);
+      for (std::size_t loop = 0; loop < 3; ++loop) {
+        assert_ok(f.join(f.open(loop), "lobby"));
+        f.take(loop);
+      }
+      f.inboxes[failing]->fail_at(1);
+      assert_no_memory(f.hub->publish(draft(room, "one"), f.now));
+      for (std::size_t loop = 0; loop < 3; ++loop) {
+        assert_true(f.take(loop).empty());
+        assert_int_equal(f.inboxes[loop]->reserved(), 0);
+      }
+      assert_true(f.hub->history("lobby", 0, 0, f.now)->messages.empty());
+      assert_int_equal(f.hub->stats().published, 0);
+      f.publish(room, "two");
+      for (std::size_t loop = 0; loop < 3; ++loop) assert_int_equal(f.take(loop).size(), 1);
+    }
+  }
 }
 
 // Order
@@ -1156,7 +1214,7 @@ void every_member_hears_everything_once_and_in_order(void**) {
       origin.loop = i % kLoops;
       ClientPtr client = *f.hub->add_client(origin);
       assert_ok(f.hub->accept(client, std::nullopt));
-      f.hub->open(client);
+      assert_ok(f.hub->open(client));
       clients[t].push_back(std::move(client));
     }
   }
@@ -1264,7 +1322,7 @@ void nothing_is_left_behind(void**) {
           ++faults;
           continue;
         }
-        f.hub->open(*client);
+        assert_ok(f.hub->open(*client));
         for (int j = 0; j < 4; ++j) {
           const std::string room(1, static_cast<char>('a' + random() % 4));
           switch (random() % 4) {
@@ -1299,6 +1357,9 @@ int main() {
       cmocka_unit_test(whose_leave_the_loop_does_not_hear_of_is_still_in),
       cmocka_unit_test(a_room_that_is_closed_by_half_may_be_closed_again),
       cmocka_unit_test(a_verdict_that_the_loop_does_not_hear_of_is_none),
+      cmocka_unit_test(a_client_is_not_dismissed_without_its_event),
+      cmocka_unit_test(a_client_does_not_open_without_its_event),
+      cmocka_unit_test(a_message_goes_to_all_of_its_loops_or_to_none),
       cmocka_unit_test(a_client_begins_as_a_connecting_guest),
       cmocka_unit_test(ids_are_never_used_again),
       cmocka_unit_test(a_client_is_found_by_its_socket_id),

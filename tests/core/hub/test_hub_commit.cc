@@ -277,6 +277,29 @@ void a_thread_that_commits_keeps_the_order(void**) {
   for (std::size_t i = 0; i < first.size(); ++i) assert_text(history->messages[i]->payload, first[i]);
 }
 
+// The log tries again, and the message is told once.
+void a_commit_without_memory_is_repeated(void**) {
+  for (int post = 1; post <= 3; ++post) {
+    HubOptions options;
+    options.tells_published = true;
+    Fixture t(1, options);
+    const ClientPtr client = t.member();
+    assert_true(t.publish("one", {client, "r", false}).ok());
+    t.f.inboxes[0]->fail_at(post);
+    assert_no_memory(t.commit());
+    assert_true(t.f.take().empty());
+    assert_int_equal(t.f.inboxes[0]->reserved(), 0);
+    assert_true(t.f.hub->history("lobby", 0, 0, t.f.now)->messages.empty());
+    assert_true(t.commit());
+    assert_true(told(t.f.take()) == Told({"ack r 1", "lobby 1 one", "published 1"}));
+    assert_false(t.commit());
+    // The room does not wait for it any more.
+    assert_ok(t.f.hub->leave(client, "lobby", ""));
+    assert_ok(t.f.hub->close_room("lobby", ""));
+    assert_false(t.f.hub->has_room("lobby"));
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -289,6 +312,7 @@ int main() {
       cmocka_unit_test(a_room_stays_for_what_is_submitted),
       cmocka_unit_test(a_join_between_the_steps_has_no_gap_and_no_twin),
       cmocka_unit_test(an_acknowledgement_follows_its_client_to_another_loop),
+      cmocka_unit_test(a_commit_without_memory_is_repeated),
       cmocka_unit_test(the_application_is_told_what_is_published),
       cmocka_unit_test(a_thread_that_commits_keeps_the_order),
   };

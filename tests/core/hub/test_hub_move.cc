@@ -94,8 +94,8 @@ void a_client_that_is_not_open_moves_silently(void**) {
     assert_int_equal(client->loop(), 1);
     assert_true(f.take(0).empty() && f.take(1).empty());
   }
-  // When it is opened after the move, its way back is reported.
-  f.hub->open(accepted);
+  // Opened where it is now, it is told of its way back.
+  assert_ok(f.hub->open(accepted));
   f.hub->move_client(accepted, 0);
   assert_true(rooms_of<Departed>(f.take(1)) == Names({""}));
   assert_true(rooms_of<Arrived>(f.take(0)) == Names({""}));
@@ -194,7 +194,7 @@ void a_verdict_follows_the_client(void**) {
   assert_ok(f.hub->open(accepted, "a", std::nullopt, f.now));
   assert_true(f.take(0).empty());
   const std::vector<LoopEvent> events = f.take(1);
-  assert_int_equal(only<VerdictGiven>(events).size(), 2);
+  assert_int_equal(only<DecisionGiven>(events).size(), 2);
   assert_int_equal(only<Joined>(events).size(), 1);
 }
 
@@ -285,7 +285,7 @@ void moving_while_others_publish(void**) {
   for (const std::size_t loop : {0, 1}) {
     const ClientPtr bystander = f.add(loop);
     assert_ok(f.hub->accept(bystander, std::nullopt));
-    f.hub->open(bystander);
+    assert_ok(f.hub->open(bystander));
     assert_ok(f.join(bystander, "a"));
     assert_ok(f.join(bystander, "b"));
   }
@@ -497,6 +497,30 @@ void senders_do_not_hold_up_a_move(void**) {
   assert_int_equal(client->loop(), 0);
 }
 
+// There is no memory for one of the events: the client stays where it is, as if the move had not been tried.
+void a_move_without_memory_changes_nothing(void**) {
+  for (const std::size_t inbox : {0, 1}) {
+    for (int post = 1; post <= 3; ++post) {
+      HubFixture f({}, 2);
+      const ClientPtr client = f.open(0);
+      assert_ok(f.join(client, "a"));
+      assert_ok(f.join(client, "b"));
+      f.take(0);
+      f.inboxes[inbox]->fail_at(post);
+      assert_no_memory(f.hub->move_client(client, 1));
+      assert_int_equal(client->loop(), 0);
+      assert_int_equal(f.inboxes[0]->reserved() + f.inboxes[1]->reserved(), 0);
+      f.publish("a", "1");
+      assert_int_equal(f.take(0).size(), 1);
+      assert_true(f.take(1).empty());
+      f.hub->move_client(client, 1);
+      assert_true(rooms_of<Departed>(f.take(0)) == Names({"a", "b", ""}));
+      assert_true(rooms_of<Arrived>(f.take(1)) == Names({"a", "b", ""}));
+      assert_int_equal(f.inboxes[0]->reserved() + f.inboxes[1]->reserved(), 0);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -510,6 +534,7 @@ int main() {
       cmocka_unit_test(everything_directed_follows_the_client),
       cmocka_unit_test(a_verdict_follows_the_client),
       cmocka_unit_test(leaving_after_a_move),
+      cmocka_unit_test(a_move_without_memory_changes_nothing),
       cmocka_unit_test(moving_while_others_publish),
       cmocka_unit_test(moving_while_others_speak_to_everyone),
       cmocka_unit_test(moving_while_rooms_come_and_go),

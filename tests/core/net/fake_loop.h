@@ -2,8 +2,8 @@
 // socket or a thread. The loops of one FakeServer run when the test says so, each by its own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <new>
 #include <string>
@@ -23,7 +23,7 @@ class FakeServer;
 
 class FakeLoop final : public LoopInbox, public net::EndpointContext {
  public:
-  // What else has its turns on the loop. For connections see fake_sockets.h.
+  // Another part that takes turns on the loop. For connections see fake_sockets.h.
   class Guest {
    public:
     virtual void take_input() = 0;  // before the inbox
@@ -37,32 +37,48 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
 
   FakeLoop(FakeServer& server, std::size_t index);
 
-  // A turn: reads, takes what has been posted, retires who is to go, and writes every link with pending frames once.
+  // A round: reads, takes the inbox, retires peers, and writes every link with pending frames once.
   void run();
-  // The same without reading, and without what has been posted.
+  // The same without reading and without the inbox.
   void end_round();
-  // What has been posted alone. False when the budget was over before.
+  // Takes the inbox alone. False when the budget was over before it was empty.
   bool drain_inbox() override;
-  // Time passes; timers that are due are called, and the loop has a turn.
+  // Lets time pass: calls the timers that are due, and runs a round.
   void advance(std::int64_t ms);
-  // The loop takes nothing any more, as one that has ended.
+  // The loop has ended: posts are dropped.
   void end() { ended_ = true; }
-  // One item of what has been posted; false when there is none.
+  // Handles one item of the inbox; false when it is empty.
   bool take_one();
-  std::size_t inbox_size() const { return inbox_.size(); }
-  // What take_one() takes is an event of the hub, and no task.
-  bool event_is_next() const { return !inbox_.empty() && std::holds_alternative<LoopEvent>(inbox_.front()); }
-  // There is no memory for one of the next posts: 1 is the next.
+  std::size_t inbox_size() const { return inbox_.size() - taken_; }
+  // take_one() would handle an event of the hub, and not a task.
+  bool event_is_next() const { return inbox_size() != 0 && std::holds_alternative<LoopEvent>(inbox_[taken_]); }
+  // There is no memory for one of the next posts, or for its reserved place: 1 is the next.
   void fail_at(int post) { until_failure_ = post; }
 
   void post(LoopEvent event) override {
-    if (until_failure_ > 0 && --until_failure_ == 0) throw std::bad_alloc();
-    if (!ended_) inbox_.emplace_back(std::move(event));
+    need_memory(1);
+    if (ended_) return;
+    make_room(1);
+    inbox_.push_back(std::move(event));
   }
+  void reserve(std::size_t events) override {
+    need_memory(events);
+    make_room(events);
+    reserved_ += events;
+  }
+  void post_reserved(LoopEvent event) noexcept override {
+    --reserved_;
+    if (!ended_) inbox_.push_back(std::move(event));
+  }
+  void release(std::size_t events) noexcept override { reserved_ -= events; }
   bool post_task(net::Task task) override {
-    if (!ended_) inbox_.emplace_back(std::move(task));
-    return !ended_;
+    if (ended_) return false;
+    make_room(1);
+    inbox_.push_back(std::move(task));
+    return true;
   }
+  // Places that are reserved and were neither used nor given back.
+  std::size_t reserved() const { return reserved_; }
 
   Hub& hub() override;
   Dispatcher& dispatcher() override;
@@ -72,7 +88,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   void set_timer(net::TimerEntry& entry, std::int64_t deadline_ms) override { timers_.set(entry, deadline_ms); }
   void note_activity() override {}
   bool draining() const override { return drains; }
-  // The answers to requests, in order; without a guest on the loop that holds them.
+  // The answers to requests, in order, unless the loop that holds the request has a guest.
   struct Answered {
     net::HeldRequest request;
     net::HttpResponse response;
@@ -95,10 +111,28 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   Guest* guest = nullptr;
 
  private:
+  using Item = std::variant<LoopEvent, net::Task>;
+
   void give_back_memory() override {}
+  void need_memory(std::size_t events) {
+    for (; events > 0; --events) {
+      if (until_failure_ > 0 && --until_failure_ == 0) throw std::bad_alloc();
+    }
+  }
+  // Items are taken from the front of a vector, so that a reserved place needs no memory of its own.
+  void make_room(std::size_t items) {
+    if (!in_inbox_ && taken_ == inbox_.size()) {  // an item that is being handled may have to be put back
+      inbox_.clear();
+      taken_ = 0;
+    }
+    const std::size_t needed = inbox_.size() + reserved_ + items;
+    if (needed > inbox_.capacity()) inbox_.reserve(std::max(needed, 2 * inbox_.capacity()));
+  }
 
   FakeServer& server_;
-  std::deque<std::variant<LoopEvent, net::Task>> inbox_;
+  std::vector<Item> inbox_;
+  std::size_t taken_ = 0;  // items at the front that are done
+  std::size_t reserved_ = 0;
   bool ended_ = false;
   bool in_inbox_ = false;
   int until_failure_ = 0;  // posts; 0: none fails
@@ -115,7 +149,7 @@ class FakeServer {
 
   FakeLoop& loop(std::size_t index = 0) { return *loops_[index]; }
   std::uint64_t refused(Refusal reason) const { return refusals.counts()[static_cast<std::size_t>(reason)]; }
-  // Every loop has turns until nothing is left to do, about.
+  // Runs ten rounds of every loop, which is enough for what tests do.
   void run() {
     for (int turn = 0; turn < 10; ++turn) {
       for (const auto& loop : loops_) loop->run();
@@ -171,9 +205,8 @@ inline const net::HttpRules& FakeLoop::rules() const { return server_.rules; }
 inline std::int64_t FakeLoop::now_ms() const { return server_.now_ms; }
 
 inline bool FakeLoop::take_one() {
-  if (inbox_.empty()) return false;
-  auto item = std::move(inbox_.front());
-  inbox_.pop_front();
+  if (inbox_size() == 0) return false;
+  Item item = std::move(inbox_[taken_++]);
   // Also when it throws.
   struct Inside {
     explicit Inside(bool& given) : flag(given), outer(std::exchange(given, true)) {}
@@ -188,7 +221,7 @@ inline bool FakeLoop::take_one() {
       while (!peers().handle(std::get<LoopEvent>(item))) continue;
     }
   } catch (...) {
-    if (fanout().interrupted()) inbox_.push_front(std::move(item));
+    if (peers().must_repeat()) inbox_[--taken_] = std::move(item);
     throw;
   }
   return true;
@@ -197,7 +230,7 @@ inline bool FakeLoop::take_one() {
 inline bool FakeLoop::drain_inbox() {
   if (in_inbox_) return true;
   bool over = false;
-  while (!over && take_one()) over = !inbox_.empty() && budget().over();
+  while (!over && take_one()) over = inbox_size() != 0 && budget().over();
   return !over;
 }
 

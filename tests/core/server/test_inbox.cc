@@ -1,4 +1,4 @@
-// What other threads hand to a loop: order, when the loop is woken, and the end.
+// The queue of a loop: the order of items, when the loop is woken, reserved places, and closing.
 #include "server/inbox.h"
 
 #include <atomic>
@@ -90,7 +90,7 @@ void after_the_close_nothing_comes_and_nobody_is_woken(void**) {
   inbox.push(event(2), [&] { ++wakes; });
   std::vector<InboxItem> taken;
   inbox.take(taken);
-  // What came before is still there.
+  // Items from before the close are still there.
   assert_int_equal(taken.size(), 1);
   assert_int_equal(client_of(taken[0]), 1);
   taken.clear();
@@ -119,7 +119,7 @@ void what_was_never_taken_is_destroyed(void**) {
   assert_int_equal(owned.use_count(), 1);
 }
 
-// A consumer that sleeps until it is woken, as a loop does: were one wake missing, it would hang.
+// The consumer sleeps until it is woken, as a loop does. It hangs if one wake is missing.
 class Sleeper {
  public:
   void wake() {
@@ -212,6 +212,43 @@ void a_close_among_many_threads_is_the_last_wake(void**) {
   }
 }
 
+// Also after other items, a turn of the loop, and memory that was given back.
+void a_reserved_place_needs_no_memory(void**) {
+  Inbox inbox;
+  int wakes = 0;
+  const auto wake = [&] { ++wakes; };
+  std::vector<InboxItem> taken;
+  inbox.reserve(3);
+  inbox.push(event(1), wake);
+  inbox.take(taken);  // with an empty vector in exchange
+  inbox.give_back_memory();
+  const auto capacity_is_kept = [&] {
+    std::vector<InboxItem> mine;
+    inbox.take(mine);
+    const bool kept = mine.capacity() >= 2;
+    inbox.take(mine);
+    return kept;
+  };
+  assert_true(capacity_is_kept());
+  inbox.push_reserved(event(2), wake);
+  assert_int_equal(wakes, 2);
+  inbox.release(1);
+  inbox.push_reserved(event(3), wake);
+  assert_int_equal(wakes, 2);
+  taken.clear();
+  inbox.take(taken);
+  assert_int_equal(taken.size(), 2);
+  assert_int_equal(client_of(taken[0]), 2);
+  assert_int_equal(client_of(taken[1]), 3);
+  inbox.give_back_memory();
+
+  inbox.reserve(1);
+  inbox.close();
+  inbox.push_reserved(event(4), wake);
+  assert_true(inbox.empty());
+  assert_int_equal(wakes, 2);
+}
+
 }  // namespace
 
 int main() {
@@ -222,6 +259,7 @@ int main() {
       cmocka_unit_test(after_the_close_nothing_comes_and_nobody_is_woken),
       cmocka_unit_test(what_comes_too_late_is_destroyed),
       cmocka_unit_test(what_was_never_taken_is_destroyed),
+      cmocka_unit_test(a_reserved_place_needs_no_memory),
       cmocka_unit_test(many_threads_push_while_one_takes),
       cmocka_unit_test(a_close_among_many_threads_is_the_last_wake),
   };

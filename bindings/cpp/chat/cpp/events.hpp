@@ -73,7 +73,7 @@ class ClientEvent : public Event<chat_client_event> {
   std::string_view name() const noexcept { return detail::view(raw().name); }
   // Empty: a guest.
   std::string_view user_id() const noexcept { return detail::view(raw().user_id); }
-  // on_join, on_leave: the room; on_open: the first room.
+  // on_join, on_leave: the room; on_open: the first room, empty without one.
   std::string_view room() const noexcept { return detail::view(raw().room); }
   // on_disconnect: the WebSocket close code.
   int close_code() const noexcept { return raw().close_code; }

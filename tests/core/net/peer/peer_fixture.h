@@ -45,6 +45,7 @@ inline std::string error_name(Error error) {
       {Error::rate_limited, "rate_limited"},
       {Error::wrong_state, "wrong_state"},
       {Error::timed_out, "timed_out"},
+      {Error::no_memory, "no_memory"},
       {Error::unsupported, "unsupported"},
   };
   const auto found = kNames.find(error);
@@ -64,7 +65,7 @@ inline Decoded say(std::string text, std::string ref = {}, std::string room = {}
   command.ref = std::move(ref);
   return Command(std::move(command));
 }
-// The acknowledgement comes behind the message itself.
+// The acknowledgement follows the sender's own copy.
 inline Decoded say_with_ack_last(std::string text, std::string ref) {
   SendCommand command;
   command.draft.payload = std::move(text);
@@ -90,8 +91,9 @@ inline Decoded fault(Error error, std::uint16_t close_code = 0) {
 class TextCodec final : public wire::Codec {
  public:
   struct Form {
-    bool replies = true;  // there are words for replies
+    bool replies = true;  // the format has words for replies
     bool asks_for_acks = true;
+    bool first_room = true;
   };
 
   explicit TextCodec(Form form) : form_(form) {}
@@ -106,6 +108,7 @@ class TextCodec final : public wire::Codec {
     return {{false, std::visit([](const auto& specific) { return text(specific); }, reply)}};
   }
   wire::WireForm form() const override { return 100 + (form_.replies ? 1 : 0); }
+  bool has_first_room() const override { return form_.first_room; }
 
  private:
   static std::string place(const std::string& room, std::uint64_t seq) { return room + "#" + std::to_string(seq); }
@@ -215,7 +218,7 @@ class TellingApplication final : public Application {
   Story& story_;
 };
 
-// The owner of one client and the user of its link. Acts as the one of a WebSocket does.
+// The owner of one client and the user of its link. Behaves like SinglePeer.
 class Seat final : public net::LinkUser, public net::PeerOwner {
  public:
   Seat(FakeLoop& loop, Story& story, std::string given, ClientPtr its)
@@ -224,11 +227,11 @@ class Seat final : public net::LinkUser, public net::PeerOwner {
   const std::string name;
   const ClientPtr client;
   StreamLink link;
-  bool tells_all = false;  // of what its peer tells it
-  bool keeps = false;      // its peer does not go with the link
+  bool tells_all = false;  // writes all calls of its peer into the story
+  bool keeps = false;      // its peer is not retired with the link
 
   FakeLoop& loop() { return *loop_; }
-  // nullptr when the peer has gone.
+  // nullptr after the retirement of the peer.
   net::Peer* find() { return loop_->peers().find(client->id()); }
   net::Peer& peer() {
     net::Peer* const found = find();
@@ -303,6 +306,7 @@ struct Coming {
   TextCodec::Form form = {};
   std::size_t loop = 0;
   std::string address = "192.0.2.1";
+  ConnectRequest request = {};
 };
 
 struct PeerFixture {
@@ -318,14 +322,14 @@ struct PeerFixture {
   // Connects a client, up to the application's verdict.
   Seat& come(const std::string& name, Coming how = {}) {
     const ClientOrigin origin{how.loop, how.address, Protocol::chat_v1, Transport::websocket, 0};
-    Result<ClientPtr> admitted = net::admit(loop(how.loop), origin, {}, Identity{{}, name, {}});
+    Result<ClientPtr> admitted = net::admit(loop(how.loop), origin, std::move(how.request), Identity{{}, name, {}});
     assert_true(admitted.ok());
     seats.push_back(std::make_unique<Seat>(loop(how.loop), story, name, *admitted));
     Seat& seat = *seats.back();
     auto owned =
         std::make_unique<net::Peer>(seat.loop(), seat, seat.link, *admitted, std::make_unique<TextCodec>(how.form));
     net::Peer& peer = *owned;
-    peer.set_first_room(how.room, std::move(how.since));
+    if (how.form.first_room) peer.set_first_room(how.room, std::move(how.since));
     seat.loop().peers().add(std::move(owned));
     if (seat.client->state() == ClientState::accepted) {
       const Status status = peer.open();

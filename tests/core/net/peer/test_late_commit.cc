@@ -1,5 +1,5 @@
-// Acknowledgements of clients whose room has a log that commits later: they come with the commit, in the room's order, and on the
-// side of the client's own copy that its protocol has them on.
+// Acknowledgements in a room whose log commits later: they come with the commit, in the room's order, and before or after the
+// client's own copy, as its protocol has it.
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,7 +51,7 @@ struct Fixture {
     server = std::make_unique<test::FakeServer>(application, std::move(options));
   }
 
-  // What is written is taken by take().
+  // take() returns what was written.
   struct Client {
     User user;
     std::unique_ptr<QueueLink> link;
@@ -162,7 +162,7 @@ void a_failure_reaches_the_sender_in_its_protocol(void**) {
   assert_string_equal(f.application.told.c_str(), "");
 }
 
-// One that has gone meanwhile is told nothing, and its message is published.
+// A sender that disconnects meanwhile is told nothing, and its message is published.
 void a_sender_may_have_gone_before_the_commit(void**) {
   Fixture f;
   const auto ann = f.open_chat_v1();

@@ -304,7 +304,7 @@ void tell_everything(PeerFixture& f, Seat& seat) {
   loop.post(Joined{id, "dev", "e", 3, false, true, false, {}, "j", true});
   loop.post(Left{id, "dev", "out", "l"});
   loop.post(Left{id, "nowhere", "out", "l"});
-  loop.post(VerdictGiven{id});
+  loop.post(DecisionGiven{id, 0, {}});
   loop.post(Continued{id});
   loop.post(CloseClient{id, 1001, "bye", false});
 }
@@ -570,7 +570,7 @@ void acknowledgements_time_out_each_at_its_time(void**) {
 void too_many_acknowledgements_are_told(void**) {
   PeerFixture f;
   Seat& ann = f.open("ann");
-  for (std::uint64_t i = 1; i <= AckWaits::kMaxPending; ++i) f.send(ann, "x", {i, kUnlimited});
+  for (std::uint64_t i = 1; i <= AckTable::kMaxPending; ++i) f.send(ann, "x", {i, kUnlimited});
   f.run();
   f.story.take();
   f.send(ann, "one too many", {5'000, kUnlimited});

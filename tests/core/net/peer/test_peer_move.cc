@@ -454,10 +454,47 @@ void its_link_may_be_another(void**) {
   assert_told(f.story, "ann: lobby#1 one", "other: pong p", "other: lobby#2 two");
 }
 
+// The task that would have sent it runs when the first peer has departed.
+void a_goodbye_follows_its_client(void**) {
+  PeerFixture f({}, 2);
+  Seat& ann = f.open("ann");
+  Move move(f, ann);
+  ann.says(Command(DisconnectCommand{"d"}));
+  move.finish();
+  f.run();
+  assert_told(f.story, "ann': disconnected d", "ann': closes 1000 the client has disconnected",
+              "on_leave ann lobby the client has disconnected", "on_disconnect ann 1000 the client has disconnected");
+  assert_int_equal(f.hub().stats().clients_now, 0);
+}
+
+// Memory failed before the move, on the way, or where the client arrives.
+void a_client_that_has_failed_is_closed_where_it_arrives(void**) {
+  for (const int when : {0, 1, 2}) {
+    PeerFixture f({}, 2);
+    Seat& ann = f.open("ann");
+    if (when == 0) (ann.peer().fail)();  // in brackets, because cmocka has a macro of this name
+    Move move(f, ann);
+    if (when == 1) (ann.peer().fail)();
+    f.loop(1).take_one();  // the second peer is there
+    if (when == 2) (move.to->peer().fail)();
+    f.loop(0).run();
+    f.loop(1).end_round();
+    assert_told(f.story);
+    f.run();
+    assert_true(move.arrived);
+    assert_told(f.story, "ann': closes 1011 out of memory", "on_leave ann lobby out of memory",
+                "on_disconnect ann 1011 out of memory");
+    assert_int_equal(f.hub().stats().clients_now, 0);
+    assert_true(f.loop(0).peers().empty() && f.loop(1).peers().empty());
+  }
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
+      cmocka_unit_test(a_goodbye_follows_its_client),
+      cmocka_unit_test(a_client_that_has_failed_is_closed_where_it_arrives),
       cmocka_unit_test(a_client_moves),
       cmocka_unit_test(everything_is_heard_once_however_the_loops_take_turns),
       cmocka_unit_test(the_second_peer_keeps_everything_until_it_has_arrived),
