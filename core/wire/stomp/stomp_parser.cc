@@ -89,9 +89,11 @@ bool StompParser::fail(StompFault fault) {
 bool StompParser::take_line(std::string_view& bytes) {
   const std::size_t end = bytes.find('\n');
   const std::string_view piece = bytes.substr(0, end);
-  if (piece.find('\0') != std::string_view::npos)
+  const std::size_t free_bytes = limits_.max_line_bytes - line_.size();
+  // The fault that comes first, so that it does not depend on how the stream is cut.
+  if (piece.substr(0, free_bytes + 1).find('\0') != std::string_view::npos)
     return fail(state_ == State::command ? StompFault::unknown_command : StompFault::malformed_header);
-  if (piece.size() > limits_.max_line_bytes - line_.size()) return fail(StompFault::line_too_long);
+  if (piece.size() > free_bytes) return fail(StompFault::line_too_long);
   line_ += piece;
   bytes.remove_prefix(piece.size());
   if (end == std::string_view::npos) return false;
@@ -120,6 +122,7 @@ bool StompParser::end_header() {
   Pair header;
   const std::string_view line = line_;
   if (!decode(line.substr(0, colon), header.name) || !decode(line.substr(colon + 1), header.value)) return false;
+  if (header.name.empty()) return fail(StompFault::malformed_header);  // version 1.0 trims
   frame_.headers.push_back(std::move(header));
   line_.clear();
   return true;

@@ -240,6 +240,7 @@ void malformed_frames_are_faults(void**) {
   }
   for (const std::string_view frame : {"SEND\nx\n\n\0"sv, "SEND\n:x\n\n\0"sv, "SEND\na:b\0"sv, "SEND\na\0:b\n\n\0"sv})
     expect(read(frame), "fault: malformed header");
+  expect(read("SEND\n :x\n\n\0"sv, k1_0), "fault: malformed header");
 }
 
 // The specification's own example of DISCONNECT has no blank line.
@@ -260,6 +261,8 @@ void limits_are_kept(void**) {
   expect(limited("SEND\na:3456\n\n\0"sv, line), "SEND{a=3456}");
   expect(limited("SEND\na:34567\n\n\0"sv, line), "fault: a line is too long");
   expect(limited("SUBSCRI", line), "fault: a line is too long");
+  expect(limited("SEND\na:34567\0"sv, line), "fault: a line is too long");  // also when a later fault is in sight
+  expect(limited("SEND\na:3456\0"sv, line), "fault: malformed header");
   const auto all = [](StompLimits& limits) { limits.max_headers_bytes = 6; };
   expect(limited("SEND\na:1\nb:2\n\n\0SEND\na:1\nb:2\n\n\0"sv, all), "SEND{a=1,b=2} SEND{a=1,b=2}");
   expect(limited("SEND\na:1\nb:23\n\n\0"sv, all), "fault: the headers are too large");
