@@ -8,8 +8,6 @@
 namespace chat::wire {
 namespace {
 
-constexpr std::size_t kMaxDepth = 1;  // an array of strings
-
 std::string_view without_space(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   const std::size_t first = text.find_first_not_of(kSpace);
@@ -58,13 +56,13 @@ std::string_view text_of(SockJsBodyError error) {
 }
 
 SockJsMessageReader::SockJsMessageReader(std::string body, SockJsBodyForm form)
-    : body_(std::move(body)), error_(check(form)), elements_(body_, kMaxDepth) {
+    : body_(std::move(body)), error_(check(form)), elements_(body_) {
   if (error_) messages_left_ = 0;
 }
 
 std::optional<SockJsBodyError> SockJsMessageReader::check(SockJsBodyForm form) {
   if (body_.empty()) return SockJsBodyError::payload_expected;
-  if (!json::check(body_, kMaxDepth).ok()) return SockJsBodyError::broken_json;
+  if (!json::check(body_).ok()) return SockJsBodyError::broken_json;
   const std::string_view value = without_space(body_);
   const json::Kind kind = json::kind_of(value);
   if (kind == json::Kind::string && form == SockJsBodyForm::array_or_string) {
@@ -73,7 +71,7 @@ std::optional<SockJsBodyError> SockJsMessageReader::check(SockJsBodyForm form) {
     return std::nullopt;
   }
   if (kind != json::Kind::array) return SockJsBodyError::payload_expected;
-  json::ElementReader elements(body_, kMaxDepth);
+  json::ElementReader elements(body_);
   for (std::string_view element; elements.next(element); ++messages_left_) {
     if (json::kind_of(element) != json::Kind::string) return SockJsBodyError::broken_json;
   }

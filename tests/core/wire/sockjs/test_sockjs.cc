@@ -190,7 +190,7 @@ void reads_bodies(void**) {
   for (const char* body :
        {"[\"x", "[\"x\"] x", "[1]", "[null]", "[{}]", "[[\"a\"]]", "['a']", "[\"\xff\"]", "[\"\xed\xa0\x80\"]", "\"a"})
     expect(read(body), "Broken JSON encoding.");
-  for (const char* body : {"", "null", "1", "{}", "{\"a\":1}", "\"a\"", "true"})
+  for (const char* body : {"", "null", "1", "{}", "{\"a\":{}}", "\"a\"", "true"})
     expect(read(body), "Payload expected.");
 }
 
@@ -213,6 +213,21 @@ void reads_escapes(void**) {
   expect(read(R"(["\ud800\ud83d\ude00\uDFFF!"])"), replacement + "😀" + replacement + "!|");
   expect(read(R"(["\\ud800 \ud7ff\ue000 \uDBFF\\"])"),
          "\\ud800 " + utf8_of(0xd7ff) + utf8_of(0xe000) + " " + replacement + "\\|");
+}
+
+// The protocol's client_killer_string has a part of these.
+void reads_every_escape(void**) {
+  std::string body = "[\"";
+  std::string text;
+  for (unsigned code = 0; code < 0x10000; ++code) {
+    if (code >= 0xd800 && code < 0xe000) continue;
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\u%04x", code);
+    body += escape;
+    text += utf8_of(code);
+  }
+  expect(read(body + "\"]"), text + "|");
+  expect(read("[" + quoted(text) + "]"), text + "|");
 }
 
 void a_body_with_a_fault_delivers_nothing(void**) {
@@ -339,6 +354,7 @@ int main() {
       cmocka_unit_test(reads_bodies),
       cmocka_unit_test(reads_websocket_messages),
       cmocka_unit_test(reads_escapes),
+      cmocka_unit_test(reads_every_escape),
       cmocka_unit_test(a_body_with_a_fault_delivers_nothing),
       cmocka_unit_test(reads_forms),
       cmocka_unit_test(writes_pages),
