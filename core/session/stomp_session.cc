@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/names.h"
-#include "wire/http/syntax.h"
+#include "session/stomp_client_frames.h"
 #include "wire/json/json.h"
 
 namespace chat::session {
@@ -21,35 +20,6 @@ namespace {
 constexpr std::string_view kTextPlain = "text/plain;charset=utf-8";
 constexpr std::string_view kJson = "application/json;charset=utf-8";
 
-std::optional<std::string> header_of(const StompFrame& frame, std::string_view name) {
-  const std::string* value = frame.header(name);
-  return value ? std::optional(*value) : std::nullopt;
-}
-
-// Headers that say something to a server, or that a server writes: none is the sender's own.
-bool is_reserved(std::string_view name) {
-  constexpr std::string_view kReserved[] = {"destination", "content-length", "content-type", "transaction",
-                                            "receipt",     "subscription",   "message-id",   "ack",
-                                            "seq",         "epoch",          "sender"};
-  return std::find(std::begin(kReserved), std::end(kReserved), name) != std::end(kReserved);
-}
-
-Pairs own_headers(Pairs headers) {
-  Pairs own;
-  for (Pair& header : headers) {
-    const bool repeated = std::any_of(own.begin(), own.end(), [&](const Pair& h) { return h.name == header.name; });
-    if (!repeated && !is_reserved(header.name)) own.push_back(std::move(header));
-  }
-  return own;
-}
-
-std::optional<StompAckMode> find_ack_mode(const std::string* name) {
-  if (!name || *name == "auto") return StompAckMode::automatic;
-  if (*name == "client") return StompAckMode::client;
-  if (*name == "client-individual") return StompAckMode::client_individual;
-  return std::nullopt;
-}
-
 std::size_t size_of(const stomp::Publish& publish) {
   std::size_t bytes = publish.destination.name.size() + publish.body.size();
   for (const Pair& header : publish.headers) bytes += header.name.size() + header.value.size();
@@ -63,12 +33,13 @@ StompSession::StompSession(const StompOptions& options, std::int64_t now_ms)
       parser_(options.limits),
       subscriptions_(options.max_unacknowledged),
       transactions_(options.transactions),
-      heard_ms_(now_ms),
+      requests_(options.max_requests),
+      heart_beats_(now_ms),
       connect_due_ms_(now_ms + options.connect_timeout_ms) {}
 
 void StompSession::receive(std::string_view bytes, std::int64_t now_ms, StompActions& out) {
   if (closed() || bytes.empty()) return;
-  heard_ms_ = now_ms;
+  heart_beats_.heard(now_ms);
   if (state_ == State::disconnecting) return;  // nothing may follow DISCONNECT
   if (bytes.size() > options_.max_waiting_bytes - std::min(waiting_bytes(), options_.max_waiting_bytes)) {
     fail("too much input waits", nullptr, out);
@@ -95,10 +66,7 @@ void StompSession::take_frame(std::int64_t now_ms, StompActions& out) {
   if (complete) {
     handle(frame, now_ms, out);
   } else if (const auto fault = parser_.fault()) {
-    StompFrame broken;
-    if (std::string receipt = parser_.receipt_at_fault(); !receipt.empty())
-      broken.headers.push_back({"receipt", std::move(receipt)});
-    fail(text_of(*fault), &broken, out);
+    fail(text_of(*fault), parser_.receipt_at_fault(), out);
   }
 }
 
@@ -148,26 +116,21 @@ void StompSession::connect(const StompFrame& frame, StompActions& out) {
   }
   version_ = *version;
   parser_.set_version(version_);
-  const bool padded = version_ == StompVersion::v1_0;
-  const auto value = [&](std::string_view name) -> std::optional<std::string> {
-    const std::string* text = frame.header(name);
-    if (!text) return std::nullopt;
-    return padded ? std::string(wire::trim_blanks(*text)) : *text;
-  };
-  if (!padded) {
+  if (version_ != StompVersion::v1_0) {
     const auto wanted = wire::parse_stomp_heart_beat(frame.header("heart-beat"));
     if (!wanted) return fail("malformed heart-beat", nullptr, out);
-    heart_beats_ = wire::negotiate_stomp_heart_beats(*wanted, options_.heart_beat);
+    heart_beats_.agree(wire::negotiate_stomp_heart_beats(*wanted, options_.heart_beat));
   }
   state_ = State::connecting;
+  StompConnectFrame read = read_connect(frame, version_);
   out.emplace_back(
-      stomp::Connect{version_, value("host").value_or(""), value("login"), value("passcode"), frame.headers});
+      stomp::Connect{version_, std::move(read.host), std::move(read.login), std::move(read.passcode), frame.headers});
 }
 
 void StompSession::accept(std::string_view session_id, std::int64_t now_ms, StompActions& out) {
   if (state_ != State::connecting) return;
   state_ = State::connected;
-  heard_ms_ = now_ms;  // the client may have waited for the answer
+  heart_beats_.heard(now_ms);  // the client may have waited for the answer
   StompFrame frame{
       StompCommand::connected,
       {{"version", std::string(name_of(version_))}, {"session", std::string(session_id)}, {"server", options_.server}},
@@ -182,40 +145,24 @@ void StompSession::reject(std::string_view message, std::string_view details, St
 }
 
 void StompSession::subscribe(const StompFrame& frame, StompActions& out) {
-  const std::string* text = require(frame, "destination", out);
-  if (!text) return;
-  const std::string* id = frame.header("id");
-  if (!id && version_ != StompVersion::v1_0) return fail("SUBSCRIBE needs an id header", &frame, out);
-  if (id ? subscriptions_.find_id(*id) : subscriptions_.find_destination(*text))
+  Result<StompSubscribeFrame> read = read_subscribe(frame, version_, options_.prefixes);
+  if (!read.ok()) return fail(read.status().detail, &frame, out);
+  if (read->id ? subscriptions_.find_id(*read->id) : subscriptions_.find_destination(read->destination_text))
     return fail("there is such a subscription already", &frame, out);
   if (subscriptions_.size() >= options_.max_subscriptions) return fail("too many subscriptions", &frame, out);
-  const auto ack = find_ack_mode(frame.header("ack"));
-  if (!ack) return fail("unknown value of the ack header", &frame, out);
-  const auto destination = wire::parse_stomp_destination(options_.prefixes, *text);
-  if (!destination || destination->kind == StompDestinationKind::application)
-    return fail("nothing can be subscribed to at this destination", &frame, out);
-  if (destination->kind == StompDestinationKind::room) {
-    if (const Status status = check_room_name(destination->name); !status.ok()) return fail(status.detail, &frame, out);
-  }
-  std::optional<Position> since;
-  if (const std::string* last_seq = frame.header("last-seq")) {
-    const auto seq = wire::json::parse_unsigned(*last_seq);
-    const std::string* epoch = frame.header("epoch");
-    if (!seq || !epoch || !check_epoch(*epoch).ok())
-      return fail("last-seq is a number, and needs an epoch", &frame, out);
-    since = Position{*epoch, *seq};
-  }
+  const auto ref = add_request({StompRequests::Kind::subscribe, header_of(frame, "receipt")}, &frame, out);
+  if (!ref) return;
+
   StompSubscriptions::Entry entry;
-  entry.has_id = id != nullptr;
-  if (id) entry.id = *id;
-  entry.destination = *text;
-  entry.is_error_queue = destination->is_error_queue();
-  entry.ack = *ack;
-  stomp::Ref ref = 0;
-  if (!add_request({RequestKind::subscribe, header_of(frame, "receipt")}, ref, &frame, out)) return;
+  entry.has_id = read->id.has_value();
+  entry.id = std::move(read->id).value_or("");
+  entry.destination = std::move(read->destination_text);
+  entry.is_error_queue = read->destination.is_error_queue();
+  entry.ack = read->ack;
   const stomp::Subscription number = subscriptions_.add(std::move(entry)).number;
-  std::string head = *ack == StompAckMode::automatic ? message_head(number, {}) : std::string();
-  out.emplace_back(stomp::Subscribe{ref, number, *destination, std::move(since), *ack, std::move(head)});
+  std::string head = read->ack == StompAckMode::automatic ? message_head(number, {}) : std::string();
+  out.emplace_back(
+      stomp::Subscribe{*ref, number, std::move(read->destination), std::move(read->since), read->ack, std::move(head)});
 }
 
 void StompSession::unsubscribe(const StompFrame& frame, std::int64_t now_ms, StompActions& out) {
@@ -228,7 +175,7 @@ void StompSession::unsubscribe(const StompFrame& frame, std::int64_t now_ms, Sto
     if (!destination) return;
     entry = subscriptions_.find_destination(*destination);
   } else {
-    return fail("UNSUBSCRIBE needs an id header", &frame, out);
+    return fail("UNSUBSCRIBE needs a header id", &frame, out);
   }
   if (!entry) return fail("there is no such subscription", &frame, out);
   const stomp::Subscription number = entry->number;
@@ -240,35 +187,27 @@ void StompSession::unsubscribe(const StompFrame& frame, std::int64_t now_ms, Sto
 void StompSession::send(StompFrame& frame, std::int64_t now_ms, StompActions& out) {
   const std::string* text = require(frame, "destination", out);
   if (!text) return;
-  Request request{RequestKind::publish, header_of(frame, "receipt"), *text};
-  const auto destination = wire::parse_stomp_destination(options_.prefixes, *text);
-  std::string why;
-  if (!destination || destination->kind == StompDestinationKind::user_queue) {
-    why = "nothing can be sent to this destination";
-  } else {
-    const bool to_room = destination->kind == StompDestinationKind::room;
-    why = (to_room ? check_room_name(destination->name) : check_event_name(destination->name)).detail;
-  }
   const auto transaction = header_of(frame, "transaction");
   if (transaction && !transactions_.contains(*transaction)) return fail("there is no such transaction", &frame, out);
-  if (!why.empty()) {
-    tell_refused(*text, request.receipt, "invalid_argument", why, now_ms, out);
+  StompRequests::Request request{StompRequests::Kind::publish, header_of(frame, "receipt"), *text};
+  Result<StompDestination> destination = read_send_destination(*text, options_.prefixes);
+  if (!destination.ok()) {
+    tell_refused(request, "invalid_argument", destination.status().detail, now_ms, out);
     return;
   }
-  stomp::Publish publish{0, *destination, header_of(frame, "content-type"), own_headers(std::move(frame.headers)),
-                         std::move(frame.body)};
+  stomp::Publish publish{0, *std::move(destination), header_of(frame, "content-type"),
+                         own_headers(std::move(frame.headers)), std::move(frame.body)};
   if (!transaction) return this->publish(std::move(publish), std::move(request), out);
   const std::size_t bytes = size_of(publish);
-  if (!transactions_.add(*transaction, std::move(publish), bytes)) {
-    StompFrame about;
-    if (request.receipt) about.headers.push_back({"receipt", *request.receipt});
-    return fail("the transactions are too large", &about, out);
-  }
+  if (!transactions_.add(*transaction, std::move(publish), bytes))
+    return fail("the transactions are too large", request.receipt, out);
   receipt(request.receipt, now_ms, out);
 }
 
-void StompSession::publish(stomp::Publish publish, Request request, StompActions& out) {
-  if (!add_request(std::move(request), publish.ref, nullptr, out)) return;
+void StompSession::publish(stomp::Publish publish, StompRequests::Request request, StompActions& out) {
+  const auto ref = add_request(std::move(request), nullptr, out);
+  if (!ref) return;
+  publish.ref = *ref;
   out.emplace_back(std::move(publish));
 }
 
@@ -323,13 +262,13 @@ void StompSession::commit(const StompFrame& frame, std::int64_t now_ms, StompAct
   if (!id) return;
   if (!transactions_.contains(*id)) return fail("there is no such transaction", &frame, out);
   StompTransactions::Steps steps = transactions_.end(*id);
-  Request whole{RequestKind::commit, header_of(frame, "receipt")};
+  StompRequests::Request whole{StompRequests::Kind::commit, header_of(frame, "receipt")};
   whole.unfinished = static_cast<std::size_t>(std::count_if(
       steps.begin(), steps.end(), [](const auto& step) { return std::holds_alternative<stomp::Publish>(step); }));
-  stomp::Ref ref = 0;
+  std::optional<stomp::Ref> ref;
   if (whole.unfinished == 0) {
     receipt(whole.receipt, now_ms, out);
-  } else if (!add_request(std::move(whole), ref, &frame, out)) {
+  } else if (ref = add_request(std::move(whole), &frame, out); !ref) {
     return;
   }
   for (StompTransactions::Step& step : steps) {
@@ -339,8 +278,9 @@ void StompSession::commit(const StompFrame& frame, std::int64_t now_ms, StompAct
       continue;
     }
     auto& message = std::get<stomp::Publish>(step);
-    Request request{RequestKind::publish, std::nullopt,
-                    wire::encode_stomp_destination(options_.prefixes, message.destination), ref};
+    StompRequests::Request request{StompRequests::Kind::publish, std::nullopt,
+                                   wire::encode_stomp_destination(options_.prefixes, message.destination),
+                                   ref.value_or(0)};
     publish(std::move(message), std::move(request), out);
   }
 }
@@ -355,78 +295,61 @@ void StompSession::abort(const StompFrame& frame, std::int64_t now_ms, StompActi
 
 void StompSession::disconnect(const StompFrame& frame, StompActions& out) {
   transactions_.clear();
-  stomp::Ref ref = 0;
-  if (!add_request({RequestKind::disconnect, header_of(frame, "receipt")}, ref, &frame, out)) return;
+  const auto ref = add_request({StompRequests::Kind::disconnect, header_of(frame, "receipt")}, &frame, out);
+  if (!ref) return;
   state_ = State::disconnecting;
   input_.clear();
   input_at_ = 0;
-  out.emplace_back(stomp::Disconnect{ref});
+  out.emplace_back(stomp::Disconnect{*ref});
 }
 
 void StompSession::done(stomp::Ref ref, std::int64_t now_ms, StompActions& out) {
-  const auto found = requests_.find(ref);
-  if (found == requests_.end()) return;
-  const Request request = std::move(found->second);
-  requests_.erase(found);
-  finish(request, false, now_ms, out);
+  const auto request = requests_.take(ref);
+  if (!request) return;
+  receipt(request->receipt, now_ms, out);
+  if (request->kind == StompRequests::Kind::disconnect) {
+    state_ = State::closed;
+    clear();
+    out.emplace_back(stomp::Close{});
+  } else if (request->commit != 0) {
+    finish_part(request->commit, false, now_ms, out);
+  }
 }
 
 void StompSession::refused(stomp::Ref ref, std::string_view error, std::string_view reason, std::int64_t now_ms,
                            StompActions& out) {
-  const auto found = requests_.find(ref);
-  if (found == requests_.end()) return;
-  const Request request = std::move(found->second);
-  requests_.erase(found);
-  if (request.kind == RequestKind::publish) {
-    tell_refused(request.destination, request.receipt, error, reason, now_ms, out);
-    finish(request, true, now_ms, out);
-    return;
-  }
-  StompFrame about;
-  if (request.receipt) about.headers.push_back({"receipt", *request.receipt});
-  fail(reason, &about, out);
+  const auto request = requests_.take(ref);
+  if (!request) return;
+  if (request->kind != StompRequests::Kind::publish) return fail(reason, request->receipt, out);
+  tell_refused(*request, error, reason, now_ms, out);
+  if (request->commit != 0) finish_part(request->commit, true, now_ms, out);
 }
 
-void StompSession::finish(const Request& request, bool refused, std::int64_t now_ms, StompActions& out) {
-  if (!refused) receipt(request.receipt, now_ms, out);
-  if (request.kind == RequestKind::disconnect) {
-    state_ = State::closed;
-    clear();
-    out.emplace_back(stomp::Close{});
-    return;
-  }
-  const auto found = requests_.find(request.commit);
-  if (request.commit == 0 || found == requests_.end()) return;
-  Request& whole = found->second;
-  whole.failed = whole.failed || refused;
-  if (--whole.unfinished != 0) return;
-  const Request ended = std::move(whole);
-  requests_.erase(found);
-  if (!ended.failed) receipt(ended.receipt, now_ms, out);
+void StompSession::finish_part(stomp::Ref commit, bool refused, std::int64_t now_ms, StompActions& out) {
+  const auto ended = requests_.take_part(commit, refused);
+  if (ended && !ended->failed) receipt(ended->receipt, now_ms, out);
 }
 
-void StompSession::tell_refused(const std::string& destination, const std::optional<std::string>& receipt,
-                                std::string_view error, std::string_view reason, std::int64_t now_ms,
-                                StompActions& out) {
+void StompSession::tell_refused(const StompRequests::Request& request, std::string_view error, std::string_view reason,
+                                std::int64_t now_ms, StompActions& out) {
   const StompDestination queue{StompDestinationKind::user_queue, std::string(wire::kStompErrorQueue)};
   const std::string id = "error-" + std::to_string(++refusals_);
   Pairs headers{{"destination", wire::encode_stomp_destination(options_.prefixes, queue)},
                 {"message-id", id},
                 {"content-type", std::string(kJson)}};
-  if (receipt) headers.push_back({"receipt-id", *receipt});
+  if (request.receipt) headers.push_back({"receipt-id", *request.receipt});
   std::string body = R"({"error":)";
   wire::json::append_quoted(body, error);
   body += R"(,"reason":)";
   wire::json::append_quoted(body, reason);
   body += R"(,"destination":)";
-  wire::json::append_quoted(body, destination);
+  wire::json::append_quoted(body, request.destination);
   body += '}';
   const std::string tail = wire::stomp_message_tail(version_, headers, body);
-  std::vector<stomp::Subscription> numbers;
-  for (const StompSubscriptions::Entry& entry : subscriptions_.entries()) {
-    if (entry.is_error_queue) numbers.push_back(entry.number);
+  for (std::size_t i = 0; i < subscriptions_.entries().size(); ++i) {
+    const StompSubscriptions::Entry& entry = subscriptions_.entries()[i];
+    if (entry.is_error_queue) send_bytes(message_head(entry.number, id) + tail, now_ms, out);
   }
-  for (const stomp::Subscription number : numbers) send_bytes(message_head(number, id) + tail, now_ms, out);
 }
 
 std::string StompSession::message_head(stomp::Subscription subscription, std::string_view message_id) {
@@ -439,10 +362,10 @@ std::string StompSession::message_head(stomp::Subscription subscription, std::st
   return wire::stomp_message_head(version_, id, ack_id);
 }
 
-void StompSession::wrote(std::int64_t now_ms) { wrote_ms_ = now_ms; }
+void StompSession::wrote(std::int64_t now_ms) { heart_beats_.wrote(now_ms); }
 
 void StompSession::close(std::string_view message, std::string_view details, StompActions& out) {
-  if (!closed()) fail(message, nullptr, out, details);
+  if (!closed()) fail(message, std::nullopt, out, details);
 }
 
 void StompSession::lost() {
@@ -456,14 +379,11 @@ const std::string* StompSession::require(const StompFrame& frame, std::string_vi
   return value;
 }
 
-bool StompSession::add_request(Request request, stomp::Ref& ref, const StompFrame* frame, StompActions& out) {
-  if (requests_.size() >= options_.max_requests) {
-    fail("too many requests wait", frame, out);
-    return false;
-  }
-  ref = ++last_ref_;
-  requests_.emplace(ref, std::move(request));
-  return true;
+std::optional<stomp::Ref> StompSession::add_request(StompRequests::Request request, const StompFrame* frame,
+                                                    StompActions& out) {
+  const auto ref = requests_.add(std::move(request));
+  if (!ref) fail("too many requests wait", frame, out);
+  return ref;
 }
 
 void StompSession::receipt(const std::optional<std::string>& id, std::int64_t now_ms, StompActions& out) {
@@ -475,12 +395,16 @@ void StompSession::send_bytes(std::string bytes, std::int64_t now_ms, StompActio
   out.emplace_back(stomp::Send{std::move(bytes)});
 }
 
-void StompSession::fail(std::string_view message, const StompFrame* frame, StompActions& out,
+void StompSession::fail(std::string_view message, const StompFrame* frame, StompActions& out) {
+  // A CONNECT frame cannot ask for a receipt.
+  const bool connects = frame && (frame->command == StompCommand::connect || frame->command == StompCommand::stomp);
+  fail(message, frame && !connects ? header_of(*frame, "receipt") : std::nullopt, out);
+}
+
+void StompSession::fail(std::string_view message, const std::optional<std::string>& receipt, StompActions& out,
                         std::string_view details) {
   Pairs headers{{"message", std::string(message)}};
-  const std::string* receipt = frame ? frame->header("receipt") : nullptr;
-  const bool connects = frame && (frame->command == StompCommand::connect || frame->command == StompCommand::stomp);
-  if (receipt && !connects) headers.push_back({"receipt-id", *receipt});
+  if (receipt) headers.push_back({"receipt-id", *receipt});
   if (!details.empty()) headers.push_back({"content-type", std::string(kTextPlain)});
   send_error(std::move(headers), details, out);
 }
@@ -511,25 +435,16 @@ std::int64_t StompSession::deadline_ms() const {
     case State::closed:
       return kNever;
   }
-  std::int64_t first = kNever;
-  if (heart_beats_.to_client_ms != 0) first = wrote_ms_ + send_after_ms();
-  if (heart_beats_.from_client_ms != 0) {
-    const std::int64_t silent = heard_ms_ + silent_after_ms();
-    first = first == kNever ? silent : std::min(first, silent);
-  }
-  return first;
+  return heart_beats_.deadline_ms();
 }
 
 void StompSession::tick(std::int64_t now_ms, StompActions& out) {
   if (state_ == State::waiting && now_ms >= connect_due_ms_) return fail("no CONNECT frame came in time", nullptr, out);
   if (state_ != State::connected && state_ != State::disconnecting) return;
-  if (heart_beats_.from_client_ms != 0) {
-    // While its frames wait here, no more is read of the client.
-    if (waiting_bytes() != 0) heard_ms_ = now_ms;
-    if (now_ms >= heard_ms_ + silent_after_ms()) return fail("no heart-beat came in time", nullptr, out);
-  }
-  if (heart_beats_.to_client_ms != 0 && now_ms >= wrote_ms_ + send_after_ms())
-    send_bytes(std::string(wire::kStompHeartBeat), now_ms, out);
+  // While its frames wait here, no more is read of the client.
+  if (waiting_bytes() != 0) heart_beats_.heard(now_ms);
+  if (heart_beats_.is_silent(now_ms)) return fail("no heart-beat came in time", nullptr, out);
+  if (heart_beats_.must_write(now_ms)) send_bytes(std::string(wire::kStompHeartBeat), now_ms, out);
 }
 
 }  // namespace chat::session

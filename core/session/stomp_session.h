@@ -10,9 +10,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "session/stomp_action.h"
+#include "session/stomp_heart_beat.h"
+#include "session/stomp_requests.h"
 #include "session/stomp_subscriptions.h"
 #include "session/stomp_transactions.h"
 #include "wire/stomp/stomp_destination.h"
@@ -84,18 +85,7 @@ class StompSession {
     disconnecting,
     closed,
   };
-  enum class RequestKind : std::uint8_t { subscribe, publish, commit, disconnect };
-
   static constexpr std::int64_t kNever = -1;
-
-  struct Request {
-    RequestKind kind = RequestKind::publish;
-    std::optional<std::string> receipt;
-    std::string destination;     // of a publish
-    stomp::Ref commit = 0;       // of a publish in a transaction
-    std::size_t unfinished = 0;  // publishes of a commit
-    bool failed = false;         // one of them was refused
-  };
 
   void handle(wire::StompFrame& frame, std::int64_t now_ms, StompActions& out);
   void connect(const wire::StompFrame& frame, StompActions& out);
@@ -111,24 +101,23 @@ class StompSession {
   // The message that an ACK or NACK frame is about. nullopt: the frame is wrong, and has ended the connection.
   std::optional<StompSubscriptions::Mark> find_mark(const wire::StompFrame& frame, StompActions& out);
   void apply(const StompTransactions::Ack& ack, StompActions& out);
-  void publish(stomp::Publish publish, Request request, StompActions& out);
+  void publish(stomp::Publish publish, StompRequests::Request request, StompActions& out);
   // nullptr: the header is missing, which has ended the connection.
   const std::string* require(const wire::StompFrame& frame, std::string_view header, StompActions& out);
-  // False: too many requests wait, which has ended the connection.
-  bool add_request(Request request, stomp::Ref& ref, const wire::StompFrame* frame, StompActions& out);
-  void finish(const Request& request, bool refused, std::int64_t now_ms, StompActions& out);
-  void tell_refused(const std::string& destination, const std::optional<std::string>& receipt, std::string_view error,
-                    std::string_view reason, std::int64_t now_ms, StompActions& out);
+  // nullopt: too many requests wait, which has ended the connection.
+  std::optional<stomp::Ref> add_request(StompRequests::Request request, const wire::StompFrame* frame,
+                                        StompActions& out);
+  void finish_part(stomp::Ref commit, bool refused, std::int64_t now_ms, StompActions& out);
+  void tell_refused(const StompRequests::Request& request, std::string_view error, std::string_view reason,
+                    std::int64_t now_ms, StompActions& out);
   void receipt(const std::optional<std::string>& id, std::int64_t now_ms, StompActions& out);
   void send_bytes(std::string bytes, std::int64_t now_ms, StompActions& out);
   // Ends the connection by an ERROR frame. frame: which it is about, or nullptr.
-  void fail(std::string_view message, const wire::StompFrame* frame, StompActions& out, std::string_view details = {});
+  void fail(std::string_view message, const wire::StompFrame* frame, StompActions& out);
+  void fail(std::string_view message, const std::optional<std::string>& receipt, StompActions& out,
+            std::string_view details = {});
   void send_error(Pairs headers, std::string_view body, StompActions& out);
   void clear();
-  // Heart-beats leave early, so that they are not late when they arrive.
-  std::int64_t send_after_ms() const { return heart_beats_.to_client_ms - heart_beats_.to_client_ms / 4; }
-  // Twice what was agreed on: the client's may be late.
-  std::int64_t silent_after_ms() const { return 2 * heart_beats_.from_client_ms; }
 
   const StompOptions& options_;
   State state_ = State::waiting;
@@ -139,13 +128,10 @@ class StompSession {
 
   StompSubscriptions subscriptions_;
   StompTransactions transactions_;
-  std::unordered_map<stomp::Ref, Request> requests_;
-  stomp::Ref last_ref_ = 0;
+  StompRequests requests_;
   std::uint64_t refusals_ = 0;  // for the ids of the messages about them
 
-  wire::StompHeartBeats heart_beats_;
-  std::int64_t heard_ms_;
-  std::int64_t wrote_ms_ = 0;
+  StompHeartBeatTimer heart_beats_;
   std::int64_t connect_due_ms_;
 };
 

@@ -76,9 +76,9 @@ bool StompParser::read(std::string_view& bytes, StompFrame& frame) {
   return false;
 }
 
-std::string StompParser::receipt_at_fault() const {
+std::optional<std::string> StompParser::receipt_at_fault() const {
   const std::string* receipt = fault_ ? frame_.header("receipt") : nullptr;
-  return receipt ? *receipt : std::string();
+  return receipt ? std::optional(*receipt) : std::nullopt;
 }
 
 bool StompParser::fail(StompFault fault) {

@@ -50,8 +50,8 @@ class StompParser {
   bool read(std::string_view& bytes, StompFrame& frame);
   std::optional<StompFault> fault() const { return fault_; }
 
-  // The value of the `receipt` header of the frame with the fault, when it was read before; empty without.
-  std::string receipt_at_fault() const;
+  // The value of the `receipt` header of the frame with the fault, when it was read before.
+  std::optional<std::string> receipt_at_fault() const;
 
   // In the middle of a frame.
   bool in_frame() const { return state_ != State::between; }

@@ -388,7 +388,7 @@ void a_subscription_that_cannot_be_ends_the_connection(void**) {
 void subscribe_needs_an_id(void**) {
   for (const StompVersion version : {StompVersion::v1_1, StompVersion::v1_2}) {
     Harness h(version);
-    expect(h.hear("SUBSCRIBE|destination:/topic/a||@"), error("SUBSCRIBE needs an id header"));
+    expect(h.hear("SUBSCRIBE|destination:/topic/a||@"), error("SUBSCRIBE needs a header id"));
   }
 }
 
@@ -412,7 +412,7 @@ void subscriptions_are_bounded(void**) {
 // subscription."
 void unsubscribe_names_a_subscription(void**) {
   Harness without(StompVersion::v1_2);
-  expect(without.hear("UNSUBSCRIBE|destination:/topic/a||@"), error("UNSUBSCRIBE needs an id header"));
+  expect(without.hear("UNSUBSCRIBE|destination:/topic/a||@"), error("UNSUBSCRIBE needs a header id"));
   Harness unknown(StompVersion::v1_2);
   expect(unknown.hear("UNSUBSCRIBE|id:0||@"), error("there is no such subscription"));
 }

@@ -279,7 +279,7 @@ void a_fault_knows_the_receipt(void**) {
   StompFrame frame;
   std::string_view bytes = "SEND\nreceipt:r1\nx\n\n\0SEND\n\n\0"sv;
   assert_false(parser.read(bytes, frame));
-  expect(parser.receipt_at_fault(), "r1");
+  expect(parser.receipt_at_fault().value(), "r1");
   bytes = "SEND\n\n\0"sv;
   assert_false(parser.read(bytes, frame));
   assert_true(parser.fault() == StompFault::malformed_header);
