@@ -14,6 +14,8 @@ class StompHeartBeatTimer {
   explicit StompHeartBeatTimer(std::int64_t now_ms) : heard_ms_(now_ms), wrote_ms_(now_ms) {}
 
   void agree(const wire::StompHeartBeats& intervals) { intervals_ = intervals; }
+  // The client has nothing more to say.
+  void stop_hearing() { intervals_.from_client_ms = 0; }
   void heard(std::int64_t now_ms) { heard_ms_ = now_ms; }
   void wrote(std::int64_t now_ms) { wrote_ms_ = now_ms; }
 

@@ -298,6 +298,7 @@ void StompSession::disconnect(const StompFrame& frame, StompActions& out) {
   const auto ref = add_request({StompRequests::Kind::disconnect, header_of(frame, "receipt")}, &frame, out);
   if (!ref) return;
   state_ = State::disconnecting;
+  heart_beats_.stop_hearing();
   input_.clear();
   input_at_ = 0;
   out.emplace_back(stomp::Disconnect{*ref});
@@ -346,8 +347,7 @@ void StompSession::tell_refused(const StompRequests::Request& request, std::stri
   wire::json::append_quoted(body, request.destination);
   body += '}';
   const std::string tail = wire::stomp_message_tail(version_, headers, body);
-  for (std::size_t i = 0; i < subscriptions_.entries().size(); ++i) {
-    const StompSubscriptions::Entry& entry = subscriptions_.entries()[i];
+  for (const StompSubscriptions::Entry& entry : subscriptions_.entries()) {
     if (entry.is_error_queue) send_bytes(message_head(entry.number, id) + tail, now_ms, out);
   }
 }

@@ -708,6 +708,14 @@ void a_client_whose_frames_wait_is_not_silent(void**) {
   expect(h.pass(20'000), error("no heart-beat came in time"));
 }
 
+void a_client_that_disconnects_need_not_be_heard(void**) {
+  Harness h;
+  h.connect("CONNECT|accept-version:1.2|heart-beat:10000,10000||@");
+  h.hear("DISCONNECT|receipt:1||@");
+  expect(h.pass(30'000), "send |");
+  expect(h.done(1), "send RECEIPT|receipt-id:1||@; close");
+}
+
 // Acknowledgements at random, against a list for each subscription.
 void acknowledgements_do_what_their_model_does(void**) {
   for (unsigned seed = 1; seed <= 100; ++seed) {
@@ -818,6 +826,7 @@ int main() {
       cmocka_unit_test(heart_beats_have_a_floor),
       cmocka_unit_test(a_silent_client_is_closed),
       cmocka_unit_test(a_client_whose_frames_wait_is_not_silent),
+      cmocka_unit_test(a_client_that_disconnects_need_not_be_heard),
       cmocka_unit_test(acknowledgements_do_what_their_model_does),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
