@@ -1,0 +1,106 @@
+// See stomp_subscriptions.h.
+#include "session/stomp_subscriptions.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace chat::session {
+namespace {
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size() || value == 0) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+const StompSubscriptions::Entry& StompSubscriptions::add(Entry entry) {
+  entry.number = ++last_number_;
+  return entries_.emplace_back(std::move(entry));
+}
+
+void StompSubscriptions::remove(stomp::Subscription number) {
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.number == number; });
+}
+
+const StompSubscriptions::Entry* StompSubscriptions::find(stomp::Subscription number) const {
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.number == number; });
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+StompSubscriptions::Entry* StompSubscriptions::find_mutable(stomp::Subscription number) {
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.number == number; });
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+const StompSubscriptions::Entry* StompSubscriptions::find_id(std::string_view id) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const Entry& entry) { return entry.has_id && entry.id == id; });
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+const StompSubscriptions::Entry* StompSubscriptions::find_destination(std::string_view destination) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return !entry.has_id && entry.destination == destination;
+  });
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+std::string StompSubscriptions::add_message(stomp::Subscription number, std::string_view message_id) {
+  Entry* entry = find_mutable(number);
+  if (!entry || entry->ack == StompAckMode::automatic) return {};
+  if (entry->unacknowledged.size() >= max_unacknowledged_) entry->unacknowledged.pop_front();
+  entry->unacknowledged.push_back({++entry->last_message, std::string(message_id)});
+  return std::to_string(number) + '-' + std::to_string(entry->last_message);
+}
+
+bool StompSubscriptions::find_message(std::string_view ack_id, Mark& mark) const {
+  const std::size_t dash = ack_id.find('-');
+  if (dash == std::string_view::npos) return false;
+  const auto subscription = parse_number(ack_id.substr(0, dash));
+  const auto message = parse_number(ack_id.substr(dash + 1));
+  if (!subscription || !message || *subscription > last_number_) return false;
+  mark = {*subscription, *message};
+  const Entry* entry = find(*subscription);
+  if (!entry) {
+    mark.message = 0;  // of a subscription that has ended
+    return true;
+  }
+  return *message <= entry->last_message;
+}
+
+StompSubscriptions::Mark StompSubscriptions::find_message_id(stomp::Subscription number,
+                                                             std::string_view message_id) const {
+  for (const Entry& entry : entries_) {
+    if (number != 0 && entry.number != number) continue;
+    const auto found = std::find_if(entry.unacknowledged.begin(), entry.unacknowledged.end(),
+                                    [&](const Entry::Message& message) { return message.id == message_id; });
+    if (found != entry.unacknowledged.end()) return {entry.number, found->number};
+  }
+  return {};
+}
+
+std::vector<std::string> StompSubscriptions::acknowledge(const Mark& mark) {
+  std::vector<std::string> ids;
+  Entry* entry = find_mutable(mark.subscription);
+  if (!entry) return ids;
+  auto& messages = entry->unacknowledged;
+  const auto end = std::upper_bound(messages.begin(), messages.end(), mark.message,
+                                    [](std::uint64_t number, const Entry::Message& m) { return number < m.number; });
+  auto begin = messages.begin();
+  if (entry->ack == StompAckMode::client_individual) {
+    if (end == begin || std::prev(end)->number != mark.message) return ids;
+    begin = std::prev(end);
+  }
+  for (auto message = begin; message != end; ++message) ids.push_back(std::move(message->id));
+  messages.erase(begin, end);
+  return ids;
+}
+
+}  // namespace chat::session
