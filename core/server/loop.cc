@@ -33,10 +33,12 @@ void merge_freed_blocks() {
   std::free(block);                           // NOLINT(cppcoreguidelines-owning-memory)
 }
 
-// A timer is this late when the host did not poll, a callback took long, or the process was stopped. Answers to pings may then wait
-// in the sockets, which libuv reads after its timers. So the sockets are served this many times before the timers are called.
+// A timer is this late when the host did not poll, a callback took long, or the process or its machine was stopped. Answers to pings
+// may then wait in the sockets, which libuv reads after its timers, and a client in the middle of a TLS handshake had nothing to
+// answer. So the timers wait as long again, at most kMaxGraceMs, and until the sockets were served kLateTurns times.
 constexpr std::int64_t kLateMs = 100;
-constexpr int kMaxLateTurns = 3;
+constexpr std::int64_t kMaxGraceMs = 1'000;
+constexpr int kLateTurns = 3;
 
 template <class Handle>
 Loop* loop_of(Handle* handle) {
@@ -347,13 +349,12 @@ void Loop::arm_timer() {
       [](uv_timer_t* handle) {
         Loop* loop = loop_of(handle);
         ++loop->activity_;
-        if (loop->now_ms() - loop->armed_ms_ > kLateMs && loop->late_turns_ < kMaxLateTurns) {
-          ++loop->late_turns_;
+        if (loop->must_wait_for_sockets()) {
           // libuv would call it at once with 0.
-          uv_timer_start(handle, handle->timer_cb, 1, 0);
+          const std::int64_t grace_ms = std::max<std::int64_t>(1, loop->grace_until_ms_ - loop->now_ms());
+          uv_timer_start(handle, handle->timer_cb, static_cast<std::uint64_t>(grace_ms), 0);
           return;
         }
-        loop->late_turns_ = 0;
         // Also when a timer throws std::bad_alloc, or no timer would be called any more.
         struct Rearm {
           ~Rearm() {
@@ -362,9 +363,19 @@ void Loop::arm_timer() {
           }
           Loop* loop;
         } const rearm{loop};
-        loop->timers_.advance(loop->now_ms(), loop->budget());
+        if (loop->timers_.advance(loop->now_ms(), loop->budget())) loop->late_turns_ = 0;
       },
       static_cast<std::uint64_t>(wait_ms), 0);
+}
+
+// Whether the timers are late and the clients have not had their time yet. They get it once until the timers have caught up.
+bool Loop::must_wait_for_sockets() {
+  const std::int64_t late_ms = now_ms() - armed_ms_;
+  if (late_ms <= kLateMs) return false;
+  if (late_turns_ == 0) grace_until_ms_ = now_ms() + std::min(late_ms, kMaxGraceMs);
+  if (late_turns_ >= kLateTurns && now_ms() >= grace_until_ms_) return false;
+  ++late_turns_;
+  return true;
 }
 
 // Drain ---------------------------------------------------------------------------------------------------------------

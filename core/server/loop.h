@@ -111,6 +111,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   bool take_batch();
   bool dispatch(InboxItem& item);
   void arm_timer();
+  bool must_wait_for_sockets();
   void wake();
   void finish_if_drained();
   void close_handles();
@@ -131,7 +132,8 @@ class Loop final : public LoopInbox, public EndpointContext {
   uv_timer_t timer_{};
   std::int64_t armed_ms_ = -1;
   int late_turns_ = 0;
-  std::uint64_t activity_ = 0;  // increases whenever something ran, for run_ready()
+  std::int64_t grace_until_ms_ = 0;  // late timers wait until then
+  std::uint64_t activity_ = 0;       // increases whenever something ran, for run_ready()
   TimerWheel timers_;
   ReadySockets sockets_;
   LwsContext context_;

@@ -1,10 +1,13 @@
 """What once hung or corrupted a loop inside libwebsockets 4.1: each was found by a reproduction like the one here."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
+import signal
 import ssl
 import subprocess
+import time
 
 import pytest
 from support import BINARY, PING, TEXT, frame, wait_until
@@ -28,12 +31,16 @@ def start_tls_chatd(start_chatd, tmp_path):
     return lambda *args: start_chatd("--tls-cert", certificate, "--tls-key", key, *args)
 
 
-def over_tls(raw, server, target="/chat"):
+def secure(connection):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    connection = raw(server)
     connection.socket = context.wrap_socket(connection.socket)
+
+
+def over_tls(raw, server, target="/chat"):
+    connection = raw(server)
+    secure(connection)
     assert connection.upgrade(target).status == 101
     connection.settle()
     return connection
@@ -62,6 +69,21 @@ def test_what_is_no_tls_ends_alone(start_tls_chatd, raw):
     other = over_tls(raw, chatd)
     other.send_text("still there?")
     assert other.read_text() == "still there?"
+
+
+def test_a_process_that_was_stopped_lets_handshakes_go_on(start_tls_chatd, raw):
+    """The handshakes' time is over when the process continues, but they waited for the server, not for the client."""
+    chatd = start_tls_chatd("--handshake-timeout-ms", 1000)
+    clients = [raw(chatd) for _ in range(8)]
+    over_tls(raw, chatd)  # accepted after the others
+    os.kill(chatd.pid, signal.SIGSTOP)
+    with concurrent.futures.ThreadPoolExecutor(len(clients)) as threads:
+        handshakes = [threads.submit(secure, client) for client in clients]
+        time.sleep(3)  # On purpose: the handshakes' time must pass.
+        os.kill(chatd.pid, signal.SIGCONT)
+        answers = [handshake.exception() or client.upgrade() for handshake, client in zip(handshakes, clients, strict=True)]
+    # On a busy machine a client may take more than a second to answer.
+    assert any(getattr(answer, "status", None) == 101 for answer in answers), answers
 
 
 def test_a_request_behind_a_stalled_one_stops_nobody(start_chatd, raw, still_chats, tmp_path):

@@ -42,7 +42,7 @@ bool asks_to_continue(const HttpRequest& request) {
 
 void HttpConnection::take(std::span<char>& input) {
   for (int served = 0; !input.empty() && !connection_.ending();) {
-    if (state_ == State::receiving) {
+    if (intake_) {
       take_body(input);
     } else if (state_ != State::head) {
       return;

@@ -28,6 +28,7 @@ namespace {
 // The maximum size of a read. One buffer serves all sockets of a loop. It is larger than a TLS record (16 KiB), so that
 // no decrypted bytes remain inside OpenSSL after a read.
 constexpr unsigned kReadBufferBytes = 65'536;
+constexpr unsigned kNeverS = 366 * 86'400;
 
 thread_local LwsContext* creating = nullptr;
 
@@ -184,8 +185,8 @@ Status LwsContext::create(uv_loop_t* uv, const ServerOptions& options, int wante
   info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
   info.alpn = "http/1.1";
   info.pt_serv_buf_size = kReadBufferBytes;
-  // libwebsockets' own timeout for the TLS handshake applies only if ours fails.
-  info.timeout_secs = static_cast<unsigned>(options.handshake_timeout_ms / 1000 + 5);
+  // The connection's own timer bounds the handshake. It waits when the loop was late; the timeout of libwebsockets does not.
+  info.timeout_secs = kNeverS;
   // All zero disables pings and the sorted list of deadlines in libwebsockets.
   info.retry_and_idle_policy = &no_keepalive_;
   tls_ = !options.tls_certificate_file.empty();

@@ -37,6 +37,8 @@ void LwsSocket::watch(ReadySockets& sockets, uv_loop_t& uv) {
   fd_ = lws_get_socket_fd(wsi_);
   handle_ = find_handle(uv, fd_, wsi_);
   if (!handle_) return;
+  // The timeouts of libwebsockets are a sorted list, in which a new one costs time in proportion to their number.
+  lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
   sockets_ = &sockets;
   key_ = sockets.add(*this);
   follow_libwebsockets();
