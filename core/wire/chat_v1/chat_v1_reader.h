@@ -41,9 +41,10 @@ class ChatV1Reader {
     seq,
     name,
     after,
-    limit
+    limit,
+    before
   };
-  static constexpr std::size_t kFieldCount = 15;
+  static constexpr std::size_t kFieldCount = 16;
   static const std::array<std::string_view, kFieldCount> kNames;
 
   void find_fields(std::string_view frame);

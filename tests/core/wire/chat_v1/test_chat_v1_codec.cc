@@ -159,6 +159,7 @@ struct Describe {
     return Description()
         .add("history", c.room)
         .add("after", c.after_seq)
+        .add("before", c.before_seq)
         .add("limit", c.limit)
         .add("ref", c.ref)
         .line();
@@ -192,7 +193,8 @@ Command command_of(const cJSON* object) {
   if (type == "leave") return LeaveCommand{text(object, "room"), ref};
   if (type == "name") return RenameCommand{text(object, "name"), ref};
   if (type == "history")
-    return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"), ref};
+    return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"), ref,
+                          has(object, "before") ? number(object, "before") : 0};
   if (type == "members") return MembersCommand{text(object, "room"), ref};
   if (type == "rooms") return RoomsCommand{ref};
   assert_string_equal(type.c_str(), "ping");
