@@ -1,7 +1,7 @@
 // Builds the elements of a message's content: text with links, other protocols' arguments as JSON, bytes as images and
 // downloads.
 import { element } from './dom.js';
-import { revealed } from './names.js';
+import { fileName, revealed } from './names.js';
 import { fits, pictureOf } from './picture.js';
 import { sizeText, t } from './strings.js';
 import { cutAt, pieces } from './text.js';
@@ -67,10 +67,13 @@ function jsonText(args) {
 export function content(message) {
   const { text, args = [], attachments = [], event } = message;
   const parts = [];
-  if (event !== 'chat message') parts.push(element('span', { className: 'event' }, revealed(event)));
+  // The form in which this page and sendFile() of chat.js send a file.
+  const isSentFile = event === 'file' && attachments.length === 1 && args.length === 2 && typeof args[0] === 'string' && args[1] instanceof Uint8Array;
+  if (event !== 'chat message' && !isSentFile) parts.push(element('span', { className: 'event' }, revealed(event)));
   // An attachment with its file name is a file, and so are attachments without other arguments.
-  const named = attachments.length === 1 ? args.find(isFileName) : undefined;
-  const isFile = attachments.length > 0 && args.every((value) => value instanceof Uint8Array || value === named);
+  let named = attachments.length === 1 ? args.find(isFileName) : undefined;
+  if (isSentFile) [named] = args;
+  const isFile = isSentFile || (attachments.length > 0 && args.every((value) => value instanceof Uint8Array || value === named));
   const words = text ?? (args.length === 1 && typeof args[0] === 'string' ? args[0] : null);
   let size = words?.length ?? 0;
   if (words !== null) parts.push(...said('span', words));
@@ -81,12 +84,17 @@ export function content(message) {
   }
   let pixels = 0;
   for (const [index, bytes] of attachments.entries()) {
-    const made = attachment(bytes, named ?? `file-${index + 1}.bin`, pixels);
+    const made = attachment(bytes, named === undefined ? `file-${index + 1}.bin` : fileName(named), pixels);
     parts.push(...made.parts);
     pixels = made.pixels;
     size += bytes.length;
   }
   return { parts, size };
+}
+
+// The elements of a file that is being sent.
+export function fileLabel({ name, size }) {
+  return [element('span', { className: 'file' }, element('span', {}, revealed(fileName(name))), ' ', element('small', {}, sizeText(size)))];
 }
 
 export function release(root) {

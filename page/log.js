@@ -1,7 +1,7 @@
 // The messages of one room: in order, without duplicates, grouped by day and speaker, with gaps and pending messages.
 // It does not know the connection: its creator provides functions that load and send.
 import { avatar, element } from './dom.js';
-import { content, release } from './content.js';
+import { content, fileLabel, release } from './content.js';
 import { shown, tint } from './names.js';
 import { Speakers } from './speakers.js';
 import { dayText, fullTimeText, localName, t, timeText } from './strings.js';
@@ -16,7 +16,7 @@ const maxSize = 16_000_000;
 const pruneSize = 4_000_000;
 const minRows = 50;
 const groupMs = 5 * 60_000;
-const firstOlder = 100;
+const olderPage = 100;
 const firstNewest = 50;
 
 // The attribute that identifies a returning own message, the same as in chat.js.
@@ -38,7 +38,6 @@ export class Log {
   #lastTop = 0;
   #lastHeight = 0;
   #touchedAt = 0;
-  #older = firstOlder;
   #loading = false;
   #reachedTop = false;
   #tailMissing = false;
@@ -48,8 +47,8 @@ export class Log {
   // The number of messages since the newest was last visible.
   unread = 0;
 
-  // load({ after, limit }) returns a history. wantNewest() calls loadNewest() as soon as possible. retry(id, text)
-  // sends a message again. changed() reports a change of the unread count, scrolled() a change of the scroll position.
+  // load({ before, limit }) returns a history. wantNewest() calls loadNewest() as soon as possible. retry(id, what)
+  // sends a text or a file again. changed() reports a change of the unread count, scrolled() a change of the scroll position.
   // isLooking(room) is true when the user sees the room.
   constructor(room, { load, wantNewest, retry, changed, scrolled, isLooking }) {
     this.room = room;
@@ -97,9 +96,11 @@ export class Log {
   // Adds many messages, which are not announced to screen readers.
   addAll(messages) {
     this.element.setAttribute('aria-busy', 'true');
-    const { scrollHeight, scrollTop } = this.element;
+    const row = this.#stick ? undefined : this.#firstInSight();
+    const top = row?.getBoundingClientRect().top;
     for (const message of messages) this.add(message, { live: false });
-    if (!this.#stick) this.element.scrollTop = scrollTop + this.element.scrollHeight - scrollHeight;
+    // What the user reads stays where it is.
+    if (row?.isConnected) this.element.scrollTop += row.getBoundingClientRect().top - top;
     this.#settle();
     requestAnimationFrame(() => this.element.setAttribute('aria-busy', 'false'));
   }
@@ -119,11 +120,13 @@ export class Log {
     this.#insert({ kind: 'gap', time: Date.now(), row: element('div', { className: 'row gap' }, element('span', {}, text)) });
   }
 
-  // Shows an own message, identified by its id, until it comes back.
-  addPending(id, text, name) {
-    const message = { text, event: 'chat message', time: Date.now(), from: { name } };
-    const entry = { kind: 'pending', id, text, time: message.time, from: 'pending' };
+  // Shows an own message, a text or a File, identified by its id, until it comes back.
+  addPending(id, what, name) {
+    const isFile = typeof what !== 'string';
+    const message = { text: isFile ? '' : what, event: 'chat message', time: Date.now(), from: { name } };
+    const entry = { kind: 'pending', id, what, isFile, time: message.time, from: 'pending' };
     this.#addRow(entry, message, true);
+    if (isFile) entry.row.querySelector('.bubble').replaceChildren(...fileLabel(what));
     const { row } = entry;
     row.classList.add('pending');
     // Announced once, when it comes back.
@@ -135,7 +138,8 @@ export class Log {
     return {
       // A message that the application consumed has no number and does not come back.
       sent: ({ seq }) => { if (seq === undefined) this.#delivered(entry); },
-      failed: (reason) => this.#failed(entry, reason),
+      failed: (reason, isFinal) => this.#failed(entry, reason, isFinal),
+      progress: ({ sent, total }) => this.#progress(entry, sent / total),
     };
   }
 
@@ -184,7 +188,6 @@ export class Log {
   #startOver() {
     this.#tailMissing = false;
     this.#reachedTop = false;
-    this.#older = firstOlder;
     const gone = this.#entries.filter(({ kind }) => kind !== 'pending');
     this.#entries = this.#entries.filter(({ kind }) => kind === 'pending');
     for (const entry of gone) this.#take(entry);
@@ -224,12 +227,24 @@ export class Log {
     entry.row.classList.remove('pending');
   }
 
-  #failed(entry, reason) {
-    const again = element('button', { type: 'button', onclick: () => { this.#remove(entry); this.retry(entry.id, entry.text); } }, t('retry'));
+  #progress({ note }, part) {
+    let bar = note.querySelector('progress');
+    if (!bar) {
+      bar = element('progress', { max: 1, 'aria-hidden': 'true' });
+      note.replaceChildren(element('span'), ' ', bar);
+    }
+    bar.value = part;
+    note.firstChild.textContent = t('sendingPart', Math.floor(100 * part));
+  }
+
+  // isFinal: another attempt would fail the same way.
+  #failed(entry, reason, isFinal = false) {
+    const again = element('button', { type: 'button', onclick: () => { this.#remove(entry); this.retry(entry.id, entry.what); } }, t('retry'));
     const discard = element('button', { type: 'button', onclick: () => this.#remove(entry) }, t('discard'));
     entry.row.classList.add('failed');
     entry.row.removeAttribute('aria-live');
-    entry.note.replaceChildren(element('span', { title: reason }, t('failed')), ' · ', again, ' · ', discard);
+    const failure = entry.isFile ? element('span', {}, t('failedFor', reason)) : element('span', { title: reason }, t('failed'));
+    entry.note.replaceChildren(failure, ' · ', ...(isFinal ? [] : [again, ' · ']), discard);
   }
 
   #isAfter(one, other) {
@@ -345,6 +360,17 @@ export class Log {
     if (this.#stick && !this.element.hidden) this.element.scrollTop = this.element.scrollHeight;
   }
 
+  #firstInSight() {
+    const { top } = this.element.getBoundingClientRect();
+    let [from, to] = [0, this.#entries.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.#entries[middle].row.getBoundingClientRect().bottom > top) to = middle;
+      else from = middle + 1;
+    }
+    return this.#entries[from]?.row;
+  }
+
   async #fill() {
     const { scrollTop, scrollHeight, clientHeight } = this.element;
     const oldest = this.#entries.find(({ kind, seq }) => kind === 'message' && seq !== undefined);
@@ -352,12 +378,10 @@ export class Log {
     if (scrollTop >= 300 && scrollHeight > clientHeight) return;
     this.#loading = true;
     this.#showTop();
-    const after = Math.max(0, oldest.seq - 1 - this.#older);
     try {
-      const { epoch, messages } = await this.load({ after });
-      this.#older *= 2;
+      const { epoch, complete, messages } = await this.load({ before: oldest.seq, limit: olderPage });
       const older = messages.filter((message) => message.epoch === oldest.epoch && message.seq < oldest.seq);
-      this.#reachedTop = epoch !== oldest.epoch || after === 0 || older[0]?.seq !== after + 1;
+      this.#reachedTop = epoch !== oldest.epoch || complete || older.length === 0;
       this.addAll(older);
     } catch {
       // Scrolling again retries.

@@ -29,6 +29,16 @@ export function shown(name = '') {
   return seen.replace(/[\s\u2800]+/gu, ' ').replace(/[\u200c\u200d]$/u, '').trim();
 }
 
+// In code points.
+const maxFileName = 100;
+
+// The name of a received file, without folders. A long name keeps its end, which has the type.
+export function fileName(name) {
+  const points = [...name.slice(-4 * maxFileName).split(/[/\\]/u).at(-1)];
+  const made = points.length > maxFileName ? `…${points.slice(1 - maxFileName).join('')}` : points.join('');
+  return /^[.\s]*$/u.test(made) ? 'file' : made;
+}
+
 const numberOf = (point) => `⟨U+${point.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`;
 
 // A room's or file's name with invisible characters shown as numbers, so that different names look different.

@@ -2,9 +2,10 @@
 // the connection have their own files; this one handles writing, renaming and keys.
 import { avatar, byId, recall, remember } from './dom.js';
 import { shown } from './names.js';
-import { errorText, fillIn, localName, t } from './strings.js';
+import { errorText, fileErrorText, fillIn, localName, t } from './strings.js';
 import { showConnection } from './connection.js';
 import { Directory } from './directory.js';
+import { maxFiles, takeFiles } from './files.js';
 import { layOut, nextPart } from './layout.js';
 import { Log, idAttribute } from './log.js';
 import { People } from './people.js';
@@ -40,13 +41,13 @@ const rooms = new RoomList(client, {
     isLooking,
     load: (which) => client.history({ room, ...which }),
     wantNewest: () => loadNewest(rooms.get(room)),
-    retry: (id, what) => say(what, room, id),
+    retry: (id, what) => (typeof what === 'string' ? say(what, room, id) : sendFiles([what], room, id)),
     changed: () => drawSoon(),
     scrolled: () => showJump(),
   }),
   left: (room) => people.forget(room),
   shown: () => {
-    text.disabled = false;
+    text.disabled = byId('attach').disabled = false;
     showJump();
     closeDrawers();
     people.show();
@@ -107,7 +108,7 @@ async function loadNewest(log) {
 client.on('left', ({ room, reason, asked }) => {
   rooms.remove(room);
   directory.draw();
-  text.disabled = rooms.current === null;
+  text.disabled = byId('attach').disabled = rooms.current === null;
   if (asked) return;
   if (rooms.current === null && room !== defaultRoom) rooms.enter(defaultRoom).then(() => notify(t('left', room, reason)));
   else notify(t('left', room, reason));
@@ -161,6 +162,34 @@ async function say(what, room = rooms.current, id = newId()) {
     if (isLooking(room) && client.state === 'open') notify(errorText(error));
   }
 }
+
+// One after the other, in the order in which they were chosen.
+let lastFile = Promise.resolve();
+
+function sendFiles(files, room = rooms.current, id = newId()) {
+  notify('');
+  people.said();
+  for (const [index, file] of files.entries()) {
+    const own = index === 0 ? id : newId();
+    const pending = rooms.get(room).addPending(own, file, client.name);
+    lastFile = lastFile.then(async () => {
+      try {
+        pending.sent(await client.sendFile(file, { room, attributes: { [idAttribute]: own }, onProgress: pending.progress }));
+      } catch (error) {
+        pending.failed(fileErrorText(error, client.maxMessageBytes), ['too_large', 'unreadable'].includes(error.code));
+      }
+    });
+  }
+}
+
+takeFiles({
+  isReady: () => rooms.current !== null && !nameDialog.open,
+  send: (files) => {
+    if (files.length > maxFiles) notify(t('tooManyFiles', maxFiles));
+    else sendFiles(files);
+    text.focus();
+  },
+});
 
 function fitText() {
   text.style.height = 'auto';

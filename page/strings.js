@@ -21,6 +21,8 @@ const tables = {
     messageLabel: 'Message',
     messagePlaceholder: 'Write a message',
     send: 'Send',
+    attach: 'Send a file',
+    dropHere: 'Drop files here to send them',
     log: (room) => `Messages in ${revealed(room)}`,
     nameTitle: 'What should we call you?',
     nameHelp: 'Everyone in your rooms sees this name. You can change it at any time.',
@@ -48,7 +50,9 @@ const tables = {
     toNewest: 'Jump to the newest message',
     newBelow: (count) => (count === 1 ? '1 new message' : `${count} new messages`),
     sending: 'Sending…',
+    sendingPart: (percent) => `Sending… ${percent}%`,
     failed: 'Not sent',
+    failedFor: (reason) => `Not sent: ${reason}`,
     retry: 'Retry',
     discard: 'Discard',
     binary: (size) => `[${size} of data]`,
@@ -63,6 +67,9 @@ const tables = {
       : `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} typing…`),
     left: (room, reason) => `You are no longer in ${revealed(room)}${reason ? `: ${revealed(reason)}` : '.'}`,
     tooLong: 'That is too long for one message.',
+    fileTooLarge: (size) => `The file is too large. This server accepts up to ${size}.`,
+    fileTooLargeHere: 'The file is too large for this server.',
+    tooManyFiles: (max) => `You can send up to ${max} files at a time.`,
     errors: {
       invalid_room: 'A room name must have 1 to 128 bytes, without / , ? or #.',
       invalid_argument: 'The server does not accept that.',
@@ -78,6 +85,7 @@ const tables = {
       connection_lost: 'The connection was lost.',
       unknown_outcome: 'The connection was lost. The message may or may not have been sent.',
       closed: 'Not connected.',
+      unreadable: 'The file could not be read.',
     },
   },
   ko: {
@@ -99,6 +107,8 @@ const tables = {
     messageLabel: '메시지',
     messagePlaceholder: '메시지를 입력하세요',
     send: '보내기',
+    attach: '파일 보내기',
+    dropHere: '여기에 파일을 놓으면 전송됩니다',
     log: (room) => `${revealed(room)} 대화`,
     nameTitle: '어떻게 불러 드릴까요?',
     nameHelp: '대화방의 모든 참여자에게 보이는 닉네임입니다. 언제든지 변경할 수 있습니다.',
@@ -126,7 +136,9 @@ const tables = {
     toNewest: '최신 메시지로 이동',
     newBelow: (count) => `새 메시지 ${count}개`,
     sending: '전송 중…',
+    sendingPart: (percent) => `전송 중… ${percent}%`,
     failed: '전송 실패',
+    failedFor: (reason) => `전송 실패: ${reason}`,
     retry: '다시 보내기',
     discard: '보내지 않기',
     binary: (size) => `[데이터 ${size}]`,
@@ -140,6 +152,9 @@ const tables = {
     typing: (names) => (names.length > 2 ? '여러 명이 입력 중입니다…' : `${names.map((name) => `${name} 님`).join(', ')}이 입력 중입니다…`),
     left: (room, reason) => `‘${revealed(room)}’ 대화방에서 퇴장되었습니다${reason ? `: ${revealed(reason)}` : '.'}`,
     tooLong: '메시지가 너무 깁니다. 나누어 보내 주세요.',
+    fileTooLarge: (size) => `파일이 너무 큽니다. 이 서버에서는 ${size}까지 보낼 수 있습니다.`,
+    fileTooLargeHere: '파일이 너무 커서 이 서버로 보낼 수 없습니다.',
+    tooManyFiles: (max) => `파일은 한 번에 ${max}개까지 보낼 수 있습니다.`,
     errors: {
       invalid_room: '대화방 이름은 1~128바이트여야 하며 / , ? # 문자를 사용할 수 없습니다.',
       invalid_argument: '사용할 수 없는 값입니다.',
@@ -155,6 +170,7 @@ const tables = {
       connection_lost: '연결이 끊겼습니다.',
       unknown_outcome: '연결이 끊겨 전송 여부를 확인할 수 없습니다.',
       closed: '연결되어 있지 않습니다.',
+      unreadable: '파일을 읽을 수 없습니다.',
     },
   },
 };
@@ -171,6 +187,12 @@ export function t(key, ...about) {
 export function errorText({ code, message }) {
   if (code === 'forbidden' && message && message !== 'forbidden') return `${table.errors.forbidden} (${revealed(message)})`;
   return table.errors[code] ?? revealed(message);
+}
+
+// maxBytes: of a message; null when the server did not say it.
+export function fileErrorText(error, maxBytes) {
+  if (error.code !== 'too_large') return errorText(error);
+  return maxBytes === null ? t('fileTooLargeHere') : t('fileTooLarge', sizeText(maxBytes));
 }
 
 // The server gives guests English names, guest-12 for client 12. The page shows them in its own language.

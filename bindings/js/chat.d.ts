@@ -55,6 +55,10 @@ export interface ConnectOptions {
   bufferBytes?: number;
   /** Whether to check for messages whose acknowledgement was lost, and to resend them if they are missing. */
   resend?: boolean;
+  /** Whether to offer chat.v1.binary, so that attachments are sent as bytes instead of base64. Default: true. */
+  binary?: boolean;
+  /** The number of kept messages to deliver after the first join of a room, before new ones; true: all. Default: false. */
+  replay?: boolean | number;
   /** A random number from 0 to 1, for the delays. Default: Math.random. */
   random?: () => number;
 }
@@ -86,6 +90,15 @@ export interface SendOptions {
   exceptSelf?: boolean;
   resend?: boolean;
   timeoutMs?: number;
+  /** Called while the message is being sent, with bytes of the message. */
+  onProgress?: (progress: { sent: number; total: number }) => void;
+}
+
+export interface FileOptions extends SendOptions {
+  /** Default: the name of a File; otherwise "file". */
+  name?: string;
+  /** Default: "file". */
+  event?: string;
 }
 
 export type Outgoing = SendOptions & { event?: string } & ({ text: string; args?: undefined } | { args: readonly Value[]; text?: undefined });
@@ -120,6 +133,8 @@ export interface Message {
   ephemeral: boolean;
   /** Whether this client sent it, on this connection or an earlier one. */
   own: boolean;
+  /** True for a message of the history that the option `replay` asked for. */
+  replayed?: true;
 }
 
 export interface Joined {
@@ -162,7 +177,7 @@ export interface History {
   room: string;
   epoch: string;
   seq: number;
-  /** True if no message above `after` is missing. */
+  /** True if no message above `after` and below `before` is missing. */
   complete: boolean;
   messages: Message[];
 }
@@ -192,7 +207,7 @@ export interface ClientEvents {
 
 export class ChatError extends Error {
   constructor(code: string, reason?: string);
-  /** A code of docs/protocol.md, or not_connected, queue_full, unknown_outcome, connection_lost, timed_out or closed. */
+  /** A code of docs/protocol.md, or not_connected, queue_full, unknown_outcome, connection_lost, timed_out, unreadable or closed. */
   readonly code: string;
 }
 
@@ -205,6 +220,8 @@ export class Client {
   readonly room: string | null;
   readonly state: Status['state'];
   readonly positions: RoomPosition[];
+  /** The largest message that the server accepts, in bytes; null when it did not say so. */
+  readonly maxMessageBytes: number | null;
   /** Identifies own messages; a value for the option `own`. At most 1,000 short strings. */
   readonly own: string[];
   /** Returns a function that removes the listener. */
@@ -212,10 +229,12 @@ export class Client {
   once<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): () => void;
   off<Type extends keyof ClientEvents>(type: Type, listener: (event: ClientEvents[Type]) => void): void;
   send(message: string | Outgoing, options?: SendOptions): Promise<Ack>;
+  /** Sends a message with the arguments [name, bytes]. */
+  sendFile(file: Blob | ArrayBuffer | ArrayBufferView, options?: FileOptions): Promise<Ack>;
   join(room: string, position?: { epoch?: string; seq?: number }): Promise<Joined>;
   leave(room: string): Promise<void>;
   rename(name: string): Promise<string>;
-  history(options?: { room?: string; after?: number; limit?: number }): Promise<History>;
+  history(options?: { room?: string; after?: number; before?: number; limit?: number }): Promise<History>;
   members(room?: string): Promise<Member[]>;
   rooms(): Promise<RoomInfo[]>;
   /** Resolves with the round trip in milliseconds. */

@@ -22,12 +22,20 @@
     queueBytes: 1_048_576,
     bufferBytes: 16_777_216,
     resend: false,
+    binary: true,
+    replay: false,
   };
 
   // The attribute that identifies a message with `resend`. It lets the sender recognize its own message and receivers a
   // duplicate.
   const sendIdAttribute = 'chat-send-id';
   const maxSendIds = 1000;
+  // Live messages of a room that wait for its replayed history.
+  const maxHeld = 1000;
+  const progressMs = 100;
+  // The server prefers the second. A server that does not know it selects the first.
+  const textProtocol = 'chat.v1';
+  const binaryProtocol = 'chat.v1.binary';
   // A connection has one id per room. This many of them are remembered as our own.
   const maxOwn = 1000;
   // Codes after which reconnecting is useless: docs/protocol.md. Codes of applications are deliberate, so they are final too.
@@ -66,10 +74,13 @@
     return value instanceof ArrayBuffer ? new Uint8Array(value) : null;
   }
 
-  // Replaces bytes anywhere in the arguments by placeholders and collects them as attachments.
+  const isBlob = (value) => globalThis.Blob !== undefined && value instanceof globalThis.Blob;
+
+  // Replaces bytes anywhere in the arguments by placeholders and collects copies of them as attachments.
   function pack(value, attachments) {
     const bytes = asBytes(value);
-    if (bytes) return { _placeholder: true, num: attachments.push(toBase64(bytes)) - 1 };
+    if (bytes) return { _placeholder: true, num: attachments.push(bytes.slice()) - 1 };
+    if (isBlob(value)) throw new TypeError('a Blob cannot be read at once: use sendFile(), or await its arrayBuffer()');
     if (Array.isArray(value)) return value.map((item) => pack(item, attachments));
     if (typeof value !== 'object' || value === null || value.toJSON) return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, pack(item, attachments)]));
@@ -85,9 +96,51 @@
   // Decodes the attachments and arguments of a frame.
   function unpacked({ type, ref, ...rest }) {
     if (!rest.attachments) return rest;
-    const attachments = rest.attachments.map(fromBase64);
+    const attachments = rest.attachments.map((item) => (typeof item === 'string' ? fromBase64(item) : item));
     return { ...rest, attachments, args: unpack(rest.args, attachments) };
   }
+
+  const sumOf = (attachments) => attachments.reduce((sum, { length }) => sum + length, 0);
+
+  // Binary frames, docs/protocol.md: the length of the JSON text, the JSON text, the bytes of its attachments.
+  function toBinaryFrame(json, attachments) {
+    const head = new TextEncoder().encode(json);
+    const frame = new Uint8Array(4 + head.length + sumOf(attachments));
+    new DataView(frame.buffer).setUint32(0, head.length);
+    frame.set(head, 4);
+    let at = 4 + head.length;
+    for (const bytes of attachments) {
+      frame.set(bytes, at);
+      at += bytes.length;
+    }
+    return frame;
+  }
+
+  // Replaces the lengths of attachments by their bytes, as copies, so that one of them does not keep the whole frame.
+  function fromBinaryFrame(buffer) {
+    const bytes = new Uint8Array(buffer);
+    let at = 4 + new DataView(buffer).getUint32(0);
+    const frame = JSON.parse(new TextDecoder().decode(bytes.subarray(4, at)));
+    const take = (length) => {
+      at += length;
+      return bytes.slice(at - length, at);
+    };
+    for (const holder of [frame, ...frame.messages ?? []]) {
+      if (holder.attachments) holder.attachments = holder.attachments.map(take);
+    }
+    if (at !== bytes.length) throw new RangeError('a binary frame of another length than it says');
+    return frame;
+  }
+
+  // A request or message as the connection sends it. `json` is its text without attachments.
+  function frameOf({ json, attachments = [] }, isBinary) {
+    if (attachments.length === 0) return json;
+    const listed = isBinary ? attachments.map(({ length }) => length) : attachments.map(toBase64);
+    const text = `${json.slice(0, -1)},"attachments":${JSON.stringify(listed)}}`;
+    return isBinary ? toBinaryFrame(text, attachments) : text;
+  }
+
+  const bytesOf = (frame) => (typeof frame === 'string' ? new TextEncoder().encode(frame) : frame).length;
 
   // Removes options that are undefined.
   const given = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -159,18 +212,22 @@
     #frames = 0;
     #heardAt = 0;
     #timer;
+    // All bytes given to the WebSocket, sent or not.
+    givenBytes = 0;
 
     constructor(address, options, onFrame, onLost) {
       this.#options = options;
       this.#onLost = onLost;
-      this.socket = new options.WebSocket(address, 'chat.v1'); // throws when the address is not allowed
+      // Throws when the address is not allowed.
+      this.socket = new options.WebSocket(address, options.binary ? [textProtocol, binaryProtocol] : textProtocol);
+      this.socket.binaryType = 'arraybuffer';
       this.#timer = setTimeout(() => this.abandon('no welcome in time'), options.connectTimeoutMs);
       this.socket.onmessage = ({ data }) => {
         this.#frames += 1;
         this.#heardAt = Date.now();
         let frame;
         try {
-          frame = JSON.parse(data);
+          frame = typeof data === 'string' ? JSON.parse(data) : fromBinaryFrame(data);
         } catch {
           this.abandon('the server does not speak chat.v1', 1002);
           return;
@@ -184,9 +241,16 @@
     // Bytes that the WebSocket has not sent yet.
     get bufferedBytes() { return this.socket.bufferedAmount ?? 0; }
 
-    // While the socket is closing, the browser would discard the text with a warning. onLost follows soon.
-    send(text) {
-      if (!(this.socket.readyState > 1)) this.socket.send(text);
+    get isBinary() { return this.socket.protocol === binaryProtocol; }
+
+    // Grows while the network takes something.
+    get sentBytes() { return this.givenBytes - this.bufferedBytes; }
+
+    // While the socket is closing, the browser would discard the frame with a warning. onLost follows soon.
+    send(frame) {
+      if (this.socket.readyState > 1) return;
+      this.socket.send(frame);
+      this.givenBytes += frame.length;
     }
 
     // Called after the welcome: starts to monitor silence.
@@ -198,13 +262,15 @@
       else this.#timer = setTimeout(() => this.watch(), pingIntervalMs - quietMs);
     }
 
-    // Any frame received in time proves that the connection works.
+    // Any frame received in time proves that the connection works. So does a large message that is being sent: the answer
+    // to the ping comes after it.
     probe() {
       clearTimeout(this.#timer);
       const frames = this.#frames;
       this.send('{"type":"ping"}');
+      const { sentBytes } = this;
       this.#timer = setTimeout(() => {
-        if (this.#frames > frames) this.watch();
+        if (this.#frames > frames || this.sentBytes > sentBytes) this.watch();
         else this.abandon('no answer to a ping');
       }, this.#options.pingTimeoutMs);
     }
@@ -244,7 +310,8 @@
     // Distinguishes attempts while a token is awaited.
     #generation = 0;
     // name -> { epoch, seq: the newest delivered number, joined: on this connection, skipped: numbers of own messages
-    // that the server does not send back, waiting: calls of join() }
+    // that the server does not send back, waiting: calls of join(), replays: the history is wanted, held: live messages
+    // that wait for it }
     #rooms = new Map();
     #own;
     #sendIds = new Set();
@@ -264,6 +331,7 @@
       this.id = null;
       this.name = null;
       this.room = this.#options.room ?? null;
+      this.maxMessageBytes = null;
       this.#wantedName = this.#options.name;
       this.#own = new Set(this.#options.own);
       if (this.room !== null) this.#addRoom(this.room, this.#options);
@@ -280,7 +348,7 @@
 
     // The position in each room, for connect() and join().
     get positions() {
-      return [...this.#rooms].map(([room, { epoch, seq }]) => ({ room, ...(epoch === null ? {} : { epoch, seq }) }));
+      return [...this.#rooms].map(([room, { epoch, seq, held }]) => ({ room, ...(epoch === null || held ? {} : { epoch, seq }) }));
     }
 
     // Identifies own messages, for the next connect(), for example after a reload.
@@ -299,32 +367,52 @@
           return;
         }
         if (item.ephemeral || !queueMessages) throw new ChatError('not_connected', 'there is no connection');
-        const queuedBytes = this.#queue.reduce((sum, { text }) => sum + text.length, item.text.length);
+        const queuedBytes = this.#queue.reduce((sum, { size }) => sum + size, item.size);
         if (this.#queue.length >= queueMessages || queuedBytes > queueBytes) throw full();
         this.#queue.push(item);
       });
     }
 
-    // A message as it is queued and sent: `text` is its frame.
-    #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, resend = this.#options.resend, timeoutMs }) {
+    // Sends the name and the bytes of a File, a Blob, an ArrayBuffer or a view of one.
+    async sendFile(file, { name = file.name ?? 'file', event = 'file', ...options } = {}) {
+      this.#throwIfClosed();
+      const size = file.size ?? file.byteLength;
+      if (!Number.isInteger(size)) throw new TypeError('sendFile() needs a Blob or bytes');
+      // Without reading it.
+      if (this.maxMessageBytes !== null && size > this.maxMessageBytes) throw this.#tooLarge();
+      let bytes = asBytes(file);
+      if (!bytes) {
+        try {
+          bytes = new Uint8Array(await file.arrayBuffer());
+        } catch (error) {
+          throw new ChatError('unreadable', error.message);
+        }
+      }
+      return this.send({ event, args: [name, bytes] }, options);
+    }
+
+    #tooLarge() { return new ChatError('too_large', 'the message is too large for this server'); }
+
+    // A message as it is queued and sent. Its frame depends on the connection.
+    #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, resend = this.#options.resend, timeoutMs, onProgress }) {
       room ??= this.room;
       const ref = this.#nextRef++;
       const mayResend = resend && !ephemeral && !exceptSelf;
       if (mayResend) attributes = { [sendIdAttribute]: globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Date.now()}${ref}`, ...attributes };
       const attachments = [];
-      const frame = JSON.stringify({
+      const json = JSON.stringify({
         type: 'send',
         ref,
         room: room ?? undefined,
         event,
         text,
         args: args && pack(args, attachments),
-        attachments: attachments.length ? attachments : undefined,
         attributes,
         ephemeral: ephemeral || undefined,
         except_self: exceptSelf || undefined,
       });
-      return { ref, room, text: frame, ephemeral, exceptSelf, mayResend, sendId: attributes?.[sendIdAttribute], timeoutMs };
+      const size = json.length + sumOf(attachments);
+      return { ref, room, json, attachments, size, ephemeral, exceptSelf, mayResend, sendId: attributes?.[sendIdAttribute], timeoutMs, onProgress };
     }
 
     join(room, position = {}) {
@@ -352,8 +440,8 @@
       });
     }
 
-    async history({ room, after, limit } = {}) {
-      const { messages, ...reply } = await this.#request({ type: 'history', room: room ?? this.room, after, limit });
+    async history({ room, after, before, limit } = {}) {
+      const { messages, ...reply } = await this.#request({ type: 'history', room: room ?? this.room, after, before, limit });
       const seen = new Set();
       const single = messages.filter((message) => {
         const id = sendIdOf(message) ?? message.seq;
@@ -411,7 +499,7 @@
 
     #addRoom(name, { epoch, seq } = {}) {
       const known = epoch !== undefined && epoch !== null && Number.isInteger(seq);
-      const room = { epoch: known ? epoch : null, seq: known ? seq : 0, joined: false, skipped: new Set(), waiting: [] };
+      const room = { epoch: known ? epoch : null, seq: known ? seq : 0, joined: false, skipped: new Set(), waiting: [], replays: !known && this.#options.replay !== false, held: null };
       this.#rooms.set(name, room);
       return room;
     }
@@ -446,7 +534,11 @@
     #lost(code, reason) {
       const wasOpen = this.#state === 'open';
       this.#connection = null;
-      for (const room of this.#rooms.values()) room.joined = false;
+      for (const room of this.#rooms.values()) {
+        room.joined = false;
+        // The next connection replays the history, and these messages with it.
+        if (room.held) Object.assign(room, { held: null, epoch: null, seq: 0 });
+      }
       this.#giveUpRequests(code);
       if (wasOpen && Date.now() - this.#openAt >= this.#options.stableMs) this.#attempt = 0;
       if (this.#closing || !this.#comesBack(code, reason)) {
@@ -464,13 +556,13 @@
       const requests = [...this.#requests.values()];
       this.#requests.clear();
       // When a frame was too large, assume that it was the largest one.
-      const sizes = code === 1009 ? requests.map(({ text }) => new TextEncoder().encode(text).length) : [];
+      const sizes = code === 1009 ? requests.map((request) => bytesOf(frameOf(request, false))) : [];
       const tooLarge = requests[sizes.indexOf(Math.max(...sizes))];
       const unanswered = [];
       for (const request of requests) {
         const { type, item, room, resolve, reject } = request;
         clearTimeout(request.timer);
-        if (request === tooLarge) reject(new ChatError('too_large', 'the message is too large for this server'));
+        if (request === tooLarge) reject(this.#tooLarge());
         else if (type === 'leave') {
           resolve({});
           this._emit('left', { room, reason: '', asked: true });
@@ -567,6 +659,7 @@
     #welcome(frame) {
       this.id = frame.id;
       this.name = frame.name;
+      this.maxMessageBytes = frame.max_message_bytes ?? null;
       if (this.room === null) {
         this.room = frame.room;
         for (const item of this.#queue) item.room ??= frame.room;
@@ -607,6 +700,7 @@
       const again = room.joined;
       room.joined = true;
       const joined = { room: frame.room, epoch, seq, resumed, complete };
+      if (room.replays && !room.held) this.#replay(frame.room, room);
       this._emit('joined', joined);
       if (resumed && !complete) {
         const sameEpoch = before.epoch === epoch;
@@ -626,6 +720,38 @@
       return { ...unpacked(frame), ephemeral: frame.ephemeral === true, own };
     }
 
+    // Requests the history of a room that the client has entered for the first time.
+    async #replay(name, room, seq = room.seq) {
+      room.held ??= [];
+      const { held } = room;
+      const { replay } = this.#options;
+      let messages = [];
+      try {
+        ({ messages } = await this.#request({ type: 'history', room: name, before: seq + 1, limit: replay === true ? undefined : replay }));
+      } catch (error) {
+        if (room.held !== held) return; // the connection was lost
+        if (isPassing(error)) {
+          this.#later(() => { if (room.held === held) this.#replay(name, room, seq); });
+          return;
+        }
+        this._emit('error', error);
+      }
+      if (room.held !== held || this.#rooms.get(name) !== room) return;
+      for (const frame of messages) if (frame.epoch === room.epoch && frame.seq <= seq) this.#tell(frame, { replayed: true });
+      this.#release(room);
+    }
+
+    #release(room) {
+      const { held } = room;
+      Object.assign(room, { held: null, replays: false });
+      for (const frame of held) this.#tell(frame);
+    }
+
+    #tell(frame, more = {}) {
+      if (frame.seq !== undefined && this.#recognise(frame)) return;
+      this._emit('message', { ...this.#asMessage(frame), ...more });
+    }
+
     #deliver(frame) {
       const room = this.#rooms.get(frame.room);
       if (frame.seq !== undefined) {
@@ -634,9 +760,13 @@
         if (frame.seq <= room.seq) return;
         room.seq = frame.seq;
         this.#skip(room);
-        if (this.#recognise(frame)) return;
       }
-      this._emit('message', this.#asMessage(frame));
+      if (!room?.held) {
+        this.#tell(frame);
+        return;
+      }
+      room.held.push(frame);
+      if (room.held.length > maxHeld) this.#release(room);
     }
 
     // Own messages that the server does not send back are not gaps.
@@ -676,9 +806,49 @@
     }
 
     #ask(ref, request, timeoutMs = this.#options.requestTimeoutMs) {
-      request.timer = setTimeout(() => this.#settle(ref, 'reject', new ChatError('timed_out', 'no answer in time')), timeoutMs);
+      const connection = this.#connection;
+      const frame = frameOf(request, connection.isBinary);
+      const max = this.maxMessageBytes;
+      // A UTF-16 unit has at most three bytes in UTF-8.
+      if (max !== null && frame.length * 3 > max && bytesOf(frame) > max) {
+        request.reject(this.#tooLarge());
+        return;
+      }
       this.#requests.set(ref, request);
-      this.#connection.send(request.text);
+      connection.send(frame);
+      request.end = connection.givenBytes;
+      request.size = frame.length;
+      // The server cannot answer before it has all of the message.
+      const wait = (sentBytes) => {
+        request.timer = setTimeout(() => {
+          if (sentBytes < request.end && connection.sentBytes > sentBytes) wait(connection.sentBytes);
+          else this.#settle(ref, 'reject', new ChatError('timed_out', 'no answer in time'));
+        }, timeoutMs);
+      };
+      wait(connection.sentBytes);
+    }
+
+    // Reports how much of a message has been sent, until it is answered.
+    #watchProgress(ref, onProgress) {
+      const connection = this.#connection;
+      const request = this.#requests.get(ref);
+      if (!request) return;
+      const total = request.size;
+      let timer;
+      const look = () => {
+        if (this.#requests.get(ref) !== request) {
+          clearInterval(timer);
+          return;
+        }
+        const unsent = Math.max(0, Math.min(total, request.end - connection.sentBytes));
+        try {
+          onProgress({ sent: total - unsent, total });
+        } catch (error) {
+          queueMicrotask(() => { throw error; });
+        }
+      };
+      timer = setInterval(look, progressMs);
+      look();
     }
 
     #settle(ref, how, value) {
@@ -694,13 +864,14 @@
       return new Promise((resolve, reject) => {
         if (this.#state !== 'open') throw new ChatError('not_connected', 'there is no connection');
         const ref = this.#nextRef++;
-        this.#ask(ref, { type: fields.type, room: fields.room, text: JSON.stringify({ ...fields, ref }), resolve, reject });
+        this.#ask(ref, { type: fields.type, room: fields.room, json: JSON.stringify({ ...fields, ref }), resolve, reject });
       });
     }
 
     #transmit(item) {
-      const { ref, text, resolve, reject, timeoutMs } = item;
-      this.#ask(ref, { type: 'send', item, text, resolve, reject }, timeoutMs);
+      const { ref, json, attachments, resolve, reject, timeoutMs, onProgress } = item;
+      this.#ask(ref, { type: 'send', item, json, attachments, resolve, reject }, timeoutMs);
+      if (onProgress) this.#watchProgress(ref, onProgress);
     }
 
     #flush(room) {

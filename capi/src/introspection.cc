@@ -126,11 +126,17 @@ chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, void *user
 
 chat_error chat_history(chat_server *server, const char *room, uint64_t after_seq, size_t limit,
                         chat_message_visitor visitor, void *user) noexcept {
+  return chat_history_between(server, room, after_seq, 0, limit, visitor, user);
+}
+
+chat_error chat_history_between(chat_server *server, const char *room, uint64_t after_seq, uint64_t before_seq,
+                                size_t limit, chat_message_visitor visitor, void *user) noexcept {
   const auto messages = [&](Server &running) -> Result<std::vector<chat::MessagePtr>> {
     Result<std::string> name = chat::capi::read_room(room);
     if (!name.ok()) return name.status();
     if (!running.hub().has_room(*name)) return no_such_room(*name);
-    Result<chat::HistoryReply> history = running.hub().history(*name, after_seq, limit, chat::net::current_moment());
+    Result<chat::HistoryReply> history =
+        running.hub().history(*name, after_seq, limit, chat::net::current_moment(), before_seq);
     if (!history.ok()) return history.status();
     return std::move(history->messages);
   };

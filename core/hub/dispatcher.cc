@@ -193,7 +193,7 @@ Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command) {
 }
 
 Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&, Moment now) {
-  Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now);
+  Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now, command.before_seq);
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
   reply->ref = std::move(command.ref);
   return std::move(*reply);

@@ -463,7 +463,8 @@ RoomListPtr Hub::list_rooms(Moment now) const {
   return list;
 }
 
-Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq, std::size_t limit, Moment now) const {
+Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq, std::size_t limit, Moment now,
+                                  std::uint64_t before_seq) const {
   Status status = check_room_name(name);
   if (!status.ok()) return status;
   HistoryReply reply;
@@ -473,7 +474,8 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   std::lock_guard lock(room->mutex);
   reply.epoch = room->log->epoch();
   reply.seq = room->log->seq();
-  KeptMessages kept = only_messages(room->log->after(after_seq, limit));
+  KeptMessages kept =
+      only_messages(room->log->between(after_seq, before_seq == 0 ? RoomLog::kNoSeq : before_seq, limit));
   // expire() runs only periodically, so messages that have become too old since are skipped here.
   const std::int64_t age_ms = options_.history.age_ms;
   const std::size_t too_old =

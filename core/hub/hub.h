@@ -139,7 +139,8 @@ class Hub {
   Result<MemberListPtr> list_members(std::string_view room, Moment now) const;
   RoomListPtr list_rooms(Moment now) const;
   // Succeeds for every valid name: an unknown room has an empty history. Errors: invalid_room.
-  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now) const;
+  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now,
+                               std::uint64_t before_seq = 0) const;
   bool has_room(std::string_view room) const { return rooms_.find(room) != nullptr; }
 
   // Publishes to draft.room, creating it if necessary; an empty room name means every open client. Room events other

@@ -53,6 +53,7 @@ struct HistoryCommand {
   std::uint64_t after_seq = 0;
   std::size_t limit = 0;  // 0: all
   std::string ref;
+  std::uint64_t before_seq = 0;  // 0: up to the newest message
 };
 
 struct MembersCommand {
@@ -129,7 +130,7 @@ struct HistoryReply {
   std::string room;
   std::string epoch;
   std::uint64_t seq = 0;
-  bool complete = true;  // no message above after_seq is missing
+  bool complete = true;  // no message above after_seq and below before_seq is missing
   std::vector<MessagePtr> messages;
 };
 

@@ -107,6 +107,7 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_members(NULL, NULL, no_client, NULL));
   NO_SERVER(chat_rooms(NULL, no_room, NULL));
   NO_SERVER(chat_history(NULL, "lobby", 0, 0, no_message, NULL));
+  NO_SERVER(chat_history_between(NULL, "lobby", 0, 0, 0, no_message, NULL));
   NO_SERVER(chat_server_stats(NULL, &stats));
   NO_SERVER(chat_server_poll(NULL, 0));
   NO_SERVER(chat_server_check_loops(NULL, 0));
@@ -166,6 +167,7 @@ static void a_room_name_is_needed(void **state) {
     BAD_ROOM(chat_close_room(server, bad[i], NULL));
     BAD_ROOM(chat_members(server, bad[i], no_client, NULL));
     BAD_ROOM(chat_history(server, bad[i], 0, 0, no_message, NULL));
+    BAD_ROOM(chat_history_between(server, bad[i], 0, 0, 0, no_message, NULL));
 #undef BAD_ROOM
   }
 #define NULL_ROOM(call) assert_error_about(call, ERROR_INVALID_ARGUMENT, "room is NULL")
@@ -175,6 +177,7 @@ static void a_room_name_is_needed(void **state) {
   NULL_ROOM(chat_ban_user(server, "u", NULL, 1, NULL));
   NULL_ROOM(chat_close_room(server, NULL, NULL));
   NULL_ROOM(chat_history(server, NULL, 0, 0, no_message, NULL));
+  NULL_ROOM(chat_history_between(server, NULL, 0, 0, 0, no_message, NULL));
 #undef NULL_ROOM
 }
 
@@ -183,6 +186,7 @@ static void unknown_rooms(void **state) {
   assert_error(chat_close_room(server, "nowhere", NULL), ERROR_NO_SUCH_ROOM);
   assert_error(chat_members(server, "nowhere", no_client, NULL), ERROR_NO_SUCH_ROOM);
   assert_error(chat_history(server, "nowhere", 0, 0, no_message, NULL), ERROR_NO_SUCH_ROOM);
+  assert_error(chat_history_between(server, "nowhere", 0, 0, 0, no_message, NULL), ERROR_NO_SUCH_ROOM);
   assert_error(chat_leave(server, guest, "nowhere"), ERROR_NOT_JOINED);
 }
 
@@ -466,6 +470,7 @@ static void visitors_are_needed(void **state) {
   assert_error_about(chat_members(server, NULL, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_rooms(server, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history(server, "lobby", 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  assert_error_about(chat_history_between(server, "lobby", 0, 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
 }
 
 static void stats_have_a_size(void **state) {

@@ -144,6 +144,26 @@ static void history_is_read_from_a_seq_and_to_a_limit(void **state) {
   assert_string_equal(result.text, "1:a 2:b ");
 }
 
+static const char *page(uint64_t after_seq, uint64_t before_seq, size_t limit) {
+  static transcript result;
+  memset(&result, 0, sizeof(result));
+  assert_ok(chat_history_between(server, "r", after_seq, before_seq, limit, transcribe, &result));
+  return result.text;
+}
+
+static void history_is_read_backwards_in_pages(void **state) {
+  (void)state;
+  say("r", "a"), say("r", "b"), say("r", "c"), say("r", "d");
+  assert_string_equal(page(0, 0, 3), "2:b 3:c 4:d ");
+  assert_string_equal(page(0, 2, 3), "1:a ");
+  assert_string_equal(page(0, 1, 3), "");
+  assert_string_equal(page(1, 4, 0), "2:b 3:c ");
+  assert_string_equal(page(0, 4, 1), "3:c ");
+  assert_string_equal(page(3, 3, 0), "");
+  assert_string_equal(page(0, UINT64_MAX, 1), "4:d ");
+  assert_string_equal(page(UINT64_MAX, UINT64_MAX, 0), "");
+}
+
 static void a_visit_of_rooms_may_end_early(void **state) {
   seen_rooms seen;
   (void)state;
@@ -451,6 +471,7 @@ int main(void) {
       WITH_SERVER(a_new_server_is_empty),
       WITH_SERVER(messages_are_numbered_by_room),
       WITH_SERVER(history_is_read_from_a_seq_and_to_a_limit),
+      WITH_SERVER(history_is_read_backwards_in_pages),
       WITH_SERVER(a_visit_of_rooms_may_end_early),
       WITH_SERVER(a_visitor_may_call_anything),
       WITH_SERVER(text_may_hold_nul),

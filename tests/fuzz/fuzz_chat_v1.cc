@@ -1,5 +1,5 @@
-// Any bytes as frames of a chat.v1 client. What it may send must come out as JSON, in chat.v1 and
-// in Socket.IO, and as the same when it is sent again as it came out.
+// Any bytes as frames of a client of chat.v1 and of chat.v1.binary. Every accepted message must be encoded as valid JSON, in
+// chat.v1 and in Socket.IO, and as the same message when its frame is sent again, as text and as bytes.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 #include "model/utf8.h"
+#include "wire/chat_v1/chat_v1_binary.h"
 #include "wire/chat_v1/chat_v1_codec.h"
 #include "wire/json/json.h"
 #include "wire/socket_io/socket_io_codec.h"
@@ -46,11 +47,17 @@ void check_command(const Command& command) {
   if (const auto* members = std::get_if<MembersCommand>(&command)) check_text(members->room);
 }
 
-void send_again(std::string frame, const MessageDraft& draft) {
+constexpr ChatV1Form kBinaryForm{true, 65'536};
+
+void send_again(ChatV1Codec codec, const Packet& packet, const MessageDraft& draft) {
   constexpr std::string_view kType = R"({"type":"message")";
-  require(frame.starts_with(kType));
-  frame.replace(0, kType.size(), R"({"type":"send")");
-  const Decoded decoded = ChatV1Codec().decode(false, frame);
+  constexpr std::string_view kSend = R"({"type":"send"   )";
+  static_assert(kType.size() == kSend.size());
+  std::string frame = packet.bytes;
+  const std::size_t at = packet.binary ? kChatV1LengthBytes : 0;
+  require(std::string_view(frame).substr(at).starts_with(kType));
+  frame.replace(at, kType.size(), kSend);
+  const Decoded decoded = codec.decode(packet.binary, frame);
   require(std::holds_alternative<Command>(decoded));
   const auto& same = std::get<SendCommand>(std::get<Command>(decoded)).draft;
   require(same.event == draft.event && same.kind == draft.kind && same.payload == draft.payload);
@@ -66,7 +73,10 @@ void relay(const MessageDraft& draft) {
   message.epoch = "e";
   const Packets frames = ChatV1Codec().encode(message);
   require(frames.size() == 1 && json::check(frames[0].bytes, json::kMaxDepth + kEnvelopeDepth).ok());
-  send_again(frames[0].bytes, draft);
+  send_again(ChatV1Codec(), frames[0], draft);
+  const Packets bytes = ChatV1Codec(kBinaryForm).encode(message);
+  require(bytes.size() == 1 && bytes[0].binary == !message.attachments.empty());
+  send_again(ChatV1Codec(kBinaryForm), bytes[0], draft);
 
   static SocketIoNamespaces namespaces("lobby");
   const SocketIoCodec codec(*namespaces.find("/"), "sid", "");
@@ -76,20 +86,24 @@ void relay(const MessageDraft& draft) {
   require(packet.ok() && packet->attachment_count == message.attachments.size());
 }
 
+void check(const ChatV1Codec& codec, const Decoded& decoded) {
+  if (const auto* error = std::get_if<DecodeError>(&decoded)) {
+    for (const Packet& packet : codec.encode(Reply(error->reply)))
+      require(json::check(packet.bytes, json::kMaxDepth + kEnvelopeDepth).ok());
+    return;
+  }
+  check_command(std::get<Command>(decoded));
+  if (const auto* send = std::get_if<SendCommand>(&std::get<Command>(decoded))) relay(send->draft);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view frame(reinterpret_cast<const char*>(data), size);
   ChatV1Codec codec;
-  (void)codec.decode(true, frame);
-  if (!is_utf8(frame)) return 0;
-  const Decoded decoded = codec.decode(false, frame);
-  if (const auto* error = std::get_if<DecodeError>(&decoded)) {
-    for (const Packet& packet : codec.encode(Reply(error->reply)))
-      require(json::check(packet.bytes, json::kMaxDepth + kEnvelopeDepth).ok());
-    return 0;
-  }
-  check_command(std::get<Command>(decoded));
-  if (const auto* send = std::get_if<SendCommand>(&std::get<Command>(decoded))) relay(send->draft);
+  require(std::holds_alternative<DecodeError>(codec.decode(true, frame)));
+  ChatV1Codec binary_codec(kBinaryForm);
+  check(binary_codec, binary_codec.decode(true, frame));
+  if (is_utf8(frame)) check(codec, codec.decode(false, frame));
   return 0;
 }

@@ -303,7 +303,7 @@ test('a room that does not let one back in', async (t) => {
 
 test('a frame that is too large: its message fails, the connection comes back', async (t) => {
   const chatd = await startChatd(t);
-  const ann = connectChat(t, chatd, { resend: true });
+  const ann = connectChat(t, chatd, { resend: true, binary: false });
   await ann.opened();
   await assert.rejects(ann.send('x'.repeat(70_000)), failure('too_large'));
   await ann.opened();

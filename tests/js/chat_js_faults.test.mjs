@@ -97,7 +97,7 @@ test('a connection that is lost while a room is left: it is left, and that is to
 
 test('one message too large: only that one fails', async (t) => {
   const chatd = await startChatd(t);
-  const ann = connectChat(t, chatd, { resend: true });
+  const ann = connectChat(t, chatd, { resend: true, binary: false });
   await ann.opened();
   // In characters the first is the longer one.
   const [long, large, small] = [ann.send('x'.repeat(30_000)), ann.send('글'.repeat(25_000)), ann.send('small')];

@@ -74,6 +74,14 @@ export class Proxy {
     }
   }
 
+  // What clients say now waits, until the connections are cut.
+  hold() {
+    for (const { near, far } of this.#pairs) {
+      near.unpipe(far);
+      near.pause();
+    }
+  }
+
   // What the server says now is lost; the connections stay.
   mute() {
     for (const pair of this.#pairs) pair.muted = true;

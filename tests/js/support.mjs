@@ -204,6 +204,9 @@ export async function startTestd(t, args = []) {
 }
 
 // A WebSocket client. take() gives text frames as strings and binary ones as Buffers; takeJson() parses.
+// The JSON text of a frame of chat.v1: all of a text frame, a part of a binary frame.
+export const jsonTextOf = (data) => (typeof data === 'string' ? data : data.toString('utf8', 4, 4 + data.readUInt32BE(0)));
+
 export class Client {
   constructor(t, url, protocols = [], options = {}) {
     this.socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...options });
@@ -252,16 +255,16 @@ export class Client {
 
   // In order, whatever comes next.
   async takeJson() {
-    return JSON.parse(await this.messages.take());
+    return JSON.parse(jsonTextOf(await this.messages.take()));
   }
 
   // The next of a type; what comes before stays for others to take.
   async takeType(type, fits = () => true) {
     const text = await this.messages.take((data) => {
-      const object = JSON.parse(data);
+      const object = JSON.parse(jsonTextOf(data));
       return object.type === type && fits(object);
     });
-    return JSON.parse(text);
+    return JSON.parse(jsonTextOf(text));
   }
 
   async request(object, type) {
@@ -295,8 +298,8 @@ export async function connect(t, url, protocols, options) {
 }
 
 // A chat.v1 client that has read its welcome.
-export async function connectV1(t, server, query = '') {
-  const client = await connectOnly(t, server.url(`/chat.v1${query}`));
+export async function connectV1(t, server, query = '', protocols = []) {
+  const client = await connectOnly(t, server.url(`/chat.v1${query}`), protocols);
   client.welcome = await client.takeJson();
   assert.equal(client.welcome.type, 'welcome');
   return client;

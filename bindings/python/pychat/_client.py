@@ -328,11 +328,12 @@ class ServerCalls:
         """All rooms."""
         return self._core.rooms()
 
-    def history(self, room: str, after_seq: int = 0, limit: int = 0) -> List[_pychat.Message]:
-        """The newest `limit` (0: all) kept messages of a room with numbers above `after_seq`, oldest first."""
-        if after_seq < 0 or limit < 0:
-            raise ValueError("after_seq and limit must not be negative")
-        return self._core.history(room, after_seq, limit)
+    def history(self, room: str, after_seq: int = 0, limit: int = 0, before_seq: int = 0) -> List[_pychat.Message]:
+        """The newest `limit` (0: all) kept messages of a room with numbers above `after_seq` and below `before_seq`
+        (0: up to the newest message), oldest first."""
+        if after_seq < 0 or limit < 0 or before_seq < 0:
+            raise ValueError("after_seq, limit and before_seq must not be negative")
+        return self._core.history(room, after_seq, limit, before_seq)
 
     def room_restore(
         self,

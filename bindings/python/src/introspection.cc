@@ -140,13 +140,13 @@ py::list rooms(Core& core) {
   return result;
 }
 
-py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit) {
+py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit, std::uint64_t before_seq) {
   const auto copy = [](const chat_message& message) -> OwnedMessagePtr {
     return std::make_shared<OwnedMessage>(message);
   };
   py::list result;
   for (const OwnedMessagePtr& message : visit<chat_message>(core, copy, [&](auto*server, auto see, void*user) {
-         return chat_history(server, room.c_str(), after_seq, limit, see, user);
+         return chat_history_between(server, room.c_str(), after_seq, before_seq, limit, see, user);
        })) {
     result.append(py::cast(std::make_unique<Message>(message, py::none(), 0, 0)));
   }

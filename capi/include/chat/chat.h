@@ -982,6 +982,14 @@ CHAT_API chat_error chat_server_stats(chat_server *server, chat_stats *stats) CH
 /* CHAT_OK for a valid room name: UTF-8, 1 to 128 bytes, no control character, none of / , ? #, no space at either end. */
 CHAT_API chat_error chat_check_room_name(const char *room) CHAT_NOEXCEPT;
 
+/*
+ * Visits a page of a room's history, oldest first: the newest `limit` messages (0: all) whose seq is above after_seq and
+ * below before_seq (0: up to the newest message). To page backwards, pass the seq of the oldest message of the last page.
+ * See chat_history(). NO_SUCH_ROOM.
+ */
+CHAT_API chat_error chat_history_between(chat_server *server, const char *room, uint64_t after_seq, uint64_t before_seq,
+                                         size_t limit, chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -7,6 +7,7 @@
 
 #include "model/utf8.h"
 #include "wire/base64.h"
+#include "wire/chat_v1/chat_v1_binary.h"
 #include "wire/json/json.h"
 #include "wire/payload.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxRefBytes = 64;
 constexpr std::size_t kEnvelopeDepth = 1;
+constexpr std::string_view kNotAllBytes = "are shorter than the bytes of the frame";
 
 bool is_integer(std::string_view number) {
   if (number.starts_with('-')) number.remove_prefix(1);
@@ -25,16 +27,27 @@ bool is_integer(std::string_view number) {
 
 constexpr std::array<std::string_view, ChatV1Reader::kFieldCount> ChatV1Reader::kNames = {
     "type",        "room", "text",  "args", "event", "attachments", "attributes", "ephemeral",
-    "except_self", "ref",  "epoch", "seq",  "name",  "after",       "limit"};
+    "except_self", "ref",  "epoch", "seq",  "name",  "after",       "limit",      "before"};
 
-ChatV1Reader::ChatV1Reader(bool binary, std::string_view frame) {
-  malformed_ = true;
-  if (binary) {
+ChatV1Reader::ChatV1Reader(bool binary, std::string_view frame, bool accepts_binary)
+    : binary_(binary), malformed_(true) {
+  if (!binary) {
+    read_json(frame);
+  } else if (!accepts_binary) {
     fail({Error::encoding, "a binary frame: chat.v1 frames are JSON text"});
-  } else if (!is_utf8(frame)) {
-    fail({Error::invalid_json, "the frame is not UTF-8"});
+  } else if (const std::optional<ChatV1Parts> parts = split_chat_v1_binary(frame)) {
+    bytes_ = parts->attachments;
+    read_json(parts->json);
   } else {
-    find_fields(frame);
+    fail({Error::encoding, "a binary frame that is shorter than its length of JSON"});
+  }
+}
+
+void ChatV1Reader::read_json(std::string_view text) {
+  if (is_utf8(text)) {
+    find_fields(text);
+  } else {
+    fail({Error::invalid_json, "the frame is not UTF-8"});
   }
 }
 
@@ -46,6 +59,10 @@ Decoded ChatV1Reader::read() {
   if (!status_.ok()) return DecodeError{error()};
 
   if (request == "send") return read_send();
+  if (!bytes_.empty()) {
+    fail(Field::attachments, kNotAllBytes);
+    return DecodeError{error()};
+  }
   if (request == "join") return read_join();
   if (request == "leave") return read_leave();
   if (request == "name") return read_rename();
@@ -144,6 +161,7 @@ Decoded ChatV1Reader::read_history() {
   std::uint64_t count = 0;
   read_string(Field::room, command.room);
   read_unsigned(Field::after, command.after_seq);
+  read_unsigned(Field::before, command.before_seq);
   read_unsigned(Field::limit, count);
   command.limit = count;
   command.ref = ref_;
@@ -193,19 +211,39 @@ void ChatV1Reader::read_payload(MessageDraft& draft) {
 }
 
 void ChatV1Reader::read_attachments(std::vector<std::string>& out) {
-  if (!has(Field::attachments) || !status_.ok()) return;
-  if (json::kind_of(raw(Field::attachments)) != json::Kind::array) return fail(Field::attachments, "is not an array");
-  json::ElementReader elements(raw(Field::attachments));
-  std::string_view element;
-  while (elements.next(element)) {
-    if (out.size() == kMaxAttachments) return fail({Error::too_many, "more than 10 attachments"});
-    std::optional<std::string> encoded;
-    if (json::kind_of(element) == json::Kind::string) encoded = json::unescape(element);
-    std::optional<std::string> bytes;
-    if (encoded) bytes = base64_decode(*encoded);
-    if (!bytes) return fail(Field::attachments, "has an element that is not a string of base64");
-    out.push_back(*std::move(bytes));
+  if (!status_.ok()) return;
+  if (has(Field::attachments)) {
+    if (json::kind_of(raw(Field::attachments)) != json::Kind::array) return fail(Field::attachments, "is not an array");
+    json::ElementReader elements(raw(Field::attachments));
+    std::string_view element;
+    while (elements.next(element)) {
+      if (out.size() == kMaxAttachments) return fail({Error::too_many, "more than 10 attachments"});
+      if (binary_) {
+        take_bytes(element, out);
+      } else {
+        read_base64(element, out);
+      }
+      if (!status_.ok()) return;
+    }
   }
+  if (!bytes_.empty()) fail(Field::attachments, kNotAllBytes);
+}
+
+void ChatV1Reader::read_base64(std::string_view element, std::vector<std::string>& out) {
+  std::optional<std::string> encoded;
+  if (json::kind_of(element) == json::Kind::string) encoded = json::unescape(element);
+  std::optional<std::string> bytes;
+  if (encoded) bytes = base64_decode(*encoded);
+  if (!bytes) return fail(Field::attachments, "has an element that is not a string of base64");
+  out.push_back(*std::move(bytes));
+}
+
+void ChatV1Reader::take_bytes(std::string_view element, std::vector<std::string>& out) {
+  const std::optional<std::uint64_t> length = json::parse_unsigned(element);
+  if (!length) return fail(Field::attachments, "has an element that is not a number of bytes");
+  if (*length > bytes_.size()) return fail(Field::attachments, "are longer than the bytes of the frame");
+  out.emplace_back(bytes_.substr(0, *length));
+  bytes_.remove_prefix(*length);
 }
 
 void ChatV1Reader::read_attributes(Pairs& out) {

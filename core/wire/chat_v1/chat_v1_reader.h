@@ -1,4 +1,4 @@
-// Reads one frame of a chat.v1 client: locates the known fields and converts them into a command, or into an error that
+// Reads one frame of a chat.v1 client, of text or of bytes (chat_v1_binary.h): locates the known fields and converts them into a command, or into an error that
 // names the field. The hub validates names of rooms, events and people. One instance reads one frame.
 #pragma once
 
@@ -13,8 +13,8 @@ namespace chat::wire {
 
 class ChatV1Reader {
  public:
-  // Keeps views only: `frame` must outlive the reader.
-  ChatV1Reader(bool binary, std::string_view frame);
+  // Keeps views only: `frame` must outlive the reader. accepts_binary: the client chose chat.v1.binary.
+  ChatV1Reader(bool binary, std::string_view frame, bool accepts_binary = false);
 
   // True when the frame is not a single JSON object.
   bool malformed() const { return malformed_; }
@@ -41,11 +41,13 @@ class ChatV1Reader {
     seq,
     name,
     after,
-    limit
+    limit,
+    before
   };
-  static constexpr std::size_t kFieldCount = 15;
+  static constexpr std::size_t kFieldCount = 16;
   static const std::array<std::string_view, kFieldCount> kNames;
 
+  void read_json(std::string_view text);
   void find_fields(std::string_view frame);
   void read_ref();
   Decoded read_send();
@@ -61,6 +63,8 @@ class ChatV1Reader {
   void read_unsigned(Field field, std::uint64_t& out);
   void read_payload(MessageDraft& draft);
   void read_attachments(std::vector<std::string>& out);
+  void read_base64(std::string_view element, std::vector<std::string>& out);
+  void take_bytes(std::string_view element, std::vector<std::string>& out);
   void read_attributes(Pairs& out);
 
   std::string_view raw(Field field) const { return fields_[static_cast<std::size_t>(field)]; }
@@ -73,6 +77,8 @@ class ChatV1Reader {
   std::array<std::string_view, kFieldCount> fields_;  // raw values; empty: absent or null
   Status status_;                                     // the first error
   std::string ref_;
+  bool binary_ = false;
+  std::string_view bytes_;  // attachments of a binary frame that are not read yet
   bool malformed_ = false;
   bool of_send_ = false;
 };

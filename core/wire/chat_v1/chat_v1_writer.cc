@@ -17,6 +17,7 @@ namespace chat::wire {
 namespace {
 
 constexpr std::size_t kEnvelopeBytes = 192;  // upper bound for the fixed parts of a message
+constexpr std::size_t kLengthDigits = 12;    // of an attachment, with its comma
 
 void append_ref(std::string& out, const std::string& ref) {
   if (ref.empty()) return;
@@ -24,13 +25,17 @@ void append_ref(std::string& out, const std::string& ref) {
   out += ref;
 }
 
-void append_attachments(std::string& out, const std::vector<std::string>& attachments) {
+void append_attachments(std::string& out, const std::vector<std::string>& attachments, bool as_lengths) {
   if (attachments.empty()) return;
   out += ",\"attachments\":";
   char before = '[';
   for (const std::string& attachment : attachments) {
     out += before;
     before = ',';
+    if (as_lengths) {
+      json::append_number(out, attachment.size());
+      continue;
+    }
     out += '"';
     append_base64(out, attachment);
     out += '"';
@@ -55,10 +60,12 @@ void append_attributes(std::string& out, const Pairs& attributes) {
   out += '}';
 }
 
-std::size_t size_estimate(const Message& message) {
+std::size_t size_estimate(const Message& message, const ChatV1Form& form) {
   std::size_t bytes = kEnvelopeBytes + message.room.size() + message.epoch.size() + message.event.size() +
                       message.sender.name.size() + message.payload.size();
-  for (const std::string& attachment : message.attachments) bytes += base64_size(attachment.size()) + 4;
+  for (const std::string& attachment : message.attachments) {
+    bytes += form.binary ? kLengthDigits : base64_size(attachment.size()) + 4;
+  }
   for (const Pair& attribute : message.attributes) bytes += attribute.name.size() + attribute.value.size() + 8;
   return bytes;
 }
@@ -104,8 +111,8 @@ class SmallReply {
 
 }  // namespace
 
-void append_chat_v1(std::string& out, const Message& message) {
-  if (const std::size_t bytes = out.size() + size_estimate(message); bytes > out.capacity()) out.reserve(bytes);
+void append_chat_v1(std::string& out, const Message& message, const ChatV1Form& form) {
+  if (const std::size_t bytes = out.size() + size_estimate(message, form); bytes > out.capacity()) out.reserve(bytes);
   out += R"({"type":"message")";
   if (!message.room.empty()) {
     out += ",\"room\":";
@@ -138,7 +145,7 @@ void append_chat_v1(std::string& out, const Message& message) {
     out += ",\"args\":";
     out += message.payload;
   }
-  append_attachments(out, message.attachments);
+  append_attachments(out, message.attachments, form.binary);
   append_attributes(out, message.attributes);
   if (message.seq == 0) out += ",\"ephemeral\":true";
   out += '}';
@@ -183,13 +190,15 @@ std::string rooms_text(const RoomList& list) {
 
 class ReplyWriter {
  public:
-  explicit ReplyWriter(std::string& out) : out_(out) {}
+  ReplyWriter(std::string& out, const ChatV1Form& form) : out_(out), form_(form) {}
 
   bool operator()(const Welcome& reply) {
     SmallReply small("welcome");
     small.text("id", std::to_string(reply.id)).text("name", reply.name).text("room", reply.room);
     small.text("epoch", reply.epoch).number("seq", reply.seq);
-    small.boolean("resumed", reply.resumed).boolean("complete", reply.complete).append_to(out_);
+    small.boolean("resumed", reply.resumed).boolean("complete", reply.complete);
+    if (form_.binary) small.number("max_message_bytes", form_.max_message_bytes);
+    small.append_to(out_);
     return true;
   }
 
@@ -211,7 +220,7 @@ class ReplyWriter {
     open("ack", reply.ref);
     out_ += ",\"args\":";
     out_ += reply.args;
-    append_attachments(out_, reply.attachments);
+    append_attachments(out_, reply.attachments, form_.binary);
     out_ += '}';
     return true;
   }
@@ -238,7 +247,7 @@ class ReplyWriter {
 
   bool operator()(const HistoryReply& reply) {
     std::size_t bytes = kEnvelopeBytes;
-    for (const MessagePtr& message : reply.messages) bytes += size_estimate(*message);
+    for (const MessagePtr& message : reply.messages) bytes += size_estimate(*message, form_);
     out_.reserve(out_.size() + bytes);
     open("history", reply.ref);
     out_ += ",\"room\":";
@@ -253,7 +262,7 @@ class ReplyWriter {
     for (const MessagePtr& message : reply.messages) {
       if (!first) out_ += ',';
       first = false;
-      append_chat_v1(out_, *message);
+      append_chat_v1(out_, *message, form_);
     }
     out_ += "]}";
     return true;
@@ -305,10 +314,13 @@ class ReplyWriter {
   }
 
   std::string& out_;
+  const ChatV1Form& form_;
 };
 
 }  // namespace
 
-bool append_chat_v1(std::string& out, const Reply& reply) { return std::visit(ReplyWriter(out), reply); }
+bool append_chat_v1(std::string& out, const Reply& reply, const ChatV1Form& form) {
+  return std::visit(ReplyWriter(out, form), reply);
+}
 
 }  // namespace chat::wire

@@ -301,6 +301,8 @@ def test_publish_send_and_look(server):
         assert history[2].attachments == (b"y", b"z") and history[2].attributes == {"k": "v"}
         assert history[1].from_name == "Bot" and history[3].from_id == second.id and history[0].epoch
         assert [message.seq for message in server.history("lobby", after_seq=1, limit=2)] == [3, 4]
+        assert [message.seq for message in server.history("lobby", limit=2, before_seq=4)] == [2, 3]
+        assert [message.seq for message in server.history("lobby", after_seq=1, before_seq=3)] == [2]
         first.send("only you")
         for wanted, client in [("only you", ann), ("not for you", bob)]:
             heard = [client.recv(timeout=LIMIT_S)]

@@ -400,6 +400,8 @@ void history(void**) {
   assert_text(history.room, "lobby");
   assert_int_equal(history.messages.size(), 2);
   assert_true(history.complete);
+  const auto page = f.execute(HistoryCommand{"", 0, 1, "", 3});
+  assert_int_equal(std::get<HistoryReply>(*page).messages.at(0)->seq, 2);
   assert_error(f.execute(HistoryCommand{"a,b", 0, 0, ""}), Error::invalid_room);
   f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "", {}}; };
   assert_error(f.execute(HistoryCommand{"lobby", 0, 0, ""}), Error::forbidden);

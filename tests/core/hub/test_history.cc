@@ -173,6 +173,33 @@ void says_what_it_no_longer_has(void**) {
   assert_true(history.after(0, 0).complete);
 }
 
+void between_gives_a_page_before_a_seq(void**) {
+  History history(limits(8));
+  for (std::uint64_t seq = 1; seq <= 10; ++seq) history.append(message(seq));  // 1 and 2 are dropped
+  assert_true(equal(history.between(0, 11, 3), {8, 9, 10}));
+  assert_true(equal(history.between(0, 8, 3), {5, 6, 7}));
+  assert_false(history.between(0, 8, 3).complete);
+  assert_true(equal(history.between(0, 5, 3), {3, 4}));
+  assert_false(history.between(0, 5, 3).complete);
+  assert_true(equal(history.between(2, 5, 3), {3, 4}));
+  assert_true(history.between(2, 5, 3).complete);
+  assert_true(equal(history.between(4, 7, 0), {5, 6}));
+  assert_true(equal(history.between(4, UINT64_MAX, 0), {5, 6, 7, 8, 9, 10}));
+}
+
+void between_has_nothing_to_give_when_it_is_empty(void**) {
+  History history(limits(2));
+  for (std::uint64_t seq = 1; seq <= 4; ++seq) history.append(message(seq));
+  for (const std::uint64_t before : {1, 2, 3, 4}) {
+    const KeptMessages kept = history.between(before - 1, before, 0);
+    assert_true(kept.messages.empty());
+    assert_true(kept.complete);  // no number is between the two
+  }
+  assert_true(history.between(9, 3, 0).complete);
+  assert_true(history.between(0, 3, 0).messages.empty());  // 1 and 2 are dropped
+  assert_false(history.between(0, 3, 0).complete);
+}
+
 // The same as a list that is searched from its start.
 struct ListModel {
   struct Entry {
@@ -239,17 +266,20 @@ void equals_a_plain_list(void**) {
       assert_int_equal(held, model.bytes());
       assert_int_equal(history.size(), model.kept.size());
       const std::uint64_t after = below(static_cast<std::uint32_t>(seq) + 3);
+      const std::uint64_t before = below(3) == 0 ? RoomLog::kNoSeq : 1 + below(static_cast<std::uint32_t>(seq) + 3);
       const std::size_t limit = below(4);
       std::vector<std::uint64_t> expected;
       for (const ListModel::Entry& entry : model.kept) {
-        if (entry.seq > after) expected.push_back(entry.seq);
+        if (entry.seq > after && entry.seq < before) expected.push_back(entry.seq);
       }
-      bool complete = std::none_of(model.dropped.begin(), model.dropped.end(), [&](auto s) { return s > after; });
+      // Numbers that no message had count as dropped when a later message was dropped.
+      const bool no_number = after + 1 >= before;
+      bool complete = no_number || model.dropped.empty() || model.dropped.back() <= after;
       if (limit != 0 && expected.size() > limit) {
         complete = false;
         expected.erase(expected.begin(), expected.end() - static_cast<std::ptrdiff_t>(limit));
       }
-      const KeptMessages kept = history.after(after, limit);
+      const KeptMessages kept = history.between(after, before, limit);
       assert_true(equal(kept, expected));
       assert_int_equal(kept.complete, complete);
     }
@@ -281,6 +311,8 @@ int main() {
       cmocka_unit_test(after_gives_the_newest_of_these),
       cmocka_unit_test(numbers_may_be_missing),
       cmocka_unit_test(says_what_it_no_longer_has),
+      cmocka_unit_test(between_gives_a_page_before_a_seq),
+      cmocka_unit_test(between_has_nothing_to_give_when_it_is_empty),
       cmocka_unit_test(equals_a_plain_list),
       cmocka_unit_test(memory_counts_attachments_and_attributes),
   };

@@ -849,6 +849,17 @@ void history_is_what_is_kept(void**) {
   all = f.hub->history("lobby", 2, 2, f.now);
   assert_true(seqs(all->messages) == Seqs({5, 6}));
   assert_false(all->complete);
+  all = f.hub->history("lobby", 0, 2, f.now, 6);
+  assert_true(seqs(all->messages) == Seqs({4, 5}));
+  assert_int_equal(all->seq, 6);
+  all = f.hub->history("lobby", 0, 2, f.now, 4);
+  assert_true(seqs(all->messages) == Seqs({3}));
+  assert_false(all->complete);  // 1 and 2 are not kept
+  all = f.hub->history("lobby", 2, 2, f.now, 5);
+  assert_true(seqs(all->messages) == Seqs({3, 4}));
+  assert_true(all->complete);
+  all = f.hub->history("lobby", 0, 0, f.now, 1);
+  assert_true(all->messages.empty() && all->complete);
   all = f.hub->history("lobby", 6, 0, f.now);
   assert_true(all->messages.empty() && all->complete);
   all = f.hub->history("lobby", 99, 0, f.now);

@@ -77,11 +77,11 @@ class PartialLog final : public RoomLog {
     kept_.push_back(std::move(message));
     return 1;
   }
-  KeptMessages after(std::uint64_t after_seq, std::size_t) const override {
+  KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t) const override {
     KeptMessages result;
     result.complete = after_seq >= 2;
     for (const MessagePtr& one : kept_) {
-      if (one->seq > std::max<std::uint64_t>(after_seq, 2)) result.messages.push_back(one);
+      if (one->seq > std::max<std::uint64_t>(after_seq, 2) && one->seq < before_seq) result.messages.push_back(one);
     }
     return result;
   }

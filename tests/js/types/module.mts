@@ -22,7 +22,13 @@ await client.send({ event: 'nothing' });
 // @ts-expect-error: no function is JSON
 await client.send({ args: [() => {}] });
 (await client.join('dev', { epoch: 'e', seq: 1 })).complete.valueOf();
-(await client.history({ after: 1, limit: 2 })).messages[0]?.own.valueOf();
+(await client.sendFile(new Blob(['x']), { name: 'x', room: 'dev', onProgress: ({ sent, total }) => sent.toFixed() + total })).seq?.toFixed();
+await client.sendFile(new ArrayBuffer(1));
+// @ts-expect-error: neither bytes nor a Blob
+await client.sendFile('text');
+client.maxMessageBytes?.toFixed();
+connect({ binary: false, replay: 50 }).on('message', ({ replayed }) => replayed === true);
+(await client.history({ after: 1, before: 9, limit: 2 })).messages[0]?.own.valueOf();
 (await client.members())[0]?.name.length;
 (await client.rooms())[0]?.history.toFixed();
 (await client.rename('Ann')).length;

@@ -284,6 +284,15 @@ class ServerRef {
       return chat_history(handle_, std::string(room).c_str(), after_seq, limit, step, visit);
     });
   }
+  // chat_history_between(): a page of it, above after_seq and below before_seq; before_seq 0: up to the newest message.
+  template <class Visitor>
+  Result<void> history_between(std::string_view room, std::uint64_t after_seq, std::uint64_t before_seq,
+                               std::size_t limit, Visitor&& visitor) const {
+    if (detail::has_nul(room)) return detail::nul_error();
+    return visit<MessageView>(visitor, [&](chat_message_visitor step, void* visit) {
+      return chat_history_between(handle_, std::string(room).c_str(), after_seq, before_seq, limit, step, visit);
+    });
+  }
   // chat_server_stats()
   Result<chat_stats> stats() const {
     chat_stats stats = {};

@@ -32,12 +32,16 @@ std::optional<Position> position(const HttpRequest& request) {
 // The protocol that the endpoint chooses from what the handshake offers.
 struct Choice {
   Protocol protocol;
-  std::string answer;  // the subprotocol; empty: none
+  std::string answer;   // the subprotocol; empty: none
+  bool binary = false;  // chat.v1.binary
 };
 
 Choice choose_subprotocol(const Endpoint& endpoint, const std::vector<std::string>& offered) {
-  const bool offers_chat_v1 = std::find(offered.begin(), offered.end(), "chat.v1") != offered.end();
-  if (offers_chat_v1) return {Protocol::chat_v1, "chat.v1"};
+  const auto offers = [&](std::string_view name) {
+    return std::find(offered.begin(), offered.end(), name) != offered.end();
+  };
+  if (offers("chat.v1.binary")) return {Protocol::chat_v1, "chat.v1.binary", true};
+  if (offers("chat.v1")) return {Protocol::chat_v1, "chat.v1"};
   if (endpoint.protocol == Protocol::chat_v1) return {Protocol::chat_v1, offered.empty() ? "" : offered.front()};
   return {endpoint.protocol, ""};
 }
@@ -48,15 +52,16 @@ struct Format {
   wire::Decoder& decoder;  // the same object
 };
 
-template <class Codec>
-Format make_format() {
-  auto codec = std::make_unique<Codec>();
+template <class Codec, class... Arguments>
+Format make_format(Arguments... arguments) {
+  auto codec = std::make_unique<Codec>(arguments...);
   wire::Decoder& decoder = *codec;
   return {std::move(codec), decoder};
 }
 
-Format format_of(Protocol protocol) {
-  return protocol == Protocol::chat_v1 ? make_format<wire::ChatV1Codec>() : make_format<wire::PlainCodec>();
+Format format_of(Protocol protocol, bool binary, std::int64_t max_message_bytes) {
+  if (protocol != Protocol::chat_v1) return make_format<wire::PlainCodec>();
+  return make_format<wire::ChatV1Codec>(wire::ChatV1Form{binary, static_cast<std::uint64_t>(max_message_bytes)});
 }
 
 }  // namespace
@@ -74,7 +79,7 @@ std::optional<HttpResponse> SingleEndpoint::open_websocket(Connection& connectio
   }
   Choice choice = choose_subprotocol(opening.endpoint, opening.offered);
   opening.subprotocol = std::move(choice.answer);
-  return open(connection, opening, choice.protocol);
+  return open(connection, opening, choice.protocol, choice.binary);
 }
 
 std::vector<Task> SingleEndpoint::goodbyes() {
@@ -89,7 +94,8 @@ std::vector<Task> SingleEndpoint::goodbyes() {
   return result;
 }
 
-std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const Opening& opening, Protocol protocol) {
+std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const Opening& opening, Protocol protocol,
+                                                 bool binary) {
   const HttpRequest& request = opening.request;
   const ServerOptions& options = loop_.options();
   std::string room(request.argument("room"));
@@ -112,7 +118,7 @@ std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const O
   auto owned = std::make_unique<SinglePeer>(loop_);
   SinglePeer& user = *owned;
   WebSocketLink& link = connection.make_websocket(std::move(owned), websocket_carrier(), limit);
-  Format format = format_of(protocol);
+  Format format = format_of(protocol, binary, limit);
   auto added = std::make_unique<Peer>(loop_, user, link, client, std::move(format.codec));
   Peer& peer = *added;
   user.set_up(link, peer, format.decoder);

@@ -19,7 +19,7 @@ class SingleEndpoint final : public EndpointHandler {
   std::vector<Task> goodbyes() override;
 
  private:
-  std::optional<HttpResponse> open(Connection& connection, const Opening& opening, Protocol protocol);
+  std::optional<HttpResponse> open(Connection& connection, const Opening& opening, Protocol protocol, bool binary);
 
   EndpointContext& loop_;
 };

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "wire/chat_v1/chat_v1_binary.h"
 #include "wire/chat_v1/chat_v1_codec.h"
 #include "wire/json/json.h"
 
@@ -159,6 +160,7 @@ struct Describe {
     return Description()
         .add("history", c.room)
         .add("after", c.after_seq)
+        .add("before", c.before_seq)
         .add("limit", c.limit)
         .add("ref", c.ref)
         .line();
@@ -192,7 +194,8 @@ Command command_of(const cJSON* object) {
   if (type == "leave") return LeaveCommand{text(object, "room"), ref};
   if (type == "name") return RenameCommand{text(object, "name"), ref};
   if (type == "history")
-    return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"), ref};
+    return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"), ref,
+                          has(object, "before") ? number(object, "before") : 0};
   if (type == "members") return MembersCommand{text(object, "room"), ref};
   if (type == "rooms") return RoomsCommand{ref};
   assert_string_equal(type.c_str(), "ping");
@@ -217,7 +220,26 @@ void expect_error(const std::string& name, const cJSON* expected, const Decoded&
   if (error.ref != text(expected, "ref_raw")) fail_msg("%s: ref %s", name.c_str(), error.ref.c_str());
 }
 
-void expect_frame(const std::string& name, const cJSON* expected, const Packets& packets) {
+// The codec of a vector's subprotocol.
+ChatV1Codec codec_of(const cJSON* vector) {
+  if (!has(vector, "subprotocol")) return {};
+  assert_string_equal(text(vector, "subprotocol").c_str(), "chat.v1.binary");
+  return ChatV1Codec({true, has(vector, "max_message_bytes") ? number(vector, "max_message_bytes") : 0});
+}
+
+std::string frame_of(const cJSON* vector) {
+  return has(vector, "frame_hex") ? from_hex(text(vector, "frame_hex")) : text(vector, "frame");
+}
+
+void expect_frame(const cJSON* vector, const Packets& packets) {
+  const std::string name = text(vector, "name");
+  if (has(vector, "frame_hex")) {
+    assert_int_equal(packets.size(), 1);
+    assert_true(packets[0].binary);
+    if (packets[0].bytes != frame_of(vector)) fail_msg("%s: %s", name.c_str(), packets[0].bytes.c_str() + 4);
+    return;
+  }
+  const cJSON* expected = field(vector, "frame");
   if (cJSON_IsNull(expected)) {
     if (!packets.empty()) fail_msg("%s: says %s", name.c_str(), packets[0].bytes.c_str());
     return;
@@ -235,8 +257,7 @@ void decodes_as_the_vectors_say(void**) {
   cJSON_ArrayForEach(vector, field(vectors.get(), "decode")) {
     const std::string name = text(vector, "name");
     const bool binary = has(vector, "binary") && boolean(vector, "binary");
-    const std::string frame = has(vector, "frame_hex") ? from_hex(text(vector, "frame_hex")) : text(vector, "frame");
-    const Decoded decoded = ChatV1Codec().decode(binary, frame);
+    const Decoded decoded = codec_of(vector).decode(binary, frame_of(vector));
     if (has(vector, "error")) {
       expect_error(name, field(vector, "error"), decoded);
       continue;
@@ -257,12 +278,12 @@ void sequences_end_as_the_vectors_say(void**) {
   const cJSON* vector = nullptr;
   cJSON_ArrayForEach(vector, field(vectors.get(), "sequences")) {
     const std::string name = text(vector, "name");
-    ChatV1Codec codec;
+    ChatV1Codec codec = codec_of(vector);
     const cJSON* step = nullptr;
     int index = 0;
     cJSON_ArrayForEach(step, field(vector, "frames")) {
       ++index;
-      const Decoded decoded = codec.decode(false, text(step, "frame"));
+      const Decoded decoded = codec.decode(has(step, "binary"), frame_of(step));
       const auto* error = std::get_if<DecodeError>(&decoded);
       const cJSON* code = field(step, "code");
       if ((error != nullptr) != !cJSON_IsNull(code)) fail_msg("%s: frame %d", name.c_str(), index);
@@ -278,7 +299,7 @@ void encodes_messages_as_the_vectors_say(void**) {
   const cJSON* vector = nullptr;
   cJSON_ArrayForEach(vector, field(vectors.get(), "encode")) {
     const auto message = message_of(field(vector, "message"));
-    expect_frame(text(vector, "name"), field(vector, "frame"), ChatV1Codec().encode(*message));
+    expect_frame(vector, codec_of(vector).encode(*message));
   }
 }
 
@@ -327,7 +348,7 @@ void encodes_replies_as_the_vectors_say(void**) {
   const cJSON* vector = nullptr;
   cJSON_ArrayForEach(vector, field(vectors.get(), "replies")) {
     const Reply reply = reply_of(field(vector, "reply"));
-    expect_frame(text(vector, "name"), field(vector, "frame"), ChatV1Codec().encode(reply));
+    expect_frame(vector, codec_of(vector).encode(reply));
   }
 }
 
@@ -339,6 +360,9 @@ void examples_of_the_document_are_among_the_vectors(void**) {
     cJSON_ArrayForEach(vector, field(vectors.get(), section)) {
       const cJSON* frame = cJSON_GetObjectItemCaseSensitive(vector, "frame");
       if (cJSON_IsString(frame)) frames.insert(frame->valuestring);
+      if (!has(vector, "subprotocol") || !has(vector, "frame_hex")) continue;
+      const std::string bytes = frame_of(vector);
+      if (const auto parts = split_chat_v1_binary(bytes)) frames.emplace(parts->json);
     }
   }
   const std::string document = read_file("docs/protocol.md");
@@ -420,6 +444,69 @@ void every_byte_changed_to_every_other(void**) {
 
 void form_names_the_protocol(void**) {
   assert_true(ChatV1Codec().form() >> 56 == static_cast<WireForm>(Protocol::chat_v1));
+  assert_true(ChatV1Codec({true, 0}).form() >> 56 == static_cast<WireForm>(Protocol::chat_v1));
+  assert_true(ChatV1Codec({true, 1}).form() == ChatV1Codec({true, 2}).form());
+  assert_true(ChatV1Codec({true, 0}).form() != ChatV1Codec().form());
+}
+
+std::string binary_frame(const std::string& json, const std::string& attachments) {
+  std::string frame(4, '\0');
+  frame[2] = static_cast<char>(json.size() >> 8);
+  frame[3] = static_cast<char>(json.size());
+  return frame + json + attachments;
+}
+
+const std::string kBinaryFrame = binary_frame(
+    R"({"type":"send","args":[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}],"attachments":[2,3],"ref":1})",
+    "abcde");
+
+// Every prefix is refused. A frame with its length of JSON intact is only an error; without it, the frame is malformed.
+void binary_frames_truncated_at_every_byte(void**) {
+  const std::string frame = kBinaryFrame;
+  ChatV1Codec codec({true, 0});
+  assert_true(std::holds_alternative<Command>(codec.decode(true, frame)));
+  for (std::size_t size = 0; size < frame.size(); ++size) {
+    const std::unique_ptr<char[]> bytes(new char[size]);
+    frame.copy(bytes.get(), size);
+    const Decoded decoded = ChatV1Codec({true, 0}).decode(true, {bytes.get(), size});
+    assert_true(std::holds_alternative<DecodeError>(decoded));
+    const bool has_json = size >= frame.size() - 5;
+    assert_int_equal(std::get<DecodeError>(decoded).reply.code, has_json ? Error::invalid_argument : Error::encoding);
+  }
+}
+
+void binary_frames_with_every_byte_changed(void**) {
+  std::size_t accepted = 0;
+  for (std::size_t i = 0; i < kBinaryFrame.size(); ++i) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string frame = kBinaryFrame;
+      frame[i] = static_cast<char>(byte);
+      const Decoded decoded = ChatV1Codec({true, 0}).decode(true, frame);
+      const auto* command = std::get_if<Command>(&decoded);
+      if (command == nullptr) continue;
+      ++accepted;
+      const auto* send = std::get_if<SendCommand>(command);
+      if (send == nullptr) continue;
+      std::size_t bytes = 0;
+      for (const std::string& attachment : send->draft.attachments) bytes += attachment.size();
+      assert_int_equal(bytes, 5);
+    }
+  }
+  assert_true(accepted > kBinaryFrame.size());
+}
+
+// A client of chat.v1 receives base64 for what a client of chat.v1.binary sent, and the other way round.
+void both_forms_carry_the_same_message(void**) {
+  const Decoded decoded = ChatV1Codec({true, 0}).decode(true, kBinaryFrame);
+  Message message;
+  static_cast<MessageDraft&>(message) = std::get<SendCommand>(std::get<Command>(decoded)).draft;
+  message.seq = 1;
+  const Packets as_text = ChatV1Codec().encode(message);
+  const Packets as_bytes = ChatV1Codec({true, 0}).encode(message);
+  assert_true(as_text[0].bytes.find(R"("attachments":["YWI=","Y2Rl"])") != std::string::npos);
+  assert_true(as_bytes[0].binary);
+  assert_true(as_bytes[0].bytes.find(R"("attachments":[2,3])") != std::string::npos);
+  assert_true(as_bytes[0].bytes.ends_with("abcde"));
 }
 
 }  // namespace
@@ -437,6 +524,9 @@ int main() {
       cmocka_unit_test(truncated_at_every_byte),
       cmocka_unit_test(every_byte_changed_to_every_other),
       cmocka_unit_test(form_names_the_protocol),
+      cmocka_unit_test(binary_frames_truncated_at_every_byte),
+      cmocka_unit_test(binary_frames_with_every_byte_changed),
+      cmocka_unit_test(both_forms_carry_the_same_message),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
