@@ -178,12 +178,10 @@ void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
   list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; replaces those above; repeatable",
        options_.endpoint_texts, endpoint_text());
-  value("sockjs", "on|all|off",
-        "on: SockJS below /chat and /chat.v1; all: also htmlfile and jsonp, without Origin check", options_.sockjs,
+  value("sockjs", "on|all|off", "on; all: also htmlfile and jsonp, without Origin check", options_.sockjs,
         one_of<int>({{"on", 0}, {"all", CHAT_SOCKJS_OFF - 1}, {"off", CHAT_SOCKJS_OFF}}));
-  flag("sockjs-cookie", "SockJS sets the cookie JSESSIONID, for load balancers that route by it",
-       options_.sockjs_cookie);
-  text("sockjs-script", "URL", "of sockjs-client, for the iframe page that old browsers need", options_.sockjs_script);
+  flag("sockjs-cookie", "SockJS sets JSESSIONID, by which load balancers route", options_.sockjs_cookie);
+  text("sockjs-script", "URL", "of sockjs-client, for the iframe page of old browsers", options_.sockjs_script);
   value("page", "PATH|off", "/ without --www, otherwise off: the chat page", options_.page, path_or_off());
   value("script", "PATH|off", "/chat.js: the client script for your own pages", options_.script, path_or_off());
   value("metrics", "PATH|off", "off: counters for Prometheus, for anyone who can connect", options_.metrics,
@@ -256,7 +254,7 @@ void CommandLine::add_times() {
   number("drain-timeout-ms", "5,000 for slow readers when the server stops", &Server::drain_timeout_ms);
   number("drain-spread-ms", "0: time over which connections are closed when it stops", &Server::drain_spread_ms, 0);
   number("flush-interval-ms", "0: collect writes for this long when busy", &Server::flush_interval_ms, 0);
-  number("sockjs-heartbeat-ms", "25,000 without a frame until SockJS sends a heartbeat", &Server::sockjs_heartbeat_ms);
+  number("sockjs-heartbeat-ms", "25,000 until SockJS sends a heartbeat", &Server::sockjs_heartbeat_ms);
   number("sockjs-disconnect-delay-ms", "5,000 until a SockJS session without a request ends",
          &Server::sockjs_disconnect_delay_ms);
   limit("memory-release-ms", "10,000: return unused memory to the system at most this often",

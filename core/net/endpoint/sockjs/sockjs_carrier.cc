@@ -26,7 +26,7 @@ std::string as_text(std::string_view bytes) {
 
 template <std::size_t... kIndex>
 std::array<SockJsWebSocketCarrier, kWindows> make_carriers(std::index_sequence<kIndex...>) {
-  constexpr auto bits = [](std::size_t index) { return index == 0 ? 0 : kMinWindowBits + static_cast<int>(index) - 1; };
+  const auto bits = [](std::size_t index) { return index == 0 ? 0 : kMinWindowBits + static_cast<int>(index) - 1; };
   return {SockJsWebSocketCarrier(websocket_carrier(WebSocketCarrier::Packets::plain, bits(kIndex)))...};
 }
 

@@ -11,7 +11,6 @@ namespace chat::net {
 namespace {
 
 namespace sockjs = session::sockjs;
-using session::SockJsClose;
 
 constexpr std::uint16_t kGoingAway = 1001;
 constexpr std::uint16_t kAbnormal = 1006;
