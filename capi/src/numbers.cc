@@ -54,7 +54,16 @@ static_assert(same(kProtocolCount, CHAT_PROTOCOL_COUNT));
 
 static_assert(1 << static_cast<int>(Transport::websocket) == CHAT_TRANSPORT_WEBSOCKET);
 static_assert(1 << static_cast<int>(Transport::polling) == CHAT_TRANSPORT_POLLING);
+static_assert(1 << static_cast<int>(Transport::streaming) == CHAT_TRANSPORT_STREAMING);
 static_assert(same(kTransportCount, CHAT_TRANSPORT_COUNT));
+
+static_assert(net::sockjs_bit(wire::SockJsTransport::websocket) == CHAT_SOCKJS_WEBSOCKET);
+static_assert(net::sockjs_bit(wire::SockJsTransport::xhr) == CHAT_SOCKJS_XHR);
+static_assert(net::sockjs_bit(wire::SockJsTransport::xhr_streaming) == CHAT_SOCKJS_XHR_STREAMING);
+static_assert(net::sockjs_bit(wire::SockJsTransport::eventsource) == CHAT_SOCKJS_EVENTSOURCE);
+static_assert(net::sockjs_bit(wire::SockJsTransport::htmlfile) == CHAT_SOCKJS_HTMLFILE);
+static_assert(net::sockjs_bit(wire::SockJsTransport::jsonp) == CHAT_SOCKJS_JSONP);
+static_assert(CHAT_SOCKJS_OFF == CHAT_SOCKJS_JSONP << 1);
 
 static_assert(same(Verdict::pass, CHAT_PASS));
 static_assert(same(Verdict::refuse, CHAT_REFUSE));

@@ -131,8 +131,26 @@ std::string read_path(const char* given, std::string& path) {
 std::string read_transports(std::uint32_t given, Protocol protocol, std::uint32_t& transports) {
   const std::uint32_t possible = net::traits_of(protocol).transports;
   if ((given & ~kAllTransports) != 0) return "has a bit that is not a chat_transport";
-  if ((given & ~possible) != 0) return "has CHAT_TRANSPORT_POLLING, which only CHAT_PROTOCOL_SOCKET_IO supports";
+  if ((given & ~possible) != 0) return "has a transport that the protocol does not support";
   transports = given == 0 ? possible : given;
+  return {};
+}
+
+// Returns what is wrong with an endpoint's transports of SockJS. Stores those that it has, for transports that were read.
+std::string read_sockjs(std::uint32_t given, net::Endpoint& endpoint) {
+  constexpr std::uint32_t kAll = CHAT_SOCKJS_OFF - 1;
+  const bool off = given == CHAT_SOCKJS_OFF;
+  if (!off && (given & ~kAll) != 0) return "has a bit that is not a chat_sockjs, or CHAT_SOCKJS_OFF and others";
+  if (!net::traits_of(endpoint.protocol).carried_by_sockjs) {
+    return off || given == 0 ? "" : "is set, but SockJS does not carry the protocol";
+  }
+  if (off) return {};
+  endpoint.sockjs = given == 0 ? net::kDefaultSockJs : given;
+  using enum wire::SockJsTransport;
+  for (const wire::SockJsTransport transport : {websocket, xhr, xhr_streaming, eventsource, htmlfile, jsonp}) {
+    const bool possible = (endpoint.transports & net::transport_bit(net::transport_of(transport))) != 0;
+    if (!possible) endpoint.sockjs &= ~net::sockjs_bit(transport);
+  }
   return {};
 }
 
@@ -221,6 +239,11 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
     if (net::traits_of(result.protocol).owns_paths_below && result.path == "/") {
       reader.fault(invalid(field + ".path", "is \"/\": a Socket.IO endpoint owns everything below its path"));
     }
+    if (const std::string what = read_sockjs(endpoint.sockjs, result); !what.empty()) {
+      reader.fault(invalid(field + ".sockjs", what));
+    }
+    reader.range((field + ".sockjs_cookie").c_str(), endpoint.sockjs_cookie, 0, 1);
+    result.sockjs_cookie = endpoint.sockjs_cookie != 0;
     reader.number((field + ".max_message_bytes").c_str(), endpoint.max_message_bytes, kMaxMessageBytes,
                   Reader::Unlimited::no, result.max_message_bytes);
     options.endpoints.push_back(std::move(result));
@@ -434,6 +457,16 @@ void read_socket_io(Reader& reader, const chat_server_options& given, net::Serve
   }
 }
 
+void read_sockjs_options(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  using enum Reader::Unlimited;
+  reader.number("options.sockjs_heartbeat_ms", given.sockjs_heartbeat_ms, kMaxMs, no, options.sockjs_heartbeat_ms);
+  reader.number("options.sockjs_disconnect_delay_ms", given.sockjs_disconnect_delay_ms, kMaxMs, no,
+                options.sockjs_disconnect_delay_ms);
+  reader.number("options.sockjs_response_bytes", given.sockjs_response_bytes, kMaxBytes, no,
+                options.sockjs_response_bytes);
+  reader.text("options.sockjs_script_url", given.sockjs_script_url, options.sockjs_script_url);
+}
+
 void read_own_paths(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   const auto read = [&](const char* field, const char* path, std::string& target) {
     if (path == nullptr) return;
@@ -463,6 +496,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_traffic(reader, given, settings.server);
   read_timers(reader, given, settings.server);
   read_socket_io(reader, given, settings.server);
+  read_sockjs_options(reader, given, settings.server);
   read_own_paths(reader, given, settings.server);
   read_shares(reader, given, settings.server);
   if (!reader.ok()) return reader.status();

@@ -22,6 +22,7 @@
 #include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
 #include "net/endpoint/single/single_endpoint.h"
+#include "net/endpoint/sockjs/sockjs_endpoint.h"
 #include "net/session/session_home.h"
 #include "net/socket/lws_context.h"
 #include "net/socket/ready_sockets.h"
@@ -143,6 +144,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   SingleEndpoint single_{*this};
   SessionHome sessions_;
   EngineIoEndpoint engine_io_;
+  SockJsEndpoint sockjs_;
 
   bool finished_ = false;
   Drain drain_{*this, [this] { finish(); }};

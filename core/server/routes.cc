@@ -34,7 +34,7 @@ std::variant<HttpResponse, Hold> Routes::route(Connection& connection, const Htt
   if (request.path == "/healthz") return health(request, "ok\n", loop_.draining());
   if (request.path == "/readyz") return health(request, "ready\n", server_.stopping());
   const Endpoint* endpoint = endpoints_.find(request.path);
-  if (endpoint != nullptr && endpoints_.handler(*endpoint).precedes_files(request)) {
+  if (endpoint != nullptr && endpoints_.request_handler(*endpoint).precedes_files(request)) {
     return route_to(*endpoint, connection, request);
   }
   // The application's files take precedence over everything that the library serves by itself.
@@ -57,7 +57,7 @@ std::variant<HttpResponse, Hold> Routes::route(Connection& connection, const Htt
 std::variant<HttpResponse, Hold> Routes::route_to(const Endpoint& endpoint, Connection& connection,
                                                   const HttpRequest& request) {
   const RequestContext context = describe(request, connection.remote_address(), loop_.rules());
-  return endpoints_.handler(endpoint).route(request, context, endpoint);
+  return endpoints_.request_handler(endpoint).route(request, context, endpoint);
 }
 
 std::optional<HttpResponse> Routes::open_websocket(Connection& connection, const HttpRequest& request) {

@@ -1,6 +1,6 @@
 // Finds what answers an HTTP request. The first of these that has the path: /healthz and /readyz; an endpoint, for requests of its
 // own clients; files of static_mounts; endpoints; compiled-in files; the metrics; the script of the Socket.IO client; endpoints
-// that own the paths below theirs. One object for each loop, for its thread.
+// that serve the paths below theirs. One object for each loop, for its thread.
 #pragma once
 
 #include "net/connection/request_router.h"

@@ -178,6 +178,10 @@ void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
   list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; replaces those above; repeatable",
        options_.endpoint_texts, endpoint_text());
+  value("sockjs", "on|all|off", "on; all: also htmlfile and jsonp, without Origin check", options_.sockjs,
+        one_of<int>({{"on", 0}, {"all", CHAT_SOCKJS_OFF - 1}, {"off", CHAT_SOCKJS_OFF}}));
+  flag("sockjs-cookie", "SockJS sets JSESSIONID, by which load balancers route", options_.sockjs_cookie);
+  text("sockjs-script", "URL", "of sockjs-client, for the iframe page of old browsers", options_.sockjs_script);
   value("page", "PATH|off", "/ without --www, otherwise off: the chat page", options_.page, path_or_off());
   value("script", "PATH|off", "/chat.js: the client script for your own pages", options_.script, path_or_off());
   value("metrics", "PATH|off", "off: counters for Prometheus, for anyone who can connect", options_.metrics,
@@ -208,7 +212,8 @@ void CommandLine::add_limits() {
   list("ephemeral-event", "NAME", "an event that is never numbered or kept; repeatable", options_.ephemeral_events);
   flag("permessage-deflate", "compress messages for clients that offer it", options_.permessage_deflate);
   number("max-message-bytes", "65,536; for Socket.IO 1,000,000", &Server::max_message_bytes);
-  number("max-http-body-bytes", "1,000,000 in a Socket.IO POST", &Server::max_http_body_bytes);
+  number("max-http-body-bytes", "1,000,000 in a POST of Socket.IO or SockJS", &Server::max_http_body_bytes);
+  number("sockjs-response-bytes", "131,072 in a streaming response of SockJS", &Server::sockjs_response_bytes);
   number("max-header-bytes", "8,192 in a request", &Server::max_header_bytes);
   limit("inbound-rate", "200 messages per second from each client", &Server::inbound_rate);
   number("inbound-burst", "400 messages at once", &Server::inbound_burst);
@@ -249,6 +254,9 @@ void CommandLine::add_times() {
   number("drain-timeout-ms", "5,000 for slow readers when the server stops", &Server::drain_timeout_ms);
   number("drain-spread-ms", "0: time over which connections are closed when it stops", &Server::drain_spread_ms, 0);
   number("flush-interval-ms", "0: collect writes for this long when busy", &Server::flush_interval_ms, 0);
+  number("sockjs-heartbeat-ms", "25,000 until SockJS sends a heartbeat", &Server::sockjs_heartbeat_ms);
+  number("sockjs-disconnect-delay-ms", "5,000 until a SockJS session without a request ends",
+         &Server::sockjs_disconnect_delay_ms);
   limit("memory-release-ms", "10,000: return unused memory to the system at most this often",
         &Server::memory_release_ms);
 }

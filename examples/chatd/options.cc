@@ -30,6 +30,7 @@ constexpr OtherName kOtherNames[] = {
     {"max_outbox_messages", "outbox-messages"},
     {"metrics_path", "metrics"},
     {"private key file", "tls-key"},
+    {"sockjs_script_url", "sockjs-script"},
     {"static_mounts", "www"},
     {"trusted_proxies", "trusted-proxy"},
 };
@@ -103,10 +104,18 @@ void set_history(Options& options) {
 void set_endpoints(Options& options) {
   options.endpoint_paths.clear();
   options.endpoints.clear();
-  for (const std::string& text : options.endpoint_texts) {
+  std::vector<std::string> texts = options.endpoint_texts;
+  // The library's own.
+  const bool sockjs = options.sockjs != 0 || options.sockjs_cookie;
+  if (texts.empty() && sockjs) texts = {"/chat=plain", "/chat.v1=chat.v1", "/socket.io=socket.io"};
+  for (const std::string& text : texts) {
     const std::size_t equals = text.rfind('=');
     chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
     endpoint.protocol = static_cast<chat_protocol>(protocol_of(std::string_view(text).substr(equals + 1)));
+    if (endpoint.protocol != CHAT_PROTOCOL_SOCKET_IO) {
+      endpoint.sockjs = options.sockjs;
+      endpoint.sockjs_cookie = options.sockjs_cookie ? 1 : 0;
+    }
     options.endpoint_paths.push_back(text.substr(0, equals));
     options.endpoints.push_back(endpoint);
   }
@@ -153,6 +162,7 @@ void point_to_strings(Options& options) {
   server.chat_page_path = path_or_null(options.page);
   server.chat_script_path = path_or_null(options.script);
   server.metrics_path = path_or_null(options.metrics);
+  server.sockjs_script_url = pointer_or_null(options.sockjs_script);
   options.www_mount.path = "/";
   options.www_mount.directory = options.www.c_str();
   server.static_mounts = options.www.empty() ? nullptr : &options.www_mount;

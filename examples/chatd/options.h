@@ -4,6 +4,7 @@
 
 #include <chat/chat.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -64,6 +65,9 @@ struct Options {
   std::string metrics;
   std::string history_messages;
   std::vector<std::string> endpoint_texts;  // "/chat=plain"
+  std::uint32_t sockjs = 0;                 // of every endpoint that can have it
+  bool sockjs_cookie = false;
+  std::string sockjs_script;
   std::vector<std::string> origins;
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> allowed_hosts;

@@ -273,14 +273,15 @@ static void transports_are_those_of_the_protocol(void **state) {
   } cases[] = {
       {CHAT_PROTOCOL_PLAIN, 0, 1},
       {CHAT_PROTOCOL_PLAIN, CHAT_TRANSPORT_WEBSOCKET, 1},
-      {CHAT_PROTOCOL_PLAIN, CHAT_TRANSPORT_POLLING, 0},
-      {CHAT_PROTOCOL_PLAIN, CHAT_TRANSPORT_POLLING | CHAT_TRANSPORT_WEBSOCKET, 0},
+      {CHAT_PROTOCOL_PLAIN, CHAT_TRANSPORT_POLLING, 1},
+      {CHAT_PROTOCOL_PLAIN, CHAT_TRANSPORT_STREAMING | CHAT_TRANSPORT_WEBSOCKET, 1},
       {CHAT_PROTOCOL_CHAT_V1, CHAT_TRANSPORT_WEBSOCKET, 1},
-      {CHAT_PROTOCOL_CHAT_V1, CHAT_TRANSPORT_POLLING, 0},
+      {CHAT_PROTOCOL_CHAT_V1, CHAT_TRANSPORT_POLLING, 1},
       {CHAT_PROTOCOL_SOCKET_IO, 0, 1},
       {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_WEBSOCKET, 1},
       {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_POLLING, 1},
       {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_POLLING | CHAT_TRANSPORT_WEBSOCKET, 1},
+      {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_STREAMING, 0},
       {CHAT_PROTOCOL_SOCKET_IO, 1u << CHAT_TRANSPORT_COUNT, 0},
   };
   chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
@@ -299,6 +300,50 @@ static void transports_are_those_of_the_protocol(void **state) {
       invalid(&options, "options.endpoints[0].transports");
     }
   }
+}
+
+static void sockjs_is_an_option_of_each_endpoint(void **state) {
+  static const struct {
+    chat_protocol protocol;
+    uint32_t sockjs;
+    int fine;
+  } cases[] = {
+      {CHAT_PROTOCOL_PLAIN, 0, 1},
+      {CHAT_PROTOCOL_PLAIN, CHAT_SOCKJS_XHR | CHAT_SOCKJS_JSONP, 1},
+      {CHAT_PROTOCOL_PLAIN, CHAT_SOCKJS_OFF, 1},
+      {CHAT_PROTOCOL_PLAIN, CHAT_SOCKJS_OFF | CHAT_SOCKJS_XHR, 0},
+      {CHAT_PROTOCOL_PLAIN, CHAT_SOCKJS_OFF << 1, 0},
+      {CHAT_PROTOCOL_SOCKET_IO, CHAT_SOCKJS_OFF, 1},
+      {CHAT_PROTOCOL_SOCKET_IO, CHAT_SOCKJS_XHR, 0},
+  };
+  chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
+  chat_server_options options = base();
+  size_t i;
+  (void)state;
+  endpoint.path = "/here";
+  options.endpoints = &endpoint;
+  options.endpoint_count = 1;
+  for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    endpoint.protocol = cases[i].protocol;
+    endpoint.sockjs = cases[i].sockjs;
+    if (cases[i].fine) {
+      starts(&options);
+    } else {
+      invalid(&options, "options.endpoints[0].sockjs");
+    }
+  }
+  endpoint.sockjs = 0;
+  endpoint.sockjs_cookie = 2;
+  invalid(&options, "options.endpoints[0].sockjs_cookie");
+  endpoint.sockjs_cookie = 1;
+  options.sockjs_heartbeat_ms = CHAT_UNLIMITED;
+  invalid(&options, "options.sockjs_heartbeat_ms");
+  options.sockjs_heartbeat_ms = 1;
+  options.sockjs_response_bytes = -2;
+  invalid(&options, "options.sockjs_response_bytes");
+  options.sockjs_response_bytes = 1;
+  options.sockjs_script_url = "/sockjs.js";
+  starts(&options);
 }
 
 static void socket_io_owns_what_is_below_its_path(void **state) {
@@ -575,6 +620,7 @@ int main(void) {
       cmocka_unit_test(socket_io_has_a_larger_default_for_messages),
       cmocka_unit_test(each_endpoint_may_have_a_limit_of_its_own),
       cmocka_unit_test(transports_are_those_of_the_protocol),
+      cmocka_unit_test(sockjs_is_an_option_of_each_endpoint),
       cmocka_unit_test(socket_io_owns_what_is_below_its_path),
       cmocka_unit_test(the_client_directory_is_a_name),
       cmocka_unit_test(endpoints_are_checked),

@@ -253,6 +253,27 @@ function post(proxy, address, body) {
   });
 }
 
+// An answer without end. reads() waits until this is what comes next, behind other things.
+async function streamed(t, proxy, method, address) {
+  const headers = method === 'POST' ? { 'Content-Length': 0 } : {};
+  const request = https.request(proxy.origin + address, { method, headers, ca: proxy.ca, agent: false });
+  request.on('error', () => {});
+  atEnd(t, () => request.destroy());
+  request.end();
+  const [response] = await once(request, 'response');
+  assert.equal(response.statusCode, 200);
+  const parts = new Queue();
+  response.on('error', () => {});
+  response.setEncoding('utf8').on('data', (part) => parts.push(part));
+  let text = '';
+  return {
+    async reads(wanted) {
+      while (!text.includes(wanted)) text += await parts.take();
+      text = text.slice(text.indexOf(wanted) + wanted.length);
+    },
+  };
+}
+
 async function socketIo(t, proxy, { prefix = '', transports }) {
   const socket = io(proxy.origin, {
     path: `${prefix}/socket.io`, transports, ca: proxy.ca, forceNew: true, reconnection: false,
@@ -323,6 +344,29 @@ for (const name of Object.keys(proxies)) {
         }
       });
     }
+  }
+
+  for (const prefix of ['', '/talk']) {
+    testProxy(`SockJS, streaming, polling and WebSocket${prefix && `, below ${prefix}`}`, async (t) => {
+      const chatd = await startChatd(t, ['--trusted-proxy', '127.0.0.1', '--threads', '2']);
+      const proxy = await startProxy(t, name, chatd.port);
+      const session = `${prefix}/chat/000/one`;
+      const stream = await streamed(t, proxy, 'POST', `${session}/xhr_streaming`);
+      await stream.reads('o\n');
+      const events = await streamed(t, proxy, 'GET', `${prefix}/chat/000/two/eventsource`);
+      await events.reads('data: o\r\n\r\n');
+      const socket = await connectOnly(t, proxy.url(`${prefix}/chat/000/three/websocket`), [], { ...proxy.local, origin: proxy.origin });
+      assert.equal(await socket.take(), 'o');
+      for (const text of ['first', 'x'.repeat(20_000), 'last']) {
+        // Each comes before the next is sent: nothing on the way waits for more.
+        assert.equal(await post(proxy, `${session}/xhr_send`, JSON.stringify([text])), 204);
+        await stream.reads(`a["${text}"]\n`);
+        await events.reads(`data: a["${text}"]\r\n\r\n`);
+        assert.equal(await socket.take(), `a["${text}"]`);
+      }
+      const poll = await streamed(t, proxy, 'POST', `${prefix}/chat/000/four/xhr`);
+      await poll.reads('o\n');
+    });
   }
 
   testProxy('a WebSocket below a prefix', async (t) => {

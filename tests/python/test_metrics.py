@@ -59,7 +59,7 @@ def test_form(start_chatd, raw):
         protocols = {sample.labels["protocol"] for sample in families[name].samples}
         assert protocols == {"plain", "chat.v1", "socket.io"}, name
     for name in ("libchat_clients_by_transport", "libchat_messages_received_by_transport", "libchat_deliveries_by_transport"):
-        assert {sample.labels["transport"] for sample in families[name].samples} == {"websocket", "polling"}, name
+        assert {sample.labels["transport"] for sample in families[name].samples} == {"websocket", "polling", "streaming"}, name
     header = (SOURCE_DIR / "capi/include/chat/chat.h").read_text()
     version = re.search(r'CHAT_VERSION_STRING "(.*)"', header).group(1)
     assert samples[("libchat_build_info", ("version", version))] == 1

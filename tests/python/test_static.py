@@ -207,7 +207,7 @@ def test_a_file_at_an_endpoints_path(chatd, raw, websocket):
     client.send_text("hello")
     assert client.read_frame() == (TEXT, b"hello")
     assert raw(chatd).request("GET", "/chat").body == b"at the endpoint's path"
-    assert raw(chatd).request("GET", "/chat.v1").status == 426
+    assert raw(chatd).request("GET", "/chat.v1").body == b"Welcome to SockJS!\n"
 
 
 # Paths that the server answers by itself when the folder has no file there.

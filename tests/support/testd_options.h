@@ -3,7 +3,7 @@
  * tls_certificate_file and tls_private_key_file have the names of their fields. The other options:
  *
  *   allowed_origin= trusted_proxy= ephemeral_event=     adds an entry to a list
- *   endpoint=PATH,PROTOCOL[,TRANSPORTS[,MAX_MESSAGE_BYTES]]   adds an endpoint; the first one removes the defaults
+ *   endpoint=PATH,PROTOCOL[,TRANSPORTS[,MAX_MESSAGE_BYTES[,SOCKJS[,SOCKJS_COOKIE]]]]   adds an endpoint; the first one removes the defaults
  *   socket_io_path=PATH                                 the default endpoints, with Socket.IO at PATH
  */
 #ifndef TESTS_SUPPORT_TESTD_OPTIONS_H
@@ -63,6 +63,9 @@ static const option_field numbers[] = {
     FIELD(max_memberships_per_address),
     FIELD(max_queued_bytes),
     FIELD(max_queued_bytes_per_address),
+    FIELD(sockjs_heartbeat_ms),
+    FIELD(sockjs_disconnect_delay_ms),
+    FIELD(sockjs_response_bytes),
 };
 
 /* Includes enumerations: outbox_policy 0, 1, 2; log_level 1 to 4. */
@@ -70,7 +73,8 @@ static const option_field small_numbers[] = {FIELD(threads),       FIELD(history
                                              FIELD(outbox_policy), FIELD(log_level),   FIELD(recovery_asks_on_connect)};
 
 static const option_field texts[] = {FIELD(default_room), FIELD(socket_io_client_directory),
-                                     FIELD(tls_certificate_file), FIELD(tls_private_key_file)};
+                                     FIELD(tls_certificate_file), FIELD(tls_private_key_file),
+                                     FIELD(sockjs_script_url)};
 
 #undef FIELD
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -83,7 +87,7 @@ static const option_field *find_field(const option_field *fields, size_t count, 
 }
 
 static void add_endpoint(chat_server_options *options, const char *path, int protocol, unsigned transports,
-                         int64_t max_message_bytes) {
+                         int64_t max_message_bytes, unsigned sockjs, int sockjs_cookie) {
   static chat_endpoint endpoints[MAX_LIST];
   if (options->endpoint_count == MAX_LIST) return;
   chat_endpoint *endpoint = &endpoints[options->endpoint_count++];
@@ -92,6 +96,8 @@ static void add_endpoint(chat_server_options *options, const char *path, int pro
   endpoint->protocol = (chat_protocol)protocol;
   endpoint->transports = transports;
   endpoint->max_message_bytes = max_message_bytes;
+  endpoint->sockjs = sockjs;
+  endpoint->sockjs_cookie = sockjs_cookie;
   options->endpoints = endpoints;
 }
 
@@ -100,7 +106,9 @@ static void parse_endpoint(chat_server_options *options, char *value) {
   if (*rest != '\0') *rest++ = '\0';
   const int protocol = (int)strtol(rest, &rest, 10);
   const unsigned transports = *rest == ',' ? (unsigned)strtoul(rest + 1, &rest, 10) : 0;
-  add_endpoint(options, value, protocol, transports, *rest == ',' ? strtoll(rest + 1, NULL, 10) : 0);
+  const int64_t max_message_bytes = *rest == ',' ? strtoll(rest + 1, &rest, 10) : 0;
+  const unsigned sockjs = *rest == ',' ? (unsigned)strtoul(rest + 1, &rest, 10) : 0;
+  add_endpoint(options, value, protocol, transports, max_message_bytes, sockjs, *rest == ',' ? atoi(rest + 1) : 0);
 }
 
 static int add_to_list(const char *const **list, size_t *count, const char **memory, const char *value) {
@@ -137,9 +145,9 @@ static int set_server_option(chat_server_options *options, const char *name, cha
   }
   if (strcmp(name, "endpoint") == 0) return parse_endpoint(options, value), 1;
   if (strcmp(name, "socket_io_path") == 0) {
-    add_endpoint(options, "/chat", CHAT_PROTOCOL_PLAIN, 0, 0);
-    add_endpoint(options, "/chat.v1", CHAT_PROTOCOL_CHAT_V1, 0, 0);
-    add_endpoint(options, value, CHAT_PROTOCOL_SOCKET_IO, 0, 0);
+    add_endpoint(options, "/chat", CHAT_PROTOCOL_PLAIN, 0, 0, 0, 0);
+    add_endpoint(options, "/chat.v1", CHAT_PROTOCOL_CHAT_V1, 0, 0, 0, 0);
+    add_endpoint(options, value, CHAT_PROTOCOL_SOCKET_IO, 0, 0, 0, 0);
     return 1;
   }
   return 0;

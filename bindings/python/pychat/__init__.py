@@ -15,7 +15,7 @@ docs/pychat.md is the guide. chat.h documents every option.
 
 from . import _interpreter  # noqa: F401  (first: it may raise ImportError)
 from ._client import Client, ClientInfo
-from ._enums import UNLIMITED, Action, LogLevel, OutboxPolicy, Overflow, Payload, Protocol, Transport, Verdict
+from ._enums import UNLIMITED, Action, LogLevel, OutboxPolicy, Overflow, Payload, Protocol, SockJs, Transport, Verdict
 from ._events import (
     Abandoned,
     Ack,
@@ -129,6 +129,7 @@ __all__ = [
     "Room",
     "Server",
     "ServerOptions",
+    "SockJs",
     "StaticMount",
     "Stats",
     "StoppedError",

@@ -18,6 +18,19 @@ class Transport(enum.IntFlag):
 
     WEBSOCKET = 1
     POLLING = 2
+    STREAMING = 4
+
+
+class SockJs(enum.IntFlag):
+    """The transports of SockJS at an endpoint. The values are bits."""
+
+    WEBSOCKET = 1
+    XHR = 2
+    XHR_STREAMING = 4
+    EVENTSOURCE = 8
+    HTMLFILE = 16
+    JSONP = 32
+    OFF = 64
 
 
 class OutboxPolicy(enum.IntEnum):

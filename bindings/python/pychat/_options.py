@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Optional, Sequence, TypedDict, Union
 
-from ._enums import LogLevel, OutboxPolicy, Protocol, Transport
+from ._enums import LogLevel, OutboxPolicy, Protocol, SockJs, Transport
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -24,6 +24,10 @@ class Endpoint:
     """0: all transports of the protocol."""
     max_message_bytes: int = 0
     """0: the server's limit."""
+    sockjs: SockJs = SockJs(0)
+    """0: all but HTMLFILE and JSONP. OFF: none."""
+    sockjs_cookie: bool = False
+    """SockJS sets the cookie JSESSIONID."""
 
 
 @dataclass(frozen=True)
@@ -117,3 +121,8 @@ class ServerOptions(TypedDict, total=False):
 
     send_buffer_bytes: int
     memory_release_ms: int
+
+    sockjs_heartbeat_ms: int
+    sockjs_disconnect_delay_ms: int
+    sockjs_response_bytes: int
+    sockjs_script_url: Optional[str]

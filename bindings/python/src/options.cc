@@ -67,6 +67,10 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(max_memberships_per_address),
       PYCHAT_FIELD(max_queued_bytes),
       PYCHAT_FIELD(max_queued_bytes_per_address),
+      PYCHAT_FIELD(sockjs_heartbeat_ms),
+      PYCHAT_FIELD(sockjs_disconnect_delay_ms),
+      PYCHAT_FIELD(sockjs_response_bytes),
+      PYCHAT_FIELD(sockjs_script_url),
 #undef PYCHAT_FIELD
   };
   return table;
@@ -170,6 +174,8 @@ void Options::set_endpoints(py::handle values) {
     endpoint.protocol = static_cast<chat_protocol>(number<int>(value.attr("protocol")));
     endpoint.transports = number<std::uint32_t>(value.attr("transports"));
     endpoint.max_message_bytes = number<std::int64_t>(value.attr("max_message_bytes"));
+    endpoint.sockjs = number<std::uint32_t>(value.attr("sockjs"));
+    endpoint.sockjs_cookie = py::bool_(value.attr("sockjs_cookie")) ? 1 : 0;
     endpoints_.push_back(endpoint);
   }
   options_.endpoints = endpoints_.data();

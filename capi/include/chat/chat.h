@@ -99,7 +99,8 @@ CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
- * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics".
+ * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics",
+ * "sockjs".
  * Returns 0 for an unknown name or NULL.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
@@ -172,13 +173,29 @@ typedef enum chat_protocol {
 /* The transport of a client. The values are bits, so that an endpoint can allow several. */
 typedef enum chat_transport {
   CHAT_TRANSPORT_WEBSOCKET = 1, /* RFC 6455 */
-  CHAT_TRANSPORT_POLLING = 2,   /* HTTP long polling, Socket.IO only */
-  CHAT_TRANSPORT_COUNT = 2      /* the number of bits; later versions add more */
+  CHAT_TRANSPORT_POLLING = 2,   /* HTTP long polling: Socket.IO, SockJS's xhr and jsonp */
+  CHAT_TRANSPORT_STREAMING = 4, /* HTTP responses without end: SockJS's xhr_streaming, eventsource and htmlfile */
+  CHAT_TRANSPORT_COUNT = 3      /* the number of bits; later versions add more */
 } chat_transport;
 
 /*
+ * The transports of SockJS (docs/sockjs.md), by which clients that cannot use a WebSocket reach an endpoint of any protocol
+ * but Socket.IO. The values are bits.
+ */
+typedef enum chat_sockjs {
+  CHAT_SOCKJS_WEBSOCKET = 1,
+  CHAT_SOCKJS_XHR = 2,
+  CHAT_SOCKJS_XHR_STREAMING = 4,
+  CHAT_SOCKJS_EVENTSOURCE = 8,
+  CHAT_SOCKJS_HTMLFILE = 16, /* for old browsers. Pages of every site can use it and jsonp, because browsers send no */
+  CHAT_SOCKJS_JSONP = 32,    /* Origin with them; only those that send Sec-Fetch-Site: cross-site are refused */
+  CHAT_SOCKJS_OFF = 64       /* alone: the endpoint has no SockJS */
+} chat_sockjs;
+
+/*
  * A URL path to which clients connect. The whole path is compared, without the query and a trailing slash. A Socket.IO
- * endpoint also owns everything below its path, so its path cannot be "/" and no other endpoint can lie below it.
+ * endpoint also owns everything below its path, so its path cannot be "/" and no other endpoint can lie below it. The other
+ * protocols have SockJS below their paths.
  */
 typedef struct chat_endpoint {
   size_t struct_size;
@@ -186,9 +203,11 @@ typedef struct chat_endpoint {
   chat_protocol protocol;
   uint32_t transports;       /* chat_transport bits; 0: all transports of the protocol */
   int64_t max_message_bytes; /* 0: max_message_bytes of the options */
+  uint32_t sockjs;   /* chat_sockjs bits; 0: all but HTMLFILE and JSONP. Those that `transports` excludes are off */
+  int sockjs_cookie; /* 1: SockJS sets the cookie JSESSIONID, for load balancers that route by it */
 } chat_endpoint;
 #define CHAT_ENDPOINT_INIT \
-  { sizeof(chat_endpoint), NULL, CHAT_PROTOCOL_PLAIN, 0, 0 }
+  { sizeof(chat_endpoint), NULL, CHAT_PROTOCOL_PLAIN, 0, 0, 0, 0 }
 
 /* Does what CHAT_ENDPOINT_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_endpoint_init(chat_endpoint *endpoint, size_t struct_size) CHAT_NOEXCEPT;
@@ -519,12 +538,13 @@ typedef struct chat_server_options {
                                          trusted: addresses, CIDR blocks, "unix" for all peers on a UNIX socket */
   size_t trusted_proxy_count;
   int64_t max_clients;             /* (*) as max_connections, at least 32,768; above: 503, or CONNECT_ERROR */
-  int64_t max_clients_per_address; /* (*) half of max_clients, at most 32,768; above: the same. Also limits Socket.IO
-                                      sessions, which are counted apart from clients (namespaces) */
+  int64_t max_clients_per_address; /* (*) half of max_clients, at most 32,768; above: the same. Also limits the
+                                      sessions of Socket.IO and SockJS, which are counted apart from clients */
   int64_t max_connections;         /* (*) sockets of every kind, including idle ones; above: 503, closed with TLS. By
                                       default the soft RLIMIT_NOFILE at the start, at most 65,536, less a sixteenth (at
                                       least 64) for the host's files; with max_clients at most max_clients + 1,000. If set,
-                                      it also limits Socket.IO sessions, of which at most 16,384 can be on polling */
+                                      it also limits the sessions of Socket.IO and SockJS, of which at most 16,384 can be
+                                      on polling or streaming */
 
   /* Messages. */
   int64_t max_message_bytes; /* 65,536 over all fragments and attachments; above: close code 1009. If 0, Socket.IO
@@ -620,6 +640,14 @@ typedef struct chat_server_options {
   int64_t memory_release_ms; /* (*) 10,000, and never with threads = 0: when a loop has freed much memory, what is
                                 unused goes back to the system, at most this often. This is malloc_trim() of glibc,
                                 which acts on the whole process */
+
+  /* SockJS. Bodies have the limit max_http_body_bytes, and sessions those of Socket.IO. */
+  int64_t sockjs_heartbeat_ms;        /* 25,000 without a frame; then a heartbeat */
+  int64_t sockjs_disconnect_delay_ms; /* 5,000 without a request that receives; then the session ends */
+  int64_t sockjs_response_bytes;      /* 131,072 in a streaming response; then the client sends a new request */
+  const char *sockjs_script_url;      /* the address of sockjs-client's script, for the page of a hidden iframe, by which old
+                                         browsers reach a server of another site. NULL: there is no such page. The script
+                                         runs with the rights of this server's origin: name one that you trust */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -630,7 +658,7 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL}},                                                                                        \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                            \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL                                             \
   }
 
 /*

@@ -6,11 +6,20 @@
 #include <cstdint>
 
 #include "model/types.h"
+#include "wire/sockjs/sockjs_envelope.h"
 
 namespace chat::net {
 
 // The bit of a transport in Endpoint::transports.
 constexpr std::uint32_t transport_bit(Transport transport) { return 1U << static_cast<unsigned>(transport); }
+
+inline constexpr std::uint32_t kEveryTransport = (1U << kTransportCount) - 1;
+
+// What a client uses that came over this transport of SockJS.
+constexpr Transport transport_of(wire::SockJsTransport transport) {
+  if (transport == wire::SockJsTransport::websocket) return Transport::websocket;
+  return wire::is_streaming(transport) ? Transport::streaming : Transport::polling;
+}
 
 struct ProtocolTraits {
   std::uint32_t transports = transport_bit(Transport::websocket);  // bits: 1 << Transport
@@ -22,13 +31,15 @@ struct ProtocolTraits {
   bool answers_messages = false;
   // The server can ask clients to acknowledge a message.
   bool acknowledges_messages = false;
+  // Each link has one client, so SockJS can carry the protocol.
+  bool carried_by_sockjs = false;
 };
 
 // Indexed by Protocol.
 inline constexpr std::array<ProtocolTraits, kProtocolCount> kProtocolTraits = {{
     /* none */ {},
-    /* plain */ {},
-    /* chat_v1 */ {.answers_messages = true},
+    /* plain */ {.transports = kEveryTransport, .carried_by_sockjs = true},
+    /* chat_v1 */ {.transports = kEveryTransport, .answers_messages = true, .carried_by_sockjs = true},
     /* socket_io */
     {.transports = transport_bit(Transport::websocket) | transport_bit(Transport::polling),
      .owns_paths_below = true,

@@ -9,8 +9,14 @@
 #include "hub/authenticator.h"
 #include "hub/hub.h"
 #include "model/types.h"
+#include "wire/sockjs/sockjs_envelope.h"
 
 namespace chat::net {
+
+// The bit of a transport in Endpoint::sockjs.
+constexpr std::uint32_t sockjs_bit(wire::SockJsTransport transport) { return 1U << static_cast<unsigned>(transport); }
+// All but htmlfile and jsonp, which a page of any origin can use: the requests of a script element have no Origin.
+inline constexpr std::uint32_t kDefaultSockJs = 0x0F;
 
 // A path that clients connect to.
 struct Endpoint {
@@ -19,6 +25,8 @@ struct Endpoint {
   std::uint32_t transports = 1;  // bits: 1 << Transport
   // 0: the server's limit. Always set for Socket.IO, whose clients expect a higher limit.
   std::int64_t max_message_bytes = 0;
+  std::uint32_t sockjs = 0;    // bits: sockjs_bit(); 0: no SockJS here
+  bool sockjs_cookie = false;  // sessions set JSESSIONID
 };
 
 // A directory served at a path.
@@ -38,8 +46,9 @@ struct ServerOptions {
   int listen_fd = 0;
   int threads = 1;  // 0: the host drives the server
 
-  std::vector<Endpoint> endpoints = {
-      {"/chat", Protocol::plain}, {"/chat.v1", Protocol::chat_v1}, {"/socket.io", Protocol::socket_io, 3}};
+  std::vector<Endpoint> endpoints = {{"/chat", Protocol::plain, 7, 0, kDefaultSockJs},
+                                     {"/chat.v1", Protocol::chat_v1, 7, 0, kDefaultSockJs},
+                                     {"/socket.io", Protocol::socket_io, 3}};
   std::vector<StaticMount> static_mounts;
   std::string default_room = "lobby";
   std::vector<std::shared_ptr<Authenticator>> authenticators;  // in the order in which they are asked
@@ -51,8 +60,8 @@ struct ServerOptions {
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> allowed_hosts;  // see allowed_hosts.h
   std::int64_t max_connections = kUnlimited;
-  std::int64_t max_sessions = kUnlimited;  // Engine.IO sessions
-  // Socket.IO sessions per address, including those on polling.
+  std::int64_t max_sessions = kUnlimited;  // Engine.IO and SockJS sessions
+  // The same per address. Sessions on polling or streaming have a limit of their own, too.
   std::int64_t max_sessions_per_address = kUnlimited;
   std::int64_t max_polling_sessions_per_address = kUnlimited;
 
@@ -90,6 +99,11 @@ struct ServerOptions {
   std::string page_path;
   std::string script_path;
   std::string metrics_path;
+
+  std::int64_t sockjs_heartbeat_ms = 25'000;
+  std::int64_t sockjs_disconnect_delay_ms = 5'000;
+  std::int64_t sockjs_response_bytes = 128 * 1'024;
+  std::string sockjs_script_url;  // empty: no iframe page
 
   HubOptions hub;
 };

@@ -79,8 +79,13 @@ void WebSocketLink::resume_reading() {
   if (closing_ || state_ != State::open || paused_until_ms_ < 0) return;
   paused_until_ms_ = -1;
   heard();  // nothing could be heard during the pause
-  if (!output_first_) set_reading(true);
+  if (!output_first_) go_on_reading();
   schedule();
+}
+
+void WebSocketLink::go_on_reading() {
+  set_reading(true);
+  user_->on_resume();
 }
 
 // flush() ends it. Until then the client's reading shows that it is alive.
@@ -103,7 +108,9 @@ std::string_view WebSocketLink::address() const {
   return state_ == State::open ? user_->address() : std::string_view(connection_.remote_address());
 }
 
-std::size_t WebSocketLink::held_input_bytes() const { return connection_.kept_bytes() + reader_.held_bytes(); }
+std::size_t WebSocketLink::held_input_bytes() const {
+  return connection_.kept_bytes() + reader_.held_bytes() + (state_ == State::open ? user_->held_input_bytes() : 0);
+}
 
 void WebSocketLink::receive(std::span<char>& input) {
   using Kind = wire::MessageReader::Event::Kind;
@@ -193,6 +200,7 @@ bool WebSocketLink::write_pending() {
     const std::optional<std::size_t> written = stream.write(bytes);
     if (!written) return false;
     loop_.stats().bytes_out.add(*written);
+    written_ms_ = loop_.now_ms();
     outbox_.consume(*written);
     if (*written < bytes.size() || !stream.flushed()) {
       blocked_ = true;
@@ -215,7 +223,7 @@ void WebSocketLink::flush() {
   }
   if (output_first_ && is_nearly_empty()) {
     output_first_ = false;
-    if (paused_until_ms_ < 0) set_reading(true);
+    if (paused_until_ms_ < 0 && state_ == State::open) go_on_reading();
   }
   if (!outbox_.empty() || blocked_) return;
   queued_pongs_ = 0;
@@ -309,7 +317,11 @@ void WebSocketLink::close(std::uint16_t code, std::string_view reason) {
   const bool established = state_ != State::handshake;  // otherwise a response refuses the handshake
   if (established) {
     mark_dirty();
-    outbox_.push_last(make_close_frame(code, reason));
+    const Carrier::Closing closing = carrier_->closing(code, reason);
+    FramePtr text = closing.text.empty() ? FramePtr() : make_text_frame(closing.text, *carrier_);
+    FramePtr frame = make_close_frame(closing.code, closing.reason);
+    if (text) outbox_.push_last(std::move(text));
+    outbox_.push_last(std::move(frame));
     state_ = State::closing;
     close_deadline_ms_ = loop_.now_ms() + kCloseTimeoutMs;
   }

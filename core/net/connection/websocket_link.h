@@ -36,6 +36,12 @@ class WebSocketLink final : public Link {
   void established();
   // Takes effect at once: the rest of what has been received waits at the connection.
   void set_reading(bool on);
+  // Nothing is read now, because the user's input came too fast or its output is not read. LinkUser::on_resume() follows.
+  bool paused() const { return paused_until_ms_ >= 0 || output_first_; }
+  // What the client sent breaks the user's rules. The close frame comes after everything that earlier messages cause.
+  void reject_input(std::uint16_t code, std::string_view reason) { fail(code, reason); }
+  // When bytes were last written.
+  std::int64_t written_ms() const { return written_ms_; }
   // Takes what it wants from the front.
   void receive(std::span<char>& input);
   // The client sent something, whether it is taken or not.
@@ -67,6 +73,7 @@ class WebSocketLink final : public Link {
 
   std::string_view address() const;
   std::size_t held_input_bytes() const override;
+  void go_on_reading();
   void schedule();
   void keep_alive(std::int64_t now_ms);
   void pong(std::string_view payload);
@@ -101,6 +108,7 @@ class WebSocketLink final : public Link {
   wire::MessageReader reader_;
   std::unique_ptr<std::string> late_pong_;  // the payload of the latest ping that came while too many pongs were queued
   std::int64_t heard_ms_ = 0;
+  std::int64_t written_ms_ = -1;
   std::int64_t pinged_ms_ = -1;  // when an unanswered ping was sent
   std::int64_t paused_until_ms_ = -1;
   std::int64_t close_deadline_ms_ = -1;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,14 @@ class Carrier {
   // nothing follows these. By default nothing is shared: append_head() appends the whole packet.
   virtual SharedBody share(wire::Packet body) const { return {std::move(body), {}, false}; }
   virtual void append_head(std::string& out, std::string_view head, const SharedBody& body) const;
+
+  // What the server sends when it closes a link: a text of the session's own (empty: none), then the close.
+  struct Closing {
+    std::string text;
+    std::uint16_t code;
+    std::string reason;
+  };
+  virtual Closing closing(std::uint16_t code, std::string_view reason) const { return {{}, code, std::string(reason)}; }
 
   // True: one write gathers several frames in an envelope: a prefix, the frames with separators between them, a suffix.
   // A write that has begun is written to its end. False: a frame is complete by itself.

@@ -39,6 +39,7 @@ class LinkUser {
   virtual std::size_t held_input_bytes() const { return 0; }
   // No more input is taken from the client until that time. For links that cannot stop reading.
   virtual void on_pause(std::int64_t until_ms) { (void)until_ms; }
+  // A pause has ended.
   virtual void on_resume() {}
 
   // The notice about dropped messages, in the client's protocol. An empty pointer when the protocol has none.

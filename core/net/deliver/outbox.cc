@@ -269,6 +269,16 @@ std::size_t Outbox::account() {
   return accounted_bytes_;
 }
 
+void Outbox::take_some(const Carrier& carrier, std::string& out, std::size_t max_bytes) {
+  while (!empty()) {
+    if (!out.empty()) out += carrier.separator();
+    bytes_ -= frames_[begin_]->size_bytes();
+    frames_[begin_]->append_to(out);
+    release_front();
+    if (out.size() >= max_bytes) return;
+  }
+}
+
 std::vector<FramePtr> Outbox::take_all() {
   frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(begin_));
   std::vector<FramePtr> taken;

@@ -72,6 +72,9 @@ class Outbox {
   // Appends everything to `out`, as one write where the carrier gathers. For a link that is not a stream. Not in the
   // middle of a write.
   void take_write(const Carrier& carrier, std::string& out);
+  // Appends whole frames, the oldest first, with separators before them unless `out` is empty, while `out` is shorter than
+  // max_bytes. At least one, if there is any. Not in the middle of a write.
+  void take_some(const Carrier& carrier, std::string& out, std::size_t max_bytes);
   // Takes all frames out. Not in the middle of a write.
   std::vector<FramePtr> take_all();
 

@@ -29,7 +29,7 @@ const Endpoint* EndpointTable::find_above(std::string_view path) const {
     const bool below = above == "/"
                            ? path.starts_with('/')
                            : path.size() > above.size() && path.starts_with(above) && path[above.size()] == '/';
-    if (!below || !traits_of(endpoint.protocol).owns_paths_below) continue;
+    if (!below || (endpoint.sockjs == 0 && !traits_of(endpoint.protocol).owns_paths_below)) continue;
     if (innermost == nullptr || endpoint.path.size() > innermost->path.size()) innermost = &endpoint;
   }
   return innermost;

@@ -24,17 +24,25 @@ class EndpointTable {
   void add(Protocol protocol, EndpointHandler& handler) { handlers_[static_cast<std::size_t>(protocol)] = &handler; }
 
   const Endpoint* find(std::string_view path) const { return find_endpoint(options_, path); }
-  // The innermost endpoint that has the path below its own and whose protocol owns such paths; nullptr if there is none.
+  // The innermost endpoint that has the path below its own and that serves such paths; nullptr if there is none.
   const Endpoint* find_above(std::string_view path) const;
+  // For WebSockets at the endpoint's own path.
   EndpointHandler& handler(const Endpoint& endpoint) const {
     return *handlers_[static_cast<std::size_t>(endpoint.protocol)];
   }
-  // Those of all handlers: see EndpointHandler::goodbyes().
+  // For requests without an upgrade, and for WebSockets below the endpoint's path.
+  EndpointHandler& request_handler(const Endpoint& endpoint) const {
+    return endpoint.sockjs != 0 && sockjs_ != nullptr ? *sockjs_ : handler(endpoint);
+  }
+  // Serves requests at and below the endpoints with SockJS, whatever their protocol.
+  void set_sockjs(EndpointHandler& handler) { sockjs_ = &handler; }
+  // Those of all protocols' handlers: see EndpointHandler::goodbyes().
   std::vector<Task> goodbyes() const;
 
  private:
   const ServerOptions& options_;
   std::array<EndpointHandler*, kProtocolCount> handlers_{};
+  EndpointHandler* sockjs_ = nullptr;
 };
 
 }  // namespace chat::net

@@ -59,8 +59,15 @@ std::optional<HttpResponse> open_websocket(EndpointContext& loop, const Endpoint
                                            Connection& connection, const HttpRequest& request) {
   if (loop.draining()) return HttpResponse::text(503, std::string(kStopping) + "\n");
   const Endpoint* endpoint = endpoints.find(request.path);
-  if (endpoint == nullptr) endpoint = endpoints.find_above(request.path);
+  const bool below = endpoint == nullptr;
+  if (below) endpoint = endpoints.find_above(request.path);
   if (!endpoint) return HttpResponse::text(404, "no such endpoint\n");
+  if (below && endpoint->sockjs != 0 && request.method != "GET") {
+    HttpResponse response;
+    response.status = 405;
+    response.headers.push_back({"Allow", "GET"});
+    return response;
+  }
   if (std::optional<HttpResponse> refusal = check_handshake(loop, connection, request)) return refusal;
   std::optional<wire::DeflateAgreement> deflate;
   if (loop.options().permessage_deflate) {
@@ -82,7 +89,8 @@ std::optional<HttpResponse> open_websocket(EndpointContext& loop, const Endpoint
   std::erase_if(offered, [](const std::string& name) { return !wire::is_token(name); });
 
   EndpointHandler::Opening opening{request, context, *endpoint, offered};
-  std::optional<HttpResponse> refusal = endpoints.handler(*endpoint).open_websocket(connection, opening);
+  EndpointHandler& handler = below ? endpoints.request_handler(*endpoint) : endpoints.handler(*endpoint);
+  std::optional<HttpResponse> refusal = handler.open_websocket(connection, opening);
   if (refusal) return refusal;
   connection.websocket()->charge_to(source);
   connection.websocket()->accept_handshake(handshake_response(request, opening.subprotocol, deflate), deflate);

@@ -15,7 +15,7 @@ SessionTable::Claim SessionHome::claim(const Endpoint& endpoint, const std::stri
                                        const std::string& address) {
   SessionTable::Claim claim = table_.claim(endpoint, id, loop_.index(), transport, address, loop_.now_ms());
   for (const SessionTable::Evicted& evicted : claim.evicted) {
-    loop_.refusals().note(evicted.reason, evicted.address, "the oldest session without a namespace was ended");
+    loop_.refusals().note(evicted.reason, evicted.address, "the oldest session without a client was ended");
     // Later, because the caller may be in the middle of something.
     SessionHome& home = table_.home(evicted.place.home);
     home.run_later<Session>(evicted.place.number, [](Session& session) { session.evict(); });

@@ -46,7 +46,7 @@ std::optional<Refusal> SessionTable::check(Transport transport, const std::strin
   const std::lock_guard lock(mutex_);
   Entry* victim = nullptr;
   const std::optional<Refusal> refusal =
-      full(transport == Transport::polling, SourceTable::key_of(address), now_ms, victim);
+      full(transport != Transport::websocket, SourceTable::key_of(address), now_ms, victim);
   return victim == nullptr ? refusal : std::nullopt;
 }
 
@@ -63,7 +63,7 @@ SessionTable::Claim SessionTable::claim(const Endpoint& endpoint, const std::str
     }
   }
   Entry* victim = nullptr;
-  while (const std::optional<Refusal> refusal = full(transport == Transport::polling, source, now_ms, victim)) {
+  while (const std::optional<Refusal> refusal = full(transport != Transport::websocket, source, now_ms, victim)) {
     if (victim == nullptr) {
       claim.refusal = *refusal;
       return claim;

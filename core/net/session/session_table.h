@@ -26,7 +26,7 @@ class SessionHome;
 // Names a session. Never reused, so the number of a session that has ended finds nothing. 0: none.
 using SessionNumber = std::uint64_t;
 
-// Any of them may be kUnlimited. A session on polling needs no socket, so only memory would limit those.
+// Any of them may be kUnlimited. A session on polling or streaming needs no socket for some time, so only memory would limit those.
 struct SessionLimits {
   std::int64_t total = kUnlimited;
   std::int64_t per_source = kUnlimited;
@@ -110,7 +110,7 @@ class SessionTable {
   using Entries = std::unordered_map<SessionNumber, Entry>;
   using Ids = StringMap<SessionNumber>;
 
-  static bool is_polling(const Entry& entry) { return entry.place.transport == Transport::polling; }
+  static bool is_polling(const Entry& entry) { return entry.place.transport != Transport::websocket; }
   static Entry* oldest(const Group& group, bool polling_only);
   // The limit that is reached, and in `victim` the session that can make way, or nullptr.
   std::optional<Refusal> full(bool polling, const std::string& source, std::int64_t now_ms, Entry*& victim) const;

@@ -30,6 +30,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
     virtual void kill() = 0;        // when everything is written
     virtual void bury() = 0;        // last
     virtual void answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) = 0;
+    virtual void write(const net::HeldRequest& request, std::string bytes, bool last) = 0;
 
    protected:
     ~Guest() = default;
@@ -101,9 +102,8 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
     std::string bytes;
     bool last;
   };
-  void write(const net::HeldRequest& request, std::string bytes, bool last) override {
-    written.push_back({request, std::move(bytes), last});
-  }
+  // The same for more of a streaming answer.
+  void write(const net::HeldRequest& request, std::string bytes, bool last) override;
 
   std::vector<Answered> answers;
   std::vector<Written> written;
@@ -244,6 +244,17 @@ inline void FakeLoop::answer(const net::HeldRequest& request, net::HttpResponse 
     there.post_task([&there, request, response = std::move(response), essential] {
       there.guest->answer(request, response, essential);
     });
+  }
+}
+
+inline void FakeLoop::write(const net::HeldRequest& request, std::string bytes, bool last) {
+  FakeLoop& there = at(request.loop);
+  if (there.guest == nullptr) {
+    written.push_back({request, std::move(bytes), last});
+  } else if (&there == this) {
+    guest->write(request, std::move(bytes), last);
+  } else {
+    there.post_task([&there, request, bytes = std::move(bytes), last] { there.guest->write(request, bytes, last); });
   }
 }
 

@@ -24,6 +24,7 @@
 #include "net/endpoint/engine_io/engine_io_session.h"
 #include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/endpoint/single/single_endpoint.h"
+#include "net/endpoint/sockjs/sockjs_endpoint.h"
 #include "net/endpoint/websocket_opening.h"
 #include "net/peer/peer.h"
 #include "net/session/session_home.h"
@@ -77,10 +78,12 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
         endpoints_(loop.options()),
         single_(loop),
         engine_io_(sessions_, engine_io),
+        sockjs_(sessions_, endpoints_),
         connections_(loop, *this, loop.rules(), open_) {
     endpoints_.add(Protocol::plain, single_);
     endpoints_.add(Protocol::chat_v1, single_);
     endpoints_.add(Protocol::socket_io, engine_io_);
+    endpoints_.set_sockjs(sockjs_);
     loop_.guest = this;
   }
 
@@ -124,6 +127,9 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   void answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) override {
     connections_.answer(request, std::move(response), essential);
   }
+  void write(const net::HeldRequest& request, std::string bytes, bool last) override {
+    connections_.write(request, bytes, last);
+  }
 
   // As the server's loop ends, whatever state it is in.
   void tear_down() {
@@ -158,9 +164,10 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   std::variant<net::HttpResponse, net::Hold> route(net::Connection& connection,
                                                    const net::HttpRequest& request) override {
     const net::Endpoint* endpoint = endpoints_.find(request.path);
+    if (endpoint == nullptr) endpoint = endpoints_.find_above(request.path);
     if (endpoint == nullptr) return net::HttpResponse::text(404, "not found\n");
     const net::RequestContext context = net::describe(request, connection.remote_address(), loop_.rules());
-    return endpoints_.handler(*endpoint).route(request, context, *endpoint);
+    return endpoints_.request_handler(*endpoint).route(request, context, *endpoint);
   }
   std::optional<net::HttpResponse> open_websocket(net::Connection& connection,
                                                   const net::HttpRequest& request) override {
@@ -174,6 +181,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   net::EndpointTable endpoints_;
   net::SingleEndpoint single_;
   net::EngineIoEndpoint engine_io_;
+  net::SockJsEndpoint sockjs_;
   net::Connections connections_;
 };
 

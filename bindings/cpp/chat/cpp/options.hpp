@@ -24,6 +24,10 @@ struct Endpoint {
   std::uint32_t transports = 0;
   // 0: the value in Options.
   std::int64_t max_message_bytes = 0;
+  // chat_sockjs bits; 0: all but HTMLFILE and JSONP.
+  std::uint32_t sockjs = 0;
+  // SockJS sets the cookie JSESSIONID.
+  bool sockjs_cookie = false;
 };
 
 // chat_static_mount: files below a directory, served under a path.
@@ -156,6 +160,11 @@ struct Options {
 
   std::int64_t send_buffer_bytes = 0;
   std::int64_t memory_release_ms = 0;
+
+  std::int64_t sockjs_heartbeat_ms = 0;
+  std::int64_t sockjs_disconnect_delay_ms = 0;
+  std::int64_t sockjs_response_bytes = 0;
+  std::string sockjs_script_url = {};
 };
 
 namespace detail {
@@ -177,7 +186,7 @@ class RawOptions {
     endpoints_.reserve(options.endpoints.size());
     for (const Endpoint& endpoint : options.endpoints) {
       endpoints_.push_back({sizeof(chat_endpoint), text(endpoint.path), endpoint.protocol, endpoint.transports,
-                            endpoint.max_message_bytes});
+                            endpoint.max_message_bytes, endpoint.sockjs, endpoint.sockjs_cookie ? 1 : 0});
     }
     raw_.endpoints = array(endpoints_);
     raw_.endpoint_count = endpoints_.size();
@@ -258,6 +267,11 @@ class RawOptions {
 
     raw_.send_buffer_bytes = options.send_buffer_bytes;
     raw_.memory_release_ms = options.memory_release_ms;
+
+    raw_.sockjs_heartbeat_ms = options.sockjs_heartbeat_ms;
+    raw_.sockjs_disconnect_delay_ms = options.sockjs_disconnect_delay_ms;
+    raw_.sockjs_response_bytes = options.sockjs_response_bytes;
+    raw_.sockjs_script_url = text(options.sockjs_script_url);
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;

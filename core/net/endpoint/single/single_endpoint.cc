@@ -6,9 +6,6 @@
 #include <utility>
 
 #include "net/base/clock.h"
-#include "net/connection/connection.h"
-#include "net/connection/websocket_link.h"
-#include "net/deliver/websocket_carrier.h"
 #include "net/endpoint/single/single_peer.h"
 #include "net/peer/admission.h"
 #include "net/peer/peer.h"
@@ -77,9 +74,9 @@ std::optional<HttpResponse> SingleEndpoint::open_websocket(Connection& connectio
     loop_.refusals().note(Refusal::origin, opening.context.address, opening.request.header("origin"));
     return HttpResponse::text(403, "origin not allowed\n");
   }
-  Choice choice = choose_subprotocol(opening.endpoint, opening.offered);
-  opening.subprotocol = std::move(choice.answer);
-  return open(connection, opening, choice.protocol, choice.binary);
+  WebSocketMaker maker(connection);
+  if (const std::optional<LinkRefusal> refusal = open_link(opening, maker)) return refusal->response();
+  return std::nullopt;
 }
 
 std::vector<Task> SingleEndpoint::goodbyes() {
@@ -94,42 +91,42 @@ std::vector<Task> SingleEndpoint::goodbyes() {
   return result;
 }
 
-std::optional<HttpResponse> SingleEndpoint::open(Connection& connection, const Opening& opening, Protocol protocol,
-                                                 bool binary) {
+std::optional<LinkRefusal> SingleEndpoint::open_link(Opening& opening, LinkMaker& maker) {
+  Choice choice = choose_subprotocol(opening.endpoint, opening.offered);
+  opening.subprotocol = std::move(choice.answer);
+  const Protocol protocol = choice.protocol;
   const HttpRequest& request = opening.request;
   const ServerOptions& options = loop_.options();
   std::string room(request.argument("room"));
   if (room.empty()) room = options.default_room;
-  if (const Status status = check_room_name(room); !status.ok()) return HttpResponse::text(400, status.detail + "\n");
+  if (Status status = check_room_name(room); !status.ok()) return LinkRefusal{400, std::move(status.detail)};
 
   Result<ClientPtr> admitted =
-      admit(loop_, {loop_.index(), opening.context.address, protocol, Transport::websocket, wall_clock_ms()},
+      admit(loop_, {loop_.index(), opening.context.address, protocol, opening.transport, wall_clock_ms()},
             connect_request(request, opening.context.secure, room));
-  if (!admitted.ok()) return HttpResponse::text(503, admitted.status().detail + "\n");
+  if (!admitted.ok()) return LinkRefusal{503, admitted.status().detail};
   const ClientPtr client = *admitted;
   if (client->state() == ClientState::refused) {
     loop_.refusals().note(Refusal::application, opening.context.address, client->refusal_reason());
     loop_.hub().remove_client(client);
-    return HttpResponse::text(403, refusal_text(client->refusal_reason()) + "\n");
+    return LinkRefusal{403, refusal_text(client->refusal_reason())};
   }
 
   const std::int64_t limit =
       opening.endpoint.max_message_bytes > 0 ? opening.endpoint.max_message_bytes : options.max_message_bytes;
   auto owned = std::make_unique<SinglePeer>(loop_);
   SinglePeer& user = *owned;
-  WebSocketLink& link = connection.make_websocket(std::move(owned), websocket_carrier(), limit);
-  Format format = format_of(protocol, binary, limit);
   auto added = std::make_unique<Peer>(loop_, user, link, client, std::move(format.codec));
   Peer& peer = *added;
   user.set_up(link, peer, format.decoder);
   peer.set_first_room(std::move(room), protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
   loop_.peers().add(std::move(added));
   if (client->state() == ClientState::accepted) {
-    // The client joins before the 101 is sent, so that it receives messages from the moment at which it knows that it is
+    // The client joins before it is answered, so that it receives messages from the moment at which it knows that it is
     // connected.
-    if (const Status status = peer.open(); !status.ok()) {
+    if (Status status = peer.open(); !status.ok()) {
       link.close(1008, status.detail);
-      return HttpResponse::text(403, status.detail + "\n");
+      return LinkRefusal{403, std::move(status.detail)};
     }
     if (!peer.undecided()) user.set_opened();
   }

@@ -1,4 +1,4 @@
-// The endpoints of plain and chat.v1, where each WebSocket is one client.
+// The endpoints of plain and chat.v1, where each link is one client.
 #pragma once
 
 #include <vector>
@@ -16,11 +16,10 @@ class SingleEndpoint final : public EndpointHandler {
   std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,
                                          const Endpoint& endpoint) override;
   std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
+  std::optional<LinkRefusal> open_link(Opening& opening, LinkMaker& maker) override;
   std::vector<Task> goodbyes() override;
 
  private:
-  std::optional<HttpResponse> open(Connection& connection, const Opening& opening, Protocol protocol, bool binary);
-
   EndpointContext& loop_;
 };
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "net/connection/websocket_link.h"
 #include "net/peer/peer.h"
 
 namespace chat::net {

@@ -1,4 +1,4 @@
-// A client of plain or chat.v1, whose connection is a WebSocket of its own. This object ends with the link. The peer is
+// A client of plain or chat.v1, which has a link of its own: a WebSocket, or a session of SockJS. This object ends with the link. The peer is
 // retired when the link reports that it is closed.
 #pragma once
 
@@ -13,14 +13,13 @@
 namespace chat::net {
 
 class Peer;
-class WebSocketLink;
 
 class SinglePeer final : public LinkUser, public PeerOwner {
  public:
   explicit SinglePeer(EndpointContext& loop) : loop_(loop) {}
 
   // Call this first, once. The peer must live until the link is closed. The decoder belongs to the peer.
-  void set_up(WebSocketLink& link, Peer& peer, wire::Decoder& decoder) {
+  void set_up(Link& link, Peer& peer, wire::Decoder& decoder) {
     link_ = &link;
     peer_ = &peer;
     decoder_ = &decoder;
@@ -41,7 +40,7 @@ class SinglePeer final : public LinkUser, public PeerOwner {
 
  private:
   EndpointContext& loop_;
-  WebSocketLink* link_ = nullptr;
+  Link* link_ = nullptr;
   Peer* peer_ = nullptr;  // until the link is closed
   wire::Decoder* decoder_ = nullptr;
   std::vector<wire::Decoded> said_;  // reused, so that messages do not allocate it

@@ -35,7 +35,7 @@ void each_counter_has_its_line(void**) {
   snapshot.net.bytes_out = 9'007'199'254'740'991;  // the largest exact integer
   snapshot.net.http_requests = 17;
   snapshot.net.clients_now_by_protocol = {777, 21, 22, 23};
-  snapshot.net.clients_now_by_transport = {24, 25};
+  snapshot.net.clients_now_by_transport = {24, 25, 26};
   snapshot.net.messages_in_by_protocol = {777, 31, 32, 33};
   snapshot.net.messages_in_by_transport = {34, 35};
   snapshot.net.deliveries_by_protocol = {777, 41, 42, 43};
@@ -65,6 +65,7 @@ void each_counter_has_its_line(void**) {
                            "libchat_clients{protocol=\"socket.io\"} 23",
                            "libchat_clients_by_transport{transport=\"websocket\"} 24",
                            "libchat_clients_by_transport{transport=\"polling\"} 25",
+                           "libchat_clients_by_transport{transport=\"streaming\"} 26",
                            "libchat_messages_received_total{protocol=\"socket.io\"} 33",
                            "libchat_messages_received_by_transport_total{transport=\"polling\"} 35",
                            "libchat_deliveries_total{protocol=\"plain\"} 41",

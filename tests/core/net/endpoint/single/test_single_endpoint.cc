@@ -88,7 +88,9 @@ struct Fixture {
 // What it speaks ------------------------------------------------------------------------------------------------------
 
 void a_request_without_upgrade_is_told_of_it(void**) {
-  Fixture f;
+  ServerOptions options;
+  options.endpoints = {{"/chat", Protocol::plain}};
+  Fixture f(options);
   f.client.request("GET", "/chat");
   f.run();
   ASSERT_TEXT(f.client.answer(), "426 this is a WebSocket endpoint\n");

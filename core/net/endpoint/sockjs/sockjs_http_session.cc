@@ -1,0 +1,303 @@
+// See sockjs_http_session.h.
+#include "net/endpoint/sockjs/sockjs_http_session.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "net/endpoint/sockjs/sockjs_carrier.h"
+#include "net/endpoint/sockjs/sockjs_responses.h"
+
+namespace chat::net {
+namespace {
+
+namespace sockjs = session::sockjs;
+
+constexpr std::uint16_t kGoingAway = 1001;
+constexpr std::uint16_t kAbnormal = 1006;
+constexpr std::uint16_t kPolicyViolation = 1008;
+constexpr std::uint16_t kTooLarge = 1009;
+constexpr std::uint16_t kTryAgainLater = 1013;
+
+// At most this many messages are taken in one round, so that what they cause is written in between.
+constexpr int kMaxMessagesPerRound = 128;
+
+HttpResponse not_found() { return HttpResponse::text(404, "no such session\n"); }
+
+}  // namespace
+
+SockJsHttpSession::SockJsHttpSession(SessionHome& home, const session::SockJsOptions& options, SessionNumber number,
+                                     std::string address, wire::SockJsTransport transport)
+    : Session(number), home_(home), address_(std::move(address)), machine_(options, *this, transport) {}
+
+SockJsHttpSession::~SockJsHttpSession() = default;
+
+// Requests -------------------------------------------------------------------------------------------------------------
+
+void SockJsHttpSession::open(const HeldRequest& request, std::string_view callback, EndpointHandler& protocol,
+                             EndpointHandler::Opening& opening) {
+  receive(request, machine_.transport(), callback);
+  const std::optional<LinkRefusal> refusal = protocol.open_link(opening, *this);
+  if (refusal) {
+    constexpr int kUnavailable = 503;
+    close(refusal->status == kUnavailable ? kTryAgainLater : kPolicyViolation, refusal->reason);
+    return;
+  }
+  home_.table().set_idle(number(), false, loop().now_ms());
+  Actions actions;
+  machine_.open(loop().now_ms(), actions);
+  perform(actions);
+  link_->user().on_established();
+}
+
+void SockJsHttpSession::receive(const HeldRequest& request, wire::SockJsTransport transport,
+                                std::string_view callback) {
+  latest_ = request;
+  Actions actions;
+  machine_.receive(transport, callback, loop().now_ms(), actions);
+  perform(actions);
+}
+
+void SockJsHttpSession::drained(const HeldRequest& request) {
+  if (receiver_ != request) return;
+  Actions actions;
+  machine_.drained(loop().now_ms(), actions);
+  perform(actions);
+  if (link_) link_->charge_queue();
+}
+
+void SockJsHttpSession::receiver_lost(const HeldRequest& request, bool answered) {
+  Actions actions;
+  if (receiver_ == request) {
+    receiver_.reset();
+    machine_.receiver_lost(loop().now_ms(), actions);
+  } else if (answered) {
+    machine_.response_lost(loop().now_ms(), actions);
+  }
+  perform(actions);
+}
+
+void SockJsHttpSession::send(const HeldRequest& request, bool by_form, std::string body) {
+  if (machine_.forgotten() || !machine_.accepts_sends(by_form)) {
+    loop().answer(request, not_found(), false);
+    return;
+  }
+  sends_.push_back({++last_send_, request});
+  loop().stats().bytes_in.add(body.size());
+  Actions actions;
+  machine_.send(last_send_, std::move(body), actions);
+  perform(actions);
+  take_messages();
+}
+
+void SockJsHttpSession::take_messages() {
+  take_some_messages();
+  if (link_) link_->charge_input();
+  schedule();
+}
+
+// A client that sends too fast is paused. Then the rest waits, and the answers too.
+void SockJsHttpSession::take_some_messages() {
+  for (int taken = 0; machine_.has_messages() && !paused(); ++taken) {
+    if (taken == kMaxMessagesPerRound) {
+      take_messages_later();
+      return;
+    }
+    Actions actions;
+    machine_.take_message(actions);
+    perform(actions);
+  }
+}
+
+void SockJsHttpSession::take_messages_later() {
+  if (std::exchange(turn_asked_, true)) return;
+  home_.run_later<SockJsHttpSession>(number(), [](SockJsHttpSession& session) {
+    session.turn_asked_ = false;
+    session.take_messages();
+  });
+}
+
+// What the machine wants -----------------------------------------------------------------------------------------------
+
+void SockJsHttpSession::perform(Actions& actions) {
+  for (session::SockJsAction& action : actions) {
+    std::visit([this](auto& specific) { act(specific); }, action);
+  }
+  // The close frame is written, or there is no request for it.
+  if (stopping_ && !machine_.has_receiver() && !machine_.forgotten()) {
+    Actions last;
+    machine_.abort(last);
+    perform(last);
+    return;
+  }
+  schedule();
+}
+
+HttpResponse SockJsHttpSession::answer(std::string body) const {
+  HttpResponse response;
+  response.headers.push_back({"Content-Type", std::string(wire::content_type_of(machine_.transport()))});
+  response.body = std::move(body);
+  return response;
+}
+
+void SockJsHttpSession::act(sockjs::StartReceiver& action) {
+  receiver_ = latest_;
+  if (!wire::is_streaming(machine_.transport())) {
+    prelude_ = std::move(action.prelude);
+    return;
+  }
+  HttpResponse response = answer(std::move(action.prelude));
+  response.streams = true;
+  loop().answer(*receiver_, std::move(response), true);
+}
+
+void SockJsHttpSession::act(sockjs::Write& action) {
+  if (!receiver_) return;
+  const HeldRequest request = *receiver_;
+  if (action.last) receiver_.reset();
+  if (wire::is_streaming(machine_.transport())) {
+    loop().write(request, std::move(action.bytes), action.last);
+  } else {
+    loop().answer(request, answer(std::move(prelude_) + action.bytes), true);
+  }
+}
+
+void SockJsHttpSession::act(sockjs::DropReceiver&) {
+  if (!receiver_) return;
+  const HeldRequest request = *std::exchange(receiver_, std::nullopt);
+  if (wire::is_streaming(machine_.transport())) {
+    loop().write(request, {}, true);
+  } else {
+    loop().answer(request, not_found(), false);
+  }
+}
+
+void SockJsHttpSession::act(sockjs::AnswerReceiver& action) {
+  loop().answer(latest_, answer(std::move(action.body)), false);
+}
+
+void SockJsHttpSession::act(sockjs::RefuseReceiver&) { loop().answer(latest_, not_found(), false); }
+
+void SockJsHttpSession::act(sockjs::AnswerSend& action) {
+  const auto found =
+      std::find_if(sends_.begin(), sends_.end(), [&](const Send& send) { return send.number == action.request; });
+  if (found == sends_.end()) return;
+  const HeldRequest request = found->request;
+  sends_.erase(found);
+  constexpr int kNoContent = 204;
+  constexpr int kFault = 500;
+  HttpResponse response;
+  if (action.status == kFault) loop().refusals().note(Refusal::malformed, address_, action.text);
+  if (action.status != kNoContent) {
+    loop().stats().messages_refused.add();
+    response = sockjs_text(action.status, action.text);
+  } else if (machine_.transport() == wire::SockJsTransport::jsonp) {
+    response = sockjs_text(200, "ok");
+  } else {
+    response = sockjs_text(action.status, {});
+  }
+  loop().answer(request, std::move(response), false);
+}
+
+void SockJsHttpSession::act(sockjs::Deliver& action) {
+  if (!link_ || link_->closing()) return;
+  if (static_cast<std::int64_t>(action.text.size()) > max_message_bytes_) {
+    loop().stats().messages_refused.add();
+    loop().refusals().note(Refusal::message_bytes, address_);
+    link_->close(kTooLarge, "a message may have at most " + std::to_string(max_message_bytes_) + " bytes");
+    return;
+  }
+  link_->user().on_message(false, action.text);
+}
+
+void SockJsHttpSession::act(sockjs::Closed& action) {
+  home_.table().set_idle(number(), true, loop().now_ms());
+  if (link_) link_->lose(kAbnormal, session::text_of(action.reason));
+}
+
+void SockJsHttpSession::act(sockjs::Forgotten&) {
+  home_.bury(*this);
+  TimerWheel::cancel(*this);
+}
+
+// The link -------------------------------------------------------------------------------------------------------------
+
+Link& SockJsHttpSession::make_link(std::unique_ptr<LinkUser> user, std::int64_t max_message_bytes) {
+  SockJsLinkOwner& owner = *this;
+  link_ = std::make_unique<SockJsLink>(loop(), owner, std::move(user));
+  link_->charge_to(loop().sources().find(address_));
+  max_message_bytes_ = max_message_bytes;
+  return *link_;
+}
+
+void SockJsHttpSession::on_output() {
+  if (empty()) return;
+  Actions actions;
+  machine_.flush(loop().now_ms(), actions);
+  perform(actions);
+}
+
+void SockJsHttpSession::on_close(std::uint16_t code, std::string_view reason) { close(code, reason); }
+
+void SockJsHttpSession::close(std::uint16_t code, std::string_view reason) {
+  const SockJsClosing closing = sockjs_closing(code, reason);
+  Actions actions;
+  machine_.close(closing.code, closing.reason, loop().now_ms(), actions);
+  perform(actions);
+}
+
+void SockJsHttpSession::on_pause(std::int64_t until_ms) {
+  paused_until_ms_ = std::max(paused_until_ms_, until_ms);
+  schedule();
+}
+
+void SockJsHttpSession::on_resume() {
+  paused_until_ms_ = -1;
+  if (machine_.has_messages()) take_messages_later();
+}
+
+// Time -----------------------------------------------------------------------------------------------------------------
+
+void SockJsHttpSession::schedule() {
+  if (machine_.forgotten()) return;
+  std::int64_t due_ms = machine_.deadline_ms();
+  if (machine_.has_messages() && paused() && (due_ms == -1 || paused_until_ms_ < due_ms)) due_ms = paused_until_ms_;
+  if (due_ms == -1) {
+    TimerWheel::cancel(*this);
+  } else if (!pending() || deadline_ms() != due_ms) {
+    loop().set_timer(*this, due_ms);
+  }
+}
+
+void SockJsHttpSession::on_deadline(std::int64_t now_ms) {
+  Actions actions;
+  machine_.tick(now_ms, actions);
+  perform(actions);
+  take_messages();
+}
+
+// The end --------------------------------------------------------------------------------------------------------------
+
+void SockJsHttpSession::say_goodbye() {
+  stopping_ = true;
+  if (link_ && !link_->closing()) {
+    link_->close(kGoingAway, kStopping);
+    return;
+  }
+  Actions none;
+  perform(none);
+}
+
+void SockJsHttpSession::evict() {
+  if (link_) link_->close(kTryAgainLater, "too many sessions");
+  Actions actions;
+  machine_.abort(actions);
+  perform(actions);
+}
+
+void SockJsHttpSession::end() {
+  Actions actions;
+  machine_.abort(actions);
+  perform(actions);
+}
+
+}  // namespace chat::net
