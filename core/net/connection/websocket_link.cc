@@ -192,6 +192,7 @@ bool WebSocketLink::write_pending() {
     const std::string_view bytes = outbox_.next(*carrier_, loop_.scratch(), kMaxWriteBytes);
     const std::optional<std::size_t> written = stream.write(bytes);
     if (!written) return false;
+    if (*written != 0) note_written();
     loop_.stats().bytes_out.add(*written);
     outbox_.consume(*written);
     if (*written < bytes.size() || !stream.flushed()) {
