@@ -9,6 +9,7 @@
 #include "hub/authenticator.h"
 #include "hub/hub.h"
 #include "model/types.h"
+#include "wire/stomp/stomp_destination.h"
 
 namespace chat::net {
 
@@ -38,8 +39,10 @@ struct ServerOptions {
   int listen_fd = 0;
   int threads = 1;  // 0: the host drives the server
 
-  std::vector<Endpoint> endpoints = {
-      {"/chat", Protocol::plain}, {"/chat.v1", Protocol::chat_v1}, {"/socket.io", Protocol::socket_io, 3}};
+  std::vector<Endpoint> endpoints = {{"/chat", Protocol::plain},
+                                     {"/chat.v1", Protocol::chat_v1},
+                                     {"/socket.io", Protocol::socket_io, 3},
+                                     {"/stomp", Protocol::stomp}};
   std::vector<StaticMount> static_mounts;
   std::string default_room = "lobby";
   std::vector<std::shared_ptr<Authenticator>> authenticators;  // in the order in which they are asked
@@ -90,6 +93,9 @@ struct ServerOptions {
   std::string page_path;
   std::string script_path;
   std::string metrics_path;
+
+  wire::StompPrefixes stomp_prefixes;
+  std::int64_t stomp_heart_beat_ms = 10'000;  // kUnlimited: none
 
   HubOptions hub;
 };
