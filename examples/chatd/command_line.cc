@@ -176,8 +176,14 @@ void CommandLine::add_listening() {
 
 void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; replaces those above; repeatable",
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io or stomp; replaces those above; repeatable",
        options_.endpoint_texts, endpoint_text());
+  text("stomp-room-prefix", "TEXT", "/topic/: what STOMP's destinations of rooms begin with",
+       options_.stomp_room_prefix);
+  text("stomp-application-prefix", "TEXT", "/app/: the same of events for the application",
+       options_.stomp_application_prefix);
+  text("stomp-user-queue-prefix", "TEXT", "/user/queue/: the same of what is sent to one client",
+       options_.stomp_user_queue_prefix);
   value("page", "PATH|off", "/ without --www, otherwise off: the chat page", options_.page, path_or_off());
   value("script", "PATH|off", "/chat.js: the client script for your own pages", options_.script, path_or_off());
   value("metrics", "PATH|off", "off: counters for Prometheus, for anyone who can connect", options_.metrics,
@@ -249,6 +255,7 @@ void CommandLine::add_times() {
   number("drain-timeout-ms", "5,000 for slow readers when the server stops", &Server::drain_timeout_ms);
   number("drain-spread-ms", "0: time over which connections are closed when it stops", &Server::drain_spread_ms, 0);
   number("flush-interval-ms", "0: collect writes for this long when busy", &Server::flush_interval_ms, 0);
+  limit("stomp-heart-beat-ms", "10,000 between two heart-beats of STOMP", &Server::stomp_heart_beat_ms);
   limit("memory-release-ms", "10,000: return unused memory to the system at most this often",
         &Server::memory_release_ms);
 }
@@ -271,6 +278,7 @@ int protocol_of(std::string_view name) {
   if (name == "plain") return CHAT_PROTOCOL_PLAIN;
   if (name == "chat.v1") return CHAT_PROTOCOL_CHAT_V1;
   if (name == "socket.io") return CHAT_PROTOCOL_SOCKET_IO;
+  if (name == "stomp") return CHAT_PROTOCOL_STOMP;
   return 0;
 }
 

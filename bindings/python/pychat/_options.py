@@ -117,3 +117,8 @@ class ServerOptions(TypedDict, total=False):
 
     send_buffer_bytes: int
     memory_release_ms: int
+
+    stomp_room_prefix: Optional[str]
+    stomp_application_prefix: Optional[str]
+    stomp_user_queue_prefix: Optional[str]
+    stomp_heart_beat_ms: int

@@ -67,6 +67,10 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(max_memberships_per_address),
       PYCHAT_FIELD(max_queued_bytes),
       PYCHAT_FIELD(max_queued_bytes_per_address),
+      PYCHAT_FIELD(stomp_room_prefix),
+      PYCHAT_FIELD(stomp_application_prefix),
+      PYCHAT_FIELD(stomp_user_queue_prefix),
+      PYCHAT_FIELD(stomp_heart_beat_ms),
 #undef PYCHAT_FIELD
   };
   return table;

@@ -156,6 +156,12 @@ struct Options {
 
   std::int64_t send_buffer_bytes = 0;
   std::int64_t memory_release_ms = 0;
+
+  // STOMP: what destinations begin with, and how often there are heart-beats.
+  std::string stomp_room_prefix = {};
+  std::string stomp_application_prefix = {};
+  std::string stomp_user_queue_prefix = {};
+  std::int64_t stomp_heart_beat_ms = 0;
 };
 
 namespace detail {
@@ -258,6 +264,11 @@ class RawOptions {
 
     raw_.send_buffer_bytes = options.send_buffer_bytes;
     raw_.memory_release_ms = options.memory_release_ms;
+
+    raw_.stomp_room_prefix = text(options.stomp_room_prefix);
+    raw_.stomp_application_prefix = text(options.stomp_application_prefix);
+    raw_.stomp_user_queue_prefix = text(options.stomp_user_queue_prefix);
+    raw_.stomp_heart_beat_ms = options.stomp_heart_beat_ms;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
