@@ -107,10 +107,10 @@ test('bytes pass as they are, JSON too', async (t) => {
   const object = await messages.take();
   assert.equal(object.body, '{"x": 1.50}');
   assert.equal(object.headers['content-type'], 'application/json');
-  client.publish({ destination: '/topic/a', body: 'a\0b', headers: { 'a\nb:c': '\r\\' } });
+  client.publish({ destination: '/topic/a', body: 'a\0b', headers: { strange: 'a\r\nb:c\\' } });
   const strange = await messages.take();
   assert.equal(strange.body, 'a\0b');
-  assert.equal(strange.headers['a\nb:c'], '\r\\');
+  assert.equal(strange.headers.strange, 'a\r\nb:c\\');
 });
 
 test('large bodies, which stompjs cuts into several WebSocket messages', async (t) => {
@@ -177,8 +177,7 @@ for (const version of versions) {
     // Escapes.
     raw.send('SEND', { destination: '/topic/a', 'a\\cb': 'c\\nd\\\\e' });
     const escaped = await raw.take();
-    const expected = version === '1.0' ? ['a\\cb', 'c\\nd\\\\e'] : ['a\\cb', 'c\\nd\\\\e'];
-    assert.ok(escaped.headers.some(([name, value]) => name === expected[0] && value === expected[1]));
+    assert.ok(escaped.headers.some(([name, value]) => name === 'a\\cb' && value === 'c\\nd\\\\e'));
 
     raw.send('DISCONNECT', { receipt: 'bye' });
     const receipt = await raw.take();
@@ -281,8 +280,8 @@ test('an event for the application is not published', async (t) => {
   const client = await connectStompjs(t, server);
   client.publish({ destination: '/app/add', body: '[1,2]', headers: { ...json, receipt: 'r' } });
   await client.receipt('r');
-  const { message } = await server.event('message');
-  assert.deepEqual([message.event, message.room, message.data], ['add', '', '[[1,2]]']);
+  const message = await server.event('message');
+  assert.deepEqual([message.event, message.room, message.data], ['add', null, '[[1,2]]']);
   assert.deepEqual((await server.command('rooms', 0)).error, 0);
 });
 
