@@ -628,7 +628,7 @@ typedef struct chat_server_options {
   const char *stomp_room_prefix;        /* "/topic/" */
   const char *stomp_application_prefix; /* "/app/" */
   const char *stomp_user_queue_prefix;  /* "/user/queue/" */
-  int64_t stomp_heart_beat_ms;          /* (*) 10,000; how often the server offers to send a heart-beat, and wants one */
+  int64_t stomp_heart_beat_ms; /* (*) 10,000; how often the server offers to send a heart-beat, and wants one */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
