@@ -176,7 +176,7 @@ void CommandLine::add_listening() {
 
 void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io, stomp; replaces those above; repeatable",
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io, stomp; replaces defaults; repeatable",
        options_.endpoint_texts, endpoint_text());
   text("stomp-room-prefix", "TEXT", "/topic/: what STOMP's destinations of rooms begin with",
        options_.stomp_room_prefix);

@@ -344,6 +344,11 @@ FramePtr Peer::encode(const Subscription& subscription, const MessagePtr& messag
   return make_frame(head, link_->carrier().share(*std::move(body)), link_->carrier(), message);
 }
 
+bool Peer::can_refuse(const ErrorReply& error) const {
+  if (const std::optional<bool> known = owner_->can_refuse(error)) return *known;
+  return !codec_->encode(Reply(error)).empty();
+}
+
 void Peer::count_delivery() {
   loop_.stats().deliveries_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
   loop_.stats().deliveries_by_transport[static_cast<std::size_t>(transport_)].add();

@@ -161,6 +161,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
 
   PeerContext& context() override { return loop_; }
   Transport transport() const override { return transport_; }
+  bool can_refuse(const ErrorReply& error) const override;
   void on_input_deadline() override { set_timer(); }
   void on_room_verdict(Decision decision) override;
   void on_all_decided() override { give_up_waiting(); }

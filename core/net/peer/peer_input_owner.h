@@ -24,6 +24,8 @@ class PeerInputOwner {
   // Nothing more is sent to the client.
   virtual bool silent() const = 0;
 
+  // Whether the client's protocol has a word for the refusal of a command.
+  virtual bool can_refuse(const ErrorReply& error) const = 0;
   // Sends the reply. The bytes of its frame; 0: the client's format has no word for it.
   virtual std::size_t reply(const Reply& reply) = 0;
   // Removes the oldest messages until the rest fits so many outboxes. False when it removed any.

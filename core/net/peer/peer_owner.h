@@ -39,6 +39,12 @@ class PeerOwner {
     return std::nullopt;
   }
 
+  // The same: whether there is a word for the refusal of a command. nullopt: the codec knows.
+  virtual std::optional<bool> can_refuse(const ErrorReply& error) const {
+    (void)error;
+    return std::nullopt;
+  }
+
   // For protocols with subscriptions: the one for which the client asked to join the room with this ref. nullopt: it joins without
   // one. The views hold until the next call.
   virtual std::optional<Subscription> subscription_of(Peer& peer, std::string_view ref) {

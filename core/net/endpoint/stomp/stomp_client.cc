@@ -323,12 +323,12 @@ void StompClient::act(session::stomp::Close& close) {
 
 // Replies of the server -----------------------------------------------------------------------------------------------
 
-std::optional<std::size_t> StompClient::send_reply(Peer& peer, const Reply& reply) {
-  if (const auto* const error = std::get_if<ErrorReply>(&reply);
-      error != nullptr && error->code == Error::rate_limited && !peer.undecided()) {
-    // Without an error queue there is no way to refuse a message, and a refused subscription would end the connection.
-    if (!error->of_send || !session_.has_error_queue()) return 0;
-  }
+// A refused subscription would end the connection.
+std::optional<bool> StompClient::can_refuse(const ErrorReply& error) const {
+  return error.of_send && session_.has_error_queue();
+}
+
+std::optional<std::size_t> StompClient::send_reply(Peer&, const Reply& reply) {
   const std::size_t before = sent_bytes_;
   StompActions actions;
   std::visit([&](const auto& specific) { answer(specific, actions); }, reply);

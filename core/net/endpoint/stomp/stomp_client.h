@@ -61,6 +61,7 @@ class StompClient final : public LinkUser, public PeerOwner, private TimerEntry 
   void on_verdict(Peer& peer) override;
   void on_verdict_timeout(Peer& peer) override;
   std::optional<std::size_t> send_reply(Peer& peer, const Reply& reply) override;
+  std::optional<bool> can_refuse(const ErrorReply& error) const override;
   std::optional<Subscription> subscription_of(Peer& peer, std::string_view ref) override;
   std::vector<std::string> message_heads(Peer& peer, const Message& message, std::string_view subscription) override;
   void on_left(Peer& peer, std::string_view room, std::string_view reason) override;
