@@ -385,7 +385,7 @@ typedef struct chat_message {
 /* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size) CHAT_NOEXCEPT;
 
-/* A client has sent a message, which was authorised. */
+/* A client has sent a message, which was authorised. Without a room (NULL) it is an event of STOMP's /app/: docs/stomp.md. */
 typedef struct chat_message_event {
   size_t struct_size;
   chat_client_id client;
