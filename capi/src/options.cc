@@ -467,6 +467,39 @@ void read_sockjs_options(Reader& reader, const chat_server_options& given, net::
   reader.text("options.sockjs_script_url", given.sockjs_script_url, options.sockjs_script_url);
 }
 
+// What destinations of one kind begin with. Empty: it is fine.
+std::string check_prefix(std::string_view prefix) {
+  if (prefix.empty()) return "is empty";
+  if (prefix.size() > kMaxNameBytes) return "is longer than " + std::to_string(kMaxNameBytes) + " bytes";
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  return std::any_of(prefix.begin(), prefix.end(), is_control) ? "contains a control character" : "";
+}
+
+void read_stomp_options(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  wire::StompPrefixes& prefixes = options.stomp_prefixes;
+  struct {
+    const char* field;
+    const char* value;
+    std::string& target;
+  } const fields[] = {
+      {"options.stomp_room_prefix", given.stomp_room_prefix, prefixes.room},
+      {"options.stomp_application_prefix", given.stomp_application_prefix, prefixes.application},
+      {"options.stomp_user_queue_prefix", given.stomp_user_queue_prefix, prefixes.user_queue},
+  };
+  for (const auto& one : fields) {
+    reader.text(one.field, one.value, one.target);
+    if (const std::string what = check_prefix(one.target); !what.empty()) reader.fault(invalid(one.field, what));
+  }
+  for (const auto& one : fields) {
+    for (const auto& other : fields) {
+      if (&one == &other || !other.target.starts_with(one.target)) continue;
+      reader.fault(invalid(one.field, "is the beginning of " + std::string(other.field)));
+    }
+  }
+  reader.number("options.stomp_heart_beat_ms", given.stomp_heart_beat_ms, kMaxMs, Reader::Unlimited::yes,
+                options.stomp_heart_beat_ms);
+}
+
 void read_own_paths(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   const auto read = [&](const char* field, const char* path, std::string& target) {
     if (path == nullptr) return;
@@ -497,6 +530,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_timers(reader, given, settings.server);
   read_socket_io(reader, given, settings.server);
   read_sockjs_options(reader, given, settings.server);
+  read_stomp_options(reader, given, settings.server);
   read_own_paths(reader, given, settings.server);
   read_shares(reader, given, settings.server);
   if (!reader.ok()) return reader.status();

@@ -23,11 +23,6 @@ Status choose_room(const Client& client, std::string& room) {
   return {};
 }
 
-Status check_joined(const Client& client, const std::string& room) {
-  if (client.has_joined(room)) return {};
-  return {Error::not_joined, "not a member of the room " + room};
-}
-
 bool default_allows(const Client& client, Action action) {
   switch (action) {
     case Action::members:
@@ -50,7 +45,10 @@ struct Question {
 std::optional<Question> question(const Command& command) {
   struct {
     using Asked = std::optional<Question>;
-    Asked operator()(const SendCommand& c) const { return Question{Action::publish, c.draft.room, c.draft.event}; }
+    Asked operator()(const SendCommand& c) const {
+      if (c.to_application) return std::nullopt;  // on_message decides
+      return Question{Action::publish, c.draft.room, c.draft.event};
+    }
     Asked operator()(const JoinCommand& c) const { return Question{Action::join, c.room, {}}; }
     Asked operator()(const LeaveCommand&) const { return std::nullopt; }
     Asked operator()(const RenameCommand& c) const { return Question{Action::rename, {}, c.name}; }
@@ -66,7 +64,7 @@ std::optional<Question> question(const Command& command) {
 }  // namespace
 
 Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable& acks, Moment now) {
-  Status status = std::visit([&](auto& specific) { return prepare(client, specific); }, command);
+  Status status = std::visit([&](auto& specific) { return prepare(client, specific, now); }, command);
   if (!status.ok()) return error_reply(command, std::move(status));
 
   const CallbackScope scope(hub_);
@@ -83,7 +81,7 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
   Command& command = suspended.command;
   Status status;
   if (auto* const send = std::get_if<SendCommand>(&command); send != nullptr && decision.verdict == Verdict::pass) {
-    status = check_joined(*client, send->draft.room);  // the application may have removed it from the room meanwhile
+    status = check_sender(*client, *send, now);  // the application may have removed it from the room meanwhile
   }
   if (is_about_message(suspended.decision)) {
     SendCommand& send = std::get<SendCommand>(command);
@@ -119,10 +117,11 @@ Outcome Dispatcher::perform(const ClientPtr& client, Command& command, AckTable&
   return std::visit([&](auto& specific) { return perform(client, specific, acks, now); }, command);
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command) {
+Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command, Moment now) {
   MessageDraft& draft = command.draft;
-  Status status = choose_room(*client, draft.room);
-  if (status.ok()) status = check_joined(*client, draft.room);
+  Status status;
+  if (!command.to_application) status = choose_room(*client, draft.room);
+  if (status.ok()) status = check_sender(*client, command, now);
   if (status.ok()) status = check_event_name(draft.event);
   if (!status.ok()) return status;
   const IdentityPtr identity = client->identity();
@@ -131,8 +130,16 @@ Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command) {
   return {};
 }
 
+Status Dispatcher::check_sender(const Client& client, const SendCommand& command, Moment now) const {
+  const std::string& room = command.draft.room;
+  if (command.to_application || client.has_joined(room)) return {};
+  if (command.without_joining) return hub_.check_entry(client, room, now);
+  return {Error::not_joined, "not a member of the room " + room};
+}
+
 Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now) {
-  const std::uint64_t ack_id = command.ref.empty() ? 0 : acks.add(command.ref);
+  const bool answerable = !command.ref.empty() && !command.receipt_only;
+  const std::uint64_t ack_id = answerable ? acks.add(command.ref) : 0;
   const DecisionId id = client->begin_decision(true);
   MessageRequest request{client, command.draft, ack_id, id};
   Decision decision = application_.on_message(request);
@@ -143,7 +150,10 @@ Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTa
 
 Outcome Dispatcher::finish(const ClientPtr& client, SendCommand& command, std::uint64_t ack_id, Decision decision,
                            AckTable& acks, Moment now) {
-  if (decision.verdict == Verdict::consume) return {};
+  const bool handled =
+      decision.verdict == Verdict::consume || (command.to_application && decision.verdict == Verdict::pass);
+  if (handled && command.receipt_only) return AckReply{std::move(command.ref), 0, {}};
+  if (handled) return {};
   if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), acks);
   const CallbackScope* const scope = CallbackScope::current(hub_);
   // The application answered either inside its callback, so the answer is sent after this, or while the verdict was
@@ -151,7 +161,7 @@ Outcome Dispatcher::finish(const ClientPtr& client, SendCommand& command, std::u
   const bool answered = ack_id != 0 && ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id));
   Receipt receipt;
   if (!answered) receipt = {client, command.ref, command.acknowledge_last};
-  const Result<Published> published = hub_.publish(std::move(command.draft), now, std::move(receipt));
+  const Result<Published> published = hub_.publish(std::move(command.draft), now, std::move(receipt), client->source());
   if (published.ok() || answered) return {};
   return error_reply(std::move(command.ref), published.status(), true);
 }
@@ -161,7 +171,7 @@ Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status st
   return error_reply(std::move(command.ref), std::move(status), true);
 }
 
-Status Dispatcher::prepare(const ClientPtr&, JoinCommand& command) { return check_room_name(command.room); }
+Status Dispatcher::prepare(const ClientPtr&, JoinCommand& command, Moment) { return check_room_name(command.room); }
 
 Outcome Dispatcher::perform(const ClientPtr& client, JoinCommand& command, AckTable&, Moment now) {
   Status status = hub_.join(client, command.room, command.since, command.ref, now);
@@ -169,7 +179,7 @@ Outcome Dispatcher::perform(const ClientPtr& client, JoinCommand& command, AckTa
   return error_reply(std::move(command.ref), std::move(status));
 }
 
-Status Dispatcher::prepare(const ClientPtr&, LeaveCommand& command) { return check_room_name(command.room); }
+Status Dispatcher::prepare(const ClientPtr&, LeaveCommand& command, Moment) { return check_room_name(command.room); }
 
 Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckTable&, Moment) {
   Status status = hub_.leave(client, command.room, {}, command.ref);
@@ -177,7 +187,7 @@ Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckT
   return error_reply(std::move(command.ref), std::move(status));
 }
 
-Status Dispatcher::prepare(const ClientPtr&, RenameCommand& command) {
+Status Dispatcher::prepare(const ClientPtr&, RenameCommand& command, Moment) {
   if (command.name.empty()) return {Error::invalid_argument, "name is empty"};
   return check_person_name(command.name);
 }
@@ -188,7 +198,7 @@ Outcome Dispatcher::perform(const ClientPtr& client, RenameCommand& command, Ack
   return RenamedReply{std::move(command.ref), std::move(command.name)};
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command) {
+Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command, Moment) {
   return choose_room(*client, command.room);
 }
 
@@ -199,7 +209,7 @@ Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&
   return std::move(*reply);
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, MembersCommand& command) {
+Status Dispatcher::prepare(const ClientPtr& client, MembersCommand& command, Moment) {
   return choose_room(*client, command.room);
 }
 

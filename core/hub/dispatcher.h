@@ -53,15 +53,18 @@ class Dispatcher {
 
  private:
   // Validates a command independently of its sender and fills in omitted fields.
-  Status prepare(const ClientPtr& client, SendCommand& command);
-  Status prepare(const ClientPtr& client, JoinCommand& command);
-  Status prepare(const ClientPtr& client, LeaveCommand& command);
-  Status prepare(const ClientPtr& client, RenameCommand& command);
-  Status prepare(const ClientPtr& client, HistoryCommand& command);
-  Status prepare(const ClientPtr& client, MembersCommand& command);
-  Status prepare(const ClientPtr&, RoomsCommand&) { return {}; }
-  Status prepare(const ClientPtr&, PingCommand&) { return {}; }
-  Status prepare(const ClientPtr&, DisconnectCommand&) { return {}; }
+  Status prepare(const ClientPtr& client, SendCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, JoinCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, LeaveCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, RenameCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, HistoryCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, MembersCommand& command, Moment now);
+  Status prepare(const ClientPtr&, RoomsCommand&, Moment) { return {}; }
+  Status prepare(const ClientPtr&, PingCommand&, Moment) { return {}; }
+  Status prepare(const ClientPtr&, DisconnectCommand&, Moment) { return {}; }
+
+  // Whether the client may send messages to the room of this command.
+  Status check_sender(const Client& client, const SendCommand& command, Moment now) const;
 
   // Runs an authorized command.
   Outcome perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now);

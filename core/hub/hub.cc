@@ -3,11 +3,17 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "hub/announcement.h"
 
 namespace chat {
 namespace {
+
+std::uint64_t next_serial() {
+  static std::atomic<std::uint64_t> last = 0;
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
@@ -521,7 +527,19 @@ void Hub::commit(const Submission& submission, const Result<Position>& place) {
   rooms_.limit_history();
 }
 
-Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) {
+Status Hub::check_entry(const Client& client, std::string_view name, Moment now) const {
+  Status status = check_room_name(name);
+  if (!status.ok()) return status;
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return {};
+  const std::string ban_key = client.ban_key();
+  std::lock_guard lock(room->mutex);
+  status = room->rules.check_join(ban_key, now.age_ms);
+  if (!status.ok()) status.detail += " " + room->name;
+  return status;
+}
+
+Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator) {
   Status status = check_event_name(draft.event);
   if (!status.ok()) return status;
   Submission submission{std::make_shared<Message>(), std::move(receipt)};
@@ -529,6 +547,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) 
   static_cast<MessageDraft&>(message) = std::move(draft);
   message.time_ms = now.time_ms;
   message.born_ms = now.age_ms;
+  message.serial = next_serial();
   if (ephemeral_events_.contains(message.event)) message.ephemeral = true;
 
   if (message.room.empty()) {
@@ -542,11 +561,11 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) 
   }
 
   Published published;
+  std::optional<Refusal> refusal;
   {
     const auto routing = route(submission.receipt);
     const std::string room_name = message.room;  // the log may move the message
-    std::optional<Refusal> refusal;  // unused: only the application can create a room here, and it has the status
-    status = rooms_.with(room_name, nullptr, refusal, [&](Room& room) -> Status {
+    status = rooms_.with(room_name, creator, refusal, [&](Room& room) -> Status {
       Status valid = check_target(message, *room.log);
       if (!valid.ok()) return valid;
       if (!message.is_numbered()) {
@@ -566,6 +585,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) 
       return {};
     });
   }
+  if (creator) note(refusal, creator->key());
   if (!status.ok()) return status;
   rooms_.limit_history();
   return published;
@@ -578,6 +598,7 @@ Status Hub::send(const ClientPtr& client, MessageDraft draft, Moment now, AckWis
   static_cast<MessageDraft&>(*message) = std::move(draft);
   message->time_ms = now.time_ms;
   message->born_ms = now.age_ms;
+  message->serial = next_serial();
   if (message->room.empty()) {
     std::vector<std::string> rooms = client->rooms();
     if (!rooms.empty()) message->room = std::move(rooms.front());

@@ -147,7 +147,10 @@ class Hub {
   // than messages take a position in the room's order and log but are not delivered to clients. The receipt's sender is
   // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,
   // too_many, invalid_argument; a returned error is not reported to the sender otherwise.
-  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {});
+  // creator: charged if the room is created; nullptr: nobody.
+  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {}, const SourcePtr& creator = nullptr);
+  // Whether the client may publish in a room that it has not joined. Errors: invalid_room, banned.
+  Status check_entry(const Client& client, std::string_view room, Moment now) const;
   // Called by a log that kept a submission. `place` is its position, with a seq above all committed ones, or the reason
   // for the failure. This function takes the room's lock, so the caller must not hold a lock that submit() takes. Throws
   // std::bad_alloc: then nothing has changed, and the log must call it again with the same submission.

@@ -18,6 +18,11 @@ struct SendCommand {
   bool except_self = false;
   bool acknowledge_last = false;  // deliver the sender's own copy before the acknowledgement
   std::string ref;                // empty: the client wants no acknowledgement
+  // The acknowledgement only says that the work is done. It also comes for a message that the application consumed, and
+  // the application cannot answer.
+  bool receipt_only = false;
+  bool without_joining = false;  // the sender need not be a member of the room
+  bool to_application = false;   // an event for on_message only: it belongs to no room and is never published
 };
 
 // A position in a room's numbering. Seq numbers of different epochs are not comparable.

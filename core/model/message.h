@@ -61,6 +61,7 @@ struct Message : MessageDraft {
   std::string epoch;
   std::int64_t time_ms = 0;  // wall clock, Unix milliseconds
   std::int64_t born_ms = 0;  // monotonic clock; see Moment
+  std::uint64_t serial = 0;  // unique among the messages of this process that have no seq
 
   // All memory that the message keeps alive; the history accounts for it.
   std::size_t memory_bytes() const;

@@ -66,6 +66,7 @@ Loop::Loop(Server& server, std::size_t index)
   endpoints.add(Protocol::chat_v1, single_);
   endpoints.add(Protocol::socket_io, engine_io_);
   endpoints.set_sockjs(sockjs_);
+  endpoints.add(Protocol::stomp, stomp_);
 }
 
 Loop::~Loop() { tear_down(); }

@@ -23,6 +23,7 @@
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
 #include "net/endpoint/single/single_endpoint.h"
 #include "net/endpoint/sockjs/sockjs_endpoint.h"
+#include "net/endpoint/stomp/stomp_endpoint.h"
 #include "net/session/session_home.h"
 #include "net/socket/lws_context.h"
 #include "net/socket/ready_sockets.h"
@@ -142,6 +143,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   Routes routes_;
   Connections connections_;
   SingleEndpoint single_{*this};
+  StompEndpoint stomp_{*this};
   SessionHome sessions_;
   EngineIoEndpoint engine_io_;
   SockJsEndpoint sockjs_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/command.h"
+#include "model/refusal.h"
 #include "wire/stomp/stomp_destination.h"
 #include "wire/stomp/stomp_frame.h"
 
@@ -72,8 +73,11 @@ struct Disconnect {
   Ref ref = 0;
 };
 
-// The connection is closed, behind what was sent. The last action.
-struct Close {};
+// The connection is closed after what was sent. The last action.
+struct Close {
+  std::string reason = {};              // empty: the client has disconnected
+  std::optional<Refusal> refusal = {};  // the limit or rule that the client broke
+};
 
 }  // namespace stomp
 

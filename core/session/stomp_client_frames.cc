@@ -29,9 +29,9 @@ std::optional<StompAckMode> find_ack_mode(const std::string* name) {
 
 // Headers that say something to a server, or that a server writes.
 bool is_reserved(std::string_view name) {
-  constexpr std::string_view kReserved[] = {"destination", "content-length", "content-type", "transaction",
-                                            "receipt",     "subscription",   "message-id",   "ack",
-                                            "seq",         "epoch",          "sender"};
+  constexpr std::string_view kReserved[] = {
+      "destination", "content-length", "content-type", "transaction", "receipt",   "subscription", "message-id", "ack",
+      "seq",         "epoch",          "sender",       "sender-id",   "timestamp", "args",         "attachments"};
   return std::find(std::begin(kReserved), std::end(kReserved), name) != std::end(kReserved);
 }
 

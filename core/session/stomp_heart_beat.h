@@ -17,7 +17,7 @@ class StompHeartBeatTimer {
   // The client has nothing more to say.
   void stop_hearing() { intervals_.from_client_ms = 0; }
   void heard(std::int64_t now_ms) { heard_ms_ = now_ms; }
-  void wrote(std::int64_t now_ms) { wrote_ms_ = now_ms; }
+  void wrote(std::int64_t now_ms) { wrote_ms_ = std::max(wrote_ms_, now_ms); }
 
   bool must_write(std::int64_t now_ms) const { return intervals_.to_client_ms != 0 && now_ms >= write_due_ms(); }
   bool is_silent(std::int64_t now_ms) const { return intervals_.from_client_ms != 0 && now_ms >= silent_due_ms(); }

@@ -33,6 +33,7 @@ class StompRequests {
   std::optional<Request> take(stomp::Ref ref);
   // A part of a commit has been answered. The commit, when that was the last of its parts.
   std::optional<Request> take_part(stomp::Ref commit, bool refused);
+  std::size_t size() const { return requests_.size(); }
   void clear() { requests_.clear(); }
 
  private:

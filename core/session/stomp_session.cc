@@ -2,6 +2,7 @@
 #include "session/stomp_session.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "session/stomp_client_frames.h"
@@ -19,6 +20,19 @@ namespace {
 
 constexpr std::string_view kTextPlain = "text/plain;charset=utf-8";
 constexpr std::string_view kJson = "application/json;charset=utf-8";
+
+// The counter of a frame that the parser refuses.
+Refusal refusal_of(wire::StompFault fault) {
+  switch (fault) {
+    case wire::StompFault::too_many_headers:
+    case wire::StompFault::line_too_long:
+    case wire::StompFault::headers_too_large:
+    case wire::StompFault::body_too_large:
+      return Refusal::message_bytes;
+    default:
+      return Refusal::malformed;
+  }
+}
 
 std::size_t size_of(const stomp::Publish& publish) {
   std::size_t bytes = publish.destination.name.size() + publish.body.size();
@@ -66,7 +80,7 @@ void StompSession::take_frame(std::int64_t now_ms, StompActions& out) {
   if (complete) {
     handle(frame, now_ms, out);
   } else if (const auto fault = parser_.fault()) {
-    fail(text_of(*fault), parser_.receipt_at_fault(), out);
+    fail(text_of(*fault), parser_.receipt_at_fault(), out, {}, refusal_of(*fault));
   }
 }
 
@@ -111,7 +125,7 @@ void StompSession::connect(const StompFrame& frame, StompActions& out) {
     send_error({{"version", std::string(wire::kStompVersions)},
                 {"message", "no common version"},
                 {"content-type", std::string(kTextPlain)}},
-               "Supported protocol versions are " + std::string(wire::kStompVersions), out);
+               "Supported protocol versions are " + std::string(wire::kStompVersions), Refusal::malformed, out);
     return;
   }
   version_ = *version;
@@ -321,7 +335,9 @@ void StompSession::refused(stomp::Ref ref, std::string_view error, std::string_v
                            StompActions& out) {
   const auto request = requests_.take(ref);
   if (!request) return;
-  if (request->kind != StompRequests::Kind::publish) return fail(reason, request->receipt, out);
+  if (request->kind != StompRequests::Kind::publish) {
+    return fail(reason.empty() ? error : reason, request->receipt, out, {}, std::nullopt);
+  }
   tell_refused(*request, error, reason, now_ms, out);
   if (request->commit != 0) finish_part(request->commit, true, now_ms, out);
 }
@@ -333,20 +349,34 @@ void StompSession::finish_part(stomp::Ref commit, bool refused, std::int64_t now
 
 void StompSession::tell_refused(const StompRequests::Request& request, std::string_view error, std::string_view reason,
                                 std::int64_t now_ms, StompActions& out) {
+  Pairs headers;
+  if (request.receipt) headers.push_back({"receipt-id", *request.receipt});
+  std::string json = R"({"error":)";
+  wire::json::append_quoted(json, error);
+  json += R"(,"reason":)";
+  wire::json::append_quoted(json, reason);
+  json += R"(,"destination":)";
+  wire::json::append_quoted(json, request.destination);
+  json += '}';
+  send_to_error_queue(std::move(headers), json, now_ms, out);
+}
+
+void StompSession::tell(std::string_view json, std::int64_t now_ms, StompActions& out) {
+  if (state_ == State::connected) send_to_error_queue({}, json, now_ms, out);
+}
+
+bool StompSession::has_error_queue() const {
+  return std::ranges::any_of(subscriptions_.entries(), [](const auto& entry) { return entry.is_error_queue; });
+}
+
+void StompSession::send_to_error_queue(Pairs headers, std::string_view json, std::int64_t now_ms, StompActions& out) {
   const StompDestination queue{StompDestinationKind::user_queue, std::string(wire::kStompErrorQueue)};
   const std::string id = "error-" + std::to_string(++refusals_);
-  Pairs headers{{"destination", wire::encode_stomp_destination(options_.prefixes, queue)},
-                {"message-id", id},
-                {"content-type", std::string(kJson)}};
-  if (request.receipt) headers.push_back({"receipt-id", *request.receipt});
-  std::string body = R"({"error":)";
-  wire::json::append_quoted(body, error);
-  body += R"(,"reason":)";
-  wire::json::append_quoted(body, reason);
-  body += R"(,"destination":)";
-  wire::json::append_quoted(body, request.destination);
-  body += '}';
-  const std::string tail = wire::stomp_message_tail(version_, headers, body);
+  Pairs all{{"destination", wire::encode_stomp_destination(options_.prefixes, queue)},
+            {"message-id", id},
+            {"content-type", std::string(kJson)}};
+  std::ranges::move(headers, std::back_inserter(all));
+  const std::string tail = wire::stomp_message_tail(version_, all, json);
   for (const StompSubscriptions::Entry& entry : subscriptions_.entries()) {
     if (entry.is_error_queue) send_bytes(message_head(entry.number, id) + tail, now_ms, out);
   }
@@ -365,7 +395,7 @@ std::string StompSession::message_head(stomp::Subscription subscription, std::st
 void StompSession::wrote(std::int64_t now_ms) { heart_beats_.wrote(now_ms); }
 
 void StompSession::close(std::string_view message, std::string_view details, StompActions& out) {
-  if (!closed()) fail(message, std::nullopt, out, details);
+  if (!closed()) fail(message, std::nullopt, out, details, std::nullopt);
 }
 
 void StompSession::lost() {
@@ -402,17 +432,19 @@ void StompSession::fail(std::string_view message, const StompFrame* frame, Stomp
 }
 
 void StompSession::fail(std::string_view message, const std::optional<std::string>& receipt, StompActions& out,
-                        std::string_view details) {
+                        std::string_view details, std::optional<Refusal> refusal) {
   Pairs headers{{"message", std::string(message)}};
   if (receipt) headers.push_back({"receipt-id", *receipt});
   if (!details.empty()) headers.push_back({"content-type", std::string(kTextPlain)});
-  send_error(std::move(headers), details, out);
+  send_error(std::move(headers), details, refusal, out);
 }
 
-void StompSession::send_error(Pairs headers, std::string_view body, StompActions& out) {
+void StompSession::send_error(Pairs headers, std::string_view body, std::optional<Refusal> refusal, StompActions& out) {
+  const auto message = std::ranges::find_if(headers, [](const Pair& header) { return header.name == "message"; });
+  std::string reason = message == headers.end() ? std::string() : message->value;
   out.emplace_back(
       stomp::Send{wire::encode_stomp({StompCommand::error, std::move(headers), std::string(body)}, version_)});
-  out.emplace_back(stomp::Close{});
+  out.emplace_back(stomp::Close{std::move(reason), refusal});
   state_ = State::closed;
   clear();
 }
@@ -439,11 +471,15 @@ std::int64_t StompSession::deadline_ms() const {
 }
 
 void StompSession::tick(std::int64_t now_ms, StompActions& out) {
-  if (state_ == State::waiting && now_ms >= connect_due_ms_) return fail("no CONNECT frame came in time", nullptr, out);
+  if (state_ == State::waiting && now_ms >= connect_due_ms_) {
+    return fail("no CONNECT frame came in time", std::nullopt, out, {}, Refusal::request_timeout);
+  }
   if (state_ != State::connected && state_ != State::disconnecting) return;
   // While its frames wait here, no more is read of the client.
   if (waiting_bytes() != 0) heart_beats_.heard(now_ms);
-  if (heart_beats_.is_silent(now_ms)) return fail("no heart-beat came in time", nullptr, out);
+  if (heart_beats_.is_silent(now_ms)) {
+    return fail("no heart-beat came in time", std::nullopt, out, {}, Refusal::ping_timeout);
+  }
   if (heart_beats_.must_write(now_ms)) send_bytes(std::string(wire::kStompHeartBeat), now_ms, out);
 }
 

@@ -63,10 +63,19 @@ class StompSession {
   // subscription ends the connection. error: a name for programs.
   void refused(stomp::Ref ref, std::string_view error, std::string_view reason, std::int64_t now_ms, StompActions& out);
 
+  // A message of the server itself for the subscriptions to the error queue: a JSON object. Dropped when there is none.
+  void tell(std::string_view json, std::int64_t now_ms, StompActions& out);
+  // A refused message can be reported to the client.
+  bool has_error_queue() const;
+  // Requests that wait for done() or refused().
+  std::size_t requests() const { return requests_.size(); }
+
   // Begins a MESSAGE frame for a subscription. Empty when the subscription has ended.
   std::string message_head(stomp::Subscription subscription, std::string_view message_id);
   // Something was written to the client.
   void wrote(std::int64_t now_ms);
+  // The client may have sent something that was not read yet.
+  void heard(std::int64_t now_ms) { heart_beats_.heard(now_ms); }
 
   // Ends the connection by an ERROR frame.
   void close(std::string_view message, std::string_view details, StompActions& out);
@@ -110,13 +119,15 @@ class StompSession {
   void finish_part(stomp::Ref commit, bool refused, std::int64_t now_ms, StompActions& out);
   void tell_refused(const StompRequests::Request& request, std::string_view error, std::string_view reason,
                     std::int64_t now_ms, StompActions& out);
+  // Sends the message to each subscription to the error queue.
+  void send_to_error_queue(Pairs headers, std::string_view json, std::int64_t now_ms, StompActions& out);
   void receipt(const std::optional<std::string>& id, std::int64_t now_ms, StompActions& out);
   void send_bytes(std::string bytes, std::int64_t now_ms, StompActions& out);
   // Ends the connection by an ERROR frame. frame: which it is about, or nullptr.
   void fail(std::string_view message, const wire::StompFrame* frame, StompActions& out);
   void fail(std::string_view message, const std::optional<std::string>& receipt, StompActions& out,
-            std::string_view details = {});
-  void send_error(Pairs headers, std::string_view body, StompActions& out);
+            std::string_view details = {}, std::optional<Refusal> refusal = Refusal::malformed);
+  void send_error(Pairs headers, std::string_view body, std::optional<Refusal> refusal, StompActions& out);
   void clear();
 
   const StompOptions& options_;

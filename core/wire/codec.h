@@ -68,6 +68,9 @@ class Codec {
 
   // Identifies the encoding of messages for this client; constant.
   virtual WireForm form() const = 0;
+  // For formats in which messages to one client and to everyone go to subscriptions too: the form of their bodies;
+  // constant. 0: encode() encodes them.
+  virtual WireForm direct_form() const { return 0; }
 
   // A client of this format joins a room when it connects. Otherwise it is opened without a room, and joins rooms by commands.
   virtual bool has_first_room() const { return true; }

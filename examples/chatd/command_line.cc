@@ -176,12 +176,18 @@ void CommandLine::add_listening() {
 
 void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; replaces those above; repeatable",
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io, stomp; replaces defaults; repeatable",
        options_.endpoint_texts, endpoint_text());
   value("sockjs", "on|all|off", "on; all: also htmlfile and jsonp, without Origin check", options_.sockjs,
         one_of<int>({{"on", 0}, {"all", CHAT_SOCKJS_OFF - 1}, {"off", CHAT_SOCKJS_OFF}}));
   flag("sockjs-cookie", "SockJS sets JSESSIONID, by which load balancers route", options_.sockjs_cookie);
   text("sockjs-script", "URL", "of sockjs-client, for the iframe page of old browsers", options_.sockjs_script);
+  text("stomp-room-prefix", "TEXT", "/topic/: what STOMP's destinations of rooms begin with",
+       options_.stomp_room_prefix);
+  text("stomp-application-prefix", "TEXT", "/app/: the same of events for the application",
+       options_.stomp_application_prefix);
+  text("stomp-user-queue-prefix", "TEXT", "/user/queue/: the same of what is sent to one client",
+       options_.stomp_user_queue_prefix);
   value("page", "PATH|off", "/ without --www, otherwise off: the chat page", options_.page, path_or_off());
   value("script", "PATH|off", "/chat.js: the client script for your own pages", options_.script, path_or_off());
   value("metrics", "PATH|off", "off: counters for Prometheus, for anyone who can connect", options_.metrics,
@@ -257,6 +263,7 @@ void CommandLine::add_times() {
   number("sockjs-heartbeat-ms", "25,000 until SockJS sends a heartbeat", &Server::sockjs_heartbeat_ms);
   number("sockjs-disconnect-delay-ms", "5,000 until a SockJS session without a request ends",
          &Server::sockjs_disconnect_delay_ms);
+  limit("stomp-heart-beat-ms", "10,000 between two heart-beats of STOMP", &Server::stomp_heart_beat_ms);
   limit("memory-release-ms", "10,000: return unused memory to the system at most this often",
         &Server::memory_release_ms);
 }
@@ -279,6 +286,7 @@ int protocol_of(std::string_view name) {
   if (name == "plain") return CHAT_PROTOCOL_PLAIN;
   if (name == "chat.v1") return CHAT_PROTOCOL_CHAT_V1;
   if (name == "socket.io") return CHAT_PROTOCOL_SOCKET_IO;
+  if (name == "stomp") return CHAT_PROTOCOL_STOMP;
   return 0;
 }
 

@@ -131,7 +131,8 @@ void set_default_paths(Options& options) {
   bool speaks = options.endpoints.empty();
   bool taken = !options.www.empty();
   for (std::size_t i = 0; i < options.endpoints.size(); ++i) {
-    speaks |= options.endpoints[i].protocol != CHAT_PROTOCOL_SOCKET_IO;
+    const chat_protocol protocol = options.endpoints[i].protocol;
+    speaks |= protocol == CHAT_PROTOCOL_PLAIN || protocol == CHAT_PROTOCOL_CHAT_V1;
     taken |= options.endpoint_paths[i] == "/";
   }
   if (options.page.empty()) options.page = speaks && !taken ? "/" : "off";
@@ -156,6 +157,9 @@ void point_to_strings(Options& options) {
   server.address = pointer_or_null(options.address);
   server.unix_path = pointer_or_null(options.unix_path);
   server.default_room = pointer_or_null(options.default_room);
+  server.stomp_room_prefix = pointer_or_null(options.stomp_room_prefix);
+  server.stomp_application_prefix = pointer_or_null(options.stomp_application_prefix);
+  server.stomp_user_queue_prefix = pointer_or_null(options.stomp_user_queue_prefix);
   server.tls_certificate_file = pointer_or_null(options.tls_certificate);
   server.tls_private_key_file = pointer_or_null(options.tls_private_key);
   server.socket_io_client_directory = pointer_or_null(options.socket_io_client);

@@ -55,6 +55,9 @@ struct Options {
   std::string address;  // as given; derive() leaves only the host
   std::string unix_path;
   std::string default_room;
+  std::string stomp_room_prefix;
+  std::string stomp_application_prefix;
+  std::string stomp_user_queue_prefix;
   std::string www;
   std::string socket_io_client;
   std::string tls_certificate;

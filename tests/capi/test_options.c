@@ -183,6 +183,7 @@ static void limits_and_timers_have_ranges(void **state) {
       FIELD(max_memberships_per_address, 1),
       FIELD(max_queued_bytes, 1),
       FIELD(max_queued_bytes_per_address, 1),
+      FIELD(stomp_heart_beat_ms, 1),
   };
 #undef FIELD
   const int64_t negative = -2, unlimited = CHAT_UNLIMITED, huge = INT64_MAX;
@@ -283,6 +284,8 @@ static void transports_are_those_of_the_protocol(void **state) {
       {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_POLLING | CHAT_TRANSPORT_WEBSOCKET, 1},
       {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_STREAMING, 0},
       {CHAT_PROTOCOL_SOCKET_IO, 1u << CHAT_TRANSPORT_COUNT, 0},
+      {CHAT_PROTOCOL_STOMP, CHAT_TRANSPORT_WEBSOCKET, 1},
+      {CHAT_PROTOCOL_STOMP, CHAT_TRANSPORT_POLLING, 0},
   };
   chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
   chat_server_options options = base();
@@ -361,6 +364,26 @@ static void socket_io_owns_what_is_below_its_path(void **state) {
   endpoints[1].path = "/";
   invalid(&options, "options.endpoints[1].path");
   endpoints[1].protocol = CHAT_PROTOCOL_PLAIN; /* which owns this one path */
+  starts(&options);
+}
+
+static void prefixes_of_stomp_differ(void **state) {
+  chat_server_options options = base();
+  (void)state;
+  options.stomp_room_prefix = "";
+  invalid(&options, "options.stomp_room_prefix");
+  options.stomp_room_prefix = "/a\nb/";
+  invalid(&options, "options.stomp_room_prefix");
+  options.stomp_room_prefix = "/app/"; /* that of events */
+  invalid(&options, "options.stomp_room_prefix");
+  options.stomp_room_prefix = "/user/";
+  invalid(&options, "options.stomp_room_prefix");
+  options.stomp_room_prefix = "/topic/";
+  options.stomp_user_queue_prefix = "/topic/mine/";
+  invalid(&options, "options.stomp_room_prefix");
+  options.stomp_room_prefix = "room:";
+  options.stomp_application_prefix = "event:";
+  options.stomp_user_queue_prefix = "queue:";
   starts(&options);
 }
 
@@ -622,6 +645,7 @@ int main(void) {
       cmocka_unit_test(transports_are_those_of_the_protocol),
       cmocka_unit_test(sockjs_is_an_option_of_each_endpoint),
       cmocka_unit_test(socket_io_owns_what_is_below_its_path),
+      cmocka_unit_test(prefixes_of_stomp_differ),
       cmocka_unit_test(the_client_directory_is_a_name),
       cmocka_unit_test(endpoints_are_checked),
       cmocka_unit_test(endpoints_of_another_size_are_read),

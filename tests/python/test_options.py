@@ -22,6 +22,7 @@ def test_help_names_every_option(start_program):
         "max-clients-per-address max-message-bytes max-http-body-bytes outbox-bytes outbox-messages outbox-policy inbound-rate inbound-burst "
         "history-messages ping-interval-ms ping-timeout-ms handshake-timeout-ms drain-timeout-ms drain-spread-ms "
         "upgrade-timeout-ms connect-timeout-ms recovery-window-ms recovery-bytes "
+        "stomp-room-prefix stomp-application-prefix stomp-user-queue-prefix stomp-heart-beat-ms "
         "flush-interval-ms memory-release-ms send-buffer-bytes permessage-deflate log-level print-port version help"
     ).split():
         assert re.search(rf"--{name}\b", text), name

@@ -1,6 +1,6 @@
 /*
  * testd's command line: NAME=VALUE for the fields of chat_server_options. Numbers, default_room, socket_io_client_directory,
- * tls_certificate_file and tls_private_key_file have the names of their fields. The other options:
+ * tls_certificate_file, tls_private_key_file and the prefixes of STOMP have the names of their fields. The other options:
  *
  *   allowed_origin= trusted_proxy= ephemeral_event=     adds an entry to a list
  *   endpoint=PATH,PROTOCOL[,TRANSPORTS[,MAX_MESSAGE_BYTES[,SOCKJS[,SOCKJS_COOKIE]]]]   adds an endpoint; the first one removes the defaults
@@ -66,15 +66,17 @@ static const option_field numbers[] = {
     FIELD(sockjs_heartbeat_ms),
     FIELD(sockjs_disconnect_delay_ms),
     FIELD(sockjs_response_bytes),
+    FIELD(stomp_heart_beat_ms),
 };
 
 /* Includes enumerations: outbox_policy 0, 1, 2; log_level 1 to 4. */
 static const option_field small_numbers[] = {FIELD(threads),       FIELD(history_off), FIELD(permessage_deflate),
                                              FIELD(outbox_policy), FIELD(log_level),   FIELD(recovery_asks_on_connect)};
 
-static const option_field texts[] = {FIELD(default_room), FIELD(socket_io_client_directory),
-                                     FIELD(tls_certificate_file), FIELD(tls_private_key_file),
-                                     FIELD(sockjs_script_url)};
+static const option_field texts[] = {FIELD(default_room),           FIELD(socket_io_client_directory),
+                                     FIELD(tls_certificate_file),   FIELD(tls_private_key_file),
+                                     FIELD(stomp_room_prefix),      FIELD(stomp_application_prefix),
+                                     FIELD(stomp_user_queue_prefix), FIELD(sockjs_script_url)};
 
 #undef FIELD
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -148,6 +150,7 @@ static int set_server_option(chat_server_options *options, const char *name, cha
     add_endpoint(options, "/chat", CHAT_PROTOCOL_PLAIN, 0, 0, 0, 0);
     add_endpoint(options, "/chat.v1", CHAT_PROTOCOL_CHAT_V1, 0, 0, 0, 0);
     add_endpoint(options, value, CHAT_PROTOCOL_SOCKET_IO, 0, 0, 0, 0);
+    add_endpoint(options, "/stomp", CHAT_PROTOCOL_STOMP, 0, 0, 0, 0);
     return 1;
   }
   return 0;

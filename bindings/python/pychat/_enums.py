@@ -11,6 +11,7 @@ class Protocol(enum.IntEnum):
     PLAIN = 1
     CHAT_V1 = 2
     SOCKET_IO = 3
+    STOMP = 4
 
 
 class Transport(enum.IntFlag):

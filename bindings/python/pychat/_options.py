@@ -126,3 +126,7 @@ class ServerOptions(TypedDict, total=False):
     sockjs_disconnect_delay_ms: int
     sockjs_response_bytes: int
     sockjs_script_url: Optional[str]
+    stomp_room_prefix: Optional[str]
+    stomp_application_prefix: Optional[str]
+    stomp_user_queue_prefix: Optional[str]
+    stomp_heart_beat_ms: int

@@ -71,6 +71,10 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(sockjs_disconnect_delay_ms),
       PYCHAT_FIELD(sockjs_response_bytes),
       PYCHAT_FIELD(sockjs_script_url),
+      PYCHAT_FIELD(stomp_room_prefix),
+      PYCHAT_FIELD(stomp_application_prefix),
+      PYCHAT_FIELD(stomp_user_queue_prefix),
+      PYCHAT_FIELD(stomp_heart_beat_ms),
 #undef PYCHAT_FIELD
   };
   return table;

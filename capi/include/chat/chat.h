@@ -100,7 +100,7 @@ CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
  * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics",
- * "sockjs".
+ * "sockjs", "stomp".
  * Returns 0 for an unknown name or NULL.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
@@ -167,7 +167,8 @@ typedef enum chat_protocol {
   CHAT_PROTOCOL_PLAIN = 1,     /* every text or binary frame is a message; also accepts the subprotocol chat.v1 */
   CHAT_PROTOCOL_CHAT_V1 = 2,   /* docs/protocol.md, regardless of the offered subprotocol */
   CHAT_PROTOCOL_SOCKET_IO = 3, /* Socket.IO 4, docs/socketio.md: each namespace of a connection is a client */
-  CHAT_PROTOCOL_COUNT = 4      /* one above the highest value; later versions add more */
+  CHAT_PROTOCOL_STOMP = 4,     /* STOMP 1.0, 1.1 and 1.2, docs/stomp.md */
+  CHAT_PROTOCOL_COUNT = 5      /* one above the highest value; later versions add more */
 } chat_protocol;
 
 /* The transport of a client. The values are bits, so that an endpoint can allow several. */
@@ -402,7 +403,7 @@ typedef struct chat_message {
 /* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size) CHAT_NOEXCEPT;
 
-/* A client has sent a message, which was authorised. */
+/* A client has sent a message, which was authorised. Without a room (NULL) it is an event of STOMP's /app/: docs/stomp.md. */
 typedef struct chat_message_event {
   size_t struct_size;
   chat_client_id client;
@@ -520,7 +521,8 @@ typedef struct chat_server_options {
   void *user;               /* passed to every callback */
   chat_log_level log_level; /* CHAT_LOG_INFO */
 
-  const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1) and /socket.io (Socket.IO) */
+  const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1), /socket.io (Socket.IO)
+                                     and /stomp (STOMP) */
   size_t endpoint_count;
   const chat_static_mount *static_mounts; /* NULL: none. Files precede all but /healthz, /readyz */
   size_t static_mount_count;
@@ -648,6 +650,11 @@ typedef struct chat_server_options {
   const char *sockjs_script_url;      /* the address of sockjs-client's script, for the page of a hidden iframe, by which old
                                          browsers reach a server of another site. NULL: there is no such page. The script
                                          runs with the rights of this server's origin: name one that you trust */
+  /* STOMP. What destinations begin with: of rooms, of events for on_message, of what chat_send() sends to a client. */
+  const char *stomp_room_prefix;        /* "/topic/" */
+  const char *stomp_application_prefix; /* "/app/" */
+  const char *stomp_user_queue_prefix;  /* "/user/queue/" */
+  int64_t stomp_heart_beat_ms; /* (*) 10,000; how often the server offers to send a heart-beat, and wants one */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -658,7 +665,7 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL}},                                                                                        \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL                                             \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0                         \
   }
 
 /*

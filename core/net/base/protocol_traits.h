@@ -46,6 +46,7 @@ inline constexpr std::array<ProtocolTraits, kProtocolCount> kProtocolTraits = {{
      .limits_messages_like_bodies = true,
      .answers_messages = true,
      .acknowledges_messages = true},
+    /* stomp */ {},
 }};
 
 // Unknown numbers get the entry of a WebSocket protocol without further features.

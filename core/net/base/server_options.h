@@ -10,6 +10,7 @@
 #include "hub/hub.h"
 #include "model/types.h"
 #include "wire/sockjs/sockjs_envelope.h"
+#include "wire/stomp/stomp_destination.h"
 
 namespace chat::net {
 
@@ -48,7 +49,8 @@ struct ServerOptions {
 
   std::vector<Endpoint> endpoints = {{"/chat", Protocol::plain, 7, 0, kDefaultSockJs},
                                      {"/chat.v1", Protocol::chat_v1, 7, 0, kDefaultSockJs},
-                                     {"/socket.io", Protocol::socket_io, 3}};
+                                     {"/socket.io", Protocol::socket_io, 3},
+                                     {"/stomp", Protocol::stomp, 7, 0, kDefaultSockJs}};
   std::vector<StaticMount> static_mounts;
   std::string default_room = "lobby";
   std::vector<std::shared_ptr<Authenticator>> authenticators;  // in the order in which they are asked
@@ -104,6 +106,8 @@ struct ServerOptions {
   std::int64_t sockjs_disconnect_delay_ms = 5'000;
   std::int64_t sockjs_response_bytes = 128 * 1'024;
   std::string sockjs_script_url;  // empty: no iframe page
+  wire::StompPrefixes stomp_prefixes;
+  std::int64_t stomp_heart_beat_ms = 10'000;  // kUnlimited: none
 
   HubOptions hub;
 };

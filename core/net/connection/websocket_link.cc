@@ -199,6 +199,7 @@ bool WebSocketLink::write_pending() {
     const std::string_view bytes = outbox_.next(*carrier_, loop_.scratch(), kMaxWriteBytes);
     const std::optional<std::size_t> written = stream.write(bytes);
     if (!written) return false;
+    if (*written != 0) note_written();
     loop_.stats().bytes_out.add(*written);
     written_ms_ = loop_.now_ms();
     outbox_.consume(*written);

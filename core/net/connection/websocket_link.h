@@ -55,6 +55,7 @@ class WebSocketLink final : public Link {
   void pause_reading_until(std::int64_t now_ms) override;
   void resume_reading() override;
   void pause_reading_for_output() override;
+  bool is_paused() const override { return !reading_; }
   const Carrier& carrier() const override { return *carrier_; }
   void write_now() override;
 

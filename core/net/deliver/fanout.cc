@@ -56,6 +56,17 @@ const FramePtr& EncodedMessage::frame_for(const Receiver& receiver, const Member
   return frame;
 }
 
+const SharedBody* EncodedMessage::body_for(const Receiver& receiver, const Membership& membership) {
+  const std::size_t max_number = membership.room->subscriptions->max_number();
+  const SubscribedEntry& entry = subscribed_entry(receiver, membership.form, max_number);
+  return entry.body ? &*entry.body : nullptr;
+}
+
+const SharedBody* EncodedMessage::direct_body_for(const Receiver& receiver) {
+  const SubscribedEntry& entry = subscribed_entry(receiver, receiver.direct_form(), 0);
+  return entry.body ? &*entry.body : nullptr;
+}
+
 // Members -------------------------------------------------------------------------------------------------------------
 
 Fanout::Memberships::iterator Fanout::find(Receiver& receiver, const LocalRoom& room,
@@ -84,8 +95,8 @@ bool Fanout::add(Receiver& receiver, std::string_view room, const Subscription& 
       if (!local.subscriptions) local.subscriptions = std::make_unique<SubscriptionIds>();
       number = local.subscriptions->acquire(subscription.id);
     }
-    memberships.push_back(
-        std::make_unique<Membership>(Membership{&local, local.members.size(), subscription.form, number}));
+    memberships.push_back(std::make_unique<Membership>(
+        Membership{&local, local.members.size(), subscription.form, number, subscription.own_heads}));
     local.members.push_back({&receiver, memberships.back().get()});
   } catch (...) {
     // Room and receiver must agree on who is in.
@@ -221,6 +232,24 @@ bool Fanout::go_on(TimeBudget& budget) {
   return true;
 }
 
+void Fanout::deliver_to_member(EncodedMessage& encoded, Receiver& receiver, const Membership* membership) {
+  if (membership == nullptr || membership->subscription == SubscriptionIds::kNone) {
+    receiver.deliver(encoded.frame_for(receiver));
+  } else if (!membership->own_heads) {
+    receiver.deliver(encoded.frame_for(receiver, *membership));
+  } else if (const SharedBody* const body = encoded.body_for(receiver, *membership)) {
+    receiver.deliver_body(encoded.message(), membership->room->subscriptions->id(membership->subscription), *body);
+  }
+}
+
+void Fanout::deliver_directly(EncodedMessage& encoded, Receiver& receiver) {
+  if (receiver.direct_form() == 0) {
+    receiver.deliver(encoded.frame_for(receiver));
+  } else if (const SharedBody* const body = encoded.direct_body_for(receiver)) {
+    receiver.deliver_body(encoded.message(), {}, *body);
+  }
+}
+
 bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
   EncodedMessage& encoded = delivery.encoded;
   const MessagePtr& message = encoded.message();
@@ -237,11 +266,10 @@ bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
         delivery.own_noted = true;
         continue;
       }
-      const Membership* const membership = has_subscriptions ? room->members[delivery.next].membership : nullptr;
-      if (membership && membership->subscription != SubscriptionIds::kNone) {
-        receiver.deliver(encoded.frame_for(receiver, *membership));
+      if (room) {
+        deliver_to_member(encoded, receiver, has_subscriptions ? room->members[delivery.next].membership : nullptr);
       } else {
-        receiver.deliver(encoded.frame_for(receiver));
+        deliver_directly(encoded, receiver);
       }
     }
     if (end < count && budget.over()) return false;

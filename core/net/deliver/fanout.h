@@ -28,6 +28,7 @@ namespace chat::net {
 struct Subscription {
   std::string_view id;  // empty: none. The packets are those of Codec::encode(), in the receiver's own form
   wire::WireForm form = 0;
+  bool own_heads = false;  // the receiver makes the head of each message: Receiver::deliver_body()
 };
 
 struct LocalRoom {
@@ -49,6 +50,9 @@ class EncodedMessage {
   const FramePtr& frame_for(const Receiver& receiver);
   // For a membership with a subscription.
   const FramePtr& frame_for(const Receiver& receiver, const Membership& membership);
+  // For a receiver that makes its heads itself. nullptr: its format cannot express the message.
+  const SharedBody* body_for(const Receiver& receiver, const Membership& membership);
+  const SharedBody* direct_body_for(const Receiver& receiver);
 
  private:
   struct Entry {
@@ -107,6 +111,8 @@ class Fanout {
   };
 
   bool run(Delivery& delivery, TimeBudget& budget);
+  static void deliver_to_member(EncodedMessage& encoded, Receiver& receiver, const Membership* membership);
+  static void deliver_directly(EncodedMessage& encoded, Receiver& receiver);
   bool begin(Delivery delivery, TimeBudget& budget);
   Memberships::iterator find(Receiver& receiver, const LocalRoom& room, std::string_view subscription_id);
   void set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member);

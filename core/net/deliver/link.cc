@@ -101,6 +101,8 @@ void Link::slow_its_senders(const Frame& frame) {
   }
 }
 
+void Link::note_written() { written_ms_ = loop_.now_ms(); }
+
 void Link::note_progress() { taken_ms_ = loop_.now_ms(); }
 
 bool Link::is_half_full() const {

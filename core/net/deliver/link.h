@@ -82,6 +82,11 @@ class Link {
   // The client has read most of what was queued.
   bool is_nearly_empty() const;
 
+  // Nothing is read from the client now, so that what it sends waits.
+  virtual bool is_paused() const { return false; }
+  // When something was last written; -1: never.
+  std::int64_t written_ms() const { return written_ms_; }
+
   // Charges this source with the memory of queued output and of input that is not taken yet.
   void charge_to(SourcePtr source) { queued_ = Share(std::move(source), Resource::queued_bytes); }
   // At the end of a round, when all links have written what they could. Closes with 1013 when the source has too much.
@@ -105,6 +110,7 @@ class Link {
   void mark_dirty();
   // The client reads what waited for it.
   void note_progress();
+  void note_written();
   // Writes what the client accepts now, in the middle of a round. Closes nothing.
   virtual void write_now() = 0;
 
@@ -123,6 +129,7 @@ class Link {
   void slow_its_senders(const Frame& frame);
   void watch_filling(const Frame& frame);
 
+  std::int64_t written_ms_ = -1;
   std::int64_t over_since_ms_ = -1;     // since when more than the limits waits; -1: not now
   std::int64_t filling_since_ms_ = -1;  // the same for half the limits
   std::int64_t taken_ms_ = -1;          // when the client last read something that it had not read at once

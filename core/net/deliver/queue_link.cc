@@ -34,6 +34,7 @@ void QueueLink::pause_reading_for_output() { user_->on_pause(loop_.now_ms() + kO
 
 void QueueLink::take(std::string& payload) {
   note_progress();
+  if (!outbox_.empty()) note_written();
   loop_.memory().freed(outbox_.bytes());
   payload.reserve(payload.size() + outbox_.bytes() + outbox_.frames());
   if (!payload.empty() && !outbox_.empty()) payload += carrier_.separator();

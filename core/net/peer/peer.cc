@@ -104,12 +104,16 @@ void Peer::handle(Joined& joined) {
   // A departing peer joins too, so that on_join is called: its second peer is in the room by Arrived, and calls on_leave.
   if (!departing_ && (silent_ || link_->closing())) return;
   const bool added = loop_.fanout().add(*this, joined.room);
+  if (const std::optional<Subscription> subscription = owner_->subscription_of(*this, joined.ref)) {
+    loop_.fanout().add(*this, joined.room, *subscription);
+  }
   in_turn([this, joined = std::move(joined), added]() mutable { joined_room(joined, added); });
 }
 
 // The application hears of the room also when memory fails for what the client is sent.
 void Peer::joined_room(Joined& joined, bool added) {
   const bool first = !state_.welcomed;
+  const std::string ref = joined.ref;
   or_fail([&] {
     // What a recovered client has missed was measured before: see restore().
     if (state_.earlier.empty() && !fit_replay(joined.missed, kReplayedOutboxes)) joined.complete = false;
@@ -132,7 +136,8 @@ void Peer::joined_room(Joined& joined, bool added) {
     });
   }
   if (added) tell_joined(joined.room);
-  if (const std::size_t bytes = replay(joined.missed); bytes != 0) input_.charge_reply(bytes);
+  const std::size_t bytes = replay(joined.missed, owner_->subscription_of(*this, ref));
+  if (bytes != 0) input_.charge_reply(bytes);
   if (first) send_waiting();
 }
 
@@ -181,14 +186,14 @@ bool Peer::is_own(const Message& message) const {
          std::find(state_.earlier.begin(), state_.earlier.end(), message.except) != state_.earlier.end();
 }
 
-std::size_t Peer::replay(const std::vector<MessagePtr>& messages) {
+std::size_t Peer::replay(const std::vector<MessagePtr>& messages, const std::optional<Subscription>& subscription) {
   std::size_t bytes = 0;
   for (const MessagePtr& message : messages) {
     if (is_own(*message)) {
       note_delivery(message, true);
       continue;
     }
-    FramePtr frame = encode(codec_->encode(*message), message);
+    FramePtr frame = subscription ? encode(*subscription, message) : encode(codec_->encode(*message), message);
     if (!frame) continue;
     count_delivery();
     note_delivery(message, false);
@@ -305,7 +310,11 @@ void Peer::send(const DirectMessage& direct) {
     }
     return;
   }
-  if (direct.ack.id == 0) {
+  if (direct.ack.id == 0 && direct_form() != 0) {
+    if (std::optional<wire::Packet> body = codec_->encode_body(*direct.message, direct_form())) {
+      deliver_body(direct.message, {}, link_->carrier().share(*std::move(body)));
+    }
+  } else if (direct.ack.id == 0) {
     deliver(encode(codec_->encode(*direct.message), direct.message));
   } else if (state_.awaits.add(direct.ack.id, direct.ack.timeout_ms == kUnlimited
                                                   ? AckTable::kNever
@@ -317,10 +326,27 @@ void Peer::send(const DirectMessage& direct) {
   }
 }
 
-FramePtr Peer::encode(const Reply& reply) const { return make_frame(codec_->encode(reply), link_->carrier(), nullptr); }
-
 FramePtr Peer::encode(const wire::Packets& packets, const MessagePtr& message) const {
   return make_frame(packets, link_->carrier(), message);
+}
+
+FramePtr Peer::encode(const Subscription& subscription, const MessagePtr& message) {
+  std::optional<wire::Packet> body = codec_->encode_body(*message, subscription.form);
+  if (!body) return {};
+  std::string head;
+  if (!subscription.own_heads) {
+    head = codec_->encode_head(*message, subscription.form, subscription.id);
+  } else {
+    std::vector<std::string> heads = owner_->message_heads(*this, *message, subscription.id);
+    if (heads.empty()) return {};
+    head = std::move(heads.front());
+  }
+  return make_frame(head, link_->carrier().share(*std::move(body)), link_->carrier(), message);
+}
+
+bool Peer::can_refuse(const ErrorReply& error) const {
+  if (const std::optional<bool> known = owner_->can_refuse(error)) return *known;
+  return !codec_->encode(Reply(error)).empty();
 }
 
 void Peer::count_delivery() {
@@ -354,9 +380,17 @@ void Peer::deliver(const FramePtr& frame) {
   link_->push(frame);
 }
 
+void Peer::deliver_body(const MessagePtr& message, std::string_view subscription, const SharedBody& body) {
+  if (silent_ || link_->closing()) return;
+  for (const std::string& head : owner_->message_heads(*this, *message, subscription)) {
+    deliver(make_frame(head, body, link_->carrier(), message));
+  }
+}
+
 std::size_t Peer::reply(const Reply& reply) {
   if (silent_) return 0;
-  FramePtr frame = encode(reply);
+  if (const std::optional<std::size_t> bytes = owner_->send_reply(*this, reply)) return *bytes;
+  FramePtr frame = make_frame(codec_->encode(reply), link_->carrier(), nullptr);
   const std::size_t bytes = frame ? frame->size_bytes() : 0;
   if (std::holds_alternative<HistoryReply>(reply)) {
     link_->push_replay(std::move(frame));

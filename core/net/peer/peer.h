@@ -128,6 +128,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
 
   // Counts the delivery.
   void deliver(const FramePtr& frame) override;
+  void deliver_body(const MessagePtr& message, std::string_view subscription, const SharedBody& body) override;
   void note_own(const MessagePtr& message) override;
   // The bytes of the reply's frame.
   std::size_t reply(const Reply& reply) override;
@@ -160,7 +161,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
 
   PeerContext& context() override { return loop_; }
   Transport transport() const override { return transport_; }
-  FramePtr encode(const Reply& reply) const override;
+  bool can_refuse(const ErrorReply& error) const override;
   void on_input_deadline() override { set_timer(); }
   void on_room_verdict(Decision decision) override;
   void on_all_decided() override { give_up_waiting(); }
@@ -191,8 +192,9 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   static std::size_t replayed_bytes(const Message& message);
   bool fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) const override;
   // The bytes of the frames.
-  std::size_t replay(const std::vector<MessagePtr>& messages);
+  std::size_t replay(const std::vector<MessagePtr>& messages, const std::optional<Subscription>& subscription);
   FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;
+  FramePtr encode(const Subscription& subscription, const MessagePtr& message);
   Status enter_first_room();
 
   PeerContext& loop_;

@@ -49,15 +49,15 @@ std::int64_t verdict_deadline_ms(const LoopContext& loop) { return loop.now_ms()
 }  // namespace
 
 bool PeerInput::refuse_for_rate(const ErrorReply& error, std::int64_t now_ms) {
-  FramePtr refusal = owner_.encode(Reply(error));
-  if (!refusal) state_.rate.take_in_advance();
+  const bool told = owner_.can_refuse(error);
+  if (!told) state_.rate.take_in_advance();
   note(Refusal::message_rate);
   // Long enough for a tenth of the burst, so that the next read gets several messages.
   const std::int64_t tokens = std::max<std::int64_t>(1, owner_.context().options().inbound_burst / 10);
   owner_.link().pause_reading_until(now_ms + state_.rate.wait_ms(tokens, now_ms));
-  if (!refusal) return false;
+  if (!told) return false;
   owner_.context().stats().messages_refused.add();
-  owner_.link().push(std::move(refusal));
+  owner_.reply(Reply(error));
   return true;
 }
 

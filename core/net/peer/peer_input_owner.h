@@ -24,9 +24,9 @@ class PeerInputOwner {
   // Nothing more is sent to the client.
   virtual bool silent() const = 0;
 
-  // nullptr: the client's format has no word for the reply.
-  virtual FramePtr encode(const Reply& reply) const = 0;
-  // Sends the reply. The bytes of its frame.
+  // Whether the client's protocol has a word for the refusal of a command.
+  virtual bool can_refuse(const ErrorReply& error) const = 0;
+  // Sends the reply. The bytes of its frame; 0: the client's format has no word for it.
   virtual std::size_t reply(const Reply& reply) = 0;
   // Removes the oldest messages until the rest fits so many outboxes. False when it removed any.
   virtual bool fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) const = 0;

@@ -25,6 +25,7 @@
 #include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/endpoint/single/single_endpoint.h"
 #include "net/endpoint/sockjs/sockjs_endpoint.h"
+#include "net/endpoint/stomp/stomp_endpoint.h"
 #include "net/endpoint/websocket_opening.h"
 #include "net/peer/peer.h"
 #include "net/session/session_home.h"
@@ -77,6 +78,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
         sessions_(loop, table),
         endpoints_(loop.options()),
         single_(loop),
+        stomp_(loop),
         engine_io_(sessions_, engine_io),
         sockjs_(sessions_, endpoints_),
         connections_(loop, *this, loop.rules(), open_) {
@@ -84,6 +86,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
     endpoints_.add(Protocol::chat_v1, single_);
     endpoints_.add(Protocol::socket_io, engine_io_);
     endpoints_.set_sockjs(sockjs_);
+    endpoints_.add(Protocol::stomp, stomp_);
     loop_.guest = this;
   }
 
@@ -180,6 +183,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   net::SessionHome sessions_;
   net::EndpointTable endpoints_;
   net::SingleEndpoint single_;
+  net::StompEndpoint stomp_;
   net::EngineIoEndpoint engine_io_;
   net::SockJsEndpoint sockjs_;
   net::Connections connections_;

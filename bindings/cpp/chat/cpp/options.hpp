@@ -165,6 +165,11 @@ struct Options {
   std::int64_t sockjs_disconnect_delay_ms = 0;
   std::int64_t sockjs_response_bytes = 0;
   std::string sockjs_script_url = {};
+  // STOMP: what destinations begin with, and how often there are heart-beats.
+  std::string stomp_room_prefix = {};
+  std::string stomp_application_prefix = {};
+  std::string stomp_user_queue_prefix = {};
+  std::int64_t stomp_heart_beat_ms = 0;
 };
 
 namespace detail {
@@ -272,6 +277,10 @@ class RawOptions {
     raw_.sockjs_disconnect_delay_ms = options.sockjs_disconnect_delay_ms;
     raw_.sockjs_response_bytes = options.sockjs_response_bytes;
     raw_.sockjs_script_url = text(options.sockjs_script_url);
+    raw_.stomp_room_prefix = text(options.stomp_room_prefix);
+    raw_.stomp_application_prefix = text(options.stomp_application_prefix);
+    raw_.stomp_user_queue_prefix = text(options.stomp_user_queue_prefix);
+    raw_.stomp_heart_beat_ms = options.stomp_heart_beat_ms;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;

@@ -116,6 +116,8 @@ std::optional<LinkRefusal> SingleEndpoint::open_link(Opening& opening, LinkMaker
       opening.endpoint.max_message_bytes > 0 ? opening.endpoint.max_message_bytes : options.max_message_bytes;
   auto owned = std::make_unique<SinglePeer>(loop_);
   SinglePeer& user = *owned;
+  Link& link = maker.make_link(std::move(owned), limit);
+  Format format = format_of(protocol, choice.binary, limit);
   auto added = std::make_unique<Peer>(loop_, user, link, client, std::move(format.codec));
   Peer& peer = *added;
   user.set_up(link, peer, format.decoder);

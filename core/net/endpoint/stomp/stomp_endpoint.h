@@ -1,0 +1,38 @@
+// The endpoints of STOMP over WebSocket. Each WebSocket is one client.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "net/endpoint/endpoint_context.h"
+#include "net/endpoint/endpoint_handler.h"
+#include "net/endpoint/stomp/stomp_client.h"
+#include "session/stomp_session.h"
+
+namespace chat::net {
+
+// The options of the sessions at an endpoint.
+session::StompOptions stomp_options(const ServerOptions& options, const Endpoint& endpoint);
+
+class StompEndpoint final : public EndpointHandler {
+ public:
+  explicit StompEndpoint(EndpointContext& loop) : loop_(loop) {}
+
+  // A client whose bytes any link carries: call set_link() next. text_only: the link carries text alone.
+  std::unique_ptr<StompClient> make_client(const HttpRequest& request, const RequestContext& context,
+                                           const Endpoint& endpoint, bool text_only);
+
+  bool precedes_files(const HttpRequest&) const override { return false; }
+  std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,
+                                         const Endpoint& endpoint) override;
+  std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
+  std::vector<Task> goodbyes() override;
+
+ private:
+  EndpointContext& loop_;
+  const std::shared_ptr<StompClients> clients_ = std::make_shared<StompClients>();
+};
+
+}  // namespace chat::net
