@@ -23,16 +23,11 @@ Status choose_room(const Client& client, std::string& room) {
   return {};
 }
 
-Status check_joined(const Client& client, const std::string& room) {
-  if (client.has_joined(room)) return {};
-  return {Error::not_joined, "not a member of the room " + room};
-}
-
-bool default_allows(const Client& client, Action action) {
+bool default_allows(const Client& client, Action action, bool listing_allowed) {
   switch (action) {
     case Action::members:
     case Action::rooms:
-      return false;
+      return listing_allowed;
     case Action::rename:
       return client.identity()->user_id.empty();
     default:
@@ -45,6 +40,7 @@ struct Question {
   Action action;
   std::string_view room;
   std::string_view value;
+  bool listing_allowed = false;
 };
 
 std::optional<Question> question(const Command& command) {
@@ -55,8 +51,8 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const LeaveCommand&) const { return std::nullopt; }
     Asked operator()(const RenameCommand& c) const { return Question{Action::rename, {}, c.name}; }
     Asked operator()(const HistoryCommand& c) const { return Question{Action::history, c.room, {}}; }
-    Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}}; }
-    Asked operator()(const RoomsCommand&) const { return Question{Action::rooms, {}, {}}; }
+    Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}, c.allowed}; }
+    Asked operator()(const RoomsCommand& c) const { return Question{Action::rooms, {}, {}, c.allowed}; }
     Asked operator()(const PingCommand&) const { return std::nullopt; }
     Asked operator()(const DisconnectCommand&) const { return std::nullopt; }
   } asked;
@@ -66,12 +62,12 @@ std::optional<Question> question(const Command& command) {
 }  // namespace
 
 Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable& acks, Moment now) {
-  Status status = std::visit([&](auto& specific) { return prepare(client, specific); }, command);
+  Status status = std::visit([&](auto& specific) { return prepare(client, specific, now); }, command);
   if (!status.ok()) return error_reply(command, std::move(status));
 
   const CallbackScope scope(hub_);
   if (const std::optional<Question> asked = question(command)) {
-    Authorization authorization = authorize(client, asked->action, asked->room, asked->value);
+    Authorization authorization = authorize(client, asked->action, asked->room, asked->value, asked->listing_allowed);
     if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
     if (!authorization.status.ok()) return error_reply(command, std::move(authorization.status));
   }
@@ -83,7 +79,7 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
   Command& command = suspended.command;
   Status status;
   if (auto* const send = std::get_if<SendCommand>(&command); send != nullptr && decision.verdict == Verdict::pass) {
-    status = check_joined(*client, send->draft.room);  // the application may have removed it from the room meanwhile
+    status = check_sender(*client, *send, now);  // the application may have removed it from the room meanwhile
   }
   if (is_about_message(suspended.decision)) {
     SendCommand& send = std::get<SendCommand>(command);
@@ -102,13 +98,13 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
 }
 
 Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room,
-                                    std::string_view value) {
+                                    std::string_view value, bool listing_allowed) {
   const DecisionId id = client->begin_decision(false);
   std::optional<Decision> decision = application_.on_authorize({client, action, room, value, id});
   if (decision && decision->verdict == Verdict::defer) return {{}, id};
   client->end_decision(id);
   if (!decision) {
-    if (default_allows(*client, action)) return {};
+    if (default_allows(*client, action, listing_allowed)) return {};
     return {{Error::forbidden, "not allowed on this server"}, {}};
   }
   if (decision->verdict == Verdict::pass) return {};
@@ -119,16 +115,23 @@ Outcome Dispatcher::perform(const ClientPtr& client, Command& command, AckTable&
   return std::visit([&](auto& specific) { return perform(client, specific, acks, now); }, command);
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command) {
+Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command, Moment now) {
   MessageDraft& draft = command.draft;
   Status status = choose_room(*client, draft.room);
-  if (status.ok()) status = check_joined(*client, draft.room);
+  if (status.ok()) status = check_sender(*client, command, now);
   if (status.ok()) status = check_event_name(draft.event);
   if (!status.ok()) return status;
   const IdentityPtr identity = client->identity();
   draft.sender = {client->id(), identity->name, identity->user_id};
   if (command.except_self) draft.except = client->id();
   return {};
+}
+
+Status Dispatcher::check_sender(const Client& client, const SendCommand& command, Moment now) const {
+  const std::string& room = command.draft.room;
+  if (client.has_joined(room)) return {};
+  if (command.without_joining) return hub_.check_entry(client, room, now);
+  return {Error::not_joined, "not a member of the room " + room};
 }
 
 Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now) {
@@ -151,7 +154,7 @@ Outcome Dispatcher::finish(const ClientPtr& client, SendCommand& command, std::u
   const bool answered = ack_id != 0 && ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id));
   Receipt receipt;
   if (!answered) receipt = {client, command.ref, command.acknowledge_last};
-  const Result<Published> published = hub_.publish(std::move(command.draft), now, std::move(receipt));
+  const Result<Published> published = hub_.publish(std::move(command.draft), now, std::move(receipt), client->source());
   if (published.ok() || answered) return {};
   return error_reply(std::move(command.ref), published.status(), true);
 }
@@ -161,7 +164,7 @@ Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status st
   return error_reply(std::move(command.ref), std::move(status), true);
 }
 
-Status Dispatcher::prepare(const ClientPtr&, JoinCommand& command) { return check_room_name(command.room); }
+Status Dispatcher::prepare(const ClientPtr&, JoinCommand& command, Moment) { return check_room_name(command.room); }
 
 Outcome Dispatcher::perform(const ClientPtr& client, JoinCommand& command, AckTable&, Moment now) {
   Status status = hub_.join(client, command.room, command.since, command.ref, now);
@@ -169,7 +172,7 @@ Outcome Dispatcher::perform(const ClientPtr& client, JoinCommand& command, AckTa
   return error_reply(std::move(command.ref), std::move(status));
 }
 
-Status Dispatcher::prepare(const ClientPtr&, LeaveCommand& command) { return check_room_name(command.room); }
+Status Dispatcher::prepare(const ClientPtr&, LeaveCommand& command, Moment) { return check_room_name(command.room); }
 
 Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckTable&, Moment) {
   Status status = hub_.leave(client, command.room, {}, command.ref);
@@ -177,7 +180,7 @@ Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckT
   return error_reply(std::move(command.ref), std::move(status));
 }
 
-Status Dispatcher::prepare(const ClientPtr&, RenameCommand& command) {
+Status Dispatcher::prepare(const ClientPtr&, RenameCommand& command, Moment) {
   if (command.name.empty()) return {Error::invalid_argument, "name is empty"};
   return check_person_name(command.name);
 }
@@ -188,18 +191,22 @@ Outcome Dispatcher::perform(const ClientPtr& client, RenameCommand& command, Ack
   return RenamedReply{std::move(command.ref), std::move(command.name)};
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command) {
+Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command, Moment) {
   return choose_room(*client, command.room);
 }
 
 Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&, Moment now) {
-  Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now);
+  Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now, command.before_seq);
+  if (reply.ok() && command.after_seq != 0 && !command.epoch.empty() && command.epoch != reply->epoch) {
+    reply = hub_.history(command.room, 0, command.limit, now, command.before_seq);
+    if (reply.ok()) reply->complete = false;
+  }
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
   reply->ref = std::move(command.ref);
   return std::move(*reply);
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, MembersCommand& command) {
+Status Dispatcher::prepare(const ClientPtr& client, MembersCommand& command, Moment) {
   return choose_room(*client, command.room);
 }
 

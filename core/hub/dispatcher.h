@@ -47,21 +47,25 @@ class Dispatcher {
   // client's loop. Throws as execute() does.
   Outcome resume(const ClientPtr& client, Suspended&& suspended, Decision decision, AckTable& acks, Moment now);
 
-  // Asks on_authorize. Without a verdict the default policy applies: listing is forbidden, guests may rename
-  // themselves, everything else is allowed.
-  Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {});
+  // Asks on_authorize. Without a verdict the default policy applies: listing is forbidden unless the command allows it,
+  // guests may rename themselves, everything else is allowed.
+  Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {},
+                          bool listing_allowed = false);
 
  private:
   // Validates a command independently of its sender and fills in omitted fields.
-  Status prepare(const ClientPtr& client, SendCommand& command);
-  Status prepare(const ClientPtr& client, JoinCommand& command);
-  Status prepare(const ClientPtr& client, LeaveCommand& command);
-  Status prepare(const ClientPtr& client, RenameCommand& command);
-  Status prepare(const ClientPtr& client, HistoryCommand& command);
-  Status prepare(const ClientPtr& client, MembersCommand& command);
-  Status prepare(const ClientPtr&, RoomsCommand&) { return {}; }
-  Status prepare(const ClientPtr&, PingCommand&) { return {}; }
-  Status prepare(const ClientPtr&, DisconnectCommand&) { return {}; }
+  Status prepare(const ClientPtr& client, SendCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, JoinCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, LeaveCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, RenameCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, HistoryCommand& command, Moment now);
+  Status prepare(const ClientPtr& client, MembersCommand& command, Moment now);
+  Status prepare(const ClientPtr&, RoomsCommand&, Moment) { return {}; }
+  Status prepare(const ClientPtr&, PingCommand&, Moment) { return {}; }
+  Status prepare(const ClientPtr&, DisconnectCommand&, Moment) { return {}; }
+
+  // Whether the client may send messages to the room of this command.
+  Status check_sender(const Client& client, const SendCommand& command, Moment now) const;
 
   // Runs an authorized command.
   Outcome perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now);

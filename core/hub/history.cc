@@ -44,15 +44,21 @@ std::int64_t History::clear() {
   return -before;
 }
 
-KeptMessages History::after(std::uint64_t after_seq, std::size_t limit) const {
-  auto first = std::upper_bound(messages_.begin(), messages_.end(), after_seq,
-                                [](std::uint64_t seq, const MessagePtr& message) { return seq < message->seq; });
+KeptMessages History::between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const {
+  const std::uint64_t last_seq = before_seq - 1;
+  if (after_seq >= last_seq) return {};
+  const auto above = [this](std::uint64_t seq) {
+    return std::upper_bound(messages_.begin(), messages_.end(), seq,
+                            [](std::uint64_t low, const MessagePtr& message) { return low < message->seq; });
+  };
+  auto first = above(after_seq);
+  const auto end = above(last_seq);
   bool complete = after_seq >= dropped_seq_;
-  if (limit != 0 && static_cast<std::size_t>(messages_.end() - first) > limit) {
-    first = messages_.end() - static_cast<std::ptrdiff_t>(limit);
+  if (limit != 0 && static_cast<std::size_t>(end - first) > limit) {
+    first = end - static_cast<std::ptrdiff_t>(limit);
     complete = false;
   }
-  return {{first, messages_.end()}, complete};
+  return {{first, end}, complete};
 }
 
 }  // namespace chat

@@ -34,9 +34,13 @@ class History {
   // Marks the messages up to this seq as dropped; 0: there were none. Requires an empty history.
   void set_dropped(std::uint64_t seq) { dropped_seq_ = seq; }
 
-  // Returns the messages with seq above after_seq, oldest first; with a limit (not 0) only the newest `limit` of them.
-  // The result is complete unless a message above after_seq was dropped or the limit excludes one.
-  KeptMessages after(std::uint64_t after_seq, std::size_t limit) const;
+  // Returns the messages with seq above after_seq and below before_seq (at least 1), oldest first; with a limit (not 0)
+  // only the newest `limit` of them. The result is complete unless a message between the two was dropped or the limit
+  // excludes one.
+  KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const;
+  KeptMessages after(std::uint64_t after_seq, std::size_t limit) const {
+    return between(after_seq, RoomLog::kNoSeq, limit);
+  }
 
   bool empty() const { return messages_.empty(); }
   std::size_t size() const { return messages_.size(); }

@@ -463,7 +463,8 @@ RoomListPtr Hub::list_rooms(Moment now) const {
   return list;
 }
 
-Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq, std::size_t limit, Moment now) const {
+Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq, std::size_t limit, Moment now,
+                                  std::uint64_t before_seq) const {
   Status status = check_room_name(name);
   if (!status.ok()) return status;
   HistoryReply reply;
@@ -473,7 +474,8 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   std::lock_guard lock(room->mutex);
   reply.epoch = room->log->epoch();
   reply.seq = room->log->seq();
-  KeptMessages kept = only_messages(room->log->after(after_seq, limit));
+  KeptMessages kept =
+      only_messages(room->log->between(after_seq, before_seq == 0 ? RoomLog::kNoSeq : before_seq, limit));
   // expire() runs only periodically, so messages that have become too old since are skipped here.
   const std::int64_t age_ms = options_.history.age_ms;
   const std::size_t too_old =
@@ -481,6 +483,20 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   reply.complete = after_seq >= reply.seq || (kept.complete && too_old == 0);
   reply.messages = std::move(kept.messages);
   return reply;
+}
+
+Status Hub::watch(std::string_view name, std::size_t loop, const SourcePtr& creator) {
+  std::optional<Refusal> refusal;
+  Status status = rooms_.with(name, creator, refusal, [&](Room& room) -> Status {
+    room.add_watcher(loop);
+    return {};
+  });
+  if (creator) note(refusal, creator->key());
+  return status;
+}
+
+void Hub::unwatch(std::string_view name, std::size_t loop) {
+  if (const RoomPtr room = rooms_.find(name)) rooms_.with(room, [&](Room& watched) { watched.remove_watcher(loop); });
 }
 
 // Messages ------------------------------------------------------------------------------------------------------------
@@ -519,7 +535,19 @@ void Hub::commit(const Submission& submission, const Result<Position>& place) {
   rooms_.limit_history();
 }
 
-Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) {
+Status Hub::check_entry(const Client& client, std::string_view name, Moment now) const {
+  Status status = check_room_name(name);
+  if (!status.ok()) return status;
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return {};
+  const std::string ban_key = client.ban_key();
+  std::lock_guard lock(room->mutex);
+  status = room->rules.check_join(ban_key, now.age_ms);
+  if (!status.ok()) status.detail += " " + room->name;
+  return status;
+}
+
+Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator) {
   Status status = check_event_name(draft.event);
   if (!status.ok()) return status;
   Submission submission{std::make_shared<Message>(), std::move(receipt)};
@@ -540,11 +568,11 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) 
   }
 
   Published published;
+  std::optional<Refusal> refusal;
   {
     const auto routing = route(submission.receipt);
     const std::string room_name = message.room;  // the log may move the message
-    std::optional<Refusal> refusal;  // unused: only the application can create a room here, and it has the status
-    status = rooms_.with(room_name, nullptr, refusal, [&](Room& room) -> Status {
+    status = rooms_.with(room_name, creator, refusal, [&](Room& room) -> Status {
       Status valid = check_target(message, *room.log);
       if (!valid.ok()) return valid;
       if (!message.is_numbered()) {
@@ -564,6 +592,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt) 
       return {};
     });
   }
+  if (creator) note(refusal, creator->key());
   if (!status.ok()) return status;
   rooms_.limit_history();
   return published;

@@ -139,14 +139,24 @@ class Hub {
   Result<MemberListPtr> list_members(std::string_view room, Moment now) const;
   RoomListPtr list_rooms(Moment now) const;
   // Succeeds for every valid name: an unknown room has an empty history. Errors: invalid_room.
-  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now) const;
+  Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now,
+                               std::uint64_t before_seq = 0) const;
   bool has_room(std::string_view room) const { return rooms_.find(room) != nullptr; }
+
+  // Until unwatch() the loop receives the messages of the room also without a member there. The room is created if
+  // necessary and charged to `creator`; it is not removed meanwhile. Errors: invalid_room, too_many.
+  Status watch(std::string_view room, std::size_t loop, const SourcePtr& creator);
+  // Once for each watch() that succeeded.
+  void unwatch(std::string_view room, std::size_t loop);
 
   // Publishes to draft.room, creating it if necessary; an empty room name means every open client. Room events other
   // than messages take a position in the room's order and log but are not delivered to clients. The receipt's sender is
   // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,
   // too_many, invalid_argument; a returned error is not reported to the sender otherwise.
-  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {});
+  // creator: charged if the room is created; nullptr: nobody.
+  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {}, const SourcePtr& creator = nullptr);
+  // Whether the client may publish in a room that it has not joined. Errors: invalid_room, banned.
+  Status check_entry(const Client& client, std::string_view room, Moment now) const;
   // Called by a log that kept a submission. `place` is its position, with a seq above all committed ones, or the reason
   // for the failure. This function takes the room's lock, so the caller must not hold a lock that submit() takes. Throws
   // std::bad_alloc: then nothing has changed, and the log must call it again with the same submission.

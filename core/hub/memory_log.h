@@ -22,8 +22,8 @@ class MemoryLog final : public RoomLog {
 
   Result<std::optional<Position>> submit(Submission&) override { return std::optional(Position{epoch_, seq_ + 1}); }
   std::int64_t append(MessagePtr message) override;
-  KeptMessages after(std::uint64_t after_seq, std::size_t limit) const override {
-    return history_.after(after_seq, limit);
+  KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const override {
+    return history_.between(after_seq, before_seq, limit);
   }
   std::size_t size() const override { return history_.size(); }
 

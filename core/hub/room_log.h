@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,8 @@ struct Submission {
 // numbers that it assigns.
 class RoomLog {
  public:
+  static constexpr std::uint64_t kNoSeq = std::numeric_limits<std::uint64_t>::max();  // above every seq
+
   virtual ~RoomLog() = default;
 
   // Identifies the numbering. Seq numbers of different epochs are not comparable.
@@ -57,8 +60,11 @@ class RoomLog {
   // Adds a stored message, whose seq is above seq(). A limit may drop it immediately. Returns the change in bytes held.
   // When it throws, nothing has changed.
   virtual std::int64_t append(MessagePtr message) = 0;
-  // Returns the messages with seq above after_seq; with a limit (not 0) only the newest `limit` of them.
-  virtual KeptMessages after(std::uint64_t after_seq, std::size_t limit) const = 0;
+  // Returns the messages with seq above after_seq and below before_seq; with a limit (not 0) only the newest `limit` of
+  // them. before_seq is at least 1.
+  virtual KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const = 0;
+  // The same up to the newest message.
+  KeptMessages after(std::uint64_t after_seq, std::size_t limit) const { return between(after_seq, kNoSeq, limit); }
   // The number of kept messages.
   virtual std::size_t size() const = 0;
 

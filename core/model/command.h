@@ -18,6 +18,7 @@ struct SendCommand {
   bool except_self = false;
   bool acknowledge_last = false;  // deliver the sender's own copy before the acknowledgement
   std::string ref;                // empty: the client wants no acknowledgement
+  bool without_joining = false;   // the sender need not be a member of the room
 };
 
 // A position in a room's numbering. Seq numbers of different epochs are not comparable.
@@ -53,15 +54,19 @@ struct HistoryCommand {
   std::uint64_t after_seq = 0;
   std::size_t limit = 0;  // 0: all
   std::string ref;
+  std::uint64_t before_seq = 0;  // 0: up to the newest message
+  std::string epoch = {};        // of after_seq; in another epoch it counts as 0. Empty: whichever the room has
 };
 
 struct MembersCommand {
   std::string room;  // empty: the client's first room
   std::string ref;
+  bool allowed = false;  // unless on_authorize says otherwise
 };
 
 struct RoomsCommand {
   std::string ref;
+  bool allowed = false;  // unless on_authorize says otherwise
 };
 
 struct PingCommand {
@@ -129,7 +134,7 @@ struct HistoryReply {
   std::string room;
   std::string epoch;
   std::uint64_t seq = 0;
-  bool complete = true;  // no message above after_seq is missing
+  bool complete = true;  // no message above after_seq and below before_seq is missing
   std::vector<MessagePtr> messages;
 };
 

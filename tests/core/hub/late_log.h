@@ -84,8 +84,8 @@ class LateCommits {
       return std::optional<Position>();
     }
     std::int64_t append(MessagePtr message) override { return kept_.append(std::move(message)); }
-    KeptMessages after(std::uint64_t after_seq, std::size_t limit) const override {
-      return kept_.after(after_seq, limit);
+    KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const override {
+      return kept_.between(after_seq, before_seq, limit);
     }
     std::size_t size() const override { return kept_.size(); }
     std::int64_t expire(std::int64_t now_ms) override { return kept_.expire(now_ms); }
