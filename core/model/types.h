@@ -54,10 +54,10 @@ enum class Error : int {
 };
 
 // The values are those of chat_protocol and the bits of chat_transport.
-enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2, socket_io = 3 };
-enum class Transport : std::uint8_t { websocket = 0, polling = 1 };
-inline constexpr std::size_t kProtocolCount = 4;
-inline constexpr std::size_t kTransportCount = 2;
+enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2, socket_io = 3, stomp = 4, http = 5 };
+enum class Transport : std::uint8_t { websocket = 0, polling = 1, event_stream = 2 };
+inline constexpr std::size_t kProtocolCount = 6;
+inline constexpr std::size_t kTransportCount = 3;
 
 enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4 };
 
