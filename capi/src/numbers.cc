@@ -50,10 +50,12 @@ static_assert((CHAT_ERROR_MAP(CHAT_COUNT_ERROR)) == CHAT_ERROR_COUNT, "the numbe
 static_assert(same(Protocol::plain, CHAT_PROTOCOL_PLAIN));
 static_assert(same(Protocol::chat_v1, CHAT_PROTOCOL_CHAT_V1));
 static_assert(same(Protocol::socket_io, CHAT_PROTOCOL_SOCKET_IO));
+static_assert(same(Protocol::http, CHAT_PROTOCOL_HTTP));
 static_assert(same(kProtocolCount, CHAT_PROTOCOL_COUNT));
 
 static_assert(1 << static_cast<int>(Transport::websocket) == CHAT_TRANSPORT_WEBSOCKET);
 static_assert(1 << static_cast<int>(Transport::polling) == CHAT_TRANSPORT_POLLING);
+static_assert(1 << static_cast<int>(Transport::event_stream) == CHAT_TRANSPORT_EVENT_STREAM);
 static_assert(same(kTransportCount, CHAT_TRANSPORT_COUNT));
 
 static_assert(same(Verdict::pass, CHAT_PASS));

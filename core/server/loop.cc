@@ -57,11 +57,13 @@ Loop::Loop(Server& server, std::size_t index)
       routes_(*this, server),
       connections_(*this, routes_, server.http_rules(), server.connections()),
       sessions_(*this, server.sessions()),
-      engine_io_(sessions_, server.engine_io()) {
+      engine_io_(sessions_, server.engine_io()),
+      rest_(sessions_, server.rest()) {
   EndpointTable& endpoints = routes_.endpoints();
   endpoints.add(Protocol::plain, single_);
   endpoints.add(Protocol::chat_v1, single_);
   endpoints.add(Protocol::socket_io, engine_io_);
+  endpoints.add(Protocol::http, rest_);
 }
 
 Loop::~Loop() { tear_down(); }

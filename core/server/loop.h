@@ -21,6 +21,7 @@
 #include "net/connection/connections.h"
 #include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
+#include "net/endpoint/rest/rest_endpoint.h"
 #include "net/endpoint/single/single_endpoint.h"
 #include "net/session/session_home.h"
 #include "net/socket/lws_context.h"
@@ -141,6 +142,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   SingleEndpoint single_{*this};
   SessionHome sessions_;
   EngineIoEndpoint engine_io_;
+  RestEndpoint rest_;
 
   bool finished_ = false;
   Drain drain_{*this, [this] { finish(); }};

@@ -176,7 +176,7 @@ void CommandLine::add_listening() {
 
 void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1 or socket.io; replaces those above; repeatable",
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io or http; replaces those above; repeatable",
        options_.endpoint_texts, endpoint_text());
   value("page", "PATH|off", "/ without --www, otherwise off: the chat page", options_.page, path_or_off());
   value("script", "PATH|off", "/chat.js: the client script for your own pages", options_.script, path_or_off());
@@ -233,6 +233,8 @@ void CommandLine::add_limits() {
   number("history-bytes", "1,048,576 in each room", &Server::history_bytes);
   limit("history-age-ms", "86,400,000: the age limit of kept messages", &Server::history_age_ms);
   number("history-total-bytes", "268,435,456 in all rooms", &Server::history_total_bytes);
+  flag("http-lists", "let everyone list rooms and members by HTTP", options_.http_lists);
+  number("http-identities", "1,000 of http-identity-ms in each thread", &Server::max_http_identities);
 }
 
 void CommandLine::add_times() {
@@ -246,6 +248,8 @@ void CommandLine::add_times() {
   limit("recovery-window-ms", "off: recover Socket.IO clients that reconnect within this time",
         &Server::recovery_window_ms);
   number("recovery-bytes", "16,777,216 of state for clients that may be recovered", &Server::recovery_bytes);
+  number("http-identity-ms", "0: time for which equal HTTP requests share one client", &Server::http_identity_ms, 0);
+  number("idempotency-ms", "600,000 in which an Idempotency-Key is remembered", &Server::idempotency_ms);
   number("drain-timeout-ms", "5,000 for slow readers when the server stops", &Server::drain_timeout_ms);
   number("drain-spread-ms", "0: time over which connections are closed when it stops", &Server::drain_spread_ms, 0);
   number("flush-interval-ms", "0: collect writes for this long when busy", &Server::flush_interval_ms, 0);
@@ -271,6 +275,7 @@ int protocol_of(std::string_view name) {
   if (name == "plain") return CHAT_PROTOCOL_PLAIN;
   if (name == "chat.v1") return CHAT_PROTOCOL_CHAT_V1;
   if (name == "socket.io") return CHAT_PROTOCOL_SOCKET_IO;
+  if (name == "http") return CHAT_PROTOCOL_HTTP;
   return 0;
 }
 

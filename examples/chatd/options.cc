@@ -122,7 +122,8 @@ void set_default_paths(Options& options) {
   bool speaks = options.endpoints.empty();
   bool taken = !options.www.empty();
   for (std::size_t i = 0; i < options.endpoints.size(); ++i) {
-    speaks |= options.endpoints[i].protocol != CHAT_PROTOCOL_SOCKET_IO;
+    const chat_protocol protocol = options.endpoints[i].protocol;
+    speaks |= protocol == CHAT_PROTOCOL_PLAIN || protocol == CHAT_PROTOCOL_CHAT_V1;
     taken |= options.endpoint_paths[i] == "/";
   }
   if (options.page.empty()) options.page = speaks && !taken ? "/" : "off";
@@ -144,6 +145,7 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
 void point_to_strings(Options& options) {
   chat_server_options& server = options.server;
   server.permessage_deflate = options.permessage_deflate ? 1 : 0;
+  server.http_lists = options.http_lists ? 1 : 0;
   server.address = pointer_or_null(options.address);
   server.unix_path = pointer_or_null(options.unix_path);
   server.default_room = pointer_or_null(options.default_room);

@@ -42,6 +42,7 @@ struct Options {
   bool lists = false;
   bool print_port = false;
   bool permessage_deflate = false;
+  bool http_lists = false;
   bool check_only = false;
   LogFormat log_format = LogFormat::text;
 

@@ -11,6 +11,7 @@ class Protocol(enum.IntEnum):
     PLAIN = 1
     CHAT_V1 = 2
     SOCKET_IO = 3
+    HTTP = 5
 
 
 class Transport(enum.IntFlag):
@@ -18,6 +19,7 @@ class Transport(enum.IntFlag):
 
     WEBSOCKET = 1
     POLLING = 2
+    EVENT_STREAM = 4
 
 
 class OutboxPolicy(enum.IntEnum):

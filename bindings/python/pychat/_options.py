@@ -117,3 +117,8 @@ class ServerOptions(TypedDict, total=False):
 
     send_buffer_bytes: int
     memory_release_ms: int
+
+    http_identity_ms: int
+    max_http_identities: int
+    idempotency_ms: int
+    http_lists: bool

@@ -67,6 +67,10 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(max_memberships_per_address),
       PYCHAT_FIELD(max_queued_bytes),
       PYCHAT_FIELD(max_queued_bytes_per_address),
+      PYCHAT_FIELD(http_identity_ms),
+      PYCHAT_FIELD(max_http_identities),
+      PYCHAT_FIELD(idempotency_ms),
+      PYCHAT_FIELD(http_lists),
 #undef PYCHAT_FIELD
   };
   return table;

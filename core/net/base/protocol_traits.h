@@ -35,6 +35,11 @@ inline constexpr std::array<ProtocolTraits, kProtocolCount> kProtocolTraits = {{
      .limits_messages_like_bodies = true,
      .answers_messages = true,
      .acknowledges_messages = true},
+    /* stomp */ {},
+    /* http */
+    {.transports = transport_bit(Transport::polling) | transport_bit(Transport::event_stream),
+     .owns_paths_below = true,
+     .answers_messages = true},
 }};
 
 // Unknown numbers get the entry of a WebSocket protocol without further features.

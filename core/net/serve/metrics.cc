@@ -19,9 +19,10 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// Indexed by number, like the arrays of ServerStats. No protocol has the number 0.
-constexpr std::array<const char*, kProtocolCount> kProtocolNames = {nullptr, "plain", "chat.v1", "socket.io"};
-constexpr std::array<const char*, kTransportCount> kTransportNames = {"websocket", "polling"};
+// Indexed by number, like the arrays of ServerStats. No protocol has the numbers without a name.
+constexpr std::array<const char*, kProtocolCount> kProtocolNames = {nullptr,     "plain", "chat.v1",
+                                                                    "socket.io", nullptr, "http"};
+constexpr std::array<const char*, kTransportCount> kTransportNames = {"websocket", "polling", "event_stream"};
 
 class Families {
  public:

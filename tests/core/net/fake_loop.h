@@ -30,6 +30,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
     virtual void kill() = 0;        // when everything is written
     virtual void bury() = 0;        // last
     virtual void answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) = 0;
+    virtual void write(const net::HeldRequest&, std::string_view, bool) {}
 
    protected:
     ~Guest() = default;
@@ -101,8 +102,13 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
     std::string bytes;
     bool last;
   };
+  // Without a guest. With one, only for requests of this loop.
   void write(const net::HeldRequest& request, std::string bytes, bool last) override {
-    written.push_back({request, std::move(bytes), last});
+    if (guest != nullptr) {
+      guest->write(request, bytes, last);
+    } else {
+      written.push_back({request, std::move(bytes), last});
+    }
   }
 
   std::vector<Answered> answers;

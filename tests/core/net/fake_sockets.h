@@ -23,6 +23,7 @@
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
 #include "net/endpoint/engine_io/engine_io_session.h"
 #include "net/endpoint/engine_io/engine_io_shared.h"
+#include "net/endpoint/rest/rest_endpoint.h"
 #include "net/endpoint/single/single_endpoint.h"
 #include "net/endpoint/websocket_opening.h"
 #include "net/peer/peer.h"
@@ -71,16 +72,18 @@ class FakeStream final : public net::ByteStream {
 
 class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
  public:
-  FakeSockets(FakeLoop& loop, net::SessionTable& table, net::EngineIoShared& engine_io)
+  FakeSockets(FakeLoop& loop, net::SessionTable& table, net::EngineIoShared& engine_io, net::RestShared& rest)
       : loop_(loop),
         sessions_(loop, table),
         endpoints_(loop.options()),
         single_(loop),
         engine_io_(sessions_, engine_io),
+        rest_(sessions_, rest),
         connections_(loop, *this, loop.rules(), open_) {
     endpoints_.add(Protocol::plain, single_);
     endpoints_.add(Protocol::chat_v1, single_);
     endpoints_.add(Protocol::socket_io, engine_io_);
+    endpoints_.add(Protocol::http, rest_);
     loop_.guest = this;
   }
 
@@ -124,6 +127,9 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   void answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) override {
     connections_.answer(request, std::move(response), essential);
   }
+  void write(const net::HeldRequest& request, std::string_view bytes, bool last) override {
+    connections_.write(request, bytes, last);
+  }
 
   // As the server's loop ends, whatever state it is in.
   void tear_down() {
@@ -158,6 +164,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   std::variant<net::HttpResponse, net::Hold> route(net::Connection& connection,
                                                    const net::HttpRequest& request) override {
     const net::Endpoint* endpoint = endpoints_.find(request.path);
+    if (endpoint == nullptr) endpoint = endpoints_.find_above(request.path);
     if (endpoint == nullptr) return net::HttpResponse::text(404, "not found\n");
     const net::RequestContext context = net::describe(request, connection.remote_address(), loop_.rules());
     return endpoints_.handler(*endpoint).route(request, context, *endpoint);
@@ -174,6 +181,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   net::EndpointTable endpoints_;
   net::SingleEndpoint single_;
   net::EngineIoEndpoint engine_io_;
+  net::RestEndpoint rest_;
   net::Connections connections_;
 };
 
@@ -183,9 +191,10 @@ class FakeSite {
   explicit FakeSite(Application& application, net::ServerOptions options = {}, std::size_t loops = 1)
       : server(application, std::move(options), loops),
         sessions(net::session_limits(server.options)),
-        engine_io(server.options) {
+        engine_io(server.options),
+        rest(server.options) {
     for (std::size_t i = 0; i < loops; ++i) {
-      sockets_.push_back(std::make_unique<FakeSockets>(server.loop(i), sessions, engine_io));
+      sockets_.push_back(std::make_unique<FakeSockets>(server.loop(i), sessions, engine_io, rest));
     }
   }
   ~FakeSite() {
@@ -222,6 +231,7 @@ class FakeSite {
   FakeServer server;
   net::SessionTable sessions;
   net::EngineIoShared engine_io;
+  net::RestShared rest;
 
  private:
   std::vector<std::unique_ptr<FakeSockets>> sockets_;

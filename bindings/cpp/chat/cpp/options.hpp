@@ -156,6 +156,12 @@ struct Options {
 
   std::int64_t send_buffer_bytes = 0;
   std::int64_t memory_release_ms = 0;
+
+  // HTTP.
+  std::int64_t http_identity_ms = 0;
+  std::int64_t max_http_identities = 0;
+  std::int64_t idempotency_ms = 0;
+  bool http_lists = false;
 };
 
 namespace detail {
@@ -258,6 +264,11 @@ class RawOptions {
 
     raw_.send_buffer_bytes = options.send_buffer_bytes;
     raw_.memory_release_ms = options.memory_release_ms;
+
+    raw_.http_identity_ms = options.http_identity_ms;
+    raw_.max_http_identities = options.max_http_identities;
+    raw_.idempotency_ms = options.idempotency_ms;
+    raw_.http_lists = options.http_lists ? 1 : 0;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
