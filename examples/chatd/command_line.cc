@@ -233,7 +233,6 @@ void CommandLine::add_limits() {
   number("history-bytes", "1,048,576 in each room", &Server::history_bytes);
   limit("history-age-ms", "86,400,000: the age limit of kept messages", &Server::history_age_ms);
   number("history-total-bytes", "268,435,456 in all rooms", &Server::history_total_bytes);
-  flag("http-lists", "let everyone list rooms and members by HTTP", options_.http_lists);
   number("http-identities", "1,000 of http-identity-ms in each thread", &Server::max_http_identities);
 }
 

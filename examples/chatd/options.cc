@@ -145,7 +145,6 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
 void point_to_strings(Options& options) {
   chat_server_options& server = options.server;
   server.permessage_deflate = options.permessage_deflate ? 1 : 0;
-  server.http_lists = options.http_lists ? 1 : 0;
   server.address = pointer_or_null(options.address);
   server.unix_path = pointer_or_null(options.unix_path);
   server.default_room = pointer_or_null(options.default_room);

@@ -42,7 +42,6 @@ struct Options {
   bool lists = false;
   bool print_port = false;
   bool permessage_deflate = false;
-  bool http_lists = false;
   bool check_only = false;
   LogFormat log_format = LogFormat::text;
 
