@@ -51,6 +51,7 @@ static_assert(same(Protocol::plain, CHAT_PROTOCOL_PLAIN));
 static_assert(same(Protocol::chat_v1, CHAT_PROTOCOL_CHAT_V1));
 static_assert(same(Protocol::socket_io, CHAT_PROTOCOL_SOCKET_IO));
 static_assert(same(Protocol::stomp, CHAT_PROTOCOL_STOMP));
+static_assert(same(Protocol::http, CHAT_PROTOCOL_HTTP));
 static_assert(same(kProtocolCount, CHAT_PROTOCOL_COUNT));
 
 static_assert(1 << static_cast<int>(Transport::websocket) == CHAT_TRANSPORT_WEBSOCKET);

@@ -131,7 +131,7 @@ std::string read_path(const char* given, std::string& path) {
 std::string read_transports(std::uint32_t given, Protocol protocol, std::uint32_t& transports) {
   const std::uint32_t possible = net::traits_of(protocol).transports;
   if ((given & ~kAllTransports) != 0) return "has a bit that is not a chat_transport";
-  if ((given & ~possible) != 0) return "has a transport that the protocol does not support";
+  if ((given & ~possible) != 0) return "has a chat_transport that the endpoint's protocol does not support";
   transports = given == 0 ? possible : given;
   return {};
 }
@@ -161,7 +161,7 @@ void check_subtrees(Reader& reader, const std::vector<net::Endpoint>& endpoints)
     for (std::size_t i = 0; i < endpoints.size(); ++i) {
       if (!endpoints[i].path.starts_with(owner.path + "/")) continue;
       reader.fault(invalid("options.endpoints[" + std::to_string(i) + "].path",
-                           "is below the path of a Socket.IO endpoint: " + endpoints[i].path));
+                           "is below the path of an endpoint that owns the paths below its own: " + endpoints[i].path));
     }
   }
 }
@@ -232,12 +232,13 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
     const int protocol = raw_number(endpoint.protocol);
     reader.range((field + ".protocol").c_str(), protocol, 1, static_cast<std::int64_t>(kProtocolCount) - 1);
     result.protocol = static_cast<Protocol>(protocol);
+    if (result.protocol == Protocol::stomp) reader.fault(invalid(field + ".protocol", "is 4, which is reserved"));
     if (const std::string what = read_transports(endpoint.transports, result.protocol, result.transports);
         !what.empty()) {
       reader.fault(invalid(field + ".transports", what));
     }
     if (net::traits_of(result.protocol).owns_paths_below && result.path == "/") {
-      reader.fault(invalid(field + ".path", "is \"/\": a Socket.IO endpoint owns everything below its path"));
+      reader.fault(invalid(field + ".path", "is \"/\": an endpoint of this protocol owns everything below its path"));
     }
     if (const std::string what = read_sockjs(endpoint.sockjs, result); !what.empty()) {
       reader.fault(invalid(field + ".sockjs", what));
@@ -500,6 +501,15 @@ void read_stomp_options(Reader& reader, const chat_server_options& given, net::S
                 options.stomp_heart_beat_ms);
 }
 
+void read_http_options(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  using enum Reader::Unlimited;
+  reader.number("options.http_identity_ms", given.http_identity_ms, kMaxMs, no, options.http_identity_ms);
+  reader.number("options.max_http_identities", given.max_http_identities, kMaxCount, no, options.max_http_identities);
+  reader.number("options.idempotency_ms", given.idempotency_ms, kMaxMs, no, options.idempotency_ms);
+  reader.range("options.http_lists", given.http_lists, 0, 1);
+  options.http_lists = given.http_lists != 0;
+}
+
 void read_own_paths(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   const auto read = [&](const char* field, const char* path, std::string& target) {
     if (path == nullptr) return;
@@ -531,6 +541,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_socket_io(reader, given, settings.server);
   read_sockjs_options(reader, given, settings.server);
   read_stomp_options(reader, given, settings.server);
+  read_http_options(reader, given, settings.server);
   read_own_paths(reader, given, settings.server);
   read_shares(reader, given, settings.server);
   if (!reader.ok()) return reader.status();

@@ -23,11 +23,11 @@ Status choose_room(const Client& client, std::string& room) {
   return {};
 }
 
-bool default_allows(const Client& client, Action action) {
+bool default_allows(const Client& client, Action action, bool listing_allowed) {
   switch (action) {
     case Action::members:
     case Action::rooms:
-      return false;
+      return listing_allowed;
     case Action::rename:
       return client.identity()->user_id.empty();
     default:
@@ -40,6 +40,7 @@ struct Question {
   Action action;
   std::string_view room;
   std::string_view value;
+  bool listing_allowed = false;
 };
 
 std::optional<Question> question(const Command& command) {
@@ -53,8 +54,8 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const LeaveCommand&) const { return std::nullopt; }
     Asked operator()(const RenameCommand& c) const { return Question{Action::rename, {}, c.name}; }
     Asked operator()(const HistoryCommand& c) const { return Question{Action::history, c.room, {}}; }
-    Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}}; }
-    Asked operator()(const RoomsCommand&) const { return Question{Action::rooms, {}, {}}; }
+    Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}, c.allowed}; }
+    Asked operator()(const RoomsCommand& c) const { return Question{Action::rooms, {}, {}, c.allowed}; }
     Asked operator()(const PingCommand&) const { return std::nullopt; }
     Asked operator()(const DisconnectCommand&) const { return std::nullopt; }
   } asked;
@@ -69,7 +70,7 @@ Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable
 
   const CallbackScope scope(hub_);
   if (const std::optional<Question> asked = question(command)) {
-    Authorization authorization = authorize(client, asked->action, asked->room, asked->value);
+    Authorization authorization = authorize(client, asked->action, asked->room, asked->value, asked->listing_allowed);
     if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
     if (!authorization.status.ok()) return error_reply(command, std::move(authorization.status));
   }
@@ -100,13 +101,13 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
 }
 
 Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room,
-                                    std::string_view value) {
+                                    std::string_view value, bool listing_allowed) {
   const DecisionId id = client->begin_decision(false);
   std::optional<Decision> decision = application_.on_authorize({client, action, room, value, id});
   if (decision && decision->verdict == Verdict::defer) return {{}, id};
   client->end_decision(id);
   if (!decision) {
-    if (default_allows(*client, action)) return {};
+    if (default_allows(*client, action, listing_allowed)) return {};
     return {{Error::forbidden, "not allowed on this server"}, {}};
   }
   if (decision->verdict == Verdict::pass) return {};
@@ -204,6 +205,10 @@ Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command, Mom
 
 Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&, Moment now) {
   Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now, command.before_seq);
+  if (reply.ok() && command.after_seq != 0 && !command.epoch.empty() && command.epoch != reply->epoch) {
+    reply = hub_.history(command.room, 0, command.limit, now, command.before_seq);
+    if (reply.ok()) reply->complete = false;
+  }
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
   reply->ref = std::move(command.ref);
   return std::move(*reply);

@@ -47,9 +47,10 @@ class Dispatcher {
   // client's loop. Throws as execute() does.
   Outcome resume(const ClientPtr& client, Suspended&& suspended, Decision decision, AckTable& acks, Moment now);
 
-  // Asks on_authorize. Without a verdict the default policy applies: listing is forbidden, guests may rename
-  // themselves, everything else is allowed.
-  Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {});
+  // Asks on_authorize. Without a verdict the default policy applies: listing is forbidden unless the command allows it,
+  // guests may rename themselves, everything else is allowed.
+  Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {},
+                          bool listing_allowed = false);
 
  private:
   // Validates a command independently of its sender and fills in omitted fields.

@@ -491,6 +491,20 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   return reply;
 }
 
+Status Hub::watch(std::string_view name, std::size_t loop, const SourcePtr& creator) {
+  std::optional<Refusal> refusal;
+  Status status = rooms_.with(name, creator, refusal, [&](Room& room) -> Status {
+    room.add_watcher(loop);
+    return {};
+  });
+  if (creator) note(refusal, creator->key());
+  return status;
+}
+
+void Hub::unwatch(std::string_view name, std::size_t loop) {
+  if (const RoomPtr room = rooms_.find(name)) rooms_.with(room, [&](Room& watched) { watched.remove_watcher(loop); });
+}
+
 // Messages ------------------------------------------------------------------------------------------------------------
 
 void Hub::deliver(const Room& room, const Submission& submission) {

@@ -143,6 +143,12 @@ class Hub {
                                std::uint64_t before_seq = 0) const;
   bool has_room(std::string_view room) const { return rooms_.find(room) != nullptr; }
 
+  // Until unwatch() the loop receives the messages of the room also without a member there. The room is created if
+  // necessary and charged to `creator`; it is not removed meanwhile. Errors: invalid_room, too_many.
+  Status watch(std::string_view room, std::size_t loop, const SourcePtr& creator);
+  // Once for each watch() that succeeded.
+  void unwatch(std::string_view room, std::size_t loop);
+
   // Publishes to draft.room, creating it if necessary; an empty room name means every open client. Room events other
   // than messages take a position in the room's order and log but are not delivered to clients. The receipt's sender is
   // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,

@@ -43,13 +43,23 @@ struct Room {
   // Changes the loop that delivers the room to the member.
   void move_member(Member& member, std::size_t loop);
 
+  // A loop that receives the room's messages without a member there; see Hub::watch().
+  void add_watcher(std::size_t loop) {
+    ++watchers;
+    ++members_by_loop[loop];
+  }
+  void remove_watcher(std::size_t loop) {
+    --watchers;
+    --members_by_loop[loop];
+  }
+
   // Returns the kept messages after a position; all kept messages when the position belongs to another epoch.
   KeptMessages missed_since(const Position& position) const;
 
   RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->size()}; }
 
-  // True when the room has no members and no rules. Only its history may still be needed.
-  bool unused() const { return members.empty() && rules.empty(); }
+  // True when the room has no members, watchers and rules. Only its history may still be needed.
+  bool unused() const { return members.empty() && watchers == 0 && rules.empty(); }
   // True when the room can be removed.
   bool idle() const { return unused() && log->size() == 0 && submitted == 0 && held.expired(); }
 
@@ -65,7 +75,8 @@ struct Room {
   const std::unique_ptr<RoomLog> log;
   std::size_t submitted = 0;  // messages that the log has not committed yet
   Members members;
-  std::vector<std::uint32_t> members_by_loop;
+  std::size_t watchers = 0;
+  std::vector<std::uint32_t> members_by_loop;  // with the watchers
   RoomRules rules;
   std::weak_ptr<const void> held;  // see RoomHold
   MemberListPtr list;              // the members as of list_made_ms; nullptr when there are few

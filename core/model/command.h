@@ -59,15 +59,18 @@ struct HistoryCommand {
   std::size_t limit = 0;  // 0: all
   std::string ref;
   std::uint64_t before_seq = 0;  // 0: up to the newest message
+  std::string epoch = {};  // of after_seq; in another epoch it counts as 0. Empty: whichever the room has
 };
 
 struct MembersCommand {
   std::string room;  // empty: the client's first room
   std::string ref;
+  bool allowed = false;  // unless on_authorize says otherwise
 };
 
 struct RoomsCommand {
   std::string ref;
+  bool allowed = false;  // unless on_authorize says otherwise
 };
 
 struct PingCommand {

@@ -54,9 +54,9 @@ enum class Error : int {
 };
 
 // The values are those of chat_protocol and the bits of chat_transport.
-enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2, socket_io = 3, stomp = 4 };
+enum class Protocol : std::uint8_t { plain = 1, chat_v1 = 2, socket_io = 3, stomp = 4, http = 5 };
 enum class Transport : std::uint8_t { websocket = 0, polling = 1, streaming = 2 };
-inline constexpr std::size_t kProtocolCount = 5;
+inline constexpr std::size_t kProtocolCount = 6;
 inline constexpr std::size_t kTransportCount = 3;
 
 enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4 };

@@ -60,13 +60,15 @@ Loop::Loop(Server& server, std::size_t index)
       connections_(*this, routes_, server.http_rules(), server.connections()),
       sessions_(*this, server.sessions()),
       engine_io_(sessions_, server.engine_io()),
-      sockjs_(sessions_, routes_.endpoints()) {
+      sockjs_(sessions_, routes_.endpoints()),
+      rest_(sessions_, server.rest()) {
   EndpointTable& endpoints = routes_.endpoints();
   endpoints.add(Protocol::plain, single_);
   endpoints.add(Protocol::chat_v1, single_);
   endpoints.add(Protocol::socket_io, engine_io_);
   endpoints.set_sockjs(sockjs_);
   endpoints.add(Protocol::stomp, stomp_);
+  endpoints.add(Protocol::http, rest_);
 }
 
 Loop::~Loop() { tear_down(); }

@@ -21,6 +21,7 @@
 #include "net/connection/connections.h"
 #include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
+#include "net/endpoint/rest/rest_endpoint.h"
 #include "net/endpoint/single/single_endpoint.h"
 #include "net/endpoint/sockjs/sockjs_endpoint.h"
 #include "net/endpoint/stomp/stomp_endpoint.h"
@@ -147,6 +148,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   SessionHome sessions_;
   EngineIoEndpoint engine_io_;
   SockJsEndpoint sockjs_;
+  RestEndpoint rest_;
 
   bool finished_ = false;
   Drain drain_{*this, [this] { finish(); }};

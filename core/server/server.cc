@@ -72,6 +72,7 @@ Server::Server(ServerOptions options, Application& application)
       http_rules_{options_, {}, AllowedHosts(options_.allowed_hosts)},
       sessions_(session_limits(options_)),
       engine_io_(options_),
+      rest_(options_),
       started_at_ms_(wall_clock_ms()) {}
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application) {

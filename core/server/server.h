@@ -17,6 +17,7 @@
 #include "net/base/server_options.h"
 #include "net/base/stats.h"
 #include "net/endpoint/engine_io/engine_io_shared.h"
+#include "net/endpoint/rest/rest_shared.h"
 #include "net/http/request_context.h"
 #include "net/serve/compiled_in.h"
 #include "net/serve/metrics.h"
@@ -74,6 +75,7 @@ class Server final : private AcceptUser {
   Loop& loop(std::size_t index) { return *loops_[index]; }
   SessionTable& sessions() { return sessions_; }
   EngineIoShared& engine_io() { return engine_io_; }
+  RestShared& rest() { return rest_; }
   const CompiledIn& compiled_in() const { return compiled_in_; }
   const SocketIoClientFiles& socket_io_client_files() const { return socket_io_client_files_; }
   const HttpRules& http_rules() const { return http_rules_; }
@@ -95,6 +97,7 @@ class Server final : private AcceptUser {
   StaticFiles static_files_;
   SessionTable sessions_;
   EngineIoShared engine_io_;
+  RestShared rest_;
   SocketIoClientFiles socket_io_client_files_;
   CompiledIn compiled_in_;
   std::atomic<bool> stopping_ = false;

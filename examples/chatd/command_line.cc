@@ -176,7 +176,7 @@ void CommandLine::add_listening() {
 
 void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io, stomp; replaces defaults; repeatable",
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io, stomp, http; replaces defaults; repeatable",
        options_.endpoint_texts, endpoint_text());
   value("sockjs", "on|all|off", "on; all: also htmlfile and jsonp, without Origin check", options_.sockjs,
         one_of<int>({{"on", 0}, {"all", CHAT_SOCKJS_OFF - 1}, {"off", CHAT_SOCKJS_OFF}}));
@@ -244,6 +244,7 @@ void CommandLine::add_limits() {
   number("history-bytes", "1,048,576 in each room", &Server::history_bytes);
   limit("history-age-ms", "86,400,000: the age limit of kept messages", &Server::history_age_ms);
   number("history-total-bytes", "268,435,456 in all rooms", &Server::history_total_bytes);
+  number("http-identities", "1,000 of http-identity-ms in each thread", &Server::max_http_identities);
 }
 
 void CommandLine::add_times() {
@@ -257,6 +258,8 @@ void CommandLine::add_times() {
   limit("recovery-window-ms", "off: recover Socket.IO clients that reconnect within this time",
         &Server::recovery_window_ms);
   number("recovery-bytes", "16,777,216 of state for clients that may be recovered", &Server::recovery_bytes);
+  number("http-identity-ms", "0: time for which equal HTTP requests share one client", &Server::http_identity_ms, 0);
+  number("idempotency-ms", "600,000 in which an Idempotency-Key is remembered", &Server::idempotency_ms);
   number("drain-timeout-ms", "5,000 for slow readers when the server stops", &Server::drain_timeout_ms);
   number("drain-spread-ms", "0: time over which connections are closed when it stops", &Server::drain_spread_ms, 0);
   number("flush-interval-ms", "0: collect writes for this long when busy", &Server::flush_interval_ms, 0);
@@ -287,6 +290,7 @@ int protocol_of(std::string_view name) {
   if (name == "chat.v1") return CHAT_PROTOCOL_CHAT_V1;
   if (name == "socket.io") return CHAT_PROTOCOL_SOCKET_IO;
   if (name == "stomp") return CHAT_PROTOCOL_STOMP;
+  if (name == "http") return CHAT_PROTOCOL_HTTP;
   return 0;
 }
 

@@ -102,7 +102,8 @@ CLI::Validator endpoint_text() {
                               protocol_of(std::string_view(text).substr(equals + 1)) != 0;
             return good ? std::string()
                         : "'" + text +
-                              "' is not PATH=PROTOCOL, such as /chat=plain, /chat.v1=chat.v1 or /socket.io=socket.io";
+                              "' is not PATH=PROTOCOL, such as /chat=plain, /chat.v1=chat.v1, /socket.io=socket.io or "
+                              "/rooms=http";
           },
           ""};
 }

@@ -67,11 +67,15 @@ static const option_field numbers[] = {
     FIELD(sockjs_disconnect_delay_ms),
     FIELD(sockjs_response_bytes),
     FIELD(stomp_heart_beat_ms),
+    FIELD(http_identity_ms),
+    FIELD(max_http_identities),
+    FIELD(idempotency_ms),
 };
 
 /* Includes enumerations: outbox_policy 0, 1, 2; log_level 1 to 4. */
 static const option_field small_numbers[] = {FIELD(threads),       FIELD(history_off), FIELD(permessage_deflate),
-                                             FIELD(outbox_policy), FIELD(log_level),   FIELD(recovery_asks_on_connect)};
+                                             FIELD(outbox_policy), FIELD(log_level),   FIELD(recovery_asks_on_connect),
+                                             FIELD(http_lists)};
 
 static const option_field texts[] = {FIELD(default_room),           FIELD(socket_io_client_directory),
                                      FIELD(tls_certificate_file),   FIELD(tls_private_key_file),

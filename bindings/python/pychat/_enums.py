@@ -12,6 +12,7 @@ class Protocol(enum.IntEnum):
     CHAT_V1 = 2
     SOCKET_IO = 3
     STOMP = 4
+    HTTP = 5
 
 
 class Transport(enum.IntFlag):

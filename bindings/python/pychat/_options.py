@@ -130,3 +130,7 @@ class ServerOptions(TypedDict, total=False):
     stomp_application_prefix: Optional[str]
     stomp_user_queue_prefix: Optional[str]
     stomp_heart_beat_ms: int
+    http_identity_ms: int
+    max_http_identities: int
+    idempotency_ms: int
+    http_lists: bool

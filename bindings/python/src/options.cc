@@ -75,6 +75,10 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(stomp_application_prefix),
       PYCHAT_FIELD(stomp_user_queue_prefix),
       PYCHAT_FIELD(stomp_heart_beat_ms),
+      PYCHAT_FIELD(http_identity_ms),
+      PYCHAT_FIELD(max_http_identities),
+      PYCHAT_FIELD(idempotency_ms),
+      PYCHAT_FIELD(http_lists),
 #undef PYCHAT_FIELD
   };
   return table;

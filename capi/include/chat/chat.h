@@ -100,7 +100,7 @@ CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
  * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics",
- * "sockjs", "stomp".
+ * "sockjs", "stomp", "http".
  * Returns 0 for an unknown name or NULL.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
@@ -168,20 +168,22 @@ typedef enum chat_protocol {
   CHAT_PROTOCOL_CHAT_V1 = 2,   /* docs/protocol.md, regardless of the offered subprotocol */
   CHAT_PROTOCOL_SOCKET_IO = 3, /* Socket.IO 4, docs/socketio.md: each namespace of a connection is a client */
   CHAT_PROTOCOL_STOMP = 4,     /* STOMP 1.0, 1.1 and 1.2, docs/stomp.md */
-  CHAT_PROTOCOL_COUNT = 5      /* one above the highest value; later versions add more */
+  CHAT_PROTOCOL_HTTP = 5,      /* Ajax and Server-Sent Events, docs/http.md: each request or stream is a client */
+  CHAT_PROTOCOL_COUNT = 6      /* one above the highest value; later versions add more */
 } chat_protocol;
 
 /* The transport of a client. The values are bits, so that an endpoint can allow several. */
 typedef enum chat_transport {
   CHAT_TRANSPORT_WEBSOCKET = 1, /* RFC 6455 */
-  CHAT_TRANSPORT_POLLING = 2,   /* HTTP long polling: Socket.IO, SockJS's xhr and jsonp */
-  CHAT_TRANSPORT_STREAMING = 4, /* HTTP responses without end: SockJS's xhr_streaming, eventsource and htmlfile */
+  CHAT_TRANSPORT_POLLING = 2,   /* HTTP requests: long polling of Socket.IO and HTTP, SockJS's xhr and jsonp; Ajax */
+  CHAT_TRANSPORT_STREAMING = 4, /* HTTP responses without end: Server-Sent Events; SockJS's xhr_streaming, eventsource and
+                                   htmlfile */
   CHAT_TRANSPORT_COUNT = 3      /* the number of bits; later versions add more */
 } chat_transport;
 
 /*
- * The transports of SockJS (docs/sockjs.md), by which clients that cannot use a WebSocket reach an endpoint of any protocol
- * but Socket.IO. The values are bits.
+ * The transports of SockJS (docs/sockjs.md), by which clients that cannot use a WebSocket reach an endpoint of plain,
+ * chat.v1 or STOMP. The values are bits.
  */
 typedef enum chat_sockjs {
   CHAT_SOCKJS_WEBSOCKET = 1,
@@ -194,9 +196,9 @@ typedef enum chat_sockjs {
 } chat_sockjs;
 
 /*
- * A URL path to which clients connect. The whole path is compared, without the query and a trailing slash. A Socket.IO
- * endpoint also owns everything below its path, so its path cannot be "/" and no other endpoint can lie below it. The other
- * protocols have SockJS below their paths.
+ * A URL path to which clients connect. The whole path is compared, without the query and a trailing slash. Endpoints of
+ * Socket.IO and HTTP also own everything below their paths, so such a path cannot be "/" and no other endpoint can lie below
+ * it. The other protocols have SockJS below their paths.
  */
 typedef struct chat_endpoint {
   size_t struct_size;
@@ -441,7 +443,8 @@ typedef struct chat_callbacks {
    * Accepts, refuses or defers a connection. Set the identity by chat_set_identity(), or by chat_accept() with the verdict,
    * inside the callback or later. If the callback calls chat_accept or chat_refuse, that is the verdict and the return value
    * is ignored. An immediate refusal is answered with HTTP 403. A deferred refusal closes the WebSocket with 1008. For
-   * Socket.IO this runs once per namespace, and every refusal is a CONNECT_ERROR whose message is the reason.
+   * Socket.IO this runs once per namespace, and every refusal is a CONNECT_ERROR whose message is the reason. For HTTP it
+   * runs once for each request and stream, and every refusal is a 403, or a 401 for a request without credentials.
    */
   chat_verdict (*on_connect)(chat_server *server, chat_connect_event *event, void *user);
 
@@ -521,8 +524,8 @@ typedef struct chat_server_options {
   void *user;               /* passed to every callback */
   chat_log_level log_level; /* CHAT_LOG_INFO */
 
-  const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1), /socket.io (Socket.IO)
-                                     and /stomp (STOMP) */
+  const chat_endpoint *endpoints; /* NULL: /chat (plain), /chat.v1 (chat.v1), /socket.io (Socket.IO), /stomp (STOMP)
+                                     and /rooms (HTTP) */
   size_t endpoint_count;
   const chat_static_mount *static_mounts; /* NULL: none. Files precede all but /healthz, /readyz */
   size_t static_mount_count;
@@ -655,6 +658,13 @@ typedef struct chat_server_options {
   const char *stomp_application_prefix; /* "/app/" */
   const char *stomp_user_queue_prefix;  /* "/user/queue/" */
   int64_t stomp_heart_beat_ms; /* (*) 10,000; how often the server offers to send a heart-beat, and wants one */
+  /* HTTP. Single requests also use inbound_rate and inbound_burst, which count them by address. */
+  int64_t http_identity_ms;    /* 0: each request is a client of its own, for which on_connect runs. Otherwise equal
+                                  requests (address, path, headers, arguments) within this time have the same client */
+  int64_t max_http_identities; /* 1,000 such clients on each thread; above: a request is a client of its own */
+  int64_t idempotency_ms;      /* 600,000; a message with the Idempotency-Key of an earlier one is not published again
+                                  within this time. At most 16,384 keys are remembered, half of them of one address */
+  int http_lists;              /* 1: everyone may list rooms and members by HTTP, unless on_authorize refuses */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -665,7 +675,7 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL}},                                                                                        \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0                         \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0            \
   }
 
 /*
@@ -946,8 +956,8 @@ typedef enum chat_refusal {
   CHAT_REFUSAL_CONNECTIONS = 0,               /* max_connections */
   CHAT_REFUSAL_CONNECTIONS_PER_ADDRESS = 1,   /* one address has too many connections */
   CHAT_REFUSAL_DESCRIPTORS = 2,               /* the socket is numbered above RLIMIT_NOFILE at the start */
-  CHAT_REFUSAL_SESSIONS = 3,                  /* too many Socket.IO sessions in all */
-  CHAT_REFUSAL_SESSIONS_PER_ADDRESS = 4,      /* one address has too many Socket.IO sessions */
+  CHAT_REFUSAL_SESSIONS = 3,                  /* too many Socket.IO sessions and HTTP clients in all */
+  CHAT_REFUSAL_SESSIONS_PER_ADDRESS = 4,      /* one address has too many of them */
   CHAT_REFUSAL_CLIENTS = 5,                   /* max_clients */
   CHAT_REFUSAL_CLIENTS_PER_ADDRESS = 6,       /* max_clients_per_address */
   CHAT_REFUSAL_NAMESPACES = 7,                /* too many namespaces in one connection */

@@ -47,6 +47,10 @@ inline constexpr std::array<ProtocolTraits, kProtocolCount> kProtocolTraits = {{
      .answers_messages = true,
      .acknowledges_messages = true},
     /* stomp */ {},
+    /* http */
+    {.transports = transport_bit(Transport::polling) | transport_bit(Transport::streaming),
+     .owns_paths_below = true,
+     .answers_messages = true},
 }};
 
 // Unknown numbers get the entry of a WebSocket protocol without further features.

@@ -50,7 +50,8 @@ struct ServerOptions {
   std::vector<Endpoint> endpoints = {{"/chat", Protocol::plain, 7, 0, kDefaultSockJs},
                                      {"/chat.v1", Protocol::chat_v1, 7, 0, kDefaultSockJs},
                                      {"/socket.io", Protocol::socket_io, 3},
-                                     {"/stomp", Protocol::stomp, 7, 0, kDefaultSockJs}};
+                                     {"/stomp", Protocol::stomp, 7, 0, kDefaultSockJs},
+                                     {"/rooms", Protocol::http, 6}};
   std::vector<StaticMount> static_mounts;
   std::string default_room = "lobby";
   std::vector<std::shared_ptr<Authenticator>> authenticators;  // in the order in which they are asked
@@ -96,6 +97,12 @@ struct ServerOptions {
   std::int64_t recovery_bytes = 16 << 20;
   bool recovery_asks_on_connect = false;
   std::string socket_io_client_directory;  // empty: none
+
+  // The HTTP endpoints.
+  std::int64_t http_identity_ms = 0;         // 0: each request is a client of its own
+  std::int64_t max_http_identities = 1'000;  // on each loop
+  std::int64_t idempotency_ms = 600'000;
+  bool http_lists = false;  // lists of rooms and members, unless on_authorize says otherwise
 
   // Each is "/" or has no trailing slash. Empty: not served. See compiled_in.h and metrics.h.
   std::string page_path;

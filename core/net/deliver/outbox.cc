@@ -287,6 +287,13 @@ std::vector<FramePtr> Outbox::take_all() {
   return taken;
 }
 
+FramePtr Outbox::take_front() {
+  FramePtr first = frames_[begin_];
+  bytes_ -= first->size_bytes();
+  release_front();
+  return first;
+}
+
 // Gaps ----------------------------------------------------------------------------------------------------------------
 
 std::size_t Outbox::drop(const Frame& frame) {

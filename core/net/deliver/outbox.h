@@ -77,6 +77,8 @@ class Outbox {
   void take_some(const Carrier& carrier, std::string& out, std::size_t max_bytes);
   // Takes all frames out. Not in the middle of a write.
   std::vector<FramePtr> take_all();
+  // Takes out the first frame. Not when it is empty, and not in the middle of a write.
+  FramePtr take_front();
 
   // The frame is not queued: its messages belong to the next gap of their room. Returns how many they are.
   std::size_t drop(const Frame& frame);

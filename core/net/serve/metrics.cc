@@ -20,7 +20,8 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 
 // Indexed by number, like the arrays of ServerStats. No protocol has the number 0.
-constexpr std::array<const char*, kProtocolCount> kProtocolNames = {nullptr, "plain", "chat.v1", "socket.io", "stomp"};
+constexpr std::array<const char*, kProtocolCount> kProtocolNames = {nullptr,     "plain", "chat.v1",
+                                                                    "socket.io", "stomp", "http"};
 constexpr std::array<const char*, kTransportCount> kTransportNames = {"websocket", "polling", "streaming"};
 
 class Families {

@@ -21,6 +21,8 @@ class ChatV1Reader {
 
   // Returns the command or the error. Call it once, and only when malformed() is false.
   Decoded read();
+  // The same for an object that is the message of a `send` without its type: the body of a POST.
+  Decoded read_message() { return status_.ok() ? read_send() : Decoded(DecodeError{error()}); }
 
   // The error reply for a malformed frame.
   ErrorReply error() const;

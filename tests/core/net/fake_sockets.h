@@ -23,6 +23,7 @@
 #include "net/endpoint/engine_io/engine_io_endpoint.h"
 #include "net/endpoint/engine_io/engine_io_session.h"
 #include "net/endpoint/engine_io/engine_io_shared.h"
+#include "net/endpoint/rest/rest_endpoint.h"
 #include "net/endpoint/single/single_endpoint.h"
 #include "net/endpoint/sockjs/sockjs_endpoint.h"
 #include "net/endpoint/stomp/stomp_endpoint.h"
@@ -73,7 +74,7 @@ class FakeStream final : public net::ByteStream {
 
 class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
  public:
-  FakeSockets(FakeLoop& loop, net::SessionTable& table, net::EngineIoShared& engine_io)
+  FakeSockets(FakeLoop& loop, net::SessionTable& table, net::EngineIoShared& engine_io, net::RestShared& rest)
       : loop_(loop),
         sessions_(loop, table),
         endpoints_(loop.options()),
@@ -81,12 +82,14 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
         stomp_(loop),
         engine_io_(sessions_, engine_io),
         sockjs_(sessions_, endpoints_),
+        rest_(sessions_, rest),
         connections_(loop, *this, loop.rules(), open_) {
     endpoints_.add(Protocol::plain, single_);
     endpoints_.add(Protocol::chat_v1, single_);
     endpoints_.add(Protocol::socket_io, engine_io_);
     endpoints_.set_sockjs(sockjs_);
     endpoints_.add(Protocol::stomp, stomp_);
+    endpoints_.add(Protocol::http, rest_);
     loop_.guest = this;
   }
 
@@ -186,6 +189,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   net::StompEndpoint stomp_;
   net::EngineIoEndpoint engine_io_;
   net::SockJsEndpoint sockjs_;
+  net::RestEndpoint rest_;
   net::Connections connections_;
 };
 
@@ -195,9 +199,10 @@ class FakeSite {
   explicit FakeSite(Application& application, net::ServerOptions options = {}, std::size_t loops = 1)
       : server(application, std::move(options), loops),
         sessions(net::session_limits(server.options)),
-        engine_io(server.options) {
+        engine_io(server.options),
+        rest(server.options) {
     for (std::size_t i = 0; i < loops; ++i) {
-      sockets_.push_back(std::make_unique<FakeSockets>(server.loop(i), sessions, engine_io));
+      sockets_.push_back(std::make_unique<FakeSockets>(server.loop(i), sessions, engine_io, rest));
     }
   }
   ~FakeSite() {
@@ -234,6 +239,7 @@ class FakeSite {
   FakeServer server;
   net::SessionTable sessions;
   net::EngineIoShared engine_io;
+  net::RestShared rest;
 
  private:
   std::vector<std::unique_ptr<FakeSockets>> sockets_;

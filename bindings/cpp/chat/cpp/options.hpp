@@ -170,6 +170,11 @@ struct Options {
   std::string stomp_application_prefix = {};
   std::string stomp_user_queue_prefix = {};
   std::int64_t stomp_heart_beat_ms = 0;
+  // HTTP.
+  std::int64_t http_identity_ms = 0;
+  std::int64_t max_http_identities = 0;
+  std::int64_t idempotency_ms = 0;
+  bool http_lists = false;
 };
 
 namespace detail {
@@ -281,6 +286,10 @@ class RawOptions {
     raw_.stomp_application_prefix = text(options.stomp_application_prefix);
     raw_.stomp_user_queue_prefix = text(options.stomp_user_queue_prefix);
     raw_.stomp_heart_beat_ms = options.stomp_heart_beat_ms;
+    raw_.http_identity_ms = options.http_identity_ms;
+    raw_.max_http_identities = options.max_http_identities;
+    raw_.idempotency_ms = options.idempotency_ms;
+    raw_.http_lists = options.http_lists ? 1 : 0;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;

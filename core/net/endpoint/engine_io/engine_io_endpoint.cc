@@ -10,6 +10,7 @@
 #include "net/endpoint/engine_io/engine_io_error.h"
 #include "net/endpoint/engine_io/engine_io_session.h"
 #include "net/endpoint/engine_io/engine_io_socket.h"
+#include "net/http/compression.h"
 #include "net/http/cors.h"
 #include "session/engine_io_request.h"
 
@@ -60,6 +61,7 @@ class EngineIoExchange final : public Exchange {
     HttpResponse headers;
     add_cors_headers(headers, request, loop_.options().allowed_origins);
     headers_ = std::move(headers.headers);
+    compresses_ = accepts_gzip(request.joined_header("accept-encoding"));
   }
 
   void set_address(std::string address) { address_ = std::move(address); }
@@ -98,6 +100,8 @@ class EngineIoExchange final : public Exchange {
 
   void complete(HttpResponse& response) override {
     response.headers.insert(response.headers.end(), headers_.begin(), headers_.end());
+    // As the reference server does (httpCompression).
+    if (compresses_) compress(response);
   }
 
   void on_lost(bool answered) override {
@@ -140,6 +144,7 @@ class EngineIoExchange final : public Exchange {
   std::optional<EngineIoBirth> birth_;
   std::string content_type_;
   bool has_body_ = true;
+  bool compresses_ = false;  // the answer
 };
 
 // An unknown sid is not reported, because it is most often that of a session that has just ended.

@@ -1,0 +1,49 @@
+// The link of a stream of events. Its frames wait until its user writes them into the response, a bounded part at a time, so that
+// the outbox and its policy hold what the client does not read.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include "net/deliver/link.h"
+#include "net/endpoint/rest/event_stream_carrier.h"
+
+namespace chat::net {
+
+class EventStreamLink final : public Link {
+ public:
+  EventStreamLink(LinkContext& loop, LinkUser& user) : Link(loop, user) {}
+
+  bool empty() const { return outbox_.empty() && !outbox_.has_gaps(); }
+  // Appends whole frames, at least one, while no more than max_bytes are appended. before(frame) is called before each frame.
+  template <class Before>
+  void take(std::string& out, std::size_t max_bytes, Before before);
+  // The client has read what was taken.
+  void note_read() { note_progress(); }
+
+  void close(std::uint16_t code, std::string_view reason) override;
+  void flush() override { user_->on_output(); }
+  void pause_reading_until(std::int64_t) override {}  // the client says nothing
+  void resume_reading() override {}
+  void pause_reading_for_output() override {}
+  const Carrier& carrier() const override { return event_stream_carrier(); }
+
+ private:
+  void write_now() override { user_->on_output(); }
+  // The notices about dropped messages, where the messages are missing.
+  void place_gaps();
+};
+
+template <class Before>
+void EventStreamLink::take(std::string& out, std::size_t max_bytes, Before before) {
+  place_gaps();
+  const std::size_t begin = out.size();
+  while (!outbox_.empty() && (out.size() == begin || out.size() - begin < max_bytes)) {
+    const FramePtr frame = outbox_.take_front();
+    before(*frame);
+    frame->append_to(out);
+  }
+}
+
+}  // namespace chat::net

@@ -1,0 +1,21 @@
+// What the HTTP endpoints keep beside their sessions, once for the server: rates of addresses, and the memory of
+// Idempotency-Keys. Any thread.
+#pragma once
+
+#include <cstddef>
+
+#include "net/base/server_options.h"
+#include "net/endpoint/rest/rest_rates.h"
+#include "session/idempotency_memory.h"
+
+namespace chat::net {
+
+struct RestShared {
+  explicit RestShared(const ServerOptions& options)
+      : rates(options.inbound_rate, options.inbound_burst), idempotency({.window_ms = options.idempotency_ms}) {}
+
+  RestRates rates;
+  session::IdempotencyMemory idempotency;
+};
+
+}  // namespace chat::net
