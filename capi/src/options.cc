@@ -232,7 +232,6 @@ void read_endpoints(Reader& reader, const chat_server_options& given, net::Serve
     const int protocol = raw_number(endpoint.protocol);
     reader.range((field + ".protocol").c_str(), protocol, 1, static_cast<std::int64_t>(kProtocolCount) - 1);
     result.protocol = static_cast<Protocol>(protocol);
-    if (result.protocol == Protocol::stomp) reader.fault(invalid(field + ".protocol", "is 4, which is reserved"));
     if (const std::string what = read_transports(endpoint.transports, result.protocol, result.transports);
         !what.empty()) {
       reader.fault(invalid(field + ".transports", what));

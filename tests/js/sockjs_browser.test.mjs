@@ -28,7 +28,7 @@ async function startSite(t) {
 // In the page: sends the texts, and resolves with what has come back, or with the code of the close.
 function talk([url, transport, said]) {
   return new Promise((resolve) => {
-    const socket = new window.SockJS(url, null, { transports: transport, timeout: 20_000 });
+    const socket = new window.SockJS(url, null, { transports: transport, timeout: 20_000 }); // On purpose: this is sockjs-client's own.
     const heard = [];
     let used;
     socket.onopen = () => {

@@ -186,10 +186,10 @@ typedef enum chat_transport {
  * chat.v1 or STOMP. The values are bits.
  */
 typedef enum chat_sockjs {
-  CHAT_SOCKJS_WEBSOCKET = 1,
-  CHAT_SOCKJS_XHR = 2,
-  CHAT_SOCKJS_XHR_STREAMING = 4,
-  CHAT_SOCKJS_EVENTSOURCE = 8,
+  CHAT_SOCKJS_WEBSOCKET = 1,     /* also /websocket below the path, without frames of SockJS */
+  CHAT_SOCKJS_XHR = 2,           /* a response for each frame */
+  CHAT_SOCKJS_XHR_STREAMING = 4, /* a response with many frames */
+  CHAT_SOCKJS_EVENTSOURCE = 8,   /* the same as text/event-stream */
   CHAT_SOCKJS_HTMLFILE = 16, /* for old browsers. Pages of every site can use it and jsonp, because browsers send no */
   CHAT_SOCKJS_JSONP = 32,    /* Origin with them; only those that send Sec-Fetch-Site: cross-site are refused */
   CHAT_SOCKJS_OFF = 64       /* alone: the endpoint has no SockJS */
