@@ -31,12 +31,14 @@ inline std::string id_in(std::string_view text, std::string_view name) {
   return std::string(text.substr(begin, text.find('"', begin) - begin));
 }
 
+inline net::Endpoint& socket_io_endpoint(net::ServerOptions& options) {
+  return *std::ranges::find(options.endpoints, Protocol::socket_io, &net::Endpoint::protocol);
+}
+
 // As the C API fills them in, and with connections that do not end by time, so that a test may let it pass.
 inline net::ServerOptions engine_io_options() {
   net::ServerOptions options;
-  for (net::Endpoint& endpoint : options.endpoints) {
-    if (endpoint.protocol == Protocol::socket_io) endpoint.max_message_bytes = 1'000'000;
-  }
+  socket_io_endpoint(options).max_message_bytes = 1'000'000;
   options.handshake_timeout_ms = options.http_idle_timeout_ms = 3'600'000;
   return options;
 }

@@ -89,7 +89,7 @@ void it_opens_by_websocket(void**) {
 
 void an_endpoint_may_have_one_transport_alone(void**) {
   ServerOptions options = engine_io_options();
-  options.endpoints.back().transports = 1U << static_cast<unsigned>(Transport::polling);
+  socket_io_endpoint(options).transports = 1U << static_cast<unsigned>(Transport::polling);
   Fixture f(options);
   EngineIoPlayer player(f.site);
   ASSERT_TEXT(player.open(), (std::string("200 ") + kWebSocketHandshake).c_str());
