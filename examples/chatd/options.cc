@@ -114,7 +114,7 @@ void set_endpoints(Options& options) {
     const std::size_t equals = text.rfind('=');
     chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
     endpoint.protocol = static_cast<chat_protocol>(protocol_of(std::string_view(text).substr(equals + 1)));
-    if (endpoint.protocol == CHAT_PROTOCOL_PLAIN || endpoint.protocol == CHAT_PROTOCOL_CHAT_V1) {
+    if (endpoint.protocol != CHAT_PROTOCOL_SOCKET_IO && endpoint.protocol != CHAT_PROTOCOL_HTTP) {
       endpoint.sockjs = options.sockjs;
       endpoint.sockjs_cookie = options.sockjs_cookie ? 1 : 0;
     }
