@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { limitMs, startChatd, test } from './support.mjs';
 import { clientKinds } from './room_clients.mjs';
-import { fill, kinds, readTables, valuesOf } from './translation_tables.mjs';
+import { fill, kinds, partsOf, readTables, valuesOf } from './translation_tables.mjs';
 
 const tables = readTables();
 
@@ -27,12 +27,13 @@ function linesOf(client, row) {
     if (row === 'Socket.IO') value = JSON.stringify(JSON.parse(value));
     return (kind === 'bytes' ? bytesOf(mark) : bytesOf(mark).slice(0, 1)).map((bytes) => {
       const sent = valuesOf({ text: `${mark}: ${text}`, json: value, bytes });
-      const [type] = cell.parts.filter((part) => part.startsWith('content-type:'));
+      const parts = partsOf(cell, sent);
+      const [type] = parts.filter((part) => part.startsWith('content-type:'));
       return {
         client,
         row,
         kind: cell.asText ? 'text' : kind,
-        parts: fill(cell.parts, sent),
+        parts: fill(parts, sent),
         values: cell.asText ? { ...sent, TEXT: sent.JSON } : sent,
         type,
         attributes: type && { 'content-type': type.slice('content-type:'.length) },
@@ -43,7 +44,7 @@ function linesOf(client, row) {
 
 // What a client receives of a line. A content-type that a STOMP client named goes to all others.
 function expectedUnits(row, line) {
-  const { parts } = tables.receiving.get(row).get(line.kind);
+  const parts = partsOf(tables.receiving.get(row).get(line.kind), line.values);
   const shown = row.startsWith('STOMP') && line.type ? parts.map((part) => (part.startsWith('content-type:') ? line.type : part)) : parts;
   return fill(shown, line.values);
 }

@@ -59,7 +59,7 @@ const plain = {
   path: '/chat',
   protocols: [],
   encode: (parts) => parts,
-  decode: (data) => [{ value: data, json: data.toString() }],
+  decode: (data) => [{ value: data, json: data.toString(), about: {} }],
 };
 
 const plainOverSockJs = { ...plain, row: 'plain over SockJS' };
@@ -158,6 +158,87 @@ class WebSocketClient extends MessageClient {
   }
 }
 
+// A client of SockJS over HTTP by hand, for the transports of browsers that sockjs-client does not have in Node. Its interface is that
+// of a WebSocket.
+class SockJsByHand {
+  readyState = 0;
+  #requests = new Set();
+  #sent = Promise.resolve();
+
+  constructor(url, transport) {
+    const [base, query] = url.split('?');
+    Object.assign(this, { base: `${base}/000/${randomUUID()}`, query: query ? `&${query}` : '', transport });
+    this.#run().catch((error) => this.#end(1006, error.message));
+  }
+
+  #request(method, name, { body, headers = {} } = {}) {
+    return new Promise((resolve, reject) => {
+      const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
+      const request = http.request(`${this.base}/${name}`, { method, agent: false, headers: { ...headers, ...length } }, resolve);
+      this.#requests.add(request);
+      request.on('close', () => this.#requests.delete(request));
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  async #run() {
+    while (this.readyState < 2) {
+      const response = await this.#request('GET', `${this.transport}?c=call${this.query}`);
+      if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`);
+      const [call, end] = this.transport === 'jsonp' ? [/^\/\*\*\/call\((".*")\)$/s, ';\r\n'] : [/<script>\np\((".*")\);\n$/s, '</script>\r\n'];
+      let text = '';
+      for await (const part of response.setEncoding('utf8')) {
+        const calls = (text + part).split(end);
+        text = calls.pop();
+        for (const [, literal] of calls.map((one) => one.match(call)).filter(Boolean)) this.#take(JSON.parse(literal));
+      }
+    }
+  }
+
+  #take(frame) {
+    if (frame === 'o') {
+      this.readyState = 1;
+      this.onopen?.({});
+    } else if (frame[0] === 'a') {
+      for (const data of JSON.parse(frame.slice(1))) this.onmessage?.({ data });
+    } else if (frame[0] === 'c') {
+      this.#end(...JSON.parse(frame.slice(1)));
+    }
+  }
+
+  // One POST at a time, because requests may overtake each other.
+  send(data) {
+    this.#sent = this.#sent.then(() => this.#post(JSON.stringify([data]))).catch((error) => this.#end(1006, error.message));
+  }
+
+  async #post(body) {
+    if (this.readyState !== 1) return;
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const response = await (this.transport === 'jsonp'
+      ? this.#request('POST', 'jsonp_send', { body: new URLSearchParams({ d: body }).toString(), headers: form })
+      : this.#request('POST', 'xhr_send', { body }));
+    response.resume();
+    if (![200, 204].includes(response.statusCode)) throw new Error(`a POST: status ${response.statusCode}`);
+  }
+
+  #end(code, reason) {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    for (const request of this.#requests) request.destroy();
+    this.onclose?.({ code, reason, wasClean: code !== 1006 });
+  }
+
+  close() {
+    this.#end(1000, 'closed by the client');
+  }
+}
+
+// transport: a name of sockjs-client, or htmlfile, jsonp.
+function openSockJs(url, transport) {
+  return ['htmlfile', 'jsonp'].includes(transport) ? new SockJsByHand(url, transport) : new SockJS(url, null, { transports: transport });
+}
+
 class SockJsClient extends MessageClient {
   constructor(t, server, room, protocol, transport) {
     super(t, server, room, protocol);
@@ -165,8 +246,7 @@ class SockJsClient extends MessageClient {
   }
 
   async open() {
-    const url = this.server.http(`${this.protocol.path}${this.query()}`);
-    this.socket = new SockJS(url, null, { transports: this.transport });
+    this.socket = openSockJs(this.server.http(`${this.protocol.path}${this.query()}`), this.transport);
     atEnd(this.t, () => this.end());
     this.socket.onmessage = ({ data }) => this.take(data);
     await new Promise((resolve, reject) => {
@@ -186,91 +266,6 @@ class SockJsClient extends MessageClient {
   end() {
     this.ended = true;
     this.socket?.close();
-  }
-}
-
-// The transports of browsers without a client in Node, over HTTP requests of its own.
-class SockJsByHand extends MessageClient {
-  address = `/000/${randomUUID()}`;
-  requests = new Set();
-
-  request(method, name, { body, headers = {} } = {}) {
-    return new Promise((resolve, reject) => {
-      const path = `${this.protocol.path}${this.address}/${name}`;
-      const request = http.request(this.server.http(path), {
-        method,
-        agent: false,
-        headers: { ...headers, ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }) },
-      }, resolve);
-      this.requests.add(request);
-      request.on('close', () => this.requests.delete(request));
-      request.on('error', reject);
-      request.end(body);
-    });
-  }
-
-  takeFrame(frame) {
-    if (frame === 'o') this.opened();
-    else if (frame[0] === 'a') for (const data of JSON.parse(frame.slice(1))) this.take(data);
-    else if (frame[0] === 'c') this.fail(`closed with ${frame}`);
-  }
-
-  async open() {
-    const opened = new Promise((resolve) => { this.opened = resolve; });
-    atEnd(this.t, () => this.end());
-    this.run().catch((error) => this.fail(error.message));
-    await opened;
-    await this.welcome();
-  }
-
-  async post(name, body, type, status) {
-    const response = await this.request('POST', name, { body, headers: { 'Content-Type': type } });
-    response.resume();
-    if (response.statusCode !== status) throw new Error(`${name}: status ${response.statusCode}`);
-  }
-
-  end() {
-    this.ended = true;
-    for (const request of this.requests) request.destroy();
-  }
-}
-
-class HtmlFileClient extends SockJsByHand {
-  async run() {
-    while (!this.ended) {
-      const response = await this.request('GET', `htmlfile${this.query('&c=call')}`);
-      let text = '';
-      for await (const part of response.setEncoding('utf8')) {
-        const scripts = (text + part).split('</script>\r\n');
-        text = scripts.pop();
-        for (const script of scripts) {
-          const call = script.match(/<script>\np\((".*")\);\n$/s);
-          if (call) this.takeFrame(JSON.parse(call[1]));
-        }
-      }
-    }
-  }
-
-  sendData(data) {
-    return this.post('xhr_send', JSON.stringify([data]), 'text/plain', 204);
-  }
-}
-
-class JsonpClient extends SockJsByHand {
-  async run() {
-    while (!this.ended) {
-      const response = await this.request('GET', `jsonp${this.query('&c=call')}`);
-      let text = '';
-      for await (const part of response.setEncoding('utf8')) text += part;
-      const call = text.match(/^\/\*\*\/call\((".*")\);\r\n$/s);
-      if (!call) throw new Error(`status ${response.statusCode}: ${text}`);
-      this.takeFrame(JSON.parse(call[1]));
-    }
-  }
-
-  sendData(data) {
-    const body = new URLSearchParams({ d: JSON.stringify([data]) }).toString();
-    return this.post('jsonp_send', body, 'application/x-www-form-urlencoded', 200);
   }
 }
 
@@ -433,14 +428,12 @@ class LongPollingClient extends HttpRoomClient {
 
 // ---- the kinds
 
-const sockJsTransports = ['websocket', 'xhr-streaming', 'xhr-polling', 'eventsource'];
+const sockJsTransports = ['websocket', 'xhr-streaming', 'xhr-polling', 'eventsource', 'htmlfile', 'jsonp'];
 
-function sockJsKinds(protocol) {
-  return [
-    ...sockJsTransports.map((transport) => [transport, (...where) => new SockJsClient(...where, protocol, transport)]),
-    ['htmlfile', (...where) => new HtmlFileClient(...where, protocol)],
-    ['jsonp', (...where) => new JsonpClient(...where, protocol)],
-  ].map(([transport, make]) => kind(`${protocol.row.replace(/ .*/, '')} over SockJS ${transport}`, protocol.row, [protocol.row], make));
+// make(transport, t, server, room)
+function sockJsKinds(row, make) {
+  return sockJsTransports.map((transport) => kind(`${row.replace(/ over SockJS/, '')} over SockJS ${transport}`, row, [row],
+    (...where) => make(transport, ...where)));
 }
 
 // name, the row of what it receives, the rows of what it can say, make(t, server, room).
@@ -463,10 +456,12 @@ export const clientKinds = [
   kind('chat.v1.binary', 'chat.v1.binary', ['chat.v1.binary'], (...where) => new WebSocketClient(...where, chatV1Binary)),
   ...['polling', 'websocket', 'upgrade'].map((mode) => kind(`Socket.IO ${mode}`, 'Socket.IO', ['Socket.IO'],
     (...where) => new SocketIoRoomClient(...where, { mode }))),
-  ...sockJsKinds(plainOverSockJs),
-  ...sockJsKinds(chatV1),
+  ...[plainOverSockJs, chatV1].flatMap((protocol) => sockJsKinds(protocol.row,
+    (transport, ...where) => new SockJsClient(...where, protocol, transport))),
   ...['1.0', '1.1', '1.2'].map((version) => kind(`STOMP ${version}`, 'STOMP', ['STOMP'],
     (...where) => new StompRoomClient(...where, 'STOMP', [version]))),
+  ...sockJsKinds('STOMP over SockJS', (transport, ...where) => new StompRoomClient(...where, 'STOMP over SockJS', ['1.2'],
+    (url) => openSockJs(url.replace('ws:', 'http:'), transport))),
   kind('Server-Sent Events', 'Server-Sent Events', ['HTTP, a body of JSON'], (...where) => new EventStreamClient(...where)),
   kind('long polling', 'long polling', ['HTTP, a body of JSON', 'HTTP, a body of text', 'HTTP, a form'],
     (...where) => new LongPollingClient(...where)),

@@ -1,6 +1,7 @@
 // The tables of docs/protocols.md as data: what a client sends for each kind of message, and what each client receives. A cell is a
 // list of parts with the placeholders TEXT, JSON, BYTES, BASE64 and SIZE; fill() gives them their values.
 import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { sourceDir } from './support.mjs';
@@ -22,13 +23,20 @@ function readTable(text, heading) {
   }));
 }
 
-// null: the protocol cannot send this.
+// null: the protocol cannot send this. utf8: the parts when the bytes are UTF-8, if they are others then.
 function readCell(cell) {
   if (cell === '–') return null;
-  const parts = [...cell.matchAll(/`([^`]+)`/g)].map(([, part]) => part);
-  const rest = cell.replaceAll(/`[^`]+`/g, '').trim();
+  const [text, utf8] = cell.split('; UTF-8: ');
+  const partsOf = (list) => [...list.matchAll(/`([^`]+)`/g)].map(([, part]) => part);
+  const rest = text.replaceAll(/`[^`]+`/g, '').trim();
+  const parts = partsOf(text);
   assert.ok(parts.length > 0 && ['', 'then', ', as text'].includes(rest), `the cell ${cell}`);
-  return { parts, asText: rest === ', as text' };
+  return { parts, utf8: utf8 === undefined ? parts : partsOf(utf8), asText: rest === ', as text' };
+}
+
+// The parts of a cell for these values.
+export function partsOf(cell, { BYTES }) {
+  return isUtf8(BYTES) ? cell.utf8 : cell.parts;
 }
 
 function readCells(table) {
