@@ -12,7 +12,6 @@ namespace {
 
 namespace sockjs = session::sockjs;
 
-constexpr std::uint16_t kGoingAway = 1001;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kPolicyViolation = 1008;
 constexpr std::uint16_t kTooLarge = 1009;
@@ -123,7 +122,8 @@ void SockJsHttpSession::perform(Actions& actions) {
     std::visit([this](auto& specific) { act(specific); }, action);
   }
   // The close frame is written, or there is no request for it.
-  if (stopping_ && !machine_.has_receiver() && !machine_.forgotten()) {
+  const bool link_open = link_ && !link_->closing();
+  if (stopping_ && !link_open && !machine_.has_receiver() && !machine_.forgotten()) {
     Actions last;
     machine_.abort(last);
     perform(last);
@@ -277,12 +277,9 @@ void SockJsHttpSession::on_deadline(std::int64_t now_ms) {
 
 // The end --------------------------------------------------------------------------------------------------------------
 
+// The handler of the protocol says goodbye to the client, in its own way, and closes the link: before this, or later.
 void SockJsHttpSession::say_goodbye() {
   stopping_ = true;
-  if (link_ && !link_->closing()) {
-    link_->close(kGoingAway, kStopping);
-    return;
-  }
   Actions none;
   perform(none);
 }

@@ -57,7 +57,7 @@ class SockJsHttpSession final : public Session,
     HeldRequest request;
   };
 
-  EndpointContext& loop() { return home_.loop(); }
+  EndpointContext& loop() const { return home_.loop(); }
   void perform(Actions& actions);
   void act(session::sockjs::StartReceiver& action);
   void act(session::sockjs::Write& action);
@@ -77,7 +77,7 @@ class SockJsHttpSession final : public Session,
   void take_messages();
   void take_some_messages();
   void take_messages_later();
-  bool paused() { return loop().now_ms() < paused_until_ms_; }
+  bool paused() const { return loop().now_ms() < paused_until_ms_; }
   void schedule();
   void on_deadline(std::int64_t now_ms) override;
 
@@ -87,6 +87,7 @@ class SockJsHttpSession final : public Session,
   void on_close(std::uint16_t code, std::string_view reason) override;
   void on_pause(std::int64_t until_ms) override;
   void on_resume() override;
+  bool holds_input() const override { return paused() || machine_.has_messages(); }
   std::size_t waiting_bytes() const override { return machine_.waiting_bytes(); }
 
   bool empty() const override { return !link_ || link_->empty(); }
