@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 
-from support import BINARY, TEXT, Chatd, Raw, frame
+from support import BINARY, TEXT, Chatd, Raw, frame, scaled_ms
 
 # What differs each time, by name: group 1 of the expression. The documents list these names.
 RULES = {
@@ -193,7 +193,8 @@ class Player:
     def _start(self, command):
         self._close()
         arguments = [word for at, word in enumerate(command[1:]) if "--port" not in (word, command[at])]
-        self.server = self.start_chatd(*arguments)
+        # On a busy machine a session may wait long for its next request. This is not seen on the wire.
+        self.server = self.start_chatd(*arguments, "--sockjs-disconnect-delay-ms", scaled_ms(60_000))
 
     def _close(self):
         """Nothing that was read is left over when a chapter ends."""
@@ -223,7 +224,16 @@ class Player:
                 shown += [f"S: {line}".rstrip() for line in self._capture(block.kind, connection, lines)]
             else:
                 getattr(self, f"_expect_{block.kind}")(connection, lines)
+        if who == "C":
+            self._settle()
         self.captured.append((block, "".join(line + "\n" for line in shown)))
+
+    def _settle(self):
+        """The server has read what was sent before: it has answered other connections since."""
+        for _ in range(3):
+            connection = Raw(self.server)
+            assert connection.request("GET", "/healthz").status == 200
+            connection.close()
 
     # Writing a document ----------------------------------------------------------------------------------------------
 
