@@ -86,7 +86,7 @@ StompClient::~StompClient() { clients_->erase(this); }
 void StompClient::on_established() { schedule(); }
 
 void StompClient::on_message(bool, std::string_view bytes) {
-  if (link_->closing()) return;
+  if (link_->closing() || failed_) return;
   or_fail([&] {
     const std::uint64_t before = frames_;
     StompActions actions;
@@ -97,12 +97,13 @@ void StompClient::on_message(bool, std::string_view bytes) {
   });
 }
 
-// The session may not know its own state any more.
+// The session may not know its own state any more, so it takes no further frame.
 template <class Action>
 void StompClient::or_fail(Action action) {
   try {
     action();
   } catch (const std::bad_alloc&) {
+    failed_ = true;
     if (peer_ != nullptr) {
       peer_->fail();
     } else {
@@ -127,7 +128,7 @@ void StompClient::close(std::uint16_t code, std::string_view reason) {
 }
 
 bool StompClient::may_take_frame() {
-  if (link_->closing() || !session_.has_input()) return false;
+  if (link_->closing() || failed_ || !session_.has_input()) return false;
   if (peer_ == nullptr) return true;
   if (peer_->undecided() || session_.requests() >= kMaxRequests || loop_.now_ms() < frames_from_ms_) return false;
   frames_from_ms_ = loop_.now_ms() + peer_->overdrawn_ms();
@@ -208,6 +209,7 @@ void StompClient::schedule() {
 }
 
 void StompClient::on_deadline(std::int64_t now_ms) {
+  if (failed_) return;
   if (link_->is_paused()) session_.heard(now_ms);
   // What waits for the client will show it that the server is there.
   session_.wrote(link_->queued_bytes() != 0 ? now_ms : link_->written_ms());
@@ -275,9 +277,15 @@ void StompClient::act(session::stomp::Connect& connect) {
     act(std::move(actions));
     return;
   }
-  auto owned = std::make_unique<Peer>(
-      loop_, *this, *link_, *admitted,
-      std::make_unique<wire::StompCodec>(connect.version, loop_.options().stomp_prefixes, arrival_.text_only));
+  std::unique_ptr<Peer> owned;
+  try {
+    owned = std::make_unique<Peer>(
+        loop_, *this, *link_, *admitted,
+        std::make_unique<wire::StompCodec>(connect.version, loop_.options().stomp_prefixes, arrival_.text_only));
+  } catch (...) {
+    loop_.hub().remove_client(*admitted);
+    throw;
+  }
   Peer& peer = *owned;
   loop_.peers().add(std::move(owned));
   peer_ = &peer;

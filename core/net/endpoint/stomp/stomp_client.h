@@ -122,6 +122,7 @@ class StompClient final : public LinkUser, public PeerOwner, private TimerEntry 
   Link* link_ = nullptr;
   Peer* peer_ = nullptr;  // from CONNECT until the link is closed
   std::uint16_t close_code_;
+  bool failed_ = false;  // memory failed, and the client is being closed
   bool taking_frames_ = false;
   bool will_take_frames_ = false;
   bool holds_input_ = false;         // reading is paused because frames wait

@@ -1,16 +1,14 @@
 // STOMP over WebSocket: how a client comes, what it receives of rooms and of the application, how it is refused, and how it ends.
-// The frames are shown with "|" for the end of a line and "^" for NUL; epochs, times and message ids without what varies.
+// See stomp_frames.h for how frames are shown.
 #include "net/endpoint/stomp/stomp_endpoint.h"
 
-#include <algorithm>
-#include <initializer_list>
 #include <memory>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/net/endpoint/stomp/stomp_frames.h"
 #include "core/net/fake_sockets.h"
 #include "core/net/recorder.h"
 
@@ -33,29 +31,6 @@ namespace {
 
 Decision deferred() { return {Verdict::defer, {}, {}}; }
 Decision refused(std::string reason) { return {Verdict::refuse, std::move(reason), {}}; }
-
-std::string frame(std::string_view command, std::initializer_list<std::string_view> headers = {},
-                  std::string_view body = {}) {
-  std::string text = std::string(command) + "\n";
-  for (const std::string_view header : headers) text += std::string(header) + "\n";
-  text += "\n" + std::string(body);
-  text += '\0';
-  return text;
-}
-
-std::string readable(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', '|');
-  std::replace(text.begin(), text.end(), '\0', '^');
-  static const std::pair<std::regex, const char*> kVarying[] = {
-      {std::regex("epoch:[a-zA-Z0-9]+"), "epoch:*"},
-      {std::regex("message-id:[a-zA-Z0-9]+-"), "message-id:*-"},
-      {std::regex("m-[0-9]+"), "m-*"},
-      {std::regex("\\*-[0-9]+\\|content-type:text/plain;charset=utf-8\\|"), "*|"},
-      {std::regex("timestamp:[0-9]+\\|"), ""},
-  };
-  for (const auto& [pattern, by] : kVarying) text = std::regex_replace(text, pattern, by);
-  return text;
-}
 
 class Client {
  public:
