@@ -58,6 +58,11 @@ class SockJsHttpSession final : public Session,
   };
 
   EndpointContext& loop() const { return home_.loop(); }
+  // Every call from outside goes through here. When memory fails, the machine may not know its own state any more: the
+  // session then ends in a later turn, and until then does nothing.
+  template <class Action>
+  void guarded(Action action);
+  void end_failed();
   void perform(Actions& actions);
   void act(session::sockjs::StartReceiver& action);
   void act(session::sockjs::Write& action);
@@ -73,6 +78,7 @@ class SockJsHttpSession final : public Session,
 
   HttpResponse answer(std::string body) const;
   void close(std::uint16_t code, std::string_view reason);
+  void abort();
   // Delivers what the client has sent, until it is paused.
   void take_messages();
   void take_some_messages();
@@ -108,6 +114,7 @@ class SockJsHttpSession final : public Session,
   std::int64_t paused_until_ms_ = -1;
   bool turn_asked_ = false;  // take_messages() follows
   bool stopping_ = false;    // no more requests will come
+  bool failed_ = false;      // memory has failed
 };
 
 }  // namespace chat::net

@@ -277,18 +277,17 @@ void StompClient::act(session::stomp::Connect& connect) {
     act(std::move(actions));
     return;
   }
-  std::unique_ptr<Peer> owned;
   try {
-    owned = std::make_unique<Peer>(
+    auto owned = std::make_unique<Peer>(
         loop_, *this, *link_, *admitted,
         std::make_unique<wire::StompCodec>(connect.version, loop_.options().stomp_prefixes, arrival_.text_only));
-  } catch (...) {
+    Peer& peer = *owned;
+    loop_.peers().add(std::move(owned));
+    peer_ = &peer;
+  } catch (...) {  // no memory: nobody else would remove the client
     loop_.hub().remove_client(*admitted);
     throw;
   }
-  Peer& peer = *owned;
-  loop_.peers().add(std::move(owned));
-  peer_ = &peer;
   if (peer_->client()->state() == ClientState::connecting) {
     peer_->await_verdict(loop_.now_ms() + loop_.options().verdict_timeout_ms);
   } else {

@@ -536,6 +536,116 @@ void sessions_are_limited_for_each_address(void**) {
   assert_int_equal(f.refused(Refusal::sessions_per_address), 1);
 }
 
+// The oldest session without a client makes way.
+void a_closed_session_is_evicted_for_a_new_one(void**) {
+  ServerOptions options = with_sockjs();
+  options.max_polling_sessions_per_address = 2;
+  Fixture f(options);
+  for (const char* id : {"one", "two"}) f.post(0, std::string("/chat/0/") + id + "/xhr");
+  (void)f.site.server.hub->close_client(f.site.client(1), 4'000, "out");
+  f.site.run();
+  ASSERT_TEXT(f.post(1, "/chat/0/three/xhr"), "503 too many sessions\n");  // it may still be asked why it was closed
+  f.site.advance(500);
+  ASSERT_TEXT(f.post(1, "/chat/0/one/xhr"), "200 c[4000,\"out\"]\n");
+  ASSERT_TEXT(f.post(1, "/chat/0/three/xhr"), "200 o\n");
+  f.site.run();
+  ASSERT_TEXT(f.post(0, "/chat/0/one/xhr_send", "[]").substr(0, 3), "404");
+  ASSERT_TEXT(f.post(1, "/chat/0/two/xhr_send", "[]"), "204 ");
+  assert_int_equal(f.site.sessions.size(), 2);
+  ASSERT_TEXT(f.post(0, "/chat/0/one/xhr"), "503 too many sessions\n");
+}
+
+// A session whose first request is still being answered has no client yet. It ends with a reason.
+void a_session_that_is_evicted_while_it_waits_answers_its_request(void**) {
+  ServerOptions options = with_sockjs();
+  options.max_polling_sessions_per_address = 1;
+  Fixture f(options);
+  FakeClient& stream = f.request(0, "POST", "/chat/0/one/xhr_streaming");
+  streamed(stream);
+  FakeSockets& home = f.site.sockets(0);
+  const Endpoint& endpoint = f.site.server.options.endpoints.front();
+  const auto place = f.site.sessions.find(endpoint, "one");
+  f.site.sessions.set_idle(place->number, true, f.site.loop().now_ms());
+  f.site.advance(500);
+  ASSERT_TEXT(f.post(1, "/chat/0/two/xhr"), "200 o\n");
+  f.site.run();
+  ASSERT_TEXT(streamed(stream), "c[1013,\"too many sessions\"]\nEND");
+  assert_null(home.sessions().find(place->number));
+  assert_int_equal(f.site.sessions.size(), 1);
+}
+
+// Two requests that find no session both claim its id. One begins it, and the other receives from it, on whichever loop.
+void one_of_two_claims_begins_the_session(void**) {
+  for (const std::size_t first : {0, 1}) {
+    Fixture f;
+    FakeClient* const clients[] = {&f.client(0), &f.client(1)};
+    for (FakeClient* const client : clients) {
+      client->send("POST /chat/0/one/xhr HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 1\r\n\r\n");
+    }
+    f.site.run();
+    assert_int_equal(f.site.sessions.size(), 0);
+    clients[first]->send(" ");
+    f.site.run();
+    clients[1 - first]->send(" ");
+    f.site.run();
+    ASSERT_TEXT(clients[first]->answer(), "200 o\n");
+    f.site.publish("lobby", "for the second");
+    f.site.run();
+    ASSERT_TEXT(clients[1 - first]->answer(), "200 a[\"for the second\"]\n");
+    ASSERT_TEXT(f.app.take(), "connect 1 lobby; open 1 lobby; join 1 lobby");
+    const auto place = f.site.sessions.find(f.site.server.options.endpoints.front(), "one");
+    assert_int_equal(place->home, first);
+  }
+}
+
+// The transport is that of the request that began the session.
+void the_other_claim_may_be_of_another_transport(void**) {
+  Fixture f;
+  FakeClient& poll = f.client(0);
+  FakeClient& stream = f.client(1);
+  poll.send("POST /chat/0/one/xhr HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 1\r\n\r\n");
+  stream.send("POST /chat/0/one/xhr_streaming HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 1\r\n\r\n");
+  f.site.run();
+  poll.send(" ");
+  f.site.run();
+  stream.send(" ");
+  f.site.run();
+  ASSERT_TEXT(poll.answer(), "200 o\n");
+  ASSERT_TEXT(stream.answer(), "404 no such session\n");
+}
+
+// A request that was on its way when its session ended.
+void a_session_may_end_before_a_request_reaches_it(void**) {
+  Fixture f;
+  ASSERT_TEXT(f.post(0, "/chat/0/one/xhr"), "200 o\n");
+  FakeClient& sender = f.client(1);
+  sender.send("POST /chat/0/one/xhr_send HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 5\r\n\r\n");
+  f.site.run();
+  f.site.advance(5'100);
+  assert_int_equal(f.site.sessions.size(), 0);
+  ASSERT_TEXT(f.post(1, "/chat/0/one/xhr"), "200 o\n");  // another session with its id
+  sender.send("[\"x\"]");
+  f.site.run();
+  ASSERT_TEXT(sender.answer(), "404 no such session\n");
+  assert_null(std::strstr(f.app.take().c_str(), "message"));
+}
+
+void dropped_messages_are_reported_where_they_are_missing(void**) {
+  ServerOptions options = with_sockjs();
+  options.max_outbox_messages = 2;
+  options.outbox_policy = OutboxPolicy::drop_oldest;
+  Fixture f(options);
+  ASSERT_TEXT(f.post(0, "/chat.v1/0/one/xhr"), "200 o\n");
+  f.post(0, "/chat.v1/0/one/xhr");  // the welcome
+  for (const char* text : {"1", "2", "3", "4", "5"}) f.site.publish("lobby", text);
+  f.site.run();
+  const std::string poll = f.post(1, "/chat.v1/0/one/xhr");
+  const std::size_t gap = poll.find(R"(\"type\":\"gap\")");
+  const std::size_t message = poll.find(R"(\"text\":\"4\")");
+  assert_true(gap < message && message < poll.find(R"(\"text\":\"5\")"));
+  assert_null(std::strstr(poll.c_str(), R"(\"text\":\"3\")"));
+}
+
 // WebSockets -----------------------------------------------------------------------------------------------------------
 
 std::string joined(const std::vector<std::string>& frames) {
@@ -671,6 +781,12 @@ int main() {
       cmocka_unit_test(a_client_that_sends_too_fast_waits_for_its_answer),
       cmocka_unit_test(a_message_above_the_limit_ends_the_session),
       cmocka_unit_test(sessions_are_limited_for_each_address),
+      cmocka_unit_test(a_closed_session_is_evicted_for_a_new_one),
+      cmocka_unit_test(a_session_that_is_evicted_while_it_waits_answers_its_request),
+      cmocka_unit_test(one_of_two_claims_begins_the_session),
+      cmocka_unit_test(the_other_claim_may_be_of_another_transport),
+      cmocka_unit_test(a_session_may_end_before_a_request_reaches_it),
+      cmocka_unit_test(dropped_messages_are_reported_where_they_are_missing),
       cmocka_unit_test(a_websocket_is_a_session),
       cmocka_unit_test(a_websocket_with_a_fault_is_closed),
       cmocka_unit_test(a_kick_closes_a_websocket_after_its_frame),
