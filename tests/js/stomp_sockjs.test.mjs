@@ -2,10 +2,10 @@
 // not be those of SockJS's messages.
 import assert from 'node:assert/strict';
 import SockJS from 'sockjs-client';
+import { nodeTransports } from './sockjs_support.mjs';
 import { connect, Queue, atEnd, startChatd, startTestd, test } from './support.mjs';
 import { connectRaw, connectStompjs, frameText, versions } from './stomp_support.mjs';
 
-const transports = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 const json = { 'content-type': 'application/json' };
 // As chat_transport has them.
 const transportNumbers = { websocket: 1, 'xhr-polling': 2, 'xhr-streaming': 4, eventsource: 4 };
@@ -42,7 +42,7 @@ async function openTexts(t, server, transport) {
 
 const connectFrame = (headers = {}) => frameText('CONNECT', { 'accept-version': '1.2', host: 'chat.test', ...headers });
 
-for (const transport of transports) {
+for (const transport of nodeTransports) {
   for (const version of versions) {
     test(`${transport}, version ${version}: subscribe, send, receipts, transactions, disconnect`, async (t) => {
       const server = await startChatd(t, ['--threads', '2']);
