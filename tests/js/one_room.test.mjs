@@ -80,9 +80,11 @@ const keyOf = (value) => JSON.stringify(value);
 
 async function verifyRoom(clients, lines) {
   const counted = (client, list) => list.reduce((sum, line) => sum + expectedUnits(tables, client.row, line).length, 0);
-  // All speak at the same time, each its own lines in order.
+  // All speak at the same time, each its own lines in order, while one session moves to its WebSocket.
   await Promise.all(clients.map(async (client) => {
+    const upgraded = client.upgrade?.();
     for (const line of lines) if (line.client === client) await client.say(line.row, line.parts);
+    await upgraded;
   }));
   await allReceived(clients, clients.map((client) => counted(client, lines)));
   // Whatever would come twice comes before this.

@@ -344,6 +344,23 @@ class SocketIoRoomClient extends RoomClient {
   }
 }
 
+// It upgrades when it is told to, not while it connects. The official client has no function for that.
+class LateUpgradeClient extends SocketIoRoomClient {
+  constructor(t, server, room) {
+    super(t, server, room, { mode: 'upgrade', upgrade: false });
+  }
+
+  // Resolves when the WebSocket is its transport, or its connection has ended.
+  async upgrade() {
+    const { engine } = this.client.socket.io;
+    await new Promise((resolve) => {
+      engine.once('upgrade', resolve);
+      engine.once('close', resolve);
+      engine._probe('websocket');
+    });
+  }
+}
+
 const stompOwn = new Set(['content-type', 'content-transfer-encoding', 'content-length', 'args', 'attachments', 'subscription',
   'destination', 'message-id', 'seq', 'epoch', 'sender', 'sender-id', 'timestamp', 'event', 'ephemeral', 'ack']);
 
@@ -501,6 +518,7 @@ export const clientKinds = [
   kind('chat.v1.binary', 'chat.v1.binary', ['chat.v1.binary'], (...where) => new WebSocketClient(...where, chatV1Binary)),
   ...['polling', 'websocket', 'upgrade'].map((mode) => kind(`Socket.IO ${mode}`, 'Socket.IO', ['Socket.IO'],
     (...where) => new SocketIoRoomClient(...where, { mode }))),
+  kind('Socket.IO late upgrade', 'Socket.IO', ['Socket.IO'], (...where) => new LateUpgradeClient(...where)),
   ...[plainOverSockJs, chatV1].flatMap((protocol) => sockJsKinds(protocol.row,
     (transport, ...where) => new SockJsClient(...where, protocol, transport))),
   ...['1.0', '1.1', '1.2'].map((version) => kind(`STOMP ${version}`, 'STOMP', ['STOMP'],

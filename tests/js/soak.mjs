@@ -125,10 +125,6 @@ class Member {
     this.lastBefore = said.length - 1;
     this.isOpen = true;
     counts.opened += 1;
-    if (this.kind.name !== 'Socket.IO upgrade') return;
-    const { engine } = this.client.client.socket.io;
-    if (engine.transport.name === 'websocket') counts.upgraded += 1;
-    else engine.once('upgrade', () => { counts.upgraded += 1; });
   }
 
   get canSay() {
@@ -215,7 +211,7 @@ class Member {
 }
 
 // Sessions that move between threads, and the others.
-const weighted = clientKinds.flatMap((one) => Array(one.name === 'Socket.IO upgrade' ? 6 : 1).fill(one));
+const weighted = clientKinds.flatMap((one) => Array(/late upgrade/.test(one.name) ? 10 : 1).fill(one));
 
 // ---- the run
 
@@ -267,6 +263,27 @@ function enter(server) {
   })());
 }
 
+// The session of a Socket.IO client moves to its WebSocket, on another thread perhaps. The server is stopped for a moment again and
+// again, so that it finds many messages on all threads together with the packets of the upgrade.
+async function upgrade(server, member) {
+  member.upgraded = true;
+  let done = false;
+  const upgraded = member.client.upgrade().then(() => { done = true; });
+  while (!done) {
+    server.child.kill('SIGSTOP');
+    try {
+      const speakers = [...members].filter((speaker) => speaker.canSay && speaker.kind.row.startsWith('chat.v1'));
+      for (let i = 0; i < 20 && speakers.length > 0; i += 1) say(pick(speakers), 20);
+      await nextTurn();
+    } finally {
+      server.child.kill('SIGCONT');
+    }
+    await new Promise((resolve) => { setImmediate(resolve); });
+  }
+  await upgraded;
+  if (!member.client.ended) counts.upgraded += 1;
+}
+
 async function leave(member, how) {
   counts[how] += 1;
   members.delete(member);
@@ -298,6 +315,8 @@ function act(server, observer) {
     if (below(25) === 0) run(leaveInOrder(pick(open)));
     else if (below(25) === 0) run(leave(pick(open), 'cut'));
     else if (below(50) === 0) pick(open).pause(1 + below(400));
+    const late = open.filter(({ client, upgraded }) => client.upgrade && !upgraded);
+    if (late.length > 0 && below(25) === 0) run(upgrade(server, pick(late)));
   }
   if (members.size < maxMembers && below(4) === 0) enter(server);
 }
