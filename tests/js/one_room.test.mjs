@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { limitMs, startChatd, test } from './support.mjs';
 import { clientKinds } from './room_clients.mjs';
-import { fill, kinds, partsOf, readTables, valuesOf } from './translation_tables.mjs';
+import { expectedUnits, fill, kinds, partsOf, readTables, valuesOf, verifyUnit } from './translation_tables.mjs';
 
 const tables = readTables();
 
@@ -40,26 +40,6 @@ function linesOf(client, row) {
       };
     });
   });
-}
-
-// What a client receives of a line. A content-type that a STOMP client named goes to all others.
-function expectedUnits(row, line) {
-  const parts = partsOf(tables.receiving.get(row).get(line.kind), line.values);
-  const shown = row.startsWith('STOMP') && line.type ? parts.map((part) => (part.startsWith('content-type:') ? line.type : part)) : parts;
-  return fill(shown, line.values);
-}
-
-function verifyUnit(client, expected, unit, what) {
-  const where = `${client.name} received of ${what}`;
-  if (typeof expected === 'string' || Buffer.isBuffer(expected)) {
-    assert.deepEqual(unit.value, expected, where);
-    return;
-  }
-  const value = typeof unit.value === 'string' ? JSON.parse(unit.value) : unit.value;
-  assert.deepEqual(value, expected.tree, where);
-  if (unit.json === undefined) return;
-  const verbatim = client.row === 'Server-Sent Events' ? expected.verbatim.replaceAll(/[\r\n]/g, ' ') : expected.verbatim;
-  assert.ok(unit.json.includes(verbatim), `${where}, byte for byte: ${unit.json}`);
 }
 
 // What else the message has: everything that the table says the client is shown, and nothing more.
@@ -99,10 +79,12 @@ async function allReceived(clients, counts) {
 const keyOf = (value) => JSON.stringify(value);
 
 async function verifyRoom(clients, lines) {
-  const counted = (client, list) => list.reduce((sum, line) => sum + expectedUnits(client.row, line).length, 0);
-  // All speak at the same time, each its own lines in order.
+  const counted = (client, list) => list.reduce((sum, line) => sum + expectedUnits(tables, client.row, line).length, 0);
+  // All speak at the same time, each its own lines in order, while one session moves to its WebSocket.
   await Promise.all(clients.map(async (client) => {
+    const upgraded = client.upgrade?.();
     for (const line of lines) if (line.client === client) await client.say(line.row, line.parts);
+    await upgraded;
   }));
   await allReceived(clients, clients.map((client) => counted(client, lines)));
   // Whatever would come twice comes before this.
@@ -113,7 +95,7 @@ async function verifyRoom(clients, lines) {
   await allReceived(clients, clients.map((client) => counted(client, all)));
 
   const observer = clients.find(({ name }) => name === 'chat.v1');
-  const byKey = new Map(all.map((line) => [keyOf(expectedUnits(observer.row, line)[0].tree), line]));
+  const byKey = new Map(all.map((line) => [keyOf(expectedUnits(tables, observer.row, line)[0].tree), line]));
   assert.equal(byKey.size, all.length);
   const order = observer.units.map(({ value, about }, index) => {
     const line = byKey.get(keyOf(value));
@@ -130,7 +112,7 @@ async function verifyRoom(clients, lines) {
     for (const { line, about } of order) {
       const what = `"${line.kind}" of ${line.client.name} (${line.row})`;
       verifyAbout(client, about, client.units[at]?.about, what);
-      for (const expected of expectedUnits(client.row, line)) {
+      for (const expected of expectedUnits(tables, client.row, line)) {
         verifyUnit(client, expected, client.units[at], what);
         at += 1;
       }

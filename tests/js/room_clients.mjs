@@ -41,6 +41,24 @@ class RoomClient {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
+  // Reads nothing until resume(). False: the client cannot do that.
+  pause() {
+    this.pausedSocket = this.socketToPause();
+    if (!this.pausedSocket?.pause) return false;
+    this.pausedSocket.pause();
+    return true;
+  }
+
+  // Its socket may be another one by then.
+  resume() {
+    this.pausedSocket?.resume?.();
+    this.pausedSocket = null;
+  }
+
+  socketToPause() {
+    return null;
+  }
+
   // Resolves when it has received so many units.
   async received(count) {
     while (this.units.length < count && !this.failed) await new Promise((resolve) => { this.#waiting.push(resolve); });
@@ -149,8 +167,9 @@ class WebSocketClient extends MessageClient {
     this.client.send(data);
   }
 
-  pause() { this.client.socket.pause(); }
-  resume() { this.client.socket.resume(); }
+  socketToPause() {
+    return this.client.socket;
+  }
 
   end() {
     this.ended = true;
@@ -164,6 +183,8 @@ class SockJsByHand {
   readyState = 0;
   #requests = new Set();
   #sent = Promise.resolve();
+  #paused = null;
+  #resume = null;
 
   constructor(url, transport) {
     const [base, query] = url.split('?');
@@ -189,6 +210,7 @@ class SockJsByHand {
       const [call, end] = this.transport === 'jsonp' ? [/^\/\*\*\/call\((".*")\)$/s, ';\r\n'] : [/<script>\np\((".*")\);\n$/s, '</script>\r\n'];
       let text = '';
       for await (const part of response.setEncoding('utf8')) {
+        await this.#paused;
         const calls = (text + part).split(end);
         text = calls.pop();
         for (const [, literal] of calls.map((one) => one.match(call)).filter(Boolean)) this.#take(JSON.parse(literal));
@@ -198,13 +220,16 @@ class SockJsByHand {
 
   #take(frame) {
     if (frame === 'o') {
+      // The session has ended without a request that could say so, and this is another one.
+      if (this.readyState !== 0) return this.#end(1006, 'the session has expired');
       this.readyState = 1;
       this.onopen?.({});
     } else if (frame[0] === 'a') {
-      for (const data of JSON.parse(frame.slice(1))) this.onmessage?.({ data });
+      for (const data of JSON.parse(frame.slice(1))) if (this.readyState === 1) this.onmessage?.({ data });
     } else if (frame[0] === 'c') {
       this.#end(...JSON.parse(frame.slice(1)));
     }
+    return undefined;
   }
 
   // One POST at a time, because requests may overtake each other.
@@ -229,8 +254,19 @@ class SockJsByHand {
     this.onclose?.({ code, reason, wasClean: code !== 1006 });
   }
 
+  // Reads no more of the responses.
+  pause() {
+    this.#paused ??= new Promise((resolve) => { this.#resume = resolve; });
+  }
+
+  resume() {
+    this.#resume?.();
+    this.#paused = null;
+  }
+
   close() {
     this.#end(1000, 'closed by the client');
+    this.resume();
   }
 }
 
@@ -261,6 +297,10 @@ class SockJsClient extends MessageClient {
 
   sendData(data) {
     this.socket.send(data);
+  }
+
+  socketToPause() {
+    return this.socket;
   }
 
   end() {
@@ -294,12 +334,30 @@ class SocketIoRoomClient extends RoomClient {
     this.client.emit(...tree);
   }
 
-  pause() { this.client.socket.io.engine.transport.ws?._socket?.pause(); }
-  resume() { this.client.socket.io.engine.transport.ws?._socket?.resume(); }
+  socketToPause() {
+    return this.client.socket.io.engine?.transport.ws;
+  }
 
   end() {
     this.ended = true;
     this.client?.end();
+  }
+}
+
+// It upgrades when it is told to, not while it connects. The official client has no function for that.
+class LateUpgradeClient extends SocketIoRoomClient {
+  constructor(t, server, room) {
+    super(t, server, room, { mode: 'upgrade', upgrade: false });
+  }
+
+  // Resolves when the WebSocket is its transport, or its connection has ended.
+  async upgrade() {
+    const { engine } = this.client.socket.io;
+    await new Promise((resolve) => {
+      engine.once('upgrade', resolve);
+      engine.once('close', resolve);
+      engine._probe('websocket');
+    });
   }
 }
 
@@ -345,6 +403,10 @@ class StompRoomClient extends RoomClient {
       headers,
       ...(Buffer.isBuffer(body) ? { binaryBody: body } : { body }),
     });
+  }
+
+  socketToPause() {
+    return this.client.webSocket;
   }
 
   end() {
@@ -456,6 +518,7 @@ export const clientKinds = [
   kind('chat.v1.binary', 'chat.v1.binary', ['chat.v1.binary'], (...where) => new WebSocketClient(...where, chatV1Binary)),
   ...['polling', 'websocket', 'upgrade'].map((mode) => kind(`Socket.IO ${mode}`, 'Socket.IO', ['Socket.IO'],
     (...where) => new SocketIoRoomClient(...where, { mode }))),
+  kind('Socket.IO late upgrade', 'Socket.IO', ['Socket.IO'], (...where) => new LateUpgradeClient(...where)),
   ...[plainOverSockJs, chatV1].flatMap((protocol) => sockJsKinds(protocol.row,
     (transport, ...where) => new SockJsClient(...where, protocol, transport))),
   ...['1.0', '1.1', '1.2'].map((version) => kind(`STOMP ${version}`, 'STOMP', ['STOMP'],

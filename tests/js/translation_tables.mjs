@@ -78,3 +78,26 @@ export function fill(parts, values) {
     return { tree: fillTree(JSON.parse(part), values), json, verbatim: part.includes('"JSON"') ? values.JSON : '' };
   });
 }
+
+// What a client with this row receives of a line { kind, values, type }. type: the content-type that a STOMP client has named, which
+// goes to all others.
+export function expectedUnits(tables, row, line) {
+  const parts = partsOf(tables.receiving.get(row).get(line.kind), line.values);
+  const shown = row.startsWith('STOMP') && line.type ? parts.map((part) => (part.startsWith('content-type:') ? line.type : part)) : parts;
+  return fill(shown, line.values);
+}
+
+// expected: of expectedUnits(). unit: as in room_clients.mjs.
+export function verifyUnit(client, expected, unit, what) {
+  const where = `${client.name} received of ${what}`;
+  if (typeof expected === 'string' || Buffer.isBuffer(expected)) {
+    assert.deepEqual(unit.value, expected, where);
+    return;
+  }
+  const value = typeof unit.value === 'string' ? JSON.parse(unit.value) : unit.value;
+  assert.deepEqual(value, expected.tree, where);
+  if (unit.json === undefined) return;
+  // A line end would end the data of an event.
+  const verbatim = client.row === 'Server-Sent Events' ? expected.verbatim.replaceAll(/[\r\n]/g, ' ') : expected.verbatim;
+  assert.ok(unit.json.includes(verbatim), `${where}, byte for byte: ${unit.json}`);
+}
