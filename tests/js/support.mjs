@@ -200,6 +200,7 @@ export async function startTestd(t, args = []) {
     program.servers.push({ port, url: (address = '/chat') => `ws://127.0.0.1:${port}${address}` });
   }
   program.url = program.servers[0].url;
+  program.http = (address) => `http://127.0.0.1:${program.servers[0].port}${address}`;
   return program;
 }
 

@@ -105,6 +105,7 @@ JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "tex
         (JSON, b'{"text":"\xff"}', (400, "invalid_json")),
         (JSON, b'{"text":"a","attachments":["%"]}', (400, "invalid_argument")),
         (JSON, b"[" * 900, (400, "invalid_json")),
+        (JSON, json.dumps({"text": "a", "attributes": {str(n): "" for n in range(33)}}).encode(), (400, "too_many")),
         (TEXT, b"\xed\xa0\x80", (400, "invalid_utf8")),
         (FORM, b"", (400, "invalid_argument")),
         (FORM, b"event=a", (400, "invalid_argument")),

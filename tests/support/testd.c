@@ -80,8 +80,12 @@ static chat_error print_stats(instance *self) {
   json_number(&line, "socket_io_in", (int64_t)stats.messages_in_by_protocol[CHAT_PROTOCOL_SOCKET_IO]);
   json_number(&line, "socket_io_deliveries", (int64_t)stats.deliveries_by_protocol[CHAT_PROTOCOL_SOCKET_IO]);
   json_number(&line, "stomp_now", (int64_t)stats.clients_now_by_protocol[CHAT_PROTOCOL_STOMP]);
+  json_number(&line, "http_now", (int64_t)stats.clients_now_by_protocol[CHAT_PROTOCOL_HTTP]);
+  json_number(&line, "http_in", (int64_t)stats.messages_in_by_protocol[CHAT_PROTOCOL_HTTP]);
+  json_number(&line, "http_deliveries", (int64_t)stats.deliveries_by_protocol[CHAT_PROTOCOL_HTTP]);
   json_number(&line, "websocket_now", (int64_t)stats.clients_now_by_transport[0]);
   json_number(&line, "polling_now", (int64_t)stats.clients_now_by_transport[1]);
+  json_number(&line, "streaming_now", (int64_t)stats.clients_now_by_transport[2]);
   json_end(&line);
   return error;
 }

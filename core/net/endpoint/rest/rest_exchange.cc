@@ -58,7 +58,10 @@ void RestExchange::on_body(std::string body) {
   if (!command.ok()) {
     local_.loop().refusals().note(Refusal::malformed, birth_.address, command.status().detail);
     local_.loop().stats().messages_refused.add();
-    local_.answer(question_.request, wire::rest_problem(command.status()));
+    // A message with too many parts, unlike a full server, will not be accepted later either.
+    const bool too_many = command.status().code == Error::too_many;
+    local_.answer(question_.request, too_many ? wire::rest_problem(400, "too_many", command.status().detail)
+                                              : wire::rest_problem(command.status()));
     return;
   }
   if (command->draft.size_bytes() > body_->max_bytes) {
