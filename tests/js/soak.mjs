@@ -74,7 +74,9 @@ function makeLine(n, { kind, bytes, asText, type }) {
 function numberOf(content) {
   const { text, args: [first] = [], attachments: [base64 = ''] = [] } = content;
   const marked = text ?? (first._placeholder ? Buffer.from(base64, 'base64').toString('latin1') : JSON.stringify(first));
-  return Number(marked.match(/#(\d+)#/)[1]);
+  const match = marked.match(/#(\d+)#/);
+  if (!match) throw new Error(`nobody has said ${JSON.stringify(content).slice(0, 500)}`);
+  return Number(match[1]);
 }
 
 const said = []; // by number: how to make the line again
