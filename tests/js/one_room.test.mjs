@@ -11,7 +11,7 @@ const tables = readTables();
 const text = '안녕하세요 👋🏽 "따옴표" \'x\' \\ 첫 줄\n둘째 줄\r\n%41 \u0000 \u2028\u2029 \ufeff</script>&amp;';
 const json = '{"말" : "안녕 👋🏽 \\" \\\\ \\n\\r\\u0000 \u2028\\u2028 </script>",\n"n":1.50,"big":12345678901234567890, "z":[ ],"a":"\\ud800"}';
 
-// Two samples of bytes: text, and bytes that are no text.
+// Two samples of bytes: text, and bytes that are not UTF-8.
 function bytesOf(mark) {
   return [Buffer.from(`${mark} ${text}`), Buffer.concat([Buffer.from(mark), Buffer.from(Array.from({ length: 256 }, (_, i) => i))])];
 }
@@ -63,7 +63,7 @@ async function enter(t, args = []) {
   return clients;
 }
 
-// Waits until each has received as much as the lines are, and says who has not.
+// Waits until each client has received its count of units. The error names the others.
 async function allReceived(clients, counts) {
   const limit = AbortSignal.timeout(limitMs);
   const late = new Promise((resolve, reject) => {
@@ -87,7 +87,7 @@ async function verifyRoom(clients, lines) {
     await upgraded;
   }));
   await allReceived(clients, clients.map((client) => counted(client, lines)));
-  // Whatever would come twice comes before this.
+  // A message that is delivered twice arrives before this one.
   const [plain] = clients;
   const last = { client: plain, kind: 'text', values: valuesOf({ text: 'the last line' }), parts: ['the last line'] };
   await plain.say('plain', last.parts);

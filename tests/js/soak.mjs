@@ -45,7 +45,7 @@ const pick = (list) => list[below(list.length)];
 // On purpose: the run is as long as it is told to be, and its clients act in turns.
 const nextTurn = () => new Promise((resolve) => { setTimeout(resolve, turnMs); });
 
-// What a test has: whatever is begun for it ends with it.
+// Stands in for the context of a test: it collects clean-ups, and runs them at its end.
 class Scope {
   #cleanups = [];
 
@@ -74,7 +74,9 @@ function makeLine(n, { kind, bytes, asText, type }) {
 function numberOf(content) {
   const { text, args: [first] = [], attachments: [base64 = ''] = [] } = content;
   const marked = text ?? (first._placeholder ? Buffer.from(base64, 'base64').toString('latin1') : JSON.stringify(first));
-  return Number(marked.match(/#(\d+)#/)[1]);
+  const match = marked.match(/#(\d+)#/);
+  if (!match) throw new Error(`nobody has said ${JSON.stringify(content).slice(0, 500)}`);
+  return Number(match[1]);
 }
 
 const said = []; // by number: how to make the line again
@@ -231,7 +233,7 @@ function say(member, size) {
   const [kind, cell] = pick(cells);
   const bytes = below(size);
   const n = said.length;
-  // Its bytes are no UTF-8, so the parts are the first ones.
+  // The bytes are not UTF-8, so the first parts of the cell apply.
   const parts = cell.parts;
   const type = parts.find((part) => part.startsWith('content-type:'));
   said.push({ kind: cell.asText ? 'text' : kind, bytes, asText: cell.asText, type });
@@ -291,7 +293,7 @@ async function leave(member, how) {
   await member.end();
 }
 
-// It has to receive everything first.
+// Leaves after it has received everything.
 async function leaveInOrder(member) {
   member.leaving = true;
   const end = order.length;
@@ -383,7 +385,7 @@ async function soak() {
   };
   const late = () => [...members].filter((member) => !member.hasReceived(order.length)).map(({ client, position }) => `${client.name} at ${position}`);
   await within(() => verifyAll() || inFlight.size === 0, () => `${inFlight.size} operations, ${late()}`);
-  // Whatever has been said before this is in the room; a message of a client that was cut need not be.
+  // All earlier messages are in the room now, except those of clients that were cut.
   say(observer, 10);
   const last = said.length - 1;
   await within(() => order.numbers.at(-1) === last || observer.client.failed, () => 'the last message');
