@@ -289,7 +289,8 @@ class Raw:
         for line in head[1:]:
             if line:
                 name, _, value = line.partition(":")
-                headers[name.strip().lower()] = value.strip()
+                name, value = name.strip().lower(), value.strip()
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
         body = b""
         if method != "HEAD" and status >= 200 and status not in (204, 304) and "content-length" in headers:
             body = self.read(int(headers["content-length"]))
