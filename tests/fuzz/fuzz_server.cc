@@ -3,7 +3,7 @@
 //
 // The first byte chooses options. Then come steps that end with 0xFE: a byte, whose low half says what is done (the cases of
 // step()) and whose bits 4 and 5 by which client, and what the step is about. '@' to 'O' are the first client's, 'P' to '_' the
-// second's, '`' to 'o' the third's.
+// second's, '`' to 'o' the third's. With bit 7 the step is a request of a SockJS session: the cases of sockjs_step().
 //
 // What is checked besides crashes and leaks: responses and frames are well formed, the server still serves afterwards, it ends
 // without a fault, and every client that was opened and every room that was joined is told to have gone.
@@ -130,6 +130,23 @@ class Scene {
     if ((choices & 8) != 0) options.max_outbox_messages = 4;
     if ((choices & 16) != 0) options.history_off = 1;
     if ((choices & 32) != 0) options.recovery_window_ms = CHAT_UNLIMITED;
+    // Every transport of SockJS, and responses that end soon.
+    chat_endpoint endpoints[] = {CHAT_ENDPOINT_INIT, CHAT_ENDPOINT_INIT, CHAT_ENDPOINT_INIT, CHAT_ENDPOINT_INIT};
+    if ((choices & 64) != 0) {
+      const std::pair<const char*, chat_protocol> served[] = {{"/chat", CHAT_PROTOCOL_PLAIN},
+                                                              {"/stomp", CHAT_PROTOCOL_STOMP},
+                                                              {"/chat.v1", CHAT_PROTOCOL_CHAT_V1},
+                                                              {"/socket.io", CHAT_PROTOCOL_SOCKET_IO}};
+      for (std::size_t i = 0; i < std::size(served); ++i) {
+        endpoints[i].path = served[i].first;
+        endpoints[i].protocol = served[i].second;
+        if (served[i].second != CHAT_PROTOCOL_SOCKET_IO) endpoints[i].sockjs = CHAT_SOCKJS_OFF - 1;
+      }
+      options.endpoints = endpoints;
+      options.endpoint_count = std::size(endpoints);
+      options.sockjs_response_bytes = 256;
+      options.sockjs_script_url = "/sockjs.js";
+    }
     options.metrics_path = "/metrics";
     options.chat_page_path = "/";
     options.drain_timeout_ms = 1;
@@ -158,6 +175,11 @@ class Scene {
     if (!peer.is_open()) {
       peer.open(address_);
       settle();
+    }
+    if ((what & 0x80) != 0) {
+      sockjs_step(peer, what, about);
+      settle();
+      return;
     }
     const std::string engine_io = "/socket.io/?EIO=4&sid=" + sid_ + "&transport=";
     switch (what & 15) {
@@ -224,6 +246,40 @@ class Scene {
   }
 
  private:
+  // The first byte of `about` chooses one of two sessions of each endpoint. What else there is becomes the body.
+  static void sockjs_step(ServerPeer& peer, std::uint8_t what, std::string_view about) {
+    Input input(reinterpret_cast<const std::uint8_t*>(about.data()), about.size());
+    const char* const id = (input.choice() & 1) == 0 ? "/000/even/" : "/111/odd/";
+    const std::string session = ((what & 8) == 0 ? "/chat" : "/stomp") + std::string(id);
+    const std::string_view body = input.rest();
+    switch (what & 7) {
+      case 0:
+        peer.request("POST", session + "xhr");
+        break;
+      case 1:
+        peer.request("POST", session + "xhr_send", {}, body);
+        break;
+      case 2:
+        peer.request("POST", session + "xhr_streaming");
+        break;
+      case 3:
+        peer.request("GET", session + "eventsource");
+        break;
+      case 4:
+        peer.request("GET", session + "htmlfile?c=cb");
+        break;
+      case 5:
+        peer.request("GET", session + "jsonp?c=cb");
+        break;
+      case 6:
+        peer.request("POST", session + "jsonp_send", "Content-Type: text/plain\r\n", body);
+        break;
+      default:
+        peer.ask_for_websocket(session + "websocket");
+        break;
+    }
+  }
+
   // Until nothing is ready on either side.
   void settle() {
     for (int round = 0; round < kMaxRounds; ++round) {
