@@ -81,10 +81,10 @@ std::string StompSubscriptions::add_message(stomp::Subscription number, std::str
   Entry* entry = find_mutable(number);
   if (!entry || entry->ack == StompAckMode::automatic) return {};
   if (unacknowledged_ >= max_unacknowledged_) forget_one(*entry);
-  const Entry::Message& added = entry->unacknowledged.emplace_back(entry->last_message + 1, std::string(message_id));
+  entry->unacknowledged.push_back({entry->last_message + 1, std::string(message_id)});
   ++entry->last_message;
   ++unacknowledged_;
-  bytes_ += bytes_of(added);
+  bytes_ += bytes_of(entry->unacknowledged.back());
   return std::to_string(number) + '-' + std::to_string(entry->last_message);
 }
 

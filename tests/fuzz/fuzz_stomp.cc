@@ -179,6 +179,9 @@ class Driver {
   void operator()(const session::stomp::Publish& action) {
     require(connected_ && requests_.insert(action.ref).second && action.body.size() <= 300);
   }
+  void operator()(const session::stomp::Refuse& action) {
+    require(connected_ && requests_.insert(action.ref).second && !action.status.ok());
+  }
   void operator()(const session::stomp::Acknowledged& action) {
     require(subscriptions_.count(action.subscription) == 1 && !action.message_ids.empty());
   }
@@ -208,6 +211,8 @@ class Driver {
     }
     out_.clear();
     require(closed_ == session_.closed());
+    // Counted when it comes and when it goes, so it never falls below zero.
+    require(session_.held_bytes() >= session_.waiting_bytes() && session_.held_bytes() < 100'000);
     if (closed_) require(session_.deadline_ms() < 0 && !session_.has_input() && session_.waiting_bytes() == 0);
   }
 
@@ -227,7 +232,7 @@ class Driver {
 void drive_session(std::string_view events) {
   session::StompOptions options;
   options.limits = small_limits();
-  options.transactions = {2, 4, 100};
+  options.transactions = {2, 4, 1'000};
   options.max_subscriptions = 3;
   options.max_unacknowledged = 2;
   options.max_requests = 5;
