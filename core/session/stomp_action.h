@@ -10,6 +10,7 @@
 
 #include "model/command.h"
 #include "model/refusal.h"
+#include "model/types.h"
 #include "wire/stomp/stomp_destination.h"
 #include "wire/stomp/stomp_frame.h"
 
@@ -59,6 +60,13 @@ struct Publish {
   std::optional<std::string> content_type;
   Pairs headers;  // the client's own, each name once
   std::string body;
+  bool committed = false;  // it was in a transaction
+};
+
+// A message that is refused before it reaches the layer above, which answers by StompSession::refused().
+struct Refuse {
+  Ref ref = 0;
+  Status status;
 };
 
 // What became of messages of a subscription, in the order they were sent.
@@ -82,7 +90,7 @@ struct Close {
 }  // namespace stomp
 
 using StompAction = std::variant<stomp::Send, stomp::Connect, stomp::Subscribe, stomp::Unsubscribe, stomp::Publish,
-                                 stomp::Acknowledged, stomp::Disconnect, stomp::Close>;
+                                 stomp::Refuse, stomp::Acknowledged, stomp::Disconnect, stomp::Close>;
 using StompActions = std::vector<StompAction>;
 
 }  // namespace chat::session

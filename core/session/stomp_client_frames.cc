@@ -69,6 +69,8 @@ Result<StompSubscribeFrame> read_subscribe(const StompFrame& frame, StompVersion
   if (destination->kind == StompDestinationKind::room) {
     if (Status status = check_room_name(destination->name); !status.ok()) return status;
   }
+  if (destination->name.size() > kMaxNameBytes)
+    return invalid("the destination is too long");  // no event has such a name
   if (const std::string* last_seq = frame.header("last-seq")) {
     const auto seq = wire::json::parse_unsigned(*last_seq);
     const std::string* epoch = frame.header("epoch");

@@ -4,11 +4,20 @@
 #include <utility>
 
 namespace chat::session {
+namespace {
+
+std::size_t bytes_of(const StompRequests::Request& request) {
+  return sizeof(request) + (request.receipt ? request.receipt->size() : 0) + request.destination.size();
+}
+
+}  // namespace
 
 std::optional<stomp::Ref> StompRequests::add(Request request) {
   if (requests_.size() >= max_requests_) return std::nullopt;
-  requests_.emplace(++last_ref_, std::move(request));
-  return last_ref_;
+  const std::size_t bytes = bytes_of(request);
+  requests_.emplace(last_ref_ + 1, std::move(request));
+  held_bytes_ += bytes;
+  return ++last_ref_;
 }
 
 std::optional<StompRequests::Request> StompRequests::take(stomp::Ref ref) {
@@ -16,7 +25,13 @@ std::optional<StompRequests::Request> StompRequests::take(stomp::Ref ref) {
   if (found == requests_.end()) return std::nullopt;
   Request request = std::move(found->second);
   requests_.erase(found);
+  held_bytes_ -= bytes_of(request);
   return request;
+}
+
+void StompRequests::clear() {
+  requests_.clear();
+  held_bytes_ = 0;
 }
 
 std::optional<StompRequests::Request> StompRequests::take_part(stomp::Ref commit, bool refused) {

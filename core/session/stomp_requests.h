@@ -34,11 +34,14 @@ class StompRequests {
   // A part of a commit has been answered. The commit, when that was the last of its parts.
   std::optional<Request> take_part(stomp::Ref commit, bool refused);
   std::size_t size() const { return requests_.size(); }
-  void clear() { requests_.clear(); }
+  // The memory that they take, about.
+  std::size_t held_bytes() const { return held_bytes_; }
+  void clear();
 
  private:
   const std::size_t& max_requests_;
   stomp::Ref last_ref_ = 0;
+  std::size_t held_bytes_ = 0;
   std::unordered_map<stomp::Ref, Request> requests_;
 };
 

@@ -36,7 +36,8 @@ Refusal refusal_of(wire::StompFault fault) {
 
 std::size_t size_of(const stomp::Publish& publish) {
   std::size_t bytes = publish.destination.name.size() + publish.body.size();
-  for (const Pair& header : publish.headers) bytes += header.name.size() + header.value.size();
+  if (publish.content_type) bytes += publish.content_type->size();
+  for (const Pair& header : publish.headers) bytes += sizeof(header) + header.name.size() + header.value.size();
   return bytes;
 }
 
@@ -67,8 +68,13 @@ bool StompSession::has_input() const {
   return waiting_bytes() != 0 && (state_ == State::waiting || state_ == State::connected);
 }
 
-void StompSession::take_frame(std::int64_t now_ms, StompActions& out) {
-  if (!has_input()) return;
+std::size_t StompSession::held_bytes() const {
+  return waiting_bytes() + parser_.held_bytes() + subscriptions_.held_bytes() + transactions_.held_bytes() +
+         requests_.held_bytes();
+}
+
+bool StompSession::take_frame(std::int64_t now_ms, StompActions& out) {
+  if (!has_input()) return false;
   std::string_view bytes = std::string_view(input_).substr(input_at_);
   StompFrame frame;
   const bool complete = parser_.read(bytes, frame);
@@ -82,6 +88,7 @@ void StompSession::take_frame(std::int64_t now_ms, StompActions& out) {
   } else if (const auto fault = parser_.fault()) {
     fail(text_of(*fault), parser_.receipt_at_fault(), out, {}, refusal_of(*fault));
   }
+  return complete;
 }
 
 void StompSession::handle(StompFrame& frame, std::int64_t now_ms, StompActions& out) {
@@ -161,6 +168,7 @@ void StompSession::reject(std::string_view message, std::string_view details, St
 void StompSession::subscribe(const StompFrame& frame, StompActions& out) {
   Result<StompSubscribeFrame> read = read_subscribe(frame, version_, options_.prefixes);
   if (!read.ok()) return fail(read.status().detail, &frame, out);
+  if (read->id.value_or("").size() > options_.max_id_bytes) return fail("the id is too long", &frame, out);
   if (read->id ? subscriptions_.find_id(*read->id) : subscriptions_.find_destination(read->destination_text))
     return fail("there is such a subscription already", &frame, out);
   if (subscriptions_.size() >= options_.max_subscriptions) return fail("too many subscriptions", &frame, out);
@@ -206,11 +214,17 @@ void StompSession::send(StompFrame& frame, std::int64_t now_ms, StompActions& ou
   StompRequests::Request request{StompRequests::Kind::publish, header_of(frame, "receipt"), *text};
   Result<StompDestination> destination = read_send_destination(*text, options_.prefixes);
   if (!destination.ok()) {
-    tell_refused(request, "invalid_argument", destination.status().detail, now_ms, out);
+    if (transaction) transactions_.refuse(*transaction);
+    if (const auto ref = add_request(std::move(request), &frame, out))
+      out.emplace_back(stomp::Refuse{*ref, destination.status()});
     return;
   }
-  stomp::Publish publish{0, *std::move(destination), header_of(frame, "content-type"),
-                         own_headers(std::move(frame.headers)), std::move(frame.body)};
+  stomp::Publish publish{0,
+                         *std::move(destination),
+                         header_of(frame, "content-type"),
+                         own_headers(std::move(frame.headers)),
+                         std::move(frame.body),
+                         transaction.has_value()};
   if (!transaction) return this->publish(std::move(publish), std::move(request), out);
   const std::size_t bytes = size_of(publish);
   if (!transactions_.add(*transaction, std::move(publish), bytes))
@@ -264,7 +278,7 @@ void StompSession::apply(const StompTransactions::Ack& ack, StompActions& out) {
 }
 
 void StompSession::begin(const StompFrame& frame, std::int64_t now_ms, StompActions& out) {
-  const std::string* id = require(frame, "transaction", out);
+  const std::string* id = require_transaction(frame, out);
   if (!id) return;
   if (transactions_.contains(*id)) return fail("there is such a transaction already", &frame, out);
   if (!transactions_.begin(*id)) return fail("too many transactions", &frame, out);
@@ -272,16 +286,17 @@ void StompSession::begin(const StompFrame& frame, std::int64_t now_ms, StompActi
 }
 
 void StompSession::commit(const StompFrame& frame, std::int64_t now_ms, StompActions& out) {
-  const std::string* id = require(frame, "transaction", out);
+  const std::string* id = require_transaction(frame, out);
   if (!id) return;
   if (!transactions_.contains(*id)) return fail("there is no such transaction", &frame, out);
-  StompTransactions::Steps steps = transactions_.end(*id);
+  auto [steps, refused] = transactions_.end(*id);
   StompRequests::Request whole{StompRequests::Kind::commit, header_of(frame, "receipt")};
+  whole.failed = refused;
   whole.unfinished = static_cast<std::size_t>(std::count_if(
       steps.begin(), steps.end(), [](const auto& step) { return std::holds_alternative<stomp::Publish>(step); }));
   std::optional<stomp::Ref> ref;
   if (whole.unfinished == 0) {
-    receipt(whole.receipt, now_ms, out);
+    if (!refused) receipt(whole.receipt, now_ms, out);
   } else if (ref = add_request(std::move(whole), &frame, out); !ref) {
     return;
   }
@@ -300,7 +315,7 @@ void StompSession::commit(const StompFrame& frame, std::int64_t now_ms, StompAct
 }
 
 void StompSession::abort(const StompFrame& frame, std::int64_t now_ms, StompActions& out) {
-  const std::string* id = require(frame, "transaction", out);
+  const std::string* id = require_transaction(frame, out);
   if (!id) return;
   if (!transactions_.contains(*id)) return fail("there is no such transaction", &frame, out);
   transactions_.end(*id);
@@ -407,6 +422,13 @@ const std::string* StompSession::require(const StompFrame& frame, std::string_vi
   const std::string* value = frame.header(header);
   if (!value) fail(std::string(name_of(frame.command)) + " needs a header " + std::string(header), &frame, out);
   return value;
+}
+
+const std::string* StompSession::require_transaction(const StompFrame& frame, StompActions& out) {
+  const std::string* id = require(frame, "transaction", out);
+  if (!id || id->size() <= options_.max_id_bytes) return id;
+  fail("the transaction's identifier is too long", &frame, out);
+  return nullptr;
 }
 
 std::optional<stomp::Ref> StompSession::add_request(StompRequests::Request request, const StompFrame* frame,

@@ -29,7 +29,8 @@ struct StompOptions {
   wire::StompHeartBeat heart_beat{10'000, 10'000};  // what the server offers and wants; 0: none
   std::int64_t connect_timeout_ms = 10'000;         // for the CONNECT frame
   std::size_t max_subscriptions = 256;
-  std::size_t max_unacknowledged = 1'000;     // messages of one subscription; the oldest then count as acknowledged
+  std::size_t max_unacknowledged = 1'000;     // messages of all subscriptions; older ones count as acknowledged
+  std::size_t max_id_bytes = 256;             // of subscriptions and transactions
   std::size_t max_requests = 1'000;           // that wait for done() or refused()
   std::size_t max_waiting_bytes = 2'000'000;  // that wait for take_frame()
   std::string server = "libchat";             // name ["/" version] *(comment)
@@ -50,8 +51,10 @@ class StompSession {
   // Whether take_frame() has something to read. Not while a CONNECT frame waits for its answer.
   bool has_input() const;
   std::size_t waiting_bytes() const { return input_.size() - input_at_; }
-  // Reads up to the end of one frame. To be called when the layer above has acted on the one before.
-  void take_frame(std::int64_t now_ms, StompActions& out);
+  // Reads up to the end of one frame. To be called when the layer above has acted on the one before. True: it was a whole frame.
+  bool take_frame(std::int64_t now_ms, StompActions& out);
+  // The memory of everything that the client has sent or left here: bytes, subscriptions, transactions, requests. About.
+  std::size_t held_bytes() const;
 
   // The answer to Connect. session_id: without line ends.
   void accept(std::string_view session_id, std::int64_t now_ms, StompActions& out);
@@ -59,7 +62,8 @@ class StompSession {
 
   // A request has been carried out.
   void done(stomp::Ref ref, std::int64_t now_ms, StompActions& out);
-  // A Publish or Subscribe has not. A refused message is told on the client's error queue, if it has subscribed to that; a refused
+  // A Publish, Refuse or Subscribe has not. A refused message is told on the client's error queue, if it has subscribed to that; a
+  // refused
   // subscription ends the connection. error: a name for programs.
   void refused(stomp::Ref ref, std::string_view error, std::string_view reason, std::int64_t now_ms, StompActions& out);
 
@@ -113,6 +117,8 @@ class StompSession {
   void publish(stomp::Publish publish, StompRequests::Request request, StompActions& out);
   // nullptr: the header is missing, which has ended the connection.
   const std::string* require(const wire::StompFrame& frame, std::string_view header, StompActions& out);
+  // The identifier of the transaction of BEGIN, COMMIT or ABORT. nullptr: it is missing or too long, which has ended the connection.
+  const std::string* require_transaction(const wire::StompFrame& frame, StompActions& out);
   // nullopt: too many requests wait, which has ended the connection.
   std::optional<stomp::Ref> add_request(StompRequests::Request request, const wire::StompFrame* frame,
                                         StompActions& out);

@@ -16,15 +16,40 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
+std::size_t bytes_of(const StompSubscriptions::Entry::Message& message) { return sizeof(message) + message.id.size(); }
+
+// Without its messages.
+std::size_t bytes_of(const StompSubscriptions::Entry& entry) {
+  return sizeof(entry) + entry.id.size() + entry.destination.size();
+}
+
 }  // namespace
 
 const StompSubscriptions::Entry& StompSubscriptions::add(Entry entry) {
-  entry.number = ++last_number_;
-  return entries_.emplace_back(std::move(entry));
+  const std::size_t bytes = bytes_of(entry);
+  entry.number = last_number_ + 1;
+  const Entry& added = entries_.emplace_back(std::move(entry));
+  ++last_number_;
+  bytes_ += bytes;
+  return added;
 }
 
 void StompSubscriptions::remove(stomp::Subscription number) {
-  std::erase_if(entries_, [&](const Entry& entry) { return entry.number == number; });
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.number == number; });
+  if (found == entries_.end()) return;
+  while (!found->unacknowledged.empty()) forget_one(*found);
+  bytes_ -= bytes_of(*found);
+  entries_.erase(found);
+}
+
+void StompSubscriptions::forget_one(Entry& entry) {
+  Entry& full = !entry.unacknowledged.empty() ? entry : *std::ranges::max_element(entries_, {}, [](const Entry& one) {
+    return one.unacknowledged.size();
+  });
+  bytes_ -= bytes_of(full.unacknowledged.front());
+  --unacknowledged_;
+  full.unacknowledged.pop_front();
 }
 
 const StompSubscriptions::Entry* StompSubscriptions::find(stomp::Subscription number) const {
@@ -55,8 +80,11 @@ const StompSubscriptions::Entry* StompSubscriptions::find_destination(std::strin
 std::string StompSubscriptions::add_message(stomp::Subscription number, std::string_view message_id) {
   Entry* entry = find_mutable(number);
   if (!entry || entry->ack == StompAckMode::automatic) return {};
-  if (entry->unacknowledged.size() >= max_unacknowledged_) entry->unacknowledged.pop_front();
-  entry->unacknowledged.push_back({++entry->last_message, std::string(message_id)});
+  if (unacknowledged_ >= max_unacknowledged_) forget_one(*entry);
+  const Entry::Message& added = entry->unacknowledged.emplace_back(entry->last_message + 1, std::string(message_id));
+  ++entry->last_message;
+  ++unacknowledged_;
+  bytes_ += bytes_of(added);
   return std::to_string(number) + '-' + std::to_string(entry->last_message);
 }
 
@@ -98,7 +126,12 @@ std::vector<std::string> StompSubscriptions::acknowledge(const Mark& mark) {
     if (end == begin || std::prev(end)->number != mark.message) return ids;
     begin = std::prev(end);
   }
-  for (auto message = begin; message != end; ++message) ids.push_back(std::move(message->id));
+  ids.reserve(static_cast<std::size_t>(end - begin));
+  for (auto message = begin; message != end; ++message) {
+    bytes_ -= bytes_of(*message);
+    --unacknowledged_;
+    ids.push_back(std::move(message->id));
+  }
   messages.erase(begin, end);
   return ids;
 }

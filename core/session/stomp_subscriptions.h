@@ -26,10 +26,11 @@ class StompSubscriptions {
       std::uint64_t number = 0;
       std::string id;
     };
-    std::uint64_t last_message = 0;  // numbers are 1, 2, 3...
+    std::uint64_t last_message = 0;  // the numbers are 1, 2, 3...
     std::deque<Message> unacknowledged;
   };
 
+  // max_unacknowledged: of all subscriptions together.
   explicit StompSubscriptions(std::size_t max_unacknowledged) : max_unacknowledged_(max_unacknowledged) {}
 
   // Gives the entry its number. The references that the functions return hold until the next change.
@@ -37,14 +38,16 @@ class StompSubscriptions {
   void remove(stomp::Subscription number);
   std::size_t size() const { return entries_.size(); }
   const std::deque<Entry>& entries() const { return entries_; }
+  // The memory that they take, about.
+  std::size_t held_bytes() const { return bytes_; }
 
   const Entry* find(stomp::Subscription number) const;
   const Entry* find_id(std::string_view id) const;
   // Without an id.
   const Entry* find_destination(std::string_view destination) const;
 
-  // A message is sent to a subscription that wants acknowledgements: what an ACK frame of version 1.2 calls it. When too many
-  // wait, the oldest counts as acknowledged.
+  // A message is sent to a subscription that wants acknowledgements. Returns what an ACK frame of version 1.2 calls it. When too
+  // many wait, an old one counts as acknowledged.
   std::string add_message(stomp::Subscription number, std::string_view message_id);
 
   // A message that was sent.
@@ -62,8 +65,12 @@ class StompSubscriptions {
 
  private:
   Entry* find_mutable(stomp::Subscription number);
+  // Counts the oldest message as acknowledged: of this entry or, when it has none, of that with the most.
+  void forget_one(Entry& entry);
 
   const std::size_t max_unacknowledged_;
+  std::size_t unacknowledged_ = 0;
+  std::size_t bytes_ = 0;
   stomp::Subscription last_number_ = 0;
   std::deque<Entry> entries_;
 };

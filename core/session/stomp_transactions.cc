@@ -16,29 +16,36 @@ bool StompTransactions::contains(std::string_view id) const {
 
 bool StompTransactions::begin(std::string_view id) {
   if (transactions_.size() >= limits_.max_transactions) return false;
-  transactions_.push_back({std::string(id), {}, 0});
+  transactions_.push_back({std::string(id), {}, id.size()});
+  bytes_ += id.size();
   return true;
 }
 
 bool StompTransactions::add(std::string_view id, Step step, std::size_t bytes) {
   const auto transaction = find(id);
-  if (transaction == transactions_.end() || frames_ >= limits_.max_frames || bytes > limits_.max_bytes - bytes_)
-    return false;
+  bytes += sizeof(Step);
+  const std::size_t free_bytes = limits_.max_bytes - std::min(bytes_, limits_.max_bytes);
+  if (transaction == transactions_.end() || frames_ >= limits_.max_frames || bytes > free_bytes) return false;
+  transaction->content.steps.push_back(std::move(step));
   ++frames_;
   bytes_ += bytes;
   transaction->bytes += bytes;
-  transaction->steps.push_back(std::move(step));
   return true;
 }
 
-StompTransactions::Steps StompTransactions::end(std::string_view id) {
+void StompTransactions::refuse(std::string_view id) {
+  const auto transaction = find(id);
+  if (transaction != transactions_.end()) transaction->content.refused = true;
+}
+
+StompTransactions::Ended StompTransactions::end(std::string_view id) {
   const auto transaction = find(id);
   if (transaction == transactions_.end()) return {};
-  Steps steps = std::move(transaction->steps);
-  frames_ -= steps.size();
+  Ended content = std::move(transaction->content);
+  frames_ -= content.steps.size();
   bytes_ -= transaction->bytes;
   transactions_.erase(transaction);
-  return steps;
+  return content;
 }
 
 void StompTransactions::clear() {

@@ -15,7 +15,7 @@ namespace chat::session {
 struct StompTransactionLimits {
   std::size_t max_transactions = 16;
   std::size_t max_frames = 1'000;     // of all open ones together
-  std::size_t max_bytes = 2'000'000;  // likewise
+  std::size_t max_bytes = 2'000'000;  // of memory, likewise
 };
 
 class StompTransactions {
@@ -34,14 +34,22 @@ class StompTransactions {
   bool begin(std::string_view id);
   // False: too much waits. The transaction must be there.
   bool add(std::string_view id, Step step, std::size_t bytes);
+  // A message of it was refused. The transaction must be there.
+  void refuse(std::string_view id);
+  struct Ended {
+    Steps steps;
+    bool refused = false;  // a message that would be among the steps
+  };
   // Ends it and returns its steps, which are done or dropped. The transaction must be there.
-  Steps end(std::string_view id);
+  Ended end(std::string_view id);
   void clear();
+  // The memory that all of them take, about.
+  std::size_t held_bytes() const { return bytes_; }
 
  private:
   struct Transaction {
     std::string id;
-    Steps steps;
+    Ended content;
     std::size_t bytes = 0;
   };
   std::vector<Transaction>::iterator find(std::string_view id);

@@ -176,7 +176,7 @@ void CommandLine::add_listening() {
 
 void CommandLine::add_served() {
   group_ = "Endpoints, pages and files";
-  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io, stomp, http; replaces defaults; repeatable",
+  list("endpoint", "PATH=PROTOCOL", "plain, chat.v1, socket.io, stomp, http; replaces all; repeatable",
        options_.endpoint_texts, endpoint_text());
   value("sockjs", "on|all|off", "on; all: also htmlfile and jsonp, without Origin check", options_.sockjs,
         one_of<int>({{"on", 0}, {"all", CHAT_SOCKJS_OFF - 1}, {"off", CHAT_SOCKJS_OFF}}));

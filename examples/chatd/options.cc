@@ -107,12 +107,14 @@ void set_endpoints(Options& options) {
   std::vector<std::string> texts = options.endpoint_texts;
   // The library's own.
   const bool sockjs = options.sockjs != 0 || options.sockjs_cookie;
-  if (texts.empty() && sockjs) texts = {"/chat=plain", "/chat.v1=chat.v1", "/socket.io=socket.io"};
+  if (texts.empty() && sockjs) {
+    texts = {"/chat=plain", "/chat.v1=chat.v1", "/socket.io=socket.io", "/stomp=stomp", "/rooms=http"};
+  }
   for (const std::string& text : texts) {
     const std::size_t equals = text.rfind('=');
     chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
     endpoint.protocol = static_cast<chat_protocol>(protocol_of(std::string_view(text).substr(equals + 1)));
-    if (endpoint.protocol != CHAT_PROTOCOL_SOCKET_IO) {
+    if (endpoint.protocol != CHAT_PROTOCOL_SOCKET_IO && endpoint.protocol != CHAT_PROTOCOL_HTTP) {
       endpoint.sockjs = options.sockjs;
       endpoint.sockjs_cookie = options.sockjs_cookie ? 1 : 0;
     }

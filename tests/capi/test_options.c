@@ -285,7 +285,7 @@ static void transports_are_those_of_the_protocol(void **state) {
       {CHAT_PROTOCOL_SOCKET_IO, CHAT_TRANSPORT_STREAMING, 0},
       {CHAT_PROTOCOL_SOCKET_IO, 1u << CHAT_TRANSPORT_COUNT, 0},
       {CHAT_PROTOCOL_STOMP, CHAT_TRANSPORT_WEBSOCKET, 1},
-      {CHAT_PROTOCOL_STOMP, CHAT_TRANSPORT_POLLING, 0},
+      {CHAT_PROTOCOL_STOMP, CHAT_TRANSPORT_POLLING | CHAT_TRANSPORT_STREAMING, 1},
   };
   chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
   chat_server_options options = base();
@@ -318,6 +318,8 @@ static void sockjs_is_an_option_of_each_endpoint(void **state) {
       {CHAT_PROTOCOL_PLAIN, CHAT_SOCKJS_OFF << 1, 0},
       {CHAT_PROTOCOL_SOCKET_IO, CHAT_SOCKJS_OFF, 1},
       {CHAT_PROTOCOL_SOCKET_IO, CHAT_SOCKJS_XHR, 0},
+      {CHAT_PROTOCOL_STOMP, CHAT_SOCKJS_XHR, 1},
+      {CHAT_PROTOCOL_HTTP, CHAT_SOCKJS_XHR, 0},
   };
   chat_endpoint endpoint = CHAT_ENDPOINT_INIT;
   chat_server_options options = base();

@@ -31,6 +31,7 @@ const versions = {
   'gorilla/websocket': () => go('github.com/gorilla/websocket'),
   'coder/websocket': () => go('github.com/coder/websocket'),
   'tokio-tungstenite': () => rust('tokio-tungstenite'),
+  'WebSocketStompClient of Spring': () => java('spring-websocket'),
   nginx: () => debian('nginx-light'),
   caddy: () => debian('caddy'),
   haproxy: () => debian('haproxy'),
@@ -69,10 +70,12 @@ if (kind === 'proxies') {
   }
 } else {
   for (const { name, result } of results) {
-    const found = name.match(/^(.*), (polling|websocket|upgrade|plain|deflate|chat\.v1): (reference|libchat)$/);
-    if (found) add(/polling|websocket|upgrade/.test(found[2]) ? 'Socket.IO' : 'WebSocket', found[1], `${found[2]} ${found[3]}`, result);
+    const found = name.match(/^(.*), (polling|websocket|upgrade|plain|deflate|chat\.v1|stomp): (reference|libchat)$/);
+    if (!found) continue;
+    const groups = { polling: 'Socket.IO', websocket: 'Socket.IO', upgrade: 'Socket.IO', stomp: 'STOMP' };
+    add(groups[found[2]] ?? 'WebSocket', found[1], `${found[2]} ${found[3]}`, result);
   }
-  for (const [group, modes] of [['Socket.IO', ['polling', 'websocket', 'upgrade']], ['WebSocket', ['plain', 'deflate', 'chat.v1']]]) {
+  for (const [group, modes] of [['Socket.IO', ['polling', 'websocket', 'upgrade']], ['WebSocket', ['plain', 'deflate', 'chat.v1']], ['STOMP', ['stomp']]]) {
     console.log(`\n| client | version | ${modes.join(' | ')} |\n|---|---|${'---|'.repeat(modes.length)}`);
     for (const [key, row] of rows) {
       const [of, name] = key.split('\0');

@@ -23,13 +23,14 @@ import time
 
 # How long to wait for what must come. A passing test never uses it up; scripts/test sets it higher on a busy machine.
 LIMIT_S = int(os.environ.get("CHAT_TEST_LIMIT_S", 60))
-DOCUMENTS = ("README.md", "README.ko.md", "docs/getting-started.md", "docs/cpp.md", "docs/pychat.md")
+DOCUMENTS = ("README.md", "README.ko.md", "docs/getting-started.md", "docs/cpp.md", "docs/pychat.md", "docs/how-it-works.md")
 # What must be there: a document that loses its program has lost what this is for.
 EXPECTED = {
     "README.md": {"c": 1, "cpp": 1, "python": 1},
     "README.ko.md": {"c": 1, "cpp": 1, "python": 1},
     "docs/cpp.md": {"cpp": 1},
     "docs/getting-started.md": {"c": 1, "cpp": 1, "python": 2},
+    "docs/how-it-works.md": {"c": 1, "python": 1},
 }
 
 
@@ -140,9 +141,12 @@ def hears_itself(port):
 
 
 def run(command, environment, ends_by_signal, may_be_interrupted):
-    with tempfile.TemporaryFile() as errors:
+    # Some programs serve the files of this folder.
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "public").mkdir()
+        environment = {**os.environ, **environment}
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, **environment}
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env=environment, cwd=folder
         )
         try:
             hears_itself(wait_until_listening(process))
@@ -168,7 +172,7 @@ def check(options, language, program):
     program = with_any_port(program)
     if language == "python":
         # asyncio.run() passes Ctrl-C on as Python does.
-        run([sys.executable, "-c", program], {"PYTHONPATH": options.pychat}, True, "asyncio.run" in program)
+        run([sys.executable, "-c", program], {"PYTHONPATH": os.path.abspath(options.pychat)}, True, "asyncio.run" in program)
         return
     with tempfile.TemporaryDirectory() as folder:
         run([str(build(options, language, program, pathlib.Path(folder)))], {}, False, False)

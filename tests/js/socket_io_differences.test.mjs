@@ -32,14 +32,22 @@ testSame('arguments that are nested deeper than 64', {}, (t, server) => answers(
   [relayed, relayed], [relayed, [false, 'invalid_json']]);
 
 // JSONP wraps the answer in a call: ___eio[0]("...").
-testSame('no JSONP, no compressed answers, no cookie', {}, async (t, server) => {
+testSame('no JSONP, no cookie', {}, async (t, server) => {
   const jsonp = await request(server, `${handshakePath}&j=0`);
+  return [jsonp.body[0], jsonp.headers['set-cookie']];
+}, ['_', undefined], ['0', undefined]);
+
+testSame('answers of more than 1,024 bytes are compressed where the client takes it', {}, async (t, server) => {
   const session = await PollingSession.open(server);
   await session.connect();
-  await session.send(`42["large","${'x'.repeat(10_000)}"]`);
-  const large = await session.get({ headers: { 'accept-encoding': 'gzip, deflate' } });
-  return [jsonp.body[0], large.headers['content-encoding'], large.headers['set-cookie']];
-}, ['_', undefined, undefined], ['0', undefined, undefined]);
+  const codings = [];
+  for (const [size, accepted] of [[10_000, 'gzip, deflate'], [10_000, 'identity'], [10_000, undefined], [100, 'gzip']]) {
+    await session.send(`42["large","${'x'.repeat(size)}"]`);
+    const answer = await session.get({ headers: accepted ? { 'accept-encoding': accepted } : {} });
+    codings.push(answer.headers['content-encoding']);
+  }
+  return codings;
+}, ['gzip', undefined, undefined, undefined]);
 
 testLibchat('what the application sends to one client while it is away is not restored', async (t) => {
   const server = await startApplication(t, 'libchat', { recovery: true });

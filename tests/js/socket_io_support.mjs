@@ -102,7 +102,7 @@ const referenceNames = {
 };
 
 async function startReference(t, { origins, recovery, application, settings, page }) {
-  const options = { httpCompression: false };
+  const options = {};
   for (const [name, value] of Object.entries(settings)) {
     if (referenceNames[name]) options[referenceNames[name]] = value;
   }

@@ -1,16 +1,10 @@
 // The official client in chromium, in a page of another origin: each transport that it can be told to use there.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import path from 'node:path';
 import { skip, startBrowser } from './browser_support.mjs';
-import { atEnd, sourceDir, startChatd, test } from './support.mjs';
-
-const script = readFileSync(path.join(sourceDir, 'tests/js/node_modules/sockjs-client/dist/sockjs.min.js'));
-const texts = ['hello', '한국어 💬', '"quotes" and \\', 'two\nlines\r\n', 'nul \u0000', '\u2028\u2029\ufeff\uffff\u200d', '%41 100%', '</script>'];
-const transports = ['websocket', 'xhr-streaming', 'xhr-polling', 'eventsource', 'iframe-eventsource', 'iframe-htmlfile',
-  'iframe-xhr-polling', 'jsonp-polling'];
+import { browserTransports, script, talk, texts } from './sockjs_support.mjs';
+import { atEnd, startChatd, test } from './support.mjs';
 
 // An empty page with the client, at an origin of its own.
 async function startSite(t) {
@@ -25,30 +19,9 @@ async function startSite(t) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-// In the page: sends the texts, and resolves with what has come back, or with the code of the close.
-function talk([url, transport, said]) {
-  return new Promise((resolve) => {
-    const socket = new window.SockJS(url, null, { transports: transport, timeout: 20_000 }); // On purpose: this is sockjs-client's own.
-    const heard = [];
-    let used;
-    socket.onopen = () => {
-      used = socket.transport;
-      said.forEach((text) => socket.send(text));
-    };
-    socket.onmessage = ({ data }) => {
-      heard.push(data);
-      if (heard.length < said.length) return;
-      socket.onclose = null;
-      socket.close();
-      resolve({ transport: used, heard });
-    };
-    socket.onclose = ({ code, reason }) => resolve({ code, reason, heard });
-  });
-}
-
 const allowing = (site) => ['--threads', '2', '--sockjs', 'all', '--origin', site, '--sockjs-script', `${site}/sockjs.js`];
 
-for (const transport of transports) {
+for (const transport of browserTransports) {
   test(`chromium: ${transport}`, { skip }, async (t) => {
     const site = await startSite(t);
     const chatd = await startChatd(t, allowing(site));

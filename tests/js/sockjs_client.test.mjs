@@ -1,11 +1,8 @@
 // The official client, sockjs-client, in Node: each transport that it has there.
 import assert from 'node:assert/strict';
 import SockJS from 'sockjs-client';
+import { nodeTransports, texts } from './sockjs_support.mjs';
 import { Queue, atEnd, connect, startChatd, startTestd, test } from './support.mjs';
-
-const transports = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
-// Characters that browsers and proxies are known to change, and others that are often handled wrongly.
-const texts = ['hello', '한국어 💬', '"quotes" and \\', 'two\nlines\r\n', 'nul \u0000', '\u2028\u2029\ufeff\uffff', '%41 100%', '</script>', ' '];
 
 class SockJsClient {
   constructor(t, url, options) {
@@ -47,7 +44,7 @@ async function open(t, server, transport, path = '/chat') {
   return client;
 }
 
-for (const transport of transports) {
+for (const transport of nodeTransports) {
   test(`${transport}: texts in both directions, with other clients in the room`, async (t) => {
     const chatd = await startChatd(t, ['--threads', '2']);
     const plain = await connect(t, chatd.url('/chat?room=one'));

@@ -216,10 +216,10 @@ test('a version that nobody knows is answered with those of the server', async (
   await raw.closed;
 });
 
-test('another origin is refused, and so is a request without a WebSocket', async (t) => {
+test('another origin is refused, and a request without a WebSocket gets the greeting of SockJS', async (t) => {
   const server = await startChatd(t);
   assert.equal(await refusalStatus(t, server.url('/stomp'), ['v12.stomp'], { origin: 'https://evil.test' }), 403);
-  assert.equal((await fetch(server.http('/stomp'))).status, 426);
+  assert.equal(await (await fetch(server.http('/stomp'))).text(), 'Welcome to SockJS!\n');
 });
 
 // The application -----------------------------------------------------------------------------------------------------
@@ -282,7 +282,9 @@ test('an event for the application is not published', async (t) => {
   await client.receipt('r');
   const message = await server.event('message');
   assert.deepEqual([message.event, message.room, message.data], ['add', null, '[[1,2]]']);
-  assert.deepEqual((await server.command('rooms', 0)).error, 0);
+  await server.command('stats', 0);
+  const stats = await server.event('stats');
+  assert.deepEqual([stats.messages_published, stats.rooms_now], [0, 0]);
 });
 
 // Rooms for all -------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_form(start_chatd, raw):
     assert {sample.labels["loop"] for sample in families["libchat_connections"].samples} == {"0", "1"}
     for name in ("libchat_clients", "libchat_messages_received", "libchat_deliveries"):
         protocols = {sample.labels["protocol"] for sample in families[name].samples}
-        assert protocols == {"plain", "chat.v1", "socket.io", "stomp"}, name
+        assert protocols == {"plain", "chat.v1", "socket.io", "stomp", "http"}, name
     for name in ("libchat_clients_by_transport", "libchat_messages_received_by_transport", "libchat_deliveries_by_transport"):
         assert {sample.labels["transport"] for sample in families[name].samples} == {"websocket", "polling", "streaming"}, name
     header = (SOURCE_DIR / "capi/include/chat/chat.h").read_text()

@@ -4,6 +4,7 @@ import json
 import queue
 
 import pytest
+import pychat
 import stomp
 from stomp.adapter.ws import WSStompConnection
 from support import LIMIT_S, connect
@@ -15,6 +16,10 @@ class Listener(stomp.ConnectionListener):
         self.receipts = queue.Queue()
         self.errors = queue.Queue()
         self.disconnected = queue.Queue()
+        self.connected = queue.Queue()
+
+    def on_connected(self, frame):
+        self.connected.put(frame.headers)
 
     def on_message(self, frame):
         self.messages.put(frame)
@@ -30,6 +35,9 @@ class Listener(stomp.ConnectionListener):
 
     def message(self):
         return self.messages.get(timeout=LIMIT_S)
+
+    def session(self):
+        return self.connected.get(timeout=LIMIT_S)["session"]
 
     def receipt(self):
         return self.receipts.get(timeout=LIMIT_S)
@@ -112,3 +120,40 @@ def test_an_error_ends_the_connection(start_chatd, stomp_client):
     frame = client.listener.errors.get(timeout=LIMIT_S)
     assert "destination" in frame.headers["message"]
     assert client.listener.disconnected.get(timeout=LIMIT_S)
+
+
+def test_an_application_in_python_answers_events(stomp_client):
+    server = pychat.Server(address="127.0.0.1", port=0)
+    seen = []
+
+    @server.on_connect
+    def on_connect(request):
+        seen.append((request.user_name, request.password, request.room))
+        return None if request.password == "secret" else pychat.Refuse("who are you?")
+
+    @server.on_message
+    def on_message(message):
+        if message.room:
+            return pychat.Refuse("read only")
+        seen.append((message.room, message.event, message.args))
+        message.client.send(sum(message.args[0]), event="sum")
+        return None
+
+    server.start()
+    try:
+        server.host = "127.0.0.1"
+        client = stomp_client(server, username="ann", passcode="secret")
+        assert server.find_client(client.listener.session()) is not None
+        client.subscribe("/user/queue/sum", id="sum")
+        client.subscribe("/user/queue/errors", id="errors")
+        client.send("/app/add", "[1,2]", content_type="application/json")
+        frame = client.listener.message()
+        assert (frame.body, frame.headers["destination"]) == ("3", "/user/queue/sum")
+        client.send("/topic/a", "hi")
+        frame = client.listener.message()
+        assert json.loads(frame.body) == {"error": "forbidden", "reason": "read only", "destination": "/topic/a"}
+        assert seen == [("ann", "secret", ""), ("", "add", [[1, 2]])]
+        client.disconnect()
+    finally:
+        server.stop()
+        server.close()

@@ -46,7 +46,7 @@ inline constexpr std::array<ProtocolTraits, kProtocolCount> kProtocolTraits = {{
      .limits_messages_like_bodies = true,
      .answers_messages = true,
      .acknowledges_messages = true},
-    /* stomp */ {},
+    /* stomp */ {.transports = kEveryTransport, .carried_by_sockjs = true},
     /* http */
     {.transports = transport_bit(Transport::polling) | transport_bit(Transport::streaming),
      .owns_paths_below = true,

@@ -25,6 +25,12 @@ class TokenBucket {
   void take_in_advance(std::int64_t tokens = 1) {
     if (rate_per_s_ >= 0) milli_tokens_ -= tokens * 1000;
   }
+  // True while tokens that were taken in advance are not repaid.
+  bool overdrawn(std::int64_t now_ms) {
+    if (rate_per_s_ < 0) return false;
+    refill(now_ms);
+    return milli_tokens_ < 0;
+  }
   // True when take() would succeed.
   bool has_token(std::int64_t now_ms) {
     if (rate_per_s_ < 0) return true;

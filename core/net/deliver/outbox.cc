@@ -272,8 +272,8 @@ std::size_t Outbox::account() {
 void Outbox::take_some(const Carrier& carrier, std::string& out, std::size_t max_bytes) {
   while (!empty()) {
     if (!out.empty()) out += carrier.separator();
+    frames_[begin_]->append_to(out);  // first, because it may throw
     bytes_ -= frames_[begin_]->size_bytes();
-    frames_[begin_]->append_to(out);
     release_front();
     if (out.size() >= max_bytes) return;
   }

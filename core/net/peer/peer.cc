@@ -104,8 +104,13 @@ void Peer::handle(Joined& joined) {
   // A departing peer joins too, so that on_join is called: its second peer is in the room by Arrived, and calls on_leave.
   if (!departing_ && (silent_ || link_->closing())) return;
   const bool added = loop_.fanout().add(*this, joined.room);
-  if (const std::optional<Subscription> subscription = owner_->subscription_of(*this, joined.ref)) {
-    loop_.fanout().add(*this, joined.room, *subscription);
+  try {
+    if (const std::optional<Subscription> subscription = owner_->subscription_of(*this, joined.ref)) {
+      loop_.fanout().add(*this, joined.room, *subscription);
+    }
+  } catch (...) {
+    if (added) loop_.fanout().remove(*this, joined.room);  // on_join is not called
+    throw;
   }
   in_turn([this, joined = std::move(joined), added]() mutable { joined_room(joined, added); });
 }
@@ -113,7 +118,7 @@ void Peer::handle(Joined& joined) {
 // The application hears of the room also when memory fails for what the client is sent.
 void Peer::joined_room(Joined& joined, bool added) {
   const bool first = !state_.welcomed;
-  const std::string ref = joined.ref;
+  const std::string ref = std::move(joined.ref);
   or_fail([&] {
     // What a recovered client has missed was measured before: see restore().
     if (state_.earlier.empty() && !fit_replay(joined.missed, kReplayedOutboxes)) joined.complete = false;
@@ -131,9 +136,7 @@ void Peer::joined_room(Joined& joined, bool added) {
     const ClientId recovered_from = state_.earlier.empty() ? 0 : state_.earlier.front();
     loop_.application().on_open(client_, joined.room, recovered_from);
   } else if (joined.asked || added) {
-    or_fail([&] {
-      reply(JoinedReply{joined.ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
-    });
+    or_fail([&] { reply(JoinedReply{ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete}); });
   }
   if (added) tell_joined(joined.room);
   const std::size_t bytes = replay(joined.missed, owner_->subscription_of(*this, ref));
@@ -206,6 +209,7 @@ std::size_t Peer::replay(const std::vector<MessagePtr>& messages, const std::opt
 // Events of the hub ---------------------------------------------------------------------------------------------------
 
 void Peer::handle(Left& left) {
+  retiring_.left_room.reserve(left.room.size());  // before on_leave is due
   if (!loop_.fanout().remove(*this, left.room)) return;
   in_turn([this, left = std::move(left)] {
     or_fail([&] {

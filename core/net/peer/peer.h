@@ -90,8 +90,12 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   // Opens a client that continues earlier ones, in all of their rooms. wrong_state when that would not be complete.
   Status restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier);
 
-  // One decoded command or fault.
-  void receive(wire::Decoded decoded) { input_.receive(std::move(decoded)); }
+  // One decoded command or fault. See PeerInput for these.
+  void receive(wire::Decoded decoded, PeerInput::Token token = PeerInput::Token::due) {
+    input_.receive(std::move(decoded), token);
+  }
+  void charge() { input_.charge(); }
+  std::int64_t overdrawn_ms() { return input_.overdrawn_ms(); }
   // The client's acknowledgement of a message. args: a JSON array, checked.
   void receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments);
 

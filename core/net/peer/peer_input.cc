@@ -51,27 +51,47 @@ std::int64_t verdict_deadline_ms(const LoopContext& loop) { return loop.now_ms()
 bool PeerInput::refuse_for_rate(const ErrorReply& error, std::int64_t now_ms) {
   const bool told = owner_.can_refuse(error);
   if (!told) state_.rate.take_in_advance();
-  note(Refusal::message_rate);
-  // Long enough for a tenth of the burst, so that the next read gets several messages.
-  const std::int64_t tokens = std::max<std::int64_t>(1, owner_.context().options().inbound_burst / 10);
-  owner_.link().pause_reading_until(now_ms + state_.rate.wait_ms(tokens, now_ms));
+  pause_for_rate(now_ms);
   if (!told) return false;
   owner_.context().stats().messages_refused.add();
   owner_.reply(Reply(error));
   return true;
 }
 
-void PeerInput::receive(wire::Decoded decoded) {
+void PeerInput::pause_for_rate(std::int64_t now_ms) {
+  note(Refusal::message_rate);
+  owner_.link().pause_reading_until(now_ms + rate_wait_ms(now_ms));
+}
+
+// Long enough for a tenth of the burst, so that the next read gets several messages.
+std::int64_t PeerInput::rate_wait_ms(std::int64_t now_ms) {
+  const std::int64_t tokens = std::max<std::int64_t>(1, owner_.context().options().inbound_burst / 10);
+  return state_.rate.wait_ms(tokens, now_ms);
+}
+
+void PeerInput::charge() {
+  const std::int64_t now_ms = owner_.context().now_ms();
+  if (state_.rate.take(now_ms)) return;
+  state_.rate.take_in_advance();
+  pause_for_rate(now_ms);
+}
+
+std::int64_t PeerInput::overdrawn_ms() {
+  const std::int64_t now_ms = owner_.context().now_ms();
+  return state_.rate.overdrawn(now_ms) ? rate_wait_ms(now_ms) : 0;
+}
+
+void PeerInput::receive(wire::Decoded decoded, Token token) {
   if (state_.ended || owner_.silent() || owner_.link().closing()) return;
   LoopStats& stats = owner_.context().stats();
   stats.messages_in_by_protocol[static_cast<std::size_t>(owner_.client()->origin().protocol)].add();
   stats.messages_in_by_transport[static_cast<std::size_t>(owner_.transport())].add();
-  take(decoded);
+  take(decoded, token);
 }
 
-void PeerInput::take(wire::Decoded& decoded) {
+void PeerInput::take(wire::Decoded& decoded, Token token) {
   const std::int64_t now_ms = owner_.context().now_ms();
-  const bool in_time = state_.rate.take(now_ms);
+  const bool in_time = token == Token::taken || state_.rate.take(now_ms);
   try {
     if (!owner_.welcomed()) {  // nothing is answered before that, refusals included
       if (!in_time) state_.rate.take_in_advance();

@@ -33,8 +33,15 @@ class PeerInput {
   // Both must outlive the input.
   PeerInput(PeerInputOwner& owner, State& state) : owner_(owner), state_(state) {}
 
+  // Whether the token for a command has been taken before, by charge().
+  enum class Token : std::uint8_t { due, taken };
   // One decoded command or fault. When memory fails, the command is not carried out and the client is told so.
-  void receive(wire::Decoded decoded);
+  void receive(wire::Decoded decoded, Token token = Token::due);
+  // The client sent something that is no command. It costs a token too. Without a token it is on credit, and reading pauses.
+  void charge();
+  // For a protocol that receives several commands at once: so long the next ones must wait, because earlier ones were on
+  // credit. 0: they need not.
+  std::int64_t overdrawn_ms();
   // The `ref` under which the client waits for this answer of the application, once.
   std::optional<std::string> take_ack(std::uint64_t ack_id) { return state_.acks.take(ack_id); }
 
@@ -59,9 +66,11 @@ class PeerInput {
   // Pauses reading, and answers a command that exceeds the rate. False when the client's protocol has no word for it: then the
   // command is carried out on credit, and the pause pays for it.
   bool refuse_for_rate(const ErrorReply& error, std::int64_t now_ms);
+  void pause_for_rate(std::int64_t now_ms);
+  std::int64_t rate_wait_ms(std::int64_t now_ms);
   void note(Refusal reason);
   void note_fault(Error code);
-  void take(wire::Decoded& decoded);
+  void take(wire::Decoded& decoded, Token token);
   void carry_out(wire::Decoded& decoded);
   void execute(wire::Decoded& decoded);
   void take_outcome(Outcome outcome);

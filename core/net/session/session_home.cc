@@ -35,10 +35,11 @@ Session* SessionHome::find(SessionNumber number) {
 }
 
 void SessionHome::bury(Session& session) {
-  table_.remove(session.number());
   const auto found = sessions_.find(session.number());
+  if (found != sessions_.end()) dead_.emplace_back();  // first, because it may throw
+  table_.remove(session.number());
   if (found == sessions_.end()) return;
-  dead_.push_back(std::move(found->second));
+  dead_.back() = std::move(found->second);
   sessions_.erase(found);
   loop_.note_activity();
 }

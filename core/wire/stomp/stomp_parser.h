@@ -53,6 +53,9 @@ class StompParser {
   // The value of the `receipt` header of the frame with the fault, when it was read before.
   std::optional<std::string> receipt_at_fault() const;
 
+  // The size of the part of a frame that has been read.
+  std::size_t held_bytes() const { return line_.size() + headers_bytes_ + frame_.body.size(); }
+
   // In the middle of a frame.
   bool in_frame() const { return state_ != State::between; }
 

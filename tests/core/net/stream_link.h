@@ -113,7 +113,9 @@ inline void StreamLink::write_now() {
     if (outbox_.has_gaps() && !outbox_.mid_write() && loop_.outbox_limits().policy == net::OutboxPolicy::drop_oldest) {
       std::vector<GapReply> gaps = outbox_.take_gaps();
       std::reverse(gaps.begin(), gaps.end());
-      for (const GapReply& gap : gaps) outbox_.push_front(user_->encode_gap(gap));
+      for (const GapReply& gap : gaps) {
+        if (net::FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
+      }
     }
     const std::string_view bytes = outbox_.next(carrier_, loop_.scratch(), room_bytes_);
     const std::size_t written = bytes.size();

@@ -61,8 +61,10 @@ struct Describe {
     std::string text = "publish #" + std::to_string(a.ref) + " " + show(a.destination);
     for (const Pair& header : a.headers) text += " " + header.name + "=" + header.value;
     if (a.content_type) text += " (" + *a.content_type + ")";
+    if (a.committed) text += " committed";
     return text + " " + show(a.body);
   }
+  std::string operator()(const stomp::Refuse& a) const { return "refuse #" + std::to_string(a.ref); }
   std::string operator()(const stomp::Acknowledged& a) const {
     std::string text = (a.negative ? "nack " : "ack ") + std::to_string(a.subscription);
     for (const std::string& id : a.message_ids) text += " " + id;
@@ -329,12 +331,13 @@ void a_destination_that_takes_nothing_refuses(void**) {
   for (const char* destination : {"/queue/a", "/user/queue/x", "/topic/a/b", "/topic/ a", "/app/connect"}) {
     Harness h(StompVersion::v1_2);
     h.hear("SUBSCRIBE|id:e|destination:/user/queue/errors||@");
-    const std::string told = h.hear("SEND|destination:" + std::string(destination) + "|receipt:r||x@");
+    expect(h.hear("SEND|destination:" + std::string(destination) + "|receipt:r||x@"), "refuse #2");
+    const std::string told = h.refused(2);
     assert_true(told.starts_with("send MESSAGE|subscription:e|") && told.find("receipt-id:r|") != std::string::npos);
-    assert_true(told.find("\"error\":\"invalid_argument\"") != std::string::npos);
   }
   Harness nobody(StompVersion::v1_2);
-  expect(nobody.hear("SEND|destination:/queue/a|receipt:r||x@"), "");
+  expect(nobody.hear("SEND|destination:/queue/a|receipt:r||x@"), "refuse #1");
+  expect(nobody.refused(1), "");
   assert_true(nobody.session->is_connected());
 }
 
@@ -406,6 +409,59 @@ void subscriptions_are_bounded(void**) {
   h.options.max_subscriptions = 2;
   h.hear("SUBSCRIBE|id:0|destination:/topic/a||@SUBSCRIBE|id:1|destination:/topic/b||@");
   expect(h.hear("SUBSCRIBE|id:2|destination:/topic/c||@"), error("too many subscriptions"));
+}
+
+void identifiers_are_bounded(void**) {
+  const std::string longest(256, 'x');
+  Harness h(StompVersion::v1_2);
+  expect(h.hear("SUBSCRIBE|id:" + longest + "|destination:/topic/a||@"), "subscribe #1 1 room:a");
+  expect(h.hear("BEGIN|transaction:" + longest + "||@"), "");
+  Harness id(StompVersion::v1_2);
+  expect(id.hear("SUBSCRIBE|id:x" + longest + "|destination:/topic/a||@"), error("the id is too long"));
+  Harness transaction(StompVersion::v1_2);
+  expect(transaction.hear("BEGIN|transaction:x" + longest + "||@"), error("the transaction's identifier is too long"));
+  Harness queue(StompVersion::v1_2);
+  expect(queue.hear("SUBSCRIBE|id:0|destination:/user/queue/" + std::string(129, 'x') + "||@"),
+         error("the destination is too long"));
+}
+
+// What is held for a client is counted when it comes and when it goes.
+void held_bytes_are_counted(void**) {
+  Harness h(StompVersion::v1_2);
+  const auto held = [&] { return h.session->held_bytes(); };
+  assert_int_equal(held(), 0);
+  h.session->receive("SEND\ndesti", h.now, h.out);
+  assert_int_equal(held(), 10);  // waits
+  h.session->take_frame(h.now, h.out);
+  assert_int_equal(held(), 5);  // the line that is not complete
+  h.hear("nation:/topic/a||0123456789");
+  assert_in_range(held(), 10, 100);
+  h.hear("@");
+  const std::size_t request = held();
+  assert_in_range(request, 1, 200);
+  h.done(1);
+  assert_int_equal(held(), 0);
+
+  h.hear("BEGIN|transaction:t||@SEND|destination:/topic/a|transaction:t||" + std::string(5'000, 'x') + "@");
+  assert_in_range(held(), 5'000, 6'000);
+  h.hear("ABORT|transaction:t||@");
+  assert_int_equal(held(), 0);
+
+  h.hear("SUBSCRIBE|id:0|destination:/topic/a|ack:client||@");
+  h.done(2);
+  const std::size_t subscribed = held();
+  for (int i = 0; i < 2'000; ++i) h.head(1, "message-" + std::to_string(i));
+  assert_in_range(held() - subscribed, 8'000, 100'000);
+  h.hear("ACK|id:1-2000||@");
+  assert_int_equal(held(), subscribed);
+  h.head(1, "m");
+  h.hear("UNSUBSCRIBE|id:0||@");
+  assert_int_equal(held(), 0);
+
+  h.hear("SEND|destination:/topic/a|receipt:" + std::string(3'000, 'r') + "||x@");
+  assert_in_range(held(), 3'000, 4'000);
+  h.session->lost();
+  assert_int_equal(held(), 0);
 }
 
 // "an id header MUST be included in the frame [...]. This header MUST match the subscription identifier of an existing
@@ -529,6 +585,27 @@ void what_is_not_acknowledged_is_bounded(void**) {
   assert_int_equal(subscriptions.acknowledge(mark).size(), 2);
 }
 
+// The bound is that of all subscriptions. One without messages takes from the one with the most.
+void what_is_not_acknowledged_is_bounded_together(void**) {
+  StompSubscriptions subscriptions(3);
+  const auto add = [&](const char* id) {
+    return subscriptions.add({.id = id, .ack = StompAckMode::client_individual}).number;
+  };
+  const stomp::Subscription one = add("1");
+  const stomp::Subscription two = add("2");
+  const stomp::Subscription three = add("3");
+  for (const stomp::Subscription number : {one, one, two, three}) subscriptions.add_message(number, "m");
+  const auto waiting = [&](stomp::Subscription number) { return subscriptions.find(number)->unacknowledged.size(); };
+  assert_int_equal(waiting(one), 1);
+  assert_int_equal(waiting(two), 1);
+  assert_int_equal(waiting(three), 1);
+  subscriptions.add_message(two, "m");
+  assert_int_equal(waiting(two), 1);
+  subscriptions.remove(two);
+  subscriptions.add_message(three, "m");
+  assert_int_equal(waiting(one) + waiting(three), 3);
+}
+
 // Transactions.
 
 void a_commit_sends_all_in_order(void**) {
@@ -540,7 +617,8 @@ void a_commit_sends_all_in_order(void**) {
   expect(h.hear("ACK|id:1-1|transaction:t||@"), "");
   expect(h.hear("SEND|destination:/topic/b|transaction:t|k:v||2@"), "");
   expect(h.hear("SEND|destination:/topic/b||outside@"), "publish #2 room:b outside");
-  expect(h.hear("COMMIT|transaction:t|receipt:c||@"), "publish #4 room:a 1; ack 1 m1; publish #5 room:b k=v 2");
+  expect(h.hear("COMMIT|transaction:t|receipt:c||@"),
+         "publish #4 room:a committed 1; ack 1 m1; publish #5 room:b k=v committed 2");
   expect(h.done(5), "");
   expect(h.done(4), "send RECEIPT|receipt-id:c||@");
 }
@@ -559,10 +637,23 @@ void a_commit_with_a_refused_message_gets_no_receipt(void**) {
   h.hear("SUBSCRIBE|id:e|destination:/user/queue/errors||@");
   h.hear(
       "BEGIN|transaction:t||@SEND|destination:/topic/a|transaction:t||1@SEND|destination:/topic/b|transaction:t||2@");
-  expect(h.hear("COMMIT|transaction:t|receipt:c||@"), "publish #3 room:a 1; publish #4 room:b 2");
+  expect(h.hear("COMMIT|transaction:t|receipt:c||@"), "publish #3 room:a committed 1; publish #4 room:b committed 2");
   const std::string told = h.refused(3);
   assert_true(told.find("\"destination\":\"/topic/a\"") != std::string::npos);
   expect(h.done(4), "");
+}
+
+// The destination of a SEND is checked when it comes. It is not among the messages of the commit.
+void a_commit_without_a_refused_message_gets_no_receipt(void**) {
+  for (const bool alone : {true, false}) {
+    Harness h(StompVersion::v1_2);
+    h.hear("BEGIN|transaction:t||@");
+    expect(h.hear("SEND|destination:/nowhere|transaction:t||1@"), "refuse #1");
+    if (!alone) h.hear("SEND|destination:/topic/a|transaction:t||2@");
+    expect(h.hear("COMMIT|transaction:t|receipt:c||@"), alone ? "" : "publish #3 room:a committed 2");
+    if (!alone) expect(h.done(3), "");
+    assert_true(h.session->is_connected());
+  }
 }
 
 // "The transaction header is REQUIRED." "Within the same connection, different transactions MUST use different transaction
@@ -597,8 +688,11 @@ void transactions_are_bounded(void**) {
       "BEGIN|transaction:1||@BEGIN|transaction:2||@SEND|destination:/topic/a|transaction:1||12345678@"
       "SEND|destination:/topic/a|transaction:2|receipt:r||1@";
   expect(limited(frames, [](auto& limits) { limits.max_frames = 1; }), error("the transactions are too large", "r"));
-  expect(limited(frames, [](auto& limits) { limits.max_bytes = 10; }), error("the transactions are too large", "r"));
-  expect(limited(frames, [](auto& limits) { limits.max_bytes = 11; }), "send RECEIPT|receipt-id:r||@");
+  // A byte for each identifier and room, nine for the bodies, and what a frame takes besides.
+  const std::size_t bytes = 2 + 2 + 9 + 2 * sizeof(StompTransactions::Step);
+  expect(limited(frames, [&](auto& limits) { limits.max_bytes = bytes - 1; }),
+         error("the transactions are too large", "r"));
+  expect(limited(frames, [&](auto& limits) { limits.max_bytes = bytes; }), "send RECEIPT|receipt-id:r||@");
   // What a transaction took is free when it ends.
   expect(limited("BEGIN|transaction:1||@SEND|destination:/topic/a|transaction:1||x@ABORT|transaction:1||@" + frames,
                  [](auto& limits) { limits.max_frames = 2; }),
@@ -801,6 +895,8 @@ int main() {
       cmocka_unit_test(subscribe_needs_an_id),
       cmocka_unit_test(ids_of_subscriptions_differ),
       cmocka_unit_test(subscriptions_are_bounded),
+      cmocka_unit_test(identifiers_are_bounded),
+      cmocka_unit_test(held_bytes_are_counted),
       cmocka_unit_test(unsubscribe_names_a_subscription),
       cmocka_unit_test(version_1_0_subscribes_without_ids),
       cmocka_unit_test(heads_name_subscription_and_ack),
@@ -811,9 +907,11 @@ int main() {
       cmocka_unit_test(acks_for_a_subscription_that_ended_are_ignored),
       cmocka_unit_test(version_1_1_acknowledges_by_message_id),
       cmocka_unit_test(what_is_not_acknowledged_is_bounded),
+      cmocka_unit_test(what_is_not_acknowledged_is_bounded_together),
       cmocka_unit_test(a_commit_sends_all_in_order),
       cmocka_unit_test(an_abort_drops_all),
       cmocka_unit_test(a_commit_with_a_refused_message_gets_no_receipt),
+      cmocka_unit_test(a_commit_without_a_refused_message_gets_no_receipt),
       cmocka_unit_test(transactions_have_identifiers),
       cmocka_unit_test(transactions_are_bounded),
       cmocka_unit_test(disconnect_is_told_when_all_is_done),

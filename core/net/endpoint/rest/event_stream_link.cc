@@ -1,7 +1,7 @@
 // See event_stream_link.h.
 #include "net/endpoint/rest/event_stream_link.h"
 
-#include <ranges>
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -19,8 +19,9 @@ void EventStreamLink::place_gaps() {
   if (!outbox_.has_gaps()) return;
   const bool oldest = loop_.outbox_limits().policy == OutboxPolicy::drop_oldest;
   if (!oldest && !outbox_.empty()) return;  // the newest are missing: the notice comes behind the others
-  const std::vector<GapReply> gaps = outbox_.take_gaps();
-  for (const GapReply& gap : gaps | std::views::reverse) {
+  std::vector<GapReply> gaps = outbox_.take_gaps();
+  std::ranges::reverse(gaps);
+  for (const GapReply& gap : gaps) {
     if (FramePtr notice = user_->encode_gap(gap)) outbox_.push_front(std::move(notice));
   }
 }

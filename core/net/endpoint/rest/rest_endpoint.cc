@@ -60,7 +60,9 @@ std::variant<HttpResponse, Hold> RestEndpoint::route(const HttpRequest& request,
   if (request.method == "OPTIONS" && !request.header("origin").empty() && context.origin_allowed) {
     return preflight_response(request, options.allowed_origins);
   }
-  const auto [resource, room] = wire::rest_target(request.path, endpoint.path);
+  const wire::RestTarget target = wire::rest_target(request.path, endpoint.path);
+  const Resource resource = target.resource;
+  const std::string_view room = target.room;
   const auto respond = [&](wire::RestAnswer answer) {
     HttpResponse response = rest_response(std::move(answer));
     if (response.status == 405) response.headers.push_back({"Allow", std::string(allowed_methods(resource))});

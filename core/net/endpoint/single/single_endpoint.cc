@@ -114,15 +114,25 @@ std::optional<LinkRefusal> SingleEndpoint::open_link(Opening& opening, LinkMaker
 
   const std::int64_t limit =
       opening.endpoint.max_message_bytes > 0 ? opening.endpoint.max_message_bytes : options.max_message_bytes;
-  auto owned = std::make_unique<SinglePeer>(loop_);
-  SinglePeer& user = *owned;
-  Link& link = maker.make_link(std::move(owned), limit);
-  Format format = format_of(protocol, choice.binary, limit);
-  auto added = std::make_unique<Peer>(loop_, user, link, client, std::move(format.codec));
-  Peer& peer = *added;
-  user.set_up(link, peer, format.decoder);
-  peer.set_first_room(std::move(room), protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
-  loop_.peers().add(std::move(added));
+  Link* made = nullptr;
+  SinglePeer* user = nullptr;
+  Peer* entered = nullptr;
+  try {
+    auto owned = std::make_unique<SinglePeer>(loop_);
+    user = owned.get();
+    made = &maker.make_link(std::move(owned), limit);
+    Format format = format_of(protocol, choice.binary, limit);
+    auto added = std::make_unique<Peer>(loop_, *user, *made, client, std::move(format.codec));
+    entered = added.get();
+    entered->set_first_room(std::move(room), protocol == Protocol::chat_v1 ? position(request) : std::nullopt);
+    loop_.peers().add(std::move(added));
+    user->set_up(*made, *entered, format.decoder);
+  } catch (...) {  // no memory: nobody else would remove the client
+    loop_.hub().remove_client(client);
+    throw;
+  }
+  Link& link = *made;
+  Peer& peer = *entered;
   if (client->state() == ClientState::accepted) {
     // The client joins before it is answered, so that it receives messages from the moment at which it knows that it is
     // connected.
@@ -130,7 +140,7 @@ std::optional<LinkRefusal> SingleEndpoint::open_link(Opening& opening, LinkMaker
       link.close(1008, status.detail);
       return LinkRefusal{403, std::move(status.detail)};
     }
-    if (!peer.undecided()) user.set_opened();
+    if (!peer.undecided()) user->set_opened();
   }
   return std::nullopt;
 }

@@ -24,6 +24,20 @@ std::string as_text(std::string_view bytes) {
   return text;
 }
 
+// A JSON string in two parts. Each part is whole characters, which are escaped one by one.
+std::string string_begin(std::string_view text) {
+  std::string quoted;
+  wire::append_sockjs_quoted(quoted, text);
+  quoted.pop_back();
+  return quoted;
+}
+std::string string_end(std::string_view text) {
+  std::string quoted;
+  wire::append_sockjs_quoted(quoted, text);
+  quoted.erase(0, 1);
+  return quoted;
+}
+
 template <std::size_t... kIndex>
 std::array<SockJsWebSocketCarrier, kWindows> make_carriers(std::index_sequence<kIndex...>) {
   const auto bits = [](std::size_t index) { return index == 0 ? 0 : kMinWindowBits + static_cast<int>(index) - 1; };
@@ -42,8 +56,34 @@ void SockJsHttpCarrier::append(std::string& out, const wire::Packet& packet) con
   wire::append_sockjs_quoted(out, packet.binary ? as_text(packet.bytes) : packet.bytes);
 }
 
+SharedBody SockJsHttpCarrier::share(wire::Packet body) const {
+  if (body.binary) return Carrier::share(std::move(body));
+  return {{}, BufferPtr::make(string_end(body.bytes)), false};
+}
+
+void SockJsHttpCarrier::append_head(std::string& out, std::string_view head, const SharedBody& body) const {
+  if (body.bytes) {
+    out += string_begin(head);
+  } else {
+    Carrier::append_head(out, head, body);
+  }
+}
+
 void SockJsWebSocketCarrier::append(std::string& out, const wire::Packet& packet) const {
   websocket_.append_text(out, wire::sockjs_message_frame(packet.binary ? as_text(packet.bytes) : packet.bytes));
+}
+
+SharedBody SockJsWebSocketCarrier::share(wire::Packet body) const {
+  if (body.binary) return Carrier::share(std::move(body));
+  return websocket_.share({false, string_end(body.bytes) + ']'});
+}
+
+void SockJsWebSocketCarrier::append_head(std::string& out, std::string_view head, const SharedBody& body) const {
+  if (body.bytes) {
+    websocket_.append_head(out, "a[" + string_begin(head), body);
+  } else {
+    Carrier::append_head(out, head, body);
+  }
 }
 
 Carrier::Closing SockJsWebSocketCarrier::closing(std::uint16_t code, std::string_view reason) const {

@@ -26,6 +26,8 @@ class SockJsHttpCarrier final : public Carrier {
   void append(std::string& out, const wire::Packet& packet) const override;
   // Not used: the session writes its own frames itself.
   void append_text(std::string& out, std::string_view text) const override { out += text; }
+  SharedBody share(wire::Packet body) const override;
+  void append_head(std::string& out, std::string_view head, const SharedBody& body) const override;
 };
 
 class SockJsWebSocketCarrier final : public Carrier {
@@ -35,6 +37,8 @@ class SockJsWebSocketCarrier final : public Carrier {
 
   void append(std::string& out, const wire::Packet& packet) const override;
   void append_text(std::string& out, std::string_view text) const override { websocket_.append_text(out, text); }
+  SharedBody share(wire::Packet body) const override;
+  void append_head(std::string& out, std::string_view head, const SharedBody& body) const override;
   Closing closing(std::uint16_t code, std::string_view reason) const override;
   const Carrier& with_deflate(int window_bits) const override;
 

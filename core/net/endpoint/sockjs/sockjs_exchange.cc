@@ -87,9 +87,14 @@ void SockJsExchange::open() {
     receive();
     return;
   }
-  const auto session =
-      std::make_shared<SockJsHttpSession>(home_, endpoint_.session_options(), session_, address_, *transport_);
-  home_.add(session);
+  std::shared_ptr<SockJsHttpSession> session;
+  try {
+    session = std::make_shared<SockJsHttpSession>(home_, endpoint_.session_options(), session_, address_, *transport_);
+    home_.add(session);
+  } catch (...) {  // no memory: the id must not stay taken by nobody
+    home_.table().remove(session_);
+    throw;
+  }
   static const std::vector<std::string> nothing_offered;
   EndpointHandler::Opening opening{birth.request, birth.context, *birth.endpoint, nothing_offered, {}, transport};
   session->open(request_, callback_, endpoint_.protocol_of(*birth.endpoint), opening);

@@ -2,6 +2,7 @@
 #include "net/endpoint/sockjs/sockjs_http_session.h"
 
 #include <algorithm>
+#include <new>
 #include <variant>
 
 #include "net/endpoint/sockjs/sockjs_carrier.h"
@@ -12,10 +13,10 @@ namespace {
 
 namespace sockjs = session::sockjs;
 
-constexpr std::uint16_t kGoingAway = 1001;
 constexpr std::uint16_t kAbnormal = 1006;
 constexpr std::uint16_t kPolicyViolation = 1008;
 constexpr std::uint16_t kTooLarge = 1009;
+constexpr std::uint16_t kInternalError = 1011;
 constexpr std::uint16_t kTryAgainLater = 1013;
 
 // At most this many messages are taken in one round, so that what they cause is written in between.
@@ -31,73 +32,116 @@ SockJsHttpSession::SockJsHttpSession(SessionHome& home, const session::SockJsOpt
 
 SockJsHttpSession::~SockJsHttpSession() = default;
 
+template <class Action>
+void SockJsHttpSession::guarded(Action action) {
+  if (failed_) return;
+  try {
+    action();
+  } catch (const std::bad_alloc&) {
+    failed_ = true;
+    loop().set_timer(*this, loop().now_ms());
+  }
+}
+
+// Can be called again after it has thrown.
+void SockJsHttpSession::end_failed() {
+  if (link_) link_->lose(kInternalError, "out of memory");
+  if (receiver_) {
+    // A client that sends another request begins a new session, whose open frame tells it that the old one is lost.
+    loop().answer(*receiver_, HttpResponse::text(500, "out of memory\n"), false);
+    loop().write(*receiver_, {}, true);
+    receiver_.reset();
+  }
+  for (; !sends_.empty(); sends_.pop_back()) {
+    loop().answer(sends_.back().request, HttpResponse::text(500, "out of memory\n"), false);
+  }
+  home_.bury(*this);
+  TimerWheel::cancel(*this);
+}
+
 // Requests -------------------------------------------------------------------------------------------------------------
 
 void SockJsHttpSession::open(const HeldRequest& request, std::string_view callback, EndpointHandler& protocol,
                              EndpointHandler::Opening& opening) {
   receive(request, machine_.transport(), callback);
-  const std::optional<LinkRefusal> refusal = protocol.open_link(opening, *this);
-  if (refusal) {
-    constexpr int kUnavailable = 503;
-    close(refusal->status == kUnavailable ? kTryAgainLater : kPolicyViolation, refusal->reason);
-    return;
-  }
-  home_.table().set_idle(number(), false, loop().now_ms());
-  Actions actions;
-  machine_.open(loop().now_ms(), actions);
-  perform(actions);
-  link_->user().on_established();
+  guarded([&] {
+    const std::optional<LinkRefusal> refusal = protocol.open_link(opening, *this);
+    if (refusal) {
+      constexpr int kUnavailable = 503;
+      close(refusal->status == kUnavailable ? kTryAgainLater : kPolicyViolation, refusal->reason);
+      return;
+    }
+    home_.table().set_idle(number(), false, loop().now_ms());
+    Actions actions;
+    machine_.open(loop().now_ms(), actions);
+    perform(actions);
+    link_->user().on_established();
+  });
 }
 
 void SockJsHttpSession::receive(const HeldRequest& request, wire::SockJsTransport transport,
                                 std::string_view callback) {
+  if (failed_) {
+    loop().answer(request, not_found(), false);
+    return;
+  }
   latest_ = request;
-  Actions actions;
-  machine_.receive(transport, callback, loop().now_ms(), actions);
-  perform(actions);
+  guarded([&] {
+    Actions actions;
+    machine_.receive(transport, callback, loop().now_ms(), actions);
+    perform(actions);
+  });
 }
 
 void SockJsHttpSession::drained(const HeldRequest& request) {
   if (receiver_ != request) return;
-  Actions actions;
-  machine_.drained(loop().now_ms(), actions);
-  perform(actions);
-  if (link_) link_->charge_queue();
+  guarded([&] {
+    Actions actions;
+    machine_.drained(loop().now_ms(), actions);
+    perform(actions);
+    if (link_) link_->charge_queue();
+  });
 }
 
 void SockJsHttpSession::receiver_lost(const HeldRequest& request, bool answered) {
-  Actions actions;
-  if (receiver_ == request) {
-    receiver_.reset();
-    machine_.receiver_lost(loop().now_ms(), actions);
-  } else if (answered) {
-    machine_.response_lost(loop().now_ms(), actions);
-  }
-  perform(actions);
+  guarded([&] {
+    Actions actions;
+    if (receiver_ == request) {
+      receiver_.reset();
+      machine_.receiver_lost(loop().now_ms(), actions);
+    } else if (answered) {
+      machine_.response_lost(loop().now_ms(), actions);
+    }
+    perform(actions);
+  });
 }
 
 void SockJsHttpSession::send(const HeldRequest& request, bool by_form, std::string body) {
-  if (machine_.forgotten() || !machine_.accepts_sends(by_form)) {
+  if (failed_ || machine_.forgotten() || !machine_.accepts_sends(by_form)) {
     loop().answer(request, not_found(), false);
     return;
   }
   sends_.push_back({++last_send_, request});
   loop().stats().bytes_in.add(body.size());
-  Actions actions;
-  machine_.send(last_send_, std::move(body), actions);
-  perform(actions);
+  guarded([&] {
+    Actions actions;
+    machine_.send(last_send_, std::move(body), actions);
+    perform(actions);
+  });
   take_messages();
 }
 
 void SockJsHttpSession::take_messages() {
-  take_some_messages();
-  if (link_) link_->charge_input();
-  schedule();
+  guarded([&] {
+    take_some_messages();
+    if (link_) link_->charge_input();
+    schedule();
+  });
 }
 
 // A client that sends too fast is paused. Then the rest waits, and the answers too.
 void SockJsHttpSession::take_some_messages() {
-  for (int taken = 0; machine_.has_messages() && !paused(); ++taken) {
+  for (int taken = 0; machine_.has_messages() && !paused() && !failed_; ++taken) {
     if (taken == kMaxMessagesPerRound) {
       take_messages_later();
       return;
@@ -121,9 +165,11 @@ void SockJsHttpSession::take_messages_later() {
 void SockJsHttpSession::perform(Actions& actions) {
   for (session::SockJsAction& action : actions) {
     std::visit([this](auto& specific) { act(specific); }, action);
+    if (failed_) return;  // inside of it
   }
   // The close frame is written, or there is no request for it.
-  if (stopping_ && !machine_.has_receiver() && !machine_.forgotten()) {
+  const bool link_open = link_ && !link_->closing();
+  if (stopping_ && !link_open && !machine_.has_receiver() && !machine_.forgotten()) {
     Actions last;
     machine_.abort(last);
     perform(last);
@@ -231,18 +277,22 @@ Link& SockJsHttpSession::make_link(std::unique_ptr<LinkUser> user, std::int64_t 
 
 void SockJsHttpSession::on_output() {
   if (empty()) return;
-  Actions actions;
-  machine_.flush(loop().now_ms(), actions);
-  perform(actions);
+  guarded([&] {
+    Actions actions;
+    machine_.flush(loop().now_ms(), actions);
+    perform(actions);
+  });
 }
 
 void SockJsHttpSession::on_close(std::uint16_t code, std::string_view reason) { close(code, reason); }
 
 void SockJsHttpSession::close(std::uint16_t code, std::string_view reason) {
-  const SockJsClosing closing = sockjs_closing(code, reason);
-  Actions actions;
-  machine_.close(closing.code, closing.reason, loop().now_ms(), actions);
-  perform(actions);
+  guarded([&] {
+    const SockJsClosing closing = sockjs_closing(code, reason);
+    Actions actions;
+    machine_.close(closing.code, closing.reason, loop().now_ms(), actions);
+    perform(actions);
+  });
 }
 
 void SockJsHttpSession::on_pause(std::int64_t until_ms) {
@@ -258,7 +308,7 @@ void SockJsHttpSession::on_resume() {
 // Time -----------------------------------------------------------------------------------------------------------------
 
 void SockJsHttpSession::schedule() {
-  if (machine_.forgotten()) return;
+  if (failed_ || machine_.forgotten()) return;
   std::int64_t due_ms = machine_.deadline_ms();
   if (machine_.has_messages() && paused() && (due_ms == -1 || paused_until_ms_ < due_ms)) due_ms = paused_until_ms_;
   if (due_ms == -1) {
@@ -269,35 +319,46 @@ void SockJsHttpSession::schedule() {
 }
 
 void SockJsHttpSession::on_deadline(std::int64_t now_ms) {
-  Actions actions;
-  machine_.tick(now_ms, actions);
-  perform(actions);
+  if (failed_) {
+    loop().set_timer(*this, now_ms + TimerWheel::kTickMs);  // again, unless it succeeds
+    end_failed();
+    return;
+  }
+  guarded([&] {
+    Actions actions;
+    machine_.tick(now_ms, actions);
+    perform(actions);
+  });
   take_messages();
 }
 
 // The end --------------------------------------------------------------------------------------------------------------
 
+// The handler of the protocol says goodbye to the client, in its own way, and closes the link: before this, or later.
 void SockJsHttpSession::say_goodbye() {
   stopping_ = true;
-  if (link_ && !link_->closing()) {
-    link_->close(kGoingAway, kStopping);
-    return;
-  }
-  Actions none;
-  perform(none);
+  guarded([&] {
+    Actions none;
+    perform(none);
+  });
 }
 
 void SockJsHttpSession::evict() {
   if (link_) link_->close(kTryAgainLater, "too many sessions");
-  Actions actions;
-  machine_.abort(actions);
-  perform(actions);
+  abort();
 }
 
 void SockJsHttpSession::end() {
-  Actions actions;
-  machine_.abort(actions);
-  perform(actions);
+  abort();
+  if (failed_) end_failed();
+}
+
+void SockJsHttpSession::abort() {
+  guarded([&] {
+    Actions actions;
+    machine_.abort(actions);
+    perform(actions);
+  });
 }
 
 }  // namespace chat::net

@@ -57,7 +57,12 @@ class SockJsHttpSession final : public Session,
     HeldRequest request;
   };
 
-  EndpointContext& loop() { return home_.loop(); }
+  EndpointContext& loop() const { return home_.loop(); }
+  // Every call from outside goes through here. When memory fails, the machine may not know its own state any more: the
+  // session then ends in a later turn, and until then does nothing.
+  template <class Action>
+  void guarded(Action action);
+  void end_failed();
   void perform(Actions& actions);
   void act(session::sockjs::StartReceiver& action);
   void act(session::sockjs::Write& action);
@@ -73,11 +78,12 @@ class SockJsHttpSession final : public Session,
 
   HttpResponse answer(std::string body) const;
   void close(std::uint16_t code, std::string_view reason);
+  void abort();
   // Delivers what the client has sent, until it is paused.
   void take_messages();
   void take_some_messages();
   void take_messages_later();
-  bool paused() { return loop().now_ms() < paused_until_ms_; }
+  bool paused() const { return loop().now_ms() < paused_until_ms_; }
   void schedule();
   void on_deadline(std::int64_t now_ms) override;
 
@@ -87,6 +93,7 @@ class SockJsHttpSession final : public Session,
   void on_close(std::uint16_t code, std::string_view reason) override;
   void on_pause(std::int64_t until_ms) override;
   void on_resume() override;
+  bool holds_input() const override { return paused() || machine_.has_messages(); }
   std::size_t waiting_bytes() const override { return machine_.waiting_bytes(); }
 
   bool empty() const override { return !link_ || link_->empty(); }
@@ -107,6 +114,7 @@ class SockJsHttpSession final : public Session,
   std::int64_t paused_until_ms_ = -1;
   bool turn_asked_ = false;  // take_messages() follows
   bool stopping_ = false;    // no more requests will come
+  bool failed_ = false;      // memory has failed
 };
 
 }  // namespace chat::net

@@ -39,6 +39,7 @@ const Carrier& SockJsLink::carrier() const { return sockjs_http_carrier(); }
 
 void SockJsLink::take(std::string& elements, std::size_t max_bytes) {
   note_progress();
+  note_written();
   tell_gaps_first();
   const std::size_t before = outbox_.bytes();
   outbox_.take_some(carrier(), elements, max_bytes);

@@ -20,6 +20,8 @@ class SockJsLinkOwner {
   // No more messages of the client are to be delivered until that time.
   virtual void on_pause(std::int64_t until_ms) = 0;
   virtual void on_resume() = 0;
+  // What the client has sent waits, or would wait.
+  virtual bool holds_input() const = 0;
   // Of what the client has sent and the user has not been given.
   virtual std::size_t waiting_bytes() const = 0;
 
@@ -40,6 +42,7 @@ class SockJsLink final : public Link {
   void pause_reading_until(std::int64_t until_ms) override { owner_.on_pause(until_ms); }
   void resume_reading() override { owner_.on_resume(); }
   void pause_reading_for_output() override;
+  bool is_paused() const override { return owner_.holds_input(); }
   const Carrier& carrier() const override;
 
   bool empty() const { return outbox_.empty(); }

@@ -2,6 +2,7 @@
 #include "net/endpoint/sockjs/sockjs_socket.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 #include <variant>
@@ -17,6 +18,7 @@ namespace {
 namespace sockjs = session::sockjs;
 
 constexpr std::uint16_t kTooLarge = 1009;
+constexpr std::uint16_t kInternalError = 1011;
 constexpr std::uint16_t kBrokenFraming = 3000;
 
 // At most this many messages are taken in one round, so that what they cause is written in between.
@@ -47,10 +49,14 @@ void SockJsSocket::on_message(bool binary, std::string_view bytes) {
     link_->reject_input(kBrokenFraming, "Broken framing.");
     return;
   }
-  session::SockJsActions actions;
-  machine_.receive(std::string(bytes), actions);
-  perform(actions);
-  go_on();
+  try {
+    session::SockJsActions actions;
+    machine_.receive(std::string(bytes), actions);
+    perform(actions);
+    go_on();
+  } catch (const std::bad_alloc&) {  // a message may be lost
+    link_->close(kInternalError, "out of memory");
+  }
 }
 
 void SockJsSocket::go_on() {
@@ -80,7 +86,11 @@ void SockJsSocket::go_on_later() {
     if (link == nullptr || link->closing()) return;
     auto& socket = static_cast<SockJsSocket&>(link->user());
     socket.turn_asked_ = false;
-    socket.go_on();
+    try {
+      socket.go_on();
+    } catch (const std::bad_alloc&) {
+      link->close(kInternalError, "out of memory");
+    }
   });
 }
 

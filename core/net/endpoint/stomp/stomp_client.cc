@@ -74,7 +74,8 @@ StompClient::StompClient(EndpointContext& loop, session::StompOptions options, A
       arrival_(std::move(arrival)),
       clients_(std::move(clients)),
       session_(options_, loop.now_ms()),
-      close_code_(kProtocolError) {
+      close_code_(kProtocolError),
+      early_rate_(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms()) {
   clients_->insert(this);
 }
 
@@ -85,14 +86,24 @@ StompClient::~StompClient() { clients_->erase(this); }
 void StompClient::on_established() { schedule(); }
 
 void StompClient::on_message(bool, std::string_view bytes) {
-  if (link_->closing()) return;
-  try {
+  if (link_->closing() || failed_) return;
+  or_fail([&] {
+    const std::uint64_t before = frames_;
     StompActions actions;
     session_.receive(bytes, loop_.now_ms(), actions);
     act(std::move(actions));
     take_frames();
+    if (frames_ == before && session_.waiting_bytes() == 0) charge();
+  });
+}
+
+// The session may not know its own state any more, so it takes no further frame.
+template <class Action>
+void StompClient::or_fail(Action action) {
+  try {
+    action();
   } catch (const std::bad_alloc&) {
-    // The session may not know its own state any more.
+    failed_ = true;
     if (peer_ != nullptr) {
       peer_->fail();
     } else {
@@ -116,9 +127,30 @@ void StompClient::close(std::uint16_t code, std::string_view reason) {
   link_->close(code, reason);
 }
 
-bool StompClient::may_take_frame() const {
-  if (link_->closing() || !session_.has_input()) return false;
-  return peer_ == nullptr || (!peer_->undecided() && session_.requests() < kMaxRequests);
+bool StompClient::may_take_frame() {
+  if (link_->closing() || failed_ || !session_.has_input()) return false;
+  if (peer_ == nullptr) return true;
+  if (peer_->undecided() || session_.requests() >= kMaxRequests || loop_.now_ms() < frames_from_ms_) return false;
+  frames_from_ms_ = loop_.now_ms() + peer_->overdrawn_ms();
+  return frames_from_ms_ == loop_.now_ms();
+}
+
+void StompClient::charge() {
+  if (link_->closing()) return;
+  if (peer_ != nullptr) {
+    peer_->charge();
+    return;
+  }
+  const std::int64_t now_ms = loop_.now_ms();
+  if (early_rate_.take(now_ms)) return;
+  early_rate_.take_in_advance();
+  loop_.refusals().note(Refusal::message_rate, address());
+  link_->pause_reading_until(now_ms + early_rate_.wait_ms(1, now_ms));
+}
+
+void StompClient::give(Command command) {
+  ++charged_;
+  peer_->receive(std::move(command));
 }
 
 void StompClient::take_frames() {
@@ -127,8 +159,14 @@ void StompClient::take_frames() {
   try {
     while (may_take_frame()) {
       StompActions actions;
-      session_.take_frame(loop_.now_ms(), actions);
+      const std::uint64_t before = charged_;
+      const bool whole = session_.take_frame(loop_.now_ms(), actions);
       act(std::move(actions));
+      if (!whole) continue;
+      ++frames_;
+      if (charged_ == before) charge();
+      // A client that does not take its receipts gets no further ones to queue.
+      if (link_->is_half_full()) link_->pause_reading_for_output();
     }
   } catch (...) {
     taking_frames_ = false;
@@ -136,11 +174,14 @@ void StompClient::take_frames() {
   }
   taking_frames_ = false;
   if (link_->closing()) return;
+  const std::int64_t now_ms = loop_.now_ms();
   if (session_.waiting_bytes() != 0) {
     holds_input_ = true;
-    link_->pause_reading_until(loop_.now_ms() + loop_.options().verdict_timeout_ms);
+    link_->pause_reading_until(now_ms < frames_from_ms_ ? frames_from_ms_
+                                                        : now_ms + loop_.options().verdict_timeout_ms);
   } else if (std::exchange(holds_input_, false)) {
     link_->resume_reading();
+    if (peer_ != nullptr) link_->pause_reading_until(now_ms + peer_->overdrawn_ms());
   }
   schedule();
 }
@@ -151,12 +192,15 @@ void StompClient::take_frames_later() {
   will_take_frames_ = loop_.post_task([this, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;
     will_take_frames_ = false;
-    on_message(false, {});
+    if (!link_->closing()) or_fail([this] { take_frames(); });
   });
 }
 
 void StompClient::schedule() {
-  const std::int64_t due_ms = session_.deadline_ms();
+  std::int64_t due_ms = session_.deadline_ms();
+  if (session_.has_input() && loop_.now_ms() < frames_from_ms_ && (due_ms == -1 || frames_from_ms_ < due_ms)) {
+    due_ms = frames_from_ms_;
+  }
   if (due_ms == -1) {
     TimerWheel::cancel(*this);
   } else if (!pending() || due_ms < TimerEntry::deadline_ms()) {
@@ -165,12 +209,16 @@ void StompClient::schedule() {
 }
 
 void StompClient::on_deadline(std::int64_t now_ms) {
+  if (failed_) return;
   if (link_->is_paused()) session_.heard(now_ms);
   // What waits for the client will show it that the server is there.
   session_.wrote(link_->queued_bytes() != 0 ? now_ms : link_->written_ms());
-  StompActions actions;
-  session_.tick(now_ms, actions);
-  act(std::move(actions));
+  or_fail([&] {
+    StompActions actions;
+    session_.tick(now_ms, actions);
+    act(std::move(actions));
+    if (!link_->closing()) take_frames();
+  });
   schedule();
 }
 
@@ -229,12 +277,17 @@ void StompClient::act(session::stomp::Connect& connect) {
     act(std::move(actions));
     return;
   }
-  auto owned = std::make_unique<Peer>(
-      loop_, *this, *link_, *admitted,
-      std::make_unique<wire::StompCodec>(connect.version, loop_.options().stomp_prefixes, arrival_.text_only));
-  Peer& peer = *owned;
-  loop_.peers().add(std::move(owned));
-  peer_ = &peer;
+  try {
+    auto owned = std::make_unique<Peer>(
+        loop_, *this, *link_, *admitted,
+        std::make_unique<wire::StompCodec>(connect.version, loop_.options().stomp_prefixes, arrival_.text_only));
+    Peer& peer = *owned;
+    loop_.peers().add(std::move(owned));
+    peer_ = &peer;
+  } catch (...) {  // no memory: nobody else would remove the client
+    loop_.hub().remove_client(*admitted);
+    throw;
+  }
   if (peer_->client()->state() == ClientState::connecting) {
     peer_->await_verdict(loop_.now_ms() + loop_.options().verdict_timeout_ms);
   } else {
@@ -278,8 +331,7 @@ void StompClient::act(session::stomp::Subscribe& subscribe) {
   if (peer_ == nullptr) return;
   places_.add(subscribe);
   if (subscribe.destination.kind == wire::StompDestinationKind::room) {
-    peer_->receive(Command(
-        JoinCommand{std::move(subscribe.destination.name), std::move(subscribe.since), ref_text(subscribe.ref)}));
+    give(JoinCommand{std::move(subscribe.destination.name), std::move(subscribe.since), ref_text(subscribe.ref)});
     return;
   }
   StompActions actions;
@@ -295,25 +347,36 @@ void StompClient::act(session::stomp::Unsubscribe& unsubscribe) {
   std::string room = place->destination.name;
   if (of_room && place->joined) loop_.fanout().remove(*peer_, room, place->id);
   places_.remove(*place);
-  if (of_room && !places_.any_for(room)) peer_->receive(Command(LeaveCommand{std::move(room), {}}));
+  if (of_room && !places_.any_for(room)) give(LeaveCommand{std::move(room), {}});
 }
 
 void StompClient::act(session::stomp::Publish& publish) {
   if (peer_ == nullptr) return;
+  // The messages of a transaction were charged when they came.
+  const PeerInput::Token token = publish.committed ? PeerInput::Token::taken : PeerInput::Token::due;
+  if (!publish.committed) ++charged_;
   Result<SendCommand> command = wire::decode_stomp_content(
       {std::move(publish.content_type), std::move(publish.headers), std::move(publish.body)}, publish.destination);
   if (!command.ok()) {
-    peer_->receive(wire::DecodeError{{ref_text(publish.ref), command.status().code, command.status().detail, true}, 0});
+    peer_->receive(wire::DecodeError{{ref_text(publish.ref), command.status().code, command.status().detail, true}, 0},
+                   token);
     return;
   }
   command->ref = ref_text(publish.ref);
   command->receipt_only = true;
   command->acknowledge_last = true;
-  peer_->receive(Command(*std::move(command)));
+  peer_->receive(Command(*std::move(command)), token);
+}
+
+void StompClient::act(session::stomp::Refuse& refuse) {
+  if (peer_ == nullptr) return;
+  ++charged_;
+  peer_->receive(
+      wire::DecodeError{{ref_text(refuse.ref), refuse.status.code, std::move(refuse.status.detail), true}, 0});
 }
 
 void StompClient::act(session::stomp::Disconnect& disconnect) {
-  if (peer_ != nullptr) peer_->receive(Command(DisconnectCommand{ref_text(disconnect.ref)}));
+  if (peer_ != nullptr) give(DisconnectCommand{ref_text(disconnect.ref)});
 }
 
 void StompClient::act(session::stomp::Close& close) {

@@ -2,8 +2,9 @@
 // WebSocket, or another one that carries the client's bytes; this class does not know which. The peer begins with the CONNECT
 // frame.
 //
-// Frames are taken one by one. While a verdict is awaited, or many messages wait to be committed, later frames wait here and
-// nothing more is read.
+// Frames are taken one by one. While a verdict is awaited, or many messages wait to be committed, or the client has sent more than
+// its rate allows, later frames wait here and nothing more is read. Each frame costs a token of the client's rate, and so does each
+// message of the link without the end of a frame.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,9 @@
 
 #include "hub/application.h"
 #include "hub/client.h"
+#include "model/command.h"
 #include "net/base/timer_wheel.h"
+#include "net/base/token_bucket.h"
 #include "net/deliver/link.h"
 #include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/stomp/stomp_places.h"
@@ -55,7 +58,7 @@ class StompClient final : public LinkUser, public PeerOwner, private TimerEntry 
   void on_established() override;
   void on_message(bool binary, std::string_view bytes) override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
-  std::size_t held_input_bytes() const override { return session_.waiting_bytes(); }
+  std::size_t held_input_bytes() const override { return session_.held_bytes(); }
   FramePtr encode_gap(const GapReply& gap) override;
 
   void on_verdict(Peer& peer) override;
@@ -74,7 +77,13 @@ class StompClient final : public LinkUser, public PeerOwner, private TimerEntry 
   // Takes the frames that wait, as far as they may be acted on now.
   void take_frames();
   void take_frames_later();
-  bool may_take_frame() const;
+  bool may_take_frame();
+  // What was received costs a token. Before CONNECT the client has its own.
+  void charge();
+  void give(Command command);
+  // Closes the client when memory fails.
+  template <class Action>
+  void or_fail(Action action);
 
   void act(session::StompActions actions);
   void act(session::stomp::Send& send);
@@ -82,6 +91,7 @@ class StompClient final : public LinkUser, public PeerOwner, private TimerEntry 
   void act(session::stomp::Subscribe& subscribe);
   void act(session::stomp::Unsubscribe& unsubscribe);
   void act(session::stomp::Publish& publish);
+  void act(session::stomp::Refuse& refuse);
   void act(session::stomp::Acknowledged&) {}  // a broadcast is not repeated
   void act(session::stomp::Disconnect& disconnect);
   void act(session::stomp::Close& close);
@@ -112,10 +122,15 @@ class StompClient final : public LinkUser, public PeerOwner, private TimerEntry 
   Link* link_ = nullptr;
   Peer* peer_ = nullptr;  // from CONNECT until the link is closed
   std::uint16_t close_code_;
+  bool failed_ = false;  // memory failed, and the client is being closed
   bool taking_frames_ = false;
   bool will_take_frames_ = false;
-  bool holds_input_ = false;    // reading is paused because frames wait
-  std::size_t sent_bytes_ = 0;  // for send_reply()
+  bool holds_input_ = false;         // reading is paused because frames wait
+  std::int64_t frames_from_ms_ = 0;  // frames wait for the rate until then
+  TokenBucket early_rate_;           // before CONNECT
+  std::uint64_t frames_ = 0;         // that were taken
+  std::uint64_t charged_ = 0;        // commands that the peer has charged
+  std::size_t sent_bytes_ = 0;       // for send_reply()
 };
 
 }  // namespace chat::net

@@ -6,9 +6,6 @@
 #include <utility>
 
 #include "net/base/clock.h"
-#include "net/connection/connection.h"
-#include "net/connection/websocket_link.h"
-#include "net/deliver/websocket_carrier.h"
 #include "net/peer/admission.h"
 #include "wire/stomp/stomp_negotiation.h"
 
@@ -61,12 +58,16 @@ std::variant<HttpResponse, Hold> StompEndpoint::route(const HttpRequest&, const 
   return response;
 }
 
-std::unique_ptr<StompClient> StompEndpoint::make_client(const HttpRequest& request, const RequestContext& context,
-                                                        const Endpoint& endpoint, bool text_only) {
-  StompClient::Arrival arrival{connect_request(request, context.secure, {}),
-                               {loop_.index(), context.address, Protocol::stomp, Transport::websocket, wall_clock_ms()},
+void StompEndpoint::make_client(const Opening& opening, LinkMaker& maker, bool text_only) {
+  const RequestContext& context = opening.context;
+  StompClient::Arrival arrival{connect_request(opening.request, context.secure, {}),
+                               {loop_.index(), context.address, Protocol::stomp, opening.transport, wall_clock_ms()},
                                text_only};
-  return std::make_unique<StompClient>(loop_, stomp_options(loop_.options(), endpoint), std::move(arrival), clients_);
+  session::StompOptions options = stomp_options(loop_.options(), opening.endpoint);
+  const std::int64_t max_bytes = max_frame_bytes(options);
+  auto owned = std::make_unique<StompClient>(loop_, std::move(options), std::move(arrival), clients_);
+  StompClient& client = *owned;
+  client.set_link(maker.make_link(std::move(owned), max_bytes));
 }
 
 std::optional<HttpResponse> StompEndpoint::open_websocket(Connection& connection, Opening& opening) {
@@ -77,10 +78,13 @@ std::optional<HttpResponse> StompEndpoint::open_websocket(Connection& connection
   if (const auto version = choose_subprotocol(opening.offered)) {
     opening.subprotocol = wire::stomp_subprotocol(*version);
   }
-  std::unique_ptr<StompClient> owned = make_client(opening.request, opening.context, opening.endpoint, false);
-  StompClient& client = *owned;
-  const std::int64_t max_bytes = max_frame_bytes(stomp_options(loop_.options(), opening.endpoint));
-  client.set_link(connection.make_websocket(std::move(owned), websocket_carrier(), max_bytes));
+  WebSocketMaker maker(connection);
+  make_client(opening, maker, false);
+  return std::nullopt;
+}
+
+std::optional<LinkRefusal> StompEndpoint::open_link(Opening& opening, LinkMaker& maker) {
+  make_client(opening, maker, true);
   return std::nullopt;
 }
 

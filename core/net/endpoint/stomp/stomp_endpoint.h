@@ -1,4 +1,4 @@
-// The endpoints of STOMP over WebSocket. Each WebSocket is one client.
+// The endpoints of STOMP. Each link is one client: a WebSocket, or a session of SockJS.
 #pragma once
 
 #include <memory>
@@ -20,17 +20,17 @@ class StompEndpoint final : public EndpointHandler {
  public:
   explicit StompEndpoint(EndpointContext& loop) : loop_(loop) {}
 
-  // A client whose bytes any link carries: call set_link() next. text_only: the link carries text alone.
-  std::unique_ptr<StompClient> make_client(const HttpRequest& request, const RequestContext& context,
-                                           const Endpoint& endpoint, bool text_only);
-
   bool precedes_files(const HttpRequest&) const override { return false; }
   std::variant<HttpResponse, Hold> route(const HttpRequest& request, const RequestContext& context,
                                          const Endpoint& endpoint) override;
   std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
+  // For a link that carries text only.
+  std::optional<LinkRefusal> open_link(Opening& opening, LinkMaker& maker) override;
   std::vector<Task> goodbyes() override;
 
  private:
+  void make_client(const Opening& opening, LinkMaker& maker, bool text_only);
+
   EndpointContext& loop_;
   const std::shared_ptr<StompClients> clients_ = std::make_shared<StompClients>();
 };

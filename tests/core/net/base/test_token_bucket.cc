@@ -116,6 +116,19 @@ void what_was_taken_in_advance_is_paid_for_first(void**) {
   assert_true(unlimited.has_token(0));
 }
 
+void a_bucket_is_overdrawn_until_the_advance_is_repaid(void**) {
+  TokenBucket bucket(10, 2, 0);
+  assert_true(bucket.take(0) && bucket.take(0));
+  assert_false(bucket.overdrawn(0));
+  bucket.take_in_advance();
+  assert_true(bucket.overdrawn(0));
+  assert_true(bucket.overdrawn(99));
+  assert_false(bucket.overdrawn(100));
+  TokenBucket unlimited(-1, 2, 0);
+  unlimited.take_in_advance(100);
+  assert_false(unlimited.overdrawn(0));
+}
+
 void the_largest_numbers_do_not_overflow(void**) {
   constexpr std::int64_t kLarge = std::int64_t{1} << 50;  // the maximum that the options accept
   TokenBucket bucket(kLarge, kLarge, 0);
@@ -140,6 +153,7 @@ int main() {
       cmocka_unit_test(more_than_the_burst_is_waited_for_no_longer_than_the_burst),
       cmocka_unit_test(a_clock_that_goes_back_gives_nothing),
       cmocka_unit_test(what_was_taken_in_advance_is_paid_for_first),
+      cmocka_unit_test(a_bucket_is_overdrawn_until_the_advance_is_repaid),
       cmocka_unit_test(the_largest_numbers_do_not_overflow),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -435,6 +435,15 @@ void close_frames(void**) {
   expect_close(1008, std::string(5000, 'r'), fits);
 }
 
+void most_carriers_close_without_a_text(void**) {
+  for (const Carrier* carrier : {&kPlain, &kDeflate, &kEngineIo, static_cast<const Carrier*>(&polling_carrier())}) {
+    const Carrier::Closing closing = carrier->closing(1008, "not here");
+    assert_string_equal(closing.text.c_str(), "");
+    assert_int_equal(closing.code, 1008);
+    assert_string_equal(closing.reason.c_str(), "not here");
+  }
+}
+
 void without_a_code_a_close_frame_is_empty(void**) {
   assert_true(bytes_of(make_close_frame(0, "")) == std::string("\x88\x00", 2));
   assert_true(bytes_of(make_close_frame(0, "a reason needs a code")) == std::string("\x88\x00", 2));
@@ -516,6 +525,7 @@ int main() {
       cmocka_unit_test(a_text_of_the_session_gets_no_type),
       cmocka_unit_test(packets_for_a_poll_are_moved_to_the_websocket),
       cmocka_unit_test(close_frames),
+      cmocka_unit_test(most_carriers_close_without_a_text),
       cmocka_unit_test(without_a_code_a_close_frame_is_empty),
       cmocka_unit_test(a_reason_is_cut_at_the_end_of_a_character),
       cmocka_unit_test(pings),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/net/frame_bytes.h"
+#include "net/deliver/polling_carrier.h"
 #include "net/deliver/websocket_carrier.h"
 
 // After all others: it has a macro named fail.
@@ -693,6 +694,60 @@ void does_what_the_plainest_implementation_does(void**) {
 }
 
 // The rest of the 64 is what a frame takes besides its bytes.
+void some_is_taken_as_whole_frames(void**) {
+  Outbox outbox;
+  const OutboxLimits limits = limits_of(kNoLimit, 100);
+  for (const char* bytes : {"one", "two", "three", "four"}) push(outbox, reply(bytes), limits);
+  std::string out;
+  outbox.take_some(polling_carrier(), out, 1);  // at least one frame
+  assert_string_equal(out.c_str(), "one");
+  assert_int_equal(outbox.bytes(), 12);
+  assert_int_equal(outbox.frames(), 3);
+  outbox.take_some(polling_carrier(), out, 4);  // what is there counts
+  assert_string_equal(out.c_str(), "one\x1etwo");
+  out.clear();
+  outbox.take_some(polling_carrier(), out, 7);
+  assert_string_equal(out.c_str(),
+                      "three\x1e"
+                      "four");
+  assert_true(outbox.empty());
+  assert_int_equal(outbox.bytes(), 0);
+  outbox.take_some(polling_carrier(), out, 1'000);
+  assert_string_equal(out.c_str(),
+                      "three\x1e"
+                      "four");
+}
+
+void some_may_be_taken_of_a_replay_and_of_segments(void**) {
+  Outbox outbox;
+  const OutboxLimits limits = limits_of(10, 2);
+  const BufferPtr body = BufferPtr::make("body");
+  outbox.push_replay(FramePtr::make("head ", std::vector{body}, std::vector{message(1)}));
+  outbox.push_replay(carrying("replayed", 2));
+  std::string out;
+  outbox.take_some(polling_carrier(), out, 1);
+  assert_string_equal(out.c_str(), "head body");
+  // The limits are raised until the outbox is empty.
+  assert_int_equal(push(outbox, carrying("new", 3), limits), Outbox::Pushed::queued);
+  outbox.take_some(polling_carrier(), out, 1'000);
+  assert_string_equal(out.c_str(), "head body\x1ereplayed\x1enew");
+  assert_int_equal(push(outbox, carrying("12345678", 4), limits), Outbox::Pushed::queued);
+  assert_int_equal(push(outbox, carrying("too much", 5), limits), Outbox::Pushed::full);
+  assert_int_equal(outbox.frames(), 1);
+}
+
+void taking_some_keeps_the_gaps(void**) {
+  Outbox outbox;
+  const OutboxLimits limits = limits_of(kNoLimit, 1, OutboxPolicy::drop_oldest);
+  push(outbox, carrying("1", 1), limits);
+  push(outbox, carrying("2", 2), limits);
+  std::string out;
+  outbox.take_some(kPlain, out, 1'000);
+  assert_string_equal(out.c_str(), "2");
+  assert_true(outbox.has_gaps());
+  assert_gap(outbox.take_gaps()[0], "lobby", 1, 1, 1);
+}
+
 void what_several_hold_is_divided_among_them(void**) {
   const OutboxLimits limits = limits_of(kNoLimit, 100);
   std::vector<Outbox> outboxes(4);
@@ -763,6 +818,9 @@ int main() {
       cmocka_unit_test(all_may_be_taken_out),
       cmocka_unit_test(what_was_written_is_not_taken_out),
       cmocka_unit_test(taking_all_out_forgets_the_replay_and_keeps_the_gaps),
+      cmocka_unit_test(some_is_taken_as_whole_frames),
+      cmocka_unit_test(some_may_be_taken_of_a_replay_and_of_segments),
+      cmocka_unit_test(taking_some_keeps_the_gaps),
       cmocka_unit_test(what_several_hold_is_divided_among_them),
       cmocka_unit_test(a_partly_written_frame_is_there_as_a_whole),
       cmocka_unit_test(does_what_the_plainest_implementation_does),

@@ -1,5 +1,5 @@
 // SockJS at an endpoint: its resources, sessions over HTTP whose requests come to any of two loops, and over WebSockets. The
-// clients are connections in bytes; the hub, the dispatcher and the handlers of plain and chat.v1 are real.
+// clients are connections in bytes; the hub, the dispatcher and the handlers of plain, chat.v1 and STOMP are real.
 #include "net/endpoint/sockjs/sockjs_endpoint.h"
 
 #include <cstring>
@@ -34,6 +34,7 @@ ServerOptions with_sockjs(std::uint32_t transports = kAll) {
   ServerOptions options;
   options.endpoints = {{"/chat", Protocol::plain, 7, 0, transports},
                        {"/chat.v1", Protocol::chat_v1, 7, 0, transports},
+                       {"/stomp", Protocol::stomp, 7, 0, transports},
                        {"/off", Protocol::plain, 7},
                        {"/cookie", Protocol::plain, 7, 0, transports, true}};
   return options;
@@ -366,10 +367,128 @@ void the_server_says_go_away(void**) {
   for (std::size_t i = 0; i < 2; ++i) f.site.loop(i).drains = true;
   for (std::size_t i = 0; i < 2; ++i) {
     for (const Task& goodbye : f.site.sockets(i).sessions().goodbyes()) goodbye();
+    for (const Task& goodbye : f.site.sockets(i).endpoints().goodbyes()) goodbye();
   }
   f.site.run();
   ASSERT_TEXT(streamed(stream), "c[3000,\"Go away!\"]\nEND");
   assert_int_equal(f.site.sessions.size(), 0);
+}
+
+// Whichever of the two goodbyes comes first.
+void the_protocol_says_goodbye_before_the_session_ends(void**) {
+  for (const bool session_first : {true, false}) {
+    Fixture f;
+    FakeClient& stream = f.request(1, "POST", "/stomp/0/one/xhr_streaming");
+    f.post(0, "/stomp/0/one/xhr_send", R"(["CONNECT\naccept-version:1.1\nhost:h\n\n\u0000"])");
+    f.site.run();
+    streamed(stream);
+    f.app.take();
+    FakeClient& idle = f.request(1, "POST", "/stomp/0/two/xhr");
+    ASSERT_TEXT(idle.answer(), "200 o\n");
+    for (std::size_t i = 0; i < 2; ++i) f.site.loop(i).drains = true;
+    FakeSockets& sockets = f.site.sockets(1);
+    std::vector<Task> goodbyes = sockets.sessions().goodbyes();
+    std::vector<Task> others = sockets.endpoints().goodbyes();
+    if (!session_first) std::swap(goodbyes, others);
+    for (const Task& goodbye : goodbyes) goodbye();
+    for (const Task& goodbye : others) goodbye();
+    f.site.run();
+    const std::string last = streamed(stream);
+    assert_true(last.starts_with(R"(a["ERROR\nmessage:)"));
+    assert_true(last.ends_with("\nc[3000,\"Go away!\"]\nEND"));
+    ASSERT_TEXT(f.app.take(), "disconnect 1 1001 the server is stopping");
+    assert_int_equal(f.site.sessions.size(), 0);
+  }
+}
+
+// STOMP ----------------------------------------------------------------------------------------------------------------
+
+const char* const kConnect = R"(["CONNECT\naccept-version:1.2\nhost:h\n\n\u0000"])";
+
+// The borders of frames need not be those of messages or requests.
+void frames_of_stomp_are_cut_anywhere(void**) {
+  Fixture f;
+  FakeClient& stream = f.request(0, "POST", "/stomp/0/one/xhr_streaming");
+  ASSERT_TEXT(without_prelude(streamed(stream)), "o\n");
+  ASSERT_TEXT(f.post(1, "/stomp/0/one/xhr_send",
+                     R"(["CONNECT\naccept-version:1.2\nhost:h\n\n\u0000SUBSCRIBE\nid:0\ndestination:/topic/lo"])"),
+              "204 ");
+  f.site.run();
+  assert_true(streamed(stream).starts_with(R"(a["CONNECTED\nversion:1.2\n)"));
+  ASSERT_TEXT(
+      f.post(0, "/stomp/0/one/xhr_send", R"(["bby\nreceipt:s\n\n","\u0000\n\nSEND\ndestination:/topic/lobby\n"])"),
+      "204 ");
+  ASSERT_TEXT(f.post(1, "/stomp/0/one/xhr_send", R"(["\nhe","llo\u0000DISCONNECT\nreceipt:d\n\n\u0000"])"), "204 ");
+  for (int i = 0; i < 4; ++i) f.site.run();
+  const std::string rest = streamed(stream);
+  const std::size_t receipt = rest.find(R"("RECEIPT\nreceipt-id:s\n\n\u0000")");
+  const std::size_t message = rest.find(R"("MESSAGE\nsubscription:0\ndestination:/topic/lobby\n)");
+  const std::size_t bye = rest.find(R"("RECEIPT\nreceipt-id:d\n\n\u0000")");
+  assert_true(receipt < message && message < bye && bye != std::string::npos);
+  assert_non_null(std::strstr(rest.c_str(), R"(\n\nhello\u0000")"));
+  assert_true(rest.ends_with("c[1000,\"\"]\nEND"));
+}
+
+// Each subscription has its own head before the one body.
+void subscriptions_of_stomp_get_a_copy_each(void**) {
+  Fixture f;
+  FakeClient& socket = f.client(1);
+  socket.upgrade("/stomp/0/one/websocket");
+  f.site.run();
+  socket.answer();
+  socket.say(kConnect);
+  socket.say(
+      R"(["SUBSCRIBE\nid:a\ndestination:/topic/lobby\n\n\u0000SUBSCRIBE\nid:b\ndestination:/topic/lobby\n\n\u0000"])");
+  f.site.run();
+  socket.frames();
+  f.site.publish("lobby", "\xE2\x80\xA8");
+  f.site.run();
+  const std::vector<std::string> frames = socket.frames();
+  assert_int_equal(frames.size(), 2);
+  assert_true(frames[0].starts_with(R"(a["MESSAGE\nsubscription:a\n)"));
+  assert_true(frames[1].starts_with(R"(a["MESSAGE\nsubscription:b\n)"));
+  for (const std::string& frame : frames) {
+    assert_true(frame.ends_with(R"(\ncontent-length:3\n\n\u2028\u0000"])"));
+  }
+}
+
+void bytes_are_base64_for_stomp(void**) {
+  Fixture f;
+  ASSERT_TEXT(f.post(0, "/stomp/0/one/xhr"), "200 o\n");
+  f.post(0, "/stomp/0/one/xhr_send", kConnect);
+  f.post(0, "/stomp/0/one/xhr");
+  f.post(0, "/stomp/0/one/xhr_send", R"(["SUBSCRIBE\nid:a\ndestination:/topic/lobby\n\n\u0000"])");
+  MessageDraft draft;
+  draft.room = "lobby";
+  draft.kind = PayloadKind::args;
+  draft.payload = R"([{"_placeholder":true,"num":0}])";
+  draft.attachments = {std::string("\0\xff\x10", 3)};
+  assert_true(f.site.server.hub->publish(std::move(draft), current_moment()).ok());
+  f.site.run();
+  const std::string poll = f.post(1, "/stomp/0/one/xhr");
+  assert_non_null(std::strstr(poll.c_str(), R"(\ncontent-transfer-encoding:base64\n)"));
+  assert_non_null(std::strstr(poll.c_str(), R"(\ncontent-length:4\n\nAP8Q\u0000"])"));
+}
+
+// A STOMP client over HTTP is not silent while what it has sent waits here, nor is the server while its frames wait.
+void heart_beats_go_by_polls(void**) {
+  ServerOptions options = with_sockjs();
+  options.stomp_heart_beat_ms = 1'000;
+  Fixture f(options);
+  ASSERT_TEXT(f.post(0, "/stomp/0/one/xhr"), "200 o\n");
+  f.post(0, "/stomp/0/one/xhr_send", R"(["CONNECT\naccept-version:1.2\nhost:h\nheart-beat:1000,1000\n\n\u0000"])");
+  assert_true(f.post(0, "/stomp/0/one/xhr").starts_with(R"(200 a["CONNECTED)"));
+  for (int beats = 0; beats < 5; ++beats) {
+    FakeClient& poll = f.request(0, "POST", "/stomp/0/one/xhr");
+    f.site.advance(800);
+    ASSERT_TEXT(poll.answer(), "200 a[\"\\n\"]\n");
+    ASSERT_TEXT(f.post(1, "/stomp/0/one/xhr_send", R"(["\n"])"), "204 ");
+  }
+  FakeClient& poll = f.request(0, "POST", "/stomp/0/one/xhr");
+  f.site.advance(2'100);
+  const std::string beat_and_error = poll.answer() + f.post(0, "/stomp/0/one/xhr");
+  assert_non_null(std::strstr(beat_and_error.c_str(), "ERROR"));
+  ASSERT_TEXT(f.post(0, "/stomp/0/one/xhr"), "200 c[1002,\"no heart-beat came in time\"]\n");
 }
 
 void cookies_are_set_where_they_are_wanted(void**) {
@@ -415,6 +534,116 @@ void sessions_are_limited_for_each_address(void**) {
   ASSERT_TEXT(f.post(0, "/chat/0/one/xhr"), "200 o\n");
   ASSERT_TEXT(f.post(1, "/chat/0/two/xhr"), "503 too many sessions\n");
   assert_int_equal(f.refused(Refusal::sessions_per_address), 1);
+}
+
+// The oldest session without a client makes way.
+void a_closed_session_is_evicted_for_a_new_one(void**) {
+  ServerOptions options = with_sockjs();
+  options.max_polling_sessions_per_address = 2;
+  Fixture f(options);
+  for (const char* id : {"one", "two"}) f.post(0, std::string("/chat/0/") + id + "/xhr");
+  (void)f.site.server.hub->close_client(f.site.client(1), 4'000, "out");
+  f.site.run();
+  ASSERT_TEXT(f.post(1, "/chat/0/three/xhr"), "503 too many sessions\n");  // it may still be asked why it was closed
+  f.site.advance(500);
+  ASSERT_TEXT(f.post(1, "/chat/0/one/xhr"), "200 c[4000,\"out\"]\n");
+  ASSERT_TEXT(f.post(1, "/chat/0/three/xhr"), "200 o\n");
+  f.site.run();
+  ASSERT_TEXT(f.post(0, "/chat/0/one/xhr_send", "[]").substr(0, 3), "404");
+  ASSERT_TEXT(f.post(1, "/chat/0/two/xhr_send", "[]"), "204 ");
+  assert_int_equal(f.site.sessions.size(), 2);
+  ASSERT_TEXT(f.post(0, "/chat/0/one/xhr"), "503 too many sessions\n");
+}
+
+// A session whose first request is still being answered has no client yet. It ends with a reason.
+void a_session_that_is_evicted_while_it_waits_answers_its_request(void**) {
+  ServerOptions options = with_sockjs();
+  options.max_polling_sessions_per_address = 1;
+  Fixture f(options);
+  FakeClient& stream = f.request(0, "POST", "/chat/0/one/xhr_streaming");
+  streamed(stream);
+  FakeSockets& home = f.site.sockets(0);
+  const Endpoint& endpoint = f.site.server.options.endpoints.front();
+  const auto place = f.site.sessions.find(endpoint, "one");
+  f.site.sessions.set_idle(place->number, true, f.site.loop().now_ms());
+  f.site.advance(500);
+  ASSERT_TEXT(f.post(1, "/chat/0/two/xhr"), "200 o\n");
+  f.site.run();
+  ASSERT_TEXT(streamed(stream), "c[1013,\"too many sessions\"]\nEND");
+  assert_null(home.sessions().find(place->number));
+  assert_int_equal(f.site.sessions.size(), 1);
+}
+
+// Two requests that find no session both claim its id. One begins it, and the other receives from it, on whichever loop.
+void one_of_two_claims_begins_the_session(void**) {
+  for (const std::size_t first : {0, 1}) {
+    Fixture f;
+    FakeClient* const clients[] = {&f.client(0), &f.client(1)};
+    for (FakeClient* const client : clients) {
+      client->send("POST /chat/0/one/xhr HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 1\r\n\r\n");
+    }
+    f.site.run();
+    assert_int_equal(f.site.sessions.size(), 0);
+    clients[first]->send(" ");
+    f.site.run();
+    clients[1 - first]->send(" ");
+    f.site.run();
+    ASSERT_TEXT(clients[first]->answer(), "200 o\n");
+    f.site.publish("lobby", "for the second");
+    f.site.run();
+    ASSERT_TEXT(clients[1 - first]->answer(), "200 a[\"for the second\"]\n");
+    ASSERT_TEXT(f.app.take(), "connect 1 lobby; open 1 lobby; join 1 lobby");
+    const auto place = f.site.sessions.find(f.site.server.options.endpoints.front(), "one");
+    assert_int_equal(place->home, first);
+  }
+}
+
+// The transport is that of the request that began the session.
+void the_other_claim_may_be_of_another_transport(void**) {
+  Fixture f;
+  FakeClient& poll = f.client(0);
+  FakeClient& stream = f.client(1);
+  poll.send("POST /chat/0/one/xhr HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 1\r\n\r\n");
+  stream.send("POST /chat/0/one/xhr_streaming HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 1\r\n\r\n");
+  f.site.run();
+  poll.send(" ");
+  f.site.run();
+  stream.send(" ");
+  f.site.run();
+  ASSERT_TEXT(poll.answer(), "200 o\n");
+  ASSERT_TEXT(stream.answer(), "404 no such session\n");
+}
+
+// A request that was on its way when its session ended.
+void a_session_may_end_before_a_request_reaches_it(void**) {
+  Fixture f;
+  ASSERT_TEXT(f.post(0, "/chat/0/one/xhr"), "200 o\n");
+  FakeClient& sender = f.client(1);
+  sender.send("POST /chat/0/one/xhr_send HTTP/1.1\r\nHost: chat.test\r\nContent-Length: 5\r\n\r\n");
+  f.site.run();
+  f.site.advance(5'100);
+  assert_int_equal(f.site.sessions.size(), 0);
+  ASSERT_TEXT(f.post(1, "/chat/0/one/xhr"), "200 o\n");  // another session with its id
+  sender.send("[\"x\"]");
+  f.site.run();
+  ASSERT_TEXT(sender.answer(), "404 no such session\n");
+  assert_null(std::strstr(f.app.take().c_str(), "message"));
+}
+
+void dropped_messages_are_reported_where_they_are_missing(void**) {
+  ServerOptions options = with_sockjs();
+  options.max_outbox_messages = 2;
+  options.outbox_policy = OutboxPolicy::drop_oldest;
+  Fixture f(options);
+  ASSERT_TEXT(f.post(0, "/chat.v1/0/one/xhr"), "200 o\n");
+  f.post(0, "/chat.v1/0/one/xhr");  // the welcome
+  for (const char* text : {"1", "2", "3", "4", "5"}) f.site.publish("lobby", text);
+  f.site.run();
+  const std::string poll = f.post(1, "/chat.v1/0/one/xhr");
+  const std::size_t gap = poll.find(R"(\"type\":\"gap\")");
+  const std::size_t message = poll.find(R"(\"text\":\"4\")");
+  assert_true(gap < message && message < poll.find(R"(\"text\":\"5\")"));
+  assert_null(std::strstr(poll.c_str(), R"(\"text\":\"3\")"));
 }
 
 // WebSockets -----------------------------------------------------------------------------------------------------------
@@ -543,10 +772,21 @@ int main() {
       cmocka_unit_test(a_verdict_may_come_later),
       cmocka_unit_test(heartbeats_keep_a_response_alive),
       cmocka_unit_test(the_server_says_go_away),
+      cmocka_unit_test(the_protocol_says_goodbye_before_the_session_ends),
+      cmocka_unit_test(frames_of_stomp_are_cut_anywhere),
+      cmocka_unit_test(subscriptions_of_stomp_get_a_copy_each),
+      cmocka_unit_test(bytes_are_base64_for_stomp),
+      cmocka_unit_test(heart_beats_go_by_polls),
       cmocka_unit_test(cookies_are_set_where_they_are_wanted),
       cmocka_unit_test(a_client_that_sends_too_fast_waits_for_its_answer),
       cmocka_unit_test(a_message_above_the_limit_ends_the_session),
       cmocka_unit_test(sessions_are_limited_for_each_address),
+      cmocka_unit_test(a_closed_session_is_evicted_for_a_new_one),
+      cmocka_unit_test(a_session_that_is_evicted_while_it_waits_answers_its_request),
+      cmocka_unit_test(one_of_two_claims_begins_the_session),
+      cmocka_unit_test(the_other_claim_may_be_of_another_transport),
+      cmocka_unit_test(a_session_may_end_before_a_request_reaches_it),
+      cmocka_unit_test(dropped_messages_are_reported_where_they_are_missing),
       cmocka_unit_test(a_websocket_is_a_session),
       cmocka_unit_test(a_websocket_with_a_fault_is_closed),
       cmocka_unit_test(a_kick_closes_a_websocket_after_its_frame),

@@ -1,16 +1,14 @@
 // STOMP over WebSocket: how a client comes, what it receives of rooms and of the application, how it is refused, and how it ends.
-// The frames are shown with "|" for the end of a line and "^" for NUL; epochs, times and message ids without what varies.
+// See stomp_frames.h for how frames are shown.
 #include "net/endpoint/stomp/stomp_endpoint.h"
 
-#include <algorithm>
-#include <initializer_list>
 #include <memory>
 #include <optional>
-#include <regex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/net/endpoint/stomp/stomp_frames.h"
 #include "core/net/fake_sockets.h"
 #include "core/net/recorder.h"
 
@@ -33,29 +31,6 @@ namespace {
 
 Decision deferred() { return {Verdict::defer, {}, {}}; }
 Decision refused(std::string reason) { return {Verdict::refuse, std::move(reason), {}}; }
-
-std::string frame(std::string_view command, std::initializer_list<std::string_view> headers = {},
-                  std::string_view body = {}) {
-  std::string text = std::string(command) + "\n";
-  for (const std::string_view header : headers) text += std::string(header) + "\n";
-  text += "\n" + std::string(body);
-  text += '\0';
-  return text;
-}
-
-std::string readable(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', '|');
-  std::replace(text.begin(), text.end(), '\0', '^');
-  static const std::pair<std::regex, const char*> kVarying[] = {
-      {std::regex("epoch:[a-zA-Z0-9]+"), "epoch:*"},
-      {std::regex("message-id:[a-zA-Z0-9]+-"), "message-id:*-"},
-      {std::regex("m-[0-9]+"), "m-*"},
-      {std::regex("\\*-[0-9]+\\|content-type:text/plain;charset=utf-8\\|"), "*|"},
-      {std::regex("timestamp:[0-9]+\\|"), ""},
-  };
-  for (const auto& [pattern, by] : kVarying) text = std::regex_replace(text, pattern, by);
-  return text;
-}
 
 class Client {
  public:
@@ -511,12 +486,145 @@ void above_the_rate_messages_are_refused_or_read_slowly(void**) {
   assert_true(told.heard().find("\"rate_limited\"") != std::string::npos);
   assert_true(f.refusals(Refusal::message_rate) != 0);
 
+  // CONNECT took a token. The third message is on credit, and the others wait until that is repaid.
   const std::uint64_t before = f.site.server.hub->stats().published;
+  const auto published = [&] { return f.site.server.hub->stats().published - before; };
   Client untold(f.site);
   untold.connect();
   untold.say(many);
-  assert_int_equal(f.site.server.hub->stats().published - before, 5);
+  assert_int_equal(published(), 3);
   assert_false(untold.bytes().wire().reading);
+  f.site.advance(1'900);
+  assert_int_equal(published(), 3);
+  f.site.advance(200);
+  assert_int_equal(published(), 5);
+  f.site.advance(5'000);
+  assert_true(untold.bytes().wire().reading);
+}
+
+// No frame is free: those that are no command for the hub, refused ones, heart-beats and pieces of frames included.
+void each_frame_costs_a_token(void**) {
+  ServerOptions options;
+  options.inbound_rate = 1;
+  options.inbound_burst = 10;
+  const std::string_view to_a = "destination:/topic/a";
+  const std::string cases[] = {
+      frame("BEGIN", {"transaction:t"}) + frame("ABORT", {"transaction:t"}),
+      frame("BEGIN", {"transaction:t"}) + frame("COMMIT", {"transaction:t"}),
+      frame("ACK", {"id:1-1"}) + frame("NACK", {"id:1-2"}),
+      frame("SUBSCRIBE", {"id:q", "destination:/user/queue/a"}) + frame("UNSUBSCRIBE", {"id:q"}),
+      frame("SUBSCRIBE", {"id:x", to_a}) + frame("UNSUBSCRIBE", {"id:x"}),
+      frame("SEND", {"destination:/nowhere"}) + frame("SEND", {to_a, "content-type:application/json"}, "{"),
+      frame("SEND", {to_a}, "x") + frame("SEND", {"destination:/app/a"}, "x"),
+  };
+  for (const std::string& two : cases) {
+    Fixture f(options);
+    Client client(f.site);
+    client.connect();                             // 1
+    client.subscribe("s", "/topic/a", "client");  // 2
+    for (int i = 0; i < 2; ++i) f.site.publish("a", "to acknowledge");
+    f.site.run();
+    for (int i = 0; i < 4; ++i) client.say(two);  // 10
+    assert_int_equal(f.refusals(Refusal::message_rate), 0);
+    client.heard();
+    client.say(two + two);
+    assert_int_equal(f.refusals(Refusal::message_rate), 1);
+    assert_false(client.bytes().wire().reading);
+    // A token each second: the frames that wait come before DISCONNECT.
+    client.say(frame("DISCONNECT", {"receipt:bye"}));
+    f.site.advance(1'500);
+    assert_true(client.heard().find("receipt-id:bye") == std::string::npos);
+    f.site.advance(10'000);
+    assert_true(client.heard().find("receipt-id:bye") != std::string::npos);
+  }
+}
+
+void messages_without_a_frame_cost_a_token(void**) {
+  ServerOptions options;
+  options.inbound_rate = 1;
+  options.inbound_burst = 5;
+  for (const bool connected : {false, true}) {
+    for (const std::string_view text : {"\n\n\n\n\n\n", "STOMP\n", "SEND\nk"}) {
+      Fixture f(options);
+      Client client(f.site);
+      if (connected) client.connect();
+      const std::size_t free = connected ? 4 : 5;
+      for (std::size_t at = 0; at < free; ++at) client.say(text.substr(at, 1));
+      assert_true(client.bytes().wire().reading);
+      assert_int_equal(f.refusals(Refusal::message_rate), 0);
+      client.say(text.substr(free, 1));
+      assert_int_equal(f.refusals(Refusal::message_rate), 1);
+      assert_false(client.bytes().wire().reading);
+      f.site.advance(3'000);
+      assert_true(client.bytes().wire().reading);
+    }
+  }
+}
+
+// The messages of a transaction are charged when they come, so a commit is never refused because of the rate.
+void a_commit_is_within_the_rate(void**) {
+  ServerOptions options;
+  options.inbound_rate = 1;
+  options.inbound_burst = 5;
+  Fixture f(options);
+  Client client(f.site);
+  client.connect();
+  std::string all = frame("SUBSCRIBE", {"id:e", "destination:/user/queue/errors"}) + frame("BEGIN", {"transaction:t"});
+  for (int i = 0; i < 10; ++i) all += frame("SEND", {"destination:/topic/a", "transaction:t"}, "x");
+  client.say(all + frame("COMMIT", {"transaction:t", "receipt:c"}));
+  assert_int_equal(f.site.server.hub->stats().published, 0);
+  // Five of the fourteen frames are within the burst, one is on credit, and then there are two every two seconds.
+  f.site.advance(7'000);
+  assert_int_equal(f.site.server.hub->stats().published, 0);
+  f.site.advance(1'500);
+  assert_int_equal(f.site.server.hub->stats().published, 10);
+  ASSERT_TEXT(client.heard(), "RECEIPT|receipt-id:c||^");
+}
+
+// What clients leave open here counts for their address like everything else that waits.
+void what_clients_of_an_address_hold_is_bounded(void**) {
+  ServerOptions options;
+  options.hub.max_queued_bytes_per_address = 100'000;
+  Fixture f(options);
+  const std::string body(30'000, 'x');
+  const std::string open =
+      frame("BEGIN", {"transaction:t"}) + frame("SEND", {"destination:/topic/a", "transaction:t"}, body);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<Client>(f.site));
+    clients.back()->connect();
+    clients.back()->say(open);
+    if (i < 3) ASSERT_TEXT(clients.back()->heard(), "");
+  }
+  assert_true(clients[3]->heard().find("close 1013") != std::string::npos);
+  assert_int_equal(f.refusals(Refusal::queued_bytes_per_address), 1);
+  ASSERT_TEXT(clients[0]->ask(frame("ABORT", {"transaction:t", "receipt:a"})), "RECEIPT|receipt-id:a||^");
+  Client again(f.site);
+  again.connect();
+  ASSERT_TEXT(again.ask(open), "");
+  // Part of a frame, which ends never.
+  Client part(f.site);
+  part.connect();
+  part.say(std::string_view("SEND\ndestination:/topic/a\n\n" + body).substr(0, 30'000));
+  assert_true(part.heard().find("close 1013") != std::string::npos);
+}
+
+// Messages that a client does not acknowledge are remembered, up to 1,000 of all its subscriptions.
+void unacknowledged_messages_are_bounded(void**) {
+  Fixture f;
+  Client client(f.site);
+  client.connect();
+  for (int i = 0; i < 4; ++i) client.subscribe(std::to_string(i), "/topic/a", "client");
+  for (int i = 0; i < 600; ++i) {
+    f.site.publish("a", "x");
+    if (i % 50 == 49) {
+      f.site.run();
+      client.heard();
+    }
+  }
+  ASSERT_TEXT(client.ask(frame("ACK", {"id:1-1", "receipt:old"}) + frame("ACK", {"id:4-600", "receipt:new"})),
+              "RECEIPT|receipt-id:old||^ + RECEIPT|receipt-id:new||^");
+  assert_true(client.ask(frame("ACK", {"id:4-601"})).starts_with("ERROR|"));
 }
 
 void heart_beats_go_both_ways(void**) {
@@ -631,6 +739,11 @@ int main() {
       cmocka_unit_test(frames_may_be_cut_anywhere),
       cmocka_unit_test(a_body_above_the_limit_is_an_error),
       cmocka_unit_test(above_the_rate_messages_are_refused_or_read_slowly),
+      cmocka_unit_test(each_frame_costs_a_token),
+      cmocka_unit_test(messages_without_a_frame_cost_a_token),
+      cmocka_unit_test(a_commit_is_within_the_rate),
+      cmocka_unit_test(what_clients_of_an_address_hold_is_bounded),
+      cmocka_unit_test(unacknowledged_messages_are_bounded),
       cmocka_unit_test(heart_beats_go_both_ways),
       cmocka_unit_test(messages_take_the_place_of_heart_beats),
       cmocka_unit_test(a_kicked_client_gets_an_error_first),
