@@ -56,6 +56,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   Loop& at(std::size_t loop) override;
   Hub& hub() override;
   Dispatcher& dispatcher() override;
+  void on_clients_full(const std::string& address) override { rest_.make_way(address); }
   // The loop that runs on the calling thread, or nullptr.
   static Loop* current() { return static_cast<Loop*>(LoopContext::current()); }
 

@@ -643,6 +643,15 @@ def test_more_identities_than_the_pool_has(start_program, raw):
     assert not any('"type":"disconnect"' in line for line in testd.lines)
 
 
+def test_pooled_clients_make_way(start_program, raw):
+    """Idle clients of the pool do not keep others out."""
+    testd = start_testd(start_program, "http_identity_ms=60000", "max_clients=4", "max_clients_per_address=4")
+    http = Http(testd, raw)
+    for number in range(12):
+        wait_until(lambda: http.post("hello", ("Authorization", f"Bearer {number}")).status == 201, "an idle client to make way")
+    wait_until(lambda: raw(testd).upgrade("/chat").status == 101, "an idle client to make way")
+
+
 # Compression ---------------------------------------------------------------------------------------------------------
 
 

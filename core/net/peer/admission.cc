@@ -84,7 +84,10 @@ Result<ClientPtr> admit(PeerContext& loop, ClientOrigin origin, ConnectRequest r
                         std::optional<Identity> identity) {
   Hub& hub = loop.hub();
   Result<ClientPtr> added = hub.add_client(origin);
-  if (!added.ok()) return added;
+  if (!added.ok()) {
+    loop.on_clients_full(origin.address);
+    return added;
+  }
   const ClientPtr& client = *added;
   try {
     request.client = client->id();

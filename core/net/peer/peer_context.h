@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "hub/dispatcher.h"
 #include "hub/hub.h"
@@ -20,6 +21,8 @@ class PeerContext : public LinkContext {
 
   virtual Hub& hub() = 0;
   virtual Dispatcher& dispatcher() = 0;
+  // No further client of this address is admitted. Clients that nobody needs may make way.
+  virtual void on_clients_full(const std::string&) {}
   // Another loop of the server, to post a task to it. Any thread.
   virtual PeerContext& at(std::size_t loop) = 0;
   // Runs the task at once if `loop` is this loop, and otherwise as a posted task.

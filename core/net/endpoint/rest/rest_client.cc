@@ -75,6 +75,7 @@ void RestClient::close_client(Peer&, std::uint16_t code, std::string_view reason
 // Requests ------------------------------------------------------------------------------------------------------------
 
 void RestClient::ask(RestQuestion question) {
+  if (!identity_.empty()) local_.shared().idle.remove(number());
   if (link_.closing() || ending_) {
     local_.answer(question.request, stopping());
   } else if (!open_) {
@@ -279,7 +280,14 @@ void RestClient::end_if_idle() {
     return;
   }
   idle_since_ms_ = loop_.now_ms();
+  local_.shared().idle.add({number(), loop_.index(), SourceTable::key_of(client_->origin().address)});
   set_timer();
+}
+
+void RestClient::evict() {
+  leaving_ = true;
+  local_.forget(identity_);
+  end_if_idle();
 }
 
 void RestClient::say_goodbye() {
@@ -308,7 +316,10 @@ void RestClient::on_link_closed(std::uint16_t code, std::string_view reason) {
   ending_ = true;
   on_output();
   refuse_all(stopping());
-  if (!identity_.empty()) local_.forget(identity_);
+  if (!identity_.empty()) {
+    local_.forget(identity_);
+    local_.shared().idle.remove(number());
+  }
   TimerWheel::cancel(*this);
   if (Peer* const peer = std::exchange(peer_, nullptr)) loop_.peers().retire(peer->id(), {code, std::string(reason)});
   local_.home().bury(*this);

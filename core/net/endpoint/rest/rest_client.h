@@ -32,7 +32,8 @@ class RestClient final : public Session, private LinkUser, private PeerOwner, pr
   void lose(const HeldRequest& request);
 
   void say_goodbye() override;
-  void evict() override { link_.close(1013, "too many clients"); }
+  // A client that has a request again ends behind it.
+  void evict() override;
   void end() override;
 
  private:

@@ -18,6 +18,9 @@ class RestEndpoint final : public EndpointHandler {
                                          const Endpoint& endpoint) override;
   std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
 
+  // See RestLocal::make_way().
+  void make_way(const std::string& address) { local_.make_way(address); }
+
  private:
   using Reaction = std::variant<wire::RestAnswer, Hold>;
 

@@ -48,7 +48,10 @@ std::variant<RestLocal::Admitted, wire::RestAnswer> RestLocal::admit_client(Rest
                                                                             Transport transport) {
   // The session has its request's socket, so the limit on sessions that poll does not concern it.
   const SessionTable::Claim claim = home_.claim(*birth.endpoint, random_id(), Transport::streaming, birth.address);
-  if (claim.result != SessionTable::Claim::Result::claimed) return full("too many clients");
+  if (claim.result != SessionTable::Claim::Result::claimed) {
+    make_way(birth.address, claim.refusal == Refusal::sessions);
+    return full("too many clients");
+  }
   struct Unclaim {
     ~Unclaim() {
       if (number != 0) table.remove(number);
@@ -69,6 +72,18 @@ std::variant<RestLocal::Admitted, wire::RestAnswer> RestLocal::admit_client(Rest
   home_.table().set_idle(claim.number, false, loop_.now_ms());
   unclaim.number = 0;
   return Admitted{claim.number, client};
+}
+
+void RestLocal::make_way(const std::string& address) {
+  make_way(address, exceeds(loop_.sources().total(Resource::clients) + 1, loop_.options().hub.max_clients));
+}
+
+void RestLocal::make_way(const std::string& address, bool of_others) {
+  // Few, because the others spare the application a question. Not one only, because many clients may come at once.
+  constexpr std::size_t kAtOnce = 16;
+  for (const RestIdle::Entry& idle : shared_.idle.take(SourceTable::key_of(address), of_others, kAtOnce)) {
+    home_.table().home(idle.loop).run_later<Session>(idle.number, [](Session& session) { session.evict(); });
+  }
 }
 
 SessionNumber RestLocal::serve(RestBirth birth, const std::string& identity, RestQuestion question) {

@@ -30,12 +30,16 @@ class RestLocal {
   bool take_rate(const HeldRequest& request, const std::string& address, bool asks_for_much);
 
   void answer(const HeldRequest& request, wire::RestAnswer answer);
+  // No client of this address was admitted. Idle clients of the pool end soon, on any loop, so that a later one is.
+  void make_way(const std::string& address);
   // The client of this identity takes no more requests.
   void forget(const std::string& identity) { pool_.erase(identity); }
   // The answer to a client that was not accepted.
   static wire::RestAnswer refusal_of(const Client& client, bool has_credentials);
 
  private:
+  void make_way(const std::string& address, bool of_others);
+
   struct Admitted {
     SessionNumber session = 0;
     ClientPtr client;

@@ -1,10 +1,11 @@
-// What the HTTP endpoints keep beside their sessions, once for the server: rates of addresses, and the memory of
-// Idempotency-Keys. Any thread.
+// What the HTTP endpoints keep beside their sessions, once for the server: rates of addresses, the memory of Idempotency-Keys, and
+// the idle clients of the pool. Any thread.
 #pragma once
 
 #include <cstddef>
 
 #include "net/base/server_options.h"
+#include "net/endpoint/rest/rest_idle.h"
 #include "net/endpoint/rest/rest_rates.h"
 #include "session/idempotency_memory.h"
 
@@ -16,6 +17,7 @@ struct RestShared {
 
   RestRates rates;
   session::IdempotencyMemory idempotency;
+  RestIdle idle;
 };
 
 }  // namespace chat::net
