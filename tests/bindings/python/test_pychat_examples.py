@@ -36,6 +36,8 @@ class Example:
         wait_until_it_handles(self.process.pid, signal.SIGTERM)
         self.process.send_signal(number)
         output, errors = self.process.communicate(timeout=LIMIT_S)
+        # A busy machine may stop the process within a callback, which pychat notes.
+        errors = re.sub(r"^\w+ took \d+ ms and blocked its event loop\n", "", errors, flags=re.MULTILINE)
         assert self.process.returncode == 0 and errors == "", errors
         return output
 
