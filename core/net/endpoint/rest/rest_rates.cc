@@ -15,8 +15,8 @@ RestRates::Entry& RestRates::entry(const std::string& source, std::int64_t now_m
   if (found == entries_.end()) {
     if (entries_.size() >= kFewSources) forget_idle(now_ms);
     // No source has this name.
-    static const std::string kOthers = "others";
-    const std::string& name = entries_.size() >= kMaxSources ? kOthers : source;
+    static const std::string others = "others";
+    const std::string& name = entries_.size() >= kMaxSources ? others : source;
     found =
         entries_.try_emplace(name, Entry{TokenBucket(rate_, burst_, now_ms), TokenBucket(rate_, burst_, now_ms)}).first;
   }
