@@ -59,7 +59,7 @@ struct HistoryCommand {
   std::size_t limit = 0;  // 0: all
   std::string ref;
   std::uint64_t before_seq = 0;  // 0: up to the newest message
-  std::string epoch = {};  // of after_seq; in another epoch it counts as 0. Empty: whichever the room has
+  std::string epoch = {};        // of after_seq; in another epoch it counts as 0. Empty: whichever the room has
 };
 
 struct MembersCommand {

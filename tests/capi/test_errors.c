@@ -27,9 +27,10 @@ static void the_libraries_below_are_named(void **state) {
 }
 
 static void features_are_asked_by_name(void **state) {
-  static const char *const names[] = {"tls",     "permessage-deflate", "unix-socket", "chat.v1", "socket.io",
-                                      "threads", "host-driven",        "deferral",    "page",    "metrics",
-                                      "sockjs", "stomp"};
+  static const char *const names[] = {
+      "tls",         "permessage-deflate", "unix-socket", "chat.v1", "socket.io", "threads",
+      "host-driven", "deferral",           "page",        "metrics", "sockjs",    "stomp",
+      "http"};
   size_t i;
   (void)state;
   for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) assert_int_equal(chat_has_feature(names[i]), 1);

@@ -77,10 +77,14 @@ static const option_field small_numbers[] = {FIELD(threads),       FIELD(history
                                              FIELD(outbox_policy), FIELD(log_level),   FIELD(recovery_asks_on_connect),
                                              FIELD(http_lists)};
 
-static const option_field texts[] = {FIELD(default_room),           FIELD(socket_io_client_directory),
-                                     FIELD(tls_certificate_file),   FIELD(tls_private_key_file),
-                                     FIELD(stomp_room_prefix),      FIELD(stomp_application_prefix),
-                                     FIELD(stomp_user_queue_prefix), FIELD(sockjs_script_url)};
+static const option_field texts[] = {FIELD(default_room),
+                                     FIELD(socket_io_client_directory),
+                                     FIELD(tls_certificate_file),
+                                     FIELD(tls_private_key_file),
+                                     FIELD(stomp_room_prefix),
+                                     FIELD(stomp_application_prefix),
+                                     FIELD(stomp_user_queue_prefix),
+                                     FIELD(sockjs_script_url)};
 
 #undef FIELD
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
