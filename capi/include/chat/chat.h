@@ -649,9 +649,9 @@ typedef struct chat_server_options {
   int64_t sockjs_heartbeat_ms;        /* 25,000 without a frame; then a heartbeat */
   int64_t sockjs_disconnect_delay_ms; /* 5,000 without a request that receives; then the session ends */
   int64_t sockjs_response_bytes;      /* 131,072 in a streaming response; then the client sends a new request */
-  /* The address of sockjs-client's script, for the page of a hidden iframe, by which old browsers reach a server of another
-     site. NULL: there is no such page. The script runs with the rights of this server's origin: name one that you trust. */
-  const char *sockjs_script_url;
+  const char *sockjs_script_url; /* the address of sockjs-client's script, for the page of a hidden iframe, by which
+                                    old browsers reach a server of another site. NULL: no such page. The script has
+                                    the rights of this server's origin: name one that you trust */
   /* STOMP. What destinations begin with: of rooms, of events for on_message, of what chat_send() sends to a client. */
   const char *stomp_room_prefix;        /* "/topic/" */
   const char *stomp_application_prefix; /* "/app/" */
