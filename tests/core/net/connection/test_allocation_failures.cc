@@ -1,34 +1,20 @@
 // Makes each allocation of a scenario fail in turn. In every case the connection can still end: its users are told, and
-// nothing leaks. Valgrind replaces operator new; run it with --soname-synonyms=somalloc=nouserintercepts.
-#include <cstdlib>
+// nothing leaks.
 #include <memory>
 #include <new>
 #include <string>
 
 #include "core/net/connection/connection_fixture.h"
 #include "core/wire/websocket/client_frames.h"
+#include "support/failing_allocations.h"
 
 // After all others.
 #include "core/net/connection/expect.h"
 
 using namespace chat;
 using namespace chat::net;
+using chat::test::allocations_until_failure;
 using chat::testing::client_frame;
-
-namespace {
-
-long until_failure = -1;  // allocations; negative: none fails
-
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc();
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -98,15 +84,15 @@ void fail_each_allocation(Scenario scenario, const ServerOptions& options = {}) 
   for (long failing = -1; failing < allocations; ++failing) {
     Fixture f(options);
     constexpr long kMany = 1'000'000'000;
-    until_failure = failing < 0 ? kMany : failing;
+    allocations_until_failure = failing < 0 ? kMany : failing;
     bool failed = false;
     try {
       scenario(f);
     } catch (const std::bad_alloc&) {
       failed = true;
     }
-    if (failing < 0) allocations = kMany - until_failure;
-    until_failure = -1;
+    if (failing < 0) allocations = kMany - allocations_until_failure;
+    allocations_until_failure = -1;
     assert_int_equal(failed, failing >= 0);
     f.connections.destroy_all();
     assert_int_equal(f.told.links_closed, f.told.links);

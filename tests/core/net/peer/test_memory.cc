@@ -1,30 +1,14 @@
 // Each allocation on a message's path fails once: the first, the second, and so on. Either nothing has happened afterwards and the
 // sender is told, or all of it has. A client that misses something is closed, so that it connects again. No client receives a
 // message twice, the application's callbacks stay in pairs, and tables that hold the same fact agree.
-#include <cstdlib>
 #include <new>
 
 #include "core/net/peer/peer_fixture.h"
+#include "support/failing_allocations.h"
 
 using namespace chat;
 using namespace chat::net;
 using namespace chat::test;
-
-namespace {
-
-long left = -1;  // so many allocations succeed, and then one fails; -1: all succeed
-
-}  // namespace
-
-// Not inlined, because the compiler would then warn about free() for memory of operator new.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (left >= 0 && left-- == 0) throw std::bad_alloc();
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -36,15 +20,15 @@ enum class Came : std::uint8_t { through, to_a_failure };
 template <class Action>
 Came after(long allocations, Action action) {
   Came came = Came::through;
-  left = allocations;
+  allocations_until_failure = allocations;
   try {
     action();
   } catch (const std::bad_alloc&) {
     came = Came::to_a_failure;
   }
   // Some code handles the failure itself, for example when it only wanted to shrink a container.
-  if (left < 0) came = Came::to_a_failure;
-  left = -1;
+  if (allocations_until_failure < 0) came = Came::to_a_failure;
+  allocations_until_failure = -1;
   return came;
 }
 
@@ -403,9 +387,9 @@ void a_retirement_needs_no_memory(void**) {
   int late = 0;
   for (const ClientId id : ids) {
     Retirement retirement{1000, reason};
-    left = 0;
+    allocations_until_failure = 0;
     peers.retire(id, std::move(retirement));
-    left = -1;
+    allocations_until_failure = -1;
     if (peers.find(id)->late_retirement() != nullptr) ++late;
   }
   assert_true(late > 0);

@@ -1,10 +1,10 @@
 // Makes each allocation of a table's life fail in turn. Whatever was under way, no id stays taken by nobody, and nothing is counted
-// that is not there. For valgrind, which has an operator new of its own: --soname-synonyms=somalloc=nouserintercepts.
-#include <cstdlib>
+// that is not there.
 #include <new>
 #include <string>
 
 #include "net/session/session_table.h"
+#include "support/failing_allocations.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -15,23 +15,9 @@ extern "C" {
 #include <cmocka.h>
 }
 
-namespace {
-
-long until_failure = -1;  // allocations; negative: none fails
-
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc();
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-
 using namespace chat;
 using namespace chat::net;
+using chat::test::allocations_until_failure;
 
 namespace {
 
@@ -61,13 +47,13 @@ void fail_each_allocation(const SessionLimits& limits) {
   long allocations = 0;
   for (long failing = -1; failing < allocations; ++failing) {
     SessionTable table(limits);
-    until_failure = failing < 0 ? kMany : failing;
+    allocations_until_failure = failing < 0 ? kMany : failing;
     try {
       live(table);
     } catch (const std::bad_alloc&) {
     }
-    if (failing < 0) allocations = kMany - until_failure;
-    until_failure = -1;
+    if (failing < 0) allocations = kMany - allocations_until_failure;
+    allocations_until_failure = -1;
     // What is in the table can be found and ends, and the ids can be claimed again.
     for (const char* const id : kIds) {
       if (const auto place = table.find(kEndpoint, id)) table.remove(place->number);

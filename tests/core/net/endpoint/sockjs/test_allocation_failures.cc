@@ -1,8 +1,7 @@
 // Makes each allocation of a scenario fail in turn. In every case the site can still end: no session, no id, no client and no room is
 // left, and no message is delivered twice. A client that misses a message loses its session, or is
-// closed. Valgrind replaces operator new; run it with --soname-synonyms=somalloc=nouserintercepts.
+// closed.
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "core/net/fake_sockets.h"
 #include "core/net/recorder.h"
+#include "support/failing_allocations.h"
 
 // After all others: it has a macro named fail.
 #include <setjmp.h>
@@ -26,21 +26,6 @@ using namespace chat::test;
 
 namespace {
 
-long until_failure = -1;  // allocations; negative: none fails
-
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc();
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-
-namespace {
-
 std::size_t count(std::string_view text, std::string_view part) {
   std::size_t result = 0;
   for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++result;
@@ -49,7 +34,7 @@ std::size_t count(std::string_view text, std::string_view part) {
 
 struct Fixture {
   Fixture() : site(app, options(), 2) {}
-  ~Fixture() { until_failure = -1; }
+  ~Fixture() { allocations_until_failure = -1; }
 
   static ServerOptions options() {
     ServerOptions result;
@@ -93,13 +78,13 @@ long fail_each_allocation(Scenario scenario, std::size_t times_at_most) {
   for (long failing = -1; failing < allocations; ++failing) {
     Fixture f;
     constexpr long kMany = 1'000'000'000;
-    until_failure = failing < 0 ? kMany : failing;
+    allocations_until_failure = failing < 0 ? kMany : failing;
     try {
       scenario(f);
     } catch (const std::bad_alloc&) {
     }
-    if (failing < 0) allocations = kMany - until_failure;
-    until_failure = -1;
+    if (failing < 0) allocations = kMany - allocations_until_failure;
+    allocations_until_failure = -1;
     const std::string received = f.received();
     settle(f);
     assert_true(count(received, "the message") <= times_at_most);

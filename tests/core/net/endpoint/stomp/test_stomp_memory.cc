@@ -1,31 +1,15 @@
 // Each allocation of what a STOMP client does and receives fails once. A client that misses something is closed, or is told so. Other
 // clients receive each message once, the application's callbacks stay in pairs, and nothing is left behind.
-#include <cstdlib>
 #include <new>
 #include <string>
 #include <vector>
 
 #include "core/net/endpoint/stomp/stomp_stage.h"
+#include "support/failing_allocations.h"
 
 using namespace chat;
 using namespace chat::net;
 using namespace chat::test;
-
-namespace {
-
-long left = -1;  // so many allocations succeed, and then one fails; -1: all succeed
-
-}  // namespace
-
-// Not inlined, because the compiler would then warn about free() for memory of operator new.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  if (left >= 0 && left-- == 0) throw std::bad_alloc();
-  void* const memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -65,7 +49,7 @@ int each_allocation_fails_once(Prepare prepare, Action action, Check check) {
     const std::size_t rooms_before = f.hub().find_client(1)->rooms().size();
     const std::size_t kept_before = f.hub().history(kRoom, 0, 0, current_moment())->messages.size();
     bool failed = false;
-    left = at;
+    allocations_until_failure = at;
     try {
       for (const std::string& text : frames) f.ann->says(text);
       action(f);
@@ -73,8 +57,8 @@ int each_allocation_fails_once(Prepare prepare, Action action, Check check) {
     } catch (const std::bad_alloc&) {
       failed = true;  // the rest of the inbox comes in the next round
     }
-    failed = failed || left < 0;
-    left = -1;
+    failed = failed || allocations_until_failure < 0;
+    allocations_until_failure = -1;
     f.run();
     f.loop().advance(20);
     f.run();
@@ -116,15 +100,15 @@ void a_client_is_connected_or_closed(void**) {
     const std::string connect = frame(
         "CONNECT", {"accept-version:1.0,1.1,1.2", "host:a-host-of-more-than-fifteen", "login:ann", "passcode:secret",
                     "Authorization:Bearer 0123456789abcdef0123456789", "heart-beat:1000,1000"});
-    left = allocations;
+    allocations_until_failure = allocations;
     try {
       f.ann->says(connect);
       f.loop().drain_inbox();
     } catch (const std::bad_alloc&) {
-      left = -1;
+      allocations_until_failure = -1;
     }
-    failed = left < 0;
-    left = -1;
+    failed = allocations_until_failure < 0;
+    allocations_until_failure = -1;
     f.run();
     const std::string story = f.told();
     closed += f.ann->link.closing();
