@@ -9,13 +9,17 @@
 namespace chat::test {
 
 inline long allocations_until_failure = -1;  // so many succeed, and then one fails; negative: all succeed
+inline long failed_allocations = 0;          // since the program began
 
 }  // namespace chat::test
 
 // Not inlined, because the compiler would then warn about free() for memory of operator new.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   long& left = chat::test::allocations_until_failure;
-  if (left >= 0 && left-- == 0) throw std::bad_alloc();
+  if (left >= 0 && left-- == 0) {
+    ++chat::test::failed_allocations;
+    throw std::bad_alloc();
+  }
   void* const memory = std::malloc(size == 0 ? 1 : size);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;

@@ -18,6 +18,7 @@ extern "C" {
 using namespace chat;
 using namespace chat::net;
 using chat::test::allocations_until_failure;
+using chat::test::failed_allocations;
 
 namespace {
 
@@ -47,6 +48,7 @@ void fail_each_allocation(const SessionLimits& limits) {
   long allocations = 0;
   for (long failing = -1; failing < allocations; ++failing) {
     SessionTable table(limits);
+    const long failed_before = failed_allocations;
     allocations_until_failure = failing < 0 ? kMany : failing;
     try {
       live(table);
@@ -54,6 +56,7 @@ void fail_each_allocation(const SessionLimits& limits) {
     }
     if (failing < 0) allocations = kMany - allocations_until_failure;
     allocations_until_failure = -1;
+    assert_int_equal(failed_allocations - failed_before, failing < 0 ? 0 : 1);
     // What is in the table can be found and ends, and the ids can be claimed again.
     for (const char* const id : kIds) {
       if (const auto place = table.find(kEndpoint, id)) table.remove(place->number);

@@ -78,6 +78,7 @@ long fail_each_allocation(Scenario scenario, std::size_t times_at_most) {
   for (long failing = -1; failing < allocations; ++failing) {
     Fixture f;
     constexpr long kMany = 1'000'000'000;
+    const long failed_before = failed_allocations;
     allocations_until_failure = failing < 0 ? kMany : failing;
     try {
       scenario(f);
@@ -85,6 +86,7 @@ long fail_each_allocation(Scenario scenario, std::size_t times_at_most) {
     }
     if (failing < 0) allocations = kMany - allocations_until_failure;
     allocations_until_failure = -1;
+    assert_int_equal(failed_allocations - failed_before, failing < 0 ? 0 : 1);
     const std::string received = f.received();
     settle(f);
     assert_true(count(received, "the message") <= times_at_most);
