@@ -19,17 +19,14 @@ enum class Came : std::uint8_t { through, to_a_failure };
 // Runs `action`; the allocation with this index in it fails.
 template <class Action>
 Came after(long allocations, Action action) {
-  Came came = Came::through;
+  const long failed_before = failed_allocations;
   allocations_until_failure = allocations;
   try {
     action();
-  } catch (const std::bad_alloc&) {
-    came = Came::to_a_failure;
+  } catch (const std::bad_alloc&) {  // some code handles the failure itself
   }
-  // Some code handles the failure itself, for example when it only wanted to shrink a container.
-  if (allocations_until_failure < 0) came = Came::to_a_failure;
   allocations_until_failure = -1;
-  return came;
+  return failed_allocations == failed_before ? Came::through : Came::to_a_failure;
 }
 
 // Runs the trial until no allocation is left to fail. Returns how many failed.

@@ -48,16 +48,16 @@ int each_allocation_fails_once(Prepare prepare, Action action, Check check) {
     f.story.take();
     const std::size_t rooms_before = f.hub().find_client(1)->rooms().size();
     const std::size_t kept_before = f.hub().history(kRoom, 0, 0, current_moment())->messages.size();
-    bool failed = false;
+    const long failed_before = failed_allocations;
     allocations_until_failure = at;
     try {
       for (const std::string& text : frames) f.ann->says(text);
       action(f);
       f.loop().drain_inbox();
     } catch (const std::bad_alloc&) {
-      failed = true;  // the rest of the inbox comes in the next round
+      // The rest of the inbox comes in the next round.
     }
-    failed = failed || allocations_until_failure < 0;
+    const bool failed = failed_allocations != failed_before;
     allocations_until_failure = -1;
     f.run();
     f.loop().advance(20);
@@ -100,14 +100,14 @@ void a_client_is_connected_or_closed(void**) {
     const std::string connect = frame(
         "CONNECT", {"accept-version:1.0,1.1,1.2", "host:a-host-of-more-than-fifteen", "login:ann", "passcode:secret",
                     "Authorization:Bearer 0123456789abcdef0123456789", "heart-beat:1000,1000"});
+    const long failed_before = failed_allocations;
     allocations_until_failure = allocations;
     try {
       f.ann->says(connect);
       f.loop().drain_inbox();
     } catch (const std::bad_alloc&) {
-      allocations_until_failure = -1;
     }
-    failed = allocations_until_failure < 0;
+    failed = failed_allocations != failed_before;
     allocations_until_failure = -1;
     f.run();
     const std::string story = f.told();
