@@ -25,7 +25,8 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 def connect(*args, **options):
-    """A client of the websockets package; its own limit is too tight for a busy machine."""
+    """A client of the websockets package; its own limit is too tight for a busy machine. Not for TLS: see test_wheel.py."""
+    assert "ssl" not in options
     # Imported here: the test of the installed service uses this module where that package is not installed.
     from websockets.sync.client import connect as open_client
 
