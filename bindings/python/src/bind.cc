@@ -102,13 +102,18 @@ void decide_message(Core& core, const Message& message, int verdict, const Optio
                     const py::object& replacement) {
   std::optional<OutgoingReplacement> outgoing;
   if (!replacement.is_none()) outgoing.emplace(replacement, message.view());
+  // Before the verdict: after it the client may disconnect.
+  ClientSlotPtr client;
+  if (verdict == CHAT_PASS && core.listeners().queues(Kind::on_message)) {
+    client = core.clients().find(message.view().from);
+  }
   core.call([&](chat_server* server) {
     return chat_decide(server, message.view().from, message.decision_id, static_cast<chat_verdict>(verdict),
                        pointer(reason), outgoing ? &outgoing->message() : nullptr);
   });
-  if (verdict != CHAT_PASS || !core.listeners().queues(Kind::on_message)) return;
+  if (!client) return;
   core.listeners().publish(
-      {Kind::on_message, core.clients().get(message.view().from),
+      {Kind::on_message, std::move(client),
        MessageRecord{outgoing ? with_replacement(message.view(), outgoing->message()) : message.owned(), message.ack_id,
                      0}});
 }

@@ -48,6 +48,12 @@ ClientSlotPtr ClientTable::get_if_there(chat_server* server, chat_client_id id) 
   return slot;
 }
 
+ClientSlotPtr ClientTable::find(chat_client_id id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = slots_.find(id);
+  return found == slots_.end() ? nullptr : found->second;
+}
+
 ClientSlotPtr ClientTable::remove(chat_client_id id) {
   const std::lock_guard lock(mutex_);
   const auto found = slots_.find(id);

@@ -47,6 +47,8 @@ class ClientTable {
   ClientSlotPtr get(chat_client_id id);
   // Like get(), for a client from a list: leaves no slot behind when the client has disconnected meanwhile.
   ClientSlotPtr get_if_there(chat_server* server, chat_client_id id);
+  // nullptr when the client has no slot. For calls outside of the client's callbacks: they must leave none behind.
+  ClientSlotPtr find(chat_client_id id);
   // Removes the slot, in on_disconnect or when the client is refused.
   ClientSlotPtr remove(chat_client_id id);
   void clear();
