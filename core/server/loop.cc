@@ -40,6 +40,18 @@ constexpr std::int64_t kLateMs = 100;
 constexpr std::int64_t kMaxGraceMs = 1'000;
 constexpr int kLateTurns = 3;
 
+// Says that the inbox is being handled.
+class InInbox {
+ public:
+  explicit InInbox(bool& flag) : flag_(flag) { flag_ = true; }
+  ~InInbox() { flag_ = false; }
+  InInbox(const InInbox&) = delete;
+  InInbox& operator=(const InInbox&) = delete;
+
+ private:
+  bool& flag_;
+};
+
 template <class Handle>
 Loop* loop_of(Handle* handle) {
   return static_cast<Loop*>(handle->data);
@@ -194,6 +206,8 @@ bool Loop::run_stage() {
       return sockets_.serve(budget());
     case Stage::inbox:
       return handle_inbox();
+    case Stage::deliver:
+      return deliver();
     case Stage::flush:
       return dirty_links().flush(draining(), budget());
     case Stage::kill:
@@ -232,13 +246,18 @@ bool Loop::handle_inbox() {
   return true;
 }
 
+bool Loop::deliver() {
+  const InInbox scope(in_inbox_);
+  return peers().finish_deliveries();
+}
+
 bool Loop::drain_inbox() {
-  if (in_inbox_) return true;
+  if (in_inbox_) return peers().finish_deliveries();
   for (int batch = 0; batch < kMaxInboxTurns; ++batch) {
     if (!take_batch()) return false;
     if (inbox_.empty()) break;
   }
-  return true;
+  return deliver();
 }
 
 // Handles everything that is in the inbox now, or the rest of an interrupted batch.
@@ -246,7 +265,7 @@ bool Loop::take_batch() {
   if (taken_.empty()) inbox_.take(taken_);
   if (taken_.empty()) return true;
   ++activity_;
-  in_inbox_ = true;
+  const InInbox scope(in_inbox_);
   bool done = true;
   while (done && next_taken_ < taken_.size()) {
     try {
@@ -254,14 +273,12 @@ bool Loop::take_batch() {
     } catch (...) {
       // The next call continues with the rest of the message's receivers, or with the next item.
       if (!peers().must_repeat()) ++next_taken_;
-      in_inbox_ = false;
       throw;
     }
     if (!done) break;
     ++next_taken_;
     done = next_taken_ == taken_.size() || !budget().over();
   }
-  in_inbox_ = false;
   if (!done) return false;
   taken_.clear();
   next_taken_ = 0;
@@ -270,6 +287,7 @@ bool Loop::take_batch() {
 
 bool Loop::dispatch(InboxItem& item) {
   if (auto* task = std::get_if<Task>(&item)) {
+    if (!peers().finish_deliveries()) return false;
     (*task)();
     return true;
   }

@@ -99,7 +99,7 @@ class Loop final : public LoopInbox, public EndpointContext {
 
  private:
   // The stages of a round.
-  enum class Stage : std::uint8_t { none, kept_input, sockets, inbox, flush, kill, bury };
+  enum class Stage : std::uint8_t { none, kept_input, sockets, inbox, deliver, flush, kill, bury };
 
   void turn_libuv();
   void round();
@@ -108,6 +108,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   bool run_stage();
   bool take_kept_input();
   bool handle_inbox();
+  bool deliver();
   bool kill_doomed();
   bool bury_dead();
   void give_back_memory() override;

@@ -40,6 +40,8 @@ class ByteStream {
   virtual std::optional<std::size_t> write(std::string_view bytes) = 0;
   // Everything that write() took was sent. False only while TLS holds back a part of a record.
   virtual bool flushed() const = 0;
+  // The socket, when bytes may be written to it without this object as long as write() would take them whole; otherwise -1.
+  virtual int direct_fd() const { return -1; }
   // Asks for on_writable(), once.
   virtual void want_writable() = 0;
 

@@ -170,9 +170,9 @@ void WebSocketLink::pong(std::string_view payload) {
     late_pong_ = std::make_unique<std::string>(payload);
     return;
   }
+  mark_dirty();
   ++queued_pongs_;
   outbox_.push_replay(make_pong_frame(payload));
-  mark_dirty();
 }
 
 // Writing -------------------------------------------------------------------------------------------------------------
@@ -201,7 +201,6 @@ bool WebSocketLink::write_pending() {
     if (!written) return false;
     if (*written != 0) note_written();
     loop_.stats().bytes_out.add(*written);
-    written_ms_ = loop_.now_ms();
     outbox_.consume(*written);
     if (*written < bytes.size() || !stream.flushed()) {
       blocked_ = true;
@@ -238,6 +237,13 @@ void WebSocketLink::flush() {
   if (outbox_.has_gaps()) {
     for (const GapReply& gap : outbox_.take_gaps()) push(user_->encode_gap(gap));
   }
+  open_direct_when_idle();
+}
+
+// With an interval between flushes, everything waits in outboxes.
+void WebSocketLink::open_direct_when_idle() {
+  const bool idle = state_ == State::open && outbox_.empty() && !blocked_ && !dirty_ && !outbox_.has_gaps();
+  if (idle && loop_.options().flush_interval_ms == 0) open_direct(connection_.stream().direct_fd());
 }
 
 void WebSocketLink::write_now() {
@@ -383,12 +389,14 @@ void WebSocketLink::end(std::uint16_t code, std::string_view reason, FramePtr fr
 }
 
 void WebSocketLink::terminate(const char* reason) {
+  close_direct();
   lost_reason_ = reason;
   connection_.doom();
 }
 
 void WebSocketLink::lost() {
   if (state_ == State::closed) return;
+  close_direct();
   state_ = State::closed;
   loop_.memory().freed(outbox_.bytes());
   if (closing_) return;

@@ -40,8 +40,6 @@ class WebSocketLink final : public Link {
   bool paused() const { return paused_until_ms_ >= 0 || output_first_; }
   // What the client sent breaks the user's rules. The close frame comes after everything that earlier messages cause.
   void reject_input(std::uint16_t code, std::string_view reason) { fail(code, reason); }
-  // When bytes were last written.
-  std::int64_t written_ms() const { return written_ms_; }
   // Takes what it wants from the front.
   void receive(std::span<char>& input);
   // The client sent something, whether it is taken or not.
@@ -89,6 +87,7 @@ class WebSocketLink final : public Link {
   void end(std::uint16_t code, std::string_view reason, FramePtr frame);
   void tell_gaps_first();
   bool write_pending();
+  void open_direct_when_idle();
   void terminate(const char* reason);
 
   static constexpr const char* kLost = "the connection was lost";
@@ -109,7 +108,6 @@ class WebSocketLink final : public Link {
   wire::MessageReader reader_;
   std::unique_ptr<std::string> late_pong_;  // the payload of the latest ping that came while too many pongs were queued
   std::int64_t heard_ms_ = 0;
-  std::int64_t written_ms_ = -1;
   std::int64_t pinged_ms_ = -1;  // when an unanswered ping was sent
   std::int64_t paused_until_ms_ = -1;
   std::int64_t close_deadline_ms_ = -1;

@@ -2,12 +2,20 @@
 #include "net/deliver/fanout.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "model/give_back.h"
 
 namespace chat::net {
 namespace {
 
 // The clock is read once for so many receivers.
 constexpr std::size_t kReceiversPerLook = 16;
+// A run that has reached one of these is delivered before the next message is taken.
+constexpr std::size_t kMaxRunMessages = 1'024;
+constexpr std::size_t kMaxRunBytes = 65'536;
+// More memory than that for the messages of a run is given back after it.
+constexpr std::size_t kKeptRunMessages = 64;
 
 template <class Element>
 void shrink_after_peak(std::vector<Element>& elements) {
@@ -15,103 +23,122 @@ void shrink_after_peak(std::vector<Element>& elements) {
   if (elements.capacity() > kSmall && elements.size() < elements.capacity() / 4) elements.shrink_to_fit();
 }
 
-void release(LocalRoom& room, SubscriptionIds::Number subscription) noexcept {
-  room.subscriptions->release(subscription);
-  if (room.subscriptions->empty()) room.subscriptions.reset();
+// So that push_back() needs no memory.
+template <class Element>
+void reserve_one(std::vector<Element>& elements) {
+  if (elements.size() == elements.capacity()) elements.reserve(std::max<std::size_t>(4, 2 * elements.size()));
 }
+
+MemberForm form_of(const Receiver& receiver, std::string_view subscription_id, wire::WireForm form, bool own_heads) {
+  const bool subscribed = !subscription_id.empty() || own_heads;
+  MemberForm made;
+  made.form = subscribed ? form : receiver.form();
+  made.carrier = &receiver.carrier();
+  made.counters = receiver.counters();
+  made.subscription = subscription_id;
+  made.own_heads = own_heads;
+  made.silent = !subscribed && receiver.direct_form() != 0;
+  return made;
+}
+
+class Flag {
+ public:
+  explicit Flag(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Flag() { flag_ = false; }
+  Flag(const Flag&) = delete;
+  Flag& operator=(const Flag&) = delete;
+
+ private:
+  bool& flag_;
+};
 
 }  // namespace
 
-const FramePtr& EncodedMessage::frame_for(const Receiver& receiver) {
-  const wire::WireForm form = receiver.form();
-  const Carrier* const carrier = &receiver.carrier();
-  for (const Entry& entry : entries_) {
-    if (entry.form == form && entry.carrier == carrier) return entry.frame;
-  }
-  FramePtr frame = make_frame(receiver.codec().encode(*message_), *carrier, message_);
-  return entries_.emplace_back(Entry{form, carrier, std::move(frame)}).frame;
-}
-
-EncodedMessage::SubscribedEntry& EncodedMessage::subscribed_entry(const Receiver& receiver, wire::WireForm form,
-                                                                  std::size_t max_number) {
-  const Carrier* const carrier = &receiver.carrier();
-  for (SubscribedEntry& entry : subscribed_) {
-    if (entry.form == form && entry.carrier == carrier) return entry;
-  }
-  SubscribedEntry made{form, carrier, {}, std::vector<FramePtr>(max_number + 1)};
-  if (std::optional<wire::Packet> body = receiver.codec().encode_body(*message_, form)) {
-    made.body = carrier->share(std::move(*body));
-  }
-  return subscribed_.emplace_back(std::move(made));
-}
-
-const FramePtr& EncodedMessage::frame_for(const Receiver& receiver, const Membership& membership) {
-  const SubscriptionIds& ids = *membership.room->subscriptions;
-  SubscribedEntry& entry = subscribed_entry(receiver, membership.form, ids.max_number());
-  FramePtr& frame = entry.frames[membership.subscription];
-  if (!frame && entry.body) {
-    const std::string head = receiver.codec().encode_head(*message_, membership.form, ids.id(membership.subscription));
-    frame = make_frame(head, *entry.body, *entry.carrier, message_);
-  }
-  return frame;
-}
-
-const SharedBody* EncodedMessage::body_for(const Receiver& receiver, const Membership& membership) {
-  const std::size_t max_number = membership.room->subscriptions->max_number();
-  const SubscribedEntry& entry = subscribed_entry(receiver, membership.form, max_number);
-  return entry.body ? &*entry.body : nullptr;
-}
-
-const SharedBody* EncodedMessage::direct_body_for(const Receiver& receiver) {
-  const SubscribedEntry& entry = subscribed_entry(receiver, receiver.direct_form(), 0);
-  return entry.body ? &*entry.body : nullptr;
-}
-
 // Members -------------------------------------------------------------------------------------------------------------
+
+// Calls visit(member) for each membership of the receiver in the room.
+template <class Visit>
+void Fanout::visit_members(Receiver& receiver, LocalRoom& room, Visit visit) {
+  if (&room == &everyone_) {
+    if (receiver.everyone_) visit(room.members[receiver.everyone_->index]);
+    return;
+  }
+  for (const auto& membership : receiver.memberships_) {
+    if (membership->room == &room) visit(room.members[membership->index]);
+  }
+}
 
 Fanout::Memberships::iterator Fanout::find(Receiver& receiver, const LocalRoom& room,
                                            std::string_view subscription_id) {
-  return std::find_if(receiver.memberships_.begin(), receiver.memberships_.end(), [&](const auto& membership) {
-    if (membership->room != &room) return false;
-    const SubscriptionIds::Number number = membership->subscription;
-    return (number == SubscriptionIds::kNone ? std::string_view() : room.subscriptions->id(number)) == subscription_id;
+  return std::ranges::find_if(receiver.memberships_, [&](const auto& membership) {
+    return membership->room == &room &&
+           room.forms[room.members[membership->index].form].subscription == subscription_id;
   });
 }
 
+LocalRoom& Fanout::find_or_make(std::string_view room) {
+  if (const auto found = rooms_.find(room); found != rooms_.end()) return *found->second;
+  auto local = std::make_unique<LocalRoom>();
+  local->name = room;
+  const std::string& name = local->name;
+  return *rooms_.emplace(name, std::move(local)).first->second;
+}
+
+// The room's run is not for the new member.
+std::unique_ptr<Membership> Fanout::enter(LocalRoom& room, Receiver& receiver, const Subscription& subscription) {
+  auto membership = std::make_unique<Membership>(Membership{&room, room.members.size()});
+  reserve_one(room.members);
+  LocalRoom::Member member;
+  member.receiver = &receiver;
+  member.membership = membership.get();
+  member.link = receiver.direct_link();
+  member.noted = receiver.notes_deliveries();
+  member.form = room.forms.acquire(form_of(receiver, subscription.id, subscription.form, subscription.own_heads));
+  set_ahead(room, member, room.run.size());
+  room.members.push_back(member);
+  return membership;
+}
+
 bool Fanout::add(Receiver& receiver, std::string_view room, const Subscription& subscription) {
-  auto found = rooms_.find(room);
-  if (found == rooms_.end()) {
-    auto local = std::make_unique<LocalRoom>();
-    local->name = room;
-    found = rooms_.emplace(local->name, std::move(local)).first;
-  }
-  LocalRoom& local = *found->second;
+  LocalRoom& local = find_or_make(room);
   Memberships& memberships = receiver.memberships_;
   if (find(receiver, local, subscription.id) != memberships.end()) return false;
-  const std::size_t count = memberships.size();
-  SubscriptionIds::Number number = SubscriptionIds::kNone;
+  const bool first = std::ranges::none_of(memberships, [&](const auto& one) { return one->room == &local; });
   try {
-    if (!subscription.id.empty()) {
-      if (!local.subscriptions) local.subscriptions = std::make_unique<SubscriptionIds>();
-      number = local.subscriptions->acquire(subscription.id);
-    }
-    memberships.push_back(std::make_unique<Membership>(
-        Membership{&local, local.members.size(), subscription.form, number, subscription.own_heads}));
-    local.members.push_back({&receiver, memberships.back().get()});
+    reserve_one(memberships);
+    memberships.push_back(enter(local, receiver, subscription));
   } catch (...) {
     // Room and receiver must agree on who is in.
-    memberships.resize(count);
-    if (number != SubscriptionIds::kNone) release(local, number);
-    if (local.members.empty()) rooms_.erase(found);
+    if (local.members.empty()) rooms_.erase(rooms_.find(room));
     throw;
   }
+  if (first) count_rooms(receiver, local, 1);
+  mark_plural(receiver, local);
   return true;
+}
+
+// Called when the receiver has a first membership in the room, or before it loses its last one there.
+void Fanout::count_rooms(Receiver& receiver, LocalRoom& room, int change) noexcept {
+  const std::uint32_t most = change > 0 ? ++receiver.rooms_ : receiver.rooms_--;
+  if (most < 2) return;
+  const auto count = [change](LocalRoom& one) { change > 0 ? ++one.shared : --one.shared; };
+  count(room);
+  if (most > 2) return;
+  const auto other = std::ranges::find_if(receiver.memberships_, [&](const auto& one) { return one->room != &room; });
+  count(*(*other)->room);
+}
+
+void Fanout::mark_plural(Receiver& receiver, LocalRoom& room) {
+  std::size_t audible = 0;
+  visit_members(receiver, room, [&](const LocalRoom::Member& member) { audible += !room.forms[member.form].silent; });
+  visit_members(receiver, room, [&](LocalRoom::Member& member) { member.plural = audible > 1; });
 }
 
 bool Fanout::remove(Receiver& receiver, std::string_view room) {
   const auto found = rooms_.find(room);
   if (found == rooms_.end()) return false;
   const std::size_t count = receiver.memberships_.size();
+  settle(*found->second, receiver);
   leave(receiver, *found->second);
   return receiver.memberships_.size() != count;
 }
@@ -119,14 +146,15 @@ bool Fanout::remove(Receiver& receiver, std::string_view room) {
 bool Fanout::remove(Receiver& receiver, std::string_view room, std::string_view subscription_id) {
   const auto found = rooms_.find(room);
   if (found == rooms_.end()) return false;
-  const auto membership = find(receiver, *found->second, subscription_id);
-  if (membership == receiver.memberships_.end()) return false;
-  unlink(receiver, membership);
+  LocalRoom& local = *found->second;
+  if (find(receiver, local, subscription_id) == receiver.memberships_.end()) return false;
+  settle(local, receiver);
+  unlink(receiver, find(receiver, local, subscription_id));
   return true;
 }
 
 // The room ends with its last member: after that only its address is compared.
-void Fanout::leave(Receiver& receiver, const LocalRoom& room) {
+void Fanout::leave(Receiver& receiver, const LocalRoom& room) noexcept {
   for (std::size_t at = receiver.memberships_.size(); at-- > 0;) {
     const auto membership = receiver.memberships_.begin() + static_cast<std::ptrdiff_t>(at);
     if ((*membership)->room == &room) unlink(receiver, membership);
@@ -146,135 +174,267 @@ std::string Fanout::remove_any(Receiver& receiver) {
   return name;
 }
 
-void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member) {
+void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member) noexcept {
   room.members[index] = member;
   member.membership->index = index;
 }
 
-// The last member moves to the place that becomes free. During an interrupted delivery the last member that has the
-// message moves there, and the last of all takes its place: still exactly those before `next` have the message.
-void Fanout::unlink(Receiver& receiver, Memberships::iterator membership) {
-  LocalRoom& room = *(*membership)->room;
-  std::size_t index = (*membership)->index;
-  const SubscriptionIds::Number subscription = (*membership)->subscription;
-  if (interrupted_ && interrupted_->room == &room && index < interrupted_->next) {
-    --interrupted_->next;
-    set_member(room, index, room.members[interrupted_->next]);
-    index = interrupted_->next;
+// The last member moves to the place that becomes free. During an interrupted delivery the last member that has the run
+// moves there, and the last of all takes its place: still exactly those before `next` have the run.
+void Fanout::leave_place(const Membership& membership) noexcept {
+  LocalRoom& room = *membership.room;
+  std::size_t index = membership.index;
+  room.forms.release(room.members[index].form);
+  if (delivery_ && &delivery_->room == &room) {
+    if (delivery_->rest_of == &membership) delivery_->rest_of = nullptr;
+    if (index < delivery_->next) {
+      --delivery_->next;
+      set_member(room, index, room.members[delivery_->next]);
+      index = delivery_->next;
+    }
   }
   set_member(room, index, room.members.back());
   room.members.pop_back();
   shrink_after_peak(room.members);
-  if (subscription != SubscriptionIds::kNone) release(room, subscription);
+  if (room.members.empty() && !room.run.empty()) {
+    if (delivery_ && &delivery_->room == &room) delivery_.reset();
+    end_run(room);
+  }
+}
+
+void Fanout::unlink(Receiver& receiver, Memberships::iterator membership) noexcept {
+  LocalRoom& room = *(*membership)->room;
+  const bool last =
+      std::ranges::count_if(receiver.memberships_, [&](const auto& one) { return one->room == &room; }) == 1;
+  if (last) count_rooms(receiver, room, -1);
+  leave_place(**membership);
   receiver.memberships_.erase(membership);
-  if (!room.members.empty()) return;
-  if (interrupted_ && interrupted_->room == &room) interrupted_.reset();
-  rooms_.erase(rooms_.find(room.name));
+  mark_plural(receiver, room);
+  if (room.members.empty()) rooms_.erase(rooms_.find(room.name));
 }
 
 void Fanout::add_to_everyone(Receiver& receiver) {
-  everyone_.push_back(&receiver);
-  try {
-    everyone_index_.emplace(&receiver, everyone_.size() - 1);
-  } catch (...) {
-    everyone_.pop_back();
-    throw;
+  const wire::WireForm form = receiver.direct_form();
+  if (!receiver.everyone_) receiver.everyone_ = enter(everyone_, receiver, {{}, form, form != 0});
+}
+
+void Fanout::remove_from_everyone(Receiver& receiver) noexcept {
+  if (!receiver.everyone_) return;
+  leave_place(*receiver.everyone_);
+  receiver.everyone_.reset();
+}
+
+void Fanout::refresh(LocalRoom& room, LocalRoom::Member& member) {
+  const Receiver& receiver = *member.receiver;
+  const MemberForm& before = room.forms[member.form];
+  const MemberForm now = form_of(receiver, before.subscription, before.form, before.own_heads);
+  if (now != before) {
+    const MemberForms::Number number = room.forms.acquire(now);
+    room.forms.release(member.form);
+    member.form = number;
+  }
+  member.link = receiver.direct_link();
+  member.noted = receiver.notes_deliveries();
+}
+
+void Fanout::refresh(Receiver& receiver) {
+  if (receiver.everyone_) refresh(everyone_, everyone_.members[receiver.everyone_->index]);
+  for (const auto& membership : receiver.memberships_) {
+    refresh(*membership->room, membership->room->members[membership->index]);
   }
 }
 
-void Fanout::set_everyone(std::size_t index, Receiver* receiver) {
-  everyone_[index] = receiver;
-  everyone_index_[receiver] = index;
+// Runs ----------------------------------------------------------------------------------------------------------------
+
+EncodedRun& Fanout::encoded(LocalRoom& room) {
+  if (!room.encoded) room.encoded = std::make_unique<EncodedRun>(room.run, room.forms);
+  return *room.encoded;
 }
 
-// Like unlink().
-void Fanout::remove_from_everyone(Receiver& receiver) {
-  auto found = everyone_index_.find(&receiver);
-  if (found == everyone_index_.end()) return;
-  std::size_t index = found->second;
-  if (interrupted_ && !interrupted_->room && index < interrupted_->next) {
-    --interrupted_->next;
-    set_everyone(index, everyone_[interrupted_->next]);
-    index = interrupted_->next;
+std::size_t Fanout::ahead(const LocalRoom& room, const LocalRoom::Member& member) {
+  return member.ahead_run == room.run_number ? member.ahead : 0;
+}
+
+void Fanout::set_ahead(const LocalRoom& room, LocalRoom::Member& member, std::size_t messages) {
+  member.ahead_run = room.run_number;
+  member.ahead = static_cast<std::uint16_t>(messages);
+}
+
+bool Fanout::take(const MessagePtr& message, Receiver* excepted, TimeBudget& budget) {
+  const auto found = rooms_.find(message->room);
+  if (found == rooms_.end()) return true;
+  if (!make_way(*found->second, *message, budget)) return false;
+  append(*found->second, message, excepted);
+  return true;
+}
+
+bool Fanout::take_for_everyone(const MessagePtr& message, Receiver* excepted, TimeBudget& budget) {
+  if (everyone_.members.empty()) return true;
+  if (!make_way(everyone_, *message, budget)) return false;
+  append(everyone_, message, excepted);
+  return true;
+}
+
+// Delivers the runs that must not be open at the same time as this room's, or that are large enough.
+bool Fanout::make_way(const LocalRoom& room, const Message& message, TimeBudget& budget) {
+  if (!has_runs()) return true;
+  const bool open = !room.run.empty();
+  if (open && room.run.size() < kMaxRunMessages && room.run_bytes + message.size_bytes() <= kMaxRunBytes) return true;
+  const bool apart = &room != &everyone_ && everyone_.run.empty() && (room.shared == 0 || !shared_open_);
+  return (!open && apart) || finish(budget);
+}
+
+void Fanout::append(LocalRoom& room, const MessagePtr& message, Receiver* excepted) {
+  reserve_one(room.run);
+  reserve_one(open_);
+  if (excepted != nullptr) {
+    bool member = false;
+    visit_members(*excepted, room, [&](const LocalRoom::Member&) { member = true; });
+    settle(room, *excepted);
+    if (member && &room != &everyone_) excepted->note_own(message);
   }
-  set_everyone(index, everyone_.back());
-  everyone_.pop_back();
-  everyone_index_.erase(&receiver);
-  shrink_after_peak(everyone_);
+  // Nothing throws from here on.
+  if (room.run.empty()) {
+    room.open_index = static_cast<std::uint32_t>(open_.size());
+    open_.push_back(&room);
+    ++open_runs_;
+    shared_open_ = shared_open_ || room.shared != 0;
+  }
+  room.run.push_back(message);
+  room.run_bytes += message->size_bytes();
+  if (excepted == nullptr) return;
+  visit_members(*excepted, room, [&](LocalRoom::Member& member) { set_ahead(room, member, room.run.size()); });
+}
+
+void Fanout::end_run(LocalRoom& room) noexcept {
+  if (room.encoded) room.encoded->count_deliveries();
+  room.encoded.reset();
+  if (room.run.capacity() > kKeptRunMessages) {
+    give_back(room.run);
+  } else {
+    room.run.clear();
+  }
+  room.run_bytes = 0;
+  ++room.run_number;
+  open_[room.open_index] = nullptr;
+  if (--open_runs_ != 0) return;
+  open_.clear();
+  next_open_ = 0;
+  shared_open_ = finishing_ = false;
 }
 
 // Delivery ------------------------------------------------------------------------------------------------------------
 
-bool Fanout::deliver(const MessagePtr& message, TimeBudget& budget) {
-  auto found = rooms_.find(message->room);
-  return found == rooms_.end() || begin({EncodedMessage(message), found->second.get(), 0, false}, budget);
-}
-
-bool Fanout::deliver_to_everyone(const MessagePtr& message, TimeBudget& budget) {
-  return begin({EncodedMessage(message), nullptr, 0, false}, budget);
-}
-
-bool Fanout::begin(Delivery delivery, TimeBudget& budget) {
-  bool done = false;
-  try {
-    done = run(delivery, budget);
-  } catch (...) {
-    interrupted_ = std::move(delivery);
-    throw;
+bool Fanout::finish(TimeBudget& budget) {
+  if (delivering_) return false;
+  const Flag flag(delivering_);
+  while (has_runs()) {
+    finishing_ = true;
+    LocalRoom* const room = open_[next_open_];
+    if (room == nullptr) {
+      ++next_open_;
+      continue;
+    }
+    if (!delivery_) delivery_.emplace(Delivery{*room});
+    if (!run(*delivery_, budget)) return false;
+    delivery_.reset();
+    ++next_open_;
+    end_run(*room);
+    if (has_runs() && budget.over()) return false;
   }
-  if (!done) interrupted_ = std::move(delivery);
-  return done;
-}
-
-bool Fanout::go_on(TimeBudget& budget) {
-  if (interrupted_ && !run(*interrupted_, budget)) return false;
-  interrupted_.reset();
   return true;
 }
 
-void Fanout::deliver_to_member(EncodedMessage& encoded, Receiver& receiver, const Membership* membership) {
-  if (membership == nullptr || membership->subscription == SubscriptionIds::kNone) {
-    receiver.deliver(encoded.frame_for(receiver));
-  } else if (!membership->own_heads) {
-    receiver.deliver(encoded.frame_for(receiver, *membership));
-  } else if (const SharedBody* const body = encoded.body_for(receiver, *membership)) {
-    receiver.deliver_body(encoded.message(), membership->room->subscriptions->id(membership->subscription), *body);
-  }
-}
-
-void Fanout::deliver_directly(EncodedMessage& encoded, Receiver& receiver) {
-  if (receiver.direct_form() == 0) {
-    receiver.deliver(encoded.frame_for(receiver));
-  } else if (const SharedBody* const body = encoded.direct_body_for(receiver)) {
-    receiver.deliver_body(encoded.message(), {}, *body);
-  }
-}
-
 bool Fanout::run(Delivery& delivery, TimeBudget& budget) {
-  EncodedMessage& encoded = delivery.encoded;
-  const MessagePtr& message = encoded.message();
-  const ClientId except = message->except;
-  LocalRoom* const room = delivery.room;
-  const bool has_subscriptions = room && room->subscriptions;
-  const std::size_t count = room ? room->members.size() : everyone_.size();
+  LocalRoom& room = delivery.room;
+  const std::size_t count = room.members.size();
   while (delivery.next < count) {
     const std::size_t end = std::min(count, delivery.next + kReceiversPerLook);
     for (; delivery.next < end; ++delivery.next) {
-      Receiver& receiver = room ? *room->members[delivery.next].receiver : *everyone_[delivery.next];
-      if (receiver.id() == except) {
-        if (room && !delivery.own_noted) receiver.note_own(message);
-        delivery.own_noted = true;
-        continue;
-      }
-      if (room) {
-        deliver_to_member(encoded, receiver, has_subscriptions ? room->members[delivery.next].membership : nullptr);
-      } else {
-        deliver_directly(encoded, receiver);
-      }
+      LocalRoom::Member& member = room.members[delivery.next];
+      if (!write_directly(delivery, member)) deliver(room, member);
     }
     if (end < count && budget.over()) return false;
   }
   return true;
+}
+
+// False: the member's messages go through its link.
+bool Fanout::write_directly(Delivery& delivery, LocalRoom::Member& member) {
+  LocalRoom& room = delivery.room;
+  Receiver& receiver = *member.receiver;
+  if (delivery.rest_of != member.membership) {
+    DirectLinks& links = loop_.direct_links();
+    if (!links.is_open(member.link) || member.plural || ahead(room, member) != 0) return false;
+    const MemberForm& form = room.forms[member.form];
+    if (form.silent || form.own_heads) return false;
+    const std::string_view bytes = encoded(room).write_of(member.form, receiver);
+    if (bytes.empty()) return false;
+    const std::size_t written = links.write(member.link, bytes);
+    if (written == bytes.size()) {
+      room.encoded->count_write(member.form);
+      if (!member.noted) return true;
+    }
+    delivery.rest_of = member.membership;
+    delivery.written = written;
+  }
+  const FramePtr& frame = encoded(room).whole(member.form, receiver);
+  if (delivery.written == encoded(room).write_of(member.form, receiver).size()) {
+    receiver.note_delivered(*frame);
+  } else {
+    receiver.deliver_rest(frame, delivery.written);
+  }
+  delivery.rest_of = nullptr;
+  return true;
+}
+
+void Fanout::deliver_one(LocalRoom& room, LocalRoom::Member& member, std::size_t at) {
+  const MemberForm& form = room.forms[member.form];
+  Receiver& receiver = *member.receiver;
+  if (!form.own_heads) {
+    receiver.deliver(encoded(room).single(at, member.form, receiver));
+  } else if (const SharedBody* const body = encoded(room).body(at, member.form, receiver)) {
+    receiver.deliver_body(room.run[at], form.subscription, *body);
+  }
+  set_ahead(room, member, at + 1);
+}
+
+void Fanout::deliver(LocalRoom& room, LocalRoom::Member& member) {
+  const MemberForm& form = room.forms[member.form];
+  Receiver& receiver = *member.receiver;
+  const std::size_t size = room.run.size();
+  std::size_t at = ahead(room, member);
+  if (form.silent || at == size) return;
+  if (member.plural) {
+    settle(room, receiver);
+    return;
+  }
+  if (at == 0 && size > 1 && !form.own_heads) {
+    const FramePtr& frame = encoded(room).whole(member.form, receiver);
+    if (!frame || receiver.takes_whole(*frame)) {
+      receiver.deliver(frame);
+      return;
+    }
+  }
+  for (; at < size; ++at) deliver_one(room, member, at);
+}
+
+// Message by message: a receiver with several subscriptions gets the copies of a message together.
+void Fanout::settle(LocalRoom& room, Receiver& receiver) {
+  if (finishing_ && !delivering_) return;  // those that leave now have the run, or do without
+  for (std::size_t at = 0; at < room.run.size(); ++at) {
+    visit_members(receiver, room, [&](LocalRoom::Member& member) {
+      if (!room.forms[member.form].silent && ahead(room, member) == at) deliver_one(room, member, at);
+    });
+  }
+}
+
+void Fanout::settle(Receiver& receiver) {
+  if (!has_runs()) return;
+  if (!everyone_.run.empty()) settle(everyone_, receiver);
+  for (std::size_t at = 0; at < receiver.memberships_.size(); ++at) {
+    settle(*receiver.memberships_[at]->room, receiver);
+  }
 }
 
 }  // namespace chat::net

@@ -1,7 +1,16 @@
-// Which receivers of one loop are in which room, and the delivery of a message to all of them. The message is encoded
-// and framed once for each combination of wire form, carrier and subscription id among the receivers, whatever their
-// number. A delivery can be interrupted and continues later: meanwhile members may leave, but none may join and no
-// other message may be delivered. Knows no socket and no client.
+// Which receivers of one loop are in which room, and the delivery of messages to all of them.
+//
+// The messages that a loop takes from its inbox in one turn form a run for each room: they are encoded and framed once
+// for each form among the members, and each member gets the run in one write. A member whose link is open in
+// DirectLinks is written to at once; the others get the frame through their links.
+//
+// Each client receives everything in the order of the inbox. Runs of rooms without common members are independent. A
+// room with members that are in other rooms too begins a run only when no other such room has one. Before anything else
+// is sent to one client, settle() gives it what it misses of the runs, and before anything else is done, finish()
+// delivers all of them.
+//
+// A delivery can be interrupted and continues later: meanwhile members may leave, but none may join and no message may
+// be taken. Knows no client.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +18,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "model/message.h"
 #include "model/string_map.h"
 #include "net/base/time_budget.h"
-#include "net/deliver/carrier.h"
-#include "net/deliver/frame.h"
+#include "net/deliver/encoded_run.h"
+#include "net/deliver/link_context.h"
+#include "net/deliver/member_forms.h"
 #include "net/deliver/receiver.h"
-#include "net/deliver/subscription_ids.h"
-#include "wire/codec.h"
 
 namespace chat::net {
 
@@ -32,55 +39,43 @@ struct Subscription {
 };
 
 struct LocalRoom {
+  // All that a delivery needs of a member that is written to directly.
   struct Member {
-    Receiver* receiver;
-    Membership* membership;
+    Receiver* receiver = nullptr;
+    Membership* membership = nullptr;
+    DirectLinks::Number link = DirectLinks::kNone;
+    MemberForms::Number form = 0;
+    std::uint32_t ahead_run = 0;  // the run to which `ahead` belongs
+    std::uint16_t ahead = 0;      // so many messages of the run are delivered to it already
+    bool noted = false;           // Receiver::notes_deliveries()
+    bool plural = false;          // the receiver has other subscriptions to the room
   };
+
   std::string name;
   std::vector<Member> members;
-  std::unique_ptr<SubscriptionIds> subscriptions;  // empty when no member has one
-};
-
-// The frames of one message, each made when the first receiver needs it.
-class EncodedMessage {
- public:
-  explicit EncodedMessage(MessagePtr message) : message_(std::move(message)) {}
-
-  const MessagePtr& message() const { return message_; }
-  const FramePtr& frame_for(const Receiver& receiver);
-  // For a membership with a subscription.
-  const FramePtr& frame_for(const Receiver& receiver, const Membership& membership);
-  // For a receiver that makes its heads itself. nullptr: its format cannot express the message.
-  const SharedBody* body_for(const Receiver& receiver, const Membership& membership);
-  const SharedBody* direct_body_for(const Receiver& receiver);
-
- private:
-  struct Entry {
-    wire::WireForm form;
-    const Carrier* carrier;
-    FramePtr frame;
-  };
-  struct SubscribedEntry {
-    wire::WireForm form;
-    const Carrier* carrier;
-    std::optional<SharedBody> body;
-    std::vector<FramePtr> frames;  // by the number of the subscription; the first is always empty
-  };
-
-  SubscribedEntry& subscribed_entry(const Receiver& receiver, wire::WireForm form, std::size_t max_number);
-
-  MessagePtr message_;
-  std::vector<Entry> entries_;
-  std::vector<SubscribedEntry> subscribed_;
+  MemberForms forms;
+  std::size_t shared = 0;  // receivers that are in other rooms too
+  std::vector<MessagePtr> run;
+  std::unique_ptr<EncodedRun> encoded;  // once it is needed
+  std::size_t run_bytes = 0;
+  std::uint32_t run_number = 1;
+  std::uint32_t open_index = 0;  // of the run, among those of the loop
 };
 
 class Fanout {
  public:
-  // Without a subscription, in the receiver's own form. False when the receiver is in the room in this way already.
+  // The loop must outlive the fan-out.
+  explicit Fanout(LinkContext& loop) : loop_(loop) {}
+  Fanout(const Fanout&) = delete;
+  Fanout& operator=(const Fanout&) = delete;
+
+  // Without a subscription, in the receiver's own form. False when the receiver is in the room in this way already. A
+  // receiver that is in a room already may join others only when there is no run.
   bool add(Receiver& receiver, std::string_view room) { return add(receiver, room, Subscription{}); }
   // False when the receiver has a subscription with this id to this room, in whatever form.
   bool add(Receiver& receiver, std::string_view room, const Subscription& subscription);
-  // Takes the receiver out of the room, with all its subscriptions to it. False when it was not in.
+  // Takes the receiver out of the room, with all its subscriptions to it. It gets the room's run before. False when it
+  // was not in.
   bool remove(Receiver& receiver, std::string_view room);
   // Ends one subscription. False when there is none with this id.
   bool remove(Receiver& receiver, std::string_view room, std::string_view subscription_id);
@@ -91,39 +86,73 @@ class Fanout {
   void forget(Receiver& receiver) noexcept;
 
   void add_to_everyone(Receiver& receiver);
-  void remove_from_everyone(Receiver& receiver);
+  void remove_from_everyone(Receiver& receiver) noexcept;
 
-  // To the members of the message's room, once for each subscription. False when the time was over before all had it:
-  // go_on() delivers the rest. The same after an exception from a receiver: that one does not have the message yet.
-  bool deliver(const MessagePtr& message, TimeBudget& budget);
-  // To everyone, once.
-  bool deliver_to_everyone(const MessagePtr& message, TimeBudget& budget);
-  bool interrupted() const { return interrupted_.has_value(); }
-  bool go_on(TimeBudget& budget);
+  // What the receiver says about its link, its carrier and its notes has changed.
+  void refresh(Receiver& receiver);
+
+  // A message for the members of its room, once for each subscription. It is delivered by finish(), or earlier.
+  // excepted: a receiver that does not get it. False when the time was over before earlier messages were delivered, or
+  // when an exception is thrown: the message is not taken then, and comes again.
+  bool take(const MessagePtr& message, Receiver* excepted, TimeBudget& budget);
+  // For everyone, once.
+  bool take_for_everyone(const MessagePtr& message, Receiver* excepted, TimeBudget& budget);
+  // Gives the receiver what it misses of the runs of its rooms.
+  void settle(Receiver& receiver);
+  // Delivers all runs. False when the time was over before that: the next call continues. The same after an exception
+  // from a receiver: that one does not have its messages yet.
+  bool finish(TimeBudget& budget);
+  // finish() has begun, and there is more to deliver.
+  bool interrupted() const { return finishing_; }
+  // Receivers are being called.
+  bool delivering() const { return delivering_; }
 
  private:
   using Memberships = std::vector<std::unique_ptr<Membership>>;
+  // Of a run to the members of its room.
   struct Delivery {
-    EncodedMessage encoded;
-    LocalRoom* room;         // nullptr: to everyone
-    std::size_t next;        // all before it have the message
-    bool own_noted = false;  // by the receiver that the message excepts
+    LocalRoom& room;
+    std::size_t next = 0;                 // all members before it have the run
+    const Membership* rest_of = nullptr;  // a member to whom so many bytes are written, and not the rest
+    std::size_t written = 0;
   };
 
   bool run(Delivery& delivery, TimeBudget& budget);
-  static void deliver_to_member(EncodedMessage& encoded, Receiver& receiver, const Membership* membership);
-  static void deliver_directly(EncodedMessage& encoded, Receiver& receiver);
-  bool begin(Delivery delivery, TimeBudget& budget);
-  Memberships::iterator find(Receiver& receiver, const LocalRoom& room, std::string_view subscription_id);
-  void set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member);
-  void set_everyone(std::size_t index, Receiver* receiver);
-  void unlink(Receiver& receiver, Memberships::iterator membership);
-  void leave(Receiver& receiver, const LocalRoom& room);
+  void end_run(LocalRoom& room) noexcept;
+  bool write_directly(Delivery& delivery, LocalRoom::Member& member);
+  void deliver(LocalRoom& room, LocalRoom::Member& member);
+  static void deliver_one(LocalRoom& room, LocalRoom::Member& member, std::size_t at);
+  void settle(LocalRoom& room, Receiver& receiver);
+  static EncodedRun& encoded(LocalRoom& room);
+  static std::size_t ahead(const LocalRoom& room, const LocalRoom::Member& member);
+  static void set_ahead(const LocalRoom& room, LocalRoom::Member& member, std::size_t messages);
+  bool make_way(const LocalRoom& room, const Message& message, TimeBudget& budget);
+  void append(LocalRoom& room, const MessagePtr& message, Receiver* excepted);
+  bool has_runs() const { return open_runs_ != 0; }
 
+  template <class Visit>
+  void visit_members(Receiver& receiver, LocalRoom& room, Visit visit);
+  Memberships::iterator find(Receiver& receiver, const LocalRoom& room, std::string_view subscription_id);
+  LocalRoom& find_or_make(std::string_view room);
+  std::unique_ptr<Membership> enter(LocalRoom& room, Receiver& receiver, const Subscription& subscription);
+  void count_rooms(Receiver& receiver, LocalRoom& room, int change) noexcept;
+  void mark_plural(Receiver& receiver, LocalRoom& room);
+  static void refresh(LocalRoom& room, LocalRoom::Member& member);
+  static void set_member(LocalRoom& room, std::size_t index, const LocalRoom::Member& member) noexcept;
+  void leave_place(const Membership& membership) noexcept;
+  void unlink(Receiver& receiver, Memberships::iterator membership) noexcept;
+  void leave(Receiver& receiver, const LocalRoom& room) noexcept;
+
+  LinkContext& loop_;
   StringMap<std::unique_ptr<LocalRoom>> rooms_;
-  std::vector<Receiver*> everyone_;
-  std::unordered_map<const Receiver*, std::size_t> everyone_index_;
-  std::optional<Delivery> interrupted_;
+  LocalRoom everyone_;
+  std::vector<LocalRoom*> open_;  // the rooms with a run, in the order in which these began; nullptr: it has ended
+  std::size_t next_open_ = 0;     // those before have ended
+  std::size_t open_runs_ = 0;
+  bool shared_open_ = false;  // one of them has members that are in other rooms
+  bool finishing_ = false;
+  bool delivering_ = false;  // receivers are being called
+  std::optional<Delivery> delivery_;
 };
 
 }  // namespace chat::net

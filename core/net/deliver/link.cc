@@ -16,9 +16,19 @@ constexpr std::int64_t kPatienceMs = 1'000;
 
 }  // namespace
 
-Link::~Link() { loop_.dirty_links().forget(this); }
+Link::Link(LinkContext& loop, LinkUser& user) : loop_(loop), user_(&user), direct_(loop.direct_links().add()) {}
+
+Link::~Link() {
+  loop_.direct_links().remove(direct_);
+  loop_.dirty_links().forget(this);
+}
+
+void Link::open_direct(int socket_fd) { loop_.direct_links().open(direct_, socket_fd); }
+
+void Link::close_direct() noexcept { loop_.direct_links().close(direct_); }
 
 void Link::mark_dirty() {
+  close_direct();
   if (dirty_) return;
   loop_.dirty_links().add(this);
   dirty_ = true;
@@ -33,6 +43,17 @@ void Link::charge_queue() {
   outbox_.drop_unwritten();
   queued_.give_back();
   close(1013, "too much waits for clients of this address, or for all clients");
+}
+
+bool Link::takes_whole(const Frame& frame) {
+  if (closing_ || outbox_.fits(frame, loop_.outbox_limits())) return true;
+  write_now();
+  return closing_ || outbox_.fits(frame, loop_.outbox_limits());
+}
+
+void Link::push_rest(FramePtr frame, std::size_t written) {
+  mark_dirty();
+  outbox_.push_written(std::move(frame), carrier(), written);
 }
 
 void Link::push_replay(FramePtr frame) {
@@ -101,7 +122,9 @@ void Link::slow_its_senders(const Frame& frame) {
   }
 }
 
-void Link::note_written() { written_ms_ = loop_.now_ms(); }
+void Link::note_written() { loop_.direct_links().note_written(direct_); }
+
+std::int64_t Link::written_ms() const { return loop_.direct_links().written_ms(direct_); }
 
 void Link::note_progress() { taken_ms_ = loop_.now_ms(); }
 

@@ -8,6 +8,7 @@
 #include "hub/source_table.h"
 #include "model/types.h"
 #include "net/deliver/carrier.h"
+#include "net/deliver/direct_links.h"
 #include "net/deliver/outbox.h"
 
 namespace chat::net {
@@ -48,7 +49,7 @@ class LinkUser {
 
 class Link {
  public:
-  Link(LinkContext& loop, LinkUser& user) : loop_(loop), user_(&user) {}
+  Link(LinkContext& loop, LinkUser& user);
   virtual ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -60,6 +61,14 @@ class Link {
   // once the link is closing.
   void push(FramePtr frame);
   static constexpr std::int64_t kTurnMs = 5'000;
+
+  // The frame fits into the outbox whole, possibly after a write. Otherwise its messages should come in frames of their own,
+  // so that the outbox's policy decides on each.
+  bool takes_whole(const Frame& frame);
+  // The only frame that waits, of which so many bytes are written already, as of one write of the carrier.
+  void push_rest(FramePtr frame, std::size_t written);
+  // Its row in DirectLinks, which is open while nothing waits and the socket takes bytes.
+  DirectLinks::Number direct_number() const { return direct_; }
 
   // The same for history that the client asked for. It does not count against the outbox's limits, because a client
   // that catches up is not slow. The peer bounds it.
@@ -85,7 +94,7 @@ class Link {
   // Nothing is read from the client now, so that what it sends waits.
   virtual bool is_paused() const { return false; }
   // When something was last written; -1: never.
-  std::int64_t written_ms() const { return written_ms_; }
+  std::int64_t written_ms() const;
 
   // Charges this source with the memory of queued output and of input that is not taken yet.
   void charge_to(SourcePtr source) { queued_ = Share(std::move(source), Resource::queued_bytes); }
@@ -107,7 +116,11 @@ class Link {
 
   virtual std::size_t held_input_bytes() const { return 0; }
 
+  // Comes before each frame that is queued.
   void mark_dirty();
+  // Nothing waits, and bytes may be written to this socket until the next mark_dirty() or close_direct().
+  void open_direct(int socket_fd);
+  void close_direct() noexcept;
   // The client reads what waited for it.
   void note_progress();
   void note_written();
@@ -129,7 +142,7 @@ class Link {
   void slow_its_senders(const Frame& frame);
   void watch_filling(const Frame& frame);
 
-  std::int64_t written_ms_ = -1;
+  const DirectLinks::Number direct_;
   std::int64_t over_since_ms_ = -1;     // since when more than the limits waits; -1: not now
   std::int64_t filling_since_ms_ = -1;  // the same for half the limits
   std::int64_t taken_ms_ = -1;          // when the client last read something that it had not read at once

@@ -6,6 +6,7 @@
 
 #include "model/types.h"
 #include "net/base/loop_context.h"
+#include "net/deliver/direct_links.h"
 #include "net/deliver/dirty_links.h"
 #include "net/deliver/outbox.h"
 
@@ -20,6 +21,7 @@ class LinkContext : public LoopContext {
 
   const OutboxLimits& outbox_limits() const { return outbox_limits_; }
   DirtyLinks& dirty_links() { return dirty_links_; }
+  DirectLinks& direct_links() { return direct_links_; }
   // For bytes that are gathered for one write. Empty between two uses.
   std::string& scratch() { return scratch_; }
 
@@ -29,6 +31,7 @@ class LinkContext : public LoopContext {
  private:
   const OutboxLimits outbox_limits_;
   DirtyLinks dirty_links_{*this};
+  DirectLinks direct_links_{*this};
   std::string scratch_;
 };
 

@@ -78,6 +78,22 @@ void Outbox::push_last(FramePtr frame) {
   count_ += count;
 }
 
+// Allocates before it changes anything.
+void Outbox::push_written(FramePtr frame, const Carrier& carrier, std::size_t written) {
+  if (carrier.gathers()) {
+    prepare_write(carrier);
+    carrier.append_prefix(write_->glue, frame->size_bytes());
+    write_->frames = 1;
+  }
+  try {
+    push_last(std::move(frame));
+  } catch (...) {
+    write_.reset();
+    throw;
+  }
+  consume(written);
+}
+
 void Outbox::push_front(FramePtr frame) {
   const std::size_t size = frame->size_bytes();
   const std::size_t count = frame->count();
@@ -89,12 +105,16 @@ void Outbox::push_front(FramePtr frame) {
 
 // Writing -------------------------------------------------------------------------------------------------------------
 
-// As many frames as fit into max_bytes, and at least one. Frames that belong outside an envelope are written without
-// one, each for itself.
-void Outbox::plan_write(const Carrier& carrier, std::size_t max_bytes) {
+void Outbox::prepare_write(const Carrier& carrier) {
   if (!write_ || &write_->carrier != &carrier) write_ = std::make_unique<Write>(Write{carrier, 0, {}, false});
   write_->frames = 0;
   write_->glue.clear();
+}
+
+// As many frames as fit into max_bytes, and at least one. Frames that belong outside an envelope are written without
+// one, each for itself.
+void Outbox::plan_write(const Carrier& carrier, std::size_t max_bytes) {
+  prepare_write(carrier);
   if (head_written_ != 0) return;
   std::size_t count = 0;
   std::size_t bytes = 0;

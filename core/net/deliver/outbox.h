@@ -48,6 +48,8 @@ class Outbox {
   void push_replay(FramePtr frame);
   // At the end, without limits: for the close frame.
   void push_last(FramePtr frame);
+  // The only frame, of which the socket took so many bytes already, as of one write of the carrier. The outbox is empty.
+  void push_written(FramePtr frame, const Carrier& carrier, std::size_t written);
   // Before everything but what is partly written, without limits: for the notice of a gap.
   void push_front(FramePtr frame);
 
@@ -104,6 +106,7 @@ class Outbox {
   void drop_at(std::size_t at, std::uint64_t& dropped);
   // The first frame that may be dropped or preceded by another.
   std::size_t first_unwritten() const;
+  void prepare_write(const Carrier& carrier);
   void plan_write(const Carrier& carrier, std::size_t max_bytes);
   std::string_view gather(const Carrier& carrier, std::string& scratch, std::size_t max_bytes) const;
   void consume_write(std::size_t bytes);

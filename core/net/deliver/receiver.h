@@ -2,6 +2,7 @@
 // receivers that have these in common share frames.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -10,8 +11,9 @@
 #include "model/message.h"
 #include "model/types.h"
 #include "net/deliver/carrier.h"
+#include "net/deliver/direct_links.h"
 #include "net/deliver/frame.h"
-#include "net/deliver/subscription_ids.h"
+#include "net/deliver/member_forms.h"
 #include "wire/codec.h"
 
 namespace chat::net {
@@ -21,10 +23,7 @@ struct LocalRoom;
 // One place of a receiver in a room of its loop. A receiver with several subscriptions to the room has several.
 struct Membership {
   LocalRoom* room = nullptr;
-  std::size_t index = 0;    // in LocalRoom::members
-  wire::WireForm form = 0;  // of the subscription
-  SubscriptionIds::Number subscription = SubscriptionIds::kNone;
-  bool own_heads = false;  // see Subscription
+  std::size_t index = 0;  // in LocalRoom::members
 };
 
 class Receiver {
@@ -40,8 +39,25 @@ class Receiver {
   wire::WireForm direct_form() const { return direct_form_; }
   virtual const Carrier& carrier() const = 0;
   virtual const wire::Codec& codec() const = 0;
+  // Where the deliveries that the fan-out writes by itself are counted.
+  virtual DeliveryCounters counters() const { return {}; }
 
-  // A frame with a message of a room or to everyone; an empty pointer when the receiver's format cannot express it.
+  // The fan-out may write to this link by itself when the link is open in DirectLinks. kNone: it must call deliver().
+  // Fanout::refresh() follows each change of this and of everything above.
+  virtual DirectLinks::Number direct_link() const { return DirectLinks::kNone; }
+  // note_delivered() is called for each frame that the fan-out has written by itself. It may be called again when it
+  // throws.
+  virtual bool notes_deliveries() const { return false; }
+  virtual void note_delivered(const Frame& frame) { (void)frame; }
+  // The fan-out has written the first bytes of the frame to direct_link(), as one write of the carrier. The rest follows.
+  virtual void deliver_rest(const FramePtr& frame, std::size_t written) { (void)frame, (void)written; }
+
+  // A frame with several messages may be delivered. Otherwise each message comes in a frame of its own.
+  virtual bool takes_whole(const Frame& frame) {
+    (void)frame;
+    return true;
+  }
+  // A frame with messages of a room or to everyone; an empty pointer when the receiver's format cannot express them.
   virtual void deliver(const FramePtr& frame) = 0;
   // A message whose heads the receiver makes itself, by its state: for a subscription with own heads, or to everyone when
   // the receiver has a direct_form(). subscription: its id; empty for a message to everyone.
@@ -51,13 +67,18 @@ class Receiver {
   // A message of a room that the receiver sent and does not receive. Once, however many subscriptions it has.
   virtual void note_own(const MessagePtr& message) = 0;
 
+  // It is in a room.
+  bool has_rooms() const { return rooms_ != 0; }
+
  private:
   friend class Fanout;
 
   const ClientId id_;
   const wire::WireForm form_;
   const wire::WireForm direct_form_;
+  std::uint32_t rooms_ = 0;  // different ones among the memberships
   std::vector<std::unique_ptr<Membership>> memberships_;
+  std::unique_ptr<Membership> everyone_;  // among all clients of the loop
 };
 
 }  // namespace chat::net

@@ -45,6 +45,17 @@ void Peer::set_link(Link& link, Transport transport) {
   transport_ = transport;
   loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].add();
   client_->set_transport(transport);
+  loop_.fanout().refresh(*this);
+}
+
+void Peer::keep_delivery_log() {
+  state_.log.emplace();
+  loop_.fanout().refresh(*this);
+}
+
+void Peer::silence() {
+  silent_ = true;
+  loop_.fanout().refresh(*this);
 }
 
 void Peer::set_first_room(std::string room, std::optional<Position> since) {
@@ -353,10 +364,29 @@ bool Peer::can_refuse(const ErrorReply& error) const {
   return !codec_->encode(Reply(error)).empty();
 }
 
-void Peer::count_delivery() {
-  loop_.stats().deliveries_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
-  loop_.stats().deliveries_by_transport[static_cast<std::size_t>(transport_)].add();
+DeliveryCounters Peer::counters() const {
+  return {&loop_.stats().deliveries_by_protocol[static_cast<std::size_t>(client_->origin().protocol)],
+          &loop_.stats().deliveries_by_transport[static_cast<std::size_t>(transport_)]};
 }
+
+void Peer::count_delivery() { counters().add(1); }
+
+// While the peer arrives, what it receives is kept.
+DirectLinks::Number Peer::direct_link() const {
+  return silent_ || arriving_ ? DirectLinks::kNone : link_->direct_number();
+}
+
+void Peer::note_delivered(const Frame& frame) {
+  for (const MessagePtr& message : frame.messages()) note_delivery(message, false);
+}
+
+void Peer::deliver_rest(const FramePtr& frame, std::size_t written) {
+  note_delivered(*frame);
+  link_->push_rest(frame, written);
+  counters().add(frame->messages().size());
+}
+
+bool Peer::takes_whole(const Frame& frame) { return !arriving_ && (silent_ || link_->takes_whole(frame)); }
 
 void Peer::note_delivery(const MessagePtr& message, bool own) {
   if (state_.log) state_.log->note(*message, own);
@@ -377,10 +407,8 @@ void Peer::deliver(const FramePtr& frame) {
     postpone(frame);
     return;
   }
-  for (const MessagePtr& message : frame->messages()) {
-    count_delivery();
-    note_delivery(message, false);
-  }
+  counters().add(frame->messages().size());
+  note_delivered(*frame);
   link_->push(frame);
 }
 
@@ -601,6 +629,7 @@ void Peer::arrive(State state) {
 
 void Peer::end_arriving() {
   arriving_ = false;
+  loop_.fanout().refresh(*this);
   postponed_bytes_ = 0;
   set_timer();
   if (state_.failed) fail();

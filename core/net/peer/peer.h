@@ -67,7 +67,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   // The room that the client asked for, and its position there. Not for a codec without a first room.
   void set_first_room(std::string room, std::optional<Position> since);
   // Another client may continue this one, and needs to know what this one was sent.
-  void keep_delivery_log() { state_.log.emplace(); }
+  void keep_delivery_log();
   const std::optional<session::DeliveryLog>& delivery_log() const { return state_.log; }
   // A ping was sent after everything that the client has been sent; the ping was answered.
   void ping_sent() {
@@ -130,6 +130,12 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   // Closes the client when it has failed. Throws std::bad_alloc; the next call tries again.
   void close_if_failed();
 
+  DeliveryCounters counters() const override;
+  DirectLinks::Number direct_link() const override;
+  bool notes_deliveries() const override { return state_.log.has_value(); }
+  void note_delivered(const Frame& frame) override;
+  void deliver_rest(const FramePtr& frame, std::size_t written) override;
+  bool takes_whole(const Frame& frame) override;
   // Counts the delivery.
   void deliver(const FramePtr& frame) override;
   void deliver_body(const MessagePtr& message, std::string_view subscription, const SharedBody& body) override;
@@ -138,7 +144,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   std::size_t reply(const Reply& reply) override;
 
   // Sends nothing more to the client, though the link may live on. retire() follows.
-  void silence() { silent_ = true; }
+  void silence();
   bool silent() const override { return silent_; }
 
   // Moving, see above.

@@ -45,7 +45,7 @@ class PeerContext : public LinkContext {
   void pause_sender(ClientId sender, std::int64_t pause_ms) override { sender_pause_.pause(sender, pause_ms); }
 
  private:
-  Fanout fanout_;
+  Fanout fanout_{*this};
   NoLink no_link_{*this};
   NoOwner no_owner_;
   Peers peers_{*this};

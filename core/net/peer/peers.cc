@@ -2,6 +2,7 @@
 #include "net/peer/peers.h"
 
 #include <new>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -9,39 +10,66 @@
 #include "net/peer/peer_context.h"
 
 namespace chat::net {
+namespace {
+
+template <class Event>
+constexpr bool concerns_one_client =
+    std::is_same_v<Event, Acknowledged> || std::is_same_v<Event, DirectMessage> || std::is_same_v<Event, Opened> ||
+    std::is_same_v<Event, Joined> || std::is_same_v<Event, Left> || std::is_same_v<Event, Answer> ||
+    std::is_same_v<Event, Renamed>;
+
+}  // namespace
 
 Peers::Peers(PeerContext& loop) : loop_(loop) {}
 Peers::~Peers() = default;
 
 bool Peers::handle(LoopEvent& event) {
+  if (loop_.fanout().interrupted() && !finish_deliveries()) return false;
   return std::visit([this](auto& specific) { return deliver(specific); }, event);
 }
 
+Receiver* Peers::excepted_by(const Message& message) { return message.except == 0 ? nullptr : find(message.except); }
+
 bool Peers::deliver(RoomMessage& event) {
-  Fanout& fanout = loop_.fanout();
-  return fanout.interrupted() ? fanout.go_on(loop_.budget()) : fanout.deliver(event.message, loop_.budget());
+  repeat_ = true;
+  const bool taken = loop_.fanout().take(event.message, excepted_by(*event.message), loop_.budget());
+  repeat_ = false;
+  return taken;
 }
 
 bool Peers::deliver(EveryoneMessage& event) {
-  Fanout& fanout = loop_.fanout();
-  return fanout.interrupted() ? fanout.go_on(loop_.budget())
-                              : fanout.deliver_to_everyone(event.message, loop_.budget());
+  repeat_ = true;
+  const bool taken = loop_.fanout().take_for_everyone(event.message, excepted_by(*event.message), loop_.budget());
+  repeat_ = false;
+  return taken;
 }
 
 bool Peers::deliver(PublishedNotice& event) {
-  repeat_notice_ = true;  // unless it returns
+  repeat_ = true;
   loop_.application().on_published(*event.message);
-  repeat_notice_ = false;
+  repeat_ = false;
   return true;
 }
 
-bool Peers::must_repeat() const { return repeat_notice_ || loop_.fanout().interrupted(); }
+bool Peers::finish_deliveries() {
+  repeat_ = true;
+  if (!loop_.fanout().finish(loop_.budget())) return false;
+  repeat_ = false;
+  return true;
+}
 
+bool Peers::must_repeat() const { return repeat_; }
+
+// The client has received all earlier messages when it is sent something else. An event that may concern other clients,
+// or bring together rooms that had no common members, comes after all of them.
 template <class ToPeer>
 bool Peers::deliver(ToPeer& event) {
   Peer* const peer = find(event.client);
   if (peer == nullptr) return true;
+  const bool barrier = !concerns_one_client<ToPeer> || (std::is_same_v<ToPeer, Joined> && peer->has_rooms());
+  if (barrier && !finish_deliveries()) return false;
   try {
+    loop_.fanout().settle(*peer);
     peer->handle(event);
   } catch (const std::bad_alloc&) {
     if (Peer* const there = find(event.client)) there->fail();

@@ -15,6 +15,7 @@ namespace chat::net {
 
 class Peer;
 class PeerContext;
+class Receiver;
 
 class Peers {
  public:
@@ -23,12 +24,15 @@ class Peers {
   explicit Peers(PeerContext& loop);
   ~Peers();
 
-  // Handles an event of the hub. False when the time budget was over before all receivers had a message: the caller hands in the
+  // Handles an event of the hub. Messages are delivered by Fanout::finish(), or earlier. False when the time budget was over before all receivers had a message: the caller hands in the
   // same event again. The same after an exception, when must_repeat() says so.
   bool handle(LoopEvent& event);
   // The event whose handling threw is not done: hand it in again. Otherwise the exception has closed or will close the clients
   // that it concerns.
   bool must_repeat() const;
+  // Delivers the messages that were handled. Comes before a task, and before the loop writes. False when the time budget
+  // was over before that, or when receivers are being called already: the next call continues.
+  bool finish_deliveries();
 
   // nullptr: the client is not on this loop.
   Peer* find(ClientId id);
@@ -60,6 +64,8 @@ class Peers {
   bool deliver(PublishedNotice& event);
   template <class ToPeer>
   bool deliver(ToPeer& event);
+  // nullptr: nobody, or a client of another loop.
+  Receiver* excepted_by(const Message& message);
 
   void close_failed() noexcept;
 
@@ -74,7 +80,7 @@ class Peers {
   std::deque<Retired> retired_;
   bool retiring_ = false;    // the first of them is being retired
   bool any_failed_ = false;  // see Peer::fail()
-  bool repeat_notice_ = false;
+  bool repeat_ = false;      // the event that is being handled is not done, should it throw
   bool ending_ = false;
 };
 

@@ -162,6 +162,10 @@ bool LwsSocket::send_unsent_record(SSL* ssl) {
   return true;
 }
 
+int LwsSocket::direct_fd() const {
+  return wsi_ && !finished_ && lws_get_ssl(wsi_) == nullptr ? lws_get_socket_fd(wsi_) : -1;
+}
+
 void LwsSocket::want_writable() {
   wants_writable_ = true;
   if (handle_) {

@@ -23,6 +23,7 @@ class LwsSocket final : public ByteStream, private ReadySocket {
 
   std::optional<std::size_t> write(std::string_view bytes) override;
   bool flushed() const override { return unsent_record_.empty(); }
+  int direct_fd() const override;
   void want_writable() override;
   void set_reading(bool on) override;
   void finish_writing() override;

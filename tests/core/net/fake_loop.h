@@ -114,6 +114,11 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   using Item = std::variant<LoopEvent, net::Task>;
 
   void give_back_memory() override {}
+  bool handle_one();
+  // Ignores the budget.
+  void finish_deliveries() {
+    while (!peers().finish_deliveries()) continue;
+  }
   void need_memory(std::size_t events) {
     for (; events > 0; --events) {
       if (until_failure_ > 0 && --until_failure_ == 0) throw std::bad_alloc();
@@ -205,6 +210,12 @@ inline const net::HttpRules& FakeLoop::rules() const { return server_.rules; }
 inline std::int64_t FakeLoop::now_ms() const { return server_.now_ms; }
 
 inline bool FakeLoop::take_one() {
+  const bool any = handle_one();
+  if (!in_inbox_) finish_deliveries();
+  return any;
+}
+
+inline bool FakeLoop::handle_one() {
   if (inbox_size() == 0) return false;
   Item item = std::move(inbox_[taken_++]);
   // Also when it throws.
@@ -216,6 +227,7 @@ inline bool FakeLoop::take_one() {
   } const inside(in_inbox_);
   try {
     if (auto* const task = std::get_if<net::Task>(&item)) {
+      finish_deliveries();
       (*task)();
     } else {
       while (!peers().handle(std::get<LoopEvent>(item))) continue;
@@ -228,9 +240,10 @@ inline bool FakeLoop::take_one() {
 }
 
 inline bool FakeLoop::drain_inbox() {
-  if (in_inbox_) return true;
+  if (in_inbox_) return peers().finish_deliveries();
   bool over = false;
-  while (!over && take_one()) over = inbox_size() != 0 && budget().over();
+  while (!over && handle_one()) over = inbox_size() != 0 && budget().over();
+  finish_deliveries();
   return !over;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/net/fake_loop.h"
 #include "net/deliver/websocket_carrier.h"
 #include "wire/plain/plain_codec.h"
 
@@ -61,6 +62,17 @@ struct Fixture {
   }
 
   Receiver& receiver(std::size_t i) { return *listeners[i]; }
+  Receiver* excepted_by(const Message& message) {
+    return message.except == 0 ? nullptr : listeners[message.except - 1].get();
+  }
+  bool deliver(const MessagePtr& message, TimeBudget& limit) {
+    assert_true(fanout.take(message, excepted_by(*message), limit));
+    return fanout.finish(limit);
+  }
+  bool deliver_to_everyone(const MessagePtr& message, TimeBudget& limit) {
+    assert_true(fanout.take_for_everyone(message, excepted_by(*message), limit));
+    return fanout.finish(limit);
+  }
   std::size_t heard(std::size_t i) const { return listeners[i]->heard; }
   std::size_t heard_by_all() const {
     std::size_t sum = 0;
@@ -81,31 +93,32 @@ struct Fixture {
   }
 
   std::vector<std::unique_ptr<Listener>> listeners;
-  Fanout fanout;
+  test::FakeServer server;
+  Fanout fanout{server.loop()};
   TimeBudget budget{clock_ns};
   TimeBudget unlimited;
 };
 
 void all_at_once_without_a_limit(void**) {
   Fixture f(100);
-  assert_true(f.fanout.deliver(f.message(), f.unlimited));
+  assert_true(f.deliver(f.message(), f.unlimited));
   assert_false(f.fanout.interrupted());
   for (std::size_t i = 0; i < 100; ++i) assert_int_equal(f.heard(i), 1);
-  assert_true(f.fanout.deliver_to_everyone(f.message(), f.unlimited));
+  assert_true(f.deliver_to_everyone(f.message(), f.unlimited));
   for (std::size_t i = 0; i < 100; ++i) assert_int_equal(f.heard(i), 2);
 }
 
 void an_interrupted_delivery_goes_on(void**) {
   for (const bool to_everyone : {false, true}) {
     Fixture f(100);
-    bool done = to_everyone ? f.fanout.deliver_to_everyone(f.message(), f.short_time())
-                            : f.fanout.deliver(f.message(), f.short_time());
+    bool done =
+        to_everyone ? f.deliver_to_everyone(f.message(), f.short_time()) : f.deliver(f.message(), f.short_time());
     assert_false(done);
     std::size_t before = f.heard_by_all();
     assert_true(before > 0 && before < 100);
     while (!done) {
       assert_true(f.fanout.interrupted());
-      done = f.fanout.go_on(f.short_time());
+      done = f.fanout.finish(f.short_time());
       assert_true(f.heard_by_all() > before);
       before = f.heard_by_all();
     }
@@ -120,14 +133,13 @@ void leaving_in_between_neither_repeats_nor_skips(void**) {
     for (std::size_t leaver = 0; leaver < 50; ++leaver) {
       Fixture f(50);
       const MessagePtr message = f.message();
-      assert_false(to_everyone ? f.fanout.deliver_to_everyone(message, f.short_time())
-                               : f.fanout.deliver(message, f.short_time()));
+      assert_false(to_everyone ? f.deliver_to_everyone(message, f.short_time()) : f.deliver(message, f.short_time()));
       // The first and the last leave too, so that places move more than once.
       for (const std::size_t one : {leaver, std::size_t{0}, std::size_t{49}}) {
         f.fanout.remove_from_everyone(f.receiver(one));
         f.fanout.remove(f.receiver(one), "room");
       }
-      assert_true(f.fanout.go_on(f.unlimited));
+      assert_true(f.fanout.finish(f.unlimited));
       for (std::size_t i = 0; i < 50; ++i) {
         if (i == leaver || i == 0 || i == 49) {
           assert_true(f.heard(i) <= 1);
@@ -141,41 +153,41 @@ void leaving_in_between_neither_repeats_nor_skips(void**) {
 
 void a_room_that_empties_ends_the_delivery(void**) {
   Fixture f(50);
-  assert_false(f.fanout.deliver(f.message(), f.short_time()));
+  assert_false(f.deliver(f.message(), f.short_time()));
   for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.receiver(i), "room"));
   assert_false(f.fanout.interrupted());
-  assert_true(f.fanout.go_on(f.unlimited));
+  assert_true(f.fanout.finish(f.unlimited));
   // A new room with the same name.
   assert_true(f.fanout.add(f.receiver(0), "room"));
   const std::size_t before = f.heard(0);
-  assert_true(f.fanout.deliver(f.message(), f.unlimited));
+  assert_true(f.deliver(f.message(), f.unlimited));
   assert_int_equal(f.heard(0), before + 1);
 }
 
 void members_of_other_rooms_leave_without_an_effect(void**) {
   Fixture f(50);
   for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.add(f.receiver(i), "other"));
-  assert_false(f.fanout.deliver(f.message(), f.short_time()));
+  assert_false(f.deliver(f.message(), f.short_time()));
   for (std::size_t i = 0; i < 50; ++i) assert_true(f.fanout.remove(f.receiver(i), "other"));
-  assert_true(f.fanout.go_on(f.unlimited));
+  assert_true(f.fanout.finish(f.unlimited));
   for (std::size_t i = 0; i < 50; ++i) assert_int_equal(f.heard(i), 1);
 }
 
 void it_is_encoded_once_for_each_form(void**) {
   Fixture f(3);
-  assert_true(f.fanout.deliver(f.message(), f.unlimited));
+  assert_true(f.deliver(f.message(), f.unlimited));
   assert_ptr_equal(f.listeners[0]->latest.get(), f.listeners[1]->latest.get());
   assert_ptr_equal(f.listeners[0]->latest.get(), f.listeners[2]->latest.get());
 }
 
 void the_sender_is_left_out(void**) {
   Fixture f(3);
-  assert_true(f.fanout.deliver(f.message(2), f.unlimited));
+  assert_true(f.deliver(f.message(2), f.unlimited));
   assert_int_equal(f.heard(0) + f.heard(2), 2);
   assert_int_equal(f.heard(1), 0);
   assert_int_equal(f.listeners[1]->skipped, 1);
   // A message to everyone belongs to no room and is not noted.
-  assert_true(f.fanout.deliver_to_everyone(f.message(2), f.unlimited));
+  assert_true(f.deliver_to_everyone(f.message(2), f.unlimited));
   assert_int_equal(f.heard(1), 0);
   assert_int_equal(f.listeners[1]->skipped, 1);
 }
@@ -185,7 +197,7 @@ void one_is_a_member_once(void**) {
   assert_false(f.fanout.add(f.receiver(0), "room"));
   assert_true(f.fanout.remove(f.receiver(0), "room"));
   assert_false(f.fanout.remove(f.receiver(0), "room"));
-  assert_true(f.fanout.deliver(f.message(), f.unlimited));
+  assert_true(f.deliver(f.message(), f.unlimited));
   assert_int_equal(f.heard(0), 0);
   assert_int_equal(f.heard(1), 1);
   assert_true(f.fanout.add(f.receiver(1), "other"));

@@ -10,7 +10,7 @@
 #include "core/net/frame_bytes.h"
 #include "core/net/stream_link.h"
 #include "net/deliver/fanout.h"
-#include "net/deliver/subscription_ids.h"
+#include "net/deliver/member_forms.h"
 #include "net/deliver/websocket_carrier.h"
 #include "wire/plain/plain_codec.h"
 
@@ -81,12 +81,11 @@ std::int64_t clock_ns() {
   return now_ns += 1'000'000'000;
 }
 
-MessagePtr message(std::string payload, ClientId except = 0, std::uint64_t seq = 0) {
+MessagePtr message(std::string payload, std::uint64_t seq = 0) {
   auto made = std::make_shared<Message>();
   made->room = "room";
   made->epoch = "e";
   made->payload = std::move(payload);
-  made->except = except;
   made->seq = seq;
   return made;
 }
@@ -95,8 +94,16 @@ struct Fixture {
   bool subscribe(Receiver& receiver, std::string_view id, wire::WireForm form = kForm) {
     return fanout.add(receiver, "room", {id, form});
   }
-  void deliver(std::string payload, ClientId except = 0) {
-    assert_true(fanout.deliver(message(std::move(payload), except), unlimited));
+  void deliver(std::string payload, Receiver* excepted = nullptr) {
+    assert_true(deliver(message(std::move(payload)), unlimited, excepted));
+  }
+  bool deliver(const MessagePtr& message, TimeBudget& limit, Receiver* excepted = nullptr) {
+    assert_true(fanout.take(message, excepted, limit));
+    return fanout.finish(limit);
+  }
+  bool deliver_to_everyone(const MessagePtr& message) {
+    assert_true(fanout.take_for_everyone(message, nullptr, unlimited));
+    return fanout.finish(unlimited);
   }
   TimeBudget& short_time() {
     budget.begin(0);
@@ -104,7 +111,8 @@ struct Fixture {
   }
 
   TaggedCodec codec;
-  Fanout fanout;
+  test::FakeServer server;
+  Fanout fanout{server.loop()};
   TimeBudget budget{clock_ns};
   TimeBudget unlimited;
 };
@@ -145,10 +153,10 @@ void one_subscription_ends_and_the_others_stay(void**) {
   assert_false(f.fanout.remove(ann, "room", ""));
   assert_false(f.fanout.remove(ann, "other", "b"));
   f.deliver("1");
-  assert_string_equal(ann.take().c_str(), "c>1 b>1 ");
+  assert_string_equal(ann.take().c_str(), "b>1 c>1 ");
   assert_true(f.subscribe(ann, "a"));
   f.deliver("2");
-  assert_string_equal(ann.take().c_str(), "c>2 b>2 a>2 ");
+  assert_string_equal(ann.take().c_str(), "b>2 c>2 a>2 ");
 }
 
 void leaving_a_room_ends_all_subscriptions(void**) {
@@ -171,7 +179,7 @@ void leaving_a_room_ends_all_subscriptions(void**) {
   f.fanout.add_to_everyone(ann);
   f.fanout.forget(ann);
   f.deliver("2");
-  assert_true(f.fanout.deliver_to_everyone(message("all"), f.unlimited));
+  assert_true(f.deliver_to_everyone(message("all")));
   assert_string_equal(ann.take().c_str(), "");
 }
 
@@ -224,7 +232,7 @@ void an_own_message_is_noted_once(void**) {
   Listener bob(2, f.codec);
   for (const char* id : {"a", "b", "c"}) assert_true(f.subscribe(ann, id));
   assert_true(f.subscribe(bob, "a"));
-  f.deliver("1", 1);
+  f.deliver("1", &ann);
   assert_int_equal(ann.own, 1);
   assert_string_equal(ann.take().c_str(), "");
   assert_string_equal(bob.take().c_str(), "a>1 ");
@@ -236,13 +244,13 @@ void an_own_message_is_noted_once_in_an_interrupted_delivery(void**) {
     Fixture f;
     Listener ann(1, f.codec);
     for (int i = 0; i < 40; ++i) assert_true(f.subscribe(ann, std::to_string(i)));
-    assert_false(f.fanout.deliver(message("1", 1), f.short_time()));
+    assert_false(f.deliver(message("1"), f.short_time(), &ann));
     assert_int_equal(ann.own, 1);
     assert_true(f.fanout.remove(ann, "room", std::to_string(ended)));
-    while (!f.fanout.go_on(f.short_time())) {
+    while (!f.fanout.finish(f.short_time())) {
     }
     assert_int_equal(ann.own, 1);
-    f.deliver("2", 1);
+    f.deliver("2", &ann);
     assert_int_equal(ann.own, 2);
   }
 }
@@ -259,14 +267,14 @@ void ending_in_between_neither_repeats_nor_skips(void**) {
       for (std::size_t i = 0; i < 3 * kEach; ++i) {
         assert_true(f.subscribe(*listeners[i % 3], std::to_string(i / 3)));
       }
-      assert_false(f.fanout.deliver(message("x"), f.short_time()));
+      assert_false(f.deliver(message("x"), f.short_time()));
       Listener& ender = *listeners[ended % 3];
       if (whole) {
         f.fanout.forget(ender);
       } else {
         assert_true(f.fanout.remove(ender, "room", std::to_string(ended / 3)));
       }
-      while (!f.fanout.go_on(f.short_time())) {
+      while (!f.fanout.finish(f.short_time())) {
       }
       for (const auto& listener : listeners) {
         for (std::size_t i = 0; i < kEach; ++i) {
@@ -285,10 +293,10 @@ void a_room_without_subscriptions_ends_the_delivery(void**) {
   Fixture f;
   Listener ann(1, f.codec);
   for (int i = 0; i < 40; ++i) assert_true(f.subscribe(ann, std::to_string(i)));
-  assert_false(f.fanout.deliver(message("1"), f.short_time()));
+  assert_false(f.deliver(message("1"), f.short_time()));
   assert_true(f.fanout.remove(ann, "room"));
   assert_false(f.fanout.interrupted());
-  assert_true(f.fanout.go_on(f.unlimited));
+  assert_true(f.fanout.finish(f.unlimited));
 }
 
 void compressed_bodies_are_shared(void**) {
@@ -341,12 +349,13 @@ void gaps_are_those_of_the_room(void**) {
     test::StreamLink link(server.loop(0), user, "ann", story);
     TaggedCodec codec;
     Subscriber ann(1, codec, link);
-    Fanout fanout;
+    Fanout fanout(server.loop());
     TimeBudget unlimited;
     for (const char* id : {"a", "b"}) assert_true(fanout.add(ann, "room", {id, kForm}));
     link.set_room(0);
     for (std::uint64_t seq = 1; seq <= 5; ++seq) {
-      assert_true(fanout.deliver(message(std::to_string(seq), 0, seq), unlimited));
+      assert_true(fanout.take(message(std::to_string(seq), seq), nullptr, unlimited));
+      assert_true(fanout.finish(unlimited));
     }
     link.reads();
     link.flush();  // with drop_newest the notice follows when all is written
@@ -361,21 +370,49 @@ void gaps_are_those_of_the_room(void**) {
 
 // Numbers -------------------------------------------------------------------------------------------------------------
 
+MemberForm form_of(std::string subscription) {
+  MemberForm form;
+  form.form = kForm;
+  form.carrier = &websocket_carrier();
+  form.subscription = std::move(subscription);
+  return form;
+}
+
 void numbers_are_dense_and_used_again(void**) {
-  SubscriptionIds ids;
-  assert_int_equal(ids.acquire("a"), 1);
-  assert_int_equal(ids.acquire("b"), 2);
-  assert_int_equal(ids.acquire("a"), 1);
-  ids.release(1);
-  assert_true(ids.id(1) == "a");  // one more uses it
-  ids.release(1);
-  ids.release(2);
-  assert_true(ids.empty());
-  std::vector<SubscriptionIds::Number> numbers = {ids.acquire("c"), ids.acquire("d"), ids.acquire("e")};
-  assert_true(ids.id(numbers[0]) == "c" && ids.id(numbers[1]) == "d" && ids.id(numbers[2]) == "e");
+  MemberForms forms;
+  assert_int_equal(forms.acquire(form_of("a")), 0);
+  assert_int_equal(forms.acquire(form_of("b")), 1);
+  assert_int_equal(forms.acquire(form_of("a")), 0);
+  forms.release(0);
+  assert_true(forms[0].subscription == "a");  // one more uses it
+  forms.release(0);
+  forms.release(1);
+  std::vector<MemberForms::Number> numbers;
+  for (const char* id : {"c", "d", "e"}) numbers.push_back(forms.acquire(form_of(id)));
+  assert_true(forms[numbers[0]].subscription == "c" && forms[numbers[2]].subscription == "e");
   std::sort(numbers.begin(), numbers.end());
-  assert_true(numbers == (std::vector<SubscriptionIds::Number>{1, 2, 3}));
-  assert_int_equal(ids.max_number(), 3);
+  assert_true(numbers == (std::vector<MemberForms::Number>{0, 1, 2}));
+  assert_int_equal(forms.size(), 3);
+}
+
+// There is an index once there are many.
+void many_numbers_are_found(void**) {
+  MemberForms forms;
+  std::vector<MemberForms::Number> numbers;
+  for (int i = 0; i < 100; ++i) numbers.push_back(forms.acquire(form_of(std::to_string(i))));
+  for (std::size_t i = 0; i < 100; ++i) {
+    assert_int_equal(forms.acquire(form_of(std::to_string(i))), numbers[i]);
+    MemberForm other = form_of(std::to_string(i));
+    other.own_heads = true;
+    assert_int_not_equal(forms.acquire(other), numbers[i]);
+  }
+  for (std::size_t i = 0; i < 100; ++i) {
+    forms.release(numbers[i]);
+    forms.release(numbers[i]);
+  }
+  assert_int_equal(forms.size(), 200);
+  for (int i = 0; i < 100; ++i) assert_true(forms.acquire(form_of("new " + std::to_string(i))) < 200);
+  assert_int_equal(forms.size(), 200);
 }
 
 }  // namespace
@@ -396,6 +433,7 @@ int main() {
       cmocka_unit_test(compressed_bodies_are_shared),
       cmocka_unit_test(gaps_are_those_of_the_room),
       cmocka_unit_test(numbers_are_dense_and_used_again),
+      cmocka_unit_test(many_numbers_are_found),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -44,7 +44,7 @@ void it_joins_and_leaves_by_commands(void**) {
   bob.says(say("hello"));
   ann.says(say("hi", "r", "dev"));
   f.run();
-  assert_told(f.story, "bob: lobby#1 hello", "ann: lobby#1 hello", "ann: ack r #1", "ann: dev#1 hi");
+  assert_told(f.story, "ann: lobby#1 hello", "ann: ack r #1", "ann: dev#1 hi", "bob: lobby#1 hello");
   ann.says(leave("lobby", "l1"));
   ann.says(leave("dev", "l2"));
   f.run();

@@ -1,0 +1,72 @@
+// A run: messages of one room that are delivered together. EncodedRun encodes and frames them once for each form among
+// the receivers, when the first receiver needs it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/message.h"
+#include "net/deliver/carrier.h"
+#include "net/deliver/frame.h"
+#include "net/deliver/member_forms.h"
+#include "net/deliver/receiver.h"
+
+namespace chat::net {
+
+class EncodedRun {
+ public:
+  // Both must outlive this. The run may grow until whole() or write_of() is called.
+  EncodedRun(const std::vector<MessagePtr>& run, const MemberForms& forms) : run_(run), forms_(forms) {}
+
+  // All messages in one frame. Empty when the format cannot express any of them. The receiver is any one with this form.
+  const FramePtr& whole(MemberForms::Number form, const Receiver& receiver);
+  // The bytes of whole() as one write; empty when there is no frame.
+  std::string_view write_of(MemberForms::Number form, const Receiver& receiver);
+  // One message, by its place in the run.
+  const FramePtr& single(std::size_t at, MemberForms::Number form, const Receiver& receiver);
+  // One message for a receiver that makes its heads itself. nullptr: its format cannot express the message.
+  const SharedBody* body(std::size_t at, MemberForms::Number form, const Receiver& receiver);
+
+  // So many receivers were written to directly, and are to be counted.
+  void count_write(MemberForms::Number form) { ++entries_[form].writes; }
+  // Adds them to the counters of their forms, once.
+  void count_deliveries();
+
+ private:
+  // What has been made for a form.
+  struct Entry {
+    bool whole_made = false;
+    FramePtr whole;
+    bool write_made = false;
+    std::string gathered;  // the bytes of the write, unless they are those of the frame's only segment
+    std::vector<FramePtr> singles;
+    std::vector<bool> singles_made;
+    std::uint64_t writes = 0;  // not counted yet
+    std::size_t messages = 0;  // in each
+    DeliveryCounters counters;
+  };
+  // The bodies of one form, which all its subscriptions share.
+  struct Bodies {
+    wire::WireForm form;
+    const Carrier* carrier;
+    std::vector<std::optional<SharedBody>> bodies;
+    std::vector<bool> made;
+  };
+
+  Entry& entry(MemberForms::Number form);
+  bool add_to(FrameBuilder& builder, std::size_t at, const MemberForm& form, const Receiver& receiver);
+  const SharedBody* body(std::size_t at, const MemberForm& form, const Receiver& receiver);
+  static void make_write(Entry& made, const MemberForm& form);
+
+  const std::vector<MessagePtr>& run_;
+  const MemberForms& forms_;
+  std::vector<Entry> entries_;
+  std::vector<Bodies> bodies_;
+  std::size_t bytes_ = 0;  // of the latest whole(): the next one is about as large
+};
+
+}  // namespace chat::net
