@@ -21,6 +21,7 @@ Link::Link(LinkContext& loop, LinkUser& user) : loop_(loop), user_(&user), direc
 Link::~Link() {
   loop_.direct_links().remove(direct_);
   loop_.dirty_links().forget(this);
+  loop_.charged_links().remove(*this);
 }
 
 void Link::open_direct(int socket_fd) { loop_.direct_links().open(direct_, socket_fd); }
@@ -34,14 +35,35 @@ void Link::mark_dirty() {
   dirty_ = true;
 }
 
+std::optional<Refusal> Link::charge(std::int64_t bytes) {
+  if (!queued_.source()) return std::nullopt;
+  if (bytes != 0 && queued_.amount() == 0) {
+    loop_.charged_links().remove(*this);  // after QueueLink has given everything back
+    loop_.charged_links().add(*this);
+  }
+  const std::optional<Refusal> refusal = queued_.resize(bytes);
+  if (queued_.amount() == 0) loop_.charged_links().remove(*this);
+  return refusal;
+}
+
+// Each turn closes a link and gives back what it was charged with.
 void Link::charge_queue() {
-  const std::optional<Refusal> refusal = queued_.resize(charged_bytes(outbox_.account() + held_input_bytes()));
-  if (!refusal || closing_) return;
-  loop_.refusals().note(*refusal, queued_.source()->key());
+  const std::int64_t bytes = charged_bytes(outbox_.account() + held_input_bytes());
+  for (std::optional<Refusal> refusal; (refusal = charge(bytes)) && !closing_;) {
+    const bool total = *refusal == Refusal::queued_bytes;
+    Link* const fullest = loop_.charged_links().fullest(total ? nullptr : queued_.source().get());
+    const bool other = fullest != nullptr && fullest != this && fullest->queued_.amount() > bytes;
+    (other ? *fullest : *this).make_way(*refusal);
+    if (!other) return;
+  }
+}
+
+void Link::make_way(Refusal refusal) {
+  loop_.refusals().note(refusal, queued_.source()->key());
   loop_.stats().slow_disconnects.add();
   loop_.stats().drops.add(outbox_.frames());
   outbox_.drop_unwritten();
-  queued_.give_back();
+  charge(0);
   close(1013, "too much waits for clients of this address, or for all clients");
 }
 

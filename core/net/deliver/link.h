@@ -64,7 +64,7 @@ class Link {
 
   // The frame fits into the outbox whole, possibly after a write. Otherwise its messages should come in frames of their own,
   // so that the outbox's policy decides on each.
-  bool takes_whole(const Frame& frame);
+  virtual bool takes_whole(const Frame& frame);
   // The only frame that waits, of which so many bytes are written already, as of one write of the carrier.
   void push_rest(FramePtr frame, std::size_t written);
   // Its row in DirectLinks, which is open while nothing waits and the socket takes bytes.
@@ -98,7 +98,8 @@ class Link {
 
   // Charges this source with the memory of queued output and of input that is not taken yet.
   void charge_to(SourcePtr source) { queued_ = Share(std::move(source), Resource::queued_bytes); }
-  // At the end of a round, when all links have written what they could. Closes with 1013 when the source has too much.
+  // At the end of a round, when all links have written what they could. When the source has too much, or all sources
+  // together, the link of the loop with the most is closed with 1013.
   void charge_queue();
   // After input came or was taken.
   void charge_input() {
@@ -112,6 +113,7 @@ class Link {
   std::size_t queued_frames() const { return outbox_.frames(); }
 
  protected:
+  friend class ChargedLinks;
   friend class DirtyLinks;
 
   virtual std::size_t held_input_bytes() const { return 0; }
@@ -135,10 +137,13 @@ class Link {
   bool dirty_ = false;
   std::size_t dirty_index_ = 0;    // in DirtyLinks
   std::size_t flushed_index_ = 0;  // the same, for the flush that is charged at its end
+  std::size_t charged_index_ = 0;  // in ChargedLinks
 
  private:
   Outbox::Pushed push_within(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped);
 
+  std::optional<Refusal> charge(std::int64_t bytes);
+  void make_way(Refusal refusal);
   void slow_its_senders(const Frame& frame);
   void watch_filling(const Frame& frame);
 

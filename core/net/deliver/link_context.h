@@ -6,6 +6,7 @@
 
 #include "model/types.h"
 #include "net/base/loop_context.h"
+#include "net/deliver/charged_links.h"
 #include "net/deliver/direct_links.h"
 #include "net/deliver/dirty_links.h"
 #include "net/deliver/outbox.h"
@@ -22,6 +23,7 @@ class LinkContext : public LoopContext {
   const OutboxLimits& outbox_limits() const { return outbox_limits_; }
   DirtyLinks& dirty_links() { return dirty_links_; }
   DirectLinks& direct_links() { return direct_links_; }
+  ChargedLinks& charged_links() { return charged_links_; }
   // For bytes that are gathered for one write. Empty between two uses.
   std::string& scratch() { return scratch_; }
 
@@ -32,6 +34,7 @@ class LinkContext : public LoopContext {
   const OutboxLimits outbox_limits_;
   DirtyLinks dirty_links_{*this};
   DirectLinks direct_links_{*this};
+  ChargedLinks charged_links_;
   std::string scratch_;
 };
 

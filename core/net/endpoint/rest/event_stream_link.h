@@ -22,6 +22,8 @@ class EventStreamLink final : public Link {
   // The client has read what was taken.
   void note_read() { note_progress(); }
 
+  // Each event has its own id, so that a client that loses its connection knows what it has.
+  bool takes_whole(const Frame& frame) override { return frame.messages().size() < 2; }
   void close(std::uint16_t code, std::string_view reason) override;
   void flush() override { user_->on_output(); }
   void pause_reading_until(std::int64_t) override {}  // the client says nothing

@@ -601,6 +601,36 @@ void queued_bytes_are_charged_at_the_end_of_the_round(void**) {
   assert_int_equal(source->held(Resource::queued_bytes), 0);
 }
 
+// Of one address, or of all when the limit is that of all.
+void the_fullest_makes_way(void**) {
+  for (const bool total : {false, true}) {
+    Fixture f(total ? queued_limits(kUnlimited, 40'000) : queued_limits(40'000, kUnlimited));
+    const auto source = [&](const std::string& address) { return f.loop().sources().find(address); };
+    const auto full = f.add("full");
+    const auto fuller = f.add("fuller");
+    (*full)->charge_to(source(total ? "192.0.2.2" : "192.0.2.1"));
+    (*fuller)->charge_to(source(total ? "192.0.2.3" : "192.0.2.1"));
+    f.at().charge_to(source("192.0.2.1"));
+    for (StreamLink* const link : {full->link.get(), fuller->link.get(), &f.at()}) link->set_room(0);
+    (*full)->push(text(std::string(13'000, 'x')));
+    (*fuller)->push(text(std::string(20'000, 'y')));
+    f.at().push(text(std::string(5'000, 'z')));
+    f.loop().run();
+    assert_told(f.story);
+    f.at().push(text(std::string(5'000, 'z')));
+    f.loop().run();
+    assert_told(f.story, "fuller: closes 1013 too much waits for clients of this address, or for all clients",
+                "user of fuller: closed 1013");
+    assert_int_equal(f.loop().sources().total(Resource::queued_bytes), 12'288 + 8'192);
+    // The next one is the fullest itself.
+    f.at().push(text(std::string(40'000, 'z')));
+    f.loop().run();
+    assert_told(f.story, "link: closes 1013 too much waits for clients of this address, or for all clients",
+                "user of link: closed 1013");
+    assert_int_equal(f.loop().sources().total(Resource::queued_bytes), 12'288);
+  }
+}
+
 // A frame that several outboxes hold is charged once, divided among them.
 void shared_frames_are_divided(void**) {
   Fixture f(queued_limits(kUnlimited, 50'000));
@@ -811,6 +841,7 @@ int main() {
       cmocka_unit_test(a_sender_is_not_slowed_for_one_that_does_not_read),
       cmocka_unit_test(a_policy_that_drops_slows_no_sender),
       cmocka_unit_test(queued_bytes_are_charged_at_the_end_of_the_round),
+      cmocka_unit_test(the_fullest_makes_way),
       cmocka_unit_test(shared_frames_are_divided),
       cmocka_unit_test(input_that_waits_is_charged_too),
       cmocka_unit_test(links_are_written_in_the_order_in_which_they_became_dirty),
