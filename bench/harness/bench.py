@@ -3,6 +3,7 @@
 from .build import library_folder
 from .contest import Contest, Entry
 from .machine import Core, choose_cores
+from .peers import Peers
 from .results import Results
 from .statistics import median
 
@@ -22,6 +23,7 @@ class Bench:
         server, load = choose_cores(options.server_core, options.load_core)
         self.server_core = Core(server)
         self.load_core = Core(load)
+        self.peers = Peers(self)
         self.libraries = {name: library_folder(folder) for name, folder in options.library.items()}
 
     def program(self, name):
@@ -36,6 +38,9 @@ class Bench:
 
     def floor(self, load, name="floor", **options):
         return Entry(name, [self.program("bench_floor_server"), *_arguments(options)], load=load)
+
+    def lws_direct(self, load):
+        return Entry("lws-direct", [self.program("bench_lws_direct_server")], load=load)
 
     def chat(self, load, name="chat", library=None, **options):
         environment = {"LD_LIBRARY_PATH": str(library)} if library else None

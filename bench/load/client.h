@@ -17,8 +17,10 @@ inline constexpr std::size_t kLabelBytes = kSeqAt + kSeqDigits + 1;
 inline constexpr std::size_t kServerPublisher = 99'999;  // of messages that the server publishes by itself
 
 struct Publisher {
-  std::size_t number = 0;
+  std::size_t number = 0;    // in its room
+  std::size_t index = 0;     // among all publishers
   std::string prefix;        // messages that the server does not publish; sent before each message
+  std::size_t owed = 0;      // how many of them are still to be sent one by one
   std::string frame;         // the next message, masked
   std::size_t label_at = 0;  // in the frame
   std::size_t mask_at = 0;   // the label's offset in the masked payload

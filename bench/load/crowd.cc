@@ -72,6 +72,7 @@ void Crowd::make_publisher(Client& client, std::size_t number) {
   client.publisher = std::make_unique<Publisher>();
   Publisher& publisher = *client.publisher;
   publisher.number = number;
+  publisher.index = publishers_.size();
   publisher.last_seqs.resize(options_.publishers);
   std::string text(options_.message_bytes, 'x');
   char label[kLabelBytes + 1];
@@ -83,7 +84,8 @@ void Crowd::make_publisher(Client& client, std::size_t number) {
   publisher.mask_at = payload.find('@');
   publisher.label_at = publisher.frame.size() - payload.size() + publisher.mask_at;
   text[0] = '!';
-  for (std::size_t i = 0; i < options_.inbound; ++i)
+  const std::size_t at_once = options_.spread ? 1 : options_.inbound;
+  for (std::size_t i = 0; i < at_once; ++i)
     append_masked(publisher.prefix, publisher_form_->message(client, text));
 }
 
@@ -146,6 +148,17 @@ void Crowd::wait_precisely(double end_s) {
   handle(epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &timeout, nullptr));
 }
 
+// Sends what the publishers owe, one message of each in turn, and then the message that comes back.
+void Crowd::spread() {
+  while (!spreading_.empty()) {
+    std::erase_if(spreading_, [this](Client* client) {
+      Publisher& publisher = *client->publisher;
+      write(*client, publisher.owed == 0 ? publisher.frame : publisher.prefix);
+      return publisher.owed-- == 0;
+    });
+  }
+}
+
 // Returns true when the descriptor of the commands is readable.
 bool Crowd::handle(int count) {
   bool commanded = false;
@@ -159,6 +172,7 @@ bool Crowd::handle(int count) {
     if ((event.events & EPOLLOUT) && client->publisher) write_unsent(*client);
     if (event.events & ~static_cast<std::uint32_t>(EPOLLOUT)) read_from(*client);
   }
+  spread();
   return commanded;
 }
 
@@ -245,7 +259,7 @@ void Crowd::publish(Client& client) {
   counts_.published += sent;
   room_messages_[client.room] += sent;
   expected_ += sent * options_.group;
-  write(client, out_);
+  if (!out_.empty()) write(client, out_);
 }
 
 void Crowd::publish_one(double due_s) {
@@ -269,6 +283,11 @@ void Crowd::append_message(Publisher& publisher, double time_s) {
   for (std::size_t i = kSeqAt + kSeqDigits; i-- > kSeqAt; seq /= 10) {
     publisher.frame[publisher.label_at + i] =
         static_cast<char>(static_cast<unsigned char>('0' + seq % 10) ^ kMaskKey[(publisher.mask_at + i) % 4]);
+  }
+  if (options_.spread) {
+    publisher.owed = options_.inbound;
+    spreading_.push_back(publishers_[publisher.index]);
+    return;
   }
   out_ += publisher.prefix;
   out_ += publisher.frame;

@@ -75,6 +75,7 @@ class Crowd final : private LabelSink {
   std::size_t take(Client& client, std::string_view bytes);
   void hear(Client& listener, std::string_view label) override;
   void publish(Client& client);
+  void spread();
   void append_message(Publisher& publisher, double time_s);
   void write(Client& client, std::string_view bytes);
   void write_unsent(Client& client);
@@ -86,6 +87,7 @@ class Crowd final : private LabelSink {
   const int epoll_ = epoll_create1(EPOLL_CLOEXEC);
   std::vector<Client> clients_;
   std::vector<Client*> publishers_;
+  std::vector<Client*> spreading_;  // publishers that owe messages
   std::vector<std::uint64_t> room_messages_;
   std::vector<int> stalled_;
   std::vector<epoll_event> events_ = std::vector<epoll_event>(1024);

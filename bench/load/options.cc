@@ -33,6 +33,7 @@ Options parse_options(int argc, char** argv) {
   options.publishers = count("--publishers", options.publishers);
   options.message_bytes = count("--message-bytes", options.message_bytes);
   options.inbound = count("--inbound", options.inbound);
+  options.spread = count("--spread", 0) != 0;
   options.stalled = count("--stalled", options.stalled);
   options.tls = count("--tls", 0) != 0;
   if (options.group == 0) options.group = std::max<std::size_t>(1, options.members);
@@ -41,6 +42,7 @@ Options parse_options(int argc, char** argv) {
     fail(
         "usage: --port P [--form plain|chat.v1|socket.io|sockjs|stomp|sse|polling] [--publisher-form FORM]\n"
         "         [--members N] [--group N] [--first-room N] [--publishers N] [--message-bytes 18...] [--inbound N] "
+        "[--spread 1] "
         "[--stalled N] "
         "[--tls 1]\n"
         "Commands on standard input are answered with a line of JSON each; see load/main.cc.");

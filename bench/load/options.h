@@ -16,6 +16,7 @@ struct Options {
   std::size_t publishers = 8;            // in each room
   std::size_t message_bytes = 96;        // of the text
   std::size_t inbound = 0;               // messages that the server does not publish, before each message
+  bool spread = false;                   // these are sent one by one, each publisher in turn
   std::size_t stalled = 0;               // more clients of the first room, which do not read
   bool tls = false;
 };

@@ -78,7 +78,7 @@ struct Stomp {
   static std::string path(const Client&) { return "/stomp"; }
   static bool greet(Client&, std::string& out) {
     append_client_frame(out, kText,
-                        std::string_view("CONNECT\naccept-version:1.2\nhost:localhost\nheart-beat:0,0\n\n\0", 57));
+                        std::string("CONNECT\naccept-version:1.2\nhost:localhost\nheart-beat:0,0\n\n") + '\0');
     return false;
   }
   static bool welcomed(Client& client, std::string_view payload, std::string& out) {

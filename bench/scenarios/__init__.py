@@ -1,5 +1,42 @@
 """The scenarios of scripts/bench. Each module has NAME, ABOUT and run(bench)."""
 
-from . import fan_out
+from . import (
+    calls,
+    fairness,
+    fan_out,
+    flush,
+    forms,
+    groups,
+    handshakes,
+    idle_cpu,
+    idle_memory,
+    inbound,
+    peers,
+    polling,
+    rates,
+    scaling,
+    silent,
+    storm,
+    threads,
+)
 
-ALL = {module.NAME: module for module in (fan_out,)}
+_IN_ORDER = (
+    fan_out,
+    forms,
+    groups,
+    peers,
+    polling,
+    inbound,
+    handshakes,
+    storm,
+    rates,
+    flush,
+    threads,
+    fairness,
+    calls,
+    scaling,
+    silent,
+    idle_memory,
+    idle_cpu,
+)
+ALL = {module.NAME: module for module in _IN_ORDER}
