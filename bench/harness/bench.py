@@ -20,9 +20,8 @@ class Bench:
         self.nice = options.nice
         self.short = options.short
         self.build_dir = options.build_dir
-        server, load = choose_cores(options.server_core, options.load_core)
+        server, self.load_cores = choose_cores(options.server_core, options.load_core)
         self.server_core = Core(server)
-        self.load_core = Core(load)
         self.peers = Peers(self)
         self.libraries = {name: library_folder(folder) for name, folder in options.library.items()}
 
@@ -58,7 +57,6 @@ class Bench:
         """
         value = value or (lambda one: one.deliveries_per_cpu_s)
         values = {name: [value(one) for one in ones] for name, ones in rounds.items()}
-        references = {name: values[name] for name in values if name == reference or name in self.libraries}
         p99s = {name: [one.latency_ms(0.99) for one in ones] for name, ones in rounds.items()}
         for name, ones in rounds.items():
             extra = {}
@@ -72,6 +70,7 @@ class Bench:
                 extra["load"] = median([one.cpu_s / one.seconds for one in ones])
                 extra["others"] = median([max(0.0, one.core_s - one.cpu_s) / one.seconds for one in ones])
             judged = name == "chat"
+            references = {other: values[other] for other in (reference, *(self.libraries if judged else ())) if other in values}
             self.results.add(scenario, case, name, unit or "deliveries per CPU-second", values[name], references, extra,
                              (reference, *bar) if bar and judged else None, p99_bar if judged else None)
 

@@ -8,6 +8,8 @@ from .statistics import quantile
 SUMS = ("seconds", "cpu_s", "core_s", "load_cpu_s", "published", "deliveries", "reads", "bytes", "receiver_deliveries",
         "handshakes")
 
+MIN_MEMBERS_OF_PART = 100
+
 
 class Entry:
     """A server of a contest, and its load."""
@@ -19,6 +21,7 @@ class Entry:
         self.load_options = load
         self.server = None
         self.load = None
+        self.helpers = []  # more loads, each with a part of the members; they only receive
 
 
 class Round:
@@ -52,6 +55,16 @@ class Round:
         return None if value is None else value / 1000
 
 
+def _divided(load, parts):
+    """The options of `parts` loads instead of one, if its members can be divided: one room, whose publishers are in the first."""
+    members = load.get("members", 0)
+    if "group" in load or members < MIN_MEMBERS_OF_PART * parts:
+        return [load]
+    others = [{**load, "members": members // parts, "publishers": 0, "first_member": members // parts * part}
+              for part in range(1, parts)]
+    return [{**load, "members": members - members // parts * (parts - 1)}, *others]
+
+
 class Contest:
     """A context: starts all servers, opens all clients; ends them at the end."""
 
@@ -69,14 +82,18 @@ class Contest:
                 entry.server = Server(entry.name, entry.command, bench.server_core.number, bench.nice, entry.environment)
                 self._stack.callback(entry.server.end)
                 if entry.load_options is not None:
-                    entry.load = Load(entry.name, bench.program("bench_load"), entry.server.port, entry.load_options,
-                                      bench.load_core.number, bench.nice)
-                    self._stack.callback(entry.load.end)
-                    entry.load.wait_until_open()
+                    entry.load, *entry.helpers = [self._start_load(entry, options, core) for options, core in
+                                                  zip(_divided(entry.load_options, len(bench.load_cores)), bench.load_cores)]
         except BaseException:
             self._stack.close()
             raise
         return self
+
+    def _start_load(self, entry, options, core):
+        load = Load(entry.name, self.bench.program("bench_load"), entry.server.port, options, core, self.bench.nice)
+        self._stack.callback(load.end)
+        load.wait_until_open()
+        return load
 
     def __exit__(self, *error):
         self._stack.close()
@@ -91,6 +108,10 @@ class Contest:
         counts = entry.load.ask(command, **arguments)
         if other:
             other.answer()
+        for helper in entry.helpers if counts.get("published") else []:
+            more = helper.ask("receive", count=counts["published"])
+            for key in ("deliveries", "receiver_deliveries", "reads", "bytes", "load_cpu_s", "lost"):
+                counts[key] += more[key]
         counts["cpu_s"] = entry.server.cpu_s() - cpu_s + core.kernel_thread_s() - kernel_s
         counts["core_s"] = core.busy_s() - busy_s
         if counts.get("lost"):

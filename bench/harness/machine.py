@@ -19,14 +19,13 @@ def raise_descriptor_limit():
     return hard
 
 
-def choose_cores(server=None, load=None):
-    """One core for the servers and one for the loads."""
+def choose_cores(server=None, loads=None):
+    """One core for the servers, and a list of cores for the loads: another one, unless more are given."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         sys.exit("bench: two cores are needed, one for the servers and one for the loads")
     server = cores[0] if server is None else server
-    load = next(core for core in cores if core != server) if load is None else load
-    return server, load
+    return server, loads or [next(core for core in cores if core != server)]
 
 
 def pinned(core, niceness):

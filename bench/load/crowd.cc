@@ -55,7 +55,7 @@ Crowd::Crowd(const Options& options)
   // the position in the server's order determines how early a client receives.
   const std::size_t rooms = std::max<std::size_t>(1, room_messages_.size());
   for (std::size_t number = 0; number < clients_.size(); ++number) {
-    clients_[number].number = number;
+    clients_[number].number = options_.first_member + number;
     clients_[number].room = number % rooms;
     clients_[number].room_name = options_.first_room + clients_[number].room;
   }
@@ -85,8 +85,7 @@ void Crowd::make_publisher(Client& client, std::size_t number) {
   publisher.label_at = publisher.frame.size() - payload.size() + publisher.mask_at;
   text[0] = '!';
   const std::size_t at_once = options_.spread ? 1 : options_.inbound;
-  for (std::size_t i = 0; i < at_once; ++i)
-    append_masked(publisher.prefix, publisher_form_->message(client, text));
+  for (std::size_t i = 0; i < at_once; ++i) append_masked(publisher.prefix, publisher_form_->message(client, text));
 }
 
 void Crowd::open_all() {

@@ -51,7 +51,7 @@ class Crowd final : private LabelSink {
   bool idle() const { return counts_.deliveries == expected_; }
   // Returns how many messages are missing, or were received twice.
   std::uint64_t faults() const;
-  // The server publishes this many messages to the first room by itself.
+  // Others publish this many messages to the first room: the server itself, or another load.
   void expect(std::uint64_t messages);
 
   // Closes and opens all clients again.

@@ -3,7 +3,7 @@
 //
 //   turn ms=100 in_flight=1        publishes for 100 ms, then waits until everything is received
 //   turn ms=100 rate=500           the same at a fixed rate of messages per second; latencies count from the scheduled time
-//   receive count=1000             waits until the first room has received so many messages of the server itself
+//   receive count=1000             waits until the first room has received so many messages of others
 //   handshakes ms=100 at_once=100  connections that open and close beside the others
 //   silent count=500               connections that send nothing, until `release`
 //   reconnect                      closes and opens all clients
@@ -53,7 +53,7 @@ class Session {
   std::unique_ptr<bench::Form> form_;
   bench::Churn churn_;
   std::map<std::string, double> arguments_;
-  bench::Counts before_;
+  bench::Counts before_;  // at the last answer
   double cpu_before_s_ = 0;
 };
 
@@ -73,6 +73,7 @@ void Session::run() {
   crowd_.open_all();
   answer("{\"open\":" + std::to_string(crowd_.size()) + ",\"payload_bytes\":" + std::to_string(crowd_.payload_bytes()) +
          ",\"seconds\":" + std::to_string(now_s() - begin_s) + "}");
+  cpu_before_s_ = cpu_s();
   std::string input;
   char buffer[4096];
   for (;;) {
@@ -107,8 +108,6 @@ void Session::execute(std::string_view line) {
     }
   }
   const double begin_s = now_s();
-  before_ = crowd_.counts();
-  cpu_before_s_ = cpu_s();
   if (command == "turn") {
     turn();
   } else if (command == "receive") {
@@ -188,6 +187,8 @@ void Session::print_counts(double begin_s, std::uint64_t lost) {
     separator = ",";
   }
   answer(line + "]}");
+  before_ = crowd_.counts();
+  cpu_before_s_ = cpu_s();
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ Options parse_options(int argc, char** argv) {
   options.publisher_form = text("--publisher-form", options.form);
   options.members = count("--members", options.members);
   options.group = count("--group", options.group);
+  options.first_member = count("--first-member", options.first_member);
   options.first_room = count("--first-room", options.first_room);
   options.publishers = count("--publishers", options.publishers);
   options.message_bytes = count("--message-bytes", options.message_bytes);
@@ -41,7 +42,8 @@ Options parse_options(int argc, char** argv) {
       options.message_bytes < kLabelBytes || options.members % options.group != 0) {
     fail(
         "usage: --port P [--form plain|chat.v1|socket.io|sockjs|stomp|sse|polling] [--publisher-form FORM]\n"
-        "         [--members N] [--group N] [--first-room N] [--publishers N] [--message-bytes 18...] [--inbound N] "
+        "         [--members N] [--group N] [--first-member N] [--first-room N] [--publishers N] [--message-bytes "
+        "18...] [--inbound N] "
         "[--spread 1] "
         "[--stalled N] "
         "[--tls 1]\n"

@@ -12,6 +12,7 @@ struct Options {
   std::string publisher_form = "plain";  // default: that of the receivers
   std::size_t members = 100;             // publishers included
   std::size_t group = 0;                 // members of a room; 0: all are in one room
+  std::size_t first_member = 0;          // the first member's number, which is unique among all loads of a server
   std::size_t first_room = 0;            // the number in the first room's name
   std::size_t publishers = 8;            // in each room
   std::size_t message_bytes = 96;        // of the text

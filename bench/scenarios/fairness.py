@@ -24,7 +24,7 @@ def measure(bench, entries):
             if entry.name in BESIDE:
                 options, turn = BESIDE[entry.name]
                 other = Load(f"{entry.name}, the other load", bench.program("bench_load"), entry.server.port, options,
-                             bench.load_core.number, bench.nice)
+                             bench.load_cores[0], bench.nice)
                 stack.callback(other.end)
                 other.wait_until_open()
                 contest.beside[entry.name] = (other, turn)

@@ -23,7 +23,7 @@ def certificate(folder):
 
 def open_clients(bench, server, members, form, tls):
     load = Load(f"{members:,} clients", bench.program("bench_load"), server.port,
-                {"members": members, "publishers": 0, "form": form, "tls": tls}, bench.load_core.number, bench.nice)
+                {"members": members, "publishers": 0, "form": form, "tls": tls}, bench.load_cores[0], bench.nice)
     load.wait_until_open()
     return load
 

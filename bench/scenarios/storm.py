@@ -15,7 +15,7 @@ def run(bench):
             for _ in range(max(2, bench.rounds // 2)):
                 for entry in contest.entries:
                     counts = contest.turn(entry, "reconnect")
-                    values[entry.name].append(members / counts["cpu_s"])
+                    values[entry.name].append(counts["reconnected"] / counts["cpu_s"])
                     seconds[entry.name].append(counts["seconds"])
         for name, ones in values.items():
             bench.results.add(NAME, f"{form}, {members:,} clients", name, "reconnects per CPU-second", ones,
