@@ -1,13 +1,79 @@
-// libchat as a program embeds it: one thread, the default endpoint and history. Only the inbound rate limit is off,
-// because the benchmark's publishers send as fast as they can. Uses only chat.h.
+// libchat as a program embeds it: the default endpoints and history, one thread unless told otherwise. The limits that a load
+// from one machine would reach are off. Uses only chat.h.
+//
+// `broadcast COUNT BYTES` on standard input calls chat_broadcast() so many times from the main thread, and prints a line.
 #include <chat/chat.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace {
+
+constexpr const char* kRoom = "room0";
+
+// Messages that begin with '!' are handled by the application and not published.
+chat_verdict consume(chat_server*, chat_message_event* event, void*) {
+  const chat_message& message = *event->message;
+  return message.data_size != 0 && *static_cast<const char*>(message.data) == '!' ? CHAT_CONSUME : CHAT_PASS;
+}
+
+double seconds_on(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+void broadcast(chat_server* server, long count, std::size_t size) {
+  static constexpr std::string_view kLabel = "@99999 0000000000 ";
+  std::string text(std::max(size, kLabel.size()), 'x');
+  text.replace(0, kLabel.size(), kLabel);
+  const double begin_s = seconds_on(CLOCK_MONOTONIC);
+  const double cpu_begin_s = seconds_on(CLOCK_THREAD_CPUTIME_ID);
+  long failed = 0;
+  for (long i = 0; i < count; ++i) failed += chat_broadcast(server, kRoom, text.data(), text.size()) != CHAT_OK;
+  std::printf("{\"calls\":%ld,\"failed\":%ld,\"seconds\":%.6f,\"caller_cpu_s\":%.6f}\n", count, failed,
+              seconds_on(CLOCK_MONOTONIC) - begin_s, seconds_on(CLOCK_THREAD_CPUTIME_ID) - cpu_begin_s);
+  std::fflush(stdout);
+}
+
+// Returns false at the end of the input.
+bool execute_input(chat_server* server) {
+  char line[128];
+  const ssize_t size = read(STDIN_FILENO, line, sizeof line - 1);
+  if (size <= 0) return false;
+  line[size] = '\0';
+  if (std::strncmp(line, "broadcast ", 10) == 0) {
+    char* end = nullptr;
+    const long count = std::strtol(line + 10, &end, 10);
+    broadcast(server, count, std::strtoul(end, nullptr, 10));
+  }
+  return true;
+}
+
+int usage() {
+  std::fputs(
+      "usage: bench_chat_server [--port P] [--threads N] [--flush-interval-ms N] [--ping-interval-ms N] "
+      "[--inbound-rate N]\n"
+      "                         [--outbox-messages N] [--tls-certificate FILE --tls-key FILE] [--drop-oldest 1] "
+      "[--consume 1]\n",
+      stderr);
+  return 2;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-  // Blocked before the server starts its threads, so that sigwait() below receives the signals.
+  // Blocked before the server starts its threads, so that the descriptor receives the signals.
   sigset_t end;
   sigemptyset(&end);
   sigaddset(&end, SIGINT);
@@ -16,14 +82,43 @@ int main(int argc, char** argv) {
 
   chat_server_options options = CHAT_SERVER_OPTIONS_INIT;
   options.address = "127.0.0.1";
-  options.port = argc > 1 ? std::atoi(argv[1]) : 0;
-  options.threads = 1;
+  options.default_room = kRoom;
   options.inbound_rate = CHAT_UNLIMITED;
   // All clients connect from this machine.
   options.max_clients_per_address = CHAT_UNLIMITED;
   options.max_connections_per_address = CHAT_UNLIMITED;
   options.max_queued_bytes_per_address = CHAT_UNLIMITED;
+  options.max_rooms_per_address = CHAT_UNLIMITED;
+  options.max_memberships_per_address = CHAT_UNLIMITED;
   options.drain_timeout_ms = 1;
+  if (argc % 2 == 0) return usage();
+  for (int i = 1; i < argc; i += 2) {
+    const std::string_view name = argv[i];
+    const char* value = argv[i + 1];
+    const long number = std::atol(value);
+    if (name == "--port")
+      options.port = static_cast<int>(number);
+    else if (name == "--threads")
+      options.threads = static_cast<int>(number);
+    else if (name == "--flush-interval-ms")
+      options.flush_interval_ms = number;
+    else if (name == "--ping-interval-ms")
+      options.ping_interval_ms = number;
+    else if (name == "--inbound-rate")
+      options.inbound_rate = number;
+    else if (name == "--outbox-messages")
+      options.max_outbox_messages = number, options.max_outbox_bytes = number * 1024;
+    else if (name == "--tls-certificate")
+      options.tls_certificate_file = value;
+    else if (name == "--tls-key")
+      options.tls_private_key_file = value;
+    else if (name == "--drop-oldest")
+      options.outbox_policy = number ? CHAT_OUTBOX_DROP_OLDEST : CHAT_OUTBOX_DISCONNECT;
+    else if (name == "--consume")
+      options.callbacks.on_message = number ? consume : nullptr;
+    else
+      return usage();
+  }
 
   chat_server* server = nullptr;
   if (chat_server_start(&options, &server) != CHAT_OK) {
@@ -33,8 +128,10 @@ int main(int argc, char** argv) {
   std::printf("listening on port %d\n", chat_server_port(server));
   std::fflush(stdout);
 
-  int number = 0;
-  sigwait(&end, &number);
+  pollfd waited[] = {{signalfd(-1, &end, SFD_CLOEXEC), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+  while (poll(waited, 2, -1) >= 0 && waited[0].revents == 0) {
+    if (waited[1].revents != 0 && !execute_input(server)) waited[1].fd = -1;
+  }
   chat_server_free(server);
   return 0;
 }

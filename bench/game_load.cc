@@ -20,7 +20,7 @@
 #include <string_view>
 #include <vector>
 
-#include "load.h"
+#include "loopback.h"
 #include "websocket.h"
 
 namespace {

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""The server of bench/python/run: counts the messages that one way of receiving them handles. One plain room, one
-loop thread. Every message is also sent to the room's members.
+"""A server of scripts/bench: counts the messages that one way of receiving them handles. Every message is also sent to its room's
+members. One loop thread.
 
-    server.py none|inline|events|batches|async     prints its port, and at the end the count
+    server.py none|inline|events|batches|async     prints `listening on port N`
+
+A line with a number on standard input is answered when so many messages have been handled.
 """
 
 import asyncio
+import json
 import sys
 
 from pychat import UNLIMITED, Message, Overflow, Server
@@ -29,36 +32,34 @@ async def asynchronous(message: Message) -> None:
     count += len(message.data) > 0
 
 
-async def main() -> None:
+async def read() -> None:
     global count
+    stream = server.events(Message, overflow=Overflow.REFUSE)
+    if way == "events":
+        async for message in stream:
+            count += len(message.data) > 0
+    while batch := await stream.take():
+        for message in batch:
+            count += len(message.data) > 0
+
+
+async def main() -> None:
+    loop = asyncio.get_running_loop()
     if way == "async":
         server.on_message(asynchronous)
     elif way == "inline":
         server.on_message(inline)
     server.start()
-    stream = server.events(Message, overflow=Overflow.REFUSE) if way in ("events", "batches") else None
-    print(server.port, flush=True)
-    loop = asyncio.get_running_loop()
-    ended = loop.run_in_executor(None, sys.stdin.readline)
-    ended.add_done_callback(lambda _: server.stop())
-
-    async def read() -> None:
-        global count
-        if stream is None:
-            return
-        if way == "events":
-            async for message in stream:
-                count += len(message.data) > 0
-        while way == "batches" and (batch := await stream.take()):
-            for message in batch:
-                count += len(message.data) > 0
-
-    reader = asyncio.create_task(read())
-    await ended
-    refused = server.stats().messages_refused
+    reader = asyncio.create_task(read()) if way in ("events", "batches") else None
+    await asyncio.sleep(0)  # the stream exists before the first client
+    print(f"listening on port {server.port}", flush=True)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        while way != "none" and count < int(line):
+            await asyncio.sleep(0.001)
+        print(json.dumps({"handled": count, "refused": server.stats().messages_refused}), flush=True)
     await server.aclose()
-    await reader
-    print(count, refused, flush=True)
+    if reader:
+        await reader
 
 
 asyncio.run(main())

@@ -39,12 +39,18 @@ inline sockaddr_in loopback_address(int port) {
   return address;
 }
 
-// Returns a blocking socket connected to this port of 127.0.0.1.
-inline int connect_to_loopback(int port) {
+// Returns a blocking socket connected to this port of 127.0.0.1, from an address of the loopback network. 0: any.
+inline int connect_to_loopback(int port, std::uint32_t from = 0) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket: %s", std::strerror(errno));
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (from != 0) {
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    sockaddr_in source = loopback_address(0);
+    source.sin_addr.s_addr = htonl(from);
+    if (bind(fd, reinterpret_cast<sockaddr*>(&source), sizeof source) != 0) fail("bind: %s", std::strerror(errno));
+  }
   sockaddr_in address = loopback_address(port);
   if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     fail("connect to port %d: %s", port, std::strerror(errno));

@@ -1,0 +1,1 @@
+"""The harness of scripts/bench: builds, starts servers and loads, lets them take turns, and judges the results."""

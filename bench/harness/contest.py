@@ -1,0 +1,141 @@
+"""Servers that are all up at once, on one core, and whose loads take turns. What disturbs the machine disturbs all of them."""
+
+from contextlib import ExitStack
+
+from .processes import Failure, Load, Server
+from .statistics import quantile
+
+SUMS = ("seconds", "cpu_s", "core_s", "load_cpu_s", "published", "deliveries", "reads", "bytes", "receiver_deliveries",
+        "handshakes")
+
+MIN_MEMBERS_OF_PART = 100
+
+
+class Entry:
+    """A server of a contest, and its load."""
+
+    def __init__(self, name, command, environment=None, load=None):
+        self.name = name
+        self.command = command
+        self.environment = environment
+        self.load_options = load
+        self.server = None
+        self.load = None
+        self.helpers = []  # more loads, each with a part of the members; they only receive
+
+
+class Round:
+    """The sums over one entry's turns in a round."""
+
+    def __init__(self):
+        self.sums = dict.fromkeys(SUMS, 0)
+        self.latencies_us = []
+
+    def add(self, counts):
+        for key in SUMS:
+            self.sums[key] += counts.get(key, 0)
+        self.latencies_us += counts.get("latencies_us", [])
+
+    def __getattr__(self, key):
+        try:
+            return self.__dict__["sums"][key]
+        except KeyError:
+            raise AttributeError(key) from None
+
+    @property
+    def deliveries_per_cpu_s(self):
+        return self.deliveries / max(self.cpu_s, 1e-9)
+
+    @property
+    def per_read(self):
+        return self.deliveries / max(self.reads, 1)
+
+    def latency_ms(self, q):
+        value = quantile(self.latencies_us, q)
+        return None if value is None else value / 1000
+
+
+def _divided(load, parts):
+    """The options of `parts` loads instead of one, if its members can be divided: one room, whose publishers are in the first."""
+    members = load.get("members", 0)
+    if "group" in load or members < MIN_MEMBERS_OF_PART * parts:
+        return [load]
+    others = [{**load, "members": members // parts, "publishers": 0, "first_member": members // parts * part}
+              for part in range(1, parts)]
+    return [{**load, "members": members - members // parts * (parts - 1)}, *others]
+
+
+class Contest:
+    """A context: starts all servers, opens all clients; ends them at the end."""
+
+    def __init__(self, bench, entries):
+        self.bench = bench
+        self.entries = entries
+        self._stack = ExitStack()
+        self._turns = 0
+        self.beside = {}  # by an entry's name: another load of its server and the arguments of its turns
+
+    def __enter__(self):
+        bench = self.bench
+        try:
+            for entry in self.entries:
+                entry.server = Server(entry.name, entry.command, bench.server_core.number, bench.nice, entry.environment)
+                self._stack.callback(entry.server.end)
+                if entry.load_options is not None:
+                    entry.load, *entry.helpers = [self._start_load(entry, options, core) for options, core in
+                                                  zip(_divided(entry.load_options, len(bench.load_cores)), bench.load_cores)]
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _start_load(self, entry, options, core):
+        load = Load(entry.name, self.bench.program("bench_load"), entry.server.port, options, core, self.bench.nice)
+        self._stack.callback(load.end)
+        load.wait_until_open()
+        return load
+
+    def __exit__(self, *error):
+        self._stack.close()
+
+    def turn(self, entry, command="turn", **arguments):
+        """One turn of one entry. The CPU time is that of the server and of the kernel's network thread on its core."""
+        core = self.bench.server_core
+        busy_s, kernel_s, cpu_s = core.busy_s(), core.kernel_thread_s(), entry.server.cpu_s()
+        other, other_turn = self.beside.get(entry.name, (None, None))
+        if other:
+            other.send("turn", ms=arguments["ms"], **other_turn)
+        counts = entry.load.ask(command, **arguments)
+        if other:
+            other.answer()
+        for helper in entry.helpers if counts.get("published") else []:
+            more = helper.ask("receive", count=counts["published"])
+            for key in ("deliveries", "receiver_deliveries", "reads", "bytes", "load_cpu_s", "lost"):
+                counts[key] += more[key]
+        counts["cpu_s"] = entry.server.cpu_s() - cpu_s + core.kernel_thread_s() - kernel_s
+        counts["core_s"] = core.busy_s() - busy_s
+        if counts.get("lost"):
+            raise Failure(f"{entry.name}: {counts['lost']} deliveries are missing or were made twice")
+        return counts
+
+    def rounds(self, command="turn", scale=1, **arguments):
+        """Lets all entries take turns. Returns for each entry's name a list of Round.
+
+        scale: how many times longer the turns are than usual, and how many times fewer there are.
+        """
+        entries = self.entries
+        arguments.setdefault("ms", self.bench.turn_ms * scale)
+        for entry in entries:
+            self.turn(entry, command, **arguments)  # warm-up
+        results = {entry.name: [] for entry in entries}
+        for _ in range(self.bench.rounds):
+            sums = {entry.name: Round() for entry in entries}
+            for _ in range(max(1, self.bench.turns // scale)):
+                # Each entry is first, and last, in turn.
+                first = self._turns % len(entries)
+                self._turns += 1
+                for entry in entries[first:] + entries[:first]:
+                    sums[entry.name].add(self.turn(entry, command, **arguments))
+            for name, one in sums.items():
+                results[name].append(one)
+        return results

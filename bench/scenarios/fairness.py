@@ -1,0 +1,43 @@
+"""Whether clients that misbehave delay the others."""
+
+from contextlib import ExitStack
+
+from harness.processes import Load
+
+NAME = "fairness"
+ABOUT = "latency of a room of 1,000 beside 10 stalled readers, a flooder, and a 64 KB message each 10 ms"
+P99_LIMIT = 1.25
+RATE = 100
+TURN_MS = 500
+INBOUND_RATE = 200  # the library's default, which the benchmarks' server otherwise turns off
+# Other loads of the same server, in rooms of their own: the options of the load, and its turn.
+OTHER_ROOM = 1000
+BESIDE = {
+    "a flooder": ({"first_room": OTHER_ROOM, "members": 1, "publishers": 1}, {"in_flight": 64}),
+    "64 KB each 10 ms": ({"first_room": OTHER_ROOM, "members": 10, "publishers": 1, "message_bytes": 65_000}, {"rate": 100}),
+}
+
+
+def measure(bench, entries):
+    with bench.contest(entries) as contest, ExitStack() as stack:
+        for entry in entries:
+            if entry.name in BESIDE:
+                options, turn = BESIDE[entry.name]
+                other = Load(f"{entry.name}, the other load", bench.program("bench_load"), entry.server.port, options,
+                             bench.load_cores[0], bench.nice)
+                stack.callback(other.end)
+                other.wait_until_open()
+                contest.beside[entry.name] = (other, turn)
+        return contest.rounds(ms=TURN_MS, rate=RATE)
+
+
+def run(bench):
+    load = {"members": bench.choose(1000, 200)}
+    rounds = measure(bench, [bench.chat({**load, "stalled": 10 if name == "10 stalled" else 0}, name, inbound_rate=INBOUND_RATE)
+                             for name in ("quiet", "10 stalled", *BESIDE)])
+    p99s = {name: [one.latency_ms(0.99) for one in ones] for name, ones in rounds.items()}
+    for name, ones in rounds.items():
+        bench.results.add(NAME, f"{load['members']:,} receivers, {RATE} per second", name, "p99 ms", p99s[name], {"quiet": p99s["quiet"]},
+                          {"p50 ms": max(one.latency_ms(0.5) for one in ones),
+                           "load": max(one.cpu_s / one.seconds for one in ones)},
+                          None if name == "quiet" else ("quiet", "<=", P99_LIMIT))
