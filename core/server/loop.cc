@@ -169,7 +169,12 @@ void Loop::run_ready() {
   sockets_.set_timeout(more ? 0 : uv_backend_timeout(&uv_));
 }
 
+// A turn of libuv costs a system call, so it has one only when one of its descriptors is ready, a timer is due, or a handle closes.
+// The first turn registers its descriptors. libwebsockets adds some at any time.
 void Loop::turn_libuv() {
+  uv_update_time(&uv_);
+  if (uv_has_run_ && !tls_ && !sockets_.loop_is_ready() && uv_backend_timeout(&uv_) != 0) return;
+  uv_has_run_ = true;
   uv_run(&uv_, UV_RUN_NOWAIT);
   sockets_.closed();
 }

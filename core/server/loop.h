@@ -77,6 +77,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   void set_readable() { sockets_.set_timeout(0); }
   bool finished() const { return finished_; }
   uv_loop_t* uv() { return &uv_; }
+  ReadySockets& sockets() { return sockets_; }
 
   Server& server() { return server_; }
   // nullptr without TLS.
@@ -136,6 +137,7 @@ class Loop final : public LoopInbox, public EndpointContext {
 
   uv_loop_t uv_{};
   bool uv_open_ = false;
+  bool uv_has_run_ = false;
   uv_async_t wake_{};
   uv_timer_t timer_{};
   std::int64_t armed_ms_ = -1;

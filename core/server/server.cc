@@ -158,7 +158,7 @@ Status Server::start_parts() {
     if (!status.ok()) return status;
   }
   expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
-  Status status = listener_->start(loops_.front()->uv());
+  Status status = listener_->start(loops_.front()->sockets(), loops_.front()->uv());
   if (!status.ok()) return status;
   log_hidden_paths();
   if (options_.threads != 0) return start_threads();

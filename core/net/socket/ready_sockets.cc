@@ -44,6 +44,8 @@ void ReadySockets::wait(int timeout_ms) {
   if (pending()) return;
   next_ = 0;
   end_ = poller_.wait(ready_, timeout_ms);
+  const auto ready = std::span(ready_).first(end_);
+  loop_is_ready_ = std::ranges::any_of(ready, [](const Poller::Ready& one) { return one.key == kLoopKey; });
 }
 
 bool ReadySockets::serve(TimeBudget& budget) {

@@ -47,6 +47,8 @@ class ReadySockets {
   void wait(int timeout_ms);
   // Serves the ready sockets. Returns false when the time budget ended first.
   bool serve(TimeBudget& budget);
+  // Whether libuv's own descriptor was ready at the last wait().
+  bool loop_is_ready() const { return loop_is_ready_; }
   // True when ready sockets remain unserved because enough sockets are closing.
   bool pending() const { return next_ < end_; }
 
@@ -82,6 +84,7 @@ class ReadySockets {
   std::size_t next_ = 0;
   std::size_t end_ = 0;
   std::size_t closing_ = 0;
+  bool loop_is_ready_ = false;
 };
 
 }  // namespace chat::net
