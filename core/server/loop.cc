@@ -4,15 +4,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "model/give_back.h"
 #include "net/connection/connection.h"
 #include "net/peer/peer.h"
-#include "net/socket/lws_socket.h"
+#include "net/socket/plain_socket.h"
+#include "net/socket/tls_socket.h"
 #include "server/owned_socket.h"
 #include "server/server.h"
 
@@ -102,8 +106,10 @@ Status Loop::start(int table_places) {
   dirty_links().open(&uv_);
   wake_.data = timer_.data = this;
   if (!sockets_.open(uv_backend_fd(&uv_), options().threads == 0)) return {Error::system, "no file descriptor left"};
+  if (options().tls_certificate_file.empty()) return {};
   const Running running(this);
-  return context_.create(&uv_, options(), table_places);
+  tls_ = std::make_unique<LwsContext>();
+  return tls_->create(&uv_, options(), table_places);
 }
 
 // Any thread ----------------------------------------------------------------------------------------------------------
@@ -175,7 +181,12 @@ void Loop::run_ready() {
   sockets_.set_timeout(more ? 0 : uv_backend_timeout(&uv_));
 }
 
+// A turn of libuv costs a system call, so it has one only when one of its descriptors is ready, a timer is due, or a handle closes.
+// The first turn registers its descriptors. libwebsockets adds some at any time.
 void Loop::turn_libuv() {
+  uv_update_time(&uv_);
+  if (uv_has_run_ && !tls_ && !sockets_.loop_is_ready() && uv_backend_timeout(&uv_) != 0) return;
+  uv_has_run_ = true;
   uv_run(&uv_, UV_RUN_NOWAIT);
   sockets_.closed();
 }
@@ -297,7 +308,7 @@ bool Loop::dispatch(InboxItem& item) {
 bool Loop::kill_doomed() {
   if (!connections_.any_doomed()) return true;
   const bool done = connections_.kill_doomed([this] { return sockets_.closing_enough(budget()); });
-  context_.cancel_service();
+  if (tls_) tls_->cancel_service();
   return done;
 }
 
@@ -316,10 +327,41 @@ void Loop::adopt(OwnedSocket& accepted, std::string remote_address) {
     return;
   }
   set_timer(connection, now_ms() + options().handshake_timeout_ms);
-  auto owned_socket = std::make_unique<LwsSocket>(connection);
-  LwsSocket& socket = *owned_socket;
+  if (tls_) {
+    adopt_tls(connection, socket_fd);
+  } else {
+    adopt_plain(connection, socket_fd);
+  }
+}
+
+void Loop::adopt_plain(Connection& connection, int socket_fd) {
+  PlainSocket* socket = nullptr;
+  try {
+    auto owned_socket = std::make_unique<PlainSocket>(connection, sockets_);
+    socket = owned_socket.get();
+    connection.set_stream(std::move(owned_socket));
+  } catch (const std::bad_alloc&) {
+    ::close(socket_fd);
+    connections_.bury(connection);
+    throw;
+  }
+  bool open = false;
+  try {
+    open = socket->open(socket_fd);
+  } catch (const std::bad_alloc&) {
+    socket->close();
+    throw;
+  }
+  if (open) return;
+  log(LogLevel::warning, "an accepted connection cannot be watched: " + std::string(std::strerror(errno)));
+  socket->close();
+}
+
+void Loop::adopt_tls(Connection& connection, int socket_fd) {
+  auto owned_socket = std::make_unique<TlsSocket>(connection);
+  TlsSocket& socket = *owned_socket;
   connection.set_stream(std::move(owned_socket));
-  if (context_.adopt(socket_fd, socket)) {
+  if (tls_->adopt(socket_fd, socket)) {
     socket.watch(sockets_, uv_);
     return;
   }
@@ -441,13 +483,17 @@ void Loop::tear_down() {
   TimerWheel::cancel(drain_);
   TimerWheel::cancel(memory());
   // Sockets first: their callbacks need everything else.
-  context_.begin_destroy();
+  if (tls_) {
+    tls_->begin_destroy();
+  } else {
+    connections_.kill_all();
+  }
   sessions().end_all();
   peers().retire_all({1001, std::string(kStopping)});
   close_handles();
-  context_.close_strays(&uv_);
+  if (tls_) tls_->close_strays(&uv_);
   uv_run(&uv_, UV_RUN_DEFAULT);
-  context_.finish_destroy();
+  if (tls_) tls_->finish_destroy();
   uv_run(&uv_, UV_RUN_DEFAULT);
   uv_loop_close(&uv_);
   peers().retire_due();

@@ -1,5 +1,5 @@
-// An event loop of the server: a libuv loop, a libwebsockets context on it, and everything that lives there. Any thread may post to
-// its inbox; everything else belongs to the thread that runs it.
+// An event loop of the server: a libuv loop, with TLS a libwebsockets context on it, and everything that lives there. Any thread may
+// post to its inbox; everything else belongs to the thread that runs it.
 //
 // A round: every ready socket is served, then the loop takes its inbox, retires peers, writes every link with pending frames once,
 // closes doomed connections, and destroys what has ended. So nothing is destroyed in the middle of a fan-out, and a burst costs
@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,8 @@ class Loop final : public LoopInbox, public EndpointContext {
   Loop(Server& server, std::size_t index);
   ~Loop() override;
 
-  // Creates the libuv loop and the context, on the thread that starts the server. event_loop, certificate, no_memory.
-  // table_places: see descriptors.h.
+  // Creates the libuv loop, and the context if the server has TLS, on the thread that starts the server. event_loop, system,
+  // certificate, no_memory. table_places: see descriptors.h; only with TLS.
   Status start(int table_places);
 
   // Any thread -------------------------------------------------------------------------------------------------------
@@ -76,9 +77,11 @@ class Loop final : public LoopInbox, public EndpointContext {
   void set_readable() { sockets_.set_timeout(0); }
   bool finished() const { return finished_; }
   uv_loop_t* uv() { return &uv_; }
+  ReadySockets& sockets() { return sockets_; }
 
   Server& server() { return server_; }
-  LwsContext& context() { return context_; }
+  // nullptr without TLS.
+  LwsContext* tls() { return tls_.get(); }
   SessionHome& sessions() { return sessions_; }
   const HttpRules& rules() const override;
   std::int64_t now_ms() const override { return static_cast<std::int64_t>(uv_now(&uv_)); }
@@ -115,6 +118,8 @@ class Loop final : public LoopInbox, public EndpointContext {
 
   bool take_batch();
   bool dispatch(InboxItem& item);
+  void adopt_plain(Connection& connection, int socket_fd);
+  void adopt_tls(Connection& connection, int socket_fd);
   void arm_timer();
   bool must_wait_for_sockets();
   void wake();
@@ -133,6 +138,7 @@ class Loop final : public LoopInbox, public EndpointContext {
 
   uv_loop_t uv_{};
   bool uv_open_ = false;
+  bool uv_has_run_ = false;
   uv_async_t wake_{};
   uv_timer_t timer_{};
   std::int64_t armed_ms_ = -1;
@@ -141,7 +147,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   std::uint64_t activity_ = 0;       // increases whenever something ran, for run_ready()
   TimerWheel timers_;
   ReadySockets sockets_;
-  LwsContext context_;
+  std::unique_ptr<LwsContext> tls_;
 
   Routes routes_;
   Connections connections_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <optional>
 #include <random>
 #include <system_error>
 
@@ -21,8 +22,10 @@
 namespace chat::net {
 namespace {
 
-// For each loop: two epoll instances (one of them is ours), two event descriptors, a pipe, /dev/urandom.
-constexpr std::size_t kDescriptorsPerLoop = 7;
+// For each loop: two epoll instances (one of them is ours), an event descriptor, a pipe. For libwebsockets: another event descriptor,
+// /dev/urandom.
+constexpr std::size_t kDescriptorsPerLoop = 5;
+constexpr std::size_t kTlsDescriptorsPerLoop = 2;
 // For the server: the listening socket, libuv's pipe for signals, the timer of chat_server_fd(), and a few that are closed again
 // (the certificate, libwebsockets' plugin).
 constexpr std::size_t kDescriptorsPerServer = 8;
@@ -88,7 +91,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application
 
 void Server::refuse(const OwnedSocket& socket, const std::string& remote_address, Refusal reason) {
   refusals_.note(reason, remote_address);
-  if (!options_.tls_certificate_file.empty()) return;
+  if (has_tls()) return;
   (void)!send(socket.fd(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(socket.fd(), SHUT_WR);
   std::array<char, kRefusedInputBytes> ignored;
@@ -96,15 +99,23 @@ void Server::refuse(const OwnedSocket& socket, const std::string& remote_address
 }
 
 // libuv and libwebsockets abort, hang or leak when they run out of descriptors while they start. So this opens and closes enough
-// descriptors before. It cannot notice another thread that takes them in between.
+// descriptors before. It cannot notice another thread that takes them in between. Returns the size of libwebsockets' table, which
+// only TLS needs.
 Result<int> Server::check_descriptors() const {
   const std::size_t loops = static_cast<std::size_t>(std::max(1, options_.threads));
-  const HeldDescriptors held(kDescriptorsPerServer + loops * kDescriptorsPerLoop);
+  const std::size_t per_loop = kDescriptorsPerLoop + (has_tls() ? kTlsDescriptorsPerLoop : 0);
+  const HeldDescriptors held(kDescriptorsPerServer + loops * per_loop);
   if (Status status = held.status(); !status.ok()) return status;
+  if (!has_tls()) return 0;
   const int places = descriptor_table_size(open_file_limit(), options_.max_connections, held.lowest());
   if (held.highest() >= places) {
     return {Error::system,
             "the process has too many open files: libwebsockets' table ends at descriptor " + std::to_string(places)};
+  }
+  const std::int64_t file_limit = open_file_limit();
+  if (file_limit == kUnlimited || file_limit > places) {
+    application_.log(LogLevel::info, "with TLS only sockets with a descriptor below " + std::to_string(places) +
+                                         " are served, although the limit on open files is higher");
   }
   return places;
 }
@@ -127,7 +138,7 @@ Status Server::start_parts() {
       return {Error::invalid_argument, "trusted_proxies: " + entry + " is not an address, a block or \"unix\""};
     }
   }
-  if (!options_.tls_certificate_file.empty()) {
+  if (has_tls()) {
     Status status = check_certificate(options_.tls_certificate_file, options_.tls_private_key_file);
     if (!status.ok()) return status;
   }
@@ -147,7 +158,7 @@ Status Server::start_parts() {
     if (!status.ok()) return status;
   }
   expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
-  Status status = listener_->start(loops_.front()->uv());
+  Status status = listener_->start(loops_.front()->sockets(), loops_.front()->uv());
   if (!status.ok()) return status;
   log_hidden_paths();
   if (options_.threads != 0) return start_threads();
@@ -206,7 +217,8 @@ Server::~Server() {
   if (!threads_.empty() || host_driven_) stop();
   for (std::thread& thread : threads_) thread.join();
   if (host_driven_) {
-    const SigpipeBlocked blocked;
+    std::optional<SigpipeBlocked> blocked;
+    if (has_tls()) blocked.emplace();
     loops_.front()->run();  // the host does not poll any more
   }
   // After a failed start nothing has run, so this thread destroys what there is.
@@ -253,7 +265,7 @@ void Server::on_accepted(int socket_fd, std::string remote_address) {
   }
   Loop& loop = *loops_[next_loop_++ % loops_.size()];
   // The host may have raised the limit of open files since the start.
-  if (!refusal && !loop.context().has_place(socket_fd)) refusal = Refusal::descriptors;
+  if (!refusal && has_tls() && !loop.tls()->has_place(socket_fd)) refusal = Refusal::descriptors;
   if (refusal) {
     refuse(accepted, remote_address, *refusal);
     return;
@@ -280,7 +292,7 @@ Status Server::wait(int timeout_ms) {
 Status Server::reload_tls() {
   const std::string& certificate = options_.tls_certificate_file;
   const std::string& key = options_.tls_private_key_file;
-  if (certificate.empty()) return {Error::wrong_state, "the server runs without TLS"};
+  if (!has_tls()) return {Error::wrong_state, "the server runs without TLS"};
   Status status;
   status = HeldDescriptors(kDescriptorsToReloadTls).status();
   if (!status.ok()) return status;
@@ -289,7 +301,7 @@ Status Server::reload_tls() {
   if (!status.ok()) return status;
   for (const auto& loop : loops_) {
     loop->post_task([this, loop = loop.get()] {
-      const Status loaded = loop->context().reload_tls(options_.tls_certificate_file, options_.tls_private_key_file);
+      const Status loaded = loop->tls()->reload_tls(options_.tls_certificate_file, options_.tls_private_key_file);
       if (!loaded.ok()) application_.log(LogLevel::error, "reloading TLS failed: " + loaded.detail);
     });
   }
@@ -325,7 +337,8 @@ Status Server::poll(int timeout_ms) {
   if (on_own_thread()) return {Error::wrong_thread, "chat_server_poll() was called in a callback of the same server"};
   Loop& loop = *loops_.front();
   if (loop.finished()) return {Error::stopped, "the server has stopped"};
-  const SigpipeBlocked blocked;
+  std::optional<SigpipeBlocked> blocked;
+  if (has_tls()) blocked.emplace();
   if (timeout_ms != 0) loop.wait_readable(timeout_ms);
   loop.run_ready();
   if (!loop.finished()) return {};

@@ -85,6 +85,7 @@ class Server final : private AcceptUser {
   Status start_parts();
   // Gives the socket to the next loop.
   void on_accepted(int socket_fd, std::string remote_address) override;
+  bool has_tls() const { return !options_.tls_certificate_file.empty(); }
   Result<int> check_descriptors() const;
   void refuse(const OwnedSocket& socket, const std::string& remote_address, Refusal reason);
   void log_hidden_paths();

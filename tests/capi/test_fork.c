@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/tls_options.h"
 #include "support/ws_client.h"
 
 static chat_server *start(int threads) {
@@ -228,10 +229,12 @@ static void a_child_can_start_its_own(void **state) {
 
 static atomic_bool starter_ends;
 
+/* With TLS: libwebsockets loads its plugin. */
 static void *start_and_free(void *unused) {
   while (!starter_ends) {
     chat_server_options options = test_options();
     chat_server *server = NULL;
+    use_tls(&options);
     if (chat_server_start(&options, &server) == CHAT_OK) chat_server_free(server);
   }
   return unused;

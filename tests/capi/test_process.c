@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/tls_options.h"
 #include "support/ws_client.h"
 
 static int count_entries(const char *path) {
@@ -49,6 +50,24 @@ static void serve_once(int threads) {
   assert_ok(chat_server_free(server));
 }
 
+/* libwebsockets serves TLS. The client's bytes are none. */
+static void serve_tls_once(int threads) {
+  chat_server_options options = test_options();
+  chat_server *server = NULL;
+  ws_client client;
+  options.threads = threads;
+  options.drain_timeout_ms = 50;
+  use_tls(&options);
+  assert_ok(chat_server_start(&options, &server));
+  if (threads != 0) {
+    ws_open(&client, chat_server_port(server), "/chat", NULL);
+    ws_end(&client);
+  } else {
+    assert_ok(chat_server_poll(server, 0));
+  }
+  assert_ok(chat_server_free(server));
+}
+
 /* A thread that has been joined may be seen for a moment more. */
 static void wait_for_threads(int count) {
   const int64_t deadline_ms = ws_clock_ms() + WS_TIMEOUT_MS;
@@ -61,10 +80,16 @@ static void wait_for_threads(int count) {
 static void a_hundred_starts_leave_nothing(void **state) {
   int descriptors, threads, i;
   (void)state;
-  for (i = 0; i < 3; i++) serve_once(i); /* libraries keep some things once for the process */
+  for (i = 0; i < 3; i++) { /* libraries keep some things once for the process */
+    serve_once(i);
+    serve_tls_once(i);
+  }
   descriptors = count_entries("/proc/self/fd");
   threads = count_entries("/proc/self/task");
-  for (i = 0; i < 100; i++) serve_once(i % 4);
+  for (i = 0; i < 100; i++) {
+    serve_once(i % 4);
+    serve_tls_once(i % 4);
+  }
   assert_int_equal(count_entries("/proc/self/fd"), descriptors);
   wait_for_threads(threads);
 }
@@ -114,10 +139,11 @@ static void descriptors_of_the_host_stay_open(void **state) {
   int i;
   (void)state;
   assert_int_equal(pthread_create(&thread, NULL, open_and_close, NULL), 0);
-  for (i = 0; i < 200; i++) {
+  for (i = 0; i < 400; i++) {
     chat_server_options options = test_options();
     chat_server *server = NULL;
     options.threads = 0;
+    if (i % 2 == 0) use_tls(&options);
     assert_ok(chat_server_start(&options, &server));
     assert_ok(chat_server_free(server));
   }
@@ -165,6 +191,8 @@ static void signals_stay_as_they_are(void **state) {
       assert_ok(chat_server_free(server));
       same_signals(handlers[i]);
       serve_once(threads);
+      same_signals(handlers[i]);
+      serve_tls_once(threads);
       same_signals(handlers[i]);
     }
     for (number = 1; number < 32; number++) {
@@ -226,6 +254,7 @@ static void limits_and_locale_stay_as_they_are(void **state) {
   snprintf(locale, sizeof(locale), "%s", setlocale(LC_ALL, NULL));
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
   serve_once(1);
+  serve_tls_once(1);
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
   assert_true(before.rlim_cur == after.rlim_cur && before.rlim_max == after.rlim_max);
   assert_string_equal(setlocale(LC_ALL, NULL), locale);
@@ -261,6 +290,13 @@ static void nothing_is_printed(void **state) {
       ws_end(&client);
       ws_open(&client, chat_server_port(server), "/chat", "Origin: http://elsewhere.example\r\n");
       ws_write(&client, junk, sizeof(junk));
+      ws_end(&client);
+    }
+    chat_server_free(server);
+    use_tls(&options);
+    if (chat_server_start(&options, &server) != CHAT_OK) break;
+    if (i != 0) {
+      ws_open(&client, chat_server_port(server), "/chat", NULL); /* the handshake fails */
       ws_end(&client);
     }
     chat_server_free(server);

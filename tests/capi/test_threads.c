@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/tls_options.h"
 #include "support/ws_client.h"
 
 extern char **environ;
@@ -83,6 +84,52 @@ static void hooks_come_first_and_last(void **state) {
     assert_int_equal(started, threads);
     assert_int_equal(stopped, threads);
     assert_int_equal(wrong, 0);
+  }
+}
+
+/* ------------------------------------------------------------------------------------------------------------- idle */
+
+/* With a silent client, with TLS and without. */
+static void an_idle_server_uses_no_cpu(void **state) {
+  int round;
+  (void)state;
+  for (round = 0; round < 6; round++) {
+    chat_server_options options = test_options();
+    chat_server *server;
+    ws_client client;
+    struct sockaddr_in address;
+    int64_t end_ms;
+    clock_t cpu;
+    options.threads = round % 3;
+    if (round >= 3) use_tls(&options);
+    server = start(&options);
+    memset(&address, 0, sizeof(address));
+    address.sin_family = AF_INET;
+    address.sin_port = htons((uint16_t)chat_server_port(server));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ws_init(&client);
+    client.fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(client.fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    /* On purpose: what follows the start and the connection is done then. */
+    for (end_ms = ws_clock_ms() + 200; ws_clock_ms() < end_ms;) {
+      if (options.threads == 0) {
+        assert_ok(chat_server_poll(server, 10));
+      } else {
+        usleep(10000); /* On purpose: see above. */
+      }
+    }
+    cpu = clock();
+    for (end_ms = ws_clock_ms() + 1000; ws_clock_ms() < end_ms;) {
+      if (options.threads == 0) {
+        assert_ok(chat_server_poll(server, 100));
+      } else {
+        usleep(100000); /* On purpose: the server does nothing meanwhile. */
+      }
+    }
+    /* A loop that spins would take all of the second. */
+    assert_true((double)(clock() - cpu) / CLOCKS_PER_SEC < 0.1);
+    ws_end(&client);
+    assert_ok(chat_server_free(server));
   }
 }
 
@@ -310,11 +357,13 @@ static void the_host_may_choose_the_mask(void **state) {
 
 static atomic_bool starts_end;
 
+/* With TLS: libwebsockets would ignore the signal. */
 static void *start_servers(void *unused) {
   while (!starts_end) {
     chat_server_options options = test_options();
     chat_server *server = NULL;
     options.threads = 0;
+    use_tls(&options);
     if (chat_server_start(&options, &server) == CHAT_OK) chat_server_free(server);
   }
   return unused;
@@ -507,6 +556,7 @@ static void a_late_poll_hears_the_pongs_first(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(hooks_come_first_and_last),
+      cmocka_unit_test(an_idle_server_uses_no_cpu),
       cmocka_unit_test(the_hosts_own_thread_has_no_hooks),
       cmocka_unit_test(only_signals_of_runtimes_are_open),
       cmocka_unit_test(a_collector_can_stop_the_threads),

@@ -1,13 +1,15 @@
 /*
  * Starts servers where libwebsockets' libuv plugin is not to be found, which check_missing_plugin.sh
- * sees to: each start fails, says why, and leaves nothing behind. What is wrong goes to descriptor 3,
- * for nothing else may be printed at all.
+ * sees to: each start with TLS fails, says why, and leaves nothing behind. Without TLS a server starts.
+ * What is wrong goes to descriptor 3, for nothing else may be printed at all.
  */
 #include <chat/chat.h>
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "support/tls_options.h"
 
 static int reasons;          /* lines of log that name the plugin */
 static int descriptors = -1; /* after the first start: libuv keeps two of its own for as long as the process lives */
@@ -36,6 +38,7 @@ static int try_start(int threads) {
   options.address = "127.0.0.1";
   options.threads = threads;
   options.callbacks.on_log = on_log;
+  use_tls(&options);
   reasons = 0;
   error = chat_server_start(&options, &server);
 #define CHECK(condition) \
@@ -46,6 +49,9 @@ static int try_start(int threads) {
   CHECK(reasons > 0);
   CHECK(descriptors == -1 || descriptor_count() == descriptors);
   CHECK(sigaction(SIGPIPE, NULL, &pipe_action) == 0 && pipe_action.sa_handler == SIG_DFL);
+  options.tls_certificate_file = options.tls_private_key_file = NULL;
+  CHECK(chat_server_start(&options, &server) == CHAT_OK);
+  CHECK(chat_server_free(server) == CHAT_OK);
 #undef CHECK
   descriptors = descriptor_count();
   if (faults != 0) dprintf(3, "the message is: %s\n", chat_error_message());

@@ -27,7 +27,8 @@
  *     at once. A failure that occurs later (the client has disconnected, the room is full) is reported to on_log.
  *     After CHAT_DEFER these calls take effect when the callback has returned.
  *  9. The library installs no signal handler, changes no limit or locale, never exits and never prints. One setting is
- *     process-wide: libwebsockets has one log function for all its users, which the first server redirects to on_log.
+ *     process-wide: libwebsockets has one log function for all its users, which the first server with TLS redirects to
+ *     on_log.
  *
  *     May be called from                                       any thread      in a callback
  *     chat_server_start                                        yes             yes
@@ -954,7 +955,7 @@ CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t
 typedef enum chat_refusal {
   CHAT_REFUSAL_CONNECTIONS = 0,               /* max_connections */
   CHAT_REFUSAL_CONNECTIONS_PER_ADDRESS = 1,   /* one address has too many connections */
-  CHAT_REFUSAL_DESCRIPTORS = 2,               /* the socket is numbered above RLIMIT_NOFILE at the start */
+  CHAT_REFUSAL_DESCRIPTORS = 2,               /* with TLS: the socket is numbered above RLIMIT_NOFILE at the start */
   CHAT_REFUSAL_SESSIONS = 3,                  /* too many Socket.IO sessions and HTTP clients in all */
   CHAT_REFUSAL_SESSIONS_PER_ADDRESS = 4,      /* one address has too many of them */
   CHAT_REFUSAL_CLIENTS = 5,                   /* max_clients */

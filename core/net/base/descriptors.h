@@ -1,5 +1,5 @@
-// How many file descriptors a server may use: the size of libwebsockets' table, the default of max_connections, and
-// whether enough descriptors are free at the start. libuv and libwebsockets cannot handle a shortage, so it is checked
+// How many file descriptors a server may use: the size of libwebsockets' table for TLS, the default of max_connections,
+// and whether enough descriptors are free at the start. libuv and libwebsockets cannot handle a shortage, so it is checked
 // before they need descriptors.
 #pragma once
 
@@ -17,8 +17,8 @@ std::int64_t open_file_limit();
 // The default of max_connections: the limit minus a reserve for the host's own files and sockets.
 std::int64_t default_max_connections(std::int64_t file_limit);
 
-// The number of entries in libwebsockets' table, which is indexed by descriptor. Each loop has one table with 16 bytes
-// per entry, all allocated at the start. It has entries for max_connections, for the descriptors that the host has
+// The number of entries in libwebsockets' table, which is indexed by descriptor. Only servers with TLS have it: one table
+// for each loop, with 16 bytes per entry, all allocated at the start. It has entries for max_connections, for the descriptors that the host has
 // open, and for those it opens later. It exceeds the limit only when the limit is low, because the host may raise it.
 int descriptor_table_size(std::int64_t file_limit, std::int64_t max_connections, int first_free);
 

@@ -27,7 +27,7 @@ class ForkGuard {
     void add(int socket_fd);
   };
 
-  // Serializes the creation and destruction of libwebsockets contexts, which load and unload a library. A child forked
+  // Serializes the creation and destruction of libwebsockets contexts, which servers with TLS have, and which load and unload a library. A child forked
   // during this could never acquire the C library's loader lock, so fork() waits for it. The wait is bounded, because
   // on_log may run meanwhile.
   class Loading {

@@ -1,4 +1,4 @@
-// A two-way stream of bytes with one client, as a connection sees it: a socket of libwebsockets, plain or with TLS.
+// A two-way stream of bytes with one client, as a connection sees it: a socket, plain or with TLS.
 // Both interfaces know nothing of HTTP or WebSocket. All calls are made on the thread of the connection's loop.
 #pragma once
 
@@ -40,7 +40,9 @@ class ByteStream {
   virtual std::optional<std::size_t> write(std::string_view bytes) = 0;
   // Everything that write() took was sent. False only while TLS holds back a part of a record.
   virtual bool flushed() const = 0;
-  // The socket, when bytes may be written to it without this object as long as write() would take them whole; otherwise -1.
+  // The descriptor, when bytes may be written to it with send() in place of write(): non-blocking, with MSG_NOSIGNAL, and
+  // nothing that write() took is still unsent. -1 when only write() can: with TLS, after finish_writing(), and when the
+  // stream is closed. Valid until the next call or callback of the stream.
   virtual int direct_fd() const { return -1; }
   // Asks for on_writable(), once.
   virtual void want_writable() = 0;

@@ -18,6 +18,7 @@ Connection& Connections::add(std::string remote_address, Share share) {
   loop_.note_activity();
   loop_.stats().connections_total.add();
   loop_.stats().connections_now.add();
+  if (buried_.capacity() < living() + 1) buried_.reserve(2 * living() + 1);
   auto owned = std::make_unique<Connection>(*this, ++last_id_, std::move(remote_address), std::move(share));
   Connection& connection = *owned;
   connections_.emplace(connection.id(), std::move(owned));
@@ -104,6 +105,15 @@ void Connections::doom_idle() {
     if (connection->idle_http()) idle.push_back(connection.get());
   }
   for (Connection* connection : idle) doom(*connection);
+}
+
+void Connections::kill_all() {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(connections_.size());
+  for (const auto& [id, connection] : connections_) ids.push_back(id);
+  for (const std::uint64_t id : ids) {
+    if (const auto found = connections_.find(id); found != connections_.end()) found->second->kill();
+  }
 }
 
 void Connections::destroy_all() {

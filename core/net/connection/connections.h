@@ -65,7 +65,8 @@ class Connections {
 
   // Dooms those on which no request has begun.
   void doom_idle();
-  // When the loop ends.
+  // When the loop ends: closes the stream of every connection.
+  void kill_all();
   void destroy_all();
 
  private:
@@ -78,7 +79,7 @@ class Connections {
   std::deque<std::uint64_t> waiting_input_;
   std::size_t input_turns_left_ = 0;  // of this round, from the front
   std::deque<std::uint64_t> doomed_;
-  std::vector<std::unique_ptr<Connection>> buried_;
+  std::vector<std::unique_ptr<Connection>> buried_;  // has capacity for every connection
 };
 
 }  // namespace chat::net

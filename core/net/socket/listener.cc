@@ -127,6 +127,8 @@ Status Listener::open_tcp(const ServerOptions& options) {
   if (fd_ < 0) return system_status(errno, shown);
   set_flag(fd_, SOL_SOCKET, SO_REUSEADDR, 1);
   if (v6) set_flag(fd_, IPPROTO_IPV6, IPV6_V6ONLY, options.address.empty() ? 0 : 1);
+  set_options(fd_, true);
+  inherited_ = true;
   if (bind(fd_, &address.any, v6 ? sizeof address.v6 : sizeof address.v4) != 0 || listen(fd_, kBacklog) != 0) {
     return system_status(errno, shown);
   }
@@ -162,6 +164,13 @@ Status Listener::open_unix(const std::string& path) {
   return {};
 }
 
+void Listener::set_options(int fd, bool tcp) const {
+  if (tcp) set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (const std::int64_t bytes = options_.send_buffer_bytes; bytes != kUnlimited) {
+    set_flag(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(bytes));
+  }
+}
+
 Status Listener::take(int fd) {
   int listening = 0;
   socklen_t size = sizeof listening;
@@ -182,18 +191,16 @@ Status Listener::take(int fd) {
   return {};
 }
 
-Status Listener::start(uv_loop_t* loop) {
-  if (uv_poll_init(loop, &poll_, fd_) != 0) return {Error::system, "the listening socket cannot be watched"};
+Status Listener::start(ReadySockets& sockets, uv_loop_t* loop) {
+  watch_.start(sockets, *this, fd_);
+  if (!watch_.set(Poller::kRead)) {
+    watch_.forget();
+    return {Error::system, "the listening socket cannot be watched"};
+  }
   uv_timer_init(loop, &retry_);
-  poll_.data = retry_.data = this;
+  retry_.data = this;
   running_ = true;
-  watch();
   return {};
-}
-
-void Listener::watch() {
-  uv_poll_start(&poll_, UV_READABLE,
-                [](uv_poll_t* handle, int, int) { static_cast<Listener*>(handle->data)->accept_waiting(); });
 }
 
 // Logs one line per shortage, however long it lasts.
@@ -201,20 +208,29 @@ void Listener::pause(int error) {
   if (!std::exchange(short_, true)) {
     application_.log(LogLevel::error, std::string("accept: ") + std::strerror(error));
   }
-  uv_poll_stop(&poll_);
+  watch_.set(0);
+  retry_later();
+}
+
+void Listener::retry_later() {
   uv_timer_start(
-      &retry_, [](uv_timer_t* handle) { static_cast<Listener*>(handle->data)->watch(); }, kRetryMs, 0);
+      &retry_,
+      [](uv_timer_t* handle) {
+        auto* const self = static_cast<Listener*>(handle->data);
+        if (!self->watch_.set(Poller::kRead)) self->retry_later();
+      },
+      kRetryMs, 0);
 }
 
 void Listener::stop() {
   if (!running_) return;
   running_ = false;
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_), nullptr);
+  watch_.stop();
   uv_close(reinterpret_cast<uv_handle_t*>(&retry_), nullptr);
   close_socket();
 }
 
-void Listener::accept_waiting() {
+void Listener::on_ready(unsigned, bool) {
   for (int i = 0; i < kAcceptsPerTurn && running_; ++i) {
     SocketAddress address;
     unsigned size = sizeof address;
@@ -226,14 +242,9 @@ void Listener::accept_waiting() {
       return;
     }
     if (std::exchange(short_, false)) application_.log(LogLevel::info, "connections are accepted again");
-    std::string remote_address;
-    if (const std::optional<IpAddress> ip = IpAddress::from(&address.any)) {
-      remote_address = ip->text();
-      set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    }
-    if (const std::int64_t bytes = options_.send_buffer_bytes; bytes != kUnlimited) {
-      set_flag(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(bytes));
-    }
+    const std::optional<IpAddress> ip = IpAddress::from(&address.any);
+    std::string remote_address = ip ? ip->text() : std::string();
+    if (!inherited_) set_options(fd, ip.has_value());
     user_.on_accepted(fd, std::move(remote_address));
     if (LoopContext* const loop = LoopContext::current(); loop && loop->budget().over()) return;
   }

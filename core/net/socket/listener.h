@@ -10,6 +10,8 @@
 
 #include "hub/application.h"
 #include "net/base/server_options.h"
+#include "net/socket/ready_sockets.h"
+#include "net/socket/socket_watch.h"
 
 namespace chat::net {
 
@@ -23,7 +25,7 @@ class AcceptUser {
   ~AcceptUser() = default;
 };
 
-class Listener {
+class Listener final : private ReadySocket {
  public:
   // All arguments must outlive the listener. Errors: address_in_use, address_invalid, permission, system; the detail
   // names the address.
@@ -36,8 +38,8 @@ class Listener {
   // The TCP port; 0 on a UNIX socket.
   int port() const { return port_; }
 
-  // Starts accepting. Call on the loop's thread, or before it runs.
-  Status start(uv_loop_t* loop);
+  // Starts accepting. Call on the loop's thread, or before it runs. Both belong to one loop.
+  Status start(ReadySockets& sockets, uv_loop_t* loop);
   // Stops accepting. Call on the loop's thread. The object must outlive the loop.
   void stop();
   // Called when the start failed: a descriptor that the host handed in stays open and remains the host's.
@@ -50,9 +52,10 @@ class Listener {
   Status open_tcp(const ServerOptions& options);
   Status open_unix(const std::string& path);
   Status take(int fd);
-  void watch();
-  void accept_waiting();
+  void set_options(int fd, bool tcp) const;
+  void on_ready(unsigned events, bool ended) override;
   void pause(int error);
+  void retry_later();
   void close_socket();
 
   AcceptUser& user_;
@@ -64,9 +67,10 @@ class Listener {
   int port_ = 0;
   std::string unix_path_;
   std::uint64_t unix_inode_ = 0;
+  bool inherited_ = false;  // accepted sockets inherit the options of this one, as Linux does for TCP
   bool running_ = false;
   bool short_ = false;  // the last accept failed for lack of descriptors or memory
-  uv_poll_t poll_{};
+  SocketWatch watch_;
   uv_timer_t retry_{};
 };
 

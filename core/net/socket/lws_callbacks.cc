@@ -6,7 +6,7 @@
 
 #include "net/base/loop_context.h"
 #include "net/socket/lws_context.h"
-#include "net/socket/lws_socket.h"
+#include "net/socket/tls_socket.h"
 
 namespace chat::net {
 
@@ -15,7 +15,7 @@ int on_lws_callback(lws* wsi, lws_callback_reasons reason, void* user, void* in,
     if (LwsContext* const context = LwsContext::in_creation()) context->prepare_tls(static_cast<SSL_CTX*>(user));
     return 0;
   }
-  auto* socket = wsi ? static_cast<LwsSocket*>(lws_get_opaque_user_data(wsi)) : nullptr;
+  auto* socket = wsi ? static_cast<TlsSocket*>(lws_get_opaque_user_data(wsi)) : nullptr;
   if (!socket) return 0;
   socket->attach(wsi);
   if (LoopContext* const loop = LoopContext::current()) loop->note_activity();

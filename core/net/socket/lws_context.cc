@@ -20,7 +20,7 @@
 #include "net/base/fork_guard.h"
 #include "net/socket/elf_import.h"
 #include "net/socket/lws_callbacks.h"
-#include "net/socket/lws_socket.h"
+#include "net/socket/tls_socket.h"
 
 namespace chat::net {
 namespace {
@@ -189,16 +189,13 @@ Status LwsContext::create(uv_loop_t* uv, const ServerOptions& options, int wante
   info.timeout_secs = kNeverS;
   // All zero disables pings and the sorted list of deadlines in libwebsockets.
   info.retry_and_idle_policy = &no_keepalive_;
-  tls_ = !options.tls_certificate_file.empty();
-  if (tls_) {
-    info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-    info.ssl_cert_filepath = options.tls_certificate_file.c_str();
-    info.ssl_private_key_filepath = options.tls_private_key_file.c_str();
-    // Otherwise libwebsockets creates a client context with all CA certificates of the system, and with several
-    // contexts it frees only the last one.
-    unused_client_.reset(SSL_CTX_new(TLS_client_method()));
-    info.provided_client_ssl_ctx = unused_client_.get();
-  }
+  info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+  info.ssl_cert_filepath = options.tls_certificate_file.c_str();
+  info.ssl_private_key_filepath = options.tls_private_key_file.c_str();
+  // Otherwise libwebsockets creates a client context with all CA certificates of the system, and with several contexts it
+  // frees only the last one.
+  unused_client_.reset(SSL_CTX_new(TLS_client_method()));
+  info.provided_client_ssl_ctx = unused_client_.get();
 
   const ForkGuard::Loading loading;
   lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
@@ -222,15 +219,15 @@ Status LwsContext::create(uv_loop_t* uv, const ServerOptions& options, int wante
   // libwebsockets does not notice the missing descriptor, and returns a context that it has started to destroy.
   if (!event_pipe_) return {Error::system, "no file descriptor was left for libwebsockets"};
   vhost_ = lws_create_vhost(context_, &info);
-  if (!vhost_) return {tls_ ? Error::certificate : Error::internal, "libwebsockets could not create a virtual host"};
+  if (!vhost_) return {Error::certificate, "libwebsockets could not create a virtual host"};
   return {};
 }
 
-bool LwsContext::adopt(int socket_fd, LwsSocket& socket) {
+bool LwsContext::adopt(int socket_fd, TlsSocket& socket) {
   lws_adopt_desc_t description;
   std::memset(&description, 0, sizeof description);
   description.vh = vhost_;
-  description.type = static_cast<lws_adoption_type>(LWS_ADOPT_SOCKET | (tls_ ? LWS_ADOPT_ALLOW_SSL : 0));
+  description.type = static_cast<lws_adoption_type>(LWS_ADOPT_SOCKET | LWS_ADOPT_ALLOW_SSL);
   description.fd.sockfd = socket_fd;
   description.opaque = &socket;
   lws* const wsi = lws_adopt_descriptor_vhost_via_info(&description);

@@ -1,6 +1,6 @@
-// The libwebsockets context of one loop. It runs on the loop's libuv loop without a listener, adopts accepted sockets,
-// and is destroyed in the stages that libwebsockets requires. lws_context.cc contains all differences between library
-// versions. Use it on the loop's thread unless a comment says otherwise.
+// The libwebsockets context of one loop of a server with TLS. It runs on the loop's libuv loop without a listener, adopts
+// accepted sockets, and is destroyed in the stages that libwebsockets requires. lws_context.cc contains all differences
+// between library versions. Use it on the loop's thread unless a comment says otherwise.
 #pragma once
 
 #include <libwebsockets.h>
@@ -16,7 +16,7 @@
 
 namespace chat::net {
 
-class LwsSocket;
+class TlsSocket;
 
 using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 
@@ -35,7 +35,7 @@ class LwsContext {
 
   // Passes an accepted descriptor to libwebsockets, which owns it from then on, even on failure (false). After a
   // failure, socket.attached() says whether the socket's last callback is still to come.
-  bool adopt(int socket_fd, LwsSocket& socket);
+  bool adopt(int socket_fd, TlsSocket& socket);
 
   // Wakes the loop for work that libwebsockets postponed.
   void cancel_service();
@@ -60,7 +60,6 @@ class LwsContext {
  private:
   lws_context* context_ = nullptr;
   lws_vhost* vhost_ = nullptr;
-  bool tls_ = false;
   int places_ = 0;
   SslContext reloaded_{nullptr, &SSL_CTX_free};  // the certificate of the last reload; null before
   SslContext unused_client_{nullptr, &SSL_CTX_free};

@@ -1,21 +1,26 @@
 // See ready_sockets.h. A key is the index of a place, with the place's use count in the higher bits.
 #include "net/socket/ready_sockets.h"
 
+#include <algorithm>
+
 namespace chat::net {
 namespace {
 
+constexpr std::size_t kFirstPlaces = 64;
 constexpr std::uint64_t kLoopKey = Poller::kTimerKey - 1;
 
 }  // namespace
 
 bool ReadySockets::open(int loop_fd, bool for_host) {
+  buffer_ = std::make_unique_for_overwrite<char[]>(kReadBufferBytes);
   return poller_.open(for_host) && poller_.watch(loop_fd, kLoopKey, 0, Poller::kRead);
 }
 
 std::uint64_t ReadySockets::add(ReadySocket& socket) {
   if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(places_.size()));
+    if (places_.size() == free_.capacity()) free_.reserve(std::max(kFirstPlaces, 2 * places_.size()));
     places_.push_back({nullptr, 0});
+    free_.push_back(static_cast<std::uint32_t>(places_.size() - 1));
   }
   const std::uint32_t place = free_.back();
   free_.pop_back();
@@ -39,6 +44,8 @@ void ReadySockets::wait(int timeout_ms) {
   if (pending()) return;
   next_ = 0;
   end_ = poller_.wait(ready_, timeout_ms);
+  const auto ready = std::span(ready_).first(end_);
+  loop_is_ready_ = std::ranges::any_of(ready, [](const Poller::Ready& one) { return one.key == kLoopKey; });
 }
 
 bool ReadySockets::serve(TimeBudget& budget) {

@@ -141,9 +141,7 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   void tear_down() {
     loop_.end();
     loop_.drain_inbox();
-    for (const auto& wire : wires_) {
-      if (wire->connection != nullptr) wire->connection->stream().close();
-    }
+    connections_.kill_all();
     sessions().end_all();
     loop_.peers().retire_all({1001, std::string(net::kStopping)});
     loop_.peers().retire_due();

@@ -179,6 +179,17 @@ void requests(void**) {
       options);
 }
 
+void a_connection_ends_without_memory(void**) {
+  Fixture f({});
+  allocations_until_failure = 0;
+  f.connection->on_released();
+  const bool none = allocations_until_failure == 0;
+  allocations_until_failure = -1;
+  assert_true(none);
+  assert_true(f.connections.empty());
+  assert_int_equal(f.open.load(), 0);
+}
+
 }  // namespace
 
 int main() {
@@ -188,6 +199,7 @@ int main() {
       cmocka_unit_test(a_websocket_with_a_protocol_error),
       cmocka_unit_test(a_websocket_with_a_full_outbox),
       cmocka_unit_test(requests),
+      cmocka_unit_test(a_connection_ends_without_memory),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

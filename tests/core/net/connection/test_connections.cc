@@ -355,6 +355,21 @@ void the_end_of_the_loop_destroys_all(void**) {
   expect(f.sent(), "");
 }
 
+void the_end_of_the_loop_closes_every_stream(void**) {
+  Fixture f(4);
+  f.input_to(1, kUpgrade);
+  f.input_to(2, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  f.all[3]->on_released();
+  f.user.seen();
+  f.called();
+  f.connections.kill_all();
+  expect(f.called(), "0 close, 1 close, 2 close");
+  expect(f.lost, "lost; ");
+  expect(f.user.seen(), "closed 1006 the connection was lost; ");
+  assert_true(f.connections.empty());
+  assert_int_equal(f.open.load(), 0);
+}
+
 // Finishing -----------------------------------------------------------------------------------------------------------
 
 void a_finishing_connection_waits_for_the_peer(void**) {
@@ -421,6 +436,7 @@ int main() {
       cmocka_unit_test(destruction_goes_on_where_it_was_interrupted),
       cmocka_unit_test(the_idle_are_those_between_two_requests),
       cmocka_unit_test(the_end_of_the_loop_destroys_all),
+      cmocka_unit_test(the_end_of_the_loop_closes_every_stream),
       cmocka_unit_test(a_finishing_connection_waits_for_the_peer),
       cmocka_unit_test(a_finishing_connection_waits_two_seconds),
       cmocka_unit_test(a_finishing_connection_discards_one_mebibyte),

@@ -1,6 +1,6 @@
-// A socket in libwebsockets' raw role, with or without TLS. libwebsockets performs the TLS handshake and reads. Writes
-// go directly to the socket or to OpenSSL, because libwebsockets does not read while it holds unsent output, yet is
-// woken continuously by the pending input.
+// A socket with TLS, in libwebsockets' raw role. libwebsockets performs the handshake and reads. Writes go directly to
+// OpenSSL, because libwebsockets does not read while it holds unsent output, yet is woken continuously by the pending
+// input.
 //
 // libwebsockets would also watch the socket with a libuv handle. That handle is stopped, and the loop's ReadySockets
 // watches the socket instead, which can serve sockets in portions. When the socket is readable, the handle's callback
@@ -14,16 +14,16 @@
 
 #include "net/connection/byte_stream.h"
 #include "net/socket/ready_sockets.h"
+#include "net/socket/socket_watch.h"
 
 namespace chat::net {
 
-class LwsSocket final : public ByteStream, private ReadySocket {
+class TlsSocket final : public ByteStream, private ReadySocket {
  public:
-  explicit LwsSocket(ByteStreamUser& user) : user_(user) {}
+  explicit TlsSocket(ByteStreamUser& user) : user_(user) {}
 
   std::optional<std::size_t> write(std::string_view bytes) override;
   bool flushed() const override { return unsent_record_.empty(); }
-  int direct_fd() const override;
   void want_writable() override;
   void set_reading(bool on) override;
   void finish_writing() override;
@@ -47,9 +47,8 @@ class LwsSocket final : public ByteStream, private ReadySocket {
   void on_ready(unsigned events, bool ended) override;
   void service(unsigned events);
   void follow_libwebsockets();
+  void cancel_timeout();
   void apply_interest();
-  std::optional<std::size_t> write_plain(std::string_view bytes);
-  std::optional<std::size_t> write_tls(SSL* ssl, std::string_view bytes);
   bool send_unsent_record(SSL* ssl);
 
   ByteStreamUser& user_;
@@ -57,15 +56,13 @@ class LwsSocket final : public ByteStream, private ReadySocket {
   // The rest of a record that OpenSSL has encrypted and the socket has not accepted. OpenSSL must be called again with
   // the same bytes, so they count as written and are kept here: at most one record of 16 KiB.
   std::string unsent_record_;
-  bool finished_ = false;        // finish_writing() was called
-  bool handshake_timed_ = true;  // libwebsockets' handshake timeout is set
+  bool finished_ = false;    // finish_writing() was called
+  bool handshaking_ = true;  // until the first input
 
   ReadySockets* sockets_ = nullptr;
-  uv_poll_t* handle_ = nullptr;  // libwebsockets' handle; nullptr: `sockets_` does not watch the socket
-  std::uint64_t key_ = 0;
-  int fd_ = -1;
-  unsigned watched_ = 0;    // Poller::kRead, kWrite
-  unsigned handshake_ = 0;  // the events that libwebsockets waits for before the first input
+  SocketWatch watch_;
+  uv_poll_t* handle_ = nullptr;    // libwebsockets' handle; nullptr: libuv watches the socket
+  unsigned handshake_events_ = 0;  // those that libwebsockets waits for while handshaking_
   bool reading_ = true;
   bool wants_writable_ = false;
 };

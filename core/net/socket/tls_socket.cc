@@ -1,5 +1,5 @@
-// See lws_socket.h.
-#include "net/socket/lws_socket.h"
+// See tls_socket.h.
+#include "net/socket/tls_socket.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -33,36 +33,34 @@ bool is_active(uv_poll_t* handle) { return uv_is_active(reinterpret_cast<uv_hand
 
 }  // namespace
 
-void LwsSocket::watch(ReadySockets& sockets, uv_loop_t& uv) {
-  fd_ = lws_get_socket_fd(wsi_);
-  handle_ = find_handle(uv, fd_, wsi_);
-  if (!handle_) return;
-  // The timeouts of libwebsockets are a sorted list, in which a new one costs time in proportion to their number.
-  lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
+void TlsSocket::watch(ReadySockets& sockets, uv_loop_t& uv) {
+  const int fd = lws_get_socket_fd(wsi_);
+  uv_poll_t* const handle = find_handle(uv, fd, wsi_);
+  if (!handle) return;
+  watch_.start(sockets, *this, fd);
+  handle_ = handle;
   sockets_ = &sockets;
-  key_ = sockets.add(*this);
+  cancel_timeout();
   follow_libwebsockets();
 }
 
-void LwsSocket::unwatch() {
+void TlsSocket::unwatch() {
   if (!handle_) return;
-  sockets_->watch(key_, fd_, watched_, 0);
-  sockets_->forget(key_);
+  watch_.stop();
   sockets_->note_closing();
-  watched_ = 0;
   handle_ = nullptr;
 }
 
-void LwsSocket::detach() {
+void TlsSocket::detach() {
   unwatch();
   wsi_ = nullptr;
 }
 
-void LwsSocket::on_ready(unsigned events, bool ended) {
+void TlsSocket::on_ready(unsigned events, bool ended) {
   // libwebsockets detects the end by reading.
-  if (ended) events = watched_;
-  events &= watched_;
-  const bool handshake = handshake_timed_;
+  if (ended) events = watch_.events();
+  events &= watch_.events();
+  const bool handshake = handshaking_;
   if (const unsigned served = handshake ? events : events & Poller::kRead; served != 0) service(served);
   if (handshake || (events & Poller::kWrite) == 0 || !handle_) return;
   wants_writable_ = false;
@@ -70,15 +68,22 @@ void LwsSocket::on_ready(unsigned events, bool ended) {
   user_.on_writable();
 }
 
-void LwsSocket::service(unsigned events) {
+void TlsSocket::service(unsigned events) {
   const int as_libuv = ((events & Poller::kRead) != 0 ? static_cast<int>(UV_READABLE) : 0) |
                        ((events & Poller::kWrite) != 0 ? static_cast<int>(UV_WRITABLE) : 0);
+  const bool handshake = handshaking_;
   handle_->poll_cb(handle_, 0, as_libuv);
+  // libwebsockets sets a timeout of a year when the handshake ends.
+  if (handshake && handle_ && !is_closing(handle_)) cancel_timeout();
   follow_libwebsockets();
 }
 
+// The timeouts of libwebsockets are a sorted list, in which a new one costs time in proportion to their number. The
+// connection has its own.
+void TlsSocket::cancel_timeout() { lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0); }
+
 // Call this after each libwebsockets call that may have restarted or closed its handle.
-void LwsSocket::follow_libwebsockets() {
+void TlsSocket::follow_libwebsockets() {
   if (!handle_) return;
   if (is_closing(handle_)) {
     unwatch();
@@ -86,47 +91,26 @@ void LwsSocket::follow_libwebsockets() {
   }
   if (is_active(handle_)) {
     const unsigned wanted = handle_->io_watcher.pevents;
-    handshake_ = ((wanted & POLLIN) != 0 ? Poller::kRead : 0U) | ((wanted & POLLOUT) != 0 ? Poller::kWrite : 0U);
+    handshake_events_ = ((wanted & POLLIN) != 0 ? Poller::kRead : 0U) | ((wanted & POLLOUT) != 0 ? Poller::kWrite : 0U);
     uv_poll_stop(handle_);
   }
   apply_interest();
 }
 
-void LwsSocket::apply_interest() {
+void TlsSocket::apply_interest() {
   const unsigned own = (reading_ ? Poller::kRead : 0U) | (wants_writable_ ? Poller::kWrite : 0U);
-  const unsigned wanted = handshake_timed_ ? handshake_ : own;
-  if (wanted == watched_) return;
-  if (sockets_->watch(key_, fd_, watched_, wanted)) watched_ = wanted;
+  (void)watch_.set(handshaking_ ? handshake_events_ : own);
 }
 
-void LwsSocket::received(std::span<char> bytes) {
-  if (std::exchange(handshake_timed_, false)) lws_set_timeout(wsi_, NO_PENDING_TIMEOUT, 0);
+void TlsSocket::received(std::span<char> bytes) {
+  if (std::exchange(handshaking_, false)) cancel_timeout();
   user_.on_input(bytes);
 }
 
-std::optional<std::size_t> LwsSocket::write(std::string_view bytes) {
+std::optional<std::size_t> TlsSocket::write(std::string_view bytes) {
   if (!wsi_ || finished_) return std::nullopt;
   SSL* const ssl = lws_get_ssl(wsi_);
-  return ssl ? write_tls(ssl, bytes) : write_plain(bytes);
-}
-
-std::optional<std::size_t> LwsSocket::write_plain(std::string_view bytes) {
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t count =
-        send(lws_get_socket_fd(wsi_), bytes.data() + written, bytes.size() - written, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count >= 0) {
-      written += static_cast<std::size_t>(count);
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      break;
-    } else if (errno != EINTR) {
-      return std::nullopt;
-    }
-  }
-  return written;
-}
-
-std::optional<std::size_t> LwsSocket::write_tls(SSL* ssl, std::string_view bytes) {
+  if (!ssl) return std::nullopt;
   if (!send_unsent_record(ssl)) return std::nullopt;
   std::size_t written = 0;
   while (written < bytes.size() && unsent_record_.empty()) {
@@ -147,7 +131,7 @@ std::optional<std::size_t> LwsSocket::write_tls(SSL* ssl, std::string_view bytes
 }
 
 // Returns false when the stream is broken.
-bool LwsSocket::send_unsent_record(SSL* ssl) {
+bool TlsSocket::send_unsent_record(SSL* ssl) {
   while (!unsent_record_.empty()) {
     ERR_clear_error();
     const int count = SSL_write(ssl, unsent_record_.data(), static_cast<int>(unsent_record_.size()));
@@ -162,11 +146,7 @@ bool LwsSocket::send_unsent_record(SSL* ssl) {
   return true;
 }
 
-int LwsSocket::direct_fd() const {
-  return wsi_ && !finished_ && lws_get_ssl(wsi_) == nullptr ? lws_get_socket_fd(wsi_) : -1;
-}
-
-void LwsSocket::want_writable() {
+void TlsSocket::want_writable() {
   wants_writable_ = true;
   if (handle_) {
     apply_interest();
@@ -175,7 +155,7 @@ void LwsSocket::want_writable() {
   }
 }
 
-void LwsSocket::set_reading(bool on) {
+void TlsSocket::set_reading(bool on) {
   reading_ = on;
   if (handle_) {
     apply_interest();
@@ -184,7 +164,7 @@ void LwsSocket::set_reading(bool on) {
   }
 }
 
-void LwsSocket::finish_writing() {
+void TlsSocket::finish_writing() {
   if (!wsi_ || std::exchange(finished_, true)) return;
   if (SSL* const ssl = lws_get_ssl(wsi_)) {
     ERR_clear_error();
@@ -194,13 +174,13 @@ void LwsSocket::finish_writing() {
   shutdown(lws_get_socket_fd(wsi_), SHUT_WR);
 }
 
-void LwsSocket::reset_on_close() {
+void TlsSocket::reset_on_close() {
   if (!wsi_) return;
   const linger at_once{1, 0};
   setsockopt(lws_get_socket_fd(wsi_), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
-void LwsSocket::close() {
+void TlsSocket::close() {
   if (!wsi_) return;
   lws_set_timeout(wsi_, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
   follow_libwebsockets();
