@@ -340,16 +340,14 @@ Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& ro
   return status;
 }
 
-std::vector<RoomHold> Hub::hold_rooms(const Client& client) const {
+std::vector<RoomHold> Hub::hold_rooms(const Client& client) {
   std::vector<RoomHold> holds;
   for (const std::string& name : client.rooms()) {
     const RoomPtr room = rooms_.find(name);
     if (!room) continue;
     std::lock_guard lock(room->mutex);
     if (!room->members.contains(client.id())) continue;
-    RoomHold hold = room->held.lock();
-    if (!hold) room->held = hold = std::make_shared<const char>();
-    holds.push_back(std::move(hold));
+    holds.push_back(rooms_.hold(room));
   }
   return holds;
 }

@@ -121,7 +121,7 @@ class Hub {
   Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes, Moment now);
   // Returns a hold on each room that the client is in. Without a hold an empty room is removed, and a later room of
   // that name starts a new numbering.
-  std::vector<RoomHold> hold_rooms(const Client& client) const;
+  std::vector<RoomHold> hold_rooms(const Client& client);
   // Moves the client to another loop. Call on the thread of the loop that the client leaves. For each room the old loop
   // receives Departed and the new one Arrived, in the room's order. Other events for the client go to the old loop
   // before this call and to the new loop after it, so when it returns the old inbox holds the last of them. Throws
@@ -174,8 +174,9 @@ class Hub {
   // Ends the client's connection because another connection continues the client with its secret.
   Status continue_elsewhere(const ClientPtr& client);
 
-  // Drops expired history and rooms that are empty and have no history. Call it every few seconds.
-  void expire(Moment now) { rooms_.expire(now); }
+  // Drops expired history and rooms that are empty and have no history, in slices. Call it every few seconds, and soon
+  // again when it returns true: there is more to do.
+  bool expire(Moment now) { return rooms_.expire(now); }
 
   HubStats stats() const;
   // Lives as long as the hub.
