@@ -55,8 +55,8 @@ Status check_restored(const std::string& epoch, std::uint64_t seq,
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
 // Memory for one more element.
-void reserve_one(std::vector<std::string>& strings) {
-  if (strings.size() == strings.capacity()) strings.reserve(2 * strings.size() + 1);
+void reserve_one(std::vector<RoomPtr>& rooms) {
+  if (rooms.size() == rooms.capacity()) rooms.reserve(2 * rooms.size() + 1);
 }
 
 ResourceLimits limits_of(const HubOptions& options) {
@@ -123,7 +123,7 @@ Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
   const auto routing = routing_.share();
   ReservedPosts given(inbox_of(*client));
   if (!client->end_decision(id)) return {Error::wrong_state, "no such decision is pending"};
-  given.post(DecisionGiven{client->id(), id, std::move(decision)});
+  given.post(DecisionGiven{client->id(), id, std::move(kept)});
   return {};
 }
 
@@ -133,6 +133,7 @@ Status Hub::open(const ClientPtr& client) {
   std::lock_guard lock(client->mutex_);
   if (client->state_ == ClientState::gone) return no_such_client();
   if (client->state_ != ClientState::accepted) return {Error::wrong_state, "the client cannot be opened"};
+  auto kept = std::make_shared<const Decision>(std::move(decision));
   client->state_ = ClientState::open;
   opened.post(Opened{client->id()});
   return {};
@@ -151,9 +152,7 @@ Status Hub::open(const ClientPtr& client, std::string_view room, const std::opti
 
 ClientState Hub::remove_client(const ClientPtr& client) {
   const ClientTable::Removed removed = clients_.remove(client);
-  for (const std::string& name : removed.rooms) {
-    RoomPtr room = rooms_.find(name);
-    if (!room) continue;
+  for (const RoomPtr& room : removed.rooms) {
     rooms_.with(room, [&](Room& left) {
       if (auto member = left.members.find(client->id()); member != left.members.end()) left.remove_member(member);
     });
@@ -217,7 +216,6 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       }
     }
     ReservedPosts place(inbox_of(*client));
-    std::string room_name = room.name;
     std::lock_guard lock(client->mutex_);
     if (client->state_ == ClientState::gone) return no_such_client();
     if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
@@ -238,7 +236,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         return {Error::too_many, refusal == Refusal::memberships ? "the server has the maximum number of memberships"
                                                                  : "too many memberships from this address"};
       }
-      client->rooms_.push_back(std::move(room_name));
+      client->rooms_.push_back(room.shared_from_this());
     }
     place.post(std::move(joined));
     client->state_ = ClientState::open;
@@ -250,7 +248,7 @@ Room::Members::iterator Hub::expel(Room& room, Room::Members::iterator member, s
   const ClientPtr client = member->second.client;
   std::lock_guard lock(client->mutex_);
   post(member->second.loop, Left{client->id(), room.name, std::move(reason), std::move(ref)});
-  std::erase(client->rooms_, room.name);
+  std::erase_if(client->rooms_, [&](const RoomPtr& joined) { return joined.get() == &room; });
   (void)client->charge_rooms(client->rooms_.size());
   return room.remove_member(member);
 }
@@ -551,7 +549,8 @@ Status Hub::check_entry(const Client& client, std::string_view name, Moment now)
   return status;
 }
 
-Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator) {
+Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator,
+                               const RoomPtr& known) {
   Status status = check_event_name(draft.event);
   if (!status.ok()) return status;
   Submission submission{std::make_shared<Message>(), std::move(receipt)};
@@ -560,7 +559,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
   message.time_ms = now.time_ms;
   message.born_ms = now.age_ms;
   message.serial = next_serial();
-  if (ephemeral_events_.contains(message.event)) message.ephemeral = true;
+  if (!ephemeral_events_.empty() && ephemeral_events_.contains(message.event)) message.ephemeral = true;
 
   if (message.room.empty()) {
     if (message.event_kind != RoomEventKind::message) {
@@ -576,8 +575,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
   std::optional<Refusal> refusal;
   {
     const auto routing = route(submission.receipt);
-    const std::string room_name = message.room;  // the log may move the message
-    status = rooms_.with(room_name, creator, refusal, [&](Room& room) -> Status {
+    const auto place_in = [&](Room& room) -> Status {
       Status valid = check_target(message, *room.log);
       if (!valid.ok()) return valid;
       if (!message.is_numbered()) {
@@ -595,7 +593,18 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
       published = {(*place)->seq, (*place)->epoch};
       commit(room, submission, **place);
       return {};
-    });
+    };
+    std::optional<Status> placed;
+    if (known) {
+      rooms_.with(known, [&](Room& room) {
+        if (!room.removed) placed = place_in(room);
+      });
+    }
+    if (!placed) {
+      const std::string room_name = message.room;  // the log may move the message
+      placed = rooms_.with(room_name, creator, refusal, place_in);
+    }
+    status = *std::move(placed);
   }
   if (creator) note(refusal, creator->key());
   if (!status.ok()) return status;
@@ -612,8 +621,7 @@ Status Hub::send(const ClientPtr& client, MessageDraft draft, Moment now, AckWis
   message->born_ms = now.age_ms;
   message->serial = next_serial();
   if (message->room.empty()) {
-    std::vector<std::string> rooms = client->rooms();
-    if (!rooms.empty()) message->room = std::move(rooms.front());
+    if (const RoomPtr first = client->joined({})) message->room = first->name;
   }
   const auto routing = routing_.share();
   if (client->state() == ClientState::gone) return no_such_client();
