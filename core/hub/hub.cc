@@ -15,6 +15,9 @@ std::uint64_t next_serial() {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
+// Whom a refusal is noted for when no client is concerned.
+constexpr std::string_view kApplication = "the application";
+
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
 // Keeps the room events that clients may see.
@@ -87,6 +90,15 @@ void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) 
   if (refusal && refusals_ != nullptr) refusals_->note(*refusal, address);
 }
 
+// Without this, the next client to be sent a message would be closed, whoever it is that does not read.
+Status Hub::check_queued(std::string_view address) {
+  const std::int64_t total = sources_.total(Resource::queued_bytes);
+  constexpr auto kStep = static_cast<std::int64_t>(kChargedBytes);
+  if (total == 0 || !exceeds(total + kStep, options_.max_queued_bytes)) return {};
+  note(Refusal::queued_bytes, address);
+  return {Error::too_many, "too many bytes wait for clients that read slowly (max_queued_bytes)"};
+}
+
 Result<ClientPtr> Hub::add_client(const ClientOrigin& origin) {
   std::optional<Refusal> refusal;
   Result<ClientPtr> client = clients_.add(origin, refusal);
@@ -121,6 +133,7 @@ Status Hub::time_out(const ClientPtr& client) {
 Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
   if (client->state() == ClientState::gone || client->dismissed()) return no_such_client();
   const auto routing = routing_.share();
+  auto kept = std::make_shared<const Decision>(std::move(decision));
   ReservedPosts given(inbox_of(*client));
   if (!client->end_decision(id)) return {Error::wrong_state, "no such decision is pending"};
   given.post(DecisionGiven{client->id(), id, std::move(kept)});
@@ -133,7 +146,6 @@ Status Hub::open(const ClientPtr& client) {
   std::lock_guard lock(client->mutex_);
   if (client->state_ == ClientState::gone) return no_such_client();
   if (client->state_ != ClientState::accepted) return {Error::wrong_state, "the client cannot be opened"};
-  auto kept = std::make_shared<const Decision>(std::move(decision));
   client->state_ = ClientState::open;
   opened.post(Opened{client->id()});
   return {};
@@ -552,6 +564,7 @@ Status Hub::check_entry(const Client& client, std::string_view name, Moment now)
 Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator,
                                const RoomPtr& known) {
   Status status = check_event_name(draft.event);
+  if (status.ok()) status = check_queued(creator ? std::string_view(creator->key()) : kApplication);
   if (!status.ok()) return status;
   Submission submission{std::make_shared<Message>(), std::move(receipt)};
   Message& message = *submission.message;
@@ -614,6 +627,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
 
 Status Hub::send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack) {
   Status status = check_event_name(draft.event);
+  if (status.ok()) status = check_queued(kApplication);
   if (!status.ok()) return status;
   auto message = std::make_shared<Message>();
   static_cast<MessageDraft&>(*message) = std::move(draft);
