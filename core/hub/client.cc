@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "hub/room.h"
+
 namespace chat {
 
 IdentityPtr Client::identity() const {
@@ -17,12 +19,18 @@ ClientState Client::state() const {
 
 std::vector<std::string> Client::rooms() const {
   std::lock_guard lock(mutex_);
-  return rooms_;
+  std::vector<std::string> names;
+  names.reserve(rooms_.size());
+  for (const RoomPtr& room : rooms_) names.push_back(room->name);
+  return names;
 }
 
-bool Client::has_joined(std::string_view room) const {
+std::shared_ptr<Room> Client::joined(std::string_view name) const {
   std::lock_guard lock(mutex_);
-  return std::find(rooms_.begin(), rooms_.end(), room) != rooms_.end();
+  const auto found =
+      name.empty() ? rooms_.begin()
+                   : std::ranges::find(rooms_, name, [](const RoomPtr& room) { return std::string_view(room->name); });
+  return found == rooms_.end() ? nullptr : *found;
 }
 
 std::string Client::refusal_reason() const {

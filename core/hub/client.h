@@ -17,6 +17,8 @@
 
 namespace chat {
 
+struct Room;
+
 // Who a client is. Immutable; a change replaces the whole object.
 struct Identity {
   std::string user_id;  // empty: a guest
@@ -72,8 +74,11 @@ class Client {
   // Snapshots, taken with the client's lock.
   IdentityPtr identity() const;
   ClientState state() const;
-  std::vector<std::string> rooms() const;  // in the order of joining
-  bool has_joined(std::string_view room) const;
+  std::vector<std::string> rooms() const;  // the names, in the order of joining
+  // The room of this name, or with an empty name the one that the client joined first; nullptr when it is in no such
+  // room. Needs no look-up among all rooms.
+  std::shared_ptr<Room> joined(std::string_view name) const;
+  bool has_joined(std::string_view room) const { return !room.empty() && joined(room) != nullptr; }
   // The reason and data given to chat_refuse(); empty before.
   std::string refusal_reason() const;
   std::string refusal_data() const;
@@ -125,9 +130,9 @@ class Client {
   mutable std::mutex mutex_;  // innermost lock; a room's lock may be held outside it
   IdentityPtr identity_;
   ClientState state_ = ClientState::connecting;
-  Share share_;  // of the limit on clients; returned when the client is gone
-  std::vector<std::string> rooms_;
-  Share memberships_;  // covers all of rooms_ except one
+  Share share_;                               // of the limit on clients; returned when the client is gone
+  std::vector<std::shared_ptr<Room>> rooms_;  // ClientTable clears it: the rooms refer to the client too
+  Share memberships_;                         // covers all of rooms_ except one
   std::string refusal_reason_;
   std::string refusal_data_;
 };

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "hub/room.h"
 #include "model/names.h"
 
 namespace chat {
@@ -33,6 +34,13 @@ void sort_by_id(std::vector<ClientPtr>& clients) {
 
 ClientTable::ClientTable(SourceTable& sources, std::uint32_t node) : sources_(sources), node_(node) {
   if (node > kMaxNode) throw std::invalid_argument("the node's number is above kMaxNode");
+}
+
+ClientTable::~ClientTable() {
+  for (const auto& [id, client] : by_id_) {
+    std::lock_guard lock(client->mutex_);
+    client->rooms_.clear();
+  }
 }
 
 Result<ClientPtr> ClientTable::add(const ClientOrigin& origin, std::optional<Refusal>& refusal) {
@@ -66,8 +74,8 @@ ClientTable::Removed ClientTable::remove(const ClientPtr& client) {
   std::lock_guard lock(client->mutex_);
   client->share_.give_back();
   client->memberships_.give_back();
-  removed.last = std::exchange(client->state_, ClientState::gone);
   removed.rooms.swap(client->rooms_);
+  removed.last = std::exchange(client->state_, ClientState::gone);
   unindex_user(client->identity_->user_id, client->id());
   return removed;
 }

@@ -22,6 +22,9 @@ class ClientTable {
  public:
   // node: the node part of new client ids, at most kMaxNode (see ClientId).
   ClientTable(SourceTable& sources, std::uint32_t node);
+  ~ClientTable();
+  ClientTable(const ClientTable&) = delete;
+  ClientTable& operator=(const ClientTable&) = delete;
 
   // Adds a client in state connecting, with a guest name. Errors: too_many above a limit; `refusal` says which limit.
   Result<ClientPtr> add(const ClientOrigin& origin, std::optional<Refusal>& refusal);
@@ -29,7 +32,7 @@ class ClientTable {
   // The state before removal. A removed client can no longer join a room.
   struct Removed {
     ClientState last = ClientState::gone;  // gone when it was already removed
-    std::vector<std::string> rooms;
+    std::vector<std::shared_ptr<Room>> rooms;
   };
   // Removes the client from all indexes and sets its state to gone.
   Removed remove(const ClientPtr& client);

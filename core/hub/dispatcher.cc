@@ -17,9 +17,9 @@ Outcome error_reply(Command& command, Status status) {
 // Fills in the room that a request without a room name refers to.
 Status choose_room(const Client& client, std::string& room) {
   if (!room.empty()) return check_room_name(room);
-  std::vector<std::string> rooms = client.rooms();
-  if (rooms.empty()) return {Error::not_joined, "no room is named, and the client has joined none"};
-  room = std::move(rooms.front());
+  const RoomPtr first = client.joined({});
+  if (!first) return {Error::not_joined, "no room is named, and the client has joined none"};
+  room = first->name;
   return {};
 }
 
@@ -162,7 +162,9 @@ Outcome Dispatcher::finish(const ClientPtr& client, SendCommand& command, std::u
   const bool answered = ack_id != 0 && ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id));
   Receipt receipt;
   if (!answered) receipt = {client, command.ref, command.acknowledge_last};
-  const Result<Published> published = hub_.publish(std::move(command.draft), now, std::move(receipt), client->source());
+  const RoomPtr room = client->joined(command.draft.room);
+  const Result<Published> published =
+      hub_.publish(std::move(command.draft), now, std::move(receipt), client->source(), room);
   if (published.ok() || answered) return {};
   return error_reply(std::move(command.ref), published.status(), true);
 }

@@ -30,6 +30,13 @@ std::int64_t History::expire(std::int64_t now_ms) {
   return static_cast<std::int64_t>(bytes_) - before;
 }
 
+std::int64_t History::next_expiry_ms() const {
+  if (messages_.empty() || limits_.age_ms < 0) return RoomLog::kNeverMs;
+  const std::int64_t born_ms = messages_.front()->born_ms;
+  if (born_ms >= RoomLog::kNeverMs - limits_.age_ms) return RoomLog::kNeverMs;
+  return born_ms + limits_.age_ms + 1;
+}
+
 std::int64_t History::shrink(std::size_t bytes) {
   const std::size_t before = bytes_;
   while (!messages_.empty() && before - bytes_ < bytes) drop_front();

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 
 #include "hub/room_log.h"
 #include "model/message.h"
+#include "model/vector_queue.h"
 
 namespace chat {
 
@@ -27,6 +27,8 @@ class History {
   // Drops messages older than the age limit, measured with Message::born_ms. Returns the change in bytes held (zero or
   // negative).
   std::int64_t expire(std::int64_t now_ms);
+  // The first now_ms at which expire() drops a message; RoomLog::kNeverMs without messages or an age limit.
+  std::int64_t next_expiry_ms() const;
   // Drops the oldest messages until `bytes` are freed or none are left. Returns the change in bytes held.
   std::int64_t shrink(std::size_t bytes);
   // Drops all messages. Returns the change in bytes held.
@@ -52,7 +54,7 @@ class History {
   void drop_front();
 
   HistoryLimits limits_;
-  std::deque<MessagePtr> messages_;
+  VectorQueue<MessagePtr> messages_;
   std::size_t bytes_ = 0;
   std::uint64_t dropped_seq_ = 0;  // of the newest dropped message; 0: none
 };

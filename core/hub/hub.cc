@@ -15,6 +15,9 @@ std::uint64_t next_serial() {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
+// Whom a refusal is noted for when no client is concerned.
+constexpr std::string_view kApplication = "the application";
+
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
 // Keeps the room events that clients may see.
@@ -55,8 +58,8 @@ Status check_restored(const std::string& epoch, std::uint64_t seq,
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
 // Memory for one more element.
-void reserve_one(std::vector<std::string>& strings) {
-  if (strings.size() == strings.capacity()) strings.reserve(2 * strings.size() + 1);
+void reserve_one(std::vector<RoomPtr>& rooms) {
+  if (rooms.size() == rooms.capacity()) rooms.reserve(2 * rooms.size() + 1);
 }
 
 ResourceLimits limits_of(const HubOptions& options) {
@@ -85,6 +88,15 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
 
 void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) {
   if (refusal && refusals_ != nullptr) refusals_->note(*refusal, address);
+}
+
+// Without this, the next client to be sent a message would be closed, whoever it is that does not read.
+Status Hub::check_queued(std::string_view address) {
+  const std::int64_t total = sources_.total(Resource::queued_bytes);
+  constexpr auto kStep = static_cast<std::int64_t>(kChargedBytes);
+  if (total == 0 || !exceeds(total + kStep, options_.max_queued_bytes)) return {};
+  note(Refusal::queued_bytes, address);
+  return {Error::too_many, "too many bytes wait for clients that read slowly (max_queued_bytes)"};
 }
 
 Result<ClientPtr> Hub::add_client(const ClientOrigin& origin) {
@@ -121,9 +133,10 @@ Status Hub::time_out(const ClientPtr& client) {
 Status Hub::decide(const ClientPtr& client, DecisionId id, Decision decision) {
   if (client->state() == ClientState::gone || client->dismissed()) return no_such_client();
   const auto routing = routing_.share();
+  auto kept = std::make_shared<const Decision>(std::move(decision));
   ReservedPosts given(inbox_of(*client));
   if (!client->end_decision(id)) return {Error::wrong_state, "no such decision is pending"};
-  given.post(DecisionGiven{client->id(), id, std::move(decision)});
+  given.post(DecisionGiven{client->id(), id, std::move(kept)});
   return {};
 }
 
@@ -151,9 +164,7 @@ Status Hub::open(const ClientPtr& client, std::string_view room, const std::opti
 
 ClientState Hub::remove_client(const ClientPtr& client) {
   const ClientTable::Removed removed = clients_.remove(client);
-  for (const std::string& name : removed.rooms) {
-    RoomPtr room = rooms_.find(name);
-    if (!room) continue;
+  for (const RoomPtr& room : removed.rooms) {
     rooms_.with(room, [&](Room& left) {
       if (auto member = left.members.find(client->id()); member != left.members.end()) left.remove_member(member);
     });
@@ -217,7 +228,6 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       }
     }
     ReservedPosts place(inbox_of(*client));
-    std::string room_name = room.name;
     std::lock_guard lock(client->mutex_);
     if (client->state_ == ClientState::gone) return no_such_client();
     if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
@@ -238,7 +248,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         return {Error::too_many, refusal == Refusal::memberships ? "the server has the maximum number of memberships"
                                                                  : "too many memberships from this address"};
       }
-      client->rooms_.push_back(std::move(room_name));
+      client->rooms_.push_back(room.shared_from_this());
     }
     place.post(std::move(joined));
     client->state_ = ClientState::open;
@@ -250,7 +260,7 @@ Room::Members::iterator Hub::expel(Room& room, Room::Members::iterator member, s
   const ClientPtr client = member->second.client;
   std::lock_guard lock(client->mutex_);
   post(member->second.loop, Left{client->id(), room.name, std::move(reason), std::move(ref)});
-  std::erase(client->rooms_, room.name);
+  std::erase_if(client->rooms_, [&](const RoomPtr& joined) { return joined.get() == &room; });
   (void)client->charge_rooms(client->rooms_.size());
   return room.remove_member(member);
 }
@@ -340,16 +350,14 @@ Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& ro
   return status;
 }
 
-std::vector<RoomHold> Hub::hold_rooms(const Client& client) const {
+std::vector<RoomHold> Hub::hold_rooms(const Client& client) {
   std::vector<RoomHold> holds;
   for (const std::string& name : client.rooms()) {
     const RoomPtr room = rooms_.find(name);
     if (!room) continue;
     std::lock_guard lock(room->mutex);
     if (!room->members.contains(client.id())) continue;
-    RoomHold hold = room->held.lock();
-    if (!hold) room->held = hold = std::make_shared<const char>();
-    holds.push_back(std::move(hold));
+    holds.push_back(rooms_.hold(room));
   }
   return holds;
 }
@@ -553,8 +561,10 @@ Status Hub::check_entry(const Client& client, std::string_view name, Moment now)
   return status;
 }
 
-Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator) {
+Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator,
+                               const RoomPtr& known) {
   Status status = check_event_name(draft.event);
+  if (status.ok()) status = check_queued(creator ? std::string_view(creator->key()) : kApplication);
   if (!status.ok()) return status;
   Submission submission{std::make_shared<Message>(), std::move(receipt)};
   Message& message = *submission.message;
@@ -562,7 +572,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
   message.time_ms = now.time_ms;
   message.born_ms = now.age_ms;
   message.serial = next_serial();
-  if (ephemeral_events_.contains(message.event)) message.ephemeral = true;
+  if (!ephemeral_events_.empty() && ephemeral_events_.contains(message.event)) message.ephemeral = true;
 
   if (message.room.empty()) {
     if (message.event_kind != RoomEventKind::message) {
@@ -578,8 +588,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
   std::optional<Refusal> refusal;
   {
     const auto routing = route(submission.receipt);
-    const std::string room_name = message.room;  // the log may move the message
-    status = rooms_.with(room_name, creator, refusal, [&](Room& room) -> Status {
+    const auto place_in = [&](Room& room) -> Status {
       Status valid = check_target(message, *room.log);
       if (!valid.ok()) return valid;
       if (!message.is_numbered()) {
@@ -597,7 +606,18 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
       published = {(*place)->seq, (*place)->epoch};
       commit(room, submission, **place);
       return {};
-    });
+    };
+    std::optional<Status> placed;
+    if (known) {
+      rooms_.with(known, [&](Room& room) {
+        if (!room.removed) placed = place_in(room);
+      });
+    }
+    if (!placed) {
+      const std::string room_name = message.room;  // the log may move the message
+      placed = rooms_.with(room_name, creator, refusal, place_in);
+    }
+    status = *std::move(placed);
   }
   if (creator) note(refusal, creator->key());
   if (!status.ok()) return status;
@@ -607,6 +627,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
 
 Status Hub::send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack) {
   Status status = check_event_name(draft.event);
+  if (status.ok()) status = check_queued(kApplication);
   if (!status.ok()) return status;
   auto message = std::make_shared<Message>();
   static_cast<MessageDraft&>(*message) = std::move(draft);
@@ -614,8 +635,7 @@ Status Hub::send(const ClientPtr& client, MessageDraft draft, Moment now, AckWis
   message->born_ms = now.age_ms;
   message->serial = next_serial();
   if (message->room.empty()) {
-    std::vector<std::string> rooms = client->rooms();
-    if (!rooms.empty()) message->room = std::move(rooms.front());
+    if (const RoomPtr first = client->joined({})) message->room = first->name;
   }
   const auto routing = routing_.share();
   if (client->state() == ClientState::gone) return no_such_client();

@@ -121,7 +121,7 @@ class Hub {
   Status restore(const ClientPtr& client, const std::vector<RoomPosition>& rooms, std::size_t max_bytes, Moment now);
   // Returns a hold on each room that the client is in. Without a hold an empty room is removed, and a later room of
   // that name starts a new numbering.
-  std::vector<RoomHold> hold_rooms(const Client& client) const;
+  std::vector<RoomHold> hold_rooms(const Client& client);
   // Moves the client to another loop. Call on the thread of the loop that the client leaves. For each room the old loop
   // receives Departed and the new one Arrived, in the room's order. Other events for the client go to the old loop
   // before this call and to the new loop after it, so when it returns the old inbox holds the last of them. Throws
@@ -152,9 +152,12 @@ class Hub {
   // Publishes to draft.room, creating it if necessary; an empty room name means every open client. Room events other
   // than messages take a position in the room's order and log but are not delivered to clients. The receipt's sender is
   // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,
-  // too_many, invalid_argument; a returned error is not reported to the sender otherwise.
-  // creator: charged if the room is created; nullptr: nobody.
-  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {}, const SourcePtr& creator = nullptr);
+  // too_many (also when all outboxes together are full), invalid_argument; a returned error is not reported to the sender
+  // otherwise.
+  // creator: charged if the room is created; nullptr: nobody. known: the room, if the caller has it, which saves a
+  // look-up.
+  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {}, const SourcePtr& creator = nullptr,
+                            const RoomPtr& known = nullptr);
   // Whether the client may publish in a room that it has not joined. Errors: invalid_room, banned.
   Status check_entry(const Client& client, std::string_view room, Moment now) const;
   // Called by a log that kept a submission. `place` is its position, with a seq above all committed ones, or the reason
@@ -162,7 +165,8 @@ class Hub {
   // std::bad_alloc: then nothing has changed, and the log must call it again with the same submission.
   void commit(const Submission& submission, const Result<Position>& place);
   // Sends a message to one client, after everything published before it. With an ack id, the client is asked to
-  // acknowledge it, which requires protocol support (Socket.IO).
+  // acknowledge it, which requires protocol support (Socket.IO). Errors: invalid_event, no_such_client, too_many when all
+  // outboxes together are full.
   Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {});
   // Returns a new ack id, unique within this hub.
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
@@ -174,8 +178,9 @@ class Hub {
   // Ends the client's connection because another connection continues the client with its secret.
   Status continue_elsewhere(const ClientPtr& client);
 
-  // Drops expired history and rooms that are empty and have no history. Call it every few seconds.
-  void expire(Moment now) { rooms_.expire(now); }
+  // Drops expired history and rooms that are empty and have no history, in slices. Call it every few seconds, and soon
+  // again when it returns true: there is more to do.
+  bool expire(Moment now) { return rooms_.expire(now); }
 
   HubStats stats() const;
   // Lives as long as the hub.
@@ -187,6 +192,9 @@ class Hub {
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                std::size_t* replay_bytes = nullptr);
+  // Whether the outboxes have space for one more message. Notes the refusal for this address. Errors: too_many. Call
+  // without locks.
+  Status check_queued(std::string_view address);
   // Call without locks: this may call the application's log.
   void note(const std::optional<Refusal>& refusal, std::string_view address);
   // Removes a member and notifies its loop. Returns the iterator after it. Call with the room's lock held.

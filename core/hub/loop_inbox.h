@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -107,8 +108,8 @@ struct Answer {
 // A deferred verdict. Only the first one for each id is posted.
 struct DecisionGiven {
   ClientId client = 0;
-  DecisionId id = 0;  // 0: on the client's connection. Client::state() has the verdict then, and `decision` is not used
-  Decision decision;
+  DecisionId id = 0;  // 0: on the client's connection. Client::state() has the verdict then, and there is no `decision`
+  std::shared_ptr<const Decision> decision;  // large, and other events are as large as the largest one
 };
 
 // Closes the client when its outbox is empty.

@@ -28,6 +28,7 @@ class MemoryLog final : public RoomLog {
   std::size_t size() const override { return history_.size(); }
 
   std::int64_t expire(std::int64_t now_ms) override { return history_.expire(now_ms); }
+  std::int64_t next_expiry_ms() const override { return history_.next_expiry_ms(); }
   std::int64_t shrink(std::size_t bytes) override { return history_.shrink(bytes); }
   std::int64_t clear() override { return history_.clear(); }
   std::int64_t restart(std::string epoch) override;

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hub/age_list.h"
 #include "hub/client.h"
 #include "hub/room_log.h"
 #include "hub/room_rules.h"
@@ -23,7 +24,23 @@ namespace chat {
 // be forgotten to make space for new rooms.
 using RoomHold = std::shared_ptr<const void>;
 
-struct Room {
+// Where a room is in the lists of RoomAges. The links belong to RoomAges' lock, the rest is changed with both locks held.
+struct RoomPlace {
+  explicit RoomPlace(Room* room) : unused(room), unused_of_source(room), kept(room), due(room) {}
+
+  bool is_unused = false;
+  bool is_kept = false;
+  bool waits = false;          // for the end of a hold, and then it can be removed
+  std::int64_t unused_ms = 0;  // last_published_ms when it was put into the list
+  std::int64_t kept_ms = 0;
+  std::atomic<std::int64_t> due_ms = RoomLog::kNeverMs;  // when to examine it for what has expired
+  AgeLink<Room> unused;
+  AgeLink<Room> unused_of_source;
+  AgeLink<Room> kept;
+  AgeLink<Room> due;
+};
+
+struct Room : std::enable_shared_from_this<Room> {
   Room(std::string room_name, std::unique_ptr<RoomLog> room_log, std::size_t loops)
       : name(std::move(room_name)),
         notice_loop(std::hash<std::string>{}(name) % loops),
@@ -65,7 +82,8 @@ struct Room {
 
   const std::string name;
   const std::size_t notice_loop;  // the loop that reports published messages to the application, in order
-  // When a message was last published. Used to choose whose history is dropped first when the total exceeds its limit.
+  bool lasting = false;           // never removed to make space for new rooms; set before other threads see the room
+  // When a message was last published.
   std::atomic<std::int64_t> last_published_ms = 0;
   std::atomic<std::uint32_t> member_count = 0;  // members.size(), readable without the lock
 
@@ -79,7 +97,8 @@ struct Room {
   std::vector<std::uint32_t> members_by_loop;  // with the watchers
   RoomRules rules;
   std::weak_ptr<const void> held;  // see RoomHold
-  MemberListPtr list;              // the members as of list_made_ms; nullptr when there are few
+  RoomPlace place{this};
+  MemberListPtr list;  // the members as of list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;
 };
 using RoomPtr = std::shared_ptr<Room>;

@@ -45,6 +45,7 @@ struct Submission {
 class RoomLog {
  public:
   static constexpr std::uint64_t kNoSeq = std::numeric_limits<std::uint64_t>::max();  // above every seq
+  static constexpr std::int64_t kNeverMs = std::numeric_limits<std::int64_t>::max();
 
   virtual ~RoomLog() = default;
 
@@ -71,6 +72,8 @@ class RoomLog {
   // expire(), shrink(), clear() and restart() return the change in bytes held, zero or negative.
   // Drops messages older than the log's age limit, measured with Message::born_ms.
   virtual std::int64_t expire(std::int64_t now_ms) = 0;
+  // The first now_ms at which expire() drops a message; kNeverMs: none that is kept now will be dropped for its age.
+  virtual std::int64_t next_expiry_ms() const = 0;
   // Drops the oldest messages until `bytes` are freed or none are left.
   virtual std::int64_t shrink(std::size_t bytes) = 0;
   // Drops all messages. The numbering continues.

@@ -1,6 +1,8 @@
 // See room_rules.h.
 #include "hub/room_rules.h"
 
+#include <algorithm>
+
 namespace chat {
 
 Status RoomRules::check_join(const std::string& ban_key, std::int64_t now_ms) {
@@ -19,12 +21,25 @@ Status RoomRules::ban(const std::string& ban_key, std::int64_t duration_ms, std:
   if (banned_until_ms_.size() >= kMaxBans && !banned_until_ms_.contains(ban_key)) {
     return {Error::too_many, "the room has the maximum number of bans"};
   }
-  banned_until_ms_[ban_key] = duration_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + duration_ms;
+  const std::int64_t until_ms = duration_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + duration_ms;
+  banned_until_ms_[ban_key] = until_ms;
+  next_expiry_ms_ = std::min(next_expiry_ms_, until_ms);
   return {};
 }
 
 void RoomRules::expire(std::int64_t now_ms) {
-  std::erase_if(banned_until_ms_, [&](const auto& ban) { return ban.second <= now_ms; });
+  if (now_ms < next_expiry_ms_) return;
+  next_expiry_ms_ = INT64_MAX;
+  std::erase_if(banned_until_ms_, [&](const auto& ban) {
+    if (ban.second <= now_ms) return true;
+    next_expiry_ms_ = std::min(next_expiry_ms_, ban.second);
+    return false;
+  });
+}
+
+void RoomRules::clear() {
+  banned_until_ms_.clear();
+  next_expiry_ms_ = INT64_MAX;
 }
 
 }  // namespace chat

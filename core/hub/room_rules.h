@@ -22,12 +22,15 @@ class RoomRules {
 
   // Drops expired bans.
   void expire(std::int64_t now_ms);
-  void clear() { banned_until_ms_.clear(); }
+  // When expire() next drops a ban, or earlier; INT64_MAX without bans.
+  std::int64_t next_expiry_ms() const { return next_expiry_ms_; }
+  void clear();
   // True when no ban is kept. A room without bans, members and history can be removed.
   bool empty() const { return banned_until_ms_.empty(); }
 
  private:
   std::unordered_map<std::string, std::int64_t> banned_until_ms_;
+  std::int64_t next_expiry_ms_ = INT64_MAX;
 };
 
 }  // namespace chat

@@ -2,19 +2,25 @@
 #include "hub/room_table.h"
 
 #include <algorithm>
-#include <new>
+#include <utility>
 
 #include "hub/memory_log.h"
 #include "model/names.h"
 
 namespace chat {
+namespace {
+
+// So many rooms are tried when one of them has to give way.
+constexpr int kMakeWayTries = 16;
+constexpr std::int64_t kHistorySlackBytes = 64 << 10;
+
+}  // namespace
 
 RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
     : make_log_(options.make_log),
       history_limits_(options.history),
       max_history_bytes_(options.history_total_bytes),
       max_rooms_(options.max_rooms),
-      max_rooms_per_source_(options.max_rooms_per_address),
       default_room_(options.default_room),
       epoch_seed_(options.epoch_seed),
       loops_(loops) {}
@@ -89,100 +95,118 @@ Result<RoomPtr> RoomTable::find_or_add(std::string_view name, const SourcePtr& c
   Status status = check_room_name(name);
   if (!status.ok()) return status;
   const bool reserved = name == default_room_;
-  Share share;
-  if (!reserved) {
-    if (full()) forget_silent_rooms(nullptr, max_rooms_, unused_);
-    if (creator) {
-      if (creator->at_limit(Resource::rooms)) {
-        forget_silent_rooms(creator.get(), max_rooms_per_source_, creator->unused_rooms);
-      }
+  for (int tries = kMakeWayTries;; --tries) {
+    Share share;
+    if (!reserved && full()) forget_unused_room(nullptr);
+    if (!reserved && creator) {
+      if (creator->at_limit(Resource::rooms)) forget_unused_room(creator.get());
       share = Share::take(creator, Resource::rooms, refusal);
       if (refusal) return {Error::too_many, "too many rooms were created from this address"};
     }
+    std::unique_lock lock(mutex_);
+    if (auto found = by_name_.find(name); found != by_name_.end()) return found->second;
+    if (reserved || !exceeds(static_cast<std::int64_t>(by_name_.size()) + 1, max_rooms_)) {
+      auto room = std::make_shared<Room>(std::string(name), make_log(std::string(name)), loops_);
+      room->lasting = reserved;
+      room->share = std::move(share);
+      by_name_.emplace(room->name, room);
+      return room;
+    }
+    lock.unlock();
+    // Another thread may have taken the place that was made.
+    if (tries == 0 || !forget_unused_room(nullptr)) break;
   }
-  std::unique_lock lock(mutex_);
-  if (auto found = by_name_.find(name); found != by_name_.end()) return found->second;
-  if (!reserved && exceeds(static_cast<std::int64_t>(by_name_.size()) + 1, max_rooms_)) {
-    refusal = Refusal::rooms;
-    return {Error::too_many, "the server has the maximum number of rooms"};
-  }
-  auto room = std::make_shared<Room>(std::string(name), make_log(std::string(name)), loops_);
-  room->share = std::move(share);
-  by_name_.emplace(room->name, room);
-  return room;
+  refusal = Refusal::rooms;
+  return {Error::too_many, "the server has the maximum number of rooms"};
+}
+
+RoomTable::InUse::~InUse() {
+  const bool idle = room_->idle();
+  if (!idle) table_.ages_->settle(*room_);
+  lock_.unlock();
+  if (idle) table_.remove_if_idle(room_);
 }
 
 void RoomTable::remove_if_idle(const RoomPtr& room) {
   std::unique_lock table(mutex_);
   std::lock_guard lock(room->mutex);
   if (!room->idle() || room->removed) return;
+  ages_->remove(*room);
   room->removed = true;
   room->share.give_back();
   by_name_.erase(room->name);
 }
 
-std::vector<RoomTable::Silence> RoomTable::by_silence() const {
-  std::vector<Silence> rooms;
-  {
-    std::shared_lock lock(mutex_);
-    rooms.reserve(by_name_.size());
-    for (const auto& [name, room] : by_name_) rooms.emplace_back(room->last_published_ms.load(), room);
-  }
-  std::sort(rooms.begin(), rooms.end(), [](const Silence& a, const Silence& b) { return a.first < b.first; });
-  return rooms;
-}
-
-void RoomTable::note_unused(const Room& room) {
-  unused_.fetch_add(1, std::memory_order_relaxed);
-  if (const SourcePtr& creator = room.share.source()) creator->unused_rooms.fetch_add(1, std::memory_order_relaxed);
-}
-
-// Rooms without members stay for their history, but must not prevent new rooms. A hundredth of them is removed at a
-// time, longest silent first, so this search is rare. When the search finds none, it is repeated only after some rooms
-// have become unused.
-void RoomTable::forget_silent_rooms(const Source* of, std::int64_t limit, std::atomic<std::int64_t>& unused) {
-  constexpr std::int64_t kMinUnused = 100;
-  const std::lock_guard turn(forgetting_);
-  std::int64_t wanted = limit / 100 + 1;
-  const std::int64_t enough = std::min(wanted, kMinUnused);
-  if (!(of != nullptr ? of->at_limit(Resource::rooms) : full()) || unused.load() < enough) return;
-  unused.store(0);
-  for (const auto& [time_ms, room] : by_silence()) {
-    if (wanted == 0) break;
-    if (room->name == default_room_) continue;
-    with(room, [&](Room& silent) {
-      if (!silent.unused() || (of != nullptr && silent.share.source().get() != of)) return;
-      count_history(silent.log->clear());
-      silent.held.reset();
-      --wanted;
+// Rooms without members stay for their history, but must not prevent new rooms.
+bool RoomTable::forget_unused_room(Source* of) {
+  for (int tries = kMakeWayTries; tries > 0; --tries) {
+    const RoomPtr room = ages_->longest_unused(of);
+    if (!room) return false;
+    bool forgotten = false;
+    with(room, [&](Room& unused) {
+      if (!unused.unused() || unused.submitted != 0) return;
+      count_history(unused.log->clear());
+      unused.held.reset();
+      forgotten = true;
     });
+    if (forgotten) return true;
   }
-  unused.store(wanted == 0 ? enough : 0);  // there may be more unused rooms
+  return false;
 }
 
-// Drops the history of the longest silent rooms first, until a tenth of the limit is free, so this is rare.
+// Drops the history of the longest silent rooms first, and a little more than it has to.
 void RoomTable::limit_history() {
   if (history_bytes() <= max_history_bytes_) return;
   std::unique_lock turn(shrinking_, std::try_to_lock);
   if (!turn) return;
-  const std::int64_t target = max_history_bytes_ / 10 * 9;
-  try {
-    for (const auto& [time_ms, room] : by_silence()) {
-      const std::int64_t excess = history_bytes() - target;
-      if (excess <= 0) break;
-      with(room, [&](Room& silent) { count_history(silent.log->shrink(static_cast<std::size_t>(excess))); });
-    }
-  } catch (const std::bad_alloc&) {  // the message itself is already published; the next one tries again
+  const std::int64_t target = max_history_bytes_ - std::min(max_history_bytes_ / 10, kHistorySlackBytes);
+  // A log may keep what it is asked to drop.
+  for (int tries = kMakeWayTries; tries > 0;) {
+    const std::int64_t excess = history_bytes() - target;
+    if (excess <= 0) return;
+    const RoomPtr room = ages_->longest_silent();
+    if (!room) return;
+    std::int64_t change = 0;
+    with(room, [&](Room& silent) {
+      change = silent.log->shrink(static_cast<std::size_t>(excess));
+      count_history(change);
+    });
+    if (change == 0) --tries;
   }
 }
 
-void RoomTable::expire(Moment now) {
-  for (const RoomPtr& room : all()) {
+// The holder of a room.
+class RoomTable::Hold {
+ public:
+  Hold(std::shared_ptr<RoomAges> ages, const RoomPtr& room) : ages_(std::move(ages)), room_(room) {}
+  ~Hold() {
+    if (const RoomPtr room = room_.lock()) ages_->released(*room);
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  const std::shared_ptr<RoomAges> ages_;
+  const std::weak_ptr<Room> room_;
+};
+
+RoomHold RoomTable::hold(const RoomPtr& room) {
+  if (RoomHold hold = room->held.lock()) return hold;
+  RoomHold hold = std::make_shared<const Hold>(ages_, room);
+  room->held = hold;
+  return hold;
+}
+
+bool RoomTable::expire(Moment now) {
+  for (int rooms = 0; rooms < kExpireSlice; ++rooms) {
+    const RoomPtr room = ages_->next_due(now.age_ms);
+    if (!room) return false;
     with(room, [&](Room& aging) {
       count_history(aging.log->expire(now.age_ms));
       aging.rules.expire(now.age_ms);
     });
   }
+  return true;
 }
 
 }  // namespace chat

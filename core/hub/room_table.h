@@ -11,12 +11,12 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "hub/hub_options.h"
 #include "hub/moment.h"
 #include "hub/room.h"
+#include "hub/room_ages.h"
 #include "model/string_map.h"
 
 namespace chat {
@@ -36,16 +36,8 @@ class RoomTable {
   // Calls action(room) with the room's lock held. Removes the room if it is idle afterwards.
   template <class Action>
   void with(const RoomPtr& room, Action action) {
-    bool idle = false;
-    {
-      std::lock_guard lock(room->mutex);
-      action(*room);
-      if (room->unused()) {
-        idle = room->idle();
-        if (!idle) note_unused(*room);
-      }
-    }
-    if (idle) remove_if_idle(room);
+    const InUse in_use(*this, room);
+    action(*room);
   }
 
   // As above, but creates the room if necessary and charges it to `creator` (nullptr: nobody). Returns the action's
@@ -72,25 +64,42 @@ class RoomTable {
   // Drops history when the total is above the limit. Call without a room's lock.
   void limit_history();
 
-  // Drops expired history, then rooms that are idle without it.
-  void expire(Moment now);
+  // Returns a hold on the room. Call with the room's lock held.
+  RoomHold hold(const RoomPtr& room);
+
+  // Drops expired history and bans, then rooms that are idle without them. Takes at most kExpireSlice rooms, and only
+  // those of which something has expired. Returns true when there are more.
+  static constexpr int kExpireSlice = 100;
+  bool expire(Moment now);
 
  private:
+  // A room's lock. Afterwards the room is put where it belongs, or removed if it is idle.
+  class InUse {
+   public:
+    InUse(RoomTable& table, const RoomPtr& room) : table_(table), room_(room), lock_(room->mutex) {}
+    ~InUse();
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+
+   private:
+    RoomTable& table_;
+    const RoomPtr& room_;
+    std::unique_lock<std::mutex> lock_;
+  };
+  class Hold;
+
   Result<RoomPtr> find_or_add(std::string_view name, const SourcePtr& creator, std::optional<Refusal>& refusal);
   std::unique_ptr<RoomLog> make_log(const std::string& room);
   void remove_if_idle(const RoomPtr& room);
-  void note_unused(const Room& room);
   bool full() const;
-  // Considers the rooms of one source; nullptr: all rooms.
-  void forget_silent_rooms(const Source* of, std::int64_t limit, std::atomic<std::int64_t>& unused);
-  using Silence = std::pair<std::int64_t, RoomPtr>;  // time of the last message
-  std::vector<Silence> by_silence() const;           // longest silent first
+  // Removes the room without members that was used longest ago, of those that the source created; nullptr: of all. False
+  // when there is none.
+  bool forget_unused_room(Source* of);
 
   const MakeRoomLog make_log_;
   const HistoryLimits history_limits_;
   const std::int64_t max_history_bytes_;
   const std::int64_t max_rooms_;
-  const std::int64_t max_rooms_per_source_;
   const std::string default_room_;
   const std::uint64_t epoch_seed_;
   const std::size_t loops_;
@@ -98,8 +107,7 @@ class RoomTable {
   std::atomic<std::uint64_t> epochs_ = 0;
   std::atomic<std::int64_t> history_bytes_ = 0;
   std::mutex shrinking_;
-  std::mutex forgetting_;
-  std::atomic<std::int64_t> unused_ = 0;  // rooms that became unused since the last search for them
+  const std::shared_ptr<RoomAges> ages_ = std::make_shared<RoomAges>();  // a hold may outlive the table
 
   mutable std::shared_mutex mutex_;
   StringMap<RoomPtr> by_name_;

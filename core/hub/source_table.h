@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "hub/age_list.h"
 #include "model/refusal.h"
 #include "model/string_map.h"
 #include "model/types.h"
@@ -37,6 +38,7 @@ struct ResourceLimit {
 };
 using ResourceLimits = std::array<ResourceLimit, kResourceCount>;  // by Resource
 
+struct Room;
 class Source;
 using SourcePtr = std::shared_ptr<Source>;
 
@@ -91,8 +93,8 @@ class Source {
   bool at_limit(Resource resource) const;
   const std::string& key() const { return key_; }
 
-  // The number of rooms of this source that became unused since the last search; see RoomTable.
-  std::atomic<std::int64_t> unused_rooms = 0;
+  // The rooms of this source that may give way to its new ones. Belongs to RoomAges.
+  AgeList<Room> unused_rooms;
 
  private:
   const std::shared_ptr<SourceTable::State> state_;

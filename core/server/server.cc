@@ -37,6 +37,8 @@ constexpr std::size_t kRefusedInputBytes = 16'384;
 
 // How often expired history is removed.
 constexpr std::int64_t kExpireIntervalMs = 5'000;
+// When there is more to remove, so that the loop can do other things in between.
+constexpr std::int64_t kExpireSliceIntervalMs = 2;
 
 // The answer above max_connections, without TLS.
 constexpr std::string_view kFull = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -52,14 +54,14 @@ std::uint64_t random_seed() {
 class Expiry : public TimerEntry {
  public:
   Expiry(Loop& loop, Hub& hub, session::RecoveryStore& recovery) : loop_(loop), hub_(hub), recovery_(recovery) {
-    set();
+    set(kExpireIntervalMs);
   }
 
  private:
-  void set() { loop_.set_timer(*this, loop_.now_ms() + kExpireIntervalMs); }
+  void set(std::int64_t wait_ms) { loop_.set_timer(*this, loop_.now_ms() + wait_ms); }
   void on_deadline(std::int64_t) override {
-    set();  // first, because the rest may throw std::bad_alloc
-    hub_.expire(current_moment());
+    set(kExpireIntervalMs);  // first, because the rest may throw std::bad_alloc
+    if (hub_.expire(current_moment())) set(kExpireSliceIntervalMs);
     recovery_.expire(loop_.now_ms());
   }
 

@@ -7,7 +7,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 
@@ -116,7 +116,7 @@ class SockJsSession {
   std::string callback_;    // of the receiver
   std::size_t response_bytes_ = 0;
 
-  std::deque<Send> sends_;
+  std::list<Send> sends_;
   std::size_t waiting_bytes_ = 0;
 
   std::int64_t heartbeat_due_ms_ = kNever;

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "model/vector_queue.h"
 #include "session/stomp_action.h"
 
 namespace chat::session {
@@ -27,7 +27,7 @@ class StompSubscriptions {
       std::string id;
     };
     std::uint64_t last_message = 0;  // the numbers are 1, 2, 3...
-    std::deque<Message> unacknowledged;
+    VectorQueue<Message> unacknowledged;
   };
 
   // max_unacknowledged: of all subscriptions together.
@@ -37,7 +37,7 @@ class StompSubscriptions {
   const Entry& add(Entry entry);
   void remove(stomp::Subscription number);
   std::size_t size() const { return entries_.size(); }
-  const std::deque<Entry>& entries() const { return entries_; }
+  const std::vector<Entry>& entries() const { return entries_; }
   // The memory that they take, about.
   std::size_t held_bytes() const { return bytes_; }
 
@@ -72,7 +72,7 @@ class StompSubscriptions {
   std::size_t unacknowledged_ = 0;
   std::size_t bytes_ = 0;
   stomp::Subscription last_number_ = 0;
-  std::deque<Entry> entries_;
+  std::vector<Entry> entries_;
 };
 
 }  // namespace chat::session

@@ -635,8 +635,10 @@ typedef struct chat_server_options {
                                           above: the error too_many */
   int64_t max_memberships_per_address; /* (*) half of max_memberships */
   int64_t max_queued_bytes; /* (*) 512 MiB in all outboxes, answers and incomplete input, or four full outboxes if that
-                               is more; above: the client whose bytes do not fit is closed with 1013. Messages queued
-                               for several clients are divided */
+                               is more. When this is reached, new messages of the application and of clients are
+                               refused with TOO_MANY (clients: too_many), and counted in chat_stats.refusals as
+                               CHAT_REFUSAL_QUEUED_BYTES; above: the client whose bytes do not fit is closed with 1013.
+                               Messages queued for several clients are divided */
   int64_t max_queued_bytes_per_address; /* (*) half of max_queued_bytes */
 
   int64_t send_buffer_bytes; /* (*) 262,144; the system's send buffer of a connection (SO_SNDBUF), where data waits
@@ -767,13 +769,15 @@ CHAT_API chat_error chat_broadcast(chat_server *server, const char *room, const 
 /*
  * Publishes a message to all members of its room. *seq, if not NULL, receives its number: 0 if the message is ephemeral,
  * takes effect later (convention 8), or gets its number later because the room's history is kept outside of memory; then
- * on_published tells the number. INVALID_ROOM, INVALID_EVENT, INVALID_JSON, INVALID_UTF8, TOO_LARGE, TOO_MANY (rooms).
+ * on_published tells the number. INVALID_ROOM, INVALID_EVENT, INVALID_JSON, INVALID_UTF8, TOO_LARGE, TOO_MANY (rooms; or
+ * options.max_queued_bytes is reached: nothing was published, and the call may succeed later).
  */
 CHAT_API chat_error chat_publish(chat_server *server, const chat_message *message, uint64_t *seq) CHAT_NOEXCEPT;
 
 /*
  * Sends a message to one client, regardless of its rooms; message->room (NULL: the client's first room) is only a label. The
- * message is not numbered or kept. It arrives after messages that were published before the call.
+ * message is not numbered or kept. It arrives after messages that were published before the call. TOO_MANY if
+ * options.max_queued_bytes is reached.
  */
 CHAT_API chat_error chat_send(chat_server *server, chat_client_id client, const chat_message *message) CHAT_NOEXCEPT;
 
@@ -787,7 +791,7 @@ CHAT_API chat_error chat_send(chat_server *server, chat_client_id client, const 
 CHAT_API chat_error chat_send_with_ack(chat_server *server, chat_client_id client, const chat_message *message,
                                        int64_t timeout_ms, uint64_t *ack_id) CHAT_NOEXCEPT;
 
-/* Sends a message to all clients of one user. NO_SUCH_CLIENT if the user has none. */
+/* Sends a message to all clients of one user. NO_SUCH_CLIENT if the user has none, TOO_MANY as for chat_send(). */
 CHAT_API chat_error chat_send_user(chat_server *server, const char *user_id, const chat_message *message) CHAT_NOEXCEPT;
 
 /*

@@ -295,7 +295,8 @@ void Peer::handle(DecisionGiven& given) {
     state_.verdict = std::move(given);
     return;
   }
-  in_turn([this, given = std::move(given)] { input_.decide(given.id, given.decision); });
+  if (!given.decision) return;
+  in_turn([this, given = std::move(given)] { input_.decide(given.id, *given.decision); });
 }
 
 void Peer::handle(CloseClient& close) {
@@ -463,7 +464,9 @@ void Peer::on_deadline(std::int64_t now_ms) {
     // Before the end of outliving, so that what the client said next is handled first.
     if (const std::int64_t deadline_ms = input_.deadline_ms(); deadline_ms != -1 && now_ms >= deadline_ms) {
       if (const std::optional<DecisionId> decision = input_.give_up()) {
-        DecisionGiven late{id(), *decision, {Verdict::refuse, "no verdict in time", std::nullopt}};
+        DecisionGiven late{
+            id(), *decision,
+            std::make_shared<const Decision>(Decision{Verdict::refuse, "no verdict in time", std::nullopt})};
         handle(late);
       }
     }

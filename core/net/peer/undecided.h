@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "hub/dispatcher.h"
+#include "model/vector_queue.h"
 #include "wire/codec.h"
 
 namespace chat::net {
@@ -22,10 +23,11 @@ class Undecided {
   DecisionId decision() const { return decision_; }
   std::int64_t deadline_ms() const { return deadline_ms_; }  // -1: nothing waits, or the deadline has passed
 
+  // Throws std::bad_alloc; nothing waits then.
   void wait_for_command(Suspended suspended, std::int64_t deadline_ms) {
-    decision_ = suspended.decision;
+    command_ = std::make_unique<Suspended>(std::move(suspended));
+    decision_ = command_->decision;
     deadline_ms_ = deadline_ms;
-    command_ = std::move(suspended);
   }
   void wait_for_room(DecisionId decision, std::int64_t deadline_ms) {
     decision_ = decision;
@@ -37,7 +39,10 @@ class Undecided {
   std::optional<Suspended> take() {
     decision_ = 0;
     deadline_ms_ = -1;
-    return std::exchange(command_, std::nullopt);
+    if (!command_) return std::nullopt;
+    std::optional<Suspended> command = std::move(*command_);
+    command_.reset();
+    return command;
   }
 
   bool has_more() const { return !behind_.empty(); }
@@ -71,8 +76,8 @@ class Undecided {
 
   DecisionId decision_ = 0;
   std::int64_t deadline_ms_ = -1;
-  std::optional<Suspended> command_;
-  std::deque<wire::Decoded> behind_;
+  std::unique_ptr<Suspended> command_;  // few clients have one at a time, and it is large
+  VectorQueue<wire::Decoded> behind_;
   std::size_t bytes_ = 0;
 };
 

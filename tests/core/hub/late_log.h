@@ -89,6 +89,7 @@ class LateCommits {
     }
     std::size_t size() const override { return kept_.size(); }
     std::int64_t expire(std::int64_t now_ms) override { return kept_.expire(now_ms); }
+    std::int64_t next_expiry_ms() const override { return kept_.next_expiry_ms(); }
     std::int64_t shrink(std::size_t bytes) override { return kept_.shrink(bytes); }
     std::int64_t clear() override { return kept_.clear(); }
     std::int64_t restart(std::string epoch) override {

@@ -551,7 +551,7 @@ void only_the_first_verdict_counts(void**) {
   const auto given = only<DecisionGiven>(f.take());
   assert_int_equal(given.size(), 1);
   assert_int_equal(given[0].id, waiting.decision);
-  assert_text(given[0].decision.reason, "no");
+  assert_text(given[0].decision->reason, "no");
   f.hub->remove_client(f.client);
   assert_status(f.hub->decide(f.client, waiting.decision, {}), Error::no_such_client);
 }

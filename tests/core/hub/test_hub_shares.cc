@@ -296,6 +296,47 @@ void a_time_of_day_that_jumps_empties_no_history(void**) {
   assert_int_equal(f.hub->stats().history_bytes_now, 0);
 }
 
+// Outboxes
+
+void messages_are_refused_while_the_outboxes_are_full(void**) {
+  HubOptions options;
+  options.max_queued_bytes = 10 * kChargedBytes;
+  Fixture f(options);
+  const ClientPtr reader = f.open(0, {}, "192.0.2.1");
+  assert_ok(f.join(reader, "a"));
+  f.take();
+  // What a link charges for its outbox.
+  Share held(reader->source(), Resource::queued_bytes);
+  assert_false(held.resize(9 * kChargedBytes).has_value());
+  f.publish("a", "fits");
+  f.take();
+  assert_false(held.resize(10 * kChargedBytes).has_value());
+
+  MessageDraft to_all = draft("", "x");
+  MessageDraft ephemeral = draft("a", "x");
+  ephemeral.ephemeral = true;
+  for (const MessageDraft& refused : {draft("a", "x"), draft("new", "x"), to_all, ephemeral}) {
+    assert_status(f.hub->publish(refused, f.now).status(), Error::too_many);
+    f.assert_noted(Refusal::queued_bytes, "the application");
+  }
+  assert_status(f.hub->send(reader, draft("", "x"), f.now), Error::too_many);
+  f.assert_noted(Refusal::queued_bytes, "the application");
+  assert_status(f.hub->publish(draft("a", "x"), f.now, {}, reader->source()).status(), Error::too_many);
+  f.assert_noted(Refusal::queued_bytes, "192.0.2.1");
+  // Nothing has happened.
+  assert_true(f.take().empty());
+  assert_false(f.hub->has_room("new"));
+  assert_int_equal(f.hub->history("a", 0, 0, f.now)->messages.size(), 1);
+  // Other events go on.
+  assert_ok(f.hub->answer(reader, {}));
+  assert_ok(f.hub->close_client(reader, 1008, "bye"));
+  assert_ok(f.hub->leave(reader, "a", ""));
+  assert_int_equal(f.take().size(), 3);
+
+  held.give_back();
+  assert_int_equal(f.publish("a", "fits again").seq, 2);
+}
+
 }  // namespace
 
 int main() {
@@ -311,6 +352,7 @@ int main() {
       cmocka_unit_test(a_long_list_is_made_once_a_second),
       cmocka_unit_test(a_list_has_an_end),
       cmocka_unit_test(a_time_of_day_that_jumps_empties_no_history),
+      cmocka_unit_test(messages_are_refused_while_the_outboxes_are_full),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

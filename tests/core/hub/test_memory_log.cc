@@ -87,6 +87,7 @@ class PartialLog final : public RoomLog {
   }
   std::size_t size() const override { return kept_.size(); }
   std::int64_t expire(std::int64_t) override { return 0; }
+  std::int64_t next_expiry_ms() const override { return kNeverMs; }
   std::int64_t shrink(std::size_t) override { return 0; }
   std::int64_t clear() override { return restart(epoch_); }
   std::int64_t restart(std::string epoch) override {
