@@ -2,15 +2,25 @@
 
 A server is attached to one loop at a time. When that loop has ended, the server may be attached to another one.
 
-The library's threads put requests into a queue and do not block; each request waits for its verdict. In the loop, each
-request becomes a task. When the loop ends for any reason, all undecided requests are refused.
+The library's threads put requests into a queue and do not block; each request waits for its verdict. When the loop ends for
+any reason, all undecided requests are refused.
+
+A task of its own for each callback would cost more than most callbacks. So one task, the runner, makes the first step of all
+waiting callbacks, each in its own context. When a callback suspends, the runner becomes the task of this callback alone, and
+another runner continues with the others. A callback thus has the same current task from its begin to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 import threading
-from typing import Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Set, Tuple
+import time
+import types
+from collections import deque
+from contextvars import Context, copy_context
+from typing import Any, Awaitable, Callable, Coroutine, Deque, Dict, Generator, List, Optional, Set, Tuple
 
 from . import _log, _pychat
 from ._decisions import ServerDecisions
@@ -31,8 +41,11 @@ from ._verdicts import Refuse
 MAX_CALLS = 65_536
 MAX_CALL_BYTES = 256 * 1024 * 1024
 BATCH = 256
+KEEP_VERDICTS_S = 0.001
+"""How long a verdict may wait for those of the next callbacks."""
 
 AsyncCallback = Callable[[Any], Awaitable[Any]]
+_Work = Callable[[AsyncCallback, Any], Coroutine[Any, Any, None]]
 
 _NAMES = {
     ConnectRequest: "on_connect",
@@ -60,6 +73,10 @@ class Attachment:
         self._queue = _pychat.EventQueue(0, MAX_CALLS, MAX_CALL_BYTES)
         self._undecided: Dict[int, Request] = {}  # by id(), because requests that contain dicts are not hashable
         self._tasks: Set[asyncio.Task[None]] = set()
+        self._waiting: Deque[Tuple[str, _Work, AsyncCallback, Any]] = deque()  # callbacks without a first step, in order
+        self._runner: Optional[asyncio.Task[None]] = None
+        self._stepping = False  # the runner makes first steps
+        self._passed: List[_pychat.Message] = []  # by first steps; these verdicts are given together
         self._connecting: Dict[int, Tuple[Request, asyncio.Task[None]]] = {}  # by the client's id
         # Each stays until the library reports its answer, even if the waiting task was cancelled.
         self._answers: Dict[int, asyncio.Future[List[Any]]] = {}
@@ -104,11 +121,13 @@ class Attachment:
         """Waits at most `limit_s` for the async callbacks that the end of the server started."""
         while self._take():
             pass
-        # The waiting task may be one of them.
-        if others := self._tasks - {asyncio.current_task()}:
-            _, late = await asyncio.wait(others, timeout=limit_s)
+        end_s = self.loop.time() + limit_s
+        # The waiting task may be one of them. A runner may begin others.
+        while others := self._tasks - {asyncio.current_task()}:
+            _, late = await asyncio.wait(others, timeout=max(end_s - self.loop.time(), 0))
             if late:
                 _log.logger.warning("%d async callbacks did not finish in time and are cancelled", len(late))
+                break
 
     async def _keep(self) -> None:
         try:
@@ -140,12 +159,13 @@ class Attachment:
                 self._undecided[id(asked)] = asked
                 if callback is None:  # A plain function replaced it in the meantime.
                     self._give(asked, Refuse("the application is busy"))
+                elif isinstance(asked, ConnectRequest):  # has its own task, which can be cancelled before its first step
+                    self._connecting[asked.client.id] = (asked, self._begin(name, self._decide(callback, asked)))
                 else:
-                    task = self._begin(name, self._decide(callback, asked))
-                    if isinstance(asked, ConnectRequest):
-                        self._connecting[asked.client.id] = (asked, task)
+                    self._waiting.append((name, self._decide, callback, asked))
             elif callback is not None:
-                self._begin(name, self._tell(callback, asked))
+                self._waiting.append((name, self._tell, callback, asked))
+        self._run_waiting()
         return bool(taken)
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -153,6 +173,58 @@ class Attachment:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def _run_waiting(self) -> None:
+        if not self._waiting or self._runner is not None:
+            return
+        if self.loop.get_task_factory() is None:
+            self._runner = self._begin(self._waiting[0][0], self._run())
+            self._runner.add_done_callback(self._runner_ended)
+            return
+        # The program's factory makes the task of each callback.
+        while self._waiting:
+            name, work, callback, asked = self._waiting.popleft()
+            self._begin(name, work(callback, asked))
+
+    def _runner_ended(self, task: asyncio.Task[None]) -> None:
+        if self._runner is task:  # It was cancelled before its first step.
+            self._runner = None
+            if self._attached:
+                self._run_waiting()
+
+    async def _run(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        references = sys.getrefcount(task)
+        named, waiting, passed = self._waiting[0][0] if self._waiting else "", self._waiting, self._passed
+        given_s = time.monotonic()
+        rest: Optional[Generator[Any, Any, None]] = None
+        self._stepping = True
+        try:
+            while waiting:
+                name, work, callback, asked = waiting.popleft()
+                if name is not named:
+                    named = name
+                    task.set_name(f"pychat {name}")
+                coroutine, context = work(callback, asked), copy_context()
+                try:
+                    rest = _rest(coroutine, context, context.run(coroutine.send, None))
+                    break
+                except StopIteration:
+                    pass
+                if passed and (now_s := time.monotonic()) - given_s > KEEP_VERDICTS_S:
+                    given_s = now_s
+                    self._give_passed()
+                # Somebody kept or cancelled the task of a callback that has ended: no other callback may run in it.
+                if sys.getrefcount(task) > references or getattr(task, "_must_cancel", False):
+                    break
+        finally:
+            self._stepping = False
+            self._runner = None
+            self._give_passed()
+            self._run_waiting()
+        if rest is not None:
+            await rest
 
     def _abandon(self, client: int) -> None:
         request, task = self._connecting.pop(client, (None, None))
@@ -181,6 +253,10 @@ class Attachment:
     def _give(self, request: Request, verdict: object) -> None:
         if id(request) not in self._undecided:
             return
+        if self._stepping and (verdict is None or verdict is True) and isinstance(request, _pychat.Message):
+            del self._undecided[id(request)]
+            self._passed.append(request)
+            return
         try:
             self._server.decide(request, verdict)
         except (_pychat.NoSuchClientError, _pychat.WrongStateError, _pychat.StoppedError):
@@ -188,6 +264,15 @@ class Attachment:
         self._undecided.pop(id(request), None)
         if isinstance(request, ConnectRequest):
             self._connecting.pop(request.client.id, None)
+
+    def _give_passed(self) -> None:
+        if not self._passed:
+            return
+        with contextlib.suppress(_pychat.StoppedError, _pychat.WrongStateError):
+            for request in self._core.pass_messages(self._passed):  # there was no memory for these verdicts
+                self._undecided[id(request)] = request
+                self._give(request, Refuse("the application failed"))
+        self._passed.clear()
 
     async def _tell(self, callback: AsyncCallback, event: object) -> None:
         try:
@@ -233,6 +318,7 @@ class Attachment:
             return
         self._attached = False
         self._core.set_calls(None)
+        self._waiting.clear()
         if not self.loop.is_closed():
             self._unwatch()
             self.loop.remove_reader(self._queue.fileno())
@@ -244,8 +330,24 @@ class Attachment:
                     answer.set_exception(_pychat.StoppedError("the server is closed"))
         while taken := self._core.take(self._queue, BATCH):
             self._undecided.update((id(asked), asked) for asked in taken if isinstance(asked, _DECIDING))
+        self._give_passed()
         for request in list(self._undecided.values()):
             self._give(request, Refuse("the application is not running"))
+
+
+@types.coroutine
+def _rest(coroutine: Coroutine[Any, Any, None], context: Context, yielded: Any) -> Generator[Any, Any, None]:
+    """What follows the first step of a coroutine, which has yielded this, with each step in the coroutine's context."""
+    while True:
+        try:
+            try:
+                sent = yield yielded
+            except BaseException as error:
+                yielded = context.run(coroutine.throw, error)
+            else:
+                yielded = context.run(coroutine.send, sent)
+        except StopIteration:
+            return
 
 
 def _current_task() -> Optional[asyncio.Task[Any]]:
