@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import sys
 import threading
 import time
@@ -45,7 +46,6 @@ KEEP_VERDICTS_S = 0.001
 """How long a verdict may wait for those of the next callbacks."""
 
 AsyncCallback = Callable[[Any], Awaitable[Any]]
-_Work = Callable[[AsyncCallback, Any], Coroutine[Any, Any, None]]
 
 _NAMES = {
     ConnectRequest: "on_connect",
@@ -73,7 +73,7 @@ class Attachment:
         self._queue = _pychat.EventQueue(0, MAX_CALLS, MAX_CALL_BYTES)
         self._undecided: Dict[int, Request] = {}  # by id(), because requests that contain dicts are not hashable
         self._tasks: Set[asyncio.Task[None]] = set()
-        self._waiting: Deque[Tuple[str, _Work, AsyncCallback, Any]] = deque()  # callbacks without a first step, in order
+        self._waiting: Deque[Tuple[str, AsyncCallback, Any]] = deque()  # callbacks without a first step, in order
         self._runner: Optional[asyncio.Task[None]] = None
         self._stepping = False  # the runner makes first steps
         self._passed: List[_pychat.Message] = []  # by first steps; these verdicts are given together
@@ -147,7 +147,12 @@ class Attachment:
 
     def _take(self) -> bool:
         taken = self._core.take(self._queue, BATCH)
+        on_message = self._callbacks.get("on_message")
         for asked in taken:
+            if type(asked) is _pychat.Message and on_message is not None:
+                self._undecided[id(asked)] = asked
+                self._waiting.append(("on_message", on_message, asked))
+                continue
             if isinstance(asked, Ack) and (answer := self._answers.pop(asked.ack_id, None)) is not None:
                 self._answer(answer, asked)
                 continue
@@ -160,11 +165,11 @@ class Attachment:
                 if callback is None:  # A plain function replaced it in the meantime.
                     self._give(asked, Refuse("the application is busy"))
                 elif isinstance(asked, ConnectRequest):  # has its own task, which can be cancelled before its first step
-                    self._connecting[asked.client.id] = (asked, self._begin(name, self._decide(callback, asked)))
+                    self._connecting[asked.client.id] = (asked, self._begin(name, self._perform(callback, asked)))
                 else:
-                    self._waiting.append((name, self._decide, callback, asked))
+                    self._waiting.append((name, callback, asked))
             elif callback is not None:
-                self._waiting.append((name, self._tell, callback, asked))
+                self._waiting.append((name, callback, asked))
         self._run_waiting()
         return bool(taken)
 
@@ -183,8 +188,8 @@ class Attachment:
             return
         # The program's factory makes the task of each callback.
         while self._waiting:
-            name, work, callback, asked = self._waiting.popleft()
-            self._begin(name, work(callback, asked))
+            name, callback, asked = self._waiting.popleft()
+            self._begin(name, self._perform(callback, asked))
 
     def _runner_ended(self, task: asyncio.Task[None]) -> None:
         if self._runner is task:  # It was cancelled before its first step.
@@ -196,22 +201,26 @@ class Attachment:
         task = asyncio.current_task()
         assert task is not None
         references = sys.getrefcount(task)
-        named, waiting, passed = self._waiting[0][0] if self._waiting else "", self._waiting, self._passed
+        name, known, is_plain, waiting, passed = "", None, False, self._waiting, self._passed
         given_s = time.monotonic()
-        rest: Optional[Generator[Any, Any, None]] = None
+        rest: Optional[Awaitable[Any]] = None
         self._stepping = True
         try:
             while waiting:
-                name, work, callback, asked = waiting.popleft()
-                if name is not named:
-                    named = name
+                last, (name, callback, asked) = name, waiting.popleft()
+                if name is not last:
                     task.set_name(f"pychat {name}")
-                coroutine, context = work(callback, asked), copy_context()
+                if callback is not known:
+                    known, is_plain = callback, _makes_coroutines(callback)
+                work: Any = callback(asked) if is_plain else _await(callback, asked)
+                context = copy_context()
                 try:
-                    rest = _rest(coroutine, context, context.run(coroutine.send, None))
+                    rest = _rest(work, context, context.run(work.send, None))
                     break
-                except StopIteration:
-                    pass
+                except StopIteration as returned:
+                    self._returned(asked, returned.value)
+                except BaseException as error:
+                    self._raised(asked, error)
                 if passed and (now_s := time.monotonic()) - given_s > KEEP_VERDICTS_S:
                     given_s = now_s
                     self._give_passed()
@@ -224,7 +233,12 @@ class Attachment:
             self._give_passed()
             self._run_waiting()
         if rest is not None:
-            await rest
+            try:
+                verdict = await rest
+            except BaseException as error:
+                self._raised(asked, error)
+            else:
+                self._returned(asked, verdict)
 
     def _abandon(self, client: int) -> None:
         request, task = self._connecting.pop(client, (None, None))
@@ -232,23 +246,32 @@ class Attachment:
             self._undecided.pop(id(request), None)  # a task that has not started does not do this
             task.cancel()
 
-    async def _decide(self, callback: AsyncCallback, request: Request) -> None:
-        verdict: object
+    async def _perform(self, callback: AsyncCallback, asked: Any) -> None:
+        """A callback in a task of its own."""
         try:
-            try:
-                verdict = await callback(request)
-            except Refuse as refusal:
-                verdict = refusal
-            # A value that is not a verdict is reported like any other failure.
-            self._give(request, verdict)
-        except asyncio.CancelledError:
-            self._give(request, Refuse("the application is not running"))
-            raise
+            verdict = await callback(asked)
         except BaseException as error:
-            self._give(request, Refuse("the application failed"))
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise  # these end the loop
-            _log.report(_NAMES[type(request)], error)
+            self._raised(asked, error)
+        else:
+            self._returned(asked, verdict)
+
+    def _returned(self, asked: Any, verdict: object) -> None:
+        if isinstance(asked, _DECIDING):
+            try:
+                self._give(asked, verdict)
+            except BaseException as error:  # A value that is not a verdict is reported like any other failure.
+                self._raised(asked, error)
+
+    def _raised(self, asked: Any, error: BaseException) -> None:
+        if isinstance(asked, _DECIDING):
+            if isinstance(error, Refuse):
+                self._give(asked, error)
+                return
+            ended = isinstance(error, asyncio.CancelledError)
+            self._give(asked, Refuse("the application is not running" if ended else "the application failed"))
+        if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
+            raise error  # The last two end the loop.
+        _log.report(_NAMES[type(asked)], error)
 
     def _give(self, request: Request, verdict: object) -> None:
         if id(request) not in self._undecided:
@@ -273,14 +296,6 @@ class Attachment:
                 self._undecided[id(request)] = request
                 self._give(request, Refuse("the application failed"))
         self._passed.clear()
-
-    async def _tell(self, callback: AsyncCallback, event: object) -> None:
-        try:
-            await callback(event)
-        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            _log.report(_NAMES[type(event)], error)
 
     async def call(self, send: Callable[[], int], timeout: Optional[float]) -> List[Any]:
         """Sends a message that asks for an acknowledgement, and waits for the answer's arguments."""
@@ -335,19 +350,29 @@ class Attachment:
             self._give(request, Refuse("the application is not running"))
 
 
+def _makes_coroutines(callback: AsyncCallback) -> bool:
+    """Whether calling it runs nothing of it yet."""
+    function = getattr(callback, "__func__", callback)
+    return isinstance(function, types.FunctionType) and bool(function.__code__.co_flags & inspect.CO_COROUTINE)
+
+
+async def _await(callback: AsyncCallback, asked: Any) -> Any:
+    return await callback(asked)
+
+
 @types.coroutine
-def _rest(coroutine: Coroutine[Any, Any, None], context: Context, yielded: Any) -> Generator[Any, Any, None]:
+def _rest(work: Coroutine[Any, Any, Any], context: Context, yielded: Any) -> Generator[Any, Any, Any]:
     """What follows the first step of a coroutine, which has yielded this, with each step in the coroutine's context."""
     while True:
         try:
             try:
                 sent = yield yielded
             except BaseException as error:
-                yielded = context.run(coroutine.throw, error)
+                yielded = context.run(work.throw, error)
             else:
-                yielded = context.run(coroutine.send, sent)
-        except StopIteration:
-            return
+                yielded = context.run(work.send, sent)
+        except StopIteration as returned:
+            return returned.value
 
 
 def _current_task() -> Optional[asyncio.Task[Any]]:
