@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections import deque
-from typing import TYPE_CHECKING, AsyncIterator, Deque, List
+from typing import TYPE_CHECKING, AsyncIterator, List
 
 from . import _pychat
 from ._enums import Overflow
@@ -27,7 +26,7 @@ def _set(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
-class EventStream(AsyncIterator[Event]):
+class EventStream(_pychat.EventIterator, AsyncIterator[Event]):
     """An iterator of events: `async for` in asyncio, `for` in a thread. It allows one reader at a time.
 
     It ends when the server has been stopped and its drain is over. Events that are still in the queue are returned first.
@@ -44,59 +43,49 @@ class EventStream(AsyncIterator[Event]):
                 raise ValueError(f"{name}: out of range: {limit!r}")
         self._core = core
         self._queue = _pychat.EventQueue(kinds, max_events, max_bytes)
-        self._batch: Deque[Event] = deque()
         self._has_reader = False
         core.add_events(self._queue, Overflow(overflow) is Overflow.REFUSE)
 
-    def __aiter__(self) -> Self:
-        return self
+    # EventIterator gives the events of a batch, and calls these two at its end.
 
-    async def __anext__(self) -> Event:
-        if not self._batch:
-            self._batch.extend(await self.take())
-        if not self._batch:
-            raise StopAsyncIteration
-        return self._batch.popleft()
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Event:
-        while not self._batch:
+    async def _next_async(self) -> Event:
+        while not self._count_left():
             if self._take():
-                break
-            if not self._batch:
+                raise StopAsyncIteration
+            if not self._count_left():
+                await self._readable()
+        return next(self)
+
+    def _next(self) -> Event:
+        while not self._count_left():
+            if self._take():
+                raise StopIteration
+            if not self._count_left():
                 self._wait_readable()
-        if not self._batch:
-            raise StopIteration
-        return self._batch.popleft()
+        return next(self)
 
     def _take(self) -> bool:
-        """Moves events from the queue to the batch. True: there will be no others."""
+        """Takes a batch from the queue. True: there will be no others."""
         ended = self._queue.closed  # read first, so that events from before the end are still taken
         taken = self._core.take(self._queue, BATCH)
-        self._batch.extend(taken)
+        if taken:
+            self._put_batch(taken)
         return ended and not taken
 
     async def take(self) -> List[Event]:
         """Waits for events and returns up to BATCH of them; an empty list at the end."""
-        while not self._batch:
+        while not self._count_left():
             if self._take():
                 break
-            if not self._batch:
+            if not self._count_left():
                 await self._readable()
-        return self._empty_batch()
+        return self._take_batch()
 
     def take_nowait(self) -> List[Event]:
         """Returns up to BATCH waiting events without blocking. At the end fileno() stays readable, and `ended` is true."""
-        if not self._batch:
+        if not self._count_left():
             self._take()
-        return self._empty_batch()
-
-    def _empty_batch(self) -> List[Event]:
-        events = list(self._batch)
-        self._batch.clear()
-        return events
+        return self._take_batch()
 
     @property
     def ended(self) -> bool:
@@ -153,7 +142,7 @@ class EventStream(AsyncIterator[Event]):
     @property
     def waiting(self) -> int:
         """The number of events waiting in the queue."""
-        return len(self._queue) + len(self._batch)
+        return len(self._queue) + self._count_left()
 
     def close(self) -> None:
         """Ends the queue. It accepts no further events."""

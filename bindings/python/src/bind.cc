@@ -98,8 +98,9 @@ void decide(Core& core, chat_client_id client, std::uint64_t decision_id, int ve
   });
 }
 
-void decide_message(Core& core, const Message& message, int verdict, const OptionalText& reason,
+void decide_message(Core& core, const py::object& request, int verdict, const OptionalText& reason,
                     const py::object& replacement) {
+  const Message& message = Message::get(request);
   std::optional<OutgoingReplacement> outgoing;
   if (!replacement.is_none()) outgoing.emplace(replacement, message.view());
   // Before the verdict: after it the client may disconnect.
@@ -116,6 +117,43 @@ void decide_message(Core& core, const Message& message, int verdict, const Optio
       {Kind::on_message, std::move(client),
        MessageRecord{outgoing ? with_replacement(message.view(), outgoing->message()) : message.owned(), message.ack_id,
                      0}});
+}
+
+// Passes several messages with one wake-up of their loops. The message of a client that has disconnected meanwhile, or whose
+// time limit has passed, is skipped. Returns the messages that are still undecided because of another error.
+py::list pass_messages(Core& core, const py::list& messages) {
+  struct Passed {
+    Record record;
+    std::uint64_t decision_id;
+    chat_error error;
+  };
+  std::vector<Passed> passed;
+  passed.reserve(messages.size());
+  const bool queued = core.listeners().queues(Kind::on_message);
+  for (const py::handle item : messages) {
+    const Message& message = Message::get(item);
+    // The slot is looked up before the verdict: after it the client may disconnect.
+    ClientSlotPtr client = queued ? core.clients().find(message.view().from) : nullptr;
+    passed.push_back({{Kind::on_message, std::move(client), MessageRecord{message.owned(), message.ack_id, 0}},
+                      message.decision_id,
+                      CHAT_OK});
+  }
+  core.call([&](chat_server* server) {
+    for (Passed& one : passed) {
+      const chat_client_id client = std::get<MessageRecord>(one.record.what).message->view().from;
+      one.error = chat_decide(server, client, one.decision_id, CHAT_PASS, nullptr, nullptr);
+      if (one.error == CHAT_OK && one.record.client) core.listeners().publish(one.record);
+    }
+    return CHAT_OK;
+  });
+  py::list undecided;
+  for (std::size_t index = 0; index < passed.size(); ++index) {
+    const chat_error error = passed[index].error;
+    const bool given = error == CHAT_OK || error == CHAT_ERROR_NO_SUCH_CLIENT || error == CHAT_ERROR_WRONG_STATE ||
+                       error == CHAT_ERROR_STOPPED;
+    if (!given) undecided.append(messages[index]);
+  }
+  return undecided;
 }
 
 template <class Function>
@@ -192,7 +230,8 @@ void bind_messages(py::class_<Core>& core) {
       .def("reply", &reply, py::arg("client"), py::arg("ack_id"), py::arg("args"))
       .def("decide", &decide, py::arg("client"), py::arg("decision_id"), py::arg("verdict"), py::arg("reason"))
       .def("decide_message", &decide_message, py::arg("message"), py::arg("verdict"), py::arg("reason"),
-           py::arg("replacement"));
+           py::arg("replacement"))
+      .def("pass_messages", &pass_messages, py::arg("messages"));
 }
 
 void bind_clients(py::class_<Core>& core) {

@@ -224,7 +224,8 @@ chat_verdict on_message(Core& core, chat_message_event& event) {
 void end_awaited(Core& core, chat_client_id client) {
   for (const std::uint64_t ack_id : core.listeners().take_awaited_of(client)) {
     core.listeners().tell_loop(
-        {Kind::on_ack, core.clients().get(client), AckRecord{ack_id, CHAT_ERROR_NO_SUCH_CLIENT, {}, {}}});
+        {Kind::on_ack, core.clients().get(client),
+         std::make_shared<const AckRecord>(AckRecord{ack_id, CHAT_ERROR_NO_SUCH_CLIENT, {}, {}})});
   }
 }
 

@@ -148,7 +148,7 @@ py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::siz
   for (const OwnedMessagePtr& message : visit<chat_message>(core, copy, [&](auto*server, auto see, void*user) {
          return chat_history_between(server, room.c_str(), after_seq, before_seq, limit, see, user);
        })) {
-    result.append(py::cast(std::make_unique<Message>(message, py::none(), 0, 0)));
+    result.append(Message::make(message, py::none(), 0, 0));
   }
   return result;
 }

@@ -1,10 +1,13 @@
 // See message.h.
 #include "message.h"
 
+#include <structmember.h>
+
 #include <algorithm>
+#include <cstddef>
+#include <new>
 
 #include "argument.h"
-#include "collected.h"
 #include "errors.h"
 #include "python_names.h"
 #include "text.h"
@@ -121,7 +124,7 @@ py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t
   message.time_ms = time_ms;
   message.ephemeral = ephemeral ? 1 : 0;
   message.from_user_id = from_user_id.c_str();
-  return py::cast(std::make_unique<Message>(std::make_shared<OwnedMessage>(message), client, ack_id, decision_id));
+  return Message::make(std::make_shared<OwnedMessage>(message), client, ack_id, decision_id);
 }
 
 py::object sender(const Message& message) {
@@ -129,83 +132,184 @@ py::object sender(const Message& message) {
   return message.client;
 }
 
-}  // namespace
+// The Python object.
+struct MessageObject {
+  PyObject_HEAD PyObject* weak_references;
+  alignas(Message) std::byte message[sizeof(Message)];
+};
 
-void define_message(py::module_& module) {
-  const auto as_it_is = [](const py::object& self) { return self; };
-  py::class_<Message> message(module, "Message", collected<Message>(),
-                              "A message that a client sent or that a room's history keeps. It is immutable.");
-  message.attr("__module__") = "pychat";
+PyTypeObject* message_type = nullptr;  // there is one interpreter; never freed, like the module
+
+Message& message_in(PyObject* self) {
+  return *reinterpret_cast<Message*>(reinterpret_cast<MessageObject*>(self)->message);
+}
+
+// Runs C++ code for Python: an exception becomes Python's, with this result.
+template <class Result, class Function>
+Result guarded(Result failed, Function function) noexcept {
+  try {
+    return function();
+  } catch (py::error_already_set& error) {
+    error.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return failed;
+}
+
+template <class Value>
+PyObject* to_object(Value&& value) {
+  if constexpr (std::is_base_of_v<py::object, std::decay_t<Value>>) {
+    return value.release().ptr();
+  } else {
+    return py::cast(std::forward<Value>(value)).release().ptr();
+  }
+}
+
+// An attribute: its name, its documentation, and a function of Message& that gives its value.
+template <class Value>
+PyGetSetDef attribute(const char* name, const char* documentation, Value) {
+  const getter get = [](PyObject* self, void*) -> PyObject* {
+    return guarded<PyObject*>(nullptr, [self] { return to_object(Value()(message_in(self))); });
+  };
+  return {name, get, nullptr, documentation, nullptr};
+}
+
+PyObject* reply(PyObject* self, PyObject* args) {
+  return guarded<PyObject*>(nullptr, [&] {
+    const py::object server = sender(message_in(self)).attr("server");
+    return server.attr("reply")(py::handle(self), *py::reinterpret_borrow<py::args>(args)).release().ptr();
+  });
+}
+
+void destroy(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  if (reinterpret_cast<MessageObject*>(self)->weak_references != nullptr) PyObject_ClearWeakRefs(self);
+  message_in(self).~Message();
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+template <class Function>
+void* slot(Function* function) {
+  return reinterpret_cast<void*>(function);
+}
+
+PyTypeObject* make_type() {
+  static PyGetSetDef attributes[] = {
+      attribute("client",
+                "The client that sent it. Messages from a history raise NoSuchClientError; use from_id and from_name.",
+                [](const Message& self) { return sender(self); }),
+      attribute("room", "The room's name.", [](const Message& self) { return text_or_empty(self.view().room); }),
+      attribute("event", "The event's name, \"chat message\" unless the sender chose one.",
+                [](const Message& self) { return text_or_empty(self.view().event); }),
+      attribute("payload", "The type of `data`: a Payload.",
+                [](const Message& self) { return python_names().payload(static_cast<int>(self.view().payload)); }),
+      attribute("text", "The text. For arguments their JSON array, for bytes \"\".",
+                [](const Message& self) { return self.text(); }),
+      attribute("data", "The raw payload, as bytes.",
+                [](const Message& self) { return to_bytes(self.view().data, self.view().data_size); }),
+      attribute("args", "The event's arguments, decoded on first use, with attachments as bytes in their places.",
+                [](Message& self) { return self.args(); }),
+      attribute("attachments", "The binary attachments, a tuple of bytes.",
+                [](const Message& self) { return self.attachments(); }),
+      attribute("attributes", "Names and values that travel with the message.",
+                [](const Message& self) { return to_dict(self.view().attributes, self.view().attribute_count); }),
+      attribute("ephemeral", "Whether the message is ephemeral: neither numbered nor kept.",
+                [](const Message& self) { return self.view().ephemeral != 0; }),
+      attribute("from_id", "The id of the sender, or 0 if there is none.",
+                [](const Message& self) { return self.view().from; }),
+      attribute("from_name", "The display name of the sender.",
+                [](const Message& self) { return text_or_empty(self.view().from_name); }),
+      attribute("from_user_id", "The user id of the sender, \"\" for a guest.",
+                [](const Message& self) { return text_or_empty(self.view().from_user_id); }),
+      attribute("seq", "Its number in the room; 0 before it is published, and if it is ephemeral.",
+                [](const Message& self) { return self.view().seq; }),
+      attribute("epoch", "Changes when the numbering of the room restarts.",
+                [](const Message& self) { return text_or_empty(self.view().epoch); }),
+      attribute("time_ms", "The time of publication, in milliseconds since 1970 (UTC); 0 before.",
+                [](const Message& self) { return self.view().time_ms; }),
+      attribute("ack_id", "The number of the answer that the sender waits for, or 0.",
+                [](const Message& self) { return self.ack_id; }),
+      attribute("wants_reply", "Whether the sender waits for an answer.",
+                [](const Message& self) { return self.ack_id != 0; }),
+      attribute("decision_id", "The id of a deferred verdict; see Server.decide().",
+                [](const Message& self) { return self.decision_id; }),
+      {nullptr, nullptr, nullptr, nullptr, nullptr},
+  };
+  static constexpr PyCFunction kItself = [](PyObject* self, PyObject*) -> PyObject* {
+    Py_INCREF(self);
+    return self;
+  };
+  static constexpr PyCFunction kReduce = [](PyObject* self, PyObject*) -> PyObject* {
+    return guarded<PyObject*>(nullptr, [self] { return reduce(message_in(self)).release().ptr(); });
+  };
+  static PyMethodDef methods[] = {
+      {"reply", reply, METH_VARARGS, "Answers the sender, if `wants_reply` is true; see Server.reply()."},
+      {"__reduce__", kReduce, METH_NOARGS, nullptr},
+      {"__copy__", kItself, METH_NOARGS, nullptr},
+      {"__deepcopy__", kItself, METH_O, nullptr},
+      {nullptr, nullptr, 0, nullptr},
+  };
+  static PyMemberDef members[] = {
+      {"__weaklistoffset__", T_PYSSIZET, offsetof(MessageObject, weak_references), READONLY, nullptr},
+      {nullptr, 0, 0, 0, nullptr},
+  };
   // Disables the copy module and __new__, because only the library can provide the content of a Message.
-  reinterpret_cast<PyTypeObject*>(message.ptr())->tp_new = [](PyTypeObject*, PyObject*, PyObject*) -> PyObject* {
+  static constexpr newfunc kNew = [](PyTypeObject*, PyObject*, PyObject*) -> PyObject* {
     PyErr_SetString(PyExc_TypeError, "only the server creates Message objects");
     return nullptr;
   };
-  message
-      .def_property_readonly(
-          "client", &sender,
-          "The client that sent it. Messages from a history raise NoSuchClientError; use from_id and from_name.")
-      .def_property_readonly(
-          "room", [=](const Message& self) { return text_or_empty(self.view().room); }, "The room's name.")
-      .def_property_readonly(
-          "event", [=](const Message& self) { return text_or_empty(self.view().event); },
-          "The event's name, \"chat message\" unless the sender chose one.")
-      .def_property_readonly(
-          "payload", [](const Message& self) { return python_names().payload(static_cast<int>(self.view().payload)); },
-          "The type of `data`: a Payload.")
-      .def_property_readonly("text", &Message::text, "The text. For arguments their JSON array, for bytes \"\".")
-      .def_property_readonly(
-          "data", [](const Message& self) { return to_bytes(self.view().data, self.view().data_size); },
-          "The raw payload, as bytes.")
-      .def_property_readonly("args", &Message::args,
-                             "The event's arguments, decoded on first use, with attachments as bytes in their places.")
-      .def_property_readonly("attachments", &Message::attachments, "The binary attachments, a tuple of bytes.")
-      .def_property_readonly(
-          "attributes",
-          [](const Message& self) { return to_dict(self.view().attributes, self.view().attribute_count); },
-          "Names and values that travel with the message.")
-      .def_property_readonly(
-          "ephemeral", [](const Message& self) { return self.view().ephemeral != 0; },
-          "Whether the message is ephemeral: neither numbered nor kept.")
-      .def_property_readonly(
-          "from_id", [](const Message& self) { return self.view().from; },
-          "The id of the sender, or 0 if there is none.")
-      .def_property_readonly(
-          "from_name", [=](const Message& self) { return text_or_empty(self.view().from_name); },
-          "The display name of the sender.")
-      .def_property_readonly(
-          "from_user_id", [=](const Message& self) { return text_or_empty(self.view().from_user_id); },
-          "The user id of the sender, \"\" for a guest.")
-      .def_property_readonly(
-          "seq", [](const Message& self) { return self.view().seq; },
-          "Its number in the room; 0 before it is published, and if it is ephemeral.")
-      .def_property_readonly(
-          "epoch", [=](const Message& self) { return text_or_empty(self.view().epoch); },
-          "Changes when the numbering of the room restarts.")
-      .def_property_readonly(
-          "time_ms", [](const Message& self) { return self.view().time_ms; },
-          "The time of publication, in milliseconds since 1970 (UTC); 0 before.")
-      .def_property_readonly(
-          "ack_id", [](const Message& self) { return self.ack_id; },
-          "The number of the answer that the sender waits for, or 0.")
-      .def_property_readonly(
-          "wants_reply", [](const Message& self) { return self.ack_id != 0; },
-          "Whether the sender waits for an answer.")
-      .def_property_readonly(
-          "decision_id", [](const Message& self) { return self.decision_id; },
-          "The id of a deferred verdict; see Server.decide().")
-      .def(
-          "reply",
-          [](const Message& self, const py::args& args) {
-            sender(self).attr("server").attr("reply")(*py::make_tuple(py::cast(self)), *args);
-          },
-          "Answers the sender, if `wants_reply` is true; see Server.reply().")
-      .def("__reduce__", &reduce)
-      .def("__copy__", as_it_is)
-      .def(
-          "__deepcopy__", [=](const py::object& self, const py::object&) { return as_it_is(self); }, py::arg("memo"))
-      .def("__repr__", &Message::repr);
+  static constexpr traverseproc kTraverse = [](PyObject* self, visitproc visit, void* arg) -> int {
+    Py_VISIT(Py_TYPE(self));
+    return message_in(self).traverse(visit, arg);
+  };
+  static constexpr inquiry kClear = [](PyObject* self) -> int {
+    message_in(self).clear();
+    return 0;
+  };
+  static constexpr reprfunc kRepr = [](PyObject* self) -> PyObject* {
+    return guarded<PyObject*>(nullptr, [self] { return message_in(self).repr().release().ptr(); });
+  };
+  static char documentation[] = "A message that a client sent or that a room's history keeps. It is immutable.";
+  PyType_Slot slots[] = {
+      {Py_tp_doc, documentation},     {Py_tp_new, slot(kNew)},
+      {Py_tp_dealloc, slot(destroy)}, {Py_tp_traverse, slot(kTraverse)},
+      {Py_tp_clear, slot(kClear)},    {Py_tp_repr, slot(kRepr)},
+      {Py_tp_getset, attributes},     {Py_tp_methods, methods},
+      {Py_tp_members, members},       {0, nullptr},
+  };
+  PyType_Spec spec = {"pychat.Message", sizeof(MessageObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
+  auto* type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  if (type == nullptr) throw py::error_already_set();
+  return type;
+}
 
+}  // namespace
+
+py::object Message::make(OwnedMessagePtr owned, py::object client, std::uint64_t ack_id, std::uint64_t decision_id) {
+  PyObject* made = message_type->tp_alloc(message_type, 0);
+  if (made == nullptr) throw py::error_already_set();
+  // The collector may visit the object from here on, and knows it as None and null.
+  new (&message_in(made)) Message(std::move(owned), std::move(client), ack_id, decision_id);
+  return py::reinterpret_steal<py::object>(made);
+}
+
+Message* Message::find(py::handle object) {
+  return Py_TYPE(object.ptr()) == message_type ? &message_in(object.ptr()) : nullptr;
+}
+
+Message& Message::get(py::handle object) {
+  if (Message* message = find(object)) return *message;
+  throw py::type_error("not a Message: " + py::repr(object).cast<std::string>());
+}
+
+void define_message(py::module_& module) {
+  message_type = make_type();
+  module.attr("Message") = py::handle(reinterpret_cast<PyObject*>(message_type));
   module.def("restore_message", &restore, py::arg("client"), py::arg("ack_id"), py::arg("decision_id"),
              py::arg("payload"), py::arg("data"), py::arg("attachments"), py::arg("attributes"), py::arg("room"),
              py::arg("event"), py::arg("from_id"), py::arg("from_name"), py::arg("seq"), py::arg("epoch"),

@@ -4,6 +4,7 @@
 #include "argument.h"
 #include "bind.h"
 #include "errors.h"
+#include "event_iterator.h"
 #include "forks.h"
 #include "message.h"
 
@@ -31,6 +32,7 @@ void define(py::module_& module) {
   module.def("forks", &pychat::forks, "How many forks lie between the process that imported pychat and this one.");
   pychat::define_errors(module);
   pychat::define_message(module);
+  pychat::define_event_iterator(module);
   pychat::define_core(module);
 
   py::dict kinds;

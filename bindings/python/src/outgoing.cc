@@ -93,8 +93,8 @@ OutgoingReplacement::OutgoingReplacement(py::handle replacement, const chat_mess
 OutgoingHistory::OutgoingHistory(const py::list& messages) : held_(messages) {
   messages_.reserve(messages.size());
   for (const py::handle one : messages) {
-    if (py::isinstance<Message>(one)) {
-      messages_.push_back(one.cast<const Message&>().view());
+    if (const Message* message = Message::find(one)) {
+      messages_.push_back(message->view());
       continue;
     }
     Outgoing& made = made_.emplace_back(py::tuple(one.attr("args")), false);

@@ -18,6 +18,11 @@ Pairs copy_pairs(const chat_pair* pairs, std::size_t count) {
   return copies;
 }
 
+template <class What>
+Shared<What> share(What what) {
+  return std::make_shared<const What>(std::move(what));
+}
+
 py::dict to_dict(const Pairs& pairs) {
   py::dict result;
   for (const auto& [name, value] : pairs) {
@@ -63,11 +68,11 @@ py::object to_python(Kind kind, const ClientRecord& record, const py::object& cl
 }
 
 py::object to_python(const MessageRecord& record, py::object client) {
-  return py::cast(std::make_unique<Message>(record.message, std::move(client), record.ack_id, record.decision_id));
+  return Message::make(record.message, std::move(client), record.ack_id, record.decision_id);
 }
 
 py::object to_python(const PublishedRecord& record, const py::object& client) {
-  return python_names().published(py::cast(std::make_unique<Message>(record.message, client, 0, 0)));
+  return python_names().published(Message::make(record.message, client, 0, 0));
 }
 
 py::object to_python(const AckRecord& record, const py::object& client) {
@@ -91,10 +96,13 @@ py::object Record::to_python(py::handle server) const {
   py::object object = client ? client->object(server) : py::none();
   return std::visit(
       [&](const auto& record) -> py::object {
-        if constexpr (std::is_same_v<std::decay_t<decltype(record)>, ClientRecord>) {
-          return pychat::to_python(kind, record, std::move(object));
-        } else {
+        using What = std::decay_t<decltype(record)>;
+        if constexpr (std::is_same_v<What, Shared<ClientRecord>>) {
+          return pychat::to_python(kind, *record, object);
+        } else if constexpr (std::is_same_v<What, MessageRecord> || std::is_same_v<What, PublishedRecord>) {
           return pychat::to_python(record, std::move(object));
+        } else {
+          return pychat::to_python(*record, object);
         }
       },
       what);
@@ -104,15 +112,22 @@ std::size_t Record::bytes() const {
   std::size_t size = sizeof(Record);
   if (const auto* message = std::get_if<MessageRecord>(&what)) size += sizeof(OwnedMessage) + message->message->bytes();
   if (const auto* event = std::get_if<PublishedRecord>(&what)) size += sizeof(OwnedMessage) + event->message->bytes();
-  if (const auto* event = std::get_if<ClientRecord>(&what)) {
-    size += event->name.size() + event->user_id.size() + event->room.size() + event->reason.size() +
+  if (const auto* shared = std::get_if<Shared<ClientRecord>>(&what)) {
+    const ClientRecord* event = shared->get();
+    size += sizeof(*event) + event->name.size() + event->user_id.size() + event->room.size() + event->reason.size() +
             event->socket_id.size();
   }
-  if (const auto* ack = std::get_if<AckRecord>(&what)) {
-    size += ack->args.size();
+  if (const auto* shared = std::get_if<Shared<AuthorizeRecord>>(&what)) {
+    size += sizeof(AuthorizeRecord) + (*shared)->room.size() + (*shared)->value.size();
+  }
+  if (const auto* shared = std::get_if<Shared<AckRecord>>(&what)) {
+    const AckRecord* ack = shared->get();
+    size += sizeof(*ack) + ack->args.size();
     for (const std::string& attachment : ack->attachments) size += attachment.size();
   }
-  if (const auto* request = std::get_if<ConnectRecord>(&what)) {
+  if (const auto* shared = std::get_if<Shared<ConnectRecord>>(&what)) {
+    const ConnectRecord* request = shared->get();
+    size += sizeof(*request);
     for (const Pairs* pairs : {&request->query, &request->headers, &request->cookies}) {
       for (const auto& [name, value] : *pairs) size += name.size() + value.size();
     }
@@ -122,23 +137,24 @@ std::size_t Record::bytes() const {
 }
 
 Record copy_connect(ClientSlotPtr client, const chat_connect_event& event) {
-  return {Kind::on_connect, std::move(client),
-          ConnectRecord{event.path, event.origin, event.address, event.room, event.token, event.user_name,
-                        event.password, event.auth, event.socket_id, copy_pairs(event.query, event.query_count),
-                        copy_pairs(event.headers, event.header_count), copy_pairs(event.cookies, event.cookie_count),
-                        event.secure != 0, static_cast<int>(event.protocol), static_cast<int>(event.transport),
-                        event.recovered_from}};
+  return {
+      Kind::on_connect, std::move(client),
+      share(ConnectRecord{event.path, event.origin, event.address, event.room, event.token, event.user_name,
+                          event.password, event.auth, event.socket_id, copy_pairs(event.query, event.query_count),
+                          copy_pairs(event.headers, event.header_count), copy_pairs(event.cookies, event.cookie_count),
+                          event.secure != 0, static_cast<int>(event.protocol), static_cast<int>(event.transport),
+                          event.recovered_from})};
 }
 
 Record copy_authorize(ClientSlotPtr client, const chat_authorize_event& event) {
   return {Kind::on_authorize, std::move(client),
-          AuthorizeRecord{static_cast<int>(event.action), event.room, event.value, event.decision_id}};
+          share(AuthorizeRecord{static_cast<int>(event.action), event.room, event.value, event.decision_id})};
 }
 
 Record copy_client_event(Kind kind, ClientSlotPtr client, const chat_client_event& event) {
   return {kind, std::move(client),
-          ClientRecord{event.name, event.user_id, event.room, event.reason, event.socket_id, event.close_code,
-                       event.recovered_from}};
+          share(ClientRecord{event.name, event.user_id, event.room, event.reason, event.socket_id, event.close_code,
+                             event.recovered_from})};
 }
 
 Record copy_message(ClientSlotPtr client, const chat_message_event& event) {
@@ -152,7 +168,7 @@ Record copy_ack(ClientSlotPtr client, const chat_ack_event& event) {
     const chat_blob& blob = event.attachments[index];
     ack.attachments.emplace_back(static_cast<const char*>(blob.data), blob.size_bytes);
   }
-  return {Kind::on_ack, std::move(client), std::move(ack)};
+  return {Kind::on_ack, std::move(client), share(std::move(ack))};
 }
 
 }  // namespace pychat

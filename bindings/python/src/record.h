@@ -71,10 +71,16 @@ struct AckRecord {
   std::vector<std::string> attachments;
 };
 
+// Queues hold mostly messages, so the large ones are elsewhere.
+template <class What>
+using Shared = std::shared_ptr<const What>;
+
 struct Record {
   Kind kind;
   ClientSlotPtr client;  // null for on_published
-  std::variant<ConnectRecord, AuthorizeRecord, ClientRecord, MessageRecord, PublishedRecord, AckRecord> what;
+  std::variant<Shared<ConnectRecord>, Shared<AuthorizeRecord>, Shared<ClientRecord>, MessageRecord, PublishedRecord,
+               Shared<AckRecord>>
+      what;
 
   // The approximate size in a queue.
   std::size_t bytes() const;
