@@ -259,11 +259,13 @@ void on_ack(Core& core, const chat_ack_event& event) {
 }
 
 void on_published(Core& core, const chat_message& message) {
-  Record record{Kind::on_published, nullptr, PublishedRecord{std::make_shared<OwnedMessage>(message)}};
+  const auto record = [&message] {
+    return Record{Kind::on_published, nullptr, PublishedRecord{std::make_shared<OwnedMessage>(message)}};
+  };
   if (core.listeners().calls_inline(Kind::on_published)) {
-    call_inline(core, record, [](py::handle) {});
+    call_inline(core, record(), [](py::handle) {});
   } else if (core.listeners().calls_async(Kind::on_published)) {
-    core.listeners().tell_loop(std::move(record));
+    core.listeners().tell_loop(record());
   }
 }
 

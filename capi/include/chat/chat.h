@@ -637,8 +637,8 @@ typedef struct chat_server_options {
   int64_t max_queued_bytes; /* (*) 512 MiB in all outboxes, answers and incomplete input, or four full outboxes if that
                                is more. When this is reached, new messages of the application and of clients are
                                refused with TOO_MANY (clients: too_many), and counted in chat_stats.refusals as
-                               CHAT_REFUSAL_QUEUED_BYTES; above: the client whose bytes do not fit is closed with 1013.
-                               Messages queued for several clients are divided */
+                               CHAT_REFUSAL_QUEUED_BYTES; above: the client for which most bytes wait is closed with
+                               1013. Messages queued for several clients are divided */
   int64_t max_queued_bytes_per_address; /* (*) half of max_queued_bytes */
 
   int64_t send_buffer_bytes; /* (*) 262,144; the system's send buffer of a connection (SO_SNDBUF), where data waits
