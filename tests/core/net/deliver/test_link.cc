@@ -604,7 +604,7 @@ void queued_bytes_are_charged_at_the_end_of_the_round(void**) {
 // Of one address, or of all when the limit is that of all.
 void the_fullest_makes_way(void**) {
   for (const bool total : {false, true}) {
-    Fixture f(total ? queued_limits(kUnlimited, 40'000) : queued_limits(40'000, kUnlimited));
+    Fixture f(total ? queued_limits(kUnlimited, 36'000) : queued_limits(36'000, kUnlimited));
     const auto source = [&](const std::string& address) { return f.loop().sources().find(address); };
     const auto full = f.add("full");
     const auto fuller = f.add("fuller");
