@@ -91,10 +91,10 @@ void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) 
 }
 
 // Without this, the next client to be sent a message would be closed, whoever it is that does not read.
-Status Hub::check_queued(std::string_view address) {
+Status Hub::check_queued(std::string_view address, const MessageDraft& draft) {
   const std::int64_t total = sources_.total(Resource::queued_bytes);
-  constexpr auto kStep = static_cast<std::int64_t>(kChargedBytes);
-  if (total == 0 || !exceeds(total + kStep, options_.max_queued_bytes)) return {};
+  const auto bytes = static_cast<std::int64_t>(draft.size_bytes() + kChargedBytes);
+  if (total == 0 || !exceeds(total + bytes, options_.max_queued_bytes)) return {};
   note(Refusal::queued_bytes, address);
   return {Error::too_many, "too many bytes wait for clients that read slowly (max_queued_bytes)"};
 }
@@ -564,7 +564,7 @@ Status Hub::check_entry(const Client& client, std::string_view name, Moment now)
 Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator,
                                const RoomPtr& known) {
   Status status = check_event_name(draft.event);
-  if (status.ok()) status = check_queued(creator ? std::string_view(creator->key()) : kApplication);
+  if (status.ok()) status = check_queued(creator ? std::string_view(creator->key()) : kApplication, draft);
   if (!status.ok()) return status;
   Submission submission{std::make_shared<Message>(), std::move(receipt)};
   Message& message = *submission.message;
@@ -627,7 +627,7 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
 
 Status Hub::send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack) {
   Status status = check_event_name(draft.event);
-  if (status.ok()) status = check_queued(kApplication);
+  if (status.ok()) status = check_queued(kApplication, draft);
   if (!status.ok()) return status;
   auto message = std::make_shared<Message>();
   static_cast<MessageDraft&>(*message) = std::move(draft);

@@ -192,9 +192,9 @@ class Hub {
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                std::size_t* replay_bytes = nullptr);
-  // Whether the outboxes have space for one more message. Notes the refusal for this address. Errors: too_many. Call
+  // Whether the outboxes have space for the message once. Notes the refusal for this address. Errors: too_many. Call
   // without locks.
-  Status check_queued(std::string_view address);
+  Status check_queued(std::string_view address, const MessageDraft& draft);
   // Call without locks: this may call the application's log.
   void note(const std::optional<Refusal>& refusal, std::string_view address);
   // Removes a member and notifies its loop. Returns the iterator after it. Call with the room's lock held.

@@ -17,6 +17,18 @@ class VectorQueue {
  public:
   using Items = std::vector<Item>;
 
+  VectorQueue() = default;
+  VectorQueue(const VectorQueue&) = default;
+  // The other one is empty afterwards.
+  VectorQueue(VectorQueue&& other) noexcept
+      : items_(std::exchange(other.items_, {})), first_(std::exchange(other.first_, 0)) {}
+  VectorQueue& operator=(VectorQueue other) noexcept {
+    items_.swap(other.items_);
+    std::swap(first_, other.first_);
+    return *this;
+  }
+  ~VectorQueue() = default;
+
   auto begin() { return items_.begin() + static_cast<std::ptrdiff_t>(first_); }
   auto begin() const { return items_.begin() + static_cast<std::ptrdiff_t>(first_); }
   auto end() { return items_.end(); }

@@ -49,7 +49,7 @@ void Peer::set_link(Link& link, Transport transport) {
 }
 
 void Peer::keep_delivery_log() {
-  state_.log.emplace();
+  state_.log = std::make_unique<session::DeliveryLog>();
   loop_.fanout().refresh(*this);
 }
 

@@ -45,11 +45,11 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
     std::optional<Position> first_since = {};  // the client's position in the first room
     std::vector<DirectMessage> waiting = {};   // sent to the client before its welcome; bounded like an outbox
     std::size_t waiting_bytes = 0;
-    std::vector<ClientId> earlier = {};            // the clients that this one continues, the latest first
-    std::optional<session::DeliveryLog> log = {};  // only when another client may continue this one
-    std::optional<Retirement> retirement = {};     // the client was to be retired while it moved
-    std::optional<DecisionGiven> verdict = {};     // it came while the client moved
-    bool failed = false;                           // see fail()
+    std::vector<ClientId> earlier = {};              // the clients that this one continues, the latest first
+    std::unique_ptr<session::DeliveryLog> log = {};  // only when another client may continue this one
+    std::optional<Retirement> retirement = {};       // the client was to be retired while it moved
+    std::optional<DecisionGiven> verdict = {};       // it came while the client moved
+    bool failed = false;                             // see fail()
   };
 
   Peer(PeerContext& loop, PeerOwner& owner, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec);
@@ -68,7 +68,8 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   void set_first_room(std::string room, std::optional<Position> since);
   // Another client may continue this one, and needs to know what this one was sent.
   void keep_delivery_log();
-  const std::optional<session::DeliveryLog>& delivery_log() const { return state_.log; }
+  // nullptr: none is kept.
+  const session::DeliveryLog* delivery_log() const { return state_.log.get(); }
   // A ping was sent after everything that the client has been sent; the ping was answered.
   void ping_sent() {
     if (state_.log) state_.log->ping_sent();
@@ -132,7 +133,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
 
   DeliveryCounters counters() const override;
   DirectLinks::Number direct_link() const override;
-  bool notes_deliveries() const override { return state_.log.has_value(); }
+  bool notes_deliveries() const override { return state_.log != nullptr; }
   void note_delivered(const Frame& frame) override;
   void deliver_rest(const FramePtr& frame, std::size_t written) override;
   bool takes_whole(const Frame& frame) override;

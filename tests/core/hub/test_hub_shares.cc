@@ -308,8 +308,10 @@ void messages_are_refused_while_the_outboxes_are_full(void**) {
   // What a link charges for its outbox.
   Share held(reader->source(), Resource::queued_bytes);
   assert_false(held.resize(9 * kChargedBytes).has_value());
-  f.publish("a", "fits");
+  f.publish("a", "");
   f.take();
+  assert_status(f.hub->publish(draft("a", std::string(kChargedBytes, 'x')), f.now).status(), Error::too_many);
+  f.assert_noted(Refusal::queued_bytes, "the application");
   assert_false(held.resize(10 * kChargedBytes).has_value());
 
   MessageDraft to_all = draft("", "x");

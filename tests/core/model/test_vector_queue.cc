@@ -52,6 +52,20 @@ void it_does_what_a_deque_does(void**) {
   assert_true(queue.empty());
 }
 
+void a_queue_that_is_moved_is_empty(void**) {
+  VectorQueue<int> queue;
+  for (int i = 0; i < 3; ++i) queue.push_back(i);
+  queue.pop_front();
+  VectorQueue<int> other = std::move(queue);
+  assert_true(queue.empty() && other.size() == 2 && other.front() == 1);
+  queue.push_back(7);
+  assert_int_equal(queue.front(), 7);
+  other = std::move(queue);
+  assert_true(queue.empty() && other.size() == 1 && other.front() == 7);
+  queue = other;
+  assert_true(queue.size() == 1 && other.size() == 1);
+}
+
 void an_item_that_is_taken_is_destroyed(void**) {
   VectorQueue<Number> queue;
   const Number number = std::make_shared<int>(1);
@@ -91,6 +105,7 @@ void items_are_moved_seldom(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(it_does_what_a_deque_does),
+      cmocka_unit_test(a_queue_that_is_moved_is_empty),
       cmocka_unit_test(an_item_that_is_taken_is_destroyed),
       cmocka_unit_test(items_are_moved_seldom),
   };
