@@ -19,6 +19,7 @@ class Bench:
         self.turn_ms = options.turn_ms
         self.nice = options.nice
         self.short = options.short
+        self.limit_s = options.limit_s
         self.build_dir = options.build_dir
         server, self.load_cores = choose_cores(options.server_core, options.load_core)
         self.server_core = Core(server)
@@ -31,6 +32,10 @@ class Bench:
     def choose(self, full, short):
         """A parameter of a scenario, which --short replaces."""
         return short if self.short else full
+
+    def members(self, full, short):
+        """The number of clients of a scenario, which --members replaces."""
+        return self.options.members or self.choose(full, short)
 
     def contest(self, entries):
         return Contest(self, entries)
@@ -49,6 +54,10 @@ class Bench:
         """libchat, and the libraries of --library and --against."""
         return [self.chat(load, **options),
                 *(self.chat(load, name, library, **options) for name, library in self.libraries.items())]
+
+    def others(self, load):
+        """The programs of --server."""
+        return [Entry(name, [str(program)], load=load) for name, program in self.options.server.items()]
 
     def add_rounds(self, scenario, case, rounds, reference="floor", bar=None, p99_bar=None, value=None, unit=None, columns=True):
         """Adds a row for each entry of Contest.rounds(). The value is deliveries per CPU-second unless given.

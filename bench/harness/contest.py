@@ -90,6 +90,7 @@ class Contest:
         return self
 
     def _start_load(self, entry, options, core):
+        options = {**options, "limit_s": self.bench.limit_s}
         load = Load(entry.name, self.bench.program("bench_load"), entry.server.port, options, core, self.bench.nice)
         self._stack.callback(load.end)
         load.wait_until_open()

@@ -29,13 +29,13 @@ namespace {
 using bench::fail;
 using bench::now_s;
 
-constexpr double kDrainSeconds = 20;
-constexpr double kReceiveSeconds = 60;
-
 class Session {
  public:
   explicit Session(const bench::Options& options)
-      : crowd_(options), form_(bench::make_form(options.form)), churn_(options.port, *form_) {}
+      : limit_s_(options.limit_s),
+        crowd_(options),
+        form_(bench::make_form(options.form)),
+        churn_(options.port, *form_) {}
 
   void run();
 
@@ -45,10 +45,11 @@ class Session {
   void receive();
   void publish_at_rate(double begin_s, double end_s, double rate);
   // Returns how many deliveries are missing or doubled.
-  std::uint64_t drain(double limit_s);
+  std::uint64_t drain();
   void print_counts(double begin_s, std::uint64_t lost);
   double number(const std::string& name, double fallback) const;
 
+  const double limit_s_;
   bench::Crowd crowd_;
   std::unique_ptr<bench::Form> form_;
   bench::Churn churn_;
@@ -142,7 +143,7 @@ void Session::turn() {
     while (now_s() < end_s) crowd_.wait(end_s);
     crowd_.stop_publishing();
   }
-  print_counts(begin_s, drain(kDrainSeconds));
+  print_counts(begin_s, drain());
 }
 
 void Session::publish_at_rate(double begin_s, double end_s, double rate) {
@@ -158,11 +159,11 @@ void Session::receive() {
   const double begin_s = now_s();
   crowd_.latencies_us().clear();
   crowd_.expect(static_cast<std::uint64_t>(number("count", 0)));
-  print_counts(begin_s, drain(kReceiveSeconds));
+  print_counts(begin_s, drain());
 }
 
-std::uint64_t Session::drain(double limit_s) {
-  const double end_s = now_s() + limit_s;
+std::uint64_t Session::drain() {
+  const double end_s = now_s() + limit_s_;
   while (!crowd_.idle() && now_s() < end_s) crowd_.wait(end_s);
   return crowd_.idle() ? 0 : std::max<std::uint64_t>(1, crowd_.faults());
 }

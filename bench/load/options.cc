@@ -36,6 +36,7 @@ Options parse_options(int argc, char** argv) {
   options.inbound = count("--inbound", options.inbound);
   options.spread = count("--spread", 0) != 0;
   options.stalled = count("--stalled", options.stalled);
+  options.limit_s = static_cast<double>(count("--limit-s", 20));
   options.tls = count("--tls", 0) != 0;
   if (options.group == 0) options.group = std::max<std::size_t>(1, options.members);
   if (argc % 2 == 0 || known != given.size() || options.port <= 0 || options.publishers > options.group ||
@@ -46,7 +47,7 @@ Options parse_options(int argc, char** argv) {
         "18...] [--inbound N] "
         "[--spread 1] "
         "[--stalled N] "
-        "[--tls 1]\n"
+        "[--tls 1] [--limit-s N]\n"
         "Commands on standard input are answered with a line of JSON each; see load/main.cc.");
   }
   return options;

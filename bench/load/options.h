@@ -19,6 +19,7 @@ struct Options {
   std::size_t inbound = 0;               // messages that the server does not publish, before each message
   bool spread = false;                   // these are sent one by one, each publisher in turn
   std::size_t stalled = 0;               // more clients of the first room, which do not read
+  double limit_s = 20;                   // for the messages in flight at the end of a turn
   bool tls = false;
 };
 

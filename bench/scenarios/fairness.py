@@ -32,7 +32,7 @@ def measure(bench, entries):
 
 
 def run(bench):
-    load = {"members": bench.choose(1000, 200)}
+    load = {"members": bench.members(1000, 200)}
     rounds = measure(bench, [bench.chat({**load, "stalled": 10 if name == "10 stalled" else 0}, name, inbound_rate=INBOUND_RATE)
                              for name in ("quiet", "10 stalled", *BESIDE)])
     p99s = {name: [one.latency_ms(0.99) for one in ones] for name, ones in rounds.items()}

@@ -8,7 +8,7 @@ WITHOUT = "no interval"
 
 
 def run(bench):
-    load = {"members": bench.choose(1000, 200)}
+    load = {"members": bench.members(1000, 200)}
     with bench.contest([bench.chat(load, WITHOUT), *bench.chats(load, flush_interval_ms=10)]) as contest:
         rounds = contest.rounds(ms=TURN_MS, rate=500)
     cost = {name: [one.cpu_s / one.published * 1e6 for one in ones] for name, ones in rounds.items()}

@@ -23,7 +23,7 @@ def sizes(bench, load):
 
 
 def run(bench):
-    receivers = bench.choose(1000, 100)
+    receivers = bench.members(1000, 100)
     for form in FORMS:
         load = load_of(form, receivers)
         payload_bytes, frame_bytes = sizes(bench, load)

@@ -7,7 +7,7 @@ P99_BAR = 1.25
 
 
 def run(bench):
-    load = {"members": bench.choose(1000, 200), "group": 10, "publishers": 1}
+    load = {"members": bench.members(1000, 200), "group": 10, "publishers": 1}
     with bench.contest([bench.floor(load), *bench.chats(load)]) as contest:
         for depth in bench.options.in_flight or bench.choose((1, 8, 64), (1,)):
             bench.add_rounds(NAME, f"{load['members'] // 10} rooms, {depth} in flight", contest.rounds(in_flight=depth),

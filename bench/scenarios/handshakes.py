@@ -6,7 +6,7 @@ EMPTY, EMPTY_FLOOR = "chat, 0 open", "floor, 0 open"
 
 
 def run(bench):
-    opened = bench.choose(10_000, 1000)
+    opened = bench.members(10_000, 1000)
     entries = []
     for count in (0, opened):
         load = {"members": count, "publishers": 0}

@@ -29,7 +29,7 @@ def open_clients(bench, server, members, form, tls):
 
 
 def run(bench):
-    members = bench.choose(10_000, 500)
+    members = bench.members(10_000, 500)
     with tempfile.TemporaryDirectory() as folder:
         tls_options = certificate(Path(folder))
         for kind, (form, tls) in KINDS.items():

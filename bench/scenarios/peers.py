@@ -7,7 +7,7 @@ BARS = {1: (">=", 11), 64: (">=", 60)}  # of libchat's Socket.IO to Node's
 
 
 def run(bench):
-    receivers = bench.choose(1000, 200)
+    receivers = bench.members(1000, 200)
     load = {"members": receivers}
     depths = bench.options.in_flight or (1, 64)
     with bench.contest([bench.floor(load), bench.lws_direct(load), *bench.chats(load), *bench.peers.entries(PLAIN, load)]) as contest:

@@ -6,7 +6,7 @@ BAR = (">=", 4)
 
 
 def run(bench):
-    receivers = bench.choose(500, 100)
+    receivers = bench.members(500, 100)
     load = {"members": receivers, "form": "polling", "publisher_form": "socket.io"}
     node = bench.peers.entry("socket.io", load)
     with bench.contest([*([node] if node else []), *bench.chats(load)]) as contest:

@@ -7,7 +7,7 @@ TURN_MS = 500
 
 
 def run(bench):
-    load = {"members": bench.choose(1000, 200)}
+    load = {"members": bench.members(1000, 200)}
     with bench.contest([bench.floor(load), *bench.chats(load)]) as contest:
         for rate in (200, 500):
             bench.add_rounds(NAME, f"{load['members']:,} receivers, {rate} per second", contest.rounds(ms=TURN_MS, rate=rate),

@@ -16,6 +16,7 @@ def settle(server):
     """Waits until the server has done its work. Returns its CPU time then."""
     last = server.cpu_s()
     while True:
+        # On purpose: whether a server has nothing to do any more shows only over some time.
         time.sleep(SETTLE_S)
         now = server.cpu_s()
         if now - last < SETTLE_S * QUIET:
@@ -24,7 +25,7 @@ def settle(server):
 
 
 def run(bench):
-    opened = bench.choose(15_000, 1000)
+    opened = bench.members(15_000, 1000)
     load = {"members": opened, "publishers": 0}
     entries = [bench.floor(load), *bench.chats(load)]
     connects = {entry.name: [] for entry in entries}

@@ -5,7 +5,7 @@ ABOUT = "a reconnect storm: every client closes and opens again"
 
 
 def run(bench):
-    members = bench.choose(5000, 500)
+    members = bench.members(5000, 500)
     for form in ("plain", "socket.io"):
         load = {"members": members, "form": form, "publishers": 0}
         floors = [bench.floor(load)] if form == "plain" else []

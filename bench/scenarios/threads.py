@@ -6,7 +6,7 @@ COUNTS = (1, 2, 4)
 
 
 def run(bench):
-    receivers = bench.choose(1000, 200)
+    receivers = bench.members(1000, 200)
     cases = (("one room", {"members": receivers}), ("rooms of 10", {"members": receivers, "group": 10, "publishers": 1}))
     for case, load in cases:
         entries = [bench.chat(load, "chat" if count == 1 else f"chat, {count} threads", threads=count) for count in COUNTS]

@@ -28,7 +28,7 @@ RULES = [
     ("a comparison of time that has passed", r"(?:assert|while).*(?:time\.(?:monotonic|time|perf_counter)\(\)|Date\.now\(\)|performance\.now\(\)|ws_clock_ms\(\)|elapsed)[^;]*[<>]"),
     ("a fixed port", r"--port['\", ]+[1-9][0-9]{3}\b|\bport=[1-9][0-9]{3}\b|\.listen\([1-9][0-9]{3}\b"),
 ]
-FOLDERS = ("tests", "bench/idle")
+FOLDERS = ("tests", "bench/harness", "bench/scenarios")
 SUFFIXES = {".c", ".cc", ".h", ".hpp", ".py", ".mjs", ".sh", ""}
 EXCUSE = "On purpose:"
 
