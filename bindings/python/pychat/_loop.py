@@ -265,7 +265,7 @@ class Attachment:
     def _raised(self, asked: Any, error: BaseException) -> None:
         if isinstance(asked, _DECIDING):
             if isinstance(error, Refuse):
-                self._give(asked, error)
+                self._returned(asked, error)
                 return
             ended = isinstance(error, asyncio.CancelledError)
             self._give(asked, Refuse("the application is not running" if ended else "the application failed"))
