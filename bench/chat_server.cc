@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -60,12 +60,36 @@ bool execute_input(chat_server* server) {
   return true;
 }
 
+bool set_option(chat_server_options& options, std::string_view name, const char* value) {
+  const std::map<std::string_view, int64_t*> numbers = {{"--flush-interval-ms", &options.flush_interval_ms},
+                                                        {"--ping-interval-ms", &options.ping_interval_ms},
+                                                        {"--inbound-rate", &options.inbound_rate},
+                                                        {"--outbox-messages", &options.max_outbox_messages},
+                                                        {"--outbox-bytes", &options.max_outbox_bytes}};
+  const long number = std::atol(value);
+  if (const auto found = numbers.find(name); found != numbers.end()) {
+    *found->second = number;
+  } else if (name == "--port") {
+    options.port = static_cast<int>(number);
+  } else if (name == "--threads") {
+    options.threads = static_cast<int>(number);
+  } else if (name == "--tls-certificate") {
+    options.tls_certificate_file = value;
+  } else if (name == "--tls-key") {
+    options.tls_private_key_file = value;
+  } else if (name == "--consume") {
+    options.callbacks.on_message = number != 0 ? consume : nullptr;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 int usage() {
   std::fputs(
-      "usage: bench_chat_server [--port P] [--threads N] [--flush-interval-ms N] [--ping-interval-ms N] "
-      "[--inbound-rate N]\n"
-      "                         [--outbox-messages N] [--tls-certificate FILE --tls-key FILE] [--drop-oldest 1] "
-      "[--consume 1]\n",
+      "usage: bench_chat_server [--port P] [--threads N] [--flush-interval-ms N] [--ping-interval-ms N]\n"
+      "                         [--inbound-rate N] [--outbox-messages N --outbox-bytes N]\n"
+      "                         [--tls-certificate FILE --tls-key FILE] [--consume 1]\n",
       stderr);
   return 2;
 }
@@ -93,31 +117,7 @@ int main(int argc, char** argv) {
   options.drain_timeout_ms = 1;
   if (argc % 2 == 0) return usage();
   for (int i = 1; i < argc; i += 2) {
-    const std::string_view name = argv[i];
-    const char* value = argv[i + 1];
-    const long number = std::atol(value);
-    if (name == "--port")
-      options.port = static_cast<int>(number);
-    else if (name == "--threads")
-      options.threads = static_cast<int>(number);
-    else if (name == "--flush-interval-ms")
-      options.flush_interval_ms = number;
-    else if (name == "--ping-interval-ms")
-      options.ping_interval_ms = number;
-    else if (name == "--inbound-rate")
-      options.inbound_rate = number;
-    else if (name == "--outbox-messages")
-      options.max_outbox_messages = number, options.max_outbox_bytes = number * 1024;
-    else if (name == "--tls-certificate")
-      options.tls_certificate_file = value;
-    else if (name == "--tls-key")
-      options.tls_private_key_file = value;
-    else if (name == "--drop-oldest")
-      options.outbox_policy = number ? CHAT_OUTBOX_DROP_OLDEST : CHAT_OUTBOX_DISCONNECT;
-    else if (name == "--consume")
-      options.callbacks.on_message = number ? consume : nullptr;
-    else
-      return usage();
+    if (!set_option(options, argv[i], argv[i + 1])) return usage();
   }
 
   chat_server* server = nullptr;

@@ -249,14 +249,15 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     const long number = std::atol(argv[i + 1]);
-    if (name == "--port")
+    if (name == "--port") {
       options.port = static_cast<int>(number);
-    else if (name == "--frame-bytes")
+    } else if (name == "--frame-bytes") {
       options.frame_bytes = static_cast<std::size_t>(number);
-    else if (name == "--consume")
+    } else if (name == "--consume") {
       options.consume = number != 0;
-    else
+    } else {
       bench::fail("unknown option: %s", argv[i]);
+    }
   }
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);

@@ -34,6 +34,7 @@ def svg(scenario, rows):
 
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{LABEL + WIDTH + 80}" height="{height}" font-family="sans-serif" font-size="12">',
              '<rect width="100%" height="100%" fill="white"/>', f'<text x="10" y="20" font-size="14">{escape(title)}</text>',
+             f'<text x="{LABEL + WIDTH + 70}" y="{height - 10}" text-anchor="end" fill="#666">scripts/bench --only {scenario}</text>',
              f'<line x1="{x(1):.1f}" y1="{TOP}" x2="{x(1):.1f}" y2="{height - 25}" stroke="#999" stroke-dasharray="4 3"/>',
              f'<text x="{x(1):.1f}" y="{height - 10}" text-anchor="middle" fill="#666">1</text>']
     for number, (label, server, ratio, limit) in enumerate(plotted):

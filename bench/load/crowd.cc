@@ -19,7 +19,7 @@ namespace bench {
 namespace {
 
 constexpr std::size_t kMaxOpening = 64;  // concurrent handshakes, below any server's backlog
-constexpr double kSetUpSeconds = 60;
+constexpr double kSetUpSeconds = 300;
 constexpr std::size_t kOpenLoopDepth = 1 << 16;  // messages of a publisher that can be in flight at a fixed rate
 
 std::uint64_t parse_digits(std::string_view digits) {

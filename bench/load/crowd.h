@@ -43,6 +43,10 @@ class Crowd final : private LabelSink {
 
   // Each publisher keeps this many messages in flight, and sends the next one when its own comes back.
   void publish_closed(std::size_t in_flight);
+  // Whether the publishers have sent what they keep in flight so many times, on average, since `before` were published.
+  bool has_published_each(std::uint64_t times, std::uint64_t before) const {
+    return counts_.published - before >= times * in_flight_ * publishers_.size();
+  }
   // No new messages. Those in flight are still received.
   void stop_publishing() { in_flight_ = 0; }
   // Sends one message of the publisher whose turn it is. Its latency counts from `due_s`.

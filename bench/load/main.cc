@@ -29,6 +29,11 @@ namespace {
 using bench::fail;
 using bench::now_s;
 
+// A turn begins with one message in the server's first round, until all publishers are in step. So that this does not decide
+// the result, a turn is longer, within limits, until each publisher has sent what it keeps in flight several times.
+constexpr double kMaxStretch = 10;
+constexpr std::uint64_t kMinGenerations = 4;
+
 class Session {
  public:
   explicit Session(const bench::Options& options)
@@ -140,7 +145,10 @@ void Session::turn() {
     publish_at_rate(begin_s, end_s, rate);
   } else {
     crowd_.publish_closed(static_cast<std::size_t>(number("in_flight", 1)));
-    while (now_s() < end_s) crowd_.wait(end_s);
+    const double latest_s = begin_s + kMaxStretch * (end_s - begin_s);
+    while (now_s() < end_s || (now_s() < latest_s && !crowd_.has_published_each(kMinGenerations, before_.published))) {
+      crowd_.wait(std::max(end_s, std::min(latest_s, now_s() + 0.01)));
+    }
     crowd_.stop_publishing();
   }
   print_counts(begin_s, drain());

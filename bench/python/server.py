@@ -11,14 +11,14 @@ import asyncio
 import json
 import sys
 
-from pychat import UNLIMITED, Message, Overflow, Server
+from pychat import UNLIMITED, LogLevel, Message, Overflow, Server
 
 way = sys.argv[1]
 count = 0
 # All clients connect from this machine.
 shares = {"max_clients_per_address": UNLIMITED, "max_connections_per_address": UNLIMITED,
           "max_queued_bytes_per_address": UNLIMITED}
-server = Server(address="127.0.0.1", inbound_rate=UNLIMITED, max_outbox_bytes=64 << 20, max_outbox_messages=1 << 20,
+server = Server(address="127.0.0.1", log_level=LogLevel.ERROR, inbound_rate=UNLIMITED, max_outbox_bytes=64 << 20, max_outbox_messages=1 << 20,
                 **shares)
 
 

@@ -7,7 +7,7 @@ NAME = "calls"
 ABOUT = "chat_broadcast() per second from a foreign thread: to an empty room, and to 100 members"
 COUNT = 20_000
 MESSAGE_BYTES = 96
-OUTBOX_MESSAGES = 1 << 20  # the caller is faster than the loop
+OUTBOX = {"outbox_messages": 1 << 20, "outbox_bytes": 1 << 30}  # the caller is faster than the loop
 
 
 def measure(bench, contest, members, count):
@@ -30,7 +30,7 @@ def measure(bench, contest, members, count):
 def run(bench):
     count = bench.choose(COUNT, COUNT // 10)
     for members in (0, 100):
-        entries = bench.chats({"members": members, "publishers": 0}, outbox_messages=OUTBOX_MESSAGES)
+        entries = bench.chats({"members": members, "publishers": 0}, **OUTBOX)
         with bench.contest(entries) as contest:
             calls, costs_us = measure(bench, contest, members, count)
         for name, ones in calls.items():

@@ -13,7 +13,7 @@ ABOUT = "Python: messages per CPU-second of the server, by plain functions, stre
 WAYS = {"none": "no callback", "inline": "a plain function", "events": "async for event in events()", "batches": "await stream.take()",
         "async": "async def"}
 LOAD = {"members": 16, "group": 1, "publishers": 1, "message_bytes": 32}
-IN_FLIGHT = 256
+IN_FLIGHT = 64
 
 
 def turn(contest, entry, totals):
