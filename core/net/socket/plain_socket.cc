@@ -56,6 +56,8 @@ bool PlainSocket::apply_interest() {
 
 std::optional<std::size_t> PlainSocket::write(std::string_view bytes) {
   if (fd_ < 0 || finished_) return std::nullopt;
+  // The system would report here that the client has gone, though everything was written before.
+  if (bytes.empty()) return 0;
   for (;;) {
     // Fewer bytes than given: the system's buffer is full.
     const ssize_t count = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -361,6 +361,20 @@ void finishing_ends_one_direction(void**) {
   expect(pair.user, {"input 10"});
 }
 
+// A response is complete when all of it is written. That the client has gone since then does not matter to it.
+void nothing_can_be_written_to_a_client_that_has_gone(void**) {
+  Sockets sockets;
+  Pair pair(sockets, true);
+  const linger at_once{1, 0};
+  assert_int_equal(setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+  assert_true(pair.user.stream->write("all of it") == std::optional<std::size_t>(9));
+  pair.hang_up();
+  pollfd gone{pair.server, POLLIN, 0};
+  assert_int_equal(poll(&gone, 1, test_limit_ms()), 1);
+  assert_true(pair.user.stream->write({}) == std::optional<std::size_t>(0));
+  assert_true(pair.user.stream->write("more") == std::nullopt);
+}
+
 void a_reset_discards_what_was_not_read(void**) {
   Sockets sockets;
   Pair pair(sockets, true);
@@ -440,6 +454,7 @@ int main() {
       cmocka_unit_test(close_releases_the_stream_at_once),
       cmocka_unit_test(a_stream_that_was_closed_gets_no_more_turns),
       cmocka_unit_test(finishing_ends_one_direction),
+      cmocka_unit_test(nothing_can_be_written_to_a_client_that_has_gone),
       cmocka_unit_test(a_reset_discards_what_was_not_read),
       cmocka_unit_test(a_broken_stream_cannot_be_written),
       cmocka_unit_test(the_descriptor_may_be_written_directly),
