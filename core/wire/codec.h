@@ -52,6 +52,16 @@ class Codec {
 
   // The result depends only on the message and form().
   virtual Packets encode(const Message& message) const = 0;
+  // For formats in which the form depends on the room of the message: the form of messages of this room; constant.
+  virtual WireForm form_in(std::string_view room) const {
+    (void)room;
+    return form();
+  }
+  // The result depends only on the message and the form, which form_in() gave for its room.
+  virtual Packets encode_in_form(const Message& message, WireForm form) const {
+    (void)form;
+    return encode(message);
+  }
   // Encodes a message that asks this client for an acknowledgement with this id. Empty when the format has no
   // acknowledgements.
   virtual Packets encode_with_ack(const Message&, std::uint64_t) const { return {}; }

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from http_support import EventStream, Http, command, event_of, start_testd
-from support import Closed, wait_until
+from support import TEXT, Closed, frame, wait_until
 
 
 @pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
@@ -71,6 +71,22 @@ def test_data_is_the_message_of_chat_v1_on_one_line(chatd, raw, websocket, liste
     ann.send_json({"type": "send", "text": "typing", "ephemeral": True})
     event = stream.next()
     assert (event.json["text"], event.id) == ("typing", f"{epoch}:6")
+
+
+def test_messages_that_come_together_have_their_own_ids(chatd, websocket, listen):
+    ann = websocket(chatd, "/chat.v1?room=dev")
+    epoch = ann.read_json("welcome")["epoch"]
+    streams = [listen(chatd), listen(chatd), listen(chatd, "/rooms/dev/events?room=other")]
+    for stream in streams:
+        stream.next("welcome")
+    other = streams[2].next("joined").json["epoch"]
+    said = [{"type": "send", "text": str(number), "ephemeral": number % 5 == 4} for number in range(50)]
+    ann.send(b"".join(frame(TEXT, json.dumps(one).encode()) for one in said))
+    positions = [number - number // 5 + (number % 5 != 4) for number in range(50)]  # ephemeral ones have none of their own
+    for stream, rest in zip(streams, ("", "", f",{other}:0")):
+        heard = [stream.next() for _ in said]
+        assert [event.json["text"] for event in heard] == [one["text"] for one in said]
+        assert [event.id for event in heard] == [f"{epoch}:{position}{rest}" for position in positions]
 
 
 def test_a_stream_resumes(chatd, raw, listen):

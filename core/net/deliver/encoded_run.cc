@@ -37,7 +37,7 @@ const SharedBody* EncodedRun::body(std::size_t at, MemberForms::Number form, con
 // False: the format cannot express the message.
 bool EncodedRun::add_to(FrameBuilder& builder, std::size_t at, const MemberForm& form, const Receiver& receiver) {
   if (form.subscription.empty()) {
-    const wire::Packets packets = receiver.codec().encode(*run_[at]);
+    const wire::Packets packets = receiver.codec().encode_in_form(*run_[at], form.form);
     for (const wire::Packet& packet : packets) builder.add(packet);
     return !packets.empty();
   }

@@ -29,10 +29,11 @@ void reserve_one(std::vector<Element>& elements) {
   if (elements.size() == elements.capacity()) elements.reserve(std::max<std::size_t>(4, 2 * elements.size()));
 }
 
-MemberForm form_of(const Receiver& receiver, std::string_view subscription_id, wire::WireForm form, bool own_heads) {
+MemberForm form_of(const Receiver& receiver, const LocalRoom& room, std::string_view subscription_id,
+                   wire::WireForm form, bool own_heads) {
   const bool subscribed = !subscription_id.empty() || own_heads;
   MemberForm made;
-  made.form = subscribed ? form : receiver.form();
+  made.form = subscribed ? form : receiver.form_in(room.name);
   made.carrier = &receiver.carrier();
   made.counters = receiver.counters();
   made.subscription = subscription_id;
@@ -93,7 +94,7 @@ std::unique_ptr<Membership> Fanout::enter(LocalRoom& room, Receiver& receiver, c
   member.membership = membership.get();
   member.link = receiver.direct_link();
   member.noted = receiver.notes_deliveries();
-  member.form = room.forms.acquire(form_of(receiver, subscription.id, subscription.form, subscription.own_heads));
+  member.form = room.forms.acquire(form_of(receiver, room, subscription.id, subscription.form, subscription.own_heads));
   set_ahead(room, member, room.run.size());
   room.members.push_back(member);
   return membership;
@@ -227,7 +228,7 @@ void Fanout::remove_from_everyone(Receiver& receiver) noexcept {
 void Fanout::refresh(LocalRoom& room, LocalRoom::Member& member) {
   const Receiver& receiver = *member.receiver;
   const MemberForm& before = room.forms[member.form];
-  const MemberForm now = form_of(receiver, before.subscription, before.form, before.own_heads);
+  const MemberForm now = form_of(receiver, room, before.subscription, before.form, before.own_heads);
   if (now != before) {
     const MemberForms::Number number = room.forms.acquire(now);
     room.forms.release(member.form);

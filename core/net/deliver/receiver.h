@@ -39,6 +39,8 @@ class Receiver {
   wire::WireForm direct_form() const { return direct_form_; }
   virtual const Carrier& carrier() const = 0;
   virtual const wire::Codec& codec() const = 0;
+  // Of messages of this room; see Codec::form_in().
+  wire::WireForm form_in(std::string_view room) const { return codec().form_in(room); }
   // Where the deliveries that the fan-out writes by itself are counted.
   virtual DeliveryCounters counters() const { return {}; }
 

@@ -207,7 +207,8 @@ std::size_t Peer::replay(const std::vector<MessagePtr>& messages, const std::opt
       note_delivery(message, true);
       continue;
     }
-    FramePtr frame = subscription ? encode(*subscription, message) : encode(codec_->encode(*message), message);
+    FramePtr frame = subscription ? encode(*subscription, message)
+                                  : encode(codec_->encode_in_form(*message, form_in(message->room)), message);
     if (!frame) continue;
     count_delivery();
     note_delivery(message, false);

@@ -68,6 +68,19 @@ Packets EventStreamCodec::encode(const Reply& reply) const {
 
 WireForm EventStreamCodec::form() const { return kForm | 1; }
 
+WireForm EventStreamCodec::form_in(std::string_view room) const {
+  return !room.empty() && room == room_with_ids_ ? kForm | 2 : form();
+}
+
+// As session::EventPositions writes the id of a stream of one room.
+Packets EventStreamCodec::encode_in_form(const Message& message, WireForm form) const {
+  Packets packets = encode(message);
+  if (form == this->form() || message.seq == 0) return packets;
+  std::string id = "id: " + message.epoch + ':' + std::to_string(message.seq) + '\n';
+  packets[0].bytes.insert(0, id);
+  return packets;
+}
+
 void append_event(std::string& out, std::string_view name, std::string_view json) {
   out.reserve(out.size() + name.size() + json.size() + 20);
   if (!name.empty()) {

@@ -6,6 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include <string>
+#include <string_view>
+#include <utility>
+
 #include "wire/codec.h"
 
 namespace chat::wire {
@@ -21,11 +25,20 @@ class RestCodec final : public Codec {
   bool has_first_room() const override { return false; }
 };
 
+// Of a stream of Server-Sent Events.
 class EventStreamCodec final : public Codec {
  public:
+  // Events of this room have their position in it as their id. Empty: the ids are added to the events later.
+  explicit EventStreamCodec(std::string room_with_ids = {}) : room_with_ids_(std::move(room_with_ids)) {}
+
   Packets encode(const Message& message) const override;
   Packets encode(const Reply& reply) const override;
   WireForm form() const override;
+  WireForm form_in(std::string_view room) const override;
+  Packets encode_in_form(const Message& message, WireForm form) const override;
+
+ private:
+  const std::string room_with_ids_;
 };
 
 // An event with this name (empty: `message`) whose data is JSON. Line ends in the JSON become spaces.

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "net/deliver/link.h"
 #include "net/endpoint/rest/event_stream_carrier.h"
@@ -13,7 +15,14 @@ namespace chat::net {
 
 class EventStreamLink final : public Link {
  public:
-  EventStreamLink(LinkContext& loop, LinkUser& user) : Link(loop, user) {}
+  // room_with_ids: that of the client's codec.
+  EventStreamLink(LinkContext& loop, LinkUser& user, std::string room_with_ids)
+      : Link(loop, user), room_with_ids_(std::move(room_with_ids)) {}
+
+  // The events in the frame have ids. If not, an id may be put before it.
+  bool has_ids(const Frame& frame) const {
+    return !room_with_ids_.empty() && frame.has_messages() && frame.messages().front()->room == room_with_ids_;
+  }
 
   bool empty() const { return outbox_.empty() && !outbox_.has_gaps(); }
   // Appends whole frames, at least one, while no more than max_bytes are appended. before(frame) is called before each frame.
@@ -23,7 +32,7 @@ class EventStreamLink final : public Link {
   void note_read() { note_progress(); }
 
   // Each event has its own id, so that a client that loses its connection knows what it has.
-  bool takes_whole(const Frame& frame) override { return frame.messages().size() < 2; }
+  bool takes_whole(const Frame& frame) override { return has_ids(frame) && Link::takes_whole(frame); }
   void close(std::uint16_t code, std::string_view reason) override;
   void flush() override { user_->on_output(); }
   void pause_reading_until(std::int64_t) override {}  // the client says nothing
@@ -35,6 +44,8 @@ class EventStreamLink final : public Link {
   void write_now() override { user_->on_output(); }
   // The notices about dropped messages, where the messages are missing.
   void place_gaps();
+
+  const std::string room_with_ids_;
 };
 
 template <class Before>

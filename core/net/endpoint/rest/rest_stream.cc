@@ -22,10 +22,17 @@ constexpr std::uint64_t kRetrySpreadMs = 3'000;
 
 std::uint64_t retry_ms(ClientId id) { return kRetryMs + id * 2'654'435'761U % kRetrySpreadMs; }
 
+// The id of a stream of several rooms depends on what its client has of each. That of one room is the same for all clients,
+// so that it belongs to the shared event.
+std::string room_with_ids(const session::EventPositions& positions) {
+  return positions.rooms().size() == 1 ? positions.rooms().front() : std::string();
+}
+
 // Notes the rooms that the client joins.
 class StreamCodec final : public wire::Codec {
  public:
-  explicit StreamCodec(std::shared_ptr<session::EventPositions> positions) : positions_(std::move(positions)) {}
+  explicit StreamCodec(std::shared_ptr<session::EventPositions> positions)
+      : inner_(room_with_ids(*positions)), positions_(std::move(positions)) {}
 
   wire::Packets encode(const Message& message) const override { return inner_.encode(message); }
   wire::Packets encode(const Reply& reply) const override {
@@ -37,6 +44,10 @@ class StreamCodec final : public wire::Codec {
     return inner_.encode(reply);
   }
   wire::WireForm form() const override { return inner_.form(); }
+  wire::WireForm form_in(std::string_view room) const override { return inner_.form_in(room); }
+  wire::Packets encode_in_form(const Message& message, wire::WireForm form) const override {
+    return inner_.encode_in_form(message, form);
+  }
 
  private:
   const wire::EventStreamCodec inner_;
@@ -63,7 +74,7 @@ RestStream::RestStream(RestLocal& local, SessionNumber number, const HeldRequest
       padding_bytes_(query.padding_bytes),
       has_credentials_(has_credentials),
       positions_(std::make_shared<session::EventPositions>(std::move(query.rooms), query.last_event_id)),
-      link_(loop_, *this) {
+      link_(loop_, *this, room_with_ids(*positions_)) {
   positions_->append_id(last_id_);  // the client has it
 }
 
@@ -154,7 +165,7 @@ void RestStream::take(std::string& out, std::size_t max_bytes) {
     id.clear();
     positions_->append_id(id);
     if (id == last_id_) return;
-    out.append("id: ").append(id).append("\n");
+    if (!link_.has_ids(frame)) out.append("id: ").append(id).append("\n");
     last_id_.swap(id);
   });
 }

@@ -162,6 +162,14 @@ void an_event_is_one_line(void**) {
       EventStreamCodec().encode(message).at(0).bytes,
       "data: {\"type\":\"message\",\"room\":\"r\",\"seq\":2,\"epoch\":\"abc\",\"time\":0,\"from\":{\"name\":\"\"},"
       "\"event\":\"chat message\",\"text\":\"a\\nb\"}\n\n");
+  const EventStreamCodec with_ids("r");
+  assert_int_equal(with_ids.form_in("other"), EventStreamCodec().form_in("r"));
+  assert_int_not_equal(with_ids.form_in("r"), with_ids.form_in("other"));
+  const std::string plain = EventStreamCodec().encode(message).at(0).bytes;
+  ASSERT_TEXT(with_ids.encode_in_form(message, with_ids.form_in("r")).at(0).bytes, "id: abc:2\n" + plain);
+  ASSERT_TEXT(with_ids.encode_in_form(message, with_ids.form_in("other")).at(0).bytes, plain);
+  message.seq = 0;
+  assert_true(with_ids.encode_in_form(message, with_ids.form_in("r")).at(0).bytes.starts_with("data: "));
   assert_true(EventStreamCodec().encode(Reply(ErrorReply{})).at(0).bytes.starts_with("event: problem\n"));
 }
 
