@@ -324,11 +324,12 @@ chat_error chat_message_event_replace(chat_message_event* event, const chat_mess
     while (running != nullptr && static_cast<chat_message_event*>(running) != event) running = running->outer;
     if (running == nullptr)
       return {Error::wrong_thread, "event does not belong to an on_message that runs on this thread"};
-    Result<chat::MessageDraft> draft = chat::capi::read_message(message, running->max_message_bytes);
-    if (!draft.ok()) return draft.status();
-    draft->room = running->draft->room;
-    draft->sender = running->draft->sender;
-    running->replacement = std::move(*draft);
+    const Result<std::shared_ptr<chat::Message>> read = chat::capi::read_message(message, running->max_message_bytes);
+    if (!read.ok()) return read.status();
+    chat::MessageDraft& draft = **read;
+    draft.room = running->draft->room;
+    draft.sender = running->draft->sender;
+    running->replacement = std::move(draft);
     return {};
   });
 }

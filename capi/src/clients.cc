@@ -72,9 +72,10 @@ Result<chat::Decision> read_decision(std::uint64_t id, int verdict, const char *
   if (!about_message || verdict != CHAT_PASS) {
     return {Error::invalid_argument, "replacement requires a message and CHAT_PASS"};
   }
-  Result<chat::MessageDraft> draft = chat::capi::read_message(replacement, max_message_bytes);
-  if (!draft.ok()) return draft.status();
-  decision.replacement = std::move(*draft);
+  const Result<std::shared_ptr<chat::Message>> message = chat::capi::read_message(replacement, max_message_bytes);
+  if (!message.ok()) return message.status();
+  chat::MessageDraft &draft = **message;
+  decision.replacement = std::move(draft);
   return decision;
 }
 

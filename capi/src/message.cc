@@ -58,12 +58,13 @@ Status read_payload(const chat_message& given, std::int64_t max_message_bytes, M
 
 }  // namespace
 
-Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_message_bytes) {
+Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::int64_t max_message_bytes) {
   chat_message given = {};
   Status status = read_sized(message, kRequiredBytes<chat_message>, "message", given);
   if (!status.ok()) return status;
 
-  MessageDraft draft;
+  auto result = std::make_shared<Message>();
+  MessageDraft& draft = *result;
   if (given.room != nullptr) {
     draft.room = given.room;
     status = check_room_name(draft.room);
@@ -90,7 +91,7 @@ Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_
     status = read_sender(given, draft.sender);
     if (!status.ok()) return {status.code, "message." + status.detail};
   }
-  return draft;
+  return result;
 }
 
 Status read_sender(const chat_message& given, Sender& sender) {

@@ -1,7 +1,8 @@
-// Converts chat_message to MessageDraft, with all checks, and messages to chat_message for callbacks and visitors.
+// Converts chat_message to Message, with all checks, and messages to chat_message for callbacks and visitors.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "chat/chat.h"
@@ -11,7 +12,7 @@
 namespace chat::capi {
 
 // sender.id is `from`, see find_sender(). A NULL room becomes an empty one.
-Result<MessageDraft> read_message(const chat_message* message, std::int64_t max_message_bytes);
+Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::int64_t max_message_bytes);
 
 // The sender as the message names it. The detail of an error begins with the field's name.
 Status read_sender(const chat_message& given, Sender& sender);

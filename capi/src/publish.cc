@@ -7,6 +7,7 @@
 using chat::AckWish;
 using chat::ClientPtr;
 using chat::Error;
+using chat::Message;
 using chat::MessageDraft;
 using chat::Published;
 using chat::Result;
@@ -26,26 +27,28 @@ static_assert(CHAT_UNLIMITED == chat::kUnlimited);
 constexpr std::int64_t kDefaultAckTimeoutMs = 10'000;
 
 // The message of the caller, with its sender.
-Result<MessageDraft> read_draft(const chat_server &handle, Server &server, const chat_message *message) {
-  Result<MessageDraft> draft = chat::capi::read_message(message, handle.application.settings().max_message_bytes);
-  if (!draft.ok()) return draft;
-  Status status = chat::capi::find_sender(server.hub(), *draft);
+Result<std::shared_ptr<Message>> read_with_sender(const chat_server &handle, Server &server,
+                                                  const chat_message *message) {
+  Result<std::shared_ptr<Message>> result =
+      chat::capi::read_message(message, handle.application.settings().max_message_bytes);
+  if (!result.ok()) return result;
+  Status status = chat::capi::find_sender(server.hub(), **result);
   if (!status.ok()) return status;
-  return draft;
+  return result;
 }
 
 Status publish(chat_server *handle, const char *function, const chat_message *message, std::uint64_t *seq) {
   if (seq != nullptr) *seq = 0;
   Result<Server *> server = find_live_server(handle);
   if (!server.ok()) return server.status();
-  Result<MessageDraft> draft = read_draft(*handle, **server, message);
-  if (!draft.ok()) return draft.status();
+  Result<std::shared_ptr<Message>> given = read_with_sender(*handle, **server, message);
+  if (!given.ok()) return given.status();
 
   chat::Hub &hub = (*server)->hub();
   // A deferred call must not write to the caller's `seq`, which may not exist any more.
   std::uint64_t *const seq_now = chat::CallbackScope::current(hub) == nullptr ? seq : nullptr;
-  return act(*handle, **server, function, [&hub, seq_now, draft = std::move(*draft)]() mutable -> Status {
-    Result<Published> published = hub.publish(std::move(draft), chat::net::current_moment());
+  return act(*handle, **server, function, [&hub, seq_now, given = std::move(*given)]() mutable -> Status {
+    Result<Published> published = hub.publish(std::move(given), chat::net::current_moment());
     if (published.ok() && seq_now != nullptr) *seq_now = published->seq;
     return published.status();
   });
@@ -56,8 +59,8 @@ Status send(chat_server *handle, const char *function, chat_client_id client, co
             std::optional<std::int64_t> ack_timeout_ms = std::nullopt, std::uint64_t *ack_id = nullptr) {
   Result<Server *> server = find_live_server(handle);
   if (!server.ok()) return server.status();
-  Result<MessageDraft> draft = read_draft(*handle, **server, message);
-  if (!draft.ok()) return draft.status();
+  Result<std::shared_ptr<Message>> given = read_with_sender(*handle, **server, message);
+  if (!given.ok()) return given.status();
   Result<ClientPtr> receiver = find_client(**server, client);
   if (!receiver.ok()) return receiver.status();
 
@@ -72,8 +75,8 @@ Status send(chat_server *handle, const char *function, chat_client_id client, co
     if (ack_id != nullptr) *ack_id = wish.id;
   }
   return act(*handle, **server, function,
-             [&hub, receiver = std::move(*receiver), draft = std::move(*draft), wish]() mutable {
-               return hub.send(receiver, std::move(draft), chat::net::current_moment(), wish);
+             [&hub, receiver = std::move(*receiver), given = std::move(*given), wish]() mutable {
+               return hub.send(receiver, std::move(given), chat::net::current_moment(), wish);
              });
 }
 
@@ -117,23 +120,23 @@ chat_error chat_send_user(chat_server *server, const char *user_id, const chat_m
     if (!running.ok()) return running.status();
     Result<std::string> user = chat::capi::read_user_id(user_id);
     if (!user.ok()) return user.status();
-    Result<MessageDraft> draft = read_draft(*server, **running, message);
-    if (!draft.ok()) return draft.status();
+    const Result<std::shared_ptr<Message>> given = read_with_sender(*server, **running, message);
+    if (!given.ok()) return given.status();
     chat::Hub &hub = (*running)->hub();
     if (hub.clients_of_user(*user).empty()) return {Error::no_such_client, "no client of the user " + *user};
 
-    return act(*server, **running, "chat_send_user",
-               [&hub, user = std::move(*user), draft = std::move(*draft)]() -> Status {
-                 // A client that disconnects meanwhile is no error if another one receives the message.
-                 bool sent = false;
-                 for (const ClientPtr &receiver : hub.clients_of_user(user)) {
-                   Status status = hub.send(receiver, draft, chat::net::current_moment());
-                   if (!status.ok() && status.code != Error::no_such_client) return status;
-                   sent |= status.ok();
-                 }
-                 if (!sent) return {Error::no_such_client, "no client of the user " + user};
-                 return {};
-               });
+    return act(*server, **running, "chat_send_user", [&hub, user = std::move(*user), given = *given]() -> Status {
+      const MessageDraft &draft = *given;
+      // A client that disconnects meanwhile is no error if another one receives the message.
+      bool sent = false;
+      for (const ClientPtr &receiver : hub.clients_of_user(user)) {
+        Status status = hub.send(receiver, draft, chat::net::current_moment());
+        if (!status.ok() && status.code != Error::no_such_client) return status;
+        sent |= status.ok();
+      }
+      if (!sent) return {Error::no_such_client, "no client of the user " + user};
+      return {};
+    });
   });
 }
 

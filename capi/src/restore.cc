@@ -9,7 +9,6 @@
 
 using chat::Error;
 using chat::Message;
-using chat::MessageDraft;
 using chat::Result;
 using chat::Status;
 using chat::capi::find_live_server;
@@ -36,15 +35,14 @@ Status read_kept(const chat_message &item, const std::string &room, const std::s
   if (given.epoch != nullptr && epoch != given.epoch) {
     return {Error::invalid_argument, "message.epoch is " + std::string(given.epoch) + ", not " + epoch};
   }
-  Result<MessageDraft> draft = chat::capi::read_message(&item, max_message_bytes);
-  if (!draft.ok()) return draft.status();
-  status = chat::capi::read_sender(given, draft->sender);
+  Result<std::shared_ptr<Message>> read = chat::capi::read_message(&item, max_message_bytes);
+  if (!read.ok()) return read.status();
+  Message &message = **read;
+  status = chat::capi::read_sender(given, message.sender);
   if (!status.ok()) return {status.code, "message." + status.detail};
-  auto message = std::make_shared<Message>();
-  static_cast<MessageDraft &>(*message) = std::move(*draft);
-  message->seq = given.seq;
-  message->time_ms = given.time_ms;
-  messages.push_back(std::move(message));
+  message.seq = given.seq;
+  message.time_ms = given.time_ms;
+  messages.push_back(std::move(*read));
   return {};
 }
 

@@ -16,7 +16,7 @@ namespace chat {
 
 class Announcement {
  public:
-  // The message has its seq and its epoch already. room: nullptr for a message to everyone. The caller holds the lock that keeps
+  // The message has its seq and its epoch already. The submission must outlive this. room: nullptr for a message to everyone. The caller holds the lock that keeps
   // the sender on its loop, and the room's lock until post() has returned. Throws std::bad_alloc.
   Announcement(const std::vector<LoopInbox*>& inboxes, const Room* room, const Submission& submission,
                bool with_notice);
@@ -44,7 +44,7 @@ class Announcement {
 
   const std::vector<LoopInbox*>& inboxes_;
   const std::vector<std::uint32_t>* const members_by_loop_;  // nullptr: every loop has receivers
-  const std::shared_ptr<Message> message_;
+  const std::shared_ptr<Message>& message_;
   const bool acknowledge_last_;
   ToSender to_sender_;
   std::optional<ReservedPosts> notice_;

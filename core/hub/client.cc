@@ -25,11 +25,23 @@ std::vector<std::string> Client::rooms() const {
   return names;
 }
 
+std::vector<RoomPtr>::const_iterator Client::find_room(std::string_view name) const {
+  if (name.empty()) return rooms_.begin();
+  return std::ranges::find(rooms_, name, [](const RoomPtr& room) { return std::string_view(room->name); });
+}
+
 std::shared_ptr<Room> Client::joined(std::string_view name) const {
   std::lock_guard lock(mutex_);
-  const auto found =
-      name.empty() ? rooms_.begin()
-                   : std::ranges::find(rooms_, name, [](const RoomPtr& room) { return std::string_view(room->name); });
+  const auto found = find_room(name);
+  return found == rooms_.end() ? nullptr : *found;
+}
+
+std::shared_ptr<Room> Client::place_for_send(std::string_view room, Sender& sender) const {
+  std::lock_guard lock(mutex_);
+  sender.id = id_;
+  sender.name = identity_->name;
+  sender.user_id = identity_->user_id;
+  const auto found = find_room(room);
   return found == rooms_.end() ? nullptr : *found;
 }
 

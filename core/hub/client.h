@@ -78,6 +78,8 @@ class Client {
   // The room of this name, or with an empty name the one that the client joined first; nullptr when it is in no such
   // room. Needs no look-up among all rooms.
   std::shared_ptr<Room> joined(std::string_view name) const;
+  // joined(), with the client as the sender of a message. Takes the lock once.
+  std::shared_ptr<Room> place_for_send(std::string_view room, Sender& sender) const;
   bool has_joined(std::string_view room) const { return !room.empty() && joined(room) != nullptr; }
   // The reason and data given to chat_refuse(); empty before.
   std::string refusal_reason() const;
@@ -115,6 +117,9 @@ class Client {
   [[nodiscard]] std::optional<Refusal> charge_rooms(std::size_t rooms) {
     return memberships_.resize(rooms == 0 ? 0 : static_cast<std::int64_t>(rooms) - 1);
   }
+
+  // As joined(). Call with mutex_ held.
+  std::vector<std::shared_ptr<Room>>::const_iterator find_room(std::string_view name) const;
 
   const ClientId id_;
   const ClientOrigin origin_;

@@ -14,11 +14,13 @@ Outcome error_reply(Command& command, Status status) {
   return error_reply(std::move(ref), std::move(status), std::holds_alternative<SendCommand>(command));
 }
 
+Status no_room() { return {Error::not_joined, "no room is named, and the client has joined none"}; }
+
 // Fills in the room that a request without a room name refers to.
 Status choose_room(const Client& client, std::string& room) {
   if (!room.empty()) return check_room_name(room);
   const RoomPtr first = client.joined({});
-  if (!first) return {Error::not_joined, "no room is named, and the client has joined none"};
+  if (!first) return no_room();
   room = first->name;
   return {};
 }
@@ -48,7 +50,7 @@ std::optional<Question> question(const Command& command) {
     using Asked = std::optional<Question>;
     Asked operator()(const SendCommand& c) const {
       if (c.to_application) return std::nullopt;  // on_message decides
-      return Question{Action::publish, c.draft.room, c.draft.event};
+      return Question{Action::publish, c.draft().room, c.draft().event};
     }
     Asked operator()(const JoinCommand& c) const { return Question{Action::join, c.room, {}}; }
     Asked operator()(const LeaveCommand&) const { return std::nullopt; }
@@ -65,7 +67,8 @@ std::optional<Question> question(const Command& command) {
 }  // namespace
 
 Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable& acks, Moment now) {
-  Status status = std::visit([&](auto& specific) { return prepare(client, specific, now); }, command);
+  Call call{client, acks, now};
+  Status status = std::visit([&](auto& specific) { return prepare(call, specific); }, command);
   if (!status.ok()) return error_reply(command, std::move(status));
 
   const CallbackScope scope(hub_);
@@ -74,30 +77,33 @@ Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable
     if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
     if (!authorization.status.ok()) return error_reply(command, std::move(authorization.status));
   }
-  return perform(client, command, acks, now);
+  return perform(call, command);
 }
 
 Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decision decision, AckTable& acks,
                            Moment now) {
   Command& command = suspended.command;
+  Call call{client, acks, now};
   Status status;
   if (auto* const send = std::get_if<SendCommand>(&command); send != nullptr && decision.verdict == Verdict::pass) {
-    status = check_sender(*client, *send, now);  // the application may have removed it from the room meanwhile
+    // The application may have removed it from the room meanwhile.
+    if (!send->to_application) call.room = client->joined(send->draft().room);
+    status = check_sender(call, *send);
   }
   if (is_about_message(suspended.decision)) {
     SendCommand& send = std::get<SendCommand>(command);
     if (!status.ok()) return refuse(send, suspended.ack_id, std::move(status), acks);
     if (decision.replacement) {
-      decision.replacement->room = std::move(send.draft.room);
-      decision.replacement->sender = std::move(send.draft.sender);
-      send.draft = std::move(*decision.replacement);
+      decision.replacement->room = std::move(send.draft().room);
+      decision.replacement->sender = std::move(send.draft().sender);
+      send.draft() = std::move(*decision.replacement);
     }
-    return finish(client, send, suspended.ack_id, std::move(decision), acks, now);
+    return finish(call, send, suspended.ack_id, std::move(decision));
   }
   if (decision.verdict != Verdict::pass) status = refusal(std::move(decision.reason));
   if (!status.ok()) return error_reply(command, std::move(status));
   const CallbackScope scope(hub_);
-  return perform(client, command, acks, now);
+  return perform(call, command);
 }
 
 Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room,
@@ -114,57 +120,61 @@ Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std:
   return {refusal(std::move(decision->reason)), {}};
 }
 
-Outcome Dispatcher::perform(const ClientPtr& client, Command& command, AckTable& acks, Moment now) {
-  return std::visit([&](auto& specific) { return perform(client, specific, acks, now); }, command);
+Outcome Dispatcher::perform(Call& call, Command& command) {
+  return std::visit([&](auto& specific) { return perform(call, specific); }, command);
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, SendCommand& command, Moment now) {
-  MessageDraft& draft = command.draft;
-  Status status;
-  if (!command.to_application) status = choose_room(*client, draft.room);
-  if (status.ok()) status = check_sender(*client, command, now);
+Status Dispatcher::prepare(Call& call, SendCommand& command) {
+  MessageDraft& draft = command.draft();
+  RoomPtr room = call.client->place_for_send(draft.room, draft.sender);
+  if (!command.to_application) {
+    call.room = std::move(room);
+    if (draft.room.empty()) {
+      if (!call.room) return no_room();
+      draft.room = call.room->name;
+    }
+  }
+  Status status = check_sender(call, command);
   if (status.ok()) status = check_event_name(draft.event);
   if (!status.ok()) return status;
-  const IdentityPtr identity = client->identity();
-  draft.sender = {client->id(), identity->name, identity->user_id};
-  if (command.except_self) draft.except = client->id();
+  if (command.except_self) draft.except = draft.sender.id;
   return {};
 }
 
-Status Dispatcher::check_sender(const Client& client, const SendCommand& command, Moment now) const {
-  const std::string& room = command.draft.room;
-  if (command.to_application || client.has_joined(room)) return {};
-  if (command.without_joining) return hub_.check_entry(client, room, now);
+Status Dispatcher::check_sender(const Call& call, const SendCommand& command) const {
+  if (command.to_application || call.room) return {};
+  const std::string& room = command.draft().room;
+  if (command.without_joining) return hub_.check_entry(*call.client, room, call.now);
+  Status status = check_room_name(room);
+  if (!status.ok()) return status;
   return {Error::not_joined, "not a member of the room " + room};
 }
 
-Outcome Dispatcher::perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now) {
+Outcome Dispatcher::perform(Call& call, SendCommand& command) {
   const bool answerable = !command.ref.empty() && !command.receipt_only;
-  const std::uint64_t ack_id = answerable ? acks.add(command.ref) : 0;
-  const DecisionId id = client->begin_decision(true);
-  MessageRequest request{client, command.draft, ack_id, id};
+  const std::uint64_t ack_id = answerable ? call.acks.add(command.ref) : 0;
+  const DecisionId id = call.client->begin_decision(true);
+  MessageRequest request{call.client, command.draft(), ack_id, id};
   Decision decision = application_.on_message(request);
   if (decision.verdict == Verdict::defer) return Suspended{std::move(command), id, ack_id};
-  client->end_decision(id);
-  return finish(client, command, ack_id, std::move(decision), acks, now);
+  call.client->end_decision(id);
+  return finish(call, command, ack_id, std::move(decision));
 }
 
-Outcome Dispatcher::finish(const ClientPtr& client, SendCommand& command, std::uint64_t ack_id, Decision decision,
-                           AckTable& acks, Moment now) {
+Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision decision) {
   const bool handled =
       decision.verdict == Verdict::consume || (command.to_application && decision.verdict == Verdict::pass);
   if (handled && command.receipt_only) return AckReply{std::move(command.ref), 0, {}};
   if (handled) return {};
-  if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), acks);
+  if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), call.acks);
   const CallbackScope* const scope = CallbackScope::current(hub_);
   // The application answered either inside its callback, so the answer is sent after this, or while the verdict was
   // pending.
-  const bool answered = ack_id != 0 && ((scope != nullptr && scope->answered(ack_id)) || !acks.take(ack_id));
+  const bool answered = ack_id != 0 && ((scope != nullptr && scope->answered(ack_id)) || !call.acks.take(ack_id));
   Receipt receipt;
-  if (!answered) receipt = {client, command.ref, command.acknowledge_last};
-  const RoomPtr room = client->joined(command.draft.room);
+  if (!answered) receipt = {call.client, command.ref, command.acknowledge_last};
   const Result<Published> published =
-      hub_.publish(std::move(command.draft), now, std::move(receipt), client->source(), room);
+      hub_.publish(std::move(command.message), call.now, std::move(receipt), call.client->source(), call.room);
   if (published.ok() || answered) return {};
   return error_reply(std::move(command.ref), published.status(), true);
 }
@@ -174,41 +184,40 @@ Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status st
   return error_reply(std::move(command.ref), std::move(status), true);
 }
 
-Status Dispatcher::prepare(const ClientPtr&, JoinCommand& command, Moment) { return check_room_name(command.room); }
+Status Dispatcher::prepare(Call&, JoinCommand& command) { return check_room_name(command.room); }
 
-Outcome Dispatcher::perform(const ClientPtr& client, JoinCommand& command, AckTable&, Moment now) {
-  Status status = hub_.join(client, command.room, command.since, command.ref, now);
+Outcome Dispatcher::perform(Call& call, JoinCommand& command) {
+  Status status = hub_.join(call.client, command.room, command.since, command.ref, call.now);
   if (status.ok()) return {};
   return error_reply(std::move(command.ref), std::move(status));
 }
 
-Status Dispatcher::prepare(const ClientPtr&, LeaveCommand& command, Moment) { return check_room_name(command.room); }
+Status Dispatcher::prepare(Call&, LeaveCommand& command) { return check_room_name(command.room); }
 
-Outcome Dispatcher::perform(const ClientPtr& client, LeaveCommand& command, AckTable&, Moment) {
-  Status status = hub_.leave(client, command.room, {}, command.ref);
+Outcome Dispatcher::perform(Call& call, LeaveCommand& command) {
+  Status status = hub_.leave(call.client, command.room, {}, command.ref);
   if (status.ok()) return {};
   return error_reply(std::move(command.ref), std::move(status));
 }
 
-Status Dispatcher::prepare(const ClientPtr&, RenameCommand& command, Moment) {
+Status Dispatcher::prepare(Call&, RenameCommand& command) {
   if (command.name.empty()) return {Error::invalid_argument, "name is empty"};
   return check_person_name(command.name);
 }
 
-Outcome Dispatcher::perform(const ClientPtr& client, RenameCommand& command, AckTable&, Moment) {
-  Status status = hub_.rename(client, command.name);
+Outcome Dispatcher::perform(Call& call, RenameCommand& command) {
+  Status status = hub_.rename(call.client, command.name);
   if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
   return RenamedReply{std::move(command.ref), std::move(command.name)};
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, HistoryCommand& command, Moment) {
-  return choose_room(*client, command.room);
-}
+Status Dispatcher::prepare(Call& call, HistoryCommand& command) { return choose_room(*call.client, command.room); }
 
-Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&, Moment now) {
-  Result<HistoryReply> reply = hub_.history(command.room, command.after_seq, command.limit, now, command.before_seq);
+Outcome Dispatcher::perform(Call& call, HistoryCommand& command) {
+  Result<HistoryReply> reply =
+      hub_.history(command.room, command.after_seq, command.limit, call.now, command.before_seq);
   if (reply.ok() && command.after_seq != 0 && !command.epoch.empty() && command.epoch != reply->epoch) {
-    reply = hub_.history(command.room, 0, command.limit, now, command.before_seq);
+    reply = hub_.history(command.room, 0, command.limit, call.now, command.before_seq);
     if (reply.ok()) reply->complete = false;
   }
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
@@ -216,27 +225,21 @@ Outcome Dispatcher::perform(const ClientPtr&, HistoryCommand& command, AckTable&
   return std::move(*reply);
 }
 
-Status Dispatcher::prepare(const ClientPtr& client, MembersCommand& command, Moment) {
-  return choose_room(*client, command.room);
-}
+Status Dispatcher::prepare(Call& call, MembersCommand& command) { return choose_room(*call.client, command.room); }
 
-Outcome Dispatcher::perform(const ClientPtr&, MembersCommand& command, AckTable&, Moment now) {
-  Result<MemberListPtr> list = hub_.list_members(command.room, now);
+Outcome Dispatcher::perform(Call& call, MembersCommand& command) {
+  Result<MemberListPtr> list = hub_.list_members(command.room, call.now);
   if (!list.ok()) return error_reply(std::move(command.ref), list.status());
   return MembersReply{std::move(command.ref), std::move(command.room), std::move(*list)};
 }
 
-Outcome Dispatcher::perform(const ClientPtr&, RoomsCommand& command, AckTable&, Moment now) {
-  return RoomsReply{std::move(command.ref), hub_.list_rooms(now)};
+Outcome Dispatcher::perform(Call& call, RoomsCommand& command) {
+  return RoomsReply{std::move(command.ref), hub_.list_rooms(call.now)};
 }
 
-Outcome Dispatcher::perform(const ClientPtr&, PingCommand& command, AckTable&, Moment) {
-  return PongReply{std::move(command.ref)};
-}
+Outcome Dispatcher::perform(Call&, PingCommand& command) { return PongReply{std::move(command.ref)}; }
 
 // The client's peer does the rest: it delivers what is still in the inbox first.
-Outcome Dispatcher::perform(const ClientPtr&, DisconnectCommand& command, AckTable&, Moment) {
-  return DisconnectedReply{std::move(command.ref)};
-}
+Outcome Dispatcher::perform(Call&, DisconnectCommand& command) { return DisconnectedReply{std::move(command.ref)}; }
 
 }  // namespace chat

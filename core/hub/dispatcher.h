@@ -53,35 +53,42 @@ class Dispatcher {
                           bool listing_allowed = false);
 
  private:
-  // Validates a command independently of its sender and fills in omitted fields.
-  Status prepare(const ClientPtr& client, SendCommand& command, Moment now);
-  Status prepare(const ClientPtr& client, JoinCommand& command, Moment now);
-  Status prepare(const ClientPtr& client, LeaveCommand& command, Moment now);
-  Status prepare(const ClientPtr& client, RenameCommand& command, Moment now);
-  Status prepare(const ClientPtr& client, HistoryCommand& command, Moment now);
-  Status prepare(const ClientPtr& client, MembersCommand& command, Moment now);
-  Status prepare(const ClientPtr&, RoomsCommand&, Moment) { return {}; }
-  Status prepare(const ClientPtr&, PingCommand&, Moment) { return {}; }
-  Status prepare(const ClientPtr&, DisconnectCommand&, Moment) { return {}; }
+  // One execution of a command.
+  struct Call {
+    const ClientPtr& client;
+    AckTable& acks;
+    Moment now;
+    RoomPtr room = nullptr;  // of a message, when the client is a member of it; saves further look-ups
+  };
 
-  // Whether the client may send messages to the room of this command.
-  Status check_sender(const Client& client, const SendCommand& command, Moment now) const;
+  // Validates a command independently of its sender and fills in omitted fields.
+  Status prepare(Call& call, SendCommand& command);
+  Status prepare(Call& call, JoinCommand& command);
+  Status prepare(Call& call, LeaveCommand& command);
+  Status prepare(Call& call, RenameCommand& command);
+  Status prepare(Call& call, HistoryCommand& command);
+  Status prepare(Call& call, MembersCommand& command);
+  Status prepare(Call&, RoomsCommand&) { return {}; }
+  Status prepare(Call&, PingCommand&) { return {}; }
+  Status prepare(Call&, DisconnectCommand&) { return {}; }
+
+  // Whether the client may send messages to the room of this command. call.room: that room, if it is a member there.
+  Status check_sender(const Call& call, const SendCommand& command) const;
 
   // Runs an authorized command.
-  Outcome perform(const ClientPtr& client, SendCommand& command, AckTable& acks, Moment now);
-  Outcome perform(const ClientPtr& client, JoinCommand& command, AckTable& acks, Moment now);
-  Outcome perform(const ClientPtr& client, LeaveCommand& command, AckTable& acks, Moment now);
-  Outcome perform(const ClientPtr& client, RenameCommand& command, AckTable& acks, Moment now);
-  Outcome perform(const ClientPtr& client, HistoryCommand& command, AckTable& acks, Moment now);
-  Outcome perform(const ClientPtr& client, MembersCommand& command, AckTable& acks, Moment now);
-  Outcome perform(const ClientPtr& client, RoomsCommand& command, AckTable& acks, Moment now);
-  Outcome perform(const ClientPtr& client, PingCommand& command, AckTable& acks, Moment now);
-  Outcome perform(const ClientPtr& client, DisconnectCommand& command, AckTable& acks, Moment now);
+  Outcome perform(Call& call, SendCommand& command);
+  Outcome perform(Call& call, JoinCommand& command);
+  Outcome perform(Call& call, LeaveCommand& command);
+  Outcome perform(Call& call, RenameCommand& command);
+  Outcome perform(Call& call, HistoryCommand& command);
+  Outcome perform(Call& call, MembersCommand& command);
+  Outcome perform(Call& call, RoomsCommand& command);
+  Outcome perform(Call& call, PingCommand& command);
+  Outcome perform(Call& call, DisconnectCommand& command);
 
-  Outcome perform(const ClientPtr& client, Command& command, AckTable& acks, Moment now);
+  Outcome perform(Call& call, Command& command);
   // Publishes or rejects a message after the verdict of on_message.
-  Outcome finish(const ClientPtr& client, SendCommand& command, std::uint64_t ack_id, Decision decision, AckTable& acks,
-                 Moment now);
+  Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision decision);
   Outcome refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks);
 
   Hub& hub_;

@@ -561,14 +561,13 @@ Status Hub::check_entry(const Client& client, std::string_view name, Moment now)
   return status;
 }
 
-Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, const SourcePtr& creator,
-                               const RoomPtr& known) {
-  Status status = check_event_name(draft.event);
-  if (status.ok()) status = check_queued(creator ? std::string_view(creator->key()) : kApplication, draft);
-  if (!status.ok()) return status;
-  Submission submission{std::make_shared<Message>(), std::move(receipt)};
+Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now, Receipt receipt,
+                               const SourcePtr& creator, const RoomPtr& known) {
+  Submission submission{std::move(unpublished), std::move(receipt)};
   Message& message = *submission.message;
-  static_cast<MessageDraft&>(message) = std::move(draft);
+  Status status = check_event_name(message.event);
+  if (status.ok()) status = check_queued(creator ? std::string_view(creator->key()) : kApplication, message);
+  if (!status.ok()) return status;
   message.time_ms = now.time_ms;
   message.born_ms = now.age_ms;
   message.serial = next_serial();
@@ -603,8 +602,8 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
         ++room.submitted;
         return {};
       }
-      published = {(*place)->seq, (*place)->epoch};
       commit(room, submission, **place);
+      published = {(*place)->seq, std::move((*place)->epoch)};
       return {};
     };
     std::optional<Status> placed;
@@ -625,12 +624,10 @@ Result<Published> Hub::publish(MessageDraft draft, Moment now, Receipt receipt, 
   return published;
 }
 
-Status Hub::send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack) {
-  Status status = check_event_name(draft.event);
-  if (status.ok()) status = check_queued(kApplication, draft);
+Status Hub::send(const ClientPtr& client, std::shared_ptr<Message> message, Moment now, AckWish ack) {
+  Status status = check_event_name(message->event);
+  if (status.ok()) status = check_queued(kApplication, *message);
   if (!status.ok()) return status;
-  auto message = std::make_shared<Message>();
-  static_cast<MessageDraft&>(*message) = std::move(draft);
   message->time_ms = now.time_ms;
   message->born_ms = now.age_ms;
   message->serial = next_serial();

@@ -149,25 +149,31 @@ class Hub {
   // Once for each watch() that succeeded.
   void unwatch(std::string_view room, std::size_t loop);
 
-  // Publishes to draft.room, creating it if necessary; an empty room name means every open client. Room events other
+  // Publishes to message->room, creating it if necessary; an empty room name means every open client. Room events other
   // than messages take a position in the room's order and log but are not delivered to clients. The receipt's sender is
   // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,
   // too_many (also when all outboxes together are full), invalid_argument; a returned error is not reported to the sender
   // otherwise.
-  // creator: charged if the room is created; nullptr: nobody. known: the room, if the caller has it, which saves a
-  // look-up.
-  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {}, const SourcePtr& creator = nullptr,
-                            const RoomPtr& known = nullptr);
+  // message: has the fields of its draft, and no other owner; the hub fills in the rest. creator: charged if the room is
+  // created; nullptr: nobody. known: the room, if the caller has it, which saves a look-up.
+  Result<Published> publish(std::shared_ptr<Message> message, Moment now, Receipt receipt = {},
+                            const SourcePtr& creator = nullptr, const RoomPtr& known = nullptr);
+  Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {}, const SourcePtr& creator = nullptr) {
+    return publish(make_message(std::move(draft)), now, std::move(receipt), creator);
+  }
   // Whether the client may publish in a room that it has not joined. Errors: invalid_room, banned.
   Status check_entry(const Client& client, std::string_view room, Moment now) const;
   // Called by a log that kept a submission. `place` is its position, with a seq above all committed ones, or the reason
   // for the failure. This function takes the room's lock, so the caller must not hold a lock that submit() takes. Throws
   // std::bad_alloc: then nothing has changed, and the log must call it again with the same submission.
   void commit(const Submission& submission, const Result<Position>& place);
-  // Sends a message to one client, after everything published before it. With an ack id, the client is asked to
+  // Sends a message to one client, after everything published before it. The message is as for publish(). With an ack id, the client is asked to
   // acknowledge it, which requires protocol support (Socket.IO). Errors: invalid_event, no_such_client, too_many when all
   // outboxes together are full.
-  Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {});
+  Status send(const ClientPtr& client, std::shared_ptr<Message> message, Moment now, AckWish ack = {});
+  Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {}) {
+    return send(client, make_message(std::move(draft)), now, ack);
+  }
   // Returns a new ack id, unique within this hub.
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // Posts the application's answer to a message of the client that asked for an acknowledgement.

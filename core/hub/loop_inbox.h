@@ -139,7 +139,7 @@ class LoopInbox {
   // For ReservedPosts: memory for so many events more. Throws std::bad_alloc; nothing is reserved then.
   virtual void reserve(std::size_t events) = 0;
   // Uses one of the reserved places.
-  virtual void post_reserved(LoopEvent event) noexcept = 0;
+  virtual void post_reserved(LoopEvent&& event) noexcept = 0;
   // Gives reserved places back that were not used.
   virtual void release(std::size_t events) noexcept = 0;
 };
@@ -158,7 +158,7 @@ class ReservedPosts {
   ReservedPosts& operator=(const ReservedPosts&) = delete;
 
   // At most as often as there are places.
-  void post(LoopEvent event) noexcept {
+  void post(LoopEvent&& event) noexcept {
     --left_;
     inbox_.post_reserved(std::move(event));
   }

@@ -3,6 +3,7 @@
 // acknowledgement id.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -14,7 +15,12 @@
 namespace chat {
 
 struct SendCommand {
-  MessageDraft draft;  // room empty: the client's first room; the dispatcher sets the sender
+  // What the client said. room empty: the client's first room; the dispatcher sets the sender.
+  MessageDraft& draft() { return *message; }
+  const MessageDraft& draft() const { return *message; }
+
+  // The hub publishes this object, so that nothing of it is copied or moved. It has no other owner before.
+  std::shared_ptr<Message> message = std::make_shared<Message>();
   bool except_self = false;
   bool acknowledge_last = false;  // deliver the sender's own copy before the acknowledgement
   std::string ref;                // empty: the client wants no acknowledgement

@@ -1,6 +1,8 @@
 // See message.h.
 #include "model/message.h"
 
+#include <utility>
+
 #include "model/heap_bytes.h"
 
 namespace chat {
@@ -21,6 +23,12 @@ std::size_t Message::memory_bytes() const {
   bytes += attributes.capacity() * sizeof(Pair);
   for (const Pair& attribute : attributes) bytes += heap_bytes(attribute.name) + heap_bytes(attribute.value);
   return bytes;
+}
+
+std::shared_ptr<Message> make_message(MessageDraft draft) {
+  auto message = std::make_shared<Message>();
+  static_cast<MessageDraft&>(*message) = std::move(draft);
+  return message;
 }
 
 bool is_single_binary(const MessageDraft& draft) {

@@ -68,6 +68,9 @@ struct Message : MessageDraft {
 };
 using MessagePtr = std::shared_ptr<const Message>;
 
+// The message before the hub has numbered it.
+std::shared_ptr<Message> make_message(MessageDraft draft);
+
 // The payload of a single binary frame: one argument, which is attachment 0.
 inline constexpr std::string_view kSingleBinaryArgs = R"([{"_placeholder":true,"num":0}])";
 // True for a payload that consists of a single attachment.

@@ -36,10 +36,10 @@ class Inbox {
     reserved_ += items;
   }
   template <class Wake>
-  void push_reserved(InboxItem item, Wake wake) noexcept {
+  void push_reserved(LoopEvent&& event, Wake wake) noexcept {
     std::lock_guard lock(mutex_);
     --reserved_;
-    if (!closed_) add(std::move(item), wake);
+    if (!closed_) add(std::move(event), wake);
   }
   void release(std::size_t items) noexcept {
     std::lock_guard lock(mutex_);
@@ -75,9 +75,9 @@ class Inbox {
     const std::size_t needed = items_.size() + reserved_ + items;
     if (needed > items_.capacity()) items_.reserve(std::max(needed, 2 * items_.capacity()));
   }
-  template <class Wake>
-  void add(InboxItem item, Wake wake) {
-    items_.push_back(std::move(item));
+  template <class Item, class Wake>
+  void add(Item&& item, Wake wake) {
+    items_.emplace_back(std::forward<Item>(item));
     if (items_.size() == 1) wake();
   }
 

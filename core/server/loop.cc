@@ -121,7 +121,7 @@ void Loop::post(LoopEvent event) {
   });
 }
 
-void Loop::post_reserved(LoopEvent event) noexcept {
+void Loop::post_reserved(LoopEvent&& event) noexcept {
   inbox_.push_reserved(std::move(event), [this] {
     if (current() != this) wake();
   });

@@ -51,7 +51,7 @@ class Loop final : public LoopInbox, public EndpointContext {
 
   void post(LoopEvent event) override;
   void reserve(std::size_t events) override { inbox_.reserve(events); }
-  void post_reserved(LoopEvent event) noexcept override;
+  void post_reserved(LoopEvent&& event) noexcept override;
   void release(std::size_t events) noexcept override { inbox_.release(events); }
   bool post_task(Task task) override;
   Loop& at(std::size_t loop) override;

@@ -36,7 +36,7 @@ void check_draft(const MessageDraft& draft) {
 
 void check_command(const Command& command) {
   std::visit([](const auto& c) { check_ref(c.ref); }, command);
-  if (const auto* send = std::get_if<SendCommand>(&command)) check_draft(send->draft);
+  if (const auto* send = std::get_if<SendCommand>(&command)) check_draft(send->draft());
   if (const auto* join = std::get_if<JoinCommand>(&command)) {
     check_text(join->room);
     if (join->since) check_text(join->since->epoch);
@@ -59,7 +59,7 @@ void send_again(ChatV1Codec codec, const Packet& packet, const MessageDraft& dra
   frame.replace(at, kType.size(), kSend);
   const Decoded decoded = codec.decode(packet.binary, frame);
   require(std::holds_alternative<Command>(decoded));
-  const auto& same = std::get<SendCommand>(std::get<Command>(decoded)).draft;
+  const auto& same = std::get<SendCommand>(std::get<Command>(decoded)).draft();
   require(same.event == draft.event && same.kind == draft.kind && same.payload == draft.payload);
   require(same.attachments == draft.attachments && same.attributes == draft.attributes);
 }
@@ -93,7 +93,7 @@ void check(const ChatV1Codec& codec, const Decoded& decoded) {
     return;
   }
   check_command(std::get<Command>(decoded));
-  if (const auto* send = std::get_if<SendCommand>(&std::get<Command>(decoded))) relay(send->draft);
+  if (const auto* send = std::get_if<SendCommand>(&std::get<Command>(decoded))) relay(send->draft());
 }
 
 }  // namespace

@@ -30,9 +30,9 @@ void read_body(std::string_view bytes) {
       require(!command.status().detail.empty() && wire::rest_status(command.status().code) >= 400);
       continue;
     }
-    require(command->draft.room.empty() && is_utf8(command->draft.payload) && is_utf8(command->draft.event));
+    require(command->draft().room.empty() && is_utf8(command->draft().payload) && is_utf8(command->draft().event));
     std::string event;
-    wire::append_event(event, {}, command->draft.payload);
+    wire::append_event(event, {}, command->draft().payload);
     require(event.starts_with("data: ") && event.find_first_of("\r\n") == event.size() - 2);
   }
   (void)wire::rest_body_of(body.view());

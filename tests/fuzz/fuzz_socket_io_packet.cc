@@ -66,7 +66,7 @@ void relay(const SocketIoPacket& packet, std::vector<std::string> attachments) {
   if (std::holds_alternative<DecodeError>(decoded)) return;
   const auto& command = std::get<SendCommand>(std::get<Command>(decoded));
   Message message;
-  static_cast<MessageDraft&>(message) = command.draft;
+  static_cast<MessageDraft&>(message) = command.draft();
   if (message.kind == PayloadKind::args) {
     require(check_args(message.payload, message.attachments.size()).ok());
   } else {
@@ -77,8 +77,8 @@ void relay(const SocketIoPacket& packet, std::vector<std::string> attachments) {
   Decoded again = decode(codec, packets);
   require(std::holds_alternative<Command>(again));
   const auto& same = std::get<SendCommand>(std::get<Command>(again));
-  require(same.draft.event == message.event && same.draft.kind == message.kind);
-  require(same.draft.attachments == message.attachments);
+  require(same.draft().event == message.event && same.draft().kind == message.kind);
+  require(same.draft().attachments == message.attachments);
   require(codec.encode(message)[0].bytes == packets[0].bytes);
 
   const Packets frames = ChatV1Codec().encode(message);
@@ -86,7 +86,7 @@ void relay(const SocketIoPacket& packet, std::vector<std::string> attachments) {
 
   message.seq = 1;
   message.epoch = "e";
-  message.room = command.draft.room;
+  message.room = command.draft().room;
   const SocketIoCodec recovering(*nsp, "sid", "pid");
   require(std::holds_alternative<Command>(decode(recovering, recovering.encode(message))));
 }

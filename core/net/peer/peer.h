@@ -92,7 +92,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   Status restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier);
 
   // One decoded command or fault. See PeerInput for these.
-  void receive(wire::Decoded decoded, PeerInput::Token token = PeerInput::Token::due) {
+  void receive(wire::Decoded&& decoded, PeerInput::Token token = PeerInput::Token::due) {
     input_.receive(std::move(decoded), token);
   }
   void charge() { input_.charge(); }

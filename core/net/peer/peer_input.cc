@@ -81,7 +81,7 @@ std::int64_t PeerInput::overdrawn_ms() {
   return state_.rate.overdrawn(now_ms) ? rate_wait_ms(now_ms) : 0;
 }
 
-void PeerInput::receive(wire::Decoded decoded, Token token) {
+void PeerInput::receive(wire::Decoded&& decoded, Token token) {
   if (state_.ended || owner_.silent() || owner_.link().closing()) return;
   LoopStats& stats = owner_.context().stats();
   stats.messages_in_by_protocol[static_cast<std::size_t>(owner_.client()->origin().protocol)].add();

@@ -36,7 +36,7 @@ class PeerInput {
   // Whether the token for a command has been taken before, by charge().
   enum class Token : std::uint8_t { due, taken };
   // One decoded command or fault. When memory fails, the command is not carried out and the client is told so.
-  void receive(wire::Decoded decoded, Token token = Token::due);
+  void receive(wire::Decoded&& decoded, Token token = Token::due);
   // The client sent something that is no command. It costs a token too. Without a token it is on credit, and reading pauses.
   void charge();
   // For a protocol that receives several commands at once: so long the next ones must wait, because earlier ones were on

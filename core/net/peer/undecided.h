@@ -71,7 +71,7 @@ class Undecided {
   static std::size_t size_of(const wire::Decoded& decoded) {
     const auto* const command = std::get_if<Command>(&decoded);
     const auto* const send = command == nullptr ? nullptr : std::get_if<SendCommand>(command);
-    return sizeof(wire::Decoded) + (send == nullptr ? 0 : send->draft.size_bytes());
+    return sizeof(wire::Decoded) + (send == nullptr ? 0 : sizeof(Message) + send->draft().size_bytes());
   }
 
   DecisionId decision_ = 0;

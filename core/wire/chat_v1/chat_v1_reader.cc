@@ -115,11 +115,11 @@ void ChatV1Reader::read_ref() {
 
 Decoded ChatV1Reader::read_send() {
   SendCommand command;
-  read_string(Field::room, command.draft.room);
-  read_string(Field::event, command.draft.event);
-  read_payload(command.draft);
-  read_attributes(command.draft.attributes);
-  read_boolean(Field::ephemeral, command.draft.ephemeral);
+  read_string(Field::room, command.draft().room);
+  read_string(Field::event, command.draft().event);
+  read_payload(command.draft());
+  read_attributes(command.draft().attributes);
+  read_boolean(Field::ephemeral, command.draft().ephemeral);
   read_boolean(Field::except_self, command.except_self);
   command.ref = ref_;
   return finish(std::move(command));

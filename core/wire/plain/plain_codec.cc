@@ -6,11 +6,11 @@ namespace chat::wire {
 Decoded PlainCodec::decode(bool binary, std::string_view bytes) {
   SendCommand command;
   if (binary) {
-    command.draft.kind = PayloadKind::args;
-    command.draft.payload = kSingleBinaryArgs;
-    command.draft.attachments.emplace_back(bytes);
+    command.draft().kind = PayloadKind::args;
+    command.draft().payload = kSingleBinaryArgs;
+    command.draft().attachments.emplace_back(bytes);
   } else {
-    command.draft.payload = bytes;
+    command.draft().payload = bytes;
   }
   return Command(std::move(command));
 }

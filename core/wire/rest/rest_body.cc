@@ -41,10 +41,10 @@ Result<SendCommand> read_json(std::string_view body, std::string_view room) {
     return {error->reply.code, std::move(error->reply.reason)};
   }
   SendCommand command = std::move(std::get<SendCommand>(std::get<Command>(decoded)));
-  if (!command.draft.room.empty() && command.draft.room != room) {
+  if (!command.draft().room.empty() && command.draft().room != room) {
     return {Error::invalid_argument, "room names another room than the path"};
   }
-  command.draft.room.clear();
+  command.draft().room.clear();
   return command;
 }
 
@@ -63,7 +63,7 @@ Result<SendCommand> read_form(std::string_view body) {
     if (std::exchange(seen, true)) return {Error::invalid_argument, name + " occurs twice"};
     std::string value = equals == std::string_view::npos ? std::string() : form_decoded(field.substr(equals + 1));
     if (!is_utf8(value)) return not_utf8();
-    (name == "text" ? command.draft.payload : command.draft.event) = std::move(value);
+    (name == "text" ? command.draft().payload : command.draft().event) = std::move(value);
   }
   if (!has_text) return {Error::invalid_argument, "text is missing"};
   return command;
@@ -97,7 +97,7 @@ Result<SendCommand> read_rest_message(RestBody format, std::string_view body, st
   }
   if (!is_utf8(body)) return not_utf8();
   SendCommand command;
-  command.draft.payload = body;
+  command.draft().payload = body;
   return command;
 }
 

@@ -41,10 +41,10 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
   if (!event.name) return refuse(Error::invalid_event, "event name is not UTF-8");
 
   SendCommand command;
-  command.draft.room = nsp_->room;
-  command.draft.event = *std::move(event.name);
-  command.draft.attachments = std::move(attachments);
-  set_checked_args(command.draft, event.args);
+  command.draft().room = nsp_->room;
+  command.draft().event = *std::move(event.name);
+  command.draft().attachments = std::move(attachments);
+  set_checked_args(command.draft(), event.args);
   command.ref = packet.ack_id;
   command.acknowledge_last = true;
   return Command(std::move(command));

@@ -155,7 +155,7 @@ std::string_view set_content(StompMessageContent& content, const Message& messag
 
 Result<SendCommand> decode_stomp_content(StompContent content, const StompDestination& destination) {
   SendCommand command;
-  MessageDraft& draft = command.draft;
+  MessageDraft& draft = command.draft();
   const std::optional<std::string> event = take_header(content.headers, "event");
   if (destination.kind == StompDestinationKind::application) {
     command.to_application = true;

@@ -34,7 +34,7 @@ class FakeInbox : public LoopInbox {
     need_memory(events);
     reserved_ += events;
   }
-  void post_reserved(LoopEvent event) noexcept override {
+  void post_reserved(LoopEvent&& event) noexcept override {
     std::lock_guard lock(mutex_);
     assert_true(reserved_ > 0);
     --reserved_;

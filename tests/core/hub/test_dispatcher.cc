@@ -66,7 +66,7 @@ struct Fixture : HubFixture {
 
 SendCommand send(std::string room, std::string text, std::string ref = {}) {
   SendCommand command;
-  command.draft = draft(std::move(room), std::move(text));
+  command.draft() = draft(std::move(room), std::move(text));
   command.ref = std::move(ref);
   return command;
 }
@@ -93,7 +93,7 @@ void send_publishes_in_the_clients_name(void**) {
   Fixture f;
   assert_ok(f.hub->set_identity(f.client, Identity{"u1", "Ann", {}}));
   SendCommand command = send("lobby", "hi");
-  command.draft.sender = {999, "Somebody else", "u2"};
+  command.draft().sender = {999, "Somebody else", "u2"};
   assert_false(f.execute(command).has_value());
   const auto said = only<RoomMessage>(f.take());
   assert_int_equal(said.size(), 1);
@@ -106,6 +106,31 @@ void send_publishes_in_the_clients_name(void**) {
   assert_true(f.application.asked[0].action == Action::publish);
   assert_text(f.application.asked[0].room, "lobby");
   assert_text(f.application.asked[0].value, "chat message");
+}
+
+void a_message_is_published_without_being_copied(void**) {
+  Fixture f;
+  SendCommand command = send("lobby", "hi");
+  const Message* const message = command.message.get();
+  assert_false(f.execute(std::move(command)).has_value());
+  assert_ptr_equal(only<RoomMessage>(f.take()).at(0).message.get(), message);
+}
+
+void a_message_goes_to_the_room_that_has_the_name_now(void**) {
+  Fixture f;
+  const ClientPtr other = f.open();
+  assert_ok(f.join(f.client, "brief"));
+  f.application.message = [&](MessageRequest&) {
+    // As on another thread. The room is empty and thus removed, and a new one gets its name.
+    assert_ok(f.hub->leave(f.client, "brief", {}));
+    assert_false(f.hub->has_room("brief"));
+    assert_ok(f.join(other, "brief"));
+    f.take();
+    return Decision{};
+  };
+  assert_false(f.execute(send("brief", "hi")).has_value());
+  assert_true(payloads(f) == Texts({"hi"}));
+  assert_int_equal(f.hub->history("brief", 0, 0, f.now)->messages.size(), 1);
 }
 
 void send_without_a_room_means_the_first(void**) {
@@ -134,7 +159,7 @@ void send_refuses_bad_names(void**) {
   Fixture f;
   assert_error(f.execute(send("a/b", "hi", "1")), Error::invalid_room);
   SendCommand command = send("lobby", "hi", "2");
-  command.draft.event = "disconnect";
+  command.draft().event = "disconnect";
   assert_error(f.execute(command), Error::invalid_event);
   assert_int_equal(f.application.messages, 0);
 }
@@ -162,7 +187,7 @@ void send_with_a_ref_is_acknowledged(void**) {
   assert_int_equal(std::get<Acknowledged>(events[1]).seq, 2);
 
   SendCommand ephemeral = send("lobby", "typing", "2");
-  ephemeral.draft.ephemeral = true;
+  ephemeral.draft().ephemeral = true;
   assert_false(f.execute(ephemeral).has_value());
   assert_int_equal(only<Acknowledged>(f.take()).at(0).seq, 0);
 }
@@ -583,6 +608,8 @@ void a_verdict_given_at_once_leaves_nothing_to_decide(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(send_publishes_in_the_clients_name),
+      cmocka_unit_test(a_message_is_published_without_being_copied),
+      cmocka_unit_test(a_message_goes_to_the_room_that_has_the_name_now),
       cmocka_unit_test(send_without_a_room_means_the_first),
       cmocka_unit_test(send_is_for_members),
       cmocka_unit_test(send_refuses_bad_names),

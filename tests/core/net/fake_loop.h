@@ -67,7 +67,7 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
     make_room(events);
     reserved_ += events;
   }
-  void post_reserved(LoopEvent event) noexcept override {
+  void post_reserved(LoopEvent&& event) noexcept override {
     --reserved_;
     if (!ended_) inbox_.push_back(std::move(event));
   }

@@ -64,13 +64,13 @@ void RestExchange::on_body(std::string body) {
                                               : wire::rest_problem(command.status()));
     return;
   }
-  if (command->draft.size_bytes() > body_->max_bytes) {
+  if (command->draft().size_bytes() > body_->max_bytes) {
     on_body_too_large();
     return;
   }
-  command->draft.room = question_.room;
+  command->draft().room = question_.room;
   command->without_joining = true;
-  question_.command = *std::move(command);
+  question_.command = std::move(*command);
   question_.fingerprint = std::hash<std::string>{}(body) + static_cast<std::size_t>(body_->format);
   serve();
 }

@@ -365,7 +365,7 @@ void StompClient::act(session::stomp::Publish& publish) {
   command->ref = ref_text(publish.ref);
   command->receipt_only = true;
   command->acknowledge_last = true;
-  peer_->receive(Command(*std::move(command)), token);
+  peer_->receive(Command(std::move(*command)), token);
 }
 
 void StompClient::act(session::stomp::Refuse& refuse) {

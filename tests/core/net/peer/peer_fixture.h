@@ -59,8 +59,8 @@ inline std::string error_name(Error error) {
 // Commands of a client, as its codec decodes them.
 inline Decoded say(std::string text, std::string ref = {}, std::string room = {}, bool except_self = false) {
   SendCommand command;
-  command.draft.room = std::move(room);
-  command.draft.payload = std::move(text);
+  command.draft().room = std::move(room);
+  command.draft().payload = std::move(text);
   command.except_self = except_self;
   command.ref = std::move(ref);
   return Command(std::move(command));
@@ -68,7 +68,7 @@ inline Decoded say(std::string text, std::string ref = {}, std::string room = {}
 // The acknowledgement follows the sender's own copy.
 inline Decoded say_with_ack_last(std::string text, std::string ref) {
   SendCommand command;
-  command.draft.payload = std::move(text);
+  command.draft().payload = std::move(text);
   command.acknowledge_last = true;
   command.ref = std::move(ref);
   return Command(std::move(command));

@@ -468,13 +468,13 @@ void too_much_before_the_welcome_ends_it(void**) {
   PeerFixture f(options);
   f.application.connecting = [](const ConnectRequest&) { return PeerFixture::deferred(); };
   Seat& ann = f.come("ann");
-  ann.says(say(std::string(9'000, 'a')));
+  ann.says(say(std::string(8'900, 'a')));
   assert_told(f.story);
-  ann.says(say(std::string(9'000, 'a')));
+  ann.says(say(std::string(8'900, 'a')));
   assert_told(f.story, "ann: pauses for 10000 ms");
-  for (int i = 2; i < 8; ++i) ann.says(say(std::string(9'000, 'a')));  // was in the socket
+  for (int i = 2; i < 8; ++i) ann.says(say(std::string(8'900, 'a')));  // was in the socket
   f.story.take();
-  ann.says(say(std::string(9'000, 'a')));
+  ann.says(say(std::string(8'900, 'a')));
   f.run();
   assert_told(f.story, "ann: closes 1008 too much data before the welcome",
               "on_abandon ann 1008 too much data before the welcome");

@@ -142,7 +142,7 @@ class Description {
 
 struct Describe {
   std::string operator()(const SendCommand& c) const {
-    return Description().add_draft(c.draft).add("except_self", c.except_self).add("ref", c.ref).line();
+    return Description().add_draft(c.draft()).add("except_self", c.except_self).add("ref", c.ref).line();
   }
   std::string operator()(const JoinCommand& c) const {
     Description description;
@@ -178,10 +178,10 @@ Command command_of(const cJSON* object) {
   const std::string ref = text(object, "ref_raw");
   if (type == "send") {
     SendCommand command;
-    command.draft.room = text(object, "room");
-    command.draft.event = text(object, "event");
-    read_payload(object, command.draft);
-    command.draft.ephemeral = boolean(object, "ephemeral");
+    command.draft().room = text(object, "room");
+    command.draft().event = text(object, "event");
+    read_payload(object, command.draft());
+    command.draft().ephemeral = boolean(object, "ephemeral");
     command.except_self = boolean(object, "except_self");
     command.ref = ref;
     return command;
@@ -380,7 +380,7 @@ void relays_what_it_decodes(void**) {
   const std::string args = R"([ 98765432109876543210, "\u0000", {"z":1,"a":[ ]} ])";
   const Decoded decoded = ChatV1Codec().decode(false, R"({"type":"send","event":"e","args":)" + args + "}");
   Message message;
-  static_cast<MessageDraft&>(message) = std::get<SendCommand>(std::get<Command>(decoded)).draft;
+  static_cast<MessageDraft&>(message) = std::get<SendCommand>(std::get<Command>(decoded)).draft();
   message.seq = 1;
   const Packets packets = ChatV1Codec().encode(message);
   assert_true(packets[0].bytes.find("\"args\":" + args + "}") != std::string::npos);
@@ -434,7 +434,7 @@ void every_byte_changed_to_every_other(void**) {
       const auto* send = std::get_if<SendCommand>(command);
       if (send == nullptr) continue;
       Message message;
-      static_cast<MessageDraft&>(message) = send->draft;
+      static_cast<MessageDraft&>(message) = send->draft();
       message.seq = 1;
       assert_true(json::check(ChatV1Codec().encode(message)[0].bytes, json::kMaxDepth + 1).ok());
     }
@@ -488,7 +488,7 @@ void binary_frames_with_every_byte_changed(void**) {
       const auto* send = std::get_if<SendCommand>(command);
       if (send == nullptr) continue;
       std::size_t bytes = 0;
-      for (const std::string& attachment : send->draft.attachments) bytes += attachment.size();
+      for (const std::string& attachment : send->draft().attachments) bytes += attachment.size();
       assert_int_equal(bytes, 5);
     }
   }
@@ -499,7 +499,7 @@ void binary_frames_with_every_byte_changed(void**) {
 void both_forms_carry_the_same_message(void**) {
   const Decoded decoded = ChatV1Codec({true, 0}).decode(true, kBinaryFrame);
   Message message;
-  static_cast<MessageDraft&>(message) = std::get<SendCommand>(std::get<Command>(decoded)).draft;
+  static_cast<MessageDraft&>(message) = std::get<SendCommand>(std::get<Command>(decoded)).draft();
   message.seq = 1;
   const Packets as_text = ChatV1Codec().encode(message);
   const Packets as_bytes = ChatV1Codec({true, 0}).encode(message);

@@ -24,27 +24,27 @@ SendCommand decode(bool binary, std::string_view bytes) {
 
 Packets relay(bool binary, std::string_view bytes) {
   Message message;
-  static_cast<MessageDraft&>(message) = decode(binary, bytes).draft;
+  static_cast<MessageDraft&>(message) = decode(binary, bytes).draft();
   message.seq = 1;
   return PlainCodec().encode(message);
 }
 
 void a_text_frame_is_a_chat_message(void**) {
   const SendCommand command = decode(false, "hello");
-  assert_string_equal(command.draft.event.c_str(), "chat message");
-  assert_true(command.draft.kind == PayloadKind::text);
-  assert_string_equal(command.draft.payload.c_str(), "hello");
-  assert_true(command.draft.room.empty());
+  assert_string_equal(command.draft().event.c_str(), "chat message");
+  assert_true(command.draft().kind == PayloadKind::text);
+  assert_string_equal(command.draft().payload.c_str(), "hello");
+  assert_true(command.draft().room.empty());
   assert_true(command.ref.empty());
   assert_false(command.except_self);
-  assert_false(command.draft.ephemeral);
+  assert_false(command.draft().ephemeral);
 }
 
 void a_binary_frame_is_one_attachment(void**) {
   const SendCommand command = decode(true, std::string_view("\0\xFF", 2));
-  assert_string_equal(command.draft.event.c_str(), "chat message");
-  assert_true(is_single_binary(command.draft));
-  assert_true(command.draft.attachments[0] == std::string("\0\xFF", 2));
+  assert_string_equal(command.draft().event.c_str(), "chat message");
+  assert_true(is_single_binary(command.draft()));
+  assert_true(command.draft().attachments[0] == std::string("\0\xFF", 2));
 }
 
 void frames_come_out_as_they_went_in(void**) {

@@ -89,10 +89,10 @@ void a_json_body_is_the_message_of_a_send(void**) {
   const Result<SendCommand> command =
       read_rest_message(RestBody::json, R"({"event":"e","args":[1,"a"],"attributes":{"k":"v"},"ephemeral":true})", "r");
   assert_true(command.ok());
-  ASSERT_TEXT(command->draft.event, "e");
-  ASSERT_TEXT(command->draft.payload, R"([1,"a"])");
-  assert_true(command->draft.ephemeral);
-  ASSERT_TEXT(command->draft.room, "");
+  ASSERT_TEXT(command->draft().event, "e");
+  ASSERT_TEXT(command->draft().payload, R"([1,"a"])");
+  assert_true(command->draft().ephemeral);
+  ASSERT_TEXT(command->draft().room, "");
   assert_true(read_rest_message(RestBody::json, R"({"text":"a","room":"r"})", "r").ok());
   const auto fails = [](std::string_view body, Error error) {
     return read_rest_message(RestBody::json, body, "r").status().code == error;
@@ -109,12 +109,12 @@ void a_json_body_is_the_message_of_a_send(void**) {
 void forms_and_texts(void**) {
   const Result<SendCommand> form = read_rest_message(RestBody::form, "text=a+b%26&event=e&other=1", "r");
   assert_true(form.ok());
-  ASSERT_TEXT(form->draft.payload, "a b&");
-  ASSERT_TEXT(form->draft.event, "e");
+  ASSERT_TEXT(form->draft().payload, "a b&");
+  ASSERT_TEXT(form->draft().event, "e");
   assert_int_equal(read_rest_message(RestBody::form, "event=e", "r").status().code, Error::invalid_argument);
   assert_int_equal(read_rest_message(RestBody::form, "text=a&text=b", "r").status().code, Error::invalid_argument);
   assert_int_equal(read_rest_message(RestBody::form, "text=%ff", "r").status().code, Error::invalid_utf8);
-  ASSERT_TEXT(read_rest_message(RestBody::text, "a\nb", "r")->draft.payload, "a\nb");
+  ASSERT_TEXT(read_rest_message(RestBody::text, "a\nb", "r")->draft().payload, "a\nb");
   assert_int_equal(read_rest_message(RestBody::text, "\xff", "r").status().code, Error::invalid_utf8);
 }
 

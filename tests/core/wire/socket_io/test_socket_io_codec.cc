@@ -41,7 +41,7 @@ SendCommand decode(const std::string& text, std::vector<std::string> attachments
 
 Message relayed(const SendCommand& command, std::uint64_t seq = 0) {
   Message message;
-  static_cast<MessageDraft&>(message) = command.draft;
+  static_cast<MessageDraft&>(message) = command.draft();
   message.seq = seq;
   message.epoch = "abc123";
   return message;
@@ -58,10 +58,10 @@ std::string text_of(const Packets& packets) {
 
 void a_lone_string_of_chat_message_is_text(void**) {
   const SendCommand command = decode(R"(2["chat message","h\u00e9llo"])");
-  assert_true(command.draft.kind == PayloadKind::text);
-  expect(command.draft.payload, "h\xC3\xA9llo");
-  expect(command.draft.event, "chat message");
-  expect(command.draft.room, "lobby");
+  assert_true(command.draft().kind == PayloadKind::text);
+  expect(command.draft().payload, "h\xC3\xA9llo");
+  expect(command.draft().event, "chat message");
+  expect(command.draft().room, "lobby");
   expect(command.ref, "");
   assert_false(command.except_self);
   expect(text_of(codec().encode(relayed(command))), "2[\"chat message\",\"h\xC3\xA9llo\"]");
@@ -72,7 +72,7 @@ void other_events_are_relayed_byte_for_byte(void**) {
                            R"(2["e",12345678901234567890,-0,1E5,"\u0000\ud800\/",{"b":1,"a":2,"a":3}])",
                            R"(2["e",[ 1 ,  2 ],"x"])", R"(2["news","text"])", R"(2["",null])"}) {
     const SendCommand command = decode(text);
-    assert_true(command.draft.kind == PayloadKind::args);
+    assert_true(command.draft().kind == PayloadKind::args);
     expect(text_of(codec().encode(relayed(command))), text);
   }
   // White space around the arguments is not part of them.
@@ -82,7 +82,7 @@ void other_events_are_relayed_byte_for_byte(void**) {
 
 void a_namespace_is_its_room(void**) {
   const SendCommand command = decode(R"(2/dev,13["e",1])", {}, "/dev");
-  expect(command.draft.room, "dev");
+  expect(command.draft().room, "dev");
   expect(command.ref, "13");
   expect(text_of(codec("/dev").encode(relayed(command))), R"(2/dev,["e",1])");
   // A message of another room, in the client's own namespace.
@@ -93,12 +93,12 @@ void attachments_follow(void**) {
   const std::string text = R"(52-/dev,7["e",{"_placeholder":true,"num":1},{"x":{"num":0,"_placeholder":true}}])";
   const SendCommand command = decode(text, {"one", "two"}, "/dev");
   expect(command.ref, "7");
-  assert_int_equal(command.draft.attachments.size(), 2);
+  assert_int_equal(command.draft().attachments.size(), 2);
   expect(text_of(codec("/dev").encode(relayed(command))),
          R"(52-/dev,["e",{"_placeholder":true,"num":1},{"x":{"num":0,"_placeholder":true}}])"
          " + <one> + <two>");
   const SendCommand lone = decode(R"(51-["chat message",{ "num":0,"_placeholder":true }])", {"b"});
-  assert_true(is_single_binary(lone.draft));
+  assert_true(is_single_binary(lone.draft()));
   expect(text_of(codec().encode(relayed(lone))), R"(51-["chat message",{"_placeholder":true,"num":0}] + <b>)");
 }
 

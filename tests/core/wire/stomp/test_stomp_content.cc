@@ -36,9 +36,9 @@ Error refused(std::optional<std::string> type, std::string body, Pairs headers =
   return decode_stomp_content({std::move(type), std::move(headers), std::move(body)}, kRoom).status().code;
 }
 
-Message message_of(SendCommand command) {
+Message message_of(const SendCommand& command) {
   Message message;
-  static_cast<MessageDraft&>(message) = std::move(command.draft);
+  static_cast<MessageDraft&>(message) = command.draft();
   message.seq = 7;
   message.epoch = "e1";
   message.time_ms = 1'000;
@@ -58,9 +58,9 @@ std::string shown(const Message& message, bool text_only = false) {
 
 void a_body_without_a_type_is_text(void**) {
   const SendCommand command = sent(std::nullopt, "hello");
-  assert_true(command.draft.kind == PayloadKind::text);
-  ASSERT_TEXT(command.draft.room, "a");
-  ASSERT_TEXT(command.draft.event, kDefaultEvent);
+  assert_true(command.draft().kind == PayloadKind::text);
+  ASSERT_TEXT(command.draft().room, "a");
+  ASSERT_TEXT(command.draft().event, kDefaultEvent);
   assert_true(command.without_joining && !command.to_application);
   ASSERT_TEXT(
       shown(message_of(command)),
@@ -69,24 +69,24 @@ void a_body_without_a_type_is_text(void**) {
 
 void a_type_of_text_is_kept(void**) {
   const SendCommand command = sent("text/markdown", "*hi*");
-  assert_true(command.draft.kind == PayloadKind::text);
-  ASSERT_TEXT(command.draft.attributes.at(0).value, "text/markdown");
+  assert_true(command.draft().kind == PayloadKind::text);
+  ASSERT_TEXT(command.draft().attributes.at(0).value, "text/markdown");
   ASSERT_TEXT(shown(message_of(command)).substr(0, 27), "content-type:text/markdown\n");
 }
 
 void json_is_the_only_argument(void**) {
   const SendCommand command = sent("application/json;charset=UTF-8", R"( {"x":1.50} )");
-  assert_true(command.draft.kind == PayloadKind::args);
-  ASSERT_TEXT(command.draft.payload, R"([ {"x":1.50} ])");
+  assert_true(command.draft().kind == PayloadKind::args);
+  ASSERT_TEXT(command.draft().payload, R"([ {"x":1.50} ])");
   assert_true(encode_stomp_content(message_of(command), false).body == R"({"x":1.50})");
   ASSERT_TEXT(encode_stomp_content(message_of(command), false).headers.at(0).value, "application/json;charset=UTF-8");
-  ASSERT_TEXT(sent("application/problem+json", "[1,2]").draft.payload, "[[1,2]]");
+  ASSERT_TEXT(sent("application/problem+json", "[1,2]").draft().payload, "[[1,2]]");
 }
 
 void a_json_string_is_text_for_others_and_json_for_stomp(void**) {
   const SendCommand command = sent("application/json", R"("h\u00e9 \"x\"")");
-  assert_true(command.draft.kind == PayloadKind::text);
-  ASSERT_TEXT(command.draft.payload, "h\u00e9 \"x\"");
+  assert_true(command.draft().kind == PayloadKind::text);
+  ASSERT_TEXT(command.draft().payload, "h\u00e9 \"x\"");
   ASSERT_TEXT(encode_stomp_content(message_of(command), false).body, "\"h\u00e9 \\\"x\\\"\"");
 }
 
@@ -100,7 +100,7 @@ void what_is_not_one_json_value_is_refused(void**) {
 void bytes_are_one_attachment(void**) {
   for (const char* type : {"application/octet-stream", "image/png"}) {
     const SendCommand command = sent(type, std::string("\0\xff", 2));
-    assert_true(is_single_binary(command.draft));
+    assert_true(is_single_binary(command.draft()));
     const StompMessageContent content = encode_stomp_content(message_of(command), false);
     assert_true(content.binary);
     assert_true(content.body == std::string("\0\xff", 2));
@@ -108,7 +108,7 @@ void bytes_are_one_attachment(void**) {
   }
   // Not UTF-8, whatever the type says.
   const SendCommand latin = sent("text/plain", "\xe9");
-  assert_true(is_single_binary(latin.draft));
+  assert_true(is_single_binary(latin.draft()));
   ASSERT_TEXT(encode_stomp_content(message_of(latin), false).headers.at(0).value, "text/plain");
   // The bytes of a type that is not text are bytes, though they could be text.
   const StompMessageContent ascii = encode_stomp_content(message_of(sent("application/octet-stream", "abc")), false);
@@ -119,8 +119,8 @@ void bytes_are_one_attachment(void**) {
 void base64_carries_bytes_over_text(void**) {
   const SendCommand command =
       sent("application/octet-stream", "AP8=", {{"content-transfer-encoding", "base64"}, {"x", "y"}});
-  assert_true(command.draft.attachments.at(0) == std::string("\0\xff", 2));
-  assert_int_equal(command.draft.attributes.size(), 2);
+  assert_true(command.draft().attachments.at(0) == std::string("\0\xff", 2));
+  assert_int_equal(command.draft().attributes.size(), 2);
   const StompMessageContent content = encode_stomp_content(message_of(command), true);
   assert_true(!content.binary);
   ASSERT_TEXT(content.body, "AP8=");
@@ -132,9 +132,9 @@ void base64_carries_bytes_over_text(void**) {
 void events_and_flags_are_headers(void**) {
   const SendCommand command = sent("application/json", R"({"x":1})",
                                    {{"event", "cursor"}, {"ephemeral", "true"}, {"except-self", "true"}, {"k", "v"}});
-  ASSERT_TEXT(command.draft.event, "cursor");
-  assert_true(command.draft.ephemeral && command.except_self);
-  assert_int_equal(command.draft.attributes.size(), 2);
+  ASSERT_TEXT(command.draft().event, "cursor");
+  assert_true(command.draft().ephemeral && command.except_self);
+  assert_int_equal(command.draft().attributes.size(), 2);
   Message message = message_of(command);
   message.seq = 0;
   message.serial = 12;
@@ -153,8 +153,8 @@ void an_event_for_the_application_has_its_name_from_the_destination(void**) {
   const SendCommand command =
       sent(std::nullopt, "hi", {{"event", "other"}}, {StompDestinationKind::application, "add"});
   assert_true(command.to_application);
-  ASSERT_TEXT(command.draft.event, "add");
-  ASSERT_TEXT(command.draft.room, "");
+  ASSERT_TEXT(command.draft().event, "add");
+  ASSERT_TEXT(command.draft().room, "");
 }
 
 void messages_of_other_protocols_are_json(void**) {
