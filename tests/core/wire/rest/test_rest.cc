@@ -166,8 +166,8 @@ void an_event_is_one_line(void**) {
   assert_int_equal(with_ids.form_in("other"), EventStreamCodec().form_in("r"));
   assert_int_not_equal(with_ids.form_in("r"), with_ids.form_in("other"));
   const std::string plain = EventStreamCodec().encode(message).at(0).bytes;
-  ASSERT_TEXT(with_ids.encode_in_form(message, with_ids.form_in("r")).at(0).bytes, "id: abc:2\n" + plain);
-  ASSERT_TEXT(with_ids.encode_in_form(message, with_ids.form_in("other")).at(0).bytes, plain);
+  assert_true(with_ids.encode_in_form(message, with_ids.form_in("r")).at(0).bytes == "id: abc:2\n" + plain);
+  assert_true(with_ids.encode_in_form(message, with_ids.form_in("other")).at(0).bytes == plain);
   message.seq = 0;
   assert_true(with_ids.encode_in_form(message, with_ids.form_in("r")).at(0).bytes.starts_with("data: "));
   assert_true(EventStreamCodec().encode(Reply(ErrorReply{})).at(0).bytes.starts_with("event: problem\n"));
