@@ -8,7 +8,7 @@ import sys
 import pychat
 import pytest
 from pychat import Disconnected, Joined, Message, Opened, Refuse
-from pychat_support import connected_async, make_server, wait_until_async
+from pychat_support import LIMIT_S, connected_async, make_server, wait_until_async
 
 variable = contextvars.ContextVar("variable", default="unset")
 
@@ -60,7 +60,7 @@ def test_a_callback_has_one_task_from_begin_to_end(run):
             task = asyncio.current_task()
             tasks[message.text] = task
             assert task.get_name() == "pychat on_message"
-            await asyncio.wait_for(asyncio.sleep(0), 60)
+            await asyncio.wait_for(asyncio.sleep(0), LIMIT_S)
             assert asyncio.current_task() is task
             if message.text == "wait":
                 await go_on.wait()
@@ -312,7 +312,7 @@ def test_the_next_event_can_be_a_task(run):
                 assert events.waiting == 1
                 assert isinstance(await asyncio.create_task(events.__anext__()), Joined)
                 assert events.waiting == 0
-            assert isinstance(await asyncio.wait_for(events.__anext__(), 60), Disconnected)
+            assert isinstance(await asyncio.wait_for(events.__anext__(), LIMIT_S), Disconnected)
 
     run(main())
 
