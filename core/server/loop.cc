@@ -194,7 +194,8 @@ void Loop::turn_libuv() {
 // There is work that does not depend on a socket becoming ready.
 bool Loop::busy() const {
   return stage_ != Stage::none || connections_.has_waiting_input() || sockets_.pending() || !inbox_.empty() ||
-         !taken_.empty() || peers().retirement_due() || connections_.any_doomed() || drain_.interrupted();
+         !taken_.empty() || dirty_links().needs_round() || peers().retirement_due() || connections_.any_doomed() ||
+         drain_.interrupted();
 }
 
 // Rounds --------------------------------------------------------------------------------------------------------------

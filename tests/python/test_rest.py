@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import threading
+import time
 
 import pytest
 from http_support import EventStream, Http, command, event_of, problem, start_testd
@@ -239,6 +240,16 @@ def test_a_key_is_forgotten(start_chatd, raw):
 
 
 # History and long polling --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flush_interval_ms", [0, 10])
+def test_the_answers_of_an_idle_server_wait_for_no_timer(start_chatd, raw, flush_interval_ms):
+    """An idle server's next timer is up to 5 s away. Answers that waited for it would take more than twice the limit together."""
+    http = Http(start_chatd("--flush-interval-ms", flush_interval_ms, "--inbound-rate", "off"), raw)
+    end = time.monotonic() + LIMIT_S
+    for _ in range(LIMIT_S // 2):
+        assert http.history()["messages"] == []
+        assert time.monotonic() < end  # On purpose: the shared limit holds for all of them together.
 
 
 def test_history(http):

@@ -13,6 +13,10 @@ void DirtyLinks::open(uv_loop_t* uv) {
 
 void DirtyLinks::close() { uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr); }
 
+bool DirtyLinks::needs_round() const {
+  return !links_.empty() && !uv_is_active(reinterpret_cast<const uv_handle_t*>(&timer_));
+}
+
 bool DirtyLinks::wait() {
   const std::int64_t now_ms = loop_.now_ms();
   const std::int64_t due_ms = last_flush_ms_ + loop_.options().flush_interval_ms;

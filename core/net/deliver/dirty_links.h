@@ -33,6 +33,8 @@ class DirtyLinks {
   // At the end of a round. at_once: ignores the interval. False when the time was over before all were written: the
   // next call continues.
   bool flush(bool at_once, TimeBudget& budget);
+  // There are links to write, and no timer starts the round that does it: some became dirty after the last flush, or in it.
+  bool needs_round() const;
 
  private:
   // True when it is too early. The timer then starts the round that flushes.

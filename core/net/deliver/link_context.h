@@ -22,6 +22,7 @@ class LinkContext : public LoopContext {
 
   const OutboxLimits& outbox_limits() const { return outbox_limits_; }
   DirtyLinks& dirty_links() { return dirty_links_; }
+  const DirtyLinks& dirty_links() const { return dirty_links_; }
   DirectLinks& direct_links() { return direct_links_; }
   ChargedLinks& charged_links() { return charged_links_; }
   // For bytes that are gathered for one write. Empty between two uses.
