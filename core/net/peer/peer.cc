@@ -59,8 +59,9 @@ void Peer::silence() {
 }
 
 void Peer::set_first_room(std::string room, std::optional<Position> since) {
-  state_.first_room = std::move(room);
-  state_.first_since = std::move(since);
+  State::Coming& coming = state_.coming.make();
+  coming.first_room = std::move(room);
+  coming.first_since = std::move(since);
 }
 
 // Coming --------------------------------------------------------------------------------------------------------------
@@ -74,7 +75,7 @@ Status Peer::open() {
   Hub& hub = loop_.hub();
   if (!codec_->has_first_room()) return hub.open(client_);
   const CallbackScope scope(hub);
-  const Authorization allowed = loop_.dispatcher().authorize(client_, Action::join, state_.first_room);
+  const Authorization allowed = loop_.dispatcher().authorize(client_, Action::join, state_.coming->first_room);
   if (allowed.deferred) {
     input_.wait_for_room(*allowed.deferred);
     return {};
@@ -83,14 +84,14 @@ Status Peer::open() {
 }
 
 Status Peer::enter_first_room() {
-  return loop_.hub().open(client_, state_.first_room, state_.first_since, current_moment());
+  return loop_.hub().open(client_, state_.coming->first_room, state_.coming->first_since, current_moment());
 }
 
 Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier) {
-  state_.earlier = std::move(earlier);
+  state_.earlier.make() = std::move(earlier);
   const std::size_t max_bytes = kReplayedOutboxes * loop_.outbox_limits().bytes;
   Status status = loop_.hub().restore(client_, rooms, max_bytes, current_moment());
-  if (!status.ok()) state_.earlier.clear();
+  if (!status.ok()) state_.earlier.reset();
   return status;
 }
 
@@ -132,7 +133,7 @@ void Peer::joined_room(Joined& joined, bool added) {
   const std::string ref = std::move(joined.ref);
   or_fail([&] {
     // What a recovered client has missed was measured before: see restore().
-    if (state_.earlier.empty() && !fit_replay(joined.missed, kReplayedOutboxes)) joined.complete = false;
+    if (state_.earlier->empty() && !fit_replay(joined.missed, kReplayedOutboxes)) joined.complete = false;
     if (state_.log && added) {
       const std::uint64_t since = joined.missed.empty() ? joined.seq : joined.missed.front()->seq - 1;
       state_.log->join(joined.room, {joined.epoch, since});
@@ -144,7 +145,7 @@ void Peer::joined_room(Joined& joined, bool added) {
       welcome(
           {id(), client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
     });
-    const ClientId recovered_from = state_.earlier.empty() ? 0 : state_.earlier.front();
+    const ClientId recovered_from = state_.earlier->empty() ? 0 : state_.earlier->front();
     loop_.application().on_open(client_, joined.room, recovered_from);
   } else if (joined.asked || added) {
     or_fail([&] { reply(JoinedReply{ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete}); });
@@ -161,7 +162,10 @@ void Peer::welcome(const Welcome& welcome) {
 }
 
 void Peer::send_waiting() {
-  for (const DirectMessage& direct : std::exchange(state_.waiting, {})) send(direct);
+  const std::vector<DirectMessage> waiting =
+      state_.coming.made() ? std::move(state_.coming.get().waiting) : std::vector<DirectMessage>();
+  state_.coming.reset();
+  for (const DirectMessage& direct : waiting) send(direct);
   input_.on_welcomed();
 }
 
@@ -196,8 +200,7 @@ bool Peer::fit_replay(std::vector<MessagePtr>& messages, std::size_t outboxes) c
 
 bool Peer::is_own(const Message& message) const {
   if (message.except == 0) return false;
-  return message.except == id() ||
-         std::find(state_.earlier.begin(), state_.earlier.end(), message.except) != state_.earlier.end();
+  return message.except == id() || std::ranges::find(earlier(), message.except) != earlier().end();
 }
 
 std::size_t Peer::replay(const std::vector<MessagePtr>& messages, const std::optional<Subscription>& subscription) {
@@ -221,7 +224,7 @@ std::size_t Peer::replay(const std::vector<MessagePtr>& messages, const std::opt
 // Events of the hub ---------------------------------------------------------------------------------------------------
 
 void Peer::handle(Left& left) {
-  retiring_.left_room.reserve(left.room.size());  // before on_leave is due
+  retiring_.make().left_room.reserve(left.room.size());  // before on_leave is due
   if (!loop_.fanout().remove(*this, left.room)) return;
   in_turn([this, left = std::move(left)] {
     or_fail([&] {
@@ -246,14 +249,14 @@ void Peer::tell_joined(const std::string& room) {
 
 void Peer::tell_left(const std::string& room, std::string_view reason) {
   tell_missed_leave(reason);
-  retiring_.left_room = room;
+  retiring_.make().left_room = room;
   tell_missed_leave(reason);
 }
 
 void Peer::tell_missed_leave(std::string_view reason) {
-  if (retiring_.left_room.empty()) return;
-  loop_.application().on_leave(client_, retiring_.left_room, reason);
-  retiring_.left_room.clear();
+  if (retiring_->left_room.empty()) return;
+  loop_.application().on_leave(client_, retiring_->left_room, reason);
+  retiring_.get().left_room.clear();
 }
 
 void Peer::handle(Renamed& renamed) {
@@ -293,7 +296,7 @@ void Peer::handle(DecisionGiven& given) {
     return;
   }
   if (departing_) {
-    state_.verdict = std::move(given);
+    state_.meanwhile.make().verdict = std::move(given);
     return;
   }
   if (!given.decision) return;
@@ -318,9 +321,10 @@ void Peer::handle(Continued&) {
 void Peer::send(const DirectMessage& direct) {
   if (!state_.welcomed) {
     const OutboxLimits& limits = loop_.outbox_limits();
-    if (state_.waiting.size() < limits.frames && state_.waiting_bytes + direct.message->size_bytes() <= limits.bytes) {
-      state_.waiting.push_back(direct);
-      state_.waiting_bytes += direct.message->size_bytes();
+    State::Coming& coming = state_.coming.make();
+    if (coming.waiting.size() < limits.frames && coming.waiting_bytes + direct.message->size_bytes() <= limits.bytes) {
+      coming.waiting.push_back(direct);
+      coming.waiting_bytes += direct.message->size_bytes();
     } else {
       loop_.stats().drops.add();
       if (direct.ack.id != 0) tell_ack(direct.ack.id, Error::too_many);
@@ -333,9 +337,9 @@ void Peer::send(const DirectMessage& direct) {
     }
   } else if (direct.ack.id == 0) {
     deliver(encode(codec_->encode(*direct.message), direct.message));
-  } else if (state_.awaits.add(direct.ack.id, direct.ack.timeout_ms == kUnlimited
-                                                  ? AckTable::kNever
-                                                  : loop_.now_ms() + direct.ack.timeout_ms)) {
+  } else if (state_.awaits.make().add(direct.ack.id, direct.ack.timeout_ms == kUnlimited
+                                                         ? AckTable::kNever
+                                                         : loop_.now_ms() + direct.ack.timeout_ms)) {
     set_timer();
     deliver(encode(codec_->encode_with_ack(*direct.message, direct.ack.id), direct.message));
   } else {
@@ -397,7 +401,7 @@ void Peer::note_delivery(const MessagePtr& message, bool own) {
 void Peer::note_own(const MessagePtr& message) {
   if (silent_ || link_->closing()) return;
   if (arriving_) {
-    postponed_.push_back([this, message] { note_own(message); });
+    postponed_.make().actions.push_back([this, message] { note_own(message); });
     return;
   }
   note_delivery(message, true);
@@ -439,7 +443,7 @@ std::size_t Peer::reply(const Reply& reply) {
 void Peer::set_timer() {
   std::int64_t due_ms = -1;
   for (const std::int64_t deadline_ms :
-       {state_.awaits.deadline_ms(), input_.deadline_ms(), outliving_until_ms_, verdict_deadline_ms_}) {
+       {state_.awaits->deadline_ms(), input_.deadline_ms(), outliving_until_ms_, verdict_deadline_ms_}) {
     if (deadline_ms != -1 && (due_ms == -1 || deadline_ms < due_ms)) due_ms = deadline_ms;
   }
   if (due_ms == -1) {
@@ -451,9 +455,9 @@ void Peer::set_timer() {
 
 void Peer::on_deadline(std::int64_t now_ms) {
   try {
-    while (const std::optional<std::uint64_t> ack_id = state_.awaits.expired(now_ms)) {
+    while (const std::optional<std::uint64_t> ack_id = state_.awaits->expired(now_ms)) {
       tell_ack(*ack_id, Error::timed_out);
-      state_.awaits.take(*ack_id);
+      state_.awaits.get().take(*ack_id);
     }
   } catch (const std::bad_alloc&) {  // the timer is set again for what is left
   }
@@ -482,12 +486,13 @@ void Peer::on_deadline(std::int64_t now_ms) {
 void Peer::tell_ack(std::uint64_t ack_id, Error error) { loop_.application().on_ack(client_, {ack_id, error, {}, {}}); }
 
 void Peer::receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments) {
-  if (!state_.awaits.take(ack_id)) return;
+  if (!state_.awaits.made() || !state_.awaits.get().take(ack_id)) return;
   set_timer();
   try {
     loop_.application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
   } catch (const std::bad_alloc&) {
-    state_.awaits.add(ack_id, AckTable::kNever);  // needs no memory: there is one entry less. retire() calls on_ack
+    state_.awaits.get().add(ack_id,
+                            AckTable::kNever);  // needs no memory: there is one entry less. retire() calls on_ack
     fail();
   }
 }
@@ -501,7 +506,7 @@ void Peer::post_goodbye() {
 }
 
 void Peer::say_goodbye() {
-  const std::optional<DisconnectedReply> goodbye = std::exchange(state_.input.goodbye, std::nullopt);
+  const std::unique_ptr<DisconnectedReply> goodbye = std::move(state_.input.goodbye);
   if (!goodbye) return;
   reply(Reply(*goodbye));
   owner_->close_client(*this, kNormalClosure, "the client has disconnected");
@@ -513,10 +518,10 @@ void Peer::say_goodbye() {
 bool Peer::outlive_link(const Retirement& retirement) {
   if (!undecided() || !state_.welcomed || client_->dismissed() || state_.failed || loop_.draining()) return false;
   if (outliving_) return outliving_until_ms_ != -1;
+  outliving_ = std::make_unique<Retirement>(retirement);
   silence();
   link_ = &loop_.no_link();
   owner_ = &loop_.no_owner();
-  outliving_ = retirement;
   outliving_until_ms_ = loop_.now_ms() + loop_.options().verdict_timeout_ms;
   set_timer();
   return true;
@@ -528,23 +533,24 @@ void Peer::give_up_waiting() {
 
 void Peer::retire(const Retirement& retirement) {
   Application& application = loop_.application();
-  for (; retiring_.waiting_told < state_.waiting.size(); ++retiring_.waiting_told) {
-    const AckWish& ack = state_.waiting[retiring_.waiting_told].ack;
+  Retiring& retiring = retiring_.make();
+  for (; retiring.waiting_told < state_.coming->waiting.size(); ++retiring.waiting_told) {
+    const AckWish& ack = state_.coming->waiting[retiring.waiting_told].ack;
     if (ack.id != 0) tell_ack(ack.id, Error::no_such_client);
   }
-  while (const std::optional<std::uint64_t> ack_id = state_.awaits.expired(INT64_MAX)) {
+  while (const std::optional<std::uint64_t> ack_id = state_.awaits->expired(INT64_MAX)) {
     tell_ack(*ack_id, Error::no_such_client);
-    state_.awaits.take(*ack_id);
+    state_.awaits.get().take(*ack_id);
   }
   loop_.fanout().remove_from_everyone(*this);
-  if (!retiring_.last) retiring_.last = loop_.hub().remove_client(client_);
+  if (!retiring.last) retiring.last = loop_.hub().remove_client(client_);
   do {
     tell_missed_leave(retirement.reason);
-    retiring_.left_room = loop_.fanout().remove_any(*this);
-  } while (!retiring_.left_room.empty());
+    retiring.left_room = loop_.fanout().remove_any(*this);
+  } while (!retiring.left_room.empty());
   // The application hears of a client that continues another one when it is open, not before.
-  const bool known = state_.welcomed || state_.earlier.empty();
-  const ClientState last = *retiring_.last;
+  const bool known = state_.welcomed || earlier().empty();
+  const ClientState last = *retiring.last;
   if (known && (last == ClientState::open || last == ClientState::accepted)) {
     application.on_disconnect(client_, retirement.close_code, retirement.reason);
   } else if (last == ClientState::connecting || (last == ClientState::refused && client_->timed_out())) {
@@ -581,7 +587,7 @@ void Peer::close_if_failed() {
 template <class Action>
 void Peer::in_turn(Action action) {
   if (arriving_) {
-    postponed_.push_back(std::move(action));
+    postponed_.make().actions.push_back(std::move(action));
   } else {
     action();
   }
@@ -590,10 +596,11 @@ void Peer::in_turn(Action action) {
 // The client may have been closed on its old loop, and then these frames are dropped. So nothing is sent before that is known.
 void Peer::postpone(const FramePtr& frame) {
   const OutboxLimits& limits = loop_.outbox_limits();
-  const std::size_t bytes = postponed_bytes_ + frame->size_bytes();
-  if (postponed_.size() < 2 * limits.frames && bytes <= 2 * limits.bytes) {
-    postponed_.push_back([this, frame] { deliver(frame); });
-    postponed_bytes_ = bytes;
+  Postponed& postponed = postponed_.make();
+  const std::size_t bytes = postponed.bytes + frame->size_bytes();
+  if (postponed.actions.size() < 2 * limits.frames && bytes <= 2 * limits.bytes) {
+    postponed.actions.push_back([this, frame] { deliver(frame); });
+    postponed.bytes = bytes;
     return;
   }
   loop_.stats().drops.add(frame->messages().size());
@@ -634,16 +641,17 @@ void Peer::arrive(State state) {
 void Peer::end_arriving() {
   arriving_ = false;
   loop_.fanout().refresh(*this);
-  postponed_bytes_ = 0;
   set_timer();
   if (state_.failed) fail();
   or_fail([&] {
-    if (state_.retirement) {
+    const Boxed<State::Meanwhile> meanwhile = std::move(state_.meanwhile);
+    if (meanwhile->retirement) {
       silence();
-      loop_.peers().retire(id(), *state_.retirement);
+      loop_.peers().retire(id(), *meanwhile->retirement);
     }
-    if (std::optional<DecisionGiven> given = std::exchange(state_.verdict, std::nullopt)) handle(*given);
-    for (const auto& action : std::exchange(postponed_, {})) action();
+    if (std::optional<DecisionGiven> given = meanwhile->verdict) handle(*given);
+    const Boxed<Postponed> postponed = std::move(postponed_);
+    for (const auto& action : postponed->actions) action();
     if (state_.input.goodbye) post_goodbye();
   });
 }

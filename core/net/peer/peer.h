@@ -19,6 +19,7 @@
 #include "hub/ack_table.h"
 #include "hub/client.h"
 #include "hub/loop_inbox.h"
+#include "model/boxed.h"
 #include "model/command.h"
 #include "net/base/timer_wheel.h"
 #include "net/deliver/carrier.h"
@@ -38,18 +39,27 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
  public:
   // What moves with the client to another loop.
   struct State {
+    // Until the welcome.
+    struct Coming {
+      std::string first_room;
+      std::optional<Position> first_since;  // the client's position there
+      std::vector<DirectMessage> waiting;   // sent to the client; bounded like an outbox
+      std::size_t waiting_bytes = 0;
+    };
+    // While the client moves.
+    struct Meanwhile {
+      std::optional<Retirement> retirement;  // the client was to be retired
+      std::optional<DecisionGiven> verdict;
+    };
+
     PeerInput::State input;
     bool welcomed = false;
-    AckTable awaits = {};  // the messages that the client has not acknowledged yet
-    std::string first_room = {};
-    std::optional<Position> first_since = {};  // the client's position in the first room
-    std::vector<DirectMessage> waiting = {};   // sent to the client before its welcome; bounded like an outbox
-    std::size_t waiting_bytes = 0;
-    std::vector<ClientId> earlier = {};              // the clients that this one continues, the latest first
+    bool failed = false;  // see fail()
+    Boxed<Coming> coming = {};
+    Boxed<Meanwhile> meanwhile = {};
+    Boxed<AckTable> awaits = {};                     // the messages that the client has not acknowledged yet
+    Boxed<std::vector<ClientId>> earlier = {};       // the clients that this one continues, the latest first
     std::unique_ptr<session::DeliveryLog> log = {};  // only when another client may continue this one
-    std::optional<Retirement> retirement = {};       // the client was to be retired while it moved
-    std::optional<DecisionGiven> verdict = {};       // it came while the client moved
-    bool failed = false;                             // see fail()
   };
 
   Peer(PeerContext& loop, PeerOwner& owner, Link& link, ClientPtr client, std::unique_ptr<wire::Codec> codec);
@@ -77,7 +87,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   void ping_answered() {
     if (state_.log) state_.log->ping_answered();
   }
-  const std::vector<ClientId>& earlier() const { return state_.earlier; }
+  const std::vector<ClientId>& earlier() const { return *state_.earlier; }
 
   // The client is accepted: joins its first room, if the application allows it, or opens the client without a room. The welcome
   // follows with Joined or Opened. When the application defers its decision on the room, the peer is undecided(), and its owner
@@ -169,6 +179,10 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
     std::optional<ClientState> last;  // of the client, before it was removed from the hub
     std::string left_room;            // on_leave has not been called for it yet
   };
+  struct Postponed {
+    std::vector<std::function<void()>> actions;
+    std::size_t bytes = 0;  // of the frames among them
+  };
 
   PeerContext& context() override { return loop_; }
   Transport transport() const override { return transport_; }
@@ -220,13 +234,12 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   bool arriving_ = false;
   State state_;
   PeerInput input_{*this, state_.input};
-  std::vector<std::function<void()>> postponed_;  // while the peer arrives
-  std::size_t postponed_bytes_ = 0;               // of the frames in it
-  std::optional<Retirement> late_retirement_;     // see Peers::retire()
-  std::optional<Retirement> outliving_;           // how the link was closed
-  std::int64_t verdict_deadline_ms_ = -1;         // -1: not awaited, or not by this object
-  std::int64_t outliving_until_ms_ = -1;          // -1: the peer does not wait without a link
-  Retiring retiring_;
+  Boxed<Postponed> postponed_;                 // while the peer arrives
+  std::optional<Retirement> late_retirement_;  // see Peers::retire()
+  std::unique_ptr<Retirement> outliving_;      // how the link was closed
+  std::int64_t verdict_deadline_ms_ = -1;      // -1: not awaited, or not by this object
+  std::int64_t outliving_until_ms_ = -1;       // -1: the peer does not wait without a link
+  Boxed<Retiring> retiring_;
 };
 
 }  // namespace chat::net

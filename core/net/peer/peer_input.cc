@@ -142,7 +142,7 @@ void PeerInput::execute(wire::Decoded& decoded) {
     note_fault(error->reply.code);
     owner_.reply(error->reply);
     if (error->close_code == 0) return;
-    state_.undecided.forget_more();
+    forget_more();
     owner_.link().close(error->close_code, error->reply.reason);
     return;
   }
@@ -162,7 +162,7 @@ void PeerInput::execute(wire::Decoded& decoded) {
 // The command has been carried out. When its reply fails for lack of memory, the client would not know that, so it is closed.
 void PeerInput::take_outcome(Outcome outcome) try {
   if (auto* suspended = std::get_if<Suspended>(&outcome)) {
-    state_.undecided.wait_for_command(std::move(*suspended), verdict_deadline_ms(owner_.context()));
+    state_.undecided.make().wait_for_command(std::move(*suspended), verdict_deadline_ms(owner_.context()));
     owner_.on_input_deadline();
     return;
   }
@@ -186,10 +186,15 @@ void PeerInput::take_outcome(Outcome outcome) try {
   owner_.fail();
 }
 
+// The client is closed because of what it said last.
+void PeerInput::forget_more() {
+  if (state_.undecided.made()) state_.undecided.get().forget_more();
+}
+
 void PeerInput::disconnect(DisconnectedReply reply) {
-  state_.undecided.forget_more();
+  state_.goodbye = std::make_unique<DisconnectedReply>(std::move(reply));
+  forget_more();
   state_.ended = true;
-  state_.goodbye = std::move(reply);
   owner_.post_goodbye();
 }
 
@@ -225,7 +230,7 @@ void PeerInput::charge_reply(std::size_t bytes) {
 void PeerInput::queue(wire::Decoded& decoded) {
   const std::size_t outbox_bytes = owner_.context().outbox_limits().bytes;
   const bool welcomed = owner_.welcomed();
-  const bool pushed = state_.undecided.push(decoded, welcomed ? outbox_bytes : kMaxEarlyBytes + outbox_bytes);
+  const bool pushed = state_.undecided.make().push(decoded, welcomed ? outbox_bytes : kMaxEarlyBytes + outbox_bytes);
   if (!pushed) note(Refusal::undecided);
   if (!pushed && !welcomed) {
     owner_.link().close(kPolicyViolation, "too much data before the welcome");
@@ -237,9 +242,9 @@ void PeerInput::queue(wire::Decoded& decoded) {
                          "a client sends more messages than can wait for verdicts; some are refused");
     if (const auto* command = std::get_if<Command>(&decoded)) owner_.reply(rate_error(*command));
   }
-  if (state_.undecided.full(wanted_bytes())) {
+  if (state_.undecided->full(wanted_bytes())) {
     // When the verdict is deferred once more meanwhile, the next command pauses reading again.
-    const std::int64_t until_ms = welcomed ? state_.undecided.deadline_ms() : verdict_deadline_ms(owner_.context());
+    const std::int64_t until_ms = welcomed ? state_.undecided->deadline_ms() : verdict_deadline_ms(owner_.context());
     owner_.link().pause_reading_until(std::max(until_ms, owner_.context().now_ms() + TimerWheel::kTickMs));
   }
 }
@@ -250,28 +255,28 @@ std::size_t PeerInput::wanted_bytes() {
 }
 
 void PeerInput::on_welcomed() {
-  go_on(state_.undecided.full(std::min(kMaxEarlyBytes, owner_.context().outbox_limits().bytes)));
+  go_on(state_.undecided->full(std::min(kMaxEarlyBytes, owner_.context().outbox_limits().bytes)));
 }
 
 void PeerInput::wait_for_room(DecisionId decision) {
-  state_.undecided.wait_for_room(decision, verdict_deadline_ms(owner_.context()));
+  state_.undecided.make().wait_for_room(decision, verdict_deadline_ms(owner_.context()));
   owner_.on_input_deadline();
 }
 
 void PeerInput::decide(DecisionId id, const Decision& decision) {
-  if (state_.undecided.waiting_for(id)) resume(decision);
+  if (state_.undecided->waiting_for(id)) resume(decision);
 }
 
 std::optional<DecisionId> PeerInput::give_up() {
-  state_.undecided.stop_clock();
-  const DecisionId decision = state_.undecided.decision();
+  state_.undecided.get().stop_clock();
+  const DecisionId decision = state_.undecided->decision();
   if (!owner_.client()->end_decision(decision)) return std::nullopt;
   return decision;
 }
 
 void PeerInput::resume(Decision decision) {
-  const bool was_full = state_.undecided.full(wanted_bytes());
-  std::optional<Suspended> suspended = state_.undecided.take();
+  const bool was_full = state_.undecided->full(wanted_bytes());
+  std::optional<Suspended> suspended = state_.undecided.get().take();
   if (owner_.client()->dismissed()) return;  // it is being closed
   if (suspended) {
     const bool of_send = std::holds_alternative<SendCommand>(suspended->command);
@@ -292,11 +297,12 @@ void PeerInput::resume(Decision decision) {
 
 void PeerInput::go_on(bool was_full) {
   // Also when the link has closed meanwhile: the client had said that before.
-  while (!undecided() && state_.undecided.has_more() && !owner_.client()->dismissed()) {
-    wire::Decoded next = state_.undecided.pop();
+  while (!undecided() && state_.undecided->has_more() && !owner_.client()->dismissed()) {
+    wire::Decoded next = state_.undecided.get().pop();
     carry_out(next);
   }
-  if (was_full && !state_.undecided.full(wanted_bytes())) owner_.link().resume_reading();
+  if (was_full && !state_.undecided->full(wanted_bytes())) owner_.link().resume_reading();
+  if (!undecided() && !state_.undecided->has_more()) state_.undecided.reset();
 }
 
 }  // namespace chat::net

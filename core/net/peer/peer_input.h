@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "hub/ack_table.h"
 #include "hub/dispatcher.h"
+#include "model/boxed.h"
 #include "model/command.h"
 #include "model/refusal.h"
 #include "net/base/token_bucket.h"
@@ -24,9 +26,9 @@ class PeerInput {
     TokenBucket rate;        // of what the client says
     TokenBucket reply_rate;  // one token stands for kReplyTokenBytes
     AckTable acks = {};      // the messages that the application has not answered yet
-    Undecided undecided = {};
-    bool ended = false;  // the client has ended its connection; what it says after that is ignored
-    std::optional<DisconnectedReply> goodbye = {};  // the answer to that, until it is sent
+    bool ended = false;      // the client has ended its connection; what it says after that is ignored
+    Boxed<Undecided> undecided = {};
+    std::unique_ptr<DisconnectedReply> goodbye = {};  // the answer to the end, until it is sent
   };
   static constexpr std::size_t kReplyTokenBytes = 4'096;
 
@@ -50,7 +52,7 @@ class PeerInput {
   void charge_reply(std::size_t bytes);
 
   // A verdict is awaited. What the client says meanwhile waits for it.
-  bool undecided() const { return state_.undecided.waiting(); }
+  bool undecided() const { return state_.undecided->waiting(); }
   // The welcome has been sent. Carries out what the client said before.
   void on_welcomed();
   // The verdict on the entry into the first room is awaited.
@@ -58,7 +60,7 @@ class PeerInput {
   // Ignored unless this verdict is awaited.
   void decide(DecisionId id, const Decision& decision);
   // The deadline of the awaited verdict; -1: none is awaited, or it is in the inbox already.
-  std::int64_t deadline_ms() const { return state_.undecided.deadline_ms(); }
+  std::int64_t deadline_ms() const { return state_.undecided->deadline_ms(); }
   // The deadline has passed. The decision that the client is told to have failed; nullopt: the verdict is in the inbox.
   std::optional<DecisionId> give_up();
 
@@ -74,6 +76,7 @@ class PeerInput {
   void carry_out(wire::Decoded& decoded);
   void execute(wire::Decoded& decoded);
   void take_outcome(Outcome outcome);
+  void forget_more();
   void disconnect(DisconnectedReply reply);
   void tell_no_memory(std::string ref, bool of_send) noexcept;
   void queue(wire::Decoded& decoded);

@@ -2,6 +2,7 @@
 #include "net/peer/peers.h"
 
 #include <new>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -104,7 +105,12 @@ void Peers::retire(ClientId id, Retirement retirement) {
   loop_.note_activity();
   // Noted at once, since the peer may depart in this round. Its second peer retires where it arrives.
   if (Peer* const peer = find(id); peer != nullptr && peer->departing() && !ending_) {
-    if (!peer->state().retirement) peer->state().retirement = std::move(retirement);
+    try {
+      std::optional<Retirement>& noted = peer->state().meanwhile.make().retirement;
+      if (!noted) noted = std::move(retirement);
+    } catch (const std::bad_alloc&) {
+      peer->fail();  // it is closed where it arrives
+    }
     return;
   }
   try {

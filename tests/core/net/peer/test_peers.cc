@@ -156,9 +156,9 @@ void a_departing_peer_is_not_retired_here(void**) {
   f.run();
   assert_told(f.story);
   assert_ptr_equal(ann.find(), &peer);
-  assert_true(peer.state().retirement.has_value());
-  assert_int_equal(peer.state().retirement->close_code, 1001);
-  assert_string_equal(peer.state().retirement->reason.c_str(), "first");
+  assert_true(peer.state().meanwhile->retirement.has_value());
+  assert_int_equal(peer.state().meanwhile->retirement->close_code, 1001);
+  assert_string_equal(peer.state().meanwhile->retirement->reason.c_str(), "first");
 }
 
 // All of them go, whatever they wait for. Each one's callback runs once.

@@ -1,0 +1,31 @@
+// A part that few objects of a kind need: it takes a pointer until it is used.
+#pragma once
+
+#include <memory>
+
+namespace chat {
+
+template <class Part>
+class Boxed {
+ public:
+  bool made() const { return part_ != nullptr; }
+  // What the part holds when nobody has changed it, until it is made.
+  const Part& operator*() const {
+    static const Part kUnchanged{};
+    return part_ ? *part_ : kUnchanged;
+  }
+  const Part* operator->() const { return &**this; }
+  // The part, to be changed. Throws std::bad_alloc; there is none then.
+  Part& make() {
+    if (!part_) part_ = std::make_unique<Part>();
+    return *part_;
+  }
+  // The part, which has been made.
+  Part& get() { return *part_; }
+  void reset() noexcept { part_.reset(); }
+
+ private:
+  std::unique_ptr<Part> part_;
+};
+
+}  // namespace chat
