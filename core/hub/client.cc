@@ -47,12 +47,12 @@ std::shared_ptr<Room> Client::place_for_send(std::string_view room, Sender& send
 
 std::string Client::refusal_reason() const {
   std::lock_guard lock(mutex_);
-  return refusal_reason_;
+  return refused_->reason;
 }
 
 std::string Client::refusal_data() const {
   std::lock_guard lock(mutex_);
-  return refusal_data_;
+  return refused_->data;
 }
 
 std::string Client::ban_key() const {

@@ -13,6 +13,7 @@
 
 #include "hub/decision.h"
 #include "hub/source_table.h"
+#include "model/boxed.h"
 #include "model/types.h"
 
 namespace chat {
@@ -47,17 +48,16 @@ class Client {
   Client(ClientId id, ClientOrigin origin, IdentityPtr identity, Share share)
       : id_(id),
         origin_(named(std::move(origin), id)),
-        source_(share.source()),
         loop_(origin_.loop),
         transport_(origin_.transport),
         identity_(std::move(identity)),
         share_(std::move(share)),
-        memberships_(source_, Resource::memberships) {}
+        memberships_(share_.source(), Resource::memberships) {}
 
   ClientId id() const { return id_; }
   const ClientOrigin& origin() const { return origin_; }
   // The source that is charged for the client's resources.
-  const SourcePtr& source() const { return source_; }
+  const SourcePtr& source() const { return memberships_.source(); }
   // The client's own id: Socket.IO's `socket.id`, or the `id` of chat.v1's welcome. A recovered client keeps the id of
   // the client that it continues.
   const std::string& socket_id() const { return origin_.socket_id; }
@@ -108,6 +108,11 @@ class Client {
   friend class ClientTable;
   friend class Hub;
 
+  struct Refused {
+    std::string reason;
+    std::string data;
+  };
+
   static ClientOrigin named(ClientOrigin origin, ClientId id) {
     if (origin.socket_id.empty()) origin.socket_id = std::to_string(id);
     return origin;
@@ -123,23 +128,21 @@ class Client {
 
   const ClientId id_;
   const ClientOrigin origin_;
-  const SourcePtr source_;
   std::atomic<std::size_t> loop_;
-  std::atomic<Transport> transport_;
   std::atomic<void*> user_ = nullptr;
+  std::atomic<Transport> transport_;
   std::atomic<bool> dismissed_ = false;
   std::atomic<bool> timed_out_ = false;
-  std::uint64_t last_decision_ = 0;  // used by the client's loop only
+  ClientState state_ = ClientState::connecting;  // guarded by mutex_
+  std::uint64_t last_decision_ = 0;              // used by the client's loop only
   std::atomic<DecisionId> awaited_decision_ = 0;
 
   mutable std::mutex mutex_;  // innermost lock; a room's lock may be held outside it
   IdentityPtr identity_;
-  ClientState state_ = ClientState::connecting;
   Share share_;                               // of the limit on clients; returned when the client is gone
   std::vector<std::shared_ptr<Room>> rooms_;  // ClientTable clears it: the rooms refer to the client too
   Share memberships_;                         // covers all of rooms_ except one
-  std::string refusal_reason_;
-  std::string refusal_data_;
+  Boxed<Refused> refused_;
 };
 using ClientPtr = std::shared_ptr<Client>;
 

@@ -117,10 +117,9 @@ Status Hub::refuse(const ClientPtr& client, std::string reason, std::string data
   ReservedPosts verdict(inbox_of(*client));
   std::lock_guard lock(client->mutex_);
   if (client->state_ != ClientState::connecting) return {Error::wrong_state, "the verdict was already given"};
+  client->refused_.make() = {std::move(reason), std::move(data)};
   verdict.post(DecisionGiven{client->id(), 0, {}});
   client->state_ = ClientState::refused;
-  client->refusal_reason_ = std::move(reason);
-  client->refusal_data_ = std::move(data);
   return {};
 }
 

@@ -17,4 +17,11 @@ class EngineIoQueue {
   virtual void take(std::string& payload) = 0;
 };
 
+// Of a session that sends by its WebSocket.
+class NoEngineIoQueue final : public EngineIoQueue {
+ public:
+  bool empty() const override { return true; }
+  void take(std::string&) override {}
+};
+
 }  // namespace chat::session

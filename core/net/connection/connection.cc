@@ -27,8 +27,7 @@ Connection::Connection(Connections& owner, std::uint64_t id, std::string remote_
       loop_(owner.loop()),
       id_(id),
       remote_address_(std::move(remote_address)),
-      share_(std::move(share)),
-      http_(std::make_unique<HttpConnection>(loop_, *this)) {}
+      share_(std::move(share)) {}
 
 Connection::~Connection() = default;
 
@@ -47,7 +46,7 @@ WebSocketLink& Connection::make_websocket(std::unique_ptr<LinkUser> user, const 
   return *websocket_;
 }
 
-bool Connection::idle_http() const { return http_ && http_->idle() && !finishing_; }
+bool Connection::idle_http() const { return !websocket_ && (!http_ || http_->idle()) && !finishing_; }
 
 void Connection::answer(std::uint64_t request_number, HttpResponse response, bool essential) {
   if (http_ && !doomed_) http_->answer(request_number, std::move(response), essential);
@@ -65,7 +64,7 @@ void Connection::on_input(std::span<char> bytes) {
     discard(bytes.size());
     return;
   }
-  if (!http_) websocket_->heard();
+  if (websocket_) websocket_->heard();
   if (!input_.empty()) {
     keep(bytes);
     if (!queued_) take_input();
@@ -94,7 +93,7 @@ void Connection::charge_input() {
   if (ending()) return;
   if (http_) {
     http_->charge();
-  } else {
+  } else if (websocket_) {
     websocket_->charge_input();
   }
 }
@@ -114,6 +113,7 @@ void Connection::take_input() {
 }
 
 void Connection::process(std::span<char>& bytes) {
+  if (!http_ && !websocket_) http_ = std::make_unique<HttpConnection>(loop_, *this);
   if (http_) {
     http_->take(bytes);
     if (ending() || !http_->upgraded()) return;
@@ -134,7 +134,7 @@ void Connection::keep(std::span<char> bytes) {
 
 // A head waits until it is complete: reading must not stop before that, or before the head is too large.
 std::size_t Connection::max_kept_bytes() const {
-  const bool head = http_ && http_->at_head();
+  const bool head = !websocket_ && (!http_ || http_->at_head());
   return std::max(kMaxKeptBytes, head ? static_cast<std::size_t>(loop_.options().max_header_bytes) : 0);
 }
 
@@ -150,7 +150,7 @@ void Connection::on_writable() {
   if (ending()) return;
   if (http_) {
     http_->writable();
-  } else {
+  } else if (websocket_) {
     websocket_->writable();
   }
 }
@@ -174,12 +174,12 @@ void Connection::discard(std::size_t bytes) {
 }
 
 void Connection::on_deadline(std::int64_t now_ms) {
-  if (finishing_) {
-    doom();
-  } else if (http_) {
+  if (!finishing_ && http_) {
     http_->on_deadline();
-  } else {
+  } else if (!finishing_ && websocket_) {
     websocket_->on_deadline(now_ms);
+  } else {
+    doom();
   }
 }
 

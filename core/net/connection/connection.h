@@ -113,7 +113,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   bool closed_ = false;
   bool finishing_ = false;
   std::uint32_t discarded_bytes_ = 0;     // while finishing
-  std::unique_ptr<HttpConnection> http_;  // until the upgrade
+  std::unique_ptr<HttpConnection> http_;  // from the first input to the upgrade
   std::unique_ptr<WebSocketLink> websocket_;
 };
 

@@ -28,7 +28,6 @@ WebSocketLink::WebSocketLink(LinkContext& loop, Connection& connection, std::uni
     : Link(loop, *user),
       connection_(connection),
       owned_user_(std::move(user)),
-      max_message_bytes_(max_message_bytes),
       carrier_(&carrier),
       reader_(static_cast<std::size_t>(max_message_bytes)),
       heard_ms_(loop.now_ms()) {}
@@ -146,7 +145,7 @@ void WebSocketLink::receive(std::span<char>& input) {
         loop_.refusals().note(event.code == kTooLarge ? Refusal::message_bytes : Refusal::malformed, address(),
                               event.reason);
         fail(event.code, event.code == kTooLarge
-                             ? "a message may have at most " + std::to_string(max_message_bytes_) + " bytes"
+                             ? "a message may have at most " + std::to_string(reader_.max_message_bytes()) + " bytes"
                              : std::string(event.reason));
         break;
     }

@@ -94,7 +94,6 @@ class WebSocketLink final : public Link {
 
   Connection& connection_;
   std::unique_ptr<LinkUser> owned_user_;
-  const std::int64_t max_message_bytes_;
   State state_ = State::handshake;
   const Carrier* carrier_;
   bool keep_alive_ = true;

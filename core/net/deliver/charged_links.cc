@@ -7,11 +7,11 @@ namespace chat::net {
 
 void ChargedLinks::add(Link& link) {
   links_.push_back(&link);
-  link.charged_index_ = links_.size() - 1;
+  link.charged_index_ = static_cast<std::uint32_t>(links_.size() - 1);
 }
 
 void ChargedLinks::remove(Link& link) noexcept {
-  const std::size_t index = link.charged_index_;
+  const std::uint32_t index = link.charged_index_;
   if (index >= links_.size() || links_[index] != &link) return;
   links_[index] = links_.back();
   links_[index]->charged_index_ = index;

@@ -34,13 +34,13 @@ bool DirtyLinks::wait() {
 }
 
 void DirtyLinks::add(Link* link) {
-  link->dirty_index_ = links_.size();
+  link->dirty_index_ = static_cast<std::uint32_t>(links_.size());
   links_.push_back(link);
 }
 
 void DirtyLinks::forget(Link* link) {
   // Both, because a flushed link may be dirty again before the flush is charged.
-  for (const std::size_t index : {link->dirty_index_, link->flushed_index_}) {
+  for (const std::uint32_t index : {link->dirty_index_, link->flushed_index_}) {
     if (index < links_.size() && links_[index] == link) links_[index] = nullptr;
   }
 }
@@ -68,7 +68,7 @@ bool DirtyLinks::flush(bool at_once, TimeBudget& budget) {
   while (next_ < end_) {
     Link* const link = links_[next_++];
     if (!link) continue;
-    link->flushed_index_ = next_ - 1;
+    link->flushed_index_ = static_cast<std::uint32_t>(next_ - 1);
     link->dirty_ = false;
     link->flush();
     if (next_ < end_ && budget.over()) {
@@ -79,7 +79,7 @@ bool DirtyLinks::flush(bool at_once, TimeBudget& budget) {
   charge();
   links_.erase(links_.begin(), links_.begin() + static_cast<std::ptrdiff_t>(end_));
   for (std::size_t at = 0; at < links_.size(); ++at) {
-    if (links_[at]) links_[at]->dirty_index_ = at;
+    if (links_[at]) links_[at]->dirty_index_ = static_cast<std::uint32_t>(at);
   }
   next_ = end_ = 0;
   return true;

@@ -135,9 +135,9 @@ class Link {
   Share queued_;
   bool closing_ = false;
   bool dirty_ = false;
-  std::size_t dirty_index_ = 0;    // in DirtyLinks
-  std::size_t flushed_index_ = 0;  // the same, for the flush that is charged at its end
-  std::size_t charged_index_ = 0;  // in ChargedLinks
+  std::uint32_t dirty_index_ = 0;    // in DirtyLinks
+  std::uint32_t flushed_index_ = 0;  // the same, for the flush that is charged at its end
+  std::uint32_t charged_index_ = 0;  // in ChargedLinks
 
  private:
   Outbox::Pushed push_within(FramePtr& frame, const OutboxLimits& limits, std::uint64_t& dropped);

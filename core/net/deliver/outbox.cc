@@ -25,7 +25,7 @@ std::size_t Outbox::first_unwritten() const {
 void Outbox::drop_at(std::size_t at, std::uint64_t& dropped) {
   dropped += drop(*frames_[at]);
   bytes_ -= frames_[at]->size_bytes();
-  count_ -= frames_[at]->count();
+  count_ -= static_cast<std::uint32_t>(frames_[at]->count());
   frames_.erase(frames_.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
@@ -63,7 +63,7 @@ Outbox::Pushed Outbox::push(FramePtr& frame, const OutboxLimits& limits, std::ui
 
 void Outbox::push_replay(FramePtr frame) {
   const std::size_t size = frame->size_bytes();
-  const std::size_t count = frame->count();
+  const auto count = static_cast<std::uint32_t>(frame->count());
   push_last(std::move(frame));
   replayed_bytes_ += size;
   replayed_count_ += count;
@@ -71,7 +71,7 @@ void Outbox::push_replay(FramePtr frame) {
 
 void Outbox::push_last(FramePtr frame) {
   const std::size_t size = frame->size_bytes();
-  const std::size_t count = frame->count();
+  const auto count = static_cast<std::uint32_t>(frame->count());
   frames_.push_back(std::move(frame));  // may throw: nothing is counted yet
   ++pushed_;
   bytes_ += size;
@@ -96,7 +96,7 @@ void Outbox::push_written(FramePtr frame, const Carrier& carrier, std::size_t wr
 
 void Outbox::push_front(FramePtr frame) {
   const std::size_t size = frame->size_bytes();
-  const std::size_t count = frame->count();
+  const auto count = static_cast<std::uint32_t>(frame->count());
   frames_.insert(frames_.begin() + static_cast<std::ptrdiff_t>(first_unwritten()), std::move(frame));
   ++pushed_;
   bytes_ += size;
@@ -201,7 +201,7 @@ std::string_view Outbox::gather(const Carrier& carrier, std::string& scratch, st
 }
 
 void Outbox::release_front() {
-  count_ -= frames_[begin_]->count();
+  count_ -= static_cast<std::uint32_t>(frames_[begin_]->count());
   frames_[begin_++] = FramePtr();
   head_written_ = 0;
   if (begin_ == frames_.size()) {
@@ -212,7 +212,8 @@ void Outbox::release_front() {
       frames_.clear();
     }
     begin_ = 0;
-    replayed_bytes_ = replayed_count_ = 0;
+    replayed_bytes_ = 0;
+    replayed_count_ = 0;
   } else if (begin_ >= 64 && begin_ * 2 >= frames_.size()) {
     frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(begin_));
     begin_ = 0;
@@ -277,9 +278,9 @@ void Outbox::take_write(const Carrier& carrier, std::string& out) {
 
 std::size_t Outbox::account() {
   constexpr std::size_t kEntryBytes = 64;  // of the frame besides its bytes, and its place here
-  const std::size_t count = frames_.size() - begin_;
-  const std::size_t fresh = std::min(std::exchange(pushed_, 0), count);
-  const std::size_t old = count - fresh;
+  const auto count = static_cast<std::uint32_t>(frames_.size() - begin_);
+  const std::uint32_t fresh = std::min(std::exchange(pushed_, 0U), count);
+  const std::uint32_t old = count - fresh;
   accounted_bytes_ =
       accounted_frames_ == 0 ? 0 : accounted_bytes_ * std::min(old, accounted_frames_) / accounted_frames_;
   for (std::size_t at = frames_.size() - fresh; at < frames_.size(); ++at) {
@@ -303,7 +304,8 @@ std::vector<FramePtr> Outbox::take_all() {
   frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(begin_));
   std::vector<FramePtr> taken;
   taken.swap(frames_);
-  begin_ = bytes_ = count_ = replayed_bytes_ = replayed_count_ = 0;
+  begin_ = count_ = replayed_count_ = 0;
+  bytes_ = replayed_bytes_ = 0;
   return taken;
 }
 
@@ -322,9 +324,10 @@ std::size_t Outbox::drop(const Frame& frame) {
 }
 
 void Outbox::drop(const Message& message) {
-  auto gap = std::find_if(gaps_.begin(), gaps_.end(),
-                          [&](const GapReply& g) { return g.room == message.room && g.epoch == message.epoch; });
-  if (gap == gaps_.end()) gap = gaps_.insert(gap, {message.room, message.epoch, 0, 0, 0});
+  std::vector<GapReply>& gaps = gaps_.make();
+  auto gap = std::ranges::find_if(
+      gaps, [&](const GapReply& one) { return one.room == message.room && one.epoch == message.epoch; });
+  if (gap == gaps.end()) gap = gaps.insert(gap, {message.room, message.epoch, 0, 0, 0});
   if (message.seq == 0) {
     ++gap->dropped;
     return;
@@ -336,18 +339,24 @@ void Outbox::drop(const Message& message) {
   gap->last_seq = std::max(gap->last_seq, message.seq);
 }
 
-std::vector<GapReply> Outbox::take_gaps() { return std::exchange(gaps_, {}); }
+std::vector<GapReply> Outbox::take_gaps() {
+  if (!has_gaps()) return {};
+  std::vector<GapReply> gaps = std::move(gaps_.get());
+  gaps_.reset();
+  return gaps;
+}
 
 void Outbox::drop_unwritten() {
   const std::size_t end = first_unwritten();
   std::vector<FramePtr> kept(frames_.begin() + static_cast<std::ptrdiff_t>(begin_),
                              frames_.begin() + static_cast<std::ptrdiff_t>(end));
   frames_.swap(kept);
-  begin_ = bytes_ = count_ = replayed_bytes_ = replayed_count_ = 0;
-  gaps_.clear();
+  begin_ = count_ = replayed_count_ = 0;
+  bytes_ = replayed_bytes_ = 0;
+  gaps_.reset();
   for (const FramePtr& frame : frames_) {
     bytes_ += frame->size_bytes();
-    count_ += frame->count();
+    count_ += static_cast<std::uint32_t>(frame->count());
   }
   bytes_ -= head_written_;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/boxed.h"
 #include "model/command.h"
 #include "net/base/server_options.h"
 #include "net/deliver/carrier.h"
@@ -87,7 +88,7 @@ class Outbox {
   // What was dropped since the last call, one entry for each room. Counts a message once, even when the copies for
   // several subscriptions were dropped.
   std::vector<GapReply> take_gaps();
-  bool has_gaps() const { return !gaps_.empty(); }
+  bool has_gaps() const { return !gaps_->empty(); }
 
   // Empties the outbox. The rest of what is partly written stays.
   void drop_unwritten();
@@ -115,16 +116,16 @@ class Outbox {
   void release_front();
 
   std::vector<FramePtr> frames_;  // [begin_, end) are queued
-  std::size_t begin_ = 0;
   std::size_t head_written_ = 0;  // bytes of the first frame that are written already
   std::size_t bytes_ = 0;         // of frames, still to be written
-  std::size_t count_ = 0;
-  std::size_t pushed_ = 0;  // frames, since the last account()
-  std::size_t accounted_frames_ = 0;
   std::size_t accounted_bytes_ = 0;
   std::size_t replayed_bytes_ = 0;
-  std::size_t replayed_count_ = 0;
-  std::vector<GapReply> gaps_;
+  std::uint32_t begin_ = 0;
+  std::uint32_t count_ = 0;
+  std::uint32_t pushed_ = 0;  // frames, since the last account()
+  std::uint32_t accounted_frames_ = 0;
+  std::uint32_t replayed_count_ = 0;
+  Boxed<std::vector<GapReply>> gaps_;
 
   std::unique_ptr<Write> write_;  // empty unless the carrier gathers
 };

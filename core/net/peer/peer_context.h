@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "hub/dispatcher.h"
 #include "hub/hub.h"
@@ -12,6 +13,7 @@
 #include "net/peer/peer_owner.h"
 #include "net/peer/peers.h"
 #include "net/peer/sender_pause.h"
+#include "wire/codec.h"
 
 namespace chat::net {
 
@@ -40,6 +42,8 @@ class PeerContext : public LinkContext {
   // For a peer that waits for a verdict after its link was closed.
   Link& no_link() { return no_link_; }
   PeerOwner& no_owner() { return no_owner_; }
+  // For what is decoded from one message. Empty between two uses.
+  std::vector<wire::Decoded>& decoded() { return decoded_; }
 
   SourceTable& sources() override { return hub().sources(); }
   void pause_sender(ClientId sender, std::int64_t pause_ms) override { sender_pause_.pause(sender, pause_ms); }
@@ -50,6 +54,7 @@ class PeerContext : public LinkContext {
   NoOwner no_owner_;
   Peers peers_{*this};
   SenderPause sender_pause_{*this};
+  std::vector<wire::Decoded> decoded_;
 };
 
 }  // namespace chat::net

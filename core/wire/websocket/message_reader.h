@@ -51,6 +51,7 @@ class MessageReader {
   // `more`. After `close` and `failure` all input is discarded.
   Event next(std::span<char>& input);
 
+  std::size_t max_message_bytes() const { return max_message_bytes_; }
   // Bytes held for an incomplete message.
   std::size_t held_bytes() const { return message_.capacity(); }
 

@@ -4,12 +4,12 @@
 #include <string>
 
 #include "net/base/server_options.h"
-#include "net/http/http.h"
+#include "wire/http/packed_request.h"
 
 namespace chat::net {
 
 struct EngineIoBirth {
-  HttpRequest request;
+  wire::PackedRequest request;
   std::string address;  // of the client
   bool secure = false;
   const Endpoint* endpoint = nullptr;  // of the server's options

@@ -47,7 +47,7 @@ Addressed address_session(const SessionTable& table, const HttpRequest& request,
 }
 
 EngineIoBirth birth_of(const HttpRequest& request, const RequestContext& context, const Endpoint& endpoint) {
-  return {request, context.address, context.secure, &endpoint};
+  return {wire::PackedRequest(request), context.address, context.secure, &endpoint};
 }
 
 // A GET or POST of a session, or the GET that begins one.

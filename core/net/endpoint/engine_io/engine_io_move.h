@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,32 +24,36 @@ class EngineIoMove {
  public:
   explicit EngineIoMove(EngineIoSession& session) : session_(session) {}
 
-  bool under_way() const { return under_way_; }
+  bool under_way() const { return course_ != nullptr; }
 
   void begin(const SocketHandle& socket);
   // On the new loop, where the second peers are.
   void arrive(EngineIoLocal& local, EngineIoArrival& arrival, EngineIoArrival::States states);
   // The loop ends, so the session does not go anywhere.
-  void call_off() { under_way_ = false; }
+  void call_off() { course_.reset(); }
 
-  // To be done after the arrival.
-  void close_then(session::EngineIoClose reason) { closed_meanwhile_ = reason; }
-  void close_orderly_then() { orderly_close_meanwhile_ = true; }
-  void say_goodbye_then() { goodbye_meanwhile_ = true; }
-  void pass_verdict_then(ClientId client) { verdicts_meanwhile_.push_back(client); }
+  // To be done after the arrival. Only while the move is under way.
+  void close_then(session::EngineIoClose reason) { course_->closed = reason; }
+  void close_orderly_then() { course_->orderly_close = true; }
+  void say_goodbye_then() { course_->goodbye = true; }
+  void pass_verdict_then(ClientId client) { course_->verdicts.push_back(client); }
 
  private:
+  struct Course {
+    SocketHandle socket;
+    std::vector<ClientId> departing;  // the clients at the beginning; some may have been disconnected since
+    std::string leftover;             // what was queued, as a polling payload
+    // What came meanwhile.
+    std::optional<session::EngineIoClose> closed;
+    bool orderly_close = false;
+    bool goodbye = false;
+    std::vector<ClientId> verdicts;
+  };
+
   void depart();
 
   EngineIoSession& session_;
-  bool under_way_ = false;
-  SocketHandle socket_;
-  std::vector<ClientId> departing_;  // the clients at the beginning; some may have been disconnected since
-  std::optional<session::EngineIoClose> closed_meanwhile_;
-  bool orderly_close_meanwhile_ = false;
-  bool goodbye_meanwhile_ = false;
-  std::vector<ClientId> verdicts_meanwhile_;
-  std::string leftover_;  // what was queued, as a polling payload
+  std::unique_ptr<Course> course_;  // while the move is under way
 };
 
 }  // namespace chat::net

@@ -31,19 +31,20 @@ EngineIoSession::EngineIoSession(EngineIoLocal& local, EngineIoBirth birth, Sess
     : Session(number),
       local_(&local),
       birth_(std::move(birth)),
-      queue_(std::make_unique<QueueLink>(local.loop(), *this, polling_carrier())),
-      machine_(local.shared().session_options(*birth_.endpoint), *queue_, std::move(sid), transport),
-      assembler_(static_cast<std::size_t>(birth_.endpoint->max_message_bytes)),
+      machine_(local.shared().session_options(*birth_.endpoint), local.shared().no_queue, std::move(sid), transport),
       clients_(*this),
       connect_deadline_ms_(local.loop().now_ms() + local.loop().options().connect_timeout_ms) {
+  if (transport == Transport::websocket) return;
+  queue_ = std::make_unique<QueueLink>(local.loop(), *this, polling_carrier());
   queue_->charge_to(local.loop().sources().find(birth_.address));
+  machine_.set_queue(*queue_);
 }
 
 EngineIoSession::~EngineIoSession() = default;
 
 Link& EngineIoSession::link() {
   if (socket_ != nullptr) return *socket_;
-  return *queue_;
+  return queue_ ? static_cast<Link&>(*queue_) : loop().no_link();
 }
 
 // Beginning ----------------------------------------------------------------------------------------------------------
@@ -102,6 +103,7 @@ void EngineIoSession::end_post(const HeldRequest& request, std::string body) {
 }
 
 void EngineIoSession::take_packets() {
+  if (!queue_) return;
   take_some_packets();
   queue_->charge_input();
 }
@@ -267,7 +269,7 @@ void EngineIoSession::on_pause(std::int64_t until_ms) {
 
 void EngineIoSession::on_resume() {
   polling_.resume(loop());
-  if (machine_.has_packets()) queue_->ask_for_turn();
+  if (queue_ && machine_.has_packets()) queue_->ask_for_turn();
   schedule();
 }
 
@@ -320,11 +322,17 @@ void EngineIoSession::act(session::CloseWebSocket&) {
 
 void EngineIoSession::act(session::Deliver& action) {
   if (deaf_) return;
-  switch (assembler_.add(action.binary, action.bytes)) {
+  std::unique_ptr<wire::SocketIoAssembler> assembler = std::move(assembler_);
+  if (!assembler) {
+    const auto max_bytes = static_cast<std::size_t>(birth_.endpoint->max_message_bytes);
+    assembler = std::make_unique<wire::SocketIoAssembler>(max_bytes);
+  }
+  switch (assembler->add(action.binary, action.bytes)) {
     case wire::SocketIoAssembler::Added::more:
+      assembler_ = std::move(assembler);
       return;
     case wire::SocketIoAssembler::Added::packet:
-      if (clients_.receive(assembler_.packet(), assembler_.attachments())) return;
+      if (clients_.receive(assembler->packet(), assembler->attachments())) return;
       break;
     case wire::SocketIoAssembler::Added::fault:
       break;
@@ -398,6 +406,8 @@ void EngineIoSession::use_socket(WebSocketLink& link, std::string_view leftover)
   clients_.set_link(link, Transport::websocket);
   link.set_reading(true);
   for (FramePtr& frame : queue_->take_frames()) link.push_replay(std::move(frame));
+  machine_.set_queue(local_->shared().no_queue);
+  queue_.reset();
 }
 
 void EngineIoSession::lose_websocket() {

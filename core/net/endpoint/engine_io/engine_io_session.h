@@ -81,7 +81,7 @@ class EngineIoSession final : public Session, public LinkUser, public PeerOwner,
   EngineIoLocal& local() { return *local_; }
   EndpointContext& loop() { return local_->loop(); }
   const EngineIoBirth& birth() const { return birth_; }
-  // The way to its clients: the WebSocket or the queue.
+  // The way to its clients: the WebSocket or the queue. When the WebSocket has closed, a link that takes nothing.
   Link& link();
   Transport transport() const { return machine_.transport(); }
   // Closes after what is queued.
@@ -140,9 +140,9 @@ class EngineIoSession final : public Session, public LinkUser, public PeerOwner,
 
   EngineIoLocal* local_;
   const EngineIoBirth birth_;
-  std::unique_ptr<QueueLink> queue_;
+  std::unique_ptr<QueueLink> queue_;  // nullptr: the WebSocket is the transport
   session::EngineIoMachine machine_;
-  wire::SocketIoAssembler assembler_;
+  std::unique_ptr<wire::SocketIoAssembler> assembler_;  // while attachments are expected
   SocketIoClients clients_;
 
   EngineIoPolling polling_;

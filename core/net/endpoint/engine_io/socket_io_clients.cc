@@ -38,7 +38,7 @@ std::string string_member(std::string_view object, std::string_view name) {
 
 // auth: the object of the CONNECT packet.
 ConnectRequest request_of(const EngineIoBirth& birth, std::string_view auth, const std::string& room) {
-  ConnectRequest request = connect_request(birth.request, birth.secure, room);
+  ConnectRequest request = connect_request(birth.request.unpack(), birth.secure, room);
   request.auth = auth;
   if (request.token.empty()) request.token = string_member(auth, "token");
   return request;
@@ -106,7 +106,7 @@ bool SocketIoClients::receive(const wire::SocketIoPacket& packet, std::vector<st
   }
   if (packet.type == wire::SocketIoType::connect_error) return false;
   // The client may not know yet that it was disconnected.
-  if (member == nullptr) return left_.contains(std::string(packet.nsp));
+  if (member == nullptr) return left_->contains(std::string(packet.nsp));
   Peer* const peer = member->peer;
   if (peer == nullptr || !peer->welcomed()) return false;
   switch (packet.type) {
@@ -144,7 +144,7 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
     refuse(packet.nsp, "too many namespaces");
     return true;
   }
-  left_.erase(std::string(packet.nsp));
+  if (left_.made()) left_.get().erase(std::string(packet.nsp));
   if (!recover(packet.payload, *nsp) && !wait_for_holder(packet.payload, *nsp)) admit_new(packet.payload, *nsp);
   return true;
 }
@@ -348,8 +348,8 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
   }
   // At most as many as there can be namespaces. Beyond that a late packet ends the connection.
   if (forgive &&
-      !exceeds(static_cast<std::int64_t>(left_.size()) + 1, session_.loop().options().hub.max_rooms_per_client)) {
-    left_.insert(found->nsp->name);
+      !exceeds(static_cast<std::int64_t>(left_->size()) + 1, session_.loop().options().hub.max_rooms_per_client)) {
+    left_.make().insert(found->nsp->name);
   }
   if (!found->pid.empty()) session_.local().shared().recovery.end(found->pid);
   members_.erase(found);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hub/client.h"
+#include "model/boxed.h"
 #include "net/peer/peer.h"
 #include "session/recovery_store.h"
 #include "wire/socket_io/socket_io_codec.h"
@@ -117,7 +118,7 @@ class SocketIoClients {
   std::vector<Member> members_;  // few, so they are searched one by one
   std::vector<Waiting> waiting_;
   // Namespaces that the server has disconnected, and for which packets may be under way.
-  std::unordered_set<std::string> left_;
+  Boxed<std::unordered_set<std::string>> left_;
   bool had_any_ = false;
 };
 

@@ -49,14 +49,14 @@ void SinglePeer::on_first_room(Peer&, const Status& status) {
 
 void SinglePeer::on_message(bool binary, std::string_view bytes) {
   if (peer_ == nullptr) return;
-  // Taken out of the member, because a callback may lead to another call of this function.
-  std::vector<wire::Decoded> said = std::move(said_);
+  // Taken out, because a callback may lead to another call of this function.
+  std::vector<wire::Decoded> said = std::move(loop_.decoded());
   decoder_->decode(binary, bytes, said);
   for (wire::Decoded& one : said) {
     if (peer_ != nullptr) peer_->receive(std::move(one));
   }
   said.clear();
-  said_ = std::move(said);
+  loop_.decoded() = std::move(said);
 }
 
 // After this, a later verdict is reported as too late. A verdict that came just before is in the inbox.

@@ -43,8 +43,7 @@ class SinglePeer final : public LinkUser, public PeerOwner {
   Link* link_ = nullptr;
   Peer* peer_ = nullptr;  // until the link is closed
   wire::Decoder* decoder_ = nullptr;
-  std::vector<wire::Decoded> said_;  // reused, so that messages do not allocate it
-  bool established_ = false;         // the handshake is complete
+  bool established_ = false;  // the handshake is complete
   bool opened_ = false;
 };
 
