@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/give_back.h"
 #include "net/connection/connections.h"
 #include "net/connection/http_connection.h"
 #include "net/connection/websocket_link.h"
@@ -17,8 +16,6 @@ constexpr std::int64_t kFinishTimeoutMs = 2'000;
 constexpr std::uint32_t kMaxDiscardedBytes = 1'048'576;
 // Input that waits during a request or a pause. A head may be larger, and one read may exceed it.
 constexpr std::size_t kMaxKeptBytes = 65'536;
-// A larger buffer is freed when it is empty.
-constexpr std::size_t kKeptCapacityBytes = 1'024;
 
 }  // namespace
 
@@ -65,7 +62,7 @@ void Connection::on_input(std::span<char> bytes) {
     return;
   }
   if (websocket_) websocket_->heard();
-  if (!input_.empty()) {
+  if (!input_->empty()) {
     keep(bytes);
     if (!queued_) take_input();
     charge_input();
@@ -99,14 +96,15 @@ void Connection::charge_input() {
 }
 
 void Connection::take_input() {
-  if (processing_ || ending() || input_.empty()) return;
+  if (processing_ || ending() || input_->empty()) return;
   processing_ = true;
-  std::span<char> rest(input_);
+  std::string& input = input_.get();
+  std::span<char> rest(input);
   process(rest);
   processing_ = false;
-  input_.erase(0, input_.size() - rest.size());
-  if (finishing_ || (input_.empty() && input_.capacity() > kKeptCapacityBytes)) give_back(input_);
-  if (full_ && input_.size() < max_kept_bytes()) {
+  input.erase(0, input.size() - rest.size());
+  if (finishing_ || input.empty()) input_.reset();
+  if (full_ && kept_bytes() < max_kept_bytes()) {
     full_ = false;
     apply_reading();
   }
@@ -125,8 +123,8 @@ void Connection::process(std::span<char>& bytes) {
 
 void Connection::keep(std::span<char> bytes) {
   if (ending()) return;
-  input_.append(bytes.data(), bytes.size());
-  if (!full_ && input_.size() >= max_kept_bytes()) {
+  input_.make().append(bytes.data(), bytes.size());
+  if (!full_ && kept_bytes() >= max_kept_bytes()) {
     full_ = true;
     apply_reading();
   }
@@ -140,7 +138,7 @@ std::size_t Connection::max_kept_bytes() const {
 
 void Connection::set_reading(bool on) {
   reading_ = on;
-  if (on && !input_.empty()) queue_input();
+  if (on && !input_->empty()) queue_input();
   apply_reading();
 }
 
@@ -162,7 +160,7 @@ void Connection::finish() {
   stream_->finish_writing();
   apply_reading();
   loop_.set_timer(*this, loop_.now_ms() + kFinishTimeoutMs);
-  if (!processing_) give_back(input_);
+  if (!processing_) input_.reset();
 }
 
 void Connection::discard(std::size_t bytes) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "hub/source_table.h"
+#include "model/boxed.h"
 #include "net/base/timer_wheel.h"
 #include "net/connection/byte_stream.h"
 #include "net/deliver/carrier.h"
@@ -46,7 +47,7 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // HTTP, and no request is being received or answered: the server may close it at once when it drains.
   bool idle_http() const;
   // Input that was read and is not used yet.
-  std::size_t kept_bytes() const { return input_.size(); }
+  std::size_t kept_bytes() const { return input_->size(); }
 
   // Answers the held request with this number. Does nothing when it is no longer held. essential: the exchange gets
   // on_lost() when the connection ends before the whole answer is written.
@@ -103,9 +104,9 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   const std::string remote_address_;
   Share share_;
   std::unique_ptr<ByteStream> stream_;
-  std::string input_;    // read but not used yet
-  bool reading_ = true;  // wanted by the link
-  bool full_ = false;    // input_ holds too much
+  Boxed<std::string> input_;  // read but not used yet
+  bool reading_ = true;       // wanted by the link
+  bool full_ = false;         // input_ holds too much
   bool processing_ = false;
   bool queued_ = false;  // for a turn
   bool doomed_ = false;

@@ -27,8 +27,7 @@ Peer::Peer(PeerContext& loop, PeerOwner& owner, Link& link, ClientPtr client, st
       client_(std::move(client)),
       codec_(std::move(codec)),
       transport_(client_->transport()),
-      state_{.input = {TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms()),
-                       TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms())}} {
+      state_{.input = {TokenBucket(loop.options().inbound_rate, loop.options().inbound_burst, loop.now_ms())}} {
   loop_.stats().clients_now_by_protocol[static_cast<std::size_t>(client_->origin().protocol)].add();
   loop_.stats().clients_now_by_transport[static_cast<std::size_t>(transport_)].add();
 }

@@ -147,7 +147,7 @@ void PeerInput::execute(wire::Decoded& decoded) {
     return;
   }
   Command& command = std::get<Command>(decoded);
-  if (asks_for_much(command) && !state_.reply_rate.has_token(owner_.context().now_ms())) {
+  if (asks_for_much(command) && state_.reply_rate && !state_.reply_rate->has_token(owner_.context().now_ms())) {
     note(Refusal::reply_rate);
     owner_.context().stats().messages_refused.add();
     ErrorReply error = rate_error(command);
@@ -179,7 +179,7 @@ void PeerInput::take_outcome(Outcome outcome) try {
     return;
   }
   const std::size_t bytes = owner_.reply(*answer);
-  if (is_long(*answer)) state_.reply_rate.take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
+  if (is_long(*answer)) take_reply_tokens(bytes);
   // A client that does not take its replies gets no further ones to queue.
   if (history != nullptr || owner_.link().is_half_full()) owner_.link().pause_reading_for_output();
 } catch (const std::bad_alloc&) {
@@ -216,12 +216,21 @@ void PeerInput::note_fault(Error code) {
   }
 }
 
+void PeerInput::take_reply_tokens(std::size_t bytes) {
+  if (!state_.reply_rate) {
+    const LoopContext& loop = owner_.context();
+    const ServerOptions& options = loop.options();
+    state_.reply_rate = std::make_unique<TokenBucket>(options.inbound_rate, options.inbound_burst, loop.now_ms());
+  }
+  state_.reply_rate->take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
+}
+
 void PeerInput::charge_reply(std::size_t bytes) {
-  state_.reply_rate.take_in_advance(static_cast<std::int64_t>(bytes / kReplyTokenBytes));
+  take_reply_tokens(bytes);
   // A join is not refused for this: the next one waits in the socket.
   const std::int64_t now_ms = owner_.context().now_ms();
-  if (!state_.reply_rate.has_token(now_ms)) {
-    owner_.link().pause_reading_until(now_ms + state_.reply_rate.wait_ms(1, now_ms));
+  if (!state_.reply_rate->has_token(now_ms)) {
+    owner_.link().pause_reading_until(now_ms + state_.reply_rate->wait_ms(1, now_ms));
   }
 }
 

@@ -23,10 +23,10 @@ class PeerInput {
  public:
   // What moves with the client to another loop.
   struct State {
-    TokenBucket rate;        // of what the client says
-    TokenBucket reply_rate;  // one token stands for kReplyTokenBytes
-    AckTable acks = {};      // the messages that the application has not answered yet
-    bool ended = false;      // the client has ended its connection; what it says after that is ignored
+    TokenBucket rate;                              // of what the client says
+    std::unique_ptr<TokenBucket> reply_rate = {};  // one token stands for kReplyTokenBytes; nullptr: it is full
+    AckTable acks = {};                            // the messages that the application has not answered yet
+    bool ended = false;  // the client has ended its connection; what it says after that is ignored
     Boxed<Undecided> undecided = {};
     std::unique_ptr<DisconnectedReply> goodbye = {};  // the answer to the end, until it is sent
   };
@@ -65,6 +65,8 @@ class PeerInput {
   std::optional<DecisionId> give_up();
 
  private:
+  // From a full bucket on. Throws std::bad_alloc.
+  void take_reply_tokens(std::size_t bytes);
   // Pauses reading, and answers a command that exceeds the rate. False when the client's protocol has no word for it: then the
   // command is carried out on credit, and the pause pays for it.
   bool refuse_for_rate(const ErrorReply& error, std::int64_t now_ms);

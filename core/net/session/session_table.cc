@@ -75,19 +75,18 @@ SessionTable::Claim SessionTable::claim(const Endpoint& endpoint, const std::str
   claim.number = ++last_number_;
   Ids& ids = ids_[&endpoint];
   try {
-    ids.emplace(id, claim.number);
+    const auto named = ids.emplace(id, claim.number).first;
     Entry& entry = entries_[claim.number];
     entry.place = {claim.number, home, transport};
     entry.endpoint = &endpoint;
-    entry.id = id;
+    entry.id = &*named;
     entry.address = address;
-    entry.source = source;
     entry.idle = true;
     entry.idle_since_ms = now_ms;
     entry.order = ++last_order_;
     entry.in_all = entry.unused_nodes.insert(entry.unused_nodes.end(), &entry);
     entry.in_source = entry.unused_nodes.insert(entry.unused_nodes.end(), &entry);
-    by_source_.try_emplace(source);
+    entry.source = &*by_source_.try_emplace(source).first;
     link(entry);
   } catch (...) {  // no memory: the id must not stay taken by nobody
     if (const auto found = ids.find(id); found != ids.end()) ids.erase(found);
@@ -100,7 +99,7 @@ SessionTable::Claim SessionTable::claim(const Endpoint& endpoint, const std::str
 // Adds the entry to the counts and lists of its present state. Like unlink(), allocates nothing.
 void SessionTable::link(Entry& entry) {
   const std::size_t list = is_polling(entry) ? 1 : 0;
-  Group& own = by_source_.find(entry.source)->second;
+  Group& own = entry.source->second;
   for (Group* group : {&all_, &own}) {
     ++group->sessions;
     if (list == 1) ++group->polling;
@@ -118,7 +117,7 @@ void SessionTable::link(Entry& entry) {
 
 void SessionTable::unlink(Entry& entry) {
   const std::size_t list = is_polling(entry) ? 1 : 0;
-  Group& own = by_source_.find(entry.source)->second;
+  Group& own = entry.source->second;
   for (Group* group : {&all_, &own}) {
     --group->sessions;
     if (list == 1) --group->polling;
@@ -181,10 +180,9 @@ void SessionTable::remove(SessionNumber number) {
 
 void SessionTable::remove_entry(Entry& entry) {
   unlink(entry);
-  const auto own = by_source_.find(entry.source);
-  if (own->second.sessions == 0) by_source_.erase(own);
-  const auto ids = ids_.find(entry.endpoint);
-  ids->second.erase(ids->second.find(entry.id));
+  if (entry.source->second.sessions == 0) by_source_.erase(by_source_.find(entry.source->first));
+  Ids& ids = ids_.find(entry.endpoint)->second;
+  ids.erase(ids.find(entry.id->first));
   entries_.erase(entry.place.number);
 }
 

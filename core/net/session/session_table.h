@@ -87,6 +87,7 @@ class SessionTable {
 
  private:
   struct Entry;
+  using Ids = StringMap<SessionNumber>;
   // Sessions without a client, the oldest first.
   using Idle = std::list<Entry*>;
   struct Group {  // all sessions, or those of one source
@@ -97,9 +98,9 @@ class SessionTable {
   struct Entry {
     Place place;
     const Endpoint* endpoint = nullptr;
-    std::string id;
+    const Ids::value_type* id = nullptr;
     std::string address;
-    std::string source;
+    StringMap<Group>::value_type* source = nullptr;
     std::int64_t idle_since_ms = 0;
     std::uint64_t order = 0;  // among the idle ones
     bool idle = false;
@@ -108,7 +109,6 @@ class SessionTable {
     Idle::iterator in_source{};
   };
   using Entries = std::unordered_map<SessionNumber, Entry>;
-  using Ids = StringMap<SessionNumber>;
 
   static bool is_polling(const Entry& entry) { return entry.place.transport != Transport::websocket; }
   static Entry* oldest(const Group& group, bool polling_only);

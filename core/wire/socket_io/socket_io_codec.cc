@@ -29,8 +29,8 @@ void append_attachments(Packets& packets, const std::vector<std::string>& attach
 
 }  // namespace
 
-SocketIoCodec::SocketIoCodec(SocketIoNamespacePtr nsp, std::string sid, std::string pid)
-    : nsp_(std::move(nsp)), sid_(std::move(sid)), pid_(std::move(pid)) {}
+SocketIoCodec::SocketIoCodec(SocketIoNamespacePtr nsp, std::string_view sid, std::string pid)
+    : nsp_(std::move(nsp)), sid_(sid), pid_(std::move(pid)) {}
 
 Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::string> attachments) const {
   const auto refuse = [&](Error code, std::string reason) {

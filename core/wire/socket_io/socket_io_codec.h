@@ -20,12 +20,11 @@ namespace chat::wire {
 
 class SocketIoCodec final : public Codec {
  public:
-  // sid: the socket's public id. pid: its private id for recovery, empty when recovery is off. Recovery is a
+  // sid: the socket's public id, which must outlive the codec. pid: its private id for recovery, empty when recovery is off. Recovery is a
   // server-wide option.
-  SocketIoCodec(SocketIoNamespacePtr nsp, std::string sid, std::string pid);
+  SocketIoCodec(SocketIoNamespacePtr nsp, std::string_view sid, std::string pid);
 
   const SocketIoNamespace& nsp() const { return *nsp_; }
-  const std::string& sid() const { return sid_; }
   const std::string& pid() const { return pid_; }
 
   // Decodes an event of this namespace with its attachments.
@@ -46,7 +45,7 @@ class SocketIoCodec final : public Codec {
                      const std::vector<std::string>& attachments = {}) const;
 
   const SocketIoNamespacePtr nsp_;
-  const std::string sid_;
+  const std::string_view sid_;
   const std::string pid_;
 };
 

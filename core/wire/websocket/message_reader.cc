@@ -4,12 +4,11 @@
 #include <cstring>
 #include <utility>
 
-#include "model/give_back.h"
 #include "model/utf8.h"
 
 namespace chat::wire {
 
-static_assert(sizeof(MessageReader) <= 96, "each connection has one");
+static_assert(sizeof(MessageReader) <= 72, "each connection has one");
 
 namespace {
 
@@ -17,9 +16,6 @@ constexpr std::uint16_t kProtocolError = 1002;
 constexpr std::uint16_t kNoStatus = 1005;
 constexpr std::uint16_t kInvalidPayload = 1007;
 constexpr std::uint16_t kTooLarge = 1009;
-
-// Larger buffers are freed when their message has been delivered.
-constexpr std::size_t kKeptBytes = 1'024;
 
 // Close codes that a client may send: RFC 6455 section 7.4 and the IANA registry, which added 1012 to 1014 later.
 bool is_close_code(std::uint16_t code) {
@@ -66,11 +62,7 @@ MessageReader::Event MessageReader::next(std::span<char>& input) {
 
 // Frees the data of the last event.
 void MessageReader::release_delivered() {
-  if (!in_message_ && message_.capacity() > kKeptBytes) {
-    give_back(message_);
-  } else if (!in_message_) {
-    message_.clear();
-  }
+  if (!in_message_) message_.reset();
   if (control_ && (frames_.payload_left() == 0 || !is_control(frames_.opcode()))) control_.reset();
 }
 
@@ -89,7 +81,7 @@ MessageReader::Event MessageReader::begin_frame() {
     utf8_.reset();
   }
   // The size of a compressed frame is checked while it is inflated.
-  if (!compressed_ && frames_.payload_left() > max_message_bytes_ - message_.size())
+  if (!compressed_ && frames_.payload_left() > max_message_bytes_ - message_->size())
     return fail(kTooLarge, "the message is too long");
   return {};
 }
@@ -115,21 +107,22 @@ MessageReader::Event MessageReader::take_data(std::span<char> piece) {
   const bool last = frames_.final() && frames_.payload_left() == 0;
   if (compressed_) return inflate(view(piece), last);
   if (!valid(view(piece))) return fail(kInvalidPayload, "text must be UTF-8");
-  if (last && message_.empty()) return message(view(piece));  // in place: the usual case copies nothing
-  message_.append(piece.data(), piece.size());
-  return last ? message(message_) : Event{};
+  if (last && message_->empty()) return message(view(piece));  // in place: the usual case copies nothing
+  message_.make().append(piece.data(), piece.size());
+  return last ? message(*message_) : Event{};
 }
 
 MessageReader::Event MessageReader::inflate(std::string_view piece, bool last) {
   if (!inflater_) inflater_ = std::make_unique<Inflater>();
-  const std::size_t before = message_.size();
-  const Inflater::Outcome outcome = inflater_->append(piece, last, max_message_bytes_, message_);
-  if (!valid(std::string_view(message_).substr(before))) return fail(kInvalidPayload, "text must be UTF-8");
+  std::string& inflated = message_.make();
+  const std::size_t before = inflated.size();
+  const Inflater::Outcome outcome = inflater_->append(piece, last, max_message_bytes_, inflated);
+  if (!valid(std::string_view(inflated).substr(before))) return fail(kInvalidPayload, "text must be UTF-8");
   if (outcome == Inflater::Outcome::too_large) return fail(kTooLarge, "the message is too long");
   if (outcome == Inflater::Outcome::malformed) return fail(kInvalidPayload, "malformed compressed message");
   if (!last) return {};
   if (no_context_takeover_) inflater_.reset();
-  return message(message_);
+  return message(inflated);
 }
 
 bool MessageReader::valid(std::string_view piece) { return binary_ || utf8_.append(piece); }
@@ -172,7 +165,7 @@ MessageReader::Event MessageReader::fail(std::uint16_t code, const char* reason)
 void MessageReader::end() {
   ended_ = true;
   in_message_ = false;
-  give_back(message_);
+  message_.reset();
   inflater_.reset();
 }
 

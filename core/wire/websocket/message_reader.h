@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/boxed.h"
 #include "model/utf8_validator.h"
 #include "wire/websocket/frame_reader.h"
 #include "wire/websocket/inflater.h"
@@ -53,7 +54,7 @@ class MessageReader {
 
   std::size_t max_message_bytes() const { return max_message_bytes_; }
   // Bytes held for an incomplete message.
-  std::size_t held_bytes() const { return message_.capacity(); }
+  std::size_t held_bytes() const { return message_->capacity(); }
 
  private:
   struct Control {  // a control frame's payload that arrives in pieces
@@ -74,7 +75,7 @@ class MessageReader {
 
   FrameReader frames_;
   std::size_t max_message_bytes_;
-  std::string message_;  // the received part of a message that arrives in pieces
+  Boxed<std::string> message_;  // the received part of a message that arrives in pieces
   std::unique_ptr<Control> control_;
   std::unique_ptr<Inflater> inflater_;
   Utf8Validator utf8_;

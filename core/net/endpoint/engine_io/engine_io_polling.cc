@@ -21,16 +21,16 @@ HttpResponse ok_response(const char* content_type, std::string body) {
 }  // namespace
 
 void EngineIoPolling::answer_poll(EndpointContext& loop, std::string payload) {
-  slots_.answer(loop, Slot::hear, ok_response("text/plain; charset=UTF-8", std::move(payload)), true);
+  slots_.make().answer(loop, Slot::hear, ok_response("text/plain; charset=UTF-8", std::move(payload)), true);
 }
 
 bool EngineIoPolling::drop_post() {
-  slots_.drop(Slot::speak);
+  slots_.make().drop(Slot::speak);
   return std::exchange(paused_, false);
 }
 
 void EngineIoPolling::answer_post(EndpointContext& loop, int status, bool ended) {
-  if (!slots_.holds(Slot::speak)) return;
+  if (!slots_->holds(Slot::speak)) return;
   if (status == 200) {
     paused_ = true;
     if (ended || paused_until_ms_ <= loop.now_ms()) release(loop);
@@ -43,14 +43,14 @@ void EngineIoPolling::answer_post(EndpointContext& loop, int status, bool ended)
     response.status = status;
   }
   response.close = true;
-  slots_.answer(loop, Slot::speak, std::move(response), false);
+  slots_.make().answer(loop, Slot::speak, std::move(response), false);
 }
 
 void EngineIoPolling::refuse(EndpointContext& loop, std::optional<wire::EngineIoError> error) {
   HttpResponse response;
   response.status = 400;
   if (error) response = engine_io_error(*error);
-  slots_.refuse(loop, std::move(response));
+  slots_.make().refuse(loop, std::move(response));
 }
 
 void EngineIoPolling::pause_until(std::int64_t until_ms) { paused_until_ms_ = std::max(paused_until_ms_, until_ms); }
@@ -65,7 +65,7 @@ void EngineIoPolling::tick(EndpointContext& loop, std::int64_t now_ms) {
 }
 
 void EngineIoPolling::release(EndpointContext& loop) {
-  if (std::exchange(paused_, false)) slots_.answer(loop, Slot::speak, ok_response("text/html", "ok"), false);
+  if (std::exchange(paused_, false)) slots_.make().answer(loop, Slot::speak, ok_response("text/html", "ok"), false);
 }
 
 }  // namespace chat::net

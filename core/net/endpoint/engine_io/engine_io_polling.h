@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "model/boxed.h"
 #include "net/http/exchange.h"
 #include "net/session/request_slots.h"
 #include "wire/engine_io/engine_io.h"
@@ -17,14 +18,14 @@ class EndpointContext;
 class EngineIoPolling {
  public:
   // A GET has come. A second GET beside the held one will be refused.
-  void take_poll(const HeldRequest& request) { slots_.take(Slot::hear, request); }
+  void take_poll(const HeldRequest& request) { slots_.make().take(Slot::hear, request); }
   // The connection of the GET ended. False when that GET is not the held one.
-  bool lose_poll(const HeldRequest& request) { return slots_.lose(Slot::hear, request); }
+  bool lose_poll(const HeldRequest& request) { return slots_.make().lose(Slot::hear, request); }
   void answer_poll(EndpointContext& loop, std::string payload);
 
   // A POST has come. False when another one is held: then it will be refused.
-  bool take_post(const HeldRequest& request) { return slots_.take(Slot::speak, request); }
-  bool holds_post(const HeldRequest& request) const { return slots_.holds(Slot::speak, request); }
+  bool take_post(const HeldRequest& request) { return slots_.make().take(Slot::speak, request); }
+  bool holds_post(const HeldRequest& request) const { return slots_->holds(Slot::speak, request); }
   // The POST was answered elsewhere, or its connection ended. True when its answer was waiting for the end of a pause.
   bool drop_post();
   // The answer 200 waits while the client is paused, unless the session has ended: a client waits for it before it sends more.
@@ -49,7 +50,7 @@ class EngineIoPolling {
  private:
   using Slot = RequestSlots::Slot;
 
-  RequestSlots slots_;
+  Boxed<RequestSlots> slots_;  // from the first request on
   std::int64_t paused_until_ms_ = -1;
   bool paused_ = false;  // the answer 200 to the held POST waits
 };

@@ -85,8 +85,9 @@ SocketIoClients::Member* SocketIoClients::find(std::string_view nsp) {
 
 std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& owner, Link& link,
                                                  const Member& member) {
-  return std::make_unique<Peer>(loop, owner, link, member.client,
-                                std::make_unique<wire::SocketIoCodec>(member.nsp, member.sid, member.pid));
+  return std::make_unique<Peer>(
+      loop, owner, link, member.client,
+      std::make_unique<wire::SocketIoCodec>(member.nsp, member.client->socket_id(), member.pid));
 }
 
 void SocketIoClients::send(std::string packet) {
@@ -203,7 +204,7 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
     return false;
   }
   std::vector<ClientId> earlier = earlier_of(*record);
-  Peer& peer = add({client, nsp, record->sid, wanted->pid});
+  Peer& peer = add({client, nsp, wanted->pid});
   Status status = hub.accept(client, std::move(record->identity));
   if (status.ok()) status = peer.restore(*rooms, std::move(earlier));
   if (status.ok()) return true;
@@ -222,7 +223,7 @@ bool SocketIoClients::ask_again(Recovering recovering, const std::string& pid, c
   const Result<ClientPtr> admitted =
       admit(loop, origin(recovering.record.sid), std::move(request), recovering.record.identity);
   if (!admitted.ok()) return false;
-  Member member{*admitted, nsp, recovering.record.sid, pid};
+  Member member{*admitted, nsp, pid};
   member.recovering = std::make_shared<const Recovering>(std::move(recovering));
   add_asked(std::move(member));
   return true;
@@ -275,14 +276,13 @@ void SocketIoClients::try_again(std::int64_t now_ms) {
 
 void SocketIoClients::admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
   EndpointContext& loop = session_.loop();
-  const std::string sid = random_id();
-  const Result<ClientPtr> admitted = admit(loop, origin(sid), request_of(session_.birth(), payload, nsp->room));
+  const Result<ClientPtr> admitted = admit(loop, origin(random_id()), request_of(session_.birth(), payload, nsp->room));
   if (!admitted.ok()) {
     refuse(nsp->name, admitted.status().detail);
     return;
   }
   const bool recoverable = session_.local().shared().recovery.enabled();
-  add_asked({*admitted, nsp, sid, recoverable ? random_id() : std::string()});
+  add_asked({*admitted, nsp, recoverable ? random_id() : std::string()});
 }
 
 void SocketIoClients::add_asked(Member member) {
@@ -395,8 +395,8 @@ void SocketIoClients::keep_for_recovery(const Member& member) {
   EndpointContext& loop = session_.loop();
   session_.local().shared().recovery.put(
       member.pid,
-      {member.sid, member.nsp->name, member.client->id(), *member.client->identity(), *peer->delivery_log(),
-       peer->earlier(), loop.hub().hold_rooms(*member.client)},
+      {member.client->socket_id(), member.nsp->name, member.client->id(), *member.client->identity(),
+       *peer->delivery_log(), peer->earlier(), loop.hub().hold_rooms(*member.client)},
       loop.now_ms());
 }
 

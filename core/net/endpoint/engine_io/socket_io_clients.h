@@ -66,7 +66,6 @@ class SocketIoClients {
   struct Member {
     ClientPtr client;
     wire::SocketIoNamespacePtr nsp;
-    std::string sid;
     std::string pid;
     std::int64_t verdict_deadline_ms = -1;              // while a verdict is awaited
     std::shared_ptr<const Recovering> recovering = {};  // while on_connect decides about it, or null
