@@ -108,6 +108,10 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   void handle(Renamed& renamed);
   void handle(Answer& answer);
   void handle(Acknowledged& acknowledged);
+  // handle() sends the client something.
+  bool tells(const Acknowledged& acknowledged) const {
+    return !acknowledged.status.ok() || owner_->tells_success(acknowledged.ref);
+  }
   void handle(DirectMessage& direct);
   void handle(DecisionGiven& given);
   void handle(CloseClient& close);
