@@ -392,6 +392,12 @@ void Loop::write(const HeldRequest& request, std::string bytes, bool last) {
       [&there, request, bytes = std::move(bytes), last] { there.connections_.write(request, bytes, last); });
 }
 
+int Loop::direct_fd(const HeldRequest& request) {
+  return request.loop == index() ? connections_.direct_fd(request) : -1;
+}
+
+void Loop::write_rest(const HeldRequest& request, std::string bytes) { connections_.write_rest(request, bytes); }
+
 void Loop::give_back_memory() {
   if (!in_inbox_ && taken_.empty()) give_back(taken_);
   inbox_.give_back_memory();

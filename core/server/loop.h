@@ -89,6 +89,8 @@ class Loop final : public LoopInbox, public EndpointContext {
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms) override;
   void answer(const HeldRequest& request, HttpResponse response, bool essential) override;
   void write(const HeldRequest& request, std::string bytes, bool last) override;
+  int direct_fd(const HeldRequest& request) override;
+  void write_rest(const HeldRequest& request, std::string bytes) override;
   bool drain_inbox() override;
 
   // Takes over an accepted socket. Called in a task that the accepting loop posts.

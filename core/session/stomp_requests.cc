@@ -29,6 +29,13 @@ std::optional<StompRequests::Request> StompRequests::take(stomp::Ref ref) {
   return request;
 }
 
+bool StompRequests::tells_success(stomp::Ref ref) const {
+  const auto found = requests_.find(ref);
+  if (found == requests_.end()) return false;
+  const Request& request = found->second;
+  return request.kind != Kind::publish || request.receipt || request.commit != 0;
+}
+
 void StompRequests::clear() {
   requests_.clear();
   held_bytes_ = 0;

@@ -33,6 +33,8 @@ class StompRequests {
   std::optional<Request> take(stomp::Ref ref);
   // A part of a commit has been answered. The commit, when that was the last of its parts.
   std::optional<Request> take_part(stomp::Ref commit, bool refused);
+  // The client is told when the request is carried out. Of a part of a commit that is not known before its last part.
+  bool tells_success(stomp::Ref ref) const;
   std::size_t size() const { return requests_.size(); }
   // The memory that they take, about.
   std::size_t held_bytes() const { return held_bytes_; }

@@ -62,6 +62,8 @@ class StompSession {
 
   // A request has been carried out.
   void done(stomp::Ref ref, std::int64_t now_ms, StompActions& out);
+  // done() sends something: the client wants a receipt, for the request or for the commit that it is a part of.
+  bool tells_success(stomp::Ref ref) const { return requests_.tells_success(ref); }
   // A Publish, Refuse or Subscribe has not. A refused message is told on the client's error queue, if it has subscribed to that; a
   // refused
   // subscription ends the connection. error: a name for programs.

@@ -53,6 +53,14 @@ void Connection::write(std::uint64_t request_number, std::string_view bytes, boo
   if (http_ && !doomed_) http_->write(request_number, bytes, last);
 }
 
+int Connection::direct_fd(std::uint64_t request_number) const {
+  return http_ && !ending() ? http_->direct_fd(request_number) : -1;
+}
+
+void Connection::write_rest(std::uint64_t request_number, std::string_view bytes) {
+  if (http_ && !doomed_) http_->write_rest(request_number, bytes);
+}
+
 // Input ---------------------------------------------------------------------------------------------------------------
 
 void Connection::on_input(std::span<char> bytes) {

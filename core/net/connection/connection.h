@@ -55,6 +55,10 @@ class Connection final : public TimerEntry, public ByteStreamUser {
   // More of the body of an answer that streams. Does nothing when the request with this number has none, or when its
   // answer is complete.
   void write(std::uint64_t request_number, std::string_view bytes, bool last);
+  // The socket, while the body of that answer may be written to it directly; -1: it may not.
+  int direct_fd(std::uint64_t request_number) const;
+  // The rest of what was written there in part.
+  void write_rest(std::uint64_t request_number, std::string_view bytes);
 
   // Gives the input that is kept here a turn before the loop waits again.
   void queue_input();

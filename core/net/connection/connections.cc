@@ -40,6 +40,16 @@ void Connections::write(const HeldRequest& request, std::string_view bytes, bool
   if (found != connections_.end()) found->second->write(request.number, bytes, last);
 }
 
+int Connections::direct_fd(const HeldRequest& request) {
+  const auto found = connections_.find(request.connection);
+  return found == connections_.end() ? -1 : found->second->direct_fd(request.number);
+}
+
+void Connections::write_rest(const HeldRequest& request, std::string_view bytes) {
+  const auto found = connections_.find(request.connection);
+  if (found != connections_.end()) found->second->write_rest(request.number, bytes);
+}
+
 void Connections::add_waiting_input(const Connection& connection) {
   loop_.note_activity();
   waiting_input_.push_back(connection.id());

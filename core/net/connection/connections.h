@@ -43,6 +43,9 @@ class Connections {
   void answer(const HeldRequest& request, HttpResponse response, bool essential);
   // The same for more of a response that streams; see Connection::write().
   void write(const HeldRequest& request, std::string_view bytes, bool last);
+  // See EndpointContext.
+  int direct_fd(const HeldRequest& request);
+  void write_rest(const HeldRequest& request, std::string_view bytes);
   bool empty() const { return connections_.empty(); }
   // Including those that wait to be destroyed.
   std::size_t living() const { return connections_.size() + buried_.size(); }

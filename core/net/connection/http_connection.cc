@@ -319,7 +319,7 @@ void HttpConnection::answer(std::uint64_t request_number, HttpResponse response,
 }
 
 void HttpConnection::write(std::uint64_t request_number, std::string_view bytes, bool last) {
-  if (request_number != request_number_ || state_ != State::writing || !output_.open()) return;
+  if (!streams(request_number)) return;
   if (output_.pending_bytes() == 0) loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
   output_.append(bytes);
   if (last) output_.complete();
@@ -332,6 +332,24 @@ void HttpConnection::write(std::uint64_t request_number, std::string_view bytes,
     return;
   }
   charge();
+}
+
+bool HttpConnection::streams(std::uint64_t request_number) const {
+  return request_number == request_number_ && state_ == State::writing && output_.open();
+}
+
+int HttpConnection::direct_fd(std::uint64_t request_number) const {
+  if (!streams(request_number) || output_.pending_bytes() != 0 || blocked_) return -1;
+  return connection_.stream().direct_fd();
+}
+
+// Nothing else waits. What a run can have is bounded, and a client that reads it late is not yet a slow one.
+void HttpConnection::write_rest(std::uint64_t request_number, std::string_view bytes) {
+  if (!streams(request_number)) return;
+  loop_.set_timer(connection_, loop_.now_ms() + kResponseTimeoutMs);
+  output_.append_framed(bytes);
+  pump();
+  if (!connection_.ending() && state_ == State::writing) charge();
 }
 
 void HttpConnection::respond(const HttpResponse& response) {

@@ -41,6 +41,8 @@ class HttpConnection {
 
   void answer(std::uint64_t request_number, HttpResponse response, bool essential);
   void write(std::uint64_t request_number, std::string_view bytes, bool last);
+  int direct_fd(std::uint64_t request_number) const;
+  void write_rest(std::uint64_t request_number, std::string_view bytes);
   void writable();
   void on_deadline();
   // The connection is gone.
@@ -74,6 +76,7 @@ class HttpConnection {
   void fail_body(HttpResponse response);
   void respond_after_body(HttpResponse response);
   void respond(const HttpResponse& response);
+  bool streams(std::uint64_t request_number) const;
   void pump();
   void pump_to(ByteStream& stream);
   void finish_response();

@@ -2,6 +2,12 @@
 #include "net/deliver/direct_links.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+
+#include "net/deliver/frame.h"
 
 namespace chat::net {
 
@@ -24,7 +30,26 @@ void DirectLinks::remove(Number number) noexcept {
 
 std::size_t DirectLinks::write(Number number, std::string_view bytes) {
   Row& row = rows_[number];
-  const ssize_t sent = send(row.socket_fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return note_sent(row, send(row.socket_fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+std::size_t DirectLinks::write(Number number, const Frame& frame) {
+  if (frame.segments() == 1) return write(number, frame.segment(0));
+  std::array<iovec, kMaxSegments>
+      pieces;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled as far as it is used
+  const std::size_t count = std::min(frame.segments(), kMaxSegments);
+  for (std::size_t index = 0; index < count; ++index) {
+    const std::string_view bytes = frame.segment(index);
+    pieces[index] = {const_cast<char*>(bytes.data()), bytes.size()};
+  }
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = count;
+  Row& row = rows_[number];
+  return note_sent(row, sendmsg(row.socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+std::size_t DirectLinks::note_sent(Row& row, std::ptrdiff_t sent) {
   if (sent <= 0) return 0;
   row.written_ms = loop_.now_ms();
   loop_.stats().bytes_out.add(static_cast<std::uint64_t>(sent));

@@ -11,6 +11,8 @@
 
 namespace chat::net {
 
+class Frame;
+
 class DirectLinks {
  public:
   using Number = std::uint32_t;
@@ -30,6 +32,9 @@ class DirectLinks {
   // Writes what the socket takes at once. Returns how many bytes that were. Only for a row that is open. A broken socket
   // takes nothing: the link finds out when it writes the rest.
   std::size_t write(Number number, std::string_view bytes);
+  // The same with the segments of a frame, in one system call. It takes the first kMaxSegments of them.
+  std::size_t write(Number number, const Frame& frame);
+  static constexpr std::size_t kMaxSegments = 128;
 
   // When something was last written to the link, by whomever; -1: never.
   std::int64_t written_ms(Number number) const { return rows_[number].written_ms; }
@@ -41,6 +46,8 @@ class DirectLinks {
     int socket_fd = -1;
     Number next_free = kNone;
   };
+
+  std::size_t note_sent(Row& row, std::ptrdiff_t sent);
 
   LoopContext& loop_;
   std::vector<Row> rows_{Row()};

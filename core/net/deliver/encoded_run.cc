@@ -78,6 +78,21 @@ const FramePtr& EncodedRun::single(std::size_t at, MemberForms::Number number, c
   return made.singles[at];
 }
 
+FramePtr EncodedRun::own(MemberForms::Number number, Receiver& receiver) {
+  const MemberForm& form = forms_[number];
+  FrameBuilder builder(*form.carrier);
+  std::vector<MessagePtr> copies;
+  for (std::size_t at = 0; at < run_.size(); ++at) {
+    const SharedBody* const shared = body(at, form, receiver);
+    if (shared == nullptr) continue;
+    for (const std::string& head : receiver.make_heads(*run_[at], form.subscription)) {
+      builder.add(head, *shared);
+      copies.push_back(run_[at]);
+    }
+  }
+  return builder.finish(std::move(copies));
+}
+
 void EncodedRun::make_write(Entry& made, const MemberForm& form) {
   const Frame& frame = *made.whole;
   made.messages = frame.messages().size();

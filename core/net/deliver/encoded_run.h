@@ -30,6 +30,8 @@ class EncodedRun {
   const FramePtr& single(std::size_t at, MemberForms::Number form, const Receiver& receiver);
   // One message for a receiver that makes its heads itself. nullptr: its format cannot express the message.
   const SharedBody* body(std::size_t at, MemberForms::Number form, const Receiver& receiver);
+  // All messages in one frame for such a receiver, which makes its heads anew. Empty when it gets none of them.
+  FramePtr own(MemberForms::Number form, Receiver& receiver);
 
   // So many receivers were written to directly, and are to be counted.
   void count_write(MemberForms::Number form) { ++entries_[form].writes; }

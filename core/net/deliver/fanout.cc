@@ -29,18 +29,20 @@ void reserve_one(std::vector<Element>& elements) {
   if (elements.size() == elements.capacity()) elements.reserve(std::max<std::size_t>(4, 2 * elements.size()));
 }
 
+bool is_subscription(std::string_view id, bool own_heads) { return !id.empty() || own_heads; }
+
 MemberForm form_of(const Receiver& receiver, const LocalRoom& room, std::string_view subscription_id,
                    wire::WireForm form, bool own_heads) {
-  const bool subscribed = !subscription_id.empty() || own_heads;
   MemberForm made;
-  made.form = subscribed ? form : receiver.form_in(room.name);
+  made.form = is_subscription(subscription_id, own_heads) ? form : receiver.form_in(room.name);
   made.carrier = &receiver.carrier();
   made.counters = receiver.counters();
   made.subscription = subscription_id;
   made.own_heads = own_heads;
-  made.silent = !subscribed && receiver.direct_form() != 0;
   return made;
 }
+
+bool is_empty(const LocalRoom& room) { return room.members.empty() && room.silent == 0; }
 
 class Flag {
  public:
@@ -57,7 +59,7 @@ class Flag {
 
 // Members -------------------------------------------------------------------------------------------------------------
 
-// Calls visit(member) for each membership of the receiver in the room.
+// Calls visit(member) for each membership of the receiver in the room by which it receives messages.
 template <class Visit>
 void Fanout::visit_members(Receiver& receiver, LocalRoom& room, Visit visit) {
   if (&room == &everyone_) {
@@ -65,15 +67,16 @@ void Fanout::visit_members(Receiver& receiver, LocalRoom& room, Visit visit) {
     return;
   }
   for (const auto& membership : receiver.memberships_) {
-    if (membership->room == &room) visit(room.members[membership->index]);
+    if (membership->room == &room && !membership->silent()) visit(room.members[membership->index]);
   }
 }
 
 Fanout::Memberships::iterator Fanout::find(Receiver& receiver, const LocalRoom& room,
                                            std::string_view subscription_id) {
   return std::ranges::find_if(receiver.memberships_, [&](const auto& membership) {
-    return membership->room == &room &&
-           room.forms[room.members[membership->index].form].subscription == subscription_id;
+    if (membership->room != &room) return false;
+    if (membership->silent()) return subscription_id.empty();
+    return room.forms[room.members[membership->index].form].subscription == subscription_id;
   });
 }
 
@@ -87,6 +90,12 @@ LocalRoom& Fanout::find_or_make(std::string_view room) {
 
 // The room's run is not for the new member.
 std::unique_ptr<Membership> Fanout::enter(LocalRoom& room, Receiver& receiver, const Subscription& subscription) {
+  // The messages of a receiver with subscriptions come by these alone.
+  if (receiver.direct_form() != 0 && !is_subscription(subscription.id, subscription.own_heads)) {
+    auto silent = std::make_unique<Membership>(Membership{&room, Membership::kSilent});
+    ++room.silent;
+    return silent;
+  }
   auto membership = std::make_unique<Membership>(Membership{&room, room.members.size()});
   reserve_one(room.members);
   LocalRoom::Member member;
@@ -110,7 +119,7 @@ bool Fanout::add(Receiver& receiver, std::string_view room, const Subscription& 
     memberships.push_back(enter(local, receiver, subscription));
   } catch (...) {
     // Room and receiver must agree on who is in.
-    if (local.members.empty()) rooms_.erase(rooms_.find(room));
+    if (is_empty(local)) rooms_.erase(rooms_.find(room));
     throw;
   }
   if (first) count_rooms(receiver, local, 1);
@@ -130,9 +139,9 @@ void Fanout::count_rooms(Receiver& receiver, LocalRoom& room, int change) noexce
 }
 
 void Fanout::mark_plural(Receiver& receiver, LocalRoom& room) {
-  std::size_t audible = 0;
-  visit_members(receiver, room, [&](const LocalRoom::Member& member) { audible += !room.forms[member.form].silent; });
-  visit_members(receiver, room, [&](LocalRoom::Member& member) { member.plural = audible > 1; });
+  std::size_t count = 0;
+  visit_members(receiver, room, [&](const LocalRoom::Member&) { ++count; });
+  visit_members(receiver, room, [&](LocalRoom::Member& member) { member.plural = count > 1; });
 }
 
 bool Fanout::remove(Receiver& receiver, std::string_view room) {
@@ -184,10 +193,17 @@ void Fanout::set_member(LocalRoom& room, std::size_t index, const LocalRoom::Mem
 // moves there, and the last of all takes its place: still exactly those before `next` have the run.
 void Fanout::leave_place(const Membership& membership) noexcept {
   LocalRoom& room = *membership.room;
+  if (membership.silent()) {
+    --room.silent;
+    return;
+  }
   std::size_t index = membership.index;
   room.forms.release(room.members[index].form);
   if (delivery_ && &delivery_->room == &room) {
-    if (delivery_->rest_of == &membership) delivery_->rest_of = nullptr;
+    if (delivery_->rest_of == &membership) {
+      delivery_->rest_of = nullptr;
+      delivery_->own = FramePtr();
+    }
     if (index < delivery_->next) {
       --delivery_->next;
       set_member(room, index, room.members[delivery_->next]);
@@ -211,7 +227,7 @@ void Fanout::unlink(Receiver& receiver, Memberships::iterator membership) noexce
   leave_place(**membership);
   receiver.memberships_.erase(membership);
   mark_plural(receiver, room);
-  if (room.members.empty()) rooms_.erase(rooms_.find(room.name));
+  if (is_empty(room)) rooms_.erase(rooms_.find(room.name));
 }
 
 void Fanout::add_to_everyone(Receiver& receiver) {
@@ -241,7 +257,7 @@ void Fanout::refresh(LocalRoom& room, LocalRoom::Member& member) {
 void Fanout::refresh(Receiver& receiver) {
   if (receiver.everyone_) refresh(everyone_, everyone_.members[receiver.everyone_->index]);
   for (const auto& membership : receiver.memberships_) {
-    refresh(*membership->room, membership->room->members[membership->index]);
+    if (!membership->silent()) refresh(*membership->room, membership->room->members[membership->index]);
   }
 }
 
@@ -289,10 +305,9 @@ void Fanout::append(LocalRoom& room, const MessagePtr& message, Receiver* except
   reserve_one(room.run);
   reserve_one(open_);
   if (excepted != nullptr) {
-    bool member = false;
-    visit_members(*excepted, room, [&](const LocalRoom::Member&) { member = true; });
     settle(room, *excepted);
-    if (member && &room != &everyone_) excepted->note_own(message);
+    const auto in_room = [&](const auto& membership) { return membership->room == &room; };
+    if (std::ranges::any_of(excepted->memberships_, in_room)) excepted->note_own(message);
   }
   // Nothing throws from here on.
   if (room.run.empty()) {
@@ -367,8 +382,7 @@ bool Fanout::write_directly(Delivery& delivery, LocalRoom::Member& member) {
   if (delivery.rest_of != member.membership) {
     DirectLinks& links = loop_.direct_links();
     if (!links.is_open(member.link) || member.plural || ahead(room, member) != 0) return false;
-    const MemberForm& form = room.forms[member.form];
-    if (form.silent || form.own_heads) return false;
+    if (room.forms[member.form].own_heads) return write_own_heads(delivery, member);
     const std::string_view bytes = encoded(room).write_of(member.form, receiver);
     if (bytes.empty()) return false;
     const std::size_t written = links.write(member.link, bytes);
@@ -379,6 +393,10 @@ bool Fanout::write_directly(Delivery& delivery, LocalRoom::Member& member) {
     delivery.rest_of = member.membership;
     delivery.written = written;
   }
+  if (delivery.own) {
+    end_own_heads(delivery, member);
+    return true;
+  }
   const FramePtr& frame = encoded(room).whole(member.form, receiver);
   if (delivery.written == encoded(room).write_of(member.form, receiver).size()) {
     receiver.note_delivered(*frame);
@@ -387,6 +405,31 @@ bool Fanout::write_directly(Delivery& delivery, LocalRoom::Member& member) {
   }
   delivery.rest_of = nullptr;
   return true;
+}
+
+// The heads are the member's own, and the bodies are shared: one write gathers them.
+bool Fanout::write_own_heads(Delivery& delivery, LocalRoom::Member& member) {
+  LocalRoom& room = delivery.room;
+  if (room.forms[member.form].carrier->gathers()) return false;
+  FramePtr frame = encoded(room).own(member.form, *member.receiver);
+  if (!frame) return true;
+  delivery.written = loop_.direct_links().write(member.link, *frame);
+  delivery.rest_of = member.membership;
+  delivery.own = std::move(frame);
+  end_own_heads(delivery, member);
+  return true;
+}
+
+void Fanout::end_own_heads(Delivery& delivery, LocalRoom::Member& member) {
+  const Frame& frame = *delivery.own;
+  if (delivery.written != frame.size_bytes()) {
+    member.receiver->deliver_rest(delivery.own, delivery.written);
+  } else {
+    if (member.noted) member.receiver->note_delivered(frame);
+    delivery.room.forms[member.form].counters.add(frame.messages().size());
+  }
+  delivery.rest_of = nullptr;
+  delivery.own = FramePtr();
 }
 
 void Fanout::deliver_one(LocalRoom& room, LocalRoom::Member& member, std::size_t at) {
@@ -405,7 +448,7 @@ void Fanout::deliver(LocalRoom& room, LocalRoom::Member& member) {
   Receiver& receiver = *member.receiver;
   const std::size_t size = room.run.size();
   std::size_t at = ahead(room, member);
-  if (form.silent || at == size) return;
+  if (at == size) return;
   if (member.plural) {
     settle(room, receiver);
     return;
@@ -425,7 +468,7 @@ void Fanout::settle(LocalRoom& room, Receiver& receiver) {
   if (finishing_ && !delivering_) return;  // those that leave now have the run, or do without
   for (std::size_t at = 0; at < room.run.size(); ++at) {
     visit_members(receiver, room, [&](LocalRoom::Member& member) {
-      if (!room.forms[member.form].silent && ahead(room, member) == at) deliver_one(room, member, at);
+      if (ahead(room, member) == at) deliver_one(room, member, at);
     });
   }
 }

@@ -53,6 +53,7 @@ struct LocalRoom {
 
   std::string name;
   std::vector<Member> members;
+  std::size_t silent = 0;  // memberships that are not among the members
   MemberForms forms;
   std::size_t shared = 0;  // receivers that are in other rooms too
   std::vector<MessagePtr> run;
@@ -115,11 +116,14 @@ class Fanout {
     std::size_t next = 0;                 // all members before it have the run
     const Membership* rest_of = nullptr;  // a member to whom so many bytes are written, and not the rest
     std::size_t written = 0;
+    FramePtr own;  // what these are of, when the member makes its heads itself
   };
 
   bool run(Delivery& delivery, TimeBudget& budget);
   void end_run(LocalRoom& room) noexcept;
   bool write_directly(Delivery& delivery, LocalRoom::Member& member);
+  bool write_own_heads(Delivery& delivery, LocalRoom::Member& member);
+  static void end_own_heads(Delivery& delivery, LocalRoom::Member& member);
   void deliver(LocalRoom& room, LocalRoom::Member& member);
   static void deliver_one(LocalRoom& room, LocalRoom::Member& member, std::size_t at);
   void settle(LocalRoom& room, Receiver& receiver);
@@ -132,7 +136,7 @@ class Fanout {
 
   template <class Visit>
   void visit_members(Receiver& receiver, LocalRoom& room, Visit visit);
-  Memberships::iterator find(Receiver& receiver, const LocalRoom& room, std::string_view subscription_id);
+  static Memberships::iterator find(Receiver& receiver, const LocalRoom& room, std::string_view subscription_id);
   LocalRoom& find_or_make(std::string_view room);
   std::unique_ptr<Membership> enter(LocalRoom& room, Receiver& receiver, const Subscription& subscription);
   void count_rooms(Receiver& receiver, LocalRoom& room, int change) noexcept;

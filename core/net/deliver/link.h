@@ -66,7 +66,7 @@ class Link {
   // so that the outbox's policy decides on each.
   virtual bool takes_whole(const Frame& frame);
   // The only frame that waits, of which so many bytes are written already, as of one write of the carrier.
-  void push_rest(FramePtr frame, std::size_t written);
+  virtual void push_rest(FramePtr frame, std::size_t written);
   // Its row in DirectLinks, which is open while nothing waits and the socket takes bytes.
   DirectLinks::Number direct_number() const { return direct_; }
 

@@ -23,7 +23,6 @@ std::string key_of(const MemberForm& form) {
   append_bytes(key, form.counters.by_protocol);
   append_bytes(key, form.counters.by_transport);
   append_bytes(key, form.own_heads);
-  append_bytes(key, form.silent);
   return key += form.subscription;
 }
 

@@ -34,7 +34,6 @@ struct MemberForm {
   DeliveryCounters counters;
   std::string subscription;  // empty: none. The packets are those of Codec::encode()
   bool own_heads = false;    // see Subscription
-  bool silent = false;       // the member receives nothing: messages come by its subscriptions alone
 
   bool operator==(const MemberForm&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,8 +23,13 @@ struct LocalRoom;
 
 // One place of a receiver in a room of its loop. A receiver with several subscriptions to the room has several.
 struct Membership {
+  // The receiver is in the room and receives nothing there by this membership.
+  static constexpr std::size_t kSilent = SIZE_MAX;
+
   LocalRoom* room = nullptr;
   std::size_t index = 0;  // in LocalRoom::members
+
+  bool silent() const { return index == kSilent; }
 };
 
 class Receiver {
@@ -61,8 +67,14 @@ class Receiver {
   }
   // A frame with messages of a room or to everyone; an empty pointer when the receiver's format cannot express them.
   virtual void deliver(const FramePtr& frame) = 0;
-  // A message whose heads the receiver makes itself, by its state: for a subscription with own heads, or to everyone when
-  // the receiver has a direct_form(). subscription: its id; empty for a message to everyone.
+  // For a message whose heads the receiver makes itself, by its state: for a subscription with own heads, or to everyone
+  // when the receiver has a direct_form(). subscription: its id; empty for a message to everyone. One head for each copy
+  // that the receiver gets: the copies are written in this order.
+  virtual std::vector<std::string> make_heads(const Message& message, std::string_view subscription) {
+    (void)message, (void)subscription;
+    return {};
+  }
+  // Makes the heads, and delivers the copies.
   virtual void deliver_body(const MessagePtr& message, std::string_view subscription, const SharedBody& body) {
     (void)message, (void)subscription, (void)body;
   }

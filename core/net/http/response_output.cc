@@ -38,10 +38,7 @@ void ResponseOutput::begin(const HttpResponse& response, KeepAlive keep_alive, b
 // An empty chunk would end the body.
 void ResponseOutput::append(std::string_view bytes) {
   if (!open_ || bytes.empty()) return;
-  if (taken_ > kMaxTakenBytes) {
-    bytes_.erase(0, taken_);
-    taken_ = 0;
-  }
+  drop_taken();
   if (chunked_) {
     std::array<char, 16> digits;
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16).ptr;
@@ -49,6 +46,18 @@ void ResponseOutput::append(std::string_view bytes) {
   } else {
     bytes_ += bytes;
   }
+}
+
+void ResponseOutput::append_framed(std::string_view bytes) {
+  if (!open_) return;
+  drop_taken();
+  bytes_ += bytes;
+}
+
+void ResponseOutput::drop_taken() {
+  if (taken_ <= kMaxTakenBytes) return;
+  bytes_.erase(0, taken_);
+  taken_ = 0;
 }
 
 void ResponseOutput::complete() {

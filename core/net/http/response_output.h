@@ -23,6 +23,8 @@ class ResponseOutput {
   void begin(const HttpResponse& response, KeepAlive keep_alive, bool without_body, int minor_version = 1);
   // Appends to a streaming body. Does nothing unless open().
   void append(std::string_view bytes);
+  // The same with bytes as the body is sent: in chunks, or in the middle of one.
+  void append_framed(std::string_view bytes);
   // Ends a streaming body.
   void complete();
   // True while a streaming body may grow: all_taken() is then not the end of the response.
@@ -41,6 +43,8 @@ class ResponseOutput {
   void end();
 
  private:
+  void drop_taken();
+
   std::string bytes_;
   std::size_t taken_ = 0;  // consumed part of bytes_
   int file_ = -1;

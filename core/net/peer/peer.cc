@@ -419,7 +419,7 @@ void Peer::deliver(const FramePtr& frame) {
 
 void Peer::deliver_body(const MessagePtr& message, std::string_view subscription, const SharedBody& body) {
   if (silent_ || link_->closing()) return;
-  for (const std::string& head : owner_->message_heads(*this, *message, subscription)) {
+  for (const std::string& head : make_heads(*message, subscription)) {
     deliver(make_frame(head, body, link_->carrier(), message));
   }
 }

@@ -118,6 +118,10 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   void handle(Renamed& renamed);
   void handle(Answer& answer);
   void handle(Acknowledged& acknowledged);
+  // handle() sends the client something.
+  bool tells(const Acknowledged& acknowledged) const {
+    return !acknowledged.status.ok() || owner_->tells_success(acknowledged.ref);
+  }
   void handle(DirectMessage& direct);
   void handle(DecisionGiven& given);
   void handle(CloseClient& close);
@@ -149,6 +153,9 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   bool takes_whole(const Frame& frame) override;
   // Counts the delivery.
   void deliver(const FramePtr& frame) override;
+  std::vector<std::string> make_heads(const Message& message, std::string_view subscription) override {
+    return owner_->message_heads(*this, message, subscription);
+  }
   void deliver_body(const MessagePtr& message, std::string_view subscription, const SharedBody& body) override;
   void note_own(const MessagePtr& message) override;
   // The bytes of the reply's frame.

@@ -39,7 +39,14 @@ class PeerOwner {
     return std::nullopt;
   }
 
-  // The same: whether there is a word for the refusal of a command. nullopt: the codec knows.
+  // Whether send_reply() tells the client that its message with this ref is published. False: the reply may come ahead of
+  // messages, because nothing is sent.
+  virtual bool tells_success(std::string_view ref) const {
+    (void)ref;
+    return true;
+  }
+
+  // The same as send_reply(): whether there is a word for the refusal of a command. nullopt: the codec knows.
   virtual std::optional<bool> can_refuse(const ErrorReply& error) const {
     (void)error;
     return std::nullopt;

@@ -19,6 +19,12 @@ constexpr bool concerns_one_client =
     std::is_same_v<Event, Joined> || std::is_same_v<Event, Left> || std::is_same_v<Event, Answer> ||
     std::is_same_v<Event, Renamed>;
 
+template <class Event>
+bool sends_something(const Peer& peer, const Event& event) {
+  if constexpr (std::is_same_v<Event, Acknowledged>) return peer.tells(event);
+  return true;
+}
+
 }  // namespace
 
 Peers::Peers(PeerContext& loop) : loop_(loop) {}
@@ -61,7 +67,8 @@ bool Peers::finish_deliveries() {
 
 bool Peers::must_repeat() const { return repeat_; }
 
-// The client has received all earlier messages when it is sent something else. An event that may concern other clients,
+// The client has received all earlier messages when it is sent something else. It keeps its place in the run when the
+// event sends it nothing. An event that may concern other clients,
 // or bring together rooms that had no common members, comes after all of them.
 template <class ToPeer>
 bool Peers::deliver(ToPeer& event) {
@@ -70,7 +77,7 @@ bool Peers::deliver(ToPeer& event) {
   const bool barrier = !concerns_one_client<ToPeer> || (std::is_same_v<ToPeer, Joined> && peer->has_rooms());
   if (barrier && !finish_deliveries()) return false;
   try {
-    loop_.fanout().settle(*peer);
+    if (sends_something(*peer, event)) loop_.fanout().settle(*peer);
     peer->handle(event);
   } catch (const std::bad_alloc&) {
     if (Peer* const there = find(event.client)) there->fail();

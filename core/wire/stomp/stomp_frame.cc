@@ -28,13 +28,23 @@ char escape_of(char octet, StompVersion version) {
   }
 }
 
+// Some version does not write the octet as it is.
+constexpr bool may_change(char octet) {
+  return octet == '\\' || octet == ':' || octet == '\n' || octet == '\r' || octet == '\0';
+}
+
 bool has_escapes(StompVersion version, StompCommand command) {
   return version != StompVersion::v1_0 && command != StompCommand::connect && command != StompCommand::connected;
 }
 
 // Readers in use end a frame at a NUL wherever it is, and many end a line at a CR LF in every version.
 void append_escaped(std::string& out, StompVersion version, std::string_view text) {
-  for (const char octet : text) {
+  while (true) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if(text, may_change) - text.begin());
+    out += text.substr(0, plain);
+    if (plain == text.size()) return;
+    const char octet = text[plain];
+    text.remove_prefix(plain + 1);
     if (const char escape = escape_of(octet, version); escape != '\0') {
       out += '\\';
       out += escape;
@@ -121,6 +131,10 @@ std::string stomp_message_head(StompVersion version, const std::string* subscrip
 
 std::string stomp_message_tail(StompVersion version, const Pairs& headers, std::string_view body) {
   std::string out;
+  constexpr std::size_t kAround = 40;  // the length of the body, line ends and escapes
+  std::size_t bytes = body.size() + kAround;
+  for (const Pair& header : headers) bytes += header.name.size() + header.value.size() + 2;
+  out.reserve(bytes);
   append_headers(out, version, StompCommand::message, headers);
   append_rest(out, version, StompCommand::message, body);
   return out;

@@ -31,6 +31,8 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
     virtual void bury() = 0;        // last
     virtual void answer(const net::HeldRequest& request, net::HttpResponse response, bool essential) = 0;
     virtual void write(const net::HeldRequest& request, std::string bytes, bool last) = 0;
+    virtual int direct_fd(const net::HeldRequest& request) = 0;
+    virtual void write_rest(const net::HeldRequest& request, std::string bytes) = 0;
 
    protected:
     ~Guest() = default;
@@ -104,6 +106,10 @@ class FakeLoop final : public LoopInbox, public net::EndpointContext {
   };
   // The same for more of a streaming answer.
   void write(const net::HeldRequest& request, std::string bytes, bool last) override;
+  int direct_fd(const net::HeldRequest& request) override { return guest == nullptr ? -1 : guest->direct_fd(request); }
+  void write_rest(const net::HeldRequest& request, std::string bytes) override {
+    if (guest != nullptr) guest->write_rest(request, std::move(bytes));
+  }
 
   std::vector<Answered> answers;
   std::vector<Written> written;

@@ -39,6 +39,7 @@ struct Wire {
   std::string to_server;                  // not read yet
   std::string to_client;
   std::size_t free_bytes = SIZE_MAX;  // that the server can write before the client reads
+  int direct_fd = -1;                 // what is written directly goes there
   bool reading = true;
   bool wants_writable = false;
   bool hung_up = false;   // the client has closed it; the server notices behind what it reads
@@ -57,6 +58,7 @@ class FakeStream final : public net::ByteStream {
     return taken;
   }
   bool flushed() const override { return true; }
+  int direct_fd() const override { return wire_->direct_fd; }
   void want_writable() override { wire_->wants_writable = true; }
   void set_reading(bool on) override { wire_->reading = on; }
   void finish_writing() override { wire_->finished = true; }
@@ -135,6 +137,10 @@ class FakeSockets final : public FakeLoop::Guest, private net::RequestRouter {
   }
   void write(const net::HeldRequest& request, std::string bytes, bool last) override {
     connections_.write(request, bytes, last);
+  }
+  int direct_fd(const net::HeldRequest& request) override { return connections_.direct_fd(request); }
+  void write_rest(const net::HeldRequest& request, std::string bytes) override {
+    connections_.write_rest(request, bytes);
   }
 
   // As the server's loop ends, whatever state it is in.

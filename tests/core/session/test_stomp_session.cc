@@ -306,10 +306,17 @@ void receipts_come_when_it_is_done(void**) {
   Harness h(StompVersion::v1_2);
   expect(h.hear("SEND|destination:/topic/a|receipt:r\\c1||x@"), "publish #1 room:a x");
   expect(h.hear("SEND|destination:/topic/a||y@"), "publish #2 room:a y");
+  assert_true(h.session->tells_success(1));
+  assert_false(h.session->tells_success(2));
   expect(h.done(2), "");
   expect(h.done(1), "send RECEIPT|receipt-id:r\\c1||@");
   expect(h.done(1), "");
   expect(h.done(99), "");
+  for (const stomp::Ref gone : {1, 2, 99}) assert_false(h.session->tells_success(gone));
+  // Of a part of a commit, the last may.
+  h.hear("BEGIN|transaction:t||@SEND|transaction:t|destination:/topic/a||x@COMMIT|transaction:t|receipt:r2||@");
+  assert_true(h.session->tells_success(4));
+  expect(h.done(4), "send RECEIPT|receipt-id:r2||@");
 }
 
 // Not by an ERROR frame: that would end the connection over one message. This is where the server does not follow the

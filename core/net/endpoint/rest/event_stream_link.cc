@@ -5,14 +5,23 @@
 #include <utility>
 #include <vector>
 
-#include "net/deliver/link_context.h"
-
 namespace chat::net {
 
 void EventStreamLink::close(std::uint16_t code, std::string_view reason) {
   if (closing_) return;
+  close_direct();
   closing_ = true;
   user_->on_link_closed(code, reason);
+}
+
+void EventStreamLink::push_rest(FramePtr frame, std::size_t written) {
+  std::string bytes;
+  if (carrier_.gathers()) carrier_.append_prefix(bytes, frame->size_bytes());
+  frame->append_to(bytes);
+  bytes += carrier_.suffix();
+  bytes.erase(0, written);
+  close_direct();
+  stream_user_.on_rest(std::move(bytes));
 }
 
 void EventStreamLink::place_gaps() {

@@ -98,11 +98,12 @@ RestStreamExchange::RestStreamExchange(RestLocal& local, const HttpRequest& requ
     : local_(local),
       birth_(std::move(birth)),
       query_(std::move(query)),
-      headers_(rest_cors_headers(request, local.loop().options())) {}
+      headers_(rest_cors_headers(request, local.loop().options())),
+      chunked_(request.minor_version >= 1) {}
 
 void RestStreamExchange::on_held(const HeldRequest& request) {
   if (!local_.take_rate(request, birth_.address, true)) return;
-  stream_ = local_.open_stream(std::move(birth_), std::move(query_), request);
+  stream_ = local_.open_stream(std::move(birth_), std::move(query_), request, chunked_);
 }
 
 void RestStreamExchange::complete(HttpResponse& response) {

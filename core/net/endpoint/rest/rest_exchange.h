@@ -63,6 +63,7 @@ class RestStreamExchange final : public Exchange {
   RestBirth birth_;
   wire::RestEventsQuery query_;
   Pairs headers_;
+  const bool chunked_;
   SessionNumber stream_ = 0;
 };
 

@@ -110,14 +110,15 @@ SessionNumber RestLocal::serve(RestBirth birth, const std::string& identity, Res
   return number;
 }
 
-SessionNumber RestLocal::open_stream(RestBirth birth, wire::RestEventsQuery query, const HeldRequest& request) {
+SessionNumber RestLocal::open_stream(RestBirth birth, wire::RestEventsQuery query, const HeldRequest& request,
+                                     bool chunked) {
   std::variant<Admitted, wire::RestAnswer> result = admit_client(birth, query.rooms.front(), Transport::streaming);
   if (auto* const refused = std::get_if<wire::RestAnswer>(&result)) {
     answer(request, std::move(*refused));
     return 0;
   }
   auto& [number, admitted] = std::get<Admitted>(result);
-  auto stream = std::make_shared<RestStream>(*this, number, request, std::move(query), birth.has_credentials);
+  auto stream = std::make_shared<RestStream>(*this, number, request, std::move(query), chunked, birth.has_credentials);
   home_.add(stream);
   stream->start(admitted);
   return number;

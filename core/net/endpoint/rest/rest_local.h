@@ -25,7 +25,8 @@ class RestLocal {
   // Carries a request out, by a client of its own or, with an identity key, by one of the pool. Returns the session; 0: the request
   // was refused, and is answered.
   SessionNumber serve(RestBirth birth, const std::string& identity, RestQuestion question);
-  SessionNumber open_stream(RestBirth birth, wire::RestEventsQuery query, const HeldRequest& request);
+  // chunked: the body of the response is.
+  SessionNumber open_stream(RestBirth birth, wire::RestEventsQuery query, const HeldRequest& request, bool chunked);
   // Counts the request for its address. False when there are too many: then it is answered.
   bool take_rate(const HeldRequest& request, const std::string& address, bool asks_for_much);
 

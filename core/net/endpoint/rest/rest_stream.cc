@@ -66,7 +66,7 @@ void append_close_event(std::string& out, std::uint16_t code, std::string_view r
 }  // namespace
 
 RestStream::RestStream(RestLocal& local, SessionNumber number, const HeldRequest& request, wire::RestEventsQuery query,
-                       bool has_credentials)
+                       bool chunked, bool has_credentials)
     : Session(number),
       local_(local),
       loop_(local.loop()),
@@ -74,7 +74,7 @@ RestStream::RestStream(RestLocal& local, SessionNumber number, const HeldRequest
       padding_bytes_(query.padding_bytes),
       has_credentials_(has_credentials),
       positions_(std::make_shared<session::EventPositions>(std::move(query.rooms), query.last_event_id)),
-      link_(loop_, *this, room_with_ids(*positions_)) {
+      link_(loop_, *this, room_with_ids(*positions_), chunked) {
   positions_->append_id(last_id_);  // the client has it
 }
 
@@ -153,9 +153,17 @@ void RestStream::begin_response() {
 // Writing -------------------------------------------------------------------------------------------------------------
 
 void RestStream::on_output() {
-  if (lost_ || link_.closing() || link_.empty()) return;
-  if (!answered_) begin_response();
-  write_more();
+  if (lost_ || link_.closing()) return;
+  if (!link_.empty()) {
+    if (!answered_) begin_response();
+    write_more();
+  }
+  open_direct_when_idle();
+}
+
+void RestStream::open_direct_when_idle() {
+  if (!answered_ || in_flight_ || lost_ || !link_.may_open_direct()) return;
+  link_.open_direct(loop_.direct_fd(request_));
 }
 
 void RestStream::take(std::string& out, std::size_t max_bytes) {
@@ -183,15 +191,24 @@ void RestStream::write_more() {
 }
 
 void RestStream::write(std::string bytes, bool last) {
+  link_.close_direct();
   in_flight_ = true;
   loop_.write(request_, std::move(bytes), last);
+  set_timer();
+}
+
+void RestStream::on_rest(std::string bytes) {
+  in_flight_ = true;
+  loop_.write_rest(request_, std::move(bytes));
   set_timer();
 }
 
 void RestStream::drained() {
   in_flight_ = false;
   link_.note_read();
-  if (!lost_ && !link_.closing()) write_more();
+  if (lost_ || link_.closing()) return;
+  write_more();
+  open_direct_when_idle();
 }
 
 void RestStream::set_timer() {
@@ -200,9 +217,14 @@ void RestStream::set_timer() {
 }
 
 // A comment, so that proxies and both ends know that the connection lives.
-void RestStream::on_deadline(std::int64_t) {
+void RestStream::on_deadline(std::int64_t now_ms) {
+  // By the fan-out; -1: never.
+  const std::int64_t written_ms = link_.written_ms();
+  const std::int64_t due_ms = written_ms == -1 ? now_ms : written_ms + loop_.options().ping_interval_ms;
   if (in_flight_) {
     set_timer();
+  } else if (now_ms < due_ms) {
+    loop_.set_timer(*this, due_ms);
   } else {
     write(":\n\n", false);
   }

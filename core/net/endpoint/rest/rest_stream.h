@@ -15,10 +15,11 @@
 
 namespace chat::net {
 
-class RestStream final : public Session, private LinkUser, private PeerOwner, private TimerEntry {
+class RestStream final : public Session, private EventStreamUser, private PeerOwner, private TimerEntry {
  public:
+  // chunked: the body of the response is.
   RestStream(RestLocal& local, SessionNumber number, const HeldRequest& request, wire::RestEventsQuery query,
-             bool has_credentials);
+             bool chunked, bool has_credentials);
 
   // Call this first, once.
   void start(const ClientPtr& client);
@@ -35,6 +36,7 @@ class RestStream final : public Session, private LinkUser, private PeerOwner, pr
   std::string_view address() const override { return client_->origin().address; }
   void on_message(bool, std::string_view) override {}
   void on_output() override;
+  void on_rest(std::string bytes) override;
   void on_link_closed(std::uint16_t code, std::string_view reason) override;
   FramePtr encode_gap(const GapReply& gap) override;
 
@@ -48,6 +50,8 @@ class RestStream final : public Session, private LinkUser, private PeerOwner, pr
 
   void begin_response();
   void write_more();
+  // From then on the fan-out writes to the socket.
+  void open_direct_when_idle();
   void write(std::string bytes, bool last);
   // Moves queued events to `out`, with their ids.
   void take(std::string& out, std::size_t max_bytes);

@@ -391,6 +391,8 @@ std::optional<bool> StompClient::can_refuse(const ErrorReply& error) const {
   return error.of_send && session_.has_error_queue();
 }
 
+bool StompClient::tells_success(std::string_view ref) const { return session_.tells_success(ref_of(ref)); }
+
 std::optional<std::size_t> StompClient::send_reply(Peer&, const Reply& reply) {
   const std::size_t before = sent_bytes_;
   StompActions actions;

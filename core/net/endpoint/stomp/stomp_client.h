@@ -64,6 +64,7 @@ class StompClient final : public LinkUser, public PeerOwner, private TimerEntry 
   void on_verdict(Peer& peer) override;
   void on_verdict_timeout(Peer& peer) override;
   std::optional<std::size_t> send_reply(Peer& peer, const Reply& reply) override;
+  bool tells_success(std::string_view ref) const override;
   std::optional<bool> can_refuse(const ErrorReply& error) const override;
   std::optional<Subscription> subscription_of(Peer& peer, std::string_view ref) override;
   std::vector<std::string> message_heads(Peer& peer, const Message& message, std::string_view subscription) override;

@@ -1,10 +1,13 @@
-// Several messages that are delivered together: who gets them in one frame or in one write, and that each receiver gets
-// everything once and in the order in which it came, whatever else happens in between.
+// Several messages that are delivered together: who gets them in one frame or in one write, with heads of its own or
+// without, and that each receiver gets everything once and in the order in which it came, whatever else happens in
+// between.
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <new>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -52,12 +55,12 @@ std::string payloads(std::string_view bytes) {
   return text + std::string(bytes);
 }
 
-class Listener final : public Receiver {
+class Listener : public Receiver {
  public:
-  explicit Listener(ClientId id, const Carrier& carrier = websocket_carrier())
-      : Receiver(id, kCodec), carrier_(carrier) {}
+  explicit Listener(ClientId id, const Carrier& carrier = websocket_carrier(), const wire::Codec& codec = kCodec)
+      : Receiver(id, codec), carrier_(carrier), codec_(codec) {}
   const Carrier& carrier() const override { return carrier_; }
-  const wire::Codec& codec() const override { return kCodec; }
+  const wire::Codec& codec() const override { return codec_; }
   DeliveryCounters counters() const override { return {counter, nullptr}; }
   DirectLinks::Number direct_link() const override { return link; }
   bool notes_deliveries() const override { return notes; }
@@ -91,6 +94,45 @@ class Listener final : public Receiver {
 
  private:
   const Carrier& carrier_;
+  const wire::Codec& codec_;
+};
+
+constexpr wire::WireForm kHeaded = 0x7f00;
+
+// Of receivers that make their heads themselves.
+class HeadedCodec final : public wire::Codec {
+ public:
+  wire::Packets encode(const Message& message) const override { return {{false, message.payload}}; }
+  wire::Packets encode(const Reply&) const override { return {}; }
+  std::optional<wire::Packet> encode_body(const Message& message, wire::WireForm) const override {
+    if (message.payload == "unspeakable") return std::nullopt;
+    return wire::Packet{false, message.payload};
+  }
+  wire::WireForm form() const override { return kHeaded; }
+  wire::WireForm direct_form() const override { return kHeaded; }
+};
+
+const HeadedCodec kHeadedCodec;
+constexpr Subscription kOwnHeads{"own", kHeaded, true};
+
+// In a room by a subscription with own heads. Receives a message to everyone in two copies.
+class Headed : public Listener {
+ public:
+  explicit Headed(ClientId id, const Carrier& carrier = websocket_carrier()) : Listener(id, carrier, kHeadedCodec) {}
+  std::vector<std::string> make_heads(const Message&, std::string_view subscription) override {
+    ++asked;
+    if (deaf) return {};
+    if (subscription.empty()) return {"x:", "y:"};
+    return {std::string(subscription) + ":"};
+  }
+  void deliver_body(const MessagePtr& message, std::string_view subscription, const SharedBody& body) override {
+    for (const std::string& head : make_heads(*message, subscription)) {
+      deliver(make_frame(head, body, carrier(), message));
+    }
+  }
+
+  bool deaf = false;  // has no heads
+  std::size_t asked = 0;
 };
 
 MessagePtr message(std::string room, std::string payload) {
@@ -272,6 +314,7 @@ class Wire {
 
   DirectLinks::Number number() const { return number_; }
   void close_row() { links_.close(number_); }
+  void open_row() { links_.open(number_, ends_[0]); }
   // Until the socket takes nothing more.
   std::size_t fill() {
     const std::string block(4'096, 'f');
@@ -422,6 +465,143 @@ void what_is_written_is_not_written_again(void**) {
   assert_string_equal(ann.take().c_str(), "2 after 0 bytes ");
 }
 
+// Own heads -----------------------------------------------------------------------------------------------------------
+
+void heads_and_bodies_are_one_write(void**) {
+  Fixture f;
+  Counter counter;
+  Wire ann_wire(f.server.loop().direct_links());
+  Wire bob_wire(f.server.loop().direct_links());
+  Headed ann(1);
+  Headed bob(2);
+  ann.link = ann_wire.number();
+  bob.link = bob_wire.number();
+  ann.counter = &counter;
+  ann.notes = true;
+  for (Headed* const one : {&ann, &bob}) {
+    assert_true(f.fanout.add(*one, "room"));
+    assert_true(f.fanout.add(*one, "room", kOwnHeads));
+  }
+  for (const char* payload : {"1", "unspeakable", "2"}) f.take("room", payload);
+  f.finish();
+  assert_string_equal(payloads(ann_wire.read()).c_str(), "own:1 own:2 ");
+  assert_string_equal(payloads(bob_wire.read()).c_str(), "own:1 own:2 ");
+  assert_string_equal((ann.take() + bob.take()).c_str(), "");
+  assert_int_equal(counter.get(), 2);
+  assert_int_equal(ann.noted, 2);
+  assert_int_equal(ann.asked, 2);
+  // To everyone, in copies.
+  f.fanout.add_to_everyone(ann);
+  f.fanout.add_to_everyone(bob);
+  bob.deaf = true;
+  f.take_for_everyone("3");
+  f.finish();
+  assert_string_equal(payloads(ann_wire.read()).c_str(), "x:3 y:3 ");
+  assert_int_equal(counter.get(), 4);
+  assert_string_equal((bob_wire.read() + bob.take()).c_str(), "");
+  // One that is ahead goes by its link, and so does one with several subscriptions.
+  f.take("room", "4");
+  f.fanout.settle(ann);
+  f.take("room", "5");
+  f.finish();
+  assert_string_equal(ann.take().c_str(), "own:4 own:5 ");
+  assert_true(f.fanout.add(ann, "room", {"other", kHeaded, true}));
+  f.take("room", "6");
+  f.finish();
+  assert_string_equal(ann.take().c_str(), "own:6 other:6 ");
+  assert_string_equal(ann_wire.read().c_str(), "");
+}
+
+// The carrier's envelope is for the frames of one write, which the outbox gathers.
+void own_heads_in_an_envelope_go_by_the_link(void**) {
+  const BracketCarrier carrier;
+  Fixture f;
+  Wire wire(f.server.loop().direct_links());
+  Headed ann(1, carrier);
+  ann.link = wire.number();
+  f.fanout.add(ann, "room", kOwnHeads);
+  f.take("room", "1");
+  f.finish();
+  assert_string_equal(wire.read().c_str(), "");
+  assert_int_equal(ann.frames, 1);
+}
+
+// In the middle of the shared body. When memory fails, the rest comes later, with the same head.
+void the_rest_of_own_heads_goes_to_the_link(void**) {
+  class Resting final : public Headed {
+   public:
+    using Headed::Headed;
+    void deliver_rest(const FramePtr& frame, std::size_t written) override {
+      if (std::exchange(fails, false)) throw std::bad_alloc();
+      rest = test::bytes_of(frame).substr(written);
+    }
+    std::string rest;
+  };
+  for (const bool fails : {false, true}) {
+    Fixture f;
+    Wire wire(f.server.loop().direct_links());
+    Resting ann(1);
+    ann.link = wire.number();
+    ann.fails = fails;
+    f.fanout.add(ann, "room", kOwnHeads);
+    const std::string large(4'000'000, 'x');
+    f.take("room", large);
+    try {
+      f.finish();
+      assert_false(fails);
+    } catch (const std::bad_alloc&) {
+      assert_true(fails);
+      f.finish();
+    }
+    assert_int_equal(ann.asked, 1);
+    const std::string written = wire.read(large.size());
+    assert_true(written.size() > 100 && written.size() < large.size());
+    assert_true((written + ann.rest).ends_with("own:" + large));
+    assert_int_equal(written.size() + ann.rest.size(), 10 + 4 + large.size());
+  }
+}
+
+// A write takes so many segments. The link gets the rest.
+void a_long_run_of_own_heads_is_complete(void**) {
+  Fixture f;
+  Wire wire(f.server.loop().direct_links());
+  Headed ann(1);
+  ann.link = wire.number();
+  f.fanout.add(ann, "room", kOwnHeads);
+  for (std::size_t i = 0; i < DirectLinks::kMaxSegments; ++i) f.take("room", "1");
+  f.finish();
+  const std::string written = payloads(wire.read());
+  assert_int_equal(std::ranges::count(written, ' '), DirectLinks::kMaxSegments / 2);
+  assert_true(ann.take().ends_with("after " + std::to_string(DirectLinks::kMaxSegments / 2 * 7) + " bytes "));
+}
+
+void a_membership_without_subscriptions_is_silent(void**) {
+  Fixture f;
+  Headed ann(1);
+  Listener bob(2);
+  assert_true(f.fanout.add(ann, "room"));
+  assert_false(f.fanout.add(ann, "room"));
+  f.take("room", "1", &ann);
+  f.finish();
+  assert_string_equal(ann.take().c_str(), "own:1 ");
+  f.fanout.refresh(ann);
+  assert_true(f.fanout.add(bob, "room"));
+  f.take("room", "2");
+  assert_true(f.fanout.remove(bob, "room"));
+  assert_string_equal(bob.take().c_str(), "2 ");
+  assert_true(f.fanout.add(ann, "room", kOwnHeads));
+  f.take("room", "3");
+  assert_true(f.fanout.remove(ann, "room", "own"));
+  assert_string_equal(ann.take().c_str(), "own:3 ");
+  f.take("room", "4");
+  f.finish();
+  assert_string_equal(ann.take().c_str(), "");
+  assert_true(ann.has_rooms());
+  assert_true(f.fanout.remove(ann, "room"));
+  assert_false(f.fanout.remove(ann, "room"));
+  assert_false(ann.has_rooms());
+}
+
 void a_changed_link_is_used(void**) {
   Fixture f;
   Wire wire(f.server.loop().direct_links());
@@ -454,15 +634,67 @@ void rows_are_used_again(void**) {
 
 // Anything in any order ----------------------------------------------------------------------------------------------
 
-// Receivers in up to three of four rooms, with every kind of call in any order, and with budgets that are always over and
-// memory that fails. Each receiver has a list of what it should have heard, and hears that in this order.
+// With a socket that takes bytes or does not. What comes by the link closes the row until the link is flushed.
+class Wired final : public Headed {
+ public:
+  Wired(ClientId id, DirectLinks& links) : Headed(id), wire_(links) {
+    link = wire_.number();
+    notes = id % 4 == 0;
+  }
+  void deliver(const FramePtr& frame) override {
+    go_by_link();
+    Headed::deliver(frame);
+  }
+  void deliver_rest(const FramePtr& frame, std::size_t written) override {
+    if (std::exchange(fails, false)) throw std::bad_alloc();
+    go_by_link();
+    assert_int_equal(written, 0);
+    heard += payloads(test::bytes_of(frame));
+  }
+  void note_own(const MessagePtr& message) override {
+    hear_wire();
+    Headed::note_own(message);
+  }
+  void flush() {
+    hear_wire();
+    wire_.open_row();
+  }
+  void fill() {
+    hear_wire();
+    filled_ = wire_.fill();
+  }
+  void hear_wire() {
+    std::string bytes;
+    for (std::string part; !(part = wire_.read(4'096)).empty();) bytes += part;
+    heard += payloads(bytes.substr(std::exchange(filled_, 0)));
+  }
+
+ private:
+  void go_by_link() {
+    hear_wire();
+    wire_.close_row();
+  }
+
+  Wire wire_;
+  std::size_t filled_ = 0;
+};
+
+// Receivers in up to three of four rooms, some of them with heads of their own and sockets, with every kind of call in any
+// order, and with budgets that are always over and memory that fails. Each receiver has a list of what it should have
+// heard, and hears that in this order.
 struct Model {
   static constexpr std::size_t kReceivers = 30;
   static constexpr std::size_t kRooms = 4;
 
   explicit Model(unsigned seed) : random(seed) {
     for (std::size_t i = 0; i < kReceivers; ++i) {
-      listeners.push_back(std::make_unique<Listener>(i + 1));
+      if (i % 3 == 0) {
+        auto one = std::make_unique<Wired>(i + 1, fixture.server.loop().direct_links());
+        wired.push_back(one.get());
+        listeners.push_back(std::move(one));
+      } else {
+        listeners.push_back(std::make_unique<Listener>(i + 1));
+      }
       listeners.back()->whole = any(4) != 0;
       fixture.fanout.add_to_everyone(*listeners.back());
     }
@@ -502,6 +734,9 @@ struct Model {
     for (std::size_t i = 0; i < kReceivers; ++i) {
       if (!everyone && !rooms[i][room]) continue;
       if (i != excepted) {
+        const bool headed = i % 3 == 0;
+        if (headed && everyone) expected[i] += "x:" + payload + " y:";
+        if (headed && !everyone) expected[i] += "h:";
         expected[i] += payload + " ";
       } else if (!everyone) {
         expected[i] += "own:" + payload + " ";
@@ -511,12 +746,13 @@ struct Model {
   void step() {
     const std::size_t who = any(kReceivers);
     const std::size_t room = any(kRooms);
-    switch (any(10)) {
+    switch (any(12)) {
       case 0:
         if (fixture.fanout.interrupted()) finish_all();
         if (listeners[who]->has_rooms()) finish_all();
         rooms[who][room] = true;
         (void)fixture.fanout.add(*listeners[who], name(room));
+        if (who % 3 == 0) (void)fixture.fanout.add(*listeners[who], name(room), {"h", kHeaded, true});
         break;
       case 1:
         if (fixture.fanout.interrupted()) finish_all();
@@ -533,6 +769,12 @@ struct Model {
       case 4:
         take(room, true);
         break;
+      case 5:
+        wired[any(wired.size())]->flush();
+        break;
+      case 6:
+        wired[any(wired.size())]->fill();
+        break;
       default:
         take(room, false);
     }
@@ -541,6 +783,7 @@ struct Model {
   std::mt19937 random;
   Fixture fixture;
   std::vector<std::unique_ptr<Listener>> listeners;
+  std::vector<Wired*> wired;
   std::vector<std::string> expected;
   std::vector<std::vector<bool>> rooms;
   int last = 0;
@@ -551,6 +794,7 @@ void everything_comes_once_and_in_order(void**) {
     Model model(seed);
     for (int i = 0; i < 400; ++i) model.step();
     model.finish_all();
+    for (Wired* const one : model.wired) one->hear_wire();
     for (std::size_t i = 0; i < Model::kReceivers; ++i) {
       assert_string_equal(model.listeners[i]->heard.c_str(), model.expected[i].c_str());
     }
@@ -575,6 +819,11 @@ int main() {
       cmocka_unit_test(a_broken_socket_takes_nothing),
       cmocka_unit_test(an_envelope_is_written_whole),
       cmocka_unit_test(what_is_written_is_not_written_again),
+      cmocka_unit_test(heads_and_bodies_are_one_write),
+      cmocka_unit_test(own_heads_in_an_envelope_go_by_the_link),
+      cmocka_unit_test(the_rest_of_own_heads_goes_to_the_link),
+      cmocka_unit_test(a_long_run_of_own_heads_is_complete),
+      cmocka_unit_test(a_membership_without_subscriptions_is_silent),
       cmocka_unit_test(a_changed_link_is_used),
       cmocka_unit_test(rows_are_used_again),
       cmocka_unit_test(everything_comes_once_and_in_order),

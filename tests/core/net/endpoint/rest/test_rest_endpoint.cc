@@ -1,9 +1,13 @@
 // Requests and streams at an HTTP endpoint: what is answered and when, who is a member, and what ends.
 #include "net/endpoint/rest/rest_endpoint.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/net/fake_sockets.h"
 #include "core/net/recorder.h"
@@ -308,6 +312,191 @@ void a_reader_that_stops_is_closed(void**) {
   assert_true(f.site.server.hub->members("dev")->empty());
 }
 
+// The server's end of a connection, where the fan-out writes by itself. What the connection writes goes to its wire.
+class DirectSocket {
+ public:
+  explicit DirectSocket(test::Wire& wire) : wire_(wire) {
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_), 0);
+    wire_.direct_fd = ends_[0];
+  }
+  ~DirectSocket() {
+    wire_.direct_fd = -1;
+    for (const int end : ends_) close(end);
+  }
+  DirectSocket(const DirectSocket&) = delete;
+  DirectSocket& operator=(const DirectSocket&) = delete;
+
+  // Until it takes nothing more.
+  void fill() {
+    const std::string block(4'096, 'f');
+    while (send(ends_[0], block.data(), block.size(), MSG_NOSIGNAL) > 0) continue;
+  }
+  std::string read() {
+    std::string bytes;
+    for (;;) {
+      std::string part(65'536, '\0');
+      const ssize_t got = recv(ends_[1], part.data(), part.size(), 0);
+      if (got <= 0) return bytes;
+      bytes.append(part, 0, static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  test::Wire& wire_;
+  int ends_[2] = {-1, -1};
+};
+
+// The ids and texts of events, "1:one 2:two ". The size of each chunk fits.
+std::string events(std::string bytes, bool chunked = true) {
+  std::string body;
+  while (chunked && !bytes.empty()) {
+    const std::size_t size = std::stoul(bytes, nullptr, 16);
+    const std::size_t begin = bytes.find("\r\n") + 2;
+    assert_true(bytes.size() >= begin + size + 2);
+    assert_true(bytes.substr(begin + size, 2) == "\r\n");
+    body += bytes.substr(begin, size);
+    bytes.erase(0, begin + size + 2);
+  }
+  if (!chunked) body = std::move(bytes);
+  std::string shown;
+  for (std::size_t end = 0; (end = body.find("\n\n")) != std::string::npos; body.erase(0, end + 2)) {
+    const std::string event = body.substr(0, end);
+    const std::size_t text = event.find("\"text\":\"");
+    if (text == std::string::npos) continue;
+    if (event.starts_with("id: "))
+      shown += event.substr(event.find(':', 4) + 1, event.find('\n') - event.find(':', 4) - 1);
+    shown += ":" + event.substr(text + 8, event.find('"', text + 8) - text - 8) + " ";
+  }
+  assert_string_equal(body.c_str(), "");
+  return shown;
+}
+
+// The events of one turn in one write, whatever the version of HTTP.
+void events_are_written_directly(void**) {
+  for (const bool chunked : {true, false}) {
+    Fixture f;
+    DirectSocket socket(f.client.wire());
+    f.client.send("GET /rooms/dev/events HTTP/1." + std::string(chunked ? "1" : "0") + "\r\nHost: chat.test\r\n\r\n");
+    f.site.run();
+    assert_true(f.stream().find("event: welcome\n") != std::string::npos);
+    f.site.publish("dev", "one");
+    f.site.publish("dev", "two");
+    f.site.run();
+    ASSERT_TEXT(f.stream(), "");
+    ASSERT_TEXT(events(socket.read(), chunked), "1:one 2:two ");
+    // Something for this client alone comes between the events, by the link.
+    f.site.publish("dev", "three");
+    f.site.send(1, "alone");
+    f.site.publish("dev", "four");
+    f.site.run();
+    ASSERT_TEXT(events(f.stream(), chunked), "3:three :alone 4:four ");
+    f.site.publish("dev", "five");
+    f.site.run();
+    ASSERT_TEXT(events(socket.read(), chunked), "5:five ");
+    ASSERT_TEXT(f.stream(), "");
+    assert_true(f.site.server.hub->close_client(f.site.client(1), 1008, "bye").ok());
+    f.site.publish("dev", "six");
+    f.site.run();
+    assert_true(f.stream().find("event: close\n") != std::string::npos);
+    ASSERT_TEXT(socket.read(), "");
+    assert_true(f.empty());
+  }
+}
+
+// The rest of a write comes before everything else.
+void what_the_socket_does_not_take_comes_first(void**) {
+  Fixture f;
+  DirectSocket socket(f.client.wire());
+  f.get("/rooms/dev/events");
+  f.stream();
+  const std::string large(300'000, 'x');
+  f.client.wire().free_bytes = 0;
+  f.site.publish("dev", large);
+  f.site.run();
+  const std::string begun = socket.read();
+  assert_true(begun.size() > 1'000 && begun.size() < large.size());
+  f.site.publish("dev", "two");
+  f.site.run();
+  ASSERT_TEXT(f.stream() + socket.read(), "");
+  f.client.wire().free_bytes = SIZE_MAX;
+  f.site.run();
+  ASSERT_TEXT(events(begun + f.stream()), ("1:" + large + " 2:two ").c_str());
+  f.site.publish("dev", "three");
+  f.site.run();
+  ASSERT_TEXT(events(socket.read()), "3:three ");
+  // Nothing is taken.
+  socket.fill();
+  f.site.publish("dev", "four");
+  f.site.run();
+  ASSERT_TEXT(events(f.stream()), "4:four ");
+}
+
+// A client that is merely late may have more waiting than its outbox holds.
+void the_rest_is_not_held_against_the_client(void**) {
+  ServerOptions options;
+  options.max_outbox_bytes = 1'000;
+  Fixture f(options);
+  DirectSocket socket(f.client.wire());
+  f.get("/rooms/dev/events");
+  f.stream();
+  f.client.wire().free_bytes = 0;
+  socket.fill();
+  for (int i = 0; i < 10; ++i) f.site.publish("dev", std::string(500, 'x'));
+  f.site.run();
+  f.client.wire().free_bytes = SIZE_MAX;
+  f.site.run();
+  assert_int_equal(f.site.server.refused(Refusal::slow_reader), 0);
+  assert_true(events(f.stream()).ends_with(" 10:" + std::string(500, 'x') + " "));
+}
+
+void an_event_is_a_sign_of_life(void**) {
+  Fixture f;
+  DirectSocket socket(f.client.wire());
+  f.get("/rooms/dev/events");
+  f.stream();
+  f.site.advance(20'000);
+  f.site.publish("dev", "one");
+  f.site.run();
+  f.site.advance(10'000);
+  ASSERT_TEXT(events(socket.read()), "1:one ");
+  ASSERT_TEXT(f.stream(), "");
+  f.site.advance(15'100);
+  ASSERT_TEXT(f.stream(), "3\r\n:\n\n\r\n");
+  f.site.publish("dev", "two");
+  f.site.run();
+  ASSERT_TEXT(events(socket.read()), "2:two ");
+}
+
+void nothing_is_written_to_a_lost_connection(void**) {
+  Fixture f;
+  DirectSocket socket(f.client.wire());
+  f.get("/rooms/dev/events");
+  f.site.publish("dev", "one");
+  f.client.hang_up();
+  f.site.run();
+  f.site.publish("dev", "two");
+  f.site.run();
+  ASSERT_TEXT(socket.read(), "");
+  assert_true(f.empty());
+}
+
+// The ids of a stream of several rooms are its own, and between flushes everything waits.
+void other_streams_are_written_by_their_links(void**) {
+  for (const bool several : {true, false}) {
+    ServerOptions options;
+    if (!several) options.flush_interval_ms = 20;
+    Fixture f(options);
+    DirectSocket socket(f.client.wire());
+    f.get(several ? "/rooms/dev/events?room=b" : "/rooms/dev/events");
+    f.site.advance(40);
+    f.stream();
+    f.site.publish("dev", "one");
+    f.site.advance(40);
+    ASSERT_TEXT(socket.read(), "");
+    assert_true(f.stream().find(R"("text":"one")") != std::string::npos);
+  }
+}
+
 void answers_are_compressed(void**) {
   Fixture f;
   f.post(std::string(3'000, 'x'));
@@ -338,6 +527,12 @@ int main() {
       cmocka_unit_test(a_refused_stream_is_a_problem),
       cmocka_unit_test(a_kicked_stream_ends),
       cmocka_unit_test(a_reader_that_stops_is_closed),
+      cmocka_unit_test(events_are_written_directly),
+      cmocka_unit_test(what_the_socket_does_not_take_comes_first),
+      cmocka_unit_test(the_rest_is_not_held_against_the_client),
+      cmocka_unit_test(an_event_is_a_sign_of_life),
+      cmocka_unit_test(nothing_is_written_to_a_lost_connection),
+      cmocka_unit_test(other_streams_are_written_by_their_links),
       cmocka_unit_test(answers_are_compressed),
   };
   return cmocka_run_group_tests_name("core/net/endpoint/rest", tests, nullptr, nullptr);

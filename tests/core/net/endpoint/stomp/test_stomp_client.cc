@@ -1,5 +1,8 @@
 // What a STOMP client receives on its link: heads of its own before shared bodies, messages to the client alone, notices about dropped
 // messages, and what it missed.
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "core/net/endpoint/stomp/stomp_stage.h"
 
 #define ASSERT_TEXT(got, wanted) assert_string_equal(std::string(got).c_str(), std::string(wanted).c_str())
@@ -46,6 +49,30 @@ void a_body_is_encoded_once(void**) {
   f.ann->link.reads();
   f.run();
   assert_true(has(f.told(), "subscription:2|ack:2-1|"));
+}
+
+// A message without a receipt is not confirmed, so the sender gets it with all others. A receipt follows the message.
+void a_sender_without_a_receipt_keeps_its_place(void**) {
+  StompStage f;
+  f.ann = f.connect("ann");
+  f.subscribe(*f.ann, "0", "/topic/a");
+  int ends[2];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  f.loop().direct_links().open(f.ann->link.direct_number(), ends[0]);
+  for (const char* const text : {"one", "two"}) f.ann->says(frame("SEND", {"destination:/topic/a"}, text));
+  f.run();
+  ASSERT_TEXT(f.told(), "");
+  std::string bytes(4'096, '\0');
+  const ssize_t got = recv(ends[1], bytes.data(), bytes.size(), 0);
+  bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  assert_true(bytes.find("\n\none") < bytes.find("\n\ntwo") && bytes.find("\n\ntwo") != std::string::npos);
+  f.ann->says(frame("SEND", {"destination:/topic/a", "receipt:r"}, "three"));
+  f.run();
+  const std::string told = f.told();
+  assert_true(told.find("||three^") < told.find("ann: RECEIPT|receipt-id:r|"));
+  assert_true(has(told, "ann: RECEIPT|receipt-id:r|"));
+  assert_true(recv(ends[1], bytes.data(), bytes.size(), 0) < 0);
+  for (const int end : ends) close(end);
 }
 
 // In each version, for each subscription to the queue, and to no other.
@@ -171,6 +198,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(heads_differ_and_bodies_are_shared),
       cmocka_unit_test(a_body_is_encoded_once),
+      cmocka_unit_test(a_sender_without_a_receipt_keeps_its_place),
       cmocka_unit_test(messages_to_the_client_have_queues),
       cmocka_unit_test(bytes_become_text_where_they_must),
       cmocka_unit_test(dropped_messages_are_reported),
