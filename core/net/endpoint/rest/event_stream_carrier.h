@@ -10,7 +10,7 @@ namespace chat::net {
 
 class EventStreamCarrier final : public Carrier {
  public:
-  void append(std::string& out, const wire::Packet& packet) const override { out += packet.bytes; }
+  void append(std::string& out, const wire::PacketView& packet) const override { out += packet.bytes; }
   void append_text(std::string& out, std::string_view text) const override { out += text; }
 };
 
