@@ -28,6 +28,8 @@ class CallbackApplication final : public Application {
   CallbackApplication(chat_server& handle, const ApplicationSettings& settings)
       : handle_(handle), settings_(settings) {}
 
+  bool decides_requests() const override { return settings_.callbacks.on_authorize != nullptr; }
+  bool decides_messages() const override { return settings_.callbacks.on_message != nullptr; }
   Decision on_connect(const ConnectRequest& request) override;
   void on_open(const ClientPtr& client, std::string_view room, ClientId recovered_from) override;
   void on_disconnect(const ClientPtr& client, int close_code, std::string_view reason) override;

@@ -65,6 +65,11 @@ class Application {
  public:
   virtual ~Application() = default;
 
+  // Whether it has something to say about requests (on_authorize()) and messages (on_message()); constant. Without that,
+  // these are not called, and the default policy applies.
+  virtual bool decides_requests() const { return true; }
+  virtual bool decides_messages() const { return true; }
+
   // Returns the verdict on a connection: pass, refuse or defer.
   virtual Decision on_connect(const ConnectRequest&) { return {}; }
   // recovered_from: the client that this one continues after a lost connection; 0: none.

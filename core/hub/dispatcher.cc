@@ -108,10 +108,13 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
 
 Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room,
                                     std::string_view value, bool listing_allowed) {
-  const DecisionId id = client->begin_decision(false);
-  std::optional<Decision> decision = application_.on_authorize({client, action, room, value, id});
-  if (decision && decision->verdict == Verdict::defer) return {{}, id};
-  client->end_decision(id);
+  std::optional<Decision> decision;
+  if (application_.decides_requests()) {
+    const DecisionId id = client->begin_decision(false);
+    decision = application_.on_authorize({client, action, room, value, id});
+    if (decision && decision->verdict == Verdict::defer) return {{}, id};
+    client->end_decision(id);
+  }
   if (!decision) {
     if (default_allows(*client, action, listing_allowed)) return {};
     return {{Error::forbidden, "not allowed on this server"}, {}};
@@ -151,6 +154,7 @@ Status Dispatcher::check_sender(const Call& call, const SendCommand& command) co
 }
 
 Outcome Dispatcher::perform(Call& call, SendCommand& command) {
+  if (!application_.decides_messages()) return finish(call, command, 0, {});
   const bool answerable = !command.ref.empty() && !command.receipt_only;
   const std::uint64_t ack_id = answerable ? call.acks.add(command.ref) : 0;
   const DecisionId id = call.client->begin_decision(true);
@@ -161,22 +165,25 @@ Outcome Dispatcher::perform(Call& call, SendCommand& command) {
   return finish(call, command, ack_id, std::move(decision));
 }
 
-Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision decision) {
+Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision) {
   const bool handled =
       decision.verdict == Verdict::consume || (command.to_application && decision.verdict == Verdict::pass);
   if (handled && command.receipt_only) return AckReply{std::move(command.ref), 0, {}};
   if (handled) return {};
   if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), call.acks);
-  const CallbackScope* const scope = CallbackScope::current(hub_);
-  // The application answered either inside its callback, so the answer is sent after this, or while the verdict was
-  // pending.
-  const bool answered = ack_id != 0 && ((scope != nullptr && scope->answered(ack_id)) || !call.acks.take(ack_id));
-  Receipt receipt;
-  if (!answered) receipt = {call.client, command.ref, command.acknowledge_last};
+  const bool answered = ack_id != 0 && has_answered(call, ack_id);
   const Result<Published> published =
-      hub_.publish(std::move(command.message), call.now, std::move(receipt), call.client->source(), call.room);
+      hub_.publish(std::move(command.message), call.now,
+                   answered ? Receipt() : Receipt{call.client, command.ref, command.acknowledge_last},
+                   call.client->source(), call.room);
   if (published.ok() || answered) return {};
   return error_reply(std::move(command.ref), published.status(), true);
+}
+
+// The application answered either inside its callback, so the answer is sent after this, or while the verdict was pending.
+bool Dispatcher::has_answered(Call& call, std::uint64_t ack_id) const {
+  const CallbackScope* const scope = CallbackScope::current(hub_);
+  return (scope != nullptr && scope->answered(ack_id)) || !call.acks.take(ack_id);
 }
 
 Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks) {

@@ -88,7 +88,9 @@ class Dispatcher {
 
   Outcome perform(Call& call, Command& command);
   // Publishes or rejects a message after the verdict of on_message.
-  Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision decision);
+  Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision);
+  // Whether the client has the application's own answer to its message.
+  bool has_answered(Call& call, std::uint64_t ack_id) const;
   Outcome refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks);
 
   Hub& hub_;

@@ -93,8 +93,9 @@ void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) 
 // Without this, the next client to be sent a message would be closed, whoever it is that does not read.
 Status Hub::check_queued(std::string_view address, const MessageDraft& draft) {
   const std::int64_t total = sources_.total(Resource::queued_bytes);
+  if (total == 0) return {};
   const auto bytes = static_cast<std::int64_t>(draft.size_bytes() + kChargedBytes);
-  if (total == 0 || !exceeds(total + bytes, options_.max_queued_bytes)) return {};
+  if (!exceeds(total + bytes, options_.max_queued_bytes)) return {};
   note(Refusal::queued_bytes, address);
   return {Error::too_many, "too many bytes wait for clients that read slowly (max_queued_bytes)"};
 }
@@ -519,10 +520,10 @@ void Hub::deliver(const Room& room, const Submission& submission) {
   if (submission.message->event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Hub::commit(Room& room, const Submission& submission, const Position& place) {
+void Hub::commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch) {
   Message& message = *submission.message;
-  message.seq = place.seq;
-  message.epoch = place.epoch;
+  message.seq = seq;
+  message.epoch = epoch;
   Announcement announcement(inboxes_, &room, submission, options_.tells_published);
   rooms_.count_history(room.log->append(submission.message));
   // Nothing below here can fail: the message is kept, acknowledged and delivered.
@@ -538,7 +539,7 @@ void Hub::commit(const Submission& submission, const Result<Position>& place) {
     if (!room) return;
     rooms_.with(room, [&](Room& found) {
       if (place.ok()) {
-        commit(found, submission, *place);
+        commit(found, submission, place->seq, place->epoch);
       } else {
         Announcement::ToSender(inboxes_, submission.receipt, *submission.message, place.status()).post();
       }
@@ -569,8 +570,8 @@ Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now,
   if (!status.ok()) return status;
   message.time_ms = now.time_ms;
   message.born_ms = now.age_ms;
-  message.serial = next_serial();
   if (!ephemeral_events_.empty() && ephemeral_events_.contains(message.event)) message.ephemeral = true;
+  if (!message.is_numbered() || message.room.empty()) message.serial = next_serial();
 
   if (message.room.empty()) {
     if (message.event_kind != RoomEventKind::message) {
@@ -595,14 +596,14 @@ Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now,
         deliver(room, submission);
         return {};
       }
-      Result<std::optional<Position>> place = room.log->submit(submission);
-      if (!place.ok()) return place.status();
-      if (!*place) {
+      const Result<std::optional<std::uint64_t>> seq = room.log->submit(submission);
+      if (!seq.ok()) return seq.status();
+      if (!*seq) {
         ++room.submitted;
         return {};
       }
-      commit(room, submission, **place);
-      published = {(*place)->seq, std::move((*place)->epoch)};
+      published = {**seq, room.log->epoch()};  // before the commit: nothing can fail after it
+      commit(room, submission, **seq, room.log->epoch());
       return {};
     };
     std::optional<Status> placed;

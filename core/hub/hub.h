@@ -207,7 +207,7 @@ class Hub {
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
   // Call these two with the room's lock held; also with routing_ held if the sender waits for an acknowledgement. They
   // throw std::bad_alloc, and then nothing has changed.
-  void commit(Room& room, const Submission& submission, const Position& place);
+  void commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch);
   void deliver(const Room& room, const Submission& submission);
   // Takes the lock that posting an acknowledgement needs, if a sender waits for one.
   RoutingLock::Shared route(const Receipt& receipt, bool failed = false) {

@@ -20,7 +20,7 @@ class MemoryLog final : public RoomLog {
   const std::string& epoch() const override { return epoch_; }
   std::uint64_t seq() const override { return seq_; }
 
-  Result<std::optional<Position>> submit(Submission&) override { return std::optional(Position{epoch_, seq_ + 1}); }
+  Result<std::optional<std::uint64_t>> submit(Submission&) override { return std::optional(seq_ + 1); }
   std::int64_t append(MessagePtr message) override;
   KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const override {
     return history_.between(after_seq, before_seq, limit);

@@ -54,10 +54,10 @@ class RoomLog {
   // The seq of the newest message of the epoch, kept or not; 0 when there was none.
   virtual std::uint64_t seq() const = 0;
 
-  // Starts storing a numbered message. Returns its position when it is stored at once. Returns nullopt when the log
+  // Starts storing a numbered message. Returns its seq in epoch() when it is stored at once. Returns nullopt when the log
   // moved the submission away; Hub::commit() then follows exactly once, not from inside this call. After an error the
   // submission remains with the caller.
-  virtual Result<std::optional<Position>> submit(Submission& submission) = 0;
+  virtual Result<std::optional<std::uint64_t>> submit(Submission& submission) = 0;
   // Adds a stored message, whose seq is above seq(). A limit may drop it immediately. Returns the change in bytes held.
   // When it throws, nothing has changed.
   virtual std::int64_t append(MessagePtr message) = 0;

@@ -9,11 +9,10 @@ namespace {
 
 bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
 
-// Returns the length of the character at bytes[at]; 0 when it is ill-formed (Unicode, table 3-7).
+// Returns the length of the character at bytes[at], which is not ASCII; 0 when it is ill-formed (Unicode, table 3-7).
 std::size_t character_length(const unsigned char* bytes, std::size_t size, std::size_t at) {
   const unsigned char lead = bytes[at];
   const std::size_t left = size - at;
-  if (lead < 0x80) return 1;
   if (lead < 0xC2) return 0;
   if (lead < 0xE0) return left >= 2 && is_continuation(bytes[at + 1]) ? 2 : 0;
   if (lead < 0xF0) {
@@ -36,20 +35,27 @@ std::size_t character_length(const unsigned char* bytes, std::size_t size, std::
 
 }  // namespace
 
+std::size_t ascii_prefix(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080U;
+  std::size_t at = 0;
+  std::uint64_t words[4];
+  for (; text.size() - at >= sizeof words; at += sizeof words) {
+    std::memcpy(words, text.data() + at, sizeof words);
+    if (((words[0] | words[1] | words[2] | words[3]) & kHighBits) != 0) break;
+  }
+  for (; text.size() - at >= sizeof *words; at += sizeof *words) {
+    std::memcpy(words, text.data() + at, sizeof *words);
+    if ((*words & kHighBits) != 0) break;
+  }
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  return at;
+}
+
 bool is_utf8(std::string_view text) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  const std::size_t size = text.size();
-  std::size_t at = 0;
-  while (at < size) {
-    // Most chat text is ASCII, so eight bytes are checked at a time.
-    std::uint64_t word = 0;
-    while (size - at >= sizeof word) {
-      std::memcpy(&word, bytes + at, sizeof word);
-      if ((word & 0x8080808080808080U) != 0) break;
-      at += sizeof word;
-    }
-    if (at == size) break;
-    const std::size_t length = character_length(bytes, size, at);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length =
+        bytes[at] < 0x80 ? ascii_prefix(text.substr(at)) : character_length(bytes, text.size(), at);
     if (length == 0) return false;
     at += length;
   }

@@ -406,6 +406,14 @@ void Loop::give_back_memory() {
 
 // Time ----------------------------------------------------------------------------------------------------------------
 
+Moment Loop::moment() {
+  if (aged_ms_ != now_ms()) {
+    aged_ms_ = now_ms();
+    age_ms_ = current_moment().age_ms;
+  }
+  return {wall_clock_ms(), age_ms_};
+}
+
 void Loop::set_timer(TimerEntry& entry, std::int64_t deadline_ms) {
   timers_.set(entry, deadline_ms);
   if (armed_ms_ == -1 || deadline_ms < armed_ms_) {

@@ -85,6 +85,7 @@ class Loop final : public LoopInbox, public EndpointContext {
   SessionHome& sessions() { return sessions_; }
   const HttpRules& rules() const override;
   std::int64_t now_ms() const override { return static_cast<std::int64_t>(uv_now(&uv_)); }
+  Moment moment() override;
   void note_activity() override { ++activity_; }
   void set_timer(TimerEntry& entry, std::int64_t deadline_ms) override;
   void answer(const HeldRequest& request, HttpResponse response, bool essential) override;
@@ -148,6 +149,8 @@ class Loop final : public LoopInbox, public EndpointContext {
   std::int64_t grace_until_ms_ = 0;  // late timers wait until then
   std::uint64_t activity_ = 0;       // increases whenever something ran, for run_ready()
   TimerWheel timers_;
+  std::int64_t aged_ms_ = -1;  // now_ms() when age_ms_ was read
+  std::int64_t age_ms_ = 0;    // see Moment
   ReadySockets sockets_;
   std::unique_ptr<LwsContext> tls_;
 

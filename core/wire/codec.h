@@ -17,11 +17,26 @@
 
 namespace chat::wire {
 
+struct PacketView {
+  bool binary = false;
+  std::string_view bytes;
+};
 struct Packet {
   bool binary = false;
   std::string bytes;
+
+  operator PacketView() const { return {binary, bytes}; }  // NOLINT(google-explicit-constructor): as std::string does
 };
 using Packets = std::vector<Packet>;
+
+// Takes packets one by one, and copies their bytes.
+class PacketSink {
+ public:
+  virtual void add(const PacketView& packet) = 0;
+
+ protected:
+  ~PacketSink() = default;
+};
 
 // Clients with equal forms and the same carrier receive identical bytes for a message. The highest byte is the protocol;
 // the codec defines the rest.
@@ -61,6 +76,10 @@ class Codec {
   virtual Packets encode_in_form(const Message& message, WireForm form) const {
     (void)form;
     return encode(message);
+  }
+  // The packets of encode_in_form(), without a list of them. A codec may do without copies of its own.
+  virtual void encode_to(PacketSink& sink, const Message& message, WireForm form) const {
+    for (const Packet& packet : encode_in_form(message, form)) sink.add(packet);
   }
   // Encodes a message that asks this client for an acknowledgement with this id. Empty when the format has no
   // acknowledgements.

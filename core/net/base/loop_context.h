@@ -9,6 +9,7 @@
 
 #include "hub/application.h"
 #include "hub/source_table.h"
+#include "net/base/clock.h"
 #include "net/base/log_limiter.h"
 #include "net/base/memory_release.h"
 #include "net/base/refusal_log.h"
@@ -60,6 +61,8 @@ class LoopContext {
   virtual SourceTable& sources() = 0;
   // The monotonic time at which the loop's current turn began.
   virtual std::int64_t now_ms() const = 0;
+  // For what a client does now. A loop may read the monotonic clock once in a turn.
+  virtual Moment moment() { return current_moment(); }
   // Sets or changes the entry's deadline.
   virtual void set_timer(TimerEntry& entry, std::int64_t deadline_ms) = 0;
   // Makes the loop check for work again before it waits.

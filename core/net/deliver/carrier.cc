@@ -24,10 +24,10 @@ const Carrier& Carrier::with_deflate(int window_bits) const {
 }
 
 void FrameBuilder::separate() {
-  if (!std::exchange(empty_, false)) bytes_ += carrier_.separator();
+  if (packets_++ != 0) bytes_ += carrier_.separator();
 }
 
-void FrameBuilder::add(const wire::Packet& packet) {
+void FrameBuilder::add(const wire::PacketView& packet) {
   separate();
   carrier_.append(bytes_, packet);
 }
@@ -36,30 +36,41 @@ void FrameBuilder::add(std::string_view head, const SharedBody& body) {
   separate();
   carrier_.append_head(bytes_, head, body);
   if (!body.bytes) return;
-  if (shared_.empty()) {
-    own_ = std::exchange(bytes_, {});
+  if (made_.shared.empty()) {
+    made_.own = std::exchange(bytes_, {});
   } else if (!bytes_.empty()) {
-    shared_.push_back(BufferPtr::make(std::exchange(bytes_, {})));
+    made_.shared.push_back(BufferPtr::make(std::exchange(bytes_, {})));
   }
-  shared_.push_back(body.bytes);
+  made_.shared.push_back(body.bytes);
+}
+
+Segments FrameBuilder::take() {
+  if (made_.shared.empty()) {
+    made_.own = std::move(bytes_);
+  } else if (!bytes_.empty()) {
+    made_.shared.push_back(BufferPtr::make(std::move(bytes_)));
+  }
+  return std::move(made_);
 }
 
 FramePtr FrameBuilder::finish(MessagePtr message) {
-  if (empty_) return {};
-  if (shared_.empty()) return FramePtr::make(std::move(bytes_), std::move(message));
+  if (packets_ == 0) return {};
+  Segments made = take();
+  if (made.shared.empty()) return FramePtr::make(std::move(made.own), std::move(message));
   std::vector<MessagePtr> messages;
   if (message) messages.push_back(std::move(message));
-  return finish(std::move(messages));
+  return make_frame(std::move(made), std::move(messages));
 }
 
 FramePtr FrameBuilder::finish(std::vector<MessagePtr> messages) {
-  if (empty_) return {};
-  if (shared_.empty()) {
-    own_ = std::move(bytes_);
-  } else if (!bytes_.empty()) {
-    shared_.push_back(BufferPtr::make(std::move(bytes_)));
+  return packets_ == 0 ? FramePtr() : make_frame(take(), std::move(messages));
+}
+
+FramePtr make_frame(Segments bytes, std::vector<MessagePtr> messages) {
+  if (bytes.shared.empty() && messages.size() == 1) {
+    return FramePtr::make(std::move(bytes.own), std::move(messages.front()));
   }
-  return FramePtr::make(std::move(own_), std::move(shared_), std::move(messages));
+  return FramePtr::make(std::move(bytes.own), std::move(bytes.shared), std::move(messages));
 }
 
 FramePtr make_frame(const wire::Packets& packets, const Carrier& carrier, MessagePtr message) {

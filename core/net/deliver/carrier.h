@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/message.h"
@@ -30,7 +31,7 @@ class Carrier {
   Carrier& operator=(const Carrier&) = delete;
 
   // Appends one packet of a codec.
-  virtual void append(std::string& out, const wire::Packet& packet) const = 0;
+  virtual void append(std::string& out, const wire::PacketView& packet) const = 0;
   // Appends a text of the session's own, which is not a packet of a codec: a ping of Engine.IO.
   virtual void append_text(std::string& out, std::string_view text) const = 0;
 
@@ -72,29 +73,44 @@ class Carrier {
   const std::string_view suffix_;
 };
 
+// The bytes of a frame.
+struct Segments {
+  std::string own;                // the first segment
+  std::vector<BufferPtr> shared;  // those after it
+};
+
 // Puts packets into one frame.
-class FrameBuilder {
+class FrameBuilder final : public wire::PacketSink {
  public:
-  explicit FrameBuilder(const Carrier& carrier) : carrier_(carrier) {}
+  // buffer: its memory is used for the first segment, its content is not.
+  explicit FrameBuilder(const Carrier& carrier, std::string buffer = {})
+      : carrier_(carrier), bytes_(std::move(buffer)) {
+    bytes_.clear();
+  }
 
   void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
-  void add(const wire::Packet& packet);
+  void add(const wire::PacketView& packet) override;
   void add(std::string_view head, const SharedBody& body);
   // Once. An empty pointer when nothing was added.
   FramePtr finish(MessagePtr message);
   // With several messages of one room.
   FramePtr finish(std::vector<MessagePtr> messages);
+  // The bytes alone. Once, instead of finish(). Empty when nothing was added.
+  Segments take();
+  // How many were added.
+  std::size_t packets() const { return packets_; }
 
  private:
   void separate();
 
   const Carrier& carrier_;
-  bool empty_ = true;
-  std::string own_;                // the first segment, once a shared one follows it
-  std::vector<BufferPtr> shared_;  // the segments after it
-  std::string bytes_;              // the segment that is being made
+  std::size_t packets_ = 0;
+  Segments made_;
+  std::string bytes_;  // the segment that is being made
 };
 
+// The messages are of one room.
+FramePtr make_frame(Segments bytes, std::vector<MessagePtr> messages);
 // An empty pointer when there are no packets.
 FramePtr make_frame(const wire::Packets& packets, const Carrier& carrier, MessagePtr message);
 FramePtr make_frame(std::string_view head, const SharedBody& body, const Carrier& carrier, MessagePtr message);

@@ -80,8 +80,19 @@ Fanout::Memberships::iterator Fanout::find(Receiver& receiver, const LocalRoom& 
   });
 }
 
+LocalRoom* Fanout::find(std::string_view room) {
+  if (found_ != nullptr && found_->name == room) return found_;
+  const auto found = rooms_.find(room);
+  return found == rooms_.end() ? nullptr : found_ = found->second.get();
+}
+
+void Fanout::erase(const LocalRoom& room) noexcept {
+  if (found_ == &room) found_ = nullptr;
+  rooms_.erase(rooms_.find(room.name));
+}
+
 LocalRoom& Fanout::find_or_make(std::string_view room) {
-  if (const auto found = rooms_.find(room); found != rooms_.end()) return *found->second;
+  if (LocalRoom* const found = find(room)) return *found;
   auto local = std::make_unique<LocalRoom>();
   local->name = room;
   const std::string& name = local->name;
@@ -119,7 +130,7 @@ bool Fanout::add(Receiver& receiver, std::string_view room, const Subscription& 
     memberships.push_back(enter(local, receiver, subscription));
   } catch (...) {
     // Room and receiver must agree on who is in.
-    if (is_empty(local)) rooms_.erase(rooms_.find(room));
+    if (is_empty(local)) erase(local);
     throw;
   }
   if (first) count_rooms(receiver, local, 1);
@@ -145,21 +156,20 @@ void Fanout::mark_plural(Receiver& receiver, LocalRoom& room) {
 }
 
 bool Fanout::remove(Receiver& receiver, std::string_view room) {
-  const auto found = rooms_.find(room);
-  if (found == rooms_.end()) return false;
+  LocalRoom* const local = find(room);
+  if (local == nullptr) return false;
   const std::size_t count = receiver.memberships_.size();
-  settle(*found->second, receiver);
-  leave(receiver, *found->second);
+  settle(*local, receiver);
+  leave(receiver, *local);
   return receiver.memberships_.size() != count;
 }
 
 bool Fanout::remove(Receiver& receiver, std::string_view room, std::string_view subscription_id) {
-  const auto found = rooms_.find(room);
-  if (found == rooms_.end()) return false;
-  LocalRoom& local = *found->second;
-  if (find(receiver, local, subscription_id) == receiver.memberships_.end()) return false;
-  settle(local, receiver);
-  unlink(receiver, find(receiver, local, subscription_id));
+  LocalRoom* const local = find(room);
+  if (local == nullptr) return false;
+  if (find(receiver, *local, subscription_id) == receiver.memberships_.end()) return false;
+  settle(*local, receiver);
+  unlink(receiver, find(receiver, *local, subscription_id));
   return true;
 }
 
@@ -227,7 +237,7 @@ void Fanout::unlink(Receiver& receiver, Memberships::iterator membership) noexce
   leave_place(**membership);
   receiver.memberships_.erase(membership);
   mark_plural(receiver, room);
-  if (is_empty(room)) rooms_.erase(rooms_.find(room.name));
+  if (is_empty(room)) erase(room);
 }
 
 void Fanout::add_to_everyone(Receiver& receiver) {
@@ -264,7 +274,10 @@ void Fanout::refresh(Receiver& receiver) {
 // Runs ----------------------------------------------------------------------------------------------------------------
 
 EncodedRun& Fanout::encoded(LocalRoom& room) {
-  if (!room.encoded) room.encoded = std::make_unique<EncodedRun>(room.run, room.forms);
+  if (!room.encoded) {
+    room.encoded = spare_ ? std::move(spare_) : std::make_unique<EncodedRun>();
+    room.encoded->begin(room.run, room.forms);
+  }
   return *room.encoded;
 }
 
@@ -277,18 +290,18 @@ void Fanout::set_ahead(const LocalRoom& room, LocalRoom::Member& member, std::si
   member.ahead = static_cast<std::uint16_t>(messages);
 }
 
-bool Fanout::take(const MessagePtr& message, Receiver* excepted, TimeBudget& budget) {
-  const auto found = rooms_.find(message->room);
-  if (found == rooms_.end()) return true;
-  if (!make_way(*found->second, *message, budget)) return false;
-  append(*found->second, message, excepted);
+bool Fanout::take(MessagePtr&& message, Receiver* excepted, TimeBudget& budget) {
+  LocalRoom* const room = find(message->room);
+  if (room == nullptr) return true;
+  if (!make_way(*room, *message, budget)) return false;
+  append(*room, std::move(message), excepted);
   return true;
 }
 
-bool Fanout::take_for_everyone(const MessagePtr& message, Receiver* excepted, TimeBudget& budget) {
+bool Fanout::take_for_everyone(MessagePtr&& message, Receiver* excepted, TimeBudget& budget) {
   if (everyone_.members.empty()) return true;
   if (!make_way(everyone_, *message, budget)) return false;
-  append(everyone_, message, excepted);
+  append(everyone_, std::move(message), excepted);
   return true;
 }
 
@@ -301,7 +314,7 @@ bool Fanout::make_way(const LocalRoom& room, const Message& message, TimeBudget&
   return (!open && apart) || finish(budget);
 }
 
-void Fanout::append(LocalRoom& room, const MessagePtr& message, Receiver* excepted) {
+void Fanout::append(LocalRoom& room, MessagePtr&& message, Receiver* excepted) {
   reserve_one(room.run);
   reserve_one(open_);
   if (excepted != nullptr) {
@@ -309,6 +322,7 @@ void Fanout::append(LocalRoom& room, const MessagePtr& message, Receiver* except
     const auto in_room = [&](const auto& membership) { return membership->room == &room; };
     if (std::ranges::any_of(excepted->memberships_, in_room)) excepted->note_own(message);
   }
+  if (room.members.empty()) return;  // all are silent
   // Nothing throws from here on.
   if (room.run.empty()) {
     room.open_index = static_cast<std::uint32_t>(open_.size());
@@ -316,15 +330,18 @@ void Fanout::append(LocalRoom& room, const MessagePtr& message, Receiver* except
     ++open_runs_;
     shared_open_ = shared_open_ || room.shared != 0;
   }
-  room.run.push_back(message);
   room.run_bytes += message->size_bytes();
+  room.run.push_back(std::move(message));
   if (excepted == nullptr) return;
   visit_members(*excepted, room, [&](LocalRoom::Member& member) { set_ahead(room, member, room.run.size()); });
 }
 
 void Fanout::end_run(LocalRoom& room) noexcept {
-  if (room.encoded) room.encoded->count_deliveries();
-  room.encoded.reset();
+  if (room.encoded) {
+    room.encoded->count_deliveries();
+    room.encoded->end();
+    spare_ = std::move(room.encoded);
+  }
   if (room.run.capacity() > kKeptRunMessages) {
     give_back(room.run);
   } else {
@@ -453,7 +470,7 @@ void Fanout::deliver(LocalRoom& room, LocalRoom::Member& member) {
     settle(room, receiver);
     return;
   }
-  if (at == 0 && size > 1 && !form.own_heads) {
+  if (at == 0 && !form.own_heads) {
     const FramePtr& frame = encoded(room).whole(member.form, receiver);
     if (!frame || receiver.takes_whole(*frame)) {
       receiver.deliver(frame);

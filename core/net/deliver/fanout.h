@@ -94,10 +94,10 @@ class Fanout {
 
   // A message for the members of its room, once for each subscription. It is delivered by finish(), or earlier.
   // excepted: a receiver that does not get it. False when the time was over before earlier messages were delivered, or
-  // when an exception is thrown: the message is not taken then, and comes again.
-  bool take(const MessagePtr& message, Receiver* excepted, TimeBudget& budget);
+  // when an exception is thrown: the message is not taken then, and comes again. Otherwise the pointer is moved from.
+  bool take(MessagePtr&& message, Receiver* excepted, TimeBudget& budget);
   // For everyone, once.
-  bool take_for_everyone(const MessagePtr& message, Receiver* excepted, TimeBudget& budget);
+  bool take_for_everyone(MessagePtr&& message, Receiver* excepted, TimeBudget& budget);
   // Gives the receiver what it misses of the runs of its rooms.
   void settle(Receiver& receiver);
   // Delivers all runs. False when the time was over before that: the next call continues. The same after an exception
@@ -125,19 +125,22 @@ class Fanout {
   bool write_own_heads(Delivery& delivery, LocalRoom::Member& member);
   static void end_own_heads(Delivery& delivery, LocalRoom::Member& member);
   void deliver(LocalRoom& room, LocalRoom::Member& member);
-  static void deliver_one(LocalRoom& room, LocalRoom::Member& member, std::size_t at);
+  void deliver_one(LocalRoom& room, LocalRoom::Member& member, std::size_t at);
   void settle(LocalRoom& room, Receiver& receiver);
-  static EncodedRun& encoded(LocalRoom& room);
+  EncodedRun& encoded(LocalRoom& room);
   static std::size_t ahead(const LocalRoom& room, const LocalRoom::Member& member);
   static void set_ahead(const LocalRoom& room, LocalRoom::Member& member, std::size_t messages);
   bool make_way(const LocalRoom& room, const Message& message, TimeBudget& budget);
-  void append(LocalRoom& room, const MessagePtr& message, Receiver* excepted);
+  void append(LocalRoom& room, MessagePtr&& message, Receiver* excepted);
   bool has_runs() const { return open_runs_ != 0; }
 
   template <class Visit>
   void visit_members(Receiver& receiver, LocalRoom& room, Visit visit);
   static Memberships::iterator find(Receiver& receiver, const LocalRoom& room, std::string_view subscription_id);
+  // nullptr: no member of it is on this loop.
+  LocalRoom* find(std::string_view room);
   LocalRoom& find_or_make(std::string_view room);
+  void erase(const LocalRoom& room) noexcept;
   std::unique_ptr<Membership> enter(LocalRoom& room, Receiver& receiver, const Subscription& subscription);
   void count_rooms(Receiver& receiver, LocalRoom& room, int change) noexcept;
   void mark_plural(Receiver& receiver, LocalRoom& room);
@@ -149,11 +152,13 @@ class Fanout {
 
   LinkContext& loop_;
   StringMap<std::unique_ptr<LocalRoom>> rooms_;
+  LocalRoom* found_ = nullptr;  // by find(), the last time: messages of one room often come together
   LocalRoom everyone_;
   std::vector<LocalRoom*> open_;  // the rooms with a run, in the order in which these began; nullptr: it has ended
   std::size_t next_open_ = 0;     // those before have ended
   std::size_t open_runs_ = 0;
-  bool shared_open_ = false;  // one of them has members that are in other rooms
+  std::unique_ptr<EncodedRun> spare_;  // for the next run
+  bool shared_open_ = false;           // one of them has members that are in other rooms
   bool finishing_ = false;
   bool delivering_ = false;  // receivers are being called
   std::optional<Delivery> delivery_;

@@ -10,7 +10,7 @@ namespace chat::net {
 
 PollingCarrier::PollingCarrier() : Carrier(wire::kEngineIoSeparator, {}) {}
 
-void PollingCarrier::append(std::string& out, const wire::Packet& packet) const {
+void PollingCarrier::append(std::string& out, const wire::PacketView& packet) const {
   wire::append_engine_io_message(out, packet.binary, packet.bytes);
 }
 

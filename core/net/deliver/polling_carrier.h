@@ -12,7 +12,7 @@ class PollingCarrier final : public Carrier {
  public:
   PollingCarrier();
 
-  void append(std::string& out, const wire::Packet& packet) const override;
+  void append(std::string& out, const wire::PacketView& packet) const override;
   void append_text(std::string& out, std::string_view text) const override;
 };
 

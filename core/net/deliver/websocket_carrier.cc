@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "model/utf8.h"
@@ -24,17 +25,18 @@ constexpr std::size_t kWorthCompressing = 256;
 
 // RFC 6455 section 5.2, from server to client: no mask, never fragmented. The payload follows.
 void append_frame_head(std::string& out, unsigned char first_byte, std::size_t size) {
-  out += static_cast<char>(first_byte);
+  std::array<char, 10> head{static_cast<char>(first_byte)};
+  std::size_t length_bytes = 0;  // of the length in its longer forms
   if (size < 126) {
-    out += static_cast<char>(size);
-  } else if (size < 65'536) {
-    out += static_cast<char>(126);
-    out += static_cast<char>(size >> 8);
-    out += static_cast<char>(size);
+    head[1] = static_cast<char>(size);
   } else {
-    out += static_cast<char>(127);
-    for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(static_cast<std::uint64_t>(size) >> shift);
+    length_bytes = size < 65'536 ? 2 : 8;
+    head[1] = static_cast<char>(length_bytes == 2 ? 126 : 127);
+    for (std::size_t at = 0; at < length_bytes; ++at) {
+      head[2 + at] = static_cast<char>(static_cast<std::uint64_t>(size) >> (8 * (length_bytes - 1 - at)));
+    }
   }
+  out.append(head.data(), 2 + length_bytes);
 }
 
 void append_frame(std::string& out, unsigned char first_byte, std::string_view payload) {
@@ -131,7 +133,7 @@ FramePtr make_control_frame(unsigned char opcode, std::string_view payload) {
 
 }  // namespace
 
-void WebSocketCarrier::append(std::string& out, const wire::Packet& packet) const {
+void WebSocketCarrier::append(std::string& out, const wire::PacketView& packet) const {
   if (packets_ == Packets::plain || (packets_ == Packets::engine_io && packet.binary)) {
     append_message(out, packet.binary, packet.bytes, deflate_window_bits_);
     return;

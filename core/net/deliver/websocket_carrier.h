@@ -21,7 +21,7 @@ class WebSocketCarrier final : public Carrier {
   explicit WebSocketCarrier(Packets packets, int deflate_window_bits = 0)
       : packets_(packets), deflate_window_bits_(deflate_window_bits) {}
 
-  void append(std::string& out, const wire::Packet& packet) const override;
+  void append(std::string& out, const wire::PacketView& packet) const override;
   void append_text(std::string& out, std::string_view text) const override;
   SharedBody share(wire::Packet body) const override;
   void append_head(std::string& out, std::string_view head, const SharedBody& body) const override;

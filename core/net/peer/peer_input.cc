@@ -5,8 +5,6 @@
 #include <new>
 #include <utility>
 
-#include "net/base/clock.h"
-
 namespace chat::net {
 namespace {
 
@@ -155,8 +153,8 @@ void PeerInput::execute(wire::Decoded& decoded) {
     owner_.reply(error);
     return;
   }
-  take_outcome(
-      owner_.context().dispatcher().execute(owner_.client(), std::move(command), state_.acks, current_moment()));
+  take_outcome(owner_.context().dispatcher().execute(owner_.client(), std::move(command), state_.acks,
+                                                     owner_.context().moment()));
 }
 
 // The command has been carried out. When its reply fails for lack of memory, the client would not know that, so it is closed.
@@ -291,7 +289,7 @@ void PeerInput::resume(Decision decision) {
     const bool of_send = std::holds_alternative<SendCommand>(suspended->command);
     try {
       take_outcome(owner_.context().dispatcher().resume(owner_.client(), std::move(*suspended), std::move(decision),
-                                                        state_.acks, current_moment()));
+                                                        state_.acks, owner_.context().moment()));
     } catch (const std::bad_alloc&) {
       std::string ref = std::visit([](auto& specific) { return std::move(specific.ref); }, suspended->command);
       tell_no_memory(std::move(ref), of_send);

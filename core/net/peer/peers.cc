@@ -39,14 +39,16 @@ Receiver* Peers::excepted_by(const Message& message) { return message.except == 
 
 bool Peers::deliver(RoomMessage& event) {
   repeat_ = true;
-  const bool taken = loop_.fanout().take(event.message, excepted_by(*event.message), loop_.budget());
+  Receiver* const excepted = excepted_by(*event.message);
+  const bool taken = loop_.fanout().take(std::move(event.message), excepted, loop_.budget());
   repeat_ = false;
   return taken;
 }
 
 bool Peers::deliver(EveryoneMessage& event) {
   repeat_ = true;
-  const bool taken = loop_.fanout().take_for_everyone(event.message, excepted_by(*event.message), loop_.budget());
+  Receiver* const excepted = excepted_by(*event.message);
+  const bool taken = loop_.fanout().take_for_everyone(std::move(event.message), excepted, loop_.budget());
   repeat_ = false;
   return taken;
 }

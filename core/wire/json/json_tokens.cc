@@ -2,6 +2,7 @@
 #include "wire/json/json_tokens.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 namespace chat::wire::json {
@@ -10,7 +11,29 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex_digit(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
+constexpr std::uint64_t kEach = 0x0101010101010101U;
+
+// Nonzero when one of the eight bytes is below `limit`, which is at most 0x80.
+std::uint64_t any_below(std::uint64_t word, std::uint64_t limit) {
+  return (word - kEach * limit) & ~word & (kEach * 0x80);
+}
+
+// Nonzero when one of the eight bytes has this value.
+std::uint64_t any_equal(std::uint64_t word, unsigned char value) { return any_below(word ^ (kEach * value), 1); }
+
 }  // namespace
+
+// Most texts have no such byte, so eight are looked at together.
+std::size_t find_special(std::string_view text, std::size_t from) {
+  std::uint64_t word = 0;
+  for (; text.size() - from >= sizeof word; from += sizeof word) {
+    std::memcpy(&word, text.data() + from, sizeof word);
+    if ((any_below(word, 0x20) | any_equal(word, '"') | any_equal(word, '\\')) != 0) break;
+  }
+  const auto special = [](unsigned char byte) { return byte < 0x20 || byte == '"' || byte == '\\'; };
+  while (from < text.size() && !special(static_cast<unsigned char>(text[from]))) ++from;
+  return from;
+}
 
 TokenReader::TokenReader(std::string_view text, std::size_t max_depth)
     : text_(text), max_depth_(std::min(max_depth, kDepthCeiling)) {}
@@ -154,12 +177,11 @@ Token TokenReader::read_literal(std::string_view literal, Token token) {
 // Advances from the opening quote past the closing one.
 bool TokenReader::skip_string() {
   ++at_;
-  while (at_ < text_.size()) {
+  while ((at_ = find_special(text_, at_)) < text_.size()) {
     const char c = text_[at_];
     if (static_cast<unsigned char>(c) < 0x20) return false;
     ++at_;
     if (c == '"') return true;
-    if (c != '\\') continue;
     if (at_ == text_.size()) return false;
     const char escape = text_[at_];
     if (escape == 'u') {

@@ -28,6 +28,10 @@ enum class Token : std::uint8_t {
   fault  // returned by every later call, too
 };
 
+// The place of the first byte at or after `from` that a JSON string cannot contain as it is: a control character, a quote,
+// a backslash. text.size() when there is none. from: at most text.size().
+std::size_t find_special(std::string_view text, std::size_t from);
+
 class TokenReader {
  public:
   // `text` must outlive the reader. max_depth: at most kDepthCeiling.

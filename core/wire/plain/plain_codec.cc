@@ -3,25 +3,32 @@
 
 namespace chat::wire {
 
-Decoded PlainCodec::decode(bool binary, std::string_view bytes) {
-  SendCommand command;
+void PlainCodec::decode(bool binary, std::string_view bytes, std::vector<Decoded>& said) {
+  Decoded& one = said.emplace_back(std::in_place_type<Command>, std::in_place_type<SendCommand>);
+  MessageDraft& draft = std::get<SendCommand>(std::get<Command>(one)).draft();
   if (binary) {
-    command.draft().kind = PayloadKind::args;
-    command.draft().payload = kSingleBinaryArgs;
-    command.draft().attachments.emplace_back(bytes);
+    draft.kind = PayloadKind::args;
+    draft.payload = kSingleBinaryArgs;
+    draft.attachments.emplace_back(bytes);
   } else {
-    command.draft().payload = bytes;
+    draft.payload = bytes;
   }
-  return Command(std::move(command));
+}
+
+void PlainCodec::encode_to(PacketSink& sink, const Message& message, WireForm) const {
+  // Without its event name, a typing notice or a cursor position would look like a chat message.
+  if (message.ephemeral && message.event != kDefaultEvent) return;
+  if (!is_single_binary(message)) sink.add({false, message.payload});
+  for (const std::string& attachment : message.attachments) sink.add({true, attachment});
 }
 
 Packets PlainCodec::encode(const Message& message) const {
-  // Without its event name, a typing notice or a cursor position would look like a chat message.
-  if (message.ephemeral && message.event != kDefaultEvent) return {};
-  Packets packets;
-  if (!is_single_binary(message)) packets.push_back({false, message.payload});
-  for (const std::string& attachment : message.attachments) packets.push_back({true, attachment});
-  return packets;
+  struct List final : PacketSink {
+    void add(const PacketView& packet) override { packets.push_back({packet.binary, std::string(packet.bytes)}); }
+    Packets packets;
+  } list;
+  encode_to(list, message, form());
+  return std::move(list.packets);
 }
 
 Packets PlainCodec::encode(const Reply&) const { return {}; }

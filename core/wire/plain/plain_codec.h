@@ -10,12 +10,10 @@ namespace chat::wire {
 class PlainCodec final : public Codec, public Decoder {
  public:
   // A packet holds exactly one message.
-  Decoded decode(bool binary, std::string_view bytes);
-  void decode(bool binary, std::string_view bytes, std::vector<Decoded>& said) override {
-    said.push_back(decode(binary, bytes));
-  }
+  void decode(bool binary, std::string_view bytes, std::vector<Decoded>& said) override;
   Packets encode(const Message& message) const override;
   Packets encode(const Reply& reply) const override;
+  void encode_to(PacketSink& sink, const Message& message, WireForm form) const override;
   WireForm form() const override;
 };
 

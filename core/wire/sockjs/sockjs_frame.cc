@@ -1,6 +1,7 @@
 // See sockjs_frame.h.
 #include "wire/sockjs/sockjs_frame.h"
 
+#include "model/utf8.h"
 #include "wire/json/json.h"
 
 namespace chat::wire {
@@ -31,11 +32,16 @@ bool is_troublesome(unsigned code) {
 // Steps to the next character that JSON alone would leave as it is and SockJS escapes. Only three lead bytes begin one.
 // Returns the number of its bytes, or 0 at the end.
 unsigned find_troublesome(std::string_view text, std::size_t& at) {
-  for (; at < text.size(); ++at) {
+  while (at < text.size()) {
     const auto byte = static_cast<unsigned char>(text[at]);
-    if (byte != 0xE2 && byte != 0xEF && byte < 0xF0) continue;
+    if (byte < 0x80) {
+      at += ascii_prefix(text.substr(at));
+      continue;
+    }
     const unsigned length = byte >= 0xF0 ? 4 : 3;
-    if (is_troublesome(code_point(text, at, length))) return length;
+    const bool leads = byte == 0xE2 || byte == 0xEF || byte >= 0xF0;
+    if (leads && is_troublesome(code_point(text, at, length))) return length;
+    ++at;
   }
   return 0;
 }

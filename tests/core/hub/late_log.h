@@ -76,12 +76,12 @@ class LateCommits {
 
     const std::string& epoch() const override { return kept_.epoch(); }
     std::uint64_t seq() const override { return kept_.seq(); }
-    Result<std::optional<Position>> submit(Submission& submission) override {
+    Result<std::optional<std::uint64_t>> submit(Submission& submission) override {
       const std::lock_guard lock(commits_.mutex_);
       if (!commits_.refusal_.ok()) return commits_.refusal_;
       commits_.waiting_.push_back({this, std::move(submission), std::nullopt});
       commits_.changed_.notify_one();
-      return std::optional<Position>();
+      return std::optional<std::uint64_t>();
     }
     std::int64_t append(MessagePtr message) override { return kept_.append(std::move(message)); }
     KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const override {

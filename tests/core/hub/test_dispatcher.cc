@@ -13,6 +13,8 @@ using namespace chat::test;
 namespace {
 
 struct FakeApplication : Application {
+  bool decides_requests() const override { return decides; }
+  bool decides_messages() const override { return decides; }
   std::optional<Decision> on_authorize(const AuthorizeRequest& request) override {
     asked.push_back({request.action, std::string(request.room), std::string(request.value)});
     return authorize ? authorize(request) : std::nullopt;
@@ -27,6 +29,7 @@ struct FakeApplication : Application {
     std::string room;
     std::string value;
   };
+  bool decides = true;
   std::vector<Question> asked;
   int messages = 0;
   std::function<std::optional<Decision>(const AuthorizeRequest&)> authorize;
@@ -603,11 +606,34 @@ void a_verdict_given_at_once_leaves_nothing_to_decide(void**) {
   assert_status(f.hub->decide(f.client, decision, {}), Error::wrong_state);
 }
 
+void an_application_that_does_not_decide_is_not_asked(void**) {
+  Fixture f;
+  f.application.decides = false;
+  SendCommand command = send("lobby", "hi");
+  command.ref = "1";
+  assert_false(f.execute(std::move(command)).has_value());
+  const auto events = f.take();
+  assert_int_equal(only<RoomMessage>(events).size(), 1);
+  assert_text(only<Acknowledged>(events).at(0).ref, "1");
+  assert_true(f.acks.empty());
+  assert_true(std::holds_alternative<ErrorReply>(f.execute(RoomsCommand{"2"}).value()));
+  assert_true(std::holds_alternative<RoomsReply>(f.execute(RoomsCommand{"3", true}).value()));
+  assert_int_equal(f.application.messages, 0);
+  assert_true(f.application.asked.empty());
+
+  SendCommand aside = send("", "for the application");
+  aside.to_application = true;
+  aside.ref = "4";
+  assert_false(f.execute(std::move(aside)).has_value());
+  assert_true(f.take().empty());
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(send_publishes_in_the_clients_name),
+      cmocka_unit_test(an_application_that_does_not_decide_is_not_asked),
       cmocka_unit_test(a_message_is_published_without_being_copied),
       cmocka_unit_test(a_message_goes_to_the_room_that_has_the_name_now),
       cmocka_unit_test(send_without_a_room_means_the_first),

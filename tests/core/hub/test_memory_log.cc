@@ -70,8 +70,8 @@ class PartialLog final : public RoomLog {
  public:
   const std::string& epoch() const override { return epoch_; }
   std::uint64_t seq() const override { return kept_.size(); }
-  Result<std::optional<Position>> submit(Submission&) override {
-    return std::optional(Position{epoch_, kept_.size() + 1});
+  Result<std::optional<std::uint64_t>> submit(Submission&) override {
+    return std::optional<std::uint64_t>(kept_.size() + 1);
   }
   std::int64_t append(MessagePtr message) override {
     kept_.push_back(std::move(message));

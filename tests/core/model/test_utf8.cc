@@ -79,9 +79,11 @@ void refuses_what_is_ill_formed(void**) {
 
 void accepts_characters_at_every_place(void**) {
   for (const char* character : {"\xC2\x80", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) {
-    for (std::size_t before = 0; before < 17; ++before) {
+    for (std::size_t before = 0; before < 70; ++before) {
       assert_true(is_utf8(std::string(before, 'a') + character));
-      assert_true(is_utf8(std::string(before, 'a') + character + std::string(9, 'a')));
+      assert_true(is_utf8(std::string(before, 'a') + character + std::string(40, 'a')));
+      assert_false(is_utf8(std::string(before, 'a') + character[0]));
+      assert_false(is_utf8(std::string(before, 'a') + character[0] + std::string(40, 'a')));
     }
   }
 }

@@ -14,7 +14,7 @@ namespace chat::net {
 // For frames that their link frames further.
 class EventStreamCarrier final : public Carrier {
  public:
-  void append(std::string& out, const wire::Packet& packet) const override { out += packet.bytes; }
+  void append(std::string& out, const wire::PacketView& packet) const override { out += packet.bytes; }
   void append_text(std::string& out, std::string_view text) const override { out += text; }
 };
 
@@ -23,7 +23,7 @@ class ChunkedEventCarrier final : public Carrier {
  public:
   ChunkedEventCarrier() : Carrier("", "\r\n") {}
 
-  void append(std::string& out, const wire::Packet& packet) const override { out += packet.bytes; }
+  void append(std::string& out, const wire::PacketView& packet) const override { out += packet.bytes; }
   void append_text(std::string& out, std::string_view text) const override { out += text; }
   void append_prefix(std::string& out, std::size_t bytes) const override {
     std::array<char, 16> digits;

@@ -52,7 +52,7 @@ SockJsClosing sockjs_closing(std::uint16_t code, std::string_view reason) {
   return {code, reason};
 }
 
-void SockJsHttpCarrier::append(std::string& out, const wire::Packet& packet) const {
+void SockJsHttpCarrier::append(std::string& out, const wire::PacketView& packet) const {
   wire::append_sockjs_quoted(out, packet.binary ? as_text(packet.bytes) : packet.bytes);
 }
 
@@ -69,7 +69,7 @@ void SockJsHttpCarrier::append_head(std::string& out, std::string_view head, con
   }
 }
 
-void SockJsWebSocketCarrier::append(std::string& out, const wire::Packet& packet) const {
+void SockJsWebSocketCarrier::append(std::string& out, const wire::PacketView& packet) const {
   websocket_.append_text(out, wire::sockjs_message_frame(packet.binary ? as_text(packet.bytes) : packet.bytes));
 }
 

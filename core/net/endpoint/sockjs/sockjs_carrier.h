@@ -23,7 +23,7 @@ class SockJsHttpCarrier final : public Carrier {
  public:
   SockJsHttpCarrier() : Carrier(",", {}) {}
 
-  void append(std::string& out, const wire::Packet& packet) const override;
+  void append(std::string& out, const wire::PacketView& packet) const override;
   // Not used: the session writes its own frames itself.
   void append_text(std::string& out, std::string_view text) const override { out += text; }
   SharedBody share(wire::Packet body) const override;
@@ -35,7 +35,7 @@ class SockJsWebSocketCarrier final : public Carrier {
   // websocket: carries texts as they are.
   explicit SockJsWebSocketCarrier(const Carrier& websocket) : websocket_(websocket) {}
 
-  void append(std::string& out, const wire::Packet& packet) const override;
+  void append(std::string& out, const wire::PacketView& packet) const override;
   void append_text(std::string& out, std::string_view text) const override { websocket_.append_text(out, text); }
   SharedBody share(wire::Packet body) const override;
   void append_head(std::string& out, std::string_view head, const SharedBody& body) const override;

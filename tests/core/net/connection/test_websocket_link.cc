@@ -293,7 +293,7 @@ void compresses_when_it_was_agreed_on(void**) {
 class ArrayCarrier final : public Carrier {
  public:
   ArrayCarrier() : Carrier(",", "]") {}
-  void append(std::string& out, const wire::Packet& packet) const override { append_text(out, packet.bytes); }
+  void append(std::string& out, const wire::PacketView& packet) const override { append_text(out, packet.bytes); }
   void append_text(std::string& out, std::string_view text) const override {
     out.append("\"").append(text).append("\"");
   }

@@ -66,11 +66,11 @@ struct Fixture {
     return message.except == 0 ? nullptr : listeners[message.except - 1].get();
   }
   bool deliver(const MessagePtr& message, TimeBudget& limit) {
-    assert_true(fanout.take(message, excepted_by(*message), limit));
+    assert_true(fanout.take(MessagePtr(message), excepted_by(*message), limit));
     return fanout.finish(limit);
   }
   bool deliver_to_everyone(const MessagePtr& message, TimeBudget& limit) {
-    assert_true(fanout.take_for_everyone(message, excepted_by(*message), limit));
+    assert_true(fanout.take_for_everyone(MessagePtr(message), excepted_by(*message), limit));
     return fanout.finish(limit);
   }
   std::size_t heard(std::size_t i) const { return listeners[i]->heard; }

@@ -31,7 +31,7 @@ constexpr std::size_t kMaxBytes = 65'536;
 class ArrayCarrier final : public Carrier {
  public:
   ArrayCarrier() : Carrier(",", "]") {}
-  void append(std::string& out, const wire::Packet& packet) const override { append_text(out, packet.bytes); }
+  void append(std::string& out, const wire::PacketView& packet) const override { append_text(out, packet.bytes); }
   void append_text(std::string& out, std::string_view text) const override {
     out += '"';
     out += text;

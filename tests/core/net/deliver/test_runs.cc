@@ -17,6 +17,7 @@
 #include "core/net/frame_bytes.h"
 #include "net/deliver/fanout.h"
 #include "net/deliver/websocket_carrier.h"
+#include "support/failing_allocations.h"
 #include "wire/plain/plain_codec.h"
 
 // After all others: it has a macro named fail.
@@ -364,6 +365,66 @@ void an_open_link_is_written_to(void**) {
   assert_string_equal(ann.take().c_str(), "3 ");
 }
 
+void a_small_run_needs_no_memory_after_the_first(void**) {
+  Fixture f;
+  Wire first(f.server.loop().direct_links());
+  Wire second(f.server.loop().direct_links());
+  Listener ann(1);
+  Listener bob(2);
+  ann.link = first.number();
+  bob.link = second.number();
+  f.fanout.add(ann, "room");
+  f.fanout.add(bob, "room");
+  const std::string longer(100, 'x');
+  for (int run = 0; run < 3; ++run) {
+    std::vector<MessagePtr> messages;
+    for (int i = 0; i < 3; ++i) messages.push_back(message("room", longer));
+    if (run != 0) test::allocations_until_failure = 0;
+    for (MessagePtr& one : messages) assert_true(f.fanout.take(std::move(one), nullptr, f.unlimited));
+    f.finish();
+    test::allocations_until_failure = -1;
+    const std::string heard = longer + " " + longer + " " + longer + " ";
+    assert_string_equal(payloads(first.read()).c_str(), heard.c_str());
+    assert_string_equal(payloads(second.read()).c_str(), heard.c_str());
+  }
+}
+
+// The frame of the one takes the bytes that the socket of the other gets, in either order.
+void failing_memory_loses_no_bytes_of_a_run(void**) {
+  const std::string longer(100, 'x');
+  for (const bool direct_first : {false, true}) {
+    for (const int messages : {1, 3}) {
+      for (long succeed = 0, failed = -1; failed != 0; ++succeed) {
+        Fixture f;
+        Wire wire(f.server.loop().direct_links());
+        Listener ann(1);
+        Listener bob(2);
+        (direct_first ? ann : bob).link = wire.number();
+        f.fanout.add(ann, "room");
+        f.fanout.add(bob, "room");
+        std::string expected;
+        for (int i = 0; i < messages; ++i) {
+          f.take("room", longer + std::to_string(i));
+          expected += longer + std::to_string(i) + " ";
+        }
+        const long before = test::failed_allocations;
+        test::allocations_until_failure = succeed;
+        for (bool done = false; !done;) {
+          try {
+            done = f.fanout.finish(f.unlimited);
+          } catch (const std::bad_alloc&) {
+          }
+        }
+        test::allocations_until_failure = -1;
+        failed = test::failed_allocations - before;
+        assert_string_equal(payloads(wire.read()).c_str(), expected.c_str());
+        assert_string_equal((direct_first ? bob : ann).take().c_str(), expected.c_str());
+        assert_string_equal((direct_first ? ann : bob).take().c_str(), "");
+      }
+    }
+  }
+}
+
 // One that is ahead of the others is not.
 void who_is_ahead_goes_by_its_link(void**) {
   Fixture f;
@@ -412,7 +473,7 @@ void a_broken_socket_takes_nothing(void**) {
 class BracketCarrier final : public Carrier {
  public:
   BracketCarrier() : Carrier(",", "]") {}
-  void append(std::string& out, const wire::Packet& packet) const override { out += packet.bytes; }
+  void append(std::string& out, const wire::PacketView& packet) const override { out += packet.bytes; }
   void append_text(std::string& out, std::string_view text) const override { out += text; }
   void append_prefix(std::string& out, std::size_t bytes) const override { out += std::to_string(bytes) + "["; }
 };
@@ -725,8 +786,8 @@ struct Model {
         if (any(8) == 0) listeners[any(kReceivers)]->fails = true;
         TimeBudget& budget = any(2) == 0 ? fixture.short_time() : fixture.unlimited;
         if (fixture.fanout.interrupted() && !fixture.fanout.finish(budget)) continue;
-        taken = everyone ? fixture.fanout.take_for_everyone(made, left_out, budget)
-                         : fixture.fanout.take(made, left_out, budget);
+        taken = everyone ? fixture.fanout.take_for_everyone(MessagePtr(made), left_out, budget)
+                         : fixture.fanout.take(MessagePtr(made), left_out, budget);
       } catch (const std::bad_alloc&) {
       }
       for (const auto& listener : listeners) listener->fails = false;
@@ -817,6 +878,8 @@ int main() {
       cmocka_unit_test(who_is_ahead_goes_by_its_link),
       cmocka_unit_test(the_link_gets_what_the_socket_does_not_take),
       cmocka_unit_test(a_broken_socket_takes_nothing),
+      cmocka_unit_test(a_small_run_needs_no_memory_after_the_first),
+      cmocka_unit_test(failing_memory_loses_no_bytes_of_a_run),
       cmocka_unit_test(an_envelope_is_written_whole),
       cmocka_unit_test(what_is_written_is_not_written_again),
       cmocka_unit_test(heads_and_bodies_are_one_write),

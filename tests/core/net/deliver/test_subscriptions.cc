@@ -98,11 +98,11 @@ struct Fixture {
     assert_true(deliver(message(std::move(payload)), unlimited, excepted));
   }
   bool deliver(const MessagePtr& message, TimeBudget& limit, Receiver* excepted = nullptr) {
-    assert_true(fanout.take(message, excepted, limit));
+    assert_true(fanout.take(MessagePtr(message), excepted, limit));
     return fanout.finish(limit);
   }
   bool deliver_to_everyone(const MessagePtr& message) {
-    assert_true(fanout.take_for_everyone(message, nullptr, unlimited));
+    assert_true(fanout.take_for_everyone(MessagePtr(message), nullptr, unlimited));
     return fanout.finish(unlimited);
   }
   TimeBudget& short_time() {

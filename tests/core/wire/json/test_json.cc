@@ -455,6 +455,21 @@ void quoting_and_unescaping_are_inverse(void**) {
   }
 }
 
+// Every byte before, in and after the bytes that are looked at together.
+void special_bytes_are_found_at_every_place(void**) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool special = byte < 0x20 || byte == '"' || byte == '\\';
+    for (std::size_t before = 0; before < 20; ++before) {
+      for (const std::size_t after : {0, 1, 20}) {
+        const std::string text = std::string(before, 'a') + static_cast<char>(byte) + std::string(after, '\x7F');
+        assert_int_equal(json::find_special(text, 0), special ? before : text.size());
+        assert_int_equal(json::find_special(text, before), special ? before : text.size());
+        assert_int_equal(json::find_special(text, before + 1), text.size());
+      }
+    }
+  }
+}
+
 void numbers(void**) {
   assert_true(json::parse_unsigned("0") == 0U);
   assert_true(json::parse_unsigned("18446744073709551615") == UINT64_MAX);
@@ -579,6 +594,7 @@ int main() {
       cmocka_unit_test(compares),
       cmocka_unit_test(quotes),
       cmocka_unit_test(quoting_and_unescaping_are_inverse),
+      cmocka_unit_test(special_bytes_are_found_at_every_place),
       cmocka_unit_test(numbers),
       cmocka_unit_test(argument_lists),
       cmocka_unit_test(placeholders),

@@ -18,8 +18,10 @@ using namespace chat::wire;
 namespace {
 
 SendCommand decode(bool binary, std::string_view bytes) {
-  Decoded decoded = PlainCodec().decode(binary, bytes);
-  return std::get<SendCommand>(std::get<Command>(decoded));
+  std::vector<Decoded> said;
+  PlainCodec().decode(binary, bytes, said);
+  assert_int_equal(said.size(), 1);
+  return std::get<SendCommand>(std::get<Command>(said[0]));
 }
 
 Packets relay(bool binary, std::string_view bytes) {

@@ -103,6 +103,10 @@ void quotes_as_the_reference_server_does(void**) {
   expect(quoted("\b\f\t\x01\x1f\x7f/\"\\"), "\"\\b\\f\\t\\u0001\\u001f\x7f/\\\"\\\\\"");
   expect(quoted("한글 é"), "\"한글 é\"");
   expect(quoted("a😀b"), R"("a\ud83d\ude00b")");
+  for (std::size_t before = 0; before < 20; ++before) {
+    const std::string plain(before, 'a');
+    expect(quoted(plain + "😀" + plain + utf8_of(0x2028)), '"' + plain + "\\ud83d\\ude00" + plain + "\\u2028\"");
+  }
   expect(quoted("\U0010FFFF\U00010000"), R"("\udbff\udfff\ud800\udc00")");
   expect(quoted(utf8_of(0x2028) + "x" + utf8_of(0x2027) + utf8_of(0x2030)),
          R"("\u2028x)" + utf8_of(0x2027) + utf8_of(0x2030) + "\"");
