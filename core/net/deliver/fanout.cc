@@ -63,7 +63,7 @@ class Flag {
 template <class Visit>
 void Fanout::visit_members(Receiver& receiver, LocalRoom& room, Visit visit) {
   if (&room == &everyone_) {
-    if (receiver.everyone_) visit(room.members[receiver.everyone_->index]);
+    if (receiver.everyone_.room != nullptr) visit(room.members[receiver.everyone_.index]);
     return;
   }
   for (const auto& membership : receiver.memberships_) {
@@ -100,24 +100,23 @@ LocalRoom& Fanout::find_or_make(std::string_view room) {
 }
 
 // The room's run is not for the new member.
-std::unique_ptr<Membership> Fanout::enter(LocalRoom& room, Receiver& receiver, const Subscription& subscription) {
+void Fanout::enter(Membership& membership, LocalRoom& room, Receiver& receiver, const Subscription& subscription) {
   // The messages of a receiver with subscriptions come by these alone.
   if (receiver.direct_form() != 0 && !is_subscription(subscription.id, subscription.own_heads)) {
-    auto silent = std::make_unique<Membership>(Membership{&room, Membership::kSilent});
+    membership = {&room, Membership::kSilent};
     ++room.silent;
-    return silent;
+    return;
   }
-  auto membership = std::make_unique<Membership>(Membership{&room, room.members.size()});
   reserve_one(room.members);
   LocalRoom::Member member;
   member.receiver = &receiver;
-  member.membership = membership.get();
+  member.membership = &membership;
   member.link = receiver.direct_link();
   member.noted = receiver.notes_deliveries();
   member.form = room.forms.acquire(form_of(receiver, room, subscription.id, subscription.form, subscription.own_heads));
   set_ahead(room, member, room.run.size());
+  membership = {&room, room.members.size()};
   room.members.push_back(member);
-  return membership;
 }
 
 bool Fanout::add(Receiver& receiver, std::string_view room, const Subscription& subscription) {
@@ -127,7 +126,9 @@ bool Fanout::add(Receiver& receiver, std::string_view room, const Subscription& 
   const bool first = std::ranges::none_of(memberships, [&](const auto& one) { return one->room == &local; });
   try {
     reserve_one(memberships);
-    memberships.push_back(enter(local, receiver, subscription));
+    auto membership = std::make_unique<Membership>();
+    enter(*membership, local, receiver, subscription);
+    memberships.push_back(std::move(membership));
   } catch (...) {
     // Room and receiver must agree on who is in.
     if (is_empty(local)) erase(local);
@@ -242,13 +243,13 @@ void Fanout::unlink(Receiver& receiver, Memberships::iterator membership) noexce
 
 void Fanout::add_to_everyone(Receiver& receiver) {
   const wire::WireForm form = receiver.direct_form();
-  if (!receiver.everyone_) receiver.everyone_ = enter(everyone_, receiver, {{}, form, form != 0});
+  if (receiver.everyone_.room == nullptr) enter(receiver.everyone_, everyone_, receiver, {{}, form, form != 0});
 }
 
 void Fanout::remove_from_everyone(Receiver& receiver) noexcept {
-  if (!receiver.everyone_) return;
-  leave_place(*receiver.everyone_);
-  receiver.everyone_.reset();
+  if (receiver.everyone_.room == nullptr) return;
+  leave_place(receiver.everyone_);
+  receiver.everyone_ = {};
 }
 
 void Fanout::refresh(LocalRoom& room, LocalRoom::Member& member) {
@@ -265,7 +266,7 @@ void Fanout::refresh(LocalRoom& room, LocalRoom::Member& member) {
 }
 
 void Fanout::refresh(Receiver& receiver) {
-  if (receiver.everyone_) refresh(everyone_, everyone_.members[receiver.everyone_->index]);
+  if (receiver.everyone_.room != nullptr) refresh(everyone_, everyone_.members[receiver.everyone_.index]);
   for (const auto& membership : receiver.memberships_) {
     if (!membership->silent()) refresh(*membership->room, membership->room->members[membership->index]);
   }

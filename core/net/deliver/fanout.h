@@ -141,7 +141,7 @@ class Fanout {
   LocalRoom* find(std::string_view room);
   LocalRoom& find_or_make(std::string_view room);
   void erase(const LocalRoom& room) noexcept;
-  std::unique_ptr<Membership> enter(LocalRoom& room, Receiver& receiver, const Subscription& subscription);
+  static void enter(Membership& membership, LocalRoom& room, Receiver& receiver, const Subscription& subscription);
   void count_rooms(Receiver& receiver, LocalRoom& room, int change) noexcept;
   void mark_plural(Receiver& receiver, LocalRoom& room);
   static void refresh(LocalRoom& room, LocalRoom::Member& member);

@@ -92,7 +92,7 @@ class Receiver {
   const wire::WireForm direct_form_;
   std::uint32_t rooms_ = 0;  // different ones among the memberships
   std::vector<std::unique_ptr<Membership>> memberships_;
-  std::unique_ptr<Membership> everyone_;  // among all clients of the loop
+  Membership everyone_;  // among all clients of the loop; without a room: it is not
 };
 
 }  // namespace chat::net

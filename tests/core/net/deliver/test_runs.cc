@@ -658,9 +658,11 @@ void a_membership_without_subscriptions_is_silent(void**) {
   f.finish();
   assert_string_equal(ann.take().c_str(), "");
   assert_true(ann.has_rooms());
+  f.take("room", "5");
   assert_true(f.fanout.remove(ann, "room"));
   assert_false(f.fanout.remove(ann, "room"));
   assert_false(ann.has_rooms());
+  f.finish();
 }
 
 void a_changed_link_is_used(void**) {
