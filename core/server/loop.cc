@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "model/give_back.h"
+#include "net/base/scoped_flag.h"
 #include "net/connection/connection.h"
 #include "net/peer/peer.h"
 #include "net/socket/plain_socket.h"
@@ -43,18 +44,6 @@ void merge_freed_blocks() {
 constexpr std::int64_t kLateMs = 100;
 constexpr std::int64_t kMaxGraceMs = 1'000;
 constexpr int kLateTurns = 3;
-
-// Says that the inbox is being handled.
-class InInbox {
- public:
-  explicit InInbox(bool& flag) : flag_(flag) { flag_ = true; }
-  ~InInbox() { flag_ = false; }
-  InInbox(const InInbox&) = delete;
-  InInbox& operator=(const InInbox&) = delete;
-
- private:
-  bool& flag_;
-};
 
 template <class Handle>
 Loop* loop_of(Handle* handle) {
@@ -259,7 +248,7 @@ bool Loop::handle_inbox() {
 }
 
 bool Loop::deliver() {
-  const InInbox scope(in_inbox_);
+  const ScopedFlag in_inbox(in_inbox_);
   return peers().finish_deliveries();
 }
 
@@ -277,7 +266,7 @@ bool Loop::take_batch() {
   if (taken_.empty()) inbox_.take(taken_);
   if (taken_.empty()) return true;
   ++activity_;
-  const InInbox scope(in_inbox_);
+  const ScopedFlag in_inbox(in_inbox_);
   bool done = true;
   while (done && next_taken_ < taken_.size()) {
     try {

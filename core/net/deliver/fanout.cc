@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/give_back.h"
+#include "net/base/scoped_flag.h"
 
 namespace chat::net {
 namespace {
@@ -43,17 +44,6 @@ MemberForm form_of(const Receiver& receiver, const LocalRoom& room, std::string_
 }
 
 bool is_empty(const LocalRoom& room) { return room.members.empty() && room.silent == 0; }
-
-class Flag {
- public:
-  explicit Flag(bool& flag) : flag_(flag) { flag_ = true; }
-  ~Flag() { flag_ = false; }
-  Flag(const Flag&) = delete;
-  Flag& operator=(const Flag&) = delete;
-
- private:
-  bool& flag_;
-};
 
 }  // namespace
 
@@ -361,7 +351,7 @@ void Fanout::end_run(LocalRoom& room) noexcept {
 
 bool Fanout::finish(TimeBudget& budget) {
   if (delivering_) return false;
-  const Flag flag(delivering_);
+  const ScopedFlag delivering(delivering_);
   while (has_runs()) {
     finishing_ = true;
     LocalRoom* const room = open_[next_open_];

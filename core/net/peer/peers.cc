@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "net/base/scoped_flag.h"
 #include "net/peer/peer.h"
 #include "net/peer/peer_context.h"
 
@@ -70,8 +71,8 @@ bool Peers::finish_deliveries() {
 bool Peers::must_repeat() const { return repeat_; }
 
 // The client has received all earlier messages when it is sent something else. It keeps its place in the run when the
-// event sends it nothing. An event that may concern other clients,
-// or bring together rooms that had no common members, comes after all of them.
+// event sends it nothing. An event that may concern other clients, or bring together rooms that had no common members,
+// comes after all of them.
 template <class ToPeer>
 bool Peers::deliver(ToPeer& event) {
   Peer* const peer = find(event.client);
@@ -151,11 +152,7 @@ void Peers::close_failed() noexcept {
 bool Peers::retire_due() {
   if (retiring_) return true;  // called in a callback of a retirement
   if (any_failed_) close_failed();
-  struct Flag {
-    explicit Flag(bool& given) : flag(given) { flag = true; }
-    ~Flag() { flag = false; }
-    bool& flag;
-  } const flag(retiring_);
+  const ScopedFlag retiring(retiring_);
   // Callbacks in here may retire other clients, or the same one again.
   while (!retired_.empty()) {
     loop_.note_activity();

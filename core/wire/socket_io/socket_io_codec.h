@@ -20,8 +20,8 @@ namespace chat::wire {
 
 class SocketIoCodec final : public Codec {
  public:
-  // sid: the socket's public id, which must outlive the codec. pid: its private id for recovery, empty when recovery is off. Recovery is a
-  // server-wide option.
+  // sid: the socket's public id, which must outlive the codec. pid: its private id for recovery, empty when recovery is
+  // off. Recovery is a server-wide option.
   SocketIoCodec(SocketIoNamespacePtr nsp, std::string_view sid, std::string pid);
 
   const SocketIoNamespace& nsp() const { return *nsp_; }
