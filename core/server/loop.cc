@@ -327,7 +327,7 @@ void Loop::adopt(OwnedSocket& accepted, std::string remote_address) {
 void Loop::adopt_plain(Connection& connection, int socket_fd) {
   PlainSocket* socket = nullptr;
   try {
-    auto owned_socket = std::make_unique<PlainSocket>(connection, sockets_);
+    auto owned_socket = std::make_unique<PlainSocket>(connection);
     socket = owned_socket.get();
     connection.set_stream(std::move(owned_socket));
   } catch (const std::bad_alloc&) {
@@ -337,7 +337,7 @@ void Loop::adopt_plain(Connection& connection, int socket_fd) {
   }
   bool open = false;
   try {
-    open = socket->open(socket_fd);
+    open = socket->open(sockets_, socket_fd);
   } catch (const std::bad_alloc&) {
     socket->close();
     throw;

@@ -27,7 +27,7 @@ void shrink_after_peak(std::vector<Element>& elements) {
 // So that push_back() needs no memory.
 template <class Element>
 void reserve_one(std::vector<Element>& elements) {
-  if (elements.size() == elements.capacity()) elements.reserve(std::max<std::size_t>(4, 2 * elements.size()));
+  if (elements.size() == elements.capacity()) elements.reserve(std::max<std::size_t>(1, 2 * elements.size()));
 }
 
 bool is_subscription(std::string_view id, bool own_heads) { return !id.empty() || own_heads; }

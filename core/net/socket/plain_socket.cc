@@ -14,9 +14,9 @@ PlainSocket::~PlainSocket() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-bool PlainSocket::open(int fd) {
+bool PlainSocket::open(ReadySockets& sockets, int fd) {
   fd_ = fd;
-  watch_.start(sockets_, *this, fd_);
+  watch_.start(sockets, *this, fd_);
   return apply_interest();
 }
 
@@ -33,7 +33,7 @@ void PlainSocket::on_ready(unsigned events, bool ended) {
 
 // Returns false when the socket has ended; it may be destroyed then.
 bool PlainSocket::read() {
-  const std::span<char> buffer = sockets_.read_buffer();
+  const std::span<char> buffer = watch_.sockets().read_buffer();
   const ssize_t count = recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count > 0) {
     try {

@@ -12,14 +12,14 @@ namespace chat::net {
 
 class PlainSocket final : public ByteStream, private ReadySocket {
  public:
-  // Both must outlive the socket.
-  PlainSocket(ByteStreamUser& user, ReadySockets& sockets) : user_(user), sockets_(sockets) {}
+  // The user must outlive the socket.
+  explicit PlainSocket(ByteStreamUser& user) : user_(user) {}
   // Closes the descriptor and calls nothing.
   ~PlainSocket() override;
 
-  // Takes ownership of the connected, non-blocking descriptor, also on failure, and watches it for input. False on a
-  // system error. Throws std::bad_alloc. After either, close() ends the socket as usual.
-  bool open(int fd);
+  // Takes ownership of the connected, non-blocking descriptor, also on failure, and watches it for input among the
+  // sockets, which must outlive this one. False on a system error. Throws std::bad_alloc. After either, close() ends the socket as usual.
+  bool open(ReadySockets& sockets, int fd);
 
   std::optional<std::size_t> write(std::string_view bytes) override;
   bool flushed() const override { return true; }
@@ -36,7 +36,6 @@ class PlainSocket final : public ByteStream, private ReadySocket {
   bool apply_interest();
 
   ByteStreamUser& user_;
-  ReadySockets& sockets_;
   SocketWatch watch_;
   int fd_ = -1;
   bool finished_ = false;  // finish_writing() was called

@@ -23,6 +23,8 @@ class SocketWatch {
     fd_ = fd;
   }
   bool started() const { return sockets_ != nullptr; }
+  // Those of start(). Only while started().
+  ReadySockets& sockets() { return *sockets_; }
   // Poller::kRead, kWrite.
   unsigned events() const { return events_; }
   // Watches these events; 0: none. False on a system error; the events are then those of before.

@@ -93,8 +93,8 @@ struct Pair {
     client = ends[0];
     server = ends[1];
     assert_int_equal(fcntl(server, F_SETFL, O_NONBLOCK), 0);
-    user.stream = std::make_unique<PlainSocket>(user, sockets.ready);
-    assert_true(user.stream->open(server));
+    user.stream = std::make_unique<PlainSocket>(user);
+    assert_true(user.stream->open(sockets.ready, server));
   }
   ~Pair() { hang_up(); }
   Pair(const Pair&) = delete;
