@@ -11,8 +11,8 @@ class Boxed {
   bool made() const { return part_ != nullptr; }
   // What the part holds when nobody has changed it, until it is made.
   const Part& operator*() const {
-    static const Part kUnchanged{};
-    return part_ ? *part_ : kUnchanged;
+    static const Part unchanged{};
+    return part_ ? *part_ : unchanged;
   }
   const Part* operator->() const { return &**this; }
   // The part, to be changed. Throws std::bad_alloc; there is none then.

@@ -15,7 +15,7 @@ namespace chat::net {
 namespace {
 
 template <class Event>
-constexpr bool concerns_one_client =
+constexpr bool kConcernsOneClient =
     std::is_same_v<Event, Acknowledged> || std::is_same_v<Event, DirectMessage> || std::is_same_v<Event, Opened> ||
     std::is_same_v<Event, Joined> || std::is_same_v<Event, Left> || std::is_same_v<Event, Answer> ||
     std::is_same_v<Event, Renamed>;
@@ -77,7 +77,7 @@ template <class ToPeer>
 bool Peers::deliver(ToPeer& event) {
   Peer* const peer = find(event.client);
   if (peer == nullptr) return true;
-  const bool barrier = !concerns_one_client<ToPeer> || (std::is_same_v<ToPeer, Joined> && peer->has_rooms());
+  const bool barrier = !kConcernsOneClient<ToPeer> || (std::is_same_v<ToPeer, Joined> && peer->has_rooms());
   if (barrier && !finish_deliveries()) return false;
   try {
     if (sends_something(*peer, event)) loop_.fanout().settle(*peer);
