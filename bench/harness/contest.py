@@ -1,5 +1,6 @@
 """Servers that are all up at once, on one core, and whose loads take turns. What disturbs the machine disturbs all of them."""
 
+import sys
 from contextlib import ExitStack
 
 from .processes import Failure, Load, Server
@@ -20,6 +21,7 @@ class Entry:
         self.environment = environment
         self.load_options = load
         self.server = None
+        self.optional = False  # when it fails, the contest goes on without it
         self.load = None
         self.helpers = []  # more loads, each with a part of the members; they only receive
 
@@ -116,7 +118,7 @@ class Contest:
         counts["cpu_s"] = entry.server.cpu_s() - cpu_s + core.kernel_thread_s() - kernel_s
         counts["core_s"] = core.busy_s() - busy_s
         if counts.get("lost"):
-            raise Failure(f"{entry.name}: {counts['lost']} deliveries are missing or were made twice")
+            raise Failure(entry.name, f"{counts['lost']} deliveries are missing or were made twice")
         return counts
 
     def rounds(self, command="turn", scale=1, **arguments):
@@ -124,6 +126,17 @@ class Contest:
 
         scale: how many times longer the turns are than usual, and how many times fewer there are.
         """
+        while True:
+            try:
+                return self._rounds(command, scale, **arguments)
+            except Failure as failure:
+                left = [entry for entry in self.entries if not (entry.optional and entry.name == failure.name)]
+                if len(left) == len(self.entries):
+                    raise
+                print(f"bench: goes on without {failure.name}: {failure}", file=sys.stderr)
+                self.entries = left
+
+    def _rounds(self, command, scale, **arguments):
         entries = self.entries
         arguments.setdefault("ms", self.bench.turn_ms * scale)
         for entry in entries:

@@ -11,7 +11,11 @@ END_LIMIT_S = 20
 
 
 class Failure(Exception):
-    """A server or a load did not do what it should. The message names it."""
+    """A server or a load did not do what it should."""
+
+    def __init__(self, name, what):
+        super().__init__(f"{name}: {what}")
+        self.name = name
 
 
 class Server:
@@ -24,7 +28,7 @@ class Server:
         line = self.process.stdout.readline()
         if not line.startswith("listening on port "):
             self.end()
-            raise Failure(f"{name}: {command[0]} did not start")
+            raise Failure(name, f"{command[0]} did not start")
         self.port = int(line.split()[-1])
 
     @property
@@ -40,7 +44,7 @@ class Server:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise Failure(f"{self.name}: the server has ended")
+            raise Failure(self.name, "the server has ended")
         return json.loads(answer)
 
     def end(self):
@@ -83,7 +87,7 @@ class Load:
     def answer(self):
         line = self.process.stdout.readline()
         if not line:
-            raise Failure(f"{self.name}: {self.process.stderr.read().strip() or 'the load has ended'}")
+            raise Failure(self.name, self.process.stderr.read().strip() or "the load has ended")
         return json.loads(line)
 
     def end(self):

@@ -19,7 +19,7 @@ def measure(bench, contest, members, count):
             before = entry.server.cpu_s()
             answer = entry.server.command(f"broadcast {count} {MESSAGE_BYTES}")
             if answer["failed"]:
-                raise Failure(f"{entry.name}: {answer['failed']} calls failed")
+                raise Failure(entry.name, f"{answer['failed']} calls failed")
             if members:
                 contest.turn(entry, "receive", count=count)
             calls[entry.name].append(count / answer["caller_cpu_s"])

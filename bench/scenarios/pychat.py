@@ -23,7 +23,7 @@ def turn(contest, entry, totals):
     totals[entry.name] += counts["published"]
     answer = entry.server.command(str(totals[entry.name]))
     if answer["refused"] or (entry.name != WAYS["none"] and answer["handled"] != totals[entry.name]):
-        raise Failure(f"{entry.name}: {totals[entry.name]} messages were published, {answer['handled']} handled")
+        raise Failure(entry.name, f"{totals[entry.name]} messages were published, {answer['handled']} handled")
     return counts["published"], entry.server.cpu_s() - before
 
 
