@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from harness.machine import memory_kb
@@ -9,6 +10,7 @@ from harness.processes import Load
 
 NAME = "idle-memory"
 ABOUT = "memory at the start, and of each idle client: plain, Socket.IO, TLS"
+LEFT_S = 15  # the server gives memory back 10 s after a peak (memory_release_ms)
 KINDS = {"plain": ("plain", 0), "Socket.IO": ("socket.io", 0), "plain, TLS": ("plain", 1), "Socket.IO, TLS": ("socket.io", 1)}
 
 
@@ -42,6 +44,8 @@ def run(bench):
                     after_kb, _ = memory_kb(entry.server.pid)
                     for load in loads:
                         load.end()
+                    time.sleep(LEFT_S)
+                    left_kb, _ = memory_kb(entry.server.pid)
                 bench.results.add(NAME, f"{kind}, {members:,} clients", entry.name, "KB per client", [(after_kb - before_kb) / members],
                                   columns={"KB at the start": start_kb, "private and dirty": start_dirty_kb,
-                                           "KB with clients": after_kb})
+                                           "KB with clients": after_kb, f"KB {LEFT_S} s after they left": left_kb})
