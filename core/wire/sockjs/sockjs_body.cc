@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "model/utf8.h"
 #include "wire/http/syntax.h"
 
 namespace chat::wire {
@@ -62,19 +63,24 @@ SockJsMessageReader::SockJsMessageReader(std::string body, SockJsBodyForm form)
 
 std::optional<SockJsBodyError> SockJsMessageReader::check(SockJsBodyForm form) {
   if (body_.empty()) return SockJsBodyError::payload_expected;
-  if (!json::check(body_).ok()) return SockJsBodyError::broken_json;
   const std::string_view value = without_space(body_);
-  const json::Kind kind = json::kind_of(value);
-  if (kind == json::Kind::string && form == SockJsBodyForm::array_or_string) {
+  if (json::kind_of(value) != json::Kind::array) {
+    if (!json::check(body_).ok()) return SockJsBodyError::broken_json;
+    if (json::kind_of(value) != json::Kind::string || form != SockJsBodyForm::array_or_string) {
+      return SockJsBodyError::payload_expected;
+    }
     single_ = value;
     messages_left_ = 1;
     return std::nullopt;
   }
-  if (kind != json::Kind::array) return SockJsBodyError::payload_expected;
+  if (!is_utf8(body_)) return SockJsBodyError::broken_json;
   json::ElementReader elements(body_);
   for (std::string_view element; elements.next(element); ++messages_left_) {
     if (json::kind_of(element) != json::Kind::string) return SockJsBodyError::broken_json;
+    single_ = element;
   }
+  if (messages_left_ != 1) single_ = {};
+  if (!elements.ok()) return SockJsBodyError::broken_json;
   return std::nullopt;
 }
 

@@ -39,7 +39,7 @@ class SockJsMessageReader {
   std::optional<SockJsBodyError> check(SockJsBodyForm form);
 
   const std::string body_;
-  std::string_view single_;  // of a body that is one string; otherwise empty
+  std::string_view single_;  // the message, when there is one; otherwise empty
   std::size_t messages_left_ = 0;
   std::optional<SockJsBodyError> error_;
   json::ElementReader elements_;
