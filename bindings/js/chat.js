@@ -50,7 +50,7 @@
   }
 
   // True for errors after which a later attempt may succeed.
-  const isPassing = ({ code }) => code === 'rate_limited' || code === 'timed_out';
+  const isPassing = ({ code }) => code === 'rate_limited' || code === 'timed_out' || code === 'unavailable';
 
   // Exponential backoff with full jitter: a random delay below a ceiling that doubles.
   function backoffMs(attempt, { reconnectMinMs, reconnectMaxMs } = defaults, random = Math.random) {

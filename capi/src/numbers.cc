@@ -41,8 +41,9 @@ static_assert(same(Error::system, CHAT_ERROR_SYSTEM));
 static_assert(same(Error::unsupported, CHAT_ERROR_UNSUPPORTED));
 static_assert(same(Error::encoding, CHAT_ERROR_ENCODING));
 static_assert(same(Error::timed_out, CHAT_ERROR_TIMED_OUT));
+static_assert(same(Error::unavailable, CHAT_ERROR_UNAVAILABLE));
 
-static_assert(CHAT_ERROR_COUNT == 28, "a new error stands in core/model/types.h and above too");
+static_assert(CHAT_ERROR_COUNT == 29, "a new error stands in core/model/types.h and above too");
 #define CHAT_COUNT_ERROR(name, number, text) +1
 static_assert((CHAT_ERROR_MAP(CHAT_COUNT_ERROR)) == CHAT_ERROR_COUNT, "the numbers of errors have no gap");
 #undef CHAT_COUNT_ERROR

@@ -51,6 +51,7 @@ enum class Error : int {
   unsupported = 25,
   encoding = 26,
   timed_out = 27,
+  unavailable = 28,
 };
 
 // The values are those of chat_protocol and the bits of chat_transport.

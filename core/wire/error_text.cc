@@ -39,6 +39,8 @@ const char* error_name(Error code) {
       return "rate_limited";
     case Error::stopped:
       return "stopped";
+    case Error::unavailable:
+      return "unavailable";
     case Error::wrong_state:
       return "wrong_state";
     case Error::unsupported:

@@ -122,6 +122,7 @@ int rest_status(Error error) {
     case Error::no_memory:
     case Error::stopped:
     case Error::timed_out:
+    case Error::unavailable:
       return 503;
     default:
       return 500;
