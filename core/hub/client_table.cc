@@ -32,7 +32,8 @@ void sort_by_id(std::vector<ClientPtr>& clients) {
 
 }  // namespace
 
-ClientTable::ClientTable(SourceTable& sources, std::uint32_t node) : sources_(sources), node_(node) {
+ClientTable::ClientTable(SourceTable& sources, std::uint32_t node, std::uint64_t last_number)
+    : sources_(sources), node_(node), first_number_(last_number), last_number_(last_number) {
   if (node > kMaxNode) throw std::invalid_argument("the node's number is above kMaxNode");
 }
 
@@ -183,7 +184,7 @@ std::uint64_t ClientTable::size() const {
 
 std::uint64_t ClientTable::total() const {
   std::shared_lock lock(mutex_);
-  return last_number_;
+  return last_number_ - first_number_;
 }
 
 }  // namespace chat

@@ -20,8 +20,8 @@ namespace chat {
 
 class ClientTable {
  public:
-  // node: the node part of new client ids, at most kMaxNode (see ClientId).
-  ClientTable(SourceTable& sources, std::uint32_t node);
+  // node: the node part of new client ids, at most kMaxNode (see ClientId). last_number: their numbers are higher.
+  ClientTable(SourceTable& sources, std::uint32_t node, std::uint64_t last_number = 0);
   ~ClientTable();
   ClientTable(const ClientTable&) = delete;
   ClientTable& operator=(const ClientTable&) = delete;
@@ -65,9 +65,10 @@ class ClientTable {
 
   SourceTable& sources_;
   const std::uint32_t node_;
+  const std::uint64_t first_number_;
 
   mutable std::shared_mutex mutex_;
-  std::uint64_t last_number_ = 0;
+  std::uint64_t last_number_;
   std::unordered_map<ClientId, ClientPtr> by_id_;
   StringMap<ClientId> by_socket_id_;  // clients whose socket id differs from their ClientId
   StringMap<std::unordered_set<ClientId>> by_user_;

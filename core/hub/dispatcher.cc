@@ -101,7 +101,9 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
     return finish(call, send, suspended.ack_id, std::move(decision));
   }
   if (decision.verdict != Verdict::pass) status = refusal(std::move(decision.reason));
+  if (decision.earlier) status = decision.earlier->status;
   if (!status.ok()) return error_reply(command, std::move(status));
+  call.earlier = std::move(decision.earlier);
   const CallbackScope scope(hub_);
   return perform(call, command);
 }
@@ -193,8 +195,30 @@ Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status st
 
 Status Dispatcher::prepare(Call&, JoinCommand& command) { return check_room_name(command.room); }
 
+template <class Specific>
+Outcome Dispatcher::read_for(Call& call, Specific& command, KeptQuery query) {
+  const DecisionId id = call.client->begin_decision(false);
+  hub_.read(call.client, id, std::move(query));
+  return Suspended{std::move(command), id};
+}
+
+std::optional<DecisionId> Dispatcher::read_for(const ClientPtr& client, std::string_view room,
+                                               const std::optional<Position>& since) {
+  if (!since) return std::nullopt;
+  std::optional<KeptQuery> query = hub_.unread(room, *since);
+  if (!query) return std::nullopt;
+  const DecisionId id = client->begin_decision(false);
+  hub_.read(client, id, *std::move(query));
+  return id;
+}
+
 Outcome Dispatcher::perform(Call& call, JoinCommand& command) {
-  Status status = hub_.join(call.client, command.room, command.since, command.ref, call.now);
+  if (command.since && !call.earlier) {
+    if (auto query = hub_.unread(command.room, *command.since)) {
+      return read_for(call, command, *std::move(query));
+    }
+  }
+  Status status = hub_.join(call.client, command.room, command.since, command.ref, call.now, call.earlier.get());
   if (status.ok()) return {};
   return error_reply(std::move(command.ref), std::move(status));
 }
@@ -221,11 +245,18 @@ Outcome Dispatcher::perform(Call& call, RenameCommand& command) {
 Status Dispatcher::prepare(Call& call, HistoryCommand& command) { return choose_room(*call.client, command.room); }
 
 Outcome Dispatcher::perform(Call& call, HistoryCommand& command) {
+  const KeptRange* const earlier = call.earlier.get();
+  const auto read_first = [&](std::uint64_t after_seq) {
+    return earlier ? std::nullopt : hub_.unread(command.room, after_seq, command.limit, command.before_seq);
+  };
   Result<HistoryReply> reply =
-      hub_.history(command.room, command.after_seq, command.limit, call.now, command.before_seq);
+      hub_.history(command.room, command.after_seq, command.limit, call.now, command.before_seq, earlier);
   if (reply.ok() && command.after_seq != 0 && !command.epoch.empty() && command.epoch != reply->epoch) {
-    reply = hub_.history(command.room, 0, command.limit, call.now, command.before_seq);
+    if (auto query = read_first(0)) return read_for(call, command, *std::move(query));
+    reply = hub_.history(command.room, 0, command.limit, call.now, command.before_seq, earlier);
     if (reply.ok()) reply->complete = false;
+  } else if (auto query = read_first(command.after_seq)) {
+    return read_for(call, command, *std::move(query));
   }
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
   reply->ref = std::move(command.ref);

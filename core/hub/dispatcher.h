@@ -24,7 +24,7 @@ struct Authorization {
   std::optional<DecisionId> deferred;
 };
 
-// A command that waits for a verdict. The id tells whether on_message or on_authorize deferred it (is_about_message()).
+// A command that waits for a verdict, or for what is read from a store. The id tells whether on_message or on_authorize deferred it (is_about_message()).
 struct Suspended {
   Command command;
   DecisionId decision = 0;
@@ -47,6 +47,11 @@ class Dispatcher {
   // client's loop. Throws as execute() does.
   Outcome resume(const ClientPtr& client, Suspended&& suspended, Decision decision, AckTable& acks, Moment now);
 
+  // Before the client enters its first room with a position: reads what the room's store must be asked for. Returns the
+  // decision that comes then, with what was read; nullopt: there is nothing to read.
+  std::optional<DecisionId> read_for(const ClientPtr& client, std::string_view room,
+                                     const std::optional<Position>& since);
+
   // Asks on_authorize. Without a verdict the default policy applies: listing is forbidden unless the command allows it,
   // guests may rename themselves, everything else is allowed.
   Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {},
@@ -58,7 +63,8 @@ class Dispatcher {
     const ClientPtr& client;
     AckTable& acks;
     Moment now;
-    RoomPtr room = nullptr;  // of a message, when the client is a member of it; saves further look-ups
+    KeptRangePtr earlier = nullptr;  // what was read for the command; see Hub::unread()
+    RoomPtr room = nullptr;          // of a message, when the client is a member of it; saves further look-ups
   };
 
   // Validates a command independently of its sender and fills in omitted fields.
@@ -87,6 +93,9 @@ class Dispatcher {
   Outcome perform(Call& call, DisconnectCommand& command);
 
   Outcome perform(Call& call, Command& command);
+  // Reads for a command, which waits for it.
+  template <class Specific>
+  Outcome read_for(Call& call, Specific& command, KeptQuery query);
   // Publishes or rejects a message after the verdict of on_message.
   Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision);
   // Whether the client has the application's own answer to its message.

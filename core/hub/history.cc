@@ -24,6 +24,25 @@ std::int64_t History::append(MessagePtr message) {
   return static_cast<std::int64_t>(bytes_) - before;
 }
 
+std::int64_t History::prepend(std::span<const MessagePtr> messages, std::uint64_t dropped_seq) {
+  VectorQueue<MessagePtr> all;
+  std::size_t first = messages.size();
+  std::size_t bytes = bytes_;
+  for (; first != 0; --first) {
+    const std::size_t with_it = bytes + messages[first - 1]->memory_bytes();
+    if (exceeds(static_cast<std::int64_t>(messages_.size() + messages.size() - first) + 1, limits_.messages)) break;
+    if (exceeds(static_cast<std::int64_t>(with_it), limits_.bytes)) break;
+    bytes = with_it;
+  }
+  for (const MessagePtr& message : messages.subspan(first)) all.push_back(message);
+  for (const MessagePtr& message : messages_) all.push_back(message);
+  const auto change = static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(bytes_);
+  messages_ = std::move(all);
+  bytes_ = bytes;
+  dropped_seq_ = first == 0 ? dropped_seq : messages[first - 1]->seq;
+  return change;
+}
+
 std::int64_t History::expire(std::int64_t now_ms) {
   const auto before = static_cast<std::int64_t>(bytes_);
   while (!messages_.empty() && exceeds(now_ms - messages_.front()->born_ms, limits_.age_ms)) drop_front();

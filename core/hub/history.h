@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "hub/room_log.h"
 #include "model/message.h"
@@ -33,6 +34,10 @@ class History {
   std::int64_t shrink(std::size_t bytes);
   // Drops all messages. Returns the change in bytes held.
   std::int64_t clear();
+  // Adds messages in front, oldest first and below all others. Those above a limit are dropped again, the oldest first.
+  // dropped_seq: messages up to this seq are not available. Returns the change in bytes held. When it throws, nothing has
+  // changed.
+  std::int64_t prepend(std::span<const MessagePtr> messages, std::uint64_t dropped_seq);
   // Marks the messages up to this seq as dropped; 0: there were none. Requires an empty history.
   void set_dropped(std::uint64_t seq) { dropped_seq_ = seq; }
 
@@ -47,6 +52,8 @@ class History {
   bool empty() const { return messages_.empty(); }
   std::size_t size() const { return messages_.size(); }
   std::size_t bytes() const { return bytes_; }
+  // Messages up to this seq were dropped, or are not available; 0: none.
+  std::uint64_t dropped_seq() const { return dropped_seq_; }
   // The seq of the oldest kept message; 0 when none is kept.
   std::uint64_t first_seq() const { return messages_.empty() ? 0 : messages_.front()->seq; }
 

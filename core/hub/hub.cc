@@ -55,6 +55,28 @@ Status check_restored(const std::string& epoch, std::uint64_t seq,
   return {};
 }
 
+// A store may have read more than the memory takes: `earlier`, and then what is in memory above it.
+KeptMessages kept_between(const RoomLog& log, std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit,
+                          const KeptRange* earlier) {
+  if (earlier == nullptr || earlier->epoch != log.epoch() || !log.lacks(after_seq, before_seq, limit)) {
+    return log.between(after_seq, before_seq, limit);
+  }
+  KeptMessages kept;
+  kept.complete = earlier->complete;
+  for (const MessagePtr& message : earlier->messages) {
+    if (message->seq <= log.seq()) kept.messages.push_back(message);  // others are not committed yet
+  }
+  const std::uint64_t last_seq = kept.messages.empty() ? earlier->after_seq : kept.messages.back()->seq;
+  const KeptMessages newer = log.between(std::max(after_seq, last_seq), before_seq, limit);
+  kept.complete = kept.complete && newer.complete;
+  kept.messages.insert(kept.messages.end(), newer.messages.begin(), newer.messages.end());
+  if (limit != 0 && kept.messages.size() > limit) {
+    kept.messages.erase(kept.messages.begin(), kept.messages.end() - static_cast<std::ptrdiff_t>(limit));
+    kept.complete = false;
+  }
+  return kept;
+}
+
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
 // Memory for one more element.
@@ -83,7 +105,7 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
       inboxes_(std::move(inboxes)),
       refusals_(refusals),
       sources_(limits_of(options_)),
-      clients_(sources_, options_.node),
+      clients_(sources_, options_.node, options_.last_client_number),
       rooms_(options_, inboxes_.size()) {}
 
 void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) {
@@ -151,12 +173,13 @@ Status Hub::open(const ClientPtr& client) {
   return {};
 }
 
-Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now) {
+Status Hub::open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now,
+                 const KeptRange* earlier) {
   std::optional<Refusal> refusal;
   Status status;
   {
     const auto routing = routing_.share();
-    status = enter(client, room, since, std::nullopt, ClientState::accepted, now, refusal);
+    status = enter(client, room, since, std::nullopt, ClientState::accepted, now, refusal, nullptr, earlier);
   }
   note(refusal, client->origin().address);
   return status;
@@ -189,12 +212,12 @@ Status Hub::rename(const ClientPtr& client, std::string name) {
 }
 
 Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
-                 std::optional<std::string> ref, Moment now) {
+                 std::optional<std::string> ref, Moment now, const KeptRange* earlier) {
   std::optional<Refusal> refusal;
   Status status;
   {
     const auto routing = routing_.share();
-    status = enter(client, name, since, std::move(ref), ClientState::open, now, refusal);
+    status = enter(client, name, since, std::move(ref), ClientState::open, now, refusal, nullptr, earlier);
   }
   note(refusal, client->origin().address);
   return status;
@@ -202,10 +225,11 @@ Status Hub::join(const ClientPtr& client, std::string_view name, const std::opti
 
 Status Hub::enter(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
                   std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
-                  std::size_t* replay_bytes) {
+                  std::size_t* replay_bytes, const KeptRange* earlier) {
   return rooms_.with(name, client->source(), refusal, [&](Room& room) -> Status {
     Status allowed = room.rules.check_join(client->ban_key(), now.age_ms);
     if (!allowed.ok()) return {allowed.code, allowed.detail + " " + room.name};
+    if (earlier != nullptr) rooms_.count_history(room.log->refill(*earlier));
     Joined joined{client->id(), room.name, room.log->epoch(), room.log->seq(), false, true, false,
                   {},           {},        ref.has_value()};
     if (ref) joined.ref = *std::move(ref);
@@ -294,17 +318,41 @@ Status Hub::ban(std::string_view ban_key, std::string_view name, std::int64_t du
   });
 }
 
+template <class Action>
+bool Hub::with_known(std::string_view name, Action action) {
+  for (;;) {
+    if (const RoomPtr room = rooms_.find(name)) {
+      bool found = false;
+      rooms_.with(room, [&](Room& known) {
+        if (known.removed) return;
+        found = true;
+        action(known);
+      });
+      if (found) return true;
+    } else if (options_.store == nullptr || !options_.store->has(name)) {
+      return false;
+    } else {
+      std::optional<Refusal> refusal;  // unused: nobody is charged for a room that is kept
+      return rooms_
+          .with(name, nullptr, refusal,
+                [&](Room& kept) -> Status {
+                  action(kept);
+                  return {};
+                })
+          .ok();
+    }
+  }
+}
+
 Status Hub::close_room(std::string_view name, const std::string& reason) {
-  RoomPtr room = rooms_.find(name);
-  if (!room) return no_such_room(name);
-  rooms_.with(room, [&](Room& closed) {
+  const bool known = with_known(name, [&](Room& closed) {
     for (auto member = closed.members.begin(); member != closed.members.end();) {
       member = expel(closed, member, reason.empty() ? "the room was closed" : reason);
     }
     closed.rules.clear();
     rooms_.count_history(closed.log->restart(rooms_.next_epoch()));
   });
-  return {};
+  return known ? Status() : no_such_room(name);
 }
 
 Status Hub::restore_room(std::string_view name, const std::string& epoch, std::uint64_t seq,
@@ -322,6 +370,7 @@ Status Hub::restore_room(std::string_view name, const std::string& epoch, std::u
   std::vector<MessagePtr> kept(messages.begin(), messages.end());
   std::optional<Refusal> refusal;  // unused: the application learns the reason from the status
   status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+    if (room.submitted != 0) return {Error::wrong_state, "the room has had messages"};
     Result<std::int64_t> change = room.log->restore(epoch, newest, std::move(kept), now.age_ms);
     if (!change.ok()) return change.status();
     rooms_.count_history(*change);
@@ -414,6 +463,9 @@ std::vector<RoomInfo> Hub::rooms() const {
     if (room->removed) continue;
     result.push_back(room->info());
   }
+  if (options_.store != nullptr) {
+    for (RoomInfo& kept : options_.store->closed_rooms(0)) result.push_back(std::move(kept));
+  }
   std::sort(result.begin(), result.end(), [](const RoomInfo& a, const RoomInfo& b) { return a.name < b.name; });
   return result;
 }
@@ -469,6 +521,14 @@ RoomListPtr Hub::list_rooms(Moment now) const {
     if (room->removed) continue;
     list->items.push_back(room->info());
   }
+  if (options_.store != nullptr && list->complete) {
+    std::vector<RoomInfo> closed = options_.store->closed_rooms(kMaxListed - list->items.size() + 1);
+    if (list->items.size() + closed.size() > kMaxListed) {
+      closed.pop_back();
+      list->complete = false;
+    }
+    for (RoomInfo& room : closed) list->items.push_back(std::move(room));
+  }
   std::sort(list->items.begin(), list->items.end(),
             [](const RoomInfo& a, const RoomInfo& b) { return a.name < b.name; });
   std::lock_guard lock(list_mutex_);
@@ -478,25 +538,57 @@ RoomListPtr Hub::list_rooms(Moment now) const {
 }
 
 Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq, std::size_t limit, Moment now,
-                                  std::uint64_t before_seq) const {
+                                  std::uint64_t before_seq, const KeptRange* earlier) {
   Status status = check_room_name(name);
   if (!status.ok()) return status;
   HistoryReply reply;
   reply.room = name;
-  RoomPtr room = rooms_.find(name);
-  if (!room) return reply;
-  std::lock_guard lock(room->mutex);
-  reply.epoch = room->log->epoch();
-  reply.seq = room->log->seq();
-  KeptMessages kept =
-      only_messages(room->log->between(after_seq, before_seq == 0 ? RoomLog::kNoSeq : before_seq, limit));
-  // expire() runs only periodically, so messages that have become too old since are skipped here.
-  const std::int64_t age_ms = options_.history.age_ms;
-  const std::size_t too_old =
-      std::erase_if(kept.messages, [&](const MessagePtr& m) { return exceeds(now.age_ms - m->born_ms, age_ms); });
-  reply.complete = after_seq >= reply.seq || (kept.complete && too_old == 0);
-  reply.messages = std::move(kept.messages);
+  const std::uint64_t before = before_seq == 0 ? RoomLog::kNoSeq : before_seq;
+  with_known(name, [&](Room& room) {
+    if (earlier != nullptr) rooms_.count_history(room.log->refill(*earlier));
+    reply.epoch = room.log->epoch();
+    reply.seq = room.log->seq();
+    KeptMessages kept = only_messages(kept_between(*room.log, after_seq, before, limit, earlier));
+    // expire() runs only periodically, so messages that have become too old since are skipped here.
+    const std::int64_t age_ms = options_.history.age_ms;
+    const std::size_t too_old =
+        std::erase_if(kept.messages, [&](const MessagePtr& m) { return exceeds(now.age_ms - m->born_ms, age_ms); });
+    reply.complete = after_seq >= reply.seq || (kept.complete && too_old == 0);
+    reply.messages = std::move(kept.messages);
+  });
+  if (earlier != nullptr) rooms_.limit_history();
   return reply;
+}
+
+std::optional<KeptQuery> Hub::unread(std::string_view name, const Position& since) {
+  std::optional<KeptQuery> query;
+  if (options_.store == nullptr) return query;
+  with_known(name, [&](Room& room) {
+    const std::uint64_t after_seq = room.continues(since) ? since.seq : 0;
+    if (room.log->lacks(after_seq, RoomLog::kNoSeq, 0)) {
+      query = {room.name, room.log->epoch(), after_seq, RoomLog::kNoSeq, 0};
+    }
+  });
+  return query;
+}
+
+std::optional<KeptQuery> Hub::unread(std::string_view name, std::uint64_t after_seq, std::size_t limit,
+                                     std::uint64_t before_seq) {
+  std::optional<KeptQuery> query;
+  if (options_.store == nullptr) return query;
+  const std::uint64_t before = before_seq == 0 ? RoomLog::kNoSeq : before_seq;
+  with_known(name, [&](Room& room) {
+    if (room.log->lacks(after_seq, before, limit)) query = {room.name, room.log->epoch(), after_seq, before, limit};
+  });
+  return query;
+}
+
+void Hub::read(const ClientPtr& client, DecisionId id, KeptQuery query) {
+  options_.store->read(std::move(query), [this, client, id](KeptRangePtr range) {
+    Decision decision;
+    decision.earlier = std::move(range);
+    (void)decide(client, id, std::move(decision));  // the client may have left, or its time may be over
+  });
 }
 
 Status Hub::watch(std::string_view name, std::size_t loop, const SourcePtr& creator) {
@@ -534,14 +626,18 @@ void Hub::commit(Room& room, const Submission& submission, std::uint64_t seq, co
 
 void Hub::commit(const Submission& submission, const Result<Position>& place) {
   {
-    const auto routing = route(submission.receipt, !place.ok());
+    const auto routing = route(submission.receipt, true);
     const RoomPtr room = rooms_.find(submission.message->room);  // the room exists as long as it has submissions
     if (!room) return;
     rooms_.with(room, [&](Room& found) {
-      if (place.ok()) {
+      // The room may have been closed meanwhile.
+      const bool current = !place.ok() || place->epoch == found.log->epoch();
+      if (place.ok() && current) {
         commit(found, submission, place->seq, place->epoch);
       } else {
-        Announcement::ToSender(inboxes_, submission.receipt, *submission.message, place.status()).post();
+        Announcement::ToSender(inboxes_, submission.receipt, *submission.message,
+                               current ? place.status() : Status{Error::no_such_room, "the room was closed"})
+            .post();
       }
       --found.submitted;
     });

@@ -76,7 +76,8 @@ class Hub {
   Status open(const ClientPtr& client);
   // accepted -> open, and joins the first room as join() does. Both happen in one step, so the client cannot join
   // another room first.
-  Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now);
+  Status open(const ClientPtr& client, std::string_view room, const std::optional<Position>& since, Moment now,
+              const KeptRange* earlier = nullptr);
   // Removes the client from its rooms and from the tables. Returns the state before; gone when it was already removed.
   ClientState remove_client(const ClientPtr& client);
 
@@ -94,9 +95,10 @@ class Hub {
 
   // Adds the client to the room and posts Joined to its loop. `since` asks for the messages after that position. `ref`
   // belongs to the client's command and may be empty; nullopt: no command of the client caused the join. Errors:
-  // wrong_state unless the client is open, invalid_room, banned, too_many.
+  // wrong_state unless the client is open, invalid_room, banned, too_many. earlier: what was read for unread(); messages
+  // that a store keeps and that were not read count as missing.
   Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
-              std::optional<std::string> ref, Moment now);
+              std::optional<std::string> ref, Moment now, const KeptRange* earlier = nullptr);
   // Removes the client from the room and posts Left to its loop. Errors: not_joined.
   Status leave(const ClientPtr& client, std::string_view room, std::string reason, std::string ref = {});
   // Bans clients with this ban_key() and removes those that are members. duration_ms 0 lifts the ban.
@@ -139,9 +141,22 @@ class Hub {
   Result<MemberListPtr> list_members(std::string_view room, Moment now) const;
   RoomListPtr list_rooms(Moment now) const;
   // Succeeds for every valid name: an unknown room has an empty history. Errors: invalid_room.
+  // earlier: as for join().
   Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now,
-                               std::uint64_t before_seq = 0) const;
-  bool has_room(std::string_view room) const { return rooms_.find(room) != nullptr; }
+                               std::uint64_t before_seq = 0, const KeptRange* earlier = nullptr);
+  bool has_room(std::string_view room) const {
+    return rooms_.find(room) != nullptr || (options_.store != nullptr && options_.store->has(room));
+  }
+
+  // What must be read from the store before join() with this position, or history() with these arguments, has all messages
+  // that are kept. nullopt: nothing.
+  std::optional<KeptQuery> unread(std::string_view room, const Position& since);
+  std::optional<KeptQuery> unread(std::string_view room, std::uint64_t after_seq, std::size_t limit,
+                                  std::uint64_t before_seq);
+  // Reads it for a command or an entry of the client that waits for this decision; see Decision::earlier.
+  void read(const ClientPtr& client, DecisionId id, KeptQuery query);
+  // Reads it on the calling thread, which waits for the disk.
+  KeptRangePtr read_now(const KeptQuery& query) { return options_.store->read_now(query); }
 
   // Until unwatch() the loop receives the messages of the room also without a member there. The room is created if
   // necessary and charged to `creator`; it is not removed meanwhile. Errors: invalid_room, too_many.
@@ -197,7 +212,10 @@ class Hub {
   // *replay_bytes, which is reduced by their size, and the client must not be a member yet; otherwise wrong_state.
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
-               std::size_t* replay_bytes = nullptr);
+               std::size_t* replay_bytes = nullptr, const KeptRange* earlier = nullptr);
+  // Calls action(room) with the room's lock held, also for a room of which only the store knows. False when there is none.
+  template <class Action>
+  bool with_known(std::string_view name, Action action);
   // Whether the outboxes have space for the message once. Notes the refusal for this address. Errors: too_many. Call
   // without locks.
   Status check_queued(std::string_view address, const MessageDraft& draft);

@@ -7,13 +7,15 @@
 
 #include "hub/history.h"
 #include "hub/room_log.h"
+#include "hub/room_store.h"
 #include "model/types.h"
 
 namespace chat {
 
 struct HubOptions {
-  MakeRoomLog make_log;   // empty: MemoryLog with the limits in `history`
-  HistoryLimits history;  // used by MemoryLog only; other logs have their own
+  RoomStore* store = nullptr;  // makes the logs; must outlive the hub. nullptr: make_log does
+  MakeRoomLog make_log;        // empty: MemoryLog with the limits in `history`
+  HistoryLimits history;       // used by MemoryLog only; other logs have their own
   std::int64_t history_total_bytes = 256 << 20;
   std::int64_t max_rooms = 100'000;
   std::int64_t max_rooms_per_client = 100;
@@ -28,9 +30,10 @@ struct HubOptions {
   std::int64_t max_queued_bytes_per_address = kUnlimited;
   std::string default_room;  // may be created even when max_rooms is reached; empty: none
   std::vector<std::string> ephemeral_events;
-  std::uint32_t node = 0;        // unique per server of a cluster, up to kMaxNode; see ClientId
-  bool tells_published = false;  // post a PublishedNotice for each numbered message
-  std::uint64_t epoch_seed = 0;  // random, so epochs differ between runs
+  std::uint64_t last_client_number = 0;  // clients get higher numbers; see ClientId
+  std::uint32_t node = 0;                // unique per server of a cluster, up to kMaxNode; see ClientId
+  bool tells_published = false;          // post a PublishedNotice for each numbered message
+  std::uint64_t epoch_seed = 0;          // random, so epochs differ between runs
 };
 
 }  // namespace chat

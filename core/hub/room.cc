@@ -26,11 +26,14 @@ void Room::move_member(Member& member, std::size_t loop) {
   member.loop = loop;
 }
 
-KeptMessages Room::missed_since(const Position& position) const {
+bool Room::continues(const Position& position) const {
   const std::uint64_t seq = log->seq();
   // A position with seq 0 in a room without messages matches even when the room was forgotten and recreated.
-  const bool same_numbering =
-      (position.epoch == log->epoch() && position.seq <= seq) || (position.seq == 0 && seq == 0);
+  return (position.epoch == log->epoch() && position.seq <= seq) || (position.seq == 0 && seq == 0);
+}
+
+KeptMessages Room::missed_since(const Position& position) const {
+  const bool same_numbering = continues(position);
   KeptMessages missed = log->after(same_numbering ? position.seq : 0, 0);
   missed.complete = same_numbering && missed.complete;
   return missed;

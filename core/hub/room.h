@@ -70,10 +70,12 @@ struct Room : std::enable_shared_from_this<Room> {
     --members_by_loop[loop];
   }
 
+  // True when a position belongs to the numbering of the room.
+  bool continues(const Position& position) const;
   // Returns the kept messages after a position; all kept messages when the position belongs to another epoch.
   KeptMessages missed_since(const Position& position) const;
 
-  RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->size()}; }
+  RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->kept()}; }
 
   // True when the room has no members, watchers and rules. Only its history may still be needed.
   bool unused() const { return members.empty() && watchers == 0 && rules.empty(); }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "hub/client.h"
+#include "hub/kept_range.h"
 #include "model/command.h"
 #include "model/message.h"
 
@@ -66,10 +67,26 @@ class RoomLog {
   virtual KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const = 0;
   // The same up to the newest message.
   KeptMessages after(std::uint64_t after_seq, std::size_t limit) const { return between(after_seq, kNoSeq, limit); }
-  // The number of kept messages.
+  // The number of messages in memory.
   virtual std::size_t size() const = 0;
+  // The number of kept messages, in memory or in a store.
+  virtual std::size_t kept() const { return size(); }
 
-  // expire(), shrink(), clear() and restart() return the change in bytes held, zero or negative.
+  // True when messages of this range are kept, but must be read from the store (RoomStore::read()) before between()
+  // returns them.
+  virtual bool lacks(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const {
+    (void)after_seq, (void)before_seq, (void)limit;
+    return false;
+  }
+  // Takes messages from the store into memory when they lie directly before those in memory. Limits of the memory apply.
+  // Returns the change in bytes held. When it throws, nothing has changed.
+  virtual std::int64_t refill(const KeptRange& range) {
+    (void)range;
+    return 0;
+  }
+
+  // expire(), shrink(), clear() and restart() return the change in bytes held, zero or negative. shrink() and clear()
+  // concern the memory: a store keeps its messages.
   // Drops messages older than the log's age limit, measured with Message::born_ms.
   virtual std::int64_t expire(std::int64_t now_ms) = 0;
   // The first now_ms at which expire() drops a message; kNeverMs: none that is kept now will be dropped for its age.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "hub/epoch.h"
 #include "hub/memory_log.h"
 #include "model/names.h"
 
@@ -17,7 +18,8 @@ constexpr std::int64_t kHistorySlackBytes = 64 << 10;
 }  // namespace
 
 RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
-    : make_log_(options.make_log),
+    : store_(options.store),
+      make_log_(options.make_log),
       history_limits_(options.history),
       max_history_bytes_(options.history_total_bytes),
       max_rooms_(options.max_rooms),
@@ -25,18 +27,7 @@ RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
       epoch_seed_(options.epoch_seed),
       loops_(loops) {}
 
-std::string RoomTable::next_epoch() {
-  // SplitMix64 with a random seed: values are distinct within a run, and as unlikely to repeat between runs as the
-  // seed.
-  std::uint64_t x = epoch_seed_ + (epochs_.fetch_add(1) + 1) * 0x9E3779B97F4A7C15ULL;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
-  x ^= x >> 31;
-  static constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
-  std::string epoch;
-  for (; epoch.size() < 12; x /= kDigits.size()) epoch += kDigits[x % kDigits.size()];
-  return epoch;
-}
+std::string RoomTable::next_epoch() { return make_epoch(epoch_seed_, epochs_.fetch_add(1) + 1); }
 
 RoomPtr RoomTable::find(std::string_view name) const {
   std::shared_lock lock(mutex_);
@@ -85,6 +76,7 @@ std::size_t RoomTable::size() const {
 bool RoomTable::full() const { return exceeds(static_cast<std::int64_t>(size()) + 1, max_rooms_); }
 
 std::unique_ptr<RoomLog> RoomTable::make_log(const std::string& room) {
+  if (store_ != nullptr) return store_->open_log(room, next_epoch());
   if (make_log_) return make_log_(room, next_epoch());
   return std::make_unique<MemoryLog>(history_limits_, next_epoch());
 }

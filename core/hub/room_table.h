@@ -98,6 +98,7 @@ class RoomTable {
   // when there is none.
   bool forget_unused_room(Source* of);
 
+  RoomStore* const store_;  // nullptr: there is none
   const MakeRoomLog make_log_;
   const HistoryLimits history_limits_;
   const std::int64_t max_history_bytes_;

@@ -16,6 +16,7 @@
 #include "net/base/fork_guard.h"
 #include "net/base/platform.h"
 #include "net/socket/listener.h"
+#include "server/history_store.h"
 #include "server/loop.h"
 #include "server/owned_socket.h"
 
@@ -153,7 +154,13 @@ Status Server::start_parts() {
     loops_.push_back(std::make_unique<Loop>(*this, loops_.size()));
     inboxes.push_back(loops_.back().get());
   }
-  hub_ = std::make_unique<Hub>(options_.hub, std::move(inboxes), &refusals_);
+  Result<std::unique_ptr<store::StoredHistory>> history = open_history_store(options_, application_);
+  if (!history.ok()) return history.status();
+  history_ = std::move(*history);
+  HubOptions hub_options = options_.hub;
+  hub_options.store = history_.get();
+  if (history_) hub_options.last_client_number = history_->last_client_number();
+  hub_ = std::make_unique<Hub>(std::move(hub_options), std::move(inboxes), &refusals_);
   dispatcher_ = std::make_unique<Dispatcher>(*hub_, application_);
   for (const auto& loop : loops_) {
     Status status = loop->start(*table_places);
@@ -163,6 +170,8 @@ Status Server::start_parts() {
   Status status = listener_->start(loops_.front()->sockets(), loops_.front()->uv());
   if (!status.ok()) return status;
   log_hidden_paths();
+  status = start_history();
+  if (!status.ok()) return status;
   if (options_.threads != 0) return start_threads();
   loops_.front()->set_readable();  // the first poll registers the sockets
   host_driven_ = true;
@@ -185,6 +194,22 @@ void Server::log_hidden_paths() {
   for (const std::string& path : paths) {
     if (static_files_.has(path)) application_.log(LogLevel::info, path + " is served from static_mounts");
   }
+}
+
+Status Server::start_history() {
+  if (!history_) return {};
+  const SignalsBlocked blocked;
+  try {
+    history_->start(
+        [this](const Submission& submission, const Result<Position>& place) { hub_->commit(submission, place); },
+        [mask = blocked.before()](const char* name) {
+          name_thread(name);
+          prepare_thread(mask);
+        });
+  } catch (const std::system_error& error) {
+    return {Error::system, std::string("thread: ") + error.what()};
+  }
+  return {};
 }
 
 Status Server::start_threads() {
@@ -226,6 +251,7 @@ Server::~Server() {
   // After a failed start nothing has run, so this thread destroys what there is.
   if (listener_) listener_->stop();
   expiry_.reset();
+  if (history_) history_->stop();
   for (const auto& loop : loops_) loop->shut_down();
 }
 
@@ -379,8 +405,16 @@ ServerStats Server::stats() const {
   return sum;
 }
 
+HistoryStats Server::history_stats() const {
+  if (!history_) return {};
+  const store::StoredHistoryStats stats = history_->stats();
+  return {stats.stored, stats.failed, stats.forgotten, stats.file_bytes_now};
+}
+
 MetricsSnapshot Server::metrics() const {
   MetricsSnapshot snapshot;
+  snapshot.keeps_history = history_ != nullptr;
+  snapshot.history = history_stats();
   snapshot.net = stats();
   snapshot.hub = hub_->stats();
   for (const auto& loop : loops_) snapshot.connections_now_by_loop.push_back(loop->stats().connections_now.get());

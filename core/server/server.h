@@ -25,6 +25,7 @@
 #include "net/serve/static_files.h"
 #include "net/session/session_table.h"
 #include "net/socket/listener.h"
+#include "store/stored_history.h"
 
 namespace chat::net {
 
@@ -56,6 +57,8 @@ class Server final : private AcceptUser {
   // Waits until every loop has run once. timed_out, stopped, wrong_thread.
   Status check_loops(int timeout_ms);
   Hub& hub() { return *hub_; }
+  // All 0 without a file.
+  HistoryStats history_stats() const;
   const ServerOptions& options() const { return options_; }
   ServerStats stats() const;
   MetricsSnapshot metrics() const;
@@ -89,6 +92,7 @@ class Server final : private AcceptUser {
   Result<int> check_descriptors() const;
   void refuse(const OwnedSocket& socket, const std::string& remote_address, Refusal reason);
   void log_hidden_paths();
+  Status start_history();
   Status start_threads();
 
   const ServerOptions options_;
@@ -108,6 +112,7 @@ class Server final : private AcceptUser {
   const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
+  std::unique_ptr<store::StoredHistory> history_;  // nullptr: in memory only. Outlives the hub, whose logs use it
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Listener> listener_;

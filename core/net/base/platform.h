@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 struct sockaddr;
 
@@ -71,6 +72,9 @@ class SigpipeBlocked {
 
 // Sets the name of the calling thread, which debuggers and `ps` show.
 void name_thread(const char* name);
+
+// Identifies the time since the system started; empty when it is unknown.
+std::string boot_id();
 
 // Returns unused heap pages to the system. Does nothing without glibc.
 void release_free_memory();

@@ -1,4 +1,5 @@
 // See platform.h.
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -116,6 +117,17 @@ SigpipeBlocked::~SigpipeBlocked() {
 }
 
 void name_thread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+std::string boot_id() {
+  const int fd = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  if (fd == -1) return {};
+  std::array<char, 64> text;
+  const ssize_t size = ::read(fd, text.data(), text.size());
+  ::close(fd);
+  std::string id(text.data(), static_cast<std::size_t>(std::max<ssize_t>(0, size)));
+  while (!id.empty() && id.back() == '\n') id.pop_back();
+  return id;
+}
 
 void release_free_memory() {
 #ifdef __GLIBC__

@@ -116,6 +116,11 @@ struct ServerOptions {
   wire::StompPrefixes stomp_prefixes;
   std::int64_t stomp_heart_beat_ms = 10'000;  // kUnlimited: none
 
+  std::string history_path;                     // a file for the history; empty: in memory only
+  bool history_full_sync = false;               // survives a power loss
+  bool history_forget = false;                  // go on in memory when the file cannot be written
+  std::int64_t history_file_bytes = 4LL << 30;  // kUnlimited: no limit
+
   HubOptions hub;
 };
 

@@ -43,6 +43,14 @@ struct LoopStats {
   std::array<Counter, kTransportCount> deliveries_by_transport;
 };
 
+// Of a history that is kept in a file.
+struct HistoryStats {
+  std::uint64_t stored = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t forgotten = 0;
+  std::uint64_t file_bytes_now = 0;
+};
+
 // Counted since the start, except fields with _now in their names, which are current values.
 struct ServerStats {
   std::uint64_t connections_now = 0;

@@ -82,8 +82,17 @@ Status Peer::open() {
   return allowed.status.ok() ? enter_first_room() : allowed.status;
 }
 
-Status Peer::enter_first_room() {
-  return loop_.hub().open(client_, state_.coming->first_room, state_.coming->first_since, current_moment());
+Status Peer::enter_first_room(const KeptRangePtr& earlier) {
+  const State::Coming& coming = *state_.coming;
+  if (!earlier) {
+    if (const auto read = loop_.dispatcher().read_for(client_, coming.first_room, coming.first_since)) {
+      input_.wait_for_room(*read);
+      return {};
+    }
+  } else if (!earlier->status.ok()) {
+    return earlier->status;
+  }
+  return loop_.hub().open(client_, coming.first_room, coming.first_since, current_moment(), earlier.get());
 }
 
 Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientId> earlier) {
@@ -97,7 +106,9 @@ Status Peer::restore(const std::vector<RoomPosition>& rooms, std::vector<ClientI
 void Peer::on_room_verdict(Decision decision) {
   or_fail([&] {
     const bool allowed = decision.verdict == Verdict::pass;
-    owner_->on_first_room(*this, allowed ? enter_first_room() : refusal(std::move(decision.reason)));
+    const Status status = allowed ? enter_first_room(decision.earlier) : refusal(std::move(decision.reason));
+    // It may wait again: what is read from a store follows a deferred verdict.
+    if (!status.ok() || !input_.undecided()) owner_->on_first_room(*this, status);
   });
 }
 

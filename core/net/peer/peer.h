@@ -227,7 +227,8 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   std::size_t replay(const std::vector<MessagePtr>& messages, const std::optional<Subscription>& subscription);
   FramePtr encode(const wire::Packets& packets, const MessagePtr& message) const;
   FramePtr encode(const Subscription& subscription, const MessagePtr& message);
-  Status enter_first_room();
+  // earlier: what was read for it; nullptr: nothing yet.
+  Status enter_first_room(const KeptRangePtr& earlier = nullptr);
 
   PeerContext& loop_;
   PeerOwner* owner_;

@@ -110,6 +110,15 @@ void add_clients_and_rooms(Families& families, const MetricsSnapshot& snapshot) 
                  static_cast<double>(snapshot.hub.rooms_now));
   families.gauge("libchat_history_bytes", "Bytes of memory used by the histories of all rooms.",
                  static_cast<double>(snapshot.hub.history_bytes_now));
+  if (!snapshot.keeps_history) return;
+  families.counter("libchat_history_stored_total", "Messages written to the file of the history.",
+                   snapshot.history.stored);
+  families.counter("libchat_history_failed_total", "Messages refused because they could not be written.",
+                   snapshot.history.failed);
+  families.counter("libchat_history_forgotten_total", "Messages published although they could not be written.",
+                   snapshot.history.forgotten);
+  families.gauge("libchat_history_file_bytes", "Size of the file of the history.",
+                 static_cast<double>(snapshot.history.file_bytes_now));
 }
 
 void add_messages(Families& families, const MetricsSnapshot& snapshot) {

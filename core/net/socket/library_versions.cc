@@ -6,6 +6,9 @@
 #include <openssl/crypto.h>
 #include <uv.h>
 #include <zlib.h>
+#ifdef CHAT_WITH_SQLITE
+#include <sqlite3.h>
+#endif
 
 #include <string_view>
 
@@ -28,8 +31,12 @@ std::string websockets_version() {
 }  // namespace
 
 std::string library_versions() {
-  return "libwebsockets " + websockets_version() + ", libuv " + uv_version_string() + ", " + tls_version() +
-         ", cJSON " + cJSON_Version() + ", zlib " + zlibVersion();
+  std::string versions = "libwebsockets " + websockets_version() + ", libuv " + uv_version_string() + ", " +
+                         tls_version() + ", cJSON " + cJSON_Version() + ", zlib " + zlibVersion();
+#ifdef CHAT_WITH_SQLITE
+  versions.append(", SQLite ").append(sqlite3_libversion());
+#endif
+  return versions;
 }
 
 }  // namespace chat::net

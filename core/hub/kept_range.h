@@ -1,0 +1,40 @@
+// Messages that a store keeps: what is asked for, and what was read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/message.h"
+#include "model/types.h"
+
+namespace chat {
+
+// Messages of a room that are kept, but not in memory: those with seq above after_seq and below before_seq; with a limit
+// (not 0) only the newest `limit` of them.
+struct KeptQuery {
+  std::string room;
+  std::string epoch;
+  std::uint64_t after_seq = 0;
+  std::uint64_t before_seq = 0;
+  std::size_t limit = 0;
+
+  bool operator==(const KeptQuery&) const = default;
+};
+
+// The answer of a store to a KeptQuery.
+struct KeptRange {
+  Status status;      // unavailable when the store could not be read
+  std::string epoch;  // differs from that of the query when the numbering has restarted; then there are no messages
+  // All messages that the store keeps above after_seq and below before_seq, oldest first. They may include messages that
+  // are not committed yet.
+  std::vector<MessagePtr> messages;
+  std::uint64_t after_seq = 0;
+  std::uint64_t before_seq = 0;
+  bool complete = true;  // as in KeptMessages, for the whole query
+};
+using KeptRangePtr = std::shared_ptr<const KeptRange>;
+
+}  // namespace chat

@@ -1,0 +1,17 @@
+// Makes the store of a server whose options name a file for the history.
+#pragma once
+
+#include <memory>
+
+#include "hub/application.h"
+#include "net/base/server_options.h"
+#include "store/stored_history.h"
+
+namespace chat::net {
+
+// Opens the file. nullptr: there is none in the options. unsupported when this build has no SQLite; otherwise the errors of
+// StoreBackend::load(). `application` must outlive the store; it gets the log.
+Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOptions& options,
+                                                                 Application& application);
+
+}  // namespace chat::net

@@ -1,0 +1,560 @@
+// See stored_history.h.
+#include "store/stored_history.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "store/stored_log.h"
+
+namespace chat::store {
+namespace {
+
+// Messages in one transaction.
+constexpr std::size_t kMaxGroup = 2'000;
+// Rooms in one transaction of a sweep.
+constexpr std::size_t kSweepRooms = 100;
+constexpr std::size_t kMaxReads = 1'024;
+// A log holds at most so much in memory, also when more is kept.
+constexpr std::int64_t kMemoryBytes = 4 << 20;
+constexpr std::int64_t kLogIntervalMs = 10'000;
+constexpr std::chrono::milliseconds kRetryMemory{1};
+
+HistoryLimits memory_limits(HistoryLimits limits) {
+  if (limits.bytes < 0 || limits.bytes > kMemoryBytes) limits.bytes = kMemoryBytes;
+  return limits;
+}
+
+KeptRangePtr failed_range(const KeptQuery& query, Status status) {
+  auto range = std::make_shared<KeptRange>();
+  range->status = std::move(status);
+  range->epoch = query.epoch;
+  range->after_seq = range->before_seq = query.before_seq;
+  range->complete = false;
+  return range;
+}
+
+}  // namespace
+
+StoredHistory::StoredHistory(std::unique_ptr<StoreBackend> backend, StoredHistoryOptions options, Clock clock, Log log)
+    : backend_(std::move(backend)),
+      options_(options),
+      memory_limits_(memory_limits(options.limits)),
+      clock_(std::move(clock)),
+      log_(std::move(log)) {}
+
+StoredHistory::~StoredHistory() { stop(); }
+
+Status StoredHistory::load() {
+  Result<StoredRooms> loaded = backend_->load();
+  if (!loaded.ok()) return loaded.status();
+  last_client_number_ = loaded->last_client_number;
+  rooms_.reserve(loaded->rooms.size());
+  for (StoredRoom& stored : loaded->rooms) {
+    auto room = std::make_shared<KeptRoom>(stored.name, stored.epoch);
+    room->seq = stored.seq;
+    room->dropped_seq = stored.dropped_seq;
+    room->count = stored.count;
+    total_bytes_ += stored.bytes;
+    room->stored = std::move(stored);
+    rooms_.emplace(room->name, std::move(room));
+  }
+  return {};
+}
+
+void StoredHistory::start(Commit commit, const std::function<void(const char* name)>& prepare) {
+  commit_ = std::move(commit);
+  stopped_ = stopping_ = reads_ended_ = false;
+  writer_ = std::thread([this, prepare] {
+    if (prepare) prepare("chat-store");
+    run_writer();
+  });
+  reader_ = std::thread([this, prepare] {
+    if (prepare) prepare("chat-read");
+    run_reader();
+  });
+}
+
+void StoredHistory::stop() {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    stopping_ = true;
+    queue_changed_.notify_all();
+  }
+  if (writer_.joinable()) writer_.join();
+  {
+    const std::lock_guard lock(reads_mutex_);
+    reads_ended_ = true;
+    reads_changed_.notify_all();
+  }
+  if (reader_.joinable()) reader_.join();
+  const std::lock_guard lock(reader_mutex_);
+  reads_.clear();
+  backend_->close(dirty_.empty());
+}
+
+StoredHistoryStats StoredHistory::stats() const {
+  return {stored_.load(), failed_.load(), forgotten_.load(), static_cast<std::uint64_t>(backend_->file_bytes())};
+}
+
+// Rooms -------------------------------------------------------------------------------------------------------------------
+
+std::unique_ptr<RoomLog> StoredHistory::open_log(const std::string& name, std::string epoch) {
+  std::unique_lock lock(rooms_mutex_);
+  KeptRoomPtr room;
+  if (const auto found = rooms_.find(name); found != rooms_.end()) {
+    room = found->second;
+    epoch = room->epoch;
+  } else {
+    room = std::make_shared<KeptRoom>(name, epoch);
+    rooms_.emplace(name, room);
+  }
+  ++room->open_logs;
+  lock.unlock();
+  try {
+    return std::make_unique<StoredLog>(*this, room, std::move(epoch), memory_limits_);
+  } catch (...) {
+    log_closed(room);
+    throw;
+  }
+}
+
+bool StoredHistory::has(std::string_view name) const {
+  const std::lock_guard lock(rooms_mutex_);
+  const auto found = rooms_.find(name);
+  return found != rooms_.end() && found->second->count.load(std::memory_order_relaxed) != 0;
+}
+
+std::vector<RoomInfo> StoredHistory::closed_rooms(std::size_t limit) const {
+  std::vector<RoomInfo> result;
+  const std::lock_guard lock(rooms_mutex_);
+  for (const auto& [name, room] : rooms_) {
+    const auto count = static_cast<std::size_t>(room->count.load(std::memory_order_relaxed));
+    if (room->open_logs != 0 || count == 0) continue;
+    result.push_back({name, room->epoch, room->seq.load(std::memory_order_relaxed), 0, count});
+    if (result.size() == limit) break;
+  }
+  return result;
+}
+
+void StoredHistory::log_closed(const KeptRoomPtr& room) noexcept {
+  const std::lock_guard lock(rooms_mutex_);
+  --room->open_logs;
+  if (room->open_logs != 0 || room->seq.load(std::memory_order_relaxed) != 0) return;
+  // Nothing is kept of it, or it was closed; then the step that waits has the room.
+  if (const auto found = rooms_.find(room->name); found != rooms_.end() && found->second == room) rooms_.erase(found);
+}
+
+bool StoredHistory::forget_room(const KeptRoomPtr& room, bool only_empty) {
+  const std::lock_guard lock(rooms_mutex_);
+  const auto found = rooms_.find(room->name);
+  if (found == rooms_.end() || found->second != room || room->open_logs != 0 || room->dirty) return false;
+  if (only_empty && room->stored.count != 0) return false;
+  rooms_.erase(found);
+  return true;
+}
+
+// The queue ---------------------------------------------------------------------------------------------------------------
+
+Status StoredHistory::submit(const KeptRoomPtr& room, Submission& submission) {
+  const std::size_t bytes = submission.message->memory_bytes();
+  const std::lock_guard lock(queue_mutex_);
+  if (stopping_ || stopped_) return {Error::stopped, "the server is stopping"};
+  if (queued_bytes_ != 0 && exceeds(queued_bytes_ + static_cast<std::int64_t>(bytes), options_.queue_bytes)) {
+    failed_.fetch_add(1, std::memory_order_relaxed);
+    return {Error::unavailable, "too many messages wait for the disk"};
+  }
+  Step& step = queue_.emplace_back();
+  step.room = room;
+  step.submission = std::move(submission);
+  step.bytes = bytes;
+  queued_bytes_ += static_cast<std::int64_t>(bytes);
+  if (queue_.size() == 1) queue_changed_.notify_one();
+  return {};
+}
+
+void StoredHistory::push(Step step, std::uint64_t seq) {
+  std::string epoch = step.restart->epoch;
+  const KeptRoomPtr room = step.room;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    queue_.push_back(std::move(step));
+    if (queue_.size() == 1) queue_changed_.notify_one();
+  }
+  const std::lock_guard lock(rooms_mutex_);
+  room->epoch = std::move(epoch);
+  room->seq.store(seq, std::memory_order_relaxed);
+  room->count.store(0, std::memory_order_relaxed);
+}
+
+void StoredHistory::restart(const KeptRoomPtr& room, const std::string& epoch) {
+  Step step;
+  step.room = room;
+  step.restart = std::make_unique<Restart>(Restart{epoch, 0, {}});
+  push(std::move(step), 0);
+}
+
+void StoredHistory::restore(const KeptRoomPtr& room, const std::string& epoch, std::uint64_t seq,
+                            std::vector<MessagePtr> messages) {
+  Step step;
+  step.room = room;
+  step.restart = std::make_unique<Restart>(Restart{epoch, seq, std::move(messages)});
+  push(std::move(step), seq);
+}
+
+// The writer --------------------------------------------------------------------------------------------------------------
+
+void StoredHistory::run_writer() {
+  std::vector<Step> steps;
+  auto next_sweep = std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.sweep_ms);
+  for (;;) {
+    {
+      std::unique_lock lock(queue_mutex_);
+      queue_changed_.wait_until(lock, next_sweep, [this] { return !queue_.empty() || stopping_; });
+      if (stopping_ && queue_.empty()) {
+        stopped_ = true;
+        break;
+      }
+      steps.swap(queue_);
+    }
+    for (std::size_t first = 0; first < steps.size();) {
+      const std::size_t last = std::min(steps.size(), first + kMaxGroup);
+      store(steps, first, last);
+      first = last;
+    }
+    steps.clear();
+    if (std::chrono::steady_clock::now() < next_sweep) continue;
+    const bool more = sweep();
+    next_sweep = std::chrono::steady_clock::now() + std::chrono::milliseconds(more ? 1 : options_.sweep_ms);
+  }
+  std::vector<Step> none;
+  if (!dirty_.empty()) store(none, 0, 0);
+}
+
+void StoredHistory::store(std::vector<Step>& steps, std::size_t first, std::size_t last) {
+  Status status;
+  try {
+    status = write(steps, first, last);
+  } catch (const std::bad_alloc&) {
+    status = {Error::no_memory, "out of memory"};
+  }
+  for (const KeptRoomPtr& room : changed_) room->change = KeptRoom::kNoChange;
+  const bool forgets = !status.ok() && options_.forget;
+  if (!status.ok()) note_failure(status, last - first);
+  std::int64_t bytes = 0;
+  for (std::size_t i = first; i < last; ++i) {
+    Step& step = steps[i];
+    bytes += static_cast<std::int64_t>(step.bytes);
+    if (step.restart) {
+      if (!status.ok()) keep_restart(step);
+      continue;
+    }
+    if (step.overtaken) {
+      finish(step, Status{Error::no_such_room, "the room was closed"});
+    } else if (status.ok()) {
+      stored_.fetch_add(1, std::memory_order_relaxed);
+      finish(step, Position{step.submission.message->epoch, step.submission.message->seq});
+    } else if (forgets) {
+      StoredRoom& stored = step.room->stored;
+      stored.dropped_seq = ++stored.seq;
+      step.room->dropped_seq.store(stored.seq, std::memory_order_relaxed);
+      keep_dirty(step.room);
+      forgotten_.fetch_add(1, std::memory_order_relaxed);
+      finish(step, Position{stored.epoch, stored.seq});
+    } else {
+      failed_.fetch_add(1, std::memory_order_relaxed);
+      finish(step, status);
+    }
+    step = {};
+  }
+  changes_.clear();
+  changed_.clear();
+  const std::lock_guard lock(queue_mutex_);
+  queued_bytes_ -= bytes;
+}
+
+Status StoredHistory::write(std::vector<Step>& steps, std::size_t first, std::size_t last) {
+  changes_.clear();
+  changed_.clear();
+  for (const KeptRoomPtr& room : dirty_) {
+    // A room of this name that was made later clears the database itself.
+    const std::lock_guard lock(rooms_mutex_);
+    const auto found = rooms_.find(room->name);
+    if (found == rooms_.end() || found->second == room) change_of(room);
+  }
+  for (std::size_t i = first; i < last; ++i) add(steps, first, i);
+  if (changes_.empty()) return {};
+  return write_changes();
+}
+
+RoomChange& StoredHistory::change_of(const KeptRoomPtr& room) {
+  if (room->change == KeptRoom::kNoChange) {
+    changed_.reserve(changes_.size() + 1);
+    RoomChange& change = changes_.emplace_back();
+    change.room = room->stored;
+    change.clear = room->clear;
+    change.messages = room->restored;
+    changed_.push_back(room);
+    room->change = changes_.size() - 1;
+  }
+  return changes_[room->change];
+}
+
+void StoredHistory::add(std::vector<Step>& steps, std::size_t first, std::size_t index) {
+  Step& step = steps[index];
+  RoomChange& change = change_of(step.room);
+  if (step.restart) {
+    for (std::size_t i = first; i < index; ++i) steps[i].overtaken = steps[i].overtaken || steps[i].room == step.room;
+    restart_stored(step);
+    change.room = step.room->stored;
+    change.clear = true;
+    change.messages = step.room->restored;
+    return;
+  }
+  Message& message = *step.submission.message;
+  std::uint64_t seq = change.room.seq;
+  if (!change.messages.empty()) seq = std::max(seq, change.messages.back()->seq);
+  change.messages.push_back(step.submission.message);
+  message.seq = seq + 1;
+  message.epoch = change.room.epoch;
+  const ClientId sender = message.sender.id;
+  if (sender != 0 && node_of(sender) == options_.node) {
+    last_client_number_ = std::max(last_client_number_, sender - make_client_id(options_.node, 0));
+  }
+}
+
+void StoredHistory::restart_stored(Step& step) {
+  KeptRoom& room = *step.room;
+  StoredRoom stored{room.stored.id, room.name, step.restart->epoch, step.restart->seq, 0, 0, 0, 0, 0};
+  if (!step.restart->messages.empty()) stored.dropped_seq = step.restart->messages.front()->seq - 1;
+  total_bytes_ -= room.stored.bytes;
+  room.stored = std::move(stored);
+  room.clear = true;
+  room.restored = std::move(step.restart->messages);
+  step.restart->done = true;
+}
+
+Status StoredHistory::write_changes() {
+  Status status = backend_->write(changes_, last_client_number_);
+  if (!status.ok()) return status;
+  for (std::size_t i = 0; i < changes_.size(); ++i) {
+    KeptRoom& room = *changed_[i];
+    total_bytes_ += changes_[i].room.bytes - room.stored.bytes;
+    room.stored = std::move(changes_[i].room);
+    room.clear = false;
+    room.restored.clear();
+    room.count.store(room.stored.count, std::memory_order_relaxed);
+    room.dropped_seq.store(room.stored.dropped_seq, std::memory_order_relaxed);
+  }
+  for (const KeptRoomPtr& room : dirty_) room->dirty = false;
+  dirty_.clear();
+  if (failing_) log_(LogLevel::info, "the history is written again");
+  failing_ = false;
+  if (backend_->needs_upkeep()) {
+    const std::lock_guard lock(reads_mutex_);
+    reads_changed_.notify_one();
+  }
+  return {};
+}
+
+void StoredHistory::finish(const Step& step, const Result<Position>& place) {
+  for (;;) {
+    try {
+      commit_(step.submission, place);
+      return;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(kRetryMemory);
+    }
+  }
+}
+
+void StoredHistory::keep_restart(Step& step) {
+  while (!step.restart->done) {
+    try {
+      restart_stored(step);
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(kRetryMemory);
+    }
+  }
+  keep_dirty(step.room);
+}
+
+void StoredHistory::keep_dirty(const KeptRoomPtr& room) {
+  if (room->dirty) return;
+  for (;;) {
+    try {
+      dirty_.push_back(room);
+      room->dirty = true;
+      return;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(kRetryMemory);
+    }
+  }
+}
+
+void StoredHistory::note_failure(const Status& status, std::size_t messages) {
+  failures_since_ += messages;
+  const std::int64_t now_ms = clock_().age_ms;
+  if (failing_ && now_ms - logged_ms_ < kLogIntervalMs) return;
+  failing_ = true;
+  logged_ms_ = now_ms;
+  try {
+    const std::string count = std::to_string(failures_since_);
+    log_(LogLevel::error, "the history cannot be written: " + status.detail + "; " + count +
+                              (options_.forget ? " messages are not kept" : " messages are refused"));
+    failures_since_ = 0;
+  } catch (const std::bad_alloc&) {  // the next line has the number
+  }
+}
+
+// Limits ------------------------------------------------------------------------------------------------------------------
+
+bool StoredHistory::sweep() try {
+  std::vector<Step> none;
+  if (!dirty_.empty()) store(none, 0, 0);
+  changes_.clear();
+  changed_.clear();
+  bool more = sweep_old(clock_());
+  more = sweep_excess() || more;
+  if (!changes_.empty()) {
+    const Status status = write_changes();
+    if (!status.ok()) {
+      note_failure(status, 0);
+      more = false;
+    }
+  }
+  for (const KeptRoomPtr& room : changed_) room->change = KeptRoom::kNoChange;
+  return backend_->release_space() || more;
+} catch (const std::bad_alloc&) {
+  for (const KeptRoomPtr& room : changed_) room->change = KeptRoom::kNoChange;
+  return false;
+}
+
+bool StoredHistory::sweep_old(Moment now) {
+  if (to_sweep_.empty()) {
+    const std::lock_guard lock(rooms_mutex_);
+    to_sweep_.reserve(rooms_.size());
+    for (const auto& [name, room] : rooms_) to_sweep_.push_back(room);
+  }
+  const std::int64_t age_ms = options_.limits.age_ms;
+  while (!to_sweep_.empty() && changes_.size() < kSweepRooms) {
+    const KeptRoomPtr room = std::move(to_sweep_.back());
+    to_sweep_.pop_back();
+    const StoredRoom& stored = room->stored;
+    if (stored.count != 0 && exceeds(now.time_ms - stored.oldest_ms, age_ms)) {
+      change_of(room).drop_before_ms = now.time_ms - age_ms;
+    } else if (stored.count == 0 && stored.id != 0 && forget_room(room, true)) {
+      change_of(room).remove = true;
+    }
+  }
+  return !to_sweep_.empty();
+}
+
+std::vector<KeptRoomPtr> StoredHistory::longest_silent(std::size_t count, bool closed_only) {
+  std::vector<KeptRoomPtr> rooms;
+  {
+    const std::lock_guard lock(rooms_mutex_);
+    for (const auto& [name, room] : rooms_) {
+      const bool kept = room->stored.id != 0 && room->change == KeptRoom::kNoChange;
+      if (kept && (!closed_only || room->open_logs == 0)) rooms.push_back(room);
+    }
+  }
+  count = std::min(count, rooms.size());
+  std::partial_sort(rooms.begin(), rooms.begin() + static_cast<std::ptrdiff_t>(count), rooms.end(),
+                    [](const auto& a, const auto& b) { return a->stored.newest_ms < b->stored.newest_ms; });
+  rooms.resize(count);
+  return rooms;
+}
+
+bool StoredHistory::sweep_excess() {
+  bool more = false;
+  std::size_t count = 0;
+  {
+    const std::lock_guard lock(rooms_mutex_);
+    count = rooms_.size();
+  }
+  if (exceeds(static_cast<std::int64_t>(count), options_.max_rooms)) {
+    const std::size_t excess = count - static_cast<std::size_t>(options_.max_rooms);
+    more = excess > kSweepRooms;
+    for (const KeptRoomPtr& room : longest_silent(std::min(excess, kSweepRooms), true)) {
+      if (forget_room(room, false)) change_of(room).remove = true;
+    }
+  }
+  if (!exceeds(total_bytes_, options_.total_bytes)) return more;
+  std::int64_t excess = total_bytes_ - options_.total_bytes;
+  for (const KeptRoomPtr& room : longest_silent(kSweepRooms, false)) {
+    if (excess <= 0) break;
+    const std::int64_t bytes = std::min(excess, room->stored.bytes);
+    change_of(room).drop_bytes = bytes;
+    excess -= bytes;
+  }
+  return more || excess > 0;
+}
+
+// The reader --------------------------------------------------------------------------------------------------------------
+
+void StoredHistory::read(KeptQuery query, Done done) {
+  Status status;
+  {
+    const std::lock_guard lock(reads_mutex_);
+    if (reads_ended_) {
+      status = {Error::stopped, "the server is stopping"};
+    } else if (reads_.size() >= kMaxReads) {
+      status = {Error::unavailable, "too many requests wait for the disk"};
+    } else {
+      reads_.push_back({std::move(query), std::move(done)});
+      reads_changed_.notify_one();
+      return;
+    }
+  }
+  done(failed_range(query, std::move(status)));
+}
+
+KeptRangePtr StoredHistory::read_locked(const KeptQuery& query) {
+  const std::lock_guard lock(reader_mutex_);
+  return std::make_shared<const KeptRange>(backend_->read(query, clock_()));
+}
+
+KeptRangePtr StoredHistory::read_now(const KeptQuery& query) {
+  {
+    const std::lock_guard lock(reads_mutex_);
+    if (reads_ended_) return failed_range(query, {Error::stopped, "the server is stopping"});
+  }
+  return read_locked(query);
+}
+
+void StoredHistory::run_reader() {
+  std::vector<Read> same;
+  for (;;) {
+    {
+      std::unique_lock lock(reads_mutex_);
+      reads_changed_.wait(lock, [this] { return !reads_.empty() || reads_ended_ || backend_->needs_upkeep(); });
+      if (reads_ended_) return;
+      if (!reads_.empty()) {
+        // Many clients that come back ask for the same.
+        const KeptQuery query = reads_.front().query;
+        const auto rest =
+            std::stable_partition(reads_.begin(), reads_.end(), [&](const Read& one) { return !(one.query == query); });
+        same.assign(std::make_move_iterator(rest), std::make_move_iterator(reads_.end()));
+        reads_.erase(rest, reads_.end());
+      }
+    }
+    if (!same.empty()) answer(same);
+    same.clear();
+    const std::lock_guard lock(reader_mutex_);
+    if (backend_->needs_upkeep()) backend_->upkeep();
+  }
+}
+
+// A client whose answer is lost for lack of memory is refused when its time is over.
+void StoredHistory::answer(std::vector<Read>& reads) {
+  try {
+    KeptRangePtr range = read_locked(reads.front().query);
+    if (!range->status.ok()) log_(LogLevel::error, "the history cannot be read: " + range->status.detail);
+    for (Read& one : reads) one.done(range);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+}  // namespace chat::store

@@ -1,0 +1,563 @@
+// See sqlite_backend.h.
+#include "store_sqlite/sqlite_backend.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+namespace chat::store {
+namespace {
+
+// "chat" in ASCII.
+constexpr std::int64_t kApplicationId = 0x63686174;
+
+// Entry N brings the tables from version N to N + 1. Never changed once released.
+constexpr std::array kMigrations = {
+    R"(
+CREATE TABLE server (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE room (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  epoch TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  dropped_seq INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  oldest_ms INTEGER NOT NULL,
+  newest_ms INTEGER NOT NULL
+);
+CREATE TABLE message (
+  room INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  time_ms INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  target_seq INTEGER NOT NULL,
+  sender_id INTEGER NOT NULL,
+  sender_name TEXT NOT NULL,
+  sender_user TEXT NOT NULL,
+  event TEXT NOT NULL,
+  payload_kind INTEGER NOT NULL,
+  payload TEXT NOT NULL,
+  attributes BLOB,
+  attachments BLOB,
+  PRIMARY KEY (room, seq)
+) WITHOUT ROWID;
+)",
+};
+static_assert(kMigrations.size() == SqliteBackend::kSchemaVersion);
+
+// So many pages of the write-ahead log are moved into the database at a time, by the reader.
+constexpr int kUpkeepPages = 1'000;
+// At this size the writer waits until all of them are moved, so that the log begins again.
+constexpr int kMaxWalPages = 16'384;
+constexpr std::int64_t kFreePages = 256;
+// One read brings at most so many bytes of messages, the newest ones.
+constexpr std::int64_t kReadBytes = 4 << 20;
+
+// Strings in one blob: each one after its length, 4 bytes, the lowest first.
+void pack(std::string& blob, std::string_view text) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  for (unsigned shift = 0; shift < 32; shift += 8) blob += static_cast<char>(size >> shift & 0xFF);
+  blob += text;
+}
+
+std::vector<std::string> unpack(std::string_view blob) {
+  std::vector<std::string> texts;
+  while (blob.size() >= 4) {
+    std::uint32_t size = 0;
+    for (unsigned i = 0; i < 4; ++i) size |= std::uint32_t{static_cast<unsigned char>(blob[i])} << (8 * i);
+    blob.remove_prefix(4);
+    texts.emplace_back(blob.substr(0, size));
+    blob.remove_prefix(std::min<std::size_t>(size, blob.size()));
+  }
+  return texts;
+}
+
+std::int64_t to_sql(std::uint64_t seq) {
+  return static_cast<std::int64_t>(
+      std::min<std::uint64_t>(seq, static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())));
+}
+
+constexpr std::string_view kMessageColumns =
+    "seq, time_ms, kind, target_seq, sender_id, sender_name, sender_user, event, payload_kind, payload, attributes, "
+    "attachments, bytes";
+
+std::shared_ptr<Message> message_of(const SqliteStatement& row) {
+  auto message = std::make_shared<Message>();
+  message->seq = static_cast<std::uint64_t>(row.number(0));
+  message->time_ms = row.number(1);
+  const std::int64_t kind = row.number(2);
+  message->event_kind = kind == 1 ? RoomEventKind::edit : kind == 2 ? RoomEventKind::redaction : RoomEventKind::message;
+  message->target_seq = static_cast<std::uint64_t>(row.number(3));
+  message->sender.id = static_cast<ClientId>(row.number(4));
+  message->sender.name = row.text(5);
+  message->sender.user_id = row.text(6);
+  message->event = row.text(7);
+  message->kind = row.number(8) == 1 ? PayloadKind::args : PayloadKind::text;
+  message->payload = row.text(9);
+  std::vector<std::string> attributes = unpack(row.text(10));
+  for (std::size_t i = 0; i + 1 < attributes.size(); i += 2) {
+    message->attributes.push_back({std::move(attributes[i]), std::move(attributes[i + 1])});
+  }
+  message->attachments = unpack(row.text(11));
+  return message;
+}
+
+}  // namespace
+
+struct SqliteBackend::Statements {
+  SqliteStatement find_room;
+  SqliteStatement add_room;
+  SqliteStatement update_room;
+  SqliteStatement remove_room;
+  SqliteStatement add_message;
+  SqliteStatement remove_messages;
+  SqliteStatement oldest;
+  SqliteStatement drop;
+  SqliteStatement set_last_client;
+  SqliteStatement begin;
+  SqliteStatement commit;
+  // Of the reader.
+  SqliteStatement read_begin;
+  SqliteStatement read_end;
+  SqliteStatement read_room;
+  SqliteStatement read_messages;
+
+  int prepare(sqlite3* writer, sqlite3* reader) {
+    const std::string read = "SELECT " + std::string(kMessageColumns) +
+                             " FROM message WHERE room = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC";
+    int code = SQLITE_OK;
+    const auto add = [&](sqlite3* connection, SqliteStatement& statement, std::string_view sql) {
+      if (code == SQLITE_OK) code = statement.prepare(connection, sql);
+    };
+    add(writer, begin, "BEGIN IMMEDIATE");
+    add(writer, commit, "COMMIT");
+    add(writer, find_room, "SELECT id FROM room WHERE name = ?1");
+    add(writer, add_room,
+        "INSERT INTO room (name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    add(writer, update_room,
+        "UPDATE room SET epoch = ?2, seq = ?3, dropped_seq = ?4, count = ?5, bytes = ?6, oldest_ms = ?7, newest_ms = "
+        "?8 "
+        "WHERE id = ?1");
+    add(writer, remove_room, "DELETE FROM room WHERE id = ?1");
+    add(writer, add_message,
+        "INSERT INTO message (room, seq, time_ms, bytes, kind, target_seq, sender_id, sender_name, sender_user, event, "
+        "payload_kind, payload, attributes, attachments) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+        "?13, ?14)");
+    add(writer, remove_messages, "DELETE FROM message WHERE room = ?1");
+    add(writer, oldest, "SELECT seq, bytes, time_ms FROM message WHERE room = ?1 ORDER BY seq");
+    add(writer, drop, "DELETE FROM message WHERE room = ?1 AND seq <= ?2");
+    add(writer, set_last_client, "UPDATE server SET value = ?1 WHERE key = 'last_client'");
+    add(reader, read_begin, "BEGIN");
+    add(reader, read_end, "COMMIT");
+    add(reader, read_room, "SELECT id, epoch, dropped_seq FROM room WHERE name = ?1");
+    add(reader, read_messages, read);
+    return code;
+  }
+};
+
+SqliteBackend::SqliteBackend(SqliteOptions options) : options_(std::move(options)) {}
+
+SqliteBackend::~SqliteBackend() { close(false); }
+
+const char* SqliteBackend::library_version() { return sqlite3_libversion(); }
+
+// Opening -----------------------------------------------------------------------------------------------------------------
+
+Status SqliteBackend::lock_file() {
+  std::error_code error;
+  path_ = std::filesystem::weakly_canonical(options_.path, error).string();
+  if (error) return {Error::system, options_.path + ": " + error.message()};
+  const std::string lock_path = path_ + "-lock";
+  lock_fd_ = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_fd_ == -1) {
+    const int code = errno;
+    return {code == EACCES || code == EPERM || code == EROFS ? Error::permission : Error::system,
+            lock_path + ": " + std::strerror(code)};
+  }
+  if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return {};
+  const int code = errno;
+  if (code == EWOULDBLOCK) return {Error::unavailable, path_ + ": another server uses this file"};
+  return {Error::system, lock_path + ": " + std::strerror(code)};
+}
+
+Result<StoredRooms> SqliteBackend::load() {
+  Status status = lock_file();
+  if (status.ok()) status = open_database();
+  if (status.ok()) status = migrate();
+  if (status.ok()) status = begin_run();
+  if (!status.ok()) {
+    close(false);
+    return status;
+  }
+  opened_ = true;
+  Result<StoredRooms> rooms = load_rooms();
+  if (rooms.ok()) return rooms;
+  status = rooms.status();
+  close(false);
+  return status;
+}
+
+Status SqliteBackend::open_database() {
+  Status status = writer_.open(path_, true);
+  if (!status.ok()) return status;
+  if (sqlite3_db_readonly(writer_.get(), "main") != 0) return {Error::permission, path_ + ": the file is read-only"};
+  const Result<std::int64_t> tables = writer_.number("SELECT count(*) FROM sqlite_master");
+  if (!tables.ok()) return tables.status();
+  const Result<std::int64_t> owner = writer_.number("PRAGMA application_id");
+  if (!owner.ok()) return owner.status();
+  if (*tables != 0 && *owner != kApplicationId) {
+    return {Error::unsupported, path_ + ": a database of another program"};
+  }
+  if (*tables == 0) status = writer_.run("PRAGMA auto_vacuum = INCREMENTAL");
+  const Result<std::string> mode =
+      status.ok() ? writer_.text("PRAGMA journal_mode = WAL") : Result<std::string>(status);
+  if (!mode.ok()) return mode.status();
+  if (*mode != "wal") return {Error::unsupported, path_ + ": the file system does not support SQLite's WAL mode"};
+  status = writer_.run(options_.full_sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  if (status.ok()) status = writer_.run("PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 16777216");
+  sqlite3_wal_hook(
+      writer_.get(),
+      [](void* self, sqlite3*, const char*, int pages) {
+        static_cast<SqliteBackend*>(self)->wal_pages_.store(pages, std::memory_order_relaxed);
+        return SQLITE_OK;
+      },
+      this);
+  return status;
+}
+
+Status SqliteBackend::migrate() {
+  const Result<std::int64_t> version = writer_.number("PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  if (*version > kSchemaVersion) {
+    return {Error::unsupported, path_ + ": its tables have version " + std::to_string(*version) +
+                                    ", and this library knows versions up to " + std::to_string(kSchemaVersion)};
+  }
+  for (auto from = static_cast<std::size_t>(*version); from < kMigrations.size(); ++from) {
+    const std::string script = std::string("BEGIN IMMEDIATE;") + kMigrations[from] +
+                               "PRAGMA application_id = " + std::to_string(kApplicationId) +
+                               ";PRAGMA user_version = " + std::to_string(from + 1) + ";COMMIT";
+    Status status = writer_.run(script.c_str());
+    if (!status.ok()) {
+      (void)writer_.run("ROLLBACK");
+      return status;
+    }
+  }
+  return {};
+}
+
+Status SqliteBackend::begin_run() {
+  const auto value = [&](const char* key) {
+    return writer_.text("SELECT value FROM server WHERE key = '" + std::string(key) + "'");
+  };
+  const Result<std::string> clean = value("clean");
+  const Result<std::string> boot_id = value("boot_id");
+  const Result<std::string> sync = value("synchronous");
+  for (const Result<std::string>* one : {&clean, &boot_id, &sync}) {
+    if (!one->ok()) return one->status();
+  }
+  const bool is_new = sync->empty();
+  const bool may_have_lost = *clean != "1" && *sync == "normal" && (boot_id->empty() || *boot_id != options_.boot_id);
+  Status status = writer_.run("BEGIN IMMEDIATE");
+  if (status.ok() && !is_new && (may_have_lost || *boot_id == "restored")) {
+    SqliteStatement ids;
+    SqliteStatement update;
+    int code = ids.prepare(writer_.get(), "SELECT id FROM room");
+    if (code == SQLITE_OK) code = update.prepare(writer_.get(), "UPDATE room SET epoch = ?2 WHERE id = ?1");
+    std::vector<std::int64_t> rooms;
+    if (code == SQLITE_OK) {
+      while ((code = ids.step()) == SQLITE_ROW) rooms.push_back(ids.number(0));
+    }
+    for (std::size_t i = 0; i < rooms.size() && (code == SQLITE_OK || code == SQLITE_DONE); ++i) {
+      const std::string epoch = options_.make_epoch();
+      code = update.bind(1, rooms[i]).bind_text(2, epoch).run();
+    }
+    status = writer_.status(code);
+  }
+  if (status.ok()) {
+    SqliteStatement set;
+    int code = set.prepare(writer_.get(),
+                           "INSERT INTO server (key, value) VALUES (?1, ?2) "
+                           "ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+    const std::array<std::pair<std::string_view, std::string_view>, 3> entries = {
+        {{"clean", "0"}, {"boot_id", options_.boot_id}, {"synchronous", options_.full_sync ? "full" : "normal"}}};
+    for (const auto& [key, text] : entries) {
+      if (code == SQLITE_OK) code = set.bind_text(1, key).bind_text(2, text).run();
+    }
+    status = writer_.status(code);
+  }
+  if (status.ok()) status = writer_.run("INSERT OR IGNORE INTO server (key, value) VALUES ('last_client', 0); COMMIT");
+  if (!status.ok()) return status;
+  status = reader_.open(path_, false);
+  if (!status.ok()) return status;
+  // Only the writer's transactions need this setting; upkeep() is part of them.
+  status = reader_.run("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000");
+  if (!status.ok()) return status;
+  statements_ = std::make_unique<Statements>();
+  const int code = statements_->prepare(writer_.get(), reader_.get());
+  return writer_.status(code);
+}
+
+Result<StoredRooms> SqliteBackend::load_rooms() {
+  StoredRooms result;
+  SqliteStatement rows;
+  int code = rows.prepare(writer_.get(),
+                          "SELECT id, name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms FROM room");
+  if (code == SQLITE_OK) {
+    while ((code = rows.step()) == SQLITE_ROW) {
+      result.rooms.push_back({rows.number(0), std::string(rows.text(1)), std::string(rows.text(2)),
+                              static_cast<std::uint64_t>(rows.number(3)), static_cast<std::uint64_t>(rows.number(4)),
+                              rows.number(5), rows.number(6), rows.number(7), rows.number(8)});
+    }
+  }
+  if (code != SQLITE_DONE) return writer_.status(code);
+  const Result<std::int64_t> last = writer_.number("SELECT value FROM server WHERE key = 'last_client'");
+  if (!last.ok()) return last.status();
+  result.last_client_number = last_client_number_ = static_cast<std::uint64_t>(*last);
+  return result;
+}
+
+void SqliteBackend::close(bool clean) {
+  if (opened_ && clean) (void)writer_.run("UPDATE server SET value = '1' WHERE key = 'clean'");
+  opened_ = false;
+  statements_.reset();
+  reader_.close();
+  writer_.close();
+  if (lock_fd_ == -1) return;
+  ::flock(lock_fd_, LOCK_UN);  // a child of fork() may have the descriptor too
+  ::close(lock_fd_);
+  lock_fd_ = -1;
+}
+
+// Writing -----------------------------------------------------------------------------------------------------------------
+
+Status SqliteBackend::write(std::span<RoomChange> changes, std::uint64_t last_client_number) {
+  after_.resize(changes.size());
+  int code = statements_->begin.run();
+  for (std::size_t i = 0; i < changes.size() && code == SQLITE_OK; ++i) {
+    after_[i] = changes[i].room;
+    code = apply(changes[i], after_[i]);
+  }
+  if (code == SQLITE_OK && last_client_number > last_client_number_) {
+    code = statements_->set_last_client.bind(1, to_sql(last_client_number)).run();
+  }
+  if (code == SQLITE_OK) code = statements_->commit.run();
+  if (code != SQLITE_OK) {
+    Status status = writer_.status(code);
+    if (sqlite3_get_autocommit(writer_.get()) == 0) (void)writer_.run("ROLLBACK");
+    // Whatever happened to the disk, the client may try again.
+    if (status.code != Error::no_memory) status.code = Error::unavailable;
+    return status;
+  }
+  last_client_number_ = std::max(last_client_number_, last_client_number);
+  for (std::size_t i = 0; i < changes.size(); ++i) changes[i].room = std::move(after_[i]);
+  if (wal_pages_.load(std::memory_order_relaxed) >= kMaxWalPages) {
+    // It fails while another program reads. Then the log grows, and the next transaction tries again.
+    sqlite3_wal_checkpoint_v2(writer_.get(), nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+  }
+  return {};
+}
+
+int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
+  Statements& sql = *statements_;
+  int code = SQLITE_OK;
+  if (change.clear || room.id == 0) {
+    // What is stored under this name is of an earlier epoch.
+    code = sql.find_room.bind_text(1, room.name).step();
+    const std::int64_t old = code == SQLITE_ROW ? sql.find_room.number(0) : 0;
+    sql.find_room.reset();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
+    code = SQLITE_OK;
+    if (old != 0) code = sql.remove_messages.bind(1, old).run();
+    if (old != 0 && code == SQLITE_OK) code = sql.remove_room.bind(1, old).run();
+    room.id = 0;
+    room.count = room.bytes = room.oldest_ms = 0;
+    if (code != SQLITE_OK) return code;
+  }
+  if (change.remove) {
+    if (room.id != 0) code = sql.remove_messages.bind(1, room.id).run();
+    if (room.id != 0 && code == SQLITE_OK) code = sql.remove_room.bind(1, room.id).run();
+    room.id = 0;
+    room.count = room.bytes = room.oldest_ms = 0;
+    return code;
+  }
+  const bool is_new = room.id == 0;
+  if (is_new && change.messages.empty()) return code;  // a room without messages is not stored
+  const auto bind_room = [&](SqliteStatement& statement) -> SqliteStatement& {
+    return statement.bind_text(2, room.epoch)
+        .bind(3, to_sql(room.seq))
+        .bind(4, to_sql(room.dropped_seq))
+        .bind(5, room.count)
+        .bind(6, room.bytes)
+        .bind(7, room.oldest_ms)
+        .bind(8, room.newest_ms);
+  };
+  if (is_new) {
+    code = bind_room(sql.add_room).bind_text(1, room.name).run();
+    if (code != SQLITE_OK) return code;
+    room.id = sqlite3_last_insert_rowid(writer_.get());
+  }
+  std::string attributes;
+  std::string attachments;
+  for (const MessagePtr& message : change.messages) {
+    attributes.clear();
+    attachments.clear();
+    for (const Pair& attribute : message->attributes) {
+      pack(attributes, attribute.name);
+      pack(attributes, attribute.value);
+    }
+    for (const std::string& attachment : message->attachments) pack(attachments, attachment);
+    const std::int64_t bytes = stored_bytes(*message);
+    code = sql.add_message.bind(1, room.id)
+               .bind(2, to_sql(message->seq))
+               .bind(3, message->time_ms)
+               .bind(4, bytes)
+               .bind(5, static_cast<std::int64_t>(message->event_kind))
+               .bind(6, to_sql(message->target_seq))
+               .bind(7, to_sql(message->sender.id))
+               .bind_text(8, message->sender.name)
+               .bind_text(9, message->sender.user_id)
+               .bind_text(10, message->event)
+               .bind(11, static_cast<std::int64_t>(message->kind))
+               .bind_text(12, message->payload)
+               .bind_blob(13, attributes)
+               .bind_blob(14, attachments)
+               .run();
+    if (code != SQLITE_OK) return code;
+    room.seq = std::max(room.seq, message->seq);
+    if (room.count++ == 0) room.oldest_ms = message->time_ms;
+    room.bytes += bytes;
+    room.newest_ms = message->time_ms;
+  }
+  code = trim(change, room);
+  if (code != SQLITE_OK) return code;
+  return bind_room(sql.update_room).bind(1, room.id).run();
+}
+
+// Drops the oldest messages above the limits.
+int SqliteBackend::trim(const RoomChange& change, StoredRoom& room) {
+  const std::int64_t bytes_before = room.bytes;
+  const auto too_many = [&](std::int64_t oldest_ms) {
+    return exceeds(room.count, options_.limits.messages) || exceeds(room.bytes, options_.limits.bytes) ||
+           bytes_before - room.bytes < change.drop_bytes || oldest_ms < change.drop_before_ms;
+  };
+  if (room.count == 0 || !too_many(room.oldest_ms)) return SQLITE_OK;
+  Statements& sql = *statements_;
+  std::uint64_t last_dropped = 0;
+  int code = SQLITE_OK;
+  sql.oldest.bind(1, room.id);
+  while ((code = sql.oldest.step()) == SQLITE_ROW) {
+    room.oldest_ms = sql.oldest.number(2);
+    if (!too_many(room.oldest_ms)) break;
+    last_dropped = static_cast<std::uint64_t>(sql.oldest.number(0));
+    room.bytes -= sql.oldest.number(1);
+    --room.count;
+  }
+  sql.oldest.reset();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
+  if (code == SQLITE_DONE) room.count = room.bytes = room.oldest_ms = 0;
+  room.dropped_seq = std::max(room.dropped_seq, last_dropped);
+  return sql.drop.bind(1, room.id).bind(2, to_sql(last_dropped)).run();
+}
+
+bool SqliteBackend::release_space() {
+  const Result<std::int64_t> free = writer_.number("PRAGMA freelist_count");
+  if (!free.ok() || *free <= kFreePages) return false;
+  const std::string vacuum = "PRAGMA incremental_vacuum(" + std::to_string(kFreePages) + ")";
+  return writer_.run(vacuum.c_str()).ok() && *free > 2 * kFreePages;
+}
+
+// Reading -----------------------------------------------------------------------------------------------------------------
+
+KeptRange SqliteBackend::read(const KeptQuery& query, Moment now) {
+  KeptRange range;
+  range.before_seq = query.before_seq;
+  Statements& sql = *statements_;
+  int code = sql.read_begin.run();
+  std::int64_t room = 0;
+  if (code == SQLITE_OK) {
+    code = sql.read_room.bind_text(1, query.room).step();
+    if (code == SQLITE_ROW) {
+      room = sql.read_room.number(0);
+      range.epoch = sql.read_room.text(1);
+      range.after_seq = std::max(query.after_seq, static_cast<std::uint64_t>(sql.read_room.number(2)));
+    }
+    sql.read_room.reset();
+    if (code == SQLITE_DONE || code == SQLITE_ROW) code = SQLITE_OK;
+  }
+  range.complete = range.after_seq == query.after_seq;
+  if (code == SQLITE_OK && room != 0 && range.epoch == query.epoch) {
+    try {
+      code = read_messages(query, now, room, range);
+    } catch (...) {
+      sql.read_messages.reset();
+      (void)reader_.run("ROLLBACK");
+      throw;
+    }
+  }
+  if (code == SQLITE_OK) code = sql.read_end.run();
+  if (code != SQLITE_OK) {
+    range.status = reader_.status(code);
+    if (range.status.code != Error::no_memory) range.status.code = Error::unavailable;
+    range.messages.clear();
+    if (sqlite3_get_autocommit(reader_.get()) == 0) (void)reader_.run("ROLLBACK");
+  }
+  return range;
+}
+
+int SqliteBackend::read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range) {
+  SqliteStatement& rows = statements_->read_messages;
+  rows.bind(1, room).bind(2, to_sql(range.after_seq)).bind(3, to_sql(query.before_seq));
+  std::int64_t bytes = 0;
+  int code = SQLITE_OK;
+  while ((code = rows.step()) == SQLITE_ROW) {
+    bytes += rows.number(12);
+    const bool enough =
+        (query.limit != 0 && range.messages.size() == query.limit) || (bytes > kReadBytes && !range.messages.empty());
+    const bool too_old = exceeds(now.time_ms - rows.number(1), options_.limits.age_ms);
+    if (enough || too_old) {
+      range.after_seq = static_cast<std::uint64_t>(rows.number(0));
+      range.complete = false;
+      break;
+    }
+    std::shared_ptr<Message> message = message_of(rows);
+    message->room = query.room;
+    message->epoch = query.epoch;
+    message->born_ms = now.age_ms - (now.time_ms - std::min(message->time_ms, now.time_ms));
+    range.messages.push_back(std::move(message));
+  }
+  rows.reset();
+  std::reverse(range.messages.begin(), range.messages.end());
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+bool SqliteBackend::needs_upkeep() const {
+  const int pages = wal_pages_.load(std::memory_order_relaxed);
+  const int upkept = upkept_pages_.load(std::memory_order_relaxed);
+  return pages >= kUpkeepPages && (pages < upkept || pages - upkept >= kUpkeepPages);
+}
+
+// This waits for the disk, which the writer would have to do otherwise.
+void SqliteBackend::upkeep() {
+  upkept_pages_.store(wal_pages_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  sqlite3_wal_checkpoint_v2(reader_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+}
+
+std::int64_t SqliteBackend::file_bytes() const {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path_, error);
+  return error ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+}  // namespace chat::store

@@ -1,0 +1,72 @@
+// The kept history in a file of SQLite 3 in WAL mode. docs/history.md describes its tables. Other programs may read the file
+// meanwhile; a second server is kept away by a lock on a file beside it (path + "-lock").
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/store_backend.h"
+#include "store_sqlite/sqlite_handle.h"
+
+namespace chat::store {
+
+struct SqliteOptions {
+  std::string path;
+  bool full_sync = false;  // wait until the disk has each transaction; otherwise a power loss may lose the last ones
+  HistoryLimits limits;    // of each room
+  // Identifies the time since the system started; empty: unknown. After an unclean end under another one, the last
+  // transactions may be lost, so all epochs change.
+  std::string boot_id;
+  std::function<std::string()> make_epoch;
+};
+
+class SqliteBackend final : public StoreBackend {
+ public:
+  explicit SqliteBackend(SqliteOptions options);
+  ~SqliteBackend() override;
+
+  Result<StoredRooms> load() override;
+  Status write(std::span<RoomChange> changes, std::uint64_t last_client_number) override;
+  bool release_space() override;
+  void close(bool clean) override;
+  KeptRange read(const KeptQuery& query, Moment now) override;
+  bool needs_upkeep() const override;
+  void upkeep() override;
+  std::int64_t file_bytes() const override;
+
+  // The version of the tables that this library writes (PRAGMA user_version).
+  static constexpr int kSchemaVersion = 1;
+  // "3.40.1", of the loaded library.
+  static const char* library_version();
+
+ private:
+  struct Statements;
+
+  Status lock_file();
+  Status open_database();
+  Status migrate();
+  Status begin_run();  // notes this run in the table `server`, and changes the epochs if necessary
+  Result<StoredRooms> load_rooms();
+  // Both within a transaction. An SQLite code.
+  int apply(const RoomChange& change, StoredRoom& room);
+  int trim(const RoomChange& change, StoredRoom& room);
+  int read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
+
+  const SqliteOptions options_;
+  std::string path_;  // without symbolic links
+  int lock_fd_ = -1;
+  bool opened_ = false;
+  SqliteConnection writer_;
+  SqliteConnection reader_;
+  std::unique_ptr<Statements> statements_;
+  std::uint64_t last_client_number_ = 0;  // as stored
+  std::vector<StoredRoom> after_;         // scratch of write()
+  std::atomic<int> wal_pages_ = 0;
+  std::atomic<int> upkept_pages_ = 0;  // wal_pages_ when upkeep() ran last
+};
+
+}  // namespace chat::store

@@ -1,0 +1,435 @@
+// The history of a hub that is kept in a file: what a restart, a failure and the limits leave of it.
+#include "store/stored_history.h"
+
+#include <algorithm>
+
+#include "history_fixture.h"
+
+using namespace chat;
+using namespace chat::test;
+
+namespace {
+
+using Settings = HistoryRun::Settings;
+
+void a_message_is_acknowledged_when_it_is_written(void**) {
+  const TemporaryFolder folder;
+  HistoryRun run({folder.file("chat.db")});
+  assert_ok(run.opened);
+  const ClientPtr member = run.f->open();
+  assert_ok(run.f->join(member, "lobby"));
+  run.f->take();
+  const Result<Published> published = run.hub().publish(draft("lobby", "one"), run.now, {member, "r", false});
+  assert_int_equal(published->seq, 0);  // it gets its number later
+  std::vector<LoopEvent> events;
+  wait_until([&] {
+    for (LoopEvent& event : run.f->take()) events.push_back(std::move(event));
+    return events.size() == 2;
+  });
+  assert_int_equal(only<Acknowledged>(events)[0].seq, 1);
+  assert_text(only<RoomMessage>(events)[0].message->payload, "one");
+  assert_int_equal(run.history->stats().stored, 1);
+}
+
+void everything_is_the_same_after_a_restart(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  std::string epoch;
+  ClientId sender = 0;
+  {
+    HistoryRun run(settings);
+    MessageDraft message = draft("lobby", std::string("a\0b", 3));
+    message.event = "drawn";
+    message.attributes = {{"colour", "red"}, {"", "empty"}};
+    message.attachments = {std::string("\0\xFF", 2), ""};
+    epoch = run.publish(message).epoch;
+    message = draft("lobby", "[1]");
+    message.kind = PayloadKind::args;
+    run.publish(message);
+    message = draft("lobby", "changed");
+    message.event_kind = RoomEventKind::edit;
+    message.target_seq = 1;
+    run.publish(message);
+    run.publish("lobby", "last");
+    sender = run.sender->id();
+  }
+  HistoryRun run(settings);
+  run.pass(60'000);
+  const HistoryReply reply = run.read("lobby");
+  assert_true(run.was_read);
+  assert_true(reply.complete);
+  assert_text(reply.epoch, epoch);
+  assert_int_equal(reply.seq, 4);
+  assert_int_equal(reply.messages.size(), 3);  // the edit is kept, and not shown to clients
+  const Message& first = *reply.messages[0];
+  assert_true(first.payload == std::string("a\0b", 3));
+  assert_text(first.event, "drawn");
+  assert_text(first.room, "lobby");
+  assert_text(first.epoch, epoch);
+  assert_true(first.attributes == Pairs({{"colour", "red"}, {"", "empty"}}));
+  assert_true(first.attachments == std::vector<std::string>({std::string("\0\xFF", 2), ""}));
+  assert_int_equal(first.time_ms, run.now.time_ms - 60'000);
+  assert_int_equal(first.born_ms, run.now.age_ms - 60'000);
+  assert_text(first.sender.name, "Ann");
+  assert_text(first.sender.user_id, "ann");
+  assert_int_equal(first.sender.id, sender);
+  assert_true(reply.messages[1]->kind == PayloadKind::args);
+  assert_false(run.read("lobby").messages.empty());
+  assert_false(run.was_read);  // what was read is in memory
+  assert_int_equal(run.publish("lobby", "next").seq, 5);
+  assert_true(run.sender->id() > sender);  // so that nobody is taken for the sender of a kept message
+}
+
+void nothing_is_read_for_what_is_in_memory(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  HistoryRun run(settings);
+  run.publish("lobby", "one");
+  assert_int_equal(run.read("lobby").messages.size(), 1);
+  assert_false(run.was_read);
+  assert_true(run.read("elsewhere").messages.empty());
+  assert_false(run.was_read);
+}
+
+void a_position_continues_after_a_restart(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  Position position;
+  {
+    HistoryRun run(settings);
+    position = {run.publish("lobby", "one").epoch, 1};
+    run.publish("lobby", "two");
+    run.publish("lobby", "three");
+  }
+  HistoryRun run(settings);
+  const auto query = run.hub().unread("lobby", position);
+  assert_true(query.has_value());
+  const ClientPtr client = run.f->open();
+  const KeptRangePtr earlier = run.hub().read_now(*query);
+  assert_ok(run.hub().join(client, "lobby", position, "j", run.now, earlier.get()));
+  const auto joined = only<Joined>(run.f->take());
+  assert_true(joined[0].complete && joined[0].resumed);
+  assert_true(texts(joined[0].missed) == Texts({"2 two", "3 three"}));
+  // Whoever has everything already does not wait for the disk.
+  position.seq = 3;
+  assert_false(run.hub().unread("lobby", position).has_value());
+}
+
+void a_client_waits_for_what_is_read(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  {
+    HistoryRun run(settings);
+    run.publish("lobby", "one");
+  }
+  HistoryRun run(settings);
+  const ClientPtr client = run.f->open();
+  const DecisionId id = client->begin_decision(false);
+  run.hub().read(client, id, *run.hub().unread("lobby", 0, 0, 0));
+  std::vector<DecisionGiven> given;
+  wait_until([&] {
+    given = only<DecisionGiven>(run.f->take());
+    return !given.empty();
+  });
+  assert_int_equal(given[0].id, id);
+  assert_ok(given[0].decision->earlier->status);
+  assert_true(texts(given[0].decision->earlier->messages) == Texts({"1 one"}));
+}
+
+void pages_far_back_are_read(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  settings.hub.history = {kUnlimited, 64 << 20, kUnlimited};
+  {
+    HistoryRun run(settings);
+    for (int i = 1; i <= 300; ++i) run.publish("lobby", std::to_string(i));
+  }
+  HistoryRun run(settings);
+  HistoryReply page = run.read("lobby", 0, 10, 101);
+  assert_true(run.was_read);
+  assert_int_equal(page.messages.size(), 10);
+  assert_int_equal(page.messages.front()->seq, 91);
+  assert_int_equal(page.messages.back()->seq, 100);
+  assert_false(page.complete);
+  page = run.read("lobby", 0, 10);
+  assert_int_equal(page.messages.front()->seq, 291);
+  page = run.read("lobby", 285, 0);
+  assert_int_equal(page.messages.size(), 15);
+  assert_true(page.complete);
+  page = run.read("lobby", 0, 0, 6);
+  assert_int_equal(page.messages.size(), 5);
+  assert_true(page.complete);
+  page = run.read("lobby");
+  assert_int_equal(page.messages.size(), 300);
+  assert_true(page.complete);
+}
+
+void the_limits_of_a_room_hold_in_the_file(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  settings.hub.history.messages = 3;
+  {
+    HistoryRun run(settings);
+    for (int i = 1; i <= 5; ++i) run.publish("lobby", std::to_string(i));
+  }
+  {
+    HistoryRun run(settings);
+    const HistoryReply reply = run.read("lobby");
+    assert_true(texts(reply.messages) == Texts({"3 3", "4 4", "5 5"}));
+    assert_false(reply.complete);
+    assert_true(run.read("lobby", 2).complete);
+    assert_false(run.read("lobby", 1).complete);
+    run.publish("lobby", "6");
+    assert_int_equal(run.history->closed_rooms(0).size(), 0);
+  }
+  settings.hub.history = {kUnlimited, 1'500, kUnlimited};
+  HistoryRun run(settings);
+  run.publish("lobby", std::string(600, 'x'));
+  const HistoryReply reply = run.read("lobby");
+  assert_true(reply.messages.size() == 2);
+  assert_int_equal(reply.messages.back()->seq, 7);
+}
+
+void old_messages_go(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  settings.hub.history.age_ms = 10'000;
+  {
+    HistoryRun run(settings);
+    run.publish("lobby", "old");
+    run.publish("gone", "old");
+    run.pass(8'000);
+    run.publish("lobby", "young");
+    run.pass(4'000);
+    const HistoryReply reply = run.read("lobby");
+    assert_true(texts(reply.messages) == Texts({"2 young"}));
+    assert_false(reply.complete);
+    while (run.hub().expire(run.moment())) continue;
+    wait_until([&] { return !run.hub().has_room("gone"); });
+  }
+  HistoryRun run(settings);
+  run.pass(12'000);
+  assert_true(texts(run.read("lobby").messages) == Texts({"2 young"}));
+  assert_true(run.read("gone").messages.empty());
+  run.pass(10'000);
+  wait_until([&] {
+    while (run.hub().expire(run.moment())) continue;
+    return !run.hub().has_room("lobby");
+  });
+}
+
+void the_longest_silent_rooms_give_way(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  settings.history.total_bytes = 6'000;
+  {
+    HistoryRun run(settings);
+    for (int i = 0; i < 10; ++i) {
+      run.publish("room" + std::to_string(i), std::string(500, 'x'));
+      run.pass(1'000);
+    }
+  }
+  const auto bytes = store::stored_bytes(*make_message(draft("room0", std::string(500, 'x')))) + 20;
+  const auto fit = static_cast<std::size_t>(settings.history.total_bytes / bytes);
+  {
+    HistoryRun run(settings);
+    wait_until([&] { return run.hub().rooms().size() <= fit; });
+    assert_true(run.hub().has_room("room9"));
+    assert_false(run.hub().has_room("room0"));
+  }
+  settings.history.max_rooms = 2;
+  HistoryRun run(settings);
+  wait_until([&] { return run.hub().rooms().size() == 2; });
+  assert_true(run.hub().has_room("room8") && run.hub().has_room("room9"));
+}
+
+void a_closed_room_is_gone_from_the_file(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  std::string epoch;
+  {
+    HistoryRun run(settings);
+    epoch = run.publish("lobby", "old").epoch;
+    run.publish("cold", "old");
+  }
+  {
+    HistoryRun run(settings);
+    assert_ok(run.hub().close_room("lobby", ""));
+    assert_ok(run.hub().close_room("cold", ""));
+    assert_false(run.hub().has_room("cold"));
+    assert_status(run.hub().close_room("nowhere", ""), Error::no_such_room);
+    const Acknowledged ack = run.publish("lobby", "new");
+    assert_int_equal(ack.seq, 1);
+    assert_true(ack.epoch != epoch);
+    epoch = ack.epoch;
+  }
+  HistoryRun run(settings);
+  const HistoryReply reply = run.read("lobby");
+  assert_text(reply.epoch, epoch);
+  assert_true(texts(reply.messages) == Texts({"1 new"}));
+  assert_false(run.hub().has_room("cold"));
+}
+
+void a_restored_room_is_kept_too(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  const auto restored = [] {
+    std::vector<std::shared_ptr<Message>> messages;
+    for (const std::uint64_t seq : {4, 7}) {
+      messages.push_back(make_message(draft("lobby", "restored")));
+      messages.back()->seq = seq;
+      messages.back()->time_ms = 1'700'000'000'000;
+    }
+    return messages;
+  };
+  {
+    HistoryRun run(settings);
+    assert_ok(run.hub().restore_room("lobby", "seed", 9, restored(), run.now));
+    assert_status(run.hub().restore_room("lobby", "seed", 9, restored(), run.now), Error::wrong_state);
+    assert_int_equal(run.publish("lobby", "next").seq, 10);
+  }
+  HistoryRun run(settings);
+  const HistoryReply reply = run.read("lobby");
+  assert_text(reply.epoch, "seed");
+  assert_true(texts(reply.messages) == Texts({"4 restored", "7 restored", "10 next"}));
+  assert_false(reply.complete);
+  assert_true(run.read("lobby", 3).complete);
+  assert_status(run.hub().restore_room("lobby", "seed", 9, restored(), run.now), Error::wrong_state);
+}
+
+void rooms_without_members_are_listed(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  {
+    HistoryRun run(settings);
+    run.publish("a", "1");
+    run.publish("b", "1");
+    run.publish("b", "2");
+  }
+  HistoryRun run(settings);
+  assert_int_equal(run.hub().stats().rooms_now, 0);  // no room is in memory before it is used
+  std::vector<RoomInfo> rooms = run.hub().rooms();
+  assert_int_equal(rooms.size(), 2);
+  assert_text(rooms[1].name, "b");
+  assert_int_equal(rooms[1].seq, 2);
+  assert_int_equal(rooms[1].history_count, 2);
+  assert_true(run.hub().has_room("a"));
+  assert_int_equal(run.hub().list_rooms(run.now)->items.size(), 2);
+  const ClientPtr client = run.f->open();
+  assert_ok(run.f->join(client, "a"));
+  rooms = run.hub().rooms();
+  assert_int_equal(rooms.size(), 2);
+  assert_int_equal(rooms[0].member_count, 1);
+  assert_int_equal(rooms[0].history_count, 1);
+}
+
+void a_lost_tail_changes_the_epochs(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  const auto copy = [&](const char* name) {
+    for (const char* end : {"", "-wal"}) {
+      std::filesystem::copy_file(settings.path + end, folder.file(name) + end);
+    }
+    return folder.file(name);
+  };
+  std::string epoch;
+  Settings same = settings;
+  Settings rebooted = settings;
+  {
+    HistoryRun run(settings);
+    epoch = run.publish("lobby", "one").epoch;
+    // As the file is when the process, or the whole system, ends now.
+    same.path = copy("same.db");
+    rebooted.path = copy("rebooted.db");
+  }
+  rebooted.boot_id = "another boot";
+  assert_text(HistoryRun(same).read("lobby").epoch, epoch);
+  assert_text(HistoryRun(rebooted).read("lobby").epoch, "changed");
+  assert_int_equal(HistoryRun(rebooted).read("lobby").messages.size(), 1);
+  settings.boot_id = "another boot";
+  assert_text(HistoryRun(settings).read("lobby").epoch, epoch);  // after a clean stop nothing is missing
+}
+
+void with_full_sync_nothing_is_lost(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  settings.full_sync = true;
+  std::string epoch;
+  Settings rebooted = settings;
+  {
+    HistoryRun run(settings);
+    epoch = run.publish("lobby", "one").epoch;
+    rebooted.path = folder.file("rebooted.db");
+    for (const char* end : {"", "-wal"}) std::filesystem::copy_file(settings.path + end, rebooted.path + end);
+  }
+  rebooted.boot_id = "another boot";
+  assert_text(HistoryRun(rebooted).read("lobby").epoch, epoch);
+}
+
+void many_publish_at_once(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  constexpr int kThreads = 4;
+  constexpr int kMessages = 500;
+  {
+    HistoryRun run(settings);
+    const ClientPtr member = run.f->open();
+    assert_ok(run.f->join(member, "lobby"));
+    run.f->take();
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&run] {
+        for (int i = 0; i < kMessages; ++i) {
+          if (!run.hub().publish(draft("lobby", std::to_string(i)), run.now).ok()) std::abort();
+        }
+      });
+    }
+    std::uint64_t seq = 0;
+    wait_until([&] {
+      for (const RoomMessage& one : only<RoomMessage>(run.f->take())) {
+        assert_int_equal(one.message->seq, ++seq);
+      }
+      return seq == kThreads * kMessages;
+    });
+    for (std::thread& thread : threads) thread.join();
+  }
+  HistoryRun run(settings);
+  assert_int_equal(run.read("lobby").seq, kThreads * kMessages);
+}
+
+void what_waits_when_it_stops_is_written(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  {
+    HistoryRun run(settings);
+    for (int i = 0; i < 1'000; ++i) assert_true(run.hub().publish(draft("lobby", "x"), run.now).ok());
+    run.history->stop();
+    assert_status(run.hub().publish(draft("lobby", "late"), run.now).status(), Error::stopped);
+  }
+  HistoryRun run(settings);
+  assert_int_equal(run.read("lobby").seq, 1'000);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(a_message_is_acknowledged_when_it_is_written),
+      cmocka_unit_test(everything_is_the_same_after_a_restart),
+      cmocka_unit_test(nothing_is_read_for_what_is_in_memory),
+      cmocka_unit_test(a_position_continues_after_a_restart),
+      cmocka_unit_test(a_client_waits_for_what_is_read),
+      cmocka_unit_test(pages_far_back_are_read),
+      cmocka_unit_test(the_limits_of_a_room_hold_in_the_file),
+      cmocka_unit_test(old_messages_go),
+      cmocka_unit_test(the_longest_silent_rooms_give_way),
+      cmocka_unit_test(a_closed_room_is_gone_from_the_file),
+      cmocka_unit_test(a_restored_room_is_kept_too),
+      cmocka_unit_test(rooms_without_members_are_listed),
+      cmocka_unit_test(a_lost_tail_changes_the_epochs),
+      cmocka_unit_test(with_full_sync_nothing_is_lost),
+      cmocka_unit_test(many_publish_at_once),
+      cmocka_unit_test(what_waits_when_it_stops_is_written),
+  };
+  return cmocka_run_group_tests_name("store/stored_history", tests, nullptr, nullptr);
+}
