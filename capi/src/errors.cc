@@ -52,9 +52,13 @@ int chat_version_number(void) noexcept {
 
 int chat_has_feature(const char *name) noexcept {
   static constexpr const char *kFeatures[] = {
-      "tls",         "permessage-deflate", "unix-socket", "chat.v1", "socket.io", "threads",
-      "host-driven", "deferral",           "page",        "metrics", "sockjs",    "stomp",
-      "http"};
+      "tls",          "permessage-deflate", "unix-socket", "chat.v1", "socket.io", "threads",
+      "host-driven",  "deferral",           "page",        "metrics", "sockjs",    "stomp",
+      "http",
+#ifdef CHAT_WITH_SQLITE
+      "history-file",
+#endif
+  };
   if (name == nullptr) return 0;
   for (const char *feature : kFeatures) {
     if (std::strcmp(name, feature) == 0) return 1;

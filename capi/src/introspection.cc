@@ -135,8 +135,17 @@ chat_error chat_history_between(chat_server *server, const char *room, uint64_t 
     Result<std::string> name = chat::capi::read_room(room);
     if (!name.ok()) return name.status();
     if (!running.hub().has_room(*name)) return no_such_room(*name);
+    chat::Hub &hub = running.hub();
+    chat::KeptRangePtr earlier;
+    if (const auto query = hub.unread(*name, after_seq, limit, before_seq)) {
+      if (running.on_own_thread()) {
+        return {Error::wrong_thread, "the history is read from the file, which a callback must not wait for"};
+      }
+      earlier = hub.read_now(*query);
+      if (!earlier->status.ok()) return earlier->status;
+    }
     Result<chat::HistoryReply> history =
-        running.hub().history(*name, after_seq, limit, chat::net::current_moment(), before_seq);
+        hub.history(*name, after_seq, limit, chat::net::current_moment(), before_seq, earlier.get());
     if (!history.ok()) return history.status();
     return std::move(history->messages);
   };
@@ -184,6 +193,11 @@ chat_error chat_server_stats(chat_server *server, chat_stats *stats) noexcept {
     copy_counters(net.messages_in_by_transport, ours.messages_in_by_transport);
     copy_counters(net.deliveries_by_transport, ours.deliveries_by_transport);
     copy_counters(net.refusals, ours.refusals);
+    const chat::net::HistoryStats history = (*running)->history_stats();
+    ours.history_stored = history.stored;
+    ours.history_failed = history.failed;
+    ours.history_forgotten = history.forgotten;
+    ours.history_file_bytes_now = history.file_bytes_now;
 
     // Counters of a newer version that this library does not have stay 0.
     std::memset(stats, 0, their_size);

@@ -509,6 +509,24 @@ void read_http_options(Reader& reader, const chat_server_options& given, net::Se
   options.http_lists = given.http_lists != 0;
 }
 
+void read_history_file(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  reader.text("options.history_path", given.history_path, options.history_path);
+  if (given.history_path != nullptr && options.history_path.empty()) {
+    reader.fault(invalid("options.history_path", "is empty"));
+  }
+  if (given.history_path != nullptr && given.history_off != 0) {
+    reader.fault(invalid("options.history_path", "and options.history_off exclude each other"));
+  }
+  const int sync = raw_number(given.history_sync);
+  reader.range("options.history_sync", sync, CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_SYNC_FULL);
+  options.history_full_sync = sync == CHAT_HISTORY_SYNC_FULL;
+  const int failure = raw_number(given.history_on_failure);
+  reader.range("options.history_on_failure", failure, CHAT_HISTORY_FAIL, CHAT_HISTORY_FORGET);
+  options.history_forget = failure == CHAT_HISTORY_FORGET;
+  reader.number("options.history_file_bytes", given.history_file_bytes, kMaxBytes, Reader::Unlimited::yes,
+                options.history_file_bytes);
+}
+
 void read_own_paths(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   const auto read = [&](const char* field, const char* path, std::string& target) {
     if (path == nullptr) return;
@@ -541,6 +559,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_sockjs_options(reader, given, settings.server);
   read_stomp_options(reader, given, settings.server);
   read_http_options(reader, given, settings.server);
+  read_history_file(reader, given, settings.server);
   read_own_paths(reader, given, settings.server);
   read_shares(reader, given, settings.server);
   if (!reader.ok()) return reader.status();

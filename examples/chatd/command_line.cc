@@ -244,6 +244,13 @@ void CommandLine::add_limits() {
   number("history-bytes", "1,048,576 in each room", &Server::history_bytes);
   limit("history-age-ms", "86,400,000: the age limit of kept messages", &Server::history_age_ms);
   number("history-total-bytes", "268,435,456 in all rooms", &Server::history_total_bytes);
+  text("history", "FILE", "keep the history in this file, which is created; it survives restarts", options_.history);
+  value("history-sync", "normal|full", "normal; full: the file survives a power loss too", options_.server.history_sync,
+        one_of<chat_history_sync>({{"normal", CHAT_HISTORY_SYNC_NORMAL}, {"full", CHAT_HISTORY_SYNC_FULL}}));
+  value("history-on-failure", "fail|forget", "fail: refuse messages that cannot be written",
+        options_.server.history_on_failure,
+        one_of<chat_history_failure>({{"fail", CHAT_HISTORY_FAIL}, {"forget", CHAT_HISTORY_FORGET}}));
+  limit("history-file-bytes", "4,294,967,296 in the file", &Server::history_file_bytes);
   number("http-identities", "1,000 of http-identity-ms in each thread", &Server::max_http_identities);
 }
 

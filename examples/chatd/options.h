@@ -60,6 +60,7 @@ struct Options {
   std::string stomp_user_queue_prefix;
   std::string www;
   std::string socket_io_client;
+  std::string history;
   std::string tls_certificate;
   std::string tls_private_key;
   // "off"; empty: the default is not known yet.

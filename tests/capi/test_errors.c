@@ -14,7 +14,7 @@ static void the_version_is_that_of_the_header(void **state) {
 }
 
 static void the_libraries_below_are_named(void **state) {
-  static const char *const names[] = {"libwebsockets ", "libuv ", "OpenSSL ", "cJSON ", "zlib "};
+  static const char *const names[] = {"libwebsockets ", "libuv ", "OpenSSL ", "cJSON ", "zlib ", "SQLite "};
   const char *text = chat_library_versions();
   size_t i;
   (void)state;
@@ -30,7 +30,7 @@ static void features_are_asked_by_name(void **state) {
   static const char *const names[] = {
       "tls",         "permessage-deflate", "unix-socket", "chat.v1", "socket.io", "threads",
       "host-driven", "deferral",           "page",        "metrics", "sockjs",    "stomp",
-      "http"};
+      "http",        "history-file"};
   size_t i;
   (void)state;
   for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) assert_int_equal(chat_has_feature(names[i]), 1);

@@ -70,12 +70,13 @@ static const option_field numbers[] = {
     FIELD(http_identity_ms),
     FIELD(max_http_identities),
     FIELD(idempotency_ms),
+    FIELD(history_file_bytes),
 };
 
 /* Includes enumerations: outbox_policy 0, 1, 2; log_level 1 to 4. */
-static const option_field small_numbers[] = {FIELD(threads),       FIELD(history_off), FIELD(permessage_deflate),
-                                             FIELD(outbox_policy), FIELD(log_level),   FIELD(recovery_asks_on_connect),
-                                             FIELD(http_lists)};
+static const option_field small_numbers[] = {FIELD(threads),       FIELD(history_off),  FIELD(permessage_deflate),
+                                             FIELD(outbox_policy), FIELD(log_level),    FIELD(recovery_asks_on_connect),
+                                             FIELD(http_lists),    FIELD(history_sync), FIELD(history_on_failure)};
 
 static const option_field texts[] = {FIELD(default_room),
                                      FIELD(socket_io_client_directory),
@@ -84,7 +85,8 @@ static const option_field texts[] = {FIELD(default_room),
                                      FIELD(stomp_room_prefix),
                                      FIELD(stomp_application_prefix),
                                      FIELD(stomp_user_queue_prefix),
-                                     FIELD(sockjs_script_url)};
+                                     FIELD(sockjs_script_url),
+                                     FIELD(history_path)};
 
 #undef FIELD
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

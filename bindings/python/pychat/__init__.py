@@ -15,7 +15,20 @@ docs/pychat.md is the guide. chat.h documents every option.
 
 from . import _interpreter  # noqa: F401  (first: it may raise ImportError)
 from ._client import Client, ClientInfo
-from ._enums import UNLIMITED, Action, LogLevel, OutboxPolicy, Overflow, Payload, Protocol, SockJs, Transport, Verdict
+from ._enums import (
+    UNLIMITED,
+    Action,
+    HistoryFailure,
+    HistorySync,
+    LogLevel,
+    OutboxPolicy,
+    Overflow,
+    Payload,
+    Protocol,
+    SockJs,
+    Transport,
+    Verdict,
+)
 from ._events import (
     Abandoned,
     Ack,
@@ -59,6 +72,7 @@ from ._pychat import (
     TimedOutError,
     TooLargeError,
     TooManyError,
+    UnavailableError,
     UnsupportedError,
     WrongStateError,
     WrongThreadError,
@@ -110,6 +124,8 @@ __all__ = [
     "Joined",
     "KeptMessage",
     "Left",
+    "HistoryFailure",
+    "HistorySync",
     "LogLevel",
     "LogLine",
     "Message",
@@ -137,6 +153,7 @@ __all__ = [
     "TooLargeError",
     "TooManyError",
     "Transport",
+    "UnavailableError",
     "UnsupportedError",
     "Verdict",
     "WrongStateError",

@@ -43,6 +43,24 @@ class OutboxPolicy(enum.IntEnum):
     DROP_NEWEST = 2
 
 
+class HistorySync(enum.IntEnum):
+    """What a kept history survives."""
+
+    NORMAL = 0
+    """The end of the process, however it ends."""
+    FULL = 1
+    """A power loss too."""
+
+
+class HistoryFailure(enum.IntEnum):
+    """What happens to messages while a kept history cannot be written."""
+
+    FAIL = 0
+    """They are refused with UnavailableError or the code `unavailable`."""
+    FORGET = 1
+    """They are published without being kept."""
+
+
 class LogLevel(enum.IntEnum):
     """The severity of a log line."""
 

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Optional, Sequence, TypedDict, Union
 
-from ._enums import LogLevel, OutboxPolicy, Protocol, SockJs, Transport
+from ._enums import HistoryFailure, HistorySync, LogLevel, OutboxPolicy, Protocol, SockJs, Transport
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -134,3 +134,8 @@ class ServerOptions(TypedDict, total=False):
     max_http_identities: int
     idempotency_ms: int
     http_lists: bool
+
+    history: Optional[Path]
+    history_sync: HistorySync
+    history_on_failure: HistoryFailure
+    history_file_bytes: int

@@ -45,3 +45,8 @@ class Stats:
     deliveries_by_transport: Tuple[int, ...]
     refusals: Dict[str, int]
     """By reason, as in the metric libchat_refusals_total."""
+    history_stored: int = 0
+    """Messages written to the file of the history; the next three are about it too."""
+    history_failed: int = 0
+    history_forgotten: int = 0
+    history_file_bytes_now: int = 0

@@ -168,7 +168,8 @@ py::object stats(Core& core) {
                               stats.http_requests, stats.history_bytes_now, to_tuple(stats.clients_now_by_protocol),
                               to_tuple(stats.clients_now_by_transport), to_tuple(stats.messages_in_by_protocol),
                               to_tuple(stats.deliveries_by_protocol), to_tuple(stats.messages_in_by_transport),
-                              to_tuple(stats.deliveries_by_transport), refusals);
+                              to_tuple(stats.deliveries_by_transport), refusals, stats.history_stored,
+                              stats.history_failed, stats.history_forgotten, stats.history_file_bytes_now);
 }
 
 py::object events_lost(std::uint64_t count) { return python_names().events_lost(count); }

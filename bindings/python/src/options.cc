@@ -79,6 +79,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(max_http_identities),
       PYCHAT_FIELD(idempotency_ms),
       PYCHAT_FIELD(http_lists),
+      PYCHAT_FIELD(history_file_bytes),
 #undef PYCHAT_FIELD
   };
   return table;
@@ -133,6 +134,12 @@ void Options::set(const std::string& name, py::handle value) {
     options_.log_level = static_cast<chat_log_level>(number<int>(value));
   } else if (name == "outbox_policy") {
     options_.outbox_policy = static_cast<chat_outbox_policy>(number<int>(value));
+  } else if (name == "history") {
+    options_.history_path = keep(value);
+  } else if (name == "history_sync") {
+    options_.history_sync = static_cast<chat_history_sync>(number<int>(value));
+  } else if (name == "history_on_failure") {
+    options_.history_on_failure = static_cast<chat_history_failure>(number<int>(value));
   } else if (name == "allowed_origins") {
     set_strings(value, options_.allowed_origins, options_.allowed_origin_count);
   } else if (name == "trusted_proxies") {

@@ -94,14 +94,14 @@ CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
 
 /*
  * The loaded versions of the libraries that libchat uses, for a log or a bug report: "libwebsockets 4.1.6, libuv 1.44.2,
- * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13". The text is static.
+ * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13, SQLite 3.40.1". The text is static.
  */
 CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
  * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics",
- * "sockjs", "stomp", "http".
+ * "sockjs", "stomp", "http", "history-file" (history_path).
  * Returns 0 for an unknown name or NULL.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
@@ -136,7 +136,8 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
   X(ERROR_SYSTEM, 24, "a system call failed")                                         \
   X(ERROR_UNSUPPORTED, 25, "not supported by the client's protocol or this build")    \
   X(ERROR_ENCODING, 26, "malformed message")                                          \
-  X(ERROR_TIMED_OUT, 27, "no answer in time")
+  X(ERROR_TIMED_OUT, 27, "no answer in time")                                         \
+  X(ERROR_UNAVAILABLE, 28, "the kept history cannot be written or read now")
 
 typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
@@ -234,6 +235,20 @@ typedef enum chat_outbox_policy {
   CHAT_OUTBOX_DROP_OLDEST = 1, /* the oldest messages are dropped and counted; the gap is reported to the client */
   CHAT_OUTBOX_DROP_NEWEST = 2  /* new messages are dropped and counted; the gap is reported to the client */
 } chat_outbox_policy;
+
+/* What a kept history survives; see history_path. */
+typedef enum chat_history_sync {
+  CHAT_HISTORY_SYNC_NORMAL =
+      0,                     /* the end of the process, also by SIGKILL. After a power loss or a crash of the system the
+                                   last messages may be missing; then every room starts a new epoch */
+  CHAT_HISTORY_SYNC_FULL = 1 /* a power loss too: each group of messages waits until the disk has it */
+} chat_history_sync;
+
+/* The action when a kept history cannot be written, for example because the disk is full. */
+typedef enum chat_history_failure {
+  CHAT_HISTORY_FAIL = 0,  /* messages are refused with UNAVAILABLE until it can be written again */
+  CHAT_HISTORY_FORGET = 1 /* messages are published without being kept in the file, and counted */
+} chat_history_failure;
 
 /* The severity of a log line. on_log receives the lines up to the log_level of the options. */
 typedef enum chat_log_level {
@@ -667,6 +682,18 @@ typedef struct chat_server_options {
   int64_t idempotency_ms;      /* 600,000; a message with the Idempotency-Key of an earlier one is not published again
                                   within this time. At most 16,384 keys are remembered, half of them of one address */
   int http_lists;              /* 1: everyone may list rooms and members by HTTP, unless on_authorize refuses */
+  /*
+   * A history that survives restarts: docs/history.md. A message is delivered and acknowledged after it is written. The
+   * limits of the history apply to the file; history_total_bytes to what of it is in memory. The library starts two more
+   * threads, also with threads = 0.
+   */
+  const char *history_path; /* NULL: in memory only. Otherwise a file of SQLite, which is created if necessary. One
+                               server at a time can use it. UNSUPPORTED if the build lacks the feature "history-file" */
+  chat_history_sync history_sync;
+  chat_history_failure history_on_failure;
+  int64_t
+      history_file_bytes; /* (*) 4 GiB of messages over all rooms in the file; above: the rooms that have been silent
+                                 the longest lose their oldest messages */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -677,7 +704,8 @@ typedef struct chat_server_options {
          {NULL, NULL, NULL}},                                                                                        \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0            \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0                                                               \
   }
 
 /*
@@ -694,8 +722,8 @@ CHAT_API chat_error chat_server_options_init(chat_server_options *options, size_
 /*
  * Starts a server and returns its handle, which the caller owns until chat_server_free(). When it returns CHAT_OK, the
  * server is listening. On failure *server is NULL, nothing runs or leaks, and chat_error_message() gives the cause. Errors:
- * INVALID_ARGUMENT, ADDRESS_IN_USE, ADDRESS_INVALID, PERMISSION, CERTIFICATE, EVENT_LOOP, SYSTEM, NO_MEMORY, and
- * UNSUPPORTED for a field that only a newer library supports.
+ * INVALID_ARGUMENT, ADDRESS_IN_USE, ADDRESS_INVALID, PERMISSION, CERTIFICATE, EVENT_LOOP, SYSTEM, NO_MEMORY, UNAVAILABLE
+ * if another server uses the file of history_path, and UNSUPPORTED for a field that only a newer library supports.
  */
 CHAT_API chat_error chat_server_start(const chat_server_options *options, chat_server **server) CHAT_NOEXCEPT;
 
@@ -900,7 +928,7 @@ CHAT_API chat_error chat_close_room(chat_server *server, const char *room, const
 /*
  * Restores the history of a room in which nothing has been published, for example from the application's database after a
  * restart. The room appears if necessary. The messages keep their seq, epoch, time and sender, and the numbering continues
- * after them. Clients that return with a position of this epoch receive the messages that they missed. Present members do not
+ * after them. With history_path they are written too, soon after this call. Clients that return with a position of this epoch receive the messages that they missed. Present members do not
  * receive the restored messages, and no callback runs. A good time is on_authorize for CHAT_ACTION_JOIN: unlike other calls
  * (convention 8) this one takes effect at once, before the client joins.
  *
@@ -947,7 +975,9 @@ CHAT_API chat_error chat_members(chat_server *server, const char *room, chat_cli
 CHAT_API chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, void *user) CHAT_NOEXCEPT;
 /*
  * Visits the history of a room, oldest first: the newest `limit` messages (0: all) whose seq is above after_seq.
- * NO_SUCH_ROOM.
+ * NO_SUCH_ROOM. With history_path, messages that are not in memory are read from the file, at most 4 MiB of the newest, and
+ * the call waits for the disk. Inside a callback it does not read: then it returns WRONG_THREAD. UNAVAILABLE if the file
+ * cannot be read.
  */
 CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t after_seq, size_t limit,
                                  chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
@@ -1017,6 +1047,11 @@ typedef struct chat_stats {
   uint64_t messages_in_by_transport[8];
   uint64_t deliveries_by_transport[8];
   uint64_t refusals[48]; /* index: chat_refusal */
+  /* With history_path. */
+  uint64_t history_stored;         /* messages written to the file */
+  uint64_t history_failed;         /* messages refused because they could not be written */
+  uint64_t history_forgotten;      /* messages published without being written: CHAT_HISTORY_FORGET */
+  uint64_t history_file_bytes_now; /* the size of the file */
 } chat_stats;
 #define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
 

@@ -175,6 +175,11 @@ struct Options {
   std::int64_t max_http_identities = 0;
   std::int64_t idempotency_ms = 0;
   bool http_lists = false;
+  // A history that survives restarts; empty: in memory only.
+  std::string history_path = {};
+  chat_history_sync history_sync = CHAT_HISTORY_SYNC_NORMAL;
+  chat_history_failure history_on_failure = CHAT_HISTORY_FAIL;
+  std::int64_t history_file_bytes = 0;
 };
 
 namespace detail {
@@ -290,6 +295,10 @@ class RawOptions {
     raw_.max_http_identities = options.max_http_identities;
     raw_.idempotency_ms = options.idempotency_ms;
     raw_.http_lists = options.http_lists ? 1 : 0;
+    raw_.history_path = text(options.history_path);
+    raw_.history_sync = options.history_sync;
+    raw_.history_on_failure = options.history_on_failure;
+    raw_.history_file_bytes = options.history_file_bytes;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
