@@ -1,4 +1,4 @@
-// RAII for SQLite: a connection, a prepared statement, and errors as Status. Only this folder includes sqlite3.h.
+// RAII for SQLite: a connection, a prepared statement, and errors as Status.
 #pragma once
 
 #include <sqlite3.h>
