@@ -18,11 +18,11 @@ from support import LIMIT_S, SOURCE_DIR
 from websockets.asyncio.client import connect
 
 # What is not in manylinux and so has to come along; libwebsockets is inside of libchat.
-CARRIED = {"libuv", "libcjson", "libssl", "libcrypto"}
+CARRIED = {"libuv", "libcjson", "libssl", "libcrypto", "libsqlite3"}
 # Python's own ssl, where it is not built in, has the system's.
-OF_PYTHON = {"libssl", "libcrypto"}
+OF_PYTHON = {"libssl", "libcrypto", "libsqlite3"}
 # The names under which a system would have them, or what they would load.
-SYSTEM_LIBRARY = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp|chat)\b.*\.so")
+SYSTEM_LIBRARY = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp|sqlite3|chat)\b.*\.so")
 
 # scripts/setup installs it, where npm is.
 HAS_SOCKET_IO_CLIENT = (SOURCE_DIR / "packaging/socket.io-client/node_modules/socket.io-client/dist").is_dir()

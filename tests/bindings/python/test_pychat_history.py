@@ -1,0 +1,60 @@
+"""A history in a file: what a Python program sees of it."""
+
+import asyncio
+
+import pychat
+import pytest
+from pychat_support import connect, make_server, url, wait_until
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "chat.db"
+
+
+def stored(server, count):
+    wait_until(lambda: server.stats().history_stored == count, "the messages are written")
+
+
+def test_a_room_continues_after_a_restart(path):
+    with make_server(history=path) as server:
+        server.publish("one", room="dev")
+        server.publish("two", room="dev")
+        stored(server, 2)
+        before = server.history("dev")
+        assert server.stats().history_file_bytes_now > 0
+    with make_server(history=str(path), history_sync=pychat.HistorySync.FULL) as server:
+        after = server.history("dev")
+        assert [(m.seq, m.epoch, m.time_ms, m.text) for m in after] == [(m.seq, m.epoch, m.time_ms, m.text) for m in before]
+        assert [room.name for room in server.rooms()] == ["dev"]
+        with connect(url(server, f"/chat.v1?room=dev&epoch={after[0].epoch}&seq=1")) as client:
+            assert '"complete":true' in client.recv()
+            assert '"text":"two"' in client.recv()
+
+
+def test_with_asyncio(path):
+    async def run():
+        async with make_server(history=path) as server:
+            published = asyncio.Queue()
+            server.on_published(published.put_nowait)
+            server.publish("hello", room="dev")
+            return (await published.get()).seq
+
+    assert asyncio.run(run()) == 1
+    assert asyncio.run(run()) == 2
+
+
+def test_one_server_at_a_time(path):
+    with make_server(history=path):
+        with pytest.raises(pychat.UnavailableError, match="another server"):
+            make_server(history=path).start()
+
+
+def test_options(path):
+    server = make_server(history=path, history_on_failure=pychat.HistoryFailure.FORGET, history_file_bytes=pychat.UNLIMITED)
+    with server:
+        assert server.stats().history_forgotten == server.stats().history_failed == 0
+    with pytest.raises(pychat.InvalidArgumentError, match="history_sync"):
+        make_server(history=path, history_sync=7).start()
+    with pytest.raises(TypeError):
+        make_server(history=7).start()
