@@ -689,8 +689,8 @@ typedef struct chat_server_options {
    */
   const char *history_path; /* NULL: in memory only. Otherwise a file of SQLite, which is created if necessary. One
                                server at a time can use it. UNSUPPORTED if the build lacks the feature "history-file" */
-  chat_history_sync history_sync;
-  chat_history_failure history_on_failure;
+  chat_history_sync history_sync;          /* what the file survives */
+  chat_history_failure history_on_failure; /* what happens to messages that cannot be written */
   int64_t
       history_file_bytes; /* (*) 4 GiB of messages over all rooms in the file; above: the rooms that have been silent
                                  the longest lose their oldest messages */

@@ -4,7 +4,7 @@ import asyncio
 
 import pychat
 import pytest
-from pychat_support import connect, make_server, url, wait_until
+from pychat_support import LIMIT_S, connect, make_server, url, wait_until
 
 
 @pytest.fixture
@@ -13,13 +13,13 @@ def path(tmp_path):
 
 
 def stored(server, count):
-    wait_until(lambda: server.stats().history_stored == count, "the messages are written")
+    wait_until(lambda: server.stats().history_stored == count)
 
 
 def test_a_room_continues_after_a_restart(path):
     with make_server(history=path) as server:
-        server.publish("one", room="dev")
-        server.publish("two", room="dev")
+        server.publish("dev", "one")
+        server.publish("dev", "two")
         stored(server, 2)
         before = server.history("dev")
         assert server.stats().history_file_bytes_now > 0
@@ -34,11 +34,16 @@ def test_a_room_continues_after_a_restart(path):
 
 def test_with_asyncio(path):
     async def run():
-        async with make_server(history=path) as server:
-            published = asyncio.Queue()
-            server.on_published(published.put_nowait)
-            server.publish("hello", room="dev")
-            return (await published.get()).seq
+        server = make_server(history=path)
+        published = asyncio.Queue()
+
+        @server.on_published
+        async def on_published(event):
+            await published.put(event)
+
+        async with server:
+            server.publish("dev", "hello")
+            return (await asyncio.wait_for(published.get(), LIMIT_S)).message.seq
 
     assert asyncio.run(run()) == 1
     assert asyncio.run(run()) == 2

@@ -31,6 +31,7 @@ def test_every_option_is_a_keyword():
     counts = {"endpoint_count", "static_mount_count", "allowed_origin_count", "trusted_proxy_count", "ephemeral_event_count"}
     counts |= {"allowed_host_count"}
     expected = set(fields_of("chat_server_options")) - counts - {"struct_size", "callbacks", "user"}
+    expected = expected - {"history_path"} | {"history"}
     assert set(pychat.ServerOptions.__annotations__) == expected
 
 
@@ -44,6 +45,8 @@ def value_for(name):
         "ephemeral_events": ["typing"],
         "log_level": pychat.LogLevel.ERROR,
         "outbox_policy": pychat.OutboxPolicy.DROP_OLDEST,
+        "history_sync": pychat.HistorySync.FULL,
+        "history_on_failure": pychat.HistoryFailure.FORGET,
     }
     if name in special:
         return special[name]
@@ -92,6 +95,8 @@ ENUMERATIONS = {
     "chat_protocol": (pychat.Protocol, "CHAT_PROTOCOL_"),
     "chat_transport": (pychat.Transport, "CHAT_TRANSPORT_"),
     "chat_outbox_policy": (pychat.OutboxPolicy, "CHAT_OUTBOX_"),
+    "chat_history_sync": (pychat.HistorySync, "CHAT_HISTORY_SYNC_"),
+    "chat_history_failure": (pychat.HistoryFailure, "CHAT_HISTORY_"),
     "chat_log_level": (pychat.LogLevel, "CHAT_LOG_"),
     "chat_verdict": (pychat.Verdict, "CHAT_"),
     "chat_action": (pychat.Action, "CHAT_ACTION_"),

@@ -1,0 +1,60 @@
+"""What a history in a file costs: beside one in memory, when messages are many and when they are few; and the start."""
+
+import pathlib
+import sqlite3
+import tempfile
+import time
+
+from harness.processes import Server
+
+NAME = "history"
+ABOUT = "a history in a file (SQLite) beside one in memory: messages per second, latency at 1,000 per second, the start with many"
+CLIENTS = 64
+RATE_TURN_MS = 1_000
+
+
+def with_file(bench, load, folder):
+    return [bench.chat(load, "memory"), bench.chat(load, "chat", history=folder + "/chat.db")]
+
+
+def run(bench):
+    load = {"members": CLIENTS, "group": 1, "publishers": CLIENTS}
+    with tempfile.TemporaryDirectory() as folder, bench.contest(with_file(bench, load, folder)) as contest:
+        rounds = contest.rounds(in_flight=bench.choose(64, 16))
+    bench.add_rounds(NAME, f"{CLIENTS} rooms, each with a client that publishes all it can", rounds, reference="memory",
+                     unit="messages per second", value=lambda one: one.published / one.seconds)
+    load = {"members": 10}
+    with tempfile.TemporaryDirectory() as folder, bench.contest(with_file(bench, load, folder)) as contest:
+        rounds = contest.rounds(ms=RATE_TURN_MS, rate=1_000)
+    bench.add_rounds(NAME, "1,000 per second to a room of 10", rounds, reference="memory")
+    start(bench, rooms=bench.choose(10_000, 100), messages=100)
+
+
+def start(bench, rooms, messages):
+    """The time until a server listens."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/chat.db"
+        command = [bench.program("bench_chat_server"), "--history", path]
+        Server("empty", command, bench.server_core.number).end()
+        fill(path, rooms, messages)
+        seconds = []
+        resident_mb = 0
+        for _ in range(bench.rounds):
+            begin_s = time.monotonic()
+            server = Server("chat", command, bench.server_core.number)
+            seconds.append(time.monotonic() - begin_s)
+            status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
+            resident_mb = int(status.split("VmRSS:")[1].split()[0]) / 1_024
+            server.end()
+    bench.results.add(NAME, f"start with {rooms * messages:,} messages in {rooms:,} rooms", "chat", "seconds", seconds, {},
+                      {"resident MB": resident_mb})
+
+
+def fill(path, rooms, messages):
+    now_ms = int(time.time() * 1_000)
+    with sqlite3.connect(path) as file:
+        file.executemany("INSERT INTO room VALUES (?, ?, 'e', ?, 0, ?, ?, ?, ?)",
+                         ((room, f"room{room}", messages, messages, 450 * messages, now_ms, now_ms) for room in range(1, rooms + 1)))
+        file.executemany("INSERT INTO message VALUES (?, ?, ?, 450, 0, 0, 0, '', '', 'chat message', 0, ?, NULL, NULL)",
+                         ((room, seq, now_ms, "x" * 100) for room in range(1, rooms + 1) for seq in range(1, messages + 1)))
+    file.close()
