@@ -30,6 +30,8 @@ constexpr std::size_t kTlsDescriptorsPerLoop = 2;
 // For the server: the listening socket, libuv's pipe for signals, the timer of chat_server_fd(), and a few that are closed again
 // (the certificate, libwebsockets' plugin).
 constexpr std::size_t kDescriptorsPerServer = 8;
+// For a history in a file: the file, its log and shared memory, for two connections, and the lock.
+constexpr std::size_t kDescriptorsForHistory = 8;
 // Two files, and what OpenSSL may open.
 constexpr std::size_t kDescriptorsToReloadTls = 4;
 // So much of a refused client's request is read. A socket that is closed with unread input is reset, and the client might not see
@@ -107,7 +109,8 @@ void Server::refuse(const OwnedSocket& socket, const std::string& remote_address
 Result<int> Server::check_descriptors() const {
   const std::size_t loops = static_cast<std::size_t>(std::max(1, options_.threads));
   const std::size_t per_loop = kDescriptorsPerLoop + (has_tls() ? kTlsDescriptorsPerLoop : 0);
-  const HeldDescriptors held(kDescriptorsPerServer + loops * per_loop);
+  const std::size_t for_history = options_.history_path.empty() ? 0 : kDescriptorsForHistory;
+  const HeldDescriptors held(kDescriptorsPerServer + for_history + loops * per_loop);
   if (Status status = held.status(); !status.ok()) return status;
   if (!has_tls()) return 0;
   const int places = descriptor_table_size(open_file_limit(), options_.max_connections, held.lowest());

@@ -36,6 +36,38 @@ HistoryLimits limits(std::int64_t messages, std::int64_t bytes = kUnlimited, std
   return {messages, bytes, age_ms};
 }
 
+void earlier_messages_go_in_front(void**) {
+  History history(limits(kUnlimited));
+  history.set_dropped(5);
+  std::int64_t held = history.append(message(6)) + history.append(message(7));
+  assert_false(history.after(3, 0).complete);
+  const std::vector<MessagePtr> earlier = {message(4), message(5)};
+  held += history.prepend(earlier, 3);
+  assert_int_equal(held, history.bytes());
+  assert_int_equal(history.dropped_seq(), 3);
+  assert_true(equal(history.after(0, 0), {4, 5, 6, 7}));
+  assert_true(history.after(3, 0).complete);
+  assert_false(history.after(2, 0).complete);
+  assert_int_equal(history.prepend({}, 1), 0);  // there are none, and that is known now
+  assert_true(history.after(1, 0).complete);
+}
+
+void earlier_messages_are_limited(void**) {
+  History history(limits(3));
+  history.set_dropped(4);
+  history.append(message(5));
+  std::vector<MessagePtr> earlier = {message(1), message(2), message(3), message(4)};
+  history.prepend(earlier, 0);
+  assert_true(equal(history.after(0, 0), {3, 4, 5}));
+  assert_int_equal(history.dropped_seq(), 2);
+  const std::int64_t one = static_cast<std::int64_t>(message(1)->memory_bytes());
+  History small(limits(kUnlimited, 2 * one));
+  small.set_dropped(4);
+  small.append(message(5));
+  assert_int_equal(small.prepend(earlier, 0), one);
+  assert_true(equal(small.after(0, 0), {4, 5}));
+}
+
 void an_empty_history_has_nothing(void**) {
   History history(limits(10));
   assert_true(history.empty());
@@ -314,6 +346,8 @@ int main() {
       cmocka_unit_test(between_gives_a_page_before_a_seq),
       cmocka_unit_test(between_has_nothing_to_give_when_it_is_empty),
       cmocka_unit_test(equals_a_plain_list),
+      cmocka_unit_test(earlier_messages_go_in_front),
+      cmocka_unit_test(earlier_messages_are_limited),
       cmocka_unit_test(memory_counts_attachments_and_attributes),
   };
   return cmocka_run_group_tests_name("hub/history", tests, nullptr, nullptr);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "history_fixture.h"
+#include "hub/dispatcher.h"
 
 using namespace chat;
 using namespace chat::test;
@@ -266,6 +267,65 @@ void what_cannot_be_read_is_refused(void**) {
   assert_int_equal(run.f->hub->read_now(*run.f->hub->unread("lobby", 0, 0, 0))->messages.size(), 1);
 }
 
+struct NoApplication : Application {};
+
+// What a client is answered that asks for messages in the file.
+Outcome execute_and_wait(Run& run, Dispatcher& dispatcher, AckTable& acks, Command command) {
+  Outcome outcome = dispatcher.execute(run.client, std::move(command), acks, run.f->now);
+  assert_true(std::holds_alternative<Suspended>(outcome));
+  Suspended suspended = std::get<Suspended>(std::move(outcome));
+  std::vector<DecisionGiven> given;
+  wait_until([&] {
+    given = only<DecisionGiven>(run.f->take());
+    return !given.empty();
+  });
+  assert_int_equal(given[0].id, suspended.decision);
+  return dispatcher.resume(run.client, std::move(suspended), *given[0].decision, acks, run.f->now);
+}
+
+void commands_wait_for_what_is_read(void**) {
+  FakeBackend::Disk disk;
+  std::string epoch;
+  { epoch = Run(disk).publish("one").epoch; }
+  Run run(disk);
+  NoApplication application;
+  Dispatcher dispatcher(*run.f->hub, application);
+  AckTable acks;
+  HistoryCommand history;
+  history.room = "lobby";
+  history.ref = "h";
+  JoinCommand join;
+  join.room = "lobby";
+  join.since = Position{epoch, 0};
+  join.ref = "j";
+
+  disk.read_fails = true;
+  for (const Command& command : {Command(history), Command(join)}) {
+    const Outcome refused = execute_and_wait(run, dispatcher, acks, command);
+    const auto& error = std::get<ErrorReply>(std::get<Reply>(refused));
+    assert_int_equal(number(error.code), number(Error::unavailable));
+  }
+  assert_true(run.client->rooms().empty());
+  disk.read_fails = false;
+
+  const Outcome read = execute_and_wait(run, dispatcher, acks, history);
+  const auto& reply = std::get<HistoryReply>(std::get<Reply>(read));
+  assert_text(reply.ref, "h");
+  assert_true(texts(reply.messages) == Texts({"1 one"}));
+  // Now it is in memory, and the next command does not wait.
+  assert_true(std::holds_alternative<std::monostate>(dispatcher.execute(run.client, join, acks, run.f->now)));
+  const auto joined = only<Joined>(run.f->take());
+  assert_true(joined[0].complete);
+  assert_true(texts(joined[0].missed) == Texts({"1 one"}));
+  // A position of another epoch asks for everything.
+  history.epoch = "another";
+  history.after_seq = 1;
+  Outcome outcome = dispatcher.execute(run.client, history, acks, run.f->now);
+  const auto& all = std::get<HistoryReply>(std::get<Reply>(outcome));
+  assert_int_equal(all.messages.size(), 1);
+  assert_false(all.complete);
+}
+
 }  // namespace
 
 int main() {
@@ -277,6 +337,7 @@ int main() {
       cmocka_unit_test(the_queue_is_bounded),
       cmocka_unit_test(without_memory_nothing_is_lost),
       cmocka_unit_test(what_cannot_be_read_is_refused),
+      cmocka_unit_test(commands_wait_for_what_is_read),
   };
   return cmocka_run_group_tests_name("store/store_failures", tests, nullptr, nullptr);
 }
