@@ -416,7 +416,6 @@ HistoryStats Server::history_stats() const {
 
 MetricsSnapshot Server::metrics() const {
   MetricsSnapshot snapshot;
-  snapshot.keeps_history = history_ != nullptr;
   snapshot.history = history_stats();
   snapshot.net = stats();
   snapshot.hub = hub_->stats();

@@ -244,7 +244,7 @@ void CommandLine::add_limits() {
   number("history-bytes", "1,048,576 in each room", &Server::history_bytes);
   limit("history-age-ms", "86,400,000: the age limit of kept messages", &Server::history_age_ms);
   number("history-total-bytes", "268,435,456 in all rooms", &Server::history_total_bytes);
-  text("history", "FILE", "keep the history in this file, which is created; it survives restarts", options_.history);
+  text("history", "FILE", "keep the history in this file; it survives restarts", options_.history);
   value("history-sync", "normal|full", "normal; full: the file survives a power loss too", options_.server.history_sync,
         one_of<chat_history_sync>({{"normal", CHAT_HISTORY_SYNC_NORMAL}, {"full", CHAT_HISTORY_SYNC_FULL}}));
   value("history-on-failure", "fail|forget", "fail: refuse messages that cannot be written",

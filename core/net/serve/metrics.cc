@@ -110,7 +110,6 @@ void add_clients_and_rooms(Families& families, const MetricsSnapshot& snapshot) 
                  static_cast<double>(snapshot.hub.rooms_now));
   families.gauge("libchat_history_bytes", "Bytes of memory used by the histories of all rooms.",
                  static_cast<double>(snapshot.hub.history_bytes_now));
-  if (!snapshot.keeps_history) return;
   families.counter("libchat_history_stored_total", "Messages written to the file of the history.",
                    snapshot.history.stored);
   families.counter("libchat_history_failed_total", "Messages refused because they could not be written.",

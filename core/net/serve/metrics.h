@@ -16,7 +16,6 @@ namespace chat::net {
 struct MetricsSnapshot {
   ServerStats net;
   HubStats hub;
-  bool keeps_history = false;  // in a file
   HistoryStats history;
   std::vector<std::uint64_t> connections_now_by_loop;
   std::int64_t started_at_ms = 0;  // wall clock, Unix milliseconds

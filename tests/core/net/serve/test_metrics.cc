@@ -46,6 +46,7 @@ void each_counter_has_its_line(void**) {
   snapshot.hub.rooms_now = 52;
   snapshot.hub.published = 53;
   snapshot.hub.history_bytes_now = 54;
+  snapshot.history = {61, 62, 63, 64};
   const std::string text = metrics_text(snapshot);
   for (const char* line : {"libchat_start_time_seconds 1700000000.25",
                            "libchat_draining 1",
@@ -74,6 +75,10 @@ void each_counter_has_its_line(void**) {
                            "libchat_rooms 52",
                            "libchat_messages_published_total 53",
                            "libchat_history_bytes 54",
+                           "libchat_history_stored_total 61",
+                           "libchat_history_failed_total 62",
+                           "libchat_history_forgotten_total 63",
+                           "libchat_history_file_bytes 64",
                            "# TYPE libchat_clients gauge",
                            "# TYPE libchat_deliveries_total counter"}) {
     assert_line(text, line);
