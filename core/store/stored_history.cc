@@ -151,6 +151,7 @@ bool StoredHistory::forget_room(const KeptRoomPtr& room, bool only_empty) {
   const auto found = rooms_.find(room->name);
   if (found == rooms_.end() || found->second != room || room->open_logs != 0 || room->dirty) return false;
   if (only_empty && room->stored.count != 0) return false;
+  if (room->seq.load(std::memory_order_relaxed) != room->stored.seq) return false;  // a step of it waits
   rooms_.erase(found);
   return true;
 }
@@ -177,11 +178,10 @@ Status StoredHistory::submit(const KeptRoomPtr& room, Submission& submission) {
 void StoredHistory::push(Step step, std::uint64_t seq) {
   std::string epoch = step.restart->epoch;
   const KeptRoomPtr room = step.room;
-  {
-    const std::lock_guard lock(queue_mutex_);
-    queue_.push_back(std::move(step));
-    if (queue_.size() == 1) queue_changed_.notify_one();
-  }
+  // The writer takes the step after all of this.
+  const std::lock_guard queue_lock(queue_mutex_);
+  queue_.push_back(std::move(step));
+  if (queue_.size() == 1) queue_changed_.notify_one();
   const std::lock_guard lock(rooms_mutex_);
   room->epoch = std::move(epoch);
   room->seq.store(seq, std::memory_order_relaxed);
@@ -349,8 +349,7 @@ Status StoredHistory::write_changes() {
   }
   for (const KeptRoomPtr& room : dirty_) room->dirty = false;
   dirty_.clear();
-  if (failing_) log_(LogLevel::info, "the history is written again");
-  failing_ = false;
+  if (std::exchange(failing_, false)) note(LogLevel::info, "the history is written again");
   if (backend_->needs_upkeep()) {
     const std::lock_guard lock(reads_mutex_);
     reads_changed_.notify_one();
@@ -390,6 +389,13 @@ void StoredHistory::keep_dirty(const KeptRoomPtr& room) {
     } catch (const std::bad_alloc&) {
       std::this_thread::sleep_for(kRetryMemory);
     }
+  }
+}
+
+void StoredHistory::note(LogLevel level, std::string_view text) noexcept {
+  try {
+    log_(level, text);
+  } catch (const std::bad_alloc&) {  // the counters tell it too
   }
 }
 
@@ -444,7 +450,7 @@ bool StoredHistory::sweep_old(Moment now) {
     const StoredRoom& stored = room->stored;
     if (stored.count != 0 && exceeds(now.time_ms - stored.oldest_ms, age_ms)) {
       change_of(room).drop_before_ms = now.time_ms - age_ms;
-    } else if (stored.count == 0 && stored.id != 0 && forget_room(room, true)) {
+    } else if (stored.count == 0 && forget_room(room, true) && stored.id != 0) {
       change_of(room).remove = true;
     }
   }
@@ -549,11 +555,18 @@ void StoredHistory::run_reader() {
 
 // A client whose answer is lost for lack of memory is refused when its time is over.
 void StoredHistory::answer(std::vector<Read>& reads) {
+  KeptRangePtr range;
   try {
-    KeptRangePtr range = read_locked(reads.front().query);
-    if (!range->status.ok()) log_(LogLevel::error, "the history cannot be read: " + range->status.detail);
-    for (Read& one : reads) one.done(range);
+    range = read_locked(reads.front().query);
+    if (!range->status.ok()) note(LogLevel::error, "the history cannot be read: " + range->status.detail);
   } catch (const std::bad_alloc&) {
+    if (!range) return;
+  }
+  for (Read& one : reads) {
+    try {
+      one.done(range);
+    } catch (const std::bad_alloc&) {
+    }
   }
 }
 

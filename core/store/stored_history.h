@@ -116,6 +116,7 @@ class StoredHistory final : public RoomStore {
   void restart_stored(Step& step);
   void keep_restart(Step& step);
   void keep_dirty(const KeptRoomPtr& room);
+  void note(LogLevel level, std::string_view text) noexcept;
   void note_failure(const Status& status, std::size_t messages);
   // Enforces the limits of age and size, a slice at a time. True when there is more to do.
   bool sweep();

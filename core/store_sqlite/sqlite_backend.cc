@@ -343,11 +343,14 @@ void SqliteBackend::close(bool clean) {
 // Writing -----------------------------------------------------------------------------------------------------------------
 
 Status SqliteBackend::write(std::span<RoomChange> changes, std::uint64_t last_client_number) {
-  after_.resize(changes.size());
+  after_.clear();
+  for (const RoomChange& change : changes) after_.push_back(change.room);
   int code = statements_->begin.run();
-  for (std::size_t i = 0; i < changes.size() && code == SQLITE_OK; ++i) {
-    after_[i] = changes[i].room;
-    code = apply(changes[i], after_[i]);
+  try {
+    for (std::size_t i = 0; i < changes.size() && code == SQLITE_OK; ++i) code = apply(changes[i], after_[i]);
+  } catch (...) {
+    (void)writer_.run("ROLLBACK");
+    throw;
   }
   if (code == SQLITE_OK && last_client_number > last_client_number_) {
     code = statements_->set_last_client.bind(1, to_sql(last_client_number)).run();
@@ -483,30 +486,16 @@ bool SqliteBackend::release_space() {
 KeptRange SqliteBackend::read(const KeptQuery& query, Moment now) {
   KeptRange range;
   range.before_seq = query.before_seq;
-  Statements& sql = *statements_;
-  int code = sql.read_begin.run();
-  std::int64_t room = 0;
-  if (code == SQLITE_OK) {
-    code = sql.read_room.bind_text(1, query.room).step();
-    if (code == SQLITE_ROW) {
-      room = sql.read_room.number(0);
-      range.epoch = sql.read_room.text(1);
-      range.after_seq = std::max(query.after_seq, static_cast<std::uint64_t>(sql.read_room.number(2)));
-    }
-    sql.read_room.reset();
-    if (code == SQLITE_DONE || code == SQLITE_ROW) code = SQLITE_OK;
+  int code = statements_->read_begin.run();
+  try {
+    if (code == SQLITE_OK) code = read_room(query, now, range);
+  } catch (...) {
+    statements_->read_room.reset();
+    statements_->read_messages.reset();
+    (void)reader_.run("ROLLBACK");
+    throw;
   }
-  range.complete = range.after_seq == query.after_seq;
-  if (code == SQLITE_OK && room != 0 && range.epoch == query.epoch) {
-    try {
-      code = read_messages(query, now, room, range);
-    } catch (...) {
-      sql.read_messages.reset();
-      (void)reader_.run("ROLLBACK");
-      throw;
-    }
-  }
-  if (code == SQLITE_OK) code = sql.read_end.run();
+  if (code == SQLITE_OK) code = statements_->read_end.run();
   if (code != SQLITE_OK) {
     range.status = reader_.status(code);
     if (range.status.code != Error::no_memory) range.status.code = Error::unavailable;
@@ -514,6 +503,22 @@ KeptRange SqliteBackend::read(const KeptQuery& query, Moment now) {
     if (sqlite3_get_autocommit(reader_.get()) == 0) (void)reader_.run("ROLLBACK");
   }
   return range;
+}
+
+int SqliteBackend::read_room(const KeptQuery& query, Moment now, KeptRange& range) {
+  SqliteStatement& row = statements_->read_room;
+  const int code = row.bind_text(1, query.room).step();
+  std::int64_t room = 0;
+  range.after_seq = query.after_seq;
+  if (code == SQLITE_ROW) {
+    room = row.number(0);
+    range.epoch = row.text(1);
+    range.after_seq = std::max(query.after_seq, static_cast<std::uint64_t>(row.number(2)));
+  }
+  row.reset();
+  range.complete = range.after_seq == query.after_seq;
+  if (code != SQLITE_ROW) return code == SQLITE_DONE ? SQLITE_OK : code;
+  return range.epoch == query.epoch ? read_messages(query, now, room, range) : SQLITE_OK;
 }
 
 int SqliteBackend::read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range) {

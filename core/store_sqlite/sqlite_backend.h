@@ -51,9 +51,10 @@ class SqliteBackend final : public StoreBackend {
   Status migrate();
   Status begin_run();  // notes this run in the table `server`, and changes the epochs if necessary
   Result<StoredRooms> load_rooms();
-  // Both within a transaction. An SQLite code.
+  // These within a transaction. They return an SQLite code.
   int apply(const RoomChange& change, StoredRoom& room);
   int trim(const RoomChange& change, StoredRoom& room);
+  int read_room(const KeptQuery& query, Moment now, KeptRange& range);
   int read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
 
   const SqliteOptions options_;
