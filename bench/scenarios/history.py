@@ -18,7 +18,7 @@ def with_file(bench, load, folder):
 
 
 def run(bench):
-    load = {"members": CLIENTS, "group": 1, "publishers": CLIENTS}
+    load = {"members": CLIENTS, "group": 1, "publishers": 1}
     with tempfile.TemporaryDirectory() as folder, bench.contest(with_file(bench, load, folder)) as contest:
         rounds = contest.rounds(in_flight=bench.choose(64, 16))
     bench.add_rounds(NAME, f"{CLIENTS} rooms, each with a client that publishes all it can", rounds, reference="memory",
