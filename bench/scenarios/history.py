@@ -26,7 +26,8 @@ def run(bench):
     load = {"members": 10}
     with tempfile.TemporaryDirectory() as folder, bench.contest(with_file(bench, load, folder)) as contest:
         rounds = contest.rounds(ms=RATE_TURN_MS, rate=1_000)
-    bench.add_rounds(NAME, "1,000 per second to a room of 10", rounds, reference="memory")
+    bench.add_rounds(NAME, "1,000 per second to a room of 10", rounds, reference="memory", unit="messages per second",
+                     value=lambda one: one.published / one.seconds)
     start(bench, rooms=bench.choose(10_000, 100), messages=100)
 
 
@@ -46,7 +47,7 @@ def start(bench, rooms, messages):
             status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
             resident_mb = int(status.split("VmRSS:")[1].split()[0]) / 1_024
             server.end()
-    bench.results.add(NAME, f"start with {rooms * messages:,} messages in {rooms:,} rooms", "chat", "seconds", seconds, {},
+    bench.results.add(NAME, f"start with {rooms * messages:,} messages in {rooms:,} rooms: seconds", "chat", "seconds", seconds, {},
                       {"resident MB": resident_mb})
 
 

@@ -181,6 +181,7 @@ Status Hub::open(const ClientPtr& client, std::string_view room, const std::opti
     const auto routing = routing_.share();
     status = enter(client, room, since, std::nullopt, ClientState::accepted, now, refusal, nullptr, earlier);
   }
+  if (earlier != nullptr) rooms_.limit_history();
   note(refusal, client->origin().address);
   return status;
 }
@@ -219,6 +220,7 @@ Status Hub::join(const ClientPtr& client, std::string_view name, const std::opti
     const auto routing = routing_.share();
     status = enter(client, name, since, std::move(ref), ClientState::open, now, refusal, nullptr, earlier);
   }
+  if (earlier != nullptr) rooms_.limit_history();
   note(refusal, client->origin().address);
   return status;
 }
