@@ -44,7 +44,7 @@ def run(bench):
                     after_kb, _ = memory_kb(entry.server.pid)
                     for load in loads:
                         load.end()
-                    time.sleep(LEFT_S)
+                    time.sleep(LEFT_S)  # On purpose: the server gives memory back later.
                     left_kb, _ = memory_kb(entry.server.pid)
                 bench.results.add(NAME, f"{kind}, {members:,} clients", entry.name, "KB per client", [(after_kb - before_kb) / members],
                                   columns={"KB at the start": start_kb, "private and dirty": start_dirty_kb,

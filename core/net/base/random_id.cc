@@ -1,9 +1,10 @@
 // See random_id.h.
 #include "net/base/random_id.h"
 
-#include <openssl/rand.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <string_view>
 
@@ -12,13 +13,17 @@
 namespace chat::net {
 
 std::string random_id() {
-  unsigned char bytes[15];
-  if (RAND_bytes(bytes, sizeof bytes) != 1) throw std::runtime_error("the random number generator failed");
+  std::array<std::byte, 15> bytes{};
+  fill_random(bytes);
   std::string id;
-  wire::append_base64(id, std::string_view(reinterpret_cast<const char*>(bytes), sizeof bytes));
+  wire::append_base64(id, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   std::replace(id.begin(), id.end(), '+', '-');
   std::replace(id.begin(), id.end(), '/', '_');
   return id;
+}
+
+void fill_random(std::span<std::byte> bytes) {
+  if (getentropy(bytes.data(), bytes.size()) != 0) throw std::runtime_error("the system has no random bytes");
 }
 
 }  // namespace chat::net

@@ -2,11 +2,9 @@
 #include "net/http/file_response.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -82,19 +80,6 @@ HttpResponse file_response(const HttpRequest& request, const std::string& resolv
   response.file = file;
   response.file_bytes = static_cast<std::uint64_t>(status.st_size);
   return response;
-}
-
-std::string content_tag(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string tag = "\"";
-  for (std::size_t i = 0; i < 16; ++i) {
-    tag += kDigits[digest[i] >> 4];
-    tag += kDigits[digest[i] & 15];
-  }
-  return tag += '"';
 }
 
 HttpResponse not_found_response() { return HttpResponse::text(404, "not found\n"); }

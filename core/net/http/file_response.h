@@ -33,9 +33,6 @@ HttpResponse file_response(const HttpRequest& request, const std::string& resolv
 // True when If-None-Match contains this tag (RFC 9110 section 13.1.2, weak comparison).
 bool has_entity_tag(const HttpRequest& request, std::string_view tag);
 
-// Returns a strong ETag for these bytes, part of their SHA-256.
-std::string content_tag(std::string_view bytes);
-
 // A plain text response with status 404.
 HttpResponse not_found_response();
 HttpResponse only_get_response();  // 405

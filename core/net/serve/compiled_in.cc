@@ -9,6 +9,7 @@
 #include "net/http/content_type.h"
 #include "net/http/file_response.h"
 #include "net/serve/embedded_files.h"
+#include "wire/digest.h"
 
 namespace chat::net {
 namespace {
@@ -183,7 +184,7 @@ Status CompiledIn::add_page(const ServerOptions& options) {
       if (!html.ok()) return html.status();
       File page;
       page.content_type = content_type_of(kPageName);
-      page.tag = content_tag(*html);
+      page.tag = wire::content_tag(*html);
       page.own_bytes = std::move(*html);
       page.is_page = true;
       files_.emplace(folder, std::move(page));
@@ -204,7 +205,7 @@ Status CompiledIn::add_page(const ServerOptions& options) {
 void CompiledIn::add(std::string path, std::string_view name, std::string_view bytes) {
   File file;
   file.content_type = content_type_of(name);
-  file.tag = content_tag(bytes);
+  file.tag = wire::content_tag(bytes);
   file.bytes = bytes;
   files_.emplace(std::move(path), std::move(file));
 }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "net/http/file_response.h"
+#include "wire/digest.h"
 
 namespace chat::net {
 namespace {
@@ -41,7 +42,7 @@ Result<SocketIoClientFiles> SocketIoClientFiles::open(const ServerOptions& optio
   SocketIoClientFiles files;
   if (options.socket_io_client_directory.empty()) {
     for (const EmbeddedFile& file : compiled_in) {
-      files.compiled_in_.emplace(file.name, Bundle{file.bytes, content_tag(file.bytes)});
+      files.compiled_in_.emplace(file.name, Bundle{file.bytes, wire::content_tag(file.bytes)});
     }
   } else {
     files.directory_ = resolve_directory(options.socket_io_client_directory);

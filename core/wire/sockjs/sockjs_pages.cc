@@ -1,12 +1,9 @@
 // See sockjs_pages.h.
 #include "wire/sockjs/sockjs_pages.h"
 
-#include <openssl/evp.h>
-#include <openssl/sha.h>
-
 #include <algorithm>
-#include <array>
 
+#include "wire/digest.h"
 #include "wire/http/syntax.h"
 
 namespace chat::wire {
@@ -28,20 +25,6 @@ void append_attribute(std::string& page, std::string_view value) {
         page += c;
     }
   }
-}
-
-std::string etag_of(std::string_view body) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  constexpr std::size_t kBytes = 16;
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  EVP_Digest(body.data(), body.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  std::string etag = "\"";
-  for (std::size_t i = 0; i < kBytes; ++i) {
-    etag += kHex[digest[i] >> 4];
-    etag += kHex[digest[i] & 0xF];
-  }
-  etag += '"';
-  return etag;
 }
 
 }  // namespace
@@ -80,7 +63,7 @@ SockJsPage sockjs_iframe_page(std::string_view script_url) {
       "  <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>\n"
       "</body>\n"
       "</html>";
-  page.etag = etag_of(page.body);
+  page.etag = content_tag(page.body);
   return page;
 }
 

@@ -1,12 +1,11 @@
 // See handshake.h.
 #include "wire/websocket/handshake.h"
 
-#include <openssl/evp.h>
-#include <openssl/sha.h>
-
 #include <algorithm>
+#include <array>
 
 #include "wire/base64.h"
+#include "wire/digest.h"
 
 namespace chat::wire {
 namespace {
@@ -28,10 +27,9 @@ bool is_websocket_key(std::string_view key) {
 std::string websocket_accept(std::string_view key) {
   std::string text(key);
   text += kGuid;
-  unsigned char digest[SHA_DIGEST_LENGTH] = {};
-  EVP_Digest(text.data(), text.size(), digest, nullptr, EVP_sha1(), nullptr);
+  const std::array<char, 20> digest = sha1(text);
   std::string accept;
-  append_base64(accept, {reinterpret_cast<const char*>(digest), sizeof digest});
+  append_base64(accept, {digest.data(), digest.size()});
   return accept;
 }
 

@@ -1,13 +1,12 @@
 // See sockjs_responses.h.
 #include "net/endpoint/sockjs/sockjs_responses.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
-#include <stdexcept>
+#include <span>
 
+#include "net/base/random_id.h"
 #include "wire/http/syntax.h"
 
 namespace chat::net {
@@ -102,8 +101,7 @@ HttpResponse sockjs_preflight(const HttpRequest& request, wire::SockJsResource r
 
 HttpResponse sockjs_info(bool websocket, bool cookie_needed) {
   wire::SockJsInfo info{websocket, cookie_needed, 0};
-  auto* const bytes = reinterpret_cast<unsigned char*>(&info.entropy);
-  if (RAND_bytes(bytes, sizeof info.entropy) != 1) throw std::runtime_error("the system has no random bytes");
+  fill_random(std::as_writable_bytes(std::span(&info.entropy, 1)));
   HttpResponse response;
   response.headers.push_back({"Content-Type", "application/json; charset=UTF-8"});
   response.body = wire::sockjs_info_json(info);
