@@ -329,6 +329,7 @@ chat_error chat_message_event_replace(chat_message_event* event, const chat_mess
     chat::MessageDraft& draft = **read;
     draft.room = running->draft->room;
     draft.sender = running->draft->sender;
+    draft.id = running->draft->id;
     running->replacement = std::move(draft);
     return {};
   });

@@ -96,9 +96,10 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
     if (decision.replacement) {
       decision.replacement->room = std::move(send.draft().room);
       decision.replacement->sender = std::move(send.draft().sender);
+      decision.replacement->id = std::move(send.draft().id);
       send.draft() = std::move(*decision.replacement);
     }
-    return finish(call, send, suspended.ack_id, std::move(decision));
+    return finish(call, send, suspended.ack_id, std::move(decision), std::move(suspended.claim));
   }
   if (decision.verdict != Verdict::pass) status = refusal(std::move(decision.reason));
   if (decision.earlier) status = decision.earlier->status;
@@ -141,6 +142,7 @@ Status Dispatcher::prepare(Call& call, SendCommand& command) {
   }
   Status status = check_sender(call, command);
   if (status.ok()) status = check_event_name(draft.event);
+  if (status.ok() && !draft.id.empty()) status = check_message_id(draft.id);
   if (!status.ok()) return status;
   if (command.except_self) draft.except = draft.sender.id;
   return {};
@@ -155,29 +157,55 @@ Status Dispatcher::check_sender(const Call& call, const SendCommand& command) co
   return {Error::not_joined, "not a member of the room " + room};
 }
 
+std::optional<Outcome> Dispatcher::claim_id(Call& call, SendCommand& command, MessageIds::ClaimPtr& claim) {
+  if (command.draft().id.empty()) return std::nullopt;
+  MessageIds::Answer answer = hub_.claim_id(*call.client, command.draft(), call.now);
+  if (answer.found == MessageIds::Found::pending) {
+    const DecisionId id = call.client->begin_decision(false);
+    answer = hub_.claim_id(*call.client, command.draft(), call.now, id);
+    if (answer.found == MessageIds::Found::pending) return Suspended{std::move(command), id};
+    call.client->end_decision(id);  // the first one was published or refused in between
+  }
+  if (answer.found == MessageIds::Found::fresh) {
+    claim = std::move(answer.claim);
+    return std::nullopt;
+  }
+  if (answer.found != MessageIds::Found::known) {
+    return error_reply(std::move(command.ref), MessageIds::fault(answer.found), true);
+  }
+  if (!command.ref.empty()) {
+    (void)hub_.acknowledge_again(call.client, command.ref, std::move(answer.position));  // the client may be gone
+  }
+  return Outcome();
+}
+
 Outcome Dispatcher::perform(Call& call, SendCommand& command) {
-  if (!application_.decides_messages()) return finish(call, command, 0, {});
+  MessageIds::ClaimPtr claim;
+  if (std::optional<Outcome> repeated = claim_id(call, command, claim)) return *std::move(repeated);
+  if (!application_.decides_messages()) return finish(call, command, 0, {}, std::move(claim));
   const bool answerable = !command.ref.empty() && !command.receipt_only;
   const std::uint64_t ack_id = answerable ? call.acks.add(command.ref) : 0;
   const DecisionId id = call.client->begin_decision(true);
   MessageRequest request{call.client, command.draft(), ack_id, id};
   Decision decision = application_.on_message(request);
-  if (decision.verdict == Verdict::defer) return Suspended{std::move(command), id, ack_id};
+  if (decision.verdict == Verdict::defer) return Suspended{std::move(command), id, ack_id, std::move(claim)};
   call.client->end_decision(id);
-  return finish(call, command, ack_id, std::move(decision));
+  return finish(call, command, ack_id, std::move(decision), std::move(claim));
 }
 
-Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision) {
+Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision,
+                           MessageIds::ClaimPtr claim) {
   const bool handled =
       decision.verdict == Verdict::consume || (command.to_application && decision.verdict == Verdict::pass);
+  if (handled && claim) claim->settle(0, call.now.age_ms);
   if (handled && command.receipt_only) return AckReply{std::move(command.ref), 0, {}};
   if (handled) return {};
   if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), call.acks);
   const bool answered = ack_id != 0 && has_answered(call, ack_id);
+  Receipt receipt = answered ? Receipt() : Receipt{call.client, command.ref, command.acknowledge_last};
+  receipt.claim = std::move(claim);
   const Result<Published> published =
-      hub_.publish(std::move(command.message), call.now,
-                   answered ? Receipt() : Receipt{call.client, command.ref, command.acknowledge_last},
-                   call.client->source(), call.room);
+      hub_.publish(std::move(command.message), call.now, std::move(receipt), call.client->source(), call.room);
   if (published.ok() || answered) return {};
   return error_reply(std::move(command.ref), published.status(), true);
 }

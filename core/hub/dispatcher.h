@@ -24,11 +24,12 @@ struct Authorization {
   std::optional<DecisionId> deferred;
 };
 
-// A command that waits for a verdict, or for what is read from a store. The id tells whether on_message or on_authorize deferred it (is_about_message()).
+// A command that waits for a verdict, for what is read from a store, or for an earlier message with the same id. The decision's id tells whether on_message or on_authorize deferred it (is_about_message()).
 struct Suspended {
   Command command;
   DecisionId decision = 0;
-  std::uint64_t ack_id = 0;  // of a message; 0: the client wants no acknowledgement
+  std::uint64_t ack_id = 0;              // of a message; 0: the client wants no acknowledgement
+  MessageIds::ClaimPtr claim = nullptr;  // of a message's id
 };
 
 // The result of a command: nothing yet (replies to join and leave, and acknowledgements, arrive through the inbox), a
@@ -97,7 +98,10 @@ class Dispatcher {
   template <class Specific>
   Outcome read_for(Call& call, Specific& command, KeptQuery query);
   // Publishes or rejects a message after the verdict of on_message.
-  Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision);
+  Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision,
+                 MessageIds::ClaimPtr claim);
+  // Claims the id of a message. Returns what becomes of the message when another one has it.
+  std::optional<Outcome> claim_id(Call& call, SendCommand& command, MessageIds::ClaimPtr& claim);
   // Whether the client has the application's own answer to its message.
   bool has_answered(Call& call, std::uint64_t ack_id) const;
   Outcome refuse(SendCommand& command, std::uint64_t ack_id, Status status, AckTable& acks);

@@ -106,7 +106,13 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
       refusals_(refusals),
       sources_(limits_of(options_)),
       clients_(sources_, options_.node, options_.last_client_number),
+      message_ids_(options_.message_ids, [this](const MessageIds::Waiter& waiter) { wake(waiter); }),
       rooms_(options_, inboxes_.size()) {}
+
+// The client may have left, or its time may be over.
+void Hub::wake(const MessageIds::Waiter& waiter) {
+  if (const ClientPtr client = find_client(waiter.client)) (void)decide(client, waiter.decision, {});
+}
 
 void Hub::note(const std::optional<Refusal>& refusal, std::string_view address) {
   if (refusal && refusals_ != nullptr) refusals_->note(*refusal, address);
@@ -611,6 +617,7 @@ void Hub::unwatch(std::string_view name, std::size_t loop) {
 
 void Hub::deliver(const Room& room, const Submission& submission) {
   Announcement(inboxes_, &room, submission, false).post();
+  settle(submission);
   if (submission.message->event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -619,9 +626,11 @@ void Hub::commit(Room& room, const Submission& submission, std::uint64_t seq, co
   message.seq = seq;
   message.epoch = epoch;
   Announcement announcement(inboxes_, &room, submission, options_.tells_published);
+  if (submission.receipt.claim) submission.receipt.claim->prepare(epoch);
   rooms_.count_history(room.log->append(submission.message));
   // Nothing below here can fail: the message is kept, acknowledged and delivered.
   room.last_published_ms.store(message.born_ms, std::memory_order_relaxed);
+  settle(submission);
   announcement.post();
   if (message.event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -659,6 +668,33 @@ Status Hub::check_entry(const Client& client, std::string_view name, Moment now)
   return status;
 }
 
+MessageIds::Answer Hub::claim_id(const Client& client, const MessageDraft& message, Moment now,
+                                 std::optional<DecisionId> waiting) {
+  const std::string source = client.source() ? client.source()->key() : std::string();
+  if (!waiting) return message_ids_.claim(message, source, now.age_ms);
+  const MessageIds::Waiter waiter{client.id(), *waiting};
+  return message_ids_.claim(message, source, now.age_ms, &waiter);
+}
+
+Status Hub::acknowledge_again(const ClientPtr& client, std::string ref, Position first) {
+  if (client->state() == ClientState::gone) return no_such_client();
+  const auto routing = routing_.share();
+  post(*client, Acknowledged{client->id(), std::move(ref), first.seq, std::move(first.epoch), {}, true});
+  return {};
+}
+
+Status Hub::load_message_ids(Moment now) {
+  if (options_.store == nullptr) return {};
+  const std::int64_t window_ms = message_ids_.window_ms();
+  Result<std::vector<KeptMessageId>> ids = options_.store->message_ids(now.time_ms - window_ms);
+  if (!ids.ok()) return ids.status();
+  std::sort(ids->begin(), ids->end(), [](const auto& a, const auto& b) { return a.time_ms < b.time_ms; });
+  for (const KeptMessageId& kept : *ids) {
+    message_ids_.restore(kept, now.age_ms + window_ms - (now.time_ms - std::min(kept.time_ms, now.time_ms)));
+  }
+  return {};
+}
+
 Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now, Receipt receipt,
                                const SourcePtr& creator, const RoomPtr& known) {
   Submission submission{std::move(unpublished), std::move(receipt)};
@@ -666,6 +702,15 @@ Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now,
   Status status = check_event_name(message.event);
   if (status.ok()) status = check_queued(creator ? std::string_view(creator->key()) : kApplication, message);
   if (!status.ok()) return status;
+  if (!message.id.empty() && !submission.receipt.claim) {
+    MessageIds::Answer first = message_ids_.claim(message, creator ? creator->key() : std::string(), now.age_ms);
+    if (first.found == MessageIds::Found::known) {
+      return Published{first.position.seq, std::move(first.position.epoch), true};
+    }
+    if (first.found == MessageIds::Found::pending) return Published{0, {}, true};
+    if (first.found != MessageIds::Found::fresh) return MessageIds::fault(first.found);
+    submission.receipt.claim = std::move(first.claim);
+  }
   message.time_ms = now.time_ms;
   message.born_ms = now.age_ms;
   if (!ephemeral_events_.empty() && ephemeral_events_.contains(message.event)) message.ephemeral = true;
@@ -677,6 +722,7 @@ Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now,
     }
     const auto routing = routing_.share();
     Announcement(inboxes_, nullptr, submission, false).post();
+    settle(submission);
     published_.fetch_add(1, std::memory_order_relaxed);
     return Published{};
   }

@@ -28,6 +28,7 @@
 #include "hub/client_table.h"
 #include "hub/hub_options.h"
 #include "hub/loop_inbox.h"
+#include "hub/message_ids.h"
 #include "hub/moment.h"
 #include "hub/room_table.h"
 #include "hub/routing_lock.h"
@@ -41,6 +42,7 @@ namespace chat {
 struct Published {
   std::uint64_t seq = 0;  // 0 when the message is ephemeral or its room's log commits it later
   std::string epoch;
+  bool repeated = false;  // an earlier message with the same id was published there, and this one was not
 };
 
 // Counters since the start; fields with _now in their names are current values.
@@ -169,6 +171,9 @@ class Hub {
   // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,
   // too_many (also when all outboxes together are full), invalid_argument; a returned error is not reported to the sender
   // otherwise.
+  // A message with an id is published once: without a claim in its receipt this function claims the id, and returns the
+  // position of the first message with it (seq 0 while that one is not yet published). Further errors then: wrong_state
+  // when the id was used for another message.
   // message: has the fields of its draft, and no other owner; the hub fills in the rest. creator: charged if the room is
   // created; nullptr: nobody. known: the room, if the caller has it, which saves a look-up.
   Result<Published> publish(std::shared_ptr<Message> message, Moment now, Receipt receipt = {},
@@ -176,6 +181,15 @@ class Hub {
   Result<Published> publish(MessageDraft draft, Moment now, Receipt receipt = {}, const SourcePtr& creator = nullptr) {
     return publish(make_message(std::move(draft)), now, std::move(receipt), creator);
   }
+  // Claims the id of a message of the client, before it is published. waiting: a decision of the client that is given when
+  // a pending id is known or free; nullopt: it does not wait.
+  MessageIds::Answer claim_id(const Client& client, const MessageDraft& message, Moment now,
+                              std::optional<DecisionId> waiting = std::nullopt);
+  // Tells the sender of a repeated message where the first one is. In the order of the loop's events.
+  Status acknowledge_again(const ClientPtr& client, std::string ref, Position first);
+  // Takes the ids of kept messages from the store, if there is one. Call it once, before clients come.
+  Status load_message_ids(Moment now);
+
   // Whether the client may publish in a room that it has not joined. Errors: invalid_room, banned.
   Status check_entry(const Client& client, std::string_view room, Moment now) const;
   // Called by a log that kept a submission. `place` is its position, with a seq above all committed ones, or the reason
@@ -201,7 +215,10 @@ class Hub {
 
   // Drops expired history and rooms that are empty and have no history, in slices. Call it every few seconds, and soon
   // again when it returns true: there is more to do.
-  bool expire(Moment now) { return rooms_.expire(now); }
+  bool expire(Moment now) {
+    const bool more_ids = message_ids_.expire(now.age_ms);
+    return rooms_.expire(now) || more_ids;
+  }
 
   HubStats stats() const;
   // Lives as long as the hub.
@@ -227,6 +244,13 @@ class Hub {
   // throw std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch);
   void deliver(const Room& room, const Submission& submission);
+  // Goes on with a repeated message that has waited for the first one. Call without locks.
+  void wake(const MessageIds::Waiter& waiter);
+  // A message is published, at seq or without a number.
+  static void settle(const Submission& submission) {
+    const Message& message = *submission.message;
+    if (submission.receipt.claim) submission.receipt.claim->settle(message.seq, message.born_ms);
+  }
   // Takes the lock that posting an acknowledgement needs, if a sender waits for one.
   RoutingLock::Shared route(const Receipt& receipt, bool failed = false) {
     const bool told = receipt.sender && (failed || !receipt.ref.empty());
@@ -248,6 +272,7 @@ class Hub {
   SourceTable sources_;
   RoutingLock routing_;
   ClientTable clients_;
+  MessageIds message_ids_;  // before the rooms: messages that wait in their logs have claims
   RoomTable rooms_;
 
   mutable std::mutex making_list_;  // only one thread builds the list at a time

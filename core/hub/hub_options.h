@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hub/history.h"
+#include "hub/message_ids.h"
 #include "hub/room_log.h"
 #include "hub/room_store.h"
 #include "model/types.h"
@@ -33,7 +34,8 @@ struct HubOptions {
   std::uint64_t last_client_number = 0;  // clients get higher numbers; see ClientId
   std::uint32_t node = 0;                // unique per server of a cluster, up to kMaxNode; see ClientId
   bool tells_published = false;          // post a PublishedNotice for each numbered message
-  std::uint64_t epoch_seed = 0;          // random, so epochs differ between runs
+  MessageIds::Limits message_ids;
+  std::uint64_t epoch_seed = 0;  // random, so epochs differ between runs
 };
 
 }  // namespace chat

@@ -44,6 +44,7 @@ struct Acknowledged {
   std::uint64_t seq = 0;  // 0: the message is ephemeral
   std::string epoch;
   Status status;
+  bool repeated = false;  // see AckReply
 };
 
 // For one client.

@@ -14,6 +14,7 @@
 
 #include "hub/client.h"
 #include "hub/kept_range.h"
+#include "hub/message_ids.h"
 #include "model/command.h"
 #include "model/message.h"
 
@@ -31,6 +32,8 @@ struct Receipt {
   ClientPtr sender;   // nullptr: nobody is notified
   std::string ref;    // of the command; empty: no acknowledgement is wanted, so only a failure is reported
   bool last = false;  // deliver the sender's own copy before the acknowledgement
+  // Of the message's id; it ends with the submission. nullptr: the message has no id.
+  MessageIds::ClaimPtr claim = nullptr;
 };
 
 // A message that is not yet in its room's log. It has no seq and no epoch yet.

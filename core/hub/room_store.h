@@ -26,6 +26,9 @@ class RoomStore {
   // At most `limit` (0: all) of the kept rooms without an open log, with 0 members.
   virtual std::vector<RoomInfo> closed_rooms(std::size_t limit) const = 0;
 
+  // The ids of kept messages that are not older than this. Waits for the disk; call it before the hub has clients.
+  virtual Result<std::vector<KeptMessageId>> message_ids(std::int64_t since_ms) = 0;
+
   // Reads a range and calls done() once: from a thread of the store, or from this call when too many reads are waiting.
   // No lock is held during the call. Never blocks. After the store has stopped, done() may be dropped.
   using Done = std::function<void(KeptRangePtr)>;

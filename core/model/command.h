@@ -107,6 +107,7 @@ struct AckReply {
   std::string ref;
   std::uint64_t seq = 0;  // 0: ephemeral, or consumed by the application
   std::string epoch;
+  bool repeated = false;  // an earlier message with the same id has this position, and this one was not published
 };
 
 struct AnswerReply {  // the application's answer to a message

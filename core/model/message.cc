@@ -16,7 +16,7 @@ std::size_t MessageDraft::size_bytes() const {
 
 std::size_t Message::memory_bytes() const {
   std::size_t bytes = sizeof(Message);
-  for (const std::string* text : {&room, &event, &payload, &sender.name, &sender.user_id, &epoch})
+  for (const std::string* text : {&room, &event, &payload, &sender.name, &sender.user_id, &epoch, &id})
     bytes += heap_bytes(*text);
   bytes += attachments.capacity() * sizeof(std::string);
   for (const std::string& attachment : attachments) bytes += heap_bytes(attachment);

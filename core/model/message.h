@@ -50,6 +50,7 @@ struct MessageDraft {
   RoomEventKind event_kind = RoomEventKind::message;
   std::uint64_t target_seq = 0;  // the message that an edit or a redaction refers to
   Sender sender;
+  std::string id;  // chosen by the sender: a repeated one is not published again; see hub/message_ids.h. Empty: none
 
   bool is_numbered() const { return !ephemeral && event_kind != RoomEventKind::presence; }
   std::size_t size_bytes() const;  // payload, attachments and attributes

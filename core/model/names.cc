@@ -98,4 +98,14 @@ Status check_epoch(std::string_view epoch) {
   return {};
 }
 
+Status check_message_id(std::string_view id) {
+  constexpr std::string_view kWhat = "message id";
+  if (id.empty()) return fault(Error::invalid_argument, kWhat, "is empty");
+  if (id.size() > kMaxMessageIdBytes) return fault(Error::invalid_argument, kWhat, "is longer than 255 bytes");
+  if (!std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7F; })) {
+    return fault(Error::invalid_argument, kWhat, "has other characters than visible ASCII");
+  }
+  return {};
+}
+
 }  // namespace chat

@@ -9,6 +9,7 @@ namespace chat {
 
 inline constexpr std::size_t kMaxNameBytes = 128;
 inline constexpr std::size_t kMaxEpochBytes = 64;
+inline constexpr std::size_t kMaxMessageIdBytes = 255;
 inline constexpr std::size_t kMaxAttributes = 32;
 inline constexpr std::size_t kMaxAttributesBytes = 8 * 1024;
 inline constexpr std::string_view kDefaultEvent = "chat message";
@@ -31,5 +32,8 @@ Status check_attributes(const Pairs& attributes);
 
 // The name of a room's numbering: 1 to 64 letters and digits, so every protocol can carry it unescaped.
 Status check_epoch(std::string_view epoch);
+
+// The id of a message, chosen by its sender: 1 to 255 visible ASCII characters. Errors: invalid_argument.
+Status check_message_id(std::string_view id);
 
 }  // namespace chat

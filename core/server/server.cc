@@ -164,13 +164,15 @@ Status Server::start_parts() {
   hub_options.store = history_.get();
   if (history_) hub_options.last_client_number = history_->last_client_number();
   hub_ = std::make_unique<Hub>(std::move(hub_options), std::move(inboxes), &refusals_);
+  Status status = hub_->load_message_ids(current_moment());
+  if (!status.ok()) return status;
   dispatcher_ = std::make_unique<Dispatcher>(*hub_, application_);
   for (const auto& loop : loops_) {
-    Status status = loop->start(*table_places);
+    status = loop->start(*table_places);
     if (!status.ok()) return status;
   }
   expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
-  Status status = listener_->start(loops_.front()->sockets(), loops_.front()->uv());
+  status = listener_->start(loops_.front()->sockets(), loops_.front()->uv());
   if (!status.ok()) return status;
   log_hidden_paths();
   status = start_history();

@@ -9,6 +9,7 @@
 
 #include "hub/history.h"
 #include "hub/kept_range.h"
+#include "hub/message_ids.h"
 #include "hub/moment.h"
 #include "model/message.h"
 #include "model/types.h"
@@ -31,7 +32,7 @@ struct StoredRoom {
 // What a message counts in the limits: about what it takes in memory.
 inline std::int64_t stored_bytes(const Message& message) {
   return static_cast<std::int64_t>(sizeof(Message) + message.size_bytes() + message.event.size() + message.room.size() +
-                                   message.sender.name.size() + message.sender.user_id.size());
+                                   message.sender.name.size() + message.sender.user_id.size() + message.id.size());
 }
 
 // One step of a transaction, in the order of the fields.
@@ -57,6 +58,8 @@ class StoreBackend {
 
   // Before all other calls.
   virtual Result<StoredRooms> load() = 0;
+  // The ids of messages that are not older than this, as many as `limit`, in any order. After load(), before the others.
+  virtual Result<std::vector<KeptMessageId>> message_ids(std::int64_t since_ms, std::size_t limit) = 0;
 
   // These three are called by one thread at a time, the writer.
   // Makes all changes or none, within the limits of each room. Afterwards `room` of each change is current.

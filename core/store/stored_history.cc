@@ -16,6 +16,7 @@ constexpr std::size_t kMaxGroup = 2'000;
 // Rooms in one transaction of a sweep.
 constexpr std::size_t kSweepRooms = 100;
 constexpr std::size_t kMaxReads = 1'024;
+constexpr std::size_t kMaxMessageIds = MessageIds::Limits{}.ids;
 // A log holds at most so much in memory, also when more is kept.
 constexpr std::int64_t kMemoryBytes = 4 << 20;
 constexpr std::int64_t kLogIntervalMs = 10'000;
@@ -136,6 +137,10 @@ std::vector<RoomInfo> StoredHistory::closed_rooms(std::size_t limit) const {
     if (result.size() == limit) break;
   }
   return result;
+}
+
+Result<std::vector<KeptMessageId>> StoredHistory::message_ids(std::int64_t since_ms) {
+  return backend_->message_ids(since_ms, kMaxMessageIds);
 }
 
 void StoredHistory::log_closed(const KeptRoomPtr& room) noexcept {

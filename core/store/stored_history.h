@@ -69,6 +69,7 @@ class StoredHistory final : public RoomStore {
   std::unique_ptr<RoomLog> open_log(const std::string& room, std::string epoch) override;
   bool has(std::string_view room) const override;
   std::vector<RoomInfo> closed_rooms(std::size_t limit) const override;
+  Result<std::vector<KeptMessageId>> message_ids(std::int64_t since_ms) override;
   void read(KeptQuery query, Done done) override;
   KeptRangePtr read_now(const KeptQuery& query) override;
 

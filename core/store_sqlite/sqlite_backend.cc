@@ -53,6 +53,7 @@ CREATE TABLE message (
   PRIMARY KEY (room, seq)
 ) WITHOUT ROWID;
 )",
+    "ALTER TABLE message ADD COLUMN id TEXT NOT NULL DEFAULT '';",
 };
 static_assert(kMigrations.size() == SqliteBackend::kSchemaVersion);
 
@@ -90,7 +91,7 @@ std::int64_t to_sql(std::uint64_t seq) {
 
 constexpr std::string_view kMessageColumns =
     "seq, time_ms, kind, target_seq, sender_id, sender_name, sender_user, event, payload_kind, payload, attributes, "
-    "attachments, bytes";
+    "attachments, bytes, id";
 
 std::shared_ptr<Message> message_of(const SqliteStatement& row) {
   auto message = std::make_shared<Message>();
@@ -110,6 +111,7 @@ std::shared_ptr<Message> message_of(const SqliteStatement& row) {
     message->attributes.push_back({std::move(attributes[i]), std::move(attributes[i + 1])});
   }
   message->attachments = unpack(row.text(11));
+  message->id = row.text(13);
   return message;
 }
 
@@ -153,8 +155,8 @@ struct SqliteBackend::Statements {
     add(writer, remove_room, "DELETE FROM room WHERE id = ?1");
     add(writer, add_message,
         "INSERT INTO message (room, seq, time_ms, bytes, kind, target_seq, sender_id, sender_name, sender_user, event, "
-        "payload_kind, payload, attributes, attachments) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-        "?13, ?14)");
+        "payload_kind, payload, attributes, attachments, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+        "?12, ?13, ?14, ?15)");
     add(writer, remove_messages, "DELETE FROM message WHERE room = ?1");
     add(writer, oldest, "SELECT seq, bytes, time_ms FROM message WHERE room = ?1 ORDER BY seq");
     add(writer, drop, "DELETE FROM message WHERE room = ?1 AND seq <= ?2");
@@ -328,6 +330,39 @@ Result<StoredRooms> SqliteBackend::load_rooms() {
   return result;
 }
 
+// Reads each room from its newest message back, because the ids have no index.
+Result<std::vector<KeptMessageId>> SqliteBackend::message_ids(std::int64_t since_ms, std::size_t limit) {
+  std::vector<KeptMessageId> ids;
+  SqliteStatement rooms;
+  SqliteStatement rows;
+  int code = rooms.prepare(writer_.get(), "SELECT id, name, epoch FROM room WHERE newest_ms >= ?1");
+  if (code == SQLITE_OK) {
+    code =
+        rows.prepare(writer_.get(),
+                     "SELECT seq, time_ms, sender_id, sender_user, id FROM message WHERE room = ?1 ORDER BY seq DESC");
+  }
+  if (code != SQLITE_OK) return writer_.status(code);
+  rooms.bind(1, since_ms);
+  while (ids.size() < limit && (code = rooms.step()) == SQLITE_ROW) {
+    rows.bind(1, rooms.number(0));
+    while (ids.size() < limit && (code = rows.step()) == SQLITE_ROW && rows.number(1) >= since_ms) {
+      if (rows.text(4).empty()) continue;
+      KeptMessageId& kept = ids.emplace_back();
+      kept.room = rooms.text(1);
+      kept.epoch = rooms.text(2);
+      kept.seq = static_cast<std::uint64_t>(rows.number(0));
+      kept.time_ms = rows.number(1);
+      kept.sender.id = static_cast<ClientId>(rows.number(2));
+      kept.sender.user_id = rows.text(3);
+      kept.id = rows.text(4);
+    }
+    rows.reset();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return writer_.status(code);
+  }
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return writer_.status(code);
+  return ids;
+}
+
 void SqliteBackend::close(bool clean) {
   if (opened_ && clean) (void)writer_.run("UPDATE server SET value = '1' WHERE key = 'clean'");
   opened_ = false;
@@ -436,6 +471,7 @@ int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
                .bind_text(12, message->payload)
                .bind_blob(13, attributes)
                .bind_blob(14, attachments)
+               .bind_text(15, message->id)
                .run();
     if (code != SQLITE_OK) return code;
     room.seq = std::max(room.seq, message->seq);

@@ -30,6 +30,7 @@ class SqliteBackend final : public StoreBackend {
   ~SqliteBackend() override;
 
   Result<StoredRooms> load() override;
+  Result<std::vector<KeptMessageId>> message_ids(std::int64_t since_ms, std::size_t limit) override;
   Status write(std::span<RoomChange> changes, std::uint64_t last_client_number) override;
   bool release_space() override;
   void close(bool clean) override;
@@ -39,7 +40,7 @@ class SqliteBackend final : public StoreBackend {
   std::int64_t file_bytes() const override;
 
   // The version of the tables that this library writes (PRAGMA user_version).
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;
   // "3.40.1", of the loaded library.
   static const char* library_version();
 

@@ -129,7 +129,7 @@ def test_many_rooms_need_no_memory_before_they_are_used(start, raw, path):
         rooms = [(number + 10, f"room{number}") for number in range(2_000)]
         file.executemany("INSERT INTO room VALUES (?, ?, 'e', 20, 0, 20, 8000, 1900000000000, 1900000000000)", rooms)
         file.executemany(
-            "INSERT INTO message VALUES (?, ?, 1900000000000, 400, 0, 0, 0, '', '', 'chat message', 0, ?, NULL, NULL)",
+            "INSERT INTO message VALUES (?, ?, 1900000000000, 400, 0, 0, 0, '', '', 'chat message', 0, ?, NULL, NULL, '')",
             ((id, seq, "x" * 1_000) for id, _ in rooms for seq in range(1, 21)),
         )
     second = start("--history-age-ms", "off")

@@ -285,7 +285,8 @@ void Peer::handle(Answer& answer) {
 void Peer::handle(Acknowledged& acknowledged) {
   in_turn([this, acknowledged = std::move(acknowledged)]() mutable {
     if (acknowledged.status.ok()) {
-      reply(AckReply{std::move(acknowledged.ref), acknowledged.seq, std::move(acknowledged.epoch)});
+      reply(AckReply{std::move(acknowledged.ref), acknowledged.seq, std::move(acknowledged.epoch),
+                     acknowledged.repeated});
     } else {
       loop_.stats().messages_refused.add();
       reply(ErrorReply{std::move(acknowledged.ref), acknowledged.status.code, std::move(acknowledged.status.detail),

@@ -91,6 +91,34 @@ void nothing_is_read_for_what_is_in_memory(void**) {
   assert_false(run.was_read);
 }
 
+void ids_are_known_after_a_restart(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  const auto with_id = [](std::string id) {
+    MessageDraft message = draft("lobby", "hello");
+    message.id = std::move(id);
+    message.sender = {1, "Ann", "ann"};
+    return message;
+  };
+  std::string epoch;
+  {
+    HistoryRun run(settings);
+    run.publish(with_id("old"));
+    run.pass(MessageIds::Limits{}.window_ms);
+    epoch = run.publish(with_id("new")).epoch;
+  }
+  HistoryRun run(settings);
+  run.pass(MessageIds::Limits{}.window_ms + 1);
+  assert_ok(run.hub().load_message_ids(run.moment()));
+  const Result<Published> again = run.hub().publish(with_id("new"), run.moment());
+  assert_ok(again.status());
+  assert_true(again->repeated);
+  assert_int_equal(again->seq, 2);
+  assert_text(again->epoch, epoch);
+  assert_int_equal(run.publish(with_id("old")).seq, 3);  // its window is over
+  assert_text(run.read("lobby").messages[0]->id, "old");
+}
+
 void a_position_continues_after_a_restart(void**) {
   const TemporaryFolder folder;
   const Settings settings{folder.file("chat.db")};
@@ -417,6 +445,7 @@ int main() {
       cmocka_unit_test(a_message_is_acknowledged_when_it_is_written),
       cmocka_unit_test(everything_is_the_same_after_a_restart),
       cmocka_unit_test(nothing_is_read_for_what_is_in_memory),
+      cmocka_unit_test(ids_are_known_after_a_restart),
       cmocka_unit_test(a_position_continues_after_a_restart),
       cmocka_unit_test(a_client_waits_for_what_is_read),
       cmocka_unit_test(pages_far_back_are_read),
