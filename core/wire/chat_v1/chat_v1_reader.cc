@@ -26,8 +26,8 @@ bool is_integer(std::string_view number) {
 }  // namespace
 
 constexpr std::array<std::string_view, ChatV1Reader::kFieldCount> ChatV1Reader::kNames = {
-    "type",        "room", "text",  "args", "event", "attachments", "attributes", "ephemeral",
-    "except_self", "ref",  "epoch", "seq",  "name",  "after",       "limit",      "before"};
+    "type", "room",  "text", "args", "event", "attachments", "attributes", "ephemeral", "except_self",
+    "ref",  "epoch", "seq",  "name", "after", "limit",       "before",     "id"};
 
 ChatV1Reader::ChatV1Reader(bool binary, std::string_view frame, bool accepts_binary)
     : binary_(binary), malformed_(true) {
@@ -121,6 +121,7 @@ Decoded ChatV1Reader::read_send() {
   read_attributes(command.draft().attributes);
   read_boolean(Field::ephemeral, command.draft().ephemeral);
   read_boolean(Field::except_self, command.except_self);
+  read_id(command.draft().id);
   command.ref = ref_;
   return finish(std::move(command));
 }
@@ -181,6 +182,12 @@ void ChatV1Reader::read_string(Field field, std::string& out) {
   std::optional<std::string> decoded = json::unescape(raw(field));
   if (!decoded) return fail(field, "contains an unpaired surrogate", Error::invalid_utf8);
   out = *std::move(decoded);
+}
+
+void ChatV1Reader::read_id(std::string& out) {
+  read_string(Field::id, out);
+  if (!has(Field::id) || !status_.ok()) return;
+  fail(check_message_id(out));
 }
 
 void ChatV1Reader::read_boolean(Field field, bool& out) {

@@ -44,9 +44,10 @@ class ChatV1Reader {
     name,
     after,
     limit,
-    before
+    before,
+    id
   };
-  static constexpr std::size_t kFieldCount = 16;
+  static constexpr std::size_t kFieldCount = 17;
   static const std::array<std::string_view, kFieldCount> kNames;
 
   void read_json(std::string_view text);
@@ -62,6 +63,7 @@ class ChatV1Reader {
   // These leave `out` unchanged when the field is absent or an error was found before.
   void read_string(Field field, std::string& out);
   void read_boolean(Field field, bool& out);
+  void read_id(std::string& out);
   void read_unsigned(Field field, std::uint64_t& out);
   void read_payload(MessageDraft& draft);
   void read_attachments(std::vector<std::string>& out);

@@ -211,7 +211,7 @@ class ReplyWriter {
       out_ += ",\"epoch\":";
       json::append_quoted(out_, reply.epoch);
     }
-    out_ += '}';
+    out_ += reply.repeated ? ",\"repeated\":true}" : "}";
     return true;
   }
 

@@ -142,7 +142,12 @@ class Description {
 
 struct Describe {
   std::string operator()(const SendCommand& c) const {
-    return Description().add_draft(c.draft()).add("except_self", c.except_self).add("ref", c.ref).line();
+    return Description()
+        .add_draft(c.draft())
+        .add("except_self", c.except_self)
+        .add("ref", c.ref)
+        .add("id", c.draft().id)
+        .line();
   }
   std::string operator()(const JoinCommand& c) const {
     Description description;
@@ -183,6 +188,7 @@ Command command_of(const cJSON* object) {
     read_payload(object, command.draft());
     command.draft().ephemeral = boolean(object, "ephemeral");
     command.except_self = boolean(object, "except_self");
+    if (has(object, "id")) command.draft().id = text(object, "id");
     command.ref = ref;
     return command;
   }
@@ -309,7 +315,7 @@ Reply reply_of(const cJSON* r) {
   if (kind == "welcome")
     return Welcome{std::stoull(text(r, "id")), text(r, "name"),       text(r, "room"),       text(r, "epoch"),
                    number(r, "seq"),           boolean(r, "resumed"), boolean(r, "complete")};
-  if (kind == "ack") return AckReply{ref, number(r, "seq"), text(r, "epoch")};
+  if (kind == "ack") return AckReply{ref, number(r, "seq"), text(r, "epoch"), boolean(r, "repeated")};
   if (kind == "answer") return AnswerReply{ref, text(r, "args_raw"), attachments_of(r)};
   if (kind == "joined")
     return JoinedReply{
