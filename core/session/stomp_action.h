@@ -58,6 +58,7 @@ struct Publish {
   Ref ref = 0;
   wire::StompDestination destination;
   std::optional<std::string> content_type;
+  std::optional<std::string> message_id;
   Pairs headers;  // the client's own, each name once
   std::string body;
   bool committed = false;  // it was in a transaction

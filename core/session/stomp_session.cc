@@ -37,6 +37,7 @@ Refusal refusal_of(wire::StompFault fault) {
 std::size_t size_of(const stomp::Publish& publish) {
   std::size_t bytes = publish.destination.name.size() + publish.body.size();
   if (publish.content_type) bytes += publish.content_type->size();
+  if (publish.message_id) bytes += publish.message_id->size();
   for (const Pair& header : publish.headers) bytes += sizeof(header) + header.name.size() + header.value.size();
   return bytes;
 }
@@ -222,6 +223,7 @@ void StompSession::send(StompFrame& frame, std::int64_t now_ms, StompActions& ou
   stomp::Publish publish{0,
                          *std::move(destination),
                          header_of(frame, "content-type"),
+                         header_of(frame, "message-id"),
                          own_headers(std::move(frame.headers)),
                          std::move(frame.body),
                          transaction.has_value()};

@@ -168,6 +168,10 @@ Result<SendCommand> decode_stomp_content(StompContent content, const StompDestin
   Status status = check_event_name(draft.event);
   if (status.ok()) status = take_flag(content.headers, "ephemeral", draft.ephemeral);
   if (status.ok()) status = take_flag(content.headers, "except-self", command.except_self);
+  if (status.ok() && content.message_id) {
+    status = check_message_id(*content.message_id);
+    draft.id = *std::move(content.message_id);
+  }
   if (!status.ok()) return status;
   if (const std::optional<std::string> encoding = take_header(content.headers, kTransferEncoding)) {
     std::optional<std::string> bytes;

@@ -18,6 +18,7 @@ struct StompContent {
   std::optional<std::string> type;  // the header content-type
   Pairs headers;                    // of the client's own, each name once
   std::string body;
+  std::optional<std::string> message_id;  // the header message-id
 };
 
 // A command without a ref. The destination is a room or an event. Errors: those of check_args() and check_attributes(),

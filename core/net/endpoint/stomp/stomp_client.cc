@@ -355,8 +355,9 @@ void StompClient::act(session::stomp::Publish& publish) {
   // The messages of a transaction were charged when they came.
   const PeerInput::Token token = publish.committed ? PeerInput::Token::taken : PeerInput::Token::due;
   if (!publish.committed) ++charged_;
-  Result<SendCommand> command = wire::decode_stomp_content(
-      {std::move(publish.content_type), std::move(publish.headers), std::move(publish.body)}, publish.destination);
+  Result<SendCommand> command = wire::decode_stomp_content({std::move(publish.content_type), std::move(publish.headers),
+                                                            std::move(publish.body), std::move(publish.message_id)},
+                                                           publish.destination);
   if (!command.ok()) {
     peer_->receive(wire::DecodeError{{ref_text(publish.ref), command.status().code, command.status().detail, true}, 0},
                    token);
