@@ -505,6 +505,7 @@ void read_http_options(Reader& reader, const chat_server_options& given, net::Se
   reader.number("options.http_identity_ms", given.http_identity_ms, kMaxMs, no, options.http_identity_ms);
   reader.number("options.max_http_identities", given.max_http_identities, kMaxCount, no, options.max_http_identities);
   reader.number("options.idempotency_ms", given.idempotency_ms, kMaxMs, no, options.idempotency_ms);
+  options.hub.message_ids.window_ms = options.idempotency_ms;
   reader.range("options.http_lists", given.http_lists, 0, 1);
   options.http_lists = given.http_lists != 0;
 }

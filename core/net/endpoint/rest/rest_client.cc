@@ -17,8 +17,8 @@ constexpr int kAccepted = 202;
 
 wire::RestAnswer stopping() { return wire::rest_problem(503, "stopped", kStopping, 1); }
 
-// Whose keys these are: those of a user, or of the guests of an address.
-std::string key_scope(const Client& client) {
+// Who is charged for the keys: a user, or the guests of an address.
+std::string key_source(const Client& client) {
   const IdentityPtr identity = client.identity();
   if (!identity->user_id.empty()) return "user " + identity->user_id;
   return "address " + SourceTable::key_of(client.origin().address);
@@ -92,6 +92,7 @@ void RestClient::ask_now(RestQuestion question) {
   std::visit([&](auto& specific) { specific.ref = ref; }, question.command);
   if (std::holds_alternative<SendCommand>(question.command)) {
     if (!begin_idempotent(question, pending)) return;
+    std::get<SendCommand>(question.command).draft().id = question.idempotency_key;
     pending.sends = true;
     pending.deadline_ms = loop_.now_ms() + loop_.options().verdict_timeout_ms;
   }
@@ -119,8 +120,8 @@ void RestClient::ask_now(RestQuestion question) {
 
 bool RestClient::begin_idempotent(const RestQuestion& question, Pending& pending) {
   if (question.idempotency_key.empty()) return true;
-  const std::string scope = key_scope(*client_);
-  std::string key = scope;
+  const std::string source = key_source(*client_);
+  std::string key = client_->identity()->user_id;  // guests share one space, as for the ids of messages
   for (const std::string_view part : {std::string_view(question.room), std::string_view(question.idempotency_key)}) {
     key += '\n';
     key += part;
@@ -128,7 +129,7 @@ bool RestClient::begin_idempotent(const RestQuestion& question, Pending& pending
   using Memory = session::IdempotencyMemory;
   Memory::Answer earlier;
   const Memory::Begun begun =
-      local_.shared().idempotency.begin(key, scope, question.fingerprint, loop_.now_ms(), earlier);
+      local_.shared().idempotency.begin(key, source, question.fingerprint, loop_.now_ms(), earlier);
   wire::RestAnswer answer;
   switch (begun) {
     case Memory::Begun::fresh:

@@ -17,8 +17,6 @@ namespace {
 
 using Resource = wire::RestTarget::Resource;
 
-constexpr std::size_t kMaxIdempotencyKeyBytes = 255;
-
 std::string_view allowed_methods(Resource resource) {
   switch (resource) {
     case Resource::messages:
@@ -39,11 +37,6 @@ bool allows(Resource resource, std::string_view method) {
 bool offers(const Endpoint& endpoint, Resource resource) {
   const Transport transport = resource == Resource::events ? Transport::streaming : Transport::polling;
   return resource != Resource::none && (endpoint.transports & transport_bit(transport)) != 0;
-}
-
-bool is_idempotency_key(std::string_view key) {
-  return !key.empty() && key.size() <= kMaxIdempotencyKeyBytes &&
-         std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
 
 Hold hold(std::unique_ptr<Exchange> exchange) {
@@ -130,7 +123,7 @@ RestEndpoint::Reaction RestEndpoint::route_message(const HttpRequest& request, c
   const std::string key = request.joined_header("idempotency-key");
   const bool has_key = std::any_of(request.headers.begin(), request.headers.end(),
                                    [](const Pair& header) { return header.name == "idempotency-key"; });
-  if (has_key && !is_idempotency_key(key)) {
+  if (has_key && !check_message_id(key).ok()) {
     return wire::rest_problem(400, "invalid_argument", "Idempotency-Key is not 1 to 255 visible ASCII characters");
   }
   question.idempotency_key = key;
