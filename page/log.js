@@ -19,7 +19,7 @@ const groupMs = 5 * 60_000;
 const olderPage = 100;
 const firstNewest = 50;
 
-// The attribute that identifies a returning own message, the same as in chat.js.
+// The attribute that identifies a returning own message.
 export const idAttribute = 'chat-send-id';
 
 const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();

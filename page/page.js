@@ -28,7 +28,6 @@ const client = globalThis.chat.connect({
   rooms: RoomList.remembered().filter((room) => room !== first),
   name: recall('localStorage', 'name') ?? undefined,
   own: recall('sessionStorage', 'own') ?? undefined,
-  resend: true,
 });
 
 const text = byId('text');
@@ -152,11 +151,11 @@ client.on('status', ({ state, name }) => {
 
 const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
-// A retried message keeps its id, so it is not duplicated if the first one had arrived.
+// A retried message keeps its id, so the server publishes it once. The attribute finds it among the pending ones.
 async function say(what, room = rooms.current, id = newId()) {
   const pending = rooms.get(room).addPending(id, what, client.name);
   try {
-    pending.sent(await client.send(what, { room, attributes: { [idAttribute]: id } }));
+    pending.sent(await client.send(what, { room, id, attributes: { [idAttribute]: id } }));
   } catch (error) {
     pending.failed(errorText(error));
     if (isLooking(room) && client.state === 'open') notify(errorText(error));
@@ -174,7 +173,7 @@ function sendFiles(files, room = rooms.current, id = newId()) {
     const pending = rooms.get(room).addPending(own, file, client.name);
     lastFile = lastFile.then(async () => {
       try {
-        pending.sent(await client.sendFile(file, { room, attributes: { [idAttribute]: own }, onProgress: pending.progress }));
+        pending.sent(await client.sendFile(file, { room, id: own, attributes: { [idAttribute]: own }, onProgress: pending.progress }));
       } catch (error) {
         pending.failed(fileErrorText(error, client.maxMessageBytes), ['too_large', 'unreadable'].includes(error.code));
       }

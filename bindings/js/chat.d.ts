@@ -53,7 +53,7 @@ export interface ConnectOptions {
   queueBytes?: number;
   /** The limit on bytes that the WebSocket has not sent yet. Above it, requests fail. Default: 16,777,216. */
   bufferBytes?: number;
-  /** Whether to check for messages whose acknowledgement was lost, and to resend them if they are missing. */
+  /** Whether to send messages again whose acknowledgement was lost. The server publishes each one once. Default: true. */
   resend?: boolean;
   /** Whether to offer chat.v1.binary, so that attachments are sent as bytes instead of base64. Default: true. */
   binary?: boolean;
@@ -88,6 +88,8 @@ export interface SendOptions {
   ephemeral?: boolean;
   /** The sender does not receive it. */
   exceptSelf?: boolean;
+  /** The message's own id, 1 to 255 visible ASCII characters; the server publishes it once. Default: a random one. */
+  id?: string;
   resend?: boolean;
   timeoutMs?: number;
   /** Called while the message is being sent, with bytes of the message. */

@@ -21,15 +21,14 @@
     queueMessages: 100,
     queueBytes: 1_048_576,
     bufferBytes: 16_777_216,
-    resend: false,
+    resend: true,
     binary: true,
     replay: false,
   };
 
-  // The attribute that identifies a message with `resend`. It lets the sender recognize its own message and receivers a
-  // duplicate.
-  const sendIdAttribute = 'chat-send-id';
-  const maxSendIds = 1000;
+  // The server knows the id of a message for ten minutes (idempotency_ms). An unanswered message is sent again only well
+  // within that time.
+  const maxResendMs = 300_000;
   // Live messages of a room that wait for its replayed history.
   const maxHeld = 1000;
   const progressMs = 100;
@@ -48,6 +47,8 @@
       this.code = code;
     }
   }
+
+  const unknownOutcome = () => new ChatError('unknown_outcome', 'the connection ended before the message was acknowledged');
 
   // True for errors after which a later attempt may succeed.
   const isPassing = ({ code }) => code === 'rate_limited' || code === 'timed_out' || code === 'unavailable';
@@ -140,6 +141,9 @@
     return isBinary ? toBinaryFrame(text, attachments) : text;
   }
 
+  // Pages without HTTPS have no randomUUID().
+  const newId = () => globalThis.crypto?.randomUUID?.() ?? `${Math.random()}-${Math.random()}-${Date.now()}`;
+
   const bytesOf = (frame) => (typeof frame === 'string' ? new TextEncoder().encode(frame) : frame).length;
 
   // Removes options that are undefined.
@@ -149,12 +153,6 @@
   function addBounded(set, value, max) {
     set.add(value);
     if (set.size > max) set.delete(set.values().next().value);
-  }
-
-  // Returns undefined when the message has no id.
-  function sendIdOf({ room, attributes }) {
-    const id = attributes?.[sendIdAttribute];
-    return id === undefined ? undefined : `${room}/${id}`;
   }
 
   // Ids restart with the server; epochs are never repeated.
@@ -314,7 +312,6 @@
     // that wait for it }
     #rooms = new Map();
     #own;
-    #sendIds = new Set();
     #requests = new Map();
     #nextRef = 1;
     #queue = [];
@@ -394,15 +391,16 @@
     #tooLarge() { return new ChatError('too_large', 'the message is too large for this server'); }
 
     // A message as it is queued and sent. Its frame depends on the connection.
-    #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, resend = this.#options.resend, timeoutMs, onProgress }) {
+    #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, id, resend = this.#options.resend, timeoutMs, onProgress }) {
       room ??= this.room;
       const ref = this.#nextRef++;
-      const mayResend = resend && !ephemeral && !exceptSelf;
-      if (mayResend) attributes = { [sendIdAttribute]: globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Date.now()}${ref}`, ...attributes };
+      const mayResend = resend && !ephemeral;
+      if (mayResend) id ??= newId();
       const attachments = [];
       const json = JSON.stringify({
         type: 'send',
         ref,
+        id,
         room: room ?? undefined,
         event,
         text,
@@ -412,7 +410,7 @@
         except_self: exceptSelf || undefined,
       });
       const size = json.length + sumOf(attachments);
-      return { ref, room, json, attachments, size, ephemeral, exceptSelf, mayResend, sendId: attributes?.[sendIdAttribute], timeoutMs, onProgress };
+      return { ref, room, json, attachments, size, ephemeral, exceptSelf, mayResend, timeoutMs, onProgress };
     }
 
     join(room, position = {}) {
@@ -442,12 +440,7 @@
 
     async history({ room, after, before, limit } = {}) {
       const { messages, ...reply } = await this.#request({ type: 'history', room: room ?? this.room, after, before, limit });
-      const seen = new Set();
-      const single = messages.filter((message) => {
-        const id = sendIdOf(message) ?? message.seq;
-        return !seen.has(id) && seen.add(id);
-      });
-      return { ...reply, messages: single.map((message) => this.#asMessage(message)) };
+      return { ...reply, messages: messages.map((message) => this.#asMessage(message)) };
     }
 
     async members(room) {
@@ -568,7 +561,7 @@
           this._emit('left', { room, reason: '', asked: true });
         } else if (type !== 'send') reject(new ChatError('connection_lost', 'the connection ended before the answer'));
         else if (item.mayResend) unanswered.push(item);
-        else reject(new ChatError('unknown_outcome', 'the connection ended before the message was acknowledged'));
+        else reject(unknownOutcome());
       }
       // Unanswered messages go before later ones.
       for (const item of unanswered) item.uncertain = true;
@@ -707,11 +700,7 @@
         this._emit('gap', { cause: sameEpoch ? 'old' : 'epoch', room: frame.room, epoch, ...(sameEpoch ? { from: before.seq + 1 } : {}) });
       }
       for (const { resolve } of room.waiting.splice(0)) resolve(joined);
-      if (again || !this.#queue.some((item) => item.room === frame.room)) return;
-      // After the pong, all missed messages have arrived, so it is known which unanswered messages were received.
-      if (this.#queue.some((item) => item.room === frame.room && item.uncertain)) {
-        this.#request({ type: 'ping' }).then(() => this.#flush(frame.room), () => {});
-      } else this.#flush(frame.room);
+      if (!again) this.#flush(frame.room);
     }
 
     #asMessage(frame) {
@@ -748,7 +737,6 @@
     }
 
     #tell(frame, more = {}) {
-      if (frame.seq !== undefined && this.#recognise(frame)) return;
       this._emit('message', { ...this.#asMessage(frame), ...more });
     }
 
@@ -772,21 +760,6 @@
     // Own messages that the server does not send back are not gaps.
     #skip(room) {
       while (room.skipped.delete(room.seq + 1)) room.seq += 1;
-    }
-
-    // An own message of an earlier connection acknowledges its pending request. Returns true for a duplicate that was
-    // sent again although the first one had arrived.
-    #recognise(frame) {
-      const id = sendIdOf(frame);
-      if (id === undefined) return false;
-      const isIt = (item) => item?.uncertain && item.room === frame.room && item.sendId === frame.attributes[sendIdAttribute];
-      const ack = { room: frame.room, seq: frame.seq, epoch: frame.epoch };
-      for (const item of this.#queue.filter(isIt)) item.resolve(ack);
-      this.#queue = this.#queue.filter((item) => !isIt(item));
-      for (const [ref, { item }] of this.#requests) if (isIt(item)) this.#settle(ref, 'resolve', ack);
-      const heard = this.#sendIds.has(id);
-      addBounded(this.#sendIds, id, maxSendIds);
-      return heard;
     }
 
     #acknowledge(frame) {
@@ -870,6 +843,7 @@
 
     #transmit(item) {
       const { ref, json, attachments, resolve, reject, timeoutMs, onProgress } = item;
+      item.sentAt ??= Date.now();
       this.#ask(ref, { type: 'send', item, json, attachments, resolve, reject }, timeoutMs);
       if (onProgress) this.#watchProgress(ref, onProgress);
     }
@@ -878,7 +852,10 @@
       if (!this.#isReady(room)) return;
       const due = this.#queue.filter((item) => item.room === room);
       this.#queue = this.#queue.filter((item) => item.room !== room);
-      for (const item of due) this.#transmit(item);
+      for (const item of due) {
+        if (item.uncertain && Date.now() - item.sentAt > maxResendMs) item.reject(unknownOutcome());
+        else this.#transmit(item);
+      }
     }
 
     #sendJoin(name, room) {

@@ -97,7 +97,7 @@ test('a connection that is lost while a room is left: it is left, and that is to
 
 test('one message too large: only that one fails', async (t) => {
   const chatd = await startChatd(t);
-  const ann = connectChat(t, chatd, { resend: true, binary: false });
+  const ann = connectChat(t, chatd, { binary: false });
   await ann.opened();
   // In characters the first is the longer one.
   const [long, large, small] = [ann.send('x'.repeat(30_000)), ann.send('글'.repeat(25_000)), ann.send('small')];
@@ -130,45 +130,59 @@ test('a room that is joined again in vain is not lost', async (t) => {
   assert.deepEqual(ann.positions.map(({ room }) => room).sort(), ['dev', 'lobby']);
 });
 
-test('a message that was sent twice is heard once', async (t) => {
+test('a message that was sent twice is published once', async (t) => {
   const chatd = await startChatd(t);
   const bob = connectChat(t, chatd);
   await bob.opened();
-  const eve = connectChat(t, chatd, { resend: true, rooms: ['dev'] });
+  const eve = connectChat(t, chatd, { rooms: ['dev'] });
   await eve.next('joined', ({ room }) => room === 'dev');
-  const attributes = { 'chat-send-id': 'one' };
-  for (const room of ['lobby', 'lobby', 'dev']) await eve.send(`to ${room}`, { room, attributes });
+  const acks = [];
+  for (const room of ['lobby', 'lobby', 'dev']) acks.push(await eve.send(`to ${room}`, { room, id: 'one' }));
+  assert.deepEqual(acks.map(({ seq, repeated }) => [seq, repeated]), [[1, undefined], [1, true], [1, undefined]]);
+  await assert.rejects(eve.send('another', { id: 'one' }), failure('wrong_state'));
   await eve.send('the end');
   const heard = ['to lobby', 'the end'];
   await bob.next('message', ({ text }) => text === 'the end');
   assert.deepEqual(bob.untaken('message').map(({ text }) => text), ['to lobby']);
   assert.deepEqual((await bob.history()).messages.map(({ text }) => text), heard);
-  // Both have a number, and nothing is missing where one is left out.
-  assert.equal(bob.positions[0].seq, 3);
+  assert.equal(bob.positions[0].seq, 2);
   await eve.next('message', ({ room }) => room === 'dev');
 });
 
-test('a message that turns up after it was sent again: its sender has one answer, and hears it once', async (t) => {
+test('an unanswered message is sent again with its id, the others with ids of their own', async (t) => {
   const sends = [];
   const server = await startScripted(t, (frame, say, socket) => {
-    if (frame.type === 'ping') say({ type: 'pong', ref: frame.ref });
     if (frame.type !== 'send') return;
     sends.push(frame);
-    if (sends.length === 1) {
-      socket.terminate();
-      return;
-    }
-    // Of the old connection, read late.
-    say(message(1, { from: { id: '1' }, text: frame.text, attributes: frame.attributes }));
-    say(message(2, { from: { id: '1' }, text: frame.text, attributes: frame.attributes }));
-    say({ type: 'ack', ref: frame.ref, epoch: 'e', seq: 2 });
-    say(message(3, { text: 'the end' }));
+    if (sends.length === 1) socket.terminate();
+    else say({ type: 'ack', ref: frame.ref, epoch: 'e', seq: sends.length, ...(sends.length === 2 ? { repeated: true } : {}) });
   });
-  const ann = connectChat(t, server, { resend: true });
-  assert.equal((await ann.send('twice')).seq, 1);
-  await ann.next('message', ({ text }) => text === 'the end');
-  assert.deepEqual(ann.untaken('message').map(({ text }) => text), ['twice']);
-  assert.equal(sends.length, 2);
+  const ann = connectChat(t, server);
+  const { seq, repeated } = await ann.send('twice', { exceptSelf: true });
+  assert.deepEqual([seq, repeated], [2, true]);
+  await ann.send('once');
+  await ann.send('gone', { ephemeral: true });
+  assert.equal(sends.length, 4);
+  const [first, second, once, gone] = sends;
+  assert.match(first.id, /^[!-~]{1,255}$/);
+  assert.deepEqual([second.id, second.text], [first.id, 'twice']);
+  assert.notEqual(once.id, first.id);
+  assert.equal('id' in gone, false);
+});
+
+test('an unanswered message is given up when the server may have forgotten its id', async (t) => {
+  let sends = 0;
+  const server = await startScripted(t, (frame, say, socket) => {
+    if (frame.type !== 'send') return;
+    sends += 1;
+    socket.terminate();
+  });
+  const ann = connectChat(t, server);
+  const { now } = Date;
+  t.after(() => { Date.now = now; });
+  ann.on('status', ({ state }) => { if (state === 'waiting') Date.now = () => now() + 301_000; });
+  await assert.rejects(ann.send('late'), failure('unknown_outcome'));
+  assert.equal(sends, 1);
 });
 
 test('more than a network takes: refused at once, not kept without bound', async (t) => {
@@ -266,7 +280,7 @@ test('2,000 messages said through many cuts: each is heard once', async (t) => {
   const proxy = await Proxy.start(t, chatd);
   const bob = connectChat(t, chatd);
   await bob.opened();
-  const ann = connectChat(t, proxy, { resend: true, queueMessages: 1000, reconnectMinMs: 1, reconnectMaxMs: 5 });
+  const ann = connectChat(t, proxy, { queueMessages: 1000, reconnectMinMs: 1, reconnectMaxMs: 5 });
   const total = 2000;
   const acks = [];
   const say = () => acks.push(ann.send(`${acks.length}`));
