@@ -68,10 +68,13 @@ const protocols = {
 
 async function sendUntilAnswered(send, chatd, id, text) {
   for (;;) {
+    const attempt = send(chatd, id, text);
     try {
-      return await send(chatd, id, text).answer;
+      return await attempt.answer;
     } catch (error) {
       if (error instanceof assert.AssertionError) throw error;
+    } finally {
+      attempt.cut();
     }
   }
 }

@@ -86,7 +86,7 @@ void version_1_is_read(void**) {
   assert_true(drawn.attachments == std::vector<std::string>({std::string("\0\xFF", 2)}));
 }
 
-void a_new_file_has_the_tables_of_version_1(void**) {
+void a_new_file_has_the_tables_of_an_old_one(void**) {
   const TemporaryFolder folder;
   const std::string path = folder.file("chat.db");
   assert_ok(opened(path));
@@ -96,6 +96,7 @@ void a_new_file_has_the_tables_of_version_1(void**) {
   assert_int_equal(*made.number("PRAGMA application_id"), 0x63686174);
   assert_int_equal(*made.number("PRAGMA auto_vacuum"), 2);
   run_sql(folder.file("v1.db"), kVersion1);
+  assert_ok(opened(folder.file("v1.db")));
   SqliteConnection first;
   assert_ok(first.open(folder.file("v1.db"), false));
   for (const char* table : {"server", "room", "message"}) {
@@ -110,11 +111,11 @@ void a_newer_version_is_refused(void**) {
   const TemporaryFolder folder;
   const std::string path = folder.file("chat.db");
   assert_ok(opened(path));
-  run_sql(path, "PRAGMA user_version = 2");
+  run_sql(path, "PRAGMA user_version = 3");
   const Status status = opened(path);
   assert_status(status, Error::unsupported);
   assert_mentions(status, path);
-  assert_mentions(status, "version 2");
+  assert_mentions(status, "version 3");
 }
 
 void another_programs_database_is_refused(void**) {
@@ -276,7 +277,7 @@ void space_is_given_back(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(version_1_is_read),
-      cmocka_unit_test(a_new_file_has_the_tables_of_version_1),
+      cmocka_unit_test(a_new_file_has_the_tables_of_an_old_one),
       cmocka_unit_test(a_newer_version_is_refused),
       cmocka_unit_test(another_programs_database_is_refused),
       cmocka_unit_test(what_is_no_database_is_refused),

@@ -315,7 +315,8 @@ Reply reply_of(const cJSON* r) {
   if (kind == "welcome")
     return Welcome{std::stoull(text(r, "id")), text(r, "name"),       text(r, "room"),       text(r, "epoch"),
                    number(r, "seq"),           boolean(r, "resumed"), boolean(r, "complete")};
-  if (kind == "ack") return AckReply{ref, number(r, "seq"), text(r, "epoch"), boolean(r, "repeated")};
+  if (kind == "ack")
+    return AckReply{ref, number(r, "seq"), text(r, "epoch"), has(r, "repeated") && boolean(r, "repeated")};
   if (kind == "answer") return AnswerReply{ref, text(r, "args_raw"), attachments_of(r)};
   if (kind == "joined")
     return JoinedReply{
