@@ -276,7 +276,6 @@ for (const [what, make] of Object.entries(frames)) {
       deliver(frame.replace(/,"time":0/, `,"time":0,"seq":${seq}`));
     }, (size) => (typeof make(size) === 'string' ? make(size) : JSON.stringify(make(size))), what);
     assert.ok(seq >= 4);
-    // Who has sent the same id before has sent a twin.
     assert.ok(count >= 2);
   });
 }
@@ -285,7 +284,7 @@ test('chat.js, work in proportion to the number of messages: a history', async (
   const { client, deliver } = await startClient(t);
   let ref = 0;
   const sent = [];
-  for (const attributes of [undefined, { 'chat-send-id': 'same' }]) {
+  for (const attributes of [undefined, { 'chat-send-id': 'same' }]) { // chat.js gives no attribute a meaning
     const cost = [];
     for (const count of [4000, 16_000]) {
       let least = Infinity;
@@ -303,5 +302,6 @@ test('chat.js, work in proportion to the number of messages: a history', async (
     }
     assert.ok(cost[1] < 9 * cost[0] || cost[1] < 60, cost.join(' ms, '));
   }
-  assert.deepEqual(sent, [4000, 4000, 4000, 4000, 16_000, 16_000, 16_000, 16_000, 1, 1, 1, 1, 1, 1, 1, 1]);
+  const once = [4000, 4000, 4000, 4000, 16_000, 16_000, 16_000, 16_000];
+  assert.deepEqual(sent, [...once, ...once]);
 });
