@@ -94,6 +94,8 @@ class Application {
   // Reports a numbered message that now has its position in its room. Calls for one room follow the room's order and do
   // not overlap.
   virtual void on_published(const Message&) {}
+  // Reports a change of who is in a room: message.presence has all of it, at any level. In the room's order.
+  virtual void on_presence(const Message&) {}
   // Runs once per AckWish.
   virtual void on_ack(const ClientPtr&, const AckOutcome&) {}
   // Run on each thread of the server, before and after all other calls on it.

@@ -57,6 +57,7 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const RenameCommand& c) const { return Question{Action::rename, {}, c.name}; }
     Asked operator()(const HistoryCommand& c) const { return Question{Action::history, c.room, {}}; }
     Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}, c.allowed}; }
+    Asked operator()(const PresenceCommand&) const { return std::nullopt; }  // perform() asks
     Asked operator()(const RoomsCommand& c) const { return Question{Action::rooms, {}, {}, c.allowed}; }
     Asked operator()(const PingCommand&) const { return std::nullopt; }
     Asked operator()(const DisconnectCommand&) const { return std::nullopt; }
@@ -124,6 +125,13 @@ Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std:
   }
   if (decision->verdict == Verdict::pass) return {};
   return {refusal(std::move(decision->reason)), {}};
+}
+
+bool Dispatcher::may_see_people(const ClientPtr& client, std::string_view room) {
+  if (!application_.decides_requests()) return true;
+  const CallbackScope scope(hub_);
+  const std::optional<Decision> decision = application_.on_authorize({client, Action::members, room, {}});
+  return !decision || decision->verdict == Verdict::pass;
 }
 
 Outcome Dispatcher::perform(Call& call, Command& command) {
@@ -297,6 +305,25 @@ Outcome Dispatcher::perform(Call& call, MembersCommand& command) {
   Result<MemberListPtr> list = hub_.list_members(command.room, call.now);
   if (!list.ok()) return error_reply(std::move(command.ref), list.status());
   return MembersReply{std::move(command.ref), std::move(command.room), std::move(*list)};
+}
+
+Status Dispatcher::prepare(Call& call, PresenceCommand& command) { return choose_room(*call.client, command.room); }
+
+Outcome Dispatcher::perform(Call& call, PresenceCommand& command) {
+  Result<PresenceNotice> notice = hub_.presence(command.room, false);
+  if (!notice.ok()) return error_reply(std::move(command.ref), notice.status());
+  if (!notice->counts_only) {
+    const bool allowed = command.allowed || call.client->has_joined(command.room);
+    const Authorization verdict = authorize(call.client, Action::members, command.room, {}, allowed);
+    if (verdict.deferred) call.client->end_decision(*verdict.deferred);
+    if (verdict.deferred || !verdict.status.ok()) {
+      notice->people.clear();
+      notice->listed = false;
+      notice->counts_only = true;
+    }
+  }
+  return PresenceReply{std::move(command.ref), std::move(command.room),
+                       std::make_shared<const PresenceNotice>(std::move(*notice))};
 }
 
 Outcome Dispatcher::perform(Call& call, RoomsCommand& command) {

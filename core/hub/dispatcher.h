@@ -57,6 +57,9 @@ class Dispatcher {
   // guests may rename themselves, everything else is allowed.
   Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {},
                           bool listing_allowed = false);
+  // Whether presence notices of the room name people to the client, which has joined it: asks on_authorize for
+  // Action::members. Without a verdict they do. A deferred verdict is a refusal, because another question may be open.
+  bool may_see_people(const ClientPtr& client, std::string_view room);
 
  private:
   // One execution of a command.
@@ -75,6 +78,7 @@ class Dispatcher {
   Status prepare(Call& call, RenameCommand& command);
   Status prepare(Call& call, HistoryCommand& command);
   Status prepare(Call& call, MembersCommand& command);
+  Status prepare(Call& call, PresenceCommand& command);
   Status prepare(Call&, RoomsCommand&) { return {}; }
   Status prepare(Call&, PingCommand&) { return {}; }
   Status prepare(Call&, DisconnectCommand&) { return {}; }
@@ -89,6 +93,7 @@ class Dispatcher {
   Outcome perform(Call& call, RenameCommand& command);
   Outcome perform(Call& call, HistoryCommand& command);
   Outcome perform(Call& call, MembersCommand& command);
+  Outcome perform(Call& call, PresenceCommand& command);
   Outcome perform(Call& call, RoomsCommand& command);
   Outcome perform(Call& call, PingCommand& command);
   Outcome perform(Call& call, DisconnectCommand& command);

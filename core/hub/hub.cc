@@ -107,7 +107,8 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
       sources_(limits_of(options_)),
       clients_(sources_, options_.node, options_.last_client_number),
       message_ids_(options_.message_ids, [this](const MessageIds::Waiter& waiter) { wake(waiter); }),
-      rooms_(options_, inboxes_.size()) {}
+      rooms_(options_, inboxes_.size()),
+      uses_presence_(options_.presence != PresenceLevel::off) {}
 
 // The client may have left, or its time may be over.
 void Hub::wake(const MessageIds::Waiter& waiter) {
@@ -205,16 +206,21 @@ ClientState Hub::remove_client(const ClientPtr& client) {
 Status Hub::set_identity(const ClientPtr& client, Identity identity) {
   const auto routing = routing_.share();
   ReservedPosts renamed(inbox_of(*client));
-  return clients_.set_identity(*client, std::move(identity), [&](std::string name) {
+  Status status = clients_.set_identity(*client, std::move(identity), [&](std::string name) {
     renamed.post(Renamed{client->id(), std::move(name)});
   });
+  if (status.ok()) update_presence(client);
+  return status;
 }
 
 Status Hub::rename(const ClientPtr& client, std::string name) {
-  std::lock_guard lock(client->mutex_);
-  Identity identity = *client->identity_;
-  identity.name = std::move(name);
-  client->identity_ = std::make_shared<const Identity>(std::move(identity));
+  {
+    std::lock_guard lock(client->mutex_);
+    Identity identity = *client->identity_;
+    identity.name = std::move(name);
+    client->identity_ = std::make_shared<const Identity>(std::move(identity));
+  }
+  update_presence(client);
   return {};
 }
 
@@ -259,6 +265,10 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         *replay_bytes -= bytes;
       }
     }
+    if (room.presence) {
+      joined.presence = presence_snapshot(room, now);
+      joined.names_people = room.presence->level() == PresenceLevel::full;
+    }
     ReservedPosts place(inbox_of(*client));
     std::lock_guard lock(client->mutex_);
     if (client->state_ == ClientState::gone) return no_such_client();
@@ -279,6 +289,15 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         room.remove_member(member);
         return {Error::too_many, refusal == Refusal::memberships ? "the server has the maximum number of memberships"
                                                                  : "too many memberships from this address"};
+      }
+      if (room.presence) {
+        try {
+          member->second.person = room.presence->enter(client->id(), *client->identity_);
+        } catch (...) {
+          room.remove_member(member);
+          (void)client->charge_rooms(client->rooms_.size());
+          throw;
+        }
       }
       client->rooms_.push_back(room.shared_from_this());
     }
@@ -440,6 +459,7 @@ void Hub::move_client(const ClientPtr& client, std::size_t loop) {
     std::lock_guard lock(move.room->mutex);
     const auto member = move.room->members.find(client->id());
     if (member == move.room->members.end()) continue;
+    move.arrived.sees_people = member->second.sees_people;
     departures.post(std::move(move.departed));
     arrivals.post(std::move(move.arrived));
     move.room->move_member(member->second, loop);
@@ -611,6 +631,147 @@ Status Hub::watch(std::string_view name, std::size_t loop, const SourcePtr& crea
 
 void Hub::unwatch(std::string_view name, std::size_t loop) {
   if (const RoomPtr room = rooms_.find(name)) rooms_.with(room, [&](Room& watched) { watched.remove_watcher(loop); });
+}
+
+// Presence ------------------------------------------------------------------------------------------------------------
+
+PresenceLevel Hub::presence_level(std::string_view name) const {
+  if (!uses_presence_.load(std::memory_order_relaxed)) return PresenceLevel::off;
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return options_.presence;
+  std::lock_guard lock(room->mutex);
+  return room->presence ? room->presence->level() : PresenceLevel::off;
+}
+
+Status Hub::set_presence(std::string_view name, std::optional<PresenceLevel> wished) {
+  const PresenceLevel level = wished.value_or(options_.presence);
+  if (level != PresenceLevel::off) uses_presence_.store(true, std::memory_order_relaxed);
+  std::optional<Refusal> refusal;  // unused: the application learns the reason from the status
+  return rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+    if (level == PresenceLevel::off) {
+      for (auto& [id, member] : room.members) member.person = nullptr;
+      room.presence.reset();
+    } else if (room.presence) {
+      room.presence->set_level(level);
+    } else {
+      auto presence = std::make_unique<Presence>(room, level, rooms_.presence_queue());
+      std::vector<Presence::Entry*> people;
+      people.reserve(room.members.size());
+      for (const auto& [id, member] : room.members) people.push_back(presence->enter(id, *member.client->identity()));
+      auto person = people.begin();
+      for (auto& [id, member] : room.members) member.person = *person++;
+      room.presence = std::move(presence);
+    }
+    room.presence_set = wished.has_value();
+    return {};
+  });
+}
+
+Result<PresenceNotice> Hub::presence(std::string_view name, bool all) const {
+  Status status = check_room_name(name);
+  if (!status.ok()) return status;
+  PresenceNotice notice;
+  const Status off{Error::forbidden, "the presence of the room " + std::string(name) + " is off"};
+  if (const RoomPtr room = rooms_.find(name)) {
+    std::lock_guard lock(room->mutex);
+    if (!room->presence) return off;
+    return room->presence->current(all);
+  }
+  if (options_.presence == PresenceLevel::off) return off;
+  notice.counts_only = !all && options_.presence != PresenceLevel::full;
+  notice.listed = !notice.counts_only;
+  return notice;
+}
+
+// With what members receive that may not list people, unless that is the same.
+std::shared_ptr<Message> Hub::presence_message(const Room& room, PresenceNotice notice, std::size_t count_before,
+                                               Moment now) const {
+  auto message = std::make_shared<Message>();
+  message->room = room.name;
+  message->event = options_.presence_event;
+  message->kind = PayloadKind::args;
+  message->ephemeral = true;
+  message->event_kind = RoomEventKind::presence;
+  message->epoch = room.log->epoch();
+  message->time_ms = now.time_ms;
+  message->born_ms = now.age_ms;
+  message->serial = next_serial();
+  if (!notice.counts_only && (notice.count != count_before || notice.listed)) {
+    PresenceNotice reduced;
+    reduced.count = notice.count;
+    reduced.counts_only = true;
+    notice.reduced = presence_message(room, std::move(reduced), count_before, now);
+  }
+  message->presence = std::make_shared<const PresenceNotice>(std::move(notice));
+  return message;
+}
+
+MessagePtr Hub::presence_snapshot(Room& room, Moment now) const {
+  MessagePtr& kept = room.presence->kept_snapshot;
+  if (!kept) kept = presence_message(room, room.presence->snapshot(), 0, now);
+  return kept;
+}
+
+// When memory fails, the person keeps the old name there.
+void Hub::update_presence(const ClientPtr& client) try {
+  if (!uses_presence_.load(std::memory_order_relaxed)) return;
+  for (const std::string& name : client->rooms()) {
+    const RoomPtr room = rooms_.find(name);
+    if (!room) continue;
+    rooms_.with(room, [&](Room& joined) {
+      const auto member = joined.members.find(client->id());
+      if (member == joined.members.end() || member->second.person == nullptr) return;
+      member->second.person = joined.presence->change(member->second.person, client->id(), *client->identity());
+    });
+  }
+} catch (const std::bad_alloc&) {
+}
+
+void Hub::set_sees_people(const Client& client, std::string_view name, bool sees_people) {
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return;
+  std::lock_guard lock(room->mutex);
+  if (const auto member = room->members.find(client.id()); member != room->members.end()) {
+    member->second.sees_people = sees_people;
+  }
+}
+
+void Hub::tell_presence(Moment now) {
+  for (int rooms = 0; rooms < kPresenceSlice; ++rooms) {
+    const RoomPtr room = rooms_.presence_queue()->next(now.age_ms);
+    if (!room) return;
+    rooms_.with(room, [&](Room& due) {
+      if (due.removed || !due.presence) return;
+      due.presence->advance(now.age_ms, options_.presence_grace_ms);
+      bool failed = false;
+      try {
+        tell_presence(due, now);
+      } catch (const std::bad_alloc&) {
+        failed = true;
+      }
+      due.presence->schedule(now.age_ms, failed);
+    });
+  }
+}
+
+void Hub::tell_presence(Room& room, Moment now) {
+  Presence& presence = *room.presence;
+  if (!presence.notice_due(now.age_ms)) return;
+  PresenceNotice changes = presence.changes();
+  if (presence.is_nothing(changes)) return presence.note_nothing();
+  PresenceNotice notice = presence.for_members(changes);
+  const bool silent = notice.counts_only && !presence.relists() && notice.count == presence.told();
+  Submission submission;
+  submission.message = presence_message(room, notice, presence.told(), now);
+  std::optional<ReservedPosts> for_application;
+  std::shared_ptr<Message> told;
+  if (options_.tells_presence) {
+    told = presence_message(room, std::move(changes), presence.told(), now);
+    for_application.emplace(*inboxes_[room.notice_loop]);
+  }
+  if (!silent) Announcement(inboxes_, &room, submission, false).post();
+  if (for_application) for_application->post(PublishedNotice{std::move(told)});
+  presence.note_told(notice, now.age_ms);
 }
 
 // Messages ------------------------------------------------------------------------------------------------------------

@@ -166,6 +166,24 @@ class Hub {
   // Once for each watch() that succeeded.
   void unwatch(std::string_view room, std::size_t loop);
 
+  // The level of the room, or of a new room of that name.
+  PresenceLevel presence_level(std::string_view room) const;
+  // Sets the level of a room, creating the room if necessary, which then remains; nullopt: the server's level again. Members
+  // that joined at a lower level than `full` are not named people until they join again. Takes time for each member when
+  // the presence begins or ends. Errors: invalid_room, too_many.
+  Status set_presence(std::string_view room, std::optional<PresenceLevel> level);
+  // Who is in the room, as of now: at most Presence::kMaxListed people, or all of them. Errors: invalid_room; forbidden when
+  // the level is off.
+  Result<PresenceNotice> presence(std::string_view room, bool all) const;
+  // Presence notices of the room name people to the client, a member, from now on: notes that for move_client().
+  void set_sees_people(const Client& client, std::string_view room, bool sees_people);
+  // Sends the presence notices that are due, and ends grace times. Call it on one thread, when presence_due_ms() is over.
+  // Takes at most kPresenceSlice rooms. When memory fails for a room, its notice is made later.
+  static constexpr int kPresenceSlice = 100;
+  void tell_presence(Moment now);
+  // When to call tell_presence(), by Moment::age_ms; PresenceQueue::kNow and kNever.
+  std::int64_t presence_due_ms() const { return rooms_.presence_queue()->due_ms(); }
+
   // Publishes to message->room, creating it if necessary; an empty room name means every open client. Room events other
   // than messages take a position in the room's order and log but are not delivered to clients. The receipt's sender is
   // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,
@@ -230,6 +248,13 @@ class Hub {
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                std::size_t* replay_bytes = nullptr, const KeptRange* earlier = nullptr);
+  // Call these with the room's lock held, in a room with presence.
+  MessagePtr presence_snapshot(Room& room, Moment now) const;
+  std::shared_ptr<Message> presence_message(const Room& room, PresenceNotice notice, std::size_t count_before,
+                                            Moment now) const;
+  void tell_presence(Room& room, Moment now);
+  // The client has a new identity.
+  void update_presence(const ClientPtr& client);
   // Calls action(room) with the room's lock held, also for a room of which only the store knows. False when there is none.
   template <class Action>
   bool with_known(std::string_view name, Action action);
@@ -274,6 +299,7 @@ class Hub {
   ClientTable clients_;
   MessageIds message_ids_;  // before the rooms: messages that wait in their logs have claims
   RoomTable rooms_;
+  std::atomic<bool> uses_presence_;  // some room may have presence
 
   mutable std::mutex making_list_;  // only one thread builds the list at a time
   mutable std::mutex list_mutex_;   // guards list_ and list_made_ms_

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "hub/message_ids.h"
 #include "hub/room_log.h"
 #include "hub/room_store.h"
+#include "model/presence.h"
 #include "model/types.h"
 
 namespace chat {
@@ -35,7 +37,12 @@ struct HubOptions {
   std::uint32_t node = 0;                // unique per server of a cluster, up to kMaxNode; see ClientId
   bool tells_published = false;          // post a PublishedNotice for each numbered message
   MessageIds::Limits message_ids;
-  std::uint64_t epoch_seed = 0;  // random, so epochs differ between runs
+  std::uint64_t epoch_seed = 0;                 // random, so epochs differ between runs
+  PresenceLevel presence = PresenceLevel::off;  // of rooms whose level is not set
+  std::int64_t presence_grace_ms = 15'000;
+  std::string presence_event = "presence";  // the event name of presence notices in protocols that name events
+  bool tells_presence = false;              // post a PublishedNotice for each change
+  std::function<void()> wake_presence;      // see PresenceQueue; empty: tell_presence() is called periodically
 };
 
 }  // namespace chat

@@ -31,8 +31,8 @@ struct AckWish {
   std::int64_t timeout_ms = 0;  // kUnlimited: as long as the client exists
 };
 
-// A numbered message was published; the loop calls Application::on_published(). All notices of one room go to the same
-// loop.
+// A numbered message was published, or presence has changed; the loop calls Application::on_published() or on_presence().
+// All notices of one room go to the same loop.
 struct PublishedNotice {
   MessagePtr message;
 };
@@ -69,8 +69,10 @@ struct Joined {
   bool complete = true;   // `missed` contains all of them
   bool already = false;   // it was already a member
   std::vector<MessagePtr> missed;
-  std::string ref;     // of the command that asked; otherwise empty
-  bool asked = false;  // a command of the client asked and expects a reply
+  std::string ref;            // of the command that asked; otherwise empty
+  bool asked = false;         // a command of the client asked and expects a reply
+  bool names_people = false;  // the presence of the room names people, to clients that may list them
+  MessagePtr presence = {};   // who is in the room; nullptr: the room has no presence
 };
 
 // The client is no longer a member.
@@ -90,6 +92,7 @@ struct Departed {
 struct Arrived {
   ClientId client = 0;
   std::string room;
+  bool sees_people = false;  // presence notices of the room name people to the client
 };
 
 // The application changed the client's display name.

@@ -13,6 +13,7 @@
 
 #include "hub/age_list.h"
 #include "hub/client.h"
+#include "hub/presence.h"
 #include "hub/room_log.h"
 #include "hub/room_rules.h"
 #include "hub/source_table.h"
@@ -49,13 +50,15 @@ struct Room : std::enable_shared_from_this<Room> {
 
   struct Member {
     ClientPtr client;
-    std::size_t loop = 0;  // the loop that delivers the room to it and counts it in members_by_loop
+    std::size_t loop = 0;               // the loop that delivers the room to it and counts it in members_by_loop
+    bool sees_people = false;           // of the presence at the level `full`
+    Presence::Entry* person = nullptr;  // nullptr: the room has no presence
   };
   using Members = std::unordered_map<ClientId, Member>;
 
   // Adds a client that is not a member yet. It receives all later messages.
   Members::iterator add_member(const ClientPtr& client, std::size_t loop);
-  // Returns the iterator after the removed member.
+  // Returns the iterator after the removed member. Its person leaves.
   Members::iterator remove_member(Members::iterator member);
   // Changes the loop that delivers the room to the member.
   void move_member(Member& member, std::size_t loop);
@@ -77,10 +80,12 @@ struct Room : std::enable_shared_from_this<Room> {
 
   RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->kept()}; }
 
-  // True when the room has no members, watchers and rules. Only its history may still be needed.
-  bool unused() const { return members.empty() && watchers == 0 && rules.empty(); }
+  // True when the room has no members, watchers, rules and level of its own. Only its history may still be needed.
+  bool unused() const { return members.empty() && watchers == 0 && rules.empty() && !presence_set; }
   // True when the room can be removed.
-  bool idle() const { return unused() && log->size() == 0 && submitted == 0 && held.expired(); }
+  bool idle() const {
+    return unused() && log->size() == 0 && submitted == 0 && held.expired() && (!presence || !presence->busy());
+  }
 
   const std::string name;
   const std::size_t notice_loop;  // the loop that reports published messages to the application, in order
@@ -98,7 +103,9 @@ struct Room : std::enable_shared_from_this<Room> {
   std::size_t watchers = 0;
   std::vector<std::uint32_t> members_by_loop;  // with the watchers
   RoomRules rules;
-  std::weak_ptr<const void> held;  // see RoomHold
+  std::unique_ptr<Presence> presence;  // nullptr: the level is off
+  bool presence_set = false;           // the application has set the level
+  std::weak_ptr<const void> held;      // see RoomHold
   RoomPlace place{this};
   MemberListPtr list;  // the members as of list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;

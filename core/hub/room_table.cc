@@ -25,7 +25,9 @@ RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
       max_rooms_(options.max_rooms),
       default_room_(options.default_room),
       epoch_seed_(options.epoch_seed),
-      loops_(loops) {}
+      loops_(loops),
+      presence_(options.presence),
+      presence_queue_(std::make_shared<PresenceQueue>(options.wake_presence)) {}
 
 std::string RoomTable::next_epoch() { return make_epoch(epoch_seed_, epochs_.fetch_add(1) + 1); }
 
@@ -101,6 +103,9 @@ Result<RoomPtr> RoomTable::find_or_add(std::string_view name, const SourcePtr& c
       auto room = std::make_shared<Room>(std::string(name), make_log(std::string(name)), loops_);
       room->lasting = reserved;
       room->share = std::move(share);
+      if (presence_ != PresenceLevel::off) {
+        room->presence = std::make_unique<Presence>(*room, presence_, presence_queue_);
+      }
       by_name_.emplace(room->name, room);
       return room;
     }
@@ -139,6 +144,7 @@ bool RoomTable::forget_unused_room(Source* of) {
       if (!unused.unused() || unused.submitted != 0) return;
       count_history(unused.log->clear());
       unused.held.reset();
+      if (unused.presence) unused.presence->clear();
       forgotten = true;
     });
     if (forgotten) return true;

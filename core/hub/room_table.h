@@ -15,6 +15,7 @@
 
 #include "hub/hub_options.h"
 #include "hub/moment.h"
+#include "hub/presence_queue.h"
 #include "hub/room.h"
 #include "hub/room_ages.h"
 #include "model/string_map.h"
@@ -57,6 +58,8 @@ class RoomTable {
 
   // Returns an epoch that no other room of this run has.
   std::string next_epoch();
+
+  const std::shared_ptr<PresenceQueue>& presence_queue() const { return presence_queue_; }
 
   // Adds a change to the total size of all histories.
   void count_history(std::int64_t bytes) {
@@ -106,6 +109,8 @@ class RoomTable {
   const std::string default_room_;
   const std::uint64_t epoch_seed_;
   const std::size_t loops_;
+  const PresenceLevel presence_;
+  const std::shared_ptr<PresenceQueue> presence_queue_;
 
   std::atomic<std::uint64_t> epochs_ = 0;
   std::atomic<std::int64_t> history_bytes_ = 0;

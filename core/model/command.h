@@ -74,6 +74,13 @@ struct MembersCommand {
   bool allowed = false;  // unless on_authorize says otherwise
 };
 
+// Asks who is in a room. A client that may not list members receives the count.
+struct PresenceCommand {
+  std::string room;  // empty: the client's first room
+  std::string ref;
+  bool allowed = false;  // people are listed for clients that are not members, unless on_authorize says otherwise
+};
+
 struct RoomsCommand {
   std::string ref;
   bool allowed = false;  // unless on_authorize says otherwise
@@ -89,7 +96,7 @@ struct DisconnectCommand {
 };
 
 using Command = std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand,
-                             RoomsCommand, PingCommand, DisconnectCommand>;
+                             RoomsCommand, PingCommand, DisconnectCommand, PresenceCommand>;
 
 // Confirms that the client is open. Positions are those of its first room.
 struct Welcome {
@@ -175,6 +182,12 @@ struct RoomInfo {
 using RoomList = SharedList<RoomInfo>;
 using RoomListPtr = std::shared_ptr<const RoomList>;
 
+struct PresenceReply {
+  std::string ref;
+  std::string room;
+  PresenceNoticePtr notice;
+};
+
 struct RoomsReply {
   std::string ref;
   RoomListPtr list;
@@ -208,6 +221,6 @@ struct ErrorReply {
 };
 
 using Reply = std::variant<Welcome, AckReply, AnswerReply, JoinedReply, LeftReply, RenamedReply, HistoryReply,
-                           MembersReply, RoomsReply, GapReply, PongReply, DisconnectedReply, ErrorReply>;
+                           MembersReply, RoomsReply, GapReply, PongReply, DisconnectedReply, ErrorReply, PresenceReply>;
 
 }  // namespace chat

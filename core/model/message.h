@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/names.h"
+#include "model/presence.h"
 #include "model/types.h"
 
 namespace chat {
@@ -21,13 +22,13 @@ enum class PayloadKind : std::uint8_t {
          // attachment N
 };
 
-// The kinds of events in a room. All kinds share the room's order. All except presence are numbered. Only messages are
-// sent to clients.
+// The kinds of events in a room. All kinds share the room's order. All except presence are numbered. Only messages and
+// presence are sent to clients.
 enum class RoomEventKind : std::uint8_t {
   message,
   edit,       // replaces the payload of message target_seq
   redaction,  // withdraws message target_seq
-  presence,   // a user joined or left
+  presence,   // who is in the room has changed; see Message::presence
 };
 
 // The sender as receivers see it.
@@ -60,14 +61,21 @@ struct MessageDraft {
 struct Message : MessageDraft {
   std::uint64_t seq = 0;  // 1, 2, 3... in its room; 0 for ephemeral messages
   std::string epoch;
-  std::int64_t time_ms = 0;  // wall clock, Unix milliseconds
-  std::int64_t born_ms = 0;  // monotonic clock; see Moment
-  std::uint64_t serial = 0;  // unique among the messages of this process that have no seq
+  std::int64_t time_ms = 0;    // wall clock, Unix milliseconds
+  std::int64_t born_ms = 0;    // monotonic clock; see Moment
+  std::uint64_t serial = 0;    // unique among the messages of this process that have no seq
+  PresenceNoticePtr presence;  // of a presence event
 
   // All memory that the message keeps alive; the history accounts for it.
   std::size_t memory_bytes() const;
 };
 using MessagePtr = std::shared_ptr<const Message>;
+
+// What a receiver gets of a message. counts_only: it is not told who is present. nullptr: nothing.
+inline const MessagePtr& seen_by(const MessagePtr& message, bool counts_only) {
+  const bool less = counts_only && message->presence && !message->presence->counts_only;
+  return less ? message->presence->reduced : message;
+}
 
 // The message before the hub has numbered it.
 std::shared_ptr<Message> make_message(MessageDraft draft);

@@ -42,6 +42,7 @@ constexpr std::size_t kRefusedInputBytes = 16'384;
 constexpr std::int64_t kExpireIntervalMs = 5'000;
 // When there is more to remove, so that the loop can do other things in between.
 constexpr std::int64_t kExpireSliceIntervalMs = 2;
+constexpr std::int64_t kPresenceSliceIntervalMs = 2;
 
 // The answer above max_connections, without TLS.
 constexpr std::string_view kFull = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -53,10 +54,32 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
+// Sends presence notices when they are due. Lives on the first loop, and runs only while something is due.
+class PresenceTimer : public TimerEntry {
+ public:
+  PresenceTimer(Loop& loop, Hub& hub) : loop_(loop), hub_(hub) {}
+
+  void run() {
+    const Moment now = current_moment();
+    hub_.tell_presence(now);
+    const std::int64_t due_ms = hub_.presence_due_ms();
+    if (due_ms == PresenceQueue::kNever) return;
+    const std::int64_t wait_ms = due_ms <= now.age_ms ? kPresenceSliceIntervalMs : due_ms - now.age_ms;
+    loop_.set_timer(*this, loop_.now_ms() + wait_ms);
+  }
+
+ private:
+  void on_deadline(std::int64_t) override { run(); }
+
+  Loop& loop_;
+  Hub& hub_;
+};
+
 // Removes what has expired from the hub and from the recovery store. Lives on the first loop.
 class Expiry : public TimerEntry {
  public:
-  Expiry(Loop& loop, Hub& hub, session::RecoveryStore& recovery) : loop_(loop), hub_(hub), recovery_(recovery) {
+  Expiry(Loop& loop, Hub& hub, session::RecoveryStore& recovery, PresenceTimer& presence)
+      : loop_(loop), hub_(hub), recovery_(recovery), presence_(presence) {
     set(kExpireIntervalMs);
   }
 
@@ -66,12 +89,22 @@ class Expiry : public TimerEntry {
     set(kExpireIntervalMs);  // first, because the rest may throw std::bad_alloc
     if (hub_.expire(current_moment())) set(kExpireSliceIntervalMs);
     recovery_.expire(loop_.now_ms());
+    presence_.run();  // in case that a task for it could not be posted
   }
 
   Loop& loop_;
   Hub& hub_;
   session::RecoveryStore& recovery_;
+  PresenceTimer& presence_;
 };
+
+// Without memory for the task, Expiry does its work.
+void Server::wake_presence() try {
+  loops_.front()->post_task([this] {
+    if (presence_timer_) presence_timer_->run();
+  });
+} catch (const std::bad_alloc&) {
+}
 
 Server::Server(ServerOptions options, Application& application)
     : options_(std::move(options)),
@@ -163,6 +196,7 @@ Status Server::start_parts() {
   HubOptions hub_options = options_.hub;
   hub_options.store = history_.get();
   if (history_) hub_options.last_client_number = history_->last_client_number();
+  hub_options.wake_presence = [this] { wake_presence(); };
   hub_ = std::make_unique<Hub>(std::move(hub_options), std::move(inboxes), &refusals_);
   Status status = hub_->load_message_ids(current_moment());
   if (!status.ok()) return status;
@@ -171,7 +205,8 @@ Status Server::start_parts() {
     status = loop->start(*table_places);
     if (!status.ok()) return status;
   }
-  expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery);
+  presence_timer_ = std::make_unique<PresenceTimer>(*loops_.front(), *hub_);
+  expiry_ = std::make_unique<Expiry>(*loops_.front(), *hub_, engine_io_.recovery, *presence_timer_);
   status = listener_->start(loops_.front()->sockets(), loops_.front()->uv());
   if (!status.ok()) return status;
   log_hidden_paths();
@@ -256,6 +291,7 @@ Server::~Server() {
   // After a failed start nothing has run, so this thread destroys what there is.
   if (listener_) listener_->stop();
   expiry_.reset();
+  presence_timer_.reset();
   if (history_) history_->stop();
   for (const auto& loop : loops_) loop->shut_down();
 }

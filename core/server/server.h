@@ -30,6 +30,7 @@
 namespace chat::net {
 
 class Expiry;
+class PresenceTimer;
 class Loop;
 class OwnedSocket;
 
@@ -92,6 +93,8 @@ class Server final : private AcceptUser {
   Result<int> check_descriptors() const;
   void refuse(const OwnedSocket& socket, const std::string& remote_address, Refusal reason);
   void log_hidden_paths();
+  // Any thread: makes the first loop send the presence notices that are due.
+  void wake_presence();
   Status start_history();
   Status start_threads();
 
@@ -116,6 +119,7 @@ class Server final : private AcceptUser {
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<Listener> listener_;
+  std::unique_ptr<PresenceTimer> presence_timer_;
   std::unique_ptr<Expiry> expiry_;
   bool host_driven_ = false;  // started with threads = 0
   std::vector<std::thread> threads_;

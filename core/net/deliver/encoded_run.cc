@@ -29,17 +29,19 @@ EncodedRun::Entry& EncodedRun::entry(MemberForms::Number form, const Receiver& r
 const SharedBody* EncodedRun::body(std::size_t at, const MemberForm& form, const Receiver& receiver) {
   Bodies* bodies = nullptr;
   for (Bodies& one : bodies_) {
-    if (one.form == form.form && one.carrier == form.carrier) bodies = &one;
+    if (one.form == form.form && one.carrier == form.carrier && one.counts_only == form.counts_only) bodies = &one;
   }
   if (bodies == nullptr) {
-    bodies = &bodies_.emplace_back(Bodies{form.form, form.carrier, {}, {}});
+    bodies = &bodies_.emplace_back(Bodies{form.form, form.carrier, form.counts_only, {}, {}});
   }
   bodies->bodies.resize(run_->size());
   bodies->made.resize(run_->size());
   std::optional<SharedBody>& body = bodies->bodies[at];
   if (!bodies->made[at]) {
-    if (std::optional<wire::Packet> packet = receiver.codec().encode_body(*(*run_)[at], form.form)) {
-      body = form.carrier->share(std::move(*packet));
+    if (const MessagePtr& message = seen_by((*run_)[at], form.counts_only)) {
+      if (std::optional<wire::Packet> packet = receiver.codec().encode_body(*message, form.form)) {
+        body = form.carrier->share(std::move(*packet));
+      }
     }
     bodies->made[at] = true;
   }
@@ -54,7 +56,8 @@ const SharedBody* EncodedRun::body(std::size_t at, MemberForms::Number form, con
 bool EncodedRun::add_to(FrameBuilder& builder, std::size_t at, const MemberForm& form, const Receiver& receiver) {
   if (form.subscription.empty()) {
     const std::size_t before = builder.packets();
-    receiver.codec().encode_to(builder, *(*run_)[at], form.form);
+    const MessagePtr& message = seen_by((*run_)[at], form.counts_only);
+    if (message) receiver.codec().encode_to(builder, *message, form.form);
     return builder.packets() != before;
   }
   const SharedBody* const shared = body(at, form, receiver);

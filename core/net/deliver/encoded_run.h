@@ -63,6 +63,7 @@ class EncodedRun {
   struct Bodies {
     wire::WireForm form;
     const Carrier* carrier;
+    bool counts_only;
     std::vector<std::optional<SharedBody>> bodies;
     std::vector<bool> made;
   };

@@ -33,13 +33,14 @@ void reserve_one(std::vector<Element>& elements) {
 bool is_subscription(std::string_view id, bool own_heads) { return !id.empty() || own_heads; }
 
 MemberForm form_of(const Receiver& receiver, const LocalRoom& room, std::string_view subscription_id,
-                   wire::WireForm form, bool own_heads) {
+                   wire::WireForm form, bool own_heads, bool counts_only) {
   MemberForm made;
   made.form = is_subscription(subscription_id, own_heads) ? form : receiver.form_in(room.name);
   made.carrier = &receiver.carrier();
   made.counters = receiver.counters();
   made.subscription = subscription_id;
   made.own_heads = own_heads;
+  made.counts_only = counts_only;
   return made;
 }
 
@@ -103,7 +104,8 @@ void Fanout::enter(Membership& membership, LocalRoom& room, Receiver& receiver, 
   member.membership = &membership;
   member.link = receiver.direct_link();
   member.noted = receiver.notes_deliveries();
-  member.form = room.forms.acquire(form_of(receiver, room, subscription.id, subscription.form, subscription.own_heads));
+  member.form = room.forms.acquire(
+      form_of(receiver, room, subscription.id, subscription.form, subscription.own_heads, subscription.counts_only));
   set_ahead(room, member, room.run.size());
   membership = {&room, room.members.size()};
   room.members.push_back(member);
@@ -245,7 +247,8 @@ void Fanout::remove_from_everyone(Receiver& receiver) noexcept {
 void Fanout::refresh(LocalRoom& room, LocalRoom::Member& member) {
   const Receiver& receiver = *member.receiver;
   const MemberForm& before = room.forms[member.form];
-  const MemberForm now = form_of(receiver, room, before.subscription, before.form, before.own_heads);
+  const MemberForm now =
+      form_of(receiver, room, before.subscription, before.form, before.own_heads, before.counts_only);
   if (now != before) {
     const MemberForms::Number number = room.forms.acquire(now);
     room.forms.release(member.form);

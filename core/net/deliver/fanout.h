@@ -35,7 +35,8 @@ namespace chat::net {
 struct Subscription {
   std::string_view id;  // empty: none. The packets are those of Codec::encode(), in the receiver's own form
   wire::WireForm form = 0;
-  bool own_heads = false;  // the receiver makes the head of each message: Receiver::deliver_body()
+  bool own_heads = false;    // the receiver makes the head of each message: Receiver::deliver_body()
+  bool counts_only = false;  // see seen_by()
 };
 
 struct LocalRoom {

@@ -23,6 +23,7 @@ std::string key_of(const MemberForm& form) {
   append_bytes(key, form.counters.by_protocol);
   append_bytes(key, form.counters.by_transport);
   append_bytes(key, form.own_heads);
+  append_bytes(key, form.counts_only);
   return key += form.subscription;
 }
 

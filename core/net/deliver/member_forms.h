@@ -34,6 +34,7 @@ struct MemberForm {
   DeliveryCounters counters;
   std::string subscription;  // empty: none. The packets are those of Codec::encode()
   bool own_heads = false;    // see Subscription
+  bool counts_only = false;  // see seen_by()
 
   bool operator==(const MemberForm&) const = default;
 };

@@ -125,20 +125,28 @@ void Peer::handle(Opened&) {
 void Peer::handle(Joined& joined) {
   // A departing peer joins too, so that on_join is called: its second peer is in the room by Arrived, and calls on_leave.
   if (!departing_ && (silent_ || link_->closing())) return;
-  const bool added = loop_.fanout().add(*this, joined.room);
+  const bool sees_people = joined.names_people && loop_.dispatcher().may_see_people(client_, joined.room);
+  if (joined.names_people) loop_.hub().set_sees_people(*client_, joined.room, sees_people);
+  const Subscription membership{.counts_only = !sees_people};
+  const bool added = loop_.fanout().add(*this, joined.room, membership);
   try {
-    if (const std::optional<Subscription> subscription = owner_->subscription_of(*this, joined.ref)) {
+    if (std::optional<Subscription> subscription = owner_->subscription_of(*this, joined.ref)) {
+      subscription->counts_only = !sees_people;
       loop_.fanout().add(*this, joined.room, *subscription);
+    } else if (!added && joined.names_people && direct_form() == 0) {  // the answer may be another one now
+      loop_.fanout().remove(*this, joined.room);
+      loop_.fanout().add(*this, joined.room, membership);
     }
   } catch (...) {
     if (added) loop_.fanout().remove(*this, joined.room);  // on_join is not called
     throw;
   }
-  in_turn([this, joined = std::move(joined), added]() mutable { joined_room(joined, added); });
+  in_turn(
+      [this, joined = std::move(joined), added, sees_people]() mutable { joined_room(joined, added, sees_people); });
 }
 
 // The application hears of the room also when memory fails for what the client is sent.
-void Peer::joined_room(Joined& joined, bool added) {
+void Peer::joined_room(Joined& joined, bool added, bool sees_people) {
   const bool first = !state_.welcomed;
   const std::string ref = std::move(joined.ref);
   or_fail([&] {
@@ -162,8 +170,17 @@ void Peer::joined_room(Joined& joined, bool added) {
   }
   if (added) tell_joined(joined.room);
   const std::size_t bytes = replay(joined.missed, owner_->subscription_of(*this, ref));
+  if (joined.presence)
+    or_fail([&] { tell_presence(seen_by(joined.presence, !sees_people), owner_->subscription_of(*this, ref)); });
   if (bytes != 0) input_.charge_reply(bytes);
   if (first) send_waiting();
+}
+
+void Peer::tell_presence(const MessagePtr& message, const std::optional<Subscription>& subscription) {
+  if (!message) return;
+  FramePtr frame = subscription ? encode(*subscription, message)
+                                : encode(codec_->encode_in_form(*message, form_in(message->room)), message);
+  if (frame) deliver(frame);
 }
 
 void Peer::welcome(const Welcome& welcome) {
@@ -633,7 +650,7 @@ void Peer::handle(Arrived& arrived) {
   if (arrived.room.empty()) {
     loop_.fanout().add_to_everyone(*this);
   } else {
-    loop_.fanout().add(*this, arrived.room);
+    loop_.fanout().add(*this, arrived.room, Subscription{.counts_only = !arrived.sees_people});
   }
 }
 

@@ -213,10 +213,12 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   void tell_ack(std::uint64_t ack_id, Error error);
   void count_delivery();
   void note_delivery(const MessagePtr& message, bool own);
-  void joined_room(Joined& joined, bool added);
+  void joined_room(Joined& joined, bool added, bool sees_people);
   void tell_joined(const std::string& room);
   void tell_left(const std::string& room, std::string_view reason);
   void tell_missed_leave(std::string_view reason);
+  // What the members know of each other, for the new one.
+  void tell_presence(const MessagePtr& message, const std::optional<Subscription>& subscription);
   void welcome(const Welcome& welcome);
   void send_waiting();
   void send(const DirectMessage& direct);

@@ -20,12 +20,12 @@ ErrorReply rate_error(const Command& command) {
 // The answer to it may be long.
 bool asks_for_much(const Command& command) {
   return std::holds_alternative<HistoryCommand>(command) || std::holds_alternative<MembersCommand>(command) ||
-         std::holds_alternative<RoomsCommand>(command);
+         std::holds_alternative<RoomsCommand>(command) || std::holds_alternative<PresenceCommand>(command);
 }
 
 bool is_long(const Reply& reply) {
   return std::holds_alternative<HistoryReply>(reply) || std::holds_alternative<MembersReply>(reply) ||
-         std::holds_alternative<RoomsReply>(reply);
+         std::holds_alternative<RoomsReply>(reply) || std::holds_alternative<PresenceReply>(reply);
 }
 
 constexpr std::uint16_t kPolicyViolation = 1008;

@@ -56,7 +56,11 @@ bool Peers::deliver(EveryoneMessage& event) {
 
 bool Peers::deliver(PublishedNotice& event) {
   repeat_ = true;
-  loop_.application().on_published(*event.message);
+  if (event.message->presence) {
+    loop_.application().on_presence(*event.message);
+  } else {
+    loop_.application().on_published(*event.message);
+  }
   repeat_ = false;
   return true;
 }

@@ -68,6 +68,7 @@ Decoded ChatV1Reader::read() {
   if (request == "name") return read_rename();
   if (request == "history") return read_history();
   if (request == "members") return read_members();
+  if (request == "presence") return read_presence();
   if (request == "rooms") return finish(RoomsCommand{ref_});
   if (request == "ping") return finish(PingCommand{ref_});
   fail({Error::unsupported, "unknown type: " + std::string(utf8_prefix(request, 64))});
@@ -171,6 +172,13 @@ Decoded ChatV1Reader::read_history() {
 
 Decoded ChatV1Reader::read_members() {
   MembersCommand command;
+  read_string(Field::room, command.room);
+  command.ref = ref_;
+  return finish(std::move(command));
+}
+
+Decoded ChatV1Reader::read_presence() {
+  PresenceCommand command;
   read_string(Field::room, command.room);
   command.ref = ref_;
   return finish(std::move(command));

@@ -59,6 +59,7 @@ class ChatV1Reader {
   Decoded read_rename();
   Decoded read_history();
   Decoded read_members();
+  Decoded read_presence();
 
   // These leave `out` unchanged when the field is absent or an error was found before.
   void read_string(Field field, std::string& out);

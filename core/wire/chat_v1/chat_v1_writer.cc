@@ -12,6 +12,7 @@
 #include "wire/base64.h"
 #include "wire/error_text.h"
 #include "wire/json/json.h"
+#include "wire/presence_json.h"
 
 namespace chat::wire {
 namespace {
@@ -111,7 +112,22 @@ class SmallReply {
 
 }  // namespace
 
+namespace {
+
+void append_presence_event(std::string& out, const Message& message) {
+  out += R"({"type":"presence","room":)";
+  json::append_quoted(out, message.room);
+  out += ",\"time\":";
+  json::append_number(out, message.time_ms);
+  out += ',';
+  append_presence(out, *message.presence);
+  out += '}';
+}
+
+}  // namespace
+
 void append_chat_v1(std::string& out, const Message& message, const ChatV1Form& form) {
+  if (message.presence) return append_presence_event(out, message);
   if (const std::size_t bytes = out.size() + size_estimate(message, form); bytes > out.capacity()) out.reserve(bytes);
   out += R"({"type":"message")";
   if (!message.room.empty()) {
@@ -273,6 +289,16 @@ class ReplyWriter {
     out_ += ",\"room\":";
     json::append_quoted(out_, reply.room);
     out_ += reply.list->encoded(members_text);
+    return true;
+  }
+
+  bool operator()(const PresenceReply& reply) {
+    open("presence", reply.ref);
+    out_ += ",\"room\":";
+    json::append_quoted(out_, reply.room);
+    out_ += ',';
+    append_presence(out_, *reply.notice);
+    out_ += '}';
     return true;
   }
 

@@ -75,6 +75,7 @@ struct ReplyReader {
   }
   Answer operator()(const MembersReply& reply) const { return json_answer(reply); }
   Answer operator()(const RoomsReply& reply) const { return json_answer(reply); }
+  Answer operator()(const PresenceReply& reply) const { return json_answer(reply); }
   Answer operator()(const ErrorReply& reply) const { return rest_problem({reply.code, reply.reason}); }
   template <class Other>
   Answer operator()(const Other&) const {

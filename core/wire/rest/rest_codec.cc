@@ -52,7 +52,7 @@ Packets EventStreamCodec::encode(const Message& message) const {
   std::string json;
   append_chat_v1(json, message);
   Packets packets(1);
-  append_event(packets[0].bytes, {}, json);
+  append_event(packets[0].bytes, message.presence ? "presence" : "", json);
   return packets;
 }
 

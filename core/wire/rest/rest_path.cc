@@ -18,6 +18,7 @@ RestTarget rest_target(std::string_view path, std::string_view base) {
   if (name == "messages") return {messages, room};
   if (name == "events") return {events, room};
   if (name == "members") return {members, room};
+  if (name == "presence") return {presence, room};
   return {};
 }
 

@@ -13,6 +13,7 @@ struct RestTarget {
     messages,  // P/{room}/messages
     events,    // P/{room}/events
     members,   // P/{room}/members
+    presence,  // P/{room}/presence
   };
 
   Resource resource = Resource::none;

@@ -6,6 +6,7 @@
 #include "wire/error_text.h"
 #include "wire/json/json.h"
 #include "wire/payload.h"
+#include "wire/presence_json.h"
 #include "wire/socket_io/socket_io_offset.h"
 
 namespace chat::wire {
@@ -63,7 +64,11 @@ Packets SocketIoCodec::encode_event(const Message& message, std::string_view ack
   append_socket_io(text, SocketIoType::event, nsp_->name, message.attachments.size(), ack_id);
   text += '[';
   json::append_quoted(text, message.event);
-  if (message.kind == PayloadKind::text) {
+  if (message.presence) {
+    text += ",{";
+    append_presence(text, *message.presence);
+    text += '}';
+  } else if (message.kind == PayloadKind::text) {
     text += ',';
     json::append_quoted(text, message.payload);
   } else if (const std::string_view args = inside_of(message.payload); !args.empty()) {

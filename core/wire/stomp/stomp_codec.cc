@@ -14,6 +14,7 @@ namespace {
 constexpr WireForm kVersionMask = 0x3;
 constexpr WireForm kTextOnly = 0x10;
 constexpr WireForm kDirect = 0x20;
+constexpr WireForm kPresence = 0x40;
 
 // The queue of messages with the default event, whose name says nothing.
 constexpr std::string_view kDefaultQueue = "messages";
@@ -25,6 +26,8 @@ StompCodec::StompCodec(StompVersion version, const StompPrefixes& prefixes, bool
       form_(static_cast<WireForm>(Protocol::stomp) << 56 | static_cast<WireForm>(version) |
             (text_only ? kTextOnly : 0)) {}
 
+WireForm StompCodec::presence_form(WireForm form) { return form | kPresence; }
+
 WireForm StompCodec::direct_form() const { return form_ | kDirect; }
 
 std::string_view StompCodec::queue_of(const Message& message) {
@@ -32,10 +35,12 @@ std::string_view StompCodec::queue_of(const Message& message) {
 }
 
 std::optional<Packet> StompCodec::encode_body(const Message& message, WireForm form) const {
+  if ((message.presence != nullptr) != ((form & kPresence) != 0)) return std::nullopt;
   const bool direct = (form & kDirect) != 0;
   const StompDestination destination =
       direct ? StompDestination{StompDestinationKind::user_queue, std::string(queue_of(message))}
-             : StompDestination{StompDestinationKind::room, message.room};
+             : StompDestination{StompDestinationKind::room,
+                                message.presence ? message.room + std::string(kStompPresenceSuffix) : message.room};
   StompMessageContent content = encode_stomp_content(message, (form & kTextOnly) != 0);
   Pairs headers{{"destination", encode_stomp_destination(prefixes_, destination)},
                 {"message-id", stomp_message_id(message)}};

@@ -29,6 +29,9 @@ class StompCodec final : public Codec {
   WireForm direct_form() const override;
   bool has_first_room() const override { return false; }
 
+  // The form of the subscriptions to a room's presence, of clients with this form().
+  static WireForm presence_form(WireForm form);
+
   // The queue of the user to which a message belongs that is sent to the client or to everyone.
   static std::string_view queue_of(const Message& message);
 

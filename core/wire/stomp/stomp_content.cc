@@ -11,6 +11,7 @@
 #include "wire/http/syntax.h"
 #include "wire/json/json.h"
 #include "wire/payload.h"
+#include "wire/presence_json.h"
 
 namespace chat::wire {
 namespace {
@@ -119,6 +120,12 @@ std::string with_attachments(const Message& message) {
 // Sets the body and returns its default type, which is not that of the sender when it does not fit.
 std::string_view set_content(StompMessageContent& content, const Message& message, std::string_view type,
                              bool text_only) {
+  if (message.presence) {
+    content.body = '{';
+    append_presence(content.body, *message.presence);
+    content.body += '}';
+    return kJson;
+  }
   if (message.kind == PayloadKind::text) {
     if (!is_json(type)) {
       content.body = message.payload;

@@ -18,6 +18,9 @@ struct StompPrefixes {
 // The queue on which a client receives what became of its refused messages.
 inline constexpr std::string_view kStompErrorQueue = "errors";
 
+// The presence of a room has the room's destination and this.
+inline constexpr std::string_view kStompPresenceSuffix = ".presence";
+
 enum class StompDestinationKind : std::uint8_t { room, application, user_queue };
 
 struct StompDestination {

@@ -303,6 +303,34 @@ void what_on_message_does_comes_after_the_message(void**) {
   assert_null(CallbackScope::current(*f.hub));
 }
 
+// Members of a room may ask who is there, unless the application says otherwise; others receive the number.
+void who_is_there_depends_on_the_right_to_list_members(void**) {
+  Fixture f;
+  assert_error(f.execute(PresenceCommand{"lobby", "1"}), Error::forbidden);  // the level is off
+  assert_ok(f.hub->set_presence("lobby", PresenceLevel::full));
+  assert_ok(f.hub->set_presence("dev", PresenceLevel::full));
+  f.application.asked.clear();
+  const auto ask = [&](const char* room) {
+    return std::get<PresenceReply>(*f.execute(PresenceCommand{room, "1"})).notice;
+  };
+  assert_int_equal(ask("")->people.size(), 1);
+  assert_true(ask("dev")->counts_only);
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse}; };
+  assert_true(ask("lobby")->counts_only && ask("lobby")->people.empty());
+  assert_int_equal(ask("lobby")->count, 1);
+  assert_false(f.dispatcher.may_see_people(f.client, "lobby"));
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::defer}; };
+  assert_true(ask("lobby")->counts_only);
+  assert_false(f.dispatcher.may_see_people(f.client, "lobby"));
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{}; };
+  assert_false(ask("dev")->counts_only);
+  assert_true(f.dispatcher.may_see_people(f.client, "lobby"));
+  for (const FakeApplication::Question& question : f.application.asked) assert_true(question.action == Action::members);
+  assert_error(f.execute(PresenceCommand{"a/b", "1"}), Error::invalid_room);
+  f.application.decides = false;
+  assert_true(f.dispatcher.may_see_people(f.client, "lobby"));
+}
+
 void what_on_authorize_does_comes_after_the_command(void**) {
   Fixture f;
   f.application.authorize = [&](const AuthorizeRequest&) -> std::optional<Decision> {
@@ -649,6 +677,7 @@ int main() {
       cmocka_unit_test(no_ref_no_ack_id),
       cmocka_unit_test(ack_ids_are_not_reused),
       cmocka_unit_test(what_on_message_does_comes_after_the_message),
+      cmocka_unit_test(who_is_there_depends_on_the_right_to_list_members),
       cmocka_unit_test(what_on_authorize_does_comes_after_the_command),
       cmocka_unit_test(what_was_deferred_happens_after_a_refusal_too),
       cmocka_unit_test(an_answer_of_the_application_takes_the_place_of_the_ack),

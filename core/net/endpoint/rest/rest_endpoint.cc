@@ -88,7 +88,7 @@ std::variant<HttpResponse, Hold> RestEndpoint::route(const HttpRequest& request,
       case Resource::events:
         return route_events(request, context, endpoint, room);
       default:
-        return route_list(request, context, endpoint, room);
+        return route_list(request, context, endpoint, target);
     }
   }();
   if (auto* const answer = std::get_if<wire::RestAnswer>(&reaction)) {
@@ -168,13 +168,15 @@ RestEndpoint::Reaction RestEndpoint::route_history(const HttpRequest& request, c
 }
 
 RestEndpoint::Reaction RestEndpoint::route_list(const HttpRequest& request, const RequestContext& context,
-                                                const Endpoint& endpoint, std::string_view room) {
+                                                const Endpoint& endpoint, const wire::RestTarget& target) {
   RestQuestion question;
   const bool allowed = loop_.options().http_lists;
-  if (room.empty()) {
+  if (target.resource == Resource::rooms) {
     question.command = RoomsCommand{{}, allowed};
+  } else if (target.resource == Resource::presence) {
+    question.command = PresenceCommand{std::string(target.room), {}, allowed};
   } else {
-    question.command = MembersCommand{std::string(room), {}, allowed};
+    question.command = MembersCommand{std::string(target.room), {}, allowed};
   }
   return hold(std::make_unique<RestExchange>(local_, request, rest_birth(request, context, endpoint),
                                              identity_of(request, context), std::move(question)));

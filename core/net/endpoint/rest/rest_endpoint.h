@@ -5,6 +5,7 @@
 #include "net/endpoint/endpoint_context.h"
 #include "net/endpoint/endpoint_handler.h"
 #include "net/endpoint/rest/rest_local.h"
+#include "wire/rest/rest_path.h"
 
 namespace chat::net {
 
@@ -29,7 +30,7 @@ class RestEndpoint final : public EndpointHandler {
   Reaction route_history(const HttpRequest& request, const RequestContext& context, const Endpoint& endpoint,
                          std::string_view room);
   Reaction route_list(const HttpRequest& request, const RequestContext& context, const Endpoint& endpoint,
-                      std::string_view room);
+                      const wire::RestTarget& target);
   Reaction route_events(const HttpRequest& request, const RequestContext& context, const Endpoint& endpoint,
                         std::string_view room);
   std::string identity_of(const HttpRequest& request, const RequestContext& context) const;

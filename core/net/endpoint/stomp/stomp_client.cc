@@ -327,9 +327,22 @@ void StompClient::refuse_connection() {
 // After this, a later verdict is reported as too late.
 void StompClient::on_verdict_timeout(Peer& peer) { (void)loop_.hub().time_out(peer.client()); }
 
+// Whether it is for the presence of a room; then only the room's name is left of its destination.
+bool StompClient::take_presence(session::stomp::Subscribe& subscribe) {
+  constexpr std::string_view kSuffix = wire::kStompPresenceSuffix;
+  std::string& name = subscribe.destination.name;
+  if (subscribe.destination.kind != wire::StompDestinationKind::room) return false;
+  if (name.size() <= kSuffix.size() || !name.ends_with(kSuffix)) return false;
+  const std::string room = name.substr(0, name.size() - kSuffix.size());
+  if (loop_.hub().presence_level(room) == PresenceLevel::off) return false;
+  name = room;
+  subscribe.since.reset();
+  return true;
+}
+
 void StompClient::act(session::stomp::Subscribe& subscribe) {
   if (peer_ == nullptr) return;
-  places_.add(subscribe);
+  places_.add(subscribe, take_presence(subscribe));
   if (subscribe.destination.kind == wire::StompDestinationKind::room) {
     give(JoinCommand{std::move(subscribe.destination.name), std::move(subscribe.since), ref_text(subscribe.ref)});
     return;

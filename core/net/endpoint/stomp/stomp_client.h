@@ -90,6 +90,7 @@ class StompClient final : public LinkUser, public PeerOwner, private TimerEntry 
   void act(session::stomp::Send& send);
   void act(session::stomp::Connect& connect);
   void act(session::stomp::Subscribe& subscribe);
+  bool take_presence(session::stomp::Subscribe& subscribe);
   void act(session::stomp::Unsubscribe& unsubscribe);
   void act(session::stomp::Publish& publish);
   void act(session::stomp::Refuse& refuse);

@@ -14,11 +14,12 @@ auto find_place(Places& places, Test test) {
 
 }  // namespace
 
-void StompPlaces::add(const session::stomp::Subscribe& subscribe) {
+void StompPlaces::add(const session::stomp::Subscribe& subscribe, bool presence) {
   Place place;
   place.number = subscribe.subscription;
   place.ref = subscribe.ref;
   place.destination = subscribe.destination;
+  place.presence = presence;
   place.own_heads = subscribe.head.empty();
   place.id = place.own_heads ? std::to_string(subscribe.subscription) : subscribe.head;
   places_.push_back(std::move(place));

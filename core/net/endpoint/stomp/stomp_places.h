@@ -10,6 +10,7 @@
 #include "net/deliver/fanout.h"
 #include "session/stomp_action.h"
 #include "wire/codec.h"
+#include "wire/stomp/stomp_codec.h"
 #include "wire/stomp/stomp_destination.h"
 
 namespace chat::net {
@@ -22,7 +23,8 @@ class StompPlaces {
     wire::StompDestination destination;
     std::string id;  // for the fan-out: the head of its messages or, with own heads, its number
     bool own_heads = false;
-    bool joined = false;  // the client is a member of the room because of it
+    bool presence = false;  // receives the presence of the room and no messages
+    bool joined = false;    // the client is a member of the room because of it
 
     bool is_for(std::string_view room) const {
       return destination.kind == wire::StompDestinationKind::room && destination.name == room;
@@ -30,11 +32,13 @@ class StompPlaces {
     bool is_for_queue(std::string_view queue) const {
       return destination.kind == wire::StompDestinationKind::user_queue && destination.name == queue;
     }
-    Subscription as_subscription(wire::WireForm form) const { return {id, form, own_heads}; }
+    Subscription as_subscription(wire::WireForm form) const {
+      return {id, presence ? wire::StompCodec::presence_form(form) : form, own_heads};
+    }
   };
 
   // The references that the functions return hold until the place is removed.
-  void add(const session::stomp::Subscribe& subscribe);
+  void add(const session::stomp::Subscribe& subscribe, bool presence = false);
   Place* find(session::stomp::Subscription number);
   Place* find_request(session::stomp::Ref ref);
   // One with own heads. nullptr: it has been removed.

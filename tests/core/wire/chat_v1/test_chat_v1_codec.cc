@@ -102,7 +102,40 @@ void read_payload(const cJSON* object, MessageDraft& draft) {
   draft.attributes = attributes_of(object);
 }
 
+std::vector<Person> people_of(const cJSON* object, const char* name) {
+  std::vector<Person> people;
+  const cJSON* item = nullptr;
+  cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, name)) {
+    const bool guest = has(item, "id");
+    people.push_back(
+        {guest ? "" : text(item, "user"), guest ? std::stoull(text(item, "id")) : ClientId{0}, text(item, "name")});
+  }
+  return people;
+}
+
+PresenceNoticePtr notice_of(const cJSON* object) {
+  PresenceNotice notice;
+  notice.count = number(object, "count");
+  notice.listed = has(object, "people");
+  notice.people = people_of(object, "people");
+  notice.joined = people_of(object, "joined");
+  notice.left = people_of(object, "left");
+  notice.changed = people_of(object, "changed");
+  return std::make_shared<const PresenceNotice>(std::move(notice));
+}
+
+std::shared_ptr<Message> presence_of(const cJSON* object) {
+  auto message = std::make_shared<Message>();
+  message->event_kind = RoomEventKind::presence;
+  message->ephemeral = true;
+  message->room = text(object, "room");
+  message->time_ms = static_cast<std::int64_t>(number(object, "time"));
+  message->presence = notice_of(object);
+  return message;
+}
+
 std::shared_ptr<Message> message_of(const cJSON* object) {
+  if (has(object, "count")) return presence_of(object);
   auto message = std::make_shared<Message>();
   message->room = text(object, "room");
   message->seq = number(object, "seq");
@@ -173,6 +206,9 @@ struct Describe {
   std::string operator()(const MembersCommand& c) const {
     return Description().add("members", c.room).add("ref", c.ref).line();
   }
+  std::string operator()(const PresenceCommand& c) const {
+    return Description().add("presence", c.room).add("ref", c.ref).line();
+  }
   std::string operator()(const RoomsCommand& c) const { return Description().add("rooms ref", c.ref).line(); }
   std::string operator()(const PingCommand& c) const { return Description().add("ping ref", c.ref).line(); }
   std::string operator()(const DisconnectCommand& c) const { return Description().add("disconnect ref", c.ref).line(); }
@@ -202,6 +238,7 @@ Command command_of(const cJSON* object) {
   if (type == "history")
     return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"), ref,
                           has(object, "before") ? number(object, "before") : 0};
+  if (type == "presence") return PresenceCommand{text(object, "room"), ref};
   if (type == "members") return MembersCommand{text(object, "room"), ref};
   if (type == "rooms") return RoomsCommand{ref};
   assert_string_equal(type.c_str(), "ping");
@@ -335,6 +372,7 @@ Reply reply_of(const cJSON* r) {
         list->items.push_back({std::stoull(text(item, "id")), text(item, "name")});
     return MembersReply{ref, text(r, "room"), std::move(list)};
   }
+  if (kind == "presence") return PresenceReply{ref, text(r, "room"), notice_of(r)};
   if (kind == "rooms") {
     auto list = std::make_shared<RoomList>();
     cJSON_ArrayForEach(item, field(r, "rooms"))

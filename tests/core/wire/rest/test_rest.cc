@@ -37,6 +37,7 @@ void a_path_names_a_resource(void**) {
   assert_true(is("/rooms/a/messages/", Resource::messages, "a"));
   assert_true(is("/rooms/events/events", Resource::events, "events"));
   assert_true(is("/rooms/a/members", Resource::members, "a"));
+  assert_true(is("/rooms/a/presence", Resource::presence, "a"));
   for (const char* path : {"/rooms/a", "/rooms/a/", "/rooms//messages", "/rooms/a/b/messages", "/roomsa/messages",
                            "/rooms/a/messages//", "/other", ""}) {
     assert_true(is(path, Resource::none, ""));

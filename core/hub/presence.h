@@ -1,0 +1,106 @@
+// The people in one room. A user is present while one of their clients is a member, and for a grace time after that, so
+// that a reconnect is not told. A guest is a person of its own, without a grace time.
+//
+// Nothing is told at once: joins and leaves note what has changed, and Hub::tell_presence() gathers the changes since the
+// last notice into the next one. The snapshot for a new member shows what the last notice told, so the notices after it
+// complete it.
+//
+// Only the hub uses it, with the room's lock held. It reads no clock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hub/age_list.h"
+#include "hub/client.h"
+#include "hub/presence_queue.h"
+#include "model/message.h"
+#include "model/presence.h"
+#include "model/string_map.h"
+
+namespace chat {
+
+class Presence {
+ public:
+  // At most one notice of a room in this time.
+  static constexpr std::int64_t kNoticeIntervalMs = 1'000;
+  // Above this many people they are counted and not listed, until there are at most kListAgain.
+  static constexpr std::size_t kMaxListed = 200;
+  static constexpr std::size_t kListAgain = 150;
+  // So many users have a grace time in one room.
+  static constexpr std::size_t kMaxAbsent = 1'000;
+
+  class Entry;
+
+  Presence(Room& room, PresenceLevel level, std::shared_ptr<PresenceQueue> queue);
+  ~Presence();
+  Presence(const Presence&) = delete;
+  Presence& operator=(const Presence&) = delete;
+
+  PresenceLevel level() const { return level_; }
+  // The next notice is in the terms of the new level, and lists everyone if the level is full.
+  void set_level(PresenceLevel level) noexcept;
+
+  // A client became a member. The entry is valid until leave() for it. Throws std::bad_alloc; then nothing has changed.
+  Entry* enter(ClientId client, const Identity& identity);
+  void leave(Entry* entry) noexcept;
+  // The client's identity has changed. Returns its entry, which may be another one. Throws as enter() does.
+  Entry* change(Entry* entry, ClientId client, const Identity& identity);
+  // Forgets everyone without a notice. There are no members.
+  void clear() noexcept;
+
+  // Something is still to be told, or a grace time runs.
+  bool busy() const { return !touched_.empty() || absent_count_ != 0; }
+
+  // Ends the grace times that are over, and begins those of users that have left.
+  void advance(std::int64_t now_ms, std::int64_t grace_ms) noexcept;
+  bool notice_due(std::int64_t now_ms) const;
+  // What has changed since the last notice, for the application: without reduced, and with all changes at any level.
+  PresenceNotice changes() const;
+  // The same for the members. Without reduced.
+  PresenceNotice for_members(const PresenceNotice& changes) const;
+  // The number of people that the last notice told.
+  std::size_t told() const { return told_; }
+  // Whether there is nothing to tell: what had changed has changed back.
+  bool is_nothing(const PresenceNotice& changes) const;
+  // The next notice is due for another level, and replaces what members know.
+  bool relists() const { return relist_; }
+  // Forgets changes that are nothing.
+  void note_nothing() noexcept;
+  // The changes were told.
+  void note_told(const PresenceNotice& for_members, std::int64_t now_ms) noexcept;
+  // Puts the room where it belongs in the queue. retry: the notice could not be made.
+  void schedule(std::int64_t now_ms, bool retry = false) noexcept;
+
+  // Who is present now. all: also when there are more than kMaxListed, or at the level `counts`.
+  PresenceNotice current(bool all) const;
+  // What the last notice told, for a new member: without reduced.
+  PresenceNotice snapshot() const;
+  // The snapshot as a message, until the next notice; see Hub.
+  MessagePtr kept_snapshot;
+
+ private:
+  void touch(Entry& entry) noexcept;
+  void end_absence(Entry& entry) noexcept;
+  std::vector<Person> people_after_changes() const;
+
+  PresenceLevel level_;
+  const std::shared_ptr<PresenceQueue> queue_;
+  const PresenceQueue::Place place_;
+  StringMap<std::unique_ptr<Entry>> entries_;
+  std::vector<Entry*> touched_;  // has capacity for all entries
+  AgeList<Entry> leaving_;       // their grace time begins with the next advance()
+  AgeList<Entry> absent_;        // by the end of their grace time
+  std::size_t absent_count_ = 0;
+  std::size_t told_ = 0;
+  bool lists_ = true;      // the last notice, or the first snapshot, lists people
+  bool relist_ = false;    // the next notice lists everyone
+  bool waits_ = false;     // the queue has the time of the next notice
+  bool has_told_ = false;  // last_notice_ms_ is valid
+  std::int64_t last_notice_ms_ = 0;
+};
+
+}  // namespace chat
