@@ -528,6 +528,20 @@ void read_history_file(Reader& reader, const chat_server_options& given, net::Se
                 options.history_file_bytes);
 }
 
+void read_presence(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  constexpr std::int64_t kMaxGraceMs = 3'600'000;
+  const int level = raw_number(given.presence);
+  reader.range("options.presence", level, CHAT_PRESENCE_OFF, CHAT_PRESENCE_FULL);
+  options.hub.presence = static_cast<PresenceLevel>(level);
+  reader.number("options.presence_grace_ms", given.presence_grace_ms, kMaxGraceMs, Reader::Unlimited::no,
+                options.hub.presence_grace_ms);
+  if (given.presence_event == nullptr) return;
+  std::string& event = options.hub.presence_event;
+  reader.text("options.presence_event", given.presence_event, event);
+  if (event == kDefaultEvent) reader.fault(invalid("options.presence_event", "is the event of messages"));
+  if (Status status = check_event_name(event); !status.ok()) reader.fault(std::move(status));
+}
+
 void read_own_paths(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   const auto read = [&](const char* field, const char* path, std::string& target) {
     if (path == nullptr) return;
@@ -561,6 +575,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_stomp_options(reader, given, settings.server);
   read_http_options(reader, given, settings.server);
   read_history_file(reader, given, settings.server);
+  read_presence(reader, given, settings.server);
   read_own_paths(reader, given, settings.server);
   read_shares(reader, given, settings.server);
   if (!reader.ok()) return reader.status();

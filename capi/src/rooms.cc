@@ -1,6 +1,7 @@
 // The entry points that change who is in a room, and that close rooms.
 #include "handle.h"
 #include "model/names.h"
+#include "sized.h"
 
 using chat::ClientPtr;
 using chat::Error;
@@ -114,6 +115,23 @@ chat_error chat_close_room(chat_server *server, const char *room, const char *re
     return change_room(
         server, **running, "chat_close_room", room, reason, {},
         [](Hub &hub, const std::string &name, const std::string &why) { return hub.close_room(name, why); });
+  });
+}
+
+chat_error chat_room_set_presence(chat_server *server, const char *room, chat_presence_level level) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_live_server(server);
+    if (!running.ok()) return running.status();
+    const int number = chat::capi::raw_number(level);
+    if (number < CHAT_PRESENCE_OFF || number > CHAT_PRESENCE_FULL) {
+      return {Error::invalid_argument, "level is " + std::to_string(number) + ", not a chat_presence_level"};
+    }
+    const auto wished = static_cast<chat::PresenceLevel>(number);
+    const bool usual = wished == (*running)->options().hub.presence;
+    const std::optional<chat::PresenceLevel> own = usual ? std::nullopt : std::optional(wished);
+    return change_room(
+        server, **running, "chat_room_set_presence", room, nullptr, {},
+        [own](Hub &hub, const std::string &name, const std::string &) { return hub.set_presence(name, own); });
   });
 }
 

@@ -251,6 +251,11 @@ void CommandLine::add_limits() {
         options_.server.history_on_failure,
         one_of<chat_history_failure>({{"fail", CHAT_HISTORY_FAIL}, {"forget", CHAT_HISTORY_FORGET}}));
   limit("history-file-bytes", "4,294,967,296 in the file", &Server::history_file_bytes);
+  value("presence", "off|counts|full", "off; what members learn about who is in their room", options_.server.presence,
+        one_of<chat_presence_level>(
+            {{"off", CHAT_PRESENCE_OFF}, {"counts", CHAT_PRESENCE_COUNTS}, {"full", CHAT_PRESENCE_FULL}}));
+  number("presence-grace-ms", "15,000 before a user without a client has left", &Server::presence_grace_ms);
+  text("presence-event", "NAME", "presence; the event name in Socket.IO and STOMP", options_.presence_event);
   number("http-identities", "1,000 of http-identity-ms in each thread", &Server::max_http_identities);
 }
 

@@ -61,6 +61,7 @@ struct Options {
   std::string www;
   std::string socket_io_client;
   std::string history;
+  std::string presence_event;
   std::string tls_certificate;
   std::string tls_private_key;
   // "off"; empty: the default is not known yet.

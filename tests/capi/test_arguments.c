@@ -102,6 +102,7 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_ban(NULL, guest, "lobby", 1, NULL));
   NO_SERVER(chat_ban_user(NULL, "u", "lobby", 1, NULL));
   NO_SERVER(chat_close_room(NULL, "lobby", NULL));
+  NO_SERVER(chat_room_set_presence(NULL, "lobby", CHAT_PRESENCE_FULL));
   NO_SERVER(chat_room_restore(NULL, "lobby", "e", 0, &message, 1));
   NO_SERVER(chat_client_info(NULL, guest, no_client, NULL));
   NO_SERVER(chat_members(NULL, NULL, no_client, NULL));
@@ -165,6 +166,7 @@ static void a_room_name_is_needed(void **state) {
     BAD_ROOM(chat_ban(server, guest, bad[i], 1, NULL));
     BAD_ROOM(chat_ban_user(server, "u", bad[i], 1, NULL));
     BAD_ROOM(chat_close_room(server, bad[i], NULL));
+    BAD_ROOM(chat_room_set_presence(server, bad[i], CHAT_PRESENCE_FULL));
     BAD_ROOM(chat_members(server, bad[i], no_client, NULL));
     BAD_ROOM(chat_history(server, bad[i], 0, 0, no_message, NULL));
     BAD_ROOM(chat_history_between(server, bad[i], 0, 0, 0, no_message, NULL));
@@ -176,6 +178,7 @@ static void a_room_name_is_needed(void **state) {
   NULL_ROOM(chat_ban(server, guest, NULL, 1, NULL));
   NULL_ROOM(chat_ban_user(server, "u", NULL, 1, NULL));
   NULL_ROOM(chat_close_room(server, NULL, NULL));
+  NULL_ROOM(chat_room_set_presence(server, NULL, CHAT_PRESENCE_FULL));
   NULL_ROOM(chat_history(server, NULL, 0, 0, no_message, NULL));
   NULL_ROOM(chat_history_between(server, NULL, 0, 0, 0, no_message, NULL));
 #undef NULL_ROOM

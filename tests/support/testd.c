@@ -174,6 +174,8 @@ static chat_error run_command(instance *self, char **words) {
   if (strcmp(name, "ban") == 0) return chat_ban(server, client, words[3], atoi(words[4]), words[5]);
   if (strcmp(name, "ban-user") == 0) return chat_ban_user(server, words[2], words[3], atoi(words[4]), words[5]);
   if (strcmp(name, "close-room") == 0) return chat_close_room(server, words[2], words[3]);
+  if (strcmp(name, "set-presence") == 0)
+    return chat_room_set_presence(server, words[2], (chat_presence_level)atoi(words[3]));
   if (strcmp(name, "info") == 0) return chat_client_info(server, client, visit_client, self);
   if (strcmp(name, "members") == 0) return chat_members(server, words[2], visit_client, self);
   if (strcmp(name, "rooms") == 0) return chat_rooms(server, visit_room, self);

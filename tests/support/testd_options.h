@@ -71,12 +71,14 @@ static const option_field numbers[] = {
     FIELD(max_http_identities),
     FIELD(idempotency_ms),
     FIELD(history_file_bytes),
+    FIELD(presence_grace_ms),
 };
 
 /* Includes enumerations: outbox_policy 0, 1, 2; log_level 1 to 4. */
 static const option_field small_numbers[] = {FIELD(threads),       FIELD(history_off),  FIELD(permessage_deflate),
                                              FIELD(outbox_policy), FIELD(log_level),    FIELD(recovery_asks_on_connect),
-                                             FIELD(http_lists),    FIELD(history_sync), FIELD(history_on_failure)};
+                                             FIELD(http_lists),    FIELD(history_sync), FIELD(history_on_failure),
+                                             FIELD(presence)};
 
 static const option_field texts[] = {FIELD(default_room),
                                      FIELD(socket_io_client_directory),
@@ -86,7 +88,8 @@ static const option_field texts[] = {FIELD(default_room),
                                      FIELD(stomp_application_prefix),
                                      FIELD(stomp_user_queue_prefix),
                                      FIELD(sockjs_script_url),
-                                     FIELD(history_path)};
+                                     FIELD(history_path),
+                                     FIELD(presence_event)};
 
 #undef FIELD
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

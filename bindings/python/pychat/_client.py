@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, MutableMapping, Optional, Tuple, Union
 
 from . import _pychat, _verdicts
-from ._enums import UNLIMITED, Protocol, Transport
+from ._enums import UNLIMITED, PresenceLevel, Protocol, Transport
 from ._kept import KeptMessage
 from ._snapshots import Room, Stats
 from ._verdicts import Identity
@@ -319,6 +319,10 @@ class ServerCalls:
     def close_room(self, room: str, reason: Optional[str] = None) -> None:
         """Removes all members, deletes the history, and restarts the numbering with a new epoch."""
         self._core.close_room(room, reason)
+
+    def set_presence(self, room: str, level: PresenceLevel) -> None:
+        """Sets what the members of a room learn about each other, instead of the option `presence`."""
+        self._core.set_presence(room, level)
 
     def members(self, room: str) -> List[ClientInfo]:
         """The members of a room. Raises NoSuchRoomError if there is no such room."""

@@ -61,6 +61,16 @@ class HistoryFailure(enum.IntEnum):
     """They are published without being kept."""
 
 
+class PresenceLevel(enum.IntEnum):
+    """What the members of a room learn about each other."""
+
+    OFF = 0
+    COUNTS = 1
+    """The number of people."""
+    FULL = 2
+    """Their user ids and names too, for clients that may list the members."""
+
+
 class LogLevel(enum.IntEnum):
     """The severity of a log line."""
 

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Optional, Sequence, TypedDict, Union
 
-from ._enums import HistoryFailure, HistorySync, LogLevel, OutboxPolicy, Protocol, SockJs, Transport
+from ._enums import HistoryFailure, HistorySync, LogLevel, OutboxPolicy, PresenceLevel, Protocol, SockJs, Transport
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -139,3 +139,7 @@ class ServerOptions(TypedDict, total=False):
     history_sync: HistorySync
     history_on_failure: HistoryFailure
     history_file_bytes: int
+
+    presence: PresenceLevel
+    presence_grace_ms: int
+    presence_event: str

@@ -275,6 +275,14 @@ void bind_clients(py::class_<Core>& core) {
             self.call([&](chat_server* server) { return chat_close_room(server, room.c_str(), pointer(reason)); });
           },
           py::arg("room"), py::arg("reason"))
+      .def(
+          "set_presence",
+          [](Core& self, const Text& room, int level) {
+            self.call([&](chat_server* server) {
+              return chat_room_set_presence(server, room.c_str(), static_cast<chat_presence_level>(level));
+            });
+          },
+          py::arg("room"), py::arg("level"))
       .def("room_restore", &room_restore, py::arg("room"), py::arg("epoch"), py::arg("seq"), py::arg("messages"));
 }
 

@@ -80,6 +80,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(idempotency_ms),
       PYCHAT_FIELD(http_lists),
       PYCHAT_FIELD(history_file_bytes),
+      PYCHAT_FIELD(presence_grace_ms),
 #undef PYCHAT_FIELD
   };
   return table;
@@ -138,6 +139,10 @@ void Options::set(const std::string& name, py::handle value) {
     options_.history_path = keep(value);
   } else if (name == "history_sync") {
     options_.history_sync = static_cast<chat_history_sync>(number<int>(value));
+  } else if (name == "presence") {
+    options_.presence = static_cast<chat_presence_level>(number<int>(value));
+  } else if (name == "presence_event") {
+    options_.presence_event = keep(value);
   } else if (name == "history_on_failure") {
     options_.history_on_failure = static_cast<chat_history_failure>(number<int>(value));
   } else if (name == "allowed_origins") {

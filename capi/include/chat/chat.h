@@ -250,6 +250,13 @@ typedef enum chat_history_failure {
   CHAT_HISTORY_FORGET = 1 /* messages are published without being kept in the file, and counted */
 } chat_history_failure;
 
+/* What the members of a room learn about each other; see presence. */
+typedef enum chat_presence_level {
+  CHAT_PRESENCE_OFF = 0,
+  CHAT_PRESENCE_COUNTS = 1, /* the number of people */
+  CHAT_PRESENCE_FULL = 2    /* their user ids and names too, for clients that may list the members */
+} chat_presence_level;
+
 /* The severity of a log line. on_log receives the lines up to the log_level of the options. */
 typedef enum chat_log_level {
   CHAT_LOG_ERROR = 1,   /* an operation failed, or a callback violated a rule */
@@ -694,6 +701,15 @@ typedef struct chat_server_options {
   int64_t
       history_file_bytes; /* (*) 4 GiB of messages over all rooms in the file; above: the rooms that have been silent
                                  the longest lose their oldest messages */
+  /*
+   * Presence: docs/presence.md. Several clients of one user are one person. A room tells at most one change a second. With
+   * CHAT_PRESENCE_FULL, on_authorize is asked for CHAT_ACTION_MEMBERS when a client has joined a room; decision_id is 0. Without
+   * on_authorize, or if it returns CHAT_PASS, the client receives the people, otherwise the number of people.
+   */
+  chat_presence_level presence; /* of rooms without a level of their own: chat_room_set_presence() */
+  int64_t presence_grace_ms;    /* 15,000, at most 3,600,000; so long a user without a client is still present, so a
+                                   reconnect is not a change. Guests leave at once */
+  const char *presence_event;   /* NULL: "presence"; the event name in Socket.IO and STOMP. Not "chat message" */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -705,7 +721,7 @@ typedef struct chat_server_options {
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0                                                               \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL                                   \
   }
 
 /*
@@ -924,6 +940,15 @@ CHAT_API chat_error chat_ban_user(chat_server *server, const char *user_id, cons
 
 /* Removes all members and the history. The numbering restarts with a new epoch. NO_SUCH_ROOM. */
 CHAT_API chat_error chat_close_room(chat_server *server, const char *room, const char *reason) CHAT_NOEXCEPT;
+
+/*
+ * Sets what the members of a room learn about each other, instead of the `presence` of the options. The room is created if
+ * necessary, and remains until it has the level of the options again. Members that joined at a lower level than
+ * CHAT_PRESENCE_FULL receive the number of people until they join again. Takes time for each member when the presence begins
+ * or ends. INVALID_ROOM, INVALID_ARGUMENT, TOO_MANY.
+ */
+CHAT_API chat_error chat_room_set_presence(chat_server *server, const char *room,
+                                           chat_presence_level level) CHAT_NOEXCEPT;
 
 /*
  * Restores the history of a room in which nothing has been published, for example from the application's database after a

@@ -202,6 +202,9 @@ void clients_and_what_is_done_to_them(void**) {
   two.expect("\"type\":\"joined\"");
   SUCCEEDED(server.ban_user("u-1", "dev", 1min));
   FAILED_WITH(server.join(1, "dev"), ERROR_BANNED);
+  SUCCEEDED(server.set_presence("dev", CHAT_PRESENCE_COUNTS));
+  two.expect("\"count\":");
+  SUCCEEDED(server.set_presence("dev", CHAT_PRESENCE_OFF));
   SUCCEEDED(server.close_room("dev", "it is late"));
   two.expect("it is late");
 

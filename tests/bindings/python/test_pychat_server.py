@@ -339,6 +339,10 @@ def test_publish_send_and_look(server):
             server.join(second, "lobby")
         server.ban(second, "lobby", seconds=0)
         server.ban_user("u9", "lobby", seconds=60)
+        server.set_presence("lobby", pychat.PresenceLevel.COUNTS)
+        with pytest.raises(pychat.InvalidArgumentError):
+            server.set_presence("lobby", 7)
+        server.set_presence("lobby", pychat.PresenceLevel.OFF)
         server.close_room("lobby", "night")
         wait_until(lambda: not any(room.name == "lobby" for room in server.rooms()))
         first.kick("bye")

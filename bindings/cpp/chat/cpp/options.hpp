@@ -180,6 +180,9 @@ struct Options {
   chat_history_sync history_sync = CHAT_HISTORY_SYNC_NORMAL;
   chat_history_failure history_on_failure = CHAT_HISTORY_FAIL;
   std::int64_t history_file_bytes = 0;
+  chat_presence_level presence = CHAT_PRESENCE_OFF;
+  std::int64_t presence_grace_ms = 0;
+  std::string presence_event = {};
 };
 
 namespace detail {
@@ -299,6 +302,9 @@ class RawOptions {
     raw_.history_sync = options.history_sync;
     raw_.history_on_failure = options.history_on_failure;
     raw_.history_file_bytes = options.history_file_bytes;
+    raw_.presence = options.presence;
+    raw_.presence_grace_ms = options.presence_grace_ms;
+    raw_.presence_event = text(options.presence_event);
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;

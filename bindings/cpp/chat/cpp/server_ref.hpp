@@ -231,6 +231,11 @@ class ServerRef {
                         reason);
   }
 
+  // chat_room_set_presence()
+  Result<void> set_presence(std::string_view room, chat_presence_level level) const {
+    return detail::call([&](const char* name) { return chat_room_set_presence(handle_, name, level); }, room);
+  }
+
   // chat_room_restore(): the history of a room that has none, oldest first, each message with its seq(), time_ms() and
   // sender. seq 0: the number of the last one.
   Result<void> room_restore(std::string_view room, std::string_view epoch, const std::vector<Message>& messages,
