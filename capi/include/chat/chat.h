@@ -252,7 +252,7 @@ typedef enum chat_history_failure {
 
 /* What the members of a room learn about each other; see presence. */
 typedef enum chat_presence_level {
-  CHAT_PRESENCE_OFF = 0,
+  CHAT_PRESENCE_OFF = 0,    /* nothing */
   CHAT_PRESENCE_COUNTS = 1, /* the number of people */
   CHAT_PRESENCE_FULL = 2    /* their user ids and names too, for clients that may list the members */
 } chat_presence_level;
