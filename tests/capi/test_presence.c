@@ -1,6 +1,8 @@
 /*
  * Presence: its options, and the level of a room. What clients receive is in tests/js/presence.test.mjs.
  */
+#include <string.h>
+
 #include "support/capi_test.h"
 
 static void invalid(chat_server_options options, const char *about) {
