@@ -139,6 +139,7 @@ class TextCodec final : public wire::Codec {
     for (const MemberInfo& member : r.list->items) line += " " + member.name;
     return line;
   }
+  static std::string text(const PresenceReply&) { return "presence"; }
   static std::string text(const RoomsReply& r) {
     std::string line = "rooms " + r.ref + ":";
     for (const RoomInfo& room : r.list->items) line += " " + room.name;
