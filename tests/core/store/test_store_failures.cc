@@ -49,6 +49,9 @@ class FakeBackend final : public store::StoreBackend {
     }
     return {};
   }
+  Result<std::vector<KeptMessageId>> message_ids(std::int64_t, std::size_t) override {
+    return std::vector<KeptMessageId>();
+  }
   bool release_space() override { return false; }
   void close(bool clean) override { disk_.closed_clean = clean; }
   KeptRange read(const KeptQuery& query, Moment) override {
