@@ -29,7 +29,13 @@ for (const name of ['script.html', 'module.html']) {
     const terminal = await connect(t, chatd.url());
     const tab = await (await newContext(t)).newPage();
     await tab.goto(chatd.http(`/${name}`));
-    const ack = await tab.evaluate(() => window.client.send('안녕'));
+    // With its own copy, which comes after the ack: the next message is the terminal's.
+    const ack = await tab.evaluate(async () => {
+      const own = new Promise((resolve) => window.client.once('message', resolve));
+      const told = await window.client.send('안녕');
+      await own;
+      return told;
+    });
     assert.equal(ack.seq, 1);
     assert.equal(await terminal.take(), '안녕');
     const heard = tab.evaluate(() => new Promise((resolve) => {
