@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 # What is not in manylinux and so has to come along; libwebsockets is inside of libchat.
 CARRIED = {"libuv", "libcjson", "libssl", "libcrypto", "libsqlite3"}
 # Python's own ssl, where it is not built in, has the system's.
-OF_PYTHON = {"libssl", "libcrypto", "libsqlite3"}
+OF_PYTHON = {"libssl", "libcrypto"}
 # The names under which a system would have them, or what they would load.
 SYSTEM_LIBRARY = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp|sqlite3|chat)\b.*\.so")
 
@@ -165,7 +165,7 @@ def carried_and_strange(mapped, environment):
 
 
 def names(files):
-    return {re.match(r"lib[a-z]+", os.path.basename(file)).group() for file in files}
+    return {re.match(r"lib[a-z]+[0-9]*", os.path.basename(file)).group() for file in files}
 
 
 def test_the_sdist_holds_what_is_needed_and_nothing_more(sdist):
