@@ -2,6 +2,7 @@
 #include "net/deliver/member_forms.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace chat::net {
@@ -11,7 +12,8 @@ constexpr std::size_t kFewForms = 16;
 
 template <class Value>
 void append_bytes(std::string& key, const Value& value) {
-  key.append(reinterpret_cast<const char*>(&value), sizeof value);
+  const auto bytes = std::as_bytes(std::span(&value, 1));
+  key.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 // Different for different forms.
