@@ -3,13 +3,32 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <string>
 
 namespace chat::test {
 
 inline long allocations_until_failure = -1;  // so many succeed, and then one fails; negative: all succeed
 inline long failed_allocations = 0;          // since the program began
+
+inline const std::string kLongRoom = "a-room-whose-name-is-too-long-to-live-inside-of-a-string";
+
+enum class Came : std::uint8_t { through, to_a_failure };
+
+// Runs `action`; the allocation with this index in it fails.
+template <class Action>
+Came after(long allocations, Action action) {
+  const long failed_before = failed_allocations;
+  allocations_until_failure = allocations;
+  try {
+    action();
+  } catch (const std::bad_alloc&) {  // some code handles the failure itself
+  }
+  allocations_until_failure = -1;
+  return failed_allocations == failed_before ? Came::through : Came::to_a_failure;
+}
 
 }  // namespace chat::test
 

@@ -1,7 +1,5 @@
 // Each allocation in a transaction and in a read fails once: the first, the second, and so on. Either nothing has happened
 // afterwards or all of it has, and the next call works.
-#include <new>
-
 #include "../store/history_fixture.h"
 #include "store_sqlite/sqlite_backend.h"
 #include "support/failing_allocations.h"
@@ -10,23 +8,6 @@ using namespace chat;
 using namespace chat::test;
 
 namespace {
-
-const std::string kLongRoom = "a-room-whose-name-is-too-long-to-live-inside-of-a-string";
-
-enum class Came : std::uint8_t { through, to_a_failure };
-
-// Runs `action`; the allocation with this index in it fails.
-template <class Action>
-Came after(long allocations, Action action) {
-  const long failed_before = failed_allocations;
-  allocations_until_failure = allocations;
-  try {
-    action();
-  } catch (const std::bad_alloc&) {
-  }
-  allocations_until_failure = -1;
-  return failed_allocations == failed_before ? Came::through : Came::to_a_failure;
-}
 
 struct Fixture {
   Fixture() : backend(options(folder.file("chat.db"))) { assert_ok(backend.load().status()); }

@@ -12,23 +12,6 @@ using namespace chat::test;
 
 namespace {
 
-const std::string kLongRoom = "a-room-whose-name-is-too-long-to-live-inside-of-a-string";
-
-enum class Came : std::uint8_t { through, to_a_failure };
-
-// Runs `action`; the allocation with this index in it fails.
-template <class Action>
-Came after(long allocations, Action action) {
-  const long failed_before = failed_allocations;
-  allocations_until_failure = allocations;
-  try {
-    action();
-  } catch (const std::bad_alloc&) {  // some code handles the failure itself
-  }
-  allocations_until_failure = -1;
-  return failed_allocations == failed_before ? Came::through : Came::to_a_failure;
-}
-
 // Runs the trial until no allocation is left to fail. Returns how many failed.
 template <class Trial>
 int each_allocation_fails_once(Trial trial) {
