@@ -18,19 +18,24 @@ std::int64_t MemoryLog::restart(std::string epoch) {
   return change;
 }
 
+// A copy, because memory may run out halfway through.
+Result<MemoryLog::Restored> MemoryLog::restored(const std::vector<MessagePtr>& messages, std::int64_t now_ms) const {
+  if (seq_ != 0) return {Error::wrong_state, "the room has had messages"};
+  Restored made{history_};
+  made.history.set_dropped(messages.front()->seq - 1);
+  for (const MessagePtr& message : messages) made.change += made.history.append(message);
+  made.change += made.history.expire(now_ms);
+  return made;
+}
+
 Result<std::int64_t> MemoryLog::restore(const std::string& epoch, std::uint64_t seq, std::vector<MessagePtr> messages,
                                         std::int64_t now_ms) {
-  if (seq_ != 0) return {Error::wrong_state, "the room has had messages"};
-  // A copy, because memory may run out halfway through.
-  History restored = history_;
-  restored.set_dropped(messages.front()->seq - 1);
-  std::int64_t change = 0;
-  for (MessagePtr& message : messages) change += restored.append(std::move(message));
-  change += restored.expire(now_ms);
+  Result<Restored> made = restored(messages, now_ms);
+  if (!made.ok()) return made.status();
   epoch_ = epoch;
-  history_ = std::move(restored);
+  history_ = std::move(made->history);
   seq_ = seq;
-  return change;
+  return made->change;
 }
 
 }  // namespace chat

@@ -13,7 +13,7 @@
 
 namespace chat {
 
-class MemoryLog final : public RoomLog {
+class MemoryLog : public RoomLog {
  public:
   MemoryLog(const HistoryLimits& limits, std::string epoch) : epoch_(std::move(epoch)), history_(limits) {}
 
@@ -35,7 +35,14 @@ class MemoryLog final : public RoomLog {
   Result<std::int64_t> restore(const std::string& epoch, std::uint64_t seq, std::vector<MessagePtr> messages,
                                std::int64_t now_ms) override;
 
- private:
+ protected:
+  // What restore() makes the log: a history with these messages, and the change in bytes held. Errors: wrong_state.
+  struct Restored {
+    History history;
+    std::int64_t change = 0;
+  };
+  Result<Restored> restored(const std::vector<MessagePtr>& messages, std::int64_t now_ms) const;
+
   std::string epoch_;
   std::uint64_t seq_ = 0;
   History history_;
