@@ -26,8 +26,8 @@ struct Decision {
 inline std::string refusal_text(std::string reason) { return reason.empty() ? "refused" : std::move(reason); }
 inline Status refusal(std::string reason) { return {Error::forbidden, refusal_text(std::move(reason))}; }
 
-// Identifies one question to the application, or to a store, about one client, so a late answer is not matched to a later question.
-// Unique per client, never reused. The lowest bit is set when the question is about a message.
+// Identifies one question to the application, or to a store, about one client, so a late answer is not matched to a later
+// question. Unique per client, never reused. The lowest bit is set when the question is about a message.
 using DecisionId = std::uint64_t;
 inline bool is_about_message(DecisionId decision) { return (decision & 1) != 0; }
 

@@ -231,28 +231,21 @@ Outcome Dispatcher::refuse(SendCommand& command, std::uint64_t ack_id, Status st
 
 Status Dispatcher::prepare(Call&, JoinCommand& command) { return check_room_name(command.room); }
 
-template <class Specific>
-Outcome Dispatcher::read_for(Call& call, Specific& command, KeptQuery query) {
-  const DecisionId id = call.client->begin_decision(false);
-  hub_.read(call.client, id, std::move(query));
-  return Suspended{std::move(command), id};
-}
-
-std::optional<DecisionId> Dispatcher::read_for(const ClientPtr& client, std::string_view room,
-                                               const std::optional<Position>& since) {
-  if (!since) return std::nullopt;
-  std::optional<KeptQuery> query = hub_.unread(room, *since);
+std::optional<DecisionId> Dispatcher::read(const ClientPtr& client, std::optional<KeptQuery> query) {
   if (!query) return std::nullopt;
   const DecisionId id = client->begin_decision(false);
   hub_.read(client, id, *std::move(query));
   return id;
 }
 
+std::optional<DecisionId> Dispatcher::read_for(const ClientPtr& client, std::string_view room,
+                                               const std::optional<Position>& since) {
+  return since ? read(client, hub_.unread(room, *since)) : std::nullopt;
+}
+
 Outcome Dispatcher::perform(Call& call, JoinCommand& command) {
-  if (command.since && !call.earlier) {
-    if (auto query = hub_.unread(command.room, *command.since)) {
-      return read_for(call, command, *std::move(query));
-    }
+  if (!call.earlier) {
+    if (const auto id = read_for(call.client, command.room, command.since)) return Suspended{std::move(command), *id};
   }
   Status status = hub_.join(call.client, command.room, command.since, command.ref, call.now, call.earlier.get());
   if (status.ok()) return {};
@@ -282,17 +275,18 @@ Status Dispatcher::prepare(Call& call, HistoryCommand& command) { return choose_
 
 Outcome Dispatcher::perform(Call& call, HistoryCommand& command) {
   const KeptRange* const earlier = call.earlier.get();
-  const auto read_first = [&](std::uint64_t after_seq) {
-    return earlier ? std::nullopt : hub_.unread(command.room, after_seq, command.limit, command.before_seq);
+  const auto read_first = [&](std::uint64_t after_seq) -> std::optional<DecisionId> {
+    if (earlier) return std::nullopt;
+    return read(call.client, hub_.unread(command.room, after_seq, command.limit, command.before_seq));
   };
   Result<HistoryReply> reply =
       hub_.history(command.room, command.after_seq, command.limit, call.now, command.before_seq, earlier);
   if (reply.ok() && command.after_seq != 0 && !command.epoch.empty() && command.epoch != reply->epoch) {
-    if (auto query = read_first(0)) return read_for(call, command, *std::move(query));
+    if (const auto id = read_first(0)) return Suspended{std::move(command), *id};
     reply = hub_.history(command.room, 0, command.limit, call.now, command.before_seq, earlier);
     if (reply.ok()) reply->complete = false;
-  } else if (auto query = read_first(command.after_seq)) {
-    return read_for(call, command, *std::move(query));
+  } else if (const auto id = read_first(command.after_seq)) {
+    return Suspended{std::move(command), *id};
   }
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
   reply->ref = std::move(command.ref);

@@ -24,7 +24,8 @@ struct Authorization {
   std::optional<DecisionId> deferred;
 };
 
-// A command that waits for a verdict, for what is read from a store, or for an earlier message with the same id. The decision's id tells whether on_message or on_authorize deferred it (is_about_message()).
+// A command that waits for a verdict, for what is read from a store, or for an earlier message with the same id. The decision's
+// id tells whether on_message or on_authorize deferred it (is_about_message()).
 struct Suspended {
   Command command;
   DecisionId decision = 0;
@@ -99,9 +100,8 @@ class Dispatcher {
   Outcome perform(Call& call, DisconnectCommand& command);
 
   Outcome perform(Call& call, Command& command);
-  // Reads for a command, which waits for it.
-  template <class Specific>
-  Outcome read_for(Call& call, Specific& command, KeptQuery query);
+  // Reads what a command of the client must wait for; nullopt: nothing. Returns the decision that comes with it.
+  std::optional<DecisionId> read(const ClientPtr& client, std::optional<KeptQuery> query);
   // Publishes or rejects a message after the verdict of on_message.
   Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision,
                  MessageIds::ClaimPtr claim);
