@@ -54,8 +54,10 @@ def start(bench, rooms, messages):
 def fill(path, rooms, messages):
     now_ms = int(time.time() * 1_000)
     with sqlite3.connect(path) as file:
-        file.executemany("INSERT INTO room VALUES (?, ?, 'e', ?, 0, ?, ?, ?, ?)",
+        file.executemany("INSERT INTO room (id, name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms) "
+                         "VALUES (?, ?, 'e', ?, 0, ?, ?, ?, ?)",
                          ((room, f"room{room}", messages, messages, 450 * messages, now_ms, now_ms) for room in range(1, rooms + 1)))
-        file.executemany("INSERT INTO message VALUES (?, ?, ?, 450, 0, 0, 0, '', '', 'chat message', 0, ?, NULL, NULL)",
+        file.executemany("INSERT INTO message (room, seq, time_ms, bytes, kind, target_seq, sender_id, sender_name, sender_user, event, "
+                         "payload_kind, payload) VALUES (?, ?, ?, 450, 0, 0, 0, '', '', 'chat message', 0, ?)",
                          ((room, seq, now_ms, "x" * 100) for room in range(1, rooms + 1) for seq in range(1, messages + 1)))
     file.close()
