@@ -168,7 +168,7 @@ Status StoredHistory::submit(const KeptRoomPtr& room, Submission& submission) {
   const std::lock_guard lock(queue_mutex_);
   if (stopping_ || stopped_) return {Error::stopped, "the server is stopping"};
   if (queued_bytes_ != 0 && exceeds(queued_bytes_ + static_cast<std::int64_t>(bytes), options_.queue_bytes)) {
-    failed_.fetch_add(1, std::memory_order_relaxed);
+    failed_.fetch_add(1, std::memory_order_release);
     return {Error::unavailable, "too many messages wait for the disk"};
   }
   Step& step = queue_.emplace_back();
@@ -258,18 +258,18 @@ void StoredHistory::store(std::vector<Step>& steps, std::size_t first, std::size
     if (step.overtaken) {
       finish(step, Status{Error::no_such_room, "the room was closed"});
     } else if (status.ok()) {
-      stored_.fetch_add(1, std::memory_order_relaxed);
       finish(step, Position{step.submission.message->epoch, step.submission.message->seq});
+      stored_.fetch_add(1, std::memory_order_release);
     } else if (forgets) {
       StoredRoom& stored = step.room->stored;
       stored.dropped_seq = ++stored.seq;
       step.room->dropped_seq.store(stored.seq, std::memory_order_relaxed);
       keep_dirty(step.room);
-      forgotten_.fetch_add(1, std::memory_order_relaxed);
       finish(step, Position{stored.epoch, stored.seq});
+      forgotten_.fetch_add(1, std::memory_order_release);
     } else {
-      failed_.fetch_add(1, std::memory_order_relaxed);
       finish(step, status);
+      failed_.fetch_add(1, std::memory_order_release);
     }
     step = {};
   }

@@ -38,6 +38,7 @@ struct StoredHistoryOptions {
   std::int64_t sweep_ms = 1'000;          // how often limits of age and size are checked
 };
 
+// A message is counted when the hub has committed or refused it.
 struct StoredHistoryStats {
   std::uint64_t stored = 0;     // messages
   std::uint64_t failed = 0;     // messages that were refused because they could not be stored
