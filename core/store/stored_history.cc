@@ -391,11 +391,19 @@ void StoredHistory::store(std::vector<Step>& steps, std::size_t first, std::size
 Status StoredHistory::write(std::vector<Step>& steps, std::size_t first, std::size_t last) {
   changes_.clear();
   changed_.clear();
-  for (const KeptRoomPtr& room : dirty_) {
-    // A room of this name that was made later clears the database itself.
-    const std::lock_guard lock(rooms_mutex_);
-    const auto found = rooms_.find(room->name);
-    if (found == rooms_.end() || found->second == room) change_of(room);
+  for (KeptRoomPtr& room : dirty_) {
+    {
+      const std::lock_guard lock(rooms_mutex_);
+      const auto found = rooms_.find(room->name);
+      if (found != rooms_.end() && found->second != room) {
+        // A room of this name was made later, which clears the database instead.
+        room->dirty = false;
+        room = found->second;
+        room->dirty = true;
+        room->clear = room->clear || room->stored.id == 0;
+      }
+    }
+    change_of(room);
   }
   for (std::size_t i = first; i < last; ++i) add(steps, first, i);
   if (changes_.empty()) return {};
@@ -545,6 +553,7 @@ void StoredHistory::note_failure(const Status& status, std::size_t messages) {
 bool StoredHistory::sweep() try {
   std::vector<Step> none;
   if (!dirty_.empty()) store(none, 0, 0);
+  if (!dirty_.empty()) return false;  // the disk fails
   changes_.clear();
   changed_.clear();
   bool more = sweep_old(clock_());

@@ -16,6 +16,7 @@ class FakeBackend final : public store::StoreBackend {
  public:
   struct Disk {
     std::atomic<bool> write_fails = false;
+    std::atomic<bool> clear_fails = false;
     std::atomic<bool> read_fails = false;
     std::atomic<bool> no_memory = false;
     std::atomic<bool> stalls = false;
@@ -39,6 +40,9 @@ class FakeBackend final : public store::StoreBackend {
     if (disk_.no_memory) throw std::bad_alloc();
     if (disk_.write_fails) return {Error::unavailable, "the disk is full"};
     const std::lock_guard lock(disk_.mutex);
+    for (const store::RoomChange& change : changes) {
+      if (change.clear && disk_.clear_fails) return {Error::unavailable, "the disk is full"};
+    }
     for (store::RoomChange& change : changes) {
       if (change.clear || change.remove) {
         disk_.rooms.erase(change.room.name);
@@ -209,6 +213,32 @@ void a_restart_of_the_numbering_waits_for_the_disk(void**) {
   }
   assert_true(disk.closed_clean);
   assert_int_equal(disk.rooms["lobby"].second.size(), 1);
+}
+
+void a_restart_waits_also_when_other_steps_succeed(void**) {
+  FakeBackend::Disk disk;
+  Run run(disk);
+  run.publish("old");
+  const auto rows = [&](const char* room) {
+    const std::lock_guard lock(disk.mutex);
+    return disk.rooms.count(room);
+  };
+  assert_ok(run.f->join(run.client, "empty"));
+  assert_ok(run.history->keep_value("empty", "a", "1", run.f->now));
+  wait_until([&] { return rows("empty") == 1; });
+  disk.clear_fails = true;
+  assert_ok(run.f->hub->close_room("lobby", ""));
+  wait_until([&] { return !run.logged().empty(); });
+  // The sweep would remove this one from the database.
+  assert_ok(run.history->keep_value("empty", "a", "", run.f->now));
+  assert_ok(run.f->hub->leave(run.client, "empty", "", ""));
+  // A room of the same name of which nothing is written.
+  assert_ok(run.f->join(run.client, "lobby"));
+  assert_int_equal(rows("lobby"), 1);
+  disk.clear_fails = false;
+  wait_until([&] { return rows("empty") == 0; });
+  const std::lock_guard lock(disk.mutex);
+  assert_true(disk.rooms["lobby"].second.empty());
 }
 
 void values_wait_for_the_disk(void**) {
@@ -385,6 +415,7 @@ int main() {
       cmocka_unit_test(what_cannot_be_written_is_refused),
       cmocka_unit_test(what_cannot_be_written_is_forgotten),
       cmocka_unit_test(a_restart_of_the_numbering_waits_for_the_disk),
+      cmocka_unit_test(a_restart_waits_also_when_other_steps_succeed),
       cmocka_unit_test(values_wait_for_the_disk),
       cmocka_unit_test(a_message_that_a_restart_overtakes_is_refused),
       cmocka_unit_test(the_queue_is_bounded),
