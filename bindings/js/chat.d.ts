@@ -236,7 +236,7 @@ export class Client {
   join(room: string, position?: { epoch?: string; seq?: number }): Promise<Joined>;
   leave(room: string): Promise<void>;
   rename(name: string): Promise<string>;
-  history(options?: { room?: string; after?: number; before?: number; limit?: number }): Promise<History>;
+  history(options?: { room?: string; after?: number; before?: number; around?: number; limit?: number }): Promise<History>;
   members(room?: string): Promise<Member[]>;
   rooms(): Promise<RoomInfo[]>;
   /** Resolves with the round trip in milliseconds. */

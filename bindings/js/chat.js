@@ -438,8 +438,8 @@
       });
     }
 
-    async history({ room, after, before, limit } = {}) {
-      const { messages, ...reply } = await this.#request({ type: 'history', room: room ?? this.room, after, before, limit });
+    async history({ room, after, before, around, limit } = {}) {
+      const { messages, ...reply } = await this.#request({ type: 'history', room: room ?? this.room, after, before, around, limit });
       return { ...reply, messages: messages.map((message) => this.#asMessage(message)) };
     }
 

@@ -153,6 +153,11 @@ chat_error chat_history_between(chat_server *server, const char *room, uint64_t 
                    [](const chat::MessagePtr &message) { return chat::capi::MessageView(*message); });
 }
 
+chat_error chat_history_around(chat_server *server, const char *room, uint64_t seq, size_t limit,
+                               chat_message_visitor visitor, void *user) noexcept {
+  return chat_history_between(server, room, 0, chat::before_of_page_around(seq, limit), limit, visitor, user);
+}
+
 const char *chat_refusal_name(chat_refusal reason) noexcept {
   const auto number = static_cast<std::size_t>(reason);
   return number < chat::kRefusalCount ? chat::net::refusal_name(static_cast<chat::Refusal>(number)) : nullptr;

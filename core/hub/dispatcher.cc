@@ -271,7 +271,15 @@ Outcome Dispatcher::perform(Call& call, RenameCommand& command) {
   return RenamedReply{std::move(command.ref), std::move(command.name)};
 }
 
-Status Dispatcher::prepare(Call& call, HistoryCommand& command) { return choose_room(*call.client, command.room); }
+Status Dispatcher::prepare(Call& call, HistoryCommand& command) {
+  if (command.around_seq != 0) {
+    if (command.after_seq != 0 || command.before_seq != 0) {
+      return {Error::invalid_argument, "around excludes after and before"};
+    }
+    command.before_seq = before_of_page_around(std::exchange(command.around_seq, 0), command.limit);
+  }
+  return choose_room(*call.client, command.room);
+}
 
 Outcome Dispatcher::perform(Call& call, HistoryCommand& command) {
   const KeptRange* const earlier = call.earlier.get();

@@ -3,6 +3,7 @@
 // acknowledgement id.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,7 +67,17 @@ struct HistoryCommand {
   std::string ref;
   std::uint64_t before_seq = 0;  // 0: up to the newest message
   std::string epoch = {};        // of after_seq; in another epoch it counts as 0. Empty: whichever the room has
+  std::uint64_t around_seq = 0;  // not 0: see before_of_page_around(); excludes the other two
 };
+
+// Which before_seq gives the page around a message: with `limit` messages, half of them older and half newer, if they have
+// all numbers. 0 (up to the newest message) with limit 0.
+constexpr std::uint64_t before_of_page_around(std::uint64_t seq, std::size_t limit) {
+  constexpr std::uint64_t kHighest = std::numeric_limits<std::uint64_t>::max();
+  if (limit == 0) return 0;
+  const std::uint64_t newer = limit / 2 + 1;
+  return seq > kHighest - newer ? kHighest : seq + newer;
+}
 
 struct MembersCommand {
   std::string room;  // empty: the client's first room

@@ -109,6 +109,7 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_rooms(NULL, no_room, NULL));
   NO_SERVER(chat_history(NULL, "lobby", 0, 0, no_message, NULL));
   NO_SERVER(chat_history_between(NULL, "lobby", 0, 0, 0, no_message, NULL));
+  NO_SERVER(chat_history_around(NULL, "lobby", 1, 0, no_message, NULL));
   NO_SERVER(chat_server_stats(NULL, &stats));
   NO_SERVER(chat_server_poll(NULL, 0));
   NO_SERVER(chat_server_check_loops(NULL, 0));
@@ -170,6 +171,7 @@ static void a_room_name_is_needed(void **state) {
     BAD_ROOM(chat_members(server, bad[i], no_client, NULL));
     BAD_ROOM(chat_history(server, bad[i], 0, 0, no_message, NULL));
     BAD_ROOM(chat_history_between(server, bad[i], 0, 0, 0, no_message, NULL));
+    BAD_ROOM(chat_history_around(server, bad[i], 1, 0, no_message, NULL));
 #undef BAD_ROOM
   }
 #define NULL_ROOM(call) assert_error_about(call, ERROR_INVALID_ARGUMENT, "room is NULL")
@@ -181,6 +183,7 @@ static void a_room_name_is_needed(void **state) {
   NULL_ROOM(chat_room_set_presence(server, NULL, CHAT_PRESENCE_FULL));
   NULL_ROOM(chat_history(server, NULL, 0, 0, no_message, NULL));
   NULL_ROOM(chat_history_between(server, NULL, 0, 0, 0, no_message, NULL));
+  NULL_ROOM(chat_history_around(server, NULL, 1, 0, no_message, NULL));
 #undef NULL_ROOM
 }
 
@@ -190,6 +193,7 @@ static void unknown_rooms(void **state) {
   assert_error(chat_members(server, "nowhere", no_client, NULL), ERROR_NO_SUCH_ROOM);
   assert_error(chat_history(server, "nowhere", 0, 0, no_message, NULL), ERROR_NO_SUCH_ROOM);
   assert_error(chat_history_between(server, "nowhere", 0, 0, 0, no_message, NULL), ERROR_NO_SUCH_ROOM);
+  assert_error(chat_history_around(server, "nowhere", 1, 0, no_message, NULL), ERROR_NO_SUCH_ROOM);
   assert_error(chat_leave(server, guest, "nowhere"), ERROR_NOT_JOINED);
 }
 
@@ -474,6 +478,7 @@ static void visitors_are_needed(void **state) {
   assert_error_about(chat_rooms(server, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history(server, "lobby", 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history_between(server, "lobby", 0, 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  assert_error_about(chat_history_around(server, "lobby", 1, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
 }
 
 static void stats_have_a_size(void **state) {

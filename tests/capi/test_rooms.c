@@ -164,6 +164,26 @@ static void history_is_read_backwards_in_pages(void **state) {
   assert_string_equal(page(UINT64_MAX, UINT64_MAX, 0), "");
 }
 
+static const char *around(uint64_t seq, size_t limit) {
+  static transcript result;
+  memset(&result, 0, sizeof(result));
+  assert_ok(chat_history_around(server, "r", seq, limit, transcribe, &result));
+  return result.text;
+}
+
+static void history_is_read_around_a_message(void **state) {
+  (void)state;
+  say("r", "a"), say("r", "b"), say("r", "c"), say("r", "d"), say("r", "e");
+  assert_string_equal(around(3, 1), "3:c ");
+  assert_string_equal(around(3, 2), "3:c 4:d ");
+  assert_string_equal(around(3, 3), "2:b 3:c 4:d ");
+  assert_string_equal(around(1, 3), "1:a 2:b ");
+  assert_string_equal(around(5, 3), "3:c 4:d 5:e "); /* more older ones for the missing newer one */
+  assert_string_equal(around(3, 0), "1:a 2:b 3:c 4:d 5:e ");
+  assert_string_equal(around(UINT64_MAX, 2), "4:d 5:e ");
+  assert_string_equal(around(3, SIZE_MAX), "1:a 2:b 3:c 4:d 5:e ");
+}
+
 static void a_visit_of_rooms_may_end_early(void **state) {
   seen_rooms seen;
   (void)state;
@@ -472,6 +492,7 @@ int main(void) {
       WITH_SERVER(messages_are_numbered_by_room),
       WITH_SERVER(history_is_read_from_a_seq_and_to_a_limit),
       WITH_SERVER(history_is_read_backwards_in_pages),
+      WITH_SERVER(history_is_read_around_a_message),
       WITH_SERVER(a_visit_of_rooms_may_end_early),
       WITH_SERVER(a_visitor_may_call_anything),
       WITH_SERVER(text_may_hold_nul),

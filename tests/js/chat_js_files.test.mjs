@@ -294,6 +294,8 @@ test('history backwards, page by page', async (t) => {
   const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
   assert.deepEqual(pages, [range(16, 25), range(6, 15), range(1, 5)]);
   assert.deepEqual((await ann.history({ after: 9, before: 12 })).messages.map(({ args, text }) => text ?? args[1].length), [10, '11']);
+  assert.deepEqual((await ann.history({ around: 10, limit: 3 })).messages.map(({ seq }) => seq), [9, 10, 11]);
+  await assert.rejects(ann.history({ around: 10, before: 12 }), { code: 'invalid_argument' });
   const none = await ann.history({ before: 1 });
   assert.deepEqual([none.messages, none.complete], [[], true]);
 });

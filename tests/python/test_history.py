@@ -75,6 +75,8 @@ def test_clients_continue_after_a_kill(start, raw, websocket, threads):
     assert before["seq"] == 3
     assert http.texts("?after=1") == ["two", "three"]
     assert http.texts("?before=3&limit=1") == ["two"]
+    assert http.texts("?around=2&limit=3") == ["one", "two", "three"]
+    assert http.texts("?around=2&limit=1") == ["two"]
     # chat.v1, at the entry and by join
     bob = websocket(second, f"/chat.v1?room=dev&epoch={epoch}&seq=1")
     resumed = bob.read_json("welcome")

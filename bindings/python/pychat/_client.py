@@ -332,12 +332,17 @@ class ServerCalls:
         """All rooms."""
         return self._core.rooms()
 
-    def history(self, room: str, after_seq: int = 0, limit: int = 0, before_seq: int = 0) -> List[_pychat.Message]:
+    def history(
+        self, room: str, after_seq: int = 0, limit: int = 0, before_seq: int = 0, around_seq: int = 0
+    ) -> List[_pychat.Message]:
         """The newest `limit` (0: all) kept messages of a room with numbers above `after_seq` and below `before_seq`
-        (0: up to the newest message), oldest first."""
-        if after_seq < 0 or limit < 0 or before_seq < 0:
-            raise ValueError("after_seq, limit and before_seq must not be negative")
-        return self._core.history(room, after_seq, limit, before_seq)
+        (0: up to the newest message), oldest first. With `around_seq` instead of the two: half of the messages are newer
+        than this number, and the others are it and older ones."""
+        if min(after_seq, limit, before_seq, around_seq) < 0:
+            raise ValueError("after_seq, limit, before_seq and around_seq must not be negative")
+        if around_seq and (after_seq or before_seq):
+            raise ValueError("around_seq excludes after_seq and before_seq")
+        return self._core.history(room, after_seq, limit, before_seq, around_seq)
 
     def room_restore(
         self,

@@ -291,7 +291,8 @@ void bind_looking(py::class_<Core>& core) {
       .def("find_client", &find_client, py::arg("socket_id"))
       .def("members", &members, py::arg("room"))
       .def("rooms", &rooms)
-      .def("history", &history, py::arg("room"), py::arg("after_seq"), py::arg("limit"), py::arg("before_seq"))
+      .def("history", &history, py::arg("room"), py::arg("after_seq"), py::arg("limit"), py::arg("before_seq"),
+           py::arg("around_seq"))
       .def("stats", &stats);
 }
 

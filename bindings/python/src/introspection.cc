@@ -140,12 +140,14 @@ py::list rooms(Core& core) {
   return result;
 }
 
-py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit, std::uint64_t before_seq) {
+py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit, std::uint64_t before_seq,
+                 std::uint64_t around_seq) {
   const auto copy = [](const chat_message& message) -> OwnedMessagePtr {
     return std::make_shared<OwnedMessage>(message);
   };
   py::list result;
   for (const OwnedMessagePtr& message : visit<chat_message>(core, copy, [&](auto*server, auto see, void*user) {
+         if (around_seq != 0) return chat_history_around(server, room.c_str(), around_seq, limit, see, user);
          return chat_history_between(server, room.c_str(), after_seq, before_seq, limit, see, user);
        })) {
     result.append(Message::make(message, py::none(), 0, 0));

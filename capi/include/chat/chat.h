@@ -1099,6 +1099,13 @@ CHAT_API chat_error chat_check_room_name(const char *room) CHAT_NOEXCEPT;
 CHAT_API chat_error chat_history_between(chat_server *server, const char *room, uint64_t after_seq, uint64_t before_seq,
                                          size_t limit, chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
 
+/*
+ * Visits the messages around one, oldest first: at most `limit` messages (0: all), of which half are newer than seq, and the
+ * others are it and older ones. Missing newer numbers leave more older messages. See chat_history(). NO_SUCH_ROOM.
+ */
+CHAT_API chat_error chat_history_around(chat_server *server, const char *room, uint64_t seq, size_t limit,
+                                        chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

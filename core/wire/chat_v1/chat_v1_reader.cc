@@ -27,7 +27,7 @@ bool is_integer(std::string_view number) {
 
 constexpr std::array<std::string_view, ChatV1Reader::kFieldCount> ChatV1Reader::kNames = {
     "type", "room",  "text", "args", "event", "attachments", "attributes", "ephemeral", "except_self",
-    "ref",  "epoch", "seq",  "name", "after", "limit",       "before",     "id"};
+    "ref",  "epoch", "seq",  "name", "after", "limit",       "before",     "id",        "around"};
 
 ChatV1Reader::ChatV1Reader(bool binary, std::string_view frame, bool accepts_binary)
     : binary_(binary), malformed_(true) {
@@ -164,6 +164,7 @@ Decoded ChatV1Reader::read_history() {
   read_string(Field::room, command.room);
   read_unsigned(Field::after, command.after_seq);
   read_unsigned(Field::before, command.before_seq);
+  read_unsigned(Field::around, command.around_seq);
   read_unsigned(Field::limit, count);
   command.limit = count;
   command.ref = ref_;

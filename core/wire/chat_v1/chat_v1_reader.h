@@ -45,9 +45,10 @@ class ChatV1Reader {
     after,
     limit,
     before,
-    id
+    id,
+    around
   };
-  static constexpr std::size_t kFieldCount = 17;
+  static constexpr std::size_t kFieldCount = 18;
   static const std::array<std::string_view, kFieldCount> kNames;
 
   void read_json(std::string_view text);

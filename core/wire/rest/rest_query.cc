@@ -59,6 +59,7 @@ Result<RestHistoryQuery> read_history_query(const Pairs& query) {
   std::int64_t wait_s = 0;
   arguments.number("after", 0, kMaxRestSeq, result.after_seq);
   arguments.number("before", 1, kMaxRestSeq, result.before_seq);
+  arguments.number("around", 1, kMaxRestSeq, result.around_seq);
   arguments.number("limit", 1, kMaxRestLimit, result.limit);
   arguments.number("wait", 0, kMaxRestWaitSeconds, wait_s);
   result.wait_ms = wait_s * 1'000;

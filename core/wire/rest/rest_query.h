@@ -16,6 +16,7 @@ namespace chat::wire {
 struct RestHistoryQuery {
   std::uint64_t after_seq = 0;
   std::uint64_t before_seq = 0;  // 0: up to the newest message
+  std::uint64_t around_seq = 0;  // 0: no
   std::size_t limit = 0;         // 0: all
   std::int64_t wait_ms = 0;
   std::string epoch;  // of after_seq; empty: whichever the room has

@@ -93,6 +93,8 @@ def test_times_and_numbers_out_of_range(server):
             server.history("lobby", after_seq=-1)
         with pytest.raises(ValueError):
             server.history("lobby", before_seq=-1)
+        with pytest.raises(ValueError):
+            server.history("lobby", around_seq=1, before_seq=3)
         for limits in [{"max_events": 0}, {"max_bytes": -1}, {"overflow": "refuse"}]:
             with pytest.raises(ValueError):
                 server.events(**limits)

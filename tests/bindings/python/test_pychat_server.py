@@ -303,6 +303,7 @@ def test_publish_send_and_look(server):
         assert [message.seq for message in server.history("lobby", after_seq=1, limit=2)] == [3, 4]
         assert [message.seq for message in server.history("lobby", limit=2, before_seq=4)] == [2, 3]
         assert [message.seq for message in server.history("lobby", after_seq=1, before_seq=3)] == [2]
+        assert [message.seq for message in server.history("lobby", around_seq=2, limit=3)] == [1, 2, 3]
         first.send("only you")
         for wanted, client in [("only you", ann), ("not for you", bob)]:
             heard = [client.recv(timeout=LIMIT_S)]

@@ -183,6 +183,10 @@ void pages_far_back_are_read(void**) {
   assert_false(page.complete);
   page = run.read("lobby", 0, 10);
   assert_int_equal(page.messages.front()->seq, 291);
+  page = run.read("lobby", 0, 11, before_of_page_around(50, 11));
+  assert_true(run.was_read);
+  assert_int_equal(page.messages.front()->seq, 45);
+  assert_int_equal(page.messages.back()->seq, 55);
   page = run.read("lobby", 285, 0);
   assert_int_equal(page.messages.size(), 15);
   assert_true(page.complete);

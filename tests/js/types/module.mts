@@ -28,6 +28,7 @@ await client.sendFile(new ArrayBuffer(1));
 await client.sendFile('text');
 client.maxMessageBytes?.toFixed();
 connect({ binary: false, replay: 50 }).on('message', ({ replayed }) => replayed === true);
+await client.history({ around: 9, limit: 2 });
 (await client.history({ after: 1, before: 9, limit: 2 })).messages[0]?.own.valueOf();
 (await client.members())[0]?.name.length;
 (await client.rooms())[0]?.history.toFixed();

@@ -298,6 +298,14 @@ class ServerRef {
       return chat_history_between(handle_, std::string(room).c_str(), after_seq, before_seq, limit, step, visit);
     });
   }
+  // chat_history_around(): at most `limit` messages around one.
+  template <class Visitor>
+  Result<void> history_around(std::string_view room, std::uint64_t seq, std::size_t limit, Visitor&& visitor) const {
+    if (detail::has_nul(room)) return detail::nul_error();
+    return visit<MessageView>(visitor, [&](chat_message_visitor step, void* visit) {
+      return chat_history_around(handle_, std::string(room).c_str(), seq, limit, step, visit);
+    });
+  }
   // chat_server_stats()
   Result<chat_stats> stats() const {
     chat_stats stats = {};

@@ -157,6 +157,7 @@ RestEndpoint::Reaction RestEndpoint::route_history(const HttpRequest& request, c
   command.room = room;
   command.after_seq = query->after_seq;
   command.before_seq = query->before_seq;
+  command.around_seq = query->around_seq;
   command.limit = query->limit;
   command.epoch = std::move(query->epoch);
   RestQuestion question;

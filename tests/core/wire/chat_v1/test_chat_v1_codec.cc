@@ -199,6 +199,7 @@ struct Describe {
         .add("history", c.room)
         .add("after", c.after_seq)
         .add("before", c.before_seq)
+        .add("around", c.around_seq)
         .add("limit", c.limit)
         .add("ref", c.ref)
         .line();
@@ -236,8 +237,13 @@ Command command_of(const cJSON* object) {
   if (type == "leave") return LeaveCommand{text(object, "room"), ref};
   if (type == "name") return RenameCommand{text(object, "name"), ref};
   if (type == "history")
-    return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"), ref,
-                          has(object, "before") ? number(object, "before") : 0};
+    return HistoryCommand{text(object, "room"),
+                          number(object, "after"),
+                          number(object, "limit"),
+                          ref,
+                          has(object, "before") ? number(object, "before") : 0,
+                          {},
+                          has(object, "around") ? number(object, "around") : 0};
   if (type == "presence") return PresenceCommand{text(object, "room"), ref};
   if (type == "members") return MembersCommand{text(object, "room"), ref};
   if (type == "rooms") return RoomsCommand{ref};

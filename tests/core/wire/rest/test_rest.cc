@@ -50,13 +50,15 @@ void arguments_of_history(void**) {
   assert_true(query.ok());
   assert_int_equal(query->after_seq, 5);
   assert_int_equal(query->before_seq, 9);
+  assert_int_equal(query->around_seq, 0);
+  assert_int_equal(read_history_query({{"around", "7"}})->around_seq, 7);
   assert_int_equal(query->limit, 2);
   assert_int_equal(query->wait_ms, 60'000);
   ASSERT_TEXT(query->epoch, "abc");
   for (const Pairs& wrong :
        {Pairs{{"after", "-1"}}, Pairs{{"after", ""}}, Pairs{{"after", "9007199254740992"}}, Pairs{{"before", "0"}},
-        Pairs{{"limit", "0"}}, Pairs{{"limit", "1001"}}, Pairs{{"wait", "61"}}, Pairs{{"wait", "1.5"}},
-        Pairs{{"epoch", "a-b"}}, Pairs{{"after", "1"}, {"after", "1"}}}) {
+        Pairs{{"around", "0"}}, Pairs{{"limit", "0"}}, Pairs{{"limit", "1001"}}, Pairs{{"wait", "61"}},
+        Pairs{{"wait", "1.5"}}, Pairs{{"epoch", "a-b"}}, Pairs{{"after", "1"}, {"after", "1"}}}) {
     assert_int_equal(read_history_query(wrong).status().code, Error::invalid_argument);
   }
 }
