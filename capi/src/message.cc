@@ -94,6 +94,27 @@ Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::
   return result;
 }
 
+Result<std::shared_ptr<Message>> read_kept(const chat_message* message, const std::string& room,
+                                           const std::string& epoch, std::int64_t max_message_bytes) {
+  chat_message given = {};
+  Status status = read_sized(message, kRequiredBytes<chat_message>, "message", given);
+  if (!status.ok()) return status;
+  if (given.ephemeral != 0) return {Error::invalid_argument, "message.ephemeral is set: it was not kept"};
+  if (given.room != nullptr && room != given.room) {
+    return {Error::invalid_argument, "message.room is " + std::string(given.room) + ", not " + room};
+  }
+  if (given.epoch != nullptr && epoch != given.epoch) {
+    return {Error::invalid_argument, "message.epoch is " + std::string(given.epoch) + ", not " + epoch};
+  }
+  Result<std::shared_ptr<Message>> read = read_message(message, max_message_bytes);
+  if (!read.ok()) return read;
+  status = read_sender(given, (*read)->sender);
+  if (!status.ok()) return {status.code, "message." + status.detail};
+  (*read)->seq = given.seq;
+  (*read)->time_ms = given.time_ms;
+  return read;
+}
+
 Status read_sender(const chat_message& given, Sender& sender) {
   sender.id = given.from;
   if (given.from_name != nullptr) sender.name = given.from_name;

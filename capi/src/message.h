@@ -14,6 +14,10 @@ namespace chat::capi {
 // sender.id is `from`, see find_sender(). A NULL room becomes an empty one.
 Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::int64_t max_message_bytes);
 
+// A message that was published before, with its seq, epoch and time. Its room and epoch must be these, or NULL.
+Result<std::shared_ptr<Message>> read_kept(const chat_message* message, const std::string& room,
+                                           const std::string& epoch, std::int64_t max_message_bytes);
+
 // The sender as the message names it. The detail of an error begins with the field's name.
 Status read_sender(const chat_message& given, Sender& sender);
 

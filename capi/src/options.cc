@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "application_store.h"
 #include "model/names.h"
 #include "model/utf8.h"
 #include "net/base/descriptors.h"
@@ -510,6 +511,25 @@ void read_http_options(Reader& reader, const chat_server_options& given, net::Se
   options.http_lists = given.http_lists != 0;
 }
 
+void read_history_store(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  chat_history_store store = {};
+  Status status = read_sized(given.history_store, kRequiredBytes<chat_history_store>, "options.history_store", store);
+  if (!status.ok()) return reader.fault(std::move(status));
+  for (const auto& [name, missing] :
+       {std::pair("load", store.load == nullptr), std::pair("read", store.read == nullptr),
+        std::pair("write", store.write == nullptr)}) {
+    if (missing) reader.fault(invalid(std::string("options.history_store.") + name, "is NULL"));
+  }
+  if (given.history_path != nullptr) {
+    reader.fault(invalid("options.history_store", "and options.history_path exclude each other"));
+  }
+  if (given.history_off != 0)
+    reader.fault(invalid("options.history_store", "and options.history_off exclude each other"));
+  options.make_history_backend = [store, limits = options.hub.history] {
+    return std::make_unique<ApplicationStore>(store, limits);
+  };
+}
+
 void read_history_file(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   reader.text("options.history_path", given.history_path, options.history_path);
   if (given.history_path != nullptr && options.history_path.empty()) {
@@ -518,6 +538,7 @@ void read_history_file(Reader& reader, const chat_server_options& given, net::Se
   if (given.history_path != nullptr && given.history_off != 0) {
     reader.fault(invalid("options.history_path", "and options.history_off exclude each other"));
   }
+  if (given.history_store != nullptr) read_history_store(reader, given, options);
   const int sync = raw_number(given.history_sync);
   reader.range("options.history_sync", sync, CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_SYNC_FULL);
   options.history_full_sync = sync == CHAT_HISTORY_SYNC_FULL;

@@ -12,10 +12,9 @@
 
 namespace chat::net {
 
-Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOptions& options,
-                                                                 Application& application) {
-  std::unique_ptr<store::StoredHistory> history;
-  if (options.history_path.empty()) return history;
+namespace {
+
+Result<std::unique_ptr<store::StoreBackend>> file_backend(const ServerOptions& options) {
 #ifdef CHAT_WITH_SQLITE
   store::SqliteOptions file;
   file.path = options.history_path;
@@ -26,6 +25,27 @@ Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOpt
   file.make_epoch = [seed = options.hub.epoch_seed, number = std::uint64_t{0}]() mutable {
     return make_epoch(seed, --number);
   };
+  return std::unique_ptr<store::StoreBackend>(std::make_unique<store::SqliteBackend>(std::move(file)));
+#else
+  (void)options;
+  return {Error::unsupported, "history_path: this build has no SQLite"};
+#endif
+}
+
+}  // namespace
+
+Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOptions& options,
+                                                                 Application& application) {
+  std::unique_ptr<store::StoredHistory> history;
+  std::unique_ptr<store::StoreBackend> backend;
+  if (options.make_history_backend) {
+    backend = options.make_history_backend();
+  } else if (!options.history_path.empty()) {
+    Result<std::unique_ptr<store::StoreBackend>> file = file_backend(options);
+    if (!file.ok()) return file.status();
+    backend = std::move(*file);
+  }
+  if (!backend) return history;
   store::StoredHistoryOptions settings;
   settings.limits = options.hub.history;
   settings.total_bytes = options.history_file_bytes;
@@ -33,15 +53,11 @@ Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOpt
   settings.forget = options.history_forget;
   settings.node = options.hub.node;
   history = std::make_unique<store::StoredHistory>(
-      std::make_unique<store::SqliteBackend>(std::move(file)), settings, current_moment,
+      std::move(backend), settings, current_moment,
       [&application](LogLevel level, std::string_view text) { application.log(level, text); });
   Status status = history->load();
   if (!status.ok()) return status;
   return history;
-#else
-  (void)application;
-  return {Error::unsupported, "history_path: this build has no SQLite"};
-#endif
 }
 
 }  // namespace chat::net

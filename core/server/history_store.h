@@ -1,4 +1,4 @@
-// Makes the store of a server whose options name a file for the history.
+// Makes the store of a server whose options name a file for the history, or a store of the application.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 
 namespace chat::net {
 
-// Opens the file. nullptr: there is none in the options. unsupported when this build has no SQLite; otherwise the errors of
-// StoreBackend::load(). `application` must outlive the store; it gets the log.
+// Opens it. nullptr: there is none in the options. unsupported for a file when this build has no SQLite; otherwise the errors
+// of StoreBackend::load(). `application` must outlive the store; it gets the log.
 Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOptions& options,
                                                                  Application& application);
 

@@ -427,6 +427,90 @@ typedef struct chat_message {
 /* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size) CHAT_NOEXCEPT;
 
+/*
+ * A store of the application's own for the history of rooms, for example in a database: docs/history.md. Its functions run
+ * on two threads of the library: load() in chat_server_start(), then write() on one thread and read() on another, at the
+ * same time. They may wait, because no loop waits for them. They return NULL, or a text that says what failed, which must be
+ * valid until the thread's next call. In the structures strings end with NUL, and nothing outlives the call. They must not call
+ * functions that wait for this history (chat_history() and its like), or chat_server_free().
+ */
+
+/* A room as the store keeps it: one row, which load() returns as the last write() gave it. */
+typedef struct chat_history_room {
+  size_t struct_size;
+  const char *room;
+  const char *epoch;
+  uint64_t seq;         /* of the newest message of this epoch, kept or not */
+  uint64_t dropped_seq; /* messages up to here need not be kept */
+  int64_t oldest_ms;    /* about when the oldest kept message was published, milliseconds since 1970 */
+  int64_t newest_ms;    /* when the newest message was published */
+  uint64_t last_client; /* the highest number of a client so far; new clients get higher ones */
+} chat_history_room;
+#define CHAT_HISTORY_ROOM_INIT \
+  { sizeof(chat_history_room), NULL, NULL, 0, 0, 0, 0, 0 }
+
+/* What the server keeps for a room beside its messages. */
+typedef struct chat_history_value {
+  size_t struct_size;
+  const char *key;
+  const void *value; /* at most 4 KiB */
+  size_t value_size; /* 0 in write(): the value is removed */
+  int64_t time_ms;   /* when it was set */
+} chat_history_value;
+#define CHAT_HISTORY_VALUE_INIT \
+  { sizeof(chat_history_value), NULL, NULL, 0, 0 }
+
+/* What write() does with one room, in the order of the fields. */
+typedef struct chat_history_change {
+  size_t struct_size;
+  int clear;                           /* 1: delete all messages and values of the room, also those of other epochs */
+  int remove;                          /* 1: delete the room too. Then nothing follows */
+  const chat_history_room *room;       /* store this as the room's row */
+  const chat_message *const *messages; /* add these. Each has seq, epoch, time_ms and the sender */
+  size_t message_count;
+  const chat_history_value *const *values; /* set or remove these, one after the other */
+  size_t value_count;
+  int64_t drop_before_ms; /* 0, or: messages published before may be deleted, like those up to room->dropped_seq */
+} chat_history_change;
+
+/* What read() is to find: messages of this room and epoch. */
+typedef struct chat_history_query {
+  size_t struct_size;
+  const char *room;
+  const char *epoch;
+  uint64_t after_seq;  /* with a higher seq */
+  uint64_t before_seq; /* and a lower one; at most 2^63 - 1 */
+  size_t limit;        /* at most so many, the newest */
+} chat_history_query;
+
+/* What load() and read() fill in; valid during the call. */
+typedef struct chat_history_reply chat_history_reply;
+
+/* The functions, and their last argument. All three are needed. */
+typedef struct chat_history_store {
+  size_t struct_size;
+  void *user;
+  /* Calls chat_history_reply_room() for each room, each followed by chat_history_reply_value() for its values. */
+  const char *(*load)(chat_history_reply *reply, void *user);
+  /* Calls chat_history_reply_message() for the messages, newest first. */
+  const char *(*read)(const chat_history_query *query, chat_history_reply *reply, void *user);
+  /* Makes all changes or, when it returns a text, none: history_on_failure says what happens then. */
+  const char *(*write)(const chat_history_change *const *changes, size_t count, void *user);
+} chat_history_store;
+#define CHAT_HISTORY_STORE_INIT \
+  { sizeof(chat_history_store), NULL, NULL, NULL, NULL }
+
+/* Does what CHAT_HISTORY_STORE_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_history_store_init(chat_history_store *store, size_t struct_size) CHAT_NOEXCEPT;
+
+/*
+ * These add to a reply. After an error the whole load() or read() counts as failed, so their result need not be checked.
+ * INVALID_ARGUMENT, INVALID_ROOM, WRONG_STATE for a reply of the other function, and for a message as chat_room_restore().
+ */
+CHAT_API chat_error chat_history_reply_room(chat_history_reply *reply, const chat_history_room *room) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_history_reply_value(chat_history_reply *reply, const chat_history_value *value) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_history_reply_message(chat_history_reply *reply, const chat_message *message) CHAT_NOEXCEPT;
+
 /* A client has sent a message, which was authorised. Without a room (NULL) it is an event of STOMP's /app/: docs/stomp.md. */
 typedef struct chat_message_event {
   size_t struct_size;
@@ -710,6 +794,8 @@ typedef struct chat_server_options {
   int64_t presence_grace_ms;    /* 15,000, at most 3,600,000; so long a user without a client is still present, so a
                                    reconnect is not a change. Guests leave at once */
   const char *presence_event;   /* NULL: "presence"; the event name in Socket.IO and STOMP. Not "chat message" */
+  const chat_history_store
+      *history_store; /* instead of history_path; its functions must exist until the server is freed */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -721,7 +807,7 @@ typedef struct chat_server_options {
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL                                   \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL                             \
   }
 
 /*
