@@ -107,8 +107,9 @@ std::vector<Person> people_of(const cJSON* object, const char* name) {
   const cJSON* item = nullptr;
   cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, name)) {
     const bool guest = has(item, "id");
-    people.push_back(
-        {guest ? "" : text(item, "user"), guest ? std::stoull(text(item, "id")) : ClientId{0}, text(item, "name")});
+    people.push_back({guest ? "" : text(item, "user"), guest ? std::stoull(text(item, "id")) : ClientId{0},
+                      text(item, "name"),
+                      has(item, "state") ? std::make_shared<const std::string>(text(item, "state")) : nullptr});
   }
   return people;
 }
@@ -209,6 +210,9 @@ struct Describe {
   std::string operator()(const PresenceCommand& c) const {
     return Description().add("presence", c.room).add("ref", c.ref).line();
   }
+  std::string operator()(const StateCommand& c) const {
+    return Description().add("state", c.state).add("ref", c.ref).line();
+  }
   std::string operator()(const RoomsCommand& c) const { return Description().add("rooms ref", c.ref).line(); }
   std::string operator()(const PingCommand& c) const { return Description().add("ping ref", c.ref).line(); }
   std::string operator()(const DisconnectCommand& c) const { return Description().add("disconnect ref", c.ref).line(); }
@@ -239,6 +243,7 @@ Command command_of(const cJSON* object) {
     return HistoryCommand{text(object, "room"), number(object, "after"), number(object, "limit"), ref,
                           has(object, "before") ? number(object, "before") : 0};
   if (type == "presence") return PresenceCommand{text(object, "room"), ref};
+  if (type == "state") return StateCommand{text(object, "state"), ref};
   if (type == "members") return MembersCommand{text(object, "room"), ref};
   if (type == "rooms") return RoomsCommand{ref};
   assert_string_equal(type.c_str(), "ping");
