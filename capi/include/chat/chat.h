@@ -375,22 +375,22 @@ typedef struct chat_person {
   size_t struct_size;
   const char *user_id; /* "" for a guest */
   chat_client_id id;   /* the client of a guest; 0 for a user */
-  const char *name;
-  const char *state; /* the public state, JSON; "" without one */
+  const char *name;    /* the display name */
+  const char *state;   /* the public state, JSON; "" without one */
 } chat_person;
 
 /* The people in a room have changed. Each list has pointers, and is NULL when it is empty. */
 typedef struct chat_presence_event {
   size_t struct_size;
-  const char *room;
-  const char *epoch; /* of the room */
-  int64_t time_ms;   /* time of day */
-  size_t count;      /* the people in the room, after the change */
-  const chat_person *const *joined;
+  const char *room;                 /* its name */
+  const char *epoch;                /* of the room */
+  int64_t time_ms;                  /* time of day */
+  size_t count;                     /* the people in the room, after the change */
+  const chat_person *const *joined; /* who has come */
   size_t joined_count;
-  const chat_person *const *left;
+  const chat_person *const *left; /* who has gone */
   size_t left_count;
-  const chat_person *const *changed; /* with a new name or a new state */
+  const chat_person *const *changed; /* who has a new name or a new state */
   size_t changed_count;
 } chat_presence_event;
 
@@ -446,8 +446,7 @@ typedef struct chat_message {
   const char *epoch;        /* set by the library: changes when the room's numbering restarts */
   int64_t time_ms;          /* set by the library: the time of day */
   const char *from_user_id; /* in chat_publish with from = 0: the sender's user id, or NULL */
-  const char *id; /* the sender's own id of the message, "" without one; in chat_publish may be NULL. Clients do
-                               not receive it */
+  const char *id;           /* the sender's id of the message, "" or NULL without one. Clients do not see it */
 } chat_message;
 #define CHAT_MESSAGE_INIT                                                                                            \
   {                                                                                                                  \
