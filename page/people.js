@@ -1,5 +1,6 @@
-// The members of rooms, and who is typing. Pages inform each other with two ephemeral events that are not shown:
-// `presence` after joining or renaming, `typing` while the user writes. Departures are detected by asking periodically.
+// The people in rooms, and who is typing. Where the server's presence is on, its notices tell who is there and who is away.
+// Elsewhere pages inform each other with the ephemeral event `presence` after joining or renaming, and departures are detected
+// by asking for the members periodically. The ephemeral event `typing` tells that the user writes. Neither is shown.
 import { avatar, byId, element } from './dom.js';
 import { isolated, lookOf, shown } from './names.js';
 import { byName, isClaim, localName, t } from './strings.js';
@@ -9,6 +10,8 @@ const minRefreshMs = 2000;
 const typingShownMs = 5000;
 const typingSentMs = 2500;
 const maxShown = 300;
+// A page that has been hidden for so long is away.
+const awayMs = 60_000;
 // The maximum number of tracked typists. More than two are not named.
 const maxTyping = 20;
 
@@ -22,6 +25,8 @@ export class People {
   #refreshedAt = 0;
   #presenceTimer = null;
   #typedAt = 0;
+  #away = false;
+  #awayTimer = null;
 
   // currentRoom() returns the visible room.
   constructor(client, currentRoom) {
@@ -36,6 +41,8 @@ export class People {
       this.announce();
       this.#refreshSoon();
     });
+    client.on('presence', ({ room }) => { if (room === currentRoom()) this.show(); });
+    document.addEventListener('visibilitychange', () => this.#watchAway());
     setInterval(() => { if (document.visibilityState === 'visible') this.refresh(); }, pollMs);
   }
 
@@ -47,14 +54,14 @@ export class People {
       return true;
     }
     if (event === 'presence' && message.ephemeral) {
-      if (room === this.currentRoom()) this.#refreshSoon();
+      if (room === this.currentRoom() && !this.client.present(room)) this.#refreshSoon();
       return true;
     }
     this.#typing.get(room)?.delete(from?.id);
     if (room === this.currentRoom()) {
       this.showTyping();
       const members = this.#members.get(room);
-      if (from?.id && members && !members.some(({ id }) => id === from.id)) this.#refreshSoon();
+      if (from?.id && members && !this.client.present(room) && !members.some(({ id }) => id === from.id)) this.#refreshSoon();
     }
     return false;
   }
@@ -64,7 +71,7 @@ export class People {
   announce() {
     this.#presenceTimer ??= setTimeout(() => {
       this.#presenceTimer = null;
-      for (const { room } of this.client.positions) this.#whisper('presence', room);
+      for (const { room } of this.client.positions) if (!this.client.present(room)) this.#whisper('presence', room);
     }, soon(100, 1000));
   }
 
@@ -88,7 +95,7 @@ export class People {
     clearTimeout(this.#refreshTimer);
     this.#refreshTimer = null;
     const room = this.currentRoom();
-    if (this.#forbidden || this.client.state !== 'open') return;
+    if (this.#forbidden || this.client.state !== 'open' || this.client.present(room)) return;
     this.#refreshedAt = Date.now();
     try {
       this.#members.set(room, await this.client.members(room));
@@ -103,22 +110,28 @@ export class People {
   }
 
   show() {
-    const members = this.#members.get(this.currentRoom());
-    byId('people-hint').hidden = !this.#forbidden;
-    byId('people-count').textContent = members?.length ?? '';
-    byId('open-people').setAttribute('aria-label', members ? `${t('people')}: ${members.length}` : t('people'));
+    const present = this.client.present(this.currentRoom());
+    const members = present ? present.people : this.#members.get(this.currentRoom());
+    const size = present?.count ?? members?.length;
+    byId('people-hint').hidden = !this.#forbidden || present !== null;
+    byId('people-count').textContent = size ?? '';
+    byId('open-people').setAttribute('aria-label', size === undefined ? t('people') : `${t('people')}: ${size}`);
     const isMe = ({ id }) => id === this.client.id;
-    const named = (members ?? []).map(({ id, name }) => ({ id, name: shown(localName(id, name)) || t('someone') }));
+    const named = (members ?? []).map(({ id, user, name, state }) => (
+      { id, user, away: state?.away === true, name: shown(localName(id, name)) || t('someone') }));
     const sorted = named.sort((a, b) => isMe(b) - isMe(a) || byName(a.name, b.name));
     const count = new Map();
     for (const member of named) {
       member.look = lookOf(member.name);
       count.set(member.look, (count.get(member.look) ?? 0) + 1);
     }
-    // A name that looks like another person's is marked with the number of its connection.
-    const mark = (member) => (isMe(member) ? t('you') : count.get(member.look) > 1 || isClaim(member.name, member.id) ? `#${member.id}` : '');
-    const items = sorted.slice(0, maxShown).map((member) => element('li', {}, avatar(member.name),
-      element('span', { className: 'name' }, member.name), element('small', {}, mark(member))));
+    // A name that looks like another person's is marked with the user's id, or the number of the guest's connection.
+    const identity = ({ id, user }) => (user === undefined ? `#${id}` : `@${shown(user)}`);
+    const mark = (member) => (isMe(member) ? t('you') : count.get(member.look) > 1 || isClaim(member.name, member.id) ? identity(member) : '');
+    const notes = (member) => [mark(member), member.away ? t('away') : ''].filter(Boolean).join(' · ');
+    const items = sorted.slice(0, maxShown).map((member) => element('li', { className: member.away ? 'away' : '' }, avatar(member.name),
+      element('span', { className: 'name' }, member.name), element('small', {}, notes(member))));
+    if (present && !members) items.push(element('li', {}, t('peopleCount', size)));
     if (sorted.length > maxShown) items.push(element('li', {}, t('peopleMore', sorted.length - maxShown)));
     byId('people-list').replaceChildren(...items);
   }
@@ -138,6 +151,20 @@ export class People {
     typing.set(id, { name: isolated(shown(localName(id, name)) || t('someone')), until: Date.now() + typingShownMs });
     setTimeout(() => this.showTyping(), typingShownMs + 50);
     this.showTyping();
+  }
+
+  // Tells the others where presence is on.
+  #watchAway() {
+    clearTimeout(this.#awayTimer);
+    const hidden = document.visibilityState !== 'visible';
+    if (hidden) this.#awayTimer = setTimeout(() => this.#setAway(true), awayMs);
+    else if (this.#away) this.#setAway(false);
+  }
+
+  #setAway(away) {
+    if (!this.client.present(this.currentRoom())) return;
+    this.#away = away;
+    this.client.setState(away ? { away } : null).catch(() => {});
   }
 
   // The larger a room, the less often a page requests its members.

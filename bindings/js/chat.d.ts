@@ -189,6 +189,32 @@ export interface Member {
   name: string;
 }
 
+/** A person in a room: a user, who may have several clients there, or a guest. */
+export interface Person {
+  /** The user id; absent for a guest. */
+  user?: string;
+  /** The id of a guest's client; absent for a user. */
+  id?: string;
+  name: string;
+  /** What the person tells with setState(). By convention an object; `away: true` in it says that the person is away. */
+  state?: Received;
+}
+
+export interface Present {
+  room: string;
+  /** The people in the room. */
+  count: number;
+  /** All of them; null when only their number is known. */
+  people: Person[] | null;
+}
+
+export interface Presence extends Present {
+  joined: Person[];
+  left: Person[];
+  /** People with a new name or state. */
+  changed: Person[];
+}
+
 export interface RoomInfo {
   name: string;
   epoch: string;
@@ -204,6 +230,8 @@ export interface ClientEvents {
   left: Left;
   named: { name: string };
   gap: Gap;
+  /** The people in a room have changed, or are known for the first time. Only where the server has presence on. */
+  presence: Presence;
   error: ChatError;
 }
 
@@ -238,6 +266,12 @@ export class Client {
   rename(name: string): Promise<string>;
   history(options?: { room?: string; after?: number; before?: number; around?: number; limit?: number }): Promise<History>;
   members(room?: string): Promise<Member[]>;
+  /** Who is in a room, as far as this client knows; null where presence is off. Default: `client.room`. */
+  present(room?: string): Present | null;
+  /** Asks the server who is in a room. `forbidden` where presence is off. */
+  presence(room?: string): Promise<Present>;
+  /** Sets what presence tells about this client, a JSON value of at most 1,024 bytes; null: nothing. Also after a reconnect. */
+  setState(state?: Value): Promise<void>;
   rooms(): Promise<RoomInfo[]>;
   /** Resolves with the round trip in milliseconds. */
   ping(): Promise<number>;

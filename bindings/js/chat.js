@@ -155,6 +155,9 @@
     if (set.size > max) set.delete(set.values().next().value);
   }
 
+  // User ids and the ids of guests may be the same text.
+  const personKey = ({ user, id }) => (user === undefined ? `guest ${id}` : `user ${user}`);
+
   // Ids restart with the server; epochs are never repeated.
   const ownKey = (epoch, id) => `${epoch}/${id}`;
 
@@ -309,7 +312,7 @@
     #generation = 0;
     // name -> { epoch, seq: the newest delivered number, joined: on this connection, skipped: numbers of own messages
     // that the server does not send back, waiting: calls of join(), replays: the history is wanted, held: live messages
-    // that wait for it }
+    // that wait for it, count: the number of people, null: the room has no presence, people: Map of them, null: unknown }
     #rooms = new Map();
     #own;
     #requests = new Map();
@@ -317,6 +320,7 @@
     #queue = [];
     #wantedName;
     #renames = [];
+    #publicState = null;
     #forgetListeners = () => {};
 
     constructor(options = {}) {
@@ -438,6 +442,30 @@
       });
     }
 
+    // Sets what presence tells about this client; null: nothing. Each new connection has it.
+    async setState(state = null) {
+      this.#throwIfClosed();
+      this.#publicState = state;
+      if (this.#state !== 'open') return;
+      try {
+        await this.#request({ type: 'state', state });
+      } catch (error) {
+        if (this.#publicState === state && error.code !== 'connection_lost' && !isPassing(error)) this.#publicState = null;
+        throw error;
+      }
+    }
+
+    // Who is in a room, by the notices of presence; null: the room has no presence, or its first notice has not arrived.
+    present(room = this.room) {
+      const { count = null, people } = this.#rooms.get(room) ?? {};
+      return count === null ? null : { room, count, people: people && [...people.values()] };
+    }
+
+    async presence(room = this.room) {
+      const { count, people = null } = await this.#request({ type: 'presence', room });
+      return { room, count, people };
+    }
+
     async history({ room, after, before, around, limit } = {}) {
       const { messages, ...reply } = await this.#request({ type: 'history', room: room ?? this.room, after, before, around, limit });
       return { ...reply, messages: messages.map((message) => this.#asMessage(message)) };
@@ -492,7 +520,7 @@
 
     #addRoom(name, { epoch, seq } = {}) {
       const known = epoch !== undefined && epoch !== null && Number.isInteger(seq);
-      const room = { epoch: known ? epoch : null, seq: known ? seq : 0, joined: false, skipped: new Set(), waiting: [], replays: !known && this.#options.replay !== false, held: null };
+      const room = { epoch: known ? epoch : null, seq: known ? seq : 0, joined: false, skipped: new Set(), waiting: [], replays: !known && this.#options.replay !== false, held: null, count: null, people: null };
       this.#rooms.set(name, room);
       return room;
     }
@@ -635,7 +663,12 @@
           settle(frame);
           return this._emit('named', { name: frame.name });
         case 'gap':
+          // A notice may be among what was dropped.
+          if (this.present(frame.room)) this.presence(frame.room).catch(() => {});
           return this._emit('gap', { cause: 'slow', room: frame.room, epoch: frame.epoch, from: frame.from, to: frame.to, dropped: frame.dropped });
+        case 'presence':
+          this.#notePeople(frame);
+          return settle(frame);
         case 'error': {
           const error = new ChatError(frame.code, frame.reason);
           if (!this.#settle(frame.ref, 'reject', error)) this._emit('error', error);
@@ -666,6 +699,7 @@
       const wanted = renames.at(-1)?.name ?? this.#wantedName;
       if (wanted && wanted !== frame.name) this.#sendName(wanted, renames);
       else this.#settleRenames(renames, 'resolve', wanted);
+      if (this.#publicState !== null) this.#request({ type: 'state', state: this.#publicState }).catch(() => {});
       // The room was left while there was no connection.
       if (!this.#rooms.has(frame.room)) this.#request({ type: 'leave', room: frame.room }).catch(() => {});
       this.#entered(frame);
@@ -692,6 +726,7 @@
       addBounded(this.#own, ownKey(epoch, this.id), maxOwn);
       const again = room.joined;
       room.joined = true;
+      if (!again) room.count = room.people = null; // a snapshot follows, if the room has presence
       const joined = { room: frame.room, epoch, seq, resumed, complete };
       if (room.replays && !room.held) this.#replay(frame.room, room);
       this._emit('joined', joined);
@@ -701,6 +736,18 @@
       }
       for (const { resolve } of room.waiting.splice(0)) resolve(joined);
       if (!again) this.#flush(frame.room);
+    }
+
+    // The changes complete the last notice that lists everyone. A notice without people is the number alone.
+    #notePeople({ room: name, count, people, joined = [], left = [], changed = [] }) {
+      const room = this.#rooms.get(name);
+      if (!room) return;
+      room.count = count;
+      if (people) room.people = new Map(people.map((person) => [personKey(person), person]));
+      else if (joined.length + left.length + changed.length === 0) room.people = null;
+      for (const person of left) room.people?.delete(personKey(person));
+      for (const person of [...joined, ...changed]) room.people?.set(personKey(person), person);
+      this._emit('presence', { ...this.present(name), joined, left, changed });
     }
 
     #asMessage(frame) {

@@ -12,6 +12,7 @@
 #include "handle.h"
 #include "message.h"
 #include "model/utf8.h"
+#include "person.h"
 
 namespace chat::capi {
 namespace {
@@ -255,6 +256,26 @@ void CallbackApplication::on_published(const Message& message) {
   if (settings_.callbacks.on_published == nullptr) return;
   const MessageView view(message);
   run("on_published", [&] { settings_.callbacks.on_published(&handle_, view.get(), settings_.user); });
+}
+
+void CallbackApplication::on_presence(const Message& message) {
+  if (settings_.callbacks.on_presence == nullptr) return;
+  const PeopleView joined(message.presence->joined);
+  const PeopleView left(message.presence->left);
+  const PeopleView changed(message.presence->changed);
+  chat_presence_event event = {};
+  event.struct_size = sizeof event;
+  event.room = message.room.c_str();
+  event.epoch = message.epoch.c_str();
+  event.time_ms = message.time_ms;
+  event.count = message.presence->count;
+  event.joined = joined.data();
+  event.joined_count = joined.size();
+  event.left = left.data();
+  event.left_count = left.size();
+  event.changed = changed.data();
+  event.changed_count = changed.size();
+  run("on_presence", [&] { settings_.callbacks.on_presence(&handle_, &event, settings_.user); });
 }
 
 void CallbackApplication::on_ack(const ClientPtr& client, const AckOutcome& outcome) {

@@ -57,6 +57,19 @@ Result<std::string> read_refusal_data(const char *data_json, std::int64_t max_by
   return data;
 }
 
+// Empty: no state.
+Result<std::string> read_state(const char *state_json) {
+  if (state_json == nullptr) return std::string();
+  std::string_view state = state_json;
+  if (state.size() > chat::kMaxStateBytes) return {Error::too_large, "state_json is larger than 1,024 bytes"};
+  Status status = chat::wire::json::check(state);
+  if (!status.ok()) return {status.code, "state_json: " + status.detail};
+  constexpr std::string_view kSpace = " \t\r\n";
+  state.remove_prefix(state.find_first_not_of(kSpace));
+  state.remove_suffix(state.size() - 1 - state.find_last_not_of(kSpace));
+  return std::string(state == "null" ? "" : state);
+}
+
 Result<chat::Decision> read_decision(std::uint64_t id, int verdict, const char *reason, const chat_message *replacement,
                                      std::int64_t max_message_bytes) {
   const bool about_message = chat::is_about_message(id);
@@ -134,6 +147,18 @@ chat_error chat_set_identity(chat_server *server, chat_client_id client, const c
     Result<ClientPtr> found = find_client(**running, client);
     if (!found.ok()) return found.status();
     return (*running)->hub().set_identity(*found, std::move(*who));
+  });
+}
+
+chat_error chat_set_state(chat_server *server, chat_client_id client, const char *state_json) noexcept {
+  return guarded([&]() -> Status {
+    Result<Server *> running = find_live_server(server);
+    if (!running.ok()) return running.status();
+    Result<std::string> state = read_state(state_json);
+    if (!state.ok()) return state.status();
+    Result<ClientPtr> found = find_client(**running, client);
+    if (!found.ok()) return found.status();
+    return (*running)->hub().set_state(*found, std::move(*state));
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "handle.h"
 #include "message.h"
+#include "person.h"
 #include "sized.h"
 
 using chat::Client;
@@ -156,6 +157,18 @@ chat_error chat_history_between(chat_server *server, const char *room, uint64_t 
 chat_error chat_history_around(chat_server *server, const char *room, uint64_t seq, size_t limit,
                                chat_message_visitor visitor, void *user) noexcept {
   return chat_history_between(server, room, 0, chat::before_of_page_around(seq, limit), limit, visitor, user);
+}
+
+chat_error chat_presence(chat_server *server, const char *room, chat_person_visitor visitor, void *user) noexcept {
+  const auto people = [room](Server &running) -> Result<std::vector<chat::Person>> {
+    Result<std::string> name = chat::capi::read_room(room);
+    if (!name.ok()) return name.status();
+    Result<chat::PresenceNotice> notice = running.hub().presence(*name, true);
+    if (!notice.ok()) return notice.status();
+    return std::move(notice->people);
+  };
+  return visit_all(server, visitor, user, people,
+                   [](const chat::Person &person) { return chat::capi::PersonView(person); });
 }
 
 const char *chat_refusal_name(chat_refusal reason) noexcept {

@@ -84,6 +84,11 @@ Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::
   status = check_attributes(draft.attributes);
   if (!status.ok()) return status;
 
+  if (given.id != nullptr && *given.id != '\0') {
+    draft.id = given.id;
+    status = check_message_id(draft.id);
+    if (!status.ok()) return {status.code, "message.id: " + status.detail};
+  }
   draft.ephemeral = given.ephemeral != 0;
   draft.except = given.except;
   draft.sender.id = given.from;
@@ -212,6 +217,7 @@ MessageView::MessageView(const MessageDraft& draft) : attributes_(view_pairs(dra
   message_.from_name = draft.sender.name.c_str();
   message_.from_user_id = draft.sender.user_id.c_str();
   message_.epoch = "";
+  message_.id = draft.id.c_str();
 }
 
 MessageView::MessageView(const Message& message) : MessageView(static_cast<const MessageDraft&>(message)) {

@@ -451,6 +451,8 @@ void read_socket_io(Reader& reader, const chat_server_options& given, net::Serve
   reader.number("options.recovery_bytes", given.recovery_bytes, kMaxBytes, no, options.recovery_bytes);
   reader.range("options.recovery_asks_on_connect", given.recovery_asks_on_connect, 0, 1);
   options.recovery_asks_on_connect = given.recovery_asks_on_connect != 0;
+  reader.range("options.socket_io_message_ids", given.socket_io_message_ids, 0, 1);
+  options.socket_io_message_ids = given.socket_io_message_ids != 0;
   if (given.socket_io_client_directory == nullptr) return;
   options.socket_io_client_directory = given.socket_io_client_directory;
   if (options.socket_io_client_directory.empty()) {
@@ -584,6 +586,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   Reader reader;
   read_callbacks(reader, given, settings.application);
   settings.server.hub.tells_published = settings.application.callbacks.on_published != nullptr;
+  settings.server.hub.tells_presence = settings.application.callbacks.on_presence != nullptr;
   read_listener(reader, given, settings.server);
   read_endpoints(reader, given, settings.server);
   read_mounts(reader, given, settings.server);

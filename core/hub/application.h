@@ -34,14 +34,14 @@ struct ConnectRequest {
   ClientId recovered_from = 0;  // the client that this one continues if it is accepted; 0: none
 };
 
-enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6 };
+enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6, state = 12 };
 
 // A client's request to perform an action.
 struct AuthorizeRequest {
   ClientPtr client;
   Action action;
-  std::string_view room;    // empty for rooms and rename
-  std::string_view value;   // rename: the requested name; publish: the event name
+  std::string_view room;    // empty for rooms, rename and state
+  std::string_view value;   // rename: the requested name; publish: the event name; state: the JSON value, empty: none
   DecisionId decision = 0;  // identifies a deferred verdict in Hub::decide()
 };
 

@@ -14,6 +14,7 @@
 #include "hub/decision.h"
 #include "hub/source_table.h"
 #include "model/boxed.h"
+#include "model/presence.h"
 #include "model/types.h"
 
 namespace chat {
@@ -25,6 +26,7 @@ struct Identity {
   std::string user_id;  // empty: a guest
   std::string name;     // never empty once the client is registered
   Pairs attributes;
+  PublicStatePtr state = nullptr;  // a new identity of the same user keeps it; see Hub::set_state()
 };
 using IdentityPtr = std::shared_ptr<const Identity>;
 

@@ -109,6 +109,7 @@ Status ClientTable::set_identity(Client& client, Identity identity, const TellNa
 }
 
 void ClientTable::replace_identity(Client& client, Identity identity) {
+  if (!identity.state && identity.user_id == client.identity_->user_id) identity.state = client.identity_->state;
   const auto next = std::make_shared<const Identity>(std::move(identity));
   if (next->user_id != client.identity_->user_id) {
     if (!next->user_id.empty()) {

@@ -58,6 +58,7 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const HistoryCommand& c) const { return Question{Action::history, c.room, {}}; }
     Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}, c.allowed}; }
     Asked operator()(const PresenceCommand&) const { return std::nullopt; }  // perform() asks
+    Asked operator()(const StateCommand& c) const { return Question{Action::state, {}, c.state}; }
     Asked operator()(const RoomsCommand& c) const { return Question{Action::rooms, {}, {}, c.allowed}; }
     Asked operator()(const PingCommand&) const { return std::nullopt; }
     Asked operator()(const DisconnectCommand&) const { return std::nullopt; }
@@ -326,6 +327,15 @@ Outcome Dispatcher::perform(Call& call, PresenceCommand& command) {
   }
   return PresenceReply{std::move(command.ref), std::move(command.room),
                        std::make_shared<const PresenceNotice>(std::move(*notice))};
+}
+
+Status Dispatcher::prepare(Call&, StateCommand& command) { return hub_.check_state(command.state); }
+
+Outcome Dispatcher::perform(Call& call, StateCommand& command) {
+  Status status = hub_.set_state(call.client, std::move(command.state));
+  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
+  if (command.ref.empty()) return {};
+  return AckReply{std::move(command.ref), 0, {}};
 }
 
 Outcome Dispatcher::perform(Call& call, RoomsCommand& command) {

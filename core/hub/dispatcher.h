@@ -80,6 +80,7 @@ class Dispatcher {
   Status prepare(Call& call, HistoryCommand& command);
   Status prepare(Call& call, MembersCommand& command);
   Status prepare(Call& call, PresenceCommand& command);
+  Status prepare(Call& call, StateCommand& command);
   Status prepare(Call&, RoomsCommand&) { return {}; }
   Status prepare(Call&, PingCommand&) { return {}; }
   Status prepare(Call&, DisconnectCommand&) { return {}; }
@@ -95,6 +96,7 @@ class Dispatcher {
   Outcome perform(Call& call, HistoryCommand& command);
   Outcome perform(Call& call, MembersCommand& command);
   Outcome perform(Call& call, PresenceCommand& command);
+  Outcome perform(Call& call, StateCommand& command);
   Outcome perform(Call& call, RoomsCommand& command);
   Outcome perform(Call& call, PingCommand& command);
   Outcome perform(Call& call, DisconnectCommand& command);

@@ -79,6 +79,12 @@ KeptMessages kept_between(const RoomLog& log, std::uint64_t after_seq, std::uint
 
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
+IdentityPtr with_state(const Identity& identity, PublicStatePtr state) {
+  auto changed = std::make_shared<Identity>(identity);
+  changed->state = std::move(state);
+  return changed;
+}
+
 // Memory for one more element.
 void reserve_one(std::vector<RoomPtr>& rooms) {
   if (rooms.size() == rooms.capacity()) rooms.reserve(2 * rooms.size() + 1);
@@ -292,7 +298,12 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       }
       if (room.presence) {
         try {
-          member->second.person = room.presence->enter(client->id(), *client->identity_);
+          IdentityPtr identity = client->identity_;
+          if (!identity->state) {
+            if (PublicStatePtr state = room.presence->state_of(*identity)) identity = with_state(*identity, state);
+          }
+          member->second.person = room.presence->enter(client->id(), *identity);
+          client->identity_ = std::move(identity);
         } catch (...) {
           room.remove_member(member);
           (void)client->charge_rooms(client->rooms_.size());
@@ -725,6 +736,34 @@ void Hub::update_presence(const ClientPtr& client) try {
     });
   }
 } catch (const std::bad_alloc&) {
+}
+
+Status Hub::check_state(std::string_view state) const {
+  if (!uses_presence_.load(std::memory_order_relaxed)) return {Error::forbidden, "presence is off"};
+  if (state.size() <= kMaxStateBytes) return {};
+  return {Error::too_large, "the state is larger than " + std::to_string(kMaxStateBytes) + " bytes"};
+}
+
+Status Hub::set_state(const ClientPtr& client, std::string state) {
+  Status status = check_state(state);
+  if (!status.ok()) return status;
+  PublicStatePtr shared;
+  if (!state.empty()) shared = std::make_shared<const std::string>(std::move(state));
+  {
+    std::lock_guard lock(client->mutex_);
+    if (client->state_ == ClientState::gone) return no_such_client();
+    client->identity_ = with_state(*client->identity_, std::move(shared));
+  }
+  for (const std::string& name : client->rooms()) {
+    const RoomPtr room = rooms_.find(name);
+    if (!room) continue;
+    rooms_.with(room, [&](Room& joined) {
+      const auto member = joined.members.find(client->id());
+      if (member == joined.members.end() || member->second.person == nullptr) return;
+      joined.presence->set_state(member->second.person, client->identity()->state);
+    });
+  }
+  return {};
 }
 
 void Hub::set_sees_people(const Client& client, std::string_view name, bool sees_people) {

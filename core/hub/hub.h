@@ -175,6 +175,12 @@ class Hub {
   // Who is in the room, as of now: at most Presence::kMaxListed people, or all of them. Errors: invalid_room; forbidden when
   // the level is off.
   Result<PresenceNotice> presence(std::string_view room, bool all) const;
+  // Sets what presence tells about the client's person, in the rooms of the client and in those that it joins: a checked JSON
+  // value, empty: nothing. A client that joins a room with another client of its user, or soon after one has left, takes over
+  // the user's state there if it has none. Errors: those of check_state(), no_such_client.
+  Status set_state(const ClientPtr& client, std::string state);
+  // Errors: forbidden when no room has presence, too_large.
+  Status check_state(std::string_view state) const;
   // Presence notices of the room name people to the client, a member, from now on: notes that for move_client().
   void set_sees_people(const Client& client, std::string_view room, bool sees_people);
   // Sends the presence notices that are due, and ends grace times. Call it on one thread, when presence_due_ms() is over.

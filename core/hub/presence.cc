@@ -12,8 +12,8 @@ std::string key_of(ClientId client, const Identity& identity) {
   return identity.user_id.empty() ? 'g' + std::to_string(client) : 'u' + identity.user_id;
 }
 
-Person person_of(ClientId client, const Identity& identity) {
-  return {identity.user_id, identity.user_id.empty() ? client : 0, identity.name};
+Person person_of(ClientId client, const Identity& identity, PublicStatePtr state) {
+  return {identity.user_id, identity.user_id.empty() ? client : 0, identity.name, std::move(state)};
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ class Presence::Entry {
   std::uint32_t clients = 0;
   bool told = false;     // the last notice has the person
   bool touched = false;  // in touched_
-  bool changed = false;  // the name, since the last notice
+  bool changed = false;  // the name or the state, since the last notice
   bool gone = false;     // has no client and no grace time
   std::int64_t gone_ms = 0;
   const std::string* key = nullptr;  // in entries_
@@ -44,19 +44,20 @@ void Presence::set_level(PresenceLevel level) noexcept {
   queue_->set(place_, PresenceQueue::kNow);
 }
 
-Presence::Entry* Presence::enter(ClientId client, const Identity& identity) {
+Presence::Entry* Presence::enter(ClientId client, const Identity& identity, PublicStatePtr state) {
   std::string key = key_of(client, identity);
-  Person person = person_of(client, identity);
+  Person person = person_of(client, identity, std::move(state));
   if (touched_.capacity() <= entries_.size()) touched_.reserve(2 * entries_.size() + 4);
   auto found = entries_.find(key);
   if (found == entries_.end()) found = entries_.emplace(std::move(key), std::make_unique<Entry>()).first;
   // Nothing throws from here on.
   Entry& entry = *found->second;
   entry.key = &found->first;
+  if (!person.state && !entry.gone) person.state = entry.person.state;
   ++entry.clients;
   entry.gone = false;
   end_absence(entry);
-  if (entry.person.name != person.name) {
+  if (entry.person != person) {
     entry.person = std::move(person);
     entry.changed = true;
   }
@@ -76,8 +77,22 @@ void Presence::leave(Entry* entry) noexcept {
   queue_->set(place_, PresenceQueue::kNow);
 }
 
+PublicStatePtr Presence::state_of(const Identity& identity) const {
+  if (identity.user_id.empty()) return nullptr;
+  const auto found = entries_.find(key_of(0, identity));
+  return found == entries_.end() || found->second->gone ? nullptr : found->second->person.state;
+}
+
+void Presence::set_state(Entry* entry, PublicStatePtr state) noexcept {
+  if (same_state(entry->person.state, state)) return;
+  entry->person.state = std::move(state);
+  entry->changed = true;
+  touch(*entry);
+}
+
 Presence::Entry* Presence::change(Entry* entry, ClientId client, const Identity& identity) {
-  Entry* const now = enter(client, identity);
+  const bool same = entry->person.user_id == identity.user_id;
+  Entry* const now = enter(client, identity, same ? entry->person.state : identity.state);
   leave(entry);
   return now;
 }

@@ -44,10 +44,14 @@ class Presence {
   // The next notice is in the terms of the new level, and lists everyone if the level is full.
   void set_level(PresenceLevel level) noexcept;
 
-  // A client became a member. The entry is valid until leave() for it. Throws std::bad_alloc; then nothing has changed.
-  Entry* enter(ClientId client, const Identity& identity);
+  // A client became a member. Its state becomes that of its person, unless it has none. The entry is valid until leave() for it. Throws std::bad_alloc; then nothing has changed.
+  Entry* enter(ClientId client, const Identity& identity) { return enter(client, identity, identity.state); }
   void leave(Entry* entry) noexcept;
-  // The client's identity has changed. Returns its entry, which may be another one. Throws as enter() does.
+  // The state of the user, if one of its clients is in the room or it has a grace time; nullptr: none. Guests have none.
+  PublicStatePtr state_of(const Identity& identity) const;
+  // The person has this state now.
+  void set_state(Entry* entry, PublicStatePtr state) noexcept;
+  // The client's identity has changed, except its state. Returns its entry, which may be another one. Throws as enter() does.
   Entry* change(Entry* entry, ClientId client, const Identity& identity);
   // Forgets everyone without a notice. There are no members.
   void clear() noexcept;
@@ -83,6 +87,7 @@ class Presence {
   MessagePtr kept_snapshot;
 
  private:
+  Entry* enter(ClientId client, const Identity& identity, PublicStatePtr state);
   void touch(Entry& entry) noexcept;
   void end_absence(Entry& entry) noexcept;
   std::vector<Person> people_after_changes() const;

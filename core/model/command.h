@@ -60,6 +60,12 @@ struct RenameCommand {
   std::string ref;
 };
 
+// Sets what presence tells about the client.
+struct StateCommand {
+  std::string state;  // checked JSON; empty: none
+  std::string ref;
+};
+
 struct HistoryCommand {
   std::string room;  // empty: the client's first room
   std::uint64_t after_seq = 0;
@@ -107,7 +113,7 @@ struct DisconnectCommand {
 };
 
 using Command = std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand,
-                             RoomsCommand, PingCommand, DisconnectCommand, PresenceCommand>;
+                             RoomsCommand, PingCommand, DisconnectCommand, PresenceCommand, StateCommand>;
 
 // Confirms that the client is open. Positions are those of its first room.
 struct Welcome {

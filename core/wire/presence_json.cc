@@ -25,6 +25,10 @@ void append_people(std::string& out, std::string_view name, const std::vector<Pe
     }
     out += ",\"name\":";
     json::append_quoted(out, person.name);
+    if (person.state) {
+      out += ",\"state\":";
+      out += *person.state;
+    }
     out += '}';
   }
   out += ']';

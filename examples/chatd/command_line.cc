@@ -195,6 +195,7 @@ void CommandLine::add_served() {
   text("www", "DIR", "serve these files at /; they take precedence over built-in ones", options_.www);
   text("socket-io-client", "DIR", "serve /socket.io/socket.io.js from here, not the built-in one",
        options_.socket_io_client);
+  flag("socket-io-message-ids", "Socket.IO events may end with {\"messageId\":ID}", options_.socket_io_message_ids);
 }
 
 void CommandLine::add_admission() {

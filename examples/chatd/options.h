@@ -72,6 +72,7 @@ struct Options {
   std::vector<std::string> endpoint_texts;  // "/chat=plain"
   std::uint32_t sockjs = 0;                 // of every endpoint that can have it
   bool sockjs_cookie = false;
+  bool socket_io_message_ids = false;
   std::string sockjs_script;
   std::vector<std::string> origins;
   std::vector<std::string> trusted_proxies;

@@ -67,6 +67,10 @@ static int no_client(const chat_client *client, void *user) {
   (void)client, (void)user;
   return never();
 }
+static int no_person(const chat_person *person, void *user) {
+  (void)person, (void)user;
+  return never();
+}
 static int no_room(const chat_room *room, void *user) {
   (void)room, (void)user;
   return never();
@@ -102,6 +106,8 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_ban(NULL, guest, "lobby", 1, NULL));
   NO_SERVER(chat_ban_user(NULL, "u", "lobby", 1, NULL));
   NO_SERVER(chat_close_room(NULL, "lobby", NULL));
+  NO_SERVER(chat_presence(NULL, "lobby", no_person, NULL));
+  NO_SERVER(chat_set_state(NULL, guest, "1"));
   NO_SERVER(chat_room_set_presence(NULL, "lobby", CHAT_PRESENCE_FULL));
   NO_SERVER(chat_room_restore(NULL, "lobby", "e", 0, &message, 1));
   NO_SERVER(chat_client_info(NULL, guest, no_client, NULL));
@@ -137,6 +143,7 @@ static void a_client_is_needed(void **state) {
     NO_CLIENT(chat_accept(server, nobody[i], NULL));
     NO_CLIENT(chat_refuse(server, nobody[i], NULL, NULL));
     NO_CLIENT(chat_set_identity(server, nobody[i], &identity));
+    NO_CLIENT(chat_set_state(server, nobody[i], NULL));
     NO_CLIENT(chat_client_set_user(server, nobody[i], NULL));
     NO_CLIENT(chat_kick(server, nobody[i], NULL));
     NO_CLIENT(chat_join(server, nobody[i], "lobby"));
@@ -167,6 +174,7 @@ static void a_room_name_is_needed(void **state) {
     BAD_ROOM(chat_ban(server, guest, bad[i], 1, NULL));
     BAD_ROOM(chat_ban_user(server, "u", bad[i], 1, NULL));
     BAD_ROOM(chat_close_room(server, bad[i], NULL));
+    BAD_ROOM(chat_presence(server, bad[i], no_person, NULL));
     BAD_ROOM(chat_room_set_presence(server, bad[i], CHAT_PRESENCE_FULL));
     BAD_ROOM(chat_members(server, bad[i], no_client, NULL));
     BAD_ROOM(chat_history(server, bad[i], 0, 0, no_message, NULL));
@@ -180,6 +188,7 @@ static void a_room_name_is_needed(void **state) {
   NULL_ROOM(chat_ban(server, guest, NULL, 1, NULL));
   NULL_ROOM(chat_ban_user(server, "u", NULL, 1, NULL));
   NULL_ROOM(chat_close_room(server, NULL, NULL));
+  NULL_ROOM(chat_presence(server, NULL, no_person, NULL));
   NULL_ROOM(chat_room_set_presence(server, NULL, CHAT_PRESENCE_FULL));
   NULL_ROOM(chat_history(server, NULL, 0, 0, no_message, NULL));
   NULL_ROOM(chat_history_between(server, NULL, 0, 0, 0, no_message, NULL));
@@ -475,6 +484,7 @@ static void visitors_are_needed(void **state) {
   (void)state;
   assert_error_about(chat_client_info(server, guest, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_members(server, NULL, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  assert_error_about(chat_presence(server, "lobby", NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_rooms(server, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history(server, "lobby", 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history_between(server, "lobby", 0, 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");

@@ -79,6 +79,68 @@ static void clients_and_the_application_are_told_in_order(void **state) {
   assert_ok(chat_server_free(server));
 }
 
+static void show_id(chat_server *server, const chat_message *message, void *user) {
+  (void)server;
+  (void)user;
+  journal_write(&lines, "%d published %s", (int)message->seq, message->id);
+}
+
+static chat_verdict read_id(chat_server *server, chat_message_event *event, void *user) {
+  (void)server;
+  (void)user;
+  journal_write(&lines, "on_message %s", event->message->id);
+  return CHAT_PASS;
+}
+
+static int read_kept_id(const chat_message *message, void *user) {
+  (void)user;
+  journal_write(&lines, "%d kept %s", (int)message->seq, message->id);
+  return 0;
+}
+
+static void an_id_is_published_once(void **state) {
+  chat_server_options options = test_options();
+  chat_server *server = NULL;
+  chat_message message = CHAT_MESSAGE_INIT;
+  ws_client client;
+  uint64_t seq = 0;
+  (void)state;
+  options.callbacks.on_published = show_id;
+  options.callbacks.on_message = read_id;
+  journal_clear(&lines);
+  assert_ok(chat_server_start(&options, &server));
+  message.room = "lobby";
+  message.data = "hello";
+  message.data_size = 5;
+  message.id = "7d1c";
+  assert_ok(chat_publish(server, &message, &seq));
+  assert_int_equal(seq, 1);
+  message.id = "";
+  assert_ok(chat_publish(server, &message, &seq));
+  assert_int_equal(seq, 2);
+  message.id = "7d1c";
+  assert_ok(chat_publish(server, &message, &seq));
+  assert_int_equal(seq, 1);
+  message.data = "HELLO";
+  assert_error(chat_publish(server, &message, &seq), ERROR_WRONG_STATE);
+  message.id = "a b";
+  assert_error_about(chat_publish(server, &message, &seq), ERROR_INVALID_ARGUMENT, "message.id");
+
+  assert_int_equal(ws_open(&client, chat_server_port(server), "/chat.v1", NULL), 101);
+  assert_int_equal(ws_send_text(&client, "{\"type\":\"send\",\"text\":\"x\",\"id\":\"of a guest\"}"), 0);
+  assert_int_equal(ws_send_text(&client, "{\"type\":\"send\",\"text\":\"x\",\"id\":\"guest\"}"), 0);
+  assert_true(journal_wait(&lines, "3 published guest") >= 0);
+  assert_true(journal_wait(&lines, "on_message guest") >= 0);
+  assert_int_equal(journal_count(&lines, "1 published 7d1c"), 1);
+  assert_int_equal(journal_count(&lines, "2 published "), 1);
+  assert_ok(chat_history(server, "lobby", 0, 0, read_kept_id, NULL));
+  assert_int_equal(journal_count(&lines, "1 kept 7d1c"), 1);
+  assert_int_equal(journal_count(&lines, "2 kept "), 1);
+  assert_int_equal(journal_count(&lines, "3 kept guest"), 1);
+  ws_end(&client);
+  assert_ok(chat_server_free(server));
+}
+
 /* Many threads publish to a few rooms: of each room one call comes at a time, in the order of its numbers. */
 enum { ROOMS = 3, PUBLISHERS = 4, EACH = 200 };
 
@@ -152,6 +214,7 @@ static void a_host_is_told_when_it_polls(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(clients_and_the_application_are_told_in_order),
+      cmocka_unit_test(an_id_is_published_once),
       cmocka_unit_test(of_each_room_one_call_comes_at_a_time),
       cmocka_unit_test(a_host_is_told_when_it_polls),
   };

@@ -454,3 +454,48 @@ test('what is heard does not depend on who listens: a plain client and a raw one
   const bytes = await ann.next('message', ({ own }) => !own);
   assert.deepEqual(bytes.args, [Uint8Array.of(1, 2, 3)]);
 });
+
+test('who is in a room, by the notices of presence', async (t) => {
+  const testd = await startTestd(t, ['presence=2', 'presence_grace_ms=1']);
+  const ann = connectChat(t, testd, { url: testd.url('/chat.v1?user_id=ann&name=Ann') });
+  const names = ({ people }) => people?.map(({ name }) => name).sort().join();
+  await ann.next('presence', (notice) => names(notice) === 'Ann');
+  const bob = connectChat(t, testd, { url: testd.url('/chat.v1?user_id=bob&name=Bob') });
+  const told = await ann.next('presence', ({ joined }) => joined.length === 1);
+  assert.deepEqual(told, { room: 'lobby', count: 2, people: told.people, joined: [{ user: 'bob', name: 'Bob' }], left: [], changed: [] });
+  assert.equal(names(ann.present()), 'Ann,Bob');
+  assert.equal(ann.present('elsewhere'), null);
+  assert.equal(names(await ann.presence()), 'Ann,Bob');
+
+  await bob.setState({ away: true });
+  await ann.next('presence', ({ changed }) => changed[0]?.state?.away === true);
+  assert.deepEqual(ann.present('lobby').people.find(({ user }) => user === 'bob'), { user: 'bob', name: 'Bob', state: { away: true } });
+  await assert.rejects(bob.setState('x'.repeat(1024)), { code: 'too_large' });
+  await bob.close();
+  const left = await ann.next('presence', (notice) => notice.left.length === 1);
+  assert.deepEqual([left.count, names(left)], [1, 'Ann']);
+});
+
+test('a state is set again after a reconnect', async (t) => {
+  const testd = await startTestd(t, ['presence=2', 'presence_grace_ms=1']);
+  const proxy = await Proxy.start(t, testd);
+  const ann = connectChat(t, testd);
+  await ann.opened();
+  const bob = connectChat(t, proxy, { url: proxy.url('/chat.v1?name=Bob') });
+  await bob.setState([1]); // before the connection
+  const hasState = ({ people }) => people?.some(({ name, state }) => name === 'Bob' && state?.[0] === 1);
+  await ann.next('presence', hasState);
+  proxy.cut();
+  // The guest that comes back is another person.
+  const isNew = ({ joined, changed }) => hasState({ people: [...joined, ...changed] });
+  await ann.next('presence', isNew);
+});
+
+test('without presence nobody is known', async (t) => {
+  const testd = await startTestd(t);
+  const ann = connectChat(t, testd);
+  await ann.opened();
+  assert.equal(ann.present(), null);
+  await assert.rejects(ann.presence(), { code: 'forbidden' });
+  await assert.rejects(ann.setState({ away: true }), { code: 'forbidden' });
+});

@@ -65,6 +65,44 @@ test('who is here, and who is typing', async (t) => {
   assert.equal(await ann.$('.event'), null);
 });
 
+test('with presence the page shows who is here and who is away, and asks for nothing', async (t) => {
+  const server = await startPageServer(t, { args: ['--presence', 'full'] });
+  const bob = connectChat(t, server, { name: 'Bob' });
+  await bob.next('presence', ({ people }) => people?.length === 1);
+  const ann = await openPage(t, server, { name: 'Ann' });
+  const sent = [];
+  const people = (...wanted) => ann.waitForFunction((all) => [...document.querySelectorAll('#people-list li')]
+    .map(({ textContent, className }) => `${textContent}${className && `|${className}`}`).join() === all, wanted.join());
+  await people('AAnnYou', 'BBob');
+  await hasText(ann, '#people-count', '2');
+  bob.on('message', ({ event }) => sent.push(event));
+  await bob.setState({ away: true });
+  await people('AAnnYou', 'BBobAway|away');
+  await bob.setState(null);
+  await people('AAnnYou', 'BBob');
+
+  // A page that has been hidden for a minute is away.
+  await ann.clock.install();
+  await ann.look(false);
+  await ann.clock.fastForward(61_000);
+  await bob.next('presence', ({ changed }) => changed.some(({ name, state }) => name === 'Ann' && state?.away === true));
+  await ann.look(true);
+  await bob.next('presence', ({ changed }) => changed.some(({ name, state }) => name === 'Ann' && state === undefined));
+  await bob.close();
+  await people('AAnnYou');
+  assert.deepEqual(sent, []);
+});
+
+test('in a large room, and without the right to list people, the page shows their number', async (t) => {
+  const server = await startPageServer(t, { args: ['--presence', 'counts'] });
+  const bob = connectChat(t, server);
+  const ann = await openPage(t, server, { name: 'Ann' });
+  await hasText(ann, '#people-count', '2');
+  await hasText(ann, '#people-list', '2 people');
+  await bob.close();
+  await hasText(ann, '#people-count', '1');
+});
+
 test('a list of people that is kept secret', async (t) => {
   const server = await startPageServer(t, { program: await startChatd(t, ['--page', 'off']) });
   const ann = await openPage(t, server, { name: 'Ann' });

@@ -82,6 +82,35 @@ for (const threads of [0, 1, 3]) {
   });
 }
 
+test('every protocol sees the state of a person', async (t) => {
+  const testd = await startTestd(t, ['presence=2']);
+  const ann = await connectV1(t, testd, '?room=dev&user_id=ann&name=Ann');
+  const socket = await connectSocketIo(t, testd, { namespace: '/dev', auth: { user_id: 'bob', name: 'Bob' } });
+  const source = new EventSource(testd.http('/rooms/dev/events?user_id=eve&name=Eve'));
+  atEnd(t, () => source.close());
+  const events = new Queue();
+  source.addEventListener('presence', ({ data }) => events.push(JSON.parse(data)));
+  const stomp = await connectStompjs(t, testd, { path: '/stomp?user_id=sam&name=Sam' });
+  const notices = await stomp.heard('/topic/dev.presence');
+  const has = ({ changed }) => changed?.some(({ user, state }) => user === 'ann' && state?.away === true);
+  await ann.takeType('presence', ({ count }) => count === 4);
+
+  ann.sendJson({ type: 'state', state: { away: true }, ref: 1 });
+  assert.deepEqual(await ann.takeType('ack'), { type: 'ack', ref: 1 });
+  const state = { away: true };
+  assert.deepEqual((await ann.takeType('presence', has)).changed, [{ user: 'ann', name: 'Ann', state }]);
+  await socket.events.take(([name, notice]) => name === 'presence' && has(notice));
+  await events.take(has);
+  await notices.take(({ body }) => has(JSON.parse(body)));
+  const { people } = await fetch(testd.http('/rooms/dev/presence')).then((answer) => answer.json());
+  assert.deepEqual(people.filter((person) => person.state), [{ user: 'ann', name: 'Ann', state }]);
+
+  ann.sendJson({ type: 'state' });
+  assert.deepEqual((await ann.takeType('presence', ({ changed }) => changed)).changed, [{ user: 'ann', name: 'Ann' }]);
+  ann.sendJson({ type: 'state', state: 'x'.repeat(1023), ref: 2 });
+  assert.equal((await ann.takeType('error')).code, 'too_large');
+});
+
 test('a client that may not list the members, and one of the level counts, receive the number', async (t) => {
   const testd = await startTestd(t, ['presence=2']);
   const ann = await connectV1(t, testd, '?room=secret&user_id=ann&name=Ann');

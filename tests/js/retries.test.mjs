@@ -1,9 +1,12 @@
 // Connections that end between a message and its acknowledgement, in each protocol: the message is sent again with its id, and
 // everyone receives it exactly once. CHAT_CUTS is the number of cuts in each protocol.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { io } from 'socket.io-client';
 import WebSocket from 'ws';
-import { connectChat } from './chat_js_support.mjs';
-import { startChatd, test } from './support.mjs';
+import { Proxy, connectChat } from './chat_js_support.mjs';
+import { connectSocketIo } from './socket_io_support.mjs';
+import { atEnd, scaledMs, startChatd, test } from './support.mjs';
 
 const cuts = Number(process.env.CHAT_CUTS ?? 40);
 const options = ['--history-messages', 'off', '--history-bytes', '16000000', '--inbound-rate', 'off'];
@@ -104,6 +107,48 @@ for (const [name, send] of Object.entries(protocols)) {
     assert.deepEqual(messages.map(({ text }) => text), Array.from({ length: cuts }, (_, number) => `${number}`));
   });
 }
+
+test(`the official Socket.IO client retries ${cuts} messages itself, and each arrives once`, async (t) => {
+  const chatd = await startChatd(t, [...options, '--socket-io-message-ids']);
+  const bob = connectChat(t, chatd);
+  await bob.opened();
+  const proxy = await Proxy.start(t, chatd);
+  const socket = io(proxy.http('/'), {
+    transports: ['websocket'],
+    retries: 20,
+    ackTimeout: scaledMs(10_000),
+    reconnectionDelay: 10,
+    reconnectionDelayMax: 50,
+  });
+  atEnd(t, () => socket.disconnect());
+  const received = [];
+  socket.on('chat message', (...args) => received.push(args));
+  for (let number = 0; number < cuts; number += 1) {
+    if (!socket.connected) await once(socket, 'connect');
+    const arrived = bob.next('message');
+    // The server's acknowledgement is lost in every second round. In the others the message may be lost as well.
+    if (number % 2 === 0) proxy.mute();
+    const answer = socket.emitWithAck('chat message', `${number}`, { messageId: `id-${number}` });
+    if (number % 2 === 0) await arrived;
+    proxy.cut();
+    const heard = await arrived;
+    assert.deepEqual([heard.text, heard.seq], [`${number}`, number + 1]);
+    assert.equal((await answer).seq, heard.seq);
+  }
+  await bob.ping();
+  assert.deepEqual(bob.untaken('message'), []);
+  assert.deepEqual((await bob.history()).messages.map(({ text }) => text), Array.from({ length: cuts }, (_, number) => `${number}`));
+  assert.ok(received.every((args) => args.length === 1), 'the id is relayed');
+});
+
+test('without the option an id of Socket.IO is an argument', async (t) => {
+  const chatd = await startChatd(t, options);
+  const bob = connectChat(t, chatd);
+  await bob.opened();
+  const socket = await connectSocketIo(t, chatd);
+  await socket.socket.emitWithAck('chat message', 'hi', { messageId: 'a' });
+  assert.deepEqual((await bob.next('message')).args, ['hi', { messageId: 'a' }]);
+});
 
 test('an id is known in every protocol', async (t) => {
   const chatd = await startChatd(t, options);

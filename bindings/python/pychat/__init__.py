@@ -42,6 +42,7 @@ from ._events import (
     Left,
     LogLine,
     Opened,
+    Presence,
     Published,
 )
 from ._kept import KeptMessage
@@ -83,7 +84,7 @@ from ._pychat import (
 from ._pychat import library_versions
 from ._pychat import version as __version__
 from ._server import Server
-from ._snapshots import Room, Stats
+from ._snapshots import Person, Room, Stats
 from ._stream import EventStream
 from ._verdicts import CONSUME, DEFER, PASS, REFUSE, Identity, Refuse, Replace
 
@@ -138,6 +139,8 @@ __all__ = [
     "OutboxPolicy",
     "Overflow",
     "Payload",
+    "Person",
+    "Presence",
     "PresenceLevel",
     "Protocol",
     "Published",

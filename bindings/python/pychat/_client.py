@@ -8,6 +8,7 @@ the client has disconnected, it has only its id.
 
 from __future__ import annotations
 
+import json
 import operator
 import weakref
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Mutabl
 from . import _pychat, _verdicts
 from ._enums import UNLIMITED, PresenceLevel, Protocol, Transport
 from ._kept import KeptMessage
-from ._snapshots import Room, Stats
+from ._snapshots import Person, Room, Stats
 from ._verdicts import Identity
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ class Client:
         """See Server.set_identity()."""
         self.server.set_identity(self, identity)
 
+    def set_state(self, state: Any) -> None:
+        """See Server.set_state()."""
+        self.server.set_state(self, state)
+
 
 def restore_client(origin: str, id: int) -> Client:
     """Called by pickle."""
@@ -206,15 +211,19 @@ class ServerCalls:
         from_client: Optional[ClientOrId] = None,
         from_name: Optional[str] = None,
         attributes: Optional[Mapping[str, str]] = None,
+        id: Optional[str] = None,
     ) -> int:
         """Publishes a message to all members of a room, or to everyone if room is None. Returns its number.
 
         A single str is text and a single bytes-like object is binary. Anything else is the event's arguments: any JSON
         values, with bytes anywhere in them. The number is 0 if the message is ephemeral. It is also 0 inside on_authorize
         and on_message, because the message is published after the callback.
+
+        A message with the `id` of an earlier one of the same sender in the room is not published again: this returns the
+        number of the earlier one.
         """
         return self._core.publish(
-            room, args, event, ephemeral, self._id(except_client or 0), self._id(from_client or 0), from_name, attributes
+            room, args, event, ephemeral, self._id(except_client or 0), self._id(from_client or 0), from_name, attributes, id
         )
 
     def send(
@@ -272,6 +281,10 @@ class ServerCalls:
         """Replaces the whole identity. Later messages of the client carry the new name."""
         self._core.set_identity(self._id(client), identity)
 
+    def set_state(self, client: ClientOrId, state: Any) -> None:
+        """Sets the public state of a client, which presence tells the members of its rooms: any JSON value; None removes it."""
+        self._core.set_state(self._id(client), None if state is None else json.dumps(state, separators=(",", ":"), ensure_ascii=False))
+
     def kick(self, client: ClientOrId, reason: Optional[str] = None) -> None:
         """Sends what is in the client's outbox, then disconnects it with close code 1008."""
         self._core.kick(self._id(client), reason)
@@ -327,6 +340,10 @@ class ServerCalls:
     def members(self, room: str) -> List[ClientInfo]:
         """The members of a room. Raises NoSuchRoomError if there is no such room."""
         return self._core.members(room)
+
+    def presence(self, room: str) -> List[Person]:
+        """The people who are present in a room. Raises ForbiddenError if the presence of the room is off."""
+        return self._core.presence(room)
 
     def rooms(self) -> List[Room]:
         """All rooms."""

@@ -98,6 +98,7 @@ class Action(enum.IntEnum):
     MEMBERS = 4
     ROOMS = 5
     RENAME = 6
+    STATE = 12
 
 
 class Payload(enum.IntEnum):

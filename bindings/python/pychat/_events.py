@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, List, Mapping, Optional, Union
+from typing import Any, List, Mapping, Optional, Tuple, Union
 
 from . import _pychat
 from ._client import Client
 from ._enums import Action, LogLevel, Protocol, Transport
+from ._snapshots import Person
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class AuthorizeRequest:
     client: Client
     action: Action
     room: str
-    """ "" for Action.ROOMS and Action.RENAME."""
+    """ "" for Action.ROOMS, Action.RENAME and Action.STATE."""
     value: str
-    """Action.RENAME: the requested name. Action.PUBLISH: the event's name."""
+    """Action.RENAME: the requested name. Action.PUBLISH: the event's name. Action.STATE: the state as JSON, or ""."""
     decision_id: int = field(repr=False)
 
 
@@ -122,6 +123,21 @@ class Published:
     """A numbered message was published: `message` has its seq, epoch and time_ms. `message.client` is not available."""
 
     message: _pychat.Message
+
+
+@dataclass(frozen=True)
+class Presence:
+    """The people in a room have changed."""
+
+    room: str
+    epoch: str
+    time_ms: int
+    count: int
+    """The people in the room, after the change."""
+    joined: Tuple[Person, ...]
+    left: Tuple[Person, ...]
+    changed: Tuple[Person, ...]
+    """With a new name or a new state."""
 
 
 @dataclass(frozen=True)

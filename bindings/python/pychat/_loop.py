@@ -34,6 +34,7 @@ from ._events import (
     Joined,
     Left,
     Opened,
+    Presence,
     Published,
     Request,
 )
@@ -58,6 +59,7 @@ _NAMES = {
     Abandoned: "on_abandon",
     Ack: "on_ack",
     Published: "on_published",
+    Presence: "on_presence",
 }
 _DECIDING = (ConnectRequest, AuthorizeRequest, _pychat.Message)
 

@@ -132,6 +132,12 @@ class Server(ServerDecisions):
             raise _pychat.WrongStateError("on_published must be set before the start")
         return self._set_callback("on_published", callback)
 
+    def on_presence(self, callback: Callback) -> Callback:
+        """The people in a room have changed: called with Presence, at most once a second for a room. Set it before the start."""
+        if self._core.running:
+            raise _pychat.WrongStateError("on_presence must be set before the start")
+        return self._set_callback("on_presence", callback)
+
     def on_log(self, callback: Callback) -> Callback:
         """A log line: called with LogLine. By default lines go to the logger "pychat". It cannot be an `async def`."""
         if _is_async(callback):

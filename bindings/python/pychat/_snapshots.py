@@ -1,9 +1,9 @@
-"""Room and Stats, snapshots of a server's state that know no client."""
+"""Room, Person and Stats, snapshots of a server's state that know no client."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Tuple
+from typing import Any, Dict, Tuple
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,19 @@ class Room:
     """The number of the newest message."""
     member_count: int
     history_count: int
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person in a room: a user, who may have several clients there, or a guest."""
+
+    user_id: str
+    """ "" for a guest."""
+    id: int
+    """The id of a guest's client; 0 for a user."""
+    name: str
+    state: Any
+    """The public state, decoded; None without one. See Server.set_state()."""
 
 
 @dataclass(frozen=True)

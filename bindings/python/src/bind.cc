@@ -14,9 +14,10 @@ const char* pointer(const OptionalText& text) { return text ? text->c_str() : nu
 
 std::uint64_t publish(Core& core, const OptionalText& room, const py::tuple& args, const OptionalText& event,
                       bool ephemeral, chat_client_id except, chat_client_id from, const OptionalText& from_name,
-                      const py::object& attributes) {
+                      const py::object& attributes, const OptionalText& id) {
   Outgoing outgoing(args, false);
   outgoing.set_room(room);
+  outgoing.set_id(id);
   outgoing.set_event(event);
   outgoing.set_from_name(from_name);
   outgoing.set_attributes(attributes);
@@ -221,7 +222,7 @@ void bind_listening(py::class_<Core>& core) {
 
 void bind_messages(py::class_<Core>& core) {
   core.def("publish", &publish, py::arg("room"), py::arg("args"), py::arg("event"), py::arg("ephemeral"),
-           py::arg("except_id"), py::arg("from_id"), py::arg("from_name"), py::arg("attributes"))
+           py::arg("except_id"), py::arg("from_id"), py::arg("from_name"), py::arg("attributes"), py::arg("id"))
       .def("send", &send, py::arg("client"), py::arg("args"), py::arg("event"), py::arg("room"), py::arg("attributes"))
       .def("send_user", &send_user, py::arg("user_id"), py::arg("args"), py::arg("event"), py::arg("room"),
            py::arg("attributes"))
@@ -238,6 +239,12 @@ void bind_clients(py::class_<Core>& core) {
   core.def("accept", &accept, py::arg("client"), py::arg("identity"))
       .def("refuse", &refuse, py::arg("client"), py::arg("reason"), py::arg("data_json"))
       .def("set_identity", &set_identity, py::arg("client"), py::arg("identity"))
+      .def(
+          "set_state",
+          [](Core& self, chat_client_id client, const OptionalText& state_json) {
+            self.call([&](chat_server* server) { return chat_set_state(server, client, pointer(state_json)); });
+          },
+          py::arg("client"), py::arg("state_json"))
       .def(
           "kick",
           [](Core& self, chat_client_id client, const OptionalText& reason) {
@@ -290,6 +297,7 @@ void bind_looking(py::class_<Core>& core) {
   core.def("client_info", &client_info, py::arg("client"))
       .def("find_client", &find_client, py::arg("socket_id"))
       .def("members", &members, py::arg("room"))
+      .def("presence", &presence, py::arg("room"))
       .def("rooms", &rooms)
       .def("history", &history, py::arg("room"), py::arg("after_seq"), py::arg("limit"), py::arg("before_seq"),
            py::arg("around_seq"))

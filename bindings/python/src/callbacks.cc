@@ -47,6 +47,8 @@ const char* name_of(Kind kind) {
       return "on_abandon";
     case Kind::on_published:
       return "on_published";
+    case Kind::on_presence:
+      return "on_presence";
   }
   return "a callback";
 }
@@ -258,15 +260,24 @@ void on_ack(Core& core, const chat_ack_event& event) {
   }
 }
 
-void on_published(Core& core, const chat_message& message) {
-  const auto record = [&message] {
-    return Record{Kind::on_published, nullptr, PublishedRecord{std::make_shared<OwnedMessage>(message)}};
-  };
-  if (core.listeners().calls_inline(Kind::on_published)) {
+// Calls the function or tells the loop of an event that belongs to no client. record() makes the Record.
+template <class MakeRecord>
+void tell_of(Core& core, Kind kind, MakeRecord record) {
+  if (core.listeners().calls_inline(kind)) {
     call_inline(core, record(), [](py::handle) {});
-  } else if (core.listeners().calls_async(Kind::on_published)) {
+  } else if (core.listeners().calls_async(kind)) {
     core.listeners().tell_loop(record());
   }
+}
+
+void on_published(Core& core, const chat_message& message) {
+  tell_of(core, Kind::on_published, [&message] {
+    return Record{Kind::on_published, nullptr, PublishedRecord{std::make_shared<OwnedMessage>(message)}};
+  });
+}
+
+void on_presence(Core& core, const chat_presence_event& event) {
+  tell_of(core, Kind::on_presence, [&event] { return copy_presence(event); });
 }
 
 void on_log(Core& core, chat_log_level level, const char* text) {
@@ -284,18 +295,19 @@ void on_log(Core& core, chat_log_level level, const char* text) {
 
 // The C callbacks. No exception may leave them: a failed allocation results in a refusal.
 struct Callbacks {
-  static void fill(chat_callbacks& callbacks, bool with_authorize, bool with_published) {
+  static void fill(chat_callbacks& callbacks, const Wanted& wanted) {
     callbacks.on_connect = decide<chat_connect_event, on_connect>;
     callbacks.on_open = tell<Kind::on_open>;
     callbacks.on_disconnect = tell<Kind::on_disconnect>;
-    callbacks.on_authorize = with_authorize ? decide<chat_authorize_event, on_authorize> : nullptr;
+    callbacks.on_authorize = wanted.on_authorize ? decide<chat_authorize_event, on_authorize> : nullptr;
     callbacks.on_join = tell<Kind::on_join>;
     callbacks.on_leave = tell<Kind::on_leave>;
     callbacks.on_message = decide<chat_message_event, on_message>;
     callbacks.on_log = log;
     callbacks.on_ack = ack;
     callbacks.on_abandon = tell<Kind::on_abandon>;
-    callbacks.on_published = with_published ? published : nullptr;
+    callbacks.on_published = wanted.on_published ? about_room<chat_message, on_published> : nullptr;
+    callbacks.on_presence = wanted.on_presence ? about_room<chat_presence_event, on_presence> : nullptr;
     callbacks.on_thread_start = [](chat_server*, void* user) {
       take_signal_mask(static_cast<Core*>(user)->starters_signal_mask());
     };
@@ -336,12 +348,13 @@ struct Callbacks {
     }
   }
 
-  static void published(chat_server* server, const chat_message* message, void* user) {
+  template <class Event, void (*on_event)(Core&, const Event&)>
+  static void about_room(chat_server* server, const Event* event, void* user) {
     Core& core = *static_cast<Core*>(user);
     const CallbackScope scope(&core);
     core.notice(server);
     try {
-      on_published(core, *message);
+      on_event(core, *event);
     } catch (const std::exception&) {
       core.listeners().count_lost();
     }
@@ -360,8 +373,6 @@ struct Callbacks {
 
 }  // namespace
 
-void fill_callbacks(chat_callbacks& callbacks, bool with_authorize, bool with_published) {
-  Callbacks::fill(callbacks, with_authorize, with_published);
-}
+void fill_callbacks(chat_callbacks& callbacks, const Wanted& wanted) { Callbacks::fill(callbacks, wanted); }
 
 }  // namespace pychat

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "chat/chat.h"
+#include "core.h"
 
 namespace pychat {
 
-// Sets on_authorize and on_published only when a listener exists. The presence of on_authorize changes the default
-// policy.
-void fill_callbacks(chat_callbacks& callbacks, bool with_authorize, bool with_published);
+// Sets those of `wanted`, and all others always. The presence of on_authorize changes the default policy.
+void fill_callbacks(chat_callbacks& callbacks, const Wanted& wanted);
 
 }  // namespace pychat

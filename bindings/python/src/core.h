@@ -22,6 +22,11 @@
 
 namespace pychat {
 
+// The callbacks that are set only when a listener exists.
+struct Wanted {
+  bool on_authorize, on_published, on_presence;
+};
+
 class Core {
  public:
   Core(py::object server, const py::dict& options);
@@ -29,9 +34,8 @@ class Core {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  // Sets the callbacks, which find this object in the user pointer. on_authorize is set only when a listener decides
-  // it, because its presence changes the default policy.
-  using FillCallbacks = void (*)(chat_callbacks& callbacks, bool with_authorize, bool with_published);
+  // Sets the callbacks, which find this object in the user pointer.
+  using FillCallbacks = void (*)(chat_callbacks& callbacks, const Wanted& wanted);
   // Starts the server. log_level: the default when the options have none. Raises the exception of the error.
   void start(int log_level, FillCallbacks fill_callbacks);
   // Starts the drain. Event queues end with the drain, even when close() is not called.

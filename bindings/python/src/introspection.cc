@@ -3,6 +3,7 @@
 
 #include "message.h"
 #include "python_names.h"
+#include "record.h"
 #include "text.h"
 
 namespace pychat {
@@ -136,6 +137,16 @@ py::list rooms(Core& core) {
   for (const RoomCopy& room : visit<chat_room>(core, copy, chat_rooms)) {
     result.append(
         python_names().room(to_str(room.name), to_str(room.epoch), room.seq, room.member_count, room.history_count));
+  }
+  return result;
+}
+
+py::list presence(Core& core, const Text& room) {
+  py::list result;
+  for (const PersonRecord& person : visit<chat_person>(core, copy_person, [&](auto*server, auto see, void*user) {
+         return chat_presence(server, room.c_str(), see, user);
+       })) {
+    result.append(person_to_python(person));
   }
   return result;
 }

@@ -92,14 +92,15 @@ py::tuple reduce(const Message& message) {
       py::make_tuple(message.client, message.ack_id, message.decision_id, static_cast<int>(view.payload),
                      to_bytes(view.data, view.data_size), message.attachments(), attributes, text_or_empty(view.room),
                      text_or_empty(view.event), view.from, text_or_empty(view.from_name), view.seq,
-                     text_or_empty(view.epoch), view.time_ms, view.ephemeral != 0, text_or_empty(view.from_user_id)));
+                     text_or_empty(view.epoch), view.time_ms, view.ephemeral != 0, text_or_empty(view.from_user_id),
+                     text_or_empty(view.id)));
 }
 
 py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t decision_id, int payload,
                    const std::string& data, const std::vector<std::string>& attachments,
                    const std::vector<std::pair<Text, std::string>>& attributes, const Text& room, const Text& event,
                    chat_client_id from, const Text& from_name, std::uint64_t seq, const Text& epoch,
-                   std::int64_t time_ms, bool ephemeral, const Text& from_user_id) {
+                   std::int64_t time_ms, bool ephemeral, const Text& from_user_id, const Text& id) {
   if (payload < CHAT_PAYLOAD_TEXT || payload > CHAT_PAYLOAD_BINARY) throw py::value_error("payload is not a Payload");
   std::vector<chat_blob> blobs;
   blobs.reserve(attachments.size());
@@ -124,6 +125,7 @@ py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t
   message.time_ms = time_ms;
   message.ephemeral = ephemeral ? 1 : 0;
   message.from_user_id = from_user_id.c_str();
+  message.id = id.c_str();
   return Message::make(std::make_shared<OwnedMessage>(message), client, ack_id, decision_id);
 }
 
@@ -232,6 +234,8 @@ PyTypeObject* make_type() {
                 [](const Message& self) { return text_or_empty(self.view().epoch); }),
       attribute("time_ms", "The time of publication, in milliseconds since 1970 (UTC); 0 before.",
                 [](const Message& self) { return self.view().time_ms; }),
+      attribute("id", "The sender's own id of the message, \"\" without one.",
+                [](const Message& self) { return text_or_empty(self.view().id); }),
       attribute("ack_id", "The number of the answer that the sender waits for, or 0.",
                 [](const Message& self) { return self.ack_id; }),
       attribute("wants_reply", "Whether the sender waits for an answer.",
@@ -313,7 +317,8 @@ void define_message(py::module_& module) {
   module.def("restore_message", &restore, py::arg("client"), py::arg("ack_id"), py::arg("decision_id"),
              py::arg("payload"), py::arg("data"), py::arg("attachments"), py::arg("attributes"), py::arg("room"),
              py::arg("event"), py::arg("from_id"), py::arg("from_name"), py::arg("seq"), py::arg("epoch"),
-             py::arg("time_ms"), py::arg("ephemeral"), py::arg("from_user_id") = "", "What pickle calls.");
+             py::arg("time_ms"), py::arg("ephemeral"), py::arg("from_user_id") = "", py::arg("id") = "",
+             "What pickle calls.");
 }
 
 }  // namespace pychat

@@ -46,6 +46,7 @@ void define(py::module_& module) {
   kinds["on_log"] = static_cast<int>(pychat::Kind::on_log);
   kinds["on_ack"] = static_cast<int>(pychat::Kind::on_ack);
   kinds["on_published"] = static_cast<int>(pychat::Kind::on_published);
+  kinds["on_presence"] = static_cast<int>(pychat::Kind::on_presence);
   kinds["on_abandon"] = static_cast<int>(pychat::Kind::on_abandon);
   module.attr("kinds") = kinds;
 }

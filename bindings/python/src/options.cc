@@ -81,6 +81,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(http_lists),
       PYCHAT_FIELD(history_file_bytes),
       PYCHAT_FIELD(presence_grace_ms),
+      PYCHAT_FIELD(socket_io_message_ids),
 #undef PYCHAT_FIELD
   };
   return table;

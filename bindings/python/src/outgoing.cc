@@ -70,6 +70,10 @@ void Outgoing::set_from_user_id(const OptionalText& user_id) {
   if (user_id) message.from_user_id = keep(texts_, *user_id);
 }
 
+void Outgoing::set_id(const OptionalText& id) {
+  if (id) message.id = keep(texts_, *id);
+}
+
 void Outgoing::set_attributes(const py::object& attributes) {
   read_pairs(attributes, texts_, pairs_);
   message.attributes = pairs_.data();

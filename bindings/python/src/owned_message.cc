@@ -41,7 +41,7 @@ std::size_t size_of(const char* text) { return text == nullptr ? 0 : std::strlen
 OwnedMessage::OwnedMessage(const chat_message& message) : view_(message) {
   const std::size_t arrays = message.attachment_count * sizeof(chat_blob) + message.attribute_count * sizeof(chat_pair);
   size_ = arrays + message.data_size + 1 + size_of(message.room) + size_of(message.event) + size_of(message.from_name) +
-          size_of(message.epoch) + size_of(message.from_user_id);
+          size_of(message.epoch) + size_of(message.from_user_id) + size_of(message.id);
   for (std::size_t index = 0; index < message.attachment_count; ++index) {
     size_ += message.attachments[index].size_bytes + 1;
   }
@@ -59,6 +59,7 @@ OwnedMessage::OwnedMessage(const chat_message& message) : view_(message) {
   view_.from_name = block.copy(message.from_name);
   view_.epoch = block.copy(message.epoch);
   view_.from_user_id = block.copy(message.from_user_id);
+  view_.id = block.copy(message.id);
   for (std::size_t index = 0; index < message.attachment_count; ++index) {
     const chat_blob& blob = message.attachments[index];
     blobs[index] = {block.copy(blob.data, blob.size_bytes), blob.size_bytes};
@@ -79,6 +80,7 @@ OwnedMessagePtr with_replacement(const chat_message& original, const chat_messag
   merged.from = original.from;
   merged.from_name = original.from_name;
   merged.from_user_id = original.from_user_id;
+  merged.id = original.id;
   merged.epoch = original.epoch;
   merged.time_ms = original.time_ms;
   return std::make_shared<OwnedMessage>(merged);

@@ -75,6 +75,24 @@ py::object to_python(const PublishedRecord& record, const py::object& client) {
   return python_names().published(Message::make(record.message, client, 0, 0));
 }
 
+py::tuple to_tuple(const std::vector<PersonRecord>& people) {
+  py::tuple result(people.size());
+  for (std::size_t index = 0; index < people.size(); ++index) result[index] = person_to_python(people[index]);
+  return result;
+}
+
+py::object to_python(const PresenceRecord& record, const py::object&) {
+  return python_names().presence(to_str(record.room), to_str(record.epoch), record.time_ms, record.count,
+                                 to_tuple(record.joined), to_tuple(record.left), to_tuple(record.changed));
+}
+
+std::vector<PersonRecord> copy_people(const chat_person* const* people, std::size_t count) {
+  std::vector<PersonRecord> copies;
+  copies.reserve(count);
+  for (std::size_t index = 0; index < count; ++index) copies.push_back(copy_person(*people[index]));
+  return copies;
+}
+
 py::object to_python(const AckRecord& record, const py::object& client) {
   py::tuple attachments(record.attachments.size());
   for (std::size_t index = 0; index < record.attachments.size(); ++index) {
@@ -91,6 +109,17 @@ py::object to_python(const AckRecord& record, const py::object& client) {
 }
 
 }  // namespace
+
+PersonRecord copy_person(const chat_person& person) { return {person.user_id, person.name, person.state, person.id}; }
+
+py::object person_to_python(const PersonRecord& person) {
+  const PythonNames& names = python_names();
+  // A list of one argument, so that any JSON value is decoded.
+  const py::object state =
+      person.state.empty() ? py::object(py::none())
+                           : py::object(names.decode(py::bytes('[' + person.state + ']'), py::tuple())[py::int_(0)]);
+  return names.person(to_str(person.user_id), person.id, to_str(person.name), state);
+}
 
 py::object Record::to_python(py::handle server) const {
   py::object object = client ? client->object(server) : py::none();
@@ -124,6 +153,15 @@ std::size_t Record::bytes() const {
     const AckRecord* ack = shared->get();
     size += sizeof(*ack) + ack->args.size();
     for (const std::string& attachment : ack->attachments) size += attachment.size();
+  }
+  if (const auto* shared = std::get_if<Shared<PresenceRecord>>(&what)) {
+    const PresenceRecord* event = shared->get();
+    size += sizeof(*event) + event->room.size() + event->epoch.size();
+    for (const auto* people : {&event->joined, &event->left, &event->changed}) {
+      for (const PersonRecord& person : *people) {
+        size += sizeof(person) + person.user_id.size() + person.name.size() + person.state.size();
+      }
+    }
   }
   if (const auto* shared = std::get_if<Shared<ConnectRecord>>(&what)) {
     const ConnectRecord* request = shared->get();
@@ -160,6 +198,13 @@ Record copy_client_event(Kind kind, ClientSlotPtr client, const chat_client_even
 Record copy_message(ClientSlotPtr client, const chat_message_event& event) {
   return {Kind::on_message, std::move(client),
           MessageRecord{std::make_shared<OwnedMessage>(*event.message), event.ack_id, event.decision_id}};
+}
+
+Record copy_presence(const chat_presence_event& event) {
+  return {Kind::on_presence, nullptr,
+          share(PresenceRecord{event.room, event.epoch, event.time_ms, event.count,
+                               copy_people(event.joined, event.joined_count), copy_people(event.left, event.left_count),
+                               copy_people(event.changed, event.changed_count)})};
 }
 
 Record copy_ack(ClientSlotPtr client, const chat_ack_event& event) {

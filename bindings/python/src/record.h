@@ -28,8 +28,9 @@ enum Kind : unsigned {
   on_ack = 1U << 8,
   on_abandon = 1U << 9,
   on_published = 1U << 10,
+  on_presence = 1U << 11,
 };
-constexpr unsigned kKindCount = 11;
+constexpr unsigned kKindCount = 12;
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -64,6 +65,18 @@ struct PublishedRecord {
   OwnedMessagePtr message;
 };
 
+struct PersonRecord {
+  std::string user_id, name, state;
+  chat_client_id id;
+};
+
+struct PresenceRecord {
+  std::string room, epoch;
+  std::int64_t time_ms;
+  std::size_t count;
+  std::vector<PersonRecord> joined, left, changed;
+};
+
 struct AckRecord {
   std::uint64_t ack_id;
   int error;
@@ -77,9 +90,9 @@ using Shared = std::shared_ptr<const What>;
 
 struct Record {
   Kind kind;
-  ClientSlotPtr client;  // null for on_published
+  ClientSlotPtr client;  // null for on_published and on_presence
   std::variant<Shared<ConnectRecord>, Shared<AuthorizeRecord>, Shared<ClientRecord>, MessageRecord, PublishedRecord,
-               Shared<AckRecord>>
+               Shared<AckRecord>, Shared<PresenceRecord>>
       what;
 
   // The approximate size in a queue.
@@ -92,6 +105,10 @@ Record copy_connect(ClientSlotPtr client, const chat_connect_event& event);
 Record copy_authorize(ClientSlotPtr client, const chat_authorize_event& event);
 Record copy_client_event(Kind kind, ClientSlotPtr client, const chat_client_event& event);
 Record copy_message(ClientSlotPtr client, const chat_message_event& event);
+Record copy_presence(const chat_presence_event& event);
+PersonRecord copy_person(const chat_person& person);
+// Call with the GIL.
+py::object person_to_python(const PersonRecord& person);
 Record copy_ack(ClientSlotPtr client, const chat_ack_event& event);
 
 }  // namespace pychat

@@ -281,7 +281,8 @@ typedef enum chat_action {
   CHAT_ACTION_HISTORY = 3, /* read the history of a room */
   CHAT_ACTION_MEMBERS = 4, /* list the members of a room; without on_authorize: refused */
   CHAT_ACTION_ROOMS = 5,   /* list the rooms; without on_authorize: refused */
-  CHAT_ACTION_RENAME = 6   /* change the display name; without on_authorize: allowed to guests (no user id) only */
+  CHAT_ACTION_RENAME = 6,  /* change the display name; without on_authorize: allowed to guests (no user id) only */
+  CHAT_ACTION_STATE = 12   /* change its public state: docs/presence.md */
 } chat_action;
 
 #define CHAT_REASON_BYTES 124 /* the size of a reason with its NUL; 123 bytes is the limit of a WebSocket close frame */
@@ -369,14 +370,39 @@ typedef struct chat_client_event {
   const char *socket_id;         /* see chat_find_client() */
 } chat_client_event;
 
+/* A person in a room: a user, who may have several clients there, or a guest. */
+typedef struct chat_person {
+  size_t struct_size;
+  const char *user_id; /* "" for a guest */
+  chat_client_id id;   /* the client of a guest; 0 for a user */
+  const char *name;    /* the display name */
+  const char *state;   /* the public state, JSON; "" without one */
+} chat_person;
+
+/* The people in a room have changed. Each list has pointers, and is NULL when it is empty. */
+typedef struct chat_presence_event {
+  size_t struct_size;
+  const char *room;                 /* its name */
+  const char *epoch;                /* of the room */
+  int64_t time_ms;                  /* time of day */
+  size_t count;                     /* the people in the room, after the change */
+  const chat_person *const *joined; /* who has come */
+  size_t joined_count;
+  const chat_person *const *left; /* who has gone */
+  size_t left_count;
+  const chat_person *const *changed; /* who has a new name or a new state */
+  size_t changed_count;
+} chat_presence_event;
+
 /* A request for permission: `client` wants to perform `action` in `room`. */
 typedef struct chat_authorize_event {
   size_t struct_size;
   chat_client_id client;
   void *user;
   chat_action action;
-  const char *room;               /* "" for CHAT_ACTION_ROOMS and CHAT_ACTION_RENAME */
-  const char *value;              /* CHAT_ACTION_RENAME: the requested name; CHAT_ACTION_PUBLISH: the event name */
+  const char *room;               /* "" for CHAT_ACTION_ROOMS, CHAT_ACTION_RENAME and CHAT_ACTION_STATE */
+  const char *value;              /* CHAT_ACTION_RENAME: the requested name; CHAT_ACTION_PUBLISH: the event name;
+                                     CHAT_ACTION_STATE: the JSON value, "" to remove the state */
   char reason[CHAT_REASON_BYTES]; /* out: the reason of CHAT_REFUSE; may stay empty */
   uint64_t decision_id;           /* for chat_decide() after CHAT_DEFER; never reused */
 } chat_authorize_event;
@@ -420,9 +446,13 @@ typedef struct chat_message {
   const char *epoch;        /* set by the library: changes when the room's numbering restarts */
   int64_t time_ms;          /* set by the library: the time of day */
   const char *from_user_id; /* in chat_publish with from = 0: the sender's user id, or NULL */
+  const char *id;           /* the sender's id of the message, "" or NULL without one. Clients do not see it */
 } chat_message;
-#define CHAT_MESSAGE_INIT \
-  { sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL }
+#define CHAT_MESSAGE_INIT                                                                                            \
+  {                                                                                                                  \
+    sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, \
+        NULL                                                                                                         \
+  }
 
 /* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size) CHAT_NOEXCEPT;
@@ -607,8 +637,16 @@ typedef struct chat_callbacks {
    */
   void (*on_published)(chat_server *server, const chat_message *message, void *user);
 
+  /*
+   * The people in a room have changed, at the presence levels CHAT_PRESENCE_COUNTS and CHAT_PRESENCE_FULL: shows all changes
+   * since the last call for the room, at both levels and however many people there are. At most one call a second for each
+   * room, in the room's order, one at a time, on the same loop thread for a room. When presence is switched off, or the room is
+   * closed, its people have left without a call.
+   */
+  void (*on_presence)(chat_server *server, const chat_presence_event *event, void *user);
+
   /* For callbacks of later versions, so that the size of the options does not change. Leave them NULL. */
-  void (*reserved[3])(void);
+  void (*reserved[2])(void);
 } chat_callbacks;
 
 /*
@@ -796,18 +834,34 @@ typedef struct chat_server_options {
   const char *presence_event;   /* NULL: "presence"; the event name in Socket.IO and STOMP. Not "chat message" */
   const chat_history_store
       *history_store; /* instead of history_path; its functions must exist until the server is freed */
+  int socket_io_message_ids; /* 1: an event of Socket.IO that asks for an acknowledgement may end with its message's id,
+                                   {"messageId":"..."}; see idempotency_ms and docs/socketio.md */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
 #define CHAT_SERVER_OPTIONS_INIT                                                                                     \
   {                                                                                                                  \
     sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                \
-        {sizeof(chat_callbacks), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,       \
-         {NULL, NULL, NULL}},                                                                                        \
+        {sizeof(chat_callbacks),                                                                                     \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         {NULL, NULL}},                                                                                              \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL                             \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0                          \
   }
 
 /*
@@ -899,7 +953,9 @@ CHAT_API chat_error chat_broadcast(chat_server *server, const char *room, const 
 /*
  * Publishes a message to all members of its room. *seq, if not NULL, receives its number: 0 if the message is ephemeral,
  * takes effect later (convention 8), or gets its number later because the room's history is kept outside of memory; then
- * on_published tells the number. INVALID_ROOM, INVALID_EVENT, INVALID_JSON, INVALID_UTF8, TOO_LARGE, TOO_MANY (rooms; or
+ * on_published tells the number. A message with the id of an earlier one of the same sender in the room is not published
+ * again, within idempotency_ms: *seq is that of the earlier one, 0 while that one has none yet. WRONG_STATE if the id was used
+ * for another message. INVALID_ROOM, INVALID_EVENT, INVALID_JSON, INVALID_UTF8, TOO_LARGE, TOO_MANY (rooms; or
  * options.max_queued_bytes is reached: nothing was published, and the call may succeed later).
  */
 CHAT_API chat_error chat_publish(chat_server *server, const chat_message *message, uint64_t *seq) CHAT_NOEXCEPT;
@@ -985,6 +1041,13 @@ CHAT_API chat_error chat_set_identity(chat_server *server, chat_client_id client
  * number. Numbers can be guessed, Socket.IO ids cannot. If a client supplies the id, check that it may address that client.
  */
 CHAT_API chat_error chat_find_client(chat_server *server, const char *socket_id, chat_client_id *client) CHAT_NOEXCEPT;
+
+/*
+ * Sets the public state of a client, which presence tells the members of its rooms at the level CHAT_PRESENCE_FULL, with its
+ * person: docs/presence.md. state_json: any JSON value of at most 1,024 bytes, NULL or "null" removes the state. A client keeps
+ * it when its identity changes, unless the user id does. INVALID_JSON, INVALID_UTF8, TOO_LARGE, FORBIDDEN if no room has presence.
+ */
+CHAT_API chat_error chat_set_state(chat_server *server, chat_client_id client, const char *state_json) CHAT_NOEXCEPT;
 
 /* Sets a pointer for the application, initially NULL. The library only returns it. */
 CHAT_API chat_error chat_client_set_user(chat_server *server, chat_client_id client, void *user) CHAT_NOEXCEPT;
@@ -1075,6 +1138,7 @@ typedef struct chat_room {
 typedef int (*chat_client_visitor)(const chat_client *client, void *user);
 typedef int (*chat_room_visitor)(const chat_room *room, void *user);
 typedef int (*chat_message_visitor)(const chat_message *message, void *user);
+typedef int (*chat_person_visitor)(const chat_person *person, void *user);
 
 /* Visits one client. NO_SUCH_CLIENT. */
 CHAT_API chat_error chat_client_info(chat_server *server, chat_client_id client, chat_client_visitor visitor,
@@ -1092,6 +1156,13 @@ CHAT_API chat_error chat_rooms(chat_server *server, chat_room_visitor visitor, v
  */
 CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t after_seq, size_t limit,
                                  chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
+
+/*
+ * Visits the people who are present in a room, also users in their grace time, and also above the number that clients are told.
+ * A room that does not exist has no people. INVALID_ROOM, FORBIDDEN if the presence of the room is off.
+ */
+CHAT_API chat_error chat_presence(chat_server *server, const char *room, chat_person_visitor visitor,
+                                  void *user) CHAT_NOEXCEPT;
 
 /*
  * Why something from the network was refused or closed. The numbers are indexes of chat_stats.refusals.

@@ -101,6 +101,7 @@ struct ServerOptions {
   std::int64_t recovery_window_ms = kUnlimited;  // kUnlimited: off
   std::int64_t recovery_bytes = 16 << 20;
   bool recovery_asks_on_connect = false;
+  bool socket_io_message_ids = false;      // events may end with {"messageId":ID}
   std::string socket_io_client_directory;  // empty: none
 
   // The HTTP endpoints.

@@ -26,8 +26,8 @@ bool is_integer(std::string_view number) {
 }  // namespace
 
 constexpr std::array<std::string_view, ChatV1Reader::kFieldCount> ChatV1Reader::kNames = {
-    "type", "room",  "text", "args", "event", "attachments", "attributes", "ephemeral", "except_self",
-    "ref",  "epoch", "seq",  "name", "after", "limit",       "before",     "id",        "around"};
+    "type",  "room", "text", "args",  "event", "attachments", "attributes", "ephemeral", "except_self", "ref",
+    "epoch", "seq",  "name", "after", "limit", "before",      "id",         "around",    "state"};
 
 ChatV1Reader::ChatV1Reader(bool binary, std::string_view frame, bool accepts_binary)
     : binary_(binary), malformed_(true) {
@@ -69,6 +69,7 @@ Decoded ChatV1Reader::read() {
   if (request == "history") return read_history();
   if (request == "members") return read_members();
   if (request == "presence") return read_presence();
+  if (request == "state") return read_state();
   if (request == "rooms") return finish(RoomsCommand{ref_});
   if (request == "ping") return finish(PingCommand{ref_});
   fail({Error::unsupported, "unknown type: " + std::string(utf8_prefix(request, 64))});
@@ -181,6 +182,13 @@ Decoded ChatV1Reader::read_members() {
 Decoded ChatV1Reader::read_presence() {
   PresenceCommand command;
   read_string(Field::room, command.room);
+  command.ref = ref_;
+  return finish(std::move(command));
+}
+
+Decoded ChatV1Reader::read_state() {
+  StateCommand command;
+  command.state = raw(Field::state);  // of a checked frame
   command.ref = ref_;
   return finish(std::move(command));
 }

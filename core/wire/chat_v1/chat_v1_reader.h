@@ -46,9 +46,10 @@ class ChatV1Reader {
     limit,
     before,
     id,
-    around
+    around,
+    state
   };
-  static constexpr std::size_t kFieldCount = 18;
+  static constexpr std::size_t kFieldCount = 19;
   static const std::array<std::string_view, kFieldCount> kNames;
 
   void read_json(std::string_view text);
@@ -61,6 +62,7 @@ class ChatV1Reader {
   Decoded read_history();
   Decoded read_members();
   Decoded read_presence();
+  Decoded read_state();
 
   // These leave `out` unchanged when the field is absent or an error was found before.
   void read_string(Field field, std::string& out);

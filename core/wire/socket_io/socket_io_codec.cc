@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "model/names.h"
 #include "wire/error_text.h"
 #include "wire/json/json.h"
 #include "wire/payload.h"
@@ -24,14 +25,33 @@ std::string_view inside_of(std::string_view array) {
   return array.substr(first, array.find_last_not_of(kSpace) - first + 1);
 }
 
+// Removes the last of checked arguments if it is {"messageId":ID}.
+Status take_id(std::string& args, std::string& id) {
+  std::string_view last;
+  json::ElementReader elements(args);
+  for (std::string_view element; elements.next(element);) last = element;
+  if (last.empty() || json::kind_of(last) != json::Kind::object) return {};
+  json::MemberReader members(last);
+  json::Member member;
+  if (!members.next(member) || !json::equals(member.name, "messageId")) return {};
+  const std::string_view value = member.value;
+  if (members.next(member) || json::kind_of(value) != json::Kind::string) return {};
+  id = json::unescape(value).value_or(std::string());
+  if (Status status = check_message_id(id); !status.ok()) return status;
+  args.resize(static_cast<std::size_t>(last.data() - args.data()));
+  args.resize(args.find_last_not_of(" \t\r\n,") + 1);
+  args += ']';
+  return {};
+}
+
 void append_attachments(Packets& packets, const std::vector<std::string>& attachments) {
   for (const std::string& attachment : attachments) packets.push_back({true, attachment});
 }
 
 }  // namespace
 
-SocketIoCodec::SocketIoCodec(SocketIoNamespacePtr nsp, std::string_view sid, std::string pid)
-    : nsp_(std::move(nsp)), sid_(sid), pid_(std::move(pid)) {}
+SocketIoCodec::SocketIoCodec(SocketIoNamespacePtr nsp, std::string_view sid, std::string pid, bool takes_ids)
+    : nsp_(std::move(nsp)), sid_(sid), pid_(std::move(pid)), takes_ids_(takes_ids) {}
 
 Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::string> attachments) const {
   const auto refuse = [&](Error code, std::string reason) {
@@ -45,6 +65,10 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
   command.draft().room = nsp_->room;
   command.draft().event = *std::move(event.name);
   command.draft().attachments = std::move(attachments);
+  if (takes_ids_ && !packet.ack_id.empty()) {
+    if (const Status status = take_id(event.args, command.draft().id); !status.ok())
+      return refuse(status.code, status.detail);
+  }
   set_checked_args(command.draft(), event.args);
   command.ref = packet.ack_id;
   command.acknowledge_last = true;

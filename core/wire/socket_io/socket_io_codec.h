@@ -21,8 +21,9 @@ namespace chat::wire {
 class SocketIoCodec final : public Codec {
  public:
   // sid: the socket's public id, which must outlive the codec. pid: its private id for recovery, empty when recovery is
-  // off. Recovery is a server-wide option.
-  SocketIoCodec(SocketIoNamespacePtr nsp, std::string_view sid, std::string pid);
+  // off. takes_ids: an event with an acknowledgement may end with the id of its message, {"messageId":ID}. Recovery and ids are
+  // server-wide options.
+  SocketIoCodec(SocketIoNamespacePtr nsp, std::string_view sid, std::string pid, bool takes_ids = false);
 
   const SocketIoNamespace& nsp() const { return *nsp_; }
   const std::string& pid() const { return pid_; }
@@ -47,6 +48,7 @@ class SocketIoCodec final : public Codec {
   const SocketIoNamespacePtr nsp_;
   const std::string_view sid_;
   const std::string pid_;
+  const bool takes_ids_;
 };
 
 }  // namespace chat::wire

@@ -29,6 +29,8 @@ VIEWS = {
     "AuthorizeEvent": ("chat_authorize_event", {"reason": [], "decision_id": ["decision"]}),
     "MessageEvent": ("chat_message_event", {"reason": [], "decision_id": ["decision"]}),
     "AckEvent": ("chat_ack_event", {}),
+    "PersonView": ("chat_person", {}),
+    "PresenceEvent": ("chat_presence_event", {}),
 }
 
 PROGRAM = """\

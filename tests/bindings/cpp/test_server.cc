@@ -224,6 +224,62 @@ void clients_and_what_is_done_to_them(void**) {
   assert_true(chat::library_versions().starts_with("libwebsockets "));
 }
 
+std::string lines_of(const chat::People& people) {
+  std::string line;
+  for (const chat::PersonView person : people) {
+    line.append(" ").append(person.user_id()).append("/").append(std::to_string(person.id()));
+    line.append("/").append(person.name()).append("/").append(person.state());
+  }
+  return line;
+}
+
+void who_is_there_is_told(void**) {
+  chat::Options options = free_port();
+  options.presence = CHAT_PRESENCE_FULL;
+  options.presence_grace_ms = 1;
+  options.on_presence = [](const chat::PresenceEvent& event) {
+    assert_true(event.server().port() != 0 && !event.epoch().empty() && event.time_ms() > 0);
+    note(std::string(event.room()) + std::to_string(event.count()) + lines_of(event.joined()) + ";" +
+         lines_of(event.left()) + ";" + lines_of(event.changed()));
+  };
+  const chat::Server server = start(std::move(options));
+  {
+    Client client(server, "/chat.v1");
+    client.expect("welcome");
+    expect_line("lobby1 /1/guest-1/;;");
+    SUCCEEDED(server.set_state(1, R"({"away":true})"));
+    expect_line(R"(lobby1;; /1/guest-1/{"away":true})");
+    std::string seen;
+    SUCCEEDED(server.presence("lobby", [&](const chat::PersonView& person) { seen += person.name(); }));
+    assert_string_equal(seen.c_str(), "guest-1");
+    SUCCEEDED(server.set_state(1, ""));
+    expect_line("lobby1;; /1/guest-1/");
+  }
+  expect_line("lobby0; /1/guest-1/;");
+  FAILED_WITH(server.presence("a/b", [](const chat::PersonView&) {}), ERROR_INVALID_ROOM);
+  FAILED_WITH(server.set_state(1, "1"), ERROR_NO_SUCH_CLIENT);
+}
+
+void an_id_is_published_once(void**) {
+  const chat::Server server = start(free_port());
+  const auto publish = [&](const char* id, const char* text) {
+    return server.publish(chat::Message::text(text).room("lobby").id(id));
+  };
+  assert_int_equal(*SUCCEEDED(publish("a", "hello")), 1);
+  assert_int_equal(*SUCCEEDED(publish("b", "hello")), 2);
+  assert_int_equal(*SUCCEEDED(publish("a", "hello")), 1);
+  FAILED_WITH(publish("a", "other"), ERROR_WRONG_STATE);
+  std::string ids;
+  std::vector<chat::Message> copies;
+  SUCCEEDED(server.history("lobby", 0, 0, [&](const chat::MessageView& message) {
+    ids += message.id();
+    copies.emplace_back(message);
+  }));
+  assert_string_equal(ids.c_str(), "ab");
+  assert_int_equal(*SUCCEEDED(server.publish(copies[1])), 2);
+  assert_int_equal(*SUCCEEDED(server.publish(copies[1].id(""))), 3);
+}
+
 // A Socket.IO client by hand, as its packets are written (docs/socketio.md).
 void answers_both_ways(void**) {
   chat::Options options = free_port();
@@ -313,6 +369,8 @@ int main() {
       cmocka_unit_test_setup(messages_of_every_kind, forget_lines),
       cmocka_unit_test_setup(visits_end_when_the_visitor_says_so, forget_lines),
       cmocka_unit_test_setup(clients_and_what_is_done_to_them, forget_lines),
+      cmocka_unit_test_setup(who_is_there_is_told, forget_lines),
+      cmocka_unit_test_setup(an_id_is_published_once, forget_lines),
       cmocka_unit_test_setup(answers_both_ways, forget_lines),
       cmocka_unit_test_setup(its_owner_ends_it_whatever_a_reference_is_made_to, forget_lines),
       cmocka_unit_test(the_end_of_the_drain_is_waited_for),

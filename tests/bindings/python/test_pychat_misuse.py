@@ -67,6 +67,7 @@ def test_names_are_not_cut_at_a_nul(server):
             lambda name: server.history(name),
             lambda name: server.members(name),
             lambda name: server.close_room(name),
+            lambda name: server.presence(name),
             lambda name: server.set_presence(name, pychat.PresenceLevel.FULL),
             lambda name: server.publish(name, "x"),
         ]:

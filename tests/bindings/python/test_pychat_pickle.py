@@ -14,7 +14,7 @@ from pychat_support import LIMIT_S, Inbox, connected, make_server, run_python, w
 
 FIELDS = (
     "room", "event", "payload", "text", "data", "args", "attachments", "attributes", "ephemeral", "from_id", "from_name",
-    "from_user_id", "seq", "epoch", "time_ms", "ack_id", "wants_reply", "decision_id",
+    "from_user_id", "seq", "epoch", "time_ms", "id", "ack_id", "wants_reply", "decision_id",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def fields(message):
 
 def test_every_field_of_a_message_survives(server):
     with server:
-        server.publish("lobby", "text \0 \uac00")
+        server.publish("lobby", "text \0 \uac00", id="7d1c")
         server.publish("lobby", b"\x00\xff", attributes={"key": "\uac00", "other": ""})
         server.publish("lobby", {"a": [b"\x00"]}, 2**53 + 1, b"", event="move", from_name="Ann")
         kept = server.history("lobby")

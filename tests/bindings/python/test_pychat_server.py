@@ -284,6 +284,52 @@ def test_what_is_published_is_told_in_order(server):
             server.on_published(seen.put)
 
 
+def test_who_is_there_is_told():
+    seen = Inbox()
+    server = make_server(presence=pychat.PresenceLevel.FULL, presence_grace_ms=1)
+    server.on_presence(seen.put)
+    server.on_connect(lambda request: Identity("ann", "Ann"))
+    with server:
+        with connect(url(server)):
+            first = seen.next()
+            assert (first.room, first.count, first.joined) == ("lobby", 1, (pychat.Person("ann", 0, "Ann", None),))
+            assert first.epoch and first.time_ms > 0 and first.left == first.changed == ()
+            client = server.clients()[0].client
+            client.set_state({"away": True, "note": "안녕"})
+            changed = seen.next()
+            assert changed.changed == (pychat.Person("ann", 0, "Ann", {"away": True, "note": "안녕"}),)
+            assert server.presence("lobby") == list(changed.changed)
+            client.set_state([1])
+            assert server.presence("lobby")[0].state == [1]
+            client.set_state(None)
+            assert server.presence("lobby")[0].state is None
+            assert pickle.loads(pickle.dumps(first)) == first
+            with pytest.raises(pychat.TooLargeError):
+                client.set_state("x" * 1024)
+            with pytest.raises(pychat.WrongStateError):
+                server.on_presence(seen.put)
+        while not (last := seen.next()).left:
+            pass
+        assert (last.count, last.left[0].name) == (0, "Ann")
+        server.set_presence("lobby", pychat.PresenceLevel.OFF)
+        with pytest.raises(pychat.ForbiddenError):
+            server.presence("lobby")
+
+
+def test_a_message_with_an_id_is_published_once(server):
+    with server:
+        assert server.publish("lobby", "hello", id="a") == 1
+        assert server.publish("lobby", "hello") == 2
+        assert server.publish("lobby", "hello", id="a") == 1
+        assert [message.id for message in server.history("lobby")] == ["a", ""]
+        kept = pickle.loads(pickle.dumps(server.history("lobby")))
+        assert kept[0].id == "a"
+        with pytest.raises(pychat.WrongStateError):
+            server.publish("lobby", "other", id="a")
+        with pytest.raises(pychat.InvalidArgumentError):
+            server.publish("lobby", "other", id="a b")
+
+
 def test_publish_send_and_look(server):
     seen = Inbox()
     server.on_open(seen.put)

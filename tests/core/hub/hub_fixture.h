@@ -32,6 +32,9 @@ class FakeInbox : public LoopInbox {
   void reserve(std::size_t events) override {
     std::lock_guard lock(mutex_);
     need_memory(events);
+    if (events_.capacity() < events_.size() + reserved_ + events) {
+      events_.reserve(2 * (events_.size() + reserved_ + events));
+    }
     reserved_ += events;
   }
   void post_reserved(LoopEvent&& event) noexcept override {

@@ -279,6 +279,78 @@ void the_application_hears_all_at_any_level(void**) {
   assert_true(users(told[0].message->presence->joined) == Users({"ann"}));
 }
 
+std::string state_of(const Person& person) { return person.state ? *person.state : std::string(); }
+
+void a_new_state_is_told(void**) {
+  RoomFixture f;
+  const ClientPtr ann = f.enter("ann");
+  later(f, 1);
+  f.take();
+  assert_ok(f.hub->set_state(ann, R"({"away":true})"));
+  later(f, 2'000);
+  auto told = notices(f);
+  assert_true(users(told.at(0)->changed) == Users({"ann"}));
+  assert_text(state_of(told.at(0)->changed[0]), R"({"away":true})");
+  assert_ok(f.hub->set_state(ann, R"({"away":true})"));  // the same one
+  later(f, 2'000);
+  assert_true(notices(f).empty());
+  assert_ok(f.hub->set_state(ann, {}));
+  later(f, 2'000);
+  told = notices(f);
+  assert_null(told.at(0)->changed.at(0).state.get());
+}
+
+// Each person has the newest state of its clients, and a new name does not bring back an older one.
+void a_state_belongs_to_the_person(void**) {
+  RoomFixture f;
+  const ClientPtr first = f.enter("ann");
+  assert_ok(f.hub->set_state(first, "1"));
+  const ClientPtr second = f.enter("ann");
+  assert_text(*second->identity()->state, "1");
+  assert_ok(f.hub->set_state(second, "2"));
+  assert_ok(f.hub->rename(first, "Annabel"));
+  later(f, 1);
+  const auto told = notices(f);
+  assert_text(state_of(told.at(0)->joined.at(0)), "2");
+  assert_text(told.at(0)->joined[0].name, "Annabel");
+  // A client takes its state to other rooms, and through a new identity of the same user.
+  assert_ok(f.hub->set_identity(second, {"ann", "Anna", {}}));
+  assert_ok(f.join(second, "other"));
+  assert_text(state_of(f.hub->presence("other", true)->people.at(0)), "2");
+  assert_ok(f.hub->set_identity(second, {"bob", "Bob", {}}));
+  assert_null(f.hub->presence("other", true)->people.at(0).state.get());
+}
+
+void a_state_outlives_a_reconnect(void**) {
+  RoomFixture f;
+  ClientPtr ann = f.enter("ann");
+  assert_ok(f.hub->set_state(ann, "1"));
+  later(f, 1);
+  f.take();
+  f.hub->remove_client(ann);
+  later(f, 5'000);
+  ann = f.enter("ann");
+  later(f, 5'000);
+  assert_true(notices(f).empty());
+  assert_text(*ann->identity()->state, "1");
+  f.hub->remove_client(ann);
+  later(f, 0);
+  later(f, 15'000);
+  ann = f.enter("ann");
+  assert_null(ann->identity()->state.get());
+}
+
+void a_state_has_limits(void**) {
+  HubFixture without;
+  assert_status(without.hub->set_state(without.open(), "1"), Error::forbidden);
+  RoomFixture f;
+  const ClientPtr guest = f.enter("");
+  assert_ok(f.hub->set_state(guest, std::string(kMaxStateBytes, '1')));
+  assert_status(f.hub->set_state(guest, std::string(kMaxStateBytes + 1, '1')), Error::too_large);
+  f.hub->remove_client(guest);
+  assert_status(f.hub->set_state(guest, "1"), Error::no_such_client);
+}
+
 // The last user of a room leaves after its grace time, then the room goes.
 void an_empty_room_stays_until_its_people_have_left(void**) {
   HubOptions options = options_with(PresenceLevel::full);
@@ -389,6 +461,10 @@ int main() {
       cmocka_unit_test(a_new_name_is_told),
       cmocka_unit_test(a_guest_that_logs_in_becomes_the_user),
       cmocka_unit_test(the_application_hears_all_at_any_level),
+      cmocka_unit_test(a_new_state_is_told),
+      cmocka_unit_test(a_state_belongs_to_the_person),
+      cmocka_unit_test(a_state_outlives_a_reconnect),
+      cmocka_unit_test(a_state_has_limits),
       cmocka_unit_test(an_empty_room_stays_until_its_people_have_left),
       cmocka_unit_test(a_level_may_change),
       cmocka_unit_test(who_is_there_now),

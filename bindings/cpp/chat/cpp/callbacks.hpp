@@ -63,6 +63,7 @@ class Callbacks {
     if (options.on_published) {
       callbacks.on_published = tell<PublishedEvent, &Options::on_published, kPublished, chat_message>;
     }
+    if (options.on_presence) callbacks.on_presence = tell<PresenceEvent, &Options::on_presence, kPresence>;
     if (options.on_thread_start) callbacks.on_thread_start = call<&Options::on_thread_start, kThreadStart>;
     if (options.on_thread_stop) callbacks.on_thread_stop = call<&Options::on_thread_stop, kThreadStop>;
   }
@@ -87,6 +88,7 @@ class Callbacks {
   static constexpr char kLeave[] = "on_leave";
   static constexpr char kAck[] = "on_ack";
   static constexpr char kPublished[] = "on_published";
+  static constexpr char kPresence[] = "on_presence";
   static constexpr char kThreadStart[] = "on_thread_start";
   static constexpr char kThreadStop[] = "on_thread_stop";
 

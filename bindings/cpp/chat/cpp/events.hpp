@@ -9,6 +9,7 @@
 #include <chat/cpp/range.hpp>
 #include <chat/cpp/server_ref.hpp>
 #include <chat/cpp/verdict.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -93,9 +94,9 @@ class AuthorizeEvent : public Event<chat_authorize_event> {
   // See ServerRef::set_user().
   void* user() const noexcept { return raw().user; }
   chat_action action() const noexcept { return raw().action; }
-  // Empty for CHAT_ACTION_ROOMS and CHAT_ACTION_RENAME.
+  // Empty for CHAT_ACTION_ROOMS, CHAT_ACTION_RENAME and CHAT_ACTION_STATE.
   std::string_view room() const noexcept { return detail::view(raw().room); }
-  // CHAT_ACTION_RENAME: the requested name. CHAT_ACTION_PUBLISH: the event name.
+  // CHAT_ACTION_RENAME: the requested name. CHAT_ACTION_PUBLISH: the event name. CHAT_ACTION_STATE: the JSON value.
   std::string_view value() const noexcept { return detail::view(raw().value); }
   // Identifies the event for ServerRef::decide(), after defer().
   Decision decision() const noexcept { return {raw().client, raw().decision_id}; }
@@ -145,6 +146,29 @@ class PublishedEvent {
  private:
   ServerRef server_;
   MessageView message_;
+};
+
+// chat_presence_event: the people in a room have changed.
+class PresenceEvent {
+ public:
+  PresenceEvent(chat_server* server, const chat_presence_event& raw) noexcept : server_(server), raw_(&raw) {}
+
+  // The server of the callback.
+  ServerRef server() const noexcept { return server_; }
+  std::string_view room() const noexcept { return detail::view(raw_->room); }
+  std::string_view epoch() const noexcept { return detail::view(raw_->epoch); }
+  std::int64_t time_ms() const noexcept { return raw_->time_ms; }
+  // The people in the room, after the change.
+  std::size_t count() const noexcept { return raw_->count; }
+  People joined() const noexcept { return {raw_->joined, raw_->joined_count}; }
+  People left() const noexcept { return {raw_->left, raw_->left_count}; }
+  // With a new name or a new state.
+  People changed() const noexcept { return {raw_->changed, raw_->changed_count}; }
+  const chat_presence_event& raw() const noexcept { return *raw_; }
+
+ private:
+  ServerRef server_;
+  const chat_presence_event* raw_;
 };
 
 // chat_ack_event: a client answered a message of ServerRef::send_with_ack(), or will not answer.

@@ -43,6 +43,8 @@ class MessageView {
   std::uint64_t seq() const noexcept { return raw_->seq; }
   std::string_view epoch() const noexcept { return detail::view(raw_->epoch); }
   std::int64_t time_ms() const noexcept { return raw_->time_ms; }
+  // The sender's own id of the message; empty without one.
+  std::string_view id() const noexcept { return detail::view(raw_->id); }
   const chat_message& raw() const noexcept { return *raw_; }
 
  private:
@@ -65,7 +67,8 @@ class Message {
   static Message args(std::string json) { return Message(CHAT_PAYLOAD_ARGS, std::move(json)); }
   // Bytes.
   static Message binary(std::string bytes) { return Message(CHAT_PAYLOAD_BINARY, std::move(bytes)); }
-  // A copy of a message of the library. Its seq, epoch and time are used by room_restore() only.
+  // A copy of a message of the library. Its seq, epoch and time are used by room_restore() only. It has the same id, so
+  // publish() knows it as published: .id("") removes it.
   explicit Message(const MessageView& view) : Message(view.payload(), std::string(view.data())) {
     if (view.raw().room != nullptr) room_ = view.room();
     event_ = view.event();
@@ -78,6 +81,7 @@ class Message {
     from_user_id_ = view.from_user_id();
     seq_ = view.seq();
     time_ms_ = view.time_ms();
+    id_ = view.id();
   }
 
   // A message without a room goes to everyone, and is neither numbered nor kept.
@@ -125,6 +129,11 @@ class Message {
     from_user_id_ = user_id;
     return *this;
   }
+  // The id under which the message is published once; see chat_publish().
+  Message& id(std::string_view id) {
+    id_ = id;
+    return *this;
+  }
   // For room_restore(): the number that the message had in its room.
   Message& seq(std::uint64_t number) {
     seq_ = number;
@@ -154,6 +163,7 @@ class Message {
   std::string from_user_id_;
   std::uint64_t seq_ = 0;
   std::int64_t time_ms_ = 0;
+  std::string id_;
 };
 
 namespace detail {
@@ -171,7 +181,7 @@ class RawMessage {
  public:
   explicit RawMessage(const Message& message)
       : nul_(has_nul(message.room_.value_or("")) || has_nul(message.event_) || has_nul(message.from_name_) ||
-             has_nul(message.from_user_id_)),
+             has_nul(message.from_user_id_) || has_nul(message.id_)),
         blobs_(raw_blobs(message.attachments_)),
         pairs_(raw_pairs(message.attributes_, nul_)) {
     if (message.room_) raw_.room = message.room_->c_str();
@@ -190,6 +200,7 @@ class RawMessage {
     if (!message.from_user_id_.empty()) raw_.from_user_id = message.from_user_id_.c_str();
     raw_.seq = message.seq_;
     raw_.time_ms = message.time_ms_;
+    if (!message.id_.empty()) raw_.id = message.id_.c_str();
   }
   RawMessage(const RawMessage&) = delete;
   RawMessage& operator=(const RawMessage&) = delete;

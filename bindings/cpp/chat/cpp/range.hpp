@@ -30,11 +30,35 @@ inline Pair view(const chat_pair& pair) noexcept { return {view(pair.name), view
 
 }  // namespace detail
 
+// chat_person: a user or a guest in a room, valid while a callback or visitor runs.
+class PersonView {
+ public:
+  explicit PersonView(const chat_person& raw) noexcept : raw_(&raw) {}
+
+  // Empty: a guest.
+  std::string_view user_id() const noexcept { return detail::view(raw_->user_id); }
+  // The client of a guest; 0 for a user.
+  chat_client_id id() const noexcept { return raw_->id; }
+  std::string_view name() const noexcept { return detail::view(raw_->name); }
+  // JSON; empty without a state.
+  std::string_view state() const noexcept { return detail::view(raw_->state); }
+  const chat_person& raw() const noexcept { return *raw_; }
+
+ private:
+  const chat_person* raw_;
+};
+
+namespace detail {
+
+inline PersonView view(const chat_person* person) noexcept { return PersonView(*person); }
+
+}  // namespace detail
+
 // A range of views over an array of chat.h.
 template <class Raw>
 class Range {
  public:
-  // The type of an item: std::string_view or Pair.
+  // The type of an item: std::string_view, Pair or PersonView.
   using value_type = decltype(detail::view(*static_cast<const Raw*>(nullptr)));
 
   // Iterates over the items in order. Each is created on access.
@@ -84,6 +108,8 @@ using Pairs = Range<chat_pair>;
 using Blobs = Range<chat_blob>;
 // NUL-terminated strings.
 using Texts = Range<const char*>;
+// People in a room.
+using People = Range<const chat_person*>;
 
 // The value of the first pair with this name, or an empty string.
 inline std::string_view find(const Pairs& pairs, std::string_view name) noexcept {

@@ -182,6 +182,12 @@ class ServerRef {
     return detail::RawIdentity(identity).call(
         [&](const chat_identity* raw) { return chat_set_identity(handle_, client, raw); });
   }
+  // chat_set_state(): JSON; empty: removes the state.
+  Result<void> set_state(chat_client_id client, std::string_view state_json) const {
+    return detail::call(
+        [&](const char* json) { return chat_set_state(handle_, client, state_json.empty() ? nullptr : json); },
+        state_json);
+  }
   // chat_client_set_user(): a pointer of the application, which events carry.
   Result<void> set_user(chat_client_id client, void* user) const {
     return detail::result_of(chat_client_set_user(handle_, client, user));
@@ -280,6 +286,14 @@ class ServerRef {
   Result<void> rooms(Visitor&& visitor) const {
     return visit<RoomView>(visitor,
                            [&](chat_room_visitor step, void* visit) { return chat_rooms(handle_, step, visit); });
+  }
+  // chat_presence(): each person in a room, as a PersonView.
+  template <class Visitor>
+  Result<void> presence(std::string_view room, Visitor&& visitor) const {
+    if (detail::has_nul(room)) return detail::nul_error();
+    return visit<PersonView>(visitor, [&](chat_person_visitor step, void* visit) {
+      return chat_presence(handle_, std::string(room).c_str(), step, visit);
+    });
   }
   // chat_history(): oldest first, each as a MessageView. limit 0: all kept messages.
   template <class Visitor>

@@ -87,7 +87,8 @@ std::unique_ptr<Peer> SocketIoClients::make_peer(PeerContext& loop, PeerOwner& o
                                                  const Member& member) {
   return std::make_unique<Peer>(
       loop, owner, link, member.client,
-      std::make_unique<wire::SocketIoCodec>(member.nsp, member.client->socket_id(), member.pid));
+      std::make_unique<wire::SocketIoCodec>(member.nsp, member.client->socket_id(), member.pid,
+                                            loop.options().socket_io_message_ids));
 }
 
 void SocketIoClients::send(std::string packet) {

@@ -107,8 +107,9 @@ std::vector<Person> people_of(const cJSON* object, const char* name) {
   const cJSON* item = nullptr;
   cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, name)) {
     const bool guest = has(item, "id");
-    people.push_back(
-        {guest ? "" : text(item, "user"), guest ? std::stoull(text(item, "id")) : ClientId{0}, text(item, "name")});
+    people.push_back({guest ? "" : text(item, "user"), guest ? std::stoull(text(item, "id")) : ClientId{0},
+                      text(item, "name"),
+                      has(item, "state") ? std::make_shared<const std::string>(text(item, "state")) : nullptr});
   }
   return people;
 }
@@ -210,6 +211,9 @@ struct Describe {
   std::string operator()(const PresenceCommand& c) const {
     return Description().add("presence", c.room).add("ref", c.ref).line();
   }
+  std::string operator()(const StateCommand& c) const {
+    return Description().add("state", c.state).add("ref", c.ref).line();
+  }
   std::string operator()(const RoomsCommand& c) const { return Description().add("rooms ref", c.ref).line(); }
   std::string operator()(const PingCommand& c) const { return Description().add("ping ref", c.ref).line(); }
   std::string operator()(const DisconnectCommand& c) const { return Description().add("disconnect ref", c.ref).line(); }
@@ -245,6 +249,7 @@ Command command_of(const cJSON* object) {
                           {},
                           has(object, "around") ? number(object, "around") : 0};
   if (type == "presence") return PresenceCommand{text(object, "room"), ref};
+  if (type == "state") return StateCommand{text(object, "state"), ref};
   if (type == "members") return MembersCommand{text(object, "room"), ref};
   if (type == "rooms") return RoomsCommand{ref};
   assert_string_equal(type.c_str(), "ping");

@@ -1,6 +1,7 @@
 // The codec of a namespace socket: events to drafts and back, byte for byte, acknowledgements, and recovery offsets.
 #include "wire/socket_io/socket_io_codec.h"
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -221,6 +222,32 @@ void namespaces_that_nobody_holds_are_forgotten(void**) {
   assert_true(held == *all.find("/held"));
 }
 
+// The event that is relayed, and the id of its message.
+std::string with_ids(const char* text, bool takes_ids = true) {
+  Result<SocketIoPacket> packet = decode_socket_io(text);
+  assert_true(packet.ok());
+  const SocketIoCodec reader(*namespaces().find("/"), "SID", "", takes_ids);
+  const Decoded decoded = reader.decode(*packet, {});
+  if (const auto* error = std::get_if<DecodeError>(&decoded)) return "error: " + error->reply.reason;
+  const SendCommand command = std::get<SendCommand>(std::get<Command>(decoded));
+  return text_of(reader.encode(relayed(command))) + " " + command.draft().id;
+}
+
+void a_message_may_end_with_its_id(void**) {
+  expect(with_ids(R"(21["chat message","hi",{"messageId":"7d1c"}])"), R"(2["chat message","hi"] 7d1c)");
+  expect(with_ids(R"(21["move", 1 , { "messageId" : "a" } ])"), R"(2["move",1] a)");
+  expect(with_ids(R"(21["move",{"messageId":"a"}])"), R"(2["move"] a)");
+  // Everything else is an argument like others.
+  for (const char* event :
+       {R"(["move",{"messageId":1}])", R"(["move","messageId"])", R"(["move",{"messageId":"a","x":1}])",
+        R"(["move",{"messageId":"a"},2])", R"(["move",{}])", R"(["move"])"}) {
+    expect(with_ids(("21" + std::string(event)).c_str()), "2" + std::string(event) + " ");
+  }
+  expect(with_ids(R"(2["move",{"messageId":"a"}])"), R"(2["move",{"messageId":"a"}] )");  // without an acknowledgement
+  expect(with_ids(R"(21["move",{"messageId":"a"}])", false), R"(2["move",{"messageId":"a"}] )");
+  assert_non_null(std::strstr(with_ids(R"(21["move",{"messageId":"a b"}])").c_str(), "visible ASCII"));
+}
+
 }  // namespace
 
 int main() {
@@ -234,6 +261,7 @@ int main() {
       cmocka_unit_test(offsets_follow_when_recovery_is_on),
       cmocka_unit_test(offsets_are_read_back),
       cmocka_unit_test(forms_are_of_the_namespace_and_of_recovery),
+      cmocka_unit_test(a_message_may_end_with_its_id),
       cmocka_unit_test(namespaces_are_rooms),
       cmocka_unit_test(namespaces_that_nobody_holds_are_forgotten),
   };

@@ -1,0 +1,101 @@
+// Each allocation of what changes presence fails once. Either nothing has changed afterwards, or all of it has, and a later
+// attempt works.
+#include "hub_fixture.h"
+#include "support/failing_allocations.h"
+
+using namespace chat;
+using namespace chat::test;
+
+namespace {
+
+struct Fixture : HubFixture {
+  explicit Fixture(PresenceLevel level) : HubFixture(options_with(level)), ann(open(0, "ann")), bob(open(0, "bob")) {}
+
+  static HubOptions options_with(PresenceLevel level) {
+    HubOptions options;
+    options.presence = level;
+    return options;
+  }
+  void later(std::int64_t ms) {
+    now.age_ms += ms;
+    hub->tell_presence(now);
+  }
+  std::size_t people() {
+    const Result<PresenceNotice> notice = hub->presence(kLongRoom, true);
+    return notice.ok() ? notice->people.size() : 0;
+  }
+
+  ClientPtr ann;
+  ClientPtr bob;
+};
+
+// trial(at) makes the allocation with this index fail. Returns how many failed.
+template <class Trial>
+int each_allocation_fails_once(Trial trial) {
+  int count = 0;
+  while (trial(count) == Came::to_a_failure) ++count;
+  return count;
+}
+
+// The first member of a room brings the room, its presence and its place in the queue.
+void a_first_join_without_memory_leaves_no_room(void**) {
+  const int count = each_allocation_fails_once([](long at) {
+    Fixture f(PresenceLevel::full);
+    const Came came = after(at, [&] { (void)f.join(f.ann, kLongRoom); });
+    const bool joined = f.ann->has_joined(kLongRoom);
+    assert_int_equal(f.people(), joined ? 1 : 0);
+    if (!joined) f.later(60'000);
+    assert_int_equal(f.hub->stats().rooms_now, joined ? 1 : 0);
+    if (!joined) assert_true(f.hub->presence_due_ms() == PresenceQueue::kNever);
+    assert_ok(f.join(f.ann, kLongRoom));
+    assert_int_equal(f.people(), 1);
+    return came;
+  });
+  assert_true(count > 5);
+}
+
+void a_level_without_memory_is_the_old_one(void**) {
+  const int count = each_allocation_fails_once([](long at) {
+    Fixture f(PresenceLevel::off);
+    assert_ok(f.join(f.ann, kLongRoom));
+    assert_ok(f.join(f.bob, kLongRoom));
+    Status status{Error::no_memory, {}};
+    const Came came = after(at, [&] { status = f.hub->set_presence(kLongRoom, PresenceLevel::full); });
+    assert_true(f.hub->presence_level(kLongRoom) == (status.ok() ? PresenceLevel::full : PresenceLevel::off));
+    assert_int_equal(f.people(), status.ok() ? 2 : 0);
+    assert_ok(f.hub->set_presence(kLongRoom, PresenceLevel::full));
+    assert_int_equal(f.people(), 2);
+    assert_ok(f.hub->leave(f.bob, kLongRoom, {}));
+    f.later(0);
+    f.later(60'000);
+    assert_int_equal(f.people(), 1);
+    return came;
+  });
+  assert_true(count > 5);
+}
+
+void a_state_without_memory_is_the_old_one(void**) {
+  const std::string state(100, '7');
+  const int count = each_allocation_fails_once([&](long at) {
+    Fixture f(PresenceLevel::full);
+    assert_ok(f.join(f.ann, kLongRoom));
+    Status status{Error::no_memory, {}};
+    const Came came = after(at, [&] { status = f.hub->set_state(f.ann, state); });
+    if (came == Came::through) assert_ok(status);
+    assert_ok(f.hub->set_state(f.ann, state));
+    assert_text(*f.hub->presence(kLongRoom, true)->people.at(0).state, state);
+    return came;
+  });
+  assert_true(count > 2);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(a_first_join_without_memory_leaves_no_room),
+      cmocka_unit_test(a_level_without_memory_is_the_old_one),
+      cmocka_unit_test(a_state_without_memory_is_the_old_one),
+  };
+  return cmocka_run_group_tests_name("hub/presence memory", tests, nullptr, nullptr);
+}
