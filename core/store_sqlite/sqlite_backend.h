@@ -40,7 +40,7 @@ class SqliteBackend final : public StoreBackend {
   std::int64_t file_bytes() const override;
 
   // The version of the tables that this library writes (PRAGMA user_version).
-  static constexpr int kSchemaVersion = 2;
+  static constexpr int kSchemaVersion = 3;
   // "3.40.1", of the loaded library.
   static const char* library_version();
 
@@ -55,6 +55,16 @@ class SqliteBackend final : public StoreBackend {
   // These within a transaction. They return an SQLite code.
   int apply(const RoomChange& change, StoredRoom& room);
   int trim(const RoomChange& change, StoredRoom& room);
+  int remove(std::int64_t room);
+  int add(StoredRoom& room, const Message& message);
+  // What becomes of an event that is stored.
+  struct Effect {
+    bool is_empty = false;   // its target is redacted, so it says nothing
+    std::int64_t count = 0;  // of a reaction: the users that have given it
+  };
+  int change_target(StoredRoom& room, const Message& event, Effect& effect);
+  int change_reaction(std::int64_t room, const Message& event, Effect& effect);
+  int read_reactions(std::int64_t room, Message& message);
   int read_room(const KeptQuery& query, Moment now, KeptRange& range);
   int read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
 
