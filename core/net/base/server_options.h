@@ -9,6 +9,7 @@
 #include "hub/authenticator.h"
 #include "hub/hub.h"
 #include "model/types.h"
+#include "wire/socket_io/socket_io_namespace.h"
 #include "wire/sockjs/sockjs_envelope.h"
 #include "wire/stomp/stomp_destination.h"
 
@@ -97,6 +98,7 @@ struct ServerOptions {
   std::int64_t recovery_bytes = 16 << 20;
   bool recovery_asks_on_connect = false;
   std::string socket_io_client_directory;  // empty: none
+  wire::SocketIoChangeNames socket_io_changes;
 
   // The HTTP endpoints.
   std::int64_t http_identity_ms = 0;         // 0: each request is a client of its own
