@@ -11,7 +11,7 @@
 
 namespace chat::capi {
 
-// sender.id is `from`, see find_sender(). A NULL room becomes an empty one.
+// sender.id is `from`, see find_sender(). A NULL room becomes an empty one. It is a message, whatever event_kind says.
 Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::int64_t max_message_bytes);
 
 // The sender as the message names it. The detail of an error begins with the field's name.
@@ -45,6 +45,7 @@ class MessageView {
  private:
   std::vector<chat_blob> attachments_;
   std::vector<chat_pair> attributes_;
+  std::vector<chat_reaction> reactions_;
   chat_message message_ = CHAT_MESSAGE_INIT;
 };
 

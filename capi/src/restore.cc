@@ -40,6 +40,9 @@ Status read_kept(const chat_message &item, const std::string &room, const std::s
   Message &message = **read;
   status = chat::capi::read_sender(given, message.sender);
   if (!status.ok()) return {status.code, "message." + status.detail};
+  if (given.event_kind != CHAT_EVENT_MESSAGE) return {Error::invalid_argument, "message.event_kind: not a message"};
+  if (given.edited_ms != 0) message.extra.make().edited_ms = given.edited_ms;
+  if (given.redacted != 0) message.extra.make().redacted = true;
   message.seq = given.seq;
   message.time_ms = given.time_ms;
   messages.push_back(std::move(*read));
