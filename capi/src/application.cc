@@ -348,9 +348,7 @@ chat_error chat_message_event_replace(chat_message_event* event, const chat_mess
     const Result<std::shared_ptr<chat::Message>> read = chat::capi::read_message(message, running->max_message_bytes);
     if (!read.ok()) return read.status();
     chat::MessageDraft& draft = **read;
-    draft.room = running->draft->room;
-    draft.sender = running->draft->sender;
-    draft.id = running->draft->id;
+    draft.take_fixed(chat::MessageDraft(*running->draft));
     running->replacement = std::move(draft);
     return {};
   });

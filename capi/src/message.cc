@@ -56,6 +56,12 @@ Status read_payload(const chat_message& given, std::int64_t max_message_bytes, M
   }
 }
 
+// What on_published sees instead of the event of the target. A program that does not know event_kind would take an edit for a
+// message otherwise.
+const char* event_of(RoomEventKind kind) {
+  return kind == RoomEventKind::edit ? "chat edit" : kind == RoomEventKind::redaction ? "chat delete" : "chat react";
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::int64_t max_message_bytes) {
@@ -89,6 +95,7 @@ Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::
     status = check_message_id(draft.id);
     if (!status.ok()) return {status.code, "message.id: " + status.detail};
   }
+  if (given.reply_to != 0) draft.extra.make().reply_to = given.reply_to;
   draft.ephemeral = given.ephemeral != 0;
   draft.except = given.except;
   draft.sender.id = given.from;
@@ -115,6 +122,9 @@ Result<std::shared_ptr<Message>> read_kept(const chat_message* message, const st
   if (!read.ok()) return read;
   status = read_sender(given, (*read)->sender);
   if (!status.ok()) return {status.code, "message." + status.detail};
+  if (given.event_kind != CHAT_EVENT_MESSAGE) return {Error::invalid_argument, "message.event_kind: not a message"};
+  if (given.edited_ms != 0) (*read)->extra.make().edited_ms = given.edited_ms;
+  if (given.redacted != 0) (*read)->extra.make().redacted = true;
   (*read)->seq = given.seq;
   (*read)->time_ms = given.time_ms;
   return read;
@@ -218,12 +228,28 @@ MessageView::MessageView(const MessageDraft& draft) : attributes_(view_pairs(dra
   message_.from_user_id = draft.sender.user_id.c_str();
   message_.epoch = "";
   message_.id = draft.id.c_str();
+  message_.event_kind = static_cast<chat_event_kind>(draft.event_kind);
+  message_.target_seq = draft.target_seq;
+  message_.reply_to = draft.extra->reply_to;
 }
 
 MessageView::MessageView(const Message& message) : MessageView(static_cast<const MessageDraft&>(message)) {
   message_.seq = message.seq;
   message_.epoch = message.epoch.c_str();
   message_.time_ms = message.time_ms;
+  if (message.changes_message()) message_.event = event_of(message.event_kind);
+  if (!message.extra.made()) return;
+  const MessageExtra& extra = *message.extra;
+  message_.edited_ms = extra.edited_ms;
+  message_.redacted = extra.redacted ? 1 : 0;
+  message_.added = extra.added ? 1 : 0;
+  if (message.event_kind == RoomEventKind::reaction) {
+    reactions_.push_back({message.payload.c_str(), extra.count});
+  } else {
+    for (const Reaction& one : extra.reactions) reactions_.push_back({one.text.c_str(), one.users->size()});
+  }
+  message_.reactions = reactions_.empty() ? nullptr : reactions_.data();
+  message_.reaction_count = reactions_.size();
 }
 
 }  // namespace chat::capi

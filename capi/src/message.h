@@ -11,7 +11,7 @@
 
 namespace chat::capi {
 
-// sender.id is `from`, see find_sender(). A NULL room becomes an empty one.
+// sender.id is `from`, see find_sender(). A NULL room becomes an empty one. It is a message, whatever event_kind says.
 Result<std::shared_ptr<Message>> read_message(const chat_message* message, std::int64_t max_message_bytes);
 
 // A message that was published before, with its seq, epoch and time. Its room and epoch must be these, or NULL.
@@ -49,6 +49,7 @@ class MessageView {
  private:
   std::vector<chat_blob> attachments_;
   std::vector<chat_pair> attributes_;
+  std::vector<chat_reaction> reactions_;
   chat_message message_ = CHAT_MESSAGE_INIT;
 };
 

@@ -42,8 +42,12 @@ static_assert(same(Error::unsupported, CHAT_ERROR_UNSUPPORTED));
 static_assert(same(Error::encoding, CHAT_ERROR_ENCODING));
 static_assert(same(Error::timed_out, CHAT_ERROR_TIMED_OUT));
 static_assert(same(Error::unavailable, CHAT_ERROR_UNAVAILABLE));
+static_assert(same(Error::muted, CHAT_ERROR_MUTED));
+static_assert(same(Error::slow_mode, CHAT_ERROR_SLOW_MODE));
+static_assert(same(Error::read_only, CHAT_ERROR_READ_ONLY));
+static_assert(same(Error::no_such_message, CHAT_ERROR_NO_SUCH_MESSAGE));
 
-static_assert(CHAT_ERROR_COUNT == 29, "a new error stands in core/model/types.h and above too");
+static_assert(CHAT_ERROR_COUNT == 33, "a new error stands in core/model/types.h and above too");
 #define CHAT_COUNT_ERROR(name, number, text) +1
 static_assert((CHAT_ERROR_MAP(CHAT_COUNT_ERROR)) == CHAT_ERROR_COUNT, "the numbers of errors have no gap");
 #undef CHAT_COUNT_ERROR
@@ -79,6 +83,14 @@ static_assert(same(Action::history, CHAT_ACTION_HISTORY));
 static_assert(same(Action::members, CHAT_ACTION_MEMBERS));
 static_assert(same(Action::rooms, CHAT_ACTION_ROOMS));
 static_assert(same(Action::rename, CHAT_ACTION_RENAME));
+static_assert(same(Action::edit, CHAT_ACTION_EDIT));
+static_assert(same(Action::redact, CHAT_ACTION_REDACT));
+static_assert(same(Action::react, CHAT_ACTION_REACT));
+
+static_assert(same(RoomEventKind::message, CHAT_EVENT_MESSAGE));
+static_assert(same(RoomEventKind::edit, CHAT_EVENT_EDIT));
+static_assert(same(RoomEventKind::redaction, CHAT_EVENT_REDACTION));
+static_assert(same(RoomEventKind::reaction, CHAT_EVENT_REACTION));
 
 static_assert(same(LogLevel::error, CHAT_LOG_ERROR));
 static_assert(same(LogLevel::warning, CHAT_LOG_WARNING));

@@ -565,6 +565,22 @@ void read_presence(Reader& reader, const chat_server_options& given, net::Server
   if (Status status = check_event_name(event); !status.ok()) reader.fault(std::move(status));
 }
 
+void read_changes(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  reader.number("options.edit_window_ms", given.edit_window_ms, kMaxMs, Reader::Unlimited::yes,
+                options.hub.edit_window_ms);
+  if (given.edits_off != 0) options.hub.edit_window_ms = 0;
+  const auto event = [&](const char* field, const char* name, std::string& target) {
+    if (name == nullptr) return;
+    reader.text(field, name, target);
+    if (target.empty()) return;
+    if (target == kDefaultEvent) reader.fault(invalid(field, "is the event of messages"));
+    if (Status status = check_event_name(target); !status.ok()) reader.fault(std::move(status));
+  };
+  event("options.socket_io_edit_event", given.socket_io_edit_event, options.socket_io_changes.edit);
+  event("options.socket_io_delete_event", given.socket_io_delete_event, options.socket_io_changes.redaction);
+  event("options.socket_io_react_event", given.socket_io_react_event, options.socket_io_changes.reaction);
+}
+
 void read_own_paths(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   const auto read = [&](const char* field, const char* path, std::string& target) {
     if (path == nullptr) return;
@@ -600,6 +616,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_http_options(reader, given, settings.server);
   read_history_file(reader, given, settings.server);
   read_presence(reader, given, settings.server);
+  read_changes(reader, given, settings.server);
   read_own_paths(reader, given, settings.server);
   read_shares(reader, given, settings.server);
   if (!reader.ok()) return reader.status();

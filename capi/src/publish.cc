@@ -37,10 +37,19 @@ Result<std::shared_ptr<Message>> read_with_sender(const chat_server &handle, Ser
   return result;
 }
 
+// The events of a room are made by chat_edit(), chat_redact() and chat_react().
+Status check_is_message(const chat_message *message) {
+  if (message == nullptr || message->struct_size < offsetof(chat_message, target_seq)) return {};
+  if (message->event_kind == CHAT_EVENT_MESSAGE) return {};
+  return {Error::invalid_argument, "message.event_kind is not CHAT_EVENT_MESSAGE: see chat_edit()"};
+}
+
 Status publish(chat_server *handle, const char *function, const chat_message *message, std::uint64_t *seq) {
   if (seq != nullptr) *seq = 0;
   Result<Server *> server = find_live_server(handle);
   if (!server.ok()) return server.status();
+  Status status = check_is_message(message);
+  if (!status.ok()) return status;
   Result<std::shared_ptr<Message>> given = read_with_sender(*handle, **server, message);
   if (!given.ok()) return given.status();
 

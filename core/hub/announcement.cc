@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "hub/message_change.h"
+
 namespace chat {
 
 Announcement::ToSender::ToSender(const std::vector<LoopInbox*>& inboxes, const Receipt& receipt, const Message& message,
@@ -27,8 +29,8 @@ Announcement::Announcement(const std::vector<LoopInbox*>& inboxes, const Room* r
       message_(submission.message),
       acknowledge_last_(submission.receipt.last),
       to_sender_(inboxes, submission.receipt, *submission.message, {}) {
-  // Other kinds take their place in the room's order and are sent to nobody yet.
-  if (message_->event_kind != RoomEventKind::message && !message_->presence) return;
+  // Such an event takes its place in the room's order and is sent to nobody.
+  if (is_empty(*message_) || (message_->event_kind == RoomEventKind::presence && !message_->presence)) return;
   if (with_notice) notice_.emplace(*inboxes_[room->notice_loop]);
   try {
     for (; reserved_loops_ < inboxes_.size(); ++reserved_loops_) {

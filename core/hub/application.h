@@ -34,14 +34,27 @@ struct ConnectRequest {
   ClientId recovered_from = 0;  // the client that this one continues if it is accepted; 0: none
 };
 
-enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6, state = 12 };
+enum class Action : std::uint8_t {
+  join = 1,
+  publish = 2,
+  history = 3,
+  members = 4,
+  rooms = 5,
+  rename = 6,
+  edit = 7,
+  redact = 8,
+  react = 9,
+  state = 12,
+};
 
 // A client's request to perform an action.
 struct AuthorizeRequest {
   ClientPtr client;
   Action action;
-  std::string_view room;    // empty for rooms, rename and state
-  std::string_view value;   // rename: the requested name; publish: the event name; state: the JSON value, empty: none
+  std::string_view room;  // empty for rooms, rename and state
+  // rename: the requested name; publish: the event name; edit, redact, react: the message's seq; state: the JSON value, empty:
+  // none
+  std::string_view value;
   DecisionId decision = 0;  // identifies a deferred verdict in Hub::decide()
 };
 
@@ -83,15 +96,15 @@ class Application {
   // Called instead of on_disconnect when the client leaves, or times out, before the deferred verdict on its
   // connection.
   virtual void on_abandon(const ClientPtr&, int close_code, std::string_view reason) { (void)close_code, (void)reason; }
-  // nullopt selects the default policy: everything is allowed except listing rooms and members, and only guests can
-  // rename themselves.
+  // nullopt selects the default policy: everything is allowed except listing rooms and members, only guests can rename
+  // themselves, and a message can be edited and redacted by its sender for edit_window_ms.
   virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
   // Called after the fact, like on_leave().
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
   virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
-  // Returns the verdict on a message: pass, refuse, consume or defer.
+  // Returns the verdict on a message or an edit: pass, refuse, consume or defer.
   virtual Decision on_message(MessageRequest&) { return {}; }
-  // Reports a numbered message that now has its position in its room. Calls for one room follow the room's order and do
+  // Reports a numbered message, edit, redaction or reaction that now has its position in its room. Calls for one room follow the room's order and do
   // not overlap.
   virtual void on_published(const Message&) {}
   // Reports a change of who is in a room: message.presence has all of it, at any level. In the room's order.

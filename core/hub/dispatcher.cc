@@ -1,6 +1,8 @@
 // See dispatcher.h.
 #include "hub/dispatcher.h"
 
+#include "hub/message_change.h"
+
 namespace chat {
 namespace {
 
@@ -25,11 +27,13 @@ Status choose_room(const Client& client, std::string& room) {
   return {};
 }
 
-bool default_allows(const Client& client, Action action, bool listing_allowed) {
+bool default_allows(const Client& client, Action action, bool allowed) {
   switch (action) {
     case Action::members:
     case Action::rooms:
-      return listing_allowed;
+    case Action::edit:
+    case Action::redact:
+      return allowed;
     case Action::rename:
       return client.identity()->user_id.empty();
     default:
@@ -42,15 +46,28 @@ struct Question {
   Action action;
   std::string_view room;
   std::string_view value;
-  bool listing_allowed = false;
+  bool allowed = false;
 };
+
+Action action_of(const MessageDraft& draft) {
+  switch (draft.event_kind) {
+    case RoomEventKind::edit:
+      return Action::edit;
+    case RoomEventKind::redaction:
+      return Action::redact;
+    case RoomEventKind::reaction:
+      return Action::react;
+    default:
+      return Action::publish;
+  }
+}
 
 std::optional<Question> question(const Command& command) {
   struct {
     using Asked = std::optional<Question>;
     Asked operator()(const SendCommand& c) const {
       if (c.to_application) return std::nullopt;  // on_message decides
-      return Question{Action::publish, c.draft().room, c.draft().event};
+      return Question{action_of(c.draft()), c.draft().room, c.draft().event};
     }
     Asked operator()(const JoinCommand& c) const { return Question{Action::join, c.room, {}}; }
     Asked operator()(const LeaveCommand&) const { return std::nullopt; }
@@ -73,13 +90,49 @@ Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable
   Status status = std::visit([&](auto& specific) { return prepare(call, specific); }, command);
   if (!status.ok()) return error_reply(command, std::move(status));
 
+  if (auto* const send = std::get_if<SendCommand>(&command)) {
+    if (std::optional<Outcome> ended = find_target(call, *send)) return *std::move(ended);
+  }
+  return authorize_and_perform(call, command);
+}
+
+Outcome Dispatcher::authorize_and_perform(Call& call, Command& command) {
   const CallbackScope scope(hub_);
-  if (const std::optional<Question> asked = question(command)) {
-    Authorization authorization = authorize(client, asked->action, asked->room, asked->value, asked->listing_allowed);
+  if (std::optional<Question> asked = question(command)) {
+    std::string seq;
+    if (const auto* send = std::get_if<SendCommand>(&command); send != nullptr && send->target) {
+      seq = std::to_string(send->draft().target_seq);
+      asked->value = seq;
+      asked->allowed = may_change(*call.client, *send->target, call.now);
+    }
+    Authorization authorization = authorize(call.client, asked->action, asked->room, asked->value, asked->allowed);
     if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
     if (!authorization.status.ok()) return error_reply(command, std::move(authorization.status));
   }
   return perform(call, command);
+}
+
+bool Dispatcher::may_change(const Client& client, const Message& target, Moment now) const {
+  const Sender& sender = target.sender;
+  const bool own = sender.user_id.empty() ? sender.id == client.id() : sender.user_id == client.identity()->user_id;
+  const std::int64_t window_ms = hub_.edit_window_ms();
+  return own && window_ms != 0 && !exceeds(now.time_ms - target.time_ms, window_ms);
+}
+
+std::optional<Outcome> Dispatcher::find_target(Call& call, SendCommand& command) {
+  MessageDraft& draft = command.draft();
+  if (!draft.changes_message()) return std::nullopt;
+  std::optional<KeptQuery> unread;
+  Result<MessagePtr> target = hub_.find_message(draft.room, draft.target_seq, call.earlier.get(), unread);
+  if (unread) {
+    const std::optional<DecisionId> id = read(call.client, std::move(unread));
+    return Suspended{std::move(command), *id};
+  }
+  Status status = target.ok() ? check_change(**target, draft) : target.status();
+  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status), true);
+  draft.event = (*target)->event;
+  command.target = std::move(*target);
+  return std::nullopt;
 }
 
 Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decision decision, AckTable& acks,
@@ -96,9 +149,7 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
     SendCommand& send = std::get<SendCommand>(command);
     if (!status.ok()) return refuse(send, suspended.ack_id, std::move(status), acks);
     if (decision.replacement) {
-      decision.replacement->room = std::move(send.draft().room);
-      decision.replacement->sender = std::move(send.draft().sender);
-      decision.replacement->id = std::move(send.draft().id);
+      decision.replacement->take_fixed(std::move(send.draft()));
       send.draft() = std::move(*decision.replacement);
     }
     return finish(call, send, suspended.ack_id, std::move(decision), std::move(suspended.claim));
@@ -107,12 +158,16 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
   if (decision.earlier) status = decision.earlier->status;
   if (!status.ok()) return error_reply(command, std::move(status));
   call.earlier = std::move(decision.earlier);
+  if (auto* const send = std::get_if<SendCommand>(&command); send != nullptr && call.earlier) {
+    if (std::optional<Outcome> ended = find_target(call, *send)) return *std::move(ended);
+    return authorize_and_perform(call, command);
+  }
   const CallbackScope scope(hub_);
   return perform(call, command);
 }
 
 Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std::string_view room,
-                                    std::string_view value, bool listing_allowed) {
+                                    std::string_view value, bool allowed) {
   std::optional<Decision> decision;
   if (application_.decides_requests()) {
     const DecisionId id = client->begin_decision(false);
@@ -121,7 +176,7 @@ Authorization Dispatcher::authorize(const ClientPtr& client, Action action, std:
     client->end_decision(id);
   }
   if (!decision) {
-    if (default_allows(*client, action, listing_allowed)) return {};
+    if (default_allows(*client, action, allowed)) return {};
     return {{Error::forbidden, "not allowed on this server"}, {}};
   }
   if (decision->verdict == Verdict::pass) return {};
@@ -152,6 +207,7 @@ Status Dispatcher::prepare(Call& call, SendCommand& command) {
   Status status = check_sender(call, command);
   if (status.ok()) status = check_event_name(draft.event);
   if (status.ok() && !draft.id.empty()) status = check_message_id(draft.id);
+  if (status.ok() && draft.event_kind == RoomEventKind::reaction) status = check_reaction(draft.payload);
   if (!status.ok()) return status;
   if (command.except_self) draft.except = draft.sender.id;
   return {};
@@ -191,7 +247,9 @@ std::optional<Outcome> Dispatcher::claim_id(Call& call, SendCommand& command, Me
 Outcome Dispatcher::perform(Call& call, SendCommand& command) {
   MessageIds::ClaimPtr claim;
   if (std::optional<Outcome> repeated = claim_id(call, command, claim)) return *std::move(repeated);
-  if (!application_.decides_messages()) return finish(call, command, 0, {}, std::move(claim));
+  const RoomEventKind kind = command.draft().event_kind;
+  const bool has_content = kind == RoomEventKind::message || kind == RoomEventKind::edit;
+  if (!has_content || !application_.decides_messages()) return finish(call, command, 0, {}, std::move(claim));
   const bool answerable = !command.ref.empty() && !command.receipt_only;
   const std::uint64_t ack_id = answerable ? call.acks.add(command.ref) : 0;
   const DecisionId id = call.client->begin_decision(true);
@@ -213,6 +271,7 @@ Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_i
   const bool answered = ack_id != 0 && has_answered(call, ack_id);
   Receipt receipt = answered ? Receipt() : Receipt{call.client, command.ref, command.acknowledge_last};
   receipt.claim = std::move(claim);
+  receipt.target = std::move(command.target);
   const Result<Published> published =
       hub_.publish(std::move(command.message), call.now, std::move(receipt), call.client->source(), call.room);
   if (published.ok() || answered) return {};

@@ -54,10 +54,10 @@ class Dispatcher {
   std::optional<DecisionId> read_for(const ClientPtr& client, std::string_view room,
                                      const std::optional<Position>& since);
 
-  // Asks on_authorize. Without a verdict the default policy applies: listing is forbidden unless the command allows it,
-  // guests may rename themselves, everything else is allowed.
+  // Asks on_authorize. Without a verdict the default policy applies: listing, editing and redacting is forbidden unless
+  // `allowed`, guests may rename themselves, everything else is allowed.
   Authorization authorize(const ClientPtr& client, Action action, std::string_view room, std::string_view value = {},
-                          bool listing_allowed = false);
+                          bool allowed = false);
   // Whether presence notices of the room name people to the client, which has joined it: asks on_authorize for
   // Action::members. Without a verdict they do. A deferred verdict is a refusal, because another question may be open.
   bool may_see_people(const ClientPtr& client, std::string_view room);
@@ -87,6 +87,15 @@ class Dispatcher {
 
   // Whether the client may send messages to the room of this command. call.room: that room, if it is a member there.
   Status check_sender(const Call& call, const SendCommand& command) const;
+
+  // Whether the client may edit and redact a message, unless on_authorize decides: it is the client's own, or its user's,
+  // and not older than edit_window_ms.
+  bool may_change(const Client& client, const Message& target, Moment now) const;
+  // Finds the message that a command changes. Returns what becomes of the command when there is none, or when it must be
+  // read first.
+  std::optional<Outcome> find_target(Call& call, SendCommand& command);
+  // Asks for authorization, and performs the command.
+  Outcome authorize_and_perform(Call& call, Command& command);
 
   // Runs an authorized command.
   Outcome perform(Call& call, SendCommand& command);

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "hub/announcement.h"
+#include "hub/message_change.h"
 
 namespace chat {
 namespace {
@@ -20,16 +21,42 @@ constexpr std::string_view kApplication = "the application";
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
-// Keeps the room events that clients may see.
-KeptMessages only_messages(KeptMessages kept) {
-  std::erase_if(kept.messages, [](const MessagePtr& one) { return one->event_kind != RoomEventKind::message; });
+bool is_message(const MessagePtr& one) { return one->event_kind == RoomEventKind::message; }
+
+// What a client that comes back receives. Later events have replaced the others.
+KeptMessages without_empty(KeptMessages kept) {
+  std::erase_if(kept.messages, [](const MessagePtr& one) { return is_empty(*one); });
   return kept;
 }
 
-Status check_target(const Message& message, const RoomLog& log) {
-  if (message.event_kind != RoomEventKind::edit && message.event_kind != RoomEventKind::redaction) return {};
-  if (message.target_seq != 0 && message.target_seq <= log.seq()) return {};
-  return {Error::invalid_argument, "no message " + std::to_string(message.target_seq) + " in the room " + message.room};
+Status no_such_message(std::uint64_t seq, const std::string& room) {
+  return {Error::no_such_message, "no message " + std::to_string(seq) + " in the room " + room};
+}
+
+// The message that an event changes, as it is now. nullptr: it is not kept.
+MessagePtr target_of(const Message& event, const Receipt& receipt, const RoomLog& log) {
+  if (MessagePtr target = log.find(event.target_seq)) return target;
+  if (!receipt.target || receipt.target->epoch != log.epoch()) return nullptr;
+  return log.updated(receipt.target);
+}
+
+Status check_references(const Message& message, const Receipt& receipt, const RoomLog& log, bool& nothing_changes) {
+  if (const std::uint64_t reply_to = message.extra->reply_to; reply_to > log.seq()) {
+    return no_such_message(reply_to, message.room);
+  }
+  if (!message.changes_message()) return {};
+  const MessagePtr target = target_of(message, receipt, log);
+  if (!target) return no_such_message(message.target_seq, message.room);
+  nothing_changes = changes_nothing(*target, message);
+  return check_change(*target, message);
+}
+
+// Before the event is in the log. Its target may have changed since the event was checked.
+void complete_event(Message& event, const Receipt& receipt, const RoomLog& log) {
+  if (!event.changes_message() || is_empty(event)) return;
+  const MessagePtr target = target_of(event, receipt, log);
+  if (target && event.event_kind == RoomEventKind::reaction) event.extra.make().count = count_after(*target, event);
+  if (target && target->extra->redacted) make_empty(event);
 }
 
 Status check_restored(const std::string& epoch, std::uint64_t seq,
@@ -64,17 +91,21 @@ KeptMessages kept_between(const RoomLog& log, std::uint64_t after_seq, std::uint
   KeptMessages kept;
   kept.complete = earlier->complete;
   for (const MessagePtr& message : earlier->messages) {
-    if (message->seq <= log.seq()) kept.messages.push_back(message);  // others are not committed yet
+    if (message->seq <= log.seq()) kept.messages.push_back(log.updated(message));  // others are not committed yet
   }
   const std::uint64_t last_seq = kept.messages.empty() ? earlier->after_seq : kept.messages.back()->seq;
   const KeptMessages newer = log.between(std::max(after_seq, last_seq), before_seq, limit);
   kept.complete = kept.complete && newer.complete;
   kept.messages.insert(kept.messages.end(), newer.messages.begin(), newer.messages.end());
-  if (limit != 0 && kept.messages.size() > limit) {
-    kept.messages.erase(kept.messages.begin(), kept.messages.end() - static_cast<std::ptrdiff_t>(limit));
-    kept.complete = false;
-  }
   return kept;
+}
+
+// The newest messages of them, without events.
+void limit_messages(KeptMessages& kept, std::size_t limit) {
+  std::erase_if(kept.messages, [](const MessagePtr& one) { return !is_message(one); });
+  if (limit == 0 || kept.messages.size() <= limit) return;
+  kept.messages.erase(kept.messages.begin(), kept.messages.end() - static_cast<std::ptrdiff_t>(limit));
+  kept.complete = false;
 }
 
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
@@ -255,7 +286,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     if (ref) joined.ref = *std::move(ref);
     if (since) {  // a member may also request messages that it missed
       rooms_.count_history(room.log->expire(now.age_ms));
-      KeptMessages missed = only_messages(room.missed_since(*since));
+      KeptMessages missed = without_empty(room.missed_since(*since));
       joined.resumed = true;
       joined.missed = std::move(missed.messages);
       joined.complete = missed.complete;
@@ -587,7 +618,8 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
     if (earlier != nullptr) rooms_.count_history(room.log->refill(*earlier));
     reply.epoch = room.log->epoch();
     reply.seq = room.log->seq();
-    KeptMessages kept = only_messages(kept_between(*room.log, after_seq, before, limit, earlier));
+    KeptMessages kept = kept_between(*room.log, after_seq, before, limit, earlier);
+    limit_messages(kept, limit);
     // expire() runs only periodically, so messages that have become too old since are skipped here.
     const std::int64_t age_ms = options_.history.age_ms;
     const std::size_t too_old =
@@ -628,6 +660,23 @@ void Hub::read(const ClientPtr& client, DecisionId id, KeptQuery query) {
     decision.earlier = std::move(range);
     (void)decide(client, id, std::move(decision));  // the client may have left, or its time may be over
   });
+}
+
+Result<MessagePtr> Hub::find_message(std::string_view name, std::uint64_t seq, const KeptRange* earlier,
+                                     std::optional<KeptQuery>& unread) {
+  MessagePtr found;
+  if (seq != 0 && seq < RoomLog::kNoSeq - 1) {
+    with_known(name, [&](Room& room) {
+      const KeptMessages kept = kept_between(*room.log, seq - 1, seq + 1, 0, earlier);
+      if (!kept.messages.empty()) {
+        found = kept.messages.front();
+      } else if (earlier == nullptr && room.log->lacks(seq - 1, seq + 1, 0)) {
+        unread = {room.name, room.log->epoch(), seq - 1, seq + 1, 0};
+      }
+    });
+  }
+  if (found || unread) return found;
+  return no_such_message(seq, std::string(name));
 }
 
 Status Hub::watch(std::string_view name, std::size_t loop, const SourcePtr& creator) {
@@ -825,6 +874,7 @@ void Hub::commit(Room& room, const Submission& submission, std::uint64_t seq, co
   Message& message = *submission.message;
   message.seq = seq;
   message.epoch = epoch;
+  complete_event(message, submission.receipt, *room.log);
   Announcement announcement(inboxes_, &room, submission, options_.tells_published);
   if (submission.receipt.claim) submission.receipt.claim->prepare(epoch);
   rooms_.count_history(room.log->append(submission.message));
@@ -913,7 +963,11 @@ Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now,
   }
   message.time_ms = now.time_ms;
   message.born_ms = now.age_ms;
-  if (!ephemeral_events_.empty() && ephemeral_events_.contains(message.event)) message.ephemeral = true;
+  if (message.changes_message()) {
+    message.ephemeral = false;
+  } else if (!ephemeral_events_.empty() && ephemeral_events_.contains(message.event)) {
+    message.ephemeral = true;
+  }
   if (!message.is_numbered() || message.room.empty()) message.serial = next_serial();
 
   if (message.room.empty()) {
@@ -932,8 +986,15 @@ Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now,
   {
     const auto routing = route(submission.receipt);
     const auto place_in = [&](Room& room) -> Status {
-      Status valid = check_target(message, *room.log);
+      bool nothing_changes = false;
+      Status valid = check_references(message, submission.receipt, *room.log, nothing_changes);
       if (!valid.ok()) return valid;
+      if (nothing_changes) {
+        Announcement::ToSender(inboxes_, submission.receipt, message, {}).post();
+        settle(submission);
+        published.repeated = true;
+        return {};
+      }
       if (!message.is_numbered()) {
         message.epoch = room.log->epoch();
         published.epoch = message.epoch;

@@ -155,6 +155,11 @@ class Hub {
   std::optional<KeptQuery> unread(std::string_view room, const Position& since);
   std::optional<KeptQuery> unread(std::string_view room, std::uint64_t after_seq, std::size_t limit,
                                   std::uint64_t before_seq);
+  // The message of a room, as it is now. When it must be read from the store first, `unread` is set and the result is nullptr.
+  // earlier: what was read for that. Errors: no_such_message.
+  Result<MessagePtr> find_message(std::string_view room, std::uint64_t seq, const KeptRange* earlier,
+                                  std::optional<KeptQuery>& unread);
+  std::int64_t edit_window_ms() const { return options_.edit_window_ms; }
   // Reads it for a command or an entry of the client that waits for this decision; see Decision::earlier.
   void read(const ClientPtr& client, DecisionId id, KeptQuery query);
   // Reads it on the calling thread, which waits for the disk.
@@ -190,11 +195,11 @@ class Hub {
   // When to call tell_presence(), by Moment::age_ms; PresenceQueue::kNow and kNever.
   std::int64_t presence_due_ms() const { return rooms_.presence_queue()->due_ms(); }
 
-  // Publishes to message->room, creating it if necessary; an empty room name means every open client. Room events other
-  // than messages take a position in the room's order and log but are not delivered to clients. The receipt's sender is
-  // notified through its loop when the log commits the message or fails to. Errors: invalid_room, invalid_event,
-  // too_many (also when all outboxes together are full), invalid_argument; a returned error is not reported to the sender
-  // otherwise.
+  // Publishes to message->room, creating it if necessary; an empty room name means every open client. An edit, a redaction or
+  // a reaction changes the kept message target_seq when the log commits it. A reaction that changes nothing is
+  // acknowledged without a number and counts as repeated. The receipt's sender is notified through its loop when the log
+  // commits the message or fails to. Errors: invalid_room, invalid_event, too_many (also when all outboxes together are
+  // full), invalid_argument, no_such_message; a returned error is not reported to the sender otherwise.
   // A message with an id is published once: without a claim in its receipt this function claims the id, and returns the
   // position of the first message with it (seq 0 while that one is not yet published). Further errors then: wrong_state
   // when the id was used for another message.

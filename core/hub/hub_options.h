@@ -35,13 +35,14 @@ struct HubOptions {
   std::vector<std::string> ephemeral_events;
   std::uint64_t last_client_number = 0;  // clients get higher numbers; see ClientId
   std::uint32_t node = 0;                // unique per server of a cluster, up to kMaxNode; see ClientId
-  bool tells_published = false;          // post a PublishedNotice for each numbered message
+  bool tells_published = false;          // post a PublishedNotice for each numbered message and event
   MessageIds::Limits message_ids;
   std::uint64_t epoch_seed = 0;                 // random, so epochs differ between runs
   PresenceLevel presence = PresenceLevel::off;  // of rooms whose level is not set
   std::int64_t presence_grace_ms = 15'000;
   std::string presence_event = "presence";  // the event name of presence notices in protocols that name events
   bool tells_presence = false;              // post a PublishedNotice for each change
+  std::int64_t edit_window_ms = 3'600'000;  // see Dispatcher::may_change(); 0: senders cannot change their messages
   std::function<void()> wake_presence;      // see PresenceQueue; empty: tell_presence() is called periodically
 };
 

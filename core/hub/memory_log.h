@@ -26,6 +26,8 @@ class MemoryLog : public RoomLog {
     return history_.between(after_seq, before_seq, limit);
   }
   std::size_t size() const override { return history_.size(); }
+  std::size_t kept() const override { return history_.messages(); }
+  MessagePtr updated(MessagePtr message) const override { return history_.updated(std::move(message)); }
 
   std::int64_t expire(std::int64_t now_ms) override { return history_.expire(now_ms); }
   std::int64_t next_expiry_ms() const override { return history_.next_expiry_ms(); }

@@ -32,6 +32,12 @@ std::size_t content_of(const MessageDraft& message) {
   content = mix(content, message.payload);
   for (const std::string& attachment : message.attachments) content = mix(content, attachment);
   for (const Pair& attribute : message.attributes) content = mix(mix(content, attribute.name), attribute.value);
+  if (message.changes_message() || message.extra->reply_to != 0) {
+    content = mix(content, std::to_string(static_cast<int>(message.event_kind)));
+    content = mix(content, std::to_string(message.target_seq));
+    content = mix(content, std::to_string(message.extra->reply_to));
+    content = mix(content, message.extra->added ? "added" : "");
+  }
   return content == 0 ? 1 : content;
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hub/client.h"
@@ -34,6 +35,8 @@ struct Receipt {
   bool last = false;  // deliver the sender's own copy before the acknowledgement
   // Of the message's id; it ends with the submission. nullptr: the message has no id.
   MessageIds::ClaimPtr claim = nullptr;
+  // Of an event that changes a message: that message, when it may not be in memory. Otherwise nullptr.
+  MessagePtr target = nullptr;
 };
 
 // A message that is not yet in its room's log. It has no seq and no epoch yet.
@@ -62,15 +65,23 @@ class RoomLog {
   // moved the submission away; Hub::commit() then follows exactly once, not from inside this call. After an error the
   // submission remains with the caller.
   virtual Result<std::optional<std::uint64_t>> submit(Submission& submission) = 0;
-  // Adds a stored message, whose seq is above seq(). A limit may drop it immediately. Returns the change in bytes held.
-  // When it throws, nothing has changed.
+  // Adds a stored message or event, whose seq is above seq(), and makes the change that an event stands for. A limit may drop
+  // it immediately. Returns the change in bytes held. When it throws, nothing has changed.
   virtual std::int64_t append(MessagePtr message) = 0;
-  // Returns the messages with seq above after_seq and below before_seq; with a limit (not 0) only the newest `limit` of
-  // them. before_seq is at least 1.
+  // Returns the messages and events with seq above after_seq and below before_seq; with a limit (not 0) only the newest
+  // `limit` messages and the events after the first of them. before_seq is at least 1.
   virtual KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const = 0;
   // The same up to the newest message.
   KeptMessages after(std::uint64_t after_seq, std::size_t limit) const { return between(after_seq, kNoSeq, limit); }
-  // The number of messages in memory.
+  // The message or event with this seq. nullptr: it is not in memory.
+  MessagePtr find(std::uint64_t seq) const {
+    if (seq == 0) return nullptr;
+    KeptMessages found = between(seq - 1, seq + 1, 0);
+    return found.messages.empty() ? nullptr : std::move(found.messages.front());
+  }
+  // Makes the changes of the events in memory to a message that was read from a store.
+  virtual MessagePtr updated(MessagePtr message) const { return message; }
+  // The number of messages and events in memory.
   virtual std::size_t size() const = 0;
   // The number of kept messages, in memory or in a store.
   virtual std::size_t kept() const { return size(); }

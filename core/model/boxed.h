@@ -1,4 +1,4 @@
-// A part that few objects of a kind need: it takes a pointer until it is used.
+// A part that few objects of a kind need: it takes a pointer until it is used. A copy has a copy of the part.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,15 @@ namespace chat {
 template <class Part>
 class Boxed {
  public:
+  Boxed() = default;
+  Boxed(const Boxed& other) : part_(other.part_ ? std::make_unique<Part>(*other.part_) : nullptr) {}
+  Boxed(Boxed&& other) noexcept = default;
+  Boxed& operator=(Boxed other) noexcept {
+    part_.swap(other.part_);
+    return *this;
+  }
+  ~Boxed() = default;
+
   bool made() const { return part_ != nullptr; }
   // What the part holds when nobody has changed it, until it is made.
   const Part& operator*() const {

@@ -30,6 +30,7 @@ struct SendCommand {
   bool receipt_only = false;
   bool without_joining = false;  // the sender need not be a member of the room
   bool to_application = false;   // an event for on_message only: it belongs to no room and is never published
+  MessagePtr target = nullptr;   // of an edit, a redaction or a reaction; the dispatcher finds it
 };
 
 // A position in a room's numbering. Seq numbers of different epochs are not comparable.

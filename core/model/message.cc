@@ -7,6 +7,22 @@
 
 namespace chat {
 
+std::string user_key(const Sender& sender) {
+  return sender.user_id.empty() ? '\n' + std::to_string(sender.id) : sender.user_id;
+}
+
+void MessageDraft::take_fixed(MessageDraft&& original) {
+  room = std::move(original.room);
+  sender = std::move(original.sender);
+  id = std::move(original.id);
+  extra = std::move(original.extra);
+  event_kind = original.event_kind;
+  target_seq = original.target_seq;
+  if (event_kind == RoomEventKind::message) return;
+  event = std::move(original.event);
+  ephemeral = false;
+}
+
 std::size_t MessageDraft::size_bytes() const {
   std::size_t bytes = payload.size();
   for (const std::string& attachment : attachments) bytes += attachment.size();
@@ -22,6 +38,12 @@ std::size_t Message::memory_bytes() const {
   for (const std::string& attachment : attachments) bytes += heap_bytes(attachment);
   bytes += attributes.capacity() * sizeof(Pair);
   for (const Pair& attribute : attributes) bytes += heap_bytes(attribute.name) + heap_bytes(attribute.value);
+  if (!extra.made()) return bytes;
+  bytes += sizeof(MessageExtra) + extra->reactions.capacity() * sizeof(Reaction);
+  for (const Reaction& reaction : extra->reactions) {
+    bytes += heap_bytes(reaction.text) + reaction.users->capacity() * sizeof(std::string);
+    for (const std::string& user : *reaction.users) bytes += heap_bytes(user);
+  }
   return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/boxed.h"
 #include "model/names.h"
 #include "model/presence.h"
 #include "model/types.h"
@@ -22,13 +23,14 @@ enum class PayloadKind : std::uint8_t {
          // attachment N
 };
 
-// The kinds of events in a room. All kinds share the room's order. All except presence are numbered. Only messages and
-// presence are sent to clients.
+// The kinds of events in a room. All kinds share the room's order. All except presence are numbered and kept. An edit, a
+// redaction and a reaction change the kept message target_seq.
 enum class RoomEventKind : std::uint8_t {
-  message,
-  edit,       // replaces the payload of message target_seq
-  redaction,  // withdraws message target_seq
-  presence,   // who is in the room has changed; see Message::presence
+  message = 0,
+  edit = 1,       // replaces the payload and the attachments
+  redaction = 2,  // withdraws the message: only its number, its sender and its time remain
+  presence = 3,   // who is in the room has changed; see Message::presence
+  reaction = 4,   // a user gives the reaction that is the payload, or takes it back; see MessageExtra
 };
 
 // The sender as receivers see it.
@@ -36,6 +38,31 @@ struct Sender {
   ClientId id = 0;  // 0: the application
   std::string name;
   std::string user_id;
+};
+
+// Identifies a user among the senders of all messages: the user id, or a line feed and the client id of a guest.
+std::string user_key(const Sender& sender);
+
+// A short text that users give to a message, such as an emoji.
+struct Reaction {
+  using Users = std::vector<std::string>;  // see user_key(); each once
+
+  std::string text;
+  std::shared_ptr<const Users> users;
+};
+// Of one message.
+inline constexpr std::size_t kMaxReactions = 20;
+inline constexpr std::size_t kMaxReactionUsers = 1'000;
+
+// What few messages have.
+struct MessageExtra {
+  std::uint64_t reply_to = 0;  // the seq of the message that this one answers; 0: none
+  std::int64_t edited_ms = 0;  // of the last edit, Unix milliseconds; 0: never edited
+  bool redacted = false;       // the text is gone. Of an event: a later one has replaced it, and nobody receives it
+  std::vector<Reaction> reactions;  // in the order of their first users
+  // Of a reaction event.
+  bool added = false;       // false: taken back
+  std::uint64_t count = 0;  // users that have given this reaction then
 };
 
 // A message before it is published. Its fields have been checked by the dispatcher or the C API.
@@ -49,11 +76,17 @@ struct MessageDraft {
   bool ephemeral = false;  // not numbered and not kept, like all messages to everyone or to one client
   ClientId except = 0;     // a member that does not receive the message
   RoomEventKind event_kind = RoomEventKind::message;
-  std::uint64_t target_seq = 0;  // the message that an edit or a redaction refers to
+  std::uint64_t target_seq = 0;  // the message that an edit, a redaction or a reaction refers to
   Sender sender;
   std::string id;  // chosen by the sender: a repeated one is not published again; see hub/message_ids.h. Empty: none
 
+  Boxed<MessageExtra> extra;
+
   bool is_numbered() const { return !ephemeral && event_kind != RoomEventKind::presence; }
+  // An edit, a redaction or a reaction.
+  bool changes_message() const { return event_kind != RoomEventKind::message && event_kind != RoomEventKind::presence; }
+  // The part of a draft that on_message cannot replace.
+  void take_fixed(MessageDraft&& original);
   std::size_t size_bytes() const;  // payload, attachments and attributes
 };
 

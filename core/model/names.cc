@@ -98,6 +98,15 @@ Status check_epoch(std::string_view epoch) {
   return {};
 }
 
+Status check_reaction(std::string_view reaction) {
+  constexpr std::string_view kWhat = "reaction";
+  if (reaction.empty()) return fault(Error::invalid_argument, kWhat, "is empty");
+  if (reaction.size() > kMaxReactionBytes) return fault(Error::invalid_argument, kWhat, "is longer than 32 bytes");
+  if (!is_utf8(reaction)) return fault(Error::invalid_utf8, kWhat, "is not UTF-8");
+  if (has_control_character(reaction)) return fault(Error::invalid_argument, kWhat, "contains a control character");
+  return {};
+}
+
 Status check_message_id(std::string_view id) {
   constexpr std::string_view kWhat = "message id";
   if (id.empty()) return fault(Error::invalid_argument, kWhat, "is empty");

@@ -10,6 +10,7 @@ namespace chat {
 inline constexpr std::size_t kMaxNameBytes = 128;
 inline constexpr std::size_t kMaxEpochBytes = 64;
 inline constexpr std::size_t kMaxMessageIdBytes = 255;
+inline constexpr std::size_t kMaxReactionBytes = 32;
 inline constexpr std::size_t kMaxAttributes = 32;
 inline constexpr std::size_t kMaxAttributesBytes = 8 * 1024;
 inline constexpr std::string_view kDefaultEvent = "chat message";
@@ -32,6 +33,9 @@ Status check_attributes(const Pairs& attributes);
 
 // The name of a room's numbering: 1 to 64 letters and digits, so every protocol can carry it unescaped.
 Status check_epoch(std::string_view epoch);
+
+// A reaction: UTF-8, 1 to 32 bytes, no control character. Errors: invalid_argument, invalid_utf8.
+Status check_reaction(std::string_view reaction);
 
 // The id of a message, chosen by its sender: 1 to 255 visible ASCII characters. Errors: invalid_argument.
 Status check_message_id(std::string_view id);

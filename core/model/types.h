@@ -52,6 +52,10 @@ enum class Error : int {
   encoding = 26,
   timed_out = 27,
   unavailable = 28,
+  muted = 29,
+  slow_mode = 30,
+  read_only = 31,
+  no_such_message = 32,
 };
 
 // The values are those of chat_protocol and the bits of chat_transport.

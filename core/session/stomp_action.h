@@ -46,6 +46,7 @@ struct Subscribe {
   wire::StompDestination destination;  // a room with a valid name, or a queue of the user
   std::optional<Position> since;       // the client wants what came after this
   StompAckMode ack = StompAckMode::automatic;
+  bool changes = false;  // it receives edits, redactions and reactions too
   std::string head;  // of each of its MESSAGE frames; empty unless `ack` is automatic: see StompSession::message_head()
 };
 

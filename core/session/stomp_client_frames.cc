@@ -77,6 +77,8 @@ Result<StompSubscribeFrame> read_subscribe(const StompFrame& frame, StompVersion
     if (!seq || !epoch || !check_epoch(*epoch).ok()) return invalid("last-seq is a number, and needs an epoch");
     read.since = Position{*epoch, *seq};
   }
+  const std::string* changes = frame.header("changes");
+  read.changes = changes != nullptr && *changes == "true";
   return read;
 }
 

@@ -30,6 +30,7 @@ struct StompSubscribeFrame {
   wire::StompDestination destination;  // a room with a valid name, or a queue of the user
   StompAckMode ack = StompAckMode::automatic;
   std::optional<Position> since;
+  bool changes = false;  // the header `changes: true`
 };
 Result<StompSubscribeFrame> read_subscribe(const wire::StompFrame& frame, wire::StompVersion version,
                                            const wire::StompPrefixes& prefixes);

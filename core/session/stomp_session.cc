@@ -184,8 +184,8 @@ void StompSession::subscribe(const StompFrame& frame, StompActions& out) {
   entry.ack = read->ack;
   const stomp::Subscription number = subscriptions_.add(std::move(entry)).number;
   std::string head = read->ack == StompAckMode::automatic ? message_head(number, {}) : std::string();
-  out.emplace_back(
-      stomp::Subscribe{*ref, number, std::move(read->destination), std::move(read->since), read->ack, std::move(head)});
+  out.emplace_back(stomp::Subscribe{*ref, number, std::move(read->destination), std::move(read->since), read->ack,
+                                    read->changes, std::move(head)});
 }
 
 void StompSession::unsubscribe(const StompFrame& frame, std::int64_t now_ms, StompActions& out) {

@@ -26,9 +26,12 @@ struct StoredRoom {
   std::uint64_t seq = 0;          // of the newest message of the epoch, kept or not
   std::uint64_t dropped_seq = 0;  // messages up to here were dropped or never kept
   std::int64_t count = 0;         // kept messages
-  std::int64_t bytes = 0;         // of the kept messages, see stored_bytes()
-  std::int64_t oldest_ms = 0;     // time of the oldest kept message, Unix milliseconds
+  std::int64_t bytes = 0;         // of the kept messages and events, see stored_bytes()
+  std::int64_t oldest_ms = 0;     // time of the oldest kept message or event, Unix milliseconds
   std::int64_t newest_ms = 0;     // time of the newest message
+  std::int64_t events = 0;        // kept events that changed messages
+
+  bool is_empty() const { return count == 0 && events == 0; }
 };
 
 // What a message counts in the limits: about what it takes in memory.
@@ -42,7 +45,7 @@ struct RoomChange {
   StoredRoom room;                   // before; the backend writes it as it is afterwards
   bool clear = false;                // drop all messages and values that are stored under this name
   std::vector<RoomValue> values;     // to set, one after the other; an empty value is removed
-  std::vector<MessagePtr> messages;  // to add: rising seq above room.seq
+  std::vector<MessagePtr> messages;  // to add: rising seq above room.seq. An event also changes its kept target
   std::int64_t drop_before_ms = 0;   // drop messages that are older; 0: none
   std::int64_t drop_bytes = 0;       // drop so many bytes of the oldest messages
   bool remove = false;               // remove the room with its values

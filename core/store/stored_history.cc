@@ -183,7 +183,7 @@ bool StoredHistory::forget_room(const KeptRoomPtr& room, bool only_empty) {
   const auto found = rooms_.find(room->name);
   if (found == rooms_.end() || found->second != room || room->open_logs != 0 || room->dirty) return false;
   if (!room->values.empty()) return false;
-  if (only_empty && room->stored.count != 0) return false;
+  if (only_empty && !room->stored.is_empty()) return false;
   if (room->seq.load(std::memory_order_relaxed) != room->stored.seq) return false;  // a step of it waits
   rooms_.erase(found);
   return true;
@@ -369,7 +369,7 @@ void StoredHistory::store(std::vector<Step>& steps, std::size_t first, std::size
     } else if (status.ok()) {
       finish(step, Position{step.submission.message->epoch, step.submission.message->seq});
       stored_.fetch_add(1, std::memory_order_release);
-    } else if (forgets) {
+    } else if (forgets && !step.submission.message->changes_message()) {  // a change must not come undone
       StoredRoom& stored = step.room->stored;
       stored.dropped_seq = ++stored.seq;
       step.room->dropped_seq.store(stored.seq, std::memory_order_relaxed);
@@ -583,9 +583,9 @@ bool StoredHistory::sweep_old(Moment now) {
     const KeptRoomPtr room = std::move(to_sweep_.back());
     to_sweep_.pop_back();
     const StoredRoom& stored = room->stored;
-    if (stored.count != 0 && exceeds(now.time_ms - stored.oldest_ms, age_ms)) {
+    if (!stored.is_empty() && exceeds(now.time_ms - stored.oldest_ms, age_ms)) {
       change_of(room).drop_before_ms = now.time_ms - age_ms;
-    } else if (stored.count == 0 && forget_room(room, true) && stored.id != 0) {
+    } else if (stored.is_empty() && forget_room(room, true) && stored.id != 0) {
       change_of(room).remove = true;
     }
   }

@@ -31,7 +31,7 @@ std::int64_t StoredLog::append(MessagePtr message) {
 
 std::size_t StoredLog::kept() const {
   const std::int64_t stored = room_->count.load(std::memory_order_relaxed);
-  return std::max(history_.size(), static_cast<std::size_t>(std::max<std::int64_t>(0, stored)));
+  return std::max(history_.messages(), static_cast<std::size_t>(std::max<std::int64_t>(0, stored)));
 }
 
 bool StoredLog::lacks(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const {
@@ -39,7 +39,10 @@ bool StoredLog::lacks(std::uint64_t after_seq, std::uint64_t before_seq, std::si
   if (after_seq >= in_memory_above || room_->count.load(std::memory_order_relaxed) == 0) return false;
   const std::uint64_t stored_above = std::max(after_seq, room_->dropped_seq.load(std::memory_order_relaxed));
   if (stored_above >= in_memory_above || stored_above + 1 >= before_seq) return false;
-  return limit == 0 || history_.between(after_seq, before_seq, limit).messages.size() < limit;
+  if (limit == 0) return true;
+  const KeptMessages kept = history_.between(after_seq, before_seq, limit);
+  const auto is_message = [](const MessagePtr& one) { return one->event_kind == RoomEventKind::message; };
+  return static_cast<std::size_t>(std::ranges::count_if(kept.messages, is_message)) < limit;
 }
 
 std::int64_t StoredLog::refill(const KeptRange& range) {

@@ -63,6 +63,21 @@ CREATE TABLE value (
   time_ms INTEGER NOT NULL,
   PRIMARY KEY (room, key)
 ) WITHOUT ROWID;
+ALTER TABLE message ADD COLUMN reply_to INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN edited_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN redacted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN added INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN reactions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE room ADD COLUMN events INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX message_target ON message (room, target_seq) WHERE target_seq != 0;
+CREATE TABLE reaction (
+  room INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  reaction TEXT NOT NULL,
+  user TEXT NOT NULL,
+  event_seq INTEGER NOT NULL,
+  PRIMARY KEY (room, seq, reaction, user)
+) WITHOUT ROWID;
 )",
 };
 static_assert(kMigrations.size() == SqliteBackend::kSchemaVersion);
@@ -101,14 +116,20 @@ std::int64_t to_sql(std::uint64_t seq) {
 
 constexpr std::string_view kMessageColumns =
     "seq, time_ms, kind, target_seq, sender_id, sender_name, sender_user, event, payload_kind, payload, attributes, "
-    "attachments, bytes, id";
+    "attachments, bytes, id, reply_to, edited_ms, redacted, added, reactions";
+
+RoomEventKind kind_of(std::int64_t number) {
+  for (const RoomEventKind kind : {RoomEventKind::edit, RoomEventKind::redaction, RoomEventKind::reaction}) {
+    if (number == static_cast<std::int64_t>(kind)) return kind;
+  }
+  return RoomEventKind::message;
+}
 
 std::shared_ptr<Message> message_of(const SqliteStatement& row) {
   auto message = std::make_shared<Message>();
   message->seq = static_cast<std::uint64_t>(row.number(0));
   message->time_ms = row.number(1);
-  const std::int64_t kind = row.number(2);
-  message->event_kind = kind == 1 ? RoomEventKind::edit : kind == 2 ? RoomEventKind::redaction : RoomEventKind::message;
+  message->event_kind = kind_of(row.number(2));
   message->target_seq = static_cast<std::uint64_t>(row.number(3));
   message->sender.id = static_cast<ClientId>(row.number(4));
   message->sender.name = row.text(5);
@@ -122,7 +143,30 @@ std::shared_ptr<Message> message_of(const SqliteStatement& row) {
   }
   message->attachments = unpack(row.text(11));
   message->id = row.text(13);
+  const bool plain = row.number(14) == 0 && row.number(15) == 0 && row.number(16) == 0;
+  if (plain && message->event_kind != RoomEventKind::reaction) return message;
+  MessageExtra& extra = message->extra.make();
+  extra.reply_to = static_cast<std::uint64_t>(row.number(14));
+  extra.edited_ms = row.number(15);
+  extra.redacted = row.number(16) != 0;
+  extra.added = row.number(17) != 0;
+  if (message->event_kind == RoomEventKind::reaction) extra.count = static_cast<std::uint64_t>(row.number(18));
   return message;
+}
+
+std::string packed(const Pairs& attributes) {
+  std::string blob;
+  for (const Pair& attribute : attributes) {
+    pack(blob, attribute.name);
+    pack(blob, attribute.value);
+  }
+  return blob;
+}
+
+std::string packed(const std::vector<std::string>& attachments) {
+  std::string blob;
+  for (const std::string& attachment : attachments) pack(blob, attachment);
+  return blob;
 }
 
 }  // namespace
@@ -139,6 +183,20 @@ struct SqliteBackend::Statements {
   SqliteStatement set_value;
   SqliteStatement remove_value;
   SqliteStatement remove_values;
+  SqliteStatement drop_reactions;
+  SqliteStatement remove_reactions;
+  // What an event does to its target, and to earlier events of it.
+  SqliteStatement find_target;
+  SqliteStatement edit;
+  SqliteStatement redact;
+  SqliteStatement redact_reactions;
+  SqliteStatement event_bytes;
+  SqliteStatement empty_edits;
+  SqliteStatement empty_events;
+  SqliteStatement add_reaction;
+  SqliteStatement take_reaction;
+  SqliteStatement count_reactions;
+  SqliteStatement count_reaction;
   SqliteStatement set_last_client;
   SqliteStatement begin;
   SqliteStatement commit;
@@ -147,6 +205,7 @@ struct SqliteBackend::Statements {
   SqliteStatement read_end;
   SqliteStatement read_room;
   SqliteStatement read_messages;
+  SqliteStatement read_reactions;
 
   int prepare(sqlite3* writer, sqlite3* reader) {
     const std::string read = "SELECT " + std::string(kMessageColumns) +
@@ -159,30 +218,56 @@ struct SqliteBackend::Statements {
     add(writer, commit, "COMMIT");
     add(writer, find_room, "SELECT id FROM room WHERE name = ?1");
     add(writer, add_room,
-        "INSERT INTO room (name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+        "INSERT INTO room (name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms, events) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
     add(writer, update_room,
         "UPDATE room SET epoch = ?2, seq = ?3, dropped_seq = ?4, count = ?5, bytes = ?6, oldest_ms = ?7, newest_ms = "
-        "?8 "
-        "WHERE id = ?1");
+        "?8, events = ?9 WHERE id = ?1");
     add(writer, remove_room, "DELETE FROM room WHERE id = ?1");
     add(writer, add_message,
         "INSERT INTO message (room, seq, time_ms, bytes, kind, target_seq, sender_id, sender_name, sender_user, event, "
-        "payload_kind, payload, attributes, attachments, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-        "?12, ?13, ?14, ?15)");
+        "payload_kind, payload, attributes, attachments, id, reply_to, edited_ms, redacted, added, reactions) VALUES "
+        "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)");
     add(writer, remove_messages, "DELETE FROM message WHERE room = ?1");
-    add(writer, oldest, "SELECT seq, bytes, time_ms FROM message WHERE room = ?1 ORDER BY seq");
+    add(writer, oldest, "SELECT seq, bytes, time_ms, kind FROM message WHERE room = ?1 ORDER BY seq");
     add(writer, drop, "DELETE FROM message WHERE room = ?1 AND seq <= ?2");
     add(writer, set_value,
         "INSERT INTO value (room, key, value, time_ms) VALUES (?1, ?2, ?3, ?4) "
         "ON CONFLICT (room, key) DO UPDATE SET value = excluded.value, time_ms = excluded.time_ms");
     add(writer, remove_value, "DELETE FROM value WHERE room = ?1 AND key = ?2");
     add(writer, remove_values, "DELETE FROM value WHERE room = ?1");
+    add(writer, drop_reactions, "DELETE FROM reaction WHERE room = ?1 AND seq <= ?2");
+    add(writer, remove_reactions, "DELETE FROM reaction WHERE room = ?1");
+    add(writer, find_target,
+        "SELECT kind, redacted, length(CAST(payload AS BLOB)) + ifnull(length(attachments), 0), length(attributes) "
+        "FROM message WHERE room = ?1 AND seq = ?2");
+    add(writer, edit,
+        "UPDATE message SET payload_kind = ?3, payload = ?4, attachments = ?5, edited_ms = ?6, bytes = bytes + ?7 "
+        "WHERE room = ?1 AND seq = ?2");
+    add(writer, redact,
+        "UPDATE message SET payload_kind = 0, payload = '', attachments = x'', attributes = x'', edited_ms = 0, "
+        "redacted = 1, reactions = 0, bytes = bytes - ?3 WHERE room = ?1 AND seq = ?2");
+    add(writer, redact_reactions, "DELETE FROM reaction WHERE room = ?1 AND seq = ?2");
+    add(writer, event_bytes,
+        "SELECT ifnull(sum(bytes), 0) FROM message WHERE room = ?1 AND target_seq = ?2 AND target_seq != 0");
+    const std::string empty =
+        "UPDATE message SET bytes = bytes - length(CAST(payload AS BLOB)) - ifnull(length(attachments), 0), "
+        "payload_kind = 0, "
+        "payload = '', attachments = x'', attributes = x'', redacted = 1 WHERE room = ?1 AND target_seq = ?2 AND "
+        "target_seq != 0 AND redacted = 0 AND kind ";
+    add(writer, empty_edits, empty + "= 1");
+    add(writer, empty_events, empty + "IN (1, 4)");
+    add(writer, add_reaction,
+        "INSERT OR IGNORE INTO reaction (room, seq, reaction, user, event_seq) VALUES (?1, ?2, ?3, ?4, ?5)");
+    add(writer, take_reaction, "DELETE FROM reaction WHERE room = ?1 AND seq = ?2 AND reaction = ?3 AND user = ?4");
+    add(writer, count_reactions, "UPDATE message SET reactions = reactions + ?3 WHERE room = ?1 AND seq = ?2");
+    add(writer, count_reaction, "SELECT count(*) FROM reaction WHERE room = ?1 AND seq = ?2 AND reaction = ?3");
     add(writer, set_last_client, "UPDATE server SET value = ?1 WHERE key = 'last_client'");
     add(reader, read_begin, "BEGIN");
     add(reader, read_end, "COMMIT");
     add(reader, read_room, "SELECT id, epoch, dropped_seq FROM room WHERE name = ?1");
     add(reader, read_messages, read);
+    add(reader, read_reactions, "SELECT reaction, user FROM reaction WHERE room = ?1 AND seq = ?2 ORDER BY event_seq");
     return code;
   }
 };
@@ -332,13 +417,13 @@ Status SqliteBackend::begin_run() {
 Result<StoredRooms> SqliteBackend::load_rooms() {
   StoredRooms result;
   SqliteStatement rows;
-  int code = rows.prepare(writer_.get(),
-                          "SELECT id, name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms FROM room");
+  int code = rows.prepare(
+      writer_.get(), "SELECT id, name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms, events FROM room");
   if (code == SQLITE_OK) {
     while ((code = rows.step()) == SQLITE_ROW) {
       result.rooms.push_back({rows.number(0), std::string(rows.text(1)), std::string(rows.text(2)),
                               static_cast<std::uint64_t>(rows.number(3)), static_cast<std::uint64_t>(rows.number(4)),
-                              rows.number(5), rows.number(6), rows.number(7), rows.number(8)});
+                              rows.number(5), rows.number(6), rows.number(7), rows.number(8), rows.number(9)});
     }
   }
   if (code != SQLITE_DONE) return writer_.status(code);
@@ -442,12 +527,6 @@ Status SqliteBackend::write(std::span<RoomChange> changes, std::uint64_t last_cl
   return {};
 }
 
-int SqliteBackend::remove_room(std::int64_t id) {
-  int code = statements_->remove_messages.bind(1, id).run();
-  if (code == SQLITE_OK) code = statements_->remove_values.bind(1, id).run();
-  return code == SQLITE_OK ? statements_->remove_room.bind(1, id).run() : code;
-}
-
 int SqliteBackend::set_values(const RoomChange& change, std::int64_t room) {
   int code = SQLITE_OK;
   for (const RoomValue& one : change.values) {
@@ -470,15 +549,15 @@ int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
     sql.find_room.reset();
     if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
     code = SQLITE_OK;
-    if (old != 0) code = remove_room(old);
+    if (old != 0) code = remove(old);
     room.id = 0;
-    room.count = room.bytes = room.oldest_ms = 0;
+    room.count = room.events = room.bytes = room.oldest_ms = 0;
     if (code != SQLITE_OK) return code;
   }
   if (change.remove) {
-    if (room.id != 0) code = remove_room(room.id);
+    if (room.id != 0) code = remove(room.id);
     room.id = 0;
-    room.count = room.bytes = room.oldest_ms = 0;
+    room.count = room.events = room.bytes = room.oldest_ms = 0;
     return code;
   }
   const bool is_new = room.id == 0;
@@ -493,7 +572,8 @@ int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
         .bind(5, room.count)
         .bind(6, room.bytes)
         .bind(7, room.oldest_ms)
-        .bind(8, room.newest_ms);
+        .bind(8, room.newest_ms)
+        .bind(9, room.events);
   };
   if (is_new) {
     code = bind_room(sql.add_room).bind_text(1, room.name).run();
@@ -502,52 +582,145 @@ int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
   }
   code = set_values(change, room.id);
   if (code != SQLITE_OK) return code;
-  std::string attributes;
-  std::string attachments;
   for (const MessagePtr& message : change.messages) {
-    attributes.clear();
-    attachments.clear();
-    for (const Pair& attribute : message->attributes) {
-      pack(attributes, attribute.name);
-      pack(attributes, attribute.value);
-    }
-    for (const std::string& attachment : message->attachments) pack(attachments, attachment);
-    const std::int64_t bytes = stored_bytes(*message);
-    code = sql.add_message.bind(1, room.id)
-               .bind(2, to_sql(message->seq))
-               .bind(3, message->time_ms)
-               .bind(4, bytes)
-               .bind(5, static_cast<std::int64_t>(message->event_kind))
-               .bind(6, to_sql(message->target_seq))
-               .bind(7, to_sql(message->sender.id))
-               .bind_text(8, message->sender.name)
-               .bind_text(9, message->sender.user_id)
-               .bind_text(10, message->event)
-               .bind(11, static_cast<std::int64_t>(message->kind))
-               .bind_text(12, message->payload)
-               .bind_blob(13, attributes)
-               .bind_blob(14, attachments)
-               .bind_text(15, message->id)
-               .run();
+    code = add(room, *message);
     if (code != SQLITE_OK) return code;
-    room.seq = std::max(room.seq, message->seq);
-    if (room.count++ == 0) room.oldest_ms = message->time_ms;
-    room.bytes += bytes;
-    room.newest_ms = message->time_ms;
   }
   code = trim(change, room);
   if (code != SQLITE_OK) return code;
   return bind_room(sql.update_room).bind(1, room.id).run();
 }
 
+int SqliteBackend::remove(std::int64_t room) {
+  int code = statements_->remove_messages.bind(1, room).run();
+  if (code == SQLITE_OK) code = statements_->remove_reactions.bind(1, room).run();
+  if (code == SQLITE_OK) code = statements_->remove_values.bind(1, room).run();
+  if (code == SQLITE_OK) code = statements_->remove_room.bind(1, room).run();
+  return code;
+}
+
+int SqliteBackend::add(StoredRoom& room, const Message& message) {
+  const bool is_event = message.event_kind != RoomEventKind::message;
+  Effect effect{message.extra->redacted, 0};
+  int code = SQLITE_OK;
+  if (is_event && !effect.is_empty) code = change_target(room, message, effect);
+  if (code != SQLITE_OK) return code;
+  const bool has_content = !is_event || !effect.is_empty;
+  const std::string attributes = has_content ? packed(message.attributes) : std::string();
+  const std::string attachments = has_content ? packed(message.attachments) : std::string();
+  const std::int64_t bytes = stored_bytes(message);
+  code = statements_->add_message.bind(1, room.id)
+             .bind(2, to_sql(message.seq))
+             .bind(3, message.time_ms)
+             .bind(4, bytes)
+             .bind(5, static_cast<std::int64_t>(message.event_kind))
+             .bind(6, to_sql(message.target_seq))
+             .bind(7, to_sql(message.sender.id))
+             .bind_text(8, message.sender.name)
+             .bind_text(9, message.sender.user_id)
+             .bind_text(10, message.event)
+             .bind(11, static_cast<std::int64_t>(message.kind))
+             .bind_text(12, has_content ? std::string_view(message.payload) : std::string_view())
+             .bind_blob(13, attributes)
+             .bind_blob(14, attachments)
+             .bind_text(15, message.id)
+             .bind(16, to_sql(message.extra->reply_to))
+             .bind(17, message.extra->edited_ms)
+             .bind(18, effect.is_empty ? 1 : 0)
+             .bind(19, message.extra->added ? 1 : 0)
+             .bind(20, effect.count)
+             .run();
+  if (code != SQLITE_OK) return code;
+  room.seq = std::max(room.seq, message.seq);
+  if (room.is_empty()) room.oldest_ms = message.time_ms;
+  ++(is_event ? room.events : room.count);
+  room.bytes += bytes;
+  room.newest_ms = message.time_ms;
+  return SQLITE_OK;
+}
+
+// The same as chat::changed() and History::append() do in memory.
+int SqliteBackend::change_target(StoredRoom& room, const Message& event, Effect& effect) {
+  Statements& sql = *statements_;
+  const std::int64_t seq = to_sql(event.target_seq);
+  int code = sql.find_target.bind(1, room.id).bind(2, seq).step();
+  const bool found = code == SQLITE_ROW;
+  const bool is_message = found && sql.find_target.number(0) == 0;
+  const bool redacted = found && sql.find_target.number(1) != 0;
+  const std::int64_t content_bytes = found ? sql.find_target.number(2) : 0;
+  const std::int64_t attribute_bytes = found ? sql.find_target.number(3) : 0;
+  sql.find_target.reset();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
+  effect.is_empty = redacted;
+  if (!is_message || redacted) return SQLITE_OK;
+  if (event.event_kind == RoomEventKind::reaction) return change_reaction(room.id, event, effect);
+  std::string attachments;
+  if (event.event_kind == RoomEventKind::edit) {
+    attachments = packed(event.attachments);
+    const auto new_bytes = static_cast<std::int64_t>(event.payload.size() + attachments.size());
+    room.bytes += new_bytes - content_bytes;
+    code = sql.edit.bind(1, room.id)
+               .bind(2, seq)
+               .bind(3, static_cast<std::int64_t>(event.kind))
+               .bind_text(4, event.payload)
+               .bind_blob(5, attachments)
+               .bind(6, event.time_ms)
+               .bind(7, new_bytes - content_bytes)
+               .run();
+  } else {
+    const std::int64_t bytes = content_bytes + attribute_bytes;
+    room.bytes -= bytes;
+    code = sql.redact.bind(1, room.id).bind(2, seq).bind(3, bytes).run();
+    if (code == SQLITE_OK) code = sql.redact_reactions.bind(1, room.id).bind(2, seq).run();
+  }
+  const auto event_bytes = [&] {
+    std::int64_t bytes = 0;
+    if (code != SQLITE_OK) return bytes;
+    code = sql.event_bytes.bind(1, room.id).bind(2, seq).step();
+    if (code == SQLITE_ROW) {
+      bytes = sql.event_bytes.number(0);
+      code = SQLITE_OK;
+    }
+    sql.event_bytes.reset();
+    return bytes;
+  };
+  const std::int64_t before = event_bytes();
+  SqliteStatement& empty = event.event_kind == RoomEventKind::edit ? sql.empty_edits : sql.empty_events;
+  if (code == SQLITE_OK) code = empty.bind(1, room.id).bind(2, seq).run();
+  room.bytes += event_bytes() - before;
+  return code;
+}
+
+int SqliteBackend::change_reaction(std::int64_t room, const Message& event, Effect& effect) {
+  Statements& sql = *statements_;
+  const std::int64_t seq = to_sql(event.target_seq);
+  const std::string user = user_key(event.sender);
+  SqliteStatement& change = event.extra->added ? sql.add_reaction : sql.take_reaction;
+  change.bind(1, room).bind(2, seq).bind_text(3, event.payload).bind_text(4, user);
+  if (event.extra->added) change.bind(5, to_sql(event.seq));
+  int code = change.run();
+  if (code != SQLITE_OK) return code;
+  if (sqlite3_changes(writer_.get()) != 0) {
+    code = sql.count_reactions.bind(1, room).bind(2, seq).bind(3, event.extra->added ? 1 : -1).run();
+    if (code != SQLITE_OK) return code;
+  }
+  code = sql.count_reaction.bind(1, room).bind(2, seq).bind_text(3, event.payload).step();
+  if (code == SQLITE_ROW) effect.count = sql.count_reaction.number(0);
+  sql.count_reaction.reset();
+  return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
 // Drops the oldest messages above the limits.
 int SqliteBackend::trim(const RoomChange& change, StoredRoom& room) {
   const std::int64_t bytes_before = room.bytes;
   const auto too_many = [&](std::int64_t oldest_ms) {
-    return exceeds(room.count, options_.limits.messages) || exceeds(room.bytes, options_.limits.bytes) ||
-           bytes_before - room.bytes < change.drop_bytes || oldest_ms < change.drop_before_ms;
+    const std::int64_t most =
+        std::min(options_.limits.messages, std::numeric_limits<std::int64_t>::max() / kEventsFactor);
+    return exceeds(room.count, options_.limits.messages) || exceeds(room.count + room.events, kEventsFactor * most) ||
+           exceeds(room.bytes, options_.limits.bytes) || bytes_before - room.bytes < change.drop_bytes ||
+           oldest_ms < change.drop_before_ms;
   };
-  if (room.count == 0 || !too_many(room.oldest_ms)) return SQLITE_OK;
+  if (room.is_empty() || !too_many(room.oldest_ms)) return SQLITE_OK;
   Statements& sql = *statements_;
   std::uint64_t last_dropped = 0;
   int code = SQLITE_OK;
@@ -557,13 +730,14 @@ int SqliteBackend::trim(const RoomChange& change, StoredRoom& room) {
     if (!too_many(room.oldest_ms)) break;
     last_dropped = static_cast<std::uint64_t>(sql.oldest.number(0));
     room.bytes -= sql.oldest.number(1);
-    --room.count;
+    --(sql.oldest.number(3) == 0 ? room.count : room.events);
   }
   sql.oldest.reset();
   if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
-  if (code == SQLITE_DONE) room.count = room.bytes = room.oldest_ms = 0;
+  if (code == SQLITE_DONE) room.count = room.events = room.bytes = room.oldest_ms = 0;
   room.dropped_seq = std::max(room.dropped_seq, last_dropped);
-  return sql.drop.bind(1, room.id).bind(2, to_sql(last_dropped)).run();
+  code = sql.drop.bind(1, room.id).bind(2, to_sql(last_dropped)).run();
+  return code == SQLITE_OK ? sql.drop_reactions.bind(1, room.id).bind(2, to_sql(last_dropped)).run() : code;
 }
 
 bool SqliteBackend::release_space() {
@@ -584,6 +758,7 @@ KeptRange SqliteBackend::read(const KeptQuery& query, Moment now) {
   } catch (...) {
     statements_->read_room.reset();
     statements_->read_messages.reset();
+    statements_->read_reactions.reset();
     (void)reader_.run("ROLLBACK");
     throw;
   }
@@ -617,11 +792,12 @@ int SqliteBackend::read_messages(const KeptQuery& query, Moment now, std::int64_
   SqliteStatement& rows = statements_->read_messages;
   rows.bind(1, room).bind(2, to_sql(range.after_seq)).bind(3, to_sql(query.before_seq));
   std::int64_t bytes = 0;
+  std::size_t messages = 0;
   int code = SQLITE_OK;
   while ((code = rows.step()) == SQLITE_ROW) {
     bytes += rows.number(12);
     const bool enough =
-        (query.limit != 0 && range.messages.size() == query.limit) || (bytes > kReadBytes && !range.messages.empty());
+        (query.limit != 0 && messages == query.limit) || (bytes > kReadBytes && !range.messages.empty());
     const bool too_old = exceeds(now.time_ms - rows.number(1), options_.limits.age_ms);
     if (enough || too_old) {
       range.after_seq = static_cast<std::uint64_t>(rows.number(0));
@@ -632,11 +808,36 @@ int SqliteBackend::read_messages(const KeptQuery& query, Moment now, std::int64_
     message->room = query.room;
     message->epoch = query.epoch;
     message->born_ms = now.age_ms - (now.time_ms - std::min(message->time_ms, now.time_ms));
+    const bool is_message = message->event_kind == RoomEventKind::message;
+    if (is_message) ++messages;
+    if (is_message && rows.number(18) != 0) code = read_reactions(room, *message);
+    if (code != SQLITE_ROW) break;
     range.messages.push_back(std::move(message));
   }
   rows.reset();
   std::reverse(range.messages.begin(), range.messages.end());
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+// SQLITE_ROW or an error.
+int SqliteBackend::read_reactions(std::int64_t room, Message& message) {
+  std::vector<std::pair<std::string, Reaction::Users>> all;
+  SqliteStatement& rows = statements_->read_reactions;
+  rows.bind(1, room).bind(2, to_sql(message.seq));
+  int code = SQLITE_OK;
+  while ((code = rows.step()) == SQLITE_ROW) {
+    const std::string_view text = rows.text(0);
+    auto reaction = std::ranges::find_if(all, [&](const auto& one) { return one.first == text; });
+    if (reaction == all.end()) reaction = all.insert(all.end(), {std::string(text), {}});
+    reaction->second.emplace_back(rows.text(1));
+  }
+  rows.reset();
+  if (code != SQLITE_DONE) return code;
+  std::vector<Reaction>& reactions = message.extra.make().reactions;
+  for (auto& [text, users] : all) {
+    reactions.push_back({std::move(text), std::make_shared<const Reaction::Users>(std::move(users))});
+  }
+  return SQLITE_ROW;
 }
 
 bool SqliteBackend::needs_upkeep() const {

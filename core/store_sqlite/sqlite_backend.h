@@ -55,9 +55,18 @@ class SqliteBackend final : public StoreBackend {
   Status load_values(StoredRooms& loaded);
   // These within a transaction. They return an SQLite code.
   int apply(const RoomChange& change, StoredRoom& room);
-  int remove_room(std::int64_t id);  // with its messages and values
   int set_values(const RoomChange& change, std::int64_t room);
   int trim(const RoomChange& change, StoredRoom& room);
+  int remove(std::int64_t room);
+  int add(StoredRoom& room, const Message& message);
+  // What becomes of an event that is stored.
+  struct Effect {
+    bool is_empty = false;   // its target is redacted, so it says nothing
+    std::int64_t count = 0;  // of a reaction: the users that have given it
+  };
+  int change_target(StoredRoom& room, const Message& event, Effect& effect);
+  int change_reaction(std::int64_t room, const Message& event, Effect& effect);
+  int read_reactions(std::int64_t room, Message& message);
   int read_room(const KeptQuery& query, Moment now, KeptRange& range);
   int read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
 

@@ -17,6 +17,8 @@ const char* error_name(Error code) {
       return "no_such_client";
     case Error::no_such_room:
       return "no_such_room";
+    case Error::no_such_message:
+      return "no_such_message";
     case Error::invalid_room:
       return "invalid_room";
     case Error::invalid_event:

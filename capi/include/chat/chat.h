@@ -137,7 +137,11 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
   X(ERROR_UNSUPPORTED, 25, "not supported by the client's protocol or this build")    \
   X(ERROR_ENCODING, 26, "malformed message")                                          \
   X(ERROR_TIMED_OUT, 27, "no answer in time")                                         \
-  X(ERROR_UNAVAILABLE, 28, "the kept history cannot be written or read now")
+  X(ERROR_UNAVAILABLE, 28, "the kept history cannot be written or read now")          \
+  X(ERROR_MUTED, 29, "muted in the room")                                             \
+  X(ERROR_SLOW_MODE, 30, "too soon after the last message in the room")               \
+  X(ERROR_READ_ONLY, 31, "the room is read-only")                                     \
+  X(ERROR_NO_SUCH_MESSAGE, 32, "no such message")
 
 typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
@@ -282,6 +286,9 @@ typedef enum chat_action {
   CHAT_ACTION_MEMBERS = 4, /* list the members of a room; without on_authorize: refused */
   CHAT_ACTION_ROOMS = 5,   /* list the rooms; without on_authorize: refused */
   CHAT_ACTION_RENAME = 6,  /* change the display name; without on_authorize: allowed to guests (no user id) only */
+  CHAT_ACTION_EDIT = 7,    /* replace the text of a message; without on_authorize: the sender, for edit_window_ms */
+  CHAT_ACTION_REDACT = 8,  /* delete a message; without on_authorize: the sender, for edit_window_ms */
+  CHAT_ACTION_REACT = 9,   /* give a message a reaction, or take it back */
   CHAT_ACTION_STATE = 12   /* change its public state: docs/presence.md */
 } chat_action;
 
@@ -402,7 +409,8 @@ typedef struct chat_authorize_event {
   chat_action action;
   const char *room;               /* "" for CHAT_ACTION_ROOMS, CHAT_ACTION_RENAME and CHAT_ACTION_STATE */
   const char *value;              /* CHAT_ACTION_RENAME: the requested name; CHAT_ACTION_PUBLISH: the event name;
-                                     CHAT_ACTION_STATE: the JSON value, "" to remove the state */
+                                     CHAT_ACTION_STATE: the JSON value, "" to remove the state;
+                                     CHAT_ACTION_EDIT, _REDACT, _REACT: the seq of the message, in decimal digits */
   char reason[CHAT_REASON_BYTES]; /* out: the reason of CHAT_REFUSE; may stay empty */
   uint64_t decision_id;           /* for chat_decide() after CHAT_DEFER; never reused */
 } chat_authorize_event;
@@ -427,6 +435,20 @@ typedef enum chat_payload {
  * removeListener; at most 10 attachments; data and attachments together at most the largest max_message_bytes of the
  * options and the endpoints; at most 32 attributes, 8 KiB in total.
  */
+/* What a chat_message is. Events that change a message have numbers of their own: docs/messages.md. */
+typedef enum chat_event_kind {
+  CHAT_EVENT_MESSAGE = 0,   /* a message */
+  CHAT_EVENT_EDIT = 1,      /* message target_seq has this payload now */
+  CHAT_EVENT_REDACTION = 2, /* message target_seq has no payload any more */
+  CHAT_EVENT_REACTION = 4   /* a user has given message target_seq a reaction, or taken it back */
+} chat_event_kind;
+
+/* A reaction of a message, and how many users have given it. */
+typedef struct chat_reaction {
+  const char *reaction; /* 1 to 32 bytes of UTF-8 */
+  uint64_t users;
+} chat_reaction;
+
 typedef struct chat_message {
   size_t struct_size;
   const char *room;  /* NULL in chat_publish: to every client (then it is ephemeral) */
@@ -447,11 +469,24 @@ typedef struct chat_message {
   int64_t time_ms;          /* set by the library: the time of day */
   const char *from_user_id; /* in chat_publish with from = 0: the sender's user id, or NULL */
   const char *id;           /* the sender's id of the message, "" or NULL without one. Clients do not see it */
+  /*
+   * Edits, deletions, reactions and replies. In chat_publish only reply_to counts, in chat_room_restore also edited_ms and
+   * redacted. on_message sees an edit with the event of its message; on_published sees edits, deletions and reactions with the
+   * events "chat edit", "chat delete" and "chat react", a reaction as the text.
+   */
+  chat_event_kind event_kind;
+  uint64_t target_seq;            /* the message that an edit, a redaction or a reaction refers to, or 0 */
+  uint64_t reply_to;              /* the seq of the message that this one answers, or 0 */
+  int64_t edited_ms;              /* set by the library: the time of the last edit, or 0 */
+  int redacted;                   /* set by the library: 1: the message was deleted, and has no payload */
+  int added;                      /* set by the library: of a reaction: 1: given, 0: taken back */
+  const chat_reaction *reactions; /* set by the library: of the message; of a reaction: this one, afterwards */
+  size_t reaction_count;
 } chat_message;
 #define CHAT_MESSAGE_INIT                                                                                            \
   {                                                                                                                  \
     sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, \
-        NULL                                                                                                         \
+        NULL, CHAT_EVENT_MESSAGE, 0, 0, 0, 0, 0, NULL, 0                                                             \
   }
 
 /* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
@@ -541,7 +576,7 @@ CHAT_API chat_error chat_history_reply_room(chat_history_reply *reply, const cha
 CHAT_API chat_error chat_history_reply_value(chat_history_reply *reply, const chat_history_value *value) CHAT_NOEXCEPT;
 CHAT_API chat_error chat_history_reply_message(chat_history_reply *reply, const chat_message *message) CHAT_NOEXCEPT;
 
-/* A client has sent a message, which was authorised. Without a room (NULL) it is an event of STOMP's /app/: docs/stomp.md. */
+/* A client has sent a message or an edit, which was authorised. Without a room (NULL) it is an event of STOMP's /app/: docs/stomp.md. */
 typedef struct chat_message_event {
   size_t struct_size;
   chat_client_id client;
@@ -631,7 +666,8 @@ typedef struct chat_callbacks {
   void (*on_thread_stop)(chat_server *server, void *user);
 
   /*
-   * A numbered message is published, by a client or the application: shows its seq, epoch and time_ms. Runs in the order of the
+   * A numbered message is published, edited or deleted, or has a reaction, by a client or the application: shows its seq,
+   * epoch, time_ms and event_kind. Runs in the order of the
    * numbers, one call at a time for each room, on the same loop thread for a room. Runs after chat_publish() has returned or
    * while it runs on another thread, and possibly after the sender's on_disconnect. Not for restored messages.
    */
@@ -833,9 +869,16 @@ typedef struct chat_server_options {
                                    reconnect is not a change. Guests leave at once */
   const char *presence_event;   /* NULL: "presence"; the event name in Socket.IO and STOMP. Not "chat message" */
   const chat_history_store
-      *history_store; /* instead of history_path; its functions must exist until the server is freed */
+      *history_store;        /* instead of history_path; its functions must exist until the server is freed */
   int socket_io_message_ids; /* 1: an event of Socket.IO that asks for an acknowledgement may end with its message's id,
                                    {"messageId":"..."}; see idempotency_ms and docs/socketio.md */
+  /* Edits, deletions and reactions: docs/messages.md. */
+  int64_t
+      edit_window_ms; /* (*) 3,600,000; so long the sender can edit and delete a message, unless on_authorize decides */
+  int edits_off;      /* 1: never, unless on_authorize allows it */
+  const char *socket_io_edit_event;   /* NULL: "chat edit"; the name of the event in Socket.IO. "": none */
+  const char *socket_io_delete_event; /* NULL: "chat delete" */
+  const char *socket_io_react_event;  /* NULL: "chat react" */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -861,7 +904,7 @@ typedef struct chat_server_options {
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0                          \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL  \
   }
 
 /*
@@ -988,6 +1031,21 @@ CHAT_API chat_error chat_send_user(chat_server *server, const char *user_id, con
  */
 CHAT_API chat_error chat_reply(chat_server *server, chat_client_id client, uint64_t ack_id, const char *args,
                                size_t args_size, const chat_blob *attachments, size_t attachment_count) CHAT_NOEXCEPT;
+
+/*
+ * Replace the payload of a kept message, delete it, and give it a reaction or take one back: docs/messages.md. on_authorize and
+ * on_message do not run. A message that is only in the file is read first, and the call waits for the disk; inside a
+ * callback it returns WRONG_THREAD then. INVALID_ROOM, NO_SUCH_MESSAGE.
+ *
+ * message: its payload, attachments and sender; the other fields do not count. user_id: who has done it, NULL: the application.
+ * A reaction has 1 to 32 bytes of UTF-8. A message has at most 20 different ones, TOO_MANY, of at most 1,000 users each. A
+ * reaction that the user has given already, or has not given, changes nothing and is no error.
+ */
+CHAT_API chat_error chat_edit(chat_server *server, const char *room, uint64_t seq,
+                              const chat_message *message) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_redact(chat_server *server, const char *room, uint64_t seq, const char *user_id) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_react(chat_server *server, const char *room, uint64_t seq, const char *user_id,
+                               const char *reaction, int added) CHAT_NOEXCEPT;
 
 /*
  * Replaces the message that is published when on_message returns CHAT_PASS. Room, sender and ack stay as they are, and the

@@ -10,6 +10,7 @@
 #include "hub/authenticator.h"
 #include "hub/hub.h"
 #include "model/types.h"
+#include "wire/socket_io/socket_io_namespace.h"
 #include "wire/sockjs/sockjs_envelope.h"
 #include "wire/stomp/stomp_destination.h"
 
@@ -103,6 +104,7 @@ struct ServerOptions {
   bool recovery_asks_on_connect = false;
   bool socket_io_message_ids = false;      // events may end with {"messageId":ID}
   std::string socket_io_client_directory;  // empty: none
+  wire::SocketIoChangeNames socket_io_changes;
 
   // The HTTP endpoints.
   std::int64_t http_identity_ms = 0;         // 0: each request is a client of its own

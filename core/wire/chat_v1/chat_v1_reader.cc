@@ -5,6 +5,7 @@
 #include <bitset>
 #include <optional>
 
+#include "model/names.h"
 #include "model/utf8.h"
 #include "wire/base64.h"
 #include "wire/chat_v1/chat_v1_binary.h"
@@ -26,8 +27,9 @@ bool is_integer(std::string_view number) {
 }  // namespace
 
 constexpr std::array<std::string_view, ChatV1Reader::kFieldCount> ChatV1Reader::kNames = {
-    "type",  "room", "text", "args",  "event", "attachments", "attributes", "ephemeral", "except_self", "ref",
-    "epoch", "seq",  "name", "after", "limit", "before",      "id",         "around",    "state"};
+    "type",        "room",   "text",  "args",     "event",  "attachments", "attributes", "ephemeral",
+    "except_self", "ref",    "epoch", "seq",      "name",   "after",       "limit",      "before",
+    "id",          "around", "state", "reply_to", "target", "reaction",    "remove"};
 
 ChatV1Reader::ChatV1Reader(bool binary, std::string_view frame, bool accepts_binary)
     : binary_(binary), malformed_(true) {
@@ -59,10 +61,13 @@ Decoded ChatV1Reader::read() {
   if (!status_.ok()) return DecodeError{error()};
 
   if (request == "send") return read_send();
+  if (request == "edit") return read_edit();
   if (!bytes_.empty()) {
     fail(Field::attachments, kNotAllBytes);
     return DecodeError{error()};
   }
+  if (request == "delete") return read_delete();
+  if (request == "react") return read_react();
   if (request == "join") return read_join();
   if (request == "leave") return read_leave();
   if (request == "name") return read_rename();
@@ -99,8 +104,9 @@ void ChatV1Reader::find_fields(std::string_view frame) {
   }
   malformed_ = false;
   if (twice) fail(*twice, "occurs twice");
-  of_send_ = has(Field::type) && json::kind_of(raw(Field::type)) == json::Kind::string &&
-             json::equals(raw(Field::type), "send");
+  if (!has(Field::type) || json::kind_of(raw(Field::type)) != json::Kind::string) return;
+  constexpr std::string_view kSends[] = {"send", "edit", "delete", "react"};
+  of_send_ = std::ranges::any_of(kSends, [&](std::string_view name) { return json::equals(raw(Field::type), name); });
 }
 
 void ChatV1Reader::read_ref() {
@@ -124,7 +130,44 @@ Decoded ChatV1Reader::read_send() {
   read_boolean(Field::ephemeral, command.draft().ephemeral);
   read_boolean(Field::except_self, command.except_self);
   read_id(command.draft().id);
+  if (has(Field::reply_to)) {
+    std::uint64_t reply_to = 0;
+    read_unsigned(Field::reply_to, reply_to);
+    if (status_.ok() && reply_to == 0) fail(Field::reply_to, "is not above 0");
+    command.draft().extra.make().reply_to = reply_to;
+  }
   command.ref = ref_;
+  return finish(std::move(command));
+}
+
+SendCommand ChatV1Reader::read_change(RoomEventKind kind) {
+  SendCommand command;
+  MessageDraft& draft = command.draft();
+  draft.event_kind = kind;
+  read_string(Field::room, draft.room);
+  require(Field::target);
+  read_unsigned(Field::target, draft.target_seq);
+  read_id(draft.id);
+  command.ref = ref_;
+  return command;
+}
+
+Decoded ChatV1Reader::read_edit() {
+  SendCommand command = read_change(RoomEventKind::edit);
+  read_payload(command.draft());
+  return finish(std::move(command));
+}
+
+Decoded ChatV1Reader::read_delete() { return finish(read_change(RoomEventKind::redaction)); }
+
+Decoded ChatV1Reader::read_react() {
+  SendCommand command = read_change(RoomEventKind::reaction);
+  bool remove = false;
+  require(Field::reaction);
+  read_string(Field::reaction, command.draft().payload);
+  read_boolean(Field::remove, remove);
+  if (status_.ok()) fail(check_reaction(command.draft().payload));
+  command.draft().extra.make().added = !remove;
   return finish(std::move(command));
 }
 

@@ -47,15 +47,22 @@ class ChatV1Reader {
     before,
     id,
     around,
-    state
+    state,
+    reply_to,
+    target,
+    reaction,
+    remove
   };
-  static constexpr std::size_t kFieldCount = 19;
+  static constexpr std::size_t kFieldCount = 23;
   static const std::array<std::string_view, kFieldCount> kNames;
 
   void read_json(std::string_view text);
   void find_fields(std::string_view frame);
   void read_ref();
   Decoded read_send();
+  Decoded read_edit();
+  Decoded read_delete();
+  Decoded read_react();
   Decoded read_join();
   Decoded read_leave();
   Decoded read_rename();
@@ -68,6 +75,8 @@ class ChatV1Reader {
   void read_string(Field field, std::string& out);
   void read_boolean(Field field, bool& out);
   void read_id(std::string& out);
+  // What the commands that change a message have in common.
+  SendCommand read_change(RoomEventKind kind);
   void read_unsigned(Field field, std::uint64_t& out);
   void read_payload(MessageDraft& draft);
   void read_attachments(std::vector<std::string>& out);

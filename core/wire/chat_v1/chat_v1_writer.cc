@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kEnvelopeBytes = 192;  // upper bound for the fixed parts of a message
 constexpr std::size_t kLengthDigits = 12;    // of an attachment, with its comma
+constexpr std::size_t kReactionBytes = 64;   // about those of a reaction with its count
 
 void append_ref(std::string& out, const std::string& ref) {
   if (ref.empty()) return;
@@ -68,6 +69,7 @@ std::size_t size_estimate(const Message& message, const ChatV1Form& form) {
     bytes += form.binary ? kLengthDigits : base64_size(attachment.size()) + 4;
   }
   for (const Pair& attribute : message.attributes) bytes += attribute.name.size() + attribute.value.size() + 8;
+  bytes += message.extra->reactions.size() * kReactionBytes;
   return bytes;
 }
 
@@ -126,10 +128,80 @@ void append_presence_event(std::string& out, const Message& message) {
 
 }  // namespace
 
+namespace {
+
+std::string_view type_of(const Message& message) {
+  switch (message.event_kind) {
+    case RoomEventKind::edit:
+      return "edit";
+    case RoomEventKind::redaction:
+      return "delete";
+    case RoomEventKind::reaction:
+      return "react";
+    default:
+      return "message";
+  }
+}
+
+void append_payload(std::string& out, const Message& message, const ChatV1Form& form) {
+  if (message.kind == PayloadKind::text) {
+    out += ",\"text\":";
+    json::append_quoted(out, message.payload);
+  } else {
+    out += ",\"args\":";
+    out += message.payload;
+  }
+  append_attachments(out, message.attachments, form.binary);
+}
+
+void append_reaction(std::string& out, std::string_view text, std::uint64_t count) {
+  out += "\"reaction\":";
+  json::append_quoted(out, text);
+  out += ",\"count\":";
+  json::append_number(out, count);
+}
+
+// What an event does to its target.
+void append_change(std::string& out, const Message& event, const ChatV1Form& form) {
+  out += ",\"target\":";
+  json::append_number(out, event.target_seq);
+  if (event.event_kind == RoomEventKind::edit) append_payload(out, event, form);
+  if (event.event_kind != RoomEventKind::reaction) return;
+  out += event.extra->added ? ",\"added\":true," : ",\"added\":false,";
+  append_reaction(out, event.payload, event.extra->count);
+}
+
+void append_extra(std::string& out, const MessageExtra& extra) {
+  if (extra.reply_to != 0) {
+    out += ",\"reply_to\":";
+    json::append_number(out, extra.reply_to);
+  }
+  if (extra.edited_ms != 0) {
+    out += ",\"edited\":";
+    json::append_number(out, extra.edited_ms);
+  }
+  if (extra.redacted) out += ",\"deleted\":true";
+  if (extra.reactions.empty()) return;
+  out += ",\"reactions\":";
+  char before = '[';
+  for (const Reaction& reaction : extra.reactions) {
+    out += before;
+    before = ',';
+    out += '{';
+    append_reaction(out, reaction.text, reaction.users->size());
+    out += '}';
+  }
+  out += ']';
+}
+
+}  // namespace
+
 void append_chat_v1(std::string& out, const Message& message, const ChatV1Form& form) {
   if (message.presence) return append_presence_event(out, message);
   if (const std::size_t bytes = out.size() + size_estimate(message, form); bytes > out.capacity()) out.reserve(bytes);
-  out += R"({"type":"message")";
+  out += R"({"type":")";
+  out += type_of(message);
+  out += '"';
   if (!message.room.empty()) {
     out += ",\"room\":";
     json::append_quoted(out, message.room);
@@ -152,17 +224,17 @@ void append_chat_v1(std::string& out, const Message& message, const ChatV1Form& 
   }
   out += "\"name\":";
   json::append_quoted(out, message.sender.name);
-  out += "},\"event\":";
-  json::append_quoted(out, message.event);
-  if (message.kind == PayloadKind::text) {
-    out += ",\"text\":";
-    json::append_quoted(out, message.payload);
-  } else {
-    out += ",\"args\":";
-    out += message.payload;
+  out += '}';
+  if (message.changes_message()) {
+    append_change(out, message, form);
+    out += '}';
+    return;
   }
-  append_attachments(out, message.attachments, form.binary);
+  out += ",\"event\":";
+  json::append_quoted(out, message.event);
+  append_payload(out, message, form);
   append_attributes(out, message.attributes);
+  if (message.extra.made()) append_extra(out, *message.extra);
   if (message.seq == 0) out += ",\"ephemeral\":true";
   out += '}';
 }

@@ -16,8 +16,9 @@ void PlainCodec::decode(bool binary, std::string_view bytes, std::vector<Decoded
 }
 
 void PlainCodec::encode_to(PacketSink& sink, const Message& message, WireForm) const {
+  if (message.presence || message.changes_message() || message.extra->redacted) return;
   // Without its event name, a typing notice or a cursor position would look like a chat message.
-  if (message.presence || (message.ephemeral && message.event != kDefaultEvent)) return;
+  if (message.ephemeral && message.event != kDefaultEvent) return;
   if (!is_single_binary(message)) sink.add({false, message.payload});
   for (const std::string& attachment : message.attachments) sink.add({true, attachment});
 }

@@ -108,6 +108,7 @@ int rest_status(Error error) {
       return 400;
     case Error::no_such_client:
     case Error::no_such_room:
+    case Error::no_such_message:
       return 404;
     case Error::too_large:
       return 413;

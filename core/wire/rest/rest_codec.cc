@@ -23,6 +23,21 @@ std::string_view ref_of(const Reply& reply) {
       reply);
 }
 
+std::string_view name_of(const Message& message) {
+  switch (message.event_kind) {
+    case RoomEventKind::edit:
+      return "edit";
+    case RoomEventKind::redaction:
+      return "delete";
+    case RoomEventKind::reaction:
+      return "reaction";
+    case RoomEventKind::presence:
+      return "presence";
+    default:
+      return {};
+  }
+}
+
 struct EventName {
   std::string_view operator()(const Welcome&) const { return "welcome"; }
   std::string_view operator()(const JoinedReply&) const { return "joined"; }
@@ -52,7 +67,7 @@ Packets EventStreamCodec::encode(const Message& message) const {
   std::string json;
   append_chat_v1(json, message);
   Packets packets(1);
-  append_event(packets[0].bytes, message.presence ? "presence" : "", json);
+  append_event(packets[0].bytes, name_of(message), json);
   return packets;
 }
 

@@ -62,6 +62,9 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
   if (!event.name) return refuse(Error::invalid_event, "event name is not UTF-8");
 
   SendCommand command;
+  if (std::optional<Decoded> change = decode_change(*event.name, event.args, attachments, packet.ack_id)) {
+    return *std::move(change);
+  }
   command.draft().room = nsp_->room;
   command.draft().event = *std::move(event.name);
   command.draft().attachments = std::move(attachments);
@@ -75,20 +78,83 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
   return Command(std::move(command));
 }
 
+std::string_view SocketIoCodec::change_name(RoomEventKind kind) const {
+  const SocketIoChangeNames& names = nsp_->changes;
+  return kind == RoomEventKind::edit ? names.edit : kind == RoomEventKind::redaction ? names.redaction : names.reaction;
+}
+
+std::optional<Decoded> SocketIoCodec::decode_change(std::string_view name, std::string_view args,
+                                                    std::vector<std::string>& attachments,
+                                                    std::string_view ack_id) const {
+  std::optional<RoomEventKind> kind;
+  for (const RoomEventKind one : {RoomEventKind::edit, RoomEventKind::redaction, RoomEventKind::reaction}) {
+    if (!name.empty() && name == change_name(one)) kind = one;
+  }
+  if (!kind) return std::nullopt;
+  std::vector<std::string_view> elements;
+  json::ElementReader reader(args, json::TokenReader::kDepthCeiling);
+  for (std::string_view element; reader.next(element);) elements.push_back(element);
+  const std::optional<std::uint64_t> seq = elements.empty() ? std::nullopt : json::parse_unsigned(elements[0]);
+  if (!seq) return std::nullopt;
+
+  SendCommand command;
+  MessageDraft& draft = command.draft();
+  draft.room = nsp_->room;
+  draft.event_kind = *kind;
+  draft.target_seq = *seq;
+  command.ref = ack_id;
+  command.acknowledge_last = true;
+  if (*kind == RoomEventKind::edit) {
+    if (elements.size() < 2) return std::nullopt;
+    draft.attachments = std::move(attachments);
+    const auto rest = static_cast<std::size_t>(elements[1].data() - args.data());
+    set_checked_args(draft, '[' + std::string(args.substr(rest)));
+  } else if (*kind == RoomEventKind::reaction) {
+    if (elements.size() < 2 || json::kind_of(elements[1]) != json::Kind::string) return std::nullopt;
+    std::optional<std::string> text = json::unescape(elements[1]);
+    if (!text) return std::nullopt;
+    draft.payload = *std::move(text);
+    draft.extra.make().added = elements.size() < 3 || elements[2] != "false";
+  }
+  return Command(std::move(command));
+}
+
 Packets SocketIoCodec::encode(const Message& message) const { return encode_event(message, {}); }
 
 Packets SocketIoCodec::encode_with_ack(const Message& message, std::uint64_t ack_id) const {
   return encode_event(message, std::to_string(ack_id));
 }
 
+// An event that changes a message: the seq of the message, and then what an edit or a reaction says.
+void SocketIoCodec::append_change(std::string& text, const Message& event) {
+  text += ',';
+  json::append_number(text, event.target_seq);
+  if (event.event_kind == RoomEventKind::redaction) return;
+  if (event.kind == PayloadKind::text) {
+    text += ',';
+    json::append_quoted(text, event.payload);
+  } else if (const std::string_view args = inside_of(event.payload); !args.empty()) {
+    text += ',';
+    text += args;
+  }
+  if (event.event_kind != RoomEventKind::reaction) return;
+  text += event.extra->added ? ",true," : ",false,";
+  json::append_number(text, event.extra->count);
+}
+
 Packets SocketIoCodec::encode_event(const Message& message, std::string_view ack_id) const {
+  const std::string_view name = message.changes_message() ? change_name(message.event_kind) : message.event;
+  if (message.changes_message() && name.empty()) return {};
+  if (message.event_kind == RoomEventKind::message && message.extra->redacted) return {};
   Packets packets(1);
   std::string& text = packets[0].bytes;
   text.reserve(64 + nsp_->name.size() + message.event.size() + message.payload.size());
   append_socket_io(text, SocketIoType::event, nsp_->name, message.attachments.size(), ack_id);
   text += '[';
-  json::append_quoted(text, message.event);
-  if (message.presence) {
+  json::append_quoted(text, name);
+  if (message.changes_message()) {
+    append_change(text, message);
+  } else if (message.presence) {
     text += ",{";
     append_presence(text, *message.presence);
     text += '}';

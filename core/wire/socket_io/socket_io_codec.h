@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,12 @@ class SocketIoCodec final : public Codec {
 
  private:
   Packets encode_event(const Message& message, std::string_view ack_id) const;
+  // Of an event that changes a message; empty: none.
+  std::string_view change_name(RoomEventKind kind) const;
+  static void append_change(std::string& text, const Message& event);
+  // Decodes an event with such a name and the number of a message as its first argument. nullopt: it is another event.
+  std::optional<Decoded> decode_change(std::string_view name, std::string_view args,
+                                       std::vector<std::string>& attachments, std::string_view ack_id) const;
   Packets encode_ack(const std::string& ref, std::string_view args,
                      const std::vector<std::string>& attachments = {}) const;
 

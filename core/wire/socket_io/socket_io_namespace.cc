@@ -7,7 +7,8 @@
 
 namespace chat::wire {
 
-SocketIoNamespaces::SocketIoNamespaces(std::string default_room) : default_room_(std::move(default_room)) {}
+SocketIoNamespaces::SocketIoNamespaces(std::string default_room, SocketIoChangeNames changes)
+    : default_room_(std::move(default_room)), changes_(std::move(changes)) {}
 
 Result<SocketIoNamespacePtr> SocketIoNamespaces::find(std::string_view name) {
   if (!name.starts_with('/')) return {Error::invalid_room, "the namespace has no leading slash"};
@@ -23,8 +24,8 @@ Result<SocketIoNamespacePtr> SocketIoNamespaces::find(std::string_view name) {
   std::weak_ptr<const SocketIoNamespace>& entry = entries_[std::string(name)];
   SocketIoNamespacePtr known = entry.lock();
   if (!known) {
-    known =
-        std::make_shared<const SocketIoNamespace>(SocketIoNamespace{std::string(name), std::move(room), ++last_id_});
+    known = std::make_shared<const SocketIoNamespace>(
+        SocketIoNamespace{std::string(name), std::move(room), ++last_id_, changes_});
     entry = known;
   }
   return known;

@@ -13,17 +13,25 @@
 
 namespace chat::wire {
 
+// The events by which clients change messages and learn of changes. An empty name: there is no such event.
+struct SocketIoChangeNames {
+  std::string edit{"chat edit"};
+  std::string redaction{"chat delete"};
+  std::string reaction{"chat react"};
+};
+
 struct SocketIoNamespace {
   std::string name;  // "/", "/dev"
   std::string room;
   std::uint64_t id = 0;  // below 2^48; not reused
+  SocketIoChangeNames changes = {};
 };
 using SocketIoNamespacePtr = std::shared_ptr<const SocketIoNamespace>;
 
 // One per server, since sessions move between loops. Any thread may call it.
 class SocketIoNamespaces {
  public:
-  explicit SocketIoNamespaces(std::string default_room);
+  explicit SocketIoNamespaces(std::string default_room, SocketIoChangeNames changes = {});
 
   // Returns the interned namespace; all holders share one object. Errors: invalid_room when the name is no valid room
   // name (the client receives "Invalid namespace"). A query after the name counts as part of it and is therefore
@@ -35,6 +43,7 @@ class SocketIoNamespaces {
 
  private:
   const std::string default_room_;
+  const SocketIoChangeNames changes_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::weak_ptr<const SocketIoNamespace>> entries_;
   std::uint64_t last_id_ = 0;

@@ -15,6 +15,7 @@ constexpr WireForm kVersionMask = 0x3;
 constexpr WireForm kTextOnly = 0x10;
 constexpr WireForm kDirect = 0x20;
 constexpr WireForm kPresence = 0x40;
+constexpr WireForm kChanges = 0x80;
 
 // The queue of messages with the default event, whose name says nothing.
 constexpr std::string_view kDefaultQueue = "messages";
@@ -28,6 +29,8 @@ StompCodec::StompCodec(StompVersion version, const StompPrefixes& prefixes, bool
 
 WireForm StompCodec::presence_form(WireForm form) { return form | kPresence; }
 
+WireForm StompCodec::changes_form(WireForm form) { return form | kChanges; }
+
 WireForm StompCodec::direct_form() const { return form_ | kDirect; }
 
 std::string_view StompCodec::queue_of(const Message& message) {
@@ -36,6 +39,9 @@ std::string_view StompCodec::queue_of(const Message& message) {
 
 std::optional<Packet> StompCodec::encode_body(const Message& message, WireForm form) const {
   if ((message.presence != nullptr) != ((form & kPresence) != 0)) return std::nullopt;
+  // A client that does not know changes would show them as new messages.
+  if (message.changes_message() && (form & kChanges) == 0) return std::nullopt;
+  if (message.event_kind == RoomEventKind::message && message.extra->redacted) return std::nullopt;
   const bool direct = (form & kDirect) != 0;
   const StompDestination destination =
       direct ? StompDestination{StompDestinationKind::user_queue, std::string(queue_of(message))}

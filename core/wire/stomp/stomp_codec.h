@@ -31,6 +31,8 @@ class StompCodec final : public Codec {
 
   // The form of the subscriptions to a room's presence, of clients with this form().
   static WireForm presence_form(WireForm form);
+  // The form of the subscriptions to a room that receive edits, redactions and reactions too.
+  static WireForm changes_form(WireForm form);
 
   // The queue of the user to which a message belongs that is sent to the client or to everyone.
   static std::string_view queue_of(const Message& message);

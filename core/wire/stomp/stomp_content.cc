@@ -19,6 +19,12 @@ namespace {
 constexpr std::string_view kContentType = "content-type";
 constexpr std::string_view kTransferEncoding = "content-transfer-encoding";
 constexpr std::string_view kBase64 = "base64";
+constexpr std::string_view kReplyTo = "reply-to-seq";
+
+// The header of a frame that changes the message whose number is its value.
+std::string_view change_header(RoomEventKind kind) {
+  return kind == RoomEventKind::edit ? "edit" : kind == RoomEventKind::redaction ? "delete" : "react";
+}
 constexpr std::string_view kTextPlain = "text/plain;charset=utf-8";
 constexpr std::string_view kJson = "application/json;charset=utf-8";
 constexpr std::string_view kBytes = "application/octet-stream";
@@ -58,6 +64,38 @@ Status take_flag(Pairs& headers, std::string_view name, bool& flag) {
   return {};
 }
 
+// Takes a header out whose value is the number of a message. nullopt: there is none.
+std::optional<std::uint64_t> take_seq(Pairs& headers, std::string_view name) {
+  const auto found = std::find_if(headers.begin(), headers.end(), [&](const Pair& h) { return h.name == name; });
+  if (found == headers.end()) return std::nullopt;
+  const std::optional<std::uint64_t> seq = json::parse_unsigned(found->value);
+  if (!seq || *seq == 0) return std::nullopt;  // a header of the application
+  headers.erase(found);
+  return seq;
+}
+
+// A frame that changes a message, or a message that answers another one.
+Status take_references(Pairs& headers, MessageDraft& draft) {
+  for (const RoomEventKind kind : {RoomEventKind::edit, RoomEventKind::redaction, RoomEventKind::reaction}) {
+    const std::optional<std::uint64_t> target = take_seq(headers, change_header(kind));
+    if (!target) continue;
+    draft.event_kind = kind;
+    draft.target_seq = *target;
+    break;
+  }
+  if (draft.event_kind == RoomEventKind::reaction) {
+    bool remove = false;
+    Status status = take_flag(headers, "remove", remove);
+    draft.extra.make().added = !remove;
+    return status;
+  }
+  if (draft.changes_message()) return {};
+  if (const std::optional<std::uint64_t> reply_to = take_seq(headers, kReplyTo)) {
+    draft.extra.make().reply_to = *reply_to;
+  }
+  return {};
+}
+
 void set_bytes(MessageDraft& draft, std::string bytes) {
   draft.kind = PayloadKind::args;
   draft.payload = kSingleBinaryArgs;
@@ -86,10 +124,12 @@ Status set_body(MessageDraft& draft, std::string_view type, std::string body) {
 
 // Headers with a meaning of their own, which a message of another protocol may have as attributes.
 bool is_own_header(std::string_view name) {
-  constexpr std::string_view kOwn[] = {
-      "destination", "content-length", "content-type", "transaction", "receipt",   "subscription", "message-id", "ack",
-      "seq",         "epoch",          "sender",       "sender-id",   "timestamp", "event",        "ephemeral",  "args",
-      "attachments", kTransferEncoding};
+  constexpr std::string_view kOwn[] = {"destination", "content-length",  "content-type", "transaction",
+                                       "receipt",     "subscription",    "message-id",   "ack",
+                                       "seq",         "epoch",           "sender",       "sender-id",
+                                       "timestamp",   "event",           "ephemeral",    "args",
+                                       "attachments", kTransferEncoding, "edit",         "delete",
+                                       "react",       kReplyTo};
   return std::find(std::begin(kOwn), std::end(kOwn), name) != std::end(kOwn);
 }
 
@@ -186,7 +226,15 @@ Result<SendCommand> decode_stomp_content(StompContent content, const StompDestin
     if (!bytes) return {Error::invalid_argument, "content-transfer-encoding is not base64, or the body is not"};
     content.body = *std::move(bytes);
   }
+  if (destination.kind == StompDestinationKind::room) {
+    status = take_references(content.headers, draft);
+    if (!status.ok()) return status;
+  }
+  if (draft.event_kind == RoomEventKind::redaction) content.body.clear();
   status = set_body(draft, content.type.value_or(std::string()), std::move(content.body));
+  if (status.ok() && draft.event_kind == RoomEventKind::reaction && draft.kind != PayloadKind::text) {
+    status = {Error::invalid_argument, "a reaction is text"};
+  }
   if (!status.ok()) return status;
   draft.attributes = std::move(content.headers);
   if (content.type) draft.attributes.push_back({std::string(kContentType), *std::move(content.type)});
@@ -202,6 +250,16 @@ StompMessageContent encode_stomp_content(const Message& message, bool text_only)
   const std::string_view type = given == message.attributes.end() ? std::string_view() : std::string_view(given->value);
   const std::string_view shown = set_content(content, message, type, text_only);
   content.headers.insert(content.headers.begin(), {std::string(kContentType), std::string(shown)});
+  if (message.changes_message()) {
+    content.headers.push_back({std::string(change_header(message.event_kind)), std::to_string(message.target_seq)});
+  }
+  if (message.event_kind == RoomEventKind::reaction) {
+    content.headers.push_back({"added", message.extra->added ? "true" : "false"});
+    content.headers.push_back({"count", std::to_string(message.extra->count)});
+  }
+  if (const std::uint64_t reply_to = message.extra->reply_to; reply_to != 0) {
+    content.headers.push_back({std::string(kReplyTo), std::to_string(reply_to)});
+  }
   if (message.event != kDefaultEvent) content.headers.push_back({"event", message.event});
   if (message.seq != 0) {
     content.headers.push_back({"seq", std::to_string(message.seq)});

@@ -32,9 +32,8 @@ class FakeInbox : public LoopInbox {
   void reserve(std::size_t events) override {
     std::lock_guard lock(mutex_);
     need_memory(events);
-    if (events_.capacity() < events_.size() + reserved_ + events) {
-      events_.reserve(2 * (events_.size() + reserved_ + events));
-    }
+    const std::size_t needed = events_.size() + reserved_ + events;
+    if (needed > events_.capacity()) events_.reserve(2 * needed);
     reserved_ += events;
   }
   void post_reserved(LoopEvent&& event) noexcept override {

@@ -634,6 +634,152 @@ void a_verdict_given_at_once_leaves_nothing_to_decide(void**) {
   assert_status(f.hub->decide(f.client, decision, {}), Error::wrong_state);
 }
 
+// edit, delete, react
+
+SendCommand change(RoomEventKind kind, std::uint64_t target, std::string text = {}, std::string ref = "c") {
+  SendCommand command = send("lobby", std::move(text), std::move(ref));
+  command.draft().event_kind = kind;
+  command.draft().target_seq = target;
+  return command;
+}
+
+SendCommand reaction(std::uint64_t target, std::string text, bool added = true) {
+  SendCommand command = change(RoomEventKind::reaction, target, std::move(text));
+  command.draft().extra.make().added = added;
+  return command;
+}
+
+std::string kept_text(Fixture& f, std::size_t index = 0) {
+  return f.hub->history("lobby", 0, 0, f.now)->messages.at(index)->payload;
+}
+
+void senders_can_change_their_messages_for_a_time(void**) {
+  Fixture f;
+  f.execute(send("lobby", "mine"));
+  f.publish("lobby", "of the application");
+  f.take();
+  assert_false(f.execute(change(RoomEventKind::edit, 1, "edited")).has_value());
+  assert_text(kept_text(f), "edited");
+  assert_true(only<Acknowledged>(f.take())[0].seq == 3);
+  assert_error(f.execute(change(RoomEventKind::edit, 2, "x")), Error::forbidden);
+  assert_error(f.execute(change(RoomEventKind::redaction, 2)), Error::forbidden);
+  for (const std::uint64_t target : {0, 3, 4, 99}) {
+    assert_error(f.execute(change(RoomEventKind::edit, target, "x")), Error::no_such_message);
+  }
+  f.now += 3'600'000;
+  assert_false(f.execute(change(RoomEventKind::edit, 1, "again")).has_value());
+  f.now += 1;
+  assert_error(f.execute(change(RoomEventKind::edit, 1, "x")), Error::forbidden);
+  assert_error(f.execute(change(RoomEventKind::redaction, 1)), Error::forbidden);
+  assert_text(kept_text(f), "again");
+  // Everyone may react, but who is not a member.
+  assert_false(f.execute(reaction(2, "+1")).has_value());
+  assert_false(f.execute(reaction(1, "+1")).has_value());
+  assert_error(f.execute(reaction(1, "")), Error::invalid_argument);
+  assert_error(f.execute(reaction(1, std::string(33, 'x'))), Error::invalid_argument);
+  SendCommand elsewhere = reaction(1, "+1");
+  elsewhere.draft().room = "elsewhere";
+  assert_error(f.execute(std::move(elsewhere)), Error::not_joined);
+}
+
+// A user has several clients. A guest has one.
+void the_sender_is_the_user(void**) {
+  Fixture f;
+  const ClientPtr other = f.open(0, "ann");
+  assert_ok(f.join(other, "lobby"));
+  AckTable acks;
+  (void)f.dispatcher.execute(other, send("lobby", "of ann"), acks, f.now);
+  f.execute(send("lobby", "of a guest"));
+  const ClientPtr second = f.open(0, "ann");
+  assert_ok(f.join(second, "lobby"));
+  f.take();
+  const auto reply = f.reply_in(f.dispatcher.execute(second, change(RoomEventKind::edit, 2, "x"), acks, f.now));
+  assert_error(reply, Error::forbidden);
+  assert_false(
+      f.reply_in(f.dispatcher.execute(second, change(RoomEventKind::edit, 1, "edited"), acks, f.now)).has_value());
+  assert_text(kept_text(f), "edited");
+}
+
+void a_window_of_zero_allows_nobody(void**) {
+  for (const std::int64_t window_ms : {std::int64_t{0}, kUnlimited}) {
+    HubOptions options;
+    options.edit_window_ms = window_ms;
+    HubFixture f(options);
+    FakeApplication application;
+    Dispatcher dispatcher(*f.hub, application);
+    AckTable acks;
+    const ClientPtr client = f.open();
+    assert_ok(f.join(client, "lobby"));
+    (void)dispatcher.execute(client, send("lobby", "mine"), acks, f.now);
+    f.now += 24 * 3'600'000LL - 1;
+    Outcome outcome = dispatcher.execute(client, change(RoomEventKind::edit, 1, "edited"), acks, f.now);
+    assert_true(std::holds_alternative<Reply>(outcome) == (window_ms == 0));
+  }
+}
+
+void the_application_decides_about_changes(void**) {
+  Fixture f;
+  SendCommand message = send("lobby", "mine");
+  message.draft().event = "note";
+  f.execute(std::move(message));
+  f.publish("lobby", "other");
+  f.application.asked.clear();
+  f.application.messages = 0;
+  f.application.authorize = [](const AuthorizeRequest& request) -> std::optional<Decision> {
+    return Decision{request.action == Action::react ? Verdict::refuse : Verdict::pass, "no reactions", {}};
+  };
+  // on_message sees the new text with the event of the message, and may change it.
+  f.application.message = [](MessageRequest& request) {
+    assert_true(request.draft.event_kind == RoomEventKind::edit);
+    assert_int_equal(request.draft.target_seq, request.draft.event == "note" ? 1 : 2);
+    request.draft.payload += "!";
+    return Decision{};
+  };
+  assert_false(f.execute(change(RoomEventKind::edit, 1, "edited")).has_value());
+  assert_text(kept_text(f), "edited!");
+  assert_false(f.execute(change(RoomEventKind::edit, 2, "edited")).has_value());
+  assert_error(f.execute(reaction(1, "+1")), Error::forbidden);
+  assert_false(f.execute(change(RoomEventKind::redaction, 1)).has_value());
+  assert_int_equal(f.application.messages, 2);
+  assert_int_equal(f.application.asked.size(), 4);
+  const Action actions[] = {Action::edit, Action::edit, Action::react, Action::redact};
+  const char* const values[] = {"1", "2", "1", "1"};
+  for (std::size_t i = 0; i < 4; ++i) {
+    assert_true(f.application.asked[i].action == actions[i]);
+    assert_text(f.application.asked[i].value, values[i]);
+  }
+  f.application.message = [](MessageRequest&) { return Decision{Verdict::refuse, "bad words", {}}; };
+  assert_error(f.execute(change(RoomEventKind::edit, 2, "x")), Error::forbidden);
+  assert_text(kept_text(f, 1), "edited!");
+}
+
+// Both verdicts are deferred, and the message is replaced. It remains an edit of the same message.
+void a_deferred_edit_remains_an_edit(void**) {
+  Fixture f;
+  f.execute(send("lobby", "mine"));
+  f.application.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::defer, {}, {}}; };
+  f.application.message = [](MessageRequest&) { return Decision{Verdict::defer, {}, {}}; };
+  f.take();
+  Suspended first = f.suspend(change(RoomEventKind::edit, 1, "edited"));
+  Suspended second = f.suspended_in(f.resume(std::move(first), {}));
+  Decision replaced;
+  replaced.replacement = draft("elsewhere", "replaced");
+  assert_false(f.reply_in(f.resume(std::move(second), std::move(replaced))).has_value());
+  assert_text(kept_text(f), "replaced");
+  const auto heard = only<RoomMessage>(f.take());
+  assert_int_equal(heard.size(), 1);
+  assert_true(heard[0].message->event_kind == RoomEventKind::edit);
+  // The message may be deleted meanwhile.
+  Suspended late = f.suspend(change(RoomEventKind::edit, 1, "late"));
+  MessageDraft redaction = draft("lobby", "");
+  redaction.event_kind = RoomEventKind::redaction;
+  redaction.target_seq = 1;
+  assert_ok(f.hub->publish(redaction, f.now).status());
+  late = f.suspended_in(f.resume(std::move(late), {}));
+  assert_error(f.reply_in(f.resume(std::move(late), {})), Error::no_such_message);
+  assert_text(kept_text(f), "");
+}
+
 void an_application_that_does_not_decide_is_not_asked(void**) {
   Fixture f;
   f.application.decides = false;
@@ -661,6 +807,11 @@ void an_application_that_does_not_decide_is_not_asked(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(send_publishes_in_the_clients_name),
+      cmocka_unit_test(senders_can_change_their_messages_for_a_time),
+      cmocka_unit_test(the_sender_is_the_user),
+      cmocka_unit_test(a_window_of_zero_allows_nobody),
+      cmocka_unit_test(the_application_decides_about_changes),
+      cmocka_unit_test(a_deferred_edit_remains_an_edit),
       cmocka_unit_test(an_application_that_does_not_decide_is_not_asked),
       cmocka_unit_test(a_message_is_published_without_being_copied),
       cmocka_unit_test(a_message_goes_to_the_room_that_has_the_name_now),

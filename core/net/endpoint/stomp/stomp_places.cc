@@ -20,6 +20,7 @@ void StompPlaces::add(const session::stomp::Subscribe& subscribe, bool presence)
   place.ref = subscribe.ref;
   place.destination = subscribe.destination;
   place.presence = presence;
+  place.changes = subscribe.changes && subscribe.destination.kind == wire::StompDestinationKind::room;
   place.own_heads = subscribe.head.empty();
   place.id = place.own_heads ? std::to_string(subscribe.subscription) : subscribe.head;
   places_.push_back(std::move(place));

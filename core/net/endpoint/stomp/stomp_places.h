@@ -24,6 +24,7 @@ class StompPlaces {
     std::string id;  // for the fan-out: the head of its messages or, with own heads, its number
     bool own_heads = false;
     bool presence = false;  // receives the presence of the room and no messages
+    bool changes = false;   // receives edits, redactions and reactions too
     bool joined = false;    // the client is a member of the room because of it
 
     bool is_for(std::string_view room) const {
@@ -33,7 +34,8 @@ class StompPlaces {
       return destination.kind == wire::StompDestinationKind::user_queue && destination.name == queue;
     }
     Subscription as_subscription(wire::WireForm form) const {
-      return {id, presence ? wire::StompCodec::presence_form(form) : form, own_heads};
+      if (presence) return {id, wire::StompCodec::presence_form(form), own_heads};
+      return {id, changes ? wire::StompCodec::changes_form(form) : form, own_heads};
     }
   };
 

@@ -81,6 +81,36 @@ void other_events_are_relayed_byte_for_byte(void**) {
   expect(text_of(codec().encode(relayed(decode("2[12,1]")))), "2[\"12\",1]");
 }
 
+void changes_are_events_with_the_number_of_a_message(void**) {
+  SendCommand command = decode(R"(21["chat edit",5,"new"])");
+  assert_true(command.draft().event_kind == RoomEventKind::edit);
+  assert_int_equal(command.draft().target_seq, 5);
+  expect(command.draft().payload, "new");
+  expect(command.ref, "1");
+  expect(text_of(codec().encode(relayed(command))), R"(2["chat edit",5,"new"])");
+  command = decode(R"(2["chat edit",5,{"a":[1]}, 2])");
+  expect(text_of(codec().encode(relayed(command))), R"(2["chat edit",5,{"a":[1]}, 2])");
+  command = decode(R"(2["chat delete",5])");
+  assert_true(command.draft().event_kind == RoomEventKind::redaction);
+  expect(text_of(codec().encode(relayed(command))), R"(2["chat delete",5])");
+  command = decode(R"(2["chat react",5,"+1"])");
+  assert_true(command.draft().event_kind == RoomEventKind::reaction && command.draft().extra->added);
+  command.draft().extra.make().count = 2;
+  expect(text_of(codec().encode(relayed(command))), R"(2["chat react",5,"+1",true,2])");
+  assert_false(decode(R"(2["chat react",5,"+1",false])").draft().extra->added);
+  // An application's own event of this name.
+  for (const char* text : {R"(2["chat edit","5","new"])", R"(2["chat edit",5])", R"(2["chat delete"])",
+                           R"(2["chat delete",-5])", R"(2["chat react",5,6])"}) {
+    command = decode(text);
+    assert_true(command.draft().event_kind == RoomEventKind::message);
+    expect(text_of(codec().encode(relayed(command))), text);
+  }
+  // Others would show an empty line.
+  command = decode(R"(2["chat message","x"])");
+  command.draft().extra.make().redacted = true;
+  assert_true(codec().encode(relayed(command)).empty());
+}
+
 void a_namespace_is_its_room(void**) {
   const SendCommand command = decode(R"(2/dev,13["e",1])", {}, "/dev");
   expect(command.draft().room, "dev");
@@ -254,6 +284,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_lone_string_of_chat_message_is_text),
       cmocka_unit_test(other_events_are_relayed_byte_for_byte),
+      cmocka_unit_test(changes_are_events_with_the_number_of_a_message),
       cmocka_unit_test(a_namespace_is_its_room),
       cmocka_unit_test(attachments_follow),
       cmocka_unit_test(refuses_without_closing_what_it_does_not_relay),
