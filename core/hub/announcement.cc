@@ -28,7 +28,8 @@ Announcement::Announcement(const std::vector<LoopInbox*>& inboxes, const Room* r
       acknowledge_last_(submission.receipt.last),
       to_sender_(inboxes, submission.receipt, *submission.message, {}) {
   // Other kinds take their place in the room's order and are sent to nobody yet.
-  if (message_->event_kind != RoomEventKind::message && !message_->presence) return;
+  const RoomEventKind kind = message_->event_kind;
+  if (kind != RoomEventKind::message && kind != RoomEventKind::moderation && !message_->presence) return;
   if (with_notice) notice_.emplace(*inboxes_[room->notice_loop]);
   try {
     for (; reserved_loops_ < inboxes_.size(); ++reserved_loops_) {

@@ -10,6 +10,7 @@
 #include "hub/client.h"
 #include "hub/decision.h"
 #include "model/message.h"
+#include "model/moderation.h"
 
 namespace chat {
 
@@ -34,14 +35,22 @@ struct ConnectRequest {
   ClientId recovered_from = 0;  // the client that this one continues if it is accepted; 0: none
 };
 
-enum class Action : std::uint8_t { join = 1, publish = 2, history = 3, members = 4, rooms = 5, rename = 6 };
+enum class Action : std::uint8_t {
+  join = 1,
+  publish = 2,
+  history = 3,
+  members = 4,
+  rooms = 5,
+  rename = 6,
+  moderate = 10
+};
 
 // A client's request to perform an action.
 struct AuthorizeRequest {
   ClientPtr client;
   Action action;
   std::string_view room;    // empty for rooms and rename
-  std::string_view value;   // rename: the requested name; publish: the event name
+  std::string_view value;   // rename: the requested name; publish: the event name; moderate: action_name()
   DecisionId decision = 0;  // identifies a deferred verdict in Hub::decide()
 };
 
@@ -84,7 +93,7 @@ class Application {
   // connection.
   virtual void on_abandon(const ClientPtr&, int close_code, std::string_view reason) { (void)close_code, (void)reason; }
   // nullopt selects the default policy: everything is allowed except listing rooms and members, and only guests can
-  // rename themselves.
+  // rename themselves. To moderate, a client needs the role for it as well.
   virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
   // Called after the fact, like on_leave().
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
@@ -96,6 +105,8 @@ class Application {
   virtual void on_published(const Message&) {}
   // Reports a change of who is in a room: message.presence has all of it, at any level. In the room's order.
   virtual void on_presence(const Message&) {}
+  // Reports what was moderated, by a client or by the application. Calls for one room do not overlap.
+  virtual void on_audit(const AuditRecord&) {}
   // Runs once per AckWish.
   virtual void on_ack(const ClientPtr&, const AckOutcome&) {}
   // Run on each thread of the server, before and after all other calls on it.

@@ -81,6 +81,7 @@ class Dispatcher {
   Status prepare(Call& call, MembersCommand& command);
   Status prepare(Call& call, PresenceCommand& command);
   Status prepare(Call&, RoomsCommand&) { return {}; }
+  Status prepare(Call& call, ModerateCommand& command);
   Status prepare(Call&, PingCommand&) { return {}; }
   Status prepare(Call&, DisconnectCommand&) { return {}; }
 
@@ -96,6 +97,7 @@ class Dispatcher {
   Outcome perform(Call& call, MembersCommand& command);
   Outcome perform(Call& call, PresenceCommand& command);
   Outcome perform(Call& call, RoomsCommand& command);
+  Outcome perform(Call& call, ModerateCommand& command);
   Outcome perform(Call& call, PingCommand& command);
   Outcome perform(Call& call, DisconnectCommand& command);
 

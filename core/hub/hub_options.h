@@ -42,7 +42,9 @@ struct HubOptions {
   std::int64_t presence_grace_ms = 15'000;
   std::string presence_event = "presence";  // the event name of presence notices in protocols that name events
   bool tells_presence = false;              // post a PublishedNotice for each change
-  std::function<void()> wake_presence;      // see PresenceQueue; empty: tell_presence() is called periodically
+  bool tells_audit = false;                 // post an AuditNotice for what is moderated
+  bool moderation_events = false;       // tell the members too, by an event; clients cannot publish events of that name
+  std::function<void()> wake_presence;  // see PresenceQueue; empty: tell_presence() is called periodically
 };
 
 }  // namespace chat

@@ -22,13 +22,14 @@ enum class PayloadKind : std::uint8_t {
          // attachment N
 };
 
-// The kinds of events in a room. All kinds share the room's order. All except presence are numbered. Only messages and
-// presence are sent to clients.
+// The kinds of events in a room. All kinds share the room's order. All except presence and moderation are numbered.
+// Edits and redactions are not sent to clients.
 enum class RoomEventKind : std::uint8_t {
   message,
-  edit,       // replaces the payload of message target_seq
-  redaction,  // withdraws message target_seq
-  presence,   // who is in the room has changed; see Message::presence
+  edit,        // replaces the payload of message target_seq
+  redaction,   // withdraws message target_seq
+  presence,    // who is in the room has changed; see Message::presence
+  moderation,  // what was moderated; see hub/moderation_event.h
 };
 
 // The sender as receivers see it.
@@ -53,7 +54,7 @@ struct MessageDraft {
   Sender sender;
   std::string id;  // chosen by the sender: a repeated one is not published again; see hub/message_ids.h. Empty: none
 
-  bool is_numbered() const { return !ephemeral && event_kind != RoomEventKind::presence; }
+  bool is_numbered() const { return !ephemeral && event_kind < RoomEventKind::presence; }
   std::size_t size_bytes() const;  // payload, attachments and attributes
 };
 

@@ -52,6 +52,9 @@ enum class Error : int {
   encoding = 26,
   timed_out = 27,
   unavailable = 28,
+  muted = 29,
+  slow_mode = 30,
+  read_only = 31,
 };
 
 // The values are those of chat_protocol and the bits of chat_transport.
@@ -66,6 +69,7 @@ enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4
 struct [[nodiscard]] Status {
   Error code = Error::ok;
   std::string detail;
+  std::int64_t retry_after_ms = 0;  // after this time the same may be allowed; 0: unknown
 
   bool ok() const { return code == Error::ok; }
 };

@@ -45,9 +45,16 @@ class ChatV1Reader {
     after,
     limit,
     before,
-    id
+    id,
+    action,
+    user,
+    client,
+    address,
+    duration_ms,
+    value,
+    reason
   };
-  static constexpr std::size_t kFieldCount = 17;
+  static constexpr std::size_t kFieldCount = 24;
   static const std::array<std::string_view, kFieldCount> kNames;
 
   void read_json(std::string_view text);
@@ -60,12 +67,19 @@ class ChatV1Reader {
   Decoded read_history();
   Decoded read_members();
   Decoded read_presence();
+  Decoded read_moderation();
 
   // These leave `out` unchanged when the field is absent or an error was found before.
   void read_string(Field field, std::string& out);
   void read_boolean(Field field, bool& out);
   void read_id(std::string& out);
   void read_unsigned(Field field, std::uint64_t& out);
+  void read_signed(Field field, std::int64_t& out);
+  void read_action(ModerationAction& out);
+  // A number, true, false, or the name of a role.
+  void read_value(std::int64_t& out);
+  // The id of a client, which is a string of digits.
+  void read_client(ClientId& out);
   void read_payload(MessageDraft& draft);
   void read_attachments(std::vector<std::string>& out);
   void read_base64(std::string_view element, std::vector<std::string>& out);

@@ -23,6 +23,12 @@ std::string_view ref_of(const Reply& reply) {
       reply);
 }
 
+// Empty: a message.
+std::string_view event_name(const Message& message) {
+  if (message.presence) return "presence";
+  return message.event_kind == RoomEventKind::moderation ? kModerationEvent : std::string_view();
+}
+
 struct EventName {
   std::string_view operator()(const Welcome&) const { return "welcome"; }
   std::string_view operator()(const JoinedReply&) const { return "joined"; }
@@ -52,7 +58,7 @@ Packets EventStreamCodec::encode(const Message& message) const {
   std::string json;
   append_chat_v1(json, message);
   Packets packets(1);
-  append_event(packets[0].bytes, message.presence ? "presence" : "", json);
+  append_event(packets[0].bytes, event_name(message), json);
   return packets;
 }
 
