@@ -2,6 +2,7 @@
 #include "chat/chat.h"
 #include "hub/application.h"
 #include "model/message.h"
+#include "model/moderation.h"
 #include "model/types.h"
 #include "net/base/server_options.h"
 
@@ -43,7 +44,11 @@ static_assert(same(Error::encoding, CHAT_ERROR_ENCODING));
 static_assert(same(Error::timed_out, CHAT_ERROR_TIMED_OUT));
 static_assert(same(Error::unavailable, CHAT_ERROR_UNAVAILABLE));
 
-static_assert(CHAT_ERROR_COUNT == 29, "a new error stands in core/model/types.h and above too");
+static_assert(same(Error::muted, CHAT_ERROR_MUTED));
+static_assert(same(Error::slow_mode, CHAT_ERROR_SLOW_MODE));
+static_assert(same(Error::read_only, CHAT_ERROR_READ_ONLY));
+
+static_assert(CHAT_ERROR_COUNT == 32, "a new error stands in core/model/types.h and above too");
 #define CHAT_COUNT_ERROR(name, number, text) +1
 static_assert((CHAT_ERROR_MAP(CHAT_COUNT_ERROR)) == CHAT_ERROR_COUNT, "the numbers of errors have no gap");
 #undef CHAT_COUNT_ERROR
@@ -79,6 +84,24 @@ static_assert(same(Action::history, CHAT_ACTION_HISTORY));
 static_assert(same(Action::members, CHAT_ACTION_MEMBERS));
 static_assert(same(Action::rooms, CHAT_ACTION_ROOMS));
 static_assert(same(Action::rename, CHAT_ACTION_RENAME));
+
+static_assert(same(Action::moderate, CHAT_ACTION_MODERATE));
+
+static_assert(same(Role::guest, CHAT_ROLE_GUEST));
+static_assert(same(Role::member, CHAT_ROLE_MEMBER));
+static_assert(same(Role::moderator, CHAT_ROLE_MODERATOR));
+static_assert(same(Role::owner, CHAT_ROLE_OWNER));
+static_assert(same(kRoleCount, CHAT_ROLE_COUNT));
+
+static_assert(same(ModerationAction::kick, CHAT_MODERATION_KICK));
+static_assert(same(ModerationAction::ban, CHAT_MODERATION_BAN));
+static_assert(same(ModerationAction::mute, CHAT_MODERATION_MUTE));
+static_assert(same(ModerationAction::slow_mode, CHAT_MODERATION_SLOW_MODE));
+static_assert(same(ModerationAction::members_only, CHAT_MODERATION_MEMBERS_ONLY));
+static_assert(same(ModerationAction::read_only, CHAT_MODERATION_READ_ONLY));
+static_assert(same(ModerationAction::close, CHAT_MODERATION_CLOSE));
+static_assert(same(ModerationAction::role, CHAT_MODERATION_ROLE));
+static_assert(same(kModerationActionCount, CHAT_MODERATION_COUNT));
 
 static_assert(same(LogLevel::error, CHAT_LOG_ERROR));
 static_assert(same(LogLevel::warning, CHAT_LOG_WARNING));

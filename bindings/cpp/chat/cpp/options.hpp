@@ -73,6 +73,8 @@ struct Options {
   std::function<void(const AckEvent&)> on_ack = {};
   // A numbered message was published. Calls follow the order of the numbers of a room.
   std::function<void(const PublishedEvent&)> on_published = {};
+  // Something was moderated, by a client or by the application.
+  std::function<void(const chat_audit_event&)> on_audit = {};
   // Run on each thread that the library starts, before and after all other callbacks on it.
   std::function<void()> on_thread_start = {};
   std::function<void()> on_thread_stop = {};
@@ -183,6 +185,7 @@ struct Options {
   chat_presence_level presence = CHAT_PRESENCE_OFF;
   std::int64_t presence_grace_ms = 0;
   std::string presence_event = {};
+  bool moderation_events = false;
 };
 
 namespace detail {
@@ -305,6 +308,7 @@ class RawOptions {
     raw_.presence = options.presence;
     raw_.presence_grace_ms = options.presence_grace_ms;
     raw_.presence_event = text(options.presence_event);
+    raw_.moderation_events = options.moderation_events ? 1 : 0;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
