@@ -278,6 +278,29 @@ void CallbackApplication::on_presence(const Message& message) {
   run("on_presence", [&] { settings_.callbacks.on_presence(&handle_, &event, settings_.user); });
 }
 
+void CallbackApplication::on_audit(const AuditRecord& record) {
+  if (settings_.callbacks.on_audit == nullptr) return;
+  const Moderation& what = record.what;
+  const std::string action(action_name(what.action));
+  chat_audit_event event = {};
+  event.struct_size = sizeof event;
+  event.room = what.room.c_str();
+  event.action = static_cast<chat_moderation_action>(what.action);
+  event.actor = record.actor.id;
+  event.actor_user_id = record.actor.user_id.c_str();
+  event.actor_name = record.actor.name.c_str();
+  event.client = what.client;
+  event.user_id = what.user_id.c_str();
+  event.name = record.target_name.c_str();
+  event.address = what.address.c_str();
+  event.duration_ms = what.duration_ms;
+  event.value = what.value;
+  event.reason = what.reason.c_str();
+  event.time_ms = record.time_ms;
+  event.action_name = action.c_str();
+  run("on_audit", [&] { settings_.callbacks.on_audit(&handle_, &event, settings_.user); });
+}
+
 void CallbackApplication::on_ack(const ClientPtr& client, const AckOutcome& outcome) {
   if (settings_.callbacks.on_ack == nullptr) return;
   const std::vector<chat_blob> attachments = view_blobs(outcome.attachments);

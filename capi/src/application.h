@@ -40,6 +40,7 @@ class CallbackApplication final : public Application {
   Decision on_message(MessageRequest& request) override;
   void on_published(const Message& message) override;
   void on_presence(const Message& message) override;
+  void on_audit(const AuditRecord& record) override;
   void on_ack(const ClientPtr& client, const AckOutcome& outcome) override;
   void on_thread_start() override;
   void on_thread_stop() override;

@@ -54,7 +54,7 @@ int chat_has_feature(const char *name) noexcept {
   static constexpr const char *kFeatures[] = {
       "tls",          "permessage-deflate", "unix-socket", "chat.v1", "socket.io", "threads",
       "host-driven",  "deferral",           "page",        "metrics", "sockjs",    "stomp",
-      "http",
+      "http",         "moderation",
 #ifdef CHAT_WITH_SQLITE
       "history-file",
 #endif

@@ -36,6 +36,11 @@ chat_error chat_history_store_init(chat_history_store *store, size_t struct_size
   return guarded([&]() -> Status { return write_initial(kInitial, store, struct_size, "store"); });
 }
 
+chat_error chat_moderation_init(chat_moderation *moderation, size_t struct_size) noexcept {
+  static constexpr chat_moderation kInitial = CHAT_MODERATION_INIT;
+  return guarded([&]() -> Status { return write_initial(kInitial, moderation, struct_size, "moderation"); });
+}
+
 chat_error chat_stats_init(chat_stats *stats, size_t struct_size) noexcept {
   static constexpr chat_stats kInitial = {};
   return guarded([&]() -> Status { return write_initial(kInitial, stats, struct_size, "stats"); });

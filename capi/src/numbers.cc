@@ -2,6 +2,7 @@
 #include "chat/chat.h"
 #include "hub/application.h"
 #include "model/message.h"
+#include "model/moderation.h"
 #include "model/types.h"
 #include "net/base/server_options.h"
 
@@ -91,6 +92,24 @@ static_assert(same(RoomEventKind::message, CHAT_EVENT_MESSAGE));
 static_assert(same(RoomEventKind::edit, CHAT_EVENT_EDIT));
 static_assert(same(RoomEventKind::redaction, CHAT_EVENT_REDACTION));
 static_assert(same(RoomEventKind::reaction, CHAT_EVENT_REACTION));
+
+static_assert(same(Action::moderate, CHAT_ACTION_MODERATE));
+
+static_assert(same(Role::guest, CHAT_ROLE_GUEST));
+static_assert(same(Role::member, CHAT_ROLE_MEMBER));
+static_assert(same(Role::moderator, CHAT_ROLE_MODERATOR));
+static_assert(same(Role::owner, CHAT_ROLE_OWNER));
+static_assert(same(kRoleCount, CHAT_ROLE_COUNT));
+
+static_assert(same(ModerationAction::kick, CHAT_MODERATION_KICK));
+static_assert(same(ModerationAction::ban, CHAT_MODERATION_BAN));
+static_assert(same(ModerationAction::mute, CHAT_MODERATION_MUTE));
+static_assert(same(ModerationAction::slow_mode, CHAT_MODERATION_SLOW_MODE));
+static_assert(same(ModerationAction::members_only, CHAT_MODERATION_MEMBERS_ONLY));
+static_assert(same(ModerationAction::read_only, CHAT_MODERATION_READ_ONLY));
+static_assert(same(ModerationAction::close, CHAT_MODERATION_CLOSE));
+static_assert(same(ModerationAction::role, CHAT_MODERATION_ROLE));
+static_assert(same(kModerationActionCount, CHAT_MODERATION_COUNT));
 
 static_assert(same(LogLevel::error, CHAT_LOG_ERROR));
 static_assert(same(LogLevel::warning, CHAT_LOG_WARNING));

@@ -601,6 +601,9 @@ Result<Settings> read_options(const chat_server_options* options) {
   Settings settings;
   Reader reader;
   read_callbacks(reader, given, settings.application);
+  settings.server.hub.tells_audit = settings.application.callbacks.on_audit != nullptr;
+  reader.range("options.moderation_events", given.moderation_events, 0, 1);
+  settings.server.hub.moderation_events = given.moderation_events != 0;
   settings.server.hub.tells_published = settings.application.callbacks.on_published != nullptr;
   settings.server.hub.tells_presence = settings.application.callbacks.on_presence != nullptr;
   read_listener(reader, given, settings.server);

@@ -112,9 +112,10 @@ chat_error chat_close_room(chat_server *server, const char *room, const char *re
   return guarded([&]() -> Status {
     Result<Server *> running = find_live_server(server);
     if (!running.ok()) return running.status();
-    return change_room(
-        server, **running, "chat_close_room", room, reason, {},
-        [](Hub &hub, const std::string &name, const std::string &why) { return hub.close_room(name, why); });
+    return change_room(server, **running, "chat_close_room", room, reason, {},
+                       [](Hub &hub, const std::string &name, const std::string &why) {
+                         return hub.close_room(name, why, chat::net::current_moment());
+                       });
   });
 }
 

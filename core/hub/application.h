@@ -10,6 +10,7 @@
 #include "hub/client.h"
 #include "hub/decision.h"
 #include "model/message.h"
+#include "model/moderation.h"
 
 namespace chat {
 
@@ -44,6 +45,7 @@ enum class Action : std::uint8_t {
   edit = 7,
   redact = 8,
   react = 9,
+  moderate = 10,
   state = 12,
 };
 
@@ -53,7 +55,7 @@ struct AuthorizeRequest {
   Action action;
   std::string_view room;  // empty for rooms, rename and state
   // rename: the requested name; publish: the event name; edit, redact, react: the message's seq; state: the JSON value, empty:
-  // none
+  // none; moderate: action_name()
   std::string_view value;
   DecisionId decision = 0;  // identifies a deferred verdict in Hub::decide()
 };
@@ -97,7 +99,8 @@ class Application {
   // connection.
   virtual void on_abandon(const ClientPtr&, int close_code, std::string_view reason) { (void)close_code, (void)reason; }
   // nullopt selects the default policy: everything is allowed except listing rooms and members, only guests can rename
-  // themselves, and a message can be edited and redacted by its sender for edit_window_ms.
+  // themselves, and a message can be edited and redacted by its sender for edit_window_ms. To
+  // moderate, a client needs the role for it as well.
   virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
   // Called after the fact, like on_leave().
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }
@@ -109,6 +112,8 @@ class Application {
   virtual void on_published(const Message&) {}
   // Reports a change of who is in a room: message.presence has all of it, at any level. In the room's order.
   virtual void on_presence(const Message&) {}
+  // Reports what was moderated, by a client or by the application. Calls for one room do not overlap.
+  virtual void on_audit(const AuditRecord&) {}
   // Runs once per AckWish.
   virtual void on_ack(const ClientPtr&, const AckOutcome&) {}
   // Run on each thread of the server, before and after all other calls on it.

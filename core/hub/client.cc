@@ -59,7 +59,18 @@ std::string Client::ban_key() const {
   const IdentityPtr current = identity();
   // The prefixes distinguish addresses from user ids that look like addresses.
   if (!current->user_id.empty()) return "user:" + current->user_id;
-  return "address:" + origin_.address;
+  return "address:" + SourceTable::key_of(origin_.address);
+}
+
+Standing Client::standing_in(std::string_view room) const {
+  const IdentityPtr current = identity();
+  Standing standing;
+  standing.key = ban_key();
+  standing.user_id = current->user_id;
+  standing.given = role_in(current->attributes, room);
+  standing.address = origin_.address;
+  standing.pace_key = current->user_id.empty() ? "client:" + std::to_string(id_) : standing.key;
+  return standing;
 }
 
 }  // namespace chat

@@ -19,6 +19,7 @@
 
 namespace chat {
 
+struct Standing;
 struct Room;
 
 // Who a client is. Immutable; a change replaces the whole object.
@@ -103,8 +104,11 @@ class Client {
   void set_user(void* user) { user_.store(user, std::memory_order_release); }
   void* user() const { return user_.load(std::memory_order_acquire); }
 
-  // The key under which a room bans this client: its user id, or its address when it is a guest.
+  // The key under which a room bans or mutes this client: its user id, or when it is a guest its address, of which an IPv6
+  // address counts as its /64.
   std::string ban_key() const;
+  // The client as the rules of this room see it.
+  Standing standing_in(std::string_view room) const;
 
  private:
   friend class ClientTable;

@@ -7,7 +7,7 @@ namespace chat {
 namespace {
 
 Outcome error_reply(std::string ref, Status status, bool of_send = false) {
-  return ErrorReply{std::move(ref), status.code, std::move(status.detail), of_send};
+  return ErrorReply{std::move(ref), status.code, std::move(status.detail), of_send, status.retry_after_ms};
 }
 
 // Builds an error reply that carries the `ref` of the command.
@@ -77,6 +77,9 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const PresenceCommand&) const { return std::nullopt; }  // perform() asks
     Asked operator()(const StateCommand& c) const { return Question{Action::state, {}, c.state}; }
     Asked operator()(const RoomsCommand& c) const { return Question{Action::rooms, {}, {}, c.allowed}; }
+    Asked operator()(const ModerateCommand& c) const {
+      return Question{Action::moderate, c.what.room, action_name(c.what.action)};
+    }
     Asked operator()(const PingCommand&) const { return std::nullopt; }
     Asked operator()(const DisconnectCommand&) const { return std::nullopt; }
   } asked;
@@ -206,6 +209,9 @@ Status Dispatcher::prepare(Call& call, SendCommand& command) {
   }
   Status status = check_sender(call, command);
   if (status.ok()) status = check_event_name(draft.event);
+  if (status.ok() && draft.event == kModerationEvent && hub_.tells_moderation()) {
+    status = {Error::invalid_event, "the event moderation comes from the server only"};
+  }
   if (status.ok() && !draft.id.empty()) status = check_message_id(draft.id);
   if (status.ok() && draft.event_kind == RoomEventKind::reaction) status = check_reaction(draft.payload);
   if (!status.ok()) return status;
@@ -214,9 +220,16 @@ Status Dispatcher::prepare(Call& call, SendCommand& command) {
 }
 
 Status Dispatcher::check_sender(const Call& call, const SendCommand& command) const {
-  if (command.to_application || call.room) return {};
+  if (command.to_application) return {};
+  const auto check_rules = [&] {
+    return hub_.check_message(*call.client, command.draft(), call.room, call.now, false);
+  };
+  if (call.room) return check_rules();
   const std::string& room = command.draft().room;
-  if (command.without_joining) return hub_.check_entry(*call.client, room, call.now);
+  if (command.without_joining) {
+    Status status = hub_.check_entry(*call.client, room, call.now);
+    return status.ok() ? check_rules() : status;
+  }
   Status status = check_room_name(room);
   if (!status.ok()) return status;
   return {Error::not_joined, "not a member of the room " + room};
@@ -268,6 +281,9 @@ Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_i
   if (handled && command.receipt_only) return AckReply{std::move(command.ref), 0, {}};
   if (handled) return {};
   if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), call.acks);
+  if (Status turn = hub_.check_message(*call.client, command.draft(), call.room, call.now, true); !turn.ok()) {
+    return refuse(command, ack_id, std::move(turn), call.acks);
+  }
   const bool answered = ack_id != 0 && has_answered(call, ack_id);
   Receipt receipt = answered ? Receipt() : Receipt{call.client, command.ref, command.acknowledge_last};
   receipt.claim = std::move(claim);
@@ -342,6 +358,8 @@ Status Dispatcher::prepare(Call& call, HistoryCommand& command) {
 }
 
 Outcome Dispatcher::perform(Call& call, HistoryCommand& command) {
+  Status allowed = hub_.check_entry(*call.client, command.room, call.now);
+  if (!allowed.ok()) return error_reply(std::move(command.ref), std::move(allowed));
   const KeptRange* const earlier = call.earlier.get();
   const auto read_first = [&](std::uint64_t after_seq) -> std::optional<DecisionId> {
     if (earlier) return std::nullopt;
@@ -395,6 +413,23 @@ Outcome Dispatcher::perform(Call& call, StateCommand& command) {
   if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
   if (command.ref.empty()) return {};
   return AckReply{std::move(command.ref), 0, {}};
+}
+
+// Checked before the application is asked: whoever has no role for it cannot be allowed to moderate.
+Status Dispatcher::prepare(Call& call, ModerateCommand& command) {
+  Status status = choose_room(*call.client, command.what.room);
+  if (status.ok()) status = check_moderation(command.what);
+  if (!status.ok()) return status;
+  if (hub_.role_in_room(*call.client, command.what.room) >= Role::moderator) return {};
+  return {Error::forbidden, "only a moderator may do this"};
+}
+
+Outcome Dispatcher::perform(Call& call, ModerateCommand& command) {
+  const Result<Hub::Target> target = hub_.find_target(command.what);
+  if (!target.ok()) return error_reply(std::move(command.ref), target.status());
+  Status status = hub_.moderate(command.what, *target, call.client, call.now);
+  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
+  return ModeratedReply{std::move(command.ref), std::move(command.what.room), command.what.action};
 }
 
 Outcome Dispatcher::perform(Call& call, RoomsCommand& command) {

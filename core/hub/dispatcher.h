@@ -82,6 +82,7 @@ class Dispatcher {
   Status prepare(Call& call, PresenceCommand& command);
   Status prepare(Call& call, StateCommand& command);
   Status prepare(Call&, RoomsCommand&) { return {}; }
+  Status prepare(Call& call, ModerateCommand& command);
   Status prepare(Call&, PingCommand&) { return {}; }
   Status prepare(Call&, DisconnectCommand&) { return {}; }
 
@@ -107,6 +108,7 @@ class Dispatcher {
   Outcome perform(Call& call, PresenceCommand& command);
   Outcome perform(Call& call, StateCommand& command);
   Outcome perform(Call& call, RoomsCommand& command);
+  Outcome perform(Call& call, ModerateCommand& command);
   Outcome perform(Call& call, PingCommand& command);
   Outcome perform(Call& call, DisconnectCommand& command);
 

@@ -6,7 +6,9 @@
 #include <atomic>
 
 #include "hub/announcement.h"
+#include "hub/kept_rules.h"
 #include "hub/message_change.h"
+#include "hub/moderation_event.h"
 
 namespace chat {
 namespace {
@@ -278,8 +280,10 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
                   std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                   std::size_t* replay_bytes, const KeptRange* earlier) {
   return rooms_.with(name, client->source(), refusal, [&](Room& room) -> Status {
-    Status allowed = room.rules.check_join(client->ban_key(), now.age_ms);
-    if (!allowed.ok()) return {allowed.code, allowed.detail + " " + room.name};
+    if (!room.rules.empty()) {
+      Status allowed = room.rules.check_join(client->standing_in(room.name), now.age_ms);
+      if (!allowed.ok()) return {allowed.code, allowed.detail + " " + room.name};
+    }
     if (earlier != nullptr) rooms_.count_history(room.log->refill(*earlier));
     Joined joined{client->id(), room.name, room.log->epoch(), room.log->seq(), false, true, false,
                   {},           {},        ref.has_value()};
@@ -372,21 +376,6 @@ Status Hub::leave(const ClientPtr& client, std::string_view name, std::string re
   return status;
 }
 
-Status Hub::ban(std::string_view ban_key, std::string_view name, std::int64_t duration_ms, const std::string& reason,
-                Moment now) {
-  const std::string key(ban_key);
-  std::optional<Refusal> refusal;  // unused: the application learns the reason from the status
-  return rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
-    Status status = room.rules.ban(key, duration_ms, now.age_ms);
-    if (!status.ok() || duration_ms <= 0) return status;
-    for (auto member = room.members.begin(); member != room.members.end();) {
-      const bool banned = member->second.client->ban_key() == key;
-      member = banned ? expel(room, member, reason.empty() ? "banned" : reason) : std::next(member);
-    }
-    return {};
-  });
-}
-
 template <class Action>
 bool Hub::with_known(std::string_view name, Action action) {
   for (;;) {
@@ -413,15 +402,284 @@ bool Hub::with_known(std::string_view name, Action action) {
   }
 }
 
-Status Hub::close_room(std::string_view name, const std::string& reason) {
-  const bool known = with_known(name, [&](Room& closed) {
-    for (auto member = closed.members.begin(); member != closed.members.end();) {
-      member = expel(closed, member, reason.empty() ? "the room was closed" : reason);
+// Moderation ----------------------------------------------------------------------------------------------------------
+
+Result<Hub::Target> Hub::find_target(const Moderation& what) const {
+  Status status = check_moderation(what);
+  if (!status.ok()) return status;
+  Target target;
+  if (!what.address.empty()) {
+    target.block = IpBlock::parse_subscriber(what.address);
+  } else if (what.client != 0) {
+    target.client = find_client(what.client);
+    if (!target.client) return no_such_client();
+    const IdentityPtr identity = target.client->identity();
+    const bool by_key = what.action == ModerationAction::ban || what.action == ModerationAction::mute;
+    if (by_key && identity->user_id.empty() && target.client->origin().address.empty()) {
+      return Status{Error::unsupported, "a guest on a UNIX socket has neither a user id nor an address"};
     }
-    closed.rules.clear();
-    rooms_.count_history(closed.log->restart(rooms_.next_epoch()));
-  });
-  return known ? Status() : no_such_room(name);
+    if (what.action == ModerationAction::role && identity->user_id.empty()) {
+      return Status{Error::unsupported, "a guest cannot have a role"};
+    }
+    target.key = target.client->ban_key();
+    target.user_id = identity->user_id;
+    target.name = identity->name;
+  } else if (!what.user_id.empty()) {
+    target.key = "user:" + what.user_id;
+    target.user_id = what.user_id;
+    if (const std::vector<ClientPtr> clients = clients_of_user(what.user_id); !clients.empty()) {
+      target.name = clients.front()->identity()->name;
+    }
+  }
+  return target;
+}
+
+Status Hub::check_rank(const Room& room, const Moderation& what, const Target& target, Role target_role,
+                       const Client& actor) const {
+  const Role role = room.rules.role_of(actor.standing_in(room.name));
+  const bool owners_only = what.action == ModerationAction::close || what.action == ModerationAction::role;
+  if (role < (owners_only ? Role::owner : Role::moderator)) {
+    return {Error::forbidden, owners_only ? "only an owner of the room may do this" : "only a moderator may do this"};
+  }
+  const bool has_person = target.client != nullptr || !target.user_id.empty();
+  if (has_person && room.rules.role_of(target.user_id, target_role) >= role) {
+    return {Error::forbidden, "the role of this person is not below your own"};
+  }
+  if (what.action == ModerationAction::role && static_cast<Role>(what.value) >= role) {
+    return {Error::forbidden, "nobody can give a role that is not below the own one"};
+  }
+  return {};
+}
+
+Status Hub::change_rules(Room& room, const Moderation& what, const Target& target, Moment now) {
+  RoomRules& rules = room.rules;
+  switch (what.action) {
+    case ModerationAction::kick: {
+      const bool present = std::any_of(room.members.begin(), room.members.end(), [&](const auto& member) {
+        const ClientPtr& client = member.second.client;
+        return target.client ? client == target.client : client->identity()->user_id == target.user_id;
+      });
+      return present ? Status() : Status{Error::not_joined, "this person is not a member of the room " + room.name};
+    }
+    case ModerationAction::ban:
+      return target.block ? rules.ban(*target.block, what.duration_ms, now.age_ms)
+                          : rules.ban(target.key, what.duration_ms, now.age_ms);
+    case ModerationAction::mute:
+      return rules.mute(target.key, what.duration_ms, now.age_ms);
+    case ModerationAction::slow_mode:
+      rules.set_slow_mode(what.value);
+      return {};
+    case ModerationAction::members_only:
+      rules.set_members_only(what.value != 0);
+      return {};
+    case ModerationAction::read_only:
+      rules.set_read_only(what.value != 0);
+      return {};
+    case ModerationAction::role:
+      return rules.set_role(target.user_id, static_cast<Role>(what.value));
+    case ModerationAction::close:
+      break;
+  }
+  return {};
+}
+
+Status Hub::keep_rules(Room& room, const Moderation& what, const Target& target, Moment now) {
+  if (options_.store == nullptr) return change_rules(room, what, target, now);
+  const RoomRules& rules = room.rules;
+  const std::optional<RoomValue> value = kept_rule(rules, what, target.key, target.block, now);
+  if (!value) return change_rules(room, what, target, now);
+  const auto keep = [&] { return options_.store->keep_value(room.name, value->key, value->value, now); };
+  if (value->value.empty()) {  // the rules need no memory for it
+    Status status = keep();
+    return status.ok() ? change_rules(room, what, target, now) : status;
+  }
+  Moderation undone = what;  // needs no memory either
+  switch (what.action) {
+    case ModerationAction::ban:
+      undone.duration_ms =
+          target.block ? rules.ban_left_ms(*target.block, now.age_ms) : rules.ban_left_ms(target.key, now.age_ms);
+      break;
+    case ModerationAction::mute:
+      undone.duration_ms = rules.mute_left_ms(target.key, now.age_ms);
+      break;
+    case ModerationAction::slow_mode:
+      undone.value = rules.slow_mode_ms();
+      break;
+    case ModerationAction::members_only:
+      undone.value = rules.members_only() ? 1 : 0;
+      break;
+    case ModerationAction::read_only:
+      undone.value = rules.read_only() ? 1 : 0;
+      break;
+    default: {
+      const auto role = rules.roles().find(target.user_id);
+      undone.value = static_cast<std::int64_t>(role == rules.roles().end() ? Role::member : role->second);
+    }
+  }
+  Status status = change_rules(room, what, target, now);
+  if (!status.ok()) return status;
+  try {
+    status = keep();
+  } catch (...) {
+    (void)change_rules(room, undone, target, now);
+    throw;
+  }
+  if (!status.ok()) (void)change_rules(room, undone, target, now);
+  return status;
+}
+
+void Hub::expel_target(Room& room, const Moderation& what, const Target& target) {
+  const bool bans = what.action == ModerationAction::ban && what.duration_ms > 0;
+  const bool kicks = what.action == ModerationAction::kick;
+  const bool excludes_guests = what.action == ModerationAction::members_only && what.value != 0;
+  const bool closes = what.action == ModerationAction::close;
+  if (!bans && !kicks && !excludes_guests && !closes) return;
+  const auto concerns = [&](const ClientPtr& client) {
+    if (closes) return true;
+    if (kicks && target.client) return client == target.client;
+    const Standing who = client->standing_in(room.name);
+    if (kicks) return who.user_id == target.user_id;
+    if (excludes_guests) return room.rules.role_of(who) < Role::member;
+    if (!target.block) return who.key == target.key;
+    const std::optional<IpAddress> address = IpAddress::parse(who.address);
+    return address && target.block->contains(*address) && room.rules.role_of(who) < Role::moderator;
+  };
+  std::string reason = what.reason;
+  if (reason.empty()) reason = closes ? "the room was closed" : bans ? "banned" : kicks ? "kicked" : "members only";
+  for (auto member = room.members.begin(); member != room.members.end();) {
+    member = concerns(member->second.client) ? expel(room, member, reason) : std::next(member);
+  }
+}
+
+Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& actor, Moment now) {
+  what.user_id = target.user_id;
+  if (target.block) what.address = target.block->text();
+  Role target_role = Role::guest;
+  std::vector<ClientPtr> clients;
+  if (target.client) {
+    clients.push_back(target.client);
+  } else if (!target.user_id.empty()) {
+    clients = clients_of_user(target.user_id);
+  }
+  for (const ClientPtr& client : clients) {
+    target_role = std::max(target_role, role_in(client->identity()->attributes, what.room));
+  }
+  AuditRecord record{what, {}, target.name, now.time_ms};
+  if (actor) record.actor = {actor->id(), actor->identity()->name, actor->identity()->user_id};
+
+  const auto moderate_room = [&](Room& room) -> Status {
+    if (actor) {
+      Status status = check_rank(room, what, target, target_role, *actor);
+      if (!status.ok()) return status;
+    }
+    std::optional<ReservedPosts> audit;
+    AuditRecordPtr kept;
+    if (options_.tells_audit) {
+      kept = std::make_shared<const AuditRecord>(record);
+      audit.emplace(*inboxes_[room.notice_loop]);
+    }
+    Submission event;
+    std::optional<Announcement> announcement;
+    if (options_.moderation_events) {
+      event.message = moderation_event(record);
+      event.message->epoch = room.log->epoch();
+      event.message->time_ms = now.time_ms;
+      event.message->born_ms = now.age_ms;
+      event.message->serial = next_serial();
+      announcement.emplace(inboxes_, &room, event, false);
+    }
+    uses_rules_.store(true, std::memory_order_relaxed);
+    Status status = keep_rules(room, what, target, now);
+    if (!status.ok()) return status;
+    if (announcement) announcement->post();
+    if (audit) audit->post(AuditNotice{std::move(kept)});
+    expel_target(room, what, target);
+    if (what.action == ModerationAction::close) {
+      room.rules.clear();
+      rooms_.count_history(room.log->restart(rooms_.next_epoch()));
+      if (options_.store == nullptr) return {};
+      for (const auto& [user_id, role] : room.rules.roles()) {
+        const RoomValue value = kept_role(user_id, role);
+        status = options_.store->keep_value(room.name, value.key, value.value, now);
+        if (!status.ok()) return status;
+      }
+    }
+    return {};
+  };
+
+  Status status;
+  if (what.action == ModerationAction::close) {
+    const bool known = with_known(what.room, [&](Room& room) { status = moderate_room(room); });
+    return known ? status : no_such_room(what.room);
+  }
+  std::optional<Refusal> refusal;
+  status = rooms_.with(what.room, actor ? actor->source() : nullptr, refusal, moderate_room);
+  if (actor) note(refusal, actor->origin().address);
+  return status;
+}
+
+Status Hub::ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
+                Moment now) {
+  constexpr std::string_view kUser = "user:";
+  Moderation what;
+  what.room = room;
+  what.action = ModerationAction::ban;
+  what.duration_ms = duration_ms;
+  what.reason = reason;
+  Target target;
+  target.key = ban_key;
+  if (ban_key.starts_with(kUser)) target.user_id = ban_key.substr(kUser.size());
+  return moderate(std::move(what), target, nullptr, now);
+}
+
+Status Hub::close_room(std::string_view room, const std::string& reason, Moment now) {
+  Moderation what;
+  what.room = room;
+  what.action = ModerationAction::close;
+  what.reason = reason;
+  return moderate(std::move(what), {}, nullptr, now);
+}
+
+Status Hub::load_rules(Moment now) {
+  for (const std::string& name : options_.store->rooms_with_values()) {
+    std::optional<Refusal> refusal;  // unused: the server does not start without the rules
+    Status status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+      for (const RoomValue& value : options_.store->values(name)) {
+        Result<bool> restored = restore_rule(room.rules, value, now);
+        if (!restored.ok()) return restored.status();
+        // What cannot be removed now is removed after the next start.
+        if (!*restored) (void)options_.store->keep_value(name, value.key, {}, now);
+      }
+      return {};
+    });
+    if (!status.ok()) return {status.code, "the rules of the room " + name + ": " + status.detail};
+    uses_rules_.store(true, std::memory_order_relaxed);
+  }
+  return {};
+}
+
+Role Hub::role_in_room(const Client& client, std::string_view name) const {
+  const Standing who = client.standing_in(name);
+  if (const RoomPtr room = rooms_.find(name)) {
+    std::lock_guard lock(room->mutex);
+    return room->rules.role_of(who);
+  }
+  return RoomRules().role_of(who);
+}
+
+Status Hub::check_message(const Client& client, const MessageDraft& message, const RoomPtr& known, Moment now,
+                          bool take_turn) {
+  if (known && !known->rules.restricts()) return {};
+  if (!uses_rules_.load(std::memory_order_relaxed)) return {};
+  const RoomPtr room = known ? known : rooms_.find(message.room);
+  if (!room) return {};
+  const Standing who = client.standing_in(room->name);
+  // The operator has named the events that are no messages, such as typing notices.
+  const bool paced = ephemeral_events_.empty() || !ephemeral_events_.contains(message.event);
+  std::lock_guard lock(room->mutex);
+  Status status = room->rules.check_message(who, paced, now.age_ms);
+  if (status.ok() && take_turn && paced) status = room->rules.take_turn(who, now.age_ms);
+  return status;
 }
 
 Status Hub::restore_room(std::string_view name, const std::string& epoch, std::uint64_t seq,
@@ -909,11 +1167,12 @@ void Hub::commit(const Submission& submission, const Result<Position>& place) {
 Status Hub::check_entry(const Client& client, std::string_view name, Moment now) const {
   Status status = check_room_name(name);
   if (!status.ok()) return status;
+  if (!uses_rules_.load(std::memory_order_relaxed)) return {};
   const RoomPtr room = rooms_.find(name);
   if (!room) return {};
-  const std::string ban_key = client.ban_key();
+  const Standing who = client.standing_in(name);
   std::lock_guard lock(room->mutex);
-  status = room->rules.check_join(ban_key, now.age_ms);
+  status = room->rules.check_join(who, now.age_ms);
   if (!status.ok()) status.detail += " " + room->name;
   return status;
 }
@@ -933,8 +1192,13 @@ Status Hub::acknowledge_again(const ClientPtr& client, std::string ref, Position
   return {};
 }
 
-Status Hub::load_message_ids(Moment now) {
+Status Hub::load(Moment now) {
   if (options_.store == nullptr) return {};
+  Status status = load_message_ids(now);
+  return status.ok() ? load_rules(now) : status;
+}
+
+Status Hub::load_message_ids(Moment now) {
   const std::int64_t window_ms = message_ids_.window_ms();
   Result<std::vector<KeptMessageId>> ids = options_.store->message_ids(now.time_ms - window_ms);
   if (!ids.ok()) return ids.status();

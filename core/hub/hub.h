@@ -103,11 +103,33 @@ class Hub {
               std::optional<std::string> ref, Moment now, const KeptRange* earlier = nullptr);
   // Removes the client from the room and posts Left to its loop. Errors: not_joined.
   Status leave(const ClientPtr& client, std::string_view room, std::string reason, std::string ref = {});
-  // Bans clients with this ban_key() and removes those that are members. duration_ms 0 lifts the ban.
+  // Whom a Moderation concerns. Resolved before the work, so that a client that leaves meanwhile is still banned.
+  struct Target {
+    ClientPtr client;          // of a Moderation with a client
+    std::string key = {};      // Client::ban_key()
+    std::string user_id = {};  // empty: a guest, or nobody
+    std::string name = {};     // as far as it is known
+    std::optional<IpBlock> block = std::nullopt;
+  };
+  // Errors: those of check_moderation(); no_such_client; unsupported when a guest on a UNIX socket cannot be banned or muted.
+  Result<Target> find_target(const Moderation& what) const;
+  // Does what a moderator wants. actor: the client that asks; nullptr: the application, which may do everything. Errors:
+  // forbidden when the actor has too low a role, or one that is not above the target's; not_joined when there is nobody to
+  // kick; no_such_room (close), too_many. When memory fails while members are removed, the rule is set already.
+  Status moderate(Moderation what, const Target& target, const ClientPtr& actor, Moment now);
+  // The same for the application.
   Status ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
              Moment now);
-  // Removes all members, the history and the bans, and starts a new epoch. Errors: no_such_room.
-  Status close_room(std::string_view room, const std::string& reason);
+  // Removes all members, the history and the rules except roles, and starts a new epoch. Errors: no_such_room.
+  Status close_room(std::string_view room, const std::string& reason, Moment now = {});
+  // Whether moderation is an event for members; see HubOptions::moderation_events.
+  bool tells_moderation() const { return options_.moderation_events; }
+  // The role of the client, also in a room that it has not joined or that does not exist.
+  Role role_in_room(const Client& client, std::string_view room) const;
+  // Whether the rules of the room allow the client's message. known: the room, if the caller has it. take_turn: it will be
+  // published now, which counts for the slow mode. Errors: muted, read_only, slow_mode, forbidden.
+  Status check_message(const Client& client, const MessageDraft& message, const RoomPtr& known, Moment now,
+                       bool take_turn);
 
   // Loads messages that were stored elsewhere into a room that has had none yet: oldest first, each with seq and
   // time_ms. seq: the highest seq of this epoch; 0: the seq of the last message given. Messages above the history
@@ -216,10 +238,10 @@ class Hub {
                               std::optional<DecisionId> waiting = std::nullopt);
   // Tells the sender of a repeated message where the first one is. In the order of the loop's events.
   Status acknowledge_again(const ClientPtr& client, std::string ref, Position first);
-  // Takes the ids of kept messages from the store, if there is one. Call it once, before clients come.
-  Status load_message_ids(Moment now);
+  // Takes the ids of kept messages and the rules of rooms from the store, if there is one. Call it once, before clients come.
+  Status load(Moment now);
 
-  // Whether the client may publish in a room that it has not joined. Errors: invalid_room, banned.
+  // Whether the client may publish or read in a room that it has not joined. Errors: invalid_room, banned, forbidden.
   Status check_entry(const Client& client, std::string_view room, Moment now) const;
   // Called by a log that kept a submission. `place` is its position, with a seq above all committed ones, or the reason
   // for the failure. This function takes the room's lock, so the caller must not hold a lock that submit() takes. Throws
@@ -276,10 +298,19 @@ class Hub {
   void note(const std::optional<Refusal>& refusal, std::string_view address);
   // Removes a member and notifies its loop. Returns the iterator after it. Call with the room's lock held.
   Room::Members::iterator expel(Room& room, Room::Members::iterator member, std::string reason, std::string ref = {});
+  // Call these with the room's lock held.
+  Status check_rank(const Room& room, const Moderation& what, const Target& target, Role target_role,
+                    const Client& actor) const;
+  Status change_rules(Room& room, const Moderation& what, const Target& target, Moment now);
+  // change_rules(), also in the store. Nothing has changed when it fails.
+  Status keep_rules(Room& room, const Moderation& what, const Target& target, Moment now);
+  void expel_target(Room& room, const Moderation& what, const Target& target);
   // Call these two with the room's lock held; also with routing_ held if the sender waits for an acknowledgement. They
   // throw std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch);
   void deliver(const Room& room, const Submission& submission);
+  Status load_message_ids(Moment now);
+  Status load_rules(Moment now);
   // Goes on with a repeated message that has waited for the first one. Call without locks.
   void wake(const MessageIds::Waiter& waiter);
   // A message is published, at seq or without a number.
@@ -310,7 +341,8 @@ class Hub {
   ClientTable clients_;
   MessageIds message_ids_;  // before the rooms: messages that wait in their logs have claims
   RoomTable rooms_;
-  std::atomic<bool> uses_presence_;  // some room may have presence
+  std::atomic<bool> uses_presence_;       // some room may have presence
+  std::atomic<bool> uses_rules_ = false;  // some room may have rules
 
   mutable std::mutex making_list_;  // only one thread builds the list at a time
   mutable std::mutex list_mutex_;   // guards list_ and list_made_ms_

@@ -43,7 +43,9 @@ struct HubOptions {
   std::string presence_event = "presence";  // the event name of presence notices in protocols that name events
   bool tells_presence = false;              // post a PublishedNotice for each change
   std::int64_t edit_window_ms = 3'600'000;  // see Dispatcher::may_change(); 0: senders cannot change their messages
-  std::function<void()> wake_presence;      // see PresenceQueue; empty: tell_presence() is called periodically
+  bool tells_audit = false;                 // post an AuditNotice for what is moderated
+  bool moderation_events = false;       // tell the members too, by an event; clients cannot publish events of that name
+  std::function<void()> wake_presence;  // see PresenceQueue; empty: tell_presence() is called periodically
 };
 
 }  // namespace chat

@@ -12,6 +12,7 @@
 
 #include "hub/decision.h"
 #include "model/message.h"
+#include "model/moderation.h"
 
 namespace chat {
 
@@ -35,6 +36,11 @@ struct AckWish {
 // All notices of one room go to the same loop.
 struct PublishedNotice {
   MessagePtr message;
+};
+
+// Something was moderated; the loop calls Application::on_audit(). All notices of one room go to the same loop.
+struct AuditNotice {
+  AuditRecordPtr record;
 };
 
 // The result of a message that the client sent, in its room's order: its position, or an error.
@@ -129,8 +135,9 @@ struct Continued {
   ClientId client = 0;
 };
 
-using LoopEvent = std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Opened,
-                               Joined, Left, Departed, Arrived, Renamed, Answer, DecisionGiven, CloseClient, Continued>;
+using LoopEvent =
+    std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Opened, Joined, Left,
+                 Departed, Arrived, Renamed, Answer, DecisionGiven, CloseClient, Continued, AuditNotice>;
 
 // Implemented by each loop. Every function may be called from any thread, also with a room's lock held: it takes only its
 // own lock and does not block.

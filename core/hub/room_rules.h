@@ -1,36 +1,125 @@
-// The rules of one room: its bans. Other moderation rules (mute, slow mode, members only) belong here too. Not
-// thread-safe: the room's lock guards it. It does not know the members; the hub removes them.
+// The rules of one room: who may join it and write in it, and who may moderate. Not thread-safe, except for restricts(): the
+// room's lock guards it. It does not know the members; the hub removes them. A room without rules has no memory for them.
+// Times are Moment::age_ms.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
+#include "model/address.h"
+#include "model/moderation.h"
+#include "model/string_map.h"
 #include "model/types.h"
 
 namespace chat {
 
+// How somebody stands in a room: what the rules need to know.
+struct Standing {
+  std::string key = {};       // Client::ban_key(): bans and mutes are kept by it
+  std::string user_id = {};   // empty: a guest
+  Role given = Role::guest;   // by the attributes of the identity; see role_in()
+  std::string address = {};   // may be empty
+  std::string pace_key = {};  // the slow mode counts messages by it: a user, or a single client of a guest
+};
+
 class RoomRules {
  public:
-  static constexpr std::size_t kMaxBans = 10'000;
+  static constexpr std::size_t kMaxBans = 10'000;   // of users and guests
+  static constexpr std::size_t kMaxBlocks = 1'000;  // of address blocks
+  static constexpr std::size_t kMaxMutes = 10'000;
+  static constexpr std::size_t kMaxRoles = 10'000;
+  static constexpr std::size_t kMaxPaced = 10'000;  // people who must wait for the end of the slow mode's time
 
-  // Errors: banned. Drops the ban if it has expired. ban_key: Client::ban_key(). Times are Moment::age_ms.
-  Status check_join(const std::string& ban_key, std::int64_t now_ms);
-  // Bans a key for duration_ms; 0 lifts the ban. Errors: too_many.
-  Status ban(const std::string& ban_key, std::int64_t duration_ms, std::int64_t now_ms);
+  // The higher one of the role that was set here and the given one. With a user id at least `member`.
+  Role role_of(const Standing& who) const { return role_of(who.user_id, who.given); }
+  Role role_of(std::string_view user_id, Role given) const;
 
-  // Drops expired bans.
-  void expire(std::int64_t now_ms);
-  // When expire() next drops a ban, or earlier; INT64_MAX without bans.
-  std::int64_t next_expiry_ms() const { return next_expiry_ms_; }
+  // Errors: banned; forbidden when guests may not join. Bans of address blocks do not concern moderators.
+  Status check_join(const Standing& who, std::int64_t now_ms) const;
+  // True when check_message() may refuse. May be called without the room's lock.
+  bool restricts() const { return restricts_.load(std::memory_order_relaxed); }
+  // Errors: muted, forbidden (members_only), read_only, slow_mode. All but `muted` do not concern moderators. paced: the slow
+  // mode counts the message.
+  Status check_message(const Standing& who, bool paced, std::int64_t now_ms) const;
+  // The message will be published: starts the time of the slow mode. Errors: slow_mode, also when too many people wait.
+  Status take_turn(const Standing& who, std::int64_t now_ms);
+
+  // For duration_ms; 0 lifts it. Errors: too_many. When one of these throws, nothing has changed.
+  Status ban(const std::string& key, std::int64_t duration_ms, std::int64_t now_ms);
+  Status ban(const IpBlock& block, std::int64_t duration_ms, std::int64_t now_ms);
+  Status mute(const std::string& key, std::int64_t duration_ms, std::int64_t now_ms);
+  void set_slow_mode(std::int64_t between_ms);  // 0: off
+  void set_members_only(bool members_only);
+  void set_read_only(bool read_only);
+  // guest or member: the user has no role of its own. Errors: too_many.
+  Status set_role(const std::string& user_id, Role role);
+
+  std::int64_t slow_mode_ms() const { return state_ ? state_->slow_mode_ms : 0; }
+  bool members_only() const { return state_ && state_->members_only; }
+  bool read_only() const { return state_ && state_->read_only; }
+
+  // What is left of a ban or a mute; 0: there is none.
+  std::int64_t ban_left_ms(const std::string& key, std::int64_t now_ms) const;
+  std::int64_t ban_left_ms(const IpBlock& block, std::int64_t now_ms) const;
+  std::int64_t mute_left_ms(const std::string& key, std::int64_t now_ms) const;
+  // The roles that were set, by user ids.
+  const StringMap<Role>& roles() const;
+
+  // A ban or a mute that has ended. key: as it was given, or the text of the block.
+  struct Ended {
+    std::string_view key;
+    bool mute = false;
+    bool block = false;
+  };
+  // Drops bans and mutes that have expired. dropped: called for each of them, must not throw.
+  void expire(std::int64_t now_ms, const std::function<void(const Ended&)>& dropped = {});
+  // When expire() next drops something, or earlier; INT64_MAX when it does not.
+  std::int64_t next_expiry_ms() const { return state_ ? state_->next_expiry_ms : INT64_MAX; }
+  // Drops everything but the roles.
   void clear();
-  // True when no ban is kept. A room without bans, members and history can be removed.
-  bool empty() const { return banned_until_ms_.empty(); }
+  // True without any rule. A room without rules, members and history can be removed.
+  bool empty() const { return state_ == nullptr; }
 
  private:
-  std::unordered_map<std::string, std::int64_t> banned_until_ms_;
-  std::int64_t next_expiry_ms_ = INT64_MAX;
+  using Times = std::unordered_map<std::string, std::int64_t>;
+  struct BlockBan {
+    IpBlock block;
+    std::int64_t until_ms = 0;
+  };
+  struct State {
+    Times banned_until_ms;
+    std::vector<BlockBan> blocks;
+    Times muted_until_ms;
+    StringMap<Role> roles;
+    std::int64_t slow_mode_ms = 0;
+    Times next_message_ms;  // of the slow mode
+    bool members_only = false;
+    bool read_only = false;
+    std::int64_t next_expiry_ms = INT64_MAX;
+  };
+
+  State& state();
+  static std::int64_t left_ms(const Times& times, const std::string& key, std::int64_t now_ms);
+  // Notes what a change of the state has changed.
+  void settle() noexcept;
+  // settle() at the end of a change, also of one that fails.
+  struct Change {
+    RoomRules& rules;
+    ~Change() { rules.settle(); }
+  };
+  Status hold(Times& times, std::size_t max, std::string_view what, const std::string& key, std::int64_t duration_ms,
+              std::int64_t now_ms);
+
+  std::unique_ptr<State> state_;
+  std::atomic<bool> restricts_ = false;
 };
 
 }  // namespace chat

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hub/epoch.h"
+#include "hub/kept_rules.h"
 #include "hub/memory_log.h"
 #include "model/names.h"
 
@@ -195,13 +196,21 @@ RoomHold RoomTable::hold(const RoomPtr& room) {
   return hold;
 }
 
+// What cannot be removed now is removed after the next start; see Hub::load().
+void RoomTable::forget_rule(const std::string& room, const RoomRules::Ended& ended, Moment now) noexcept try {
+  (void)store_->keep_value(room, kept_key(ended), {}, now);
+} catch (const std::bad_alloc&) {
+}
+
 bool RoomTable::expire(Moment now) {
   for (int rooms = 0; rooms < kExpireSlice; ++rooms) {
     const RoomPtr room = ages_->next_due(now.age_ms);
     if (!room) return false;
     with(room, [&](Room& aging) {
       count_history(aging.log->expire(now.age_ms));
-      aging.rules.expire(now.age_ms);
+      aging.rules.expire(now.age_ms, [&](const RoomRules::Ended& ended) {
+        if (store_ != nullptr) forget_rule(aging.name, ended, now);
+      });
     });
   }
   return true;

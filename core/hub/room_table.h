@@ -96,6 +96,7 @@ class RoomTable {
   Result<RoomPtr> find_or_add(std::string_view name, const SourcePtr& creator, std::optional<Refusal>& refusal);
   std::unique_ptr<RoomLog> make_log(const std::string& room);
   void remove_if_idle(const RoomPtr& room);
+  void forget_rule(const std::string& room, const RoomRules::Ended& ended, Moment now) noexcept;
   bool full() const;
   // Removes the room without members that was used longest ago, of those that the source created; nullptr: of all. False
   // when there is none.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/message.h"
+#include "model/moderation.h"
 #include "model/shared_list.h"
 
 namespace chat {
@@ -113,8 +114,15 @@ struct DisconnectCommand {
   std::string ref;
 };
 
-using Command = std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand,
-                             RoomsCommand, PingCommand, DisconnectCommand, PresenceCommand, StateCommand>;
+// Moderates a room; see model/moderation.h.
+struct ModerateCommand {
+  Moderation what;  // room empty: the client's first room
+  std::string ref;
+};
+
+using Command =
+    std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand, RoomsCommand,
+                 PingCommand, DisconnectCommand, PresenceCommand, StateCommand, ModerateCommand>;
 
 // Confirms that the client is open. Positions are those of its first room.
 struct Welcome {
@@ -230,15 +238,24 @@ struct DisconnectedReply {
   std::string ref;
 };
 
+// What the client wanted is done.
+struct ModeratedReply {
+  std::string ref;
+  std::string room;
+  ModerationAction action = ModerationAction::kick;
+};
+
 // A request was refused and changed nothing.
 struct ErrorReply {
   std::string ref;
   Error code = Error::internal;
   std::string reason;
-  bool of_send = false;  // the refused request was a message
+  bool of_send = false;             // the refused request was a message
+  std::int64_t retry_after_ms = 0;  // see Status
 };
 
-using Reply = std::variant<Welcome, AckReply, AnswerReply, JoinedReply, LeftReply, RenamedReply, HistoryReply,
-                           MembersReply, RoomsReply, GapReply, PongReply, DisconnectedReply, ErrorReply, PresenceReply>;
+using Reply =
+    std::variant<Welcome, AckReply, AnswerReply, JoinedReply, LeftReply, RenamedReply, HistoryReply, MembersReply,
+                 RoomsReply, GapReply, PongReply, DisconnectedReply, ErrorReply, PresenceReply, ModeratedReply>;
 
 }  // namespace chat

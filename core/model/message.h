@@ -23,14 +23,15 @@ enum class PayloadKind : std::uint8_t {
          // attachment N
 };
 
-// The kinds of events in a room. All kinds share the room's order. All except presence are numbered and kept. An edit, a
-// redaction and a reaction change the kept message target_seq.
+// The kinds of events in a room. All kinds share the room's order. All except presence and moderation are numbered and
+// kept. An edit, a redaction and a reaction change the kept message target_seq.
 enum class RoomEventKind : std::uint8_t {
   message = 0,
-  edit = 1,       // replaces the payload and the attachments
-  redaction = 2,  // withdraws the message: only its number, its sender and its time remain
-  presence = 3,   // who is in the room has changed; see Message::presence
-  reaction = 4,   // a user gives the reaction that is the payload, or takes it back; see MessageExtra
+  edit = 1,        // replaces the payload and the attachments
+  redaction = 2,   // withdraws the message: only its number, its sender and its time remain
+  presence = 3,    // who is in the room has changed; see Message::presence
+  reaction = 4,    // a user gives the reaction that is the payload, or takes it back; see MessageExtra
+  moderation = 5,  // what was moderated; see hub/moderation_event.h
 };
 
 // The sender as receivers see it.
@@ -82,9 +83,14 @@ struct MessageDraft {
 
   Boxed<MessageExtra> extra;
 
-  bool is_numbered() const { return !ephemeral && event_kind != RoomEventKind::presence; }
+  bool is_numbered() const {
+    return !ephemeral && event_kind != RoomEventKind::presence && event_kind != RoomEventKind::moderation;
+  }
   // An edit, a redaction or a reaction.
-  bool changes_message() const { return event_kind != RoomEventKind::message && event_kind != RoomEventKind::presence; }
+  bool changes_message() const {
+    return event_kind == RoomEventKind::edit || event_kind == RoomEventKind::redaction ||
+           event_kind == RoomEventKind::reaction;
+  }
   // The part of a draft that on_message cannot replace.
   void take_fixed(MessageDraft&& original);
   std::size_t size_bytes() const;  // payload, attachments and attributes

@@ -70,6 +70,7 @@ enum class LogLevel : std::uint8_t { error = 1, warning = 2, info = 3, debug = 4
 struct [[nodiscard]] Status {
   Error code = Error::ok;
   std::string detail;
+  std::int64_t retry_after_ms = 0;  // after this time the same may be allowed; 0: unknown
 
   bool ok() const { return code == Error::ok; }
 };

@@ -198,7 +198,7 @@ Status Server::start_parts() {
   if (history_) hub_options.last_client_number = history_->last_client_number();
   hub_options.wake_presence = [this] { wake_presence(); };
   hub_ = std::make_unique<Hub>(std::move(hub_options), std::move(inboxes), &refusals_);
-  Status status = hub_->load_message_ids(current_moment());
+  Status status = hub_->load(current_moment());
   if (!status.ok()) return status;
   dispatcher_ = std::make_unique<Dispatcher>(*hub_, application_);
   for (const auto& loop : loops_) {

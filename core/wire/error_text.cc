@@ -43,6 +43,12 @@ const char* error_name(Error code) {
       return "stopped";
     case Error::unavailable:
       return "unavailable";
+    case Error::muted:
+      return "muted";
+    case Error::slow_mode:
+      return "slow_mode";
+    case Error::read_only:
+      return "read_only";
     case Error::wrong_state:
       return "wrong_state";
     case Error::unsupported:

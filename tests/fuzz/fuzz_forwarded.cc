@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "fuzz.h"
-#include "net/base/address.h"
+#include "model/address.h"
 #include "net/base/trusted_proxies.h"
 #include "net/http/forwarded.h"
 

@@ -152,6 +152,18 @@ static chat_error decide_later(chat_server *server, chat_client_id client, char 
   return chat_decide(server, client, strtoull(words[0], NULL, 10), verdict, words[2], replaces ? &message : NULL);
 }
 
+/* moderate SERVER ROOM ACTION USER DURATION_MS VALUE REASON */
+static chat_error moderate(chat_server *server, char **words) {
+  chat_moderation moderation = CHAT_MODERATION_INIT;
+  moderation.room = words[2];
+  moderation.action = (chat_moderation_action)atoi(words[3]);
+  moderation.user_id = words[4];
+  moderation.duration_ms = atoll(words[5]);
+  moderation.value = atoll(words[6]);
+  moderation.reason = words[7];
+  return chat_moderate(server, &moderation);
+}
+
 /* Runs COMMAND SERVER ...: missing words are empty, "-" is NULL. */
 static chat_error run_command(instance *self, char **words) {
   chat_server *server = self->server;
@@ -174,6 +186,8 @@ static chat_error run_command(instance *self, char **words) {
   if (strcmp(name, "ban") == 0) return chat_ban(server, client, words[3], atoi(words[4]), words[5]);
   if (strcmp(name, "ban-user") == 0) return chat_ban_user(server, words[2], words[3], atoi(words[4]), words[5]);
   if (strcmp(name, "close-room") == 0) return chat_close_room(server, words[2], words[3]);
+  if (strcmp(name, "moderate") == 0) return moderate(server, words);
+  if (strcmp(name, "set-role") == 0) return chat_set_role(server, words[2], words[3], (chat_role)atoi(words[4]));
   if (strcmp(name, "set-presence") == 0)
     return chat_room_set_presence(server, words[2], (chat_presence_level)atoi(words[3]));
   if (strcmp(name, "info") == 0) return chat_client_info(server, client, visit_client, self);
@@ -278,6 +292,7 @@ int main(int argc, char **argv) {
   options.callbacks.on_message = on_message;
   options.callbacks.on_log = on_log;
   options.callbacks.on_ack = on_ack;
+  options.callbacks.on_audit = on_audit;
   for (int i = 1; i < argc; i++) {
     char *value = strchr(argv[i], '=');
     if (value != NULL) *value++ = '\0';

@@ -314,6 +314,22 @@ static void on_ack(chat_server *server, const chat_ack_event *event, void *user)
   maybe_stop("on_ack", server);
 }
 
+static void on_audit(chat_server *server, const chat_audit_event *event, void *user) {
+  json_line line = begin("audit", user);
+  (void)server;
+  json_string(&line, "room", event->room);
+  json_string(&line, "action", event->action_name);
+  json_id(&line, "actor", event->actor);
+  json_string(&line, "actor_name", event->actor_name);
+  json_string(&line, "user_id", event->user_id);
+  json_string(&line, "name", event->name);
+  json_string(&line, "address", event->address);
+  json_number(&line, "duration_ms", event->duration_ms);
+  json_number(&line, "value", event->value);
+  json_string(&line, "reason", event->reason);
+  json_end(&line);
+}
+
 static void on_log(chat_server *server, chat_log_level level, const char *text, void *user) {
   json_line line = begin("log", user);
   (void)server;

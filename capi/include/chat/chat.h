@@ -47,7 +47,7 @@
  *     function that takes the server returns CHAT_ERROR_WRONG_STATE, chat_server_free too: its memory stays allocated. The
  *     child can start servers of its own. It must not return from a callback in which it was forked.
  *
- * Not included: rendering, media, end-to-end encryption, user databases, content moderation. Applications add them in
+ * Not included: rendering, media, end-to-end encryption, user databases, judging content. Applications add them in
  * the callbacks.
  */
 #ifndef CHAT_CHAT_H
@@ -101,7 +101,7 @@ CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
  * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics",
- * "sockjs", "stomp", "http", "history-file" (history_path).
+ * "sockjs", "stomp", "http", "history-file" (history_path), "moderation" (chat_moderate).
  * Returns 0 for an unknown name or NULL.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
@@ -280,16 +280,17 @@ typedef enum chat_verdict {
 
 /* The action for which on_authorize runs. */
 typedef enum chat_action {
-  CHAT_ACTION_JOIN = 1,    /* become a member of a room */
-  CHAT_ACTION_PUBLISH = 2, /* publish a message in a room */
-  CHAT_ACTION_HISTORY = 3, /* read the history of a room */
-  CHAT_ACTION_MEMBERS = 4, /* list the members of a room; without on_authorize: refused */
-  CHAT_ACTION_ROOMS = 5,   /* list the rooms; without on_authorize: refused */
-  CHAT_ACTION_RENAME = 6,  /* change the display name; without on_authorize: allowed to guests (no user id) only */
-  CHAT_ACTION_EDIT = 7,    /* replace the text of a message; without on_authorize: the sender, for edit_window_ms */
-  CHAT_ACTION_REDACT = 8,  /* delete a message; without on_authorize: the sender, for edit_window_ms */
-  CHAT_ACTION_REACT = 9,   /* give a message a reaction, or take it back */
-  CHAT_ACTION_STATE = 12   /* change its public state: docs/presence.md */
+  CHAT_ACTION_JOIN = 1,      /* become a member of a room */
+  CHAT_ACTION_PUBLISH = 2,   /* publish a message in a room */
+  CHAT_ACTION_HISTORY = 3,   /* read the history of a room */
+  CHAT_ACTION_MEMBERS = 4,   /* list the members of a room; without on_authorize: refused */
+  CHAT_ACTION_ROOMS = 5,     /* list the rooms; without on_authorize: refused */
+  CHAT_ACTION_RENAME = 6,    /* change the display name; without on_authorize: allowed to guests (no user id) only */
+  CHAT_ACTION_EDIT = 7,      /* replace the text of a message; without on_authorize: the sender, for edit_window_ms */
+  CHAT_ACTION_REDACT = 8,    /* delete a message; without on_authorize: the sender, for edit_window_ms */
+  CHAT_ACTION_REACT = 9,     /* give a message a reaction, or take it back */
+  CHAT_ACTION_MODERATE = 10, /* moderate a room; asked only about clients whose role allows it */
+  CHAT_ACTION_STATE = 12     /* change its public state: docs/presence.md */
 } chat_action;
 
 #define CHAT_REASON_BYTES 124 /* the size of a reason with its NUL; 123 bytes is the limit of a WebSocket close frame */
@@ -306,7 +307,8 @@ typedef struct chat_identity {
   size_t struct_size;
   const char *user_id;         /* one user can have several clients; "": a guest. At most 128 bytes */
   const char *name;            /* "": a generated guest name. At most 128 bytes, no control characters */
-  const chat_pair *attributes; /* for the application; never sent to clients. At most 32, 8 KiB in total */
+  const chat_pair *attributes; /* for the application; never sent to clients. At most 32, 8 KiB in total. "role" and
+                                  "role:ROOM" give the client a role: docs/moderation.md */
   size_t attribute_count;
 } chat_identity;
 #define CHAT_IDENTITY_INIT \
@@ -410,7 +412,8 @@ typedef struct chat_authorize_event {
   const char *room;               /* "" for CHAT_ACTION_ROOMS, CHAT_ACTION_RENAME and CHAT_ACTION_STATE */
   const char *value;              /* CHAT_ACTION_RENAME: the requested name; CHAT_ACTION_PUBLISH: the event name;
                                      CHAT_ACTION_STATE: the JSON value, "" to remove the state;
-                                     CHAT_ACTION_EDIT, _REDACT, _REACT: the seq of the message, in decimal digits */
+                                     CHAT_ACTION_EDIT, _REDACT, _REACT: the seq of the message, in decimal digits;
+                                     CHAT_ACTION_MODERATE: "ban", "mute" ..., see chat_moderation_action */
   char reason[CHAT_REASON_BYTES]; /* out: the reason of CHAT_REFUSE; may stay empty */
   uint64_t decision_id;           /* for chat_decide() after CHAT_DEFER; never reused */
 } chat_authorize_event;
@@ -604,6 +607,69 @@ typedef struct chat_ack_event {
   size_t attachment_count;
 } chat_ack_event;
 
+/* What a person may do in a room: docs/moderation.md. Each role may do what the lower ones may. */
+typedef enum chat_role {
+  CHAT_ROLE_GUEST = 0,     /* has no user id */
+  CHAT_ROLE_MEMBER = 1,    /* has a user id */
+  CHAT_ROLE_MODERATOR = 2, /* may moderate members and guests */
+  CHAT_ROLE_OWNER = 3,     /* may also close the room, and make moderators */
+  CHAT_ROLE_COUNT = 4      /* one above the highest value; later versions may add more */
+} chat_role;
+
+/* What chat_moderate() does. The comment begins with the action's name in protocols. */
+typedef enum chat_moderation_action {
+  CHAT_MODERATION_KICK = 1,         /* "kick": removes the target from the room; it may return */
+  CHAT_MODERATION_BAN = 2,          /* "ban": also keeps it out, for duration_ms; 0 lifts the ban */
+  CHAT_MODERATION_MUTE = 3,         /* "mute": refuses its messages with MUTED, for duration_ms; 0 lifts the mute */
+  CHAT_MODERATION_SLOW_MODE = 4,    /* "slow_mode": value ms between two messages of a person, at most a day; 0: off */
+  CHAT_MODERATION_MEMBERS_ONLY = 5, /* "members_only": value 1 removes guests and refuses their joins and messages */
+  CHAT_MODERATION_READ_ONLY = 6,    /* "read_only": value 1 refuses messages of all but moderators with READ_ONLY */
+  CHAT_MODERATION_CLOSE = 7,        /* "close": as chat_close_room(); roles remain */
+  CHAT_MODERATION_ROLE = 8,         /* "role": gives the target, a user, the chat_role in value */
+  CHAT_MODERATION_COUNT = 9         /* one above the highest value; later versions add more */
+} chat_moderation_action;
+
+/*
+ * Something to moderate. KICK, BAN, MUTE and ROLE have exactly one target: client, user_id or, for BAN only, address. A guest
+ * is banned and muted by its address, of which an IPv6 address counts as its /64.
+ */
+typedef struct chat_moderation {
+  size_t struct_size;
+  const char *room;
+  chat_moderation_action action;
+  chat_client_id client;
+  const char *user_id;
+  const char *address; /* "192.0.2.1", "192.0.2.0/24", "2001:db8::/32"; an IPv6 address stands for its /64. Bans all but
+                          moderators */
+  int64_t duration_ms; /* BAN, MUTE; INT64_MAX: without end */
+  int64_t value;       /* SLOW_MODE, MEMBERS_ONLY, READ_ONLY, ROLE */
+  const char *reason;  /* for people; NULL: none. At most 123 bytes */
+} chat_moderation;
+#define CHAT_MODERATION_INIT \
+  { sizeof(chat_moderation), NULL, CHAT_MODERATION_KICK, 0, NULL, NULL, 0, 0, NULL }
+
+/* Does what CHAT_MODERATION_INIT does; see chat_server_options_init(). */
+CHAT_API chat_error chat_moderation_init(chat_moderation *moderation, size_t struct_size) CHAT_NOEXCEPT;
+
+/* Something was moderated, by a client or by the application. */
+typedef struct chat_audit_event {
+  size_t struct_size;
+  const char *room;
+  chat_moderation_action action;
+  chat_client_id actor; /* 0: the application */
+  const char *actor_user_id;
+  const char *actor_name;
+  chat_client_id client;   /* the target, if it was named by its client; otherwise 0 */
+  const char *user_id;     /* the target; "" for a guest and without a target */
+  const char *name;        /* its name, as far as it was known */
+  const char *address;     /* the banned block, "192.0.2.0/24"; "" without one */
+  int64_t duration_ms;     /* as in chat_moderation */
+  int64_t value;           /* as in chat_moderation */
+  const char *reason;      /* may be "" */
+  int64_t time_ms;         /* the time of day */
+  const char *action_name; /* "ban", "mute" ... */
+} chat_audit_event;
+
 /*
  * The application's callbacks; each may be NULL. All run on a loop thread (convention 7) with the `user` of the options.
  */
@@ -680,6 +746,12 @@ typedef struct chat_callbacks {
    * closed, its people have left without a call.
    */
   void (*on_presence)(chat_server *server, const chat_presence_event *event, void *user);
+
+  /*
+   * Something was moderated: for a log. Runs after the fact, in the order of the room, on the same loop thread as
+   * on_published.
+   */
+  void (*on_audit)(chat_server *server, const chat_audit_event *event, void *user);
 
   /* For callbacks of later versions, so that the size of the options does not change. Leave them NULL. */
   void (*reserved[2])(void);
@@ -879,32 +951,34 @@ typedef struct chat_server_options {
   const char *socket_io_edit_event;   /* NULL: "chat edit"; the name of the event in Socket.IO. "": none */
   const char *socket_io_delete_event; /* NULL: "chat delete" */
   const char *socket_io_react_event;  /* NULL: "chat react" */
+  int moderation_events; /* 1: the members of a room are told what is moderated there, by the event "moderation":
+                            docs/moderation.md. Clients cannot publish events of this name then */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
-#define CHAT_SERVER_OPTIONS_INIT                                                                                     \
-  {                                                                                                                  \
-    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                \
-        {sizeof(chat_callbacks),                                                                                     \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         NULL,                                                                                                       \
-         {NULL, NULL}},                                                                                              \
-        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
-        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL  \
+#define CHAT_SERVER_OPTIONS_INIT                                                                                       \
+  {                                                                                                                    \
+    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                  \
+        {sizeof(chat_callbacks),                                                                                       \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         {NULL, NULL}},                                                                                                \
+        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0,   \
+        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,    \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,       \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0 \
   }
 
 /*
@@ -1145,8 +1219,28 @@ CHAT_API chat_error chat_ban(chat_server *server, chat_client_id client, const c
 CHAT_API chat_error chat_ban_user(chat_server *server, const char *user_id, const char *room, int64_t duration_ms,
                                   const char *reason) CHAT_NOEXCEPT;
 
-/* Removes all members and the history. The numbering restarts with a new epoch. NO_SUCH_ROOM. */
+/*
+ * Removes all members, the history and the rules of the room except roles. The numbering restarts with a new epoch.
+ * NO_SUCH_ROOM.
+ */
 CHAT_API chat_error chat_close_room(chat_server *server, const char *room, const char *reason) CHAT_NOEXCEPT;
+
+/*
+ * Moderates a room: docs/moderation.md. The application may do everything. chat_ban(), chat_ban_user() and chat_close_room() are
+ * short forms. A room with bans, mutes, modes or roles is not forgotten; with history_path they survive a restart. A room has
+ * at most 10,000 bans, 10,000 mutes, 10,000 roles and 1,000 banned blocks. INVALID_ARGUMENT, INVALID_ROOM, NO_SUCH_CLIENT,
+ * NOT_JOINED (KICK), NO_SUCH_ROOM (CLOSE), UNSUPPORTED for a guest that has no address or cannot have a role, TOO_MANY,
+ * UNAVAILABLE if the file cannot take the rule.
+ */
+CHAT_API chat_error chat_moderate(chat_server *server, const chat_moderation *moderation) CHAT_NOEXCEPT;
+
+/* Gives a user a role in a room. CHAT_ROLE_MEMBER or CHAT_ROLE_GUEST: no role of its own. Same as CHAT_MODERATION_ROLE. */
+CHAT_API chat_error chat_set_role(chat_server *server, const char *room, const char *user_id,
+                                  chat_role role) CHAT_NOEXCEPT;
+
+/* Reads the role of a client in a room, which need not exist. NO_SUCH_CLIENT, INVALID_ROOM; then *role is CHAT_ROLE_GUEST. */
+CHAT_API chat_error chat_client_role(chat_server *server, chat_client_id client, const char *room,
+                                     chat_role *role) CHAT_NOEXCEPT;
 
 /*
  * Sets what the members of a room learn about each other, instead of the `presence` of the options. The room is created if

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/base/address.h"
+#include "model/address.h"
 
 namespace chat::net {
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "net/base/address.h"
+#include "model/address.h"
 
 namespace chat::net {
 namespace {

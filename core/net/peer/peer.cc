@@ -307,7 +307,7 @@ void Peer::handle(Acknowledged& acknowledged) {
     } else {
       loop_.stats().messages_refused.add();
       reply(ErrorReply{std::move(acknowledged.ref), acknowledged.status.code, std::move(acknowledged.status.detail),
-                       true});
+                       true, acknowledged.status.retry_after_ms});
     }
     // A client that does not take its acknowledgements is not read from.
     if (link_->is_half_full()) link_->pause_reading_for_output();

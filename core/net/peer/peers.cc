@@ -65,6 +65,13 @@ bool Peers::deliver(PublishedNotice& event) {
   return true;
 }
 
+bool Peers::deliver(AuditNotice& event) {
+  repeat_ = true;
+  loop_.application().on_audit(*event.record);
+  repeat_ = false;
+  return true;
+}
+
 bool Peers::finish_deliveries() {
   repeat_ = true;
   if (!loop_.fanout().finish(loop_.budget())) return false;

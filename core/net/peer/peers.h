@@ -62,6 +62,7 @@ class Peers {
   bool deliver(RoomMessage& event);
   bool deliver(EveryoneMessage& event);
   bool deliver(PublishedNotice& event);
+  bool deliver(AuditNotice& event);
   template <class ToPeer>
   bool deliver(ToPeer& event);
   // nullptr: nobody, or a client of another loop.

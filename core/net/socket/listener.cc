@@ -14,7 +14,7 @@
 #include <cstring>
 #include <utility>
 
-#include "net/base/address.h"
+#include "model/address.h"
 #include "net/base/fork_guard.h"
 #include "net/base/loop_context.h"
 #include "net/base/platform.h"

@@ -27,9 +27,10 @@ bool is_integer(std::string_view number) {
 }  // namespace
 
 constexpr std::array<std::string_view, ChatV1Reader::kFieldCount> ChatV1Reader::kNames = {
-    "type",        "room",   "text",  "args",     "event",  "attachments", "attributes", "ephemeral",
-    "except_self", "ref",    "epoch", "seq",      "name",   "after",       "limit",      "before",
-    "id",          "around", "state", "reply_to", "target", "reaction",    "remove"};
+    "type",        "room",   "text",    "args",        "event",  "attachments", "attributes", "ephemeral",
+    "except_self", "ref",    "epoch",   "seq",         "name",   "after",       "limit",      "before",
+    "id",          "around", "state",   "reply_to",    "target", "reaction",    "remove",     "action",
+    "user",        "client", "address", "duration_ms", "value",  "reason"};
 
 ChatV1Reader::ChatV1Reader(bool binary, std::string_view frame, bool accepts_binary)
     : binary_(binary), malformed_(true) {
@@ -75,6 +76,7 @@ Decoded ChatV1Reader::read() {
   if (request == "members") return read_members();
   if (request == "presence") return read_presence();
   if (request == "state") return read_state();
+  if (request == "moderate") return read_moderation();
   if (request == "rooms") return finish(RoomsCommand{ref_});
   if (request == "ping") return finish(PingCommand{ref_});
   fail({Error::unsupported, "unknown type: " + std::string(utf8_prefix(request, 64))});
@@ -236,6 +238,21 @@ Decoded ChatV1Reader::read_state() {
   return finish(std::move(command));
 }
 
+Decoded ChatV1Reader::read_moderation() {
+  ModerateCommand command;
+  Moderation& what = command.what;
+  read_string(Field::room, what.room);
+  read_action(what.action);
+  read_string(Field::user, what.user_id);
+  read_client(what.client);
+  read_string(Field::address, what.address);
+  read_signed(Field::duration_ms, what.duration_ms);
+  read_value(what.value);
+  read_string(Field::reason, what.reason);
+  command.ref = ref_;
+  return finish(std::move(command));
+}
+
 void ChatV1Reader::read_string(Field field, std::string& out) {
   if (!has(field) || !status_.ok()) return;
   if (json::kind_of(raw(field)) != json::Kind::string) return fail(field, "is not a string");
@@ -261,6 +278,51 @@ void ChatV1Reader::read_unsigned(Field field, std::uint64_t& out) {
   const std::optional<std::uint64_t> number = json::parse_unsigned(raw(field));
   if (!number) return fail(field, "is not a non-negative integer");
   out = *number;
+}
+
+void ChatV1Reader::read_signed(Field field, std::int64_t& out) {
+  std::uint64_t number = 0;
+  read_unsigned(field, number);
+  if (number > INT64_MAX) return fail(field, "is too large");
+  if (has(field)) out = static_cast<std::int64_t>(number);
+}
+
+void ChatV1Reader::read_action(ModerationAction& out) {
+  std::string name;
+  require(Field::action);
+  read_string(Field::action, name);
+  if (!status_.ok()) return;
+  const std::optional<ModerationAction> action = moderation_named(name);
+  if (!action) return fail(Field::action, "is unknown");
+  out = *action;
+}
+
+void ChatV1Reader::read_value(std::int64_t& out) {
+  if (!has(Field::value) || !status_.ok()) return;
+  switch (json::kind_of(raw(Field::value))) {
+    case json::Kind::boolean:
+      out = raw(Field::value) == "true" ? 1 : 0;
+      return;
+    case json::Kind::string: {
+      std::string name;
+      read_string(Field::value, name);
+      const std::optional<Role> role = role_named(name);
+      if (!role) return fail(Field::value, "is no role");
+      out = static_cast<std::int64_t>(*role);
+      return;
+    }
+    default:
+      read_signed(Field::value, out);
+  }
+}
+
+void ChatV1Reader::read_client(ClientId& out) {
+  std::string digits;
+  read_string(Field::client, digits);
+  if (!has(Field::client) || !status_.ok()) return;
+  const std::optional<std::uint64_t> id = json::parse_unsigned(digits);
+  if (!id || *id == 0) return fail(Field::client, "is no id of a client");
+  out = *id;
 }
 
 void ChatV1Reader::read_payload(MessageDraft& draft) {

@@ -51,9 +51,16 @@ class ChatV1Reader {
     reply_to,
     target,
     reaction,
-    remove
+    remove,
+    action,
+    user,
+    client,
+    address,
+    duration_ms,
+    value,
+    reason
   };
-  static constexpr std::size_t kFieldCount = 23;
+  static constexpr std::size_t kFieldCount = 30;
   static const std::array<std::string_view, kFieldCount> kNames;
 
   void read_json(std::string_view text);
@@ -70,6 +77,7 @@ class ChatV1Reader {
   Decoded read_members();
   Decoded read_presence();
   Decoded read_state();
+  Decoded read_moderation();
 
   // These leave `out` unchanged when the field is absent or an error was found before.
   void read_string(Field field, std::string& out);
@@ -78,6 +86,12 @@ class ChatV1Reader {
   // What the commands that change a message have in common.
   SendCommand read_change(RoomEventKind kind);
   void read_unsigned(Field field, std::uint64_t& out);
+  void read_signed(Field field, std::int64_t& out);
+  void read_action(ModerationAction& out);
+  // A number, true, false, or the name of a role.
+  void read_value(std::int64_t& out);
+  // The id of a client, which is a string of digits.
+  void read_client(ClientId& out);
   void read_payload(MessageDraft& draft);
   void read_attachments(std::vector<std::string>& out);
   void read_base64(std::string_view element, std::vector<std::string>& out);

@@ -126,6 +126,16 @@ void append_presence_event(std::string& out, const Message& message) {
   out += '}';
 }
 
+// The payload is [{...}], and its members become those of the frame.
+void append_moderation_event(std::string& out, const Message& message) {
+  out += R"({"type":"moderation","room":)";
+  json::append_quoted(out, message.room);
+  out += ",\"time\":";
+  json::append_number(out, message.time_ms);
+  out += ',';
+  out.append(message.payload, 2, message.payload.size() - 3);
+}
+
 }  // namespace
 
 namespace {
@@ -198,6 +208,7 @@ void append_extra(std::string& out, const MessageExtra& extra) {
 
 void append_chat_v1(std::string& out, const Message& message, const ChatV1Form& form) {
   if (message.presence) return append_presence_event(out, message);
+  if (message.event_kind == RoomEventKind::moderation) return append_moderation_event(out, message);
   if (const std::size_t bytes = out.size() + size_estimate(message, form); bytes > out.capacity()) out.reserve(bytes);
   out += R"({"type":")";
   out += type_of(message);
@@ -374,6 +385,12 @@ class ReplyWriter {
     return true;
   }
 
+  bool operator()(const ModeratedReply& reply) {
+    SmallReply small("moderated", reply.ref);
+    small.text("room", reply.room).text("action", std::string(action_name(reply.action))).append_to(out_);
+    return true;
+  }
+
   bool operator()(const RoomsReply& reply) {
     open("rooms", reply.ref);
     out_ += reply.list->encoded(rooms_text);
@@ -399,7 +416,10 @@ class ReplyWriter {
   bool operator()(const DisconnectedReply&) { return false; }
 
   bool operator()(const ErrorReply& reply) {
-    SmallReply("error", reply.ref).text("code", error_name(reply.code)).reason(reply.reason).append_to(out_);
+    SmallReply small("error", reply.ref);
+    small.text("code", error_name(reply.code)).reason(reply.reason);
+    if (reply.retry_after_ms > 0) small.number("retry_after_ms", static_cast<std::uint64_t>(reply.retry_after_ms));
+    small.append_to(out_);
     return true;
   }
 

@@ -76,7 +76,9 @@ struct ReplyReader {
   Answer operator()(const MembersReply& reply) const { return json_answer(reply); }
   Answer operator()(const RoomsReply& reply) const { return json_answer(reply); }
   Answer operator()(const PresenceReply& reply) const { return json_answer(reply); }
-  Answer operator()(const ErrorReply& reply) const { return rest_problem({reply.code, reply.reason}); }
+  Answer operator()(const ErrorReply& reply) const {
+    return rest_problem({reply.code, reply.reason, reply.retry_after_ms});
+  }
   template <class Other>
   Answer operator()(const Other&) const {
     return std::nullopt;
@@ -115,10 +117,13 @@ int rest_status(Error error) {
     case Error::forbidden:
     case Error::banned:
     case Error::not_joined:
+    case Error::muted:
+    case Error::read_only:
       return 403;
     case Error::wrong_state:
       return 409;
     case Error::rate_limited:
+    case Error::slow_mode:
       return 429;
     case Error::too_many:
     case Error::no_memory:
@@ -154,7 +159,10 @@ RestAnswer rest_problem(int status, std::string_view code, std::string_view deta
 RestAnswer rest_problem(const Status& error) {
   const int status = rest_status(error.code);
   const bool passes = status == 429 || status == 503;
-  return rest_problem(status, error_name(error.code), error.detail, passes ? kRetryAfterS : 0);
+  std::int64_t retry_after_s = passes ? kRetryAfterS : 0;
+  if (error.retry_after_ms > 0)
+    retry_after_s = error.retry_after_ms / 1'000 + (error.retry_after_ms % 1'000 != 0 ? 1 : 0);
+  return rest_problem(status, error_name(error.code), error.detail, retry_after_s);
 }
 
 RestAnswer rest_published(std::uint64_t seq, std::string_view epoch) {

@@ -33,6 +33,8 @@ std::string_view name_of(const Message& message) {
       return "reaction";
     case RoomEventKind::presence:
       return "presence";
+    case RoomEventKind::moderation:
+      return kModerationEvent;
     default:
       return {};
   }

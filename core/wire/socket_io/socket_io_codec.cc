@@ -210,6 +210,10 @@ Packets SocketIoCodec::encode(const Reply& reply) const {
     json::append_quoted(args, error_name(error->code));
     args += ",\"reason\":";
     json::append_quoted(args, valid_reason(error->reason));
+    if (error->retry_after_ms != 0) {
+      args += ",\"retry_after_ms\":";
+      json::append_number(args, error->retry_after_ms);
+    }
     args += "}]";
     return encode_ack(error->ref, args);
   }

@@ -86,7 +86,7 @@ struct HistoryRun {
     settings.hub.last_client_number = history->last_client_number();
     settings.hub.epoch_seed = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
     f.emplace(settings.hub);
-    opened = hub().load_message_ids(now);
+    opened = hub().load(now);
     history->start(
         [this](const Submission& submission, const Result<Position>& place) { hub().commit(submission, place); });
   }

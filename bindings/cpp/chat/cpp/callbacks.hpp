@@ -64,6 +64,7 @@ class Callbacks {
       callbacks.on_published = tell<PublishedEvent, &Options::on_published, kPublished, chat_message>;
     }
     if (options.on_presence) callbacks.on_presence = tell<PresenceEvent, &Options::on_presence, kPresence>;
+    if (options.on_audit) callbacks.on_audit = on_audit;
     if (options.on_thread_start) callbacks.on_thread_start = call<&Options::on_thread_start, kThreadStart>;
     if (options.on_thread_stop) callbacks.on_thread_stop = call<&Options::on_thread_stop, kThreadStop>;
   }
@@ -159,6 +160,11 @@ class Callbacks {
         return chat_message_event_replace(event, raw);
       });
     });
+  }
+
+  static void on_audit(chat_server*, const chat_audit_event* event, void* user) noexcept {
+    const Options& options = *static_cast<const Options*>(user);
+    guarded(options, "on_audit", [&] { options.on_audit(*event); });
   }
 
   static void on_log(chat_server*, chat_log_level level, const char* text, void* user) noexcept {

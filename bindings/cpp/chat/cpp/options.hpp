@@ -75,6 +75,8 @@ struct Options {
   std::function<void(const PublishedEvent&)> on_published = {};
   // The people in a room have changed.
   std::function<void(const PresenceEvent&)> on_presence = {};
+  // Something was moderated, by a client or by the application.
+  std::function<void(const chat_audit_event&)> on_audit = {};
   // Run on each thread that the library starts, before and after all other callbacks on it.
   std::function<void()> on_thread_start = {};
   std::function<void()> on_thread_stop = {};
@@ -187,6 +189,7 @@ struct Options {
   std::string presence_event = {};
   // Events of Socket.IO may end with {"messageId":"..."}.
   bool socket_io_message_ids = false;
+  bool moderation_events = false;
 };
 
 namespace detail {
@@ -310,6 +313,7 @@ class RawOptions {
     raw_.presence_grace_ms = options.presence_grace_ms;
     raw_.presence_event = text(options.presence_event);
     raw_.socket_io_message_ids = options.socket_io_message_ids ? 1 : 0;
+    raw_.moderation_events = options.moderation_events ? 1 : 0;
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;

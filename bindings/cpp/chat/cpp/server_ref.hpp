@@ -237,6 +237,23 @@ class ServerRef {
                         reason);
   }
 
+  // chat_moderate(): moderation as made by CHAT_MODERATION_INIT.
+  Result<void> moderate(const chat_moderation& moderation) const {
+    return detail::call([&] { return chat_moderate(handle_, &moderation); });
+  }
+  // chat_set_role()
+  Result<void> set_role(std::string_view room, std::string_view user_id, chat_role role) const {
+    return detail::call([&](const char* name, const char* id) { return chat_set_role(handle_, name, id, role); }, room,
+                        user_id);
+  }
+  // chat_client_role()
+  Result<chat_role> client_role(chat_client_id client, std::string_view room) const {
+    chat_role role = CHAT_ROLE_GUEST;
+    const Result<void> read =
+        detail::call([&](const char* name) { return chat_client_role(handle_, client, name, &role); }, room);
+    return with(role, read);
+  }
+
   // chat_room_set_presence()
   Result<void> set_presence(std::string_view room, chat_presence_level level) const {
     return detail::call([&](const char* name) { return chat_room_set_presence(handle_, name, level); }, room);

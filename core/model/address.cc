@@ -1,5 +1,5 @@
 // See address.h.
-#include "net/base/address.h"
+#include "model/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace chat::net {
+namespace chat {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -67,8 +67,30 @@ std::optional<IpBlock> IpBlock::parse(std::string_view text) {
   unsigned bits = 0;  // unsigned, so that "-0" is rejected
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
   if (error != std::errc() || end != digits.data() + digits.size() || bits > (v4 ? 32U : 128U)) return std::nullopt;
-  block.prefix_bits_ = static_cast<int>(v4 ? bits + 96 : bits);
+  block.cut(static_cast<int>(v4 ? bits + 96 : bits));
   return block;
+}
+
+std::optional<IpBlock> IpBlock::parse_subscriber(std::string_view text) {
+  constexpr int kSubscriberBits = 64;
+  std::optional<IpBlock> block = parse(text);
+  if (block && text.find('/') == std::string_view::npos && !block->is_v4()) block->cut(kSubscriberBits);
+  return block;
+}
+
+void IpBlock::cut(int prefix_bits) {
+  prefix_bits_ = prefix_bits;
+  for (int bit = prefix_bits; bit < 128; ++bit) {
+    address_.bytes_[static_cast<std::size_t>(bit / 8)] &= static_cast<std::uint8_t>(~(0x80 >> (bit % 8)));
+  }
+}
+
+bool IpBlock::is_v4() const {
+  return prefix_bits_ >= 96 && std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address_.bytes_.begin());
+}
+
+std::string IpBlock::text() const {
+  return address_.text() + '/' + std::to_string(is_v4() ? prefix_bits_ - 96 : prefix_bits_);
 }
 
 bool IpBlock::contains(const IpAddress& address) const {
@@ -83,4 +105,4 @@ bool IpBlock::contains(const IpAddress& address) const {
   return (address_.bytes_[whole] & mask) == (address.bytes_[whole] & mask);
 }
 
-}  // namespace chat::net
+}  // namespace chat

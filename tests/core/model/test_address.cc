@@ -1,5 +1,5 @@
 // Parsing and formatting of addresses and blocks.
-#include "net/base/address.h"
+#include "model/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,7 +17,7 @@ extern "C" {
 #include <cmocka.h>
 }
 
-using namespace chat::net;
+using namespace chat;
 
 namespace {
 

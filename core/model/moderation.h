@@ -1,0 +1,75 @@
+// The vocabulary of moderation: the roles of people in a room, what a moderator does, and the record of it. docs/moderation.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "model/message.h"
+#include "model/types.h"
+
+namespace chat {
+
+// Each role may do what the lower ones may. The values are those of chat_role.
+enum class Role : std::uint8_t {
+  guest,      // has no user id
+  member,     // has a user id
+  moderator,  // may moderate members and guests
+  owner,      // may also close the room, and make moderators
+};
+inline constexpr int kRoleCount = 4;
+
+// "guest", "member", "moderator", "owner".
+std::string_view role_name(Role role);
+std::optional<Role> role_named(std::string_view name);
+// The role that the attributes of an identity give in a room: the higher one of `role` and `role:ROOM`. A value that names no
+// role gives none.
+Role role_in(const Pairs& attributes, std::string_view room);
+
+// The values are those of chat_moderation_action.
+enum class ModerationAction : std::uint8_t {
+  kick = 1,          // removes a person from the room
+  ban = 2,           // also keeps it out, for a time
+  mute = 3,          // refuses a person's messages, for a time
+  slow_mode = 4,     // value: the least time in ms between two messages of one person; 0: off
+  members_only = 5,  // value 1: guests may neither join nor write
+  read_only = 6,     // value 1: only moderators may write
+  close = 7,         // removes all members, the history and the rules except roles
+  role = 8,          // value: the Role of a user
+};
+inline constexpr int kModerationActionCount = 9;
+
+// "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role".
+std::string_view action_name(ModerationAction action);
+std::optional<ModerationAction> moderation_named(std::string_view name);
+
+inline constexpr std::int64_t kMaxSlowModeMs = 24LL * 3'600'000;
+inline constexpr std::size_t kMaxModerationReasonBytes = 500;
+
+// Something that a moderator wants done. kick, ban, mute and role have one target: a client, a user or (ban only) an address.
+struct Moderation {
+  std::string room;
+  ModerationAction action = ModerationAction::kick;
+  ClientId client = 0;
+  std::string user_id;
+  std::string address;           // an address or a CIDR block; an IPv6 address stands for its /64
+  std::int64_t duration_ms = 0;  // ban, mute: 0 lifts it
+  std::int64_t value = 0;
+  std::string reason;  // for the people concerned; may be empty
+};
+
+// Whether the fields fit the action. Errors: invalid_argument, invalid_room, invalid_utf8, too_large.
+Status check_moderation(const Moderation& what);
+
+// What was done, by whom, to whom. `what` has the user id of the target, also when it was named by a client.
+struct AuditRecord {
+  Moderation what;
+  Sender actor;  // id 0: the application
+  std::string target_name;
+  std::int64_t time_ms = 0;
+};
+using AuditRecordPtr = std::shared_ptr<const AuditRecord>;
+
+}  // namespace chat

@@ -1,0 +1,399 @@
+// Moderation by the hub and the dispatcher: who may do what to whom, what members are told, the audit, and what happens when
+// memory fails.
+#include <functional>
+
+#include "hub/dispatcher.h"
+#include "hub_fixture.h"
+
+using namespace chat;
+using namespace chat::test;
+
+namespace {
+
+struct Gate : Application {
+  std::optional<Decision> on_authorize(const AuthorizeRequest& request) override {
+    if (request.action == Action::moderate) asked.emplace_back(request.value);
+    return authorize ? authorize(request) : std::nullopt;
+  }
+  std::vector<std::string> asked;
+  std::function<std::optional<Decision>(const AuthorizeRequest&)> authorize;
+};
+
+HubOptions telling() {
+  HubOptions options;
+  options.tells_audit = true;
+  options.moderation_events = true;
+  options.ephemeral_events = {"typing"};
+  return options;
+}
+
+struct Fixture : HubFixture {
+  explicit Fixture(HubOptions options = telling()) : HubFixture(std::move(options)), dispatcher(*hub, gate) {}
+
+  // A client in the room "dev". role: an attribute of its identity.
+  ClientPtr member(std::string user_id, std::string role = {}, std::string address = "192.0.2.1") {
+    ClientPtr client = add(0, std::move(address));
+    Identity identity{user_id, user_id.empty() ? "" : "Name of " + user_id, {}};
+    if (!role.empty()) identity.attributes.push_back({"role", role});
+    assert_ok(hub->accept(client, identity));
+    assert_ok(hub->open(client));
+    assert_ok(join(client, "dev"));
+    take();
+    return client;
+  }
+
+  Outcome run(const ClientPtr& client, Command command) {
+    return dispatcher.execute(client, std::move(command), acks, now);
+  }
+  Error moderate(const ClientPtr& client, Moderation what) { return error_in(run(client, ModerateCommand{what, "1"})); }
+  Error say(const ClientPtr& client, std::string event = "chat message") {
+    SendCommand command;
+    command.draft() = draft("dev", "hi");
+    command.draft().event = std::move(event);
+    command.ref = "1";
+    return error_in(run(client, std::move(command)));
+  }
+  Status as_application(Moderation what) {
+    const Result<Hub::Target> target = hub->find_target(what);
+    if (!target.ok()) return target.status();
+    return hub->moderate(std::move(what), *target, nullptr, now);
+  }
+  Error error_in(const Outcome& outcome) {
+    const auto* reply = std::get_if<Reply>(&outcome);
+    const auto* error = reply == nullptr ? nullptr : std::get_if<ErrorReply>(reply);
+    if (error != nullptr) last_error = *error;
+    return error == nullptr ? Error::ok : error->code;
+  }
+
+  Gate gate;
+  Dispatcher dispatcher;
+  AckTable acks;
+  ErrorReply last_error;
+};
+
+#define assert_code(actual, expected) assert_int_equal(number(actual), number(expected))
+
+Moderation to(ModerationAction action, std::string user_id, std::int64_t duration_ms = 0) {
+  Moderation what;
+  what.room = "dev";
+  what.action = action;
+  what.user_id = std::move(user_id);
+  what.duration_ms = duration_ms;
+  return what;
+}
+
+Moderation mode(ModerationAction action, std::int64_t value) {
+  Moderation what;
+  what.room = "dev";
+  what.action = action;
+  what.value = value;
+  return what;
+}
+
+Moderation role(std::string user_id, Role value) {
+  Moderation what = to(ModerationAction::role, std::move(user_id));
+  what.value = static_cast<std::int64_t>(value);
+  return what;
+}
+
+void only_moderators_moderate_and_only_those_below_them(void**) {
+  Fixture f;
+  const ClientPtr guest = f.member("");
+  const ClientPtr ann = f.member("ann");
+  const ClientPtr mod = f.member("mod", "moderator");
+  const ClientPtr boss = f.member("boss", "owner");
+  f.member("mod2", "moderator");
+  for (const ClientPtr& client : {guest, ann}) {
+    assert_code(f.moderate(client, to(ModerationAction::kick, "mod")), Error::forbidden);
+    assert_code(f.moderate(client, mode(ModerationAction::slow_mode, 1'000)), Error::forbidden);
+  }
+  assert_true(f.gate.asked.empty());  // whoever has no role for it is refused before
+  for (const char* target : {"mod", "mod2", "boss"}) {
+    assert_code(f.moderate(mod, to(ModerationAction::mute, target, 1'000)), Error::forbidden);
+  }
+  assert_code(f.moderate(mod, mode(ModerationAction::close, 0)), Error::forbidden);
+  assert_code(f.moderate(mod, role("ann", Role::moderator)), Error::forbidden);
+  assert_code(f.moderate(boss, role("ann", Role::owner)), Error::forbidden);
+  assert_true(f.take().empty());
+
+  assert_code(f.moderate(mod, to(ModerationAction::mute, "ann", 1'000)), Error::ok);
+  assert_code(f.moderate(boss, to(ModerationAction::kick, "mod2")), Error::ok);
+  assert_code(f.moderate(boss, role("ann", Role::moderator)), Error::ok);
+  assert_true(f.hub->role_in_room(*ann, "dev") == Role::moderator);
+  assert_true(f.hub->role_in_room(*ann, "elsewhere") == Role::member);
+  assert_code(f.moderate(ann, to(ModerationAction::kick, "mod")), Error::forbidden);  // the same role
+  assert_code(f.moderate(boss, role("ann", Role::member)), Error::ok);
+  assert_true(f.hub->role_in_room(*ann, "dev") == Role::member);
+}
+
+void the_application_may_refuse_but_cannot_promote(void**) {
+  Fixture f;
+  const ClientPtr ann = f.member("ann");
+  const ClientPtr mod = f.member("mod", "moderator");
+  f.gate.authorize = [](const AuthorizeRequest&) { return Decision{}; };
+  assert_code(f.moderate(ann, to(ModerationAction::kick, "mod")), Error::forbidden);
+  assert_code(f.moderate(mod, to(ModerationAction::mute, "ann", 10)), Error::ok);
+  f.gate.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::refuse, "not today", {}}; };
+  assert_code(f.moderate(mod, to(ModerationAction::kick, "ann")), Error::forbidden);
+  assert_text(f.last_error.reason, "not today");
+  assert_true(f.gate.asked == std::vector<std::string>({"mute", "kick"}));
+  assert_true(ann->has_joined("dev"));
+}
+
+void the_role_counts_when_a_deferred_verdict_comes(void**) {
+  Fixture f;
+  f.member("ann");
+  const ClientPtr mod = f.member("mod");
+  assert_ok(f.as_application(role("mod", Role::moderator)));
+  f.gate.authorize = [](const AuthorizeRequest&) { return Decision{Verdict::defer, {}, {}}; };
+  Outcome outcome = f.run(mod, ModerateCommand{to(ModerationAction::kick, "ann"), "1"});
+  assert_ok(f.as_application(role("mod", Role::member)));
+  outcome = f.dispatcher.resume(mod, std::get<Suspended>(std::move(outcome)), {}, f.acks, f.now);
+  assert_code(f.error_in(outcome), Error::forbidden);
+}
+
+void a_mute_is_for_each_of_its_messages(void**) {
+  Fixture f;
+  const ClientPtr ann = f.member("ann");
+  const ClientPtr guest = f.member("", "", "192.0.2.7");
+  assert_ok(f.as_application(to(ModerationAction::mute, "ann", 60'000)));
+  assert_code(f.say(ann), Error::muted);
+  assert_text(f.last_error.reason, "muted in this room for 60 s");
+  assert_int_equal(f.last_error.retry_after_ms, 60'000);
+  assert_true(f.last_error.of_send);
+  assert_code(f.say(ann, "typing"), Error::muted);
+  assert_code(f.say(guest), Error::ok);
+  Moderation what = to(ModerationAction::mute, "", 60'000);
+  what.client = guest->id();
+  assert_ok(f.as_application(what));
+  assert_code(f.say(guest), Error::muted);
+  assert_code(f.say(f.member("", "", "192.0.2.7")), Error::muted);  // the same guest, reconnected
+  assert_code(f.say(f.member("", "", "192.0.2.8")), Error::ok);
+  assert_ok(f.as_application(to(ModerationAction::mute, "ann")));
+  assert_code(f.say(ann), Error::ok);
+}
+
+void slow_mode_counts_what_is_published(void**) {
+  Fixture f;
+  const ClientPtr ann = f.member("ann");
+  assert_ok(f.as_application(mode(ModerationAction::slow_mode, 10'000)));
+  assert_code(f.say(ann), Error::ok);
+  assert_code(f.say(ann, "typing"), Error::ok);
+  assert_code(f.say(ann), Error::slow_mode);
+  assert_int_equal(f.last_error.retry_after_ms, 10'000);
+  assert_code(f.say(f.member("ann")), Error::slow_mode);  // another client of the same user
+  f.now.age_ms += 10'000;
+  assert_code(f.say(ann), Error::ok);
+  f.publish("dev", "the application waits for nothing");
+  f.publish("dev", "at all");
+}
+
+void a_message_that_was_deferred_is_checked_again(void**) {
+  struct Deferring : Application {
+    Decision on_message(MessageRequest&) override { return {Verdict::defer, {}, {}}; }
+  } deferring;
+  Fixture f;
+  const ClientPtr ann = f.member("ann");
+  Dispatcher dispatcher(*f.hub, deferring);
+  SendCommand command;
+  command.draft() = draft("dev", "hi");
+  command.ref = "1";
+  Outcome outcome = dispatcher.execute(ann, std::move(command), f.acks, f.now);
+  assert_ok(f.as_application(mode(ModerationAction::read_only, 1)));
+  outcome = dispatcher.resume(ann, std::get<Suspended>(std::move(outcome)), {}, f.acks, f.now);
+  assert_code(f.error_in(outcome), Error::read_only);
+}
+
+void who_has_not_joined_obeys_the_rules_too(void**) {
+  Fixture f;
+  const ClientPtr visitor = f.open();
+  const auto say = [&] {
+    SendCommand command;
+    command.draft() = draft("dev", "hi");
+    command.ref = "1";
+    command.without_joining = true;
+    return f.error_in(f.run(visitor, std::move(command)));
+  };
+  assert_code(say(), Error::ok);
+  assert_ok(f.as_application(mode(ModerationAction::read_only, 1)));
+  assert_code(say(), Error::read_only);
+  assert_ok(f.as_application(mode(ModerationAction::read_only, 0)));
+  assert_ok(f.as_application(mode(ModerationAction::slow_mode, 1'000)));
+  assert_code(say(), Error::ok);
+  assert_code(say(), Error::slow_mode);
+  assert_ok(f.as_application(mode(ModerationAction::members_only, 1)));
+  assert_code(say(), Error::forbidden);
+  assert_code(f.error_in(f.run(visitor, HistoryCommand{"dev", 0, 0, "2"})), Error::forbidden);
+  assert_code(f.error_in(f.run(f.open(0, "ann"), HistoryCommand{"dev", 0, 0, "2"})), Error::ok);
+}
+
+void members_only_removes_the_guests(void**) {
+  Fixture f;
+  const ClientPtr guest = f.member("");
+  const ClientPtr ann = f.member("ann");
+  assert_ok(f.as_application(mode(ModerationAction::members_only, 1)));
+  const auto left = only<Left>(f.take());
+  assert_int_equal(left.size(), 1);
+  assert_int_equal(left[0].client, guest->id());
+  assert_text(left[0].reason, "members only");
+  assert_true(ann->has_joined("dev"));
+  assert_status(f.join(guest, "dev"), Error::forbidden);
+}
+
+void a_kick_removes_all_clients_of_a_user_and_lets_them_return(void**) {
+  Fixture f;
+  const ClientPtr mod = f.member("mod", "moderator");
+  const ClientPtr one = f.member("ann");
+  const ClientPtr two = f.member("ann");
+  Moderation what = to(ModerationAction::kick, "");
+  what.client = one->id();
+  what.reason = "calm down";
+  assert_code(f.moderate(mod, what), Error::ok);
+  const auto left = only<Left>(f.take());
+  assert_int_equal(left.size(), 1);
+  assert_text(left[0].reason, "calm down");
+  assert_true(two->has_joined("dev"));
+  assert_ok(f.join(one, "dev"));
+  f.take();
+  assert_code(f.moderate(mod, to(ModerationAction::kick, "ann")), Error::ok);
+  assert_int_equal(only<Left>(f.take()).size(), 2);
+  assert_code(f.moderate(mod, to(ModerationAction::kick, "ann")), Error::not_joined);
+  assert_true(f.take().empty());
+}
+
+void a_banned_block_removes_all_but_moderators(void**) {
+  Fixture f;
+  const ClientPtr mod = f.member("mod", "moderator");
+  const ClientPtr guest = f.member("");
+  f.member("ann", "", "192.0.2.77");
+  f.member("bob", "", "198.51.100.1");
+  Moderation what = to(ModerationAction::ban, "", 1'000);
+  what.address = "192.0.2.99/24";
+  assert_code(f.moderate(mod, what), Error::ok);
+  const auto events = f.take();
+  assert_int_equal(only<Left>(events).size(), 2);
+  assert_text(only<AuditNotice>(events).at(0).record->what.address, "192.0.2.0/24");
+  assert_status(f.join(guest, "dev"), Error::banned);
+  assert_true(mod->has_joined("dev"));
+}
+
+void what_is_done_is_audited_and_told(void**) {
+  Fixture f;
+  const ClientPtr mod = f.member("mod", "moderator");
+  const ClientPtr ann = f.member("ann");
+  Moderation what = to(ModerationAction::mute, "", 60'000);
+  what.client = ann->id();
+  what.reason = "say \"less\"";
+  assert_code(f.moderate(mod, what), Error::ok);
+  const auto events = f.take();
+  const auto notices = only<AuditNotice>(events);
+  assert_int_equal(notices.size(), 1);
+  const AuditRecord& record = *notices[0].record;
+  assert_int_equal(record.actor.id, mod->id());
+  assert_text(record.actor.user_id, "mod");
+  assert_text(record.what.user_id, "ann");
+  assert_int_equal(record.what.client, ann->id());
+  assert_text(record.target_name, "Name of ann");
+  assert_int_equal(record.time_ms, f.now.time_ms);
+  const auto messages = only<RoomMessage>(events);
+  assert_int_equal(messages.size(), 1);
+  assert_int_equal(messages[0].message->seq, 0);
+  assert_text(messages[0].message->event, "moderation");
+  assert_text(
+      messages[0].message->payload,
+      "[{\"action\":\"mute\",\"user\":\"ann\",\"name\":\"Name of ann\",\"by\":\"Name of mod\",\"duration_ms\":60000,"
+      "\"reason\":\"say \\\"less\\\"\"}]");
+  assert_code(f.say(mod, "moderation"), Error::invalid_event);
+
+  assert_ok(f.as_application(mode(ModerationAction::slow_mode, 500)));
+  assert_int_equal(only<AuditNotice>(f.take()).at(0).record->actor.id, 0);
+  assert_int_equal(f.publish("dev", "first").seq, 1);  // the events have no numbers
+}
+
+void nothing_is_told_unless_it_is_wished(void**) {
+  Fixture f{HubOptions()};
+  f.member("ann");
+  assert_ok(f.as_application(to(ModerationAction::mute, "ann", 1'000)));
+  assert_true(f.take().empty());
+  assert_code(f.say(f.member("bob"), "moderation"), Error::ok);
+}
+
+void closing_keeps_the_roles_only(void**) {
+  Fixture f;
+  const ClientPtr boss = f.member("boss");
+  assert_ok(f.as_application(role("boss", Role::owner)));
+  assert_ok(f.as_application(mode(ModerationAction::read_only, 1)));
+  f.publish("dev", "one");
+  assert_code(f.moderate(boss, mode(ModerationAction::close, 0)), Error::ok);
+  assert_false(boss->has_joined("dev"));
+  assert_true(f.hub->role_in_room(*boss, "dev") == Role::owner);
+  const ClientPtr ann = f.member("ann");
+  assert_code(f.say(ann), Error::ok);
+  assert_int_equal(f.publish("dev", "two").seq, 2);
+}
+
+void an_order_for_nobody(void**) {
+  Fixture f;
+  Moderation what = to(ModerationAction::kick, "");
+  what.client = 999;
+  assert_status(f.as_application(what), Error::no_such_client);
+  what.client = f.add(0, "")->id();
+  what.action = ModerationAction::ban;
+  what.duration_ms = 1;
+  assert_status(f.as_application(what), Error::unsupported);
+  what.action = ModerationAction::role;
+  what.duration_ms = 0;
+  assert_status(f.as_application(what), Error::unsupported);
+  assert_status(f.as_application(mode(ModerationAction::close, 0)), Error::no_such_room);
+  assert_ok(f.as_application(to(ModerationAction::ban, "later", 1'000)));
+  assert_status(f.join(f.open(0, "later"), "dev"), Error::banned);
+}
+
+// Each failure leaves either nothing or the rule; and what was done is always audited.
+void a_lack_of_memory_loses_nothing(void**) {
+  for (int post = 1;; ++post) {
+    Fixture f;
+    const ClientPtr ann = f.member("ann");
+    const ClientPtr also_ann = f.member("ann");
+    f.inboxes[0]->fail_at(post);
+    bool failed = false;
+    try {
+      assert_ok(f.as_application(to(ModerationAction::ban, "ann", 60'000)));
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    f.inboxes[0]->fail_at(0);
+    assert_int_equal(f.inboxes[0]->reserved(), 0);
+    const auto events = f.take();
+    const bool banned = f.join(f.open(0, "ann"), "dev").code == Error::banned;
+    assert_int_equal(only<AuditNotice>(events).size(), banned ? 1 : 0);
+    assert_int_equal(only<RoomMessage>(events).size(), banned ? 1 : 0);
+    if (!banned) assert_true(ann->has_joined("dev") && also_ann->has_joined("dev"));
+    assert_ok(f.as_application(to(ModerationAction::ban, "ann", 60'000)));  // completes it
+    assert_false(ann->has_joined("dev") || also_ann->has_joined("dev"));
+    if (!failed) return;
+  }
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(only_moderators_moderate_and_only_those_below_them),
+      cmocka_unit_test(the_application_may_refuse_but_cannot_promote),
+      cmocka_unit_test(the_role_counts_when_a_deferred_verdict_comes),
+      cmocka_unit_test(a_mute_is_for_each_of_its_messages),
+      cmocka_unit_test(slow_mode_counts_what_is_published),
+      cmocka_unit_test(a_message_that_was_deferred_is_checked_again),
+      cmocka_unit_test(who_has_not_joined_obeys_the_rules_too),
+      cmocka_unit_test(members_only_removes_the_guests),
+      cmocka_unit_test(a_kick_removes_all_clients_of_a_user_and_lets_them_return),
+      cmocka_unit_test(a_banned_block_removes_all_but_moderators),
+      cmocka_unit_test(what_is_done_is_audited_and_told),
+      cmocka_unit_test(nothing_is_told_unless_it_is_wished),
+      cmocka_unit_test(closing_keeps_the_roles_only),
+      cmocka_unit_test(an_order_for_nobody),
+      cmocka_unit_test(a_lack_of_memory_loses_nothing),
+  };
+  return cmocka_run_group_tests_name("hub/moderation", tests, nullptr, nullptr);
+}
