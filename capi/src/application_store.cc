@@ -192,13 +192,11 @@ store::StoredRoom ApplicationStore::after(const store::RoomChange& change) const
   store::StoredRoom room = change.room;
   const bool sets_values =
       std::any_of(change.values.begin(), change.values.end(), [](const RoomValue& one) { return !one.value.empty(); });
-  if (change.remove || (room.id == 0 && change.messages.empty() && !sets_values)) {
-    room.id = 0;
-    room.count = room.oldest_ms = 0;
-    return room;
-  }
-  if (change.clear || room.id == 0) room.count = room.oldest_ms = 0;
-  room.id = 1;
+  const bool is_new = change.clear || room.id == 0;
+  if (is_new || change.remove) room.count = room.oldest_ms = 0;
+  // A room without messages and values is not stored.
+  room.id = change.remove || (is_new && change.messages.empty() && !sets_values) ? 0 : 1;
+  if (room.id == 0) return room;
   for (const MessagePtr& message : change.messages) {
     room.seq = std::max(room.seq, message->seq);
     if (room.count++ == 0) room.oldest_ms = message->time_ms;
