@@ -6,9 +6,11 @@
 
 #include <chat/cpp/error.hpp>
 #include <chat/cpp/events.hpp>
+#include <chat/cpp/history_store.hpp>
 #include <chat/cpp/verdict.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -183,6 +185,8 @@ struct Options {
   chat_presence_level presence = CHAT_PRESENCE_OFF;
   std::int64_t presence_grace_ms = 0;
   std::string presence_event = {};
+  // Instead of history_path. It lives as long as the server needs it.
+  std::shared_ptr<HistoryStore> history_store = {};
 };
 
 namespace detail {
@@ -305,6 +309,10 @@ class RawOptions {
     raw_.presence = options.presence;
     raw_.presence_grace_ms = options.presence_grace_ms;
     raw_.presence_event = text(options.presence_event);
+    if (options.history_store) {
+      history_store_ = HistoryCalls::raw(options.history_store.get());
+      raw_.history_store = &history_store_;
+    }
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
@@ -342,6 +350,7 @@ class RawOptions {
   std::vector<const char*> trusted_proxies_;
   std::vector<const char*> ephemeral_events_;
   std::vector<const char*> allowed_hosts_;
+  chat_history_store history_store_ = CHAT_HISTORY_STORE_INIT;
   chat_server_options raw_ = {};
 };
 
