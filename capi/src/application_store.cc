@@ -218,12 +218,15 @@ Status ApplicationStore::write(std::span<store::RoomChange> changes, std::uint64
   std::vector<store::StoredRoom> rooms;
   std::deque<ChangeView> views;
   std::vector<const chat_history_change*> pointers;
+  pointers.reserve(changes.size());
+  rooms.reserve(changes.size());
   for (const store::RoomChange& change : changes) rooms.push_back(after(change));
   for (std::size_t i = 0; i < changes.size(); ++i) {
     pointers.push_back(&views.emplace_back(changes[i], rooms[i], last_client_number).view);
   }
   // Memory for what is known afterwards, so that nothing fails between the two.
   std::vector<Known> known;
+  known.reserve(rooms.size());
   for (const store::StoredRoom& room : rooms) known.push_back({room.epoch, room.dropped_seq});
   {
     const std::lock_guard lock(known_mutex_);

@@ -21,38 +21,59 @@ inline namespace v0 {
 
 // chat_history_room: a room as the store keeps it.
 struct HistoryRoom {
+  // Its name.
   std::string room;
+  // Of its numbering.
   std::string epoch;
+  // Of the newest message, kept or not.
   std::uint64_t seq = 0;
+  // Messages up to here need not be kept.
   std::uint64_t dropped_seq = 0;
+  // About when the oldest kept message was published.
   std::int64_t oldest_ms = 0;
+  // When the newest message was published.
   std::int64_t newest_ms = 0;
+  // The highest number of a client so far.
   std::uint64_t last_client = 0;
 };
 
 // chat_history_value. In a change an empty value is to be removed.
 struct HistoryValue {
+  // Its name in the room.
   std::string_view key;
+  // Any bytes.
   std::string_view value;
+  // When it was set.
   std::int64_t time_ms = 0;
 };
 
 // chat_history_change. Its messages and values are valid during the call.
 struct HistoryChange {
+  // Delete all messages and values of the room first.
   bool clear = false;
+  // Delete the room too. Then nothing follows.
   bool remove = false;
+  // Store this as the room's row.
   HistoryRoom room;
+  // Add these.
   std::vector<MessageView> messages;
+  // Set or remove these, one after the other.
   std::vector<HistoryValue> values;
+  // 0, or: messages published before may be deleted.
   std::int64_t drop_before_ms = 0;
 };
 
 // chat_history_query
 struct HistoryQuery {
+  // The room of the messages.
   std::string_view room;
+  // Their epoch.
   std::string_view epoch;
+  // They have a higher seq,
   std::uint64_t after_seq = 0;
+  // and a lower one.
   std::uint64_t before_seq = 0;
+  // At most so many, the newest.
   std::size_t limit = 0;
 };
 
@@ -100,7 +121,9 @@ class HistoryStore {
   HistoryStore& operator=(const HistoryStore&) = delete;
   virtual ~HistoryStore() = default;
 
+  // Adds each room, followed by its values.
   virtual std::string load(HistoryReply& reply) = 0;
+  // Adds the messages, newest first.
   virtual std::string read(const HistoryQuery& query, HistoryReply& reply) = 0;
   // Makes all changes or none.
   virtual std::string write(const std::vector<HistoryChange>& changes) = 0;
