@@ -192,13 +192,11 @@ store::StoredRoom ApplicationStore::after(const store::RoomChange& change) const
   store::StoredRoom room = change.room;
   const bool sets_values =
       std::any_of(change.values.begin(), change.values.end(), [](const RoomValue& one) { return !one.value.empty(); });
-  if (change.remove || (room.id == 0 && change.messages.empty() && !sets_values)) {
-    room.id = 0;
-    room.count = room.oldest_ms = 0;
-    return room;
-  }
-  if (change.clear || room.id == 0) room.count = room.oldest_ms = 0;
-  room.id = 1;
+  const bool is_new = change.clear || room.id == 0;
+  if (is_new || change.remove) room.count = room.oldest_ms = 0;
+  // A room without messages and values is not stored.
+  room.id = change.remove || (is_new && change.messages.empty() && !sets_values) ? 0 : 1;
+  if (room.id == 0) return room;
   for (const MessagePtr& message : change.messages) {
     room.seq = std::max(room.seq, message->seq);
     if (room.count++ == 0) room.oldest_ms = message->time_ms;
@@ -220,12 +218,15 @@ Status ApplicationStore::write(std::span<store::RoomChange> changes, std::uint64
   std::vector<store::StoredRoom> rooms;
   std::deque<ChangeView> views;
   std::vector<const chat_history_change*> pointers;
+  pointers.reserve(changes.size());
+  rooms.reserve(changes.size());
   for (const store::RoomChange& change : changes) rooms.push_back(after(change));
   for (std::size_t i = 0; i < changes.size(); ++i) {
     pointers.push_back(&views.emplace_back(changes[i], rooms[i], last_client_number).view);
   }
   // Memory for what is known afterwards, so that nothing fails between the two.
   std::vector<Known> known;
+  known.reserve(rooms.size());
   for (const store::StoredRoom& room : rooms) known.push_back({room.epoch, room.dropped_seq});
   {
     const std::lock_guard lock(known_mutex_);

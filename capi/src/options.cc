@@ -513,7 +513,8 @@ void read_http_options(Reader& reader, const chat_server_options& given, net::Se
   options.http_lists = given.http_lists != 0;
 }
 
-void read_history_store(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+void read_history_store(Reader& reader, const chat_server_options& given, Settings& settings) {
+  if (given.history_store == nullptr) return;
   chat_history_store store = {};
   Status status = read_sized(given.history_store, kRequiredBytes<chat_history_store>, "options.history_store", store);
   if (!status.ok()) return reader.fault(std::move(status));
@@ -527,9 +528,7 @@ void read_history_store(Reader& reader, const chat_server_options& given, net::S
   }
   if (given.history_off != 0)
     reader.fault(invalid("options.history_store", "and options.history_off exclude each other"));
-  options.make_history_backend = [store, limits = options.hub.history] {
-    return std::make_unique<ApplicationStore>(store, limits);
-  };
+  settings.history = std::make_unique<ApplicationStore>(store, settings.server.hub.history);
 }
 
 void read_history_file(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
@@ -540,7 +539,6 @@ void read_history_file(Reader& reader, const chat_server_options& given, net::Se
   if (given.history_path != nullptr && given.history_off != 0) {
     reader.fault(invalid("options.history_path", "and options.history_off exclude each other"));
   }
-  if (given.history_store != nullptr) read_history_store(reader, given, options);
   const int sync = raw_number(given.history_sync);
   reader.range("options.history_sync", sync, CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_SYNC_FULL);
   options.history_full_sync = sync == CHAT_HISTORY_SYNC_FULL;
@@ -618,6 +616,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_stomp_options(reader, given, settings.server);
   read_http_options(reader, given, settings.server);
   read_history_file(reader, given, settings.server);
+  read_history_store(reader, given, settings);
   read_presence(reader, given, settings.server);
   read_changes(reader, given, settings.server);
   read_own_paths(reader, given, settings.server);

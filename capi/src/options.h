@@ -2,9 +2,12 @@
 // defaults. What only the operating system knows (addresses, certificates) is checked when the server starts.
 #pragma once
 
+#include <memory>
+
 #include "application.h"
 #include "chat/chat.h"
 #include "net/base/server_options.h"
+#include "store/store_backend.h"
 
 namespace chat::capi {
 
@@ -14,6 +17,7 @@ inline constexpr std::int64_t kMaxMs = 100LL * 366 * 24 * 3600 * 1000;
 struct Settings {
   net::ServerOptions server;
   ApplicationSettings application;
+  std::unique_ptr<store::StoreBackend> history;  // of history_store; nullptr: none
 };
 
 // invalid_argument, or unsupported for a field of a newer header. The detail begins with the field's name.

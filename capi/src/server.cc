@@ -21,7 +21,8 @@ chat_error chat_server_start(const chat_server_options *options, chat_server **s
     if (!settings.ok()) return settings.status();
 
     auto handle = std::make_unique<chat_server>(settings->application);
-    Result<std::unique_ptr<Server>> started = Server::start(std::move(settings->server), handle->application);
+    Result<std::unique_ptr<Server>> started =
+        Server::start(std::move(settings->server), handle->application, std::move(settings->history));
     if (!started.ok()) return started.status();
     handle->owned = std::move(*started);
     handle->running.store(handle->owned.get());

@@ -11,7 +11,6 @@
 #endif
 
 namespace chat::net {
-
 namespace {
 
 Result<std::unique_ptr<store::StoreBackend>> file_backend(const ServerOptions& options) {
@@ -34,13 +33,10 @@ Result<std::unique_ptr<store::StoreBackend>> file_backend(const ServerOptions& o
 
 }  // namespace
 
-Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOptions& options,
-                                                                 Application& application) {
+Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOptions& options, Application& application,
+                                                                 std::unique_ptr<store::StoreBackend> backend) {
   std::unique_ptr<store::StoredHistory> history;
-  std::unique_ptr<store::StoreBackend> backend;
-  if (options.make_history_backend) {
-    backend = options.make_history_backend();
-  } else if (!options.history_path.empty()) {
+  if (!backend && !options.history_path.empty()) {
     Result<std::unique_ptr<store::StoreBackend>> file = file_backend(options);
     if (!file.ok()) return file.status();
     backend = std::move(*file);

@@ -9,9 +9,9 @@
 
 namespace chat::net {
 
-// Opens it. nullptr: there is none in the options. unsupported for a file when this build has no SQLite; otherwise the errors
+// Opens `backend`, or the file if it is nullptr. nullptr: there is no file in the options either. unsupported for a file when this build has no SQLite; otherwise the errors
 // of StoreBackend::load(). `application` must outlive the store; it gets the log.
-Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOptions& options,
-                                                                 Application& application);
+Result<std::unique_ptr<store::StoredHistory>> open_history_store(const ServerOptions& options, Application& application,
+                                                                 std::unique_ptr<store::StoreBackend> backend);
 
 }  // namespace chat::net

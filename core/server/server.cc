@@ -116,10 +116,11 @@ Server::Server(ServerOptions options, Application& application)
       rest_(options_),
       started_at_ms_(wall_clock_ms()) {}
 
-Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application) {
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Application& application,
+                                              std::unique_ptr<store::StoreBackend> history) {
   options.hub.epoch_seed = random_seed();
   std::unique_ptr<Server> server(new Server(std::move(options), application));
-  const Status status = server->start_parts();
+  const Status status = server->start_parts(std::move(history));
   if (!status.ok()) {
     if (server->listener_) server->listener_->release_handed_in();
     return status;
@@ -159,7 +160,7 @@ Result<int> Server::check_descriptors() const {
   return places;
 }
 
-Status Server::start_parts() {
+Status Server::start_parts(std::unique_ptr<store::StoreBackend> history_backend) {
   ForkGuard::install();
   const Result<int> table_places = check_descriptors();
   if (!table_places.ok()) return table_places.status();
@@ -190,7 +191,8 @@ Status Server::start_parts() {
     loops_.push_back(std::make_unique<Loop>(*this, loops_.size()));
     inboxes.push_back(loops_.back().get());
   }
-  Result<std::unique_ptr<store::StoredHistory>> history = open_history_store(options_, application_);
+  Result<std::unique_ptr<store::StoredHistory>> history =
+      open_history_store(options_, application_, std::move(history_backend));
   if (!history.ok()) return history.status();
   history_ = std::move(*history);
   HubOptions hub_options = options_.hub;

@@ -37,7 +37,9 @@ class OwnedSocket;
 class Server final : private AcceptUser {
  public:
   // `application` must outlive the server. Callbacks may be called before this returns.
-  static Result<std::unique_ptr<Server>> start(ServerOptions options, Application& application);
+  // history: keeps the history instead of the file that the options may name; nullptr: none.
+  static Result<std::unique_ptr<Server>> start(ServerOptions options, Application& application,
+                                               std::unique_ptr<store::StoreBackend> history = nullptr);
   // Stops the server and waits for the drain, if that was not done. Not from one of the server's own callbacks.
   ~Server();
   Server(const Server&) = delete;
@@ -86,7 +88,7 @@ class Server final : private AcceptUser {
 
  private:
   Server(ServerOptions options, Application& application);
-  Status start_parts();
+  Status start_parts(std::unique_ptr<store::StoreBackend> history_backend);
   // Gives the socket to the next loop.
   void on_accepted(int socket_fd, std::string remote_address) override;
   bool has_tls() const { return !options_.tls_certificate_file.empty(); }

@@ -221,7 +221,7 @@ static int has_rooms(chat_server *server, uint64_t count) {
   return rooms == count;
 }
 
-static void wait_for(int (*condition)(chat_server *, uint64_t), chat_server *server, uint64_t count) {
+static void until(int (*condition)(chat_server *, uint64_t), chat_server *server, uint64_t count) {
   const struct timespec pause = {0, 1000000};
   int tries;
   for (tries = 0; tries < 20000 && !condition(server, count); tries++) {
@@ -269,7 +269,7 @@ static void a_room_continues_with_its_epoch(void **state) {
   (void)state;
   publish(server, "lobby", "one");
   publish(server, "lobby", "two");
-  wait_for(is_stored, server, 2);
+  until(is_stored, server, 2);
   before = history(server, "lobby");
   assert_ok(chat_server_free(server));
   assert_int_equal(kept.reads, 0);
@@ -280,15 +280,15 @@ static void a_room_continues_with_its_epoch(void **state) {
   assert_string_equal(after.epoch, before.epoch);
   assert_int_equal(kept.reads, 1);
   publish(server, "lobby", "three");
-  wait_for(is_stored, server, 1);
+  until(is_stored, server, 1);
   after = history(server, "lobby");
   assert_string_equal(after.text, "1:one 2:two 3:three ");
   assert_int_equal(kept.reads, 1); /* what was read is in memory */
   assert_ok(chat_close_room(server, "lobby", NULL));
-  wait_for(has_rooms, server, 0);
+  until(has_rooms, server, 0);
   assert_int_equal(kept.message_count, 0);
   publish(server, "lobby", "new");
-  wait_for(is_stored, server, 2);
+  until(is_stored, server, 2);
   assert_ok(chat_server_free(server));
 
   server = start_with(NULL);
@@ -306,7 +306,7 @@ static void the_store_is_told_what_to_drop(void **state) {
   publish(server, "lobby", "one");
   publish(server, "lobby", "two");
   publish(server, "lobby", "three");
-  wait_for(is_stored, server, 3);
+  until(is_stored, server, 3);
   assert_ok(chat_server_free(server));
   assert_int_equal(kept.message_count, 2);
   server = start_with(two_messages);
@@ -320,8 +320,8 @@ static void old_messages_are_dropped(void **state) {
   chat_server *server = start_with(a_second);
   (void)state;
   publish(server, "lobby", "one");
-  wait_for(is_stored, server, 1);
-  wait_for(has_rooms, server, 0); /* the room goes with its last message */
+  until(is_stored, server, 1);
+  until(has_rooms, server, 0); /* the room goes with its last message */
   assert_true(kept.drop_before_ms > 0);
   assert_ok(chat_server_free(server));
 }
@@ -330,13 +330,13 @@ static void a_write_that_fails_refuses_messages(void **state) {
   chat_server *server = start_with(NULL);
   (void)state;
   publish(server, "lobby", "one");
-  wait_for(is_stored, server, 1);
+  until(is_stored, server, 1);
   set(&kept.write_fails, 1);
   publish(server, "lobby", "two");
-  wait_for(is_failed, server, 1);
+  until(is_failed, server, 1);
   set(&kept.write_fails, 0);
   publish(server, "lobby", "three");
-  wait_for(is_stored, server, 2);
+  until(is_stored, server, 2);
   assert_string_equal(history(server, "lobby").text, "1:one 2:three ");
   assert_ok(chat_server_free(server));
 }
@@ -348,11 +348,11 @@ static void a_write_that_fails_is_forgotten(void **state) {
   (void)state;
   set(&kept.write_fails, 1);
   publish(server, "lobby", "one");
-  wait_for(is_forgotten, server, 1);
+  until(is_forgotten, server, 1);
   assert_string_equal(history(server, "lobby").text, "1:one ");
   set(&kept.write_fails, 0);
   publish(server, "lobby", "two");
-  wait_for(is_stored, server, 1);
+  until(is_stored, server, 1);
   assert_ok(chat_server_free(server));
   server = start_with(forgets);
   assert_string_equal(history(server, "lobby").text, "2:two ");
@@ -368,7 +368,7 @@ static void a_slow_write_stops_nobody(void **state) {
   assert_ok(chat_server_check_loops(server, 20000)); /* the loop answers while the store waits */
   assert_true(is_stored(server, 0));
   set(&kept.slow, 0);
-  wait_for(is_stored, server, 2);
+  until(is_stored, server, 2);
   assert_true(kept.writes <= 2); /* what waits is written together */
   assert_ok(chat_server_free(server));
 }
@@ -379,7 +379,7 @@ static void a_read_that_fails_is_an_error(void **state) {
   (void)state;
   publish(server, "lobby", "one");
   publish(server, "lobby", "two");
-  wait_for(is_stored, server, 2);
+  until(is_stored, server, 2);
   assert_ok(chat_server_free(server));
   server = start_with(NULL);
   set(&kept.read_fails, 1);

@@ -85,6 +85,7 @@ from ._pychat import library_versions
 from ._pychat import version as __version__
 from ._server import Server
 from ._snapshots import Person, Room, Stats
+from ._store import HistoryChange, HistoryQuery, HistoryRoom, HistoryStore, HistoryValue
 from ._stream import EventStream
 from ._verdicts import CONSUME, DEFER, PASS, REFUSE, Identity, Refuse, Replace
 
@@ -126,8 +127,13 @@ __all__ = [
     "Joined",
     "KeptMessage",
     "Left",
+    "HistoryChange",
     "HistoryFailure",
+    "HistoryQuery",
+    "HistoryRoom",
+    "HistoryStore",
     "HistorySync",
+    "HistoryValue",
     "LogLevel",
     "LogLine",
     "Message",

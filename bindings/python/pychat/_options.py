@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Optional, Sequence, TypedDict, Union
 
 from ._enums import HistoryFailure, HistorySync, LogLevel, OutboxPolicy, PresenceLevel, Protocol, SockJs, Transport
+from ._store import HistoryStore
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -139,6 +140,7 @@ class ServerOptions(TypedDict, total=False):
     history_sync: HistorySync
     history_on_failure: HistoryFailure
     history_file_bytes: int
+    history_store: Optional[HistoryStore]
 
     presence: PresenceLevel
     presence_grace_ms: int

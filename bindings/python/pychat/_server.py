@@ -18,6 +18,7 @@ from ._enums import Overflow
 from ._events import Abandoned, Disconnected, Event, Joined, Left, Opened
 from ._loop import AsyncCallback, Attachment
 from ._options import ServerOptions
+from ._store import HistoryStore, StoreCalls
 from ._stream import SIGNAL_CHECK_MS, EventStream
 
 if TYPE_CHECKING:
@@ -60,7 +61,12 @@ class Server(ServerDecisions):
         self._stopped = threading.Event()
         self._at_stop: Set[Callable[[], object]] = set()
         self._origin = ""
-        self._core = _pychat.Core(self, dict(options))
+        given = dict(options)
+        store = given.pop("history_store", None)
+        self._store = None if store is None else StoreCalls(cast(HistoryStore, store))
+        self._core = _pychat.Core(self, given)
+        if self._store is not None:
+            self._core.set_history_store(self._store)
         self._core.set_callback(_pychat.kinds["on_log"], _log.log_line)
 
     def __init_subclass__(cls) -> None:
@@ -189,6 +195,8 @@ class Server(ServerDecisions):
             if self._attachment is not None and self._core.host_driven:
                 self._attachment.watch(self._core.fileno())
         except BaseException:
+            if self._store is not None:
+                self._store.close()
             _process.let_go(self)
             if self._attachment is not None:
                 self._attachment.detach()
@@ -233,6 +241,8 @@ class Server(ServerDecisions):
         if attachment is not None:
             attachment.detach()
         self._core.close()
+        if self._store is not None:
+            self._store.close()
         self._end_serving()
         _process.let_go(self)
 

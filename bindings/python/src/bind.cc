@@ -210,7 +210,8 @@ void bind_living(py::class_<Core>& core) {
 }
 
 void bind_listening(py::class_<Core>& core) {
-  core.def("set_callback", &Core::set_callback, py::arg("kind"), py::arg("function"))
+  core.def("set_history_store", &Core::set_history_store, py::arg("calls"))
+      .def("set_callback", &Core::set_callback, py::arg("kind"), py::arg("function"))
       .def(
           "set_async_kinds", [](Core& self, unsigned kinds) { self.listeners().set_async_kinds(kinds); },
           py::arg("kinds"))

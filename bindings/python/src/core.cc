@@ -103,6 +103,7 @@ void Core::start(int log_level, FillCallbacks fill_callbacks) {
   forks_.store(forks());
   chat_server_options native = options_.get();
   native.user = this;
+  if (history_store_) native.history_store = history_store_->raw();
   if (native.log_level == 0) native.log_level = static_cast<chat_log_level>(log_level);
   const auto is_called = [&](Kind kind) { return listeners_.calls_inline(kind) || listeners_.calls_async(kind); };
   fill_callbacks(native.callbacks,
@@ -249,6 +250,7 @@ std::uint64_t Core::send_call(chat_client_id client, const chat_message& message
 
 int Core::traverse(visitproc visit, void* arg) {
   Py_VISIT(server_object_.ptr());
+  if (history_store_) Py_VISIT(history_store_->calls().ptr());
   if (const int stopped = listeners_.traverse(visit, arg); stopped != 0) return stopped;
   if (forked()) return 0;
   for (PyObject* client : clients_.objects()) Py_VISIT(client);

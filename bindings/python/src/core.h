@@ -10,11 +10,13 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "clients.h"
 #include "errors.h"
 #include "forks.h"
 #include "gil.h"
+#include "history_store.h"
 #include "listeners.h"
 #include "options.h"
 #include "record.h"
@@ -54,6 +56,8 @@ class Core {
   // handle (KeyboardInterrupt, SystemExit) and those of Python's signal handlers.
   bool poll(int timeout_ms);
 
+  // Before the start. calls: see HistoryStore.
+  void set_history_store(py::object calls) { history_store_ = std::make_unique<HistoryStore>(std::move(calls)); }
   void set_callback(unsigned kind, py::object function);
   void set_calls(EventQueuePtr queue);
   void add_events(EventQueuePtr queue, bool refuse_when_full);
@@ -115,6 +119,7 @@ class Core {
   void watch_drain();
 
   Options options_;
+  std::unique_ptr<HistoryStore> history_store_;  // nullptr: none
   py::object server_object_;  // the Python Server, which owns this object; the collector handles the cycle
 
   std::atomic<State> state_ = State::idle;

@@ -506,8 +506,8 @@ CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size)
 /* A room as the store keeps it: one row, which load() returns as the last write() gave it. */
 typedef struct chat_history_room {
   size_t struct_size;
-  const char *room;
-  const char *epoch;
+  const char *room;     /* its name */
+  const char *epoch;    /* of its numbering, as chat_message.epoch */
   uint64_t seq;         /* of the newest message of this epoch, kept or not */
   uint64_t dropped_seq; /* messages up to here need not be kept */
   int64_t oldest_ms;    /* about when the oldest kept message was published, milliseconds since 1970 */
@@ -520,7 +520,7 @@ typedef struct chat_history_room {
 /* What the server keeps for a room beside its messages. */
 typedef struct chat_history_value {
   size_t struct_size;
-  const char *key;
+  const char *key;   /* its name in the room */
   const void *value; /* at most 4 KiB */
   size_t value_size; /* 0 in write(): the value is removed */
   int64_t time_ms;   /* when it was set */
@@ -544,8 +544,8 @@ typedef struct chat_history_change {
 /* What read() is to find: messages of this room and epoch. */
 typedef struct chat_history_query {
   size_t struct_size;
-  const char *room;
-  const char *epoch;
+  const char *room;    /* the room of the messages */
+  const char *epoch;   /* their epoch */
   uint64_t after_seq;  /* with a higher seq */
   uint64_t before_seq; /* and a lower one; at most 2^63 - 1 */
   size_t limit;        /* at most so many, the newest */

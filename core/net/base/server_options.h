@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,10 +12,6 @@
 #include "wire/socket_io/socket_io_namespace.h"
 #include "wire/sockjs/sockjs_envelope.h"
 #include "wire/stomp/stomp_destination.h"
-
-namespace chat::store {
-class StoreBackend;
-}
 
 namespace chat::net {
 
@@ -125,8 +120,6 @@ struct ServerOptions {
   std::int64_t stomp_heart_beat_ms = 10'000;  // kUnlimited: none
 
   std::string history_path;                     // a file for the history; empty: in memory only
-  // Makes a store of the application instead of the file; empty: there is none.
-  std::function<std::unique_ptr<store::StoreBackend>()> make_history_backend;
   bool history_full_sync = false;               // survives a power loss
   bool history_forget = false;                  // go on in memory when the file cannot be written
   std::int64_t history_file_bytes = 4LL << 30;  // kUnlimited: no limit

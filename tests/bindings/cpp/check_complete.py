@@ -16,7 +16,7 @@ import tempfile
 # Functions for which C++ has a word of its own.
 NOT_NEEDED = {"chat_error_name", "chat_refusal_name", "chat_version_number"}
 # Functions for languages without macros.
-NOT_NEEDED |= {f"chat_{name}_init" for name in ("server_options", "endpoint", "static_mount", "identity", "message", "stats")}
+NOT_NEEDED |= {f"chat_{name}_init" for name in ("server_options", "endpoint", "static_mount", "identity", "message", "stats", "history_store")}
 NOT_NEEDED |= {f"chat_{name}_event_refuse" for name in ("connect", "authorize", "message")}
 
 # What a view of the C++ headers shows, and the fields that it shows under another name or not at all.
@@ -49,6 +49,12 @@ extern "C" chat_error chat_server_start(const chat_server_options* options, chat
   look(*options);
   return CHAT_ERROR_UNSUPPORTED;
 }
+
+struct Store : chat::HistoryStore {
+  std::string load(chat::HistoryReply&) override { return {}; }
+  std::string read(const chat::HistoryQuery&, chat::HistoryReply&) override { return {}; }
+  std::string write(const std::vector<chat::HistoryChange>&) override { return {}; }
+};
 
 static void check(bool right, const char* what) {
   if (right) return;
@@ -143,7 +149,11 @@ class Options:
         self.checks.append(f"CHECK(raw.callbacks.{name} != nullptr);")
 
     def field(self, cxx, raw, kind, name, counts):
-        if kind == "const char *":
+        if kind == "const chat_history_store *":
+            self.assignments.append(f"{cxx}.{name} = std::make_shared<Store>();")
+            self.checks.append(f"CHECK({raw}.{name} != nullptr && {raw}.{name}->user == {cxx}.{name}.get());")
+            self.checks.append(f"CHECK({raw}.{name}->load && {raw}.{name}->read && {raw}.{name}->write);")
+        elif kind == "const char *":
             self.assignments.append(f'{cxx}.{name} = "the {name}";')
             self.checks.append(f'CHECK({raw}.{name} != nullptr && std::strcmp({raw}.{name}, "the {name}") == 0);')
         elif kind == "const char *const *":

@@ -3,15 +3,18 @@
 import contextlib
 import json
 import os
+import pathlib
+import pwd
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 
 import pytest
-from pychat_support import LIMIT_S, SOURCE_DIR, connect, wait_until_it_handles
+from pychat_support import LIMIT_S, SOURCE_DIR, connect, wait_until, wait_until_it_handles
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 EXAMPLES = SOURCE_DIR / "examples" / "python"
@@ -61,6 +64,69 @@ def test_every_example_is_tried_and_short():
     for path in EXAMPLES.glob("*.py"):
         assert f'example("{path.name}"' in text, path.name
         assert len(path.read_text().splitlines()) < 120, path.name
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    """The connection string of a PostgreSQL of its own, on a UNIX socket."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    folders = [os.path.dirname(shutil.which("initdb") or ""), *sorted(map(str, pathlib.Path("/usr/lib/postgresql").glob("*/bin")))]
+    binaries = next((folder for folder in reversed(folders) if folder and os.path.exists(f"{folder}/initdb")), None)
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    root = os.geteuid() == 0
+    # The server refuses to run as root.
+    account = pwd.getpwnam("postgres" if "postgres" in names else "nobody") if root else None
+    as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    folder = tempfile.mkdtemp(prefix="libchat-pg-")
+    data = f"{folder}/data"
+    if account:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    server = None
+    try:
+        made = subprocess.run([f"{binaries}/initdb", "-D", data, "-U", "chat", "-A", "trust", "-N"], cwd=folder,
+                              capture_output=True, text=True, **as_user)  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        server = subprocess.Popen([f"{binaries}/postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-F"], cwd=folder,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user)  # fmt: skip
+        wait_until(lambda: os.path.exists(f"{data}/postmaster.pid") and "ready" in open(f"{data}/postmaster.pid").read())
+        yield f"host={folder} user=chat dbname=postgres"
+    finally:
+        if server is not None:
+            server.send_signal(signal.SIGINT)
+            server.wait(LIMIT_S)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_history_postgresql(postgresql):
+    def run(sent, first):
+        with example("history_postgresql.py", postgresql, 0) as program:
+            port = program.read(r"port (\d+)")[1]
+            with connect(f"ws://127.0.0.1:{port}/chat.v1?room=dev") as ann:
+                welcome = json.loads(ann.recv())
+                ann.send(json.dumps({"type": "history", "ref": "h"}))
+                kept = json.loads(ann.recv())["messages"]
+                for text in sent:
+                    ann.send(json.dumps({"type": "send", "text": text, "ref": text}))
+                    answers = [json.loads(ann.recv()) for _ in range(2)]
+                    assert {answer["type"] for answer in answers} == {"ack", "message"}, answers
+                args = [1, {"_placeholder": True, "num": 0}]
+                ann.send(json.dumps({"type": "send", "event": "drawn", "args": args, "attachments": ["AAEC"], "ref": "a"}))
+                assert {json.loads(ann.recv())["type"] for _ in range(2)} == {"ack", "message"}
+            program.process.kill()  # without an end of its own
+            program.process.wait(LIMIT_S)
+        assert welcome["seq"] == first
+        return welcome["epoch"], kept
+
+    epoch, kept = run(["one", "two"], 0)
+    assert kept == []
+    second_epoch, kept = run(["three"], 3)
+    assert second_epoch == epoch
+    assert [message["seq"] for message in kept] == [1, 2, 3]
+    assert [message.get("text") for message in kept[:2]] == ["one", "two"]
+    assert kept[2]["event"] == "drawn" and kept[2]["attachments"] == ["AAEC"] and kept[2]["from"]["name"] == "guest-1"
+    assert len(run([], 5)[1]) == 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

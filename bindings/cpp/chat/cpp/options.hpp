@@ -6,9 +6,11 @@
 
 #include <chat/cpp/error.hpp>
 #include <chat/cpp/events.hpp>
+#include <chat/cpp/history_store.hpp>
 #include <chat/cpp/verdict.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -190,6 +192,8 @@ struct Options {
   // Events of Socket.IO may end with {"messageId":"..."}.
   bool socket_io_message_ids = false;
   bool moderation_events = false;
+  // Instead of history_path. It lives as long as the server needs it.
+  std::shared_ptr<HistoryStore> history_store = {};
 };
 
 namespace detail {
@@ -314,6 +318,10 @@ class RawOptions {
     raw_.presence_event = text(options.presence_event);
     raw_.socket_io_message_ids = options.socket_io_message_ids ? 1 : 0;
     raw_.moderation_events = options.moderation_events ? 1 : 0;
+    if (options.history_store) {
+      history_store_ = HistoryCalls::raw(options.history_store.get());
+      raw_.history_store = &history_store_;
+    }
   }
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
@@ -351,6 +359,7 @@ class RawOptions {
   std::vector<const char*> trusted_proxies_;
   std::vector<const char*> ephemeral_events_;
   std::vector<const char*> allowed_hosts_;
+  chat_history_store history_store_ = CHAT_HISTORY_STORE_INIT;
   chat_server_options raw_ = {};
 };
 
