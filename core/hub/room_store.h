@@ -3,16 +3,28 @@
 // its logs kept; see RoomLog::submit(). Every function may be called from any thread.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "hub/moment.h"
 #include "hub/room_log.h"
 #include "model/command.h"
 
 namespace chat {
+
+// A value that is kept for a room beside its messages, such as a rule of it.
+struct RoomValue {
+  std::string key;
+  std::string value;         // of any bytes, never empty
+  std::int64_t time_ms = 0;  // when it was set, Unix milliseconds
+
+  bool operator==(const RoomValue&) const = default;
+};
 
 class RoomStore {
  public:
@@ -35,6 +47,24 @@ class RoomStore {
   virtual void read(KeptQuery query, Done done) = 0;
   // The same on the calling thread, which waits for the disk.
   virtual KeptRangePtr read_now(const KeptQuery& query) = 0;
+
+  // Limits of values. A value counts its key, itself and kValueBytes.
+  static constexpr std::size_t kMaxKeyBytes = 1 << 10;
+  static constexpr std::size_t kMaxValueBytes = 4 << 10;
+  static constexpr std::size_t kValueBytes = 64;
+  static constexpr std::size_t kMaxRoomValueBytes = 1 << 20;
+  static constexpr std::size_t kMaxAllValueBytes = 64 << 20;
+
+  // Sets a value of a room; an empty one removes it. values() has it at once. It is written later, in one order with the
+  // room's messages, and again until it is written when the disk fails. A room with values is kept. RoomLog::restart()
+  // removes them. Never blocks. Errors: no_such_room when the room has no log and nothing is kept of it, invalid_argument
+  // for a key that is empty or too long, too_large for a value, too_many above the limits of the room or of all rooms,
+  // unavailable when too much waits for the disk, stopped. When it fails or throws, nothing has changed.
+  virtual Status keep_value(std::string_view room, std::string_view key, std::string_view value, Moment now) = 0;
+  // All values of a room, by their keys. They are in memory from the start.
+  virtual std::vector<RoomValue> values(std::string_view room) const = 0;
+  // The names of all rooms that have values.
+  virtual std::vector<std::string> rooms_with_values() const = 0;
 };
 
 }  // namespace chat

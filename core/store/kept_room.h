@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +14,13 @@
 #include "store/store_backend.h"
 
 namespace chat::store {
+
+// The values of a room by their keys. An empty value among those to be written is to be removed.
+struct TimedValue {
+  std::string value;
+  std::int64_t time_ms = 0;
+};
+using RoomValues = std::map<std::string, TimedValue, std::less<>>;
 
 struct KeptRoom {
   KeptRoom(std::string room_name, std::string room_epoch) : name(std::move(room_name)), epoch(std::move(room_epoch)) {
@@ -24,6 +33,9 @@ struct KeptRoom {
   // Guarded by the history's rooms_mutex_.
   std::string epoch;
   std::size_t open_logs = 0;
+  RoomValues values;
+  std::size_t value_bytes = 0;  // see RoomStore::kValueBytes
+  bool had_values = false;      // a sweep removes the room, because it may be in the database without messages
 
   // Any thread.
   std::atomic<std::uint64_t> seq = 0;          // of the newest committed message
@@ -34,6 +46,7 @@ struct KeptRoom {
   StoredRoom stored;                 // as in the database, and what follows from the steps that wait for it:
   bool clear = false;                // drop what the database has of the room
   std::vector<MessagePtr> restored;  // and store these
+  RoomValues unwritten;              // and these
   bool dirty = false;                // in the list of rooms whose steps wait
   static constexpr std::size_t kNoChange = SIZE_MAX;
   std::size_t change = kNoChange;  // its place in the transaction that is being made

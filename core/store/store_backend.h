@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hub/history.h"
 #include "hub/kept_range.h"
 #include "hub/message_ids.h"
 #include "hub/moment.h"
+#include "hub/room_store.h"
 #include "model/message.h"
 #include "model/types.h"
 
@@ -38,17 +40,19 @@ inline std::int64_t stored_bytes(const Message& message) {
 // One step of a transaction, in the order of the fields.
 struct RoomChange {
   StoredRoom room;                   // before; the backend writes it as it is afterwards
-  bool clear = false;                // drop all messages that are stored under this name
+  bool clear = false;                // drop all messages and values that are stored under this name
+  std::vector<RoomValue> values;     // to set, one after the other; an empty value is removed
   std::vector<MessagePtr> messages;  // to add: rising seq above room.seq
   std::int64_t drop_before_ms = 0;   // drop messages that are older; 0: none
   std::int64_t drop_bytes = 0;       // drop so many bytes of the oldest messages
-  bool remove = false;               // remove the room
+  bool remove = false;               // remove the room with its values
 };
 
 // Once when the server starts.
 struct StoredRooms {
   std::vector<StoredRoom> rooms;
-  std::uint64_t last_client_number = 0;  // the highest that a kept sender has
+  std::vector<std::pair<std::size_t, RoomValue>> values;  // each after the index of its room
+  std::uint64_t last_client_number = 0;                   // the highest that a kept sender has
 };
 
 // All functions return unavailable, system, permission or unsupported, with a sentence that names the file.

@@ -27,6 +27,22 @@ HistoryLimits memory_limits(HistoryLimits limits) {
   return limits;
 }
 
+std::size_t bytes_of(std::string_view key, std::string_view value) {
+  return key.size() + value.size() + RoomStore::kValueBytes;
+}
+
+// Moves `from` over the values in `to`, without allocations.
+void move_values(RoomValues& from, RoomValues& to) noexcept {
+  while (!from.empty()) {
+    auto inserted = to.insert(from.extract(from.begin()));
+    if (!inserted.inserted) inserted.position->second = std::move(inserted.node.mapped());
+  }
+}
+
+void add_values(const RoomValues& values, RoomChange& change) {
+  for (const auto& [key, one] : values) change.values.push_back({key, one.value, one.time_ms});
+}
+
 KeptRangePtr failed_range(const KeptQuery& query, Status status) {
   auto range = std::make_shared<KeptRange>();
   range->status = std::move(status);
@@ -52,6 +68,8 @@ Status StoredHistory::load() {
   if (!loaded.ok()) return loaded.status();
   last_client_number_ = loaded->last_client_number;
   rooms_.reserve(loaded->rooms.size());
+  std::vector<KeptRoomPtr> rooms;
+  rooms.reserve(loaded->rooms.size());
   for (StoredRoom& stored : loaded->rooms) {
     auto room = std::make_shared<KeptRoom>(stored.name, stored.epoch);
     room->seq = stored.seq;
@@ -59,7 +77,16 @@ Status StoredHistory::load() {
     room->count = stored.count;
     total_bytes_ += stored.bytes;
     room->stored = std::move(stored);
+    rooms.push_back(room);
     rooms_.emplace(room->name, std::move(room));
+  }
+  for (auto& [index, value] : loaded->values) {
+    KeptRoom& room = *rooms[index];
+    const std::size_t bytes = bytes_of(value.key, value.value);
+    room.values.insert_or_assign(std::move(value.key), TimedValue{std::move(value.value), value.time_ms});
+    room.value_bytes += bytes;
+    room.had_values = true;
+    value_bytes_ += bytes;
   }
   return {};
 }
@@ -146,7 +173,7 @@ Result<std::vector<KeptMessageId>> StoredHistory::message_ids(std::int64_t since
 void StoredHistory::log_closed(const KeptRoomPtr& room) noexcept {
   const std::lock_guard lock(rooms_mutex_);
   --room->open_logs;
-  if (room->open_logs != 0 || room->seq.load(std::memory_order_relaxed) != 0) return;
+  if (room->open_logs != 0 || room->seq.load(std::memory_order_relaxed) != 0 || room->had_values) return;
   // Nothing is kept of it, or it was closed; then the step that waits has the room.
   if (const auto found = rooms_.find(room->name); found != rooms_.end() && found->second == room) rooms_.erase(found);
 }
@@ -155,10 +182,75 @@ bool StoredHistory::forget_room(const KeptRoomPtr& room, bool only_empty) {
   const std::lock_guard lock(rooms_mutex_);
   const auto found = rooms_.find(room->name);
   if (found == rooms_.end() || found->second != room || room->open_logs != 0 || room->dirty) return false;
+  if (!room->values.empty()) return false;
   if (only_empty && room->stored.count != 0) return false;
   if (room->seq.load(std::memory_order_relaxed) != room->stored.seq) return false;  // a step of it waits
   rooms_.erase(found);
   return true;
+}
+
+// Values ------------------------------------------------------------------------------------------------------------------
+
+Status StoredHistory::keep_value(std::string_view name, std::string_view key, std::string_view value, Moment now) {
+  if (key.empty() || key.size() > kMaxKeyBytes)
+    return {Error::invalid_argument, "the key of a value is empty or too long"};
+  if (value.size() > kMaxValueBytes) return {Error::too_large, "the value of a room is too long"};
+  const std::size_t bytes = bytes_of(key, value);
+  RoomValues shown;
+  shown.emplace(key, TimedValue{std::string(value), now.time_ms});
+  Step step;
+  step.values = shown;
+  step.bytes = bytes;
+  // The writer takes the step after all of this.
+  const std::lock_guard queue_lock(queue_mutex_);
+  if (stopping_ || stopped_) return {Error::stopped, "the server is stopping"};
+  if (queued_bytes_ != 0 && exceeds(queued_bytes_ + static_cast<std::int64_t>(bytes), options_.queue_bytes)) {
+    return {Error::unavailable, "too much waits for the disk"};
+  }
+  const std::lock_guard lock(rooms_mutex_);
+  const auto found = rooms_.find(name);
+  if (found == rooms_.end()) return {Error::no_such_room, "there is no such room"};
+  KeptRoom& room = *found->second;
+  const auto old = room.values.find(key);
+  if (old == room.values.end() && value.empty()) return {};
+  const std::size_t added = value.empty() ? 0 : bytes;
+  const std::size_t removed = old == room.values.end() ? 0 : bytes_of(key, old->second.value);
+  // What becomes smaller is always accepted.
+  if (added > removed &&
+      (room.value_bytes - removed + added > kMaxRoomValueBytes || value_bytes_ - removed + added > kMaxAllValueBytes)) {
+    return {Error::too_many, "the room has the maximum number of values"};
+  }
+  step.room = found->second;
+  queue_.push_back(std::move(step));
+  queued_bytes_ += static_cast<std::int64_t>(bytes);
+  if (queue_.size() == 1) queue_changed_.notify_one();
+  room.had_values = true;
+  if (value.empty()) {
+    room.values.erase(old);
+  } else {
+    move_values(shown, room.values);
+  }
+  room.value_bytes += added - removed;
+  value_bytes_ += added - removed;
+  return {};
+}
+
+std::vector<RoomValue> StoredHistory::values(std::string_view name) const {
+  std::vector<RoomValue> result;
+  const std::lock_guard lock(rooms_mutex_);
+  const auto found = rooms_.find(name);
+  if (found == rooms_.end()) return result;
+  for (const auto& [key, one] : found->second->values) result.push_back({key, one.value, one.time_ms});
+  return result;
+}
+
+std::vector<std::string> StoredHistory::rooms_with_values() const {
+  std::vector<std::string> result;
+  const std::lock_guard lock(rooms_mutex_);
+  for (const auto& [name, room] : rooms_) {
+    if (!room->values.empty()) result.push_back(name);
+  }
+  return result;
 }
 
 // The queue ---------------------------------------------------------------------------------------------------------------
@@ -180,14 +272,19 @@ Status StoredHistory::submit(const KeptRoomPtr& room, Submission& submission) {
   return {};
 }
 
-void StoredHistory::push(Step step, std::uint64_t seq) {
+void StoredHistory::push(Step step, std::uint64_t seq, bool keeps_values) {
   std::string epoch = step.restart->epoch;
   const KeptRoomPtr room = step.room;
   // The writer takes the step after all of this.
   const std::lock_guard queue_lock(queue_mutex_);
+  const std::lock_guard lock(rooms_mutex_);
+  if (keeps_values) step.values = room->values;
   queue_.push_back(std::move(step));
   if (queue_.size() == 1) queue_changed_.notify_one();
-  const std::lock_guard lock(rooms_mutex_);
+  if (!keeps_values) {
+    value_bytes_ -= std::exchange(room->value_bytes, 0);
+    room->values.clear();
+  }
   room->epoch = std::move(epoch);
   room->seq.store(seq, std::memory_order_relaxed);
   room->count.store(0, std::memory_order_relaxed);
@@ -197,7 +294,7 @@ void StoredHistory::restart(const KeptRoomPtr& room, const std::string& epoch) {
   Step step;
   step.room = room;
   step.restart = std::make_unique<Restart>(Restart{epoch, 0, {}});
-  push(std::move(step), 0);
+  push(std::move(step), 0, false);
 }
 
 void StoredHistory::restore(const KeptRoomPtr& room, const std::string& epoch, std::uint64_t seq,
@@ -205,7 +302,7 @@ void StoredHistory::restore(const KeptRoomPtr& room, const std::string& epoch, s
   Step step;
   step.room = room;
   step.restart = std::make_unique<Restart>(Restart{epoch, seq, std::move(messages)});
-  push(std::move(step), seq);
+  push(std::move(step), seq, true);
 }
 
 // The writer --------------------------------------------------------------------------------------------------------------
@@ -246,13 +343,25 @@ void StoredHistory::store(std::vector<Step>& steps, std::size_t first, std::size
   }
   for (const KeptRoomPtr& room : changed_) room->change = KeptRoom::kNoChange;
   const bool forgets = !status.ok() && options_.forget;
-  if (!status.ok()) note_failure(status, last - first);
+  if (!status.ok()) {
+    note_failure(status, static_cast<std::size_t>(
+                             std::count_if(steps.begin() + static_cast<std::ptrdiff_t>(first),
+                                           steps.begin() + static_cast<std::ptrdiff_t>(last),
+                                           [](const Step& step) { return step.submission.message != nullptr; })));
+  }
   std::int64_t bytes = 0;
   for (std::size_t i = first; i < last; ++i) {
     Step& step = steps[i];
     bytes += static_cast<std::int64_t>(step.bytes);
     if (step.restart) {
       if (!status.ok()) keep_restart(step);
+      continue;
+    }
+    if (!step.submission.message) {
+      if (!status.ok()) {
+        keep_values(step);
+        keep_dirty(step.room);
+      }
       continue;
     }
     if (step.overtaken) {
@@ -300,6 +409,7 @@ RoomChange& StoredHistory::change_of(const KeptRoomPtr& room) {
     change.room = room->stored;
     change.clear = room->clear;
     change.messages = room->restored;
+    add_values(room->unwritten, change);
     changed_.push_back(room);
     room->change = changes_.size() - 1;
   }
@@ -315,6 +425,13 @@ void StoredHistory::add(std::vector<Step>& steps, std::size_t first, std::size_t
     change.room = step.room->stored;
     change.clear = true;
     change.messages = step.room->restored;
+    change.values.clear();
+    add_values(step.room->unwritten, change);
+    return;
+  }
+  if (!step.submission.message) {
+    add_values(step.values, change);
+    keep_values(step);
     return;
   }
   Message& message = *step.submission.message;
@@ -337,6 +454,7 @@ void StoredHistory::restart_stored(Step& step) {
   room.stored = std::move(stored);
   room.clear = true;
   room.restored = std::move(step.restart->messages);
+  room.unwritten = std::move(step.values);
   step.restart->done = true;
 }
 
@@ -349,6 +467,7 @@ Status StoredHistory::write_changes() {
     room.stored = std::move(changes_[i].room);
     room.clear = false;
     room.restored.clear();
+    room.unwritten.clear();
     room.count.store(room.stored.count, std::memory_order_relaxed);
     room.dropped_seq.store(room.stored.dropped_seq, std::memory_order_relaxed);
   }
@@ -383,6 +502,8 @@ void StoredHistory::keep_restart(Step& step) {
   }
   keep_dirty(step.room);
 }
+
+void StoredHistory::keep_values(Step& step) noexcept { move_values(step.values, step.room->unwritten); }
 
 void StoredHistory::keep_dirty(const KeptRoomPtr& room) {
   if (room->dirty) return;
@@ -468,7 +589,7 @@ std::vector<KeptRoomPtr> StoredHistory::longest_silent(std::size_t count, bool c
     const std::lock_guard lock(rooms_mutex_);
     for (const auto& [name, room] : rooms_) {
       const bool kept = room->stored.id != 0 && room->change == KeptRoom::kNoChange;
-      if (kept && (!closed_only || room->open_logs == 0)) rooms.push_back(room);
+      if (kept && (!closed_only || (room->open_logs == 0 && room->values.empty()))) rooms.push_back(room);
     }
   }
   count = std::min(count, rooms.size());

@@ -73,6 +73,9 @@ class StoredHistory final : public RoomStore {
   Result<std::vector<KeptMessageId>> message_ids(std::int64_t since_ms) override;
   void read(KeptQuery query, Done done) override;
   KeptRangePtr read_now(const KeptQuery& query) override;
+  Status keep_value(std::string_view room, std::string_view key, std::string_view value, Moment now) override;
+  std::vector<RoomValue> values(std::string_view room) const override;
+  std::vector<std::string> rooms_with_values() const override;
 
   StoredHistoryStats stats() const;
 
@@ -95,8 +98,9 @@ class StoredHistory final : public RoomStore {
   };
   struct Step {
     KeptRoomPtr room;
-    Submission submission;
-    std::unique_ptr<Restart> restart;  // nullptr: a message
+    Submission submission;             // without a message: only the others
+    std::unique_ptr<Restart> restart;  // nullptr: the numbering continues
+    RoomValues values;                 // to keep; with a restart, all that the room has afterwards
     std::size_t bytes = 0;
     bool overtaken = false;  // the numbering was restarted after the message
   };
@@ -107,7 +111,7 @@ class StoredHistory final : public RoomStore {
 
   void run_writer();
   void run_reader();
-  void push(Step step, std::uint64_t seq);
+  void push(Step step, std::uint64_t seq, bool keeps_values);
   // Stores the next steps and commits their messages.
   void store(std::vector<Step>& steps, std::size_t first, std::size_t last);
   Status write(std::vector<Step>& steps, std::size_t first, std::size_t last);
@@ -117,6 +121,7 @@ class StoredHistory final : public RoomStore {
   void finish(const Step& step, const Result<Position>& place);
   void restart_stored(Step& step);
   void keep_restart(Step& step);
+  void keep_values(Step& step) noexcept;
   void keep_dirty(const KeptRoomPtr& room);
   void note(LogLevel level, std::string_view text) noexcept;
   void note_failure(const Status& status, std::size_t messages);
@@ -140,6 +145,7 @@ class StoredHistory final : public RoomStore {
 
   mutable std::mutex rooms_mutex_;
   StringMap<KeptRoomPtr> rooms_;
+  std::size_t value_bytes_ = 0;  // of all rooms; guarded by rooms_mutex_
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <limits>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 namespace chat::store {
@@ -54,6 +55,15 @@ CREATE TABLE message (
 ) WITHOUT ROWID;
 )",
     "ALTER TABLE message ADD COLUMN id TEXT NOT NULL DEFAULT '';",
+    R"(
+CREATE TABLE value (
+  room INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  value BLOB NOT NULL,
+  time_ms INTEGER NOT NULL,
+  PRIMARY KEY (room, key)
+) WITHOUT ROWID;
+)",
 };
 static_assert(kMigrations.size() == SqliteBackend::kSchemaVersion);
 
@@ -126,6 +136,9 @@ struct SqliteBackend::Statements {
   SqliteStatement remove_messages;
   SqliteStatement oldest;
   SqliteStatement drop;
+  SqliteStatement set_value;
+  SqliteStatement remove_value;
+  SqliteStatement remove_values;
   SqliteStatement set_last_client;
   SqliteStatement begin;
   SqliteStatement commit;
@@ -160,6 +173,11 @@ struct SqliteBackend::Statements {
     add(writer, remove_messages, "DELETE FROM message WHERE room = ?1");
     add(writer, oldest, "SELECT seq, bytes, time_ms FROM message WHERE room = ?1 ORDER BY seq");
     add(writer, drop, "DELETE FROM message WHERE room = ?1 AND seq <= ?2");
+    add(writer, set_value,
+        "INSERT INTO value (room, key, value, time_ms) VALUES (?1, ?2, ?3, ?4) "
+        "ON CONFLICT (room, key) DO UPDATE SET value = excluded.value, time_ms = excluded.time_ms");
+    add(writer, remove_value, "DELETE FROM value WHERE room = ?1 AND key = ?2");
+    add(writer, remove_values, "DELETE FROM value WHERE room = ?1");
     add(writer, set_last_client, "UPDATE server SET value = ?1 WHERE key = 'last_client'");
     add(reader, read_begin, "BEGIN");
     add(reader, read_end, "COMMIT");
@@ -324,10 +342,27 @@ Result<StoredRooms> SqliteBackend::load_rooms() {
     }
   }
   if (code != SQLITE_DONE) return writer_.status(code);
+  if (const Status status = load_values(result); !status.ok()) return status;
   const Result<std::int64_t> last = writer_.number("SELECT value FROM server WHERE key = 'last_client'");
   if (!last.ok()) return last.status();
   result.last_client_number = last_client_number_ = static_cast<std::uint64_t>(*last);
   return result;
+}
+
+Status SqliteBackend::load_values(StoredRooms& loaded) {
+  std::unordered_map<std::int64_t, std::size_t> by_id;
+  SqliteStatement rows;
+  int code = rows.prepare(writer_.get(), "SELECT room, key, value, time_ms FROM value");
+  if (code != SQLITE_OK) return writer_.status(code);
+  while ((code = rows.step()) == SQLITE_ROW) {
+    if (by_id.empty()) {
+      for (std::size_t i = 0; i < loaded.rooms.size(); ++i) by_id.emplace(loaded.rooms[i].id, i);
+    }
+    const auto room = by_id.find(rows.number(0));
+    if (room == by_id.end()) continue;
+    loaded.values.push_back({room->second, {std::string(rows.text(1)), std::string(rows.text(2)), rows.number(3)}});
+  }
+  return writer_.status(code);
 }
 
 // Reads each room from its newest message back, because the ids have no index.
@@ -407,6 +442,24 @@ Status SqliteBackend::write(std::span<RoomChange> changes, std::uint64_t last_cl
   return {};
 }
 
+int SqliteBackend::remove_room(std::int64_t id) {
+  int code = statements_->remove_messages.bind(1, id).run();
+  if (code == SQLITE_OK) code = statements_->remove_values.bind(1, id).run();
+  return code == SQLITE_OK ? statements_->remove_room.bind(1, id).run() : code;
+}
+
+int SqliteBackend::set_values(const RoomChange& change, std::int64_t room) {
+  int code = SQLITE_OK;
+  for (const RoomValue& one : change.values) {
+    if (code != SQLITE_OK) break;
+    SqliteStatement& statement = one.value.empty() ? statements_->remove_value : statements_->set_value;
+    statement.bind(1, room).bind_text(2, one.key);
+    if (!one.value.empty()) statement.bind_blob(3, one.value).bind(4, one.time_ms);
+    code = statement.run();
+  }
+  return code;
+}
+
 int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
   Statements& sql = *statements_;
   int code = SQLITE_OK;
@@ -417,21 +470,22 @@ int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
     sql.find_room.reset();
     if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
     code = SQLITE_OK;
-    if (old != 0) code = sql.remove_messages.bind(1, old).run();
-    if (old != 0 && code == SQLITE_OK) code = sql.remove_room.bind(1, old).run();
+    if (old != 0) code = remove_room(old);
     room.id = 0;
     room.count = room.bytes = room.oldest_ms = 0;
     if (code != SQLITE_OK) return code;
   }
   if (change.remove) {
-    if (room.id != 0) code = sql.remove_messages.bind(1, room.id).run();
-    if (room.id != 0 && code == SQLITE_OK) code = sql.remove_room.bind(1, room.id).run();
+    if (room.id != 0) code = remove_room(room.id);
     room.id = 0;
     room.count = room.bytes = room.oldest_ms = 0;
     return code;
   }
   const bool is_new = room.id == 0;
-  if (is_new && change.messages.empty()) return code;  // a room without messages is not stored
+  const bool sets_values =
+      std::any_of(change.values.begin(), change.values.end(), [](const RoomValue& one) { return !one.value.empty(); });
+  if (is_new && change.messages.empty() && !sets_values)
+    return code;  // a room without messages and values is not stored
   const auto bind_room = [&](SqliteStatement& statement) -> SqliteStatement& {
     return statement.bind_text(2, room.epoch)
         .bind(3, to_sql(room.seq))
@@ -446,6 +500,8 @@ int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
     if (code != SQLITE_OK) return code;
     room.id = sqlite3_last_insert_rowid(writer_.get());
   }
+  code = set_values(change, room.id);
+  if (code != SQLITE_OK) return code;
   std::string attributes;
   std::string attachments;
   for (const MessagePtr& message : change.messages) {

@@ -40,7 +40,7 @@ class SqliteBackend final : public StoreBackend {
   std::int64_t file_bytes() const override;
 
   // The version of the tables that this library writes (PRAGMA user_version).
-  static constexpr int kSchemaVersion = 2;
+  static constexpr int kSchemaVersion = 3;
   // "3.40.1", of the loaded library.
   static const char* library_version();
 
@@ -52,8 +52,11 @@ class SqliteBackend final : public StoreBackend {
   Status migrate();
   Status begin_run();  // notes this run in the table `server`, and changes the epochs if necessary
   Result<StoredRooms> load_rooms();
+  Status load_values(StoredRooms& loaded);
   // These within a transaction. They return an SQLite code.
   int apply(const RoomChange& change, StoredRoom& room);
+  int remove_room(std::int64_t id);  // with its messages and values
+  int set_values(const RoomChange& change, std::int64_t room);
   int trim(const RoomChange& change, StoredRoom& room);
   int read_room(const KeptQuery& query, Moment now, KeptRange& range);
   int read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);

@@ -22,12 +22,16 @@ class FakeBackend final : public store::StoreBackend {
     std::atomic<bool> closed_clean = false;
     std::mutex mutex;
     std::map<std::string, std::pair<store::StoredRoom, std::vector<MessagePtr>>> rooms;
+    std::map<std::string, std::map<std::string, RoomValue>> values;
   };
   explicit FakeBackend(Disk& disk) : disk_(disk) {}
 
   Result<store::StoredRooms> load() override {
     store::StoredRooms result;
-    for (const auto& [name, room] : disk_.rooms) result.rooms.push_back(room.first);
+    for (const auto& [name, room] : disk_.rooms) {
+      for (const auto& [key, value] : disk_.values[name]) result.values.push_back({result.rooms.size(), value});
+      result.rooms.push_back(room.first);
+    }
     return result;
   }
   Status write(std::span<store::RoomChange> changes, std::uint64_t) override {
@@ -36,8 +40,15 @@ class FakeBackend final : public store::StoreBackend {
     if (disk_.write_fails) return {Error::unavailable, "the disk is full"};
     const std::lock_guard lock(disk_.mutex);
     for (store::RoomChange& change : changes) {
-      if (change.clear || change.remove) disk_.rooms.erase(change.room.name);
+      if (change.clear || change.remove) {
+        disk_.rooms.erase(change.room.name);
+        disk_.values.erase(change.room.name);
+      }
       if (change.remove) continue;
+      for (const RoomValue& value : change.values) {
+        disk_.values[change.room.name][value.key] = value;
+        if (value.value.empty()) disk_.values[change.room.name].erase(value.key);
+      }
       auto& [stored, messages] = disk_.rooms[change.room.name];
       for (const MessagePtr& message : change.messages) {
         messages.push_back(message);
@@ -200,6 +211,44 @@ void a_restart_of_the_numbering_waits_for_the_disk(void**) {
   assert_int_equal(disk.rooms["lobby"].second.size(), 1);
 }
 
+void values_wait_for_the_disk(void**) {
+  FakeBackend::Disk disk;
+  const auto stored = [&](const std::string& key) {
+    const std::lock_guard lock(disk.mutex);
+    const auto found = disk.values["lobby"].find(key);
+    return found == disk.values["lobby"].end() ? std::string() : found->second.value;
+  };
+  Run run(disk);
+  run.publish("one");
+  const auto keep = [&](const char* key, const char* value) {
+    assert_ok(run.history->keep_value("lobby", key, value, run.f->now));
+  };
+  keep("a", "1");
+  keep("b", "1");
+  wait_until([&] { return stored("b") == "1"; });
+  disk.write_fails = true;
+  keep("a", "2");
+  keep("b", "");
+  assert_status(run.publish("two").status, Error::unavailable);
+  assert_int_equal(run.history->stats().failed, 1);
+  keep("a", "3");
+  keep("c", "1");
+  assert_int_equal(run.history->values("lobby").size(), 2);
+  assert_text(stored("a"), "1");
+  disk.write_fails = false;
+  wait_until([&] { return stored("c") == "1"; });
+  assert_text(stored("a"), "3");
+  assert_text(stored("b"), "");
+  // A room that was closed meanwhile has none of them.
+  disk.write_fails = true;
+  keep("d", "1");
+  assert_ok(run.f->hub->close_room("lobby", ""));
+  assert_status(run.publish("two").status, Error::unavailable);
+  disk.write_fails = false;
+  run.publish("two");
+  assert_text(stored("a") + stored("c") + stored("d"), "");
+}
+
 void a_message_that_a_restart_overtakes_is_refused(void**) {
   FakeBackend::Disk disk;
   Run run(disk);
@@ -336,6 +385,7 @@ int main() {
       cmocka_unit_test(what_cannot_be_written_is_refused),
       cmocka_unit_test(what_cannot_be_written_is_forgotten),
       cmocka_unit_test(a_restart_of_the_numbering_waits_for_the_disk),
+      cmocka_unit_test(values_wait_for_the_disk),
       cmocka_unit_test(a_message_that_a_restart_overtakes_is_refused),
       cmocka_unit_test(the_queue_is_bounded),
       cmocka_unit_test(without_memory_nothing_is_lost),

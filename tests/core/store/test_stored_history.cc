@@ -1,7 +1,12 @@
 // The history of a hub that is kept in a file: what a restart, a failure and the limits leave of it.
 #include "store/stored_history.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <csignal>
 
 #include "history_fixture.h"
 
@@ -322,6 +327,173 @@ void a_restored_room_is_kept_too(void**) {
   assert_status(run.hub().restore_room("lobby", "seed", 9, restored(), run.now), Error::wrong_state);
 }
 
+// "key value" of each.
+Texts values(HistoryRun& run, std::string_view room) {
+  Texts result;
+  for (const RoomValue& one : run.history->values(room)) result.push_back(one.key + " " + one.value);
+  return result;
+}
+
+Status keep(HistoryRun& run, std::string_view room, std::string_view key, std::string_view value) {
+  return run.history->keep_value(room, key, value, run.moment());
+}
+
+void values_survive_a_restart(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  std::int64_t time_ms = 0;
+  {
+    HistoryRun run(settings);
+    run.publish("lobby", "one");
+    assert_ok(run.f->join(run.f->open(), "silent"));
+    for (const char* room : {"lobby", "silent"}) {
+      assert_ok(keep(run, room, "a", "1"));
+      assert_ok(keep(run, room, "b", std::string("\0\xFF", 2)));
+      assert_ok(keep(run, room, "c", "1"));
+      assert_ok(keep(run, room, "a", "2"));
+      assert_ok(keep(run, room, "c", ""));
+      assert_ok(keep(run, room, "d", ""));
+    }
+    time_ms = run.now.time_ms;
+    assert_true(values(run, "lobby") == Texts({"a 2", std::string("b \0\xFF", 4)}));  // at once
+    assert_status(keep(run, "nowhere", "a", "1"), Error::no_such_room);
+  }
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    HistoryRun run(settings);
+    for (const char* room : {"lobby", "silent"}) {
+      assert_true(values(run, room) == Texts({"a 2", std::string("b \0\xFF", 4)}));
+    }
+    assert_int_equal(run.history->values("lobby")[0].time_ms, time_ms);
+    assert_true(run.history->values("nowhere").empty());
+    Texts rooms = run.history->rooms_with_values();
+    std::sort(rooms.begin(), rooms.end());
+    assert_true(rooms == Texts({"lobby", "silent"}));
+    assert_false(run.hub().has_room("silent"));  // it has no messages
+  }
+  HistoryRun run(settings);
+  assert_ok(keep(run, "silent", "a", "3"));  // a room that is not in use
+  assert_true(values(run, "silent")[0] == "a 3");
+}
+
+void a_room_with_values_is_kept(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  settings.history.max_rooms = 1;
+  {
+    HistoryRun run(settings);
+    run.publish("ruled", "one");
+    assert_ok(keep(run, "ruled", "a", "1"));
+    run.pass(1'000);
+    run.publish("free", "one");
+    run.pass(1'000);
+    run.publish("newest", "one");
+  }
+  {
+    HistoryRun run(settings);
+    wait_until([&] { return !run.hub().has_room("free") && !run.hub().has_room("newest"); });
+    assert_true(run.hub().has_room("ruled"));
+    assert_ok(keep(run, "ruled", "a", ""));
+    assert_true(run.history->rooms_with_values().empty());
+  }
+  // Without values, members and messages it goes, also from the file.
+  {
+    HistoryRun run(settings);
+    assert_ok(run.f->join(run.f->open(), "empty"));
+    assert_ok(keep(run, "empty", "a", "1"));
+  }
+  const auto rows = [&] {
+    store::SqliteConnection file;
+    assert_ok(file.open(settings.path, false));
+    return *file.number("SELECT count(*) FROM room WHERE name = 'empty'") + *file.number("SELECT count(*) FROM value");
+  };
+  HistoryRun run(settings);
+  assert_int_equal(rows(), 2);
+  assert_ok(keep(run, "empty", "a", ""));
+  wait_until([&] { return rows() == 0; });
+}
+
+void a_closed_room_has_no_values(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  {
+    HistoryRun run(settings);
+    run.publish("lobby", "one");
+    assert_ok(keep(run, "lobby", "a", "1"));
+    assert_ok(run.hub().close_room("lobby", ""));
+    assert_true(values(run, "lobby").empty());
+    assert_true(run.history->rooms_with_values().empty());
+    run.publish("lobby", "new");
+    assert_ok(keep(run, "lobby", "b", "2"));
+  }
+  HistoryRun run(settings);
+  assert_true(values(run, "lobby") == Texts({"b 2"}));
+}
+
+void a_restored_room_keeps_its_values(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  {
+    HistoryRun run(settings);
+    assert_ok(run.f->join(run.f->open(), "lobby"));
+    assert_ok(keep(run, "lobby", "a", "1"));
+    std::vector<std::shared_ptr<Message>> messages{make_message(draft("lobby", "restored"))};
+    messages[0]->seq = 4;
+    messages[0]->time_ms = 1'700'000'000'000;
+    assert_ok(run.hub().restore_room("lobby", "seed", 9, messages, run.now));
+    assert_true(values(run, "lobby") == Texts({"a 1"}));
+  }
+  HistoryRun run(settings);
+  assert_true(values(run, "lobby") == Texts({"a 1"}));
+  assert_true(texts(run.read("lobby").messages) == Texts({"4 restored"}));
+}
+
+void values_are_bounded(void**) {
+  const TemporaryFolder folder;
+  HistoryRun run({folder.file("chat.db")});
+  run.publish("lobby", "one");
+  const std::string largest(RoomStore::kMaxValueBytes, 'x');
+  assert_status(keep(run, "lobby", "a", largest + "x"), Error::too_large);
+  assert_status(keep(run, "lobby", "", "1"), Error::invalid_argument);
+  assert_status(keep(run, "lobby", std::string(RoomStore::kMaxKeyBytes + 1, 'k'), "1"), Error::invalid_argument);
+  std::size_t kept = 0;
+  Status status;
+  while ((status = keep(run, "lobby", "k" + std::to_string(kept), largest)).ok()) ++kept;
+  assert_status(status, Error::too_many);
+  assert_in_range(kept, 200, RoomStore::kMaxRoomValueBytes / RoomStore::kMaxValueBytes);
+  assert_int_equal(run.history->values("lobby").size(), kept);
+  assert_ok(keep(run, "lobby", "k0", "smaller"));
+  assert_ok(keep(run, "lobby", "k1", ""));
+  assert_ok(keep(run, "lobby", "k1", largest));
+  run.publish("other", "one");
+  assert_ok(keep(run, "other", "a", largest));
+}
+
+void values_outlive_a_killed_process(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  std::array<int, 2> written{};
+  assert_int_equal(::pipe(written.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    HistoryRun run(settings);
+    run.publish("lobby", "one");
+    if (!keep(run, "lobby", "a", "1").ok()) _exit(1);
+    run.publish("lobby", "two");  // it is written after the value
+    if (::write(written[1], "x", 1) != 1) _exit(1);
+    for (;;) ::pause();
+  }
+  ::close(written[1]);
+  char ready = 0;
+  assert_int_equal(::read(written[0], &ready, 1), 1);
+  ::close(written[0]);
+  ::kill(child, SIGKILL);
+  assert_int_equal(::waitpid(child, nullptr, 0), child);
+  HistoryRun run(settings);
+  assert_ok(run.opened);
+  assert_true(values(run, "lobby") == Texts({"a 1"}));
+  assert_true(texts(run.read("lobby").messages) == Texts({"1 one", "2 two"}));
+}
+
 void rooms_without_members_are_listed(void**) {
   const TemporaryFolder folder;
   const Settings settings{folder.file("chat.db")};
@@ -451,6 +623,12 @@ int main() {
       cmocka_unit_test(the_longest_silent_rooms_give_way),
       cmocka_unit_test(a_closed_room_is_gone_from_the_file),
       cmocka_unit_test(a_restored_room_is_kept_too),
+      cmocka_unit_test(values_survive_a_restart),
+      cmocka_unit_test(a_room_with_values_is_kept),
+      cmocka_unit_test(a_closed_room_has_no_values),
+      cmocka_unit_test(a_restored_room_keeps_its_values),
+      cmocka_unit_test(values_are_bounded),
+      cmocka_unit_test(values_outlive_a_killed_process),
       cmocka_unit_test(rooms_without_members_are_listed),
       cmocka_unit_test(a_lost_tail_changes_the_epochs),
       cmocka_unit_test(with_full_sync_nothing_is_lost),

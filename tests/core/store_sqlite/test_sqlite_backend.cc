@@ -86,6 +86,37 @@ void version_1_is_read(void**) {
   assert_true(drawn.attachments == std::vector<std::string>({std::string("\0\xFF", 2)}));
 }
 
+// What the second release added to them.
+constexpr const char* kVersion2 = R"(
+ALTER TABLE message ADD COLUMN id TEXT NOT NULL DEFAULT '';
+UPDATE message SET id = 'an id' WHERE seq = 9;
+PRAGMA user_version = 2;
+)";
+
+void version_2_is_read(void**) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("chat.db");
+  run_sql(path, kVersion1);
+  run_sql(path, kVersion2);
+  {
+    SqliteBackend backend(options(path));
+    Result<store::StoredRooms> rooms = backend.load();
+    assert_ok(rooms.status());
+    assert_true(rooms->values.empty());
+    assert_text(backend.read({"lobby", "e1", 8, RoomLog::kNoSeq, 0}, {}).messages[0]->id, "an id");
+    std::vector<store::RoomChange> changes(1);
+    changes[0].room = rooms->rooms[0];
+    changes[0].values = {{"a", "1", 5}};
+    assert_ok(backend.write(changes, 0));
+    backend.close(true);
+  }
+  SqliteBackend backend(options(path));
+  const Result<store::StoredRooms> rooms = backend.load();
+  assert_int_equal(rooms->values.size(), 1);
+  assert_int_equal(rooms->values[0].first, 0);
+  assert_true(rooms->values[0].second == RoomValue({"a", "1", 5}));
+}
+
 void a_new_file_has_the_tables_of_an_old_one(void**) {
   const TemporaryFolder folder;
   const std::string path = folder.file("chat.db");
@@ -99,7 +130,7 @@ void a_new_file_has_the_tables_of_an_old_one(void**) {
   assert_ok(opened(folder.file("v1.db")));
   SqliteConnection first;
   assert_ok(first.open(folder.file("v1.db"), false));
-  for (const char* table : {"server", "room", "message"}) {
+  for (const char* table : {"server", "room", "message", "value"}) {
     const std::string columns =
         "SELECT group_concat(name || ' ' || type || ' ' || pk || ' ' || \"notnull\") FROM pragma_table_info('" +
         std::string(table) + "')";
@@ -111,11 +142,11 @@ void a_newer_version_is_refused(void**) {
   const TemporaryFolder folder;
   const std::string path = folder.file("chat.db");
   assert_ok(opened(path));
-  run_sql(path, "PRAGMA user_version = 3");
+  run_sql(path, "PRAGMA user_version = 4");
   const Status status = opened(path);
   assert_status(status, Error::unsupported);
   assert_mentions(status, path);
-  assert_mentions(status, "version 3");
+  assert_mentions(status, "version 4");
 }
 
 void another_programs_database_is_refused(void**) {
@@ -277,6 +308,7 @@ void space_is_given_back(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(version_1_is_read),
+      cmocka_unit_test(version_2_is_read),
       cmocka_unit_test(a_new_file_has_the_tables_of_an_old_one),
       cmocka_unit_test(a_newer_version_is_refused),
       cmocka_unit_test(another_programs_database_is_refused),

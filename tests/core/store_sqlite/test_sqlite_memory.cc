@@ -28,6 +28,7 @@ struct Fixture {
       message->attributes = {{"a name that is too long to live inside of a string", "value"}};
       message->attachments = {std::string(100, 'y')};
       result[i].messages = {message};
+      result[i].values = {{"a key that is too long to live inside of a string", std::string(100, 'v'), 1}};
     }
     return result;
   }
@@ -48,6 +49,32 @@ void a_transaction_without_memory_changes_nothing(void**) {
     assert_int_equal(f.read().messages.size(), written ? 1 : 0);
     if (!written) assert_ok(f.backend.write(changes, 1));
     assert_int_equal(f.read().messages.size(), 1);
+    f.backend.close(true);
+    assert_int_equal(f.backend.load()->values.size(), 2);
+  }
+  assert_true(failures > 3);
+}
+
+// The store in front of it: a value without memory is not kept, and nothing else has changed.
+void a_value_without_memory_is_not_kept(void**) {
+  int failures = 0;
+  for (Came came = Came::to_a_failure; came == Came::to_a_failure; ++failures) {
+    const TemporaryFolder folder;
+    store::StoredHistory history(
+        std::make_unique<store::SqliteBackend>(Fixture::options(folder.file("chat.db"))), {},
+        [] {
+          return Moment{2, 2};
+        },
+        [](LogLevel, std::string_view) {});
+    assert_ok(history.load());
+    history.start([](const Submission&, const Result<Position>&) {});
+    const std::unique_ptr<RoomLog> log = history.open_log(kLongRoom, "e");
+    bool kept = false;
+    came = after(failures, [&] { kept = history.keep_value(kLongRoom, kLongRoom, kLongRoom, {2, 2}).ok(); });
+    assert_int_equal(history.values(kLongRoom).size(), kept ? 1 : 0);
+    assert_ok(history.keep_value(kLongRoom, kLongRoom, "again", {2, 2}));
+    assert_text(history.values(kLongRoom)[0].value, "again");
+    history.stop();
   }
   assert_true(failures > 3);
 }
@@ -72,6 +99,7 @@ void a_read_without_memory_can_be_repeated(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_transaction_without_memory_changes_nothing),
+      cmocka_unit_test(a_value_without_memory_is_not_kept),
       cmocka_unit_test(a_read_without_memory_can_be_repeated),
   };
   return cmocka_run_group_tests_name("store_sqlite/sqlite_memory", tests, nullptr, nullptr);
