@@ -17,6 +17,17 @@ int Churn::connect() {
   return fd;
 }
 
+void Churn::expect_upgrade(int fd) {
+  char buffer[4096];
+  std::string answer;
+  while (answer.find("\r\n\r\n") == std::string::npos) {
+    const ssize_t count = recv(fd, buffer, sizeof buffer, 0);
+    if (count <= 0) fail("the server closed a connection during its handshake");
+    answer.append(buffer, static_cast<std::size_t>(count));
+  }
+  if (!answer.starts_with("HTTP/1.1 101 ")) fail("refused: %.60s", answer.c_str());
+}
+
 std::size_t Churn::handshakes_until(double end_s, std::size_t at_once) {
   std::size_t made = 0;
   const std::string hello = form_.hello(Client{});
@@ -25,18 +36,25 @@ std::size_t Churn::handshakes_until(double end_s, std::size_t at_once) {
     for (const int fd : open_) {
       if (send(fd, hello.data(), hello.size(), MSG_NOSIGNAL) < 0) fail("the server closed a connection");
     }
-    for (const int fd : open_) {
-      char buffer[4096];
-      std::string answer;
-      while (answer.find("\r\n\r\n") == std::string::npos) {
-        const ssize_t count = recv(fd, buffer, sizeof buffer, 0);
-        if (count <= 0) fail("the server closed a connection during its handshake");
-        answer.append(buffer, static_cast<std::size_t>(count));
-      }
-      if (!answer.starts_with("HTTP/1.1 101 ")) fail("refused: %.60s", answer.c_str());
-    }
+    for (const int fd : open_) expect_upgrade(fd);
     release();
     made += at_once;
+  }
+  return made;
+}
+
+std::size_t Churn::join_until(double end_s, double rate, std::size_t most, const std::function<void(double)>& wait) {
+  const std::string hello = form_.hello(Client{});
+  const double begin_s = now_s();
+  std::size_t made = 0;
+  for (double due_s = begin_s; due_s < end_s; due_s = begin_s + static_cast<double>(++made) / rate) {
+    wait(due_s);
+    const int fd = connect();
+    if (send(fd, hello.data(), hello.size(), MSG_NOSIGNAL) < 0) fail("the server closed a connection");
+    expect_upgrade(fd);
+    if (open_.size() <= most) continue;
+    close(open_.front());
+    open_.erase(open_.begin());
   }
   return made;
 }

@@ -5,6 +5,7 @@
 //   turn ms=100 rate=500           the same at a fixed rate of messages per second; latencies count from the scheduled time
 //   receive count=1000             waits until the first room has received so many messages of others
 //   handshakes ms=100 at_once=100  connections that open and close beside the others
+//   joins ms=5000 rate=100         connections that open at a fixed rate and close a second later
 //   silent count=500               connections that send nothing, until `release`
 //   reconnect                      closes and opens all clients
 #include <poll.h>
@@ -122,6 +123,14 @@ void Session::execute(std::string_view line) {
     const double end_s = begin_s + number("ms", 100) / 1000;
     const std::size_t made = churn_.handshakes_until(end_s, static_cast<std::size_t>(number("at_once", 100)));
     answer("{\"handshakes\":" + std::to_string(made) + ",\"seconds\":" + std::to_string(now_s() - begin_s) + "}");
+  } else if (command == "joins") {
+    const double rate = number("rate", 100);
+    const auto wait = [this](double due_s) {
+      while (now_s() < due_s) crowd_.wait(due_s);
+    };
+    const std::size_t made =
+        churn_.join_until(begin_s + number("ms", 5000) / 1000, rate, static_cast<std::size_t>(rate), wait);
+    answer("{\"joins\":" + std::to_string(made) + ",\"seconds\":" + std::to_string(now_s() - begin_s) + "}");
   } else if (command == "silent") {
     churn_.connect_silent(static_cast<std::size_t>(number("count", 100)));
     answer("{}");

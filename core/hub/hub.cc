@@ -112,6 +112,9 @@ void limit_messages(KeptMessages& kept, std::size_t limit) {
 
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
+// The keys of kept values of a room: this and the id of a user who was present when the server stopped.
+constexpr std::string_view kPresentKey = "present/";
+
 IdentityPtr with_state(const Identity& identity, PublicStatePtr state) {
   auto changed = std::make_shared<Identity>(identity);
   changed->state = std::move(state);
@@ -1071,6 +1074,42 @@ Status Hub::set_state(const ClientPtr& client, std::string state) {
     });
   }
   return {};
+}
+
+void Hub::keep_presence(Moment now) noexcept try {
+  if (options_.store == nullptr || !uses_presence_.load(std::memory_order_relaxed)) return;
+  for (const RoomPtr& room : rooms_.all()) {
+    std::vector<Person> users;
+    {
+      const std::lock_guard lock(room->mutex);
+      if (room->presence) users = room->presence->users();
+    }
+    for (const Person& user : users) {
+      std::string value = user.name + '\n';
+      if (user.state) value += *user.state;
+      if (!options_.store->keep_value(room->name, std::string(kPresentKey) + user.user_id, value, now).ok()) break;
+    }
+  }
+} catch (const std::bad_alloc&) {
+}
+
+void Hub::load_presence(Moment now) {
+  if (options_.store == nullptr) return;
+  for (const std::string& name : options_.store->rooms_with_values()) {
+    for (const RoomValue& kept : options_.store->values(name)) {
+      if (!kept.key.starts_with(kPresentKey)) continue;
+      (void)options_.store->keep_value(name, kept.key, {}, now);
+      const std::size_t end = kept.value.find('\n');
+      if (end == std::string::npos || now.time_ms - kept.time_ms > kMaxDownMs) continue;
+      Person user{kept.key.substr(kPresentKey.size()), 0, kept.value.substr(0, end), nullptr};
+      if (end + 1 < kept.value.size()) user.state = std::make_shared<const std::string>(kept.value.substr(end + 1));
+      std::optional<Refusal> refusal;  // unused: then the user comes back as a new one
+      (void)rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+        if (room.presence) room.presence->restore(std::move(user));
+        return {};
+      });
+    }
+  }
 }
 
 void Hub::set_sees_people(const Client& client, std::string_view name, bool sees_people) {

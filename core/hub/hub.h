@@ -208,6 +208,13 @@ class Hub {
   Status set_state(const ClientPtr& client, std::string state);
   // Errors: forbidden when no room has presence, too_large.
   Status check_state(std::string_view state) const;
+  // Keeps the users that are present, in the rooms that the store keeps. Call it before clients are closed because the server
+  // stops. Without memory, or above the store's limits, some are left out.
+  void keep_presence(Moment now) noexcept;
+  // Takes over the users of an earlier keep_presence(), if it is not longer than kMaxDownMs ago: they are present, and have a
+  // grace time from now on. Call it before clients come, when the store has started.
+  static constexpr std::int64_t kMaxDownMs = 600'000;
+  void load_presence(Moment now);
   // Presence notices of the room name people to the client, a member, from now on: notes that for move_client().
   void set_sees_people(const Client& client, std::string_view room, bool sees_people);
   // Sends the presence notices that are due, and ends grace times. Call it on one thread, when presence_due_ms() is over.

@@ -97,6 +97,37 @@ Presence::Entry* Presence::change(Entry* entry, ClientId client, const Identity&
   return now;
 }
 
+void Presence::restore(Person person) {
+  if (absent_count_ >= kMaxAbsent) return;
+  const auto [found, added] = entries_.emplace('u' + person.user_id, nullptr);
+  if (!added) return;
+  try {
+    found->second = std::make_unique<Entry>();
+    if (touched_.capacity() < entries_.size()) touched_.reserve(2 * entries_.size());
+  } catch (...) {
+    entries_.erase(found);
+    throw;
+  }
+  Entry& entry = *found->second;
+  entry.key = &found->first;
+  entry.person = std::move(person);
+  entry.told = true;
+  lists_ = ++told_ <= kMaxListed;
+  ++absent_count_;
+  leaving_.touch(entry.absence);
+  kept_snapshot.reset();
+  queue_->set(place_, PresenceQueue::kNow);
+}
+
+std::vector<Person> Presence::users() const {
+  std::vector<Person> users;
+  for (const auto& [key, entry] : entries_) {
+    if (users.size() == kMaxAbsent) break;
+    if (!entry->gone && !entry->person.user_id.empty()) users.push_back(entry->person);
+  }
+  return users;
+}
+
 void Presence::clear() noexcept {
   touched_.clear();
   entries_.clear();

@@ -53,6 +53,12 @@ class Presence {
   void set_state(Entry* entry, PublicStatePtr state) noexcept;
   // The client's identity has changed, except its state. Returns its entry, which may be another one. Throws as enter() does.
   Entry* change(Entry* entry, ClientId client, const Identity& identity);
+  // A user was present before the server restarted. Its grace time begins with the next advance(), and the next snapshot has it.
+  // Ignored when there are kMaxAbsent, or when the user is here already. Call it before the first notice. Throws as enter()
+  // does.
+  void restore(Person person);
+  // The users among the people who are present, at most kMaxAbsent.
+  std::vector<Person> users() const;
   // Forgets everyone without a notice. There are no members.
   void clear() noexcept;
 

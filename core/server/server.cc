@@ -214,6 +214,7 @@ Status Server::start_parts(std::unique_ptr<store::StoreBackend> history_backend)
   log_hidden_paths();
   status = start_history();
   if (!status.ok()) return status;
+  hub_->load_presence(current_moment());
   if (options_.threads != 0) return start_threads();
   loops_.front()->set_readable();  // the first poll registers the sockets
   host_driven_ = true;
@@ -312,7 +313,7 @@ int Server::port() const { return listener_->port(); }
 
 void Server::stop() {
   if (stop_posted_.load()) return;
-  stopping_ = true;
+  if (!stopping_.exchange(true)) hub_->keep_presence(current_moment());
   // When memory fails in here, the next call posts the tasks again. A loop ignores the second one.
   for (const auto& loop : loops_) {
     loop->post_task([this, loop = loop.get()] {

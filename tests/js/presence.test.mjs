@@ -1,9 +1,10 @@
 // Presence in each protocol, with its official client: docs/presence.md.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { EventSource } from 'eventsource';
 import { connectSocketIo } from './socket_io_support.mjs';
 import { connectStompjs } from './stomp_support.mjs';
-import { Queue, atEnd, connect, connectV1, startChatd, startTestd, test } from './support.mjs';
+import { Queue, atEnd, connect, connectV1, startChatd, startTestd, temporaryFolder, test } from './support.mjs';
 
 // Who is in a room, by its snapshot and the changes after it.
 class People {
@@ -140,6 +141,41 @@ test('a reconnect is not told, and a guest that leaves is', async (t) => {
   const told = await ann.takeType('presence');
   assert.deepEqual([told.count, told.left.map(({ name }) => name)], [2, ['Guest']]);
   assert.ok(again);
+});
+
+// A server whose history survives it, twice.
+async function restarting(t, graceMs) {
+  const file = path.join(temporaryFolder(t), 'chat.db');
+  const start = () => startTestd(t, ['presence=2', `presence_grace_ms=${graceMs}`, `history_path=${file}`]);
+  const first = await start();
+  const ann = await connectV1(t, first, '?room=dev&user_id=ann&name=Ann');
+  const bob = await connectV1(t, first, '?room=dev&user_id=bob&name=Bob');
+  await until(takeOf(bob), ['Ann', 'Bob']);
+  bob.sendJson({ type: 'state', state: { away: true } });
+  await ann.takeType('presence', ({ changed }) => changed);
+  first.endGently();
+  await first.exited;
+  return start();
+}
+
+test('a restart with a kept history is not told of users that come back', async (t) => {
+  const testd = await restarting(t, 60_000);
+  const ann = await connectV1(t, testd, '?room=dev&user_id=ann&name=Ann');
+  const snapshot = await ann.takeType('presence');
+  assert.deepEqual(snapshot.people.map(({ user, state }) => [user, state?.away]).sort(), [['ann', undefined], ['bob', true]]);
+  await connectV1(t, testd, '?room=dev&user_id=bob&name=Bob');
+  await connectV1(t, testd, '?room=dev&name=Guest');
+  const told = await ann.takeType('presence');
+  assert.deepEqual([told.count, told.joined.map(({ name }) => name), told.changed], [3, ['Guest'], undefined]);
+});
+
+test('after a restart a user that does not come back has left when the grace time is over', async (t) => {
+  const testd = await restarting(t, 3_000);
+  const ann = await connectV1(t, testd, '?room=dev&user_id=ann&name=Ann');
+  const told = await ann.takeType('presence', ({ left }) => left);
+  assert.deepEqual([told.count, told.left.map(({ user }) => user)], [1, ['bob']]);
+  const later = await connectV1(t, testd, '?room=dev&user_id=eve&name=Eve');
+  await until(takeOf(later), ['Ann', 'Eve']);
 });
 
 test('the application sets the level of a room', async (t) => {

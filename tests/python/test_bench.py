@@ -14,7 +14,7 @@ from support import BUILD_DIR, LIMIT_S, SOURCE_DIR
 pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="scripts/bench needs two cores")
 
 # What takes long even in its short form, or needs other libraries, is left out.
-SCENARIOS = ("fan-out", "forms", "groups", "inbound", "handshakes", "storm", "calls", "idle-memory")
+SCENARIOS = ("fan-out", "forms", "groups", "inbound", "handshakes", "storm", "presence", "calls", "idle-memory")
 
 # A room that forgets the tenth message. It has the handshake and the frames of a small server, not more.
 LOSSY_SERVER = '''
