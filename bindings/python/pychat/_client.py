@@ -283,7 +283,8 @@ class ServerCalls:
 
     def set_state(self, client: ClientOrId, state: Any) -> None:
         """Sets the public state of a client, which presence tells the members of its rooms: any JSON value; None removes it."""
-        self._core.set_state(self._id(client), None if state is None else json.dumps(state, separators=(",", ":"), ensure_ascii=False))
+        state_json = None if state is None else json.dumps(state, separators=(",", ":"), ensure_ascii=False)
+        self._core.set_state(self._id(client), state_json)
 
     def kick(self, client: ClientOrId, reason: Optional[str] = None) -> None:
         """Sends what is in the client's outbox, then disconnects it with close code 1008."""
