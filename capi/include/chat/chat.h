@@ -754,7 +754,7 @@ typedef struct chat_callbacks {
   void (*on_audit)(chat_server *server, const chat_audit_event *event, void *user);
 
   /* For callbacks of later versions, so that the size of the options does not change. Leave them NULL. */
-  void (*reserved[2])(void);
+  void (*reserved[1])(void);
 } chat_callbacks;
 
 /*
@@ -974,7 +974,8 @@ typedef struct chat_server_options {
          NULL,                                                                                                         \
          NULL,                                                                                                         \
          NULL,                                                                                                         \
-         {NULL, NULL}},                                                                                                \
+         NULL,                                                                                                         \
+         {NULL}},                                                                                                      \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0,   \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,    \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,       \
