@@ -143,3 +143,4 @@ class ServerOptions(TypedDict, total=False):
     presence: PresenceLevel
     presence_grace_ms: int
     presence_event: str
+    moderation_events: bool
