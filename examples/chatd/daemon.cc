@@ -34,6 +34,24 @@ void on_log(chat_server*, chat_log_level level, const char* text, void* user) {
   static_cast<Context*>(user)->log.line(level, text);
 }
 
+// One line for everything that was moderated. Names and reasons come from people.
+void on_audit(chat_server*, const chat_audit_event* event, void* user) {
+  const auto quoted = [](const char* text) {
+    std::string result = "\"";
+    for (const char* c = text; *c != '\0'; ++c) result += *c == '"' ? '\'' : *c;
+    return result + '"';
+  };
+  std::string text = std::string("moderation: ") + event->action_name + " in " + quoted(event->room);
+  if (*event->user_id != '\0') text += ", user " + quoted(event->user_id);
+  if (*event->name != '\0') text += ", name " + quoted(event->name);
+  if (*event->address != '\0') text += std::string(", address ") + event->address;
+  if (event->duration_ms != 0) text += ", " + std::to_string(event->duration_ms) + " ms";
+  if (event->value != 0) text += ", value " + std::to_string(event->value);
+  text += event->actor == 0 ? std::string(", by the server") : ", by " + quoted(event->actor_user_id);
+  if (*event->reason != '\0') text += ", reason " + quoted(event->reason);
+  static_cast<Context*>(user)->log.line(CHAT_LOG_INFO, text);
+}
+
 bool has_joined(chat_server* server, chat_client_id client, const char* room) {
   struct Search {
     std::string_view room;
@@ -170,6 +188,7 @@ int run(Options& options) {
   Context context{options, log};
   const ServiceManager manager;
   options.server.callbacks.on_log = on_log;
+  options.server.callbacks.on_audit = on_audit;
   options.server.user = &context;
   if (options.lists || options.server.chat_page_path != nullptr) options.server.callbacks.on_authorize = on_authorize;
   chat_server* started = nullptr;

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, MutableMapping, Optional, Tuple, Union
 
 from . import _pychat, _verdicts
-from ._enums import UNLIMITED, PresenceLevel, Protocol, Transport
+from ._enums import UNLIMITED, ModerationAction, PresenceLevel, Protocol, Role, Transport
 from ._kept import KeptMessage
 from ._snapshots import Person, Room, Stats
 from ._verdicts import Identity
@@ -333,6 +333,33 @@ class ServerCalls:
     def close_room(self, room: str, reason: Optional[str] = None) -> None:
         """Removes all members, deletes the history, and restarts the numbering with a new epoch."""
         self._core.close_room(room, reason)
+
+    def moderate(
+        self,
+        room: str,
+        action: ModerationAction,
+        *,
+        client: Optional[ClientOrId] = None,
+        user_id: Optional[str] = None,
+        address: Optional[str] = None,
+        seconds: float = 0,
+        value: int = 0,
+        reason: Optional[str] = None,
+    ) -> None:
+        """Moderates a room: docs/moderation.md. KICK, BAN, MUTE and ROLE have one target: client, user_id or (BAN) address.
+
+        `seconds` is how long a ban or a mute lasts; 0 lifts it. `value` is that of a mode, or a Role.
+        """
+        target = 0 if client is None else self._id(client)
+        self._core.moderate(room, action, target, user_id, address, milliseconds(seconds), value, reason)
+
+    def set_role(self, room: str, user_id: str, role: Role) -> None:
+        """Gives a user a role in a room. MEMBER or GUEST: no role of its own."""
+        self._core.set_role(room, user_id, role)
+
+    def client_role(self, client: ClientOrId, room: str) -> Role:
+        """The role of a client in a room, which need not exist."""
+        return Role(self._core.client_role(self._id(client), room))
 
     def set_presence(self, room: str, level: PresenceLevel) -> None:
         """Sets what the members of a room learn about each other, instead of the option `presence`."""

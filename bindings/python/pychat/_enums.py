@@ -98,7 +98,32 @@ class Action(enum.IntEnum):
     MEMBERS = 4
     ROOMS = 5
     RENAME = 6
+    MODERATE = 10
+    """Asked only about clients whose role allows it."""
     STATE = 12
+
+
+class Role(enum.IntEnum):
+    """What a person may do in a room. Each role may do what the lower ones may."""
+
+    GUEST = 0
+    MEMBER = 1
+    MODERATOR = 2
+    OWNER = 3
+
+
+class ModerationAction(enum.IntEnum):
+    """What Server.moderate() does: docs/moderation.md."""
+
+    KICK = 1
+    BAN = 2
+    MUTE = 3
+    SLOW_MODE = 4
+    """value: milliseconds between two messages of a person; 0: off."""
+    MEMBERS_ONLY = 5
+    READ_ONLY = 6
+    CLOSE = 7
+    ROLE = 8
 
 
 class Payload(enum.IntEnum):

@@ -146,3 +146,4 @@ class ServerOptions(TypedDict, total=False):
     presence_grace_ms: int
     presence_event: str
     socket_io_message_ids: bool
+    moderation_events: bool

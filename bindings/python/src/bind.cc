@@ -284,6 +284,39 @@ void bind_clients(py::class_<Core>& core) {
           },
           py::arg("room"), py::arg("reason"))
       .def(
+          "moderate",
+          [](Core& self, const Text& room, int action, chat_client_id client, const OptionalText& user_id,
+             const OptionalText& address, std::int64_t duration_ms, std::int64_t value, const OptionalText& reason) {
+            chat_moderation moderation = CHAT_MODERATION_INIT;
+            moderation.room = room.c_str();
+            moderation.action = static_cast<chat_moderation_action>(action);
+            moderation.client = client;
+            moderation.user_id = pointer(user_id);
+            moderation.address = pointer(address);
+            moderation.duration_ms = duration_ms;
+            moderation.value = value;
+            moderation.reason = pointer(reason);
+            self.call([&](chat_server* server) { return chat_moderate(server, &moderation); });
+          },
+          py::arg("room"), py::arg("action"), py::arg("client"), py::arg("user_id"), py::arg("address"),
+          py::arg("duration_ms"), py::arg("value"), py::arg("reason"))
+      .def(
+          "set_role",
+          [](Core& self, const Text& room, const Text& user_id, int role) {
+            self.call([&](chat_server* server) {
+              return chat_set_role(server, room.c_str(), user_id.c_str(), static_cast<chat_role>(role));
+            });
+          },
+          py::arg("room"), py::arg("user_id"), py::arg("role"))
+      .def(
+          "client_role",
+          [](Core& self, chat_client_id client, const Text& room) {
+            chat_role role = CHAT_ROLE_GUEST;
+            self.call([&](chat_server* server) { return chat_client_role(server, client, room.c_str(), &role); });
+            return static_cast<int>(role);
+          },
+          py::arg("client"), py::arg("room"))
+      .def(
           "set_presence",
           [](Core& self, const Text& room, int level) {
             self.call([&](chat_server* server) {

@@ -79,6 +79,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(max_http_identities),
       PYCHAT_FIELD(idempotency_ms),
       PYCHAT_FIELD(http_lists),
+      PYCHAT_FIELD(moderation_events),
       PYCHAT_FIELD(history_file_bytes),
       PYCHAT_FIELD(presence_grace_ms),
       PYCHAT_FIELD(socket_io_message_ids),

@@ -635,10 +635,10 @@ typedef enum chat_moderation_action {
  */
 typedef struct chat_moderation {
   size_t struct_size;
-  const char *room;
-  chat_moderation_action action;
-  chat_client_id client;
-  const char *user_id;
+  const char *room;              /* it is created if necessary */
+  chat_moderation_action action; /* what to do */
+  chat_client_id client;         /* the target, or 0 */
+  const char *user_id;           /* the target: all clients of the user; or NULL */
   const char *address; /* "192.0.2.1", "192.0.2.0/24", "2001:db8::/32"; an IPv6 address stands for its /64. Bans all but
                           moderators */
   int64_t duration_ms; /* BAN, MUTE; INT64_MAX: without end */
@@ -654,20 +654,20 @@ CHAT_API chat_error chat_moderation_init(chat_moderation *moderation, size_t str
 /* Something was moderated, by a client or by the application. */
 typedef struct chat_audit_event {
   size_t struct_size;
-  const char *room;
-  chat_moderation_action action;
-  chat_client_id actor; /* 0: the application */
-  const char *actor_user_id;
-  const char *actor_name;
-  chat_client_id client;   /* the target, if it was named by its client; otherwise 0 */
-  const char *user_id;     /* the target; "" for a guest and without a target */
-  const char *name;        /* its name, as far as it was known */
-  const char *address;     /* the banned block, "192.0.2.0/24"; "" without one */
-  int64_t duration_ms;     /* as in chat_moderation */
-  int64_t value;           /* as in chat_moderation */
-  const char *reason;      /* may be "" */
-  int64_t time_ms;         /* the time of day */
-  const char *action_name; /* "ban", "mute" ... */
+  const char *room;              /* where */
+  chat_moderation_action action; /* what */
+  chat_client_id actor;          /* 0: the application */
+  const char *actor_user_id;     /* "" for the application */
+  const char *actor_name;        /* its display name then */
+  chat_client_id client;         /* the target, if it was named by its client; otherwise 0 */
+  const char *user_id;           /* the target; "" for a guest and without a target */
+  const char *name;              /* its name, as far as it was known */
+  const char *address;           /* the banned block, "192.0.2.0/24"; "" without one */
+  int64_t duration_ms;           /* as in chat_moderation */
+  int64_t value;                 /* as in chat_moderation */
+  const char *reason;            /* may be "" */
+  int64_t time_ms;               /* the time of day */
+  const char *action_name;       /* "ban", "mute" ... */
 } chat_audit_event;
 
 /*

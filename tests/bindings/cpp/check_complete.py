@@ -16,7 +16,7 @@ import tempfile
 # Functions for which C++ has a word of its own.
 NOT_NEEDED = {"chat_error_name", "chat_refusal_name", "chat_version_number"}
 # Functions for languages without macros.
-NOT_NEEDED |= {f"chat_{name}_init" for name in ("server_options", "endpoint", "static_mount", "identity", "message", "stats", "history_store")}
+NOT_NEEDED |= {f"chat_{name}_init" for name in ("server_options", "endpoint", "static_mount", "identity", "message", "moderation", "stats", "history_store")}
 NOT_NEEDED |= {f"chat_{name}_event_refuse" for name in ("connect", "authorize", "message")}
 
 # What a view of the C++ headers shows, and the fields that it shows under another name or not at all.

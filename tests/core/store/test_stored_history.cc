@@ -278,6 +278,67 @@ void the_longest_silent_rooms_give_way(void**) {
   assert_true(run.hub().has_room("room8") && run.hub().has_room("room9"));
 }
 
+Status moderate(HistoryRun& run, Moderation what) {
+  what.room = "lobby";
+  const Result<Hub::Target> target = run.hub().find_target(what);
+  return target.ok() ? run.hub().moderate(what, *target, nullptr, run.moment()) : target.status();
+}
+
+Moderation order(ModerationAction action, std::string user_id, std::int64_t duration_ms, std::int64_t value) {
+  Moderation what;
+  what.action = action;
+  what.user_id = std::move(user_id);
+  what.duration_ms = duration_ms;
+  what.value = value;
+  return what;
+}
+
+void the_rules_of_a_room_survive(void**) {
+  const TemporaryFolder folder;
+  const Settings settings{folder.file("chat.db")};
+  using enum ModerationAction;
+  {
+    HistoryRun run(settings);
+    assert_ok(moderate(run, order(role, "boss", 0, 3)));
+    assert_ok(moderate(run, order(ban, "long", INT64_MAX, 0)));
+    assert_ok(moderate(run, order(ban, "short", 1'000, 0)));
+    assert_ok(moderate(run, order(mute, "loud", 60'000, 0)));
+    assert_ok(moderate(run, order(slow_mode, "", 0, 30'000)));
+    assert_ok(moderate(run, order(members_only, "", 0, 1)));
+    assert_ok(moderate(run, order(read_only, "", 0, 1)));
+    assert_ok(moderate(run, order(read_only, "", 0, 0)));
+    Moderation block = order(ban, "", 60'000, 0);
+    block.address = "198.51.100.0/24";
+    assert_ok(moderate(run, block));
+    assert_ok(moderate(run, order(ban, "lifted", 60'000, 0)));
+    assert_ok(moderate(run, order(ban, "lifted", 0, 0)));
+    run.pass(2'000);
+    run.hub().expire(run.moment());
+    for (const RoomValue& value : run.history->values("lobby")) assert_true(value.key != "ban:user:short");
+  }
+  {
+    HistoryRun run(settings);
+    assert_true(run.opened.ok());
+    HubFixture& f = *run.f;
+    assert_true(run.hub().role_in_room(*f.open(0, "boss"), "lobby") == Role::owner);
+    assert_status(f.join(f.open(0, "long"), "lobby"), Error::banned);
+    assert_status(f.join(f.open(0, "new", "198.51.100.7"), "lobby"), Error::banned);
+    assert_status(f.join(f.open(), "lobby"), Error::forbidden);
+    assert_ok(f.join(f.open(0, "lifted"), "lobby"));
+    const ClientPtr loud = f.open(0, "loud");
+    assert_ok(f.join(loud, "lobby"));
+    const RoomPtr none;
+    assert_status(run.hub().check_message(*loud, draft("lobby", "x"), none, run.moment(), false), Error::muted);
+    const ClientPtr ann = f.open(0, "ann");
+    assert_ok(run.hub().check_message(*ann, draft("lobby", "x"), none, run.moment(), true));
+    assert_status(run.hub().check_message(*ann, draft("lobby", "x"), none, run.moment(), true), Error::slow_mode);
+    assert_ok(run.hub().close_room("lobby", "", run.moment()));
+  }
+  HistoryRun run(settings);  // closed: only the roles are left
+  assert_ok(run.f->join(run.f->open(0, "long"), "lobby"));
+  assert_true(run.hub().role_in_room(*run.f->open(0, "boss"), "lobby") == Role::owner);
+}
+
 void a_closed_room_is_gone_from_the_file(void**) {
   const TemporaryFolder folder;
   const Settings settings{folder.file("chat.db")};
@@ -626,6 +687,7 @@ int main() {
       cmocka_unit_test(the_limits_of_a_room_hold_in_the_file),
       cmocka_unit_test(old_messages_go),
       cmocka_unit_test(the_longest_silent_rooms_give_way),
+      cmocka_unit_test(the_rules_of_a_room_survive),
       cmocka_unit_test(a_closed_room_is_gone_from_the_file),
       cmocka_unit_test(a_restored_room_is_kept_too),
       cmocka_unit_test(values_survive_a_restart),

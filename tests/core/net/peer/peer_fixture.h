@@ -140,6 +140,7 @@ class TextCodec final : public wire::Codec {
     return line;
   }
   static std::string text(const PresenceReply&) { return "presence"; }
+  static std::string text(const ModeratedReply& r) { return "moderated " + r.ref + " " + r.room; }
   static std::string text(const RoomsReply& r) {
     std::string line = "rooms " + r.ref + ":";
     for (const RoomInfo& room : r.list->items) line += " " + room.name;
