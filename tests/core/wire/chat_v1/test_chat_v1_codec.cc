@@ -137,6 +137,17 @@ std::shared_ptr<Message> presence_of(const cJSON* object) {
 
 std::shared_ptr<Message> message_of(const cJSON* object) {
   if (has(object, "count")) return presence_of(object);
+  if (has(object, "moderation_raw")) {
+    auto message = std::make_shared<Message>();
+    message->event_kind = RoomEventKind::moderation;
+    message->event = kModerationEvent;
+    message->kind = PayloadKind::args;
+    message->ephemeral = true;
+    message->room = text(object, "room");
+    message->time_ms = static_cast<std::int64_t>(number(object, "time_ms"));
+    message->payload = text(object, "moderation_raw");
+    return message;
+  }
   auto message = std::make_shared<Message>();
   message->room = text(object, "room");
   message->seq = number(object, "seq");
@@ -214,6 +225,17 @@ struct Describe {
   std::string operator()(const StateCommand& c) const {
     return Description().add("state", c.state).add("ref", c.ref).line();
   }
+  std::string operator()(const ModerateCommand& c) const {
+    const Moderation& what = c.what;
+    std::string line =
+        Description().add("moderate", what.room).add("action", std::string(action_name(what.action))).line();
+    line += Description().add(" user", what.user_id).add("client", std::to_string(what.client)).line();
+    line += Description()
+                .add(" duration", std::to_string(what.duration_ms))
+                .add("value", std::to_string(what.value))
+                .line();
+    return line + Description().add(" reason", what.reason).add("ref", c.ref).line();
+  }
   std::string operator()(const RoomsCommand& c) const { return Description().add("rooms ref", c.ref).line(); }
   std::string operator()(const PingCommand& c) const { return Description().add("ping ref", c.ref).line(); }
   std::string operator()(const DisconnectCommand& c) const { return Description().add("disconnect ref", c.ref).line(); }
@@ -250,6 +272,18 @@ Command command_of(const cJSON* object) {
                           has(object, "around") ? number(object, "around") : 0};
   if (type == "presence") return PresenceCommand{text(object, "room"), ref};
   if (type == "state") return StateCommand{text(object, "state"), ref};
+  if (type == "moderate") {
+    ModerateCommand command;
+    command.what.room = text(object, "room");
+    command.what.action = moderation_named(text(object, "action")).value();
+    command.what.user_id = text(object, "user");
+    command.what.client = number(object, "client");
+    command.what.duration_ms = static_cast<std::int64_t>(number(object, "duration_ms"));
+    command.what.value = static_cast<std::int64_t>(number(object, "value"));
+    command.what.reason = text(object, "reason");
+    command.ref = ref;
+    return command;
+  }
   if (type == "members") return MembersCommand{text(object, "room"), ref};
   if (type == "rooms") return RoomsCommand{ref};
   assert_string_equal(type.c_str(), "ping");
@@ -393,6 +427,7 @@ Reply reply_of(const cJSON* r) {
   }
   if (kind == "gap")
     return GapReply{text(r, "room"), text(r, "epoch"), number(r, "from"), number(r, "to"), number(r, "dropped")};
+  if (kind == "moderated") return ModeratedReply{ref, text(r, "room"), moderation_named(text(r, "action")).value()};
   if (kind == "pong") return PongReply{ref};
   assert_string_equal(kind.c_str(), "error");
   return ErrorReply{ref, static_cast<Error>(number(r, "error")),
