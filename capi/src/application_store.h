@@ -25,6 +25,7 @@ class ApplicationStore final : public store::StoreBackend {
   bool needs_upkeep() const override { return false; }
   void upkeep() override {}
   std::int64_t file_bytes() const override { return 0; }
+  bool applies_changes() const override { return false; }
 
  private:
   // What the reader needs of a room.

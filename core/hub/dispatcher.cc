@@ -78,7 +78,7 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const StateCommand& c) const { return Question{Action::state, {}, c.state}; }
     Asked operator()(const RoomsCommand& c) const { return Question{Action::rooms, {}, {}, c.allowed}; }
     Asked operator()(const ModerateCommand& c) const {
-      return Question{Action::moderate, c.what.room, action_name(c.what.action)};
+      return Question{Action::moderate, c.what().room, action_name(c.what().action)};
     }
     Asked operator()(const PingCommand&) const { return std::nullopt; }
     Asked operator()(const DisconnectCommand&) const { return std::nullopt; }
@@ -106,7 +106,7 @@ Outcome Dispatcher::authorize_and_perform(Call& call, Command& command) {
     if (const auto* send = std::get_if<SendCommand>(&command); send != nullptr && send->target) {
       seq = std::to_string(send->draft().target_seq);
       asked->value = seq;
-      asked->allowed = may_change(*call.client, *send->target, call.now);
+      asked->allowed = may_change(*call.client, send->draft(), *send->target, call.now);
     }
     Authorization authorization = authorize(call.client, asked->action, asked->room, asked->value, asked->allowed);
     if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
@@ -115,9 +115,12 @@ Outcome Dispatcher::authorize_and_perform(Call& call, Command& command) {
   return perform(call, command);
 }
 
-bool Dispatcher::may_change(const Client& client, const Message& target, Moment now) const {
+bool Dispatcher::may_change(const Client& client, const MessageDraft& change, const Message& target, Moment now) const {
   const Sender& sender = target.sender;
   const bool own = sender.user_id.empty() ? sender.id == client.id() : sender.user_id == client.identity()->user_id;
+  if (hub_.role_in_room(client, change.room) >= Role::moderator) {
+    return own || change.event_kind == RoomEventKind::redaction;
+  }
   const std::int64_t window_ms = hub_.edit_window_ms();
   return own && window_ms != 0 && !exceeds(now.time_ms - target.time_ms, window_ms);
 }
@@ -417,19 +420,19 @@ Outcome Dispatcher::perform(Call& call, StateCommand& command) {
 
 // Checked before the application is asked: whoever has no role for it cannot be allowed to moderate.
 Status Dispatcher::prepare(Call& call, ModerateCommand& command) {
-  Status status = choose_room(*call.client, command.what.room);
-  if (status.ok()) status = check_moderation(command.what);
+  Status status = choose_room(*call.client, command.what().room);
+  if (status.ok()) status = check_moderation(command.what());
   if (!status.ok()) return status;
-  if (hub_.role_in_room(*call.client, command.what.room) >= Role::moderator) return {};
+  if (hub_.role_in_room(*call.client, command.what().room) >= Role::moderator) return {};
   return {Error::forbidden, "only a moderator may do this"};
 }
 
 Outcome Dispatcher::perform(Call& call, ModerateCommand& command) {
-  const Result<Hub::Target> target = hub_.find_target(command.what);
+  const Result<Hub::Target> target = hub_.find_target(command.what());
   if (!target.ok()) return error_reply(std::move(command.ref), target.status());
-  Status status = hub_.moderate(command.what, *target, call.client, call.now);
+  Status status = hub_.moderate(command.what(), *target, call.client, call.now);
   if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
-  return ModeratedReply{std::move(command.ref), std::move(command.what.room), command.what.action};
+  return ModeratedReply{std::move(command.ref), std::move(command.what().room), command.what().action};
 }
 
 Outcome Dispatcher::perform(Call& call, RoomsCommand& command) {

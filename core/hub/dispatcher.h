@@ -89,9 +89,9 @@ class Dispatcher {
   // Whether the client may send messages to the room of this command. call.room: that room, if it is a member there.
   Status check_sender(const Call& call, const SendCommand& command) const;
 
-  // Whether the client may edit and redact a message, unless on_authorize decides: it is the client's own, or its user's,
-  // and not older than edit_window_ms.
-  bool may_change(const Client& client, const Message& target, Moment now) const;
+  // Whether the client may edit or redact a message, unless on_authorize decides: it is the client's own, or its user's, and not
+  // older than edit_window_ms. Moderators edit their own messages, and redact all, at any time.
+  bool may_change(const Client& client, const MessageDraft& change, const Message& target, Moment now) const;
   // Finds the message that a command changes. Returns what becomes of the command when there is none, or when it must be
   // read first.
   std::optional<Outcome> find_target(Call& call, SendCommand& command);

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/boxed.h"
 #include "model/message.h"
 #include "model/moderation.h"
 #include "model/shared_list.h"
@@ -116,7 +117,16 @@ struct DisconnectCommand {
 
 // Moderates a room; see model/moderation.h.
 struct ModerateCommand {
-  Moderation what;  // room empty: the client's first room
+  ModerateCommand() = default;
+  ModerateCommand(Moderation moderation, std::string command_ref) : ref(std::move(command_ref)) {
+    boxed.make() = std::move(moderation);
+  }
+
+  // room empty: the client's first room
+  Moderation& what() { return boxed.make(); }
+  const Moderation& what() const { return *boxed; }
+
+  Boxed<Moderation> boxed;  // keeps all other commands small
   std::string ref;
 };
 

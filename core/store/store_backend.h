@@ -85,6 +85,8 @@ class StoreBackend {
   virtual void upkeep() = 0;
 
   virtual std::int64_t file_bytes() const = 0;  // any thread
+  // Whether write() also changes the target of an edit, a redaction or a reaction. Constant.
+  virtual bool applies_changes() const { return true; }
 };
 
 }  // namespace chat::store

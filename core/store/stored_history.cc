@@ -256,6 +256,9 @@ std::vector<std::string> StoredHistory::rooms_with_values() const {
 // The queue ---------------------------------------------------------------------------------------------------------------
 
 Status StoredHistory::submit(const KeptRoomPtr& room, Submission& submission) {
+  if (submission.message->changes_message() && !backend_->applies_changes()) {
+    return {Error::unsupported, "the store of the application cannot change kept messages"};
+  }
   const std::size_t bytes = submission.message->memory_bytes();
   const std::lock_guard lock(queue_mutex_);
   if (stopping_ || stopped_) return {Error::stopped, "the server is stopping"};

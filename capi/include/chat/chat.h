@@ -432,12 +432,6 @@ typedef enum chat_payload {
   CHAT_PAYLOAD_BINARY = 2 /* data is bytes; equals ARGS [{"_placeholder":true,"num":0}] with one attachment */
 } chat_payload;
 
-/*
- * A message, published by the application or passed to it.
- * Limits: event 1 to 128 bytes, not one of connect, connect_error, disconnect, disconnecting, newListener and
- * removeListener; at most 10 attachments; data and attachments together at most the largest max_message_bytes of the
- * options and the endpoints; at most 32 attributes, 8 KiB in total.
- */
 /* What a chat_message is. Events that change a message have numbers of their own: docs/messages.md. */
 typedef enum chat_event_kind {
   CHAT_EVENT_MESSAGE = 0,   /* a message */
@@ -449,9 +443,15 @@ typedef enum chat_event_kind {
 /* A reaction of a message, and how many users have given it. */
 typedef struct chat_reaction {
   const char *reaction; /* 1 to 32 bytes of UTF-8 */
-  uint64_t users;
+  uint64_t users;       /* at most 1,000 */
 } chat_reaction;
 
+/*
+ * A message, published by the application or passed to it.
+ * Limits: event 1 to 128 bytes, not one of connect, connect_error, disconnect, disconnecting, newListener and
+ * removeListener; at most 10 attachments; data and attachments together at most the largest max_message_bytes of the
+ * options and the endpoints; at most 32 attributes, 8 KiB in total.
+ */
 typedef struct chat_message {
   size_t struct_size;
   const char *room;  /* NULL in chat_publish: to every client (then it is ephemeral) */

@@ -240,7 +240,7 @@ Decoded ChatV1Reader::read_state() {
 
 Decoded ChatV1Reader::read_moderation() {
   ModerateCommand command;
-  Moderation& what = command.what;
+  Moderation& what = command.what();
   read_string(Field::room, what.room);
   read_action(what.action);
   read_string(Field::user, what.user_id);

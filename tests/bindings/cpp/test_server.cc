@@ -280,6 +280,31 @@ void an_id_is_published_once(void**) {
   assert_int_equal(*SUCCEEDED(server.publish(copies[1].id(""))), 3);
 }
 
+void kept_messages_are_changed(void**) {
+  chat::Options options = free_port();
+  options.on_published = [](const chat::PublishedEvent& event) {
+    const chat::MessageView message = event.message();
+    note(std::to_string(message.event_kind()) + " of " + std::to_string(message.target_seq()) + " " +
+         std::to_string(message.added()));
+  };
+  const chat::Server server = start(std::move(options));
+  assert_int_equal(*SUCCEEDED(server.publish(chat::Message::text("one").room("lobby"))), 1);
+  assert_int_equal(*SUCCEEDED(server.publish(chat::Message::text("two").room("lobby").reply_to(1))), 2);
+  SUCCEEDED(server.edit("lobby", 1, chat::Message::text("first")));
+  SUCCEEDED(server.react("lobby", 1, "ann", "+1"));
+  SUCCEEDED(server.redact("lobby", 2));
+  FAILED_WITH(server.redact("lobby", 9), ERROR_NO_SUCH_MESSAGE);
+  for (const char* line : {"0 of 0 0", "0 of 0 0", "1 of 1 0", "4 of 1 1", "2 of 2 0"}) expect_line(line);
+  std::string seen;
+  SUCCEEDED(server.history("lobby", 0, 0, [&](const chat::MessageView& message) {
+    seen += std::string(message.text()) + (message.edited_ms() != 0 ? "*" : "") + (message.redacted() ? "-" : "") +
+            std::to_string(message.reply_to());
+    for (const chat::Reaction one : message.reactions()) seen += std::string(one.reaction) + std::to_string(one.users);
+    seen += " ";
+  }));
+  assert_string_equal(seen.c_str(), "first*0+11 -2 ");
+}
+
 // A Socket.IO client by hand, as its packets are written (docs/socketio.md).
 void answers_both_ways(void**) {
   chat::Options options = free_port();
@@ -371,6 +396,7 @@ int main() {
       cmocka_unit_test_setup(clients_and_what_is_done_to_them, forget_lines),
       cmocka_unit_test_setup(who_is_there_is_told, forget_lines),
       cmocka_unit_test_setup(an_id_is_published_once, forget_lines),
+      cmocka_unit_test_setup(kept_messages_are_changed, forget_lines),
       cmocka_unit_test_setup(answers_both_ways, forget_lines),
       cmocka_unit_test_setup(its_owner_ends_it_whatever_a_reference_is_made_to, forget_lines),
       cmocka_unit_test(the_end_of_the_drain_is_waited_for),

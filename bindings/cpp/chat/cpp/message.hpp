@@ -45,6 +45,18 @@ class MessageView {
   std::int64_t time_ms() const noexcept { return raw_->time_ms; }
   // The sender's own id of the message; empty without one.
   std::string_view id() const noexcept { return detail::view(raw_->id); }
+  // What it is; events that change a message refer to target_seq().
+  chat_event_kind event_kind() const noexcept { return raw_->event_kind; }
+  std::uint64_t target_seq() const noexcept { return raw_->target_seq; }
+  // The number of the message that this one answers; 0: none.
+  std::uint64_t reply_to() const noexcept { return raw_->reply_to; }
+  // The time of the last edit; 0: never edited.
+  std::int64_t edited_ms() const noexcept { return raw_->edited_ms; }
+  // The message was deleted, and has no payload.
+  bool redacted() const noexcept { return raw_->redacted != 0; }
+  // Of a reaction: given, or taken back.
+  bool added() const noexcept { return raw_->added != 0; }
+  Reactions reactions() const noexcept { return {raw_->reactions, raw_->reaction_count}; }
   const chat_message& raw() const noexcept { return *raw_; }
 
  private:
@@ -67,7 +79,7 @@ class Message {
   static Message args(std::string json) { return Message(CHAT_PAYLOAD_ARGS, std::move(json)); }
   // Bytes.
   static Message binary(std::string bytes) { return Message(CHAT_PAYLOAD_BINARY, std::move(bytes)); }
-  // A copy of a message of the library. Its seq, epoch and time are used by room_restore() only. It has the same id, so
+  // A copy of a message of the library. Its seq, epoch, times and redacted() are used by room_restore() only. It has the same id, so
   // publish() knows it as published: .id("") removes it.
   explicit Message(const MessageView& view) : Message(view.payload(), std::string(view.data())) {
     if (view.raw().room != nullptr) room_ = view.room();
@@ -82,6 +94,9 @@ class Message {
     seq_ = view.seq();
     time_ms_ = view.time_ms();
     id_ = view.id();
+    reply_to_ = view.reply_to();
+    edited_ms_ = view.edited_ms();
+    redacted_ = view.redacted();
   }
 
   // A message without a room goes to everyone, and is neither numbered nor kept.
@@ -134,6 +149,21 @@ class Message {
     id_ = id;
     return *this;
   }
+  // The number of the message that this one answers.
+  Message& reply_to(std::uint64_t seq) {
+    reply_to_ = seq;
+    return *this;
+  }
+  // For room_restore(): the time of the last edit.
+  Message& edited_ms(std::int64_t time_ms) {
+    edited_ms_ = time_ms;
+    return *this;
+  }
+  // For room_restore(): it was deleted.
+  Message& redacted(bool on = true) {
+    redacted_ = on;
+    return *this;
+  }
   // For room_restore(): the number that the message had in its room.
   Message& seq(std::uint64_t number) {
     seq_ = number;
@@ -164,6 +194,9 @@ class Message {
   std::uint64_t seq_ = 0;
   std::int64_t time_ms_ = 0;
   std::string id_;
+  std::uint64_t reply_to_ = 0;
+  std::int64_t edited_ms_ = 0;
+  bool redacted_ = false;
 };
 
 namespace detail {
@@ -201,6 +234,9 @@ class RawMessage {
     raw_.seq = message.seq_;
     raw_.time_ms = message.time_ms_;
     if (!message.id_.empty()) raw_.id = message.id_.c_str();
+    raw_.reply_to = message.reply_to_;
+    raw_.edited_ms = message.edited_ms_;
+    raw_.redacted = message.redacted_ ? 1 : 0;
   }
   RawMessage(const RawMessage&) = delete;
   RawMessage& operator=(const RawMessage&) = delete;

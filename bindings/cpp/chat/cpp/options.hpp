@@ -191,6 +191,14 @@ struct Options {
   std::string presence_event = {};
   // Events of Socket.IO may end with {"messageId":"..."}.
   bool socket_io_message_ids = false;
+  // So long the sender can edit and delete a message; 0: 1 hour. edits_off: never.
+  std::int64_t edit_window_ms = 0;
+  bool edits_off = false;
+  // The events of Socket.IO; nullopt: "chat edit", "chat delete", "chat react"; empty: none.
+  std::optional<std::string> socket_io_edit_event = {};
+  std::optional<std::string> socket_io_delete_event = {};
+  std::optional<std::string> socket_io_react_event = {};
+  // Members are told what is moderated.
   bool moderation_events = false;
   // Instead of history_path. It lives as long as the server needs it.
   std::shared_ptr<HistoryStore> history_store = {};
@@ -317,6 +325,11 @@ class RawOptions {
     raw_.presence_grace_ms = options.presence_grace_ms;
     raw_.presence_event = text(options.presence_event);
     raw_.socket_io_message_ids = options.socket_io_message_ids ? 1 : 0;
+    raw_.edit_window_ms = options.edit_window_ms;
+    raw_.edits_off = options.edits_off ? 1 : 0;
+    raw_.socket_io_edit_event = text(options.socket_io_edit_event);
+    raw_.socket_io_delete_event = text(options.socket_io_delete_event);
+    raw_.socket_io_react_event = text(options.socket_io_react_event);
     raw_.moderation_events = options.moderation_events ? 1 : 0;
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
@@ -333,6 +346,10 @@ class RawOptions {
 
  private:
   // An empty string becomes NULL, the default.
+  const char* text(const std::optional<std::string>& text) {
+    if (!text) return nullptr;
+    return text->empty() ? "" : this->text(*text);
+  }
   const char* text(const std::string& text) {
     nul_ = nul_ || has_nul(text);
     return text.empty() ? nullptr : text.c_str();

@@ -6,6 +6,7 @@
 #include <chat/chat.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <string_view>
 
@@ -18,6 +19,12 @@ struct Pair {
   std::string_view value;
 };
 
+// A reaction of a message, and how many users have given it.
+struct Reaction {
+  std::string_view reaction;
+  std::uint64_t users;
+};
+
 namespace detail {
 
 // NULL becomes an empty string.
@@ -26,6 +33,7 @@ inline std::string_view view(const void* data, std::size_t size) noexcept {
   return {static_cast<const char*>(data), size};
 }
 inline std::string_view view(const chat_blob& blob) noexcept { return view(blob.data, blob.size_bytes); }
+inline Reaction view(const chat_reaction& one) noexcept { return {view(one.reaction), one.users}; }
 inline Pair view(const chat_pair& pair) noexcept { return {view(pair.name), view(pair.value, pair.value_size)}; }
 
 }  // namespace detail
@@ -58,7 +66,7 @@ inline PersonView view(const chat_person* person) noexcept { return PersonView(*
 template <class Raw>
 class Range {
  public:
-  // The type of an item: std::string_view, Pair or PersonView.
+  // The type of an item: std::string_view, Pair, Reaction or PersonView.
   using value_type = decltype(detail::view(*static_cast<const Raw*>(nullptr)));
 
   // Iterates over the items in order. Each is created on access.
@@ -106,6 +114,8 @@ class Range {
 using Pairs = Range<chat_pair>;
 // The bytes of attachments.
 using Blobs = Range<chat_blob>;
+// Reactions of a message.
+using Reactions = Range<chat_reaction>;
 // NUL-terminated strings.
 using Texts = Range<const char*>;
 // People in a room.

@@ -134,6 +134,29 @@ class ServerRef {
     return with(seq, detail::RawMessage(message).call(
                          [&](const chat_message* raw) { return chat_publish(handle_, raw, &seq); }));
   }
+  // chat_edit(): replaces the payload of a kept message by that of another one, whose sender has done it.
+  Result<void> edit(std::string_view room, std::uint64_t seq, const Message& message) const {
+    if (detail::has_nul(room)) return detail::nul_error();
+    return detail::RawMessage(message).call(
+        [&](const chat_message* raw) { return chat_edit(handle_, std::string(room).c_str(), seq, raw); });
+  }
+  // chat_redact(): deletes a kept message. user_id empty: the application has done it.
+  Result<void> redact(std::string_view room, std::uint64_t seq, std::string_view user_id = {}) const {
+    return detail::call(
+        [&](const char* name, const char* user) {
+          return chat_redact(handle_, name, seq, user_id.empty() ? nullptr : user);
+        },
+        room, user_id);
+  }
+  // chat_react(): gives a kept message a reaction, or takes it back.
+  Result<void> react(std::string_view room, std::uint64_t seq, std::string_view user_id, std::string_view reaction,
+                     bool added = true) const {
+    return detail::call(
+        [&](const char* name, const char* user, const char* text) {
+          return chat_react(handle_, name, seq, user_id.empty() ? nullptr : user, text, added ? 1 : 0);
+        },
+        room, user_id, reaction);
+  }
   // chat_send(): to one client.
   Result<void> send(chat_client_id client, const Message& message) const {
     return detail::RawMessage(message).call([&](const chat_message* raw) { return chat_send(handle_, client, raw); });

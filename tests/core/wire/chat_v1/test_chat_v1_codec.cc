@@ -226,7 +226,7 @@ struct Describe {
     return Description().add("state", c.state).add("ref", c.ref).line();
   }
   std::string operator()(const ModerateCommand& c) const {
-    const Moderation& what = c.what;
+    const Moderation& what = c.what();
     std::string line =
         Description().add("moderate", what.room).add("action", std::string(action_name(what.action))).line();
     line += Description().add(" user", what.user_id).add("client", std::to_string(what.client)).line();
@@ -274,13 +274,13 @@ Command command_of(const cJSON* object) {
   if (type == "state") return StateCommand{text(object, "state"), ref};
   if (type == "moderate") {
     ModerateCommand command;
-    command.what.room = text(object, "room");
-    command.what.action = moderation_named(text(object, "action")).value();
-    command.what.user_id = text(object, "user");
-    command.what.client = number(object, "client");
-    command.what.duration_ms = static_cast<std::int64_t>(number(object, "duration_ms"));
-    command.what.value = static_cast<std::int64_t>(number(object, "value"));
-    command.what.reason = text(object, "reason");
+    command.what().room = text(object, "room");
+    command.what().action = moderation_named(text(object, "action")).value();
+    command.what().user_id = text(object, "user");
+    command.what().client = number(object, "client");
+    command.what().duration_ms = static_cast<std::int64_t>(number(object, "duration_ms"));
+    command.what().value = static_cast<std::int64_t>(number(object, "value"));
+    command.what().reason = text(object, "reason");
     command.ref = ref;
     return command;
   }
