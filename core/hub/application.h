@@ -98,9 +98,8 @@ class Application {
   // Called instead of on_disconnect when the client leaves, or times out, before the deferred verdict on its
   // connection.
   virtual void on_abandon(const ClientPtr&, int close_code, std::string_view reason) { (void)close_code, (void)reason; }
-  // nullopt selects the default policy: everything is allowed except listing rooms and members, only guests can rename
-  // themselves, and a message can be edited and redacted by its sender for edit_window_ms. To
-  // moderate, a client needs the role for it as well.
+  // nullopt selects the default policy: everything is allowed except listing rooms and members, and only guests can
+  // rename themselves. Asked about edit, redact and moderate only for clients that may do it by themselves.
   virtual std::optional<Decision> on_authorize(const AuthorizeRequest&) { return std::nullopt; }
   // Called after the fact, like on_leave().
   virtual void on_join(const ClientPtr&, std::string_view room) { (void)room; }

@@ -31,8 +31,6 @@ bool default_allows(const Client& client, Action action, bool allowed) {
   switch (action) {
     case Action::members:
     case Action::rooms:
-    case Action::edit:
-    case Action::redact:
       return allowed;
     case Action::rename:
       return client.identity()->user_id.empty();
@@ -106,7 +104,9 @@ Outcome Dispatcher::authorize_and_perform(Call& call, Command& command) {
     if (const auto* send = std::get_if<SendCommand>(&command); send != nullptr && send->target) {
       seq = std::to_string(send->draft().target_seq);
       asked->value = seq;
-      asked->allowed = may_change(*call.client, send->draft(), *send->target, call.now);
+      if (!may_change(*call.client, send->draft(), *send->target, call.now)) {
+        return error_reply(command, {Error::forbidden, "only its sender may change this message, for a limited time"});
+      }
     }
     Authorization authorization = authorize(call.client, asked->action, asked->room, asked->value, asked->allowed);
     if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
@@ -116,6 +116,7 @@ Outcome Dispatcher::authorize_and_perform(Call& call, Command& command) {
 }
 
 bool Dispatcher::may_change(const Client& client, const MessageDraft& change, const Message& target, Moment now) const {
+  if (change.event_kind == RoomEventKind::reaction) return true;
   const Sender& sender = target.sender;
   const bool own = sender.user_id.empty() ? sender.id == client.id() : sender.user_id == client.identity()->user_id;
   if (hub_.role_in_room(client, change.room) >= Role::moderator) {

@@ -89,8 +89,9 @@ class Dispatcher {
   // Whether the client may send messages to the room of this command. call.room: that room, if it is a member there.
   Status check_sender(const Call& call, const SendCommand& command) const;
 
-  // Whether the client may edit or redact a message, unless on_authorize decides: it is the client's own, or its user's, and not
-  // older than edit_window_ms. Moderators edit their own messages, and redact all, at any time.
+  // Whether the client may change a message, unless on_authorize refuses. Everyone may react. Only the client or the user that
+  // sent the message may edit and redact it, for edit_window_ms. Moderators edit their own messages, and redact all, at any time.
+  // Applications that pass every action, from before there were edits, allow nothing else.
   bool may_change(const Client& client, const MessageDraft& change, const Message& target, Moment now) const;
   // Finds the message that a command changes. Returns what becomes of the command when there is none, or when it must be
   // read first.

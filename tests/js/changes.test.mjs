@@ -183,7 +183,7 @@ test('changes survive a restart in the file', async (t) => {
   assert.equal(await ask(ann, { type: 'edit', target: 2, text: 'hello' }), 3);
   assert.equal(await ask(ann, { type: 'delete', target: 1 }), 4);
   assert.equal(await ask(ann, { type: 'react', target: 2, reaction: '+1' }), 5);
-  await first.stop();
+  await first.finish();
   const second = await startChatd(t, ['--history', file]);
   const bob = await connectV1(t, second);
   const [deleted, edited] = await historyOf(bob);

@@ -212,6 +212,7 @@ class ServerCalls:
         from_name: Optional[str] = None,
         attributes: Optional[Mapping[str, str]] = None,
         id: Optional[str] = None,
+        reply_to: int = 0,
     ) -> int:
         """Publishes a message to all members of a room, or to everyone if room is None. Returns its number.
 
@@ -220,11 +221,25 @@ class ServerCalls:
         and on_message, because the message is published after the callback.
 
         A message with the `id` of an earlier one of the same sender in the room is not published again: this returns the
-        number of the earlier one.
+        number of the earlier one. reply_to: the number of the message that it answers.
         """
         return self._core.publish(
-            room, args, event, ephemeral, self._id(except_client or 0), self._id(from_client or 0), from_name, attributes, id
+            room, args, event, ephemeral, self._id(except_client or 0), self._id(from_client or 0), from_name, attributes, id, reply_to
         )
+
+    def edit(
+        self, room: str, seq: int, *args: Any, from_client: Optional[ClientOrId] = None, user_id: Optional[str] = None
+    ) -> None:
+        """Replaces the payload of a kept message; args as for publish(). Raises NoSuchMessageError if it is not kept."""
+        self._core.edit(room, seq, args, self._id(from_client or 0), user_id)
+
+    def redact(self, room: str, seq: int, user_id: Optional[str] = None) -> None:
+        """Deletes a kept message: its number, sender and time remain. user_id: who has done it, None: the application."""
+        self._core.redact(room, seq, user_id)
+
+    def react(self, room: str, seq: int, reaction: str, user_id: Optional[str] = None, remove: bool = False) -> None:
+        """Gives a kept message a reaction of a user, or takes it back."""
+        self._core.react(room, seq, user_id, reaction, not remove)
 
     def send(
         self,

@@ -98,6 +98,9 @@ class Action(enum.IntEnum):
     MEMBERS = 4
     ROOMS = 5
     RENAME = 6
+    EDIT = 7
+    REDACT = 8
+    REACT = 9
     MODERATE = 10
     """Asked only about clients whose role allows it."""
     STATE = 12
@@ -124,6 +127,15 @@ class ModerationAction(enum.IntEnum):
     READ_ONLY = 6
     CLOSE = 7
     ROLE = 8
+
+
+class EventKind(enum.IntEnum):
+    """What a Message is. The others change the message target_seq."""
+
+    MESSAGE = 0
+    EDIT = 1
+    REDACTION = 2
+    REACTION = 4
 
 
 class Payload(enum.IntEnum):

@@ -147,3 +147,9 @@ class ServerOptions(TypedDict, total=False):
     presence_event: str
     socket_io_message_ids: bool
     moderation_events: bool
+
+    edit_window_ms: int
+    edits_off: bool
+    socket_io_edit_event: str
+    socket_io_delete_event: str
+    socket_io_react_event: str

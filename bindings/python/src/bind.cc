@@ -14,10 +14,11 @@ const char* pointer(const OptionalText& text) { return text ? text->c_str() : nu
 
 std::uint64_t publish(Core& core, const OptionalText& room, const py::tuple& args, const OptionalText& event,
                       bool ephemeral, chat_client_id except, chat_client_id from, const OptionalText& from_name,
-                      const py::object& attributes, const OptionalText& id) {
+                      const py::object& attributes, const OptionalText& id, std::uint64_t reply_to) {
   Outgoing outgoing(args, false);
   outgoing.set_room(room);
   outgoing.set_id(id);
+  outgoing.message.reply_to = reply_to;
   outgoing.set_event(event);
   outgoing.set_from_name(from_name);
   outgoing.set_attributes(attributes);
@@ -27,6 +28,14 @@ std::uint64_t publish(Core& core, const OptionalText& room, const py::tuple& arg
   std::uint64_t seq = 0;
   core.call([&](chat_server* server) { return chat_publish(server, &outgoing.message, &seq); });
   return seq;
+}
+
+void edit(Core& core, const Text& room, std::uint64_t seq, const py::tuple& args, chat_client_id from,
+          const OptionalText& user_id) {
+  Outgoing outgoing(args, false);
+  outgoing.message.from = from;
+  outgoing.set_from_user_id(user_id);
+  core.call([&](chat_server* server) { return chat_edit(server, room.c_str(), seq, &outgoing.message); });
 }
 
 void room_restore(Core& core, const Text& room, const Text& epoch, std::uint64_t seq, const py::list& messages) {
@@ -223,7 +232,24 @@ void bind_listening(py::class_<Core>& core) {
 
 void bind_messages(py::class_<Core>& core) {
   core.def("publish", &publish, py::arg("room"), py::arg("args"), py::arg("event"), py::arg("ephemeral"),
-           py::arg("except_id"), py::arg("from_id"), py::arg("from_name"), py::arg("attributes"), py::arg("id"))
+           py::arg("except_id"), py::arg("from_id"), py::arg("from_name"), py::arg("attributes"), py::arg("id"),
+           py::arg("reply_to"))
+      .def("edit", &edit, py::arg("room"), py::arg("seq"), py::arg("args"), py::arg("from_id"), py::arg("user_id"))
+      .def(
+          "redact",
+          [](Core& self, const Text& room, std::uint64_t seq, const OptionalText& user_id) {
+            self.call([&](chat_server* server) { return chat_redact(server, room.c_str(), seq, pointer(user_id)); });
+          },
+          py::arg("room"), py::arg("seq"), py::arg("user_id"))
+      .def(
+          "react",
+          [](Core& self, const Text& room, std::uint64_t seq, const OptionalText& user_id, const Text& reaction,
+             bool added) {
+            self.call([&](chat_server* server) {
+              return chat_react(server, room.c_str(), seq, pointer(user_id), reaction.c_str(), added ? 1 : 0);
+            });
+          },
+          py::arg("room"), py::arg("seq"), py::arg("user_id"), py::arg("reaction"), py::arg("added"))
       .def("send", &send, py::arg("client"), py::arg("args"), py::arg("event"), py::arg("room"), py::arg("attributes"))
       .def("send_user", &send_user, py::arg("user_id"), py::arg("args"), py::arg("event"), py::arg("room"),
            py::arg("attributes"))

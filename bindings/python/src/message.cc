@@ -79,6 +79,15 @@ namespace {
 
 const char* text_or_empty(const char* text) { return text == nullptr ? "" : text; }
 
+py::tuple reactions(const Message& message) {
+  const chat_message& view = message.view();
+  py::tuple result(view.reaction_count);
+  for (std::size_t index = 0; index < view.reaction_count; ++index) {
+    result[index] = py::make_tuple(py::str(view.reactions[index].reaction), view.reactions[index].users);
+  }
+  return result;
+}
+
 // The arguments of restore().
 py::tuple reduce(const Message& message) {
   const chat_message& view = message.view();
@@ -93,14 +102,17 @@ py::tuple reduce(const Message& message) {
                      to_bytes(view.data, view.data_size), message.attachments(), attributes, text_or_empty(view.room),
                      text_or_empty(view.event), view.from, text_or_empty(view.from_name), view.seq,
                      text_or_empty(view.epoch), view.time_ms, view.ephemeral != 0, text_or_empty(view.from_user_id),
-                     text_or_empty(view.id)));
+                     text_or_empty(view.id), static_cast<int>(view.event_kind), view.target_seq, view.reply_to,
+                     view.edited_ms, view.redacted != 0, view.added != 0, reactions(message)));
 }
 
 py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t decision_id, int payload,
                    const std::string& data, const std::vector<std::string>& attachments,
                    const std::vector<std::pair<Text, std::string>>& attributes, const Text& room, const Text& event,
                    chat_client_id from, const Text& from_name, std::uint64_t seq, const Text& epoch,
-                   std::int64_t time_ms, bool ephemeral, const Text& from_user_id, const Text& id) {
+                   std::int64_t time_ms, bool ephemeral, const Text& from_user_id, const Text& id, int event_kind,
+                   std::uint64_t target_seq, std::uint64_t reply_to, std::int64_t edited_ms, bool redacted, bool added,
+                   const std::vector<std::pair<Text, std::uint64_t>>& reactions) {
   if (payload < CHAT_PAYLOAD_TEXT || payload > CHAT_PAYLOAD_BINARY) throw py::value_error("payload is not a Payload");
   std::vector<chat_blob> blobs;
   blobs.reserve(attachments.size());
@@ -126,6 +138,17 @@ py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t
   message.ephemeral = ephemeral ? 1 : 0;
   message.from_user_id = from_user_id.c_str();
   message.id = id.c_str();
+  std::vector<chat_reaction> given;
+  given.reserve(reactions.size());
+  for (const auto& [text, users] : reactions) given.push_back({text.c_str(), users});
+  message.event_kind = static_cast<chat_event_kind>(event_kind);
+  message.target_seq = target_seq;
+  message.reply_to = reply_to;
+  message.edited_ms = edited_ms;
+  message.redacted = redacted ? 1 : 0;
+  message.added = added ? 1 : 0;
+  message.reactions = given.data();
+  message.reaction_count = given.size();
   return Message::make(std::make_shared<OwnedMessage>(message), client, ack_id, decision_id);
 }
 
@@ -236,6 +259,20 @@ PyTypeObject* make_type() {
                 [](const Message& self) { return self.view().time_ms; }),
       attribute("id", "The sender's own id of the message, \"\" without one.",
                 [](const Message& self) { return text_or_empty(self.view().id); }),
+      attribute("event_kind", "What it is: an EventKind. Events that change a message refer to target_seq.",
+                [](const Message& self) { return static_cast<int>(self.view().event_kind); }),
+      attribute("target_seq", "The number of the message that a change refers to, or 0.",
+                [](const Message& self) { return self.view().target_seq; }),
+      attribute("reply_to", "The number of the message that this one answers, or 0.",
+                [](const Message& self) { return self.view().reply_to; }),
+      attribute("edited_ms", "The time of the last edit, in milliseconds since 1970 (UTC), or 0.",
+                [](const Message& self) { return self.view().edited_ms; }),
+      attribute("redacted", "Whether the message was deleted. It has no payload then.",
+                [](const Message& self) { return self.view().redacted != 0; }),
+      attribute("added", "Whether a reaction was given; False: taken back.",
+                [](const Message& self) { return self.view().added != 0; }),
+      attribute("reactions", "Pairs of a reaction and the number of users that have given it.",
+                [](const Message& self) { return reactions(self); }),
       attribute("ack_id", "The number of the answer that the sender waits for, or 0.",
                 [](const Message& self) { return self.ack_id; }),
       attribute("wants_reply", "Whether the sender waits for an answer.",
@@ -318,6 +355,8 @@ void define_message(py::module_& module) {
              py::arg("payload"), py::arg("data"), py::arg("attachments"), py::arg("attributes"), py::arg("room"),
              py::arg("event"), py::arg("from_id"), py::arg("from_name"), py::arg("seq"), py::arg("epoch"),
              py::arg("time_ms"), py::arg("ephemeral"), py::arg("from_user_id") = "", py::arg("id") = "",
+             py::arg("event_kind") = 0, py::arg("target_seq") = 0, py::arg("reply_to") = 0, py::arg("edited_ms") = 0,
+             py::arg("redacted") = false, py::arg("added") = false, py::arg("reactions") = py::tuple(),
              "What pickle calls.");
 }
 

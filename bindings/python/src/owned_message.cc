@@ -39,7 +39,9 @@ std::size_t size_of(const char* text) { return text == nullptr ? 0 : std::strlen
 }  // namespace
 
 OwnedMessage::OwnedMessage(const chat_message& message) : view_(message) {
-  const std::size_t arrays = message.attachment_count * sizeof(chat_blob) + message.attribute_count * sizeof(chat_pair);
+  const std::size_t arrays = message.attachment_count * sizeof(chat_blob) +
+                             message.attribute_count * sizeof(chat_pair) +
+                             message.reaction_count * sizeof(chat_reaction);
   size_ = arrays + message.data_size + 1 + size_of(message.room) + size_of(message.event) + size_of(message.from_name) +
           size_of(message.epoch) + size_of(message.from_user_id) + size_of(message.id);
   for (std::size_t index = 0; index < message.attachment_count; ++index) {
@@ -48,11 +50,15 @@ OwnedMessage::OwnedMessage(const chat_message& message) : view_(message) {
   for (std::size_t index = 0; index < message.attribute_count; ++index) {
     size_ += size_of(message.attributes[index].name) + message.attributes[index].value_size + 1;
   }
+  for (std::size_t index = 0; index < message.reaction_count; ++index) {
+    size_ += size_of(message.reactions[index].reaction);
+  }
 
   block_ = std::make_unique<char[]>(size_);
   Block block(block_.get(), block_.get() + arrays);
   auto* blobs = block.array<chat_blob>(message.attachment_count);
   auto* pairs = block.array<chat_pair>(message.attribute_count);
+  auto* reactions = block.array<chat_reaction>(message.reaction_count);
   view_.data = block.copy(message.data, message.data_size);
   view_.room = block.copy(message.room);
   view_.event = block.copy(message.event);
@@ -69,8 +75,12 @@ OwnedMessage::OwnedMessage(const chat_message& message) : view_(message) {
     const char* name = block.copy(pair.name);
     pairs[index] = {name, block.copy(pair.value, pair.value_size), pair.value_size};
   }
+  for (std::size_t index = 0; index < message.reaction_count; ++index) {
+    reactions[index] = {block.copy(message.reactions[index].reaction), message.reactions[index].users};
+  }
   view_.attachments = blobs;
   view_.attributes = pairs;
+  view_.reactions = reactions;
 }
 
 OwnedMessagePtr with_replacement(const chat_message& original, const chat_message& replacement) {
@@ -81,6 +91,9 @@ OwnedMessagePtr with_replacement(const chat_message& original, const chat_messag
   merged.from_name = original.from_name;
   merged.from_user_id = original.from_user_id;
   merged.id = original.id;
+  merged.event_kind = original.event_kind;
+  merged.target_seq = original.target_seq;
+  merged.reply_to = original.reply_to;
   merged.epoch = original.epoch;
   merged.time_ms = original.time_ms;
   return std::make_shared<OwnedMessage>(merged);

@@ -286,8 +286,8 @@ typedef enum chat_action {
   CHAT_ACTION_MEMBERS = 4,   /* list the members of a room; without on_authorize: refused */
   CHAT_ACTION_ROOMS = 5,     /* list the rooms; without on_authorize: refused */
   CHAT_ACTION_RENAME = 6,    /* change the display name; without on_authorize: allowed to guests (no user id) only */
-  CHAT_ACTION_EDIT = 7,      /* replace the text of a message; without on_authorize: the sender, for edit_window_ms */
-  CHAT_ACTION_REDACT = 8,    /* delete a message; without on_authorize: the sender, for edit_window_ms */
+  CHAT_ACTION_EDIT = 7,      /* replace the text of a message; asked only about its sender: docs/messages.md */
+  CHAT_ACTION_REDACT = 8,    /* delete a message; asked only about its sender and moderators */
   CHAT_ACTION_REACT = 9,     /* give a message a reaction, or take it back */
   CHAT_ACTION_MODERATE = 10, /* moderate a room; asked only about clients whose role allows it */
   CHAT_ACTION_STATE = 12     /* change its public state: docs/presence.md */
@@ -945,9 +945,8 @@ typedef struct chat_server_options {
   int socket_io_message_ids; /* 1: an event of Socket.IO that asks for an acknowledgement may end with its message's id,
                                    {"messageId":"..."}; see idempotency_ms and docs/socketio.md */
   /* Edits, deletions and reactions: docs/messages.md. */
-  int64_t
-      edit_window_ms; /* (*) 3,600,000; so long the sender can edit and delete a message, unless on_authorize decides */
-  int edits_off;      /* 1: never, unless on_authorize allows it */
+  int64_t edit_window_ms;             /* (*) 3,600,000; so long the sender can edit and delete a message */
+  int edits_off;                      /* 1: never */
   const char *socket_io_edit_event;   /* NULL: "chat edit"; the name of the event in Socket.IO. "": none */
   const char *socket_io_delete_event; /* NULL: "chat delete" */
   const char *socket_io_react_event;  /* NULL: "chat react" */

@@ -103,6 +103,7 @@ ENUMERATIONS = {
     "chat_log_level": (pychat.LogLevel, "CHAT_LOG_"),
     "chat_verdict": (pychat.Verdict, "CHAT_"),
     "chat_action": (pychat.Action, "CHAT_ACTION_"),
+    "chat_event_kind": (pychat.EventKind, "CHAT_EVENT_"),
     "chat_role": (pychat.Role, "CHAT_ROLE_"),
     "chat_moderation_action": (pychat.ModerationAction, "CHAT_MODERATION_"),
     "chat_payload": (pychat.Payload, "CHAT_PAYLOAD_"),

@@ -19,9 +19,11 @@ struct Pair {
   std::string_view value;
 };
 
-// A reaction of a message, and how many users have given it.
+// A reaction of a message.
 struct Reaction {
+  // Its text, for example an emoji.
   std::string_view reaction;
+  // How many users have given it.
   std::uint64_t users;
 };
 

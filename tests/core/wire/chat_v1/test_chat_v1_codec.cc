@@ -102,6 +102,18 @@ void read_payload(const cJSON* object, MessageDraft& draft) {
   draft.attributes = attributes_of(object);
 }
 
+// An edit, a deletion or a reaction, whose text is the payload.
+void read_change(const cJSON* object, MessageDraft& draft) {
+  const std::string change = text(object, "change");
+  draft.event_kind = change == "edit"     ? RoomEventKind::edit
+                     : change == "delete" ? RoomEventKind::redaction
+                                          : RoomEventKind::reaction;
+  draft.target_seq = number(object, "target");
+  if (draft.event_kind != RoomEventKind::reaction) return;
+  draft.extra.make().added = boolean(object, "added");
+  if (has(object, "count")) draft.extra.make().count = number(object, "count");
+}
+
 std::vector<Person> people_of(const cJSON* object, const char* name) {
   std::vector<Person> people;
   const cJSON* item = nullptr;
@@ -136,7 +148,7 @@ std::shared_ptr<Message> presence_of(const cJSON* object) {
 }
 
 std::shared_ptr<Message> message_of(const cJSON* object) {
-  if (has(object, "count")) return presence_of(object);
+  if (has(object, "count") && !has(object, "change")) return presence_of(object);
   if (has(object, "moderation_raw")) {
     auto message = std::make_shared<Message>();
     message->event_kind = RoomEventKind::moderation;
@@ -158,6 +170,7 @@ std::shared_ptr<Message> message_of(const cJSON* object) {
   message->event = text(object, "event");
   message->ephemeral = has(object, "ephemeral");
   read_payload(object, *message);
+  if (has(object, "change")) read_change(object, *message);
   return message;
 }
 
@@ -177,7 +190,10 @@ class Description {
     add(draft.kind == PayloadKind::text ? "text" : "args", draft.payload);
     for (const std::string& attachment : draft.attachments) add("attachment", attachment);
     for (const Pair& attribute : draft.attributes) add(attribute.name.c_str(), attribute.value);
-    return add("ephemeral", draft.ephemeral);
+    if (draft.changes_message()) {
+      add("kind", std::to_string(static_cast<int>(draft.event_kind))).add("target", draft.target_seq);
+    }
+    return add("added", draft.extra->added).add("reply_to", draft.extra->reply_to).add("ephemeral", draft.ephemeral);
   }
   const std::string& line() const { return line_; }
 
@@ -252,6 +268,15 @@ Command command_of(const cJSON* object) {
     command.draft().ephemeral = boolean(object, "ephemeral");
     command.except_self = boolean(object, "except_self");
     if (has(object, "id")) command.draft().id = text(object, "id");
+    if (has(object, "reply_to")) command.draft().extra.make().reply_to = number(object, "reply_to");
+    command.ref = ref;
+    return command;
+  }
+  if (type == "change") {
+    SendCommand command;
+    command.draft().room = text(object, "room");
+    command.draft().payload = text(object, "text");
+    read_change(object, command.draft());
     command.ref = ref;
     return command;
   }
