@@ -257,6 +257,8 @@ void CommandLine::add_limits() {
             {{"off", CHAT_PRESENCE_OFF}, {"counts", CHAT_PRESENCE_COUNTS}, {"full", CHAT_PRESENCE_FULL}}));
   number("presence-grace-ms", "15,000 before a user without a client has left", &Server::presence_grace_ms);
   text("presence-event", "NAME", "presence; the event name in Socket.IO and STOMP", options_.presence_event);
+  limit("edit-window-ms", "3,600,000; so long the sender can edit and delete a message", &Server::edit_window_ms);
+  flag("edits-off", "nobody but moderators edits or deletes messages", options_.edits_off);
   flag("moderation-events", "tell the members of a room what is moderated there", options_.moderation_events);
   number("http-identities", "1,000 of http-identity-ms in each thread", &Server::max_http_identities);
 }

@@ -62,6 +62,7 @@ struct Options {
   std::string socket_io_client;
   std::string history;
   std::string presence_event;
+  bool edits_off = false;
   bool moderation_events = false;
   std::string tls_certificate;
   std::string tls_private_key;

@@ -223,9 +223,8 @@ class ServerCalls:
         A message with the `id` of an earlier one of the same sender in the room is not published again: this returns the
         number of the earlier one. reply_to: the number of the message that it answers.
         """
-        return self._core.publish(
-            room, args, event, ephemeral, self._id(except_client or 0), self._id(from_client or 0), from_name, attributes, id, reply_to
-        )
+        except_id, from_id = self._id(except_client or 0), self._id(from_client or 0)
+        return self._core.publish(room, args, event, ephemeral, except_id, from_id, from_name, attributes, id, reply_to)
 
     def edit(
         self, room: str, seq: int, *args: Any, from_client: Optional[ClientOrId] = None, user_id: Optional[str] = None

@@ -47,7 +47,8 @@ class AuthorizeRequest:
     room: str
     """ "" for Action.ROOMS, Action.RENAME and Action.STATE."""
     value: str
-    """Action.RENAME: the requested name. Action.PUBLISH: the event's name. Action.STATE: the state as JSON, or ""."""
+    """Action.RENAME: the requested name. Action.PUBLISH: the event's name. Action.STATE: the state as JSON, or "".
+    Action.EDIT, REDACT and REACT: the number of the message. Action.MODERATE: the name of the action."""
     decision_id: int = field(repr=False)
 
 
