@@ -722,7 +722,8 @@ void the_application_decides_about_changes(void**) {
   SendCommand message = send("lobby", "mine");
   message.draft().event = "note";
   f.execute(std::move(message));
-  f.publish("lobby", "other");
+  f.execute(send("lobby", "other"));
+  f.publish("lobby", "of the application");
   f.application.asked.clear();
   f.application.messages = 0;
   f.application.authorize = [](const AuthorizeRequest& request) -> std::optional<Decision> {
@@ -740,6 +741,9 @@ void the_application_decides_about_changes(void**) {
   assert_false(f.execute(change(RoomEventKind::edit, 2, "edited")).has_value());
   assert_error(f.execute(reaction(1, "+1")), Error::forbidden);
   assert_false(f.execute(change(RoomEventKind::redaction, 1)).has_value());
+  // Who passes everything allows nobody to change the messages of others.
+  assert_error(f.execute(change(RoomEventKind::edit, 3, "edited")), Error::forbidden);
+  assert_error(f.execute(change(RoomEventKind::redaction, 3)), Error::forbidden);
   assert_int_equal(f.application.messages, 2);
   assert_int_equal(f.application.asked.size(), 4);
   const Action actions[] = {Action::edit, Action::edit, Action::react, Action::redact};
