@@ -129,9 +129,14 @@ def test_many_rooms_need_no_memory_before_they_are_used(start, raw, path):
     first.wait()
     with sqlite3.connect(path) as file:
         rooms = [(number + 10, f"room{number}") for number in range(2_000)]
-        file.executemany("INSERT INTO room VALUES (?, ?, 'e', 20, 0, 20, 8000, 1900000000000, 1900000000000)", rooms)
         file.executemany(
-            "INSERT INTO message VALUES (?, ?, 1900000000000, 400, 0, 0, 0, '', '', 'chat message', 0, ?, NULL, NULL, '')",
+            "INSERT INTO room (id, name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms) "
+            "VALUES (?, ?, 'e', 20, 0, 20, 8000, 1900000000000, 1900000000000)",
+            rooms,
+        )
+        file.executemany(
+            "INSERT INTO message (room, seq, time_ms, bytes, kind, target_seq, sender_id, sender_name, sender_user, event, "
+            "payload_kind, payload) VALUES (?, ?, 1900000000000, 400, 0, 0, 0, '', '', 'chat message', 0, ?)",
             ((id, seq, "x" * 1_000) for id, _ in rooms for seq in range(1, 21)),
         )
     second = start("--history-age-ms", "off")

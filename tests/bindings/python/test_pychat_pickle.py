@@ -15,6 +15,7 @@ from pychat_support import LIMIT_S, Inbox, connected, make_server, run_python, w
 FIELDS = (
     "room", "event", "payload", "text", "data", "args", "attachments", "attributes", "ephemeral", "from_id", "from_name",
     "from_user_id", "seq", "epoch", "time_ms", "id", "ack_id", "wants_reply", "decision_id",
+    "event_kind", "target_seq", "reply_to", "edited_ms", "redacted", "added", "reactions",
 )  # fmt: skip
 
 
@@ -27,7 +28,14 @@ def test_every_field_of_a_message_survives(server):
         server.publish("lobby", "text \0 \uac00", id="7d1c")
         server.publish("lobby", b"\x00\xff", attributes={"key": "\uac00", "other": ""})
         server.publish("lobby", {"a": [b"\x00"]}, 2**53 + 1, b"", event="move", from_name="Ann")
+        server.publish("lobby", "answer", reply_to=1)
+        server.edit("lobby", 1, "edited")
+        server.react("lobby", 2, "+1", "ann")
+        server.redact("lobby", 3)
         kept = server.history("lobby")
+        assert [(one.edited_ms > 0, one.reactions, one.redacted, one.reply_to) for one in kept] == [
+            (True, (), False, 0), (False, (("+1", 1),), False, 0), (False, (), True, 0), (False, (), False, 1),
+        ]  # fmt: skip
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             for message, restored in zip(kept, pickle.loads(pickle.dumps(kept, protocol))):
                 assert type(restored) is Message and fields(restored) == fields(message)
