@@ -23,7 +23,7 @@ const char* failure_of(Action action) noexcept {
       action();
       return nullptr;
     } catch (py::error_already_set& error) {
-      const py::object value = error.value();
+      const py::object& value = error.value();
       text =
           py::str(py::type::of(value).attr("__name__")).cast<std::string>() + ": " + py::str(value).cast<std::string>();
     }
