@@ -516,7 +516,7 @@ Status Hub::keep_rules(Room& room, const Moderation& what, const Target& target,
       break;
     default: {
       const auto role = rules.roles().find(target.user_id);
-      undone.value = static_cast<std::int64_t>(role == rules.roles().end() ? Role::member : role->second);
+      undone.value = static_cast<std::int64_t>(role == rules.roles().end() ? Role::member : role->second.role);
     }
   }
   Status status = change_rules(room, what, target, now);
@@ -602,7 +602,7 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
       rooms_.count_history(room.log->restart(rooms_.next_epoch()));
       if (options_.store == nullptr) return {};
       for (const auto& [user_id, role] : room.rules.roles()) {
-        const RoomValue value = kept_role(user_id, role);
+        const RoomValue value = kept_role(user_id, role.role);
         status = options_.store->keep_value(room.name, value.key, value.value, now);
         if (!status.ok()) return status;
       }

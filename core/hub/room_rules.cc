@@ -36,7 +36,7 @@ Role RoomRules::role_of(std::string_view user_id, Role given) const {
   if (user_id.empty()) return given;
   Role role = std::max(given, Role::member);
   if (!state_) return role;
-  if (const auto set = state_->roles.find(user_id); set != state_->roles.end()) role = std::max(role, set->second);
+  if (const auto set = state_->roles.find(user_id); set != state_->roles.end()) role = std::max(role, set->second.role);
   return role;
 }
 
@@ -164,11 +164,11 @@ Status RoomRules::set_role(const std::string& user_id, Role role) {
     if (state_) state_->roles.erase(user_id);
     return {};
   }
-  StringMap<Role>& roles = state().roles;
+  StringMap<SetRole>& roles = state().roles;
   if (roles.size() >= kMaxRoles && !roles.contains(user_id)) {
     return {Error::too_many, "the room has the maximum number of roles"};
   }
-  roles[user_id] = role;
+  roles[user_id] = {role};
   return {};
 }
 
@@ -195,8 +195,8 @@ std::int64_t RoomRules::ban_left_ms(const IpBlock& block, std::int64_t now_ms) c
   return 0;
 }
 
-const StringMap<Role>& RoomRules::roles() const {
-  static const StringMap<Role> none;
+const StringMap<RoomRules::SetRole>& RoomRules::roles() const {
+  static const StringMap<SetRole> none;
   return state_ ? state_->roles : none;
 }
 
@@ -225,7 +225,7 @@ void RoomRules::expire(std::int64_t now_ms, const std::function<void(const Ended
 void RoomRules::clear() {
   const Change change{*this};
   if (!state_) return;
-  StringMap<Role> roles = std::move(state_->roles);
+  StringMap<SetRole> roles = std::move(state_->roles);
   *state_ = State();
   state_->roles = std::move(roles);
 }

@@ -70,8 +70,12 @@ class RoomRules {
   std::int64_t ban_left_ms(const std::string& key, std::int64_t now_ms) const;
   std::int64_t ban_left_ms(const IpBlock& block, std::int64_t now_ms) const;
   std::int64_t mute_left_ms(const std::string& key, std::int64_t now_ms) const;
+  // A role in a map. An enumeration itself there would make names of the standard library visible in libchat.a.
+  struct SetRole {
+    Role role = Role::guest;
+  };
   // The roles that were set, by user ids.
-  const StringMap<Role>& roles() const;
+  const StringMap<SetRole>& roles() const;
 
   // A ban or a mute that has ended. key: as it was given, or the text of the block.
   struct Ended {
@@ -98,7 +102,7 @@ class RoomRules {
     Times banned_until_ms;
     std::vector<BlockBan> blocks;
     Times muted_until_ms;
-    StringMap<Role> roles;
+    StringMap<SetRole> roles;
     std::int64_t slow_mode_ms = 0;
     Times next_message_ms;  // of the slow mode
     bool members_only = false;
