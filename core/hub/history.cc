@@ -9,18 +9,22 @@
 
 namespace chat {
 
-bool History::above_limits(std::size_t messages, std::size_t events, std::size_t bytes) const {
+bool above_limits(const HistoryLimits& limits, std::int64_t messages, std::int64_t events, std::int64_t bytes) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / kEventsFactor;
-  return exceeds(static_cast<std::int64_t>(messages), limits_.messages) ||
-         exceeds(static_cast<std::int64_t>(messages + events), kEventsFactor * std::min(limits_.messages, kMost)) ||
-         exceeds(static_cast<std::int64_t>(bytes), limits_.bytes);
+  return exceeds(messages, limits.messages) ||
+         exceeds(messages + events, kEventsFactor * std::min(limits.messages, kMost)) || exceeds(bytes, limits.bytes);
+}
+
+bool History::above_limits(std::size_t messages, std::size_t events, std::size_t bytes) const {
+  const auto number = [](std::size_t size) { return static_cast<std::int64_t>(size); };
+  return chat::above_limits(limits_, number(messages), number(events), number(bytes));
 }
 
 void History::drop_front() {
-  const Message& dropped = *messages_.front();
-  bytes_ -= dropped.memory_bytes();
-  if (dropped.event_kind != RoomEventKind::message) --events_;
-  dropped_seq_ = dropped.seq;
+  const MessagePtr& dropped = messages_.front();
+  bytes_ -= dropped->memory_bytes();
+  if (!is_message(dropped)) --events_;
+  dropped_seq_ = dropped->seq;
   messages_.pop_front();
 }
 
@@ -53,7 +57,7 @@ std::int64_t History::append(MessagePtr message) {
   std::vector<Change> changes = changes_by(*message);
   messages_.push_back(std::move(message));  // may throw; nothing has changed yet
   bytes_ += messages_.back()->memory_bytes();
-  if (messages_.back()->event_kind != RoomEventKind::message) ++events_;
+  if (!is_message(messages_.back())) ++events_;
   for (Change& change : changes) {
     MessagePtr& place = messages_.begin()[static_cast<std::ptrdiff_t>(change.index)];
     bytes_ += change.message->memory_bytes();
@@ -69,7 +73,7 @@ MessagePtr History::updated(MessagePtr message) const {
   if (events_ == 0) return message;
   for (auto next = above(message->seq); next != messages_.end(); ++next) {
     const Message& event = **next;
-    if (message->event_kind == RoomEventKind::message) {
+    if (is_message(message)) {
       if (event.target_seq != message->seq || is_empty(event)) continue;
       if (MessagePtr after = changed(*message, event)) message = std::move(after);
     } else if (event.target_seq == message->target_seq && replaces(event.event_kind, message->event_kind)) {
@@ -88,7 +92,7 @@ std::int64_t History::prepend(std::span<const MessagePtr> messages, std::uint64_
   std::size_t first = messages.size();
   for (; first != 0; --first) {
     MessagePtr message = updated(messages[first - 1]);
-    const bool is_event = message->event_kind != RoomEventKind::message;
+    const bool is_event = !is_message(message);
     const std::size_t with_it = bytes + message->memory_bytes();
     if (above_limits(count + (is_event ? 0 : 1), events + (is_event ? 1 : 0), with_it)) break;
     ++(is_event ? events : count);
@@ -143,7 +147,7 @@ KeptMessages History::between(std::uint64_t after_seq, std::uint64_t before_seq,
     std::size_t counted = 0;
     for (auto next = end; next != first;) {
       --next;
-      if ((*next)->event_kind != RoomEventKind::message) continue;
+      if (!is_message(*next)) continue;
       if (counted == limit) {
         first = std::next(next);
         complete = false;

@@ -23,6 +23,9 @@ struct HistoryLimits {
   std::int64_t age_ms = 24 * 3600 * 1000LL;  // kUnlimited: no age limit
 };
 
+// Whether a history with so much is above its limits of number and bytes.
+bool above_limits(const HistoryLimits& limits, std::int64_t messages, std::int64_t events, std::int64_t bytes);
+
 class History {
  public:
   explicit History(const HistoryLimits& limits) : limits_(limits) {}

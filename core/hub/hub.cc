@@ -23,16 +23,10 @@ constexpr std::string_view kApplication = "the application";
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
-bool is_message(const MessagePtr& one) { return one->event_kind == RoomEventKind::message; }
-
 // What a client that comes back receives. Later events have replaced the others.
 KeptMessages without_empty(KeptMessages kept) {
   std::erase_if(kept.messages, [](const MessagePtr& one) { return is_empty(*one); });
   return kept;
-}
-
-Status no_such_message(std::uint64_t seq, const std::string& room) {
-  return {Error::no_such_message, "no message " + std::to_string(seq) + " in the room " + room};
 }
 
 // The message that an event changes, as it is now. nullptr: it is not kept.
@@ -937,7 +931,7 @@ Result<MessagePtr> Hub::find_message(std::string_view name, std::uint64_t seq, c
     });
   }
   if (found || unread) return found;
-  return no_such_message(seq, std::string(name));
+  return no_such_message(seq, name);
 }
 
 Status Hub::watch(std::string_view name, std::size_t loop, const SourcePtr& creator) {
@@ -1033,18 +1027,25 @@ MessagePtr Hub::presence_snapshot(Room& room, Moment now) const {
   return kept;
 }
 
-// When memory fails, the person keeps the old name there.
-void Hub::update_presence(const ClientPtr& client) try {
-  if (!uses_presence_.load(std::memory_order_relaxed)) return;
-  for (const std::string& name : client->rooms()) {
+template <class Action>
+void Hub::for_each_person(const Client& client, Action action) {
+  for (const std::string& name : client.rooms()) {
     const RoomPtr room = rooms_.find(name);
     if (!room) continue;
     rooms_.with(room, [&](Room& joined) {
-      const auto member = joined.members.find(client->id());
+      const auto member = joined.members.find(client.id());
       if (member == joined.members.end() || member->second.person == nullptr) return;
-      member->second.person = joined.presence->change(member->second.person, client->id(), *client->identity());
+      action(*joined.presence, member->second.person);
     });
   }
+}
+
+// When memory fails, the person keeps the old name there.
+void Hub::update_presence(const ClientPtr& client) try {
+  if (!uses_presence_.load(std::memory_order_relaxed)) return;
+  for_each_person(*client, [&](Presence& presence, Presence::Entry*& person) {
+    person = presence.change(person, client->id(), *client->identity());
+  });
 } catch (const std::bad_alloc&) {
 }
 
@@ -1064,15 +1065,9 @@ Status Hub::set_state(const ClientPtr& client, std::string state) {
     if (client->state_ == ClientState::gone) return no_such_client();
     client->identity_ = with_state(*client->identity_, std::move(shared));
   }
-  for (const std::string& name : client->rooms()) {
-    const RoomPtr room = rooms_.find(name);
-    if (!room) continue;
-    rooms_.with(room, [&](Room& joined) {
-      const auto member = joined.members.find(client->id());
-      if (member == joined.members.end() || member->second.person == nullptr) return;
-      joined.presence->set_state(member->second.person, client->identity()->state);
-    });
-  }
+  for_each_person(*client, [&](Presence& presence, Presence::Entry* person) {
+    presence.set_state(person, client->identity()->state);
+  });
   return {};
 }
 

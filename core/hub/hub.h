@@ -293,6 +293,9 @@ class Hub {
   std::shared_ptr<Message> presence_message(const Room& room, PresenceNotice notice, std::size_t count_before,
                                             Moment now) const;
   void tell_presence(Room& room, Moment now);
+  // Calls action(presence, person) for the client's person in each of its rooms with presence, with the room's lock held.
+  template <class Action>
+  void for_each_person(const Client& client, Action action);
   // The client has a new identity.
   void update_presence(const ClientPtr& client);
   // Calls action(room) with the room's lock held, also for a room of which only the store knows. False when there is none.

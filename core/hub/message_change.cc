@@ -18,11 +18,6 @@ bool has_given(const Reaction* reaction, const std::string& user) {
   return reaction != nullptr && std::ranges::find(*reaction->users, user) != reaction->users->end();
 }
 
-Status no_such_message(const MessageDraft& event) {
-  return {Error::no_such_message,
-          "no message " + std::to_string(event.target_seq) + " in the room " + event.room + ", or it was deleted"};
-}
-
 // Everything but what the sender said.
 std::shared_ptr<Message> without_content(const Message& message) {
   auto result = std::make_shared<Message>();
@@ -66,8 +61,15 @@ std::vector<Reaction> reactions_after(const Message& target, const Message& even
 
 }  // namespace
 
+Status no_such_message(std::uint64_t seq, std::string_view room) {
+  return {Error::no_such_message,
+          "no message " + std::to_string(seq) + " is kept in the room " + std::string(room) + ", or it was deleted"};
+}
+
 Status check_change(const Message& target, const MessageDraft& event) {
-  if (target.event_kind != RoomEventKind::message || target.extra->redacted) return no_such_message(event);
+  if (target.event_kind != RoomEventKind::message || target.extra->redacted) {
+    return no_such_message(event.target_seq, event.room);
+  }
   if (event.event_kind != RoomEventKind::reaction || !event.extra->added) return {};
   const Reaction* const reaction = find_reaction(target, event.payload);
   if (reaction == nullptr) {

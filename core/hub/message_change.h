@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "model/message.h"
 
 namespace chat {
 
+Status no_such_message(std::uint64_t seq, std::string_view room);
 // Whether the event can change this message. Errors: no_such_message when it is an event or redacted, too_many when it has
 // as many reactions as it may have.
 Status check_change(const Message& target, const MessageDraft& event);

@@ -11,6 +11,11 @@ std::int64_t end_of(std::int64_t duration_ms, std::int64_t now_ms) {
   return duration_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + duration_ms;
 }
 
+// INT64_MAX: without an end.
+std::int64_t left_until(std::int64_t until_ms, std::int64_t now_ms) {
+  return until_ms == INT64_MAX ? INT64_MAX : std::max<std::int64_t>(0, until_ms - now_ms);
+}
+
 // "for 59 s", rounded up, so that nobody tries too early.
 Status refuse_for(Error code, std::string_view what, std::int64_t wait_ms) {
   const std::int64_t seconds = wait_ms / 1'000 + (wait_ms % 1'000 != 0 ? 1 : 0);
@@ -174,8 +179,7 @@ Status RoomRules::set_role(const std::string& user_id, Role role) {
 
 std::int64_t RoomRules::left_ms(const Times& times, const std::string& key, std::int64_t now_ms) {
   const auto found = times.find(key);
-  if (found == times.end()) return 0;
-  return found->second == INT64_MAX ? INT64_MAX : std::max<std::int64_t>(0, found->second - now_ms);
+  return found == times.end() ? 0 : left_until(found->second, now_ms);
 }
 
 std::int64_t RoomRules::ban_left_ms(const std::string& key, std::int64_t now_ms) const {
@@ -189,8 +193,7 @@ std::int64_t RoomRules::mute_left_ms(const std::string& key, std::int64_t now_ms
 std::int64_t RoomRules::ban_left_ms(const IpBlock& block, std::int64_t now_ms) const {
   if (!state_) return 0;
   for (const BlockBan& ban : state_->blocks) {
-    if (ban.block == block)
-      return ban.until_ms == INT64_MAX ? INT64_MAX : std::max<std::int64_t>(0, ban.until_ms - now_ms);
+    if (ban.block == block) return left_until(ban.until_ms, now_ms);
   }
   return 0;
 }

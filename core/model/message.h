@@ -110,6 +110,9 @@ struct Message : MessageDraft {
 };
 using MessagePtr = std::shared_ptr<const Message>;
 
+// False for the other events of a room.
+inline bool is_message(const MessagePtr& event) { return event->event_kind == RoomEventKind::message; }
+
 // What a receiver gets of a message. counts_only: it is not told who is present. nullptr: nothing.
 inline const MessagePtr& seen_by(const MessagePtr& message, bool counts_only) {
   const bool less = counts_only && message->presence && !message->presence->counts_only;

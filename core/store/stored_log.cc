@@ -41,7 +41,6 @@ bool StoredLog::lacks(std::uint64_t after_seq, std::uint64_t before_seq, std::si
   if (stored_above >= in_memory_above || stored_above + 1 >= before_seq) return false;
   if (limit == 0) return true;
   const KeptMessages kept = history_.between(after_seq, before_seq, limit);
-  const auto is_message = [](const MessagePtr& one) { return one->event_kind == RoomEventKind::message; };
   return static_cast<std::size_t>(std::ranges::count_if(kept.messages, is_message)) < limit;
 }
 

@@ -714,11 +714,8 @@ int SqliteBackend::change_reaction(std::int64_t room, const Message& event, Effe
 int SqliteBackend::trim(const RoomChange& change, StoredRoom& room) {
   const std::int64_t bytes_before = room.bytes;
   const auto too_many = [&](std::int64_t oldest_ms) {
-    const std::int64_t most =
-        std::min(options_.limits.messages, std::numeric_limits<std::int64_t>::max() / kEventsFactor);
-    return exceeds(room.count, options_.limits.messages) || exceeds(room.count + room.events, kEventsFactor * most) ||
-           exceeds(room.bytes, options_.limits.bytes) || bytes_before - room.bytes < change.drop_bytes ||
-           oldest_ms < change.drop_before_ms;
+    return above_limits(options_.limits, room.count, room.events, room.bytes) ||
+           bytes_before - room.bytes < change.drop_bytes || oldest_ms < change.drop_before_ms;
   };
   if (room.is_empty() || !too_many(room.oldest_ms)) return SQLITE_OK;
   Statements& sql = *statements_;
