@@ -88,6 +88,8 @@ export interface SendOptions {
   ephemeral?: boolean;
   /** The sender does not receive it. */
   exceptSelf?: boolean;
+  /** The number of the message that this one answers. */
+  replyTo?: number;
   /** The message's own id, 1 to 255 visible ASCII characters; the server publishes it once. Default: a random one. */
   id?: string;
   resend?: boolean;
@@ -133,6 +135,13 @@ export interface Message {
   attachments?: Uint8Array[];
   attributes?: Record<string, string>;
   ephemeral: boolean;
+  /** The number of the message that it answers. */
+  reply_to?: number;
+  /** The time of its last edit. */
+  edited?: number;
+  /** It was deleted: its text is empty. */
+  deleted?: true;
+  reactions?: { reaction: string; count: number }[];
   /** Whether this client sent it, on this connection or an earlier one. */
   own: boolean;
   /** True for a message of the history that the option `replay` asked for. */
@@ -223,8 +232,31 @@ export interface RoomInfo {
   history: number;
 }
 
+/** A kept message of the room was edited, deleted or given a reaction, or a reaction was taken back. */
+export interface Change {
+  type: 'edit' | 'delete' | 'react';
+  room: string;
+  seq: number;
+  epoch: string;
+  time: number;
+  from: Message['from'];
+  /** The number of the message. */
+  target: number;
+  /** Of an edit: what the message has now. */
+  text?: string;
+  args?: Received[];
+  attachments?: Uint8Array[];
+  /** Of a reaction. */
+  reaction?: string;
+  added?: boolean;
+  /** The users that give this reaction now. */
+  count?: number;
+}
+
 export interface ClientEvents {
   message: Message;
+  /** After the message that it refers to. */
+  change: Change;
   status: Status;
   joined: Joined;
   left: Left;
@@ -264,6 +296,12 @@ export class Client {
   join(room: string, position?: { epoch?: string; seq?: number }): Promise<Joined>;
   leave(room: string): Promise<void>;
   rename(name: string): Promise<string>;
+  /** Replaces the text of a kept message. */
+  edit(target: number, text: string, options?: { room?: string }): Promise<Ack>;
+  /** Deletes a kept message; its number remains. */
+  delete(target: number, options?: { room?: string }): Promise<Ack>;
+  /** Gives a kept message a reaction, or takes it back. */
+  react(target: number, reaction: string, options?: { room?: string; remove?: boolean }): Promise<Ack>;
   history(options?: { room?: string; after?: number; before?: number; around?: number; limit?: number }): Promise<History>;
   members(room?: string): Promise<Member[]>;
   /** Who is in a room, as far as this client knows; null where presence is off. Default: `client.room`. */

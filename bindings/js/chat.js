@@ -395,7 +395,7 @@
     #tooLarge() { return new ChatError('too_large', 'the message is too large for this server'); }
 
     // A message as it is queued and sent. Its frame depends on the connection.
-    #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, id, resend = this.#options.resend, timeoutMs, onProgress }) {
+    #itemOf({ room, event, text, args, attributes, ephemeral, exceptSelf, replyTo, id, resend = this.#options.resend, timeoutMs, onProgress }) {
       room ??= this.room;
       const ref = this.#nextRef++;
       const mayResend = resend && !ephemeral;
@@ -412,6 +412,7 @@
         attributes,
         ephemeral: ephemeral || undefined,
         except_self: exceptSelf || undefined,
+        reply_to: replyTo,
       });
       const size = json.length + sumOf(attachments);
       return { ref, room, json, attachments, size, ephemeral, exceptSelf, mayResend, timeoutMs, onProgress };
@@ -441,6 +442,15 @@
         if (this.#state === 'open') this.#sendName(name, [rename]);
       });
     }
+
+    // These change a kept message, whose number is target.
+    edit(target, text, { room = this.room } = {}) { return this.#change({ type: 'edit', room, target, text }); }
+
+    delete(target, { room = this.room } = {}) { return this.#change({ type: 'delete', room, target }); }
+
+    react(target, reaction, { room = this.room, remove } = {}) { return this.#change({ type: 'react', room, target, reaction, remove }); }
+
+    async #change(fields) { return { ...await this.#request(fields), room: fields.room }; }
 
     // Sets what presence tells about this client; null: nothing. Each new connection has it.
     async setState(state = null) {
@@ -646,7 +656,10 @@
     #hear(frame) {
       const settle = (value) => this.#settle(frame.ref, 'resolve', value);
       switch (frame.type) {
-        case 'message': return this.#deliver(frame);
+        case 'message':
+        case 'edit':
+        case 'delete':
+        case 'react': return this.#deliver(frame);
         case 'welcome': return this.#welcome(frame);
         case 'ack': return this.#acknowledge(frame);
         case 'joined':
@@ -784,7 +797,8 @@
     }
 
     #tell(frame, more = {}) {
-      this._emit('message', { ...this.#asMessage(frame), ...more });
+      if (frame.type === 'message') this._emit('message', { ...this.#asMessage(frame), ...more });
+      else this._emit('change', { ...unpacked(frame), type: frame.type });
     }
 
     #deliver(frame) {

@@ -491,6 +491,35 @@ test('a state is set again after a reconnect', async (t) => {
   await ann.next('presence', isNew);
 });
 
+test('messages are changed, and a client that comes back hears of each change once', async (t) => {
+  const chatd = await startChatd(t);
+  const ann = connectChat(t, chatd);
+  const proxy = await Proxy.start(t, chatd);
+  const bob = connectChat(t, proxy, { replay: true });
+  await Promise.all([ann.opened(), bob.opened()]);
+  const { seq } = await ann.send('helo');
+  await bob.next('message');
+  assert.deepEqual((await ann.edit(seq, 'hello')).seq, 2);
+  assert.equal((await ann.react(seq, '+1')).seq, 3);
+  assert.deepEqual(await ann.react(seq, '+1', { remove: true }), { epoch: ann.positions[0].epoch, room: 'lobby', seq: 4 });
+  assert.equal((await ann.send('reply', { replyTo: seq })).seq, 5);
+  assert.equal((await bob.next('message')).reply_to, seq);
+  assert.deepEqual(bob.untaken('change').map(({ type, target, text, added, count }) => [type, target, text, added, count]),
+    [['edit', 1, 'hello', undefined, undefined], ['react', 1, undefined, true, 1], ['react', 1, undefined, false, 0]]);
+  assert.equal(bob.positions[0].seq, 5);
+  await assert.rejects(bob.edit(seq, 'mine'), failure('forbidden'));
+  await assert.rejects(ann.delete(9), failure('no_such_message'));
+
+  const changes = bob.untaken('change').length;
+  proxy.cut();
+  await bob.next('joined', ({ resumed }) => resumed);
+  assert.equal((await ann.delete(seq)).seq, 6);
+  await bob.next('change', ({ type }) => type === 'delete');
+  assert.equal(bob.untaken('change').length, changes);
+  const { messages } = await bob.history();
+  assert.deepEqual(messages.map(({ text, deleted }) => [text, deleted]), [['', true], ['reply', undefined]]);
+});
+
 test('without presence nobody is known', async (t) => {
   const testd = await startTestd(t);
   const ann = connectChat(t, testd);

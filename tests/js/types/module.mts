@@ -34,6 +34,11 @@ await client.history({ around: 9, limit: 2 });
 (await client.rooms())[0]?.history.toFixed();
 (await client.rename('Ann')).length;
 (await client.ping()).toFixed();
+(await client.edit(1, 'new', { room: 'dev' })).seq?.toFixed();
+await client.delete(1);
+await client.react(1, '+1', { remove: true });
+await client.send('yes', { replyTo: 1 });
+client.on('change', ({ type, target, count }) => (type === 'react' ? count?.toFixed() : target.toFixed()));
 await client.leave('dev');
 client.reconnect({ token: 'new' });
 // @ts-expect-error: read only
