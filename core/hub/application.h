@@ -106,8 +106,8 @@ class Application {
   virtual void on_leave(const ClientPtr&, std::string_view room, std::string_view reason) { (void)room, (void)reason; }
   // Returns the verdict on a message or an edit: pass, refuse, consume or defer.
   virtual Decision on_message(MessageRequest&) { return {}; }
-  // Reports a numbered message, edit, redaction or reaction that now has its position in its room. Calls for one room follow the room's order and do
-  // not overlap.
+  // Reports a numbered message, edit, redaction or reaction that now has its position in its room. Calls for one room
+  // follow the room's order and do not overlap.
   virtual void on_published(const Message&) {}
   // Reports a change of who is in a room: message.presence has all of it, at any level. In the room's order.
   virtual void on_presence(const Message&) {}

@@ -579,7 +579,10 @@ CHAT_API chat_error chat_history_reply_room(chat_history_reply *reply, const cha
 CHAT_API chat_error chat_history_reply_value(chat_history_reply *reply, const chat_history_value *value) CHAT_NOEXCEPT;
 CHAT_API chat_error chat_history_reply_message(chat_history_reply *reply, const chat_message *message) CHAT_NOEXCEPT;
 
-/* A client has sent a message or an edit, which was authorised. Without a room (NULL) it is an event of STOMP's /app/: docs/stomp.md. */
+/*
+ * A client has sent a message or an edit, which was authorised. Without a room (NULL) it is an event of STOMP's /app/:
+ * docs/stomp.md.
+ */
 typedef struct chat_message_event {
   size_t struct_size;
   chat_client_id client;
