@@ -1,5 +1,5 @@
-// Makes an allocation of the program fail. Replaces operator new, so only one file of a program can include it. Valgrind has an
-// operator new of its own: run it with --soname-synonyms=somalloc=nouserintercepts.
+// Makes an allocation of the calling thread fail; those of other threads succeed. Replaces operator new, so only one file of a
+// program can include it. Valgrind has an operator new of its own: run it with --soname-synonyms=somalloc=nouserintercepts.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace chat::test {
 
-inline long allocations_until_failure = -1;  // so many succeed, and then one fails; negative: all succeed
-inline long failed_allocations = 0;          // since the program began
+inline thread_local long allocations_until_failure = -1;  // so many succeed, and then one fails; negative: all succeed
+inline thread_local long failed_allocations = 0;          // since the thread began
 
 inline const std::string kLongRoom = "a-room-whose-name-is-too-long-to-live-inside-of-a-string";
 
