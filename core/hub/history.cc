@@ -99,7 +99,8 @@ std::int64_t History::prepend(std::span<const MessagePtr> messages, std::uint64_
     bytes = with_it;
     added.push_back(std::move(message));
   }
-  for (auto message = added.rbegin(); message != added.rend(); ++message) all.push_back(std::move(*message));
+  std::reverse(added.begin(), added.end());
+  for (MessagePtr& message : added) all.push_back(std::move(message));
   for (const MessagePtr& message : messages_) all.push_back(message);
   const auto change = static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(bytes_);
   messages_ = std::move(all);

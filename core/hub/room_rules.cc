@@ -47,7 +47,7 @@ Role RoomRules::role_of(std::string_view user_id, Role given) const {
 
 Status RoomRules::check_join(const Standing& who, std::int64_t now_ms) const {
   if (!state_) return {};
-  const Status refused{Error::banned, "banned from the room"};
+  Status refused{Error::banned, "banned from the room"};
   if (const auto ban = state_->banned_until_ms.find(who.key); ban != state_->banned_until_ms.end()) {
     if (ban->second > now_ms) return refused;
   }
