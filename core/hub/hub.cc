@@ -1351,11 +1351,24 @@ Status Hub::answer(const ClientPtr& client, Answer answer) {
   return {};
 }
 
-Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection) {
+Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection,
+                         Moment now) {
   if (client->state() == ClientState::gone) return no_such_client();
+  AuditRecordPtr audit;
+  if (options_.tells_audit && !client->dismissed()) {
+    const IdentityPtr identity = client->identity();
+    AuditRecord record;
+    record.what.client = client->id();
+    record.what.user_id = identity->user_id;
+    record.what.reason = reason;
+    record.target_name = identity->name;
+    record.time_ms = now.time_ms;
+    audit = std::make_shared<const AuditRecord>(std::move(record));
+  }
   const auto routing = routing_.share();
-  ReservedPosts close(inbox_of(*client));
+  ReservedPosts close(inbox_of(*client), audit ? 2 : 1);
   client->dismiss();
+  if (audit) close.post(AuditNotice{std::move(audit)});
   close.post(CloseClient{client->id(), code, std::move(reason), whole_connection});
   return {};
 }

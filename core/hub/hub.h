@@ -265,8 +265,10 @@ class Hub {
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // Posts the application's answer to a message of the client that asked for an acknowledgement.
   Status answer(const ClientPtr& client, Answer answer);
-  // Closes the client after its queued messages are sent. code: RFC 6455 section 7.4.
-  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection = false);
+  // Closes the client after its queued messages are sent, because the application wants it: a kick without a room in the audit.
+  // code: RFC 6455 section 7.4.
+  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection = false,
+                      Moment now = {});
 
   // Ends the client's connection because another connection continues the client with its secret.
   Status continue_elsewhere(const ClientPtr& client);

@@ -138,11 +138,24 @@ static void roles_come_from_the_identity_and_from_the_application(void **state) 
   assert_ok(chat_server_free(server));
 }
 
+static void a_kick_is_audited(void **state) {
+  chat_server *server = start();
+  ws_client ann;
+  (void)state;
+  assert_int_equal(ws_open(&ann, chat_server_port(server), "/chat.v1?token=ann", ""), 101);
+  expect_text(&ann, "welcome");
+  assert_ok(chat_kick(server, 1, "enough"));
+  expect_line("audit  kick 1 [ann] by 0 [] 0 0: enough");
+  ws_end(&ann);
+  assert_ok(chat_server_free(server));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(bad_arguments_are_refused, reset_application),
       cmocka_unit_test_setup(what_the_application_does_is_audited, reset_application),
       cmocka_unit_test_setup(roles_come_from_the_identity_and_from_the_application, reset_application),
+      cmocka_unit_test_setup(a_kick_is_audited, reset_application),
   };
   return cmocka_run_group_tests_name("capi/moderation", tests, NULL, NULL);
 }

@@ -657,7 +657,7 @@ CHAT_API chat_error chat_moderation_init(chat_moderation *moderation, size_t str
 /* Something was moderated, by a client or by the application. */
 typedef struct chat_audit_event {
   size_t struct_size;
-  const char *room;              /* where */
+  const char *room; /* where; "" for chat_kick() and chat_close_connection(), which are a KICK from the server */
   chat_moderation_action action; /* what */
   chat_client_id actor;          /* 0: the application */
   const char *actor_user_id;     /* "" for the application */
@@ -752,7 +752,7 @@ typedef struct chat_callbacks {
 
   /*
    * Something was moderated: for a log. Runs after the fact, in the order of the room, on the same loop thread as
-   * on_published.
+   * on_published; for chat_kick() and chat_close_connection() on the client's loop thread.
    */
   void (*on_audit)(chat_server *server, const chat_audit_event *event, void *user);
 

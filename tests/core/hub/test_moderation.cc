@@ -375,6 +375,27 @@ void a_lack_of_memory_loses_nothing(void**) {
   }
 }
 
+void a_client_that_the_application_kicks_is_audited(void**) {
+  Fixture f;
+  const ClientPtr ann = f.member("ann");
+  assert_ok(f.hub->close_client(ann, 1008, "enough", false, f.now));
+  const auto events = f.take();
+  assert_int_equal(only<CloseClient>(events).size(), 1);
+  const auto audited = only<AuditNotice>(events);
+  assert_int_equal(audited.size(), 1);
+  const AuditRecord& record = *audited[0].record;
+  assert_true(record.what.action == ModerationAction::kick);
+  assert_text(record.what.room, "");
+  assert_int_equal(record.what.client, ann->id());
+  assert_text(record.what.user_id, "ann");
+  assert_text(record.what.reason, "enough");
+  assert_text(record.target_name, "Name of ann");
+  assert_int_equal(record.actor.id, 0);
+  assert_int_equal(record.time_ms, f.now.time_ms);
+  assert_ok(f.hub->close_client(ann, 1008, "again", false, f.now));  // once
+  assert_true(only<AuditNotice>(f.take()).empty());
+}
+
 }  // namespace
 
 int main() {
@@ -394,6 +415,7 @@ int main() {
       cmocka_unit_test(closing_keeps_the_roles_only),
       cmocka_unit_test(an_order_for_nobody),
       cmocka_unit_test(a_lack_of_memory_loses_nothing),
+      cmocka_unit_test(a_client_that_the_application_kicks_is_audited),
   };
   return cmocka_run_group_tests_name("hub/moderation", tests, nullptr, nullptr);
 }
