@@ -8,10 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "listener_url.h"
 #include "log.h"
@@ -24,24 +27,62 @@ using std::chrono::milliseconds;
 
 constexpr int kExitStartFailed = 1;
 
+// Clients cause these lines, so they must not fill the log. Any thread.
+class LineLimit {
+ public:
+  // Whether a line may be written. left_out: the lines since the last one that were not.
+  bool allow(std::uint64_t& left_out) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    if (now - since_ >= std::chrono::minutes(1)) {
+      since_ = now;
+      lines_ = 0;
+    }
+    if (lines_ == kPerMinute) {
+      ++left_out_;
+      return false;
+    }
+    ++lines_;
+    left_out = std::exchange(left_out_, 0);
+    return true;
+  }
+
+ private:
+  static constexpr int kPerMinute = 60;
+
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point since_;
+  int lines_ = 0;
+  std::uint64_t left_out_ = 0;
+};
+
 // The data of the callbacks.
 struct Context {
   const Options& options;
   Log& log;
+  LineLimit reports = {};
 };
 
 void on_log(chat_server*, chat_log_level level, const char* text, void* user) {
   static_cast<Context*>(user)->log.line(level, text);
 }
 
-// One line for everything that was moderated. Names and reasons come from people.
+// Names and reasons come from people.
+std::string quoted(const char* text) {
+  std::string result = "\"";
+  for (const char* c = text; *c != '\0'; ++c) result += *c == '"' ? '\'' : *c;
+  return result + '"';
+}
+
+// A user, or the name of a guest.
+std::string person(const char* user_id, const char* name) {
+  return *user_id != '\0' ? "user " + quoted(user_id) : "guest " + quoted(name);
+}
+
+// One line for everything that was moderated.
 void on_audit(chat_server*, const chat_audit_event* event, void* user) {
-  const auto quoted = [](const char* text) {
-    std::string result = "\"";
-    for (const char* c = text; *c != '\0'; ++c) result += *c == '"' ? '\'' : *c;
-    return result + '"';
-  };
-  std::string text = std::string("moderation: ") + event->action_name + " in " + quoted(event->room);
+  std::string text = std::string("moderation: ") + event->action_name;
+  if (*event->room != '\0') text += " in " + quoted(event->room);
   if (*event->user_id != '\0') text += ", user " + quoted(event->user_id);
   if (*event->name != '\0') text += ", name " + quoted(event->name);
   if (*event->address != '\0') text += std::string(", address ") + event->address;
@@ -50,6 +91,19 @@ void on_audit(chat_server*, const chat_audit_event* event, void* user) {
   text += event->actor == 0 ? std::string(", by the server") : ", by " + quoted(event->actor_user_id);
   if (*event->reason != '\0') text += ", reason " + quoted(event->reason);
   static_cast<Context*>(user)->log.line(CHAT_LOG_INFO, text);
+}
+
+// One line for each message that a member has reported.
+void on_report(chat_server*, const chat_report_event* event, void* user) {
+  Context& context = *static_cast<Context*>(user);
+  std::uint64_t left_out = 0;
+  if (!context.reports.allow(left_out)) return;
+  const chat_message& message = *event->message;
+  std::string text = "report: message " + std::to_string(message.seq) + " in " + quoted(message.room) + " of " +
+                     person(message.from_user_id, message.from_name) + ", by " + person(event->user_id, event->name);
+  if (*event->reason != '\0') text += ", reason " + quoted(event->reason);
+  if (left_out != 0) text += " (and " + std::to_string(left_out) + " more since the last line)";
+  context.log.line(CHAT_LOG_INFO, text);
 }
 
 bool has_joined(chat_server* server, chat_client_id client, const char* room) {
@@ -189,6 +243,7 @@ int run(Options& options) {
   const ServiceManager manager;
   options.server.callbacks.on_log = on_log;
   options.server.callbacks.on_audit = on_audit;
+  options.server.callbacks.on_report = on_report;
   options.server.user = &context;
   if (options.lists || options.server.chat_page_path != nullptr) options.server.callbacks.on_authorize = on_authorize;
   chat_server* started = nullptr;
