@@ -15,10 +15,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "listener_url.h"
 #include "log.h"
 #include "service_manager.h"
+#include "users.h"
 
 namespace chatd {
 namespace {
@@ -60,6 +62,7 @@ class LineLimit {
 struct Context {
   const Options& options;
   Log& log;
+  const Users users = {};
   LineLimit reports = {};
 };
 
@@ -104,6 +107,22 @@ void on_report(chat_server*, const chat_report_event* event, void* user) {
   if (*event->reason != '\0') text += ", reason " + quoted(event->reason);
   if (left_out != 0) text += " (and " + std::to_string(left_out) + " more since the last line)";
   context.log.line(CHAT_LOG_INFO, text);
+}
+
+// --users: who has a token of the file is that user. Others are guests.
+chat_verdict on_connect(chat_server* server, chat_connect_event* event, void* user) {
+  if (*event->token == '\0') return CHAT_PASS;
+  const User* const found = static_cast<const Context*>(user)->users.find(event->token);
+  if (found == nullptr) return chat_connect_event_refuse(event, "unknown token");
+  std::vector<chat_pair> attributes;
+  for (const auto& [name, role] : found->roles) attributes.push_back({name.c_str(), role.c_str(), role.size()});
+  chat_identity identity = CHAT_IDENTITY_INIT;
+  identity.user_id = found->id.c_str();
+  identity.name = found->id.c_str();
+  identity.attributes = attributes.data();
+  identity.attribute_count = attributes.size();
+  if (chat_set_identity(server, event->client, &identity) == CHAT_OK) return CHAT_PASS;
+  return chat_connect_event_refuse(event, chat_error_message());
 }
 
 bool has_joined(chat_server* server, chat_client_id client, const char* room) {
@@ -239,7 +258,15 @@ int run(Options& options) {
 
   const LogStyle style = style_of_standard_error(options.log_format);
   Log log(style, options.server.log_level);
-  Context context{options, log};
+  Users users;
+  if (!options.users.empty()) {
+    if (const std::string wrong = users.load(options.users); !wrong.empty()) {
+      report(style, CHAT_LOG_ERROR, options.fault_of("users", wrong).text);
+      return kExitStartFailed;
+    }
+    options.server.callbacks.on_connect = on_connect;
+  }
+  Context context{options, log, std::move(users)};
   const ServiceManager manager;
   options.server.callbacks.on_log = on_log;
   options.server.callbacks.on_audit = on_audit;

@@ -1,8 +1,11 @@
 // Moderation and reports by clients of chat.v1, and what clients of each protocol are refused: docs/moderation.md.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { connectSocketIo } from './socket_io_support.mjs';
 import { connectRaw } from './stomp_support.mjs';
-import { connectV1, jsonTextOf, startTestd, test } from './support.mjs';
+import { connectV1, jsonTextOf, startChatd, startTestd, test } from './support.mjs';
 
 const roles = { member: '1', moderator: '2', owner: '3' };
 const actions = { kick: '1', ban: '2', mute: '3', slow_mode: '4', members_only: '5', read_only: '6', clear: '9' };
@@ -236,3 +239,39 @@ for (const threads of [0, 2]) {
   });
 }
 
+test('the owners and moderators of chatd are named in a file', async (t) => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'libchat-users-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const users = path.join(folder, 'users');
+  await writeFile(users, [
+    '# TOKEN USER ROLE...',
+    'token-of-the-boss boss owner',
+    'token-of-the-moderator mod moderator:dev',
+    'token-of-bob-himself bob',
+    '',
+  ].join('\n'));
+  const chatd = await startChatd(t, ['--users', users]);
+  const come = (token) => connectV1(t, chatd, `?room=dev&token=${token}`);
+  const boss = await come('token-of-the-boss');
+  const mod = await come('token-of-the-moderator');
+  const bob = await come('token-of-bob-himself');
+  const guest = await connectV1(t, chatd, '?room=dev');
+  const ask = (client, what) => request(client, { type: 'moderate', room: 'dev', ...what });
+
+  assert.equal((await ask(guest, { action: 'mute', user: 'bob', duration_ms: 1000, ref: 1 })).code, 'forbidden');
+  assert.equal((await ask(bob, { action: 'mute', user: 'mod', duration_ms: 1000, ref: 2 })).code, 'forbidden');
+  assert.equal((await ask(mod, { action: 'mute', user: 'bob', duration_ms: 60_000, reason: 'spam', ref: 3 })).type, 'moderated');
+  await chatd.stderrMatching(/moderation: mute in "dev", user "bob", name "bob", 60000 ms, by "mod", reason "spam"\n/);
+  assert.equal((await request(bob, { type: 'send', text: 'hi', ref: 4 })).code, 'muted');
+  assert.equal((await ask(mod, { action: 'slow_mode', room: 'lobby', value: 1, ref: 5 })).code, 'forbidden');
+  assert.equal((await ask(boss, { action: 'slow_mode', room: 'lobby', value: 1, ref: 6 })).type, 'moderated');
+  assert.equal((await ask(boss, { action: 'role', user: 'bob', value: 'moderator', ref: 7 })).type, 'moderated');
+  await chatd.stderrMatching(/moderation: role in "dev", user "bob", name "bob", value 2, by "boss"\n/);
+
+  assert.equal((await request(guest, { type: 'send', text: 'rude', ref: 8 })).seq, 1);
+  assert.equal((await request(mod, { type: 'report', target: 1, reason: 'rude "word"', ref: 9 })).type, 'ack');
+  await chatd.stderrMatching(/report: message 1 in "dev" of guest "guest-\d+", by user "mod", reason "rude 'word'"\n/);
+
+  const refused = await fetch(chatd.http('/rooms/dev/messages?token=token-of-nobody-at-all'));
+  assert.equal(refused.status, 403);
+});
