@@ -301,6 +301,20 @@ void CallbackApplication::on_audit(const AuditRecord& record) {
   run("on_audit", [&] { settings_.callbacks.on_audit(&handle_, &event, settings_.user); });
 }
 
+void CallbackApplication::on_report(const Report& report) {
+  if (settings_.callbacks.on_report == nullptr) return;
+  const MessageView view(*report.message);
+  chat_report_event event = {};
+  event.struct_size = sizeof event;
+  event.message = view.get();
+  event.client = report.reporter.id;
+  event.user_id = report.reporter.user_id.c_str();
+  event.name = report.reporter.name.c_str();
+  event.reason = report.reason.c_str();
+  event.time_ms = report.time_ms;
+  run("on_report", [&] { settings_.callbacks.on_report(&handle_, &event, settings_.user); });
+}
+
 void CallbackApplication::on_ack(const ClientPtr& client, const AckOutcome& outcome) {
   if (settings_.callbacks.on_ack == nullptr) return;
   const std::vector<chat_blob> attachments = view_blobs(outcome.attachments);

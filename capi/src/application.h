@@ -41,6 +41,7 @@ class CallbackApplication final : public Application {
   void on_published(const Message& message) override;
   void on_presence(const Message& message) override;
   void on_audit(const AuditRecord& record) override;
+  void on_report(const Report& report) override;
   void on_ack(const ClientPtr& client, const AckOutcome& outcome) override;
   void on_thread_start() override;
   void on_thread_stop() override;

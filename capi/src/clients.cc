@@ -102,7 +102,7 @@ Status close_client(chat_server *server, const char *function, chat_client_id cl
   if (!found.ok()) return found.status();
   chat::Hub &hub = (*running)->hub();
   return act(*server, **running, function, [&hub, found = std::move(*found), why = std::move(*why), whole_connection] {
-    return hub.close_client(found, kPolicyViolation, why, whole_connection);
+    return hub.close_client(found, kPolicyViolation, why, whole_connection, chat::net::current_moment());
   });
 }
 

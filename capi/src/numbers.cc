@@ -94,6 +94,7 @@ static_assert(same(RoomEventKind::redaction, CHAT_EVENT_REDACTION));
 static_assert(same(RoomEventKind::reaction, CHAT_EVENT_REACTION));
 
 static_assert(same(Action::moderate, CHAT_ACTION_MODERATE));
+static_assert(same(Action::report, CHAT_ACTION_REPORT));
 
 static_assert(same(Role::guest, CHAT_ROLE_GUEST));
 static_assert(same(Role::member, CHAT_ROLE_MEMBER));
@@ -109,6 +110,7 @@ static_assert(same(ModerationAction::members_only, CHAT_MODERATION_MEMBERS_ONLY)
 static_assert(same(ModerationAction::read_only, CHAT_MODERATION_READ_ONLY));
 static_assert(same(ModerationAction::close, CHAT_MODERATION_CLOSE));
 static_assert(same(ModerationAction::role, CHAT_MODERATION_ROLE));
+static_assert(same(ModerationAction::clear, CHAT_MODERATION_CLEAR));
 static_assert(same(kModerationActionCount, CHAT_MODERATION_COUNT));
 
 static_assert(same(LogLevel::error, CHAT_LOG_ERROR));

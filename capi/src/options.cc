@@ -174,11 +174,6 @@ void read_callbacks(Reader& reader, const chat_server_options& given, Applicatio
                                                ": initialize the options with CHAT_SERVER_OPTIONS_INIT"});
     return;
   }
-  for (const auto& reserved : callbacks.reserved) {
-    if (reserved != nullptr) {
-      reader.fault({Error::unsupported, "options.callbacks has a callback that this version does not know"});
-    }
-  }
   settings.callbacks = callbacks;
   settings.user = given.user;
   reader.range("options.log_level", raw_number(given.log_level), 0, CHAT_LOG_DEBUG);
@@ -600,6 +595,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   Reader reader;
   read_callbacks(reader, given, settings.application);
   settings.server.hub.tells_audit = settings.application.callbacks.on_audit != nullptr;
+  settings.server.hub.tells_reports = settings.application.callbacks.on_report != nullptr;
   reader.range("options.moderation_events", given.moderation_events, 0, 1);
   settings.server.hub.moderation_events = given.moderation_events != 0;
   settings.server.hub.tells_published = settings.application.callbacks.on_published != nullptr;

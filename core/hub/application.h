@@ -46,6 +46,7 @@ enum class Action : std::uint8_t {
   redact = 8,
   react = 9,
   moderate = 10,
+  report = 11,
   state = 12,
 };
 
@@ -54,8 +55,8 @@ struct AuthorizeRequest {
   ClientPtr client;
   Action action;
   std::string_view room;  // empty for rooms, rename and state
-  // rename: the requested name; publish: the event name; edit, redact, react: the message's seq; state: the JSON value, empty:
-  // none; moderate: action_name()
+  // rename: the requested name; publish: the event name; edit, redact, react, report: the message's seq; state: the JSON value,
+  // empty: none; moderate: action_name()
   std::string_view value;
   DecisionId decision = 0;  // identifies a deferred verdict in Hub::decide()
 };
@@ -113,6 +114,8 @@ class Application {
   virtual void on_presence(const Message&) {}
   // Reports what was moderated, by a client or by the application. Calls for one room do not overlap.
   virtual void on_audit(const AuditRecord&) {}
+  // A member has reported a message. Calls for one room do not overlap.
+  virtual void on_report(const Report&) {}
   // Runs once per AckWish.
   virtual void on_ack(const ClientPtr&, const AckOutcome&) {}
   // Run on each thread of the server, before and after all other calls on it.

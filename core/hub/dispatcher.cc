@@ -27,6 +27,17 @@ Status choose_room(const Client& client, std::string& room) {
   return {};
 }
 
+Status not_joined(const std::string& room) { return {Error::not_joined, "not a member of the room " + room}; }
+
+Status check_member(const Client& client, const std::string& room) {
+  return client.has_joined(room) ? Status() : not_joined(room);
+}
+
+// False for a deleted message and for other events.
+bool is_readable(const Message& message) {
+  return message.event_kind == RoomEventKind::message && !message.extra->redacted;
+}
+
 bool default_allows(const Client& client, Action action, bool allowed) {
   switch (action) {
     case Action::members:
@@ -78,6 +89,7 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const ModerateCommand& c) const {
       return Question{Action::moderate, c.what().room, action_name(c.what().action)};
     }
+    Asked operator()(const ReportCommand& c) const { return Question{Action::report, c.room, {}}; }
     Asked operator()(const PingCommand&) const { return std::nullopt; }
     Asked operator()(const DisconnectCommand&) const { return std::nullopt; }
   } asked;
@@ -91,9 +103,7 @@ Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable
   Status status = std::visit([&](auto& specific) { return prepare(call, specific); }, command);
   if (!status.ok()) return error_reply(command, std::move(status));
 
-  if (auto* const send = std::get_if<SendCommand>(&command)) {
-    if (std::optional<Outcome> ended = find_target(call, *send)) return *std::move(ended);
-  }
+  if (std::optional<Outcome> ended = find_target(call, command)) return *std::move(ended);
   return authorize_and_perform(call, command);
 }
 
@@ -107,6 +117,10 @@ Outcome Dispatcher::authorize_and_perform(Call& call, Command& command) {
       if (!may_change(*call.client, send->draft(), *send->target, call.now)) {
         return error_reply(command, {Error::forbidden, "only its sender may change this message, for a limited time"});
       }
+    }
+    if (const auto* report = std::get_if<ReportCommand>(&command)) {
+      seq = std::to_string(report->target_seq);
+      asked->value = seq;
     }
     Authorization authorization = authorize(call.client, asked->action, asked->room, asked->value, asked->allowed);
     if (authorization.deferred) return Suspended{std::move(command), *authorization.deferred};
@@ -126,19 +140,28 @@ bool Dispatcher::may_change(const Client& client, const MessageDraft& change, co
   return own && window_ms != 0 && !exceeds(now.time_ms - target.time_ms, window_ms);
 }
 
-std::optional<Outcome> Dispatcher::find_target(Call& call, SendCommand& command) {
-  MessageDraft& draft = command.draft();
-  if (!draft.changes_message()) return std::nullopt;
+std::optional<Outcome> Dispatcher::find_target(Call& call, Command& command) {
+  auto* const send = std::get_if<SendCommand>(&command);
+  auto* const report = std::get_if<ReportCommand>(&command);
+  if (report == nullptr && (send == nullptr || !send->draft().changes_message())) return std::nullopt;
+  const std::string& room = report != nullptr ? report->room : send->draft().room;
+  const std::uint64_t seq = report != nullptr ? report->target_seq : send->draft().target_seq;
   std::optional<KeptQuery> unread;
-  Result<MessagePtr> target = hub_.find_message(draft.room, draft.target_seq, call.earlier.get(), unread);
+  Result<MessagePtr> target = hub_.find_message(room, seq, call.earlier.get(), unread);
   if (unread) {
     const std::optional<DecisionId> id = read(call.client, std::move(unread));
     return Suspended{std::move(command), *id};
   }
-  Status status = target.ok() ? check_change(**target, draft) : target.status();
-  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status), true);
-  draft.event = (*target)->event;
-  command.target = std::move(*target);
+  Status status = target.status();
+  if (status.ok() && send != nullptr) status = check_change(**target, send->draft());
+  if (status.ok() && report != nullptr && !is_readable(**target)) status = no_such_message(seq, room);
+  if (!status.ok()) return error_reply(command, std::move(status));
+  if (report != nullptr) {
+    report->target = std::move(*target);
+  } else {
+    send->draft().event = (*target)->event;
+    send->target = std::move(*target);
+  }
   return std::nullopt;
 }
 
@@ -152,6 +175,7 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
     if (!send->to_application) call.room = client->joined(send->draft().room);
     status = check_sender(call, *send);
   }
+  if (const auto* const report = std::get_if<ReportCommand>(&command)) status = check_member(*client, report->room);
   if (is_about_message(suspended.decision)) {
     SendCommand& send = std::get<SendCommand>(command);
     if (!status.ok()) return refuse(send, suspended.ack_id, std::move(status), acks);
@@ -162,11 +186,13 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
     return finish(call, send, suspended.ack_id, std::move(decision), std::move(suspended.claim));
   }
   if (decision.verdict != Verdict::pass) status = refusal(std::move(decision.reason));
-  if (decision.earlier) status = decision.earlier->status;
+  if (status.ok() && decision.earlier) status = decision.earlier->status;
   if (!status.ok()) return error_reply(command, std::move(status));
   call.earlier = std::move(decision.earlier);
-  if (auto* const send = std::get_if<SendCommand>(&command); send != nullptr && call.earlier) {
-    if (std::optional<Outcome> ended = find_target(call, *send)) return *std::move(ended);
+  const bool has_target =
+      std::holds_alternative<SendCommand>(command) || std::holds_alternative<ReportCommand>(command);
+  if (has_target && call.earlier) {
+    if (std::optional<Outcome> ended = find_target(call, command)) return *std::move(ended);
     return authorize_and_perform(call, command);
   }
   const CallbackScope scope(hub_);
@@ -235,8 +261,7 @@ Status Dispatcher::check_sender(const Call& call, const SendCommand& command) co
     return status.ok() ? check_rules() : status;
   }
   Status status = check_room_name(room);
-  if (!status.ok()) return status;
-  return {Error::not_joined, "not a member of the room " + room};
+  return status.ok() ? not_joined(room) : status;
 }
 
 std::optional<Outcome> Dispatcher::claim_id(Call& call, SendCommand& command, MessageIds::ClaimPtr& claim) {
@@ -434,6 +459,20 @@ Outcome Dispatcher::perform(Call& call, ModerateCommand& command) {
   Status status = hub_.moderate(command.what(), *target, call.client, call.now);
   if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
   return ModeratedReply{std::move(command.ref), std::move(command.what().room), command.what().action};
+}
+
+Status Dispatcher::prepare(Call& call, ReportCommand& command) {
+  if (!hub_.tells_reports()) return {Error::unsupported, "nobody hears reports on this server"};
+  Status status = choose_room(*call.client, command.room);
+  if (status.ok()) status = check_moderation_reason(command.reason);
+  return status.ok() ? check_member(*call.client, command.room) : status;
+}
+
+Outcome Dispatcher::perform(Call& call, ReportCommand& command) {
+  Status status = hub_.report(*call.client, std::move(command.target), std::move(command.reason), call.now);
+  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
+  if (command.ref.empty()) return {};
+  return AckReply{std::move(command.ref), 0, {}};
 }
 
 Outcome Dispatcher::perform(Call& call, RoomsCommand& command) {

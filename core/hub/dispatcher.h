@@ -83,6 +83,7 @@ class Dispatcher {
   Status prepare(Call& call, StateCommand& command);
   Status prepare(Call&, RoomsCommand&) { return {}; }
   Status prepare(Call& call, ModerateCommand& command);
+  Status prepare(Call& call, ReportCommand& command);
   Status prepare(Call&, PingCommand&) { return {}; }
   Status prepare(Call&, DisconnectCommand&) { return {}; }
 
@@ -93,9 +94,9 @@ class Dispatcher {
   // sent the message may edit and redact it, for edit_window_ms. Moderators edit their own messages, and redact all, at any time.
   // Applications that pass every action, from before there were edits, allow nothing else.
   bool may_change(const Client& client, const MessageDraft& change, const Message& target, Moment now) const;
-  // Finds the message that a command changes. Returns what becomes of the command when there is none, or when it must be
-  // read first.
-  std::optional<Outcome> find_target(Call& call, SendCommand& command);
+  // Finds the message that a command changes or reports. Returns what becomes of the command when there is none, or when it
+  // must be read first.
+  std::optional<Outcome> find_target(Call& call, Command& command);
   // Asks for authorization, and performs the command.
   Outcome authorize_and_perform(Call& call, Command& command);
 
@@ -110,6 +111,7 @@ class Dispatcher {
   Outcome perform(Call& call, StateCommand& command);
   Outcome perform(Call& call, RoomsCommand& command);
   Outcome perform(Call& call, ModerateCommand& command);
+  Outcome perform(Call& call, ReportCommand& command);
   Outcome perform(Call& call, PingCommand& command);
   Outcome perform(Call& call, DisconnectCommand& command);
 

@@ -409,6 +409,7 @@ Result<Hub::Target> Hub::find_target(const Moderation& what) const {
     target.block = IpBlock::parse_subscriber(what.address);
   } else if (what.client != 0) {
     target.client = find_client(what.client);
+    if (!target.client && what.action == ModerationAction::clear) return target;  // a guest who has left
     if (!target.client) return no_such_client();
     const IdentityPtr identity = target.client->identity();
     const bool by_key = what.action == ModerationAction::ban || what.action == ModerationAction::mute;
@@ -475,6 +476,7 @@ Status Hub::change_rules(Room& room, const Moderation& what, const Target& targe
     case ModerationAction::role:
       return rules.set_role(target.user_id, static_cast<Role>(what.value));
     case ModerationAction::close:
+    case ModerationAction::clear:
       break;
   }
   return {};
@@ -564,6 +566,7 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   AuditRecord record{what, {}, target.name, now.time_ms};
   if (actor) record.actor = {actor->id(), actor->identity()->name, actor->identity()->user_id};
 
+  const bool clears = what.action == ModerationAction::clear;
   const auto moderate_room = [&](Room& room) -> Status {
     if (actor) {
       Status status = check_rank(room, what, target, target_role, *actor);
@@ -585,10 +588,19 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
       event.message->serial = next_serial();
       announcement.emplace(inboxes_, &room, event, false);
     }
+    std::optional<ReservedPosts> work;
+    ClearingPtr clearing;
+    if (clears) {
+      Result<ClearingPtr> begun = begin_clearing(room, what, record.actor);
+      if (!begun.ok()) return begun.status();
+      clearing = std::move(*begun);
+      work.emplace(*inboxes_[clearing->loop]);
+    }
     uses_rules_.store(true, std::memory_order_relaxed);
     Status status = keep_rules(room, what, target, now);
     if (!status.ok()) return status;
     if (announcement) announcement->post();
+    if (work) work->post(ClearWork{std::move(clearing)});
     if (audit) audit->post(AuditNotice{std::move(kept)});
     expel_target(room, what, target);
     if (what.action == ModerationAction::close) {
@@ -605,7 +617,7 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   };
 
   Status status;
-  if (what.action == ModerationAction::close) {
+  if (clears || what.action == ModerationAction::close) {
     const bool known = with_known(what.room, [&](Room& room) { status = moderate_room(room); });
     return known ? status : no_such_room(what.room);
   }
@@ -613,6 +625,86 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   status = rooms_.with(what.room, actor ? actor->source() : nullptr, refusal, moderate_room);
   if (actor) note(refusal, actor->origin().address);
   return status;
+}
+
+Result<ClearingPtr> Hub::begin_clearing(Room& room, const Moderation& what, const Sender& actor) {
+  if (options_.store != nullptr && !options_.store->applies_changes()) {
+    return Status{Error::unsupported, "the store of the application cannot change kept messages"};
+  }
+  std::erase_if(room.clearings, [](const auto& one) { return one.expired(); });
+  if (room.clearings.size() >= Clearing::kMaxInRoom) {
+    return Status{Error::too_many, "the messages of so many people are being deleted in the room already"};
+  }
+  auto clearing = std::make_shared<Clearing>();
+  clearing->room = room.name;
+  clearing->epoch = room.log->epoch();
+  clearing->loop = room.notice_loop;
+  clearing->user_id = what.user_id;
+  clearing->client = what.client;
+  clearing->by = actor;
+  clearing->before_seq = room.log->seq() + 1;
+  room.clearings.push_back(clearing);
+  return clearing;
+}
+
+Status Hub::clear_some(const ClearingPtr& clearing, Moment now) {
+  Clearing& work = *clearing;
+  if (work.earlier && !work.earlier->status.ok()) return work.earlier->status;
+  std::optional<KeptQuery> unread;
+  KeptMessages kept;
+  with_known(work.room, [&](Room& room) {
+    if (room.log->epoch() != work.epoch) return;  // closed meanwhile
+    if (!work.earlier && room.log->lacks(0, work.before_seq, Clearing::kSlice)) {
+      unread = {room.name, work.epoch, 0, work.before_seq, Clearing::kSlice};
+      return;
+    }
+    kept = kept_between(*room.log, 0, work.before_seq, Clearing::kSlice, work.earlier.get());
+  });
+  if (unread) {
+    options_.store->read(*std::move(unread), [this, clearing](KeptRangePtr range) {
+      clearing->earlier = std::move(range);
+      post(clearing->loop, ClearWork{clearing});
+    });
+    return {};
+  }
+  limit_messages(kept, Clearing::kSlice);
+  for (auto next = kept.messages.rbegin(); next != kept.messages.rend() && !work.done(); ++next) {
+    const Message& message = **next;
+    if (work.concerns(message)) {
+      auto event = std::make_shared<Message>();
+      event->room = work.room;
+      event->event = message.event;
+      event->event_kind = RoomEventKind::redaction;
+      event->target_seq = message.seq;
+      event->sender = work.by;
+      Receipt receipt;
+      receipt.target = *next;
+      const Status status = publish(std::move(event), now, std::move(receipt)).status();
+      if (!status.ok() && status.code != Error::no_such_message) return status;
+      ++work.deleted;
+    }
+    work.before_seq = message.seq;
+    ++work.examined;
+  }
+  if (!kept.messages.empty() && !work.done()) post(work.loop, ClearWork{clearing});
+  work.earlier = nullptr;
+  return {};
+}
+
+Status Hub::report(const Client& client, MessagePtr target, std::string reason, Moment now) {
+  const IdentityPtr identity = client.identity();
+  const Sender reporter{client.id(), identity->name, identity->user_id};
+  const std::string key =
+      user_key(reporter) + '\n' + target->room + '\n' + target->epoch + '/' + std::to_string(target->seq);
+  ReservedPosts notice(*inboxes_[Room::notice_loop_of(target->room, inboxes_.size())]);
+  auto told = std::make_shared<const Report>(Report{std::move(target), reporter, std::move(reason), now.time_ms});
+  const Result<bool> is_new = reports_.note(client.ban_key(), key, now.age_ms);
+  if (!is_new.ok()) {
+    if (refusals_ != nullptr) refusals_->note(Refusal::message_rate, client.origin().address, "reports of messages");
+    return is_new.status();
+  }
+  if (*is_new) notice.post(ReportNotice{std::move(told)});
+  return {};
 }
 
 Status Hub::ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
@@ -1351,11 +1443,24 @@ Status Hub::answer(const ClientPtr& client, Answer answer) {
   return {};
 }
 
-Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection) {
+Status Hub::close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection,
+                         Moment now) {
   if (client->state() == ClientState::gone) return no_such_client();
+  AuditRecordPtr audit;
+  if (options_.tells_audit && !client->dismissed()) {
+    const IdentityPtr identity = client->identity();
+    AuditRecord record;
+    record.what.client = client->id();
+    record.what.user_id = identity->user_id;
+    record.what.reason = reason;
+    record.target_name = identity->name;
+    record.time_ms = now.time_ms;
+    audit = std::make_shared<const AuditRecord>(std::move(record));
+  }
   const auto routing = routing_.share();
-  ReservedPosts close(inbox_of(*client));
+  ReservedPosts close(inbox_of(*client), audit ? 2 : 1);
   client->dismiss();
+  if (audit) close.post(AuditNotice{std::move(audit)});
   close.post(CloseClient{client->id(), code, std::move(reason), whole_connection});
   return {};
 }

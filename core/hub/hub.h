@@ -30,6 +30,7 @@
 #include "hub/loop_inbox.h"
 #include "hub/message_ids.h"
 #include "hub/moment.h"
+#include "hub/report_log.h"
 #include "hub/room_table.h"
 #include "hub/routing_lock.h"
 #include "hub/source_table.h"
@@ -115,13 +116,21 @@ class Hub {
   Result<Target> find_target(const Moderation& what) const;
   // Does what a moderator wants. actor: the client that asks; nullptr: the application, which may do everything. Errors:
   // forbidden when the actor has too low a role, or one that is not above the target's; not_joined when there is nobody to
-  // kick; no_such_room (close), too_many. When memory fails while members are removed, the rule is set already.
+  // kick; no_such_room (close, clear), unsupported when kept messages cannot be changed (clear), too_many. When memory fails
+  // while members are removed, the rule is set already. clear only begins here, and its ClearWork does the rest.
   Status moderate(Moderation what, const Target& target, const ClientPtr& actor, Moment now);
   // The same for the application.
   Status ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
              Moment now);
   // Removes all members, the history and the rules except roles, and starts a new epoch. Errors: no_such_room.
   Status close_room(std::string_view room, const std::string& reason, Moment now = {});
+  // Deletes the next messages, at most Clearing::kSlice, and posts what is left. An error ends the clearing. Throws
+  // std::bad_alloc: the caller calls it again.
+  Status clear_some(const ClearingPtr& clearing, Moment now);
+  // Whether reports are heard; see HubOptions::tells_reports.
+  bool tells_reports() const { return options_.tells_reports; }
+  // Tells the application of a report by a member, unless this person has reported the message already. Errors: rate_limited.
+  Status report(const Client& client, MessagePtr target, std::string reason, Moment now);
   // Whether moderation is an event for members; see HubOptions::moderation_events.
   bool tells_moderation() const { return options_.moderation_events; }
   // The role of the client, also in a room that it has not joined or that does not exist.
@@ -265,8 +274,10 @@ class Hub {
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // Posts the application's answer to a message of the client that asked for an acknowledgement.
   Status answer(const ClientPtr& client, Answer answer);
-  // Closes the client after its queued messages are sent. code: RFC 6455 section 7.4.
-  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection = false);
+  // Closes the client after its queued messages are sent, because the application wants it: a kick without a room in the audit.
+  // code: RFC 6455 section 7.4.
+  Status close_client(const ClientPtr& client, std::uint16_t code, std::string reason, bool whole_connection = false,
+                      Moment now = {});
 
   // Ends the client's connection because another connection continues the client with its secret.
   Status continue_elsewhere(const ClientPtr& client);
@@ -315,6 +326,8 @@ class Hub {
   // change_rules(), also in the store. Nothing has changed when it fails.
   Status keep_rules(Room& room, const Moderation& what, const Target& target, Moment now);
   void expel_target(Room& room, const Moderation& what, const Target& target);
+  // Errors: too_many, unsupported.
+  Result<ClearingPtr> begin_clearing(Room& room, const Moderation& what, const Sender& actor);
   // Call these two with the room's lock held; also with routing_ held if the sender waits for an acknowledgement. They
   // throw std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch);
@@ -349,6 +362,7 @@ class Hub {
   SourceTable sources_;
   RoutingLock routing_;
   ClientTable clients_;
+  ReportLog reports_;
   MessageIds message_ids_;  // before the rooms: messages that wait in their logs have claims
   RoomTable rooms_;
   std::atomic<bool> uses_presence_;       // some room may have presence

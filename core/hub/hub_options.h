@@ -44,6 +44,7 @@ struct HubOptions {
   bool tells_presence = false;              // post a PublishedNotice for each change
   std::int64_t edit_window_ms = 3'600'000;  // see Dispatcher::may_change(); 0: senders cannot change their messages
   bool tells_audit = false;                 // post an AuditNotice for what is moderated
+  bool tells_reports = false;               // post a ReportNotice for each report; otherwise nobody can report
   bool moderation_events = false;       // tell the members too, by an event; clients cannot publish events of that name
   std::function<void()> wake_presence;  // see PresenceQueue; empty: tell_presence() is called periodically
 };

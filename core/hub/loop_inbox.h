@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "hub/clearing.h"
 #include "hub/decision.h"
 #include "model/message.h"
 #include "model/moderation.h"
@@ -41,6 +42,16 @@ struct PublishedNotice {
 // Something was moderated; the loop calls Application::on_audit(). All notices of one room go to the same loop.
 struct AuditNotice {
   AuditRecordPtr record;
+};
+
+// A message was reported; the loop calls Application::on_report(). All notices of one room go to the same loop.
+struct ReportNotice {
+  ReportPtr report;
+};
+
+// The loop calls Hub::clear_some().
+struct ClearWork {
+  ClearingPtr clearing;
 };
 
 // The result of a message that the client sent, in its room's order: its position, or an error.
@@ -135,9 +146,9 @@ struct Continued {
   ClientId client = 0;
 };
 
-using LoopEvent =
-    std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Opened, Joined, Left,
-                 Departed, Arrived, Renamed, Answer, DecisionGiven, CloseClient, Continued, AuditNotice>;
+using LoopEvent = std::variant<RoomMessage, EveryoneMessage, PublishedNotice, Acknowledged, DirectMessage, Opened,
+                               Joined, Left, Departed, Arrived, Renamed, Answer, DecisionGiven, CloseClient, Continued,
+                               AuditNotice, ReportNotice, ClearWork>;
 
 // Implemented by each loop. Every function may be called from any thread, also with a room's lock held: it takes only its
 // own lock and does not block.

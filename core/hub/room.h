@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hub/age_list.h"
+#include "hub/clearing.h"
 #include "hub/client.h"
 #include "hub/presence.h"
 #include "hub/room_log.h"
@@ -44,9 +45,13 @@ struct RoomPlace {
 struct Room : std::enable_shared_from_this<Room> {
   Room(std::string room_name, std::unique_ptr<RoomLog> room_log, std::size_t loops)
       : name(std::move(room_name)),
-        notice_loop(std::hash<std::string>{}(name) % loops),
+        notice_loop(notice_loop_of(name, loops)),
         log(std::move(room_log)),
         members_by_loop(loops) {}
+
+  static std::size_t notice_loop_of(const std::string& room, std::size_t loops) {
+    return std::hash<std::string>{}(room) % loops;
+  }
 
   struct Member {
     ClientPtr client;
@@ -103,9 +108,10 @@ struct Room : std::enable_shared_from_this<Room> {
   std::size_t watchers = 0;
   std::vector<std::uint32_t> members_by_loop;  // with the watchers
   RoomRules rules;
-  std::unique_ptr<Presence> presence;  // nullptr: the level is off
-  bool presence_set = false;           // the application has set the level
-  std::weak_ptr<const void> held;      // see RoomHold
+  std::unique_ptr<Presence> presence;                    // nullptr: the level is off
+  bool presence_set = false;                             // the application has set the level
+  std::weak_ptr<const void> held;                        // see RoomHold
+  std::vector<std::weak_ptr<const Clearing>> clearings;  // that have begun and may have ended
   RoomPlace place{this};
   MemberListPtr list;  // the members as of list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;

@@ -33,6 +33,8 @@ class RoomStore {
   // The log of a room that continues what is kept of it. `epoch` is for a room of which nothing is kept. Called with the
   // room table's lock held; it must not block.
   virtual std::unique_ptr<RoomLog> open_log(const std::string& room, std::string epoch) = 0;
+  // Whether kept messages can be changed.
+  virtual bool applies_changes() const { return true; }
   // Whether anything is kept of the room.
   virtual bool has(std::string_view room) const = 0;
   // At most `limit` (0: all) of the kept rooms without an open log, with 0 members.

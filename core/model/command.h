@@ -130,9 +130,18 @@ struct ModerateCommand {
   std::string ref;
 };
 
+// Reports a message to those who moderate the room.
+struct ReportCommand {
+  std::string room;  // empty: the client's first room
+  std::uint64_t target_seq = 0;
+  std::string reason;
+  std::string ref;
+  MessagePtr target = nullptr;  // the dispatcher finds it
+};
+
 using Command =
     std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand, RoomsCommand,
-                 PingCommand, DisconnectCommand, PresenceCommand, StateCommand, ModerateCommand>;
+                 PingCommand, DisconnectCommand, PresenceCommand, StateCommand, ModerateCommand, ReportCommand>;
 
 // Confirms that the client is open. Positions are those of its first room.
 struct Welcome {

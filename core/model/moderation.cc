@@ -13,12 +13,12 @@ namespace {
 
 constexpr std::array<std::string_view, kRoleCount> kRoles = {"guest", "member", "moderator", "owner"};
 constexpr std::array<std::string_view, kModerationActionCount> kActions = {
-    "", "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role"};
+    "", "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role", "clear"};
 constexpr std::string_view kRoleAttribute = "role";
 
 bool has_target(ModerationAction action) {
   return action == ModerationAction::kick || action == ModerationAction::ban || action == ModerationAction::mute ||
-         action == ModerationAction::role;
+         action == ModerationAction::role || action == ModerationAction::clear;
 }
 
 Status invalid(std::string detail) { return {Error::invalid_argument, std::move(detail)}; }
@@ -98,9 +98,12 @@ Status check_moderation(const Moderation& what) {
   Status status = check_room_name(what.room);
   if (status.ok()) status = check_target(what);
   if (status.ok()) status = check_value(what);
-  if (!status.ok()) return status;
-  if (what.reason.size() > kMaxModerationReasonBytes) return {Error::too_large, "the reason is longer than 500 bytes"};
-  if (!is_utf8(what.reason)) return {Error::invalid_utf8, "the reason is not UTF-8"};
+  return status.ok() ? check_moderation_reason(what.reason) : status;
+}
+
+Status check_moderation_reason(std::string_view reason) {
+  if (reason.size() > kMaxModerationReasonBytes) return {Error::too_large, "the reason is longer than 500 bytes"};
+  if (!is_utf8(reason)) return {Error::invalid_utf8, "the reason is not UTF-8"};
   return {};
 }
 

@@ -38,17 +38,19 @@ enum class ModerationAction : std::uint8_t {
   read_only = 6,     // value 1: only moderators may write
   close = 7,         // removes all members, the history and the rules except roles
   role = 8,          // value: the Role of a user
+  clear = 9,         // deletes the kept messages of a person
 };
-inline constexpr int kModerationActionCount = 9;
+inline constexpr int kModerationActionCount = 10;
 
-// "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role".
+// "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role", "clear".
 std::string_view action_name(ModerationAction action);
 std::optional<ModerationAction> moderation_named(std::string_view name);
 
 inline constexpr std::int64_t kMaxSlowModeMs = 24LL * 3'600'000;
 inline constexpr std::size_t kMaxModerationReasonBytes = 500;
 
-// Something that a moderator wants done. kick, ban, mute and role have one target: a client, a user or (ban only) an address.
+// Something that a moderator wants done. kick, ban, mute, role and clear have one target: a client, a user or (ban only) an
+// address.
 struct Moderation {
   std::string room;
   ModerationAction action = ModerationAction::kick;
@@ -71,5 +73,17 @@ struct AuditRecord {
   std::int64_t time_ms = 0;
 };
 using AuditRecordPtr = std::shared_ptr<const AuditRecord>;
+
+// A member of a room has reported a message of it to those who moderate there.
+struct Report {
+  MessagePtr message;  // as it was then
+  Sender reporter;
+  std::string reason;  // may be empty; at most kMaxModerationReasonBytes
+  std::int64_t time_ms = 0;
+};
+using ReportPtr = std::shared_ptr<const Report>;
+
+// Errors: too_large, invalid_utf8.
+Status check_moderation_reason(std::string_view reason);
 
 }  // namespace chat

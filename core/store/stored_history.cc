@@ -256,7 +256,7 @@ std::vector<std::string> StoredHistory::rooms_with_values() const {
 // The queue ---------------------------------------------------------------------------------------------------------------
 
 Status StoredHistory::submit(const KeptRoomPtr& room, Submission& submission) {
-  if (submission.message->changes_message() && !backend_->applies_changes()) {
+  if (submission.message->changes_message() && !applies_changes()) {
     return {Error::unsupported, "the store of the application cannot change kept messages"};
   }
   const std::size_t bytes = submission.message->memory_bytes();

@@ -68,6 +68,7 @@ class StoredHistory final : public RoomStore {
   void stop();
 
   std::unique_ptr<RoomLog> open_log(const std::string& room, std::string epoch) override;
+  bool applies_changes() const override { return backend_->applies_changes(); }
   bool has(std::string_view room) const override;
   std::vector<RoomInfo> closed_rooms(std::size_t limit) const override;
   Result<std::vector<KeptMessageId>> message_ids(std::int64_t since_ms) override;

@@ -16,6 +16,8 @@
 #include <optional>
 #include <set>
 
+#include "users.h"
+
 namespace chatd {
 namespace {
 
@@ -50,6 +52,12 @@ void check_directory(const Options& options, const char* option, const std::stri
 void check_readable(const Options& options, const char* option, const std::string& path, Faults& faults) {
   if (path.empty() || access(path.c_str(), R_OK) == 0) return;
   faults.push_back(options.fault_of(option, path + ": " + std::strerror(errno)));
+}
+
+void check_users(const Options& options, Faults& faults) {
+  if (options.users.empty()) return;
+  const std::string wrong = Users().load(options.users);
+  if (!wrong.empty()) faults.push_back(options.fault_of("users", wrong));
 }
 
 // Returns 0 or the error. Uses SO_REUSEADDR like the library, so a port counts as in use only while a socket listens on
@@ -187,6 +195,7 @@ Findings check(Options& options) {
   check_listen_fd(options, found.faults);
   check_directory(options, "www", options.www, found.faults);
   check_directory(options, "socket-io-client", options.socket_io_client, found.faults);
+  check_users(options, found.faults);
   check_readable(options, "tls-cert", options.tls_certificate, found.faults);
   check_readable(options, "tls-key", options.tls_private_key, found.faults);
   for (const Fault& fault : found.faults) options.reset(fault.option);

@@ -204,6 +204,7 @@ void CommandLine::add_admission() {
   list("trusted-proxy", "ADDRESS[/BITS]", "trust its X-Forwarded-* and Forwarded; or unix; repeatable",
        options_.trusted_proxies);
   list("allowed-hosts", "HOST", "its name, or *.example.org; other hosts get 421; repeatable", options_.allowed_hosts);
+  text("users", "FILE", "users by their tokens, with their roles; others are guests", options_.users);
   flag("lists", "allow everyone to list rooms and their members", options_.lists);
   limit("max-clients", "max-connections, at least 32,768: clients at one time", &Server::max_clients);
   limit("max-clients-per-address", "half of max-clients: clients at one time from one address",

@@ -8,14 +8,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "listener_url.h"
 #include "log.h"
 #include "service_manager.h"
+#include "users.h"
 
 namespace chatd {
 namespace {
@@ -24,24 +29,63 @@ using std::chrono::milliseconds;
 
 constexpr int kExitStartFailed = 1;
 
+// Clients cause these lines, so they must not fill the log. Any thread.
+class LineLimit {
+ public:
+  // Whether a line may be written. left_out: the lines since the last one that were not.
+  bool allow(std::uint64_t& left_out) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    if (now - since_ >= std::chrono::minutes(1)) {
+      since_ = now;
+      lines_ = 0;
+    }
+    if (lines_ == kPerMinute) {
+      ++left_out_;
+      return false;
+    }
+    ++lines_;
+    left_out = std::exchange(left_out_, 0);
+    return true;
+  }
+
+ private:
+  static constexpr int kPerMinute = 60;
+
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point since_;
+  int lines_ = 0;
+  std::uint64_t left_out_ = 0;
+};
+
 // The data of the callbacks.
 struct Context {
   const Options& options;
   Log& log;
+  const Users users = {};
+  LineLimit reports = {};
 };
 
 void on_log(chat_server*, chat_log_level level, const char* text, void* user) {
   static_cast<Context*>(user)->log.line(level, text);
 }
 
-// One line for everything that was moderated. Names and reasons come from people.
+// Names and reasons come from people.
+std::string quoted(const char* text) {
+  std::string result = "\"";
+  for (const char* c = text; *c != '\0'; ++c) result += *c == '"' ? '\'' : *c;
+  return result + '"';
+}
+
+// A user, or the name of a guest.
+std::string person(const char* user_id, const char* name) {
+  return *user_id != '\0' ? "user " + quoted(user_id) : "guest " + quoted(name);
+}
+
+// One line for everything that was moderated.
 void on_audit(chat_server*, const chat_audit_event* event, void* user) {
-  const auto quoted = [](const char* text) {
-    std::string result = "\"";
-    for (const char* c = text; *c != '\0'; ++c) result += *c == '"' ? '\'' : *c;
-    return result + '"';
-  };
-  std::string text = std::string("moderation: ") + event->action_name + " in " + quoted(event->room);
+  std::string text = std::string("moderation: ") + event->action_name;
+  if (*event->room != '\0') text += " in " + quoted(event->room);
   if (*event->user_id != '\0') text += ", user " + quoted(event->user_id);
   if (*event->name != '\0') text += ", name " + quoted(event->name);
   if (*event->address != '\0') text += std::string(", address ") + event->address;
@@ -50,6 +94,35 @@ void on_audit(chat_server*, const chat_audit_event* event, void* user) {
   text += event->actor == 0 ? std::string(", by the server") : ", by " + quoted(event->actor_user_id);
   if (*event->reason != '\0') text += ", reason " + quoted(event->reason);
   static_cast<Context*>(user)->log.line(CHAT_LOG_INFO, text);
+}
+
+// One line for each message that a member has reported.
+void on_report(chat_server*, const chat_report_event* event, void* user) {
+  Context& context = *static_cast<Context*>(user);
+  std::uint64_t left_out = 0;
+  if (!context.reports.allow(left_out)) return;
+  const chat_message& message = *event->message;
+  std::string text = "report: message " + std::to_string(message.seq) + " in " + quoted(message.room) + " of " +
+                     person(message.from_user_id, message.from_name) + ", by " + person(event->user_id, event->name);
+  if (*event->reason != '\0') text += ", reason " + quoted(event->reason);
+  if (left_out != 0) text += " (and " + std::to_string(left_out) + " more since the last line)";
+  context.log.line(CHAT_LOG_INFO, text);
+}
+
+// --users: who has a token of the file is that user. Others are guests.
+chat_verdict on_connect(chat_server* server, chat_connect_event* event, void* user) {
+  if (*event->token == '\0') return CHAT_PASS;
+  const User* const found = static_cast<const Context*>(user)->users.find(event->token);
+  if (found == nullptr) return chat_connect_event_refuse(event, "unknown token");
+  std::vector<chat_pair> attributes;
+  for (const auto& [name, role] : found->roles) attributes.push_back({name.c_str(), role.c_str(), role.size()});
+  chat_identity identity = CHAT_IDENTITY_INIT;
+  identity.user_id = found->id.c_str();
+  identity.name = found->id.c_str();
+  identity.attributes = attributes.data();
+  identity.attribute_count = attributes.size();
+  if (chat_set_identity(server, event->client, &identity) == CHAT_OK) return CHAT_PASS;
+  return chat_connect_event_refuse(event, chat_error_message());
 }
 
 bool has_joined(chat_server* server, chat_client_id client, const char* room) {
@@ -185,10 +258,19 @@ int run(Options& options) {
 
   const LogStyle style = style_of_standard_error(options.log_format);
   Log log(style, options.server.log_level);
-  Context context{options, log};
+  Users users;
+  if (!options.users.empty()) {
+    if (const std::string wrong = users.load(options.users); !wrong.empty()) {
+      report(style, CHAT_LOG_ERROR, options.fault_of("users", wrong).text);
+      return kExitStartFailed;
+    }
+    options.server.callbacks.on_connect = on_connect;
+  }
+  Context context{options, log, std::move(users)};
   const ServiceManager manager;
   options.server.callbacks.on_log = on_log;
   options.server.callbacks.on_audit = on_audit;
+  options.server.callbacks.on_report = on_report;
   options.server.user = &context;
   if (options.lists || options.server.chat_page_path != nullptr) options.server.callbacks.on_authorize = on_authorize;
   chat_server* started = nullptr;

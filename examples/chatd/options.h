@@ -40,6 +40,7 @@ struct Options {
   void derive();
 
   chat_server_options server = CHAT_SERVER_OPTIONS_INIT;
+  std::string users;  // a file
   bool lists = false;
   bool print_port = false;
   bool permessage_deflate = false;

@@ -298,6 +298,21 @@ static void a_room_continues_with_its_epoch(void **state) {
   assert_ok(chat_server_free(server));
 }
 
+static void kept_messages_cannot_be_deleted(void **state) {
+  chat_server *server = start_with(NULL);
+  chat_moderation what = CHAT_MODERATION_INIT;
+  (void)state;
+  publish(server, "lobby", "one");
+  until(is_stored, server, 1);
+  assert_int_equal(chat_redact(server, "lobby", 1, NULL), CHAT_ERROR_UNSUPPORTED);
+  what.room = "lobby";
+  what.action = CHAT_MODERATION_CLEAR;
+  what.user_id = "ann";
+  assert_int_equal(chat_moderate(server, &what), CHAT_ERROR_UNSUPPORTED);
+  assert_string_equal(history(server, "lobby").text, "1:one ");
+  assert_ok(chat_server_free(server));
+}
+
 static void two_messages(chat_server_options *options) { options->history_messages = 2; }
 
 static void the_store_is_told_what_to_drop(void **state) {
@@ -466,6 +481,7 @@ static void a_store_has_all_functions(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(a_room_continues_with_its_epoch, clear_store),
+      cmocka_unit_test_setup(kept_messages_cannot_be_deleted, clear_store),
       cmocka_unit_test_setup(the_store_is_told_what_to_drop, clear_store),
       cmocka_unit_test_setup(old_messages_are_dropped, clear_store),
       cmocka_unit_test_setup(a_write_that_fails_refuses_messages, clear_store),

@@ -68,15 +68,6 @@ static void the_size_of_the_callbacks_must_be_set(void **state) {
   invalid(&options, "callbacks");
 }
 
-static void later(void) {}
-
-static void a_callback_of_a_later_version_is_refused(void **state) {
-  chat_server_options options = base();
-  (void)state;
-  options.callbacks.reserved[0] = later;
-  refused(&options, CHAT_ERROR_UNSUPPORTED, "callbacks");
-}
-
 /* On the heap and no larger than it says, so that reading further is seen. */
 static void an_older_program_is_read_as_far_as_it_reaches(void **state) {
   const size_t sizes[] = {offsetof(chat_server_options, user), offsetof(chat_server_options, endpoints),
@@ -636,7 +627,6 @@ int main(void) {
       cmocka_unit_test(null_is_refused),
       cmocka_unit_test(the_size_must_be_set),
       cmocka_unit_test(the_size_of_the_callbacks_must_be_set),
-      cmocka_unit_test(a_callback_of_a_later_version_is_refused),
       cmocka_unit_test(an_older_program_is_read_as_far_as_it_reaches),
       cmocka_unit_test(a_newer_program_may_set_nothing_that_is_unknown),
       cmocka_unit_test(whole_numbers_have_ranges),

@@ -1,11 +1,14 @@
-// Moderation by clients of chat.v1, and what clients of each protocol are refused: docs/moderation.md.
+// Moderation and reports by clients of chat.v1, and what clients of each protocol are refused: docs/moderation.md.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { connectSocketIo } from './socket_io_support.mjs';
 import { connectRaw } from './stomp_support.mjs';
-import { connectV1, jsonTextOf, startTestd, test } from './support.mjs';
+import { connectV1, jsonTextOf, startChatd, startTestd, test } from './support.mjs';
 
 const roles = { member: '1', moderator: '2', owner: '3' };
-const actions = { kick: '1', ban: '2', mute: '3', slow_mode: '4', members_only: '5', read_only: '6' };
+const actions = { kick: '1', ban: '2', mute: '3', slow_mode: '4', members_only: '5', read_only: '6', clear: '9' };
 
 async function run(testd, ...words) {
   const { error } = await testd.command(words[0], 0, ...words.slice(1));
@@ -167,4 +170,108 @@ test('every protocol has its own form of a refusal', async (t) => {
   const answer = await fetch(testd.http('/rooms/dev/messages'));
   assert.equal(answer.status, 403);
   assert.equal((await answer.json()).code, 'forbidden');
+});
+
+for (const threads of [0, 2]) {
+  test(`a member reports a message, threads=${threads}`, async (t) => {
+    const testd = await startTestd(t, [`threads=${threads}`]);
+    const bob = await enter(t, testd, 'bob');
+    const ann = await enter(t, testd, 'ann');
+    assert.equal((await request(bob, { type: 'send', text: 'rude', ref: 1 })).seq, 1);
+    const report = (client, what) => request(client, { type: 'report', room: 'dev', ...what });
+    assert.deepEqual(await report(ann, { target: 1, reason: 'spam', ref: 2 }), { type: 'ack', ref: 2 });
+    const { type, server, ...told } = await testd.event('report');
+    assert.deepEqual(told, { room: 'dev', seq: 1, from: 'bob', user_id: 'ann', reason: 'spam' });
+    // The same again is acknowledged, and not told again: the next event is that of the other person.
+    assert.equal((await report(ann, { target: 1, reason: 'again', ref: 3 })).type, 'ack');
+    assert.equal((await report(bob, { target: 1, ref: 4 })).type, 'ack');
+    assert.equal((await testd.event('report')).user_id, 'bob');
+
+    const faults = [
+      [{ target: 2 }, 'no_such_message', /no message 2/],
+      [{}, 'invalid_argument', /target is missing/],
+      [{ target: '1' }, 'invalid_argument', /target is not a non-negative integer/],
+      [{ target: 1, reason: 1 }, 'invalid_argument', /reason is not a string/],
+      [{ target: 1, reason: 'x'.repeat(501) }, 'too_large', /longer than 500 bytes/],
+      [{ target: 1, room: 'elsewhere' }, 'not_joined', /elsewhere/],
+    ];
+    let ref = 10;
+    for (const [what, code, reason] of faults) {
+      const reply = await report(ann, { ref: ++ref, ...what });
+      assert.equal(reply.type, 'error');
+      assert.equal(reply.code, code);
+      assert.match(reply.reason, reason);
+    }
+    for (let seq = 2; seq <= 11; ++seq) {
+      assert.equal((await request(bob, { type: 'send', text: 'rude', ref: 100 + seq })).seq, seq);
+    }
+    for (let seq = 2; seq <= 10; ++seq) assert.equal((await report(ann, { target: seq, ref: 200 + seq })).type, 'ack');
+    const refused = await report(ann, { target: 11, ref: 300 });
+    assert.equal(refused.code, 'rate_limited');
+    assert.ok(refused.retry_after_ms > 0 && refused.retry_after_ms <= 60_000);
+  });
+
+  test(`a moderator deletes all messages of a user, threads=${threads}`, async (t) => {
+    const testd = await startTestd(t, [`threads=${threads}`, 'moderation_events=1', 'history_messages=1000']);
+    const mod = await enter(t, testd, 'mod');
+    const bob = await enter(t, testd, 'bob');
+    await setRole(testd, 'mod', 'moderator');
+    const socket = await connectSocketIo(t, testd, { namespace: '/dev', auth: { user_id: 'eve', name: 'Eve' } });
+    const spam = 150; // more than one turn
+    assert.equal((await request(mod, { type: 'send', text: 'welcome', ref: 'w' })).seq, 1);
+    for (let i = 1; i < spam; ++i) bob.sendJson({ type: 'send', text: `spam ${i}` });
+    assert.equal((await request(bob, { type: 'send', text: 'spam', ref: 's' })).seq, spam + 1);
+
+    assert.equal((await request(bob, { type: 'moderate', action: 'clear', user: 'mod', ref: 1 })).code, 'forbidden');
+    const reply = await request(mod, { type: 'moderate', action: 'clear', user: 'bob', reason: 'spam', ref: 2 });
+    assert.deepEqual(reply, { type: 'moderated', ref: 2, room: 'dev', action: 'clear' });
+    assert.equal((await testd.event('audit', ({ action }) => action === 'clear')).user_id, 'bob');
+    assert.equal((await mod.takeType('moderation', ({ action }) => action === 'clear')).reason, 'spam');
+    for (let seq = spam + 1; seq > 1; --seq) {
+      const told = await mod.takeType('delete');
+      assert.equal(told.target, seq); // the newest first
+      assert.equal(told.from.name, 'mod');
+    }
+    for (let seq = spam + 1; seq > 1; --seq) await socket.events.take(([name]) => name === 'chat delete');
+    const history = await request(bob, { type: 'history', room: 'dev', ref: 3 });
+    assert.deepEqual(history.messages.filter(({ deleted }) => !deleted).map(({ text }) => text), ['welcome']);
+    assert.equal(history.messages.length, spam + 1);
+  });
+}
+
+test('the owners and moderators of chatd are named in a file', async (t) => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'libchat-users-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const users = path.join(folder, 'users');
+  await writeFile(users, [
+    '# TOKEN USER ROLE...',
+    'token-of-the-boss boss owner',
+    'token-of-the-moderator mod moderator:dev',
+    'token-of-bob-himself bob',
+    '',
+  ].join('\n'));
+  const chatd = await startChatd(t, ['--users', users]);
+  const come = (token) => connectV1(t, chatd, `?room=dev&token=${token}`);
+  const boss = await come('token-of-the-boss');
+  const mod = await come('token-of-the-moderator');
+  const bob = await come('token-of-bob-himself');
+  const guest = await connectV1(t, chatd, '?room=dev');
+  const ask = (client, what) => request(client, { type: 'moderate', room: 'dev', ...what });
+
+  assert.equal((await ask(guest, { action: 'mute', user: 'bob', duration_ms: 1000, ref: 1 })).code, 'forbidden');
+  assert.equal((await ask(bob, { action: 'mute', user: 'mod', duration_ms: 1000, ref: 2 })).code, 'forbidden');
+  assert.equal((await ask(mod, { action: 'mute', user: 'bob', duration_ms: 60_000, reason: 'spam', ref: 3 })).type, 'moderated');
+  await chatd.stderrMatching(/moderation: mute in "dev", user "bob", name "bob", 60000 ms, by "mod", reason "spam"\n/);
+  assert.equal((await request(bob, { type: 'send', text: 'hi', ref: 4 })).code, 'muted');
+  assert.equal((await ask(mod, { action: 'slow_mode', room: 'lobby', value: 1, ref: 5 })).code, 'forbidden');
+  assert.equal((await ask(boss, { action: 'slow_mode', room: 'lobby', value: 1, ref: 6 })).type, 'moderated');
+  assert.equal((await ask(boss, { action: 'role', user: 'bob', value: 'moderator', ref: 7 })).type, 'moderated');
+  await chatd.stderrMatching(/moderation: role in "dev", user "bob", name "bob", value 2, by "boss"\n/);
+
+  assert.equal((await request(guest, { type: 'send', text: 'rude', ref: 8 })).seq, 1);
+  assert.equal((await request(mod, { type: 'report', target: 1, reason: 'rude "word"', ref: 9 })).type, 'ack');
+  await chatd.stderrMatching(/report: message 1 in "dev" of guest "guest-\d+", by user "mod", reason "rude 'word'"\n/);
+
+  const refused = await fetch(chatd.http('/rooms/dev/messages?token=token-of-nobody-at-all'));
+  assert.equal(refused.status, 403);
 });

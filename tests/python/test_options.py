@@ -18,7 +18,7 @@ def run(start_program, *args, code=0):
 def test_help_names_every_option(start_program):
     text = "\n".join(run(start_program, "--help").lines)
     for name in (
-        "address port unix listen-fd threads www socket-io-client tls-cert tls-key origin trusted-proxy allowed-hosts lists max-clients "
+        "address port unix listen-fd threads www socket-io-client tls-cert tls-key origin trusted-proxy allowed-hosts users lists max-clients "
         "max-clients-per-address max-message-bytes max-http-body-bytes outbox-bytes outbox-messages outbox-policy inbound-rate inbound-burst "
         "history-messages history history-sync history-on-failure history-file-bytes ping-interval-ms ping-timeout-ms handshake-timeout-ms drain-timeout-ms drain-spread-ms "
         "upgrade-timeout-ms connect-timeout-ms recovery-window-ms recovery-bytes "
@@ -155,6 +155,36 @@ def test_a_wrong_option_is_named(start_program, args, named):
     first = program.errors.split("\n")[0]
     assert first.startswith("chatd: ") and named in first, first
     assert program.lines == []
+
+
+@pytest.mark.parametrize(
+    "text,wrong",
+    [
+        ("only-a-token-here", "the user is missing after the token"),
+        ("too-short ann", "the token is shorter than 16 bytes"),
+        ("x" * 513 + " ann", "the token is longer than 512 bytes"),
+        ("a-token-that-is-long " + "u" * 129, "the user is longer than 128 bytes"),
+        ("a-token-that-is-long ann king", "'king' is none of member, moderator and owner"),
+        ("a-token-that-is-long ann" + " member" * 33, "more than 32 roles"),
+        ("a-token-that-is-long ann\na-token-that-is-long bob", "the token has occurred before"),
+        ("\n".join(f"a-token-that-is-long-{n} ann" for n in range(1001)), "more than 1,000 users"),
+        ("x" * 2049, "the line is longer than 2,048 bytes"),
+    ],
+)
+def test_a_fault_in_the_file_of_users_is_named(start_program, tmp_path, text, wrong):
+    file = tmp_path / "users"
+    file.write_text("# TOKEN USER ROLE\n\n" + text + "\n")
+    line = 2 + len(text.split("\n"))
+    expected = f"--users: {file}:{line}: {wrong}"
+    start = run(start_program, "--port", "0", "--users", file, code=1)
+    assert expected in start.errors, start.errors
+    check = run(start_program, "--check", "--port", "0", "--users", file, code=1)
+    assert expected in check.errors + "\n".join(check.lines)
+
+
+def test_a_file_of_users_must_be_readable(start_program, tmp_path):
+    program = run(start_program, "--port", "0", "--users", tmp_path / "nothing", code=1)
+    assert f"--users: {tmp_path}/nothing: No such file or directory" in program.errors
 
 
 def test_what_socket_io_adds_can_be_set(start_chatd, still_chats, tmp_path):

@@ -293,6 +293,7 @@ int main(int argc, char **argv) {
   options.callbacks.on_log = on_log;
   options.callbacks.on_ack = on_ack;
   options.callbacks.on_audit = on_audit;
+  options.callbacks.on_report = on_report;
   for (int i = 1; i < argc; i++) {
     char *value = strchr(argv[i], '=');
     if (value != NULL) *value++ = '\0';

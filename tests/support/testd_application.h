@@ -330,6 +330,17 @@ static void on_audit(chat_server *server, const chat_audit_event *event, void *u
   json_end(&line);
 }
 
+static void on_report(chat_server *server, const chat_report_event *event, void *user) {
+  json_line line = begin("report", user);
+  (void)server;
+  json_string(&line, "room", event->message->room);
+  json_number(&line, "seq", (long long)event->message->seq);
+  json_string(&line, "from", event->message->from_user_id);
+  json_string(&line, "user_id", event->user_id);
+  json_string(&line, "reason", event->reason);
+  json_end(&line);
+}
+
 static void on_log(chat_server *server, chat_log_level level, const char *text, void *user) {
   json_line line = begin("log", user);
   (void)server;

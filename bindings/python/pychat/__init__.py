@@ -36,6 +36,7 @@ from ._enums import (
 from ._events import (
     Abandoned,
     Ack,
+    Audit,
     AuthorizeRequest,
     ConnectRequest,
     Disconnected,
@@ -47,6 +48,7 @@ from ._events import (
     Opened,
     Presence,
     Published,
+    Reported,
 )
 from ._kept import KeptMessage
 from ._options import Endpoint, ServerOptions, StaticMount
@@ -107,6 +109,7 @@ __all__ = [
     "Action",
     "AddressInUseError",
     "AddressInvalidError",
+    "Audit",
     "AuthorizeRequest",
     "BannedError",
     "CertificateError",
@@ -164,6 +167,7 @@ __all__ = [
     "RateLimitedError",
     "Refuse",
     "Replace",
+    "Reported",
     "Room",
     "Server",
     "ServerOptions",

@@ -103,6 +103,7 @@ class Action(enum.IntEnum):
     REACT = 9
     MODERATE = 10
     """Asked only about clients whose role allows it."""
+    REPORT = 11
     STATE = 12
 
 
@@ -127,6 +128,8 @@ class ModerationAction(enum.IntEnum):
     READ_ONLY = 6
     CLOSE = 7
     ROLE = 8
+    CLEAR = 9
+    """Deletes the newest kept messages of a person, at most 1,000."""
 
 
 class EventKind(enum.IntEnum):

@@ -7,7 +7,7 @@ from typing import Any, List, Mapping, Optional, Tuple, Union
 
 from . import _pychat
 from ._client import Client
-from ._enums import Action, LogLevel, Protocol, Transport
+from ._enums import Action, LogLevel, ModerationAction, Protocol, Transport
 from ._snapshots import Person
 
 
@@ -48,7 +48,7 @@ class AuthorizeRequest:
     """ "" for Action.ROOMS, Action.RENAME and Action.STATE."""
     value: str
     """Action.RENAME: the requested name. Action.PUBLISH: the event's name. Action.STATE: the state as JSON, or "".
-    Action.EDIT, REDACT and REACT: the number of the message. Action.MODERATE: the name of the action."""
+    Action.EDIT, REDACT, REACT and REPORT: the number of the message. Action.MODERATE: the name of the action."""
     decision_id: int = field(repr=False)
 
 
@@ -139,6 +139,44 @@ class Presence:
     left: Tuple[Person, ...]
     changed: Tuple[Person, ...]
     """With a new name or a new state."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Something was moderated, by a client or by the application."""
+
+    room: str
+    """ "" for Server.kick() and Server.close_connection()."""
+    action: ModerationAction
+    actor: int
+    """The id of the client that moderated; 0: the application."""
+    actor_user_id: str
+    actor_name: str
+    client: int
+    """The target, if it was named by its client, otherwise 0."""
+    user_id: str
+    """The target; "" for a guest and without a target."""
+    name: str
+    address: str
+    """The banned block, "192.0.2.0/24", or ""."""
+    duration_ms: int
+    value: int
+    reason: str
+    time_ms: int
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A member of a room has reported a message there: `message` is as it was then. `message.client` is not available."""
+
+    message: _pychat.Message
+    client: int
+    """The id of the client that reports it, which may have disconnected."""
+    user_id: str
+    """Who reports it; "": a guest."""
+    name: str
+    reason: str
+    time_ms: int
 
 
 @dataclass(frozen=True)

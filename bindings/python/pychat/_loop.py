@@ -28,6 +28,7 @@ from ._decisions import ServerDecisions
 from ._events import (
     Abandoned,
     Ack,
+    Audit,
     AuthorizeRequest,
     ConnectRequest,
     Disconnected,
@@ -36,6 +37,7 @@ from ._events import (
     Opened,
     Presence,
     Published,
+    Reported,
     Request,
 )
 from ._verdicts import Refuse
@@ -60,6 +62,8 @@ _NAMES = {
     Ack: "on_ack",
     Published: "on_published",
     Presence: "on_presence",
+    Audit: "on_audit",
+    Reported: "on_report",
 }
 _DECIDING = (ConnectRequest, AuthorizeRequest, _pychat.Message)
 

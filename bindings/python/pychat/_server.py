@@ -144,6 +144,21 @@ class Server(ServerDecisions):
             raise _pychat.WrongStateError("on_presence must be set before the start")
         return self._set_callback("on_presence", callback)
 
+    def on_audit(self, callback: Callback) -> Callback:
+        """Something was moderated, by a client or the application: called with Audit. Set it before the start."""
+        if self._core.running:
+            raise _pychat.WrongStateError("on_audit must be set before the start")
+        return self._set_callback("on_audit", callback)
+
+    def on_report(self, callback: Callback) -> Callback:
+        """A member of a room has reported a message: called with Reported. Without it reports are refused.
+
+        Set it before the start.
+        """
+        if self._core.running:
+            raise _pychat.WrongStateError("on_report must be set before the start")
+        return self._set_callback("on_report", callback)
+
     def on_log(self, callback: Callback) -> Callback:
         """A log line: called with LogLine. By default lines go to the logger "pychat". It cannot be an `async def`."""
         if _is_async(callback):

@@ -49,6 +49,10 @@ const char* name_of(Kind kind) {
       return "on_published";
     case Kind::on_presence:
       return "on_presence";
+    case Kind::on_audit:
+      return "on_audit";
+    case Kind::on_report:
+      return "on_report";
   }
   return "a callback";
 }
@@ -280,6 +284,14 @@ void on_presence(Core& core, const chat_presence_event& event) {
   tell_of(core, Kind::on_presence, [&event] { return copy_presence(event); });
 }
 
+void on_audit(Core& core, const chat_audit_event& event) {
+  tell_of(core, Kind::on_audit, [&event] { return copy_audit(event); });
+}
+
+void on_report(Core& core, const chat_report_event& event) {
+  tell_of(core, Kind::on_report, [&event] { return copy_report(event); });
+}
+
 void on_log(Core& core, chat_log_level level, const char* text) {
   if (!core.listeners().calls_inline(Kind::on_log)) return;
   const TakeGil gil;
@@ -308,6 +320,8 @@ struct Callbacks {
     callbacks.on_abandon = tell<Kind::on_abandon>;
     callbacks.on_published = wanted.on_published ? about_room<chat_message, on_published> : nullptr;
     callbacks.on_presence = wanted.on_presence ? about_room<chat_presence_event, on_presence> : nullptr;
+    callbacks.on_audit = wanted.on_audit ? about_room<chat_audit_event, on_audit> : nullptr;
+    callbacks.on_report = wanted.on_report ? about_room<chat_report_event, on_report> : nullptr;
     callbacks.on_thread_start = [](chat_server*, void* user) {
       take_signal_mask(static_cast<Core*>(user)->starters_signal_mask());
     };

@@ -107,7 +107,8 @@ void Core::start(int log_level, FillCallbacks fill_callbacks) {
   if (native.log_level == 0) native.log_level = static_cast<chat_log_level>(log_level);
   const auto is_called = [&](Kind kind) { return listeners_.calls_inline(kind) || listeners_.calls_async(kind); };
   fill_callbacks(native.callbacks,
-                 {is_called(Kind::on_authorize), is_called(Kind::on_published), is_called(Kind::on_presence)});
+                 {is_called(Kind::on_authorize), is_called(Kind::on_published), is_called(Kind::on_presence),
+                  is_called(Kind::on_audit), is_called(Kind::on_report)});
   host_driven_ = native.threads == 0;
   starters_signal_mask_ = signal_mask();
   verdict_timeout_ms_ = native.verdict_timeout_ms > 0 ? native.verdict_timeout_ms : 10'000;

@@ -26,7 +26,7 @@ namespace pychat {
 
 // The callbacks that are set only when a listener exists.
 struct Wanted {
-  bool on_authorize, on_published, on_presence;
+  bool on_authorize, on_published, on_presence, on_audit, on_report;
 };
 
 class Core {

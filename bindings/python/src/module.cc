@@ -47,6 +47,8 @@ void define(py::module_& module) {
   kinds["on_ack"] = static_cast<int>(pychat::Kind::on_ack);
   kinds["on_published"] = static_cast<int>(pychat::Kind::on_published);
   kinds["on_presence"] = static_cast<int>(pychat::Kind::on_presence);
+  kinds["on_audit"] = static_cast<int>(pychat::Kind::on_audit);
+  kinds["on_report"] = static_cast<int>(pychat::Kind::on_report);
   kinds["on_abandon"] = static_cast<int>(pychat::Kind::on_abandon);
   module.attr("kinds") = kinds;
 }

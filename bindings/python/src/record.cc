@@ -86,6 +86,19 @@ py::object to_python(const PresenceRecord& record, const py::object&) {
                                  to_tuple(record.joined), to_tuple(record.left), to_tuple(record.changed));
 }
 
+py::object to_python(const AuditRecord& record, const py::object&) {
+  const PythonNames& names = python_names();
+  return names.audit(to_str(record.room), names.moderation_action(record.action), record.actor,
+                     to_str(record.actor_user_id), to_str(record.actor_name), record.client, to_str(record.user_id),
+                     to_str(record.name), to_str(record.address), record.duration_ms, record.value,
+                     to_str(record.reason), record.time_ms);
+}
+
+py::object to_python(const ReportRecord& record, const py::object& client) {
+  return python_names().reported(Message::make(record.message, client, 0, 0), record.client, to_str(record.user_id),
+                                 to_str(record.name), to_str(record.reason), record.time_ms);
+}
+
 std::vector<PersonRecord> copy_people(const chat_person* const* people, std::size_t count) {
   std::vector<PersonRecord> copies;
   copies.reserve(count);
@@ -163,6 +176,19 @@ std::size_t Record::bytes() const {
       }
     }
   }
+  if (const auto* shared = std::get_if<Shared<AuditRecord>>(&what)) {
+    const AuditRecord* event = shared->get();
+    size += sizeof(*event);
+    for (const std::string* text : {&event->room, &event->actor_user_id, &event->actor_name, &event->user_id,
+                                    &event->name, &event->address, &event->reason}) {
+      size += text->size();
+    }
+  }
+  if (const auto* shared = std::get_if<Shared<ReportRecord>>(&what)) {
+    const ReportRecord* event = shared->get();
+    size += sizeof(*event) + sizeof(OwnedMessage) + event->message->bytes() + event->user_id.size() +
+            event->name.size() + event->reason.size();
+  }
   if (const auto* shared = std::get_if<Shared<ConnectRecord>>(&what)) {
     const ConnectRecord* request = shared->get();
     size += sizeof(*request);
@@ -205,6 +231,19 @@ Record copy_presence(const chat_presence_event& event) {
           share(PresenceRecord{event.room, event.epoch, event.time_ms, event.count,
                                copy_people(event.joined, event.joined_count), copy_people(event.left, event.left_count),
                                copy_people(event.changed, event.changed_count)})};
+}
+
+Record copy_audit(const chat_audit_event& event) {
+  return {Kind::on_audit, nullptr,
+          share(AuditRecord{event.room, event.actor_user_id, event.actor_name, event.user_id, event.name, event.address,
+                            event.reason, static_cast<int>(event.action), event.actor, event.client, event.duration_ms,
+                            event.value, event.time_ms})};
+}
+
+Record copy_report(const chat_report_event& event) {
+  return {Kind::on_report, nullptr,
+          share(ReportRecord{std::make_shared<OwnedMessage>(*event.message), event.user_id, event.name, event.reason,
+                             event.client, event.time_ms})};
 }
 
 Record copy_ack(ClientSlotPtr client, const chat_ack_event& event) {

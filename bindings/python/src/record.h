@@ -29,8 +29,10 @@ enum Kind : unsigned {
   on_abandon = 1U << 9,
   on_published = 1U << 10,
   on_presence = 1U << 11,
+  on_audit = 1U << 12,
+  on_report = 1U << 13,
 };
-constexpr unsigned kKindCount = 12;
+constexpr unsigned kKindCount = 14;
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -77,6 +79,21 @@ struct PresenceRecord {
   std::vector<PersonRecord> joined, left, changed;
 };
 
+struct AuditRecord {
+  std::string room, actor_user_id, actor_name, user_id, name, address, reason;
+  int action;
+  chat_client_id actor, client;
+  std::int64_t duration_ms, value, time_ms;
+};
+
+// Belongs to no client, because the reporter may have disconnected.
+struct ReportRecord {
+  OwnedMessagePtr message;
+  std::string user_id, name, reason;
+  chat_client_id client;
+  std::int64_t time_ms;
+};
+
 struct AckRecord {
   std::uint64_t ack_id;
   int error;
@@ -90,9 +107,9 @@ using Shared = std::shared_ptr<const What>;
 
 struct Record {
   Kind kind;
-  ClientSlotPtr client;  // null for on_published and on_presence
+  ClientSlotPtr client;  // null for on_published, on_presence, on_audit and on_report
   std::variant<Shared<ConnectRecord>, Shared<AuthorizeRecord>, Shared<ClientRecord>, MessageRecord, PublishedRecord,
-               Shared<AckRecord>, Shared<PresenceRecord>>
+               Shared<AckRecord>, Shared<PresenceRecord>, Shared<AuditRecord>, Shared<ReportRecord>>
       what;
 
   // The approximate size in a queue.
@@ -106,6 +123,8 @@ Record copy_authorize(ClientSlotPtr client, const chat_authorize_event& event);
 Record copy_client_event(Kind kind, ClientSlotPtr client, const chat_client_event& event);
 Record copy_message(ClientSlotPtr client, const chat_message_event& event);
 Record copy_presence(const chat_presence_event& event);
+Record copy_audit(const chat_audit_event& event);
+Record copy_report(const chat_report_event& event);
 PersonRecord copy_person(const chat_person& person);
 // Call with the GIL.
 py::object person_to_python(const PersonRecord& person);

@@ -290,6 +290,7 @@ typedef enum chat_action {
   CHAT_ACTION_REDACT = 8,    /* delete a message; asked only about its sender and moderators */
   CHAT_ACTION_REACT = 9,     /* give a message a reaction, or take it back */
   CHAT_ACTION_MODERATE = 10, /* moderate a room; asked only about clients whose role allows it */
+  CHAT_ACTION_REPORT = 11,   /* report a message of a room that it is in */
   CHAT_ACTION_STATE = 12     /* change its public state: docs/presence.md */
 } chat_action;
 
@@ -412,7 +413,7 @@ typedef struct chat_authorize_event {
   const char *room;               /* "" for CHAT_ACTION_ROOMS, CHAT_ACTION_RENAME and CHAT_ACTION_STATE */
   const char *value;              /* CHAT_ACTION_RENAME: the requested name; CHAT_ACTION_PUBLISH: the event name;
                                      CHAT_ACTION_STATE: the JSON value, "" to remove the state;
-                                     CHAT_ACTION_EDIT, _REDACT, _REACT: the seq of the message, in decimal digits;
+                                     CHAT_ACTION_EDIT, _REDACT, _REACT, _REPORT: the seq of the message, in decimal digits;
                                      CHAT_ACTION_MODERATE: "ban", "mute" ..., see chat_moderation_action */
   char reason[CHAT_REASON_BYTES]; /* out: the reason of CHAT_REFUSE; may stay empty */
   uint64_t decision_id;           /* for chat_decide() after CHAT_DEFER; never reused */
@@ -629,12 +630,14 @@ typedef enum chat_moderation_action {
   CHAT_MODERATION_READ_ONLY = 6,    /* "read_only": value 1 refuses messages of all but moderators with READ_ONLY */
   CHAT_MODERATION_CLOSE = 7,        /* "close": as chat_close_room(); roles remain */
   CHAT_MODERATION_ROLE = 8,         /* "role": gives the target, a user, the chat_role in value */
-  CHAT_MODERATION_COUNT = 9         /* one above the highest value; later versions add more */
+  CHAT_MODERATION_CLEAR = 9,        /* "clear": deletes the target's newest kept messages in the room, at most 1,000 */
+  CHAT_MODERATION_COUNT = 10        /* one above the highest value; later versions add more */
 } chat_moderation_action;
 
 /*
- * Something to moderate. KICK, BAN, MUTE and ROLE have exactly one target: client, user_id or, for BAN only, address. A guest
- * is banned and muted by its address, of which an IPv6 address counts as its /64.
+ * Something to moderate. KICK, BAN, MUTE, ROLE and CLEAR have exactly one target: client, user_id or, for BAN only, address. A
+ * guest is banned and muted by its address, of which an IPv6 address counts as its /64. CLEAR by the client of a guest concerns
+ * the messages of this client, which may have left.
  */
 typedef struct chat_moderation {
   size_t struct_size;
@@ -657,7 +660,7 @@ CHAT_API chat_error chat_moderation_init(chat_moderation *moderation, size_t str
 /* Something was moderated, by a client or by the application. */
 typedef struct chat_audit_event {
   size_t struct_size;
-  const char *room;              /* where */
+  const char *room; /* where; "" for chat_kick() and chat_close_connection(), which are a KICK from the server */
   chat_moderation_action action; /* what */
   chat_client_id actor;          /* 0: the application */
   const char *actor_user_id;     /* "" for the application */
@@ -672,6 +675,17 @@ typedef struct chat_audit_event {
   int64_t time_ms;               /* the time of day */
   const char *action_name;       /* "ban", "mute" ... */
 } chat_audit_event;
+
+/* A member of a room has reported a message there to those who moderate. */
+typedef struct chat_report_event {
+  size_t struct_size;
+  const chat_message *message; /* as it was then, with its room, seq, epoch, time_ms and sender */
+  chat_client_id client;       /* who reports it; it may have disconnected */
+  const char *user_id;         /* "": a guest */
+  const char *name;            /* its display name then */
+  const char *reason;          /* UTF-8, at most 500 bytes; may be "" */
+  int64_t time_ms;             /* the time of day */
+} chat_report_event;
 
 /*
  * The application's callbacks; each may be NULL. All run on a loop thread (convention 7) with the `user` of the options.
@@ -752,12 +766,16 @@ typedef struct chat_callbacks {
 
   /*
    * Something was moderated: for a log. Runs after the fact, in the order of the room, on the same loop thread as
-   * on_published.
+   * on_published; for chat_kick() and chat_close_connection() on the client's loop thread.
    */
   void (*on_audit)(chat_server *server, const chat_audit_event *event, void *user);
 
-  /* For callbacks of later versions, so that the size of the options does not change. Leave them NULL. */
-  void (*reserved[1])(void);
+  /*
+   * A member of a room has reported a message: once for each person and message, and at most ten times a minute for each user
+   * and each address. Runs on the same loop thread as on_published, one call at a time for each room. Without this callback
+   * reports are refused as UNSUPPORTED. docs/moderation.md
+   */
+  void (*on_report)(chat_server *server, const chat_report_event *event, void *user);
 } chat_callbacks;
 
 /*
@@ -960,24 +978,23 @@ typedef struct chat_server_options {
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
 #define CHAT_SERVER_OPTIONS_INIT                                                                                       \
   {                                                                                                                    \
-    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                  \
-        {sizeof(chat_callbacks),                                                                                       \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         {NULL}},                                                                                                      \
+    sizeof(chat_server_options), NULL, 0, NULL, 0, 1, {sizeof(chat_callbacks),                                         \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL,                                                           \
+                                                       NULL},                                                          \
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0,   \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,    \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,       \
@@ -1231,9 +1248,11 @@ CHAT_API chat_error chat_close_room(chat_server *server, const char *room, const
 /*
  * Moderates a room: docs/moderation.md. The application may do everything. chat_ban(), chat_ban_user() and chat_close_room() are
  * short forms. A room with bans, mutes, modes or roles is not forgotten; with history_path they survive a restart. A room has
- * at most 10,000 bans, 10,000 mutes, 10,000 roles and 1,000 banned blocks. INVALID_ARGUMENT, INVALID_ROOM, NO_SUCH_CLIENT,
- * NOT_JOINED (KICK), NO_SUCH_ROOM (CLOSE), UNSUPPORTED for a guest that has no address or cannot have a role, TOO_MANY,
- * UNAVAILABLE if the file cannot take the rule.
+ * at most 10,000 bans, 10,000 mutes, 10,000 roles and 1,000 banned blocks. CLEAR begins here, and goes on after the call: it
+ * deletes at most 1,000 messages of the target, among the newest 10,000 of the room. INVALID_ARGUMENT, INVALID_ROOM,
+ * NO_SUCH_CLIENT, NOT_JOINED (KICK), NO_SUCH_ROOM (CLOSE, CLEAR), UNSUPPORTED for a guest that has no address or cannot have a
+ * role, and for CLEAR with a history_store, TOO_MANY (also for an 11th CLEAR in the room while ten go on), UNAVAILABLE if the
+ * file cannot take the rule.
  */
 CHAT_API chat_error chat_moderate(chat_server *server, const chat_moderation *moderation) CHAT_NOEXCEPT;
 

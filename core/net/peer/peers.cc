@@ -72,6 +72,23 @@ bool Peers::deliver(AuditNotice& event) {
   return true;
 }
 
+bool Peers::deliver(ReportNotice& event) {
+  repeat_ = true;
+  loop_.application().on_report(*event.report);
+  repeat_ = false;
+  return true;
+}
+
+bool Peers::deliver(ClearWork& event) {
+  repeat_ = true;
+  const Status status = loop_.hub().clear_some(event.clearing, loop_.moment());
+  if (!status.ok()) {
+    loop_.log(LogLevel::warning, "clear in the room " + event.clearing->room + " ended early: " + status.detail);
+  }
+  repeat_ = false;
+  return true;
+}
+
 bool Peers::finish_deliveries() {
   repeat_ = true;
   if (!loop_.fanout().finish(loop_.budget())) return false;

@@ -63,6 +63,8 @@ class Peers {
   bool deliver(EveryoneMessage& event);
   bool deliver(PublishedNotice& event);
   bool deliver(AuditNotice& event);
+  bool deliver(ReportNotice& event);
+  bool deliver(ClearWork& event);
   template <class ToPeer>
   bool deliver(ToPeer& event);
   // nullptr: nobody, or a client of another loop.

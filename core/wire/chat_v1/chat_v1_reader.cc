@@ -77,6 +77,7 @@ Decoded ChatV1Reader::read() {
   if (request == "presence") return read_presence();
   if (request == "state") return read_state();
   if (request == "moderate") return read_moderation();
+  if (request == "report") return read_report();
   if (request == "rooms") return finish(RoomsCommand{ref_});
   if (request == "ping") return finish(PingCommand{ref_});
   fail({Error::unsupported, "unknown type: " + std::string(utf8_prefix(request, 64))});
@@ -249,6 +250,16 @@ Decoded ChatV1Reader::read_moderation() {
   read_signed(Field::duration_ms, what.duration_ms);
   read_value(what.value);
   read_string(Field::reason, what.reason);
+  command.ref = ref_;
+  return finish(std::move(command));
+}
+
+Decoded ChatV1Reader::read_report() {
+  ReportCommand command;
+  read_string(Field::room, command.room);
+  require(Field::target);
+  read_unsigned(Field::target, command.target_seq);
+  read_string(Field::reason, command.reason);
   command.ref = ref_;
   return finish(std::move(command));
 }

@@ -31,6 +31,7 @@ VIEWS = {
     "AckEvent": ("chat_ack_event", {}),
     "PersonView": ("chat_person", {}),
     "PresenceEvent": ("chat_presence_event", {}),
+    "ReportEvent": ("chat_report_event", {}),
 }
 
 PROGRAM = """\
@@ -135,7 +136,7 @@ class Options:
         for count in counts.values():
             self.defaults.append(f"CHECK(raw.{count} == 0);")
         for kind, name in structs["chat_callbacks"]:
-            if kind == "function" and name != "reserved":
+            if kind == "function":
                 self.callback(name)
         for scope in ("raw", "raw.callbacks"):
             check = f"CHECK({scope}.struct_size == sizeof {scope});"

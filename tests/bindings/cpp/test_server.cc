@@ -233,6 +233,35 @@ std::string lines_of(const chat::People& people) {
   return line;
 }
 
+void what_is_moderated_and_reported_is_told(void**) {
+  chat::Options options = free_port();
+  options.on_audit = [](const chat_audit_event& event) {
+    note(std::string("audit ") + event.room + " " + event.action_name + " " + std::to_string(event.client));
+  };
+  options.on_report = [](const chat::ReportEvent& event) {
+    assert_true(event.server().port() != 0 && event.time_ms() > 0 && event.user_id().empty());
+    note("report " + std::string(event.message().room()) + std::to_string(event.message().seq()) + " by " +
+         std::to_string(event.client()) + "/" + std::string(event.name()) + ": " + std::string(event.reason()));
+  };
+  const chat::Server server = start(std::move(options));
+  Client client(server, "/chat.v1");
+  client.expect("welcome");
+  client.say(R"({"type":"send","text":"rude"})");
+  client.expect("rude");
+  client.say(R"({"type":"report","target":1,"reason":"spam","ref":1})");
+  client.expect(R"({"type":"ack","ref":1})");
+  expect_line("report lobby1 by 1/guest-1: spam");
+  chat_moderation what = CHAT_MODERATION_INIT;
+  what.room = "lobby";
+  what.action = CHAT_MODERATION_CLEAR;
+  what.client = 1;
+  SUCCEEDED(server.moderate(what));
+  client.expect(R"("type":"delete")");
+  expect_line("audit lobby clear 1");
+  SUCCEEDED(server.kick(1));
+  expect_line("audit  kick 1");
+}
+
 void who_is_there_is_told(void**) {
   chat::Options options = free_port();
   options.presence = CHAT_PRESENCE_FULL;
@@ -394,6 +423,7 @@ int main() {
       cmocka_unit_test_setup(messages_of_every_kind, forget_lines),
       cmocka_unit_test_setup(visits_end_when_the_visitor_says_so, forget_lines),
       cmocka_unit_test_setup(clients_and_what_is_done_to_them, forget_lines),
+      cmocka_unit_test_setup(what_is_moderated_and_reported_is_told, forget_lines),
       cmocka_unit_test_setup(who_is_there_is_told, forget_lines),
       cmocka_unit_test_setup(an_id_is_published_once, forget_lines),
       cmocka_unit_test_setup(kept_messages_are_changed, forget_lines),

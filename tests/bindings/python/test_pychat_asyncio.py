@@ -1,6 +1,7 @@
 """The same with asyncio, on asyncio's own loop and on uvloop."""
 
 import asyncio
+import json
 import logging
 import threading
 
@@ -8,7 +9,7 @@ import pychat
 import pytest
 import socketio
 from pychat import CONSUME, Disconnected, EventsLost, Identity, Joined, Left, Message, Opened, Overflow, Refuse
-from pychat_support import LIMIT_S, connect, connect_plain, connected_async, make_server, url, wait_until_async
+from pychat_support import LIMIT_S, connect, connect_async, connect_plain, connected_async, make_server, url, wait_until_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 
@@ -334,6 +335,31 @@ def test_what_is_published_comes_to_the_loop(run):
                 event = await told.get()
                 assert isinstance(event, pychat.Published) and event.message.text == text
             assert event.message.seq == 2
+
+    run(main())
+
+
+def test_what_is_moderated_and_reported_is_told(run):
+    async def main():
+        server = make_server()
+        told = asyncio.Queue()
+
+        @server.on_audit
+        async def on_audit(event):
+            await told.put(event)
+
+        @server.on_report
+        async def on_report(event):
+            await told.put(event)
+
+        async with server, connect_async(url(server, "/chat.v1"), subprotocols=["chat.v1"]) as client:
+            server.broadcast("lobby", "rude")
+            await client.send(json.dumps({"type": "report", "target": 1, "reason": "spam"}))
+            report = await told.get()
+            assert isinstance(report, pychat.Reported) and report.message.text == "rude" and report.reason == "spam"
+            server.moderate("lobby", pychat.ModerationAction.READ_ONLY, value=1)
+            audit = await told.get()
+            assert isinstance(audit, pychat.Audit) and audit.action is pychat.ModerationAction.READ_ONLY and audit.value == 1
 
     run(main())
 

@@ -18,6 +18,21 @@ from pychat_support import LIMIT_S, Inbox, connect, connect_plain, connected, ma
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 
+def connect_v1(server, token=""):
+    """A client of chat.v1 that is in the lobby."""
+    client = connect(url(server, f"/chat.v1?token={token}"))
+    assert json.loads(client.recv(timeout=LIMIT_S))["type"] == "welcome"
+    return client
+
+
+def ask(client, **command):
+    """The reply to a command of chat.v1."""
+    client.send(json.dumps({"ref": 1, **command}))
+    while (reply := json.loads(client.recv(timeout=LIMIT_S))).get("ref") != 1:
+        pass
+    return reply
+
+
 def test_a_message_goes_round_and_is_seen(server):
     seen = Inbox()
     server.on_open(seen.put)
@@ -282,6 +297,66 @@ def test_what_is_published_is_told_in_order(server):
             first.message.client
         with pytest.raises(pychat.WrongStateError):
             server.on_published(seen.put)
+
+
+def test_what_is_moderated_is_told():
+    seen = Inbox()
+    server = make_server()
+    server.on_audit(seen.put)
+
+    @server.on_connect
+    def on_connect(request):
+        roles = {"role:lobby": "moderator"} if request.token == "mod" else {}
+        return Identity(request.token, request.token.title(), roles)
+
+    with server, connect_v1(server, "mod") as mod, connect_v1(server, "ann"):
+        server.moderate("lobby", pychat.ModerationAction.MUTE, user_id="ann", seconds=60, reason="spam")
+        first = seen.next()
+        assert first == pychat.Audit(
+            room="lobby", action=pychat.ModerationAction.MUTE, actor=0, actor_user_id="", actor_name="", client=0,
+            user_id="ann", name="Ann", address="", duration_ms=60_000, value=0, reason="spam", time_ms=first.time_ms,
+        )  # fmt: skip
+        assert type(first.action) is pychat.ModerationAction and first.time_ms > 0
+        assert pickle.loads(pickle.dumps(first)) == first
+        ask(mod, type="moderate", action="slow_mode", value=30_000)
+        second = seen.next()
+        assert (second.action, second.value, second.actor_user_id, second.actor_name) == (4, 30_000, "mod", "Mod")
+        assert second.actor == next(one.id for one in server.clients() if one.user_id == "mod")
+        server.kick(second.actor, "enough")
+        third = seen.next()
+        assert (third.room, third.action, third.client, third.user_id) == ("", 1, second.actor, "mod")
+        assert third.reason == "enough"
+        with pytest.raises(pychat.WrongStateError):
+            server.on_audit(seen.put)
+
+
+def test_reports_are_told_and_messages_cleared():
+    seen = Inbox()
+    server = make_server()
+    server.on_report(seen.put)
+    server.on_connect(lambda request: Identity(request.token, request.token.title()))
+    with server, connect_v1(server, "ann") as ann, connect_v1(server, "bob") as bob:
+        for text in ("one", "two"):
+            assert ask(bob, type="send", text=text)["type"] == "ack"
+        assert ask(ann, type="report", target=2, reason="spam")["type"] == "ack"
+        told = seen.next()
+        assert type(told) is pychat.Reported
+        assert (told.message.room, told.message.seq, told.message.text, told.message.from_user_id) == ("lobby", 2, "two", "bob")
+        assert (told.user_id, told.name, told.reason) == ("ann", "Ann", "spam") and told.time_ms > 0
+        assert told.client == next(one.id for one in server.clients() if one.user_id == "ann")
+        assert type(pickle.loads(pickle.dumps(told))) is pychat.Reported
+        with pytest.raises(pychat.NoSuchClientError):
+            told.message.client
+        with pytest.raises(pychat.WrongStateError):
+            server.on_report(seen.put)
+        server.moderate("lobby", pychat.ModerationAction.CLEAR, user_id="bob")
+        wait_until(lambda: all(one.redacted for one in server.history("lobby")))
+
+
+def test_without_on_report_nobody_can_report(server):
+    with server, connect_v1(server) as client:
+        assert ask(client, type="send", text="one")["type"] == "ack"
+        assert ask(client, type="report", target=1)["code"] == "unsupported"
 
 
 def test_who_is_there_is_told():

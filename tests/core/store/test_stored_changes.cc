@@ -233,6 +233,43 @@ void a_command_waits_for_its_message(void**) {
   assert_true(texts(run.read("lobby").messages) == Texts({"1 edited"}));
 }
 
+// More than one slice, all of it in the file only.
+void all_messages_of_a_person_can_be_deleted(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  settings.hub.history.messages = 1'000;
+  constexpr std::size_t kAll = 2 * Clearing::kSlice + 20;
+  {
+    HistoryRun run(settings);
+    for (std::size_t i = 0; i < kAll; ++i) run.publish("lobby", "spam");
+    run.sender = nullptr;
+    assert_ok(run.hub().publish(draft("lobby", "of the application"), run.moment()).status());
+  }
+  HistoryRun run(settings);
+  Moderation what;
+  what.room = "lobby";
+  what.action = ModerationAction::clear;
+  what.user_id = "ann";
+  assert_ok(run.hub().moderate(what, *run.hub().find_target(what), nullptr, run.moment()));
+  int turns = 0;
+  wait_until([&] {
+    for (const ClearWork& work : only<ClearWork>(run.f->take())) {
+      ++turns;
+      assert_ok(run.hub().clear_some(work.clearing, run.moment()));
+    }
+    const HistoryReply reply = run.read("lobby");
+    return reply.seq == 2 * kAll + 1;  // each has its redaction
+  });
+  assert_true(turns > 4);  // each slice is read first
+  std::size_t left = 0;
+  for (const MessagePtr& message : run.read("lobby").messages) {
+    if (!message->extra->redacted) ++left;
+  }
+  assert_int_equal(left, 1);
+  run.history->stop();
+  assert_int_equal(count_in_file(settings.path, "SELECT count(*) FROM messages WHERE payload LIKE '%spam%'"), 0);
+}
+
 }  // namespace
 
 int main() {
@@ -243,6 +280,7 @@ int main() {
       cmocka_unit_test(what_was_read_before_a_change_is_not_shown),
       cmocka_unit_test(reactions_go_with_their_message),
       cmocka_unit_test(a_command_waits_for_its_message),
+      cmocka_unit_test(all_messages_of_a_person_can_be_deleted),
   };
   return cmocka_run_group_tests_name("changes of stored messages", tests, nullptr, nullptr);
 }

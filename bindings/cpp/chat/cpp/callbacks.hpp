@@ -65,6 +65,7 @@ class Callbacks {
     }
     if (options.on_presence) callbacks.on_presence = tell<PresenceEvent, &Options::on_presence, kPresence>;
     if (options.on_audit) callbacks.on_audit = on_audit;
+    if (options.on_report) callbacks.on_report = tell<ReportEvent, &Options::on_report, kReport>;
     if (options.on_thread_start) callbacks.on_thread_start = call<&Options::on_thread_start, kThreadStart>;
     if (options.on_thread_stop) callbacks.on_thread_stop = call<&Options::on_thread_stop, kThreadStop>;
   }
@@ -90,6 +91,7 @@ class Callbacks {
   static constexpr char kAck[] = "on_ack";
   static constexpr char kPublished[] = "on_published";
   static constexpr char kPresence[] = "on_presence";
+  static constexpr char kReport[] = "on_report";
   static constexpr char kThreadStart[] = "on_thread_start";
   static constexpr char kThreadStop[] = "on_thread_stop";
 

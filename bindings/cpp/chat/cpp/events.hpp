@@ -171,6 +171,30 @@ class PresenceEvent {
   const chat_presence_event* raw_;
 };
 
+// chat_report_event: a member of a room has reported a message there to those who moderate.
+class ReportEvent {
+ public:
+  ReportEvent(chat_server* server, const chat_report_event& raw) noexcept : server_(server), raw_(&raw) {}
+
+  // The server of the callback.
+  ServerRef server() const noexcept { return server_; }
+  // As it was then, with its room, number and sender.
+  MessageView message() const noexcept { return *raw_->message; }
+  // Who reports it. The client may have disconnected.
+  chat_client_id client() const noexcept { return raw_->client; }
+  // Empty: a guest.
+  std::string_view user_id() const noexcept { return detail::view(raw_->user_id); }
+  std::string_view name() const noexcept { return detail::view(raw_->name); }
+  // May be empty.
+  std::string_view reason() const noexcept { return detail::view(raw_->reason); }
+  std::int64_t time_ms() const noexcept { return raw_->time_ms; }
+  const chat_report_event& raw() const noexcept { return *raw_; }
+
+ private:
+  ServerRef server_;
+  const chat_report_event* raw_;
+};
+
 // chat_ack_event: a client answered a message of ServerRef::send_with_ack(), or will not answer.
 class AckEvent : public Event<chat_ack_event> {
  public:

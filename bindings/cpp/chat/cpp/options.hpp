@@ -79,6 +79,8 @@ struct Options {
   std::function<void(const PresenceEvent&)> on_presence = {};
   // Something was moderated, by a client or by the application.
   std::function<void(const chat_audit_event&)> on_audit = {};
+  // A member of a room has reported a message. Without this callback reports are refused.
+  std::function<void(const ReportEvent&)> on_report = {};
   // Run on each thread that the library starts, before and after all other callbacks on it.
   std::function<void()> on_thread_start = {};
   std::function<void()> on_thread_stop = {};

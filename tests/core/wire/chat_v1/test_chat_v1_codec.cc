@@ -252,6 +252,10 @@ struct Describe {
                 .line();
     return line + Description().add(" reason", what.reason).add("ref", c.ref).line();
   }
+  std::string operator()(const ReportCommand& c) const {
+    std::string line = Description().add("report", c.room).add("target", c.target_seq).line();
+    return line + Description().add(" reason", c.reason).add("ref", c.ref).line();
+  }
   std::string operator()(const RoomsCommand& c) const { return Description().add("rooms ref", c.ref).line(); }
   std::string operator()(const PingCommand& c) const { return Description().add("ping ref", c.ref).line(); }
   std::string operator()(const DisconnectCommand& c) const { return Description().add("disconnect ref", c.ref).line(); }
@@ -297,6 +301,8 @@ Command command_of(const cJSON* object) {
                           has(object, "around") ? number(object, "around") : 0};
   if (type == "presence") return PresenceCommand{text(object, "room"), ref};
   if (type == "state") return StateCommand{text(object, "state"), ref};
+  if (type == "report")
+    return ReportCommand{text(object, "room"), number(object, "target"), text(object, "reason"), ref};
   if (type == "moderate") {
     ModerateCommand command;
     command.what().room = text(object, "room");
