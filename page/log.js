@@ -275,7 +275,8 @@ export class Log {
   async #reach(reply) {
     const key = keyOf(reply.epoch, reply.replyTo);
     this.#stick = false;
-    for (let page = 0; page < maxReach && !this.#byKey.has(key) && !this.#reachedTop; page += 1) await this.#loadOlder();
+    let pages = 0;
+    while (pages < maxReach && !this.#byKey.has(key) && await this.#loadOlder()) pages += 1;
     const original = this.#byKey.get(key);
     if (original) {
       original.row.scrollIntoView({ block: 'center' });
@@ -474,18 +475,20 @@ export class Log {
     if (!this.element.hidden && (scrollTop < 300 || scrollHeight <= clientHeight)) await this.#loadOlder();
   }
 
-  // Calls at the same time share one request.
+  // Calls at the same time share one request. Resolves to true when it was answered.
   #loadOlder() {
     const oldest = this.#entries.find(({ kind, seq }) => kind === 'message' && seq !== undefined);
-    if (this.#reachedTop || !oldest) return undefined;
+    if (this.#reachedTop || !oldest) return false;
     this.#loading ??= this.#loadBefore(oldest);
     this.#showTop();
     return this.#loading;
   }
 
   async #loadBefore(oldest) {
+    let answered = false;
     try {
       const { epoch, complete, messages } = await this.load({ before: oldest.seq, limit: olderPage });
+      answered = true;
       const older = messages.filter((message) => message.epoch === oldest.epoch && message.seq < oldest.seq);
       this.#reachedTop = epoch !== oldest.epoch || complete || older.length === 0;
       this.addAll(older);
@@ -494,6 +497,7 @@ export class Log {
     }
     this.#loading = null;
     this.#showTop();
+    return answered;
   }
 
   #showTop() {
