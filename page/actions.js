@@ -1,6 +1,5 @@
 // What one can do with a message: the menu, and what its entries do. The server decides what is allowed; what it refuses is shown.
 import { ask } from './ask.js';
-import { byId } from './dom.js';
 import { openMenu } from './menu.js';
 import { errorText, t } from './strings.js';
 
@@ -74,26 +73,19 @@ export class Actions {
 
   async #delete(room, { seq, name, excerpt }) {
     if (await ask({ title: t('deleteTitle'), text: t('excerpt', name, excerpt), yes: t('delete') }) === null) return;
-    await this.#try(() => this.client.delete(seq, { room }));
+    await this.client.delete(seq, { room }).catch((error) => this.notify(errorText(error)));
   }
 
   async #report(room, { seq, name, excerpt }) {
     const reason = await ask({ title: t('reportTitle'), text: t('excerpt', name, excerpt), yes: t('report'), withReason: true });
     if (reason === null) return;
-    await this.#try(async () => {
+    try {
       await this.client.report(seq, reason || undefined, { room });
       this.notify(t('reported'), { done: true });
-    });
-  }
-
-  async #try(act) {
-    try {
-      await act();
     } catch (error) {
       // A server without reports. They are not offered again.
-      if (error.code === 'unknown_type') this.#reports = false;
-      this.notify(error.code === 'unknown_type' ? t('unknownHere') : errorText(error));
+      if (['unknown_type', 'unsupported'].includes(error.code)) this.#reports = false;
+      this.notify(this.#reports ? errorText(error) : t('unknownHere'));
     }
-    if (document.activeElement === document.body) byId('text').focus();
   }
 }

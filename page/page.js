@@ -26,6 +26,17 @@ const setting = (name) => document.querySelector(`meta[name="${name}"]`).content
 fillIn(document);
 const { drawers, closeDrawers } = layOut();
 
+// A token in the address is for the server alone. It is taken out of the address, and kept in this tab for a reload.
+function takeToken() {
+  const address = new URL(location.href);
+  const token = address.searchParams.get('token');
+  if (token === null) return recall('sessionStorage', 'token') || undefined;
+  remember('sessionStorage', 'token', token);
+  address.searchParams.delete('token');
+  history.replaceState(null, '', address);
+  return token || undefined;
+}
+
 const defaultRoom = setting('chat-room');
 const wantedRoom = roomOfHash();
 const first = isRoomName(wantedRoom) ? wantedRoom : defaultRoom;
@@ -34,6 +45,7 @@ const client = globalThis.chat.connect({
   room: first,
   rooms: RoomList.remembered().filter((room) => room !== first),
   name: recall('localStorage', 'name') ?? undefined,
+  token: takeToken(),
   own: recall('sessionStorage', 'own') ?? undefined,
 });
 
@@ -209,7 +221,8 @@ client.on('status', ({ state, name }) => {
   if (state !== 'open') return;
   showName(name);
   notify('');
-  if (!recall('localStorage', 'asked')) askName();
+  // Only guests choose their name.
+  if (client.user === null && !recall('localStorage', 'asked')) askName();
 });
 
 // Sending

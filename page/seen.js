@@ -57,7 +57,7 @@ export class Seen {
     remember('localStorage', 'seen', [...this.#rooms].map(([room, { epoch, seq }]) => [room, epoch, seq]));
     for (const room of this.#untold) {
       // A guest has no place on the server where this is kept.
-      if (this.client.user !== null) this.client.seen?.(room, this.#rooms.get(room).seq).catch(() => {});
+      if (this.client.user !== null) this.client.seen?.(this.#rooms.get(room).seq, { room }).catch(() => {});
     }
     this.#untold.clear();
   }

@@ -166,9 +166,9 @@ async function withOwnCalls(tab) {
       get: () => script,
       set(chat) {
         script = chat;
-        chat.Client.prototype.seen = async function seen(...what) {
+        chat.Client.prototype.seen = async function seen(seq, { room }) {
           window.client = this;
-          window.calls.push(what);
+          window.calls.push([room, seq]);
         };
         chat.Client.prototype.report = async (...what) => {
           if (what[1] === undefined) throw new chat.ChatError('unknown_type');
@@ -180,6 +180,25 @@ async function withOwnCalls(tab) {
   await tab.reload();
   await tab.waitForSelector('body[data-state="open"]');
 }
+
+test('a token in the address is for the server alone, and a user is not asked for a name', async (t) => {
+  const testd = await startTestd(t);
+  const server = await startPageServer(t, { program: testd });
+  const guest = await openPage(t, server, { name: 'Gus' });
+  const context = guest.context();
+  await context.addCookies([{ name: 'user', value: 'ann', url: server.http('/') }]);
+  const tab = await context.newPage();
+  await testd.event('connect');
+  await tab.addInitScript(() => localStorage.clear());
+  for (const address of ['/?token=a%20b&x=1#dev', null]) {
+    if (address) await tab.goto(server.http(address));
+    else await tab.reload();
+    await hasText(tab, '#me b', 'ann');
+    assert.equal((await testd.event('connect')).token, 'a b');
+    assert.equal(tab.url(), server.http('/?x=1#dev'));
+    assert.equal(await tab.isVisible('#name-dialog'), false);
+  }
+});
 
 test('a line shows what is new, the list how much, and what was seen is told', async (t) => {
   const server = await startPageServer(t, { program: await startTestd(t) });
