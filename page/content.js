@@ -63,7 +63,8 @@ function jsonText(args) {
   return JSON.stringify(args.length === 1 ? args[0] : args, (key, value) => (value instanceof Uint8Array ? t('binary', sizeText(value.length)) : value));
 }
 
-// Returns the elements of a message and its approximate memory. release() frees their browser resources.
+// Returns the elements of a message, its text (null: it has none), what else names it, and its approximate memory. release() frees
+// their browser resources.
 export function content(message) {
   const { text, args = [], attachments = [], event } = message;
   const parts = [];
@@ -76,6 +77,7 @@ export function content(message) {
   const isFile = isSentFile || (attachments.length > 0 && args.every((value) => value instanceof Uint8Array || value === named));
   const words = text ?? (args.length === 1 && typeof args[0] === 'string' ? args[0] : null);
   let size = words?.length ?? 0;
+  let label = isFile ? t('file') : revealed(event);
   if (words !== null) parts.push(...said('span', words));
   else if (!isFile) {
     const json = jsonText(args);
@@ -84,12 +86,14 @@ export function content(message) {
   }
   let pixels = 0;
   for (const [index, bytes] of attachments.entries()) {
-    const made = attachment(bytes, named === undefined ? `file-${index + 1}.bin` : fileName(named), pixels);
+    const name = named === undefined ? `file-${index + 1}.bin` : fileName(named);
+    if (isFile && index === 0) label = revealed(name);
+    const made = attachment(bytes, name, pixels);
     parts.push(...made.parts);
     pixels = made.pixels;
     size += bytes.length;
   }
-  return { parts, size };
+  return { parts, size, words, label };
 }
 
 // The elements of a file that is being sent.

@@ -1,10 +1,11 @@
 // The messages of one room: in order, without duplicates, grouped by day and speaker, with gaps and pending messages.
 // It does not know the connection: its creator provides functions that load and send.
-import { avatar, element } from './dom.js';
-import { content, fileLabel, release } from './content.js';
-import { shown, tint } from './names.js';
+import { element } from './dom.js';
+import { release } from './content.js';
+import { drawContent, drawFailure, drawProgress, drawQuote, drawReaction, makeDelivered, makePending, makeRow } from './row.js';
+import { Replies, keyOf } from './replies.js';
 import { Speakers } from './speakers.js';
-import { dayText, fullTimeText, localName, t, timeText } from './strings.js';
+import { dayText, t } from './strings.js';
 
 // The maximum number of rows when messages arrive; scrolling up may load more. Older rows are removed, or, while the
 // user reads older messages, new ones stay on the server.
@@ -18,6 +19,8 @@ const minRows = 50;
 const groupMs = 5 * 60_000;
 const olderPage = 100;
 const firstNewest = 50;
+// The pages that are loaded to find the original of a reply.
+const maxReach = 20;
 
 // The attribute that identifies a returning own message.
 export const idAttribute = 'chat-send-id';
@@ -25,9 +28,13 @@ export const idAttribute = 'chat-send-id';
 const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
 
 export class Log {
-  // In screen order: { kind: 'message' | 'gap' | 'pending', epoch, seq, time, from, row }.
+  // In screen order: { kind: 'message' | 'gap' | 'pending', epoch, seq, time, from, row }, and what row.js adds.
   #entries = [];
-  #keys = new Set();
+  #byKey = new Map(); // of messages with a number
+  #byRow = new WeakMap();
+  #replies = new Replies();
+  // Of the buttons of actions, Tab reaches one; arrow keys go from one to the next.
+  #stop = null;
   #speakers = new Speakers();
   #size = 0;
   #lastPlace = 0;
@@ -38,7 +45,7 @@ export class Log {
   #lastTop = 0;
   #lastHeight = 0;
   #touchedAt = 0;
-  #loading = false;
+  #loading = null;
   #reachedTop = false;
   #tailMissing = false;
   #newLine = null;
@@ -49,8 +56,9 @@ export class Log {
 
   // load({ before, limit }) returns a history. wantNewest() calls loadNewest() as soon as possible. retry(id, what)
   // sends a text or a file again. changed() reports a change of the unread count, scrolled() a change of the scroll position.
-  // isLooking(room) is true when the user sees the room.
-  constructor(room, { load, wantNewest, retry, changed, scrolled, isLooking }) {
+  // isLooking(room) is true when the user sees the room. lastRead() returns { epoch, seq }, how far it was read, or null.
+  // actions(entry, button) opens the menu of a message, react(entry, reaction) gives a reaction or takes it back.
+  constructor(room, { load, wantNewest, retry, changed, scrolled, isLooking, lastRead, actions, react }) {
     this.room = room;
     this.load = load;
     this.wantNewest = wantNewest;
@@ -58,12 +66,28 @@ export class Log {
     this.changed = changed;
     this.scrolled = scrolled;
     this.isLooking = isLooking;
+    this.lastRead = lastRead;
     this.element = element('div', { className: 'log', role: 'log', tabIndex: 0, hidden: true, 'aria-label': t('log', room), 'aria-live': 'polite' },
       this.#top, this.#empty, this.#rows);
     this.element.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     for (const type of ['wheel', 'touchmove', 'pointerdown', 'keydown']) {
       this.element.addEventListener(type, () => { this.#touchedAt = Date.now(); }, { passive: true });
     }
+    this.element.addEventListener('click', ({ target }) => {
+      const button = target.closest('.act, .chip, .quote');
+      const entry = this.#byRow.get(button?.closest('.row'));
+      if (!entry) return;
+      if (button.matches('.act')) actions(entry, button);
+      else if (button.matches('.chip')) react(entry, button.dataset.reaction);
+      else this.#reach(entry);
+    });
+    this.element.addEventListener('keydown', (event) => this.#move(event));
+    this.element.addEventListener('focusin', ({ target }) => {
+      if (!target.matches('.act')) return;
+      const entry = this.#byRow.get(target.closest('.row'));
+      target.setAttribute('aria-label', t('actionsOf', entry.name, entry.excerpt));
+      this.#setStop(target);
+    });
     const observer = new ResizeObserver(() => this.#settle());
     observer.observe(this.#rows);
     observer.observe(this.element);
@@ -72,18 +96,25 @@ export class Log {
 
   get atBottom() { return this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 60; }
 
+  // True when nothing newer waits below or on the server.
+  get isAtNewest() { return this.#stick && !this.#tailMissing; }
+
   // Live messages count as unread until the user sees them.
   add(message, { live = true } = {}) {
     const { epoch, seq, time, from, own } = message;
-    const key = seq === undefined ? null : `${epoch}/${seq}`;
-    if (key && this.#keys.has(key)) return;
+    const key = seq === undefined ? null : keyOf(epoch, seq);
+    const known = key && this.#byKey.get(key);
+    if (known) {
+      if (!live) this.#update(known, message);
+      return;
+    }
     const unseen = live && !own && !(this.isLooking(this.room) && this.#stick);
     this.#tailMissing ||= live && !this.#stick && this.#isFull(0);
     if (!this.#tailMissing || !live) {
-      if (key) this.#keys.add(key);
       if (own) this.#removePending(message.attributes?.[idAttribute]);
       const entry = { kind: 'message', epoch, seq, time, from: `${from?.id ?? ''}/${from?.name ?? ''}` };
-      this.#addRow(entry, message, own);
+      if (key) this.#byKey.set(key, entry);
+      this.#addRow(entry, message);
       if (unseen && this.unread === 0) this.#markNew(entry.row);
       this.#insert(entry);
     }
@@ -110,6 +141,23 @@ export class Log {
     if (!this.#tailMissing) this.addAll(messages);
   }
 
+  // A message was edited or deleted, or its reactions have changed.
+  change({ type, epoch, target, time, reaction, count, added, own, ...payload }) {
+    const entry = this.#byKey.get(keyOf(epoch, target));
+    if (!entry || entry.deleted) return;
+    if (type === 'react') {
+      if (own) entry.mine[added ? 'add' : 'delete'](reaction);
+      drawReaction(entry, reaction, count);
+    } else this.#draw(entry, type === 'delete' ? { deleted: true } : { ...payload, edited: time });
+  }
+
+  // The user has read further elsewhere.
+  readUpTo({ epoch, seq }) {
+    if (this.unread === 0) return;
+    this.unread = Math.min(this.unread, this.#unreadAfter({ epoch, seq }).length);
+    this.changed();
+  }
+
   // Messages before this number are missing.
   addGap(text, epoch, seq) {
     const row = element('div', { className: 'row gap' }, element('span', {}, text));
@@ -121,25 +169,21 @@ export class Log {
   }
 
   // Shows an own message, a text or a File, identified by its id, until it comes back.
-  addPending(id, what, name) {
+  addPending(id, what, name, replyTo) {
     const isFile = typeof what !== 'string';
-    const message = { text: isFile ? '' : what, event: 'chat message', time: Date.now(), from: { name } };
-    const entry = { kind: 'pending', id, what, isFile, time: message.time, from: 'pending' };
-    this.#addRow(entry, message, true);
-    if (isFile) entry.row.querySelector('.bubble').replaceChildren(...fileLabel(what));
-    const { row } = entry;
-    row.classList.add('pending');
-    // Announced once, when it comes back.
-    row.setAttribute('aria-live', 'off');
-    entry.note = element('p', { className: 'note' }, t('sending'));
-    row.lastChild.append(entry.note);
+    const message = { text: isFile ? '' : what, event: 'chat message', time: Date.now(), from: { name }, own: true, reply_to: replyTo };
+    // The epoch finds the original.
+    const epoch = this.#entries.findLast(({ kind, seq }) => kind === 'message' && seq !== undefined)?.epoch;
+    const entry = { kind: 'pending', id, what, isFile, epoch, time: message.time, from: 'pending' };
+    this.#addRow(entry, message);
+    makePending(entry, what);
     this.#insert(entry);
     this.toBottom();
     return {
       // A message that the application consumed has no number and does not come back.
       sent: ({ seq }) => { if (seq === undefined) this.#delivered(entry); },
       failed: (reason, isFinal) => this.#failed(entry, reason, isFinal),
-      progress: ({ sent, total }) => this.#progress(entry, sent / total),
+      progress: ({ sent, total }) => drawProgress(entry, sent / total),
     };
   }
 
@@ -180,6 +224,7 @@ export class Log {
     const { complete, messages } = await this.load({ limit: firstNewest });
     this.hasNewest = true;
     this.addAll(messages);
+    this.#showUnread();
     if (complete || messages.length === 0) this.#reachedTop = true;
     this.#showTop();
     this.#fill();
@@ -191,29 +236,87 @@ export class Log {
     const gone = this.#entries.filter(({ kind }) => kind !== 'pending');
     this.#entries = this.#entries.filter(({ kind }) => kind === 'pending');
     for (const entry of gone) this.#take(entry);
-    this.#keys.clear();
+    this.#byKey.clear();
     this.hasNewest = false;
     this.wantNewest();
   }
 
-  // Creates the entry's row. Own messages show no name, but other people with the same name are marked.
-  #addRow(entry, message, own) {
-    const { from, time } = message;
-    const isPerson = from?.id !== undefined || own;
-    const unnamed = isPerson ? 'someone' : message.room === undefined ? 'announcement' : 'server';
-    const name = shown(localName(from?.id, from?.name)) || t(unnamed);
-    if (from?.id !== undefined) entry.speaker = this.#speakers.mark(name, from.id);
-    const meta = element('p', { className: 'meta' },
-      element('b', own ? { className: 'hidden' } : { className: isPerson ? tint(name) : '', title: isPerson ? `#${from.id}` : t('server') }, own ? t('you') : name), ' ',
-      ...(entry.speaker && !own ? [entry.speaker.mark, ' '] : []),
-      element('time', { dateTime: new Date(time).toISOString(), title: fullTimeText(time) }, timeText(time)));
-    const { parts, size } = content(message);
-    entry.size = size;
-    this.#size += size;
-    const bubble = element('div', { className: 'bubble' }, ...parts);
-    const body = element('div', { className: 'body' }, meta, bubble);
-    if (own) entry.row = element('div', { className: 'row own' }, body);
-    else entry.row = element('div', { className: isPerson ? 'row' : 'row server' }, avatar(isPerson ? name : null), body);
+  #addRow(entry, message) {
+    makeRow(entry, message, this.#speakers);
+    this.#byRow.set(entry.row, entry);
+    this.#size += entry.size;
+    const original = this.#replies.add(entry);
+    if (original) drawQuote(entry, this.#byKey.get(original));
+    this.#drawQuotesOf(entry, entry);
+  }
+
+  #draw(entry, now) {
+    this.#size -= entry.size;
+    drawContent(entry, now);
+    this.#size += entry.size;
+    this.#drawQuotesOf(entry, entry);
+  }
+
+  // A message that was loaded again may have changed meanwhile.
+  #update(entry, message) {
+    if (entry.deleted) return;
+    if (message.deleted || message.edited !== entry.edited) this.#draw(entry, message);
+    if (message.deleted) return;
+    const now = new Map((message.reactions ?? []).map(({ reaction, count }) => [reaction, count]));
+    for (const { dataset } of [...entry.chips?.children ?? []]) if (!now.has(dataset.reaction)) drawReaction(entry, dataset.reaction, 0);
+    for (const [reaction, count] of now) drawReaction(entry, reaction, count);
+  }
+
+  #drawQuotesOf({ epoch, seq }, original) {
+    if (seq !== undefined) this.#replies.draw(keyOf(epoch, seq), original);
+  }
+
+  // Shows the original of a reply, and loads it if need be.
+  async #reach(reply) {
+    const key = keyOf(reply.epoch, reply.replyTo);
+    this.#stick = false;
+    let pages = 0;
+    while (pages < maxReach && !this.#byKey.has(key) && await this.#loadOlder()) pages += 1;
+    const original = this.#byKey.get(key);
+    if (original) {
+      original.row.scrollIntoView({ block: 'center' });
+      original.act.focus({ preventScroll: true });
+      original.row.classList.remove('found');
+      requestAnimationFrame(() => original.row.classList.add('found'));
+    } else if (this.#reachedTop) this.#replies.draw(key, null);
+    this.#stick = this.atBottom;
+  }
+
+  #unreadAfter({ epoch, seq }) {
+    return this.#entries.filter((entry) => entry.kind === 'message' && entry.seq !== undefined && !entry.own && (entry.epoch !== epoch || entry.seq > seq));
+  }
+
+  // Draws the line before the first message that was not read when the page was left.
+  #showUnread() {
+    const last = this.lastRead();
+    const news = last ? this.#unreadAfter(last) : [];
+    if (news.length === 0 || this.#newLine) return;
+    this.#markNew(news[0].row);
+    if (this.isLooking(this.room) && this.#stick) return;
+    this.unread = Math.max(this.unread, news.length);
+    this.changed();
+  }
+
+  #setStop(button) {
+    if (this.#stop) this.#stop.tabIndex = -1;
+    this.#stop = button;
+    if (button) button.tabIndex = 0;
+  }
+
+  // Arrow keys on the button of a message's actions.
+  #move(event) {
+    if (!event.target.matches('.act') || event.altKey) return;
+    const rows = this.#entries.filter(({ kind, row }) => kind === 'message' && row);
+    const at = rows.findIndex(({ act }) => act === event.target);
+    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: rows.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    rows[Math.max(0, Math.min(to, rows.length - 1))].act.focus();
   }
 
   #removePending(id) {
@@ -223,28 +326,17 @@ export class Log {
 
   #delivered(entry) {
     entry.kind = 'message';
-    entry.note.remove();
-    entry.row.classList.remove('pending');
-  }
-
-  #progress({ note }, part) {
-    let bar = note.querySelector('progress');
-    if (!bar) {
-      bar = element('progress', { max: 1, 'aria-hidden': 'true' });
-      note.replaceChildren(element('span'), ' ', bar);
-    }
-    bar.value = part;
-    note.firstChild.textContent = t('sendingPart', Math.floor(100 * part));
+    makeDelivered(entry);
   }
 
   // isFinal: another attempt would fail the same way.
   #failed(entry, reason, isFinal = false) {
-    const again = element('button', { type: 'button', onclick: () => { this.#remove(entry); this.retry(entry.id, entry.what); } }, t('retry'));
-    const discard = element('button', { type: 'button', onclick: () => this.#remove(entry) }, t('discard'));
-    entry.row.classList.add('failed');
-    entry.row.removeAttribute('aria-live');
-    const failure = entry.isFile ? element('span', {}, t('failedFor', reason)) : element('span', { title: reason }, t('failed'));
-    entry.note.replaceChildren(failure, ' · ', ...(isFinal ? [] : [again, ' · ']), discard);
+    const discard = () => this.#remove(entry);
+    const retry = () => {
+      discard();
+      this.retry(entry.id, entry.what, entry.replyTo);
+    };
+    drawFailure(entry, reason, { retry: isFinal ? null : retry, discard });
   }
 
   #isAfter(one, other) {
@@ -273,6 +365,8 @@ export class Log {
     this.#rows.insertBefore(entry.row, next?.day ?? next?.row ?? null);
     this.#decorate(at);
     this.#decorate(at + 1);
+    // The newest message, unless the user is at another one.
+    if (entry.kind === 'message' && next?.kind !== 'message' && document.activeElement !== this.#stop) this.#setStop(entry.act);
     this.#empty.hidden = true;
     if (this.#stick && this.#isFull(1)) this.#prune();
   }
@@ -291,8 +385,12 @@ export class Log {
   }
 
   // Removes an entry and its browser resources.
-  #take({ row, day, speaker, size = 0 }) {
+  #take(entry) {
+    const { row, day, speaker, act, size = 0 } = entry;
     this.#size -= size;
+    this.#replies.forget(entry);
+    if (act && act === this.#stop) this.#setStop(this.#entries.findLast((other) => other !== entry && other.kind === 'message')?.act ?? null);
+    if (row.contains(this.#newLine)) this.#newLine = null;
     if (speaker) this.#speakers.forget(speaker);
     release(row);
     row.remove();
@@ -305,7 +403,8 @@ export class Log {
     let gone = 0;
     while (gone < this.#entries.length - minRows && (gone < rows || this.#size > maxSize - pruneSize)) {
       const entry = this.#entries[gone];
-      this.#keys.delete(`${entry.epoch}/${entry.seq}`);
+      this.#byKey.delete(keyOf(entry.epoch, entry.seq));
+      this.#drawQuotesOf(entry, undefined);
       this.#take(entry);
       gone += 1;
     }
@@ -373,21 +472,32 @@ export class Log {
 
   async #fill() {
     const { scrollTop, scrollHeight, clientHeight } = this.element;
+    if (!this.element.hidden && (scrollTop < 300 || scrollHeight <= clientHeight)) await this.#loadOlder();
+  }
+
+  // Calls at the same time share one request. Resolves to true when it was answered.
+  #loadOlder() {
     const oldest = this.#entries.find(({ kind, seq }) => kind === 'message' && seq !== undefined);
-    if (this.#reachedTop || this.#loading || !oldest || this.element.hidden) return;
-    if (scrollTop >= 300 && scrollHeight > clientHeight) return;
-    this.#loading = true;
+    if (this.#reachedTop || !oldest) return false;
+    this.#loading ??= this.#loadBefore(oldest);
     this.#showTop();
+    return this.#loading;
+  }
+
+  async #loadBefore(oldest) {
+    let answered = false;
     try {
       const { epoch, complete, messages } = await this.load({ before: oldest.seq, limit: olderPage });
+      answered = true;
       const older = messages.filter((message) => message.epoch === oldest.epoch && message.seq < oldest.seq);
       this.#reachedTop = epoch !== oldest.epoch || complete || older.length === 0;
       this.addAll(older);
     } catch {
       // Scrolling again retries.
     }
-    this.#loading = false;
+    this.#loading = null;
     this.#showTop();
+    return answered;
   }
 
   #showTop() {

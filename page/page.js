@@ -1,5 +1,7 @@
 // The chat page: connects the client (the global `chat` of chat.js) to the user interface. Rooms, messages, people and
 // the connection have their own files; this one handles writing, renaming and keys.
+import { About, Wait } from './about.js';
+import { Actions } from './actions.js';
 import { avatar, byId, recall, remember } from './dom.js';
 import { shown } from './names.js';
 import { errorText, fileErrorText, fillIn, localName, t } from './strings.js';
@@ -8,9 +10,14 @@ import { Directory } from './directory.js';
 import { maxFiles, takeFiles } from './files.js';
 import { layOut, nextPart } from './layout.js';
 import { Log, idAttribute } from './log.js';
+import { menuButton } from './menu.js';
+import { Moderator, told } from './moderation.js';
 import { People } from './people.js';
 import { RoomList, isRoomName, roomOfHash } from './room_list.js';
+import { Seen } from './seen.js';
 
+// The messages that are loaded again after a gap.
+const recent = 50;
 // Less than the server's 65,536 bytes per frame, which also contains the envelope.
 const maxTextBytes = 60_000;
 
@@ -18,6 +25,17 @@ const setting = (name) => document.querySelector(`meta[name="${name}"]`).content
 
 fillIn(document);
 const { drawers, closeDrawers } = layOut();
+
+// A token in the address is for the server alone. It is taken out of the address, and kept in this tab for a reload.
+function takeToken() {
+  const address = new URL(location.href);
+  const token = address.searchParams.get('token');
+  if (token === null) return recall('sessionStorage', 'token') || undefined;
+  remember('sessionStorage', 'token', token);
+  address.searchParams.delete('token');
+  history.replaceState(null, '', address);
+  return token || undefined;
+}
 
 const defaultRoom = setting('chat-room');
 const wantedRoom = roomOfHash();
@@ -27,11 +45,16 @@ const client = globalThis.chat.connect({
   room: first,
   rooms: RoomList.remembered().filter((room) => room !== first),
   name: recall('localStorage', 'name') ?? undefined,
+  token: takeToken(),
   own: recall('sessionStorage', 'own') ?? undefined,
 });
 
 const text = byId('text');
-const notify = (what) => { byId('notice').textContent = what; };
+// done: it tells of a success, not of an error.
+function notify(what, { done = false } = {}) {
+  byId('notice').className = done ? 'hint' : 'error';
+  byId('notice').textContent = what;
+}
 
 const isLooking = (room) => room === rooms.current && document.visibilityState === 'visible';
 
@@ -40,12 +63,25 @@ const rooms = new RoomList(client, {
     isLooking,
     load: (which) => client.history({ room, ...which }),
     wantNewest: () => loadNewest(rooms.get(room)),
-    retry: (id, what) => (typeof what === 'string' ? say(what, room, id) : sendFiles([what], room, id)),
+    lastRead: () => seen.of(room),
+    retry: (id, what, replyTo) => (typeof what === 'string' ? say(what, { room, id, replyTo }) : sendFiles([what], room, id)),
     changed: () => drawSoon(),
-    scrolled: () => showJump(),
+    scrolled: () => {
+      showJump();
+      noteSeen();
+    },
+    actions: (entry, button) => actions.open(rooms.get(room), entry, button),
+    react: (entry, reaction) => actions.react(rooms.get(room), entry, reaction),
   }),
-  left: (room) => people.forget(room),
-  shown: () => {
+  left: (room) => {
+    people.forget(room);
+    if (about.what?.room === room) about.cancel();
+  },
+  shown: (room) => {
+    if (about.what?.room !== room) about.cancel();
+    waiting.show();
+    showRole();
+    noteSeen();
     text.disabled = byId('attach').disabled = false;
     showJump();
     closeDrawers();
@@ -67,7 +103,27 @@ function drawSoon() {
   }, 50);
 }
 
-const people = new People(client, () => rooms.current);
+const moderator = new Moderator(client, notify);
+const people = new People(client, () => rooms.current, moderator);
+const about = new About((what) => {
+  text.value = what;
+  fitText();
+});
+const waiting = new Wait(() => rooms.current);
+const actions = new Actions(client, { notify, about, moderator });
+const seen = new Seen(client, { changed: (room) => rooms.get(room)?.readUpTo(seen.of(room)) });
+menuButton(byId('room-menu'), () => moderator.forRoom(rooms.current));
+
+// The newest message counts as read when it is in sight and the window has the focus.
+function noteSeen() {
+  const log = rooms.get(rooms.current);
+  if (log?.hasNewest && log.isAtNewest && isLooking(log.room) && document.hasFocus()) seen.read(log.room);
+}
+
+// What the user's role allows.
+function showRole() {
+  byId('room-menu').hidden = !moderator.may(rooms.current);
+}
 const directory = new Directory(client, {
   isIn: (room) => rooms.get(room) !== undefined,
   enter: async (room) => {
@@ -83,12 +139,28 @@ client.on('message', (message) => {
   if (people.take(message)) return;
   // An announcement belongs to no room, so the current room shows it.
   rooms.get(message.room ?? rooms.current)?.add(message);
+  noteSeen();
+});
+
+client.on('change', (change) => {
+  rooms.get(change.room)?.change(change);
+  if (change.type === 'delete' && about.what?.room === change.room && about.what.entry.seq === change.target) about.cancel();
+  noteSeen();
+});
+
+client.on('moderation', (what) => {
+  const text = told(what);
+  if (text) rooms.get(what.room)?.addNotice(what.by ? `${shown(what.by)}: ${text}` : text);
+  if (what.action !== 'role') return;
+  showRole();
+  people.show();
 });
 
 client.on('joined', ({ room }) => {
   const log = rooms.add(room);
   directory.draw();
   remember('sessionStorage', 'own', client.own);
+  showRole();
   loadNewest(log);
 });
 
@@ -96,6 +168,7 @@ async function loadNewest(log) {
   if (log.hasNewest || rooms.get(log.room) !== log) return;
   try {
     await log.loadNewest();
+    noteSeen();
   } catch (error) {
     // Delayed, because all requests were made at the same moment. Without a connection, the next one loads the
     // messages.
@@ -124,6 +197,10 @@ client.on('gap', async ({ room, epoch, cause, from, to }) => {
     if (!reply || reply.epoch !== epoch || !reply.complete) log.addGap(t('gap'), epoch, from);
     log.addMissed((reply?.messages ?? []).filter(({ seq }) => seq <= to));
   }
+  // Changes of messages in sight may be among what is missing.
+  if (cause === 'epoch' || !log.hasNewest) return;
+  const newest = await client.history({ room, limit: recent }).catch(() => null);
+  log.addMissed(newest?.messages ?? []);
 });
 
 client.on('named', ({ name }) => showName(name));
@@ -144,7 +221,8 @@ client.on('status', ({ state, name }) => {
   if (state !== 'open') return;
   showName(name);
   notify('');
-  if (!recall('localStorage', 'asked')) askName();
+  // Only guests choose their name.
+  if (client.user === null && !recall('localStorage', 'asked')) askName();
 });
 
 // Sending
@@ -152,13 +230,26 @@ client.on('status', ({ state, name }) => {
 const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 // A retried message keeps its id, so the server publishes it once. The attribute finds it among the pending ones.
-async function say(what, room = rooms.current, id = newId()) {
-  const pending = rooms.get(room).addPending(id, what, client.name);
+async function say(what, { room = rooms.current, id = newId(), replyTo } = {}) {
+  const pending = rooms.get(room).addPending(id, what, client.name, replyTo);
   try {
-    pending.sent(await client.send(what, { room, id, attributes: { [idAttribute]: id } }));
+    pending.sent(await client.send(what, { room, id, replyTo, attributes: { [idAttribute]: id } }));
   } catch (error) {
     pending.failed(errorText(error));
+    if (error.code === 'slow_mode') people.noteSlow(room);
+    if (error.retryAfterMs !== undefined) waiting.start(room, error.retryAfterMs);
     if (isLooking(room) && client.state === 'open') notify(errorText(error));
+  }
+}
+
+async function edit({ room, entry }, what) {
+  if (what === entry.text) return;
+  try {
+    await client.edit(entry.seq, what, { room });
+  } catch (error) {
+    notify(errorText(error));
+    // Nothing that the user wrote is lost.
+    if (rooms.current === room && !about.what && text.value === about.draft) about.edit(room, entry, what);
   }
 }
 
@@ -182,7 +273,7 @@ function sendFiles(files, room = rooms.current, id = newId()) {
 }
 
 takeFiles({
-  isReady: () => rooms.current !== null && !nameDialog.open,
+  isReady: () => rooms.current !== null && !isAsking(),
   send: (files) => {
     if (files.length > maxFiles) notify(t('tooManyFiles', maxFiles));
     else sendFiles(files);
@@ -204,11 +295,16 @@ byId('composer').addEventListener('submit', (event) => {
     return;
   }
   notify('');
-  text.value = '';
+  const subject = about.clear();
+  text.value = subject?.kind === 'edit' ? about.draft : '';
   fitText();
-  people.said();
-  say(what);
   text.focus();
+  if (subject?.kind === 'edit') {
+    edit(subject, what);
+    return;
+  }
+  people.said();
+  say(what, { replyTo: subject?.entry.seq });
 });
 
 // During text composition, Enter belongs to the input method. Some browsers report this only as key code 229.
@@ -225,6 +321,7 @@ text.addEventListener('input', () => {
 // The user's name
 
 const nameDialog = byId('name-dialog');
+const isAsking = () => document.querySelector('dialog[open]') !== null;
 
 function showName(name) {
   const me = byId('me');
@@ -281,11 +378,16 @@ jump.addEventListener('click', () => {
   rooms.get(rooms.current)?.toBottom();
   text.focus();
 });
-document.addEventListener('visibilitychange', () => rooms.get(rooms.current)?.looked());
+document.addEventListener('visibilitychange', () => {
+  rooms.get(rooms.current)?.looked();
+  noteSeen();
+});
+addEventListener('focus', noteSeen);
 addEventListener('keydown', (event) => {
-  if (nameDialog.open) return;
+  if (isAsking()) return;
   if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) rooms.step(event.key === 'ArrowUp' ? -1 : 1);
   else if (event.key === 'F6') nextPart(event.shiftKey);
+  else if (event.key === 'Escape' && about.what && byId('composer').contains(event.target)) about.cancel();
   else if (event.key === 'Escape' && drawers.some((drawer) => drawer.isOver)) closeDrawers();
   else return;
   event.preventDefault();

@@ -2,6 +2,7 @@
 // Elsewhere pages inform each other with the ephemeral event `presence` after joining or renaming, and departures are detected
 // by asking for the members periodically. The ephemeral event `typing` tells that the user writes. Neither is shown.
 import { avatar, byId, element } from './dom.js';
+import { menuButton } from './menu.js';
 import { isolated, lookOf, shown } from './names.js';
 import { byName, isClaim, localName, t } from './strings.js';
 
@@ -25,15 +26,20 @@ export class People {
   #refreshedAt = 0;
   #presenceTimer = null;
   #typedAt = 0;
+  // Rooms in slow mode of which only a refusal told.
+  #slow = new Set();
   #away = false;
   #awayTimer = null;
 
   // currentRoom() returns the visible room.
-  constructor(client, currentRoom) {
+  constructor(client, currentRoom, moderator) {
     this.client = client;
     this.currentRoom = currentRoom;
+    this.moderator = moderator;
     client.on('status', ({ state }) => { if (state === 'open') this.#forbidden = false; });
+    client.on('moderation', ({ room, action, value }) => { if (action === 'slow_mode' && !value) this.#slow.delete(room); });
     client.on('joined', ({ room }) => {
+      this.#slow.delete(room);
       this.announce();
       if (room === currentRoom()) this.refresh();
     });
@@ -116,7 +122,7 @@ export class People {
     byId('people-hint').hidden = !this.#forbidden || present !== null;
     byId('people-count').textContent = size ?? '';
     byId('open-people').setAttribute('aria-label', size === undefined ? t('people') : `${t('people')}: ${size}`);
-    const isMe = ({ id }) => id === this.client.id;
+    const isMe = ({ id, user }) => (user === undefined ? id === this.client.id : user === this.client.user);
     const named = (members ?? []).map(({ id, user, name, state }) => (
       { id, user, away: state?.away === true, name: shown(localName(id, name)) || t('someone') }));
     const sorted = named.sort((a, b) => isMe(b) - isMe(a) || byName(a.name, b.name));
@@ -129,11 +135,22 @@ export class People {
     const identity = ({ id, user }) => (user === undefined ? `#${id}` : `@${shown(user)}`);
     const mark = (member) => (isMe(member) ? t('you') : count.get(member.look) > 1 || isClaim(member.name, member.id) ? identity(member) : '');
     const notes = (member) => [mark(member), member.away ? t('away') : ''].filter(Boolean).join(' · ');
+    const moderates = this.moderator.may(this.currentRoom());
     const items = sorted.slice(0, maxShown).map((member) => element('li', { className: member.away ? 'away' : '' }, avatar(member.name),
-      element('span', { className: 'name' }, member.name), element('small', {}, notes(member))));
+      element('span', { className: 'name' }, member.name), element('small', {}, notes(member)), ...(moderates && !isMe(member) ? [this.#menuOf(member)] : [])));
     if (present && !members) items.push(element('li', {}, t('peopleCount', size)));
     if (sorted.length > maxShown) items.push(element('li', {}, t('peopleMore', sorted.length - maxShown)));
-    byId('people-list').replaceChildren(...items);
+    const list = byId('people-list');
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.menu : undefined;
+    list.replaceChildren(...items);
+    if (focused !== undefined) [...list.querySelectorAll('button')].find(({ dataset }) => dataset.menu === focused)?.focus();
+  }
+
+  #menuOf({ id, user, name }) {
+    const button = element('button', { type: 'button', className: 'act', 'aria-label': t('moderate', name) }, '⋯');
+    button.dataset.menu = user === undefined ? `guest ${id}` : `user ${user}`;
+    menuButton(button, () => this.moderator.forPerson(this.currentRoom(), { name, user, client: id }));
+    return button;
   }
 
   showTyping() {
@@ -174,8 +191,13 @@ export class People {
     this.#refreshTimer ??= setTimeout(() => this.refresh(), Math.max(0, rest) + soon(100, 600));
   }
 
-  // A lost event does no harm. The text is empty because plain clients receive every event as its content.
+  // The room is in slow mode.
+  noteSlow(room) { this.#slow.add(room); }
+
+  // A lost event does no harm. The text is empty because plain clients receive every event as its content. In slow mode it would
+  // take the turn of the user's next message.
   #whisper(event, room) {
-    if (this.client.state === 'open') this.client.send({ event, text: '' }, { room, ephemeral: true, exceptSelf: true }).catch(() => {});
+    if (this.client.state !== 'open' || this.client.slowMode(room) > 0 || this.#slow.has(room)) return;
+    this.client.send({ event, text: '' }, { room, ephemeral: true, exceptSelf: true }).catch((error) => { if (error.code === 'slow_mode') this.noteSlow(room); });
   }
 }

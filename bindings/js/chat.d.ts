@@ -155,6 +155,8 @@ export interface Joined {
   seq: number;
   resumed: boolean;
   complete: boolean;
+  /** Absent for members and guests. */
+  role?: Role;
 }
 
 export interface Left {
@@ -251,6 +253,44 @@ export interface Change {
   added?: boolean;
   /** The users that give this reaction now. */
   count?: number;
+  /** Whether this client made it, on this connection or an earlier one. */
+  own: boolean;
+}
+
+export type Role = 'guest' | 'member' | 'moderator' | 'owner';
+
+/** The target of a moderator: exactly one for kick, ban, mute, role and clear; otherwise none. docs/moderation.md. */
+export interface ModerateOptions {
+  /** Default: `client.room`. */
+  room?: string;
+  /** The id of a client, `from.id` of its messages. */
+  client?: string;
+  /** A user id. */
+  user?: string;
+  /** An address or an address block, of a ban. */
+  address?: string;
+  /** Of a ban or a mute; 0 lifts it. */
+  durationMs?: number;
+  /** Of slow_mode: milliseconds; of members_only and read_only: true or false; of role: the role. */
+  value?: number | boolean | Role;
+  /** For the people concerned, at most 500 bytes. */
+  reason?: string;
+}
+
+/** Something was moderated. The server tells it only where its option moderation_events is set. */
+export interface Moderation {
+  room: string;
+  time: number;
+  /** An action of docs/moderation.md; later versions may add more. */
+  action: string;
+  /** The target: its user id and display name. */
+  user?: string;
+  name?: string;
+  /** The display name of who moderated; absent when the application did. */
+  by?: string;
+  duration_ms?: number;
+  value?: number | boolean | string;
+  reason?: string;
 }
 
 export interface ClientEvents {
@@ -264,19 +304,24 @@ export interface ClientEvents {
   gap: Gap;
   /** The people in a room have changed, or are known for the first time. Only where the server has presence on. */
   presence: Presence;
+  moderation: Moderation;
   error: ChatError;
 }
 
 export class ChatError extends Error {
-  constructor(code: string, reason?: string);
+  constructor(code: string, reason?: string, retryAfterMs?: number);
   /** A code of docs/protocol.md, or not_connected, queue_full, unknown_outcome, connection_lost, timed_out, unreadable or closed. */
   readonly code: string;
+  /** After this time the same may be allowed, for example in slow mode; absent when that is not known. */
+  readonly retryAfterMs?: number;
 }
 
 export class Client {
   constructor(options?: ConnectOptions | string | URL);
   /** The id on the present connection; null before the first. */
   readonly id: string | null;
+  /** The user id that the server gave this client; null for a guest. */
+  readonly user: string | null;
   readonly name: string | null;
   /** The room of messages that do not name one. */
   readonly room: string | null;
@@ -302,6 +347,15 @@ export class Client {
   delete(target: number, options?: { room?: string }): Promise<Ack>;
   /** Gives a kept message a reaction, or takes it back. */
   react(target: number, reaction: string, options?: { room?: string; remove?: boolean }): Promise<Ack>;
+  /** Reports a kept message to the application. `unknown_type` when the server has no reports. */
+  report(target: number, reason?: string, options?: { room?: string }): Promise<void>;
+  /** Moderates a room: "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role", "clear" and what a later server
+   * knows. `forbidden` unless the client's role allows it. */
+  moderate(action: string, options?: ModerateOptions): Promise<void>;
+  /** The client's role in a room, as of the join, or of a later event `moderation`. Default: `client.room`. */
+  role(room?: string): Role;
+  /** The milliseconds that the client must wait between two messages in a room, known like the role; 0: no slow mode. */
+  slowMode(room?: string): number;
   history(options?: { room?: string; after?: number; before?: number; around?: number; limit?: number }): Promise<History>;
   members(room?: string): Promise<Member[]>;
   /** Who is in a room, as far as this client knows; null where presence is off. Default: `client.room`. */

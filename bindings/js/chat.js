@@ -41,10 +41,11 @@
   const isFinal = (code) => [1000, 1002, 1003, 1007, 1008, 1010].includes(code) || code >= 3000;
 
   class ChatError extends Error {
-    constructor(code, reason = code) {
+    constructor(code, reason = code, retryAfterMs = undefined) {
       super(reason);
       this.name = 'ChatError';
       this.code = code;
+      if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
     }
   }
 
@@ -312,7 +313,8 @@
     #generation = 0;
     // name -> { epoch, seq: the newest delivered number, joined: on this connection, skipped: numbers of own messages
     // that the server does not send back, waiting: calls of join(), replays: the history is wanted, held: live messages
-    // that wait for it, count: the number of people, null: the room has no presence, people: Map of them, null: unknown }
+    // that wait for it, count: the number of people, null: the room has no presence, people: Map of them, null: unknown,
+    // role: of this client there, absent: a member or a guest, slowMode: ms between two messages, absent: off }
     #rooms = new Map();
     #own;
     #requests = new Map();
@@ -330,6 +332,7 @@
       if (!this.#options.WebSocket) throw new TypeError('there is no global WebSocket: pass an implementation, { WebSocket }');
       addressOf(this.#options.url, {}); // throws for an invalid URL
       this.id = null;
+      this.user = null;
       this.name = null;
       this.room = this.#options.room ?? null;
       this.maxMessageBytes = null;
@@ -450,7 +453,20 @@
 
     react(target, reaction, { room = this.room, remove } = {}) { return this.#change({ type: 'react', room, target, reaction, remove }); }
 
+    // Reports a message to the application.
+    async report(target, reason, { room = this.room } = {}) { await this.#request({ type: 'report', room, target, reason }); }
+
     async #change(fields) { return { ...await this.#request(fields), room: fields.room }; }
+
+    // Moderates a room: docs/moderation.md.
+    async moderate(action, { room = this.room, client, user, address, durationMs, value, reason } = {}) {
+      await this.#request({ type: 'moderate', room, action, client, user, address, duration_ms: durationMs, value, reason });
+    }
+
+    // The role of this client in a room that it is in.
+    role(room = this.room) {
+      return this.#rooms.get(room)?.role ?? (this.user === null ? 'guest' : 'member');
+    }
 
     // Sets what presence tells about this client; null: nothing. Each new connection has it.
     async setState(state = null) {
@@ -474,6 +490,11 @@
     async presence(room = this.room) {
       const { count, people = null } = await this.#request({ type: 'presence', room });
       return { room, count, people };
+    }
+
+    // The milliseconds that this client must wait between two messages in a room; 0: no slow mode.
+    slowMode(room = this.room) {
+      return ['moderator', 'owner'].includes(this.role(room)) ? 0 : this.#rooms.get(room)?.slowMode ?? 0;
     }
 
     async history({ room, after, before, around, limit } = {}) {
@@ -683,11 +704,19 @@
           this.#notePeople(frame);
           return settle(frame);
         case 'error': {
-          const error = new ChatError(frame.code, frame.reason);
+          const error = new ChatError(frame.code, frame.reason, frame.retry_after_ms);
           if (!this.#settle(frame.ref, 'reject', error)) this._emit('error', error);
           return undefined;
         }
+        case 'moderation': {
+          const { type, ...what } = frame;
+          const room = this.#rooms.get(frame.room);
+          if (room && frame.action === 'role' && frame.user === this.user) room.role = frame.value;
+          if (room && frame.action === 'slow_mode') room.slowMode = frame.value;
+          return this._emit('moderation', what);
+        }
         case 'pong':
+        case 'moderated':
         case 'history':
         case 'members':
         case 'rooms': return settle(frame);
@@ -697,6 +726,7 @@
 
     #welcome(frame) {
       this.id = frame.id;
+      this.user = frame.user ?? null;
       this.name = frame.name;
       this.maxMessageBytes = frame.max_message_bytes ?? null;
       if (this.room === null) {
@@ -732,15 +762,16 @@
     #entered(frame) {
       const room = this.#rooms.get(frame.room);
       if (!room) return;
-      const { epoch, seq, resumed, complete } = frame;
+      const { epoch, seq, resumed, complete, role, slow_mode: slowMode } = frame;
       const before = { epoch: room.epoch, seq: room.seq };
       if (epoch !== room.epoch) this.#begin(room, epoch, resumed ? 0 : seq);
       else if (seq < room.seq) room.seq = seq;
       addBounded(this.#own, ownKey(epoch, this.id), maxOwn);
       const again = room.joined;
       room.joined = true;
+      Object.assign(room, { role, slowMode });
       if (!again) room.count = room.people = null; // a snapshot follows, if the room has presence
-      const joined = { room: frame.room, epoch, seq, resumed, complete };
+      const joined = { room: frame.room, epoch, seq, resumed, complete, ...(role === undefined ? {} : { role }) };
       if (room.replays && !room.held) this.#replay(frame.room, room);
       this._emit('joined', joined);
       if (resumed && !complete) {
@@ -763,10 +794,10 @@
       this._emit('presence', { ...this.present(name), joined, left, changed });
     }
 
+    #isOwn({ epoch, from }) { return from?.id !== undefined && this.#own.has(ownKey(epoch, from.id)); }
+
     #asMessage(frame) {
-      const { id } = frame.from ?? {};
-      const own = id !== undefined && this.#own.has(ownKey(frame.epoch, id));
-      return { ...unpacked(frame), ephemeral: frame.ephemeral === true, own };
+      return { ...unpacked(frame), ephemeral: frame.ephemeral === true, own: this.#isOwn(frame) };
     }
 
     // Requests the history of a room that the client has entered for the first time.
@@ -798,7 +829,7 @@
 
     #tell(frame, more = {}) {
       if (frame.type === 'message') this._emit('message', { ...this.#asMessage(frame), ...more });
-      else this._emit('change', { ...unpacked(frame), type: frame.type });
+      else this._emit('change', { ...unpacked(frame), type: frame.type, own: this.#isOwn(frame) });
     }
 
     #deliver(frame) {

@@ -86,10 +86,12 @@ struct Joined {
   bool complete = true;   // `missed` contains all of them
   bool already = false;   // it was already a member
   std::vector<MessagePtr> missed;
-  std::string ref;            // of the command that asked; otherwise empty
-  bool asked = false;         // a command of the client asked and expects a reply
-  bool names_people = false;  // the presence of the room names people, to clients that may list them
-  MessagePtr presence = {};   // who is in the room; nullptr: the room has no presence
+  std::string ref;                // of the command that asked; otherwise empty
+  bool asked = false;             // a command of the client asked and expects a reply
+  bool names_people = false;      // the presence of the room names people, to clients that may list them
+  MessagePtr presence = {};       // who is in the room; nullptr: the room has no presence
+  Role role = Role::guest;        // of the client in the room
+  std::int64_t slow_mode_ms = 0;  // what the client must wait between two messages; 0: no slow mode, or exempt from it
 };
 
 // The client is no longer a member.

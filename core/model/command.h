@@ -152,6 +152,9 @@ struct Welcome {
   std::uint64_t seq = 0;
   bool resumed = false;
   bool complete = true;
+  std::string user_id = {};       // empty: a guest
+  Role role = Role::guest;        // in that room
+  std::int64_t slow_mode_ms = 0;  // of that room, for this client; 0: off
 };
 
 // A message was accepted.
@@ -176,6 +179,8 @@ struct JoinedReply {
   std::uint64_t seq = 0;
   bool resumed = false;
   bool complete = true;
+  Role role = Role::guest;
+  std::int64_t slow_mode_ms = 0;
 };
 
 // The client is no longer a member of a room.

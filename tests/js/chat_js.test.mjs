@@ -520,6 +520,42 @@ test('messages are changed, and a client that comes back hears of each change on
   assert.deepEqual(messages.map(({ text, deleted }) => [text, deleted]), [['', true], ['reply', undefined]]);
 });
 
+test('a client moderates, knows its role, and hears how long it must wait', async (t) => {
+  const testd = await startTestd(t, ['moderation_events=1']);
+  assert.equal((await testd.command('set-role', 0, 'lobby', 'ann', '3')).error, 'OK');
+  const enter = (user) => connectChat(t, testd, { url: testd.url(`/chat.v1?user_id=${user}&name=${user}`) });
+  const [ann, bob, eve] = [enter('ann'), enter('bob'), connectChat(t, testd)];
+  await Promise.all([ann, bob, eve].map((client) => client.next('joined')));
+  assert.deepEqual([ann, bob, eve].map((client) => [client.user, client.role(), client.role('elsewhere')]),
+    [['ann', 'owner', 'member'], ['bob', 'member', 'member'], [null, 'guest', 'guest']]);
+
+  assert.equal(await ann.moderate('slow_mode', { value: 60_000 }), undefined);
+  const { time, ...told } = await bob.next('moderation');
+  assert.deepEqual([told, typeof time], [{ room: 'lobby', action: 'slow_mode', value: 60_000, by: 'ann' }, 'number']);
+  assert.deepEqual([ann, bob, eve].map((client) => client.slowMode()), [0, 60_000, 60_000]);
+  await bob.send('one');
+  // Told, and not sent again by itself.
+  await assert.rejects(bob.send('two'), ({ code, retryAfterMs }) => code === 'slow_mode' && retryAfterMs > 50_000 && retryAfterMs <= 60_000);
+  await ann.moderate('slow_mode', { value: 0, room: 'lobby' });
+  await bob.next('moderation', ({ action, value }) => action === 'slow_mode' && value === 0);
+  assert.equal(bob.slowMode(), 0);
+  assert.equal((await bob.send('three')).seq, 2);
+
+  await ann.moderate('mute', { client: bob.id, durationMs: 60_000, reason: 'spam' });
+  const { user, name, duration_ms: muted, reason } = await eve.next('moderation', ({ action }) => action === 'mute');
+  assert.deepEqual([user, name, muted, reason], ['bob', 'bob', 60_000, 'spam']);
+  await assert.rejects(bob.send('four'), ({ code, retryAfterMs }) => code === 'muted' && retryAfterMs > 0);
+  await assert.rejects(bob.moderate('mute', { user: 'ann', durationMs: 1 }), (error) => error.code === 'forbidden' && !('retryAfterMs' in error));
+  await ann.moderate('role', { user: 'bob', value: 'moderator' });
+  await bob.next('moderation', ({ action }) => action === 'role');
+  assert.equal(bob.role(), 'moderator');
+  await bob.moderate('kick', { client: eve.id });
+  assert.equal((await eve.next('left')).asked, false);
+  await eve.join('lobby');
+  await ann.moderate('ban', { client: eve.id, durationMs: 60_000 });
+  assert.equal((await eve.next('left')).reason, 'banned');
+});
+
 test('without presence nobody is known', async (t) => {
   const testd = await startTestd(t);
   const ann = connectChat(t, testd);

@@ -29,6 +29,20 @@ async function startScripted(t, script, epoch = 'e') {
 
 const message = (seq, fields) => ({ type: 'message', room: 'lobby', epoch: 'e', seq, time: 1, from: { id: '2' }, event: 'chat message', ...fields });
 
+test('a report is one request; a server without reports says so', async (t) => {
+  const heard = [];
+  const { url } = await startScripted(t, ({ type, ref, ...rest }, say) => {
+    heard.push({ type, ...rest });
+    if (rest.target === 7) say({ type: 'ack', ref });
+    else say({ type: 'error', ref, code: 'unknown_type', reason: 'no such type' });
+  });
+  const ann = connectChat(t, { url });
+  await ann.opened();
+  assert.equal(await ann.report(7, 'spam'), undefined);
+  await assert.rejects(ann.report(8, undefined, { room: 'dev' }), failure('unknown_type'));
+  assert.deepEqual(heard, [{ type: 'report', room: 'lobby', target: 7, reason: 'spam' }, { type: 'report', room: 'dev', target: 8 }]);
+});
+
 test('an address that the WebSocket does not take: closed, and nothing afterwards', async () => {
   const script = `
     const chat = require(${JSON.stringify(path.join(clientFolder, 'chat.js'))});

@@ -94,6 +94,27 @@ for (const threads of [0, 2]) {
   });
 }
 
+test('a client learns of its role and of slow mode when it joins', async (t) => {
+  const testd = await startTestd(t);
+  await setRole(testd, 'mod', 'moderator');
+  await setRole(testd, 'boss', 'owner');
+  await moderate(testd, 'slow_mode', { value: 30_000 });
+  const standing = ({ user, role, slow_mode }) => ({ user, role, slow_mode });
+  for (const [user, role, slow_mode] of [['mod', 'moderator'], ['boss', 'owner'], ['bob', undefined, 30_000]]) {
+    const { welcome } = await enter(t, testd, user);
+    assert.deepEqual(standing(welcome), { user, role, slow_mode });
+    // In another room it is a member. Joining again tells what holds now.
+    const elsewhere = await connectV1(t, testd, `?user_id=${user}&name=${user}`);
+    assert.deepEqual(standing(elsewhere.welcome), { user, role: undefined, slow_mode: undefined });
+    const joined = await request(elsewhere, { type: 'join', room: 'dev', ref: 1 });
+    assert.deepEqual([joined.type, standing(joined)], ['joined', { user: undefined, role, slow_mode }]);
+  }
+  const guest = await connectV1(t, testd, '?room=dev');
+  assert.deepEqual(standing(guest.welcome), { user: undefined, role: undefined, slow_mode: 30_000 });
+  await moderate(testd, 'slow_mode');
+  assert.equal((await request(guest, { type: 'join', room: 'dev', ref: 1 })).slow_mode, undefined);
+});
+
 test('faults of a moderate command are named', async (t) => {
   const testd = await startTestd(t);
   const boss = await enter(t, testd, 'boss');

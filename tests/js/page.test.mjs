@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { connectChat } from './chat_js_support.mjs';
-import { comeBack, hasText, hasTitle, hears, openPage, say, skip, startPageServer, texts } from './page_support.mjs';
+import { accessibilityFaults, comeBack, hasText, hasTitle, hears, openPage, say, skip, startPageServer, texts } from './page_support.mjs';
 import { connectSocketIo } from './socket_io_support.mjs';
 import { connect, connectV1, sourceDir, startChatd, startTestd, test as plainTest } from './support.mjs';
 
@@ -433,16 +433,6 @@ test('a long conversation: older messages by scrolling, and the newest stay flue
   });
 });
 
-const axe = readFileSync(path.join(sourceDir, 'tests/js/node_modules/axe-core/axe.min.js'), 'utf8');
-
-// The engine is put in by the debugger: the page's policy keeps everybody else's scripts out.
-async function violations(tab) {
-  const devtools = await tab.context().newCDPSession(tab);
-  await devtools.send('Runtime.evaluate', { expression: axe });
-  const { violations: found } = await tab.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`);
-}
-
 for (const locale of ['en-US', 'ko-KR']) {
   test(`axe finds nothing, in ${locale}: light and dark, desktop and phone`, async (t) => {
     const server = await startPageServer(t, { args: ['--lists'] });
@@ -461,7 +451,7 @@ for (const locale of ['en-US', 'ko-KR']) {
     for (const colorScheme of ['light', 'dark']) {
       for (const viewport of [{ width: 1200, height: 900 }, { width: 390, height: 800 }]) {
         const tab = await openPage(t, server, { locale, colorScheme, viewport, reducedMotion: 'reduce' });
-        const clean = async (where) => assert.deepEqual(await violations(tab), [], `${colorScheme} ${viewport.width} ${where}`);
+        const clean = async (where) => assert.deepEqual(await accessibilityFaults(tab), [], `${colorScheme} ${viewport.width} ${where}`);
         await tab.waitForSelector('#name-dialog[open]');
         await clean('the name');
         await tab.keyboard.press('Escape');

@@ -67,6 +67,9 @@ class Front {
       return;
     }
     const far = net.connect(new URL(this.program.url()).port, '127.0.0.1');
+    // What an application would look up: the person of a session.
+    const user = /\buser=(\w+)/.exec(request.headers.cookie ?? '')?.[1];
+    if (user) request.url += `${request.url.includes('?') ? '&' : '?'}user_id=${user}&name=${user}`;
     const headers = request.rawHeaders.map((text, index) => (index % 2 ? `${text}\r\n` : `${text}: `)).join('');
     far.write(`${request.method} ${request.url} HTTP/1.1\r\n${headers}\r\n`);
     far.write(head);
@@ -97,9 +100,10 @@ export async function newContext(t, options = {}) {
   return context;
 }
 
-// A person with the page open. What the page complains about is kept, and must be nothing at the end.
-export async function openPage(t, server, { name, room = '', visible = true, ...options } = {}) {
+// A person with the page open; user: of a server that takes the user id from the address, as testd does. What the page complains about is kept, and must be nothing at the end.
+export async function openPage(t, server, { name, user, room = '', visible = true, ...options } = {}) {
   const context = await newContext(t, options);
+  if (user) await context.addCookies([{ name: 'user', value: user, url: server.http('/') }]);
   const tab = await context.newPage();
   tab.problems = [];
   tab.on('pageerror', (error) => tab.problems.push(error.message));
@@ -108,6 +112,7 @@ export async function openPage(t, server, { name, room = '', visible = true, ...
     if (message.type() === 'error' && !/WebSocket connection/.test(message.text())) tab.problems.push(message.text());
   });
   await tab.addInitScript(([wanted, seen]) => {
+    if (location.protocol === 'about:') return; // left the page
     if (typeof wanted === 'string' && !localStorage.length) {
       localStorage.setItem(`chat:${location.pathname}:name`, JSON.stringify(wanted));
       localStorage.setItem(`chat:${location.pathname}:asked`, 'true');
@@ -153,3 +158,13 @@ export const hasTitle = (tab, title) => tab.waitForFunction((wanted) => document
 
 // At once. It may have come back by itself just now, and the button with its banner be gone.
 export const comeBack = (tab) => tab.$eval('#retry', (button) => button.click());
+
+const axe = readFileSync(path.join(sourceDir, 'tests/js/node_modules/axe-core/axe.min.js'), 'utf8');
+
+// The engine is put in by the debugger: the page's policy keeps everybody else's scripts out.
+export async function accessibilityFaults(tab) {
+  const devtools = await tab.context().newCDPSession(tab);
+  await devtools.send('Runtime.evaluate', { expression: axe });
+  const { violations: found } = await tab.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`);
+}

@@ -98,6 +98,12 @@ class SmallReply {
     return *this;
   }
 
+  // The client in a room. Guests and members learn of no role: it allows nothing.
+  SmallReply& standing(Role role, std::int64_t slow_mode_ms) {
+    if (role > Role::member) text("role", std::string(role_name(role)));
+    return slow_mode_ms > 0 ? number("slow_mode", static_cast<std::uint64_t>(slow_mode_ms)) : *this;
+  }
+
   void append_to(std::string& out) const {
     const std::unique_ptr<char, decltype(&cJSON_free)> text(cJSON_PrintUnformatted(root_.get()), &cJSON_free);
     check(text != nullptr);
@@ -296,6 +302,8 @@ class ReplyWriter {
     small.text("id", std::to_string(reply.id)).text("name", reply.name).text("room", reply.room);
     small.text("epoch", reply.epoch).number("seq", reply.seq);
     small.boolean("resumed", reply.resumed).boolean("complete", reply.complete);
+    if (!reply.user_id.empty()) small.text("user", reply.user_id);
+    small.standing(reply.role, reply.slow_mode_ms);
     if (form_.binary) small.number("max_message_bytes", form_.max_message_bytes);
     small.append_to(out_);
     return true;
@@ -327,7 +335,8 @@ class ReplyWriter {
   bool operator()(const JoinedReply& reply) {
     SmallReply small("joined", reply.ref);
     small.text("room", reply.room).text("epoch", reply.epoch).number("seq", reply.seq);
-    small.boolean("resumed", reply.resumed).boolean("complete", reply.complete).append_to(out_);
+    small.boolean("resumed", reply.resumed).boolean("complete", reply.complete);
+    small.standing(reply.role, reply.slow_mode_ms).append_to(out_);
     return true;
   }
 

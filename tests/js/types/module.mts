@@ -39,6 +39,16 @@ await client.delete(1);
 await client.react(1, '+1', { remove: true });
 await client.send('yes', { replyTo: 1 });
 client.on('change', ({ type, target, count }) => (type === 'react' ? count?.toFixed() : target.toFixed()));
+client.on('change', ({ own }) => own.valueOf());
+await client.report(1, 'spam', { room: 'dev' });
+await client.moderate('mute', { user: 'bob', durationMs: 60_000, reason: 'spam' });
+await client.moderate('role', { client: '7', value: 'moderator', room: 'dev' });
+// @ts-expect-error: no such option
+await client.moderate('mute', { duration: 1 });
+client.on('moderation', ({ action, by }) => action.length + (by?.length ?? 0));
+client.on('error', ({ retryAfterMs }) => retryAfterMs?.toFixed());
+client.user?.length;
+if (client.role('dev') === 'owner') client.slowMode().toFixed();
 await client.leave('dev');
 client.reconnect({ token: 'new' });
 // @ts-expect-error: read only

@@ -422,18 +422,33 @@ void encodes_messages_as_the_vectors_say(void**) {
   }
 }
 
+Role role_of(const cJSON* r) { return has(r, "role") ? role_named(text(r, "role")).value() : Role::guest; }
+
+std::int64_t slow_mode_of(const cJSON* r) {
+  return has(r, "slow_mode") ? static_cast<std::int64_t>(number(r, "slow_mode")) : 0;
+}
+
 Reply reply_of(const cJSON* r) {
   const std::string kind = text(r, "kind");
   const std::string ref = has(r, "ref_raw") ? text(r, "ref_raw") : "";
   if (kind == "welcome")
-    return Welcome{std::stoull(text(r, "id")), text(r, "name"),       text(r, "room"),       text(r, "epoch"),
-                   number(r, "seq"),           boolean(r, "resumed"), boolean(r, "complete")};
+    return Welcome{std::stoull(text(r, "id")),
+                   text(r, "name"),
+                   text(r, "room"),
+                   text(r, "epoch"),
+                   number(r, "seq"),
+                   boolean(r, "resumed"),
+                   boolean(r, "complete"),
+                   has(r, "user") ? text(r, "user") : "",
+                   role_of(r),
+                   slow_mode_of(r)};
   if (kind == "ack")
     return AckReply{ref, number(r, "seq"), text(r, "epoch"), has(r, "repeated") && boolean(r, "repeated")};
   if (kind == "answer") return AnswerReply{ref, text(r, "args_raw"), attachments_of(r)};
   if (kind == "joined")
     return JoinedReply{
-        ref, text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "resumed"), boolean(r, "complete")};
+        ref,        text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "resumed"), boolean(r, "complete"),
+        role_of(r), slow_mode_of(r)};
   if (kind == "left") return LeftReply{ref, text(r, "room"), text(r, "reason")};
   if (kind == "named") return RenamedReply{ref, text(r, "name")};
   const cJSON* item = nullptr;
