@@ -155,6 +155,8 @@ export interface Joined {
   seq: number;
   resumed: boolean;
   complete: boolean;
+  /** How far the user has read; absent when nothing is known of it. */
+  seen?: number;
 }
 
 export interface Left {
@@ -253,6 +255,12 @@ export interface Change {
   count?: number;
 }
 
+/** The user has read up to this number, on another client. */
+export interface Seen {
+  room: string;
+  seq: number;
+}
+
 export interface ClientEvents {
   message: Message;
   /** After the message that it refers to. */
@@ -264,6 +272,7 @@ export interface ClientEvents {
   gap: Gap;
   /** The people in a room have changed, or are known for the first time. Only where the server has presence on. */
   presence: Presence;
+  seen: Seen;
   error: ChatError;
 }
 
@@ -302,6 +311,13 @@ export class Client {
   delete(target: number, options?: { room?: string }): Promise<Ack>;
   /** Gives a kept message a reaction, or takes it back. */
   react(target: number, reaction: string, options?: { room?: string; remove?: boolean }): Promise<Ack>;
+  /** The user has read up to this number; default: all that has arrived. Other clients of the user are told. `forbidden` for
+   * guests. */
+  seen(seq?: number, options?: { room?: string }): Promise<void>;
+  /** How far the user has read, as far as this client knows; 0: unknown. Default: `client.room`. */
+  seenIn(room?: string): number;
+  /** The numbers after that, up to the newest one that has arrived. Changes of messages have numbers too. */
+  unread(room?: string): number;
   history(options?: { room?: string; after?: number; before?: number; around?: number; limit?: number }): Promise<History>;
   members(room?: string): Promise<Member[]>;
   /** Who is in a room, as far as this client knows; null where presence is off. Default: `client.room`. */

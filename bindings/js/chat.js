@@ -312,7 +312,8 @@
     #generation = 0;
     // name -> { epoch, seq: the newest delivered number, joined: on this connection, skipped: numbers of own messages
     // that the server does not send back, waiting: calls of join(), replays: the history is wanted, held: live messages
-    // that wait for it, count: the number of people, null: the room has no presence, people: Map of them, null: unknown }
+    // that wait for it, count: the number of people, null: the room has no presence, people: Map of them, null: unknown,
+    // seen: the read marker of the user, told: what the server knows of it, telling: the request that tells it }
     #rooms = new Map();
     #own;
     #requests = new Map();
@@ -452,6 +453,47 @@
 
     async #change(fields) { return { ...await this.#request(fields), room: fields.room }; }
 
+    // The user has read up to this number, or all that has arrived. Without a connection the server is told when there is one.
+    async seen(seq, { room: name = this.room } = {}) {
+      this.#throwIfClosed();
+      const room = this.#rooms.get(name);
+      if (!room) throw new ChatError('not_joined', `not in ${name}`);
+      seq ??= room.seq;
+      if (seq <= room.seen) return;
+      room.seen = seq;
+      await this.#tellSeen(name, room);
+    }
+
+    // How far the user has read: on this client, or on others as far as this one knows.
+    seenIn(name = this.room) { return this.#rooms.get(name)?.seen ?? 0; }
+
+    // The numbers after the read marker, up to the newest one that has arrived.
+    unread(name = this.room) {
+      const { seq = 0, seen = 0 } = this.#rooms.get(name) ?? {};
+      return Math.max(0, seq - seen);
+    }
+
+    // One request at a time: what is read meanwhile goes with the next.
+    #tellSeen(name, room) {
+      const tell = async () => {
+        try {
+          while (room.joined && room.told < room.seen) {
+            const seq = room.seen;
+            await this.#request({ type: 'seen', room: name, seq });
+            room.told = Math.max(room.told, seq);
+          }
+        } catch (error) {
+          if (error.code === 'connection_lost') return; // the next connection tells it
+          if (!isPassing(error)) room.seen = room.told;
+          throw error;
+        } finally {
+          room.telling = null;
+        }
+      };
+      if (!room.telling && room.joined && room.told < room.seen) room.telling = tell();
+      return room.telling;
+    }
+
     // Sets what presence tells about this client; null: nothing. Each new connection has it.
     async setState(state = null) {
       this.#throwIfClosed();
@@ -530,7 +572,7 @@
 
     #addRoom(name, { epoch, seq } = {}) {
       const known = epoch !== undefined && epoch !== null && Number.isInteger(seq);
-      const room = { epoch: known ? epoch : null, seq: known ? seq : 0, joined: false, skipped: new Set(), waiting: [], replays: !known && this.#options.replay !== false, held: null, count: null, people: null };
+      const room = { epoch: known ? epoch : null, seq: known ? seq : 0, joined: false, skipped: new Set(), waiting: [], replays: !known && this.#options.replay !== false, held: null, count: null, people: null, seen: 0, told: 0, telling: null };
       this.#rooms.set(name, room);
       return room;
     }
@@ -679,6 +721,7 @@
           // A notice may be among what was dropped.
           if (this.present(frame.room)) this.presence(frame.room).catch(() => {});
           return this._emit('gap', { cause: 'slow', room: frame.room, epoch: frame.epoch, from: frame.from, to: frame.to, dropped: frame.dropped });
+        case 'seen': return this.#noteSeen(frame);
         case 'presence':
           this.#notePeople(frame);
           return settle(frame);
@@ -726,6 +769,7 @@
       room.epoch = epoch;
       room.seq = seq;
       room.skipped.clear();
+      room.seen = room.told = 0;
       addBounded(this.#own, ownKey(epoch, this.id), maxOwn);
     }
 
@@ -739,8 +783,11 @@
       addBounded(this.#own, ownKey(epoch, this.id), maxOwn);
       const again = room.joined;
       room.joined = true;
+      room.told = frame.seen ?? 0;
+      if (room.seen > room.told) this.#tellSeen(frame.room, room).catch(() => {});
+      else room.seen = room.told;
       if (!again) room.count = room.people = null; // a snapshot follows, if the room has presence
-      const joined = { room: frame.room, epoch, seq, resumed, complete };
+      const joined = { room: frame.room, epoch, seq, resumed, complete, ...(room.told ? { seen: room.told } : {}) };
       if (room.replays && !room.held) this.#replay(frame.room, room);
       this._emit('joined', joined);
       if (resumed && !complete) {
@@ -761,6 +808,15 @@
       for (const person of left) room.people?.delete(personKey(person));
       for (const person of [...joined, ...changed]) room.people?.set(personKey(person), person);
       this._emit('presence', { ...this.present(name), joined, left, changed });
+    }
+
+    #noteSeen({ room: name, seq }) {
+      const room = this.#rooms.get(name);
+      if (!room) return;
+      room.told = Math.max(room.told, seq);
+      if (seq <= room.seen) return;
+      room.seen = seq;
+      this._emit('seen', { room: name, seq });
     }
 
     #asMessage(frame) {

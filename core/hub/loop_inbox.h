@@ -79,6 +79,7 @@ struct Joined {
   bool asked = false;         // a command of the client asked and expects a reply
   bool names_people = false;  // the presence of the room names people, to clients that may list them
   MessagePtr presence = {};   // who is in the room; nullptr: the room has no presence
+  std::uint64_t seen = 0;     // how far the client's user has read; 0: unknown
 };
 
 // The client is no longer a member.

@@ -14,6 +14,7 @@
 #include "hub/age_list.h"
 #include "hub/client.h"
 #include "hub/presence.h"
+#include "hub/read_markers.h"
 #include "hub/room_log.h"
 #include "hub/room_rules.h"
 #include "hub/source_table.h"
@@ -84,7 +85,8 @@ struct Room : std::enable_shared_from_this<Room> {
   bool unused() const { return members.empty() && watchers == 0 && rules.empty() && !presence_set; }
   // True when the room can be removed.
   bool idle() const {
-    return unused() && log->size() == 0 && submitted == 0 && held.expired() && (!presence || !presence->busy());
+    return unused() && log->size() == 0 && submitted == 0 && held.expired() && (!presence || !presence->busy()) &&
+           (!markers || !markers->unkept());
   }
 
   const std::string name;
@@ -103,9 +105,10 @@ struct Room : std::enable_shared_from_this<Room> {
   std::size_t watchers = 0;
   std::vector<std::uint32_t> members_by_loop;  // with the watchers
   RoomRules rules;
-  std::unique_ptr<Presence> presence;  // nullptr: the level is off
-  bool presence_set = false;           // the application has set the level
-  std::weak_ptr<const void> held;      // see RoomHold
+  std::unique_ptr<Presence> presence;    // nullptr: the level is off
+  bool presence_set = false;             // the application has set the level
+  std::unique_ptr<ReadMarkers> markers;  // nullptr: none was asked for yet, see Hub::markers_of()
+  std::weak_ptr<const void> held;        // see RoomHold
   RoomPlace place{this};
   MemberListPtr list;  // the members as of list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;

@@ -69,6 +69,13 @@ struct StateCommand {
   std::string ref;
 };
 
+// The user of the client has read the messages of a room up to this one.
+struct SeenCommand {
+  std::string room;  // empty: the client's first room
+  std::uint64_t seq = 0;
+  std::string ref;
+};
+
 struct HistoryCommand {
   std::string room;  // empty: the client's first room
   std::uint64_t after_seq = 0;
@@ -132,7 +139,7 @@ struct ModerateCommand {
 
 using Command =
     std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand, RoomsCommand,
-                 PingCommand, DisconnectCommand, PresenceCommand, StateCommand, ModerateCommand>;
+                 PingCommand, DisconnectCommand, PresenceCommand, StateCommand, ModerateCommand, SeenCommand>;
 
 // Confirms that the client is open. Positions are those of its first room.
 struct Welcome {
@@ -143,6 +150,7 @@ struct Welcome {
   std::uint64_t seq = 0;
   bool resumed = false;
   bool complete = true;
+  std::uint64_t seen = 0;  // how far the client's user has read there; 0: unknown
 };
 
 // A message was accepted.
@@ -167,6 +175,7 @@ struct JoinedReply {
   std::uint64_t seq = 0;
   bool resumed = false;
   bool complete = true;
+  std::uint64_t seen = 0;  // how far the client's user has read; 0: unknown
 };
 
 // The client is no longer a member of a room.

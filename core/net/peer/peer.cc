@@ -160,13 +160,15 @@ void Peer::joined_room(Joined& joined, bool added, bool sees_people) {
   if (first) {
     state_.welcomed = true;
     or_fail([&] {
-      welcome(
-          {id(), client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete});
+      welcome({id(), client_->identity()->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete,
+               joined.seen});
     });
     const ClientId recovered_from = state_.earlier->empty() ? 0 : state_.earlier->front();
     loop_.application().on_open(client_, joined.room, recovered_from);
   } else if (joined.asked || added) {
-    or_fail([&] { reply(JoinedReply{ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete}); });
+    or_fail([&] {
+      reply(JoinedReply{ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete, joined.seen});
+    });
   }
   if (added) tell_joined(joined.room);
   const std::size_t bytes = replay(joined.missed, owner_->subscription_of(*this, ref));

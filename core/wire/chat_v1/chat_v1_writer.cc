@@ -136,6 +136,12 @@ void append_moderation_event(std::string& out, const Message& message) {
   out.append(message.payload, 2, message.payload.size() - 3);
 }
 
+// The same. The object has the room.
+void append_seen_event(std::string& out, const Message& message) {
+  out += R"({"type":"seen",)";
+  out.append(message.payload, 2, message.payload.size() - 3);
+}
+
 }  // namespace
 
 namespace {
@@ -209,6 +215,7 @@ void append_extra(std::string& out, const MessageExtra& extra) {
 void append_chat_v1(std::string& out, const Message& message, const ChatV1Form& form) {
   if (message.presence) return append_presence_event(out, message);
   if (message.event_kind == RoomEventKind::moderation) return append_moderation_event(out, message);
+  if (message.event_kind == RoomEventKind::seen) return append_seen_event(out, message);
   if (const std::size_t bytes = out.size() + size_estimate(message, form); bytes > out.capacity()) out.reserve(bytes);
   out += R"({"type":")";
   out += type_of(message);
@@ -296,6 +303,7 @@ class ReplyWriter {
     small.text("id", std::to_string(reply.id)).text("name", reply.name).text("room", reply.room);
     small.text("epoch", reply.epoch).number("seq", reply.seq);
     small.boolean("resumed", reply.resumed).boolean("complete", reply.complete);
+    if (reply.seen != 0) small.number("seen", reply.seen);
     if (form_.binary) small.number("max_message_bytes", form_.max_message_bytes);
     small.append_to(out_);
     return true;
@@ -327,7 +335,9 @@ class ReplyWriter {
   bool operator()(const JoinedReply& reply) {
     SmallReply small("joined", reply.ref);
     small.text("room", reply.room).text("epoch", reply.epoch).number("seq", reply.seq);
-    small.boolean("resumed", reply.resumed).boolean("complete", reply.complete).append_to(out_);
+    small.boolean("resumed", reply.resumed).boolean("complete", reply.complete);
+    if (reply.seen != 0) small.number("seen", reply.seen);
+    small.append_to(out_);
     return true;
   }
 

@@ -160,6 +160,12 @@ std::shared_ptr<Message> message_of(const cJSON* object) {
     message->payload = text(object, "moderation_raw");
     return message;
   }
+  if (has(object, "seen_raw")) {
+    auto message = std::make_shared<Message>();
+    message->event_kind = RoomEventKind::seen;
+    message->payload = text(object, "seen_raw");
+    return message;
+  }
   auto message = std::make_shared<Message>();
   message->room = text(object, "room");
   message->seq = number(object, "seq");
@@ -241,6 +247,9 @@ struct Describe {
   std::string operator()(const StateCommand& c) const {
     return Description().add("state", c.state).add("ref", c.ref).line();
   }
+  std::string operator()(const SeenCommand& c) const {
+    return Description().add("seen", c.room).add("seq", c.seq).add("ref", c.ref).line();
+  }
   std::string operator()(const ModerateCommand& c) const {
     const Moderation& what = c.what();
     std::string line =
@@ -297,6 +306,7 @@ Command command_of(const cJSON* object) {
                           has(object, "around") ? number(object, "around") : 0};
   if (type == "presence") return PresenceCommand{text(object, "room"), ref};
   if (type == "state") return StateCommand{text(object, "state"), ref};
+  if (type == "seen") return SeenCommand{text(object, "room"), number(object, "seq"), ref};
   if (type == "moderate") {
     ModerateCommand command;
     command.what().room = text(object, "room");
@@ -416,18 +426,21 @@ void encodes_messages_as_the_vectors_say(void**) {
   }
 }
 
+std::uint64_t seen_of(const cJSON* r) { return has(r, "seen") ? number(r, "seen") : 0; }
+
 Reply reply_of(const cJSON* r) {
   const std::string kind = text(r, "kind");
   const std::string ref = has(r, "ref_raw") ? text(r, "ref_raw") : "";
   if (kind == "welcome")
-    return Welcome{std::stoull(text(r, "id")), text(r, "name"),       text(r, "room"),       text(r, "epoch"),
-                   number(r, "seq"),           boolean(r, "resumed"), boolean(r, "complete")};
+    return Welcome{std::stoull(text(r, "id")), text(r, "name"),       text(r, "room"),        text(r, "epoch"),
+                   number(r, "seq"),           boolean(r, "resumed"), boolean(r, "complete"), seen_of(r)};
   if (kind == "ack")
     return AckReply{ref, number(r, "seq"), text(r, "epoch"), has(r, "repeated") && boolean(r, "repeated")};
   if (kind == "answer") return AnswerReply{ref, text(r, "args_raw"), attachments_of(r)};
   if (kind == "joined")
     return JoinedReply{
-        ref, text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "resumed"), boolean(r, "complete")};
+        ref,       text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "resumed"), boolean(r, "complete"),
+        seen_of(r)};
   if (kind == "left") return LeftReply{ref, text(r, "room"), text(r, "reason")};
   if (kind == "named") return RenamedReply{ref, text(r, "name")};
   const cJSON* item = nullptr;
