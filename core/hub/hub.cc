@@ -1100,16 +1100,17 @@ void Hub::load_presence(Moment now) {
   for (const std::string& name : options_.store->rooms_with_values()) {
     for (const RoomValue& kept : options_.store->values(name)) {
       if (!kept.key.starts_with(kPresentKey)) continue;
-      (void)options_.store->keep_value(name, kept.key, {}, now);
       const std::size_t end = kept.value.find('\n');
-      if (end == std::string::npos || now.time_ms - kept.time_ms > kMaxDownMs) continue;
-      Person user{kept.key.substr(kPresentKey.size()), 0, kept.value.substr(0, end), nullptr};
-      if (end + 1 < kept.value.size()) user.state = std::make_shared<const std::string>(kept.value.substr(end + 1));
-      std::optional<Refusal> refusal;  // unused: then the user comes back as a new one
-      (void)rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
-        if (room.presence) room.presence->restore(std::move(user));
-        return {};
-      });
+      if (end != std::string::npos && now.time_ms - kept.time_ms <= kMaxDownMs) {
+        Person user{kept.key.substr(kPresentKey.size()), 0, kept.value.substr(0, end), nullptr};
+        if (end + 1 < kept.value.size()) user.state = std::make_shared<const std::string>(kept.value.substr(end + 1));
+        std::optional<Refusal> refusal;  // unused: then the user comes back as a new one
+        (void)rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+          if (room.presence) room.presence->restore(std::move(user));
+          return {};
+        });
+      }
+      (void)options_.store->keep_value(name, kept.key, {}, now);
     }
   }
 }

@@ -212,7 +212,7 @@ class Hub {
   // stops. Without memory, or above the store's limits, some are left out.
   void keep_presence(Moment now) noexcept;
   // Takes over the users of an earlier keep_presence(), if it is not longer than kMaxDownMs ago: they are present, and have a
-  // grace time from now on. Call it before clients come, when the store has started.
+  // grace time from now on. Call it before clients come, when the store has started. When it throws, it can be called again.
   static constexpr std::int64_t kMaxDownMs = 600'000;
   void load_presence(Moment now);
   // Read markers ---------------------------------------------------------------------------------------------------------
