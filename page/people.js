@@ -197,7 +197,7 @@ export class People {
   // A lost event does no harm. The text is empty because plain clients receive every event as its content. In slow mode it would
   // take the turn of the user's next message.
   #whisper(event, room) {
-    if (this.client.state !== 'open' || this.client.slowMode(room) > 0 || this.#slow.has(room)) return;
+    if (this.client.state !== 'open' || this.client.slowModeMs(room) > 0 || this.#slow.has(room)) return;
     this.client.send({ event, text: '' }, { room, ephemeral: true, exceptSelf: true }).catch((error) => { if (error.code === 'slow_mode') this.noteSlow(room); });
   }
 }

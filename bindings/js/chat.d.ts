@@ -157,6 +157,8 @@ export interface Joined {
   complete: boolean;
   /** Absent for members and guests. */
   role?: Role;
+  /** How far the user has read; absent when nothing is known of it. */
+  seen?: number;
 }
 
 export interface Left {
@@ -293,6 +295,12 @@ export interface Moderation {
   reason?: string;
 }
 
+/** The user has read up to this number, on another client. */
+export interface Seen {
+  room: string;
+  seq: number;
+}
+
 export interface ClientEvents {
   message: Message;
   /** After the message that it refers to. */
@@ -305,6 +313,7 @@ export interface ClientEvents {
   /** The people in a room have changed, or are known for the first time. Only where the server has presence on. */
   presence: Presence;
   moderation: Moderation;
+  seen: Seen;
   error: ChatError;
 }
 
@@ -355,7 +364,14 @@ export class Client {
   /** The client's role in a room, as of the join, or of a later event `moderation`. Default: `client.room`. */
   role(room?: string): Role;
   /** The milliseconds that the client must wait between two messages in a room, known like the role; 0: no slow mode. */
-  slowMode(room?: string): number;
+  slowModeMs(room?: string): number;
+  /** The user has read up to this number; default: all that has arrived. Other clients of the user are told. `forbidden` for
+   * guests. */
+  seen(seq?: number, options?: { room?: string }): Promise<void>;
+  /** How far the user has read, as far as this client knows; 0: unknown. Default: `client.room`. */
+  seenIn(room?: string): number;
+  /** The numbers after that, up to the newest one that has arrived. Changes of messages have numbers too. */
+  unread(room?: string): number;
   history(options?: { room?: string; after?: number; before?: number; around?: number; limit?: number }): Promise<History>;
   members(room?: string): Promise<Member[]>;
   /** Who is in a room, as far as this client knows; null where presence is off. Default: `client.room`. */

@@ -314,7 +314,8 @@
     // name -> { epoch, seq: the newest delivered number, joined: on this connection, skipped: numbers of own messages
     // that the server does not send back, waiting: calls of join(), replays: the history is wanted, held: live messages
     // that wait for it, count: the number of people, null: the room has no presence, people: Map of them, null: unknown,
-    // role: of this client there, absent: a member or a guest, slowMode: ms between two messages, absent: off }
+    // role: of this client there, absent: a member or a guest, slowModeMs: between two messages, absent: off,
+    // seen: the read marker of the user, told: what the server knows of it, telling: the request that tells it }
     #rooms = new Map();
     #own;
     #requests = new Map();
@@ -468,6 +469,47 @@
       return this.#rooms.get(room)?.role ?? (this.user === null ? 'guest' : 'member');
     }
 
+    // The user has read up to this number, or all that has arrived. Without a connection the server is told when there is one.
+    async seen(seq, { room: name = this.room } = {}) {
+      this.#throwIfClosed();
+      const room = this.#rooms.get(name);
+      if (!room) throw new ChatError('not_joined', `not in ${name}`);
+      seq ??= room.seq;
+      if (seq <= room.seen) return;
+      room.seen = seq;
+      await this.#tellSeen(name, room);
+    }
+
+    // How far the user has read: on this client, or on others as far as this one knows.
+    seenIn(name = this.room) { return this.#rooms.get(name)?.seen ?? 0; }
+
+    // The numbers after the read marker, up to the newest one that has arrived.
+    unread(name = this.room) {
+      const { seq = 0, seen = 0 } = this.#rooms.get(name) ?? {};
+      return Math.max(0, seq - seen);
+    }
+
+    // One request at a time: what is read meanwhile goes with the next.
+    #tellSeen(name, room) {
+      const tell = async () => {
+        try {
+          while (room.joined && room.told < room.seen) {
+            const seq = room.seen;
+            await this.#request({ type: 'seen', room: name, seq });
+            room.told = Math.max(room.told, seq);
+          }
+        } catch (error) {
+          if (error.code === 'connection_lost') return; // the next connection tells it
+          if (!isPassing(error)) room.seen = room.told;
+          throw error;
+        } finally {
+          room.telling = null;
+        }
+      };
+      if (!room.telling && room.joined && room.told < room.seen) room.telling = tell();
+      return room.telling;
+    }
+
     // Sets what presence tells about this client; null: nothing. Each new connection has it.
     async setState(state = null) {
       this.#throwIfClosed();
@@ -493,8 +535,8 @@
     }
 
     // The milliseconds that this client must wait between two messages in a room; 0: no slow mode.
-    slowMode(room = this.room) {
-      return ['moderator', 'owner'].includes(this.role(room)) ? 0 : this.#rooms.get(room)?.slowMode ?? 0;
+    slowModeMs(room = this.room) {
+      return ['moderator', 'owner'].includes(this.role(room)) ? 0 : this.#rooms.get(room)?.slowModeMs ?? 0;
     }
 
     async history({ room, after, before, around, limit } = {}) {
@@ -551,7 +593,7 @@
 
     #addRoom(name, { epoch, seq } = {}) {
       const known = epoch !== undefined && epoch !== null && Number.isInteger(seq);
-      const room = { epoch: known ? epoch : null, seq: known ? seq : 0, joined: false, skipped: new Set(), waiting: [], replays: !known && this.#options.replay !== false, held: null, count: null, people: null };
+      const room = { epoch: known ? epoch : null, seq: known ? seq : 0, joined: false, skipped: new Set(), waiting: [], replays: !known && this.#options.replay !== false, held: null, count: null, people: null, seen: 0, told: 0, telling: null };
       this.#rooms.set(name, room);
       return room;
     }
@@ -700,6 +742,7 @@
           // A notice may be among what was dropped.
           if (this.present(frame.room)) this.presence(frame.room).catch(() => {});
           return this._emit('gap', { cause: 'slow', room: frame.room, epoch: frame.epoch, from: frame.from, to: frame.to, dropped: frame.dropped });
+        case 'seen': return this.#noteSeen(frame);
         case 'presence':
           this.#notePeople(frame);
           return settle(frame);
@@ -712,7 +755,7 @@
           const { type, ...what } = frame;
           const room = this.#rooms.get(frame.room);
           if (room && frame.action === 'role' && frame.user === this.user) room.role = frame.value;
-          if (room && frame.action === 'slow_mode') room.slowMode = frame.value;
+          if (room && frame.action === 'slow_mode') room.slowModeMs = frame.value;
           return this._emit('moderation', what);
         }
         case 'pong':
@@ -756,22 +799,26 @@
       room.epoch = epoch;
       room.seq = seq;
       room.skipped.clear();
+      room.seen = room.told = 0;
       addBounded(this.#own, ownKey(epoch, this.id), maxOwn);
     }
 
     #entered(frame) {
       const room = this.#rooms.get(frame.room);
       if (!room) return;
-      const { epoch, seq, resumed, complete, role, slow_mode: slowMode } = frame;
+      const { epoch, seq, resumed, complete, role, slow_mode_ms: slowModeMs } = frame;
       const before = { epoch: room.epoch, seq: room.seq };
       if (epoch !== room.epoch) this.#begin(room, epoch, resumed ? 0 : seq);
       else if (seq < room.seq) room.seq = seq;
       addBounded(this.#own, ownKey(epoch, this.id), maxOwn);
       const again = room.joined;
       room.joined = true;
-      Object.assign(room, { role, slowMode });
+      Object.assign(room, { role, slowModeMs });
+      room.told = frame.seen ?? 0;
+      if (room.seen > room.told) this.#tellSeen(frame.room, room).catch(() => {});
+      else room.seen = room.told;
       if (!again) room.count = room.people = null; // a snapshot follows, if the room has presence
-      const joined = { room: frame.room, epoch, seq, resumed, complete, ...(role === undefined ? {} : { role }) };
+      const joined = { room: frame.room, epoch, seq, resumed, complete, ...(role === undefined ? {} : { role }), ...(room.told ? { seen: room.told } : {}) };
       if (room.replays && !room.held) this.#replay(frame.room, room);
       this._emit('joined', joined);
       if (resumed && !complete) {
@@ -795,6 +842,15 @@
     }
 
     #isOwn({ epoch, from }) { return from?.id !== undefined && this.#own.has(ownKey(epoch, from.id)); }
+
+    #noteSeen({ room: name, seq }) {
+      const room = this.#rooms.get(name);
+      if (!room) return;
+      room.told = Math.max(room.told, seq);
+      if (seq <= room.seen) return;
+      room.seen = seq;
+      this._emit('seen', { room: name, seq });
+    }
 
     #asMessage(frame) {
       return { ...unpacked(frame), ephemeral: frame.ephemeral === true, own: this.#isOwn(frame) };

@@ -572,6 +572,7 @@ void read_changes(Reader& reader, const chat_server_options& given, net::ServerO
   event("options.socket_io_edit_event", given.socket_io_edit_event, options.socket_io_changes.edit);
   event("options.socket_io_delete_event", given.socket_io_delete_event, options.socket_io_changes.redaction);
   event("options.socket_io_react_event", given.socket_io_react_event, options.socket_io_changes.reaction);
+  event("options.socket_io_seen_event", given.socket_io_seen_event, options.socket_io_changes.seen);
 }
 
 void read_own_paths(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {

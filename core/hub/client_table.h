@@ -1,5 +1,6 @@
 // All clients, indexed by id, socket id and user. A client's identity and state change here, because the indexes depend
-// on them. Any thread may call it. The table's lock is acquired before a client's lock.
+// on them. Any thread may call it. The table's lock is acquired before a client's lock; a room's lock may be held
+// outside it.
 #pragma once
 
 #include <cstdint>

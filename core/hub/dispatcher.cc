@@ -13,7 +13,9 @@ Outcome error_reply(std::string ref, Status status, bool of_send = false) {
 // Builds an error reply that carries the `ref` of the command.
 Outcome error_reply(Command& command, Status status) {
   std::string ref = std::visit([](auto& specific) { return std::move(specific.ref); }, command);
-  return error_reply(std::move(ref), std::move(status), std::holds_alternative<SendCommand>(command));
+  // In STOMP a read marker is a frame like a message.
+  const bool of_send = std::holds_alternative<SendCommand>(command) || std::holds_alternative<SeenCommand>(command);
+  return error_reply(std::move(ref), std::move(status), of_send);
 }
 
 Status no_room() { return {Error::not_joined, "no room is named, and the client has joined none"}; }
@@ -85,6 +87,7 @@ std::optional<Question> question(const Command& command) {
     Asked operator()(const MembersCommand& c) const { return Question{Action::members, c.room, {}, c.allowed}; }
     Asked operator()(const PresenceCommand&) const { return std::nullopt; }  // perform() asks
     Asked operator()(const StateCommand& c) const { return Question{Action::state, {}, c.state}; }
+    Asked operator()(const SeenCommand&) const { return std::nullopt; }  // of the client's own user, in its rooms
     Asked operator()(const RoomsCommand& c) const { return Question{Action::rooms, {}, {}, c.allowed}; }
     Asked operator()(const ModerateCommand& c) const {
       return Question{Action::moderate, c.what().room, action_name(c.what().action)};
@@ -440,6 +443,22 @@ Status Dispatcher::prepare(Call&, StateCommand& command) { return hub_.check_sta
 Outcome Dispatcher::perform(Call& call, StateCommand& command) {
   Status status = hub_.set_state(call.client, std::move(command.state));
   if (!status.ok()) return error_reply(std::move(command.ref), std::move(status));
+  if (command.ref.empty()) return {};
+  return AckReply{std::move(command.ref), 0, {}};
+}
+
+Status Dispatcher::prepare(Call& call, SeenCommand& command) {
+  Status status = choose_room(*call.client, command.room);
+  if (status.ok()) status = check_member(*call.client, command.room);
+  if (!status.ok()) return status;
+  if (!call.client->identity()->user_id.empty()) return {};
+  return {Error::forbidden, "a guest has no read marker: it belongs to a user id"};
+}
+
+Outcome Dispatcher::perform(Call& call, SeenCommand& command) {
+  const IdentityPtr user = call.client->identity();
+  Status status = hub_.set_seen(command.room, user->user_id, command.seq, call.client->id(), call.now);
+  if (!status.ok()) return error_reply(std::move(command.ref), std::move(status), true);
   if (command.ref.empty()) return {};
   return AckReply{std::move(command.ref), 0, {}};
 }

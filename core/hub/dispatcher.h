@@ -81,6 +81,7 @@ class Dispatcher {
   Status prepare(Call& call, MembersCommand& command);
   Status prepare(Call& call, PresenceCommand& command);
   Status prepare(Call& call, StateCommand& command);
+  Status prepare(Call& call, SeenCommand& command);
   Status prepare(Call&, RoomsCommand&) { return {}; }
   Status prepare(Call& call, ModerateCommand& command);
   Status prepare(Call& call, ReportCommand& command);
@@ -109,6 +110,7 @@ class Dispatcher {
   Outcome perform(Call& call, MembersCommand& command);
   Outcome perform(Call& call, PresenceCommand& command);
   Outcome perform(Call& call, StateCommand& command);
+  Outcome perform(Call& call, SeenCommand& command);
   Outcome perform(Call& call, RoomsCommand& command);
   Outcome perform(Call& call, ModerateCommand& command);
   Outcome perform(Call& call, ReportCommand& command);

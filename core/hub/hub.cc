@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <list>
 
 #include "hub/announcement.h"
 #include "hub/kept_rules.h"
 #include "hub/message_change.h"
 #include "hub/moderation_event.h"
+#include "hub/seen_event.h"
 
 namespace chat {
 namespace {
@@ -310,6 +312,9 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       joined.presence = presence_snapshot(room, now);
       joined.names_people = room.presence->level() == PresenceLevel::full;
     }
+    if (const IdentityPtr identity = client->identity(); !identity->user_id.empty()) {
+      joined.seen = markers_of(room).of(identity->user_id);
+    }
     ReservedPosts place(inbox_of(*client));
     std::lock_guard lock(client->mutex_);
     if (client->state_ == ClientState::gone) return no_such_client();
@@ -609,6 +614,7 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
     if (what.action == ModerationAction::close) {
       room.rules.clear();
       rooms_.count_history(room.log->restart(rooms_.next_epoch()));
+      room.markers.reset();
       if (options_.store == nullptr) return {};
       for (const auto& [user_id, role] : room.rules.roles()) {
         const RoomValue value = kept_role(user_id, role.role);
@@ -737,6 +743,7 @@ Status Hub::load_rules(Moment now) {
     std::optional<Refusal> refusal;  // unused: the server does not start without the rules
     Status status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
       for (const RoomValue& value : options_.store->values(name)) {
+        if (RoomStore::is_minor(value.key)) continue;
         Result<bool> restored = restore_rule(room.rules, value, now);
         if (!restored.ok()) return restored.status();
         // What cannot be removed now is removed after the next start.
@@ -1188,16 +1195,17 @@ void Hub::load_presence(Moment now) {
   for (const std::string& name : options_.store->rooms_with_values()) {
     for (const RoomValue& kept : options_.store->values(name)) {
       if (!kept.key.starts_with(kPresentKey)) continue;
-      (void)options_.store->keep_value(name, kept.key, {}, now);
       const std::size_t end = kept.value.find('\n');
-      if (end == std::string::npos || now.time_ms - kept.time_ms > kMaxDownMs) continue;
-      Person user{kept.key.substr(kPresentKey.size()), 0, kept.value.substr(0, end), nullptr};
-      if (end + 1 < kept.value.size()) user.state = std::make_shared<const std::string>(kept.value.substr(end + 1));
-      std::optional<Refusal> refusal;  // unused: then the user comes back as a new one
-      (void)rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
-        if (room.presence) room.presence->restore(std::move(user));
-        return {};
-      });
+      if (end != std::string::npos && now.time_ms - kept.time_ms <= kMaxDownMs) {
+        Person user{kept.key.substr(kPresentKey.size()), 0, kept.value.substr(0, end), nullptr};
+        if (end + 1 < kept.value.size()) user.state = std::make_shared<const std::string>(kept.value.substr(end + 1));
+        std::optional<Refusal> refusal;  // unused: then the user comes back as a new one
+        (void)rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+          if (room.presence) room.presence->restore(std::move(user));
+          return {};
+        });
+      }
+      (void)options_.store->keep_value(name, kept.key, {}, now);
     }
   }
 }
@@ -1247,6 +1255,70 @@ void Hub::tell_presence(Room& room, Moment now) {
   if (!silent) Announcement(inboxes_, &room, submission, false).post();
   if (for_application) for_application->post(PublishedNotice{std::move(told)});
   presence.note_told(notice, now.age_ms);
+}
+
+// Read markers --------------------------------------------------------------------------------------------------------
+
+ReadMarkers& Hub::markers_of(Room& room) {
+  if (!room.markers) {
+    room.markers = std::make_unique<ReadMarkers>(marker_bytes_, options_.store, room.name, room.log->seq());
+  }
+  return *room.markers;
+}
+
+Status Hub::raise_seen(Room& room, std::string_view user_id, std::uint64_t seq, ClientId from, Moment now) {
+  seq = std::min(seq, room.log->seq());
+  ReadMarkers& markers = markers_of(room);
+  if (seq <= markers.of(user_id)) return {};
+  struct Notice {
+    Notice(LoopInbox& inbox, ClientId client, MessagePtr message)
+        : place(inbox), event{client, std::move(message), {}} {}
+    ReservedPosts place;
+    DirectMessage event;
+  };
+  std::list<Notice> notices;
+  std::shared_ptr<Message> message;
+  // A client that is not among them yet joins the room after this, and its Joined has the new marker.
+  for (const ClientPtr& client : clients_of_user(user_id)) {
+    const auto member = client->id() == from ? room.members.end() : room.members.find(client->id());
+    if (member == room.members.end()) continue;
+    if (!message) {
+      message = seen_event(room.name, seq, now);
+      message->epoch = room.log->epoch();
+      message->serial = next_serial();
+    }
+    notices.emplace_back(*inboxes_[member->second.loop], client->id(), message);
+  }
+  Status status = markers.raise(user_id, seq, now);
+  if (!status.ok()) return status;
+  for (Notice& notice : notices) notice.place.post(std::move(notice.event));
+  return {};
+}
+
+Status Hub::set_seen(std::string_view name, std::string_view user_id, std::uint64_t seq, ClientId from, Moment now) {
+  Status status = check_room_name(name);
+  if (!status.ok()) return status;
+  const auto routing = routing_.share();
+  const bool known = with_known(name, [&](Room& room) { status = raise_seen(room, user_id, seq, from, now); });
+  return known ? status : no_such_room(name);
+}
+
+Result<std::uint64_t> Hub::seen(std::string_view name, std::string_view user_id) {
+  Status status = check_room_name(name);
+  if (!status.ok()) return status;
+  std::uint64_t seq = 0;
+  with_known(name, [&](Room& room) { seq = markers_of(room).of(user_id); });
+  return seq;
+}
+
+void Hub::keep_seen() noexcept try {
+  if (options_.store == nullptr) return;
+  for (const RoomPtr& room : rooms_.all()) {
+    rooms_.with(room, [](Room& kept) {
+      if (kept.markers) kept.markers->keep_all();
+    });
+  }
+} catch (const std::bad_alloc&) {
 }
 
 // Messages ------------------------------------------------------------------------------------------------------------

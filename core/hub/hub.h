@@ -6,7 +6,7 @@
 // before the first change (ReservedPosts). The exceptions are ban() and close_room(), which remove one member after the
 // other. They can be called again.
 //
-// Lock order, outermost first: routing_, the lock of the room table or of the client table, one room's mutex, one
+// Lock order, outermost first: routing_, the lock of the room table, one room's mutex, the lock of the client table, one
 // client's mutex, an inbox's own lock.
 // routing_ guards the mapping from clients to loops. A function that posts an event for one client, or adds a
 // membership, holds it shared; move_client() alone holds it exclusively. While it is held, the loop of each membership
@@ -221,9 +221,19 @@ class Hub {
   // stops. Without memory, or above the store's limits, some are left out.
   void keep_presence(Moment now) noexcept;
   // Takes over the users of an earlier keep_presence(), if it is not longer than kMaxDownMs ago: they are present, and have a
-  // grace time from now on. Call it before clients come, when the store has started.
+  // grace time from now on. Call it before clients come, when the store has started. When it throws, it can be called again.
   static constexpr std::int64_t kMaxDownMs = 600'000;
   void load_presence(Moment now);
+  // Read markers ---------------------------------------------------------------------------------------------------------
+  // A user has read the messages of a room up to this one. A marker only rises, at most to the newest message. Other clients
+  // of the user that are in the room receive a seen_event(). from: the client that said it; 0: the application. Errors:
+  // invalid_room, no_such_room, too_many.
+  Status set_seen(std::string_view room, std::string_view user_id, std::uint64_t seq, ClientId from, Moment now);
+  // 0: the user has no marker there, or there is no such room. Errors: invalid_room.
+  Result<std::uint64_t> seen(std::string_view room, std::string_view user_id);
+  // Gives all markers to the store that it does not have yet. Call it before the store stops.
+  void keep_seen() noexcept;
+
   // Presence notices of the room name people to the client, a member, from now on: notes that for move_client().
   void set_sees_people(const Client& client, std::string_view room, bool sees_people);
   // Sends the presence notices that are due, and ends grace times. Call it on one thread, when presence_due_ms() is over.
@@ -307,6 +317,9 @@ class Hub {
   // Calls action(presence, person) for the client's person in each of its rooms with presence, with the room's lock held.
   template <class Action>
   void for_each_person(const Client& client, Action action);
+  // Call these two with the room's lock held.
+  ReadMarkers& markers_of(Room& room);
+  Status raise_seen(Room& room, std::string_view user_id, std::uint64_t seq, ClientId from, Moment now);
   // The client has a new identity.
   void update_presence(const ClientPtr& client);
   // Calls action(room) with the room's lock held, also for a room of which only the store knows. False when there is none.
@@ -365,6 +378,7 @@ class Hub {
   ReportLog reports_;
   MessageIds message_ids_;  // before the rooms: messages that wait in their logs have claims
   RoomTable rooms_;
+  const ReadMarkers::Total marker_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::atomic<bool> uses_presence_;       // some room may have presence
   std::atomic<bool> uses_rules_ = false;  // some room may have rules
 

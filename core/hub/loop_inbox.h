@@ -92,6 +92,7 @@ struct Joined {
   MessagePtr presence = {};       // who is in the room; nullptr: the room has no presence
   Role role = Role::guest;        // of the client in the room
   std::int64_t slow_mode_ms = 0;  // what the client must wait between two messages; 0: no slow mode, or exempt from it
+  std::uint64_t seen = 0;         // how far the client's user has read; 0: unknown
 };
 
 // The client is no longer a member.

@@ -15,6 +15,7 @@
 #include "hub/clearing.h"
 #include "hub/client.h"
 #include "hub/presence.h"
+#include "hub/read_markers.h"
 #include "hub/room_log.h"
 #include "hub/room_rules.h"
 #include "hub/source_table.h"
@@ -89,7 +90,8 @@ struct Room : std::enable_shared_from_this<Room> {
   bool unused() const { return members.empty() && watchers == 0 && rules.empty() && !presence_set; }
   // True when the room can be removed.
   bool idle() const {
-    return unused() && log->size() == 0 && submitted == 0 && held.expired() && (!presence || !presence->busy());
+    return unused() && log->size() == 0 && submitted == 0 && held.expired() && (!presence || !presence->busy()) &&
+           (!markers || !markers->unkept());
   }
 
   const std::string name;
@@ -112,6 +114,7 @@ struct Room : std::enable_shared_from_this<Room> {
   bool presence_set = false;                             // the application has set the level
   std::weak_ptr<const void> held;                        // see RoomHold
   std::vector<std::weak_ptr<const Clearing>> clearings;  // that have begun and may have ended
+  std::unique_ptr<ReadMarkers> markers;                  // nullptr: none was asked for yet, see Hub::markers_of()
   RoomPlace place{this};
   MemberListPtr list;  // the members as of list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;

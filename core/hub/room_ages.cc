@@ -11,7 +11,8 @@ void RoomAges::settle(Room& room) noexcept {
   const bool unused = room.unused() && !room.lasting;
   const bool kept = room.log->size() != 0;
   const std::int64_t published_ms = room.last_published_ms.load(std::memory_order_relaxed);
-  const std::int64_t due_ms = std::min(room.log->next_expiry_ms(), room.rules.next_expiry_ms());
+  std::int64_t due_ms = std::min(room.log->next_expiry_ms(), room.rules.next_expiry_ms());
+  if (room.markers) due_ms = std::min(due_ms, room.markers->keep_due_ms());
   const bool waits = !kept && room.unused() && room.submitted == 0;  // for the end of a hold
   const bool move_unused = unused && (!place.is_unused || published_ms - place.unused_ms >= kStepMs);
   const bool move_kept = kept && (!place.is_kept || published_ms - place.kept_ms >= kStepMs);

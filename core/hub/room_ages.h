@@ -1,4 +1,5 @@
-// Which rooms may have to give way: those without members, those with a history, and those of which something expires.
+// Which rooms may have to give way: those without members, those with a history, and those of which something expires or is
+// to be given to the store.
 // The table finds the next one in constant time, whatever the number of rooms. Nothing is allocated. Any thread may call
 // it. Its lock is acquired last; a room's lock may be held outside it.
 #pragma once

@@ -50,6 +50,9 @@ class RoomStore {
   // The same on the calling thread, which waits for the disk.
   virtual KeptRangePtr read_now(const KeptQuery& query) = 0;
 
+  // A value whose key begins with "~" is a minor one: it does not keep its room. Minor values have limits of their own, of
+  // the same size, so that they leave the others their space.
+  static constexpr bool is_minor(std::string_view key) { return key.starts_with('~'); }
   // Limits of values. A value counts its key, itself and kValueBytes.
   static constexpr std::size_t kMaxKeyBytes = 1 << 10;
   static constexpr std::size_t kMaxValueBytes = 4 << 10;
@@ -58,14 +61,14 @@ class RoomStore {
   static constexpr std::size_t kMaxAllValueBytes = 64 << 20;
 
   // Sets a value of a room; an empty one removes it. values() has it at once. It is written later, in one order with the
-  // room's messages, and again until it is written when the disk fails. A room with values is kept. RoomLog::restart()
-  // removes them. Never blocks. Errors: no_such_room when the room has no log and nothing is kept of it, invalid_argument
-  // for a key that is empty or too long, too_large for a value, too_many above the limits of the room or of all rooms,
-  // unavailable when too much waits for the disk, stopped. When it fails or throws, nothing has changed.
+  // room's messages, and again until it is written when the disk fails. A room with values that are not minor is kept.
+  // RoomLog::restart() removes them. Never blocks. Errors: no_such_room when the room has no log and nothing is kept of it,
+  // invalid_argument for a key that is empty or too long, too_large for a value, too_many above the limits of the room or of
+  // all rooms, unavailable when too much waits for the disk, stopped. When it fails or throws, nothing has changed.
   virtual Status keep_value(std::string_view room, std::string_view key, std::string_view value, Moment now) = 0;
   // All values of a room, by their keys. They are in memory from the start.
   virtual std::vector<RoomValue> values(std::string_view room) const = 0;
-  // The names of all rooms that have values.
+  // The names of all rooms that have values which are not minor.
   virtual std::vector<std::string> rooms_with_values() const = 0;
 };
 

@@ -146,6 +146,8 @@ bool RoomTable::forget_unused_room(Source* of) {
       count_history(unused.log->clear());
       unused.held.reset();
       if (unused.presence) unused.presence->clear();
+      if (unused.markers) unused.markers->keep_all();
+      unused.markers.reset();
       forgotten = true;
     });
     if (forgotten) return true;
@@ -211,6 +213,7 @@ bool RoomTable::expire(Moment now) {
       aging.rules.expire(now.age_ms, [&](const RoomRules::Ended& ended) {
         if (store_ != nullptr) forget_rule(aging.name, ended, now);
       });
+      if (aging.markers && aging.markers->keep_due_ms() <= now.age_ms) aging.markers->keep(now);
     });
   }
   return true;

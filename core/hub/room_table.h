@@ -72,8 +72,8 @@ class RoomTable {
   // Returns a hold on the room. Call with the room's lock held.
   RoomHold hold(const RoomPtr& room);
 
-  // Drops expired history and bans, then rooms that are idle without them. Takes at most kExpireSlice rooms, and only
-  // those of which something has expired. Returns true when there are more.
+  // Drops expired history and bans, gives read markers to the store, then drops rooms that are idle. Takes at most
+  // kExpireSlice rooms, and only those of which something is due. Returns true when there are more.
   static constexpr int kExpireSlice = 100;
   bool expire(Moment now);
 

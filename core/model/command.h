@@ -69,6 +69,13 @@ struct StateCommand {
   std::string ref;
 };
 
+// The user of the client has read the messages of a room up to this one.
+struct SeenCommand {
+  std::string room;  // empty: the client's first room
+  std::uint64_t seq = 0;
+  std::string ref;
+};
+
 struct HistoryCommand {
   std::string room;  // empty: the client's first room
   std::uint64_t after_seq = 0;
@@ -139,9 +146,9 @@ struct ReportCommand {
   MessagePtr target = nullptr;  // the dispatcher finds it
 };
 
-using Command =
-    std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand, RoomsCommand,
-                 PingCommand, DisconnectCommand, PresenceCommand, StateCommand, ModerateCommand, ReportCommand>;
+using Command = std::variant<SendCommand, JoinCommand, LeaveCommand, RenameCommand, HistoryCommand, MembersCommand,
+                             RoomsCommand, PingCommand, DisconnectCommand, PresenceCommand, StateCommand,
+                             ModerateCommand, ReportCommand, SeenCommand>;
 
 // Confirms that the client is open. Positions are those of its first room.
 struct Welcome {
@@ -155,6 +162,7 @@ struct Welcome {
   std::string user_id = {};       // empty: a guest
   Role role = Role::guest;        // in that room
   std::int64_t slow_mode_ms = 0;  // of that room, for this client; 0: off
+  std::uint64_t seen = 0;         // how far the client's user has read there; 0: unknown
 };
 
 // A message was accepted.
@@ -181,6 +189,7 @@ struct JoinedReply {
   bool complete = true;
   Role role = Role::guest;
   std::int64_t slow_mode_ms = 0;
+  std::uint64_t seen = 0;  // how far the client's user has read; 0: unknown
 };
 
 // The client is no longer a member of a room.

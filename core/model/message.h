@@ -23,8 +23,8 @@ enum class PayloadKind : std::uint8_t {
          // attachment N
 };
 
-// The kinds of events in a room. All kinds share the room's order. All except presence and moderation are numbered and
-// kept. An edit, a redaction and a reaction change the kept message target_seq.
+// The kinds of events in a room. All kinds share the room's order. Messages, edits, redactions and reactions are
+// numbered and kept. An edit, a redaction and a reaction change the kept message target_seq.
 enum class RoomEventKind : std::uint8_t {
   message = 0,
   edit = 1,        // replaces the payload and the attachments
@@ -32,6 +32,7 @@ enum class RoomEventKind : std::uint8_t {
   presence = 3,    // who is in the room has changed; see Message::presence
   reaction = 4,    // a user gives the reaction that is the payload, or takes it back; see MessageExtra
   moderation = 5,  // what was moderated; see hub/moderation_event.h
+  seen = 6,        // for the clients of one user: how far the user has read, up to target_seq; see hub/seen_event.h
 };
 
 // The sender as receivers see it.
@@ -83,9 +84,7 @@ struct MessageDraft {
 
   Boxed<MessageExtra> extra;
 
-  bool is_numbered() const {
-    return !ephemeral && event_kind != RoomEventKind::presence && event_kind != RoomEventKind::moderation;
-  }
+  bool is_numbered() const { return !ephemeral && (event_kind == RoomEventKind::message || changes_message()); }
   // An edit, a redaction or a reaction.
   bool changes_message() const {
     return event_kind == RoomEventKind::edit || event_kind == RoomEventKind::redaction ||

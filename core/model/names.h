@@ -15,6 +15,7 @@ inline constexpr std::size_t kMaxAttributes = 32;
 inline constexpr std::size_t kMaxAttributesBytes = 8 * 1024;
 inline constexpr std::string_view kDefaultEvent = "chat message";
 inline constexpr std::string_view kModerationEvent = "moderation";
+inline constexpr std::string_view kSeenEvent = "seen";
 
 // UTF-8, 1 to 128 bytes, without control characters, the characters / , ? # and spaces at either end. Errors:
 // invalid_room.

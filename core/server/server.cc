@@ -295,6 +295,7 @@ Server::~Server() {
   if (listener_) listener_->stop();
   expiry_.reset();
   presence_timer_.reset();
+  if (history_ && hub_) hub_->keep_seen();
   if (history_) history_->stop();
   for (const auto& loop : loops_) loop->shut_down();
 }

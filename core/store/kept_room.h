@@ -1,6 +1,7 @@
 // A room of a StoredHistory: what is known of it without reading.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -34,8 +35,12 @@ struct KeptRoom {
   std::string epoch;
   std::size_t open_logs = 0;
   RoomValues values;
-  std::size_t value_bytes = 0;  // see RoomStore::kValueBytes
-  bool had_values = false;      // a sweep removes the room, because it may be in the database without messages
+  std::array<std::size_t, 2> value_bytes{};  // of the values, and of the minor ones; see RoomStore::kValueBytes
+  bool had_values = false;         // a sweep removes the room, because it may be in the database without messages
+  std::size_t waiting_values = 0;  // steps of values that the writer has not finished
+
+  // "~" comes after all characters of other keys.
+  bool has_major_values() const { return !values.empty() && !RoomStore::is_minor(values.begin()->first); }
 
   // Any thread.
   std::atomic<std::uint64_t> seq = 0;          // of the newest committed message

@@ -31,6 +31,9 @@ std::size_t bytes_of(std::string_view key, std::string_view value) {
   return key.size() + value.size() + RoomStore::kValueBytes;
 }
 
+// Which of the two kinds of values, with limits of their own.
+std::size_t kind_of(std::string_view key) { return RoomStore::is_minor(key) ? 1 : 0; }
+
 // Moves `from` over the values in `to`, without allocations.
 void move_values(RoomValues& from, RoomValues& to) noexcept {
   while (!from.empty()) {
@@ -83,10 +86,11 @@ Status StoredHistory::load() {
   for (auto& [index, value] : loaded->values) {
     KeptRoom& room = *rooms[index];
     const std::size_t bytes = bytes_of(value.key, value.value);
+    const std::size_t kind = kind_of(value.key);
     room.values.insert_or_assign(std::move(value.key), TimedValue{std::move(value.value), value.time_ms});
-    room.value_bytes += bytes;
+    room.value_bytes[kind] += bytes;
     room.had_values = true;
-    value_bytes_ += bytes;
+    value_bytes_[kind] += bytes;
   }
   return {};
 }
@@ -182,9 +186,10 @@ bool StoredHistory::forget_room(const KeptRoomPtr& room, bool only_empty) {
   const std::lock_guard lock(rooms_mutex_);
   const auto found = rooms_.find(room->name);
   if (found == rooms_.end() || found->second != room || room->open_logs != 0 || room->dirty) return false;
-  if (!room->values.empty()) return false;
+  if (room->has_major_values() || room->waiting_values != 0) return false;
   if (only_empty && !room->stored.is_empty()) return false;
   if (room->seq.load(std::memory_order_relaxed) != room->stored.seq) return false;  // a step of it waits
+  drop_values(*room);
   rooms_.erase(found);
   return true;
 }
@@ -215,9 +220,11 @@ Status StoredHistory::keep_value(std::string_view name, std::string_view key, st
   if (old == room.values.end() && value.empty()) return {};
   const std::size_t added = value.empty() ? 0 : bytes;
   const std::size_t removed = old == room.values.end() ? 0 : bytes_of(key, old->second.value);
+  std::size_t& of_room = room.value_bytes[kind_of(key)];
+  std::size_t& of_all = value_bytes_[kind_of(key)];
   // What becomes smaller is always accepted.
   if (added > removed &&
-      (room.value_bytes - removed + added > kMaxRoomValueBytes || value_bytes_ - removed + added > kMaxAllValueBytes)) {
+      (of_room - removed + added > kMaxRoomValueBytes || of_all - removed + added > kMaxAllValueBytes)) {
     return {Error::too_many, "the room has the maximum number of values"};
   }
   step.room = found->second;
@@ -225,13 +232,14 @@ Status StoredHistory::keep_value(std::string_view name, std::string_view key, st
   queued_bytes_ += static_cast<std::int64_t>(bytes);
   if (queue_.size() == 1) queue_changed_.notify_one();
   room.had_values = true;
+  ++room.waiting_values;
   if (value.empty()) {
     room.values.erase(old);
   } else {
     move_values(shown, room.values);
   }
-  room.value_bytes += added - removed;
-  value_bytes_ += added - removed;
+  of_room += added - removed;
+  of_all += added - removed;
   return {};
 }
 
@@ -248,7 +256,7 @@ std::vector<std::string> StoredHistory::rooms_with_values() const {
   std::vector<std::string> result;
   const std::lock_guard lock(rooms_mutex_);
   for (const auto& [name, room] : rooms_) {
-    if (!room->values.empty()) result.push_back(name);
+    if (room->has_major_values()) result.push_back(name);
   }
   return result;
 }
@@ -284,10 +292,7 @@ void StoredHistory::push(Step step, std::uint64_t seq, bool keeps_values) {
   if (keeps_values) step.values = room->values;
   queue_.push_back(std::move(step));
   if (queue_.size() == 1) queue_changed_.notify_one();
-  if (!keeps_values) {
-    value_bytes_ -= std::exchange(room->value_bytes, 0);
-    room->values.clear();
-  }
+  if (!keeps_values) drop_values(*room);
   room->epoch = std::move(epoch);
   room->seq.store(seq, std::memory_order_relaxed);
   room->count.store(0, std::memory_order_relaxed);
@@ -365,6 +370,8 @@ void StoredHistory::store(std::vector<Step>& steps, std::size_t first, std::size
         keep_values(step);
         keep_dirty(step.room);
       }
+      const std::lock_guard lock(rooms_mutex_);
+      --step.room->waiting_values;
       continue;
     }
     if (step.overtaken) {
@@ -516,6 +523,14 @@ void StoredHistory::keep_restart(Step& step) {
 
 void StoredHistory::keep_values(Step& step) noexcept { move_values(step.values, step.room->unwritten); }
 
+// With rooms_mutex_ held.
+void StoredHistory::drop_values(KeptRoom& room) noexcept {
+  for (std::size_t kind = 0; kind < value_bytes_.size(); ++kind) {
+    value_bytes_[kind] -= std::exchange(room.value_bytes[kind], 0);
+  }
+  room.values.clear();
+}
+
 void StoredHistory::keep_dirty(const KeptRoomPtr& room) {
   if (room->dirty) return;
   for (;;) {
@@ -601,7 +616,7 @@ std::vector<KeptRoomPtr> StoredHistory::longest_silent(std::size_t count, bool c
     const std::lock_guard lock(rooms_mutex_);
     for (const auto& [name, room] : rooms_) {
       const bool kept = room->stored.id != 0 && room->change == KeptRoom::kNoChange;
-      if (kept && (!closed_only || (room->open_logs == 0 && room->values.empty()))) rooms.push_back(room);
+      if (kept && (!closed_only || (room->open_logs == 0 && !room->has_major_values()))) rooms.push_back(room);
     }
   }
   count = std::min(count, rooms.size());

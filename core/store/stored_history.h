@@ -8,6 +8,7 @@
 // succeeds.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -123,6 +124,7 @@ class StoredHistory final : public RoomStore {
   void restart_stored(Step& step);
   void keep_restart(Step& step);
   void keep_values(Step& step) noexcept;
+  void drop_values(KeptRoom& room) noexcept;
   void keep_dirty(const KeptRoomPtr& room);
   void note(LogLevel level, std::string_view text) noexcept;
   void note_failure(const Status& status, std::size_t messages);
@@ -146,7 +148,7 @@ class StoredHistory final : public RoomStore {
 
   mutable std::mutex rooms_mutex_;
   StringMap<KeptRoomPtr> rooms_;
-  std::size_t value_bytes_ = 0;  // of all rooms; guarded by rooms_mutex_
+  std::array<std::size_t, 2> value_bytes_{};  // as KeptRoom::value_bytes, of all rooms; guarded by rooms_mutex_
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;

@@ -85,6 +85,7 @@ static void a_server_is_needed(void **state) {
   chat_identity identity = CHAT_IDENTITY_INIT;
   chat_client_id found;
   chat_stats stats;
+  uint64_t seq;
   (void)state;
   stats.struct_size = sizeof(stats);
 #define NO_SERVER(call) assert_error_about(call, ERROR_INVALID_ARGUMENT, "server is NULL")
@@ -108,6 +109,8 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_close_room(NULL, "lobby", NULL));
   NO_SERVER(chat_presence(NULL, "lobby", no_person, NULL));
   NO_SERVER(chat_set_state(NULL, guest, "1"));
+  NO_SERVER(chat_seen(NULL, "lobby", "u", &seq));
+  NO_SERVER(chat_set_seen(NULL, "lobby", "u", 1));
   NO_SERVER(chat_room_set_presence(NULL, "lobby", CHAT_PRESENCE_FULL));
   NO_SERVER(chat_room_restore(NULL, "lobby", "e", 0, &message, 1));
   NO_SERVER(chat_client_info(NULL, guest, no_client, NULL));

@@ -45,6 +45,7 @@ void check_command(const Command& command) {
   if (const auto* rename = std::get_if<RenameCommand>(&command)) check_text(rename->name);
   if (const auto* history = std::get_if<HistoryCommand>(&command)) check_text(history->room);
   if (const auto* members = std::get_if<MembersCommand>(&command)) check_text(members->room);
+  if (const auto* seen = std::get_if<SeenCommand>(&command)) check_text(seen->room);
 }
 
 constexpr ChatV1Form kBinaryForm{true, 65'536};

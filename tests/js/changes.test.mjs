@@ -173,6 +173,28 @@ test('Socket.IO and STOMP clients change messages', async (t) => {
     [[1, true, undefined], [5, true, undefined], [9, undefined, 5]]);
 });
 
+test('strangers change nothing by Socket.IO and STOMP either', async (t) => {
+  const chatd = await startChatd(t);
+  const ann = await connectV1(t, chatd);
+  await say(ann, 'of ann');
+  const socket = await connectSocketIo(t, chatd, {});
+  const emit = (...args) => new Promise((resolve) => { socket.socket.emit(...args, resolve); });
+  assert.equal((await emit('chat edit', 1, 'x')).error, 'forbidden');
+  assert.equal((await emit('chat delete', 1)).error, 'forbidden');
+  const stomp = await connectStompjs(t, chatd);
+  await stomp.heard('/topic/lobby');
+  const errors = await stomp.heard('/user/queue/errors');
+  for (const [headers, body] of [[{ edit: '1' }, 'x'], [{ delete: '1' }, '']]) {
+    stomp.publish({ destination: '/topic/lobby', headers, body });
+    assert.equal(JSON.parse((await errors.take()).body).error, 'forbidden');
+  }
+  // The message is as it was, and nobody heard of a change. The next event is a reaction, which everyone may give.
+  const [message] = await historyOf(ann);
+  assert.deepEqual([message.text, message.edited, message.deleted], ['of ann', undefined, undefined]);
+  assert.equal((await emit('chat react', 1, '+1')).seq, 2);
+  assert.equal((await ann.takeJson()).type, 'react');
+});
+
 test('changes survive a restart in the file', async (t) => {
   const { temporaryFolder } = await import('./support.mjs');
   const file = `${temporaryFolder(t)}/chat.db`;

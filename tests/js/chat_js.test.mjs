@@ -532,13 +532,13 @@ test('a client moderates, knows its role, and hears how long it must wait', asyn
   assert.equal(await ann.moderate('slow_mode', { value: 60_000 }), undefined);
   const { time, ...told } = await bob.next('moderation');
   assert.deepEqual([told, typeof time], [{ room: 'lobby', action: 'slow_mode', value: 60_000, by: 'ann' }, 'number']);
-  assert.deepEqual([ann, bob, eve].map((client) => client.slowMode()), [0, 60_000, 60_000]);
+  assert.deepEqual([ann, bob, eve].map((client) => client.slowModeMs()), [0, 60_000, 60_000]);
   await bob.send('one');
   // Told, and not sent again by itself.
   await assert.rejects(bob.send('two'), ({ code, retryAfterMs }) => code === 'slow_mode' && retryAfterMs > 50_000 && retryAfterMs <= 60_000);
   await ann.moderate('slow_mode', { value: 0, room: 'lobby' });
   await bob.next('moderation', ({ action, value }) => action === 'slow_mode' && value === 0);
-  assert.equal(bob.slowMode(), 0);
+  assert.equal(bob.slowModeMs(), 0);
   assert.equal((await bob.send('three')).seq, 2);
 
   await ann.moderate('mute', { client: bob.id, durationMs: 60_000, reason: 'spam' });

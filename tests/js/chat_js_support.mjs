@@ -13,7 +13,7 @@ export const chat = createRequire(import.meta.url)(path.join(clientFolder, 'chat
 // Quick to come back, since a test waits for it.
 const quick = { WebSocket, reconnectMinMs: 20, reconnectMaxMs: 100, stableMs: 50 };
 
-const events = ['message', 'status', 'joined', 'left', 'named', 'gap', 'presence', 'change', 'moderation', 'error'];
+const events = ['message', 'status', 'joined', 'left', 'named', 'gap', 'presence', 'change', 'moderation', 'seen', 'error'];
 
 // A client whose events can be waited for: await client.next('message', fits).
 export function connectChat(t, server, options = {}) {

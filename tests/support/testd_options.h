@@ -90,7 +90,8 @@ static const option_field texts[] = {FIELD(default_room),
                                      FIELD(stomp_user_queue_prefix),
                                      FIELD(sockjs_script_url),
                                      FIELD(history_path),
-                                     FIELD(presence_event)};
+                                     FIELD(presence_event),
+                                     FIELD(socket_io_seen_event)};
 
 #undef FIELD
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -375,6 +375,16 @@ class ServerCalls:
         """The role of a client in a room, which need not exist."""
         return Role(self._core.client_role(self._id(client), room))
 
+    def seen(self, room: str, user_id: str) -> int:
+        """The number of the message up to which a user has read in a room; 0 if it is not known."""
+        return self._core.seen(room, user_id)
+
+    def set_seen(self, room: str, user_id: str, seq: int) -> None:
+        """The user has read a room up to this message. The clients of the user are told. A lower number changes nothing."""
+        if seq < 0:
+            raise ValueError("seq must not be negative")
+        self._core.set_seen(room, user_id, seq)
+
     def set_presence(self, room: str, level: PresenceLevel) -> None:
         """Sets what the members of a room learn about each other, instead of the option `presence`."""
         self._core.set_presence(room, level)

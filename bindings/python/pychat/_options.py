@@ -153,3 +153,4 @@ class ServerOptions(TypedDict, total=False):
     socket_io_edit_event: str
     socket_io_delete_event: str
     socket_io_react_event: str
+    socket_io_seen_event: str

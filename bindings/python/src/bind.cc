@@ -343,6 +343,20 @@ void bind_clients(py::class_<Core>& core) {
           },
           py::arg("client"), py::arg("room"))
       .def(
+          "seen",
+          [](Core& self, const Text& room, const Text& user_id) {
+            std::uint64_t seq = 0;
+            self.call([&](chat_server* server) { return chat_seen(server, room.c_str(), user_id.c_str(), &seq); });
+            return seq;
+          },
+          py::arg("room"), py::arg("user_id"))
+      .def(
+          "set_seen",
+          [](Core& self, const Text& room, const Text& user_id, std::uint64_t seq) {
+            self.call([&](chat_server* server) { return chat_set_seen(server, room.c_str(), user_id.c_str(), seq); });
+          },
+          py::arg("room"), py::arg("user_id"), py::arg("seq"))
+      .def(
           "set_presence",
           [](Core& self, const Text& room, int level) {
             self.call([&](chat_server* server) {

@@ -85,6 +85,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(socket_io_edit_event),
       PYCHAT_FIELD(socket_io_delete_event),
       PYCHAT_FIELD(socket_io_react_event),
+      PYCHAT_FIELD(socket_io_seen_event),
       PYCHAT_FIELD(history_file_bytes),
       PYCHAT_FIELD(presence_grace_ms),
       PYCHAT_FIELD(socket_io_message_ids),

@@ -973,32 +973,34 @@ typedef struct chat_server_options {
   const char *socket_io_react_event;  /* NULL: "chat react" */
   int moderation_events; /* 1: the members of a room are told what is moderated there, by the event "moderation":
                             docs/moderation.md. Clients cannot publish events of this name then */
+  const char *socket_io_seen_event; /* NULL: "chat seen"; the event of read markers in Socket.IO. "": none */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
-#define CHAT_SERVER_OPTIONS_INIT                                                                                       \
-  {                                                                                                                    \
-    sizeof(chat_server_options), NULL, 0, NULL, 0, 1, {sizeof(chat_callbacks),                                         \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL,                                                           \
-                                                       NULL},                                                          \
-        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0,   \
-        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,    \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,       \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0 \
+#define CHAT_SERVER_OPTIONS_INIT                                                                                     \
+  {                                                                                                                  \
+    sizeof(chat_server_options), NULL, 0, NULL, 0, 1, {sizeof(chat_callbacks),                                       \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL,                                                         \
+                                                       NULL},                                                        \
+        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
+        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
+        0, NULL                                                                                                      \
   }
 
 /*
@@ -1263,6 +1265,20 @@ CHAT_API chat_error chat_set_role(chat_server *server, const char *room, const c
 /* Reads the role of a client in a room, which need not exist. NO_SUCH_CLIENT, INVALID_ROOM; then *role is CHAT_ROLE_GUEST. */
 CHAT_API chat_error chat_client_role(chat_server *server, chat_client_id client, const char *room,
                                      chat_role *role) CHAT_NOEXCEPT;
+
+/*
+ * Reads how far a user has read in a room: the number of a message, docs/messages.md. *seq is 0 if nothing is known of it, also
+ * if there is no such room. INVALID_ROOM, INVALID_ARGUMENT.
+ */
+CHAT_API chat_error chat_seen(chat_server *server, const char *room, const char *user_id, uint64_t *seq) CHAT_NOEXCEPT;
+
+/*
+ * The user has read the messages of a room up to this number. All clients of the user that are in the room are told. A marker
+ * only rises: a lower number changes nothing, and a number above that of the newest message counts as that one. With
+ * history_path it survives a restart. INVALID_ROOM, INVALID_ARGUMENT, NO_SUCH_ROOM, TOO_MANY.
+ */
+CHAT_API chat_error chat_set_seen(chat_server *server, const char *room, const char *user_id,
+                                  uint64_t seq) CHAT_NOEXCEPT;
 
 /*
  * Sets what the members of a room learn about each other, instead of the `presence` of the options. The room is created if

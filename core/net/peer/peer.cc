@@ -162,14 +162,14 @@ void Peer::joined_room(Joined& joined, bool added, bool sees_people) {
     or_fail([&] {
       const IdentityPtr identity = client_->identity();
       welcome({id(), identity->name, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete,
-               identity->user_id, joined.role, joined.slow_mode_ms});
+               identity->user_id, joined.role, joined.slow_mode_ms, joined.seen});
     });
     const ClientId recovered_from = state_.earlier->empty() ? 0 : state_.earlier->front();
     loop_.application().on_open(client_, joined.room, recovered_from);
   } else if (joined.asked || added) {
     or_fail([&] {
       reply(JoinedReply{ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete, joined.role,
-                        joined.slow_mode_ms});
+                        joined.slow_mode_ms, joined.seen});
     });
   }
   if (added) tell_joined(joined.room);

@@ -78,6 +78,7 @@ Decoded ChatV1Reader::read() {
   if (request == "state") return read_state();
   if (request == "moderate") return read_moderation();
   if (request == "report") return read_report();
+  if (request == "seen") return read_seen();
   if (request == "rooms") return finish(RoomsCommand{ref_});
   if (request == "ping") return finish(PingCommand{ref_});
   fail({Error::unsupported, "unknown type: " + std::string(utf8_prefix(request, 64))});
@@ -235,6 +236,15 @@ Decoded ChatV1Reader::read_presence() {
 Decoded ChatV1Reader::read_state() {
   StateCommand command;
   command.state = raw(Field::state);  // of a checked frame
+  command.ref = ref_;
+  return finish(std::move(command));
+}
+
+Decoded ChatV1Reader::read_seen() {
+  SeenCommand command;
+  read_string(Field::room, command.room);
+  require(Field::seq);
+  read_unsigned(Field::seq, command.seq);
   command.ref = ref_;
   return finish(std::move(command));
 }

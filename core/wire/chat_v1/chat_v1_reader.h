@@ -79,6 +79,7 @@ class ChatV1Reader {
   Decoded read_state();
   Decoded read_moderation();
   Decoded read_report();
+  Decoded read_seen();
 
   // These leave `out` unchanged when the field is absent or an error was found before.
   void read_string(Field field, std::string& out);

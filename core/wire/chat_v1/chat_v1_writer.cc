@@ -101,7 +101,7 @@ class SmallReply {
   // The client in a room. Guests and members learn of no role: it allows nothing.
   SmallReply& standing(Role role, std::int64_t slow_mode_ms) {
     if (role > Role::member) text("role", std::string(role_name(role)));
-    return slow_mode_ms > 0 ? number("slow_mode", static_cast<std::uint64_t>(slow_mode_ms)) : *this;
+    return slow_mode_ms > 0 ? number("slow_mode_ms", static_cast<std::uint64_t>(slow_mode_ms)) : *this;
   }
 
   void append_to(std::string& out) const {
@@ -139,6 +139,12 @@ void append_moderation_event(std::string& out, const Message& message) {
   out += ",\"time\":";
   json::append_number(out, message.time_ms);
   out += ',';
+  out.append(message.payload, 2, message.payload.size() - 3);
+}
+
+// The same. The object has the room.
+void append_seen_event(std::string& out, const Message& message) {
+  out += R"({"type":"seen",)";
   out.append(message.payload, 2, message.payload.size() - 3);
 }
 
@@ -215,6 +221,7 @@ void append_extra(std::string& out, const MessageExtra& extra) {
 void append_chat_v1(std::string& out, const Message& message, const ChatV1Form& form) {
   if (message.presence) return append_presence_event(out, message);
   if (message.event_kind == RoomEventKind::moderation) return append_moderation_event(out, message);
+  if (message.event_kind == RoomEventKind::seen) return append_seen_event(out, message);
   if (const std::size_t bytes = out.size() + size_estimate(message, form); bytes > out.capacity()) out.reserve(bytes);
   out += R"({"type":")";
   out += type_of(message);
@@ -304,6 +311,7 @@ class ReplyWriter {
     small.boolean("resumed", reply.resumed).boolean("complete", reply.complete);
     if (!reply.user_id.empty()) small.text("user", reply.user_id);
     small.standing(reply.role, reply.slow_mode_ms);
+    if (reply.seen != 0) small.number("seen", reply.seen);
     if (form_.binary) small.number("max_message_bytes", form_.max_message_bytes);
     small.append_to(out_);
     return true;
@@ -336,7 +344,9 @@ class ReplyWriter {
     SmallReply small("joined", reply.ref);
     small.text("room", reply.room).text("epoch", reply.epoch).number("seq", reply.seq);
     small.boolean("resumed", reply.resumed).boolean("complete", reply.complete);
-    small.standing(reply.role, reply.slow_mode_ms).append_to(out_);
+    small.standing(reply.role, reply.slow_mode_ms);
+    if (reply.seen != 0) small.number("seen", reply.seen);
+    small.append_to(out_);
     return true;
   }
 

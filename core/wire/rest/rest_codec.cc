@@ -35,6 +35,8 @@ std::string_view name_of(const Message& message) {
       return "presence";
     case RoomEventKind::moderation:
       return kModerationEvent;
+    case RoomEventKind::seen:
+      return kSeenEvent;
     default:
       return {};
   }

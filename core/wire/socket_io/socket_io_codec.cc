@@ -65,6 +65,7 @@ Decoded SocketIoCodec::decode(const SocketIoPacket& packet, std::vector<std::str
   if (std::optional<Decoded> change = decode_change(*event.name, event.args, attachments, packet.ack_id)) {
     return *std::move(change);
   }
+  if (std::optional<Decoded> seen = decode_seen(*event.name, event.args, packet.ack_id)) return *std::move(seen);
   command.draft().room = nsp_->room;
   command.draft().event = *std::move(event.name);
   command.draft().attachments = std::move(attachments);
@@ -119,6 +120,29 @@ std::optional<Decoded> SocketIoCodec::decode_change(std::string_view name, std::
   return Command(std::move(command));
 }
 
+std::optional<Decoded> SocketIoCodec::decode_seen(std::string_view name, std::string_view args,
+                                                  std::string_view ack_id) const {
+  if (name.empty() || name != nsp_->changes.seen) return std::nullopt;
+  json::ElementReader reader(args, json::TokenReader::kDepthCeiling);
+  std::string_view first;
+  const std::optional<std::uint64_t> seq = reader.next(first) ? json::parse_unsigned(first) : std::nullopt;
+  if (!seq) return std::nullopt;
+  return Command(SeenCommand{nsp_->room, *seq, std::string(ack_id)});
+}
+
+Packets SocketIoCodec::encode_seen(std::uint64_t seq) const {
+  if (nsp_->changes.seen.empty()) return {};
+  Packets packets(1);
+  std::string& text = packets[0].bytes;
+  append_socket_io(text, SocketIoType::event, nsp_->name, 0, {});
+  text += '[';
+  json::append_quoted(text, nsp_->changes.seen);
+  text += ',';
+  json::append_number(text, seq);
+  text += ']';
+  return packets;
+}
+
 Packets SocketIoCodec::encode(const Message& message) const { return encode_event(message, {}); }
 
 Packets SocketIoCodec::encode_with_ack(const Message& message, std::uint64_t ack_id) const {
@@ -146,6 +170,10 @@ Packets SocketIoCodec::encode_event(const Message& message, std::string_view ack
   const std::string_view name = message.changes_message() ? change_name(message.event_kind) : message.event;
   if (message.changes_message() && name.empty()) return {};
   if (message.event_kind == RoomEventKind::message && message.extra->redacted) return {};
+  // Of another room, which only the application can have let it join, the number alone would mean nothing.
+  if (message.event_kind == RoomEventKind::seen) {
+    return message.room == nsp_->room ? encode_seen(message.target_seq) : Packets();
+  }
   Packets packets(1);
   std::string& text = packets[0].bytes;
   text.reserve(64 + nsp_->name.size() + message.event.size() + message.payload.size());
@@ -191,7 +219,12 @@ Packets SocketIoCodec::encode_ack(const std::string& ref, std::string_view args,
 }
 
 Packets SocketIoCodec::encode(const Reply& reply) const {
-  if (std::holds_alternative<Welcome>(reply)) return {{false, encode_connect(nsp_->name, sid_, pid_)}};
+  if (const auto* welcome = std::get_if<Welcome>(&reply)) {
+    Packets packets{{false, encode_connect(nsp_->name, sid_, pid_)}};
+    if (welcome->seen == 0) return packets;
+    for (Packet& packet : encode_seen(welcome->seen)) packets.push_back(std::move(packet));
+    return packets;
+  }
   if (const auto* answer = std::get_if<AnswerReply>(&reply))
     return encode_ack(answer->ref, answer->args, answer->attachments);
   if (const auto* ack = std::get_if<AckReply>(&reply)) {

@@ -49,6 +49,10 @@ class SocketIoCodec final : public Codec {
   // Decodes an event with such a name and the number of a message as its first argument. nullopt: it is another event.
   std::optional<Decoded> decode_change(std::string_view name, std::string_view args,
                                        std::vector<std::string>& attachments, std::string_view ack_id) const;
+  // The same for an event that sets the read marker of the client's user.
+  std::optional<Decoded> decode_seen(std::string_view name, std::string_view args, std::string_view ack_id) const;
+  // Empty: the client has no word for it.
+  Packets encode_seen(std::uint64_t seq) const;
   Packets encode_ack(const std::string& ref, std::string_view args,
                      const std::vector<std::string>& attachments = {}) const;
 

@@ -13,11 +13,13 @@
 
 namespace chat::wire {
 
-// The events by which clients change messages and learn of changes. An empty name: there is no such event.
+// The events by which clients change messages and learn of changes, and the one of read markers. An empty name: there is no
+// such event.
 struct SocketIoChangeNames {
   std::string edit{"chat edit"};
   std::string redaction{"chat delete"};
   std::string reaction{"chat react"};
+  std::string seen{"chat seen"};
 };
 
 struct SocketIoNamespace {

@@ -243,6 +243,16 @@ Result<SendCommand> decode_stomp_content(StompContent content, const StompDestin
   return command;
 }
 
+std::optional<SeenCommand> decode_stomp_seen(const Pairs& headers, std::string_view body,
+                                             const StompDestination& destination) {
+  if (!body.empty() || destination.kind != StompDestinationKind::room) return std::nullopt;
+  const auto found = std::find_if(headers.begin(), headers.end(), [](const Pair& h) { return h.name == kSeenEvent; });
+  if (found == headers.end()) return std::nullopt;
+  const std::optional<std::uint64_t> seq = json::parse_unsigned(found->value);
+  if (!seq) return std::nullopt;  // a header of the application
+  return SeenCommand{destination.name, *seq, {}};
+}
+
 StompMessageContent encode_stomp_content(const Message& message, bool text_only) {
   StompMessageContent content;
   const auto given = std::find_if(message.attributes.begin(), message.attributes.end(),

@@ -25,6 +25,11 @@ struct StompContent {
 // invalid_event, and invalid_argument for a malformed header.
 Result<SendCommand> decode_stomp_content(StompContent content, const StompDestination& destination);
 
+// The command of a SEND frame without a body to a room whose header `seen` is the number of a message: the client's user has
+// read up to there. nullopt: the frame is a message.
+std::optional<SeenCommand> decode_stomp_seen(const Pairs& headers, std::string_view body,
+                                             const StompDestination& destination);
+
 // The content of a MESSAGE frame: headers from content-type on, and the body.
 struct StompMessageContent {
   Pairs headers;

@@ -289,6 +289,17 @@ void who_is_there_is_told(void**) {
   FAILED_WITH(server.set_state(1, "1"), ERROR_NO_SUCH_CLIENT);
 }
 
+void read_markers_rise(void**) {
+  const chat::Server server = start(free_port());
+  for (int i = 0; i < 3; ++i) SUCCEEDED(server.publish(chat::Message::text("x").room("lobby")));
+  assert_int_equal(*SUCCEEDED(server.seen("lobby", "ann")), 0);
+  SUCCEEDED(server.set_seen("lobby", "ann", 2));
+  SUCCEEDED(server.set_seen("lobby", "ann", 1));
+  assert_int_equal(*SUCCEEDED(server.seen("lobby", "ann")), 2);
+  FAILED_WITH(server.set_seen("nowhere", "ann", 1), ERROR_NO_SUCH_ROOM);
+  FAILED_WITH(server.seen("a/b", "ann"), ERROR_INVALID_ROOM);
+}
+
 void an_id_is_published_once(void**) {
   const chat::Server server = start(free_port());
   const auto publish = [&](const char* id, const char* text) {
@@ -426,6 +437,7 @@ int main() {
       cmocka_unit_test_setup(what_is_moderated_and_reported_is_told, forget_lines),
       cmocka_unit_test_setup(who_is_there_is_told, forget_lines),
       cmocka_unit_test_setup(an_id_is_published_once, forget_lines),
+      cmocka_unit_test_setup(read_markers_rise, forget_lines),
       cmocka_unit_test_setup(kept_messages_are_changed, forget_lines),
       cmocka_unit_test_setup(answers_both_ways, forget_lines),
       cmocka_unit_test_setup(its_owner_ends_it_whatever_a_reference_is_made_to, forget_lines),

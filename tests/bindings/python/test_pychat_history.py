@@ -32,6 +32,39 @@ def test_a_room_continues_after_a_restart(path):
             assert '"text":"two"' in client.recv()
 
 
+def test_read_markers(path):
+    with make_server(history=path) as server:
+        for text in ("one", "two", "three"):
+            server.publish("dev", text)
+        stored(server, 3)
+        assert server.seen("dev", "ann") == 0
+        assert server.seen("nowhere", "ann") == 0
+        server.set_seen("dev", "ann", 2)
+        server.set_seen("dev", "ann", 1)
+        assert server.seen("dev", "ann") == 2
+        server.set_seen("dev", "bob", 2**63)
+        assert server.seen("dev", "bob") == 3
+        with pytest.raises(pychat.NoSuchRoomError):
+            server.set_seen("nowhere", "ann", 1)
+        with pytest.raises(pychat.InvalidArgumentError, match="user_id"):
+            server.seen("dev", "")
+        with pytest.raises(ValueError):
+            server.set_seen("dev", "ann", -1)
+
+    server = make_server(history=path)
+
+    @server.on_connect
+    def accept(request):
+        return pychat.Identity(request.token)
+
+    with server:
+        assert (server.seen("dev", "ann"), server.seen("dev", "bob")) == (2, 3)
+        with connect(url(server, "/chat.v1?room=dev&token=ann")) as client:
+            assert '"seen":2' in client.recv()
+            server.set_seen("dev", "ann", 3)
+            assert client.recv() == '{"type":"seen","room":"dev","seq":3}'
+
+
 def test_with_asyncio(path):
     async def run():
         server = make_server(history=path)

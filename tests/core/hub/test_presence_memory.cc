@@ -1,5 +1,6 @@
 // Each allocation of what changes presence fails once. Either nothing has changed afterwards, or all of it has, and a later
 // attempt works.
+#include "fake_store.h"
 #include "hub_fixture.h"
 #include "support/failing_allocations.h"
 
@@ -89,6 +90,46 @@ void a_state_without_memory_is_the_old_one(void**) {
   assert_true(count > 2);
 }
 
+// The users who were present when the server stopped. What fails is tried again with the next call.
+void users_that_are_not_taken_over_for_lack_of_memory_stay_in_the_store(void**) {
+  const std::string state(100, '7');
+  const int count = each_allocation_fails_once([&](long at) {
+    FakeStore store;
+    HubOptions options = Fixture::options_with(PresenceLevel::full);
+    options.store = &store;
+    options.tells_presence = true;
+    HubFixture f(options);
+    for (const std::string user : {"ann", "a-user-whose-id-is-too-long-to-live-inside-of-a-string"}) {
+      const std::string key = "present/" + user;
+      store.rooms[kLongRoom][key] = {key, "Name of " + user + "\n" + state, f.now.time_ms};
+    }
+    const Came came = after(at, [&] { f.hub->load_presence(f.now); });
+    f.hub->load_presence(f.now);
+    assert_true(store.rooms[kLongRoom].empty());
+    const Result<PresenceNotice> notice = f.hub->presence(kLongRoom, true);
+    assert_ok(notice.status());
+    assert_int_equal(notice->people.size(), 2);
+    for (const Person& person : notice->people) {
+      assert_text(person.name, "Name of " + person.user_id);
+      assert_text(*person.state, state);
+    }
+    // Neither members nor the application are told that they came. One comes back, and the other one leaves.
+    const ClientPtr ann = f.open(0, "ann");
+    assert_ok(f.join(ann, kLongRoom));
+    f.hub->tell_presence(f.now);
+    for (const PublishedNotice& told : only<PublishedNotice>(f.take())) {
+      assert_true(told.message->presence->joined.empty());
+    }
+    f.now += 60'000;
+    f.hub->tell_presence(f.now);
+    const auto left = only<PublishedNotice>(f.take());
+    assert_int_equal(left.size(), 1);
+    assert_int_equal(left[0].message->presence->left.size(), 1);
+    return came;
+  });
+  assert_true(count > 5);
+}
+
 }  // namespace
 
 int main() {
@@ -96,6 +137,7 @@ int main() {
       cmocka_unit_test(a_first_join_without_memory_leaves_no_room),
       cmocka_unit_test(a_level_without_memory_is_the_old_one),
       cmocka_unit_test(a_state_without_memory_is_the_old_one),
+      cmocka_unit_test(users_that_are_not_taken_over_for_lack_of_memory_stay_in_the_store),
   };
   return cmocka_run_group_tests_name("hub/presence memory", tests, nullptr, nullptr);
 }

@@ -193,6 +193,37 @@ void what_cannot_be_written_is_forgotten(void**) {
   assert_int_equal(run.publish("five").seq, 5);
 }
 
+// It would come undone with the next start, while everyone has seen it.
+void a_change_that_cannot_be_written_is_refused_by_both_policies(void**) {
+  for (const bool forget : {false, true}) {
+    FakeBackend::Disk disk;
+    store::StoredHistoryOptions options;
+    options.forget = forget;
+    Run run(disk, options);
+    const auto change = [&](RoomEventKind kind, std::string text) {
+      MessageDraft event = draft("lobby", std::move(text));
+      event.event_kind = kind;
+      event.target_seq = 1;
+      if (kind == RoomEventKind::reaction) event.extra.make().added = true;
+      const Result<Published> published = run.f->hub->publish(std::move(event), run.f->now, {run.client, "r", false});
+      return published.ok() ? run.acknowledged() : Acknowledged{0, "r", 0, {}, published.status()};
+    };
+    assert_int_equal(run.publish("one").seq, 1);
+    disk.write_fails = true;
+    for (const RoomEventKind kind : {RoomEventKind::edit, RoomEventKind::redaction, RoomEventKind::reaction}) {
+      assert_status(change(kind, "x").status, Error::unavailable);
+    }
+    const MessagePtr kept = run.f->hub->history("lobby", 0, 0, run.f->now)->messages.at(0);
+    assert_text(kept->payload, "one");
+    assert_true(!kept->extra->redacted && kept->extra->edited_ms == 0 && kept->extra->reactions.empty());
+    wait_until([&] { return run.history->stats().failed == 3; });
+    assert_int_equal(run.history->stats().forgotten, 0);
+    disk.write_fails = false;
+    assert_int_equal(change(RoomEventKind::edit, "uno").seq, 2);
+    assert_true(texts(run.f->hub->history("lobby", 0, 0, run.f->now)->messages) == Texts({"1 uno"}));
+  }
+}
+
 void a_restart_of_the_numbering_waits_for_the_disk(void**) {
   FakeBackend::Disk disk;
   {
@@ -414,6 +445,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(what_cannot_be_written_is_refused),
       cmocka_unit_test(what_cannot_be_written_is_forgotten),
+      cmocka_unit_test(a_change_that_cannot_be_written_is_refused_by_both_policies),
       cmocka_unit_test(a_restart_of_the_numbering_waits_for_the_disk),
       cmocka_unit_test(a_restart_waits_also_when_other_steps_succeed),
       cmocka_unit_test(values_wait_for_the_disk),

@@ -534,6 +534,73 @@ void values_are_bounded(void**) {
   assert_ok(keep(run, "other", "a", largest));
 }
 
+void minor_values_neither_keep_a_room_nor_take_the_space_of_others(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  settings.history.max_rooms = 1;
+  const std::string largest(RoomStore::kMaxValueBytes, 'x');
+  {
+    HistoryRun run(settings);
+    run.publish("marked", "one");
+    std::size_t kept = 0;
+    Status status;
+    while ((status = keep(run, "marked", "~" + std::to_string(kept), largest)).ok()) ++kept;
+    assert_status(status, Error::too_many);
+    assert_in_range(kept, 200, RoomStore::kMaxRoomValueBytes / RoomStore::kMaxValueBytes);
+    assert_ok(keep(run, "marked", "a", largest));
+    assert_ok(keep(run, "marked", "a", ""));
+    assert_true(run.history->rooms_with_values().empty());
+    assert_int_equal(run.history->values("marked").size(), kept);
+    run.pass(1'000);
+    run.publish("newest", "one");
+  }
+  {
+    HistoryRun run(settings);
+    wait_until([&] { return !run.hub().has_room("marked"); });
+    assert_true(run.hub().has_room("newest"));
+    assert_true(run.history->values("marked").empty());
+    // Their space is free again.
+    run.publish("marked", "again");
+    assert_ok(keep(run, "marked", "~1", largest));
+  }
+  store::SqliteConnection file;
+  assert_ok(file.open(settings.path, false));
+  assert_true(*file.number("SELECT count(*) FROM value") <= 1);
+}
+
+void read_markers_survive_a_restart(void**) {
+  const TemporaryFolder folder;
+  Settings settings{folder.file("chat.db")};
+  {
+    HistoryRun run(settings);
+    for (int i = 0; i < 5; ++i) run.publish("lobby", "x");
+    assert_ok(run.hub().set_seen("lobby", "ann", 3, 0, run.moment()));
+    assert_ok(run.hub().set_seen("lobby", "bob", 5, 0, run.moment()));
+    run.hub().keep_seen();
+  }
+  {
+    HistoryRun run(settings);
+    assert_int_equal(*run.hub().seen("lobby", "bob"), 5);  // the room is not in use
+    assert_ok(run.f->join(run.f->open(0, "ann"), "lobby"));
+    assert_int_equal(only<Joined>(run.f->take())[0].seen, 3);
+    assert_ok(run.hub().set_seen("lobby", "ann", 2, 0, run.moment()));
+    run.publish("lobby", "x");
+    assert_ok(run.hub().set_seen("lobby", "ann", 6, 0, run.moment()));
+    run.hub().keep_seen();
+  }
+  {
+    HistoryRun run(settings);
+    assert_int_equal(*run.hub().seen("lobby", "ann"), 6);
+    assert_int_equal(*run.hub().seen("lobby", "carl"), 0);
+    assert_ok(run.hub().close_room("lobby", "", run.moment()));
+    for (int i = 0; i < 9; ++i) run.publish("lobby", "x");
+    assert_int_equal(*run.hub().seen("lobby", "ann"), 0);
+    run.hub().keep_seen();
+  }
+  HistoryRun run(settings);
+  assert_int_equal(*run.hub().seen("lobby", "ann"), 0);
+}
+
 void values_outlive_a_killed_process(void**) {
   const TemporaryFolder folder;
   const Settings settings{folder.file("chat.db")};
@@ -695,6 +762,8 @@ int main() {
       cmocka_unit_test(a_closed_room_has_no_values),
       cmocka_unit_test(a_restored_room_keeps_its_values),
       cmocka_unit_test(values_are_bounded),
+      cmocka_unit_test(minor_values_neither_keep_a_room_nor_take_the_space_of_others),
+      cmocka_unit_test(read_markers_survive_a_restart),
       cmocka_unit_test(values_outlive_a_killed_process),
       cmocka_unit_test(rooms_without_members_are_listed),
       cmocka_unit_test(a_lost_tail_changes_the_epochs),

@@ -117,6 +117,54 @@ void version_2_is_read(void**) {
   assert_true(rooms->values[0].second == RoomValue({"a", "1", 5}));
 }
 
+void messages_of_version_2_can_be_changed(void**) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("chat.db");
+  run_sql(path, kVersion1);
+  run_sql(path, kVersion2);
+  const auto change = [](RoomEventKind kind, std::uint64_t target, std::string text) {
+    MessageDraft event = draft("lobby", std::move(text));
+    event.event_kind = kind;
+    event.target_seq = target;
+    if (kind == RoomEventKind::reaction) event.extra.make().added = true;
+    return event;
+  };
+  {
+    HistoryRun run({path});
+    assert_ok(run.opened);
+    const HistoryReply reply = run.read("lobby", 7);
+    assert_text(reply.epoch, "e1");
+    assert_int_equal(reply.messages.size(), 2);
+    for (const MessagePtr& message : reply.messages) {
+      const MessageExtra& extra = *message->extra;
+      assert_true(is_message(message) && extra.reply_to == 0 && extra.edited_ms == 0 && !extra.redacted);
+      assert_true(extra.reactions.empty());
+    }
+    assert_int_equal(run.publish(change(RoomEventKind::edit, 8, "changed")).seq, 10);
+    assert_int_equal(run.publish(change(RoomEventKind::reaction, 8, "+1")).seq, 11);
+    assert_int_equal(run.publish(change(RoomEventKind::redaction, 9, "")).seq, 12);
+  }
+  {
+    HistoryRun run({path});
+    const HistoryReply reply = run.read("lobby", 7);
+    assert_text(reply.epoch, "e1");
+    assert_int_equal(reply.seq, 12);
+    assert_int_equal(reply.messages.size(), 2);
+    const Message& changed = *reply.messages[0];
+    assert_text(changed.payload, "changed");
+    assert_text(changed.sender.name, "Ann");
+    assert_true(changed.extra->edited_ms != 0);
+    assert_text(changed.extra->reactions.at(0).text, "+1");
+    const Message& redacted = *reply.messages[1];
+    assert_true(redacted.extra->redacted && redacted.payload.empty() && redacted.attachments.empty());
+  }
+  SqliteConnection file;
+  assert_ok(file.open(path, false));
+  assert_int_equal(*file.number("SELECT count(*) FROM message"), 5);
+  assert_int_equal(*file.number("SELECT events FROM room"), 3);
+  assert_int_equal(*file.number("SELECT bytes FROM room"), *file.number("SELECT sum(bytes) FROM message"));
+}
+
 void a_new_file_has_the_tables_of_an_old_one(void**) {
   const TemporaryFolder folder;
   const std::string path = folder.file("chat.db");
@@ -309,6 +357,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(version_1_is_read),
       cmocka_unit_test(version_2_is_read),
+      cmocka_unit_test(messages_of_version_2_can_be_changed),
       cmocka_unit_test(a_new_file_has_the_tables_of_an_old_one),
       cmocka_unit_test(a_newer_version_is_refused),
       cmocka_unit_test(another_programs_database_is_refused),

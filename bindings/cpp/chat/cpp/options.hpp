@@ -202,6 +202,8 @@ struct Options {
   std::optional<std::string> socket_io_react_event = {};
   // Members are told what is moderated.
   bool moderation_events = false;
+  // The event of read markers in Socket.IO; nullopt: "chat seen"; empty: none.
+  std::optional<std::string> socket_io_seen_event = {};
   // Instead of history_path. It lives as long as the server needs it.
   std::shared_ptr<HistoryStore> history_store = {};
 };
@@ -333,6 +335,7 @@ class RawOptions {
     raw_.socket_io_delete_event = text(options.socket_io_delete_event);
     raw_.socket_io_react_event = text(options.socket_io_react_event);
     raw_.moderation_events = options.moderation_events ? 1 : 0;
+    raw_.socket_io_seen_event = text(options.socket_io_seen_event);
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
       raw_.history_store = &history_store_;

@@ -277,6 +277,19 @@ class ServerRef {
     return with(role, read);
   }
 
+  // chat_seen(): how far a user has read in a room; 0: unknown.
+  Result<std::uint64_t> seen(std::string_view room, std::string_view user_id) const {
+    std::uint64_t seq = 0;
+    const Result<void> read = detail::call(
+        [&](const char* name, const char* id) { return chat_seen(handle_, name, id, &seq); }, room, user_id);
+    return with(seq, read);
+  }
+  // chat_set_seen()
+  Result<void> set_seen(std::string_view room, std::string_view user_id, std::uint64_t seq) const {
+    return detail::call([&](const char* name, const char* id) { return chat_set_seen(handle_, name, id, seq); }, room,
+                        user_id);
+  }
+
   // chat_room_set_presence()
   Result<void> set_presence(std::string_view room, chat_presence_level level) const {
     return detail::call([&](const char* name) { return chat_room_set_presence(handle_, name, level); }, room);

@@ -368,6 +368,11 @@ void StompClient::act(session::stomp::Publish& publish) {
   // The messages of a transaction were charged when they came.
   const PeerInput::Token token = publish.committed ? PeerInput::Token::taken : PeerInput::Token::due;
   if (!publish.committed) ++charged_;
+  if (std::optional<SeenCommand> seen = wire::decode_stomp_seen(publish.headers, publish.body, publish.destination)) {
+    seen->ref = ref_text(publish.ref);
+    peer_->receive(Command(*std::move(seen)), token);
+    return;
+  }
   Result<SendCommand> command = wire::decode_stomp_content({std::move(publish.content_type), std::move(publish.headers),
                                                             std::move(publish.body), std::move(publish.message_id)},
                                                            publish.destination);

@@ -160,6 +160,12 @@ std::shared_ptr<Message> message_of(const cJSON* object) {
     message->payload = text(object, "moderation_raw");
     return message;
   }
+  if (has(object, "seen_raw")) {
+    auto message = std::make_shared<Message>();
+    message->event_kind = RoomEventKind::seen;
+    message->payload = text(object, "seen_raw");
+    return message;
+  }
   auto message = std::make_shared<Message>();
   message->room = text(object, "room");
   message->seq = number(object, "seq");
@@ -241,6 +247,9 @@ struct Describe {
   std::string operator()(const StateCommand& c) const {
     return Description().add("state", c.state).add("ref", c.ref).line();
   }
+  std::string operator()(const SeenCommand& c) const {
+    return Description().add("seen", c.room).add("seq", c.seq).add("ref", c.ref).line();
+  }
   std::string operator()(const ModerateCommand& c) const {
     const Moderation& what = c.what();
     std::string line =
@@ -303,6 +312,7 @@ Command command_of(const cJSON* object) {
   if (type == "state") return StateCommand{text(object, "state"), ref};
   if (type == "report")
     return ReportCommand{text(object, "room"), number(object, "target"), text(object, "reason"), ref};
+  if (type == "seen") return SeenCommand{text(object, "room"), number(object, "seq"), ref};
   if (type == "moderate") {
     ModerateCommand command;
     command.what().room = text(object, "room");
@@ -425,8 +435,9 @@ void encodes_messages_as_the_vectors_say(void**) {
 Role role_of(const cJSON* r) { return has(r, "role") ? role_named(text(r, "role")).value() : Role::guest; }
 
 std::int64_t slow_mode_of(const cJSON* r) {
-  return has(r, "slow_mode") ? static_cast<std::int64_t>(number(r, "slow_mode")) : 0;
+  return has(r, "slow_mode_ms") ? static_cast<std::int64_t>(number(r, "slow_mode_ms")) : 0;
 }
+std::uint64_t seen_of(const cJSON* r) { return has(r, "seen") ? number(r, "seen") : 0; }
 
 Reply reply_of(const cJSON* r) {
   const std::string kind = text(r, "kind");
@@ -441,14 +452,15 @@ Reply reply_of(const cJSON* r) {
                    boolean(r, "complete"),
                    has(r, "user") ? text(r, "user") : "",
                    role_of(r),
-                   slow_mode_of(r)};
+                   slow_mode_of(r),
+                   seen_of(r)};
   if (kind == "ack")
     return AckReply{ref, number(r, "seq"), text(r, "epoch"), has(r, "repeated") && boolean(r, "repeated")};
   if (kind == "answer") return AnswerReply{ref, text(r, "args_raw"), attachments_of(r)};
   if (kind == "joined")
     return JoinedReply{
         ref,        text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "resumed"), boolean(r, "complete"),
-        role_of(r), slow_mode_of(r)};
+        role_of(r), slow_mode_of(r), seen_of(r)};
   if (kind == "left") return LeftReply{ref, text(r, "room"), text(r, "reason")};
   if (kind == "named") return RenamedReply{ref, text(r, "name")};
   const cJSON* item = nullptr;

@@ -81,6 +81,43 @@ void other_events_are_relayed_byte_for_byte(void**) {
   expect(text_of(codec().encode(relayed(decode("2[12,1]")))), "2[\"12\",1]");
 }
 
+SocketIoCodec codec_without_seen() {
+  SocketIoNamespace nsp = **namespaces().find("/");
+  nsp.changes.seen.clear();
+  return {std::make_shared<const SocketIoNamespace>(std::move(nsp)), "SID", {}};
+}
+
+void read_markers_are_an_event_with_the_number_of_a_message(void**) {
+  const auto seen = [](const SocketIoCodec& client, std::string_view text) {
+    const Result<SocketIoPacket> packet = decode_socket_io(text);
+    const Decoded decoded = client.decode(*packet, {});
+    const auto* command = std::get_if<SeenCommand>(&std::get<Command>(decoded));
+    return command == nullptr ? std::string("none")
+                              : command->room + " " + std::to_string(command->seq) + " " + command->ref;
+  };
+  expect(seen(codec(), R"(21["chat seen",17])"), "lobby 17 1");
+  expect(seen(codec(), R"(2["chat seen",17,"more"])"), "lobby 17 ");
+  for (const char* text : {R"(2["chat seen"])", R"(2["chat seen","17"])", R"(2["chat seen",-1])",
+                           R"(2["chat seen",1.5])", R"(2["chat seen",[17]])", R"(2["seen",17])"}) {
+    expect(seen(codec(), text), "none");  // events of the application
+  }
+  expect(seen(codec_without_seen(), R"(2["chat seen",17])"), "none");
+  Message message;
+  message.event_kind = RoomEventKind::seen;
+  message.room = "lobby";
+  message.target_seq = 17;
+  expect(text_of(codec().encode(message)), R"(2["chat seen",17])");
+  expect(text_of(codec_without_seen().encode(message)), "");
+  message.room = "other";
+  expect(text_of(codec().encode(message)), "");
+  Welcome welcome;
+  welcome.room = "lobby";
+  const std::string connected = text_of(codec().encode(Reply(welcome)));
+  welcome.seen = 17;
+  expect(text_of(codec().encode(Reply(welcome))), connected + R"( + 2["chat seen",17])");
+  expect(text_of(codec_without_seen().encode(Reply(welcome))), connected);
+}
+
 void changes_are_events_with_the_number_of_a_message(void**) {
   SendCommand command = decode(R"(21["chat edit",5,"new"])");
   assert_true(command.draft().event_kind == RoomEventKind::edit);
@@ -285,6 +322,7 @@ int main() {
       cmocka_unit_test(a_lone_string_of_chat_message_is_text),
       cmocka_unit_test(other_events_are_relayed_byte_for_byte),
       cmocka_unit_test(changes_are_events_with_the_number_of_a_message),
+      cmocka_unit_test(read_markers_are_an_event_with_the_number_of_a_message),
       cmocka_unit_test(a_namespace_is_its_room),
       cmocka_unit_test(attachments_follow),
       cmocka_unit_test(refuses_without_closing_what_it_does_not_relay),

@@ -56,6 +56,19 @@ std::string shown(const Message& message, bool text_only = false) {
   return text_of(encode_stomp_content(message, text_only));
 }
 
+void a_frame_without_a_body_may_set_a_read_marker(void**) {
+  const std::optional<SeenCommand> seen = decode_stomp_seen({{"a", "b"}, {"seen", "17"}}, "", kRoom);
+  assert_true(seen.has_value());
+  ASSERT_TEXT(seen->room, "a");
+  assert_int_equal(seen->seq, 17);
+  assert_false(decode_stomp_seen({{"seen", "17"}}, "text", kRoom).has_value());
+  assert_false(decode_stomp_seen({{"seen", "yes"}}, "", kRoom).has_value());
+  assert_false(decode_stomp_seen({{"seen", "-1"}}, "", kRoom).has_value());
+  assert_false(decode_stomp_seen({}, "", kRoom).has_value());
+  const StompDestination application{StompDestinationKind::application, "a"};
+  assert_false(decode_stomp_seen({{"seen", "17"}}, "", application).has_value());
+}
+
 void a_body_without_a_type_is_text(void**) {
   const SendCommand command = sent(std::nullopt, "hello");
   assert_true(command.draft().kind == PayloadKind::text);
@@ -209,6 +222,7 @@ int main() {
       cmocka_unit_test(bytes_are_one_attachment),
       cmocka_unit_test(base64_carries_bytes_over_text),
       cmocka_unit_test(events_and_flags_are_headers),
+      cmocka_unit_test(a_frame_without_a_body_may_set_a_read_marker),
       cmocka_unit_test(an_event_for_the_application_has_its_name_from_the_destination),
       cmocka_unit_test(messages_of_other_protocols_are_json),
       cmocka_unit_test(a_codec_writes_the_body_for_each_kind_of_destination),
