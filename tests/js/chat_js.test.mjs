@@ -532,6 +532,7 @@ test('a client moderates, knows its role, and hears how long it must wait', asyn
   assert.equal(await ann.moderate('slow_mode', { value: 60_000 }), undefined);
   const { time, ...told } = await bob.next('moderation');
   assert.deepEqual([told, typeof time], [{ room: 'lobby', action: 'slow_mode', value: 60_000, by: 'ann' }, 'number']);
+  await eve.next('moderation');
   assert.deepEqual([ann, bob, eve].map((client) => client.slowModeMs()), [0, 60_000, 60_000]);
   await bob.send('one');
   // Told, and not sent again by itself.
