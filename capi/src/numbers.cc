@@ -47,8 +47,9 @@ static_assert(same(Error::muted, CHAT_ERROR_MUTED));
 static_assert(same(Error::slow_mode, CHAT_ERROR_SLOW_MODE));
 static_assert(same(Error::read_only, CHAT_ERROR_READ_ONLY));
 static_assert(same(Error::no_such_message, CHAT_ERROR_NO_SUCH_MESSAGE));
+static_assert(same(Error::name_taken, CHAT_ERROR_NAME_TAKEN));
 
-static_assert(CHAT_ERROR_COUNT == 33, "a new error stands in core/model/types.h and above too");
+static_assert(CHAT_ERROR_COUNT == 34, "a new error stands in core/model/types.h and above too");
 #define CHAT_COUNT_ERROR(name, number, text) +1
 static_assert((CHAT_ERROR_MAP(CHAT_COUNT_ERROR)) == CHAT_ERROR_COUNT, "the numbers of errors have no gap");
 #undef CHAT_COUNT_ERROR

@@ -23,6 +23,10 @@ constexpr std::string_view kApplication = "the application";
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
+Status name_taken(const std::string& name, const std::string& room) {
+  return {Error::name_taken, "the name " + name + ", or one that looks like it, is taken in the room " + room};
+}
+
 // What a client that comes back receives. Later events have replaced the others.
 KeptMessages without_empty(KeptMessages kept) {
   std::erase_if(kept.messages, [](const MessagePtr& one) { return is_empty(*one); });
@@ -141,10 +145,19 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
       inboxes_(std::move(inboxes)),
       refusals_(refusals),
       sources_(limits_of(options_)),
-      clients_(sources_, options_.node, options_.last_client_number),
+      clients_(sources_, options_.node, options_.last_client_number, options_.unique_names),
       message_ids_(options_.message_ids, [this](const MessageIds::Waiter& waiter) { wake(waiter); }),
       rooms_(options_, inboxes_.size()),
-      uses_presence_(options_.presence != PresenceLevel::off) {}
+      uses_presence_(options_.presence != PresenceLevel::off) {
+  for (const std::string& name : options_.reserved_names) {
+    Result<NameKeys> keys = list_keys(name);
+    if (!keys.ok()) continue;  // a name that no guest can take: name_keys() refuses it too
+    if (!keys->folded.empty()) reserved_names_.insert(std::move(keys->folded));
+    reserved_names_.insert(std::move(keys->looks));
+  }
+  if (!options_.unique_names) return;
+  if (Result<NameKeys> keys = name_keys(ClientTable::kGuestPrefix); keys.ok()) guest_prefix_ = std::move(keys->looks);
+}
 
 // The client may have left, or its time may be over.
 void Hub::wake(const MessageIds::Waiter& waiter) {
@@ -221,6 +234,9 @@ Status Hub::open(const ClientPtr& client, std::string_view room, const std::opti
   std::optional<Refusal> refusal;
   Status status;
   {
+    const auto names = naming();
+    status = make_way(client, room, now);
+    if (!status.ok()) return status;
     const auto routing = routing_.share();
     status = enter(client, room, since, std::nullopt, ClientState::accepted, now, refusal, nullptr, earlier);
   }
@@ -240,24 +256,142 @@ ClientState Hub::remove_client(const ClientPtr& client) {
 }
 
 Status Hub::set_identity(const ClientPtr& client, Identity identity) {
-  const auto routing = routing_.share();
-  ReservedPosts renamed(inbox_of(*client));
-  Status status = clients_.set_identity(*client, std::move(identity), [&](std::string name) {
-    renamed.post(Renamed{client->id(), std::move(name)});
+  Status status = clients_.complete(*client, identity);
+  if (!status.ok()) return status;
+  const auto names = naming();
+  const auto next = std::make_shared<const Identity>(std::move(identity));
+  return change_name(client, next, [&] {
+    const auto routing = routing_.share();
+    ReservedPosts renamed(inbox_of(*client));
+    return clients_.set_identity(*client, *next, [&](std::string name) {
+      renamed.post(Renamed{client->id(), std::move(name)});
+    });
   });
+}
+
+Status Hub::rename(const ClientPtr& client, std::string name) {
+  const auto names = naming();
+  Identity wanted = *client->identity();
+  wanted.name = std::move(name);
+  Status status = clients_.complete(*client, wanted);
+  if (status.ok()) status = check_guest_name(*client, wanted.name, wanted.keys);
+  if (!status.ok()) return status;
+  const auto next = std::make_shared<const Identity>(std::move(wanted));
+  return change_name(client, next, [&]() -> Status {
+    std::lock_guard lock(client->mutex_);
+    Identity identity = *client->identity_;
+    identity.name = next->name;
+    identity.keys = next->keys;
+    client->identity_ = std::make_shared<const Identity>(std::move(identity));
+    return {};
+  });
+}
+
+// Names ---------------------------------------------------------------------------------------------------------------
+
+std::unique_lock<std::mutex> Hub::naming() {
+  return options_.unique_names ? std::unique_lock(naming_) : std::unique_lock<std::mutex>();
+}
+
+Status Hub::check_guest_name(const Client& client, const std::string& name, const NameKeysPtr& keys) const {
+  if (reserved_names_.empty() && guest_prefix_.empty()) return {};
+  if (!client.identity()->user_id.empty()) return {};
+  const Status reserved{Error::forbidden, "the name " + name + " is reserved"};
+  if (!reserved_names_.empty()) {
+    const Result<NameKeys> wanted = keys ? *keys : list_keys(name);
+    if (!wanted.ok()) return wanted.status();
+    if (reserved_names_.contains(wanted->looks) || reserved_names_.contains(wanted->folded)) return reserved;
+  }
+  // So that each guest can have its guest name at any time.
+  const bool generated = keys && (keys->looks.starts_with(guest_prefix_) || keys->folded.starts_with(guest_prefix_));
+  return generated && name != ClientTable::guest_name(client.id()) ? reserved : Status();
+}
+
+template <class Change>
+Status Hub::change_name(const ClientPtr& client, const IdentityPtr& next, Change change) {
+  struct Prepared {
+    ~Prepared() {
+      for (const RoomPtr& room : rooms) {
+        const std::lock_guard lock(room->mutex);
+        room->names->finish(client, changed);
+      }
+    }
+    ClientId client;
+    std::vector<RoomPtr> rooms = {};
+    bool changed = false;
+  };
+  Status status;
+  {
+    Prepared prepared{client->id()};
+    std::vector<RoomPtr> rooms;
+    if (options_.unique_names) {
+      const std::lock_guard lock(client->mutex_);
+      rooms = client->rooms_;
+    }
+    prepared.rooms.reserve(rooms.size());
+    for (const RoomPtr& room : rooms) {
+      status = make_way(client, next, room);
+      if (!status.ok()) return status;
+      const std::lock_guard lock(room->mutex);
+      if (room->names->taken_by(*next, client->id()) != nullptr) return name_taken(next->name, room->name);
+      room->names->prepare(client->id(), next);
+      prepared.rooms.push_back(room);
+    }
+    status = change();
+    prepared.changed = status.ok();
+  }
   if (status.ok()) update_presence(client);
   return status;
 }
 
-Status Hub::rename(const ClientPtr& client, std::string name) {
-  {
-    std::lock_guard lock(client->mutex_);
-    Identity identity = *client->identity_;
-    identity.name = std::move(name);
-    client->identity_ = std::make_shared<const Identity>(std::move(identity));
+Status Hub::take_guest_name(const ClientPtr& client) {
+  Identity identity = *client->identity();
+  identity.name = ClientTable::guest_name(client->id());
+  Status status = clients_.complete(*client, identity);
+  if (!status.ok()) return status;
+  const auto next = std::make_shared<const Identity>(std::move(identity));
+  return change_name(client, next, [&] {
+    const auto routing = routing_.share();
+    ReservedPosts renamed(inbox_of(*client));
+    return clients_.set_identity(*client, *next, [&](std::string name) {
+      renamed.post(Renamed{client->id(), std::move(name)});
+    });
+  });
+}
+
+Status Hub::make_way(const ClientPtr& client, const IdentityPtr& identity, const RoomPtr& room) {
+  if (identity->user_id.empty()) return {};
+  // Each of the two keys of a name may belong to another guest.
+  for (int guests = 0; guests < 2; ++guests) {
+    ClientPtr guest;
+    {
+      const std::lock_guard lock(room->mutex);
+      const RoomNames::Holder* const holder = room->names->taken_by(*identity, client->id());
+      if (holder == nullptr || !holder->identity->user_id.empty()) return {};
+      const auto member = room->members.find(holder->client);
+      if (member == room->members.end()) return {};
+      guest = member->second.client;
+    }
+    Status status = take_guest_name(guest);
+    if (status.code == Error::no_such_client) continue;  // it has just left
+    if (!status.ok()) return status;
   }
-  update_presence(client);
   return {};
+}
+
+Status Hub::make_way(const ClientPtr& client, std::string_view name, Moment now) {
+  if (!options_.unique_names) return {};
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return {};
+  const IdentityPtr identity = client->identity();
+  {
+    const Standing who = client->standing_in(name);
+    const std::lock_guard lock(room->mutex);
+    if (room->members.contains(client->id()) || room->names->taken_by(*identity, client->id()) == nullptr) return {};
+    if (!room->rules.check_join(who, now.age_ms).ok()) return {};  // enter() says why
+  }
+  if (!identity->user_id.empty()) return make_way(client, identity, room);
+  return client->joined({}) == nullptr ? take_guest_name(client) : Status();  // enter() refuses it
 }
 
 Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
@@ -265,6 +399,9 @@ Status Hub::join(const ClientPtr& client, std::string_view name, const std::opti
   std::optional<Refusal> refusal;
   Status status;
   {
+    const auto names = naming();
+    status = make_way(client, name, now);
+    if (!status.ok()) return status;
     const auto routing = routing_.share();
     status = enter(client, name, since, std::move(ref), ClientState::open, now, refusal, nullptr, earlier);
   }
@@ -320,6 +457,9 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         refusal = Refusal::rooms_per_client;
         return {Error::too_many, "the client is in the maximum number of rooms"};
       }
+      if (room.names && room.names->taken_by(*client->identity_, client->id()) != nullptr) {
+        return name_taken(client->identity_->name, room.name);
+      }
       reserve_one(client->rooms_);
       member = room.add_member(client, client->loop());
       refusal = client->charge_rooms(client->rooms_.size() + 1);
@@ -328,14 +468,17 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         return {Error::too_many, refusal == Refusal::memberships ? "the server has the maximum number of memberships"
                                                                  : "too many memberships from this address"};
       }
-      if (room.presence) {
+      if (room.presence || room.names) {
         try {
-          IdentityPtr identity = client->identity_;
-          if (!identity->state) {
-            if (PublicStatePtr state = room.presence->state_of(*identity)) identity = with_state(*identity, state);
+          if (room.names) room.names->add(client->id(), client->identity_);
+          if (room.presence) {
+            IdentityPtr identity = client->identity_;
+            if (!identity->state) {
+              if (PublicStatePtr state = room.presence->state_of(*identity)) identity = with_state(*identity, state);
+            }
+            member->second.person = room.presence->enter(client->id(), *identity);
+            client->identity_ = std::move(identity);
           }
-          member->second.person = room.presence->enter(client->id(), *identity);
-          client->identity_ = std::move(identity);
         } catch (...) {
           room.remove_member(member);
           (void)client->charge_rooms(client->rooms_.size());
@@ -711,9 +854,12 @@ Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& ro
   std::optional<Refusal> refusal;
   Status status;
   {
-    const auto routing = routing_.share();
+    const auto names = naming();
     ClientState expected = ClientState::accepted;
     for (const RoomPosition& one : rooms) {
+      status = make_way(client, one.room, now);
+      if (!status.ok()) break;
+      const auto routing = routing_.share();
       status = enter(client, one.room, one.position, std::nullopt, expected, now, refusal, &max_bytes);
       if (!status.ok()) break;
       expected = ClientState::open;

@@ -4,14 +4,16 @@
 //
 // A function that throws std::bad_alloc has changed nothing: it makes its events and reserves their places in the inboxes
 // before the first change (ReservedPosts). The exceptions are ban() and close_room(), which remove one member after the
-// other. They can be called again.
+// other, and functions that join a room, which may have given a guest another name. They can be called again.
 //
-// Lock order, outermost first: routing_, the lock of the room table or of the client table, one room's mutex, one
+// Lock order, outermost first: naming_, routing_, the lock of the room table or of the client table, one room's mutex, one
 // client's mutex, an inbox's own lock.
 // routing_ guards the mapping from clients to loops. A function that posts an event for one client, or adds a
 // membership, holds it shared; move_client() alone holds it exclusively. While it is held, the loop of each membership
 // equals the client's loop. publish() does not need it for room messages: the room's lock and the loop of each
 // membership order them.
+// naming_ is only used with HubOptions::unique_names. A function that gives a client a name, or adds a membership, holds it, so
+// that names are checked in one room after the other while no other room or client takes them. A name is given back without it.
 #pragma once
 
 #include <atomic>
@@ -83,10 +85,12 @@ class Hub {
   // Removes the client from its rooms and from the tables. Returns the state before; gone when it was already removed.
   ClientState remove_client(const ClientPtr& client);
 
-  // Sets the identity and posts Renamed to the client's loop when the name changes. Errors: invalid_argument,
-  // invalid_utf8, too_many, no_such_client.
+  // Sets the identity and posts Renamed to the client's loop when the name changes. With HubOptions::unique_names, guests that
+  // have the name of a user in one of its rooms get their guest names. Errors: invalid_argument, invalid_utf8, too_many,
+  // no_such_client, name_taken.
   Status set_identity(const ClientPtr& client, Identity identity);
-  // Sets the display name for the client's own rename command, whose reply confirms it.
+  // Sets the display name for the client's own rename command, whose reply confirms it. Errors: name_taken in one of its rooms;
+  // forbidden when the name is reserved, and for a guest the guest name of another client.
   Status rename(const ClientPtr& client, std::string name);
 
   // Return nullptr when there is no such client.
@@ -97,8 +101,10 @@ class Hub {
 
   // Adds the client to the room and posts Joined to its loop. `since` asks for the messages after that position. `ref`
   // belongs to the client's command and may be empty; nullopt: no command of the client caused the join. Errors:
-  // wrong_state unless the client is open, invalid_room, banned, too_many. earlier: what was read for unread(); messages
-  // that a store keeps and that were not read count as missing.
+  // wrong_state unless the client is open, invalid_room, banned, too_many, name_taken. earlier: what was read for unread();
+  // messages that a store keeps and that were not read count as missing.
+  // With HubOptions::unique_names a guest that has the name of a user who joins gets its guest name, and so does a guest whose
+  // name is taken in the first room that it joins.
   Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
               std::optional<std::string> ref, Moment now, const KeptRange* earlier = nullptr);
   // Removes the client from the room and posts Left to its loop. Errors: not_joined.
@@ -288,6 +294,17 @@ class Hub {
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                std::size_t* replay_bytes = nullptr, const KeptRange* earlier = nullptr);
+  // Names: naming() is held by the callers of the other ones. It locks nothing without unique_names.
+  std::unique_lock<std::mutex> naming();
+  // Before a client joins a room: gives guests other names, so that the names there stay unique if that can be.
+  Status make_way(const ClientPtr& client, std::string_view room, Moment now);
+  // Before a user has a name in one of its rooms: the same for the guests there.
+  Status make_way(const ClientPtr& client, const IdentityPtr& identity, const RoomPtr& room);
+  Status take_guest_name(const ClientPtr& client);
+  // Calls change(), which gives the client this identity, when the name is free in all its rooms.
+  template <class Change>
+  Status change_name(const ClientPtr& client, const IdentityPtr& next, Change change);
+  Status check_guest_name(const Client& client, const std::string& name, const NameKeysPtr& keys) const;
   // Call these with the room's lock held, in a room with presence.
   MessagePtr presence_snapshot(Room& room, Moment now) const;
   std::shared_ptr<Message> presence_message(const Room& room, PresenceNotice notice, std::size_t count_before,
@@ -347,6 +364,9 @@ class Hub {
   RefusalReport* const refusals_;
 
   SourceTable sources_;
+  std::mutex naming_;
+  std::unordered_set<std::string> reserved_names_;  // NameKeys
+  std::string guest_prefix_;                        // the key of ClientTable::kGuestPrefix
   RoutingLock routing_;
   ClientTable clients_;
   MessageIds message_ids_;  // before the rooms: messages that wait in their logs have claims

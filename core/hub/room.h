@@ -15,6 +15,7 @@
 #include "hub/client.h"
 #include "hub/presence.h"
 #include "hub/room_log.h"
+#include "hub/room_names.h"
 #include "hub/room_rules.h"
 #include "hub/source_table.h"
 #include "model/command.h"
@@ -58,7 +59,7 @@ struct Room : std::enable_shared_from_this<Room> {
 
   // Adds a client that is not a member yet. It receives all later messages.
   Members::iterator add_member(const ClientPtr& client, std::size_t loop);
-  // Returns the iterator after the removed member. Its person leaves.
+  // Returns the iterator after the removed member. Its person leaves, and its name is free.
   Members::iterator remove_member(Members::iterator member);
   // Changes the loop that delivers the room to the member.
   void move_member(Member& member, std::size_t loop);
@@ -103,6 +104,7 @@ struct Room : std::enable_shared_from_this<Room> {
   std::size_t watchers = 0;
   std::vector<std::uint32_t> members_by_loop;  // with the watchers
   RoomRules rules;
+  std::unique_ptr<RoomNames> names;    // of the members; nullptr: without HubOptions::unique_names
   std::unique_ptr<Presence> presence;  // nullptr: the level is off
   bool presence_set = false;           // the application has set the level
   std::weak_ptr<const void> held;      // see RoomHold

@@ -94,14 +94,14 @@ CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
 
 /*
  * The loaded versions of the libraries that libchat uses, for a log or a bug report: "libwebsockets 4.1.6, libuv 1.44.2,
- * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13, SQLite 3.40.1". The text is static.
+ * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13, SQLite 3.40.1, ICU 72.1". The text is static.
  */
 CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
  * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics",
- * "sockjs", "stomp", "http", "history-file" (history_path), "moderation" (chat_moderate).
+ * "sockjs", "stomp", "http", "history-file" (history_path), "moderation" (chat_moderate), "unique-names" (unique_names).
  * Returns 0 for an unknown name or NULL.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
@@ -141,7 +141,8 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
   X(ERROR_MUTED, 29, "muted in the room")                                             \
   X(ERROR_SLOW_MODE, 30, "too soon after the last message in the room")               \
   X(ERROR_READ_ONLY, 31, "the room is read-only")                                     \
-  X(ERROR_NO_SUCH_MESSAGE, 32, "no such message")
+  X(ERROR_NO_SUCH_MESSAGE, 32, "no such message")                                     \
+  X(ERROR_NAME_TAKEN, 33, "the name is taken in a room")
 
 typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
@@ -955,6 +956,12 @@ typedef struct chat_server_options {
   const char *socket_io_react_event;  /* NULL: "chat react" */
   int moderation_events; /* 1: the members of a room are told what is moderated there, by the event "moderation":
                             docs/moderation.md. Clients cannot publish events of this name then */
+  /* Display names: docs/moderation.md. */
+  int unique_names; /* 1: a name belongs to one person of a room, and so do names that look like it. UNSUPPORTED if the build
+                       lacks the feature "unique-names" */
+  const char *const *reserved_names; /* names that guests cannot take, nor names that look like them. Without the feature
+                                        "unique-names" they are compared in ASCII without case. Each at most 128 bytes */
+  size_t reserved_name_count;        /* at most 1,000 */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -981,7 +988,8 @@ typedef struct chat_server_options {
         NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0,   \
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,    \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,       \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0 \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0, \
+        0, NULL, 0                                                                                                     \
   }
 
 /*

@@ -121,6 +121,7 @@ int rest_status(Error error) {
     case Error::read_only:
       return 403;
     case Error::wrong_state:
+    case Error::name_taken:
       return 409;
     case Error::rate_limited:
     case Error::slow_mode:
