@@ -108,6 +108,13 @@ void limit_messages(KeptMessages& kept, std::size_t limit) {
   kept.complete = false;
 }
 
+Status not_approved(const std::string& reason) {
+  return {Error::forbidden, reason.empty() ? "no moderator has approved the message" : reason};
+}
+
+// So many moderators of a room are told of a message that waits.
+constexpr std::size_t kMaxToldModerators = 100;
+
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
 // The keys of kept values of a room: this and the id of a user who was present when the server stopped.
@@ -157,6 +164,11 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
   }
   if (!options_.unique_names) return;
   if (Result<NameKeys> keys = name_keys(ClientTable::kGuestPrefix); keys.ok()) guest_prefix_ = std::move(keys->looks);
+}
+
+// Messages that wait have claims of message_ids_, and may be the last owners of their clients.
+Hub::~Hub() {
+  for (const RoomPtr& room : rooms_.all()) room->waiting.reset();
 }
 
 // The client may have left, or its time may be over.
@@ -444,7 +456,15 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       joined.presence = presence_snapshot(room, now);
       joined.names_people = room.presence->level() == PresenceLevel::full;
     }
-    ReservedPosts place(inbox_of(*client));
+    std::vector<MessagePtr> held;  // for a moderator
+    if (room.waiting && !room.waiting->empty() &&
+        room.rules.role_of(client->standing_in(room.name)) >= Role::moderator) {
+      for (const HeldMessage& one : room.waiting->all()) {
+        held.push_back(stamped(room, held_event(*one.message, one.until_ms - now.age_ms), now));
+      }
+      room.waiting->moderators_until_ms = INT64_MIN;
+    }
+    ReservedPosts place(inbox_of(*client), 1 + held.size());
     std::lock_guard lock(client->mutex_);
     if (client->state_ == ClientState::gone) return no_such_client();
     if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
@@ -488,6 +508,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       client->rooms_.push_back(room.shared_from_this());
     }
     place.post(std::move(joined));
+    for (MessagePtr& one : held) place.post(DirectMessage{client->id(), std::move(one), {}});
     client->state_ = ClientState::open;
     return {};
   });
@@ -606,21 +627,19 @@ Status Hub::change_rules(Room& room, const Moderation& what, const Target& targe
                           : rules.ban(target.key, what.duration_ms, now.age_ms);
     case ModerationAction::mute:
       return rules.mute(target.key, what.duration_ms, now.age_ms);
-    case ModerationAction::slow_mode:
-      rules.set_slow_mode(what.value);
-      return {};
-    case ModerationAction::members_only:
-      rules.set_members_only(what.value != 0);
-      return {};
-    case ModerationAction::read_only:
-      rules.set_read_only(what.value != 0);
-      return {};
     case ModerationAction::role:
       return rules.set_role(target.user_id, static_cast<Role>(what.value));
-    case ModerationAction::close:
-      break;
+    case ModerationAction::slow_mode:
+    case ModerationAction::members_only:
+    case ModerationAction::read_only:
+    case ModerationAction::no_repeats:
+    case ModerationAction::no_links:
+    case ModerationAction::hold_first:
+      rules.set_mode(what.action, what.value);
+      return {};
+    default:
+      return {};
   }
-  return {};
 }
 
 Status Hub::keep_rules(Room& room, const Moderation& what, const Target& target, Moment now) {
@@ -642,16 +661,12 @@ Status Hub::keep_rules(Room& room, const Moderation& what, const Target& target,
     case ModerationAction::mute:
       undone.duration_ms = rules.mute_left_ms(target.key, now.age_ms);
       break;
-    case ModerationAction::slow_mode:
-      undone.value = rules.slow_mode_ms();
-      break;
-    case ModerationAction::members_only:
-      undone.value = rules.members_only() ? 1 : 0;
-      break;
-    case ModerationAction::read_only:
-      undone.value = rules.read_only() ? 1 : 0;
-      break;
     default: {
+      RoomModes modes = rules.modes();
+      if (const std::int64_t* const mode = modes.of(what.action)) {
+        undone.value = *mode;
+        break;
+      }
       const auto role = rules.roles().find(target.user_id);
       undone.value = static_cast<std::int64_t>(role == rules.roles().end() ? Role::member : role->second.role);
     }
@@ -707,10 +722,25 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   AuditRecord record{what, {}, target.name, now.time_ms};
   if (actor) record.actor = {actor->id(), actor->identity()->name, actor->identity()->user_id};
 
+  const bool approves = what.action == ModerationAction::approve;
+  const bool decides = approves || what.action == ModerationAction::reject;
+  const bool may_end = what.action == ModerationAction::hold_first || what.action == ModerationAction::close;
+  RoutingLock::Shared routing;
+  if (decides || may_end) routing = routing_.share();
+  std::optional<HeldMessage> approved;
+
   const auto moderate_room = [&](Room& room) -> Status {
     if (actor) {
       Status status = check_rank(room, what, target, target_role, *actor);
       if (!status.ok()) return status;
+    }
+    HeldMessage* held = nullptr;
+    std::optional<Announcement::ToSender> rejected;
+    if (decides) {
+      const std::string person = target.user_id.empty() ? "client:" + std::to_string(what.client) : target.key;
+      held = room.waiting ? room.waiting->find(person) : nullptr;
+      if (held == nullptr) return {Error::no_such_message, "no message of this person waits in the room " + room.name};
+      if (!approves) rejected.emplace(inboxes_, held->receipt, *held->message, not_approved(what.reason));
     }
     std::optional<ReservedPosts> audit;
     AuditRecordPtr kept;
@@ -720,7 +750,7 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
     }
     Submission event;
     std::optional<Announcement> announcement;
-    if (options_.moderation_events) {
+    if (options_.moderation_events && !decides) {
       event.message = moderation_event(record);
       event.message->epoch = room.log->epoch();
       event.message->time_ms = now.time_ms;
@@ -729,11 +759,20 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
       announcement.emplace(inboxes_, &room, event, false);
     }
     uses_rules_.store(true, std::memory_order_relaxed);
+    if (what.action == ModerationAction::hold_first) holds_messages_.store(true, std::memory_order_relaxed);
+    if (approves) room.rules.note_message(held->person, *held->message, now.age_ms);
     Status status = keep_rules(room, what, target, now);
     if (!status.ok()) return status;
+    if (held != nullptr) {
+      HeldMessage taken = room.waiting->take(held);
+      if (approves) approved = std::move(taken);
+    }
+    if (rejected) rejected->post();
+    if (decides) tell_moderators(room, now, [&] { return moderation_event(record); });
     if (announcement) announcement->post();
     if (audit) audit->post(AuditNotice{std::move(kept)});
     expel_target(room, what, target);
+    if (may_end && (what.action == ModerationAction::close || what.value == 0)) refuse_held(room, now, true);
     if (what.action == ModerationAction::close) {
       room.rules.clear();
       rooms_.count_history(room.log->restart(rooms_.next_epoch()));
@@ -755,7 +794,110 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   std::optional<Refusal> refusal;
   status = rooms_.with(what.room, actor ? actor->source() : nullptr, refusal, moderate_room);
   if (actor) note(refusal, actor->origin().address);
-  return status;
+  if (!approved) return status;
+  routing = {};
+  const Receipt receipt = approved->receipt;
+  std::shared_ptr<const Message> message = approved->message;
+  const Result<Published> published =
+      publish(std::move(approved->message), now, std::move(approved->receipt), approved->client->source());
+  if (published.ok()) return {};
+  routing = routing_.share();
+  Announcement::ToSender(inboxes_, receipt, *message, published.status()).post();
+  return published.status();
+}
+
+// First messages that wait for moderators ------------------------------------------------------------------------------
+
+MessagePtr Hub::stamped(const Room& room, std::shared_ptr<Message> event, Moment now) const {
+  event->epoch = room.log->epoch();
+  event->time_ms = now.time_ms;
+  event->born_ms = now.age_ms;
+  event->serial = next_serial();
+  return event;
+}
+
+const std::vector<ClientId>& Hub::moderators_of(Room& room, Moment now) const {
+  HeldMessages& waiting = *room.waiting;
+  if (now.age_ms < waiting.moderators_until_ms) return waiting.moderators;
+  std::vector<ClientId> found;
+  for (const auto& [id, member] : room.members) {
+    const IdentityPtr identity = member.client->identity();
+    const Role role = room.rules.role_of(identity->user_id, role_in(identity->attributes, room.name));
+    if (role >= Role::moderator && found.size() < kMaxToldModerators) found.push_back(id);
+  }
+  waiting.moderators = std::move(found);
+  // Large rooms are searched less often.
+  waiting.moderators_until_ms =
+      now.age_ms + std::max<std::int64_t>(1'000, static_cast<std::int64_t>(room.members.size()) / 100);
+  return waiting.moderators;
+}
+
+// Those for whom memory fails are told what waits when they join again.
+template <class Make>
+void Hub::tell_moderators(Room& room, Moment now, Make make) try {
+  const MessagePtr event = stamped(room, make(), now);
+  for (const ClientId id : moderators_of(room, now)) {
+    const auto member = room.members.find(id);
+    if (member != room.members.end()) post(*member->second.client, DirectMessage{id, event, {}});
+  }
+} catch (const std::bad_alloc&) {
+}
+
+Status Hub::hold(const ClientPtr& client, std::shared_ptr<Message> message, Moment now, Receipt receipt) {
+  const Standing who = client->standing_in(message->room);
+  const auto routing = routing_.share();
+  const RoomPtr room = rooms_.find(message->room);
+  if (!room) return no_such_room(message->room);
+  const std::lock_guard lock(room->mutex);
+  const std::int64_t most_ms = room->rules.modes().hold_first_ms;
+  if (room->removed || most_ms == 0) return no_such_room(message->room);  // the rule has just ended
+  if (!room->waiting) room->waiting = std::make_unique<HeldMessages>();
+  HeldMessages& waiting = *room->waiting;
+  Status status = waiting.check(who.pace_key, who.key, now.age_ms);
+  if (!status.ok()) return status;
+  {
+    const std::lock_guard holding(holding_mutex_);
+    const bool noted = std::any_of(holding_.begin(), holding_.end(),
+                                   [&](const auto& one) { return !one.owner_before(room) && !room.owner_before(one); });
+    if (!noted) holding_.push_back(room);
+  }
+  const Message& held = *message;
+  waiting.add({who.pace_key, who.key, client, std::move(message), std::move(receipt), now.age_ms + most_ms});
+  tell_moderators(*room, now, [&] { return held_event(held, most_ms); });
+  return {};
+}
+
+void Hub::refuse_held(Room& room, Moment now, bool all) {
+  if (!room.waiting) return;
+  constexpr std::int64_t kEnd = INT64_MAX;
+  while (HeldMessage* const held = room.waiting->find_expired(all ? kEnd : now.age_ms)) {
+    Announcement::ToSender refused(inboxes_, held->receipt, *held->message, not_approved({}));
+    (void)room.waiting->take(held);
+    refused.post();
+  }
+}
+
+void Hub::expire_held(Moment now) {
+  if (!holds_messages_.load(std::memory_order_relaxed)) return;
+  std::vector<std::weak_ptr<Room>> holding;
+  {
+    const std::lock_guard lock(holding_mutex_);
+    holding.swap(holding_);
+  }
+  std::erase_if(holding, [&](const std::weak_ptr<Room>& one) {
+    const RoomPtr room = one.lock();
+    if (!room) return true;
+    const auto routing = routing_.share();
+    const std::lock_guard lock(room->mutex);
+    try {
+      refuse_held(*room, now, false);
+    } catch (const std::bad_alloc&) {  // the next time
+      return false;
+    }
+    return room->waiting == nullptr || room->waiting->empty();
+  });
+  const std::lock_guard lock(holding_mutex_);
+  holding_.insert(holding_.end(), holding.begin(), holding.end());
 }
 
 Status Hub::ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
@@ -787,6 +929,7 @@ Status Hub::load_rules(Moment now) {
       for (const RoomValue& value : options_.store->values(name)) {
         Result<bool> restored = restore_rule(room.rules, value, now);
         if (!restored.ok()) return restored.status();
+        if (room.rules.modes().hold_first_ms != 0) holds_messages_.store(true, std::memory_order_relaxed);
         // What cannot be removed now is removed after the next start.
         if (!*restored) (void)options_.store->keep_value(name, value.key, {}, now);
       }
@@ -808,7 +951,7 @@ Role Hub::role_in_room(const Client& client, std::string_view name) const {
 }
 
 Status Hub::check_message(const Client& client, const MessageDraft& message, const RoomPtr& known, Moment now,
-                          bool take_turn) {
+                          bool take_turn, bool* must_wait) {
   if (known && !known->rules.restricts()) return {};
   if (!uses_rules_.load(std::memory_order_relaxed)) return {};
   const RoomPtr room = known ? known : rooms_.find(message.room);
@@ -816,9 +959,23 @@ Status Hub::check_message(const Client& client, const MessageDraft& message, con
   const Standing who = client.standing_in(room->name);
   // The operator has named the events that are no messages, such as typing notices.
   const bool paced = ephemeral_events_.empty() || !ephemeral_events_.contains(message.event);
-  std::lock_guard lock(room->mutex);
-  Status status = room->rules.check_message(who, paced, now.age_ms);
-  if (status.ok() && take_turn && paced) status = room->rules.take_turn(who, now.age_ms);
+  Status status;
+  {
+    std::lock_guard lock(room->mutex);
+    RoomRules& rules = room->rules;
+    status = rules.check_message(who, paced, now.age_ms);
+    if (!status.ok() || !paced) return status;
+    status = rules.check_flood(who, message, now.age_ms);
+    if (status.ok() && take_turn) {
+      if (must_wait != nullptr) *must_wait = rules.must_wait(who, message);
+      if (must_wait == nullptr || !*must_wait) {
+        status = rules.take_turn(who, now.age_ms);
+        if (status.ok()) rules.note_message(who.pace_key, message, now.age_ms);
+      }
+      return status;
+    }
+  }
+  if (!status.ok()) note(Refusal::flood, client.origin().address);
   return status;
 }
 

@@ -63,6 +63,7 @@ class Hub {
   Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* refusals = nullptr);
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
+  ~Hub();
 
   // Adds a client in state connecting, with a guest name. Errors: too_many.
   Result<ClientPtr> add_client(const ClientOrigin& origin);
@@ -121,7 +122,9 @@ class Hub {
   Result<Target> find_target(const Moderation& what) const;
   // Does what a moderator wants. actor: the client that asks; nullptr: the application, which may do everything. Errors:
   // forbidden when the actor has too low a role, or one that is not above the target's; not_joined when there is nobody to
-  // kick; no_such_room (close), too_many. When memory fails while members are removed, the rule is set already.
+  // kick; no_such_room (close), too_many; no_such_message when no message of the target waits (approve, reject). When memory
+  // fails while members are removed, the rule is set already; when it fails while an approved message is published, the message
+  // is lost.
   Status moderate(Moderation what, const Target& target, const ClientPtr& actor, Moment now);
   // The same for the application.
   Status ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
@@ -129,13 +132,20 @@ class Hub {
   // Removes all members, the history and the rules except roles, and starts a new epoch. Errors: no_such_room.
   Status close_room(std::string_view room, const std::string& reason, Moment now = {});
   // Whether moderation is an event for members; see HubOptions::moderation_events.
-  bool tells_moderation() const { return options_.moderation_events; }
+  bool tells_moderation() const {
+    return options_.moderation_events || holds_messages_.load(std::memory_order_relaxed);
+  }
   // The role of the client, also in a room that it has not joined or that does not exist.
   Role role_in_room(const Client& client, std::string_view room) const;
   // Whether the rules of the room allow the client's message. known: the room, if the caller has it. take_turn: it will be
-  // published now, which counts for the slow mode. Errors: muted, read_only, slow_mode, forbidden.
+  // published now, which counts for the slow mode and the rules against floods. Errors: muted, read_only, slow_mode, forbidden,
+  // repeated, no_links. must_wait: set with take_turn when it must not be published, but be given to hold().
   Status check_message(const Client& client, const MessageDraft& message, const RoomPtr& known, Moment now,
-                       bool take_turn);
+                       bool take_turn, bool* must_wait = nullptr);
+  // Keeps the first message of a client until a moderator approves it, and tells the moderators in the room. The receipt's
+  // sender is notified of the end as by publish(). The client must not leave the room meanwhile. Errors: no_such_room;
+  // forbidden while another one of this person waits; too_many.
+  Status hold(const ClientPtr& client, std::shared_ptr<Message> message, Moment now, Receipt receipt);
 
   // Loads messages that were stored elsewhere into a room that has had none yet: oldest first, each with seq and
   // time_ms. seq: the highest seq of this epoch; 0: the seq of the last message given. Messages above the history
@@ -281,6 +291,7 @@ class Hub {
   // again when it returns true: there is more to do.
   bool expire(Moment now) {
     const bool more_ids = message_ids_.expire(now.age_ms);
+    expire_held(now);
     return rooms_.expire(now) || more_ids;
   }
 
@@ -332,6 +343,15 @@ class Hub {
   // change_rules(), also in the store. Nothing has changed when it fails.
   Status keep_rules(Room& room, const Moderation& what, const Target& target, Moment now);
   void expel_target(Room& room, const Moderation& what, const Target& target);
+  // First messages that wait for moderators. Call these with routing_ and the room's lock held.
+  const std::vector<ClientId>& moderators_of(Room& room, Moment now) const;
+  template <class Make>  // make() returns the event
+  void tell_moderators(Room& room, Moment now, Make make);
+  // Refuses all of them, or those whose time is over.
+  void refuse_held(Room& room, Moment now, bool all);
+  MessagePtr stamped(const Room& room, std::shared_ptr<Message> event, Moment now) const;
+  // Call without locks.
+  void expire_held(Moment now);
   // Call these two with the room's lock held; also with routing_ held if the sender waits for an acknowledgement. They
   // throw std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch);
@@ -371,8 +391,11 @@ class Hub {
   ClientTable clients_;
   MessageIds message_ids_;  // before the rooms: messages that wait in their logs have claims
   RoomTable rooms_;
-  std::atomic<bool> uses_presence_;       // some room may have presence
-  std::atomic<bool> uses_rules_ = false;  // some room may have rules
+  std::atomic<bool> uses_presence_;           // some room may have presence
+  std::atomic<bool> uses_rules_ = false;      // some room may have rules
+  std::atomic<bool> holds_messages_ = false;  // first messages may wait in some room
+  std::mutex holding_mutex_;                  // guards holding_; innermost
+  std::vector<std::weak_ptr<Room>> holding_;  // rooms in which messages wait, or have waited
 
   mutable std::mutex making_list_;  // only one thread builds the list at a time
   mutable std::mutex list_mutex_;   // guards list_ and list_made_ms_

@@ -13,6 +13,7 @@
 
 #include "hub/age_list.h"
 #include "hub/client.h"
+#include "hub/held_messages.h"
 #include "hub/presence.h"
 #include "hub/room_log.h"
 #include "hub/room_names.h"
@@ -104,10 +105,11 @@ struct Room : std::enable_shared_from_this<Room> {
   std::size_t watchers = 0;
   std::vector<std::uint32_t> members_by_loop;  // with the watchers
   RoomRules rules;
-  std::unique_ptr<RoomNames> names;    // of the members; nullptr: without HubOptions::unique_names
-  std::unique_ptr<Presence> presence;  // nullptr: the level is off
-  bool presence_set = false;           // the application has set the level
-  std::weak_ptr<const void> held;      // see RoomHold
+  std::unique_ptr<HeldMessages> waiting;  // nullptr: nothing has waited for a moderator
+  std::unique_ptr<RoomNames> names;       // of the members; nullptr: without HubOptions::unique_names
+  std::unique_ptr<Presence> presence;     // nullptr: the level is off
+  bool presence_set = false;              // the application has set the level
+  std::weak_ptr<const void> held;         // see RoomHold
   RoomPlace place{this};
   MemberListPtr list;  // the members as of list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;

@@ -57,6 +57,8 @@ enum class Error : int {
   read_only = 31,
   no_such_message = 32,
   name_taken = 33,
+  repeated = 34,
+  no_links = 35,
 };
 
 // The values are those of chat_protocol and the bits of chat_transport.

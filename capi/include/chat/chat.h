@@ -142,7 +142,9 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
   X(ERROR_SLOW_MODE, 30, "too soon after the last message in the room")               \
   X(ERROR_READ_ONLY, 31, "the room is read-only")                                     \
   X(ERROR_NO_SUCH_MESSAGE, 32, "no such message")                                     \
-  X(ERROR_NAME_TAKEN, 33, "the name is taken in a room")
+  X(ERROR_NAME_TAKEN, 33, "the name is taken in a room")                              \
+  X(ERROR_REPEATED, 34, "the same text again in the room")                            \
+  X(ERROR_NO_LINKS, 35, "no links yet in the room")
 
 typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
@@ -630,12 +632,17 @@ typedef enum chat_moderation_action {
   CHAT_MODERATION_READ_ONLY = 6,    /* "read_only": value 1 refuses messages of all but moderators with READ_ONLY */
   CHAT_MODERATION_CLOSE = 7,        /* "close": as chat_close_room(); roles remain */
   CHAT_MODERATION_ROLE = 8,         /* "role": gives the target, a user, the chat_role in value */
-  CHAT_MODERATION_COUNT = 9         /* one above the highest value; later versions add more */
+  CHAT_MODERATION_APPROVE = 10,     /* "approve": publishes the first message of the target, which waits */
+  CHAT_MODERATION_REJECT = 11,      /* "reject": refuses it with FORBIDDEN and the reason */
+  CHAT_MODERATION_NO_REPEATS = 12,  /* "no_repeats": nobody repeats a text for value ms, at most a day; 0: off */
+  CHAT_MODERATION_NO_LINKS = 13,    /* "no_links": no links for value ms after a person's first message; 0: off */
+  CHAT_MODERATION_HOLD_FIRST = 14,  /* "hold_first": first messages wait for APPROVE, for value ms at most; 0: off */
+  CHAT_MODERATION_COUNT = 15        /* one above the highest value; later versions add more */
 } chat_moderation_action;
 
 /*
- * Something to moderate. KICK, BAN, MUTE and ROLE have exactly one target: client, user_id or, for BAN only, address. A guest
- * is banned and muted by its address, of which an IPv6 address counts as its /64.
+ * Something to moderate. KICK, BAN, MUTE, ROLE, APPROVE and REJECT have exactly one target: client, user_id or, for BAN only,
+ * address. A guest is banned and muted by its address, of which an IPv6 address counts as its /64.
  */
 typedef struct chat_moderation {
   size_t struct_size;
@@ -646,7 +653,7 @@ typedef struct chat_moderation {
   const char *address; /* "192.0.2.1", "192.0.2.0/24", "2001:db8::/32"; an IPv6 address stands for its /64. Bans all but
                           moderators */
   int64_t duration_ms; /* BAN, MUTE; INT64_MAX: without end */
-  int64_t value;       /* SLOW_MODE, MEMBERS_ONLY, READ_ONLY, ROLE */
+  int64_t value;       /* of a mode, and ROLE */
   const char *reason;  /* for people; NULL: none. At most 123 bytes */
 } chat_moderation;
 #define CHAT_MODERATION_INIT \
@@ -956,40 +963,41 @@ typedef struct chat_server_options {
   const char *socket_io_react_event;  /* NULL: "chat react" */
   int moderation_events; /* 1: the members of a room are told what is moderated there, by the event "moderation":
                             docs/moderation.md. Clients cannot publish events of this name then */
-  /* Display names: docs/moderation.md. */
-  int unique_names; /* 1: a name belongs to one person of a room, and so do names that look like it. UNSUPPORTED if the build
-                       lacks the feature "unique-names" */
-  const char *const *reserved_names; /* names that guests cannot take, nor names that look like them. Without the feature
-                                        "unique-names" they are compared in ASCII without case. Each at most 128 bytes */
-  size_t reserved_name_count;        /* at most 1,000 */
+  /*
+   * Display names: docs/moderation.md. unique_names needs the feature "unique-names", UNSUPPORTED without it. reserved_names are
+   * at most 1,000, of at most 128 bytes each; without the feature they are compared in ASCII, without case.
+   */
+  int unique_names;                  /* 1: a name, and names that look like it, belong to one person of a room */
+  const char *const *reserved_names; /* guests cannot take these, nor names that look like them */
+  size_t reserved_name_count;
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
-#define CHAT_SERVER_OPTIONS_INIT                                                                                       \
-  {                                                                                                                    \
-    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                  \
-        {sizeof(chat_callbacks),                                                                                       \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         {NULL}},                                                                                                      \
-        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0,   \
-        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,    \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,       \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0, \
-        0, NULL, 0                                                                                                     \
+#define CHAT_SERVER_OPTIONS_INIT                                                                                     \
+  {                                                                                                                  \
+    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                \
+        {sizeof(chat_callbacks),                                                                                     \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         {NULL}},                                                                                                    \
+        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
+        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
+        0, 0, NULL, 0                                                                                                \
   }
 
 /*
@@ -1361,7 +1369,8 @@ typedef enum chat_refusal {
   CHAT_REFUSAL_HOST = 26,                     /* the Host is not allowed */
   CHAT_REFUSAL_MALFORMED = 27,                /* the input breaks its protocol's rules */
   CHAT_REFUSAL_APPLICATION = 28,              /* on_connect refused */
-  CHAT_REFUSAL_COUNT = 29                     /* one above the highest value; later versions add more */
+  CHAT_REFUSAL_FLOOD = 29,                    /* a message broke a flood rule of its room */
+  CHAT_REFUSAL_COUNT = 30                     /* one above the highest value; later versions add more */
 } chat_refusal;
 
 /* The name of a reason in metrics, for example "message_rate"; static, NULL for an invalid number. */
