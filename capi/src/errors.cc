@@ -5,6 +5,7 @@
 #include <string>
 
 #include "guard.h"
+#include "model/name_keys.h"
 #include "model/utf8.h"
 #include "net/socket/library_versions.h"
 
@@ -60,6 +61,9 @@ int chat_has_feature(const char *name) noexcept {
 #endif
   };
   if (name == nullptr) return 0;
+  if (std::strcmp(name, "unique-names") == 0) {
+    return chat::capi::guarded_or(0, [] { return chat::check_name_keys().ok() ? 1 : 0; });
+  }
   for (const char *feature : kFeatures) {
     if (std::strcmp(name, feature) == 0) return 1;
   }

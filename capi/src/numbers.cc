@@ -47,8 +47,11 @@ static_assert(same(Error::muted, CHAT_ERROR_MUTED));
 static_assert(same(Error::slow_mode, CHAT_ERROR_SLOW_MODE));
 static_assert(same(Error::read_only, CHAT_ERROR_READ_ONLY));
 static_assert(same(Error::no_such_message, CHAT_ERROR_NO_SUCH_MESSAGE));
+static_assert(same(Error::name_taken, CHAT_ERROR_NAME_TAKEN));
+static_assert(same(Error::repeated, CHAT_ERROR_REPEATED));
+static_assert(same(Error::no_links, CHAT_ERROR_NO_LINKS));
 
-static_assert(CHAT_ERROR_COUNT == 33, "a new error stands in core/model/types.h and above too");
+static_assert(CHAT_ERROR_COUNT == 36, "a new error stands in core/model/types.h and above too");
 #define CHAT_COUNT_ERROR(name, number, text) +1
 static_assert((CHAT_ERROR_MAP(CHAT_COUNT_ERROR)) == CHAT_ERROR_COUNT, "the numbers of errors have no gap");
 #undef CHAT_COUNT_ERROR
@@ -111,6 +114,11 @@ static_assert(same(ModerationAction::read_only, CHAT_MODERATION_READ_ONLY));
 static_assert(same(ModerationAction::close, CHAT_MODERATION_CLOSE));
 static_assert(same(ModerationAction::role, CHAT_MODERATION_ROLE));
 static_assert(same(ModerationAction::clear, CHAT_MODERATION_CLEAR));
+static_assert(same(ModerationAction::approve, CHAT_MODERATION_APPROVE));
+static_assert(same(ModerationAction::reject, CHAT_MODERATION_REJECT));
+static_assert(same(ModerationAction::no_repeats, CHAT_MODERATION_NO_REPEATS));
+static_assert(same(ModerationAction::no_links, CHAT_MODERATION_NO_LINKS));
+static_assert(same(ModerationAction::hold_first, CHAT_MODERATION_HOLD_FIRST));
 static_assert(same(kModerationActionCount, CHAT_MODERATION_COUNT));
 
 static_assert(same(LogLevel::error, CHAT_LOG_ERROR));

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "application_store.h"
+#include "model/name_keys.h"
 #include "model/names.h"
 #include "model/utf8.h"
 #include "net/base/descriptors.h"
@@ -318,6 +319,22 @@ void read_rooms(Reader& reader, const chat_server_options& given, net::ServerOpt
   const auto check_event = [](std::string_view event) { return check_event_name(event).detail; };
   reader.strings("options.ephemeral_events", given.ephemeral_events, given.ephemeral_event_count, check_event,
                  options.hub.ephemeral_events);
+
+  reader.range("options.unique_names", given.unique_names, 0, 1);
+  options.hub.unique_names = given.unique_names != 0;
+  if (options.hub.unique_names) {
+    const Status possible = check_name_keys();
+    if (!possible.ok()) reader.fault({possible.code, "options.unique_names: " + possible.detail});
+  }
+  const auto check_name = [](std::string_view name) {
+    if (name.empty()) return std::string("is empty");
+    const Status status = check_person_name(name);
+    if (!status.ok()) return status.detail;
+    const Result<NameKeys> keys = list_keys(name);
+    return keys.ok() && keys->looks.empty() ? "has no visible character" : keys.status().detail;
+  };
+  reader.strings("options.reserved_names", given.reserved_names, given.reserved_name_count, check_name,
+                 options.hub.reserved_names);
 
   using enum Reader::Unlimited;
   reader.number("options.max_rooms", given.max_rooms, kMaxCount, no, options.hub.max_rooms);

@@ -14,6 +14,7 @@
 #include "hub/decision.h"
 #include "hub/source_table.h"
 #include "model/boxed.h"
+#include "model/name_keys.h"
 #include "model/presence.h"
 #include "model/types.h"
 
@@ -28,6 +29,7 @@ struct Identity {
   std::string name;     // never empty once the client is registered
   Pairs attributes;
   PublicStatePtr state = nullptr;  // a new identity of the same user keeps it; see Hub::set_state()
+  NameKeysPtr keys = nullptr;      // of the name, with HubOptions::unique_names
 };
 using IdentityPtr = std::shared_ptr<const Identity>;
 

@@ -13,28 +13,33 @@
 namespace chat {
 namespace {
 
-std::string guest_name(ClientId id) { return "guest-" + std::to_string(id); }
-
-// Validates the identity and fills in a missing name.
-Status complete_identity(const Client& client, Identity& identity) {
-  Status status = check_person_name(identity.user_id);
-  if (status.ok()) status = check_person_name(identity.name);
-  if (status.ok()) status = check_attributes(identity.attributes);
-  if (status.ok() && identity.name.empty()) {
-    identity.name = identity.user_id.empty() ? guest_name(client.id()) : identity.user_id;
-  }
-  return status;
-}
-
 void sort_by_id(std::vector<ClientPtr>& clients) {
   std::sort(clients.begin(), clients.end(), [](const ClientPtr& a, const ClientPtr& b) { return a->id() < b->id(); });
 }
 
 }  // namespace
 
-ClientTable::ClientTable(SourceTable& sources, std::uint32_t node, std::uint64_t last_number)
-    : sources_(sources), node_(node), first_number_(last_number), last_number_(last_number) {
+ClientTable::ClientTable(SourceTable& sources, std::uint32_t node, std::uint64_t last_number, bool with_keys)
+    : sources_(sources), node_(node), first_number_(last_number), with_keys_(with_keys), last_number_(last_number) {
   if (node > kMaxNode) throw std::invalid_argument("the node's number is above kMaxNode");
+}
+
+Status ClientTable::complete(const Client& client, Identity& identity) const {
+  Status status = check_person_name(identity.user_id);
+  if (status.ok()) status = check_person_name(identity.name);
+  if (status.ok()) status = check_attributes(identity.attributes);
+  if (!status.ok()) return status;
+  if (identity.name.empty()) identity.name = identity.user_id.empty() ? guest_name(client.id()) : identity.user_id;
+  return give_keys(identity);
+}
+
+Status ClientTable::give_keys(Identity& identity) const {
+  identity.keys.reset();
+  if (!with_keys_) return {};
+  Result<NameKeys> keys = name_keys(identity.name);
+  if (!keys.ok()) return keys.status();
+  identity.keys = std::make_shared<const NameKeys>(std::move(*keys));
+  return {};
 }
 
 ClientTable::~ClientTable() {
@@ -51,7 +56,10 @@ Result<ClientPtr> ClientTable::add(const ClientOrigin& origin, std::optional<Ref
   }
   std::unique_lock lock(mutex_);
   const ClientId id = make_client_id(node_, last_number_ + 1);
-  auto identity = std::make_shared<const Identity>(Identity{{}, guest_name(id), {}});
+  Identity named{{}, guest_name(id), {}};
+  Status status = give_keys(named);
+  if (!status.ok()) return status;
+  auto identity = std::make_shared<const Identity>(std::move(named));
   auto client = std::make_shared<Client>(id, origin, std::move(identity), std::move(share));
   by_id_.emplace(id, client);
   try {
@@ -83,7 +91,7 @@ ClientTable::Removed ClientTable::remove(const ClientPtr& client) {
 
 Status ClientTable::accept(Client& client, std::optional<Identity> identity, const Tell& tell) {
   if (identity) {
-    Status status = complete_identity(client, *identity);
+    Status status = complete(client, *identity);
     if (!status.ok()) return status;
   }
   std::unique_lock tables(mutex_);
@@ -96,8 +104,6 @@ Status ClientTable::accept(Client& client, std::optional<Identity> identity, con
 }
 
 Status ClientTable::set_identity(Client& client, Identity identity, const TellName& tell) {
-  Status status = complete_identity(client, identity);
-  if (!status.ok()) return status;
   std::unique_lock tables(mutex_);
   std::lock_guard lock(client.mutex_);
   if (client.state_ == ClientState::gone) return {Error::no_such_client, "no such client"};

@@ -22,13 +22,21 @@ namespace chat {
 class ClientTable {
  public:
   // node: the node part of new client ids, at most kMaxNode (see ClientId). last_number: their numbers are higher.
-  ClientTable(SourceTable& sources, std::uint32_t node, std::uint64_t last_number = 0);
+  // with_keys: identities have the keys of their names.
+  ClientTable(SourceTable& sources, std::uint32_t node, std::uint64_t last_number = 0, bool with_keys = false);
   ~ClientTable();
   ClientTable(const ClientTable&) = delete;
   ClientTable& operator=(const ClientTable&) = delete;
 
   // Adds a client in state connecting, with a guest name. Errors: too_many above a limit; `refusal` says which limit.
   Result<ClientPtr> add(const ClientOrigin& origin, std::optional<Refusal>& refusal);
+
+  // The name that a guest has until it has another one.
+  static std::string guest_name(ClientId id) { return std::string(kGuestPrefix) + std::to_string(id); }
+  static constexpr std::string_view kGuestPrefix = "guest-";
+  // Checks an identity and fills in its name, if it has none, and the keys of the name. Errors: invalid_argument,
+  // invalid_utf8, too_many.
+  Status complete(const Client& client, Identity& identity) const;
 
   // The state before removal. A removed client can no longer join a room.
   struct Removed {
@@ -45,7 +53,7 @@ class ClientTable {
   // Moves the client from connecting to accepted and sets its identity in one step, so one of two concurrent callers
   // wins entirely.
   Status accept(Client& client, std::optional<Identity> identity, const Tell& tell);
-  // Calls tell() when the change gives an open client a new name.
+  // identity: as by complete(). Calls tell() when the change gives an open client a new name. Errors: no_such_client.
   Status set_identity(Client& client, Identity identity, const TellName& tell);
 
   // Returns nullptr when there is no such client.
@@ -60,6 +68,7 @@ class ClientTable {
   std::uint64_t total() const;  // since the start
 
  private:
+  Status give_keys(Identity& identity) const;
   // Call with both locks held.
   void replace_identity(Client& client, Identity identity);
   void unindex_user(const std::string& user_id, ClientId id);
@@ -67,6 +76,7 @@ class ClientTable {
   SourceTable& sources_;
   const std::uint32_t node_;
   const std::uint64_t first_number_;
+  const bool with_keys_;
 
   mutable std::shared_mutex mutex_;
   std::uint64_t last_number_;

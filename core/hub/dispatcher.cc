@@ -313,13 +313,20 @@ Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_i
   if (handled && command.receipt_only) return AckReply{std::move(command.ref), 0, {}};
   if (handled) return {};
   if (decision.verdict != Verdict::pass) return refuse(command, ack_id, refusal(std::move(decision.reason)), call.acks);
-  if (Status turn = hub_.check_message(*call.client, command.draft(), call.room, call.now, true); !turn.ok()) {
+  bool must_wait = false;
+  if (Status turn = hub_.check_message(*call.client, command.draft(), call.room, call.now, true, &must_wait);
+      !turn.ok()) {
     return refuse(command, ack_id, std::move(turn), call.acks);
   }
   const bool answered = ack_id != 0 && has_answered(call, ack_id);
   Receipt receipt = answered ? Receipt() : Receipt{call.client, command.ref, command.acknowledge_last};
   receipt.claim = std::move(claim);
   receipt.target = std::move(command.target);
+  if (must_wait) {
+    Status held = hub_.hold(call.client, std::move(command.message), call.now, std::move(receipt));
+    if (held.ok() || answered) return {};
+    return error_reply(std::move(command.ref), std::move(held), true);
+  }
   const Result<Published> published =
       hub_.publish(std::move(command.message), call.now, std::move(receipt), call.client->source(), call.room);
   if (published.ok() || answered) return {};

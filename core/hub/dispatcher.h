@@ -120,7 +120,7 @@ class Dispatcher {
   Outcome perform(Call& call, Command& command);
   // Reads what a command of the client must wait for; nullopt: nothing. Returns the decision that comes with it.
   std::optional<DecisionId> read(const ClientPtr& client, std::optional<KeptQuery> query);
-  // Publishes or rejects a message after the verdict of on_message.
+  // Publishes, holds or rejects a message after the verdict of on_message.
   Outcome finish(Call& call, SendCommand& command, std::uint64_t ack_id, Decision&& decision,
                  MessageIds::ClaimPtr claim);
   // Claims the id of a message. Returns what becomes of the message when another one has it.

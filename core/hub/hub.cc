@@ -25,6 +25,10 @@ constexpr std::string_view kApplication = "the application";
 
 Status no_such_client() { return {Error::no_such_client, "no such client"}; }
 
+Status name_taken(const std::string& name, const std::string& room) {
+  return {Error::name_taken, "the name " + name + ", or one that looks like it, is taken in the room " + room};
+}
+
 // What a client that comes back receives. Later events have replaced the others.
 KeptMessages without_empty(KeptMessages kept) {
   std::erase_if(kept.messages, [](const MessagePtr& one) { return is_empty(*one); });
@@ -106,6 +110,13 @@ void limit_messages(KeptMessages& kept, std::size_t limit) {
   kept.complete = false;
 }
 
+Status not_approved(const std::string& reason) {
+  return {Error::forbidden, reason.empty() ? "no moderator has approved the message" : reason};
+}
+
+// So many moderators of a room are told of a message that waits.
+constexpr std::size_t kMaxToldModerators = 100;
+
 Status no_such_room(std::string_view name) { return {Error::no_such_room, "no room " + std::string(name)}; }
 
 // The keys of kept values of a room: this and the id of a user who was present when the server stopped.
@@ -143,10 +154,24 @@ Hub::Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* ref
       inboxes_(std::move(inboxes)),
       refusals_(refusals),
       sources_(limits_of(options_)),
-      clients_(sources_, options_.node, options_.last_client_number),
+      clients_(sources_, options_.node, options_.last_client_number, options_.unique_names),
       message_ids_(options_.message_ids, [this](const MessageIds::Waiter& waiter) { wake(waiter); }),
       rooms_(options_, inboxes_.size()),
-      uses_presence_(options_.presence != PresenceLevel::off) {}
+      uses_presence_(options_.presence != PresenceLevel::off) {
+  for (const std::string& name : options_.reserved_names) {
+    Result<NameKeys> keys = list_keys(name);
+    if (!keys.ok()) continue;  // a name that no guest can take: name_keys() refuses it too
+    if (!keys->folded.empty()) reserved_names_.insert(std::move(keys->folded));
+    reserved_names_.insert(std::move(keys->looks));
+  }
+  if (!options_.unique_names) return;
+  if (Result<NameKeys> keys = name_keys(ClientTable::kGuestPrefix); keys.ok()) guest_prefix_ = std::move(keys->looks);
+}
+
+// Messages that wait have claims of message_ids_, and may be the last owners of their clients.
+Hub::~Hub() {
+  for (const RoomPtr& room : rooms_.all()) room->waiting.reset();
+}
 
 // The client may have left, or its time may be over.
 void Hub::wake(const MessageIds::Waiter& waiter) {
@@ -223,6 +248,9 @@ Status Hub::open(const ClientPtr& client, std::string_view room, const std::opti
   std::optional<Refusal> refusal;
   Status status;
   {
+    const auto names = naming();
+    status = make_way(client, room, now);
+    if (!status.ok()) return status;
     const auto routing = routing_.share();
     status = enter(client, room, since, std::nullopt, ClientState::accepted, now, refusal, nullptr, earlier);
   }
@@ -242,24 +270,142 @@ ClientState Hub::remove_client(const ClientPtr& client) {
 }
 
 Status Hub::set_identity(const ClientPtr& client, Identity identity) {
-  const auto routing = routing_.share();
-  ReservedPosts renamed(inbox_of(*client));
-  Status status = clients_.set_identity(*client, std::move(identity), [&](std::string name) {
-    renamed.post(Renamed{client->id(), std::move(name)});
+  Status status = clients_.complete(*client, identity);
+  if (!status.ok()) return status;
+  const auto names = naming();
+  const auto next = std::make_shared<const Identity>(std::move(identity));
+  return change_name(client, next, [&] {
+    const auto routing = routing_.share();
+    ReservedPosts renamed(inbox_of(*client));
+    return clients_.set_identity(*client, *next, [&](std::string name) {
+      renamed.post(Renamed{client->id(), std::move(name)});
+    });
   });
+}
+
+Status Hub::rename(const ClientPtr& client, std::string name) {
+  const auto names = naming();
+  Identity wanted = *client->identity();
+  wanted.name = std::move(name);
+  Status status = clients_.complete(*client, wanted);
+  if (status.ok()) status = check_guest_name(*client, wanted.name, wanted.keys);
+  if (!status.ok()) return status;
+  const auto next = std::make_shared<const Identity>(std::move(wanted));
+  return change_name(client, next, [&]() -> Status {
+    std::lock_guard lock(client->mutex_);
+    Identity identity = *client->identity_;
+    identity.name = next->name;
+    identity.keys = next->keys;
+    client->identity_ = std::make_shared<const Identity>(std::move(identity));
+    return {};
+  });
+}
+
+// Names ---------------------------------------------------------------------------------------------------------------
+
+std::unique_lock<std::mutex> Hub::naming() {
+  return options_.unique_names ? std::unique_lock(naming_) : std::unique_lock<std::mutex>();
+}
+
+Status Hub::check_guest_name(const Client& client, const std::string& name, const NameKeysPtr& keys) const {
+  if (reserved_names_.empty() && guest_prefix_.empty()) return {};
+  if (!client.identity()->user_id.empty()) return {};
+  const Status reserved{Error::forbidden, "the name " + name + " is reserved"};
+  if (!reserved_names_.empty()) {
+    const Result<NameKeys> wanted = keys ? *keys : list_keys(name);
+    if (!wanted.ok()) return wanted.status();
+    if (reserved_names_.contains(wanted->looks) || reserved_names_.contains(wanted->folded)) return reserved;
+  }
+  // So that each guest can have its guest name at any time.
+  const bool generated = keys && (keys->looks.starts_with(guest_prefix_) || keys->folded.starts_with(guest_prefix_));
+  return generated && name != ClientTable::guest_name(client.id()) ? reserved : Status();
+}
+
+template <class Change>
+Status Hub::change_name(const ClientPtr& client, const IdentityPtr& next, Change change) {
+  struct Prepared {
+    ~Prepared() {
+      for (const RoomPtr& room : rooms) {
+        const std::lock_guard lock(room->mutex);
+        room->names->finish(client, changed);
+      }
+    }
+    ClientId client;
+    std::vector<RoomPtr> rooms = {};
+    bool changed = false;
+  };
+  Status status;
+  {
+    Prepared prepared{client->id()};
+    std::vector<RoomPtr> rooms;
+    if (options_.unique_names) {
+      const std::lock_guard lock(client->mutex_);
+      rooms = client->rooms_;
+    }
+    prepared.rooms.reserve(rooms.size());
+    for (const RoomPtr& room : rooms) {
+      status = make_way(client, next, room);
+      if (!status.ok()) return status;
+      const std::lock_guard lock(room->mutex);
+      if (room->names->taken_by(*next, client->id()) != nullptr) return name_taken(next->name, room->name);
+      room->names->prepare(client->id(), next);
+      prepared.rooms.push_back(room);
+    }
+    status = change();
+    prepared.changed = status.ok();
+  }
   if (status.ok()) update_presence(client);
   return status;
 }
 
-Status Hub::rename(const ClientPtr& client, std::string name) {
-  {
-    std::lock_guard lock(client->mutex_);
-    Identity identity = *client->identity_;
-    identity.name = std::move(name);
-    client->identity_ = std::make_shared<const Identity>(std::move(identity));
+Status Hub::take_guest_name(const ClientPtr& client) {
+  Identity identity = *client->identity();
+  identity.name = ClientTable::guest_name(client->id());
+  Status status = clients_.complete(*client, identity);
+  if (!status.ok()) return status;
+  const auto next = std::make_shared<const Identity>(std::move(identity));
+  return change_name(client, next, [&] {
+    const auto routing = routing_.share();
+    ReservedPosts renamed(inbox_of(*client));
+    return clients_.set_identity(*client, *next, [&](std::string name) {
+      renamed.post(Renamed{client->id(), std::move(name)});
+    });
+  });
+}
+
+Status Hub::make_way(const ClientPtr& client, const IdentityPtr& identity, const RoomPtr& room) {
+  if (identity->user_id.empty()) return {};
+  // Each of the two keys of a name may belong to another guest.
+  for (int guests = 0; guests < 2; ++guests) {
+    ClientPtr guest;
+    {
+      const std::lock_guard lock(room->mutex);
+      const RoomNames::Holder* const holder = room->names->taken_by(*identity, client->id());
+      if (holder == nullptr || !holder->identity->user_id.empty()) return {};
+      const auto member = room->members.find(holder->client);
+      if (member == room->members.end()) return {};
+      guest = member->second.client;
+    }
+    Status status = take_guest_name(guest);
+    if (status.code == Error::no_such_client) continue;  // it has just left
+    if (!status.ok()) return status;
   }
-  update_presence(client);
   return {};
+}
+
+Status Hub::make_way(const ClientPtr& client, std::string_view name, Moment now) {
+  if (!options_.unique_names) return {};
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return {};
+  const IdentityPtr identity = client->identity();
+  {
+    const Standing who = client->standing_in(name);
+    const std::lock_guard lock(room->mutex);
+    if (room->members.contains(client->id()) || room->names->taken_by(*identity, client->id()) == nullptr) return {};
+    if (!room->rules.check_join(who, now.age_ms).ok()) return {};  // enter() says why
+  }
+  if (!identity->user_id.empty()) return make_way(client, identity, room);
+  return client->joined({}) == nullptr ? take_guest_name(client) : Status();  // enter() refuses it
 }
 
 Status Hub::join(const ClientPtr& client, std::string_view name, const std::optional<Position>& since,
@@ -267,6 +413,9 @@ Status Hub::join(const ClientPtr& client, std::string_view name, const std::opti
   std::optional<Refusal> refusal;
   Status status;
   {
+    const auto names = naming();
+    status = make_way(client, name, now);
+    if (!status.ok()) return status;
     const auto routing = routing_.share();
     status = enter(client, name, since, std::move(ref), ClientState::open, now, refusal, nullptr, earlier);
   }
@@ -315,7 +464,15 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     if (const IdentityPtr identity = client->identity(); !identity->user_id.empty()) {
       joined.seen = markers_of(room).of(identity->user_id);
     }
-    ReservedPosts place(inbox_of(*client));
+    std::vector<MessagePtr> held;  // for a moderator
+    if (room.waiting && !room.waiting->empty() &&
+        room.rules.role_of(client->standing_in(room.name)) >= Role::moderator) {
+      for (const HeldMessage& one : room.waiting->all()) {
+        held.push_back(stamped(room, held_event(*one.message, one.until_ms - now.age_ms), now));
+      }
+      room.waiting->moderators_until_ms = INT64_MIN;
+    }
+    ReservedPosts place(inbox_of(*client), 1 + held.size());
     std::lock_guard lock(client->mutex_);
     if (client->state_ == ClientState::gone) return no_such_client();
     if (client->state_ != expected) return {Error::wrong_state, "the client is not open yet"};
@@ -328,6 +485,9 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         refusal = Refusal::rooms_per_client;
         return {Error::too_many, "the client is in the maximum number of rooms"};
       }
+      if (room.names && room.names->taken_by(*client->identity_, client->id()) != nullptr) {
+        return name_taken(client->identity_->name, room.name);
+      }
       reserve_one(client->rooms_);
       member = room.add_member(client, client->loop());
       refusal = client->charge_rooms(client->rooms_.size() + 1);
@@ -336,14 +496,17 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         return {Error::too_many, refusal == Refusal::memberships ? "the server has the maximum number of memberships"
                                                                  : "too many memberships from this address"};
       }
-      if (room.presence) {
+      if (room.presence || room.names) {
         try {
-          IdentityPtr identity = client->identity_;
-          if (!identity->state) {
-            if (PublicStatePtr state = room.presence->state_of(*identity)) identity = with_state(*identity, state);
+          if (room.names) room.names->add(client->id(), client->identity_);
+          if (room.presence) {
+            IdentityPtr identity = client->identity_;
+            if (!identity->state) {
+              if (PublicStatePtr state = room.presence->state_of(*identity)) identity = with_state(*identity, state);
+            }
+            member->second.person = room.presence->enter(client->id(), *identity);
+            client->identity_ = std::move(identity);
           }
-          member->second.person = room.presence->enter(client->id(), *identity);
-          client->identity_ = std::move(identity);
         } catch (...) {
           room.remove_member(member);
           (void)client->charge_rooms(client->rooms_.size());
@@ -353,6 +516,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       client->rooms_.push_back(room.shared_from_this());
     }
     place.post(std::move(joined));
+    for (MessagePtr& one : held) place.post(DirectMessage{client->id(), std::move(one), {}});
     client->state_ = ClientState::open;
     return {};
   });
@@ -472,22 +636,19 @@ Status Hub::change_rules(Room& room, const Moderation& what, const Target& targe
                           : rules.ban(target.key, what.duration_ms, now.age_ms);
     case ModerationAction::mute:
       return rules.mute(target.key, what.duration_ms, now.age_ms);
-    case ModerationAction::slow_mode:
-      rules.set_slow_mode(what.value);
-      return {};
-    case ModerationAction::members_only:
-      rules.set_members_only(what.value != 0);
-      return {};
-    case ModerationAction::read_only:
-      rules.set_read_only(what.value != 0);
-      return {};
     case ModerationAction::role:
       return rules.set_role(target.user_id, static_cast<Role>(what.value));
-    case ModerationAction::close:
-    case ModerationAction::clear:
-      break;
+    case ModerationAction::slow_mode:
+    case ModerationAction::members_only:
+    case ModerationAction::read_only:
+    case ModerationAction::no_repeats:
+    case ModerationAction::no_links:
+    case ModerationAction::hold_first:
+      rules.set_mode(what.action, what.value);
+      return {};
+    default:
+      return {};
   }
-  return {};
 }
 
 Status Hub::keep_rules(Room& room, const Moderation& what, const Target& target, Moment now) {
@@ -509,16 +670,12 @@ Status Hub::keep_rules(Room& room, const Moderation& what, const Target& target,
     case ModerationAction::mute:
       undone.duration_ms = rules.mute_left_ms(target.key, now.age_ms);
       break;
-    case ModerationAction::slow_mode:
-      undone.value = rules.slow_mode_ms();
-      break;
-    case ModerationAction::members_only:
-      undone.value = rules.members_only() ? 1 : 0;
-      break;
-    case ModerationAction::read_only:
-      undone.value = rules.read_only() ? 1 : 0;
-      break;
     default: {
+      RoomModes modes = rules.modes();
+      if (const std::int64_t* const mode = modes.of(what.action)) {
+        undone.value = *mode;
+        break;
+      }
       const auto role = rules.roles().find(target.user_id);
       undone.value = static_cast<std::int64_t>(role == rules.roles().end() ? Role::member : role->second.role);
     }
@@ -575,10 +732,25 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   if (actor) record.actor = {actor->id(), actor->identity()->name, actor->identity()->user_id};
 
   const bool clears = what.action == ModerationAction::clear;
+  const bool approves = what.action == ModerationAction::approve;
+  const bool decides = approves || what.action == ModerationAction::reject;
+  const bool may_end = what.action == ModerationAction::hold_first || what.action == ModerationAction::close;
+  RoutingLock::Shared routing;
+  if (decides || may_end) routing = routing_.share();
+  std::optional<HeldMessage> approved;
+
   const auto moderate_room = [&](Room& room) -> Status {
     if (actor) {
       Status status = check_rank(room, what, target, target_role, *actor);
       if (!status.ok()) return status;
+    }
+    HeldMessage* held = nullptr;
+    std::optional<Announcement::ToSender> rejected;
+    if (decides) {
+      const std::string person = target.user_id.empty() ? "client:" + std::to_string(what.client) : target.key;
+      held = room.waiting ? room.waiting->find(person) : nullptr;
+      if (held == nullptr) return {Error::no_such_message, "no message of this person waits in the room " + room.name};
+      if (!approves) rejected.emplace(inboxes_, held->receipt, *held->message, not_approved(what.reason));
     }
     std::optional<ReservedPosts> audit;
     AuditRecordPtr kept;
@@ -588,7 +760,7 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
     }
     Submission event;
     std::optional<Announcement> announcement;
-    if (options_.moderation_events) {
+    if (options_.moderation_events && !decides) {
       event.message = moderation_event(record);
       event.message->epoch = room.log->epoch();
       event.message->time_ms = now.time_ms;
@@ -605,12 +777,21 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
       work.emplace(*inboxes_[clearing->loop]);
     }
     uses_rules_.store(true, std::memory_order_relaxed);
+    if (what.action == ModerationAction::hold_first) holds_messages_.store(true, std::memory_order_relaxed);
+    if (approves) room.rules.note_message(held->person, *held->message, now.age_ms);
     Status status = keep_rules(room, what, target, now);
     if (!status.ok()) return status;
+    if (held != nullptr) {
+      HeldMessage taken = room.waiting->take(held);
+      if (approves) approved = std::move(taken);
+    }
+    if (rejected) rejected->post();
+    if (decides) tell_moderators(room, now, [&] { return moderation_event(record); });
     if (announcement) announcement->post();
     if (work) work->post(ClearWork{std::move(clearing)});
     if (audit) audit->post(AuditNotice{std::move(kept)});
     expel_target(room, what, target);
+    if (may_end && (what.action == ModerationAction::close || what.value == 0)) refuse_held(room, now, true);
     if (what.action == ModerationAction::close) {
       room.rules.clear();
       rooms_.count_history(room.log->restart(rooms_.next_epoch()));
@@ -633,7 +814,110 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   std::optional<Refusal> refusal;
   status = rooms_.with(what.room, actor ? actor->source() : nullptr, refusal, moderate_room);
   if (actor) note(refusal, actor->origin().address);
-  return status;
+  if (!approved) return status;
+  routing = {};
+  const Receipt receipt = approved->receipt;
+  std::shared_ptr<const Message> message = approved->message;
+  const Result<Published> published =
+      publish(std::move(approved->message), now, std::move(approved->receipt), approved->client->source());
+  if (published.ok()) return {};
+  routing = routing_.share();
+  Announcement::ToSender(inboxes_, receipt, *message, published.status()).post();
+  return published.status();
+}
+
+// First messages that wait for moderators ------------------------------------------------------------------------------
+
+MessagePtr Hub::stamped(const Room& room, std::shared_ptr<Message> event, Moment now) const {
+  event->epoch = room.log->epoch();
+  event->time_ms = now.time_ms;
+  event->born_ms = now.age_ms;
+  event->serial = next_serial();
+  return event;
+}
+
+const std::vector<ClientId>& Hub::moderators_of(Room& room, Moment now) const {
+  HeldMessages& waiting = *room.waiting;
+  if (now.age_ms < waiting.moderators_until_ms) return waiting.moderators;
+  std::vector<ClientId> found;
+  for (const auto& [id, member] : room.members) {
+    const IdentityPtr identity = member.client->identity();
+    const Role role = room.rules.role_of(identity->user_id, role_in(identity->attributes, room.name));
+    if (role >= Role::moderator && found.size() < kMaxToldModerators) found.push_back(id);
+  }
+  waiting.moderators = std::move(found);
+  // Large rooms are searched less often.
+  waiting.moderators_until_ms =
+      now.age_ms + std::max<std::int64_t>(1'000, static_cast<std::int64_t>(room.members.size()) / 100);
+  return waiting.moderators;
+}
+
+// Those for whom memory fails are told what waits when they join again.
+template <class Make>
+void Hub::tell_moderators(Room& room, Moment now, Make make) try {
+  const MessagePtr event = stamped(room, make(), now);
+  for (const ClientId id : moderators_of(room, now)) {
+    const auto member = room.members.find(id);
+    if (member != room.members.end()) post(*member->second.client, DirectMessage{id, event, {}});
+  }
+} catch (const std::bad_alloc&) {
+}
+
+Status Hub::hold(const ClientPtr& client, std::shared_ptr<Message> message, Moment now, Receipt receipt) {
+  const Standing who = client->standing_in(message->room);
+  const auto routing = routing_.share();
+  const RoomPtr room = rooms_.find(message->room);
+  if (!room) return no_such_room(message->room);
+  const std::lock_guard lock(room->mutex);
+  const std::int64_t most_ms = room->rules.modes().hold_first_ms;
+  if (room->removed || most_ms == 0) return no_such_room(message->room);  // the rule has just ended
+  if (!room->waiting) room->waiting = std::make_unique<HeldMessages>();
+  HeldMessages& waiting = *room->waiting;
+  Status status = waiting.check(who.pace_key, who.key, now.age_ms);
+  if (!status.ok()) return status;
+  {
+    const std::lock_guard holding(holding_mutex_);
+    const bool noted = std::any_of(holding_.begin(), holding_.end(),
+                                   [&](const auto& one) { return !one.owner_before(room) && !room.owner_before(one); });
+    if (!noted) holding_.push_back(room);
+  }
+  const Message& held = *message;
+  waiting.add({who.pace_key, who.key, client, std::move(message), std::move(receipt), now.age_ms + most_ms});
+  tell_moderators(*room, now, [&] { return held_event(held, most_ms); });
+  return {};
+}
+
+void Hub::refuse_held(Room& room, Moment now, bool all) {
+  if (!room.waiting) return;
+  constexpr std::int64_t kEnd = INT64_MAX;
+  while (HeldMessage* const held = room.waiting->find_expired(all ? kEnd : now.age_ms)) {
+    Announcement::ToSender refused(inboxes_, held->receipt, *held->message, not_approved({}));
+    (void)room.waiting->take(held);
+    refused.post();
+  }
+}
+
+void Hub::expire_held(Moment now) {
+  if (!holds_messages_.load(std::memory_order_relaxed)) return;
+  std::vector<std::weak_ptr<Room>> holding;
+  {
+    const std::lock_guard lock(holding_mutex_);
+    holding.swap(holding_);
+  }
+  std::erase_if(holding, [&](const std::weak_ptr<Room>& one) {
+    const RoomPtr room = one.lock();
+    if (!room) return true;
+    const auto routing = routing_.share();
+    const std::lock_guard lock(room->mutex);
+    try {
+      refuse_held(*room, now, false);
+    } catch (const std::bad_alloc&) {  // the next time
+      return false;
+    }
+    return room->waiting == nullptr || room->waiting->empty();
+  });
+  const std::lock_guard lock(holding_mutex_);
+  holding_.insert(holding_.end(), holding.begin(), holding.end());
 }
 
 Result<ClearingPtr> Hub::begin_clearing(Room& room, const Moderation& what, const Sender& actor) {
@@ -746,6 +1030,7 @@ Status Hub::load_rules(Moment now) {
         if (RoomStore::is_minor(value.key)) continue;
         Result<bool> restored = restore_rule(room.rules, value, now);
         if (!restored.ok()) return restored.status();
+        if (room.rules.modes().hold_first_ms != 0) holds_messages_.store(true, std::memory_order_relaxed);
         // What cannot be removed now is removed after the next start.
         if (!*restored) (void)options_.store->keep_value(name, value.key, {}, now);
       }
@@ -767,7 +1052,7 @@ Role Hub::role_in_room(const Client& client, std::string_view name) const {
 }
 
 Status Hub::check_message(const Client& client, const MessageDraft& message, const RoomPtr& known, Moment now,
-                          bool take_turn) {
+                          bool take_turn, bool* must_wait) {
   if (known && !known->rules.restricts()) return {};
   if (!uses_rules_.load(std::memory_order_relaxed)) return {};
   const RoomPtr room = known ? known : rooms_.find(message.room);
@@ -775,9 +1060,23 @@ Status Hub::check_message(const Client& client, const MessageDraft& message, con
   const Standing who = client.standing_in(room->name);
   // The operator has named the events that are no messages, such as typing notices.
   const bool paced = ephemeral_events_.empty() || !ephemeral_events_.contains(message.event);
-  std::lock_guard lock(room->mutex);
-  Status status = room->rules.check_message(who, paced, now.age_ms);
-  if (status.ok() && take_turn && paced) status = room->rules.take_turn(who, now.age_ms);
+  Status status;
+  {
+    std::lock_guard lock(room->mutex);
+    RoomRules& rules = room->rules;
+    status = rules.check_message(who, paced, now.age_ms);
+    if (!status.ok() || !paced) return status;
+    status = rules.check_flood(who, message, now.age_ms);
+    if (status.ok() && take_turn) {
+      if (must_wait != nullptr) *must_wait = rules.must_wait(who, message);
+      if (must_wait == nullptr || !*must_wait) {
+        status = rules.take_turn(who, now.age_ms);
+        if (status.ok()) rules.note_message(who.pace_key, message, now.age_ms);
+      }
+      return status;
+    }
+  }
+  if (!status.ok()) note(Refusal::flood, client.origin().address);
   return status;
 }
 
@@ -813,9 +1112,12 @@ Status Hub::restore(const ClientPtr& client, const std::vector<RoomPosition>& ro
   std::optional<Refusal> refusal;
   Status status;
   {
-    const auto routing = routing_.share();
+    const auto names = naming();
     ClientState expected = ClientState::accepted;
     for (const RoomPosition& one : rooms) {
+      status = make_way(client, one.room, now);
+      if (!status.ok()) break;
+      const auto routing = routing_.share();
       status = enter(client, one.room, one.position, std::nullopt, expected, now, refusal, &max_bytes);
       if (!status.ok()) break;
       expected = ClientState::open;

@@ -4,14 +4,16 @@
 //
 // A function that throws std::bad_alloc has changed nothing: it makes its events and reserves their places in the inboxes
 // before the first change (ReservedPosts). The exceptions are ban() and close_room(), which remove one member after the
-// other. They can be called again.
+// other, and functions that join a room, which may have given a guest another name. They can be called again.
 //
-// Lock order, outermost first: routing_, the lock of the room table, one room's mutex, the lock of the client table, one
+// Lock order, outermost first: naming_, routing_, the lock of the room table, one room's mutex, the lock of the client table, one
 // client's mutex, an inbox's own lock.
 // routing_ guards the mapping from clients to loops. A function that posts an event for one client, or adds a
 // membership, holds it shared; move_client() alone holds it exclusively. While it is held, the loop of each membership
 // equals the client's loop. publish() does not need it for room messages: the room's lock and the loop of each
 // membership order them.
+// naming_ is only used with HubOptions::unique_names. A function that gives a client a name, or adds a membership, holds it, so
+// that names are checked in one room after the other while no other room or client takes them. A name is given back without it.
 #pragma once
 
 #include <atomic>
@@ -62,6 +64,7 @@ class Hub {
   Hub(HubOptions options, std::vector<LoopInbox*> inboxes, RefusalReport* refusals = nullptr);
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
+  ~Hub();
 
   // Adds a client in state connecting, with a guest name. Errors: too_many.
   Result<ClientPtr> add_client(const ClientOrigin& origin);
@@ -84,10 +87,12 @@ class Hub {
   // Removes the client from its rooms and from the tables. Returns the state before; gone when it was already removed.
   ClientState remove_client(const ClientPtr& client);
 
-  // Sets the identity and posts Renamed to the client's loop when the name changes. Errors: invalid_argument,
-  // invalid_utf8, too_many, no_such_client.
+  // Sets the identity and posts Renamed to the client's loop when the name changes. With HubOptions::unique_names, guests that
+  // have the name of a user in one of its rooms get their guest names. Errors: invalid_argument, invalid_utf8, too_many,
+  // no_such_client, name_taken.
   Status set_identity(const ClientPtr& client, Identity identity);
-  // Sets the display name for the client's own rename command, whose reply confirms it.
+  // Sets the display name for the client's own rename command, whose reply confirms it. Errors: name_taken in one of its rooms;
+  // forbidden when the name is reserved, and for a guest the guest name of another client.
   Status rename(const ClientPtr& client, std::string name);
 
   // Return nullptr when there is no such client.
@@ -98,8 +103,10 @@ class Hub {
 
   // Adds the client to the room and posts Joined to its loop. `since` asks for the messages after that position. `ref`
   // belongs to the client's command and may be empty; nullopt: no command of the client caused the join. Errors:
-  // wrong_state unless the client is open, invalid_room, banned, too_many. earlier: what was read for unread(); messages
-  // that a store keeps and that were not read count as missing.
+  // wrong_state unless the client is open, invalid_room, banned, too_many, name_taken. earlier: what was read for unread();
+  // messages that a store keeps and that were not read count as missing.
+  // With HubOptions::unique_names a guest that has the name of a user who joins gets its guest name, and so does a guest whose
+  // name is taken in the first room that it joins.
   Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
               std::optional<std::string> ref, Moment now, const KeptRange* earlier = nullptr);
   // Removes the client from the room and posts Left to its loop. Errors: not_joined.
@@ -116,8 +123,9 @@ class Hub {
   Result<Target> find_target(const Moderation& what) const;
   // Does what a moderator wants. actor: the client that asks; nullptr: the application, which may do everything. Errors:
   // forbidden when the actor has too low a role, or one that is not above the target's; not_joined when there is nobody to
-  // kick; no_such_room (close, clear), unsupported when kept messages cannot be changed (clear), too_many. When memory fails
-  // while members are removed, the rule is set already. clear only begins here, and its ClearWork does the rest.
+  // kick; no_such_room (close, clear), unsupported when kept messages cannot be changed (clear), too_many; no_such_message when no
+  // message of the target waits (approve, reject). When memory fails while members are removed, the rule is set already; when it
+  // fails while an approved message is published, the message is lost. clear only begins here, and its ClearWork does the rest.
   Status moderate(Moderation what, const Target& target, const ClientPtr& actor, Moment now);
   // The same for the application.
   Status ban(std::string_view ban_key, std::string_view room, std::int64_t duration_ms, const std::string& reason,
@@ -132,13 +140,20 @@ class Hub {
   // Tells the application of a report by a member, unless this person has reported the message already. Errors: rate_limited.
   Status report(const Client& client, MessagePtr target, std::string reason, Moment now);
   // Whether moderation is an event for members; see HubOptions::moderation_events.
-  bool tells_moderation() const { return options_.moderation_events; }
+  bool tells_moderation() const {
+    return options_.moderation_events || holds_messages_.load(std::memory_order_relaxed);
+  }
   // The role of the client, also in a room that it has not joined or that does not exist.
   Role role_in_room(const Client& client, std::string_view room) const;
   // Whether the rules of the room allow the client's message. known: the room, if the caller has it. take_turn: it will be
-  // published now, which counts for the slow mode. Errors: muted, read_only, slow_mode, forbidden.
+  // published now, which counts for the slow mode and the rules against floods. Errors: muted, read_only, slow_mode, forbidden,
+  // repeated, no_links. must_wait: set with take_turn when it must not be published, but be given to hold().
   Status check_message(const Client& client, const MessageDraft& message, const RoomPtr& known, Moment now,
-                       bool take_turn);
+                       bool take_turn, bool* must_wait = nullptr);
+  // Keeps the first message of a client until a moderator approves it, and tells the moderators in the room. The receipt's
+  // sender is notified of the end as by publish(). The client must not leave the room meanwhile. Errors: no_such_room;
+  // forbidden while another one of this person waits; too_many.
+  Status hold(const ClientPtr& client, std::shared_ptr<Message> message, Moment now, Receipt receipt);
 
   // Loads messages that were stored elsewhere into a room that has had none yet: oldest first, each with seq and
   // time_ms. seq: the highest seq of this epoch; 0: the seq of the last message given. Messages above the history
@@ -296,6 +311,7 @@ class Hub {
   // again when it returns true: there is more to do.
   bool expire(Moment now) {
     const bool more_ids = message_ids_.expire(now.age_ms);
+    expire_held(now);
     return rooms_.expire(now) || more_ids;
   }
 
@@ -309,6 +325,17 @@ class Hub {
   Status enter(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
                std::optional<std::string> ref, ClientState expected, Moment now, std::optional<Refusal>& refusal,
                std::size_t* replay_bytes = nullptr, const KeptRange* earlier = nullptr);
+  // Names: naming() is held by the callers of the other ones. It locks nothing without unique_names.
+  std::unique_lock<std::mutex> naming();
+  // Before a client joins a room: gives guests other names, so that the names there stay unique if that can be.
+  Status make_way(const ClientPtr& client, std::string_view room, Moment now);
+  // Before a user has a name in one of its rooms: the same for the guests there.
+  Status make_way(const ClientPtr& client, const IdentityPtr& identity, const RoomPtr& room);
+  Status take_guest_name(const ClientPtr& client);
+  // Calls change(), which gives the client this identity, when the name is free in all its rooms.
+  template <class Change>
+  Status change_name(const ClientPtr& client, const IdentityPtr& next, Change change);
+  Status check_guest_name(const Client& client, const std::string& name, const NameKeysPtr& keys) const;
   // Call these with the room's lock held, in a room with presence.
   MessagePtr presence_snapshot(Room& room, Moment now) const;
   std::shared_ptr<Message> presence_message(const Room& room, PresenceNotice notice, std::size_t count_before,
@@ -341,6 +368,15 @@ class Hub {
   void expel_target(Room& room, const Moderation& what, const Target& target);
   // Errors: too_many, unsupported.
   Result<ClearingPtr> begin_clearing(Room& room, const Moderation& what, const Sender& actor);
+  // First messages that wait for moderators. Call these with routing_ and the room's lock held.
+  const std::vector<ClientId>& moderators_of(Room& room, Moment now) const;
+  template <class Make>  // make() returns the event
+  void tell_moderators(Room& room, Moment now, Make make);
+  // Refuses all of them, or those whose time is over.
+  void refuse_held(Room& room, Moment now, bool all);
+  MessagePtr stamped(const Room& room, std::shared_ptr<Message> event, Moment now) const;
+  // Call without locks.
+  void expire_held(Moment now);
   // Call these two with the room's lock held; also with routing_ held if the sender waits for an acknowledgement. They
   // throw std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch);
@@ -373,14 +409,20 @@ class Hub {
   RefusalReport* const refusals_;
 
   SourceTable sources_;
+  std::mutex naming_;
+  std::unordered_set<std::string> reserved_names_;  // NameKeys
+  std::string guest_prefix_;                        // the key of ClientTable::kGuestPrefix
   RoutingLock routing_;
   ClientTable clients_;
   ReportLog reports_;
   MessageIds message_ids_;  // before the rooms: messages that wait in their logs have claims
   RoomTable rooms_;
   const ReadMarkers::Total marker_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
-  std::atomic<bool> uses_presence_;       // some room may have presence
-  std::atomic<bool> uses_rules_ = false;  // some room may have rules
+  std::atomic<bool> uses_presence_;           // some room may have presence
+  std::atomic<bool> uses_rules_ = false;      // some room may have rules
+  std::atomic<bool> holds_messages_ = false;  // first messages may wait in some room
+  std::mutex holding_mutex_;                  // guards holding_; innermost
+  std::vector<std::weak_ptr<Room>> holding_;  // rooms in which messages wait, or have waited
 
   mutable std::mutex making_list_;  // only one thread builds the list at a time
   mutable std::mutex list_mutex_;   // guards list_ and list_made_ms_

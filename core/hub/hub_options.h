@@ -45,7 +45,12 @@ struct HubOptions {
   std::int64_t edit_window_ms = 3'600'000;  // see Dispatcher::may_change(); 0: senders cannot change their messages
   bool tells_audit = false;                 // post an AuditNotice for what is moderated
   bool tells_reports = false;               // post a ReportNotice for each report; otherwise nobody can report
-  bool moderation_events = false;       // tell the members too, by an event; clients cannot publish events of that name
+  bool moderation_events = false;  // tell the members too, by an event; clients cannot publish events of that name
+  // A display name belongs to one person of a room, and so do names that look like it; guests give way to users. Needs
+  // check_name_keys().
+  bool unique_names = false;
+  std::vector<std::string>
+      reserved_names;                   // guests cannot take these names, nor names that look like them (list_keys())
   std::function<void()> wake_presence;  // see PresenceQueue; empty: tell_presence() is called periodically
 };
 

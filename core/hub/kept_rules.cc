@@ -12,8 +12,11 @@ constexpr std::string_view kRole = "role:";
 constexpr std::string_view kBan = "ban:";
 constexpr std::string_view kBlock = "ban:block:";
 constexpr std::string_view kMute = "mute:";
-constexpr std::string_view kMembersOnly = " members_only";
-constexpr std::string_view kReadOnly = " read_only";
+
+// Modes that are on, after the number of the slow mode: " read_only", " no_links=60000".
+constexpr ModerationAction kNamedModes[] = {ModerationAction::members_only, ModerationAction::read_only,
+                                            ModerationAction::no_repeats, ModerationAction::no_links,
+                                            ModerationAction::hold_first};
 
 std::string joined(std::string_view kind, std::string_view name) { return std::string(kind) + std::string(name); }
 
@@ -22,11 +25,16 @@ std::string end_of(std::int64_t duration_ms, Moment now) {
   return std::to_string(duration_ms > INT64_MAX - now.time_ms ? INT64_MAX : now.time_ms + duration_ms);
 }
 
-std::string modes_text(std::int64_t slow_mode_ms, bool members_only, bool read_only) {
-  if (slow_mode_ms == 0 && !members_only && !read_only) return {};
-  std::string text = std::to_string(slow_mode_ms);
-  if (members_only) text += kMembersOnly;
-  if (read_only) text += kReadOnly;
+std::string modes_text(RoomModes modes) {
+  if (modes == RoomModes()) return {};
+  std::string text = std::to_string(modes.slow_mode_ms);
+  for (const ModerationAction action : kNamedModes) {
+    const std::int64_t value = *modes.of(action);
+    if (value == 0) continue;
+    text += ' ';
+    text += action_name(action);
+    if (value != 1) text += '=' + std::to_string(value);
+  }
   return text;
 }
 
@@ -34,6 +42,17 @@ std::int64_t number_in(std::string_view text) {
   std::int64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
+}
+
+void restore_modes(RoomRules& rules, std::string_view text) {
+  rules.set_slow_mode(number_in(text));
+  for (const ModerationAction action : kNamedModes) {
+    const std::string name = ' ' + std::string(action_name(action));
+    const std::size_t at = text.find(name);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = text.substr(at + name.size());
+    rules.set_mode(action, rest.starts_with('=') ? number_in(rest.substr(1)) : 1);
+  }
 }
 
 // 0: it has ended.
@@ -52,7 +71,11 @@ std::optional<std::string_view> after(std::string_view kind, std::string_view ke
 
 std::optional<RoomValue> kept_rule(const RoomRules& rules, const Moderation& what, const std::string& key,
                                    const std::optional<IpBlock>& block, Moment now) {
-  const bool on = what.value != 0;
+  RoomModes modes = rules.modes();
+  if (std::int64_t* const mode = modes.of(what.action)) {
+    *mode = what.value;
+    return RoomValue{std::string(kModes), modes_text(modes)};
+  }
   switch (what.action) {
     case ModerationAction::ban:
       return RoomValue{block ? joined(kBlock, block->text()) : joined(kBan, key), end_of(what.duration_ms, now)};
@@ -60,12 +83,6 @@ std::optional<RoomValue> kept_rule(const RoomRules& rules, const Moderation& wha
       return RoomValue{joined(kMute, key), end_of(what.duration_ms, now)};
     case ModerationAction::role:
       return kept_role(what.user_id, static_cast<Role>(what.value));
-    case ModerationAction::slow_mode:
-      return RoomValue{std::string(kModes), modes_text(what.value, rules.members_only(), rules.read_only())};
-    case ModerationAction::members_only:
-      return RoomValue{std::string(kModes), modes_text(rules.slow_mode_ms(), on, rules.read_only())};
-    case ModerationAction::read_only:
-      return RoomValue{std::string(kModes), modes_text(rules.slow_mode_ms(), rules.members_only(), on)};
     default:
       return std::nullopt;
   }
@@ -86,9 +103,7 @@ Result<bool> restore_rule(RoomRules& rules, const RoomValue& value, Moment now) 
     return true;
   };
   if (value.key == kModes) {
-    rules.set_slow_mode(number_in(value.value));
-    rules.set_members_only(value.value.find(kMembersOnly) != std::string::npos);
-    rules.set_read_only(value.value.find(kReadOnly) != std::string::npos);
+    restore_modes(rules, value.value);
     return true;
   }
   if (const auto user = after(kRole, value.key)) {

@@ -2,6 +2,7 @@
 // object (docs/moderation.md).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "model/message.h"
@@ -10,5 +11,7 @@
 namespace chat {
 
 std::shared_ptr<Message> moderation_event(const AuditRecord& record);
+// Tells moderators that a first message waits for them, for so long.
+std::shared_ptr<Message> held_event(const MessageDraft& held, std::int64_t left_ms);
 
 }  // namespace chat

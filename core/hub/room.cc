@@ -15,6 +15,8 @@ Room::Members::iterator Room::add_member(const ClientPtr& client, std::size_t lo
 Room::Members::iterator Room::remove_member(Members::iterator member) {
   --members_by_loop[member->second.loop];
   if (member->second.person != nullptr) presence->leave(member->second.person);
+  if (names) names->remove(member->first);
+  if (waiting) waiting->remove_client(member->first);
   const auto next = members.erase(member);
   member_count.store(static_cast<std::uint32_t>(members.size()), std::memory_order_relaxed);
   if (members.empty()) list.reset();

@@ -14,9 +14,11 @@
 #include "hub/age_list.h"
 #include "hub/clearing.h"
 #include "hub/client.h"
+#include "hub/held_messages.h"
 #include "hub/presence.h"
 #include "hub/read_markers.h"
 #include "hub/room_log.h"
+#include "hub/room_names.h"
 #include "hub/room_rules.h"
 #include "hub/source_table.h"
 #include "model/command.h"
@@ -64,7 +66,7 @@ struct Room : std::enable_shared_from_this<Room> {
 
   // Adds a client that is not a member yet. It receives all later messages.
   Members::iterator add_member(const ClientPtr& client, std::size_t loop);
-  // Returns the iterator after the removed member. Its person leaves.
+  // Returns the iterator after the removed member. Its person leaves, and its name is free.
   Members::iterator remove_member(Members::iterator member);
   // Changes the loop that delivers the room to the member.
   void move_member(Member& member, std::size_t loop);
@@ -115,6 +117,8 @@ struct Room : std::enable_shared_from_this<Room> {
   std::weak_ptr<const void> held;                        // see RoomHold
   std::vector<std::weak_ptr<const Clearing>> clearings;  // that have begun and may have ended
   std::unique_ptr<ReadMarkers> markers;                  // nullptr: none was asked for yet, see Hub::markers_of()
+  std::unique_ptr<HeldMessages> waiting;                 // nullptr: nothing has waited for a moderator
+  std::unique_ptr<RoomNames> names;                      // of the members; nullptr: without HubOptions::unique_names
   RoomPlace place{this};
   MemberListPtr list;  // the members as of list_made_ms; nullptr when there are few
   std::int64_t list_made_ms = 0;

@@ -32,7 +32,7 @@ RoomRules::State& RoomRules::state() {
 void RoomRules::settle() noexcept {
   if (!state_) return;
   const State& now = *state_;
-  const bool restricts = !now.muted_until_ms.empty() || now.slow_mode_ms != 0 || now.members_only || now.read_only;
+  const bool restricts = !now.muted_until_ms.empty() || now.modes != RoomModes();
   restricts_.store(restricts, std::memory_order_relaxed);
   if (!restricts && now.banned_until_ms.empty() && now.blocks.empty() && now.roles.empty()) state_.reset();
 }
@@ -52,7 +52,9 @@ Status RoomRules::check_join(const Standing& who, std::int64_t now_ms) const {
     if (ban->second > now_ms) return refused;
   }
   const Role role = role_of(who);
-  if (state_->members_only && role < Role::member) return {Error::forbidden, "only members may join the room"};
+  if (state_->modes.members_only != 0 && role < Role::member) {
+    return {Error::forbidden, "only members may join the room"};
+  }
   if (state_->blocks.empty() || role >= Role::moderator) return {};
   const std::optional<IpAddress> address = IpAddress::parse(who.address);
   const bool blocked = address && std::any_of(state_->blocks.begin(), state_->blocks.end(), [&](const BlockBan& ban) {
@@ -69,30 +71,47 @@ Status RoomRules::check_message(const Standing& who, bool paced, std::int64_t no
   }
   const Role role = role_of(who);
   if (role >= Role::moderator) return {};
-  if (state_->members_only && role < Role::member) return {Error::forbidden, "only members may write in this room"};
-  if (state_->read_only) return {Error::read_only, "only moderators may write in this room"};
-  if (!paced || state_->slow_mode_ms == 0) return {};
+  const RoomModes& modes = state_->modes;
+  if (modes.members_only != 0 && role < Role::member) {
+    return {Error::forbidden, "only members may write in this room"};
+  }
+  if (modes.read_only != 0) return {Error::read_only, "only moderators may write in this room"};
+  if (!paced || modes.slow_mode_ms == 0) return {};
   const auto next = state_->next_message_ms.find(who.pace_key);
   if (next == state_->next_message_ms.end() || next->second <= now_ms) return {};
   return refuse_for(Error::slow_mode, "the room is in slow mode: the next message in ", next->second - now_ms);
 }
 
 Status RoomRules::take_turn(const Standing& who, std::int64_t now_ms) {
-  if (!state_ || state_->slow_mode_ms == 0 || role_of(who) >= Role::moderator) return {};
+  if (!state_ || state_->modes.slow_mode_ms == 0 || role_of(who) >= Role::moderator) return {};
   Times& next = state_->next_message_ms;
   if (next.size() >= kMaxPaced && !next.contains(who.pace_key)) {
     std::erase_if(next, [&](const auto& waiting) { return waiting.second <= now_ms; });
     if (next.size() >= kMaxPaced) {
       return refuse_for(Error::slow_mode, "the room is in slow mode, and too many people write: wait ",
-                        state_->slow_mode_ms);
+                        state_->modes.slow_mode_ms);
     }
   }
   std::int64_t& next_ms = next[who.pace_key];
   if (next_ms > now_ms) {
     return refuse_for(Error::slow_mode, "the room is in slow mode: the next message in ", next_ms - now_ms);
   }
-  next_ms = end_of(state_->slow_mode_ms, now_ms);
+  next_ms = end_of(state_->modes.slow_mode_ms, now_ms);
   return {};
+}
+
+Status RoomRules::check_flood(const Standing& who, const MessageDraft& message, std::int64_t now_ms) const {
+  if (!state_ || !state_->flood || role_of(who) >= Role::moderator) return {};
+  return state_->flood->check(who.pace_key, message, now_ms);
+}
+
+bool RoomRules::must_wait(const Standing& who, const MessageDraft& message) const {
+  if (!state_ || !state_->flood || role_of(who) >= Role::moderator) return false;
+  return state_->flood->must_wait(who.pace_key, message);
+}
+
+void RoomRules::note_message(std::string_view pace_key, const MessageDraft& message, std::int64_t now_ms) {
+  if (state_ && state_->flood) state_->flood->note(pace_key, message, now_ms);
 }
 
 Status RoomRules::hold(Times& times, std::size_t max, std::string_view what, const std::string& key,
@@ -144,23 +163,42 @@ Status RoomRules::ban(const IpBlock& block, std::int64_t duration_ms, std::int64
   return {};
 }
 
-void RoomRules::set_slow_mode(std::int64_t between_ms) {
-  const Change change{*this};
-  if (!state_ && between_ms == 0) return;
-  state().slow_mode_ms = between_ms;
-  state().next_message_ms.clear();
+std::int64_t* RoomModes::of(ModerationAction action) {
+  switch (action) {
+    case ModerationAction::slow_mode:
+      return &slow_mode_ms;
+    case ModerationAction::members_only:
+      return &members_only;
+    case ModerationAction::read_only:
+      return &read_only;
+    case ModerationAction::no_repeats:
+      return &no_repeats_ms;
+    case ModerationAction::no_links:
+      return &no_links_ms;
+    case ModerationAction::hold_first:
+      return &hold_first_ms;
+    default:
+      return nullptr;
+  }
 }
 
-void RoomRules::set_members_only(bool members_only) {
+void RoomRules::set_mode(ModerationAction action, std::int64_t value) {
   const Change change{*this};
-  if (!state_ && !members_only) return;
-  state().members_only = members_only;
-}
-
-void RoomRules::set_read_only(bool read_only) {
-  const Change change{*this};
-  if (!state_ && !read_only) return;
-  state().read_only = read_only;
+  if (!state_ && value == 0) return;
+  const bool floods = action == ModerationAction::no_repeats || action == ModerationAction::no_links ||
+                      action == ModerationAction::hold_first;
+  if (floods && !state().flood) {
+    if (value == 0) return;
+    state().flood = std::make_unique<FloodRules>();
+  }
+  *state().modes.of(action) = value;
+  if (action == ModerationAction::slow_mode) state().next_message_ms.clear();
+  if (!floods) return;
+  FloodRules& flood = *state().flood;
+  if (action == ModerationAction::no_repeats) flood.set_no_repeats(value);
+  if (action == ModerationAction::no_links) flood.set_no_links(value);
+  if (action == ModerationAction::hold_first) flood.set_hold_first(value);
+  if (flood.empty()) state().flood.reset();
 }
 
 Status RoomRules::set_role(const std::string& user_id, Role role) {

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hub/flood_rules.h"
 #include "model/address.h"
 #include "model/moderation.h"
 #include "model/string_map.h"
@@ -28,6 +29,20 @@ struct Standing {
   Role given = Role::guest;   // by the attributes of the identity; see role_in()
   std::string address = {};   // may be empty
   std::string pace_key = {};  // the slow mode counts messages by it: a user, or a single client of a guest
+};
+
+// What does not concern a single person. The values of those that are on or off are 1 and 0.
+struct RoomModes {
+  std::int64_t slow_mode_ms = 0;
+  std::int64_t members_only = 0;
+  std::int64_t read_only = 0;
+  std::int64_t no_repeats_ms = 0;
+  std::int64_t no_links_ms = 0;
+  std::int64_t hold_first_ms = 0;
+
+  // The one that the action sets; nullptr: it sets none.
+  std::int64_t* of(ModerationAction action);
+  bool operator==(const RoomModes&) const = default;
 };
 
 class RoomRules {
@@ -51,20 +66,25 @@ class RoomRules {
   Status check_message(const Standing& who, bool paced, std::int64_t now_ms) const;
   // The message will be published: starts the time of the slow mode. Errors: slow_mode, also when too many people wait.
   Status take_turn(const Standing& who, std::int64_t now_ms);
+  // The rules against floods, which do not concern moderators. Errors: repeated, no_links.
+  Status check_flood(const Standing& who, const MessageDraft& message, std::int64_t now_ms) const;
+  // The message must wait until a moderator approves it.
+  bool must_wait(const Standing& who, const MessageDraft& message) const;
+  // The message will be published, or was approved.
+  void note_message(std::string_view pace_key, const MessageDraft& message, std::int64_t now_ms);
 
   // For duration_ms; 0 lifts it. Errors: too_many. When one of these throws, nothing has changed.
   Status ban(const std::string& key, std::int64_t duration_ms, std::int64_t now_ms);
   Status ban(const IpBlock& block, std::int64_t duration_ms, std::int64_t now_ms);
   Status mute(const std::string& key, std::int64_t duration_ms, std::int64_t now_ms);
-  void set_slow_mode(std::int64_t between_ms);  // 0: off
-  void set_members_only(bool members_only);
-  void set_read_only(bool read_only);
+  void set_mode(ModerationAction action, std::int64_t value);  // an action that RoomModes::of() knows
+  void set_slow_mode(std::int64_t between_ms) { set_mode(ModerationAction::slow_mode, between_ms); }
+  void set_members_only(bool on) { set_mode(ModerationAction::members_only, on ? 1 : 0); }
+  void set_read_only(bool on) { set_mode(ModerationAction::read_only, on ? 1 : 0); }
   // guest or member: the user has no role of its own. Errors: too_many.
   Status set_role(const std::string& user_id, Role role);
 
-  std::int64_t slow_mode_ms() const { return state_ ? state_->slow_mode_ms : 0; }
-  bool members_only() const { return state_ && state_->members_only; }
-  bool read_only() const { return state_ && state_->read_only; }
+  RoomModes modes() const { return state_ ? state_->modes : RoomModes(); }
 
   // What is left of a ban or a mute; 0: there is none.
   std::int64_t ban_left_ms(const std::string& key, std::int64_t now_ms) const;
@@ -103,10 +123,9 @@ class RoomRules {
     std::vector<BlockBan> blocks;
     Times muted_until_ms;
     StringMap<SetRole> roles;
-    std::int64_t slow_mode_ms = 0;
-    Times next_message_ms;  // of the slow mode
-    bool members_only = false;
-    bool read_only = false;
+    RoomModes modes;
+    Times next_message_ms;              // of the slow mode
+    std::unique_ptr<FloodRules> flood;  // nullptr: there are none
     std::int64_t next_expiry_ms = INT64_MAX;
   };
 

@@ -28,6 +28,7 @@ RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
       epoch_seed_(options.epoch_seed),
       loops_(loops),
       presence_(options.presence),
+      unique_names_(options.unique_names),
       presence_queue_(std::make_shared<PresenceQueue>(options.wake_presence)) {}
 
 std::string RoomTable::next_epoch() { return make_epoch(epoch_seed_, epochs_.fetch_add(1) + 1); }
@@ -104,6 +105,7 @@ Result<RoomPtr> RoomTable::find_or_add(std::string_view name, const SourcePtr& c
       auto room = std::make_shared<Room>(std::string(name), make_log(std::string(name)), loops_);
       room->lasting = reserved;
       room->share = std::move(share);
+      if (unique_names_) room->names = std::make_unique<RoomNames>();
       if (presence_ != PresenceLevel::off) {
         room->presence = std::make_unique<Presence>(*room, presence_, presence_queue_);
       }

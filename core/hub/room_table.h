@@ -111,6 +111,7 @@ class RoomTable {
   const std::uint64_t epoch_seed_;
   const std::size_t loops_;
   const PresenceLevel presence_;
+  const bool unique_names_;
   const std::shared_ptr<PresenceQueue> presence_queue_;
 
   std::atomic<std::uint64_t> epochs_ = 0;

@@ -13,12 +13,14 @@ namespace {
 
 constexpr std::array<std::string_view, kRoleCount> kRoles = {"guest", "member", "moderator", "owner"};
 constexpr std::array<std::string_view, kModerationActionCount> kActions = {
-    "", "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role", "clear"};
+    "",     "kick",  "ban",     "mute",   "slow_mode",  "members_only", "read_only", "close",
+    "role", "clear", "approve", "reject", "no_repeats", "no_links",     "hold_first"};
 constexpr std::string_view kRoleAttribute = "role";
 
 bool has_target(ModerationAction action) {
   return action == ModerationAction::kick || action == ModerationAction::ban || action == ModerationAction::mute ||
-         action == ModerationAction::role || action == ModerationAction::clear;
+         action == ModerationAction::role || action == ModerationAction::clear || action == ModerationAction::approve ||
+         action == ModerationAction::reject;
 }
 
 Status invalid(std::string detail) { return {Error::invalid_argument, std::move(detail)}; }
@@ -43,6 +45,9 @@ Status check_value(const Moderation& what) {
   std::int64_t most = 0;
   switch (what.action) {
     case ModerationAction::slow_mode:
+    case ModerationAction::no_repeats:
+    case ModerationAction::no_links:
+    case ModerationAction::hold_first:
       most = kMaxSlowModeMs;
       break;
     case ModerationAction::members_only:
@@ -90,11 +95,12 @@ std::string_view action_name(ModerationAction action) { return kActions[static_c
 
 std::optional<ModerationAction> moderation_named(std::string_view name) {
   const auto found = std::find(kActions.begin() + 1, kActions.end(), name);
-  if (found == kActions.end()) return std::nullopt;
+  if (found == kActions.end() || name.empty()) return std::nullopt;
   return static_cast<ModerationAction>(found - kActions.begin());
 }
 
 Status check_moderation(const Moderation& what) {
+  if (action_name(what.action).empty()) return invalid("this is no action");
   Status status = check_room_name(what.room);
   if (status.ok()) status = check_target(what);
   if (status.ok()) status = check_value(what);

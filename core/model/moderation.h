@@ -39,18 +39,24 @@ enum class ModerationAction : std::uint8_t {
   close = 7,         // removes all members, the history and the rules except roles
   role = 8,          // value: the Role of a user
   clear = 9,         // deletes the kept messages of a person
+  approve = 10,      // publishes the first message of a person, which waits
+  reject = 11,       // refuses it
+  no_repeats = 12,   // value: so many ms a person cannot repeat a text; 0: off
+  no_links = 13,     // value: so many ms from its first message a person cannot send links; 0: off
+  hold_first = 14,   // value: so many ms at most the first message of a person waits for approve; 0: off
 };
-inline constexpr int kModerationActionCount = 10;
+inline constexpr int kModerationActionCount = 15;
 
-// "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role", "clear".
+// "kick", "ban", "mute", "slow_mode", "members_only", "read_only", "close", "role", "clear", "approve", "reject", "no_repeats",
+// "no_links", "hold_first". Empty for a number that is no action.
 std::string_view action_name(ModerationAction action);
 std::optional<ModerationAction> moderation_named(std::string_view name);
 
-inline constexpr std::int64_t kMaxSlowModeMs = 24LL * 3'600'000;
+inline constexpr std::int64_t kMaxSlowModeMs = 24LL * 3'600'000;  // also of the other modes in ms
 inline constexpr std::size_t kMaxModerationReasonBytes = 500;
 
-// Something that a moderator wants done. kick, ban, mute, role and clear have one target: a client, a user or (ban only) an
-// address.
+// Something that a moderator wants done. kick, ban, mute, role, clear, approve and reject have one target: a client, a user or
+// (ban only) an address.
 struct Moderation {
   std::string room;
   ModerationAction action = ModerationAction::kick;

@@ -39,8 +39,9 @@ enum class Refusal : std::uint8_t {
   host,
   malformed,
   application,
+  flood,
 };
-inline constexpr std::size_t kRefusalCount = 29;
+inline constexpr std::size_t kRefusalCount = 30;
 
 class RefusalReport {
  public:

@@ -56,6 +56,9 @@ enum class Error : int {
   slow_mode = 30,
   read_only = 31,
   no_such_message = 32,
+  name_taken = 33,
+  repeated = 34,
+  no_links = 35,
 };
 
 // The values are those of chat_protocol and the bits of chat_transport.

@@ -51,6 +51,12 @@ const char* error_name(Error code) {
       return "read_only";
     case Error::wrong_state:
       return "wrong_state";
+    case Error::name_taken:
+      return "name_taken";
+    case Error::repeated:
+      return "repeated";
+    case Error::no_links:
+      return "no_links";
     case Error::unsupported:
       return "unknown_type";  // chat.v1 reports every unsupported command as an unknown type
     case Error::encoding:

@@ -30,6 +30,7 @@ constexpr OtherName kOtherNames[] = {
     {"max_outbox_messages", "outbox-messages"},
     {"metrics_path", "metrics"},
     {"private key file", "tls-key"},
+    {"reserved_names", "reserved-name"},
     {"sockjs_script_url", "sockjs-script"},
     {"static_mounts", "www"},
     {"trusted_proxies", "trusted-proxy"},
@@ -190,6 +191,10 @@ void point_to_strings(Options& options) {
   options.ephemeral_event_pointers = pointers(options.ephemeral_events);
   server.ephemeral_events = options.ephemeral_event_pointers.data();
   server.ephemeral_event_count = options.ephemeral_event_pointers.size();
+  server.unique_names = options.unique_names ? 1 : 0;
+  options.reserved_name_pointers = pointers(options.reserved_names);
+  server.reserved_names = options.reserved_name_pointers.data();
+  server.reserved_name_count = options.reserved_name_pointers.size();
 }
 
 }  // namespace

@@ -65,6 +65,8 @@ struct Options {
   std::string presence_event;
   bool edits_off = false;
   bool moderation_events = false;
+  bool unique_names = false;
+  std::vector<std::string> reserved_names;
   std::string tls_certificate;
   std::string tls_private_key;
   // "off"; empty: the default is not known yet.
@@ -90,6 +92,7 @@ struct Options {
   std::vector<const char*> trusted_proxy_pointers;
   std::vector<const char*> allowed_host_pointers;
   std::vector<const char*> ephemeral_event_pointers;
+  std::vector<const char*> reserved_name_pointers;
   chat_static_mount www_mount = CHAT_STATIC_MOUNT_INIT;
 };
 

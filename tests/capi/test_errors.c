@@ -14,13 +14,14 @@ static void the_version_is_that_of_the_header(void **state) {
 }
 
 static void the_libraries_below_are_named(void **state) {
-  static const char *const names[] = {"libwebsockets ", "libuv ", "OpenSSL ", "cJSON ", "zlib ", "SQLite "};
+  static const char *const names[] = {"libwebsockets ", "libuv ", "OpenSSL ", "cJSON ", "zlib ", "SQLite ", "ICU "};
   const char *text = chat_library_versions();
   size_t i;
   (void)state;
   for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     const char *found = strstr(text, names[i]);
     if (strcmp(names[i], "SQLite ") == 0 && !chat_has_feature("history-file")) continue;
+    if (strcmp(names[i], "ICU ") == 0 && !chat_has_feature("unique-names")) continue;
     assert_non_null(found);
     assert_in_range(found[strlen(names[i])], '0', '9');
   }
@@ -36,6 +37,7 @@ static void features_are_asked_by_name(void **state) {
   (void)state;
   for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) assert_int_equal(chat_has_feature(names[i]), 1);
   assert_int_equal(chat_has_feature("history-file"), strstr(chat_library_versions(), "SQLite ") != NULL);
+  assert_int_equal(chat_has_feature("unique-names"), strstr(chat_library_versions(), "ICU ") != NULL);
   assert_int_equal(chat_has_feature("telepathy"), 0);
   assert_int_equal(chat_has_feature(""), 0);
   assert_int_equal(chat_has_feature(NULL), 0);

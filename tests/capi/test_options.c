@@ -556,6 +556,34 @@ static void rooms_and_events_are_checked(void **state) {
   invalid(&options, "options.ephemeral_events");
 }
 
+static void names_are_checked(void **state) {
+  const char *names[] = {"admin", "\xc2\xa9", NULL};
+  chat_server_options options = base();
+  (void)state;
+  options.unique_names = 2;
+  invalid(&options, "options.unique_names");
+  options.unique_names = 1;
+  if (chat_has_feature("unique-names")) {
+    starts(&options);
+  } else {
+    refused(&options, CHAT_ERROR_UNSUPPORTED, "options.unique_names: this build has no ICU");
+  }
+  options.unique_names = 0;
+  options.reserved_names = names;
+  options.reserved_name_count = 2;
+  starts(&options);
+  options.reserved_name_count = 3;
+  invalid(&options, "options.reserved_names[2]");
+  names[1] = "";
+  invalid(&options, "options.reserved_names[1]");
+  names[1] = "a\nb";
+  invalid(&options, "options.reserved_names[1]");
+  names[1] = "\xff";
+  invalid(&options, "options.reserved_names[1]");
+  options.reserved_name_count = 1001;
+  invalid(&options, "options.reserved_names");
+}
+
 static void origins_proxies_and_hosts_are_checked(void **state) {
   const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null", "wss://example.org"};
   const char *bad[] = {"", "example.org", "https://", "https://example.org/", "https://*.example.org", "://x"};
@@ -644,6 +672,7 @@ int main(void) {
       cmocka_unit_test(static_mounts_are_checked),
       cmocka_unit_test(own_paths_are_checked),
       cmocka_unit_test(rooms_and_events_are_checked),
+      cmocka_unit_test(names_are_checked),
       cmocka_unit_test(origins_proxies_and_hosts_are_checked),
       cmocka_unit_test(tls_files_go_together),
       cmocka_unit_test(text_must_be_utf8),

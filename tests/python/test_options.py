@@ -36,7 +36,7 @@ def test_version_is_that_of_the_header(start_program):
     first, second = run(start_program, "--version").lines
     assert first == f"chatd {version}"
     names = [re.fullmatch(r"(\w+) \d[\w.]*", text).group(1) for text in second.split(", ")]
-    assert names == ["libwebsockets", "libuv", "OpenSSL", "cJSON", "zlib", "SQLite"]
+    assert names == ["libwebsockets", "libuv", "OpenSSL", "cJSON", "zlib", "SQLite", "ICU"]
 
 
 @pytest.mark.parametrize(

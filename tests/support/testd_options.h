@@ -76,10 +76,10 @@ static const option_field numbers[] = {
 
 /* Includes enumerations: outbox_policy 0, 1, 2; log_level 1 to 4. */
 static const option_field small_numbers[] = {
-    FIELD(threads),       FIELD(history_off),      FIELD(permessage_deflate),
-    FIELD(outbox_policy), FIELD(log_level),        FIELD(recovery_asks_on_connect),
-    FIELD(http_lists),    FIELD(history_sync),     FIELD(history_on_failure),
-    FIELD(presence),      FIELD(moderation_events)};
+    FIELD(threads),       FIELD(history_off),       FIELD(permessage_deflate),
+    FIELD(outbox_policy), FIELD(log_level),         FIELD(recovery_asks_on_connect),
+    FIELD(http_lists),    FIELD(history_sync),      FIELD(history_on_failure),
+    FIELD(presence),      FIELD(moderation_events), FIELD(unique_names)};
 
 static const option_field texts[] = {FIELD(default_room),
                                      FIELD(socket_io_client_directory),
@@ -137,7 +137,7 @@ static int add_to_list(const char *const **list, size_t *count, const char **mem
 
 /* Returns 0 when there is no such option. `value` must outlive the options. */
 static int set_server_option(chat_server_options *options, const char *name, char *value) {
-  static const char *origins[MAX_LIST], *proxies[MAX_LIST], *events[MAX_LIST];
+  static const char *origins[MAX_LIST], *proxies[MAX_LIST], *events[MAX_LIST], *names[MAX_LIST];
   const option_field *field;
   if ((field = find_field(numbers, COUNT(numbers), name)) != NULL) {
     *(int64_t *)((char *)options + field->offset) = atoll(value);
@@ -159,6 +159,9 @@ static int set_server_option(chat_server_options *options, const char *name, cha
   }
   if (strcmp(name, "ephemeral_event") == 0) {
     return add_to_list(&options->ephemeral_events, &options->ephemeral_event_count, events, value);
+  }
+  if (strcmp(name, "reserved_name") == 0) {
+    return add_to_list(&options->reserved_names, &options->reserved_name_count, names, value);
   }
   if (strcmp(name, "endpoint") == 0) return parse_endpoint(options, value), 1;
   if (strcmp(name, "socket_io_path") == 0) {

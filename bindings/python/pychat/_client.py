@@ -360,7 +360,8 @@ class ServerCalls:
         value: int = 0,
         reason: Optional[str] = None,
     ) -> None:
-        """Moderates a room: docs/moderation.md. KICK, BAN, MUTE, ROLE and CLEAR have a target: client, user_id or (BAN) address.
+        """Moderates a room: docs/moderation.md. KICK, BAN, MUTE, ROLE, CLEAR, APPROVE and REJECT have one target: client, user_id or
+        (BAN) address.
 
         `seconds` is how long a ban or a mute lasts; 0 lifts it. `value` is that of a mode, or a Role.
         """

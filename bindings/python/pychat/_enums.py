@@ -130,6 +130,15 @@ class ModerationAction(enum.IntEnum):
     ROLE = 8
     CLEAR = 9
     """Deletes the newest kept messages of a person, at most 1,000."""
+    APPROVE = 10
+    """Publishes the first message of the target, which waits."""
+    REJECT = 11
+    NO_REPEATS = 12
+    """value: so many milliseconds a person cannot repeat a text; 0: off."""
+    NO_LINKS = 13
+    """value: no links of a person for so many milliseconds after its first message; 0: off."""
+    HOLD_FIRST = 14
+    """value: so many milliseconds at most a person's first message waits for APPROVE; 0: off."""
 
 
 class EventKind(enum.IntEnum):

@@ -154,3 +154,7 @@ class ServerOptions(TypedDict, total=False):
     socket_io_delete_event: str
     socket_io_react_event: str
     socket_io_seen_event: str
+
+    unique_names: bool
+    reserved_names: Sequence[str]
+    """Names that guests cannot take, nor names that look like them."""

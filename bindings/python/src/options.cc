@@ -80,6 +80,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(idempotency_ms),
       PYCHAT_FIELD(http_lists),
       PYCHAT_FIELD(moderation_events),
+      PYCHAT_FIELD(unique_names),
       PYCHAT_FIELD(edit_window_ms),
       PYCHAT_FIELD(edits_off),
       PYCHAT_FIELD(socket_io_edit_event),
@@ -161,6 +162,8 @@ void Options::set(const std::string& name, py::handle value) {
     set_strings(value, options_.allowed_hosts, options_.allowed_host_count);
   } else if (name == "ephemeral_events") {
     set_strings(value, options_.ephemeral_events, options_.ephemeral_event_count);
+  } else if (name == "reserved_names") {
+    set_strings(value, options_.reserved_names, options_.reserved_name_count);
   } else if (name == "endpoints") {
     set_endpoints(value);
   } else if (name == "static_mounts") {

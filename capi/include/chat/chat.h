@@ -94,14 +94,14 @@ CHAT_API int chat_version_number(void) CHAT_NOEXCEPT;
 
 /*
  * The loaded versions of the libraries that libchat uses, for a log or a bug report: "libwebsockets 4.1.6, libuv 1.44.2,
- * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13, SQLite 3.40.1". The text is static.
+ * OpenSSL 3.0.15, cJSON 1.7.15, zlib 1.2.13, SQLite 3.40.1, ICU 72.1". The text is static.
  */
 CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
  * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics",
- * "sockjs", "stomp", "http", "history-file" (history_path), "moderation" (chat_moderate).
+ * "sockjs", "stomp", "http", "history-file" (history_path), "moderation" (chat_moderate), "unique-names" (unique_names).
  * Returns 0 for an unknown name or NULL.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
@@ -141,7 +141,10 @@ CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
   X(ERROR_MUTED, 29, "muted in the room")                                             \
   X(ERROR_SLOW_MODE, 30, "too soon after the last message in the room")               \
   X(ERROR_READ_ONLY, 31, "the room is read-only")                                     \
-  X(ERROR_NO_SUCH_MESSAGE, 32, "no such message")
+  X(ERROR_NO_SUCH_MESSAGE, 32, "no such message")                                     \
+  X(ERROR_NAME_TAKEN, 33, "the name is taken in a room")                              \
+  X(ERROR_REPEATED, 34, "the same text again in the room")                            \
+  X(ERROR_NO_LINKS, 35, "no links yet in the room")
 
 typedef enum chat_error {
 #define CHAT_ERROR_ENUM(name, number, text) CHAT_##name = number,
@@ -631,13 +634,18 @@ typedef enum chat_moderation_action {
   CHAT_MODERATION_CLOSE = 7,        /* "close": as chat_close_room(); roles remain */
   CHAT_MODERATION_ROLE = 8,         /* "role": gives the target, a user, the chat_role in value */
   CHAT_MODERATION_CLEAR = 9,        /* "clear": deletes the target's newest kept messages in the room, at most 1,000 */
-  CHAT_MODERATION_COUNT = 10        /* one above the highest value; later versions add more */
+  CHAT_MODERATION_APPROVE = 10,     /* "approve": publishes the first message of the target, which waits */
+  CHAT_MODERATION_REJECT = 11,      /* "reject": refuses it with FORBIDDEN and the reason */
+  CHAT_MODERATION_NO_REPEATS = 12,  /* "no_repeats": nobody repeats a text for value ms, at most a day; 0: off */
+  CHAT_MODERATION_NO_LINKS = 13,    /* "no_links": no links for value ms after a person's first message; 0: off */
+  CHAT_MODERATION_HOLD_FIRST = 14,  /* "hold_first": first messages wait for APPROVE, for value ms at most; 0: off */
+  CHAT_MODERATION_COUNT = 15        /* one above the highest value; later versions add more */
 } chat_moderation_action;
 
 /*
- * Something to moderate. KICK, BAN, MUTE, ROLE and CLEAR have exactly one target: client, user_id or, for BAN only, address. A
- * guest is banned and muted by its address, of which an IPv6 address counts as its /64. CLEAR by the client of a guest concerns
- * the messages of this client, which may have left.
+ * Something to moderate. KICK, BAN, MUTE, ROLE, CLEAR, APPROVE and REJECT have exactly one target: client, user_id or, for BAN
+ * only, address. A guest is banned and muted by its address, of which an IPv6 address counts as its /64. CLEAR by the client of a
+ * guest concerns the messages of this client, which may have left.
  */
 typedef struct chat_moderation {
   size_t struct_size;
@@ -648,7 +656,7 @@ typedef struct chat_moderation {
   const char *address; /* "192.0.2.1", "192.0.2.0/24", "2001:db8::/32"; an IPv6 address stands for its /64. Bans all but
                           moderators */
   int64_t duration_ms; /* BAN, MUTE; INT64_MAX: without end */
-  int64_t value;       /* SLOW_MODE, MEMBERS_ONLY, READ_ONLY, ROLE */
+  int64_t value;       /* of a mode, and ROLE */
   const char *reason;  /* for people; NULL: none. At most 123 bytes */
 } chat_moderation;
 #define CHAT_MODERATION_INIT \
@@ -974,6 +982,13 @@ typedef struct chat_server_options {
   int moderation_events; /* 1: the members of a room are told what is moderated there, by the event "moderation":
                             docs/moderation.md. Clients cannot publish events of this name then */
   const char *socket_io_seen_event; /* NULL: "chat seen"; the event of read markers in Socket.IO. "": none */
+  /*
+   * Display names: docs/moderation.md. unique_names needs the feature "unique-names", UNSUPPORTED without it. reserved_names are
+   * at most 1,000, of at most 128 bytes each; without the feature they are compared in ASCII, without case.
+   */
+  int unique_names;                  /* 1: a name, and names that look like it, belong to one person of a room */
+  const char *const *reserved_names; /* guests cannot take these, nor names that look like them */
+  size_t reserved_name_count;
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -1000,7 +1015,7 @@ typedef struct chat_server_options {
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
         CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
-        0, NULL                                                                                                      \
+        0, NULL, 0, NULL, 0                                                                                          \
   }
 
 /*
@@ -1388,7 +1403,8 @@ typedef enum chat_refusal {
   CHAT_REFUSAL_HOST = 26,                     /* the Host is not allowed */
   CHAT_REFUSAL_MALFORMED = 27,                /* the input breaks its protocol's rules */
   CHAT_REFUSAL_APPLICATION = 28,              /* on_connect refused */
-  CHAT_REFUSAL_COUNT = 29                     /* one above the highest value; later versions add more */
+  CHAT_REFUSAL_FLOOD = 29,                    /* a message broke a flood rule of its room */
+  CHAT_REFUSAL_COUNT = 30                     /* one above the highest value; later versions add more */
 } chat_refusal;
 
 /* The name of a reason in metrics, for example "message_rate"; static, NULL for an invalid number. */

@@ -47,6 +47,7 @@ constexpr std::array<Text, kRefusalCount> kTexts = {{
     {"host", "the Host is not allowed (allowed_hosts)"},
     {"malformed", "the input breaks its protocol's rules"},
     {"application", "the application refused the connection"},
+    {"flood", "a message broke a flood rule of its room"},
 }};
 
 // A detail may quote a client, so it must not start a new line, control a terminal or fill the log.

@@ -12,6 +12,8 @@
 
 #include <string_view>
 
+#include "model/name_keys.h"
+
 namespace chat::net {
 namespace {
 
@@ -36,6 +38,7 @@ std::string library_versions() {
 #ifdef CHAT_WITH_SQLITE
   versions.append(", SQLite ").append(sqlite3_libversion());
 #endif
+  if (const std::string icu = name_keys_version(); !icu.empty()) versions.append(", ICU ").append(icu);
   return versions;
 }
 

@@ -119,11 +119,14 @@ int rest_status(Error error) {
     case Error::not_joined:
     case Error::muted:
     case Error::read_only:
+    case Error::no_links:
       return 403;
     case Error::wrong_state:
+    case Error::name_taken:
       return 409;
     case Error::rate_limited:
     case Error::slow_mode:
+    case Error::repeated:
       return 429;
     case Error::too_many:
     case Error::no_memory:

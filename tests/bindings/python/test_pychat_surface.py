@@ -29,7 +29,7 @@ def constants_of(enumeration):
 def test_every_option_is_a_keyword():
     # Lists come as one keyword; what is pychat's own business is none.
     counts = {"endpoint_count", "static_mount_count", "allowed_origin_count", "trusted_proxy_count", "ephemeral_event_count"}
-    counts |= {"allowed_host_count"}
+    counts |= {"allowed_host_count", "reserved_name_count"}
     expected = set(fields_of("chat_server_options")) - counts - {"struct_size", "callbacks", "user"}
     expected = expected - {"history_path"} | {"history"}
     assert set(pychat.ServerOptions.__annotations__) == expected
@@ -43,6 +43,7 @@ def value_for(name):
         "trusted_proxies": ["10.0.0.0/8"],
         "allowed_hosts": ["example.org"],
         "ephemeral_events": ["typing"],
+        "reserved_names": ["admin"],
         "log_level": pychat.LogLevel.ERROR,
         "outbox_policy": pychat.OutboxPolicy.DROP_OLDEST,
         "history_sync": pychat.HistorySync.FULL,

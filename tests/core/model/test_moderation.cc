@@ -30,6 +30,7 @@ void every_name_is_read_back(void**) {
   }
   for (int action = 1; action < kModerationActionCount; ++action) {
     const auto one = static_cast<ModerationAction>(action);
+    if (action_name(one).empty()) continue;  // this number is no action
     assert_true(moderation_named(action_name(one)) == one);
   }
   assert_false(role_named("admin").has_value());

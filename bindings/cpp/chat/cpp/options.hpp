@@ -204,6 +204,9 @@ struct Options {
   bool moderation_events = false;
   // The event of read markers in Socket.IO; nullopt: "chat seen"; empty: none.
   std::optional<std::string> socket_io_seen_event = {};
+  // A display name belongs to one person of a room, and so do names that look like it. Guests cannot take the reserved ones.
+  bool unique_names = false;
+  std::vector<std::string> reserved_names = {};
   // Instead of history_path. It lives as long as the server needs it.
   std::shared_ptr<HistoryStore> history_store = {};
 };
@@ -336,6 +339,9 @@ class RawOptions {
     raw_.socket_io_react_event = text(options.socket_io_react_event);
     raw_.moderation_events = options.moderation_events ? 1 : 0;
     raw_.socket_io_seen_event = text(options.socket_io_seen_event);
+    raw_.unique_names = options.unique_names ? 1 : 0;
+    raw_.reserved_names = texts(options.reserved_names, reserved_names_);
+    raw_.reserved_name_count = reserved_names_.size();
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
       raw_.history_store = &history_store_;
@@ -381,6 +387,7 @@ class RawOptions {
   std::vector<const char*> trusted_proxies_;
   std::vector<const char*> ephemeral_events_;
   std::vector<const char*> allowed_hosts_;
+  std::vector<const char*> reserved_names_;
   chat_history_store history_store_ = CHAT_HISTORY_STORE_INIT;
   chat_server_options raw_ = {};
 };
