@@ -438,7 +438,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
     if (ref) joined.ref = *std::move(ref);
     const IdentityPtr who = client->identity();
     joined.role = room.rules.role_of(who->user_id, role_in(who->attributes, room.name));
-    if (joined.role < Role::moderator) joined.slow_mode_ms = room.rules.slow_mode_ms();
+    if (joined.role < Role::moderator) joined.slow_mode_ms = room.rules.modes().slow_mode_ms;
     if (since) {  // a member may also request messages that it missed
       rooms_.count_history(room.log->expire(now.age_ms));
       KeptMessages missed = without_empty(room.missed_since(*since));
