@@ -972,7 +972,7 @@ Status Hub::clear_some(const ClearingPtr& clearing, Moment now) {
       event->sender = work.by;
       Receipt receipt;
       receipt.target = *next;
-      const Status status = publish(std::move(event), now, std::move(receipt)).status();
+      Status status = publish(std::move(event), now, std::move(receipt)).status();
       if (!status.ok() && status.code != Error::no_such_message) return status;
       ++work.deleted;
     }

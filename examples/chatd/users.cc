@@ -56,7 +56,10 @@ std::string Users::load(const std::string& path) {
   if (!file) return path + ": " + std::strerror(errno);
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
-    const auto fault = [&](const std::string& what) { return path + ":" + std::to_string(number) + ": " + what; };
+    const auto fault = [&](std::string_view what) {
+      std::string text = path;
+      return text.append(":").append(std::to_string(number)).append(": ").append(what);
+    };
     if (line.size() > kMaxLineBytes) return fault("the line is longer than 2,048 bytes");
     const std::size_t first = line.find_first_not_of(" \t\r");
     if (first == std::string::npos || line[first] == '#') continue;

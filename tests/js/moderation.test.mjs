@@ -281,7 +281,8 @@ test('the owners and moderators of chatd are named in a file', async (t) => {
 
   assert.equal((await ask(guest, { action: 'mute', user: 'bob', duration_ms: 1000, ref: 1 })).code, 'forbidden');
   assert.equal((await ask(bob, { action: 'mute', user: 'mod', duration_ms: 1000, ref: 2 })).code, 'forbidden');
-  assert.equal((await ask(mod, { action: 'mute', user: 'bob', duration_ms: 60_000, reason: 'spam', ref: 3 })).type, 'moderated');
+  const mute = { action: 'mute', user: 'bob', duration_ms: 60_000, reason: 'spam', ref: 3 };
+  assert.equal((await ask(mod, mute)).type, 'moderated');
   await chatd.stderrMatching(/moderation: mute in "dev", user "bob", name "bob", 60000 ms, by "mod", reason "spam"\n/);
   assert.equal((await request(bob, { type: 'send', text: 'hi', ref: 4 })).code, 'muted');
   assert.equal((await ask(mod, { action: 'slow_mode', room: 'lobby', value: 1, ref: 5 })).code, 'forbidden');

@@ -18,11 +18,12 @@ from pychat_support import LIMIT_S, Inbox, connect, connect_plain, connected, ma
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 
+@contextlib.contextmanager
 def connect_v1(server, token=""):
     """A client of chat.v1 that is in the lobby."""
-    client = connect(url(server, f"/chat.v1?token={token}"))
-    assert json.loads(client.recv(timeout=LIMIT_S))["type"] == "welcome"
-    return client
+    with connect(url(server, f"/chat.v1?token={token}")) as client:
+        assert json.loads(client.recv(timeout=LIMIT_S))["type"] == "welcome"
+        yield client
 
 
 def ask(client, **command):
@@ -356,7 +357,7 @@ def test_reports_are_told_and_messages_cleared():
 def test_without_on_report_nobody_can_report(server):
     with server, connect_v1(server) as client:
         assert ask(client, type="send", text="one")["type"] == "ack"
-        assert ask(client, type="report", target=1)["code"] == "unsupported"
+        assert ask(client, type="report", target=1)["code"] == "unknown_type"
 
 
 def test_who_is_there_is_told():

@@ -1,5 +1,5 @@
-// Each allocation of what changes the rules of a room fails once. Either nothing has changed afterwards, or all of it has, and a
-// later attempt works.
+// Each allocation of what changes the rules of a room fails once. Either nothing has changed afterwards, or all of it has, and
+// a later attempt works.
 #include "hub/room_rules.h"
 #include "hub_fixture.h"
 #include "support/failing_allocations.h"
@@ -77,11 +77,11 @@ void a_role_without_memory(void**) {
 
 void a_mode_without_memory(void**) {
   fails_whole([](RoomRules& rules) { rules.set_slow_mode(1'000); },
-              [](const RoomRules& rules) { return rules.slow_mode_ms() == 1'000; }, mute_other);
+              [](const RoomRules& rules) { return rules.modes().slow_mode_ms == 1'000; }, mute_other);
   fails_whole([](RoomRules& rules) { rules.set_members_only(true); },
-              [](const RoomRules& rules) { return rules.members_only(); }, mute_other);
+              [](const RoomRules& rules) { return rules.modes().members_only; }, mute_other);
   fails_whole([](RoomRules& rules) { rules.set_read_only(true); },
-              [](const RoomRules& rules) { return rules.read_only(); }, mute_other);
+              [](const RoomRules& rules) { return rules.modes().read_only; }, mute_other);
 }
 
 // A turn that fails is not taken: the next message does not wait.

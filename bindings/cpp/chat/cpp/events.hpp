@@ -179,7 +179,7 @@ class ReportEvent {
   // The server of the callback.
   ServerRef server() const noexcept { return server_; }
   // As it was then, with its room, number and sender.
-  MessageView message() const noexcept { return *raw_->message; }
+  MessageView message() const noexcept { return MessageView(*raw_->message); }
   // Who reports it. The client may have disconnected.
   chat_client_id client() const noexcept { return raw_->client; }
   // Empty: a guest.
