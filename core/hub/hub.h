@@ -1,6 +1,7 @@
 // The hub: clients, rooms, memberships and messages. It gives each message its position in its room and posts events to
 // the loops (LoopInbox). It does no I/O, reads no clock and calls no application code. Every member function may be
-// called from any thread unless its comment names one.
+// called from any thread unless its comment names one. hub.cc has the clients, rooms and messages; names, moderation, presence and
+// read markers have a file each (hub_names.cc ...).
 //
 // A function that throws std::bad_alloc has changed nothing: it makes its events and reserves their places in the inboxes
 // before the first change (ReservedPosts). The exceptions are ban() and close_room(), which remove one member after the
