@@ -8,7 +8,9 @@ from typing import Any, Mapping, Optional
 class KeptMessage:
     """A message for Server.room_restore(), with `args` as in Server.publish().
 
-    `seq` is its number in the room and `time_ms` its time of publication, in milliseconds since 1970 (UTC).
+    `seq` is its number in the room and `time_ms` its time of publication, in milliseconds since 1970 (UTC). `edited_ms` is the
+    time of its last edit, 0: none. `redacted`: it was deleted; give it the text "". `reply_to` is the number of the message
+    that it answers.
     """
 
     def __init__(
@@ -21,6 +23,9 @@ class KeptMessage:
         from_name: Optional[str] = None,
         from_user_id: Optional[str] = None,
         attributes: Optional[Mapping[str, str]] = None,
+        edited_ms: int = 0,
+        redacted: bool = False,
+        reply_to: int = 0,
     ) -> None:
         self.args = args
         self.seq = seq
@@ -30,6 +35,9 @@ class KeptMessage:
         self.from_name = from_name
         self.from_user_id = from_user_id
         self.attributes = attributes
+        self.edited_ms = edited_ms
+        self.redacted = redacted
+        self.reply_to = reply_to
 
     def __repr__(self) -> str:
         return f"KeptMessage({', '.join(map(repr, self.args))}, seq={self.seq})"

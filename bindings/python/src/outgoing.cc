@@ -109,6 +109,9 @@ OutgoingHistory::OutgoingHistory(const py::list& messages) : held_(messages) {
     made.message.from = one.attr("from_id").cast<chat_client_id>();
     made.message.seq = one.attr("seq").cast<std::uint64_t>();
     made.message.time_ms = one.attr("time_ms").cast<std::int64_t>();
+    made.message.edited_ms = one.attr("edited_ms").cast<std::int64_t>();
+    made.message.redacted = one.attr("redacted").cast<bool>() ? 1 : 0;
+    made.message.reply_to = one.attr("reply_to").cast<std::uint64_t>();
     messages_.push_back(made.message);
   }
 }

@@ -1,6 +1,7 @@
 """A history in a store of the application's own: a store in memory, with coroutines and with plain functions."""
 
 import asyncio
+import json
 import threading
 
 import pychat
@@ -127,6 +128,29 @@ def test_kept_messages_of_another_kind(store):
         assert (two.text, two.from_id, two.from_name, two.from_user_id, two.epoch) == ("two", 5, "Ann", "ann", "e1")
         with connect(url(server, "/chat.v1?room=dev")) as client:
             assert '"client":13' in client.recv() or server.clients()[0].id > 12
+
+
+def test_kept_messages_that_were_changed(store):
+    store.rooms["dev"] = pychat.HistoryRoom("dev", "e1", 3, 0, 1, 1, 0, ())
+    now_ms = 1_700_000_000_000
+    store.read_now = lambda query: [
+        pychat.KeptMessage("", seq=3, time_ms=now_ms, redacted=True),
+        pychat.KeptMessage("edited", seq=2, time_ms=now_ms, edited_ms=now_ms + 1, reply_to=1),
+        pychat.KeptMessage("plain", seq=1, time_ms=now_ms),
+    ]
+    with make_server(history_store=store, history_age_ms=pychat.UNLIMITED) as server:
+        assert [(m.text, m.edited_ms, m.redacted, m.reply_to) for m in server.history("dev")] == [
+            ("plain", 0, False, 0),
+            ("edited", now_ms + 1, False, 1),
+            ("", 0, True, 0),
+        ]
+        with connect(url(server, "/chat.v1?room=dev")) as client:
+            client.recv()
+            client.send('{"type":"history","ref":1}')
+            shown = json.loads(client.recv())["messages"]
+            assert [m.get("edited") for m in shown] == [None, now_ms + 1, None]
+            assert [m.get("reply_to") for m in shown] == [None, 1, None]
+            assert [m.get("deleted") for m in shown] == [None, None, True]
 
 
 def test_a_write_that_fails(store):
