@@ -32,8 +32,8 @@ struct Tables {
 };
 
 const Tables& tables() {
-  static const Tables* const kTables = new Tables;
-  return *kTables;
+  static const Tables* const opened = new Tables;
+  return *opened;
 }
 
 // Calls write(buffer, bytes, error), which returns the bytes that it needs.

@@ -260,8 +260,7 @@ void CommandLine::add_limits() {
   text("presence-event", "NAME", "presence; the event name in Socket.IO and STOMP", options_.presence_event);
   limit("edit-window-ms", "3,600,000; so long the sender can edit and delete a message", &Server::edit_window_ms);
   flag("edits-off", "nobody but moderators edits or deletes messages", options_.edits_off);
-  flag("unique-names", "a display name, and names that look like it, belong to one person of a room",
-       options_.unique_names);
+  flag("unique-names", "names of people, and look-alikes, are unique in a room", options_.unique_names);
   list("reserved-name", "NAME", "a display name that guests cannot take; repeatable", options_.reserved_names);
   flag("moderation-events", "tell the members of a room what is moderated there", options_.moderation_events);
   number("http-identities", "1,000 of http-identity-ms in each thread", &Server::max_http_identities);

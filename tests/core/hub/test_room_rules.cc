@@ -1,6 +1,7 @@
 // The rules of a room: bans, mutes, modes and roles, their duration and their number.
 #include "hub/room_rules.h"
 
+#include "hub/kept_rules.h"
 #include "hub_fixture.h"
 
 using namespace chat;
@@ -198,6 +199,35 @@ void clearing_leaves_the_roles(void**) {
   assert_int_equal(rules.next_expiry_ms(), INT64_MAX);
 }
 
+void the_modes_are_kept_together(void**) {
+  const Moment now{1'700'000'000'000, 0};
+  RoomRules rules;
+  const auto set = [&](ModerationAction action, std::int64_t value) {
+    Moderation what;
+    what.room = "dev";
+    what.action = action;
+    what.value = value;
+    const std::optional<RoomValue> kept = kept_rule(rules, what, {}, std::nullopt, now);
+    assert_true(kept.has_value());
+    rules.set_mode(action, value);
+    RoomRules restored;
+    if (!kept->value.empty()) assert_true(*restore_rule(restored, *kept, now));
+    assert_true(restored.modes() == rules.modes());
+    return kept->value;
+  };
+  assert_text(set(ModerationAction::no_links, 60'000), "0 no_links=60000");
+  assert_text(set(ModerationAction::read_only, 1), "0 read_only no_links=60000");
+  assert_text(set(ModerationAction::slow_mode, 500), "500 read_only no_links=60000");
+  assert_text(set(ModerationAction::no_repeats, 1), "500 read_only no_repeats no_links=60000");
+  assert_text(set(ModerationAction::hold_first, 2), "500 read_only no_repeats no_links=60000 hold_first=2");
+  for (const ModerationAction action : {ModerationAction::slow_mode, ModerationAction::read_only,
+                                        ModerationAction::no_links, ModerationAction::no_repeats}) {
+    set(action, 0);
+  }
+  assert_text(set(ModerationAction::hold_first, 0), "");
+  assert_true(rules.empty());
+}
+
 }  // namespace
 
 int main() {
@@ -213,6 +243,7 @@ int main() {
       cmocka_unit_test(a_block_of_addresses_is_banned_for_all_but_moderators),
       cmocka_unit_test(every_list_is_bounded),
       cmocka_unit_test(clearing_leaves_the_roles),
+      cmocka_unit_test(the_modes_are_kept_together),
   };
   return cmocka_run_group_tests_name("hub/room_rules", tests, nullptr, nullptr);
 }
