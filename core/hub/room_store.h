@@ -47,6 +47,8 @@ class RoomStore {
   virtual void read(KeptQuery query, Done done) = 0;
   // The same on the calling thread, which waits for the disk.
   virtual KeptRangePtr read_now(const KeptQuery& query) = 0;
+  // Whether it takes queries with a text. Constant.
+  virtual bool can_search() const = 0;
 
   // Limits of values. A value counts its key, itself and kValueBytes.
   static constexpr std::size_t kMaxKeyBytes = 1 << 10;

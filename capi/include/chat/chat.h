@@ -254,6 +254,17 @@ typedef enum chat_history_failure {
   CHAT_HISTORY_FORGET = 1 /* messages are published without being kept in the file, and counted */
 } chat_history_failure;
 
+/*
+ * How messages of a kept history are found by their text; see history_search. WORDS: case and accents do not matter. Not for
+ * Chinese, Japanese and Thai, which have no spaces between words. PARTS: in every language; accents matter. Its index is
+ * several times as large.
+ */
+typedef enum chat_history_search {
+  CHAT_HISTORY_SEARCH_OFF = 0,   /* they are not */
+  CHAT_HISTORY_SEARCH_WORDS = 1, /* by whole words */
+  CHAT_HISTORY_SEARCH_PARTS = 2  /* by any three or more characters in a row */
+} chat_history_search;
+
 /* What the members of a room learn about each other; see presence. */
 typedef enum chat_presence_level {
   CHAT_PRESENCE_OFF = 0,    /* nothing */
@@ -955,33 +966,36 @@ typedef struct chat_server_options {
   const char *socket_io_react_event;  /* NULL: "chat react" */
   int moderation_events; /* 1: the members of a room are told what is moderated there, by the event "moderation":
                             docs/moderation.md. Clients cannot publish events of this name then */
+  chat_history_search
+      history_search; /* with history_path: messages can be found by their text: chat_search(), docs/history.md */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
-#define CHAT_SERVER_OPTIONS_INIT                                                                                       \
-  {                                                                                                                    \
-    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                  \
-        {sizeof(chat_callbacks),                                                                                       \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         NULL,                                                                                                         \
-         {NULL}},                                                                                                      \
-        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0,   \
-        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,    \
-        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,       \
-        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, 0 \
+#define CHAT_SERVER_OPTIONS_INIT                                                                                     \
+  {                                                                                                                  \
+    sizeof(chat_server_options), NULL, 0, NULL, 0, 1,                                                                \
+        {sizeof(chat_callbacks),                                                                                     \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         NULL,                                                                                                       \
+         {NULL}},                                                                                                    \
+        NULL, (chat_log_level)0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, \
+        0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
+        NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
+        CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
+        0, CHAT_HISTORY_SEARCH_OFF                                                                                   \
   }
 
 /*
@@ -1417,6 +1431,17 @@ CHAT_API chat_error chat_history_between(chat_server *server, const char *room, 
  */
 CHAT_API chat_error chat_history_around(chat_server *server, const char *room, uint64_t seq, size_t limit,
                                         chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
+
+/*
+ * Visits the kept messages of a room with all words of a text, oldest first: the newest `limit` of them (0 or above 1,000:
+ * 1,000), at most 4 MiB, with a seq below before_seq (0: all). To continue, pass the seq of the first one as before_seq. text
+ * is plain words, 1 to 256 bytes of UTF-8; no character in it has a special meaning. Only the first 16 KiB of a message's text
+ * and of the strings in its arguments are searched, and messages that have been redacted are not found. It waits for the disk,
+ * and returns WRONG_THREAD in a callback. UNSUPPORTED without history_search, NO_SUCH_ROOM, INVALID_UTF8, INVALID_ARGUMENT for
+ * a text that has no word or is too long, UNAVAILABLE.
+ */
+CHAT_API chat_error chat_search(chat_server *server, const char *room, const char *text, size_t limit,
+                                uint64_t before_seq, chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

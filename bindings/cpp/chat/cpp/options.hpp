@@ -202,6 +202,8 @@ struct Options {
   bool moderation_events = false;
   // Instead of history_path. It lives as long as the server needs it.
   std::shared_ptr<HistoryStore> history_store = {};
+  // With history_path: ServerRef::search().
+  chat_history_search history_search = CHAT_HISTORY_SEARCH_OFF;
 };
 
 namespace detail {
@@ -331,6 +333,7 @@ class RawOptions {
     raw_.socket_io_delete_event = text(options.socket_io_delete_event);
     raw_.socket_io_react_event = text(options.socket_io_react_event);
     raw_.moderation_events = options.moderation_events ? 1 : 0;
+    raw_.history_search = options.history_search;
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
       raw_.history_store = &history_store_;
