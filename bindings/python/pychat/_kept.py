@@ -21,6 +21,7 @@ class KeptMessage:
         from_name: Optional[str] = None,
         from_user_id: Optional[str] = None,
         attributes: Optional[Mapping[str, str]] = None,
+        id: Optional[str] = None,
     ) -> None:
         self.args = args
         self.seq = seq
@@ -30,6 +31,7 @@ class KeptMessage:
         self.from_name = from_name
         self.from_user_id = from_user_id
         self.attributes = attributes
+        self.id = id
 
     def __repr__(self) -> str:
         return f"KeptMessage({', '.join(map(repr, self.args))}, seq={self.seq})"

@@ -508,10 +508,10 @@ CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size)
 
 /*
  * A store of the application's own for the history of rooms, for example in a database: docs/history.md. Its functions run
- * on two threads of the library: load() in chat_server_start(), then write() on one thread and read() on another, at the
- * same time. They may wait, because no loop waits for them. They return NULL, or a text that says what failed, which must be
- * valid until the thread's next call. In the structures strings end with NUL, and nothing outlives the call. They must not call
- * functions that wait for this history (chat_history() and its like), or chat_server_free().
+ * on two threads of the library: load() in chat_server_start(), and read() too with keeps_ids; then write() on one thread and
+ * read() on another, at the same time. They may wait, because no loop waits for them. They return NULL, or a text that says
+ * what failed, which must be valid until the thread's next call. In the structures strings end with NUL, and nothing outlives
+ * the call. They must not call functions that wait for this history (chat_history() and its like), or chat_server_free().
  */
 
 /* A room as the store keeps it: one row, which load() returns as the last write() gave it. */
@@ -575,9 +575,12 @@ typedef struct chat_history_store {
   const char *(*read)(const chat_history_query *query, chat_history_reply *reply, void *user);
   /* Makes all changes or, when it returns a text, none: history_on_failure says what happens then. */
   const char *(*write)(const chat_history_change *const *changes, size_t count, void *user);
+  /* 1: read() gives messages with their id (chat_message.id), so that repeated messages are recognised after a restart. Then
+     chat_server_start() reads the rooms in which something was published within idempotency_ms. */
+  int keeps_ids;
 } chat_history_store;
 #define CHAT_HISTORY_STORE_INIT \
-  { sizeof(chat_history_store), NULL, NULL, NULL, NULL }
+  { sizeof(chat_history_store), NULL, NULL, NULL, NULL, 0 }
 
 /* Does what CHAT_HISTORY_STORE_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_history_store_init(chat_history_store *store, size_t struct_size) CHAT_NOEXCEPT;
