@@ -79,6 +79,8 @@ bool set_option(chat_server_options& options, std::string_view name, const char*
     options.tls_private_key_file = value;
   } else if (name == "--history") {
     options.history_path = value;
+  } else if (name == "--history-search") {
+    options.history_search = static_cast<chat_history_search>(number);
   } else if (name == "--presence") {
     options.presence = static_cast<chat_presence_level>(number);
   } else if (name == "--consume") {
@@ -93,8 +95,9 @@ int usage() {
   std::fputs(
       "usage: bench_chat_server [--port P] [--threads N] [--flush-interval-ms N] [--ping-interval-ms N]\n"
       "                         [--inbound-rate N] [--outbox-messages N --outbox-bytes N]\n"
-      "                         [--tls-certificate FILE --tls-key FILE] [--consume 1] [--history FILE] [--presence "
-      "LEVEL]\n",
+      "                         [--tls-certificate FILE --tls-key FILE] [--consume 1] [--history FILE "
+      "[--history-search KIND]]\n"
+      "                         [--presence LEVEL]\n",
       stderr);
   return 2;
 }

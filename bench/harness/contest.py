@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from .processes import Failure, Load, Server
 from .statistics import quantile
 
-SUMS = ("seconds", "cpu_s", "core_s", "load_cpu_s", "published", "deliveries", "reads", "bytes", "receiver_deliveries",
+SUMS = ("seconds", "cpu_s", "loop_cpu_s", "core_s", "load_cpu_s", "published", "deliveries", "reads", "bytes", "receiver_deliveries",
         "handshakes")
 
 MIN_MEMBERS_OF_PART = 100
@@ -105,6 +105,7 @@ class Contest:
         """One turn of one entry. The CPU time is that of the server and of the kernel's network thread on its core."""
         core = self.bench.server_core
         busy_s, kernel_s, cpu_s = core.busy_s(), core.kernel_thread_s(), entry.server.cpu_s()
+        loop_cpu_s = entry.server.loop_cpu_s()
         other, other_turn = self.beside.get(entry.name, (None, None))
         if other:
             other.send("turn", ms=arguments["ms"], **other_turn)
@@ -116,6 +117,7 @@ class Contest:
             for key in ("deliveries", "receiver_deliveries", "reads", "bytes", "load_cpu_s", "lost"):
                 counts[key] += more[key]
         counts["cpu_s"] = entry.server.cpu_s() - cpu_s + core.kernel_thread_s() - kernel_s
+        counts["loop_cpu_s"] = entry.server.loop_cpu_s() - loop_cpu_s
         counts["core_s"] = core.busy_s() - busy_s
         if counts.get("lost"):
             raise Failure(entry.name, f"{counts['lost']} deliveries are missing or were made twice")

@@ -39,6 +39,15 @@ def pinned(core, niceness):
     return prepare
 
 
+def thread_cpu_s(pid, name):
+    """The CPU time of all threads of a process that have this name now."""
+    sum_ns = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        if (thread / "comm").read_text().strip() == name:
+            sum_ns += int((thread / "schedstat").read_text().split()[0])
+    return sum_ns / 1e9
+
+
 def process_cpu_s(pid):
     """The CPU time of all threads of a process, exact to the nanosecond."""
     return time.clock_gettime(~pid << 3 | 2)  # the process's clock, as clock_getcpuclockid() returns it

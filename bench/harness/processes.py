@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 
-from .machine import pinned, process_cpu_s
+from .machine import pinned, process_cpu_s, thread_cpu_s
 
 END_LIMIT_S = 20
 
@@ -37,6 +37,10 @@ class Server:
 
     def cpu_s(self):
         return process_cpu_s(self.pid)
+
+    def loop_cpu_s(self):
+        """Of libchat's loops, without its threads for the history; 0 for other servers."""
+        return thread_cpu_s(self.pid, "chat-loop")
 
     def command(self, line):
         """Sends a line to the server's input, and returns its answer."""

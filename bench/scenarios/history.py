@@ -8,26 +8,34 @@ import time
 from harness.processes import Server
 
 NAME = "history"
-ABOUT = "a history in a file (SQLite) beside one in memory: messages per second, latency at 1,000 per second, the start with many"
+ABOUT = "a history in a file (SQLite) beside one in memory, and one that is searched: messages per second, CPU time of the loop, latency, the start"
 CLIENTS = 64
 RATE_TURN_MS = 1_000
+BAR = ("<=", 1.1)  # what the loop does for a message in the file, to what it does for one in memory
 
 
 def with_file(bench, load, folder):
-    return [bench.chat(load, "memory"), bench.chat(load, "chat", history=folder + "/chat.db")]
+    return [bench.chat(load, "memory"), bench.chat(load, "chat", history=folder + "/chat.db"),
+            bench.chat(load, "searched", history=folder + "/searched.db", history_search=1)]
+
+
+def add(bench, case, rounds):
+    bench.add_rounds(NAME, case, rounds, reference="memory", unit="messages per second", value=lambda one: one.published / one.seconds)
+    bench.add_rounds(NAME, case + ": the loop", rounds, reference="memory", bar=BAR, columns=False, unit="CPU µs of the loop per message",
+                     value=lambda one: one.loop_cpu_s / one.published * 1e6)
+    bench.add_rounds(NAME, case + ": all threads", rounds, reference="memory", columns=False, unit="CPU µs per message",
+                     value=lambda one: one.cpu_s / one.published * 1e6)
 
 
 def run(bench):
     load = {"members": CLIENTS, "group": 1, "publishers": 1}
     with tempfile.TemporaryDirectory() as folder, bench.contest(with_file(bench, load, folder)) as contest:
         rounds = contest.rounds(in_flight=bench.choose(64, 16))
-    bench.add_rounds(NAME, f"{CLIENTS} rooms, each with a client that publishes all it can", rounds, reference="memory",
-                     unit="messages per second", value=lambda one: one.published / one.seconds)
+    add(bench, f"{CLIENTS} rooms, each with a client that publishes all it can", rounds)
     load = {"members": 10}
     with tempfile.TemporaryDirectory() as folder, bench.contest(with_file(bench, load, folder)) as contest:
         rounds = contest.rounds(ms=RATE_TURN_MS, rate=1_000)
-    bench.add_rounds(NAME, "1,000 per second to a room of 10", rounds, reference="memory", unit="messages per second",
-                     value=lambda one: one.published / one.seconds)
+    add(bench, "1,000 per second to a room of 10", rounds)
     start(bench, rooms=bench.choose(10_000, 100), messages=100)
 
 

@@ -197,6 +197,12 @@ export interface History {
   messages: Message[];
 }
 
+export interface Found extends Omit<History, 'complete'> {
+  /** False if older messages may have the words too: then continue with `before`. */
+  complete: boolean;
+  before?: number;
+}
+
 export interface Member {
   id: string;
   name: string;
@@ -373,6 +379,8 @@ export class Client {
   /** The numbers after that, up to the newest one that has arrived. Changes of messages have numbers too. */
   unread(room?: string): number;
   history(options?: { room?: string; after?: number; before?: number; around?: number; limit?: number }): Promise<History>;
+  /** Kept messages with all words of a text. `unknown_type` where the server does not search. */
+  search(text: string, options?: { room?: string; before?: number; limit?: number }): Promise<Found>;
   members(room?: string): Promise<Member[]>;
   /** Who is in a room, as far as this client knows; null where presence is off. Default: `client.room`. */
   present(room?: string): Present | null;

@@ -544,6 +544,11 @@
       return { ...reply, messages: messages.map((message) => this.#asMessage(message)) };
     }
 
+    async search(text, { room, before, limit } = {}) {
+      const { messages, ...reply } = await this.#request({ type: 'search', room: room ?? this.room, text, before, limit });
+      return { ...reply, messages: messages.map((message) => this.#asMessage(message)) };
+    }
+
     async members(room) {
       return (await this.#request({ type: 'members', room: room ?? this.room })).members;
     }
@@ -761,6 +766,7 @@
         case 'pong':
         case 'moderated':
         case 'history':
+        case 'search':
         case 'members':
         case 'rooms': return settle(frame);
         default: return undefined; // from a newer server

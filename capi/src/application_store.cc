@@ -36,6 +36,7 @@ namespace {
 // One read brings at most so much, the newest messages.
 constexpr std::int64_t kReadBytes = 4 << 20;
 constexpr std::size_t kReadMessages = 10'000;
+constexpr std::size_t kIdMessages = 1'000;  // for their ids
 constexpr std::int64_t kMaxMessageBytes = 1LL << 30;
 constexpr auto kMaxSeq = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 // Old messages are dropped when the oldest one is older than the limit by this part of it.
@@ -177,15 +178,34 @@ Result<store::StoredRooms> ApplicationStore::load() {
   Status status = filled(reply, [&] { return store_.load(&reply, store_.user); });
   if (!status.ok()) return status;
   for (const store::StoredRoom& room : result.rooms) {
-    if (!known_.emplace(room.name, Known{room.epoch, room.dropped_seq}).second) {
+    if (!known_.emplace(room.name, Known{room.epoch, room.dropped_seq, room.newest_ms}).second) {
       return failure(("the room " + room.name + " occurs twice").c_str());
     }
   }
   return result;
 }
 
-Result<std::vector<KeptMessageId>> ApplicationStore::message_ids(std::int64_t, std::size_t) {
-  return std::vector<KeptMessageId>();
+Result<std::vector<KeptMessageId>> ApplicationStore::message_ids(std::int64_t since_ms, std::size_t limit) {
+  std::vector<KeptMessageId> ids;
+  if (store_.keeps_ids == 0) return ids;
+  std::vector<KeptQuery> queries;
+  for (const auto& [name, room] : known_) {  // nobody writes yet
+    if (room.newest_ms >= since_ms) queries.push_back({name, room.epoch, 0, kMaxSeq, kIdMessages});
+  }
+  for (KeptQuery& query : queries) {
+    for (bool more = true; more && ids.size() < limit;) {
+      const KeptRange range = read(query, {since_ms, 0});
+      if (!range.status.ok()) return range.status;
+      for (auto next = range.messages.rbegin(); next != range.messages.rend() && ids.size() < limit; ++next) {
+        const Message& message = **next;
+        if (message.time_ms < since_ms || message.id.empty()) continue;
+        ids.push_back({query.room, message.sender, message.id, query.epoch, message.seq, message.time_ms});
+      }
+      more = !range.complete && !range.messages.empty() && range.messages.front()->time_ms >= since_ms;
+      if (more) query.before_seq = range.messages.front()->seq;
+    }
+  }
+  return ids;
 }
 
 store::StoredRoom ApplicationStore::after(const store::RoomChange& change) const {
@@ -227,7 +247,7 @@ Status ApplicationStore::write(std::span<store::RoomChange> changes, std::uint64
   // Memory for what is known afterwards, so that nothing fails between the two.
   std::vector<Known> known;
   known.reserve(rooms.size());
-  for (const store::StoredRoom& room : rooms) known.push_back({room.epoch, room.dropped_seq});
+  for (const store::StoredRoom& room : rooms) known.push_back({room.epoch, room.dropped_seq, room.newest_ms});
   {
     const std::lock_guard lock(known_mutex_);
     for (const store::StoredRoom& room : rooms) known_.try_emplace(room.name);

@@ -16,7 +16,7 @@ class ApplicationStore final : public store::StoreBackend {
   ApplicationStore(const chat_history_store& store, const HistoryLimits& limits) : store_(store), limits_(limits) {}
 
   Result<store::StoredRooms> load() override;
-  // None: the ids of messages are not stored.
+  // None without keeps_ids. Otherwise it reads each room from its newest message back.
   Result<std::vector<KeptMessageId>> message_ids(std::int64_t since_ms, std::size_t limit) override;
   Status write(std::span<store::RoomChange> changes, std::uint64_t last_client_number) override;
   bool release_space() override { return false; }
@@ -32,6 +32,7 @@ class ApplicationStore final : public store::StoreBackend {
   struct Known {
     std::string epoch;
     std::uint64_t dropped_seq = 0;
+    std::int64_t newest_ms = 0;  // when it was loaded
   };
 
   // The room as it is after the change.

@@ -1,9 +1,11 @@
 // The entry points that read: clients, rooms, history and counters. Visitors are called with a snapshot, and with no lock held.
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "handle.h"
 #include "message.h"
+#include "model/search_words.h"
 #include "person.h"
 #include "sized.h"
 
@@ -157,6 +159,41 @@ chat_error chat_history_between(chat_server *server, const char *room, uint64_t 
 chat_error chat_history_around(chat_server *server, const char *room, uint64_t seq, size_t limit,
                                chat_message_visitor visitor, void *user) noexcept {
   return chat_history_between(server, room, 0, chat::before_of_page_around(seq, limit), limit, visitor, user);
+}
+
+chat_error chat_search(chat_server *server, const char *room, const char *text, size_t limit, uint64_t before_seq,
+                       chat_message_visitor visitor, void *user) noexcept {
+  constexpr std::size_t kBytes = 4 << 20;
+  const auto messages = [&](Server &running) -> Result<std::vector<chat::MessagePtr>> {
+    Result<std::string> name = chat::capi::read_room(room);
+    if (!name.ok()) return name.status();
+    if (text == nullptr) return {Error::invalid_argument, "text is NULL"};
+    chat::Hub &hub = running.hub();
+    std::vector<chat::MessagePtr> all;
+    std::size_t left = limit == 0 || limit > chat::kMaxFound ? chat::kMaxFound : limit;
+    std::size_t bytes = 0;
+    for (;;) {
+      Result<std::optional<chat::KeptQuery>> query = hub.search(*name, text, left, before_seq);
+      if (!query.ok()) return query.status();
+      if (!hub.has_room(*name)) return no_such_room(*name);
+      if (running.on_own_thread()) {
+        return {Error::wrong_thread, "the history is searched in the file, which a callback must not wait for"};
+      }
+      if (!*query) break;
+      const chat::KeptRangePtr range = hub.read_now(**query);
+      if (!range->status.ok()) return range->status;
+      chat::HistoryReply reply = hub.found(*name, range.get(), chat::net::current_moment());
+      for (const chat::MessagePtr &one : reply.messages) bytes += one->memory_bytes();
+      left -= reply.messages.size();
+      all.insert(all.begin(), std::make_move_iterator(reply.messages.begin()),
+                 std::make_move_iterator(reply.messages.end()));
+      if (reply.complete || left == 0 || bytes >= kBytes) break;
+      before_seq = reply.before_seq;
+    }
+    return all;
+  };
+  return visit_all(server, visitor, user, messages,
+                   [](const chat::MessagePtr &message) { return chat::capi::MessageView(*message); });
 }
 
 chat_error chat_presence(chat_server *server, const char *room, chat_person_visitor visitor, void *user) noexcept {

@@ -557,6 +557,12 @@ void read_history_file(Reader& reader, const chat_server_options& given, net::Se
   const int failure = raw_number(given.history_on_failure);
   reader.range("options.history_on_failure", failure, CHAT_HISTORY_FAIL, CHAT_HISTORY_FORGET);
   options.history_forget = failure == CHAT_HISTORY_FORGET;
+  const int search = raw_number(given.history_search);
+  reader.range("options.history_search", search, CHAT_HISTORY_SEARCH_OFF, CHAT_HISTORY_SEARCH_PARTS);
+  options.history_search = static_cast<HistorySearch>(search);
+  if (search != CHAT_HISTORY_SEARCH_OFF && given.history_path == nullptr) {
+    reader.fault(invalid("options.history_search", "needs options.history_path"));
+  }
   reader.number("options.history_file_bytes", given.history_file_bytes, kMaxBytes, Reader::Unlimited::yes,
                 options.history_file_bytes);
 }

@@ -2,6 +2,7 @@
 #include "hub/dispatcher.h"
 
 #include "hub/message_change.h"
+#include "model/search_words.h"
 
 namespace chat {
 namespace {
@@ -387,6 +388,9 @@ Outcome Dispatcher::perform(Call& call, RenameCommand& command) {
 }
 
 Status Dispatcher::prepare(Call& call, HistoryCommand& command) {
+  if (command.search.made()) {
+    if (Status status = check_search(*command.search); !status.ok()) return status;
+  }
   if (command.around_seq != 0) {
     if (command.after_seq != 0 || command.before_seq != 0) {
       return {Error::invalid_argument, "around excludes after and before"};
@@ -399,6 +403,7 @@ Status Dispatcher::prepare(Call& call, HistoryCommand& command) {
 Outcome Dispatcher::perform(Call& call, HistoryCommand& command) {
   Status allowed = hub_.check_entry(*call.client, command.room, call.now);
   if (!allowed.ok()) return error_reply(std::move(command.ref), std::move(allowed));
+  if (command.search.made()) return search(call, command);
   const KeptRange* const earlier = call.earlier.get();
   const auto read_first = [&](std::uint64_t after_seq) -> std::optional<DecisionId> {
     if (earlier) return std::nullopt;
@@ -416,6 +421,18 @@ Outcome Dispatcher::perform(Call& call, HistoryCommand& command) {
   if (!reply.ok()) return error_reply(std::move(command.ref), reply.status());
   reply->ref = std::move(command.ref);
   return std::move(*reply);
+}
+
+Outcome Dispatcher::search(Call& call, HistoryCommand& command) {
+  if (!call.earlier) {
+    Result<std::optional<KeptQuery>> query =
+        hub_.search(command.room, *command.search, command.limit, command.before_seq);
+    if (!query.ok()) return error_reply(std::move(command.ref), query.status());
+    if (const auto id = read(call.client, *std::move(query))) return Suspended{std::move(command), *id};
+  }
+  HistoryReply reply = hub_.found(command.room, call.earlier.get(), call.now);
+  reply.ref = std::move(command.ref);
+  return reply;
 }
 
 Status Dispatcher::prepare(Call& call, MembersCommand& command) { return choose_room(*call.client, command.room); }

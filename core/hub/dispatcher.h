@@ -118,6 +118,7 @@ class Dispatcher {
   Outcome perform(Call& call, DisconnectCommand& command);
 
   Outcome perform(Call& call, Command& command);
+  Outcome search(Call& call, HistoryCommand& command);
   // Reads what a command of the client must wait for; nullopt: nothing. Returns the decision that comes with it.
   std::optional<DecisionId> read(const ClientPtr& client, std::optional<KeptQuery> query);
   // Publishes, holds or rejects a message after the verdict of on_message.

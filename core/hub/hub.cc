@@ -7,6 +7,7 @@
 #include "hub/hub_parts.h"
 #include "hub/message_change.h"
 #include "hub/moderation_event.h"
+#include "model/search_words.h"
 
 namespace chat {
 namespace {
@@ -578,6 +579,42 @@ std::optional<KeptQuery> Hub::unread(std::string_view name, std::uint64_t after_
     if (room.log->lacks(after_seq, before, limit)) query = {room.name, room.log->epoch(), after_seq, before, limit};
   });
   return query;
+}
+
+Result<std::optional<KeptQuery>> Hub::search(std::string_view name, std::string_view text, std::size_t limit,
+                                             std::uint64_t before_seq) {
+  if (options_.store == nullptr || !options_.store->can_search()) {
+    return {Error::unsupported, "this server does not search"};
+  }
+  Status status = check_room_name(name);
+  if (status.ok()) status = check_search(text);
+  if (!status.ok()) return status;
+  std::optional<KeptQuery> query;
+  const std::uint64_t before = before_seq == 0 ? RoomLog::kNoSeq : before_seq;
+  if (limit == 0 || limit > kMaxFound) limit = kMaxFound;
+  with_known(name, [&](Room& room) {
+    query = {room.name, room.log->epoch(), 0, std::min(before, room.log->seq() + 1), limit, std::string(text)};
+  });
+  return query;
+}
+
+HistoryReply Hub::found(std::string_view name, const KeptRange* range, Moment now) {
+  HistoryReply reply;
+  reply.room = name;
+  reply.searched = true;
+  with_known(name, [&](Room& room) {
+    reply.epoch = room.log->epoch();
+    reply.seq = room.log->seq();
+    if (range == nullptr || range->epoch != reply.epoch) return;
+    reply.complete = range->complete;
+    if (!reply.complete) reply.before_seq = range->after_seq + 1;
+    for (const MessagePtr& one : range->messages) {
+      if (exceeds(now.age_ms - one->born_ms, options_.history.age_ms)) continue;
+      MessagePtr message = room.log->updated(one);
+      if (!message->extra->redacted) reply.messages.push_back(std::move(message));
+    }
+  });
+  return reply;
 }
 
 void Hub::read(const ClientPtr& client, DecisionId id, KeptQuery query) {

@@ -193,6 +193,13 @@ class Hub {
   // earlier: as for join().
   Result<HistoryReply> history(std::string_view room, std::uint64_t after_seq, std::size_t limit, Moment now,
                                std::uint64_t before_seq = 0, const KeptRange* earlier = nullptr);
+  // What must be read for found(): the newest `limit` (0 or above kMaxFound: kMaxFound) kept messages below before_seq (0: all)
+  // with all words of a text. nullopt in it: nothing is kept of the room. Errors: unsupported when the store cannot search,
+  // invalid_room, those of check_search().
+  Result<std::optional<KeptQuery>> search(std::string_view room, std::string_view text, std::size_t limit,
+                                          std::uint64_t before_seq);
+  // The messages of the room that were read, as they are now. nullptr: nothing was.
+  HistoryReply found(std::string_view room, const KeptRange* range, Moment now);
   bool has_room(std::string_view room) const {
     return rooms_.find(room) != nullptr || (options_.store != nullptr && options_.store->has(room));
   }

@@ -44,7 +44,7 @@ std::unique_lock<std::mutex> Hub::naming() {
 Status Hub::check_guest_name(const Client& client, const std::string& name, const NameKeysPtr& keys) const {
   if (reserved_names_.empty() && guest_prefix_.empty()) return {};
   if (!client.identity()->user_id.empty()) return {};
-  const Status reserved{Error::forbidden, "the name " + name + " is reserved"};
+  Status reserved{Error::forbidden, "the name " + name + " is reserved"};
   if (!reserved_names_.empty()) {
     const Result<NameKeys> wanted = keys ? *keys : list_keys(name);
     if (!wanted.ok()) return wanted.status();

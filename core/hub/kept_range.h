@@ -12,6 +12,9 @@
 
 namespace chat {
 
+// Whether a store finds messages by their text, and what it knows of the text: its words, or all sequences of three characters.
+enum class HistorySearch : std::uint8_t { off, words, parts };
+
 // Messages of a room that are kept, but not in memory: those with seq above after_seq and below before_seq; with a limit
 // (not 0) only the newest `limit` of them.
 struct KeptQuery {
@@ -20,6 +23,7 @@ struct KeptQuery {
   std::uint64_t after_seq = 0;
   std::uint64_t before_seq = 0;
   std::size_t limit = 0;
+  std::string text = {};  // not empty: only messages with all of its words, without events
 
   bool operator==(const KeptQuery&) const = default;
 };
@@ -33,7 +37,7 @@ struct KeptRange {
   std::vector<MessagePtr> messages;
   std::uint64_t after_seq = 0;
   std::uint64_t before_seq = 0;
-  bool complete = true;  // as in KeptMessages, for the whole query
+  bool complete = true;  // as in KeptMessages, for the whole query; of a search: none is left below after_seq
 };
 using KeptRangePtr = std::shared_ptr<const KeptRange>;
 

@@ -49,6 +49,8 @@ class RoomStore {
   virtual void read(KeptQuery query, Done done) = 0;
   // The same on the calling thread, which waits for the disk.
   virtual KeptRangePtr read_now(const KeptQuery& query) = 0;
+  // Whether it takes queries with a text. Constant.
+  virtual bool can_search() const = 0;
 
   // A value whose key begins with "~" is a minor one: it does not keep its room. Minor values have limits of their own, of
   // the same size, so that they leave the others their space.

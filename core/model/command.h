@@ -81,9 +81,10 @@ struct HistoryCommand {
   std::uint64_t after_seq = 0;
   std::size_t limit = 0;  // 0: all
   std::string ref;
-  std::uint64_t before_seq = 0;  // 0: up to the newest message
-  std::string epoch = {};        // of after_seq; in another epoch it counts as 0. Empty: whichever the room has
-  std::uint64_t around_seq = 0;  // not 0: see before_of_page_around(); excludes the other two
+  std::uint64_t before_seq = 0;    // 0: up to the newest message
+  std::string epoch = {};          // of after_seq; in another epoch it counts as 0. Empty: whichever the room has
+  std::uint64_t around_seq = 0;    // not 0: see before_of_page_around(); excludes the other two
+  Boxed<std::string> search = {};  // made: only messages with all words of this text, without after_seq and around_seq
 };
 
 // Which before_seq gives the page around a message: with `limit` messages, half of them older and half newer, if they have
@@ -213,6 +214,8 @@ struct HistoryReply {
   std::uint64_t seq = 0;
   bool complete = true;  // no message above after_seq and below before_seq is missing
   std::vector<MessagePtr> messages;
+  bool searched = false;         // these are all that a search has found; complete: there are no older ones
+  std::uint64_t before_seq = 0;  // of a search that is not complete: the next one continues below this
 };
 
 struct MemberInfo {

@@ -20,6 +20,7 @@ Result<std::unique_ptr<store::StoreBackend>> file_backend(const ServerOptions& o
   file.full_sync = options.history_full_sync;
   file.limits = options.hub.history;
   file.boot_id = boot_id();
+  file.search = options.history_search;
   // The rooms that are opened get their epochs from the same seed, from the other end.
   file.make_epoch = [seed = options.hub.epoch_seed, number = std::uint64_t{0}]() mutable {
     return make_epoch(seed, --number);

@@ -87,6 +87,9 @@ class StoreBackend {
   virtual std::int64_t file_bytes() const = 0;  // any thread
   // Whether write() also changes the target of an edit, a redaction or a reaction. Constant.
   virtual bool applies_changes() const { return true; }
+  // Whether read() takes queries with a text. Such a read ends after a bounded number of messages, as `after_seq` of its result
+  // says. Constant after load().
+  virtual bool can_search() const { return false; }
 };
 
 }  // namespace chat::store

@@ -16,6 +16,7 @@ constexpr std::size_t kMaxGroup = 2'000;
 // Rooms in one transaction of a sweep.
 constexpr std::size_t kSweepRooms = 100;
 constexpr std::size_t kMaxReads = 1'024;
+constexpr std::size_t kMaxSearches = 64;  // of them; one takes longer
 constexpr std::size_t kMaxMessageIds = MessageIds::Limits{}.ids;
 // A log holds at most so much in memory, also when more is kept.
 constexpr std::int64_t kMemoryBytes = 4 << 20;
@@ -659,10 +660,13 @@ void StoredHistory::read(KeptQuery query, Done done) {
     const std::lock_guard lock(reads_mutex_);
     if (reads_ended_) {
       status = {Error::stopped, "the server is stopping"};
-    } else if (reads_.size() >= kMaxReads) {
+    } else if (reads_.size() >= kMaxReads || (!query.text.empty() && searches_ >= kMaxSearches)) {
       status = {Error::unavailable, "too many requests wait for the disk"};
     } else {
-      reads_.push_back({std::move(query), std::move(done)});
+      const bool is_search = !query.text.empty();
+      const auto place = is_search ? reads_.end() : reads_.end() - static_cast<std::ptrdiff_t>(searches_);
+      reads_.insert(place, {std::move(query), std::move(done)});
+      if (is_search) ++searches_;
       reads_changed_.notify_one();
       return;
     }
@@ -696,6 +700,7 @@ void StoredHistory::run_reader() {
         const auto rest =
             std::stable_partition(reads_.begin(), reads_.end(), [&](const Read& one) { return !(one.query == query); });
         same.assign(std::make_move_iterator(rest), std::make_move_iterator(reads_.end()));
+        if (!query.text.empty()) searches_ -= same.size();
         reads_.erase(rest, reads_.end());
       }
     }

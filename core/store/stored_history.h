@@ -75,6 +75,7 @@ class StoredHistory final : public RoomStore {
   Result<std::vector<KeptMessageId>> message_ids(std::int64_t since_ms) override;
   void read(KeptQuery query, Done done) override;
   KeptRangePtr read_now(const KeptQuery& query) override;
+  bool can_search() const override { return backend_->can_search(); }
   Status keep_value(std::string_view room, std::string_view key, std::string_view value, Moment now) override;
   std::vector<RoomValue> values(std::string_view room) const override;
   std::vector<std::string> rooms_with_values() const override;
@@ -159,7 +160,8 @@ class StoredHistory final : public RoomStore {
 
   std::mutex reads_mutex_;
   std::condition_variable reads_changed_;
-  std::vector<Read> reads_;
+  std::vector<Read> reads_;   // searches come after all others
+  std::size_t searches_ = 0;  // of reads_
   bool reads_ended_ = true;
   std::mutex reader_mutex_;  // one read at a time
 

@@ -79,6 +79,8 @@ CREATE TABLE reaction (
   PRIMARY KEY (room, seq, reaction, user)
 ) WITHOUT ROWID;
 )",
+    // The table `search` comes and goes with the option; see SearchIndex. A library that does not know it must not write.
+    "",
 };
 static_assert(kMigrations.size() == SqliteBackend::kSchemaVersion);
 
@@ -89,6 +91,10 @@ constexpr int kMaxWalPages = 16'384;
 constexpr std::int64_t kFreePages = 256;
 // One read brings at most so many bytes of messages, the newest ones.
 constexpr std::int64_t kReadBytes = 4 << 20;
+// One search looks at so many slices of SearchIndex::kMaxSlice messages, and the next one continues.
+constexpr int kSearchSlices = 10;
+// A new room tries so many ids that may be in use.
+constexpr int kRoomIds = 100'000;
 
 // Strings in one blob: each one after its length, 4 bytes, the lowest first.
 void pack(std::string& blob, std::string_view text) {
@@ -172,6 +178,7 @@ std::string packed(const std::vector<std::string>& attachments) {
 }  // namespace
 
 struct SqliteBackend::Statements {
+  SqliteStatement has_room;
   SqliteStatement find_room;
   SqliteStatement add_room;
   SqliteStatement update_room;
@@ -197,6 +204,9 @@ struct SqliteBackend::Statements {
   SqliteStatement take_reaction;
   SqliteStatement count_reactions;
   SqliteStatement count_reaction;
+  SqliteStatement target_text;
+  SqliteStatement oldest_texts;
+  SqliteStatement all_texts;
   SqliteStatement set_last_client;
   SqliteStatement begin;
   SqliteStatement commit;
@@ -206,20 +216,24 @@ struct SqliteBackend::Statements {
   SqliteStatement read_room;
   SqliteStatement read_messages;
   SqliteStatement read_reactions;
+  SqliteStatement newest;
+  SqliteStatement read_message;
 
   int prepare(sqlite3* writer, sqlite3* reader) {
-    const std::string read = "SELECT " + std::string(kMessageColumns) +
-                             " FROM message WHERE room = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC";
+    const std::string columns = "SELECT " + std::string(kMessageColumns) + " FROM message WHERE room = ?1 AND ";
+    const std::string texts =
+        "SELECT seq, payload_kind, payload FROM message WHERE room = ?1 AND kind = 0 AND redacted = 0";
     int code = SQLITE_OK;
     const auto add = [&](sqlite3* connection, SqliteStatement& statement, std::string_view sql) {
       if (code == SQLITE_OK) code = statement.prepare(connection, sql);
     };
     add(writer, begin, "BEGIN IMMEDIATE");
     add(writer, commit, "COMMIT");
+    add(writer, has_room, "SELECT 1 FROM room WHERE id = ?1");
     add(writer, find_room, "SELECT id FROM room WHERE name = ?1");
     add(writer, add_room,
-        "INSERT INTO room (name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms, events) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+        "INSERT INTO room (name, epoch, seq, dropped_seq, count, bytes, oldest_ms, newest_ms, events, id) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
     add(writer, update_room,
         "UPDATE room SET epoch = ?2, seq = ?3, dropped_seq = ?4, count = ?5, bytes = ?6, oldest_ms = ?7, newest_ms = "
         "?8, events = ?9 WHERE id = ?1");
@@ -262,11 +276,16 @@ struct SqliteBackend::Statements {
     add(writer, take_reaction, "DELETE FROM reaction WHERE room = ?1 AND seq = ?2 AND reaction = ?3 AND user = ?4");
     add(writer, count_reactions, "UPDATE message SET reactions = reactions + ?3 WHERE room = ?1 AND seq = ?2");
     add(writer, count_reaction, "SELECT count(*) FROM reaction WHERE room = ?1 AND seq = ?2 AND reaction = ?3");
+    add(writer, target_text, texts + " AND seq = ?2");
+    add(writer, oldest_texts, texts + " AND seq <= ?2");
+    add(writer, all_texts, texts);
     add(writer, set_last_client, "UPDATE server SET value = ?1 WHERE key = 'last_client'");
     add(reader, read_begin, "BEGIN");
     add(reader, read_end, "COMMIT");
     add(reader, read_room, "SELECT id, epoch, dropped_seq FROM room WHERE name = ?1");
-    add(reader, read_messages, read);
+    add(reader, read_messages, columns + "seq > ?2 AND seq < ?3 ORDER BY seq DESC");
+    add(reader, newest, "SELECT max(seq) FROM message WHERE room = ?1 AND seq > ?2 AND seq <= ?3");
+    add(reader, read_message, columns + "seq = ?2 AND kind = 0 AND redacted = 0");
     add(reader, read_reactions, "SELECT reaction, user FROM reaction WHERE room = ?1 AND seq = ?2 ORDER BY event_seq");
     return code;
   }
@@ -403,6 +422,7 @@ Status SqliteBackend::begin_run() {
     status = writer_.status(code);
   }
   if (status.ok()) status = writer_.run("INSERT OR IGNORE INTO server (key, value) VALUES ('last_client', 0); COMMIT");
+  if (status.ok()) status = search_.open(writer_, options_.search);
   if (!status.ok()) return status;
   status = reader_.open(path_, false);
   if (!status.ok()) return status;
@@ -410,7 +430,8 @@ Status SqliteBackend::begin_run() {
   status = reader_.run("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000");
   if (!status.ok()) return status;
   statements_ = std::make_unique<Statements>();
-  const int code = statements_->prepare(writer_.get(), reader_.get());
+  int code = statements_->prepare(writer_.get(), reader_.get());
+  if (code == SQLITE_OK) code = search_.prepare(reader_.get());
   return writer_.status(code);
 }
 
@@ -427,6 +448,7 @@ Result<StoredRooms> SqliteBackend::load_rooms() {
     }
   }
   if (code != SQLITE_DONE) return writer_.status(code);
+  for (const StoredRoom& room : result.rooms) next_room_ = std::max(next_room_, room.id + 1);
   if (const Status status = load_values(result); !status.ok()) return status;
   const Result<std::int64_t> last = writer_.number("SELECT value FROM server WHERE key = 'last_client'");
   if (!last.ok()) return last.status();
@@ -487,6 +509,7 @@ void SqliteBackend::close(bool clean) {
   if (opened_ && clean) (void)writer_.run("UPDATE server SET value = '1' WHERE key = 'clean'");
   opened_ = false;
   statements_.reset();
+  search_.close();
   reader_.close();
   writer_.close();
   if (lock_fd_ == -1) return;
@@ -503,7 +526,9 @@ Status SqliteBackend::write(std::span<RoomChange> changes, std::uint64_t last_cl
   int code = statements_->begin.run();
   try {
     for (std::size_t i = 0; i < changes.size() && code == SQLITE_OK; ++i) code = apply(changes[i], after_[i]);
+    if (code == SQLITE_OK) code = search_.write();
   } catch (...) {
+    search_.forget();
     (void)writer_.run("ROLLBACK");
     throw;
   }
@@ -513,6 +538,7 @@ Status SqliteBackend::write(std::span<RoomChange> changes, std::uint64_t last_cl
   if (code == SQLITE_OK) code = statements_->commit.run();
   if (code != SQLITE_OK) {
     Status status = writer_.status(code);
+    search_.forget();
     if (sqlite3_get_autocommit(writer_.get()) == 0) (void)writer_.run("ROLLBACK");
     // Whatever happened to the disk, the client may try again.
     if (status.code != Error::no_memory) status.code = Error::unavailable;
@@ -576,9 +602,9 @@ int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
         .bind(9, room.events);
   };
   if (is_new) {
-    code = bind_room(sql.add_room).bind_text(1, room.name).run();
+    bind_room(sql.add_room).bind_text(1, room.name);
+    code = add_room(room);
     if (code != SQLITE_OK) return code;
-    room.id = sqlite3_last_insert_rowid(writer_.get());
   }
   code = set_values(change, room.id);
   if (code != SQLITE_OK) return code;
@@ -591,8 +617,38 @@ int SqliteBackend::apply(const RoomChange& change, StoredRoom& room) {
   return bind_room(sql.update_room).bind(1, room.id).run();
 }
 
+// Ids of removed rooms are used again, so that they stay low: see SearchIndex::kMaxRoom. The statement has all other values.
+int SqliteBackend::add_room(StoredRoom& room) {
+  Statements& sql = *statements_;
+  sql.add_room.bind_blob(10, {});  // SQLite chooses a high one
+  for (int tries = 0; tries < kRoomIds; ++tries) {
+    if (next_room_ > SearchIndex::kMaxRoom) next_room_ = 1;
+    const int code = sql.has_room.bind(1, next_room_).step();
+    sql.has_room.reset();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
+    if (code == SQLITE_DONE) {
+      sql.add_room.bind(10, next_room_);
+      break;
+    }
+    ++next_room_;
+  }
+  const int code = sql.add_room.run();
+  room.id = sqlite3_last_insert_rowid(writer_.get());
+  return code;
+}
+
+int SqliteBackend::remove_texts(SqliteStatement& rows, std::int64_t room) {
+  const SqliteReset reset(rows);
+  int code = SQLITE_OK;
+  while (code == SQLITE_OK && (code = rows.step()) == SQLITE_ROW) {
+    code = search_.remove(room, rows.number(0), rows.number(1), rows.text(2));
+  }
+  return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
 int SqliteBackend::remove(std::int64_t room) {
-  int code = statements_->remove_messages.bind(1, room).run();
+  int code = search_.is_open() ? remove_texts(statements_->all_texts.bind(1, room), room) : SQLITE_OK;
+  if (code == SQLITE_OK) code = statements_->remove_messages.bind(1, room).run();
   if (code == SQLITE_OK) code = statements_->remove_reactions.bind(1, room).run();
   if (code == SQLITE_OK) code = statements_->remove_values.bind(1, room).run();
   if (code == SQLITE_OK) code = statements_->remove_room.bind(1, room).run();
@@ -630,6 +686,9 @@ int SqliteBackend::add(StoredRoom& room, const Message& message) {
              .bind(19, message.extra->added ? 1 : 0)
              .bind(20, effect.count)
              .run();
+  if (code == SQLITE_OK && !is_event && !effect.is_empty) {
+    code = search_.add(room.id, to_sql(message.seq), static_cast<std::int64_t>(message.kind), message.payload);
+  }
   if (code != SQLITE_OK) return code;
   room.seq = std::max(room.seq, message.seq);
   if (room.is_empty()) room.oldest_ms = message.time_ms;
@@ -654,6 +713,10 @@ int SqliteBackend::change_target(StoredRoom& room, const Message& event, Effect&
   effect.is_empty = redacted;
   if (!is_message || redacted) return SQLITE_OK;
   if (event.event_kind == RoomEventKind::reaction) return change_reaction(room.id, event, effect);
+  if (search_.is_open()) {
+    code = remove_texts(sql.target_text.bind(1, room.id).bind(2, seq), room.id);
+    if (code != SQLITE_OK) return code;
+  }
   std::string attachments;
   if (event.event_kind == RoomEventKind::edit) {
     attachments = packed(event.attachments);
@@ -667,11 +730,15 @@ int SqliteBackend::change_target(StoredRoom& room, const Message& event, Effect&
                .bind(6, event.time_ms)
                .bind(7, new_bytes - content_bytes)
                .run();
+    if (code == SQLITE_OK) {
+      code = search_.add(room.id, seq, static_cast<std::int64_t>(event.kind), event.payload);
+    }
   } else {
     const std::int64_t bytes = content_bytes + attribute_bytes;
     room.bytes -= bytes;
     code = sql.redact.bind(1, room.id).bind(2, seq).bind(3, bytes).run();
     if (code == SQLITE_OK) code = sql.redact_reactions.bind(1, room.id).bind(2, seq).run();
+    if (code == SQLITE_OK) code = search_.note_redaction();
   }
   const auto event_bytes = [&] {
     std::int64_t bytes = 0;
@@ -733,11 +800,16 @@ int SqliteBackend::trim(const RoomChange& change, StoredRoom& room) {
   if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
   if (code == SQLITE_DONE) room.count = room.events = room.bytes = room.oldest_ms = 0;
   room.dropped_seq = std::max(room.dropped_seq, last_dropped);
+  if (search_.is_open()) {
+    code = remove_texts(sql.oldest_texts.bind(1, room.id).bind(2, to_sql(last_dropped)), room.id);
+    if (code != SQLITE_OK) return code;
+  }
   code = sql.drop.bind(1, room.id).bind(2, to_sql(last_dropped)).run();
   return code == SQLITE_OK ? sql.drop_reactions.bind(1, room.id).bind(2, to_sql(last_dropped)).run() : code;
 }
 
 bool SqliteBackend::release_space() {
+  search_.purge();
   const Result<std::int64_t> free = writer_.number("PRAGMA freelist_count");
   if (!free.ok() || *free <= kFreePages) return false;
   const std::string vacuum = "PRAGMA incremental_vacuum(" + std::to_string(kFreePages) + ")";
@@ -756,6 +828,9 @@ KeptRange SqliteBackend::read(const KeptQuery& query, Moment now) {
     statements_->read_room.reset();
     statements_->read_messages.reset();
     statements_->read_reactions.reset();
+    statements_->newest.reset();
+    statements_->read_message.reset();
+    search_.reset_find();
     (void)reader_.run("ROLLBACK");
     throw;
   }
@@ -782,7 +857,8 @@ int SqliteBackend::read_room(const KeptQuery& query, Moment now, KeptRange& rang
   row.reset();
   range.complete = range.after_seq == query.after_seq;
   if (code != SQLITE_ROW) return code == SQLITE_DONE ? SQLITE_OK : code;
-  return range.epoch == query.epoch ? read_messages(query, now, room, range) : SQLITE_OK;
+  if (range.epoch != query.epoch) return SQLITE_OK;
+  return query.text.empty() ? read_messages(query, now, room, range) : search(query, now, room, range);
 }
 
 int SqliteBackend::read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range) {
@@ -801,18 +877,81 @@ int SqliteBackend::read_messages(const KeptQuery& query, Moment now, std::int64_
       range.complete = false;
       break;
     }
-    std::shared_ptr<Message> message = message_of(rows);
-    message->room = query.room;
-    message->epoch = query.epoch;
-    message->born_ms = now.age_ms - (now.time_ms - std::min(message->time_ms, now.time_ms));
-    const bool is_message = message->event_kind == RoomEventKind::message;
-    if (is_message) ++messages;
-    if (is_message && rows.number(18) != 0) code = read_reactions(room, *message);
+    code = take(rows, query, now, room, range);
     if (code != SQLITE_ROW) break;
-    range.messages.push_back(std::move(message));
+    if (is_message(range.messages.back())) ++messages;
   }
   rows.reset();
   std::reverse(range.messages.begin(), range.messages.end());
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int SqliteBackend::take(const SqliteStatement& row, const KeptQuery& query, Moment now, std::int64_t room,
+                        KeptRange& range) {
+  std::shared_ptr<Message> message = message_of(row);
+  message->room = query.room;
+  message->epoch = query.epoch;
+  message->born_ms = now.age_ms - (now.time_ms - std::min(message->time_ms, now.time_ms));
+  int code = SQLITE_ROW;
+  if (message->event_kind == RoomEventKind::message && row.number(18) != 0) code = read_reactions(room, *message);
+  if (code == SQLITE_ROW) range.messages.push_back(std::move(message));
+  return code;
+}
+
+int SqliteBackend::search(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range) {
+  if (!search_.is_open()) return SQLITE_MISUSE;  // the hub does not ask then
+  const std::int64_t dropped = to_sql(range.after_seq);
+  SqliteStatement& newest = statements_->newest;
+  std::int64_t last = std::min(to_sql(query.before_seq) - 1, SearchIndex::kMaxSeq);
+  int code = SQLITE_OK;
+  bool stopped = room > SearchIndex::kMaxRoom;
+  range.complete = true;
+  for (int slice = 0; !stopped && code == SQLITE_OK; ++slice) {
+    // Where there are no messages there is nothing to look at.
+    code = newest.bind(1, room).bind(2, dropped).bind(3, last).step();
+    last = code == SQLITE_ROW ? newest.number(0) : 0;
+    newest.reset();
+    if (code != SQLITE_ROW || last == 0) break;
+    if (slice == kSearchSlices) {
+      range.after_seq = static_cast<std::uint64_t>(last);
+      range.complete = false;
+      break;
+    }
+    const std::int64_t first = std::max(dropped + 1, last - SearchIndex::kMaxSlice + 1);
+    code = search_slice(query, now, room, first, last, range, stopped);
+    last = first - 1;
+  }
+  std::reverse(range.messages.begin(), range.messages.end());
+  return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int SqliteBackend::search_slice(const KeptQuery& query, Moment now, std::int64_t room, std::int64_t first,
+                                std::int64_t last, KeptRange& range, bool& stopped) {
+  const std::string words = SearchIndex::match_of(query.text);
+  SqliteStatement& rows = search_.find(words, SearchIndex::row_of(room, first), SearchIndex::row_of(room, last));
+  SqliteStatement& row = statements_->read_message;
+  std::int64_t bytes = 0;
+  for (const MessagePtr& one : range.messages) bytes += stored_bytes(*one);
+  int code = SQLITE_OK;
+  while (!stopped && (code = rows.step()) == SQLITE_ROW) {
+    const std::int64_t seq = SearchIndex::seq_of(rows.number(0));
+    code = row.bind(1, room).bind(2, seq).step();
+    if (code == SQLITE_ROW) {
+      bytes += row.number(12);
+      const bool too_old = exceeds(now.time_ms - row.number(1), options_.limits.age_ms);  // and so are all before it
+      const bool enough = range.messages.size() == query.limit || (bytes > kReadBytes && !range.messages.empty());
+      stopped = too_old || enough;
+      if (stopped) {
+        range.after_seq = static_cast<std::uint64_t>(seq);
+        range.complete = too_old;
+      } else {
+        code = take(row, query, now, room, range);
+      }
+    }
+    row.reset();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) break;
+  }
+  rows.reset();
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/store_backend.h"
+#include "store_sqlite/search_index.h"
 #include "store_sqlite/sqlite_handle.h"
 
 namespace chat::store {
@@ -22,6 +23,7 @@ struct SqliteOptions {
   // transactions may be lost, so all epochs change.
   std::string boot_id;
   std::function<std::string()> make_epoch;
+  HistorySearch search = HistorySearch::off;
 };
 
 class SqliteBackend final : public StoreBackend {
@@ -38,9 +40,10 @@ class SqliteBackend final : public StoreBackend {
   bool needs_upkeep() const override;
   void upkeep() override;
   std::int64_t file_bytes() const override;
+  bool can_search() const override { return search_.is_open(); }
 
   // The version of the tables that this library writes (PRAGMA user_version).
-  static constexpr int kSchemaVersion = 3;
+  static constexpr int kSchemaVersion = 4;
   // "3.40.1", of the loaded library.
   static const char* library_version();
 
@@ -58,7 +61,10 @@ class SqliteBackend final : public StoreBackend {
   int set_values(const RoomChange& change, std::int64_t room);
   int trim(const RoomChange& change, StoredRoom& room);
   int remove(std::int64_t room);
+  int add_room(StoredRoom& room);
   int add(StoredRoom& room, const Message& message);
+  // The texts of messages leave the index: of all that are selected, with payload_kind, payload and seq.
+  int remove_texts(SqliteStatement& rows, std::int64_t room);
   // What becomes of an event that is stored.
   struct Effect {
     bool is_empty = false;   // its target is redacted, so it says nothing
@@ -69,6 +75,13 @@ class SqliteBackend final : public StoreBackend {
   int read_reactions(std::int64_t room, Message& message);
   int read_room(const KeptQuery& query, Moment now, KeptRange& range);
   int read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
+  // From the newest message down, slice by slice.
+  int search(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
+  // One slice. Adds the messages to the range, the newest first. stopped: no more slices are wanted.
+  int search_slice(const KeptQuery& query, Moment now, std::int64_t room, std::int64_t first, std::int64_t last,
+                   KeptRange& range, bool& stopped);
+  // Takes a message out of its row. SQLITE_ROW or an error.
+  int take(const SqliteStatement& row, const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
 
   const SqliteOptions options_;
   std::string path_;  // without symbolic links
@@ -76,8 +89,10 @@ class SqliteBackend final : public StoreBackend {
   bool opened_ = false;
   SqliteConnection writer_;
   SqliteConnection reader_;
+  SearchIndex search_;
   std::unique_ptr<Statements> statements_;
   std::uint64_t last_client_number_ = 0;  // as stored
+  std::int64_t next_room_ = 1;            // ids up to here may be in use
   std::vector<StoredRoom> after_;         // scratch of write()
   std::atomic<int> wal_pages_ = 0;
   std::atomic<int> upkept_pages_ = 0;  // wal_pages_ when upkeep() ran last

@@ -40,6 +40,18 @@ class SqliteStatement {
   int bind_error_ = SQLITE_OK;
 };
 
+// Resets a statement at the end of a block.
+class SqliteReset {
+ public:
+  explicit SqliteReset(SqliteStatement& statement) : statement_(statement) {}
+  ~SqliteReset() { statement_.reset(); }
+  SqliteReset(const SqliteReset&) = delete;
+  SqliteReset& operator=(const SqliteReset&) = delete;
+
+ private:
+  SqliteStatement& statement_;
+};
+
 class SqliteConnection {
  public:
   SqliteConnection() = default;

@@ -253,6 +253,11 @@ void CommandLine::add_limits() {
         options_.server.history_on_failure,
         one_of<chat_history_failure>({{"fail", CHAT_HISTORY_FAIL}, {"forget", CHAT_HISTORY_FORGET}}));
   limit("history-file-bytes", "4,294,967,296 in the file", &Server::history_file_bytes);
+  value("history-search", "off|words|parts", "off; how messages in the file are found by their text",
+        options_.server.history_search,
+        one_of<chat_history_search>({{"off", CHAT_HISTORY_SEARCH_OFF},
+                                     {"words", CHAT_HISTORY_SEARCH_WORDS},
+                                     {"parts", CHAT_HISTORY_SEARCH_PARTS}}));
   value("presence", "off|counts|full", "off; what members learn about who is in their room", options_.server.presence,
         one_of<chat_presence_level>(
             {{"off", CHAT_PRESENCE_OFF}, {"counts", CHAT_PRESENCE_COUNTS}, {"full", CHAT_PRESENCE_FULL}}));

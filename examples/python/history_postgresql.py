@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS room (
   room text PRIMARY KEY, epoch text, seq bigint, dropped_seq bigint, oldest_ms bigint, newest_ms bigint, last_client bigint);
 CREATE TABLE IF NOT EXISTS message (
   room text, epoch text, seq bigint, time_ms bigint, event text, args text, from_id bigint, from_name text, from_user_id text,
-  attributes text, PRIMARY KEY (room, seq));
+  attributes text, id text, PRIMARY KEY (room, seq));
 CREATE TABLE IF NOT EXISTS value (room text, key text, value bytea, time_ms bigint, PRIMARY KEY (room, key));
 """
 STORE_ROOM = """
@@ -27,12 +27,12 @@ INSERT INTO room VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (room) DO UPDAT
   dropped_seq = excluded.dropped_seq, oldest_ms = excluded.oldest_ms, newest_ms = excluded.newest_ms,
   last_client = excluded.last_client
 """
-ADD_MESSAGE = "INSERT INTO message VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+ADD_MESSAGE = "INSERT INTO message VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 SET_VALUE = """
 INSERT INTO value VALUES (%s, %s, %s, %s) ON CONFLICT (room, key) DO UPDATE SET value = excluded.value, time_ms = excluded.time_ms
 """
 FIND = """
-SELECT seq, time_ms, event, args, from_id, from_name, from_user_id, attributes FROM message
+SELECT seq, time_ms, event, args, from_id, from_name, from_user_id, attributes, id FROM message
 WHERE room = %s AND epoch = %s AND seq > %s AND seq < %s ORDER BY seq DESC LIMIT %s
 """
 
@@ -46,6 +46,8 @@ def from_json(text: str) -> Any:
 
 
 class PostgresStore(HistoryStore):
+    keeps_ids = True
+
     def __init__(self, conninfo: str) -> None:
         self.conninfo = conninfo
         self.connections: Dict[str, Any] = {}  # one for the reader and one for the writer, which run at the same time
@@ -72,9 +74,9 @@ class PostgresStore(HistoryStore):
         return [
             KeptMessage(
                 *from_json(args), seq=seq, time_ms=time_ms, event=event, from_id=from_id, from_name=name, from_user_id=user_id,
-                attributes=json.loads(attributes),
+                attributes=json.loads(attributes), id=message_id,
             )
-            for seq, time_ms, event, args, from_id, name, user_id, attributes in rows
+            for seq, time_ms, event, args, from_id, name, user_id, attributes, message_id in rows
         ]  # fmt: skip
 
     async def write(self, changes: List[HistoryChange]) -> None:
@@ -94,7 +96,7 @@ class PostgresStore(HistoryStore):
         await cursor.execute(STORE_ROOM, row)
         await cursor.executemany(ADD_MESSAGE, [
             (name, m.epoch, m.seq, m.time_ms, m.event, to_json(m.args), m.from_id, m.from_name, m.from_user_id,
-             json.dumps(m.attributes)) for m in change.messages
+             json.dumps(m.attributes), m.id or None) for m in change.messages
         ])  # fmt: skip
         for key, value, time_ms in change.values:
             if value:

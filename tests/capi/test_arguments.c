@@ -119,6 +119,7 @@ static void a_server_is_needed(void **state) {
   NO_SERVER(chat_history(NULL, "lobby", 0, 0, no_message, NULL));
   NO_SERVER(chat_history_between(NULL, "lobby", 0, 0, 0, no_message, NULL));
   NO_SERVER(chat_history_around(NULL, "lobby", 1, 0, no_message, NULL));
+  NO_SERVER(chat_search(NULL, "lobby", "x", 0, 0, no_message, NULL));
   NO_SERVER(chat_server_stats(NULL, &stats));
   NO_SERVER(chat_server_poll(NULL, 0));
   NO_SERVER(chat_server_check_loops(NULL, 0));
@@ -183,6 +184,7 @@ static void a_room_name_is_needed(void **state) {
     BAD_ROOM(chat_history(server, bad[i], 0, 0, no_message, NULL));
     BAD_ROOM(chat_history_between(server, bad[i], 0, 0, 0, no_message, NULL));
     BAD_ROOM(chat_history_around(server, bad[i], 1, 0, no_message, NULL));
+    BAD_ROOM(chat_search(server, bad[i], "x", 0, 0, no_message, NULL));
 #undef BAD_ROOM
   }
 #define NULL_ROOM(call) assert_error_about(call, ERROR_INVALID_ARGUMENT, "room is NULL")
@@ -196,6 +198,7 @@ static void a_room_name_is_needed(void **state) {
   NULL_ROOM(chat_history(server, NULL, 0, 0, no_message, NULL));
   NULL_ROOM(chat_history_between(server, NULL, 0, 0, 0, no_message, NULL));
   NULL_ROOM(chat_history_around(server, NULL, 1, 0, no_message, NULL));
+  NULL_ROOM(chat_search(server, NULL, "x", 0, 0, no_message, NULL));
 #undef NULL_ROOM
 }
 
@@ -492,6 +495,10 @@ static void visitors_are_needed(void **state) {
   assert_error_about(chat_history(server, "lobby", 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history_between(server, "lobby", 0, 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
   assert_error_about(chat_history_around(server, "lobby", 1, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  assert_error_about(chat_search(server, "lobby", "x", 0, 0, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  assert_error_about(chat_search(server, "lobby", NULL, 0, 0, no_message, NULL), ERROR_INVALID_ARGUMENT,
+                     "text is NULL");
+  assert_error(chat_search(server, "lobby", "x", 0, 0, no_message, NULL), ERROR_UNSUPPORTED);
 }
 
 static void stats_have_a_size(void **state) {

@@ -143,6 +143,13 @@ static void read_in_callback(chat_server *server, const chat_message *message, v
   seen->count++;
 }
 
+static void search_in_callback(chat_server *server, const chat_message *message, void *user) {
+  seen_in_callback *seen = user;
+  char text[256] = "";
+  seen->in_file = chat_search(server, message->room, "cat", 0, 0, join_texts, text);
+  seen->count++;
+}
+
 static void a_callback_does_not_wait_for_the_disk(void **state) {
   seen_in_callback seen = {NULL, CHAT_OK, CHAT_OK, 0};
   chat_server_options options = with_file();
@@ -159,6 +166,36 @@ static void a_callback_does_not_wait_for_the_disk(void **state) {
   assert_error(seen.in_memory, OK);
   assert_error(seen.in_file, ERROR_WRONG_THREAD);
   assert_history(server, "before", "1:x ");
+  assert_ok(chat_server_free(server));
+}
+
+static void messages_are_found_by_their_words(void **state) {
+  char text[256] = "";
+  seen_in_callback seen = {NULL, CHAT_OK, CHAT_OK, 0};
+  chat_server_options options = with_file();
+  chat_server *server;
+  (void)state;
+  options.history_search = CHAT_HISTORY_SEARCH_WORDS;
+  options.callbacks.on_published = search_in_callback;
+  options.user = &seen;
+  server = start(&options);
+  publish(server, "lobby", "a cat");
+  publish(server, "lobby", "a dog");
+  publish(server, "lobby", "a cat and a dog");
+  wait_stored(server, 3);
+  assert_ok(chat_search(server, "lobby", "Cat", 0, 0, join_texts, text));
+  assert_string_equal(text, "1:a cat 3:a cat and a dog ");
+  text[0] = '\0';
+  assert_ok(chat_search(server, "lobby", "cat", 1, 3, join_texts, text));
+  assert_string_equal(text, "1:a cat ");
+  text[0] = '\0';
+  assert_ok(chat_search(server, "lobby", "bird", 0, 0, join_texts, text));
+  assert_string_equal(text, "");
+  assert_error(chat_search(server, "nowhere", "cat", 0, 0, join_texts, text), ERROR_NO_SUCH_ROOM);
+  assert_error(chat_search(server, "lobby", "", 0, 0, join_texts, text), ERROR_INVALID_ARGUMENT);
+  assert_error(chat_search(server, "lobby", "\xFF", 0, 0, join_texts, text), ERROR_INVALID_UTF8);
+  while (seen.count < 3) assert_ok(chat_server_poll(server, 100));
+  assert_error(seen.in_file, ERROR_WRONG_THREAD);
   assert_ok(chat_server_free(server));
 }
 
@@ -195,6 +232,12 @@ static void bad_options_are_refused(void **state) {
   options.history_on_failure = (chat_history_failure)2;
   invalid(options, "options.history_on_failure");
   options = with_file();
+  options.history_search = (chat_history_search)3;
+  invalid(options, "options.history_search");
+  options = test_options();
+  options.history_search = CHAT_HISTORY_SEARCH_PARTS;
+  invalid(options, "options.history_search");
+  options = with_file();
   options.history_file_bytes = -2;
   invalid(options, "options.history_file_bytes");
   options = with_file();
@@ -212,6 +255,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_room_continues_after_a_restart, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(a_restored_room_is_kept, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(a_callback_does_not_wait_for_the_disk, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(messages_are_found_by_their_words, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(one_server_at_a_time, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(bad_options_are_refused, make_folder, remove_folder),
   };

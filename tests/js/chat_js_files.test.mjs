@@ -2,6 +2,9 @@
 // reads backwards, or replays at the first join.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import WebSocket, { WebSocketServer } from 'ws';
 import { Proxy, chat, connectChat } from './chat_js_support.mjs';
 import { atEnd, connect, connectV1, startChatd, test } from './support.mjs';
@@ -298,6 +301,26 @@ test('history backwards, page by page', async (t) => {
   await assert.rejects(ann.history({ around: 10, before: 12 }), { code: 'invalid_argument' });
   const none = await ann.history({ before: 1 });
   assert.deepEqual([none.messages, none.complete], [[], true]);
+});
+
+test('search', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-js-search-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const chatd = await startChatd(t, ['--history', join(folder, 'chat.db'), '--history-search', 'words']);
+  const ann = connectChat(t, chatd);
+  for (const text of ['red apple', 'green apple', 'green pear']) await ann.send(text);
+  const found = async (text, options) => {
+    const { messages, complete, before } = await ann.search(text, options);
+    return [messages.map((message) => message.text), complete, before];
+  };
+  assert.deepEqual(await found('APPLE'), [['red apple', 'green apple'], true, undefined]);
+  assert.deepEqual(await found('green apple', { room: 'lobby' }), [['green apple'], true, undefined]);
+  assert.deepEqual(await found('apple', { limit: 1 }), [['green apple'], false, 2]);
+  assert.deepEqual(await found('apple', { limit: 1, before: 2 }), [['red apple'], true, undefined]);
+  await assert.rejects(ann.search(''), { code: 'invalid_argument' });
+  const bob = connectChat(t, await startChatd(t));
+  await bob.send('connected');
+  await assert.rejects(bob.search('apple'), { code: 'unknown_type' });
 });
 
 const heardBy = (client) => {

@@ -53,7 +53,9 @@ test('every frame of a client has the answer that its vector says', async (t) =>
       if (error.ref_raw === '') assert.equal('ref' in reply, false, name);
       else assert.ok(raw.includes(`"ref":${error.ref_raw},`), `${name}: ${raw}`);
     } else {
-      for (const { reply } of errors) assert.equal(notOfTheCodec.has(reply.code), false, `${name}: ${reply.reason}`);
+      // This server does not search, which the hub answers with the code of an unknown type.
+      const faults = errors.filter(({ reply }) => command.type !== 'search' || reply.reason !== 'this server does not search');
+      for (const { reply } of faults) assert.equal(notOfTheCodec.has(reply.code), false, `${name}: ${reply.reason}`);
       const refs = replies.filter(({ reply }) => 'ref' in reply);
       if (command.ref_raw === '') assert.equal(refs.length, 0, name);
       else assert.ok(refs.length === 1 && refs[0].raw.includes(`"ref":${command.ref_raw}`), name);

@@ -281,3 +281,38 @@ def test_kill_9_under_load():
     command = [str(SOURCE_DIR / "scripts" / "kill9"), "--rounds", "5", "--program", str(BUILD_DIR / "bin" / "chatd")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_messages_are_found_by_their_words(start, raw, websocket, start_chatd):
+    server = start("--history-search", "words")
+    http = Http(server, raw)
+    ann = websocket(server, "/chat.v1?room=dev&name=Ann")
+    ann.read_json("welcome")
+    for text in ("lunch on Friday?", "no lunch", "Friday 13"):
+        ann.send_json({"type": "send", "text": text, "ref": 1})
+        ann.read_json("ack")
+
+    def search(text, **more):
+        ann.send_json({"type": "search", "text": text, "ref": "s", **more})
+        reply = ann.read_json("search")
+        assert (reply["room"], reply["seq"], reply["ref"]) == ("dev", 3, "s")
+        return [message["text"] for message in reply["messages"]], reply["complete"], reply.get("before")
+
+    assert search("lunch") == (["lunch on Friday?", "no lunch"], True, None)
+    assert search("FRIDAY lunch") == (["lunch on Friday?"], True, None)
+    assert search("lunch", limit=1) == (["no lunch"], False, 2)
+    assert search("lunch", limit=1, before=2) == (["lunch on Friday?"], True, None)
+    assert search('"friday" AND (') == ([], True, None)
+    found = http.history("?search=friday&limit=1")
+    assert (found["type"], found["complete"], found["before"]) == ("search", False, 2)
+    assert [message["text"] for message in found["messages"]] == ["Friday 13"]
+    assert problem(http.get("/rooms/dev/messages?search=%20"))[1] == "invalid_argument"
+    ann.send_json({"type": "search", "text": " ", "ref": 2})
+    assert ann.read_json("error")["code"] == "invalid_argument"
+    ann.send_json({"type": "search", "room": "a,b", "text": "x", "ref": 3})
+    assert ann.read_json("error")["code"] == "invalid_room"
+
+    other = websocket(start_chatd(), "/chat.v1?room=dev")
+    other.read_json("welcome")
+    other.send_json({"type": "search", "text": "lunch", "ref": 2})
+    assert other.read_json("error")["code"] == "unknown_type"

@@ -414,6 +414,13 @@ class ServerCalls:
             raise ValueError("around_seq excludes after_seq and before_seq")
         return self._core.history(room, after_seq, limit, before_seq, around_seq)
 
+    def search(self, room: str, text: str, limit: int = 0, before_seq: int = 0) -> List[_pychat.Message]:
+        """The newest `limit` (0: 1,000) kept messages of a room with all words of `text` and numbers below `before_seq`
+        (0: all), oldest first. Needs the option `history_search`; raises UnsupportedError without it."""
+        if min(limit, before_seq) < 0:
+            raise ValueError("limit and before_seq must not be negative")
+        return self._core.search(room, text, limit, before_seq)
+
     def room_restore(
         self,
         room: str,

@@ -61,6 +61,17 @@ class HistoryFailure(enum.IntEnum):
     """They are published without being kept."""
 
 
+class HistorySearch(enum.IntEnum):
+    """How messages of a kept history are found by their text."""
+
+    OFF = 0
+    """They are not."""
+    WORDS = 1
+    """By whole words; case and accents do not matter."""
+    PARTS = 2
+    """By any three or more characters in a row, in every language."""
+
+
 class PresenceLevel(enum.IntEnum):
     """What the members of a room learn about each other."""
 

@@ -26,6 +26,7 @@ class KeptMessage:
         edited_ms: int = 0,
         redacted: bool = False,
         reply_to: int = 0,
+        id: Optional[str] = None,
     ) -> None:
         self.args = args
         self.seq = seq
@@ -38,6 +39,7 @@ class KeptMessage:
         self.edited_ms = edited_ms
         self.redacted = redacted
         self.reply_to = reply_to
+        self.id = id
 
     def __repr__(self) -> str:
         return f"KeptMessage({', '.join(map(repr, self.args))}, seq={self.seq})"

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Optional, Sequence, TypedDict, Union
 
-from ._enums import HistoryFailure, HistorySync, LogLevel, OutboxPolicy, PresenceLevel, Protocol, SockJs, Transport
+from ._enums import HistoryFailure, HistorySearch, HistorySync, LogLevel, OutboxPolicy, PresenceLevel, Protocol, SockJs, Transport
 from ._store import HistoryStore
 
 Path = Union[str, "os.PathLike[str]"]
@@ -141,6 +141,7 @@ class ServerOptions(TypedDict, total=False):
     history_on_failure: HistoryFailure
     history_file_bytes: int
     history_store: Optional[HistoryStore]
+    history_search: HistorySearch
 
     presence: PresenceLevel
     presence_grace_ms: int

@@ -63,6 +63,10 @@ class HistoryStore:
     on threads of the library, read() and write() at the same time. An exception means that nothing was done.
     """
 
+    keeps_ids: bool = False
+    """Whether read() returns messages with their `id`, so that repeated messages are recognised after a restart. Then read() is
+    called at the start, for rooms in which something was published within `idempotency_ms`."""
+
     def load(self) -> Union[Iterable[HistoryRoom], Awaitable[Iterable[HistoryRoom]]]:
         """All rooms. Called once, when the server starts."""
         raise NotImplementedError
@@ -84,6 +88,7 @@ class StoreCalls:
 
     def __init__(self, store: HistoryStore) -> None:
         self._store = store
+        self.keeps_ids = bool(store.keeps_ids)
         self._lock = threading.Lock()
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._thread: Optional[threading.Thread] = None

@@ -151,19 +151,34 @@ py::list presence(Core& core, const Text& room) {
   return result;
 }
 
-py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit, std::uint64_t before_seq,
-                 std::uint64_t around_seq) {
+namespace {
+
+template <class Call>
+py::list messages(Core& core, Call call) {
   const auto copy = [](const chat_message& message) -> OwnedMessagePtr {
     return std::make_shared<OwnedMessage>(message);
   };
   py::list result;
-  for (const OwnedMessagePtr& message : visit<chat_message>(core, copy, [&](auto*server, auto see, void*user) {
-         if (around_seq != 0) return chat_history_around(server, room.c_str(), around_seq, limit, see, user);
-         return chat_history_between(server, room.c_str(), after_seq, before_seq, limit, see, user);
-       })) {
+  for (const OwnedMessagePtr& message : visit<chat_message>(core, copy, call)) {
     result.append(Message::make(message, py::none(), 0, 0));
   }
   return result;
+}
+
+}  // namespace
+
+py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit, std::uint64_t before_seq,
+                 std::uint64_t around_seq) {
+  return messages(core, [&](auto* server, auto see, void* user) {
+    if (around_seq != 0) return chat_history_around(server, room.c_str(), around_seq, limit, see, user);
+    return chat_history_between(server, room.c_str(), after_seq, before_seq, limit, see, user);
+  });
+}
+
+py::list search(Core& core, const Text& room, const Text& text, std::size_t limit, std::uint64_t before_seq) {
+  return messages(core, [&](auto* server, auto see, void* user) {
+    return chat_search(server, room.c_str(), text.c_str(), limit, before_seq, see, user);
+  });
 }
 
 py::object stats(Core& core) {

@@ -12,6 +12,7 @@ py::object find_client(Core& core, const Text& socket_id);
 py::list members(Core& core, const OptionalText& room);  // nullopt: every client
 py::list rooms(Core& core);
 py::list presence(Core& core, const Text& room);
+py::list search(Core& core, const Text& room, const Text& text, std::size_t limit, std::uint64_t before_seq);
 py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit, std::uint64_t before_seq,
                  std::uint64_t around_seq);
 py::object stats(Core& core);

@@ -105,6 +105,7 @@ OutgoingHistory::OutgoingHistory(const py::list& messages) : held_(messages) {
     made.set_event(one.attr("event").cast<OptionalText>());
     made.set_from_name(one.attr("from_name").cast<OptionalText>());
     made.set_from_user_id(one.attr("from_user_id").cast<OptionalText>());
+    made.set_id(one.attr("id").cast<OptionalText>());
     made.set_attributes(one.attr("attributes"));
     made.message.from = one.attr("from_id").cast<chat_client_id>();
     made.message.seq = one.attr("seq").cast<std::uint64_t>();

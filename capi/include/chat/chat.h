@@ -257,6 +257,17 @@ typedef enum chat_history_failure {
   CHAT_HISTORY_FORGET = 1 /* messages are published without being kept in the file, and counted */
 } chat_history_failure;
 
+/*
+ * How messages of a kept history are found by their text; see history_search. WORDS: case and accents do not matter. Not for
+ * Chinese, Japanese and Thai, which have no spaces between words. PARTS: in every language; accents matter. Its index is
+ * several times as large.
+ */
+typedef enum chat_history_search {
+  CHAT_HISTORY_SEARCH_OFF = 0,   /* they are not */
+  CHAT_HISTORY_SEARCH_WORDS = 1, /* by whole words */
+  CHAT_HISTORY_SEARCH_PARTS = 2  /* by any three or more characters in a row */
+} chat_history_search;
+
 /* What the members of a room learn about each other; see presence. */
 typedef enum chat_presence_level {
   CHAT_PRESENCE_OFF = 0,    /* nothing */
@@ -501,10 +512,10 @@ CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size)
 
 /*
  * A store of the application's own for the history of rooms, for example in a database: docs/history.md. Its functions run
- * on two threads of the library: load() in chat_server_start(), then write() on one thread and read() on another, at the
- * same time. They may wait, because no loop waits for them. They return NULL, or a text that says what failed, which must be
- * valid until the thread's next call. In the structures strings end with NUL, and nothing outlives the call. They must not call
- * functions that wait for this history (chat_history() and its like), or chat_server_free().
+ * on two threads of the library: load() in chat_server_start(), and read() too with keeps_ids; then write() on one thread and
+ * read() on another, at the same time. They may wait, because no loop waits for them. They return NULL, or a text that says
+ * what failed, which must be valid until the thread's next call. In the structures strings end with NUL, and nothing outlives
+ * the call. They must not call functions that wait for this history (chat_history() and its like), or chat_server_free().
  */
 
 /* A room as the store keeps it: one row, which load() returns as the last write() gave it. */
@@ -568,9 +579,12 @@ typedef struct chat_history_store {
   const char *(*read)(const chat_history_query *query, chat_history_reply *reply, void *user);
   /* Makes all changes or, when it returns a text, none: history_on_failure says what happens then. */
   const char *(*write)(const chat_history_change *const *changes, size_t count, void *user);
+  /* 1: read() gives messages with their id (chat_message.id), so that repeated messages are recognised after a restart. Then
+     chat_server_start() reads the rooms in which something was published within idempotency_ms. */
+  int keeps_ids;
 } chat_history_store;
 #define CHAT_HISTORY_STORE_INIT \
-  { sizeof(chat_history_store), NULL, NULL, NULL, NULL }
+  { sizeof(chat_history_store), NULL, NULL, NULL, NULL, 0 }
 
 /* Does what CHAT_HISTORY_STORE_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_history_store_init(chat_history_store *store, size_t struct_size) CHAT_NOEXCEPT;
@@ -989,6 +1003,8 @@ typedef struct chat_server_options {
   int unique_names;                  /* 1: a name, and names that look like it, belong to one person of a room */
   const char *const *reserved_names; /* guests cannot take these, nor names that look like them */
   size_t reserved_name_count;
+  chat_history_search
+      history_search; /* with history_path: messages can be found by their text: chat_search(), docs/history.md */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -1015,7 +1031,7 @@ typedef struct chat_server_options {
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
         CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
-        0, NULL, 0, NULL, 0                                                                                          \
+        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF                                                                 \
   }
 
 /*
@@ -1468,6 +1484,17 @@ CHAT_API chat_error chat_history_between(chat_server *server, const char *room, 
  */
 CHAT_API chat_error chat_history_around(chat_server *server, const char *room, uint64_t seq, size_t limit,
                                         chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
+
+/*
+ * Visits the kept messages of a room with all words of a text, oldest first: the newest `limit` of them (0 or above 1,000:
+ * 1,000), at most 4 MiB, with a seq below before_seq (0: all). To continue, pass the seq of the first one as before_seq. text
+ * is plain words, 1 to 256 bytes of UTF-8; no character in it has a special meaning. Only the first 16 KiB of a message's text
+ * and of the strings in its arguments are searched, and messages that have been redacted are not found. It waits for the disk,
+ * and returns WRONG_THREAD in a callback. UNSUPPORTED without history_search, NO_SUCH_ROOM, INVALID_UTF8, INVALID_ARGUMENT for
+ * a text that has no word or is too long, UNAVAILABLE.
+ */
+CHAT_API chat_error chat_search(chat_server *server, const char *room, const char *text, size_t limit,
+                                uint64_t before_seq, chat_message_visitor visitor, void *user) CHAT_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -123,6 +123,7 @@ struct ServerOptions {
   bool history_full_sync = false;               // survives a power loss
   bool history_forget = false;                  // go on in memory when the file cannot be written
   std::int64_t history_file_bytes = 4LL << 30;  // kUnlimited: no limit
+  HistorySearch history_search = HistorySearch::off;
 
   HubOptions hub;
 };

@@ -157,6 +157,13 @@ void PeerInput::execute(wire::Decoded& decoded) {
                                                      owner_.context().moment()));
 }
 
+void PeerInput::fit(HistoryReply& reply) const {
+  const std::uint64_t newest = reply.messages.empty() ? 0 : reply.messages.back()->seq;
+  if (owner_.fit_replay(reply.messages, kHistoryOutboxes)) return;
+  reply.complete = false;
+  if (reply.searched) reply.before_seq = reply.messages.empty() ? newest + 1 : reply.messages.front()->seq;
+}
+
 // The command has been carried out. When its reply fails for lack of memory, the client would not know that, so it is closed.
 void PeerInput::take_outcome(Outcome outcome) try {
   if (auto* suspended = std::get_if<Suspended>(&outcome)) {
@@ -171,7 +178,7 @@ void PeerInput::take_outcome(Outcome outcome) try {
     if (error->code == Error::too_large) note(Refusal::message_bytes);
   }
   auto* const history = std::get_if<HistoryReply>(answer);
-  if (history != nullptr && !owner_.fit_replay(history->messages, kHistoryOutboxes)) history->complete = false;
+  if (history != nullptr) fit(*history);
   if (auto* const disconnected = std::get_if<DisconnectedReply>(answer)) {
     disconnect(std::move(*disconnected));
     return;

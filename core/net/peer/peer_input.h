@@ -77,6 +77,8 @@ class PeerInput {
   void take(wire::Decoded& decoded, Token token);
   void carry_out(wire::Decoded& decoded);
   void execute(wire::Decoded& decoded);
+  // Keeps the newest messages for which there is space.
+  void fit(HistoryReply& reply) const;
   void take_outcome(Outcome outcome);
   void forget_more();
   void disconnect(DisconnectedReply reply);

@@ -73,6 +73,7 @@ Decoded ChatV1Reader::read() {
   if (request == "leave") return read_leave();
   if (request == "name") return read_rename();
   if (request == "history") return read_history();
+  if (request == "search") return read_search();
   if (request == "members") return read_members();
   if (request == "presence") return read_presence();
   if (request == "state") return read_state();
@@ -213,6 +214,19 @@ Decoded ChatV1Reader::read_history() {
   read_unsigned(Field::after, command.after_seq);
   read_unsigned(Field::before, command.before_seq);
   read_unsigned(Field::around, command.around_seq);
+  read_unsigned(Field::limit, count);
+  command.limit = count;
+  command.ref = ref_;
+  return finish(std::move(command));
+}
+
+Decoded ChatV1Reader::read_search() {
+  HistoryCommand command;
+  std::uint64_t count = 0;
+  read_string(Field::room, command.room);
+  require(Field::text);
+  read_string(Field::text, command.search.make());
+  read_unsigned(Field::before, command.before_seq);
   read_unsigned(Field::limit, count);
   command.limit = count;
   command.ref = ref_;

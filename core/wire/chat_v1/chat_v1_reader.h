@@ -74,6 +74,7 @@ class ChatV1Reader {
   Decoded read_leave();
   Decoded read_rename();
   Decoded read_history();
+  Decoded read_search();
   Decoded read_members();
   Decoded read_presence();
   Decoded read_state();

@@ -367,7 +367,7 @@ class ReplyWriter {
     std::size_t bytes = kEnvelopeBytes;
     for (const MessagePtr& message : reply.messages) bytes += size_estimate(*message, form_);
     out_.reserve(out_.size() + bytes);
-    open("history", reply.ref);
+    open(reply.searched ? "search" : "history", reply.ref);
     out_ += ",\"room\":";
     json::append_quoted(out_, reply.room);
     out_ += ",\"epoch\":";
@@ -375,6 +375,10 @@ class ReplyWriter {
     out_ += ",\"seq\":";
     json::append_number(out_, reply.seq);
     out_ += reply.complete ? ",\"complete\":true" : ",\"complete\":false";
+    if (reply.before_seq != 0) {
+      out_ += ",\"before\":";
+      json::append_number(out_, reply.before_seq);
+    }
     out_ += ",\"messages\":[";
     bool first = true;
     for (const MessagePtr& message : reply.messages) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model/names.h"
+#include "model/search_words.h"
 #include "wire/json/json.h"
 
 namespace chat::wire {
@@ -66,6 +67,13 @@ Result<RestHistoryQuery> read_history_query(const Pairs& query) {
   if (const auto epoch = arguments.text("epoch")) {
     result.epoch = *epoch;
     if (!check_epoch(result.epoch).ok()) arguments.fail("epoch", "is not the name of a numbering");
+  }
+  if (const auto search = arguments.text("search")) {
+    result.search = *search;
+    if (const Status status = check_search(*search); !status.ok())
+      arguments.fail("search", "is refused: " + status.detail);
+    const bool alone = result.after_seq == 0 && result.around_seq == 0 && result.wait_ms == 0;
+    if (!alone) arguments.fail("search", "excludes after, around and wait");
   }
   if (!arguments.status().ok()) return arguments.status();
   return result;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,8 @@ struct RestHistoryQuery {
   std::uint64_t around_seq = 0;  // 0: no
   std::size_t limit = 0;         // 0: all
   std::int64_t wait_ms = 0;
-  std::string epoch;  // of after_seq; empty: whichever the room has
+  std::string epoch;                  // of after_seq; empty: whichever the room has
+  std::optional<std::string> search;  // only messages with all of its words; excludes after_seq, around_seq and wait_ms
 };
 inline constexpr std::uint64_t kMaxRestSeq = (std::uint64_t{1} << 53) - 1;
 inline constexpr std::uint64_t kMaxRestLimit = 1'000;

@@ -78,6 +78,9 @@ void a_nul_is_refused_and_not_the_end_of_a_name(void**) {
   FAILED_WITH(server.history("lob\0by"s, 0, 0, ignore), ERROR_INVALID_ARGUMENT);
   FAILED_WITH(server.history_between("lob\0by"s, 0, 0, 0, ignore), ERROR_INVALID_ARGUMENT);
   FAILED_WITH(server.history_around("lob\0by"s, 1, 0, ignore), ERROR_INVALID_ARGUMENT);
+  FAILED_WITH(server.search("lob\0by"s, "x", 0, 0, ignore), ERROR_INVALID_ARGUMENT);
+  FAILED_WITH(server.search("lobby", "x\0y"s, 0, 0, ignore), ERROR_INVALID_ARGUMENT);
+  FAILED_WITH(server.search("lobby", "x", 0, 0, ignore), ERROR_UNSUPPORTED);
   FAILED_WITH(server.set_identity(1, {"u\0"s, "", {}}), ERROR_INVALID_ARGUMENT);
   FAILED_WITH(server.decide({1, 1}, chat::refuse("why\0not"s)), ERROR_INVALID_ARGUMENT);
   FAILED_WITH(chat::check_room_name("lob\0by"s), ERROR_INVALID_ARGUMENT);

@@ -88,6 +88,23 @@ def test_one_server_at_a_time(path):
             make_server(history=path).start()
 
 
+def test_messages_are_found_by_their_words(path):
+    with make_server(history=path, history_search=pychat.HistorySearch.WORDS) as server:
+        for text in ("a cat", "a dog", "Cat and dog"):
+            server.publish("dev", text)
+        stored(server, 3)
+        assert [message.text for message in server.search("dev", "cat")] == ["a cat", "Cat and dog"]
+        assert [message.text for message in server.search("dev", "dog", limit=1)] == ["Cat and dog"]
+        assert [message.seq for message in server.search("dev", "dog", before_seq=3)] == [2]
+        with pytest.raises(pychat.InvalidArgumentError):
+            server.search("dev", " ")
+        with pytest.raises(ValueError):
+            server.search("dev", "cat", limit=-1)
+    with make_server(history=path) as server:
+        with pytest.raises(pychat.UnsupportedError):
+            server.search("dev", "cat")
+
+
 def test_options(path):
     server = make_server(history=path, history_on_failure=pychat.HistoryFailure.FORGET, history_file_bytes=pychat.UNLIMITED)
     with server:

@@ -115,6 +115,40 @@ def test_a_room_continues_with_its_epoch(store):
         assert len(store.loops) == 2 and all(loop.is_closed() for loop in store.loops)
 
 
+def test_a_repeated_message_is_recognised_after_a_restart(store):
+    def send(server):
+        with connect(url(server, "/chat.v1?room=dev")) as client:
+            client.recv()
+            client.send('{"type":"send","text":"hello","id":"m1","ref":1}')
+            while True:
+                answer = json.loads(client.recv())
+                if answer["type"] == "ack":
+                    return answer["seq"]
+
+    reads = []
+    read = store.read_now
+    store.read_now = lambda query: reads.append(query) or read(query)
+    with make_server(history_store=store) as server:
+        server.publish("silent", "x")
+        assert send(server) == 1
+        server.publish("dev", "more")
+        stored(server, 3)
+    assert not reads
+    with make_server(history_store=store) as server:
+        assert not reads
+        assert send(server) == 3
+    store.keeps_ids = True
+    store.rooms["silent"] = store.rooms["silent"]._replace(newest_ms=1)
+    with make_server(history_store=store) as server:
+        assert {query.room for query in reads} == {"dev"}
+        assert send(server) == 1
+        stored(server, 0)
+    store.fault = OSError("the database has gone")
+    store.load_now = lambda: [pychat.HistoryRoom("dev", "e1", 7, 4, 1, 2**50, 12, ())]
+    with pytest.raises(pychat.UnavailableError, match="the database has gone"):
+        make_server(history_store=store).start()
+
+
 def test_kept_messages_of_another_kind(store):
     store.rooms["dev"] = pychat.HistoryRoom("dev", "e1", 7, 4, 1, 1, 12, ())
     now_ms = 1_700_000_000_000

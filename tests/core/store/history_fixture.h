@@ -63,6 +63,7 @@ struct HistoryRun {
     store::StoredHistoryOptions history = {};
     bool full_sync = false;
     std::string boot_id = "this boot";
+    HistorySearch search = HistorySearch::off;
   };
 
   explicit HistoryRun(Settings settings) : now{1'700'000'000'000, 5'000'000} {
@@ -71,6 +72,7 @@ struct HistoryRun {
     file.limits = settings.hub.history;
     file.full_sync = settings.full_sync;
     file.boot_id = settings.boot_id;
+    file.search = settings.search;
     file.make_epoch = [] { return std::string("changed"); };
     settings.history.limits = settings.hub.history;
     settings.history.sweep_ms = 10;
@@ -110,10 +112,12 @@ struct HistoryRun {
 
   // Publishes and waits for the acknowledgement.
   Acknowledged publish(std::string room, std::string text) { return publish(draft(std::move(room), std::move(text))); }
-  Acknowledged publish(MessageDraft message) {
+  Acknowledged publish(MessageDraft message, MessagePtr target = nullptr) {
     if (!sender) sender = f->open();
     message.sender = {sender->id(), "Ann", "ann"};
-    const Result<Published> published = hub().publish(std::move(message), moment(), {sender, "r", false});
+    Receipt receipt{sender, "r"};
+    receipt.target = std::move(target);
+    const Result<Published> published = hub().publish(std::move(message), moment(), std::move(receipt));
     if (!published.ok()) return {sender->id(), "r", 0, {}, published.status()};
     std::optional<Acknowledged> result;
     wait_until([&] {
@@ -123,6 +127,19 @@ struct HistoryRun {
     return *std::move(result);
   }
 
+  // Publishes a change of a message that may be in the file only.
+  Status publish_change(MessageDraft event) {
+    std::optional<KeptQuery> unread;
+    Result<MessagePtr> target = hub().find_message(event.room, event.target_seq, nullptr, unread);
+    if (unread) {
+      const KeptRangePtr range = hub().read_now(*unread);
+      unread.reset();
+      target = hub().find_message(event.room, event.target_seq, range.get(), unread);
+    }
+    if (!target.ok()) return target.status();
+    return publish(std::move(event), *target).status;
+  }
+
   // The history as the C API reads it, from the file if necessary.
   HistoryReply read(std::string_view room, std::uint64_t after_seq = 0, std::size_t limit = 0,
                     std::uint64_t before_seq = 0) {
@@ -130,6 +147,16 @@ struct HistoryRun {
     if (const auto query = hub().unread(room, after_seq, limit, before_seq)) earlier = hub().read_now(*query);
     was_read = earlier != nullptr;
     return *hub().history(room, after_seq, limit, moment(), before_seq, earlier.get());
+  }
+
+  // What a search finds, as the C API reads it.
+  HistoryReply search(std::string_view room, std::string_view text, std::size_t limit = 0,
+                      std::uint64_t before_seq = 0) {
+    const Result<std::optional<KeptQuery>> query = hub().search(room, text, limit, before_seq);
+    assert_true(query.ok());
+    const KeptRangePtr range = *query ? hub().read_now(**query) : nullptr;
+    if (range) assert_true(range->status.ok());
+    return hub().found(room, range.get(), moment());
   }
 
   Moment now;

@@ -23,30 +23,6 @@ MessageDraft reaction(std::uint64_t target, std::string text, bool added) {
   return event;
 }
 
-// Publishes a change of a message that may be in the file only.
-Status publish_change(HistoryRun& run, MessageDraft event) {
-  std::optional<KeptQuery> unread;
-  Result<MessagePtr> target = run.hub().find_message("lobby", event.target_seq, nullptr, unread);
-  if (unread) {
-    const KeptRangePtr range = run.hub().read_now(*unread);
-    unread.reset();
-    target = run.hub().find_message("lobby", event.target_seq, range.get(), unread);
-  }
-  if (!target.ok()) return target.status();
-  if (!run.sender) run.sender = run.f->open();
-  event.sender = {run.sender->id(), "Ann", "ann"};
-  Receipt receipt{run.sender, "r"};
-  receipt.target = *target;
-  const Result<Published> published = run.hub().publish(std::move(event), run.moment(), std::move(receipt));
-  if (!published.ok()) return published.status();
-  std::optional<Acknowledged> result;
-  wait_until([&] {
-    for (Acknowledged& one : only<Acknowledged>(run.f->take())) result = std::move(one);
-    return result.has_value();
-  });
-  return result->status;
-}
-
 std::int64_t count_in_file(const std::string& path, const std::string& sql) {
   store::SqliteConnection file;
   assert_ok(file.open(path, false));
@@ -141,11 +117,11 @@ void a_message_that_is_only_in_the_file_can_be_changed(void**) {
   {
     HistoryRun run(settings);
     for (int i = 1; i <= 30; ++i) epoch = run.publish("lobby", std::to_string(i)).epoch;
-    assert_status(publish_change(run, change(RoomEventKind::edit, 31, "x")), Error::no_such_message);
-    assert_ok(publish_change(run, change(RoomEventKind::edit, 2, "two")));
-    assert_ok(publish_change(run, reaction(3, "+1", true)));
-    assert_ok(publish_change(run, change(RoomEventKind::redaction, 4)));
-    assert_status(publish_change(run, change(RoomEventKind::edit, 4, "x")), Error::no_such_message);
+    assert_status(run.publish_change(change(RoomEventKind::edit, 31, "x")), Error::no_such_message);
+    assert_ok(run.publish_change(change(RoomEventKind::edit, 2, "two")));
+    assert_ok(run.publish_change(reaction(3, "+1", true)));
+    assert_ok(run.publish_change(change(RoomEventKind::redaction, 4)));
+    assert_status(run.publish_change(change(RoomEventKind::edit, 4, "x")), Error::no_such_message);
     const HistoryReply first = run.read("lobby", 0, 3, 5);
     assert_true(run.was_read);
     assert_true(texts(first.messages) == Texts({"2 two", "3 3", "4 "}));
@@ -167,8 +143,8 @@ void what_was_read_before_a_change_is_not_shown(void**) {
   HistoryRun run(settings);
   const auto query = run.hub().unread("lobby", 0, 0, 0);
   const KeptRangePtr before = run.hub().read_now(*query);
-  assert_ok(publish_change(run, change(RoomEventKind::redaction, 1)));
-  assert_ok(publish_change(run, change(RoomEventKind::edit, 2, "2")));
+  assert_ok(run.publish_change(change(RoomEventKind::redaction, 1)));
+  assert_ok(run.publish_change(change(RoomEventKind::edit, 2, "2")));
   const Result<HistoryReply> shown = run.hub().history("lobby", 0, 0, run.moment(), 0, before.get());
   assert_true(texts(shown->messages) == Texts({"1 ", "2 2"}));
   assert_true(texts(run.read("lobby").messages) == Texts({"1 ", "2 2"}));

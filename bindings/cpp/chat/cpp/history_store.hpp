@@ -127,6 +127,8 @@ class HistoryStore {
   virtual std::string read(const HistoryQuery& query, HistoryReply& reply) = 0;
   // Makes all changes or none.
   virtual std::string write(const std::vector<HistoryChange>& changes) = 0;
+  // Whether read() adds messages with their id; see chat_history_store.keeps_ids. Asked once.
+  virtual bool keeps_ids() const noexcept { return false; }
 };
 
 namespace detail {
@@ -140,6 +142,7 @@ class HistoryCalls {
     result.load = load;
     result.read = read;
     result.write = write;
+    result.keeps_ids = store->keeps_ids() ? 1 : 0;
     return result;
   }
 

@@ -209,6 +209,8 @@ struct Options {
   std::vector<std::string> reserved_names = {};
   // Instead of history_path. It lives as long as the server needs it.
   std::shared_ptr<HistoryStore> history_store = {};
+  // With history_path: ServerRef::search().
+  chat_history_search history_search = CHAT_HISTORY_SEARCH_OFF;
 };
 
 namespace detail {
@@ -342,6 +344,7 @@ class RawOptions {
     raw_.unique_names = options.unique_names ? 1 : 0;
     raw_.reserved_names = texts(options.reserved_names, reserved_names_);
     raw_.reserved_name_count = reserved_names_.size();
+    raw_.history_search = options.history_search;
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
       raw_.history_store = &history_store_;

@@ -373,6 +373,15 @@ class ServerRef {
       return chat_history_around(handle_, std::string(room).c_str(), seq, limit, step, visit);
     });
   }
+  // chat_search(): the newest `limit` messages with all words of a text, oldest first.
+  template <class Visitor>
+  Result<void> search(std::string_view room, std::string_view text, std::size_t limit, std::uint64_t before_seq,
+                      Visitor&& visitor) const {
+    if (detail::has_nul(room) || detail::has_nul(text)) return detail::nul_error();
+    return visit<MessageView>(visitor, [&](chat_message_visitor step, void* visit) {
+      return chat_search(handle_, std::string(room).c_str(), std::string(text).c_str(), limit, before_seq, step, visit);
+    });
+  }
   // chat_server_stats()
   Result<chat_stats> stats() const {
     chat_stats stats = {};

@@ -160,6 +160,7 @@ RestEndpoint::Reaction RestEndpoint::route_history(const HttpRequest& request, c
   command.around_seq = query->around_seq;
   command.limit = query->limit;
   command.epoch = std::move(query->epoch);
+  if (query->search) command.search.make() = *std::move(query->search);
   RestQuestion question;
   question.command = std::move(command);
   question.room = room;

@@ -235,6 +235,7 @@ struct Describe {
         .add("before", c.before_seq)
         .add("around", c.around_seq)
         .add("limit", c.limit)
+        .add("search", c.search.made() ? *c.search : "no search")
         .add("ref", c.ref)
         .line();
   }
@@ -308,6 +309,11 @@ Command command_of(const cJSON* object) {
                           has(object, "before") ? number(object, "before") : 0,
                           {},
                           has(object, "around") ? number(object, "around") : 0};
+  if (type == "search") {
+    HistoryCommand command{text(object, "room"), 0, number(object, "limit"), ref, number(object, "before")};
+    command.search.make() = text(object, "text");
+    return command;
+  }
   if (type == "presence") return PresenceCommand{text(object, "room"), ref};
   if (type == "state") return StateCommand{text(object, "state"), ref};
   if (type == "report")
@@ -464,9 +470,11 @@ Reply reply_of(const cJSON* r) {
   if (kind == "left") return LeftReply{ref, text(r, "room"), text(r, "reason")};
   if (kind == "named") return RenamedReply{ref, text(r, "name")};
   const cJSON* item = nullptr;
-  if (kind == "history") {
+  if (kind == "history" || kind == "search") {
     HistoryReply reply{ref, text(r, "room"), text(r, "epoch"), number(r, "seq"), boolean(r, "complete"), {}};
     cJSON_ArrayForEach(item, field(r, "messages")) reply.messages.push_back(message_of(item));
+    reply.searched = kind == "search";
+    if (has(r, "before")) reply.before_seq = number(r, "before");
     return reply;
   }
   if (kind == "members") {

@@ -55,10 +55,15 @@ void arguments_of_history(void**) {
   assert_int_equal(query->limit, 2);
   assert_int_equal(query->wait_ms, 60'000);
   ASSERT_TEXT(query->epoch, "abc");
+  assert_false(query->search.has_value());
+  ASSERT_TEXT(*read_history_query({{"search", "a b"}, {"before", "9"}})->search, "a b");
+  assert_int_equal(read_history_query({{"search", "\xFF"}}).status().code, Error::invalid_argument);
   for (const Pairs& wrong :
-       {Pairs{{"after", "-1"}}, Pairs{{"after", ""}}, Pairs{{"after", "9007199254740992"}}, Pairs{{"before", "0"}},
-        Pairs{{"around", "0"}}, Pairs{{"limit", "0"}}, Pairs{{"limit", "1001"}}, Pairs{{"wait", "61"}},
-        Pairs{{"wait", "1.5"}}, Pairs{{"epoch", "a-b"}}, Pairs{{"after", "1"}, {"after", "1"}}}) {
+       {Pairs{{"search", ""}}, Pairs{{"search", std::string(257, 'x')}}, Pairs{{"search", "a"}, {"after", "1"}},
+        Pairs{{"search", "a"}, {"wait", "1"}}, Pairs{{"search", "a"}, {"around", "1"}}, Pairs{{"after", "-1"}},
+        Pairs{{"after", ""}}, Pairs{{"after", "9007199254740992"}}, Pairs{{"before", "0"}}, Pairs{{"around", "0"}},
+        Pairs{{"limit", "0"}}, Pairs{{"limit", "1001"}}, Pairs{{"wait", "61"}}, Pairs{{"wait", "1.5"}},
+        Pairs{{"epoch", "a-b"}}, Pairs{{"after", "1"}, {"after", "1"}}}) {
     assert_int_equal(read_history_query(wrong).status().code, Error::invalid_argument);
   }
 }
