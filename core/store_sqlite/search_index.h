@@ -1,6 +1,6 @@
 // The index of the words in kept messages: a table of SQLite's FTS5 that has no text of its own. What a transaction changes is
-// noted and then written in the order of its rows, because FTS5 is slow in any other order. Every change must tell the text that
-// the index has, so the notes come from whoever changes the table `message`.
+// noted and then written in the order of its rows, because FTS5 is slow in any other order. Every change must tell the text
+// that the index has, so the notes come from whoever changes the table `message`.
 #pragma once
 
 #include <cstddef>

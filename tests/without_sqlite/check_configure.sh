@@ -3,6 +3,7 @@
 # check_configure.sh SOURCE_DIR BUILD_DIR CMAKE CC CXX
 set -eu -o pipefail
 source_dir=$1 build_dir=$2 cmake=$3
+rm -rf "$build_dir"
 
 if ! "$cmake" -S "$source_dir" -B "$build_dir" -G "Unix Makefiles" -DCMAKE_C_COMPILER="$4" -DCMAKE_CXX_COMPILER="$5" \
     -DCHAT_WITH_SQLITE=OFF -DCHAT_BUILD_TESTS=ON -DCMAKE_EXPORT_COMPILE_COMMANDS=ON >"$build_dir.log" 2>&1; then

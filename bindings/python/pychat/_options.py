@@ -9,7 +9,17 @@ import os
 from dataclasses import dataclass
 from typing import Optional, Sequence, TypedDict, Union
 
-from ._enums import HistoryFailure, HistorySearch, HistorySync, LogLevel, OutboxPolicy, PresenceLevel, Protocol, SockJs, Transport
+from ._enums import (
+    HistoryFailure,
+    HistorySearch,
+    HistorySync,
+    LogLevel,
+    OutboxPolicy,
+    PresenceLevel,
+    Protocol,
+    SockJs,
+    Transport,
+)
 from ._store import HistoryStore
 
 Path = Union[str, "os.PathLike[str]"]

@@ -19,6 +19,7 @@ class FakeStore : public RoomStore {
     return std::make_unique<MemoryLog>(HistoryLimits{}, std::move(epoch));
   }
   bool has(std::string_view) const override { return false; }
+  bool can_search() const override { return false; }
   std::vector<RoomInfo> closed_rooms(std::size_t) const override { return {}; }
   Result<std::vector<KeptMessageId>> message_ids(std::int64_t) override { return std::vector<KeptMessageId>(); }
   void read(KeptQuery, Done) override {}
