@@ -56,7 +56,7 @@ void each_counter_has_its_line(void**) {
                            "libchat_messages_refused_total 12",
                            "libchat_messages_dropped_total 13",
                            "libchat_refusals_total{reason=\"connections\"} 46",
-                           "libchat_refusals_total{reason=\"application\"} 47",
+                           "libchat_refusals_total{reason=\"flood\"} 47",
                            "libchat_slow_disconnects_total 14",
                            "libchat_received_bytes_total 15",
                            "libchat_sent_bytes_total 9007199254740991",
