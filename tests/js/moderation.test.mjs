@@ -99,20 +99,20 @@ test('a client learns of its role and of slow mode when it joins', async (t) => 
   await setRole(testd, 'mod', 'moderator');
   await setRole(testd, 'boss', 'owner');
   await moderate(testd, 'slow_mode', { value: 30_000 });
-  const standing = ({ user, role, slow_mode }) => ({ user, role, slow_mode });
-  for (const [user, role, slow_mode] of [['mod', 'moderator'], ['boss', 'owner'], ['bob', undefined, 30_000]]) {
+  const standing = ({ user, role, slow_mode_ms }) => ({ user, role, slow_mode_ms });
+  for (const [user, role, slow_mode_ms] of [['mod', 'moderator'], ['boss', 'owner'], ['bob', undefined, 30_000]]) {
     const { welcome } = await enter(t, testd, user);
-    assert.deepEqual(standing(welcome), { user, role, slow_mode });
+    assert.deepEqual(standing(welcome), { user, role, slow_mode_ms });
     // In another room it is a member. Joining again tells what holds now.
     const elsewhere = await connectV1(t, testd, `?user_id=${user}&name=${user}`);
-    assert.deepEqual(standing(elsewhere.welcome), { user, role: undefined, slow_mode: undefined });
+    assert.deepEqual(standing(elsewhere.welcome), { user, role: undefined, slow_mode_ms: undefined });
     const joined = await request(elsewhere, { type: 'join', room: 'dev', ref: 1 });
-    assert.deepEqual([joined.type, standing(joined)], ['joined', { user: undefined, role, slow_mode }]);
+    assert.deepEqual([joined.type, standing(joined)], ['joined', { user: undefined, role, slow_mode_ms }]);
   }
   const guest = await connectV1(t, testd, '?room=dev');
-  assert.deepEqual(standing(guest.welcome), { user: undefined, role: undefined, slow_mode: 30_000 });
+  assert.deepEqual(standing(guest.welcome), { user: undefined, role: undefined, slow_mode_ms: 30_000 });
   await moderate(testd, 'slow_mode');
-  assert.equal((await request(guest, { type: 'join', room: 'dev', ref: 1 })).slow_mode, undefined);
+  assert.equal((await request(guest, { type: 'join', room: 'dev', ref: 1 })).slow_mode_ms, undefined);
 });
 
 test('faults of a moderate command are named', async (t) => {
