@@ -221,8 +221,8 @@ client.on('status', ({ state, name }) => {
   if (state !== 'open') return;
   showName(name);
   notify('');
-  // Only guests choose their name.
-  if (client.user === null && !recall('localStorage', 'asked')) askName();
+  // Only guests choose their name. The browser tells late that the dialog was closed, so a name counts as well.
+  if (client.user === null && !recall('localStorage', 'asked') && !recall('localStorage', 'name')) askName();
 });
 
 // Sending
