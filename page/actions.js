@@ -29,15 +29,22 @@ export class Actions {
     Object.assign(this, { client, notify, about, moderator });
   }
 
+  // The numbers of a message from before the room began anew mean other messages and other people now.
+  #isOld(room, { epoch }) {
+    const now = this.client.positions.find((position) => position.room === room)?.epoch;
+    return epoch !== undefined && now !== undefined && epoch !== now;
+  }
+
   open(log, entry, button) {
     const { room } = log;
+    const isOld = this.#isOld(room, entry);
     const { own, text, deleted, seq, client, name } = entry;
     const item = (label, act) => ({ text: label, act });
-    const changes = seq !== undefined && !deleted;
+    const changes = seq !== undefined && !deleted && !isOld;
     const moderates = this.moderator.may(room);
     const quick = reactions.map((reaction) => ({ text: reaction, label: t('reactWith', reaction), act: () => this.react(log, entry, reaction) }));
     quick.inRow = true;
-    const person = !own && client !== undefined && moderates ? this.moderator.forPerson(room, { name, client }) : null;
+    const person = !own && !isOld && client !== undefined && moderates ? this.moderator.forPerson(room, { name, client }) : null;
     const groups = [
       changes ? quick : [],
       [
@@ -56,11 +63,17 @@ export class Actions {
   // Gives a reaction, or takes one's own back.
   async react(log, entry, reaction) {
     const { room } = log;
+    if (this.#isOld(room, entry)) {
+      this.notify(errorText({ code: 'no_such_message' }));
+      return;
+    }
     const remove = entry.mine.has(reaction);
     try {
       const { seq } = await this.client.react(entry.seq, reaction, { room, remove: remove || undefined });
-      // Without a number nothing has changed: it was given before this page knew of it.
-      if (seq === undefined && !remove) await this.client.react(entry.seq, reaction, { room, remove: true });
+      if (seq !== undefined) return;
+      // Nothing has changed: it was given, or taken back, without this page knowing of it.
+      entry.mine[remove ? 'delete' : 'add'](reaction);
+      await this.client.react(entry.seq, reaction, { room, remove: remove ? undefined : true });
     } catch (error) {
       this.notify(errorText(error));
     }

@@ -190,6 +190,7 @@ client.on('left', ({ room, reason, asked }) => {
 client.on('gap', async ({ room, epoch, cause, from, to }) => {
   const log = rooms.get(room);
   if (!log || (cause === 'slow' && from === undefined)) return;
+  if (cause === 'epoch' && about.what?.room === room) about.cancel();
   if (cause === 'epoch') log.addGap(t('epoch'), epoch, 1);
   else if (cause === 'old') log.addGap(t('gap'), epoch, from);
   else {

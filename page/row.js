@@ -11,7 +11,7 @@ const maxReactions = 20;
 
 // The start of a text in one line, for a quote.
 const excerptOf = (text) => {
-  const points = [...text.slice(0, 4 * maxExcerpt).replace(/\s+/gu, ' ').trim()];
+  const points = [...shown(text)];
   return points.length > maxExcerpt ? `${points.slice(0, maxExcerpt).join('')}…` : points.join('');
 };
 

@@ -76,6 +76,7 @@ const tables = {
     deleted: 'This message was deleted.',
     actions: 'Message actions',
     actionsOf: (name, text) => `Actions for: ${name}: ${text}`,
+    ever: 'an unlimited time',
     nothing: 'Nothing can be done with this message',
     reply: 'Reply',
     copy: 'Copy text',
@@ -251,6 +252,7 @@ const tables = {
     deleted: '삭제된 메시지입니다.',
     actions: '메시지 메뉴',
     actionsOf: (name, text) => `메시지 메뉴: ${name}: ${text}`,
+    ever: '무기한',
     nothing: '이 메시지로 할 수 있는 작업이 없습니다',
     reply: '답장',
     copy: '텍스트 복사',
@@ -425,6 +427,7 @@ const durationFormats = new Map(durations.map(([unit]) => (
 
 // In the largest unit that counts it exactly; a part of a second is shown as such.
 export function durationText(ms) {
+  if (ms > Number.MAX_SAFE_INTEGER) return t('ever');
   const [unit, size] = durations.find(([, one]) => ms >= one && ms % one === 0) ?? durations.at(-1);
   return durationFormats.get(unit).format(ms / size);
 }

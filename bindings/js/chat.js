@@ -475,8 +475,8 @@
       const room = this.#rooms.get(name);
       if (!room) throw new ChatError('not_joined', `not in ${name}`);
       seq ??= room.seq;
-      if (seq <= room.seen) return;
-      room.seen = seq;
+      if (seq <= room.told) return;
+      room.seen = Math.max(room.seen, seq);
       await this.#tellSeen(name, room);
     }
 
@@ -774,8 +774,11 @@
     }
 
     #welcome(frame) {
+      const user = frame.user ?? null;
+      // Read markers belong to a user. Before the first welcome nobody is known.
+      if (this.id !== null && user !== this.user) for (const room of this.#rooms.values()) room.seen = room.told = 0;
       this.id = frame.id;
-      this.user = frame.user ?? null;
+      this.user = user;
       this.name = frame.name;
       this.maxMessageBytes = frame.max_message_bytes ?? null;
       if (this.room === null) {

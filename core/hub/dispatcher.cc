@@ -319,6 +319,11 @@ Outcome Dispatcher::finish(Call& call, SendCommand& command, std::uint64_t ack_i
       !turn.ok()) {
     return refuse(command, ack_id, std::move(turn), call.acks);
   }
+  // It would wait in the place of the first message, and nothing that is not kept can wait.
+  if (must_wait && command.draft().ephemeral) {
+    return refuse(command, ack_id, {Error::forbidden, "a moderator must approve the first message in this room"},
+                  call.acks);
+  }
   const bool answered = ack_id != 0 && has_answered(call, ack_id);
   Receipt receipt = answered ? Receipt() : Receipt{call.client, command.ref, command.acknowledge_last};
   receipt.claim = std::move(claim);

@@ -15,6 +15,16 @@ Status not_approved(const std::string& reason) {
   return {Error::forbidden, reason.empty() ? "no moderator has approved the message" : reason};
 }
 
+// The user whose client wrote a message that is in memory. A client that has left is known by its messages alone.
+std::string writer_of(const RoomPtr& room, ClientId client) {
+  if (!room) return {};
+  const std::lock_guard lock(room->mutex);
+  for (const MessagePtr& message : room->log->between(0, RoomLog::kNoSeq, 0).messages) {
+    if (message->sender.id == client && !message->sender.user_id.empty()) return message->sender.user_id;
+  }
+  return {};
+}
+
 // So many moderators of a room are told of a message that waits.
 constexpr std::size_t kMaxToldModerators = 100;
 
@@ -28,7 +38,7 @@ Result<Hub::Target> Hub::find_target(const Moderation& what) const {
     target.block = IpBlock::parse_subscriber(what.address);
   } else if (what.client != 0) {
     target.client = find_client(what.client);
-    if (!target.client && what.action == ModerationAction::clear) return target;  // a guest who has left
+    if (!target.client && what.action == ModerationAction::clear) return target;  // who has left
     if (!target.client) return no_such_client();
     const IdentityPtr identity = target.client->identity();
     const bool by_key = what.action == ModerationAction::ban || what.action == ModerationAction::mute;
@@ -163,6 +173,15 @@ void Hub::expel_target(Room& room, const Moderation& what, const Target& target)
 }
 
 Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& actor, Moment now) {
+  const bool clears = what.action == ModerationAction::clear;
+  if (clears && !target.client && what.client != 0) {
+    Target user = target;
+    user.user_id = writer_of(rooms_.find(what.room), what.client);
+    if (!user.user_id.empty()) {
+      what.client = 0;
+      return moderate(std::move(what), user, actor, now);
+    }
+  }
   what.user_id = target.user_id;
   if (target.block) what.address = target.block->text();
   Role target_role = Role::guest;
@@ -178,7 +197,6 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   AuditRecord record{what, {}, target.name, now.time_ms};
   if (actor) record.actor = {actor->id(), actor->identity()->name, actor->identity()->user_id};
 
-  const bool clears = what.action == ModerationAction::clear;
   const bool approves = what.action == ModerationAction::approve;
   const bool decides = approves || what.action == ModerationAction::reject;
   const bool may_end = what.action == ModerationAction::hold_first || what.action == ModerationAction::close;

@@ -575,12 +575,26 @@ void clear_of_a_guest_is_by_its_client_also_when_it_has_left(void**) {
   f.hub->remove_client(one);
   clear(one->id());
   assert_true(f.readable() == std::vector<std::uint64_t>({2, 3}));
-  // A user who has left has no messages of a guest, so that nobody deletes those of a higher role by its old client.
-  f.hub->remove_client(ann);
-  clear(ann->id());
-  assert_true(f.readable() == std::vector<std::uint64_t>({2, 3}));
   clear(two->id());
   assert_true(f.readable() == std::vector<std::uint64_t>({3}));
+  // A client of a user that has left stands for the user, whose role protects the messages.
+  const ClientPtr mod = f.member("mod");
+  f.hub->remove_client(ann);
+  Moderation role = to(ModerationAction::role, "mod");
+  role.value = static_cast<std::int64_t>(Role::moderator);
+  assert_ok(f.as_application(role));
+  role.user_id = "ann";
+  assert_ok(f.as_application(role));
+  Moderation of_ann = to(ModerationAction::clear, "");
+  of_ann.client = ann->id();
+  const Result<Hub::Target> gone = f.hub->find_target(of_ann);
+  assert_ok(gone.status());
+  assert_status(f.hub->moderate(of_ann, *gone, mod, f.now), Error::forbidden);
+  role.value = static_cast<std::int64_t>(Role::member);
+  assert_ok(f.as_application(role));
+  assert_ok(f.hub->moderate(of_ann, *gone, mod, f.now));
+  f.work();
+  assert_true(f.readable().empty());
   assert_status(f.as_application(to(ModerationAction::clear, "")), Error::invalid_argument);
   Moderation elsewhere = to(ModerationAction::clear, "ann");
   elsewhere.room = "elsewhere";
