@@ -14,17 +14,20 @@ Status HeldMessages::check(std::string_view person, std::string_view source, std
     }
     if (held.source == source) ++of_source;
   }
-  if (all_.size() < kMax && of_source < kMaxOfSource) return {};
+  for (const HeldMessage& held : ended_) of_source += held.source == source ? 1 : 0;
+  if (all_.size() + ended_.size() < kMax && of_source < kMaxOfSource) return {};
   return {Error::too_many, "too many first messages wait for a moderator of this room"};
 }
 
 void HeldMessages::add(HeldMessage&& held) {
   all_.reserve(all_.size() + 1);
+  ended_.reserve(ended_.size() + all_.size() + 1);
   all_.push_back(std::move(held));
 }
 
-HeldMessage* HeldMessages::find(std::string_view person) {
-  const auto found = std::ranges::find(all_, person, &HeldMessage::person);
+HeldMessage* HeldMessages::find(std::string_view person, ClientId client) {
+  const auto found = std::ranges::find_if(
+      all_, [&](const HeldMessage& held) { return held.person == person || held.client->id() == client; });
   return found == all_.end() ? nullptr : &*found;
 }
 
@@ -39,8 +42,19 @@ HeldMessage HeldMessages::take(HeldMessage* held) noexcept {
   return taken;
 }
 
+void HeldMessages::end(HeldMessage* held) noexcept { ended_.push_back(take(held)); }
+
 void HeldMessages::remove_client(ClientId client) noexcept {
-  std::erase_if(all_, [&](const HeldMessage& held) { return held.client->id() == client; });
+  for (std::size_t i = all_.size(); i-- != 0;) {
+    if (all_[i].client->id() == client) end(&all_[i]);
+  }
+}
+
+std::vector<HeldMessage> HeldMessages::take_ended() {
+  std::vector<HeldMessage> ended;
+  ended.reserve(all_.size());
+  ended_.swap(ended);
+  return ended;
 }
 
 }  // namespace chat

@@ -1,4 +1,5 @@
-// First messages in one room that wait for a moderator: at most one of each person, and so many in all and of one source. Not
+// First messages in one room that wait for a moderator: at most one of each person, and so many in all and of one source. A message
+// that has ended stays until take_ended(), because its claim wakes others when it is destroyed, which needs locks of the hub. Not
 // thread-safe: the room's lock guards it.
 #pragma once
 
@@ -32,23 +33,29 @@ class HeldMessages {
   Status check(std::string_view person, std::string_view source, std::int64_t now_ms) const;
   // After check(). Throws std::bad_alloc; the message is unchanged then.
   void add(HeldMessage&& held);
-  // nullptr: nothing of this person waits.
-  HeldMessage* find(std::string_view person);
+  // Of the person, or of this client, which may have become another person since. nullptr: nothing waits.
+  HeldMessage* find(std::string_view person, ClientId client);
   // The first one whose time is over; nullptr: none.
   HeldMessage* find_expired(std::int64_t now_ms);
   // A message that find() or find_expired() has returned.
   HeldMessage take(HeldMessage* held) noexcept;
+  // The same for one that will not be published.
+  void end(HeldMessage* held) noexcept;
   void remove_client(ClientId client) noexcept;
+  // To be destroyed without a lock of the hub. Throws std::bad_alloc, and then nothing has changed.
+  std::vector<HeldMessage> take_ended();
 
   const std::vector<HeldMessage>& all() const { return all_; }
   bool empty() const { return all_.empty(); }
+  bool done() const { return all_.empty() && ended_.empty(); }
 
   // The moderators among the members, as of this time; the hub keeps them here.
   std::vector<ClientId> moderators;
   std::int64_t moderators_until_ms = INT64_MIN;
 
  private:
-  std::vector<HeldMessage> all_;  // the oldest first
+  std::vector<HeldMessage> all_;    // the oldest first
+  std::vector<HeldMessage> ended_;  // with space for all_
 };
 
 }  // namespace chat

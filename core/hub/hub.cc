@@ -268,8 +268,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
       joined.seen = markers_of(room).of(identity->user_id);
     }
     std::vector<MessagePtr> held;  // for a moderator
-    if (room.waiting && !room.waiting->empty() &&
-        room.rules.role_of(client->standing_in(room.name)) >= Role::moderator) {
+    if (room.waiting && room.rules.role_of(client->standing_in(room.name)) >= Role::moderator) {
       for (const HeldMessage& one : room.waiting->all()) {
         held.push_back(stamped(room, held_event(*one.message, one.until_ms - now.age_ms), now));
       }

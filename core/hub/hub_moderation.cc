@@ -38,7 +38,9 @@ Result<Hub::Target> Hub::find_target(const Moderation& what) const {
     target.block = IpBlock::parse_subscriber(what.address);
   } else if (what.client != 0) {
     target.client = find_client(what.client);
-    if (!target.client && what.action == ModerationAction::clear) return target;  // who has left
+    const bool may_have_left = what.action == ModerationAction::clear || what.action == ModerationAction::approve ||
+                               what.action == ModerationAction::reject;
+    if (!target.client && may_have_left) return target;
     if (!target.client) return no_such_client();
     const IdentityPtr identity = target.client->identity();
     const bool by_key = what.action == ModerationAction::ban || what.action == ModerationAction::mute;
@@ -200,9 +202,9 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   const bool approves = what.action == ModerationAction::approve;
   const bool decides = approves || what.action == ModerationAction::reject;
   const bool may_end = what.action == ModerationAction::hold_first || what.action == ModerationAction::close;
+  std::optional<HeldMessage> decided;  // outlives the locks
   RoutingLock::Shared routing;
   if (decides || may_end) routing = routing_.share();
-  std::optional<HeldMessage> approved;
 
   const auto moderate_room = [&](Room& room) -> Status {
     if (actor) {
@@ -213,7 +215,7 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
     std::optional<Announcement::ToSender> rejected;
     if (decides) {
       const std::string person = target.user_id.empty() ? "client:" + std::to_string(what.client) : target.key;
-      held = room.waiting ? room.waiting->find(person) : nullptr;
+      held = room.waiting ? room.waiting->find(person, what.client) : nullptr;
       if (held == nullptr) return {Error::no_such_message, "no message of this person waits in the room " + room.name};
       if (!approves) rejected.emplace(inboxes_, held->receipt, *held->message, not_approved(what.reason));
     }
@@ -246,17 +248,16 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
     if (approves) room.rules.note_message(held->person, *held->message, now.age_ms);
     Status status = keep_rules(room, what, target, now);
     if (!status.ok()) return status;
-    if (held != nullptr) {
-      HeldMessage taken = room.waiting->take(held);
-      if (approves) approved = std::move(taken);
-    }
+    if (held != nullptr) decided = room.waiting->take(held);
+    // A role may have made or unmade a moderator.
+    if (room.waiting && what.action == ModerationAction::role) room.waiting->moderators_until_ms = INT64_MIN;
     if (rejected) rejected->post();
     if (decides) tell_moderators(room, now, [&] { return moderation_event(record); });
     if (announcement) announcement->post();
     if (work) work->post(ClearWork{std::move(clearing)});
     if (audit) audit->post(AuditNotice{std::move(kept)});
-    expel_target(room, what, target);
     if (may_end && (what.action == ModerationAction::close || what.value == 0)) refuse_held(room, now, true);
+    expel_target(room, what, target);
     if (what.action == ModerationAction::close) {
       room.rules.clear();
       rooms_.count_history(room.log->restart(rooms_.next_epoch()));
@@ -279,14 +280,14 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
   std::optional<Refusal> refusal;
   status = rooms_.with(what.room, actor ? actor->source() : nullptr, refusal, moderate_room);
   if (actor) note(refusal, actor->origin().address);
-  if (!approved) return status;
+  if (!decided || !approves) return status;
   routing = {};
-  const Receipt receipt = approved->receipt;
-  std::shared_ptr<const Message> message = approved->message;
+  const Receipt receipt = decided->receipt;
+  std::shared_ptr<const Message> message = decided->message;
   const Result<Published> published =
-      publish(std::move(approved->message), now, std::move(approved->receipt), approved->client->source());
+      publish(std::move(decided->message), now, std::move(decided->receipt), decided->client->source());
   if (published.ok()) return {};
-  routing = routing_.share();
+  const RoutingLock::Shared telling = routing_.share();
   Announcement::ToSender(inboxes_, receipt, *message, published.status()).post();
   return published.status();
 }
@@ -330,12 +331,14 @@ void Hub::tell_moderators(Room& room, Moment now, Make make) try {
 
 Status Hub::hold(const ClientPtr& client, std::shared_ptr<Message> message, Moment now, Receipt receipt) {
   const Standing who = client->standing_in(message->room);
+  const Message& content = *message;
+  HeldMessage held{who.pace_key, who.key, client, std::move(message), std::move(receipt)};  // outlives the locks
   const auto routing = routing_.share();
-  const RoomPtr room = rooms_.find(message->room);
-  if (!room) return no_such_room(message->room);
+  const RoomPtr room = rooms_.find(content.room);
+  if (!room) return no_such_room(content.room);
   const std::lock_guard lock(room->mutex);
   const std::int64_t most_ms = room->rules.modes().hold_first_ms;
-  if (room->removed || most_ms == 0) return no_such_room(message->room);  // the rule has just ended
+  if (room->removed || most_ms == 0) return no_such_room(content.room);  // the rule has just ended
   if (!room->waiting) room->waiting = std::make_unique<HeldMessages>();
   HeldMessages& waiting = *room->waiting;
   Status status = waiting.check(who.pace_key, who.key, now.age_ms);
@@ -346,9 +349,9 @@ Status Hub::hold(const ClientPtr& client, std::shared_ptr<Message> message, Mome
                                    [&](const auto& one) { return !one.owner_before(room) && !room.owner_before(one); });
     if (!noted) holding_.push_back(room);
   }
-  const Message& held = *message;
-  waiting.add({who.pace_key, who.key, client, std::move(message), std::move(receipt), now.age_ms + most_ms});
-  tell_moderators(*room, now, [&] { return held_event(held, most_ms); });
+  held.until_ms = now.age_ms + most_ms;
+  waiting.add(std::move(held));
+  tell_moderators(*room, now, [&] { return held_event(content, most_ms); });
   return {};
 }
 
@@ -357,7 +360,7 @@ void Hub::refuse_held(Room& room, Moment now, bool all) {
   constexpr std::int64_t kEnd = INT64_MAX;
   while (HeldMessage* const held = room.waiting->find_expired(all ? kEnd : now.age_ms)) {
     Announcement::ToSender refused(inboxes_, held->receipt, *held->message, not_approved({}));
-    (void)room.waiting->take(held);
+    room.waiting->end(held);
     refused.post();
   }
 }
@@ -367,22 +370,27 @@ void Hub::expire_held(Moment now) {
   std::vector<std::weak_ptr<Room>> holding;
   {
     const std::lock_guard lock(holding_mutex_);
-    holding.swap(holding_);
+    std::erase_if(holding_, [](const auto& one) { return one.expired(); });
+    holding = holding_;
   }
-  std::erase_if(holding, [&](const std::weak_ptr<Room>& one) {
+  for (const std::weak_ptr<Room>& one : holding) {
     const RoomPtr room = one.lock();
-    if (!room) return true;
+    if (!room) continue;
+    std::vector<HeldMessage> ended;  // outlives the locks
     const auto routing = routing_.share();
-    const std::lock_guard lock(room->mutex);
-    try {
-      refuse_held(*room, now, false);
-    } catch (const std::bad_alloc&) {  // the next time
-      return false;
-    }
-    return room->waiting == nullptr || room->waiting->empty();
-  });
-  const std::lock_guard lock(holding_mutex_);
-  holding_.insert(holding_.end(), holding.begin(), holding.end());
+    rooms_.with(room, [&](Room& found) {
+      if (!found.waiting) return;
+      try {
+        refuse_held(found, now, false);
+        ended = found.waiting->take_ended();
+      } catch (const std::bad_alloc&) {  // the next time
+        return;
+      }
+      if (!found.waiting->done()) return;
+      const std::lock_guard lock(holding_mutex_);
+      std::erase_if(holding_, [&](const auto& that) { return !that.owner_before(room) && !room.owner_before(that); });
+    });
+  }
 }
 
 Result<ClearingPtr> Hub::begin_clearing(Room& room, const Moderation& what, const Sender& actor) {
@@ -531,7 +539,8 @@ Status Hub::check_message(const Client& client, const MessageDraft& message, con
     RoomRules& rules = room->rules;
     status = rules.check_message(who, paced, now.age_ms);
     if (!status.ok() || !paced) return status;
-    status = rules.check_flood(who, message, now.age_ms);
+    // A message with an id may have been published already, which is found out before its turn.
+    if (take_turn || message.id.empty()) status = rules.check_flood(who, message, now.age_ms);
     if (status.ok() && take_turn) {
       if (must_wait != nullptr) *must_wait = rules.must_wait(who, message);
       if (must_wait == nullptr || !*must_wait) {

@@ -89,7 +89,9 @@ struct Room : std::enable_shared_from_this<Room> {
   RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->kept()}; }
 
   // True when the room has no members, watchers, rules and level of its own. Only its history may still be needed.
-  bool unused() const { return members.empty() && watchers == 0 && rules.empty() && !presence_set; }
+  bool unused() const {
+    return members.empty() && watchers == 0 && rules.empty() && !presence_set && (!waiting || waiting->done());
+  }
   // True when the room can be removed.
   bool idle() const {
     return unused() && log->size() == 0 && submitted == 0 && held.expired() && (!presence || !presence->busy()) &&

@@ -55,7 +55,7 @@ class SearchIndex {
   void purge();
 
   // The rows that have all words, from last_row down to first_row; those are at most kMaxSlice apart. words: see match_of().
-  static constexpr std::int64_t kMaxSlice = 50'000;
+  static constexpr std::int64_t kMaxSlice = 250;  // FTS5 cannot be stopped within one
   SqliteStatement& find(std::string_view words, std::int64_t first_row, std::int64_t last_row);
   void reset_find();
   // What FTS5 looks for: each word as a string of its own, so that nothing in it has a meaning.

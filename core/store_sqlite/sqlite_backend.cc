@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -91,8 +92,9 @@ constexpr int kMaxWalPages = 16'384;
 constexpr std::int64_t kFreePages = 256;
 // One read brings at most so many bytes of messages, the newest ones.
 constexpr std::int64_t kReadBytes = 4 << 20;
-// One search looks at so many slices of SearchIndex::kMaxSlice messages, and the next one continues.
-constexpr int kSearchSlices = 10;
+// One search looks at so many slices of SearchIndex::kMaxSlice messages, and for so long. The next one continues.
+constexpr int kSearchSlices = 2'000;
+constexpr std::chrono::milliseconds kSearchTime{300};
 // A new room tries so many ids that may be in use.
 constexpr int kRoomIds = 100'000;
 
@@ -906,13 +908,14 @@ int SqliteBackend::search(const KeptQuery& query, Moment now, std::int64_t room,
   int code = SQLITE_OK;
   bool stopped = room > SearchIndex::kMaxRoom;
   range.complete = true;
+  const auto end = std::chrono::steady_clock::now() + kSearchTime;
   for (int slice = 0; !stopped && code == SQLITE_OK; ++slice) {
     // Where there are no messages there is nothing to look at.
     code = newest.bind(1, room).bind(2, dropped).bind(3, last).step();
     last = code == SQLITE_ROW ? newest.number(0) : 0;
     newest.reset();
     if (code != SQLITE_ROW || last == 0) break;
-    if (slice == kSearchSlices) {
+    if (slice == kSearchSlices || (slice != 0 && std::chrono::steady_clock::now() >= end)) {
       range.after_seq = static_cast<std::uint64_t>(last);
       range.complete = false;
       break;

@@ -215,10 +215,86 @@ void what_waits_ends_with_the_rule_the_room_and_the_client(void**) {
   assert_code(f.say(ann, "again"), Error::ok);  // nothing waits
   f.take();
   assert_ok(f.hub->close_room("dev", {}, f.now));
-  f.take();
+  assert_int_equal(only<Acknowledged>(f.take()).size(), 1);
   assert_ok(f.join(ann, "dev"));
   assert_code(f.say(ann, "hello"), Error::ok);
   assert_int_equal(f.seq(), 1);
+}
+
+// The claim of a message that has ended wakes the one that waits for it, which takes locks of the hub and of the client.
+void a_repeated_message_is_woken_without_locks(void**) {
+  Fixture f;
+  const ClientPtr ann = f.member("ann");
+  f.set(ModerationAction::hold_first, 60'000);
+  assert_code(f.say(ann, "hello", "once"), Error::ok);
+  assert_code(f.say(ann, "hello", "once"), Error::ok);  // waits for the first
+  f.take();
+  assert_ok(f.hub->leave(ann, "dev", {}));
+  assert_true(only<DecisionGiven>(f.take()).empty());
+  (void)f.hub->expire(f.now);
+  assert_int_equal(only<DecisionGiven>(f.take()).size(), 1);
+}
+
+// The client of a single HTTP request ends before its message is decided.
+void the_message_of_a_client_that_has_left_the_server_is_approved(void**) {
+  Fixture f;
+  const ClientPtr guest = f.add();
+  assert_ok(f.hub->accept(guest, Identity{}));
+  assert_ok(f.hub->open(guest));
+  f.set(ModerationAction::hold_first, 60'000);
+  MessageDraft message = draft("dev", "hello");
+  message.sender = {guest->id(), guest->identity()->name, {}};
+  assert_ok(f.hub->hold(guest, make_message(std::move(message)), f.now, {}));
+  f.hub->remove_client(guest);
+  f.take();
+  assert_ok(f.hub->find_target(Fixture::to(ModerationAction::approve, guest)).status());
+  assert_code(f.moderate(f.member("mod", "moderator"), Fixture::to(ModerationAction::approve, guest)), Error::ok);
+  assert_int_equal(f.seq(), 1);
+}
+
+// A new moderator is told of what comes, though nothing waited when it joined.
+void a_new_moderator_is_told(void**) {
+  Fixture f;
+  f.set(ModerationAction::hold_first, 60'000);
+  const ClientPtr ann = f.member("ann");
+  assert_code(f.say(ann, "hello"), Error::ok);
+  assert_ok(f.hub->leave(ann, "dev", {}));
+  const ClientPtr mod = f.member("mod", "moderator");
+  const ClientPtr bob = f.member("bob");
+  f.take();
+  assert_code(f.say(bob, "hello"), Error::ok);
+  assert_int_equal(only<DirectMessage>(f.take()).size(), 1);
+  Moderation role = Fixture::to(ModerationAction::role, static_cast<std::int64_t>(Role::moderator));
+  role.user_id = "bob";
+  const Result<Hub::Target> target = f.hub->find_target(role);
+  assert_ok(f.hub->moderate(role, *target, nullptr, f.now));
+  f.take();
+  assert_code(f.say(f.member("eve"), "hello"), Error::ok);
+  assert_int_equal(only<DirectMessage>(f.take()).size(), 2);
+}
+
+// A message with an id that was published is acknowledged again, whatever the rules say of its text.
+void a_repeated_message_is_no_repeated_text(void**) {
+  Fixture f;
+  const ClientPtr ann = f.member("ann");
+  f.set(ModerationAction::no_repeats, 60'000);
+  assert_code(f.say(ann, "hello", "once"), Error::ok);
+  assert_code(f.say(ann, "hello", "once"), Error::ok);
+  assert_code(f.say(ann, "hello", "twice"), Error::repeated);
+  assert_int_equal(f.seq(), 1);
+}
+
+// An event that is not kept cannot wait, nor take the place of the first message.
+void an_ephemeral_first_message_is_refused(void**) {
+  Fixture f;
+  const ClientPtr ann = f.member("ann");
+  f.set(ModerationAction::hold_first, 60'000);
+  SendCommand command;
+  command.draft() = draft("dev", "");
+  command.draft().ephemeral = true;
+  command.ref = "7";
+  assert_code(f.error_in(f.dispatcher.execute(ann, std::move(command), f.acks, f.now)), Error::forbidden);
+  assert_code(f.say(ann, "hello"), Error::ok);
 }
 
 void so_many_wait_at_most(void**) {
@@ -264,6 +340,11 @@ int main() {
       cmocka_unit_test(a_first_message_may_be_rejected),
       cmocka_unit_test(it_waits_for_a_limited_time),
       cmocka_unit_test(what_waits_ends_with_the_rule_the_room_and_the_client),
+      cmocka_unit_test(a_repeated_message_is_woken_without_locks),
+      cmocka_unit_test(the_message_of_a_client_that_has_left_the_server_is_approved),
+      cmocka_unit_test(a_new_moderator_is_told),
+      cmocka_unit_test(a_repeated_message_is_no_repeated_text),
+      cmocka_unit_test(an_ephemeral_first_message_is_refused),
       cmocka_unit_test(so_many_wait_at_most),
       cmocka_unit_test(a_lack_of_memory_holds_or_refuses),
   };
