@@ -908,6 +908,8 @@ int SqliteBackend::search(const KeptQuery& query, Moment now, std::int64_t room,
   int code = SQLITE_OK;
   bool stopped = room > SearchIndex::kMaxRoom;
   range.complete = true;
+  const std::string words = SearchIndex::match_of(query.text);
+  std::int64_t bytes = 0;
   const auto end = std::chrono::steady_clock::now() + kSearchTime;
   for (int slice = 0; !stopped && code == SQLITE_OK; ++slice) {
     // Where there are no messages there is nothing to look at.
@@ -921,20 +923,17 @@ int SqliteBackend::search(const KeptQuery& query, Moment now, std::int64_t room,
       break;
     }
     const std::int64_t first = std::max(dropped + 1, last - SearchIndex::kMaxSlice + 1);
-    code = search_slice(query, now, room, first, last, range, stopped);
+    SqliteStatement& rows = search_.find(words, SearchIndex::row_of(room, first), SearchIndex::row_of(room, last));
+    code = search_slice(rows, query, now, room, range, bytes, stopped);
     last = first - 1;
   }
   std::reverse(range.messages.begin(), range.messages.end());
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-int SqliteBackend::search_slice(const KeptQuery& query, Moment now, std::int64_t room, std::int64_t first,
-                                std::int64_t last, KeptRange& range, bool& stopped) {
-  const std::string words = SearchIndex::match_of(query.text);
-  SqliteStatement& rows = search_.find(words, SearchIndex::row_of(room, first), SearchIndex::row_of(room, last));
+int SqliteBackend::search_slice(SqliteStatement& rows, const KeptQuery& query, Moment now, std::int64_t room,
+                                KeptRange& range, std::int64_t& bytes, bool& stopped) {
   SqliteStatement& row = statements_->read_message;
-  std::int64_t bytes = 0;
-  for (const MessagePtr& one : range.messages) bytes += stored_bytes(*one);
   int code = SQLITE_OK;
   while (!stopped && (code = rows.step()) == SQLITE_ROW) {
     const std::int64_t seq = SearchIndex::seq_of(rows.number(0));

@@ -77,9 +77,10 @@ class SqliteBackend final : public StoreBackend {
   int read_messages(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
   // From the newest message down, slice by slice.
   int search(const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
-  // One slice. Adds the messages to the range, the newest first. stopped: no more slices are wanted.
-  int search_slice(const KeptQuery& query, Moment now, std::int64_t room, std::int64_t first, std::int64_t last,
-                   KeptRange& range, bool& stopped);
+  // One slice, whose rows were found. Adds the messages to the range, the newest first, and their sizes to bytes. stopped: no
+  // more slices are wanted.
+  int search_slice(SqliteStatement& rows, const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range,
+                   std::int64_t& bytes, bool& stopped);
   // Takes a message out of its row. SQLITE_ROW or an error.
   int take(const SqliteStatement& row, const KeptQuery& query, Moment now, std::int64_t room, KeptRange& range);
 
