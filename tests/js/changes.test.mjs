@@ -16,13 +16,8 @@ let refs = 0;
 
 // Sends a request; the code of its error, or the number of the event. undefined: it has none.
 async function ask(client, request) {
-  const ref = ++refs;
-  client.sendJson({ ...request, ref });
-  const reply = JSON.parse(await client.take((data) => {
-    const { type, ref: of } = JSON.parse(data);
-    return (type === 'ack' || type === 'error') && of === ref;
-  }));
-  return reply.type === 'error' ? reply.code : reply.seq;
+  const { type, code, seq } = await client.request({ ...request, ref: ++refs });
+  return type === 'error' ? code : seq;
 }
 
 async function historyOf(client, fields = {}) {

@@ -3,12 +3,7 @@
 import assert from 'node:assert/strict';
 import { connectSocketIo } from './socket_io_support.mjs';
 import { connectRaw } from './stomp_support.mjs';
-import { connectV1, jsonTextOf, startTestd, test } from './support.mjs';
-
-async function request(client, object) {
-  client.sendJson(object);
-  return JSON.parse(jsonTextOf(await client.messages.take((data) => JSON.parse(jsonTextOf(data)).ref === object.ref)));
-}
+import { connectV1, startTestd, test } from './support.mjs';
 
 const enter = (t, testd, query) => connectV1(t, testd, `?room=dev&${query}`);
 
@@ -18,7 +13,7 @@ async function withModerator(t, options = []) {
   const { error } = await testd.command('set-role', 0, 'dev', 'mod', '2');
   assert.equal(error, 'OK');
   let ref = 0;
-  const moderate = async (what) => request(mod, { type: 'moderate', room: 'dev', ...what, ref: `m${++ref}` });
+  const moderate = async (what) => mod.request({ type: 'moderate', room: 'dev', ...what, ref: `m${++ref}` });
   return { testd, mod, moderate };
 }
 
@@ -35,7 +30,7 @@ test('repeated texts are refused in every protocol', async (t) => {
   const { testd, mod, moderate } = await withModerator(t);
   assert.equal((await moderate({ action: 'no_repeats', value: 3_600_000 })).type, 'moderated');
   const ann = await enter(t, testd, 'user_id=ann&name=Ann');
-  const say = (text, ref) => request(ann, { type: 'send', text, ref });
+  const say = (text, ref) => ann.request({ type: 'send', text, ref });
   assert.equal((await say('buy now', 1)).type, 'ack');
   assert.equal((await say('or never', 2)).type, 'ack');
   const refused = await say('BUY  now', 3);
@@ -61,7 +56,7 @@ test('repeated texts are refused in every protocol', async (t) => {
   publish('2');
   assert.equal(JSON.parse((await stomp.take()).body).error, 'repeated');
 
-  for (const ref of [4, 5]) assert.equal((await request(mod, { type: 'send', text: 'x', ref })).type, 'ack');
+  for (const ref of [4, 5]) assert.equal((await mod.request({ type: 'send', text: 'x', ref })).type, 'ack');
   assert.equal((await moderate({ action: 'no_repeats', value: 0 })).type, 'moderated');
   assert.equal((await say('buy now', 6)).type, 'ack');
   assert.equal((await moderate({ action: 'no_repeats', value: 86_400_001 })).code, 'invalid_argument');
@@ -71,7 +66,7 @@ test('newcomers send no links, nor put them into messages later', async (t) => {
   const { testd, moderate } = await withModerator(t);
   await moderate({ action: 'no_links', value: 3_600_000 });
   const guest = await enter(t, testd, '');
-  const ask = (what, ref) => request(guest, { type: 'send', ...what, ref });
+  const ask = (what, ref) => guest.request({ type: 'send', ...what, ref });
   const links = [{ text: 'https://example.org' }, { text: 'see Example.COM' }, { args: ['a', { b: 'www.example' }] }];
   for (const [ref, what] of links.entries()) {
     assert.equal((await ask(what, ref)).code, 'no_links');
@@ -81,8 +76,8 @@ test('newcomers send no links, nor put them into messages later', async (t) => {
   const refused = await ask({ text: 'now www.example' }, 11);
   assert.equal(refused.code, 'no_links');
   assert.ok(refused.retry_after_ms > 3_000_000);
-  assert.equal((await request(guest, { type: 'edit', target: seq, text: 'http://x', ref: 12 })).code, 'no_links');
-  assert.equal((await request(guest, { type: 'edit', target: seq, text: 'hi', ref: 13 })).type, 'ack');
+  assert.equal((await guest.request({ type: 'edit', target: seq, text: 'http://x', ref: 12 })).code, 'no_links');
+  assert.equal((await guest.request({ type: 'edit', target: seq, text: 'hi', ref: 13 })).type, 'ack');
   const socket = await connectSocketIo(t, testd, { namespace: '/dev' });
   const [answer] = await socket.ask('chat message', { deep: ['http://x'] });
   assert.equal(answer.error, 'no_links');
@@ -111,8 +106,8 @@ for (const threads of [0, 2]) {
       text: 'hello',
     });
     // It goes on meanwhile.
-    assert.equal((await request(guest, { type: 'ping', ref: 2 })).type, 'pong');
-    assert.equal((await request(guest, { type: 'send', text: 'hello?', ref: 3 })).code, 'forbidden');
+    assert.equal((await guest.request({ type: 'ping', ref: 2 })).type, 'pong');
+    assert.equal((await guest.request({ type: 'send', text: 'hello?', ref: 3 })).code, 'forbidden');
 
     assert.equal((await moderate({ action: 'approve', client: id })).type, 'moderated');
     const message = await mod.takeType('message');
@@ -120,7 +115,7 @@ for (const threads of [0, 2]) {
     assert.equal(message.from.id, id);
     assert.equal((await guest.takeType('ack')).ref, 1);
     assert.equal((await mod.takeType('moderation')).action, 'approve');
-    assert.equal((await request(guest, { type: 'send', text: 'second', ref: 4 })).type, 'ack');
+    assert.equal((await guest.request({ type: 'send', text: 'second', ref: 4 })).type, 'ack');
     assert.equal((await moderate({ action: 'approve', client: id })).code, 'no_such_message');
     assert.equal((await moderate({ action: 'approve' })).code, 'invalid_argument');
 
@@ -146,7 +141,7 @@ test('without a moderator a first message is refused in the end', async (t) => {
   await moderate({ action: 'hold_first', value: 100 });
   await mod.close();
   const guest = await enter(t, testd, '');
-  const refused = await request(guest, { type: 'send', text: 'hello', ref: 1 });
+  const refused = await guest.request({ type: 'send', text: 'hello', ref: 1 });
   assert.equal(refused.code, 'forbidden');
   assert.equal(refused.reason, 'no moderator has approved the message');
 });

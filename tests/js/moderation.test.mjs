@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { connectSocketIo } from './socket_io_support.mjs';
 import { connectRaw } from './stomp_support.mjs';
-import { connectV1, jsonTextOf, startChatd, startTestd, test } from './support.mjs';
+import { connectV1, startChatd, startTestd, test } from './support.mjs';
 
 const roles = { member: '1', moderator: '2', owner: '3' };
 const actions = { kick: '1', ban: '2', mute: '3', slow_mode: '4', members_only: '5', read_only: '6', clear: '9' };
@@ -21,12 +21,6 @@ function moderate(testd, action, { user = '', duration = 0, value = 0, reason = 
   return run(testd, 'moderate', 'dev', actions[action], user, String(duration), String(value), reason);
 }
 
-// Resolves to the reply, whatever its type.
-async function request(client, object) {
-  client.sendJson(object);
-  return JSON.parse(jsonTextOf(await client.messages.take((data) => JSON.parse(jsonTextOf(data)).ref === object.ref)));
-}
-
 const enter = (t, testd, user) => connectV1(t, testd, `?room=dev&user_id=${user}&name=${user}`);
 
 for (const threads of [0, 2]) {
@@ -34,7 +28,7 @@ for (const threads of [0, 2]) {
     const testd = await startTestd(t, [`threads=${threads}`, 'moderation_events=1']);
     const mod = await enter(t, testd, 'mod');
     const bob = await enter(t, testd, 'bob');
-    const ask = (client, what) => request(client, { type: 'moderate', room: 'dev', ...what });
+    const ask = (client, what) => client.request({ type: 'moderate', room: 'dev', ...what });
 
     let reply = await ask(mod, { action: 'mute', user: 'bob', duration_ms: 60_000, ref: 1 });
     assert.equal(reply.code, 'forbidden');
@@ -57,31 +51,31 @@ for (const threads of [0, 2]) {
     const audit = await testd.event('audit', ({ action }) => action === 'mute');
     assert.equal(audit.actor_name, 'mod');
     assert.equal(audit.user_id, 'bob');
-    reply = await request(bob, { type: 'send', text: 'hi', ref: 3 });
+    reply = await bob.request({ type: 'send', text: 'hi', ref: 3 });
     assert.equal(reply.code, 'muted');
     assert.ok(reply.retry_after_ms > 0 && reply.retry_after_ms <= 60_000);
     assert.match(reply.reason, /^muted in this room for \d+ s$/);
 
     await ask(mod, { action: 'mute', user: 'bob', ref: 4 });
     await ask(mod, { action: 'slow_mode', value: 3_600_000, ref: 5 });
-    assert.equal((await request(bob, { type: 'send', text: 'one', ref: 6 })).type, 'ack');
-    assert.equal((await request(bob, { type: 'send', text: 'two', ref: 7 })).code, 'slow_mode');
-    assert.equal((await request(mod, { type: 'send', text: 'one', ref: 8 })).type, 'ack');
-    assert.equal((await request(mod, { type: 'send', text: 'two', ref: 9 })).type, 'ack');
+    assert.equal((await bob.request({ type: 'send', text: 'one', ref: 6 })).type, 'ack');
+    assert.equal((await bob.request({ type: 'send', text: 'two', ref: 7 })).code, 'slow_mode');
+    assert.equal((await mod.request({ type: 'send', text: 'one', ref: 8 })).type, 'ack');
+    assert.equal((await mod.request({ type: 'send', text: 'two', ref: 9 })).type, 'ack');
     await ask(mod, { action: 'slow_mode', value: 0, ref: 10 });
 
     await ask(mod, { action: 'read_only', value: true, ref: 11 });
-    assert.equal((await request(bob, { type: 'send', text: 'x', ref: 12 })).code, 'read_only');
+    assert.equal((await bob.request({ type: 'send', text: 'x', ref: 12 })).code, 'read_only');
     await ask(mod, { action: 'read_only', value: false, ref: 13 });
-    assert.equal((await request(bob, { type: 'send', event: 'moderation', text: 'x', ref: 14 })).code, 'invalid_event');
+    assert.equal((await bob.request({ type: 'send', event: 'moderation', text: 'x', ref: 14 })).code, 'invalid_event');
 
     await ask(mod, { action: 'kick', user: 'bob', reason: 'calm down', ref: 15 });
     assert.equal((await bob.takeType('left')).reason, 'calm down');
-    assert.equal((await request(bob, { type: 'join', room: 'dev', ref: 16 })).type, 'joined');
+    assert.equal((await bob.request({ type: 'join', room: 'dev', ref: 16 })).type, 'joined');
     await ask(mod, { action: 'ban', user: 'bob', duration_ms: 60_000, ref: 17 });
     assert.equal((await bob.takeType('left')).reason, 'banned');
-    assert.equal((await request(bob, { type: 'join', room: 'dev', ref: 18 })).code, 'banned');
-    assert.equal((await request(bob, { type: 'history', room: 'dev', ref: 19 })).code, 'banned');
+    assert.equal((await bob.request({ type: 'join', room: 'dev', ref: 18 })).code, 'banned');
+    assert.equal((await bob.request({ type: 'history', room: 'dev', ref: 19 })).code, 'banned');
 
     // Only an owner makes moderators.
     assert.equal((await ask(mod, { action: 'role', user: 'bob', value: 'moderator', ref: 20 })).code, 'forbidden');
@@ -106,13 +100,13 @@ test('a client learns of its role and of slow mode when it joins', async (t) => 
     // In another room it is a member. Joining again tells what holds now.
     const elsewhere = await connectV1(t, testd, `?user_id=${user}&name=${user}`);
     assert.deepEqual(standing(elsewhere.welcome), { user, role: undefined, slow_mode_ms: undefined });
-    const joined = await request(elsewhere, { type: 'join', room: 'dev', ref: 1 });
+    const joined = await elsewhere.request({ type: 'join', room: 'dev', ref: 1 });
     assert.deepEqual([joined.type, standing(joined)], ['joined', { user: undefined, role, slow_mode_ms }]);
   }
   const guest = await connectV1(t, testd, '?room=dev');
   assert.deepEqual(standing(guest.welcome), { user: undefined, role: undefined, slow_mode_ms: 30_000 });
   await moderate(testd, 'slow_mode');
-  assert.equal((await request(guest, { type: 'join', room: 'dev', ref: 1 })).slow_mode_ms, undefined);
+  assert.equal((await guest.request({ type: 'join', room: 'dev', ref: 1 })).slow_mode_ms, undefined);
 });
 
 test('faults of a moderate command are named', async (t) => {
@@ -133,7 +127,7 @@ test('faults of a moderate command are named', async (t) => {
   ];
   let ref = 0;
   for (const [what, reason] of faults) {
-    const reply = await request(boss, { type: 'moderate', ref: ++ref, ...what });
+    const reply = await boss.request({ type: 'moderate', ref: ++ref, ...what });
     assert.equal(reply.type, 'error');
     assert.match(reply.reason, reason);
   }
@@ -198,8 +192,8 @@ for (const threads of [0, 2]) {
     const testd = await startTestd(t, [`threads=${threads}`]);
     const bob = await enter(t, testd, 'bob');
     const ann = await enter(t, testd, 'ann');
-    assert.equal((await request(bob, { type: 'send', text: 'rude', ref: 1 })).seq, 1);
-    const report = (client, what) => request(client, { type: 'report', room: 'dev', ...what });
+    assert.equal((await bob.request({ type: 'send', text: 'rude', ref: 1 })).seq, 1);
+    const report = (client, what) => client.request({ type: 'report', room: 'dev', ...what });
     assert.deepEqual(await report(ann, { target: 1, reason: 'spam', ref: 2 }), { type: 'ack', ref: 2 });
     const { type, server, ...told } = await testd.event('report');
     assert.deepEqual(told, { room: 'dev', seq: 1, from: 'bob', user_id: 'ann', reason: 'spam' });
@@ -224,7 +218,7 @@ for (const threads of [0, 2]) {
       assert.match(reply.reason, reason);
     }
     for (let seq = 2; seq <= 11; ++seq) {
-      assert.equal((await request(bob, { type: 'send', text: 'rude', ref: 100 + seq })).seq, seq);
+      assert.equal((await bob.request({ type: 'send', text: 'rude', ref: 100 + seq })).seq, seq);
     }
     for (let seq = 2; seq <= 10; ++seq) assert.equal((await report(ann, { target: seq, ref: 200 + seq })).type, 'ack');
     const refused = await report(ann, { target: 11, ref: 300 });
@@ -239,12 +233,12 @@ for (const threads of [0, 2]) {
     await setRole(testd, 'mod', 'moderator');
     const socket = await connectSocketIo(t, testd, { namespace: '/dev', auth: { user_id: 'eve', name: 'Eve' } });
     const spam = 150; // more than one turn
-    assert.equal((await request(mod, { type: 'send', text: 'welcome', ref: 'w' })).seq, 1);
+    assert.equal((await mod.request({ type: 'send', text: 'welcome', ref: 'w' })).seq, 1);
     for (let i = 1; i < spam; ++i) bob.sendJson({ type: 'send', text: `spam ${i}` });
-    assert.equal((await request(bob, { type: 'send', text: 'spam', ref: 's' })).seq, spam + 1);
+    assert.equal((await bob.request({ type: 'send', text: 'spam', ref: 's' })).seq, spam + 1);
 
-    assert.equal((await request(bob, { type: 'moderate', action: 'clear', user: 'mod', ref: 1 })).code, 'forbidden');
-    const reply = await request(mod, { type: 'moderate', action: 'clear', user: 'bob', reason: 'spam', ref: 2 });
+    assert.equal((await bob.request({ type: 'moderate', action: 'clear', user: 'mod', ref: 1 })).code, 'forbidden');
+    const reply = await mod.request({ type: 'moderate', action: 'clear', user: 'bob', reason: 'spam', ref: 2 });
     assert.deepEqual(reply, { type: 'moderated', ref: 2, room: 'dev', action: 'clear' });
     assert.equal((await testd.event('audit', ({ action }) => action === 'clear')).user_id, 'bob');
     assert.equal((await mod.takeType('moderation', ({ action }) => action === 'clear')).reason, 'spam');
@@ -254,7 +248,7 @@ for (const threads of [0, 2]) {
       assert.equal(told.from.name, 'mod');
     }
     for (let seq = spam + 1; seq > 1; --seq) await socket.events.take(([name]) => name === 'chat delete');
-    const history = await request(bob, { type: 'history', room: 'dev', ref: 3 });
+    const history = await bob.request({ type: 'history', room: 'dev', ref: 3 });
     assert.deepEqual(history.messages.filter(({ deleted }) => !deleted).map(({ text }) => text), ['welcome']);
     assert.equal(history.messages.length, spam + 1);
   });
@@ -277,21 +271,21 @@ test('the owners and moderators of chatd are named in a file', async (t) => {
   const mod = await come('token-of-the-moderator');
   const bob = await come('token-of-bob-himself');
   const guest = await connectV1(t, chatd, '?room=dev');
-  const ask = (client, what) => request(client, { type: 'moderate', room: 'dev', ...what });
+  const ask = (client, what) => client.request({ type: 'moderate', room: 'dev', ...what });
 
   assert.equal((await ask(guest, { action: 'mute', user: 'bob', duration_ms: 1000, ref: 1 })).code, 'forbidden');
   assert.equal((await ask(bob, { action: 'mute', user: 'mod', duration_ms: 1000, ref: 2 })).code, 'forbidden');
   const mute = { action: 'mute', user: 'bob', duration_ms: 60_000, reason: 'spam', ref: 3 };
   assert.equal((await ask(mod, mute)).type, 'moderated');
   await chatd.stderrMatching(/moderation: mute in "dev", user "bob", name "bob", 60000 ms, by "mod", reason "spam"\n/);
-  assert.equal((await request(bob, { type: 'send', text: 'hi', ref: 4 })).code, 'muted');
+  assert.equal((await bob.request({ type: 'send', text: 'hi', ref: 4 })).code, 'muted');
   assert.equal((await ask(mod, { action: 'slow_mode', room: 'lobby', value: 1, ref: 5 })).code, 'forbidden');
   assert.equal((await ask(boss, { action: 'slow_mode', room: 'lobby', value: 1, ref: 6 })).type, 'moderated');
   assert.equal((await ask(boss, { action: 'role', user: 'bob', value: 'moderator', ref: 7 })).type, 'moderated');
   await chatd.stderrMatching(/moderation: role in "dev", user "bob", name "bob", value 2, by "boss"\n/);
 
-  assert.equal((await request(guest, { type: 'send', text: 'rude', ref: 8 })).seq, 1);
-  assert.equal((await request(mod, { type: 'report', target: 1, reason: 'rude "word"', ref: 9 })).type, 'ack');
+  assert.equal((await guest.request({ type: 'send', text: 'rude', ref: 8 })).seq, 1);
+  assert.equal((await mod.request({ type: 'report', target: 1, reason: 'rude "word"', ref: 9 })).type, 'ack');
   await chatd.stderrMatching(/report: message 1 in "dev" of guest "guest-\d+", by user "mod", reason "rude 'word'"\n/);
 
   const refused = await fetch(chatd.http('/rooms/dev/messages?token=token-of-nobody-at-all'));

@@ -4,16 +4,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { connectSocketIo, SocketIoClient } from './socket_io_support.mjs';
-import { buildDir, connectV1, jsonTextOf, refusalStatus, startTestd, test } from './support.mjs';
+import { buildDir, connectV1, refusalStatus, startTestd, test } from './support.mjs';
 
 const versions = spawnSync(path.join(buildDir, 'bin/chatd'), ['--version'], { encoding: 'utf8' }).stdout;
 const withIcu = { skip: versions.includes('ICU ') ? false : 'this build has no ICU' };
-
-// Resolves to the reply, whatever its type.
-async function request(client, object) {
-  client.sendJson(object);
-  return JSON.parse(jsonTextOf(await client.messages.take((data) => JSON.parse(jsonTextOf(data)).ref === object.ref)));
-}
 
 const enter = (t, testd, query) => connectV1(t, testd, `?room=dev&${query}`);
 const cyrillicA = '\u0410';
@@ -25,7 +19,7 @@ for (const threads of [0, 2]) {
     assert.equal(ann.welcome.name, 'Ann');
     const bob = await enter(t, testd, '');
     let ref = 0;
-    const rename = (client, name) => request(client, { type: 'name', name, ref: ++ref });
+    const rename = (client, name) => client.request({ type: 'name', name, ref: ++ref });
     for (const name of ['Ann', 'ANN', `${cyrillicA}nn`, 'A\u200bnn']) {
       const refused = await rename(bob, name);
       assert.equal(refused.code, 'name_taken', name);
@@ -48,9 +42,9 @@ for (const threads of [0, 2]) {
     assert.equal((await rename(late, 'Ann')).type, 'named');
     // A further room is another matter: it keeps its name, and does not come in.
     const other = await connectV1(t, testd, '?room=ops&name=Ann');
-    assert.equal((await request(other, { type: 'join', room: 'dev', ref: 'j' })).code, 'name_taken');
+    assert.equal((await other.request({ type: 'join', room: 'dev', ref: 'j' })).code, 'name_taken');
     assert.equal((await rename(other, 'Zoe')).type, 'named');
-    assert.equal((await request(other, { type: 'join', room: 'dev', ref: 'k' })).type, 'joined');
+    assert.equal((await other.request({ type: 'join', room: 'dev', ref: 'k' })).type, 'joined');
   });
 }
 
@@ -73,7 +67,7 @@ test('a guest gives way to a user of every protocol, and a user to no user', wit
   const refused = new SocketIoClient(t, testd, { namespace: '/dev', auth: { user_id: 'eve', name: 'Ann' } });
   await assert.rejects(refused.opened(), /is taken in the room dev/);
   const eve = await connectV1(t, testd, `?room=ops&${query}`);
-  assert.equal((await request(eve, { type: 'join', room: 'dev', ref: 1 })).code, 'name_taken');
+  assert.equal((await eve.request({ type: 'join', room: 'dev', ref: 1 })).code, 'name_taken');
   assert.ok(user.socket.connected);
 });
 
@@ -81,15 +75,15 @@ test('by default names are as free as they were', async (t) => {
   const testd = await startTestd(t);
   const ann = await enter(t, testd, 'name=Ann');
   const bob = await enter(t, testd, '');
-  assert.equal((await request(bob, { type: 'name', name: 'Ann', ref: 1 })).type, 'named');
-  assert.equal((await request(bob, { type: 'name', name: `guest-${ann.welcome.id}`, ref: 2 })).type, 'named');
+  assert.equal((await bob.request({ type: 'name', name: 'Ann', ref: 1 })).type, 'named');
+  assert.equal((await bob.request({ type: 'name', name: `guest-${ann.welcome.id}`, ref: 2 })).type, 'named');
 });
 
 test('reserved names need no ICU', async (t) => {
   const testd = await startTestd(t, ['reserved_name=Server', 'reserved_name=root']);
   const guest = await enter(t, testd, '');
   for (const name of ['server', 'SERVER', 'Root']) {
-    assert.equal((await request(guest, { type: 'name', name, ref: name })).code, 'forbidden');
+    assert.equal((await guest.request({ type: 'name', name, ref: name })).code, 'forbidden');
   }
-  assert.equal((await request(guest, { type: 'name', name: 'servers', ref: 1 })).type, 'named');
+  assert.equal((await guest.request({ type: 'name', name: 'servers', ref: 1 })).type, 'named');
 });

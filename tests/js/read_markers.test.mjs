@@ -10,13 +10,7 @@ let refs = 0;
 
 // Sends a request; undefined, or the code of its error.
 async function ask(client, request) {
-  const ref = ++refs;
-  client.sendJson({ ...request, ref });
-  const reply = JSON.parse(await client.take((data) => {
-    const { type, ref: of } = JSON.parse(data);
-    return (type === 'ack' || type === 'error') && of === ref;
-  }));
-  return reply.code;
+  return (await client.request({ ...request, ref: ++refs })).code;
 }
 
 async function say(client, count) {

@@ -259,15 +259,16 @@ export class Client {
     return JSON.parse(jsonTextOf(await this.messages.take()));
   }
 
-  // The next of a type; what comes before stays for others to take.
+  // The next of a type, undefined: of any; what comes before stays for others to take.
   async takeType(type, fits = () => true) {
     const text = await this.messages.take((data) => {
       const object = JSON.parse(jsonTextOf(data));
-      return object.type === type && fits(object);
+      return (type === undefined || object.type === type) && fits(object);
     });
     return JSON.parse(jsonTextOf(text));
   }
 
+  // Resolves to the reply. Without a type it may be an error.
   async request(object, type) {
     this.sendJson(object);
     return this.takeType(type, (reply) => reply.ref === object.ref);
