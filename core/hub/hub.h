@@ -340,6 +340,7 @@ class Hub {
   // Before a user has a name in one of its rooms: the same for the guests there.
   Status make_way(const ClientPtr& client, const IdentityPtr& identity, const RoomPtr& room);
   Status take_guest_name(const ClientPtr& client);
+  Status put_identity(const ClientPtr& client, Identity identity);
   // Calls change(), which gives the client this identity, when the name is free in all its rooms.
   template <class Change>
   Status change_name(const ClientPtr& client, const IdentityPtr& next, Change change);

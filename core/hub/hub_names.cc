@@ -6,17 +6,8 @@
 namespace chat {
 
 Status Hub::set_identity(const ClientPtr& client, Identity identity) {
-  Status status = clients_.complete(*client, identity);
-  if (!status.ok()) return status;
   const auto names = naming();
-  const auto next = std::make_shared<const Identity>(std::move(identity));
-  return change_name(client, next, [&] {
-    const auto routing = routing_.share();
-    ReservedPosts renamed(inbox_of(*client));
-    return clients_.set_identity(*client, *next, [&](std::string name) {
-      renamed.post(Renamed{client->id(), std::move(name)});
-    });
-  });
+  return put_identity(client, std::move(identity));
 }
 
 Status Hub::rename(const ClientPtr& client, std::string name) {
@@ -95,6 +86,10 @@ Status Hub::change_name(const ClientPtr& client, const IdentityPtr& next, Change
 Status Hub::take_guest_name(const ClientPtr& client) {
   Identity identity = *client->identity();
   identity.name = ClientTable::guest_name(client->id());
+  return put_identity(client, std::move(identity));
+}
+
+Status Hub::put_identity(const ClientPtr& client, Identity identity) {
   Status status = clients_.complete(*client, identity);
   if (!status.ok()) return status;
   const auto next = std::make_shared<const Identity>(std::move(identity));
