@@ -8,6 +8,7 @@ import pwd
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,12 @@ def test_every_example_is_tried_and_short():
         assert len(path.read_text().splitlines()) < 120, path.name
 
 
+def parent_that_every_account_may_enter():
+    """The folder for temporary files, or /tmp when that one is root's alone."""
+    parent = pathlib.Path(tempfile.gettempdir()).resolve()
+    return parent if all(folder.stat().st_mode & stat.S_IXOTH for folder in (parent, *parent.parents)) else pathlib.Path("/tmp")
+
+
 @pytest.fixture(scope="module")
 def postgresql():
     """The connection string of a PostgreSQL of its own, on a UNIX socket."""
@@ -79,7 +86,7 @@ def postgresql():
     # The server refuses to run as root.
     account = pwd.getpwnam("postgres" if "postgres" in names else "nobody") if root else None
     as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-    folder = tempfile.mkdtemp(prefix="libchat-pg-")
+    folder = tempfile.mkdtemp(prefix="libchat-pg-", dir=parent_that_every_account_may_enter() if account else None)
     data = f"{folder}/data"
     if account:
         os.chown(folder, account.pw_uid, account.pw_gid)
