@@ -118,8 +118,13 @@ void FloodRules::Memory::add(std::uint64_t hash, std::int64_t now_ms) {
 }
 
 void FloodRules::Memory::pop() {
-  first_ms_.erase(order_.front().first);
+  remove(order_.front().first, order_.front().second);
   order_.pop_front();
+}
+
+void FloodRules::Memory::remove(std::uint64_t hash, std::int64_t first_ms) {
+  const auto found = first_ms_.find(hash);
+  if (found != first_ms_.end() && found->second == first_ms) first_ms_.erase(found);
 }
 
 void FloodRules::Memory::forget_before(std::int64_t ms) {
@@ -179,6 +184,12 @@ void FloodRules::note(std::string_view person, const MessageDraft& message, std:
   if (no_repeats_ms_ == 0) return;
   texts_.forget_before(now_ms - no_repeats_ms_);
   texts_.add(text_hash(person, message), now_ms);
+}
+
+void FloodRules::forget_text(std::string_view person, const MessageDraft& message, std::int64_t noted_ms) {
+  if (no_repeats_ms_ != 0 && message.event_kind == RoomEventKind::message) {
+    texts_.remove(text_hash(person, message), noted_ms);
+  }
 }
 
 }  // namespace chat

@@ -39,6 +39,9 @@ class FloodRules {
   bool must_wait(std::string_view person, const MessageDraft& message) const;
   // The message will be published, or a first one was approved. Throws std::bad_alloc; it is not remembered then.
   void note(std::string_view person, const MessageDraft& message, std::int64_t now_ms);
+  // The message that was noted at noted_ms was not published, so its text may be sent again. Throws std::bad_alloc; it is
+  // still remembered then.
+  void forget_text(std::string_view person, const MessageDraft& message, std::int64_t noted_ms);
 
  private:
   // Hashes with the time at which each came first.
@@ -48,6 +51,8 @@ class FloodRules {
     // nullptr: it is unknown.
     const std::int64_t* find(std::uint64_t hash) const;
     void add(std::uint64_t hash, std::int64_t now_ms);
+    // Only if it came first at this time.
+    void remove(std::uint64_t hash, std::int64_t first_ms);
     void forget_before(std::int64_t ms);
     void clear();
 
@@ -56,7 +61,7 @@ class FloodRules {
 
     const std::size_t most_;
     std::unordered_map<std::uint64_t, std::int64_t> first_ms_;
-    std::deque<std::pair<std::uint64_t, std::int64_t>> order_;
+    std::deque<std::pair<std::uint64_t, std::int64_t>> order_;  // also of hashes that were removed
   };
 
   std::int64_t no_repeats_ms_ = 0;

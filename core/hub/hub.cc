@@ -692,11 +692,22 @@ void Hub::commit(const Submission& submission, const Result<Position>& place) {
         Announcement::ToSender(inboxes_, submission.receipt, *submission.message,
                                current ? place.status() : Status{Error::no_such_room, "the room was closed"})
             .post();
+        take_back(found, submission);
       }
       --found.submitted;
     });
   }
   rooms_.limit_history();
+}
+
+void Hub::take_back(Room& room, const Submission& submission) noexcept {
+  if (!submission.receipt.sender || room.rules.empty()) return;
+  try {
+    const std::string person = submission.receipt.sender->standing_in(room.name).pace_key;
+    room.rules.take_back(person, *submission.message, submission.message->born_ms);
+  } catch (const std::bad_alloc&) {
+    return;  // the sender has to wait
+  }
 }
 
 Status Hub::check_entry(const Client& client, std::string_view name, Moment now) const {
@@ -747,6 +758,18 @@ Status Hub::load_message_ids(Moment now) {
 Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now, Receipt receipt,
                                const SourcePtr& creator, const RoomPtr& known) {
   Submission submission{std::move(unpublished), std::move(receipt)};
+  submission.message->time_ms = now.time_ms;
+  submission.message->born_ms = now.age_ms;
+  Result<Published> published = place(submission, now, creator, known);
+  if (published.ok() || !submission.receipt.sender) return published;
+  if (const RoomPtr room = known ? known : rooms_.find(submission.message->room)) {
+    std::lock_guard lock(room->mutex);
+    take_back(*room, submission);
+  }
+  return published;
+}
+
+Result<Published> Hub::place(Submission& submission, Moment now, const SourcePtr& creator, const RoomPtr& known) {
   Message& message = *submission.message;
   Status status = check_event_name(message.event);
   if (status.ok()) status = check_queued(creator ? std::string_view(creator->key()) : kApplication, message);
@@ -760,8 +783,6 @@ Result<Published> Hub::publish(std::shared_ptr<Message> unpublished, Moment now,
     if (first.found != MessageIds::Found::fresh) return MessageIds::fault(first.found);
     submission.receipt.claim = std::move(first.claim);
   }
-  message.time_ms = now.time_ms;
-  message.born_ms = now.age_ms;
   if (message.changes_message()) {
     message.ephemeral = false;
   } else if (!ephemeral_events_.empty() && ephemeral_events_.contains(message.event)) {

@@ -390,6 +390,11 @@ class Hub {
   // throw std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch);
   void deliver(const Room& room, const Submission& submission);
+  // A message was not published: its sender may send it again, whatever the rules of the room say of repeated texts and of
+  // how often. Call with the room's lock held.
+  static void take_back(Room& room, const Submission& submission) noexcept;
+  // publish() with a submission that remains with the caller after an error.
+  Result<Published> place(Submission& submission, Moment now, const SourcePtr& creator, const RoomPtr& known);
   Status load_message_ids(Moment now);
   Status load_rules(Moment now);
   // Goes on with a repeated message that has waited for the first one. Call without locks.

@@ -114,6 +114,15 @@ void RoomRules::note_message(std::string_view pace_key, const MessageDraft& mess
   if (state_ && state_->flood) state_->flood->note(pace_key, message, now_ms);
 }
 
+void RoomRules::take_back(const std::string& pace_key, const MessageDraft& message, std::int64_t taken_ms) {
+  if (!state_) return;
+  const auto paced = state_->next_message_ms.find(pace_key);
+  if (paced != state_->next_message_ms.end() && paced->second == end_of(state_->modes.slow_mode_ms, taken_ms)) {
+    state_->next_message_ms.erase(paced);
+  }
+  if (state_->flood) state_->flood->forget_text(pace_key, message, taken_ms);
+}
+
 Status RoomRules::hold(Times& times, std::size_t max, std::string_view what, const std::string& key,
                        std::int64_t duration_ms, std::int64_t now_ms) {
   if (duration_ms > 0 && times.size() >= max && !times.contains(key)) {

@@ -72,6 +72,8 @@ class RoomRules {
   bool must_wait(const Standing& who, const MessageDraft& message) const;
   // The message will be published, or was approved.
   void note_message(std::string_view pace_key, const MessageDraft& message, std::int64_t now_ms);
+  // The message that took its turn and was noted at taken_ms was not published after all. It may be sent again at once.
+  void take_back(const std::string& pace_key, const MessageDraft& message, std::int64_t taken_ms);
 
   // For duration_ms; 0 lifts it. Errors: too_many. When one of these throws, nothing has changed.
   Status ban(const std::string& key, std::int64_t duration_ms, std::int64_t now_ms);

@@ -121,13 +121,27 @@ void the_oldest_are_forgotten(void**) {
   assert_status(rules.check(std::to_string(FloodRules::kMaxPeople), hi, 20'000), Error::repeated);
 }
 
+void a_text_that_is_forgotten_may_come_again(void**) {
+  FloodRules rules;
+  rules.set_no_repeats(1'000);
+  const MessageDraft hi = draft("dev", "hi");
+  rules.note("ann", hi, 0);
+  rules.forget_text("ann", hi, 1);  // another one
+  assert_status(rules.check("ann", hi, 2), Error::repeated);
+  rules.forget_text("ann", hi, 0);
+  assert_ok(rules.check("ann", hi, 500));
+  rules.note("ann", hi, 500);
+  rules.note("bob", hi, 1'200);  // forgets what is older than a second
+  assert_status(rules.check("ann", hi, 1'200), Error::repeated);
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_person_does_not_repeat_a_text), cmocka_unit_test(links_are_found),
       cmocka_unit_test(newcomers_send_no_links),         cmocka_unit_test(only_a_first_message_waits),
-      cmocka_unit_test(the_oldest_are_forgotten),
+      cmocka_unit_test(the_oldest_are_forgotten),        cmocka_unit_test(a_text_that_is_forgotten_may_come_again),
   };
   return cmocka_run_group_tests_name("hub/flood_rules", tests, nullptr, nullptr);
 }

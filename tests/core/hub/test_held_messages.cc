@@ -2,6 +2,7 @@
 // long a first message waits.
 #include "hub/dispatcher.h"
 #include "hub_fixture.h"
+#include "late_log.h"
 
 using namespace chat;
 using namespace chat::test;
@@ -284,6 +285,30 @@ void a_repeated_message_is_no_repeated_text(void**) {
   assert_int_equal(f.seq(), 1);
 }
 
+// A message that is not published leaves nothing that would refuse the next attempt.
+void a_failed_message_may_be_sent_again(void**) {
+  for (const auto& [action, refusal] : {std::pair(ModerationAction::no_repeats, Error::repeated),
+                                        std::pair(ModerationAction::slow_mode, Error::slow_mode)}) {
+    LateCommits commits;
+    HubOptions options = Fixture::audited();
+    options.make_log = commits.maker();
+    Fixture f(std::move(options));
+    const ClientPtr ann = f.member("ann");
+    f.set(action, 60'000);
+    assert_code(f.say(ann, "hello"), Error::ok);
+    assert_code(f.say(ann, "hello"), refusal);
+    commits.fail_one(*f.hub, {Error::unavailable, "the disk is full"});
+    commits.refuse({Error::unavailable, "the disk is full"});
+    assert_code(f.say(ann, "hello"), Error::unavailable);
+    assert_code(f.say(ann, "hello"), Error::unavailable);
+    commits.refuse({});
+    assert_code(f.say(ann, "hello"), Error::ok);
+    assert_true(commits.commit_one(*f.hub));
+    assert_code(f.say(ann, "hello"), refusal);
+    assert_int_equal(f.seq(), 1);
+  }
+}
+
 // An event that is not kept cannot wait, nor take the place of the first message.
 void an_ephemeral_first_message_is_refused(void**) {
   Fixture f;
@@ -344,6 +369,7 @@ int main() {
       cmocka_unit_test(the_message_of_a_client_that_has_left_the_server_is_approved),
       cmocka_unit_test(a_new_moderator_is_told),
       cmocka_unit_test(a_repeated_message_is_no_repeated_text),
+      cmocka_unit_test(a_failed_message_may_be_sent_again),
       cmocka_unit_test(an_ephemeral_first_message_is_refused),
       cmocka_unit_test(so_many_wait_at_most),
       cmocka_unit_test(a_lack_of_memory_holds_or_refuses),
