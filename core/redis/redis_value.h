@@ -49,8 +49,8 @@ struct Reply {
   bool answered() const { return outcome == Outcome::answered; }
 };
 
-// Receives what became of a command, exactly once, on the thread of the loop and never inside of send(). It may send more, stop or
-// destroy the connection. May be empty: then nobody is told. An exception that leaves it closes the connection.
+// Receives what became of a command, once, on the thread of the loop and never inside of send(). It may send more, and stop or
+// destroy the connection. It may be empty: then nobody is told. An exception that leaves it closes the connection.
 using ReplyHandler = std::function<void(Reply&&)>;
 
 }  // namespace chat::redis
