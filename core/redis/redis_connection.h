@@ -1,8 +1,8 @@
-// One connection to one Redis, by TCP or a UNIX socket, with TLS if wanted: connects, logs in, sends commands in a pipeline, and hands
-// their answers over in order. It does not connect again; RedisLink does.
+// One connection to one Redis, by TCP or a UNIX socket, with TLS if wanted: connects, logs in, sends commands in a pipeline,
+// and hands their answers over in order. It does not connect again; RedisLink does.
 //
-// Everything happens on the thread of the loop, and nothing is safe from another one. It may be destroyed at any time, also inside
-// of its callbacks; libuv's handles close themselves in the next rounds of the loop.
+// Everything happens on the thread of the loop, and nothing is safe from another one. It may be destroyed at any time, also
+// inside of its callbacks; libuv's handles close themselves in the next rounds of the loop.
 #pragma once
 
 #include <uv.h>
@@ -34,8 +34,8 @@ struct ConnectionOptions {
   std::size_t max_queued_bytes = std::size_t{64} << 20;
 };
 
-// Called from the loop, never inside of open() or send(). Each function may call any function of the connection and destroy it. An
-// exception that leaves one closes the connection.
+// Called from the loop, never inside of open() or send(). Each function may call any function of the connection and destroy it.
+// An exception that leaves one closes the connection.
 class ConnectionUser {
  public:
   ConnectionUser() = default;
@@ -45,8 +45,9 @@ class ConnectionUser {
 
   // Connected and logged in: send() works from now on.
   virtual void on_ready() = 0;
-  // The connection failed or ended, with a sentence that names the address; the commands that waited have been told before. Nothing
-  // follows. Codes: unavailable, timed_out, permission (the login), certificate, too_large, system (not RESP2), no_memory, internal.
+  // The connection failed or ended, with a sentence that names the address; the commands that waited have been told before.
+  // Nothing follows. Codes: unavailable, timed_out, permission (the login), certificate, too_large, system (not RESP2),
+  // no_memory, internal.
   virtual void on_closed(const Status& why) = 0;
   // A message, or the confirmation of a subscription.
   virtual void on_push(Value&& value) = 0;
@@ -70,9 +71,9 @@ class RedisConnection {
 
   // See RedisLink::send(), which has the same contract.
   Status send(std::span<const std::string_view> args, ReplyHandler done);
-  // Writes now what was sent. Without it, a uv_prepare handle does so before the loop sleeps, so the commands of all callbacks of a
-  // round leave in one write, and a quiet loop has no cost. libuv runs a prepare handle in the same round if it was started before
-  // the phase of the prepare handles; who sends from another prepare callback has to flush.
+  // Writes now what was sent. Without it, a uv_prepare handle does so before the loop sleeps, so the commands of all callbacks
+  // of a round leave in one write, and a quiet loop has no cost. libuv runs a prepare handle in the same round if it was
+  // started before the phase of the prepare handles; who sends from another prepare callback has to flush.
   void flush();
   // Whether send() works: from on_ready() on, until it is closed.
   bool ready() const;

@@ -48,8 +48,8 @@ std::optional<RedisAddress> parse_primary(const Value& value) {
 
 }  // namespace
 
-// One attempt at a time: with Sentinel first the sentinels in turn until one knows the primary; then the primary, which must say
-// that it is one. An attempt that fails waits for the timer, and so does a connection that was up.
+// One attempt at a time: with Sentinel first the sentinels in turn until one knows the primary; then the primary, which must
+// say that it is one. An attempt that fails waits for the timer, and so does a connection that was up.
 class RedisLink::Impl final : public ConnectionUser, public std::enable_shared_from_this<Impl> {
  public:
   Impl(uv_loop_t* loop, LinkOptions options, LinkListener& listener)

@@ -1,8 +1,9 @@
 // Keeps one connection to the current primary of Redis: finds it, with Sentinel if the target says so; checks that it is a
 // primary; connects again after a loss, first after 100 ms and at most after 2 s. The user gets on_up() and on_down().
 //
-// A link is for commands or, after its first subscription, for subscriptions: Redis allows no other commands then. So whoever needs
-// both has two links, on one loop or on two. Everything happens on the thread of the loop, and nothing is safe from another one.
+// A link is for commands or, after its first subscription, for subscriptions: Redis allows no other commands then. So whoever
+// needs both has two links, on one loop or on two. Everything happens on the thread of the loop, and nothing is safe from
+// another one.
 #pragma once
 
 #include <uv.h>
@@ -35,8 +36,8 @@ struct LinkOptions {
   std::function<void(LogLevel, const std::string&)> log;  // a line for each change of state; may be empty
 };
 
-// The loop's thread calls it, never inside of start() or send(). Each function may call any function of the link and destroy it. An
-// exception that leaves one closes the connection.
+// The loop's thread calls it, never inside of start() or send(). Each function may call any function of the link and destroy
+// it. An exception that leaves one closes the connection.
 class LinkListener {
  public:
   LinkListener() = default;
@@ -44,8 +45,8 @@ class LinkListener {
   LinkListener& operator=(const LinkListener&) = delete;
   virtual ~LinkListener() = default;
 
-  // Connected to a primary. `run_id` identifies its process: it changes with a restart and with a fail-over. Subscriptions of an
-  // earlier connection are gone.
+  // Connected to a primary. `run_id` identifies its process: it changes with a restart and with a fail-over. Subscriptions of
+  // an earlier connection are gone.
   virtual void on_up(const std::string& run_id) = 0;
   // There is no connection: it was lost, or an attempt to connect failed for another reason than the one before. So it may be
   // called several times in a row, and before the first on_up(). Those who waited for an answer have been told before. The link
@@ -60,8 +61,8 @@ class RedisLink {
  public:
   // `loop` and `listener` must outlive it.
   RedisLink(uv_loop_t* loop, LinkOptions options, LinkListener& listener);
-  // Closes the connection. No handler or listener is called any more: those of waiting commands are dropped. The handles of libuv
-  // close themselves in the next rounds of the loop, so run it until they have.
+  // Closes the connection. No handler or listener is called any more: those of waiting commands are dropped. The handles of
+  // libuv close themselves in the next rounds of the loop, so run it until they have.
   ~RedisLink();
   RedisLink(const RedisLink&) = delete;
   RedisLink& operator=(const RedisLink&) = delete;
@@ -69,32 +70,32 @@ class RedisLink {
   // Begins to connect. unsupported when the target is a Redis Cluster; certificate for a file of TLS that cannot be used;
   // wrong_state when it was started before.
   Status start();
-  // Closes the connection for good. Those who wait for an answer are told (stopped) before it returns; the listener hears nothing
-  // more.
+  // Closes the connection for good. Those who wait for an answer are told (stopped) before it returns; the listener hears
+  // nothing more.
   void stop();
 
   bool up() const;
   // Of the primary; empty while the link is down.
   const std::string& run_id() const;
 
-  // Sends a command when it is up: its name and its arguments. What is sent in one round of the loop leaves in one write, before
-  // the loop sleeps. Answers come in the order of the commands.
-  // A command of the SUBSCRIBE and UNSUBSCRIBE family needs at least one channel. Its confirmations go to on_push(); `done` gets
-  // the last of them, or the error.
-  // Returns unavailable while the link is down; too_large when more than max_queued_bytes would wait; invalid_argument without a
-  // command or channel; wrong_state for a command that Redis does not allow on a connection with subscriptions. `done` is not
+  // Sends a command when it is up: its name and its arguments. What is sent in one round of the loop leaves in one write,
+  // before the loop sleeps. Answers come in the order of the commands.
+  // A command of the SUBSCRIBE and UNSUBSCRIBE family needs at least one channel. Its confirmations go to on_push(); `done`
+  // gets the last of them, or the error.
+  // Returns unavailable while the link is down; too_large when more than max_queued_bytes would wait; invalid_argument without
+  // a command or channel; wrong_state for a command that Redis does not allow on a connection with subscriptions. `done` is not
   // called then. Throws std::bad_alloc; nothing is sent then.
   Status send(std::span<const std::string_view> args, ReplyHandler done);
-  // Writes now what was sent. Only needed by whoever sends from a uv_prepare callback, because libuv may have called ours before in
-  // the same round.
+  // Writes now what was sent. Only needed by whoever sends from a uv_prepare callback, because libuv may have called ours
+  // before in the same round.
   void flush();
   // Bytes of commands that the socket has not taken.
   std::size_t queued_bytes() const;
   // Commands without an answer.
   std::size_t waiting() const;
 
-  // This is no primary any more (the user got READONLY, for example): disconnects, and looks for the primary again. on_down() is
-  // called with `reason` from the loop, not inside of this call. No effect while it is down.
+  // This is no primary any more (the user got READONLY, for example): disconnects, and looks for the primary again. on_down()
+  // is called with `reason` from the loop, not inside of this call. No effect while it is down.
   void distrust(std::string_view reason);
 
  private:

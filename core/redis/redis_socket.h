@@ -1,8 +1,8 @@
-// The socket to a Redis: resolves the name, tries each of its addresses, performs the handshake of TLS, and then passes bytes both
-// ways. Knows nothing of the protocol of Redis.
+// The socket to a Redis: resolves the name, tries each of its addresses, performs the handshake of TLS, and then passes bytes
+// both ways. Knows nothing of the protocol of Redis.
 //
-// The descriptor is our own and watched with uv_poll, because the writes of uv_tcp raise SIGPIPE, which would end the host. Everything
-// happens on the thread of the loop. It may be destroyed inside of its callbacks.
+// The descriptor is our own and watched with uv_poll, because the writes of uv_tcp raise SIGPIPE, which would end the host.
+// Everything happens on the thread of the loop. It may be destroyed inside of its callbacks.
 #pragma once
 
 #include <sys/socket.h>
@@ -47,8 +47,8 @@ class RedisSocket {
   RedisSocket(const RedisSocket&) = delete;
   RedisSocket& operator=(const RedisSocket&) = delete;
 
-  // Begins to connect. With several IP addresses, each gets its share of `limit_ms`; the limit itself is the user's affair. An error
-  // is final: on_broken() is not called for it.
+  // Begins to connect. With several IP addresses, each gets its share of `limit_ms`; the limit itself is the user's affair. An
+  // error is final: on_broken() is not called for it.
   Status open(const RedisAddress& address, int limit_ms);
   void close() noexcept;
 

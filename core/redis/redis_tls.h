@@ -1,5 +1,6 @@
-// TLS of a client, with OpenSSL and without a socket: encrypted bytes in and out, plain bytes in and out. Checks the certificate and
-// the host name of the server. Thread: one stream at a time on one thread; a context may be shared by streams of one thread.
+// TLS of a client, with OpenSSL and without a socket: encrypted bytes in and out, plain bytes in and out. Checks the
+// certificate and the host name of the server. Thread: one stream at a time on one thread; a context may be shared by streams
+// of one thread.
 #pragma once
 
 #include <openssl/ssl.h>

@@ -5,8 +5,8 @@
 //   unix://[[user]:password@]/path/of.sock[?db=N]                   a UNIX socket
 //   redis+sentinel://[[user]:password@]host1[:26379][,host2]/primary[/db]   asks Sentinel; rediss+sentinel:// with TLS
 //
-// Parts are percent-encoded. Keys of the query: ca, cert, key (files in PEM) and verify=no with TLS, sentinel_password with Sentinel,
-// and db with a UNIX socket. Knows no socket.
+// Parts are percent-encoded. Keys of the query: ca, cert, key (files in PEM) and verify=no with TLS, sentinel_password with
+// Sentinel, and db with a UNIX socket. Knows no socket.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Turns the bytes of a Redis into values, with hiredis' parser. Bounded: the bytes of one reply, its elements, and seven levels of
-// arrays. Every byte is hostile. Does no I/O.
+// Turns the bytes of a Redis into values, with hiredis' parser. Bounded: the bytes of one reply, its elements, and seven levels
+// of arrays. Every byte is hostile. Does no I/O.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,8 @@ class RespReader {
   void feed(std::string_view bytes) { input_ = bytes; }
 
   enum class Outcome : std::uint8_t { value, none, error };
-  // Takes the next whole value; none: it needs more bytes. An error is final: no_memory, too_large, or system for what is not RESP2.
+  // Takes the next whole value; none: it needs more bytes. An error is final: no_memory, too_large, or system for what is not
+  // RESP2.
   // Never throws: a failed allocation is an error.
   Outcome next(Value& value);
   const Status& error() const { return error_; }

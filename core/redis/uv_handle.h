@@ -1,5 +1,5 @@
-// Owns a handle of libuv. Its memory lives until libuv has closed it, which happens in a later round of the loop; the owner may be
-// gone by then, so handle->data, which is the owner's, is nullptr from the destruction on.
+// Owns a handle of libuv. Its memory lives until libuv has closed it, which happens in a later round of the loop; the owner may
+// be gone by then, so handle->data, which is the owner's, is nullptr from the destruction on.
 #pragma once
 
 #include <uv.h>

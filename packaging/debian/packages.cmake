@@ -59,7 +59,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libchat1 (= ${chat_deb_version})")
 # The packages that a program linked to libchat.a needs. libchat.so needs none of them.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS
-    "libwebsockets-dev, libuv1-dev, libcjson-dev, libssl-dev, zlib1g-dev, prometheus-cpp-dev, libsqlite3-dev, libicu-dev")
+    "libwebsockets-dev, libuv1-dev, libcjson-dev, libssl-dev, zlib1g-dev, prometheus-cpp-dev, libsqlite3-dev, libhiredis-dev, libicu-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
     "embeddable chat server - development files
 Real-time broadcast chat for a program to embed: one port, one hub, and

@@ -22,7 +22,7 @@ CARRIED = {"libuv", "libcjson", "libssl", "libcrypto", "libsqlite3"}
 # Python's own ssl, where it is not built in, has the system's.
 OF_PYTHON = {"libssl", "libcrypto"}
 # The names under which a system would have them, or what they would load.
-SYSTEM_LIBRARY = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp|sqlite3|chat)\b.*\.so")
+SYSTEM_LIBRARY = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp|sqlite3|hiredis|chat)\b.*\.so")
 
 # scripts/setup installs it, where npm is.
 HAS_SOCKET_IO_CLIENT = (SOURCE_DIR / "packaging/socket.io-client/node_modules/socket.io-client/dist").is_dir()

@@ -21,7 +21,7 @@ from auditwheel.elfutils import elf_read_dt_needed
 # libuv-5f2c1e9a.so.1.0.0: auditwheel inserts a hash between a library's name and its version.
 GRAFTED = re.compile(r"^(?P<name>.+)-[0-9a-f]{8}(?P<version>\.so.*)$")
 
-CARRIED = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp|sqlite3)\b")
+CARRIED = re.compile(r"^lib(websockets|uv|cjson|ssl|crypto|prometheus-cpp|sqlite3|hiredis)\b")
 
 HEADING = """\
 pychat carries the libraries below, each as the machine that built this wheel had it. These are their notices. Texts that they
