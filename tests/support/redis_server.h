@@ -121,6 +121,11 @@ class RedisServer {
     if (answer.empty()) fail("no answer to " + words);
     return answer;
   }
+  // Of the default user, from now on.
+  void set_password(const std::string& password) {
+    command("CONFIG SET requirepass " + password);
+    options_.password = password;
+  }
   // The value of a field of INFO; empty: there is none.
   std::string info(const std::string& section, const std::string& field) const {
     const std::string text = command("INFO " + section);

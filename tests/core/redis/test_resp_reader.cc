@@ -146,7 +146,7 @@ void commands_are_encoded(void**) {
   const Args args{"SET", "", binary};
   std::string bytes;
   append_command(bytes, args);
-  assert_text(bytes.substr(0, 20), "*3\r\n$3\r\nSET\r\n$0\r\n\r\n");
+  assert_text(bytes.substr(0, 19), "*3\r\n$3\r\nSET\r\n$0\r\n\r\n");
   assert_int_equal(bytes.size(), encoded_size(args));
   RespReader reader;
   reader.feed(bytes);
