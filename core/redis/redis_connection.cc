@@ -269,6 +269,7 @@ Status RedisConnection::Impl::enqueue(std::span<const std::string_view> args, Re
   if (size > options_.max_queued_bytes || queued_bytes() > options_.max_queued_bytes - size) {
     return {Error::too_large, "too many bytes wait for Redis"};
   }
+  if (waiting_.size() >= options_.max_waiting) return {Error::too_many, "too many commands wait for Redis"};
   output_.reserve(output_.size() + size);
   const std::string_view confirmation = confirmation_of(args[0]);
   waiting_.push_back({{}, uv_now(loop_), begin_, confirmation, confirmation.empty() ? 0 : args.size() - 1});

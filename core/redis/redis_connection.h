@@ -32,6 +32,7 @@ struct ConnectionOptions {
   int ping_interval_ms = 0;         // PING when nothing has come for this time and nothing waits for an answer; 0: none
   std::size_t max_reply_bytes = std::size_t{64} << 20;
   std::size_t max_queued_bytes = std::size_t{64} << 20;
+  std::size_t max_waiting = 1'000'000;  // commands without an answer
 };
 
 // Called from the loop, never inside of open() or send(). Each function may call any function of the connection and destroy it.

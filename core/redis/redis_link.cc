@@ -158,7 +158,9 @@ void RedisLink::Impl::abandon() noexcept {
 }
 
 void RedisLink::Impl::distrust(std::string_view reason) {
-  if (up()) connection_->close_later({Error::unavailable, std::string(reason)});
+  if (!up()) return;
+  connection_->close_later(
+      {Error::unavailable, std::string("Redis at ").append(describe(primary_)).append(": ").append(reason)});
 }
 
 void RedisLink::Impl::start_timer(int delay_ms) noexcept {
@@ -198,6 +200,7 @@ void RedisLink::Impl::connect(const RedisAddress& address, bool to_sentinel) {
   connection.reply_limit_ms = options_.reply_limit_ms;
   connection.max_reply_bytes = options_.max_reply_bytes;
   connection.max_queued_bytes = options_.max_queued_bytes;
+  connection.max_waiting = options_.max_waiting;
   if (to_sentinel) {
     connection.password = target.sentinel_password;
     // A sentinel that has stopped must not keep the others from being asked.

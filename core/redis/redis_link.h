@@ -33,6 +33,7 @@ struct LinkOptions {
   int max_backoff_ms = 2000;
   std::size_t max_reply_bytes = std::size_t{64} << 20;    // of one reply
   std::size_t max_queued_bytes = std::size_t{64} << 20;   // of commands that the socket has not taken
+  std::size_t max_waiting = 1'000'000;                    // commands without an answer
   std::function<void(LogLevel, const std::string&)> log;  // a line for each change of state; may be empty
 };
 
@@ -82,9 +83,9 @@ class RedisLink {
   // before the loop sleeps. Answers come in the order of the commands.
   // A command of the SUBSCRIBE and UNSUBSCRIBE family needs at least one channel. Its confirmations go to on_push(); `done`
   // gets the last of them, or the error.
-  // Returns unavailable while the link is down; too_large when more than max_queued_bytes would wait; invalid_argument without
-  // a command or channel; wrong_state for a command that Redis does not allow on a connection with subscriptions. `done` is not
-  // called then. Throws std::bad_alloc; nothing is sent then.
+  // Returns unavailable while the link is down; too_large when more than max_queued_bytes would wait, too_many with max_waiting
+  // commands; invalid_argument without a command or channel; wrong_state for a command that Redis does not allow on a
+  // connection with subscriptions. `done` is not called then. Throws std::bad_alloc; nothing is sent then.
   Status send(std::span<const std::string_view> args, ReplyHandler done);
   // Writes now what was sent. Only needed by whoever sends from a uv_prepare callback, because libuv may have called ours
   // before in the same round.

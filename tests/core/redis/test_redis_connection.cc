@@ -121,6 +121,18 @@ void the_output_is_bounded(void**) {
   assert_text(client.ask({"ECHO", "x"}), "x");
 }
 
+void the_commands_without_an_answer_are_bounded(void**) {
+  REQUIRE_REDIS();
+  ConnectionOptions options = connection_to(server().port());
+  options.max_waiting = 3;
+  Client client(options);
+  client.come_up();
+  for (int i = 0; i < 3; ++i) assert_ok(client.send({"PING"}));
+  assert_code(client.send({"PING"}), Error::too_many);
+  client.loop.run_until([&] { return client.user.answers == 3; });
+  assert_text(client.ask({"ECHO", "x"}), "x");
+}
+
 void a_wrong_call_sends_nothing(void**) {
   REQUIRE_REDIS();
   Client client(connection_to(server().port()));
@@ -280,9 +292,12 @@ void a_name_is_resolved_and_each_address_is_tried(void**) {
   Client client(connection_to(server().port(), "localhost"));
   client.come_up();
   assert_text(client.ask({"PING"}), "+PONG");
-  Client nowhere(connection_to(server().port(), "no-such-host.invalid"));
+  // Longer than a label may be, so that no name server is asked.
+  const std::string nobody(64, 'n');
+  Client nowhere(connection_to(server().port(), nobody.c_str()));
   assert_code(nowhere.wait_for_end(), Error::unavailable);
-  assert_contains(nowhere.user.status.detail, "no-such-host.invalid");
+  assert_contains(nowhere.user.status.detail,
+                  "Redis at " + nobody + ":" + std::to_string(server().port()) + ": its address: ");
 }
 
 void a_closed_port_is_reported(void**) {
@@ -684,6 +699,7 @@ int main() {
       cmocka_unit_test(commands_from_a_handler_follow),
       cmocka_unit_test(big_and_binary_values_pass),
       cmocka_unit_test(the_output_is_bounded),
+      cmocka_unit_test(the_commands_without_an_answer_are_bounded),
       cmocka_unit_test(a_wrong_call_sends_nothing),
       cmocka_unit_test(messages_and_confirmations_are_pushed),
       cmocka_unit_test(a_refused_subscription_tells_its_sender),

@@ -224,6 +224,7 @@ void a_primary_that_became_a_replica_is_left(void**) {
   assert_contains(joined(l.listener.events),
                   "not sent " + std::to_string(static_cast<int>(Error::unavailable)) + "; down; down");
   assert_contains(l.listener.status.detail, "is no primary");
+  assert_contains(l.log[1], "lost: Redis at " + other.address() + ": READONLY");
   l.link->distrust("again");  // no effect
   other.command("REPLICAOF NO ONE");
   l.wait_for_up();
@@ -359,7 +360,11 @@ void tls_is_used(void**) {
 
 // Each answer that the check of the primary may get.
 void a_fake_primary_is_refused(void**) {
-  const std::pair<std::string, std::string> cases[] = {
+  struct Case {
+    std::string answers;
+    std::string wanted;
+  };
+  const Case cases[] = {
       {"-NOPERM no\r\n+x\r\n", "refused ROLE: NOPERM no"},
       {"$6\r\nmaster\r\n+x\r\n", "did not say whether it is a primary"},
       {"*0\r\n+x\r\n", "did not say whether it is a primary"},
@@ -369,17 +374,17 @@ void a_fake_primary_is_refused(void**) {
       {"*1\r\n$6\r\nmaster\r\n$12\r\nxrun_id:abcd\r\n", "has no run_id"},
       {"*1\r\n$6\r\nmaster\r\n$9\r\nrun_id:a\x01\r\n", "has no run_id"},
   };
-  for (const auto& [answers, wanted] : cases) {
+  for (const Case& one : cases) {
     FakeRedis fake([&](FakeRedis& redis, int fd) {
       if (!redis.log_in(fd) || !redis.read_until(fd, "server\r\n")) return;
-      redis.say(fd, answers);
+      redis.say(fd, one.answers);
       redis.read_to_the_end(fd);
     });
     Linked l("redis://127.0.0.1:" + std::to_string(fake.port()),
              [](LinkOptions& options) { options.client_name = ""; });
     l.start();
     l.loop.run_until([&] { return l.listener.downs > 0; });
-    assert_contains(l.listener.status.detail, wanted);
+    assert_contains(l.listener.status.detail, one.wanted);
     assert_int_equal(l.listener.ups, 0);
   }
 }
@@ -435,24 +440,28 @@ void sentinels_that_know_nothing_are_reported(void**) {
   l.loop.run_until([&] { return l.listener.downs > 0; });
   assert_contains(l.listener.status.detail, "does not know the primary other");
 
-  const std::pair<std::string, std::string> cases[] = {
+  struct Case {
+    std::string answer;
+    std::string wanted;
+  };
+  const Case cases[] = {
       {"-NOPERM no\r\n", "refused: NOPERM no"},
       {"*2\r\n$9\r\n127.0.0.1\r\n$5\r\n99999\r\n", "gave no address"},
       {"*2\r\n$0\r\n\r\n$4\r\n6379\r\n", "gave no address"},
       {"*2\r\n$3\r\na b\r\n$4\r\n6379\r\n", "gave no address"},
       {"*1\r\n$9\r\n127.0.0.1\r\n", "gave no address"},
   };
-  for (const auto& [answer, wanted] : cases) {
+  for (const Case& one : cases) {
     FakeRedis fake([&](FakeRedis& redis, int fd) {
       if (!redis.log_in(fd) || !redis.read_until(fd, "main\r\n")) return;
-      redis.say(fd, answer);
+      redis.say(fd, one.answer);
       redis.read_to_the_end(fd);
     });
     Linked odd("redis+sentinel://127.0.0.1:" + std::to_string(fake.port()) + "/main",
                [](LinkOptions& options) { options.client_name = ""; });
     odd.start();
     odd.loop.run_until([&] { return odd.listener.downs > 0; });
-    assert_contains(odd.listener.status.detail, wanted);
+    assert_contains(odd.listener.status.detail, one.wanted);
   }
 }
 
