@@ -170,14 +170,21 @@ Status parse_socket_path(std::string_view path, RedisTarget& target) {
 }
 
 Status parse_query(std::string_view query, bool unix_socket, RedisTarget& target) {
+  std::string verify;
+  std::string db;
   struct Key {
     std::string_view name;
     bool allowed;
+    std::string& value;
     bool seen = false;
   };
-  Key keys[] = {{"ca", target.tls},  {"cert", target.tls},
-                {"key", target.tls}, {"verify", target.tls},
-                {"db", unix_socket}, {"sentinel_password", target.kind == RedisTarget::Kind::sentinel}};
+  const bool sentinel = target.kind == RedisTarget::Kind::sentinel;
+  Key keys[] = {{"ca", target.tls, target.ca_file},
+                {"cert", target.tls, target.cert_file},
+                {"key", target.tls, target.key_file},
+                {"verify", target.tls, verify},
+                {"db", unix_socket, db},
+                {"sentinel_password", sentinel, target.sentinel_password}};
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
@@ -203,18 +210,11 @@ Status parse_query(std::string_view query, bool unix_socket, RedisTarget& target
     if (name != "sentinel_password" && value->find('\0') != std::string::npos) {
       return fault("the key " + named + " of the query has a zero byte");
     }
-    if (name == "ca") target.ca_file = std::move(*value);
-    if (name == "cert") target.cert_file = std::move(*value);
-    if (name == "key") target.key_file = std::move(*value);
-    if (name == "sentinel_password") target.sentinel_password = std::move(*value);
-    if (name == "db") {
-      if (Status status = parse_db(*value, target); !status.ok()) return status;
-    }
-    if (name == "verify") {
-      if (*value != "yes" && *value != "no") return fault("verify must be yes or no");
-      target.verify = *value == "yes";
-    }
+    key->value = std::move(*value);
   }
+  if (!verify.empty() && verify != "yes" && verify != "no") return fault("verify must be yes or no");
+  target.verify = verify != "no";
+  if (Status status = parse_db(db, target); !status.ok()) return status;
   if (target.cert_file.empty() != target.key_file.empty()) return fault("cert and key belong together");
   return {};
 }

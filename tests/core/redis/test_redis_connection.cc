@@ -98,7 +98,7 @@ void big_and_binary_values_pass(void**) {
   REQUIRE_REDIS();
   Client client(connection_to(server().port()));
   client.come_up();
-  std::string big(20'000'000, '\0');
+  std::string big = filled(20'000'000, '\0');
   for (std::size_t i = 0; i < big.size(); ++i) big[i] = static_cast<char>(i * 7 + i / 256);
   assert_text(client.ask({"SET", "big", big}), "+OK");
   assert_true(client.ask({"GET", "big"}) == big);
@@ -473,12 +473,12 @@ void a_server_that_does_not_read_holds_the_output_back(void**) {
   });
   Client client(connection_to(fake.port()));
   client.come_up();
-  const std::string big(32'000'000, 'x');
+  const std::string big = filled(32'000'000, 'x');
   assert_ok(client.send({"SET", "big", big}));
   client.loop.run_rounds(20);
   assert_true(client.connection->queued_bytes() > 1'000'000);
   assert_ok(client.send({"LAST"}));
-  assert_code(client.send({"SET", "too", std::string(40'000'000, 'y')}), Error::too_large);
+  assert_code(client.send({"SET", "too", filled(40'000'000, 'y')}), Error::too_large);
   go_on = true;
   client.loop.run_until([&] { return client.user.answers == 2; });
   assert_text(joined(client.user.events), "+done; +last");
@@ -648,9 +648,9 @@ void tls_presents_the_certificate_of_the_client(void**) {
   RedisServer strict({.tls = true, .arguments = {"--tls-auth-clients", "yes"}});
   const std::string ca = "rediss://" + strict.address() + "?ca=" + strict.certificate_file();
   const std::string key = strict.certificate_file().substr(0, strict.certificate_file().rfind('/')) + "/key.pem";
+  const std::string with_key = ca + "&cert=" + strict.certificate_file() + "&key=" + key;
   for (const bool with : {true, false}) {
-    const Result<RedisTarget> target =
-        parse_redis_url(ca + (with ? "&cert=" + strict.certificate_file() + "&key=" + key : ""));
+    const Result<RedisTarget> target = parse_redis_url(with ? with_key : ca);
     Result<std::shared_ptr<TlsContext>> tls = TlsContext::make(*target);
     assert_ok(tls.status());
     ConnectionOptions options = connection_to(strict.port());
