@@ -1,6 +1,6 @@
 // A real redis-server of a test: a process of its own on a free port of the loopback and on a UNIX socket, with a temporary
-// folder that is removed at the end. It dies with the test, whatever happens to it. A replica and a sentinel are such servers
-// too.
+// folder that is removed at the end. It dies with the thread that started it, whatever happens to the test. A replica and a
+// sentinel are such servers too.
 //
 // A test without redis-server is skipped: RedisServer::installed() says whether there is one.
 #pragma once
