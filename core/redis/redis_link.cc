@@ -160,7 +160,7 @@ void RedisLink::Impl::abandon() noexcept {
 void RedisLink::Impl::distrust(std::string_view reason) {
   if (!up()) return;
   connection_->close_later(
-      {Error::unavailable, std::string("Redis at ").append(describe(primary_)).append(": ").append(reason)});
+      {Error::unavailable, std::string("Redis at ").append(describe(primary_)).append(": ").append(printable(reason))});
 }
 
 void RedisLink::Impl::start_timer(int delay_ms) noexcept {

@@ -235,6 +235,7 @@ class FakeRedis {
       char bytes[4096];
       const ssize_t count = recv(fd, bytes, sizeof bytes, 0);
       if (count <= 0) return false;
+      if (received.size() > 64) received.erase(0, received.size() - 64);  // `last` is shorter
       received.append(bytes, static_cast<std::size_t>(count));
     }
     return true;
