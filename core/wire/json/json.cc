@@ -76,6 +76,25 @@ bool append_escape(std::string& out, std::string_view body, std::size_t& at) {
 
 std::string_view without_quotes(std::string_view string) { return string.substr(1, string.size() - 2); }
 
+// Decodes a checked string. False: it has an unpaired surrogate, where decoding stopped unless there is a replacement.
+bool append_unescaped(std::string& text, std::string_view string, std::string_view replacement) {
+  const std::string_view body = without_quotes(string);
+  text.reserve(body.size());
+  std::size_t plain = 0;
+  bool paired = true;
+  for (std::size_t at = body.find('\\'); at != std::string_view::npos; at = body.find('\\', at)) {
+    text.append(body, plain, at - plain);
+    if (!append_escape(text, body, at)) {
+      paired = false;
+      if (replacement.empty()) return false;
+      text += replacement;
+    }
+    plain = at;
+  }
+  text.append(body, plain);
+  return paired;
+}
+
 }  // namespace
 
 Status check(std::string_view text, std::size_t max_depth) {
@@ -154,20 +173,24 @@ bool ElementReader::next(std::string_view& element) {
 }
 
 std::optional<std::string> unescape(std::string_view string) {
-  const std::string_view body = without_quotes(string);
-  std::size_t at = body.find('\\');
-  if (at == std::string_view::npos) return std::string(body);
   std::string text;
-  text.reserve(body.size());
-  std::size_t plain = 0;
-  while (at != std::string_view::npos) {
-    text.append(body, plain, at - plain);
-    if (!append_escape(text, body, at)) return std::nullopt;
-    plain = at;
-    at = body.find('\\', at);
-  }
-  text.append(body, plain);
+  if (!append_unescaped(text, string, {})) return std::nullopt;
   return text;
+}
+
+std::string unescape_lossy(std::string_view string) {
+  std::string text;
+  append_unescaped(text, string, "\xEF\xBF\xBD");
+  return text;
+}
+
+std::string_view inside_of(std::string_view array) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  array = array.substr(array.find('[') + 1);
+  array = array.substr(0, array.rfind(']'));
+  const std::size_t first = array.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return array.substr(first, array.find_last_not_of(kSpace) - first + 1);
 }
 
 bool equals(std::string_view string, std::string_view text) {

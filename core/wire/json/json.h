@@ -64,6 +64,12 @@ class ElementReader {
 // which UTF-8 cannot represent.
 std::optional<std::string> unescape(std::string_view string);
 
+// The same, with U+FFFD for each unpaired surrogate.
+std::string unescape_lossy(std::string_view string);
+
+// The text between the brackets of a checked array, without surrounding white space.
+std::string_view inside_of(std::string_view array);
+
 // True when a checked string (with its quotes) decodes to `text`.
 bool equals(std::string_view string, std::string_view text);
 

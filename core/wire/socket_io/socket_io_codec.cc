@@ -15,16 +15,6 @@ namespace {
 
 constexpr WireForm kRecovery = WireForm{1} << 55;
 
-// The text between the brackets of a checked array, without surrounding white space.
-std::string_view inside_of(std::string_view array) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  array = array.substr(array.find('[') + 1);
-  array = array.substr(0, array.rfind(']'));
-  const std::size_t first = array.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return array.substr(first, array.find_last_not_of(kSpace) - first + 1);
-}
-
 // Removes the last of checked arguments if it is {"messageId":ID}.
 Status take_id(std::string& args, std::string& id) {
   std::string_view last;
@@ -157,7 +147,7 @@ void SocketIoCodec::append_change(std::string& text, const Message& event) {
   if (event.kind == PayloadKind::text) {
     text += ',';
     json::append_quoted(text, event.payload);
-  } else if (const std::string_view args = inside_of(event.payload); !args.empty()) {
+  } else if (const std::string_view args = json::inside_of(event.payload); !args.empty()) {
     text += ',';
     text += args;
   }
@@ -189,7 +179,7 @@ Packets SocketIoCodec::encode_event(const Message& message, std::string_view ack
   } else if (message.kind == PayloadKind::text) {
     text += ',';
     json::append_quoted(text, message.payload);
-  } else if (const std::string_view args = inside_of(message.payload); !args.empty()) {
+  } else if (const std::string_view args = json::inside_of(message.payload); !args.empty()) {
     text += ',';
     text += args;
   }
