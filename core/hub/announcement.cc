@@ -8,9 +8,9 @@
 namespace chat {
 
 Announcement::ToSender::ToSender(const std::vector<LoopInbox*>& inboxes, const Receipt& receipt, const Message& message,
-                                 Status status) {
+                                 Status status, bool repeated) {
   if (!receipt.sender || (receipt.ref.empty() && status.ok())) return;
-  event_ = Acknowledged{receipt.sender->id(), receipt.ref, 0, {}, std::move(status)};
+  event_ = Acknowledged{receipt.sender->id(), receipt.ref, 0, {}, std::move(status), repeated};
   if (event_->status.ok()) {
     event_->seq = message.seq;
     event_->epoch = message.epoch;

@@ -30,7 +30,8 @@ class Announcement {
   // What became of a message, for its sender. Nobody is told when there is no sender, or of a success without a ref.
   class ToSender {
    public:
-    ToSender(const std::vector<LoopInbox*>& inboxes, const Receipt& receipt, const Message& message, Status status);
+    ToSender(const std::vector<LoopInbox*>& inboxes, const Receipt& receipt, const Message& message, Status status,
+             bool repeated = false);
     void post() noexcept;
 
    private:

@@ -100,10 +100,29 @@ std::optional<Question> question(const Command& command) {
   return std::visit(asked, command);
 }
 
+// Whether it depends on the rules of a room which the client may not have joined.
+bool acts_on_room(const Command& command) {
+  const auto* const send = std::get_if<SendCommand>(&command);
+  return (send != nullptr && send->without_joining) || std::holds_alternative<ModerateCommand>(command);
+}
+
 }  // namespace
+
+// The room of a command that depends on the rules of a room which the client may not have joined, when this server must read
+// them first.
+std::optional<KeptQuery> Dispatcher::unopened_room(const Command& command) {
+  if (!hub_.is_shared() || !acts_on_room(command)) return std::nullopt;
+  const auto* const moderate = std::get_if<ModerateCommand>(&command);
+  const std::string& room = moderate ? moderate->what().room : std::get<SendCommand>(command).draft().room;
+  return check_room_name(room).ok() ? hub_.unread(room, std::nullopt) : std::nullopt;
+}
 
 Outcome Dispatcher::execute(const ClientPtr& client, Command&& command, AckTable& acks, Moment now) {
   Call call{client, acks, now};
+  if (std::optional<KeptQuery> query = unopened_room(command)) {
+    const DecisionId id = *read(client, std::move(query));
+    return Suspended{std::move(command), id};
+  }
   Status status = std::visit([&](auto& specific) { return prepare(call, specific); }, command);
   if (!status.ok()) return error_reply(command, std::move(status));
 
@@ -193,6 +212,7 @@ Outcome Dispatcher::resume(const ClientPtr& client, Suspended&& suspended, Decis
   if (status.ok() && decision.earlier) status = decision.earlier->status;
   if (!status.ok()) return error_reply(command, std::move(status));
   call.earlier = std::move(decision.earlier);
+  if (call.earlier && acts_on_room(command) && hub_.is_shared()) return execute(client, std::move(command), acks, now);
   const bool has_target =
       std::holds_alternative<SendCommand>(command) || std::holds_alternative<ReportCommand>(command);
   if (has_target && call.earlier) {
@@ -361,7 +381,7 @@ std::optional<DecisionId> Dispatcher::read(const ClientPtr& client, std::optiona
 
 std::optional<DecisionId> Dispatcher::read_for(const ClientPtr& client, std::string_view room,
                                                const std::optional<Position>& since) {
-  return since ? read(client, hub_.unread(room, *since)) : std::nullopt;
+  return read(client, hub_.unread(room, since));
 }
 
 Outcome Dispatcher::perform(Call& call, JoinCommand& command) {

@@ -119,6 +119,8 @@ class Dispatcher {
 
   Outcome perform(Call& call, Command& command);
   Outcome search(Call& call, HistoryCommand& command);
+  // What must be read before a command, whose room this server may not know; nullopt: nothing.
+  std::optional<KeptQuery> unopened_room(const Command& command);
   // Reads what a command of the client must wait for; nullopt: nothing. Returns the decision that comes with it.
   std::optional<DecisionId> read(const ClientPtr& client, std::optional<KeptQuery> query);
   // Publishes, holds or rejects a message after the verdict of on_message.

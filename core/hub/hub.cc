@@ -2,6 +2,9 @@
 #include "hub/hub.h"
 
 #include <algorithm>
+#include <deque>
+#include <new>
+#include <utility>
 
 #include "hub/announcement.h"
 #include "hub/hub_parts.h"
@@ -557,15 +560,17 @@ Result<HistoryReply> Hub::history(std::string_view name, std::uint64_t after_seq
   return reply;
 }
 
-std::optional<KeptQuery> Hub::unread(std::string_view name, const Position& since) {
+std::optional<KeptQuery> Hub::unread(std::string_view name, const std::optional<Position>& since) {
   std::optional<KeptQuery> query;
-  if (options_.store == nullptr) return query;
-  with_known(name, [&](Room& room) {
-    const std::uint64_t after_seq = room.continues(since) ? since.seq : 0;
+  if (options_.store == nullptr || (!since && !options_.store->is_shared())) return query;
+  const bool known = with_known(name, [&](Room& room) {
+    std::uint64_t after_seq = room.log->seq();
+    if (since) after_seq = room.continues(*since) ? since->seq : 0;
     if (room.log->lacks(after_seq, RoomLog::kNoSeq, 0)) {
       query = {room.name, room.log->epoch(), after_seq, RoomLog::kNoSeq, 0};
     }
   });
+  if (!known && options_.store->is_shared()) query = {std::string(name), {}, 0, RoomLog::kNoSeq, 0};
   return query;
 }
 
@@ -574,9 +579,10 @@ std::optional<KeptQuery> Hub::unread(std::string_view name, std::uint64_t after_
   std::optional<KeptQuery> query;
   if (options_.store == nullptr) return query;
   const std::uint64_t before = before_seq == 0 ? RoomLog::kNoSeq : before_seq;
-  with_known(name, [&](Room& room) {
+  const bool known = with_known(name, [&](Room& room) {
     if (room.log->lacks(after_seq, before, limit)) query = {room.name, room.log->epoch(), after_seq, before, limit};
   });
+  if (!known && options_.store->is_shared()) query = {std::string(name), {}, after_seq, before, limit};
   return query;
 }
 
@@ -628,7 +634,7 @@ Result<MessagePtr> Hub::find_message(std::string_view name, std::uint64_t seq, c
                                      std::optional<KeptQuery>& unread) {
   MessagePtr found;
   if (seq != 0 && seq < RoomLog::kNoSeq - 1) {
-    with_known(name, [&](Room& room) {
+    const bool known = with_known(name, [&](Room& room) {
       const KeptMessages kept = kept_between(*room.log, seq - 1, seq + 1, 0, earlier);
       if (!kept.messages.empty()) {
         found = kept.messages.front();
@@ -636,6 +642,9 @@ Result<MessagePtr> Hub::find_message(std::string_view name, std::uint64_t seq, c
         unread = {room.name, room.log->epoch(), seq - 1, seq + 1, 0};
       }
     });
+    if (!known && earlier == nullptr && options_.store != nullptr && options_.store->is_shared()) {
+      unread = {std::string(name), {}, seq - 1, seq + 1, 0};
+    }
   }
   if (found || unread) return found;
   return no_such_message(seq, name);
@@ -664,18 +673,22 @@ void Hub::deliver(const Room& room, const Submission& submission) {
 }
 
 void Hub::commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch) {
+  submission.message->seq = seq;
+  submission.message->epoch = epoch;
+  append(room, submission, options_.tells_published);
+  if (submission.message->event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Hub::append(Room& room, const Submission& submission, bool notices) {
   Message& message = *submission.message;
-  message.seq = seq;
-  message.epoch = epoch;
   complete_event(message, submission.receipt, *room.log);
-  Announcement announcement(inboxes_, &room, submission, options_.tells_published);
-  if (submission.receipt.claim) submission.receipt.claim->prepare(epoch);
+  Announcement announcement(inboxes_, &room, submission, notices);
+  if (submission.receipt.claim) submission.receipt.claim->prepare(message.epoch);
   rooms_.count_history(room.log->append(submission.message));
   // Nothing below here can fail: the message is kept, acknowledged and delivered.
   room.last_published_ms.store(message.born_ms, std::memory_order_relaxed);
   settle(submission);
   announcement.post();
-  if (message.event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Hub::commit(const Submission& submission, const Result<Position>& place) {
@@ -698,6 +711,126 @@ void Hub::commit(const Submission& submission, const Result<Position>& place) {
     });
   }
   rooms_.limit_history();
+}
+
+void Hub::acknowledge(const Submission& submission, const Position& place, bool repeated) {
+  const auto routing = route(submission.receipt);
+  const RoomPtr room = rooms_.find(submission.message->room);
+  if (!room) return;
+  rooms_.with(room, [&](Room& found) {
+    const MessageIds::ClaimPtr& claim = submission.receipt.claim;
+    if (claim) claim->prepare(place.epoch);
+    submission.message->seq = place.seq;
+    submission.message->epoch = place.epoch;
+    Announcement::ToSender(inboxes_, submission.receipt, *submission.message, {}, repeated).post();
+    settle(submission);
+    --found.submitted;
+  });
+}
+
+// Rooms of several servers --------------------------------------------------------------------------------------------
+
+void Hub::receive(std::shared_ptr<Message> message) {
+  const Submission submission{std::move(message), {}};
+  const RoomPtr room = rooms_.find(submission.message->room);
+  if (!room) return;
+  rooms_.with(room, [&](Room& found) {
+    const bool is_next = submission.message->epoch == found.log->epoch() && submission.message->seq > found.log->seq();
+    if (is_next) append(found, submission, false);
+  });
+  rooms_.limit_history();
+}
+
+void Hub::take_notice(const FarNotice& notice, std::shared_ptr<Message> message, Moment now) {
+  if (message) {
+    message->time_ms = now.time_ms;
+    message->born_ms = now.age_ms;
+    message->serial = next_serial();
+  }
+  if (notice.kind == FarNotice::Kind::message && !notice.user_id.empty()) {
+    for (const ClientPtr& client : clients_of_user(notice.user_id)) (void)send(client, *message, now);
+    return;
+  }
+  if (notice.kind == FarNotice::Kind::message && message->room.empty()) {
+    const Submission submission{std::move(message), {}};
+    const auto routing = routing_.share();
+    Announcement(inboxes_, nullptr, submission, false).post();
+    return;
+  }
+  const RoomPtr room = rooms_.find(notice.kind == FarNotice::Kind::kick ? notice.room : message->room);
+  if (!room) return;
+  rooms_.with(room, [&](Room& found) {
+    if (notice.kind == FarNotice::Kind::kick) {
+      kick(found, notice);
+      return;
+    }
+    message->epoch = found.log->epoch();
+    const Submission submission{std::move(message), {}};
+    Announcement(inboxes_, &found, submission, false).post();
+  });
+}
+
+Result<RoomHold> Hub::adopt(std::string_view name, const Position& top, const std::vector<MessagePtr>& messages,
+                            const std::vector<RoomValue>& values, Moment now) {
+  RoomHold hold;
+  std::optional<Refusal> refusal;  // nobody is charged: a client that joins pays for its membership
+  const auto routing = routing_.share();
+  Status status = rooms_.with(name, nullptr, refusal, [&](Room& room) -> Status {
+    hold = rooms_.hold(room.shared_from_this());
+    apply_rules(room, values, now);  // before others can see that the position is known
+    const Position before{room.log->epoch(), room.log->seq()};
+    std::deque<std::pair<ReservedPosts, Joined>> notices;
+    for (const auto& [id, member] : room.members) {
+      Joined joined;
+      joined.client = id;
+      joined.room = room.name;
+      joined.epoch = top.epoch;
+      joined.seq = top.seq;
+      joined.resumed = joined.already = joined.renumbered = true;
+      joined.complete = false;
+      const Standing who = member.client->standing_in(room.name);
+      joined.role = room.rules.role_of(who);
+      if (joined.role < Role::moderator) joined.slow_mode_ms = room.rules.modes().slow_mode_ms;
+      if (!who.user_id.empty()) joined.seen = markers_of(room).of(who.user_id);
+      notices.emplace_back(*inboxes_[member.loop], std::move(joined));
+    }
+    rooms_.count_history(room.log->adopt(top, messages));
+    rooms_.count_history(room.log->expire(now.age_ms));
+    for (auto& [place, joined] : notices) {
+      try {
+        KeptMessages missed = without_empty(room.missed_since(before));
+        joined.missed = std::move(missed.messages);
+        joined.complete = missed.complete;
+      } catch (const std::bad_alloc&) {
+        joined.missed.clear();  // it is told that it has missed some
+      }
+      place.post(std::move(joined));
+    }
+    take_markers(room, values, now);
+    expel_excluded(room, now);
+    return {};
+  });
+  if (!status.ok()) return status;
+  return hold;
+}
+
+std::vector<MessagePtr> Hub::kept(std::string_view name) {
+  std::vector<MessagePtr> messages;
+  if (const RoomPtr room = rooms_.find(name)) {
+    rooms_.with(room, [&](Room& found) { messages = found.log->after(0, 0).messages; });
+  }
+  return messages;
+}
+
+void Hub::close_shared(std::string_view name, const std::string& epoch, const std::string& reason) {
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return;
+  rooms_.with(room, [&](Room& found) {
+    for (auto member = found.members.begin(); member != found.members.end();) member = expel(found, member, reason);
+    found.rules.clear();
+    rooms_.count_history(found.log->adopt({epoch, 0}, {}));
+    found.markers.reset();
+  });
 }
 
 void Hub::take_back(Room& room, const Submission& submission) noexcept {
@@ -797,6 +930,7 @@ Result<Published> Hub::place(Submission& submission, Moment now, const SourcePtr
     const auto routing = routing_.share();
     Announcement(inboxes_, nullptr, submission, false).post();
     settle(submission);
+    tell_others(submission.message);
     published_.fetch_add(1, std::memory_order_relaxed);
     return Published{};
   }
@@ -819,6 +953,7 @@ Result<Published> Hub::place(Submission& submission, Moment now, const SourcePtr
         message.epoch = room.log->epoch();
         published.epoch = message.epoch;
         deliver(room, submission);
+        tell_others(submission.message);
         return {};
       }
       const Result<std::optional<std::uint64_t>> seq = room.log->submit(submission);
@@ -862,6 +997,22 @@ Status Hub::send(const ClientPtr& client, std::shared_ptr<Message> message, Mome
   const auto routing = routing_.share();
   if (client->state() == ClientState::gone) return no_such_client();
   post(*client, DirectMessage{client->id(), std::move(message), ack});
+  return {};
+}
+
+Status Hub::send_to_user(const std::string& user_id, const MessageDraft& draft, Moment now) {
+  // A client that disconnects meanwhile is no error if another one receives the message.
+  bool sent = is_shared();
+  for (const ClientPtr& receiver : clients_of_user(user_id)) {
+    Status status = send(receiver, draft, now);
+    if (!status.ok() && status.code != Error::no_such_client) return status;
+    sent |= status.ok();
+  }
+  if (!sent) return {Error::no_such_client, "no client of the user " + user_id};
+  if (!is_shared()) return {};
+  FarNotice notice{FarNotice::Kind::message, make_message(draft)};
+  notice.user_id = user_id;
+  options_.store->tell_others(std::move(notice));
   return {};
 }
 

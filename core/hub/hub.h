@@ -200,13 +200,16 @@ class Hub {
                                           std::uint64_t before_seq);
   // The messages of the room that were read, as they are now. nullptr: nothing was.
   HistoryReply found(std::string_view room, const KeptRange* range, Moment now);
+  // Whether the rooms span several servers.
+  bool is_shared() const { return options_.store != nullptr && options_.store->is_shared(); }
   bool has_room(std::string_view room) const {
     return rooms_.find(room) != nullptr || (options_.store != nullptr && options_.store->has(room));
   }
 
   // What must be read from the store before join() with this position, or history() with these arguments, has all messages
   // that are kept. nullopt: nothing.
-  std::optional<KeptQuery> unread(std::string_view room, const Position& since);
+  // since: nullopt: none of its messages are wanted.
+  std::optional<KeptQuery> unread(std::string_view room, const std::optional<Position>& since);
   std::optional<KeptQuery> unread(std::string_view room, std::uint64_t after_seq, std::size_t limit,
                                   std::uint64_t before_seq);
   // The message of a room, as it is now. When it must be read from the store first, `unread` is set and the result is nullptr.
@@ -296,6 +299,29 @@ class Hub {
   // for the failure. This function takes the room's lock, so the caller must not hold a lock that submit() takes. Throws
   // std::bad_alloc: then nothing has changed, and the log must call it again with the same submission.
   void commit(const Submission& submission, const Result<Position>& place);
+  // Only acknowledges a submission that is in the log already. repeated: a message with its id has been there before.
+  void acknowledge(const Submission& submission, const Position& place, bool repeated);
+
+  // What a shared store tells of the rooms here (RoomStore::is_shared()). It calls these on one thread, with no lock held.
+  // They throw std::bad_alloc: then nothing has changed, and the store calls again.
+  // A numbered message of the room: it is appended if its epoch is the room's and its seq is above all others. The application
+  // here is not told of it.
+  void receive(std::shared_ptr<Message> message);
+  // The notice of another server. A message has no other owner.
+  void take_notice(const FarNotice& notice, std::shared_ptr<Message> message, Moment now);
+  // The numbering of the room is this one, with the newest messages of it that are kept, and these values are new; see
+  // take_values(). Creates the room if necessary. Members are told as after a join with their last position. The room remains as
+  // long as the result does. Errors: those of a join.
+  Result<RoomHold> adopt(std::string_view room, const Position& top, const std::vector<MessagePtr>& messages,
+                         const std::vector<RoomValue>& values, Moment now);
+  // The messages and events of the room in memory, oldest first.
+  std::vector<MessagePtr> kept(std::string_view room);
+  // Values of the room were set elsewhere (RoomStore::keep_value()), an empty one was removed. Removes members that may not be
+  // in the room any more. A rule above the limits is left out. No effect for a room that is not here.
+  void take_values(std::string_view room, const std::vector<RoomValue>& values, Moment now);
+  // The room was closed elsewhere, and continues in this epoch.
+  void close_shared(std::string_view room, const std::string& epoch, const std::string& reason);
+
   // Sends a message to one client, after everything published before it. The message is as for publish(). With an ack id, the client is asked to
   // acknowledge it, which requires protocol support (Socket.IO). Errors: invalid_event, no_such_client, too_many when all
   // outboxes together are full.
@@ -303,6 +329,9 @@ class Hub {
   Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {}) {
     return send(client, make_message(std::move(draft)), now, ack);
   }
+  // The same to all clients of a user; with a shared store also those of other servers. Errors: those of send(); no_such_client only
+  // without a shared store.
+  Status send_to_user(const std::string& user_id, const MessageDraft& draft, Moment now);
   // Returns a new ack id, unique within this hub.
   std::uint64_t next_ack_id() { return last_ack_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
   // Posts the application's answer to a message of the client that asked for an acknowledgement.
@@ -355,7 +384,9 @@ class Hub {
   void for_each_person(const Client& client, Action action);
   // Call these two with the room's lock held.
   ReadMarkers& markers_of(Room& room);
-  Status raise_seen(Room& room, std::string_view user_id, std::uint64_t seq, ClientId from, Moment now);
+  // is_kept: the store has it.
+  Status raise_seen(Room& room, std::string_view user_id, std::uint64_t seq, ClientId from, Moment now,
+                    bool is_kept = false);
   // The client has a new identity.
   void update_presence(const ClientPtr& client);
   // Calls action(room) with the room's lock held, also for a room of which only the store knows. False when there is none.
@@ -374,7 +405,12 @@ class Hub {
   Status change_rules(Room& room, const Moderation& what, const Target& target, Moment now);
   // change_rules(), also in the store. Nothing has changed when it fails.
   Status keep_rules(Room& room, const Moderation& what, const Target& target, Moment now);
+  void apply_rules(Room& room, const std::vector<RoomValue>& values, Moment now);
+  // Those that the rules do not allow to be there.
+  void expel_excluded(Room& room, Moment now);
+  void take_markers(Room& room, const std::vector<RoomValue>& values, Moment now);
   void expel_target(Room& room, const Moderation& what, const Target& target);
+  void kick(Room& room, const FarNotice& notice);
   // Errors: too_many, unsupported.
   Result<ClearingPtr> begin_clearing(Room& room, const Moderation& what, const Sender& actor);
   // First messages that wait for moderators. Call these with routing_ and the room's lock held.
@@ -389,12 +425,17 @@ class Hub {
   // Call these two with the room's lock held; also with routing_ held if the sender waits for an acknowledgement. They
   // throw std::bad_alloc, and then nothing has changed.
   void commit(Room& room, const Submission& submission, std::uint64_t seq, const std::string& epoch);
+  // commit(), and with `notices` a PublishedNotice if they are wanted.
+  void append(Room& room, const Submission& submission, bool notices);
   void deliver(const Room& room, const Submission& submission);
   // A message was not published: its sender may send it again, whatever the rules of the room say of repeated texts and of
   // how often. Call with the room's lock held.
   static void take_back(Room& room, const Submission& submission) noexcept;
   // publish() with a submission that remains with the caller after an error.
   Result<Published> place(Submission& submission, Moment now, const SourcePtr& creator, const RoomPtr& known);
+  void tell_others(const MessagePtr& message) noexcept {
+    if (is_shared()) options_.store->tell_others(FarNotice{FarNotice::Kind::message, message});
+  }
   Status load_message_ids(Moment now);
   Status load_rules(Moment now);
   // Goes on with a repeated message that has waited for the first one. Call without locks.

@@ -28,6 +28,9 @@ std::string writer_of(const RoomPtr& room, ClientId client) {
 // So many moderators of a room are told of a message that waits.
 constexpr std::size_t kMaxToldModerators = 100;
 
+// Why a member has to leave.
+std::string excluded(const Status& status) { return status.code == Error::banned ? "banned" : "members only"; }
+
 }  // namespace
 
 Result<Hub::Target> Hub::find_target(const Moderation& what) const {
@@ -41,6 +44,8 @@ Result<Hub::Target> Hub::find_target(const Moderation& what) const {
     const bool may_have_left = what.action == ModerationAction::clear || what.action == ModerationAction::approve ||
                                what.action == ModerationAction::reject;
     if (!target.client && may_have_left) return target;
+    const bool is_far = is_shared() && node_of(what.client) != options_.node;
+    if (!target.client && what.action == ModerationAction::kick && is_far) return target;
     if (!target.client) return no_such_client();
     const IdentityPtr identity = target.client->identity();
     const bool by_key = what.action == ModerationAction::ban || what.action == ModerationAction::mute;
@@ -86,9 +91,12 @@ Status Hub::change_rules(Room& room, const Moderation& what, const Target& targe
     case ModerationAction::kick: {
       const bool present = std::any_of(room.members.begin(), room.members.end(), [&](const auto& member) {
         const ClientPtr& client = member.second.client;
-        return target.client ? client == target.client : client->identity()->user_id == target.user_id;
+        if (target.client) return client == target.client;
+        return !target.user_id.empty() && client->identity()->user_id == target.user_id;
       });
-      return present ? Status() : Status{Error::not_joined, "this person is not a member of the room " + room.name};
+      // Other servers may have it.
+      if (present || (is_shared() && !target.client)) return {};
+      return {Error::not_joined, "this person is not a member of the room " + room.name};
     }
     case ModerationAction::ban:
       return target.block ? rules.ban(*target.block, what.duration_ms, now.age_ms)
@@ -161,7 +169,7 @@ void Hub::expel_target(Room& room, const Moderation& what, const Target& target)
     if (closes) return true;
     if (kicks && target.client) return client == target.client;
     const Standing who = client->standing_in(room.name);
-    if (kicks) return who.user_id == target.user_id;
+    if (kicks) return !target.user_id.empty() && who.user_id == target.user_id;
     if (excludes_guests) return room.rules.role_of(who) < Role::member;
     if (!target.block) return who.key == target.key;
     const std::optional<IpAddress> address = IpAddress::parse(who.address);
@@ -169,6 +177,19 @@ void Hub::expel_target(Room& room, const Moderation& what, const Target& target)
   };
   std::string reason = what.reason;
   if (reason.empty()) reason = closes ? "the room was closed" : bans ? "banned" : kicks ? "kicked" : "members only";
+  for (auto member = room.members.begin(); member != room.members.end();) {
+    member = concerns(member->second.client) ? expel(room, member, reason) : std::next(member);
+  }
+}
+
+void Hub::kick(Room& room, const FarNotice& notice) {
+  const auto concerns = [&](const ClientPtr& client) {
+    const Standing who = client->standing_in(room.name);
+    const bool is_meant =
+        notice.client != 0 ? client->id() == notice.client : !notice.user_id.empty() && who.user_id == notice.user_id;
+    return is_meant && static_cast<int>(room.rules.role_of(who)) < notice.rank;
+  };
+  const std::string reason = notice.reason.empty() ? "kicked" : notice.reason;
   for (auto member = room.members.begin(); member != room.members.end();) {
     member = concerns(member->second.client) ? expel(room, member, reason) : std::next(member);
   }
@@ -235,6 +256,12 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
       event.message->serial = next_serial();
       announcement.emplace(inboxes_, &room, event, false);
     }
+    FarNotice far_kick;
+    if (what.action == ModerationAction::kick && is_shared()) {
+      const Role rank = actor ? room.rules.role_of(actor->standing_in(room.name)) : Role::owner;
+      far_kick = {FarNotice::Kind::kick, nullptr, room.name, what.client, target.user_id, what.reason};
+      far_kick.rank = static_cast<int>(rank) + (actor ? 0 : 1);
+    }
     std::optional<ReservedPosts> work;
     ClearingPtr clearing;
     if (clears) {
@@ -254,6 +281,8 @@ Status Hub::moderate(Moderation what, const Target& target, const ClientPtr& act
     if (rejected) rejected->post();
     if (decides) tell_moderators(room, now, [&] { return moderation_event(record); });
     if (announcement) announcement->post();
+    if (announcement) tell_others(event.message);
+    if (far_kick.rank != 0) options_.store->tell_others(std::move(far_kick));
     if (work) work->post(ClearWork{std::move(clearing)});
     if (audit) audit->post(AuditNotice{std::move(kept)});
     if (may_end && (what.action == ModerationAction::close || what.value == 0)) refuse_held(room, now, true);
@@ -513,6 +542,42 @@ Status Hub::load_rules(Moment now) {
     uses_rules_.store(true, std::memory_order_relaxed);
   }
   return {};
+}
+
+void Hub::apply_rules(Room& room, const std::vector<RoomValue>& values, Moment now) {
+  for (const RoomValue& value : values) {
+    if (!RoomStore::is_minor(value.key)) (void)apply_rule(room.rules, value, now);
+  }
+  if (room.rules.empty()) return;
+  uses_rules_.store(true, std::memory_order_relaxed);
+  if (room.rules.modes().hold_first_ms != 0) holds_messages_.store(true, std::memory_order_relaxed);
+}
+
+void Hub::expel_excluded(Room& room, Moment now) {
+  if (room.rules.empty()) return;
+  for (auto member = room.members.begin(); member != room.members.end();) {
+    const Status allowed = room.rules.check_join(member->second.client->standing_in(room.name), now.age_ms);
+    member = allowed.ok() ? std::next(member) : expel(room, member, excluded(allowed));
+  }
+}
+
+void Hub::take_markers(Room& room, const std::vector<RoomValue>& values, Moment now) {
+  for (const RoomValue& value : values) {
+    if (!value.key.starts_with(ReadMarkers::kKeyPrefix)) continue;
+    const std::string_view user = std::string_view(value.key).substr(ReadMarkers::kKeyPrefix.size());
+    (void)raise_seen(room, user, ReadMarkers::seq_in(value.value), 0, now, true);
+  }
+}
+
+void Hub::take_values(std::string_view name, const std::vector<RoomValue>& values, Moment now) {
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return;
+  const auto routing = routing_.share();
+  rooms_.with(room, [&](Room& found) {
+    apply_rules(found, values, now);
+    take_markers(found, values, now);
+    expel_excluded(found, now);
+  });
 }
 
 Role Hub::role_in_room(const Client& client, std::string_view name) const {

@@ -135,6 +135,7 @@ Status Hub::set_state(const ClientPtr& client, std::string state) {
 
 void Hub::keep_presence(Moment now) noexcept try {
   if (options_.store == nullptr || !uses_presence_.load(std::memory_order_relaxed)) return;
+  if (options_.store->is_shared()) return;  // the other servers go on
   for (const RoomPtr& room : rooms_.all()) {
     std::vector<Person> users;
     {

@@ -16,7 +16,8 @@ ReadMarkers& Hub::markers_of(Room& room) {
   return *room.markers;
 }
 
-Status Hub::raise_seen(Room& room, std::string_view user_id, std::uint64_t seq, ClientId from, Moment now) {
+Status Hub::raise_seen(Room& room, std::string_view user_id, std::uint64_t seq, ClientId from, Moment now,
+                       bool is_kept) {
   seq = std::min(seq, room.log->seq());
   ReadMarkers& markers = markers_of(room);
   if (seq <= markers.of(user_id)) return {};
@@ -39,7 +40,7 @@ Status Hub::raise_seen(Room& room, std::string_view user_id, std::uint64_t seq, 
     }
     notices.emplace_back(*inboxes_[member->second.loop], client->id(), message);
   }
-  Status status = markers.raise(user_id, seq, now);
+  Status status = markers.raise(user_id, seq, now, is_kept);
   if (!status.ok()) return status;
   for (Notice& notice : notices) notice.place.post(std::move(notice.event));
   return {};

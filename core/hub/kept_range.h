@@ -38,6 +38,8 @@ struct KeptRange {
   std::uint64_t after_seq = 0;
   std::uint64_t before_seq = 0;
   bool complete = true;  // as in KeptMessages, for the whole query; of a search: none is left below after_seq
+  // Keeps the room that was opened for the query; see RoomStore::is_shared(). It is released before the store stops.
+  std::shared_ptr<const void> hold = nullptr;
 };
 using KeptRangePtr = std::shared_ptr<const KeptRange>;
 

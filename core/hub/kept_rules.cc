@@ -45,13 +45,16 @@ std::int64_t number_in(std::string_view text) {
 }
 
 void restore_modes(RoomRules& rules, std::string_view text) {
-  rules.set_slow_mode(number_in(text));
+  RoomModes before = rules.modes();
+  const auto set = [&](ModerationAction action, std::int64_t value) {
+    if (*before.of(action) != value) rules.set_mode(action, value);
+  };
+  set(ModerationAction::slow_mode, number_in(text));
   for (const ModerationAction action : kNamedModes) {
     const std::string name = ' ' + std::string(action_name(action));
     const std::size_t at = text.find(name);
-    if (at == std::string_view::npos) continue;
-    const std::string_view rest = text.substr(at + name.size());
-    rules.set_mode(action, rest.starts_with('=') ? number_in(rest.substr(1)) : 1);
+    const std::string_view rest = at == std::string_view::npos ? "=0" : text.substr(at + name.size());
+    set(action, rest.starts_with('=') ? number_in(rest.substr(1)) : 1);
   }
 }
 
@@ -121,6 +124,18 @@ Result<bool> restore_rule(RoomRules& rules, const RoomValue& value, Moment now) 
   if (const auto key = after(kBan, value.key)) return result(rules.ban(std::string(*key), duration_ms, now.age_ms));
   if (const auto key = after(kMute, value.key)) return result(rules.mute(std::string(*key), duration_ms, now.age_ms));
   return false;
+}
+
+Status apply_rule(RoomRules& rules, const RoomValue& value, Moment now) {
+  if (!value.value.empty() || value.key == kModes) return restore_rule(rules, value, now).status();
+  if (const auto user = after(kRole, value.key)) return rules.set_role(std::string(*user), Role::member);
+  if (const auto text = after(kBlock, value.key)) {
+    const std::optional<IpBlock> block = IpBlock::parse(*text);
+    return block ? rules.ban(*block, 0, now.age_ms) : Status();
+  }
+  if (const auto key = after(kBan, value.key)) return rules.ban(std::string(*key), 0, now.age_ms);
+  if (const auto key = after(kMute, value.key)) return rules.mute(std::string(*key), 0, now.age_ms);
+  return {};
 }
 
 }  // namespace chat

@@ -23,5 +23,7 @@ std::string kept_key(const RoomRules::Ended& ended);
 
 // Adds a kept value to the rules. False when it has ended meanwhile, or is no rule. Errors: too_many.
 Result<bool> restore_rule(RoomRules& rules, const RoomValue& value, Moment now);
+// The same for a value that another server has changed: an empty one ends the rule.
+Status apply_rule(RoomRules& rules, const RoomValue& value, Moment now);
 
 }  // namespace chat

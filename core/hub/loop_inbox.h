@@ -93,6 +93,7 @@ struct Joined {
   Role role = Role::guest;        // of the client in the room
   std::int64_t slow_mode_ms = 0;  // what the client must wait between two messages; 0: no slow mode, or exempt from it
   std::uint64_t seen = 0;         // how far the client's user has read; 0: unknown
+  bool renumbered = false;        // nobody has asked: the room continues at another position, see Hub::adopt()
 };
 
 // The client is no longer a member.

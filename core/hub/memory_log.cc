@@ -10,6 +10,18 @@ std::int64_t MemoryLog::append(MessagePtr message) {
   return change;
 }
 
+std::int64_t MemoryLog::adopt(const Position& top, const std::vector<MessagePtr>& messages) {
+  History history = history_;
+  std::int64_t change = history.clear();
+  history.set_dropped(messages.empty() ? top.seq : messages.front()->seq - 1);
+  for (const MessagePtr& message : messages) change += history.append(message);
+  std::string epoch = top.epoch;
+  history_ = std::move(history);
+  epoch_ = std::move(epoch);
+  seq_ = top.seq;
+  return change;
+}
+
 std::int64_t MemoryLog::restart(std::string epoch) {
   const std::int64_t change = history_.clear();
   history_.set_dropped(0);

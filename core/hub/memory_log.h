@@ -21,6 +21,7 @@ class MemoryLog : public RoomLog {
   std::uint64_t seq() const override { return seq_; }
 
   Result<std::optional<std::uint64_t>> submit(Submission&) override { return std::optional(seq_ + 1); }
+  std::int64_t adopt(const Position& top, const std::vector<MessagePtr>& messages) override;
   std::int64_t append(MessagePtr message) override;
   KeptMessages between(std::uint64_t after_seq, std::uint64_t before_seq, std::size_t limit) const override {
     return history_.between(after_seq, before_seq, limit);

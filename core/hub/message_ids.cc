@@ -11,17 +11,6 @@ namespace {
 constexpr std::size_t kForgottenByClaim = 4;
 constexpr std::size_t kForgottenAtOnce = 1'000;
 
-// The same for two messages of the same user, or of two guests, or of the application.
-std::string key_of(const Sender& sender, std::string_view room, std::string_view id) {
-  std::string key(id);  // visible ASCII
-  key += '\n';
-  key += room;  // without control characters
-  key += '\n';
-  if (sender.id == 0) key += "application\n";
-  key += sender.user_id;
-  return key;
-}
-
 std::size_t mix(std::size_t seed, std::string_view text) {
   return (seed ^ std::hash<std::string_view>{}(text)) * 0x9E3779B97F4A7C15ULL + text.size();
 }
@@ -42,6 +31,16 @@ std::size_t content_of(const MessageDraft& message) {
 }
 
 }  // namespace
+
+std::string id_key(const Sender& sender, std::string_view room, std::string_view id) {
+  std::string key(id);  // visible ASCII
+  key += '\n';
+  key += room;  // without control characters
+  key += '\n';
+  if (sender.id == 0) key += "application\n";
+  key += sender.user_id;
+  return key;
+}
 
 MessageIds::Claim::~Claim() {
   std::vector<Waiter> waiters;
@@ -76,7 +75,7 @@ void MessageIds::Claim::settle(std::uint64_t seq, std::int64_t now_ms) noexcept 
 
 MessageIds::Answer MessageIds::claim(const MessageDraft& message, const std::string& source, std::int64_t now_ms,
                                      const Waiter* waiter) {
-  const std::string key = key_of(message.sender, message.room, message.id);
+  const std::string key = id_key(message.sender, message.room, message.id);
   const std::size_t content = content_of(message);
   const std::lock_guard lock(mutex_);
   forget_old(now_ms, kForgottenByClaim);
@@ -103,7 +102,7 @@ MessageIds::Answer MessageIds::claim(const MessageDraft& message, const std::str
 void MessageIds::restore(const KeptMessageId& kept, std::int64_t until_ms) {
   const std::lock_guard lock(mutex_);
   if (entries_.size() >= limits_.ids) return;
-  const std::string key = key_of(kept.sender, kept.room, kept.id);
+  const std::string key = id_key(kept.sender, kept.room, kept.id);
   if (entries_.contains(key)) return;
   Entry& entry = add(key, {});
   try {

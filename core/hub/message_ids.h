@@ -33,6 +33,9 @@ struct KeptMessageId {
   std::int64_t time_ms = 0;  // Unix milliseconds
 };
 
+// What names a message for MessageIds: the same for two messages of one user, or of two guests, or of the application.
+std::string id_key(const Sender& sender, std::string_view room, std::string_view id);
+
 class MessageIds {
  public:
   struct Limits {

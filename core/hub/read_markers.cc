@@ -10,7 +10,7 @@
 namespace chat {
 namespace {
 
-constexpr std::string_view kPrefix = "~seen/";
+constexpr std::string_view kPrefix = ReadMarkers::kKeyPrefix;
 static_assert(RoomStore::is_minor(kPrefix));
 constexpr std::size_t kMaxDigits = 20;
 
@@ -18,13 +18,13 @@ std::size_t bytes_of(std::string_view user_id) {
   return RoomStore::kValueBytes + kPrefix.size() + user_id.size() + kMaxDigits;
 }
 
-std::uint64_t number_in(std::string_view text) {
+}  // namespace
+
+std::uint64_t ReadMarkers::seq_in(std::string_view value) {
   std::uint64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
+  std::from_chars(value.data(), value.data() + value.size(), number);
   return number;
 }
-
-}  // namespace
 
 ReadMarkers::ReadMarkers(Total total, RoomStore* store, const std::string& room, std::uint64_t last_seq)
     : total_(std::move(total)), store_(store), room_(room) {
@@ -43,7 +43,7 @@ void ReadMarkers::load(std::uint64_t last_seq) {
   std::erase_if(kept, [](const RoomValue& value) { return !value.key.starts_with(kPrefix); });
   std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.time_ms < b.time_ms; });
   for (const RoomValue& value : kept) {
-    const std::uint64_t seq = std::min(number_in(value.value), last_seq);
+    const std::uint64_t seq = std::min(seq_in(value.value), last_seq);
     if (seq == 0) continue;
     const Result<Marker*> marker = add(std::string_view(value.key).substr(kPrefix.size()));
     if (!marker.ok()) return;
@@ -57,7 +57,7 @@ std::uint64_t ReadMarkers::of(std::string_view user_id) const {
   return found == markers_.end() ? 0 : found->second.seq;
 }
 
-Status ReadMarkers::raise(std::string_view user_id, std::uint64_t seq, Moment now) {
+Status ReadMarkers::raise(std::string_view user_id, std::uint64_t seq, Moment now, bool is_kept) {
   const auto found = markers_.find(user_id);
   Marker* marker = found == markers_.end() ? nullptr : &found->second;
   if (marker == nullptr) {
@@ -68,7 +68,7 @@ Status ReadMarkers::raise(std::string_view user_id, std::uint64_t seq, Moment no
   marker->seq = seq;
   marker->time_ms = now.time_ms;
   ages_.touch(marker->age);
-  if (store_ == nullptr) return {};
+  if (store_ == nullptr || is_kept) return {};
   if (!marker->unkept.linked()) unkept_.touch(marker->unkept);
   keep_due_ms_ = std::min(keep_due_ms_, now.age_ms + kKeepAfterMs);
   return {};

@@ -32,6 +32,10 @@ class ReadMarkers {
   // So many markers are written at a time.
   static constexpr int kKeepSlice = 2'000;
   static constexpr std::int64_t kNeverMs = INT64_MAX;
+  // Of the keys of its values, before the user.
+  static constexpr std::string_view kKeyPrefix = "~seen/";
+  // The marker that a value tells; 0: none.
+  static std::uint64_t seq_in(std::string_view value);
 
   // The bytes of all rooms. Any thread.
   using Total = std::shared_ptr<std::atomic<std::size_t>>;
@@ -47,7 +51,8 @@ class ReadMarkers {
   std::uint64_t of(std::string_view user_id) const;
   // Sets the marker of a user, above the one that there is. Errors: too_many when the markers of all rooms have too many
   // bytes. When it fails or throws, nothing has changed.
-  Status raise(std::string_view user_id, std::uint64_t seq, Moment now);
+  // is_kept: the store has it already.
+  Status raise(std::string_view user_id, std::uint64_t seq, Moment now, bool is_kept = false);
 
   // Some markers are not written yet.
   bool unkept() const { return unkept_.oldest() != nullptr; }

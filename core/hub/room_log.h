@@ -65,6 +65,12 @@ class RoomLog {
   // moved the submission away; Hub::commit() then follows exactly once, not from inside this call. After an error the
   // submission remains with the caller.
   virtual Result<std::optional<std::uint64_t>> submit(Submission& submission) = 0;
+  // Continues the numbering at another position, with these messages, of increasing seq, instead of those that it has. Returns
+  // the change in bytes held. Only called for a log of a shared store. When it throws, nothing has changed.
+  virtual std::int64_t adopt(const Position& top, const std::vector<MessagePtr>& messages) {
+    (void)top, (void)messages;
+    return 0;
+  }
   // Adds a stored message or event, whose seq is above seq(), and makes the change that an event stands for. A limit may drop
   // it immediately. Returns the change in bytes held. When it throws, nothing has changed.
   virtual std::int64_t append(MessagePtr message) = 0;

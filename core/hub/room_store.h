@@ -26,6 +26,21 @@ struct RoomValue {
   bool operator==(const RoomValue&) const = default;
 };
 
+// Something that concerns clients of other servers of a shared store.
+struct FarNotice {
+  enum class Kind : std::uint8_t {
+    message,  // unnumbered, to the room or to everyone, or with a user_id to all clients of this user
+    kick,     // from the room: the client, or all clients of the user, whose role there is below rank
+  };
+  Kind kind = Kind::message;
+  MessagePtr message = nullptr;
+  std::string room = {};
+  ClientId client = 0;
+  std::string user_id = {};
+  std::string reason = {};
+  int rank = 0;  // a Role, or one above all
+};
+
 class RoomStore {
  public:
   virtual ~RoomStore() = default;
@@ -35,6 +50,13 @@ class RoomStore {
   virtual std::unique_ptr<RoomLog> open_log(const std::string& room, std::string epoch) = 0;
   // Whether kept messages can be changed.
   virtual bool applies_changes() const { return true; }
+  // Whether the rooms span several servers. Constant. Their positions are given elsewhere, so a log lacks everything until
+  // Hub::adopt() has told it its position, and rooms that are not here may exist.
+  virtual bool is_shared() const { return false; }
+  // For the other servers, which do the same as this one: see Hub::take_notice(). May be called with a room's lock held; it never
+  // blocks. What cannot wait is dropped.
+  virtual void tell_others(FarNotice notice) noexcept { (void)notice; }
+
   // Whether anything is kept of the room.
   virtual bool has(std::string_view room) const = 0;
   // At most `limit` (0: all) of the kept rooms without an open log, with 0 members.

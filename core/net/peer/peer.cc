@@ -152,8 +152,9 @@ void Peer::joined_room(Joined& joined, bool added, bool sees_people) {
   or_fail([&] {
     // What a recovered client has missed was measured before: see restore().
     if (state_.earlier->empty() && !fit_replay(joined.missed, kReplayedOutboxes)) joined.complete = false;
-    if (state_.log && added) {
+    if (state_.log && (added || joined.renumbered)) {
       const std::uint64_t since = joined.missed.empty() ? joined.seq : joined.missed.front()->seq - 1;
+      if (joined.renumbered) state_.log->leave(joined.room);
       state_.log->join(joined.room, {joined.epoch, since});
     }
   });
@@ -166,7 +167,7 @@ void Peer::joined_room(Joined& joined, bool added, bool sees_people) {
     });
     const ClientId recovered_from = state_.earlier->empty() ? 0 : state_.earlier->front();
     loop_.application().on_open(client_, joined.room, recovered_from);
-  } else if (joined.asked || added) {
+  } else if (joined.asked || added || joined.renumbered) {
     or_fail([&] {
       reply(JoinedReply{ref, joined.room, joined.epoch, joined.seq, joined.resumed, joined.complete, joined.role,
                         joined.slow_mode_ms, joined.seen});

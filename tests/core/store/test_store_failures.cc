@@ -183,7 +183,7 @@ void what_cannot_be_written_is_forgotten(void**) {
     assert_int_equal(run.history->stats().failed, 0);
   }
   Run run(disk, options);
-  const auto query = run.f->hub->unread("lobby", {epoch, 1});
+  const auto query = run.f->hub->unread("lobby", Position{epoch, 1});
   const ClientPtr client = run.f->open();
   const KeptRangePtr earlier = run.f->hub->read_now(*query);
   assert_ok(run.f->hub->join(client, "lobby", Position{epoch, 1}, "j", run.f->now, earlier.get()));
