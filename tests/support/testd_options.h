@@ -91,6 +91,8 @@ static const option_field texts[] = {FIELD(default_room),
                                      FIELD(stomp_user_queue_prefix),
                                      FIELD(sockjs_script_url),
                                      FIELD(history_path),
+                                     FIELD(cluster),
+                                     FIELD(cluster_prefix),
                                      FIELD(presence_event),
                                      FIELD(socket_io_seen_event)};
 

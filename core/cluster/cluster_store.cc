@@ -1,0 +1,218 @@
+// See cluster_store.h.
+#include "cluster/cluster_store.h"
+
+#include <chrono>
+#include <future>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "cluster/cluster_worker.h"
+
+namespace chat::cluster {
+namespace {
+
+KeptRangePtr failed_range(const KeptQuery& query, Status status) {
+  auto range = std::make_shared<KeptRange>();
+  range->status = std::move(status);
+  range->epoch = query.epoch;
+  range->after_seq = range->before_seq = query.before_seq;
+  range->complete = false;
+  return range;
+}
+
+}  // namespace
+
+ClusterStore::ClusterStore(ClusterSettings settings) : settings_(std::move(settings)) {}
+
+ClusterStore::~ClusterStore() { stop(); }
+
+Status ClusterStore::open(const std::function<void(const char* name)>& prepare) {
+  worker_ = std::make_unique<ClusterWorker>(*this, settings_);
+  Status status = worker_->prepare();
+  if (!status.ok()) return status;
+  try {
+    thread_ = std::thread([this, prepare] {
+      if (prepare) prepare("chat-cluster");
+      worker_->run();
+    });
+  } catch (const std::system_error& error) {
+    return {Error::system, std::string("cluster: no thread: ") + error.what()};
+  }
+  std::unique_lock lock(mutex_);
+  running_ = true;
+  changed_.wait_for(lock, std::chrono::milliseconds(settings_.connect_ms), [this] {
+    const bool hopeless = trouble_.code == Error::unsupported || trouble_.code == Error::invalid_argument;
+    return opened_ || hopeless;
+  });
+  if (opened_) return {};
+  status = trouble_.ok() ? Status{Error::unavailable, "no answer"} : trouble_;
+  status.detail = "cluster: " + status.detail;
+  lock.unlock();
+  stop();
+  return status;
+}
+
+void ClusterStore::start(Hub& hub) {
+  const std::lock_guard lock(mutex_);
+  hub_ = &hub;
+  worker_->wake();
+}
+
+void ClusterStore::stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    worker_->wake();
+  }
+  thread_.join();
+}
+
+Status ClusterStore::push(Step step, std::int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (!running_ || stopping_) return {Error::stopped, "the server is stopping"};
+  const bool first = steps_.empty();
+  steps_.push_back(std::move(step));
+  waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  if (first) worker_->wake();
+  return {};
+}
+
+Status ClusterStore::submit(const std::string& room, Submission& submission) {
+  const std::int64_t bytes = bytes_of(*submission.message);
+  if (waiting_bytes_.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes) {
+    failed_.fetch_add(1, std::memory_order_relaxed);
+    return {Error::unavailable, "too many messages wait for the cluster"};
+  }
+  Step step;
+  step.room = room;
+  const std::lock_guard lock(mutex_);
+  if (!running_ || stopping_) return {Error::stopped, "the server is stopping"};
+  const bool first = steps_.empty();
+  Step& added = steps_.emplace_back(std::move(step));
+  added.submission = std::move(submission);
+  waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  waiting_.fetch_add(1, std::memory_order_relaxed);
+  if (first) worker_->wake();
+  return {};
+}
+
+void ClusterStore::tell_others(FarNotice notice) noexcept try {
+  const std::int64_t bytes = notice.message ? bytes_of(*notice.message) : kStepBytes;
+  Step step;
+  step.kind = Step::Kind::notice;
+  step.notice = std::move(notice);
+  if (!up_ || waiting_bytes_.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes ||
+      !push(std::move(step), bytes).ok()) {
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+  }
+} catch (const std::bad_alloc&) {
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::unique_ptr<RoomLog> ClusterStore::open_log(const std::string& room, std::string epoch) {
+  Step step;
+  step.kind = Step::Kind::log_opened;
+  step.room = room;
+  step.log = std::make_shared<LogState>();
+  const LogStatePtr state = step.log;
+  auto log = std::make_unique<ClusterLog>(*this, room, std::move(epoch), settings_.limits, state);
+  state->announced = push(std::move(step), kStepBytes).ok();  // when the server stops, nothing is opened any more
+  return log;
+}
+
+void ClusterStore::close_room(const std::string& room, const std::string& epoch) {
+  Step step;
+  step.kind = Step::Kind::close;
+  step.room = room;
+  step.epoch = epoch;
+  {
+    const std::lock_guard lock(values_mutex_);
+    values_.erase(room);
+  }
+  (void)push(std::move(step), kStepBytes);
+}
+
+// When memory fails here, the worker keeps the room until the server stops.
+void ClusterStore::log_closed(const std::string& room) noexcept try {
+  Step step;
+  step.kind = Step::Kind::log_closed;
+  step.room = room;
+  (void)push(std::move(step), kStepBytes);
+} catch (const std::bad_alloc&) {
+}
+
+void ClusterStore::read(KeptQuery query, Done done) {
+  Step step;
+  step.kind = Step::Kind::read;
+  step.room = query.room;
+  step.query = query;
+  step.done = done;
+  Status status = push(std::move(step), kStepBytes);
+  if (!status.ok()) done(failed_range(query, std::move(status)));
+}
+
+KeptRangePtr ClusterStore::read_now(const KeptQuery& query) {
+  if (!up_) return failed_range(query, {Error::unavailable, "the cluster is not available"});
+  if (std::this_thread::get_id() == thread_.get_id())
+    return failed_range(query, {Error::wrong_thread, "in a callback of the cluster"});
+  auto promise = std::make_shared<std::promise<KeptRangePtr>>();
+  std::future<KeptRangePtr> range = promise->get_future();
+  read(query, [promise](KeptRangePtr found) { promise->set_value(std::move(found)); });
+  const std::chrono::milliseconds most(settings_.hold_ms + settings_.settle_ms + 1'000);
+  if (range.wait_for(most) != std::future_status::ready) return failed_range(query, {Error::timed_out, "no answer"});
+  return range.get();
+}
+
+Status ClusterStore::keep_value(std::string_view room, std::string_view key, std::string_view value, Moment now) {
+  if (key.empty() || key.size() > kMaxKeyBytes) return {Error::invalid_argument, "a key has 1 to 1,024 bytes"};
+  if (value.size() > kMaxValueBytes) return {Error::too_large, "a value has more than 4,096 bytes"};
+  Step step;
+  step.kind = Step::Kind::keep_value;
+  step.room = room;
+  step.value = {std::string(key), std::string(value), now.time_ms};
+  const std::lock_guard lock(values_mutex_);
+  Values& values = values_[std::string(room)];
+  std::size_t bytes = kValueBytes + key.size() + value.size();
+  for (const auto& [name, one] : values) {
+    if (is_minor(name) == is_minor(key) && name != key) bytes += kValueBytes + name.size() + one.value.size();
+  }
+  if (!value.empty() && bytes > kMaxRoomValueBytes) return {Error::too_many, "the room has too many values"};
+  if (!value.empty()) values.insert_or_assign(step.value.key, step.value);
+  int& coming = coming_[{std::string(room), std::string(key)}];
+  Status status = push(std::move(step), kStepBytes);
+  if (status.ok()) ++coming;
+  if (value.empty() || !status.ok()) {
+    if (const auto found = values.find(key); found != values.end()) values.erase(found);
+  }
+  return status;
+}
+
+std::vector<RoomValue> ClusterStore::values(std::string_view room) const {
+  std::vector<RoomValue> result;
+  const std::lock_guard lock(values_mutex_);
+  const auto found = values_.find(room);
+  if (found == values_.end()) return result;
+  result.reserve(found->second.size());
+  for (const auto& [key, value] : found->second) result.push_back(value);
+  return result;
+}
+
+net::ClusterStats ClusterStore::stats() const {
+  net::ClusterStats stats;
+  stats.published = published_.load(std::memory_order_relaxed);
+  stats.received = received_.load(std::memory_order_relaxed);
+  stats.failed = failed_.load(std::memory_order_relaxed);
+  stats.dropped = dropped_.load(std::memory_order_relaxed);
+  stats.batches = batches_.load(std::memory_order_relaxed);
+  stats.holes = holes_.load(std::memory_order_relaxed);
+  stats.losses = losses_.load(std::memory_order_relaxed);
+  stats.up_now = up_;
+  stats.rooms_now = rooms_.load(std::memory_order_relaxed);
+  stats.servers_now = servers_.load(std::memory_order_relaxed);
+  stats.waiting_now = waiting_.load(std::memory_order_relaxed);
+  return stats;
+}
+
+}  // namespace chat::cluster

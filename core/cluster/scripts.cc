@@ -1,0 +1,186 @@
+// See scripts.h.
+#include "cluster/scripts.h"
+
+namespace chat::cluster {
+namespace {
+
+constexpr std::string_view kHeartbeat = R"(
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+  redis.call('ZREM', KEYS[1], gone)
+  redis.call('HDEL', KEYS[2], gone)
+end
+local owner = redis.call('HGET', KEYS[2], ARGV[1])
+if owner and string.match(owner, '^%S+') ~= ARGV[2] then return {0, now} end
+redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ' ' .. ARGV[4])
+local result = {1, now}
+for _, text in ipairs(redis.call('HGETALL', KEYS[2])) do result[#result + 1] = text end
+return result
+)";
+
+// The field b of an entry is how many bytes of batches the room has had with it, so the difference of two is what is between them.
+constexpr std::string_view kOpen = R"(
+local function text(number) return string.format('%.0f', number) end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local meta = redis.call('HMGET', KEYS[1], 'e', 's', 'g', 'st', 'vv')
+local epoch, top, settled = meta[1], tonumber(meta[2] or '0'), tonumber(meta[4] or '0')
+local mine = tonumber(ARGV[5])
+local function append()
+  local ids = KEYS[4] .. text(math.floor(now / ARGV[13]))
+  for i = 15, #ARGV, 6 do
+    local last = tonumber(ARGV[i])
+    if last - ARGV[i + 1] == top then
+      local bytes = redis.call('HINCRBY', KEYS[1], 'b', #ARGV[i + 4])
+      redis.call('XADD', KEYS[2], text(last) .. '-0', 'n', ARGV[i + 1], 't', ARGV[i + 2], 'k', ARGV[i + 3], 'd', ARGV[i + 4], 'b', bytes)
+      if ARGV[i + 5] ~= '' then
+        redis.call('HSET', ids, ARGV[i + 5], text(last))
+        redis.call('PEXPIRE', ids, 2 * ARGV[13])
+      end
+      top = last
+    end
+  end
+  if mine > top then top = mine end
+end
+if ARGV[4] ~= '' and ARGV[14] ~= '1' and ARGV[6] ~= ARGV[1] and (not epoch or epoch == ARGV[4]) and mine > top then
+  return {'TELL', now, text(top)}
+end
+if epoch and meta[3] == ARGV[1] then
+  -- I know of numbers above those at which the room was opened.
+  if epoch == ARGV[4] and ARGV[6] ~= ARGV[1] and mine > settled then
+    if top == settled then
+      append()
+      redis.call('HSET', KEYS[1], 's', text(top), 'st', text(top))
+    else
+      -- They have been given again.
+      epoch = ARGV[2]
+      redis.call('HSET', KEYS[1], 'e', epoch, 'st', text(top))
+    end
+    redis.call('PUBLISH', ARGV[10], 'f')
+  end
+else
+  if not epoch and ARGV[4] ~= '' then
+    epoch = ARGV[4]
+    top = mine
+    if #ARGV > 14 then top = ARGV[15] - ARGV[16] end
+    redis.call('DEL', KEYS[2])
+  elseif not epoch and ARGV[3] == '1' then
+    epoch = ARGV[2]
+    redis.call('DEL', KEYS[2])
+  end
+  if not epoch then return {'WAIT', now} end
+  if epoch == ARGV[4] then append() end
+  redis.call('HSET', KEYS[1], 'e', epoch, 's', text(top))
+  redis.call('PEXPIRE', KEYS[1], ARGV[9])
+  if ARGV[3] ~= '1' then return {'WAIT', now} end
+  redis.call('HSET', KEYS[1], 'g', ARGV[1], 'st', text(top))
+end
+for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[9]) end
+local after = '-'
+if epoch == ARGV[4] then after = '(' .. text(mine) .. '-0' end
+local entries, bytes, from = {}, 0, '+'
+while #entries < tonumber(ARGV[7]) and bytes < tonumber(ARGV[8]) do
+  local part = redis.call('XREVRANGE', KEYS[2], from, after, 'COUNT', 100)
+  for _, entry in ipairs(part) do
+    if #entries >= tonumber(ARGV[7]) or bytes >= tonumber(ARGV[8]) then break end
+    bytes = bytes + #entry[2][8]
+    entries[#entries + 1] = entry
+    from = '(' .. entry[1]
+  end
+  if #part < 100 then break end
+end
+local first = '0'
+if ARGV[11] ~= '' then
+  for _, entry in ipairs(redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 5000)) do
+    if entry[2][6] == ARGV[11] then
+      first = text(string.match(entry[1], '^%d+') - entry[2][2] + 1)
+      break
+    end
+  end
+end
+local version, values = meta[5] or '0', {}
+if version ~= ARGV[12] then values = redis.call('HGETALL', KEYS[3]) end
+return {'OPEN', epoch, text(top), now, entries, version, values, first}
+)";
+
+constexpr std::string_view kPublish = R"(
+local meta = redis.call('HMGET', KEYS[1], 'e', 'g')
+if meta[1] ~= ARGV[2] or meta[2] ~= ARGV[1] then return {'MOVED'} end
+local function text(number) return string.format('%.0f', number) end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local bucket = math.floor(now / ARGV[8])
+local current, earlier = KEYS[3] .. text(bucket), KEYS[3] .. text(bucket - 1)
+local known = {'TWICE'}
+for i = 11, #ARGV do
+  if ARGV[i] ~= '' then
+    local seq = redis.call('HGET', current, ARGV[i]) or redis.call('HGET', earlier, ARGV[i])
+    if seq then
+      known[#known + 1] = i - 10
+      known[#known + 1] = seq
+    end
+  end
+end
+if #known > 1 then return known end
+local n = tonumber(ARGV[5])
+local top = redis.call('HINCRBY', KEYS[1], 's', n)
+local bytes = redis.call('HINCRBY', KEYS[1], 'b', #ARGV[6])
+local first, last = text(top - n + 1), text(top) .. '-0'
+redis.call('XADD', KEYS[2], 'MINID', '~', text(math.max(0, top - ARGV[3])), last, 'n', n, 't', text(now), 'k', ARGV[7], 'd', ARGV[6], 'b', bytes)
+for i = 1, 10 do
+  local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+  if not oldest or oldest[1] == last or bytes - oldest[2][10] + #oldest[2][8] <= tonumber(ARGV[10]) then break end
+  redis.call('XDEL', KEYS[2], oldest[1])
+end
+local ids = false
+for i = 11, #ARGV do
+  if ARGV[i] ~= '' then
+    redis.call('HSET', current, ARGV[i], text(top - n + i - 10))
+    ids = true
+  end
+end
+if ids then redis.call('PEXPIRE', current, 2 * ARGV[8]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[9])
+redis.call('PEXPIRE', KEYS[2], ARGV[9])
+redis.call('PUBLISH', ARGV[4], 'b' .. ARGV[2] .. ' ' .. first .. ' ' .. n .. ' ' .. text(now) .. ' ' .. ARGV[7] .. ' ' .. ARGV[6])
+return {'OK', first, now}
+)";
+
+constexpr std::string_view kClose = R"(
+if redis.call('HGET', KEYS[1], 'e') == ARGV[2] then return 'OK' end
+local t = redis.call('TIME')
+local bucket = math.floor((t[1] * 1000 + math.floor(t[2] / 1000)) / ARGV[5])
+redis.call('DEL', KEYS[2], KEYS[4], KEYS[3] .. string.format('%.0f', bucket), KEYS[3] .. string.format('%.0f', bucket - 1))
+redis.call('HSET', KEYS[1], 'e', ARGV[2], 's', 0, 'g', ARGV[1], 'st', 0, 'b', 0)
+redis.call('HINCRBY', KEYS[1], 'vv', 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+redis.call('PUBLISH', ARGV[3], 'c' .. ARGV[4] .. ' ' .. ARGV[2])
+return 'OK'
+)";
+
+// A notice has the length of each key and value before it.
+constexpr std::string_view kSetValues = R"(
+local notice = 'v' .. ARGV[2] .. ' '
+for i = 4, #ARGV, 2 do
+  if ARGV[i + 1] == '' then
+    redis.call('HDEL', KEYS[1], ARGV[i])
+  else
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+  end
+  notice = notice .. #ARGV[i] .. ' ' .. ARGV[i] .. #ARGV[i + 1] .. ' ' .. ARGV[i + 1]
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PUBLISH', ARGV[1], notice)
+return redis.call('HINCRBY', KEYS[2], 'vv', 1)
+)";
+
+}  // namespace
+
+std::string_view source_of(Script script) {
+  static constexpr std::array<std::string_view, kScripts> kSources = {kHeartbeat, kOpen, kPublish, kClose, kSetValues};
+  return kSources[static_cast<std::size_t>(script)];
+}
+
+}  // namespace chat::cluster

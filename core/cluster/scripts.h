@@ -1,0 +1,43 @@
+// The scripts that Redis executes for a cluster: each is one step that happens whole or not at all. All keys of a room have the same
+// hash tag. Numbers of messages stay below 2^53, because Lua counts in doubles.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace chat::cluster {
+
+enum class Script : std::uint8_t {
+  // Claims or renews the number of a server, and lists all servers.
+  // KEYS: nodes (sorted set: number by end of lease), about (hash: number to "id run"). ARGV: number, id, lease_ms, run.
+  // Answers {0 or 1, now_ms, number, "id run", ...}; 0: another server has the number.
+  heartbeat,
+  // The position of a room, and what a server does not have yet. After a restart or a fail-over (`run`) the servers first hand over
+  // what they know above the log.
+  // KEYS: meta, stream, values, ids. ARGV: run, new epoch, settle, my epoch, my top, my run, limit, bytes, expire_ms, channel, token,
+  // version, window_ms, told, and for each message that is handed over: last, n, time_ms, token, batch, id. settle: 1: all servers
+  // have handed over. token: of a batch that may have been published; "": none. version: of the values that the server has. told: 1:
+  // the rest of the arguments is all that the server has.
+  // Answers {"TELL", now_ms, top} when the server has to hand over what it has above top; {"WAIT", now_ms}; or {"OPEN", epoch, top,
+  // now_ms, entries, version, values, first}: the newest entries, the newest first; keys with their values, or nothing if the version
+  // is the same; the first seq of the batch with the token, or 0.
+  open,
+  // Numbers a batch, keeps it and publishes it.
+  // KEYS: meta, stream, ids. ARGV: run, epoch, keep, channel, n, batch, token, window_ms, expire_ms, bytes, id (or "") of each message.
+  // Answers {"OK", first, now_ms}, {"MOVED"} when the room must be opened first, or {"TWICE", index, seq, ...}: nothing was published,
+  // because these messages (from 1) have been before.
+  publish,
+  // The numbering restarts in another epoch, and everything is dropped. Once for each epoch.
+  // KEYS: meta, stream, ids, values. ARGV: run, epoch, channel, id, window_ms, expire_ms.
+  close,
+  // Sets values of a room; an empty one is removed. Answers the version of the values.
+  // KEYS: values, meta. ARGV: channel, id, expire_ms, and for each value: key, value.
+  set_values,
+};
+inline constexpr std::size_t kScripts = 5;
+
+std::string_view source_of(Script script);
+
+}  // namespace chat::cluster
