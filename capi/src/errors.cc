@@ -59,6 +59,9 @@ int chat_has_feature(const char *name) noexcept {
 #ifdef CHAT_WITH_SQLITE
       "history-file",
 #endif
+#ifdef CHAT_WITH_REDIS
+      "cluster",
+#endif
   };
   if (name == nullptr) return 0;
   if (std::strcmp(name, "unique-names") == 0) {

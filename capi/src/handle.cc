@@ -38,6 +38,19 @@ Result<std::string> read_reason_argument(const char* reason) {
   return std::string(text);
 }
 
+Result<KeptRangePtr> open_room(net::Server& server, const std::string& room) {
+  Hub& hub = server.hub();
+  if (!hub.is_shared()) return KeptRangePtr();
+  const std::optional<KeptQuery> query = hub.unread(room, std::optional<Position>());
+  if (!query) return KeptRangePtr();
+  if (server.on_own_thread()) {
+    return {Error::wrong_thread, "the room " + room + " is read from the cluster, which a callback must not wait for"};
+  }
+  KeptRangePtr range = hub.read_now(*query);
+  if (!range->status.ok()) return range->status;
+  return range;
+}
+
 Result<std::string> read_room(const char* room) {
   if (room == nullptr) return {Error::invalid_argument, "room is NULL"};
   Status status = check_room_name(room);

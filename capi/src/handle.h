@@ -47,6 +47,10 @@ Result<ClientPtr> find_client(net::Server& server, chat_client_id id);
 // A readable reason; NULL: none. too_large when it does not fit a close frame, invalid_utf8.
 Result<std::string> read_reason_argument(const char* reason);
 Result<std::string> read_room(const char* room);
+// In a cluster: reads what this server must know of the room before its rules are changed, and waits for that. The result keeps the
+// room until the change is made; nullptr: nothing had to be read. Errors: wrong_thread on a thread of the server, whose callbacks
+// must not wait; unavailable.
+Result<KeptRangePtr> open_room(net::Server& server, const std::string& room);
 Result<std::string> read_user_id(const char* user_id);
 
 // Logs that a deferred call has failed, because it cannot be returned.

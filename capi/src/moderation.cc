@@ -52,9 +52,11 @@ Result<Moderation> read_moderation(const chat_moderation *moderation) {
 
 Status moderate(chat_server *handle, Server &server, const char *function, Moderation what) {
   Hub &hub = server.hub();
+  Result<chat::KeptRangePtr> opened = chat::capi::open_room(server, what.room);
+  if (!opened.ok()) return opened.status();
   Result<Hub::Target> target = hub.find_target(what);
   if (!target.ok()) return target.status();
-  return act(*handle, server, function, [&hub, what = std::move(what), target = std::move(*target)] {
+  return act(*handle, server, function, [&hub, what = std::move(what), target = std::move(*target), opened = *opened] {
     return hub.moderate(what, target, nullptr, chat::net::current_moment());
   });
 }

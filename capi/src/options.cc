@@ -567,6 +567,26 @@ void read_history_file(Reader& reader, const chat_server_options& given, net::Se
                 options.history_file_bytes);
 }
 
+void read_cluster(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  reader.text("options.cluster", given.cluster, options.cluster);
+  if (given.cluster != nullptr && options.cluster.empty()) reader.fault(invalid("options.cluster", "is empty"));
+  reader.text("options.cluster_prefix", given.cluster_prefix, options.cluster_prefix);
+  const auto may_be_in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' || c == '.' ||
+           c == '_' || c == '-';
+  };
+  if (options.cluster_prefix.empty() || options.cluster_prefix.size() > 64 ||
+      !std::ranges::all_of(options.cluster_prefix, may_be_in_name)) {
+    reader.fault(invalid("options.cluster_prefix", "must be 1 to 64 bytes of A-Z a-z 0-9 : . _ -"));
+  }
+  if (given.cluster == nullptr) return;
+  for (const auto& [name, is_set] : {std::pair("options.history_path", given.history_path != nullptr),
+                                     std::pair("options.history_store", given.history_store != nullptr),
+                                     std::pair("options.history_off", given.history_off != 0)}) {
+    if (is_set) reader.fault(invalid("options.cluster", std::string("and ") + name + " exclude each other"));
+  }
+}
+
 void read_presence(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
   constexpr std::int64_t kMaxGraceMs = 3'600'000;
   const int level = raw_number(given.presence);
@@ -636,6 +656,7 @@ Result<Settings> read_options(const chat_server_options* options) {
   read_stomp_options(reader, given, settings.server);
   read_http_options(reader, given, settings.server);
   read_history_file(reader, given, settings.server);
+  read_cluster(reader, given, settings.server);
   read_history_store(reader, given, settings);
   read_presence(reader, given, settings.server);
   read_changes(reader, given, settings.server);

@@ -132,19 +132,12 @@ chat_error chat_send_user(chat_server *server, const char *user_id, const chat_m
     const Result<std::shared_ptr<Message>> given = read_with_sender(*server, **running, message);
     if (!given.ok()) return given.status();
     chat::Hub &hub = (*running)->hub();
-    if (hub.clients_of_user(*user).empty()) return {Error::no_such_client, "no client of the user " + *user};
+    if (!hub.is_shared() && hub.clients_of_user(*user).empty()) {
+      return {Error::no_such_client, "no client of the user " + *user};
+    }
 
     return act(*server, **running, "chat_send_user", [&hub, user = std::move(*user), given = *given]() -> Status {
-      const MessageDraft &draft = *given;
-      // A client that disconnects meanwhile is no error if another one receives the message.
-      bool sent = false;
-      for (const ClientPtr &receiver : hub.clients_of_user(user)) {
-        Status status = hub.send(receiver, draft, chat::net::current_moment());
-        if (!status.ok() && status.code != Error::no_such_client) return status;
-        sent |= status.ok();
-      }
-      if (!sent) return {Error::no_such_client, "no client of the user " + user};
-      return {};
+      return hub.send_to_user(user, *given, chat::net::current_moment());
     });
   });
 }

@@ -46,8 +46,10 @@ Status change_room(chat_server *handle, Server &server, const char *function, co
   Result<std::string> why = read_reason_argument(reason);
   if (!why.ok()) return why.status();
   Hub &hub = server.hub();
+  Result<chat::KeptRangePtr> opened = chat::capi::open_room(server, *name);
+  if (!opened.ok()) return opened.status();
   return act(*handle, server, function,
-             [&hub, action = std::move(action), name = std::move(*name), why = std::move(*why)] {
+             [&hub, action = std::move(action), name = std::move(*name), why = std::move(*why), opened = *opened] {
                return action(hub, name, why);
              });
 }

@@ -13,12 +13,16 @@
 namespace chat::net {
 namespace {
 
+constexpr std::string_view kStops = "stopping\n";
+
 bool is_read(const HttpRequest& request) { return request.method == "GET" || request.method == "HEAD"; }
 
-// /healthz is a liveness check. /readyz is for load balancers: it fails as soon as the server stops.
-HttpResponse health(const HttpRequest& request, std::string_view serving, bool draining) {
+// /healthz is a liveness check. /readyz is for load balancers: it fails as soon as the server stops, and while its cluster is gone.
+// trouble: why it fails; empty: it does not.
+HttpResponse health(const HttpRequest& request, std::string_view serving, std::string_view trouble) {
   if (!is_read(request)) return only_get_response();
-  HttpResponse response = HttpResponse::text(draining ? 503 : 200, draining ? "stopping\n" : std::string(serving));
+  HttpResponse response =
+      HttpResponse::text(trouble.empty() ? 200 : 503, std::string(trouble.empty() ? serving : trouble));
   response.headers.push_back({"Cache-Control", "no-store"});
   return response;
 }
@@ -31,8 +35,11 @@ Routes::Routes(EndpointContext& loop, const Server& server)
 std::variant<HttpResponse, Hold> Routes::route(Connection& connection, const HttpRequest& request) {
   const ServerOptions& options = loop_.options();
   const StaticFiles& files = server_.static_files();
-  if (request.path == "/healthz") return health(request, "ok\n", loop_.draining());
-  if (request.path == "/readyz") return health(request, "ready\n", server_.stopping());
+  if (request.path == "/healthz") return health(request, "ok\n", loop_.draining() ? kStops : "");
+  if (request.path == "/readyz") {
+    const std::string_view trouble = server_.ready() ? "" : "no connection to the cluster\n";
+    return health(request, "ready\n", server_.stopping() ? kStops : trouble);
+  }
   const Endpoint* endpoint = endpoints_.find(request.path);
   if (endpoint != nullptr && endpoints_.request_handler(*endpoint).precedes_files(request)) {
     return route_to(*endpoint, connection, request);

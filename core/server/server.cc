@@ -32,6 +32,7 @@ constexpr std::size_t kTlsDescriptorsPerLoop = 2;
 constexpr std::size_t kDescriptorsPerServer = 8;
 // For a history in a file: the file, its log and shared memory, for two connections, and the lock.
 constexpr std::size_t kDescriptorsForHistory = 8;
+constexpr std::size_t kDescriptorsForCluster = 8;
 // Two files, and what OpenSSL may open.
 constexpr std::size_t kDescriptorsToReloadTls = 4;
 // So much of a refused client's request is read. A socket that is closed with unread input is reset, and the client might not see
@@ -50,6 +51,13 @@ constexpr std::string_view kFull = "HTTP/1.1 503 Service Unavailable\r\nContent-
 std::uint64_t random_seed() {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+// A server of a cluster may have the number that another one had before, and messages of its clients are kept. So client numbers
+// begin with the time: the later server has the higher ones, unless the earlier one had 4,096 clients each second.
+std::uint64_t first_client_number(Moment now) {
+  constexpr std::int64_t kSince = 1'735'689'600;  // 2025-01-01, Unix seconds
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, now.time_ms / 1'000 - kSince)) << 12;
 }
 
 }  // namespace
@@ -144,7 +152,8 @@ Result<int> Server::check_descriptors() const {
   const std::size_t loops = static_cast<std::size_t>(std::max(1, options_.threads));
   const std::size_t per_loop = kDescriptorsPerLoop + (has_tls() ? kTlsDescriptorsPerLoop : 0);
   const std::size_t for_history = options_.history_path.empty() ? 0 : kDescriptorsForHistory;
-  const HeldDescriptors held(kDescriptorsPerServer + for_history + loops * per_loop);
+  const std::size_t for_cluster = options_.cluster.empty() ? 0 : kDescriptorsForCluster;
+  const HeldDescriptors held(kDescriptorsPerServer + for_history + for_cluster + loops * per_loop);
   if (Status status = held.status(); !status.ok()) return status;
   if (!has_tls()) return 0;
   const int places = descriptor_table_size(open_file_limit(), options_.max_connections, held.lowest());
@@ -195,12 +204,19 @@ Status Server::start_parts(std::unique_ptr<store::StoreBackend> history_backend)
       open_history_store(options_, application_, std::move(history_backend));
   if (!history.ok()) return history.status();
   history_ = std::move(*history);
+  Status status = open_cluster();
+  if (!status.ok()) return status;
   HubOptions hub_options = options_.hub;
   hub_options.store = history_.get();
+  if (cluster_) {
+    hub_options.store = &cluster_->store();
+    hub_options.node = cluster_->node();
+    hub_options.last_client_number = first_client_number(current_moment());
+  }
   if (history_) hub_options.last_client_number = history_->last_client_number();
   hub_options.wake_presence = [this] { wake_presence(); };
   hub_ = std::make_unique<Hub>(std::move(hub_options), std::move(inboxes), &refusals_);
-  Status status = hub_->load(current_moment());
+  status = hub_->load(current_moment());
   if (!status.ok()) return status;
   dispatcher_ = std::make_unique<Dispatcher>(*hub_, application_);
   for (const auto& loop : loops_) {
@@ -214,6 +230,7 @@ Status Server::start_parts(std::unique_ptr<store::StoreBackend> history_backend)
   log_hidden_paths();
   status = start_history();
   if (!status.ok()) return status;
+  if (cluster_) cluster_->start(*hub_);
   hub_->load_presence(current_moment());
   if (options_.threads != 0) return start_threads();
   loops_.front()->set_readable();  // the first poll registers the sockets
@@ -237,6 +254,18 @@ void Server::log_hidden_paths() {
   for (const std::string& path : paths) {
     if (static_files_.has(path)) application_.log(LogLevel::info, path + " is served from static_mounts");
   }
+}
+
+Status Server::open_cluster() {
+  const SignalsBlocked blocked;
+  Result<std::unique_ptr<Cluster>> cluster =
+      Cluster::open(options_, application_, [mask = blocked.before()](const char* name) {
+        name_thread(name);
+        prepare_thread(mask);
+      });
+  if (!cluster.ok()) return cluster.status();
+  cluster_ = std::move(*cluster);
+  return {};
 }
 
 Status Server::start_history() {
@@ -295,8 +324,9 @@ Server::~Server() {
   if (listener_) listener_->stop();
   expiry_.reset();
   presence_timer_.reset();
-  if (history_ && hub_) hub_->keep_seen();
+  if ((history_ || cluster_) && hub_) hub_->keep_seen();
   if (history_) history_->stop();
+  if (cluster_) cluster_->stop();
   for (const auto& loop : loops_) loop->shut_down();
 }
 
@@ -459,6 +489,8 @@ HistoryStats Server::history_stats() const {
 MetricsSnapshot Server::metrics() const {
   MetricsSnapshot snapshot;
   snapshot.history = history_stats();
+  snapshot.cluster = cluster_stats();
+  snapshot.clustered = cluster_ != nullptr;
   snapshot.net = stats();
   snapshot.hub = hub_->stats();
   for (const auto& loop : loops_) snapshot.connections_now_by_loop.push_back(loop->stats().connections_now.get());

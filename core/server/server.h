@@ -25,6 +25,7 @@
 #include "net/serve/static_files.h"
 #include "net/session/session_table.h"
 #include "net/socket/listener.h"
+#include "server/cluster.h"
 #include "store/stored_history.h"
 
 namespace chat::net {
@@ -62,6 +63,9 @@ class Server final : private AcceptUser {
   Hub& hub() { return *hub_; }
   // All 0 without a file.
   HistoryStats history_stats() const;
+  ClusterStats cluster_stats() const { return cluster_ ? cluster_->stats() : ClusterStats(); }
+  // For load balancers: whether it serves new clients well.
+  bool ready() const { return !stopping() && (!cluster_ || cluster_->ready()); }
   const ServerOptions& options() const { return options_; }
   ServerStats stats() const;
   MetricsSnapshot metrics() const;
@@ -97,6 +101,7 @@ class Server final : private AcceptUser {
   void log_hidden_paths();
   // Any thread: makes the first loop send the presence notices that are due.
   void wake_presence();
+  Status open_cluster();
   Status start_history();
   Status start_threads();
 
@@ -117,6 +122,7 @@ class Server final : private AcceptUser {
   const std::int64_t started_at_ms_;  // time of day
   std::size_t next_loop_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
+  std::unique_ptr<Cluster> cluster_;               // nullptr: this server is alone. Outlives the hub, whose logs use it
   std::unique_ptr<store::StoredHistory> history_;  // nullptr: in memory only. Outlives the hub, whose logs use it
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Dispatcher> dispatcher_;

@@ -258,6 +258,8 @@ void CommandLine::add_limits() {
         one_of<chat_history_search>({{"off", CHAT_HISTORY_SEARCH_OFF},
                                      {"words", CHAT_HISTORY_SEARCH_WORDS},
                                      {"parts", CHAT_HISTORY_SEARCH_PARTS}}));
+  text("cluster", "URL", "share the rooms with the servers at this Redis: redis://HOST", options_.cluster);
+  text("cluster-prefix", "PREFIX", "chat: ; begins the names in Redis", options_.cluster_prefix);
   value("presence", "off|counts|full", "off; what members learn about who is in their room", options_.server.presence,
         one_of<chat_presence_level>(
             {{"off", CHAT_PRESENCE_OFF}, {"counts", CHAT_PRESENCE_COUNTS}, {"full", CHAT_PRESENCE_FULL}}));

@@ -167,6 +167,8 @@ void point_to_strings(Options& options) {
   server.tls_private_key_file = pointer_or_null(options.tls_private_key);
   server.socket_io_client_directory = pointer_or_null(options.socket_io_client);
   server.history_path = pointer_or_null(options.history);
+  server.cluster = pointer_or_null(options.cluster);
+  server.cluster_prefix = pointer_or_null(options.cluster_prefix);
   server.edits_off = options.edits_off ? 1 : 0;
   server.moderation_events = options.moderation_events ? 1 : 0;
   server.presence_event = pointer_or_null(options.presence_event);

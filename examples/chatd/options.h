@@ -62,6 +62,8 @@ struct Options {
   std::string www;
   std::string socket_io_client;
   std::string history;
+  std::string cluster;
+  std::string cluster_prefix;
   std::string presence_event;
   bool edits_off = false;
   bool moderation_events = false;

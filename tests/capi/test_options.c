@@ -584,6 +584,38 @@ static void names_are_checked(void **state) {
   invalid(&options, "options.reserved_names");
 }
 
+static void a_cluster_is_checked(void **state) {
+  const char *prefixes[] = {"", "a{b", "a b", "\xff", "12345678901234567890123456789012345678901234567890123456789012345"};
+  chat_server_options options = base();
+  size_t i;
+  (void)state;
+  for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+    options.cluster_prefix = prefixes[i];
+    invalid(&options, "options.cluster_prefix");
+  }
+  options.cluster_prefix = "game-1:";
+  starts(&options);
+  options.cluster = "";
+  invalid(&options, "options.cluster");
+  options.cluster = "redis://127.0.0.1";
+  options.history_path = "chat.db";
+  invalid(&options, "options.cluster");
+  options.history_path = NULL;
+  options.history_off = 1;
+  invalid(&options, "options.cluster");
+  options.history_off = 0;
+  options.cluster = "http://127.0.0.1";
+  if (chat_has_feature("cluster")) {
+    refused(&options, CHAT_ERROR_INVALID_ARGUMENT, "cluster: ");
+    options.cluster = "redis://a,b";
+    refused(&options, CHAT_ERROR_UNSUPPORTED, "cluster: ");
+    options.cluster = "redis://127.0.0.1:1";
+    refused(&options, CHAT_ERROR_UNAVAILABLE, "cluster: ");
+  } else {
+    refused(&options, CHAT_ERROR_UNSUPPORTED, "cluster: this build has no Redis");
+  }
+}
+
 static void origins_proxies_and_hosts_are_checked(void **state) {
   const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null", "wss://example.org"};
   const char *bad[] = {"", "example.org", "https://", "https://example.org/", "https://*.example.org", "://x"};
@@ -673,6 +705,7 @@ int main(void) {
       cmocka_unit_test(own_paths_are_checked),
       cmocka_unit_test(rooms_and_events_are_checked),
       cmocka_unit_test(names_are_checked),
+      cmocka_unit_test(a_cluster_is_checked),
       cmocka_unit_test(origins_proxies_and_hosts_are_checked),
       cmocka_unit_test(tls_files_go_together),
       cmocka_unit_test(text_must_be_utf8),

@@ -153,6 +153,10 @@ class ServerOptions(TypedDict, total=False):
     history_store: Optional[HistoryStore]
     history_search: HistorySearch
 
+    cluster: str
+    """Where the Redis is that the servers of a cluster share, such as "redis://localhost"."""
+    cluster_prefix: str
+
     presence: PresenceLevel
     presence_grace_ms: int
     presence_event: str

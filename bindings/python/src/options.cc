@@ -154,6 +154,10 @@ void Options::set(const std::string& name, py::handle value) {
     options_.presence = static_cast<chat_presence_level>(number<int>(value));
   } else if (name == "presence_event") {
     options_.presence_event = keep(value);
+  } else if (name == "cluster") {
+    options_.cluster = keep(value);
+  } else if (name == "cluster_prefix") {
+    options_.cluster_prefix = keep(value);
   } else if (name == "history_on_failure") {
     options_.history_on_failure = static_cast<chat_history_failure>(number<int>(value));
   } else if (name == "allowed_origins") {

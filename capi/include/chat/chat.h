@@ -101,7 +101,7 @@ CHAT_API const char *chat_library_versions(void) CHAT_NOEXCEPT;
 /*
  * Returns 1 if this build has the named feature, otherwise 0. Names: "tls", "permessage-deflate", "unix-socket", "chat.v1",
  * "socket.io", "threads", "host-driven", "deferral" (CHAT_DEFER), "page" (chat_page_path, chat_script_path), "metrics",
- * "sockjs", "stomp", "http", "history-file" (history_path), "moderation" (chat_moderate), "unique-names" (unique_names).
+ * "sockjs", "stomp", "http", "history-file" (history_path), "moderation" (chat_moderate), "unique-names" (unique_names), "cluster" (cluster).
  * Returns 0 for an unknown name or NULL.
  */
 CHAT_API int chat_has_feature(const char *name) CHAT_NOEXCEPT;
@@ -1005,6 +1005,13 @@ typedef struct chat_server_options {
   size_t reserved_name_count;
   chat_history_search
       history_search; /* with history_path: messages can be found by their text: chat_search(), docs/history.md */
+  /*
+   * Servers with the same Redis and prefix share their rooms: docs/cluster.md. "redis://HOST", "rediss://HOST" (TLS),
+   * "unix:///PATH", "redis+sentinel://HOST,HOST/NAME"; NULL: alone. Needs the feature "cluster", UNSUPPORTED without it.
+   * The server does not start without Redis, or when it does not answer within 5 s (UNAVAILABLE).
+   */
+  const char *cluster;        /* where the Redis is; NULL: this server is alone */
+  const char *cluster_prefix; /* NULL: "chat:"; of all names in Redis, at most 64 bytes of A-Z a-z 0-9 : . _ - */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -1031,7 +1038,7 @@ typedef struct chat_server_options {
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
         CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
-        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF                                                                 \
+        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF, NULL, NULL                                                     \
   }
 
 /*

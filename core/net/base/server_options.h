@@ -125,6 +125,9 @@ struct ServerOptions {
   std::int64_t history_file_bytes = 4LL << 30;  // kUnlimited: no limit
   HistorySearch history_search = HistorySearch::off;
 
+  std::string cluster;  // where the Redis is that the servers of a cluster share; empty: this server is alone
+  std::string cluster_prefix = "chat:";
+
   HubOptions hub;
 };
 

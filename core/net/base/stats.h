@@ -51,6 +51,21 @@ struct HistoryStats {
   std::uint64_t file_bytes_now = 0;
 };
 
+// Of a server in a cluster.
+struct ClusterStats {
+  std::uint64_t published = 0;  // messages that Redis has numbered for this server
+  std::uint64_t received = 0;   // messages of other servers
+  std::uint64_t failed = 0;     // messages that were refused, because Redis was gone or refused them
+  std::uint64_t dropped = 0;    // unnumbered messages that could not be passed on, and messages that could not be read
+  std::uint64_t batches = 0;    // calls of Redis for `published`
+  std::uint64_t holes = 0;      // times that messages were fetched because a notice was missing
+  std::uint64_t losses = 0;     // times that Redis was lost
+  bool up_now = false;
+  std::uint64_t rooms_now = 0;
+  std::uint64_t servers_now = 0;
+  std::uint64_t waiting_now = 0;  // messages
+};
+
 // Counted since the start, except fields with _now in their names, which are current values.
 struct ServerStats {
   std::uint64_t connections_now = 0;

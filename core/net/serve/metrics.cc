@@ -99,6 +99,26 @@ void add_server(Families& families, const MetricsSnapshot& snapshot) {
   families.counter("libchat_sent_bytes_total", "Bytes written to sockets, including framing.", snapshot.net.bytes_out);
 }
 
+void add_cluster(Families& families, const ClusterStats& cluster) {
+  families.gauge("libchat_cluster_up", "1 while Redis numbers the messages of this server.", cluster.up_now ? 1 : 0);
+  families.gauge("libchat_cluster_servers", "Servers of the cluster.", static_cast<double>(cluster.servers_now));
+  families.gauge("libchat_cluster_rooms", "Rooms that this server has subscribed to.",
+                 static_cast<double>(cluster.rooms_now));
+  families.gauge("libchat_cluster_waiting", "Messages that wait for Redis.", static_cast<double>(cluster.waiting_now));
+  families.counter("libchat_cluster_published_total", "Messages of this server that Redis has numbered.",
+                   cluster.published);
+  families.counter("libchat_cluster_batches_total", "Calls of Redis for these messages.", cluster.batches);
+  families.counter("libchat_cluster_received_total", "Messages of other servers.", cluster.received);
+  families.counter("libchat_cluster_failed_total", "Messages refused because Redis was gone or refused them.",
+                   cluster.failed);
+  families.counter("libchat_cluster_dropped_total",
+                   "Unnumbered messages that were not passed on, and messages that could not be read.",
+                   cluster.dropped);
+  families.counter("libchat_cluster_holes_total", "Times that messages were fetched because a notice was missing.",
+                   cluster.holes);
+  families.counter("libchat_cluster_losses_total", "Times that Redis was lost.", cluster.losses);
+}
+
 void add_clients_and_rooms(Families& families, const MetricsSnapshot& snapshot) {
   families.gauges("libchat_clients", "Clients now, by protocol.", "protocol", kProtocolNames,
                   snapshot.net.clients_now_by_protocol);
@@ -155,6 +175,7 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
   Families families;
   add_server(families, snapshot);
   add_clients_and_rooms(families, snapshot);
+  if (snapshot.clustered) add_cluster(families, snapshot.cluster);
   add_messages(families, snapshot);
   return families.text();
 }

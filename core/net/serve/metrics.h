@@ -17,6 +17,8 @@ struct MetricsSnapshot {
   ServerStats net;
   HubStats hub;
   HistoryStats history;
+  ClusterStats cluster;
+  bool clustered = false;
   std::vector<std::uint64_t> connections_now_by_loop;
   std::int64_t started_at_ms = 0;  // wall clock, Unix milliseconds
   bool draining = false;

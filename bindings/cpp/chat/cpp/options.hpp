@@ -211,6 +211,9 @@ struct Options {
   std::shared_ptr<HistoryStore> history_store = {};
   // With history_path: ServerRef::search().
   chat_history_search history_search = CHAT_HISTORY_SEARCH_OFF;
+  // The Redis of a cluster; empty: this server is alone.
+  std::string cluster = {};
+  std::string cluster_prefix = {};
 };
 
 namespace detail {
@@ -345,6 +348,8 @@ class RawOptions {
     raw_.reserved_names = texts(options.reserved_names, reserved_names_);
     raw_.reserved_name_count = reserved_names_.size();
     raw_.history_search = options.history_search;
+    raw_.cluster = text(options.cluster);
+    raw_.cluster_prefix = text(options.cluster_prefix);
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
       raw_.history_store = &history_store_;

@@ -47,6 +47,11 @@ void each_counter_has_its_line(void**) {
   snapshot.hub.published = 53;
   snapshot.hub.history_bytes_now = 54;
   snapshot.history = {61, 62, 63, 64};
+  snapshot.clustered = true;
+  snapshot.cluster.up_now = true;
+  snapshot.cluster.servers_now = 72;
+  snapshot.cluster.published = 73;
+  snapshot.cluster.losses = 74;
   const std::string text = metrics_text(snapshot);
   for (const char* line : {"libchat_start_time_seconds 1700000000.25",
                            "libchat_draining 1",
@@ -79,6 +84,10 @@ void each_counter_has_its_line(void**) {
                            "libchat_history_failed_total 62",
                            "libchat_history_forgotten_total 63",
                            "libchat_history_file_bytes 64",
+                           "libchat_cluster_up 1",
+                           "libchat_cluster_servers 72",
+                           "libchat_cluster_published_total 73",
+                           "libchat_cluster_losses_total 74",
                            "# TYPE libchat_clients gauge",
                            "# TYPE libchat_deliveries_total counter"}) {
     assert_line(text, line);
