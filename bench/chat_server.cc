@@ -79,6 +79,8 @@ bool set_option(chat_server_options& options, std::string_view name, const char*
     options.tls_private_key_file = value;
   } else if (name == "--history") {
     options.history_path = value;
+  } else if (name == "--cluster") {
+    options.cluster = value;
   } else if (name == "--history-search") {
     options.history_search = static_cast<chat_history_search>(number);
   } else if (name == "--presence") {
@@ -96,7 +98,7 @@ int usage() {
       "usage: bench_chat_server [--port P] [--threads N] [--flush-interval-ms N] [--ping-interval-ms N]\n"
       "                         [--inbound-rate N] [--outbox-messages N --outbox-bytes N]\n"
       "                         [--tls-certificate FILE --tls-key FILE] [--consume 1] [--history FILE "
-      "[--history-search KIND]]\n"
+      "[--history-search KIND]] [--cluster URL]\n"
       "                         [--presence LEVEL]\n",
       stderr);
   return 2;

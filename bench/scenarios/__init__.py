@@ -2,6 +2,7 @@
 
 from . import (
     calls,
+    cluster,
     fairness,
     fan_out,
     flush,
@@ -31,6 +32,7 @@ _IN_ORDER = (
     polling,
     inbound,
     history,
+    cluster,
     handshakes,
     storm,
     rates,

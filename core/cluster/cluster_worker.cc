@@ -380,7 +380,8 @@ void ClusterWorker::on_beat(const redis::Value& answer) {
     up_ = true;
     store_.up_ = true;
     told_up_ = true;
-    log(LogLevel::info, "cluster: connected as server " + std::to_string(node_) + " of " + std::to_string(servers));
+    log(LogLevel::info,
+        "cluster: connected with the number " + std::to_string(node_) + "; servers: " + std::to_string(servers));
     look_after_rooms();
   }
   const bool late = loop_ms() - up_ms_ >= settings_.settle_ms;

@@ -2,6 +2,7 @@
 // each line once, in the order of the room, as the tables of docs/protocols.md say.
 import assert from 'node:assert/strict';
 import { limitMs, startChatd, test } from './support.mjs';
+import { hasRedis, startCluster } from './cluster_support.mjs';
 import { clientKinds } from './room_clients.mjs';
 import { expectedUnits, fill, kinds, partsOf, readTables, valuesOf, verifyUnit } from './translation_tables.mjs';
 
@@ -55,10 +56,12 @@ function verifyAbout(client, expected, about = {}, what) {
   }
 }
 
-async function enter(t, args = []) {
-  const server = await startChatd(t, ['--sockjs', 'all', '--inbound-rate', 'off', '--history-messages', '10000',
-    '--history-bytes', '100000000', ...args]);
-  const clients = clientKinds.map((one) => one.make(t, server, '방 1'));
+const settings = ['--sockjs', 'all', '--inbound-rate', 'off', '--history-messages', '10000', '--history-bytes', '100000000'];
+
+// Each client at the next one of the servers; without servers, at one of its own.
+async function enter(t, args = [], servers = null) {
+  const there = servers ?? [await startChatd(t, [...settings, ...args])];
+  const clients = clientKinds.map((one, i) => one.make(t, there[i % there.length], '방 1'));
   await Promise.all(clients.map((client) => client.open()));
   return clients;
 }
@@ -135,6 +138,13 @@ for (const threads of [1, 4]) {
     await verifyRoom(clients, clients.flatMap((client) => client.says.flatMap((row) => linesOf(client, row))));
   });
 }
+
+test('three servers of a cluster: every line reaches every client once, in one order',
+  { skip: !hasRedis && 'redis-server is not installed' }, async (t) => {
+    const { servers } = await startCluster(t, 3, settings);
+    const clients = await enter(t, [], servers);
+    await verifyRoom(clients, clients.flatMap((client) => client.says.flatMap((row) => linesOf(client, row))));
+  });
 
 test('an event and attributes reach the clients that can be shown them', async (t) => {
   const clients = await enter(t);

@@ -4,6 +4,8 @@ them."""
 import json
 import re
 
+import pytest
+from cluster_support import Redis
 from prometheus_client.parser import text_string_to_metric_families
 from support import SOURCE_DIR, TEXT, wait_until
 
@@ -124,8 +126,13 @@ def test_slow_readers_are_counted(start_chatd, raw, websocket):
     slow.close()
 
 
+@pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
 def test_the_board_and_the_page_name_what_exists(start_chatd, raw):
-    _, samples = scrape(raw, start_chatd("--metrics", "/metrics"))
+    redis = Redis()
+    try:
+        _, samples = scrape(raw, start_chatd("--metrics", "/metrics", "--cluster", redis.url))
+    finally:
+        redis.end()
     exposed = {key[0] for key in samples}
     board = json.loads(BOARD.read_text())
     targets = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]

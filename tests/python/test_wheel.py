@@ -18,7 +18,7 @@ from support import LIMIT_S, SOURCE_DIR
 from websockets.asyncio.client import connect
 
 # What is not in manylinux and so has to come along; libwebsockets is inside of libchat.
-CARRIED = {"libuv", "libcjson", "libssl", "libcrypto", "libsqlite3"}
+CARRIED = {"libuv", "libcjson", "libssl", "libcrypto", "libsqlite3", "libhiredis"}
 # Python's own ssl, where it is not built in, has the system's.
 OF_PYTHON = {"libssl", "libcrypto"}
 # The names under which a system would have them, or what they would load.
