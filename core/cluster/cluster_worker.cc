@@ -23,6 +23,7 @@ constexpr std::int64_t kSignMs = 1'000;
 constexpr std::int64_t kHoleMs = 50;  // a notice that is so late is fetched
 constexpr std::int64_t kStopMs = 2'000;
 constexpr std::size_t kMaxQueuedBytes = 16 << 20;
+constexpr std::size_t kMaxAsked = 1'000;
 constexpr std::int64_t kRetryMs = 1'000;
 constexpr std::int64_t kLogMs = 10'000;
 constexpr int kChecks = 200;  // of rooms in one tick
@@ -244,6 +245,7 @@ void ClusterWorker::lost(const Status& why) {
     room->setting_values = false;
     room->ahead.clear();  // Redis may not have kept it
     room->tell_above.reset();
+    room->values_version.clear();  // another Redis counts from the start
     room->retry_ms = 0;
     ++room->attempt;
   }
@@ -371,15 +373,14 @@ void ClusterWorker::on_beat(const redis::Value& answer) {
   store_.servers_.store(servers, std::memory_order_relaxed);
   const bool first = !std::exchange(claimed_, true);
   if (first) {
+    up_ = told_up_ = true;
+    store_.up_ = true;
     {
       const std::lock_guard lock(store_.mutex_);
       if (store_.node_ == 0) store_.node_ = node_;
       store_.opened_ = true;
       store_.changed_.notify_all();
     }
-    up_ = true;
-    store_.up_ = true;
-    told_up_ = true;
     log(LogLevel::info,
         "cluster: connected with the number " + std::to_string(node_) + "; servers: " + std::to_string(servers));
     look_after_rooms();
@@ -551,8 +552,9 @@ void ClusterWorker::take(Step& step) {
     }
     case Step::Kind::close: {
       SharedRoom& room = room_of(step.room);
-      room.close_epoch = std::move(step.epoch);
       drop_content(room);
+      room.close_epoch = std::move(step.epoch);
+      must_adopt(room);  // the hub's room may have been given another position meanwhile
       room.state = SharedRoom::State::closed;
       ++room.attempt;
       done(ClusterStore::kStepBytes);
@@ -794,7 +796,7 @@ void ClusterWorker::close(SharedRoom& room) {
 // Also fetches what is missing.
 void ClusterWorker::ask_position(SharedRoom& room) {
   if (!up_ || !room.subscribed) return;
-  if (commands_->queued_bytes() > kMaxQueuedBytes) {  // the timer asks again
+  if (commands_->queued_bytes() > kMaxQueuedBytes || commands_->waiting() > kMaxAsked) {  // the timer asks again
     room.state = SharedRoom::State::closed;
     busy_.insert(&room);
     return;
@@ -802,6 +804,7 @@ void ClusterWorker::ask_position(SharedRoom& room) {
   room.state = SharedRoom::State::opening;
   busy_.insert(&room);
   const std::uint64_t attempt = ++room.attempt;
+  room.values_changed = false;
   const bool from_start = room.must_adopt;
   std::vector<std::string> args = {run_,
                                    settings_.make_epoch(),
@@ -867,8 +870,8 @@ void ClusterWorker::on_position(SharedRoom& room, const redis::Value& answer) {
   }
   const bool continues = !room.must_adopt && epoch == room.epoch &&
                          (batches.empty() ? *top <= room.seq : batches.front().first <= room.seq + 1);
-  // What another Redis has lost of the values is given to it again.
-  const bool keeps_values = !room.run.empty() && room.run != run_ && epoch == room.epoch;
+  // What another Redis has lost of the values is given to it again. A room that was closed has a version.
+  const bool keeps_values = !room.run.empty() && room.run != run_ && (epoch == room.epoch || items[5].text == "0");
   std::vector<RoomValue> values;
   if (items[5].text != room.values_version) {
     surely([&] { values = merge_values(room, items[6].items, keeps_values); });
@@ -901,10 +904,16 @@ void ClusterWorker::on_position(SharedRoom& room, const redis::Value& answer) {
     }
   }
   take_sent_back(room);  // it was not published
+  std::erase_if(room.ahead,
+                [&](const auto& one) { return !one.second.epoch.empty() && one.second.epoch != room.epoch; });
   take_ahead(room);
   answer_readers(room, {}, hold);
   set_values(room);
   publish(room);
+  if (std::exchange(room.values_changed, false)) {  // after these values were read
+    room.values_version.clear();
+    ask_position(room);
+  }
 }
 
 // Gives Redis what it does not have of the room's values.
@@ -984,6 +993,7 @@ bool ClusterWorker::is_coming(const std::string& room, const std::string& key) {
 }
 
 void ClusterWorker::on_values(SharedRoom& room, std::string_view notice) {
+  room.values_changed = room.values_changed || room.state == SharedRoom::State::opening;
   std::vector<RoomValue> changed;
   while (!notice.empty()) {
     RoomValue one;
@@ -1091,7 +1101,10 @@ void ClusterWorker::send_batch(SharedRoom& room) {
     if (found && reply.answered()) on_published(*found, token, reply.value);
   };
   store_.batches_.fetch_add(1, std::memory_order_relaxed);
-  if (!run_script(Script::publish, {room.meta, room.stream, room.ids}, args, answered).ok()) take_sent_back(room);
+  if (!run_script(Script::publish, {room.meta, room.stream, room.ids}, args, answered).ok()) {
+    take_sent_back(room);
+    busy_.insert(&room);
+  }
 }
 
 void ClusterWorker::on_published(SharedRoom& room, const std::string& token, const redis::Value& answer) {
@@ -1125,6 +1138,7 @@ void ClusterWorker::on_published(SharedRoom& room, const std::string& token, con
 }
 
 void ClusterWorker::on_twice(SharedRoom& room, const redis::Value& answer) {
+  busy_.insert(&room);
   std::vector<SharedRoom::Waiting> sent = std::exchange(room.sent, {});
   for (std::size_t i = 1; i + 1 < answer.items.size(); i += 2) {
     const auto index = number_in<std::size_t>(answer.items[i]);

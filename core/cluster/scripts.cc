@@ -162,17 +162,17 @@ return 'OK'
 
 // A notice has the length of each key and value before it.
 constexpr std::string_view kSetValues = R"(
-local notice = 'v' .. ARGV[2] .. ' '
+local notice = {'v' .. ARGV[2] .. ' '}
 for i = 4, #ARGV, 2 do
   if ARGV[i + 1] == '' then
     redis.call('HDEL', KEYS[1], ARGV[i])
   else
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
   end
-  notice = notice .. #ARGV[i] .. ' ' .. ARGV[i] .. #ARGV[i + 1] .. ' ' .. ARGV[i + 1]
+  notice[#notice + 1] = #ARGV[i] .. ' ' .. ARGV[i] .. #ARGV[i + 1] .. ' ' .. ARGV[i + 1]
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PUBLISH', ARGV[1], notice)
+redis.call('PUBLISH', ARGV[1], table.concat(notice))
 return redis.call('HINCRBY', KEYS[2], 'vv', 1)
 )";
 

@@ -78,6 +78,7 @@ struct SharedRoom : std::enable_shared_from_this<SharedRoom> {
   std::optional<std::uint64_t> tell_above;       // Redis wants what this server has above this seq
   bool must_adopt = false;                       // the hub has a new room
   std::int64_t retry_ms = 0;                     // Redis has refused something: not before this time again
+  bool values_changed = false;                   // by a notice, while the position is asked for
   std::string values_version;                    // of the values that this server has read
   bool ruled = false;                            // the hub's room has the values
   bool setting_values = false;                   // Redis has not answered for some of these:

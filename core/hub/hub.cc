@@ -779,8 +779,10 @@ Result<RoomHold> Hub::adopt(std::string_view name, const Position& top, const st
     hold = rooms_.hold(room.shared_from_this());
     apply_rules(room, values, now);  // before others can see that the position is known
     const Position before{room.log->epoch(), room.log->seq()};
+    const bool moves = before.epoch != top.epoch || before.seq != top.seq;
     std::deque<std::pair<ReservedPosts, Joined>> notices;
     for (const auto& [id, member] : room.members) {
+      if (!moves) break;
       Joined joined;
       joined.client = id;
       joined.room = room.name;
