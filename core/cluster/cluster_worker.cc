@@ -269,9 +269,9 @@ void ClusterWorker::check_links() {
 }
 
 template <class... Args>
-Status ClusterWorker::command(redis::RedisLink& link, redis::ReplyHandler done, const Args&... args) {
+Status ClusterWorker::command(redis::RedisLink& link, const redis::ReplyHandler& done, const Args&... args) {
   const std::array<std::string_view, sizeof...(Args)> words = {std::string_view(args)...};
-  return link.send(words, std::move(done));
+  return link.send(words, done);
 }
 
 // A cluster needs a Redis that does not forget by itself.
@@ -865,9 +865,10 @@ void ClusterWorker::on_position(SharedRoom& room, const redis::Value& answer) {
   }
   const std::string& epoch = items[1].text;
   std::vector<Batch> batches;
-  for (auto entry = items[4].items.rbegin(); entry != items[4].items.rend(); ++entry) {
-    if (std::optional<Batch> batch = batch_in(*entry)) batches.push_back(std::move(*batch));
+  for (const redis::Value& entry : items[4].items) {
+    if (std::optional<Batch> batch = batch_in(entry)) batches.push_back(std::move(*batch));
   }
+  std::reverse(batches.begin(), batches.end());  // the oldest first
   const bool continues = !room.must_adopt && epoch == room.epoch &&
                          (batches.empty() ? *top <= room.seq : batches.front().first <= room.seq + 1);
   // What another Redis has lost of the values is given to it again. A room that was closed has a version.
@@ -953,9 +954,9 @@ std::vector<RoomValue> ClusterWorker::merge_values(SharedRoom& room, const std::
   }
   std::vector<RoomValue> changed;
   const std::lock_guard lock(store_.values_mutex_);
-  static const ClusterStore::Values kNone;
+  static const ClusterStore::Values none;
   const auto found = store_.values_.find(room.name);
-  const ClusterStore::Values& before = found == store_.values_.end() ? kNone : found->second;
+  const ClusterStore::Values& before = found == store_.values_.end() ? none : found->second;
   if (keeps) {
     for (const auto& [key, value] : before) {
       if (!values.contains(key)) room.unwritten.try_emplace(key, value.value);
@@ -1150,9 +1151,8 @@ void ClusterWorker::on_twice(SharedRoom& room, const redis::Value& answer) {
     finished(known);
     known.submission = {};
   }
-  for (auto one = sent.rbegin(); one != sent.rend(); ++one) {
-    if (one->submission.message) room.waiting.push_front(std::move(*one));
-  }
+  std::erase_if(sent, [](const SharedRoom::Waiting& one) { return !one.submission.message; });
+  room.waiting.insert(room.waiting.begin(), std::make_move_iterator(sent.begin()), std::make_move_iterator(sent.end()));
 }
 
 void ClusterWorker::take_batch(SharedRoom& room, Batch batch) {
@@ -1217,7 +1217,8 @@ void ClusterWorker::deliver(SharedRoom& room, Batch& batch) {
 }
 
 void ClusterWorker::take_sent_back(SharedRoom& room) {
-  for (auto one = room.sent.rbegin(); one != room.sent.rend(); ++one) room.waiting.push_front(std::move(*one));
+  room.waiting.insert(room.waiting.begin(), std::make_move_iterator(room.sent.begin()),
+                      std::make_move_iterator(room.sent.end()));
   room.sent.clear();
 }
 

@@ -63,7 +63,7 @@ class ClusterWorker {
   void refuse(SharedRoom& room, const redis::Value& answer);
   void note_trouble(Status status);
   template <class... Args>
-  Status command(redis::RedisLink& link, redis::ReplyHandler done, const Args&... args);
+  Status command(redis::RedisLink& link, const redis::ReplyHandler& done, const Args&... args);
   Status run_script(Script script, const std::vector<std::string_view>& keys, const std::vector<std::string>& args,
                     redis::ReplyHandler done);
   void on_message(std::string_view channel, std::string_view text);

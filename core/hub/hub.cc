@@ -742,30 +742,28 @@ void Hub::receive(std::shared_ptr<Message> message) {
 }
 
 void Hub::take_notice(const FarNotice& notice, std::shared_ptr<Message> message, Moment now) {
-  if (message) {
-    message->time_ms = now.time_ms;
-    message->born_ms = now.age_ms;
-    message->serial = next_serial();
+  if (notice.kind == FarNotice::Kind::kick) {
+    if (const RoomPtr room = rooms_.find(notice.room)) rooms_.with(room, [&](Room& found) { kick(found, notice); });
+    return;
   }
-  if (notice.kind == FarNotice::Kind::message && !notice.user_id.empty()) {
+  if (!message) return;
+  message->time_ms = now.time_ms;
+  message->born_ms = now.age_ms;
+  message->serial = next_serial();
+  if (!notice.user_id.empty()) {
     for (const ClientPtr& client : clients_of_user(notice.user_id)) (void)send(client, *message, now);
     return;
   }
-  if (notice.kind == FarNotice::Kind::message && message->room.empty()) {
-    const Submission submission{std::move(message), {}};
+  const Submission submission{std::move(message), {}};
+  if (submission.message->room.empty()) {
     const auto routing = routing_.share();
     Announcement(inboxes_, nullptr, submission, false).post();
     return;
   }
-  const RoomPtr room = rooms_.find(notice.kind == FarNotice::Kind::kick ? notice.room : message->room);
+  const RoomPtr room = rooms_.find(submission.message->room);
   if (!room) return;
   rooms_.with(room, [&](Room& found) {
-    if (notice.kind == FarNotice::Kind::kick) {
-      kick(found, notice);
-      return;
-    }
-    message->epoch = found.log->epoch();
-    const Submission submission{std::move(message), {}};
+    submission.message->epoch = found.log->epoch();
     Announcement(inboxes_, &found, submission, false).post();
   });
 }

@@ -55,7 +55,7 @@ class RoomStore {
   virtual bool is_shared() const { return false; }
   // For the other servers, which do the same as this one: see Hub::take_notice(). May be called with a room's lock held; it never
   // blocks. What cannot wait is dropped.
-  virtual void tell_others(FarNotice notice) noexcept { (void)notice; }
+  virtual void tell_others(FarNotice notice) noexcept { (void)notice; }  // NOLINT(performance-unnecessary-value-param)
 
   // Whether anything is kept of the room.
   virtual bool has(std::string_view room) const = 0;
