@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -381,6 +382,20 @@ def test_it_does_not_start_with_a_redis_that_drops_keys(start_program, redis):
     program.expected_code = 1
     program.wait_error("maxmemory-policy allkeys-lru")
     program.wait()
+
+
+def test_the_documented_rights_suffice(start_chatd, talk, redis, users):
+    page = (SOURCE_DIR / "docs/cluster.md").read_text()
+    rights = re.search(r"^- The user needs `([^`]+)`", page, re.M)[1].split()
+    redis.command("ACL", "SETUSER", "chat", "on", ">secret", "~chat:*", "&chat:*", *rights)
+    url = f"redis://chat:secret@127.0.0.1:{redis.port}"
+    first, second = start_chatd("--cluster", url, "--users", users), start_chatd("--cluster", url, "--users", users)
+    ann, bob = talk(first, token="token-of-the-owner"), talk(second)
+    assert ann.say("hello", id="1")["type"] == "ack"
+    bob.heard("hello")
+    for action, value in (("read_only", 1), ("close", 0)):
+        assert ann.answer(ann.request("moderate", room="dev", action=action, value=value))["type"] == "moderated"
+    bob.wait(lambda event: event["type"] == "left")
 
 
 def three_free_ports():
