@@ -2,7 +2,7 @@
 #include "cluster/cluster_store.h"
 
 #include <chrono>
-#include <future>
+#include <mutex>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -157,12 +157,22 @@ KeptRangePtr ClusterStore::read_now(const KeptQuery& query) {
   if (!up_) return failed_range(query, {Error::unavailable, "the cluster is not available"});
   if (std::this_thread::get_id() == thread_.get_id())
     return failed_range(query, {Error::wrong_thread, "in a callback of the cluster"});
-  auto promise = std::make_shared<std::promise<KeptRangePtr>>();
-  std::future<KeptRangePtr> range = promise->get_future();
-  read(query, [promise](KeptRangePtr found) { promise->set_value(std::move(found)); });
+  // A std::promise would make names of the standard library visible in libchat.a.
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable came;
+    KeptRangePtr range;
+  };
+  const auto answer = std::make_shared<Answer>();
+  read(query, [answer](KeptRangePtr range) {
+    const std::lock_guard lock(answer->mutex);
+    answer->range = std::move(range);
+    answer->came.notify_all();
+  });
   const std::chrono::milliseconds most(settings_.hold_ms + settings_.settle_ms + 1'000);
-  if (range.wait_for(most) != std::future_status::ready) return failed_range(query, {Error::timed_out, "no answer"});
-  return range.get();
+  std::unique_lock lock(answer->mutex);
+  if (answer->came.wait_for(lock, most, [&] { return answer->range != nullptr; })) return answer->range;
+  return failed_range(query, {Error::timed_out, "no answer"});
 }
 
 Status ClusterStore::keep_value(std::string_view room, std::string_view key, std::string_view value, Moment now) {

@@ -6,7 +6,7 @@ import {
   PollingSession, SocketIoClient, connectSocketIo, kinds, modes, openWebSocket, startApplication, startServer, testEach,
   testLibchat,
 } from './socket_io_support.mjs';
-import { connectOnly, connectV1, startTestd, test } from './support.mjs';
+import { Queue, connectOnly, connectV1, startTestd, test } from './support.mjs';
 
 const back = { reconnection: true, reconnectionDelay: 1, reconnectionDelayMax: 5 };
 const plain = { recovery: false };
@@ -284,12 +284,13 @@ testLibchat('an acknowledgement without a time-out, in either direction', async 
   const { program } = server;
   const ann = await connectSocketIo(t, server);
   const { client } = await program.event('open');
-  const answers = [];
+  const answers = new Queue();
   ann.socket.on('ask', (number, answer) => answers.push(() => answer(number)));
   const { ack_id: patient } = await program.command('send-ack', 0, client, 'ask', '[1]', -1);
   const { ack_id: hasty } = await program.command('send-ack', 0, client, 'ask', '[2]', 1);
   assert.equal((await program.event('ack', ({ ack_id }) => ack_id === hasty)).error, 'ERROR_TIMED_OUT');
-  answers[0]();
+  const answerFirst = await answers.take();
+  answerFirst();
   assert.deepEqual((await program.event('ack', ({ ack_id }) => ack_id === patient)).args, '[1]');
   // Without an answer it ends with the client.
   const { ack_id: last } = await program.command('send-ack', 0, client, 'ask', '[3]', -1);
