@@ -585,7 +585,8 @@ static void names_are_checked(void **state) {
 }
 
 static void a_cluster_is_checked(void **state) {
-  const char *prefixes[] = {"", "a{b", "a b", "\xff", "12345678901234567890123456789012345678901234567890123456789012345"};
+  const char *prefixes[] = {"", "a{b", "a b", "\xff",
+                            "12345678901234567890123456789012345678901234567890123456789012345"};
   chat_server_options options = base();
   size_t i;
   (void)state;
