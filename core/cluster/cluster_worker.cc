@@ -176,6 +176,7 @@ Status ClusterWorker::prepare() {
 }
 
 void ClusterWorker::run() {
+  last_tick_ms_ = loop_ms();
   uv_timer_start(
       &timer_,
       [](uv_timer_t* timer) {
@@ -658,6 +659,9 @@ void ClusterWorker::drop_if_unused(const std::string& name) {
 
 void ClusterWorker::on_timer() {
   const std::int64_t ms = loop_ms();
+  // What has come meanwhile is read after the timers, so a loop that was late has heard nothing.
+  const std::int64_t late_ms = ms - std::exchange(last_tick_ms_, ms) - kTickMs;
+  if (late_ms > 0) heard_ms_ += late_ms;
   if (!run_.empty() && scripts_left_ == 0) {
     if (ms >= next_beat_ms_) beat();
     if (ms >= next_sign_ms_) {
@@ -706,9 +710,11 @@ void ClusterWorker::look_after_rooms() {
   for (SharedRoom* room : busy_) busy.push_back(room->shared_from_this());
   bool all_handed_over = true;
   for (const SharedRoomPtr& room : busy) {
-    if (room->state != State::open) {
+    // A busy room is not open for a moment when something is fetched.
+    if (room->state == State::open) room->open_ms = ms;
+    if (room->state != State::open && ms - room->open_ms >= settings_.hold_ms) {
       fail_old(*room, unavailable("Redis does not answer"), ms - settings_.hold_ms);
-    } else if (!room->ahead.empty() && ms - room->ahead_since_ms >= kHoleMs) {
+    } else if (room->state == State::open && !room->ahead.empty() && ms - room->ahead_since_ms >= kHoleMs) {
       store_.holes_.fetch_add(1, std::memory_order_relaxed);
       ask_position(*room);
     }

@@ -139,6 +139,7 @@ class ClusterWorker {
   std::int64_t next_beat_ms_ = 0;
   std::int64_t heard_ms_ = 0;  // the last sign of life on the subscription
   std::int64_t next_sign_ms_ = 0;
+  std::int64_t last_tick_ms_ = 0;
   bool beating_ = false;      // an answer is awaited
   bool handed_over_ = false;  // this server has told all that it knows to this Redis
   bool settled_ = false;      // all servers have

@@ -76,6 +76,7 @@ struct SharedRoom : std::enable_shared_from_this<SharedRoom> {
   std::int64_t ahead_since_ms = 0;
   std::vector<Reader> readers;
   std::optional<std::uint64_t> tell_above;       // Redis wants what this server has above this seq
+  std::int64_t open_ms = 0;                      // when the timer saw it open last, while something waited
   bool must_adopt = false;                       // the hub has a new room
   std::int64_t retry_ms = 0;                     // Redis has refused something: not before this time again
   bool values_changed = false;                   // by a notice, while the position is asked for

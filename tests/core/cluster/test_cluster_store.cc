@@ -142,7 +142,7 @@ void a_repeated_message_is_known_at_the_other_server(void**) {
   assert_ok(repeated.status);
   assert_true(repeated.repeated && repeated.seq == 1);
   second.say(again, "other", "another id");
-  wait_until([&] { return first.texts().size() == 2; });
+  wait_until([&] { return first.texts().size() == 2 && second.texts().size() == 2; });
   assert_true(first.texts() == second.texts());
 }
 
