@@ -24,6 +24,7 @@ constexpr std::int64_t kHoleMs = 50;  // a notice that is so late is fetched
 constexpr std::int64_t kStopMs = 2'000;
 constexpr std::size_t kMaxQueuedBytes = 16 << 20;
 constexpr std::size_t kMaxAsked = 1'000;
+constexpr std::int64_t kKeepMs = 5'000;
 constexpr std::int64_t kRetryMs = 1'000;
 constexpr std::int64_t kLogMs = 10'000;
 constexpr int kChecks = 200;  // of rooms in one tick
@@ -643,6 +644,10 @@ SharedRoom& ClusterWorker::room_of(const std::string& name) {
 void ClusterWorker::drop_if_unused(const std::string& name) {
   const auto found = rooms_.find(name);
   if (found == rooms_.end() || !found->second->unused()) return;
+  if (stop_ms_ == 0 && loop_ms() < found->second->keep_ms) {
+    busy_.insert(found->second.get());  // the timer looks again
+    return;
+  }
   const SharedRoomPtr room = found->second;
   const bool subscribes = room->subscribed || room->state == SharedRoom::State::subscribing;
   if (subscribes && !run_.empty()) (void)command(*subscriber_, nullptr, "UNSUBSCRIBE", room->channel);
@@ -721,8 +726,8 @@ void ClusterWorker::look_after_rooms() {
     attend(*room);
     const bool knows_more = !room->epoch.empty() && !room->must_adopt && room->run != run_;
     all_handed_over = all_handed_over && (!knows_more || room->state == State::settling);
-    if (room->state == State::open && room->ahead.empty() && room->waiting.empty() && room->unwritten.empty())
-      busy_.erase(room.get());
+    const bool waits = !room->ahead.empty() || !room->waiting.empty() || !room->unwritten.empty();
+    if (room->state == State::open && !waits && !room->unused()) busy_.erase(room.get());
     drop_if_unused(room->name);
   }
   if (!up_ || handed_over_ || !all_handed_over) return;
@@ -1054,6 +1059,7 @@ RoomHold ClusterWorker::adopt(SharedRoom& room, const Position& top, const std::
   }
   room.epoch = top.epoch;
   room.seq = top.seq;
+  room.keep_ms = loop_ms() + kKeepMs;
   return *hold;
 }
 

@@ -75,14 +75,15 @@ struct SharedRoom : std::enable_shared_from_this<SharedRoom> {
   std::map<std::uint64_t, Batch> ahead;  // by their first seq: something before them is missing
   std::int64_t ahead_since_ms = 0;
   std::vector<Reader> readers;
-  std::optional<std::uint64_t> tell_above;       // Redis wants what this server has above this seq
-  std::int64_t open_ms = 0;                      // when the timer saw it open last, while something waited
-  bool must_adopt = false;                       // the hub has a new room
-  std::int64_t retry_ms = 0;                     // Redis has refused something: not before this time again
-  bool values_changed = false;                   // by a notice, while the position is asked for
-  std::string values_version;                    // of the values that this server has read
-  bool ruled = false;                            // the hub's room has the values
-  bool setting_values = false;                   // Redis has not answered for some of these:
+  std::optional<std::uint64_t> tell_above;  // Redis wants what this server has above this seq
+  std::int64_t open_ms = 0;                 // when the timer saw it open last, while something waited
+  std::int64_t keep_ms = 0;     // the hub has just made its room, and tells so a little later: it stays until then
+  bool must_adopt = false;      // the hub has a new room
+  std::int64_t retry_ms = 0;    // Redis has refused something: not before this time again
+  bool values_changed = false;  // by a notice, while the position is asked for
+  std::string values_version;   // of the values that this server has read
+  bool ruled = false;           // the hub's room has the values
+  bool setting_values = false;  // Redis has not answered for some of these:
   std::map<std::string, std::string> unwritten;  // values by their keys, which Redis does not have yet
 };
 using SharedRoomPtr = std::shared_ptr<SharedRoom>;

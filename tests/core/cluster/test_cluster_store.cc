@@ -18,10 +18,10 @@ using namespace chat::test;
 
 namespace {
 
-void wait_until(const std::function<bool()>& condition) {
+void wait_until(const std::function<bool()>& condition, int line = __builtin_LINE()) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
-    assert_true(std::chrono::steady_clock::now() < end);
+    if (std::chrono::steady_clock::now() >= end) fail_msg("waited in vain at line %d", line);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));  // On purpose: the worker is another thread.
   }
 }
