@@ -8,21 +8,9 @@
 #include <utility>
 
 #include "cluster/cluster_worker.h"
+#include "hub/failed_range.h"
 
 namespace chat::cluster {
-namespace {
-
-KeptRangePtr failed_range(const KeptQuery& query, Status status) {
-  auto range = std::make_shared<KeptRange>();
-  range->status = std::move(status);
-  range->epoch = query.epoch;
-  range->after_seq = range->before_seq = query.before_seq;
-  range->complete = false;
-  return range;
-}
-
-}  // namespace
-
 ClusterStore::ClusterStore(ClusterSettings settings) : settings_(std::move(settings)) {}
 
 ClusterStore::~ClusterStore() { stop(); }
@@ -147,7 +135,6 @@ void ClusterStore::read(KeptQuery query, Done done) {
   Step step;
   step.kind = Step::Kind::read;
   step.room = query.room;
-  step.query = query;
   step.done = done;
   Status status = push(std::move(step), kStepBytes);
   if (!status.ok()) done(failed_range(query, std::move(status)));

@@ -81,7 +81,6 @@ class ClusterStore final : public RoomStore {
     Submission submission = {};
     std::string epoch = {};
     LogStatePtr log = nullptr;
-    KeptQuery query = {};
     Done done = nullptr;
     FarNotice notice = {};
     RoomValue value = {};

@@ -565,7 +565,7 @@ void ClusterWorker::take(Step& step) {
     }
     case Step::Kind::read: {
       SharedRoom& room = room_of(step.room);
-      room.readers.push_back({step.query, step.done, loop_ms()});
+      room.readers.push_back({step.done, loop_ms()});
       // The hub has no room, or one that was not there when the position was asked for.
       if (room.logs == 0) must_adopt(room);
       if (room.state == SharedRoom::State::open) room.state = SharedRoom::State::closed;
@@ -764,10 +764,10 @@ void ClusterWorker::advance(SharedRoom& room) {
   }
 }
 
-void ClusterWorker::subscribe(SharedRoom& room) {
-  room.state = SharedRoom::State::subscribing;
-  const std::uint64_t attempt = ++room.attempt;
-  const auto subscribed = [this, attempt, weak = room.weak_from_this()](redis::Reply&& reply) {
+// A handler for the answer to a step towards an open room. When Redis has taken the step, calls taken(room) and goes on.
+template <class Taken>
+redis::ReplyHandler ClusterWorker::step_of(SharedRoom& room, Taken taken) {
+  return [this, taken, attempt = ++room.attempt, weak = room.weak_from_this()](redis::Reply&& reply) {
     const SharedRoomPtr found = weak.lock();
     if (!found || found->attempt != attempt || !reply.answered()) return;
     found->state = SharedRoom::State::closed;
@@ -775,28 +775,24 @@ void ClusterWorker::subscribe(SharedRoom& room) {
       refuse(*found, reply.value);
       return;
     }
-    found->subscribed = true;
+    taken(*found);
     attend(*found);
   };
+}
+
+void ClusterWorker::subscribe(SharedRoom& room) {
+  room.state = SharedRoom::State::subscribing;
+  const auto subscribed = step_of(room, [](SharedRoom& found) { found.subscribed = true; });
   if (!command(*subscriber_, subscribed, "SUBSCRIBE", room.channel).ok()) room.state = SharedRoom::State::closed;
 }
 
 void ClusterWorker::close(SharedRoom& room) {
   room.state = SharedRoom::State::opening;
-  const std::uint64_t attempt = ++room.attempt;
-  const auto closed = [this, attempt, weak = room.weak_from_this()](redis::Reply&& reply) {
-    const SharedRoomPtr found = weak.lock();
-    if (!found || found->attempt != attempt || !reply.answered()) return;
-    found->state = SharedRoom::State::closed;
-    if (reply.value.is_error()) {
-      refuse(*found, reply.value);
-      return;
-    }
-    found->epoch = std::exchange(found->close_epoch, {});
-    found->seq = 0;
-    found->run = run_;
-    attend(*found);
-  };
+  const auto closed = step_of(room, [this](SharedRoom& found) {
+    found.epoch = std::exchange(found.close_epoch, {});
+    found.seq = 0;
+    found.run = run_;
+  });
   const Status sent = run_script(Script::close, {room.meta, room.stream, room.ids, room.values},
                                  {run_, room.close_epoch, room.channel, settings_.id,
                                   text_of(settings_.message_id_window_ms), text_of(settings_.idle_ms)},
@@ -978,10 +974,11 @@ std::vector<RoomValue> ClusterWorker::merge_values(SharedRoom& room, const std::
     if (!value.empty()) values[key] = {key, value, time_ms};
   }
   // What the hub has set a moment ago counts more.
-  for (const auto& [name, count] : store_.coming_) {
-    if (name.first != room.name) continue;
-    values.erase(name.second);
-    if (const auto own = before.find(name.second); own != before.end()) values[name.second] = own->second;
+  const auto coming = store_.coming_.lower_bound({room.name, {}});
+  for (auto one = coming; one != store_.coming_.end() && one->first.first == room.name; ++one) {
+    const std::string& key = one->first.second;
+    values.erase(key);
+    if (const auto own = before.find(key); own != before.end()) values[key] = own->second;
   }
   for (const auto& [key, value] : before) {
     if (!values.contains(key)) changed.push_back({key, {}, value.time_ms});

@@ -84,6 +84,8 @@ class ClusterWorker {
   // Rooms -------------------------------------------------------------------------------------------------------------
   void attend(SharedRoom& room) noexcept;
   void advance(SharedRoom& room);
+  template <class Taken>
+  redis::ReplyHandler step_of(SharedRoom& room, Taken taken);
   void subscribe(SharedRoom& room);
   void close(SharedRoom& room);
   void ask_position(SharedRoom& room);

@@ -42,7 +42,6 @@ struct SharedRoom : std::enable_shared_from_this<SharedRoom> {
     std::int64_t bytes = 0;
   };
   struct Reader {
-    KeptQuery query;
     RoomStore::Done done;
     std::int64_t since_ms = 0;
   };

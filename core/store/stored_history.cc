@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "hub/failed_range.h"
 #include "store/stored_log.h"
 
 namespace chat::store {
@@ -45,15 +46,6 @@ void move_values(RoomValues& from, RoomValues& to) noexcept {
 
 void add_values(const RoomValues& values, RoomChange& change) {
   for (const auto& [key, one] : values) change.values.push_back({key, one.value, one.time_ms});
-}
-
-KeptRangePtr failed_range(const KeptQuery& query, Status status) {
-  auto range = std::make_shared<KeptRange>();
-  range->status = std::move(status);
-  range->epoch = query.epoch;
-  range->after_seq = range->before_seq = query.before_seq;
-  range->complete = false;
-  return range;
 }
 
 }  // namespace
