@@ -28,8 +28,8 @@ struct Identity {
   std::string user_id;  // empty: a guest
   std::string name;     // never empty once the client is registered
   Pairs attributes;
-  PublicStatePtr state = nullptr;  // a new identity of the same user keeps it; see Hub::set_state()
-  NameKeysPtr keys = nullptr;      // of the name, with HubOptions::unique_names
+  Boxed<PublicStatePtr> state = {};  // a new identity of the same user keeps it; see Hub::set_state()
+  Boxed<NameKeys> keys = {};         // of the name, with HubOptions::unique_names
 };
 using IdentityPtr = std::shared_ptr<const Identity>;
 
@@ -53,7 +53,7 @@ class Client {
   Client(ClientId id, ClientOrigin origin, IdentityPtr identity, Share share)
       : id_(id),
         origin_(named(std::move(origin), id)),
-        loop_(origin_.loop),
+        loop_(static_cast<std::uint32_t>(origin_.loop)),
         transport_(origin_.transport),
         identity_(std::move(identity)),
         share_(std::move(share)),
@@ -136,8 +136,8 @@ class Client {
 
   const ClientId id_;
   const ClientOrigin origin_;
-  std::atomic<std::size_t> loop_;
   std::atomic<void*> user_ = nullptr;
+  std::atomic<std::uint32_t> loop_;
   std::atomic<Transport> transport_;
   std::atomic<bool> dismissed_ = false;
   std::atomic<bool> timed_out_ = false;

@@ -38,7 +38,7 @@ Status ClientTable::give_keys(Identity& identity) const {
   if (!with_keys_) return {};
   Result<NameKeys> keys = name_keys(identity.name);
   if (!keys.ok()) return keys.status();
-  identity.keys = std::make_shared<const NameKeys>(std::move(*keys));
+  identity.keys.make() = std::move(*keys);
   return {};
 }
 
@@ -115,7 +115,7 @@ Status ClientTable::set_identity(Client& client, Identity identity, const TellNa
 }
 
 void ClientTable::replace_identity(Client& client, Identity identity) {
-  if (!identity.state && identity.user_id == client.identity_->user_id) identity.state = client.identity_->state;
+  if (!identity.state.made() && identity.user_id == client.identity_->user_id) identity.state = client.identity_->state;
   const auto next = std::make_shared<const Identity>(std::move(identity));
   if (next->user_id != client.identity_->user_id) {
     if (!next->user_id.empty()) {

@@ -306,7 +306,7 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
           if (room.names) room.names->add(client->id(), client->identity_);
           if (room.presence) {
             IdentityPtr identity = client->identity_;
-            if (!identity->state) {
+            if (!identity->state.made()) {
               if (PublicStatePtr state = room.presence->state_of(*identity)) identity = with_state(*identity, state);
             }
             member->second.person = room.presence->enter(client->id(), *identity);
@@ -439,7 +439,7 @@ void Hub::move_client(const ClientPtr& client, std::size_t loop) {
     departures.post(Departed{client->id(), {}});
     arrivals.post(Arrived{client->id(), {}});
   }
-  client->loop_.store(loop, std::memory_order_release);
+  client->loop_.store(static_cast<std::uint32_t>(loop), std::memory_order_release);
 }
 
 Result<std::vector<ClientPtr>> Hub::members(std::string_view name) const {

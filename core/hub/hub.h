@@ -373,7 +373,7 @@ class Hub {
   // Calls change(), which gives the client this identity, when the name is free in all its rooms.
   template <class Change>
   Status change_name(const ClientPtr& client, const IdentityPtr& next, Change change);
-  Status check_guest_name(const Client& client, const std::string& name, const NameKeysPtr& keys) const;
+  Status check_guest_name(const Client& client, const std::string& name, const Boxed<NameKeys>& keys) const;
   // Call these with the room's lock held, in a room with presence.
   MessagePtr presence_snapshot(Room& room, Moment now) const;
   std::shared_ptr<Message> presence_message(const Room& room, PresenceNotice notice, std::size_t count_before,

@@ -32,17 +32,18 @@ std::unique_lock<std::mutex> Hub::naming() {
   return options_.unique_names ? std::unique_lock(naming_) : std::unique_lock<std::mutex>();
 }
 
-Status Hub::check_guest_name(const Client& client, const std::string& name, const NameKeysPtr& keys) const {
+Status Hub::check_guest_name(const Client& client, const std::string& name, const Boxed<NameKeys>& keys) const {
   if (reserved_names_.empty() && guest_prefix_.empty()) return {};
   if (!client.identity()->user_id.empty()) return {};
   Status reserved{Error::forbidden, "the name " + name + " is reserved"};
   if (!reserved_names_.empty()) {
-    const Result<NameKeys> wanted = keys ? *keys : list_keys(name);
+    const Result<NameKeys> wanted = keys.made() ? *keys : list_keys(name);
     if (!wanted.ok()) return wanted.status();
     if (reserved_names_.contains(wanted->looks) || reserved_names_.contains(wanted->folded)) return reserved;
   }
   // So that each guest can have its guest name at any time.
-  const bool generated = keys && (keys->looks.starts_with(guest_prefix_) || keys->folded.starts_with(guest_prefix_));
+  const bool generated =
+      keys.made() && (keys->looks.starts_with(guest_prefix_) || keys->folded.starts_with(guest_prefix_));
   return generated && name != ClientTable::guest_name(client.id()) ? reserved : Status();
 }
 

@@ -30,7 +30,8 @@ inline Status name_taken(const std::string& name, const std::string& room) {
 
 inline IdentityPtr with_state(const Identity& identity, PublicStatePtr state) {
   auto changed = std::make_shared<Identity>(identity);
-  changed->state = std::move(state);
+  changed->state.reset();
+  if (state) changed->state.make() = std::move(state);
   return changed;
 }
 

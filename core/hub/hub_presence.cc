@@ -128,7 +128,7 @@ Status Hub::set_state(const ClientPtr& client, std::string state) {
     client->identity_ = with_state(*client->identity_, std::move(shared));
   }
   for_each_person(*client, [&](Presence& presence, Presence::Entry* person) {
-    presence.set_state(person, client->identity()->state);
+    presence.set_state(person, *client->identity()->state);
   });
   return {};
 }

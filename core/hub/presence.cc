@@ -92,7 +92,7 @@ void Presence::set_state(Entry* entry, PublicStatePtr state) noexcept {
 
 Presence::Entry* Presence::change(Entry* entry, ClientId client, const Identity& identity) {
   const bool same = entry->person.user_id == identity.user_id;
-  Entry* const now = enter(client, identity, same ? entry->person.state : identity.state);
+  Entry* const now = enter(client, identity, same ? entry->person.state : *identity.state);
   leave(entry);
   return now;
 }

@@ -46,7 +46,7 @@ class Presence {
 
   // A client became a member. Its state becomes that of its person, unless it has none. The entry is valid until leave()
   // for it. Throws std::bad_alloc; then nothing has changed.
-  Entry* enter(ClientId client, const Identity& identity) { return enter(client, identity, identity.state); }
+  Entry* enter(ClientId client, const Identity& identity) { return enter(client, identity, *identity.state); }
   void leave(Entry* entry) noexcept;
   // The state of the user, if one of its clients is in the room or it has a grace time; nullptr: none. Guests have none.
   PublicStatePtr state_of(const Identity& identity) const;

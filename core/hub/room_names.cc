@@ -8,7 +8,7 @@ namespace {
 
 template <class Action>
 void for_each_key(const Identity& identity, Action action) {
-  if (!identity.keys) return;
+  if (!identity.keys.made()) return;
   action(identity.keys->looks);
   if (!identity.keys->folded.empty()) action(identity.keys->folded);
 }
@@ -40,7 +40,7 @@ const RoomNames::Holder* RoomNames::taken_by(const Identity& identity, ClientId 
 }
 
 void RoomNames::take(ClientId client, const IdentityPtr& identity) {
-  if (!identity->keys) return;
+  if (!identity->keys.made()) return;
   const auto [found, added] = holders_.try_emplace(identity->keys->looks);
   Holder& looks = found->second;
   if (!identity->keys->folded.empty()) {

@@ -2,7 +2,6 @@
 // Any thread may call these functions. They throw std::bad_alloc.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -16,7 +15,6 @@ struct NameKeys {
   std::string looks;   // what it looks like, without case
   std::string folded;  // what it looks like when it is written in lower case; empty: as `looks`
 };
-using NameKeysPtr = std::shared_ptr<const NameKeys>;
 
 // Names have at most 128 bytes, but a character may look like many.
 inline constexpr std::size_t kMaxNameKeyBytes = 512;
