@@ -1,5 +1,7 @@
-"""Servers of other libraries. They are installed below the build directory, from npm and PyPI."""
+"""Servers of other libraries. They are installed below the build directory, from npm, PyPI and Go's modules."""
 
+import filecmp
+import os
 import shutil
 import subprocess
 import sys
@@ -12,11 +14,13 @@ SOURCE = ROOT / "bench" / "peers"
 PYTHON_PACKAGES = ("websockets==17.4", "socketify==0.0.31")
 MODULES = {"websockets": "websockets", "socketify": "socketify"}
 LIMIT_S = 300
+CENTRIFUGO = "github.com/centrifugal/centrifugo/v6@v6.9.1"
+GO_LIMIT_S = 1200
 
 
-def _succeeds(command, **options):
+def _succeeds(command, limit_s=LIMIT_S, **options):
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LIMIT_S, check=False,
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=limit_s, check=False,
                               **options).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
@@ -32,11 +36,19 @@ class Peers:
         self._python = None
         self._said = set()
 
-    def entry(self, name, load):
-        """The peer's entry, or None. Names: ws, socket.io, websockets, socketify."""
+    def entry(self, name, load, redis=None):
+        """The peer's entry, or None. Names: ws, socket.io, websockets, socketify, centrifugo.
+
+        redis: the path of the UNIX socket of a Redis by which servers of socket.io or centrifugo share their rooms.
+        """
+        arguments = [redis] if redis else []
         if name in ("ws", "socket.io"):
             program = {"ws": "ws.mjs", "socket.io": "socketio.mjs"}[name]
-            return Entry(name, [shutil.which("node"), str(self.folder / program)], load=load) if self._has_node(name) else None
+            command = [shutil.which("node"), str(self.folder / program), *arguments]
+            return Entry(name, command, load=load) if self._has_node(name) else None
+        if name == "centrifugo":
+            command = [sys.executable, str(SOURCE / "centrifugo_server.py"), str(self.folder / "centrifugo"), *arguments]
+            return Entry(name, command, load=load) if self._has_centrifugo() else None
         if not self._has_module(name):
             return None
         return Entry(name, [self._python, str(SOURCE / f"{name}_server.py")], load=load)
@@ -57,12 +69,21 @@ class Peers:
     def _has_node(self, name):
         if self._node is None:
             self.folder.mkdir(parents=True, exist_ok=True)
+            lock = self.folder / "package-lock.json"
+            installed = (self.folder / "node_modules").exists() and lock.exists() and filecmp.cmp(lock, SOURCE / lock.name, False)
             for file in (*SOURCE.glob("*.mjs"), *SOURCE.glob("package*.json")):
                 shutil.copy(file, self.folder)
-            installed = (self.folder / "node_modules" / "socket.io").exists()
             self._node = bool(shutil.which("node")) and (
                 installed or _succeeds(["npm", "ci", "--no-audit", "--no-fund"], cwd=self.folder))
         return self._node or self._skip(name, "Node or its packages cannot be had (npm ci in bench/peers)")
+
+    def _has_centrifugo(self):
+        if not (self.folder / "centrifugo").exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            environment = {**os.environ, "GOBIN": str(self.folder)}
+            if not _succeeds(["go", "install", CENTRIFUGO], env=environment, limit_s=GO_LIMIT_S):
+                return self._skip("centrifugo", f"go install {CENTRIFUGO} fails")
+        return True
 
     def _has_module(self, name):
         if self._python is None:

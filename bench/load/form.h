@@ -39,7 +39,7 @@ class Form {
   virtual std::string message(const Client& client, std::string_view text) const = 0;
 };
 
-// "plain", "chat.v1", "socket.io", "sockjs", "stomp", "sse", "polling" (Socket.IO). nullptr for other names. Clients of sse and
+// "plain", "chat.v1", "socket.io", "sockjs", "stomp", "centrifugo", "sse", "polling" (Socket.IO). nullptr for other names. Clients of sse and
 // polling only receive.
 std::unique_ptr<Form> make_form(std::string_view name);
 

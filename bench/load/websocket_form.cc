@@ -96,6 +96,27 @@ struct Stomp {
   }
 };
 
+// The JSON protocol of Centrifugo. A frame may contain several messages and replies.
+struct Centrifugo {
+  static std::string path(const Client&) { return "/connection/websocket"; }
+  static bool greet(Client&, std::string& out) {
+    append_client_frame(out, kText, R"({"id":1,"connect":{}})");
+    return false;
+  }
+  static bool welcomed(Client& client, std::string_view payload, std::string& out) {
+    if (payload.find(R"("error":)") != std::string_view::npos) fail("refused: %.200s", std::string(payload).c_str());
+    if (payload.find(R"("id":1,)") != std::string_view::npos) {
+      append_client_frame(out, kText, R"({"id":2,"subscribe":{"channel":")" + room_name(client) + R"("}})");
+    }
+    return payload.find(R"("id":2,)") != std::string_view::npos;
+  }
+  static bool is_message(std::string_view payload) { return payload.find('@') != std::string_view::npos; }
+  static void answer(std::string_view, std::string& /*out*/) {}
+  static std::string message(const Client& client, std::string_view text) {
+    return R"({"id":3,"publish":{"channel":")" + room_name(client) + R"(","data":)" + quoted(text) + "}}";
+  }
+};
+
 template <class Codec>
 class WebSocketForm final : public Form {
  public:
@@ -144,7 +165,7 @@ class WebSocketForm final : public Form {
 
  private:
   static std::uint64_t hear(Client& client, std::string_view payload, LabelSink& sink) {
-    if constexpr (std::is_same_v<Codec, SockJs>) {
+    if constexpr (std::is_same_v<Codec, SockJs> || std::is_same_v<Codec, Centrifugo>) {
       return hear_labels(client, payload, sink);
     } else {
       if (client.publisher) sink.hear(client, payload.substr(std::min(payload.size(), payload.find('@'))));
@@ -153,7 +174,10 @@ class WebSocketForm final : public Form {
   }
 
   static void control(const FrameView& frame, std::string& out) {
-    if (frame.opcode == kClose) fail("the server sent a close frame");
+    if (frame.opcode == kClose) {
+      fail("the server sent a close frame: %.100s",
+           std::string(frame.payload.substr(std::min<std::size_t>(2, frame.payload.size()))).c_str());
+    }
     if (frame.opcode == kPing) append_client_frame(out, kPong, frame.payload);
   }
 };
@@ -175,6 +199,7 @@ std::unique_ptr<Form> make_websocket_form(std::string_view name) {
   if (name == "socket.io") return std::make_unique<WebSocketForm<SocketIo>>();
   if (name == "sockjs") return std::make_unique<WebSocketForm<SockJs>>();
   if (name == "stomp") return std::make_unique<WebSocketForm<Stomp>>();
+  if (name == "centrifugo") return std::make_unique<WebSocketForm<Centrifugo>>();
   return nullptr;
 }
 
