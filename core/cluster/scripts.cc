@@ -77,6 +77,7 @@ else
   if ARGV[3] ~= '1' then return {'WAIT', now} end
   redis.call('HSET', KEYS[1], 'g', ARGV[1], 'st', text(top))
 end
+redis.call('HSET', KEYS[1], 'x', 0)
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[9]) end
 local after = '-'
 if epoch == ARGV[4] then after = '(' .. text(mine) .. '-0' end
@@ -105,8 +106,10 @@ if version ~= ARGV[12] then values = redis.call('HGETALL', KEYS[3]) end
 return {'OPEN', epoch, text(top), now, entries, version, values, first}
 )";
 
+// Each call of Redis within a script costs several microseconds, so this one makes no call that it can do without. The field ob is
+// what b was before the oldest entry, or less; x is when the expiry of the keys was last put off, or 0 when a key may be new.
 constexpr std::string_view kPublish = R"(
-local meta = redis.call('HMGET', KEYS[1], 'e', 'g')
+local meta = redis.call('HMGET', KEYS[1], 'e', 'g', 's', 'b', 'ob', 'x')
 if meta[1] ~= ARGV[2] or meta[2] ~= ARGV[1] then return {'MOVED'} end
 local function text(number) return string.format('%.0f', number) end
 local t = redis.call('TIME')
@@ -125,14 +128,18 @@ for i = 11, #ARGV do
 end
 if #known > 1 then return known end
 local n = tonumber(ARGV[5])
-local top = redis.call('HINCRBY', KEYS[1], 's', n)
-local bytes = redis.call('HINCRBY', KEYS[1], 'b', #ARGV[6])
+local top, bytes = (meta[3] or 0) + n, (meta[4] or 0) + #ARGV[6]
+local before, renewed = tonumber(meta[5] or '0'), tonumber(meta[6] or '0')
 local first, last = text(top - n + 1), text(top) .. '-0'
-redis.call('XADD', KEYS[2], 'MINID', '~', text(math.max(0, top - ARGV[3])), last, 'n', n, 't', text(now), 'k', ARGV[7], 'd', ARGV[6], 'b', bytes)
-for i = 1, 10 do
-  local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
-  if not oldest or oldest[1] == last or bytes - oldest[2][10] + #oldest[2][8] <= tonumber(ARGV[10]) then break end
-  redis.call('XDEL', KEYS[2], oldest[1])
+redis.call('XADD', KEYS[2], 'MINID', '~', text(math.max(0, top - ARGV[3])), last, 'n', n, 't', text(now), 'k', ARGV[7], 'd', ARGV[6], 'b', text(bytes))
+if bytes - before > tonumber(ARGV[10]) then
+  for i = 1, 10 do
+    local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+    if not oldest then break end
+    before = oldest[2][10] - #oldest[2][8]
+    if oldest[1] == last or bytes - before <= tonumber(ARGV[10]) then break end
+    redis.call('XDEL', KEYS[2], oldest[1])
+  end
 end
 local ids = false
 for i = 11, #ARGV do
@@ -142,8 +149,12 @@ for i = 11, #ARGV do
   end
 end
 if ids then redis.call('PEXPIRE', current, 2 * ARGV[8]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[9])
-redis.call('PEXPIRE', KEYS[2], ARGV[9])
+if now - renewed > ARGV[9] / 30 then
+  renewed = now
+  redis.call('PEXPIRE', KEYS[1], ARGV[9])
+  redis.call('PEXPIRE', KEYS[2], ARGV[9])
+end
+redis.call('HSET', KEYS[1], 's', text(top), 'b', text(bytes), 'ob', text(before), 'x', text(renewed))
 redis.call('PUBLISH', ARGV[4], 'b' .. ARGV[2] .. ' ' .. first .. ' ' .. n .. ' ' .. text(now) .. ' ' .. ARGV[7] .. ' ' .. ARGV[6])
 return {'OK', first, now}
 )";
@@ -153,7 +164,7 @@ if redis.call('HGET', KEYS[1], 'e') == ARGV[2] then return 'OK' end
 local t = redis.call('TIME')
 local bucket = math.floor((t[1] * 1000 + math.floor(t[2] / 1000)) / ARGV[5])
 redis.call('DEL', KEYS[2], KEYS[4], KEYS[3] .. string.format('%.0f', bucket), KEYS[3] .. string.format('%.0f', bucket - 1))
-redis.call('HSET', KEYS[1], 'e', ARGV[2], 's', 0, 'g', ARGV[1], 'st', 0, 'b', 0)
+redis.call('HSET', KEYS[1], 'e', ARGV[2], 's', 0, 'g', ARGV[1], 'st', 0, 'b', 0, 'ob', 0, 'x', 0)
 redis.call('HINCRBY', KEYS[1], 'vv', 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 redis.call('PUBLISH', ARGV[3], 'c' .. ARGV[4] .. ' ' .. ARGV[2])
