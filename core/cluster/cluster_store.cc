@@ -62,15 +62,15 @@ Status ClusterStore::push(Step step, std::int64_t bytes) {
   if (!running_ || stopping_) return {Error::stopped, "the server is stopping"};
   const bool first = steps_.empty();
   steps_.push_back(std::move(step));
-  waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  counters_.waiting_bytes.fetch_add(bytes, std::memory_order_relaxed);
   if (first) worker_->wake();
   return {};
 }
 
 Status ClusterStore::submit(const std::string& room, Submission& submission) {
   const std::int64_t bytes = bytes_of(*submission.message);
-  if (waiting_bytes_.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes) {
-    failed_.fetch_add(1, std::memory_order_relaxed);
+  if (counters_.waiting_bytes.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes) {
+    ClusterCounters::add(counters_.failed);
     return {Error::unavailable, "too many messages wait for the cluster"};
   }
   Step step;
@@ -80,8 +80,8 @@ Status ClusterStore::submit(const std::string& room, Submission& submission) {
   const bool first = steps_.empty();
   Step& added = steps_.emplace_back(std::move(step));
   added.submission = std::move(submission);
-  waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  waiting_.fetch_add(1, std::memory_order_relaxed);
+  counters_.waiting_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  ClusterCounters::add(counters_.waiting);
   if (first) worker_->wake();
   return {};
 }
@@ -91,12 +91,12 @@ void ClusterStore::tell_others(FarNotice notice) noexcept try {
   Step step;
   step.kind = Step::Kind::notice;
   step.notice = std::move(notice);
-  if (!up_ || waiting_bytes_.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes ||
+  if (!up_ || counters_.waiting_bytes.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes ||
       !push(std::move(step), bytes).ok()) {
-    dropped_.fetch_add(1, std::memory_order_relaxed);
+    ClusterCounters::add(counters_.dropped);
   }
 } catch (const std::bad_alloc&) {
-  dropped_.fetch_add(1, std::memory_order_relaxed);
+  ClusterCounters::add(counters_.dropped);
 }
 
 std::unique_ptr<RoomLog> ClusterStore::open_log(const std::string& room, std::string epoch) {
@@ -115,10 +115,7 @@ void ClusterStore::close_room(const std::string& room, const std::string& epoch)
   step.kind = Step::Kind::close;
   step.room = room;
   step.epoch = epoch;
-  {
-    const std::lock_guard lock(values_mutex_);
-    values_.erase(room);
-  }
+  values_.drop(room);
   (void)push(std::move(step), kStepBytes);
 }
 
@@ -163,52 +160,28 @@ KeptRangePtr ClusterStore::read_now(const KeptQuery& query) {
 }
 
 Status ClusterStore::keep_value(std::string_view room, std::string_view key, std::string_view value, Moment now) {
-  if (key.empty() || key.size() > kMaxKeyBytes) return {Error::invalid_argument, "a key has 1 to 1,024 bytes"};
-  if (value.size() > kMaxValueBytes) return {Error::too_large, "a value has more than 4,096 bytes"};
   Step step;
   step.kind = Step::Kind::keep_value;
   step.room = room;
   step.value = {std::string(key), std::string(value), now.time_ms};
-  const std::lock_guard lock(values_mutex_);
-  Values& values = values_[std::string(room)];
-  std::size_t bytes = kValueBytes + key.size() + value.size();
-  for (const auto& [name, one] : values) {
-    if (is_minor(name) == is_minor(key) && name != key) bytes += kValueBytes + name.size() + one.value.size();
-  }
-  if (!value.empty() && bytes > kMaxRoomValueBytes) return {Error::too_many, "the room has too many values"};
-  if (!value.empty()) values.insert_or_assign(step.value.key, step.value);
-  int& coming = coming_[{std::string(room), std::string(key)}];
-  Status status = push(std::move(step), kStepBytes);
-  if (status.ok()) ++coming;
-  if (value.empty() || !status.ok()) {
-    if (const auto found = values.find(key); found != values.end()) values.erase(found);
-  }
-  return status;
+  return values_.keep(room, RoomValue(step.value), [&] { return push(std::move(step), kStepBytes); });
 }
 
-std::vector<RoomValue> ClusterStore::values(std::string_view room) const {
-  std::vector<RoomValue> result;
-  const std::lock_guard lock(values_mutex_);
-  const auto found = values_.find(room);
-  if (found == values_.end()) return result;
-  result.reserve(found->second.size());
-  for (const auto& [key, value] : found->second) result.push_back(value);
-  return result;
-}
+std::vector<RoomValue> ClusterStore::values(std::string_view room) const { return values_.of(room); }
 
 net::ClusterStats ClusterStore::stats() const {
   net::ClusterStats stats;
-  stats.published = published_.load(std::memory_order_relaxed);
-  stats.received = received_.load(std::memory_order_relaxed);
-  stats.failed = failed_.load(std::memory_order_relaxed);
-  stats.dropped = dropped_.load(std::memory_order_relaxed);
-  stats.batches = batches_.load(std::memory_order_relaxed);
-  stats.holes = holes_.load(std::memory_order_relaxed);
-  stats.losses = losses_.load(std::memory_order_relaxed);
+  stats.published = counters_.published.load(std::memory_order_relaxed);
+  stats.received = counters_.received.load(std::memory_order_relaxed);
+  stats.failed = counters_.failed.load(std::memory_order_relaxed);
+  stats.dropped = counters_.dropped.load(std::memory_order_relaxed);
+  stats.batches = counters_.batches.load(std::memory_order_relaxed);
+  stats.holes = counters_.holes.load(std::memory_order_relaxed);
+  stats.losses = counters_.losses.load(std::memory_order_relaxed);
   stats.up_now = up_;
-  stats.rooms_now = rooms_.load(std::memory_order_relaxed);
-  stats.servers_now = servers_.load(std::memory_order_relaxed);
-  stats.waiting_now = waiting_.load(std::memory_order_relaxed);
+  stats.rooms_now = counters_.rooms.load(std::memory_order_relaxed);
+  stats.servers_now = counters_.servers.load(std::memory_order_relaxed);
+  stats.waiting_now = counters_.waiting.load(std::memory_order_relaxed);
   return stats;
 }
 

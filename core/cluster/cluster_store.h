@@ -5,24 +5,23 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
 #include <vector>
 
+#include "cluster/cluster_counters.h"
 #include "cluster/cluster_log.h"
 #include "cluster/cluster_settings.h"
+#include "cluster/room_outbox.h"
+#include "cluster/room_values.h"
 #include "hub/hub.h"
 #include "hub/moment.h"
 #include "hub/room_store.h"
-#include "model/string_map.h"
 #include "net/base/stats.h"
 
 namespace chat::cluster {
@@ -85,13 +84,10 @@ class ClusterStore final : public RoomStore {
     FarNotice notice = {};
     RoomValue value = {};
   };
-  using Values = std::map<std::string, RoomValue, std::less<>>;
 
   // What a step counts among the bytes that wait.
-  static constexpr std::int64_t kStepBytes = 128;
-  static std::int64_t bytes_of(const Message& message) {
-    return kStepBytes + static_cast<std::int64_t>(message.size_bytes());
-  }
+  static constexpr std::int64_t kStepBytes = RoomOutbox::kStepBytes;
+  static std::int64_t bytes_of(const Message& message) { return RoomOutbox::bytes_of(message); }
   Status push(Step step, std::int64_t bytes);
 
   const ClusterSettings settings_;
@@ -105,28 +101,14 @@ class ClusterStore final : public RoomStore {
   bool running_ = false;   // steps are taken
   bool stopping_ = false;  // the worker ends when nothing waits
   Hub* hub_ = nullptr;
-  std::atomic<std::int64_t> waiting_bytes_ = 0;
 
-  mutable std::mutex values_mutex_;
-  StringMap<Values> values_;                                   // of open rooms, by room and key
-  std::map<std::pair<std::string, std::string>, int> coming_;  // steps with a value, by room and key
+  RoomValues values_;
+  ClusterCounters counters_;
+  std::atomic<bool> up_ = false;
 
   // Of open().
   bool opened_ = false;
   Status trouble_;
-
-  // The worker's counters.
-  std::atomic<std::uint64_t> published_ = 0;
-  std::atomic<std::uint64_t> received_ = 0;
-  std::atomic<std::uint64_t> failed_ = 0;
-  std::atomic<std::uint64_t> dropped_ = 0;
-  std::atomic<std::uint64_t> batches_ = 0;
-  std::atomic<std::uint64_t> holes_ = 0;
-  std::atomic<std::uint64_t> losses_ = 0;
-  std::atomic<bool> up_ = false;
-  std::atomic<std::uint64_t> rooms_ = 0;
-  std::atomic<std::uint64_t> servers_ = 0;
-  std::atomic<std::uint64_t> waiting_ = 0;
 };
 
 }  // namespace chat::cluster

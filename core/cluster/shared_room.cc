@@ -1,36 +1,558 @@
 // See shared_room.h.
 #include "cluster/shared_room.h"
 
+#include <algorithm>
+#include <iterator>
+#include <new>
 #include <utility>
+
+#include "cluster/message_format.h"
+#include "cluster/surely.h"
+#include "cluster/words.h"
+#include "model/names.h"
 
 namespace chat::cluster {
 namespace {
 
-// Keys with the same text between the braces are on the same server of a Redis Cluster.
-std::string key(std::string_view prefix, const std::string& room, std::string_view part) {
-  std::string text(prefix);
-  text += '{';
-  text += std::to_string(partition_of(room));
-  text += '}';
-  text += room;
-  text += part;
-  return text;
+constexpr std::int64_t kHoleMs = 50;  // a notice that is so late is fetched
+constexpr std::int64_t kKeepMs = 5'000;
+constexpr std::int64_t kRetryMs = 1'000;
+
+// Of the entries of one room, in Redis and in one answer.
+std::int64_t most_bytes(const HistoryLimits& limits) {
+  constexpr std::int64_t kMost = 16 << 20;
+  return limits.bytes < 0 ? kMost : std::min(limits.bytes, kMost);
 }
+
+std::int64_t most_entries(const HistoryLimits& limits) {
+  constexpr std::int64_t kMost = 10'000;
+  return limits.messages < 0 ? kMost : std::clamp(kEventsFactor * limits.messages, std::int64_t{1}, kMost);
+}
+
+Status unavailable(const std::string& why) { return {Error::unavailable, "the cluster is not available: " + why}; }
 
 }  // namespace
 
-std::uint32_t partition_of(std::string_view room) {
-  std::uint32_t hash = 2'166'136'261;
-  for (const char byte : room) hash = (hash ^ static_cast<std::uint8_t>(byte)) * 16'777'619;
-  return hash % kPartitions;
+SharedRoom::SharedRoom(RoomHost& host, RoomRedis& redis, std::string room_name)
+    : name(std::move(room_name)), keys(name, host.settings.prefix), host_(host), redis_(&redis), outbox_(host) {}
+
+// What the store wants ----------------------------------------------------------------------------------------------------
+
+void SharedRoom::submit(Submission& submission) {
+  host_.is_busy(*this);
+  outbox_.add(submission, !is_open());
+  if (!is_open()) attend();
 }
 
-SharedRoom::SharedRoom(std::string room_name, std::string_view prefix)
-    : name(std::move(room_name)),
-      meta(key(prefix, name, ":m")),
-      stream(key(prefix, name, ":s")),
-      ids(key(prefix, name, ":d:")),
-      values(key(prefix, name, ":v")),
-      channel(key(prefix, name, ":c")) {}
+void SharedRoom::log_opened(bool adopted) {
+  ++logs_;
+  if (!adopted) must_adopt();
+  attend();
+}
+
+void SharedRoom::log_closed() { --logs_; }
+
+void SharedRoom::close(std::string epoch) {
+  drop_content();
+  close_epoch_ = std::move(epoch);
+  must_adopt();  // the hub's room may have been given another position meanwhile
+  state_ = State::closed;
+  ++attempt_;
+  attend();
+}
+
+void SharedRoom::read(RoomStore::Done done) {
+  readers_.push_back({std::move(done), host_.loop_ms()});
+  // The hub has no room, or one that was not there when the position was asked for.
+  if (logs_ == 0) must_adopt();
+  if (is_open()) state_ = State::closed;
+  attend();
+}
+
+void SharedRoom::set_value(const RoomValue& value) {
+  unwritten_[value.key] = value.value;
+  attend();
+}
+
+// The hub has a new room, which knows nothing.
+void SharedRoom::must_adopt() {
+  must_adopt_ = true;
+  ruled_ = false;
+  values_version_.clear();
+  if (is_open()) state_ = State::closed;
+}
+
+// The room was closed: what waits for it has come too late.
+void SharedRoom::drop_content() {
+  outbox_.fail_all({Error::no_such_room, "the room was closed"});
+  unwritten_.clear();
+  ahead_.clear();
+  values_version_.clear();
+}
+
+// Steps towards an open room ----------------------------------------------------------------------------------------------
+
+void SharedRoom::on_lost() {
+  state_ = State::closed;
+  subscribed_ = false;
+  writing_values_ = false;
+  ahead_.clear();  // Redis may not have kept it
+  tell_above_.reset();
+  values_version_.clear();  // another Redis counts from the start
+  retry_ms_ = 0;
+  ++attempt_;
+  ++session_;
+}
+
+void SharedRoom::attend() noexcept {
+  try {
+    host_.is_busy(*this);
+    advance();
+  } catch (const std::bad_alloc&) {
+    state_ = State::closed;
+    ++attempt_;
+  }
+}
+
+void SharedRoom::advance() {
+  if (!redis_->is_open() || host_.loop_ms() < retry_ms_) return;
+  if (state_ == State::closed && !subscribed_) {
+    subscribe();
+  } else if (state_ == State::closed && !close_epoch_.empty()) {
+    restart();
+  } else if (state_ == State::closed || (state_ == State::settling && redis_->is_settled())) {
+    ask_position();
+  } else if (is_open()) {
+    write_values();
+    publish();
+  }
+}
+
+void SharedRoom::look_after() {
+  const std::int64_t ms = host_.loop_ms();
+  // A busy room is not open for a moment when something is fetched.
+  if (is_open()) open_ms_ = ms;
+  if (!is_open() && ms - open_ms_ >= host_.settings.hold_ms) {
+    const Status status = unavailable("Redis does not answer");
+    const std::int64_t before_ms = ms - host_.settings.hold_ms;
+    outbox_.fail_old(status, before_ms);
+    if (!readers_.empty() && readers_.front().since_ms <= before_ms) answer_readers(status);
+  } else if (is_open() && !ahead_.empty() && ms - ahead_.since_ms() >= kHoleMs) {
+    ClusterCounters::add(host_.counters.holes);
+    ask_position();
+  }
+  attend();
+}
+
+void SharedRoom::compare() {
+  if (is_open()) ask_position();
+}
+
+void SharedRoom::stop(const Status& status) {
+  outbox_.fail_all(status);
+  answer_readers(status);
+}
+
+bool SharedRoom::is_busy() const { return !is_open() || !ahead_.empty() || outbox_.waits() || !unwritten_.empty(); }
+
+bool SharedRoom::has_handed_over() const {
+  const bool knows_more = !epoch_.empty() && !must_adopt_ && run_ != redis_->run();
+  return !knows_more || state_ == State::settling;
+}
+
+bool SharedRoom::is_unused() const {
+  return logs_ == 0 && outbox_.empty() && readers_.empty() && close_epoch_.empty() && unwritten_.empty();
+}
+
+// Redis answers with an error. The room is tried again a little later.
+void SharedRoom::refuse(const redis::Value& answer) {
+  retry_ms_ = host_.loop_ms() + kRetryMs;
+  (void)redis_->refused(answer);
+}
+
+// A handler for the answer to a step towards an open room. When Redis has taken the step, calls taken(room) and goes on.
+template <class Taken>
+redis::ReplyHandler SharedRoom::step(Taken taken) {
+  return [taken, attempt = ++attempt_, weak = weak_from_this()](redis::Reply&& reply) {
+    const SharedRoomPtr found = weak.lock();
+    if (!found || found->attempt_ != attempt || !reply.answered()) return;
+    found->state_ = State::closed;
+    if (reply.value.is_error()) {
+      found->refuse(reply.value);
+      return;
+    }
+    taken(*found);
+    found->attend();
+  };
+}
+
+void SharedRoom::subscribe() {
+  state_ = State::subscribing;
+  const auto subscribed = step([](SharedRoom& room) { room.subscribed_ = true; });
+  if (!redis_->subscribe(keys.channel, subscribed).ok()) state_ = State::closed;
+}
+
+// Closes the room in Redis, where it continues in another epoch.
+void SharedRoom::restart() {
+  state_ = State::opening;
+  const auto closed = step([](SharedRoom& room) {
+    room.epoch_ = std::exchange(room.close_epoch_, {});
+    room.seq_ = 0;
+    room.run_ = room.redis_->run();
+  });
+  const ClusterSettings& settings = host_.settings;
+  const Status sent = redis_->run_script(Script::close, {keys.meta, keys.stream, keys.ids, keys.values},
+                                         {redis_->run(), close_epoch_, keys.channel, settings.id,
+                                          text_of(settings.message_id_window_ms), text_of(settings.idle_ms)},
+                                         closed);
+  if (!sent.ok()) state_ = State::closed;
+}
+
+// The position ------------------------------------------------------------------------------------------------------------
+
+// Also fetches what is missing.
+void SharedRoom::ask_position() {
+  if (!redis_->is_open() || !subscribed_) return;
+  host_.is_busy(*this);
+  if (redis_->is_full()) {  // look_after() asks again
+    state_ = State::closed;
+    return;
+  }
+  state_ = State::opening;
+  values_changed_ = false;
+  const bool from_start = must_adopt_;
+  const std::uint64_t attempt = ++attempt_;
+  const auto answered = [attempt, from_start, weak = weak_from_this()](redis::Reply&& reply) {
+    const SharedRoomPtr found = weak.lock();
+    if (!found || found->attempt_ != attempt || !reply.answered()) return;
+    if (found->must_adopt_ && !from_start) {
+      found->ask_position();
+    } else {
+      found->on_position(reply.value);
+    }
+  };
+  const std::vector<std::string_view> names = {keys.meta, keys.stream, keys.values, keys.ids};
+  if (!redis_->run_script(Script::open, names, position_query(from_start), answered).ok()) state_ = State::closed;
+}
+
+// The arguments of Script::open.
+std::vector<std::string> SharedRoom::position_query(bool from_start) {
+  const ClusterSettings& settings = host_.settings;
+  std::vector<std::string> args = {redis_->run(),
+                                   settings.make_epoch(),
+                                   redis_->is_settled() || run_ == redis_->run() ? "1" : "0",
+                                   from_start ? std::string() : epoch_,
+                                   from_start ? "0" : text_of(seq_),
+                                   run_,
+                                   text_of(most_entries(settings.limits)),
+                                   text_of(most_bytes(settings.limits)),
+                                   text_of(settings.idle_ms),
+                                   keys.channel,
+                                   outbox_.is_sent() ? outbox_.token() : std::string(),
+                                   values_version_,
+                                   text_of(settings.message_id_window_ms),
+                                   tell_above_ ? "1" : "0"};
+  if (from_start || !tell_above_) return args;
+  for (const MessagePtr& message : host_.kept(name)) {
+    if (message->epoch != epoch_ || message->seq > seq_ || message->seq <= *tell_above_) continue;
+    std::string batch;
+    write_message(*message, batch);
+    args.insert(args.end(),
+                {text_of(message->seq), "1", text_of(message->time_ms), "-", std::move(batch), id_of(*message)});
+  }
+  return args;
+}
+
+void SharedRoom::on_position(redis::Value& answer) {
+  PositionAnswer position = PositionAnswer::read(answer);
+  switch (position.kind) {
+    case PositionAnswer::Kind::wait:
+      state_ = State::settling;
+      attend();
+      return;
+    case PositionAnswer::Kind::tell:
+      tell_above_ = position.top;
+      ask_position();
+      return;
+    case PositionAnswer::Kind::bad:
+      state_ = State::closed;
+      refuse(answer);
+      return;
+    case PositionAnswer::Kind::open:
+      take_position(std::move(position));
+  }
+}
+
+void SharedRoom::take_position(PositionAnswer position) {
+  std::vector<Batch>& batches = position.batches;
+  const bool same_epoch = position.epoch == epoch_;
+  const bool continues =
+      !must_adopt_ && same_epoch && (batches.empty() ? position.top <= seq_ : batches.front().first <= seq_ + 1);
+  // What another Redis has lost of the values is given to it again. A room that was closed has a version.
+  const std::string& run = redis_->run();
+  const bool keeps_values = !run_.empty() && run_ != run && (same_epoch || position.values_version == "0");
+  std::vector<RoomValue> values;
+  if (position.values_version != values_version_) {
+    const std::int64_t time_ms = host_.settings.clock().time_ms;
+    surely([&] { values = host_.values.merge(name, position.values, unwritten_, keeps_values, !ruled_, time_ms); });
+    ruled_ = false;  // until the hub has them
+  }
+  RoomHold hold;
+  if (!continues) {
+    hold = adopt(position, values);
+    if (!hold) {
+      state_ = State::closed;
+      return;
+    }
+  } else if (!values.empty()) {
+    host_.take_values(name, values);
+  }
+  values_version_ = std::move(position.values_version);
+  ruled_ = true;
+  must_adopt_ = false;
+  tell_above_.reset();
+  run_ = run;
+  state_ = State::open;
+  if (continues) {
+    for (Batch& batch : batches) take_batch(std::move(batch));
+  }
+  if (position.own_first != 0) outbox_.acknowledge(position.own_first, epoch_);  // the answer was lost
+  outbox_.take_back();                                                           // it was not published
+  ahead_.drop_others(epoch_);
+  take_ahead();
+  answer_readers({}, hold);
+  write_values();
+  publish();
+  if (std::exchange(values_changed_, false)) {  // after these values were read
+    values_version_.clear();
+    ask_position();
+  }
+}
+
+// nullptr: the hub does not take the room; its readers know why.
+RoomHold SharedRoom::adopt(const PositionAnswer& position, const std::vector<RoomValue>& values) {
+  const std::int64_t age_ms = host_.settings.clock().age_ms;
+  std::vector<MessagePtr> messages;
+  for (const Batch& batch : position.batches) {
+    Result<std::vector<std::shared_ptr<Message>>> read = batch.read(name, position.epoch);
+    if (!read.ok()) {
+      ClusterCounters::add(host_.counters.dropped, batch.count);
+      continue;
+    }
+    for (std::shared_ptr<Message>& message : *read) {
+      message->born_ms = age_ms - std::max<std::int64_t>(0, position.redis_ms - batch.time_ms);
+      if (message->seq <= position.top) messages.push_back(std::move(message));
+    }
+  }
+  Result<RoomHold> hold = host_.adopt(name, {position.epoch, position.top}, messages, values);
+  if (!hold.ok()) {
+    answer_readers(hold.status());
+    return nullptr;
+  }
+  epoch_ = position.epoch;
+  seq_ = position.top;
+  keep_ms_ = host_.loop_ms() + kKeepMs;
+  return *hold;
+}
+
+void SharedRoom::answer_readers(const Status& status, const RoomHold& hold) {
+  for (const Reader& reader : std::exchange(readers_, {})) {
+    surely([&] {
+      auto range = std::make_shared<KeptRange>();
+      range->status = status;
+      range->epoch = epoch_;
+      range->hold = hold;
+      reader.done(std::move(range));
+    });
+  }
+}
+
+// Messages of this server -------------------------------------------------------------------------------------------------
+
+void SharedRoom::publish() {
+  if (!is_open() || outbox_.is_sent() || !outbox_.waits()) return;
+  try {
+    send_batch();
+  } catch (const std::bad_alloc&) {
+    outbox_.take_back();  // look_after() tries again
+    host_.is_busy(*this);
+  }
+}
+
+void SharedRoom::send_batch() {
+  const ClusterSettings& settings = host_.settings;
+  RoomOutbox::Parcel parcel = outbox_.next();
+  std::vector<std::string> args = {redis_->run(),
+                                   epoch_,
+                                   text_of(most_entries(settings.limits)),
+                                   keys.channel,
+                                   text_of(std::uint64_t{outbox_.sent_count()}),
+                                   std::move(parcel.messages),
+                                   outbox_.token(),
+                                   text_of(settings.message_id_window_ms),
+                                   text_of(settings.idle_ms),
+                                   text_of(most_bytes(settings.limits))};
+  args.insert(args.end(), std::make_move_iterator(parcel.ids.begin()), std::make_move_iterator(parcel.ids.end()));
+  const auto answered = [session = session_, token = outbox_.token(), weak = weak_from_this()](redis::Reply&& reply) {
+    const SharedRoomPtr found = weak.lock();
+    // When the answer is lost, the stream tells after the next connection.
+    if (found && found->session_ == session && reply.answered()) found->on_published(token, reply.value);
+  };
+  ClusterCounters::add(host_.counters.batches);
+  if (!redis_->run_script(Script::publish, {keys.meta, keys.stream, keys.ids}, args, answered).ok()) {
+    outbox_.take_back();
+    host_.is_busy(*this);
+  }
+}
+
+void SharedRoom::on_published(const std::string& token, const redis::Value& answer) {
+  if (!outbox_.is_sent() || outbox_.token() != token) return;  // its notice came first
+  const std::string_view kind =
+      answer.is_array() && !answer.items.empty() ? std::string_view(answer.items[0].text) : "";
+  if (kind == "OK" && answer.items.size() == 3) {
+    Batch batch;
+    batch.first = number_in<std::uint64_t>(answer.items[1]).value_or(0);
+    batch.count = outbox_.sent_count();
+    batch.time_ms = number_in<std::int64_t>(answer.items[2]).value_or(0);
+    batch.token = token;
+    if (batch.first == 0) return;
+    take_batch(std::move(batch));
+    publish();
+  } else if (kind == "MOVED") {
+    outbox_.take_back();
+    ask_position();
+  } else if (kind == "TWICE") {
+    host_.is_busy(*this);
+    outbox_.acknowledge_known(answer.items, epoch_);
+    publish();
+  } else {
+    retry_ms_ = host_.loop_ms() + kRetryMs;
+    if (redis_->refused(answer)) {
+      outbox_.take_back();
+      return;
+    }
+    outbox_.fail_sent(unavailable(answer.text));
+    publish();
+  }
+}
+
+// Gives Redis what it does not have of the room's values.
+void SharedRoom::write_values() {
+  if (unwritten_.empty() || writing_values_ || host_.loop_ms() < retry_ms_) return;
+  host_.is_busy(*this);
+  std::vector<std::string> args = {keys.channel, host_.settings.id, text_of(host_.settings.idle_ms)};
+  RoomValues::Unwritten sent = unwritten_;
+  for (const auto& [key, value] : sent) args.insert(args.end(), {key, value});
+  const auto answered = [sent = std::move(sent), session = session_, weak = weak_from_this()](redis::Reply&& reply) {
+    const SharedRoomPtr found = weak.lock();
+    if (!found || found->session_ != session) return;
+    found->writing_values_ = false;
+    if (!reply.answered()) return;  // they are sent again after the next connection
+    if (reply.value.is_error()) {
+      found->refuse(reply.value);
+      return;
+    }
+    for (const auto& [key, value] : sent) {
+      const auto written = found->unwritten_.find(key);
+      if (written != found->unwritten_.end() && written->second == value) found->unwritten_.erase(written);
+    }
+    found->write_values();
+  };
+  writing_values_ = redis_->run_script(Script::set_values, {keys.values, keys.meta}, args, answered).ok();
+}
+
+// Notices -----------------------------------------------------------------------------------------------------------------
+
+void SharedRoom::on_notice(char kind, std::string_view text) {
+  if (kind == 'b') {
+    on_batch(text);
+  } else if (kind == 'v') {
+    if (take_word(text) != host_.settings.id) on_values(text);
+  } else if (kind == 'f') {
+    if (is_open()) ask_position();
+  } else if (kind == 'c') {
+    if (take_word(text) != host_.settings.id) on_closed(text);
+  }
+}
+
+void SharedRoom::on_batch(std::string_view notice) {
+  std::optional<Batch> batch = batch_of_notice(notice);
+  if (!batch) return;
+  if (is_open() && batch->epoch != epoch_) {
+    ask_position();
+    return;
+  }
+  take_batch(std::move(*batch));
+  publish();
+}
+
+// Another server has closed the room.
+void SharedRoom::on_closed(std::string_view notice) {
+  if (notice == epoch_ || !check_epoch(notice).ok()) return;
+  const std::string epoch(notice);
+  host_.close_shared(name, epoch);
+  host_.values.drop(name);
+  drop_content();
+  close_epoch_.clear();  // it is closed
+  epoch_ = epoch;
+  seq_ = 0;
+  if (is_open() || state_ == State::opening) ask_position();
+}
+
+// Another server has set values.
+void SharedRoom::on_values(std::string_view notice) {
+  values_changed_ = values_changed_ || state_ == State::opening;
+  std::vector<RoomValue> changed;
+  while (!notice.empty()) {
+    RoomValue one;
+    if (!take_sized(notice, one.key) || !take_sized(notice, one.value)) return;
+    if (unwritten_.contains(one.key) || host_.values.is_coming(name, one.key)) continue;  // a later one of this server
+    one.time_ms = host_.settings.clock().time_ms;
+    changed.push_back(std::move(one));
+  }
+  surely([&] { host_.values.take(name, changed); });
+  host_.take_values(name, changed);
+}
+
+// The order ---------------------------------------------------------------------------------------------------------------
+
+void SharedRoom::take_batch(Batch batch) {
+  if (is_open() && batch.last() <= seq_) return;
+  if (batch.first > seq_ + 1 || !is_open()) {
+    host_.is_busy(*this);
+    ahead_.put(std::move(batch), host_.loop_ms());
+    return;
+  }
+  deliver(batch);
+  take_ahead();
+}
+
+void SharedRoom::take_ahead() {
+  while (const std::optional<Batch> next = ahead_.take_after(seq_, epoch_, host_.loop_ms())) deliver(*next);
+}
+
+// The batch follows everything that the hub has.
+void SharedRoom::deliver(const Batch& batch) {
+  if (outbox_.is_sent(batch)) {
+    outbox_.commit(batch, epoch_);
+    seq_ = batch.last();
+    return;
+  }
+  if (batch.messages.empty()) return;  // of this server, given back since; the stream has it
+  Result<std::vector<std::shared_ptr<Message>>> messages = batch.read(name, epoch_);
+  if (!messages.ok()) {
+    if (host_.settings.log) host_.settings.log(LogLevel::error, "cluster: messages of another server cannot be read");
+    ClusterCounters::add(host_.counters.dropped, batch.count);
+    seq_ = batch.last();
+    return;
+  }
+  for (const std::shared_ptr<Message>& message : *messages) {
+    if (message->seq <= seq_) continue;
+    message->born_ms = host_.settings.clock().age_ms;
+    host_.receive(message);
+    ClusterCounters::add(host_.counters.received);
+  }
+  seq_ = batch.last();
+}
 
 }  // namespace chat::cluster

@@ -1,34 +1,26 @@
-// A room of the cluster, as the worker of one server knows it. The worker's thread only.
+// A room of the cluster, as one server has it: a state machine that brings it from closed to open, publishes what waits for it in one
+// batch at a time, and gives the hub every message in its order, from whichever is first: the answer, the notice, or the stream when
+// a notice is missing. It decides from the answers and notices of its Redis; see room_host.h. The worker's thread only.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "hub/room_log.h"
-#include "hub/room_store.h"
+#include "cluster/batch.h"
+#include "cluster/batches_ahead.h"
+#include "cluster/position_answer.h"
+#include "cluster/room_host.h"
+#include "cluster/room_keys.h"
+#include "cluster/room_outbox.h"
 
 namespace chat::cluster {
 
-// What one server sent to one room in one call: an entry of the room's stream.
-struct Batch {
-  std::uint64_t first = 0;  // the seq of its first message
-  std::uint64_t count = 0;
-  std::int64_t time_ms = 0;  // when Redis numbered it, Unix milliseconds
-  std::string token;         // unique
-  std::string epoch;         // of a notice
-  std::string messages;      // see message_format.h; empty for one of this server whose answer came first
-
-  std::uint64_t last() const { return first + count - 1; }
-};
-
-struct SharedRoom : std::enable_shared_from_this<SharedRoom> {
+class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
+ public:
   enum class State : std::uint8_t {
     closed,       // nothing is known in Redis of this server and the room
     subscribing,  // its channel
@@ -36,59 +28,109 @@ struct SharedRoom : std::enable_shared_from_this<SharedRoom> {
     settling,     // not all servers have handed over after a restart or a fail-over of Redis
     open,
   };
-  struct Waiting {
-    Submission submission;
-    std::int64_t since_ms = 0;
-    std::int64_t bytes = 0;
-  };
+
+  // `host` and `redis` must outlive it.
+  SharedRoom(RoomHost& host, RoomRedis& redis, std::string room_name);
+
+  const std::string name;
+  const RoomKeys keys;
+
+  State state() const { return state_; }
+  bool is_open() const { return state_ == State::open; }
+
+  // What the store wants. When one throws, nothing has changed.
+  void submit(Submission& submission);
+  void log_opened(bool adopted);
+  void log_closed();
+  void close(std::string epoch);
+  void read(RoomStore::Done done);
+  void set_value(const RoomValue& value);
+
+  // Its Redis is gone; every answer to a command has come or will not come.
+  void on_lost();
+  // Of the room's channel, of any kind but those of far_notices.h.
+  void on_notice(char kind, std::string_view text);
+
+  // Takes the next step towards an open room, or publishes. What is not done for lack of memory is done by look_after().
+  void attend() noexcept;
+  // Of the timer, while the room is busy: refuses what has waited too long, fetches a hole, and attends.
+  void look_after();
+  // Asks whether there is more than what came, because a notice may have been lost.
+  void compare();
+  // Refuses everything that waits.
+  void stop(const Status& status);
+
+  // Something waits, or the room is not open.
+  bool is_busy() const;
+  // Changes that Redis has to have before the server stops.
+  bool has_changes() const { return !unwritten_.empty() || !close_epoch_.empty(); }
+  // Its Redis has been given what this server knows, as far as it wants it.
+  bool has_handed_over() const;
+  // Nothing here needs the room.
+  bool is_unused() const;
+  // The hub has just made its room, and tells so a little later: it stays until then.
+  std::int64_t keep_ms() const { return keep_ms_; }
+  bool has_subscription() const { return subscribed_ || state_ == State::subscribing; }
+
+ private:
   struct Reader {
     RoomStore::Done done;
     std::int64_t since_ms = 0;
   };
 
-  SharedRoom(std::string room_name, std::string_view prefix);
+  void advance();
+  template <class Taken>
+  redis::ReplyHandler step(Taken taken);
+  void subscribe();
+  void restart();
+  void refuse(const redis::Value& answer);
+  void must_adopt();
+  void drop_content();
 
-  // Nothing here needs the room.
-  bool unused() const {
-    return logs == 0 && waiting.empty() && sent.empty() && readers.empty() && close_epoch.empty() && unwritten.empty();
-  }
+  void ask_position();
+  std::vector<std::string> position_query(bool from_start);
+  void on_position(redis::Value& answer);
+  void take_position(PositionAnswer position);
+  RoomHold adopt(const PositionAnswer& position, const std::vector<RoomValue>& values);
+  void answer_readers(const Status& status, const RoomHold& hold = nullptr);
 
-  const std::string name;
-  const std::string meta;  // keys
-  const std::string stream;
-  const std::string ids;
-  const std::string values;
-  const std::string channel;
+  void publish();
+  void send_batch();
+  void on_published(const std::string& token, const redis::Value& answer);
+  void on_batch(std::string_view notice);
+  void on_closed(std::string_view notice);
+  void on_values(std::string_view notice);
+  void write_values();
 
-  State state = State::closed;
-  std::uint64_t attempt = 0;  // answers to earlier ones are ignored
-  bool subscribed = false;
-  std::size_t logs = 0;     // of the hub: one, two for a moment
-  std::string epoch;        // empty: the position is not known
-  std::uint64_t seq = 0;    // everything up to here has been given to the hub
-  std::string run;          // the Redis that gave the position
-  std::string close_epoch;  // not empty: the room is to be closed first, and continues in this epoch
-  std::deque<Waiting> waiting;
-  std::vector<Waiting> sent;             // the batch that Redis has not answered
-  std::string token;                     // its token
-  std::map<std::uint64_t, Batch> ahead;  // by their first seq: something before them is missing
-  std::int64_t ahead_since_ms = 0;
-  std::vector<Reader> readers;
-  std::optional<std::uint64_t> tell_above;  // Redis wants what this server has above this seq
-  std::int64_t open_ms = 0;                 // when the timer saw it open last, while something waited
-  std::int64_t keep_ms = 0;     // the hub has just made its room, and tells so a little later: it stays until then
-  bool must_adopt = false;      // the hub has a new room
-  std::int64_t retry_ms = 0;    // Redis has refused something: not before this time again
-  bool values_changed = false;  // by a notice, while the position is asked for
-  std::string values_version;   // of the values that this server has read
-  bool ruled = false;           // the hub's room has the values
-  bool setting_values = false;  // Redis has not answered for some of these:
-  std::map<std::string, std::string> unwritten;  // values by their keys, which Redis does not have yet
+  void take_batch(Batch batch);
+  void take_ahead();
+  void deliver(const Batch& batch);
+
+  RoomHost& host_;
+  RoomRedis* redis_;
+  State state_ = State::closed;
+  std::uint64_t attempt_ = 0;  // answers to earlier ones are ignored
+  std::uint64_t session_ = 0;  // of its Redis: counts its losses
+  bool subscribed_ = false;
+  std::int64_t logs_ = 0;    // of the hub: one, two for a moment
+  std::string epoch_;        // empty: the position is not known
+  std::uint64_t seq_ = 0;    // everything up to here has been given to the hub
+  std::string run_;          // the Redis that gave the position
+  std::string close_epoch_;  // not empty: the room is to be closed first, and continues in this epoch
+  RoomOutbox outbox_;
+  BatchesAhead ahead_;
+  std::vector<Reader> readers_;
+  std::optional<std::uint64_t> tell_above_;  // Redis wants what this server has above this seq
+  std::int64_t open_ms_ = 0;                 // when look_after() saw it open last
+  std::int64_t keep_ms_ = 0;
+  bool must_adopt_ = false;          // the hub has a new room
+  std::int64_t retry_ms_ = 0;        // Redis has refused something: not before this time again
+  bool values_changed_ = false;      // by a notice, while the position is asked for
+  std::string values_version_;       // of the values that this server has read
+  bool ruled_ = false;               // the hub's room has the values
+  bool writing_values_ = false;      // Redis has not answered for some of these:
+  RoomValues::Unwritten unwritten_;  // values that Redis does not have yet
 };
 using SharedRoomPtr = std::shared_ptr<SharedRoom>;
-
-// FNV-1a, 32 bits: the same on all servers.
-std::uint32_t partition_of(std::string_view room);
-inline constexpr std::uint32_t kPartitions = 256;
 
 }  // namespace chat::cluster

@@ -1,0 +1,65 @@
+// See far_notices.h.
+#include "cluster/far_notices.h"
+
+#include <utility>
+#include <vector>
+
+#include "cluster/message_format.h"
+#include "cluster/words.h"
+
+namespace chat::cluster {
+namespace {
+
+bool kicks(const FarNotice& notice) { return notice.kind == FarNotice::Kind::kick; }
+
+bool is_to_user(const FarNotice& notice) { return !kicks(notice) && !notice.user_id.empty(); }
+
+}  // namespace
+
+std::string write_far_notice(const FarNotice& notice, const std::string& server_id) {
+  std::string text = kicks(notice) ? "k" : is_to_user(notice) ? "u" : "x";
+  text += server_id;
+  text += ' ';
+  if (kicks(notice)) {
+    text += text_of(notice.client) + " " + std::to_string(notice.rank) + " ";
+    add_sized(notice.user_id, text);
+    text += notice.reason;
+    return text;
+  }
+  if (is_to_user(notice)) {
+    add_sized(notice.user_id, text);
+    add_sized(notice.message->room, text);
+  }
+  write_message(*notice.message, text);
+  return text;
+}
+
+std::optional<HeardNotice> read_far_notice(char kind, std::string_view text, const std::string& room) {
+  HeardNotice heard;
+  FarNotice& notice = heard.notice;
+  if (kind == 'k') {
+    if (room.empty()) return std::nullopt;
+    notice.kind = FarNotice::Kind::kick;
+    notice.room = room;
+    notice.client = number_in<ClientId>(take_word(text)).value_or(0);
+    notice.rank = number_in<int>(take_word(text)).value_or(0);
+    if (!take_sized(text, notice.user_id)) return std::nullopt;
+    notice.reason = text;
+    return heard;
+  }
+  if (kind == 'u' && (!take_sized(text, notice.user_id) || !take_sized(text, notice.room))) return std::nullopt;
+  Result<std::vector<std::shared_ptr<Message>>> messages = read_messages(text);
+  if (!messages.ok() || messages->size() != 1) return std::nullopt;
+  heard.message = std::move(messages->front());
+  heard.message->ephemeral = true;
+  heard.message->room = room.empty() ? notice.room : room;
+  return heard;
+}
+
+const std::string& channel_room(const FarNotice& notice) {
+  static const std::string everyone;
+  if (kicks(notice)) return notice.room;
+  return is_to_user(notice) ? everyone : notice.message->room;
+}
+
+}  // namespace chat::cluster

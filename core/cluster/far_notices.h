@@ -1,0 +1,34 @@
+// How servers of a cluster write what they tell each other beside the messages of rooms.
+//
+//   "x" ID MESSAGE                                to a room or to everyone, by the channel
+//   "u" ID SIZE USER SIZE ROOM MESSAGE            to all clients of a user
+//   "k" ID CLIENT RANK SIZE USER REASON           out of the room
+//
+// ID is the server that tells it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hub/room_store.h"
+#include "model/message.h"
+
+namespace chat::cluster {
+
+inline bool is_far_notice(char kind) { return kind == 'x' || kind == 'u' || kind == 'k'; }
+
+std::string write_far_notice(const FarNotice& notice, const std::string& server_id);
+
+struct HeardNotice {
+  FarNotice notice;
+  std::shared_ptr<Message> message;  // of a message; without another owner
+};
+// Without the kind and the server. room: of the channel; empty: that of everyone. nullopt: it is not well-formed.
+std::optional<HeardNotice> read_far_notice(char kind, std::string_view text, const std::string& room);
+
+// The room on whose channel it is told; empty: on that of everyone.
+const std::string& channel_room(const FarNotice& notice);
+
+}  // namespace chat::cluster

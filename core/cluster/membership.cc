@@ -1,0 +1,80 @@
+// See membership.h.
+#include "cluster/membership.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "cluster/room_keys.h"
+#include "cluster/words.h"
+
+namespace chat::cluster {
+
+Membership::Membership(const ClusterSettings& settings, User user)
+    : settings_(settings),
+      user_(std::move(user)),
+      nodes_key_(settings.prefix + "{nodes}"),
+      about_key_(settings.prefix + "{nodes}:about"),
+      number_(partition_of(settings.id) + 1) {}  // somewhere to begin
+
+void Membership::lose() {
+  ++session_;
+  claimed_ = beating_ = false;
+}
+
+void Membership::beat(RedisShard& redis, const std::vector<std::string>& handed_over, std::int64_t next_ms) {
+  if (beating_) return;
+  beating_ = true;
+  next_beat_ms_ = next_ms;
+  std::string runs;
+  for (const std::string& run : handed_over) runs += (runs.empty() ? "" : ",") + run;
+  if (runs.empty()) runs = "-";
+  const auto answered = [this, &redis, handed_over, session = session_](redis::Reply&& reply) {
+    if (session != session_) return;
+    beating_ = false;
+    if (!reply.answered()) return;
+    if (reply.value.is_array() && reply.value.items.size() >= 2) {
+      on_beat(reply.value, redis, handed_over);
+    } else {
+      user_.on_trouble({Error::unavailable, "Redis: " + reply.value.text});
+      redis.distrust(reply.value.text);
+    }
+  };
+  const Status sent =
+      redis.run_script(Script::heartbeat, {nodes_key_, about_key_},
+                       {text_of(std::uint64_t{number_}), settings_.id, text_of(settings_.lease_ms), runs}, answered);
+  if (!sent.ok()) beating_ = false;
+}
+
+void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const std::vector<std::string>& handed_over) {
+  if (answer.items[0].integer == 0) {
+    if (had_lease_ && settings_.log) {
+      // Another server took the number while this one was not heard of. Clients keep their ids.
+      settings_.log(LogLevel::warning,
+                    "cluster: another server has the number " + std::to_string(number_) + " of this one");
+    }
+    number_ = number_ % kMaxNode + 1;
+    beat(redis, handed_over, next_beat_ms_);
+    return;
+  }
+  servers_.clear();
+  for (std::size_t i = 2; i + 1 < answer.items.size(); i += 2) {
+    const std::string& about = answer.items[i + 1].text;
+    servers_.push_back(about.substr(about.find(' ') + 1));
+  }
+  had_lease_ = true;
+  user_.on_beat(!std::exchange(claimed_, true));
+}
+
+bool Membership::all_handed_over(std::string_view run) const {
+  return std::all_of(servers_.begin(), servers_.end(), [run](std::string_view runs) {
+    while (!runs.empty()) {
+      const std::size_t end = std::min(runs.find(','), runs.size());
+      if (runs.substr(0, end) == run) return true;
+      runs.remove_prefix(std::min(end + 1, runs.size()));
+    }
+    return false;
+  });
+}
+
+}  // namespace chat::cluster

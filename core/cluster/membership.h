@@ -1,0 +1,55 @@
+// This server among the servers of its cluster: its number, its lease, and what the others have told Redis. The worker's thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/cluster_settings.h"
+#include "cluster/redis_shard.h"
+
+namespace chat::cluster {
+
+class Membership {
+ public:
+  struct User {
+    std::function<void(bool first)> on_beat;  // Redis has the lease; first: since the last lose()
+    std::function<void(const Status& why)> on_trouble;
+  };
+
+  // settings must outlive it.
+  Membership(const ClusterSettings& settings, User user);
+
+  // Renews the lease in `redis`, and looks who else is there. handed_over: the runs to which this server has told all that it
+  // knows. No effect while an answer is awaited.
+  void beat(RedisShard& redis, const std::vector<std::string>& handed_over, std::int64_t next_ms);
+  bool is_due(std::int64_t now_ms) const { return now_ms >= next_beat_ms_; }
+  void beat_soon() { next_beat_ms_ = 0; }
+  // Redis is gone, and the lease may end.
+  void lose();
+
+  bool has_lease() const { return claimed_; }
+  std::uint32_t number() const { return number_; }
+  std::uint64_t servers() const { return servers_.size(); }
+  // Whether all servers have told this Redis all that they know.
+  bool all_handed_over(std::string_view run) const;
+
+ private:
+  void on_beat(const redis::Value& answer, RedisShard& redis, const std::vector<std::string>& handed_over);
+
+  const ClusterSettings& settings_;
+  const User user_;
+  const std::string nodes_key_;
+  const std::string about_key_;
+  std::uint32_t number_;
+  bool had_lease_ = false;     // once
+  bool claimed_ = false;       // this server has its number in this Redis
+  bool beating_ = false;       // an answer is awaited
+  std::uint64_t session_ = 0;  // counts the calls of lose()
+  std::int64_t next_beat_ms_ = 0;
+  std::vector<std::string> servers_;  // of each the runs to which it has handed over, with commas between them
+};
+
+}  // namespace chat::cluster

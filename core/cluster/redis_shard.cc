@@ -1,0 +1,179 @@
+// See redis_shard.h.
+#include "cluster/redis_shard.h"
+
+#include <utility>
+
+#include "cluster/words.h"
+
+namespace chat::cluster {
+namespace {
+
+constexpr std::int64_t kSignMs = 1'000;
+constexpr std::int64_t kLogMs = 10'000;
+constexpr std::size_t kMaxQueuedBytes = 16 << 20;
+constexpr std::size_t kMaxAsked = 1'000;
+constexpr int kMaxBackoffMs = 1'000;  // so that a new primary is found soon
+
+redis::LinkOptions link_options(const ClusterSettings& settings, const redis::RedisTarget& target, bool subscribes) {
+  redis::LinkOptions options;
+  options.target = target;
+  options.client_name = "libchat";
+  options.max_backoff_ms = kMaxBackoffMs;
+  options.name = subscribes ? "cluster, subscriptions" : "cluster, commands";
+  if (!subscribes) options.log = settings.log;  // one line for each loss is enough
+  return options;
+}
+
+// Redis is another one now, or does not know the script any more.
+bool is_of_another(const redis::Value& answer) {
+  const std::string_view code = answer.error_code();
+  return code == "READONLY" || code == "NOSCRIPT" || code == "LOADING" || code == "MASTERDOWN";
+}
+
+template <class... Args>
+Status command(redis::RedisLink& link, const redis::ReplyHandler& done, const Args&... args) {
+  const std::array<std::string_view, sizeof...(Args)> words = {std::string_view(args)...};
+  return link.send(words, done);
+}
+
+}  // namespace
+
+RedisShard::RedisShard(uv_loop_t* loop, const ClusterSettings& settings, const redis::RedisTarget& target,
+                       ShardUser& user, std::vector<std::string> channels)
+    : loop_(loop),
+      settings_(settings),
+      user_(user),
+      channels_(std::move(channels)),
+      commands_(loop, link_options(settings, target, false), command_listener_),
+      subscriber_(loop, link_options(settings, target, true), subscriber_listener_) {}
+
+Status RedisShard::start() {
+  Status status = commands_.start();
+  return status.ok() ? subscriber_.start() : status;
+}
+
+void RedisShard::stop() {
+  commands_.stop();
+  subscriber_.stop();
+}
+
+void RedisShard::Listener::on_push(redis::Value&& value) {
+  if (!is_subscriber || value.items.size() != 3 || value.items[0].text != "message") return;
+  shard.heard_ms_ = shard.loop_ms();
+  shard.user_.on_message(shard, value.items[1].text, value.items[2].text);
+}
+
+void RedisShard::lost(const Status& why) {
+  ++session_;
+  run_.clear();
+  up_ = open_ = handed_over_ = settled_ = false;
+  user_.on_down(*this, why);
+}
+
+// Both links have to be with the same Redis.
+void RedisShard::check_links() {
+  if (!commands_.up() || !subscriber_.up()) return;
+  if (commands_.run_id() != subscriber_.run_id()) {
+    subscriber_.distrust("it is not the primary that the commands go to");
+    return;
+  }
+  ++session_;
+  run_ = commands_.run_id();
+  scripts_left_ = kScripts;
+  check_settings();
+  load_scripts();
+}
+
+// A cluster needs a Redis that does not forget by itself.
+void RedisShard::check_settings() {
+  const auto checked = [this, session = session_](redis::Reply&& reply) {
+    if (session != session_ || !reply.answered() || reply.value.items.size() != 2) return;  // not every Redis tells
+    const std::string& policy = reply.value.items[1].text;
+    if (policy == "noeviction") return;
+    const std::string why = "Redis may drop keys (maxmemory-policy " + policy + "): set it to noeviction";
+    user_.on_trouble(*this, {Error::invalid_argument, why});
+    if (settings_.log) settings_.log(LogLevel::error, "cluster: " + why);
+    run_.clear();
+  };
+  (void)command(commands_, checked, "CONFIG", "GET", "maxmemory-policy");
+}
+
+void RedisShard::load_scripts() {
+  for (std::size_t i = 0; i < kScripts; ++i) {
+    const auto loaded = [this, i, session = session_](redis::Reply&& reply) {
+      if (session != session_ || !reply.answered() || run_.empty()) return;
+      if (!reply.value.is_text()) {
+        user_.on_trouble(*this, {Error::unavailable, "Redis refuses scripts: " + reply.value.text});
+        return;
+      }
+      hashes_[i] = std::move(reply.value.text);
+      if (--scripts_left_ == 0) subscribe_own();
+    };
+    (void)command(commands_, loaded, "SCRIPT", "LOAD", source_of(static_cast<Script>(i)));
+  }
+}
+
+void RedisShard::subscribe_own() {
+  const auto subscribed = [this, session = session_](redis::Reply&& reply) {
+    if (session != session_ || !reply.answered() || reply.value.is_error()) return;
+    up_ms_ = heard_ms_ = loop_ms();
+    next_sign_ms_ = 0;
+    up_ = true;
+    user_.on_up(*this);
+  };
+  std::vector<std::string_view> words = {"SUBSCRIBE"};
+  words.insert(words.end(), channels_.begin(), channels_.end());
+  (void)subscriber_.send(words, subscribed);
+}
+
+void RedisShard::tick(std::int64_t late_ms) {
+  if (!up_) return;
+  if (late_ms > 0) heard_ms_ += late_ms;
+  const std::int64_t ms = loop_ms();
+  if (ms >= next_sign_ms_) {
+    next_sign_ms_ = ms + kSignMs;
+    (void)publish(channels_.front(), "h");
+  }
+  if (ms - heard_ms_ <= settings_.alive_ms) return;
+  heard_ms_ = ms;
+  subscriber_.distrust("nothing was heard on the subscription");
+}
+
+bool RedisShard::is_full() const {
+  return commands_.queued_bytes() > kMaxQueuedBytes || commands_.waiting() > kMaxAsked;
+}
+
+Status RedisShard::subscribe(std::string_view channel, redis::ReplyHandler done) {
+  return command(subscriber_, done, "SUBSCRIBE", channel);
+}
+
+void RedisShard::unsubscribe(std::string_view channel) {
+  if (!run_.empty()) (void)command(subscriber_, nullptr, "UNSUBSCRIBE", channel);
+}
+
+Status RedisShard::run_script(Script script, const std::vector<std::string_view>& keys,
+                              const std::vector<std::string>& args, redis::ReplyHandler done) {
+  const std::string count = text_of(std::uint64_t{keys.size()});
+  std::vector<std::string_view> words = {"EVALSHA", hashes_[static_cast<std::size_t>(script)], count};
+  words.insert(words.end(), keys.begin(), keys.end());
+  words.insert(words.end(), args.begin(), args.end());
+  return commands_.send(words, std::move(done));
+}
+
+bool RedisShard::refused(const redis::Value& error) {
+  const bool is_of_it = is_of_another(error);
+  if (is_of_it) commands_.distrust(error.text);
+  if (loop_ms() >= next_log_ms_) {
+    next_log_ms_ = loop_ms() + kLogMs;
+    if (settings_.log) {
+      settings_.log(LogLevel::error, "cluster: Redis refuses a command for a room: " + error.text);
+    }
+  }
+  return is_of_it;
+}
+
+Status RedisShard::publish(std::string_view channel, std::string_view text) {
+  return command(commands_, nullptr, "PUBLISH", channel, text);
+}
+
+}  // namespace chat::cluster

@@ -1,0 +1,620 @@
+// A room of a cluster without Redis: what it asks, and what it makes of answers and notices.
+#include "cluster/shared_room.h"
+
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cluster/message_format.h"
+#include "cluster/words.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Last, because it defines macros with common names.
+extern "C" {
+#include <cmocka.h>
+}
+
+using namespace chat;
+using namespace chat::cluster;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+using redis::Value;
+
+void assert_text(const std::string& actual, const std::string& expected) {
+  assert_string_equal(actual.c_str(), expected.c_str());
+}
+
+Value text(std::string content) {
+  Value value;
+  value.kind = Value::Kind::text;
+  value.text = std::move(content);
+  return value;
+}
+
+Value list(std::vector<Value> items) {
+  Value value;
+  value.kind = Value::Kind::array;
+  value.items = std::move(items);
+  return value;
+}
+
+Value texts(const Texts& contents) {
+  std::vector<Value> items;
+  for (const std::string& content : contents) items.push_back(text(content));
+  return list(std::move(items));
+}
+
+Value error(std::string content) {
+  Value value = text(std::move(content));
+  value.kind = Value::Kind::error;
+  return value;
+}
+
+std::string batch_of(const Texts& payloads) {
+  std::string batch;
+  for (const std::string& payload : payloads) {
+    Message message;
+    message.room = "dev";
+    message.event = "chat message";
+    message.payload = payload;
+    write_message(message, batch);
+  }
+  return batch;
+}
+
+Value entry(std::uint64_t last, const Texts& payloads, const std::string& token = "t") {
+  return list({text(std::to_string(last) + "-0"), texts({"n", std::to_string(payloads.size()), "t", "1000", "k", token,
+                                                         "d", batch_of(payloads), "b", "1"})});
+}
+
+// Entries: the newest first.
+Value position(const std::string& epoch, std::uint64_t top, std::vector<Value> entries = {},
+               const std::string& own = "0", const std::string& version = "0", const Texts& values = {}) {
+  return list({text("OPEN"), text(epoch), text(std::to_string(top)), text("1000"), list(std::move(entries)),
+               text(version), texts(values), text(own)});
+}
+
+std::string notice(const std::string& epoch, std::uint64_t first, const Texts& payloads,
+                   const std::string& token = "t") {
+  return epoch + " " + std::to_string(first) + " " + std::to_string(payloads.size()) + " 1000 " + token + " " +
+         batch_of(payloads);
+}
+
+struct FakeRedis final : RoomRedis {
+  struct Command {
+    std::string what;
+    Texts args;
+    redis::ReplyHandler done;
+  };
+
+  bool is_open() const override { return open; }
+  bool is_settled() const override { return settled; }
+  const std::string& run() const override { return its_run; }
+  bool is_full() const override { return full; }
+  Status subscribe(std::string_view channel, redis::ReplyHandler done) override {
+    commands.push_back({"subscribe", {std::string(channel)}, std::move(done)});
+    return {};
+  }
+  void unsubscribe(std::string_view) override {}
+  Status run_script(Script script, const std::vector<std::string_view>&, const Texts& args,
+                    redis::ReplyHandler done) override {
+    static const char* const names[] = {"heartbeat", "open", "publish", "close", "set_values"};
+    commands.push_back({names[static_cast<std::size_t>(script)], args, std::move(done)});
+    return {};
+  }
+  bool refused(const Value&) override { return refusal_is_its_end; }
+
+  // The oldest command without an answer.
+  Command next(const char* what) {
+    assert_false(commands.empty());
+    Command command = std::move(commands.front());
+    commands.pop_front();
+    assert_text(command.what, what);
+    return command;
+  }
+  Texts answer(const char* what, Value value) {
+    const Command command = next(what);
+    redis::Reply reply;
+    reply.value = std::move(value);
+    command.done(std::move(reply));
+    return command.args;
+  }
+
+  bool open = true, settled = true, full = false, refusal_is_its_end = false;
+  std::string its_run = "run1";
+  std::deque<Command> commands;
+};
+
+ClusterSettings test_settings(const std::int64_t& now_ms) {
+  ClusterSettings settings;
+  settings.id = "me";
+  settings.hold_messages = 3;
+  settings.clock = [&now_ms] { return Moment{now_ms, now_ms}; };
+  settings.make_epoch = [] { return std::string("made"); };
+  return settings;
+}
+
+struct Fixture;
+
+struct FakeHost final : RoomHost {
+  explicit FakeHost(Fixture& f);
+
+  std::int64_t loop_ms() const override { return now_ms; }
+  std::string make_token() override { return "me." + std::to_string(++tokens); }
+  void is_busy(SharedRoom&) override { busy = true; }
+  void commit(const Submission& submission, const Result<Position>& place) override {
+    const std::string what = place.ok() ? place->epoch + " " + std::to_string(place->seq)
+                                        : std::to_string(static_cast<int>(place.status().code));
+    told.push_back("commit " + submission.message->payload + " " + what);
+  }
+  void acknowledge(const Submission& submission, const Position& place, bool repeated) override {
+    told.push_back("acknowledge " + submission.message->payload + " " + place.epoch + " " + std::to_string(place.seq) +
+                   (repeated ? " repeated" : ""));
+  }
+  void receive(const std::shared_ptr<Message>& message) override {
+    told.push_back("receive " + message->payload + " " + message->epoch + " " + std::to_string(message->seq));
+  }
+  Result<RoomHold> adopt(const std::string&, const Position& top, const std::vector<MessagePtr>& messages,
+                         const std::vector<RoomValue>& changed) override {
+    std::string text = "adopt " + top.epoch + " " + std::to_string(top.seq);
+    for (const MessagePtr& message : messages) text += " " + message->payload;
+    for (const RoomValue& value : changed) text += " " + value.key + "=" + value.value;
+    told.push_back(std::move(text));
+    if (!adopts.ok()) return adopts;
+    return RoomHold(std::make_shared<int>(0));
+  }
+  std::vector<MessagePtr> kept(const std::string&) override { return its_kept; }
+  void take_values(const std::string&, const std::vector<RoomValue>& changed) override {
+    std::string text = "values";
+    for (const RoomValue& value : changed) text += " " + value.key + "=" + value.value;
+    told.push_back(std::move(text));
+  }
+  void close_shared(const std::string&, const std::string& epoch) override { told.push_back("close " + epoch); }
+
+  const std::int64_t& now_ms;
+  int tokens = 0;
+  bool busy = false;
+  Texts told;
+  std::vector<MessagePtr> its_kept;
+  Status adopts;
+};
+
+struct Fixture {
+  std::int64_t now_ms = 1'000'000;
+  ClusterSettings settings = test_settings(now_ms);
+  RoomValues values;
+  ClusterCounters counters;
+  FakeRedis redis;
+  FakeHost host{*this};
+  SharedRoomPtr room = std::make_shared<SharedRoom>(host, redis, "dev");
+
+  void submit(const std::string& payload) {
+    auto message = std::make_shared<Message>();
+    message->room = "dev";
+    message->payload = payload;
+    Submission submission;
+    submission.message = std::move(message);
+    counters.waiting.fetch_add(1);
+    room->submit(submission);
+    room->attend();
+  }
+  Texts told() { return std::exchange(host.told, {}); }
+  // The room is open at this position, and nothing waits.
+  void open(const std::string& epoch = "e", std::uint64_t top = 0) {
+    room->log_opened(false);
+    redis.answer("subscribe", text("OK"));
+    redis.answer("open", position(epoch, top));
+    assert_true(room->is_open());
+    host.told.clear();
+  }
+};
+
+FakeHost::FakeHost(Fixture& f) : RoomHost(f.settings, f.values, f.counters), now_ms(f.now_ms) {}
+
+void assert_told(Fixture& f, const Texts& expected, int line = __builtin_LINE()) {
+  const Texts told = f.told();
+  if (told == expected) return;
+  for (const std::string& one : told) print_error("  told: %s\n", one.c_str());
+  fail_msg("another result at line %d", line);
+}
+
+void it_subscribes_before_it_asks_for_its_position(void**) {
+  Fixture f;
+  f.room->log_opened(false);
+  assert_int_equal(f.redis.commands.size(), 1);
+  f.redis.answer("subscribe", text("OK"));
+  const Texts asked = f.redis.answer("open", position("e", 7, {entry(7, {"seven"}), entry(6, {"five", "six"})}));
+  assert_text(asked[0], "run1");
+  assert_text(asked[3], "");  // it knows nothing
+  assert_told(f, {"adopt e 7 five six seven"});
+  assert_true(f.room->is_open() && !f.room->is_busy() && f.redis.commands.empty());
+}
+
+void what_waits_is_published_in_one_batch_at_a_time(void**) {
+  Fixture f;
+  f.open();
+  f.submit("one");
+  f.submit("two");
+  f.submit("three");
+  assert_int_equal(f.redis.commands.size(), 1);
+  assert_text(f.redis.answer("publish", list({text("OK"), text("1"), text("5")}))[4], "1");
+  assert_told(f, {"commit one e 1"});
+  assert_text(f.redis.answer("publish", list({text("OK"), text("2"), text("5")}))[4], "2");
+  assert_told(f, {"commit two e 2", "commit three e 3"});
+  assert_int_equal(f.counters.waiting, 0);
+  assert_int_equal(f.counters.published, 3);
+}
+
+void a_notice_that_comes_before_the_answer_counts(void**) {
+  Fixture f;
+  f.open();
+  f.submit("own");
+  f.room->on_notice('b', notice("e", 1, {"own"}, "me.1"));
+  assert_told(f, {"commit own e 1"});
+  f.redis.answer("publish", list({text("OK"), text("1"), text("5")}));
+  f.room->on_notice('b', notice("e", 1, {"own"}, "me.1"));
+  f.room->on_notice('b', notice("e", 2, {"far"}));
+  assert_told(f, {"receive far e 2"});
+}
+
+void an_answer_waits_for_what_comes_before_it(void**) {
+  Fixture f;
+  f.open();
+  f.submit("own");
+  f.redis.answer("publish", list({text("OK"), text("2"), text("5")}));
+  assert_told(f, {});
+  f.room->on_notice('b', notice("e", 1, {"far"}));
+  assert_told(f, {"receive far e 1", "commit own e 2"});
+}
+
+void a_hole_is_fetched_after_a_time(void**) {
+  Fixture f;
+  f.open();
+  f.room->on_notice('b', notice("e", 3, {"three"}));
+  f.room->look_after();
+  assert_true(f.redis.commands.empty() && f.room->is_busy());
+  f.now_ms += 50;
+  f.room->look_after();
+  assert_int_equal(f.counters.holes, 1);
+  f.room->on_notice('b', notice("e", 4, {"four"}));
+  const Texts asked = f.redis.answer("open", position("e", 3, {entry(3, {"three"}), entry(2, {"one", "two"})}));
+  assert_text(asked[3] + " " + asked[4], "e 0");
+  assert_told(f, {"receive one e 1", "receive two e 2", "receive three e 3", "receive four e 4"});
+}
+
+void a_lost_answer_is_looked_up(void**) {
+  Fixture f;
+  f.open();
+  f.submit("published");
+  f.redis.next("publish");
+  f.room->on_lost();
+  f.room->attend();
+  f.redis.answer("subscribe", text("OK"));
+  const Texts asked = f.redis.answer("open", position("e", 1, {entry(1, {"published"}, "me.1")}, "1"));
+  assert_text(asked[10], "me.1");
+  assert_told(f, {"commit published e 1"});
+  assert_true(f.redis.commands.empty());
+}
+
+void a_position_with_the_lost_batch_only_acknowledges(void**) {
+  Fixture f;
+  f.open();
+  f.submit("published");
+  f.redis.next("publish");
+  f.room->on_lost();
+  f.room->log_opened(false);  // the hub has another room: the messages come with the position
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", position("e", 1, {entry(1, {"published"}, "me.1")}, "1"));
+  assert_told(f, {"adopt e 1 published", "acknowledge published e 1"});
+}
+
+void what_redis_does_not_have_is_sent_again(void**) {
+  Fixture f;
+  f.open();
+  f.submit("one");
+  const FakeRedis::Command first = f.redis.next("publish");
+  f.room->on_lost();
+  f.submit("two");
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", position("e", 0));
+  redis::Reply late;
+  late.value = list({text("OK"), text("1"), text("5")});
+  first.done(std::move(late));
+  assert_told(f, {});
+  const Texts sent = f.redis.answer("publish", list({text("OK"), text("1"), text("5")}));
+  assert_text(sent[4] + " " + sent[6], "2 me.2");
+  assert_told(f, {"commit one e 1", "commit two e 2"});
+}
+
+void a_room_that_must_be_opened_first_is(void**) {
+  Fixture f;
+  f.open();
+  f.submit("one");
+  f.redis.answer("publish", texts({"MOVED"}));
+  f.redis.answer("open", position("other", 7));
+  assert_told(f, {"adopt other 7"});
+  f.redis.answer("publish", list({text("OK"), text("8"), text("5")}));
+  assert_told(f, {"commit one other 8"});
+}
+
+void a_known_message_is_acknowledged_and_the_others_are_published(void**) {
+  Fixture f;
+  f.open("e", 4);
+  f.submit("a");
+  f.redis.answer("publish", list({text("OK"), text("5"), text("5")}));
+  f.room->on_lost();
+  f.submit("b");
+  f.submit("c");
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", position("e", 5));
+  f.told();
+  f.redis.answer("publish", texts({"TWICE", "1", "3", "7", "7", "x", "1"}));  // an index that is not there is ignored
+  assert_told(f, {"acknowledge b e 3 repeated"});
+  f.redis.answer("publish", list({text("OK"), text("6"), text("5")}));
+  assert_told(f, {"commit c e 6"});
+}
+
+void it_waits_until_all_servers_have_handed_over(void**) {
+  Fixture f;
+  f.open("e", 2);
+  f.room->on_lost();
+  f.redis.its_run = "run2";
+  f.redis.settled = false;
+  assert_false(f.room->has_handed_over());
+  f.room->attend();
+  f.redis.answer("subscribe", text("OK"));
+  assert_text(f.redis.answer("open", list({text("WAIT"), text("5")}))[2], "0");
+  assert_true(f.room->state() == SharedRoom::State::settling && f.room->has_handed_over());
+  f.room->look_after();
+  assert_true(f.redis.commands.empty());
+  f.redis.settled = true;
+  f.room->look_after();
+  assert_text(f.redis.answer("open", position("e", 2))[2], "1");
+  assert_told(f, {});
+  assert_true(f.room->is_open());
+}
+
+void it_hands_over_what_redis_lacks(void**) {
+  Fixture f;
+  f.open("e", 3);
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    auto message = std::make_shared<Message>();
+    message->room = "dev";
+    message->payload = std::to_string(seq);
+    message->epoch = "e";
+    message->seq = seq;
+    message->time_ms = 9;
+    f.host.its_kept.push_back(std::move(message));
+  }
+  f.room->on_lost();
+  f.redis.its_run = "run2";
+  f.room->attend();
+  f.redis.answer("subscribe", text("OK"));
+  assert_int_equal(f.redis.answer("open", list({text("TELL"), text("5"), text("1")})).size(), 14);
+  const Texts asked = f.redis.answer("open", position("e", 3));
+  assert_text(asked[13], "1");
+  assert_int_equal(asked.size(), 14 + 2 * 6);
+  assert_text(asked[14] + " " + asked[16] + " " + asked[20], "2 9 3");
+  assert_true(f.room->is_open());
+}
+
+void another_numbering_is_adopted(void**) {
+  Fixture f;
+  f.open("e", 3);
+  f.room->on_notice('b', notice("new", 4, {"x"}));
+  f.redis.answer("open", position("new", 4, {entry(4, {"x"})}));
+  assert_told(f, {"adopt new 4 x"});
+  f.room->on_notice('f', "");
+  f.redis.answer("open", position("newer", 4));
+  assert_told(f, {"adopt newer 4"});
+}
+
+void what_waits_too_long_fails(void**) {
+  Fixture f;
+  f.open();
+  f.redis.open = false;
+  f.room->on_lost();
+  f.submit("old");
+  KeptRangePtr read;
+  f.room->read([&](KeptRangePtr range) { read = std::move(range); });
+  f.room->look_after();
+  f.now_ms += 4'999;
+  f.submit("young");
+  f.room->look_after();
+  assert_told(f, {});
+  f.now_ms += 1;
+  f.room->look_after();
+  assert_told(f, {"commit old " + std::to_string(static_cast<int>(Error::unavailable))});
+  assert_true(read && read->status.code == Error::unavailable);
+  f.room->stop({Error::stopped, "end"});
+  assert_told(f, {"commit young " + std::to_string(static_cast<int>(Error::stopped))});
+  assert_int_equal(f.counters.waiting, 0);
+  assert_int_equal(f.counters.failed, 2);
+}
+
+void not_more_than_the_bound_waits(void**) {
+  Fixture f;
+  f.redis.open = false;
+  for (const char* payload : {"1", "2", "3", "4"}) f.submit(payload);
+  assert_told(f, {"commit 4 " + std::to_string(static_cast<int>(Error::unavailable))});
+}
+
+void a_refused_step_is_tried_again_after_a_second(void**) {
+  Fixture f;
+  f.room->log_opened(false);
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", error("ERR no"));
+  assert_true(f.room->state() == SharedRoom::State::closed);
+  f.now_ms += 999;
+  f.room->look_after();
+  assert_true(f.redis.commands.empty());
+  f.now_ms += 1;
+  f.room->look_after();
+  f.redis.answer("open", list({text("OPEN"), text("bad epoch\n"), text("1"), text("1"), list({}), text("0"), list({}),
+                               text("0")}));
+  assert_true(f.room->state() == SharedRoom::State::closed);
+}
+
+void a_refused_batch_fails_unless_another_redis_may_take_it(void**) {
+  Fixture f;
+  f.open();
+  f.submit("one");
+  f.redis.answer("publish", error("OOM"));
+  assert_told(f, {"commit one " + std::to_string(static_cast<int>(Error::unavailable))});
+  f.now_ms += 1'000;
+  f.submit("two");
+  f.redis.refusal_is_its_end = true;
+  f.redis.answer("publish", error("READONLY"));
+  assert_told(f, {});
+  f.room->on_lost();
+  f.room->attend();
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", position("e", 0));
+  f.redis.answer("publish", list({text("OK"), text("1"), text("5")}));
+  assert_told(f, {"commit two e 1"});
+}
+
+void late_answers_are_ignored(void**) {
+  Fixture f;
+  f.room->log_opened(false);
+  f.redis.answer("subscribe", text("OK"));
+  const FakeRedis::Command first = f.redis.next("open");
+  f.room->on_lost();
+  redis::Reply late;
+  late.value = position("late", 9);
+  first.done(std::move(late));
+  assert_told(f, {});
+  assert_true(f.room->state() == SharedRoom::State::closed);
+}
+
+void a_reader_hears_when_the_position_is_known(void**) {
+  Fixture f;
+  KeptRangePtr read;
+  f.room->read([&](KeptRangePtr range) { read = std::move(range); });
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", position("e", 5));
+  assert_true(read && read->status.ok() && read->epoch == "e" && read->hold);
+  assert_false(!f.room->is_unused());
+}
+
+void a_room_that_the_hub_refuses_stays_closed(void**) {
+  Fixture f;
+  f.host.adopts = {Error::too_many, "too many rooms"};
+  KeptRangePtr read;
+  f.room->read([&](KeptRangePtr range) { read = std::move(range); });
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", position("e", 5));
+  assert_true(read && read->status.code == Error::too_many);
+  assert_false(f.room->is_open());
+}
+
+void it_is_closed_in_redis_first(void**) {
+  Fixture f;
+  f.open("e", 3);
+  f.submit("late");
+  f.redis.next("publish");
+  f.room->close("next");
+  assert_told(f, {"commit late " + std::to_string(static_cast<int>(Error::no_such_room))});
+  assert_true(f.room->has_changes());
+  assert_text(f.redis.answer("close", text("OK"))[1], "next");
+  f.redis.answer("open", position("next", 0));
+  assert_told(f, {"adopt next 0"});
+  assert_false(f.room->has_changes());
+}
+
+void another_server_closes_it(void**) {
+  Fixture f;
+  f.open("e", 3);
+  f.submit("late");
+  f.redis.next("publish");
+  f.room->on_notice('c', "me next");  // its own
+  assert_told(f, {});
+  f.room->on_notice('c', "other next");
+  assert_told(f, {"close next", "commit late " + std::to_string(static_cast<int>(Error::no_such_room))});
+  f.redis.answer("open", position("next", 0));
+  f.room->on_notice('b', notice("next", 1, {"first"}));
+  assert_told(f, {"receive first next 1"});
+}
+
+void values_come_with_the_position_and_by_notices(void**) {
+  Fixture f;
+  f.room->log_opened(false);
+  f.redis.answer("subscribe", text("OK"));
+  f.redis.answer("open", position("e", 0, {}, "0", "4", {"mode", "1"}));
+  assert_told(f, {"adopt e 0 mode=1"});
+  f.room->on_notice('v', "other 4 mode0 4 slow1 9");
+  assert_told(f, {"values mode= slow=9"});
+  assert_int_equal(f.values.of("dev").size(), 1);
+  f.room->on_notice('v', "other 99 mode0 ");  // not well-formed
+  f.room->on_notice('v', "me 4 mode1 7");     // its own
+  assert_told(f, {});
+}
+
+void values_of_this_server_are_written_and_count_more(void**) {
+  Fixture f;
+  f.open();
+  f.room->set_value({"mode", "1", 0});
+  f.room->on_notice('v', "other 4 mode1 2");
+  assert_told(f, {"values"});
+  assert_true(f.room->has_changes());
+  const Texts written = f.redis.answer("set_values", text("1"));
+  assert_text(written[3] + "=" + written[4], "mode=1");
+  assert_false(f.room->has_changes());
+}
+
+void notices_that_are_not_well_formed_are_ignored(void**) {
+  Fixture f;
+  f.open();
+  for (const char* notice : {"", "e", "e 0 1 1 t x", "e 1 0 1 t x", "e x y z", "e 99999999999999999999 1 1 t"}) {
+    f.room->on_notice('b', notice);
+  }
+  f.room->on_notice('?', "x");
+  assert_told(f, {});
+  assert_true(f.room->is_open() && f.redis.commands.empty());
+  f.room->on_notice('b', "e 1 2 5 t garbage");  // numbers without messages that can be read
+  f.room->on_notice('b', notice("e", 3, {"three"}));
+  assert_told(f, {"receive three e 3"});
+  assert_int_equal(f.counters.dropped, 2);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(it_subscribes_before_it_asks_for_its_position),
+      cmocka_unit_test(what_waits_is_published_in_one_batch_at_a_time),
+      cmocka_unit_test(a_notice_that_comes_before_the_answer_counts),
+      cmocka_unit_test(an_answer_waits_for_what_comes_before_it),
+      cmocka_unit_test(a_hole_is_fetched_after_a_time),
+      cmocka_unit_test(a_lost_answer_is_looked_up),
+      cmocka_unit_test(a_position_with_the_lost_batch_only_acknowledges),
+      cmocka_unit_test(what_redis_does_not_have_is_sent_again),
+      cmocka_unit_test(a_room_that_must_be_opened_first_is),
+      cmocka_unit_test(a_known_message_is_acknowledged_and_the_others_are_published),
+      cmocka_unit_test(it_waits_until_all_servers_have_handed_over),
+      cmocka_unit_test(it_hands_over_what_redis_lacks),
+      cmocka_unit_test(another_numbering_is_adopted),
+      cmocka_unit_test(what_waits_too_long_fails),
+      cmocka_unit_test(not_more_than_the_bound_waits),
+      cmocka_unit_test(a_refused_step_is_tried_again_after_a_second),
+      cmocka_unit_test(a_refused_batch_fails_unless_another_redis_may_take_it),
+      cmocka_unit_test(late_answers_are_ignored),
+      cmocka_unit_test(a_reader_hears_when_the_position_is_known),
+      cmocka_unit_test(a_room_that_the_hub_refuses_stays_closed),
+      cmocka_unit_test(it_is_closed_in_redis_first),
+      cmocka_unit_test(another_server_closes_it),
+      cmocka_unit_test(values_come_with_the_position_and_by_notices),
+      cmocka_unit_test(values_of_this_server_are_written_and_count_more),
+      cmocka_unit_test(notices_that_are_not_well_formed_are_ignored),
+  };
+  return cmocka_run_group_tests_name("cluster/shared_room", tests, nullptr, nullptr);
+}
