@@ -48,6 +48,7 @@ std::optional<Batch> batch_of_notice(std::string_view text) {
   batch.count = number_in<std::uint64_t>(take_word(text)).value_or(0);
   batch.time_ms = number_in<std::int64_t>(take_word(text)).value_or(0);
   batch.token = take_word(text);
+  batch.run = take_word(text);
   batch.messages = text;
   if (batch.first == 0 || batch.count == 0) return std::nullopt;
   return batch;

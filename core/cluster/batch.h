@@ -20,6 +20,7 @@ struct Batch {
   std::int64_t time_ms = 0;  // when Redis numbered it, Unix milliseconds
   std::string token;         // unique
   std::string epoch;         // of a notice
+  std::string run;           // of a notice: the Redis that numbered it
   std::string messages;      // see message_format.h; empty for one of this server whose answer came first
 
   std::uint64_t last() const { return first + count - 1; }
@@ -29,7 +30,7 @@ struct Batch {
 
 // An entry of a stream: {"123-0", {"n", "2", ...}}. nullopt: it is not well-formed.
 std::optional<Batch> batch_of_entry(const redis::Value& entry);
-// A notice without its kind: EPOCH FIRST COUNT TIME TOKEN MESSAGES. nullopt: it is not well-formed.
+// A notice without its kind: EPOCH FIRST COUNT TIME TOKEN RUN MESSAGES. nullopt: it is not well-formed.
 std::optional<Batch> batch_of_notice(std::string_view text);
 
 // What names a message with an id in Redis: another message with the id is not the same one. "": it has no id.

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kMaxAhead = 1'000;
 
+// One of this server has no epoch and no run: the room's Redis answered it.
+bool is_of(const Batch& batch, const std::string& epoch, const std::string& run) {
+  return (batch.epoch.empty() || batch.epoch == epoch) && (batch.run.empty() || batch.run == run);
+}
+
 }  // namespace
 
 void BatchesAhead::put(Batch batch, std::int64_t now_ms) {
@@ -21,19 +26,19 @@ void BatchesAhead::put(Batch batch, std::int64_t now_ms) {
   if (!added && place->second.messages.empty()) place->second = std::move(batch);
 }
 
-std::optional<Batch> BatchesAhead::take_after(std::uint64_t seq, const std::string& epoch, std::int64_t now_ms) {
+std::optional<Batch> BatchesAhead::take_after(std::uint64_t seq, const std::string& epoch, const std::string& run,
+                                              std::int64_t now_ms) {
   while (!batches_.empty() && batches_.begin()->first <= seq + 1) {
     Batch next = std::move(batches_.begin()->second);
     batches_.erase(batches_.begin());
-    const bool current = next.epoch.empty() || next.epoch == epoch;
-    if (current && next.last() > seq) return next;
+    if (is_of(next, epoch, run) && next.last() > seq) return next;
   }
   if (!batches_.empty()) since_ms_ = now_ms;
   return std::nullopt;
 }
 
-void BatchesAhead::drop_others(const std::string& epoch) {
-  std::erase_if(batches_, [&](const auto& one) { return !one.second.epoch.empty() && one.second.epoch != epoch; });
+void BatchesAhead::drop_others(const std::string& epoch, const std::string& run) {
+  std::erase_if(batches_, [&](const auto& one) { return !is_of(one.second, epoch, run); });
 }
 
 }  // namespace chat::cluster

@@ -14,9 +14,11 @@ class BatchesAhead {
  public:
   // Keeps it. Above the bound the last one is forgotten, to be fetched later.
   void put(Batch batch, std::int64_t now_ms);
-  // Takes the next one off that goes on after `seq` in the epoch; what is not needed any more is dropped.
-  std::optional<Batch> take_after(std::uint64_t seq, const std::string& epoch, std::int64_t now_ms);
-  void drop_others(const std::string& epoch);
+  // Takes the next one off that goes on after `seq` in the epoch, and was numbered by the Redis `run`. What is not needed any
+  // more is dropped.
+  std::optional<Batch> take_after(std::uint64_t seq, const std::string& epoch, const std::string& run,
+                                  std::int64_t now_ms);
+  void drop_others(const std::string& epoch, const std::string& run);
   void clear() { batches_.clear(); }
 
   bool empty() const { return batches_.empty(); }

@@ -91,7 +91,7 @@ void ClusterStore::tell_others(FarNotice notice) noexcept try {
   Step step;
   step.kind = Step::Kind::notice;
   step.notice = std::move(notice);
-  if (!up_ || counters_.waiting_bytes.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes ||
+  if (!reaches_others_ || counters_.waiting_bytes.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes ||
       !push(std::move(step), bytes).ok()) {
     ClusterCounters::add(counters_.dropped);
   }
@@ -138,7 +138,7 @@ void ClusterStore::read(KeptQuery query, Done done) {
 }
 
 KeptRangePtr ClusterStore::read_now(const KeptQuery& query) {
-  if (!up_) return failed_range(query, {Error::unavailable, "the cluster is not available"});
+  if (!reaches_others_) return failed_range(query, {Error::unavailable, "the cluster is not available"});
   if (std::this_thread::get_id() == thread_.get_id())
     return failed_range(query, {Error::wrong_thread, "in a callback of the cluster"});
   // A std::promise would make names of the standard library visible in libchat.a.

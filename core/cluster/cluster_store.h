@@ -105,6 +105,7 @@ class ClusterStore final : public RoomStore {
   RoomValues values_;
   ClusterCounters counters_;
   std::atomic<bool> up_ = false;
+  std::atomic<bool> reaches_others_ = false;  // some rooms are open, or all
 
   // Of open().
   bool opened_ = false;

@@ -26,12 +26,18 @@ ClusterWorker::ClusterWorker(ClusterStore& store, const ClusterSettings& its_set
       store_(store),
       own_channel_(its_settings.prefix + "n:" + its_settings.id),
       all_channel_(its_settings.prefix + "all"),
-      membership_(its_settings,
-                  {[this](bool first) { on_beat(first); }, [this](const Status& why) { note_trouble(why); }}) {}
+      shards_(&loop_, its_settings, *this, {[this] { on_moved(); }, [this](const Status& why) { note_trouble(why); }},
+              own_channel_, {all_channel_}),
+      membership_(its_settings, {[this](bool first) { on_beat(first); },
+                                 [this](const Status& why) {
+                                   note_trouble(why);
+                                   note_state();
+                                   membership_.beat_soon();
+                                 }}) {}
 
 ClusterWorker::~ClusterWorker() {
   if (!prepared_) return;
-  shard_.reset();
+  shards_.clear();
   uv_close(reinterpret_cast<uv_handle_t*>(&async_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);
@@ -58,8 +64,6 @@ Status ClusterWorker::prepare() {
     return failure(code);
   }
   prepared_ = true;
-  shard_ = std::make_unique<RedisShard>(&loop_, settings, settings.target, *this,
-                                        std::vector<std::string>{own_channel_, all_channel_});
   return {};
 }
 
@@ -72,9 +76,9 @@ void ClusterWorker::run() {
         surely([&] { worker->on_timer(); });
       },
       kTickMs, kTickMs);
-  if (const Status status = shard_->start(); !status.ok()) note_trouble(status);
+  if (const Status status = shards_.start(); !status.ok()) note_trouble(status);
   uv_run(&loop_, UV_RUN_DEFAULT);
-  shard_->stop();
+  shards_.stop();
 }
 
 void ClusterWorker::wake() { uv_async_send(&async_); }
@@ -91,65 +95,126 @@ void ClusterWorker::note_trouble(Status status) {
   store_.changed_.notify_all();
 }
 
-void ClusterWorker::on_up(RedisShard&) { beat(); }
+void ClusterWorker::on_up(RedisShard& shard) {
+  // Clients have the server's number in their ids, so nothing is opened without one.
+  if (&shard == home_) {
+    beat();
+  } else if (membership_.has_number()) {
+    open(shard);
+  }
+}
 
-void ClusterWorker::on_down(RedisShard&, const Status& why) {
-  membership_.lose();
-  store_.up_ = false;
+void ClusterWorker::on_down(RedisShard& shard, const Status& why, bool was_open) {
+  if (&shard == home_) membership_.lose();
   note_trouble(why);
-  if (std::exchange(told_up_, false)) {
-    servers_before_ = counters.servers.load(std::memory_order_relaxed);
+  note_state();
+  if (was_open) {
+    shard.expect(counters.servers.load(std::memory_order_relaxed));
     ClusterCounters::add(counters.losses);
-    log(LogLevel::error, "cluster: Redis is lost: " + why.detail + "; messages to rooms wait");
+    log(LogLevel::error, "cluster: Redis is lost: " + why.detail + "; messages to its rooms wait");
   }
-  for (const auto& [name, room] : rooms_) room->on_lost();
+  for (const auto& [name, room] : rooms_) {
+    if (&room->redis() == &shard) room->on_lost();
+  }
   surely([this] {
-    for (const auto& [name, room] : rooms_) busy_.insert(room.get());
-  });
-}
-
-void ClusterWorker::beat() {
-  if (!shard_->is_up()) return;
-  std::vector<std::string> handed_over;
-  if (shard_->is_handed_over()) handed_over.push_back(shard_->run());
-  membership_.beat(*shard_, handed_over, loop_ms() + (shard_->is_settled() ? kBeatMs : kSettlingBeatMs));
-}
-
-void ClusterWorker::on_beat(bool first) {
-  const std::uint64_t servers = membership_.servers();
-  counters.servers.store(servers, std::memory_order_relaxed);
-  if (first) {
-    shard_->open();
-    told_up_ = true;
-    store_.up_ = true;
-    {
-      const std::lock_guard lock(store_.mutex_);
-      if (store_.node_ == 0) store_.node_ = membership_.number();
-      store_.opened_ = true;
-      store_.changed_.notify_all();
+    for (const auto& [name, room] : rooms_) {
+      if (!room->is_open()) busy_.insert(room.get());
     }
-    log(LogLevel::info, "cluster: connected with the number " + std::to_string(membership_.number()) +
-                            "; servers: " + std::to_string(servers));
-    look_after_rooms();
-  }
-  const bool late = loop_ms() - shard_->up_ms() >= settings.settle_ms;
-  const bool complete =
-      shard_->is_handed_over() && membership_.all_handed_over(shard_->run()) && servers >= servers_before_;
-  if (!shard_->is_settled() && (complete || late)) settle();
+  });
+  shards_.look_again();
 }
 
-void ClusterWorker::settle() {
-  shard_->settle();
-  servers_before_ = 0;
+// Rooms are elsewhere, and perhaps the list of servers.
+void ClusterWorker::on_moved() {
+  for (const auto& shard : shards_.all()) {
+    if (!shard->is_up()) shard->expect(counters.servers.load(std::memory_order_relaxed));
+  }
+  for (const auto& one : rooms_) {
+    SharedRoom& room = *one.second;
+    RoomRedis& redis = shards_.of(partition_of(room.name));
+    if (&room.redis() == &redis) continue;
+    surely([&] { busy_.insert(&room); });
+    room.move_to(redis);
+  }
+  if (std::exchange(home_, shards_.home()) == shards_.home()) return;
+  membership_.lose();
+  membership_.beat_soon();
+  note_state();
+}
+
+void ClusterWorker::open(RedisShard& shard) {
+  shard.open();
+  note_state();
   look_after_rooms();
 }
 
-void ClusterWorker::on_message(RedisShard&, std::string_view channel, std::string_view text) {
+// Whether rooms are open, all of them or some.
+void ClusterWorker::note_state() {
+  const bool up = membership_.has_lease() && shards_.all_open();
+  store_.up_ = up;
+  store_.reaches_others_ = shards_.any_open() != nullptr;
+  if (!up || std::exchange(told_up_, up)) {
+    told_up_ = up;
+    return;
+  }
+  {
+    const std::lock_guard lock(store_.mutex_);
+    if (store_.node_ == 0) store_.node_ = membership_.number();
+    store_.opened_ = true;
+    store_.changed_.notify_all();
+  }
+  const std::size_t primaries = shards_.all().size();
+  log(LogLevel::info, "cluster: connected with the number " + std::to_string(membership_.number()) +
+                          "; servers: " + std::to_string(membership_.servers()) +
+                          (primaries > 1 ? "; primaries: " + std::to_string(primaries) : ""));
+}
+
+void ClusterWorker::beat() {
+  if (home_ == nullptr || !home_->is_up()) return;
+  std::vector<std::string> handed_over;
+  bool settled = true;
+  for (const auto& shard : shards_.all()) {
+    if (shard->is_handed_over()) handed_over.push_back(shard->run());
+    settled = settled && shard->is_settled();
+  }
+  membership_.beat(*home_, handed_over, loop_ms() + (settled ? kBeatMs : kSettlingBeatMs));
+}
+
+void ClusterWorker::on_beat(bool first) {
+  counters.servers.store(membership_.servers(), std::memory_order_relaxed);
+  if (first) {
+    for (const auto& shard : shards_.all()) {
+      if (shard->is_up() && !shard->is_open()) shard->open();
+    }
+    note_state();
+    look_after_rooms();
+  }
+  settle();
+}
+
+// Opens the rooms of each Redis that has everything that the servers know, or has waited for it long enough.
+void ClusterWorker::settle() {
+  bool any = false;
+  for (const auto& shard : shards_.all()) {
+    if (!shard->is_open() || shard->is_settled()) continue;
+    const bool late = loop_ms() - shard->up_ms() >= settings.settle_ms;
+    const bool complete = shard->is_handed_over() && membership_.all_handed_over(shard->run()) &&
+                          membership_.servers() >= shard->expected_servers();
+    if (!complete && !late) continue;
+    shard->settle();
+    any = true;
+  }
+  if (any) look_after_rooms();
+}
+
+void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std::string_view text) {
   if (text.empty()) return;
   const char kind = text.front();
   text.remove_prefix(1);
   SharedRoom* room = nullptr;
-  if (channel != own_channel_ && channel != all_channel_) {
+  if (channel == own_channel_ || channel == all_channel_) {
+    if (&shard != shards_.any_open()) return;  // each node of a Redis Cluster passes it on
+  } else {
     const auto found = by_channel_.find(std::string(channel));
     if (found == by_channel_.end()) return;
     room = found->second;
@@ -238,14 +303,15 @@ void ClusterWorker::tell(const FarNotice& notice) {
     const auto found = rooms_.find(name);
     channel = found != rooms_.end() ? found->second->keys.channel : RoomKeys(name, settings.prefix).channel;
   }
-  if (!shard_->is_open() || !shard_->publish(channel, text).ok()) ClusterCounters::add(counters.dropped);
+  RedisShard* const shard = shards_.any_open();
+  if (shard == nullptr || !shard->publish(channel, text).ok()) ClusterCounters::add(counters.dropped);
 }
 
 // Rooms -------------------------------------------------------------------------------------------------------------------
 
 SharedRoom& ClusterWorker::room_of(const std::string& name) {
   if (const auto found = rooms_.find(name); found != rooms_.end()) return *found->second;
-  auto room = std::make_shared<SharedRoom>(*this, *shard_, name);
+  auto room = std::make_shared<SharedRoom>(*this, shards_.of(partition_of(name)), name);
   busy_.reserve(rooms_.size() + 1);  // on_down() puts every room there
   comparisons_.emplace_back(loop_ms() + settings.check_ms, room);
   by_channel_.emplace(room->keys.channel, room.get());
@@ -267,7 +333,7 @@ void ClusterWorker::drop_if_unused(const std::string& name) {
     busy_.insert(room.get());  // the timer looks again
     return;
   }
-  if (room->has_subscription()) shard_->unsubscribe(room->keys.channel);
+  room->unsubscribe();
   values.drop(name);
   busy_.erase(room.get());
   by_channel_.erase(room->keys.channel);
@@ -279,19 +345,20 @@ void ClusterWorker::on_timer() {
   const std::int64_t ms = loop_ms();
   // What has come meanwhile is read after the timers, so a loop that was late has heard nothing.
   const std::int64_t late_ms = ms - std::exchange(last_tick_ms_, ms) - kTickMs;
-  shard_->tick(late_ms);
+  shards_.tick(late_ms);
   if (membership_.is_due(ms)) beat();
+  settle();
   if (hub_ == nullptr) return;
   compare_rooms();
   look_after_rooms();
   if (stop_ms_ == 0) return;
   const bool waits =
       counters.waiting != 0 || std::ranges::any_of(busy_, [](const SharedRoom* room) { return room->has_changes(); });
-  if (!waits || !shard_->is_open() || ms >= stop_ms_) end();
+  if (!waits || shards_.any_open() == nullptr || ms >= stop_ms_) end();
 }
 
 void ClusterWorker::end() {
-  shard_->flush();
+  shards_.flush();
   const Status stopped{Error::stopped, "the server is stopping"};
   for (const auto& [name, room] : rooms_) room->stop(stopped);
   rooms_.clear();
@@ -316,16 +383,18 @@ void ClusterWorker::look_after_rooms() {
   std::vector<SharedRoomPtr> busy;
   busy.reserve(busy_.size());
   for (SharedRoom* room : busy_) busy.push_back(room->shared_from_this());
-  bool all_handed_over = true;
+  std::unordered_set<const RoomRedis*> lacking;  // that have not been given everything
   for (const SharedRoomPtr& room : busy) {
     room->look_after();
-    all_handed_over = all_handed_over && room->has_handed_over();
+    if (!room->has_handed_over()) lacking.insert(&room->redis());
     if (!room->is_busy() && !room->is_unused()) busy_.erase(room.get());
     drop_if_unused(room->name);
   }
-  if (!shard_->is_open() || shard_->is_handed_over() || !all_handed_over) return;
-  shard_->has_handed_over();
-  membership_.beat_soon();
+  for (const auto& shard : shards_.all()) {
+    if (!shard->is_open() || shard->is_handed_over() || lacking.contains(shard.get())) continue;
+    shard->has_handed_over();
+    membership_.beat_soon();
+  }
 }
 
 // What the rooms need -----------------------------------------------------------------------------------------------------

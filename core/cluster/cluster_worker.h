@@ -1,6 +1,7 @@
 // The thread of a cluster store: it takes the store's steps, connects to Redis, and brings the rooms, the notices and the timer
 // together. What each part does is in a file of its own:
 //
+//   shards        which Redis has which rooms: one, or the primaries of a Redis Cluster
 //   redis_shard   one Redis: its links, its scripts, its signs of life
 //   membership    this server among the others: number, lease, who has handed over
 //   shared_room   a room; it decides from answers and notices, without connections (room_host.h)
@@ -23,6 +24,7 @@
 #include "cluster/membership.h"
 #include "cluster/redis_shard.h"
 #include "cluster/room_host.h"
+#include "cluster/shards.h"
 #include "cluster/shared_room.h"
 
 namespace chat::cluster {
@@ -44,9 +46,13 @@ class ClusterWorker final : public RoomHost, public ShardUser {
 
   // Redis
   void on_up(RedisShard& shard) override;
-  void on_down(RedisShard& shard, const Status& why) override;
+  void on_down(RedisShard& shard, const Status& why, bool was_open) override;
   void on_trouble(RedisShard& shard, const Status& why) override { note_trouble(why), (void)shard; }
+  void on_elsewhere(RedisShard& shard) override { shards_.look_again(), (void)shard; }
   void on_message(RedisShard& shard, std::string_view channel, std::string_view text) override;
+  void on_moved();
+  void open(RedisShard& shard);
+  void note_state();
   void beat();
   void on_beat(bool first);
   void settle();
@@ -92,10 +98,10 @@ class ClusterWorker final : public RoomHost, public ShardUser {
 
   const std::string own_channel_;
   const std::string all_channel_;
-  std::unique_ptr<RedisShard> shard_;
+  Shards shards_;
   Membership membership_;
+  RedisShard* home_ = nullptr;  // has the lease
   bool told_up_ = false;
-  std::uint64_t servers_before_ = 0;  // that were there when Redis was lost; until the rooms are settled
   std::int64_t last_tick_ms_ = 0;
   std::uint64_t tokens_ = 0;
   std::int64_t stop_ms_ = 0;  // not 0: the time at which the worker ends

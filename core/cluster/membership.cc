@@ -10,11 +10,13 @@
 
 namespace chat::cluster {
 
+std::string nodes_key(const ClusterSettings& settings) { return settings.prefix + "{nodes}"; }
+
 Membership::Membership(const ClusterSettings& settings, User user)
     : settings_(settings),
       user_(std::move(user)),
-      nodes_key_(settings.prefix + "{nodes}"),
-      about_key_(settings.prefix + "{nodes}:about"),
+      nodes_key_(nodes_key(settings)),
+      about_key_(nodes_key_ + ":about"),
       number_(partition_of(settings.id) + 1) {}  // somewhere to begin
 
 void Membership::lose() {
@@ -36,8 +38,10 @@ void Membership::beat(RedisShard& redis, const std::vector<std::string>& handed_
     if (reply.value.is_array() && reply.value.items.size() >= 2) {
       on_beat(reply.value, redis, handed_over);
     } else {
+      claimed_ = false;
       user_.on_trouble({Error::unavailable, "Redis: " + reply.value.text});
-      redis.distrust(reply.value.text);
+      // With another error it is left, too.
+      if (redis.refused(reply.value) == RoomRedis::Refusal::of_command) redis.distrust(reply.value.text);
     }
   };
   const Status sent =

@@ -1,4 +1,5 @@
-// This server among the servers of its cluster: its number, its lease, and what the others have told Redis. The worker's thread only.
+// This server among the servers of its cluster: its number, its lease, and what the others have told Redis. The worker's thread
+// only.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,9 @@
 #include "cluster/redis_shard.h"
 
 namespace chat::cluster {
+
+// Of the servers, and what they have handed over; these are on one Redis.
+std::string nodes_key(const ClusterSettings& settings);
 
 class Membership {
  public:
@@ -31,6 +35,8 @@ class Membership {
   void lose();
 
   bool has_lease() const { return claimed_; }
+  // It has or had a lease with its number().
+  bool has_number() const { return had_lease_; }
   std::uint32_t number() const { return number_; }
   std::uint64_t servers() const { return servers_.size(); }
   // Whether all servers have told this Redis all that they know.

@@ -30,6 +30,12 @@ bool is_of_another(const redis::Value& answer) {
   return code == "READONLY" || code == "NOSCRIPT" || code == "LOADING" || code == "MASTERDOWN";
 }
 
+// A node of a Redis Cluster does not have the slot, or the slot moves, or the cluster is down.
+bool is_elsewhere(const redis::Value& answer) {
+  const std::string_view code = answer.error_code();
+  return code == "MOVED" || code == "ASK" || code == "TRYAGAIN" || code == "CLUSTERDOWN";
+}
+
 template <class... Args>
 Status command(redis::RedisLink& link, const redis::ReplyHandler& done, const Args&... args) {
   const std::array<std::string_view, sizeof...(Args)> words = {std::string_view(args)...};
@@ -43,6 +49,7 @@ RedisShard::RedisShard(uv_loop_t* loop, const ClusterSettings& settings, const r
     : loop_(loop),
       settings_(settings),
       user_(user),
+      address_(target.addresses.front()),
       channels_(std::move(channels)),
       commands_(loop, link_options(settings, target, false), command_listener_),
       subscriber_(loop, link_options(settings, target, true), subscriber_listener_) {}
@@ -66,8 +73,9 @@ void RedisShard::Listener::on_push(redis::Value&& value) {
 void RedisShard::lost(const Status& why) {
   ++session_;
   run_.clear();
-  up_ = open_ = handed_over_ = settled_ = false;
-  user_.on_down(*this, why);
+  const bool was_open = std::exchange(open_, false);
+  up_ = handed_over_ = settled_ = false;
+  user_.on_down(*this, why, was_open);
 }
 
 // Both links have to be with the same Redis.
@@ -160,7 +168,11 @@ Status RedisShard::run_script(Script script, const std::vector<std::string_view>
   return commands_.send(words, std::move(done));
 }
 
-bool RedisShard::refused(const redis::Value& error) {
+RoomRedis::Refusal RedisShard::refused(const redis::Value& error) {
+  if (is_elsewhere(error)) {
+    user_.on_elsewhere(*this);
+    return Refusal::of_place;
+  }
   const bool is_of_it = is_of_another(error);
   if (is_of_it) commands_.distrust(error.text);
   if (loop_ms() >= next_log_ms_) {
@@ -169,7 +181,7 @@ bool RedisShard::refused(const redis::Value& error) {
       settings_.log(LogLevel::error, "cluster: Redis refuses a command for a room: " + error.text);
     }
   }
-  return is_of_it;
+  return is_of_it ? Refusal::of_redis : Refusal::of_command;
 }
 
 Status RedisShard::publish(std::string_view channel, std::string_view text) {

@@ -29,10 +29,13 @@ class ShardUser {
 
   // Both links are with the same primary, the scripts are loaded, and the shard's own channels are subscribed.
   virtual void on_up(RedisShard& shard) = 0;
-  // There is no such connection; may be called several times in a row. Commands that waited for an answer have been told.
-  virtual void on_down(RedisShard& shard, const Status& why) = 0;
+  // There is no such connection; may be called several times in a row. was_open: rooms were opened there. Commands that waited
+  // for an answer have been told.
+  virtual void on_down(RedisShard& shard, const Status& why, bool was_open) = 0;
   // It does not come up for this reason, or a command was refused.
   virtual void on_trouble(RedisShard& shard, const Status& why) = 0;
+  // It does not have what it was asked for, but perhaps another node of its Redis Cluster has.
+  virtual void on_elsewhere(RedisShard& shard) = 0;
   virtual void on_message(RedisShard& shard, std::string_view channel, std::string_view text) = 0;
 };
 
@@ -48,13 +51,21 @@ class RedisShard final : public RoomRedis {
   void stop();
   void flush() { commands_.flush(); }
 
+  // The first of the target.
+  const redis::RedisAddress& address() const { return address_; }
   // Connected, but rooms are perhaps not opened yet: on_up() was called, and not on_down() since.
   bool is_up() const { return up_; }
   // Until the next on_down().
   void open() { open_ = true; }
-  void settle() { settled_ = true; }
+  void settle() {
+    settled_ = true;
+    expected_servers_ = 0;
+  }
   void has_handed_over() { handed_over_ = true; }
   bool is_handed_over() const { return handed_over_; }
+  // So many servers had rooms there before it came up or was lost, and have to hand over; until it is settled.
+  void expect(std::uint64_t servers) { expected_servers_ = servers; }
+  std::uint64_t expected_servers() const { return expected_servers_; }
   // When it came up.
   std::int64_t up_ms() const { return up_ms_; }
   // Signs of life; each tick of the timer. late_ms: so long nothing could be read.
@@ -68,7 +79,7 @@ class RedisShard final : public RoomRedis {
   void unsubscribe(std::string_view channel) override;
   Status run_script(Script script, const std::vector<std::string_view>& keys, const std::vector<std::string>& args,
                     redis::ReplyHandler done) override;
-  bool refused(const redis::Value& error) override;
+  Refusal refused(const redis::Value& error) override;
   Status publish(std::string_view channel, std::string_view text);
   // Connects again, perhaps to another primary.
   void distrust(const std::string& why) { commands_.distrust(why); }
@@ -93,6 +104,7 @@ class RedisShard final : public RoomRedis {
   uv_loop_t* loop_;
   const ClusterSettings& settings_;
   ShardUser& user_;
+  const redis::RedisAddress address_;
   const std::vector<std::string> channels_;
   Listener command_listener_{*this, false};
   Listener subscriber_listener_{*this, true};
@@ -106,6 +118,7 @@ class RedisShard final : public RoomRedis {
   bool open_ = false;
   bool handed_over_ = false;  // this server has told all that it knows to this Redis
   bool settled_ = false;      // all servers have
+  std::uint64_t expected_servers_ = 0;
   std::int64_t up_ms_ = 0;
   std::int64_t heard_ms_ = 0;  // the last sign of life on the subscription
   std::int64_t next_sign_ms_ = 0;

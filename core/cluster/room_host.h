@@ -44,9 +44,13 @@ class RoomRedis {
   virtual void unsubscribe(std::string_view channel) = 0;
   virtual Status run_script(Script script, const std::vector<std::string_view>& keys,
                             const std::vector<std::string>& args, redis::ReplyHandler done) = 0;
-  // The answer to a command of a room is an error. True: because of this Redis, which is to be left; the command may be repeated
-  // after that.
-  virtual bool refused(const redis::Value& error) = 0;
+  // The answer to a command of a room is an error. Says why.
+  enum class Refusal : std::uint8_t {
+    of_command,  // as it is
+    of_redis,    // which is left: the room will be told that it is lost. The command may be repeated after that
+    of_place,    // the room is in another Redis, or moves there: the command may be repeated a moment later
+  };
+  virtual Refusal refused(const redis::Value& error) = 0;
 };
 
 class RoomHost {
@@ -67,7 +71,8 @@ class RoomHost {
   // The room is not open, or something waits in it: look_after() is called soon.
   virtual void is_busy(SharedRoom& room) = 0;
 
-  // Of the hub; see its functions of the same names. They repeat what memory refuses, except kept(), which throws std::bad_alloc.
+  // Of the hub; see its functions of the same names. They repeat what memory refuses, except kept(), which throws
+  // std::bad_alloc.
   virtual void commit(const Submission& submission, const Result<Position>& place) = 0;
   virtual void acknowledge(const Submission& submission, const Position& place, bool repeated) = 0;
   virtual void receive(const std::shared_ptr<Message>& message) = 0;

@@ -25,8 +25,8 @@ class RoomOutbox {
     return kStepBytes + static_cast<std::int64_t>(message.size_bytes());
   }
 
-  // Moves the submission away. is_held: Redis does not take it now; then it fails when too many wait. When it throws, nothing has
-  // changed.
+  // Moves the submission away. is_held: Redis does not take it now; then it fails when too many wait. When it throws, nothing
+  // has changed.
   void add(Submission& submission, bool is_held);
 
   bool empty() const { return waiting_.empty() && sent_.empty(); }

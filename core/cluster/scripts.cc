@@ -155,7 +155,7 @@ if now - renewed > ARGV[9] / 30 then
   redis.call('PEXPIRE', KEYS[2], ARGV[9])
 end
 redis.call('HSET', KEYS[1], 's', text(top), 'b', text(bytes), 'ob', text(before), 'x', text(renewed))
-redis.call('PUBLISH', ARGV[4], 'b' .. ARGV[2] .. ' ' .. first .. ' ' .. n .. ' ' .. text(now) .. ' ' .. ARGV[7] .. ' ' .. ARGV[6])
+redis.call('PUBLISH', ARGV[4], 'b' .. ARGV[2] .. ' ' .. first .. ' ' .. n .. ' ' .. text(now) .. ' ' .. ARGV[7] .. ' ' .. ARGV[1] .. ' ' .. ARGV[6])
 return {'OK', first, now}
 )";
 

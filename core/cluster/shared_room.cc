@@ -17,6 +17,7 @@ namespace {
 constexpr std::int64_t kHoleMs = 50;  // a notice that is so late is fetched
 constexpr std::int64_t kKeepMs = 5'000;
 constexpr std::int64_t kRetryMs = 1'000;
+constexpr std::int64_t kMovingRetryMs = 100;
 
 // Of the entries of one room, in Redis and in one answer.
 std::int64_t most_bytes(const HistoryLimits& limits) {
@@ -104,6 +105,17 @@ void SharedRoom::on_lost() {
   ++session_;
 }
 
+void SharedRoom::move_to(RoomRedis& redis) {
+  if (redis_ == &redis) return;
+  unsubscribe();
+  redis_ = &redis;
+  on_lost();
+}
+
+void SharedRoom::unsubscribe() {
+  if (subscribed_ || state_ == State::subscribing) redis_->unsubscribe(keys.channel);
+}
+
 void SharedRoom::attend() noexcept {
   try {
     host_.is_busy(*this);
@@ -165,9 +177,15 @@ bool SharedRoom::is_unused() const {
 }
 
 // Redis answers with an error. The room is tried again a little later.
-void SharedRoom::refuse(const redis::Value& answer) {
-  retry_ms_ = host_.loop_ms() + kRetryMs;
-  (void)redis_->refused(answer);
+RoomRedis::Refusal SharedRoom::refuse(const redis::Value& answer) {
+  const RoomRedis::Refusal why = redis_->refused(answer);
+  retry_ms_ = host_.loop_ms() + (why == RoomRedis::Refusal::of_place ? kMovingRetryMs : kRetryMs);
+  if (why == RoomRedis::Refusal::of_place) {
+    state_ = State::closed;
+    ++attempt_;
+    host_.is_busy(*this);
+  }
+  return why;
 }
 
 // A handler for the answer to a step towards an open room. When Redis has taken the step, calls taken(room) and goes on.
@@ -318,7 +336,7 @@ void SharedRoom::take_position(PositionAnswer position) {
   }
   if (position.own_first != 0) outbox_.acknowledge(position.own_first, epoch_);  // the answer was lost
   outbox_.take_back();                                                           // it was not published
-  ahead_.drop_others(epoch_);
+  ahead_.drop_others(epoch_, run_);
   take_ahead();
   answer_readers({}, hold);
   write_values();
@@ -426,8 +444,7 @@ void SharedRoom::on_published(const std::string& token, const redis::Value& answ
     outbox_.acknowledge_known(answer.items, epoch_);
     publish();
   } else {
-    retry_ms_ = host_.loop_ms() + kRetryMs;
-    if (redis_->refused(answer)) {
+    if (refuse(answer) != RoomRedis::Refusal::of_command) {
       outbox_.take_back();
       return;
     }
@@ -478,7 +495,7 @@ void SharedRoom::on_notice(char kind, std::string_view text) {
 void SharedRoom::on_batch(std::string_view notice) {
   std::optional<Batch> batch = batch_of_notice(notice);
   if (!batch) return;
-  if (is_open() && batch->epoch != epoch_) {
+  if (is_open() && (batch->epoch != epoch_ || batch->run != run_)) {
     ask_position();
     return;
   }
@@ -528,7 +545,7 @@ void SharedRoom::take_batch(Batch batch) {
 }
 
 void SharedRoom::take_ahead() {
-  while (const std::optional<Batch> next = ahead_.take_after(seq_, epoch_, host_.loop_ms())) deliver(*next);
+  while (const std::optional<Batch> next = ahead_.take_after(seq_, epoch_, run_, host_.loop_ms())) deliver(*next);
 }
 
 // The batch follows everything that the hub has.

@@ -1,6 +1,7 @@
-// A room of the cluster, as one server has it: a state machine that brings it from closed to open, publishes what waits for it in one
-// batch at a time, and gives the hub every message in its order, from whichever is first: the answer, the notice, or the stream when
-// a notice is missing. It decides from the answers and notices of its Redis; see room_host.h. The worker's thread only.
+// A room of the cluster, as one server has it: a state machine that brings it from closed to open, publishes what waits for it
+// in one batch at a time, and gives the hub every message in its order, from whichever is first: the answer, the notice, or the
+// stream when a notice is missing. It decides from the answers and notices of its Redis; see room_host.h. The worker's thread
+// only.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,7 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
     open,
   };
 
-  // `host` and `redis` must outlive it.
+  // `host` must outlive it, `redis` until move_to().
   SharedRoom(RoomHost& host, RoomRedis& redis, std::string room_name);
 
   const std::string name;
@@ -46,6 +47,9 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   void read(RoomStore::Done done);
   void set_value(const RoomValue& value);
 
+  // Another Redis has it now. The earlier one may be gone after this.
+  void move_to(RoomRedis& redis);
+  const RoomRedis& redis() const { return *redis_; }
   // Its Redis is gone; every answer to a command has come or will not come.
   void on_lost();
   // Of the room's channel, of any kind but those of far_notices.h.
@@ -70,7 +74,8 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   bool is_unused() const;
   // The hub has just made its room, and tells so a little later: it stays until then.
   std::int64_t keep_ms() const { return keep_ms_; }
-  bool has_subscription() const { return subscribed_ || state_ == State::subscribing; }
+  // Its channel is not needed any more.
+  void unsubscribe();
 
  private:
   struct Reader {
@@ -83,7 +88,7 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   redis::ReplyHandler step(Taken taken);
   void subscribe();
   void restart();
-  void refuse(const redis::Value& answer);
+  RoomRedis::Refusal refuse(const redis::Value& answer);
   void must_adopt();
   void drop_content();
 

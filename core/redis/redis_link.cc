@@ -118,7 +118,7 @@ class RedisLink::Impl final : public ConnectionUser, public std::enable_shared_f
 Status RedisLink::Impl::start() {
   if (state_ != State::created) return {Error::wrong_state, "the link was started before"};
   if (options_.target.kind == RedisTarget::Kind::cluster) {
-    return {Error::unsupported, "several hosts are a Redis Cluster, which is not supported yet"};
+    return {Error::unsupported, "several hosts are a Redis Cluster: a link has one of its nodes"};
   }
   if (options_.target.addresses.empty()) return {Error::invalid_argument, "the address of Redis is missing"};
   if (options_.target.tls) {

@@ -8,17 +8,20 @@ import socket
 import subprocess
 import tempfile
 import threading
+import urllib.error
+import urllib.request
 
 from support import LIMIT_S, wait_until
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
 
 class Redis:
     """A redis-server on a free port of 127.0.0.1. Without append_only it is empty after a restart."""
 
-    def __init__(self, append_only=False):
+    def __init__(self, append_only=False, options=None):
         self.append_only = append_only
+        self.options = options or {}
         self.folder = tempfile.mkdtemp(prefix="libchat-redis-")
         self.port = 0
         self.process = None
@@ -42,6 +45,7 @@ class Redis:
                        "--logfile": os.path.join(self.folder, "log")}  # fmt: skip
             if self.append_only:
                 options |= {"--appendonly": "yes", "--appendfsync": "always"}
+            options |= self.options
             words = [str(word) for option in options.items() for word in option]
             self.process = subprocess.Popen(["redis-server", *words], stdin=subprocess.DEVNULL)
             if self._answers():
@@ -76,6 +80,11 @@ class Redis:
                 answer += part
             return answer.split(b"\r\n")[0].decode()[1:]
 
+    def cli(self, *words):
+        """The whole answer, as redis-cli prints it into a pipe."""
+        command = ["redis-cli", "-p", str(self.port), *map(str, words)]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S).stdout.strip()
+
     def kill(self):
         if self.process is not None:
             self.process.kill()
@@ -94,6 +103,123 @@ class Redis:
     def end(self):
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def partition_of(room):
+    """The part of a room in the names of its keys."""
+    number = 2166136261
+    for byte in room.encode():
+        number = ((number ^ byte) * 16777619) % 2**32
+    return number % 256
+
+
+class RedisCluster:
+    """A Redis Cluster of three primaries, each with a replica, on free ports of 127.0.0.1."""
+
+    SLOTS = 16384
+
+    def __init__(self):
+        self.nodes = []
+        try:
+            self._start()
+        except BaseException:
+            self.end()
+            raise
+
+    def _start(self):
+        for _ in range(6):
+            options = {"--cluster-enabled": "yes", "--cluster-port": free_port(), "--cluster-node-timeout": "1000",
+                       "--cluster-config-file": "nodes.conf", "--repl-diskless-sync-delay": "0"}  # fmt: skip
+            self.nodes.append(Redis(options=options))
+        first, *others = self.nodes
+        for node in others:
+            node.cli("CLUSTER", "MEET", "127.0.0.1", first.port, first.options["--cluster-port"])
+        wait_until(lambda: all(len(self._lines(node)) == len(self.nodes) for node in self.nodes))
+        ids = [node.cli("CLUSTER", "MYID") for node in self.nodes]
+        bounds = [i * self.SLOTS // 3 for i in range(4)]
+        for i in range(3):
+            self.nodes[i].cli("CLUSTER", "ADDSLOTSRANGE", bounds[i], bounds[i + 1] - 1)
+            wait_until(lambda i=i: self._knows(self.nodes[3 + i], ids[i]))
+            assert self.nodes[3 + i].cli("CLUSTER", "REPLICATE", ids[i]) == "OK"
+        wait_until(self.is_well)
+
+    def _lines(self, node):
+        """The nodes that this one knows and has shaken hands with."""
+        return [line for line in node.cli("CLUSTER", "NODES").splitlines() if "handshake" not in line and "noaddr" not in line]
+
+    def _knows(self, node, id):
+        return any(line.startswith(id) for line in self._lines(node))
+
+    def alive(self):
+        return [node for node in self.nodes if node.process.poll() is None]
+
+    def is_well(self):
+        """Every node says so, every living one knows who is a primary, and living replicas follow theirs."""
+        for node in self.alive():
+            if "cluster_state:ok" not in node.cli("CLUSTER", "INFO"):
+                return False
+            replication = node.cli("INFO", "replication")
+            if "role:slave" in replication and "master_link_status:up" not in replication:
+                return False
+        return len(self.primaries()) == 3
+
+    @property
+    def url(self):
+        return "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes[:2])
+
+    def primaries(self):
+        return [node for node in self.alive() if "role:master" in node.cli("INFO", "replication")]
+
+    def slot_of(self, room):
+        return int(self.alive()[0].cli("CLUSTER", "KEYSLOT", f"{{{partition_of(room)}}}"))
+
+    def primary_of(self, room):
+        """The node that has the room, by what another living node says."""
+        slot = self.slot_of(room)
+        for node in self.alive():
+            for line in self._lines(node):
+                id, address, flags, *rest = line.split()
+                if "master" not in flags or "fail" in flags:
+                    continue
+                for slots in rest[5:]:
+                    first, _, last = slots.partition("-")
+                    if not slots.startswith("[") and int(first) <= slot <= int(last or first):
+                        port = int(address.split("@")[0].rpartition(":")[2])
+                        return next(node for node in self.nodes if node.port == port)
+        return None
+
+    def rooms_at_each(self, name="room"):
+        """A room for each primary."""
+        rooms = {}
+        for number in range(1000):
+            node = self.primary_of(f"{name}-{number}")
+            rooms.setdefault(node.port, f"{name}-{number}")
+            if len(rooms) == 3:
+                return list(rooms.values())
+        raise AssertionError("a primary has no room")
+
+    def migrate(self, slot, source, target, pause=lambda: None):
+        """Moves a slot with its keys, one after the other; calls pause() while they are in two places."""
+        target_id, source_id = target.cli("CLUSTER", "MYID"), source.cli("CLUSTER", "MYID")
+        assert target.cli("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id) == "OK"
+        assert source.cli("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id) == "OK"
+        while keys := source.cli("CLUSTER", "GETKEYSINSLOT", slot, 10).split():
+            for key in keys:
+                assert source.cli("MIGRATE", "127.0.0.1", target.port, key, 0, 5000) in ("OK", "NOKEY")
+                pause()
+        pause()
+        for node in (target, source, *self.primaries()):
+            assert node.cli("CLUSTER", "SETSLOT", slot, "NODE", target_id) == "OK"
+
+    def end(self):
+        for node in self.nodes:
+            node.end()
 
 
 class Talker:
@@ -165,3 +291,59 @@ class Talker:
     def close(self):
         self.context.__exit__(None, None, None)
         self.reader.join(LIMIT_S)
+
+
+def ready(server):
+    """Says /readyz yes?"""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/readyz", timeout=LIMIT_S) as response:
+            return response.status == 200
+    except urllib.error.HTTPError as error:
+        return error.code == 200
+
+
+def token(number):
+    return f"the-token-of-user-{number}"
+
+
+class Writer(threading.Thread):
+    """Sends texts with ids, each until it is acknowledged, and moves to another server when its own does not answer."""
+
+    def __init__(self, number, servers, stop):
+        super().__init__(daemon=True)
+        self.number, self.servers, self.stop = number, servers, stop
+        self.acked = []
+        self.problem = None
+
+    def run(self):
+        try:
+            self.write()
+        except Exception as problem:  # noqa: BLE001: the test reports it
+            self.problem = problem
+
+    def write(self):
+        talker, turn = None, self.number
+        while not self.stop.is_set():
+            text = f"{self.number}.{len(self.acked)}"
+            try:
+                if talker is None:
+                    turn += 1
+                    talker = Talker(self.servers[turn % len(self.servers)], token=token(self.number))
+                answer = talker.answer(talker.request("send", room="dev", text=text, id=text), limit_s=20)
+            except (OSError, AssertionError, WebSocketException):
+                print("writer", self.number, "leaves a server with", text, talker and talker.closed)
+                talker = None
+                continue
+            if answer["type"] == "ack":
+                self.acked.append((text, answer["epoch"], answer["seq"]))
+            else:
+                assert answer["code"] in ("unavailable", "stopped", "timed_out"), answer
+        if talker is not None:
+            talker.close()
+
+
+def history_at(talk, server):
+    reader = talk(server)
+    answer = reader.answer(reader.request("history", room="dev", limit=0))
+    assert answer["complete"], answer
+    return [(message["epoch"], message["seq"], message["text"]) for message in answer["messages"]]

@@ -10,14 +10,11 @@ import subprocess
 import threading
 import time
 import types
-import urllib.error
-import urllib.request
 
 import pytest
-from cluster_support import Redis, Talker
+from cluster_support import Redis, Talker, Writer, history_at, ready, token
 from http_support import Http, problem
 from support import BUILD_DIR, LIMIT_S, SOURCE_DIR, wait_until
-from websockets.exceptions import WebSocketException
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
 
@@ -58,14 +55,6 @@ def kill(server):
     server.expected_code = -signal.SIGKILL
     server.process.kill()
     server.wait()
-
-
-def ready(server):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/readyz", timeout=LIMIT_S) as response:
-            return response.status == 200
-    except urllib.error.HTTPError as error:
-        return error.code == 200
 
 
 def test_two_servers_are_one_room(start, talk):
@@ -437,46 +426,6 @@ def test_the_example_runs(talk):
 # At random -------------------------------------------------------------------------------------------------------------------
 
 
-def token(number):
-    return f"the-token-of-user-{number}"
-
-
-class Writer(threading.Thread):
-    """Sends texts with ids, each until it is acknowledged, and moves to another server when its own does not answer."""
-
-    def __init__(self, number, servers, stop):
-        super().__init__(daemon=True)
-        self.number, self.servers, self.stop = number, servers, stop
-        self.acked = []
-        self.problem = None
-
-    def run(self):
-        try:
-            self.write()
-        except Exception as problem:  # noqa: BLE001: the test reports it
-            self.problem = problem
-
-    def write(self):
-        talker, turn = None, self.number
-        while not self.stop.is_set():
-            text = f"{self.number}.{len(self.acked)}"
-            try:
-                if talker is None:
-                    turn += 1
-                    talker = Talker(self.servers[turn % len(self.servers)], token=token(self.number))
-                answer = talker.answer(talker.request("send", room="dev", text=text, id=text), limit_s=20)
-            except (OSError, AssertionError, WebSocketException):
-                print("writer", self.number, "leaves a server with", text, talker and talker.closed)
-                talker = None
-                continue
-            if answer["type"] == "ack":
-                self.acked.append((text, answer["epoch"], answer["seq"]))
-            else:
-                assert answer["code"] in ("unavailable", "stopped", "timed_out"), answer
-        if talker is not None:
-            talker.close()
-
-
 @pytest.mark.parametrize("seed", range(int(os.environ.get("CHAT_CLUSTER_SEEDS", "2"))))
 def test_nothing_acknowledged_is_lost_or_doubled(start_chatd, talk, tmp_path, seed):
     chance = random.Random(seed)
@@ -537,10 +486,3 @@ def test_nothing_acknowledged_is_lost_or_doubled(start_chatd, talk, tmp_path, se
             assert places[text] == (epoch, seq)
         own = [text for _, _, text in histories[0] if text.startswith(f"{writer.number}.")]
         assert own[: len(writer.acked)] == [text for text, _, _ in writer.acked]
-
-
-def history_at(talk, server):
-    reader = talk(server)
-    answer = reader.answer(reader.request("history", room="dev", limit=0))
-    assert answer["complete"], answer
-    return [(message["epoch"], message["seq"], message["text"]) for message in answer["messages"]]

@@ -1007,7 +1007,8 @@ typedef struct chat_server_options {
       history_search; /* with history_path: messages can be found by their text: chat_search(), docs/history.md */
   /*
    * Servers with the same Redis and prefix share their rooms: docs/cluster.md. "redis://HOST", "rediss://HOST" (TLS),
-   * "unix:///PATH", "redis+sentinel://HOST,HOST/NAME"; NULL: alone. Needs the feature "cluster", UNSUPPORTED without it.
+   * "unix:///PATH", "redis+sentinel://HOST,HOST/NAME", "redis://HOST,HOST" (a Redis Cluster); NULL: alone. Needs the feature
+   * "cluster", UNSUPPORTED without it.
    * The server does not start without Redis, or when it does not answer within 5 s (UNAVAILABLE).
    */
   const char *cluster;        /* where the Redis is; NULL: this server is alone */

@@ -83,10 +83,10 @@ Value position(const std::string& epoch, std::uint64_t top, std::vector<Value> e
                text(version), texts(values), text(own)});
 }
 
-std::string notice(const std::string& epoch, std::uint64_t first, const Texts& payloads,
-                   const std::string& token = "t") {
-  return epoch + " " + std::to_string(first) + " " + std::to_string(payloads.size()) + " 1000 " + token + " " +
-         batch_of(payloads);
+std::string notice(const std::string& epoch, std::uint64_t first, const Texts& payloads, const std::string& token = "t",
+                   const std::string& run = "run1") {
+  return epoch + " " + std::to_string(first) + " " + std::to_string(payloads.size()) + " 1000 " + token + " " + run +
+         " " + batch_of(payloads);
 }
 
 struct FakeRedis final : RoomRedis {
@@ -111,7 +111,7 @@ struct FakeRedis final : RoomRedis {
     commands.push_back({names[static_cast<std::size_t>(script)], args, std::move(done)});
     return {};
   }
-  bool refused(const Value&) override { return refusal_is_its_end; }
+  Refusal refused(const Value&) override { return refusal; }
 
   // The oldest command without an answer.
   Command next(const char* what) {
@@ -129,7 +129,8 @@ struct FakeRedis final : RoomRedis {
     return command.args;
   }
 
-  bool open = true, settled = true, full = false, refusal_is_its_end = false;
+  bool open = true, settled = true, full = false;
+  Refusal refusal = Refusal::of_command;
   std::string its_run = "run1";
   std::deque<Command> commands;
 };
@@ -472,7 +473,7 @@ void a_refused_batch_fails_unless_another_redis_may_take_it(void**) {
   assert_told(f, {"commit one " + std::to_string(static_cast<int>(Error::unavailable))});
   f.now_ms += 1'000;
   f.submit("two");
-  f.redis.refusal_is_its_end = true;
+  f.redis.refusal = RoomRedis::Refusal::of_redis;
   f.redis.answer("publish", error("READONLY"));
   assert_told(f, {});
   f.room->on_lost();
@@ -481,6 +482,55 @@ void a_refused_batch_fails_unless_another_redis_may_take_it(void**) {
   f.redis.answer("open", position("e", 0));
   f.redis.answer("publish", list({text("OK"), text("1"), text("5")}));
   assert_told(f, {"commit two e 1"});
+}
+
+void a_room_whose_slot_moves_waits_and_continues_elsewhere(void**) {
+  Fixture f;
+  f.open("e", 4);
+  f.submit("one");
+  f.redis.refusal = RoomRedis::Refusal::of_place;
+  f.redis.answer("publish", error("TRYAGAIN"));
+  f.room->look_after();
+  assert_true(f.redis.commands.empty());
+  f.now_ms += 100;
+  f.room->look_after();
+  f.redis.answer("open", error("MOVED 1 127.0.0.1:1"));
+  assert_told(f, {});
+  FakeRedis other;
+  other.its_run = "run2";
+  f.room->move_to(other);
+  f.room->attend();
+  other.answer("subscribe", text("OK"));
+  const Texts asked = other.answer("open", position("e", 4));
+  assert_text(asked[0] + " " + asked[3] + " " + asked[4] + " " + asked[5], "run2 e 4 run1");
+  other.answer("publish", list({text("OK"), text("5"), text("5")}));
+  assert_told(f, {"commit one e 5"});
+  assert_true(f.redis.commands.empty());
+}
+
+void a_room_whose_slot_moves_for_too_long_fails_what_waits(void**) {
+  Fixture f;
+  f.open();
+  f.room->look_after();
+  f.submit("one");
+  f.redis.refusal = RoomRedis::Refusal::of_place;
+  f.redis.answer("publish", error("TRYAGAIN"));
+  for (int i = 0; i < 50; ++i) {
+    f.now_ms += 100;
+    f.room->look_after();
+    if (!f.redis.commands.empty()) f.redis.answer("open", error("TRYAGAIN"));
+  }
+  assert_told(f, {"commit one " + std::to_string(static_cast<int>(Error::unavailable))});
+}
+
+void messages_of_another_redis_are_looked_up(void**) {
+  Fixture f;
+  f.open("e", 4);
+  f.room->on_notice('b', notice("e", 5, {"x"}, "t", "run2"));
+  assert_told(f, {});
+  f.room->on_notice('b', notice("e", 6, {"y"}, "t", "run1"));
+  f.redis.answer("open", position("e", 5, {entry(5, {"x"})}));
+  assert_told(f, {"receive x e 5", "receive y e 6"});
 }
 
 void late_answers_are_ignored(void**) {
@@ -574,13 +624,14 @@ void values_of_this_server_are_written_and_count_more(void**) {
 void notices_that_are_not_well_formed_are_ignored(void**) {
   Fixture f;
   f.open();
-  for (const char* notice : {"", "e", "e 0 1 1 t x", "e 1 0 1 t x", "e x y z", "e 99999999999999999999 1 1 t"}) {
+  for (const char* notice :
+       {"", "e", "e 0 1 1 t run1 x", "e 1 0 1 t run1 x", "e x y z", "e 99999999999999999999 1 1 t"}) {
     f.room->on_notice('b', notice);
   }
   f.room->on_notice('?', "x");
   assert_told(f, {});
   assert_true(f.room->is_open() && f.redis.commands.empty());
-  f.room->on_notice('b', "e 1 2 5 t garbage");  // numbers without messages that can be read
+  f.room->on_notice('b', "e 1 2 5 t run1 garbage");  // numbers without messages that can be read
   f.room->on_notice('b', notice("e", 3, {"three"}));
   assert_told(f, {"receive three e 3"});
   assert_int_equal(f.counters.dropped, 2);
@@ -607,6 +658,9 @@ int main() {
       cmocka_unit_test(not_more_than_the_bound_waits),
       cmocka_unit_test(a_refused_step_is_tried_again_after_a_second),
       cmocka_unit_test(a_refused_batch_fails_unless_another_redis_may_take_it),
+      cmocka_unit_test(a_room_whose_slot_moves_waits_and_continues_elsewhere),
+      cmocka_unit_test(a_room_whose_slot_moves_for_too_long_fails_what_waits),
+      cmocka_unit_test(messages_of_another_redis_are_looked_up),
       cmocka_unit_test(late_answers_are_ignored),
       cmocka_unit_test(a_reader_hears_when_the_position_is_known),
       cmocka_unit_test(a_room_that_the_hub_refuses_stays_closed),
