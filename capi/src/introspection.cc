@@ -253,6 +253,18 @@ chat_error chat_server_stats(chat_server *server, chat_stats *stats) noexcept {
     ours.history_failed = history.failed;
     ours.history_forgotten = history.forgotten;
     ours.history_file_bytes_now = history.file_bytes_now;
+    const chat::net::ClusterStats cluster = (*running)->cluster_stats();
+    ours.cluster_up_now = cluster.up_now ? 1 : 0;
+    ours.cluster_servers_now = cluster.servers_now;
+    ours.cluster_rooms_now = cluster.rooms_now;
+    ours.cluster_waiting_now = cluster.waiting_now;
+    ours.cluster_published = cluster.published;
+    ours.cluster_batches = cluster.batches;
+    ours.cluster_received = cluster.received;
+    ours.cluster_failed = cluster.failed;
+    ours.cluster_dropped = cluster.dropped;
+    ours.cluster_holes = cluster.holes;
+    ours.cluster_losses = cluster.losses;
 
     // Counters of a newer version that this library does not have stay 0.
     std::memset(stats, 0, their_size);

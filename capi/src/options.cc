@@ -571,12 +571,7 @@ void read_cluster(Reader& reader, const chat_server_options& given, net::ServerO
   reader.text("options.cluster", given.cluster, options.cluster);
   if (given.cluster != nullptr && options.cluster.empty()) reader.fault(invalid("options.cluster", "is empty"));
   reader.text("options.cluster_prefix", given.cluster_prefix, options.cluster_prefix);
-  const auto may_be_in_name = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' || c == '.' ||
-           c == '_' || c == '-';
-  };
-  if (options.cluster_prefix.empty() || options.cluster_prefix.size() > 64 ||
-      !std::ranges::all_of(options.cluster_prefix, may_be_in_name)) {
+  if (!is_cluster_prefix(options.cluster_prefix)) {
     reader.fault(invalid("options.cluster_prefix", "must be 1 to 64 bytes of A-Z a-z 0-9 : . _ -"));
   }
   if (given.cluster == nullptr) return;
@@ -629,6 +624,13 @@ void read_own_paths(Reader& reader, const chat_server_options& given, net::Serve
 }
 
 }  // namespace
+
+bool is_cluster_prefix(std::string_view prefix) {
+  return !prefix.empty() && prefix.size() <= 64 && std::ranges::all_of(prefix, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
 
 Result<Settings> read_options(const chat_server_options* options) {
   chat_server_options given = {};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "application.h"
 #include "chat/chat.h"
@@ -19,6 +20,9 @@ struct Settings {
   ApplicationSettings application;
   std::unique_ptr<store::StoreBackend> history;  // of history_store; nullptr: none
 };
+
+// Whether names in Redis may begin with it.
+bool is_cluster_prefix(std::string_view prefix);
 
 // invalid_argument, or unsupported for a field of a newer header. The detail begins with the field's name.
 Result<Settings> read_options(const chat_server_options* options);

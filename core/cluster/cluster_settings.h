@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "cluster/server_about.h"
 #include "hub/history.h"
 #include "hub/moment.h"
 #include "model/types.h"
@@ -29,6 +30,7 @@ struct ClusterSettings {
   std::int64_t check_ms = 60'000;       // how often a silent room is compared with Redis
   std::int64_t idle_ms = 30 * 24 * 3'600'000LL;  // Redis forgets a room that nobody used for so long
   std::string id;                                // of this server: random, without spaces
+  ServerAbout about;                             // what does not change: its process, its machine, its version
   // The worker's thread calls these.
   std::function<Moment()> clock;
   std::function<std::string()> make_epoch;

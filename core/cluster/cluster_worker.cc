@@ -171,13 +171,17 @@ void ClusterWorker::note_state() {
 
 void ClusterWorker::beat() {
   if (home_ == nullptr || !home_->is_up()) return;
-  std::vector<std::string> handed_over;
+  ServerAbout about = settings.about;
+  about.id = settings.id;
+  if (hub_ != nullptr) about.clients = hub_->stats().clients_now;
+  about.rooms = rooms_.size();
+  about.waiting = counters.waiting.load(std::memory_order_relaxed);
   bool settled = true;
   for (const auto& shard : shards_.all()) {
-    if (shard->is_handed_over()) handed_over.push_back(shard->run());
+    if (shard->is_handed_over()) about.handed_over.push_back(shard->run());
     settled = settled && shard->is_settled();
   }
-  membership_.beat(*home_, handed_over, loop_ms() + (settled ? kBeatMs : kSettlingBeatMs));
+  membership_.beat(*home_, about, loop_ms() + (settled ? kBeatMs : kSettlingBeatMs));
 }
 
 void ClusterWorker::on_beat(bool first) {

@@ -24,19 +24,16 @@ void Membership::lose() {
   claimed_ = beating_ = false;
 }
 
-void Membership::beat(RedisShard& redis, const std::vector<std::string>& handed_over, std::int64_t next_ms) {
+void Membership::beat(RedisShard& redis, const ServerAbout& about, std::int64_t next_ms) {
   if (beating_) return;
   beating_ = true;
   next_beat_ms_ = next_ms;
-  std::string runs;
-  for (const std::string& run : handed_over) runs += (runs.empty() ? "" : ",") + run;
-  if (runs.empty()) runs = "-";
-  const auto answered = [this, &redis, handed_over, session = session_](redis::Reply&& reply) {
+  const auto answered = [this, &redis, about, session = session_](redis::Reply&& reply) {
     if (session != session_) return;
     beating_ = false;
     if (!reply.answered()) return;
     if (reply.value.is_array() && reply.value.items.size() >= 2) {
-      on_beat(reply.value, redis, handed_over);
+      on_beat(reply.value, redis, about);
     } else {
       claimed_ = false;
       user_.on_trouble({Error::unavailable, "Redis: " + reply.value.text});
@@ -44,13 +41,13 @@ void Membership::beat(RedisShard& redis, const std::vector<std::string>& handed_
       if (redis.refused(reply.value) == RoomRedis::Refusal::of_command) redis.distrust(reply.value.text);
     }
   };
-  const Status sent =
-      redis.run_script(Script::heartbeat, {nodes_key_, about_key_},
-                       {text_of(std::uint64_t{number_}), settings_.id, text_of(settings_.lease_ms), runs}, answered);
+  const Status sent = redis.run_script(
+      Script::heartbeat, {nodes_key_, about_key_},
+      {text_of(std::uint64_t{number_}), about.id, text_of(settings_.lease_ms), about_text(about)}, answered);
   if (!sent.ok()) beating_ = false;
 }
 
-void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const std::vector<std::string>& handed_over) {
+void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const ServerAbout& about) {
   if (answer.items[0].integer == 0) {
     if (had_lease_ && settings_.log) {
       // Another server took the number while this one was not heard of. Clients keep their ids.
@@ -58,26 +55,20 @@ void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const st
                     "cluster: another server has the number " + std::to_string(number_) + " of this one");
     }
     number_ = number_ % kMaxNode + 1;
-    beat(redis, handed_over, next_beat_ms_);
+    beat(redis, about, next_beat_ms_);
     return;
   }
   servers_.clear();
   for (std::size_t i = 2; i + 1 < answer.items.size(); i += 2) {
-    const std::string& about = answer.items[i + 1].text;
-    servers_.push_back(about.substr(about.find(' ') + 1));
+    servers_.push_back(parse_about(answer.items[i + 1].text).value_or(ServerAbout()));
   }
   had_lease_ = true;
   user_.on_beat(!std::exchange(claimed_, true));
 }
 
 bool Membership::all_handed_over(std::string_view run) const {
-  return std::all_of(servers_.begin(), servers_.end(), [run](std::string_view runs) {
-    while (!runs.empty()) {
-      const std::size_t end = std::min(runs.find(','), runs.size());
-      if (runs.substr(0, end) == run) return true;
-      runs.remove_prefix(std::min(end + 1, runs.size()));
-    }
-    return false;
+  return std::ranges::all_of(servers_, [run](const ServerAbout& server) {
+    return std::ranges::find(server.handed_over, run) != server.handed_over.end();
   });
 }
 

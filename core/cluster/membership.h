@@ -10,6 +10,7 @@
 
 #include "cluster/cluster_settings.h"
 #include "cluster/redis_shard.h"
+#include "cluster/server_about.h"
 
 namespace chat::cluster {
 
@@ -26,9 +27,8 @@ class Membership {
   // settings must outlive it.
   Membership(const ClusterSettings& settings, User user);
 
-  // Renews the lease in `redis`, and looks who else is there. handed_over: the runs to which this server has told all that it
-  // knows. No effect while an answer is awaited.
-  void beat(RedisShard& redis, const std::vector<std::string>& handed_over, std::int64_t next_ms);
+  // Renews the lease in `redis`, and looks who else is there. No effect while an answer is awaited.
+  void beat(RedisShard& redis, const ServerAbout& about, std::int64_t next_ms);
   bool is_due(std::int64_t now_ms) const { return now_ms >= next_beat_ms_; }
   void beat_soon() { next_beat_ms_ = 0; }
   // Redis is gone, and the lease may end.
@@ -43,7 +43,7 @@ class Membership {
   bool all_handed_over(std::string_view run) const;
 
  private:
-  void on_beat(const redis::Value& answer, RedisShard& redis, const std::vector<std::string>& handed_over);
+  void on_beat(const redis::Value& answer, RedisShard& redis, const ServerAbout& about);
 
   const ClusterSettings& settings_;
   const User user_;
@@ -55,7 +55,7 @@ class Membership {
   bool beating_ = false;       // an answer is awaited
   std::uint64_t session_ = 0;  // counts the calls of lose()
   std::int64_t next_beat_ms_ = 0;
-  std::vector<std::string> servers_;  // of each the runs to which it has handed over, with commas between them
+  std::vector<ServerAbout> servers_;
 };
 
 }  // namespace chat::cluster

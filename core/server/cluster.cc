@@ -5,6 +5,8 @@
 #include <utility>
 
 #ifdef CHAT_WITH_REDIS
+#include <unistd.h>
+
 #include "cluster/cluster_store.h"
 #include "hub/epoch.h"
 #include "net/base/clock.h"
@@ -31,6 +33,16 @@ class RedisCluster final : public Cluster {
   cluster::ClusterStore store_;
 };
 
+cluster::ServerAbout about_this_server() {
+  cluster::ServerAbout about;
+  char host[256] = {};
+  if (gethostname(host, sizeof host - 1) == 0) about.host = host;
+  about.pid = getpid();
+  about.started_at_ms = current_moment().time_ms;
+  about.version = CHAT_VERSION;
+  return about;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Cluster>> Cluster::open(const ServerOptions& options, Application& application,
@@ -45,6 +57,7 @@ Result<std::unique_ptr<Cluster>> Cluster::open(const ServerOptions& options, App
   settings.limits = options.hub.history;
   settings.message_id_window_ms = options.hub.message_ids.window_ms;
   settings.id = random_id();
+  settings.about = about_this_server();
   settings.clock = current_moment;
   // The rooms that the hub makes get their epochs from the same seed, from the other end.
   settings.make_epoch = [seed = options.hub.epoch_seed, number = std::uint64_t{0}]() mutable {
@@ -56,12 +69,23 @@ Result<std::unique_ptr<Cluster>> Cluster::open(const ServerOptions& options, App
   if (!status.ok()) return status;
   return std::unique_ptr<Cluster>(std::move(opened));
 }
+
+Result<cluster::ClusterStatus> cluster_status(const std::string& url, const std::string& prefix,
+                                              std::int64_t limit_ms) {
+  Result<redis::RedisTarget> target = redis::parse_redis_url(url);
+  if (!target.ok()) return {target.status().code, "url: " + target.status().detail};
+  return cluster::read_cluster_status(*target, prefix, limit_ms);
+}
 #else
 
 Result<std::unique_ptr<Cluster>> Cluster::open(const ServerOptions& options, Application&,
                                                const std::function<void(const char* name)>&) {
   if (!options.cluster.empty()) return {Error::unsupported, "cluster: this build has no Redis"};
   return std::unique_ptr<Cluster>();
+}
+
+Result<cluster::ClusterStatus> cluster_status(const std::string&, const std::string&, std::int64_t) {
+  return {Error::unsupported, "this build has no Redis"};
 }
 #endif
 

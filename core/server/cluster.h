@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
+#include "cluster/cluster_status.h"
 #include "hub/application.h"
 #include "hub/hub.h"
 #include "hub/room_store.h"
@@ -36,5 +38,9 @@ class Cluster {
   virtual bool ready() const = 0;
   virtual ClusterStats stats() const = 0;
 };
+
+// The state of the cluster at this URL, for whoever is no server of it. Waits for Redis, at most limit_ms. Errors: those of
+// parse_redis_url() and read_cluster_status(); unsupported when this build has no Redis.
+Result<cluster::ClusterStatus> cluster_status(const std::string& url, const std::string& prefix, std::int64_t limit_ms);
 
 }  // namespace chat::net

@@ -51,6 +51,10 @@ class CommandLine {
         ->type_name("bash|zsh|fish")
         ->transform(one_of<Shell>({{"bash", Shell::bash}, {"zsh", Shell::zsh}, {"fish", Shell::fish}}))
         ->configurable(false);
+    CLI::App* const cluster = app_.add_subcommand("cluster", "look at a cluster")->configurable(false);
+    cluster->require_subcommand(1)->fallthrough();
+    status_ = cluster->add_subcommand("status", "print the servers of --cluster and their Redis, and exit");
+    status_->configurable(false)->fallthrough();
     file_ = std::make_shared<ConfigFile>(app_);
     app_.config_formatter(file_);
     app_.allow_config_extras(CLI::config_extras_mode::error);
@@ -83,6 +87,7 @@ class CommandLine {
       return {Parsed::Next::refuse, error.what()};
     }
     if (shell_ != Shell::none) return {Parsed::Next::print, completion_script(shell_, app_)};
+    options_.cluster_status = status_->parsed();
     options_.faults = file_->faults();
     for (const CLI::Option* option : app_.get_options()) {
       const std::string& name = option->get_lnames().empty() ? std::string() : option->get_lnames().front();
@@ -157,6 +162,7 @@ class CommandLine {
   Options& options_;
   CLI::App app_;
   std::shared_ptr<ConfigFile> file_;
+  CLI::App* status_ = nullptr;  // chatd cluster status
   Shell shell_ = Shell::none;
   const char* group_ = "Options";
 };

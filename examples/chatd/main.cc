@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "check.h"
+#include "cluster_status.h"
 #include "daemon.h"
 #include "log.h"
 #include "options.h"
@@ -49,5 +50,6 @@ int main(int argc, char** argv) {
     case chatd::Parsed::Next::start:
       break;
   }
+  if (options.cluster_status) return chatd::print_cluster_status(options);
   return options.check_only ? check(options, style) : chatd::run(options);
 }

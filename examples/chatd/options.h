@@ -45,6 +45,7 @@ struct Options {
   bool print_port = false;
   bool permessage_deflate = false;
   bool check_only = false;
+  bool cluster_status = false;
   LogFormat log_format = LogFormat::text;
 
   // The faults in the file of --config. Only --check continues after them, as if those lines were missing.

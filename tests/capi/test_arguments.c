@@ -501,6 +501,31 @@ static void visitors_are_needed(void **state) {
   assert_error(chat_search(server, "lobby", "x", 0, 0, no_message, NULL), ERROR_UNSUPPORTED);
 }
 
+static void no_cluster(const chat_cluster_status *status, void *user) {
+  (void)status;
+  (void)user;
+  fail_msg("%s", "there is no cluster");
+}
+
+static void a_cluster_is_read_by_its_url(void **state) {
+  const char *url = "redis://127.0.0.1:1";
+  (void)state;
+  assert_error_about(chat_read_cluster(NULL, NULL, 50, no_cluster, NULL), ERROR_INVALID_ARGUMENT, "url");
+  assert_error_about(chat_read_cluster("", NULL, 50, no_cluster, NULL), ERROR_INVALID_ARGUMENT, "url");
+  assert_error_about(chat_read_cluster(url, "", 50, no_cluster, NULL), ERROR_INVALID_ARGUMENT, "prefix");
+  assert_error_about(chat_read_cluster(url, "{", 50, no_cluster, NULL), ERROR_INVALID_ARGUMENT, "prefix");
+  assert_error_about(chat_read_cluster(url, long_string(65), 50, no_cluster, NULL), ERROR_INVALID_ARGUMENT, "prefix");
+  assert_error_about(chat_read_cluster(url, NULL, 0, no_cluster, NULL), ERROR_INVALID_ARGUMENT, "timeout_ms");
+  assert_error_about(chat_read_cluster(url, NULL, 60001, no_cluster, NULL), ERROR_INVALID_ARGUMENT, "timeout_ms");
+  assert_error_about(chat_read_cluster(url, NULL, 50, NULL, NULL), ERROR_INVALID_ARGUMENT, "visitor");
+  if (chat_has_feature("cluster")) {
+    assert_error(chat_read_cluster("http://x", NULL, 50, no_cluster, NULL), ERROR_INVALID_ARGUMENT);
+    assert_error(chat_read_cluster(url, NULL, 50, no_cluster, NULL), ERROR_TIMED_OUT);
+  } else {
+    assert_error(chat_read_cluster(url, NULL, 50, no_cluster, NULL), ERROR_UNSUPPORTED);
+  }
+}
+
 static void stats_have_a_size(void **state) {
   struct {
     chat_stats stats;
@@ -586,6 +611,7 @@ int main(void) {
       cmocka_unit_test(replies_are_checked),
       cmocka_unit_test(bans_have_a_duration),
       cmocka_unit_test(visitors_are_needed),
+      cmocka_unit_test(a_cluster_is_read_by_its_url),
       cmocka_unit_test(stats_have_a_size),
       cmocka_unit_test(polling_is_for_servers_without_threads),
       cmocka_unit_test(only_tls_is_reloaded),

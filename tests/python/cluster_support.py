@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -293,6 +294,13 @@ class Talker:
         self.reader.join(LIMIT_S)
 
 
+def kill(server):
+    server.told_to_end = True
+    server.expected_code = -signal.SIGKILL
+    server.process.kill()
+    server.wait()
+
+
 def ready(server):
     """Says /readyz yes?"""
     try:
@@ -347,3 +355,85 @@ def history_at(talk, server):
     answer = reader.answer(reader.request("history", room="dev", limit=0))
     assert answer["complete"], answer
     return [(message["epoch"], message["seq"], message["text"]) for message in answer["messages"]]
+
+
+class Way:
+    """A TCP way to a port of 127.0.0.1 that can be cut, held up, and made slow."""
+
+    def __init__(self, port):
+        self.target = port
+        self.delay_s = 0
+        self.open = threading.Event()  # cleared: what comes is held
+        self.open.set()
+        self.is_cut = False
+        self.sockets = set()
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}"
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target), LIMIT_S)
+            except OSError:
+                near.close()
+                continue
+            far.settimeout(None)
+            with self.lock:
+                self.sockets |= {near, far}
+                is_cut = self.is_cut
+            if is_cut:
+                self._close(near, far)
+                continue
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one, other):
+        try:
+            while data := one.recv(1 << 16):
+                if self.delay_s:
+                    time.sleep(self.delay_s)  # On purpose: the way is slow.
+                self.open.wait()
+                other.sendall(data)
+        except OSError:
+            pass
+        self._close(one, other)
+
+    def _close(self, *sockets):
+        for one in sockets:
+            with self.lock:
+                self.sockets.discard(one)
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            one.close()
+
+    def cut(self):
+        """Closes all connections, and each new one."""
+        with self.lock:
+            self.is_cut = True
+            sockets = list(self.sockets)
+        self._close(*sockets)
+
+    def hold(self):
+        """Nothing passes, and nothing is closed."""
+        self.open.clear()
+
+    def mend(self):
+        self.is_cut = False
+        self.open.set()
+
+    def end(self):
+        self.listener.close()
+        self.cut()
+        self.open.set()

@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from cluster_support import Redis, Talker, Way
 from support import TEXT, Chatd, Program, Raw
 
 # Under nohup or in the background these are ignored, and every program that a test starts would inherit that.
@@ -90,3 +91,40 @@ def still_chats(websocket):
         bob.close()
 
     return check
+
+
+@pytest.fixture
+def redis():
+    """A Redis of its own."""
+    server = Redis()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def talk():
+    """Opens clients of chat.v1."""
+    talkers = []
+
+    def enter(*args, **options):
+        talker = Talker(*args, **options)
+        talkers.append(talker)
+        return talker
+
+    yield enter
+    for talker in talkers:
+        talker.close()
+
+
+@pytest.fixture
+def way(redis):
+    """Makes a way to the Redis."""
+    ways = []
+
+    def make():
+        ways.append(Way(redis.port))
+        return ways[-1]
+
+    yield make
+    for one in ways:
+        one.end()

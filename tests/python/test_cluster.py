@@ -12,18 +12,11 @@ import time
 import types
 
 import pytest
-from cluster_support import Redis, Talker, Writer, history_at, ready, token
+from cluster_support import Redis, Way, Writer, history_at, kill, ready, token
 from http_support import Http, problem
 from support import BUILD_DIR, LIMIT_S, SOURCE_DIR, wait_until
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
-
-
-@pytest.fixture
-def redis():
-    server = Redis()
-    yield server
-    server.end()
 
 
 @pytest.fixture
@@ -34,27 +27,6 @@ def start(start_chatd, redis):
         return start_chatd("--cluster", redis.url, *options)
 
     return start_it
-
-
-@pytest.fixture
-def talk():
-    talkers = []
-
-    def enter(*args, **options):
-        talker = Talker(*args, **options)
-        talkers.append(talker)
-        return talker
-
-    yield enter
-    for talker in talkers:
-        talker.close()
-
-
-def kill(server):
-    server.told_to_end = True
-    server.expected_code = -signal.SIGKILL
-    server.process.kill()
-    server.wait()
 
 
 def test_two_servers_are_one_room(start, talk):
@@ -432,11 +404,12 @@ def test_nothing_acknowledged_is_lost_or_doubled(start_chatd, talk, tmp_path, se
     users = tmp_path / "users"
     users.write_text("".join(f"{token(i)} user-{i}\n" for i in range(4)))
     redis = Redis(append_only=True)
+    ways = [Way(redis.port) for _ in range(3)]
 
-    def start():
-        return start_chatd("--cluster", redis.url, "--users", users, "--history-messages", "off")
+    def start(number):
+        return start_chatd("--cluster", ways[number].url, "--users", users, "--history-messages", "off")
 
-    servers = [start(), start(), start()]
+    servers = [start(number) for number in range(3)]
     stop = threading.Event()
     writers = [Writer(i, servers, stop) for i in range(4)]
     try:
@@ -446,15 +419,23 @@ def test_nothing_acknowledged_is_lost_or_doubled(start_chatd, talk, tmp_path, se
         def end_a_server():
             number = chance.randrange(len(servers))
             kill(servers[number])
-            servers[number] = start()
+            servers[number] = start(number)
 
         def freeze():
             redis.freeze()
             time.sleep(chance.uniform(0.1, 1.5))  # On purpose: it is frozen for so long.
             redis.thaw()
 
+        def close_a_way(how):
+            road = chance.choice(ways)
+            how(road)
+            time.sleep(chance.uniform(0.1, 1.5))  # On purpose: it is closed for so long.
+            road.mend()
+
         faults = [
             end_a_server,
+            lambda: close_a_way(Way.cut),
+            lambda: close_a_way(Way.hold),
             freeze,
             redis.restart,
             lambda: redis.command("CLIENT", "KILL", "TYPE", "pubsub"),
@@ -475,6 +456,8 @@ def test_nothing_acknowledged_is_lost_or_doubled(start_chatd, talk, tmp_path, se
         problems = [writer.problem for writer in writers if writer.problem]
         histories = [] if problems else [history_at(talk, server) for server in servers]
         redis.end()
+        for way in ways:
+            way.end()
     assert not problems
     for history in histories:
         assert history == histories[0]

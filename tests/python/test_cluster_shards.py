@@ -5,7 +5,7 @@ import re
 import threading
 
 import pytest
-from cluster_support import Redis, RedisCluster, Talker, Writer, free_port, history_at, ready, token
+from cluster_support import Redis, RedisCluster, Writer, free_port, history_at, ready, token
 from support import LIMIT_S, SOURCE_DIR, wait_until
 
 pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is not installed")
@@ -24,20 +24,6 @@ def start(start_chatd, cluster):
         return start_chatd("--cluster", cluster.url, *options)
 
     return start_it
-
-
-@pytest.fixture
-def talk():
-    talkers = []
-
-    def enter(*args, **options):
-        talker = Talker(*args, **options)
-        talkers.append(talker)
-        return talker
-
-    yield enter
-    for talker in talkers:
-        talker.close()
 
 
 def say_until_acked(talker, text):

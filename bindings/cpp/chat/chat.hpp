@@ -4,6 +4,7 @@
 //   chat::Server       owns a running server and ends it; chat::ServerRef has the same functions without owning it
 //   chat::Message      a message to publish; chat::MessageView and the other views show data of the library
 //   chat::Verdict      the result of a callback: pass(), refuse("why"), defer(), consume(), replace(message)
+//   chat::read_cluster() the state of a cluster
 //   chat::Result       the result of a call: a value or an Error; value() throws if there is an error
 //
 // chat.h documents the rules: what each function does, its limits and errors, and on which thread callbacks run. The
@@ -18,6 +19,7 @@
 #include <chat/chat.h>
 
 #include <chat/cpp/client.hpp>
+#include <chat/cpp/cluster.hpp>
 #include <chat/cpp/error.hpp>
 #include <chat/cpp/events.hpp>
 #include <chat/cpp/message.hpp>

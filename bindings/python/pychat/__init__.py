@@ -15,6 +15,7 @@ docs/pychat.md is the guide. chat.h documents every option.
 
 from . import _interpreter  # noqa: F401  (first: it may raise ImportError)
 from ._client import Client, ClientInfo
+from ._cluster import read_cluster
 from ._enums import (
     UNLIMITED,
     Action,
@@ -97,7 +98,7 @@ from ._pychat import (
 from ._pychat import library_versions
 from ._pychat import version as __version__
 from ._server import Server
-from ._snapshots import Person, Room, Stats
+from ._snapshots import ClusterServer, ClusterStatus, Person, Room, Stats
 from ._store import HistoryChange, HistoryQuery, HistoryRoom, HistoryStore, HistoryValue
 from ._stream import EventStream
 from ._verdicts import CONSUME, DEFER, PASS, REFUSE, Identity, Refuse, Replace
@@ -122,6 +123,8 @@ __all__ = [
     "ChatSystemError",
     "Client",
     "ClientInfo",
+    "ClusterServer",
+    "ClusterStatus",
     "ConnectRequest",
     "Disconnected",
     "EncodingError",
@@ -199,4 +202,5 @@ __all__ = [
     "check_room_name",
     "has_feature",
     "library_versions",
+    "read_cluster",
 ]

@@ -7,7 +7,7 @@ from typing_extensions import Self
 from ._client import Client, ClientInfo
 from ._enums import Payload
 from ._events import Event
-from ._snapshots import Person, Room, Stats
+from ._snapshots import ClusterStatus, Person, Room, Stats
 from ._verdicts import Identity, Replace
 
 version: str
@@ -17,6 +17,7 @@ kinds: Dict[str, int]
 def has_feature(name: str) -> bool: ...
 def forks() -> int: ...
 def check_room_name(room: str) -> None: ...
+def read_cluster(url: str, prefix: Optional[str], timeout_ms: int) -> ClusterStatus: ...
 
 class ChatError(Exception):
     code: ClassVar[int]

@@ -1,4 +1,4 @@
-"""Room, Person and Stats, snapshots of a server's state that know no client."""
+"""Room, Person, Stats and ClusterStatus, snapshots of a state that know no client."""
 
 from __future__ import annotations
 
@@ -63,3 +63,50 @@ class Stats:
     history_failed: int = 0
     history_forgotten: int = 0
     history_file_bytes_now: int = 0
+    cluster_up_now: int = 0
+    """With a cluster: 1 when messages are numbered. The others are about it too."""
+    cluster_servers_now: int = 0
+    cluster_rooms_now: int = 0
+    cluster_waiting_now: int = 0
+    cluster_published: int = 0
+    cluster_batches: int = 0
+    cluster_received: int = 0
+    cluster_failed: int = 0
+    cluster_dropped: int = 0
+    cluster_holes: int = 0
+    cluster_losses: int = 0
+
+
+@dataclass(frozen=True)
+class ClusterServer:
+    """A server of a cluster, as it has told Redis within the last seconds. See chat_cluster_server in chat.h."""
+
+    number: int
+    id: str
+    """Random: another one after each start."""
+    host: str
+    version: str
+    pid: int
+    started_at_ms: int
+    lease_ms: int
+    """Until the others count it as gone, if it does not renew its lease."""
+    clients: int
+    rooms: int
+    waiting: int
+    """Messages that wait for Redis."""
+
+
+@dataclass(frozen=True)
+class ClusterStatus:
+    """What Redis knows of a cluster, and the state of the Redis. See chat_cluster_status in chat.h."""
+
+    servers: Tuple[ClusterServer, ...]
+    """By number."""
+    redis_version: str
+    round_trip_us: int
+    used_bytes: int
+    max_bytes: int
+    """0: no limit."""
+    eviction_policy: str
+    keeps_file: bool
+    replicas: int

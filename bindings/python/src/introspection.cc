@@ -1,6 +1,8 @@
 // See introspection.h.
 #include "introspection.h"
 
+#include "errors.h"
+#include "gil.h"
 #include "message.h"
 #include "python_names.h"
 #include "record.h"
@@ -190,14 +192,67 @@ py::object stats(Core& core) {
   for (int reason = 0; reason < CHAT_REFUSAL_COUNT; ++reason) {
     refusals[chat_refusal_name(static_cast<chat_refusal>(reason))] = stats.refusals[reason];
   }
-  return python_names().stats(stats.connections_now, stats.connections_total, stats.clients_now, stats.clients_total,
-                              stats.rooms_now, stats.messages_in, stats.messages_refused, stats.messages_published,
-                              stats.deliveries, stats.drops, stats.slow_disconnects, stats.bytes_in, stats.bytes_out,
-                              stats.http_requests, stats.history_bytes_now, to_tuple(stats.clients_now_by_protocol),
-                              to_tuple(stats.clients_now_by_transport), to_tuple(stats.messages_in_by_protocol),
-                              to_tuple(stats.deliveries_by_protocol), to_tuple(stats.messages_in_by_transport),
-                              to_tuple(stats.deliveries_by_transport), refusals, stats.history_stored,
-                              stats.history_failed, stats.history_forgotten, stats.history_file_bytes_now);
+  return python_names().stats(
+      stats.connections_now, stats.connections_total, stats.clients_now, stats.clients_total, stats.rooms_now,
+      stats.messages_in, stats.messages_refused, stats.messages_published, stats.deliveries, stats.drops,
+      stats.slow_disconnects, stats.bytes_in, stats.bytes_out, stats.http_requests, stats.history_bytes_now,
+      to_tuple(stats.clients_now_by_protocol), to_tuple(stats.clients_now_by_transport),
+      to_tuple(stats.messages_in_by_protocol), to_tuple(stats.deliveries_by_protocol),
+      to_tuple(stats.messages_in_by_transport), to_tuple(stats.deliveries_by_transport), refusals, stats.history_stored,
+      stats.history_failed, stats.history_forgotten, stats.history_file_bytes_now, stats.cluster_up_now,
+      stats.cluster_servers_now, stats.cluster_rooms_now, stats.cluster_waiting_now, stats.cluster_published,
+      stats.cluster_batches, stats.cluster_received, stats.cluster_failed, stats.cluster_dropped, stats.cluster_holes,
+      stats.cluster_losses);
+}
+
+namespace {
+
+// A chat_cluster_status with everything that it points to.
+struct ClusterCopy {
+  struct Server {
+    chat_cluster_server numbers;
+    std::string id, host, version;
+  };
+  std::vector<Server> servers;
+  chat_cluster_status numbers;
+  std::string redis_version, eviction_policy;
+
+  static void see(const chat_cluster_status* status, void* user) {
+    auto& copy = *static_cast<ClusterCopy*>(user);
+    try {
+      copy.numbers = *status;
+      copy.redis_version = status->redis_version;
+      copy.eviction_policy = status->eviction_policy;
+      for (std::size_t i = 0; i < status->server_count; ++i) {
+        const chat_cluster_server& one = *status->servers[i];
+        copy.servers.push_back({one, one.id, one.host, one.version});
+      }
+    } catch (...) {
+      copy.thrown = std::current_exception();
+    }
+  }
+  std::exception_ptr thrown;
+};
+
+}  // namespace
+
+py::object read_cluster(const Text& url, const OptionalText& prefix, std::int64_t timeout_ms) {
+  ClusterCopy copy{};
+  raise_unless_ok(without_gil([&] {
+    return Outcome::of(
+        chat_read_cluster(url.c_str(), prefix ? prefix->c_str() : nullptr, timeout_ms, ClusterCopy::see, &copy));
+  }));
+  if (copy.thrown) std::rethrow_exception(copy.thrown);
+  py::tuple servers(copy.servers.size());
+  for (std::size_t i = 0; i < copy.servers.size(); ++i) {
+    const ClusterCopy::Server& one = copy.servers[i];
+    servers[i] = python_names().cluster_server(
+        one.numbers.number, to_str(one.id), to_str(one.host), to_str(one.version), one.numbers.pid,
+        one.numbers.started_at_ms, one.numbers.lease_ms, one.numbers.clients, one.numbers.rooms, one.numbers.waiting);
+  }
+  return python_names().cluster_status(servers, to_str(copy.redis_version), copy.numbers.round_trip_us,
+                                       copy.numbers.used_bytes, copy.numbers.max_bytes, to_str(copy.eviction_policy),
+                                       copy.numbers.keeps_file != 0, copy.numbers.replicas);
 }
 
 py::object events_lost(std::uint64_t count) { return python_names().events_lost(count); }

@@ -16,6 +16,8 @@ py::list search(Core& core, const Text& room, const Text& text, std::size_t limi
 py::list history(Core& core, const Text& room, std::uint64_t after_seq, std::size_t limit, std::uint64_t before_seq,
                  std::uint64_t around_seq);
 py::object stats(Core& core);
+// Waits without the GIL.
+py::object read_cluster(const Text& url, const OptionalText& prefix, std::int64_t timeout_ms);
 py::object events_lost(std::uint64_t count);
 
 }  // namespace pychat

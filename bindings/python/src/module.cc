@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "event_iterator.h"
 #include "forks.h"
+#include "introspection.h"
 #include "message.h"
 
 namespace {
@@ -29,6 +30,8 @@ void define(py::module_& module) {
         pychat::raise_unless_ok(pychat::Outcome::of(chat_check_room_name(name.c_str())));
       },
       py::arg("room"), "Raises InvalidRoomError unless this is a valid room name.");
+  module.def("read_cluster", &pychat::read_cluster, py::arg("url"), py::arg("prefix"), py::arg("timeout_ms"),
+             "The state of a cluster; see chat_read_cluster in chat.h.");
   module.def("forks", &pychat::forks, "How many forks lie between the process that imported pychat and this one.");
   pychat::define_errors(module);
   pychat::define_message(module);

@@ -16,18 +16,18 @@ PythonNames* load() {
   const py::module_ process = py::module_::import("pychat._process");
   const py::module_ report = py::module_::import("pychat._log");
   return new PythonNames{
-      client.attr("Client"),         events.attr("ConnectRequest"),   events.attr("AuthorizeRequest"),
-      events.attr("Opened"),         events.attr("Joined"),           events.attr("Left"),
-      events.attr("Disconnected"),   events.attr("Abandoned"),        events.attr("Ack"),
-      events.attr("Published"),      events.attr("Presence"),         events.attr("Audit"),
-      events.attr("Reported"),       events.attr("EventsLost"),       events.attr("LogLine"),
-      client.attr("ClientInfo"),     snapshots.attr("Room"),          snapshots.attr("Person"),
-      snapshots.attr("Stats"),       enums.attr("Protocol"),          enums.attr("Transport"),
-      enums.attr("Action"),          enums.attr("ModerationAction"),  enums.attr("Payload"),
-      enums.attr("LogLevel"),        values.attr("encode"),           values.attr("decode"),
-      verdicts.attr("read_connect"), verdicts.attr("read_authorize"), verdicts.attr("read_message"),
-      report.attr("report"),         verdicts.attr("Refuse"),         events.attr("restore_message"),
-      process.attr("end_child"),
+      client.attr("Client"),           events.attr("ConnectRequest"),   events.attr("AuthorizeRequest"),
+      events.attr("Opened"),           events.attr("Joined"),           events.attr("Left"),
+      events.attr("Disconnected"),     events.attr("Abandoned"),        events.attr("Ack"),
+      events.attr("Published"),        events.attr("Presence"),         events.attr("Audit"),
+      events.attr("Reported"),         events.attr("EventsLost"),       events.attr("LogLine"),
+      client.attr("ClientInfo"),       snapshots.attr("Room"),          snapshots.attr("Person"),
+      snapshots.attr("Stats"),         snapshots.attr("ClusterServer"), snapshots.attr("ClusterStatus"),
+      enums.attr("Protocol"),          enums.attr("Transport"),         enums.attr("Action"),
+      enums.attr("ModerationAction"),  enums.attr("Payload"),           enums.attr("LogLevel"),
+      values.attr("encode"),           values.attr("decode"),           verdicts.attr("read_connect"),
+      verdicts.attr("read_authorize"), verdicts.attr("read_message"),   report.attr("report"),
+      verdicts.attr("Refuse"),         events.attr("restore_message"),  process.attr("end_child"),
   };
 }
 

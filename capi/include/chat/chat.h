@@ -1464,6 +1464,18 @@ typedef struct chat_stats {
   uint64_t history_failed;         /* messages refused because they could not be written */
   uint64_t history_forgotten;      /* messages published without being written: CHAT_HISTORY_FORGET */
   uint64_t history_file_bytes_now; /* the size of the file */
+  /* With cluster. */
+  uint64_t cluster_up_now;      /* 1: messages are numbered; 0: Redis is gone, or rooms are still being opened */
+  uint64_t cluster_servers_now; /* in the cluster, with this one */
+  uint64_t cluster_rooms_now;   /* that this server has opened */
+  uint64_t cluster_waiting_now; /* messages that wait for Redis */
+  uint64_t cluster_published;   /* messages that Redis has numbered for this server */
+  uint64_t cluster_batches;     /* calls of Redis for them */
+  uint64_t cluster_received;    /* messages of other servers */
+  uint64_t cluster_failed;      /* messages refused because Redis was gone, or refused them */
+  uint64_t cluster_dropped;     /* unnumbered messages that could not be passed on, and messages that could not be read */
+  uint64_t cluster_holes;       /* times that messages were fetched because a notice was missing */
+  uint64_t cluster_losses;      /* times that Redis was lost */
 } chat_stats;
 #define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
 
@@ -1472,6 +1484,46 @@ CHAT_API chat_error chat_stats_init(chat_stats *stats, size_t struct_size) CHAT_
 
 /* Reads the counters. Set stats->struct_size to CHAT_STATS_SIZE first. */
 CHAT_API chat_error chat_server_stats(chat_server *server, chat_stats *stats) CHAT_NOEXCEPT;
+
+/* A server of a cluster, as it has told Redis within the last seconds. */
+typedef struct chat_cluster_server {
+  size_t struct_size;
+  uint32_t number;       /* its part of the ids of its clients; unique while its lease lasts */
+  const char *id;        /* random: another one after each start */
+  const char *host;      /* the name of its machine */
+  const char *version;   /* of libchat */
+  int64_t pid;           /* of its process */
+  int64_t started_at_ms; /* Unix time */
+  int64_t lease_ms;      /* until the others count it as gone, if it does not renew its lease; 0 or less: now */
+  uint64_t clients;
+  uint64_t rooms;   /* that it has opened */
+  uint64_t waiting; /* messages that wait for Redis */
+} chat_cluster_server;
+
+/* What Redis knows of a cluster, and the state of the Redis. */
+typedef struct chat_cluster_status {
+  size_t struct_size;
+  const chat_cluster_server *const *servers; /* by number */
+  size_t server_count;
+  const char *redis_version;
+  int64_t round_trip_us;       /* of a command */
+  int64_t used_bytes;          /* memory */
+  int64_t max_bytes;           /* 0: no limit */
+  const char *eviction_policy; /* of keys; no server starts with another one than "noeviction" */
+  int keeps_file;              /* not 0: appendonly is on */
+  uint64_t replicas;           /* that are connected */
+} chat_cluster_status;
+
+/* status is valid until the function returns. */
+typedef void (*chat_cluster_visitor)(const chat_cluster_status *status, void *user);
+
+/*
+ * Reads the state of the cluster at this URL, and calls the visitor once. url and prefix are chat_server_options.cluster and
+ * .cluster_prefix; prefix may be NULL. Needs no server, and connects itself: waits at most timeout_ms (1 to 60,000). Any thread,
+ * but not a callback: a loop would wait. INVALID_ARGUMENT, UNSUPPORTED without the feature "cluster", TIMED_OUT, UNAVAILABLE.
+ */
+CHAT_API chat_error chat_read_cluster(const char *url, const char *prefix, int64_t timeout_ms, chat_cluster_visitor visitor,
+                                      void *user) CHAT_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------------------- miscellany */
 

@@ -120,6 +120,16 @@ void version_and_features(void**) {
   FAILED_WITH(chat::check_room_name("a/b"), ERROR_INVALID_ROOM);
 }
 
+void a_cluster_that_is_not_there(void**) {
+  FAILED_WITH(chat::read_cluster(""), ERROR_INVALID_ARGUMENT);
+  FAILED_WITH(chat::read_cluster("redis://127.0.0.1:1", "{"), ERROR_INVALID_ARGUMENT);
+  if (chat::has_feature("cluster")) {
+    FAILED_WITH(chat::read_cluster("redis://127.0.0.1:1", "chat:", std::chrono::milliseconds(50)), ERROR_TIMED_OUT);
+  } else {
+    FAILED_WITH(chat::read_cluster("redis://127.0.0.1:1"), ERROR_UNSUPPORTED);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -132,6 +142,7 @@ int main() {
       cmocka_unit_test(no_server_is_an_error),
       cmocka_unit_test(an_empty_room_is_not_everyone),
       cmocka_unit_test(version_and_features),
+      cmocka_unit_test(a_cluster_that_is_not_there),
   };
   return cmocka_run_group_tests_name("cpp/errors", tests, nullptr, nullptr);
 }
