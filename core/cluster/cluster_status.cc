@@ -148,7 +148,7 @@ class Reader final : public redis::LinkListener {
       const auto number = number_in<std::uint32_t>(answer.items[i]);
       std::optional<ServerAbout> about = parse_about(answer.items[i + 1].text);
       const auto lease = leases_.find(number.value_or(0));
-      if (!about || lease == leases_.end()) continue;
+      if (!about || lease == leases_.end() || lease->second <= now_ms_) continue;  // it has gone
       status_.servers.push_back({lease->first, lease->second - now_ms_, std::move(*about)});
     }
     std::sort(status_.servers.begin(), status_.servers.end(),

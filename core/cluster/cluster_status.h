@@ -14,7 +14,7 @@ namespace chat::cluster {
 
 struct ServerStatus {
   std::uint32_t number = 0;
-  std::int64_t lease_ms = 0;  // until its lease ends, if it does not renew it
+  std::int64_t lease_ms = 0;  // above 0: until its lease ends, if it does not renew it
   ServerAbout about;
 };
 
@@ -29,7 +29,7 @@ struct ClusterStatus {
   std::vector<ServerStatus> servers;  // by number
 };
 
-// Connects, reads and disconnects; waits at most limit_ms. Errors: those of RedisLink::start(); timed_out with the reason that is known;
+// Connects, reads and disconnects; waits at most limit_ms, and longer only for the look-up of a host name that does not end. Errors: those of RedisLink::start(); timed_out with the reason that is known;
 // unavailable for an answer that is an error.
 Result<ClusterStatus> read_cluster_status(const redis::RedisTarget& target, const std::string& prefix,
                                           std::int64_t limit_ms);

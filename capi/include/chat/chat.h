@@ -1473,9 +1473,9 @@ typedef struct chat_stats {
   uint64_t cluster_batches;     /* calls of Redis for them */
   uint64_t cluster_received;    /* messages of other servers */
   uint64_t cluster_failed;      /* messages refused because Redis was gone, or refused them */
-  uint64_t cluster_dropped;     /* unnumbered messages that could not be passed on, and messages that could not be read */
-  uint64_t cluster_holes;       /* times that messages were fetched because a notice was missing */
-  uint64_t cluster_losses;      /* times that Redis was lost */
+  uint64_t cluster_dropped; /* unnumbered messages that could not be passed on, and messages that could not be read */
+  uint64_t cluster_holes;   /* times that messages were fetched because a notice was missing */
+  uint64_t cluster_losses;  /* times that Redis was lost */
 } chat_stats;
 #define CHAT_STATS_SIZE sizeof(chat_stats) /* for struct_size */
 
@@ -1494,7 +1494,7 @@ typedef struct chat_cluster_server {
   const char *version;   /* of libchat */
   int64_t pid;           /* of its process */
   int64_t started_at_ms; /* Unix time */
-  int64_t lease_ms;      /* until the others count it as gone, if it does not renew its lease; 0 or less: now */
+  int64_t lease_ms;      /* until the others count it as gone, if it does not renew its lease */
   uint64_t clients;
   uint64_t rooms;   /* that it has opened */
   uint64_t waiting; /* messages that wait for Redis */
@@ -1519,11 +1519,11 @@ typedef void (*chat_cluster_visitor)(const chat_cluster_status *status, void *us
 
 /*
  * Reads the state of the cluster at this URL, and calls the visitor once. url and prefix are chat_server_options.cluster and
- * .cluster_prefix; prefix may be NULL. Needs no server, and connects itself: waits at most timeout_ms (1 to 60,000). Any thread,
- * but not a callback: a loop would wait. INVALID_ARGUMENT, UNSUPPORTED without the feature "cluster", TIMED_OUT, UNAVAILABLE.
+ * .cluster_prefix; prefix may be NULL. Needs no server, and connects itself: waits at most timeout_ms (1 to 60,000), and longer
+ * only for the look-up of a host name that does not end. Any thread, but not a callback: a loop would wait. INVALID_ARGUMENT, UNSUPPORTED without the feature "cluster", TIMED_OUT, UNAVAILABLE.
  */
-CHAT_API chat_error chat_read_cluster(const char *url, const char *prefix, int64_t timeout_ms, chat_cluster_visitor visitor,
-                                      void *user) CHAT_NOEXCEPT;
+CHAT_API chat_error chat_read_cluster(const char *url, const char *prefix, int64_t timeout_ms,
+                                      chat_cluster_visitor visitor, void *user) CHAT_NOEXCEPT;
 
 /* ---------------------------------------------------------------------------------------------------------- miscellany */
 
