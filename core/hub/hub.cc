@@ -669,6 +669,7 @@ void Hub::unwatch(std::string_view name, std::size_t loop) {
 void Hub::deliver(const Room& room, const Submission& submission) {
   Announcement(inboxes_, &room, submission, false).post();
   settle(submission);
+  tell_tap(submission);
   if (submission.message->event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -676,6 +677,7 @@ void Hub::commit(Room& room, const Submission& submission, std::uint64_t seq, co
   submission.message->seq = seq;
   submission.message->epoch = epoch;
   append(room, submission, options_.tells_published);
+  tell_tap(submission);
   if (submission.message->event_kind == RoomEventKind::message) published_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -931,6 +933,7 @@ Result<Published> Hub::place(Submission& submission, Moment now, const SourcePtr
     Announcement(inboxes_, nullptr, submission, false).post();
     settle(submission);
     tell_others(submission.message);
+    tell_tap(submission);
     published_.fetch_add(1, std::memory_order_relaxed);
     return Published{};
   }
@@ -985,15 +988,24 @@ Result<Published> Hub::place(Submission& submission, Moment now, const SourcePtr
 }
 
 Status Hub::send(const ClientPtr& client, std::shared_ptr<Message> message, Moment now, AckWish ack) {
+  if (message->room.empty()) {
+    if (const RoomPtr first = client->joined({})) message->room = first->name;
+  }
+  Result<MessagePtr> ready = ready_to_send(std::move(message), now);
+  return ready.ok() ? send_ready(client, std::move(*ready), ack) : ready.status();
+}
+
+Result<MessagePtr> Hub::ready_to_send(std::shared_ptr<Message> message, Moment now) {
   Status status = check_event_name(message->event);
   if (status.ok()) status = check_queued(kApplication, *message);
   if (!status.ok()) return status;
   message->time_ms = now.time_ms;
   message->born_ms = now.age_ms;
   message->serial = next_serial();
-  if (message->room.empty()) {
-    if (const RoomPtr first = client->joined({})) message->room = first->name;
-  }
+  return MessagePtr(std::move(message));
+}
+
+Status Hub::send_ready(const ClientPtr& client, MessagePtr message, AckWish ack) {
   const auto routing = routing_.share();
   if (client->state() == ClientState::gone) return no_such_client();
   post(*client, DirectMessage{client->id(), std::move(message), ack});

@@ -30,6 +30,7 @@
 #include "hub/client.h"
 #include "hub/client_table.h"
 #include "hub/hub_options.h"
+#include "hub/hub_tap.h"
 #include "hub/loop_inbox.h"
 #include "hub/message_ids.h"
 #include "hub/moment.h"
@@ -329,6 +330,10 @@ class Hub {
   Status send(const ClientPtr& client, MessageDraft draft, Moment now, AckWish ack = {}) {
     return send(client, make_message(std::move(draft)), now, ack);
   }
+  // The two steps of send(), for one message to several clients. ready_to_send() checks and completes a message that has a room;
+  // send_ready() posts it. Errors: invalid_event, too_many; no_such_client.
+  Result<MessagePtr> ready_to_send(std::shared_ptr<Message> message, Moment now);
+  Status send_ready(const ClientPtr& client, MessagePtr message, AckWish ack = {});
   // The same to all clients of a user; with a shared store also those of other servers. Errors: those of send(); no_such_client only
   // without a shared store.
   Status send_to_user(const std::string& user_id, const MessageDraft& draft, Moment now);
@@ -352,6 +357,7 @@ class Hub {
     return rooms_.expire(now) || more_ids;
   }
 
+  HubTap* tap() const { return options_.tap; }
   HubStats stats() const;
   // Lives as long as the hub.
   SourceTable& sources() { return sources_; }
@@ -435,6 +441,10 @@ class Hub {
   Result<Published> place(Submission& submission, Moment now, const SourcePtr& creator, const RoomPtr& known);
   void tell_others(const MessagePtr& message) noexcept {
     if (is_shared()) options_.store->tell_others(FarNotice{FarNotice::Kind::message, message});
+  }
+  void tell_tap(const Submission& submission) const noexcept {
+    if (options_.tap == nullptr || submission.receipt.from_guest || !is_message(submission.message)) return;
+    options_.tap->on_message(submission.message);
   }
   Status load_message_ids(Moment now);
   Status load_rules(Moment now);

@@ -15,6 +15,8 @@
 
 namespace chat {
 
+class HubTap;
+
 struct HubOptions {
   RoomStore* store = nullptr;  // makes the logs; must outlive the hub. nullptr: make_log does
   MakeRoomLog make_log;        // empty: MemoryLog with the limits in `history`
@@ -52,6 +54,7 @@ struct HubOptions {
   std::vector<std::string>
       reserved_names;                   // guests cannot take these names, nor names that look like them (list_keys())
   std::function<void()> wake_presence;  // see PresenceQueue; empty: tell_presence() is called periodically
+  HubTap* tap = nullptr;                // must outlive the hub; nullptr: nobody
 };
 
 }  // namespace chat

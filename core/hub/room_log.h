@@ -37,6 +37,7 @@ struct Receipt {
   MessageIds::ClaimPtr claim = nullptr;
   // Of an event that changes a message: that message, when it may not be in memory. Otherwise nullptr.
   MessagePtr target = nullptr;
+  bool from_guest = false;  // see HubTap
 };
 
 // A message that is not yet in its room's log. It has no seq and no epoch yet.

@@ -20,6 +20,7 @@ constexpr std::int64_t kHistorySlackBytes = 64 << 10;
 
 RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
     : store_(options.store),
+      tap_(options.tap),
       make_log_(options.make_log),
       history_limits_(options.history),
       max_history_bytes_(options.history_total_bytes),
@@ -110,6 +111,7 @@ Result<RoomPtr> RoomTable::find_or_add(std::string_view name, const SourcePtr& c
         room->presence = std::make_unique<Presence>(*room, presence_, presence_queue_);
       }
       by_name_.emplace(room->name, room);
+      if (tap_ != nullptr) tap_->on_room(room->name, true);
       return room;
     }
     lock.unlock();
@@ -135,6 +137,7 @@ void RoomTable::remove_if_idle(const RoomPtr& room) {
   room->removed = true;
   room->share.give_back();
   by_name_.erase(room->name);
+  if (tap_ != nullptr) tap_->on_room(room->name, false);
 }
 
 // Rooms without members stay for their history, but must not prevent new rooms.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "hub/hub_options.h"
+#include "hub/hub_tap.h"
 #include "hub/moment.h"
 #include "hub/presence_queue.h"
 #include "hub/room.h"
@@ -103,6 +104,7 @@ class RoomTable {
   bool forget_unused_room(Source* of);
 
   RoomStore* const store_;  // nullptr: there is none
+  HubTap* const tap_;       // nullptr: there is none
   const MakeRoomLog make_log_;
   const HistoryLimits history_limits_;
   const std::int64_t max_history_bytes_;

@@ -516,13 +516,18 @@ void Peer::on_deadline(std::int64_t now_ms) {
   set_timer();
 }
 
-void Peer::tell_ack(std::uint64_t ack_id, Error error) { loop_.application().on_ack(client_, {ack_id, error, {}, {}}); }
+void Peer::tell_ack(std::uint64_t ack_id, Error error) { tell_ack({ack_id, error, {}, {}}); }
+
+void Peer::tell_ack(const AckOutcome& outcome) {
+  HubTap* const tap = loop_.hub().tap();
+  if (tap == nullptr || !tap->on_ack(outcome)) loop_.application().on_ack(client_, outcome);
+}
 
 void Peer::receive_ack(std::uint64_t ack_id, std::string_view args, std::vector<std::string> attachments) {
   if (!state_.awaits.made() || !state_.awaits.get().take(ack_id)) return;
   set_timer();
   try {
-    loop_.application().on_ack(client_, {ack_id, Error::ok, std::string(args), std::move(attachments)});
+    tell_ack({ack_id, Error::ok, std::string(args), std::move(attachments)});
   } catch (const std::bad_alloc&) {
     state_.awaits.get().add(ack_id,
                             AckTable::kNever);  // needs no memory: there is one entry less. retire() calls on_ack

@@ -211,6 +211,7 @@ class Peer final : public Receiver, private PeerInputOwner, private TimerEntry {
   void on_deadline(std::int64_t now_ms) override;
   void set_timer();
   void tell_ack(std::uint64_t ack_id, Error error);
+  void tell_ack(const AckOutcome& outcome);
   void count_delivery();
   void note_delivery(const MessagePtr& message, bool own);
   void joined_room(Joined& joined, bool added, bool sees_people);
