@@ -574,7 +574,14 @@ void read_cluster(Reader& reader, const chat_server_options& given, net::ServerO
   if (!is_cluster_prefix(options.cluster_prefix)) {
     reader.fault(invalid("options.cluster_prefix", "must be 1 to 64 bytes of A-Z a-z 0-9 : . _ -"));
   }
+  reader.text("options.socket_io_cluster", given.socket_io_cluster, options.socket_io_cluster);
+  if (given.socket_io_cluster != nullptr && options.socket_io_cluster.empty()) {
+    reader.fault(invalid("options.socket_io_cluster", "is empty"));
+  }
   if (given.cluster == nullptr) return;
+  if (given.socket_io_cluster != nullptr) {
+    reader.fault(invalid("options.socket_io_cluster", "and options.cluster exclude each other"));
+  }
   for (const auto& [name, is_set] : {std::pair("options.history_path", given.history_path != nullptr),
                                      std::pair("options.history_store", given.history_store != nullptr),
                                      std::pair("options.history_off", given.history_off != 0)}) {

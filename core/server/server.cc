@@ -33,6 +33,7 @@ constexpr std::size_t kDescriptorsPerServer = 8;
 // For a history in a file: the file, its log and shared memory, for two connections, and the lock.
 constexpr std::size_t kDescriptorsForHistory = 8;
 constexpr std::size_t kDescriptorsForCluster = 8;
+constexpr std::size_t kDescriptorsForGuest = 9;
 // Two files, and what OpenSSL may open.
 constexpr std::size_t kDescriptorsToReloadTls = 4;
 // So much of a refused client's request is read. A socket that is closed with unread input is reset, and the client might not see
@@ -153,7 +154,8 @@ Result<int> Server::check_descriptors() const {
   const std::size_t per_loop = kDescriptorsPerLoop + (has_tls() ? kTlsDescriptorsPerLoop : 0);
   const std::size_t for_history = options_.history_path.empty() ? 0 : kDescriptorsForHistory;
   const std::size_t for_cluster = options_.cluster.empty() ? 0 : kDescriptorsForCluster;
-  const HeldDescriptors held(kDescriptorsPerServer + for_history + for_cluster + loops * per_loop);
+  const std::size_t for_guest = options_.socket_io_cluster.empty() ? 0 : kDescriptorsForGuest;
+  const HeldDescriptors held(kDescriptorsPerServer + for_history + for_cluster + for_guest + loops * per_loop);
   if (Status status = held.status(); !status.ok()) return status;
   if (!has_tls()) return 0;
   const int places = descriptor_table_size(open_file_limit(), options_.max_connections, held.lowest());
@@ -206,6 +208,9 @@ Status Server::start_parts(std::unique_ptr<store::StoreBackend> history_backend)
   history_ = std::move(*history);
   Status status = open_cluster();
   if (!status.ok()) return status;
+  Result<std::unique_ptr<ClusterGuest>> guest = ClusterGuest::make(options_, application_);
+  if (!guest.ok()) return guest.status();
+  guest_ = std::move(*guest);
   HubOptions hub_options = options_.hub;
   hub_options.store = history_.get();
   if (cluster_) {
@@ -215,6 +220,7 @@ Status Server::start_parts(std::unique_ptr<store::StoreBackend> history_backend)
   }
   if (history_) hub_options.last_client_number = history_->last_client_number();
   hub_options.wake_presence = [this] { wake_presence(); };
+  if (guest_) hub_options.tap = &guest_->tap();
   hub_ = std::make_unique<Hub>(std::move(hub_options), std::move(inboxes), &refusals_);
   status = hub_->load(current_moment());
   if (!status.ok()) return status;
@@ -231,6 +237,8 @@ Status Server::start_parts(std::unique_ptr<store::StoreBackend> history_backend)
   status = start_history();
   if (!status.ok()) return status;
   if (cluster_) cluster_->start(*hub_);
+  status = start_guest();
+  if (!status.ok()) return status;
   hub_->load_presence(current_moment());
   if (options_.threads != 0) return start_threads();
   loops_.front()->set_readable();  // the first poll registers the sockets
@@ -266,6 +274,15 @@ Status Server::open_cluster() {
   if (!cluster.ok()) return cluster.status();
   cluster_ = std::move(*cluster);
   return {};
+}
+
+Status Server::start_guest() {
+  if (!guest_) return {};
+  const SignalsBlocked blocked;
+  return guest_->start(*hub_, [mask = blocked.before()](const char* name) {
+    name_thread(name);
+    prepare_thread(mask);
+  });
 }
 
 Status Server::start_history() {
@@ -324,6 +341,7 @@ Server::~Server() {
   if (listener_) listener_->stop();
   expiry_.reset();
   presence_timer_.reset();
+  if (guest_) guest_->stop();
   if ((history_ || cluster_) && hub_) hub_->keep_seen();
   if (history_) history_->stop();
   if (cluster_) cluster_->stop();
@@ -491,6 +509,8 @@ MetricsSnapshot Server::metrics() const {
   snapshot.history = history_stats();
   snapshot.cluster = cluster_stats();
   snapshot.clustered = cluster_ != nullptr;
+  snapshot.guest = guest_stats();
+  snapshot.is_guest = guest_ != nullptr;
   snapshot.net = stats();
   snapshot.hub = hub_->stats();
   for (const auto& loop : loops_) snapshot.connections_now_by_loop.push_back(loop->stats().connections_now.get());

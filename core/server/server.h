@@ -26,6 +26,7 @@
 #include "net/session/session_table.h"
 #include "net/socket/listener.h"
 #include "server/cluster.h"
+#include "server/guest.h"
 #include "store/stored_history.h"
 
 namespace chat::net {
@@ -64,6 +65,7 @@ class Server final : private AcceptUser {
   // All 0 without a file.
   HistoryStats history_stats() const;
   ClusterStats cluster_stats() const { return cluster_ ? cluster_->stats() : ClusterStats(); }
+  GuestStats guest_stats() const { return guest_ ? guest_->stats() : GuestStats(); }
   // For load balancers: whether it serves new clients well.
   bool ready() const { return !stopping() && (!cluster_ || cluster_->ready()); }
   const ServerOptions& options() const { return options_; }
@@ -102,6 +104,7 @@ class Server final : private AcceptUser {
   // Any thread: makes the first loop send the presence notices that are due.
   void wake_presence();
   Status open_cluster();
+  Status start_guest();
   Status start_history();
   Status start_threads();
 
@@ -123,6 +126,7 @@ class Server final : private AcceptUser {
   std::size_t next_loop_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::unique_ptr<Cluster> cluster_;               // nullptr: this server is alone. Outlives the hub, whose logs use it
+  std::unique_ptr<ClusterGuest> guest_;            // nullptr: of no cluster. Outlives the hub
   std::unique_ptr<store::StoredHistory> history_;  // nullptr: in memory only. Outlives the hub, whose logs use it
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Dispatcher> dispatcher_;

@@ -266,6 +266,7 @@ void CommandLine::add_limits() {
                                      {"parts", CHAT_HISTORY_SEARCH_PARTS}}));
   text("cluster", "URL", "share the rooms with the servers at this Redis: redis://HOST", options_.cluster);
   text("cluster-prefix", "PREFIX", "chat: ; begins the names in Redis", options_.cluster_prefix);
+  text("socket-io-cluster", "URL", "a guest of the Socket.IO cluster at this Redis", options_.socket_io_cluster);
   value("presence", "off|counts|full", "off; what members learn about who is in their room", options_.server.presence,
         one_of<chat_presence_level>(
             {{"off", CHAT_PRESENCE_OFF}, {"counts", CHAT_PRESENCE_COUNTS}, {"full", CHAT_PRESENCE_FULL}}));

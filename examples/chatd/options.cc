@@ -169,6 +169,7 @@ void point_to_strings(Options& options) {
   server.history_path = pointer_or_null(options.history);
   server.cluster = pointer_or_null(options.cluster);
   server.cluster_prefix = pointer_or_null(options.cluster_prefix);
+  server.socket_io_cluster = pointer_or_null(options.socket_io_cluster);
   server.edits_off = options.edits_off ? 1 : 0;
   server.moderation_events = options.moderation_events ? 1 : 0;
   server.presence_event = pointer_or_null(options.presence_event);

@@ -65,6 +65,7 @@ struct Options {
   std::string history;
   std::string cluster;
   std::string cluster_prefix;
+  std::string socket_io_cluster;
   std::string presence_event;
   bool edits_off = false;
   bool moderation_events = false;

@@ -617,6 +617,43 @@ static void a_cluster_is_checked(void **state) {
   }
 }
 
+static void a_guest_is_checked(void **state) {
+  const char *urls[] = {"http://127.0.0.1",
+                        "redis://127.0.0.1?adapter=nats",
+                        "redis://127.0.0.1?adapter=redis&adapter=redis",
+                        "redis://127.0.0.1?colour=red",
+                        "redis://127.0.0.1?namespaces=dev",
+                        "redis://127.0.0.1?namespaces=/dev,/dev",
+                        "redis://127.0.0.1?room_prefix=a/b",
+                        "redis://127.0.0.1?prefix=",
+                        "redis://127.0.0.1?stream=s",
+                        "redis://127.0.0.1?adapter=streams&streams=0",
+                        "redis://127.0.0.1?adapter=sharded&requests=no",
+                        "redis://127.0.0.1?python=%zz"};
+  chat_server_options options = base();
+  size_t i;
+  (void)state;
+  options.socket_io_cluster = "";
+  invalid(&options, "options.socket_io_cluster");
+  options.socket_io_cluster = "redis://127.0.0.1:1";
+  options.cluster = "redis://127.0.0.1:1";
+  invalid(&options, "options.socket_io_cluster");
+  options.cluster = NULL;
+  if (!chat_has_feature("cluster")) {
+    refused(&options, CHAT_ERROR_UNSUPPORTED, "socket_io_cluster: this build has no Redis");
+    return;
+  }
+  starts(&options); /* whether Redis is there or not */
+  options.socket_io_cluster = "redis://127.0.0.1:1?adapter=streams&streams=4&namespaces=/,%2Fdev&room_prefix=chat:";
+  starts(&options);
+  for (i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+    options.socket_io_cluster = urls[i];
+    refused(&options, CHAT_ERROR_INVALID_ARGUMENT, "socket_io_cluster: ");
+  }
+  options.socket_io_cluster = "redis://a,b";
+  refused(&options, CHAT_ERROR_UNSUPPORTED, "socket_io_cluster: ");
+}
+
 static void origins_proxies_and_hosts_are_checked(void **state) {
   const char *good[] = {"https://example.org", "http://localhost:8080", "*", "null", "wss://example.org"};
   const char *bad[] = {"", "example.org", "https://", "https://example.org/", "https://*.example.org", "://x"};
@@ -707,6 +744,7 @@ int main(void) {
       cmocka_unit_test(rooms_and_events_are_checked),
       cmocka_unit_test(names_are_checked),
       cmocka_unit_test(a_cluster_is_checked),
+      cmocka_unit_test(a_guest_is_checked),
       cmocka_unit_test(origins_proxies_and_hosts_are_checked),
       cmocka_unit_test(tls_files_go_together),
       cmocka_unit_test(text_must_be_utf8),

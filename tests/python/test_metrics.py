@@ -131,9 +131,10 @@ def test_the_board_and_the_page_name_what_exists(start_chatd, raw):
     redis = Redis()
     try:
         _, samples = scrape(raw, start_chatd("--metrics", "/metrics", "--cluster", redis.url))
+        _, of_guest = scrape(raw, start_chatd("--metrics", "/metrics", "--socket-io-cluster", redis.url))
     finally:
         redis.end()
-    exposed = {key[0] for key in samples}
+    exposed = {key[0] for key in [*samples, *of_guest]}
     board = json.loads(BOARD.read_text())
     targets = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
     variables = [str(variable.get("query", "")) for variable in board["templating"]["list"]]

@@ -20,7 +20,7 @@ def test_help_names_every_option(start_program):
     for name in (
         "address port unix listen-fd threads www socket-io-client tls-cert tls-key origin trusted-proxy allowed-hosts users lists max-clients "
         "max-clients-per-address max-message-bytes max-http-body-bytes outbox-bytes outbox-messages outbox-policy inbound-rate inbound-burst "
-        "history-messages history history-sync history-on-failure history-file-bytes history-search ping-interval-ms ping-timeout-ms handshake-timeout-ms drain-timeout-ms drain-spread-ms "
+        "history-messages history history-sync history-on-failure history-file-bytes history-search socket-io-cluster ping-interval-ms ping-timeout-ms handshake-timeout-ms drain-timeout-ms drain-spread-ms "
         "upgrade-timeout-ms connect-timeout-ms recovery-window-ms recovery-bytes "
         "stomp-room-prefix stomp-application-prefix stomp-user-queue-prefix stomp-heart-beat-ms "
         "flush-interval-ms memory-release-ms send-buffer-bytes permessage-deflate log-level print-port version help"

@@ -93,6 +93,7 @@ static const option_field texts[] = {FIELD(default_room),
                                      FIELD(history_path),
                                      FIELD(cluster),
                                      FIELD(cluster_prefix),
+                                     FIELD(socket_io_cluster),
                                      FIELD(presence_event),
                                      FIELD(socket_io_seen_event)};
 

@@ -156,6 +156,8 @@ class ServerOptions(TypedDict, total=False):
     cluster: str
     """Where the Redis is that the servers of a cluster share, such as "redis://localhost"."""
     cluster_prefix: str
+    socket_io_cluster: str
+    """Where the Redis is of a Socket.IO cluster of which the server is a guest, such as "redis://localhost?adapter=sharded"."""
 
     presence: PresenceLevel
     presence_grace_ms: int

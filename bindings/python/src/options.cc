@@ -158,6 +158,8 @@ void Options::set(const std::string& name, py::handle value) {
     options_.cluster = keep(value);
   } else if (name == "cluster_prefix") {
     options_.cluster_prefix = keep(value);
+  } else if (name == "socket_io_cluster") {
+    options_.socket_io_cluster = keep(value);
   } else if (name == "history_on_failure") {
     options_.history_on_failure = static_cast<chat_history_failure>(number<int>(value));
   } else if (name == "allowed_origins") {

@@ -1013,6 +1013,13 @@ typedef struct chat_server_options {
    */
   const char *cluster;        /* where the Redis is; NULL: this server is alone */
   const char *cluster_prefix; /* NULL: "chat:"; of all names in Redis, at most 64 bytes of A-Z a-z 0-9 : . _ - */
+  /*
+   * Makes the server a guest of a Socket.IO cluster of Node.js, which has this Redis: docs/guest.md. The URL is as for cluster, and
+   * names the adapter: "redis://HOST?adapter=redis", or sharded, or streams. Needs the feature "cluster", UNSUPPORTED without it.
+   * The server starts without Redis, and connects when it can. Excludes cluster: each of its servers would publish each event of
+   * Node.js.
+   */
+  const char *socket_io_cluster; /* where the Redis is; NULL: the server is no guest */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -1039,7 +1046,7 @@ typedef struct chat_server_options {
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
         CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
-        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF, NULL, NULL                                                     \
+        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF, NULL, NULL, NULL                                               \
   }
 
 /*

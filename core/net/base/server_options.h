@@ -127,6 +127,7 @@ struct ServerOptions {
 
   std::string cluster;  // where the Redis is that the servers of a cluster share; empty: this server is alone
   std::string cluster_prefix = "chat:";
+  std::string socket_io_cluster;  // guest/guest_settings.h; empty: this server is no guest
 
   HubOptions hub;
 };

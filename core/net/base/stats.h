@@ -66,6 +66,28 @@ struct ClusterStats {
   std::uint64_t waiting_now = 0;  // messages
 };
 
+// Why a guest of a Socket.IO cluster did not pass something on.
+enum class GuestDrop : std::uint8_t {
+  malformed,    // from the cluster: not what the adapters write
+  too_large,    // in either direction
+  refused,      // from the cluster: against the rules for names, or a limit
+  unavailable,  // to the cluster: Redis was gone too long, or refused it
+  queue_full,   // to the cluster: too much waited for Redis
+  no_memory,
+};
+inline constexpr std::size_t kGuestDrops = 6;
+
+// Of a server that is the guest of a Socket.IO cluster.
+struct GuestStats {
+  std::uint64_t published = 0;  // messages of this server that Redis has taken
+  std::uint64_t received = 0;   // events and requests of the cluster that concerned somebody here
+  std::uint64_t answers = 0;    // to requests of the cluster
+  std::uint64_t losses = 0;     // times that Redis was lost
+  std::array<std::uint64_t, kGuestDrops> dropped{};
+  bool up_now = false;
+  std::uint64_t waiting_now = 0;  // messages
+};
+
 // Counted since the start, except fields with _now in their names, which are current values.
 struct ServerStats {
   std::uint64_t connections_now = 0;

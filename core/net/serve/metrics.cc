@@ -22,6 +22,9 @@ using prometheus::MetricType;
 // Indexed by number, like the arrays of ServerStats. No protocol has the number 0.
 constexpr std::array<const char*, kProtocolCount> kProtocolNames = {nullptr,     "plain", "chat.v1",
                                                                     "socket.io", "stomp", "http"};
+// Indexed by GuestDrop.
+constexpr std::array<const char*, kGuestDrops> kGuestDropNames = {"malformed",   "too_large",  "refused",
+                                                                  "unavailable", "queue_full", "no_memory"};
 constexpr std::array<const char*, kTransportCount> kTransportNames = {"websocket", "polling", "streaming"};
 
 class Families {
@@ -119,6 +122,22 @@ void add_cluster(Families& families, const ClusterStats& cluster) {
   families.counter("libchat_cluster_losses_total", "Times that Redis was lost.", cluster.losses);
 }
 
+void add_guest(Families& families, const GuestStats& guest) {
+  families.gauge("libchat_guest_up", "1 while this server takes part in its Socket.IO cluster.", guest.up_now ? 1 : 0);
+  families.gauge("libchat_guest_waiting", "Messages that wait for the Redis of the Socket.IO cluster.",
+                 static_cast<double>(guest.waiting_now));
+  families.counter("libchat_guest_published_total", "Messages of this server that the Socket.IO cluster has received.",
+                   guest.published);
+  families.counter("libchat_guest_received_total",
+                   "Events and requests of the Socket.IO cluster that concerned somebody here.", guest.received);
+  families.counter("libchat_guest_answers_total", "Answers to requests of the Socket.IO cluster.", guest.answers);
+  families.counters("libchat_guest_dropped_total",
+                    "Messages from and to the Socket.IO cluster that were not passed on, by reason.", "reason",
+                    kGuestDropNames, guest.dropped);
+  families.counter("libchat_guest_losses_total", "Times that the Redis of the Socket.IO cluster was lost.",
+                   guest.losses);
+}
+
 void add_clients_and_rooms(Families& families, const MetricsSnapshot& snapshot) {
   families.gauges("libchat_clients", "Clients now, by protocol.", "protocol", kProtocolNames,
                   snapshot.net.clients_now_by_protocol);
@@ -176,6 +195,7 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
   add_server(families, snapshot);
   add_clients_and_rooms(families, snapshot);
   if (snapshot.clustered) add_cluster(families, snapshot.cluster);
+  if (snapshot.is_guest) add_guest(families, snapshot.guest);
   add_messages(families, snapshot);
   return families.text();
 }

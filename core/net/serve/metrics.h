@@ -19,6 +19,8 @@ struct MetricsSnapshot {
   HistoryStats history;
   ClusterStats cluster;
   bool clustered = false;
+  GuestStats guest;
+  bool is_guest = false;
   std::vector<std::uint64_t> connections_now_by_loop;
   std::int64_t started_at_ms = 0;  // wall clock, Unix milliseconds
   bool draining = false;

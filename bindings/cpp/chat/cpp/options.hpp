@@ -214,6 +214,8 @@ struct Options {
   // The Redis of a cluster; empty: this server is alone.
   std::string cluster = {};
   std::string cluster_prefix = {};
+  // The Redis of a Socket.IO cluster of which this server is a guest; empty: none.
+  std::string socket_io_cluster = {};
 };
 
 namespace detail {
@@ -350,6 +352,7 @@ class RawOptions {
     raw_.history_search = options.history_search;
     raw_.cluster = text(options.cluster);
     raw_.cluster_prefix = text(options.cluster_prefix);
+    raw_.socket_io_cluster = text(options.socket_io_cluster);
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
       raw_.history_store = &history_store_;

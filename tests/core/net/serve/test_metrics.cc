@@ -52,6 +52,15 @@ void each_counter_has_its_line(void**) {
   snapshot.cluster.servers_now = 72;
   snapshot.cluster.published = 73;
   snapshot.cluster.losses = 74;
+  snapshot.is_guest = true;
+  snapshot.guest.up_now = true;
+  snapshot.guest.published = 81;
+  snapshot.guest.received = 82;
+  snapshot.guest.answers = 83;
+  snapshot.guest.losses = 84;
+  snapshot.guest.dropped.front() = 85;
+  snapshot.guest.dropped.back() = 86;
+  snapshot.guest.waiting_now = 87;
   const std::string text = metrics_text(snapshot);
   for (const char* line : {"libchat_start_time_seconds 1700000000.25",
                            "libchat_draining 1",
@@ -88,6 +97,14 @@ void each_counter_has_its_line(void**) {
                            "libchat_cluster_servers 72",
                            "libchat_cluster_published_total 73",
                            "libchat_cluster_losses_total 74",
+                           "libchat_guest_up 1",
+                           "libchat_guest_published_total 81",
+                           "libchat_guest_received_total 82",
+                           "libchat_guest_answers_total 83",
+                           "libchat_guest_losses_total 84",
+                           "libchat_guest_dropped_total{reason=\"malformed\"} 85",
+                           "libchat_guest_dropped_total{reason=\"no_memory\"} 86",
+                           "libchat_guest_waiting 87",
                            "# TYPE libchat_clients gauge",
                            "# TYPE libchat_deliveries_total counter"}) {
     assert_line(text, line);
