@@ -22,8 +22,7 @@ async function answers(socket) {
   }
 }
 
-export async function startRedis(t) {
-  const folder = temporaryFolder(t);
+export async function startRedis(t, folder = temporaryFolder(t)) {
   const socket = path.join(folder, 'redis.sock');
   const child = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--logfile',
     path.join(folder, 'log')], { stdio: 'ignore' });
@@ -36,7 +35,7 @@ export async function startRedis(t) {
     if (child.exitCode !== null) throw new Error(`redis-server has ended with ${child.exitCode}`);
     await pause(20); // On purpose: nothing announces that it listens.
   }
-  return { url: `unix://${socket}`, child };
+  return { url: `unix://${socket}`, child, folder };
 }
 
 // So many chatd, all with these arguments.
