@@ -1,107 +1,18 @@
 // Two hubs that share their rooms through a real Redis, each with its cluster store and thread.
 #include "cluster/cluster_store.h"
 
-#include <atomic>
-#include <chrono>
-#include <functional>
-#include <optional>
 #include <thread>
 
 #include "cluster/shared_room.h"
 #include "support/redis_server.h"
 
 // Last, because it defines macros with common names.
-#include "../hub/hub_fixture.h"
+#include "cluster_node.h"
 
 using namespace chat;
 using namespace chat::test;
 
 namespace {
-
-void wait_until(const std::function<bool()>& condition, int line = __builtin_LINE()) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= end) fail_msg("waited in vain at line %d", line);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // On purpose: the worker is another thread.
-  }
-}
-
-Moment real_moment() {
-  using std::chrono::duration_cast, std::chrono::milliseconds;
-  return {duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count(),
-          duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
-}
-
-std::string random_word() {
-  static std::atomic<int> last = 0;
-  return "word" + std::to_string(real_moment().age_ms) + "x" + std::to_string(++last);
-}
-
-// A server of the cluster.
-struct Node {
-  explicit Node(const std::string& url, std::int64_t hold_ms = 5'000) {
-    cluster::ClusterSettings settings;
-    settings.target = *redis::parse_redis_url(url);
-    settings.id = random_word();
-    settings.clock = real_moment;
-    settings.make_epoch = random_word;
-    settings.hold_ms = hold_ms;
-    store = std::make_unique<cluster::ClusterStore>(std::move(settings));
-    opened = store->open();
-    if (!opened.ok()) return;
-    HubOptions options;
-    options.store = store.get();
-    options.node = store->node();
-    options.epoch_seed = static_cast<std::uint64_t>(real_moment().age_ms) + store->node();
-    f.emplace(std::move(options));
-    store->start(*f->hub);
-  }
-  ~Node() { store->stop(); }
-  Node(const Node&) = delete;
-  Node& operator=(const Node&) = delete;
-
-  Hub& hub() { return *f->hub; }
-  // A client that is in the room, after its position was read.
-  ClientPtr member(const std::string& room) {
-    const ClientPtr client = f->open();
-    KeptRangePtr earlier;
-    if (const auto query = hub().unread(room, std::optional<Position>())) earlier = hub().read_now(*query);
-    if (earlier) assert_ok(earlier->status);
-    assert_ok(hub().join(client, room, std::nullopt, "j", real_moment(), earlier.get()));
-    return client;
-  }
-  void say(const ClientPtr& client, std::string text, std::string id = {}) {
-    MessageDraft message = draft("dev", std::move(text));
-    message.sender = {client->id(), "Ann", "ann"};
-    message.id = std::move(id);
-    const Result<Published> published = hub().publish(std::move(message), real_moment(), Receipt{client, "r"});
-    assert_ok(published.status());
-  }
-  // Keeps what the loop received.
-  void look() {
-    for (LoopEvent& event : f->take()) events.push_back(std::move(event));
-  }
-  std::vector<std::string> texts() {
-    look();
-    std::vector<std::string> result;
-    for (const RoomMessage& one : only<RoomMessage>(events)) {
-      result.push_back(std::to_string(one.message->seq) + " " + one.message->payload);
-    }
-    return result;
-  }
-  Acknowledged acknowledged() {
-    wait_until([this] {
-      look();
-      return !only<Acknowledged>(events).empty();
-    });
-    return only<Acknowledged>(events).back();
-  }
-
-  Status opened;
-  std::unique_ptr<cluster::ClusterStore> store;
-  std::optional<HubFixture> f;
-  std::vector<LoopEvent> events;
-};
 
 void two_servers_have_one_order(void**) {
   RedisServer redis;
