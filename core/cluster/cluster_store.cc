@@ -99,6 +99,16 @@ void ClusterStore::tell_others(FarNotice notice) noexcept try {
   ClusterCounters::add(counters_.dropped);
 }
 
+// A room has one such step at a time.
+bool ClusterStore::presence_changed(const std::string& room) noexcept try {
+  Step step;
+  step.kind = Step::Kind::people;
+  step.room = room;
+  return push(std::move(step), kStepBytes).ok();
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
 std::unique_ptr<RoomLog> ClusterStore::open_log(const std::string& room, std::string epoch) {
   Step step;
   step.kind = Step::Kind::log_opened;

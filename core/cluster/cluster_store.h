@@ -47,6 +47,7 @@ class ClusterStore final : public RoomStore {
 
   bool is_shared() const override { return true; }
   void tell_others(FarNotice notice) noexcept override;
+  bool presence_changed(const std::string& room) noexcept override;
   std::unique_ptr<RoomLog> open_log(const std::string& room, std::string epoch) override;
   bool has(std::string_view) const override { return false; }
   std::vector<RoomInfo> closed_rooms(std::size_t) const override { return {}; }
@@ -74,7 +75,7 @@ class ClusterStore final : public RoomStore {
 
   // What the worker has to do.
   struct Step {
-    enum class Kind : std::uint8_t { submit, log_opened, log_closed, close, read, notice, keep_value };
+    enum class Kind : std::uint8_t { submit, log_opened, log_closed, close, read, notice, keep_value, people };
     Kind kind = Kind::submit;
     std::string room = {};
     Submission submission = {};

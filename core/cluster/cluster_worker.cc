@@ -33,7 +33,8 @@ ClusterWorker::ClusterWorker(ClusterStore& store, const ClusterSettings& its_set
                                    note_trouble(why);
                                    note_state();
                                    membership_.beat_soon();
-                                 }}) {}
+                                 }}),
+      people_(*this, its_settings) {}
 
 ClusterWorker::~ClusterWorker() {
   if (!prepared_) return;
@@ -105,7 +106,10 @@ void ClusterWorker::on_up(RedisShard& shard) {
 }
 
 void ClusterWorker::on_down(RedisShard& shard, const Status& why, bool was_open) {
-  if (&shard == home_) membership_.lose();
+  if (&shard == home_) {
+    membership_.lose();
+    people_.lost_servers();
+  }
   note_trouble(why);
   note_state();
   if (was_open) {
@@ -114,7 +118,9 @@ void ClusterWorker::on_down(RedisShard& shard, const Status& why, bool was_open)
     log(LogLevel::error, "cluster: Redis is lost: " + why.detail + "; messages to its rooms wait");
   }
   for (const auto& [name, room] : rooms_) {
-    if (&room->redis() == &shard) room->on_lost();
+    if (&room->redis() != &shard) continue;
+    room->on_lost();
+    people_.lost(name);
   }
   surely([this] {
     for (const auto& [name, room] : rooms_) {
@@ -135,9 +141,11 @@ void ClusterWorker::on_moved() {
     if (&room.redis() == &redis) continue;
     surely([&] { busy_.insert(&room); });
     room.move_to(redis);
+    people_.lost(room.name);
   }
   if (std::exchange(home_, shards_.home()) == shards_.home()) return;
   membership_.lose();
+  people_.lost_servers();
   membership_.beat_soon();
   note_state();
 }
@@ -186,6 +194,7 @@ void ClusterWorker::beat() {
 
 void ClusterWorker::on_beat(bool first) {
   counters.servers.store(membership_.servers(), std::memory_order_relaxed);
+  if (hub_ != nullptr) surely([&] { people_.take_servers(membership_.ids()); });
   if (first) {
     for (const auto& shard : shards_.all()) {
       if (shard->is_up() && !shard->is_open()) shard->open();
@@ -224,7 +233,11 @@ void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std:
     room = found->second;
   }
   if (hub_ == nullptr) return;
-  if (is_far_notice(kind)) {
+  if (kind == 'p' && room != nullptr) {
+    people_.take_notice(room->name, text);
+  } else if (kind == 'q' && room == nullptr) {
+    surely([&] { people_.take_goodbye(text); });
+  } else if (is_far_notice(kind)) {
     if (take_word(text) != settings.id) hear(kind, text, room);
   } else if (room != nullptr) {
     room->on_notice(kind, text);
@@ -291,6 +304,11 @@ void ClusterWorker::take(Step& step) {
       room_of(step.room).set_value(step.value);
       values.arrived(step.room, step.value.key);
       break;
+    case Step::Kind::people:
+      if (const auto found = rooms_.find(step.room); found != rooms_.end()) {
+        people_.changed(step.room, found->second->is_open());
+      }
+      break;
     case Step::Kind::notice:
       tell(step.notice);
       if (step.notice.message) bytes = ClusterStore::bytes_of(*step.notice.message);
@@ -339,6 +357,7 @@ void ClusterWorker::drop_if_unused(const std::string& name) {
   }
   room->unsubscribe();
   values.drop(name);
+  people_.dropped(name);
   busy_.erase(room.get());
   by_channel_.erase(room->keys.channel);
   rooms_.erase(found);
@@ -355,6 +374,7 @@ void ClusterWorker::on_timer() {
   if (hub_ == nullptr) return;
   compare_rooms();
   look_after_rooms();
+  people_.on_timer();
   if (stop_ms_ == 0) return;
   const bool waits =
       counters.waiting != 0 || std::ranges::any_of(busy_, [](const SharedRoom* room) { return room->has_changes(); });
@@ -362,6 +382,7 @@ void ClusterWorker::on_timer() {
 }
 
 void ClusterWorker::end() {
+  people_.stop();
   shards_.flush();
   const Status stopped{Error::stopped, "the server is stopping"};
   for (const auto& [name, room] : rooms_) room->stop(stopped);
@@ -379,7 +400,9 @@ void ClusterWorker::compare_rooms() {
     const SharedRoomPtr room = comparisons_.front().second.lock();
     if (room) comparisons_.emplace_back(ms + settings.check_ms, room);
     comparisons_.pop_front();
-    if (room) room->compare();
+    if (!room || !room->is_open()) continue;
+    people_.check(room->name);
+    room->compare();
   }
 }
 
@@ -432,6 +455,30 @@ void ClusterWorker::take_values(const std::string& room, const std::vector<RoomV
 
 void ClusterWorker::close_shared(const std::string& room, const std::string& epoch) {
   surely([&] { hub_->close_shared(room, epoch, "the room was closed"); });
+}
+
+void ClusterWorker::read_people(const std::string& room, std::function<void()> then) {
+  surely([&] { people_.opened(room, then); });
+}
+
+// What the people of rooms need -------------------------------------------------------------------------------------------
+
+bool ClusterWorker::takes_commands(const std::string& room) const {
+  const RoomRedis& redis = shards_.of(partition_of(room));
+  return redis.is_open() && !redis.is_full();
+}
+
+Status ClusterWorker::run_script(const std::string& room, Script script, const std::vector<std::string_view>& keys,
+                                 const std::vector<std::string>& args, redis::ReplyHandler done) {
+  return shards_.of(partition_of(room)).run_script(script, keys, args, std::move(done));
+}
+
+void ClusterWorker::refused(const std::string& room, const redis::Value& error) {
+  (void)shards_.of(partition_of(room)).refused(error);
+}
+
+void ClusterWorker::tell_servers(const std::string& text) {
+  if (RedisShard* const shard = shards_.any_open()) (void)shard->publish(all_channel_, text);
 }
 
 }  // namespace chat::cluster

@@ -6,12 +6,14 @@
 //   membership    this server among the others: number, lease, who has handed over
 //   shared_room   a room; it decides from answers and notices, without connections (room_host.h)
 //   far_notices   what servers tell each other beside the messages of rooms
+//   cluster_people  who is in the rooms, at all servers
 #pragma once
 
 #include <uv.h>
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/cluster_people.h"
 #include "cluster/cluster_store.h"
 #include "cluster/membership.h"
 #include "cluster/redis_shard.h"
@@ -29,7 +32,7 @@
 
 namespace chat::cluster {
 
-class ClusterWorker final : public RoomHost, public ShardUser {
+class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHost {
  public:
   ClusterWorker(ClusterStore& store, const ClusterSettings& settings);
   ~ClusterWorker() override;
@@ -84,6 +87,18 @@ class ClusterWorker final : public RoomHost, public ShardUser {
   std::vector<MessagePtr> kept(const std::string& room) override;
   void take_values(const std::string& room, const std::vector<RoomValue>& changed) override;
   void close_shared(const std::string& room, const std::string& epoch) override;
+  void forget_people(const std::string& room) override { people_.forgot(room); }
+  void read_people(const std::string& room, std::function<void()> then) override;
+
+  // What the people of rooms need.
+  Hub& hub() override { return *hub_; }
+  bool takes_commands(const std::string& room) const override;
+  Status run_script(const std::string& room, Script script, const std::vector<std::string_view>& keys,
+                    const std::vector<std::string>& args, redis::ReplyHandler done) override;
+  void refused(const std::string& room, const redis::Value& error) override;
+  void ask_servers() override { membership_.beat_soon(); }
+  void tell_servers(const std::string& text) override;
+  void dropped() override { ClusterCounters::add(counters.dropped); }
 
   Moment now() const { return settings.clock(); }
   void log(LogLevel level, const std::string& text);
@@ -110,6 +125,7 @@ class ClusterWorker final : public RoomHost, public ShardUser {
   std::unordered_map<std::string, SharedRoom*> by_channel_;
   std::unordered_set<SharedRoom*> busy_;  // rooms that are not open, or in which something waits
   std::deque<std::pair<std::int64_t, std::weak_ptr<SharedRoom>>> comparisons_;  // by their times
+  ClusterPeople people_;
 };
 
 }  // namespace chat::cluster

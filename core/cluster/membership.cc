@@ -60,10 +60,22 @@ void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const Se
   }
   servers_.clear();
   for (std::size_t i = 2; i + 1 < answer.items.size(); i += 2) {
-    servers_.push_back(parse_about(answer.items[i + 1].text).value_or(ServerAbout()));
+    std::string_view text = answer.items[i + 1].text;
+    std::optional<ServerAbout> about = parse_about(text);
+    if (about) {
+      servers_.push_back(*std::move(about));
+    } else {  // of another version
+      servers_.emplace_back().id = take_word(text);
+    }
   }
   had_lease_ = true;
   user_.on_beat(!std::exchange(claimed_, true));
+}
+
+std::vector<std::string> Membership::ids() const {
+  std::vector<std::string> ids;
+  for (const ServerAbout& server : servers_) ids.push_back(server.id);
+  return ids;
 }
 
 bool Membership::all_handed_over(std::string_view run) const {

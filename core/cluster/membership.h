@@ -39,6 +39,8 @@ class Membership {
   bool has_number() const { return had_lease_; }
   std::uint32_t number() const { return number_; }
   std::uint64_t servers() const { return servers_.size(); }
+  // Of all servers with a lease, also this one.
+  std::vector<std::string> ids() const;
   // Whether all servers have told this Redis all that they know.
   bool all_handed_over(std::string_view run) const;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -81,6 +82,12 @@ class RoomHost {
   virtual std::vector<MessagePtr> kept(const std::string& room) = 0;
   virtual void take_values(const std::string& room, const std::vector<RoomValue>& values) = 0;
   virtual void close_shared(const std::string& room, const std::string& epoch) = 0;
+
+  // The hub has another room of this name, which knows nobody.
+  virtual void forget_people(const std::string& room) = 0;
+  // Calls then() when the hub has the people of the other servers; never after the room's Redis was lost. Repeats what memory
+  // refuses.
+  virtual void read_people(const std::string& room, std::function<void()> then) = 0;
 };
 
 }  // namespace chat::cluster

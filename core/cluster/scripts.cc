@@ -187,10 +187,63 @@ redis.call('PUBLISH', ARGV[1], table.concat(notice))
 return redis.call('HINCRBY', KEYS[2], 'vv', 1)
 )";
 
+constexpr std::string_view kTellPeople = R"(
+local t = redis.call('TIME')
+if ARGV[3] == '0' then
+  redis.call('DEL', KEYS[2])
+elseif string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^%d+') ~= ARGV[3] then
+  return {'WHOLE'}
+end
+local notice = {'p' .. ARGV[1] .. ' ' .. ARGV[3] .. ' ' .. ARGV[2] .. ' ' .. ARGV[4] .. ' '}
+for i = 7, #ARGV, 2 do
+  if ARGV[i + 1] == '' then
+    redis.call('HDEL', KEYS[2], ARGV[i])
+  else
+    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+  end
+  notice[#notice + 1] = #ARGV[i] .. ' ' .. ARGV[i] .. #ARGV[i + 1] .. ' ' .. ARGV[i + 1]
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[4] .. ' ' .. t[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
+if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], table.concat(notice)) end
+return 'OK'
+)";
+
+constexpr std::string_view kPeople = R"(
+local t = redis.call('TIME')
+local known = {}
+for i = 5, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
+local result = {''}
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local id = all[i]
+  local stamp, more, written = string.match(all[i + 1], '^(%d+) (%d+) (%d+)$')
+  if id == ARGV[1] then
+    result[1] = stamp or ''
+    if stamp == ARGV[2] then
+      redis.call('HSET', KEYS[1], id, stamp .. ' ' .. ARGV[3] .. ' ' .. t[1])
+      redis.call('PEXPIRE', KEYS[1], ARGV[4])
+      redis.call('PEXPIRE', KEYS[2], ARGV[4])
+    end
+  elseif not stamp or (t[1] - written) * 1000 > tonumber(ARGV[4]) then
+    redis.call('HDEL', KEYS[1], id)
+    redis.call('DEL', KEYS[1] .. ':' .. id)
+  elseif known[id] ~= stamp then
+    result[#result + 1] = id
+    result[#result + 1] = stamp
+    result[#result + 1] = more
+    result[#result + 1] = redis.call('HGETALL', KEYS[1] .. ':' .. id)
+  end
+end
+return result
+)";
+
 }  // namespace
 
 std::string_view source_of(Script script) {
-  static constexpr std::array<std::string_view, kScripts> kSources = {kHeartbeat, kOpen, kPublish, kClose, kSetValues};
+  static constexpr std::array<std::string_view, kScripts> kSources = {kHeartbeat, kOpen,       kPublish, kClose,
+                                                                      kSetValues, kTellPeople, kPeople};
   return kSources[static_cast<std::size_t>(script)];
 }
 

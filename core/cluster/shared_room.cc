@@ -77,6 +77,7 @@ void SharedRoom::set_value(const RoomValue& value) {
 
 // The hub has a new room, which knows nothing.
 void SharedRoom::must_adopt() {
+  host_.forget_people(name);
   must_adopt_ = true;
   ruled_ = false;
   values_version_.clear();
@@ -338,7 +339,11 @@ void SharedRoom::take_position(PositionAnswer position) {
   outbox_.take_back();                                                           // it was not published
   ahead_.drop_others(epoch_, run_);
   take_ahead();
-  answer_readers({}, hold);
+  surely([&] {
+    host_.read_people(name, [hold, weak = weak_from_this()] {
+      if (const SharedRoomPtr found = weak.lock()) found->answer_readers({}, hold);
+    });
+  });
   write_values();
   publish();
   if (std::exchange(values_changed_, false)) {  // after these values were read

@@ -471,6 +471,10 @@ Outcome Dispatcher::perform(Call& call, MembersCommand& command) {
 Status Dispatcher::prepare(Call& call, PresenceCommand& command) { return choose_room(*call.client, command.room); }
 
 Outcome Dispatcher::perform(Call& call, PresenceCommand& command) {
+  // People of other servers may be in a room that this server does not have.
+  if (!call.earlier && hub_.is_shared() && hub_.uses_presence()) {
+    if (const auto id = read_for(call.client, command.room, std::nullopt)) return Suspended{std::move(command), *id};
+  }
   Result<PresenceNotice> notice = hub_.presence(command.room, false);
   if (!notice.ok()) return error_reply(std::move(command.ref), notice.status());
   if (!notice->counts_only) {

@@ -290,7 +290,8 @@ Status Hub::enter(const ClientPtr& client, std::string_view name, const std::opt
         refusal = Refusal::rooms_per_client;
         return {Error::too_many, "the client is in the maximum number of rooms"};
       }
-      if (room.names && room.names->taken_by(*client->identity_, client->id()) != nullptr) {
+      if (room.names && (room.names->taken_by(*client->identity_, client->id()) != nullptr ||
+                         taken_far(room, *client->identity_, client->id()))) {
         return name_taken(client->identity_->name, room.name);
       }
       reserve_one(client->rooms_);

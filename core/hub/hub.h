@@ -108,7 +108,7 @@ class Hub {
   // wrong_state unless the client is open, invalid_room, banned, too_many, name_taken. earlier: what was read for unread();
   // messages that a store keeps and that were not read count as missing.
   // With HubOptions::unique_names a guest that has the name of a user who joins gets its guest name, and so does a guest whose
-  // name is taken in the first room that it joins.
+  // name is taken in the first room that it joins. Names of people at other servers are taken as far as presence knows them.
   Status join(const ClientPtr& client, std::string_view room, const std::optional<Position>& since,
               std::optional<std::string> ref, Moment now, const KeptRange* earlier = nullptr);
   // Removes the client from the room and posts Left to its loop. Errors: not_joined.
@@ -322,6 +322,20 @@ class Hub {
   void take_values(std::string_view room, const std::vector<RoomValue>& values, Moment now);
   // The room was closed elsewhere, and continues in this epoch.
   void close_shared(std::string_view room, const std::string& epoch, const std::string& reason);
+  // Whether some room may have presence: then the store tells the other servers who is where.
+  bool uses_presence() const { return uses_presence_.load(std::memory_order_relaxed); }
+  // What the others have to be told of the people in the room; see Presence::take_own(). nullopt: there is no such room, or its
+  // presence is off, so nobody is present.
+  std::optional<OwnPeople> own_people(std::string_view room, bool whole);
+  // All people of the other servers are given by take_people() from now on. No effect without the room.
+  void begin_people(std::string_view room);
+  // The people of another server in the room; see Presence::take_far(). server: a number that the store has for it. When it
+  // throws, the store calls again. With HubOptions::unique_names, guests here whose name a person there has too get their
+  // guest names: if that is a user, or a guest with a lower client id. Users keep theirs.
+  void take_people(std::string_view room, std::uint32_t server, const std::vector<FarPerson>& people, std::size_t more,
+                   bool whole);
+  // The other server has ended: its users have a grace time in each room.
+  void lose_people(std::uint32_t server);
 
   // Sends a message to one client, after everything published before it. The message is as for publish(). With an ack id, the client is asked to
   // acknowledge it, which requires protocol support (Socket.IO). Errors: invalid_event, no_such_client, too_many when all
@@ -375,6 +389,8 @@ class Hub {
   // Before a user has a name in one of its rooms: the same for the guests there.
   Status make_way(const ClientPtr& client, const IdentityPtr& identity, const RoomPtr& room);
   Status take_guest_name(const ClientPtr& client);
+  // Whether a person of another server has the name, and does not give way. Call with the room's lock held.
+  static bool taken_far(const Room& room, const Identity& identity, ClientId client);
   Status put_identity(const ClientPtr& client, Identity identity);
   // Calls change(), which gives the client this identity, when the name is free in all its rooms.
   template <class Change>

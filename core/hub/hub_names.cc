@@ -73,7 +73,9 @@ Status Hub::change_name(const ClientPtr& client, const IdentityPtr& next, Change
       status = make_way(client, next, room);
       if (!status.ok()) return status;
       const std::lock_guard lock(room->mutex);
-      if (room->names->taken_by(*next, client->id()) != nullptr) return name_taken(next->name, room->name);
+      if (room->names->taken_by(*next, client->id()) != nullptr || taken_far(*room, *next, client->id())) {
+        return name_taken(next->name, room->name);
+      }
       room->names->prepare(client->id(), next);
       prepared.rooms.push_back(room);
     }
@@ -101,6 +103,12 @@ Status Hub::put_identity(const ClientPtr& client, Identity identity) {
       renamed.post(Renamed{client->id(), std::move(name)});
     });
   });
+}
+
+// A guest of another server gives way to a user when its server hears of the user.
+bool Hub::taken_far(const Room& room, const Identity& identity, ClientId client) {
+  const Person* const holder = room.presence ? room.presence->far_holder(identity, client) : nullptr;
+  return holder != nullptr && (identity.user_id.empty() || !holder->user_id.empty());
 }
 
 Status Hub::make_way(const ClientPtr& client, const IdentityPtr& identity, const RoomPtr& room) {
@@ -131,7 +139,9 @@ Status Hub::make_way(const ClientPtr& client, std::string_view name, Moment now)
   {
     const Standing who = client->standing_in(name);
     const std::lock_guard lock(room->mutex);
-    if (room->members.contains(client->id()) || room->names->taken_by(*identity, client->id()) == nullptr) return {};
+    const bool taken =
+        room->names->taken_by(*identity, client->id()) != nullptr || taken_far(*room, *identity, client->id());
+    if (room->members.contains(client->id()) || !taken) return {};
     if (!room->rules.check_join(who, now.age_ms).ok()) return {};  // enter() says why
   }
   if (!identity->user_id.empty()) return make_way(client, identity, room);

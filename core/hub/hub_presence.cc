@@ -40,6 +40,7 @@ Status Hub::set_presence(std::string_view name, std::optional<PresenceLevel> wis
       room.presence = std::move(presence);
     }
     room.presence_set = wished.has_value();
+    if (rooms_.presence_queue()->is_shared()) (void)rooms_.presence_queue()->tell_others(room.name);
     return {};
   });
 }
@@ -216,6 +217,60 @@ void Hub::tell_presence(Room& room, Moment now) {
   if (!silent) Announcement(inboxes_, &room, submission, false).post();
   if (for_application) for_application->post(PublishedNotice{std::move(told)});
   presence.note_told(notice, now.age_ms);
+}
+
+// Several servers ---------------------------------------------------------------------------------------------------------
+
+std::optional<OwnPeople> Hub::own_people(std::string_view name, bool whole) {
+  std::optional<OwnPeople> own;
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return own;
+  rooms_.with(room, [&](Room& found) {
+    if (!found.removed && found.presence) own = found.presence->take_own(whole);
+  });
+  return own;
+}
+
+void Hub::begin_people(std::string_view name) {
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return;
+  const std::lock_guard lock(room->mutex);
+  if (room->presence) room->presence->begin_far();
+}
+
+void Hub::take_people(std::string_view name, std::uint32_t server, const std::vector<FarPerson>& people,
+                      std::size_t more, bool whole) {
+  const RoomPtr room = rooms_.find(name);
+  if (!room) return;
+  std::vector<ClientPtr> guests;  // that give way
+  rooms_.with(room, [&](Room& found) {
+    if (found.removed || !found.presence) return;
+    found.presence->take_far(server, people, more, whole);
+    if (!found.names) return;
+    for (const FarPerson& one : people) {
+      for (std::string& key : found.presence->far_keys(one.person)) {
+        Identity far{one.person.user_id, one.person.name, {}};
+        far.keys.make().looks = std::move(key);
+        const RoomNames::Holder* const holder = found.names->taken_by(far, one.person.client);
+        if (holder == nullptr || !holder->identity->user_id.empty()) continue;
+        if (far.user_id.empty() && holder->client < one.person.client) continue;
+        if (const auto member = found.members.find(holder->client); member != found.members.end()) {
+          guests.push_back(member->second.client);
+        }
+      }
+    }
+  });
+  if (guests.empty()) return;
+  const auto names = naming();
+  for (const ClientPtr& guest : guests) (void)take_guest_name(guest);  // it may have left
+}
+
+void Hub::lose_people(std::uint32_t server) {
+  for (const RoomPtr& room : rooms_.all()) {
+    rooms_.with(room, [&](Room& found) {
+      if (found.presence) found.presence->lose(server);
+    });
+  }
 }
 
 }  // namespace chat

@@ -5,6 +5,10 @@
 // last notice into the next one. The snapshot for a new member shows what the last notice told, so the notices after it
 // complete it.
 //
+// With a shared store a person may be at other servers too. Each server tells the others who is there with a client of its
+// own or in its grace time (take_own()), and is told the same (take_far()). A person is present while one server says so. The
+// people of a server that has ended have a grace time here.
+//
 // Only the hub uses it, with the room's lock held. It reads no clock.
 #pragma once
 
@@ -12,10 +16,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "hub/age_list.h"
 #include "hub/client.h"
+#include "hub/far_people.h"
 #include "hub/presence_queue.h"
 #include "model/message.h"
 #include "model/presence.h"
@@ -32,6 +38,8 @@ class Presence {
   static constexpr std::size_t kListAgain = 150;
   // So many users have a grace time in one room.
   static constexpr std::size_t kMaxAbsent = 1'000;
+  // So many people of one server are told to the others; further ones are counted.
+  static constexpr std::size_t kMaxTold = 1'000;
 
   class Entry;
 
@@ -63,6 +71,24 @@ class Presence {
   // Forgets everyone without a notice. There are no members.
   void clear() noexcept;
 
+  // With a shared store (PresenceQueue::is_shared()):
+  // What the other servers have to be told since the last call; whole, or for the first call: everyone. Throws as enter() does.
+  OwnPeople take_own(bool whole);
+  // The people of all other servers are given from now on.
+  void begin_far() noexcept { has_far_ = true; }
+  // Another server says that these people are there, or are not there any more, and that it has so many more. whole: nobody
+  // else of it is there. While the room has had no people of its own and no notice, they count as told. May be repeated after
+  // it has thrown std::bad_alloc.
+  void take_far(std::uint32_t server, const std::vector<FarPerson>& people, std::size_t more, bool whole);
+  // The server has ended: its users have a grace time here.
+  void lose(std::uint32_t server) noexcept;
+  // Another person, at another server, whose name has a key of this identity's. nullptr: there is none that is known.
+  const Person* far_holder(const Identity& identity, ClientId client) const;
+  // The keys of the name of a person at another server. Empty: there is no such person, or names are free.
+  std::vector<std::string> far_keys(const Person& person) const;
+  // The people now, with those who are only counted.
+  std::size_t count() const { return entries_.size() - gone_count_ + far_more_; }
+
   // Something is still to be told, or a grace time runs.
   bool busy() const { return !touched_.empty() || absent_count_ != 0; }
 
@@ -74,7 +100,7 @@ class Presence {
   // The same for the members. Without reduced.
   PresenceNotice for_members(const PresenceNotice& changes) const;
   // The number of people that the last notice told.
-  std::size_t told() const { return told_; }
+  std::size_t told() const { return told_ + told_more_; }
   // Whether there is nothing to tell: what had changed has changed back.
   bool is_nothing(const PresenceNotice& changes) const;
   // The next notice is due for another level, and replaces what members know.
@@ -95,11 +121,30 @@ class Presence {
 
  private:
   Entry* enter(ClientId client, const Identity& identity, PublicStatePtr state);
+  // At another server that has told it: its people and those that it only counts.
+  struct Server {
+    std::uint32_t number = 0;
+    std::size_t people = 0;
+    std::size_t more = 0;
+  };
+
+  Entry& entry_of(std::string key, bool is_far);
   void touch(Entry& entry) noexcept;
   void end_absence(Entry& entry) noexcept;
+  void set_gone(Entry& entry, bool gone) noexcept;
+  void set_local(Entry& entry, bool local) noexcept;
+  void note_own(Entry& entry) noexcept;
+  void note_more(Server& server, std::size_t more) noexcept;
+  void erase(Entry& entry) noexcept;
+  void add_far(Server& server, const FarPerson& one);
+  void remove_far(Server& server, Entry& entry, bool with_grace) noexcept;
+  void name_far(Entry& entry) noexcept;
+  void unname_far(Entry& entry) noexcept;
+  Server& server_of(std::uint32_t number);
   std::vector<Person> people_after_changes() const;
 
   PresenceLevel level_;
+  const std::string& room_;  // its name
   const std::shared_ptr<PresenceQueue> queue_;
   const PresenceQueue::Place place_;
   StringMap<std::unique_ptr<Entry>> entries_;
@@ -113,6 +158,20 @@ class Presence {
   bool waits_ = false;     // the queue has the time of the next notice
   bool has_told_ = false;  // last_notice_ms_ is valid
   std::int64_t last_notice_ms_ = 0;
+  std::size_t gone_count_ = 0;  // of entries_
+
+  // For the other servers.
+  std::vector<Entry*> own_changed_;  // of which they have to be told; has capacity for all entries
+  std::size_t local_count_ = 0;      // people of this server
+  std::size_t announced_count_ = 0;  // those that the others know
+  bool own_begins_ = true;           // nothing was taken yet
+  bool own_pending_ = false;         // the store knows that something is to be taken
+  // From the other servers.
+  std::vector<Server> servers_;
+  std::size_t far_more_ = 0;   // of all servers
+  std::size_t told_more_ = 0;  // in the last notice
+  bool has_far_ = false;
+  std::unordered_multimap<std::string, Entry*> far_names_;  // by the keys of their names, with HubOptions::unique_names
 };
 
 }  // namespace chat

@@ -32,7 +32,7 @@ void PresenceQueue::set(Place place, std::int64_t due_ms) noexcept {
     first = due_ms == kNow && rooms_.begin()->first != kNow;
     move(place, due_ms);
   }
-  if (first && wake_) wake_();
+  if (first && calls_.wake) calls_.wake();
 }
 
 std::shared_ptr<Room> PresenceQueue::next(std::int64_t now_ms) {

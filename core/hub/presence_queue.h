@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
 
 namespace chat {
 
@@ -19,9 +21,15 @@ class PresenceQueue {
   using Rooms = std::multimap<std::int64_t, Room*>;
   using Place = Rooms::iterator;
 
-  // wake: called when a room is due now and none was before; with a room's lock held. It must not throw, and must lead to
-  // a call of Hub::tell_presence().
-  explicit PresenceQueue(std::function<void()> wake) : wake_(std::move(wake)) {}
+  // What it needs of the rest of the server. These functions are called with a room's lock held, and must not throw.
+  struct Calls {
+    // A room is due now and none was before. It must lead to a call of Hub::tell_presence(). May be empty.
+    std::function<void()> wake;
+    // The people of this server in a room have changed; see RoomStore::presence_changed(). Empty: there are no other servers.
+    std::function<bool(const std::string& room)> tell_others = {};
+    bool uses_names = false;  // HubOptions::unique_names
+  };
+  explicit PresenceQueue(Calls calls) : calls_(std::move(calls)) {}
   PresenceQueue(const PresenceQueue&) = delete;
   PresenceQueue& operator=(const PresenceQueue&) = delete;
 
@@ -36,10 +44,16 @@ class PresenceQueue {
   // When the next room is due.
   std::int64_t due_ms() const;
 
+  // Whether people may be at other servers too.
+  bool is_shared() const { return calls_.tell_others != nullptr; }
+  bool uses_names() const { return calls_.uses_names; }
+  // False: the store has not taken it.
+  bool tell_others(const std::string& room) const noexcept { return calls_.tell_others(room); }
+
  private:
   void move(Place place, std::int64_t due_ms) noexcept;
 
-  const std::function<void()> wake_;
+  const Calls calls_;
   mutable std::mutex mutex_;
   Rooms rooms_;
 };

@@ -86,7 +86,9 @@ struct Room : std::enable_shared_from_this<Room> {
   // Returns the kept messages after a position; all kept messages when the position belongs to another epoch.
   KeptMessages missed_since(const Position& position) const;
 
-  RoomInfo info() const { return {name, log->epoch(), log->seq(), members.size(), log->kept()}; }
+  RoomInfo info() const {
+    return {name, log->epoch(), log->seq(), members.size(), log->kept(), presence ? presence->count() : 0};
+  }
 
   // True when the room has no members, watchers, rules and level of its own. Only its history may still be needed.
   bool unused() const {

@@ -57,6 +57,10 @@ class RoomStore {
   // blocks. What cannot wait is dropped.
   virtual void tell_others(FarNotice notice) noexcept { (void)notice; }  // NOLINT(performance-unnecessary-value-param)
 
+  // The people of this server in the room have changed: the store calls Hub::own_people() a little later. May be called with
+  // locks of a room and of a client held; it never blocks. False: for lack of memory it will not.
+  virtual bool presence_changed(const std::string& room) noexcept { return (void)room, true; }
+
   // Whether anything is kept of the room.
   virtual bool has(std::string_view room) const = 0;
   // At most `limit` (0: all) of the kept rooms without an open log, with 0 members.

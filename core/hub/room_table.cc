@@ -16,6 +16,15 @@ namespace {
 constexpr int kMakeWayTries = 16;
 constexpr std::int64_t kHistorySlackBytes = 64 << 10;
 
+PresenceQueue::Calls presence_calls(const HubOptions& options) {
+  PresenceQueue::Calls calls{options.wake_presence};
+  RoomStore* const store = options.store;
+  if (store == nullptr || !store->is_shared()) return calls;
+  calls.tell_others = [store](const std::string& room) { return store->presence_changed(room); };
+  calls.uses_names = options.unique_names;
+  return calls;
+}
+
 }  // namespace
 
 RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
@@ -30,7 +39,7 @@ RoomTable::RoomTable(const HubOptions& options, std::size_t loops)
       loops_(loops),
       presence_(options.presence),
       unique_names_(options.unique_names),
-      presence_queue_(std::make_shared<PresenceQueue>(options.wake_presence)) {}
+      presence_queue_(std::make_shared<PresenceQueue>(presence_calls(options))) {}
 
 std::string RoomTable::next_epoch() { return make_epoch(epoch_seed_, epochs_.fetch_add(1) + 1); }
 

@@ -239,6 +239,7 @@ struct RoomInfo {
   std::uint64_t seq = 0;
   std::size_t member_count = 0;
   std::size_t history_count = 0;
+  std::size_t people_count = 0;  // with presence: of all servers
 };
 
 using RoomList = SharedList<RoomInfo>;

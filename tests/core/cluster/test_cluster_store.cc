@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "cluster/shared_room.h"
+#include "cluster/room_keys.h"
 #include "support/redis_server.h"
 
 // Last, because it defines macros with common names.

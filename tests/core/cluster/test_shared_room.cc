@@ -180,6 +180,8 @@ struct FakeHost final : RoomHost {
     told.push_back(std::move(text));
   }
   void close_shared(const std::string&, const std::string& epoch) override { told.push_back("close " + epoch); }
+  void forget_people(const std::string&) override {}
+  void read_people(const std::string&, std::function<void()> then) override { then(); }
 
   const std::int64_t& now_ms;
   int tokens = 0;

@@ -130,6 +130,76 @@ void users_that_are_not_taken_over_for_lack_of_memory_stay_in_the_store(void**) 
   assert_true(count > 5);
 }
 
+// A store whose rooms other servers have too.
+class SharedStore : public FakeStore {
+ public:
+  bool is_shared() const override { return true; }
+};
+
+FarPerson far(std::string user, std::uint64_t version) {
+  FarPerson one;
+  one.person.name = "A name of " + user + " that is too long to live inside of a string";
+  one.person.state = std::make_shared<const std::string>("\"" + user + std::to_string(version) + "\"");
+  one.person.user_id = std::move(user);
+  one.version = version;
+  return one;
+}
+
+// What fails is given again.
+void people_of_other_servers_are_whole_after_a_lack_of_memory(void**) {
+  const std::string long_id = "a-user-whose-id-is-too-long-to-live-inside-of-a-string";
+  const int count = each_allocation_fails_once([&](long at) {
+    SharedStore store;
+    HubOptions options = Fixture::options_with(PresenceLevel::full);
+    options.store = &store;
+    HubFixture f(options);
+    assert_ok(f.join(f.open(0, "ann"), kLongRoom));
+    f.hub->take_people(kLongRoom, 7, {far("bob", 1), far("eve", 1)}, 0, true);
+    const std::vector<FarPerson> people = {far("ann", 9), far(long_id, 1), far("eve", 2), far("sam", 1)};
+    const Came came = after(at, [&] { f.hub->take_people(kLongRoom, 8, people, 5, false); });
+    f.hub->take_people(kLongRoom, 8, people, 5, false);
+    f.hub->take_people(kLongRoom, 7, {far("sam", 1)}, 0, true);
+    f.now += 2'000;
+    f.hub->tell_presence(f.now);
+    const PresenceNotice now = *f.hub->presence(kLongRoom, true);
+    assert_int_equal(now.people.size(), 4);  // without bob
+    assert_int_equal(now.count, 9);
+    for (const Person& person : now.people) assert_true(person.name.starts_with("A name of " + person.user_id));
+    f.hub->lose_people(7);
+    f.hub->lose_people(8);
+    f.hub->tell_presence(f.now);
+    f.now += 60'000;
+    f.hub->tell_presence(f.now);
+    assert_int_equal(f.hub->presence(kLongRoom, true)->count, 1);
+    return came;
+  });
+  assert_true(count > 10);
+}
+
+void what_the_others_are_not_told_for_lack_of_memory_is_told_later(void**) {
+  const int count = each_allocation_fails_once([&](long at) {
+    SharedStore store;
+    HubOptions options = Fixture::options_with(PresenceLevel::full);
+    options.store = &store;
+    HubFixture f(options);
+    const ClientPtr guest = f.open();
+    assert_ok(f.join(guest, kLongRoom));
+    assert_int_equal(f.hub->own_people(kLongRoom, false)->people.size(), 1);
+    assert_ok(f.join(f.open(0, "ann"), kLongRoom));
+    assert_ok(f.join(f.open(0, "bob"), kLongRoom));
+    assert_ok(f.hub->leave(guest, kLongRoom, {}));
+    std::optional<OwnPeople> own;
+    const Came came = after(at, [&] { own = f.hub->own_people(kLongRoom, false); });
+    if (came == Came::to_a_failure) own = f.hub->own_people(kLongRoom, false);
+    assert_true(own.has_value());
+    assert_int_equal(own->people.size(), 3);
+    assert_int_equal(own->count, 2);
+    assert_int_equal(f.hub->own_people(kLongRoom, false)->people.size(), 0);
+    return came;
+  });
+  assert_true(count > 3);
+}
+
 }  // namespace
 
 int main() {
@@ -138,6 +208,8 @@ int main() {
       cmocka_unit_test(a_level_without_memory_is_the_old_one),
       cmocka_unit_test(a_state_without_memory_is_the_old_one),
       cmocka_unit_test(users_that_are_not_taken_over_for_lack_of_memory_stay_in_the_store),
+      cmocka_unit_test(people_of_other_servers_are_whole_after_a_lack_of_memory),
+      cmocka_unit_test(what_the_others_are_not_told_for_lack_of_memory_is_told_later),
   };
   return cmocka_run_group_tests_name("hub/presence memory", tests, nullptr, nullptr);
 }

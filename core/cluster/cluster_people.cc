@@ -1,0 +1,442 @@
+// See cluster_people.h.
+#include "cluster/cluster_people.h"
+
+#include <algorithm>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "cluster/room_keys.h"
+#include "cluster/words.h"
+#include "model/names.h"
+
+namespace chat::cluster {
+namespace {
+
+constexpr std::int64_t kTellMs = 250;     // at most one notice of a room in this time
+constexpr std::int64_t kRetryMs = 1'000;  // after Redis has refused something
+constexpr std::size_t kRoomsInTick = 200;
+constexpr std::size_t kMaxLost = 1'000;
+constexpr std::int64_t kKeptChecks = 10;  // a list that was not written for so many checks is of a server that is gone
+
+std::string write_person(const FarPerson& one) {
+  std::string text = text_of(one.version);
+  text += ' ';
+  add_sized(one.person.name, text);
+  if (one.person.state) text += *one.person.state;
+  return text;
+}
+
+// nullopt: it is not well-formed.
+std::optional<FarPerson> read_person(std::string_view key, std::string_view value) {
+  FarPerson one;
+  if (key.empty()) return std::nullopt;
+  const std::string_view id = key.substr(1);
+  if (key.front() == 'u') {
+    if (id.empty() || !check_person_name(id).ok()) return std::nullopt;
+    one.person.user_id = id;
+  } else {
+    const auto client = key.front() == 'g' ? number_in<ClientId>(id) : std::nullopt;
+    if (!client || *client == 0) return std::nullopt;
+    one.person.client = *client;
+  }
+  one.present = !value.empty();
+  if (!one.present) return one;
+  const auto version = number_in<std::uint64_t>(take_word(value));
+  if (!version || !take_sized(value, one.person.name) || !check_person_name(one.person.name).ok()) return std::nullopt;
+  if (value.size() > kMaxStateBytes) return std::nullopt;
+  one.version = *version;
+  if (!value.empty()) one.person.state = std::make_shared<const std::string>(value);
+  return one;
+}
+
+}  // namespace
+
+struct ClusterPeople::RoomPeople {
+  explicit RoomPeople(std::string its_name) : name(std::move(its_name)) {}
+
+  const std::string name;
+
+  bool open = false;         // opened() since Redis is there
+  bool dropped = false;      // goes when the others know that nobody is here
+  bool waits = false;        // in soon_
+  bool changed = false;      // the hub has something to tell
+  bool whole = true;         // the next notice has everyone
+  bool is_told = false;      // the others may believe that somebody is here
+  std::uint64_t stamp = 0;   // of the last notice; 0: there was none
+  std::size_t more = 0;      // in it
+  std::int64_t next_ms = 0;  // of the next one: not before
+
+  bool synced = false;  // the lists were read since the hub has the room
+  bool wants_read = false;
+  bool unsure = false;                         // a list was left out once, because its server was not known
+  std::int64_t read_ms = 0;                    // not before
+  std::uint64_t attempt = 0;                   // to read; answers to earlier ones are ignored
+  std::map<std::string, std::uint64_t> known;  // the stamps of the other servers' last notices, by their ids
+  std::vector<std::function<void()>> readers;
+};
+
+ClusterPeople::ClusterPeople(PeopleHost& host, const ClusterSettings& settings) : host_(host), settings_(settings) {}
+
+ClusterPeople::~ClusterPeople() = default;
+
+ClusterPeople::RoomPeople* ClusterPeople::find(const std::string& room) {
+  const auto found = rooms_.find(room);
+  return found == rooms_.end() ? nullptr : found->second.get();
+}
+
+ClusterPeople::RoomPeople& ClusterPeople::room_of(const std::string& room) {
+  if (RoomPeople* const found = find(room)) return *found;
+  return *rooms_.emplace(room, std::make_shared<RoomPeople>(room)).first->second;
+}
+
+// A name of the room in Redis. Its index is ":p".
+std::string ClusterPeople::name_of(const RoomPeople& room, std::string_view part) const {
+  std::string name = settings_.prefix + '{' + std::to_string(partition_of(room.name)) + '}';
+  name += room.name;
+  name += part;
+  return name;
+}
+
+Status ClusterPeople::run(RoomPeople& room, Script script, const std::vector<std::string>& args,
+                          redis::ReplyHandler done) {
+  const std::string index = name_of(room, ":p");
+  const std::string own = index + ':' + settings_.id;
+  return host_.run_script(room.name, script, {index, own}, args, std::move(done));
+}
+
+// The timer does what is to be done for the room.
+void ClusterPeople::soon(RoomPeople& room) {
+  if (room.waits) return;
+  soon_.push_back(rooms_.find(room.name)->second);
+  room.waits = true;
+}
+
+// Rooms -------------------------------------------------------------------------------------------------------------------
+
+void ClusterPeople::opened(const std::string& name, std::function<void()> then) {
+  if (!host_.hub().uses_presence() && find(name) == nullptr) {
+    then();
+    return;
+  }
+  RoomPeople& room = room_of(name);
+  room.dropped = false;
+  const bool reads = !room.open || !room.synced || !room.readers.empty();
+  if (!std::exchange(room.open, true)) room.changed = true;
+  soon(room);
+  if (!reads) {
+    then();
+    return;
+  }
+  room.readers.push_back(std::move(then));
+  read(room);
+}
+
+void ClusterPeople::forgot(const std::string& name) {
+  RoomPeople* const room = find(name);
+  if (room == nullptr) return;
+  room->known.clear();
+  room->synced = false;
+  room->whole = room->changed = true;
+}
+
+void ClusterPeople::changed(const std::string& name, bool is_open) {
+  RoomPeople& room = room_of(name);
+  room.open = room.open || is_open;
+  room.changed = true;
+  soon(room);
+}
+
+void ClusterPeople::dropped(const std::string& name) {
+  RoomPeople* const room = find(name);
+  if (room == nullptr) return;
+  room->readers.clear();
+  ++room->attempt;
+  room->open = room->synced = room->wants_read = false;
+  room->known.clear();
+  room->dropped = room->whole = true;
+  if (room->is_told) {
+    soon(*room);
+  } else {
+    rooms_.erase(name);
+  }
+}
+
+void ClusterPeople::check(const std::string& name) {
+  RoomPeople* const room = find(name);
+  if (room == nullptr || !room->open) return;
+  room->wants_read = true;
+  soon(*room);
+}
+
+void ClusterPeople::lost(const std::string& name) {
+  RoomPeople* const room = find(name);
+  if (room == nullptr) return;
+  room->open = room->synced = room->wants_read = room->unsure = false;
+  room->whole = true;
+  room->next_ms = room->read_ms = 0;
+  ++room->attempt;
+  room->readers.clear();
+}
+
+void ClusterPeople::lost_servers() {
+  up_ms_ = 0;
+  for (auto& [id, server] : servers_) server.listed = false;
+}
+
+void ClusterPeople::on_timer() {
+  std::vector<RoomPeoplePtr> rooms;
+  rooms.reserve(soon_.size());  // so that all of them can be put there again
+  rooms.swap(soon_);
+  std::size_t taken = 0;
+  for (const RoomPeoplePtr& room : rooms) {
+    room->waits = false;
+    if (const auto found = rooms_.find(room->name); found == rooms_.end() || found->second != room) continue;
+    if (++taken > kRoomsInTick || look_after(*room)) soon(*room);
+  }
+}
+
+// True: something remains to be done. What fails for lack of memory is done later.
+bool ClusterPeople::look_after(RoomPeople& room) try {
+  if (!host_.takes_commands(room.name)) return room.dropped || room.open;
+  if (room.dropped) {
+    say_nobody(room, name_of(room, ":c"));
+    rooms_.erase(std::string(room.name));
+    return false;
+  }
+  if (!room.open) return false;  // opened() goes on
+  if (room.wants_read && host_.loop_ms() >= room.read_ms) read(room);
+  if (room.changed && host_.loop_ms() >= room.next_ms) tell(room);
+  return room.changed || room.wants_read;
+} catch (const std::bad_alloc&) {
+  return true;
+}
+
+// To the other servers -------------------------------------------------------------------------------------------------------
+
+void ClusterPeople::tell(RoomPeople& room) {
+  std::optional<OwnPeople> own = host_.hub().own_people(room.name, room.whole);
+  room.changed = false;
+  if (!own) {
+    own.emplace();
+    own->whole = true;
+  } else if (own->unread && room.readers.empty()) {  // the presence of the room is new
+    room.known.clear();
+    room.synced = false;
+    room.wants_read = true;
+  }
+  const bool nothing = own->whole ? own->count == 0 && !room.is_told : own->people.empty() && own->more == room.more;
+  if (nothing) {
+    room.whole = room.whole && !own->whole;
+    return;
+  }
+  try {
+    send(room, *own);
+  } catch (const std::bad_alloc&) {
+    room.whole = room.changed = true;  // the hub has told it once
+    throw;
+  }
+}
+
+void ClusterPeople::send(RoomPeople& room, const OwnPeople& own) {
+  const std::uint64_t stamp = ++stamps_;
+  std::vector<std::string> args = {settings_.id,
+                                   text_of(stamp),
+                                   text_of(own.whole ? std::uint64_t{0} : room.stamp),
+                                   text_of(std::uint64_t{own.more}),
+                                   text_of(kKeptChecks * settings_.check_ms),
+                                   name_of(room, ":c")};
+  args.reserve(args.size() + 2 * own.people.size());
+  for (const FarPerson& one : own.people) {
+    args.push_back(person_key(one.person.user_id, one.person.client));
+    args.push_back(one.present ? write_person(one) : std::string());
+  }
+  const auto answered = [this, weak = std::weak_ptr(rooms_.find(room.name)->second)](redis::Reply&& reply) {
+    const RoomPeoplePtr found = weak.lock();
+    if (!found || !reply.answered() || reply.value.is_text()) return;  // after a loss everything is told again
+    if (reply.value.is_error()) {
+      host_.refused(found->name, reply.value);
+      found->next_ms = host_.loop_ms() + kRetryMs;
+    }
+    found->whole = found->changed = true;  // or Redis does not have the notice before
+    if (!found->waits && found->open) soon(*found);
+  };
+  const Status sent = run(room, Script::tell_people, args, answered);
+  if (!sent.ok()) {
+    room.whole = room.changed = true;
+    return;
+  }
+  room.stamp = stamp;
+  room.more = own.more;
+  room.whole = false;
+  room.is_told = own.count != 0;
+  room.next_ms = host_.loop_ms() + kTellMs;
+}
+
+// channel: "": nobody is told.
+void ClusterPeople::say_nobody(RoomPeople& room, const std::string& channel) {
+  const std::vector<std::string> args = {
+      settings_.id, text_of(++stamps_), "0", "0", text_of(kKeptChecks * settings_.check_ms), std::string(channel)};
+  (void)run(room, Script::tell_people, args, nullptr);
+}
+
+void ClusterPeople::stop() {
+  bool says = false;
+  for (const auto& [name, room] : rooms_) {
+    if (!room->is_told || !host_.takes_commands(name)) continue;
+    if (!std::exchange(says, true)) host_.tell_servers("q" + settings_.id);
+    say_nobody(*room, {});  // after the goodbye, so that the users have their grace time
+  }
+  rooms_.clear();
+  soon_.clear();
+  unsure_.clear();
+}
+
+// From the other servers -----------------------------------------------------------------------------------------------------
+
+void ClusterPeople::read(RoomPeople& room) {
+  room.wants_read = true;
+  if (!room.open || !host_.takes_commands(room.name)) return;
+  std::vector<std::string> args = {settings_.id, room.stamp == 0 ? std::string() : text_of(room.stamp),
+                                   text_of(std::uint64_t{room.more}), text_of(kKeptChecks * settings_.check_ms)};
+  for (const auto& [id, stamp] : room.known) args.insert(args.end(), {id, text_of(stamp)});
+  const auto answered = [this, attempt = ++room.attempt,
+                         weak = std::weak_ptr(rooms_.find(room.name)->second)](redis::Reply&& reply) {
+    const RoomPeoplePtr found = weak.lock();
+    if (!found || found->attempt != attempt || !reply.answered()) return;
+    try {
+      on_read(*found, reply.value);
+    } catch (const std::bad_alloc&) {
+      found->wants_read = true;
+    }
+    if (found->wants_read && !found->waits) soon(*found);
+  };
+  if (run(room, Script::people, args, answered).ok()) room.wants_read = false;
+}
+
+void ClusterPeople::on_read(RoomPeople& room, const redis::Value& answer) {
+  const std::vector<redis::Value>& items = answer.items;
+  if (!answer.is_array() || items.empty()) {
+    host_.refused(room.name, answer);
+    room.wants_read = true;
+    room.read_ms = host_.loop_ms() + kRetryMs;
+  } else {
+    if (room.is_told && items[0].text != text_of(room.stamp)) {  // Redis has lost it
+      room.whole = room.changed = true;
+      soon(room);
+    }
+    host_.hub().begin_people(room.name);
+    bool is_unsure = false;
+    for (std::size_t i = 1; i + 3 < items.size(); i += 4) {
+      const std::string& id = items[i].text;
+      const auto stamp = number_in<std::uint64_t>(items[i + 1]);
+      const auto more = number_in<std::uint64_t>(items[i + 2]);
+      const auto known = room.known.find(id);
+      if (!stamp || !more || goodbyes_.contains(id) || (known != room.known.end() && known->second >= *stamp)) continue;
+      if (!servers_.contains(id)) {  // it has just started, or has ended
+        is_unsure = true;
+        continue;
+      }
+      std::vector<FarPerson> people;
+      const std::vector<redis::Value>& fields = items[i + 3].items;
+      for (std::size_t field = 0; field + 1 < fields.size(); field += 2) {
+        std::optional<FarPerson> one = read_person(fields[field].text, fields[field + 1].text);
+        if (one && one->present) people.push_back(std::move(*one));
+      }
+      host_.hub().take_people(room.name, server_of(id).number, people, *more, true);
+      room.known[id] = *stamp;
+    }
+    room.synced = true;
+    if (is_unsure && !room.unsure) {
+      unsure_.push_back(rooms_.find(room.name)->second);
+      room.unsure = true;
+      host_.ask_servers();
+      return;
+    }
+    room.unsure = false;
+  }
+  for (const std::function<void()>& then : std::exchange(room.readers, {})) then();
+}
+
+void ClusterPeople::take_notice(const std::string& name, std::string_view text) try {
+  RoomPeople* const room = find(name);
+  const std::string id(take_word(text));
+  if (room == nullptr || !room->open || id == settings_.id || goodbyes_.contains(id)) return;
+  const auto before = number_in<std::uint64_t>(take_word(text));
+  const auto stamp = number_in<std::uint64_t>(take_word(text));
+  const auto more = number_in<std::uint64_t>(take_word(text));
+  std::vector<FarPerson> people;
+  bool fits = before && stamp && more && !id.empty();
+  for (std::string key, value; fits && !text.empty();) {
+    fits = take_sized(text, key) && take_sized(text, value);
+    if (!fits) break;
+    if (std::optional<FarPerson> one = read_person(key, value)) people.push_back(std::move(*one));
+  }
+  if (!fits) {
+    host_.dropped();
+    return;
+  }
+  const auto found = room->known.find(id);
+  const std::uint64_t known = found == room->known.end() ? 0 : found->second;
+  if (*stamp <= known) return;  // a list was read since
+  if (*before != 0 && *before != known) {
+    check(name);
+    return;
+  }
+  host_.hub().take_people(name, server_of(id).number, people, *more, *before == 0);
+  room->known[id] = *stamp;
+} catch (const std::bad_alloc&) {
+  if (RoomPeople* const room = find(name)) room->wants_read = true;  // check() finds it, at the latest
+}
+
+ClusterPeople::Server& ClusterPeople::server_of(const std::string& id) {
+  const auto [found, added] = servers_.try_emplace(id);
+  if (added) found->second = {++numbers_, false, host_.loop_ms()};
+  return found->second;
+}
+
+void ClusterPeople::take_servers(const std::vector<std::string>& ids) {
+  const std::int64_t ms = host_.loop_ms();
+  if (up_ms_ == 0) up_ms_ = ms;
+  const std::set<std::string> listed(ids.begin(), ids.end());
+  std::erase_if(goodbyes_, [&](const std::string& id) { return !listed.contains(id); });
+  bool one_is_back = false;
+  for (const std::string& id : ids) {
+    if (id == settings_.id || goodbyes_.contains(id)) continue;
+    server_of(id).listed = true;
+    one_is_back = lost_.erase(id) != 0 || one_is_back;
+  }
+  for (auto server = servers_.begin(); server != servers_.end();) {
+    const auto current = server++;
+    if (listed.contains(current->first)) continue;
+    // After another Redis the servers have some time to come.
+    const bool late = ms - std::max(up_ms_, current->second.known_ms) >= settings_.lease_ms;
+    if (!current->second.listed && !late) continue;
+    if (lost_.size() >= kMaxLost) lost_.clear();
+    lost_.insert(current->first);
+    end(current);
+  }
+  if (one_is_back) {
+    for (const auto& [name, room] : rooms_) check(name);
+  }
+  for (const RoomPeoplePtr& room : std::exchange(unsure_, {})) {
+    if (const auto found = rooms_.find(room->name); found == rooms_.end() || found->second != room) continue;
+    read(*room);
+    if (room->wants_read) soon(*room);
+  }
+}
+
+void ClusterPeople::take_goodbye(std::string_view id) {
+  const auto server = servers_.find(std::string(id));
+  if (server == servers_.end()) return;
+  goodbyes_.emplace(id);
+  end(server);
+}
+
+void ClusterPeople::end(std::map<std::string, Server>::iterator server) {
+  for (const auto& [name, room] : rooms_) room->known.erase(server->first);
+  host_.hub().lose_people(server->second.number);
+  servers_.erase(server);
+}
+
+}  // namespace chat::cluster
