@@ -63,8 +63,8 @@ class ClientView {
 class RoomView {
  public:
   explicit RoomView(const chat::RoomInfo &info)
-      : room_{sizeof(chat_room), info.name.c_str(), info.epoch.c_str(),
-              info.seq,          info.member_count, info.history_count} {}
+      : room_{sizeof(chat_room), info.name.c_str(),  info.epoch.c_str(), info.seq,
+              info.member_count, info.history_count, info.people_count} {}
   const chat_room *get() const { return &room_; }
 
  private:
@@ -200,6 +200,12 @@ chat_error chat_presence(chat_server *server, const char *room, chat_person_visi
   const auto people = [room](Server &running) -> Result<std::vector<chat::Person>> {
     Result<std::string> name = chat::capi::read_room(room);
     if (!name.ok()) return name.status();
+    chat::KeptRangePtr opened;
+    if (running.hub().uses_presence()) {
+      Result<chat::KeptRangePtr> range = chat::capi::open_room(running, *name);
+      if (!range.ok()) return range.status();
+      opened = std::move(*range);
+    }
     Result<chat::PresenceNotice> notice = running.hub().presence(*name, true);
     if (!notice.ok()) return notice.status();
     return std::move(notice->people);

@@ -39,15 +39,16 @@ static void bad_options_are_refused(void **state) {
 }
 
 static size_t room_count;
+static size_t people_count; /* in all rooms */
 static int count_room(const chat_room *room, void *user) {
-  (void)room;
   (void)user;
   ++room_count;
+  people_count += room->people_count;
   return 0;
 }
 
 static size_t rooms_of(chat_server *server) {
-  room_count = 0;
+  room_count = people_count = 0;
   assert_ok(chat_rooms(server, count_room, NULL));
   return room_count;
 }
@@ -157,6 +158,8 @@ static void the_application_learns_who_is_there(void **state) {
   assert_ok(chat_presence(server, "lobby", list_person, people));
   assert_non_null(strstr(people, " is:ann//Ann/{\"away\":true}"));
   assert_non_null(strstr(people, " is:/2/guest-2/[1]"));
+  assert_int_equal(rooms_of(server), 1);
+  assert_int_equal(people_count, 2);
   assert_ok(chat_set_state(server, 2, " null "));
   assert_true(journal_wait(&lines, "lobby 2 changed:/2/guest-2/") >= 0);
 

@@ -16,6 +16,8 @@ class Room:
     """The number of the newest message."""
     member_count: int
     history_count: int
+    people_count: int = 0
+    """With presence: the people, in a cluster of all servers; otherwise 0."""
 
 
 @dataclass(frozen=True)

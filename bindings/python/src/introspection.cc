@@ -24,7 +24,7 @@ struct ClientCopy {
 struct RoomCopy {
   std::string name, epoch;
   std::uint64_t seq;
-  std::size_t member_count, history_count;
+  std::size_t member_count, history_count, people_count;
 };
 
 // A visitor is a C callback: an exception of an allocation ends the visit and is rethrown afterwards.
@@ -133,12 +133,12 @@ py::list members(Core& core, const OptionalText& room) {
 
 py::list rooms(Core& core) {
   const auto copy = [](const chat_room& room) {
-    return RoomCopy{room.name, room.epoch, room.seq, room.member_count, room.history_count};
+    return RoomCopy{room.name, room.epoch, room.seq, room.member_count, room.history_count, room.people_count};
   };
   py::list result;
   for (const RoomCopy& room : visit<chat_room>(core, copy, chat_rooms)) {
-    result.append(
-        python_names().room(to_str(room.name), to_str(room.epoch), room.seq, room.member_count, room.history_count));
+    result.append(python_names().room(to_str(room.name), to_str(room.epoch), room.seq, room.member_count,
+                                      room.history_count, room.people_count));
   }
   return result;
 }

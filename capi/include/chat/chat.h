@@ -782,7 +782,7 @@ typedef struct chat_callbacks {
    * The people in a room have changed, at the presence levels CHAT_PRESENCE_COUNTS and CHAT_PRESENCE_FULL: shows all changes
    * since the last call for the room, at both levels and however many people there are. At most one call a second for each
    * room, in the room's order, one at a time, on the same loop thread for a room. When presence is switched off, or the room is
-   * closed, its people have left without a call.
+   * closed, its people have left without a call. In a cluster: the people of all servers, at each server that has the room.
    */
   void (*on_presence)(chat_server *server, const chat_presence_event *event, void *user);
 
@@ -1365,9 +1365,10 @@ typedef struct chat_room {
   size_t struct_size;
   const char *name;
   const char *epoch;
-  uint64_t seq; /* number of the newest message */
-  size_t member_count;
+  uint64_t seq;        /* number of the newest message */
+  size_t member_count; /* clients of this server */
   size_t history_count;
+  size_t people_count; /* with presence: the people, in a cluster of all servers; otherwise 0 */
 } chat_room;
 
 /* Receives a client, a room or a message; user is the pointer given to the visiting function. */
@@ -1396,6 +1397,8 @@ CHAT_API chat_error chat_history(chat_server *server, const char *room, uint64_t
 /*
  * Visits the people who are present in a room, also users in their grace time, and also above the number that clients are told.
  * A room that does not exist has no people. INVALID_ROOM, FORBIDDEN if the presence of the room is off.
+ * In a cluster: the people of all servers, as far as the others have told them (docs/cluster.md). If this server does not have the
+ * room, the call waits for Redis: WRONG_THREAD inside a callback, UNAVAILABLE if Redis does not answer.
  */
 CHAT_API chat_error chat_presence(chat_server *server, const char *room, chat_person_visitor visitor,
                                   void *user) CHAT_NOEXCEPT;

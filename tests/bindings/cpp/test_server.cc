@@ -127,6 +127,7 @@ void visits_end_when_the_visitor_says_so(void**) {
     rooms[std::string(room.name())] = room.seq();
     assert_int_equal(room.member_count(), 0);
     assert_int_equal(room.history_count(), 1);
+    assert_int_equal(room.people_count(), 0);
     assert_false(room.epoch().empty());
   }));
   assert_int_equal(rooms.size(), 3);

@@ -377,6 +377,7 @@ def test_who_is_there_is_told():
             assert server.presence("lobby") == list(changed.changed)
             client.set_state([1])
             assert server.presence("lobby")[0].state == [1]
+            assert [room.people_count for room in server.rooms()] == [1]
             client.set_state(None)
             assert server.presence("lobby")[0].state is None
             assert pickle.loads(pickle.dumps(first)) == first

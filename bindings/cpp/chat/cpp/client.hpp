@@ -103,6 +103,8 @@ class RoomView {
   std::uint64_t seq() const noexcept { return raw_->seq; }
   std::size_t member_count() const noexcept { return raw_->member_count; }
   std::size_t history_count() const noexcept { return raw_->history_count; }
+  // With presence: the people, in a cluster of all servers; otherwise 0.
+  std::size_t people_count() const noexcept { return raw_->people_count; }
   const chat_room& raw() const noexcept { return *raw_; }
 
  private:
