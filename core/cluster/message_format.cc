@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "model/packed_fields.h"
+
 namespace chat::cluster {
 namespace {
 
@@ -34,52 +36,20 @@ class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
 
-  void number(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) out_ += static_cast<char>(value | 0x80);
-    out_ += static_cast<char>(value);
-  }
   void field(Tag tag, std::string_view value) {
-    number(static_cast<std::uint64_t>(tag));
-    number(value.size());
-    out_ += value;
+    pack_number(out_, static_cast<std::uint64_t>(tag));
+    pack_text(out_, value);
   }
   // Zero is the default of every number.
   void field(Tag tag, std::uint64_t value) {
     if (value == 0) return;
     std::string text;
-    Writer(text).number(value);
+    pack_number(text, value);
     field(tag, text);
   }
 
  private:
   std::string& out_;
-};
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-
-  bool done() const { return bytes_.empty(); }
-  std::optional<std::uint64_t> number() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
-      const auto byte = static_cast<std::uint8_t>(bytes_.front());
-      bytes_.remove_prefix(1);
-      value |= std::uint64_t{byte & 0x7Fu} << shift;
-      if (byte < 0x80) return value;
-    }
-    return std::nullopt;
-  }
-  std::optional<std::string_view> text() {
-    const std::optional<std::uint64_t> size = number();
-    if (!size || *size > bytes_.size()) return std::nullopt;
-    const std::string_view value = bytes_.substr(0, *size);
-    bytes_.remove_prefix(*size);
-    return value;
-  }
-
- private:
-  std::string_view bytes_;
 };
 
 Status malformed() { return {Error::invalid_argument, "a message of the cluster is not well-formed"}; }
@@ -116,7 +86,7 @@ bool set_field(std::uint64_t tag, std::string_view value, Message& message) {
     default:
       break;
   }
-  const std::optional<std::uint64_t> number = Reader(value).number();
+  const std::optional<std::uint64_t> number = PackedReader(value).number();
   switch (static_cast<Tag>(tag)) {
     case Tag::kind:
       if (!number || *number > static_cast<std::uint64_t>(PayloadKind::args)) return false;
@@ -157,7 +127,7 @@ bool set_field(std::uint64_t tag, std::string_view value, Message& message) {
 
 std::shared_ptr<Message> read_message(std::string_view bytes) {
   auto message = std::make_shared<Message>();
-  for (Reader reader(bytes); !reader.done();) {
+  for (PackedReader reader(bytes); !reader.done();) {
     const std::optional<std::uint64_t> tag = reader.number();
     const std::optional<std::string_view> value = tag ? reader.text() : std::nullopt;
     if (!value || !set_field(*tag, *value, *message)) return nullptr;
@@ -190,14 +160,12 @@ void write_message(const Message& message, std::string& batch) {
   writer.field(Tag::edited_ms, static_cast<std::uint64_t>(message.extra->edited_ms));
   writer.field(Tag::redacted, message.extra->redacted ? 1 : 0);
   writer.field(Tag::added, message.extra->added ? 1 : 0);
-  Writer batched(batch);
-  batched.number(fields.size());
-  batch += fields;
+  pack_text(batch, fields);
 }
 
 Result<std::vector<std::shared_ptr<Message>>> read_messages(std::string_view batch) {
   std::vector<std::shared_ptr<Message>> messages;
-  for (Reader reader(batch); !reader.done();) {
+  for (PackedReader reader(batch); !reader.done();) {
     const std::optional<std::string_view> bytes = reader.text();
     std::shared_ptr<Message> message = bytes ? read_message(*bytes) : nullptr;
     if (!message) return malformed();
