@@ -11,7 +11,8 @@
 #include "hub/failed_range.h"
 
 namespace chat::cluster {
-ClusterStore::ClusterStore(ClusterSettings settings) : settings_(std::move(settings)) {}
+ClusterStore::ClusterStore(ClusterSettings settings)
+    : settings_(std::move(settings)), far_(*this, settings_.prefix, settings_.id) {}
 
 ClusterStore::~ClusterStore() { stop(); }
 
@@ -107,6 +108,26 @@ bool ClusterStore::presence_changed(const std::string& room) noexcept try {
   return push(std::move(step), kStepBytes).ok();
 } catch (const std::bad_alloc&) {
   return false;
+}
+
+std::int64_t ClusterStore::bytes_of(const std::vector<std::string>& words) {
+  std::int64_t bytes = kStepBytes;
+  for (const std::string& word : words) bytes += static_cast<std::int64_t>(word.size());
+  return bytes;
+}
+
+Status ClusterStore::command(std::string key, std::vector<std::string> words, redis::ReplyHandler done) {
+  const std::int64_t bytes = bytes_of(words);
+  if (!reaches_others_) return {Error::unavailable, "the cluster is not available"};
+  if (counters_.waiting_bytes.load(std::memory_order_relaxed) + bytes > settings_.queue_bytes) {
+    return {Error::unavailable, "too many bytes wait for the cluster"};
+  }
+  Step step;
+  step.kind = Step::Kind::command;
+  step.room = std::move(key);
+  step.words = std::move(words);
+  step.reply = std::move(done);
+  return push(std::move(step), bytes);
 }
 
 std::unique_ptr<RoomLog> ClusterStore::open_log(const std::string& room, std::string epoch) {

@@ -17,12 +17,14 @@
 #include "cluster/cluster_counters.h"
 #include "cluster/cluster_log.h"
 #include "cluster/cluster_settings.h"
+#include "cluster/far_link.h"
 #include "cluster/room_outbox.h"
 #include "cluster/room_values.h"
 #include "hub/hub.h"
 #include "hub/moment.h"
 #include "hub/room_store.h"
 #include "net/base/stats.h"
+#include "redis/redis_value.h"
 
 namespace chat::cluster {
 
@@ -61,6 +63,14 @@ class ClusterStore final : public RoomStore {
   std::vector<RoomValue> values(std::string_view room) const override;
   std::vector<std::string> rooms_with_values() const override { return {}; }
 
+  // For sessions that span servers.
+  FarLink& far() { return far_; }
+  // Sends a command to the Redis that has the key's part, or with an empty key to any. done is called once, on the worker's thread, if there is one; when the server stops it may be dropped.
+  // Never blocks. Errors: unavailable while Redis is gone or when too many bytes wait, stopped.
+  Status command(std::string key, std::vector<std::string> words, redis::ReplyHandler done);
+  // Whether all servers have had time to find Redis again after a loss.
+  bool settled() const { return settled_; }
+
   // Whether messages of all rooms are numbered now.
   bool ready() const { return up_; }
   net::ClusterStats stats() const;
@@ -75,7 +85,7 @@ class ClusterStore final : public RoomStore {
 
   // What the worker has to do.
   struct Step {
-    enum class Kind : std::uint8_t { submit, log_opened, log_closed, close, read, notice, keep_value, people };
+    enum class Kind : std::uint8_t { submit, log_opened, log_closed, close, read, notice, keep_value, people, command };
     Kind kind = Kind::submit;
     std::string room = {};
     Submission submission = {};
@@ -84,14 +94,18 @@ class ClusterStore final : public RoomStore {
     Done done = nullptr;
     FarNotice notice = {};
     RoomValue value = {};
+    std::vector<std::string> words = {};
+    redis::ReplyHandler reply = nullptr;
   };
 
   // What a step counts among the bytes that wait.
   static constexpr std::int64_t kStepBytes = RoomOutbox::kStepBytes;
   static std::int64_t bytes_of(const Message& message) { return RoomOutbox::bytes_of(message); }
+  static std::int64_t bytes_of(const std::vector<std::string>& words);
   Status push(Step step, std::int64_t bytes);
 
   const ClusterSettings settings_;
+  FarLink far_;
   std::unique_ptr<ClusterWorker> worker_;
   std::thread thread_;
   std::uint32_t node_ = 0;
@@ -111,6 +125,7 @@ class ClusterStore final : public RoomStore {
   // Of open().
   bool opened_ = false;
   Status trouble_;
+  std::atomic<bool> settled_ = true;
 };
 
 }  // namespace chat::cluster

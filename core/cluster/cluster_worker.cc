@@ -27,7 +27,7 @@ ClusterWorker::ClusterWorker(ClusterStore& store, const ClusterSettings& its_set
       own_channel_(its_settings.prefix + "n:" + its_settings.id),
       all_channel_(its_settings.prefix + "all"),
       shards_(&loop_, its_settings, *this, {[this] { on_moved(); }, [this](const Status& why) { note_trouble(why); }},
-              own_channel_, {all_channel_}),
+              own_channel_, {all_channel_, store.far().channel()}),
       membership_(its_settings, {[this](bool first) { on_beat(first); },
                                  [this](const Status& why) {
                                    note_trouble(why);
@@ -113,6 +113,7 @@ void ClusterWorker::on_down(RedisShard& shard, const Status& why, bool was_open)
   note_trouble(why);
   note_state();
   if (was_open) {
+    store_.settled_ = false;
     shard.expect(counters.servers.load(std::memory_order_relaxed));
     ClusterCounters::add(counters.losses);
     log(LogLevel::error, "cluster: Redis is lost: " + why.detail + "; messages to its rooms wait");
@@ -217,11 +218,18 @@ void ClusterWorker::settle() {
     shard->settle();
     any = true;
   }
-  if (any) look_after_rooms();
+  if (!any) return;
+  store_.settled_ = std::ranges::all_of(shards_.all(), [](const auto& shard) { return shard->is_settled(); });
+  look_after_rooms();
 }
 
 void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std::string_view text) {
   if (text.empty()) return;
+  if (channel == store_.far().channel()) {
+    const RedisShard* const chosen = shards_.any_open();
+    if (hub_ != nullptr && (chosen == nullptr || chosen == &shard)) store_.far().on_text(text);
+    return;
+  }
   const char kind = text.front();
   text.remove_prefix(1);
   SharedRoom* room = nullptr;
@@ -309,12 +317,29 @@ void ClusterWorker::take(Step& step) {
         people_.changed(step.room, found->second->is_open());
       }
       break;
+    case Step::Kind::command:
+      bytes = ClusterStore::bytes_of(step.words);
+      send(step);
+      break;
     case Step::Kind::notice:
       tell(step.notice);
       if (step.notice.message) bytes = ClusterStore::bytes_of(*step.notice.message);
       break;
   }
   counters.waiting_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+// A command that concerns no room.
+void ClusterWorker::send(const Step& step) {
+  RedisShard* const shard = step.room.empty() ? shards_.any_open() : shards_.shard_of(partition_of(step.room));
+  Status sent{Error::unavailable, "Redis does not answer"};
+  if (shard != nullptr && shard->is_open()) {
+    sent = shard->send(step.words, [shard, done = step.reply](redis::Reply&& reply) {
+      if (reply.answered() && reply.value.is_error()) (void)shard->refused(reply.value);
+      if (done) done(std::move(reply));
+    });
+  }
+  if (!sent.ok() && step.reply) step.reply({redis::Reply::Outcome::not_sent, {}, sent});
 }
 
 void ClusterWorker::tell(const FarNotice& notice) {

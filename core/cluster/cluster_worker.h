@@ -64,6 +64,7 @@ class ClusterWorker final : public RoomHost, public ShardUser, private PeopleHos
   // Steps
   void take_steps();
   void take(Step& step);
+  void send(const Step& step);
   void tell(const FarNotice& notice);
   void hear(char kind, std::string_view text, SharedRoom* room);
 

@@ -184,6 +184,11 @@ RoomRedis::Refusal RedisShard::refused(const redis::Value& error) {
   return is_of_it ? Refusal::of_redis : Refusal::of_command;
 }
 
+Status RedisShard::send(const std::vector<std::string>& words, redis::ReplyHandler done) {
+  const std::vector<std::string_view> views(words.begin(), words.end());
+  return commands_.send(views, std::move(done));
+}
+
 Status RedisShard::publish(std::string_view channel, std::string_view text) {
   return command(commands_, nullptr, "PUBLISH", channel, text);
 }

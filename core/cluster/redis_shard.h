@@ -81,6 +81,8 @@ class RedisShard final : public RoomRedis {
                     redis::ReplyHandler done) override;
   Refusal refused(const redis::Value& error) override;
   Status publish(std::string_view channel, std::string_view text);
+  // Any command; as run_script().
+  Status send(const std::vector<std::string>& words, redis::ReplyHandler done);
   // Connects again, perhaps to another primary.
   void distrust(const std::string& why) { commands_.distrust(why); }
 

@@ -44,6 +44,8 @@ class Shards {
 
   // The one that has the part; one that is never open while nobody has it.
   RoomRedis& of(std::uint32_t partition) const;
+  // The same; nullptr: nobody has it.
+  RedisShard* shard_of(std::uint32_t partition) const { return places_[partition]; }
   // The one that has the list of servers. nullptr: nobody.
   RedisShard* home() const { return places_[kPartitions]; }
   const std::vector<std::unique_ptr<RedisShard>>& all() const { return shards_; }

@@ -24,6 +24,8 @@ class RedisCluster final : public Cluster {
   Status connect(const std::function<void(const char* name)>& prepare) { return store_.open(prepare); }
   RoomStore& store() override { return store_; }
   std::uint32_t node() const override { return store_.node(); }
+  FarServers& far() override { return store_.far(); }
+  void listen(FarListener& listener) override { store_.far().listen(listener); }
   void start(Hub& hub) override { store_.start(hub); }
   void stop() override { store_.stop(); }
   bool ready() const override { return store_.ready(); }

@@ -12,6 +12,7 @@
 #include "hub/room_store.h"
 #include "net/base/server_options.h"
 #include "net/base/stats.h"
+#include "net/session/far_servers.h"
 
 namespace chat::net {
 
@@ -31,6 +32,10 @@ class Cluster {
   // Outlives the hub.
   virtual RoomStore& store() = 0;
   virtual std::uint32_t node() const = 0;  // of this server, in the ids of its clients
+  // For sessions and clients that may come to any server.
+  virtual FarServers& far() = 0;
+  // Before start(). The listener must exist until stop().
+  virtual void listen(FarListener& listener) = 0;
   // Opens the rooms of the hub, which must exist until stop().
   virtual void start(Hub& hub) = 0;
   virtual void stop() = 0;

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -34,7 +36,41 @@ inline Moment real_moment() {
 
 inline std::string random_word() {
   static std::atomic<int> last = 0;
-  return "word" + std::to_string(real_moment().age_ms) + "x" + std::to_string(++last);
+  return "w" + std::to_string(++last) + "x" + std::to_string(real_moment().age_ms);
+}
+
+// What other servers tell this one.
+class Ear final : public net::FarListener {
+ public:
+  void on_far_text(std::string_view text) override {
+    const std::lock_guard lock(mutex_);
+    heard_ += std::string(text) + ";";
+  }
+  std::string heard() {
+    const std::lock_guard lock(mutex_);
+    return heard_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string heard_;
+};
+
+// Waits for an answer that comes on another thread.
+template <class Value>
+Value wait_for(const std::function<void(std::function<void(Value)>)>& ask) {
+  std::mutex mutex;
+  std::optional<Value> answer;
+  ask([&](Value value) {
+    const std::lock_guard lock(mutex);
+    answer.emplace(std::move(value));
+  });
+  const auto came = [&] {
+    const std::lock_guard lock(mutex);
+    return answer.has_value();
+  };
+  wait_until(came);
+  return *std::move(answer);
 }
 
 // A server of the cluster.
@@ -54,6 +90,7 @@ struct Node {
     options.node = store->node();
     options.epoch_seed = static_cast<std::uint64_t>(real_moment().age_ms) + store->node();
     f.emplace(std::move(options));
+    store->far().listen(ear);
     store->start(*f->hub);
   }
   ~Node() { store->stop(); }
@@ -102,7 +139,20 @@ struct Node {
     return only<Acknowledged>(events).back();
   }
 
+  // What the key has, or is agreed on; "-": nothing.
+  std::string take(const std::string& key) {
+    return wait_for<std::optional<std::string>>([&](const auto& done) { store->far().take(key, done); }).value_or("-");
+  }
+  std::string agree(const std::string& key, const std::string& value) {
+    return wait_for<std::optional<std::string>>([&](const auto& done) { store->far().agree(key, value, 60'000, done); })
+        .value_or("-");
+  }
+  net::FarServers::Told tell(const std::string& server, const std::string& text) {
+    return wait_for<net::FarServers::Told>([&](const auto& done) { store->far().tell(server, text, done); });
+  }
+
   Status opened;
+  Ear ear;
   std::unique_ptr<cluster::ClusterStore> store;
   std::optional<HubFixture> f;
   std::vector<LoopEvent> events;

@@ -1,6 +1,7 @@
 // Two hubs that share their rooms through a real Redis, each with its cluster store and thread.
 #include "cluster/cluster_store.h"
 
+#include <string>
 #include <thread>
 
 #include "cluster/room_keys.h"
@@ -192,6 +193,54 @@ void members_are_told_of_another_numbering(void**) {
   assert_text(told[0].missed[0]->payload, "one");
 }
 
+void a_value_is_taken_once_by_one_server(void**) {
+  RedisServer redis;
+  Node first(redis.url()), second(redis.url());
+  first.store->far().keep("key", std::string("a\0b", 3), 60'000);
+  assert_text(first.agree("key", ""), std::string("a\0b", 3));  // and it is there
+  assert_text(second.take("key"), std::string("a\0b", 3));
+  assert_text(second.take("key"), "-");
+  assert_text(first.take("key"), "-");
+  first.store->far().keep("key", "again", 60'000);
+  first.store->far().drop("key");
+  assert_text(first.take("key"), "-");
+  // What is no key is not in Redis.
+  first.store->far().keep("no key", "value", 60'000);
+  for (const char* none : {"no key", "", "a:b", "a}b", "\n"}) assert_text(first.take(none), "-");
+}
+
+void servers_agree_on_a_value(void**) {
+  RedisServer redis;
+  Node first(redis.url()), second(redis.url());
+  assert_text(first.agree("session", ""), "-");
+  assert_text(first.agree("session", "first"), "first");
+  assert_text(second.agree("session", "second"), "first");
+  assert_text(second.agree("session", ""), "first");
+}
+
+void a_server_hears_what_another_tells_it(void**) {
+  RedisServer redis;
+  Node first(redis.url()), second(redis.url());
+  using Told = net::FarServers::Told;
+  wait_until([&] { return first.store->settled() && second.store->settled(); });
+  const std::string& name = second.store->far().name();
+  assert_int_equal(name.size(), 8);
+  for (const char* text : {"one", "two", "three"}) assert_true(first.tell(name, text) == Told::heard);
+  wait_until([&] { return second.ear.heard() == "one;two;three;"; });
+  assert_text(first.ear.heard(), "");
+  assert_true(first.tell(first.store->far().name(), "self") == Told::heard);
+  wait_until([&] { return first.ear.heard() == "self;"; });
+  assert_true(first.tell("nobody", "text") == Told::nobody);
+  assert_true(first.tell("no name", "text") == Told::nobody);
+  assert_true(first.tell("", "text") == Told::nobody);
+  second.store->stop();
+  wait_until([&] { return first.tell(name, "text") == Told::nobody; });
+  redis.kill();
+  assert_true(first.tell(first.store->far().name(), "text") == Told::failed);
+  assert_text(first.take("key"), "-");
+  assert_text(first.agree("key", "value"), "-");
+}
+
 void it_does_not_open_without_redis(void**) {
   RedisServer redis;
   const std::string url = redis.url();
@@ -236,6 +285,9 @@ int main() {
       cmocka_unit_test(values_are_those_of_all_servers),
       cmocka_unit_test(a_closed_room_is_another_one),
       cmocka_unit_test(members_are_told_of_another_numbering),
+      cmocka_unit_test(a_value_is_taken_once_by_one_server),
+      cmocka_unit_test(servers_agree_on_a_value),
+      cmocka_unit_test(a_server_hears_what_another_tells_it),
       cmocka_unit_test(it_does_not_open_without_redis),
       cmocka_unit_test(it_stops_while_messages_wait),
   };

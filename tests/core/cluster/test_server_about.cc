@@ -51,8 +51,8 @@ void more_words_are_of_a_later_version(void**) {
 }
 
 void what_no_server_writes_is_refused(void**) {
-  for (const char* text : {"", " ", "id", "id -", "id - 1 2 3 4", "id - 1 2 3 4 5 version", "id - x 2 3 4 5 version host",
-                           "id - -1 2 3 4 5 version host", " - 1 2 3 4 5 version host",
+  for (const char* text : {"", " ", "id", "id -", "id - 1 2 3 4", "id - 1 2 3 4 5 version",
+                           "id - x 2 3 4 5 version host", "id - -1 2 3 4 5 version host", " - 1 2 3 4 5 version host",
                            "id - 99999999999999999999 2 3 4 5 version host"}) {
     if (cluster::parse_about(text)) fail_msg("\"%s\" was read", text);
   }

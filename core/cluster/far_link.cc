@@ -1,0 +1,111 @@
+// See far_link.h.
+#include "cluster/far_link.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "cluster/cluster_store.h"
+#include "cluster/room_keys.h"
+
+namespace chat::cluster {
+namespace {
+
+// 48 random bits: enough for the servers of one cluster.
+constexpr std::size_t kNameBytes = 8;
+constexpr std::size_t kMaxWordBytes = 64;
+
+// Keys and names come from clients, too.
+bool is_word(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxWordBytes && std::ranges::all_of(text, [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+constexpr const char* kAgree = R"(
+local value = redis.call('GET', KEYS[1])
+if value then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  return value
+end
+if ARGV[1] == '' then return false end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return ARGV[1]
+)";
+
+// Gives the text of an answer to the caller.
+redis::ReplyHandler text_to(const net::FarServers::Taken& done) {
+  return [done](redis::Reply&& reply) {
+    std::optional<std::string> value;
+    if (reply.answered() && reply.value.is_text()) value = std::move(reply.value.text);
+    done(std::move(value));
+  };
+}
+
+}  // namespace
+
+FarLink::FarLink(ClusterStore& store, std::string prefix, std::string_view id)
+    : store_(store), prefix_(std::move(prefix)), name_(id.substr(0, kNameBytes)), channel_(channel_of(name_)) {}
+
+// It has no second colon behind its hash tag, unlike a key of a room.
+std::string FarLink::key_of(std::string_view key) const {
+  return prefix_ + "{" + std::to_string(partition_of(key)) + "}sess:" + std::string(key);
+}
+
+std::string FarLink::channel_of(std::string_view server) const { return prefix_ + "f:" + std::string(server); }
+
+// Without memory nothing is kept.
+void FarLink::keep(std::string_view key, std::string value, std::int64_t for_ms) noexcept try {
+  if (!is_word(key)) return;
+  (void)store_.command(std::string(key),
+                       {"SET", key_of(key), std::move(value), "PX", std::to_string(std::max<std::int64_t>(1, for_ms))},
+                       nullptr);
+} catch (const std::bad_alloc&) {
+}
+
+void FarLink::drop(std::string_view key) noexcept try {
+  if (is_word(key)) (void)store_.command(std::string(key), {"DEL", key_of(key)}, nullptr);
+} catch (const std::bad_alloc&) {
+}
+
+void FarLink::take(std::string_view key, Taken done) {
+  if (!is_word(key) || !store_.command(std::string(key), {"GETDEL", key_of(key)}, text_to(done)).ok())
+    done(std::nullopt);
+}
+
+void FarLink::agree(std::string_view key, std::string value, std::int64_t for_ms, Taken done) {
+  const bool asked =
+      is_word(key) &&
+      store_
+          .command(std::string(key), {"EVAL", kAgree, "1", key_of(key), std::move(value), std::to_string(for_ms)},
+                   text_to(done))
+          .ok();
+  if (!asked) done(std::nullopt);
+}
+
+void FarLink::tell(std::string_view server, std::string text, Done told) {
+  if (!is_word(server)) {
+    if (told) told(Told::nobody);
+    return;
+  }
+  redis::ReplyHandler published;
+  if (told) {
+    published = [&store = store_, told](redis::Reply&& reply) {
+      const bool answered = reply.answered() && reply.value.is_integer();
+      if (answered && reply.value.integer > 0) {
+        told(Told::heard);
+      } else {
+        told(answered && store.settled() ? Told::nobody : Told::failed);
+      }
+    };
+  }
+  const Status sent = store_.command({}, {"PUBLISH", channel_of(server), std::move(text)}, std::move(published));
+  if (!sent.ok() && told) told(Told::failed);
+}
+
+void FarLink::on_text(std::string_view text) const {
+  if (listener_ != nullptr) listener_->on_far_text(text);
+}
+
+}  // namespace chat::cluster
