@@ -273,6 +273,10 @@ Status Server::open_cluster() {
       });
   if (!cluster.ok()) return cluster.status();
   cluster_ = std::move(*cluster);
+  if (!cluster_) return {};
+  engine_io_.far = &cluster_->far();
+  engine_io_.rooms = &cluster_->store();
+  cluster_->listen(*this);
   return {};
 }
 
@@ -283,6 +287,15 @@ Status Server::start_guest() {
     name_thread(name);
     prepare_thread(mask);
   });
+}
+
+// A text that cannot be handled for lack of memory is lost; its sender goes on without it.
+void Server::on_far_text(std::string_view text) try {
+  if (text.empty()) return;
+  const char kind = text.front();
+  text.remove_prefix(1);
+  if (kind == EngineIoShared::kContinueText) engine_io_.on_continue_text(text, *hub_);
+} catch (const std::bad_alloc&) {
 }
 
 Status Server::start_history() {

@@ -36,7 +36,7 @@ class PresenceTimer;
 class Loop;
 class OwnedSocket;
 
-class Server final : private AcceptUser {
+class Server final : private AcceptUser, private FarListener {
  public:
   // `application` must outlive the server. Callbacks may be called before this returns.
   // history: keeps the history instead of the file that the options may name; nullptr: none.
@@ -97,6 +97,7 @@ class Server final : private AcceptUser {
   Status start_parts(std::unique_ptr<store::StoreBackend> history_backend);
   // Gives the socket to the next loop.
   void on_accepted(int socket_fd, std::string remote_address) override;
+  void on_far_text(std::string_view text) override;
   bool has_tls() const { return !options_.tls_certificate_file.empty(); }
   Result<int> check_descriptors() const;
   void refuse(const OwnedSocket& socket, const std::string& remote_address, Refusal reason);

@@ -11,6 +11,7 @@
 #include "session/delivery_log.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "model/heap_bytes.h"
@@ -200,6 +201,63 @@ std::size_t DeliveryLog::memory_bytes() const {
       rooms_.capacity() * sizeof(Room) + members_.capacity() * sizeof(RoomIndex) + ring_.capacity() * sizeof(Entry);
   for (const Room& room : rooms_) bytes += heap_bytes(room.name) + heap_bytes(room.epoch);
   return bytes;
+}
+
+void DeliveryLog::pack(std::string& out) const {
+  pack_number(out, rooms_.size());
+  for (const Room& room : rooms_) {
+    pack_text(out, room.name);
+    pack_text(out, room.epoch);
+    for (const std::uint64_t seq : {room.first_since, room.since, room.sent_seq, room.heard_seq, room.written_seq,
+                                    room.forgotten_seq, room.marked_seq, room.proven_seq}) {
+      pack_number(out, seq);
+    }
+  }
+  pack_number(out, members_.size());
+  for (const RoomIndex index : members_) pack_number(out, index);
+  pack_number(out, forgot_room_ ? 1 : 0);
+  pack_number(out, size_);
+  for (std::size_t i = 0; i < size_; ++i) {
+    pack_number(out, entry(i).room);
+    pack_number(out, entry(i).own ? 1 : 0);
+    pack_number(out, entry(i).seq);
+  }
+}
+
+std::optional<DeliveryLog> DeliveryLog::unpack(PackedReader& in) {
+  DeliveryLog log;
+  std::uint64_t count = 0;
+  if (!in.read(count)) return std::nullopt;
+  for (; count != 0; --count) {  // each one takes bytes, so their size is the bound
+    Room room;
+    bool complete = in.read(room.name) && in.read(room.epoch);
+    for (std::uint64_t* seq : {&room.first_since, &room.since, &room.sent_seq, &room.heard_seq, &room.written_seq,
+                               &room.forgotten_seq, &room.marked_seq, &room.proven_seq}) {
+      complete = complete && in.read(*seq);
+    }
+    if (!complete) return std::nullopt;
+    log.rooms_.push_back(std::move(room));
+  }
+  if (!in.read(count)) return std::nullopt;
+  for (; count != 0; --count) {
+    const std::optional<std::uint64_t> index = in.number();
+    if (!index || *index >= log.rooms_.size() || log.rooms_[*index].member) return std::nullopt;
+    log.rooms_[*index].member = true;
+    log.members_.push_back(static_cast<RoomIndex>(*index));
+  }
+  std::uint64_t forgot = 0;
+  if (!in.read(forgot) || !in.read(count) || count > kMaxEntries) return std::nullopt;
+  log.forgot_room_ = forgot != 0;
+  if (count != 0) log.ring_.resize(std::bit_ceil(std::max<std::size_t>(count, kFirstEntries)));
+  for (; log.size_ < count; ++log.size_) {
+    const std::optional<std::uint64_t> index = in.number();
+    std::uint64_t own = 0;
+    std::uint64_t seq = 0;
+    if (!index || *index >= log.rooms_.size() || !in.read(own) || !in.read(seq)) return std::nullopt;
+    log.ring_[log.size_] = {seq, static_cast<RoomIndex>(*index), own != 0};
+    ++log.rooms_[*index].entries;
+  }
+  return log;
 }
 
 }  // namespace chat::session

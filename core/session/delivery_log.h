@@ -15,6 +15,7 @@
 
 #include "model/command.h"
 #include "model/message.h"
+#include "model/packed_fields.h"
 
 namespace chat::session {
 
@@ -55,6 +56,11 @@ class DeliveryLog {
 
   // The memory outside of this object.
   std::size_t memory_bytes() const;
+
+  // Appends all of it but a ping that is not answered, for a log of another server.
+  void pack(std::string& out) const;
+  // nullopt: not well-formed.
+  static std::optional<DeliveryLog> unpack(PackedReader& in);
 
  private:
   using RoomIndex = std::uint32_t;

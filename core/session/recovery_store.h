@@ -37,6 +37,7 @@ class RecoveryStore {
   RecoveryStore(std::int64_t window_ms, std::int64_t max_bytes) : window_ms_(window_ms), max_bytes_(max_bytes) {}
 
   bool enabled() const { return window_ms_ > 0; }
+  std::int64_t window_ms() const { return window_ms_; }
 
   // The client has the pid now, until put(), or until end() if the client cannot be continued.
   void begin(const std::string& pid, const std::string& nsp, ClientPtr client);

@@ -22,6 +22,13 @@ std::string random_id() {
   return id;
 }
 
+bool is_random_id(std::string_view text) {
+  constexpr std::size_t kSize = 20;
+  return text.size() == kSize && std::ranges::all_of(text, [](char c) {
+           return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+         });
+}
+
 void fill_random(std::span<std::byte> bytes) {
   if (getentropy(bytes.data(), bytes.size()) != 0) throw std::runtime_error("the system has no random bytes");
 }

@@ -156,6 +156,7 @@ void Peer::joined_room(Joined& joined, bool added, bool sees_people) {
       const std::uint64_t since = joined.missed.empty() ? joined.seq : joined.missed.front()->seq - 1;
       if (joined.renumbered) state_.log->leave(joined.room);
       state_.log->join(joined.room, {joined.epoch, since});
+      owner_->on_logged_room(*this);
     }
   });
   if (first) {

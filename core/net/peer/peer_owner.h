@@ -28,6 +28,8 @@ class PeerOwner {
   virtual void on_verdict_timeout(Peer& peer) { (void)peer; }
   // The deferred verdict on the entry into the first room has come.
   virtual void on_first_room(Peer& peer, const Status& status) { (void)peer, (void)status; }
+  // The delivery log of a client that has one knows of another room.
+  virtual void on_logged_room(Peer& peer) { (void)peer; }
   // The client has left the room.
   virtual void on_left(Peer& peer, std::string_view room, std::string_view reason) {
     (void)peer, (void)room, (void)reason;

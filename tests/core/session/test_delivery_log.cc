@@ -3,6 +3,7 @@
 #include "session/delivery_log.h"
 
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -28,9 +29,23 @@ void note(DeliveryLog& log, const std::string& room, std::uint64_t seq, bool own
   log.note(DeliveryModel::message(room, seq), own);
 }
 
+// As another server reads it.
+DeliveryLog sent_elsewhere(const DeliveryLog& log) {
+  std::string bytes;
+  log.pack(bytes);
+  PackedReader in(bytes);
+  std::optional<DeliveryLog> read = DeliveryLog::unpack(in);
+  assert_true(read.has_value() && in.done());
+  return *std::move(read);
+}
+
 void assert_at(const DeliveryLog& log, const char* room, std::uint64_t seq, const std::string& expected,
                std::string epoch = "e") {
-  assert_string_equal(show(log.positions_at(room, {std::move(epoch), seq})).c_str(), expected.c_str());
+  const Position position{std::move(epoch), seq};
+  assert_string_equal(show(log.positions_at(room, position)).c_str(), expected.c_str());
+  const DeliveryLog other = sent_elsewhere(log);
+  assert_string_equal(show(other.positions_at(room, position)).c_str(), expected.c_str());
+  assert_string_equal(show(other.positions_proven()).c_str(), show(log.positions_proven()).c_str());
 }
 
 void in_one_room_what_it_saw_is_the_answer(void**) {

@@ -243,6 +243,15 @@ void EngineIoSession::on_verdict(Peer& peer) {
 
 void EngineIoSession::on_first_room(Peer& peer, const Status& status) { clients_.entered(peer.id(), status); }
 
+void EngineIoSession::on_logged_room(Peer& peer) { clients_.note_rooms(peer.id()); }
+
+// During a move the timer finds it, on the new loop.
+void EngineIoSession::on_far_news() {
+  if (finished_ || move_.under_way()) return;
+  clients_.tick(loop().now_ms());
+  schedule();
+}
+
 void EngineIoSession::on_left(Peer& peer, std::string_view room, std::string_view reason) {
   clients_.left(peer.id(), room, reason);
 }

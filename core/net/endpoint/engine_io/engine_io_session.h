@@ -71,6 +71,7 @@ class EngineIoSession final : public Session, public LinkUser, public PeerOwner,
 
   void on_verdict(Peer& peer) override;
   void on_first_room(Peer& peer, const Status& status) override;
+  void on_logged_room(Peer& peer) override;
   void on_left(Peer& peer, std::string_view room, std::string_view reason) override;
   void close_client(Peer& peer, std::uint16_t code, std::string_view reason) override;
   void close_connection(Peer& peer, std::uint16_t code, std::string_view reason) override;
@@ -86,6 +87,8 @@ class EngineIoSession final : public Session, public LinkUser, public PeerOwner,
   Transport transport() const { return machine_.transport(); }
   // Closes after what is queued.
   void close();
+  // Something has come for a claim of a client; see FarClaim.
+  void on_far_news();
   // Sets the timer again, because a deadline of the clients has changed.
   void schedule();
 

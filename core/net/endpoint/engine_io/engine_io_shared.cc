@@ -1,7 +1,12 @@
 // See engine_io_shared.h.
 #include "net/endpoint/engine_io/engine_io_shared.h"
 
+#include <algorithm>
+#include <optional>
+
+#include "hub/hub.h"
 #include "net/base/protocol_traits.h"
+#include "net/session/far_servers.h"
 
 namespace chat::net {
 namespace {
@@ -33,6 +38,25 @@ EngineIoShared::EngineIoShared(const ServerOptions& options)
 
 const session::EngineIoOptions& EngineIoShared::session_options(const Endpoint& endpoint) const {
   return has(endpoint, Transport::websocket) ? upgrading_ : staying_;
+}
+
+std::string EngineIoShared::continue_text(std::string_view pid, std::string_view nsp) {
+  std::string text(1, kContinueText);
+  text += pid;
+  text += ' ';
+  text += nsp;
+  return text;
+}
+
+// Whoever asked takes the record that the client leaves. If the client has left before, and somebody else has taken its record, this
+// stands in its place: it is no record.
+void EngineIoShared::on_continue_text(std::string_view text, Hub& hub) const {
+  const std::size_t space = std::min(text.find(' '), text.size());
+  const std::string_view pid = text.substr(0, space);
+  const std::string_view nsp = text.substr(std::min(text.size(), space + 1));
+  const ClientPtr client = recovery.holder(pid, nsp);
+  if (client && hub.continue_elsewhere(client).ok()) return;
+  far->agree(pid, "gone", recovery.window_ms(), [](const std::optional<std::string>&) {});
 }
 
 session::EngineIoTransports transports_of(const Endpoint& endpoint) {

@@ -1,6 +1,8 @@
 // What the loops of a server share for Engine.IO and Socket.IO, beside the table of sessions. Any thread.
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/base/server_options.h"
@@ -9,9 +11,15 @@
 #include "session/recovery_store.h"
 #include "wire/socket_io/socket_io_namespace.h"
 
+namespace chat {
+class Hub;
+class RoomStore;
+}  // namespace chat
+
 namespace chat::net {
 
 class EngineIoLocal;
+class FarServers;
 
 struct EngineIoShared {
   explicit EngineIoShared(const ServerOptions& options);
@@ -24,6 +32,18 @@ struct EngineIoShared {
   session::NoEngineIoQueue no_queue;
   // By loop. Complete before a loop runs; each is for the thread of its loop.
   std::vector<EngineIoLocal*> locals;
+
+  // In a cluster; nullptr without. Set before a loop runs. Then records of recovery are kept there, and not here.
+  FarServers* far = nullptr;
+  RoomStore* rooms = nullptr;
+  // Whether clients are continued at any server.
+  bool recovers_far() const { return far != nullptr && recovery.enabled(); }
+
+  // To the server that has a client which another server continues.
+  static std::string continue_text(std::string_view pid, std::string_view nsp);
+  // Any thread. Such a text has come, without its kind. Ends the client's connection.
+  void on_continue_text(std::string_view text, Hub& hub) const;
+  static constexpr char kContinueText = 'c';
 
  private:
   const session::EngineIoOptions upgrading_;

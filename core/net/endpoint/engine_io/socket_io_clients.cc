@@ -2,12 +2,15 @@
 #include "net/endpoint/engine_io/socket_io_clients.h"
 
 #include <algorithm>
+#include <new>
 
 #include "net/base/clock.h"
 #include "net/base/random_id.h"
 #include "net/endpoint/engine_io/engine_io_session.h"
 #include "net/endpoint/engine_io/engine_io_shared.h"
 #include "net/peer/admission.h"
+#include "net/session/far_servers.h"
+#include "session/far_recovery.h"
 #include "wire/json/json.h"
 #include "wire/socket_io/socket_io_offset.h"
 
@@ -52,17 +55,20 @@ std::vector<ClientId> earlier_of(const session::RecoveryRecord& record) {
   return earlier;
 }
 
-// Where a client continues in each of its rooms. The room of its namespace comes first, because the welcome comes with the
-// first one.
+// The room of its namespace comes first, because the welcome comes with the first one.
+void put_first(std::vector<RoomPosition>& rooms, const wire::SocketIoNamespace& nsp) {
+  const auto own = std::ranges::find(rooms, nsp.room, &RoomPosition::room);
+  if (own != rooms.end()) std::rotate(rooms.begin(), own, std::next(own));
+}
+
+// Where a client continues in each of its rooms.
 std::optional<std::vector<RoomPosition>> positions(const session::DeliveryLog& log,
                                                    const std::optional<wire::SocketIoOffset>& offset,
                                                    const wire::SocketIoNamespace& nsp) {
   std::optional<std::vector<RoomPosition>> rooms =
       offset ? log.positions_at(offset->room.empty() ? nsp.room : offset->room, offset->position)
              : log.positions_proven();
-  if (!rooms) return std::nullopt;
-  const auto own = std::find_if(rooms->begin(), rooms->end(), [&](const auto& one) { return one.room == nsp.room; });
-  if (own != rooms->end()) std::rotate(rooms->begin(), own, std::next(own));
+  if (rooms) put_first(*rooms, nsp);
   return rooms;
 }
 
@@ -147,7 +153,11 @@ bool SocketIoClients::connect(const wire::SocketIoPacket& packet) {
     return true;
   }
   if (left_.made()) left_.get().erase(std::string(packet.nsp));
-  if (!recover(packet.payload, *nsp) && !wait_for_holder(packet.payload, *nsp)) admit_new(packet.payload, *nsp);
+  if (session_.local().shared().recovers_far()) {
+    if (!claim_far(packet.payload, *nsp)) admit_new(packet.payload, *nsp);
+  } else if (!recover(packet.payload, *nsp) && !wait_for_holder(packet.payload, *nsp)) {
+    admit_new(packet.payload, *nsp);
+  }
   return true;
 }
 
@@ -204,16 +214,65 @@ bool SocketIoClients::recover(std::string_view payload, const wire::SocketIoName
     hub.remove_client(client);
     return false;
   }
-  std::vector<ClientId> earlier = earlier_of(*record);
-  Peer& peer = add({client, nsp, wanted->pid});
-  Status status = hub.accept(client, std::move(record->identity));
-  if (status.ok()) status = peer.restore(*rooms, std::move(earlier));
+  return recover_as(client, *std::move(record), *rooms, wanted->pid, nsp);
+}
+
+bool SocketIoClients::recover_as(const ClientPtr& client, session::RecoveryRecord record,
+                                 const std::vector<RoomPosition>& rooms, const std::string& pid,
+                                 const wire::SocketIoNamespacePtr& nsp) {
+  EndpointContext& loop = session_.loop();
+  Hub& hub = loop.hub();
+  std::vector<ClientId> earlier = earlier_of(record);
+  Peer& peer = add({client, nsp, pid});
+  Status status = hub.accept(client, std::move(record.identity));
+  if (status.ok()) status = peer.restore(rooms, std::move(earlier));
   if (status.ok()) return true;
   members_.pop_back();
-  store.end(wanted->pid);
+  if (members_.empty()) tell_table();
+  session_.local().shared().recovery.end(pid);
   loop.peers().drop(client->id());
   hub.remove_client(client);
   return false;
+}
+
+// The same in a cluster, where any server may have the client or its record. False: the CONNECT has no secret of this kind.
+bool SocketIoClients::claim_far(std::string_view payload, const wire::SocketIoNamespacePtr& nsp) {
+  EndpointContext& loop = session_.loop();
+  std::optional<wire::SocketIoRecovery> wanted = wire::read_recovery(payload);
+  if (!wanted || !is_random_id(wanted->pid)) return false;
+  std::optional<wire::SocketIoOffset> offset;
+  if (wanted->offset && !(offset = wire::parse_offset(*wanted->offset))) return false;
+  const auto wake = [&home = session_.local().home(), number = session_.number()] {
+    try {
+      home.run_later<EngineIoSession>(number, [](EngineIoSession& session) { session.on_far_news(); });
+    } catch (const std::bad_alloc&) {  // the timer finds it
+    }
+  };
+  auto claim = std::make_shared<FarClaim>(
+      session_.local().shared(), loop.hub(),
+      FarClaim::Wanted{std::move(wanted->pid), nsp->name, nsp->room, std::move(offset)}, loop.now_ms(), wake);
+  waiting_.push_back({nsp, std::string(payload), loop.now_ms(), 0, claim});
+  (void)claim->step(loop.now_ms(), loop.moment());
+  session_.schedule();
+  return true;
+}
+
+bool SocketIoClients::recover_far(const Waiting& waiting) {
+  EndpointContext& loop = session_.loop();
+  FarClaim& claim = *waiting.claim;
+  put_first(claim.rooms(), *waiting.nsp);
+  if (loop.options().recovery_asks_on_connect) {
+    Recovering asked{claim.record(), claim.rooms(), waiting.payload};
+    if (ask_again(std::move(asked), claim.pid(), waiting.nsp)) return true;
+    claim.give_back();
+    return false;
+  }
+  const Result<ClientPtr> added = loop.hub().add_client(origin(claim.record().sid));
+  if (!added.ok()) {
+    claim.give_back();
+    return false;
+  }
+  return recover_as(*added, std::move(claim.record()), claim.rooms(), claim.pid(), waiting.nsp);
 }
 
 // Calls on_connect as for a new client, and restores the client when it is accepted. False: the server is full.
@@ -261,7 +320,15 @@ bool SocketIoClients::waits(std::string_view nsp) const {
 void SocketIoClients::try_again(std::int64_t now_ms) {
   std::vector<Waiting> still;
   for (Waiting& waiting : std::exchange(waiting_, {})) {
-    if (now_ms < waiting.next_try_ms) {
+    if (waiting.claim) {
+      const FarClaim::Stage stage = waiting.claim->step(now_ms, session_.loop().moment());
+      if (stage == FarClaim::Stage::working) {
+        waiting.next_try_ms = waiting.claim->next_step_ms();
+        still.push_back(std::move(waiting));
+      } else if (stage == FarClaim::Stage::failed || !recover_far(waiting)) {
+        admit_new(waiting.payload, waiting.nsp);
+      }
+    } else if (now_ms < waiting.next_try_ms) {
       still.push_back(std::move(waiting));
     } else if (recover(waiting.payload, waiting.nsp)) {
       continue;
@@ -352,13 +419,25 @@ void SocketIoClients::remove(ClientId id, std::uint16_t code, std::string_view r
       !exceeds(static_cast<std::int64_t>(left_->size()) + 1, session_.loop().options().hub.max_rooms_per_client)) {
     left_.make().insert(found->nsp->name);
   }
-  if (!found->pid.empty()) session_.local().shared().recovery.end(found->pid);
+  end_recovery(*found);
   members_.erase(found);
   if (members_.empty()) tell_table();
   session_.loop().peers().retire(id, {code, std::string(reason)});
 }
 
+// Several changes in one turn are one record. It is on its way before the next message of the client.
+void SocketIoClients::note_rooms(ClientId id) {
+  const auto found = find_client(members_, id);
+  if (found == members_.end() || found->pid.empty() || !session_.local().shared().recovers_far()) return;
+  if (found->keep_due_ms != -1) return;
+  found->keep_due_ms = session_.loop().now_ms();
+  session_.local().home().run_later<EngineIoSession>(session_.number(),
+                                                     [](EngineIoSession& session) { session.on_far_news(); });
+  session_.schedule();
+}
+
 void SocketIoClients::left(ClientId id, std::string_view room, std::string_view reason) {
+  note_rooms(id);
   const auto found = find_client(members_, id);
   if (found != members_.end() && found->nsp->room == room) disconnect(id, kPolicyViolation, reason);
 }
@@ -385,20 +464,59 @@ void SocketIoClients::disconnect_all(std::uint16_t code, std::string_view reason
   }
 }
 
-void SocketIoClients::keep_for_recovery(const Member& member) {
+void SocketIoClients::keep_for_recovery(Member& member) {
   const Peer* const peer = member.peer;
   if (member.pid.empty() || member.client->dismissed()) return;
+  EndpointContext& loop = session_.loop();
+  EngineIoShared& shared = session_.local().shared();
+  session::RecoveryRecord record;
   if (member.recovering) {  // it has received nothing yet, and may try again
-    session_.local().shared().recovery.put(member.pid, member.recovering->record, session_.loop().now_ms());
+    record = member.recovering->record;
+  } else if (peer != nullptr && peer->welcomed() && peer->delivery_log()) {
+    record = {member.client->socket_id(), member.nsp->name,      member.client->id(),
+              *member.client->identity(), *peer->delivery_log(), peer->earlier()};
+    if (!shared.recovers_far()) record.rooms = loop.hub().hold_rooms(*member.client);
+  } else {
     return;
   }
-  if (peer == nullptr || !peer->welcomed() || !peer->delivery_log()) return;
-  EndpointContext& loop = session_.loop();
-  session_.local().shared().recovery.put(
-      member.pid,
-      {member.client->socket_id(), member.nsp->name, member.client->id(), *member.client->identity(),
-       *peer->delivery_log(), peer->earlier(), loop.hub().hold_rooms(*member.client)},
-      loop.now_ms());
+  if (shared.recovers_far()) {
+    std::string text = session::pack_recovery({std::move(record)});
+    if (text.size() > session::kMaxFarRecoveryBytes) return;
+    shared.far->keep(member.pid, std::move(text), shared.recovery.window_ms());
+    member.kept = false;  // it is not this server's any more
+    member.keep_due_ms = -1;
+    return;
+  }
+  shared.recovery.put(member.pid, std::move(record), loop.now_ms());
+}
+
+// What another server needs if this one dies. Until the next record, an answered ping later.
+void SocketIoClients::keep_far(Member& member) {
+  member.keep_due_ms = -1;
+  const Peer* const peer = member.peer;
+  if (peer == nullptr || !peer->welcomed() || !peer->delivery_log() || member.client->dismissed()) return;
+  EngineIoShared& shared = session_.local().shared();
+  session::FarRecovery recovery{{member.client->socket_id(),
+                                 member.nsp->name,
+                                 member.client->id(),
+                                 *member.client->identity(),
+                                 {},
+                                 peer->earlier()},
+                                shared.far->name(),
+                                peer->delivery_log()->positions_proven()};
+  std::string text = session::pack_recovery(recovery);
+  if (text.size() > session::kMaxFarRecoveryBytes) return;
+  const session::EngineIoOptions& options = shared.session_options(*session_.birth().endpoint);
+  shared.far->keep(member.pid, std::move(text),
+                   shared.recovery.window_ms() + options.ping_interval_ms + options.ping_timeout_ms);
+  member.kept = true;
+}
+
+void SocketIoClients::end_recovery(const Member& member) {
+  if (member.pid.empty()) return;
+  EngineIoShared& shared = session_.local().shared();
+  shared.recovery.end(member.pid);
+  if (member.kept) shared.far->drop(member.pid);
 }
 
 void SocketIoClients::continued(ClientId id) {
@@ -415,16 +533,19 @@ void SocketIoClients::ping_sent() {
 }
 
 void SocketIoClients::ping_answered() {
-  for (const Member& member : members_) {
-    if (member.peer != nullptr) member.peer->ping_answered();
+  const bool far = session_.local().shared().recovers_far();
+  for (Member& member : members_) {
+    if (member.peer == nullptr) continue;
+    member.peer->ping_answered();
+    if (far && !member.pid.empty()) keep_far(member);
   }
 }
 
 void SocketIoClients::end_all(std::uint16_t code, std::string_view reason, bool recoverable) {
   EndpointContext& loop = session_.loop();
-  for (const Member& member : members_) {
+  for (Member& member : members_) {
     if (recoverable) keep_for_recovery(member);
-    if (!member.pid.empty()) session_.local().shared().recovery.end(member.pid);
+    end_recovery(member);
     if (member.peer != nullptr) member.peer->silence();
     loop.peers().retire(member.client->id(), {code, std::string(reason)});
   }
@@ -442,8 +563,8 @@ bool SocketIoClients::had_any() {
 std::int64_t SocketIoClients::deadline_ms() const {
   std::int64_t first = -1;
   for (const Member& member : members_) {
-    if (member.verdict_deadline_ms != -1 && (first == -1 || member.verdict_deadline_ms < first)) {
-      first = member.verdict_deadline_ms;
+    for (const std::int64_t due_ms : {member.verdict_deadline_ms, member.keep_due_ms}) {
+      if (due_ms != -1 && (first == -1 || due_ms < first)) first = due_ms;
     }
   }
   for (const Waiting& waiting : waiting_) {
@@ -456,6 +577,7 @@ void SocketIoClients::tick(std::int64_t now_ms) {
   if (!waiting_.empty()) try_again(now_ms);
   std::vector<ClientPtr> late;
   for (Member& member : members_) {
+    if (member.keep_due_ms != -1 && member.keep_due_ms <= now_ms) keep_far(member);
     if (member.verdict_deadline_ms == -1 || member.verdict_deadline_ms > now_ms) continue;
     member.verdict_deadline_ms = -1;
     late.push_back(member.client);

@@ -12,6 +12,7 @@
 
 #include "hub/client.h"
 #include "model/boxed.h"
+#include "net/endpoint/engine_io/far_claim.h"
 #include "net/peer/peer.h"
 #include "session/recovery_store.h"
 #include "wire/socket_io/socket_io_codec.h"
@@ -32,6 +33,8 @@ class SocketIoClients {
   void verdict(ClientId client);
   // The application has decided on the client's first room.
   void entered(ClientId client, const Status& status);
+  // The client is in other rooms than before.
+  void note_rooms(ClientId client);
   // The client has left a room. If that was the room of its namespace, it leaves the namespace too.
   void left(ClientId client, std::string_view room, std::string_view reason);
   // Disconnects the client, with a DISCONNECT packet.
@@ -70,6 +73,8 @@ class SocketIoClients {
     std::int64_t verdict_deadline_ms = -1;              // while a verdict is awaited
     std::shared_ptr<const Recovering> recovering = {};  // while on_connect decides about it, or null
     Peer* peer = nullptr;                               // on the session's loop; null while the session moves
+    std::int64_t keep_due_ms = -1;                      // when the cluster is to have a record of it
+    bool kept = false;                                  // the cluster has one
   };
   const std::vector<Member>& members() const { return members_; }
   // Moving: the members are without peers from here...
@@ -79,24 +84,33 @@ class SocketIoClients {
   static std::unique_ptr<Peer> make_peer(PeerContext& loop, PeerOwner& owner, Link& link, const Member& member);
 
  private:
-  // A CONNECT that continues a client whose loss is not noticed yet. It waits until that client has ended.
+  // A CONNECT that continues a client whose loss is not noticed yet. It waits until that client has ended. In a cluster, any
+  // CONNECT that continues a client.
   struct Waiting {
     wire::SocketIoNamespacePtr nsp;
     std::string payload;
     std::int64_t next_try_ms = 0;
     std::int64_t deadline_ms = 0;
+    std::shared_ptr<FarClaim> claim = nullptr;
   };
 
   Member* find(std::string_view nsp);
   bool waits(std::string_view nsp) const;
   bool connect(const wire::SocketIoPacket& packet);
   bool recover(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
+  bool recover_as(const ClientPtr& client, session::RecoveryRecord record, const std::vector<RoomPosition>& rooms,
+                  const std::string& pid, const wire::SocketIoNamespacePtr& nsp);
+  bool claim_far(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
+  bool recover_far(const Waiting& waiting);
   bool ask_again(Recovering recovering, const std::string& pid, const wire::SocketIoNamespacePtr& nsp);
   void restore(const Member& member);
   bool wait_for_holder(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
   void try_again(std::int64_t now_ms);
   void admit_new(std::string_view payload, const wire::SocketIoNamespacePtr& nsp);
-  void keep_for_recovery(const Member& member);
+  void keep_for_recovery(Member& member);
+  void keep_far(Member& member);
+  // Nobody can continue the client any more, unless it was kept for that.
+  void end_recovery(const Member& member);
   ClientOrigin origin(std::string sid) const;
   Peer& add(Member member);
   // Adds a client about which on_connect was called.
