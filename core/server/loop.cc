@@ -360,25 +360,47 @@ void Loop::adopt_tls(Connection& connection, int socket_fd) {
   if (!socket.attached()) connections_.bury(connection);
 }
 
+// A request may be held by another server of the cluster.
+void Loop::answer_here(const HeldRequest& request, HttpResponse response, bool essential) {
+  if (request.connection == FarGate::kConnection) {
+    sessions_.far_gate().answer(request.number, std::move(response), essential);
+  } else {
+    connections_.answer(request, std::move(response), essential);
+  }
+}
+
+void Loop::write_here(const HeldRequest& request, const std::string& bytes, bool last) {
+  if (request.connection == FarGate::kConnection) {
+    sessions_.far_gate().write(request.number, bytes, last);
+  } else {
+    connections_.write(request, bytes, last);
+  }
+}
+
 void Loop::answer(const HeldRequest& request, HttpResponse response, bool essential) {
   if (request.loop == index()) {
-    connections_.answer(request, std::move(response), essential);
+    answer_here(request, std::move(response), essential);
     return;
   }
   Loop& there = at(request.loop);
   there.post_task([&there, request, response = std::move(response), essential] {
-    there.connections_.answer(request, response, essential);
+    there.answer_here(request, response, essential);
   });
 }
 
 void Loop::write(const HeldRequest& request, std::string bytes, bool last) {
   if (request.loop == index()) {
-    connections_.write(request, bytes, last);
+    write_here(request, bytes, last);
     return;
   }
   Loop& there = at(request.loop);
-  there.post_task(
-      [&there, request, bytes = std::move(bytes), last] { there.connections_.write(request, bytes, last); });
+  there.post_task([&there, request, bytes = std::move(bytes), last] { there.write_here(request, bytes, last); });
+}
+
+void Loop::open_far(FarServers& far) {
+  sessions_.far_gate().open(far, [this](const HttpRequest& request, const RequestContext& context) {
+    return routes_.route_forwarded(request, context);
+  });
 }
 
 int Loop::direct_fd(const HeldRequest& request) {
@@ -492,6 +514,7 @@ void Loop::tear_down() {
   } else {
     connections_.kill_all();
   }
+  sessions().far_gate().shut_down();
   sessions().end_all();
   peers().retire_all({1001, std::string(kStopping)});
   close_handles();

@@ -79,6 +79,9 @@ class Loop final : public LoopInbox, public EndpointContext {
   uv_loop_t* uv() { return &uv_; }
   ReadySockets& sockets() { return sockets_; }
 
+  // Before the loop runs: there is a cluster.
+  void open_far(FarServers& far);
+
   Server& server() { return server_; }
   // nullptr without TLS.
   LwsContext* tls() { return tls_.get(); }
@@ -123,6 +126,8 @@ class Loop final : public LoopInbox, public EndpointContext {
   bool dispatch(InboxItem& item);
   void adopt_plain(Connection& connection, int socket_fd);
   void adopt_tls(Connection& connection, int socket_fd);
+  void answer_here(const HeldRequest& request, HttpResponse response, bool essential);
+  void write_here(const HeldRequest& request, const std::string& bytes, bool last);
   void arm_timer();
   bool must_wait_for_sockets();
   void wake();

@@ -67,6 +67,13 @@ std::variant<HttpResponse, Hold> Routes::route_to(const Endpoint& endpoint, Conn
   return endpoints_.request_handler(endpoint).route(request, context, endpoint);
 }
 
+std::variant<HttpResponse, Hold> Routes::route_forwarded(const HttpRequest& request, const RequestContext& context) {
+  const Endpoint* endpoint = endpoints_.find(request.path);
+  if (endpoint == nullptr) endpoint = endpoints_.find_above(request.path);
+  if (endpoint == nullptr) return HttpResponse::text(404, "not found\n");
+  return endpoints_.request_handler(*endpoint).route(request, context, *endpoint);
+}
+
 std::optional<HttpResponse> Routes::open_websocket(Connection& connection, const HttpRequest& request) {
   return net::open_websocket(loop_, endpoints_, connection, request);
 }

@@ -19,6 +19,8 @@ class Routes final : public RequestRouter {
 
   std::variant<HttpResponse, Hold> route(Connection& connection, const HttpRequest& request) override;
   std::optional<HttpResponse> open_websocket(Connection& connection, const HttpRequest& request) override;
+  // A request of a session, from another server of the cluster.
+  std::variant<HttpResponse, Hold> route_forwarded(const HttpRequest& request, const RequestContext& context);
 
  private:
   std::variant<HttpResponse, Hold> route_to(const Endpoint& endpoint, Connection& connection,

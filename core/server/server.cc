@@ -276,6 +276,7 @@ Status Server::open_cluster() {
   if (!cluster_) return {};
   engine_io_.far = &cluster_->far();
   engine_io_.rooms = &cluster_->store();
+  for (const auto& loop : loops_) loop->open_far(cluster_->far());
   cluster_->listen(*this);
   return {};
 }
@@ -294,7 +295,18 @@ void Server::on_far_text(std::string_view text) try {
   if (text.empty()) return;
   const char kind = text.front();
   text.remove_prefix(1);
-  if (kind == EngineIoShared::kContinueText) engine_io_.on_continue_text(text, *hub_);
+  if (kind == EngineIoShared::kContinueText) {
+    engine_io_.on_continue_text(text, *hub_);
+    return;
+  }
+  const auto far_kind = static_cast<FarKind>(kind);
+  const std::optional<std::size_t> index = far_loop(far_kind, text, loops_.size());
+  if (!index) return;
+  Loop& loop = *loops_[*index];
+  // Shared, because a task is copied.
+  loop.post_task([&loop, far_kind, kept = std::make_shared<const std::string>(text)] {
+    loop.sessions().far_gate().on_text(far_kind, *kept);
+  });
 } catch (const std::bad_alloc&) {
 }
 

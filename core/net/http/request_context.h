@@ -22,6 +22,7 @@ struct RequestContext {
   std::string host;     // as the client sent it
   bool secure = false;
   bool origin_allowed = false;
+  bool forwarded = false;  // by another server of the cluster, which has checked and counted it
 };
 
 // remote_address: the socket's.

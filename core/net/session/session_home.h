@@ -11,6 +11,7 @@
 
 #include "net/base/time_budget.h"
 #include "net/endpoint/endpoint_context.h"
+#include "net/session/far_gate.h"
 #include "net/session/session.h"
 #include "net/session/session_table.h"
 
@@ -32,6 +33,8 @@ class SessionHome {
 
   EndpointContext& loop() { return loop_; }
   SessionTable& table() { return table_; }
+  // For requests of sessions of other servers.
+  FarGate& far_gate() { return far_gate_; }
 
   // An id for a session that will be added here: see SessionTable::claim(). Reports a refusal, and ends the sessions that
   // make way, in a later turn of their loops.
@@ -80,6 +83,7 @@ class SessionHome {
 
   EndpointContext& loop_;
   SessionTable& table_;
+  FarGate far_gate_{loop_};
   std::unordered_map<SessionNumber, std::shared_ptr<Session>> sessions_;
   std::vector<std::shared_ptr<Session>> dead_;
 };

@@ -30,20 +30,28 @@ std::string_view last_argument(const HttpRequest& request, std::string_view name
 
 // The session that a request names, and whether the request is valid.
 struct Addressed {
-  SessionNumber session = 0;  // 0: a request without sid
+  SessionNumber session = 0;  // 0: a request without sid, or one of a session of another server
   std::optional<EngineIoError> error;
+  std::string_view server = {};  // not empty: the other server. What that can tell is not checked here
 };
 
-Addressed address_session(const SessionTable& table, const HttpRequest& request, const Endpoint& endpoint,
-                          bool websocket) {
+Addressed address_session(EngineIoLocal& local, const HttpRequest& request, const RequestContext& context,
+                          const Endpoint& endpoint, bool websocket) {
   const std::string_view sid = last_argument(request, "sid");
-  const std::optional<SessionTable::Place> place = table.find(endpoint, sid);
+  const std::optional<SessionTable::Place> place = local.table().find(endpoint, sid);
   std::optional<Transport> transport;
-  if (place) transport = place->transport;
+  std::string_view server;
+  if (place) {
+    transport = place->transport;
+  } else if (!websocket && !context.forwarded) {
+    server = local.shared().other_server(sid);
+    if (!server.empty()) transport = Transport::polling;
+  }
   return {place ? place->number : 0,
           session::check_request(
               {request.method, websocket, last_argument(request, "transport"), sid, last_argument(request, "EIO")},
-              transport, transports_of(endpoint))};
+              transport, transports_of(endpoint)),
+          server};
 }
 
 EngineIoBirth birth_of(const HttpRequest& request, const RequestContext& context, const Endpoint& endpoint) {
@@ -173,7 +181,7 @@ std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& requ
   if (request.method == "OPTIONS" && !request.header("origin").empty() && context.origin_allowed) {
     return preflight_response(request, loop_.options().allowed_origins);
   }
-  const Addressed addressed = address_session(local_.table(), request, endpoint, false);
+  const Addressed addressed = address_session(local_, request, context, endpoint, false);
   if (addressed.error) {
     note(*addressed.error, context, loop_);
     return with_cors(engine_io_error(*addressed.error), loop_, request);
@@ -185,7 +193,8 @@ std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& requ
   if (loop_.draining()) return with_cors(HttpResponse::text(503, std::string(kStopping) + "\n"), loop_, request);
 
   using Kind = EngineIoExchange::Kind;
-  const Kind kind = addressed.session == 0 ? Kind::handshake : request.method == "POST" ? Kind::post : Kind::poll;
+  const bool begins = addressed.session == 0 && addressed.server.empty();
+  const Kind kind = begins ? Kind::handshake : request.method == "POST" ? Kind::post : Kind::poll;
   BodyPlan plan = plan_body(request);
   if (plan.kind == BodyPlan::Kind::refused) return with_cors(std::move(plan.refusal), loop_, request);
   const auto max_bytes = static_cast<std::uint64_t>(loop_.options().max_http_body_bytes);
@@ -195,6 +204,10 @@ std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& requ
     response.close = true;
     loop_.refusals().note(Refusal::body_bytes, context.address);
     return with_cors(std::move(response), loop_, request);
+  }
+  if (!addressed.server.empty()) {
+    if (kind != Kind::post) plan = {};
+    return forward(request, context, plan, endpoint, addressed.server);
   }
   auto exchange = std::make_unique<EngineIoExchange>(local_, kind, request, addressed.session);
   exchange->set_address(context.address);
@@ -210,13 +223,27 @@ std::variant<HttpResponse, Hold> EngineIoEndpoint::route(const HttpRequest& requ
   return hold;
 }
 
+// A poll is answered at the next ping at the latest, a POST sooner unless the client is paused.
+Hold EngineIoEndpoint::forward(const HttpRequest& request, const RequestContext& context, const BodyPlan& plan,
+                               const Endpoint& endpoint, std::string_view server) {
+  constexpr std::int64_t kMarginMs = 10'000;
+  const session::EngineIoOptions& options = local_.shared().session_options(endpoint);
+  FarGate::Forwarding forwarding;
+  forwarding.server = server;
+  forwarding.gone = with_cors(engine_io_error(EngineIoError::unknown_sid), loop_, request);
+  forwarding.headers = with_cors({}, loop_, request).headers;
+  forwarding.within_ms = options.ping_interval_ms + options.ping_timeout_ms + kMarginMs;
+  forwarding.max_body_bytes = static_cast<std::uint64_t>(loop_.options().max_http_body_bytes);
+  return local_.home().far_gate().forward(request, context, plan, std::move(forwarding));
+}
+
 std::optional<HttpResponse> EngineIoEndpoint::open_websocket(Connection& connection, Opening& opening) {
   const HttpRequest& request = opening.request;
   const RequestContext& context = opening.context;
   const Endpoint& endpoint = opening.endpoint;
   // The first one, whatever it is: as the reference server does.
   if (!opening.offered.empty()) opening.subprotocol = opening.offered.front();
-  auto [session, error] = address_session(local_.table(), request, endpoint, true);
+  auto [session, error, server] = address_session(local_, request, context, endpoint, true);
   if (error) {
     note(*error, context, loop_);
   } else if (!context.origin_allowed) {

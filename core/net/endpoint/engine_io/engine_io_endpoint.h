@@ -2,6 +2,10 @@
 // conform, and passes the rest to the home of its session.
 #pragma once
 
+#include <optional>
+#include <string_view>
+#include <variant>
+
 #include "net/endpoint/endpoint_handler.h"
 #include "net/endpoint/engine_io/engine_io_local.h"
 
@@ -20,6 +24,10 @@ class EngineIoEndpoint final : public EndpointHandler {
   std::optional<HttpResponse> open_websocket(Connection& connection, Opening& opening) override;
 
  private:
+  // A request of a session of another server.
+  Hold forward(const HttpRequest& request, const RequestContext& context, const BodyPlan& plan,
+               const Endpoint& endpoint, std::string_view server);
+
   EndpointContext& loop_;
   EngineIoLocal local_;
 };

@@ -5,6 +5,7 @@
 
 #include "net/base/random_id.h"
 #include "net/endpoint/engine_io/engine_io_session.h"
+#include "net/session/far_servers.h"
 
 namespace chat::net {
 
@@ -24,6 +25,7 @@ std::optional<Refusal> EngineIoLocal::add(EngineIoBirth birth, Transport transpo
   SessionTable::Claim claim;
   do {
     sid = random_id();
+    if (shared_.far != nullptr) sid += EngineIoShared::kBeforeServer + shared_.far->name();
     claim = home_.claim(*birth.endpoint, sid, transport, birth.address);
   } while (claim.result == ClaimResult::taken);
   if (claim.result == ClaimResult::refused) return claim.refusal;

@@ -40,6 +40,13 @@ const session::EngineIoOptions& EngineIoShared::session_options(const Endpoint& 
   return has(endpoint, Transport::websocket) ? upgrading_ : staying_;
 }
 
+std::string_view EngineIoShared::other_server(std::string_view sid) const {
+  const std::size_t dot = sid.rfind(kBeforeServer);
+  if (far == nullptr || dot == std::string_view::npos) return {};
+  const std::string_view server = sid.substr(dot + 1);
+  return server == far->name() ? std::string_view() : server;
+}
+
 std::string EngineIoShared::continue_text(std::string_view pid, std::string_view nsp) {
   std::string text(1, kContinueText);
   text += pid;

@@ -7,6 +7,7 @@
 
 #include "net/base/protocol_traits.h"
 #include "net/endpoint/sockjs/sockjs_exchange.h"
+#include "net/endpoint/sockjs/sockjs_far_exchange.h"
 #include "net/endpoint/sockjs/sockjs_responses.h"
 #include "net/endpoint/sockjs/sockjs_socket.h"
 
@@ -154,7 +155,9 @@ std::variant<HttpResponse, Hold> SockJsEndpoint::hold(const HttpRequest& request
     }
   }
   const std::optional<SessionTable::Place> place = home_.table().find(endpoint, target.session);
-  if (!place && !transport) return with(not_found(), headers);
+  FarGate& gate = home_.far_gate();
+  const bool may_be_far = !place && gate.far() != nullptr && !context.forwarded;
+  if (!place && !transport && !may_be_far) return with(not_found(), headers);
   if (!place && loop_.draining()) return with(HttpResponse::text(503, std::string(kStopping) + "\n"), headers);
 
   BodyPlan plan = plan_body(request);
@@ -165,6 +168,15 @@ std::variant<HttpResponse, Hold> SockJsEndpoint::hold(const HttpRequest& request
     HttpResponse response = HttpResponse::text(413, "the body is too large\n");
     response.close = true;
     return with(std::move(response), headers);
+  }
+  FarGate::Forwarding forwarding;
+  if (may_be_far) {
+    constexpr std::int64_t kMarginMs = 30'000;
+    const std::int64_t heartbeat_ms = session_options_.heartbeat_ms;
+    forwarding.gone = with(not_found(), headers);
+    forwarding.headers = headers;
+    forwarding.within_ms = heartbeat_ms == kUnlimited ? kUnlimited : heartbeat_ms + kMarginMs;
+    forwarding.max_body_bytes = max_bytes;
   }
   auto exchange = std::make_unique<SockJsExchange>(*this, context.address, std::move(headers));
   exchange->set_body(plan.kind != BodyPlan::Kind::none, request.header("content-type"));
@@ -180,6 +192,11 @@ std::variant<HttpResponse, Hold> SockJsEndpoint::hold(const HttpRequest& request
   hold.body_bytes = plan.length_bytes;
   hold.max_body_bytes = max_bytes;
   hold.exchange = std::move(exchange);
+  if (may_be_far) {
+    std::unique_ptr<Exchange> local = transport ? std::move(hold.exchange) : nullptr;
+    hold.exchange = std::make_unique<SockJsFarExchange>(gate, loop_, sockjs_far_key(endpoint, target.session), request,
+                                                        context, plan, std::move(forwarding), std::move(local));
+  }
   return hold;
 }
 

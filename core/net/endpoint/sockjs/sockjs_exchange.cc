@@ -6,6 +6,7 @@
 
 #include "net/base/protocol_traits.h"
 #include "net/endpoint/sockjs/sockjs_endpoint.h"
+#include "net/endpoint/sockjs/sockjs_far_exchange.h"
 #include "net/endpoint/sockjs/sockjs_http_session.h"
 
 namespace chat::net {
@@ -91,6 +92,9 @@ void SockJsExchange::open() {
   try {
     session = std::make_shared<SockJsHttpSession>(home_, endpoint_.session_options(), session_, address_, *transport_);
     home_.add(session);
+    if (FarServers* const far = home_.far_gate().far()) {
+      session->set_far(*far, sockjs_far_key(*birth.endpoint, birth.id));
+    }
   } catch (...) {  // no memory: the id must not stay taken by nobody
     home_.table().remove(session_);
     throw;

@@ -30,7 +30,14 @@ SockJsHttpSession::SockJsHttpSession(SessionHome& home, const session::SockJsOpt
                                      std::string address, wire::SockJsTransport transport)
     : Session(number), home_(home), address_(std::move(address)), machine_(options, *this, transport) {}
 
-SockJsHttpSession::~SockJsHttpSession() = default;
+SockJsHttpSession::~SockJsHttpSession() {
+  if (far_ != nullptr) far_->drop(far_key_);
+}
+
+void SockJsHttpSession::set_far(FarServers& far, std::string key) {
+  far_key_ = std::move(key);
+  far_ = &far;
+}
 
 template <class Action>
 void SockJsHttpSession::guarded(Action action) {

@@ -37,6 +37,9 @@ class SockJsHttpSession final : public Session,
   void open(const HeldRequest& request, std::string_view callback, EndpointHandler& protocol,
             EndpointHandler::Opening& opening);
 
+  // In a cluster: the servers know the home of the session by this key, until it ends. `far` must outlive it.
+  void set_far(FarServers& far, std::string key);
+
   // Requests of the session, from any loop.
   void receive(const HeldRequest& request, wire::SockJsTransport transport, std::string_view callback);
   // The client has taken all that was written to it.
@@ -115,6 +118,8 @@ class SockJsHttpSession final : public Session,
   bool turn_asked_ = false;  // take_messages() follows
   bool stopping_ = false;    // no more requests will come
   bool failed_ = false;      // memory has failed
+  FarServers* far_ = nullptr;
+  std::string far_key_;
 };
 
 }  // namespace chat::net

@@ -1,0 +1,375 @@
+// Requests that go from server to server: an entry and a home with a link between them that the test can cut, and no Redis.
+#include "net/session/far_gate.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/net/fake_loop.h"
+
+// After all others: it has a macro named fail.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+extern "C" {
+#include <cmocka.h>
+}
+
+using namespace chat;
+using namespace chat::net;
+using namespace chat::test;
+
+namespace {
+
+// Delivers what servers tell each other.
+class Wire {
+ public:
+  void add(const std::string& name, FarGate& gate) { gates_[name] = &gate; }
+  void remove(const std::string& name) { gates_.erase(name); }
+
+  FarServers::Told tell(const std::string& server, const std::string& text) {
+    if (is_cut) return FarServers::Told::failed;
+    const auto found = gates_.find(server);
+    if (found == gates_.end()) return FarServers::Told::nobody;
+    found->second->on_text(static_cast<FarKind>(text.front()), std::string_view(text).substr(1));
+    return FarServers::Told::heard;
+  }
+
+  bool is_cut = false;
+
+ private:
+  std::map<std::string, FarGate*> gates_;
+};
+
+class WiredServers final : public FarServers {
+ public:
+  WiredServers(Wire& wire, std::string name) : wire_(wire), name_(std::move(name)) {}
+
+  const std::string& name() const override { return name_; }
+  void keep(std::string_view, std::string, std::int64_t) noexcept override {}
+  void drop(std::string_view) noexcept override {}
+  void take(std::string_view, Taken done) override { done(std::nullopt); }
+  void agree(std::string_view, std::string, std::int64_t, Taken done) override { done(std::nullopt); }
+  void tell(std::string_view server, std::string text, Done told) override {
+    texts.push_back({std::string(server), std::move(text), std::move(told)});
+  }
+  // What was told since the last call arrives.
+  void flush() {
+    for (auto& [server, text, told] : std::exchange(texts, {})) {
+      const Told result = wire_.tell(server, text);
+      if (told) told(result);
+    }
+  }
+
+  struct Text {
+    std::string server;
+    std::string text;
+    Done told;
+  };
+  std::vector<Text> texts;
+
+ private:
+  Wire& wire_;
+  const std::string name_;
+};
+
+// What happened to the requests at the home.
+struct Seen {
+  std::vector<HeldRequest> held;
+  std::vector<std::string> bodies;
+  std::vector<std::string> paths;
+  std::string log;
+};
+
+class HomeExchange final : public Exchange {
+ public:
+  explicit HomeExchange(Seen& seen) : seen_(seen) {}
+  void on_held(const HeldRequest& request) override { seen_.held.push_back(request); }
+  void on_body(std::string body) override { seen_.bodies.push_back(std::move(body)); }
+  void on_body_too_large() override { seen_.log += "large;"; }
+  void complete(HttpResponse& response) override { response.headers.push_back({"X-Home", "yes"}); }
+  void on_drained() override { seen_.log += "drained;"; }
+  void on_lost(bool answered) override { seen_.log += answered ? "lost answered;" : "lost;"; }
+
+ private:
+  Seen& seen_;
+};
+
+struct Node {
+  Node(Wire& wire, const std::string& name, ServerOptions options = {})
+      : server(std::move(options)), far(wire, name), gate(server.loop()) {
+    wire.add(name, gate);
+    gate.open(far,
+              [this](const HttpRequest& request, const RequestContext& context) -> std::variant<HttpResponse, Hold> {
+                assert_true(context.forwarded);
+                seen.paths.push_back(context.address + request.path);
+                if (request.path == "/none") return HttpResponse::text(404, "none\n");
+                Hold hold;
+                BodyPlan plan = plan_body(request);
+                hold.body = plan.kind;
+                hold.max_body_bytes = 10;
+                hold.exchange = std::make_unique<HomeExchange>(seen);
+                return hold;
+              });
+  }
+
+  FakeServer server;
+  WiredServers far;
+  FarGate gate;
+  Seen seen;
+};
+
+struct Fixture {
+  explicit Fixture(ServerOptions options = {}) : entry(wire, "entry", std::move(options)) {}
+
+  // The exchange of a request that the entry holds.
+  std::unique_ptr<Exchange> forward(std::uint64_t number, const std::string& path = "/poll",
+                                    const std::optional<std::string>& body = std::nullopt, bool to_nobody = false) {
+    HttpRequest request;
+    request.method = body ? "POST" : "GET";
+    request.path = path;
+    request.has_body = body.has_value();
+    if (body) request.headers.push_back({"transfer-encoding", "chunked"});
+    RequestContext context;
+    context.address = "10.0.0.9";
+    FarGate::Forwarding forwarding;
+    forwarding.server = to_nobody ? "nobody" : "home";
+    forwarding.gone = HttpResponse::text(400, "unknown\n");
+    forwarding.headers = {{"X-Entry", "yes"}};
+    forwarding.within_ms = 50'000;
+    forwarding.max_body_bytes = 1'000;
+    Hold hold = entry.gate.forward(request, context, plan_body(request), std::move(forwarding));
+    hold.exchange->on_held({0, 5, number});
+    if (body) hold.exchange->on_body(*body);
+    run();
+    return std::move(hold.exchange);
+  }
+
+  void run() {
+    for (int turn = 0; turn < 4; ++turn) {
+      entry.far.flush();
+      home.far.flush();
+      entry.server.run();
+      home.server.run();
+    }
+  }
+
+  void advance(std::int64_t ms) {
+    entry.server.loop().advance(ms);
+    home.server.loop().advance(ms);
+    run();
+  }
+
+  // "number status body" of each answer at the entry since the last call.
+  std::string answers() {
+    std::string all;
+    for (const FakeLoop::Answered& answer : entry.server.loop().answers) {
+      all += std::to_string(answer.request.number) + " " + std::to_string(answer.response.status) + " " +
+             answer.response.body;
+    }
+    entry.server.loop().answers.clear();
+    return all;
+  }
+  std::string written() {
+    std::string all;
+    for (const FakeLoop::Written& written : entry.server.loop().written) {
+      all += std::to_string(written.request.number) + " " + written.bytes + (written.last ? " end;" : ";");
+    }
+    entry.server.loop().written.clear();
+    return all;
+  }
+
+  Wire wire;
+  Node entry;
+  Node home{wire, "home"};
+};
+
+#define assert_text(actual, expected) assert_string_equal((actual).c_str(), expected)
+
+void a_request_and_its_answer(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  assert_int_equal(f.home.seen.held.size(), 1);
+  assert_true(f.home.seen.held[0].connection == FarGate::kConnection);
+  assert_text(f.home.seen.paths[0], "10.0.0.9/poll");
+  assert_text(f.answers(), "");
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "twice"), true);
+  f.run();
+  assert_int_equal(f.entry.server.loop().answers.size(), 1);
+  const FakeLoop::Answered& answer = f.entry.server.loop().answers[0];
+  assert_true(answer.essential);
+  assert_text(answer.response.headers.back().name, "X-Home");
+  assert_text(f.answers(), "1 200 packets");
+  assert_int_equal(f.entry.gate.forwarded_now(), 0);
+}
+
+void a_body_comes_with_its_length(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1, "/post", "4hello");
+  assert_int_equal(f.home.seen.bodies.size(), 1);
+  assert_text(f.home.seen.bodies[0], "4hello");
+  const auto larger = f.forward(2, "/post", "4hello hello");
+  assert_text(f.home.seen.log, "large;");
+  const auto empty = f.forward(3, "/post", "");
+  assert_int_equal(f.home.seen.bodies.size(), 1);
+  assert_int_equal(f.home.seen.held.size(), 3);
+}
+
+void what_the_home_answers_at_once(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1, "/none");
+  assert_text(f.answers(), "1 404 none\n");
+}
+
+void the_session_hears_of_a_client_that_is_gone(void**) {
+  Fixture f;
+  const auto first = f.forward(1);
+  first->on_lost(false);
+  f.run();
+  assert_text(f.home.seen.log, "lost;");
+  assert_int_equal(f.entry.gate.forwarded_now(), 0);
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "late"), true);
+  f.run();
+  assert_text(f.answers(), "");
+  const auto second = f.forward(2);
+  f.home.gate.answer(f.home.seen.held[1].number, HttpResponse::text(200, "packets"), true);
+  f.run();
+  second->on_lost(true);  // not all of it was written
+  f.run();
+  assert_text(f.home.seen.log, "lost;lost answered;");
+}
+
+void an_answer_in_parts(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  const std::uint64_t number = f.home.seen.held[0].number;
+  f.home.gate.write(number, "early", false);  // it has not begun
+  HttpResponse response = HttpResponse::text(200, "head");
+  response.streams = true;
+  f.home.gate.answer(number, std::move(response), true);
+  f.home.gate.write(number, "one", false);
+  f.run();
+  assert_true(f.entry.server.loop().answers.at(0).response.streams);
+  assert_text(f.answers(), "1 200 head");
+  assert_text(f.written(), "1 one;");
+  exchange->on_drained();
+  f.run();
+  assert_text(f.home.seen.log, "drained;");
+  f.home.gate.write(number, "two", true);
+  f.home.gate.write(number, "three", true);
+  f.run();
+  assert_text(f.written(), "1 two end;");
+  assert_int_equal(f.entry.gate.forwarded_now(), 0);
+}
+
+void a_server_that_there_is_not(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1, "/poll", std::nullopt, true);
+  assert_text(f.answers(), "1 400 unknown\n");
+}
+
+void a_home_that_dies(void**) {
+  Fixture f;
+  const auto held = f.forward(1);
+  const auto streaming = f.forward(2);
+  HttpResponse response = HttpResponse::text(200, "head");
+  response.streams = true;
+  f.home.gate.answer(f.home.seen.held[1].number, std::move(response), true);
+  f.run();
+  assert_text(f.answers(), "2 200 head");
+  f.advance(1'500);
+  assert_text(f.answers(), "");
+  f.wire.remove("home");
+  f.advance(1'500);
+  assert_text(f.answers(), "1 400 unknown\n");
+  assert_text(f.written(), "2  end;");
+  assert_int_equal(f.entry.gate.forwarded_now(), 0);
+}
+
+void an_entry_that_dies(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  const auto answered = f.forward(2);
+  f.home.gate.answer(f.home.seen.held[1].number, HttpResponse::text(200, "packets"), true);
+  f.advance(1'500);
+  assert_text(f.home.seen.log, "");
+  f.wire.remove("entry");
+  f.advance(1'500);
+  assert_text(f.home.seen.log, "lost;");
+}
+
+void while_the_cluster_is_gone(void**) {
+  Fixture f;
+  const auto held = f.forward(1);
+  f.wire.is_cut = true;
+  f.advance(1'500);
+  f.advance(1'500);
+  assert_text(f.answers(), "");  // its home may well be there
+  const auto refused = f.forward(2);
+  assert_text(f.answers(), "2 503 ");
+  f.wire.is_cut = false;
+  f.home.gate.answer(f.home.seen.held[0].number, HttpResponse::text(200, "packets"), true);
+  f.run();
+  assert_text(f.answers(), "1 200 packets");
+}
+
+void an_answer_that_does_not_come(void**) {
+  Fixture f;
+  const auto exchange = f.forward(1);
+  f.advance(30'000);
+  assert_text(f.answers(), "");
+  f.advance(21'000);
+  assert_text(f.answers(), "1 400 unknown\n");
+}
+
+void one_address_has_its_share(void**) {
+  ServerOptions options;
+  options.max_polling_sessions_per_address = 2;
+  Fixture f(options);
+  std::vector<std::unique_ptr<Exchange>> held;
+  for (std::uint64_t number = 1; number <= 4; ++number) held.push_back(f.forward(number));
+  assert_text(f.answers(), "");
+  held.push_back(f.forward(5));
+  assert_text(f.answers(), "5 503 too many requests for other servers\n");
+  assert_int_equal(f.entry.server.refused(Refusal::sessions_per_address), 1);
+  held[0]->on_lost(false);
+  held.push_back(f.forward(6));
+  assert_text(f.answers(), "");
+}
+
+void bytes_of_an_address_are_counted(void**) {
+  ServerOptions options;
+  options.hub.max_queued_bytes_per_address = 3'000;
+  Fixture f(options);
+  const auto first = f.forward(1, "/post", std::string(900, 'x'));
+  assert_text(f.answers(), "");
+  const auto second = f.forward(2, "/post", std::string(900, 'x'));
+  assert_text(f.answers(), "2 503 too many requests for other servers\n");
+  first->on_lost(false);
+  const auto third = f.forward(3, "/post", std::string(900, 'x'));
+  assert_text(f.answers(), "");
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(a_request_and_its_answer),
+      cmocka_unit_test(a_body_comes_with_its_length),
+      cmocka_unit_test(what_the_home_answers_at_once),
+      cmocka_unit_test(the_session_hears_of_a_client_that_is_gone),
+      cmocka_unit_test(an_answer_in_parts),
+      cmocka_unit_test(a_server_that_there_is_not),
+      cmocka_unit_test(a_home_that_dies),
+      cmocka_unit_test(an_entry_that_dies),
+      cmocka_unit_test(while_the_cluster_is_gone),
+      cmocka_unit_test(an_answer_that_does_not_come),
+      cmocka_unit_test(one_address_has_its_share),
+      cmocka_unit_test(bytes_of_an_address_are_counted),
+  };
+  return cmocka_run_group_tests_name("net/session/far_gate", tests, nullptr, nullptr);
+}
