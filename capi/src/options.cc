@@ -568,6 +568,7 @@ void read_history_file(Reader& reader, const chat_server_options& given, net::Se
 }
 
 void read_cluster(Reader& reader, const chat_server_options& given, net::ServerOptions& options) {
+  constexpr int kMaxAckReplicas = 16;
   reader.text("options.cluster", given.cluster, options.cluster);
   if (given.cluster != nullptr && options.cluster.empty()) reader.fault(invalid("options.cluster", "is empty"));
   reader.text("options.cluster_prefix", given.cluster_prefix, options.cluster_prefix);
@@ -578,6 +579,8 @@ void read_cluster(Reader& reader, const chat_server_options& given, net::ServerO
   if (given.socket_io_cluster != nullptr && options.socket_io_cluster.empty()) {
     reader.fault(invalid("options.socket_io_cluster", "is empty"));
   }
+  reader.range("options.cluster_ack_replicas", given.cluster_ack_replicas, 0, kMaxAckReplicas);
+  options.cluster_ack_replicas = static_cast<std::uint32_t>(given.cluster_ack_replicas);
   if (given.cluster == nullptr) return;
   if (given.socket_io_cluster != nullptr) {
     reader.fault(invalid("options.socket_io_cluster", "and options.cluster exclude each other"));

@@ -22,6 +22,8 @@ class BatchesAhead {
   void clear() { batches_.clear(); }
 
   bool empty() const { return batches_.empty(); }
+  // Something between `seq` and the first of them is missing.
+  bool lacks_after(std::uint64_t seq) const { return !batches_.empty() && batches_.begin()->first > seq + 1; }
   // Since when something before them is missing.
   std::int64_t since_ms() const { return since_ms_; }
 

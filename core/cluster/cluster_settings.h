@@ -26,6 +26,8 @@ struct ClusterSettings {
   std::int64_t queue_bytes = 32 << 20;  // of all messages that wait
   std::int64_t lease_ms = 10'000;       // a server that was not heard for so long is gone
   std::int64_t settle_ms = 1'500;       // after another Redis: so long rooms wait for what the other servers know
+  std::uint32_t ack_replicas = 0;       // so many have a message before it is acknowledged
+  std::int64_t replica_ms = 1'000;      // so long they have time for it
   std::int64_t alive_ms = 3'000;        // without a sign on the subscription: it is dead
   std::int64_t check_ms = 60'000;       // how often a silent room is compared with Redis
   std::int64_t idle_ms = 30 * 24 * 3'600'000LL;  // Redis forgets a room that nobody used for so long

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "cluster/surely.h"
 #include "cluster/words.h"
 
 namespace chat::cluster {
@@ -52,7 +53,8 @@ RedisShard::RedisShard(uv_loop_t* loop, const ClusterSettings& settings, const r
       address_(target.addresses.front()),
       channels_(std::move(channels)),
       commands_(loop, link_options(settings, target, false), command_listener_),
-      subscriber_(loop, link_options(settings, target, true), subscriber_listener_) {}
+      subscriber_(loop, link_options(settings, target, true), subscriber_listener_),
+      prepare_(redis::make_prepare(loop, this)) {}
 
 Status RedisShard::start() {
   Status status = commands_.start();
@@ -73,6 +75,8 @@ void RedisShard::Listener::on_push(redis::Value&& value) {
 void RedisShard::lost(const Status& why) {
   ++session_;
   run_.clear();
+  to_confirm_.clear();
+  asking_replicas_ = false;
   const bool was_open = std::exchange(open_, false);
   up_ = handed_over_ = settled_ = false;
   user_.on_down(*this, why, was_open);
@@ -166,6 +170,35 @@ Status RedisShard::run_script(Script script, const std::vector<std::string_view>
   words.insert(words.end(), keys.begin(), keys.end());
   words.insert(words.end(), args.begin(), args.end());
   return commands_.send(words, std::move(done));
+}
+
+void RedisShard::confirm(std::function<void(bool)> done) {
+  to_confirm_.push_back(std::move(done));
+  if (asking_replicas_) return;
+  uv_prepare_start(prepare_.get(), [](uv_prepare_t* prepare) {
+    auto* const shard = static_cast<RedisShard*>(prepare->data);
+    surely([&] { shard->ask_replicas(); });
+  });
+}
+
+// One question for all batches of a round, after them. Redis executes no other command of this connection until it has
+// answered, so there is one question at a time: the next one is for all batches of the meantime.
+void RedisShard::ask_replicas() {
+  uv_prepare_stop(prepare_.get());
+  if (to_confirm_.empty()) return;
+  const auto confirmed = [this, session = session_, waiting = to_confirm_](redis::Reply&& reply) {
+    if (session != session_ || !reply.answered()) return;
+    asking_replicas_ = false;
+    if (reply.value.is_error()) (void)refused(reply.value);
+    const bool enough = reply.value.is_integer() && reply.value.integer >= std::int64_t{settings_.ack_replicas};
+    for (const std::function<void(bool)>& done : waiting) done(enough);
+    surely([this] { ask_replicas(); });
+  };
+  const std::string replicas = text_of(std::uint64_t{settings_.ack_replicas});
+  asking_replicas_ = command(commands_, confirmed, "WAIT", replicas, text_of(settings_.replica_ms)).ok();
+  if (!asking_replicas_) commands_.distrust("it does not take a question for its replicas");
+  to_confirm_.clear();
+  commands_.flush();
 }
 
 RoomRedis::Refusal RedisShard::refused(const redis::Value& error) {

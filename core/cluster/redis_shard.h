@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "cluster/room_host.h"
 #include "cluster/scripts.h"
 #include "redis/redis_link.h"
+#include "redis/uv_handle.h"
 
 namespace chat::cluster {
 
@@ -79,6 +81,7 @@ class RedisShard final : public RoomRedis {
   void unsubscribe(std::string_view channel) override;
   Status run_script(Script script, const std::vector<std::string_view>& keys, const std::vector<std::string>& args,
                     redis::ReplyHandler done) override;
+  void confirm(std::function<void(bool)> done) override;
   Refusal refused(const redis::Value& error) override;
   Status publish(std::string_view channel, std::string_view text);
   // Any command; as run_script().
@@ -101,6 +104,7 @@ class RedisShard final : public RoomRedis {
   void load_scripts();
   void subscribe_own();
   void lost(const Status& why);
+  void ask_replicas();
   std::int64_t loop_ms() const { return static_cast<std::int64_t>(uv_now(loop_)); }
 
   uv_loop_t* loop_;
@@ -112,6 +116,9 @@ class RedisShard final : public RoomRedis {
   Listener subscriber_listener_{*this, true};
   redis::RedisLink commands_;
   redis::RedisLink subscriber_;
+  redis::UvHandle<uv_prepare_t> prepare_;              // runs while something is to be confirmed
+  std::vector<std::function<void(bool)>> to_confirm_;  // with the next question
+  bool asking_replicas_ = false;
   std::array<std::string, kScripts> hashes_;  // of the scripts in Redis
   std::size_t scripts_left_ = kScripts;
   std::string run_;            // of the Redis that both links have; empty: they have none, or two

@@ -45,6 +45,9 @@ class RoomRedis {
   virtual void unsubscribe(std::string_view channel) = 0;
   virtual Status run_script(Script script, const std::vector<std::string_view>& keys,
                             const std::vector<std::string>& args, redis::ReplyHandler done) = 0;
+  // Calls done(whether settings.ack_replicas of its replicas have everything that was sent in this round of the loop); never,
+  // when the connection is lost before. Throws std::bad_alloc.
+  virtual void confirm(std::function<void(bool)> done) = 0;
   // The answer to a command of a room is an error. Says why.
   enum class Refusal : std::uint8_t {
     of_command,  // as it is

@@ -37,6 +37,7 @@ RoomOutbox::Parcel RoomOutbox::next() {
     waiting_.pop_front();
   }
   token_ = host_.make_token();
+  confirmed_ = host_.settings.ack_replicas == 0;
   return parcel;
 }
 

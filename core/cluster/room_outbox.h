@@ -35,6 +35,9 @@ class RoomOutbox {
   bool is_sent() const { return !sent_.empty(); }
   const std::string& token() const { return token_; }
   std::size_t sent_count() const { return sent_.size(); }
+  // So many replicas have the sent batch as have to.
+  bool is_confirmed() const { return confirmed_; }
+  void set_confirmed(bool confirmed) { confirmed_ = confirmed; }
   bool is_sent(const Batch& batch) const { return is_sent() && batch.token == token_ && batch.count == sent_.size(); }
 
   struct Parcel {
@@ -73,6 +76,7 @@ class RoomOutbox {
   std::deque<Waiting> waiting_;
   std::vector<Waiting> sent_;
   std::string token_;
+  bool confirmed_ = false;
 };
 
 }  // namespace chat::cluster

@@ -25,6 +25,7 @@ class Shards::Nowhere final : public RoomRedis {
                     redis::ReplyHandler) override {
     return none();
   }
+  void confirm(std::function<void(bool)>) override {}
   Refusal refused(const redis::Value&) override { return Refusal::of_place; }
 
  private:

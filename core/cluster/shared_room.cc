@@ -102,6 +102,8 @@ void SharedRoom::on_lost() {
   tell_above_.reset();
   values_version_.clear();  // another Redis counts from the start
   retry_ms_ = 0;
+  known_.clear();
+  outbox_.set_confirmed(host_.settings.ack_replicas == 0);
   ++attempt_;
   ++session_;
 }
@@ -150,7 +152,7 @@ void SharedRoom::look_after() {
     const std::int64_t before_ms = ms - host_.settings.hold_ms;
     outbox_.fail_old(status, before_ms);
     if (!readers_.empty() && readers_.front().since_ms <= before_ms) answer_readers(status);
-  } else if (is_open() && !ahead_.empty() && ms - ahead_.since_ms() >= kHoleMs) {
+  } else if (is_open() && ahead_.lacks_after(seq_) && ms - ahead_.since_ms() >= kHoleMs) {
     ClusterCounters::add(host_.counters.holes);
     ask_position();
   }
@@ -335,8 +337,14 @@ void SharedRoom::take_position(PositionAnswer position) {
   if (continues) {
     for (Batch& batch : batches) take_batch(std::move(batch));
   }
-  if (position.own_first != 0) outbox_.acknowledge(position.own_first, epoch_);  // the answer was lost
-  outbox_.take_back();                                                           // it was not published
+  own_first_ = position.own_first;
+  if (own_first_ == 0) {
+    outbox_.take_back();  // it was not published
+  } else if (outbox_.is_confirmed()) {
+    outbox_.acknowledge(own_first_, epoch_);  // the answer was lost
+  } else {
+    ask_replicas();
+  }
   ahead_.drop_others(epoch_, run_);
   take_ahead();
   surely([&] {
@@ -421,6 +429,8 @@ void SharedRoom::send_batch() {
     // When the answer is lost, the stream tells after the next connection.
     if (found && found->session_ == session && reply.answered()) found->on_published(token, reply.value);
   };
+  own_first_ = 0;
+  if (!outbox_.is_confirmed()) ask_replicas();
   ClusterCounters::add(host_.counters.batches);
   if (!redis_->run_script(Script::publish, {keys.meta, keys.stream, keys.ids}, args, answered).ok()) {
     outbox_.take_back();
@@ -446,6 +456,10 @@ void SharedRoom::on_published(const std::string& token, const redis::Value& answ
     ask_position();
   } else if (kind == "TWICE") {
     host_.is_busy(*this);
+    if (!outbox_.is_confirmed()) {  // the replicas may not have what is known
+      known_ = answer.items;
+      return;
+    }
     outbox_.acknowledge_known(answer.items, epoch_);
     publish();
   } else {
@@ -456,6 +470,32 @@ void SharedRoom::on_published(const std::string& token, const redis::Value& answ
     outbox_.fail_sent(unavailable(answer.text));
     publish();
   }
+}
+
+// Asks for the sent batch, together with those of other rooms, whether the replicas have it.
+void SharedRoom::ask_replicas() {
+  redis_->confirm([session = session_, token = outbox_.token(), weak = weak_from_this()](bool enough) {
+    const SharedRoomPtr found = weak.lock();
+    const bool is_current = found && found->session_ == session && found->outbox_.is_sent();
+    if (is_current && found->outbox_.token() == token) found->on_confirmed(enough);
+  });
+}
+
+// Without enough replicas the sender is not told that the message is safe, although everyone receives it.
+void SharedRoom::on_confirmed(bool enough) {
+  const std::vector<redis::Value> known = std::exchange(known_, {});
+  host_.is_busy(*this);
+  if (!enough) {
+    outbox_.fail_sent(unavailable("not enough replicas of Redis have the message"));
+  } else if (!known.empty()) {
+    outbox_.acknowledge_known(known, epoch_);
+  } else {
+    outbox_.set_confirmed(true);
+  }
+  if (!is_open()) return;  // the position is on its way
+  take_ahead();
+  if (outbox_.is_sent() && own_first_ != 0 && own_first_ <= seq_) outbox_.acknowledge(own_first_, epoch_);
+  publish();
 }
 
 // Gives Redis what it does not have of the room's values.
@@ -540,7 +580,7 @@ void SharedRoom::on_values(std::string_view notice) {
 
 void SharedRoom::take_batch(Batch batch) {
   if (is_open() && batch.last() <= seq_) return;
-  if (batch.first > seq_ + 1 || !is_open()) {
+  if (batch.first > seq_ + 1 || !is_open() || is_held(batch)) {
     host_.is_busy(*this);
     ahead_.put(std::move(batch), host_.loop_ms());
     return;
@@ -550,7 +590,13 @@ void SharedRoom::take_batch(Batch batch) {
 }
 
 void SharedRoom::take_ahead() {
-  while (const std::optional<Batch> next = ahead_.take_after(seq_, epoch_, run_, host_.loop_ms())) deliver(*next);
+  while (std::optional<Batch> next = ahead_.take_after(seq_, epoch_, run_, host_.loop_ms())) {
+    if (is_held(*next)) {
+      ahead_.put(std::move(*next), host_.loop_ms());
+      return;
+    }
+    deliver(*next);
+  }
 }
 
 // The batch follows everything that the hub has.

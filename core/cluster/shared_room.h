@@ -102,6 +102,9 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   void publish();
   void send_batch();
   void on_published(const std::string& token, const redis::Value& answer);
+  void ask_replicas();
+  void on_confirmed(bool enough);
+  bool is_held(const Batch& batch) const { return outbox_.is_sent(batch) && !outbox_.is_confirmed(); }
   void on_batch(std::string_view notice);
   void on_closed(std::string_view notice);
   void on_values(std::string_view notice);
@@ -123,6 +126,8 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   std::string run_;          // the Redis that gave the position
   std::string close_epoch_;  // not empty: the room is to be closed first, and continues in this epoch
   RoomOutbox outbox_;
+  std::uint64_t own_first_ = 0;      // not 0: the first seq of the sent batch, which the hub may have already
+  std::vector<redis::Value> known_;  // Redis' answer that messages of the sent batch have been before
   BatchesAhead ahead_;
   std::vector<Reader> readers_;
   std::optional<std::uint64_t> tell_above_;  // Redis wants what this server has above this seq

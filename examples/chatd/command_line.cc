@@ -267,6 +267,8 @@ void CommandLine::add_limits() {
   text("cluster", "URL", "share the rooms with the servers at this Redis: redis://HOST", options_.cluster);
   text("cluster-prefix", "PREFIX", "chat: ; begins the names in Redis", options_.cluster_prefix);
   text("socket-io-cluster", "URL", "a guest of the Socket.IO cluster at this Redis", options_.socket_io_cluster);
+  value("cluster-ack-replicas", "N", "0 replicas of Redis that have a message when it is acknowledged",
+        options_.server.cluster_ack_replicas, number_from(0, 16));
   value("presence", "off|counts|full", "off; what members learn about who is in their room", options_.server.presence,
         one_of<chat_presence_level>(
             {{"off", CHAT_PRESENCE_OFF}, {"counts", CHAT_PRESENCE_COUNTS}, {"full", CHAT_PRESENCE_FULL}}));

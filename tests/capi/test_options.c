@@ -596,6 +596,12 @@ static void a_cluster_is_checked(void **state) {
   }
   options.cluster_prefix = "game-1:";
   starts(&options);
+  for (i = 0; i < 2; i++) {
+    options.cluster_ack_replicas = i == 0 ? -1 : 17;
+    invalid(&options, "options.cluster_ack_replicas");
+  }
+  options.cluster_ack_replicas = 16;
+  starts(&options);
   options.cluster = "";
   invalid(&options, "options.cluster");
   options.cluster = "redis://127.0.0.1";

@@ -84,7 +84,8 @@ class Redis:
     def cli(self, *words):
         """The whole answer, as redis-cli prints it into a pipe."""
         command = ["redis-cli", "-p", str(self.port), *map(str, words)]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S).stdout.strip()
+        done = subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_S)
+        return done.stdout.decode(errors="replace").strip()
 
     def kill(self):
         if self.process is not None:

@@ -12,7 +12,7 @@ import time
 import types
 
 import pytest
-from cluster_support import Redis, Way, Writer, history_at, kill, ready, token
+from cluster_support import Redis, Talker, Way, Writer, history_at, kill, partition_of, ready, token
 from http_support import Http, problem
 from support import BUILD_DIR, LIMIT_S, SOURCE_DIR, wait_until
 
@@ -357,6 +357,69 @@ def test_the_documented_rights_suffice(start_chatd, talk, redis, users):
     for action, value in (("read_only", 1), ("close", 0)):
         assert ann.answer(ann.request("moderate", room="dev", action=action, value=value))["type"] == "moderated"
     bob.wait(lambda event: event["type"] == "left")
+
+
+# Replicas --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def replica(redis):
+    server = Redis(options={"--replicaof": f"127.0.0.1 {redis.port}", "--repl-diskless-sync-delay": "0"})
+    wait_until(lambda: "master_link_status:up" in server.cli("INFO", "replication"))
+    yield server
+    server.end()
+
+
+def test_a_replica_has_each_acknowledged_message(start, talk, redis, replica):
+    server = start("--cluster-ack-replicas", "1")
+    ann = talk(server)
+    refs = [ann.request("send", room="dev", text=str(i)) for i in range(200)]
+    assert [ann.answer(ref)["seq"] for ref in refs] == list(range(1, 201))
+    redis.kill()  # what the replica has now, it keeps
+    entry = replica.cli("XREVRANGE", f"chat:{{{partition_of('dev')}}}dev:s", "+", "-", "COUNT", "1").splitlines()[0]
+    assert entry == "200-0"
+
+
+def test_a_message_is_not_acknowledged_without_a_replica(start, talk, redis, replica, users):
+    first, second = start("--users", users, "--cluster-ack-replicas", "1"), start("--users", users)
+    ann, bob = talk(first, token="token-of-a-member"), talk(second)
+    assert ann.say("one", id="1")["type"] == "ack"
+    replica.freeze()
+    answer = ann.say("two", id="2")
+    assert (answer["type"], answer["code"]) == ("error", "unavailable")
+    for talker in (ann, bob):  # it is published nevertheless
+        talker.heard("two")
+    answer = ann.say("two", id="2")
+    assert (answer["type"], answer["code"]) == ("error", "unavailable")
+    assert bob.say("not asked for")["type"] == "ack"  # the other server has another option
+    replica.thaw()
+    wait_until(lambda: ann.say("two", id="2")["type"] == "ack")
+    ack = ann.say("two", id="2")
+    assert (ack["seq"], ack["repeated"]) == (2, True)
+    assert ann.say("three", id="3")["type"] == "ack"
+    for talker in (ann, bob):
+        talker.heard("three")
+        assert talker.texts() == ["one", "two", "not asked for", "three"]
+
+
+def test_more_replicas_than_there_are_acknowledge_nothing(start, talk, redis, replica):
+    ann = talk(start("--cluster-ack-replicas", "2"))
+    assert ann.say("one")["code"] == "unavailable"
+    assert ann.heard("one")["seq"] == 1
+
+
+def test_an_acknowledgement_survives_the_loss_of_the_connection(start, talk, redis, replica):
+    ann = talk(start("--cluster-ack-replicas", "1"))
+    assert ann.say("one")["type"] == "ack"
+    replica.freeze()
+    ref = ann.request("send", room="dev", text="two")
+    wait_until(lambda: redis.cli("XLEN", f"chat:{{{partition_of('dev')}}}dev:s") == "2")
+    redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    replica.thaw()
+    answer = ann.answer(ref)
+    assert (answer["type"], answer["seq"]) == ("ack", 2)
+    ann.heard("two")
+    assert ann.texts() == ["one", "two"]
 
 
 def three_free_ports():

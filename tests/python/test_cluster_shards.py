@@ -185,6 +185,19 @@ def test_a_room_waits_while_its_slot_is_in_two_places(start, talk, cluster):
         assert talker.texts() == ["0", "1", "2", *["moving"] * len(refs), "moved"]
 
 
+def test_the_list_of_servers_moves(start, talk, cluster):
+    servers = [start(), start()]
+    talkers = [talk(server, room) for room in cluster.rooms_at_each() for server in servers]
+    slot = int(cluster.nodes[0].cli("CLUSTER", "KEYSLOT", "chat:{nodes}"))
+    source = cluster.nodes[min(slot * 3 // cluster.SLOTS, 2)]
+    target = next(node for node in cluster.primaries() if node is not source)
+    cluster.migrate(slot, source, target, lambda: [talker.say("meanwhile") for talker in talkers])
+    wait_until(lambda: all(ready(server) for server in servers))
+    assert talk(start(), "lobby").say("third")["seq"] == 1
+    assert all(event["type"] != "error" for talker in talkers for event in talker.events)
+    assert target.cli("ZCARD", "chat:{nodes}") == "3"
+
+
 def test_the_documented_rights_suffice_for_a_redis_cluster(start_chatd, talk, cluster):
     page = (SOURCE_DIR / "docs/cluster.md").read_text()
     rights = re.search(r"^- The user needs `([^`]+)`", page, re.M)[1].split()

@@ -158,6 +158,8 @@ class ServerOptions(TypedDict, total=False):
     cluster_prefix: str
     socket_io_cluster: str
     """Where the Redis is of a Socket.IO cluster of which the server is a guest, such as "redis://localhost?adapter=sharded"."""
+    cluster_ack_replicas: int
+    """So many replicas of Redis have a message before it is acknowledged."""
 
     presence: PresenceLevel
     presence_grace_ms: int

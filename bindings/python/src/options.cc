@@ -89,6 +89,7 @@ const std::unordered_map<std::string, Field>& fields() {
       PYCHAT_FIELD(socket_io_seen_event),
       PYCHAT_FIELD(history_file_bytes),
       PYCHAT_FIELD(presence_grace_ms),
+      PYCHAT_FIELD(cluster_ack_replicas),
       PYCHAT_FIELD(socket_io_message_ids),
 #undef PYCHAT_FIELD
   };

@@ -1020,6 +1020,11 @@ typedef struct chat_server_options {
    * Node.js.
    */
   const char *socket_io_cluster; /* where the Redis is; NULL: the server is no guest */
+  /*
+   * A message is acknowledged, and delivered by this server, when so many replicas of Redis have it, at most 16. It fails with
+   * UNAVAILABLE when they do not have it within 1 s, but is published then.
+   */
+  int cluster_ack_replicas; /* 0: a message is acknowledged when the primary has it */
 } chat_server_options;
 
 /* All zero except struct_size, threads = 1, and the size of the callbacks. */
@@ -1046,7 +1051,7 @@ typedef struct chat_server_options {
         0, 0, CHAT_OUTBOX_DISCONNECT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL,  \
         NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL,     \
         CHAT_HISTORY_SYNC_NORMAL, CHAT_HISTORY_FAIL, 0, CHAT_PRESENCE_OFF, 0, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, \
-        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF, NULL, NULL, NULL                                               \
+        0, NULL, 0, NULL, 0, CHAT_HISTORY_SEARCH_OFF, NULL, NULL, NULL, 0                                            \
   }
 
 /*

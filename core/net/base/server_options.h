@@ -127,7 +127,8 @@ struct ServerOptions {
 
   std::string cluster;  // where the Redis is that the servers of a cluster share; empty: this server is alone
   std::string cluster_prefix = "chat:";
-  std::string socket_io_cluster;  // guest/guest_settings.h; empty: this server is no guest
+  std::string socket_io_cluster;           // guest/guest_settings.h; empty: this server is no guest
+  std::uint32_t cluster_ack_replicas = 0;  // of Redis that have a message before it is acknowledged
 
   HubOptions hub;
 };

@@ -2,6 +2,7 @@
 #include "cluster/shared_room.h"
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -111,6 +112,7 @@ struct FakeRedis final : RoomRedis {
     commands.push_back({names[static_cast<std::size_t>(script)], args, std::move(done)});
     return {};
   }
+  void confirm(std::function<void(bool)> done) override { confirms.push_back(std::move(done)); }
   Refusal refused(const Value&) override { return refusal; }
 
   // The oldest command without an answer.
@@ -133,6 +135,7 @@ struct FakeRedis final : RoomRedis {
   Refusal refusal = Refusal::of_command;
   std::string its_run = "run1";
   std::deque<Command> commands;
+  std::vector<std::function<void(bool)>> confirms;
 };
 
 ClusterSettings test_settings(const std::int64_t& now_ms) {
@@ -535,6 +538,78 @@ void messages_of_another_redis_are_looked_up(void**) {
   assert_told(f, {"receive x e 5", "receive y e 6"});
 }
 
+void replicas_have_a_message_before_it_is_acknowledged(void**) {
+  Fixture f;
+  f.settings.ack_replicas = 1;
+  f.open();
+  f.submit("one");
+  assert_int_equal(f.redis.confirms.size(), 1);
+  f.submit("two");
+  f.redis.answer("publish", list({text("OK"), text("1"), text("5")}));
+  f.room->on_notice('b', notice("e", 1, {"one"}, "me.1"));
+  f.room->on_notice('b', notice("e", 2, {"far"}));
+  f.now_ms += 1'000;
+  f.room->look_after();
+  assert_told(f, {});  // nothing is a hole
+  assert_true(f.redis.commands.empty());
+  f.redis.confirms[0](true);
+  assert_told(f, {"commit one e 1", "receive far e 2"});
+  assert_int_equal(f.redis.confirms.size(), 2);
+  f.redis.answer("publish", list({text("OK"), text("3"), text("5")}));
+  f.redis.confirms[1](true);
+  assert_told(f, {"commit two e 3"});
+}
+
+void without_enough_replicas_a_message_fails_and_is_delivered(void**) {
+  Fixture f;
+  f.settings.ack_replicas = 1;
+  f.open();
+  f.submit("one");
+  f.redis.answer("publish", list({text("OK"), text("1"), text("5")}));
+  f.room->on_notice('b', notice("e", 1, {"one"}, "me.1"));
+  f.redis.confirms[0](false);
+  assert_told(f, {"commit one " + std::to_string(static_cast<int>(Error::unavailable)), "receive one e 1"});
+  assert_int_equal(f.counters.waiting, 0);
+}
+
+void replicas_have_what_is_known_before_it_is_acknowledged_again(void**) {
+  Fixture f;
+  f.settings.ack_replicas = 1;
+  f.open("e", 4);
+  f.submit("again");
+  f.redis.answer("publish", texts({"TWICE", "1", "3"}));
+  assert_told(f, {});
+  f.redis.confirms[0](true);
+  assert_told(f, {"acknowledge again e 3 repeated"});
+  f.submit("again");
+  f.redis.answer("publish", texts({"TWICE", "1", "3"}));
+  f.redis.confirms[1](false);
+  assert_told(f, {"commit again " + std::to_string(static_cast<int>(Error::unavailable))});
+}
+
+void a_batch_whose_answer_was_lost_is_confirmed_after_the_next_connection(void**) {
+  for (const bool has_room : {true, false}) {
+    Fixture f;
+    f.settings.ack_replicas = 1;
+    f.open();
+    f.submit("one");
+    f.redis.next("publish");
+    f.room->on_lost();
+    f.redis.confirms[0](true);  // too late
+    assert_told(f, {});
+    if (!has_room) f.room->log_opened(false);
+    f.room->attend();
+    f.redis.answer("subscribe", text("OK"));
+    f.redis.answer("open", position("e", 1, {entry(1, {"one"}, "me.1")}, "1"));
+    assert_told(f, has_room ? Texts{} : Texts{"adopt e 1 one"});
+    assert_int_equal(f.redis.confirms.size(), 2);
+    f.redis.confirms[1](true);
+    assert_told(f, {has_room ? "commit one e 1" : "acknowledge one e 1"});
+    assert_true(f.redis.commands.empty());
+    assert_int_equal(f.counters.waiting, 0);
+  }
+}
+
 void late_answers_are_ignored(void**) {
   Fixture f;
   f.room->log_opened(false);
@@ -663,6 +738,10 @@ int main() {
       cmocka_unit_test(a_room_whose_slot_moves_waits_and_continues_elsewhere),
       cmocka_unit_test(a_room_whose_slot_moves_for_too_long_fails_what_waits),
       cmocka_unit_test(messages_of_another_redis_are_looked_up),
+      cmocka_unit_test(replicas_have_a_message_before_it_is_acknowledged),
+      cmocka_unit_test(without_enough_replicas_a_message_fails_and_is_delivered),
+      cmocka_unit_test(replicas_have_what_is_known_before_it_is_acknowledged_again),
+      cmocka_unit_test(a_batch_whose_answer_was_lost_is_confirmed_after_the_next_connection),
       cmocka_unit_test(late_answers_are_ignored),
       cmocka_unit_test(a_reader_hears_when_the_position_is_known),
       cmocka_unit_test(a_room_that_the_hub_refuses_stays_closed),

@@ -216,6 +216,7 @@ struct Options {
   std::string cluster_prefix = {};
   // The Redis of a Socket.IO cluster of which this server is a guest; empty: none.
   std::string socket_io_cluster = {};
+  int cluster_ack_replicas = 0;
 };
 
 namespace detail {
@@ -353,6 +354,7 @@ class RawOptions {
     raw_.cluster = text(options.cluster);
     raw_.cluster_prefix = text(options.cluster_prefix);
     raw_.socket_io_cluster = text(options.socket_io_cluster);
+    raw_.cluster_ack_replicas = options.cluster_ack_replicas;
     if (options.history_store) {
       history_store_ = HistoryCalls::raw(options.history_store.get());
       raw_.history_store = &history_store_;
