@@ -23,7 +23,9 @@ void BatchesAhead::put(Batch batch, std::int64_t now_ms) {
   const std::uint64_t first = batch.first;
   const auto [place, added] = batches_.try_emplace(first, std::move(batch));
   // NOLINTNEXTLINE(bugprone-use-after-move): try_emplace() moves only what it adds
-  if (!added && place->second.messages.empty()) place->second = std::move(batch);
+  if (added) return;
+  const bool of_another = !batch.run.empty() && place->second.run != batch.run;  // the later one is of the room's Redis
+  if (of_another || place->second.messages.empty()) place->second = std::move(batch);
 }
 
 std::optional<Batch> BatchesAhead::take_after(std::uint64_t seq, const std::string& epoch, const std::string& run,

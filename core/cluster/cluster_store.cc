@@ -169,7 +169,8 @@ void ClusterStore::read(KeptQuery query, Done done) {
 }
 
 KeptRangePtr ClusterStore::read_now(const KeptQuery& query) {
-  if (!reaches_others_) return failed_range(query, {Error::unavailable, "the cluster is not available"});
+  if (!open_parts_[partition_of(query.room)])
+    return failed_range(query, {Error::unavailable, "the cluster is not available"});
   if (std::this_thread::get_id() == thread_.get_id())
     return failed_range(query, {Error::wrong_thread, "in a callback of the cluster"});
   // A std::promise would make names of the standard library visible in libchat.a.

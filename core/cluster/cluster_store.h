@@ -3,6 +3,7 @@
 // speaks with Redis (cluster_worker.h). See docs/cluster.md.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -18,6 +19,7 @@
 #include "cluster/cluster_log.h"
 #include "cluster/cluster_settings.h"
 #include "cluster/far_link.h"
+#include "cluster/room_keys.h"
 #include "cluster/room_outbox.h"
 #include "cluster/room_values.h"
 #include "hub/hub.h"
@@ -65,14 +67,14 @@ class ClusterStore final : public RoomStore {
 
   // For sessions that span servers.
   FarLink& far() { return far_; }
-  // Sends a command to the Redis that has the key's part, or with an empty key to any. done is called once, on the worker's thread, if there is one; when the server stops it may be dropped.
-  // Never blocks. Errors: unavailable while Redis is gone or when too many bytes wait, stopped.
+  // Sends a command to the Redis that has the key's part, or with an empty key to any. done is called once, on the worker's thread,
+  // if there is one; when the server stops it may be dropped. Never blocks. Errors: unavailable while Redis is gone or when too many bytes wait, stopped.
   Status command(std::string key, std::vector<std::string> words, redis::ReplyHandler done);
   // Whether all servers have had time to find Redis again after a loss.
   bool settled() const { return settled_; }
 
-  // Whether messages of all rooms are numbered now.
-  bool ready() const { return up_; }
+  // Whether messages of rooms are numbered now: in a Redis Cluster also when those of a primary that is gone are not.
+  bool ready() const { return reaches_others_; }
   net::ClusterStats stats() const;
 
   // For the logs. Errors of submit(): unavailable when too many bytes wait, stopped; the submission is moved away unless it fails.
@@ -121,6 +123,7 @@ class ClusterStore final : public RoomStore {
   ClusterCounters counters_;
   std::atomic<bool> up_ = false;
   std::atomic<bool> reaches_others_ = false;  // some rooms are open, or all
+  std::array<std::atomic<bool>, kPartitions> open_parts_{};
 
   // Of open().
   bool opened_ = false;

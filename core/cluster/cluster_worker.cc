@@ -77,7 +77,11 @@ void ClusterWorker::run() {
         surely([&] { worker->on_timer(); });
       },
       kTickMs, kTickMs);
-  if (const Status status = shards_.start(); !status.ok()) note_trouble(status);
+  try {
+    if (const Status status = shards_.start(); !status.ok()) note_trouble(status);
+  } catch (const std::bad_alloc&) {
+    note_trouble({Error::no_memory, {}});
+  }
   uv_run(&loop_, UV_RUN_DEFAULT);
   shards_.stop();
 }
@@ -106,29 +110,30 @@ void ClusterWorker::on_up(RedisShard& shard) {
 }
 
 void ClusterWorker::on_down(RedisShard& shard, const Status& why, bool was_open) {
+  // First what needs no memory.
   if (&shard == home_) {
     membership_.lose();
     people_.lost_servers();
   }
-  note_trouble(why);
-  note_state();
-  if (was_open) {
-    store_.settled_ = false;
-    shard.expect(counters.servers.load(std::memory_order_relaxed));
-    ClusterCounters::add(counters.losses);
-    log(LogLevel::error, "cluster: Redis is lost: " + why.detail + "; messages to its rooms wait");
-  }
+  if (was_open) store_.settled_ = false;
   for (const auto& [name, room] : rooms_) {
     if (&room->redis() != &shard) continue;
     room->on_lost();
     people_.lost(name);
   }
+  shards_.look_again();
   surely([this] {
     for (const auto& [name, room] : rooms_) {
       if (!room->is_open()) busy_.insert(room.get());
     }
   });
-  shards_.look_again();
+  if (was_open) {
+    shard.expect(counters.servers.load(std::memory_order_relaxed));
+    ClusterCounters::add(counters.losses);
+  }
+  note_state();
+  note_trouble(why);
+  if (was_open) log(LogLevel::error, "cluster: Redis is lost: " + why.detail + "; messages to its rooms wait");
 }
 
 // Rooms are elsewhere, and perhaps the list of servers.
@@ -144,10 +149,12 @@ void ClusterWorker::on_moved() {
     room.move_to(redis);
     people_.lost(room.name);
   }
-  if (std::exchange(home_, shards_.home()) == shards_.home()) return;
-  membership_.lose();
-  people_.lost_servers();
-  membership_.beat_soon();
+  if (home_ != shards_.home()) {
+    home_ = shards_.home();
+    membership_.lose();
+    people_.lost_servers();
+    membership_.beat_soon();
+  }
   note_state();
 }
 
@@ -162,6 +169,7 @@ void ClusterWorker::note_state() {
   const bool up = membership_.has_lease() && shards_.all_open();
   store_.up_ = up;
   store_.reaches_others_ = shards_.any_open() != nullptr;
+  for (std::uint32_t part = 0; part < kPartitions; ++part) store_.open_parts_[part] = shards_.of(part).is_open();
   if (!up || std::exchange(told_up_, up)) {
     told_up_ = up;
     return;
@@ -188,7 +196,7 @@ void ClusterWorker::beat() {
   bool settled = true;
   for (const auto& shard : shards_.all()) {
     if (shard->is_handed_over()) about.handed_over.push_back(shard->run());
-    settled = settled && shard->is_settled();
+    settled = settled && (!shard->is_open() || shard->is_settled());
   }
   membership_.beat(*home_, about, loop_ms() + (settled ? kBeatMs : kSettlingBeatMs));
 }
@@ -211,7 +219,7 @@ void ClusterWorker::settle() {
   bool any = false;
   for (const auto& shard : shards_.all()) {
     if (!shard->is_open() || shard->is_settled()) continue;
-    const bool late = loop_ms() - shard->up_ms() >= settings.settle_ms;
+    const bool late = loop_ms() - shard->open_ms() >= settings.settle_ms;
     const bool complete = shard->is_handed_over() && membership_.all_handed_over(shard->run()) &&
                           membership_.servers() >= shard->expected_servers();
     if (!complete && !late) continue;
@@ -239,6 +247,7 @@ void ClusterWorker::on_message(RedisShard& shard, std::string_view channel, std:
     const auto found = by_channel_.find(std::string(channel));
     if (found == by_channel_.end()) return;
     room = found->second;
+    if (&room->redis() != &shard) return;  // a node that had it before passes it on, too
   }
   if (hub_ == nullptr) return;
   if (kind == 'p' && room != nullptr) {
@@ -298,8 +307,8 @@ void ClusterWorker::take(Step& step) {
       break;
     case Step::Kind::log_closed:
       if (const auto found = rooms_.find(step.room); found != rooms_.end()) {
+        busy_.insert(found->second.get());  // the timer drops it
         found->second->log_closed();
-        drop_if_unused(step.room);
       }
       break;
     case Step::Kind::close:
@@ -394,6 +403,7 @@ void ClusterWorker::on_timer() {
   // What has come meanwhile is read after the timers, so a loop that was late has heard nothing.
   const std::int64_t late_ms = ms - std::exchange(last_tick_ms_, ms) - kTickMs;
   shards_.tick(late_ms);
+  note_state();
   if (membership_.is_due(ms)) beat();
   settle();
   if (hub_ == nullptr) return;

@@ -26,7 +26,6 @@ void Membership::lose() {
 
 void Membership::beat(RedisShard& redis, const ServerAbout& about, std::int64_t next_ms) {
   if (beating_) return;
-  beating_ = true;
   next_beat_ms_ = next_ms;
   const auto answered = [this, &redis, about, session = session_](redis::Reply&& reply) {
     if (session != session_) return;
@@ -35,16 +34,17 @@ void Membership::beat(RedisShard& redis, const ServerAbout& about, std::int64_t 
     if (reply.value.is_array() && reply.value.items.size() >= 2) {
       on_beat(reply.value, redis, about);
     } else {
-      claimed_ = false;
       user_.on_trouble({Error::unavailable, "Redis: " + reply.value.text});
       // With another error it is left, too.
       if (redis.refused(reply.value) == RoomRedis::Refusal::of_command) redis.distrust(reply.value.text);
     }
   };
-  const Status sent = redis.run_script(
-      Script::heartbeat, {nodes_key_, about_key_},
-      {text_of(std::uint64_t{number_}), about.id, text_of(settings_.lease_ms), about_text(about)}, answered);
-  if (!sent.ok()) beating_ = false;
+  beating_ =
+      redis
+          .run_script(Script::heartbeat, {nodes_key_, about_key_},
+                      {text_of(std::uint64_t{number_}), about.id, text_of(settings_.lease_ms), about_text(about)},
+                      answered)
+          .ok();
 }
 
 void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const ServerAbout& about) {

@@ -116,6 +116,7 @@ void RedisShard::load_scripts() {
       if (session != session_ || !reply.answered() || run_.empty()) return;
       if (!reply.value.is_text()) {
         user_.on_trouble(*this, {Error::unavailable, "Redis refuses scripts: " + reply.value.text});
+        commands_.distrust(reply.value.text);
         return;
       }
       hashes_[i] = std::move(reply.value.text);
@@ -127,8 +128,13 @@ void RedisShard::load_scripts() {
 
 void RedisShard::subscribe_own() {
   const auto subscribed = [this, session = session_](redis::Reply&& reply) {
-    if (session != session_ || !reply.answered() || reply.value.is_error()) return;
-    up_ms_ = heard_ms_ = loop_ms();
+    if (session != session_ || !reply.answered()) return;
+    if (reply.value.is_error()) {
+      user_.on_trouble(*this, {Error::unavailable, "Redis refuses subscriptions: " + reply.value.text});
+      subscriber_.distrust(reply.value.text);
+      return;
+    }
+    heard_ms_ = loop_ms();
     next_sign_ms_ = 0;
     up_ = true;
     user_.on_up(*this);
@@ -159,9 +165,7 @@ Status RedisShard::subscribe(std::string_view channel, redis::ReplyHandler done)
   return command(subscriber_, done, "SUBSCRIBE", channel);
 }
 
-void RedisShard::unsubscribe(std::string_view channel) {
-  if (!run_.empty()) (void)command(subscriber_, nullptr, "UNSUBSCRIBE", channel);
-}
+void RedisShard::unsubscribe(std::string_view channel) { (void)command(subscriber_, nullptr, "UNSUBSCRIBE", channel); }
 
 Status RedisShard::run_script(Script script, const std::vector<std::string_view>& keys,
                               const std::vector<std::string>& args, redis::ReplyHandler done) {

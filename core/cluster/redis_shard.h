@@ -58,7 +58,10 @@ class RedisShard final : public RoomRedis {
   // Connected, but rooms are perhaps not opened yet: on_up() was called, and not on_down() since.
   bool is_up() const { return up_; }
   // Until the next on_down().
-  void open() { open_ = true; }
+  void open() {
+    open_ = true;
+    open_ms_ = loop_ms();
+  }
   void settle() {
     settled_ = true;
     expected_servers_ = 0;
@@ -68,8 +71,8 @@ class RedisShard final : public RoomRedis {
   // So many servers had rooms there before it came up or was lost, and have to hand over; until it is settled.
   void expect(std::uint64_t servers) { expected_servers_ = servers; }
   std::uint64_t expected_servers() const { return expected_servers_; }
-  // When it came up.
-  std::int64_t up_ms() const { return up_ms_; }
+  // When it was opened.
+  std::int64_t open_ms() const { return open_ms_; }
   // Signs of life; each tick of the timer. late_ms: so long nothing could be read.
   void tick(std::int64_t late_ms);
 
@@ -128,7 +131,7 @@ class RedisShard final : public RoomRedis {
   bool handed_over_ = false;  // this server has told all that it knows to this Redis
   bool settled_ = false;      // all servers have
   std::uint64_t expected_servers_ = 0;
-  std::int64_t up_ms_ = 0;
+  std::int64_t open_ms_ = 0;
   std::int64_t heard_ms_ = 0;  // the last sign of life on the subscription
   std::int64_t next_sign_ms_ = 0;
   std::int64_t next_log_ms_ = 0;

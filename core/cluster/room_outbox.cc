@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cluster/message_format.h"
+#include "cluster/surely.h"
 #include "cluster/words.h"
 
 namespace chat::cluster {
@@ -50,7 +51,8 @@ void RoomOutbox::commit(const Batch& batch, const std::string& epoch) {
   std::uint64_t seq = batch.first;
   for (const Waiting& one : sent_) {
     one.submission.message->time_ms = batch.time_ms;
-    host_.commit(one.submission, Position{epoch, seq++});
+    surely([&] { host_.commit(one.submission, Position{epoch, seq}); });
+    ++seq;
     finished(one);
   }
   ClusterCounters::add(host_.counters.published, sent_.size());
@@ -59,7 +61,8 @@ void RoomOutbox::commit(const Batch& batch, const std::string& epoch) {
 
 void RoomOutbox::acknowledge(std::uint64_t first, const std::string& epoch) {
   for (const Waiting& one : std::exchange(sent_, {})) {
-    host_.acknowledge(one.submission, {epoch, first++}, false);
+    surely([&] { host_.acknowledge(one.submission, {epoch, first}, false); });
+    ++first;
     finished(one);
   }
 }
@@ -72,7 +75,7 @@ void RoomOutbox::acknowledge_known(const std::vector<redis::Value>& items, const
     if (!index || !seq || *index == 0 || *index > sent.size()) continue;
     Waiting& known = sent[*index - 1];
     if (!known.submission.message) continue;
-    host_.acknowledge(known.submission, {epoch, *seq}, true);
+    surely([&] { host_.acknowledge(known.submission, {epoch, *seq}, true); });
     finished(known);
     known.submission = {};
   }
@@ -98,7 +101,7 @@ void RoomOutbox::fail_old(const Status& status, std::int64_t before_ms) {
 }
 
 void RoomOutbox::fail(const Waiting& waiting, const Status& status) {
-  host_.commit(waiting.submission, status);
+  surely([&] { host_.commit(waiting.submission, status); });
   finished(waiting);
   ClusterCounters::add(host_.counters.failed);
 }

@@ -116,6 +116,7 @@ RedisShard& Shards::add(const redis::RedisTarget& target, Status& started) {
   return *shards_.emplace_back(std::move(shard));
 }
 
+// nullptr: it cannot be started.
 RedisShard* Shards::shard_at(const redis::RedisAddress& address) {
   for (const auto& shard : shards_) {
     if (shard->address() == address) return shard.get();
@@ -125,8 +126,10 @@ RedisShard* Shards::shard_at(const redis::RedisAddress& address) {
   target.addresses = {address};
   Status started;
   RedisShard& added = add(target, started);
-  if (!started.ok()) user_.on_trouble(started);
-  return &added;
+  if (started.ok()) return &added;
+  shards_.pop_back();  // the next map tries again
+  user_.on_trouble(started);
+  return nullptr;
 }
 
 // Repeated when memory fails: it finds the shards that it has added.
@@ -136,12 +139,14 @@ void Shards::take(const redis::SlotMap& map) {
     const redis::RedisAddress* const address = map.primary_of(slots_[part]);
     places[part] = address != nullptr ? shard_at(*address) : nullptr;
   }
-  if (places == places_) return;
+  if (places == places_ && !moving_) return;
+  moving_ = true;
   places_ = places;
   user_.on_moved();
   std::erase_if(shards_, [this](const auto& shard) {
     return std::find(places_.begin(), places_.end(), shard.get()) == places_.end();
   });
+  moving_ = false;
 }
 
 }  // namespace chat::cluster

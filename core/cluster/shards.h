@@ -75,6 +75,7 @@ class Shards {
   std::unique_ptr<RoomRedis> nowhere_;
   std::unique_ptr<redis::ClusterScout> scout_;
   std::uint64_t added_ = 0;
+  bool moving_ = false;  // the user has not taken the places to the end
   bool stopped_ = false;
 };
 

@@ -253,7 +253,12 @@ void SharedRoom::ask_position() {
     }
   };
   const std::vector<std::string_view> names = {keys.meta, keys.stream, keys.values, keys.ids};
-  if (!redis_->run_script(Script::open, names, position_query(from_start), answered).ok()) state_ = State::closed;
+  try {
+    if (redis_->run_script(Script::open, names, position_query(from_start), answered).ok()) return;
+  } catch (const std::bad_alloc&) {
+    ++attempt_;
+  }
+  state_ = State::closed;  // look_after() asks again
 }
 
 // The arguments of Script::open.
@@ -309,9 +314,10 @@ void SharedRoom::take_position(PositionAnswer position) {
   const bool same_epoch = position.epoch == epoch_;
   const bool continues =
       !must_adopt_ && same_epoch && (batches.empty() ? position.top <= seq_ : batches.front().first <= seq_ + 1);
-  // What another Redis has lost of the values is given to it again. A room that was closed has a version.
+  // What another Redis has lost of the values is given to it again. A slot that moved has lost nothing.
   const std::string& run = redis_->run();
-  const bool keeps_values = !run_.empty() && run_ != run && (same_epoch || position.values_version == "0");
+  const std::uint64_t version = number_in<std::uint64_t>(position.values_version).value_or(0);
+  const bool keeps_values = !run_.empty() && run_ != run && version < known_version_ && (same_epoch || version == 0);
   std::vector<RoomValue> values;
   if (position.values_version != values_version_) {
     const std::int64_t time_ms = host_.settings.clock().time_ms;
@@ -329,6 +335,7 @@ void SharedRoom::take_position(PositionAnswer position) {
     host_.take_values(name, values);
   }
   values_version_ = std::move(position.values_version);
+  known_version_ = version;
   ruled_ = true;
   must_adopt_ = false;
   tell_above_.reset();
@@ -518,6 +525,7 @@ void SharedRoom::write_values() {
       const auto written = found->unwritten_.find(key);
       if (written != found->unwritten_.end() && written->second == value) found->unwritten_.erase(written);
     }
+    found->known_version_ = std::max(found->known_version_, number_in<std::uint64_t>(reply.value).value_or(0));
     found->write_values();
   };
   writing_values_ = redis_->run_script(Script::set_values, {keys.values, keys.meta}, args, answered).ok();
@@ -572,6 +580,7 @@ void SharedRoom::on_values(std::string_view notice) {
     one.time_ms = host_.settings.clock().time_ms;
     changed.push_back(std::move(one));
   }
+  ++known_version_;
   surely([&] { host_.values.take(name, changed); });
   host_.take_values(name, changed);
 }

@@ -137,6 +137,7 @@ class SharedRoom : public std::enable_shared_from_this<SharedRoom> {
   std::int64_t retry_ms_ = 0;        // Redis has refused something: not before this time again
   bool values_changed_ = false;      // by a notice, while the position is asked for
   std::string values_version_;       // of the values that this server has read
+  std::uint64_t known_version_ = 0;  // the highest one, also of an earlier Redis
   bool ruled_ = false;               // the hub's room has the values
   bool writing_values_ = false;      // Redis has not answered for some of these:
   RoomValues::Unwritten unwritten_;  // values that Redis does not have yet

@@ -10,6 +10,7 @@
 namespace chat::redis {
 namespace {
 
+constexpr int kMaxHurries = 100;  // in a row; then it asks less often
 constexpr std::size_t kMaxReplyBytes = std::size_t{8} << 20;
 
 }  // namespace
@@ -36,7 +37,8 @@ void ClusterScout::stop() {
 
 void ClusterScout::hurry() {
   if (std::exchange(hurried_, true) || !timer_) return;
-  if (!asking_ && static_cast<int>(uv_timer_get_due_in(timer_.get())) > options_.hurried_ms) wait(options_.hurried_ms);
+  if (!asking_ && hurries_ <= kMaxHurries && static_cast<int>(uv_timer_get_due_in(timer_.get())) > options_.hurried_ms)
+    wait(options_.hurried_ms);
 }
 
 void ClusterScout::wait(int delay_ms) noexcept {
@@ -98,13 +100,17 @@ void ClusterScout::ask() {
   if (!sent.ok()) connection_->close_later(sent);
 }
 
-void ClusterScout::on_closed(const Status& why) { tell(why); }
+void ClusterScout::on_closed(const Status& why) {
+  wait(options_.hurried_ms);
+  tell(why);
+}
 
 // The timer first, since nothing else is sure to have memory.
 void ClusterScout::tell(Result<SlotMap>&& result) {
   asking_ = false;
   hurried_ = hurried_ || !result.ok();
-  wait(hurried_ ? options_.hurried_ms : options_.interval_ms);
+  hurries_ = hurried_ ? hurries_ + 1 : 0;
+  wait(hurried_ && hurries_ <= kMaxHurries ? options_.hurried_ms : options_.interval_ms);
   if (result.ok()) {
     std::vector<RedisAddress> nodes = options_.target.addresses;
     for (const RedisAddress& node : result->nodes) {

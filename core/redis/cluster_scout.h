@@ -64,6 +64,7 @@ class ClusterScout final : public ConnectionUser {
   RedisAddress asked_;
   std::unique_ptr<RedisConnection> connection_;
   bool hurried_ = false;
+  int hurries_ = 0;  // in a row
   bool asking_ = false;
   bool cluster_is_well_ = false;  // says the node that is asked
 };

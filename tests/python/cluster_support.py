@@ -183,7 +183,9 @@ class RedisCluster:
 
     def primary_of(self, room):
         """The node that has the room, by what another living node says."""
-        slot = self.slot_of(room)
+        return self.owner_of(self.slot_of(room))
+
+    def owner_of(self, slot):
         for node in self.alive():
             for line in self._lines(node):
                 id, address, flags, *rest = line.split()

@@ -686,6 +686,25 @@ void values_come_with_the_position_and_by_notices(void**) {
   assert_told(f, {});
 }
 
+void only_a_redis_that_lost_values_is_given_them_again(void**) {
+  for (const bool lost : {false, true}) {
+    Fixture f;
+    f.room->log_opened(false);
+    f.redis.answer("subscribe", text("OK"));
+    f.redis.answer("open", position("e", 0, {}, "0", "4", {"ban", "bob"}));
+    FakeRedis other;
+    other.its_run = "run2";
+    f.room->move_to(other);
+    f.told();
+    f.room->attend();
+    other.answer("subscribe", text("OK"));
+    other.answer("open", position("e", 0, {}, "0", lost ? "3" : "5"));  // without the ban
+    assert_told(f, lost ? Texts{} : Texts{"values ban="});
+    assert_int_equal(f.room->has_changes(), lost);
+    assert_int_equal(f.values.of("dev").size(), lost ? 1 : 0);
+  }
+}
+
 void values_of_this_server_are_written_and_count_more(void**) {
   Fixture f;
   f.open();
@@ -748,6 +767,7 @@ int main() {
       cmocka_unit_test(it_is_closed_in_redis_first),
       cmocka_unit_test(another_server_closes_it),
       cmocka_unit_test(values_come_with_the_position_and_by_notices),
+      cmocka_unit_test(only_a_redis_that_lost_values_is_given_them_again),
       cmocka_unit_test(values_of_this_server_are_written_and_count_more),
       cmocka_unit_test(notices_that_are_not_well_formed_are_ignored),
   };
