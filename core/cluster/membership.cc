@@ -61,9 +61,8 @@ void Membership::on_beat(const redis::Value& answer, RedisShard& redis, const Se
   servers_.clear();
   for (std::size_t i = 2; i + 1 < answer.items.size(); i += 2) {
     std::string_view text = answer.items[i + 1].text;
-    std::optional<ServerAbout> about = parse_about(text);
-    if (about) {
-      servers_.push_back(*std::move(about));
+    if (std::optional<ServerAbout> server = parse_about(text)) {
+      servers_.push_back(*std::move(server));
     } else {  // of another version
       servers_.emplace_back().id = take_word(text);
     }
