@@ -46,7 +46,7 @@ bool unpack_identity(PackedReader& in, Identity& identity) {
   }
   std::string state;
   if (!in.read(state)) return false;
-  if (!state.empty()) identity.state = std::make_shared<const std::string>(std::move(state));
+  if (!state.empty()) identity.state.make() = std::make_shared<const std::string>(std::move(state));
   return true;
 }
 
@@ -69,7 +69,7 @@ std::string pack_recovery(const FarRecovery& recovery) {
     pack_text(out, attribute.name);
     pack_text(out, attribute.value);
   }
-  pack_text(out, record.identity.state ? std::string_view(*record.identity.state) : std::string_view());
+  pack_text(out, *record.identity.state ? std::string_view(**record.identity.state) : std::string_view());
   pack_positions(out, recovery.proven);
   record.log.pack(out);
   return out;
