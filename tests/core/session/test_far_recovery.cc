@@ -28,7 +28,7 @@ FarRecovery lost() {
   record.nsp = "/dev";
   record.client = 0xFFFF'0000'0000'0007;
   record.identity = {"ann", "Ann", {{"role", "admin"}, {std::string("\0x", 2), ""}}};
-  record.identity.state = std::make_shared<const std::string>("{\"busy\":true}");
+  record.identity.state.make() = std::make_shared<const std::string>("{\"busy\":true}");
   record.earlier = {3, 2};
   record.log.join("a", {"e", 5});
   record.log.join("b", {"e", 9});
@@ -68,7 +68,7 @@ void another_server_reads_all_of_it(void**) {
   assert_string_equal(record.identity.name.c_str(), "Ann");
   assert_int_equal(record.identity.attributes.size(), 2);
   assert_true(record.identity.attributes == lost().record.identity.attributes);
-  assert_string_equal(record.identity.state->c_str(), "{\"busy\":true}");
+  assert_string_equal((*record.identity.state)->c_str(), "{\"busy\":true}");
   assert_true((record.earlier == std::vector<ClientId>{3, 2}));
   assert_true(read->server.empty());
   assert_far(*read, "a", Position{"e", 6}, "ae6 be9");
