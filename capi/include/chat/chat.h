@@ -1510,9 +1510,9 @@ typedef struct chat_cluster_server {
   int64_t pid;           /* of its process */
   int64_t started_at_ms; /* Unix time */
   int64_t lease_ms;      /* until the others count it as gone, if it does not renew its lease */
-  uint64_t clients;
-  uint64_t rooms;   /* that it has opened */
-  uint64_t waiting; /* messages that wait for Redis */
+  uint64_t clients;      /* that are open */
+  uint64_t rooms;        /* that it has opened */
+  uint64_t waiting;      /* messages that wait for Redis */
 } chat_cluster_server;
 
 /* What Redis knows of a cluster, and the state of the Redis. */
@@ -1520,7 +1520,7 @@ typedef struct chat_cluster_status {
   size_t struct_size;
   const chat_cluster_server *const *servers; /* by number */
   size_t server_count;
-  const char *redis_version;
+  const char *redis_version;   /* "7.0.15" */
   int64_t round_trip_us;       /* of a command */
   int64_t used_bytes;          /* memory */
   int64_t max_bytes;           /* 0: no limit */

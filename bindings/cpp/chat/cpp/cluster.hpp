@@ -17,27 +17,45 @@ inline namespace v0 {
 
 // chat_cluster_server, with strings of its own.
 struct ClusterServer {
+  // Its part of the ids of its clients.
   std::uint32_t number = 0;
+  // Random: another one after each start.
   std::string id;
+  // The name of its machine.
   std::string host;
+  // The version of libchat.
   std::string version;
+  // The id of its process.
   std::int64_t pid = 0;
+  // When it started, Unix time.
   std::int64_t started_at_ms = 0;
+  // Until the others count it as gone, if it does not renew its lease.
   std::int64_t lease_ms = 0;
+  // Clients that are open.
   std::uint64_t clients = 0;
+  // Rooms that it has opened.
   std::uint64_t rooms = 0;
+  // Messages that wait for Redis.
   std::uint64_t waiting = 0;
 };
 
 // chat_cluster_status, with strings of its own.
 struct ClusterStatus {
+  // Those with a lease, by number.
   std::vector<ClusterServer> servers;
+  // Such as "7.0.15".
   std::string redis_version;
+  // How long a command takes.
   std::int64_t round_trip_us = 0;
+  // The memory that Redis uses.
   std::int64_t used_bytes = 0;
+  // The memory that it may use; 0: no limit.
   std::int64_t max_bytes = 0;
+  // What Redis does when its memory is full.
   std::string eviction_policy;
+  // Whether appendonly is on.
   bool keeps_file = false;
+  // Replicas that are connected.
   std::uint64_t replicas = 0;
 };
 
