@@ -392,13 +392,13 @@ void Presence::note_more(Server& server, std::size_t more) noexcept {
 
 void Presence::take_far(std::uint32_t number, const std::vector<FarPerson>& people, std::size_t more, bool whole) {
   Server& server = server_of(number);
-  std::unordered_set<std::string_view> named;  // their keys are those of entries
+  // Those that go first make room below the limit.
+  std::unordered_set<std::string> named;
   for (const FarPerson& one : people) {
-    const auto known = [&] { return entries_.find(person_key(one.person.user_id, one.person.client)); };
+    std::string key = person_key(one.person.user_id, one.person.client);
     if (one.present) {
-      add_far(server, one);
-      if (const auto found = known(); whole && found != entries_.end()) named.insert(found->first);
-    } else if (const auto found = known(); found != entries_.end()) {
+      if (whole) named.insert(std::move(key));
+    } else if (const auto found = entries_.find(key); found != entries_.end()) {
       remove_far(server, *found->second, false);
     }
   }
@@ -406,6 +406,9 @@ void Presence::take_far(std::uint32_t number, const std::vector<FarPerson>& peop
     for (const auto& [key, entry] : entries_) {
       if (!named.contains(key)) remove_far(server, *entry, false);
     }
+  }
+  for (const FarPerson& one : people) {
+    if (one.present) add_far(server, one);
   }
   note_more(server, more);
 }

@@ -329,6 +329,32 @@ void above_the_limit_people_are_only_counted(void**) {
   assert_int_equal(own.more, 0);
 }
 
+// One server hears of the other, with as many people as are named at most.
+void above_the_limit_others_take_the_places_of_those_that_go(void**) {
+  for (const bool whole : {false, true}) {
+    Servers s;
+    Watched other;
+    std::vector<ClientPtr> clients;
+    for (std::size_t i = 0; i < Presence::kMaxTold + 20; ++i) clients.push_back(s.enter("user" + std::to_string(i)));
+    const auto tell = [&] {
+      const OwnPeople own = s.own(whole);
+      other.hear(7, own.people, own.whole, own.more);
+    };
+    tell();
+    assert_int_equal(other.now().count, Presence::kMaxTold + 21);
+    for (std::size_t i = 0; i < 30; ++i) s.f.hub->remove_client(clients[i]);
+    s.later(0);
+    s.later(15'000);
+    tell();
+    other.later(2'000);
+    Users there = users(s.now().people);
+    there.push_back("watcher");
+    std::sort(there.begin(), there.end());
+    assert_true(users(other.now().people) == there);
+    assert_int_equal(other.now().count, Presence::kMaxTold - 9);
+  }
+}
+
 void those_who_are_only_counted_are_in_the_number(void**) {
   Watched s;
   s.hear(7, {far("ann")}, false, 5'000);
@@ -432,6 +458,7 @@ int main() {
       cmocka_unit_test(the_others_are_told_what_has_changed),
       cmocka_unit_test(who_comes_and_goes_in_between_is_not_told),
       cmocka_unit_test(above_the_limit_people_are_only_counted),
+      cmocka_unit_test(above_the_limit_others_take_the_places_of_those_that_go),
       cmocka_unit_test(those_who_are_only_counted_are_in_the_number),
       cmocka_unit_test(presence_that_begins_again_knows_nobody),
       cmocka_unit_test(a_room_with_people_elsewhere_can_go),
