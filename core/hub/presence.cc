@@ -87,6 +87,7 @@ Presence::Entry* Presence::enter(ClientId client, const Identity& identity, Publ
     entry.person = std::move(person);
     entry.changed = true;
     ++entry.version;
+    if (entry.far_keys.made()) name_far(entry);
   }
   if (!entry.told || entry.changed) touch(entry);
   set_local(entry, true);

@@ -429,6 +429,22 @@ void a_name_is_taken_at_every_server(void**) {
   assert_ok(s.f.hub->rename(guest, "Ann"));
 }
 
+void a_user_at_two_servers_that_is_renamed_here_gives_the_name_free(void**) {
+  Watched s(true);
+  s.hear(7, {far("ann", "Ann")});
+  const ClientPtr ann = with_name(s, "ann", "Ann");
+  const ClientPtr other = with_name(s, "other", "Other");
+  for (const ClientPtr& client : {ann, other}) assert_ok(s.f.join(client, "lobby"));
+  assert_status(s.f.hub->rename(other, "Ann"), Error::name_taken);
+  assert_ok(s.f.hub->rename(ann, "Annabel"));
+  assert_ok(s.f.hub->rename(other, "Ann"));
+  // The new name remains taken when the client here is gone.
+  s.f.hub->remove_client(ann);
+  s.later(0);
+  s.later(16'000);
+  assert_status(s.f.hub->rename(other, "Annabel"), Error::name_taken);
+}
+
 void a_guest_gives_way_to_people_of_other_servers(void**) {
   Watched s(true);
   const ClientPtr first = with_name(s, "", "First");
@@ -465,6 +481,7 @@ int main() {
   };
   const CMUnitTest names[] = {
       cmocka_unit_test(a_name_is_taken_at_every_server),
+      cmocka_unit_test(a_user_at_two_servers_that_is_renamed_here_gives_the_name_free),
       cmocka_unit_test(a_guest_gives_way_to_people_of_other_servers),
   };
   const int failed = cmocka_run_group_tests_name("hub/far_people", tests, nullptr, nullptr);
