@@ -266,8 +266,12 @@ void Presence::note_told(const PresenceNotice& for_members, std::int64_t now_ms)
 
 void Presence::schedule(std::int64_t now_ms, bool retry) noexcept {
   std::int64_t due_ms = PresenceQueue::kNever;
+  if (!own_changed_.empty() && !own_pending_) {
+    own_pending_ = queue_->tell_others(room_);
+    if (!own_pending_) due_ms = now_ms + kNoticeIntervalMs;
+  }
   waits_ = !touched_.empty() || relist_ || far_more_ != told_more_;
-  if (waits_) due_ms = (retry ? now_ms : last_notice_ms_) + kNoticeIntervalMs;
+  if (waits_) due_ms = std::min(due_ms, (retry ? now_ms : last_notice_ms_) + kNoticeIntervalMs);
   if (const Entry* const first = absent_.oldest()) due_ms = std::min(due_ms, first->gone_ms);
   queue_->set(place_, due_ms);
 }
@@ -328,7 +332,9 @@ void Presence::note_own(Entry& entry) noexcept {
     own_changed_.pop_back();
     entry.own_place = Entry::kNowhere;
   }
-  if (!own_pending_) own_pending_ = queue_->tell_others(room_);
+  if (own_pending_) return;
+  own_pending_ = queue_->tell_others(room_);
+  if (!own_pending_) queue_->set(place_, PresenceQueue::kNow);  // schedule() tells it again
 }
 
 OwnPeople Presence::take_own(bool whole) {

@@ -19,10 +19,15 @@ class SharedStore : public FakeStore {
  public:
   bool is_shared() const override { return true; }
   bool presence_changed(const std::string& room) noexcept override {
+    if (failures > 0) {
+      --failures;
+      return false;
+    }
     changed.push_back(room);
     return true;
   }
 
+  int failures = 0;  // for lack of memory
   Users changed;
 };
 
@@ -292,6 +297,20 @@ void the_others_are_told_what_has_changed(void**) {
   assert_true(told(s.own(true)) == Users({"+ann"}));
 }
 
+void the_store_is_told_again_when_its_memory_failed(void**) {
+  Watched s;
+  s.store.failures = 100;
+  const ClientPtr ann = s.enter("ann");
+  assert_true(s.store.changed.empty());
+  s.later(2'000);  // fails again
+  assert_true(s.store.changed.empty());
+  assert_true(s.f.hub->presence_due_ms() <= s.f.now.age_ms + 1'000);
+  s.store.failures = 0;
+  s.later(1'000);
+  assert_true(s.store.changed == Users({"lobby"}));
+  assert_true(told(s.own()) == Users({"+ann"}));
+}
+
 void who_comes_and_goes_in_between_is_not_told(void**) {
   Watched s;
   for (int i = 0; i < 100; ++i) s.f.hub->remove_client(s.enter(""));
@@ -472,6 +491,7 @@ int main() {
       cmocka_unit_test(the_newest_name_and_state_count),
       cmocka_unit_test(a_person_that_comes_back_may_be_another_one),
       cmocka_unit_test(the_others_are_told_what_has_changed),
+      cmocka_unit_test(the_store_is_told_again_when_its_memory_failed),
       cmocka_unit_test(who_comes_and_goes_in_between_is_not_told),
       cmocka_unit_test(above_the_limit_people_are_only_counted),
       cmocka_unit_test(above_the_limit_others_take_the_places_of_those_that_go),
