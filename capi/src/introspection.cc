@@ -201,7 +201,7 @@ chat_error chat_presence(chat_server *server, const char *room, chat_person_visi
     Result<std::string> name = chat::capi::read_room(room);
     if (!name.ok()) return name.status();
     chat::KeptRangePtr opened;
-    if (running.hub().uses_presence()) {
+    if (running.hub().presence_level(*name) != chat::PresenceLevel::off) {
       Result<chat::KeptRangePtr> range = chat::capi::open_room(running, *name);
       if (!range.ok()) return range.status();
       opened = std::move(*range);

@@ -471,21 +471,25 @@ Outcome Dispatcher::perform(Call& call, MembersCommand& command) {
 Status Dispatcher::prepare(Call& call, PresenceCommand& command) { return choose_room(*call.client, command.room); }
 
 Outcome Dispatcher::perform(Call& call, PresenceCommand& command) {
-  // People of other servers may be in a room that this server does not have.
-  if (!call.earlier && hub_.is_shared() && hub_.uses_presence()) {
-    if (const auto id = read_for(call.client, command.room, std::nullopt)) return Suspended{std::move(command), *id};
-  }
-  Result<PresenceNotice> notice = hub_.presence(command.room, false);
-  if (!notice.ok()) return error_reply(std::move(command.ref), notice.status());
-  if (!notice->counts_only) {
+  std::optional<bool> listing;
+  const auto may_list = [&] {
+    if (listing) return *listing;
     const bool allowed = command.allowed || call.client->has_joined(command.room);
     const Authorization verdict = authorize(call.client, Action::members, command.room, {}, allowed);
     if (verdict.deferred) call.client->end_decision(*verdict.deferred);
-    if (verdict.deferred || !verdict.status.ok()) {
-      notice->people.clear();
-      notice->listed = false;
-      notice->counts_only = true;
-    }
+    return listing.emplace(!verdict.deferred && verdict.status.ok());
+  };
+  // People of other servers may be in a room that this server does not have. Who may not list them does not open it.
+  if (!call.earlier && hub_.is_shared() && hub_.presence_level(command.room) != PresenceLevel::off) {
+    std::optional<KeptQuery> query = hub_.unread(command.room, std::nullopt);
+    if (query && may_list()) return Suspended{std::move(command), *read(call.client, std::move(query))};
+  }
+  Result<PresenceNotice> notice = hub_.presence(command.room, false);
+  if (!notice.ok()) return error_reply(std::move(command.ref), notice.status());
+  if (!notice->counts_only && !may_list()) {
+    notice->people.clear();
+    notice->listed = false;
+    notice->counts_only = true;
   }
   return PresenceReply{std::move(command.ref), std::move(command.room),
                        std::make_shared<const PresenceNotice>(std::move(*notice))};

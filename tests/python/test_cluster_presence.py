@@ -257,16 +257,21 @@ def test_a_lost_subscription_loses_nobody(start, watch, redis):
         watcher.wait_for("ann", "bob", *names)
 
 
-def test_every_protocol_sees_the_people_of_all_servers(start, watch, raw):
-    first, second, third = start(), start(), start()
+def test_every_protocol_sees_the_people_of_all_servers(start, watch, raw, redis):
+    first, second, third = start(), start(), start("--lists")
     ann = watch(first, "ann")
 
-    def count_at(server):  # a stranger may not list the people
-        answer = Http(server, raw).get("/rooms/dev/presence")
+    def count_at(server, room="dev"):  # a stranger may not list the people, except at the third server
+        answer = Http(server, raw).get(f"/rooms/{room}/presence")
         assert answer.status == 200, answer.body
         return json.loads(answer.body)["count"]
 
     wait_until(lambda: count_at(third) == 1)  # it does not have the room
+    # Who may not list the people of a room does not open it.
+    assert count_at(second, "other") == 0
+    assert redis.cli("--scan", "--pattern", "*}other:*") == ""
+    assert count_at(third, "other") == 0
+    assert redis.cli("--scan", "--pattern", "*}other:*") != ""
     stream = EventStream(raw(second), "/rooms/dev/events", ("Authorization", f"Bearer {token('bob')}"))
     assert stream.next("presence").json["count"] == 1
     seen = queue.Queue()
