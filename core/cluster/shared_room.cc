@@ -51,7 +51,11 @@ void SharedRoom::log_opened(bool adopted) {
   attend();
 }
 
-void SharedRoom::log_closed() { --logs_; }
+void SharedRoom::log_closed() {
+  if (--logs_ != 0 || readers_.empty()) return;
+  must_adopt();  // the hub's room has gone before its readers were answered
+  attend();
+}
 
 void SharedRoom::close(std::string epoch) {
   drop_content();
@@ -147,11 +151,13 @@ void SharedRoom::look_after() {
   const std::int64_t ms = host_.loop_ms();
   // A busy room is not open for a moment when something is fetched.
   if (is_open()) open_ms_ = ms;
-  if (!is_open() && ms - open_ms_ >= host_.settings.hold_ms) {
-    const Status status = unavailable("Redis does not answer");
-    const std::int64_t before_ms = ms - host_.settings.hold_ms;
-    outbox_.fail_old(status, before_ms);
-    if (!readers_.empty() && readers_.front().since_ms <= before_ms) answer_readers(status);
+  const std::int64_t before_ms = ms - host_.settings.hold_ms;
+  const bool silent = !is_open() && open_ms_ <= before_ms;
+  const Status silence = unavailable("Redis does not answer");
+  // An open room has readers while its people are read.
+  if ((silent || is_open()) && !readers_.empty() && readers_.front().since_ms <= before_ms) answer_readers(silence);
+  if (silent) {
+    outbox_.fail_old(silence, before_ms);
   } else if (is_open() && ahead_.lacks_after(seq_) && ms - ahead_.since_ms() >= kHoleMs) {
     ClusterCounters::add(host_.counters.holes);
     ask_position();
@@ -168,7 +174,9 @@ void SharedRoom::stop(const Status& status) {
   answer_readers(status);
 }
 
-bool SharedRoom::is_busy() const { return !is_open() || !ahead_.empty() || outbox_.waits() || !unwritten_.empty(); }
+bool SharedRoom::is_busy() const {
+  return !is_open() || !readers_.empty() || !ahead_.empty() || outbox_.waits() || !unwritten_.empty();
+}
 
 bool SharedRoom::has_handed_over() const {
   const bool knows_more = !epoch_.empty() && !must_adopt_ && run_ != redis_->run();

@@ -184,7 +184,13 @@ struct FakeHost final : RoomHost {
   }
   void close_shared(const std::string&, const std::string& epoch) override { told.push_back("close " + epoch); }
   void forget_people(const std::string&) override {}
-  void read_people(const std::string&, std::function<void()> then) override { then(); }
+  void read_people(const std::string&, std::function<void()> then) override {
+    if (people_wait) {
+      waits_for_people = std::move(then);
+    } else {
+      then();
+    }
+  }
 
   const std::int64_t& now_ms;
   int tokens = 0;
@@ -192,6 +198,8 @@ struct FakeHost final : RoomHost {
   Texts told;
   std::vector<MessagePtr> its_kept;
   Status adopts;
+  bool people_wait = false;
+  std::function<void()> waits_for_people;
 };
 
 struct Fixture {
@@ -633,6 +641,45 @@ void a_reader_hears_when_the_position_is_known(void**) {
   assert_false(!f.room->is_unused());
 }
 
+void a_reader_does_not_wait_for_people_for_ever(void**) {
+  Fixture f;
+  f.open();
+  f.host.people_wait = true;
+  KeptRangePtr read;
+  f.room->read([&](KeptRangePtr range) { read = std::move(range); });
+  f.redis.answer("open", position("e", 0));
+  assert_true(f.room->is_open() && f.room->is_busy());
+  f.now_ms += 4'999;
+  f.room->look_after();
+  assert_true(!read);
+  f.now_ms += 1;
+  f.room->look_after();
+  assert_true(read && read->status.code == Error::unavailable);
+  f.host.waits_for_people();  // too late
+  assert_false(f.room->is_busy());
+}
+
+void a_reader_whose_room_has_gone_meanwhile_gets_another_one(void**) {
+  Fixture f;
+  KeptRangePtr read;
+  f.room->read([&](KeptRangePtr range) { read = std::move(range); });
+  f.redis.answer("subscribe", text("OK"));
+  f.host.people_wait = true;
+  f.redis.answer("open", position("e", 5));
+  f.room->log_opened(true);
+  // Redis is lost, and with it who waits for the people: nothing keeps the hub's room.
+  f.host.waits_for_people = nullptr;
+  f.room->on_lost();
+  f.room->log_closed();
+  f.host.people_wait = false;
+  f.host.told.clear();
+  f.room->look_after();
+  f.redis.answer("subscribe", text("OK"));
+  assert_text(f.redis.answer("open", position("e", 5))[3], "");
+  assert_told(f, {"adopt e 5"});
+  assert_true(read && read->status.ok() && read->hold);
+}
+
 void a_room_that_the_hub_refuses_stays_closed(void**) {
   Fixture f;
   f.host.adopts = {Error::too_many, "too many rooms"};
@@ -763,6 +810,8 @@ int main() {
       cmocka_unit_test(a_batch_whose_answer_was_lost_is_confirmed_after_the_next_connection),
       cmocka_unit_test(late_answers_are_ignored),
       cmocka_unit_test(a_reader_hears_when_the_position_is_known),
+      cmocka_unit_test(a_reader_does_not_wait_for_people_for_ever),
+      cmocka_unit_test(a_reader_whose_room_has_gone_meanwhile_gets_another_one),
       cmocka_unit_test(a_room_that_the_hub_refuses_stays_closed),
       cmocka_unit_test(it_is_closed_in_redis_first),
       cmocka_unit_test(another_server_closes_it),
