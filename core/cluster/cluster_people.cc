@@ -19,6 +19,12 @@ constexpr std::size_t kRoomsInTick = 200;
 constexpr std::size_t kMaxLost = 1'000;
 constexpr std::int64_t kKeptChecks = 10;  // a list that was not written for so many checks is of a server that is gone
 
+OwnPeople nobody() {
+  OwnPeople own;
+  own.whole = true;
+  return own;
+}
+
 std::string write_person(const FarPerson& one) {
   std::string text = text_of(one.version);
   text += ' ';
@@ -62,18 +68,32 @@ struct ClusterPeople::RoomPeople {
   bool waits = false;        // in soon_
   bool changed = false;      // the hub has something to tell
   bool whole = true;         // the next notice has everyone
-  bool is_told = false;      // the others may believe that somebody is here
+  bool is_told = false;      // the others, or Redis, may believe that somebody is here
   std::uint64_t stamp = 0;   // of the last notice; 0: there was none
   std::size_t more = 0;      // in it
   std::int64_t next_ms = 0;  // of the next one: not before
 
-  bool synced = false;  // the lists were read since the hub has the room
+  bool synced = false;  // the lists were read since the hub has the room, and since Redis is there
+  bool begins = true;   // the hub has not been given everyone that the lists have
   bool wants_read = false;
-  bool unsure = false;                         // a list was left out once, because its server was not known
+  bool reading = false;                        // an answer is awaited
+  bool unsure = false;                         // in unsure_
+  bool asked = false;                          // the servers were listed because of that
   std::int64_t read_ms = 0;                    // not before
   std::uint64_t attempt = 0;                   // to read; answers to earlier ones are ignored
   std::map<std::string, std::uint64_t> known;  // the stamps of the other servers' last notices, by their ids
   std::vector<std::function<void()>> readers;
+
+  void stop_reading() {
+    ++attempt;
+    synced = reading = unsure = asked = false;
+  }
+  // The hub's room knows nobody of the other servers.
+  void begin_again() {
+    stop_reading();
+    known.clear();
+    begins = true;
+  }
 };
 
 ClusterPeople::ClusterPeople(PeopleHost& host, const ClusterSettings& settings) : host_(host), settings_(settings) {}
@@ -88,6 +108,14 @@ ClusterPeople::RoomPeople* ClusterPeople::find(const std::string& room) {
 ClusterPeople::RoomPeople& ClusterPeople::room_of(const std::string& room) {
   if (RoomPeople* const found = find(room)) return *found;
   return *rooms_.emplace(room, std::make_shared<RoomPeople>(room)).first->second;
+}
+
+// nullptr: it is gone, or there is another one of its name.
+ClusterPeople::RoomPeoplePtr ClusterPeople::current(const std::weak_ptr<RoomPeople>& room) const {
+  RoomPeoplePtr locked = room.lock();
+  if (!locked) return nullptr;
+  const auto found = rooms_.find(locked->name);
+  return found != rooms_.end() && found->second == locked ? locked : nullptr;
 }
 
 // A name of the room in Redis. Its index is ":p".
@@ -129,14 +157,14 @@ void ClusterPeople::opened(const std::string& name, std::function<void()> then) 
     return;
   }
   room.readers.push_back(std::move(then));
-  read(room);
+  if (!room.reading && !room.unsure) read(room);
 }
 
 void ClusterPeople::forgot(const std::string& name) {
   RoomPeople* const room = find(name);
   if (room == nullptr) return;
-  room->known.clear();
-  room->synced = false;
+  room->begin_again();
+  room->readers.clear();  // opened() follows
   room->whole = room->changed = true;
 }
 
@@ -151,10 +179,9 @@ void ClusterPeople::dropped(const std::string& name) {
   RoomPeople* const room = find(name);
   if (room == nullptr) return;
   room->readers.clear();
-  ++room->attempt;
-  room->open = room->synced = room->wants_read = false;
-  room->known.clear();
-  room->dropped = room->whole = true;
+  room->begin_again();
+  room->open = room->wants_read = false;
+  room->dropped = room->whole = room->changed = true;
   if (room->is_told) {
     soon(*room);
   } else {
@@ -172,10 +199,10 @@ void ClusterPeople::check(const std::string& name) {
 void ClusterPeople::lost(const std::string& name) {
   RoomPeople* const room = find(name);
   if (room == nullptr) return;
-  room->open = room->synced = room->wants_read = room->unsure = false;
+  room->stop_reading();
+  room->open = room->wants_read = false;
   room->whole = true;
   room->next_ms = room->read_ms = 0;
-  ++room->attempt;
   room->readers.clear();
 }
 
@@ -185,14 +212,14 @@ void ClusterPeople::lost_servers() {
 }
 
 void ClusterPeople::on_timer() {
-  std::vector<RoomPeoplePtr> rooms;
-  rooms.reserve(soon_.size());  // so that all of them can be put there again
-  rooms.swap(soon_);
-  std::size_t taken = 0;
-  for (const RoomPeoplePtr& room : rooms) {
-    room->waits = false;
-    if (const auto found = rooms_.find(room->name); found == rooms_.end() || found->second != room) continue;
-    if (++taken > kRoomsInTick || look_after(*room)) soon(*room);
+  for (std::size_t left = std::min(soon_.size(), kRoomsInTick); left > 0; --left) {
+    const RoomPeoplePtr room = soon_.front();
+    if (current(room) && look_after(*room)) {
+      soon_.splice(soon_.end(), soon_, soon_.begin());
+    } else {
+      room->waits = false;
+      soon_.pop_front();
+    }
   }
 }
 
@@ -200,14 +227,13 @@ void ClusterPeople::on_timer() {
 bool ClusterPeople::look_after(RoomPeople& room) try {
   if (!host_.takes_commands(room.name)) return room.dropped || room.open;
   if (room.dropped) {
-    say_nobody(room, name_of(room, ":c"));
-    rooms_.erase(std::string(room.name));
-    return false;
+    if (room.changed && host_.loop_ms() >= room.next_ms) send(room, nobody());
+    return room.changed;
   }
   if (!room.open) return false;  // opened() goes on
-  if (room.wants_read && host_.loop_ms() >= room.read_ms) read(room);
+  if (room.wants_read && !room.reading && host_.loop_ms() >= room.read_ms) read(room);
   if (room.changed && host_.loop_ms() >= room.next_ms) tell(room);
-  return room.changed || room.wants_read;
+  return room.changed || (room.wants_read && !room.reading);
 } catch (const std::bad_alloc&) {
   return true;
 }
@@ -218,12 +244,10 @@ void ClusterPeople::tell(RoomPeople& room) {
   std::optional<OwnPeople> own = host_.hub().own_people(room.name, room.whole);
   room.changed = false;
   if (!own) {
-    own.emplace();
-    own->whole = true;
-  } else if (own->unread && room.readers.empty()) {  // the presence of the room is new
-    room.known.clear();
-    room.synced = false;
-    room.wants_read = true;
+    own = nobody();
+  } else if (own->unread) {
+    if (!room.begins) room.begin_again();  // the presence of the room is new
+    room.wants_read = room.wants_read || !(room.reading || room.unsure);
   }
   const bool nothing = own->whole ? own->count == 0 && !room.is_told : own->people.empty() && own->more == room.more;
   if (nothing) {
@@ -251,15 +275,23 @@ void ClusterPeople::send(RoomPeople& room, const OwnPeople& own) {
     args.push_back(person_key(one.person.user_id, one.person.client));
     args.push_back(one.present ? write_person(one) : std::string());
   }
-  const auto answered = [this, weak = std::weak_ptr(rooms_.find(room.name)->second)](redis::Reply&& reply) {
-    const RoomPeoplePtr found = weak.lock();
-    if (!found || !reply.answered() || reply.value.is_text()) return;  // after a loss everything is told again
+  const auto answered = [this, stamp, count = own.count,
+                         weak = std::weak_ptr(rooms_.find(room.name)->second)](redis::Reply&& reply) {
+    const RoomPeoplePtr found = current(weak);
+    if (!found) return;
+    if (reply.answered() && reply.value.is_text()) {
+      if (count != 0 || stamp != found->stamp) return;
+      found->is_told = false;
+      if (found->dropped) rooms_.erase(found->name);
+      return;
+    }
+    if (!reply.answered() && !found->dropped) return;  // lost() comes, and after it everything is told again
     if (reply.value.is_error()) {
       host_.refused(found->name, reply.value);
       found->next_ms = host_.loop_ms() + kRetryMs;
     }
     found->whole = found->changed = true;  // or Redis does not have the notice before
-    if (!found->waits && found->open) soon(*found);
+    if (found->open || found->dropped) soon(*found);
   };
   const Status sent = run(room, Script::tell_people, args, answered);
   if (!sent.ok()) {
@@ -268,16 +300,9 @@ void ClusterPeople::send(RoomPeople& room, const OwnPeople& own) {
   }
   room.stamp = stamp;
   room.more = own.more;
-  room.whole = false;
-  room.is_told = own.count != 0;
+  room.whole = room.changed = false;
+  room.is_told = room.is_told || own.count != 0;  // until Redis has that nobody is here
   room.next_ms = host_.loop_ms() + kTellMs;
-}
-
-// channel: "": nobody is told.
-void ClusterPeople::say_nobody(RoomPeople& room, const std::string& channel) {
-  const std::vector<std::string> args = {
-      settings_.id, text_of(++stamps_), "0", "0", text_of(kKeptChecks * settings_.check_ms), std::string(channel)};
-  (void)run(room, Script::tell_people, args, nullptr);
 }
 
 void ClusterPeople::stop() {
@@ -285,7 +310,8 @@ void ClusterPeople::stop() {
   for (const auto& [name, room] : rooms_) {
     if (!room->is_told || !host_.takes_commands(name)) continue;
     if (!std::exchange(says, true)) host_.tell_servers("q" + settings_.id);
-    say_nobody(*room, {});  // after the goodbye, so that the users have their grace time
+    // Nobody reads an empty list before the goodbye, which gives the users their grace time.
+    (void)run(*room, Script::tell_people, {settings_.id, "0", "0", "0", "0", ""}, nullptr);
   }
   rooms_.clear();
   soon_.clear();
@@ -296,45 +322,56 @@ void ClusterPeople::stop() {
 
 void ClusterPeople::read(RoomPeople& room) {
   room.wants_read = true;
-  if (!room.open || !host_.takes_commands(room.name)) return;
+  if (room.reading || !room.open || !host_.takes_commands(room.name)) return;
   std::vector<std::string> args = {settings_.id, room.stamp == 0 ? std::string() : text_of(room.stamp),
                                    text_of(std::uint64_t{room.more}), text_of(kKeptChecks * settings_.check_ms)};
   for (const auto& [id, stamp] : room.known) args.insert(args.end(), {id, text_of(stamp)});
-  const auto answered = [this, attempt = ++room.attempt,
+  const auto answered = [this, attempt = ++room.attempt, stamp = room.stamp,
                          weak = std::weak_ptr(rooms_.find(room.name)->second)](redis::Reply&& reply) {
-    const RoomPeoplePtr found = weak.lock();
-    if (!found || found->attempt != attempt || !reply.answered()) return;
+    const RoomPeoplePtr found = current(weak);
+    if (!found || found->attempt != attempt) return;
+    found->reading = false;
+    if (!reply.answered()) return;  // lost() comes
     try {
-      on_read(*found, reply.value);
+      on_read(*found, stamp, reply.value);
     } catch (const std::bad_alloc&) {
       found->wants_read = true;
     }
-    if (found->wants_read && !found->waits) soon(*found);
+    if (found->wants_read) soon(*found);
   };
-  if (run(room, Script::people, args, answered).ok()) room.wants_read = false;
+  room.reading = run(room, Script::people, args, answered).ok();
+  room.wants_read = !room.reading;
 }
 
-void ClusterPeople::on_read(RoomPeople& room, const redis::Value& answer) {
+// stamp: that of the room when it was asked.
+void ClusterPeople::on_read(RoomPeople& room, std::uint64_t stamp, const redis::Value& answer) {
   const std::vector<redis::Value>& items = answer.items;
   if (!answer.is_array() || items.empty()) {
     host_.refused(room.name, answer);
     room.wants_read = true;
     room.read_ms = host_.loop_ms() + kRetryMs;
   } else {
-    if (room.is_told && items[0].text != text_of(room.stamp)) {  // Redis has lost it
-      room.whole = room.changed = true;
+    const std::string& own = items[0].text;
+    if (stamp != 0 && stamp == room.stamp && own != text_of(stamp) && (room.is_told || !own.empty())) {
+      room.is_told = room.whole = room.changed = true;  // Redis has lost the last notice
       soon(room);
     }
-    host_.hub().begin_people(room.name);
     bool is_unsure = false;
     for (std::size_t i = 1; i + 3 < items.size(); i += 4) {
       const std::string& id = items[i].text;
-      const auto stamp = number_in<std::uint64_t>(items[i + 1]);
+      const auto its_stamp = number_in<std::uint64_t>(items[i + 1]);
       const auto more = number_in<std::uint64_t>(items[i + 2]);
       const auto known = room.known.find(id);
-      if (!stamp || !more || goodbyes_.contains(id) || (known != room.known.end() && known->second >= *stamp)) continue;
+      if (items[i + 1].text.empty() && known != room.known.end()) {  // it has not written for too long
+        host_.hub().take_people(room.name, server_of(id).number, {}, 0, true);
+        room.known.erase(known);
+        continue;
+      }
+      if (!its_stamp || !more || goodbyes_.contains(id) || lost_.contains(id)) continue;
+      if (known != room.known.end() && known->second >= *its_stamp) continue;
       if (!servers_.contains(id)) {  // it has just started, or has ended
-        is_unsure = true;
+        if (room.asked) note_lost(id);
+        is_unsure = is_unsure || !room.asked;
         continue;
       }
       std::vector<FarPerson> people;
@@ -344,16 +381,17 @@ void ClusterPeople::on_read(RoomPeople& room, const redis::Value& answer) {
         if (one && one->present) people.push_back(std::move(*one));
       }
       host_.hub().take_people(room.name, server_of(id).number, people, *more, true);
-      room.known[id] = *stamp;
+      room.known[id] = *its_stamp;
     }
-    room.synced = true;
-    if (is_unsure && !room.unsure) {
-      unsure_.push_back(rooms_.find(room.name)->second);
+    if (is_unsure) {
+      if (!room.unsure) unsure_.push_back(rooms_.find(room.name)->second);
       room.unsure = true;
       host_.ask_servers();
       return;
     }
-    room.unsure = false;
+    room.synced = true;
+    room.unsure = room.asked = false;
+    if (std::exchange(room.begins, false)) host_.hub().begin_people(room.name);
   }
   for (const std::function<void()>& then : std::exchange(room.readers, {})) then();
 }
@@ -409,21 +447,26 @@ void ClusterPeople::take_servers(const std::vector<std::string>& ids) {
   for (auto server = servers_.begin(); server != servers_.end();) {
     const auto current = server++;
     if (listed.contains(current->first)) continue;
-    // After another Redis the servers have some time to come.
-    const bool late = ms - std::max(up_ms_, current->second.known_ms) >= settings_.lease_ms;
-    if (!current->second.listed && !late) continue;
-    if (lost_.size() >= kMaxLost) lost_.clear();
-    lost_.insert(current->first);
+    // When Redis is there again the servers have some time to come, and so has a new one.
+    const std::int64_t from_ms = current->second.listed ? up_ms_ : std::max(up_ms_, current->second.known_ms);
+    if (ms - from_ms < settings_.lease_ms) continue;
+    note_lost(current->first);
     end(current);
   }
   if (one_is_back) {
     for (const auto& [name, room] : rooms_) check(name);
   }
   for (const RoomPeoplePtr& room : std::exchange(unsure_, {})) {
-    if (const auto found = rooms_.find(room->name); found == rooms_.end() || found->second != room) continue;
+    if (!current(room) || !std::exchange(room->unsure, false)) continue;
+    room->asked = true;
     read(*room);
     if (room->wants_read) soon(*room);
   }
+}
+
+void ClusterPeople::note_lost(const std::string& id) {
+  if (lost_.size() >= kMaxLost) lost_.clear();
+  lost_.insert(id);
 }
 
 void ClusterPeople::take_goodbye(std::string_view id) {

@@ -1,7 +1,7 @@
 // Who is in the rooms of a cluster. Each server keeps a list of its own people for each room in Redis, and tells the others
 // of its changes on the room's channel, gathered. The others read the lists when they open the room, when a notice is
 // missing, and now and then. The people of a server whose lease has ended are lost (Hub::lose_people()). Nothing is done
-// without presence.
+// without presence. A list that was not written for ten minutes is of a server that has gone or does not have the room any more.
 //
 //   ROOM:p      hash: the id of each server to "STAMP MORE TIME": its last notice, whom it only counts, when it wrote that
 //   ROOM:p:ID   hash: the people of a server, by person_key(), each "VERSION SIZE NAME STATE"
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <set>
@@ -69,7 +70,7 @@ class ClusterPeople {
   void forgot(const std::string& room);
   // The hub has something for the other servers. is_open: as after opened().
   void changed(const std::string& room, bool is_open);
-  // Nothing here needs the room any more.
+  // Nothing here needs the room any more. The others are told until Redis has it.
   void dropped(const std::string& room);
   // Compares what is known with the lists: a notice may have been lost. Keeps the own list from expiring.
   void check(const std::string& room);
@@ -98,6 +99,7 @@ class ClusterPeople {
   };
 
   RoomPeople* find(const std::string& room);
+  RoomPeoplePtr current(const std::weak_ptr<RoomPeople>& room) const;
   RoomPeople& room_of(const std::string& room);
   std::string name_of(const RoomPeople& room, std::string_view part) const;
   Status run(RoomPeople& room, Script script, const std::vector<std::string>& args, redis::ReplyHandler done);
@@ -105,20 +107,20 @@ class ClusterPeople {
   bool look_after(RoomPeople& room);
   void tell(RoomPeople& room);
   void send(RoomPeople& room, const OwnPeople& own);
-  void say_nobody(RoomPeople& room, const std::string& channel);
   void read(RoomPeople& room);
-  void on_read(RoomPeople& room, const redis::Value& answer);
+  void on_read(RoomPeople& room, std::uint64_t stamp, const redis::Value& answer);
   Server& server_of(const std::string& id);
+  void note_lost(const std::string& id);
   void end(std::map<std::string, Server>::iterator server);
 
   PeopleHost& host_;
   const ClusterSettings& settings_;
   StringMap<RoomPeoplePtr> rooms_;
-  std::vector<RoomPeoplePtr> soon_;        // something is to be done for them
+  std::list<RoomPeoplePtr> soon_;          // something is to be done for them
   std::map<std::string, Server> servers_;  // the other ones, by their ids
   std::set<std::string> goodbyes_;         // servers that have ended, and still have a lease
-  std::set<std::string> lost_;             // whose lease has ended; they may come back
-  std::vector<RoomPeoplePtr> unsure_;      // a list is of a server that take_servers() may know
+  std::set<std::string> lost_;         // without a lease; they may come back, and until then their lists do not count
+  std::vector<RoomPeoplePtr> unsure_;  // a list is of a server that take_servers() may know
   std::uint32_t numbers_ = 0;
   std::uint64_t stamps_ = 0;
   std::int64_t up_ms_ = 0;  // 0: the servers have not been listed since Redis is there

@@ -189,6 +189,11 @@ return redis.call('HINCRBY', KEYS[2], 'vv', 1)
 
 constexpr std::string_view kTellPeople = R"(
 local t = redis.call('TIME')
+if ARGV[6] == '' then
+  redis.call('DEL', KEYS[2])
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  return 'OK'
+end
 if ARGV[3] == '0' then
   redis.call('DEL', KEYS[2])
 elseif string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^%d+') ~= ARGV[3] then
@@ -206,10 +211,12 @@ end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[4] .. ' ' .. t[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
-if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], table.concat(notice)) end
+redis.call('PUBLISH', ARGV[6], table.concat(notice))
 return 'OK'
 )";
 
+// A list that is too old is removed at once, and its entry in the index later, so that each server finds it. Without memory for it
+// Redis still answers.
 constexpr std::string_view kPeople = R"(
 local t = redis.call('TIME')
 local known = {}
@@ -219,16 +226,22 @@ local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local id = all[i]
   local stamp, more, written = string.match(all[i + 1], '^(%d+) (%d+) (%d+)$')
-  if id == ARGV[1] then
-    result[1] = stamp or ''
+  local age = stamp and (t[1] - written) * 1000 / ARGV[4]
+  if not stamp or age > 2 then
+    redis.call('HDEL', KEYS[1], id)
+    redis.call('DEL', KEYS[1] .. ':' .. id)
+  elseif age > 1 then
+    redis.call('DEL', KEYS[1] .. ':' .. id)
+    if known[id] then
+      for _, item in ipairs({id, '', '', {}}) do result[#result + 1] = item end
+    end
+  elseif id == ARGV[1] then
+    result[1] = stamp
     if stamp == ARGV[2] then
-      redis.call('HSET', KEYS[1], id, stamp .. ' ' .. ARGV[3] .. ' ' .. t[1])
+      redis.pcall('HSET', KEYS[1], id, stamp .. ' ' .. ARGV[3] .. ' ' .. t[1])
       redis.call('PEXPIRE', KEYS[1], ARGV[4])
       redis.call('PEXPIRE', KEYS[2], ARGV[4])
     end
-  elseif not stamp or (t[1] - written) * 1000 > tonumber(ARGV[4]) then
-    redis.call('HDEL', KEYS[1], id)
-    redis.call('DEL', KEYS[1] .. ':' .. id)
   elseif known[id] ~= stamp then
     result[#result + 1] = id
     result[#result + 1] = stamp

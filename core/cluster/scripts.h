@@ -36,12 +36,14 @@ enum class Script : std::uint8_t {
   // KEYS: values, meta. ARGV: channel, id, expire_ms, and for each value: key, value.
   set_values,
   // Tells the other servers who of this one is in a room; see cluster_people.h.
-  // KEYS: index, own. ARGV: id, stamp, before, more, keep_ms, channel ("": nobody is told), and for each person: key, value.
+  // KEYS: index, own. ARGV: id, stamp, before, more, keep_ms, channel ("": the list is removed, and nobody is told), and for each
+  // person: key, value.
   // before: "0": the people are all that there are. Answers "OK", or {"WHOLE"} when the last notice that Redis has is not `before`.
   tell_people,
   // What other servers have told. Lists that were not written for keep_ms are removed; the own one counts as written.
   // KEYS: index, own. ARGV: id, stamp (of the own list; "": none), more, keep_ms, and for each server whose last notice is known:
-  // id, stamp. Answers {stamp of the own list, id, stamp, more, {key, value, ...}, id, ...} with the lists that have changed.
+  // id, stamp. Answers {stamp of the own list, id, stamp, more, {key, value, ...}, id, ...} with the lists that have changed; stamp
+  // "": the list was removed.
   people,
 };
 inline constexpr std::size_t kScripts = 7;

@@ -449,12 +449,17 @@ void Presence::add_far(Server& server, const FarPerson& one) {
   }
   set_gone(entry, false);
   if (!entry.local) end_absence(entry);
-  if (!has_told_ && local_count_ == 0 && !entry.touched) {
+  if (!has_far_ && !entry.touched) {
     if (!entry.told) ++told_;
     entry.told = true;
     entry.changed = false;
-    lists_ = told() <= kMaxListed;
     kept_snapshot.reset();
+    if (local_count_ == 0 && !has_told_) {
+      lists_ = told() <= kMaxListed;
+    } else {  // members know another list
+      relist_ = true;
+      if (!waits_) queue_->set(place_, PresenceQueue::kNow);
+    }
   } else if (!entry.told || entry.changed) {
     touch(entry);
   }

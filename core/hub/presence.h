@@ -74,11 +74,11 @@ class Presence {
   // With a shared store (PresenceQueue::is_shared()):
   // What the other servers have to be told since the last call; whole, or for the first call: everyone. Throws as enter() does.
   OwnPeople take_own(bool whole);
-  // The people of all other servers are given from now on.
+  // Those that were at other servers when the room was opened have been given.
   void begin_far() noexcept { has_far_ = true; }
   // Another server says that these people are there, or are not there any more, and that it has so many more. whole: nobody
-  // else of it is there. While the room has had no people of its own and no notice, they count as told. May be repeated after
-  // it has thrown std::bad_alloc.
+  // else of it is there. Before begin_far() they count as told, and the next notice lists everyone if there are members. May be
+  // repeated after it has thrown std::bad_alloc.
   void take_far(std::uint32_t server, const std::vector<FarPerson>& people, std::size_t more, bool whole);
   // The server has ended: its users have a grace time here.
   void lose(std::uint32_t server) noexcept;

@@ -1,11 +1,16 @@
-// The people of a room that several hubs share through a real Redis: who is there, who moves, and what fails.
+// The people of a room that several hubs share: who is there, who moves, and what fails. First without Redis, then through a
+// real one.
 #include "cluster/cluster_people.h"
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "../hub/fake_store.h"
 #include "cluster/room_keys.h"
 #include "support/redis_server.h"
 
@@ -31,6 +36,330 @@ HubOptions with_presence() {
 std::string name_of(const Person& person) {
   return person.user_id.empty() ? "guest " + std::to_string(person.client) : person.user_id;
 }
+
+// Without Redis ----------------------------------------------------------------------------------------------------------
+
+using redis::Value;
+
+Value text(std::string content) {
+  Value value;
+  value.kind = Value::Kind::text;
+  value.text = std::move(content);
+  return value;
+}
+
+Value array(std::vector<Value> items) {
+  Value value;
+  value.kind = Value::Kind::array;
+  value.items = std::move(items);
+  return value;
+}
+
+Value error() {
+  Value value = text("OOM no memory");
+  value.kind = Value::Kind::error;
+  return value;
+}
+
+// An answer to Script::people: without a list, or with that of one server, whose guest 77 is there.
+Value lists(const std::string& own, const std::string& id = {}, const std::string& stamp = "1") {
+  std::vector<Value> items = {text(own)};
+  if (!id.empty()) {
+    const std::vector<Value> people = {text("g77"), text("1 5 Guest")};
+    items.insert(items.end(), {text(id), text(stamp), text(stamp.empty() ? "" : "0"), array(people)});
+  }
+  return array(std::move(items));
+}
+
+class SharedStore : public FakeStore {
+ public:
+  bool is_shared() const override { return true; }
+};
+
+struct FakeHost final : cluster::PeopleHost {
+  struct Command {
+    cluster::Script script;
+    std::vector<std::string> args;
+    redis::ReplyHandler done;
+  };
+
+  explicit FakeHost(Hub& hub) : its_hub(hub) {}
+  Hub& hub() override { return its_hub; }
+  std::int64_t loop_ms() const override { return now_ms; }
+  bool takes_commands(const std::string&) const override {
+    ++looks;
+    return up;
+  }
+  Status run_script(const std::string&, cluster::Script script, const std::vector<std::string_view>&,
+                    const std::vector<std::string>& args, redis::ReplyHandler done) override {
+    commands.push_back({script, args, std::move(done)});
+    return {};
+  }
+  void refused(const std::string&, const Value&) override {}
+  void ask_servers() override { ++asked; }
+  void tell_servers(const std::string&) override {}
+  void dropped() override {}
+
+  // Of the oldest command without an answer.
+  std::vector<std::string> answer(cluster::Script script, redis::Reply reply) {
+    assert_false(commands.empty());
+    const Command command = std::move(commands.front());
+    commands.pop_front();
+    assert_int_equal(static_cast<int>(command.script), static_cast<int>(script));
+    command.done(std::move(reply));
+    return command.args;
+  }
+
+  Hub& its_hub;
+  std::int64_t now_ms = 1'000'000;
+  bool up = true;
+  mutable int looks = 0;
+  int asked = 0;
+  std::deque<Command> commands;
+};
+
+// One server, whose hub has the room.
+struct Alone {
+  static HubOptions options(SharedStore& store) {
+    HubOptions options;
+    options.presence = PresenceLevel::full;
+    options.store = &store;
+    options.node = 1;
+    return options;
+  }
+  static cluster::ClusterSettings its_settings() {
+    cluster::ClusterSettings settings;
+    settings.id = "me";
+    return settings;
+  }
+  Alone() { assert_ok(f.hub->watch("dev", 0, nullptr)); }
+
+  void open(int* calls = nullptr) {
+    people.opened("dev", [calls] {
+      if (calls != nullptr) ++*calls;
+    });
+  }
+  void tick(std::int64_t ms = 50) {
+    host.now_ms += ms;
+    people.on_timer();
+  }
+  std::vector<std::string> answer_read(Value value) {
+    return host.answer(cluster::Script::people, reply(std::move(value)));
+  }
+  std::vector<std::string> answer_notice(Value value) {
+    return host.answer(cluster::Script::tell_people, reply(std::move(value)));
+  }
+  static redis::Reply reply(Value value) { return {redis::Reply::Outcome::answered, std::move(value), {}}; }
+  static redis::Reply lost() { return {redis::Reply::Outcome::lost, {}, {}}; }
+  // A guest has come, and the others know.
+  ClientPtr guest() {
+    const ClientPtr client = f.open();
+    assert_ok(f.join(client, "dev"));
+    people.changed("dev", true);
+    tick(1'000);
+    answer_notice(text("OK"));
+    return client;
+  }
+  std::size_t count() { return f.hub->presence("dev", true)->count; }
+
+  SharedStore store;
+  HubFixture f{options(store)};
+  const cluster::ClusterSettings settings = its_settings();
+  FakeHost host{*f.hub};
+  cluster::ClusterPeople people{host, settings};
+};
+
+void assert_tells_nobody(const std::vector<std::string>& args) {
+  assert_text(args.at(2), "0");
+  assert_int_equal(args.size(), 6);
+}
+
+void that_nobody_is_there_is_told_until_redis_has_it(void**) {
+  Alone a;
+  a.open();
+  a.answer_read(lists(""));
+  const ClientPtr guest = a.guest();
+  a.f.hub->remove_client(guest);
+  a.people.changed("dev", true);
+  a.tick(1'000);
+  a.host.answer(cluster::Script::tell_people, Alone::lost());
+  a.people.lost("dev");
+  a.open();
+  a.answer_read(lists("1"));
+  a.tick();
+  assert_tells_nobody(a.answer_notice(error()));
+  a.tick();
+  assert_true(a.host.commands.empty());
+  a.tick(1'000);
+  const std::string stamp = a.host.commands.front().args.at(1);
+  assert_tells_nobody(a.answer_notice(text("OK")));
+  // Redis is replaced by one that has an earlier notice, with people.
+  a.people.check("dev");
+  a.tick();
+  assert_text(a.answer_read(lists("1")).at(1), stamp);
+  a.tick(1'000);
+  const std::string later = a.host.commands.front().args.at(1);
+  assert_tells_nobody(a.answer_notice(text("OK")));
+  a.people.check("dev");
+  a.tick();
+  a.answer_read(lists(later));
+  a.tick(1'000);
+  assert_true(a.host.commands.empty());
+}
+
+void of_a_dropped_room_that_is_told_too(void**) {
+  Alone a;
+  a.open();
+  a.answer_read(lists(""));
+  a.f.hub->remove_client(a.guest());
+  a.people.dropped("dev");
+  a.tick(1'000);
+  assert_tells_nobody(a.answer_notice(error()));
+  a.tick(1'000);
+  a.host.answer(cluster::Script::tell_people, Alone::lost());
+  a.host.up = false;
+  a.tick(1'000);
+  assert_true(a.host.commands.empty());
+  a.host.up = true;
+  a.tick(1'000);
+  assert_tells_nobody(a.answer_notice(text("OK")));
+  a.tick(1'000);
+  assert_true(a.host.commands.empty());
+  // It is another one when it comes back.
+  a.open();
+  assert_text(a.answer_read(lists("")).at(1), "");
+}
+
+void the_people_of_a_list_that_was_removed_have_left(void**) {
+  Alone a;
+  a.people.take_servers({"me", "other"});
+  a.open();
+  a.answer_read(lists("", "other"));
+  a.tick();
+  assert_int_equal(a.count(), 1);
+  a.people.check("dev");
+  a.tick();
+  assert_int_equal(a.answer_read(lists("", "other", "")).size(), 6);
+  assert_int_equal(a.count(), 0);
+  a.people.check("dev");
+  a.tick();
+  assert_int_equal(a.answer_read(lists("", "other", "5")).size(), 4);  // it is not known any more
+  assert_int_equal(a.count(), 1);
+}
+
+void lists_are_read_once_at_a_time(void**) {
+  Alone a;
+  int calls = 0;
+  a.open(&calls);
+  for (int i = 0; i < 5; ++i) {
+    a.people.check("dev");
+    a.open(&calls);
+    a.tick();
+  }
+  assert_int_equal(a.host.commands.size(), 1);
+  assert_int_equal(calls, 0);
+  a.answer_read(lists(""));
+  assert_int_equal(calls, 6);
+  a.tick();  // check() may have been later than what was read
+  assert_int_equal(a.host.commands.size(), 1);
+  a.answer_read(lists(""));
+  a.tick();
+  assert_true(a.host.commands.empty());
+}
+
+void servers_have_time_to_come_back_after_redis(void**) {
+  Alone a;
+  a.people.take_servers({"me", "other"});
+  a.open();
+  a.answer_read(lists("", "other"));
+  a.host.now_ms += 60'000;
+  a.people.lost_servers();
+  a.people.take_servers({"me", "other"});
+  a.host.now_ms += 1'000;
+  a.people.take_servers({"me"});  // its lease ran out while Redis was away
+  a.host.now_ms += a.settings.lease_ms - 1'001;
+  a.people.take_servers({"me"});
+  assert_int_equal(a.count(), 1);
+  a.host.now_ms += 1;
+  a.people.take_servers({"me"});
+  assert_int_equal(a.count(), 0);
+}
+
+void a_list_of_a_dead_server_is_asked_about_once(void**) {
+  Alone a;
+  a.people.take_servers({"me"});
+  int calls = 0;
+  a.open(&calls);
+  a.answer_read(lists("", "dead"));
+  assert_int_equal(a.host.asked, 1);
+  a.open(&calls);
+  a.tick();
+  assert_true(a.host.commands.empty());
+  a.people.take_servers({"me"});
+  a.answer_read(lists("", "dead"));
+  assert_int_equal(calls, 2);
+  assert_ok(a.f.hub->watch("other", 0, nullptr));
+  a.people.opened("other", [&] { ++calls; });
+  a.answer_read(lists("", "dead"));
+  assert_int_equal(calls, 3);
+  assert_int_equal(a.host.asked, 1);
+  assert_int_equal(a.count(), 0);
+  // It was only slow.
+  a.people.take_servers({"me", "dead"});
+  a.tick();
+  a.answer_read(lists("", "dead"));
+  a.answer_read(lists("", "dead"));
+  assert_int_equal(a.count(), 1);
+}
+
+void what_was_read_for_an_earlier_room_is_of_no_use(void**) {
+  Alone a;
+  a.people.take_servers({"me", "other"});
+  int calls = 0;
+  a.open(&calls);
+  a.answer_read(lists("", "other"));
+  a.people.check("dev");
+  a.tick();
+  a.people.forgot("dev");
+  a.open(&calls);
+  assert_int_equal(a.host.commands.size(), 2);
+  a.answer_read(lists(""));  // "other" was known
+  assert_int_equal(calls, 1);
+  assert_int_equal(a.answer_read(lists("", "other")).size(), 4);
+  assert_int_equal(calls, 2);
+}
+
+void a_presence_that_begins_again_reads_every_list(void**) {
+  Alone a;
+  a.people.take_servers({"me", "other"});
+  a.open();
+  a.answer_read(lists("", "other"));
+  a.tick();
+  a.people.check("dev");
+  a.tick();
+  assert_ok(a.f.hub->set_presence("dev", PresenceLevel::off));
+  assert_ok(a.f.hub->set_presence("dev", PresenceLevel::full));
+  assert_int_equal(a.answer_read(lists("")).size(), 6);
+  a.people.changed("dev", true);
+  a.tick(1'000);
+  a.tick();
+  assert_int_equal(a.answer_read(lists("", "other")).size(), 4);
+  assert_int_equal(a.count(), 1);
+  assert_false(a.f.hub->own_people("dev", false)->unread);
+}
+
+void a_tick_looks_after_some_rooms(void**) {
+  Alone a;
+  for (int i = 0; i < 500; ++i) a.people.opened("room" + std::to_string(i), [] {});
+  a.host.up = false;
+  for (int i = 0; i < 10; ++i) {
+    a.host.looks = 0;
+    a.tick();
+    assert_int_equal(a.host.looks, 200);
+  }
+}
+
+// Through Redis ----------------------------------------------------------------------------------------------------------
 
 struct Server : Node {
   explicit Server(const RedisServer& redis) : Node(redis.url(), 5'000, with_presence()) { assert_ok(opened); }
@@ -179,6 +508,8 @@ void a_server_that_stops_says_goodbye(void**) {
     wait_for_people({"ann", "bob", "watcher"}, first, second);
     wait_until([&] { return std::ranges::count(first.told(), "+bob") == 1; });
   }
+  const std::string index = "chat:{" + std::to_string(cluster::partition_of("dev")) + "}dev:p";
+  wait_until([&] { return redis.command("HLEN " + index).starts_with(":1\r"); });  // without its list
   const ClientPtr ann = first.member("dev", "ann");
   wait_until([&] { return std::ranges::count(first.told(), "-bob") == 1; });
   settle(first);
@@ -214,6 +545,24 @@ void redis_may_go_and_come_back_empty(void**) {
   Server third(redis);
   const ClientPtr sam = third.member("dev", "sam");
   assert_true(third.people() == Users({"ann", "bob", "eve", "sam"}));
+}
+
+void who_leaves_while_redis_is_silent_is_gone_everywhere(void**) {
+  for (const bool keeps : {true, false}) {
+    RedisOptions options;
+    options.append_only = true;
+    RedisServer redis(options);
+    Server first(redis), second(redis);
+    const ClientPtr ann = first.member("dev", "ann"), bob = second.member("dev", "bob");
+    wait_for_people({"ann", "bob"}, first, second);
+    settle(first, second);
+    redis.stop();
+    first.hub().remove_client(ann);
+    settle(first);
+    redis.kill();
+    redis.restart(keeps);
+    wait_for_people({"bob"}, second);
+  }
 }
 
 void a_lost_subscription_loses_nobody(void**) {
@@ -342,6 +691,19 @@ void nothing_is_kept_of_a_room_without_presence(void**) {
 }  // namespace
 
 int main() {
+  const CMUnitTest alone[] = {
+      cmocka_unit_test(that_nobody_is_there_is_told_until_redis_has_it),
+      cmocka_unit_test(of_a_dropped_room_that_is_told_too),
+      cmocka_unit_test(the_people_of_a_list_that_was_removed_have_left),
+      cmocka_unit_test(lists_are_read_once_at_a_time),
+      cmocka_unit_test(servers_have_time_to_come_back_after_redis),
+      cmocka_unit_test(a_list_of_a_dead_server_is_asked_about_once),
+      cmocka_unit_test(what_was_read_for_an_earlier_room_is_of_no_use),
+      cmocka_unit_test(a_presence_that_begins_again_reads_every_list),
+      cmocka_unit_test(a_tick_looks_after_some_rooms),
+  };
+  const int failed = cmocka_run_group_tests_name("cluster/cluster_people alone", alone, nullptr, nullptr);
+  if (failed != 0) return failed;
   if (!RedisServer::installed()) {
     std::puts("SKIP: redis-server is not installed");
     return 77;
@@ -353,6 +715,7 @@ int main() {
       cmocka_unit_test(a_state_is_that_of_the_user_everywhere),
       cmocka_unit_test(a_server_that_stops_says_goodbye),
       cmocka_unit_test(redis_may_go_and_come_back_empty),
+      cmocka_unit_test(who_leaves_while_redis_is_silent_is_gone_everywhere),
       cmocka_unit_test(a_lost_subscription_loses_nobody),
       cmocka_unit_test(a_flood_is_gathered),
       cmocka_unit_test(what_a_server_has_told_is_read_from_its_list),

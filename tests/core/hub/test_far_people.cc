@@ -123,6 +123,7 @@ struct Watched : Servers {
     later(2'000);
     f.take();
     own();
+    f.hub->begin_people("lobby");  // nobody was there
   }
   ClientPtr watcher;
 };
@@ -142,6 +143,35 @@ void people_of_other_servers_are_in_the_snapshot(void**) {
   assert_int_equal(notice.size(), 1);
   assert_int_equal(notice[0]->count, 3);
   assert_true(users(notice[0]->joined) == Users({"eve"}));
+}
+
+void people_that_were_there_are_listed_to_members(void**) {
+  Servers s;
+  const ClientPtr watcher = s.enter("watcher");
+  s.later(0);
+  s.later(2'000);
+  s.f.take();
+  s.hear(7, {far("ann"), far("bob")}, true);
+  s.f.hub->begin_people("lobby");
+  s.later(1'000);
+  const auto notice = s.notices();
+  assert_int_equal(notice.size(), 1);
+  assert_true(notice[0]->listed && notice[0]->joined.empty());
+  assert_true(users(notice[0]->people) == Users({"ann", "bob", "watcher"}));
+  assert_int_equal(notice[0]->count, 3);
+}
+
+void who_comes_to_a_room_without_members_here_is_told(void**) {
+  Servers s;
+  assert_ok(s.f.hub->watch("lobby", 0, nullptr));
+  s.hear(7, {far("ann")}, true);
+  s.f.hub->begin_people("lobby");
+  s.hear(7, {far("bob")});
+  s.later(0);
+  const auto notice = s.notices();
+  assert_int_equal(notice.size(), 1);
+  assert_true(users(notice[0]->joined) == Users({"bob"}));
+  assert_int_equal(notice[0]->count, 2);
 }
 
 void members_hear_of_people_at_other_servers(void**) {
@@ -483,6 +513,8 @@ void a_guest_gives_way_to_people_of_other_servers(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(people_of_other_servers_are_in_the_snapshot),
+      cmocka_unit_test(people_that_were_there_are_listed_to_members),
+      cmocka_unit_test(who_comes_to_a_room_without_members_here_is_told),
       cmocka_unit_test(members_hear_of_people_at_other_servers),
       cmocka_unit_test(a_user_at_two_servers_is_one_person),
       cmocka_unit_test(a_user_that_moves_is_not_told),
