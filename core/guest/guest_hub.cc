@@ -147,6 +147,13 @@ Result<bool> GuestHub::take(Incoming&& incoming, const Answer& answer) {
   return false;  // answers, and what only concerns the nodes
 }
 
+void GuestHub::refuse(const ClusterBody& request, const Answer& answer) {
+  if (const auto* event = std::get_if<ClusterBroadcast>(&request)) answer(ClusterClientCount{0, event->request_id});
+  if (const auto* fetch = std::get_if<ClusterFetch>(&request)) answer(ClusterSockets{{}, {}, fetch->request_id});
+  if (const auto* list = std::get_if<ClusterListIds>(&request)) answer(ClusterIds{{}, list->request_id});
+  if (const auto* list = std::get_if<ClusterListRooms>(&request)) answer(ClusterRooms{{}, list->request_id});
+}
+
 // Events
 // -----------------------------------------------------------------------------------------------------------------
 

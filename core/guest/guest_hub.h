@@ -37,6 +37,9 @@ class GuestHub {
   // False: it concerned nobody here. A request is answered also when it fails. Errors: those of the hub.
   Result<bool> take(Incoming&& incoming, const Answer& answer);
 
+  // Answers a request that was refused before it got here: with nothing.
+  static void refuse(const wire::ClusterBody& request, const Answer& answer);
+
   // Of one answer. The sockets that are beyond it are left out.
   static constexpr std::size_t kMaxAnswerBytes = 8 << 20;
   // Sockets that were left out since the start.

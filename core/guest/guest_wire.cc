@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "wire/socket_io_cluster/adapter_messages.h"
 #include "wire/socket_io_cluster/python_messages.h"
@@ -57,6 +58,17 @@ std::optional<Incoming> GuestWire::if_ours(wire::ClusterMessage&& message, Way w
   return Incoming{std::move(message), way};
 }
 
+// The arguments of a server-side event are never needed here.
+Result<std::optional<Incoming>> GuestWire::refuse(Status why, std::optional<wire::ClusterMessage>&& head,
+                                                  Way way) const {
+  if (!head) return why;
+  std::optional<Incoming> request = if_ours(*std::move(head), way);
+  if (request && !std::holds_alternative<wire::ClusterServerEvent>(request->message.body)) {
+    request->refused = std::move(why);
+  }
+  return request;
+}
+
 Result<std::optional<Incoming>> GuestWire::read_push(const redis::Value& push, const Wanted& wanted) const {
   const std::vector<redis::Value>& items = push.items;
   const std::string_view kind = items.empty() ? std::string_view() : items[0].text;
@@ -81,7 +93,15 @@ Result<std::optional<Incoming>> GuestWire::read(std::string_view channel, std::s
                                            : settings_.adapter == Adapter::redis
                                                ? wire::decode_redis_broadcast(bytes, limits_)
                                                : wire::decode_adapter_message(bytes, limits_);
-    if (!message.ok()) return message.status();
+    if (!message.ok()) {
+      std::optional<wire::ClusterMessage> head;
+      if (is_request) {
+        head = wire::head_of_redis_request(bytes, nsp.name);
+      } else if (settings_.adapter != Adapter::redis) {
+        head = wire::head_of_adapter_message(bytes);
+      }
+      return refuse(message.status(), std::move(head), Way::channel);
+    }
     if (message->nsp != nsp.name) return std::optional<Incoming>();
     return if_ours(std::move(*message), Way::channel);
   }
@@ -94,7 +114,7 @@ Result<std::optional<Incoming>> GuestWire::read_entry(const redis::Value& fields
     pairs.push_back({fields.items[i].text, fields.items[i + 1].text});
   }
   Result<wire::ClusterMessage> message = wire::decode_stream_entry(pairs, limits_);
-  if (!message.ok()) return message.status();
+  if (!message.ok()) return refuse(message.status(), wire::head_of_stream_entry(pairs), Way::stream);
   return if_ours(std::move(*message), Way::stream);
 }
 

@@ -22,6 +22,8 @@ enum class Way : std::uint8_t { channel, stream, python };
 struct Incoming {
   wire::ClusterMessage message;
   Way way = Way::channel;
+  // Not ok: it is a request that was refused for this reason, and has nothing but what an answer needs.
+  Status refused = {};
 };
 
 class GuestWire {
@@ -59,6 +61,8 @@ class GuestWire {
 
   Result<std::optional<Incoming>> read(std::string_view channel, std::string_view bytes, const Wanted& wanted) const;
   std::optional<Incoming> if_ours(wire::ClusterMessage&& message, Way way) const;
+  // head: what is left of a request that was refused.
+  Result<std::optional<Incoming>> refuse(Status why, std::optional<wire::ClusterMessage>&& head, Way way) const;
   const Nsp* find(std::string_view nsp) const;
 
   const GuestSettings& settings_;

@@ -279,7 +279,6 @@ void GuestWorker::on_push(const redis::Value& value) {
 }
 
 void GuestWorker::take(Result<std::optional<Incoming>>&& incoming) {
-  Status problem = incoming.status();
   if (incoming.ok()) {
     if (!*incoming) return;
     Incoming& one = **incoming;
@@ -289,17 +288,24 @@ void GuestWorker::take(Result<std::optional<Incoming>>&& incoming) {
       return;
     }
     const AckRequest from{one.message.uid, one.message.nsp, {}, one.way};
-    const Result<bool> taken =
-        there_.take(std::move(one), [&](wire::ClusterBody&& body) { answer(from, std::move(body)); });
+    const auto reply = [&](wire::ClusterBody&& body) { answer(from, std::move(body)); };
+    if (!one.refused.ok()) {
+      GuestHub::refuse(one.message.body, reply);
+      return refuse(drop_of(one.refused.code), one.refused);
+    }
+    const Result<bool> taken = there_.take(std::move(one), reply);
     if (taken.ok()) {
       if (*taken) guest_.received_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
-    problem = taken.status();
-    guest_.drop(problem.code == Error::too_large ? GuestDrop::too_large : GuestDrop::refused);
-  } else {
-    guest_.drop(drop_of(problem.code));
+    const GuestDrop why = taken.status().code == Error::too_large ? GuestDrop::too_large : GuestDrop::refused;
+    return refuse(why, taken.status());
   }
+  refuse(drop_of(incoming.status().code), incoming.status());
+}
+
+void GuestWorker::refuse(GuestDrop why, const Status& problem) {
+  guest_.drop(why);
   log_seldom("a message of the cluster was dropped: " + problem.detail);
 }
 

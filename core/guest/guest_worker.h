@@ -64,6 +64,7 @@ class GuestWorker {
   // From the cluster --------------------------------------------------------------------------------------------------
   void on_push(const redis::Value& value);
   void take(Result<std::optional<Incoming>>&& incoming);
+  void refuse(net::GuestDrop why, const Status& problem);
   void find_offsets();
   void read_streams();
   void on_entries(redis::Reply&& reply);

@@ -149,6 +149,32 @@ each('acknowledgements and server-side events', async (t, kind) => {
   assert.ok(answers.includes(2));
 });
 
+each('requests that libchat refuses are answered', async (t, kind) => {
+  const { node, chatd, nora } = await startMixed(t, kind);
+  const many = Array.from({ length: 20 }, () => blob);
+  const ask = (value) => new Promise((resolve, reject) => {
+    node.io.serverSideEmit('ask', value, (error, responses) => (error ? reject(error) : resolve(responses)));
+  });
+  assert.equal((await ask('x'.repeat(2_000_000))).length, 1);
+  assert.equal((await ask(many)).length, 1);
+  await until(async () => (await metric(chatd, 'libchat_guest_answers_total')) === 2);
+  for (const reason of ['refused', 'too_large', 'malformed']) {
+    assert.equal(await metric(chatd, `libchat_guest_dropped_total{reason="${reason}"}`), 0); // it needs no arguments
+  }
+
+  const long = 'n'.repeat(129);
+  for (const event of [long, 'large']) nora.on(event, (...args) => args.at(-1)(event.length));
+  assert.deepEqual(await node.io.timeout(20_000).emitWithAck(long), [129]);
+  assert.deepEqual(await node.io.except(nora.id).timeout(20_000).emitWithAck('many', many), []); // her parser refuses it
+  assert.deepEqual(await node.io.timeout(20_000).emitWithAck('large', Buffer.alloc(2_000_000)), [5]);
+  node.io.in(nora.id).socketsJoin('r0');
+  await isIn(node, nora.id, 'r0');
+  const rooms = Array.from({ length: 10_001 }, (_, i) => `r${i}`);
+  assert.deepEqual((await node.io.in(rooms).fetchSockets()).map(({ id }) => id), [nora.id]);
+  assert.equal(await metric(chatd, 'libchat_guest_dropped_total{reason="refused"}'), 3);
+  assert.equal(await metric(chatd, 'libchat_guest_dropped_total{reason="too_large"}'), 1);
+});
+
 each('what is named like a socket of Node.js is only for this socket', async (t, kind) => {
   const { node, chatd, nora, vera } = await startMixed(t, kind);
   const spy = await connectV1(t, chatd, `?room=${nora.id}`);
@@ -368,10 +394,12 @@ test('streams 0.2: a guest counts as a node', options, async (t) => {
   assert.deepEqual(new Set((await node.io.fetchSockets()).map(({ id }) => id)), new Set([nora.id, lisa.id]));
   for (const client of [nora, lisa]) client.on('echo', (value, done) => done(value));
   assert.deepEqual(await node.io.timeout(20_000).emitWithAck('echo', blob), [blob, blob]);
-  const answers = await new Promise((resolve, reject) => {
-    node.io.serverSideEmit('ask', (error, responses) => (error ? reject(error) : resolve(responses)));
-  });
-  assert.equal(answers.length, 1);
+  for (const args of [[], Array.from({ length: 20 }, () => blob)]) {
+    const answers = await new Promise((resolve, reject) => {
+      node.io.serverSideEmit('ask', ...args, (error, responses) => (error ? reject(error) : resolve(responses)));
+    });
+    assert.equal(answers.length, 1);
+  }
   chatd.kill('SIGTERM');
   await chatd.exited;
   await until(async () => (await node.io.of('/').adapter.serverCount()) === 1); // it has said goodbye

@@ -5,6 +5,7 @@
 
 #include "wire/json/json.h"
 #include "wire/socket_io_cluster/cluster_fields.h"
+#include "wire/socket_io_cluster/cluster_head.h"
 #include "wire/socket_io_cluster/json_to_msgpack.h"
 #include "wire/socket_io_cluster/redis_channels.h"
 
@@ -291,6 +292,43 @@ Result<ClusterMessage> decode_adapter_message(std::string_view bytes, const Clus
   if (status.ok()) status = read_adapter_parts(number, data, message->attachments, limits, decoded.body);
   if (!status.ok()) return status;
   return decoded;
+}
+
+std::optional<ClusterBody> adapter_request(std::uint64_t type, std::string_view request_id) {
+  std::string id;
+  if (!read_id(request_id, "requestId", id).ok()) return std::nullopt;
+  ClusterBody body;
+  switch (static_cast<MessageType>(type)) {
+    case MessageType::broadcast:
+      body.emplace<ClusterBroadcast>().request_id = std::move(id);
+      return body;
+    case MessageType::fetch_sockets:
+      body.emplace<ClusterFetch>().request_id = std::move(id);
+      return body;
+    case MessageType::server_side_emit:
+      body.emplace<ClusterServerEvent>().request_id = std::move(id);
+      return body;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<ClusterMessage> head_of_adapter_message(std::string_view bytes) {
+  std::string type;
+  std::string uid;
+  std::string nsp;
+  std::string id;
+  if (!read_head(bytes, {{"type", type}, {"uid", uid}, {"nsp", nsp}}, "data", {{"requestId", id}})) return std::nullopt;
+  ClusterMessage head;
+  std::uint64_t number = 0;
+  if (!read_number(type, "type", number).ok() || !read_id(uid, "uid", head.uid).ok() ||
+      !read_text(nsp, "nsp", head.nsp).ok()) {
+    return std::nullopt;
+  }
+  std::optional<ClusterBody> body = adapter_request(number, id);
+  if (!body) return std::nullopt;
+  head.body = *std::move(body);
+  return head;
 }
 
 Result<std::string> encode_adapter_message(const ClusterMessage& message, AdapterForm form,

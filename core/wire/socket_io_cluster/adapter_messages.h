@@ -26,6 +26,10 @@ enum class AdapterForm : std::uint8_t {
 // Errors: those of decode_redis_broadcast().
 Result<ClusterMessage> decode_adapter_message(std::string_view bytes, const ClusterLimits& limits = {});
 
+// What decode_adapter_message() has refused, with nothing but what an answer needs: uid, nsp, request_id and the kind, which
+// is ClusterFetch, ClusterServerEvent or ClusterBroadcast. nullopt: it wants no answer, or this cannot be read.
+std::optional<ClusterMessage> head_of_adapter_message(std::string_view bytes);
+
 // The channel is for the caller to choose, from RedisChannels. Errors: too_large, unsupported (the adapters have no such
 // message).
 Result<std::string> encode_adapter_message(const ClusterMessage& message, AdapterForm form,
@@ -48,5 +52,7 @@ std::optional<AdapterParts> adapter_parts(const ClusterBody& body);
 // The inverse: data is an object. Takes the attachments.
 Status read_adapter_parts(std::uint64_t type, std::string_view data, std::vector<std::string>& attachments,
                           const ClusterLimits& limits, ClusterBody& body);
+// Of a head. request_id: JSON. nullopt: as head_of_adapter_message().
+std::optional<ClusterBody> adapter_request(std::uint64_t type, std::string_view request_id);
 
 }  // namespace chat::wire

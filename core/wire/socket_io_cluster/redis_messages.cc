@@ -8,6 +8,7 @@
 
 #include "wire/json/json.h"
 #include "wire/socket_io_cluster/cluster_fields.h"
+#include "wire/socket_io_cluster/cluster_head.h"
 #include "wire/socket_io_cluster/json_to_msgpack.h"
 #include "wire/socket_io_cluster/msgpack_to_json.h"
 #include "wire/socket_io_cluster/redis_channels.h"
@@ -390,6 +391,41 @@ Result<ClusterMessage> decode_redis_request(std::string_view bytes, std::string_
   request.nsp = nsp;
   Status status = RequestReader(*message, limits).read(request);
   if (!status.ok()) return status;
+  return request;
+}
+
+std::optional<ClusterMessage> head_of_redis_request(std::string_view bytes, std::string_view nsp) {
+  std::string type;
+  std::string uid;
+  std::string id;
+  if (!read_head(bytes, {{"type", type}, {"uid", uid}, {"requestId", id}})) return std::nullopt;
+  ClusterMessage request;
+  request.nsp = nsp;
+  std::uint64_t number = 0;
+  std::string request_id;
+  if (!read_number(type, "type", number).ok() || !read_optional_id(uid, "uid", request.uid).ok() ||
+      !read_id(id, "requestId", request_id).ok()) {
+    return std::nullopt;
+  }
+  switch (static_cast<RequestType>(number)) {
+    case RequestType::sockets:
+      request.body.emplace<ClusterListIds>().request_id = std::move(request_id);
+      break;
+    case RequestType::all_rooms:
+      request.body.emplace<ClusterListRooms>().request_id = std::move(request_id);
+      break;
+    case RequestType::remote_fetch:
+      request.body.emplace<ClusterFetch>().request_id = std::move(request_id);
+      break;
+    case RequestType::server_side_emit:
+      request.body.emplace<ClusterServerEvent>().request_id = std::move(request_id);
+      break;
+    case RequestType::broadcast:
+      request.body.emplace<ClusterBroadcast>().request_id = std::move(request_id);
+      break;
+    default:
+      return std::nullopt;
+  }
   return request;
 }
 

@@ -9,6 +9,7 @@
 // must be ignored by the caller, and so must messages of another namespace.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,11 @@ Result<ClusterMessage> decode_redis_broadcast(std::string_view bytes, const Clus
 // A message of RedisChannels::request(). nsp: of the channel.
 Result<ClusterMessage> decode_redis_request(std::string_view bytes, std::string_view nsp,
                                             const ClusterLimits& limits = {});
+
+// What decode_redis_request() has refused, with nothing but what an answer needs: uid, request_id and the kind, which is
+// ClusterListIds, ClusterListRooms, ClusterFetch, ClusterServerEvent or ClusterBroadcast. nullopt: it wants no answer, or
+// this cannot be read.
+std::optional<ClusterMessage> head_of_redis_request(std::string_view bytes, std::string_view nsp);
 
 // A message of RedisChannels::response(), with or without a uid. Most answers have no type. One with an empty list of
 // sockets is ClusterSockets, also when it answers ClusterListIds.

@@ -10,6 +10,7 @@
 #include "wire/json/json.h"
 #include "wire/socket_io_cluster/adapter_messages.h"
 #include "wire/socket_io_cluster/cluster_fields.h"
+#include "wire/socket_io_cluster/cluster_head.h"
 #include "wire/socket_io_cluster/json_to_msgpack.h"
 #include "wire/socket_io_cluster/msgpack_to_json.h"
 
@@ -46,6 +47,22 @@ Result<PlacedJson> read_data(std::string_view data, const ClusterLimits& limits)
   return msgpack_to_json(*bytes, limits);
 }
 
+// All but the data.
+Status read_envelope(const Pairs& fields, ClusterMessage& message, std::uint64_t& type, std::string_view& data) {
+  message.nsp.clear();
+  std::string_view number;
+  for (const Pair& field : fields) {
+    if (field.name == "uid") message.uid = field.value;
+    if (field.name == "nsp") message.nsp = field.value;
+    if (field.name == "type") number = field.value;
+    if (field.name == "data") data = field.value;
+  }
+  if (message.nsp.empty()) return {Error::invalid_argument, "the entry has no nsp"};
+  if (!is_utf8(message.uid) || !is_utf8(message.nsp)) return {Error::invalid_utf8, "uid or nsp is not UTF-8"};
+  if (message.uid.size() > kMaxClusterIdBytes) return {Error::too_large, "uid is too long"};
+  return cluster::read_number(number, "the type of the entry", type);
+}
+
 }  // namespace
 
 std::string stream_of_namespace(std::string_view stream, std::size_t count, std::string_view nsp) {
@@ -65,25 +82,33 @@ bool bypasses_stream(const ClusterBody& body) {
 
 Result<ClusterMessage> decode_stream_entry(const Pairs& fields, const ClusterLimits& limits) {
   ClusterMessage message;
-  message.nsp.clear();
-  std::string_view type;
+  std::uint64_t type = 0;
   std::string_view data;
-  for (const Pair& field : fields) {
-    if (field.name == "uid") message.uid = field.value;
-    if (field.name == "nsp") message.nsp = field.value;
-    if (field.name == "type") type = field.value;
-    if (field.name == "data") data = field.value;
-  }
-  if (message.nsp.empty()) return {Error::invalid_argument, "the entry has no nsp"};
-  if (!is_utf8(message.uid) || !is_utf8(message.nsp)) return {Error::invalid_utf8, "uid or nsp is not UTF-8"};
-  if (message.uid.size() > kMaxClusterIdBytes) return {Error::too_large, "uid is too long"};
-  std::uint64_t number = 0;
-  if (Status status = cluster::read_number(type, "the type of the entry", number); !status.ok()) return status;
+  if (Status status = read_envelope(fields, message, type, data); !status.ok()) return status;
   Result<PlacedJson> json = read_data(data, limits);
   if (!json.ok()) return json.status();
-  Status status = read_adapter_parts(number, json->json, json->attachments, limits, message.body);
+  Status status = read_adapter_parts(type, json->json, json->attachments, limits, message.body);
   if (!status.ok()) return status;
   return message;
+}
+
+std::optional<ClusterMessage> head_of_stream_entry(const Pairs& fields) {
+  ClusterMessage head;
+  std::uint64_t type = 0;
+  std::string_view data;
+  if (!read_envelope(fields, head, type, data).ok()) return std::nullopt;
+  std::optional<std::string> bytes;
+  if (!data.starts_with('{')) {
+    bytes = base64_decode(data);
+    if (!bytes) return std::nullopt;
+    data = *bytes;
+  }
+  std::string id;
+  if (!cluster::read_head(data, {{"requestId", id}})) return std::nullopt;
+  std::optional<ClusterBody> body = adapter_request(type, id);
+  if (!body) return std::nullopt;
+  head.body = *std::move(body);
+  return head;
 }
 
 Result<Pairs> encode_stream_entry(const ClusterMessage& message, const ClusterLimits& limits) {

@@ -5,6 +5,7 @@
 // Sessions, which the adapter keeps under "sio:session:", are not covered here.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ bool bypasses_stream(const ClusterBody& body);
 
 // fields: in any order. Unknown ones are ignored. Errors: those of decode_redis_broadcast().
 Result<ClusterMessage> decode_stream_entry(const Pairs& fields, const ClusterLimits& limits = {});
+
+// What decode_stream_entry() has refused; as head_of_adapter_message(). Versions before 0.3 have requests in the stream.
+std::optional<ClusterMessage> head_of_stream_entry(const Pairs& fields);
 
 // Errors: too_large, unsupported (the adapters have no such message).
 Result<Pairs> encode_stream_entry(const ClusterMessage& message, const ClusterLimits& limits = {});

@@ -256,6 +256,26 @@ void acknowledgements_are_asked_for(void**) {
   }
 }
 
+// The node that asked must not wait.
+void requests_that_are_refused_are_answered(void**) {
+  Fixture t;
+  t.socket(kAnn);
+  const auto refuse = [&](const ClusterBody& request) {
+    t.answers.clear();
+    GuestHub::refuse(request, [&](ClusterBody&& answer) { t.answers.push_back(std::move(answer)); });
+  };
+  refuse(ClusterBroadcast{{}, {}, "r"});
+  const auto& count = std::get<ClusterClientCount>(t.answers.at(0));
+  assert_true(count.count == 0 && count.request_id == "r");
+  refuse(ClusterFetch{{}, "r"});
+  const auto& sockets = std::get<ClusterSockets>(t.answers.at(0));
+  assert_true(sockets.sockets.empty() && sockets.request_id == "r");
+  refuse(ClusterListIds{{}, "r"});
+  assert_text(std::get<ClusterIds>(t.answers.at(0)).request_id, "r");
+  refuse(ClusterListRooms{"r"});
+  assert_text(std::get<ClusterRooms>(t.answers.at(0)).request_id, "r");
+}
+
 // Its loop does not tell of a client that has left before it was asked.
 void requests_for_acknowledgements_end(void**) {
   guest::GuestAcks acks;
@@ -298,11 +318,16 @@ void the_tap_hears_what_is_published(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(an_event_is_a_message_of_the_room),      cmocka_unit_test(only_rooms_that_are_here_receive),
-      cmocka_unit_test(several_rooms_receive_an_event_once),    cmocka_unit_test(only_sockets_are_found_by_their_ids),
-      cmocka_unit_test(requests_are_answered_with_the_sockets), cmocka_unit_test(sockets_are_moved_and_disconnected),
-      cmocka_unit_test(acknowledgements_are_asked_for),         cmocka_unit_test(requests_for_acknowledgements_end),
+      cmocka_unit_test(an_event_is_a_message_of_the_room),
+      cmocka_unit_test(only_rooms_that_are_here_receive),
+      cmocka_unit_test(several_rooms_receive_an_event_once),
+      cmocka_unit_test(only_sockets_are_found_by_their_ids),
+      cmocka_unit_test(requests_are_answered_with_the_sockets),
+      cmocka_unit_test(sockets_are_moved_and_disconnected),
+      cmocka_unit_test(acknowledgements_are_asked_for),
+      cmocka_unit_test(requests_for_acknowledgements_end),
       cmocka_unit_test(the_tap_hears_what_is_published),
+      cmocka_unit_test(requests_that_are_refused_are_answered),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

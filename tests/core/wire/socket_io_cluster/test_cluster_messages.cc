@@ -1,8 +1,10 @@
 // The messages of a Socket.IO cluster: what the official adapters publish (tests/vectors/socket_io_cluster.json and
 // socket_io_cluster_python.json) is read as what it means and written again as the same bytes; hostile messages are refused.
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/wire/socket_io_cluster/cluster_vectors.h"
 #include "wire/socket_io_cluster/adapter_messages.h"
@@ -353,6 +355,75 @@ void sizes_are_limited(void**) {
   assert_int_equal(decode_stream_entry(*encode_stream_entry(large), limits).status().code, Error::too_large);
 }
 
+template <class Body>
+void expect_head(const std::optional<ClusterMessage>& head, const char* what) {
+  if (!head) fail_msg("%s: no head", what);
+  expect(head->uid, "u");
+  expect(head->nsp, "/");
+  const Body* const body = std::get_if<Body>(&head->body);
+  if (body == nullptr) fail_msg("%s: another kind", what);
+  expect(body->request_id, "r");
+}
+
+// The node that asked would wait for the answer.
+template <class Body>
+void expect_refused_with_a_head(const Body& request) {
+  ClusterLimits limits;
+  limits.max_names = 5;
+  limits.max_bytes = 4'000;
+  const ClusterMessage message{"u", "/", request};
+  const std::string redis = encode_redis(message, "socket.io")->bytes;
+  assert_false(decode_redis_request(redis, "/", limits).ok());
+  expect_head<Body>(head_of_redis_request(redis, "/"), "redis");
+  for (const AdapterForm form : {AdapterForm::json, AdapterForm::msgpack}) {
+    const std::string bytes = *encode_adapter_message(message, form);
+    assert_false(decode_adapter_message(bytes, limits).ok());
+    expect_head<Body>(head_of_adapter_message(bytes), form == AdapterForm::json ? "sharded" : "streams");
+    // Whatever ends too early has no head.
+    assert_false(head_of_adapter_message(std::string_view(bytes).substr(0, bytes.size() - 1)).has_value());
+  }
+  const Pairs fields = *encode_stream_entry(message);
+  assert_false(decode_stream_entry(fields, limits).ok());
+  expect_head<Body>(head_of_stream_entry(fields), "stream entry");
+}
+
+void requests_that_are_refused_have_a_head(void**) {
+  PlacedJson many{"[", {}};
+  for (int i = 0; i < 20; ++i) {
+    many.json += (i == 0 ? "" : ",") + (R"({"_placeholder":true,"num":)" + std::to_string(i)) + "}";
+    many.attachments.push_back("\x01");
+  }
+  many.json += ']';
+  const PlacedJson large{"[\"" + std::string(4'000, 'x') + "\"]", {}};
+  const std::vector<std::string> rooms(6, "ops");
+  expect_refused_with_a_head(ClusterServerEvent{{"e", many}, "r"});
+  expect_refused_with_a_head(ClusterServerEvent{{"e", large}, "r"});
+  expect_refused_with_a_head(ClusterServerEvent{{"connect", {"[]", {}}}, "r"});
+  expect_refused_with_a_head(ClusterBroadcast{{"e", many}, {}, "r"});
+  expect_refused_with_a_head(ClusterBroadcast{{"e", large}, {}, "r"});
+  expect_refused_with_a_head(ClusterBroadcast{{"connect", {"[]", {}}}, {}, "r"});
+  expect_refused_with_a_head(ClusterFetch{{rooms, {}, false, 0}, "r"});
+  const auto redis = [](const std::string& bytes) { return head_of_redis_request(bytes, "/"); };
+  expect_head<ClusterListIds>(redis(R"({"uid":"u","requestId":"r","type":0,"rooms":{}})"), "list of ids");
+  expect_head<ClusterListRooms>(redis(R"({"requestId":"r","uid":"u","type":1})"), "list of rooms");
+
+  for (const char* none : {"", "{", "[]", "\x81", "\x90", "{}", R"({"type":6})", R"({"type":6,"requestId":""})",
+                           R"({"type":6,"requestId":5})", R"({"type":2,"requestId":"r"})",
+                           R"({"type":8,"requestId":"r"})", R"({"type":"6","requestId":"r"})",
+                           R"({"type":6,"requestId":"\ud800"})", "{\"type\":6,\"requestId\":\"\xFF\"}"}) {
+    if (redis(none)) fail_msg("a head of %s", none);
+  }
+  for (const char* none :
+       {R"({"type":9,"uid":"u","nsp":"/","requestId":"r","data":{}})",
+        R"({"type":9,"uid":"u","nsp":"/","data":{"data":{"requestId":"r"}}})",
+        R"({"type":9,"uid":"u","data":{"requestId":"r"}})", R"({"type":9,"nsp":"/","data":{"requestId":"r"}})",
+        R"({"type":10,"uid":"u","nsp":"/","data":{"requestId":"r"}})"}) {
+    if (head_of_adapter_message(none)) fail_msg("a head of %s", none);
+  }
+  assert_false(head_of_stream_entry({{"nsp", "/"}, {"type", "9"}, {"data", "?"}}).has_value());
+  assert_false(head_of_stream_entry({{"type", "9"}, {"data", R"({"requestId":"r"})"}}).has_value());
+}
+
 void channels_are_those_of_the_adapters(void**) {
   const RedisChannels channels("socket.io", "/dev");
   expect(channels.main(), "socket.io#/dev#");
@@ -401,6 +472,7 @@ int main() {
       cmocka_unit_test(unknown_members_are_ignored_and_the_last_duplicate_counts),
       cmocka_unit_test(hostile_messages_are_refused),
       cmocka_unit_test(sizes_are_limited),
+      cmocka_unit_test(requests_that_are_refused_have_a_head),
       cmocka_unit_test(channels_are_those_of_the_adapters),
       cmocka_unit_test(namespaces_are_spread_over_streams),
   };
