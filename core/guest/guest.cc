@@ -11,6 +11,25 @@ namespace chat::guest {
 
 using net::GuestDrop;
 
+namespace {
+
+constexpr std::int64_t kHeldBytes = 256;  // what a message that waits takes beside itself
+
+std::int64_t bytes_of(const Message& message) { return kHeldBytes + static_cast<std::int64_t>(message.memory_bytes()); }
+
+}  // namespace
+
+Guest::Held::Held(Guest& owner, MessagePtr what, std::string where)
+    : guest(owner), message(std::move(what)), nsp(std::move(where)), bytes(bytes_of(*message)) {
+  guest.waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  guest.waiting_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Guest::Held::~Held() {
+  guest.waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  guest.waiting_.fetch_sub(1, std::memory_order_relaxed);
+}
+
 Guest::Guest(GuestSettings settings)
     : settings_(std::move(settings)), rooms_(settings_.namespaces, settings_.default_room, settings_.room_prefix) {}
 
@@ -52,10 +71,7 @@ void Guest::push(Step&& step) {
   const std::lock_guard lock(mutex_);
   if (!running_ || stopping_) return;
   const bool first = steps_.empty();
-  const std::int64_t bytes = step.message ? bytes_of(*step.message) : 0;
   steps_.push_back(std::move(step));
-  waiting_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  if (bytes != 0) waiting_.fetch_add(1, std::memory_order_relaxed);
   if (first) worker_->wake();
 }
 
@@ -65,8 +81,7 @@ void Guest::on_message(const MessagePtr& message) noexcept try {
     return;
   }
   Step step;
-  step.message = message;
-  step.time_ms = message->born_ms;
+  step.held = std::make_shared<const Held>(*this, message, std::string());
   push(std::move(step));
 } catch (const std::bad_alloc&) {
   drop(GuestDrop::no_memory);

@@ -47,27 +47,31 @@ class Guest final : public HubTap {
  private:
   friend class GuestWorker;
 
+  // A message that waits until Redis has taken it, and is counted as long as it exists.
+  struct Held {
+    Held(Guest& owner, MessagePtr what, std::string where);
+    ~Held();
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+
+    Guest& guest;
+    const MessagePtr message;
+    const std::string nsp;  // of a message to everyone; empty: all
+    const std::int64_t bytes;
+  };
+  using HeldPtr = std::shared_ptr<const Held>;
+
   // What the worker has to do.
   struct Step {
     enum class Kind : std::uint8_t { message, ack, room_opened, room_closed };
     Kind kind = Kind::message;
-    MessagePtr message = nullptr;
-    std::int64_t time_ms = 0;         // of a message: since when it waits
+    HeldPtr held = nullptr;           // a message
     AckRequestPtr request = nullptr;  // of an ack
     std::string text = {};            // the room, or the arguments of an ack
     std::vector<std::string> attachments = {};
   };
 
-  // What a step counts among the bytes that wait.
-  static constexpr std::int64_t kStepBytes = 128;
-  static std::int64_t bytes_of(const Message& message) {
-    return kStepBytes + static_cast<std::int64_t>(message.size_bytes());
-  }
   void push(Step&& step);  // throws std::bad_alloc
-  void waits_no_more(const Message& message) noexcept {
-    waiting_bytes_.fetch_sub(bytes_of(message), std::memory_order_relaxed);
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
-  }
   void drop(net::GuestDrop why, std::uint64_t count = 1) noexcept {
     dropped_[static_cast<std::size_t>(why)].fetch_add(count, std::memory_order_relaxed);
   }
@@ -75,6 +79,8 @@ class Guest final : public HubTap {
   const GuestSettings settings_;
   const GuestRooms rooms_;
   GuestAcks acks_;
+  std::atomic<std::int64_t> waiting_bytes_ = 0;
+  std::atomic<std::uint64_t> waiting_ = 0;
   std::unique_ptr<GuestWorker> worker_;
   std::thread thread_;
 
@@ -83,8 +89,6 @@ class Guest final : public HubTap {
   bool running_ = false;       // steps are taken
   bool stopping_ = false;      // the worker ends when nothing waits
   bool rooms_missed_ = false;  // a step about a room was lost
-  std::atomic<std::int64_t> waiting_bytes_ = 0;
-  std::atomic<std::uint64_t> waiting_ = 0;
 
   std::atomic<std::uint64_t> published_ = 0;
   std::atomic<std::uint64_t> received_ = 0;

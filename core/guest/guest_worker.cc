@@ -17,10 +17,10 @@ constexpr std::int64_t kTickMs = 250;
 constexpr std::int64_t kStopMs = 2'000;
 constexpr std::int64_t kLogMs = 10'000;
 constexpr std::int64_t kRetryMs = 1'000;
-constexpr std::size_t kMaxQueuedBytes = 4 << 20;  // in the link; further messages wait here
-constexpr const char* kBlockMs = "1000";          // of XREAD; less than the limit for answers
-constexpr std::size_t kReadCount = 100;           // entries
-constexpr std::size_t kSubscribeAtOnce = 256;     // channels of rooms in one command
+constexpr std::size_t kMaxQueuedBytes = 64 << 10;  // in the link; further messages wait here
+constexpr const char* kBlockMs = "1000";           // of XREAD; less than the limit for answers
+constexpr std::size_t kReadCount = 100;            // entries
+constexpr std::size_t kSubscribeAtOnce = 256;      // channels of rooms in one command
 
 GuestDrop drop_of(Error error) {
   switch (error) {
@@ -168,6 +168,9 @@ void GuestWorker::lost(Task task, const Status& why) {
   } else {
     // A subscriber that cannot answer would make the requests of the whole cluster time out.
     subscriber_->distrust("answers cannot be sent");
+    surely([&] { waiting_.insert(waiting_.begin(), returned_.begin(), returned_.end()); });
+    returned_.clear();
+    link_ends_ = false;
   }
   if (!std::exchange(up_, false)) return;
   guest_.up_ = false;
@@ -244,8 +247,7 @@ void GuestWorker::check_up() {
 void GuestWorker::on_timer() {
   const std::int64_t now_ms = settings_.clock().age_ms;
   std::uint64_t old = 0;
-  while (!waiting_.empty() && now_ms - waiting_.front().time_ms > settings_.hold_ms) {
-    guest_.waits_no_more(*waiting_.front().message);
+  while (!waiting_.empty() && now_ms - waiting_.front()->message->born_ms > settings_.hold_ms) {
     waiting_.pop_front();
     ++old;
   }
@@ -376,10 +378,7 @@ void GuestWorker::take_steps() {
     stopping = guest_.stopping_;
     rooms_missed = std::exchange(guest_.rooms_missed_, false);
   }
-  for (Step& step : steps) {
-    surely([&] { take(step); });
-    if (step.message) guest_.waits_no_more(*step.message);  // there was no memory
-  }
+  for (Step& step : steps) surely([&] { take(step); });
   if (rooms_missed && subscribing_) subscribe_rooms();
   if (up_) publish_waiting();
   if (!stopping) return;
@@ -390,7 +389,13 @@ void GuestWorker::take_steps() {
 void GuestWorker::take(Step& step) {
   switch (step.kind) {
     case Step::Kind::message:
-      waiting_.push_back(std::move(step));
+      if (!step.held->message->room.empty()) {
+        waiting_.push_back(std::move(step.held));
+        break;
+      }
+      for (const std::string& nsp : guest_.rooms_.namespaces()) {
+        waiting_.push_back(std::make_shared<const Guest::Held>(guest_, step.held->message, nsp));
+      }
       break;
     case Step::Kind::ack:
       answer(*step.request,
@@ -410,16 +415,16 @@ void GuestWorker::take(Step& step) {
 }
 
 void GuestWorker::publish_waiting() {
-  while (up_ && !waiting_.empty() && commands_->queued_bytes() < kMaxQueuedBytes) {
-    const MessagePtr message = std::move(waiting_.front().message);
+  while (up_ && !link_ends_ && !waiting_.empty() && commands_->queued_bytes() < kMaxQueuedBytes) {
+    const HeldPtr held = std::move(waiting_.front());
     waiting_.pop_front();
-    guest_.waits_no_more(*message);
-    surely([&] { publish(*message); });
+    surely([&] { publish(held); });
   }
 }
 
 // As a Socket.IO client in the room would see it.
-void GuestWorker::publish(const Message& message) {
+void GuestWorker::publish(const HeldPtr& held) {
+  const Message& message = *held->message;
   wire::ClusterMessage out;
   out.uid = settings_.uid;
   auto& event = out.body.emplace<wire::ClusterBroadcast>();
@@ -433,10 +438,8 @@ void GuestWorker::publish(const Message& message) {
     event.event.args.attachments = message.attachments;
   }
   if (message.room.empty()) {
-    for (const std::string& nsp : guest_.rooms_.namespaces()) {
-      out.nsp = nsp;
-      send(out, Way::channel, {}, &guest_.published_);
-    }
+    out.nsp = held->nsp;
+    send(out, Way::channel, {}, &guest_.published_, held);
     return;
   }
   GuestRooms::Place place = guest_.rooms_.place_of(message.room);
@@ -448,7 +451,7 @@ void GuestWorker::publish(const Message& message) {
   event.target.is_volatile = message.ephemeral;
   out.nsp = std::move(place.nsp);
   if (!place.room.empty()) event.target.rooms.push_back(std::move(place.room));
-  send(out, Way::channel, {}, &guest_.published_);
+  send(out, Way::channel, {}, &guest_.published_, held);
 }
 
 void GuestWorker::answer(const AckRequest& to, wire::ClusterBody&& body) {
@@ -463,11 +466,16 @@ void GuestWorker::tell_nodes(const wire::ClusterBody& body) {
 }
 
 void GuestWorker::send(const wire::ClusterMessage& message, Way way, std::string_view to,
-                       std::atomic<std::uint64_t>* sent) {
+                       std::atomic<std::uint64_t>* sent, HeldPtr held) {
   const Result<GuestWire::Words> words = wire_.command(message, way, to);
   Status status = words.status();
   if (words.ok()) {
-    status = command(*commands_, *words, [this, sent](redis::Reply&& reply) {
+    status = command(*commands_, *words, [this, sent, held](redis::Reply&& reply) mutable {
+      if (held && reply.outcome == redis::Reply::Outcome::not_sent) {
+        surely([&] { returned_.push_back(std::move(held)); });
+        return;
+      }
+      held.reset();
       const bool is_taken = reply.answered() && !reply.value.is_error();
       if (is_taken && sent != nullptr) sent->fetch_add(1, std::memory_order_relaxed);
       if (stop_ms_ != 0) finish_if_done();
@@ -477,7 +485,13 @@ void GuestWorker::send(const wire::ClusterMessage& message, Way way, std::string
       if (reply.value.error_code() == "READONLY") commands_->distrust(reply.value.text);
       log_seldom("Redis refuses a message: " + reply.value.text);
     });
-    if (!status.ok()) guest_.drop(GuestDrop::unavailable);
+    if (status.ok()) return;
+    if (held && status.code == Error::unavailable) {
+      link_ends_ = true;  // on_down() follows
+      waiting_.push_front(std::move(held));
+      return;
+    }
+    guest_.drop(GuestDrop::unavailable);
     return;
   }
   guest_.drop(status.code == Error::too_large ? GuestDrop::too_large : GuestDrop::malformed);

@@ -35,6 +35,7 @@ class GuestWorker {
 
  private:
   using Step = Guest::Step;
+  using HeldPtr = Guest::HeldPtr;
 
   enum class Task : std::uint8_t { commands, subscriptions, stream };
   struct Listener : redis::LinkListener {
@@ -73,11 +74,12 @@ class GuestWorker {
   void take_steps();
   void take(Step& step);
   void publish_waiting();
-  void publish(const Message& message);
+  void publish(const HeldPtr& held);
   void answer(const AckRequest& to, wire::ClusterBody&& body);
   void tell_nodes(const wire::ClusterBody& body);
-  // Sends; counts it in `sent` when Redis has taken it.
-  void send(const wire::ClusterMessage& message, Way way, std::string_view to, std::atomic<std::uint64_t>* sent);
+  // Sends; counts it in `sent` when Redis has taken it. held: waits on when the link is lost before anything was sent.
+  void send(const wire::ClusterMessage& message, Way way, std::string_view to, std::atomic<std::uint64_t>* sent,
+            HeldPtr held = nullptr);
   void finish_if_done();
 
   Status command(redis::RedisLink& link, const GuestWire::Words& words, redis::ReplyHandler done);
@@ -108,7 +110,9 @@ class GuestWorker {
   bool told_up_ = false;
   bool told_down_ = false;
 
-  std::deque<Step> waiting_;                  // messages
+  std::deque<HeldPtr> waiting_;               // oldest first
+  std::vector<HeldPtr> returned_;             // of the link that is being lost: they were not sent
+  bool link_ends_ = false;                    // the one for commands: it takes no more
   std::unordered_set<std::string> channels_;  // of rooms
   std::vector<Stream> streams_;
   std::size_t read_count_;

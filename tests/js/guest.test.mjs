@@ -275,6 +275,28 @@ test('redis: messages wait for Redis', options, async (t) => {
   assert.equal(await metric(alone, 'libchat_guest_waiting'), 0);
 });
 
+test('redis: what the connection had not sent is sent to the next one', options, async (t) => {
+  const redis = await startRedis(t);
+  const chatd = await startGuest(t, redis, 'redis');
+  await until(async () => (await metric(chatd, 'libchat_guest_up')) === 1);
+  const lisa = await connectIoClient(t, chatd.port);
+  redis.child.kill('SIGSTOP');
+  const text = 'x'.repeat(100_000);
+  for (let i = 0; i < 20; i += 1) {
+    lisa.emit('chat message', text);
+    await lisa.next();
+  }
+  // More than the system's buffers hold.
+  assert.equal(await metric(chatd, 'libchat_guest_waiting'), 20);
+  redis.child.kill('SIGKILL');
+  await startRedis(t, redis.folder);
+  await until(async () => (await metric(chatd, 'libchat_guest_waiting')) === 0);
+  const published = await metric(chatd, 'libchat_guest_published_total');
+  const lost = await metric(chatd, 'libchat_guest_dropped_total{reason="unavailable"}');
+  assert.equal(published + lost, 20);
+  assert.ok(published >= 10, `${published} were published`);
+});
+
 // Without a server of Node.js at first: some of these end it.
 each('bytes that no adapter writes are counted and ignored', async (t, kind) => {
   const redis = await startRedis(t);
