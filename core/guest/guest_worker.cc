@@ -17,6 +17,7 @@ constexpr std::int64_t kTickMs = 250;
 constexpr std::int64_t kStopMs = 2'000;
 constexpr std::int64_t kLogMs = 10'000;
 constexpr std::int64_t kRetryMs = 1'000;
+constexpr std::int64_t kRoleMs = 2'000;
 constexpr std::size_t kMaxQueuedBytes = 64 << 10;  // in the link; further messages wait here
 constexpr const char* kBlockMs = "1000";           // of XREAD; less than the limit for answers
 constexpr std::size_t kReadCount = 100;            // entries
@@ -183,11 +184,25 @@ void GuestWorker::lost(Task task, const Status& why) {
 void GuestWorker::check_links() {
   if (!commands_->up() || !subscriber_->up()) return;
   if (commands_->run_id() != subscriber_->run_id()) {
+    // Nobody knows which of the two is right.
+    commands_->distrust("it is not the primary that the subscriptions are with");
     subscriber_->distrust("it is not the primary that the commands go to");
     return;
   }
   subscribe();
   check_up();
+}
+
+// A primary that becomes a replica keeps its connections and takes what is published, and nobody hears it.
+void GuestWorker::check_role() {
+  next_role_ms_ = loop_ms() + kRoleMs;
+  (void)command(*commands_, {"ROLE"}, [this](redis::Reply&& reply) {
+    if (!reply.answered()) return;
+    const redis::Value& value = reply.value;
+    if (value.is_array() && !value.items.empty() && value.items[0].text == "master") return;
+    commands_->distrust("it is no primary any more");  // the subscriptions follow
+    if (reader_) reader_->distrust("it is no primary any more");
+  });
 }
 
 void GuestWorker::subscribe() {
@@ -252,6 +267,7 @@ void GuestWorker::on_timer() {
     ++old;
   }
   if (old != 0) guest_.drop(GuestDrop::unavailable, old);
+  if (up_ && stop_ms_ == 0 && loop_ms() >= next_role_ms_) check_role();
   if (up_ && !streams_.empty() && loop_ms() >= next_heartbeat_ms_) {
     next_heartbeat_ms_ = loop_ms() + settings_.heartbeat_ms;
     tell_nodes(wire::ClusterHeartbeat{});

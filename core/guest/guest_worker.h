@@ -55,6 +55,7 @@ class GuestWorker {
   // Links -------------------------------------------------------------------------------------------------------------
   void check_links();
   void check_up();
+  void check_role();
   void lost(Task task, const Status& why);
   void subscribe();
   void subscribe_rooms();
@@ -119,6 +120,7 @@ class GuestWorker {
   bool reading_ = false;
   std::int64_t next_read_ms_ = 0;
   std::int64_t next_heartbeat_ms_ = 0;
+  std::int64_t next_role_ms_ = 0;
   std::int64_t next_log_ms_ = 0;
   std::uint64_t left_out_ = 0;  // that were logged
   std::int64_t stop_ms_ = 0;    // not 0: the time at which the worker ends

@@ -14,6 +14,11 @@ pytestmark = pytest.mark.skipif(not Redis.installed(), reason="redis-server is n
 BINARY = bytes([0, 1, 2, 255])
 
 
+def has_metric(server, line):
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
+        return line in answer.read().decode().splitlines()
+
+
 @pytest.fixture
 def redis():
     server = Redis()
@@ -24,12 +29,7 @@ def redis():
 @pytest.fixture
 def chatd(start_chatd, redis):
     server = start_chatd("--socket-io-cluster", f"{redis.url}?python=socketio&namespaces=/,/dev", "--metrics", "/metrics")
-
-    def is_up():
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
-            return b"libchat_guest_up 1\n" in answer.read()
-
-    wait_until(is_up, "the guest's connection")
+    wait_until(lambda: has_metric(server, "libchat_guest_up 1"), "the guest's connection")
     return server
 
 
@@ -94,3 +94,28 @@ def test_a_manager_moves_clients(chatd, manager, join):
     manager.emit("end", 1)
     while (heard := lisa.receive(timeout=LIMIT_S)) != ["end", 1]:
         assert heard == ["to ops", 1]  # of the attempts above
+
+
+def test_a_redis_that_becomes_a_replica_is_left(start_chatd, redis, chatd, manager, join):
+    """It keeps its connections, and takes what is published."""
+    streams = start_chatd("--socket-io-cluster", f"{redis.url}?adapter=streams", "--metrics", "/metrics")
+    wait_until(lambda: has_metric(streams, "libchat_guest_up 1"), "the connection")
+    lisa = join(chatd)
+    primary = Redis()
+    try:
+        redis.command("REPLICAOF", "127.0.0.1", str(primary.port))
+        for server in (chatd, streams):
+            wait_until(lambda server=server: has_metric(server, "libchat_guest_up 0"), "the loss")
+        assert redis.command("ROLE") == "5"  # of a replica
+        lisa.emit("chat message", "held")
+        assert lisa.receive() == ["chat message", "held"]
+        assert has_metric(chatd, "libchat_guest_published_total 0")
+        redis.command("REPLICAOF", "NO", "ONE")
+        for server in (chatd, streams):
+            wait_until(lambda server=server: has_metric(server, "libchat_guest_up 1"), "the connection")
+        manager.emit("again", 1)
+        assert lisa.receive() == ["again", 1]
+        lisa.emit("chat message", "here")
+        wait_until(lambda: not has_metric(chatd, "libchat_guest_published_total 0"), "a message")
+    finally:
+        primary.end()
