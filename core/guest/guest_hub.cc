@@ -58,7 +58,7 @@ ClientPtr GuestHub::find_socket(std::string_view nsp, std::string_view id) const
 bool GuestHub::knows(std::string_view nsp, std::string_view room) const {
   if (find_socket(nsp, room)) return true;
   const std::optional<std::string> name = rooms_.room_of(nsp, room);
-  return name && hub_.has_room(*name);
+  return name && is_open(*name);
 }
 
 // Each client is in one group only.
@@ -174,7 +174,7 @@ Result<bool> GuestHub::broadcast(const Incoming& from, ClusterBroadcast& event, 
     for (const std::string& room : event.target.rooms) {
       if (find_socket(nsp, room)) {
         is_whole = false;
-      } else if (std::optional<std::string> name = rooms_.room_of(nsp, room); name && hub_.has_room(*name)) {
+      } else if (std::optional<std::string> name = rooms_.room_of(nsp, room); name && is_open(*name)) {
         if (std::ranges::find(here, *name) == here.end()) here.push_back(*std::move(name));
       }
     }

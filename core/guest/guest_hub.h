@@ -34,6 +34,8 @@ class GuestHub {
 
   // Whether somebody here may receive what is sent to this room.
   bool knows(std::string_view nsp, std::string_view room) const;
+  // Whether the room is open here. One that only a history keeps is not: nobody is in it.
+  bool is_open(std::string_view room) const { return hub_.has_room(room) && hub_.list_members(room, clock_()).ok(); }
   // False: it concerned nobody here. A request is answered also when it fails. Errors: those of the hub.
   Result<bool> take(Incoming&& incoming, const Answer& answer);
 

@@ -224,7 +224,7 @@ void GuestWorker::subscribe() {
   subscribe_rooms();
 }
 
-// The rooms that exist now.
+// The rooms that are open now.
 void GuestWorker::subscribe_rooms() {
   if (!wire_.rooms_have_channels()) return;
   GuestWire::Words words = {"SSUBSCRIBE"};
@@ -235,6 +235,7 @@ void GuestWorker::subscribe_rooms() {
   for (const RoomInfo& room : hub_.rooms()) {
     const GuestRooms::Place place = guest_.rooms_.place_of(room.name);
     if (place.room.empty() || guest_.rooms_.room_of(place.nsp, place.room) != room.name) continue;
+    if (!there_.is_open(room.name)) continue;
     std::string channel = wire_.channel_of(place.nsp, place.room);
     if (!channels_.insert(channel).second) continue;
     words.push_back(std::move(channel));

@@ -236,6 +236,35 @@ each('two guests, one with threads and a history in a file', async (t, kind) => 
   assert.equal(await metric(other, 'libchat_guest_published_total'), 1);
 });
 
+each('a room that only a history keeps is not here', async (t, kind) => {
+  const redis = await startRedis(t);
+  const node = await startNode(t, redis, kind);
+  const history = ['--history', path.join(temporaryFolder(t), 'chat.db')];
+  const before = await startGuest(t, redis, kind, '', history);
+  await ready(node);
+  const olga = await connectV1(t, before, '?room=ops');
+  olga.sendJson({ type: 'send', text: 'kept' });
+  assert.equal((await nextMessage(olga)).text, 'kept');
+  before.kill('SIGTERM');
+  await before.exited;
+  await until(async () => (await node.io.of('/').adapter.serverCount()) === 1);
+
+  const chatd = await startGuest(t, redis, kind, '', history);
+  await ready(node);
+  const vera = await connectV1(t, chatd);
+  node.io.to('ops').emit('chat message', 'to nobody');
+  node.io.emit('chat message', 'to all');
+  assert.equal((await nextMessage(vera)).text, 'to all');
+  const again = await connectV1(t, chatd, '?room=ops');
+  const found = await again.request({ type: 'history', room: 'ops', ref: 'h' });
+  assert.deepEqual(found.messages.map(({ text }) => text), ['kept']);
+  if (kind === 'sharded') {
+    await until(async () => (await node.pub.sendCommand(['PUBSUB', 'SHARDNUMSUB', 'socket.io#/#ops#']))[1] === 1);
+  }
+  node.io.to('ops').emit('chat message', 'to ops');
+  assert.equal((await nextMessage(again)).text, 'to ops');
+});
+
 each('Redis comes back', async (t, kind) => {
   const { redis, node, chatd, lisa } = await startMixed(t, kind);
   await node.pub.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']).catch(() => {});
