@@ -265,6 +265,24 @@ each('a room that only a history keeps is not here', async (t, kind) => {
   assert.equal((await nextMessage(again)).text, 'to ops');
 });
 
+each('what is ephemeral remains so at another guest', async (t, kind) => {
+  const { redis, node, nora, vera } = await startMixed(t, kind);
+  const other = await startGuest(t, redis, kind);
+  await ready(node, { servers: 3 });
+  const wanda = await connectV1(t, other);
+  vera.sendJson({ type: 'send', event: 'typing', args: ['Vera'], ephemeral: true });
+  vera.sendJson({ type: 'send', text: 'kept' });
+  for (const client of [vera, wanda]) {
+    const typing = await nextMessage(client);
+    assert.deepEqual([typing.event, typing.seq], ['typing', undefined]);
+    const kept = await nextMessage(client);
+    assert.deepEqual([kept.text, kept.seq], ['kept', 1]);
+  }
+  assert.deepEqual(await nora.next(), ['typing', 'Vera']);
+  const found = await wanda.request({ type: 'history', ref: 'h' });
+  assert.deepEqual(found.messages.map(({ text }) => text), ['kept']);
+});
+
 each('Redis comes back', async (t, kind) => {
   const { redis, node, chatd, lisa } = await startMixed(t, kind);
   await node.pub.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']).catch(() => {});
