@@ -228,6 +228,7 @@ MessageView::MessageView(const MessageDraft& draft) : attributes_(view_pairs(dra
   message_.from_user_id = draft.sender.user_id.c_str();
   message_.epoch = "";
   message_.id = draft.id.c_str();
+  message_.kept_state = "";
   message_.event_kind = static_cast<chat_event_kind>(draft.event_kind);
   message_.target_seq = draft.target_seq;
   message_.reply_to = draft.extra->reply_to;

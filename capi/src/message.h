@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "chat/chat.h"
@@ -45,6 +46,8 @@ class MessageView {
   MessageView& operator=(const MessageView&) = delete;
 
   const chat_message* get() const { return &message_; }
+  // For a store of the application. The text must outlive the view.
+  void set_kept_state(const std::string& state) { message_.kept_state = state.c_str(); }
 
  private:
   std::vector<chat_blob> attachments_;

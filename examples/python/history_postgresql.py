@@ -3,7 +3,8 @@
 
     history_postgresql.py CONNINFO [PORT]    CONNINFO as for psql: "dbname=chat"; PORT 0 takes any free port
 
-Rooms continue after a restart, with the same messages, numbers and senders. docs/history.md says what a store does.
+Rooms continue after a restart, with the same messages, numbers and senders, their edits, deletions and reactions.
+docs/history.md says what a store does.
 """
 
 import base64
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS room (
 CREATE TABLE IF NOT EXISTS message (
   room text, epoch text, seq bigint, time_ms bigint, event text, args text, from_id bigint, from_name text, from_user_id text,
   attributes text, id text, PRIMARY KEY (room, seq));
+ALTER TABLE message ADD COLUMN IF NOT EXISTS kept_state text;
 CREATE TABLE IF NOT EXISTS value (room text, key text, value bytea, time_ms bigint, PRIMARY KEY (room, key));
 """
 STORE_ROOM = """
@@ -27,12 +29,10 @@ INSERT INTO room VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (room) DO UPDAT
   dropped_seq = excluded.dropped_seq, oldest_ms = excluded.oldest_ms, newest_ms = excluded.newest_ms,
   last_client = excluded.last_client
 """
-ADD_MESSAGE = "INSERT INTO message VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-SET_VALUE = """
-INSERT INTO value VALUES (%s, %s, %s, %s) ON CONFLICT (room, key) DO UPDATE SET value = excluded.value, time_ms = excluded.time_ms
-"""
+ADD_MESSAGE = "INSERT INTO message VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+SET_VALUE = "INSERT INTO value VALUES (%s, %s, %s, %s)"
 FIND = """
-SELECT seq, time_ms, event, args, from_id, from_name, from_user_id, attributes, id FROM message
+SELECT seq, time_ms, event, args, from_id, from_name, from_user_id, attributes, id, kept_state FROM message
 WHERE room = %s AND epoch = %s AND seq > %s AND seq < %s ORDER BY seq DESC LIMIT %s
 """
 
@@ -47,6 +47,7 @@ def from_json(text: str) -> Any:
 
 class PostgresStore(HistoryStore):
     keeps_ids = True
+    keeps_changes = True
 
     def __init__(self, conninfo: str) -> None:
         self.conninfo = conninfo
@@ -74,9 +75,9 @@ class PostgresStore(HistoryStore):
         return [
             KeptMessage(
                 *from_json(args), seq=seq, time_ms=time_ms, event=event, from_id=from_id, from_name=name, from_user_id=user_id,
-                attributes=json.loads(attributes), id=message_id,
+                attributes=json.loads(attributes), id=message_id, kept_state=state,
             )
-            for seq, time_ms, event, args, from_id, name, user_id, attributes, message_id in rows
+            for seq, time_ms, event, args, from_id, name, user_id, attributes, message_id, state in rows
         ]  # fmt: skip
 
     async def write(self, changes: List[HistoryChange]) -> None:
@@ -94,15 +95,16 @@ class PostgresStore(HistoryStore):
             await cursor.execute("DELETE FROM room WHERE room = %s", (name,))
             return
         await cursor.execute(STORE_ROOM, row)
+        rows = (name, [message.seq for message in change.messages])
+        await cursor.execute("DELETE FROM message WHERE room = %s AND seq = ANY(%s)", rows)  # those that have changed
         await cursor.executemany(ADD_MESSAGE, [
             (name, m.epoch, m.seq, m.time_ms, m.event, to_json(m.args), m.from_id, m.from_name, m.from_user_id,
-             json.dumps(m.attributes), m.id or None) for m in change.messages
+             json.dumps(m.attributes), m.id or None, m.kept_state) for m in change.messages
         ])  # fmt: skip
         for key, value, time_ms in change.values:
+            await cursor.execute("DELETE FROM value WHERE room = %s AND key = %s", (name, key))
             if value:
                 await cursor.execute(SET_VALUE, (name, key, value, time_ms))
-            else:
-                await cursor.execute("DELETE FROM value WHERE room = %s AND key = %s", (name, key))
         dropped = (name, change.room.dropped_seq, change.drop_before_ms)
         await cursor.execute("DELETE FROM message WHERE room = %s AND (seq <= %s OR time_ms < %s)", dropped)
 

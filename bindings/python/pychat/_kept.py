@@ -6,11 +6,11 @@ from typing import Any, Mapping, Optional
 
 
 class KeptMessage:
-    """A message for Server.room_restore(), with `args` as in Server.publish().
+    """A message for Server.room_restore() and HistoryStore.read(), with `args` as in Server.publish().
 
     `seq` is its number in the room and `time_ms` its time of publication, in milliseconds since 1970 (UTC). `edited_ms` is the
     time of its last edit, 0: none. `redacted`: it was deleted; give it the text "". `reply_to` is the number of the message
-    that it answers.
+    that it answers. `kept_state` is what a HistoryStore with `keeps_changes` was given in Message.kept_state.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class KeptMessage:
         redacted: bool = False,
         reply_to: int = 0,
         id: Optional[str] = None,
+        kept_state: Optional[str] = None,
     ) -> None:
         self.args = args
         self.seq = seq
@@ -40,6 +41,7 @@ class KeptMessage:
         self.redacted = redacted
         self.reply_to = reply_to
         self.id = id
+        self.kept_state = kept_state
 
     def __repr__(self) -> str:
         return f"KeptMessage({', '.join(map(repr, self.args))}, seq={self.seq})"

@@ -111,6 +111,8 @@ class Message:
     @property
     def reactions(self) -> Tuple[Tuple[str, int], ...]: ...
     @property
+    def kept_state(self) -> str: ...
+    @property
     def ack_id(self) -> int: ...
     @property
     def wants_reply(self) -> bool: ...
@@ -143,6 +145,7 @@ def restore_message(
     redacted: bool = ...,
     added: bool = ...,
     reactions: Tuple[Tuple[str, int], ...] = ...,
+    kept_state: str = ...,
 ) -> Message: ...
 
 class EventQueue:

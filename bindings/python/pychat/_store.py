@@ -60,12 +60,16 @@ class HistoryStore:
 
     The methods may be `async def` or plain functions. The coroutines run in an asyncio loop of their own thread, because the server
     starts and stops while the application's loop waits for it. So a store opens its connections in load(). Plain functions run
-    on threads of the library, read() and write() at the same time. An exception means that nothing was done.
+    on threads of the library, write() and one read() at the same time. An exception means that nothing was done.
     """
 
     keeps_ids: bool = False
     """Whether read() returns messages with their `id`, so that repeated messages are recognised after a restart. Then read() is
     called at the start, for rooms in which something was published within `idempotency_ms`."""
+
+    keeps_changes: bool = False
+    """Whether messages can be edited, deleted and given reactions. Then the messages of a change replace the rows with their
+    numbers, and read() returns all rows, each with the `kept_state` that it was written with last."""
 
     def load(self) -> Union[Iterable[HistoryRoom], Awaitable[Iterable[HistoryRoom]]]:
         """All rooms. Called once, when the server starts."""
@@ -89,6 +93,7 @@ class StoreCalls:
     def __init__(self, store: HistoryStore) -> None:
         self._store = store
         self.keeps_ids = bool(store.keeps_ids)
+        self.keeps_changes = bool(store.keeps_changes)
         self._lock = threading.Lock()
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._thread: Optional[threading.Thread] = None

@@ -90,6 +90,7 @@ HistoryStore::HistoryStore(py::object calls) : calls_(std::move(calls)) {
   raw_.read = read;
   raw_.write = write;
   raw_.keeps_ids = calls_.attr("keeps_ids").cast<bool>() ? 1 : 0;
+  raw_.keeps_changes = calls_.attr("keeps_changes").cast<bool>() ? 1 : 0;
 }
 
 const char* HistoryStore::load(chat_history_reply* reply, void* user) {

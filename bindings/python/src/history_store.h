@@ -12,7 +12,7 @@ namespace py = pybind11;
 
 class HistoryStore {
  public:
-  // calls: an object with load(), read(), write() and keeps_ids. Create and destroy it with the GIL.
+  // calls: an object with load(), read(), write(), keeps_ids and keeps_changes. Create and destroy it with the GIL.
   explicit HistoryStore(py::object calls);
   HistoryStore(const HistoryStore&) = delete;
   HistoryStore& operator=(const HistoryStore&) = delete;

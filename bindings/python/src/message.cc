@@ -103,7 +103,8 @@ py::tuple reduce(const Message& message) {
                      text_or_empty(view.event), view.from, text_or_empty(view.from_name), view.seq,
                      text_or_empty(view.epoch), view.time_ms, view.ephemeral != 0, text_or_empty(view.from_user_id),
                      text_or_empty(view.id), static_cast<int>(view.event_kind), view.target_seq, view.reply_to,
-                     view.edited_ms, view.redacted != 0, view.added != 0, reactions(message)));
+                     view.edited_ms, view.redacted != 0, view.added != 0, reactions(message),
+                     text_or_empty(view.kept_state)));
 }
 
 py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t decision_id, int payload,
@@ -112,7 +113,7 @@ py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t
                    chat_client_id from, const Text& from_name, std::uint64_t seq, const Text& epoch,
                    std::int64_t time_ms, bool ephemeral, const Text& from_user_id, const Text& id, int event_kind,
                    std::uint64_t target_seq, std::uint64_t reply_to, std::int64_t edited_ms, bool redacted, bool added,
-                   const std::vector<std::pair<Text, std::uint64_t>>& reactions) {
+                   const std::vector<std::pair<Text, std::uint64_t>>& reactions, const Text& kept_state) {
   if (payload < CHAT_PAYLOAD_TEXT || payload > CHAT_PAYLOAD_BINARY) throw py::value_error("payload is not a Payload");
   std::vector<chat_blob> blobs;
   blobs.reserve(attachments.size());
@@ -149,6 +150,7 @@ py::object restore(const py::object& client, std::uint64_t ack_id, std::uint64_t
   message.added = added ? 1 : 0;
   message.reactions = given.data();
   message.reaction_count = given.size();
+  message.kept_state = kept_state.c_str();
   return Message::make(std::make_shared<OwnedMessage>(message), client, ack_id, decision_id);
 }
 
@@ -273,6 +275,8 @@ PyTypeObject* make_type() {
                 [](const Message& self) { return self.view().added != 0; }),
       attribute("reactions", "Pairs of a reaction and the number of users that have given it.",
                 [](const Message& self) { return reactions(self); }),
+      attribute("kept_state", "What a HistoryStore with keeps_changes keeps with the row, \"\" without it.",
+                [](const Message& self) { return text_or_empty(self.view().kept_state); }),
       attribute("ack_id", "The number of the answer that the sender waits for, or 0.",
                 [](const Message& self) { return self.ack_id; }),
       attribute("wants_reply", "Whether the sender waits for an answer.",
@@ -357,7 +361,7 @@ void define_message(py::module_& module) {
              py::arg("time_ms"), py::arg("ephemeral"), py::arg("from_user_id") = "", py::arg("id") = "",
              py::arg("event_kind") = 0, py::arg("target_seq") = 0, py::arg("reply_to") = 0, py::arg("edited_ms") = 0,
              py::arg("redacted") = false, py::arg("added") = false, py::arg("reactions") = py::tuple(),
-             "What pickle calls.");
+             py::arg("kept_state") = "", "What pickle calls.");
 }
 
 }  // namespace pychat

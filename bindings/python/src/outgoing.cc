@@ -74,6 +74,10 @@ void Outgoing::set_id(const OptionalText& id) {
   if (id) message.id = keep(texts_, *id);
 }
 
+void Outgoing::set_kept_state(const OptionalText& state) {
+  if (state) message.kept_state = keep(texts_, *state);
+}
+
 void Outgoing::set_attributes(const py::object& attributes) {
   read_pairs(attributes, texts_, pairs_);
   message.attributes = pairs_.data();
@@ -106,6 +110,7 @@ OutgoingHistory::OutgoingHistory(const py::list& messages) : held_(messages) {
     made.set_from_name(one.attr("from_name").cast<OptionalText>());
     made.set_from_user_id(one.attr("from_user_id").cast<OptionalText>());
     made.set_id(one.attr("id").cast<OptionalText>());
+    made.set_kept_state(one.attr("kept_state").cast<OptionalText>());
     made.set_attributes(one.attr("attributes"));
     made.message.from = one.attr("from_id").cast<chat_client_id>();
     made.message.seq = one.attr("seq").cast<std::uint64_t>();

@@ -43,6 +43,7 @@ class Outgoing {
   void set_from_name(const OptionalText& name);
   void set_from_user_id(const OptionalText& user_id);
   void set_id(const OptionalText& id);
+  void set_kept_state(const OptionalText& state);
   void set_attributes(const py::object& attributes);  // None or a mapping of str to str
 
   chat_message message = CHAT_MESSAGE_INIT;

@@ -43,7 +43,7 @@ OwnedMessage::OwnedMessage(const chat_message& message) : view_(message) {
                              message.attribute_count * sizeof(chat_pair) +
                              message.reaction_count * sizeof(chat_reaction);
   size_ = arrays + message.data_size + 1 + size_of(message.room) + size_of(message.event) + size_of(message.from_name) +
-          size_of(message.epoch) + size_of(message.from_user_id) + size_of(message.id);
+          size_of(message.epoch) + size_of(message.from_user_id) + size_of(message.id) + size_of(message.kept_state);
   for (std::size_t index = 0; index < message.attachment_count; ++index) {
     size_ += message.attachments[index].size_bytes + 1;
   }
@@ -66,6 +66,7 @@ OwnedMessage::OwnedMessage(const chat_message& message) : view_(message) {
   view_.epoch = block.copy(message.epoch);
   view_.from_user_id = block.copy(message.from_user_id);
   view_.id = block.copy(message.id);
+  view_.kept_state = block.copy(message.kept_state);
   for (std::size_t index = 0; index < message.attachment_count; ++index) {
     const chat_blob& blob = message.attachments[index];
     blobs[index] = {block.copy(blob.data, blob.size_bytes), blob.size_bytes};

@@ -500,11 +500,12 @@ typedef struct chat_message {
   int added;                      /* set by the library: of a reaction: 1: given, 0: taken back */
   const chat_reaction *reactions; /* set by the library: of the message; of a reaction: this one, afterwards */
   size_t reaction_count;
+  const char *kept_state; /* of a store with keeps_changes: what it keeps with the row, or "" or NULL */
 } chat_message;
 #define CHAT_MESSAGE_INIT                                                                                            \
   {                                                                                                                  \
     sizeof(chat_message), NULL, NULL, CHAT_PAYLOAD_TEXT, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, \
-        NULL, CHAT_EVENT_MESSAGE, 0, 0, 0, 0, 0, NULL, 0                                                             \
+        NULL, CHAT_EVENT_MESSAGE, 0, 0, 0, 0, 0, NULL, 0, NULL                                                       \
   }
 
 /* Does what CHAT_MESSAGE_INIT does; see chat_server_options_init(). */
@@ -513,9 +514,11 @@ CHAT_API chat_error chat_message_init(chat_message *message, size_t struct_size)
 /*
  * A store of the application's own for the history of rooms, for example in a database: docs/history.md. Its functions run
  * on two threads of the library: load() in chat_server_start(), and read() too with keeps_ids; then write() on one thread and
- * read() on another, at the same time. They may wait, because no loop waits for them. They return NULL, or a text that says
- * what failed, which must be valid until the thread's next call. In the structures strings end with NUL, and nothing outlives
- * the call. They must not call functions that wait for this history (chat_history() and its like), or chat_server_free().
+ * read() on another, at the same time. read() also runs on threads that call chat_history() and its like, and with
+ * keeps_changes on that of write(), before write(); one read() at a time. They may wait, because no loop waits for them. They
+ * return NULL, or a text that says what failed, which must be valid until the thread's next call. In the structures strings end
+ * with NUL, and nothing outlives the call. They must not call functions that wait for this history (chat_history() and its
+ * like), or chat_server_free().
  */
 
 /* A room as the store keeps it: one row, which load() returns as the last write() gave it. */
@@ -546,10 +549,12 @@ typedef struct chat_history_value {
 /* What write() does with one room, in the order of the fields. */
 typedef struct chat_history_change {
   size_t struct_size;
-  int clear;                           /* 1: delete all messages and values of the room, also those of other epochs */
-  int remove;                          /* 1: delete the room too. Then nothing follows */
-  const chat_history_room *room;       /* store this as the room's row */
-  const chat_message *const *messages; /* add these. Each has seq, epoch, time_ms and the sender */
+  int clear;                     /* 1: delete all messages and values of the room, also those of other epochs */
+  int remove;                    /* 1: delete the room too. Then nothing follows */
+  const chat_history_room *room; /* store this as the room's row */
+  /* Add these, by rising seq. Each has seq, epoch, time_ms and the sender. With keeps_changes they are rows: each replaces the
+     whole row with its seq if there is one, and has kept_state, and some are events (event_kind). */
+  const chat_message *const *messages;
   size_t message_count;
   const chat_history_value *const *values; /* set or remove these, one after the other */
   size_t value_count;
@@ -582,9 +587,13 @@ typedef struct chat_history_store {
   /* 1: read() gives messages with their id (chat_message.id), so that repeated messages are recognised after a restart. Then
      chat_server_start() reads the rooms in which something was published within idempotency_ms. */
   int keeps_ids;
+  /* 1: messages can be edited, deleted and given reactions. write() replaces rows, and read() gives them all, events too, each
+     with the kept_state that write() was given last: text without NUL, at most 8 MiB, of a message without changes "". Then
+     read() may leave out event_kind, target_seq, reply_to, edited_ms, redacted, added and reactions, which are in it. */
+  int keeps_changes;
 } chat_history_store;
 #define CHAT_HISTORY_STORE_INIT \
-  { sizeof(chat_history_store), NULL, NULL, NULL, NULL, 0 }
+  { sizeof(chat_history_store), NULL, NULL, NULL, NULL, 0, 0 }
 
 /* Does what CHAT_HISTORY_STORE_INIT does; see chat_server_options_init(). */
 CHAT_API chat_error chat_history_store_init(chat_history_store *store, size_t struct_size) CHAT_NOEXCEPT;
@@ -1182,7 +1191,7 @@ CHAT_API chat_error chat_reply(chat_server *server, chat_client_id client, uint6
 /*
  * Replace the payload of a kept message, delete it, and give it a reaction or take one back: docs/messages.md. on_authorize and
  * on_message do not run. A message that is only in the file is read first, and the call waits for the disk; inside a
- * callback it returns WRONG_THREAD then. INVALID_ROOM, NO_SUCH_MESSAGE.
+ * callback it returns WRONG_THREAD then. INVALID_ROOM, NO_SUCH_MESSAGE, UNSUPPORTED with a history_store without keeps_changes.
  *
  * message: its payload, attachments and sender; the other fields do not count. user_id: who has done it, NULL: the application.
  * A reaction has 1 to 32 bytes of UTF-8. A message has at most 20 different ones, TOO_MANY, of at most 1,000 users each. A
@@ -1304,8 +1313,8 @@ CHAT_API chat_error chat_close_room(chat_server *server, const char *room, const
  * at most 10,000 bans, 10,000 mutes, 10,000 roles and 1,000 banned blocks. CLEAR begins here, and goes on after the call: it
  * deletes at most 1,000 messages of the target, among the newest 10,000 of the room. INVALID_ARGUMENT, INVALID_ROOM,
  * NO_SUCH_CLIENT, NOT_JOINED (KICK), NO_SUCH_ROOM (CLOSE, CLEAR), UNSUPPORTED for a guest that has no address or cannot have a
- * role, and for CLEAR with a history_store, TOO_MANY (also for an 11th CLEAR in the room while ten go on), UNAVAILABLE if the
- * file cannot take the rule.
+ * role, and for CLEAR with a history_store without keeps_changes, TOO_MANY (also for an 11th CLEAR in the room while ten go
+ * on), UNAVAILABLE if the file cannot take the rule.
  */
 CHAT_API chat_error chat_moderate(chat_server *server, const chat_moderation *moderation) CHAT_NOEXCEPT;
 

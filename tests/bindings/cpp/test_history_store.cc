@@ -1,4 +1,5 @@
 // A history in a store of the application's own, by the C++ headers.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <deque>
@@ -48,14 +49,25 @@ class MemoryStore : public chat::HistoryStore {
         continue;
       }
       rooms_[change.room.room] = change.room;
+      auto& rows = messages_[change.room.room];
       for (const chat::MessageView& message : change.messages) {
-        messages_[change.room.room].push_back({message.seq(), std::string(message.epoch()), chat::Message(message)});
+        Kept row{message.seq(), std::string(message.epoch()), chat::Message(message)};
+        const auto old = std::find_if(rows.begin(), rows.end(), [&](const Kept& one) { return one.seq == row.seq; });
+        if (old == rows.end()) {
+          rows.push_back(std::move(row));
+        } else {
+          assert_true(changing);
+          *old = std::move(row);
+        }
       }
     }
     return {};
   }
 
+  bool keeps_changes() const noexcept override { return changing; }
+
   bool reachable = true;
+  bool changing = false;
   std::atomic<bool> throws = false;
 
  private:
@@ -115,6 +127,46 @@ void a_room_continues_with_its_epoch(void**) {
   assert_string_equal(epoch.c_str(), first_epoch.c_str());
 }
 
+std::string changed_history(const chat::Server& server) {
+  std::string texts;
+  SUCCEEDED(server.history("dev", 0, 0, [&](const chat::MessageView& message) {
+    assert_int_equal(message.event_kind(), CHAT_EVENT_MESSAGE);
+    texts += std::to_string(message.seq()) + std::string(message.data());
+    if (message.edited_ms() != 0) texts += "*";
+    if (message.redacted()) texts += "-";
+    for (const auto& [reaction, users] : message.reactions()) {
+      texts += std::string(reaction) + "=" + std::to_string(users);
+    }
+    texts += " ";
+  }));
+  return texts;
+}
+
+void changes_are_kept(void**) {
+  const auto store = std::make_shared<MemoryStore>();
+  store->changing = true;
+  chat::Options options = free_port();
+  options.history_store = store;
+  {
+    const chat::Server server = start(options);
+    for (const char* text : {"one", "two", "three"}) publish(server, text);
+    wait_counted(server, 3, 0);
+    SUCCEEDED(server.edit("dev", 1, chat::Message::args(R"([1,{"_placeholder":true,"num":0}])").attach("x")));
+    SUCCEEDED(server.redact("dev", 2));
+    SUCCEEDED(server.react("dev", 3, "ann", "+1"));
+    wait_counted(server, 6, 0);
+  }
+  const chat::Server server = start(options);
+  const char* const expected = R"(1[1,{"_placeholder":true,"num":0}]* 2- 3three+1=1 )";
+  assert_string_equal(changed_history(server).c_str(), expected);
+  SUCCEEDED(server.react("dev", 3, "bob", "+1"));
+  SUCCEEDED(server.react("dev", 3, "ann", "+1", false));
+  wait_counted(server, 2, 0);
+  assert_string_equal(changed_history(server).c_str(), expected);
+  const auto refused = server.edit("dev", 2, chat::Message::text("x"));
+  assert_string_equal(error_name(refused.error().code()), error_name(CHAT_ERROR_NO_SUCH_MESSAGE));
+}
+
 void a_store_that_cannot_be_loaded_starts_no_server(void**) {
   const auto store = std::make_shared<MemoryStore>();
   store->reachable = false;
@@ -130,6 +182,7 @@ void a_store_that_cannot_be_loaded_starts_no_server(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_room_continues_with_its_epoch),
+      cmocka_unit_test(changes_are_kept),
       cmocka_unit_test(a_store_that_cannot_be_loaded_starts_no_server),
   };
   return cmocka_run_group_tests_name("cpp/history_store", tests, nullptr, nullptr);

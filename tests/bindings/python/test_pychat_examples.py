@@ -141,6 +141,45 @@ def test_history_postgresql(postgresql):
     assert len(run([], 5)[1]) == 5
 
 
+def test_history_postgresql_keeps_changes(postgresql):
+    with example("history_postgresql.py", postgresql, 0) as program:
+        port = program.read(r"port (\d+)")[1]
+        with connect(f"ws://127.0.0.1:{port}/chat.v1?room=changes") as ann:
+            assert json.loads(ann.recv())["seq"] == 0
+
+            def ask(**command):
+                ann.send(json.dumps({**command, "ref": "r"}))
+                answers = [json.loads(ann.recv()) for _ in range(2)]
+                assert {answer["type"] for answer in answers} == {"ack", command["type"].replace("send", "message")}, answers
+
+            ask(type="send", text="first secret")
+            ask(type="send", text="second secret")
+            ask(type="send", text="three")
+            ask(type="edit", target=1, text="third secret")
+            ask(type="edit", target=1, text="one")
+            ask(type="react", target=2, reaction="secret")
+            ask(type="delete", target=2)
+            ask(type="react", target=3, reaction="+1")
+        program.process.kill()  # without an end of its own
+        program.process.wait(LIMIT_S)
+    with example("history_postgresql.py", postgresql, 0) as program:
+        port = program.read(r"port (\d+)")[1]
+        with connect(f"ws://127.0.0.1:{port}/chat.v1?room=changes") as bob:
+            assert json.loads(bob.recv())["seq"] == 8
+            bob.send(json.dumps({"type": "react", "target": 3, "reaction": "+1", "ref": "r"}))
+            assert {json.loads(bob.recv())["type"] for _ in range(2)} == {"ack", "react"}
+            bob.send(json.dumps({"type": "history", "ref": "h"}))
+            one, two, three = json.loads(bob.recv())["messages"]
+            assert one["text"] == "one" and one["from"]["name"].startswith("guest-") and "edited" in one, one
+            assert (two.get("text", ""), two["deleted"], two["seq"]) == ("", True, 2)
+            assert three["text"] == "three" and [one["count"] for one in three["reactions"]] == [2], three
+    import psycopg
+
+    with psycopg.connect(postgresql) as database:
+        rows = database.execute("SELECT message::text FROM message WHERE room = 'changes'").fetchall()
+        assert len(rows) == 9 and not [row for (row,) in rows if "secret" in row]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_broadcast(number):
     with example("broadcast.py", 0) as program:

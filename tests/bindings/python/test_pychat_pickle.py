@@ -15,7 +15,7 @@ from pychat_support import LIMIT_S, Inbox, connected, make_server, run_python, w
 FIELDS = (
     "room", "event", "payload", "text", "data", "args", "attachments", "attributes", "ephemeral", "from_id", "from_name",
     "from_user_id", "seq", "epoch", "time_ms", "id", "ack_id", "wants_reply", "decision_id",
-    "event_kind", "target_seq", "reply_to", "edited_ms", "redacted", "added", "reactions",
+    "event_kind", "target_seq", "reply_to", "edited_ms", "redacted", "added", "reactions", "kept_state",
 )  # fmt: skip
 
 

@@ -1,12 +1,18 @@
 """A history in a store of the application's own: a store in memory, with coroutines and with plain functions."""
 
 import asyncio
+import contextlib
 import json
+import pickle
+import random
+import subprocess
+import sys
 import threading
 
 import pychat
 import pytest
 from pychat_support import LIMIT_S, connect, make_server, url, wait_until
+from websockets.exceptions import ConnectionClosed
 
 
 class MemoryStore(pychat.HistoryStore):
@@ -46,9 +52,11 @@ class MemoryStore(pychat.HistoryStore):
                 self.rooms.pop(name, None)
                 continue
             self.rooms[name] = change.room
-            kept = self.messages.setdefault(name, [])
-            kept.extend(change.messages)
-            kept[:] = [message for message in kept if message.seq > change.room.dropped_seq]
+            rows = {message.seq: message for message in self.messages.get(name, [])}
+            for message in change.messages:
+                assert self.keeps_changes or message.seq not in rows
+                rows[message.seq] = message
+            self.messages[name] = [rows[seq] for seq in sorted(rows) if seq > change.room.dropped_seq]
 
 
 class AsyncStore(MemoryStore):
@@ -185,6 +193,204 @@ def test_kept_messages_that_were_changed(store):
             assert [m.get("edited") for m in shown] == [None, now_ms + 1, None]
             assert [m.get("reply_to") for m in shown] == [None, 1, None]
             assert [m.get("deleted") for m in shown] == [None, None, True]
+
+
+def of_type(client, *kinds):
+    """The next message of one of these types."""
+    while True:
+        message = json.loads(client.recv(timeout=LIMIT_S))
+        if message["type"] in kinds:
+            return message
+
+
+def do(client, **command):
+    """Sends a command and waits for its answer."""
+    client.send(json.dumps({**command, "ref": "r"}))
+    return of_type(client, "ack", "error")
+
+
+def shown(client):
+    client.send(json.dumps({"type": "history", "ref": "h"}))
+    return [
+        (m["seq"], m.get("text", ""), "edited" in m, m.get("deleted", False), m.get("reply_to"),
+         [(one["reaction"], one["count"]) for one in m.get("reactions", [])])
+        for m in of_type(client, "history")["messages"]
+    ]  # fmt: skip
+
+
+def test_a_store_without_changes(store):
+    with make_server(history_store=store) as server:
+        server.publish("dev", "one")
+        stored(server, 1)
+        with pytest.raises(pychat.UnsupportedError):
+            server.edit("dev", 1, "two")
+        with connect(url(server, "/chat.v1?room=dev")) as client:
+            assert do(client, type="react", target=1, reaction="+1")["code"] == "unknown_type"
+        assert [m.text for m in server.history("dev")] == ["one"]
+
+
+def kept_again(message):
+    """What a database has of a row: every field that KeptMessage takes, in which the changes are in kept_state only."""
+    fields = {name: getattr(message, name) for name in ("seq", "time_ms", "event", "from_id", "from_name", "from_user_id")}
+    fields.update(attributes=message.attributes, id=message.id or None, kept_state=message.kept_state)
+    return pychat.KeptMessage(*message.args, **fields)
+
+
+@pytest.mark.parametrize("again", [kept_again, lambda message: pickle.loads(pickle.dumps(message)), lambda message: message])
+def test_changes_are_kept(store, again):
+    store.keeps_changes = True
+    read = store.read_now
+    store.read_now = lambda query: [again(message) for message in read(query)]
+    with make_server(history_store=store) as server:
+        with connect(url(server, "/chat.v1?room=dev")) as client:
+            epoch = of_type(client, "welcome")["epoch"]
+            server.publish("dev", {"secret": 1}, b"secret", event="drawn", attributes={"secret": "secret"})
+            stored(server, 1)
+            assert do(client, type="send", text="secret")["seq"] == 2
+            assert do(client, type="send", text="three", reply_to=2)["seq"] == 3
+            assert do(client, type="edit", target=2, text="secret too")["seq"] == 4
+            assert do(client, type="edit", target=2, text="two")["seq"] == 5
+            assert do(client, type="react", target=2, reaction="+1")["seq"] == 6
+            server.react("dev", 2, "+1", user_id="ann")
+            server.react("dev", 1, "secret", user_id="ann")
+            server.redact("dev", 1)
+            server.react("dev", 3, "ok", user_id="\uc548\ub155")
+            stored(server, 10)
+            before = shown(client)
+    assert before == [
+        (1, "", False, True, None, []),
+        (2, "two", True, False, None, [("+1", 2)]),
+        (3, "three", False, False, 2, [("ok", 1)]),
+    ]
+    assert [(m.seq, m.event_kind, m.target_seq) for m in store.messages["dev"]] == [
+        (1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 1, 2), (5, 1, 2), (6, 4, 2), (7, 4, 2), (8, 4, 1), (9, 2, 1), (10, 4, 3),
+    ]  # fmt: skip
+    assert b"secret" not in pickle.dumps(store.messages)
+    with make_server(history_store=store) as server:
+        with connect(url(server, f"/chat.v1?room=dev&epoch={epoch}&seq=3")) as client:
+            welcome = of_type(client, "welcome")
+            assert welcome["resumed"] and welcome["complete"]
+            missed = [of_type(client, "edit", "delete", "react", "message") for _ in range(5)]
+            assert [(m["type"], m["seq"], m["target"], m.get("text", m.get("reaction")), m.get("count")) for m in missed] == [
+                ("edit", 5, 2, "two", None),
+                ("react", 6, 2, "+1", 1),
+                ("react", 7, 2, "+1", 2),
+                ("delete", 9, 1, None, None),
+                ("react", 10, 3, "ok", 1),
+            ]
+            assert shown(client) == before
+    with make_server(history_store=store) as server:
+        server.react("dev", 2, "+1", user_id="ann", remove=True)
+        server.redact("dev", 3)
+        stored(server, 2)
+        assert [(m.text, m.redacted, m.reactions) for m in server.history("dev")][1:3] == [
+            ("two", False, (("+1", 1),)),
+            ("", True, ()),
+        ]
+    assert b"three" not in pickle.dumps(store.messages)
+
+
+def test_changes_that_a_store_has_lost(store):
+    """A row whose kept_state is not what was written is an error, and no message."""
+    store.keeps_changes = True
+    store.rooms["dev"] = pychat.HistoryRoom("dev", "e1", 1, 0, 1, 1, 0, ())
+    store.read_now = lambda query: [pychat.KeptMessage("x", seq=1, time_ms=1_700_000_000_000, kept_state='{"kind":"edit"}')]
+    with make_server(history_store=store, history_age_ms=pychat.UNLIMITED) as server:
+        with pytest.raises(pychat.UnavailableError, match="kept_state"):
+            server.history("dev")
+
+
+# A server that keeps its history in SQLite, by a store of its own.
+PROGRAM = """
+import pickle, sqlite3, sys, pychat
+
+class Store(pychat.HistoryStore):
+    keeps_changes = True
+
+    def __init__(self, path):
+        self.reader, self.writer = (sqlite3.connect(path, check_same_thread=False) for _ in range(2))
+
+    def load(self):
+        self.writer.execute("CREATE TABLE IF NOT EXISTS room (name TEXT PRIMARY KEY, row BLOB)")
+        self.writer.execute(
+            "CREATE TABLE IF NOT EXISTS message (room TEXT, epoch TEXT, seq INTEGER, row BLOB, PRIMARY KEY (room, seq))")
+        return [pychat.HistoryRoom(*pickle.loads(row)) for (row,) in self.writer.execute("SELECT row FROM room")]
+
+    def read(self, query):
+        sql = "SELECT row FROM message WHERE room = ? AND epoch = ? AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?"
+        return [pickle.loads(row) for (row,) in self.reader.execute(sql, query)]
+
+    def write(self, changes):
+        with self.writer:
+            for change in changes:
+                name = change.room.room
+                if change.clear or change.remove:
+                    self.writer.execute("DELETE FROM message WHERE room = ?", (name,))
+                    self.writer.execute("DELETE FROM room WHERE name = ?", (name,))
+                if change.remove:
+                    continue
+                self.writer.execute("INSERT OR REPLACE INTO room VALUES (?, ?)", (name, pickle.dumps(tuple(change.room))))
+                for m in change.messages:
+                    row = (name, m.epoch, m.seq, pickle.dumps(m))
+                    self.writer.execute("INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?)", row)
+
+limits = {"history_messages": 100_000, "inbound_rate": 100_000, "inbound_burst": 100_000}
+server = pychat.Server(address="127.0.0.1", port=0, history_store=Store(sys.argv[1]), **limits)
+server.on_connect(lambda request: pychat.Identity(user_id="ann", name="Ann"))
+server.start()
+print(server.port, flush=True)
+server.serve_forever()
+"""
+
+
+# Prints the texts of all edits in the database.
+READ = """
+import json, pickle, re, sqlite3, sys
+rows = [row for (row,) in sqlite3.connect(sys.argv[1]).execute("SELECT row FROM message")]
+print(json.dumps([text.decode() for row in rows for text in re.findall(rb"edit \\d+\\.", row)]))
+"""
+
+
+@contextlib.contextmanager
+def program(path):
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_changes_survive_a_kill(tmp_path):
+    """What was acknowledged is kept, and what an edit has replaced is gone, whenever the process ends."""
+    path = tmp_path / "chat.db"
+    with program(path) as (process, port), connect(f"ws://127.0.0.1:{port}/chat.v1?room=dev") as client:
+        for text in ("one", "two", "three"):
+            assert do(client, type="send", text=text)["type"] == "ack"
+    edits = 0
+    reactions = []
+    for reaction in ("+1", "-1", "ok", "no"):
+        with program(path) as (process, port), connect(f"ws://127.0.0.1:{port}/chat.v1?room=dev") as client:
+            messages = shown(client)
+            text = messages[0][1]
+            assert messages[1:] == [(2, "two", False, False, None, reactions),
+                                    (3, "three", False, False, None, [])]  # fmt: skip
+            # The one that was not acknowledged may have been written.
+            assert text in (f"edit {edits}.", f"edit {edits + 1}.") or (edits == 0 and text == "one")
+            edits = int(text.split()[1][:-1]) if " " in text else 0
+            assert do(client, type="react", target=2, reaction=reaction)["type"] == "ack"
+            reactions.append((reaction, 1))
+            assert do(client, type="edit", target=1, text=f"edit {edits + 1}.")["type"] == "ack"
+            edits += 1
+            threading.Timer(random.uniform(0.02, 0.3), process.kill).start()  # On purpose: at any time.
+            with contextlib.suppress(ConnectionClosed, OSError):
+                while True:
+                    assert do(client, type="edit", target=1, text=f"edit {edits + 1}.")["type"] == "ack"
+                    edits += 1
+            process.wait(LIMIT_S)
+        assert edits
+        kept = subprocess.run([sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True).stdout
+        assert len(set(json.loads(kept))) <= 1, kept  # of all edits only the last one
 
 
 def test_a_write_that_fails(store):

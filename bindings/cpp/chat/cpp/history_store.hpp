@@ -55,7 +55,7 @@ struct HistoryChange {
   bool remove = false;
   // Store this as the room's row.
   HistoryRoom room;
-  // Add these.
+  // Add these, or with keeps_changes() replace the rows of the same seq.
   std::vector<MessageView> messages;
   // Set or remove these, one after the other.
   std::vector<HistoryValue> values;
@@ -104,7 +104,7 @@ class HistoryReply {
     raw.time_ms = value.time_ms;
     return detail::result_of(chat_history_reply_value(reply_, &raw));
   }
-  // chat_history_reply_message(): with its seq() and time_ms(), newest first.
+  // chat_history_reply_message(): with its seq() and time_ms(), newest first. A Message of a MessageView has all fields.
   Result<void> message(const Message& message) {
     return detail::result_of(chat_history_reply_message(reply_, detail::RawMessage(message).get()));
   }
@@ -129,6 +129,9 @@ class HistoryStore {
   virtual std::string write(const std::vector<HistoryChange>& changes) = 0;
   // Whether read() adds messages with their id; see chat_history_store.keeps_ids. Asked once.
   virtual bool keeps_ids() const noexcept { return false; }
+  // Whether messages can be edited, deleted and given reactions; see chat_history_store.keeps_changes. Then write() replaces
+  // rows, and read() adds each with its kept_state(). Asked once.
+  virtual bool keeps_changes() const noexcept { return false; }
 };
 
 namespace detail {
@@ -143,6 +146,7 @@ class HistoryCalls {
     result.read = read;
     result.write = write;
     result.keeps_ids = store->keeps_ids() ? 1 : 0;
+    result.keeps_changes = store->keeps_changes() ? 1 : 0;
     return result;
   }
 

@@ -57,6 +57,8 @@ class MessageView {
   // Of a reaction: given, or taken back.
   bool added() const noexcept { return raw_->added != 0; }
   Reactions reactions() const noexcept { return {raw_->reactions, raw_->reaction_count}; }
+  // What a store with keeps_changes() keeps with the row; empty without it.
+  std::string_view kept_state() const noexcept { return detail::view(raw_->kept_state); }
   const chat_message& raw() const noexcept { return *raw_; }
 
  private:
@@ -97,6 +99,7 @@ class Message {
     reply_to_ = view.reply_to();
     edited_ms_ = view.edited_ms();
     redacted_ = view.redacted();
+    kept_state_ = view.kept_state();
   }
 
   // A message without a room goes to everyone, and is neither numbered nor kept.
@@ -164,6 +167,11 @@ class Message {
     redacted_ = on;
     return *this;
   }
+  // For HistoryReply::message(): what the store was given as MessageView::kept_state().
+  Message& kept_state(std::string_view state) {
+    kept_state_ = state;
+    return *this;
+  }
   // For room_restore(): the number that the message had in its room.
   Message& seq(std::uint64_t number) {
     seq_ = number;
@@ -197,6 +205,7 @@ class Message {
   std::uint64_t reply_to_ = 0;
   std::int64_t edited_ms_ = 0;
   bool redacted_ = false;
+  std::string kept_state_;
 };
 
 namespace detail {
@@ -214,7 +223,7 @@ class RawMessage {
  public:
   explicit RawMessage(const Message& message)
       : nul_(has_nul(message.room_.value_or("")) || has_nul(message.event_) || has_nul(message.from_name_) ||
-             has_nul(message.from_user_id_) || has_nul(message.id_)),
+             has_nul(message.from_user_id_) || has_nul(message.id_) || has_nul(message.kept_state_)),
         blobs_(raw_blobs(message.attachments_)),
         pairs_(raw_pairs(message.attributes_, nul_)) {
     if (message.room_) raw_.room = message.room_->c_str();
@@ -237,6 +246,7 @@ class RawMessage {
     raw_.reply_to = message.reply_to_;
     raw_.edited_ms = message.edited_ms_;
     raw_.redacted = message.redacted_ ? 1 : 0;
+    if (!message.kept_state_.empty()) raw_.kept_state = message.kept_state_.c_str();
   }
   RawMessage(const RawMessage&) = delete;
   RawMessage& operator=(const RawMessage&) = delete;
